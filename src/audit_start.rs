@@ -1,4 +1,4 @@
-//! The configuration, as the audit log records it at each start and each reload: no address of a person, no secret.
+//! Records the configuration in the audit log at each start and each reload, without personal addresses or secrets.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use url::Url;
 use crate::service::ServiceConfig;
 use crate::wiring::replica_name;
 
-/// Returns the entry of a service that starts.
+/// Returns the entry of a service start.
 pub(crate) fn service_started(
     config: &ServiceConfig,
     public_url: &Url,
@@ -52,7 +52,7 @@ pub(crate) fn operators_reloaded(keys: &[OperatorKey]) -> AuditEvent {
     AuditEvent::new(AuditKind::OperatorsReloaded).with("operator_keys", keys.len())
 }
 
-/// As many names as a value of the log may hold. The number of providers is recorded beside them.
+/// As many names as fit into a value of the log. The number of providers is recorded beside them.
 fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut joined = String::new();
     for name in names {

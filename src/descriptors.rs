@@ -1,13 +1,13 @@
-//! How many files and connections this process may have open.
+//! Limits of open files and connections of this process.
 
 use rustix::process::{Resource, getrlimit};
 
-/// Descriptors that are kept for the database, for providers and for what every process has open.
+/// Descriptors that are reserved for the database, for providers and for what every process has open.
 const RESERVED: u64 = 48;
-/// More connections than one process serves well.
+/// A limit beyond which one process does not serve well.
 const MOST: u64 = 8192;
 
-/// Returns how many connections the service accepts at a time. As many descriptors again are left, because requests open
+/// Returns how many connections the service accepts at a time. As many descriptors are left, because requests open
 /// connections to providers.
 pub(crate) fn most_connections() -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);

@@ -72,7 +72,7 @@ impl From<Exit> for ExitCode {
 pub(crate) struct Failure {
     code: Exit,
     message: String,
-    is_told: bool,
+    is_printed: bool,
 }
 
 impl Failure {
@@ -80,7 +80,7 @@ impl Failure {
         Self {
             code,
             message: message.into(),
-            is_told: false,
+            is_printed: false,
         }
     }
 
@@ -103,16 +103,16 @@ impl Failure {
     }
 
     /// Marks the failure as printed, so that it is not printed again.
-    pub(crate) fn told(self) -> Self {
+    pub(crate) fn printed(self) -> Self {
         Self {
-            is_told: true,
+            is_printed: true,
             ..self
         }
     }
 
     /// Whether the failure was not printed yet.
     pub(crate) const fn is_news(&self) -> bool {
-        !self.is_told
+        !self.is_printed
     }
 }
 

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Ok(code) => code.into(),
         Err(failure) => {
             if failure.is_news() {
-                // Where nobody listens the code has to say it all.
+                // If stderr is closed, only the exit code remains.
                 let _ = writeln!(io::stderr(), "central-oauth: {failure}");
             }
             failure.code().into()

@@ -1,4 +1,4 @@
-//! The running service: store, HTTP server and what happens by itself, from start to stop.
+//! The running service, from start to stop: store, HTTP server and background work.
 
 use std::io;
 use std::net::SocketAddr;
@@ -39,12 +39,12 @@ pub(crate) struct ServiceConfig {
     pub(crate) providers: ProviderConfig,
     pub(crate) workloads: Option<WorkloadConfig>,
     pub(crate) audit: AuditSettings,
-    /// Where metrics are scraped.
+    /// The address of the metrics listener.
     pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl ServiceConfig {
-    /// Reads all sections; the first malformed variable ends it.
+    /// Reads all sections. Fails at the first malformed variable.
     pub(crate) fn read(
         environment: &Environment,
         telemetry: &TelemetryConfig,
@@ -64,7 +64,7 @@ impl ServiceConfig {
     }
 }
 
-/// Answers under way get this long to finish after the signal to stop.
+/// Grace period of running requests after the stop signal.
 const GRACE: Duration = Duration::from_secs(15);
 
 /// A service that accepts requests.
@@ -80,9 +80,9 @@ pub(crate) struct Service {
     refreshes: Refreshes,
     worker: JoinHandle<()>,
     outbox: Outbox,
-    /// How long what is under way with providers gets to finish.
+    /// Grace period of provider calls in progress.
     grace: Duration,
-    /// Which of these tasks has ended.
+    /// The task that has ended.
     ended: mpsc::UnboundedReceiver<&'static str>,
     watching: Watching,
     audit: Arc<AuditLog>,
@@ -92,7 +92,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Opens the store, brings its schema up to date and starts to serve.
+    /// Opens the store, migrates its schema and starts to serve.
     pub(crate) async fn start(
         config: ServiceConfig,
         secret_keys: &SecretKeys,
@@ -179,7 +179,7 @@ impl Service {
         let (tell, ended) = mpsc::unbounded_channel();
         watched("confirming tokens", &tell, confirming);
         let watch_key = runtime::watch_key(keys.secret, stopped.clone());
-        watched("the secret key's watch", &tell, watch_key);
+        watched("the check of the secret key", &tell, watch_key);
         Ok(Self {
             listen,
             metrics,
@@ -202,12 +202,12 @@ impl Service {
         })
     }
 
-    /// The address that is listened on.
+    /// Returns the listen address.
     pub(crate) const fn listen(&self) -> SocketAddr {
         self.listen
     }
 
-    /// The address where metrics can be scraped.
+    /// Returns the address of the metrics listener.
     pub(crate) const fn metrics(&self) -> Option<SocketAddr> {
         self.metrics
     }
@@ -222,22 +222,22 @@ impl Service {
         Arc::clone(&self.audit)
     }
 
-    /// Where people and programs reach the service.
+    /// Returns the URL at which people and programs reach the service.
     pub(crate) const fn url(&self) -> &Url {
         &self.public_url
     }
 
-    /// Serves until `told_to_stop` completes, then finishes what is under way. Links or grants that nobody looks after are
-    /// worth a restart: when a part of the service ends by itself the others finish as well.
+    /// Serves until `stop` completes, then finishes work in progress. If a part of the service ends by itself,
+    /// the others finish as well: a service that neglects links or grants must be restarted.
     ///
     /// # Errors
-    /// When a part has ended by itself, or an answer could not be saved.
+    /// When a part has ended by itself, or a response could not be saved.
     pub(crate) async fn run_until(
         mut self,
-        told_to_stop: impl Future<Output = ()>,
+        stop: impl Future<Output = ()>,
     ) -> Result<Exit, Failure> {
         let ended = tokio::select! {
-            () = told_to_stop => None,
+            () = stop => None,
             ended = self.ended.recv() => ended,
         };
         if let Some(part) = ended {
@@ -253,11 +253,11 @@ impl Service {
         }
     }
 
-    /// Takes no new work, finishes what is under way within a grace period, and ends.
+    /// Starts no new work, finishes work in progress within a grace period, and ends.
     pub(crate) async fn stop(self) -> Result<Exit, Failure> {
         tracing::info!("stopping");
         self.stop.send_replace(true);
-        // All at once: whoever supervises this process has patience for one grace period, not for three.
+        // All at once: the supervisor waits for one grace period, not for three.
         let refreshing = async {
             let scheduled = self.scheduler.await;
             let saved = self.refreshes.finish(self.grace).await;
@@ -276,7 +276,7 @@ impl Service {
             refreshing,
             revoking
         );
-        // Last of all, as the others have recorded something until now.
+        // Last, because the others have recorded entries until now.
         runtime::store_last_audit_entries(&self.audit).await;
         self.watching.stop().await;
         self.store.close().await?;
@@ -288,13 +288,13 @@ impl Service {
             tracing::info!("stopped");
             Ok(Exit::Done)
         } else {
-            let message = "stopped before every answer of a provider could be saved";
+            let message = "stopped before all responses of providers were saved";
             Err(Failure::new(Exit::Other, message))
         }
     }
 }
 
-/// Answers requests until told to stop, and those under way after that; with TLS where there is a certificate.
+/// Answers requests until told to stop, then finishes running ones; with TLS if there is a certificate.
 pub(crate) fn serve(
     acceptor: TcpAcceptor,
     certificate: Option<Arc<Certificate>>,
@@ -316,17 +316,17 @@ async fn answer(
     app: impl IntoEndpoint<Endpoint: 'static>,
     mut stopped: Stop,
 ) -> io::Result<()> {
-    let told = async move {
-        // An error means that the sender is gone, which is the end as well.
+    let stop = async move {
+        // An error means that the sender is gone, which also means to stop.
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let server = Server::new_with_acceptor(acceptor);
     server
-        .run_with_graceful_shutdown(app, told, Some(GRACE))
+        .run_with_graceful_shutdown(app, stop, Some(GRACE))
         .await
 }
 
-/// Spawns a part of the service, and tells when it ends, even by a panic.
+/// Spawns a part of the service, and reports its end, even by a panic.
 fn watched<T: Send + 'static>(
     part: &'static str,
     tell: &mpsc::UnboundedSender<&'static str>,
@@ -343,7 +343,7 @@ struct Watch(&'static str, mpsc::UnboundedSender<&'static str>);
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // Nobody listens any more where the service stops.
+        // Nobody receives this if the service stops.
         let _ = self.1.send(self.0);
     }
 }
@@ -368,7 +368,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_part_that_panics_is_told_by_its_name() {
+    async fn a_part_that_panics_is_reported_by_its_name() {
         let (tell, mut ended) = mpsc::unbounded_channel();
         let well = watched("one that waits", &tell, std::future::pending::<()>());
         let ill = watched("one that falls", &tell, async { panic!("it falls") });

@@ -12,12 +12,12 @@ use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
 use crate::service::{ServiceConfig, bind, serve};
 
-/// The first pause between two requests to the key management service; each is twice as long as the one before.
+/// The first pause between two requests to the key management service; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// Unwraps the secret keys. While the key management service is away, waits for it and answers at the service's address that
-/// the service is not ready.
+/// Unwraps the secret keys. While the key management service is unavailable, waits for it, and answers requests with
+/// "not ready".
 ///
 /// # Errors
 /// If the key management service refuses, or the address cannot be bound.
@@ -39,7 +39,7 @@ pub(crate) async fn secret_keys(config: &ServiceConfig) -> Result<SecretKeys, Fa
     let mut pause = FIRST_PAUSE;
     let unwrapped = loop {
         tokio::select! {
-            // Nobody could ask any more whether the service is ready.
+            // Nobody could check any more whether the service is ready.
             ended = &mut serving => {
                 ended.map_err(Failure::other)??;
                 return Err(Failure::new(Exit::Other, "the service stopped listening while it waited"));

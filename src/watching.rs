@@ -1,4 +1,4 @@
-//! Who watches the running service: requests are counted, accounts now and then, and figures can be scraped.
+//! Metrics of the running service: counts requests and accounts, and serves scrapes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use tracing::Span;
 use crate::runtime::{Stop, take_census};
 use crate::wiring::{self, OpenStore};
 
-/// The most connections that scrape metrics at a time.
+/// Maximum number of connections for scrapes.
 const MOST_SCRAPERS: usize = 16;
 
-/// What runs because somebody watches.
+/// Background work for metrics.
 pub(crate) struct Watching {
     tasks: Vec<JoinHandle<()>>,
 }
@@ -29,7 +29,7 @@ impl Watching {
     /// A scrape that does not end is not waited for.
     const GRACE: Duration = Duration::from_secs(1);
 
-    /// Starts to count, and to answer scrapes where there is a listener for them.
+    /// Starts to count, and to serve scrapes if there is a listener for them.
     pub(crate) fn start(
         telemetry: &Telemetry,
         scraped: Option<TcpAcceptor>,
@@ -49,7 +49,7 @@ impl Watching {
         Self { tasks }
     }
 
-    /// Waits for the end, once everything was told to stop. Nothing here is worth a complaint then.
+    /// Waits for the end, after everything was told to stop. Errors here do not matter any more.
     pub(crate) async fn stop(self) {
         for task in self.tasks {
             let _ = task.await;
@@ -67,20 +67,20 @@ fn count(metrics: Arc<Metrics>, store: &OpenStore, stop: Stop) -> impl Future<Ou
 
 async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, mut stop: Stop) {
     let app = central_oauth_http_poem::metrics_app(move || metrics.text());
-    let told = async move {
-        // An error means that the sender is gone, which is the end as well.
+    let stop = async move {
+        // An error means that the sender is gone, which also means to stop.
         let _ = stop.wait_for(|stop| *stop).await;
     };
     let connections = Connections::new(MOST_SCRAPERS);
     let server = Server::new_with_acceptor(connections.guard(acceptor));
-    let ended = server.run_with_graceful_shutdown(app, told, Some(Watching::GRACE));
+    let ended = server.run_with_graceful_shutdown(app, stop, Some(Watching::GRACE));
     if let Err(error) = ended.await {
         let error = &error as &dyn std::error::Error;
-        tracing::error!(error, "metrics can be scraped no more");
+        tracing::error!(error, "metrics can no longer be scraped");
     }
 }
 
-/// Returns the observer of requests, unless nobody wants to know.
+/// Returns the observer of requests, if metrics are enabled.
 pub(crate) fn requests(telemetry: &Telemetry) -> Option<Arc<dyn Requests>> {
     let watched = Watched {
         metrics: telemetry.metrics().cloned(),

@@ -1,4 +1,4 @@
-//! From configuration to adapters to use cases: one function a port.
+//! From configuration to adapters to use cases: one function per port.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::config::{
 use crate::exit::{Exit, Failure};
 use crate::runtime::MachinePause;
 
-/// The operating system's random source. Nothing secret can be made without it, so its failure ends the process.
+/// The operating system's random source. No secret can be made without it, so its failure ends the process.
 pub(crate) fn entropy() -> Entropy {
     Entropy::new(UnwrapErr(SysRng))
 }
@@ -39,17 +39,17 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-/// The store that this program uses, for commands about the store itself.
+/// The concrete store, for commands about the store itself.
 pub(crate) type Store = SeaOrmStore;
 
-/// The store, its schema as it is.
+/// Opens the store without migrating its schema.
 pub(crate) async fn store(config: &StoreConfig) -> Result<SeaOrmStore, Failure> {
     let store = SeaOrmStore::open(&config.url, config.pool).await;
     store.map_err(Failure::other)
 }
 
-/// The store, and the time as its database tells it.
-pub(crate) async fn told_the_time(
+/// Opens the store with its clock.
+pub(crate) async fn store_and_clock(
     config: &StoreConfig,
 ) -> Result<(SeaOrmStore, Arc<dyn Clock>), Failure> {
     let clock = Arc::new(DatabaseClock::new(Arc::new(SystemClock)));
@@ -57,7 +57,7 @@ pub(crate) async fn told_the_time(
     Ok((store.map_err(Failure::other)?, clock))
 }
 
-/// Doubts every grant of a store that was restored from a backup; how many there are.
+/// Marks every grant of a restored store. Returns how many.
 pub(crate) async fn doubt_all(store: &SeaOrmStore, clock: &dyn Clock) -> Result<u64, Failure> {
     let doubted = after_restore(store, clock, &entropy()).await;
     doubted.map_err(Failure::other)
@@ -67,17 +67,17 @@ pub(crate) async fn doubt_all(store: &SeaOrmStore, clock: &dyn Clock) -> Result<
 pub(crate) struct OpenStore(Arc<SeaOrmStore>);
 
 impl OpenStore {
-    /// Writes what is in the log into the file and lets go of both.
+    /// Closes the store. With SQLite, also writes the write-ahead log into the file.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         self.0.close().await.map_err(Failure::other)
     }
 
-    /// What counts accounts.
+    /// Returns the counter of accounts.
     pub(crate) fn census(&self) -> Arc<dyn CensusStore> {
         self.0.clone()
     }
 
-    /// Looks how many connections are busy, and how many open.
+    /// Returns how many connections are busy, and how many open.
     pub(crate) fn connections(&self) -> impl Fn() -> (u64, u64) + Send + Sync + 'static {
         let store = Arc::clone(&self.0);
         move || {
@@ -135,7 +135,7 @@ pub(crate) async fn ports(
     Ok((ports, open))
 }
 
-/// What the operator has configured for the services.
+/// Returns the settings of the services.
 pub(crate) fn settings(
     keys: &Keys,
     links: &LinkConfig,
@@ -170,13 +170,13 @@ pub(crate) fn workloads(
     })
 }
 
-/// This machine and the port on it, as an operator would look for it.
+/// Returns the replica's name: this machine and its port.
 pub(crate) fn replica_name(listen: SocketAddr) -> String {
     let machine = gethostname::gethostname();
     format!("{}:{}", machine.to_string_lossy(), listen.port())
 }
 
-/// The store with its schema up to date, and what opens its values.
+/// Opens the store, migrates its schema, and decrypts the hash key.
 pub(crate) async fn unlocked_store(
     config: &StoreConfig,
     keys: &SecretKeys,
@@ -195,7 +195,7 @@ pub(crate) fn cipher(keys: &SecretKeys, entropy: &Arc<Entropy>) -> Arc<dyn Ciphe
     Arc::new(cipher)
 }
 
-/// Opens the hash key of an existing database, reading only.
+/// Decrypts the hash key of an existing database, read-only.
 async fn check_key(config: &StoreConfig, cipher: &Arc<dyn Cipher>) -> Result<(), Failure> {
     let sealed = peek_hash_key(&config.url, config.pool).await;
     match sealed.map_err(Failure::other)? {
@@ -228,7 +228,7 @@ pub(crate) fn refused(error: UnlockError) -> Failure {
     }
 }
 
-/// The providers alone, in their order, for looking at them.
+/// Builds only the providers, in their order, to check them.
 pub(crate) fn adapters(config: ProviderConfig) -> Result<Vec<OpenIdConnectProvider>, Failure> {
     let clock = clock();
     let entropy = Arc::new(entropy());
@@ -259,7 +259,7 @@ fn providers(
     Ok(Providers::new(adapters, config.default))
 }
 
-/// What is told of this process, and to whom.
+/// Builds the observer of this process.
 pub(crate) fn telemetry(
     config: TelemetryConfig,
     providers: &ProviderConfig,

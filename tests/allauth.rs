@@ -1,5 +1,5 @@
-//! The real binary against an authorization server of other authors, django-allauth: it tells whoever asks too fast to
-//! slow down, calls an expired device code `invalid_grant`, and rotates refresh tokens. The person has a real browser.
+//! The real binary with an authorization server by other authors, django-allauth: it answers `slow_down`, calls an
+//! expired device code `invalid_grant`, and rotates refresh tokens. The person has a real browser.
 #![allow(clippy::unwrap_used)]
 
 #[path = "link_flow/client.rs"]
@@ -17,11 +17,11 @@ use support::service::Service;
 
 const SCOPES: &str = "openid profile email";
 const SOON: Duration = Duration::from_secs(60);
-/// Long enough for what is done with a token, short enough to wait for the next one.
+/// Long enough to use a token, short enough to wait for the next one.
 const LIFETIME: Duration = Duration::from_secs(6);
 /// The link of our page to the provider.
 const WAY_ON: &str = "a.main";
-/// What allauth calls alice, its first person.
+/// Alice's id at allauth.
 const ALICE: &str = "1";
 
 /// A service with the device flow.
@@ -68,7 +68,7 @@ async fn an_account_is_linked_refreshed_and_given_back() {
     let account = program.wait_until_linked().await;
     assert_eq!(account["account_id"], ALICE);
     let mut token = program.token().await;
-    // The second refresh spends what the first one brought.
+    // The second refresh uses the refresh token of the first one.
     for _ in 0..2 {
         let issuer = &provider.issuer;
         program.expect_accepted_by(issuer, &token, ALICE).await;
@@ -77,7 +77,7 @@ async fn an_account_is_linked_refreshed_and_given_back() {
     let deleted = program.delete(&service, &account).await.expect(200);
     assert_eq!(deleted.str("provider_revocation"), "revoked");
     program.userinfo(&provider.issuer, &token).await.expect(401);
-    // Refresh token and access token: allauth takes back the one that it is given, and no other.
+    // Refresh token and access token: allauth revokes only the token that it gets.
     let told = provider.told_at("revoke");
     assert_eq!(
         Vec::from_iter(told.iter().map(|told| told.status)),
@@ -111,7 +111,7 @@ async fn a_service_that_is_told_to_slow_down_does() {
     assert_eq!(errors.last(), Some(&""));
     let pauses = Vec::from_iter(told.windows(2).map(|two| two[1].at - two[0].at));
     assert!(pauses[0] >= announced && pauses[0] < demanded, "{told:?}");
-    // Five seconds more than before (RFC 8628 section 3.5), for all that follows.
+    // Five seconds more than before (RFC 8628 section 3.5), from then on.
     let longer = announced + Duration::from_secs(5);
     assert!(pauses[1..].iter().all(|pause| *pause >= longer), "{told:?}");
     assert_eq!(
@@ -158,7 +158,7 @@ async fn a_person_is_sent_back_with_an_authorization_code() {
         ("PROVIDER_FLOW", "authorization_code"),
         ("PROVIDER_CLIENT_ID", Allauth::WEB_CLIENT_ID),
         ("PROVIDER_CLIENT_SECRET", Allauth::WEB_CLIENT_SECRET),
-        // Allauth takes what stands in a Basic header as it is, where RFC 6749 section 2.3.1 has it encoded.
+        // Allauth does not decode the Basic header, although RFC 6749 section 2.3.1 requires encoding.
         ("PROVIDER_TOKEN_ENDPOINT_AUTH_METHOD", "client_secret_post"),
         ("PROVIDER_SCOPES", SCOPES),
     ]);

@@ -1,4 +1,4 @@
-//! The direction of the arrows: which crate may depend on which, read from cargo itself.
+//! The allowed dependencies between crates, read from cargo itself.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Crate name to the names of its direct dependencies, those for tests left out.
+/// Maps each crate to its direct dependencies, without those for tests.
 type Edges = BTreeMap<String, BTreeSet<String>>;
 
 const OURS: &str = "central-oauth";

@@ -1,4 +1,4 @@
-//! The audit log of the real binary: what it says, and that a change of it is noticed.
+//! The audit log of the real binary: its content, and the detection of changes.
 
 mod support;
 
@@ -17,8 +17,8 @@ use support::linking::link;
 use support::process::{self, eventually, within};
 use support::service::Service;
 
-const PATIENCE: Duration = Duration::from_secs(60);
-/// What nobody may find in the log.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Secrets that must not be in the log.
 const STRANGER: &str = "coak_a-bearer-that-is-no-key-of-this-service";
 
 async fn sandbox() -> Sandbox {
@@ -34,7 +34,7 @@ async fn sandbox() -> Sandbox {
 async fn audit(service: &Service, arguments: &[&str]) -> Output {
     let arguments = [&["audit"], arguments].concat();
     let mut command = service.command(&arguments);
-    let output = within(PATIENCE, "audit", command.output()).await;
+    let output = within(TIMEOUT, "audit", command.output()).await;
     output.expect("audit does not run")
 }
 
@@ -44,7 +44,7 @@ async fn verified(service: &Service, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("no text")
 }
 
-/// Why the log is not verified.
+/// Returns why the log is not verified.
 async fn broken(service: &Service, arguments: &[&str]) -> String {
     let output = audit(service, &[&["verify"], arguments].concat()).await;
     assert_eq!(output.status.code(), Some(9), "{output:?}");
@@ -153,7 +153,7 @@ async fn it_says_who_did_what_and_reveals_changes() {
     be_busy(&client, &service).await;
     assert!(service.stop().await.success());
     let before = verified(&service, &["--head", &kept]).await;
-    // Counts are stored after ten minutes, or by a process that stops.
+    // Counts are stored after ten minutes, or when the process stops.
     let stopped = audit(&service, &["export"]).await;
     let stopped = String::from_utf8(stopped.stdout).expect("no text");
     let stopped: Vec<Value> = stopped
@@ -189,7 +189,7 @@ async fn it_says_who_did_what_and_reveals_changes() {
         let why = broken(&service, &[]).await;
         assert!(why.contains("changed outside the service"), "{sql}: {why}");
     }
-    // A newer head than the log has: an older copy was put back.
+    // The head is newer than the log: an older copy was restored.
     std::fs::copy(&copy, &database).expect("no copy");
     service.run().await;
     be_busy(&client, &service).await;
@@ -214,7 +214,7 @@ async fn the_chain_goes_on_under_a_new_secret_key() {
     let before = verified(&service, &[]).await;
     service.set("SECRET_KEY", NEW_KEY);
     service.set("PREVIOUS_SECRET_KEYS", Service::SECRET_KEY);
-    let rekeyed = within(PATIENCE, "rekey", service.command(&["rekey"]).output()).await;
+    let rekeyed = within(TIMEOUT, "rekey", service.command(&["rekey"]).output()).await;
     assert!(rekeyed.expect("rekey does not run").status.success());
     service.set("PREVIOUS_SECRET_KEYS", "");
     service.run().await;
@@ -242,7 +242,7 @@ async fn three_replicas_write_one_chain() {
     let during = verified(&services[0], &[]).await;
     let accounts: BTreeSet<_> = accounts.into_iter().collect();
     assert_eq!(accounts.len(), 6);
-    eventually(PATIENCE, "the entries of all replicas", async || {
+    eventually(TIMEOUT, "the entries of all replicas", async || {
         let all = entries(&client, &services[0], "").await;
         let ids = all
             .iter()

@@ -1,5 +1,5 @@
-//! Consent by redirect (authorization code with PKCE) behind the same page: the real binary, a certified authorization
-//! server, a real browser. The program sees no difference.
+//! Consent through a redirect (authorization code with PKCE): the real binary, a certified authorization server, a real
+//! browser. The program sees no difference.
 //!
 //! With `CENTRAL_OAUTH_TEST_PICTURES=folder` pictures are taken of the pages.
 #![allow(clippy::unwrap_used)]
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 const SCOPES: &str = "openid profile email offline_access";
 
 /// A service with this flow, and its provider.
@@ -51,7 +51,7 @@ async fn started(client_id: &str, secret: Option<&str>) -> (OidcProvider, Servic
     (provider, service)
 }
 
-/// Enters the code, confirms it and follows the way to the provider.
+/// Enters the code, confirms it and continues to the provider.
 async fn go_to_provider(browser: &Browser, program: &Program<'_>) {
     go_from(browser, program.verification_url_complete()).await;
 }
@@ -109,7 +109,7 @@ async fn a_person_goes_to_the_provider_and_is_sent_back() {
     program
         .expect_accepted_by(&provider.issuer, &token, "alice")
         .await;
-    // It came with a refresh token, and is refreshed like any other.
+    // It has a refresh token, and is refreshed like any other.
     eventually(Duration::from_secs(60), "a refresh", async || {
         program.token().await != token
     })
@@ -158,7 +158,7 @@ async fn a_no_foreign_browsers_and_answers_used_twice() {
     denied.wait_for("denied").await;
     denied.expect_no_token("unauthorized").await;
 
-    // Somebody else's browser brings an answer that was meant for this one.
+    // Another browser brings the response that was meant for this one.
     let linked = Program::ask(&service, "linked").await;
     browser.goto(linked.verification_url_complete()).await;
     browser.click("button[value=look_up]").await;
@@ -181,15 +181,15 @@ async fn a_no_foreign_browsers_and_answers_used_twice() {
         .expect(400);
     linked.expect_status("authorizing").await;
 
-    // An answer that names another issuer is refused, and ends the link: its person can start anew.
+    // A response from another issuer is rejected and ends the link; the person can start again.
     let mixed_up = format!("{callback}&iss=https%3A%2F%2Fevil.example");
-    // From a page that does not turn by itself: the one that waits would, as soon as the link ends.
+    // From a page without automatic reload: the waiting page would reload as soon as the link ends.
     browser.goto(&service.url("/device")).await;
     browser.goto(&mixed_up).await;
     browser.wait_for_text("It did not work").await;
     browser.wait_for_text("another issuer").await;
     linked.wait_for("failed").await;
-    // It shows the same when it is opened again, and a third answer is refused.
+    // It shows the same when it is opened again, and a third response is rejected.
     browser.goto(&service.url("/device")).await;
     browser.goto(&mixed_up).await;
     browser.wait_for_text("another issuer").await;
@@ -199,7 +199,7 @@ async fn a_no_foreign_browsers_and_answers_used_twice() {
     browser.close().await;
 }
 
-/// The address that the provider sends the browser back to, which nobody has opened yet, and the browser's cookie.
+/// Returns the callback address, which nobody has opened yet, and the browser's cookie.
 async fn callback_of(browser: &Browser, service: &mut Service) -> (String, String) {
     service.kill().await;
     browser.click("button[type=submit]").await;
@@ -209,7 +209,7 @@ async fn callback_of(browser: &Browser, service: &mut Service) -> (String, Strin
         callback.starts_with(&service.url("/callback/"))
     })
     .await;
-    // The page that says that nobody answers would try again by itself.
+    // The error page would reload by itself.
     browser.goto("about:blank").await;
     service.run().await;
     browser.goto(&service.url("/device")).await;
@@ -230,7 +230,7 @@ async fn a_callback_that_the_browser_repeats_links_once_and_shows_it_each_time()
     let client = http::client();
     let get = |url: &str| client.get(url).header("cookie", &cookie);
 
-    // Without the cookie, as a HEAD and as a prefetch it takes nothing.
+    // Without the cookie, as a HEAD and as a prefetch it has no effect.
     http::send(client.get(&callback)).await.expect(400);
     let head = client.head(&callback).header("cookie", &cookie);
     let head = http::send(head).await.expect(303);
@@ -243,7 +243,7 @@ async fn a_callback_that_the_browser_repeats_links_once_and_shows_it_each_time()
     let page = http::send(get(&service.url(head.header("location")))).await;
     assert!(page.text.contains(&provider.issuer), "{}", page.text);
 
-    // Two at once, then the person, then a reload after a restart.
+    // Two at once, then the person's, then a reload after a restart.
     let (first, second) = tokio::join!(http::send(get(&callback)), http::send(get(&callback)));
     for taken in [first.expect(303), second.expect(303)] {
         assert_eq!(taken.header("location"), head.header("location"));
@@ -327,7 +327,7 @@ impl AtThePrompt {
 }
 
 async fn event(events: &mut Lines<BufReader<ChildStdout>>) -> Value {
-    let line = within(PATIENCE, "an event", events.next_line()).await;
+    let line = within(TIMEOUT, "an event", events.next_line()).await;
     let line = line.unwrap().expect("an event");
     serde_json::from_str(&line).unwrap()
 }
@@ -343,7 +343,7 @@ async fn a_person_types_the_return_code_into_the_program() {
     let linked = at.next().await;
     assert_eq!(linked["status"], "linked", "{linked}");
     assert_eq!(linked["account"]["provider"], "default");
-    let ended = within(PATIENCE, "the end of `link`", at.link.wait()).await;
+    let ended = within(TIMEOUT, "the end of `link`", at.link.wait()).await;
     assert!(ended.unwrap().success());
     at.browser.wait_for_text("can now use this account").await;
     at.browser.close().await;
@@ -364,7 +364,7 @@ async fn a_program_at_its_prompt_sees_that_the_link_has_ended() {
     assert_eq!(failed["status"], "failed", "{failed}");
     let detail = failed["detail"].as_str().unwrap();
     assert!(detail.contains("not_confirmed"), "{failed}");
-    let ended = within(PATIENCE, "the end of `link`", at.link.wait()).await;
+    let ended = within(TIMEOUT, "the end of `link`", at.link.wait()).await;
     assert_eq!(ended.unwrap().code(), Some(6));
     at.browser.close().await;
 }

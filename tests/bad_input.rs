@@ -1,8 +1,8 @@
-//! The real binary against everything that it did not ask for: a provider that breaks at every stage of a link, clients
-//! and browsers that send nonsense, guessers, crashes in between.
+//! The real binary with unexpected input: a provider that fails at every stage of a link, invalid requests of clients
+//! and browsers, guessed codes and keys, and crashes in between.
 //!
-//! Whatever happens, the service stays healthy, says so in its log, loses no tokens, and neither its log nor its
-//! database shows a secret: see `scene::Scene::end`.
+//! Whatever happens, the service stays healthy, logs the problem, loses no tokens, and neither its log nor its database
+//! contains a secret: see `scene::Scene::end`.
 #![allow(clippy::unwrap_used)]
 
 mod support;

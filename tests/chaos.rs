@@ -1,7 +1,7 @@
-//! The promise, put to the test: every grant outlives every failure, and what was acknowledged stays true.
+//! Tests the promise: every grant survives every failure, and acknowledged writes are durable.
 //!
-//! The test kills, stops and starves the real binary while clients ask it for tokens and write. The sandbox ends a grant
-//! when a refresh token comes back without need, and keeps a ledger of every use. The judge compares the ledger with the
+//! The test kills, stops and starves the real binary while clients request tokens and write. The sandbox ends a grant
+//! when a refresh token is reused without need, and keeps a ledger of every use. The judge compares the ledger with the
 //! times of the troubles. docs/TESTING.md says what is counted and how.
 //!
 //! The short runs are part of `cargo test`. The long ones:
@@ -13,7 +13,7 @@
 mod support;
 
 mod chaos {
-    /// Accounts that are linked at the start and looked at in the end.
+    /// Accounts that are linked at the start and checked in the end.
     mod accounts;
     /// Clients that ask for tokens and use them.
     mod asking;
@@ -21,11 +21,11 @@ mod chaos {
     mod disk;
     /// A disk that fails while its process is killed.
     mod filling;
-    /// What stands in front of the sandbox where several replicas ask it.
+    /// The proxy between several replicas and the sandbox.
     mod front;
-    /// Processes that were stopped, or cut off from their database, with a refresh in hand.
+    /// Processes that were stopped, or cut off from their database, during a refresh.
     mod held_up;
-    /// What the ledger and the troubles say about each use of a refresh token.
+    /// Judges each use of a refresh token by the ledger and the troubles.
     mod judge;
     mod judge_tests;
     /// Processes that are killed and started again.
@@ -35,23 +35,23 @@ mod chaos {
     mod liveness_tests;
     /// A network namespace for one replica.
     mod namespace;
-    /// Accounts that fall ill, and a wall clock that steps.
+    /// Accounts whose provider rejects them, and a wall clock that steps.
     mod plagues;
-    /// The report as it is printed.
+    /// Prints the report.
     mod printing;
     /// Writes that were acknowledged.
     mod promises;
-    /// Somebody who asks for one account until it has a token.
+    /// Asks for one account until it has a token.
     mod pursuit;
     /// Several replicas on one PostgreSQL.
     mod replicas;
-    /// What came of a run.
+    /// The result of a run.
     mod report;
     pub(super) mod scenario;
     /// A library that breaks a program's disk and clock.
     mod shim;
     pub(super) mod size;
-    /// What befalls replicas and their database.
+    /// Troubles of replicas and their database.
     mod troubles;
     /// How long clients waited.
     mod waits;
@@ -65,7 +65,7 @@ use central_oauth_sandbox_poem::Reuse;
 use chaos::scenario::{Scenario, Stage};
 use chaos::size::Size;
 
-/// Kills at any moment, one process, a provider that answers a retry.
+/// Kills at any moment, one process, a provider that accepts a retry.
 const CRASHES: Scenario = Scenario {
     name: "A: crashes, a provider that grants the retry",
     processes: 1,
@@ -73,12 +73,12 @@ const CRASHES: Scenario = Scenario {
     provider_timeout: Duration::from_secs(3),
     lives: Duration::from_millis(1500),
     answers_within: Duration::from_millis(150),
-    // Each lost answer gets its one retry, so two in a row get two.
+    // Each lost response gets one retry, so two losses in a row get two.
     reuse: Reuse::Retries(u32::MAX),
     faults: false,
     clock_steps: true,
 };
-/// Two processes on one database, and a provider that grants a retry for a while only.
+/// Two processes on one database, and a provider that accepts a retry only for a while.
 const TWO_PROCESSES: Scenario = Scenario {
     name: "B: crashes, two processes on one database, a grace period that ends",
     processes: 2,
@@ -86,8 +86,8 @@ const TWO_PROCESSES: Scenario = Scenario {
     clock_steps: false,
     ..CRASHES
 };
-/// A provider that ends the grant with the first retry. Each kill in between costs a grant here: with fewer of them some
-/// are left to the end.
+/// A provider that ends the grant at the first retry. Each kill in between costs a grant here: with fewer kills some
+/// grants remain.
 const STRICT: Scenario = Scenario {
     name: "C: crashes, a provider that forgives nothing",
     lives: Duration::from_secs(6),
@@ -96,7 +96,7 @@ const STRICT: Scenario = Scenario {
     clock_steps: false,
     ..CRASHES
 };
-/// Answers that get lost, late or garbage, and outages, on top of the crashes.
+/// Lost, late and garbled responses, and outages, in addition to crashes.
 const FAULTS: Scenario = Scenario {
     name: "D: crashes and a network that fails",
     faults: true,

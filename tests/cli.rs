@@ -4,7 +4,7 @@
 mod support;
 
 mod cli {
-    /// What the tests below share.
+    /// Shared helpers.
     mod browser;
     mod dev_run;
     mod guarded;

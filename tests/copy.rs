@@ -1,5 +1,5 @@
-//! From SQLite to PostgreSQL with the real binary, killed on the way: the same keys open the same accounts, and no
-//! refresh token is spent twice.
+//! From SQLite to PostgreSQL with the real binary, killed meanwhile: keys still give access to the same accounts, and
+//! no refresh token is used twice.
 
 mod support;
 
@@ -21,7 +21,8 @@ use support::tokens::working_token_at;
 const ACCOUNTS: usize = 12;
 const LIFETIME: Duration = Duration::from_secs(4);
 
-/// A sandbox where everybody consents at once and is somebody else. It ends a grant whose refresh token comes twice.
+/// A sandbox where each link is another person, who consents automatically. It ends a grant whose refresh token is used
+/// twice.
 async fn sandbox() -> Sandbox {
     let options = SandboxOptions {
         auto_consent: Some(Duration::ZERO),
@@ -69,7 +70,7 @@ async fn add_links(service: &Service, count: usize) {
     }
 }
 
-/// Every account is whose it was, has a token that the sandbox takes, and is refreshed once more.
+/// Checks that every account has its owner and a working token, and can be refreshed once more.
 async fn expect_working(sandbox: &Sandbox, service: &Service, keys: &[String]) {
     let client = http::client();
     let mut accounts = BTreeSet::new();
@@ -101,7 +102,7 @@ async fn a_service_moves_to_postgresql() {
 
     assert!(service.stop().await.success());
     make_slow(&target.name);
-    // At its start, while it makes its tables.
+    // At its start, while it creates its tables.
     let mut delay = 40;
     while !has_tables(&target.name) {
         killed_after(&service, &arguments, delay).await;
@@ -156,7 +157,7 @@ async fn killed_after(service: &Service, arguments: &[&str], millis: u64) {
     copy.kill().await.expect("cannot kill the copy");
 }
 
-/// Kills a copy that has brought rows, more or others than there were.
+/// Kills a copy after it has copied rows.
 async fn killed_once_further(service: &Service, arguments: &[&str], database: &str) {
     let before = state(database);
     let mut command = service.command(&[&["copy"], arguments].concat());
@@ -170,7 +171,7 @@ async fn killed_once_further(service: &Service, arguments: &[&str], database: &s
     assert!(rows > 0 && !is_complete, "not killed on its way");
 }
 
-/// Every access key takes a moment from now on, so that a copy lasts for seconds on any machine.
+/// Slows down every access key, so that a copy takes seconds on any machine.
 fn make_slow(database: &str) {
     let sql = "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS \
                'BEGIN PERFORM pg_sleep(0.005); RETURN NEW; END'; \
@@ -211,7 +212,7 @@ fn expect_none_presented_twice(sandbox: &Sandbox) {
     }
 }
 
-/// How many rows a copy has brought so far, and whether it has come to its end.
+/// Returns how many rows a copy has copied so far, and whether it has ended.
 fn state(database: &str) -> (u64, bool) {
     if !has_tables(database) {
         return (0, false);
@@ -250,7 +251,7 @@ async fn an_unfinished_copy_is_not_served() {
     assert!(!service.run_to_the_end().await.success());
     let logs = service.logs();
     assert!(logs.contains("is an unfinished copy"), "{logs}");
-    // Where from and where to are what the service has been told.
+    // Source and destination are those of the service's settings.
     let done = copy(&service, &[]).await;
     assert!(done.status.success(), "{}", said(&done));
     service.run().await;

@@ -1,5 +1,5 @@
-//! The fixtures of the whole-system tests, tried on each other: a program and a person go through the device flow of
-//! each provider that the other tests rely on.
+//! Tests the fixtures of the system tests with each other: a program and a person go through the device flow of each
+//! provider that other tests rely on.
 
 #[path = "fixtures_work/device.rs"]
 mod device;
@@ -44,7 +44,7 @@ async fn a_person_consents_with_and_without_javascript() {
 
 #[tokio::test]
 async fn a_server_of_other_authors_slows_down_rotates_and_takes_back() {
-    // Longer than it takes on the most crowded machine to ask twice.
+    // Longer than two polls take on a very slow machine.
     let interval = Duration::from_secs(10);
     let provider = Allauth::start(AllauthOptions {
         interval,
@@ -73,12 +73,12 @@ async fn a_server_of_other_authors_slows_down_rotates_and_takes_back() {
     let person = device.userinfo(&tokens).await.expect(200);
     assert_eq!(person.str("email"), "alice@example.test");
 
-    // A spent refresh token is refused, and its successor lives on.
+    // A used refresh token is rejected, and its successor stays valid.
     let fresh = device.refresh(&tokens).await.expect(200);
     let spent = device.refresh(&tokens).await.expect(400);
     assert_eq!(spent.str("error"), "invalid_grant");
     let fresh = device.refresh(&fresh).await.expect(200);
-    // Each token is taken back for itself.
+    // Each token is revoked separately.
     let hint = "refresh_token";
     device.revoke(fresh.str(hint), hint).await;
     device.refresh(&fresh).await.expect(400);

@@ -1,4 +1,4 @@
-//! A secret key that a key management service has wrapped: OpenBao itself, and moto, which imitates AWS KMS
+//! A secret key that a key management service has wrapped: OpenBao, and moto, which imitates AWS KMS
 //! (<https://docs.getmoto.org/en/latest/docs/services/kms.html>).
 
 mod support;
@@ -41,7 +41,7 @@ async fn get(service: &Service, path: &str) -> Answer {
 /// A service whose key OpenBao has wrapped, and that has started once.
 async fn wrapped_by_bao() -> (Service, Bao) {
     let mut service = Service::prepare(&[("KMS_GRACE", "1")]);
-    // The database belongs to the key in plain text.
+    // The database was created with the key in plain text.
     service.run().await;
     service.stop().await;
     let bao = start_bao(&service).await;
@@ -84,7 +84,7 @@ async fn a_start_waits_for_the_key_and_a_running_service_needs_it_no_more() {
     })
     .await;
     assert!(service.stop().await.success());
-    // Told to stop, a service that waits ends at once.
+    // A waiting service ends at once when it is told to stop.
     bao.ask("/v1/sys/seal", &json!({})).await;
     service.run().await;
     assert!(service.stop().await.success());
@@ -101,7 +101,7 @@ async fn a_service_whose_key_was_disabled_stops_after_the_grace_period() {
     let ended = service.ended().await;
     assert_eq!(ended.code(), Some(1), "{}", service.logs());
     assert!(service.logs().contains("may not be used any more"));
-    // Nor does it start.
+    // It does not start either.
     let refused = service.run_to_the_end().await;
     assert_eq!(refused.code(), Some(1), "{}", service.logs());
     let logs = service.logs();

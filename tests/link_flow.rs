@@ -1,5 +1,5 @@
-//! From the link code to a token that works: the real binary, a certified authorization server, and a person in a real
-//! browser, with JavaScript and without; and what an operator sees and does there.
+//! From the link code to a working token: the real binary, a certified authorization server, a person in a real
+//! browser, with JavaScript and without, and the operators' page.
 //!
 //! With `CENTRAL_OAUTH_TEST_PICTURES=folder` the person takes a picture of every page.
 #![allow(clippy::unwrap_used)]
@@ -60,7 +60,7 @@ async fn a_person_with_javascript_types_the_code_and_the_page_follows_by_itself(
     person.confirm().await;
     program.expect_status("authorizing").await;
     person.consent_in_the_new_tab("alice").await;
-    // Nobody touches this tab any more: it turns by itself.
+    // This tab reloads by itself.
     person
         .browser
         .wait_for_text("can now use this account")
@@ -104,7 +104,7 @@ async fn a_person_without_javascript_and_a_restart_before_the_consent() {
     person.confirm().await;
     service.kill().await;
     service.run().await;
-    // The page without scripts may have asked while nobody was there: its person comes back to it.
+    // The page without scripts may have reloaded while the service was down: the person opens it again.
     person
         .browser
         .goto(program.verification_url_complete())
@@ -113,7 +113,7 @@ async fn a_person_without_javascript_and_a_restart_before_the_consent() {
 
     let account = program.wait_until_linked().await;
     assert_eq!(account["account_id"], "bob");
-    // The page without scripts asks again every few seconds.
+    // The page without scripts reloads every few seconds.
     person
         .browser
         .wait_for_text("can now use this account")
@@ -123,7 +123,7 @@ async fn a_person_without_javascript_and_a_restart_before_the_consent() {
     program
         .expect_accepted_by(&provider.issuer, &token, "bob")
         .await;
-    // An answer that was lost on the way is asked for again.
+    // A lost response is requested again.
     assert_eq!(program.token().await, token);
     person.browser.close().await;
 }
@@ -150,7 +150,7 @@ async fn a_person_who_says_no_and_codes_that_do_not_serve() {
     person.confirm().await;
     person.refuse_in_the_new_tab("carol").await;
     denied.wait_for("denied").await;
-    // The page turns by itself: whoever goes elsewhere at that very moment may be taken back by it.
+    // The page reloads by itself, which may undo a navigation at the same moment.
     let words = "The provider says: End-User aborted interaction";
     person.browser.wait_for_text(words).await;
     denied.expect_no_token("unauthorized").await;

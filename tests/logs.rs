@@ -1,4 +1,4 @@
-//! What an operator reads: the real binary's log, as machines get it.
+//! The real binary's log in JSON.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -15,7 +15,7 @@ use support::linking::link;
 use support::process::{eventually, free_port};
 use support::service::Service;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn service(access_token_ttl: Duration) -> (Sandbox, Service) {
     let options = SandboxOptions {
@@ -55,9 +55,9 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
     let (sandbox, mut service) = service(Duration::from_secs(3)).await;
     let client = http::client();
     let key = link(&service).await;
-    // Tokens last for 3 s: they are refreshed, which is nothing to speak of.
+    // Tokens last for 3 s: they are refreshed, which is not logged at this level.
     let mut id = String::new();
-    eventually(PATIENCE, "a refresh", async || {
+    eventually(TIMEOUT, "a refresh", async || {
         let account = client.get(service.url("/v1/accounts")).bearer_auth(&key);
         let account = http::send(account).await.expect(200);
         account.json["items"][0]["id"]
@@ -158,15 +158,15 @@ async fn a_flood_of_refused_keys_does_not_fill_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_grant_that_ends_is_told_once() {
+async fn a_grant_that_ends_is_logged_once() {
     let (sandbox, mut service) = service(Duration::from_secs(3)).await;
     link(&service).await;
     sandbox.stop().await.unwrap();
-    eventually(PATIENCE, "a failure", async || {
+    eventually(TIMEOUT, "a failure", async || {
         service.logs().contains("not refreshed")
     })
     .await;
-    // It is tried again and again meanwhile.
+    // It is retried again and again meanwhile.
     tokio::time::sleep(Duration::from_secs(8)).await;
     assert!(service.stop().await.success());
     let lines = lines(&service);
@@ -207,7 +207,7 @@ async fn every_line_of_a_request_has_its_id() {
     };
     assert_eq!(of("id-of-a-test"), ["link code handed out", "answered"]);
     let refreshed = of("id-of-a-refresh");
-    // The request has waited for a refresh, and what that did is told under the same id.
+    // The request has waited for a refresh, which is logged with the same id.
     for message in ["asked the provider", "refreshed", "answered"] {
         assert!(refreshed.contains(&message), "{message}: {refreshed:?}");
     }
@@ -222,7 +222,7 @@ async fn every_line_of_a_request_has_its_id() {
     every_field_is_in_the_document(&lines);
 }
 
-/// Of our own lines; libraries have words of their own.
+/// Only our own lines; libraries have fields of their own.
 fn every_field_is_in_the_document(lines: &[Value]) {
     let document = include_str!("../docs/OPERATIONS.md");
     let (_, table) = document.split_once("| field | what |").unwrap();
@@ -249,18 +249,18 @@ fn every_field_is_in_the_document(lines: &[Value]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happens_by_itself_names_its_trace() {
     let (sandbox, mut service) = service(Duration::from_secs(3)).await;
-    // Nobody takes them, which matters to no line.
+    // No collector listens, which affects no line.
     let collector = format!("http://127.0.0.1:{}", free_port());
     service.set_other("OTEL_EXPORTER_OTLP_ENDPOINT", &collector);
     service.set_other("OTEL_PROPAGATORS", "b3");
-    // The second attempt to revoke is the first one that no request makes, and no news any more.
+    // Only the second attempt to revoke runs without a request, and it is logged at DEBUG because it is no news.
     let log = "info,central_oauth_domain::usecases::revoker=debug";
     service.set("LOG", log);
     service.restart().await;
     let key = link(&service).await;
     sandbox.stop().await.unwrap();
     let told = async |message: &str| {
-        eventually(PATIENCE, message, async || service.logs().contains(message)).await;
+        eventually(TIMEOUT, message, async || service.logs().contains(message)).await;
     };
     told("not refreshed").await;
     let delete = http::client().delete(service.url("/v1/accounts/1"));
@@ -317,7 +317,7 @@ async fn why_the_service_ended_is_a_line_like_any_other() {
     assert_eq!(told[0]["level"], "ERROR");
     let error = told[0]["error"].as_str().unwrap();
     assert!(error.contains(&address), "{error}");
-    // People get the plain line.
+    // The plain text format.
     service.set("LOG_FORMAT", "text");
     assert_eq!(service.run_to_the_end().await.code(), Some(1));
     assert!(

@@ -1,4 +1,5 @@
-//! Figures: the real binary, scraped by a real Prometheus, with the dashboard and the alert rules of `docs/monitoring`.
+//! Metrics of the real binary, scraped by a real Prometheus, with the dashboard and the alert rules of
+//! `docs/monitoring`.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -20,13 +21,13 @@ use support::process::{eventually, free_port};
 use support::prometheus::Prometheus;
 use support::service::Service;
 
-/// What the first census after a link brings; the series are there from then on.
+/// The series that the first count after a link creates.
 const COUNTED: &str = "central_oauth_accounts{provider=\"sandbox\",status=\"active\"} 1";
 
-/// Less than a writer waits.
+/// Shorter than a writer waits.
 const LOCKED_FOR: Duration = Duration::from_secs(3);
 
-/// Generous: what is meant is that nothing waits for the database, which is locked for longer.
+/// A generous limit: the scrape must not wait for the database, which is locked for longer.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 struct Scene {
@@ -37,7 +38,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A sandbox whose tokens last so long, and a service whose metrics can be scraped.
+    /// A sandbox whose tokens last this long, and a service whose metrics can be scraped.
     async fn new(access_token_ttl: Duration) -> Self {
         let options = SandboxOptions {
             auto_consent: Some(Duration::ZERO),
@@ -75,7 +76,7 @@ impl Scene {
         .await;
     }
 
-    /// The series that there are, without their figures.
+    /// Returns the series without their values.
     async fn series(&self) -> BTreeSet<String> {
         let text = self.scrape().await.expect(200).text;
         let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -139,7 +140,7 @@ async fn a_locked_database_holds_up_no_scrape() {
     let mut one = ConnectOptions::new(format!("sqlite://{}", file.display()));
     one.max_connections(1);
     let database = Database::connect(one).await.unwrap();
-    // Writers wait now, and go on waiting for as long as this test looks on.
+    // Writers wait from now on, for longer than this test.
     database
         .execute_unprepared("BEGIN EXCLUSIVE")
         .await
@@ -181,7 +182,7 @@ async fn whatever_callers_send_makes_no_new_series() {
     assert!(!logs.contains("evil"), "{logs}");
 }
 
-/// Words of somebody's own wherever the service takes some.
+/// Invented words wherever the service accepts some.
 async fn hostile(scene: &Scene, word: &str) {
     let quoted = format!("{word}\"}} 1");
     for path in [

@@ -1,6 +1,5 @@
-//! The published OpenAPI document: it is the one that the real binary serves and prints, a strict linter has nothing to
-//! say against it, the service answers as it promises, clients are generated from it and run, and it breaks no client of
-//! the last release.
+//! The published OpenAPI document: the real binary serves and prints it, strict linters find no problem, the service's
+//! responses match it, clients are generated from it and run, and it breaks no client of the last release.
 #![allow(clippy::unwrap_used)]
 
 mod support;

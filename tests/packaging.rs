@@ -36,7 +36,7 @@ fn assignments(text: &str) -> Vec<(&str, &str)> {
     lines.filter_map(|line| line.split_once('=')).collect()
 }
 
-/// Insists that the service accepts this configuration.
+/// Asserts that the service accepts this configuration.
 #[track_caller]
 fn check(settings: &[(&str, &str)]) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_central-oauth"));
@@ -179,7 +179,7 @@ fn image_and_release_link_statically_in_the_same_way() {
     assert!(last.iter().any(|line| line.starts_with("HEALTHCHECK ")));
 }
 
-/// Runs the script that knows Helm and the schemas of Kubernetes.
+/// Runs the script that uses Helm and the schemas of Kubernetes.
 async fn chart(arguments: &[&str]) -> String {
     let python = modules("charts").await.join("bin/python");
     let script = fixtures().join("charts/chart.py");

@@ -16,15 +16,15 @@ use support::process::eventually;
 use support::service::Service;
 use support::tokens::{token, working_token, works};
 
-/// In which everything happens that these tests wait for, on the most crowded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Long enough for everything in these tests, even on a very slow machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A sandbox whose alice consents by herself at once.
+/// A sandbox whose Alice consents at once.
 async fn sandbox() -> Sandbox {
     sandbox_that(Reuse::Forbidden).await
 }
 
-/// The same, with something to say about refresh tokens that come back.
+/// The same, with a reaction to reused refresh tokens.
 async fn sandbox_that(reuse: Reuse) -> Sandbox {
     let options = SandboxOptions {
         reuse,
@@ -115,13 +115,13 @@ async fn a_restart_of_the_database_loses_nothing() {
     let mut service = replica(&sandbox, &database.url).await;
     let (client, key) = (http::client(), link(&service).await);
     cluster.restart();
-    eventually(PATIENCE, "a token", async || {
+    eventually(TIMEOUT, "a token", async || {
         token(&client, &service, &key).await.status == 200
     })
     .await;
     cluster.kill();
-    // What the database has confirmed is served for half a second.
-    eventually(PATIENCE, "no token", async || {
+    // A cached token is served for half a second after it was confirmed.
+    eventually(TIMEOUT, "no token", async || {
         token(&client, &service, &key).await.status == 503
     })
     .await;
@@ -129,7 +129,7 @@ async fn a_restart_of_the_database_loses_nothing() {
     assert_eq!(refused.str("code"), "store_unavailable");
     assert!(refused.headers.contains_key("retry-after"));
     cluster.start_again();
-    eventually(PATIENCE, "a token that works", async || {
+    eventually(TIMEOUT, "a token that works", async || {
         let answer = token(&client, &service, &key).await;
         answer.status == 200 && works(&client, &sandbox, answer.str("access_token")).await
     })
@@ -170,7 +170,7 @@ async fn replicas_are_listed_until_they_stop() {
     let (sandbox, database) = (sandbox().await, Cluster::shared().create_database());
     let mut one = replica(&sandbox, &database.url).await;
     let mut other = replica(&sandbox, &database.url).await;
-    eventually(PATIENCE, "two replicas", async || {
+    eventually(TIMEOUT, "two replicas", async || {
         replicas(&one).await.as_array().map(Vec::len) == Some(2)
     })
     .await;
@@ -189,13 +189,13 @@ async fn a_newer_version_migrates_beside_an_older_one() {
     let mut old = replica(&sandbox, &database.url).await;
     let (client, key) = (http::client(), link(&old).await);
     let first = token(&client, &old, &key).await.expect(200);
-    // What a migration within a minor version does: it adds.
+    // A migration within a minor version only adds.
     let newer = "ALTER TABLE accounts ADD COLUMN colour TEXT; \
                  ALTER TABLE tokens ADD COLUMN weight BIGINT NOT NULL DEFAULT 7; \
                  CREATE TABLE ribbons (id BIGINT PRIMARY KEY); \
                  INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_newer', 0)";
     cluster.execute(&database.name, newer);
-    eventually(PATIENCE, "a refreshed token", async || {
+    eventually(TIMEOUT, "a refreshed token", async || {
         let answer = token(&client, &old, &key).await.expect(200);
         answer.str("access_token") != first.str("access_token")
     })

@@ -1,5 +1,5 @@
-//! Grants that stay alive: the real binary against the sandbox, whose rotation ends a family when a refresh token is
-//! used twice, with access tokens of a few seconds.
+//! Keeping grants alive: the real binary with the sandbox, which ends a token family when a refresh token is used
+//! twice, and with access tokens that last some seconds.
 
 mod support;
 
@@ -20,10 +20,10 @@ use support::service::Service;
 use support::tokens::{has_run_out, token, working_token, works};
 
 const LIFETIME: Duration = Duration::from_secs(4);
-/// In which everything happens that these tests wait for, on the most crowded machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Long enough for everything in these tests, even on a very slow machine.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A sandbox whose alice consents by herself at once.
+/// A sandbox whose Alice consents at once.
 async fn sandbox(access_token_ttl: Duration) -> Sandbox {
     let options = SandboxOptions {
         auto_consent: Some(Duration::ZERO),
@@ -37,7 +37,7 @@ async fn sandbox(access_token_ttl: Duration) -> Sandbox {
 
 fn prepare(sandbox: &Sandbox) -> Service {
     let mut service = Service::prepare_for(sandbox);
-    // A refresh that went as it should is told to those who look closer.
+    // Successful refreshes are logged only at DEBUG.
     service.set("LOG", "info,central_oauth_domain=debug");
     service
 }
@@ -48,7 +48,7 @@ async fn service(sandbox: &Sandbox) -> Service {
     service
 }
 
-/// A service whose sandbox has to do with a crowd.
+/// A service whose sandbox is busy with many other accounts.
 async fn patient_service(sandbox: &Sandbox) -> Service {
     let mut service = prepare(sandbox);
     service.be_patient();
@@ -64,12 +64,12 @@ async fn account(client: &Client, service: &Service) -> serde_json::Value {
     list.json["items"][0].clone()
 }
 
-/// Refreshes that a service has told of, each of which it has stored before.
+/// Returns the number of logged refreshes, each of which was stored before.
 fn told(service: &Service) -> usize {
     service.logs().matches(" refreshed ").count()
 }
 
-/// Refresh tokens that were presented, all of which were good: one used twice would have ended the family.
+/// Returns the number of refresh tokens that were used. All were valid: one used twice would have ended the family.
 fn presented(sandbox: &Sandbox) -> usize {
     let ledger = sandbox.ledger().expect("no ledger is kept");
     let all = ledger.presentations();
@@ -78,7 +78,7 @@ fn presented(sandbox: &Sandbox) -> usize {
     all.len()
 }
 
-/// Callers that ask without pause, all at once.
+/// Callers that ask continuously, all at once.
 struct Crowd {
     over: Arc<AtomicBool>,
     good: Arc<AtomicUsize>,
@@ -103,12 +103,12 @@ impl Crowd {
         }
     }
 
-    /// How many tokens have worked.
+    /// Returns how many tokens have worked.
     fn good(&self) -> usize {
         self.good.load(Ordering::Relaxed)
     }
 
-    /// Nobody got anything but tokens that work. How long they have asked.
+    /// Asserts that all callers got only working tokens. Returns how long they have asked.
     async fn end(self) -> Duration {
         self.over.store(true, Ordering::Relaxed);
         let bad = self.callers.join_all().await.concat();
@@ -118,7 +118,7 @@ impl Crowd {
     }
 }
 
-/// Asks without pause, and counts the tokens that worked; what else came.
+/// Asks continuously, counts the tokens that worked, and returns other responses.
 async fn ask(
     token_url: String,
     hello: String,
@@ -145,7 +145,7 @@ async fn ask(
     bad
 }
 
-/// As many refreshes as there may be in this time where each comes so long after the one before.
+/// Returns the maximum number of refreshes in this time if each comes this long after the previous one.
 fn most(within: Duration, apart: Duration) -> usize {
     let most = within.as_millis() / apart.as_millis();
     usize::try_from(most).expect("a small number") + 1
@@ -158,7 +158,7 @@ async fn many_callers_always_get_a_token_that_works() {
     let key = link(&service).await;
     let crowd = Crowd::ask((0..32).map(|_| service.url("/v1/token")), &sandbox, &key);
     let (client, mut generations) = (http::client(), BTreeSet::new());
-    eventually(PATIENCE, "tokens and refreshes", async || {
+    eventually(TIMEOUT, "tokens and refreshes", async || {
         let account = account(&client, &service).await;
         assert_eq!(account["status"], "active", "{account}");
         generations.extend(account["last_refreshed_at"].as_str().map(str::to_owned));
@@ -171,7 +171,7 @@ async fn many_callers_always_get_a_token_that_works() {
     assert!(service.stop().await.success());
     let refreshes = told(&service);
     eprintln!("{good} tokens worked, {refreshes} refreshes in {took:?}");
-    // Every generation once, and none that nobody needed.
+    // Every generation once, and none unnecessarily.
     assert_eq!(presented(&sandbox), refreshes);
     assert!(generations.len() <= refreshes, "{generations:?}");
     assert!(refreshes <= most(took, LIFETIME.mul_f64(0.9)));
@@ -190,7 +190,7 @@ async fn two_processes_on_one_database_share_a_grant() {
     let key = link(&first).await;
     let urls = [&first, &second].map(|service| service.url("/v1/token?min_ttl=1"));
     let crowd = Crowd::ask(urls.into_iter().cycle().take(16), &sandbox, &key);
-    eventually(PATIENCE, "refreshes", async || {
+    eventually(TIMEOUT, "refreshes", async || {
         let is_long = crowd.began.elapsed() >= Duration::from_secs(12);
         is_long && told(&first) + told(&second) >= 3
     })
@@ -206,10 +206,10 @@ async fn two_processes_on_one_database_share_a_grant() {
     sandbox.stop().await.expect("the sandbox failed");
 }
 
-/// Kills the service, unless it has a refresh in hand: the sandbox forgives nothing, so a crash between its answer and
-/// the commit would cost the grant. Whether it did.
+/// Kills the service, unless a refresh is in progress: the sandbox accepts no retry, so a crash between its response
+/// and the commit would cost the grant. Returns whether it did.
 async fn kill_between_refreshes(service: &mut Service, sandbox: &Sandbox) -> bool {
-    // Nothing new is answered from here on, and what was is on its way into the database.
+    // No new response is sent from here on, and earlier ones are being stored.
     sandbox.faults().go_down_for(Duration::from_secs(3600));
     sleep(Duration::from_millis(200)).await;
     let is_between = presented(sandbox) == told(service);
@@ -227,10 +227,10 @@ async fn a_grant_survives_crashes() {
     let key = link(&service).await;
     let client = http::client();
     let mut known = String::new();
-    // Between two refreshes, at any moment of that time, and beyond the next one or not.
+    // At any moment between two refreshes, and down beyond the next one or not.
     for (lives, is_down) in [(0, 0), (700, 4500), (1900, 0), (2400, 1500), (1300, 5000)] {
         loop {
-            eventually(PATIENCE, "a refresh", async || {
+            eventually(TIMEOUT, "a refresh", async || {
                 let answer = token(&client, &service, &key).await.expect(200);
                 let fresh = answer.str("access_token").to_owned();
                 std::mem::replace(&mut known, fresh.clone()) != fresh
@@ -245,7 +245,7 @@ async fn a_grant_survives_crashes() {
         service.run().await;
         working_token(&client, &service, &sandbox, &key).await;
     }
-    eventually(PATIENCE, "all is well", async || {
+    eventually(TIMEOUT, "all is well", async || {
         account(&client, &service).await["status"] == "active"
     })
     .await;
@@ -253,7 +253,7 @@ async fn a_grant_survives_crashes() {
     sandbox.stop().await.expect("the sandbox failed");
 }
 
-/// Asks for a refresh at once.
+/// Requests a refresh at once.
 async fn refresh(client: &Client, service: &Service, key: &str) -> http::Answer {
     let account = account(client, service).await;
     let id = account["id"].as_str().unwrap_or_default();
@@ -261,7 +261,7 @@ async fn refresh(client: &Client, service: &Service, key: &str) -> http::Answer 
     http::send(client.post(refresh).bearer_auth(key)).await
 }
 
-/// A door in front of the sandbox that can be shut: the sandbox forgets everything when it stops.
+/// A proxy to the sandbox that can be closed: the sandbox would forget everything if it stopped.
 struct Door {
     port: u16,
     shut: Arc<AtomicBool>,
@@ -307,7 +307,7 @@ impl Door {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_is_borne_and_told() {
+async fn an_outage_is_survived_and_reported() {
     let sandbox = sandbox(2 * LIFETIME).await;
     let door = Door::before(&sandbox).await;
     let mut service = service(&sandbox).await;
@@ -319,8 +319,8 @@ async fn an_outage_is_borne_and_told() {
     refresh(&client, &service, &key).await.expect(200);
     door.shut.store(true, Ordering::Relaxed);
 
-    // The stored token serves as long as it is valid.
-    eventually(PATIENCE, "the failure", async || {
+    // The stored token is served until it expires.
+    eventually(TIMEOUT, "the failure", async || {
         let stored = token(&client, &service, &key).await;
         refresh(&client, &service, &key).await;
         let answer = token(&client, &service, &key).await;
@@ -330,8 +330,8 @@ async fn an_outage_is_borne_and_told() {
             && answer.json["access_token"] == stored.json["access_token"]
     })
     .await;
-    // Then the outage is told, with the time to wait.
-    eventually(PATIENCE, "the refusal", async || {
+    // Then the response is an error with `Retry-After`.
+    eventually(TIMEOUT, "the refusal", async || {
         let answer = token(&client, &service, &key).await;
         let waits: u64 = answer.header("retry-after").parse().unwrap_or(0);
         answer.status == 503 && answer.json["code"] == "provider_unavailable" && waits > 0
@@ -342,7 +342,7 @@ async fn an_outage_is_borne_and_told() {
 
     let before = door.passed.load(Ordering::Relaxed);
     door.shut.store(false, Ordering::Relaxed);
-    eventually(PATIENCE, "the recovery", async || {
+    eventually(TIMEOUT, "the recovery", async || {
         let answer = token(&client, &service, &key).await;
         answer.status == 200 && works(&client, &sandbox, answer.str("access_token")).await
     })

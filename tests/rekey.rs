@@ -1,4 +1,4 @@
-//! From one secret key to the next: the real binary, while clients ask and tokens are refreshed, killed at any moment.
+//! Changing the secret key: the real binary, under load and while tokens are refreshed, killed at any moment.
 
 mod support;
 
@@ -21,7 +21,7 @@ const NEW_KEY: &str = "ffeeddccbbaa99887766554433221100f0e0d0c0b0a09080706050403
 const ACCOUNTS: usize = 12;
 const LIFETIME: Duration = Duration::from_secs(4);
 
-/// A sandbox where everybody consents at once and is somebody else.
+/// A sandbox where each link is another person, who consents automatically.
 async fn sandbox() -> Sandbox {
     let options = SandboxOptions {
         auto_consent: Some(Duration::ZERO),
@@ -44,7 +44,7 @@ async fn rekey(service: &Service) -> Output {
     output.expect("rekey does not run")
 }
 
-/// Asks for every account's token in turn, without pause; what came that is no token.
+/// Requests the token of every account in turn, continuously; returns responses without a token.
 async fn ask(
     token: String,
     hello: String,
@@ -129,7 +129,7 @@ async fn everything_moves_while_clients_ask() {
     assert!(service.stop().await.success());
 }
 
-/// Stops the service and starts it with its present settings; whether it does.
+/// Restarts the service with its present settings. Returns whether it starts.
 async fn service_starts(service: &mut Service) -> bool {
     assert!(service.stop().await.success());
     service.run_to_the_end().await.success()
@@ -145,7 +145,7 @@ async fn a_key_that_is_still_needed_is_asked_for() {
     service.stop().await;
     service.set("SECRET_KEY", NEW_KEY);
     service.set("PREVIOUS_SECRET_KEYS", Service::SECRET_KEY);
-    // A start alone moves nothing, so that the old key is needed still.
+    // A start alone re-encrypts nothing, so the old key is still needed.
     service.run().await;
     service.stop().await;
     service.set("PREVIOUS_SECRET_KEYS", "");

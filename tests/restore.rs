@@ -1,4 +1,4 @@
-//! A backup that is put back: its refresh tokens are old ones.
+//! A restored backup: its refresh tokens are outdated.
 
 mod support;
 
@@ -17,7 +17,7 @@ use support::process::{self, eventually};
 use support::service::Service;
 use support::tokens::{token, works};
 
-/// Longer than it takes on the most crowded machine to put a backup back and to look at what there is.
+/// Longer than it takes to restore a backup and check it, even on a very slow machine.
 const LIFETIME: Duration = Duration::from_secs(30);
 
 async fn account(client: &Client, service: &Service, key: &str) -> Value {
@@ -25,7 +25,7 @@ async fn account(client: &Client, service: &Service, key: &str) -> Value {
     http::send(request).await.expect(200).json["items"][0].clone()
 }
 
-/// What an operator types after putting a backup back.
+/// Runs `restored`, as an operator does after restoring a backup.
 async fn say_so(service: &Service) -> String {
     let output = service.command(&["restored"]).output().await;
     let output = output.expect("the command cannot be run");
@@ -34,7 +34,7 @@ async fn say_so(service: &Service) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// What `restored` says when it refuses.
+/// The error of `restored` when it refuses.
 async fn refused(service: &Service) -> String {
     let output = service.command(&["restored"]).output().await;
     let output = output.expect("the command cannot be run");
@@ -42,7 +42,7 @@ async fn refused(service: &Service) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Backs a file up as the documentation says; whether that says that it went well.
+/// Backs up a file as documented. Returns whether the command reported success.
 async fn back_up(database: &Path, backup: &Path) -> bool {
     let mut sqlite = process::command("sqlite3");
     sqlite.arg("-readonly").arg(database);
@@ -51,7 +51,7 @@ async fn back_up(database: &Path, backup: &Path) -> bool {
     status.expect("sqlite3 cannot be run").success()
 }
 
-/// A sandbox that rotates, and a service of it.
+/// A sandbox that rotates, and a service that uses it.
 async fn world() -> (Sandbox, Service) {
     let options = SandboxOptions {
         auto_consent: Some(Duration::ZERO),
@@ -65,7 +65,7 @@ async fn world() -> (Sandbox, Service) {
     (sandbox, service)
 }
 
-/// Spends the refresh token that is in the backup.
+/// Uses the refresh token that is in the backup.
 async fn refresh(client: &Client, service: &Service, key: &str) {
     let account = account(client, service, key).await;
     let id = account["id"].as_str().unwrap_or_default();
@@ -74,7 +74,7 @@ async fn refresh(client: &Client, service: &Service, key: &str) {
     http::send(refresh).await.expect(200);
 }
 
-/// Starts on what was put back, and sees the grant doubted, served, tried and given up.
+/// Starts on the restored database, and checks that the grant is marked, served, tried and given up.
 async fn expect_gentle(sandbox: &Sandbox, service: &mut Service, key: &str) {
     let client = http::client();
     assert!(say_so(service).await.contains(": 1"));
@@ -82,7 +82,7 @@ async fn expect_gentle(sandbox: &Sandbox, service: &mut Service, key: &str) {
     let doubted = account(&client, service, key).await;
     assert_eq!(doubted["status"], "degraded");
     assert_eq!(doubted["last_error"]["code"], "restored_from_backup");
-    // The access token of the backup is as good as it was, and nothing is tried meanwhile.
+    // The access token of the backup is still valid, and nothing is tried meanwhile.
     let answer = token(&client, service, key).await.expect(200);
     assert_eq!(answer.json["warning"]["code"], "restored_from_backup");
     assert!(works(&client, sandbox, answer.str("access_token")).await);
@@ -122,14 +122,14 @@ async fn old_refresh_tokens_are_tried_gently_and_told() {
     for rest in ["", "-wal", "-shm"] {
         let mut file = database.clone().into_os_string();
         file.push(rest);
-        // After a clean stop there is the first one alone.
+        // After a clean stop there is only the first file.
         let _ = std::fs::remove_file(file);
     }
     std::fs::copy(&backup, &database).expect("no restore");
-    // sqlite3 makes a file that everybody may read.
+    // sqlite3 creates a file that everybody may read.
     let private = std::fs::Permissions::from_mode(0o600);
     std::fs::set_permissions(&database, private).expect("no permissions");
-    // The backup is seconds old, so the service still seems to use it.
+    // The backup is seconds old, so the service still seems to run.
     assert!(refused(&service).await.contains("used this database"));
     let mut sqlite = process::command("sqlite3");
     let aged = sqlite.arg(&database).arg("UPDATE replicas SET seen_at = 0");
@@ -153,17 +153,17 @@ async fn an_older_schema_stays_as_it_is_while_a_service_uses_it() {
         ask(&service, counted).await == "1"
     })
     .await;
-    // The row of a service that was killed looks like that of one that runs.
+    // The row of a killed service looks like that of a running one.
     service.kill().await;
     let run = async |arguments: &[&str]| {
         let output = service.command(arguments).output().await;
         String::from_utf8_lossy(&output.expect("the command cannot be run").stdout).into_owned()
     };
-    // Back to the schema that was the first with a table of replicas.
+    // Rolls back to the first schema with a table of replicas.
     while !run(&["migrate", "status"]).await.contains("m0003_") {
         run(&["migrate", "down", "--delete-data"]).await;
     }
-    // That took a while; as if the service had been seen just now.
+    // That took a while; pretends that the service was seen just now.
     let seen = "UPDATE replicas SET seen_at = strftime('%s', 'now') * 1000";
     ask(&service, seen).await;
     assert!(refused(&service).await.contains("used this database"));
@@ -182,7 +182,7 @@ async fn a_backup_of_a_file_that_is_not_there_fails_and_makes_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dump_of_a_server_is_put_into_a_new_database() {
     let (cluster, (sandbox, mut service)) = (Cluster::shared(), world().await);
-    // PostgreSQL lets no role make tables in a database that belongs to another one.
+    // In PostgreSQL a role cannot create tables in somebody else's database.
     let database = cluster.create_owned_database();
     service.set("DATABASE_URL", &database.url);
     service.run().await;

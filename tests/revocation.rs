@@ -1,4 +1,4 @@
-//! Grants that end because somebody says so: the real binary against the sandbox and against npm's oidc-provider.
+//! Deliberate ends of grants: the real binary with the sandbox and with npm's oidc-provider.
 
 mod support;
 
@@ -16,7 +16,7 @@ use support::service::Service;
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// A sandbox whose alice consents by herself at once.
+/// A sandbox whose Alice consents at once.
 async fn sandbox() -> Sandbox {
     let options = SandboxOptions {
         auto_consent: Some(Duration::ZERO),
@@ -74,7 +74,7 @@ async fn deleting_ends_access_here_and_at_the_provider() {
         token(&client, &service, key).await.expect(401);
     }
     assert_eq!(revocation(&client, &service).await["status"], "revoked");
-    // The same person starts anew, with an account of another number.
+    // The same person links again, and gets a new account.
     let again = link(&service).await;
     let fresh = token(&client, &service, &again).await.expect(200);
     assert!(is_accepted(hello(), &fresh).await);
@@ -103,7 +103,7 @@ async fn a_provider_that_was_down_is_told_after_a_crash() {
     let hello = || client.get(&sandbox.endpoints().hello);
     assert!(is_accepted(hello(), &held).await, "nobody has told it yet");
     service.run().await;
-    // A lease of the crashed process may have to lapse first.
+    // The lease of the crashed process may have to expire first.
     eventually(2 * SOON, "the revocation", async || {
         revocation(&client, &service).await["status"] == "revoked"
     })

@@ -1,5 +1,5 @@
-//! Rotation in reality: a certified provider that ends the grant when a rotated refresh token comes back, tokens of a
-//! few seconds, and restarts in between. It keeps no ledger that could be read; `tests/chaos.rs` looks closer.
+//! Rotation with a certified provider that ends the grant when a used refresh token is used again, tokens of a few
+//! seconds, and restarts in between. It has no ledger that could be read; `tests/chaos.rs` looks closer.
 
 mod support;
 
@@ -18,7 +18,7 @@ use support::tokens::has_run_out;
 
 const SCOPES: &str = "openid profile offline_access";
 const LIFETIME: Duration = Duration::from_secs(5);
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn provider() -> OidcProvider {
     let options = OidcOptions {
@@ -53,14 +53,14 @@ async fn token(client: &Client, service: &Service, link: &Confirmed) -> Answer {
     http::send(request.bearer_auth(&link.key)).await
 }
 
-/// The provider itself says whose token it is, unless that runs out on the way: then the next one.
+/// The provider itself says whose token it is. If the token expires meanwhile, the next one is used.
 async fn expect_accepted(
     client: &Client,
     provider: &OidcProvider,
     service: &Service,
     link: &Confirmed,
 ) {
-    eventually(PATIENCE, "a token that works", async || {
+    eventually(TIMEOUT, "a token that works", async || {
         let asked = Instant::now();
         let token = token(client, service, link).await.expect(200);
         assert_eq!(token.json["account"]["status"], "active", "{}", token.text);
@@ -75,9 +75,9 @@ async fn expect_accepted(
     .await;
 }
 
-/// Waits for a token that none was before and that is not refreshed for a while yet.
+/// Waits for a new token that is not refreshed for a while.
 async fn refreshed(client: &Client, service: &Service, link: &Confirmed, known: &mut String) {
-    eventually(PATIENCE, "a refresh", async || {
+    eventually(TIMEOUT, "a refresh", async || {
         let answer = token(client, service, link).await.expect(200);
         let fresh = answer.str("access_token").to_owned();
         let is_new = std::mem::replace(known, fresh.clone()) != fresh;
@@ -94,8 +94,8 @@ async fn a_grant_outlives_its_rotations_and_restarts() {
     let link = link(&service, &browser, "alice").await;
     browser.close().await;
     let (client, mut known) = (http::client(), String::new());
-    // Shortly after a refresh, so that none is in flight: this provider would not forgive that. Down beyond the expiry
-    // or not, killed or told to stop.
+    // Shortly after a refresh, so that none is in progress: this provider would end the grant. Down beyond the expiry
+    // or not, killed or stopped.
     for (kills, is_down) in [
         (true, 0),
         (false, 0),

@@ -1,4 +1,5 @@
-//! A database that takes no tokens: nothing is acknowledged that is not stored, and no refresh token is spent for nothing.
+//! A database that cannot store tokens: nothing is acknowledged that is not stored, and no refresh token is used for
+//! nothing.
 
 mod support;
 
@@ -14,15 +15,15 @@ use support::process::eventually;
 use support::service::Service;
 use support::tokens::{token, works};
 
-/// In which everything happens that these tests wait for, on the most crowded machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Long enough for everything in these tests, even on a very slow machine.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What SQLite does when the disk is nearly full: small rows fit, and a row of tokens takes its transaction back.
+/// Behaves like SQLite on a nearly full disk: small rows fit, and a row of tokens rolls its transaction back.
 struct NearlyFull {
     database: DatabaseConnection,
 }
 
-/// What does not fit.
+/// The rows that do not fit.
 const LARGE: [(&str, &str); 3] = [
     ("tokens", "UPDATE OF access_token"),
     ("write_tests", "INSERT"),
@@ -86,7 +87,7 @@ async fn status(client: &Client, service: &Service, path: &str) -> u16 {
         .as_u16()
 }
 
-/// Refresh tokens that were presented, all of which were good: one used twice would have ended the family.
+/// Returns the number of refresh tokens that were used. All were valid: one used twice would have ended the family.
 fn presented(sandbox: &Sandbox) -> usize {
     let ledger = sandbox.ledger().expect("no ledger is kept");
     let all = ledger.presentations();
@@ -111,7 +112,7 @@ async fn no_refresh_token_is_spent_that_could_not_be_replaced() {
     let before = presented(&sandbox);
 
     let full = NearlyFull::fill(&service).await;
-    // The provider's answer is here and cannot be stored, so nobody gets it.
+    // The provider has responded and the response cannot be stored, so nobody gets it.
     expect_unavailable(&refresh(&client, &service, &key).await);
     let new_code = client.post(service.url("/v1/link-code"));
     expect_unavailable(&http::send(new_code).await);
@@ -120,17 +121,17 @@ async fn no_refresh_token_is_spent_that_could_not_be_replaced() {
     assert_eq!(presented(&sandbox), before + 1);
     full.make_room().await;
 
-    eventually(PATIENCE, "readiness", async || {
+    eventually(TIMEOUT, "readiness", async || {
         status(&client, &service, "/v1/readyz").await == 200
     })
     .await;
-    eventually(PATIENCE, "the token that was kept in memory", async || {
+    eventually(TIMEOUT, "the token that was kept in memory", async || {
         let stored = token(&client, &service, &key).await;
         works(&client, &sandbox, stored.str("access_token")).await
     })
     .await;
     let refreshed = async || refresh(&client, &service, &key).await.status == 200;
-    eventually(PATIENCE, "the next refresh", refreshed).await;
+    eventually(TIMEOUT, "the next refresh", refreshed).await;
     assert_eq!(presented(&sandbox), before + 2);
     assert!(service.stop().await.success());
     sandbox.stop().await.expect("the sandbox failed");

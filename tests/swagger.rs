@@ -1,4 +1,4 @@
-//! Swagger UI at /docs, in a real browser that reaches nothing but this machine.
+//! Swagger UI at /docs, in a real browser without access to other machines.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -17,7 +17,7 @@ use support::http;
 use support::process::{eventually, within};
 use support::service::Service;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn the_api_can_be_tried_out_without_the_internet() {
@@ -44,7 +44,7 @@ async fn shown(browser: &Browser, service: &Service) -> BTreeSet<String> {
                   block.querySelector('.opblock-summary-method').textContent + ' ' + \
                   block.querySelector('.opblock-summary-path').dataset.path)";
     let mut shown = BTreeSet::new();
-    eventually(PATIENCE, "the operations", async || {
+    eventually(TIMEOUT, "the operations", async || {
         shown = texts(&run(browser, script).await);
         shown.len() >= count
     })
@@ -64,7 +64,7 @@ async fn documented(service: &Service) -> BTreeSet<String> {
         .collect()
 }
 
-/// What a reader of the page does: unfold the operation, try it out, execute.
+/// Uses the page like a reader: unfolds the operation, tries it out, executes.
 async fn try_out(browser: &Browser, operation: &str, answer: &str) {
     let part = |css: &str| format!("#{operation} {css}");
     browser.click(&part(".opblock-summary-control")).await;
@@ -78,7 +78,7 @@ async fn try_out(browser: &Browser, operation: &str, answer: &str) {
     assert!(body.contains(answer), "{operation}: {body}");
 }
 
-/// Everything that the page has loaded came from the service.
+/// Everything was loaded from the service.
 async fn expect_no_other_host(browser: &Browser, service: &Service) {
     let script = "return performance.getEntriesByType('resource').map(entry => entry.name)";
     let loaded = texts(&run(browser, script).await);
@@ -91,14 +91,14 @@ async fn expect_no_other_host(browser: &Browser, service: &Service) {
     assert!(foreign.is_empty(), "{foreign:?}");
 }
 
-/// A page that fails is heard of: a silent browser proves nothing. And names do not resolve here.
+/// A broken page reports errors, so silence proves something. And names do not resolve here.
 async fn expect_complaints_to_be_seen(browser: &Browser, service: &Service) {
     browser.goto(&service.url("/device")).await;
     let script = "console.error('a complaint'); \
                   const image = new Image(); image.src = 'https://example.com/image.png'";
     run(browser, script).await;
     let mut heard = String::new();
-    eventually(PATIENCE, "complaints", async || {
+    eventually(TIMEOUT, "complaints", async || {
         heard.push_str(&complaints(browser).await.join("\n"));
         heard.contains("a complaint") && heard.contains("example.com")
     })
@@ -107,7 +107,7 @@ async fn expect_complaints_to_be_seen(browser: &Browser, service: &Service) {
 
 async fn run(browser: &Browser, script: &str) -> Value {
     let ran = browser.client.execute(script, Vec::new());
-    within(PATIENCE, script, ran).await.unwrap()
+    within(TIMEOUT, script, ran).await.unwrap()
 }
 
 fn texts(value: &Value) -> BTreeSet<String> {
@@ -117,8 +117,7 @@ fn texts(value: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// What the browser has complained about since it was asked last: errors of scripts, requests that failed, breaches
-/// of the policy.
+/// Returns the browser's messages since the last call: script errors, failed requests, violations of the policy.
 async fn complaints(browser: &Browser) -> Vec<String> {
     let asked: Result<Value, CmdError> = browser.client.issue_cmd(ReadLog).await;
     let entries = asked.unwrap();
@@ -128,7 +127,7 @@ async fn complaints(browser: &Browser) -> Vec<String> {
         .collect()
 }
 
-/// The console, as chromedriver gives it out: no part of the WebDriver standard.
+/// The console, through a chromedriver extension of the WebDriver standard.
 #[derive(Debug)]
 struct ReadLog;
 

@@ -1,6 +1,6 @@
-//! Several processes of the real binary on one database serve tokens from memory, while keys and accounts are deleted,
-//! accounts are refreshed and linked again, and processes are stopped for a while. A request for a token that is sent after
-//! a deletion was acknowledged gets none.
+//! Several processes of the real binary on one database serve cached tokens, while keys and accounts are deleted,
+//! accounts are refreshed and linked again, and processes are stopped for a while. No request that is sent after an
+//! acknowledged deletion gets a token.
 
 mod support;
 
@@ -22,9 +22,9 @@ use support::linking::{link, try_confirm};
 use support::process::eventually;
 use support::service::Service;
 
-/// How often each key is shown to each process.
+/// How often each key is used at each process.
 const SHOWN_EVERY: Duration = Duration::from_millis(25);
-/// So many requests follow an acknowledged deletion at each process, within less than an answer is remembered.
+/// Requests to each process after an acknowledged deletion, in less time than a token is cached.
 const SENT_AFTERWARDS: usize = 5;
 
 /// Processes on one database, and their provider.
@@ -33,7 +33,7 @@ struct Scene {
     client: Client,
     /// Deletions that were acknowledged.
     deleted: AtomicUsize,
-    /// Tokens that were served after one.
+    /// Tokens that were served after a deletion.
     served: AtomicUsize,
     /// Tokens that were served before.
     served_before: AtomicUsize,
@@ -78,13 +78,13 @@ impl Scene {
         &self.services[fastrand::usize(..self.services.len())]
     }
 
-    /// What an operator asks of any of the processes.
+    /// A request of the operator to any of the processes.
     async fn admin(&self, method: Method, path: &str) -> Answer {
         loop {
             let request = self.client.request(method.clone(), self.any().url(path));
             let request = request.bearer_auth(Service::ADMIN_KEY);
             let request = request.json(&json!({"name": "short-lived"}));
-            // A process that was stopped for a while closes connections that it takes for idle.
+            // A process that was stopped for a while closes connections that seem idle.
             if let Ok(answer) = http::try_send(request).await {
                 return answer;
             }
@@ -98,7 +98,7 @@ impl Scene {
         answer.is_ok_and(|answer| answer.status == 200)
     }
 
-    /// Links an account; its key, unless a stopped process was in the way.
+    /// Links an account. Returns its key, unless a stopped process prevented that.
     async fn try_link(&self) -> Option<String> {
         let service = self.any();
         let request = self.client.post(service.url("/v1/link-code"));
@@ -128,7 +128,7 @@ impl Scene {
         }
     }
 
-    /// Deletes what is at this path, while all processes are asked for the token of a key that goes with it.
+    /// Deletes this resource, while all processes get requests for the token of one of its keys.
     async fn delete(&self, path: &str, key: &str) {
         for service in &self.services {
             while !self.is_served(service, key).await {}
@@ -136,7 +136,7 @@ impl Scene {
         let is_acknowledged = AtomicBool::new(false);
         let deleting = async {
             sleep(Duration::from_millis(fastrand::u64(..60))).await;
-            // A process that was stopped in a transaction may have kept others from it.
+            // A process that was stopped during a transaction may have blocked others.
             while self
                 .admin(Method::DELETE, path)
                 .await
@@ -163,7 +163,7 @@ impl Scene {
         join(deleting, join_all(asking)).await;
     }
 
-    /// Creates keys of an account and deletes them, until so many deletions have been acknowledged.
+    /// Creates and deletes keys of an account, until this many deletions have been acknowledged.
     async fn delete_keys(&self, account: &str, most: usize) {
         let keys = format!("/v1/accounts/{account}/keys");
         while self.deleted.load(Ordering::Relaxed) < most {
@@ -188,7 +188,7 @@ impl Scene {
         }
     }
 
-    /// Refreshes an account and links it again, at random, without end.
+    /// Refreshes an account and links it again, at random, for ever.
     async fn renew(&self, account: &str, owner: &str) {
         loop {
             sleep(Duration::from_millis(fastrand::u64(100..500))).await;
@@ -209,7 +209,7 @@ impl Scene {
         }
     }
 
-    /// Stops processes for a while, one at a time, without end.
+    /// Stops processes for a while, one at a time, for ever.
     async fn stop_now_and_then(&self) {
         loop {
             sleep(Duration::from_millis(fastrand::u64(200..600))).await;
@@ -220,7 +220,7 @@ impl Scene {
         }
     }
 
-    /// Deletes amid trouble, and insists that nothing was served afterwards.
+    /// Deletes under these troubles, and asserts that nothing was served afterwards.
     async fn withstands(&self, deleting: impl Future, trouble: impl Future<Output = ()>) {
         tokio::select! {
             _ = deleting => {}
@@ -241,7 +241,7 @@ impl Scene {
     }
 }
 
-/// How much is deleted.
+/// The number of deletions.
 struct Size {
     clients: usize,
     keys: usize,

@@ -1,4 +1,4 @@
-//! Traces: the real binary, and a real OTLP collector or one that behaves badly.
+//! Traces: the real binary with a real OTLP collector, or one that misbehaves.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -36,7 +36,7 @@ async fn sandbox() -> Sandbox {
     Sandbox::start(options).await.unwrap()
 }
 
-/// A service that sends traces there, and soon.
+/// A service that sends traces to this address, without delay.
 async fn service(sandbox: &Sandbox, collector: &str) -> Service {
     let mut service = Service::prepare_for(sandbox);
     service.be_patient();
@@ -53,7 +53,7 @@ async fn service(sandbox: &Sandbox, collector: &str) -> Service {
 struct Received(Vec<Span>);
 
 impl Received {
-    /// What a collector has received once it has written this down: it takes spans before it writes them.
+    /// Returns what a collector has received, once it has written this: it receives spans before it writes them.
     async fn once(collector: &Collector, is_all: impl Fn(&Self) -> bool) -> Self {
         let mut received = Self(Vec::new());
         eventually(SOON, "spans", async || {
@@ -74,7 +74,7 @@ impl Received {
         self.0.iter().filter(move |span| span.name == name)
     }
 
-    /// For whoever looks on: every trace, one span a line.
+    /// For debugging: every trace, one span per line.
     fn print(&self) {
         for span in &self.0 {
             let links = span.links.iter().map(|(trace, _)| &trace[..8]);
@@ -120,7 +120,7 @@ async fn one_link_from_post_to_first_token() {
     .await;
     assert!(service.stop().await.success());
     let received = Received::once(&collector, |received| {
-        // The last span to end: what is inside has been sent before.
+        // The last span to end: the spans inside were sent before.
         received.all("refresh").next().is_some()
     })
     .await;
@@ -157,7 +157,7 @@ async fn one_link_from_post_to_first_token() {
     }
 }
 
-/// What the store is asked, always for somebody; and that a transaction is waited for.
+/// Store queries belong to a request, and the wait for a transaction has a span.
 fn the_store_in_between(received: &Received, post: &Span) {
     let mut asked = received.all("store");
     let begins = |span: &Span| span.attribute("db.operation.name") == Some("BEGIN");
@@ -261,7 +261,7 @@ async fn metrics_reach_the_collector_too() {
     assert!(service.stop().await.success());
 }
 
-/// How a collector can behave badly.
+/// Kinds of misbehaving collectors.
 enum Trouble {
     Absent,
     Silent,
@@ -321,7 +321,7 @@ async fn a_collector_in_trouble_costs_traces_and_nothing_else() {
             let token = client.get(service.url("/v1/token")).bearer_auth(&key);
             http::send(token).await.expect(200);
         }
-        // Far more than it takes; waiting for the collector once would take as long.
+        // Far more than needed; a single wait for the collector would take this long.
         assert!(started.elapsed() < 3 * SOON);
         let stopping = Instant::now();
         assert!(service.stop().await.success());

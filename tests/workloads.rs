@@ -17,5 +17,5 @@ mod workloads {
     mod jobs;
     mod refusals;
 
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_secs(60);
 }

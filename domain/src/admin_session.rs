@@ -5,28 +5,29 @@ use std::time::Duration;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// A session as the store keeps it. It says neither whose session it is nor what its cookie holds.
+/// A session as the store keeps it. It contains neither the operator's name nor the value of the cookie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminSession {
-    /// The hash of the cookie, which the session is found by.
+    /// The hash of the cookie; the store looks the session up by it.
     pub token: KeyedHash,
     /// When the operator logged in.
     pub created_at: Timestamp,
     /// When the session was last used, to the minute.
     pub seen_at: Timestamp,
-    /// The MAC over the token, the start and the key of the operator. It is right for no other key.
+    /// The MAC over the token, the start and the operator's key. Another key gives another MAC.
     pub mac: KeyedHash,
 }
 
 impl AdminSession {
     /// A session that is not used for this long ends.
     pub const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
-    /// A session ends after this long, however much it is used.
+    /// A session ends after this long, even if it is in use.
     pub const LONGEST: Duration = Duration::from_secs(8 * 3600);
     /// A use is stored only if the last stored use is older than this.
     const STORED_EVERY: Duration = Duration::from_secs(60);
 
-    /// Whether the session has ended. Clocks of replicas may differ a little; a start further ahead is not believed.
+    /// Whether the session has ended. A start slightly in the future is accepted, because clocks of replicas differ;
+    /// one further ahead is not.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         now.since(self.seen_at) >= Self::LONGEST_PAUSE

@@ -10,9 +10,9 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cidr(IpNet);
 
-/// A text that is no block of addresses.
+/// The text is not a network in CIDR notation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no address or CIDR such as 192.0.2.0/24 or 2001:db8::/32")]
+#[error("is not an address or CIDR such as 192.0.2.0/24 or 2001:db8::/32")]
 pub struct MalformedCidr;
 
 impl Cidr {
@@ -26,7 +26,8 @@ impl Cidr {
 impl FromStr for Cidr {
     type Err = MalformedCidr;
 
-    /// Reads a block, or an address as the block of itself. Host bits must be zero: otherwise it is not clear what is meant.
+    /// Parses a network, or an address as a network of its own. Rejects host bits that are not zero, because the
+    /// meaning would be unclear.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let block = match text.parse::<IpAddr>() {
             Ok(address) => IpNet::from(address),

@@ -1,16 +1,16 @@
-//! Clocks that step. A clock that was ahead for a while has dated things ahead; once it has been set back, nobody may wait
-//! for them. So a stored time that lies further ahead than any rule puts it is over.
+//! Clocks that are set back. A clock that was ahead for a while has stored times in the future, and nobody must wait
+//! for them. So a stored time that is further ahead than any rule allows counts as past.
 
 use std::time::Duration;
 
-/// The longest that one provider call may be allowed to take.
+/// The upper limit for the timeout of one provider call.
 pub const LONGEST_PROVIDER_CALL: Duration = Duration::from_secs(120);
-/// A lease outlasts the longest provider call by this much.
+/// A lease lasts this much longer than the longest provider call.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(5);
-/// The clocks of two processes may differ by this much. What is dated further ahead was dated before the clock was set back.
+/// The clocks of two processes may differ by this much. A time further ahead was stored before the clock was set back.
 pub const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
-/// How far ahead the times of one kind of work may lie.
+/// How far ahead the stored times of one kind of work may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Horizon {
     /// The longest lease.

@@ -16,7 +16,7 @@ impl Entropy {
         Self(Mutex::new(Box::new(rng)))
     }
 
-    /// Fresh random bytes.
+    /// Returns random bytes.
     #[must_use]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
@@ -24,7 +24,7 @@ impl Entropy {
         bytes
     }
 
-    /// A number below `bound`, each equally likely (rejection sampling).
+    /// Returns a number below `bound`, all equally likely (rejection sampling).
     ///
     /// # Panics
     /// When `bound` is zero.
@@ -40,7 +40,7 @@ impl Entropy {
         }
     }
 
-    /// A number from 0 to just below 1.
+    /// Returns a number in `0.0..1.0`.
     #[must_use]
     pub fn fraction(&self) -> f64 {
         f64::from(self.lock().next_u32()) / 2_f64.powi(32)

@@ -1,9 +1,9 @@
-//! What went wrong, in words that may be stored and shown.
+//! Errors that may be stored and shown.
 
 use crate::text::presentable;
 
-/// A lasting trouble of a link or an account: a stable code for programs and a sentence for people. Free of secrets:
-/// whoever makes one from a provider's words removes what was sent to the provider first.
+/// A lasting error of a link or an account: a stable code for programs and a sentence for people. It contains no
+/// secrets: code that builds one from a provider's words first removes what was sent to the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Machine-readable, `snake_case`.
@@ -13,16 +13,16 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// The code of what passes by itself: no answer of the provider, or none that can be understood.
+    /// The code of a temporary failure: no response from the provider, or an incomprehensible one.
     pub const UNAVAILABLE: &str = "provider_unavailable";
 
-    /// The code of a provider's no to a person, where it says why.
+    /// The code of a provider's refusal of a person, if the provider gives a reason.
     pub const ACCESS_DENIED: &str = "access_denied";
 
-    /// The code of a consent that was good for one redemption, whose answer has not arrived.
+    /// The code of a consent that can be redeemed only once, and whose response was lost.
     pub const ANSWER_LOST: &str = "answer_lost";
 
-    /// The code of tokens that came from elsewhere than where the configuration points now.
+    /// The code of tokens that came from another server or client than the configured one.
     pub const CLIENT_CHANGED: &str = "client_changed";
 
     /// The code of a provider that is not in the configuration any more.
@@ -31,12 +31,12 @@ impl Fault {
     /// The code of an account that cannot be refreshed.
     pub const NO_REFRESH_TOKEN: &str = "no_refresh_token";
 
-    /// The code of a grant that ends soon whatever is done.
+    /// The code of a grant that ends soon and cannot be extended.
     pub const GRANT_EXPIRES_SOON: &str = "grant_expires_soon";
 
     const MOST_CHARACTERS: usize = 500;
 
-    /// A fault whose detail is made [`presentable`] and cut to 500 characters.
+    /// Creates a fault. Makes the detail [`presentable`] and cuts it to 500 characters.
     pub fn new(code: impl Into<String>, detail: impl AsRef<str>) -> Self {
         Self {
             code: code.into(),

@@ -1,4 +1,4 @@
-//! The end of an access key's text, by which scanners for leaked secrets tell a key from other text.
+//! The checksum at the end of an access key. Scanners for leaked secrets recognise keys by it.
 
 use crate::entropy::ALPHABET;
 
@@ -12,7 +12,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, byte)
 }
 
-/// The checksum of a text, its highest bits first.
+/// Returns the checksum of a text, highest bits first.
 pub(crate) fn checksum(text: &str) -> String {
     let crc = u64::from(crc32(text.as_bytes()));
     let groups = (0..LENGTH).rev();

@@ -41,9 +41,9 @@ pub enum BadLabel {
 }
 
 impl Label {
-    /// The most characters of a name.
+    /// Maximum length of a name.
     pub const LONGEST_NAME: usize = 63;
-    /// The most characters of a value.
+    /// Maximum length of a value.
     pub const LONGEST_VALUE: usize = 255;
 
     /// Reads a label as `NAME:VALUE`. The value may contain colons.
@@ -89,13 +89,13 @@ impl Labels {
         Ok(Self(labels))
     }
 
-    /// Takes labels from the store, which were checked before they were stored.
+    /// Accepts labels from the store unchecked: they were checked before they were stored.
     pub fn stored(labels: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(labels.into_iter().collect())
     }
 
-    /// Returns the labels that a later link adds to these: those with new names, as long as there is room. Labels are
-    /// never overwritten.
+    /// Returns the labels that a later link adds to these: those with new names, while there is room. Labels are never
+    /// overwritten.
     #[must_use]
     pub fn added_by(&self, later: &Self) -> Self {
         let room = Self::MOST.saturating_sub(self.0.len());

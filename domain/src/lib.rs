@@ -5,19 +5,19 @@
 //! | module | what it decides |
 //! | --- | --- |
 //! | [`admin_session`] | how long an operator stays logged in |
-//! | [`audit`] | what is recorded of an event, and how a change of the record is noticed |
-//! | [`clock_step`] | how far ahead a stored time may lie |
-//! | [`link`] | what a link code is, how a link lives and ends, how often codes may be guessed |
+//! | [`audit`] | entries of the audit log, and how changes of the log are detected |
+//! | [`clock_step`] | how far ahead a stored time may be |
+//! | [`link`] | link codes, the states of a link, limits of guesses |
 //! | [`grant`] | accounts, their tokens and access keys; when tokens are refreshed and revoked, and what a failure means |
 //! | [`operator`] | what the keys of operators may do |
 //! | [`replica`] | processes that share one store |
-//! | [`text`] | which characters of strangers are shown |
+//! | [`text`] | which characters of untrusted text are shown |
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
-//! | [`vault`] | how secrets are sealed to their place, opened and hashed |
+//! | [`vault`] | how secrets are sealed, decrypted and hashed |
 //! | [`workload`] | what a workload's JWT must say, and what the workload may do |
-//! | [`ports`] | what the rules need from the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
-//! | [`observe`] | what whoever keeps count is told: [`Observer`] |
-//! | [`usecases`] | what people and programs can do: a service for each, held by [`Services`] |
+//! | [`ports`] | interfaces to the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
+//! | [`observe`] | events for metrics: [`Observer`] |
+//! | [`usecases`] | the use cases: one service each, held by [`Services`] |
 //!
 //! # Adding an adapter
 //!

@@ -1,4 +1,4 @@
-//! What the rules tell whoever keeps count: facts, in the words of the model. What becomes of them is not known here.
+//! Events for metrics. The domain reports facts in its own terms and does not know how they are counted.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::grant::ProviderName;
 use crate::link::LinkId;
 use crate::ports::{Census, ProviderError};
 
-/// Is told what happens. Called in the middle of the work, so it must neither wait nor fail.
+/// Receives events. Called in the middle of the work, so it must neither wait nor fail.
 pub trait Observer: Send + Sync {
     /// A link code was handed out, for the request that is under way.
     fn link_started(&self, _link: LinkId, _provider: &ProviderName) {}
@@ -14,14 +14,14 @@ pub trait Observer: Send + Sync {
     /// A person has confirmed a link, and the provider's flow has started.
     fn link_confirmed(&self, _link: LinkId, _provider: &ProviderName) {}
 
-    /// From here on what is under way is done for a link that an earlier request started.
+    /// The work in progress continues a link that an earlier request started.
     fn link_resumed(&self, _link: LinkId) {}
 
     /// A link has come to its end.
     fn link_ended(&self, _link: LinkId, _provider: &ProviderName, _how: LinkEnd) {}
 
-    /// A refresh has been tried. `lag` is how long after it was due it began; `None` where it was not due yet, and for
-    /// verdicts, which are told once they stand.
+    /// A refresh was attempted. `lag` is the time from when it was due to its start; `None` if it was not due yet. It
+    /// is also `None` for verdicts, which are reported once they are stored.
     fn refresh_tried(
         &self,
         _provider: &ProviderName,
@@ -36,13 +36,13 @@ pub trait Observer: Send + Sync {
     /// An outage of a provider has begun or ended.
     fn outage(&self, _provider: &ProviderName, _is_down: bool) {}
 
-    /// A provider was asked something, and this is how it went.
+    /// A call to a provider has ended.
     fn provider_asked(&self, _call: &ProviderCall<'_>) {}
 
-    /// Something was looked for among what is kept of a provider's.
+    /// A cache of provider metadata or keys was looked up.
     fn cache_asked(&self, _cache: Cache, _hit: bool) {}
 
-    /// A bearer was not recognised.
+    /// A bearer token was refused.
     fn bearer_refused(&self, _how: BearerRefusal) {}
 
     /// The row of an access key was changed by somebody who does not have the secret key; the key was refused.
@@ -55,13 +55,13 @@ pub trait Observer: Send + Sync {
     fn counted(&self, _census: &Census) {}
 }
 
-/// Looks away.
+/// Ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unobserved;
 
 impl Observer for Unobserved {}
 
-/// A set of words from which an observer picks one: small, closed, and the same everywhere.
+/// A small, closed set of label values.
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$meaning:meta])* $variant:ident => $word:literal,)+ }) => {
         $(#[$about])*
@@ -74,7 +74,7 @@ macro_rules! words {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The word.
+            /// Returns the word.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -94,9 +94,9 @@ words! {
         Linked => "linked",
         /// The person declined, or the provider did for them (`access_denied`).
         Denied => "denied",
-        /// Time ran out after it was confirmed.
+        /// It expired after a person confirmed it.
         Expired => "expired",
-        /// Something else went wrong for good.
+        /// It failed permanently for another reason.
         Failed => "failed",
     }
 }
@@ -104,15 +104,15 @@ words! {
 words! {
     /// The outcome of an attempt to refresh.
     RefreshOutcome {
-        /// New tokens.
+        /// The provider issued new tokens.
         Refreshed => "refreshed",
         /// The grant was given up: a person must consent again.
         RelinkRequired => "relink_required",
-        /// The provider said no, and is asked again later.
+        /// The provider refused; the service tries again later.
         Refused => "refused",
-        /// Only the operator can do something about it.
+        /// Only the operator can fix the cause.
         Misconfigured => "misconfigured",
-        /// The provider gave no answer that means anything.
+        /// The provider gave no usable response.
         Unavailable => "unavailable",
     }
 }
@@ -134,17 +134,17 @@ words! {
 }
 
 words! {
-    /// What a provider is asked for.
+    /// The purpose of a provider call.
     Exchange {
-        /// To start a flow.
+        /// Start a flow.
         Consent => "consent",
-        /// For the tokens of a consent.
+        /// Redeem a consent.
         Redeem => "redeem",
-        /// For new tokens.
+        /// Refresh.
         Refresh => "refresh",
-        /// To take tokens back.
+        /// Revoke tokens.
         Revoke => "revoke",
-        /// Who consented.
+        /// Identify the person.
         Identify => "identify",
     }
 }
@@ -156,11 +156,11 @@ words! {
         Answered => "answered",
         /// With a definite rejection.
         Refused => "refused",
-        /// It does not accept this service.
+        /// A rejection of this service's client.
         Misconfigured => "misconfigured",
-        /// With something that is no answer of the protocol.
+        /// A response that violates the protocol.
         Nonsense => "nonsense",
-        /// Not at all, or with a failure of its own.
+        /// No response, or an error of the provider.
         Unavailable => "unavailable",
     }
 }
@@ -168,13 +168,13 @@ words! {
 words! {
     /// How a bearer was refused.
     BearerRefusal {
-        /// As unknown or expired.
+        /// The key is unknown or expired.
         Unauthorized => "unauthorized",
-        /// Because its network has tried too many.
+        /// Its network has tried too many unknown keys.
         RateLimited => "rate_limited",
-        /// Because the key may not be used from this network.
+        /// The key may not be used from this network.
         WrongNetwork => "wrong_network",
-        /// Because the key was used more often than it may be.
+        /// The key was used more often than its limit allows.
         UsedTooOften => "used_too_often",
         /// As a JWT that breaks a rule.
         Workload => "workload",
@@ -182,25 +182,25 @@ words! {
 }
 
 words! {
-    /// What is kept of a provider's, so that it need not be asked each time.
+    /// A cache of data from a provider.
     Cache {
-        /// Its endpoints, discovered.
+        /// Discovered endpoints.
         Metadata => "metadata",
-        /// The keys that it signs with.
+        /// Signing keys.
         Keys => "keys",
     }
 }
 
-/// One question to a provider, answered or not.
+/// One call to a provider, answered or not.
 #[derive(Debug, Clone, Copy)]
 pub struct ProviderCall<'a> {
     /// The provider.
     pub provider: &'a ProviderName,
-    /// What it was asked for.
+    /// Its purpose.
     pub exchange: Exchange,
-    /// How it answered.
+    /// Its result.
     pub outcome: CallOutcome,
-    /// How long that took.
+    /// Its duration.
     pub took: Duration,
 }
 

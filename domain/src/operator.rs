@@ -101,7 +101,7 @@ pub struct OperatorKey {
 }
 
 impl OperatorKey {
-    /// The only key of this role, named after it.
+    /// Creates the only key of this role, named after the role.
     #[must_use]
     pub fn of_role(role: OperatorRole, key: AccessKey) -> Self {
         let name = OperatorName::of_role(role);

@@ -1,13 +1,13 @@
-//! Limits how often somebody may do something.
+//! Limits how often a caller may do something.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Allows everybody one event an interval, with a burst. Nobody uses up the events of somebody else.
+/// Allows each caller one event per interval, with a burst. Callers do not use up each other's allowance.
 ///
-/// A key is forgotten once its burst is full again. So memory is bounded by the events of a few intervals.
+/// Entries are removed once their burst is full again, so memory is bounded by the events of a few intervals.
 pub(crate) struct RateLimit<K> {
     interval: Duration,
     burst: u32,
@@ -23,7 +23,7 @@ struct State<K> {
 impl<K: Eq + Hash> RateLimit<K> {
     const EVENTS_BETWEEN_SWEEPS: u32 = 1024;
 
-    /// A limit of one event an interval. An interval of zero is no limit.
+    /// Allows one event per interval. An interval of zero means no limit.
     pub(crate) fn new(interval: Duration, burst: u32) -> Self {
         let state = State {
             full_at: HashMap::new(),
@@ -36,12 +36,13 @@ impl<K: Eq + Hash> RateLimit<K> {
         }
     }
 
-    /// A limit of its own for each key, which [`RateLimit::admit_at`] is told.
+    /// A limit that is set per key, in each call of [`RateLimit::admit_at`].
     pub(crate) fn of_each() -> Self {
         Self::new(Duration::ZERO, 0)
     }
 
-    /// Counts an event of a key when this machine had been running for `uptime`. Returns how much of the burst is left.
+    /// Counts an event of a key. `uptime` is how long this machine has been running. Returns how much of the burst is
+    /// left.
     ///
     /// # Errors
     /// Returns how long to wait if the burst is used up. Then the event is not counted.
@@ -59,7 +60,7 @@ impl<K: Eq + Hash> RateLimit<K> {
         uptime.max(full_at) + self.interval <= uptime + self.interval * self.burst
     }
 
-    /// Counts an event of a key that may have one in each interval, which is not zero, and so many at once.
+    /// Counts an event of a key that may have one event per interval, which must not be zero, with this burst.
     ///
     /// # Errors
     /// As [`RateLimit::admit`].

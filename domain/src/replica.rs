@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// How often a replica says that it is there.
+/// How often a replica reports that it runs.
 pub const CHECK_IN_EVERY: Duration = Duration::from_secs(10);
 /// A replica that was not seen for this long is gone.
 pub const GONE_AFTER: Duration = Duration::from_secs(30);
-/// How long a replica that ended without a word is remembered.
+/// A replica that ended without signing off is remembered for this long.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(86_400);
 
-/// What a replica says of itself.
+/// What a replica reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence {
     /// A random name that no other process has, nor this one after a restart.
     pub instance: String,
-    /// What an operator knows it by: its machine and the address it listens on.
+    /// The name for operators: its machine and listen address.
     pub name: String,
     /// The version of the program.
     pub version: String,
@@ -27,14 +27,14 @@ pub struct Presence {
 /// A replica as the store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replica {
-    /// What it says of itself.
+    /// Its report.
     pub presence: Presence,
-    /// When it last did.
+    /// When it last reported.
     pub seen_at: Timestamp,
 }
 
 impl Replica {
-    /// Whether it has been heard of lately.
+    /// Whether it has reported recently.
     #[must_use]
     pub fn is_there(&self, now: Timestamp) -> bool {
         now.since(self.seen_at) < GONE_AFTER && self.seen_at <= now + GONE_AFTER

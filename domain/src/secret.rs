@@ -1,4 +1,4 @@
-//! Secrets are types of their own. None of them implements `Debug` or `Display`, and their memory is wiped on drop.
+//! Secrets have types of their own. None implements `Debug` or `Display`, and their memory is wiped on drop.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -12,7 +12,7 @@ macro_rules! secrets {
         pub struct $name(SecretString);
 
         impl $name {
-            /// Takes the secret in; the text is wiped when this value is dropped.
+            /// Wraps the secret; the text is wiped when this value is dropped.
             pub fn new(secret: impl Into<String>) -> Self {
                 Self(SecretString::from(secret.into()))
             }
@@ -29,23 +29,24 @@ macro_rules! secrets {
 secrets! {
     /// An OAuth access token (RFC 6749 section 1.4).
     AccessToken,
-    /// An OAuth refresh token (RFC 6749 section 1.5). It never leaves the service but for the provider.
+    /// An OAuth refresh token (RFC 6749 section 1.5). It leaves the service only for the provider.
     RefreshToken,
     /// The spare refresh token of a revocation.
     SpareRefreshToken,
-    /// An OpenID Connect ID token, kept only until the person has been identified.
+    /// An OpenID Connect ID token, stored only until the person has been identified.
     IdToken,
     /// The device code, which redeems a consent (RFC 8628 section 3.2).
     DeviceCode,
-    /// What a provider's adapter needs to redeem a callback: it is kept while the person is at the provider.
+    /// Data that a provider's adapter needs to redeem a callback. It is stored while the person is at the provider.
     PendingCallback,
-    /// The query with which a provider sends the browser back (RFC 6749 section 4.1.2): an authorization code is in it.
+    /// The query of a provider's redirect back to the service (RFC 6749 section 4.1.2). It contains an authorization
+    /// code.
     CallbackQuery,
-    /// What the person types at the provider (RFC 8628 section 3.2).
+    /// The code that the person types at the provider (RFC 8628 section 3.2).
     UserCode,
-    /// An address at the provider that lets whoever opens it go on with one person's consent.
+    /// An address at the provider. Anybody who opens it can continue this person's consent.
     ConsentUri,
-    /// Members of a token answer that clients need, as one text.
+    /// Members of a token response that clients need, as one text.
     ExtraText,
     /// A client's key to one account.
     AccessKey,
@@ -56,10 +57,10 @@ secrets! {
 }
 
 impl AccessKey {
-    /// What every access key starts with, so that scanners for leaked secrets recognise one.
+    /// The prefix of every access key, by which scanners for leaked secrets recognise one.
     pub const PREFIX: &'static str = "coak_";
 
-    /// A fresh key with 200 random bits and a checksum. Keys from before there were checksums work as they are.
+    /// Creates a key with 200 random bits and a checksum. Older keys without a checksum stay valid.
     #[must_use]
     pub fn generate(entropy: &Entropy) -> Self {
         let key = format!("{}{}", Self::PREFIX, entropy.text(40));
@@ -77,14 +78,14 @@ impl WorkloadToken {
 }
 
 impl BrowserToken {
-    /// A fresh token with 160 random bits.
+    /// Creates a token with 160 random bits.
     #[must_use]
     pub fn generate(entropy: &Entropy) -> Self {
         Self::new(entropy.text(32))
     }
 }
 
-/// An encrypted value as the store keeps it. It opens only in the place it was sealed for.
+/// An encrypted value as the store keeps it. It can be decrypted only in the place for which it was sealed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(Vec<u8>);
 
@@ -103,14 +104,14 @@ impl Sealed {
 }
 
 impl Sealed {
-    /// Which key sealed it; `None` for what no cipher made.
+    /// Returns the id of the key that sealed it; `None` if no cipher made it.
     #[must_use]
     pub fn seal_id(&self) -> Option<SealId> {
         self.0.first_chunk().copied().map(SealId)
     }
 }
 
-/// What every sealed value starts with: the version of the format, and the id of the key that opens it. No secret.
+/// The header of every sealed value: the version of the format and the id of the key that opens it. Not secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SealId(pub [u8; Self::LENGTH]);
 
@@ -131,8 +132,8 @@ impl std::fmt::Debug for Sealed {
     }
 }
 
-/// The keyed hash of a link code, an access key, a browser's token, a callback or a network: equal inputs give equal hashes, and without the
-/// service's hash key nothing can be tried against them.
+/// The keyed hash of a link code, an access key, a browser's token, a callback or a network. Equal inputs give equal
+/// hashes; nobody can guess inputs without the service's hash key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyedHash([u8; 32]);
 
@@ -149,7 +150,7 @@ impl KeyedHash {
         &self.0
     }
 
-    /// Compares in constant time: how long it takes does not tell how much of a MAC is right.
+    /// Compares in constant time, so that the duration does not reveal how much of a MAC is right.
     #[must_use]
     pub fn is_equal(&self, other: &Self) -> bool {
         let pairs = self.0.iter().zip(&other.0);

@@ -1,9 +1,9 @@
-//! Instants as the store keeps them.
+//! Timestamps as the store keeps them.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// An instant in UTC: milliseconds since the Unix epoch. Arithmetic saturates, so no lifetime that a provider
+/// A point in time in UTC: milliseconds since the Unix epoch. Arithmetic saturates, so no lifetime that a provider
 /// claims can overflow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -21,14 +21,14 @@ impl Timestamp {
         self.0
     }
 
-    /// The time from `earlier` to this instant; zero when `earlier` is in fact later.
+    /// Returns the time from `earlier` to this timestamp; zero if `earlier` is in fact later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).try_into().unwrap_or(0))
     }
 
-    /// Whether this instant is still to come, and no further ahead than `longest`. Something that lies further ahead was
-    /// dated by a clock that has been set back since.
+    /// Whether this timestamp is in the future, but by no more than `longest`. One that is further ahead was stored by
+    /// a clock that has been set back since.
     #[must_use]
     pub fn is_ahead(self, now: Self, longest: Duration) -> bool {
         self > now && self <= now + longest

@@ -1,5 +1,4 @@
-//! The seventeenth schema: sessions of operators at the page `/admin`. An older version that runs beside this one has no such
-//! page.
+//! Schema 17: sessions of operators at the page `/admin`. Older versions do not have this page.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -35,7 +34,7 @@ impl MigrationTrait for Migration {
             .col(blob(AdminSessions::Mac))
             .to_owned();
         manager.create_table(table).await?;
-        // Those that were not used for a while are deleted.
+        // Sessions that were not used for a while are deleted.
         let seen = Index::create()
             .name("ix_admin_sessions_seen_at")
             .table(AdminSessions::Table)

@@ -1,8 +1,8 @@
-//! What token answers tell besides tokens: the issuer that they came from, members for clients (sealed), how long access tokens
-//! last, and the `exp` of an access token that has no other end. Empty while it is not known.
+//! Further members of token responses: the issuer that they came from, extra members for clients (sealed), the lifetime
+//! of access tokens, and the `exp` of an access token without a stated lifetime. Empty while unknown.
 //!
-//! An older version that runs beside this one leaves these columns as they are. A refresh by it keeps the members of an
-//! earlier answer, until the next refresh by this version.
+//! An older version that runs at the same time does not change these columns. After its refreshes, they keep the values
+//! of an earlier response until the next refresh by this version.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,6 +1,6 @@
-//! The thirteenth schema: the audit log.
+//! Schema 13: the audit log.
 //!
-//! An older version that runs beside this one records nothing.
+//! An older version that runs at the same time records nothing.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -13,7 +13,7 @@ impl MigrationName for Migration {
     }
 }
 
-/// Entries that have no place in the log yet.
+/// Entries that have no number in the log yet.
 #[derive(DeriveIden)]
 enum AuditInbox {
     Table,
@@ -28,15 +28,15 @@ enum AuditLog {
 /// The columns of both tables.
 #[derive(DeriveIden)]
 enum Entry {
-    /// In the log, the place of the entry.
+    /// In the log, the number of the entry.
     Id,
-    /// Tells it from all others.
+    /// Identifies the entry.
     Reference,
     At,
     Kind,
     Actor,
     Network,
-    /// The account and the key that it is about, which may be gone.
+    /// The account and the key of the event, which may have been deleted.
     AccountId,
     KeyId,
     Detail,
@@ -71,7 +71,7 @@ fn entries(table: impl IntoTableRef) -> TableCreateStatement {
         .to_owned()
 }
 
-/// What the log is searched for.
+/// Indexes for the filters of the log.
 const INDEXES: [(&str, Entry); 4] = [
     ("ix_audit_log_account_id", Entry::AccountId),
     ("ix_audit_log_key_id", Entry::KeyId),

@@ -1,8 +1,8 @@
-//! The sixth schema: the keyed hash of the answer that a provider sent a browser back with. It stays when the answer itself is
-//! wiped, so that the same answer is recognised when the browser brings it again. Empty until the browser is back.
+//! Schema 6: the keyed hash of a browser's callback. It stays when the callback itself is deleted, so that a repeated
+//! callback is recognised. Empty until the browser comes back.
 //!
-//! An older version that runs beside this one leaves it empty. An answer that it takes is refused when it comes again, as
-//! that version does itself.
+//! An older version that runs at the same time leaves it empty. A callback that it has received is rejected when it is
+//! repeated, as in that version.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

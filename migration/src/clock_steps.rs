@@ -1,4 +1,4 @@
-//! The ninth schema: indexes that find times which a clock that was ahead has written.
+//! Schema 9: indexes that find times which a clock that was ahead has stored.
 
 use sea_orm_migration::prelude::*;
 
@@ -18,7 +18,7 @@ enum Tokens {
     ObtainedAt,
 }
 
-/// Tokens whose refresh has failed or is under way. There are few, and each of them is due soon.
+/// Tokens whose refresh has failed or is in progress. There are few, and each is due soon.
 const WAITING: &str = "ix_tokens_waiting_until";
 const OBTAINED: &str = "ix_tokens_obtained_at";
 

@@ -1,9 +1,8 @@
-//! The fifth schema: when a grant ends whatever is done, of tokens that wait for their owner and of those that have one. Empty
-//! while it is not known.
+//! Schema 5: when a grant ends and cannot be extended. Empty while unknown.
 //!
-//! An older version that runs beside this one leaves both as they are. So an account that it links has no end that is known,
-//! or, where it was linked before, that of the consent before: people are warned too early, until the next consent. Nothing
-//! is refreshed, served or given up by it.
+//! An older version that runs at the same time does not change the columns. An account that it links has no known end,
+//! or that of the previous consent: people are warned too early, until the next consent. Refreshes and tokens are not
+//! affected.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,10 +1,10 @@
-//! The twelfth schema: what protects access keys from whoever can write to the database, and what limits them: the MAC of a
-//! row, who made the key, the networks that it may be used from, and how often in a minute.
+//! Schema 12: protection of access keys from people who can write to the database, and limits of keys: the MAC of a
+//! row, who made the key, its networks, and its uses per minute.
 //!
-//! The MAC needs the secret key, so the service adds it at its first start to the keys that are there. From then on keys
-//! without a MAC are refused: those too that an older version makes beside this one.
+//! The MAC needs the secret key, so the service adds it at its first start to existing keys. From then on keys without
+//! a MAC are rejected, including those that an older version creates at the same time.
 //!
-//! On the way back, keys are deleted that an older version would not limit.
+//! Rolling back deletes keys with limits, because an older version would not enforce them.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

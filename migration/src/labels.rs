@@ -1,4 +1,4 @@
-//! The sixteenth schema: labels of accounts, and what accounts are listed by.
+//! Schema 16: labels of accounts, and indexes for lists of accounts.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -31,7 +31,7 @@ enum Accounts {
 #[derive(DeriveIden)]
 enum DeviceCodes {
     Table,
-    /// One `name=value` a line.
+    /// One `name=value` per line.
     Labels,
 }
 

@@ -1,7 +1,7 @@
-//! The eleventh schema: keyed hashes of the networks that ask for links and confirm them, so that one network neither fills
-//! the store nor floods a provider.
+//! Schema 11: keyed hashes of the networks that request and confirm links, so that one network can neither fill the
+//! store nor flood a provider.
 //!
-//! An older version that runs beside this one leaves them empty: its links count for no network.
+//! An older version that runs at the same time leaves them empty: its links count for no network.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -21,7 +21,7 @@ enum DeviceCodes {
     ExpiresAt,
     EndedAt,
     PollDueAt,
-    /// Whose link codes are limited. Empty for callers with a key.
+    /// The network whose link codes are limited. Empty for callers with a key.
     Network,
     /// Empty until a browser confirms the link.
     ConfirmedFrom,
@@ -97,7 +97,7 @@ fn indexes() -> [IndexCreateStatement; 4] {
         .and_where(has(DeviceCodes::ConfirmedFrom))
         .and_where(Expr::col(DeviceCodes::EndedAt).is_null())
         .to_owned();
-    // Due polls with their networks, which take turns.
+    // Due polls with their networks, for taking turns.
     let turns = Index::create()
         .name(TURNS)
         .table(DeviceCodes::Table)

@@ -1,4 +1,4 @@
-//! The tenth schema: outages of providers, which all replicas share.
+//! Schema 10: outages of providers, which all replicas share.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

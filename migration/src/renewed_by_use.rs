@@ -1,5 +1,5 @@
-//! The fourth schema: whether using a refresh token puts its end off. An older version that runs beside this one leaves it as
-//! it is.
+//! Schema 4: whether using a refresh token extends its lifetime. An older version that runs at the same time does not
+//! change it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -15,7 +15,7 @@ impl MigrationName for Migration {
 #[derive(DeriveIden)]
 enum Tokens {
     Table,
-    /// Empty while it is not known.
+    /// Empty while unknown.
     RenewedByUse,
 }
 

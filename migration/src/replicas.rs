@@ -1,4 +1,4 @@
-//! The second schema: who shares the database. An older version that runs beside this one has no eye for it.
+//! Schema 2: the processes that share the database. An older version that runs at the same time ignores it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -21,7 +21,7 @@ enum Replicas {
     Version,
     StartedAt,
     SeenAt,
-    /// Since when, and until when, it does what one replica does for all.
+    /// Start and end of its turn as housekeeper, in earlier versions.
     KeepsHouseSince,
     KeepsHouseUntil,
 }

@@ -1,7 +1,7 @@
-//! The fourteenth schema: return codes. A link that asks for one has a number of tries, and holds tokens whose owner is known
-//! until the code is sent.
+//! Schema 14: return codes. A link that requires one has a number of attempts, and holds the tokens of an identified
+//! person until the code is sent.
 //!
-//! An older version that runs beside this one cannot read a link in this state, and leaves it to this one.
+//! An older version that runs at the same time cannot read a link in this state, and leaves it to this one.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -41,7 +41,7 @@ impl MigrationTrait for Migration {
         Ok(())
     }
 
-    /// Links in the state that older versions do not know have failed. Their tokens go with them.
+    /// Links in the state that older versions do not know become failed, and their tokens are deleted.
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let held = "UPDATE device_codes SET state = 'failed', ended_at = expires_at, error_code = 'not_confirmed', \
                     error_detail = 'the return code was not sent', access_token = NULL, refresh_token = NULL, \

@@ -1,7 +1,7 @@
-//! The fifteenth schema: workloads that may use accounts, the tokens of workloads that were used once, and what the page
-//! shows of a workload that asks.
+//! Schema 15: workloads that may use accounts, used single-use tokens of workloads, and what the page shows of a
+//! workload that requests a link.
 //!
-//! An older version that runs beside this one recognises no workload. It deletes keys with their workloads.
+//! An older version that runs at the same time recognises no workload. It deletes keys together with their workloads.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -24,7 +24,7 @@ enum Workloads {
     /// The name of its policy.
     Workload,
     Issuer,
-    /// A line for each claim.
+    /// One claim per line.
     Claims,
     Mac,
 }
@@ -47,7 +47,7 @@ enum AccessKeys {
 #[derive(DeriveIden)]
 enum DeviceCodes {
     Table,
-    /// What the JWT of a workload says about the job that asks, a line each.
+    /// What the JWT of the requesting workload says about the job, one claim per line.
     Workload,
 }
 
@@ -83,7 +83,7 @@ impl MigrationTrait for Migration {
             .col(big_integer(UsedTokens::ExpiresAt))
             .to_owned();
         manager.create_table(used).await?;
-        // The oldest are forgotten.
+        // The oldest are deleted.
         let expired = Index::create()
             .name("ix_used_tokens_expires_at")
             .table(UsedTokens::Table)

@@ -1,4 +1,4 @@
-//! The seventh schema: a row that is written to find out whether writing works.
+//! Schema 7: a row for testing whether the database is writable.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -15,7 +15,7 @@ impl MigrationName for Migration {
 enum WriteTests {
     Table,
     Id,
-    /// Random bytes of no meaning.
+    /// Random bytes without meaning.
     Data,
 }
 

@@ -1,5 +1,4 @@
-//! The third schema: wrong link codes that were tried. Replicas of an older version count wrong codes
-//! separately.
+//! Schema 3: wrong link codes that were tried. Replicas of an older version count wrong codes separately.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -16,7 +15,7 @@ impl MigrationName for Migration {
 enum WrongCodes {
     Table,
     Id,
-    /// The keyed hash of whom it came from.
+    /// The keyed hash of the network.
     Network,
     TriedAt,
 }
@@ -31,7 +30,7 @@ impl MigrationTrait for Migration {
             .col(big_integer(WrongCodes::TriedAt))
             .to_owned();
         manager.create_table(table).await?;
-        // The latest are counted, and the oldest forgotten.
+        // The latest are counted, and the oldest deleted.
         let tried = Index::create()
             .name("ix_wrong_codes_tried_at")
             .table(WrongCodes::Table)

@@ -1,4 +1,4 @@
-//! Which account a command is about, and whose key asks.
+//! Selects the account and the key of a command.
 
 use super::client::{AccountDetails, Client};
 use super::profile::{Profile, Target};
@@ -17,7 +17,7 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    /// Returns the key that authorises the request. The admin key opens every account, so it needs --account.
+    /// Returns the key that authorises the request. The admin key gives access to every account, so it needs --account.
     pub(super) fn caller(&self, config: &ClientConfig<'_>) -> Result<Profile, Failure> {
         match (self.target.operator(config)?, &self.account) {
             (Some(operator), Some(_)) => Ok(operator),
@@ -35,7 +35,7 @@ impl Choice {
     }
 }
 
-/// Returns the only account that a key opens.
+/// Returns the only account to which a key gives access.
 async fn own(client: &Client) -> Result<AccountDetails, Failure> {
     let (page, _) = client.page("/v1/accounts", &[], None).await?;
     let mut items = page.items.into_iter();

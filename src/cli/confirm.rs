@@ -13,7 +13,7 @@ pub(super) struct Confirmation {
 }
 
 impl Confirmation {
-    /// A confirmation that the command line has given or not given in another way.
+    /// A confirmation from another option.
     pub(super) const fn of(yes: bool) -> Self {
         Self { yes }
     }
@@ -28,7 +28,7 @@ impl Confirmation {
         Err(Failure::new(Exit::Usage, message))
     }
 
-    /// Asks the person at the terminal about something more, which is what most want. Without a question the answer is no.
+    /// Asks the person at the terminal a question whose usual answer is yes. Without a terminal the answer is no.
     pub(super) fn ask_also(self, question: &str) -> Result<bool, Failure> {
         if self.yes {
             return Ok(false);

@@ -51,7 +51,8 @@ pub(super) struct Options {
     command: Vec<OsString>,
 }
 
-/// Replaces this process by the command, so that signals and the exit code need no forwarding. Returns only on failure.
+/// Replaces this process with the command, so that signals and the exit code need no forwarding. Returns only on
+/// failure.
 pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
     let profile = options.workload.profile(&options.target, &config).await?;
     let (token, _) = fetch(&profile, options.min_ttl).await?;
@@ -65,7 +66,7 @@ pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Ex
         command.env_remove(format!("{name}_FILE"));
         command.env_remove(name);
     }
-    // With these a command could request tokens in the name of the job.
+    // With these variables a command could request tokens in the name of the job.
     if options.workload.is_wanted() {
         command.env_remove("ACTIONS_ID_TOKEN_REQUEST_URL");
         command.env_remove("ACTIONS_ID_TOKEN_REQUEST_TOKEN");

@@ -35,17 +35,17 @@ pub(super) struct Options {
 }
 
 /// Container health checks usually give up soon after this.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
     let client = match options.server {
         Some(server) => Client::new(server)?,
         None => Client::of_this_machine(beside(&HttpConfig::read(environment)?)?)?,
     };
-    let state = timeout(PATIENCE, client.health(options.live)).await;
+    let state = timeout(TIMEOUT, client.health(options.live)).await;
     let late = |_| Failure::new(Exit::Other, "the service does not answer in time");
     let state = state.map_err(late)?;
-    // Whatever it is: a supervisor knows well and unwell.
+    // Any failure gives the same exit code: a supervisor distinguishes only healthy and unhealthy.
     let unwell = |refused| Failure::new(Exit::Other, Failure::from(refused).to_string());
     result(state.map_err(unwell)?.status)?;
     Ok(Exit::Done)

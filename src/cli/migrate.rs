@@ -95,8 +95,8 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     Ok(Exit::Done)
 }
 
-/// Rolls back the newest migration. If that takes the MACs of access keys away, the sealed hash key must not say any more that
-/// there are some, which needs the secret key. First: the next start would say it again.
+/// Rolls back the newest migration. If that removes the MACs of access keys, the sealed hash key must first be marked
+/// as one without MACs, which needs the secret key: the next start would otherwise expect them.
 async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Failure> {
     const KEY_MACS: &str = "m0012_key_macs";
     let newest = store.newest_migration().await.map_err(Failure::other)?;

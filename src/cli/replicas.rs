@@ -35,7 +35,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let config = StoreConfig::read(environment)?;
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.url)?;
-    let (store, clock) = wiring::told_the_time(&config).await?;
+    let (store, clock) = wiring::store_and_clock(&config).await?;
     let pending = store.pending_migrations().await.map_err(Failure::other)?;
     if !pending.is_empty() {
         let message = match store.migrating().await.map_err(Failure::other)? {

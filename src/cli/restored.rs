@@ -21,7 +21,7 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = StoreConfig::read(environment)?;
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.url)?;
-    let (store, clock) = wiring::told_the_time(&config).await?;
+    let (store, clock) = wiring::store_and_clock(&config).await?;
     // Nothing may change under a service of an earlier version, not even the schema.
     if store.knows_replicas().await.map_err(Failure::other)? {
         refuse_if_in_use(&store, clock.now()).await?;
@@ -38,7 +38,7 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Fails while a service uses the database: it would present the refresh tokens that this command doubts.
+/// Fails while a service uses the database: it would use the refresh tokens that this command marks.
 async fn refuse_if_in_use(store: &impl ReplicaStore, now: Timestamp) -> Result<(), Failure> {
     let replicas = store.replicas().await.map_err(Failure::other)?;
     let Some(running) = replicas.iter().find(|replica| replica.is_there(now)) else {

@@ -62,7 +62,7 @@ fn report(account: &AccountDetails, deleted: &Deleted) {
     }
 }
 
-/// Removes the saved key, which opens nothing any more. A file that cannot be removed is only a warning.
+/// Removes the saved key, which no longer works. A file that cannot be removed is only a warning.
 async fn clean_up(client: &Client, caller: &Profile, target: &Target) {
     if !is_dead(client).await {
         return;

@@ -1,4 +1,5 @@
-//! `central-oauth serve`: runs the service until it gets SIGTERM or SIGINT. SIGHUP has it read the keys of operators anew.
+//! `central-oauth serve`: runs the service until it gets SIGTERM or SIGINT. SIGHUP makes it read the keys of operators
+//! again.
 
 use std::pin::pin;
 
@@ -65,17 +66,17 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     telemetry::install_telling(config.log, &telemetry);
     telemetry::log_panics();
     let served = serve(environment, config.warnings, config.service, &telemetry).await;
-    let served = served.map_err(|failure| told_in(format, failure));
+    let served = served.map_err(|failure| logged(format, failure));
     telemetry.stop().await;
     served
 }
 
 /// Logs the reason of a failure, so that log collectors see it too.
-fn told_in(format: LogFormat, failure: Failure) -> Failure {
+fn logged(format: LogFormat, failure: Failure) -> Failure {
     match format {
         LogFormat::Json if tracing::enabled!(tracing::Level::ERROR) => {
             tracing::error!(error = %failure, "the service has failed");
-            failure.told()
+            failure.printed()
         }
         LogFormat::Json | LogFormat::Text => failure,
     }
@@ -91,10 +92,10 @@ async fn serve(
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let (mut told_to_stop, hangups) = (pin!(runtime::stop_signal()?), runtime::hangups()?);
+    let (mut stop, hangups) = (pin!(runtime::stop_signal()?), runtime::hangups()?);
     let keys = tokio::select! {
         keys = starting::secret_keys(&config) => keys?,
-        () = &mut told_to_stop => return Ok(Exit::Done),
+        () = &mut stop => return Ok(Exit::Done),
     };
     let service = Service::start(config, &keys, telemetry).await?;
     tracing::info!(
@@ -106,7 +107,7 @@ async fn serve(
     let (operators, audit) = (service.operators(), service.audit());
     let reloading = runtime::at_each(hangups, || reload(environment, &operators, &audit));
     tokio::select! {
-        served = service.run_until(told_to_stop) => served,
+        served = service.run_until(stop) => served,
         never = reloading => match never {},
     }
 }

@@ -1,4 +1,4 @@
-//! `--workload`: the JWT with which the platform of a job or pod says who it is, instead of an access key.
+//! `--workload`: authenticates a job or pod with the JWT of its platform instead of an access key.
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,19 +26,19 @@ pub(super) struct Workload {
     audience: Option<String>,
 }
 
-/// Where a pod of Kubernetes has a projected token, unless a variable says otherwise.
+/// The usual path of a projected token in a Kubernetes pod.
 const PROJECTED: &str = "/var/run/secrets/central-oauth/token";
 /// Platforms issue tokens for five minutes or more.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Workload {
-    /// Whether a token of the platform is wanted.
+    /// Whether a token of the platform is requested.
     pub(super) const fn is_wanted(&self) -> bool {
         self.workload
     }
 
-    /// Returns the key to use: a fresh token of the platform if one is wanted, else the one that the target selects.
+    /// Returns the key to use: a fresh token of the platform if requested, else the selected one.
     pub(super) async fn profile(
         &self,
         target: &Target,
@@ -134,7 +134,7 @@ impl Source {
         Err(Failure::new(Exit::NoKey, message))
     }
 
-    /// What messages call it.
+    /// Returns its name in messages.
     const fn name(&self) -> &'static str {
         match self {
             Self::GithubActions { .. } => "ACTIONS_ID_TOKEN_REQUEST_URL",

@@ -106,14 +106,14 @@ impl HttpConfig {
         let is_plain = self.tls.is_none() && !https;
         if is_plain && !self.listen.ip().is_loopback() {
             warnings.push(
-                "requests are not encrypted: whoever is on the way reads access keys and tokens. Set CENTRAL_OAUTH_TLS_CERT_FILE \
+                "requests are not encrypted: anybody on the network path can read access keys and tokens. Set CENTRAL_OAUTH_TLS_CERT_FILE \
                  and CENTRAL_OAUTH_TLS_KEY_FILE, or put a proxy with https in front and set CENTRAL_OAUTH_PUBLIC_URL to its address",
             );
         }
         if https && self.tls.is_none() && self.trusted_proxies.is_empty() {
             warnings.push(
-                "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy everybody has its address, and shares its limits of \
-                 link codes, consents, wrong codes and unknown keys",
+                "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy all people have the proxy's address and \
+                 share its limits of link codes, consents, wrong codes and unknown keys",
             );
         }
         warnings

@@ -9,7 +9,7 @@ use super::{ConfigError, Effective, Environment, HIDDEN, hidden, operators};
 
 /// The operator's secrets.
 pub(crate) struct Keys {
-    /// What encrypts and decrypts the stored values.
+    /// The keys that encrypt and decrypt the stored values.
     pub(crate) secret: WrappedKeys,
     /// The bearer keys of operators.
     pub(crate) operators: Vec<OperatorKey>,

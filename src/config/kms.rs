@@ -20,7 +20,7 @@ pub(crate) struct KmsConfig {
     pub(crate) kms: Kms,
     /// The name of the key, as it is configured.
     pub(super) name: String,
-    /// How long the service goes on after its key was refused.
+    /// How long the service continues after its key was refused.
     pub(crate) grace: Duration,
 }
 
@@ -62,8 +62,8 @@ impl KmsConfig {
     }
 }
 
-/// Reads the token anew for each request, because agents renew it in its file. Without a variable of ours, the variables
-/// count that the tools of Vault and OpenBao read.
+/// Reads the token again for each request, because agents renew it in its file. Without a variable of ours, uses those
+/// of the Vault and OpenBao tools.
 fn token(environment: &Environment) -> Result<TokenSource, ConfigError> {
     let environment = environment.clone();
     let token = move || {

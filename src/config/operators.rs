@@ -9,7 +9,7 @@ use super::keys::{bearer, is_bearer};
 use super::providers::harmless;
 use super::{ConfigError, Environment};
 
-/// As many characters as 64 random bits have in hexadecimal.
+/// The length of 64 random bits in hexadecimal.
 const SHORTEST_KEY: usize = 16;
 const FILE: &str = "OPERATOR_KEYS";
 const GUESSABLE: &str = "has fewer than 16 characters and could be guessed; make a key, for example with `openssl rand -hex 32`";
@@ -48,7 +48,7 @@ impl From<Role> for OperatorRole {
     }
 }
 
-/// Reads all keys of operators, from files anew each time.
+/// Reads all keys of operators; reads files again each time.
 ///
 /// # Errors
 /// What is wrong with one of them, and where, without the key.
@@ -57,8 +57,8 @@ pub(crate) fn read(environment: &Environment) -> Result<Vec<OperatorKey>, Config
     keys.extend(single(environment, "ADMIN_KEY", OperatorRole::Admin)?);
     if let Some(enroll) = single(environment, "ENROLL_KEY", OperatorRole::Enroll)? {
         if keys.iter().any(|admin| is_same(admin, &enroll)) {
-            let problem =
-                "is the same key as CENTRAL_OAUTH_ADMIN_KEY: whoever enrols would be admin";
+            let problem = "is the same key as CENTRAL_OAUTH_ADMIN_KEY: everybody who may request link codes would be \
+                an admin";
             return Err(ConfigError::variable("ENROLL_KEY", problem));
         }
         keys.push(enroll);

@@ -1,4 +1,4 @@
-//! The keys that encrypt what is stored, in plain text or wrapped by a key management service.
+//! The keys that encrypt stored values, in plain text or wrapped by a key management service.
 
 use central_oauth_cipher_aes_gcm_siv::SecretKey;
 use central_oauth_kms::KmsError;
@@ -9,7 +9,7 @@ use super::{ConfigError, Effective, Environment, KmsConfig};
 const PRESENT: &str = "SECRET_KEY";
 const PREVIOUS: &str = "PREVIOUS_SECRET_KEYS";
 
-/// The keys that encrypt and decrypt what is stored.
+/// The keys that encrypt and decrypt stored values.
 pub(crate) struct SecretKeys {
     /// Encrypts and decrypts.
     pub(crate) present: SecretKey,
@@ -40,14 +40,14 @@ pub(crate) struct NotUnwrapped {
 }
 
 impl NotUnwrapped {
-    /// Whether the key management service may unwrap the keys later.
+    /// Whether unwrapping may succeed later.
     pub(crate) const fn may_pass(&self) -> bool {
         matches!(self.error, KmsError::Unavailable(_))
     }
 }
 
 impl WrappedKeys {
-    /// Reads the keys; sends nothing.
+    /// Parses the keys; sends nothing.
     pub(super) fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let missing = || {
             let problem = "is not set: set it to 64 hexadecimal digits, for example from `openssl rand -hex 32`";
@@ -56,7 +56,8 @@ impl WrappedKeys {
         let kms = KmsConfig::read(environment)?;
         let present = environment.secret("SECRET_KEY")?.ok_or_else(missing)?;
         let present = present.expose_secret().trim();
-        // What people write until they have a key. As a previous key it is accepted, because it must be replaced.
+        // A placeholder that people write until they have a key. As a previous key it is accepted, because it must be
+        // replaced.
         if !present.is_empty() && present.bytes().all(|digit| digit == b'0') {
             let problem = "is all zeros; make a key, for example with `openssl rand -hex 32`";
             return Err(ConfigError::variable(PRESENT, problem));
@@ -73,7 +74,7 @@ impl WrappedKeys {
         })
     }
 
-    /// Takes a key in plain text, and no other.
+    /// Accepts only a key in plain text.
     pub(crate) const fn plain(key: SecretKey) -> Self {
         Self {
             present: ConfiguredKey::Plain(key),
@@ -82,12 +83,12 @@ impl WrappedKeys {
         }
     }
 
-    /// How many previous keys there are.
+    /// Returns the number of previous keys.
     pub(crate) const fn previous(&self) -> usize {
         self.previous.len()
     }
 
-    /// The key management service that must be asked for the present key.
+    /// Returns the key management service of the present key.
     pub(crate) fn kms(&self) -> Option<&KmsConfig> {
         let is_wrapped = matches!(self.present, ConfiguredKey::Wrapped(_));
         self.kms.as_ref().filter(|_| is_wrapped)
@@ -98,7 +99,7 @@ impl WrappedKeys {
         KmsConfig::effective(self.kms.as_ref())
     }
 
-    /// Asks the key management service for the keys that it has wrapped.
+    /// Has the key management service unwrap all wrapped keys.
     ///
     /// # Errors
     /// [`NotUnwrapped`].
@@ -111,7 +112,7 @@ impl WrappedKeys {
         Ok(SecretKeys { present, previous })
     }
 
-    /// Asks the key management service for the present key alone.
+    /// Has the key management service unwrap only the present key.
     ///
     /// # Errors
     /// As [`WrappedKeys::unwrap`].
@@ -131,7 +132,7 @@ impl WrappedKeys {
                 let key = kms.unwrap(wrapped).await.map_err(failed)?;
                 Ok(SecretKey::from_bytes(*key))
             }
-            // Reading the configuration has refused this.
+            // Reading the configuration has rejected this.
             (ConfiguredKey::Wrapped(_), None) => {
                 Err(failed(KmsError::Refused("none is configured".to_owned())))
             }
@@ -140,9 +141,9 @@ impl WrappedKeys {
 }
 
 impl ConfiguredKey {
-    /// Reads 64 hexadecimal digits, or what a key management service has made of a key.
+    /// Parses 64 hexadecimal digits, or a key that a key management service has wrapped.
     fn read(variable: &str, text: &str, may_be_wrapped: bool) -> Result<Self, ConfigError> {
-        /// The ciphertext of a key is longer than the key; anything shorter is a key that was cut.
+        /// The ciphertext of a key is longer than the key; anything shorter is a truncated key.
         const LEAST_WRAPPED: usize = 65;
         match SecretKey::from_hex(text) {
             Ok(key) => Ok(Self::Plain(key)),

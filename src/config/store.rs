@@ -83,11 +83,10 @@ impl StoreConfig {
         ]
     }
 
-    /// Refuses a database file that every user of the machine may read or write. A file that does not exist yet is made
-    /// private.
+    /// Rejects a database file that every user of the machine may read or write. A new file is created private.
     ///
     /// # Errors
-    /// The file, and the command that mends it.
+    /// The file, and the command that fixes it.
     pub(crate) fn refuse_public_file(&self) -> Result<(), ConfigError> {
         const BY_OTHERS: u32 = 0o006;
         let Some(path) = self.url.path() else {

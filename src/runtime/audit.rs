@@ -1,4 +1,4 @@
-//! Stores what was recorded for the audit log.
+//! Stores the recorded audit entries.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -11,10 +11,11 @@ use super::Stop;
 
 /// How often entries are stored.
 const STORE_EVERY: Duration = Duration::from_secs(1);
-/// How long a process that stops tries to store the last entries.
+/// How long a stopping process tries to store the last entries.
 const TO_STORE_LAST: Duration = Duration::from_secs(3);
 
-/// Stores entries and binds them to the log every second, until told to stop. While the store fails, they wait in memory.
+/// Stores entries and appends them to the log every second, until told to stop. While the store fails, they wait in
+/// memory.
 pub(crate) async fn store_audit_entries(log: Arc<AuditLog>, mut stop: Stop) {
     let mut is_behind = false;
     while !*stop.borrow() {
@@ -42,7 +43,7 @@ pub(crate) async fn store_audit_entries(log: Arc<AuditLog>, mut stop: Stop) {
     }
 }
 
-/// Stores all entries and counts of a process that stops.
+/// Stores all entries and counts of a stopping process.
 pub(crate) async fn store_last_audit_entries(log: &AuditLog) {
     match timeout(TO_STORE_LAST, log.store(true)).await {
         Ok(Ok(())) => {}

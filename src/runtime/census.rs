@@ -1,4 +1,4 @@
-//! Accounts are counted now and then, never because somebody looks.
+//! Counts accounts periodically, never because of a request.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use tokio::time::{Instant, sleep};
 
 use super::Stop;
 
-/// Nobody looks more often than that.
+/// The shortest pause between two counts.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(10);
-/// A census passes over all accounts: it takes up a hundredth of one connection's time at the most.
+/// A count scans all accounts, so it may take at most a hundredth of one connection's time.
 const PAUSE_PER_CENSUS: u32 = 100;
 
-/// Counts until told to stop, and tells the figures, when they were true and how long that took.
+/// Counts until told to stop. Reports the counts with their time and duration.
 pub(crate) async fn take_census(
     store: Arc<dyn CensusStore>,
     clock: Arc<dyn Clock>,
@@ -57,7 +57,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(5);
 
-    /// A database that is locked for good.
+    /// A permanently locked database.
     struct Locked;
 
     #[async_trait]

@@ -1,4 +1,4 @@
-//! Follows the files of the certificate, which are replaced before it expires.
+//! Reloads the certificate, whose files are replaced before it expires.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::Stop;
 
 /// How often the files are read.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Failures between two lines about them in the log.
+/// Failures per log line.
 const FAILURES_PER_LINE: u32 = 60;
 
 /// Uses a new certificate within seconds, until told to stop. One that cannot be used is logged, and the earlier one stays.

@@ -1,4 +1,4 @@
-//! Keeps what is remembered of tokens confirmed.
+//! Confirms cached tokens.
 
 use std::sync::Arc;
 
@@ -7,8 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Stop;
 
-/// Has the remembered tokens confirmed again and again, until told to stop. A service that nobody asks for tokens asks its
-/// store nothing.
+/// Confirms the cached tokens again and again, until told to stop. Without token requests it queries nothing.
 pub(crate) async fn confirm_tokens(services: Arc<Services>, mut stop: Stop) {
     let mut ticks = interval(Tokens::CONFIRM_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

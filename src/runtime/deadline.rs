@@ -1,4 +1,4 @@
-//! Timeouts that count the time in which the machine is suspended. Tokio's clock stops meanwhile.
+//! Timeouts that include the time in which the machine is suspended. Tokio's clock stops meanwhile.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use central_oauth_domain::ports::Clock;
 use tokio::time::{Instant, timeout};
 
-/// After a suspension, an expired timeout is noticed this late at most.
+/// After a suspension, an expired timeout is noticed at most this late.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The end of a timeout.
@@ -26,7 +26,7 @@ impl<'a> Deadline<'a> {
         }
     }
 
-    /// Returns the time that is left.
+    /// Returns the remaining time.
     pub(super) fn left(&self) -> Duration {
         let left = self.until.saturating_duration_since(Instant::now());
         left.min(self.uptime.saturating_sub(self.clock.uptime()))

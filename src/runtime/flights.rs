@@ -1,4 +1,4 @@
-//! One flight for each account, or whatever else is seen to: whoever wants the same joins.
+//! Shared background work: one flight per account or other key; later callers join it.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -11,18 +11,18 @@ use tracing::Instrument as _;
 
 use super::lock;
 
-/// What is under way, each in a task of its own, and how far each is.
+/// The flights in progress, each in its own task, and their states.
 pub(super) struct Flights<K: Key, S: State = ()> {
     running: Running<K, S>,
     tasks: Mutex<JoinSet<()>>,
 }
 
-/// What a flight is known by.
+/// The key of a flight.
 pub(super) trait Key: Copy + Eq + Hash + Send + 'static {}
 
 impl<T: Copy + Eq + Hash + Send + 'static> Key for T {}
 
-/// How far a flight is.
+/// The state of a flight.
 pub(super) trait State: Default + Send + 'static {}
 
 impl<T: Default + Send + 'static> State for T {}
@@ -43,14 +43,14 @@ impl<K: Key, S: State> Default for Flights<K, S> {
 pub(super) struct Landed(watch::Receiver<()>);
 
 impl Landed {
-    /// Completes when the flight has ended, however it did.
+    /// Completes when the flight has ended, in any way.
     pub(super) async fn wait(mut self) {
-        // Nothing is ever sent: the sender goes with the flight.
+        // Nothing is ever sent: the sender is dropped with the flight.
         while self.0.changed().await.is_ok() {}
     }
 }
 
-/// Goes with a flight, also when it panics.
+/// Dropped with a flight, also when it panics.
 struct Landing<K: Key, S: State> {
     key: K,
     running: Running<K, S>,
@@ -64,7 +64,7 @@ impl<K: Key, S: State> Drop for Landing<K, S> {
 }
 
 impl<K: Key, S: State> Flights<K, S> {
-    /// The flight of this key that is under way, or a new one.
+    /// Joins the flight of this key, or starts one.
     pub(super) fn join<F>(&self, key: K, flight: impl FnOnce() -> F) -> Landed
     where
         F: Future<Output = ()> + Send + 'static,
@@ -90,7 +90,7 @@ impl<K: Key, S: State> Flights<K, S> {
         landed
     }
 
-    /// Starts a flight, for callers to join, unless there is one of this key; whether it did.
+    /// Starts a flight that callers can join, unless there is one of this key. Returns whether it did.
     pub(super) fn start<F>(&self, key: K, flight: F) -> bool
     where
         F: Future<Output = ()> + Send + 'static,
@@ -103,14 +103,14 @@ impl<K: Key, S: State> Flights<K, S> {
         started
     }
 
-    /// Returns the keys of those that are this far.
+    /// Returns the keys of the flights in this state.
     pub(super) fn running(&self, is_so_far: impl Fn(&S) -> bool) -> Vec<K> {
         let running = lock(&self.running);
         let keys = running.iter().filter(|(_, (_, state))| is_so_far(state));
         keys.map(|(key, _)| *key).collect()
     }
 
-    /// Reads or changes how far a flight is. Returns `None` if there is no such flight.
+    /// Reads or changes the state of a flight. Returns `None` if there is no such flight.
     pub(super) fn with_state<T>(&self, key: K, change: impl FnOnce(&mut S) -> T) -> Option<T> {
         let mut running = lock(&self.running);
         running.get_mut(&key).map(|(_, state)| change(state))
@@ -124,7 +124,7 @@ impl<K: Key, S: State> Flights<K, S> {
                 return;
             }
             while let Some(landed) = tasks.join_next().await {
-                told(landed);
+                log_panic(landed);
             }
         }
     }
@@ -132,15 +132,15 @@ impl<K: Key, S: State> Flights<K, S> {
     fn spawn(&self, flight: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = lock(&self.tasks);
         while let Some(landed) = tasks.try_join_next() {
-            told(landed);
+            log_panic(landed);
         }
-        // Whoever is first to want it finds it in their own trace, and its lines under their request's id.
+        // The first caller finds it in their own trace, and its log lines under their request id.
         tasks.spawn(flight.in_current_span());
     }
 }
 
-/// Whoever was seen to by a task that panicked is due again when the lease lapses.
-fn told(landed: Result<(), JoinError>) {
+/// If a task has panicked, its work is due again when the lease expires.
+fn log_panic(landed: Result<(), JoinError>) {
     if let Err(error) = landed {
         tracing::error!(error = &error as &dyn Error, "a task ended too early");
     }

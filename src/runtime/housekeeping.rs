@@ -1,4 +1,4 @@
-//! What is tidied up now and then.
+//! Periodic housekeeping.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use tokio::time::{Instant, sleep};
 
 use super::Stop;
 
-/// Rows deleted in one transaction.
+/// Rows per transaction.
 const BATCH: u64 = 100;
-/// How often it is forgotten what has ended.
+/// How often ended rows are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
-/// How often it is looked whether a clock that was ahead has left something.
+/// How often times that a clock which was ahead has stored are repaired.
 const LOOK_FOR_CLOCK_STEPS_EVERY: Duration = Duration::from_secs(5);
-/// How often it is written down when keys were last used. With a turn of the loop it is known within a minute.
+/// How often uses of keys are stored. With one iteration of the loop that is within a minute.
 const NOTE_EVERY: Duration = Duration::from_secs(50);
 
-/// Records this replica's presence, undoes what a clock that was ahead has left, records when keys were last used, and
-/// deletes what ended long ago, until told to stop. Every replica does all of it: each deletes other rows.
+/// Until told to stop: reports that this replica runs, repairs times that a clock which was ahead has stored, stores
+/// when keys were last used, and deletes old rows. Every replica does all of it: each deletes other rows.
 pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
     let (mut check_in_at, mut purge_at) = (Instant::now(), Instant::now());
     let mut note_at = Instant::now() + NOTE_EVERY;
@@ -56,7 +56,7 @@ pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
     done("this replica", services.housekeeping.check_out().await);
 }
 
-/// Deletes batch after batch, until it is time to check in again. Returns whether everything was deleted.
+/// Deletes in batches, until the next report is due. Returns whether everything was deleted.
 async fn purge(services: &Services, stop: &Stop) -> bool {
     let began_at = Instant::now();
     let goes_on = || !*stop.borrow() && began_at.elapsed() < CHECK_IN_EVERY;
@@ -78,7 +78,7 @@ fn done<T>(what: &str, result: Result<T, StoreError>) -> Option<T> {
     result
         .inspect_err(|error| {
             let error = error as &dyn Error;
-            tracing::error!(what, error, "the store could not be tidied up");
+            tracing::error!(what, error, "housekeeping of the store failed");
         })
         .ok()
 }

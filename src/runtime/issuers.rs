@@ -1,4 +1,4 @@
-//! A look at each issuer when the service starts.
+//! Checks each issuer when the service starts.
 
 use std::error::Error;
 
@@ -6,7 +6,7 @@ use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::usecases::Providers;
 use url::Url;
 
-/// Fetches the metadata of each issuer in the background and warns about those that fail. The service starts all the same: it
+/// Fetches the metadata of each issuer in the background and warns about failures. The service starts nevertheless, and
 /// fetches the metadata again when it needs them.
 pub(crate) fn look_up_issuers(providers: &Providers, issuers: Vec<(ProviderName, Url)>) {
     for (name, issuer) in issuers {

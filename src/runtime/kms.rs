@@ -1,4 +1,4 @@
-//! Looks whether the key management service still opens the secret key.
+//! Checks whether the key management service still decrypts the secret key.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use tokio::time::{Instant, timeout};
 use super::Stop;
 use crate::config::{KmsConfig, NotUnwrapped, WrappedKeys};
 
-/// How often the key management service is asked.
+/// The interval of the checks.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// Asks the key management service for the secret key again and again. Returns when told to stop, or when the key has been
-/// refused for the grace period: somebody has disabled it, so that nothing is opened with it any more. A service that is away
-/// changes nothing.
+/// Has the key management service decrypt the secret key periodically. Returns when told to stop, or when it has
+/// refused for the grace period: somebody has disabled the key to stop its use. If the key management service is
+/// unavailable, nothing changes.
 pub(crate) async fn watch_key(keys: WrappedKeys, mut stop: Stop) {
     let Some(&KmsConfig { grace, .. }) = keys.kms() else {
         return stopped(&mut stop).await;
@@ -59,6 +59,6 @@ fn tell(error: &NotUnwrapped, left: Duration) {
 }
 
 async fn stopped(stop: &mut Stop) {
-    // An error means that the sender is gone, which is the end as well.
+    // An error means that the sender is gone, which also means to stop.
     let _ = stop.wait_for(|stop| *stop).await;
 }

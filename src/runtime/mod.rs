@@ -1,5 +1,5 @@
-//! Drives what happens by itself: polls of providers, refreshes, revocations, purges. No rules here: the domain says what is due,
-//! what an answer means and when to come back.
+//! Runs the background work: polls, refreshes, revocations, housekeeping. It has no rules of its own: the domain says
+//! what is due, what a response means and when to retry.
 
 mod audit;
 mod census;
@@ -40,15 +40,15 @@ use tokio::sync::watch;
 
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
-/// So many attempts to record something pass between two lines about it in the log.
+/// Attempts to record a result per log line.
 const ATTEMPTS_PER_LINE: u32 = 20;
-/// How much longer than a provider call work under way gets to finish after the signal to stop, for its recording.
+/// The grace period of work in progress after the stop signal, in addition to a provider call: for recording.
 const TO_RECORD: Duration = Duration::from_secs(10);
 
-/// Tells everything that runs to stop; all clones see it.
+/// Tells all parts to stop; all clones see it.
 pub(crate) type Stop = watch::Receiver<bool>;
 
-/// Listens from now on for the signal to end (SIGTERM, or Ctrl-C at a terminal); the future completes with it.
+/// Begins to listen for the stop signal (SIGTERM, or Ctrl-C at a terminal); the future completes with it.
 pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -60,12 +60,12 @@ pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// Listens from now on for SIGHUP, which else would end the process.
+/// Begins to listen for SIGHUP, which would otherwise end the process.
 pub(crate) fn hangups() -> io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
-/// Acts at each signal, for ever.
+/// Runs the action at each signal, for ever.
 pub(crate) async fn at_each(mut signals: Signal, mut act: impl FnMut()) -> Infallible {
     loop {
         match signals.recv().await {
@@ -75,12 +75,12 @@ pub(crate) async fn at_each(mut signals: Signal, mut act: impl FnMut()) -> Infal
     }
 }
 
-/// How long work under way gets to finish after the signal to stop: a provider call and its recording.
+/// The grace period of work in progress after the stop signal: a provider call and its recording.
 pub(crate) fn grace(provider_timeout: Duration) -> Duration {
     provider_timeout + TO_RECORD
 }
 
-/// What a panic left in the middle is still of use: the maps and counters here are whole at every point.
+/// A panic while the lock is held does no harm: these maps and counters are consistent at every point.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

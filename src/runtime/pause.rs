@@ -1,4 +1,4 @@
-//! Waits for the machine's clock.
+//! Waits for a time of the machine's clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,7 @@ use central_oauth_domain::ports::Clock;
 use central_oauth_domain::usecases::Pause;
 use tokio::time::sleep;
 
-/// Waits for a clock that is read again after each sleep, because the runtime's own clock stops while the machine is
-/// suspended.
+/// Reads the clock again after each sleep, because the runtime's own clock stops while the machine is suspended.
 pub(crate) struct MachinePause(pub(crate) Arc<dyn Clock>);
 
 #[async_trait]

@@ -18,11 +18,11 @@ use super::flights::Flights;
 use super::pump::{Pump, Work};
 use super::{ATTEMPTS_PER_LINE, STORE_PAUSE, Stop};
 
-/// Polls of one provider under way at once.
+/// Concurrent polls per provider.
 const MOST_PER_PROVIDER: usize = 16;
 
-/// Polls providers for the links that wait for consent, until told to stop; then finishes what is under way, within `grace`.
-/// Returns whether everything was recorded.
+/// Polls providers for the links that wait for consent, until told to stop; then finishes polls in progress within
+/// `grace`. Returns whether everything was recorded.
 pub(crate) async fn coordinate(redeemer: Arc<Redeemer>, stop: Stop, grace: Duration) -> bool {
     let polls = Polls {
         redeemer,
@@ -30,7 +30,7 @@ pub(crate) async fn coordinate(redeemer: Arc<Redeemer>, stop: Stop, grace: Durat
         flights: Flights::default(),
     };
     polls.pump.run(&polls, stop).await;
-    // Kept until it is known what is left: dropping it ends all flights.
+    // Dropped last, because dropping it ends all flights.
     let mut all_landed = pin!(polls.flights.finish());
     let is_recorded = timeout(grace, &mut all_landed).await.is_ok();
     for link in polls.flights.running(|()| true) {
@@ -66,14 +66,14 @@ impl Work for Polls {
         &link.provider
     }
 
-    /// While this process works on the link already, the device code may have been redeemed: the machine was suspended, say,
-    /// and the lease expired meanwhile. Then the link is due again once this lease has expired too.
+    /// If this process is still working on the link, the device code may have been redeemed: for example the machine
+    /// was suspended, and the lease expired meanwhile. Then the link is due again once the new lease has expired too.
     fn start(&self, link: &Link, place: OwnedSemaphorePermit) -> bool {
         let (redeemer, pump) = (Arc::clone(&self.redeemer), Arc::clone(&self.pump));
         let link = link.clone();
         self.flights.start(link.id, async move {
             if redeemer.holds_lease(&link) {
-                // At the highest level, as that of a request is.
+                // At the highest level, like that of a request.
                 let span =
                     tracing::error_span!("link", link = link.id.0, provider = %link.provider);
                 see_through(&redeemer, link).instrument(span).await;
@@ -83,7 +83,7 @@ impl Work for Polls {
     }
 }
 
-/// Asks and records until the link has nothing more to do under this lease.
+/// Polls and records until the link has no further step under this lease.
 async fn see_through(redeemer: &Redeemer, link: Link) {
     let mut next = Some(link);
     while let Some(link) = next {
@@ -92,7 +92,7 @@ async fn see_through(redeemer: &Redeemer, link: Link) {
     }
 }
 
-/// Records an outcome, for as long as the store is away: it may hold tokens that exist nowhere else.
+/// Records an outcome, repeatedly while the store is unavailable: it may hold tokens that exist nowhere else.
 pub(super) async fn record(redeemer: &Redeemer, link: &Link, outcome: &Outcome) -> Option<Link> {
     let mut attempts = 0_u64;
     loop {
@@ -107,7 +107,7 @@ pub(super) async fn record(redeemer: &Redeemer, link: &Link, outcome: &Outcome) 
                 sleep(STORE_PAUSE).await;
             }
             Err(StoreError::Conflict) => {
-                tracing::debug!(link = link.id.0, "the link has moved on");
+                tracing::debug!(link = link.id.0, "the link has changed meanwhile");
                 return None;
             }
             Err(error) => {

@@ -1,4 +1,4 @@
-//! What the log learns of a store that is away, over the fakes.
+//! What is logged while the store is unavailable, with fakes.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use central_oauth_domain::usecases::{
 use super::{Outbox, polls};
 use crate::telemetry::captured_logs;
 
-/// How often the store is away in these tests.
+/// How often the store fails in these tests.
 const TIMES: u32 = 3;
 
-/// A service, and hands on what it stands on.
+/// A service, and its fakes.
 struct Stage {
     services: Services,
     store: Arc<MemoryStore>,
@@ -58,7 +58,7 @@ impl Stage {
         }
     }
 
-    /// A link that a person has confirmed, and whose poll is due; and its key.
+    /// A link that a person has confirmed and whose poll is due; and its key.
     async fn due_link(&self) -> (Link, AccessKey) {
         let request = LinkRequest {
             provider: None,
@@ -95,7 +95,7 @@ fn told(words: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_poll_that_is_not_recorded_is_told_now_and_then() {
+async fn a_poll_that_is_not_recorded_is_logged_now_and_then() {
     let stage = Stage::new().await;
     let (link, _) = stage.due_link().await;
     let outcome = stage.services.redeemer.advance(&link).await;
@@ -109,7 +109,7 @@ async fn a_poll_that_is_not_recorded_is_told_now_and_then() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_is_not_recorded_is_told_now_and_then() {
+async fn a_revocation_that_is_not_recorded_is_logged_now_and_then() {
     let stage = Stage::new().await;
     let (link, key) = stage.due_link().await;
     let granted = ScriptedProvider::grant("access", Some("refresh"));

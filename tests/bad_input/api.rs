@@ -1,4 +1,4 @@
-//! Requests of programs that make no sense: each is told what is wrong, in the one shape of a problem.
+//! Invalid requests of programs: each gets a problem that says what is wrong.
 
 use reqwest::{Method, RequestBuilder, header};
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::support::http::{self, Answer};
 
 const ADMIN: &str = "admin-key-0123456789";
 
-/// A problem by its contract: status and code, and everything that RFC 9457 has.
+/// Asserts that a problem fulfils its contract: status and code, and all members of RFC 9457.
 #[track_caller]
 pub(super) fn expect_problem(what: &str, answer: &Answer, status: u16, code: &str) {
     let text = format!("{what}: {} {}", answer.status, answer.text);
@@ -33,7 +33,7 @@ pub(super) fn expect_problem(what: &str, answer: &Answer, status: u16, code: &st
     }
 }
 
-/// What is asked, how, and the status and code of the answer.
+/// The request, and the status and code of its response.
 type Case = (&'static str, RequestBuilder, u16, &'static str);
 
 async fn try_all(cases: Vec<Case>) {
@@ -56,12 +56,12 @@ async fn nonsense_is_told_what_is_wrong_with_it() {
     wrong_methods(&scene).await;
     foreign_keys(&mut scene, &link.code).await;
     let log = scene.log();
-    // Nonsense is the caller's fault, and the log of an operator does not cry wolf.
+    // Invalid requests are the caller's fault and are not logged as warnings.
     assert!(!log.contains(" ERROR "), "{log}");
     scene.end(&["status=422", "status=415", "status=413"]).await;
 }
 
-/// JSON, or what claims to be.
+/// JSON, or bodies that claim to be.
 const BODIES: [(&str, u16, &str); 12] = [
     ("half a body", 400, r#"{"provider":"#),
     ("no JSON", 400, "provider: default"),
@@ -99,7 +99,7 @@ fn bodies(scene: &Scene) -> Vec<Case> {
     cases
 }
 
-/// A body of another type, or of none.
+/// A body of another type, or none.
 fn other_types(scene: &Scene) -> Vec<Case> {
     let typed = |kind: Option<&str>| {
         let request = scene.post("/v1/link-code").body("{}");
@@ -236,7 +236,7 @@ async fn wrong_methods(scene: &Scene) {
     }
 }
 
-/// A key of somebody else is a good key, and opens nothing here.
+/// Somebody else's key is valid, but gives no access here.
 async fn foreign_keys(scene: &mut Scene, code: &str) {
     let other = scene.begin().await;
     let poll = scene.get(&format!("/v1/poll/{code}"));
@@ -251,7 +251,7 @@ async fn foreign_keys(scene: &mut Scene, code: &str) {
     expect_problem("relink", &http::send(relink).await, 409, "link_pending");
 }
 
-/// Several providers and none named: the names to choose from.
+/// Several providers and none named: the response lists the names.
 #[tokio::test]
 async fn an_unknown_provider_is_told_the_names() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
-//! The service dies in the middle of a question to its provider, at every stage of a link.
+//! The service crashes during a provider call, at every stage of a link.
 
 use super::provider::Endpoint;
-use super::scene::{Link, PATIENCE, Scene, all};
+use super::scene::{Link, Scene, TIMEOUT, all};
 use super::trouble::Trouble;
 use crate::support::process::eventually;
 
@@ -26,17 +26,17 @@ async fn outlives_a_crash(endpoint: Endpoint) {
     }
     scene.wait_for(&link, "linked").await;
     assert_eq!(scene.provider.redemptions(), [1]);
-    // What the provider had given out before the crash was not asked for again.
+    // The provider's responses from before the crash were not requested again.
     assert!(scene.provider.secrets().starts_with(&given));
     let kinds = ["device-code", "UC", "access-token", "refresh-token"];
     assert_eq!(scene.provider.secrets().len(), kinds.len());
     scene.end(&["account linked"]).await;
 }
 
-/// Kills the service while it waits for an answer of this endpoint.
+/// Kills the service while it waits for a response of this endpoint.
 async fn die_over(scene: &mut Scene, link: &Link, endpoint: Endpoint) {
     let pressed = link.person.press("confirm", &link.code);
-    let asked = eventually(PATIENCE, "the question", async || {
+    let asked = eventually(TIMEOUT, "the question", async || {
         !scene.provider.asked(endpoint).is_empty()
     });
     if endpoint == Endpoint::DeviceAuthorization {

@@ -1,4 +1,4 @@
-//! Answers in perfect form that mean harm: markup, addresses that run scripts, numbers without measure.
+//! Well-formed responses with malicious content: markup, script addresses, huge numbers.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::provider::Endpoint::{DeviceAuthorization, Token, Userinfo};
-use super::scene::{PATIENCE, Scene, all};
+use super::scene::{Scene, TIMEOUT, all};
 use super::trouble::Trouble;
 use crate::support::http;
 use crate::support::process::eventually;
@@ -25,7 +25,7 @@ async fn what_a_provider_says_is_not_taken_on_trust() {
 const SCRIPT_ADDRESS: &str =
     r#"{"device_code":"d","user_code":"U","verification_uri":"javascript:alert(1)"}"#;
 
-/// Nothing that a page may link to: as good as no answer.
+/// Addresses that a page must not link to count as no response.
 async fn an_address_that_runs_a_script() {
     let mut scene = Scene::new(&[]).await;
     let link = scene.begin().await;
@@ -57,14 +57,14 @@ async fn a_prompt_without_measure() {
     scene.end(&["consent started"]).await;
 }
 
-/// A provider that wants to be left alone for more than a century.
+/// A `Retry-After` of more than a century.
 async fn a_pause_without_measure() {
     let mut scene = Scene::new(&[]).await;
     let link = scene.begin().await;
     let harm = Trouble::Http503(u32::MAX);
     scene.provider.suffer(Token, harm).await;
     link.person.press("confirm", &link.code).await.expect(303);
-    eventually(PATIENCE, "the first question", async || {
+    eventually(TIMEOUT, "the first question", async || {
         !scene.provider.asked(Token).is_empty()
     })
     .await;

@@ -1,4 +1,4 @@
-//! Guessers and hurried pollers: they are slowed down, and nobody else is.
+//! Guessed codes and fast polls: they are limited, and nobody else is affected.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::person::Person;
 use super::scene::Scene;
 use crate::support::http::{self, Answer};
 
-/// What one address may get wrong, and all together.
+/// Wrong codes of one address, and of all together.
 const PER_ADDRESS: usize = 20;
 const SERVICE_WIDE: usize = 100;
 
@@ -19,14 +19,14 @@ async fn a_guesser_is_stopped_and_the_right_client_is_not() {
     let mut scene = Scene::new(&[]).await;
     let link = scene.begin().await;
     for number in 0..PER_ADDRESS {
-        // An address that somebody claims to have makes no new guesser.
+        // A forged address does not count as another guesser.
         let guess = claim(guess(&scene, number), number);
         expect_problem("guess", &http::send(guess).await, 404, "not_found");
     }
     let guess = claim(guess(&scene, 99), 99);
     let stopped = http::send(guess).await;
     expect_problem("one too many", &stopped, 429, "rate_limited");
-    // Not even the right code tells anything now, to anybody there without its key.
+    // Not even the right code is answered, to anybody there without its key.
     let right = scene.get(&format!("/v1/poll/{}", link.code));
     expect_problem("right", &http::send(right).await, 429, "rate_limited");
     let page = link.person.press("look_up", "00000000").await.expect(429);
@@ -55,7 +55,7 @@ async fn many_addresses_do_not_make_more_guesses() {
         let again = claim(guess(&scene, 0), network);
         expect_problem("again", &http::send(again).await, 429, "rate_limited");
     }
-    // A network without wrong codes is not refused because of them, until it tries one. New codes are longer.
+    // A network without wrong codes is not rejected until it tries one. New codes are longer.
     let fresh = claim(scene.get(&format!("/v1/poll/{}", link.code)), 200);
     http::send(fresh).await.expect(200);
     let fresh = claim(guess(&scene, 0), 200);
@@ -63,7 +63,7 @@ async fn many_addresses_do_not_make_more_guesses() {
     let fresh = claim(guess(&scene, 0), 200);
     expect_problem("fresh", &http::send(fresh).await, 429, "rate_limited");
     assert_eq!(scene.begin().await.code.len(), 9);
-    // The client polls on, and the person whose browser has confirmed the code goes on.
+    // The client continues to poll, and the person whose browser has confirmed the code continues.
     scene.provider.consent(true);
     let page = person.look(&link.code).await.expect(200);
     assert!(page.text.contains("Continue at"), "{}", page.text);
@@ -74,7 +74,7 @@ async fn many_addresses_do_not_make_more_guesses() {
         .await;
 }
 
-/// On every route that takes a key. A good key works whatever its network has tried.
+/// On every route that takes a key. A valid key works whatever its network has tried.
 #[tokio::test]
 async fn unknown_keys_are_limited() {
     let mut scene = Scene::new(&[("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
@@ -103,12 +103,12 @@ fn claim(request: RequestBuilder, host: usize) -> RequestBuilder {
     request.header("x-forwarded-for", format!("192.0.2.{host}"))
 }
 
-/// Longer than it takes on the most crowded machine to ask a few times.
+/// Longer than a few requests take, even on a very slow machine.
 const INTERVAL: u64 = 10;
 
-/// Three polls at once, then one an interval, each poller for itself.
+/// Three polls at once, then one per interval, for each poller.
 #[tokio::test]
-async fn hurried_pollers_are_told_to_wait() {
+async fn fast_pollers_have_to_wait() {
     let interval = INTERVAL.to_string();
     let mut scene = Scene::new(&[("POLL_INTERVAL", interval.as_str())]).await;
     let link = scene.begin().await;
@@ -119,13 +119,13 @@ async fn hurried_pollers_are_told_to_wait() {
         assert_eq!(own().await.expect(200).number("interval"), INTERVAL);
     }
     let hurried = own().await;
-    // On a machine this slow nobody was hurried.
+    // On a machine this slow no limit was reached.
     assert!(
         started.elapsed() < Duration::from_secs(INTERVAL),
         "too slow to tell"
     );
     expect_problem("hurried", &hurried, 429, "rate_limited");
-    // Whoever knows nothing but the code has a pace of their own, however they write it.
+    // A caller who knows only the code has a limit of its own, however it writes the code.
     for written in [&path, &path.replace(&link.code, &spaced(&link.code)), &path] {
         http::send(scene.get(written)).await.expect(200);
     }
@@ -146,7 +146,7 @@ fn wait(answer: &Answer) -> Duration {
     Duration::from_secs(wait)
 }
 
-/// Time runs out for a code that nobody enters.
+/// A code that nobody enters expires.
 #[tokio::test]
 async fn an_old_code_is_told_so() {
     let mut scene = Scene::new(&[("LINK_CODE_TTL", "10")]).await;

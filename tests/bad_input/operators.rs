@@ -1,4 +1,4 @@
-//! The operator's keys: what each opens, and what it does not.
+//! What the operator's keys give access to, and what not.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ async fn each_key_opens_its_own_doors() {
     scene.end(&["status=401", "status=403"]).await;
 }
 
-/// Asking for a code needs the enrolment key; what follows does not.
+/// Requesting a code needs the enrolment key; later steps do not.
 async fn enrolment(scene: &mut Scene) {
     let ask = || scene.post("/v1/link-code").json(&json!({}));
     let request = http::send(ask()).await;
@@ -36,7 +36,7 @@ async fn enrolment(scene: &mut Scene) {
     let poll = scene.get(&format!("/v1/poll/{}", link.str("link_code")));
     let report = http::send(poll).await.expect(200);
     assert_eq!(report.str("status"), "pending");
-    // The person needs no key either, and sees who asks.
+    // The person needs no key either, and sees the program's name.
     let person = super::person::Person::arrive(&scene.service).await;
     scene.hide(person.cookie_value());
     let page = person
@@ -58,7 +58,7 @@ async fn enrolment(scene: &mut Scene) {
     relink(scene, &link.key).await;
 }
 
-/// A key that opens an account stands for its own enrolment.
+/// A key of an account needs no enrolment key to link it again.
 async fn relink(scene: &mut Scene, key: &str) {
     let request = scene.post("/v1/link-code").bearer_auth(key);
     let relink = scene.ask_for_code(request).await;
@@ -98,7 +98,7 @@ async fn a_key_that_could_be_guessed_stops_the_start() {
     }
 }
 
-/// Without an admin key nobody is admin, whatever they show.
+/// Without an admin key nobody is admin, whatever key they send.
 #[tokio::test]
 async fn without_an_admin_key_nobody_is_admin() {
     let mut scene = Scene::new(&[]).await;

@@ -1,4 +1,4 @@
-//! A provider that fails, in every way and at every stage of a link: the link outlives it.
+//! A provider that fails, in every way and at every stage of a link: the link survives.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 use super::provider::Endpoint;
-use super::scene::{Link, PATIENCE, Scene, all};
+use super::scene::{Link, Scene, TIMEOUT, all};
 use super::trouble::Trouble;
 use crate::support::http;
 use crate::support::process::eventually;
@@ -27,7 +27,7 @@ async fn a_link_outlives_whatever_its_provider_does() {
     assert_eq!(elsewhere.visits.load(Ordering::SeqCst), 0, "was redirected");
 }
 
-/// A provider that wants to be left alone for longer than a person waits is asked once.
+/// If `Retry-After` is longer than a person waits, the provider is called once.
 #[tokio::test]
 async fn a_provider_is_left_alone_when_it_says_so() {
     let mut scene = Scene::new(&[]).await;
@@ -52,7 +52,7 @@ async fn outlives(trouble: Trouble, words: &'static str) {
     identify(&scene, &link, trouble).await;
     expect_token(&scene, &link).await;
     let most = scene.provider.most_sent();
-    // The limit of 2 MiB, and what the kernel holds for both ends.
+    // The limit of 2 MiB, and the buffers of the kernel at both ends.
     assert!(most < 24 << 20, "{most} bytes were taken of one answer");
     let (begun, polled) = ("consent could not start", "asking the provider failed");
     scene.end(&[begun, polled, words]).await;
@@ -86,7 +86,7 @@ async fn begin(scene: &Scene, link: &Link) {
     scene.expect_status(link, "authorizing").await;
 }
 
-/// The provider fails while it is polled. Then it is back, and the person has not agreed yet.
+/// The provider fails while it is polled. Then it works again, and the person has not consented yet.
 async fn redeem(scene: &Scene, link: &Link, trouble: Trouble) {
     let (endpoint, failed) = (Endpoint::Token, failures(scene));
     let asked = scene.provider.asked(endpoint).len();
@@ -96,14 +96,14 @@ async fn redeem(scene: &Scene, link: &Link, trouble: Trouble) {
     scene.expect_status(link, "authorizing").await;
     scene.provider.recover().await;
     let asked = scene.provider.asked(endpoint).len();
-    eventually(PATIENCE, "a good poll", async || {
+    eventually(TIMEOUT, "a good poll", async || {
         scene.provider.asked(endpoint).len() > asked
     })
     .await;
     scene.expect_status(link, "authorizing").await;
 }
 
-/// The person agrees, the tokens come, and the provider does not say whose they are. Then it does.
+/// The person consents, the tokens arrive, and identifying the person fails. Then it succeeds.
 async fn identify(scene: &Scene, link: &Link, trouble: Trouble) {
     let (endpoint, failed) = (Endpoint::Userinfo, failures(scene));
     scene.provider.suffer(endpoint, trouble).await;
@@ -118,7 +118,7 @@ async fn identify(scene: &Scene, link: &Link, trouble: Trouble) {
     scene.provider.recover().await;
     let linked = scene.wait_for(link, "linked").await;
     assert_eq!(linked.json["account"]["account_id"], "person-7");
-    // However long it took to find out whose they are, the tokens were asked for once.
+    // The tokens were requested once, however long it took to identify the person.
     assert_eq!(scene.provider.redemptions(), [1]);
     let page = link.person.look(&link.code).await.expect(200);
     assert!(page.text.contains("Kim Example"), "{}", page.text);
@@ -131,10 +131,10 @@ fn failures(scene: &Scene) -> usize {
 
 async fn expect_failures(scene: &Scene, wanted: usize) {
     let so_many = async || failures(scene) >= wanted;
-    eventually(PATIENCE, "failed questions", so_many).await;
+    eventually(TIMEOUT, "failed questions", so_many).await;
 }
 
-/// At least a second lies between two questions, and as much as the provider asked for.
+/// There is at least a second between two requests, and as much as the provider asked for.
 fn expect_pauses(asked: &[Instant], trouble: Trouble) {
     let least = match trouble {
         Trouble::Http503(wait) => u64::from(wait),
@@ -142,7 +142,7 @@ fn expect_pauses(asked: &[Instant], trouble: Trouble) {
     };
     for pair in asked.windows(2) {
         let pause = pair[1] - pair[0];
-        // The service counts from the answer, whole milliseconds.
+        // The service counts from the response, in whole milliseconds.
         assert!(
             pause >= Duration::from_millis(least * 1000 - 100),
             "{pause:?}"
@@ -150,7 +150,7 @@ fn expect_pauses(asked: &[Instant], trouble: Trouble) {
     }
 }
 
-/// What the program gets is what the provider gave.
+/// The program gets the provider's token.
 async fn expect_token(scene: &Scene, link: &Link) {
     let request = scene.get("/v1/token").bearer_auth(&link.key);
     let token = http::send(request).await.expect(200);

@@ -1,4 +1,4 @@
-//! What reaches the page and is no form of ours, and codes that are no longer good.
+//! Invalid requests to the page, and codes that are no longer valid.
 
 use reqwest::header;
 
@@ -34,7 +34,7 @@ async fn wrong_codes(person: &Person) {
             assert!(!page.text.contains(markup), "{}", page.text);
         }
     }
-    // A code in the address is filled in at the most.
+    // A code in the address is only prefilled.
     for typed in ["00000000", "%22%3E%3Cscript%3E", "%ff%fe", "1%202"] {
         let page = person.look(typed).await.expect(200);
         assert!(page.text.contains("Enter your code"), "{}", page.text);
@@ -64,7 +64,7 @@ async fn wrong_forms(scene: &Scene, link: &Link) {
         (form(&format!("code={code}&action=explode")), 422),
         (form(&large[..5000]), 413),
         (form(&large), 413),
-        // Another browser's form, and one without a browser.
+        // A form of another browser, and one without a browser.
         (scene.post("/device").form(&[("code", code)]), 403),
     ] {
         let page = http::send(request).await.expect(status);
@@ -72,7 +72,7 @@ async fn wrong_forms(scene: &Scene, link: &Link) {
     }
 }
 
-/// A code that a browser has confirmed is that browser's.
+/// A confirmed code belongs to its browser.
 async fn somebody_elses(scene: &mut Scene, link: &Link) {
     link.person.press("confirm", &link.code).await.expect(303);
     let other = Person::arrive(&scene.service).await;
@@ -92,7 +92,7 @@ async fn used_up(scene: &mut Scene, link: &Link) {
     scene.wait_for(link, "linked").await;
     let asked = scene.provider.redemptions();
     for action in ["look_up", "confirm", "cancel"] {
-        // The browser of the link is shown how it went, whichever button it presses.
+        // The browser of the link is shown the result, whichever button it presses.
         link.person.press(action, &link.code).await.expect(303);
         let page = link.person.look(&link.code).await.expect(200);
         assert!(page.text.contains("Kim Example"), "{}", page.text);

@@ -1,4 +1,4 @@
-//! A person at the page whose browser knows cookies and forms and nothing else.
+//! A person at the page, with a browser reduced to cookies and forms.
 
 use reqwest::{Client, RequestBuilder, header};
 
@@ -31,7 +31,7 @@ impl Person {
         person
     }
 
-    /// What the browser is recognised by.
+    /// The cookie that identifies the browser.
     pub(super) fn cookie_value(&self) -> &str {
         self.cookie.split_once('=').unwrap().1
     }
@@ -46,7 +46,7 @@ impl Person {
         http::send(self.post().form(&form)).await
     }
 
-    /// A form from this browser, to be filled.
+    /// Returns an unfilled form of this browser.
     pub(super) fn post(&self) -> RequestBuilder {
         let request = self.client.post(&self.page);
         request.header(header::COOKIE, &self.cookie)

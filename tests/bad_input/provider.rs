@@ -1,4 +1,4 @@
-//! A small OAuth provider on a raw socket, which can be told to break.
+//! A small OAuth provider on a raw socket that can be told to fail.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::trouble::{Trouble, answer};
 use crate::support::process;
 
-/// Where it is asked.
+/// The endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Endpoint {
     DeviceAuthorization,
@@ -48,7 +48,7 @@ struct State {
     listening: Option<JoinHandle<()>>,
     /// Whether the person has agreed.
     consented: bool,
-    /// How often each device code was redeemed, or somebody tried to.
+    /// How often each device code was redeemed, successfully or not.
     redeemed: HashMap<String, usize>,
     secrets: Vec<String>,
     most_sent: usize,
@@ -73,8 +73,8 @@ impl Provider {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// From now on this goes wrong at this endpoint. Userinfo is asked right after the tokens have come, so a provider
-    /// that is to be gone by then goes with the tokens.
+    /// Lets this endpoint fail from now on. Userinfo is requested right after the tokens have arrived, so a provider
+    /// that is to be down by then fails with the tokens.
     pub(super) async fn suffer(&self, endpoint: Endpoint, trouble: Trouble) {
         self.state().troubles.insert(endpoint, trouble);
         if trouble == Trouble::Refused && endpoint != Endpoint::Userinfo {
@@ -82,7 +82,7 @@ impl Provider {
         }
     }
 
-    /// All is well again.
+    /// Ends all failures.
     pub(super) async fn recover(&self) {
         self.state().troubles.clear();
         if self.state().listening.is_none() {
@@ -90,28 +90,28 @@ impl Provider {
         }
     }
 
-    /// The person agrees, or has not been there yet.
+    /// The person has consented, or not yet.
     pub(super) fn consent(&self, consented: bool) {
         self.state().consented = consented;
     }
 
-    /// When it was asked there.
+    /// Returns when this endpoint was requested.
     pub(super) fn asked(&self, endpoint: Endpoint) -> Vec<Instant> {
         let asked = self.state().asked.get(&endpoint).cloned();
         asked.unwrap_or_default()
     }
 
-    /// How often each device code was handed in after the person had agreed.
+    /// Returns how often each device code was sent after the person had consented.
     pub(super) fn redemptions(&self) -> Vec<usize> {
         self.state().redeemed.values().copied().collect()
     }
 
-    /// Everything secret that it has given out.
+    /// Returns all secrets that it has issued.
     pub(super) fn secrets(&self) -> Vec<String> {
         self.state().secrets.clone()
     }
 
-    /// The most bytes that somebody took of one answer.
+    /// Returns the maximum number of bytes that a client read of one response.
     pub(super) fn most_sent(&self) -> usize {
         self.state().most_sent
     }
@@ -174,7 +174,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     state.most_sent = state.most_sent.max(sent);
 }
 
-/// Whether nobody is to be there any more after this answer.
+/// Whether it stops listening after this response.
 fn goes_with(state: &Mutex<State>, endpoint: Endpoint) -> bool {
     let state = state.lock().unwrap();
     let next = state.troubles.get(&Endpoint::Userinfo);
@@ -207,7 +207,8 @@ async fn read(stream: &mut TcpStream) -> Option<String> {
 }
 
 impl State {
-    /// What a good answer would look like, but of no use to anybody: whoever takes it from a broken answer shows.
+    /// Looks like a good response, but with unusable tokens: a client that takes them from a broken response is
+    /// detected.
     fn bait(&self, endpoint: Endpoint) -> String {
         match endpoint {
             Endpoint::DeviceAuthorization => self.prompt("bait", "bait"),

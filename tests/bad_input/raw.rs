@@ -1,4 +1,4 @@
-//! Bytes that are hardly HTTP, and connections that lead nowhere.
+//! Raw bytes that are hardly HTTP, and incomplete requests.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use super::scene::Scene;
 use crate::support::http;
 use crate::support::process::within;
 
-/// In which an answer, or the end of the connection, has to come.
+/// Time limit for a response, or the end of the connection.
 const SOON: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn bytes_that_are_no_request_harm_nobody() {
     let mut scene = Scene::new(&[]).await;
     let link = scene.begin().await;
-    // Many that begin a request and never end it.
+    // Many clients that begin a request and never finish it.
     let mut idle = Vec::new();
     for _ in 0..100 {
         idle.push(send(&scene, b"POST /v1/link-code HTTP/1.1\r\nHost: x\r\n").await);
@@ -24,7 +24,7 @@ async fn bytes_that_are_no_request_harm_nobody() {
     for bytes in nonsense() {
         let answer = until_closed(send(&scene, &bytes).await).await;
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]);
-        // Of what goes on for long the end may be cut off, and the answer with it.
+        // The end of a long message may be cut off, and the response with it.
         let is_cut = bytes.len() > 4096 && answer.is_empty();
         let is_refused = answer.starts_with("HTTP/1.1 4");
         assert!(is_refused || is_cut, "{shown:?}: {answer}");
@@ -36,7 +36,7 @@ async fn bytes_that_are_no_request_harm_nobody() {
     scene.end(&["link code handed out"]).await;
 }
 
-/// Of a body in pieces nobody knows the length beforehand.
+/// The length of a chunked body is unknown beforehand.
 async fn oversized_in_pieces(scene: &Scene) {
     let head = "POST /v1/link-code HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
                 Transfer-Encoding: chunked\r\n\r\n";
@@ -45,7 +45,7 @@ async fn oversized_in_pieces(scene: &Scene) {
     let answer = until_closed(send(scene, request.as_bytes()).await).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     assert!(answer.contains("payload_too_large"), "{answer}");
-    // A client that keeps its connections must know that this one is over.
+    // A client with persistent connections must learn that this one is over.
     assert!(answer.contains("connection: close\r\n"), "{answer}");
 }
 
@@ -79,13 +79,13 @@ async fn send(scene: &Scene, bytes: &[u8]) -> TcpStream {
     let address = scene.service.url("");
     let address = address.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // The service may have heard enough before all is out.
+    // The service may stop reading before everything is sent.
     let _ = stream.write_all(bytes).await;
     stream
 }
 
 async fn until_closed(mut stream: TcpStream) -> String {
-    // Nothing more comes from this side.
+    // This side sends nothing more.
     let _ = stream.shutdown().await;
     let mut answer = Vec::new();
     // A reset is an end as well.

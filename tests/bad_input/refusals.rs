@@ -1,16 +1,16 @@
-//! A provider that says no for good: the link ends, in the words of the contract, and nothing is asked again.
+//! Final rejections by a provider: the link ends with the documented status, and no request is repeated.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::provider::Endpoint::{self, DeviceAuthorization, Token, Userinfo};
-use super::scene::{PATIENCE, Scene, all};
+use super::scene::{Scene, TIMEOUT, all};
 use super::trouble::Trouble;
 use crate::support::http;
 use crate::support::process::eventually;
 
-/// Where, what, how the link ends, what its page says, what the log says.
+/// The endpoint, the failure, how the link ends, the text of its page, the text in the log.
 type No = (
     Endpoint,
     &'static str,
@@ -88,7 +88,7 @@ async fn is_over((endpoint, code, status, heading, logged): No) {
             assert!(detail.contains(code), "{detail}");
             expect_clean(&scene, detail);
         }
-        // The provider repeats the request in its words.
+        // The provider quotes the request in its description.
         "denied" => {
             assert_eq!(error["code"], "access_denied");
             expect_clean(&scene, error["detail"].as_str().unwrap());
@@ -101,13 +101,13 @@ async fn is_over((endpoint, code, status, heading, logged): No) {
     let asked = scene.provider.asked(endpoint).len();
     sleep(Duration::from_secs(2)).await;
     assert_eq!(scene.provider.asked(endpoint).len(), asked, "asked again");
-    // A key whose link ended unlinked opens nothing.
+    // A key whose link ended without an account gives no access.
     let token = http::send(scene.get("/v1/token").bearer_auth(&link.key)).await;
     assert_eq!(token.expect(401).str("code"), "unauthorized");
     scene.end(&[logged]).await;
 }
 
-/// The tokens have arrived by then, and are worth more than one answer about whose they are.
+/// The tokens have arrived by then, so one bad response about the person is not final.
 #[tokio::test]
 async fn a_no_about_the_person_ends_no_link() {
     let mut scene = Scene::new(&[]).await;
@@ -117,18 +117,18 @@ async fn a_no_about_the_person_ends_no_link() {
     scene.provider.suffer(Userinfo, no).await;
     link.person.press("confirm", &link.code).await.expect(303);
     let failed = "asking the provider failed";
-    eventually(PATIENCE, "a no", async || scene.log().contains(failed)).await;
+    eventually(TIMEOUT, "a no", async || scene.log().contains(failed)).await;
     scene.expect_status(&link, "authorizing").await;
     scene.provider.recover().await;
     scene.wait_for(&link, "linked").await;
     assert_eq!(scene.provider.redemptions(), [1]);
-    // The form for taking the consent back names the link by its code.
+    // The form for withdrawing the consent contains the code of the link.
     let page = link.person.look(&link.code).await.text;
     expect_clean(&scene, &page.replace(&link.code, ""));
     scene.end(&["invalid_token", "account linked"]).await;
 }
 
-/// The provider has quoted the whole request; what of it is secret stays behind.
+/// The provider has quoted the whole request; its secrets are removed.
 fn expect_clean(scene: &Scene, text: &str) {
     for secret in scene.all_secrets() {
         assert!(!text.contains(&secret), "{secret:?} is in {text}");

@@ -17,8 +17,8 @@ use crate::support::service::Service;
 pub(super) const CLIENT_ID: &str = "central-oauth-tests";
 pub(super) const CLIENT_SECRET: &str = "client-secret-9f8e7d";
 pub(super) const CLIENT_NAME: &str = "nightly backup on db1";
-/// In which everything happens that these tests wait for.
-pub(super) const PATIENCE: Duration = Duration::from_secs(90);
+/// Time limit for everything in these tests.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(90);
 
 pub(super) struct Scene {
     pub(super) service: Service,
@@ -27,7 +27,7 @@ pub(super) struct Scene {
     secrets: Vec<String>,
 }
 
-/// A link under way.
+/// A link in progress.
 pub(super) struct Link {
     pub(super) code: String,
     pub(super) key: String,
@@ -52,7 +52,7 @@ impl Scene {
             ("PROVIDER_USERINFO_ENDPOINT", userinfo),
             ("PROVIDER_TIMEOUT", "2"),
             ("POLL_INTERVAL", "1"),
-            // No level of the log may show a secret, so the most talkative one is looked through.
+            // No log level may show a secret, so the most verbose one is searched.
             ("LOG", "trace"),
         ];
         all.extend_from_slice(settings);
@@ -82,12 +82,12 @@ impl Scene {
         self.request(Method::POST, path)
     }
 
-    /// Something more that nobody may find afterwards.
+    /// Adds a secret that must not be found afterwards.
     pub(super) fn hide(&mut self, secret: &str) {
         self.secrets.push(secret.to_owned());
     }
 
-    /// Everything that nobody may find.
+    /// All secrets that must not be found.
     pub(super) fn all_secrets(&self) -> Vec<String> {
         let mut secrets = self.provider.secrets();
         secrets.extend(self.secrets.clone());
@@ -120,7 +120,7 @@ impl Scene {
         }
     }
 
-    /// A link all the way.
+    /// Completes a link.
     pub(super) async fn link(&mut self) -> Link {
         let link = self.begin().await;
         self.provider.consent(true);
@@ -129,7 +129,7 @@ impl Scene {
         link
     }
 
-    /// Asks how a link stands, as its program does: at the pace that it is told.
+    /// Polls a link like its program, at the requested interval.
     pub(super) async fn poll(&self, link: &Link) -> Answer {
         loop {
             let request = self.get(&format!("/v1/poll/{}", link.code));
@@ -147,7 +147,7 @@ impl Scene {
         assert_eq!(answer.str("status"), status, "{}", answer.text);
     }
 
-    /// Polls until the link stands like this.
+    /// Polls until the link has this status.
     pub(super) async fn wait_for(&self, link: &Link, status: &str) -> Answer {
         let polls = async {
             loop {
@@ -158,10 +158,10 @@ impl Scene {
                 assert!(["pending", "authorizing"].contains(&answer.str("status")));
             }
         };
-        within(PATIENCE, status, polls).await
+        within(TIMEOUT, status, polls).await
     }
 
-    /// What the service has logged, without colours.
+    /// Returns the service's log, without colours.
     pub(super) fn log(&self) -> String {
         let log = self.service.logs();
         let mut parts = log.split("\u{1b}[");
@@ -170,7 +170,7 @@ impl Scene {
         first + &uncoloured.collect::<String>()
     }
 
-    /// The service has got over it, the log tells of it in these words, and no secret has got out.
+    /// Asserts that the service has recovered, that the log contains these texts, and that no secret has leaked.
     pub(super) async fn end(mut self, words: &[&str]) {
         for path in ["/v1/healthz", "/v1/readyz"] {
             http::send(self.get(path)).await.expect(200);
@@ -196,7 +196,7 @@ fn basic_credentials(client: &Client) -> String {
     header.to_str().unwrap()["Basic ".len()..].to_owned()
 }
 
-/// Plays scenes all at once, for most of their time is waiting.
+/// Runs scenes concurrently, because they mostly wait.
 pub(super) async fn all(scenes: impl IntoIterator<Item = impl Future<Output = ()> + 'static>) {
     let (stage, mut playing) = (LocalSet::new(), JoinSet::new());
     for scene in scenes {
@@ -209,5 +209,5 @@ pub(super) async fn all(scenes: impl IntoIterator<Item = impl Future<Output = ()
             }
         }
     });
-    within(5 * PATIENCE, "all scenes", played).await;
+    within(5 * TIMEOUT, "all scenes", played).await;
 }

@@ -1,4 +1,4 @@
-//! What is left on the disk.
+//! Data that remains on the disk.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ pub(super) fn expect_none(folder: &Path, secrets: &[String]) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();
-        // What is ASCII stays as it is, whatever stands around it.
+        // ASCII text is stored as it is, whatever surrounds it.
         let text = String::from_utf8_lossy(&bytes);
         for secret in secrets {
             assert!(secret.len() >= 8, "{secret:?} would be found anywhere");
@@ -23,7 +23,7 @@ pub(super) fn expect_none(folder: &Path, secrets: &[String]) {
         seen_name |= is_database && text.contains(CLIENT_NAME);
     }
     assert!(files >= 2, "a log and a database at the least");
-    // What is no secret is found, so secrets would be.
+    // Text that is not secret is found, so secrets would be found too.
     assert!(seen_name, "{CLIENT_NAME:?} is nowhere in the database");
 }
 

@@ -1,4 +1,4 @@
-//! The ways in which a provider fails to answer, spoken in raw bytes.
+//! The ways in which a provider fails, in raw bytes.
 
 use std::time::Duration;
 
@@ -6,51 +6,51 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-/// More than the service may ever read; where it does not stop by itself, we do.
+/// More than the service may ever read; we stop here if it does not.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// Longer than any call of these tests may take.
 const FOR_EVER: Duration = Duration::from_secs(60);
 
-/// What a provider does instead of answering.
+/// A provider's failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// Nobody listens.
     Refused,
-    /// Takes the request and closes the connection.
+    /// Accepts the request and closes the connection.
     HangsUp,
-    /// Takes the request and says nothing.
+    /// Accepts the request and never responds.
     Silent,
-    /// Says a byte now and then: no pause is long, but the whole is.
+    /// Sends a byte now and then: no pause is long, but the whole is.
     Drips,
     Html,
     Http500,
-    /// Wants to be left alone for so many seconds.
+    /// Responds with `Retry-After`, in seconds.
     Http503(u32),
     /// Announces more than it sends.
     Truncated,
     BrokenJson,
-    /// JSON with values of other types than the protocol has.
+    /// JSON with values of wrong types.
     WrongShape,
     Empty,
-    /// A good answer with 10 MB behind it.
+    /// A good response followed by 10 MB.
     Huge,
     /// A body without an end.
     Endless,
     /// Headers without an end.
     EndlessHead,
-    /// Elsewhere.
+    /// A redirect to another host.
     Redirects(u16),
     Garbage,
     /// Quotes the whole request, secrets and all.
     Echoes,
-    /// This, as if all were well.
+    /// This response, as if it were a success.
     Says(&'static str),
-    /// A definite no in the words of OAuth, with the whole request quoted.
+    /// A definite OAuth error, with the whole request quoted.
     Refuses(&'static str),
 }
 
 impl Trouble {
-    /// What passes, and what an operator finds about it in the log.
+    /// Temporary failures, and what the log says about them.
     pub(super) const PASSING: [(Self, &'static str); 17] = [
         (Self::Refused, "onnection refused"),
         (Self::HangsUp, "error sending request"),
@@ -61,7 +61,7 @@ impl Trouble {
         (Self::Http503(3), "HTTP 503"),
         (Self::Truncated, "error decoding response body"),
         (Self::BrokenJson, "broken JSON"),
-        (Self::WrongShape, "makes no sense"),
+        (Self::WrongShape, "invalid response"),
         (Self::Empty, "an empty body"),
         (Self::Huge, "more than 2097152 bytes"),
         (Self::Endless, "more than 2097152 bytes"),
@@ -74,8 +74,8 @@ impl Trouble {
         (Self::Echoes, "[removed]"),
     ];
 
-    /// Makes it, on a connection whose request was `request` and would have been answered with `good`. The number of
-    /// bytes that were sent.
+    /// Performs the failure on a connection with this `request`, whose correct response would be `good`. Returns the
+    /// number of sent bytes.
     pub(super) async fn make(self, stream: &mut TcpStream, request: &str, good: &str) -> usize {
         match self {
             Self::Refused | Self::HangsUp => 0,
@@ -120,7 +120,7 @@ impl Trouble {
             ),
             Self::Redirects(port) => {
                 let location = format!("Location: http://localhost:{port}/elsewhere\r\n");
-                // The kind that keeps method and body.
+                // The kind of redirect that keeps method and body.
                 answer(307, &location, good)
             }
             Self::Garbage => "\u{16}\u{3}\u{1}\0\u{5}hello\0\0\r\n\r\nthis is no HTTP".to_owned(),
@@ -135,7 +135,7 @@ impl Trouble {
     }
 }
 
-/// A whole answer. The connection ends with it, so that each request finds the provider as it is by then.
+/// A complete response. It ends the connection, so that each request meets the provider's current state.
 pub(super) fn answer(status: u16, headers: &str, body: &str) -> String {
     format!("{}{body}", head(status, body.len(), headers))
 }
@@ -147,7 +147,7 @@ fn head(status: u16, length: usize, headers: &str) -> String {
     )
 }
 
-/// The other end may have gone, which is its right.
+/// The client may have disconnected, which is allowed.
 async fn write(stream: &mut TcpStream, text: &str) -> usize {
     let written = stream.write_all(text.as_bytes()).await;
     written.map_or(0, |()| text.len())
@@ -156,12 +156,12 @@ async fn write(stream: &mut TcpStream, text: &str) -> usize {
 async fn until_closed(stream: &mut TcpStream) -> usize {
     let mut rest = [0; 64];
     let closed = async { while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {} };
-    // Nobody waits that long, and no test may hang on it.
+    // Nobody waits that long, and no test may hang.
     let _ = tokio::time::timeout(FOR_EVER, closed).await;
     0
 }
 
-/// The same again and again, with a pause of so many milliseconds, until the other end has had enough.
+/// Repeats the text, with a pause in milliseconds, until the client disconnects.
 async fn pour(stream: &mut TcpStream, head: &str, piece: &[u8], pause: Option<u64>) -> usize {
     let mut sent = write(stream, head).await;
     while sent < MOST_BYTES && stream.write_all(piece).await.is_ok() {

@@ -1,4 +1,4 @@
-//! Accounts that are linked at the start and looked at in the end.
+//! Accounts that are linked at the start and checked in the end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,28 +15,28 @@ use crate::support::service::Service;
 
 use super::asking::{Account, use_token};
 
-/// Accounts that are linked at one time.
+/// Accounts that are linked at a time.
 const AT_ONCE: usize = 25;
-/// Accounts that are linked first: those who have only just started make a connection to the database for each, which
-/// costs a debug build so much that of many the last ones would wait for too long.
+/// Accounts that are linked first: processes that have just started open a database connection for each, which is so
+/// slow in a debug build that with many accounts the last ones would time out.
 const FIRST: usize = 9;
-/// How often a link is tried, and how often it is looked whether it has ended.
+/// How often a link is tried, and how often its end is checked.
 const TRIES: usize = 5;
 const LOOKS: usize = 40;
 /// How long the last retries may take before a grant counts as lost.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// The pause between two looks.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// An account whose grant is lost.
 pub(super) struct Lost {
-    /// Its place among the accounts.
+    /// Its index among the accounts.
     pub(super) account: usize,
-    /// What was seen last.
+    /// The last observation.
     pub(super) why: String,
 }
 
-/// Links so many accounts, each of another person, by all services in turn.
+/// Links this many accounts, each of another person, with all services in turn.
 pub(super) async fn link_all(services: &[Service], count: usize) -> Arc<Vec<Account>> {
     let (http, mut accounts) = (http::client(), Vec::new());
     while accounts.len() < count {
@@ -64,8 +64,8 @@ async fn known(http: &Client, service: &Service, key: String) -> Account {
     }
 }
 
-/// Looks whether each account has a token that works, and whether the scheduler replaces it by another one that works.
-/// Nobody asks for a refresh.
+/// Checks that each account has a working token, and that the scheduler replaces it with another working one. Nobody
+/// requests a refresh.
 pub(super) async fn look_at_all(
     sandbox: &Arc<Sandbox>,
     urls: &[String],
@@ -102,14 +102,14 @@ async fn look_at(http: &Client, sandbox: &Sandbox, url: &str, account: &Account)
             }
             Err(why) => why,
         };
-        if why.starts_with("409 ") || start.elapsed() > PATIENCE {
+        if why.starts_with("409 ") || start.elapsed() > TIMEOUT {
             return Some(why);
         }
         sleep(PAUSE).await;
     }
 }
 
-/// Links an account and returns its key. Tries again on a machine that is too busy.
+/// Links an account and returns its key. Retries on a busy machine.
 async fn link(http: &Client, service: &Service) -> String {
     let mut problems = Vec::new();
     for _ in 0..TRIES {

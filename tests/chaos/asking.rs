@@ -1,7 +1,8 @@
-//! Clients that ask for tokens and use them, without pause.
+//! Clients that request tokens and use them, without pause.
 //!
-//! Half of them leave after half a second, which must cancel nothing. The other half wait as long as real clients do.
-//! Once an account has no token, somebody keeps asking for it at every process until it has one: see [`super::pursuit`].
+//! Half of them disconnect after half a second, which must cancel nothing. The other half wait as long as real clients
+//! do. Once an account has no token, another task asks for it at every process until it has one: see
+//! [`super::pursuit`].
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,45 +19,45 @@ use crate::support::http::{self, Answer};
 use super::liveness::Gap;
 use super::pursuit;
 
-/// How long a hurried client waits for an answer.
-pub(super) const PATIENCE: Duration = Duration::from_millis(500);
+/// How long an impatient client waits for a response.
+pub(super) const TIMEOUT: Duration = Duration::from_millis(500);
 /// How long a patient client waits.
 const LONG_PATIENCE: Duration = Duration::from_secs(20);
 /// The service promises an answer within this time.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
-/// The pause after nobody was there to ask.
+/// The pause after a process was down.
 const NOBODY: Duration = Duration::from_millis(20);
 
 /// A linked account.
 pub(super) struct Account {
     pub(super) id: String,
-    /// Whose it is: the `sub` at the provider.
+    /// The `sub` of its person at the provider.
     pub(super) person: String,
     pub(super) key: String,
 }
 
-/// An access token that the provider did not take.
+/// An access token that the provider rejected.
 #[derive(Clone)]
 pub(super) struct Rejection {
     pub(super) account: usize,
     pub(super) token: String,
     pub(super) asked_at: Duration,
     pub(super) rejected_at: Duration,
-    /// What the service said.
+    /// The service's response.
     pub(super) expires_in: u64,
 }
 
-/// An access token as clients were given it.
+/// An access token, as clients got it.
 #[derive(Clone)]
 pub(super) struct Seen {
     pub(super) account: usize,
-    /// When it was first there.
+    /// When it was first served.
     pub(super) served_at: Duration,
-    /// When those asked who were the last to get it.
+    /// When the last clients to get it had sent their requests.
     pub(super) asked_at: Duration,
 }
 
-/// A question whose answer came too late, or not while the client waited.
+/// A request whose response came too late, or not before the client left.
 #[derive(Clone, Debug)]
 pub(super) struct Late {
     pub(super) process: usize,
@@ -65,24 +66,24 @@ pub(super) struct Late {
     pub(super) until: Duration,
 }
 
-/// What all clients have seen.
+/// The observations of all clients.
 #[derive(Clone, Default)]
 pub(super) struct Tally {
     pub(super) served: usize,
     /// 503 with `Retry-After`.
     pub(super) put_off: usize,
-    /// Nobody was there, the answer broke off, or it took too long: which process was asked, and when.
+    /// The process was down, or the response was incomplete or too late: which process, and when.
     pub(super) unanswered: Vec<(usize, Duration)>,
-    /// What patient clients waited for longer than the service promises.
+    /// Responses to waiting clients that took longer than the service promises.
     pub(super) late: Vec<Late>,
-    /// Account and token of another person.
+    /// Account, and a token of another person.
     pub(super) wrong: Vec<(usize, String)>,
     pub(super) rejected: Vec<Rejection>,
-    /// Account and answer.
+    /// Account and response.
     pub(super) unexpected: Vec<(usize, String)>,
-    /// Every access token served.
+    /// All served access tokens.
     pub(super) seen: HashMap<String, Seen>,
-    /// The times for which an account had no token.
+    /// The periods in which an account had no token.
     pub(super) gaps: Vec<Gap>,
     /// Since when an account has had none.
     without: HashMap<usize, Duration>,
@@ -103,7 +104,7 @@ impl Tally {
         }
     }
 
-    /// Ends the gaps that are still open.
+    /// Ends the open gaps.
     fn close(&mut self, now: Duration) {
         let open: Vec<_> = self.without.keys().copied().collect();
         open.into_iter()
@@ -116,13 +117,13 @@ impl Tally {
     }
 }
 
-/// Clients at work.
+/// Running clients.
 pub(super) struct Asking {
     asker: Asker,
     clients: JoinSet<()>,
 }
 
-/// One client. Clones share the tally.
+/// One client. Clones share the results.
 #[derive(Clone)]
 pub(super) struct Asker {
     pub(super) sandbox: Arc<Sandbox>,
@@ -137,7 +138,7 @@ pub(super) struct Asker {
 }
 
 impl Asking {
-    /// Starts so many clients, each of which asks for any account at any process.
+    /// Starts this many clients; each asks for any account at any process.
     pub(super) fn start(
         sandbox: &Arc<Sandbox>,
         urls: &[String],
@@ -152,13 +153,13 @@ impl Asking {
             over: Arc::default(),
             tally: Arc::default(),
             pursuits: Arc::default(),
-            patience: PATIENCE,
+            patience: TIMEOUT,
             dice: fastrand::Rng::with_seed(seed),
             http: http::client(),
         };
         let mut running = JoinSet::new();
         for number in 0..clients {
-            let patience = [PATIENCE, LONG_PATIENCE][number % 2];
+            let patience = [TIMEOUT, LONG_PATIENCE][number % 2];
             let dice = asker.dice.fork();
             let client = Asker {
                 patience,
@@ -174,7 +175,7 @@ impl Asking {
         }
     }
 
-    /// Ends the clients and returns what they have seen.
+    /// Ends the clients and returns their observations.
     pub(super) async fn stop(self) -> Tally {
         self.asker.over.store(true, Ordering::Relaxed);
         self.clients.join_all().await;
@@ -191,7 +192,7 @@ impl Asker {
         while !self.is_over() {
             let account = self.dice.usize(..self.accounts.len());
             let process = self.dice.usize(..self.urls.len());
-            // Now and then one wants a token that lasts, which may mean a refresh ahead of its time.
+            // Sometimes a client asks for a token with a long lifetime, which may cause an early refresh.
             let wish = if self.dice.u8(..8) == 0 {
                 "?min_ttl=1"
             } else {
@@ -203,7 +204,7 @@ impl Asker {
         }
     }
 
-    /// Asks once. Returns whether somebody was there.
+    /// Asks once. Returns whether the process was up.
     pub(super) async fn ask(&self, account: usize, process: usize, wish: &str) -> bool {
         let key = &self.accounts[account].key;
         let request = self
@@ -212,8 +213,8 @@ impl Asker {
         let asked_at = self.sandbox.elapsed();
         let answer = timeout(self.patience, http::try_send(request.bearer_auth(key))).await;
         let until = self.sandbox.elapsed();
-        // Whoever waited for long learns in the end that there was no answer, and not that there was no token before.
-        let is_hurried = self.patience == PATIENCE;
+        // A client that waited long learns that it got no response, not that the account had no token before.
+        let is_hurried = self.patience == TIMEOUT;
         let since = if is_hurried { asked_at } else { until };
         let has_left = answer.is_err();
         if until > asked_at + ANSWER_WITHIN && (has_left || matches!(answer, Ok(Ok(_)))) {
@@ -236,7 +237,7 @@ impl Asker {
                 self.misses(account, since);
             }
             status => self.note(|tally| {
-                // Nobody waits for the token of a grant that is lost. The judge decides whether it may be.
+                // Nobody waits for the token of a lost grant. The judge decides whether the loss is allowed.
                 tally.without.remove(&account);
                 let what = format!("{status} {}", answer.text);
                 tally.unexpected.push((account, what));
@@ -245,13 +246,13 @@ impl Asker {
         true
     }
 
-    /// Records that an account has no token, and sees that somebody keeps asking for it.
+    /// Records that an account has no token, and starts the pursuit of one.
     fn misses(&self, account: usize, since: Duration) {
         let mut is_news = false;
         self.note(|tally| is_news = tally.misses(account, since));
         if is_news && !self.is_over() {
             let pursuer = Asker {
-                patience: PATIENCE,
+                patience: TIMEOUT,
                 ..self.clone()
             };
             let mut pursuits = lock(&self.pursuits);

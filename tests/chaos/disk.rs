@@ -1,4 +1,4 @@
-//! A small disk of a test's own: a tmpfs in a mount namespace, which goes with the process that holds it.
+//! A small disk for a test: a tmpfs in a mount namespace, which ends with the process that holds it.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -7,20 +7,20 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A database, its log and some room.
+/// Room for a database and its log.
 const SIZE: &str = "size=32m";
-/// The pieces in which it is filled.
+/// The unit in which it is filled.
 const PIECE: usize = 4096;
 
 /// A small disk.
 pub(super) struct SmallDisk {
     folder: TempDir,
-    /// Waits for the end of its input, which comes with the end of this process at the latest.
+    /// Waits for the end of its input, which ends with this process at the latest.
     holder: Child,
 }
 
 impl SmallDisk {
-    /// Mounts one, or returns why that is not permitted here.
+    /// Mounts one, or returns why that is not permitted.
     pub(super) fn mount() -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let mut unshare = Command::new("unshare");
@@ -41,18 +41,18 @@ impl SmallDisk {
         Err("no file system can be mounted in a namespace".to_owned())
     }
 
-    /// Where it is, for those inside.
+    /// Returns its path inside the namespace.
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Returns the command that runs another one inside.
+    /// Returns the command that runs another one inside the namespace.
     pub(super) fn enter(&self) -> Vec<String> {
         let namespace = format!("--mount=/proc/{}/ns/mnt", self.holder.id());
         ["nsenter".to_owned(), namespace, "--".to_owned()].to_vec()
     }
 
-    /// Fills it up to its last `left` bytes, or so.
+    /// Fills it up to about its last `left` bytes.
     pub(super) fn fill(&self, left: usize) {
         let mut ballast = File::create(self.ballast()).expect("cannot create the ballast");
         let mut written = 0_u64;
@@ -63,13 +63,13 @@ impl SmallDisk {
         ballast.set_len(kept).expect("cannot shorten the ballast");
     }
 
-    /// Makes room again.
+    /// Frees the space again.
     pub(super) fn make_room(&self) {
         // It may be empty already.
         let _ = fs::remove_file(self.ballast());
     }
 
-    /// Seen from outside.
+    /// Its path from outside.
     fn ballast(&self) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
         let inside = self.path().strip_prefix("/").unwrap_or(self.path());

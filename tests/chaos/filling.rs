@@ -19,19 +19,19 @@ const PAUSE: Duration = Duration::from_millis(2500);
 /// How long a fault lasts.
 const SHORTEST: Duration = Duration::from_millis(300);
 const LONGEST: Duration = Duration::from_millis(5000);
-/// The most that is left of a full disk: less than a row of tokens may need, or somewhat more.
+/// Maximum free space of a full disk: less than a row of tokens may need, or a little more.
 const LEFT: usize = 64 * 1024;
 
-/// What a service stores its database on.
+/// The storage of a service's database.
 pub(super) struct Storage {
     pub(super) shim: Shim,
-    /// Of `SQLite`, where a file system can be mounted.
+    /// The disk of `SQLite`, if a file system can be mounted.
     disk: Option<SmallDisk>,
     /// None where the database is a file.
     server: Option<(Arc<Cluster>, Database)>,
 }
 
-/// What goes wrong.
+/// The faults.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     /// The file system has no room left.
@@ -98,7 +98,7 @@ impl Storage {
         }
     }
 
-    /// Ends a fault. On return the database takes writes again.
+    /// Ends a fault. On return the database is writable again.
     async fn heal(&self, fault: Fault) {
         self.shim.set_disk(None);
         self.disk.iter().for_each(SmallDisk::make_room);
@@ -123,7 +123,7 @@ impl Storage {
             let setting = format!("ALTER SYSTEM SET default_transaction_read_only = {value}");
             cluster.execute("postgres", &setting);
             cluster.execute("postgres", "SELECT pg_reload_conf()");
-            // Whoever is connected meets another server after a failover.
+            // Connected clients reach another server after a failover.
             cluster.cut_connections(&name);
         });
         set.await.expect("the database takes no setting");
@@ -132,7 +132,7 @@ impl Storage {
     fn faults(&self) -> Vec<Fault> {
         let mut faults: Vec<_> = DiskFault::ALL.map(Fault::Shim).to_vec();
         if self.disk.is_some() {
-            // Twice as often as each of the others, with different amounts of room.
+            // Twice as often as each of the others, with different amounts of free space.
             faults.extend([Fault::Filled(0), Fault::Filled(LEFT)]);
         }
         if self.server.is_some() {
@@ -151,7 +151,7 @@ pub(super) struct Filling {
 }
 
 impl Filling {
-    /// Breaks it so many times. Returns the running service and what happened.
+    /// Breaks it this many times. Returns the running service and the faults.
     pub(super) async fn run(mut self, times: usize) -> (Vec<Service>, Vec<Trouble>) {
         let (mut troubles, mut faults) = (Vec::new(), Vec::new());
         for _ in 0..times {

@@ -1,7 +1,7 @@
-//! What stands in front of the sandbox where several replicas ask it: it knows which of them each connection is from.
+//! A proxy between several replicas and the sandbox, which knows the replica of each connection.
 //!
-//! All replicas know the provider by the same address, as they must: grants belong to it. A replica in a network
-//! namespace finds it on its own loopback, by a listener of ours inside.
+//! All replicas use the same address of the provider, because grants belong to it. A replica in a network namespace
+//! reaches it on its own loopback, through our listener inside.
 
 use std::collections::HashMap;
 use std::fs;
@@ -19,14 +19,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// The looks for a connection that the sandbox accepts any moment.
+/// How often a connection that the sandbox is about to accept is looked up.
 const LOOKS: usize = 2000;
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Which process each connection is from, by the ledger's number of it.
+/// The process of each connection, by the ledger's number of it.
 pub(super) type Callers = Arc<Mutex<HashMap<u64, usize>>>;
 
-/// The front of a sandbox.
+/// The proxy of a sandbox.
 #[derive(Clone)]
 pub(super) struct Front {
     sandbox: Arc<Sandbox>,
@@ -34,12 +34,12 @@ pub(super) struct Front {
     callers: Callers,
 }
 
-/// Who may be at the other end of a listener.
+/// The possible clients of a listener.
 #[derive(Clone)]
 pub(super) enum Neighbours {
     /// One process alone.
     One(usize),
-    /// Any of these, by the number of each one's present process.
+    /// Any of these, by the process id of each one's present process.
     Any(Vec<(usize, Arc<AtomicU32>)>),
 }
 
@@ -58,18 +58,18 @@ impl Front {
         callers.get(&connection).copied()
     }
 
-    /// Passes on whatever comes to a listener, for ever.
+    /// Forwards all connections of a listener, for ever.
     pub(super) async fn serve(self, listener: TcpListener, neighbours: Neighbours) {
         let mut open = JoinSet::new();
         loop {
             let accepted = listener.accept().await;
             let (stream, peer) = accepted.expect("the front cannot accept");
             while open.try_join_next().is_some() {}
-            // Asked at once, while the other end is there for sure.
+            // Looked up at once, while the client is certainly connected.
             let caller = neighbours.find(peer, listener.local_addr().ok());
             let front = self.clone();
             open.spawn(async move {
-                // A connection that fails is closed, and that says it all.
+                // A failed connection is closed, which is all that clients see.
                 let _ = front.pass_on(stream, caller).await;
             });
         }
@@ -82,14 +82,14 @@ impl Front {
         self.note(inner.local_addr()?, caller).await;
         let (mut from_outer, mut to_outer) = outer.split();
         let (mut from_inner, mut to_inner) = inner.split();
-        // When one end goes, so does the other, at once.
+        // When one end disconnects, the other one is closed at once.
         tokio::select! {
             ended = pass_requests(&mut from_outer, &mut to_inner) => ended,
             ended = copy(&mut from_inner, &mut to_outer) => ended.map(drop),
         }
     }
 
-    /// Before anything is passed on, the sandbox's number of the connection is known.
+    /// The sandbox's number of the connection is known before anything is forwarded.
     async fn note(&self, address: SocketAddr, caller: Option<usize>) {
         let Some(caller) = caller else {
             return;
@@ -106,8 +106,8 @@ impl Front {
     }
 }
 
-/// Passes requests on, save those of whom has hung up by now: on a busy machine they would come late, even after the next
-/// attempt with the same refresh token, and nobody could tell the one from the other.
+/// Forwards requests, except those of clients that have disconnected: on a busy machine they would arrive late, even
+/// after the next attempt with the same refresh token, and could not be told apart.
 async fn pass_requests(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>) -> io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
@@ -144,7 +144,7 @@ impl Neighbours {
     }
 }
 
-/// What the kernel calls the socket of the other end, as its owner's list of files has it.
+/// Returns the kernel's name of the client's socket, as in its owner's list of files.
 fn socket(peer: SocketAddr, local: SocketAddr) -> Option<String> {
     let (peer, local) = (in_hex(peer)?, in_hex(local)?);
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
@@ -163,7 +163,7 @@ fn in_hex(address: SocketAddr) -> Option<String> {
     Some(format!("{host:08X}:{:04X}", address.port()))
 }
 
-/// A port that is free on the loopback, and a listener on it.
+/// Returns a free port on the loopback, and a listener on it.
 pub(super) async fn listen() -> (TcpListener, u16) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     let listener = listener.expect("there is no free port");

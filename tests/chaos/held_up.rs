@@ -1,17 +1,16 @@
-//! Processes that were stopped, or cut off from their database, with a refresh in hand, and lost it to others.
+//! Processes that were stopped, or cut off from their database, during a refresh.
 //!
-//! Their lease lapses meanwhile, and whoever has the account then presents the same refresh token. That excuses a second
-//! use when, and only when, the process of the first one is known by its connection, and
+//! Their lease expires meanwhile, and another process uses the same refresh token. This second use is excused if the
+//! process of the first one is known by its connection, and all of these hold:
 //!
-//! - the trouble began after it had sent, but before it had had the time to store the answer;
-//! - the second use came before it has had that time since;
-//! - the lease had time to lapse: the service makes sure before it sends that it lasts as long as its patience with the
-//!   provider;
-//! - the access token of the first answer had not been served to anybody by then, which would have proved the commit.
+//! - The trouble began after the process had sent the token, and before it had had the time to store the response.
+//! - It has not had that time since, until the second use.
+//! - The lease had time to expire. The service checks before it sends that the lease outlasts its provider timeout.
+//! - The access token of the first response had not been served by then. Serving it would prove the commit.
 //!
-//! Where the process of the second use was stopped, the first use came from another process in that time, and the
-//! second one at most [`RUNS_ON_WITHIN`] after the stop: a process that has run for longer has had the time to check its
-//! lease again.
+//! The process of the second use may have been the one that was stopped. Then the first use came from another process
+//! during the stop, and the second one at most [`RUNS_ON_WITHIN`] after it: a process that has run for longer has had the
+//! time to check its lease again.
 
 use central_oauth_sandbox_poem::Presentation;
 
@@ -19,7 +18,7 @@ use super::judge::{ARRIVES_WITHIN, Ambiguity, COMMIT_WITHIN, Case, RUNS_ON_WITHI
 use super::troubles::{Kind, Trouble};
 
 impl Case<'_> {
-    /// Which trouble, if any, kept a refresh from being stored in time.
+    /// Returns which trouble, if any, kept a refresh from being stored in time.
     pub(super) fn held_up(&self, before: &Presentation, again: &Presentation) -> Option<Ambiguity> {
         self.before_commit(Kind::Frozen, before, again)
             .map(|one| Ambiguity::Frozen(one.to - one.from))
@@ -45,11 +44,11 @@ impl Case<'_> {
             return None;
         }
         let latest = self.committed_by(before);
-        // Without an answer there is nothing to be stored: the trouble ends it, or its own retry does.
+        // Without a response there is nothing to store: the trouble or the process's own retry ends it.
         let had_time_by = |one: &Trouble| latest.unwrap_or(one.to + COMMIT_WITHIN);
         let mut all = self.troubles(kind, self.caller(before)?);
         all.find(|one| {
-            // What comes from a process that is stopped was sent before it was.
+            // A stopped process has sent its requests before it was stopped.
             let was_sent_before = match kind {
                 Kind::Frozen => before.arrived_at <= one.to,
                 _ => sent_at <= one.from,
@@ -74,7 +73,7 @@ impl Case<'_> {
         Some(Ambiguity::FrozenBeforeSending(one.to - one.from))
     }
 
-    /// Whether the answer to the first use was stored before the second one: then it could be served.
+    /// Whether the response to the first use was stored before the second one: then it could be served.
     fn is_committed(&self, before: &Presentation, again: &Presentation) -> bool {
         let served_at = before
             .access_token

@@ -1,18 +1,18 @@
-//! What the ledger and the moments of trouble say about each use of a refresh token.
+//! Judges each use of a refresh token by the ledger and the times of the troubles.
 //!
-//! A refresh token that comes to the provider a second time has been presented twice, unless the use before it was
-//! ambiguous: the service could not know its outcome. It was, and only then, when before the second use
+//! A refresh token that reaches the provider a second time was used twice. That is excused only if the first use was
+//! ambiguous, which means that the service could not know its outcome before the second use:
 //!
-//! - a fault had taken the answer or put something else into its place ([`Ambiguity::AnswerLost`]);
-//! - the process that had sent it was killed between sending and commit ([`Ambiguity::Killed`]): the connection on
-//!   which the token came ended with a kill, before the answer left or before the process had had [`COMMIT_WITHIN`] to
-//!   store it, and the access token of that answer was never served to anybody, which would have proved the commit.
-//!   Where a fault has cut the connection in between, any kill in that time will do;
-//! - the process that had sent it was stopped, or cut off from its database, between sending and commit
-//!   ([`Ambiguity::Frozen`], [`Ambiguity::CutOff`]), or the process of the second use was stopped between its last look
-//!   at its lease and sending ([`Ambiguity::FrozenBeforeSending`]): see [`super::held_up`];
-//! - the connection ended just when the service's patience with the provider runs out: it had given up
-//!   ([`Ambiguity::TooLate`]). A service that hangs up earlier has no excuse.
+//! - A fault dropped or replaced the response ([`Ambiguity::AnswerLost`]).
+//! - The process was killed between sending and commit ([`Ambiguity::Killed`]): the connection of the token ended with a
+//!   kill, before the response was sent or before the process had had [`COMMIT_WITHIN`] to store it, and the access token
+//!   of that response was never served, which would prove the commit. If a fault had cut the connection, any kill in
+//!   that time counts.
+//! - The process was stopped, or cut off from its database, between sending and commit ([`Ambiguity::Frozen`],
+//!   [`Ambiguity::CutOff`]), or the process of the second use was stopped between its last check of the lease and sending
+//!   ([`Ambiguity::FrozenBeforeSending`]): see [`super::held_up`].
+//! - The connection ended just when the service's provider timeout expired ([`Ambiguity::TooLate`]). A service that
+//!   disconnects earlier has no excuse.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,59 +21,59 @@ use central_oauth_sandbox_poem::{Delivery, Presentation, RefreshOutcome, TokenMa
 
 use super::troubles::{Kind, Trouble};
 
-/// How long a process may take to store an answer, while it runs and has its database.
+/// How long a process may take to store a response, while it runs and has its database.
 pub(super) const COMMIT_WITHIN: Duration = Duration::from_secs(2);
 /// How soon the sandbox notices that a connection has ended.
 pub(super) const NOTICED_WITHIN: Duration = Duration::from_secs(1);
-/// How long a process that was stopped may run on until what it sends was sent for want of a look at the clock.
+/// How long a resumed process may run until what it sends counts as sent without a look at the clock.
 pub(super) const RUNS_ON_WITHIN: Duration = Duration::from_millis(50);
-/// How long a request is on its way to the sandbox.
+/// How long a request takes to the sandbox.
 pub(super) const ARRIVES_WITHIN: Duration = Duration::from_millis(500);
 
-/// What the judge looks at.
+/// The evidence.
 pub(super) struct Case<'a> {
     pub(super) presentations: &'a [Presentation],
     /// When a connection ended, if it has.
     pub(super) closed_at: &'a dyn Fn(u64) -> Option<Duration>,
     /// Whether a fault ended a connection.
     pub(super) was_cut: &'a dyn Fn(u64) -> bool,
-    /// The process at the other end of a connection, where that is known.
+    /// The process of a connection, if known.
     pub(super) caller: &'a dyn Fn(u64) -> Option<usize>,
     pub(super) troubles: &'a [Trouble],
-    /// The access tokens that were served, and when first.
+    /// The served access tokens, with the time of the first.
     pub(super) served: HashMap<TokenMark, Duration>,
     pub(super) provider_timeout: Duration,
 }
 
-/// Why the service could not know what had come of a use.
+/// Why the service could not know the result of a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ambiguity {
-    /// A fault took the answer.
+    /// A fault dropped the response.
     AnswerLost,
-    /// The process died before it had stored the answer, this long after the token had come to the provider.
+    /// The process died before it had stored the response, this long after the token had reached the provider.
     Killed(Duration),
-    /// The process was stopped before it had stored the answer, for so long.
+    /// The process was stopped for this long before it had stored the response.
     Frozen(Duration),
-    /// The process of the second use was stopped after it had made sure of its lease, for so long.
+    /// The process of the second use was stopped for this long after it had checked its lease.
     FrozenBeforeSending(Duration),
-    /// The process was cut off from its database before it had stored the answer, for so long.
+    /// The process was cut off from its database for this long before it had stored the response.
     CutOff(Duration),
-    /// The service had given up on the answer.
+    /// The service had given up waiting for the response.
     TooLate,
 }
 
-/// A refresh token that came again.
+/// A refresh token that was used again.
 #[derive(Debug, Clone)]
 pub(super) struct Repeat {
     /// The use before this one.
     pub(super) before: Presentation,
     pub(super) again: Presentation,
-    /// The processes of both, where they are known.
+    /// The processes of both, if known.
     pub(super) callers: [Option<usize>; 2],
     /// Whether the refresh token itself came once only, but after the provider had replaced it: the token before it had
     /// been presented again in between (`before`).
     pub(super) is_replaced: bool,
-    /// What excuses it.
+    /// Its excuse.
     pub(super) excuse: Option<Ambiguity>,
 }
 
@@ -113,7 +113,7 @@ fn is_refusal(outcome: RefreshOutcome) -> bool {
     matches!(outcome, RefreshOutcome::Reused | RefreshOutcome::Unknown)
 }
 
-/// The repeat that ended a family, if one did.
+/// Returns the repeat that ended a family, if one did.
 pub(super) fn end_of(family: usize, repeats: &[Repeat]) -> Option<&Repeat> {
     repeats.iter().find(|repeat| {
         repeat.again.family == Some(family) && repeat.again.outcome == RefreshOutcome::Reused
@@ -121,11 +121,11 @@ pub(super) fn end_of(family: usize, repeats: &[Repeat]) -> Option<&Repeat> {
 }
 
 impl Case<'_> {
-    /// Why nobody could know by the second use what had come of the first.
+    /// Returns why nobody could know the result of the first use by the time of the second.
     fn ambiguity(&self, before: &Presentation, again: &Presentation) -> Option<Ambiguity> {
         let then = again.arrived_at;
         if before.delivery == Delivery::Lost {
-            // Not while it was still under way.
+            // Not while it was still in progress.
             return (before.answered_at <= Some(then)).then_some(Ambiguity::AnswerLost);
         }
         let closed_at = (self.closed_at)(before.connection?);
@@ -137,14 +137,14 @@ impl Case<'_> {
         ended.or_else(|| self.held_up(before, again))
     }
 
-    /// Troubles of one kind that came over one process.
+    /// Troubles of one kind of one process.
     pub(super) fn troubles(&self, kind: Kind, process: usize) -> impl Iterator<Item = &Trouble> {
         let all = self.troubles.iter();
         all.filter(move |one| one.kind == kind && one.process == Some(process))
     }
 
-    /// When the answer to a use must have been stored: as soon as the process that sent it has had [`COMMIT_WITHIN`] in
-    /// which it ran and had its database. One trouble may follow upon another.
+    /// Returns when the response to a use must have been stored: as soon as the process that sent it has run for
+    /// [`COMMIT_WITHIN`] with its database. One trouble may follow another.
     pub(super) fn committed_by(&self, before: &Presentation) -> Option<Duration> {
         let mut by = before.answered_at? + COMMIT_WITHIN;
         let mut all: Vec<_> = self.holding_up(before).collect();
@@ -157,8 +157,8 @@ impl Case<'_> {
         Some(by)
     }
 
-    /// What can have kept a process from storing the answer to a use: all that befell the database, and its own stops
-    /// and partitions.
+    /// Returns everything that can have kept a process from storing the response to a use: troubles of the database,
+    /// and its own stops and partitions.
     fn holding_up(&self, before: &Presentation) -> impl Iterator<Item = &Trouble> {
         let (arrived_at, caller) = (before.arrived_at, self.caller(before));
         self.troubles.iter().filter(move |one| {

@@ -1,4 +1,4 @@
-//! The judge's rules, on ledgers made up for them.
+//! The judge's rules, with invented ledgers.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,14 +14,14 @@ fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// One refresh token presented at 1,000 ms on connection 1 and answered 50 ms later, and again at 9,000 ms.
+/// One refresh token, used at 1,000 ms on connection 1, answered 50 ms later, and used again at 9,000 ms.
 struct Story {
     ledger: Ledger,
     first: Presentation,
     again: Presentation,
     closed_at: Option<Duration>,
     was_cut: bool,
-    /// The processes of the two uses, where they are known.
+    /// The processes of the two uses, if known.
     callers: [Option<usize>; 2],
     troubles: Vec<Trouble>,
     served: HashMap<TokenMark, Duration>,
@@ -70,7 +70,7 @@ impl Story {
         story
     }
 
-    /// A process 0 that is held up while it has the first use in hand; the second one is by another.
+    /// Process 0 is delayed during the first use; the second one is by another.
     fn held_up(kind: Kind, from: u64, to: u64) -> Self {
         let mut story = Self::new();
         story.callers = [Some(0), Some(1)];
@@ -138,7 +138,7 @@ fn a_second_use_has_no_excuse_of_itself() {
 
 #[test]
 fn a_kill_before_the_answer_or_shortly_after_is_one() {
-    // What was sent right before the kill may be looked at right after it.
+    // Requests that were sent right before the kill may be processed right after it.
     for moment in [990, 1000, 1020, 1060, 2900] {
         let after = at((moment + 2_u64).saturating_sub(1000));
         let told = Story::killed(moment).told();
@@ -205,7 +205,7 @@ fn a_process_stopped_at_another_time_is_none() {
 fn what_comes_long_after_a_stop_began_was_sent_before_it() {
     let stopped = Story::held_up(Kind::Frozen, 100, 9100).told();
     assert_eq!(stopped, Some(Ambiguity::Frozen(at(9000))));
-    // One that is cut off may still send, and should not: it cannot look at its lease.
+    // A process that is cut off can still send, but should not: it cannot check its lease.
     assert_eq!(Story::held_up(Kind::CutOff, 100, 9100).told(), None);
 }
 
@@ -221,7 +221,7 @@ fn while_the_database_is_away_nothing_is_stored() {
         well_at: at(3500),
     });
     assert_eq!(story.told(), Some(Ambiguity::Killed(at(4002))));
-    // It had the time to store since.
+    // It had the time to store the response since.
     story.troubles[1].to = at(2900);
     assert_eq!(story.told(), None);
 }
@@ -234,10 +234,10 @@ fn a_process_that_dies_as_soon_as_it_runs_on_has_stored_nothing() {
         assert_eq!(story.told(), None, "{kind:?}");
         story.befall(kind, 0, 1060, 8590);
         assert_eq!(story.told(), Some(Ambiguity::Killed(at(7602))), "{kind:?}");
-        // It had the time to store in between.
+        // It had the time to store the response in between.
         story.troubles[1].to = at(6500);
         assert_eq!(story.told(), None, "{kind:?}");
-        // It was another one that was held up.
+        // Another process was delayed.
         story.troubles[1].to = at(8590);
         story.troubles[1].process = Some(1);
         assert_eq!(story.told(), None, "{kind:?}");
@@ -278,7 +278,7 @@ fn no_stop_excuses_what_was_committed_by_then() {
     let token = story.ledger.mark("access token");
     story.served.insert(token, at(8999));
     assert_eq!(story.told(), None);
-    // Stored when it ran on, over the refusal of the second use.
+    // It stored its response when it resumed, over the refusal of the second use.
     story.served.insert(token, at(9200));
     assert!(story.told().is_some());
 }
@@ -302,14 +302,14 @@ fn a_process_stopped_between_its_lease_and_sending_is_an_excuse() {
 
 #[test]
 fn a_token_that_was_replaced_by_an_answer_nobody_stored_is_excused() {
-    // The first use here is the retry whose answer died with its process. The second presents what that replaced.
+    // Here the first use is the retry, whose response died with its process. The second one uses the replaced token.
     for (mut story, excuse) in [
         (Story::killed(1060), Some(Ambiguity::Killed(at(62)))),
         (Story::new(), None),
     ] {
         story.again.refresh_token = story.ledger.mark("replaced");
         assert_eq!(story.told(), excuse);
-        // Had the answer been served, it would have been stored.
+        // If the response had been served, it would have been stored.
         let token = story.ledger.mark("access token");
         story.served.insert(token, at(1070));
         assert_eq!(story.told(), None);
@@ -353,7 +353,7 @@ fn a_kill_before_the_answer_left_is_an_excuse_whenever_it_came() {
 }
 
 #[test]
-fn giving_up_is_an_excuse_when_patience_ends_and_not_before() {
+fn giving_up_is_an_excuse_at_the_timeout_and_not_before() {
     let mut story = Story::new();
     story.first.delivery = Delivery::Unsent;
     story.first.answered_at = None;
@@ -367,7 +367,7 @@ fn giving_up_is_an_excuse_when_patience_ends_and_not_before() {
 }
 
 #[test]
-fn an_answer_that_comes_as_patience_ends_is_an_excuse() {
+fn an_answer_that_comes_at_the_timeout_is_an_excuse() {
     let mut story = Story::new();
     story.first.answered_at = Some(at(3990));
     story.closed_at = Some(at(4005));

@@ -13,36 +13,36 @@ use crate::support::service::Service;
 
 use super::troubles::{Kind, Trouble};
 
-/// The longest time that it stays down.
+/// Maximum downtime.
 const DOWN: Duration = Duration::from_millis(800);
-/// The longest time that the provider is down, where it ever is.
+/// Maximum downtime of the provider, if it is stopped at all.
 const OUTAGE: Duration = Duration::from_secs(4);
 
-/// The secret key to which the service changes.
+/// The new secret key of the service.
 const NEW_KEY: &str = "ffeeddccbbaa99887766554433221100f0e1d2c3b4a5968778695a4b3c2d1e0f";
 
-/// Who kills.
+/// The state of the kills.
 pub(super) struct Killing {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) services: Vec<Service>,
     pub(super) dice: fastrand::Rng,
-    /// The longest time that a process lives after it answers again.
+    /// Maximum lifetime of a process after it responds again.
     pub(super) lives: Duration,
-    /// Whether the provider goes down, too, now and then.
+    /// Whether the provider is stopped too, now and then.
     pub(super) outages: bool,
-    /// Whether the secret key is changed meanwhile. For one process only.
+    /// Whether the secret key is changed meanwhile. Only for one process.
     pub(super) changes_key: bool,
 }
 
 impl Killing {
-    /// Kills so many times; the processes, all running, and the kills.
+    /// Kills this many times. Returns the processes, all running, and the kills.
     pub(super) async fn run(mut self, times: usize) -> (Vec<Service>, Vec<Trouble>) {
         let mut kills = Vec::new();
         let mut rekeying = None;
         while kills.len() < times {
             self.pause(self.lives).await;
             let first = self.dice.usize(..self.services.len());
-            // Where there are several, now and then all of them die together.
+            // With several processes, sometimes all of them are killed together.
             let all = self.dice.u8(..4) == 0;
             let count = self.services.len();
             let mut doomed = vec![first];
@@ -76,14 +76,14 @@ impl Killing {
         (self.services, kills)
     }
 
-    /// Gives the process that starts next a new secret key. The old one still opens what it sealed.
+    /// Gives the process that starts next a new secret key. The old one still decrypts existing values.
     fn promote_key(&mut self) {
         let service = &mut self.services[0];
         service.set("SECRET_KEY", NEW_KEY);
         service.set("PREVIOUS_SECRET_KEYS", Service::SECRET_KEY);
     }
 
-    /// Takes the old key away from the process that starts next: it starts only if nothing needs that key any more.
+    /// Removes the old key of the process that starts next: it starts only if nothing needs that key any more.
     async fn forget_key(&mut self, rekeying: Option<JoinHandle<io::Result<Output>>>) {
         let Some(rekeying) = rekeying else {
             return;

@@ -1,37 +1,38 @@
 //! Liveness: how long an account may have no token.
 //!
-//! The design bounds that time. A refresh that a crash interrupts goes on when its lease expires; in an outage one probe
-//! comes first; and a process may have to start. An account that failed waits for the pause that its backoff has reached.
+//! The design bounds that time. A refresh that a crash interrupts continues when its lease expires; in an outage one
+//! probe comes first; and a process may have to start. An account that failed waits for the pause that its backoff has reached.
 //! Each pause is at most a quarter longer than twice the pause before, so it is never longer than
 //! [`BACKOFF_SPREAD`] times the time for which the account has been failing, plus the first pause.
 //!
-//! Everything that the test breaks on purpose is left out: the clock stands still while nobody can refresh, and starts
-//! anew with each attempt that a fault, a kill or a `Retry-After` ends.
+//! Times of deliberate faults do not count: the clock stops while nobody can refresh, and restarts with each attempt that
+//! a fault, a kill or a `Retry-After` ends.
 
 use std::time::Duration;
 
 use super::asking::{ANSWER_WITHIN, Late};
 use super::troubles::{Kind, Trouble};
 
-/// The longest pause of the backoff in relation to the time for which attempts have failed: up to a quarter is added.
+/// The longest pause of the backoff relative to the time of failures: up to a quarter is added.
 const BACKOFF_SPREAD: f64 = 1.25;
 /// The first pause of the backoff.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// How long nothing is claimed after the store has failed: the service saves answers first.
+/// How long nothing is claimed after a store failure, because the service saves responses first.
 const STORE_RECOVERY: Duration = Duration::from_secs(5);
-/// How often in a row a kill or a stop may hit an account between its claim and its request, which the ledger cannot show.
+/// How often in a row a kill or a stop may hit an account between its claim and its request, which the ledger does not
+/// show.
 const UNSEEN_HITS: usize = 2;
-/// An outage of the provider needs failures of so many accounts.
+/// Number of failing accounts that make an outage of the provider.
 const ACCOUNTS_OF_AN_OUTAGE: usize = 5;
 
-/// What the design allows, apart from what the test breaks.
+/// The bounds of the design, without what the test breaks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Design {
     /// How long a lease lasts.
     pub(super) lease: Duration,
-    /// How long one probe of the provider takes, with the pause before it.
+    /// Duration of one probe of the provider, including the pause before it.
     pub(super) probe: Duration,
-    /// How long a process takes to start and to catch up.
+    /// How long a process takes to start and to process what is due.
     pub(super) restart: Duration,
 }
 
@@ -41,7 +42,7 @@ impl Design {
     }
 }
 
-/// A time for which an account had no token, as its clients saw it.
+/// A period in which an account had no token, as its clients saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gap {
     pub(super) account: usize,
@@ -49,14 +50,14 @@ pub(super) struct Gap {
     pub(super) to: Duration,
 }
 
-/// A request to refresh an account's token, as the provider saw it.
+/// A refresh request, as the provider saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Attempt {
     pub(super) account: usize,
     pub(super) at: Duration,
-    /// Whether it brought no answer, or none with tokens.
+    /// Whether it brought no response, or one without tokens.
     pub(super) has_failed: bool,
-    /// What the provider asked for.
+    /// The `Retry-After` of the provider.
     pub(super) retry_after: Option<Duration>,
 }
 
@@ -67,7 +68,7 @@ pub(super) struct Span {
     pub(super) to: Duration,
 }
 
-/// Everything that happened.
+/// All events of a run.
 pub(super) struct Course<'a> {
     /// All attempts of all accounts, in order.
     pub(super) attempts: &'a [Attempt],
@@ -75,15 +76,15 @@ pub(super) struct Course<'a> {
     pub(super) processes: usize,
 }
 
-/// What can move the time by which an account must have a token.
+/// What postpones the time by which an account must have a token.
 enum Event {
-    /// The account's own attempt, and how long it waits after that.
+    /// The account's own attempt, and the pause after it.
     Attempt(Duration),
-    /// A process was killed or stopped, perhaps with the account's claim in hand.
+    /// A process was killed or stopped, perhaps after it had claimed the account.
     Hit(Duration),
     /// Nobody could refresh.
     Standstill(Span),
-    /// The provider failed for so many accounts that it is probed.
+    /// The provider failed for enough accounts to be probed.
     Outage(Duration),
 }
 
@@ -102,7 +103,7 @@ pub(super) fn due(gap: Gap, course: &Course<'_>, design: &Design) -> Duration {
                 (unseen, last_hit) = (UNSEEN_HITS, None);
             }
             Event::Hit(until) => {
-                // A claim cannot be made before the one before it has expired.
+                // An account can be claimed only after the previous lease has expired.
                 let may_hit = last_hit.is_none_or(|last| at >= last + design.lease);
                 if unseen > 0 && may_hit {
                     unseen -= 1;
@@ -155,7 +156,7 @@ fn own_attempts(gap: Gap, attempts: &[Attempt]) -> Vec<(Duration, Event)> {
     .collect()
 }
 
-/// Returns the longest pause that a backoff can have reached in this time.
+/// Returns the longest pause that the backoff can have reached in this time.
 fn pause_reached(failing: Span) -> Duration {
     (failing.to - failing.from + FIRST_PAUSE).mul_f64(BACKOFF_SPREAD)
 }
@@ -179,7 +180,7 @@ fn outages(attempts: &[Attempt]) -> Vec<Span> {
     outages
 }
 
-/// Returns the times in which no process could refresh: the database was away, or all processes were.
+/// Returns the periods in which no process could refresh: the database was down, or all processes were.
 pub(super) fn standstills(troubles: &[Trouble], processes: usize) -> Vec<Span> {
     let mut edges: Vec<(Duration, Option<usize>, bool)> = Vec::new();
     for trouble in troubles {
@@ -190,12 +191,12 @@ pub(super) fn standstills(troubles: &[Trouble], processes: usize) -> Vec<Span> {
         edges.push((trouble.from, trouble.process, true));
         edges.push((trouble.well_at + recovery, trouble.process, false));
     }
-    // What begins at the moment at which something else ends comes first: there is nothing in between.
+    // A period that begins when another one ends comes first, so that there is no gap between them.
     edges.sort_by_key(|(at, _, begins)| (*at, !begins));
     let mut away = vec![0_usize; processes + 1];
     let (mut spans, mut since) = (Vec::new(), None);
     for (at, process, begins) in edges {
-        // The last place is the database's.
+        // The last index is the database's.
         let count = &mut away[process.unwrap_or(processes)];
         *count = if begins { *count + 1 } else { *count - 1 };
         let nobody = away[processes] > 0 || away[..processes].iter().all(|count| *count > 0);

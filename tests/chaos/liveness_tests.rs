@@ -1,4 +1,4 @@
-//! The rules of liveness, on courses made up for them.
+//! The rules of liveness, with invented events.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const DESIGN: Design = Design {
     probe: Duration::from_secs(3),
     restart: Duration::from_secs(4),
 };
-/// The account that has no token from the second 100 on.
+/// An account without a token from the second 100 on.
 const ACCOUNT: usize = 7;
 
 fn secs(seconds: u64) -> Duration {
@@ -124,7 +124,7 @@ fn an_outage_of_the_provider_allows_the_pause_of_its_probes() {
 #[test]
 fn the_clock_stands_still_while_the_only_process_is_down() {
     let killed = [trouble(Kind::Killed, Some(0), 110, 113)];
-    // The kill may have hit a claim, and three seconds passed until the process answered.
+    // The kill may have come after a claim, and it took three seconds until the process responded.
     assert_due(&[], &killed, 10.0 + 15.0 + 3.0);
 }
 
@@ -174,7 +174,7 @@ fn an_answer_is_too_late_after_fifteen_seconds_in_which_its_process_ran() {
     assert!(!is_too_late(&late(117), &stopped(1)));
     assert!(is_too_late(&late(118), &stopped(1)));
     assert!(is_too_late(&late(117), &stopped(0)));
-    // Whoever cannot reach the database says so in time.
+    // A process that cannot reach the database must respond so in time.
     let cut_off = [trouble(Kind::CutOff, Some(1), 90, 110)];
     assert!(is_too_late(&late(117), &cut_off));
 }

@@ -1,8 +1,8 @@
-//! A network namespace for one replica, which can be cut off from the database while all else goes on.
+//! A network namespace for one replica, which can be cut off from the database alone.
 //!
-//! A pair of devices joins it to the test's own network, with two networks on it: the database is reached by one, the
-//! replica by the other. Cutting it off means that both ends hold a wrong hardware address of the other one, in the
-//! first network alone: what is sent vanishes, both ways, and nobody is told.
+//! A pair of devices joins it to the test's own network, with two networks: one for the database, one for the replica.
+//! To cut it off, both ends get a wrong hardware address for the other one, only in the first network: packets are lost
+//! in both directions, without an error.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
@@ -13,12 +13,12 @@ use std::thread;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 const PREFIX: &str = "co-chaos-";
-/// Nobody has it.
+/// A hardware address that nobody has.
 const NOWHERE: &str = "02:00:00:00:00:01";
-/// What the device is called inside.
+/// The name of the device inside.
 const INSIDE: &str = "eth0";
 
-/// A network namespace. It goes with this handle.
+/// A network namespace. It is deleted with this handle.
 pub(super) struct Namespace {
     name: String,
     /// The device outside.
@@ -27,7 +27,7 @@ pub(super) struct Namespace {
 }
 
 impl Namespace {
-    /// Makes one, or says why that is not permitted here.
+    /// Creates one, or returns why that is not permitted.
     pub(super) fn create() -> Result<Self, String> {
         sweep();
         let number = fastrand::u32(..);
@@ -35,7 +35,7 @@ impl Namespace {
         let made = Self {
             name: format!("{PREFIX}{}-{number:08x}", std::process::id()),
             device: format!("co{number:08x}"),
-            // Set aside for benchmarks of networks (RFC 2544).
+            // Reserved for network benchmarks (RFC 2544).
             net: [198, 18, octet],
         };
         ip(&format!("netns add {}", made.name))?;
@@ -70,20 +70,20 @@ impl Namespace {
         &self.name
     }
 
-    /// Where the database is, seen from inside.
+    /// Returns the database's address, from inside.
     pub(super) fn database(&self) -> Ipv4Addr {
         self.at(1)
     }
 
-    /// Where the replica is, seen from outside.
+    /// Returns the replica's address, from outside.
     pub(super) fn replica(&self) -> Ipv4Addr {
         self.at(6)
     }
 
-    /// A listener inside, on its loopback.
+    /// Returns a listener inside, on its loopback.
     pub(super) fn listen(&self, port: u16) -> TcpListener {
         let file = Path::new("/run/netns").join(&self.name);
-        // A thread of its own, which does not come back: what it has opened stays inside.
+        // In a thread of its own that does not return: what it has opened stays inside.
         let listening = thread::spawn(move || {
             let file = File::open(file).expect("no namespace");
             let network = Some(LinkNameSpaceType::Network);
@@ -94,7 +94,7 @@ impl Namespace {
         listening.join().expect("cannot listen inside")
     }
 
-    /// From now on nothing gets through between the replica and the database.
+    /// Drops all packets between the replica and the database from now on.
     pub(super) fn cut_off(&self) {
         for (end, device, other) in self.ends() {
             let wrong = format!("{end} neigh replace {other} lladdr {NOWHERE} dev {device}");
@@ -102,14 +102,14 @@ impl Namespace {
         }
     }
 
-    /// All gets through again.
+    /// Ends that.
     pub(super) fn join(&self) {
         for (end, device, other) in self.ends() {
             ip(&format!("{end} neigh del {other} dev {device}")).expect("cannot join it again");
         }
     }
 
-    /// At both ends: where to run the command, the device, and the address of the other end.
+    /// At both ends: the prefix of the command, the device, and the address of the other end.
     fn ends(&self) -> [(String, &str, Ipv4Addr); 2] {
         [
             (format!("-n {}", self.name), INSIDE, self.at(1)),
@@ -126,7 +126,7 @@ impl Drop for Namespace {
     }
 }
 
-/// Removes what a test has left behind that was killed: its number is in the name.
+/// Removes what a killed test has left behind: the test's process id is in the name.
 fn sweep() {
     for name in ip("netns list").iter().flat_map(|list| names(list)) {
         let owner = name
@@ -144,7 +144,7 @@ fn names(list: &str) -> impl Iterator<Item = &str> {
     lines.filter_map(|line| line.split_whitespace().next())
 }
 
-/// Runs `ip` with arguments that hold no spaces; what it has written, or what is wrong.
+/// Runs `ip` with arguments without spaces. Returns its output or its error.
 fn ip(arguments: &str) -> Result<String, String> {
     let output = Command::new("ip")
         .args(arguments.split_whitespace())

@@ -1,4 +1,4 @@
-//! What goes on beside the troubles: accounts that their provider refuses for a while, and a wall clock that steps.
+//! Continuous troubles: accounts that their provider rejects for a while, and a wall clock that steps.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use tokio::time::sleep;
 use super::asking::Account;
 use super::shim::Shim;
 
-/// Accounts that fall ill. All others stay well: these must not cost them a token.
+/// The rejected accounts. All others must not lose a token because of them.
 const PATIENTS: usize = 3;
-/// How long an illness lasts, and the longest time until the next one.
+/// Duration of a rejection, and the longest time until the next one.
 const ILL: Duration = Duration::from_secs(6);
 /// How long a clock is wrong, and how long it is right in between.
 const WRONG: Duration = Duration::from_secs(4);
-/// How far a clock steps, in either direction.
+/// Size of a clock step, in either direction.
 const STEP: Duration = Duration::from_secs(2 * 3600);
 
-/// What goes on until it is stopped.
+/// Troubles that continue until they are stopped.
 pub(super) struct Plagues {
     sandbox: Arc<Sandbox>,
     shim: Option<Arc<Shim>>,
@@ -27,7 +27,7 @@ pub(super) struct Plagues {
 }
 
 impl Plagues {
-    /// Lets accounts fall ill and, where there is a shim, the clock of the processes step.
+    /// Starts to reject accounts and, if there is a shim, to step the clock of the processes.
     pub(super) fn start(
         sandbox: &Arc<Sandbox>,
         accounts: &Arc<Vec<Account>>,
@@ -47,7 +47,7 @@ impl Plagues {
         }
     }
 
-    /// Ends all of it.
+    /// Ends all of them.
     pub(super) async fn stop(self) {
         for task in self.tasks {
             task.abort();

@@ -1,4 +1,4 @@
-//! The report as it is printed.
+//! Prints the report.
 
 use std::fmt;
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// What the promise is about.
+    /// The results that the promise is about.
     fn promised(&self) -> [(&'static str, usize); 10] {
         [
             ("grants lost", self.lost.len()),
@@ -68,7 +68,7 @@ impl Report {
         ]
     }
 
-    /// What went wrong on purpose.
+    /// The faults.
     fn befallen(&self) -> Vec<(&'static str, usize)> {
         let mut troubles = vec![("kills (SIGKILL)", Kind::Killed)];
         if self.scenario.disk_fails() {
@@ -90,7 +90,7 @@ impl Report {
             .collect()
     }
 
-    /// What went on meanwhile.
+    /// The load.
     fn besides(&self) -> Vec<(&'static str, usize)> {
         let mut rows = self.service_did().to_vec();
         if self.scenario.has_replicas() {
@@ -189,7 +189,7 @@ impl Report {
         ]
     }
 
-    /// A loss that is excused.
+    /// An excused loss.
     fn name(&self, f: &mut fmt::Formatter<'_>, lost: &Lost, end: &Repeat) -> fmt::Result {
         let person = &self.accounts[lost.account].person;
         let at = end.before.arrived_at.as_secs_f64();

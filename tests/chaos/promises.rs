@@ -1,4 +1,4 @@
-//! What the service has acknowledged with 2xx, and whether that is still true after the last restart.
+//! Writes that the service has acknowledged with 2xx, and whether they still hold after the last restart.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::support::service::Service;
 
 use super::asking::use_token;
 
-/// How long an answer of 503 is asked again.
+/// How long a 503 response is retried.
 const ASKS: usize = 40;
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// A write that was acknowledged.
+/// An acknowledged write.
 #[derive(Debug, Clone)]
 pub(super) enum Promise {
     /// `POST /v1/link-code` answered 201.
@@ -37,16 +37,16 @@ pub(super) enum Promise {
     Refreshed { account: String, at: String },
 }
 
-/// Where promises are checked.
+/// The service that is checked.
 pub(super) struct Check<'a> {
     pub(super) http: Client,
     pub(super) sandbox: &'a Sandbox,
-    /// The address of a process that has been started after everything.
+    /// The address of a process that was started after everything else.
     pub(super) url: String,
 }
 
 impl Check<'_> {
-    /// Returns what is not true any more.
+    /// Returns the promises that no longer hold.
     pub(super) async fn broken(&self, promises: &[Promise]) -> Vec<String> {
         let mut broken = Vec::new();
         for promise in promises {
@@ -61,7 +61,7 @@ impl Check<'_> {
         match promise {
             Promise::LinkCode { code, key } => {
                 let answer = self.get(&format!("/v1/poll/{code}"), key).await;
-                // Who asks too fast is told so only where the code exists.
+                // Only a code that exists can be polled too fast.
                 expect(&answer, &[200, 429])
             }
             Promise::KeyMade { account, key } => {

@@ -1,4 +1,4 @@
-//! Somebody who asks for one account at every process in turn until it has a token, so that it is known when it has.
+//! Asks for one account at every process in turn until it has a token, to measure when it has one.
 
 use std::time::Duration;
 

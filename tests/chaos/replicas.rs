@@ -1,4 +1,4 @@
-//! Several replicas on one PostgreSQL, the last of them in a network namespace where that is permitted.
+//! Several replicas on one PostgreSQL, the last of them in a network namespace if that is permitted.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,17 +14,17 @@ use super::front::{Front, Neighbours, listen};
 use super::namespace::Namespace;
 use super::scenario::variable;
 
-/// What replicas have around them.
+/// The environment of replicas.
 pub(super) struct Around {
     /// The database server; another one after each failover.
     cluster: Mutex<Arc<Cluster>>,
-    /// The synchronous standby that takes over next, where `CHAOS_STANDBY` asks for one.
+    /// The synchronous standby that takes over next, if `CHAOS_STANDBY` requests one.
     standby: Mutex<Option<Cluster>>,
     pub(super) database: Database,
-    /// Where the last replica runs, if that is permitted.
+    /// The namespace of the last replica, if that is permitted.
     pub(super) namespace: Option<Namespace>,
     pub(super) front: Front,
-    /// A service does not start without its database, and a database does not go while one starts.
+    /// A service does not start without its database, so the database is not stopped while one starts.
     pub(super) database_is_up: RwLock<()>,
     fronts: Vec<AbortHandle>,
 }
@@ -66,7 +66,7 @@ impl Drop for Around {
     }
 }
 
-/// Starts so many replicas.
+/// Starts this many replicas.
 pub(super) async fn start(
     sandbox: &Arc<Sandbox>,
     count: usize,

@@ -1,4 +1,4 @@
-//! What came of a run.
+//! The result of a run.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use central_oauth_sandbox_poem::{Delivery, Ledger, RefreshOutcome};
 
 use super::accounts::Lost;
-use super::asking::{Account, PATIENCE, Rejection, Seen, Tally};
+use super::asking::{Account, Rejection, Seen, TIMEOUT, Tally};
 use super::judge::{Ambiguity, Repeat, end_of};
 use super::liveness::Design;
 use super::scenario::Scenario;
@@ -15,12 +15,12 @@ use super::size::Size;
 use super::troubles::{Kind, Trouble};
 use super::writing::Written;
 
-/// How many of each kind of problem are told.
+/// How many problems of each kind are printed.
 const TOLD: usize = 5;
-/// How long a process serves what the database has confirmed.
+/// How long a process serves a cached token.
 const REMEMBERED: Duration = Duration::from_millis(500);
 
-/// What came of a run.
+/// The result of a run.
 pub(super) struct Report {
     pub(super) scenario: Scenario,
     pub(super) size: Size,
@@ -28,36 +28,36 @@ pub(super) struct Report {
     pub(super) took: Duration,
     pub(super) design: Design,
     pub(super) accounts: Arc<Vec<Account>>,
-    /// As it was before the accounts were looked at.
+    /// The ledger before the accounts were checked.
     pub(super) ledger: Ledger,
     pub(super) troubles: Vec<Trouble>,
-    /// Whether a replica could be cut off from the database, where there are several.
+    /// Whether a replica could be cut off from the database, with several replicas.
     pub(super) can_cut_off: bool,
     pub(super) tally: Tally,
     pub(super) written: Written,
-    /// What was acknowledged and is not true after the last restart.
+    /// Acknowledged writes that no longer hold after the last restart.
     pub(super) broken: Vec<String>,
     pub(super) lost: Vec<Lost>,
     pub(super) repeats: Vec<Repeat>,
     /// Processes that did not end with 0 after the run.
     pub(super) unclean: Vec<String>,
-    /// What each process has logged.
+    /// The log of each process.
     pub(super) logs: Vec<String>,
 }
 
-/// How a token that was not taken is to be seen.
+/// How a rejected token is classified.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Staleness {
-    /// The service had promised more.
+    /// The service had promised a longer lifetime.
     Stale,
-    /// It expired between the answer and its use.
+    /// It expired between the response and its use.
     OnTheWay,
-    /// Its grant was lost, and that is excused.
+    /// Its grant was lost, with an excuse.
     Ended,
 }
 
 impl Report {
-    /// Everything that breaks the promise.
+    /// Returns everything that breaks the promise.
     pub(super) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut tell = |what: &str, all: Vec<String>| {
@@ -88,7 +88,7 @@ impl Report {
         problems
     }
 
-    /// What excuses the loss of an account's grant.
+    /// Returns the excuse for the loss of an account's grant.
     pub(super) fn excuse(&self, account: usize) -> Option<&Repeat> {
         let mut families = self.families(account).into_iter().rev();
         let end = families.find_map(|family| end_of(family, &self.repeats))?;
@@ -96,7 +96,7 @@ impl Report {
         (may_end && end.excuse.is_some()).then_some(end)
     }
 
-    /// Returns the families of an account: one for each time that it was linked.
+    /// Returns the families of an account: one for each link.
     pub(super) fn families(&self, account: usize) -> Vec<usize> {
         self.ledger.families_of(&self.accounts[account].person)
     }
@@ -169,8 +169,8 @@ impl Report {
             .collect()
     }
 
-    /// A token is stale when it had expired before it was asked for, did not last as long as the service said, counted
-    /// from the question, or had not expired at all: then the provider had taken it back.
+    /// A token is stale if it had expired before it was requested, did not last as long as the service said, counted
+    /// from the request, or had not expired at all: then the provider had revoked it.
     fn staleness(&self, rejection: &Rejection) -> Staleness {
         let Rejection {
             asked_at,
@@ -192,10 +192,10 @@ impl Report {
         }
     }
 
-    /// Tokens that were handed out after newer ones of their account had been, and not because another process still
-    /// remembered them: somebody has stored them over those.
+    /// Returns tokens that were served after newer ones of their account, although no other process had them cached:
+    /// somebody has stored them over the newer ones.
     pub(super) fn gone_back(&self) -> Vec<String> {
-        // Tokens of a new link may be stored after a refresh that was granted later: both work.
+        // Tokens of a new link may be stored after a later refresh: both work.
         let mut by_account: HashMap<(usize, usize), Vec<(usize, &Seen)>> = HashMap::new();
         for (token, seen) in &self.tally.seen {
             if let Some(entry) = self.ledger.access_token(token) {
@@ -237,7 +237,7 @@ impl Report {
             .collect()
     }
 
-    /// An account whose grant was lost says so.
+    /// The service must report an account whose grant was lost.
     pub(super) fn unexpected(&self) -> Vec<String> {
         let excused = self.excused();
         let all = self.tally.unexpected.iter();
@@ -280,7 +280,7 @@ impl Report {
                 trouble
                     .process
                     .is_none_or(|in_trouble| in_trouble == *process)
-                    && trouble.from <= *asked_at + PATIENCE
+                    && trouble.from <= *asked_at + TIMEOUT
                     && *asked_at <= trouble.well_at
             })
         })
@@ -288,7 +288,7 @@ impl Report {
     }
 }
 
-/// The lines of a log that tell of trouble.
+/// Returns the lines of a log about trouble.
 fn trouble_in(log: &str) -> String {
     let lines = log
         .lines()

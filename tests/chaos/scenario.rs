@@ -1,4 +1,4 @@
-//! One run: link, ask, kill, wait until all is quiet, look at every account, judge.
+//! One run: link, ask, kill, wait until all is quiet, check every account, judge.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,13 +28,13 @@ use super::size::Size;
 use super::troubles::{Trouble, Troubles};
 use super::writing::Writing;
 
-/// How long access tokens last.
+/// Lifetime of access tokens.
 const LIFETIME: Duration = Duration::from_secs(5);
-/// The pause before the first probe of an outage, with all that chance adds.
+/// The pause before the first probe of an outage, including the random part.
 const PROBE_PAUSE: Duration = Duration::from_millis(1250);
-/// How long a process may take to start and to catch up with what is due, on a busy machine.
+/// How long a process may take to start and to process what is due, on a busy machine.
 const RESTART: Duration = Duration::from_secs(6);
-/// A lease outlasts what the service waits for an answer by so much.
+/// A lease lasts this much longer than the service's provider timeout.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 /// What is tested.
@@ -42,23 +42,23 @@ const LEASE_MARGIN: Duration = Duration::from_secs(5);
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) processes: usize,
-    /// Where the database is and what befalls it and the processes.
+    /// The database, and the troubles.
     pub(crate) stage: Stage,
-    /// How long the service waits for an answer of the provider.
+    /// The service's provider timeout.
     pub(crate) provider_timeout: Duration,
-    /// The longest time that a process lives after it answers again.
+    /// Maximum lifetime of a process after it responds again.
     pub(crate) lives: Duration,
-    /// How long an answer of the token endpoint takes at most, as over a network, so that kills hit refreshes in flight.
+    /// Maximum delay of a token response, as over a network, so that kills hit refreshes in progress.
     pub(crate) answers_within: Duration,
-    /// What the provider makes of a refresh token that comes back.
+    /// The provider's reaction to a reused refresh token.
     pub(crate) reuse: Reuse,
-    /// Whether the network fails, too.
+    /// Whether the network fails too.
     pub(crate) faults: bool,
     /// Whether the wall clock of the processes steps, and the secret key is changed under load.
     pub(crate) clock_steps: bool,
 }
 
-/// Where the database is and what befalls it and the processes.
+/// The database, and the troubles.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// One file. Processes are killed.
@@ -82,13 +82,13 @@ impl Scenario {
         matches!(self.stage, Stage::FailingFile | Stage::FailingServer)
     }
 
-    /// Whether the provider grants each retry that a lost answer needs.
+    /// Whether the provider accepts each retry that a lost response needs.
     pub(super) fn grants_retries(&self) -> bool {
         matches!(self.reuse, Reuse::Retries(_))
     }
 }
 
-/// What the processes have around them.
+/// The environment of the processes.
 enum Surroundings {
     Nothing,
     Replicas(Arc<Around>),
@@ -186,7 +186,7 @@ impl Scenario {
         }
     }
 
-    /// Prints how far a run is.
+    /// Prints the progress of a run.
     fn tell(&self, started: Instant, what: &str) {
         let scenario = self.name.split(':').next().unwrap_or_default();
         eprintln!(
@@ -223,12 +223,12 @@ impl Scenario {
         sandbox.faults().set(Place::Token, self.odds());
     }
 
-    /// How long a refresh that was cut short waits until it goes on.
+    /// How long an interrupted refresh waits until it continues.
     fn lease(&self) -> Duration {
         self.provider_timeout + LEASE_MARGIN
     }
 
-    /// Kills, with whatever else goes wrong meanwhile.
+    /// Kills processes, with all other troubles of the run.
     async fn kill(
         &self,
         sandbox: &Arc<Sandbox>,
@@ -349,7 +349,7 @@ fn ledger(sandbox: &Sandbox) -> Ledger {
     sandbox.ledger().expect("no ledger is kept")
 }
 
-/// Stops all processes. Returns those that did not end with 0, though nothing was wrong any more.
+/// Stops all processes. Returns those that did not end with 0, although nothing was wrong any more.
 async fn stop_all(services: &mut [Service]) -> Vec<String> {
     let mut unclean = Vec::new();
     for (process, service) in services.iter_mut().enumerate() {

@@ -1,6 +1,6 @@
 //! A library that breaks the disk and the wall clock of a program that loads it (`shim.c`).
 //!
-//! It does what a test cannot do to a real file system while the program has it open: turn it read-only, or let it fail.
+//! A test cannot do that to a real file system while the program has it open: make it read-only, or let it fail.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
@@ -15,9 +15,9 @@ use tempfile::TempDir;
 pub(super) enum DiskFault {
     /// No space is left (`ENOSPC`).
     Full,
-    /// It has been mounted read-only (`EROFS`).
+    /// The file system is read-only (`EROFS`).
     ReadOnly,
-    /// It does not take what is written (`EIO`).
+    /// Writing fails (`EIO`).
     Broken,
 }
 
@@ -40,10 +40,10 @@ pub(super) struct Shim {
 }
 
 impl Shim {
-    /// Compiles it with `cc`, which building this program needs, too.
+    /// Compiles it with `cc`, which is also needed to build this program.
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().expect("cannot make a temporary folder");
-        // A database server of another account loads it, too.
+        // A database server of another account loads it too.
         readable(folder.path(), 0o755);
         let library = folder.path().join("shim.so");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chaos/shim.c");
@@ -61,7 +61,7 @@ impl Shim {
         Self { folder, control }
     }
 
-    /// Returns the variables of a program whose disk at `disk` and whose clock it controls.
+    /// Returns the variables for a program whose disk at `disk` and whose clock it controls.
     pub(super) fn variables(&self, disk: &Path) -> [(&'static str, PathBuf); 3] {
         [
             ("LD_PRELOAD", self.folder.path().join("shim.so")),
@@ -75,7 +75,7 @@ impl Shim {
         self.set(0, fault.map_or(0, DiskFault::error_number));
     }
 
-    /// Sets how far the wall clock is ahead or, where `behind`, behind.
+    /// Sets by how much the wall clock is ahead or, if `behind`, behind.
     pub(super) fn set_clock(&self, by: Duration, behind: bool) {
         let nanoseconds = i64::try_from(by.as_nanos()).expect("a clock is not off by centuries");
         self.set(1, if behind { -nanoseconds } else { nanoseconds });

@@ -1,16 +1,16 @@
-//! How much happens in a run.
+//! The size of a run.
 
 use std::time::Duration;
 
-/// How much happens in a run.
+/// The size of a run.
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
     pub(super) accounts: usize,
     pub(super) clients: usize,
     pub(super) kills: usize,
-    /// No process lives longer than this after it answers.
+    /// Maximum lifetime of a process after it responds.
     pub(super) lives: Duration,
-    /// A whole run takes no longer.
+    /// Maximum duration of a run.
     pub(super) limit: Duration,
 }
 

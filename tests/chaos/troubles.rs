@@ -1,4 +1,4 @@
-//! What befalls replicas and their database: who, what, from when to when.
+//! Troubles of replicas and their database: whom they hit, what they are, from when to when.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,50 +12,50 @@ use crate::support::service::Service;
 
 use super::replicas::Around;
 
-/// The most replicas that are in trouble at one time.
+/// Maximum number of replicas in trouble at a time.
 const AT_ONCE: usize = 2;
 /// The longest pause before the next trouble.
 const PAUSE: Duration = Duration::from_millis(2500);
-/// How long a process is stopped: sometimes for less than a lease, sometimes for longer, and often about as long, so that
-/// it runs on while another replica takes over what it had in hand.
+/// How long a process is stopped: sometimes shorter than a lease, sometimes longer, and often about as long, so that it
+/// resumes while another replica takes over its work.
 const SHORTEST_STOP: Duration = Duration::from_millis(200);
 /// The longest stop outlasts a lease by this.
 const LONGER: Duration = Duration::from_millis(4500);
-/// How long before the end of a stopped replica's lease the next trouble may begin, and how long after that, where it is
-/// to hit the replica that takes over.
+/// To hit the replica that takes over: how long before and after the end of a stopped replica's lease the next trouble
+/// may begin.
 const BEFORE_TAKEOVER: Duration = Duration::from_millis(300);
 const AROUND_TAKEOVER: Duration = Duration::from_millis(1200);
 /// How long a replica is cut off from the database.
 const SHORTEST_PARTITION: Duration = Duration::from_secs(2);
 const LONGEST_PARTITION: Duration = Duration::from_secs(12);
-/// The longest time that a killed process stays down.
+/// Maximum downtime of a killed process.
 const DOWN: Duration = Duration::from_millis(1500);
-/// The longest time that a database stays down that crashed. With its recovery it is shorter than a lease: who has an
-/// answer in hand still has the time to store it.
+/// Maximum downtime of a crashed database. With its recovery it is shorter than a lease, so a process with a response
+/// still has the time to store it.
 const DATABASE_DOWN: Duration = Duration::from_millis(3500);
 
-/// What happens.
+/// The kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// SIGKILL.
     Killed,
-    /// SIGSTOP, and SIGCONT when every lease of before has lapsed.
+    /// SIGSTOP, and SIGCONT when all earlier leases have expired.
     Frozen,
-    /// Nothing gets through between the process and the database.
+    /// All packets between the process and the database are lost.
     CutOff,
-    /// The database is stopped, fast, and started.
+    /// The database is stopped (fast) and started.
     Restarted,
-    /// The database is stopped without any tidying up, and recovers.
+    /// The database is stopped without a shutdown, and recovers.
     Crashed,
     /// The database ends all connections.
     Disconnected,
     /// The database server is lost, and its synchronous standby takes over.
     FailedOver,
-    /// The disk of the database takes no writes, or its server takes none.
+    /// The disk of the database fails, or its server becomes read-only.
     DiskFailed,
 }
 
-/// How often each happens while all happen once: eleven in all.
+/// How often each kind happens per round of eleven.
 const MIX: [(Kind, usize); 7] = [
     (Kind::Killed, 3),
     (Kind::Frozen, 3),
@@ -66,28 +66,28 @@ const MIX: [(Kind, usize); 7] = [
     (Kind::FailedOver, 1),
 ];
 
-/// Something that happened, counted from the start of the sandbox.
+/// A trouble; times are counted from the start of the sandbox.
 #[derive(Debug, Clone)]
 pub(super) struct Trouble {
     pub(super) kind: Kind,
-    /// To whom; to all where it is the database's.
+    /// The replica; none for the database, whose troubles hit all.
     pub(super) process: Option<usize>,
-    /// It had not begun before this.
+    /// The earliest time at which it began.
     pub(super) from: Duration,
-    /// It was over by then: the process was gone, ran on, or had its database again.
+    /// The time by which it was over: the process was gone, had resumed, or had its database again.
     pub(super) to: Duration,
-    /// The process answered again by then.
+    /// The time by which the process responded again.
     pub(super) well_at: Duration,
 }
 
-/// Who makes trouble.
+/// The state of the troubles.
 pub(super) struct Troubles {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) around: Arc<Around>,
     pub(super) dice: fastrand::Rng,
-    /// How long a lease lasts.
+    /// The duration of a lease.
     pub(super) lease: Duration,
-    /// None while one is in trouble.
+    /// None while a replica is in trouble.
     replicas: Vec<Option<Service>>,
     under_way: JoinSet<(usize, Service, Trouble)>,
     past: Vec<Trouble>,
@@ -112,7 +112,7 @@ impl Troubles {
         }
     }
 
-    /// Makes so many; the replicas, all running, and what happened.
+    /// Causes this many troubles. Returns the replicas, all running, and the troubles.
     pub(super) async fn run(mut self, times: usize) -> (Vec<Service>, Vec<Trouble>) {
         let (mut mix, mut has_stopped) = (Vec::new(), false);
         for _ in 0..times {
@@ -158,7 +158,7 @@ impl Troubles {
         mix
     }
 
-    /// Brings trouble to a replica that is well, once there is one.
+    /// Causes trouble for a replica that is well, once there is one.
     async fn begin(&mut self, kind: Kind) {
         let count = self.replicas.len();
         let only = (kind == Kind::CutOff).then(|| count - 1);
@@ -206,7 +206,7 @@ impl Troubles {
         }
     }
 
-    /// Waits for the next; whether there was one.
+    /// Waits for the next trouble. Returns whether there was one.
     async fn one_is_well_again(&mut self) -> bool {
         let Some(well) = self.under_way.join_next().await else {
             return false;
@@ -258,7 +258,7 @@ impl Troubles {
     }
 }
 
-/// What befalls a replica; when it was over.
+/// Causes a trouble of a replica. Returns when it was over.
 async fn befall(
     kind: Kind,
     replica: &mut Service,

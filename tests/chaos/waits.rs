@@ -1,4 +1,4 @@
-//! What a report says about the time for which clients waited.
+//! The waiting times of clients, for the report.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use super::liveness::{Attempt, Course, Gap, due, is_too_late};
 use super::report::Report;
 
 impl Report {
-    /// Returns the answers that came later than the service promises, or not at all.
+    /// Returns the responses that came later than the service promises, or not at all.
     pub(super) fn too_late(&self) -> Vec<String> {
         let late = self.tally.late.iter();
         let late = late.filter(|late| is_too_late(late, &self.troubles));
         late.map(|late| format!("{late:?}")).collect()
     }
 
-    /// Returns the longest time for which an account had no token.
+    /// Returns the longest period in which an account had no token.
     pub(super) fn longest_gap(&self) -> Option<Gap> {
         let gaps = self.tally.gaps.iter().copied();
         gaps.max_by_key(|gap| gap.to - gap.from)
@@ -29,7 +29,7 @@ impl Report {
         overdue.map(|(gap, due)| self.describe(gap, due)).collect()
     }
 
-    /// Returns which share of the time that the design allows was used up at most.
+    /// Returns the largest share of the allowed time that was used.
     pub(super) fn used_up(&self) -> f64 {
         let judged = self.judged_gaps().into_iter();
         let shares = judged.map(|(gap, due)| {

@@ -1,6 +1,7 @@
-//! Clients that write: they link accounts, link them again and delete them, make and delete keys, and refresh on demand.
+//! Clients that write: they link accounts, link them again and delete them, create and delete keys, and refresh on
+//! demand.
 //!
-//! A write without a 2xx answer promises nothing: it may have happened or not.
+//! A write without a 2xx response promises nothing: it may have happened or not.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,20 +19,20 @@ use crate::support::service::Service;
 use super::asking::Account;
 use super::promises::Promise;
 
-/// Links take long, and other writes go on meanwhile.
+/// Links take long, and other writes continue meanwhile.
 const WRITERS: usize = 3;
 /// The longest pause between two writes.
 const PAUSE: Duration = Duration::from_millis(300);
-/// How long a link may take until nobody waits for it any more.
+/// When a client gives up waiting for a link.
 const LINKED_WITHIN: Duration = Duration::from_secs(12);
 /// The pause between two polls.
 const POLL_EVERY: Duration = Duration::from_millis(1100);
 
-/// What was written.
+/// The results of the writes.
 #[derive(Clone, Default)]
 pub(super) struct Written {
     pub(super) promises: Vec<Promise>,
-    /// Answers that no write may get.
+    /// Responses that no write may get.
     pub(super) unexpected: Vec<String>,
     pub(super) relinks: usize,
 }
@@ -51,9 +52,9 @@ struct Writer {
     written: Arc<Mutex<Written>>,
     dice: fastrand::Rng,
     http: Client,
-    /// Whether the times that the service tells can go back.
+    /// Whether the times in the service's responses can go back.
     clock_steps: bool,
-    /// Keys that were made: account, id and secret.
+    /// Created keys: account, id and secret.
     keys: Vec<(String, String, String)>,
     /// Accounts that this client linked: id and key.
     linked: Vec<(String, String)>,
@@ -90,7 +91,7 @@ impl Writing {
         }
     }
 
-    /// Ends them and returns what they have written.
+    /// Ends them and returns their results.
     pub(super) async fn stop(self) -> Written {
         self.over.store(true, Ordering::Relaxed);
         for task in self.tasks {
@@ -123,7 +124,7 @@ impl Writer {
         }
     }
 
-    /// Asks for a link code; with a key as bearer, to link its account again.
+    /// Requests a link code; with a key as bearer, to link its account again.
     async fn code(&mut self, bearer: Option<&str>) -> Option<(String, String)> {
         let url = self.url("/v1/link-code");
         let mut request = self.http.post(url);
@@ -155,7 +156,7 @@ impl Writer {
         }
         let chosen = self.dice.usize(..self.keys.len());
         let (account, id, key) = self.keys.swap_remove(chosen);
-        // From now on nobody knows whether it is still there.
+        // From now on it is unknown whether it still exists.
         self.withdraw(
             |promise| matches!(promise, Promise::KeyMade { key: made, .. } if *made == key),
         );
@@ -208,7 +209,7 @@ impl Writer {
         };
         let user_code = page.split("user_code=").nth(1);
         let user_code = user_code.and_then(|rest| rest.split(['"', '&']).next());
-        // Whoever is too late for this sees another person consent, which the service refuses.
+        // If this is too late, another person consents, which the service rejects.
         let is_known = user_code.is_some_and(|code| self.sandbox.consent_as(code, &account.person));
         if is_known && self.wait_until_linked(&code, &key).await.is_some() {
             self.note(|written| written.relinks += 1);
@@ -258,7 +259,7 @@ impl Writer {
         }
     }
 
-    /// Sends a write. Returns its answer if that has the status of a success.
+    /// Sends a write. Returns its response if it was a success.
     async fn send(&self, request: RequestBuilder, success: u16) -> Option<Answer> {
         let answer = http::try_send(request).await.ok()?;
         let status = answer.status.as_u16();
@@ -266,8 +267,8 @@ impl Writer {
             return Some(answer);
         }
         let may_retry = status == 503 && !answer.header("retry-after").is_empty();
-        // A grant may be lost with an excuse, an earlier attempt may have deleted what this one names, and the provider
-        // may refuse or fail.
+        // A grant may be lost with an excuse, an earlier attempt may have deleted the target, and the provider may
+        // refuse or fail.
         if !may_retry && !matches!(status, 401 | 404 | 409 | 429 | 502) {
             let what = format!("{status} {}", answer.text);
             self.note(|written| written.unexpected.push(what));

@@ -1,4 +1,4 @@
-//! `accounts`: health as people and scripts read it.
+//! `accounts`: output for people and scripts.
 
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ async fn the_operator_sees_all() {
     let names: Vec<_> = rows(&run).iter().map(|row| row[2].to_owned()).collect();
     assert_eq!(names, ["ACCOUNT", "Alice", "Bob"]);
 
-    // What the command line says goes before what the environment says.
+    // Options override the environment.
     let bob = as_admin(&world, &["accounts", "--profile", "bob"]).await;
     let bob = bob.expect(0);
     assert!(bob.stdout.contains("Bob") && !bob.stdout.contains("Alice"));
@@ -121,7 +121,7 @@ async fn without_a_key_it_says_where_one_was_looked_for() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_away_is_told_with_what_helps() {
+async fn an_unreachable_provider_is_reported_with_a_remedy() {
     let world = two_accounts().await;
     let World {
         machine,
@@ -185,7 +185,7 @@ fn account(id: &str, status: &str, more: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn every_page_is_read_and_every_trouble_told() {
+async fn every_page_is_read_and_every_problem_shown() {
     let first = json!({
         "items": [
             account("7", "active", &json!({

@@ -11,7 +11,7 @@ use crate::support::linking::link;
 use crate::support::process::within;
 use crate::support::service::Service;
 
-/// Longer than a token is remembered.
+/// Longer than a token is cached.
 const FORGOTTEN: Duration = Duration::from_millis(600);
 const REFUSED: &str = "its row was changed in the database, but not by this service";
 
@@ -61,14 +61,14 @@ async fn a_key_opens_no_other_account_whatever_the_database_says() {
     assert_eq!(statuses(&service, &eve).await, [401, 401]);
     assert_eq!(statuses(&service, &ada).await, [200, 200]);
     assert!(service.logs().contains(REFUSED), "{}", service.logs());
-    // Neither a restart nor a missing MAC helps.
+    // Neither a restart nor deleting the MAC helps.
     execute(&service, "UPDATE access_keys SET mac = NULL").await;
     service.restart().await;
     for key in [&ada, &eve] {
         assert_eq!(statuses(&service, key).await, [401, 401]);
     }
 
-    // Back to a version without MACs, which trusts its rows; then they get theirs.
+    // Back to a version without MACs, which trusts its rows; later they get MACs.
     assert!(service.stop().await.success());
     while !migrate(&service, &["down", "--delete-data"])
         .await

@@ -1,4 +1,4 @@
-//! A person with a browser, reduced to cookies and forms.
+//! A person's browser, reduced to cookies and forms.
 
 use std::collections::BTreeMap;
 
@@ -28,14 +28,14 @@ impl Browser {
         }
     }
 
-    /// Enters a code at a service's page and says no there.
+    /// Enters a code at a service's page and declines there.
     pub(super) async fn cancel(&mut self, service: &str, code: &str) {
         let page = self.enter(service, code).await;
         let page = self.answer(&page, code, "cancel").await;
         assert!(page.html.contains("<h1"), "{}", page.html);
     }
 
-    /// Enters a code at a service's page and goes on; the address at the sandbox that the page leads to.
+    /// Enters a code at a service's page and continues. Returns the address at the sandbox to which the page leads.
     pub(super) async fn confirm(&mut self, service: &str, code: &str) -> Url {
         let page = self.enter(service, code).await;
         let page = self.answer(&page, code, "confirm").await;
@@ -71,7 +71,7 @@ impl Browser {
         assert!(done.url.path() == "/done", "{}", done.html);
     }
 
-    /// Everything from the code to consent.
+    /// All steps from the code to the consent.
     pub(super) async fn consent(&mut self, service: &str, code: &str, person: &str) {
         let sandbox = self.confirm(service, code).await;
         self.decide(&sandbox, person, "allow").await;
@@ -102,7 +102,7 @@ impl Browser {
             .await
     }
 
-    /// Sends a request, and looks at where the answer leads.
+    /// Sends a request, and follows the redirect of the response.
     async fn follow(
         &mut self,
         mut url: Url,
@@ -136,7 +136,7 @@ impl Browser {
 }
 
 impl Page {
-    /// The value of a field that the page has filled in.
+    /// Returns the value of a field that the page has prefilled.
     fn hidden(&self, name: &str) -> String {
         let named = format!("name=\"{name}\"");
         let mut inputs = self.html.split("<input").skip(1);

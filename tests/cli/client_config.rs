@@ -1,4 +1,4 @@
-//! Settings that the client commands cannot use.
+//! Invalid settings of the client commands.
 
 use super::machine::Machine;
 use crate::support::process::free_port;

@@ -1,4 +1,4 @@
-//! `config check`: the configuration in force, without secrets.
+//! `config check`: the effective configuration, without secrets.
 
 use super::documents::known_variables;
 use super::machine::{Machine, Run, names};
@@ -77,7 +77,7 @@ async fn prints_every_variable_of_the_service() {
     let run = run.expect(0);
     assert!(run.stderr.contains("no provider is configured"), "{run:?}");
     let is_of_clients = |name: &str| matches!(name, "ACCESS_KEY" | "ID_TOKEN" | "SERVER");
-    // What PROVIDERS and PROVIDER_* say is printed for each provider.
+    // PROVIDERS and PROVIDER_* are printed for each provider.
     let is_of_providers = |name: &str| name.starts_with("PROVIDER") && name != "PROVIDER_TIMEOUT";
     for name in known_variables() {
         let line = format!("CENTRAL_OAUTH_{name}=");

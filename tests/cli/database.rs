@@ -1,4 +1,4 @@
-//! The database file: who may read it, which key opens it, and what leaves it alone.
+//! The database file: its permissions, its key, and commands that must not change it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ impl Kept {
         let expected = "central-oauth: CENTRAL_OAUTH_SECRET_KEY: does not open this database";
         assert!(run.only_line().starts_with(expected), "{run:?}");
         assert!(!run.stderr.contains(OTHER_KEY), "{run:?}");
-        // The shared memory of the log says who reads at this moment, and holds no data.
+        // The shared memory of the write-ahead log lists current readers and has no data.
         let data = |mut files: BTreeMap<String, Vec<u8>>| {
             files
                 .entry("db.sqlite3-shm".to_owned())
@@ -146,7 +146,7 @@ async fn migrates_up_down_and_says_where_it_stands() {
     }
     assert_eq!(names(&machine.work()), [""; 0]);
 
-    // The URL goes before the path, which the container image sets.
+    // The URL overrides the path, which the container image sets.
     let database = [
         ("DATABASE_URL", "sqlite://here.sqlite3"),
         ("DB_PATH", "elsewhere.sqlite3"),

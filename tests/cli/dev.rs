@@ -40,7 +40,7 @@ fn played(machine: &Machine, run: &Run) {
 
 #[tokio::test]
 async fn auto_plays_the_whole_flow_though_its_port_is_taken() {
-    // Whoever has it, this test or another program: it is taken.
+    // Used by this test or another program: it is in use.
     let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 8080));
     let machine = Machine::new();
     let run = machine.run(&["dev", "--auto"]).await.expect(0);
@@ -77,7 +77,7 @@ async fn auto_can_be_interrupted() {
     let machine = Machine::new();
     let mut command = machine.command(&["dev", "--auto", "--port", "0"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    // The folder of its database is made once it listens for signals.
+    // It creates the folder of its database after it has installed its signal handlers.
     while names(&machine.tmp()).is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
         assert!(child.try_wait().unwrap().is_none());

@@ -11,11 +11,11 @@ use crate::support::process::within;
 
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 
-/// A running `dev` that has said how to use it.
+/// A running `dev` that has printed its instructions.
 pub(super) struct DevRun {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
-    /// All that it said.
+    /// Its whole output.
     pub(super) said: String,
 }
 
@@ -42,7 +42,7 @@ impl DevRun {
         dev
     }
 
-    /// The word behind these words.
+    /// Returns the word after this text.
     #[track_caller]
     pub(super) fn word_after(&self, words: &str) -> &str {
         let rest = self.said.split_once(words).map(|(_, rest)| rest);
@@ -55,13 +55,13 @@ impl DevRun {
         self.word_after("the service ")
     }
 
-    /// What the token opens.
+    /// Uses the token at the sandbox's API.
     pub(super) fn hello(&self) -> &str {
         self.word_after("Bearer $ACCESS_TOKEN\" ")
             .trim_end_matches('\'')
     }
 
-    /// Ends it with a signal, and returns what it said of events.
+    /// Ends it with a signal, and returns its logged events.
     pub(super) async fn stop_and_read(mut self, signal: Signal) -> (ExitStatus, String) {
         let mut pipe = self.child.stderr.take().unwrap();
         send(&self.child, signal);
@@ -82,7 +82,7 @@ impl DevRun {
     }
 }
 
-/// Sends a signal to a child that nobody has waited for yet.
+/// Sends a signal to a child that was not waited for yet.
 pub(super) fn send(child: &Child, signal: Signal) {
     let id = i32::try_from(child.id().unwrap()).unwrap();
     kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();

@@ -1,4 +1,4 @@
-//! What the binary says about itself, and what the documents say about it.
+//! The output of the binary about itself, compared with the documents.
 
 use std::collections::BTreeSet;
 
@@ -75,6 +75,7 @@ fn variables_in_other_documents_are_known() {
     let known = known_variables();
     for path in [
         "README.md",
+        "docs/BACKUP.md",
         "docs/DEPLOYMENT.md",
         "docs/OPERATIONS.md",
         "docs/POSTGRESQL.md",
@@ -243,7 +244,7 @@ async fn taking_a_migration_back_is_documented_with_all_that_it_needs() {
     let (options, _) = documented.split_once('`').unwrap();
     let mut down = vec!["migrate", "down"];
     down.extend(options.split_whitespace());
-    // It understands what is asked of it, and finds no database.
+    // The command accepts the options, and finds no database.
     let run = Machine::new().run(&down).await.expect(1);
     assert!(run.stderr.contains("there is no database"), "{run:?}");
 }

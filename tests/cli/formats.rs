@@ -1,4 +1,4 @@
-//! `token` in the words of other programs.
+//! `token` in the formats of other programs.
 
 use std::process::Stdio;
 
@@ -26,7 +26,7 @@ async fn each_program_gets_the_token_in_its_own_words() {
     a_helper_fails_when_there_is_no_token(&world).await;
 }
 
-/// Runs a command that reads this.
+/// Runs a command with this standard input.
 pub(super) async fn reading(mut command: Command, text: &str) -> Run {
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();

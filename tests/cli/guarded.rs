@@ -1,4 +1,4 @@
-//! A server that demands a token: a git repository, a WebDAV folder.
+//! A server that requires a token: a git repository, a WebDAV folder.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Kept keys: which one is used, where it is sent, and when it is replaced.
+//! Saved keys: which one is used, where it is sent, and when it is replaced.
 
 use super::browser::Browser;
 use super::linking::Linking;
@@ -111,7 +111,7 @@ async fn a_kept_key_is_sent_to_no_other_service() {
     let other = format!("http://127.0.0.1:{}", free_port());
     for arguments in [&["token"][..], &["link", "--relink"]] {
         let asked = [arguments, &["--server", &other]].concat();
-        // Had it been sent, nobody would have been there: exit code 8.
+        // If the request had been sent, the exit code would be 8, because nothing listens there.
         let run = world.run(&asked).await.expect(3);
         assert!(run.only_line().contains("belongs to"), "{run:?}");
         let run = world

@@ -1,4 +1,4 @@
-//! `link`: what it shows and what it keeps.
+//! `link`: its output and the saved key.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
@@ -83,7 +83,7 @@ async fn an_interrupted_link_is_taken_up_by_the_next() {
     assert_eq!(names(folder.parent().unwrap()), ["default.toml.pending"]);
     assert_eq!(mode(&pending), 0o600);
 
-    // The person consents although nobody waits any more.
+    // The person consents although the command has ended.
     Browser::new().consent(&world.server(), &code, "bob").await;
     let with_pending = ["token", "--key-file", pending.to_str().unwrap()];
     eventually(Duration::from_secs(60), "the consent", async || {
@@ -170,7 +170,7 @@ async fn ci_reads_the_code_and_the_result_as_json() {
     );
 }
 
-/// A terminal, for a command that looks whether it has one.
+/// A terminal, for a command that checks for one.
 fn terminal() -> (File, File) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();

@@ -1,4 +1,4 @@
-//! How `link` ends when it does not end well.
+//! Links that end without an account.
 
 use super::browser::Browser;
 use super::linking::Linking;
@@ -121,7 +121,7 @@ async fn an_enrolment_key_is_needed_where_one_is_set() {
     assert!(run.only_line().contains(source), "{run:?}");
 
     let mut command = world.client(&["link"]);
-    // Secrets that come from a file end with a line feed more often than not.
+    // Files with secrets usually end with a line feed.
     command.env("CENTRAL_OAUTH_ENROLL_KEY", format!("{KEY}\n"));
     let linking = Linking::start(command).await;
     let server = world.server();
@@ -130,7 +130,7 @@ async fn an_enrolment_key_is_needed_where_one_is_set() {
     it_is_not_sent_to_the_service_of_a_saved_key(&world, KEY).await;
 }
 
-/// The saved key may be one of another operator.
+/// The saved key may belong to another service.
 async fn it_is_not_sent_to_the_service_of_a_saved_key(world: &World, key: &str) {
     let (machine, server) = (&world.machine, world.server());
     let file = machine.key_file("work");
@@ -185,7 +185,7 @@ async fn mistakes_on_the_command_line() {
 #[tokio::test]
 async fn a_place_that_cannot_be_written_is_found_before_a_code_is_asked_for() {
     let machine = Machine::new();
-    // Nobody is asked: that nobody listens there would be exit code 8.
+    // No request is sent: otherwise the exit code would be 8, because nothing listens there.
     let server = format!("http://127.0.0.1:{}", free_port());
     let folder = machine.work().display().to_string();
     for file in [folder.as_str(), "/dev/null/key.toml"] {

@@ -16,7 +16,7 @@ pub(super) struct Linking {
     child: Child,
     stderr: Lines<BufReader<ChildStderr>>,
     said: String,
-    /// The code as it was shown.
+    /// The code as displayed.
     pub(super) code: String,
 }
 
@@ -35,7 +35,7 @@ impl Linking {
         linking
     }
 
-    /// Waits for a line that is said.
+    /// Waits for a line of output.
     pub(super) async fn wait_for(&mut self, is_it: impl Fn(&str) -> bool) -> String {
         let found = within(CODE_WITHIN, "a line of `link`", async {
             while let Some(line) = self.stderr.next_line().await.unwrap() {
@@ -76,7 +76,7 @@ impl Linking {
         &self.child
     }
 
-    /// Closes the pipe that it says everything to; the process goes on.
+    /// Closes the pipe of its output; the process continues.
     pub(super) fn stop_listening(self) -> Child {
         self.child
     }

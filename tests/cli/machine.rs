@@ -1,4 +1,4 @@
-//! A user's machine: folders of its own, and a clean environment.
+//! A user's machine: its own folders, and a clean environment.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -11,12 +11,12 @@ use crate::support::process::{self, within};
 
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
 
-/// A home, a config folder, a temporary folder and a folder to work in, all gone with this.
+/// A home, a config folder, a temporary folder and a working folder, all deleted with this.
 pub(super) struct Machine {
     folder: TempDir,
 }
 
-/// How a command ended, and what it said.
+/// The exit status and output of a command.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) code: Option<i32>,
@@ -43,13 +43,13 @@ impl Machine {
         self.folder.path().join("tmp")
     }
 
-    /// Where the key of a profile is kept.
+    /// Returns the path of a profile's key.
     pub(super) fn key_file(&self, profile: &str) -> PathBuf {
         let folder = self.folder.path().join("config/central-oauth");
         folder.join(format!("{profile}.toml"))
     }
 
-    /// A command without a terminal, and with nothing of this process's environment but the way to programs.
+    /// Returns a command without a terminal, with only `PATH` of this process's environment.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = process::command(env!("CARGO_BIN_EXE_central-oauth"));
         let path = std::env::vars_os().find(|(name, _)| name == "PATH");
@@ -98,14 +98,14 @@ impl Run {
         }
     }
 
-    /// Insists on an exit code.
+    /// Asserts an exit code.
     #[track_caller]
     pub(super) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         self
     }
 
-    /// The one line for people; nothing else may have been said.
+    /// Returns the only line for people; asserts that there is no other output.
     #[track_caller]
     pub(super) fn only_line(&self) -> &str {
         assert_eq!(self.stdout, "", "{self:?}");

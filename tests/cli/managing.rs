@@ -1,4 +1,4 @@
-//! `logout`, `keys`, `refresh`, `revocations`, and accounts that are picked.
+//! `logout`, `keys`, `refresh`, `revocations`, and selecting accounts.
 
 use serde_json::Value;
 
@@ -63,7 +63,7 @@ async fn keys_are_created_listed_and_deleted(world: &World) {
     let (server, machine) = (world.server(), Machine::new());
     let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &key)];
     machine.run_with(&settings, &["token"]).await.expect(0);
-    // The new key only reads.
+    // The new key may only read.
     let run = machine
         .run_with(&settings, &["keys", "list"])
         .await

@@ -8,7 +8,7 @@ use crate::support::http;
 use crate::support::process::eventually;
 use crate::support::service::Service;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 const ALICE: &str = "the-key-of-alice";
 const BOB: &str = "the-key-of-bobby";
 
@@ -34,13 +34,13 @@ async fn keys_are_replaced_without_a_restart() {
 
     std::fs::write(&file, admin("bob", BOB)).unwrap();
     service.signal(Signal::HUP);
-    eventually(PATIENCE, "the new key", async || {
+    eventually(TIMEOUT, "the new key", async || {
         is_admin(&service, BOB).await
     })
     .await;
     assert!(!is_admin(&service, ALICE).await);
     assert!(is_admin(&service, Service::ADMIN_KEY).await);
-    eventually(PATIENCE, "an entry of the audit log", async || {
+    eventually(TIMEOUT, "an entry of the audit log", async || {
         let path = "/v1/audit?kind=operators.reloaded";
         let list = http::client().get(service.url(path));
         let list = http::send(list.bearer_auth(BOB)).await.expect(200);
@@ -48,10 +48,10 @@ async fn keys_are_replaced_without_a_restart() {
     })
     .await;
 
-    // What cannot be read changes nothing, and says so.
+    // An unreadable file changes nothing, and is reported.
     std::fs::write(&file, admin("alice", ALICE) + "key = ").unwrap();
     service.signal(Signal::HUP);
-    eventually(PATIENCE, "a complaint", async || {
+    eventually(TIMEOUT, "a complaint", async || {
         service
             .logs()
             .contains("the keys of operators were not read again")
@@ -93,7 +93,7 @@ async fn a_removed_enrolment_key_asks_for_nothing_after_a_signal() {
     assert!(may_enrol(&service, ALICE).await && may_enrol(&service, BOB).await);
     std::fs::write(&file, enroll("bob", BOB)).unwrap();
     service.signal(Signal::HUP);
-    eventually(PATIENCE, "the removal", async || {
+    eventually(TIMEOUT, "the removal", async || {
         !may_enrol(&service, ALICE).await
     })
     .await;

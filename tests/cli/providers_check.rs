@@ -1,4 +1,4 @@
-//! `providers`: what an operator sees, what a script gets, and how it ends.
+//! `providers`: output for people and scripts, and exit codes.
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use serde_json::Value;

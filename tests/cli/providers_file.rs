@@ -1,4 +1,4 @@
-//! The file of providers: what is wrong, where, and without the secrets in it.
+//! The file of providers: messages say what is wrong and where, without the secrets in it.
 
 use super::machine::Machine;
 use crate::support::http;
@@ -7,7 +7,7 @@ use crate::support::service::Service;
 const SECRET: &str = "hunter2";
 const ISSUER: &str = "issuer = \"https://login.example.com\"\n";
 
-/// What the file says, and what the message must say.
+/// The content of the file, and the expected message.
 const MISTAKES: &[(&str, &[&str])] = &[
     // Syntax.
     ("[work\n", &["line 1"]),
@@ -125,7 +125,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     (
         "[work]\nclient_id = \"a\"\npreset = \"gitlab\"\nissuer = \"https://gitlab.example.com\"\n",
         &[
-            "issuer is another server's",
+            "issuer is on another server",
             "set host instead",
             "revocation_endpoint",
         ],
@@ -272,7 +272,7 @@ async fn refused(text: &str, settings: &[(&str, &str)], expected: &[&str]) {
     }
 }
 
-/// The line with which a start ends.
+/// The last line of a start that fails.
 async fn refuse(text: &str, settings: &[(&str, &str)]) -> String {
     let machine = Machine::new();
     std::fs::write(machine.work().join("providers.toml"), text).unwrap();

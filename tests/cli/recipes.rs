@@ -15,7 +15,7 @@ use crate::support::process::{self, modules};
 
 const GREETING: &str = "Hello, Alice! Your access token works.";
 
-/// The block in this language below this heading, counted from 0.
+/// Returns the nth block in this language below this heading, counted from 0.
 fn block(heading: &str, language: &str, number: usize) -> String {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/RECIPES.md"));
     let text = text.unwrap();
@@ -31,11 +31,11 @@ fn block(heading: &str, language: &str, number: usize) -> String {
     block.split_once("\n```").unwrap().0.to_owned()
 }
 
-/// A linked account, and a machine with `central-oauth` on its path.
+/// A linked account, and a machine with `central-oauth` in its path.
 struct Kitchen {
     world: World,
     bin: PathBuf,
-    /// What addresses are replaced by.
+    /// The replacements of addresses.
     addresses: Vec<(&'static str, String)>,
 }
 
@@ -102,7 +102,7 @@ impl Kitchen {
         command
     }
 
-    /// Runs a program on the linked machine, and on one that is not linked: there it must fail, and print nothing.
+    /// Runs a program on the linked machine, and on an unlinked one: there it must fail, and print nothing.
     async fn greets(&self, program: &Path, arguments: &[&Path]) {
         let mut command = self.command(program, &self.world.machine);
         let run = Run::of({
@@ -217,7 +217,7 @@ async fn git(kitchen: &mut Kitchen) {
     kitchen.addresses.push(("git.example.com", address));
     let script = kitchen.write("clone.sh", &block("git", "sh", 0));
     let mut shell = kitchen.command("sh", &kitchen.world.machine);
-    // Nobody can be asked for a password.
+    // Nobody can enter a password.
     shell.arg("-e").arg(&script).env("GIT_TERMINAL_PROMPT", "0");
     let run = Run::of(shell).await.expect(0);
     let cloned = kitchen.world.machine.work().join("project/README");
@@ -291,7 +291,7 @@ async fn rclone(kitchen: &mut Kitchen) {
     assert_eq!(Run::of(shell).await.expect(0).stdout, "report.txt\n");
 }
 
-/// An MCP server that knows one request, and says whether it has a token.
+/// An MCP server with one method, which says whether it has a token.
 const SERVER: &str = r#"
 import { createInterface } from "node:readline";
 for await (const line of createInterface({ input: process.stdin })) {

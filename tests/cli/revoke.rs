@@ -1,4 +1,4 @@
-//! `revoke`: what it asks, what it deletes, and what it leaves.
+//! `revoke`: its question, what it deletes, and what it keeps.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -65,7 +65,7 @@ async fn deletes_the_account_of_the_kept_key() {
     let token = http::client().get(world.service.url("/v1/token"));
     http::send(token.bearer_auth(&key)).await.expect(401);
     world.run(&["token"]).await.expect(3);
-    // The other key of the account is dead as well; nobody knew of its file.
+    // The other key of the account is invalid as well; its file was unknown.
     let again = ["revoke", "--yes", "--profile", "second"];
     let run = world.run(&again).await.expect(3);
     assert!(run.only_line().ends_with("(unauthorized)"), "{run:?}");
@@ -138,7 +138,7 @@ async fn an_operator_says_which_account() {
     let dead = ["token", "--profile", "bob"];
     world.run(&dead).await.expect(3);
 
-    // A key that opens everything does not say what is meant, whichever variable holds it.
+    // A key to all accounts does not select one, whichever variable contains it.
     let server = world.server();
     let machine = Machine::new();
     let settings = [("SERVER", server.as_str()), ("ADMIN_KEY", ADMIN)];
@@ -167,7 +167,7 @@ async fn a_kept_key_is_meant_even_where_the_operators_is_set() {
 }
 
 #[tokio::test]
-async fn a_key_of_the_environment_is_told_to_be_dead() {
+async fn a_revoked_key_of_the_environment_is_reported() {
     let world = World::start().await;
     world.link_as("alice", &["link"]).await.expect(0);
     let file = world.machine.key_file("default");

@@ -16,7 +16,7 @@ const PROVIDER: [(&str, &str); 2] = [
     ("PROVIDER_ISSUER", "https://login.example.com"),
 ];
 
-/// Answers under way would be waited for longer.
+/// The service would wait longer for running requests.
 const PROMPTLY: Duration = Duration::from_secs(12);
 
 #[tokio::test]

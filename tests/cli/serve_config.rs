@@ -1,4 +1,4 @@
-//! Settings that `serve` cannot use: one line that names the variable, and never its value where that is a secret.
+//! Invalid settings of `serve`: one line that names the variable, without its value if that is secret.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -12,10 +12,10 @@ use crate::support::service::Service;
 
 const KEY: &str = Service::SECRET_KEY;
 const ZEROS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// Part of every value below that must not be repeated.
+/// Part of every value below that must not be printed.
 const SECRET: &str = "hunter2";
 
-/// The variable at fault, and the settings, one of which is wrong.
+/// The variable at fault, and the settings, one of which is invalid.
 type Mistake<'a> = (&'a str, &'a [(&'a str, &'a str)]);
 
 const MISTAKES: &[Mistake] = &[
@@ -309,7 +309,7 @@ const MISTAKEN_FILES: &[Mistake] = &[
 
 const CLIENT: (&str, &str) = ("PROVIDER_CLIENT_ID", "central-oauth");
 const ISSUER: (&str, &str) = ("PROVIDER_ISSUER", "https://login.example.com");
-/// Good as long as nothing above says otherwise. Nothing outside of this machine is asked before a person comes.
+/// Valid unless overridden above. No other machine is contacted before a person comes.
 const GOOD: [(&str, &str); 2] = [("SECRET_KEY", KEY), ("LISTEN_ADDR", "127.0.0.1:0")];
 /// These have no wrong values of their own: the tests for the client commands and the database are about them.
 const ELSEWHERE: [&str; 5] = [
@@ -397,7 +397,7 @@ async fn secrets_are_read_from_files() {
 }
 
 #[tokio::test]
-async fn a_database_for_everybody_is_refused_with_the_command_that_mends_it() {
+async fn a_world_readable_database_is_rejected_with_the_command_that_fixes_it() {
     let machine = Machine::new();
     let database = machine.work().join("db.sqlite3");
     let public = |by_others: u32| {
@@ -422,7 +422,7 @@ async fn a_database_for_everybody_is_refused_with_the_command_that_mends_it() {
 #[tokio::test]
 async fn unknown_variables_are_only_warned_about() {
     let service = Service::start(&[
-        // What Kubernetes adds by itself for a service of this name.
+        // Kubernetes adds this for a service of this name.
         ("PORT", "tcp://10.0.0.1:8080"),
         ("SERVICE_HOST", "10.0.0.1"),
         ("SECRETKEY", "hunter2"),

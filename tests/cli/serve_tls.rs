@@ -1,4 +1,4 @@
-//! A service that speaks TLS itself.
+//! A service that terminates TLS itself.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::support::http;
 use crate::support::process::{free_port, within};
 use crate::support::service::Service;
 
-/// How long a start, or the change of a certificate, may take.
+/// Time limit for a start, or for using a new certificate.
 const SOON: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// Makes a certificate for 127.0.0.1 that is signed by itself, over the one that is there.
+/// Creates a self-signed certificate for 127.0.0.1, replacing the present one.
 async fn renew(folder: &Path) {
     let mut openssl = Command::new("openssl");
     openssl
@@ -43,7 +43,7 @@ fn certificate(folder: &Path) -> Certificate {
     Certificate::from_pem(&std::fs::read(folder.join("tls.crt")).unwrap()).unwrap()
 }
 
-/// A client without memory that trusts this certificate alone, and speaks HTTP/2 where it can.
+/// A new client that trusts only this certificate, and supports HTTP/2.
 fn trusting(certificate: &Certificate) -> Client {
     http::client();
     let client = Client::builder().no_proxy().timeout(SOON);
@@ -96,7 +96,7 @@ async fn tls_is_spoken_with_the_certificate_of_the_day() {
     let healthy = machine.run_with(&settings, &["health"]).await.expect(0);
     assert_eq!(healthy.stdout, "ready\n");
 
-    // What is not TLS is not answered, and harms nobody.
+    // Connections without TLS get no response, and harm nobody.
     let mut plain = TcpStream::connect(listen).await.unwrap();
     plain
         .write_all(b"GET /v1/healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -111,7 +111,7 @@ async fn tls_is_spoken_with_the_certificate_of_the_day() {
     .await;
     assert!(!answer.starts_with(b"HTTP/"), "{answer:?}");
 
-    // One that cannot be used leaves the earlier one in use.
+    // An invalid certificate leaves the earlier one in use.
     std::fs::write(folder.join("tls.crt"), "no certificate").unwrap();
     let told = async {
         while !logs().contains("the new certificate cannot be used") {

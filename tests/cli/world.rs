@@ -65,13 +65,13 @@ impl World {
         linking.end().await
     }
 
-    /// Whom the sandbox greets when it sees this token.
+    /// Returns the person whom the sandbox greets for this token.
     pub(super) async fn greeted(&self, token: &str) -> String {
         greeted(&self.sandbox.endpoints().hello, token).await
     }
 }
 
-/// What an API says to the owner of a token.
+/// The sandbox API's greeting to the owner of a token.
 pub(super) async fn greeted(api: &str, token: &str) -> String {
     let request = http::client().get(api).bearer_auth(token);
     let answer = http::send(request).await.expect(200);

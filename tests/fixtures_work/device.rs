@@ -1,4 +1,4 @@
-//! A program at allauth, which knows its device by a public client's id alone.
+//! A program at allauth, which has only a public client id.
 
 use reqwest::Client;
 

@@ -12,11 +12,11 @@ use crate::support::oidc::OidcProvider;
 use crate::support::process::eventually;
 use crate::support::service::Service;
 
-const PATIENCE: Duration = Duration::from_secs(60);
-/// What a token has left that is looked at more closely: enough for that on a crowded machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Required remaining lifetime of a token that is examined: enough on a very slow machine.
 const LEFT: u64 = 3;
 
-/// A program with the link that it asked for.
+/// A program with the link that it requested.
 pub(crate) struct Program<'a> {
     http: reqwest::Client,
     link: Answer,
@@ -27,7 +27,7 @@ pub(crate) struct Program<'a> {
 }
 
 impl Program<'_> {
-    /// Asks for a link code under a name.
+    /// Requests a link code under a name.
     pub(crate) async fn ask(service: &Service, client_name: &str) -> Program<'static> {
         let http = http::client();
         let request = http.post(service.url("/v1/link-code"));
@@ -74,7 +74,7 @@ impl Program<'_> {
     /// Polls at the service's pace until the link has this status.
     pub(crate) async fn wait_for(&self, status: &str) {
         let mut last = Value::Null;
-        eventually(PATIENCE, status, async || {
+        eventually(TIMEOUT, status, async || {
             tokio::time::sleep(Duration::from_secs(self.link.number("interval"))).await;
             last = self.poll().await.json;
             last["status"] == status
@@ -88,10 +88,10 @@ impl Program<'_> {
         self.poll().await.expect(200).json["account"].clone()
     }
 
-    /// A token that lasts for a while yet: where one is about to expire, its successor.
+    /// Returns a token with enough remaining lifetime, or else its successor.
     pub(crate) async fn token(&self) -> String {
         let mut token = String::new();
-        eventually(PATIENCE, "a token that lasts", async || {
+        eventually(TIMEOUT, "a token that lasts", async || {
             let answer = http::send(self.with_key(self.http.get(&self.token_url))).await;
             let answer = answer.expect(200);
             assert_eq!(answer.header("cache-control"), "no-store");
@@ -115,7 +115,7 @@ impl Program<'_> {
         assert_eq!(person.str("sub"), name);
     }
 
-    /// What the provider says to a token.
+    /// The provider's response to a token.
     pub(crate) async fn userinfo(&self, issuer: &str, token: &str) -> Answer {
         let discovery = format!("{issuer}/.well-known/openid-configuration");
         let metadata = http::send(self.http.get(discovery)).await.expect(200);
@@ -130,7 +130,8 @@ impl Program<'_> {
         http::send(self.with_key(self.http.delete(path))).await
     }
 
-    /// Neither the database nor its log nor the service's log, at its most talkative, holds a secret.
+    /// Asserts that neither the database nor its write-ahead log nor the service's log, at its most verbose, contains a
+    /// secret.
     pub(crate) async fn expect_nothing_in_the_clear(&self, more: &[&str]) {
         let code = self.link_code();
         let grouped = format!("{} {}", &code[..4], &code[4..]);

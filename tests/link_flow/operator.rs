@@ -35,7 +35,7 @@ async fn an_operator_without_javascript() {
     act(plain, "admin-plain").await;
 }
 
-/// Looks at all that the page shows, and does all that it offers.
+/// Looks at everything that the page shows, and uses all its actions.
 async fn act(options: BrowserOptions, name: &'static str) {
     let options_of_sandbox = SandboxOptions {
         auto_consent: Some(Duration::ZERO),
@@ -121,7 +121,7 @@ impl Operator {
         self.0.picture(page).await;
     }
 
-    /// Follows a link of the page, and looks at where it leads.
+    /// Follows a link of the page, and checks the target.
     async fn go(&self, link: &str, page: &str, words: &str) {
         self.0.browser.click(link).await;
         self.look(page, words).await;

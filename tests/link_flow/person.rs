@@ -9,7 +9,7 @@ use crate::support::oidc;
 /// A person with a browser.
 pub(crate) struct Person {
     pub(crate) browser: Browser,
-    /// What the page showed as the provider's code.
+    /// The provider's code, as the page showed it.
     pub(crate) user_code: RefCell<String>,
     name: &'static str,
 }
@@ -30,7 +30,7 @@ impl Person {
         self.browser.click("button[value=look_up]").await;
     }
 
-    /// Sends a code that the page had filled in.
+    /// Submits a code that the page had prefilled.
     pub(crate) async fn submit_prefilled(&self, code: &str) {
         let field = self.browser.find("input[name=code]").await;
         let filled = field.prop("value").await.unwrap().unwrap();
@@ -74,7 +74,7 @@ impl Person {
         self.browser.close_tab().await;
     }
 
-    /// Follows the link to the provider and says no there.
+    /// Follows the link to the provider and declines there.
     pub(crate) async fn refuse_in_the_new_tab(&self, name: &str) {
         self.sign_in_in_the_new_tab(name).await;
         oidc::say_no(&self.browser).await;
@@ -86,7 +86,7 @@ impl Person {
         oidc::sign_in(&self.browser, name).await;
     }
 
-    /// Takes a picture of the page, for whoever asked for pictures.
+    /// Takes a picture of the page, if pictures are requested.
     pub(crate) async fn picture(&self, page: &str) {
         #[expect(clippy::disallowed_methods, reason = "a wish of whoever runs the test")]
         let folder = std::env::var_os("CENTRAL_OAUTH_TEST_PICTURES");

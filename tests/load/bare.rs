@@ -1,5 +1,5 @@
-//! What a poem-openapi handler costs without a service behind it: the request id and the headers of the service, and
-//! answers of the same size.
+//! The cost of a poem-openapi handler without a service behind it: with the request id and the headers of the service,
+//! and responses of the same size.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,7 +9,7 @@ use poem::{EndpointExt as _, IntoEndpoint as _, Response, Server};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi, OpenApiService};
 
-/// What the service adds to every response.
+/// The headers that the service adds to every response.
 const HEADERS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
     (
@@ -75,7 +75,7 @@ impl Bare {
     }
 }
 
-/// Serves, without a limit of any kind.
+/// Serves without any limits.
 pub(super) async fn serve() {
     let listener = TcpListener::bind("127.0.0.1:0").into_acceptor().await;
     let listener = listener.expect("no port");

@@ -1,4 +1,4 @@
-//! The accounts that the benchmark asks for: a thousand idle ones are given what a sandbox hands out.
+//! The accounts of the benchmark: a thousand idle ones get tokens of a sandbox.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +25,11 @@ use crate::fill::{self, Idle, PERSON, PROVIDER, execute};
 use crate::support::http;
 use crate::support::service::Service;
 
-/// As many as the sandbox has room for.
+/// As many as the sandbox can hold.
 const LIVE: u64 = 1_000;
 
-/// Fills a database where that has not been done, brings some accounts, spread over all, to life, and prints their keys
-/// and the endpoints of their provider.
+/// Fills a database if necessary, activates some accounts, spread over all, and prints their keys and the endpoints of
+/// their provider.
 pub(super) async fn world(url: &str, accounts: u64) -> Sandbox {
     let (sandbox, client) = (sandbox().await, http::client());
     let entropy = Arc::new(Entropy::new(UnwrapErr(SysRng)));
@@ -70,7 +70,7 @@ pub(super) async fn world(url: &str, accounts: u64) -> Sandbox {
     sandbox
 }
 
-/// Its people consent at once, and its tokens last longer than a run takes.
+/// Its people consent at once, and its tokens last longer than a run.
 async fn sandbox() -> Sandbox {
     let options = SandboxOptions {
         auto_consent: Some(Duration::ZERO),
@@ -95,7 +95,7 @@ async fn vault(url: &str, entropy: &Arc<Entropy>) -> Vault {
     vault
 }
 
-/// Goes through a device flow; somebody at the sandbox consents at once.
+/// Completes a device flow; a person of the sandbox consents at once.
 async fn consent(client: &Client, sandbox: &Sandbox) -> (AccessToken, RefreshToken) {
     let (at, id) = (sandbox.endpoints(), ("client_id", "sandbox-client"));
     let start = client.post(&at.device_authorization).form(&[id]);

@@ -14,7 +14,7 @@ mod support;
 
 /// A handler without a service behind it.
 mod bare;
-/// Accounts whose tokens can be opened and refreshed.
+/// Accounts whose tokens can be decrypted and refreshed.
 mod grants;
 
 use std::io::{self, Read as _};
@@ -35,7 +35,7 @@ async fn main() {
     }
 }
 
-/// Waits until nobody needs this process any more.
+/// Waits until this process is not needed any more.
 async fn wait_for_the_end() {
     let read = || io::stdin().read_to_end(&mut Vec::new());
     let ended = tokio::task::spawn_blocking(read).await;

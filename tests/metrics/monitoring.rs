@@ -32,7 +32,7 @@ fn panels() -> Vec<Value> {
         .collect()
 }
 
-/// The queries of the dashboard, as Grafana asks them when everything is chosen.
+/// The queries of the dashboard, as Grafana sends them with everything selected.
 fn queries() -> Vec<String> {
     let targets = panels()
         .into_iter()
@@ -45,11 +45,11 @@ fn queries() -> Vec<String> {
     queries.collect()
 }
 
-/// All of them are understood, and find something.
+/// Asserts that all queries are valid and return something.
 pub(super) async fn every_query_works(prometheus: &Prometheus) {
     for query in queries() {
         let found = prometheus.query(&query).await;
-        // Nothing is discovered at the sandbox, so nothing is kept.
+        // Nothing is discovered at the sandbox, so nothing is cached.
         assert!(
             !found.is_empty() || query.contains("cache"),
             "{query} finds nothing"
@@ -92,7 +92,7 @@ fn dashboard_and_rules_speak_of_metrics_that_there_are() {
     assert!(used.len() > 10, "{used:?}");
 }
 
-/// Every service that goes by the semantic conventions has these.
+/// Every service that follows the semantic conventions has these.
 #[test]
 fn what_other_services_have_too_is_asked_of_this_one_alone() {
     let rules = std::fs::read_to_string(rules()).unwrap();
@@ -105,7 +105,7 @@ fn what_other_services_have_too_is_asked_of_this_one_alone() {
     }
 }
 
-/// What the compiler has to say about a dashboard that is held against Grafana's own schema.
+/// Returns the compiler's errors for a dashboard, checked against Grafana's own schema.
 async fn complaints(modules: &Path, dashboard: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let packages = modules.join("node_modules");
@@ -137,7 +137,7 @@ async fn the_dashboard_keeps_to_grafanas_schema() {
     let modules = process::modules("grafana").await;
     let dashboard = dashboard().to_string();
     assert_eq!(complaints(&modules, &dashboard).await, "");
-    // A schema that takes anything would be of no use.
+    // A schema that accepts everything would be useless.
     for (good, bad) in [
         (r#""gridPos":"#, r#""position":"#),
         (r#""mode":"absolute""#, r#""mode":"relative""#),

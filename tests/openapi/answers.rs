@@ -1,4 +1,4 @@
-//! Every documented operation is there, and answers with a status and a body that the document knows.
+//! Every documented operation exists, and its responses match the document.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn every_operation_answers_as_documented() {
     assert!(count >= 14, "{count} operations");
 }
 
-/// Whoever sends the example of a request, as Swagger UI offers it, is understood.
+/// The examples of requests, as Swagger UI offers them, are accepted.
 #[tokio::test]
 async fn the_examples_of_requests_are_accepted() {
     let sandbox = Sandbox::start(SandboxOptions {
@@ -53,7 +53,8 @@ async fn the_examples_of_requests_are_accepted() {
             let Some(example) = example(&document, operation) else {
                 continue;
             };
-            // Only the page of a link knows its return code, only the client knows its key, and no workload is configured.
+            // Only the page of a link knows its return code, only the client knows its key, and no workload is
+            // configured.
             let id = operation["operationId"].as_str().unwrap();
             if ["confirm_link", "exchange_token", "grant_workload"].contains(&id) {
                 continue;
@@ -71,7 +72,7 @@ async fn the_examples_of_requests_are_accepted() {
     assert!(count >= 2, "{count} requests");
 }
 
-/// The media type and the example of a body that must be there.
+/// Returns the media type and the example of a required body.
 fn body<'a>(document: &'a Value, operation: &'a Value) -> Option<(&'a str, &'a Value)> {
     let is_required = operation.get("requestBody")?["required"] == true;
     example(document, operation).filter(|_| is_required)

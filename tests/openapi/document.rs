@@ -1,4 +1,4 @@
-//! One document in four places: the folder, the two addresses, the command line.
+//! The same document in four places: the folder, the two addresses, the command line.
 
 use std::path::Path;
 use std::time::Duration;

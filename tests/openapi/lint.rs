@@ -1,4 +1,4 @@
-//! What the linters of Redocly and Stoplight (Spectral) say, with their recommended rules.
+//! Redocly's and Stoplight's (Spectral) linters, with their recommended rules.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +19,7 @@ async fn the_linter_has_nothing_to_say() {
         assert_eq!(report["totals"]["errors"], 0, "{name}: {report:#}");
         assert_eq!(report["totals"]["warnings"], 0, "{name}: {report:#}");
     }
-    // A linter that finds nothing anywhere would be of no use.
+    // A linter that finds nothing anywhere would be useless.
     let broken = published("openapi.json").replace("\"/v1/healthz\"", "\"/v1/{healthz}/\"");
     let report = linter.lint("broken.json", &broken).await;
     assert!(report["totals"]["errors"].as_u64() > Some(0), "{report:#}");
@@ -49,7 +49,7 @@ impl Linter {
         }
     }
 
-    /// What Spectral finds in a document, hints included.
+    /// Returns what Spectral finds in a document, including hints.
     async fn spectral(&self, name: &str, document: &str) -> Value {
         std::fs::write(self.folder.path().join(name), document).unwrap();
         let rules = self.folder.path().join("rules.json");
@@ -73,10 +73,10 @@ impl Linter {
         let mut command = process::command(&self.command);
         command
             .args(["lint", "--extends=recommended", "--format=json", name])
-            // Away from any configuration of a linter that may lie about.
+            // Away from any configuration file of a linter.
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path())
-            // It tells nobody what it does, and asks nobody for news.
+            // Disables telemetry and update checks.
             .env("REDOCLY_TELEMETRY", "off")
             .env("REDOCLY_SUPPRESS_NOTIFICATIONS", "true");
         let output = within(LINT_WITHIN, "the linter", command.output())

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::document::published;
 
-/// What an old client would stumble over, one line each.
+/// Returns incompatibilities with old clients, one line each.
 ///
-/// Operations, members, optional parameters and statuses may be added: clients ignore members that they do not know, and
-/// handle problems by their status. Words of an enum may not, as generated clients know only the old ones.
+/// Operations, members, optional parameters and statuses may be added: clients ignore unknown members, and handle
+/// problems by their status. Values of an enum may not, because generated clients know only the old ones.
 fn breaks(old: &Value, new: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (path, operations) in members(&old["paths"]) {
@@ -98,7 +98,7 @@ fn items(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// A part of the document without what is for people, and without the problem codes, which may be added.
+/// Removes texts for people, and problem codes, which may be added, from a part of the document.
 fn bare(value: &Value) -> Value {
     const LEFT_OUT: [&str; 4] = ["description", "example", "examples", "x-extensible-enum"];
     match value {
@@ -126,7 +126,7 @@ fn clients_of_the_last_release_go_on_working() {
 
 type Change = (&'static str, fn(&mut Value));
 
-/// Changes that break clients, and what is said of each.
+/// Changes that break clients, and the expected report.
 const BREAKS: [Change; 9] = [
     ("get /v1/token: gone", |new| {
         new["paths"]["/v1/token"] = json!({});

@@ -14,20 +14,20 @@ use super::support::linking::link;
 use super::support::process::eventually;
 use super::support::service::Service;
 use super::support::tokens::{token, working_token};
-use super::{PATIENCE, sandbox, sandbox_that};
+use super::{TIMEOUT, sandbox, sandbox_that};
 
-/// The proxy of the documentation, before these replicas and behind no other.
+/// The documented proxy in front of these replicas, with no other proxy in front of it.
 fn proxy(replicas: &[Service]) -> HaProxy {
     proxy_behind("192.0.2.1", replicas)
 }
 
-/// The same, behind another one with this address.
+/// The same, behind another proxy with this address.
 fn proxy_behind(front: &str, replicas: &[Service]) -> HaProxy {
     let ports: Vec<_> = replicas.iter().map(Service::port).collect();
     proxy_before(front, &ports)
 }
 
-/// The same, before whatever listens at these ports.
+/// The same, in front of whatever listens at these ports.
 fn proxy_before(front: &str, ports: &[u16]) -> HaProxy {
     let config = include_str!("../../docs/deployment/haproxy.cfg");
     let mut config = config.replace("${FRONT[*]-192.0.2.1}", front);
@@ -40,7 +40,7 @@ fn proxy_before(front: &str, ports: &[u16]) -> HaProxy {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_request_may_reach_any_replica() {
-    // Who is killed may have a refresh in hand: this provider grants the retry that the others need then.
+    // A killed process may have a refresh in progress: this provider accepts the retry that others need then.
     let (sandbox, database) = (
         sandbox_that(Reuse::Retries(5)).await,
         Cluster::shared().create_database(),
@@ -55,7 +55,7 @@ async fn any_request_may_reach_any_replica() {
         replica.reach_through(proxy.port());
     }
     let client = http::client();
-    eventually(PATIENCE, "the proxy", async || {
+    eventually(TIMEOUT, "the proxy", async || {
         let ready = http::try_send(client.get(replicas[0].url("/v1/readyz"))).await;
         ready.is_ok_and(|answer| answer.status == 200)
     })
@@ -66,11 +66,11 @@ async fn any_request_may_reach_any_replica() {
     for _ in 0..6 {
         working_token(&client, &through, &sandbox, &key).await;
     }
-    // Two of three are killed: nobody who asks is refused for long.
+    // Two of three are killed: no request fails for long.
     for replica in &mut replicas {
         replica.kill().await;
     }
-    eventually(PATIENCE, "a token", async || {
+    eventually(TIMEOUT, "a token", async || {
         token(&client, &through, &key).await.status == 200
     })
     .await;
@@ -93,7 +93,7 @@ async fn people_have_their_own_addresses_behind_a_proxy_in_front_and_nobody_else
         replica.run().await;
     }
     let client = http::client();
-    // Each code is another one: somebody who asks for the same again and again is slowed down.
+    // Each code is different: polling the same one again and again is limited.
     let mut codes = 0..;
     let mut guess = async |proxy: &HaProxy, from: &str| {
         let code = codes.next().unwrap_or_default();
@@ -105,7 +105,7 @@ async fn people_have_their_own_addresses_behind_a_proxy_in_front_and_nobody_else
         (&behind, "198.51.100.7", "198.51.100.8", 404),
         (&alone, "198.51.100.9", "127.0.0.1", 429),
     ] {
-        eventually(PATIENCE, "too many wrong codes", async || {
+        eventually(TIMEOUT, "too many wrong codes", async || {
             guess(proxy, guesser)
                 .await
                 .is_ok_and(|status| status == 429)
@@ -119,7 +119,7 @@ async fn people_have_their_own_addresses_behind_a_proxy_in_front_and_nobody_else
     }
 }
 
-/// What the proxy answers without a key, at a path of the service.
+/// The proxy's response without a key, at a path of the service.
 async fn ask(client: &Client, proxy: &HaProxy, path: &str) -> http::Answer {
     let url = format!("http://127.0.0.1:{}{path}", proxy.port());
     let request = client.get(url).bearer_auth("coak_unknown");
@@ -137,7 +137,7 @@ async fn programs_are_told_to_come_back_when_no_replica_is_ready() {
         replica.run().await;
     }
     let client = http::client();
-    eventually(PATIENCE, "the proxy", async || {
+    eventually(TIMEOUT, "the proxy", async || {
         ask(&client, &proxy, "/v1/readyz").await.status == 200
     })
     .await;
@@ -148,7 +148,7 @@ async fn programs_are_told_to_come_back_when_no_replica_is_ready() {
         assert_eq!(answer.str("code"), "store_unavailable");
         assert!(!answer.header("retry-after").is_empty(), "{}", answer.text);
     };
-    // Before the proxy has seen it, and for long enough after that.
+    // Before the proxy has noticed it, and for long enough after that.
     let until = Instant::now() + Duration::from_secs(8);
     while Instant::now() < until {
         refused(ask(&client, &proxy, "/v1/token").await);
@@ -159,14 +159,14 @@ async fn programs_are_told_to_come_back_when_no_replica_is_ready() {
     for there in ["/v1/healthz", "/docs", "/device"] {
         ask(&client, &proxy, there).await.expect(200);
     }
-    // Nor is there anybody but the proxy to say so.
+    // Only the proxy is left to respond.
     for replica in &mut replicas {
         replica.kill().await;
     }
     refused(ask(&client, &proxy, "/v1/token").await);
 }
 
-/// A listener that answers each request with this status: about its readiness late, else at once.
+/// A listener that answers each request with this status: readiness late, everything else at once.
 async fn replica_like(status: u16, after: Duration) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("no port");
     let port = listener.local_addr().expect("no address").port();
@@ -186,7 +186,7 @@ async fn replica_like(status: u16, after: Duration) -> u16 {
                 let answer = format!(
                     "HTTP/1.1 {status} -\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
                 );
-                // Who asked may have given up.
+                // The client may have given up.
                 let _ = stream.write_all(answer.as_bytes()).await;
             });
         }
@@ -197,7 +197,7 @@ async fn replica_like(status: u16, after: Duration) -> u16 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_takes_its_time_to_say_that_it_is_ready_is() {
     const IN_A_ROW: usize = 6;
-    // The answer may take 3 s.
+    // The response may take 3 s.
     let slow = replica_like(200, Duration::from_millis(2900)).await;
     let others = [
         replica_like(503, Duration::ZERO).await,
@@ -213,7 +213,7 @@ async fn a_replica_that_takes_its_time_to_say_that_it_is_ready_is() {
         }
         true
     };
-    eventually(PATIENCE, "the only one that is ready", all_by_the_ready_one).await;
+    eventually(TIMEOUT, "the only one that is ready", all_by_the_ready_one).await;
     // Longer than two checks.
     let until = Instant::now() + Duration::from_secs(9);
     while Instant::now() < until {

@@ -1,4 +1,4 @@
-//! An authorization server of other authors than the certified one: `PyPI`'s django-allauth, see
+//! An authorization server by other authors than the certified one: `PyPI`'s django-allauth, see
 //! `tests/fixtures/allauth/start.py`.
 
 use std::path::PathBuf;
@@ -23,11 +23,11 @@ pub(crate) struct AllauthOptions {
     pub(crate) access_token_ttl: Duration,
     /// How long people have to consent.
     pub(crate) device_code_ttl: Duration,
-    /// The pause that it demands between two questions for a device code.
+    /// The minimum interval between two polls for a device code.
     pub(crate) interval: Duration,
-    /// The pause that it asks for instead, where that is another.
+    /// The interval in its response, if different.
     pub(crate) announced_interval: Option<Duration>,
-    /// Where browsers may be sent back to with an authorization code.
+    /// The redirect URI of the authorization code flow.
     pub(crate) redirect_uri: Option<String>,
 }
 
@@ -48,18 +48,18 @@ pub(crate) struct Allauth {
     /// Its issuer.
     pub(crate) issuer: String,
     child: Child,
-    // Kept open: a child whose output nobody holds is killed by its next word.
+    // Kept open: a child whose output is closed is killed at its next write.
     _stdout: BufReader<ChildStdout>,
     log: PathBuf,
     _folder: TempDir,
 }
 
-/// What the server told a client.
+/// A response of the server.
 #[derive(Debug)]
 pub(crate) struct Told {
-    /// When it was asked, on a clock of its own.
+    /// When it was requested, on a separate clock.
     pub(crate) at: Duration,
-    /// The last part of the address that was asked.
+    /// The last part of the requested path.
     pub(crate) endpoint: String,
     /// The status of the answer.
     pub(crate) status: u64,
@@ -68,11 +68,11 @@ pub(crate) struct Told {
 }
 
 impl Allauth {
-    /// The client that has the device flow; allauth has it for public clients only.
+    /// The client for the device flow; allauth supports it only for public clients.
     pub(crate) const DEVICE_CLIENT_ID: &str = "device-client";
     /// The client that has the authorization code.
     pub(crate) const WEB_CLIENT_ID: &str = "web-client";
-    /// Its secret, with such characters as Django puts into those that it makes up.
+    /// Its secret, with characters as in secrets that Django generates.
     pub(crate) const WEB_CLIENT_SECRET: &str = "s3cret:+%/& of the tests";
 
     /// Starts a server; on return it listens.
@@ -112,7 +112,7 @@ impl Allauth {
         format!("{}{path}", self.issuer)
     }
 
-    /// What it has told clients at an endpoint so far.
+    /// Returns its responses at an endpoint so far.
     pub(crate) fn told_at(&self, endpoint: &str) -> Vec<Told> {
         let log = process::read_log(&self.log);
         let lines = log.lines().filter_map(Told::read);
@@ -128,7 +128,7 @@ impl Allauth {
 }
 
 impl Told {
-    /// Reads a line of the gateway; the other lines of the log are Django's.
+    /// Parses a line of the gateway; the other lines of the log are Django's.
     fn read(line: &str) -> Option<Self> {
         let line: Value = serde_json::from_str(line).ok()?;
         Some(Self {
@@ -161,7 +161,7 @@ pub(crate) async fn sign_in(browser: &Browser, name: &str) {
     browser.click("button[type=submit]").await;
 }
 
-/// What a person does on the server's pages, once there, to let the device in or not.
+/// The person's actions on the server's pages, to consent or decline.
 pub(crate) async fn answer(browser: &Browser, name: &str, yes: bool) {
     sign_in(browser, name).await;
     browser.wait_for_text("Confirm Device").await;

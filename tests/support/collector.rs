@@ -29,17 +29,17 @@ pub(crate) struct Span {
     pub(crate) status: String,
     /// The spans that it links to: trace and span.
     pub(crate) links: Vec<(String, String)>,
-    /// Everything that was said of it, as it was written.
+    /// All its attributes, as they were written.
     pub(crate) text: String,
 }
 
 impl Collector {
-    /// Starts one that writes down traces.
+    /// Starts one that writes traces.
     pub(crate) async fn start() -> Self {
         Self::of("traces").await
     }
 
-    /// Starts one that writes down what it receives of a signal; on return it listens.
+    /// Starts one that writes what it receives of a signal; on return it listens.
     pub(crate) async fn of(signal: &str) -> Self {
         let folder = tempfile::tempdir().expect("cannot make a temporary folder");
         let (port, grpc) = (free_port(), free_port());
@@ -65,12 +65,12 @@ impl Collector {
         }
     }
 
-    /// Where it takes telemetry.
+    /// Its address.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Everything that it has received so far, and what else it said.
+    /// Everything that it has received so far, and its other output.
     pub(crate) fn received(&self) -> String {
         process::read_log(&self.folder.path().join("rotel.log"))
     }
@@ -95,7 +95,7 @@ fn agent(environment: &Path) -> PathBuf {
 
 impl Span {
     fn read(text: &str) -> Self {
-        // What follows the spans of one resource belongs to the next one.
+        // The spans after this line belong to the next resource.
         let text = text.split("\nResourceSpans #").next().unwrap_or(text);
         let field = |name: &str| {
             let value = |line: &str| {

@@ -12,7 +12,7 @@ use url::form_urlencoded;
 pub(crate) fn client() -> Client {
     static TLS: Once = Once::new();
     TLS.call_once(|| {
-        // Somebody in this process may have been faster, which is as good.
+        // Another test in this process may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
     Client::builder()
@@ -29,14 +29,14 @@ pub(crate) fn basic_auth(request: RequestBuilder, id: &str, secret: &str) -> Req
     request.basic_auth(encode(id), Some(encode(secret)))
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     /// The body, whatever it is.
     pub(crate) text: String,
-    /// The body, where it is JSON, else null.
+    /// The body if it is JSON, else null.
     pub(crate) json: Value,
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
         .unwrap_or_else(|error| panic!("no answer: {error:?}"))
 }
 
-/// Sends a request that may bring no answer.
+/// Sends a request that may get no response.
 pub(crate) async fn try_send(request: RequestBuilder) -> reqwest::Result<Answer> {
     let response = request.send().await?;
     let (status, headers) = (response.status(), response.headers().clone());
@@ -62,7 +62,7 @@ pub(crate) async fn try_send(request: RequestBuilder) -> reqwest::Result<Answer>
 }
 
 impl Answer {
-    /// Insists on a status.
+    /// Asserts a status.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
@@ -83,7 +83,7 @@ impl Answer {
         found.unwrap_or_else(|| panic!("no number {name:?} in {}", self.text))
     }
 
-    /// A header, empty where there is none.
+    /// Returns a header; empty if missing.
     pub(crate) fn header(&self, name: &str) -> &str {
         let found = self.headers.get(name);
         found

@@ -18,14 +18,14 @@ pub(crate) struct Confirmed {
     poll: String,
 }
 
-/// Links an account; the access key. Nobody need be asked at the provider.
+/// Links an account and returns its access key. The provider must consent automatically.
 pub(crate) async fn link(service: &Service) -> String {
     let confirmed = ask(service).await;
     confirmed.wait_until_linked().await;
     confirmed.key
 }
 
-/// Asks for a code and confirms it as a person does.
+/// Requests a code and confirms it like a person.
 pub(crate) async fn ask(service: &Service) -> Confirmed {
     let client = http::client();
     let code = http::send(client.post(service.url("/v1/link-code")))
@@ -39,7 +39,7 @@ pub(crate) async fn ask(service: &Service) -> Confirmed {
 }
 
 impl Confirmed {
-    /// The address at the provider to which the page leads.
+    /// Returns the address at the provider to which the page leads.
     pub(crate) fn verification_uri(&self) -> &str {
         let link = self.page.split("class=\"main\" href=\"").nth(1);
         let link = link.and_then(|link| link.split('"').next());
@@ -62,7 +62,7 @@ impl Confirmed {
     }
 }
 
-/// Enters a code at the page and confirms it; the page that follows.
+/// Enters a code at the page and confirms it. Returns the next page.
 pub(crate) async fn confirm(client: &Client, service: &Service, code: &str) -> String {
     let page = try_confirm(client, &service.url(""), code).await;
     page.unwrap_or_else(|problem| panic!("the code cannot be confirmed: {problem}"))

@@ -53,7 +53,7 @@ pub(crate) struct OidcProvider {
     /// Its issuer.
     pub(crate) issuer: String,
     child: Child,
-    // Kept open: a child whose output nobody holds is killed by its next word.
+    // Kept open: a child whose output is closed is killed at its next write.
     _stdout: BufReader<ChildStdout>,
     log: PathBuf,
     _folder: TempDir,
@@ -110,7 +110,7 @@ impl OidcProvider {
             .expect("cannot end oidc-provider");
     }
 
-    /// What it has said so far.
+    /// Returns its output so far.
     pub(crate) fn logs(&self) -> String {
         process::read_log(&self.log)
     }
@@ -137,14 +137,14 @@ fn argument(options: &OidcOptions) -> Value {
     })
 }
 
-/// What a person does on the provider's pages.
+/// The person's actions on the provider's pages.
 pub(crate) async fn consent(browser: &Browser, verification_uri: &str, name: &str) {
     browser.goto(verification_uri).await;
     sign_in(browser, name).await;
     say_yes(browser).await;
 }
 
-/// From the first page of the device flow to the question. The first one sends itself off where scripts may run.
+/// From the first page of the device flow to the question. The first page submits itself if scripts are enabled.
 pub(crate) async fn sign_in(browser: &Browser, name: &str) {
     if !browser.javascript {
         browser.click("noscript button").await;
@@ -157,13 +157,13 @@ pub(crate) async fn sign_in(browser: &Browser, name: &str) {
     browser.wait_for_text("Authorize").await;
 }
 
-/// The question is answered with yes.
+/// Answers the question with yes.
 pub(crate) async fn say_yes(browser: &Browser) {
     browser.click("button[type=submit]").await;
     browser.wait_for_text("Sign-in Success").await;
 }
 
-/// The question is answered with no.
+/// Answers the question with no.
 pub(crate) async fn say_no(browser: &Browser) {
     let cancel = Locator::LinkText("[ Cancel ]");
     let cancel = browser.client.find(cancel).await.expect("no way to say no");

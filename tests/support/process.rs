@@ -39,19 +39,19 @@ fn has_setpriv() -> bool {
     })
 }
 
-/// Opens a file for a child's output, behind what is already there.
+/// Opens a file for a child's output, appending to it.
 pub(crate) fn log_file(path: &Path) -> File {
     let opened = File::options().create(true).append(true).open(path);
     opened.unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()))
 }
 
-/// What a child has written so far.
+/// Returns a child's output so far.
 pub(crate) fn read_log(path: &Path) -> String {
     let bytes = std::fs::read(path).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Waits for a future, but not for ever.
+/// Waits for a future, with a time limit.
 pub(crate) async fn within<F: Future>(limit: Duration, what: &str, future: F) -> F::Output {
     match tokio::time::timeout(limit, future).await {
         Ok(output) => output,
@@ -59,7 +59,7 @@ pub(crate) async fn within<F: Future>(limit: Duration, what: &str, future: F) ->
     }
 }
 
-/// Asks again and again until the answer is yes, but not for ever.
+/// Repeats the check until it succeeds, with a time limit.
 pub(crate) async fn eventually(limit: Duration, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !is_so().await {
@@ -73,7 +73,7 @@ pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// Where the packages of a fixture are, installing them first where need be.
+/// Returns where the packages of a fixture are, and installs them first if necessary.
 pub(crate) async fn modules(name: &str) -> PathBuf {
     let mut install = command(fixtures().join("install"));
     install.args(["--modules", name]);

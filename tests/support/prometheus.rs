@@ -65,7 +65,7 @@ impl Prometheus {
         .await;
     }
 
-    /// What it answers to a query, which must be one: the values of the series that it finds.
+    /// Returns its response to a query, which must be valid: the values of the series.
     pub(crate) async fn query(&self, query: &str) -> Vec<f64> {
         let at = format!("http://127.0.0.1:{}/api/v1/query", self.port);
         let answer = http::send(self.client.get(at).query(&[("query", query)])).await;
@@ -79,7 +79,7 @@ impl Prometheus {
             .collect()
     }
 
-    /// Waits until a query finds exactly one series, and that has such a value.
+    /// Waits until a query returns exactly one series whose value satisfies the condition.
     pub(crate) async fn wait_for(&self, query: &str, is_right: impl Fn(f64) -> bool) {
         eventually(
             START_WITHIN,
@@ -89,13 +89,13 @@ impl Prometheus {
         .await;
     }
 
-    /// What it has said so far.
+    /// Returns its output so far.
     pub(crate) fn logs(&self) -> String {
         process::read_log(&self.folder.path().join("prometheus.log"))
     }
 }
 
-/// Runs its tool in a folder, and insists that all is well.
+/// Runs its tool in a folder, and asserts success.
 pub(crate) async fn promtool(folder: &Path, arguments: &[&str]) {
     let mut command = process::command("promtool");
     command.args(arguments).current_dir(folder);

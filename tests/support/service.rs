@@ -1,4 +1,4 @@
-//! The service itself: the real binary, as an operator starts it.
+//! The service itself: the real binary, started like an operator does.
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -16,17 +16,17 @@ use super::http;
 use super::process::{self, within};
 
 const START_WITHIN: Duration = Duration::from_secs(60);
-/// The pause between two looks whether it answers.
+/// The interval at which readiness is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const STOP_WITHIN: Duration = Duration::from_secs(60);
 
-/// A service with a database, a key and a port of its own, which all survive a restart. It is killed with this handle.
+/// A service with its own database, key and port, which survive a restart. It is killed with this handle.
 pub(crate) struct Service {
     host: String,
     port: u16,
     /// The network namespace that it runs in, if not the test's own.
     namespace: Option<String>,
-    /// A command that runs the binary, and gives way to it.
+    /// The prefix of the command that runs the binary, which must exec it.
     wrapper: Vec<String>,
     /// The number of its latest process.
     pub(crate) id: Arc<AtomicU32>,
@@ -98,13 +98,13 @@ impl Service {
         self.settings.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Lets it wait longer for its provider, which may share a crowded machine with it: a refresh that it gives up is one
-    /// whose answer is lost. Leases last longer, too, so this is not for services that crash.
+    /// Increases its provider timeout, for providers on a busy machine: after a timeout the response to a refresh is
+    /// lost. Leases last longer, too, so this is not for services that crash.
     pub(crate) fn be_patient(&mut self) {
         self.set("PROVIDER_TIMEOUT", "20");
     }
 
-    /// Has it reached at another port from now on, where a proxy listens.
+    /// From now on, it is reached at another port, where a proxy listens.
     pub(crate) fn reach_through(&mut self, port: u16) {
         self.port = port;
     }
@@ -114,7 +114,7 @@ impl Service {
         self.port
     }
 
-    /// Sets a variable that is not of this program alone, for the next start.
+    /// Sets a variable without our prefix, for the next start.
     pub(crate) fn set_other(&mut self, name: &str, value: &str) {
         self.others.push((name.to_owned(), value.to_owned()));
     }
@@ -136,12 +136,12 @@ impl Service {
         format!("http://{}:{}{path}", self.host, self.port)
     }
 
-    /// A file in the folder that is its own.
+    /// Returns the path of a file in its own folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// What it has written to its output and its error output, over all its lives.
+    /// Returns its output and error output, over all its runs.
     pub(crate) fn logs(&self) -> String {
         process::read_log(&self.log())
     }
@@ -151,7 +151,7 @@ impl Service {
         let binary = env!("CARGO_BIN_EXE_central-oauth");
         let mut whole = match &self.namespace {
             None => self.wrapper.clone(),
-            // Gives way to the binary: the process keeps its number.
+            // Execs the binary: the process keeps its id.
             Some(namespace) => ["ip", "netns", "exec", namespace]
                 .map(str::to_owned)
                 .to_vec(),
@@ -183,7 +183,7 @@ impl Service {
         assert!(answers.is_ok(), "it does not answer:\n{}", self.logs());
     }
 
-    /// Waits until it answers. A loop of its own, as a task can wait for.
+    /// Polls until it answers. Not in a separate task, so that tasks can wait for it.
     async fn answers(&mut self) {
         let (client, health) = (http::client(), self.url("/v1/healthz"));
         loop {
@@ -217,20 +217,20 @@ impl Service {
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().expect("the service does not run");
-        // The number stays this child's own for as long as nobody has waited for it.
+        // The id stays this child's as long as nobody has waited for it.
         let id = child.id().and_then(|id| i32::try_from(id).ok());
         let id = id.and_then(Pid::from_raw).expect("the service has ended");
         kill_process(id, signal).unwrap_or_else(|error| panic!("cannot send {signal:?}: {error}"));
     }
 
-    /// Ends it as a crash does.
+    /// Kills it.
     pub(crate) async fn kill(&mut self) {
         let child = self.child.as_mut().expect("the service does not run");
         child.start_kill().expect("cannot send SIGKILL");
         self.wait().await;
     }
 
-    /// Starts it again, on the same port and database; stops it first where it runs.
+    /// Restarts it, on the same port and database.
     pub(crate) async fn restart(&mut self) {
         if self.child.is_some() {
             self.stop().await;

@@ -9,9 +9,9 @@ use super::http::{self, Answer};
 use super::process::within;
 use super::service::Service;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the service answers to a client that wants a token.
+/// The service's response to a token request.
 pub(crate) async fn token(client: &Client, service: &Service, key: &str) -> Answer {
     let request = client.get(service.url("/v1/token")).bearer_auth(key);
     http::send(request).await
@@ -23,13 +23,13 @@ pub(crate) async fn works(client: &Client, sandbox: &Sandbox, token: &str) -> bo
     http::send(request).await.status.is_success()
 }
 
-/// Whether the time has passed that the service gave a token when it was asked, at the earliest, at this moment. On a
-/// crowded machine that may be between the answer and the use; before, nobody may refuse the token.
+/// Whether the token may have expired: the earliest end of its stated lifetime has passed. On a busy machine that may
+/// happen between the response and the use; before, nobody may reject the token.
 pub(crate) fn has_run_out(asked: Instant, answer: &Answer) -> bool {
     asked.elapsed() >= Duration::from_secs(answer.number("expires_in"))
 }
 
-/// The service's answer with a token that the sandbox accepts. One that runs out before it is used is followed by
+/// Returns the service's response with a token that the sandbox accepts. If one expires before it is used, requests
 /// another.
 pub(crate) async fn working_token(
     client: &Client,
@@ -40,7 +40,7 @@ pub(crate) async fn working_token(
     working_token_at(client, &service.url("/v1/token"), sandbox, key).await
 }
 
-/// The same, asked for at this address of the service.
+/// The same, requested at this address of the service.
 pub(crate) async fn working_token_at(
     client: &Client,
     at: &str,
@@ -58,5 +58,5 @@ pub(crate) async fn working_token_at(
             assert!(has_run_out(asked, &answer), "refused: {}", answer.text);
         }
     };
-    within(PATIENCE, "a token that works", works).await
+    within(TIMEOUT, "a token that works", works).await
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use super::documents::{blocks, run};
 use super::world::World;
 use crate::support::bao::Bao;
@@ -123,7 +123,7 @@ async fn a_machine_with_an_identity_token_of_openbao_links_an_account_and_keeps_
     .await;
     let left = (asked_at + ASK_EVERY).saturating_duration_since(Instant::now());
     tokio::time::sleep(left).await;
-    eventually(PATIENCE, "the new key picked up", async || {
+    eventually(TIMEOUT, "the new key picked up", async || {
         world.token(&third).await.status == 200
     })
     .await;

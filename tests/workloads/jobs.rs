@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use super::platform::Platform;
 use super::world::{World, said};
 use crate::support::http;
@@ -44,7 +44,7 @@ async fn a_job_with_nothing_stored_links_an_account_and_gets_its_token() {
     let arguments = ["link", "--json", "--no-browser"];
     let mut linking = command(&world, &platform, &arguments).spawn().unwrap();
     let mut lines = BufReader::new(linking.stdout.take().unwrap()).lines();
-    let line = within(PATIENCE, "a code", lines.next_line()).await.unwrap();
+    let line = within(TIMEOUT, "a code", lines.next_line()).await.unwrap();
     let code: Value = serde_json::from_str(&line.unwrap()).unwrap();
     let code = code["link_code"].as_str().unwrap().to_owned();
     let asks = look_up(&http::client(), &world.service, &code).await;
@@ -52,7 +52,7 @@ async fn a_job_with_nothing_stored_links_an_account_and_gets_its_token() {
         assert!(asks.contains(verified), "{verified}: {asks}");
     }
     confirm(&http::client(), &world.service, &code).await;
-    let ended = within(PATIENCE, "the link", linking.wait()).await.unwrap();
+    let ended = within(TIMEOUT, "the link", linking.wait()).await.unwrap();
     assert!(ended.success());
     assert!(
         std::fs::read_dir(world.folder.path().join(".config")).is_err(),

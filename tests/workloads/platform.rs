@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout};
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use crate::support::http;
 use crate::support::process::{self, fixtures, modules, within};
 
@@ -35,7 +35,7 @@ impl Platform {
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        let read = within(PATIENCE, "the platform", stdout.read_line(&mut line));
+        let read = within(TIMEOUT, "the platform", stdout.read_line(&mut line));
         read.await.unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap();
         let text = |name: &str| ready[name].as_str().unwrap().to_owned();

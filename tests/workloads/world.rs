@@ -10,7 +10,7 @@ use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use crate::support::http::{self, Answer};
 use crate::support::linking::confirm;
 use crate::support::process::{self, eventually, within};
@@ -121,7 +121,7 @@ impl World {
         confirm(&client, &self.service, code).await;
         let poll = self.service.url(&format!("/v1/poll/{code}"));
         let mut account = Value::Null;
-        eventually(PATIENCE, "the link", async || {
+        eventually(TIMEOUT, "the link", async || {
             let report = http::send(client.get(&poll).bearer_auth(jwt)).await;
             account = report.json["account"]["id"].clone();
             report.json["status"] == "linked" && account.is_string()
@@ -136,7 +136,7 @@ impl World {
             .service
             .url(&format!("/v1/audit?kind={kind}&limit=200"));
         let mut entries = Vec::new();
-        eventually(PATIENCE, "the audit log", async || {
+        eventually(TIMEOUT, "the audit log", async || {
             let request = http::client().get(&url).bearer_auth(Service::ADMIN_KEY);
             let page = http::send(request).await.expect(200);
             entries = page.json["items"].as_array().unwrap().clone();
@@ -165,7 +165,7 @@ pub(crate) fn rule(detail: &str) -> String {
 
 /// Runs a command to its good end; what it printed.
 pub(crate) async fn said(mut command: Command) -> String {
-    let output = within(PATIENCE, "a command", command.output())
+    let output = within(TIMEOUT, "a command", command.output())
         .await
         .unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr);

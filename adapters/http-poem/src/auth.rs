@@ -38,7 +38,7 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         } else {
             keys.authenticate(self.key.as_ref(), self.address).await
         };
-        self.told(keys, recognised)
+        self.reported(keys, recognised)
     }
 
     /// Authenticates a caller who asks for a token.
@@ -59,10 +59,14 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
             keys.authenticate_for_token(self.key.as_ref(), self.address)
                 .await
         };
-        self.told(keys, recognised)
+        self.reported(keys, recognised)
     }
 
-    fn told(&self, keys: &Keys, recognised: Result<Caller, Refusal>) -> Result<Caller, Refusal> {
+    fn reported(
+        &self,
+        keys: &Keys,
+        recognised: Result<Caller, Refusal>,
+    ) -> Result<Caller, Refusal> {
         match recognised {
             Ok(caller) => {
                 keys.count_operator(&caller, self.address);

@@ -100,7 +100,7 @@ pub(crate) const ENROLMENT_ONLY: Answer = Answer("the enrolment key may not see 
 });
 /// For operations of the admin key and the key that came with a link code.
 pub(crate) const OWNERS_ONLY: Answer = Answer(
-    "a key that was made for an account later only reads the token and the account",
+    "a key that was created for an account later may only read the token and the account",
     || refusals::READING_ONLY.into(),
 );
 /// For operations that no workload may ask for.
@@ -109,10 +109,9 @@ pub(crate) const NOT_FOR_WORKLOADS: Answer = Answer(
     || refusals::NOT_FOR_WORKLOADS.into(),
 );
 /// For operations that change something.
-pub(crate) const AUDITORS_ONLY_READ: Answer =
-    Answer("an auditor's key reads, and changes nothing", || {
-        refusals::AUDITING_ONLY.into()
-    });
+pub(crate) const AUDITORS_ONLY_READ: Answer = Answer("an auditor's key may only read", || {
+    refusals::AUDITING_ONLY.into()
+});
 /// For operations on one account.
 pub(crate) const NO_SUCH_ACCOUNT: Answer = Answer("there is no such account for this key", || {
     refusals::NO_SUCH_ACCOUNT.into()

@@ -84,7 +84,7 @@ pub(crate) fn authority(request: &Request) -> Option<&str> {
         .or_else(|| request.header(header::HOST))
 }
 
-/// Whether the host names the machine of whoever asks. No foreign page has such a name.
+/// Whether the host is a loopback name. No foreign page has such a name.
 fn is_this_machine(host: &Host) -> bool {
     match host {
         Host::Domain(name) => name == "localhost",

@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::dto::Liveness;
 use crate::error::{Code, Problem, translate};
 
-/// Clients ask again after this time.
+/// Clients are asked to retry after this time.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Answers that the service lives and is not ready, whatever else is asked; `why` is for everybody to read.
+/// Answers every request: the process is alive but not ready. `why` is public.
 pub fn waiting_app(why: &'static str) -> impl Endpoint<Output = Response> + 'static {
     make_sync(move |request: Request| {
         if request.uri().path() == "/v1/healthz" {

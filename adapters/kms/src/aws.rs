@@ -64,7 +64,7 @@ struct Decrypt<'a> {
     encryption_context: EncryptionContext,
 }
 
-/// What the ciphertext is bound to; it also appears in the audit log of AWS.
+/// The encryption context; it also appears in the audit log of AWS.
 #[derive(Serialize)]
 struct EncryptionContext {
     application: &'static str,
@@ -74,8 +74,8 @@ const CONTEXT: EncryptionContext = EncryptionContext {
     application: "central-oauth",
 };
 
-/// Errors that say that the key must not be used, or not with this ciphertext. Others may pass: throttling, errors inside the
-/// service, and credentials that have expired or that a wrong clock makes invalid.
+/// Errors that say that the key must not be used, or not with this ciphertext. Others may be temporary: throttling,
+/// errors inside the service, and credentials that have expired or that a wrong clock makes invalid.
 const REFUSALS: [&str; 8] = [
     "AccessDeniedException",
     "DisabledException",
@@ -88,13 +88,13 @@ const REFUSALS: [&str; 8] = [
 ];
 
 fn is_refusal(code: &str) -> bool {
-    // Some endpoints put a namespace before the code: `com.amazonaws.kms#DisabledException`.
+    // Some endpoints prefix the code with a namespace: `com.amazonaws.kms#DisabledException`.
     let code = code.rsplit('#').next().unwrap_or(code);
     REFUSALS.contains(&code)
 }
 
 impl AwsKms {
-    /// Takes the ARN of a key or alias: `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`.
+    /// Parses the ARN of a key or alias: `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`.
     pub(crate) fn new(arn: &str, endpoint: Option<&str>) -> Result<Self, InvalidKeyName> {
         let parts: Vec<_> = arn.splitn(6, ':').collect();
         let [_, partition, "kms", region, _, key] = parts[..] else {
@@ -219,7 +219,7 @@ impl FileRead for Files {
     }
 }
 
-/// Asks for credentials over HTTP.
+/// Requests credentials over HTTP.
 #[derive(Debug)]
 struct Http(Client);
 

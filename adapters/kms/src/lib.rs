@@ -19,20 +19,19 @@ use transit::Transit;
 /// Length of the secret key in bytes.
 const KEY_LENGTH: usize = 32;
 
-/// Reads the token for the Transit engine. It is asked before each request, because agents renew the token in its file.
+/// Reads the token for the Transit engine, before each request, because agents renew the token in its file.
 pub type TokenSource = Box<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
 
 /// A key in a key management service, which encrypts and decrypts our secret key.
 pub struct Kms(Box<dyn Service>);
 
-/// Why a key management service did not do what it was asked.
+/// Why a request to the key management service failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KmsError {
-    /// It did not answer, has trouble of its own, or our credentials are not good at the moment. The same request may succeed
-    /// later.
+    /// It does not respond, has an internal error, or rejects our credentials at the moment. A retry may succeed.
     #[error("the key management service is not available: {0}")]
     Unavailable(String),
-    /// It refuses to use the key: disabled, deleted, not permitted, or another key's ciphertext.
+    /// It refuses to use the key: disabled, deleted, not permitted, or the ciphertext belongs to another key.
     #[error("the key management service refuses: {0}")]
     Refused(String),
 }
@@ -49,7 +48,7 @@ pub enum InvalidKeyName {
     /// The secret key would be sent unencrypted.
     #[error("must be https (plain http is for loopback addresses only)")]
     NotHttps,
-    /// The address that replaces the one of AWS KMS.
+    /// The endpoint that replaces that of AWS KMS is invalid.
     #[error(
         "cannot be used: AWS_ENDPOINT_URL_KMS or AWS_ENDPOINT_URL is no https URL (plain http is for loopback addresses only)"
     )]

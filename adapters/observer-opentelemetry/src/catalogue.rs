@@ -104,11 +104,14 @@ catalogue! {
     OUTAGE: "central_oauth.provider.outage", Kind::Gauge, "", ["provider"],
         "1 during an outage of the provider: five different accounts got no definite response, and the service probes with one account at a time.";
     BEARERS_REFUSED: "central_oauth.bearers.refused", Kind::Counter, "{request}", ["reason"],
-        "Requests whose bearer was refused. Many of them: somebody guesses keys, or a program goes on with a key that was deleted.";
+        "Requests whose bearer was refused. If there are many, somebody is guessing keys, or a program still uses a \
+         deleted key.";
     KEYS_ALTERED: "central_oauth.keys.altered", Kind::Counter, "{refusal}", [],
-        "Access keys and links that were refused because their row was changed in the database, but not by this service. Anything but 0: somebody writes to the database.";
+        "Access keys and links that were refused because their row was changed in the database, but not by this \
+         service. Any value above 0 means that somebody writes to the database.";
     AUDIT_LOGS_ALTERED: "central_oauth.audit.altered", Kind::Counter, "{discovery}", [],
-        "How often the service found that the audit log was changed in the database, but not by this service. Anything but 0: somebody writes to the database.";
+        "How often the service found that the audit log was changed in the database, but not by this service. Any \
+         value above 0 means that somebody writes to the database.";
     CACHE_LOOKUPS: "central_oauth.cache.lookups", Kind::Counter, "{lookup}", ["cache", "result"],
         "Lookups in the caches of provider metadata and signing keys, by hit or miss.";
     ACCOUNTS: "central_oauth.accounts", Kind::Gauge, "{account}", ["provider", "status"],
@@ -120,7 +123,8 @@ catalogue! {
     OVERDUE_AGE: "central_oauth.grants.overdue.age", Kind::Gauge, "s", ["provider", "status"],
         "Age of the most overdue grant: seconds since its access token expired or its refresh became due, whichever is earlier. Failed attempts do not reset it.";
     CENSUS_TIMESTAMP: "central_oauth.census.timestamp", Kind::Gauge, "s", [],
-        "Unix time of the last count of accounts; at first the start of the service. It stands still while the database does not respond, like all counts.";
+        "Unix time of the last count of accounts; at first the start of the service. Like all counts, it does not \
+         change while the database does not respond.";
     CENSUS_DURATION: "central_oauth.census.duration", Kind::Gauge, "s", [],
         "Duration of the last count of accounts; 0 before the first one. The next one starts after 100 times this duration, and after 10 s at the earliest.";
     STORE_CONNECTIONS: "central_oauth.store.connections", Kind::Gauge, "{connection}", ["state"],

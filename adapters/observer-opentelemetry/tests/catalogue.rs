@@ -1,4 +1,4 @@
-//! The catalogue says what there is, and whatever callers send, there is no more of it.
+//! The catalogue is complete, and callers cannot create further series.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ fn scraped(providers: &[&str]) -> Telemetry {
     Telemetry::start(options).unwrap()
 }
 
-/// Everything once, for a provider of this name, with as many words as there are.
+/// Reports every event once, for a provider of this name, with all label values.
 fn tell_everything(metrics: &Metrics, provider: &str) {
     let provider = ProviderName::new(provider);
     let second = Duration::from_secs(1);
@@ -137,7 +137,7 @@ fn everything_that_is_scraped_is_in_the_catalogue_and_the_other_way_round() {
 }
 
 #[test]
-fn figures_are_what_was_told() {
+fn metrics_match_the_reported_events() {
     let telemetry = scraped(&["work"]);
     let metrics = telemetry.metrics().unwrap();
     let before = metrics.text();
@@ -145,7 +145,7 @@ fn figures_are_what_was_told() {
         before.contains("central_oauth_links_started_total{provider=\"work\"} 0"),
         "{before}"
     );
-    // A census that never succeeds is as late as the service is old.
+    // A count of accounts that never succeeds is as old as the service.
     assert!(before.contains("central_oauth_census_timestamp_seconds 1780000000"));
     assert!(before.contains("central_oauth_census_duration_seconds 0"));
     tell_everything(metrics, "work");

@@ -30,7 +30,6 @@ pub(crate) fn read(
 
 /// Parses a later response. A new refresh token is kept whatever is wrong with the rest, because the provider has
 /// rotated.
-/// rotated.
 pub(crate) fn read_refreshed(
     fields: &Fields,
     asked_for: &[String],

@@ -1,4 +1,4 @@
-//! What the store's frequent questions cost, with 1,000 and with 1,000,000 accounts stored and 100 due. Measured, not
+//! Cost of the store's frequent queries, with 1,000 and with 1,000,000 stored accounts, 100 of them due. Measured, not
 //! asserted; docs/PERFORMANCE.md has the figures.
 #![allow(clippy::unwrap_used, reason = "this is a benchmark")]
 
@@ -22,14 +22,14 @@ use fill::{Idle, PROVIDER, execute, raw};
 const SIZES: [u64; 2] = [1_000, 1_000_000];
 const DUE: u64 = 100;
 const ELSEWHERE: &str = "elsewhere";
-/// Keys that are asked for in turn: too many for a connection's cache where a million are stored.
+/// Keys that are requested in turn: too many for a connection's cache if a million are stored.
 const ASKERS: u64 = 50_000;
 
-/// A database of a size, and what is needed to ask it.
+/// A database of a certain size, with the means to query it.
 struct Stored {
     accounts: u64,
     store: SeaOrmStore,
-    /// Puts back, behind the store's back, what a claim has changed.
+    /// Restores what a claim has changed, bypassing the store.
     behind: DatabaseConnection,
     keys: Vec<KeyedHash>,
     _scratch: Scratch,
@@ -68,7 +68,7 @@ impl Stored {
         }
     }
 
-    /// 100 accounts, spread over all, are due and nobody's.
+    /// 100 accounts, spread over all, are due and not leased.
     async fn put_back(&self) {
         let step = self.accounts / DUE;
         let due: Vec<_> = (1..=DUE).map(|n| (n * step).to_string()).collect();
@@ -92,7 +92,7 @@ impl Stored {
         took
     }
 
-    /// What `GET /v1/token` reads.
+    /// The reads of `GET /v1/token`.
     async fn read_token(&self, n: u64) {
         let place = usize::try_from(n).unwrap() % self.keys.len();
         let key = self.store.find_key(&self.keys[place]).await.unwrap();
@@ -115,7 +115,7 @@ async fn keys(db: &DatabaseConnection, accounts: u64) -> Vec<KeyedHash> {
         .collect()
 }
 
-/// One question, asked of both sizes; `ask` is told how often it has been asked and says what part of it counts.
+/// Measures one query at both sizes. `ask` gets the number of the call and returns the part of it that counts.
 fn compare(
     criterion: &mut Criterion,
     runtime: &Runtime,
@@ -150,7 +150,7 @@ async fn timed<T>(question: impl Future<Output = T>) -> Duration {
     start.elapsed()
 }
 
-/// What the scheduler asks every second, and after every refresh.
+/// The scheduler's query, every second and after every refresh.
 fn scheduling(criterion: &mut Criterion, runtime: &Runtime, all: &[Stored]) {
     let next = async |stored: &Stored, busy: &[ProviderName]| {
         timed(async { stored.store.next_refresh_at(busy).await.unwrap() }).await
@@ -209,7 +209,7 @@ fn reading(criterion: &mut Criterion, runtime: &Runtime, all: &[Stored]) {
 }
 
 fn main() {
-    // `cargo test --all-targets` starts benchmarks too, to see whether they run; a million rows are too many for that.
+    // `cargo test --all-targets` also starts benchmarks, to see whether they run; a million rows are too many for that.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }

@@ -1,6 +1,5 @@
-//! What a request for a token costs the store: the two questions that other routes ask (`find_key`, then `tokens`)
-//! beside the one statement of `open_key`, and one question whether a thousand answers are still right. Measured, not
-//! asserted.
+//! Cost of a token request at the store: the two queries of other routes (`find_key`, then `tokens`), the one statement
+//! of `open_key`, and one query that confirms a thousand cached answers. Measured, not asserted.
 #![allow(clippy::unwrap_used, reason = "this is a benchmark")]
 
 #[path = "../tests/common/mod.rs"]
@@ -50,7 +49,7 @@ async fn by_one_question(store: &SeaOrmStore, n: u64) {
     assert!(opened.grant.is_some());
 }
 
-/// Answers a second with so many that ask at a time.
+/// Returns answers per second with this many concurrent callers.
 async fn rate<F>(
     store: &Arc<SeaOrmStore>,
     askers: u64,

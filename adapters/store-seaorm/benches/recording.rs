@@ -1,5 +1,5 @@
-//! What writes cost that many callers make at the same time: link codes and recorded refreshes, on SQLite and PostgreSQL,
-//! beside the same insertions by sqlx alone. Measured, not asserted.
+//! Cost of concurrent writes: link codes and recorded refreshes, on SQLite and PostgreSQL, compared with the same
+//! insertions by sqlx alone. Measured, not asserted.
 #![allow(clippy::unwrap_used, reason = "this is a benchmark")]
 
 #[path = "../tests/common/mod.rs"]
@@ -22,10 +22,10 @@ use tokio::task::JoinSet;
 
 use common::{LATER, NOW, OnDisk, OnServer, answer, linked, pending};
 
-/// Callers at the same time. One caller alone has a commit for every write.
+/// Concurrent callers. A single caller needs one commit per write.
 const CALLERS: [u64; 2] = [1, 32];
 
-/// What a caller does in one round, one after the other.
+/// One round of a caller, step by step.
 const WRITES: u64 = 8;
 
 /// A store with an account for each caller.
@@ -48,7 +48,7 @@ impl Callers {
         }
     }
 
-    /// Every caller claims refreshes of its account, and records them.
+    /// Every caller claims and records refreshes of its account.
     async fn refresh(&self, callers: u64) -> Duration {
         let started = Instant::now();
         let mut refreshing = JoinSet::new();
@@ -64,7 +64,7 @@ impl Callers {
         started.elapsed()
     }
 
-    /// Every caller asks for link codes.
+    /// Every caller requests link codes.
     async fn create(&self, callers: u64) -> Duration {
         let links = self
             .next_link
@@ -94,7 +94,7 @@ async fn refresh(store: &SeaOrmStore, account: AccountId, answered: &str) {
     recorded.await.unwrap();
 }
 
-/// The insertions of a link code, in groups of as many as there are callers, by sqlx alone.
+/// Inserts link codes in groups of one per caller, with sqlx alone.
 struct Bare {
     connection: SqliteConnection,
     next: i64,
@@ -170,7 +170,7 @@ fn compare(
 }
 
 fn main() {
-    // `cargo test --all-targets` starts benchmarks too, to see whether they run.
+    // `cargo test --all-targets` also starts benchmarks, to see whether they run.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }

@@ -1,4 +1,4 @@
-//! How work that is due is shared out: each row to one task of one replica, until its lease lapses.
+//! Distributes due work: each row to one task of one replica, until its lease expires.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
@@ -12,19 +12,19 @@ use sea_orm::{
 use crate::convert::row_count;
 use crate::error::failed;
 
-/// A table whose rows fall due and are leased.
+/// A table whose rows become due and are leased.
 pub(crate) trait Leased: EntityTrait {
     const ID: Self::Column;
     const PROVIDER: Self::Column;
-    /// When the row is due, or once its lease lapses where that is later; empty if never.
+    /// When the row is due, or when its lease expires if that is later; empty if never.
     const DUE_AT: Self::Column;
     const LEASE_UNTIL: Self::Column;
-    /// When the row is due, whoever holds it.
+    /// When the row is due, leased or not.
     const NEXT_AT: Self::Column;
-    /// What tells one lease from the next.
+    /// The version of the lease.
     const VERSION: Self::Column;
 
-    /// A change that leases rows: whoever held them before cannot record anything any more.
+    /// The update that leases rows. Holders of older leases can no longer record anything.
     fn lease(until: Timestamp) -> UpdateMany<Self> {
         Self::update_many()
             .col_expr(Self::LEASE_UNTIL, Expr::value(until.as_millis()))
@@ -44,7 +44,7 @@ pub(crate) fn due<E: Leased>(now: Timestamp, limit: u64, busy: &[ProviderName]) 
         .limit(row_count(limit))
 }
 
-/// When the first row is due at a provider that is not busy.
+/// Returns when the first row is due at a provider that is not busy.
 pub(crate) fn next_due<E: Leased>(busy: &[ProviderName]) -> Select<E> {
     E::find()
         .select_only()
@@ -55,14 +55,14 @@ pub(crate) fn next_due<E: Leased>(busy: &[ProviderName]) -> Select<E> {
         .limit(1)
 }
 
-/// Asked row by row, in the order of the index.
+/// Queries row by row, in the order of the index.
 pub(crate) fn not_at<E: Leased>(busy: &[ProviderName]) -> Condition {
     let names = busy.iter().map(ProviderName::as_str);
     Condition::all().add_option((!busy.is_empty()).then(|| E::PROVIDER.is_not_in(names)))
 }
 
-/// Leases the rows that a query finds, as far as nobody else is about to. Where transactions run side by side, rows that
-/// another one has locked are passed over, so that replicas share the work instead of waiting for each other.
+/// Leases the rows that a query finds. If transactions run concurrently, skips rows that another one has locked, so
+/// that replicas share the work instead of waiting for each other.
 pub(crate) async fn claim<E: Leased>(
     db: &impl ConnectionTrait,
     due: Select<E>,
@@ -79,8 +79,8 @@ pub(crate) async fn claim<E: Leased>(
     readable::<E>(db, E::ID, rows).await
 }
 
-/// The rows with these numbers. One that cannot be understood, be it that a newer version wrote it, keeps nobody from the
-/// others.
+/// Returns the rows with these numbers. Skips a row that cannot be read, for example because a newer version wrote it,
+/// so that it does not block the others.
 pub(crate) async fn readable<E: EntityTrait>(
     db: &impl ConnectionTrait,
     number: E::Column,
@@ -139,7 +139,7 @@ pub(crate) async fn counted<E: EntityTrait>(
         .unwrap_or(0))
 }
 
-/// Leases those of the rows that are due still.
+/// Leases those of the rows that are still due.
 pub(crate) fn claim_rows<E: Leased>(
     now: Timestamp,
     lease_until: Timestamp,

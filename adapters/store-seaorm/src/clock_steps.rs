@@ -1,4 +1,4 @@
-//! What a clock that was ahead has left: times that lie further ahead than any rule puts them.
+//! Repairs times that a clock which was ahead has stored: those further ahead than any rule allows.
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
@@ -65,7 +65,8 @@ pub(crate) fn beyond<E: Leased>(now: Timestamp, horizon: Horizon) -> Select<E> {
         .filter(is_beyond)
 }
 
-/// Tokens whose lease, or whose pause after a failure, lies beyond the horizon. The condition in words is that of the index.
+/// Tokens whose lease, or whose pause after a failure, is beyond the horizon. The literal condition is that of the
+/// index.
 pub(crate) fn paused(now: Timestamp) -> Select<tokens::Entity> {
     use tokens::Column;
     let longest_lease = (now + REFRESH_HORIZON.lease).as_millis();
@@ -81,7 +82,7 @@ pub(crate) fn paused(now: Timestamp) -> Select<tokens::Entity> {
         .filter(Column::LeaseUntil.gt(longest_lease).or(pauses))
 }
 
-/// Tokens whose next refresh was planned by a clock that has been set back since.
+/// Tokens whose next refresh was scheduled by a clock that has been set back since.
 pub(crate) fn planned(now: Timestamp) -> Select<tokens::Entity> {
     use tokens::Column;
     tokens::Entity::find()

@@ -1,4 +1,4 @@
-//! The moment at which a link becomes an account.
+//! Completes links: turns them into accounts.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditDraft, AuditEvent};

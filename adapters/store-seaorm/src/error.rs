@@ -1,4 +1,4 @@
-//! Which of the port's errors a database error is.
+//! Converts database errors to errors of the port.
 
 use std::borrow::Cow;
 
@@ -7,9 +7,9 @@ use sea_orm::sqlx::postgres::PgDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
-/// A row whose columns do not fit together.
+/// A row with contradictory columns.
 #[derive(Debug, thiserror::Error)]
-#[error("row {id} of {table}: {column} makes no sense")]
+#[error("row {id} of {table}: {column} is invalid")]
 pub(crate) struct Unreadable {
     pub(crate) table: &'static str,
     pub(crate) id: i64,
@@ -22,7 +22,7 @@ impl From<Unreadable> for StoreError {
     }
 }
 
-/// Two rows that may not both exist, or a row pointing at one that has gone, mean that somebody else was faster.
+/// A unique or foreign key violation means that another transaction was faster.
 pub(crate) fn failed(error: DbErr) -> StoreError {
     if error.sql_err().is_some() {
         StoreError::Conflict
@@ -33,7 +33,7 @@ pub(crate) fn failed(error: DbErr) -> StoreError {
     }
 }
 
-/// A transaction that did not begin or end as asked says nothing about the rows.
+/// A failed BEGIN or COMMIT says nothing about the rows.
 pub(crate) fn unavailable(error: DbErr) -> StoreError {
     StoreError::Unavailable(Box::new(error))
 }
@@ -48,7 +48,7 @@ fn is_unreadable(error: &DbErr) -> bool {
     }
 }
 
-/// What each database says of a damaged file.
+/// Error messages of damaged files.
 fn is_damaged(error: &DbErr) -> bool {
     const CORRUPT: i32 = 11;
     const NOT_A_DATABASE: i32 = 26;
@@ -58,7 +58,7 @@ fn is_damaged(error: &DbErr) -> bool {
         || matches!(sqlstate(error), Some(DATA_CORRUPTED | INDEX_CORRUPTED))
 }
 
-/// Whether another process has the database to itself for a moment.
+/// Whether another process has the database locked exclusively at the moment.
 pub(crate) fn is_locked(error: &DbErr) -> bool {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
@@ -71,7 +71,7 @@ pub(crate) fn is_storage_failure(error: &DbErr) -> bool {
     error.sql_err().is_none() && !is_unreadable(error)
 }
 
-/// Whether SQLite refused a statement because of the statement itself. What was written before it can still be committed.
+/// Whether SQLite rejected a statement because of the statement itself. Earlier writes can still be committed.
 pub(crate) fn is_about_the_statement(error: &DbErr) -> bool {
     const ERROR: i32 = 1;
     const TOO_BIG: i32 = 18;
@@ -81,8 +81,8 @@ pub(crate) fn is_about_the_statement(error: &DbErr) -> bool {
     matches!(code, Some(ERROR | TOO_BIG | CONSTRAINT | MISMATCH))
 }
 
-/// Whether a statement that has failed says something about its connection: the server behind it has become read-only, is out
-/// of space, shuts down or is broken. A deadlock or a timeout of one statement does not.
+/// Whether a failed statement means that its connection cannot be used: the server behind it has become read-only, is
+/// out of space, shuts down or is broken. A deadlock or a statement timeout does not.
 pub(crate) fn is_about_the_connection(error: &DbErr) -> bool {
     const READ_ONLY: &str = "25006";
     const OUT_OF_RESOURCES: &str = "53";
@@ -95,7 +95,7 @@ pub(crate) fn is_about_the_connection(error: &DbErr) -> bool {
     })
 }
 
-/// Whether the connection is gone, so that another one may do better.
+/// Whether the connection is lost, so that another one may work.
 pub(crate) fn is_disconnected(error: &DbErr) -> bool {
     const ADMIN_SHUTDOWN: &str = "57P01";
     const CRASH_SHUTDOWN: &str = "57P02";
@@ -110,7 +110,7 @@ pub(crate) fn is_disconnected(error: &DbErr) -> bool {
     }
 }
 
-/// What kind of failure it is, in a word that traces can be searched for: the database's own code where it gives one.
+/// Returns the type of a failure for traces: the database's own code if it gives one.
 pub(crate) fn kind(error: &DbErr) -> Cow<'_, str> {
     let by_database = sqlx_error(error).and_then(sqlx::Error::as_database_error);
     if let Some(code) = by_database.and_then(|error| error.code()) {
@@ -119,19 +119,19 @@ pub(crate) fn kind(error: &DbErr) -> Cow<'_, str> {
     Cow::Borrowed(match error {
         _ if is_disconnected(error) => "disconnected",
         DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => "no_answer",
-        // What OpenTelemetry calls all others.
+        // OpenTelemetry's name for all others.
         _ => "_OTHER",
     })
 }
 
-/// SQLite's primary result code, which is the low byte of an extended one.
+/// SQLite's primary result code: the low byte of an extended one.
 fn sqlite_code(error: &DbErr) -> Option<i32> {
     let error = sqlx_error(error)?.as_database_error()?;
     error.try_downcast_ref::<SqliteError>()?;
     Some(error.code()?.parse::<i32>().ok()? & 0xff)
 }
 
-/// PostgreSQL's five characters.
+/// PostgreSQL's five-character code.
 fn sqlstate(error: &DbErr) -> Option<&str> {
     let error = sqlx_error(error)?.as_database_error()?;
     Some(error.try_downcast_ref::<PgDatabaseError>()?.code())

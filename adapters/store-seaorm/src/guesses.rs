@@ -1,4 +1,4 @@
-//! Tries of link codes, and the wrong ones among them.
+//! Attempts to enter link codes, and the wrong ones among them.
 
 use std::ops::Range;
 
@@ -27,19 +27,19 @@ impl GuessStore for SeaOrmStore {
         guess: &Guess,
         limit: GuessLimit,
     ) -> Result<Result<WrongBefore, TooManyGuesses>, StoreError> {
-        // Whoever is refused already waits for nobody and writes nothing.
+        // A caller that is rejected already neither waits nor writes.
         let judged = judge(&self.read().await?, guess, limit).await?;
         if judged.is_err() {
             return Ok(judged);
         }
-        // A crowd of them waits here, and not with all connections in hand.
+        // Many callers wait here, so that they do not hold all connections.
         let _turn = self.guessing.lock().await;
         let write = self.write().await?;
         locks::guesses(&write.txn).await?;
         let judged = judge(&write.txn, guess, limit).await?;
         if judged.is_ok() && guess.is_wrong {
             new_row(guess).insert(&write.txn).await.map_err(failed)?;
-            // Networks without a wrong code are borne beyond the limit. They must not fill the table.
+            // Networks without a wrong code are accepted beyond the limit. They must not fill the table.
             if judged.is_ok_and(|before| before.of_all >= GuessLimit::SERVICE_WIDE) {
                 let surplus = delete_surplus(GuessLimit::MOST_KEPT).exec(&write.txn);
                 surplus.await.map_err(failed)?;
@@ -84,7 +84,7 @@ async fn times(
     Ok(times.into_iter().map(Timestamp::from_millis).collect())
 }
 
-/// When the latest were tried that count, the latest first.
+/// Returns the times of the latest attempts that count, the latest first.
 pub(crate) fn latest(counting: &Range<Timestamp>, most: u64) -> Select<Entity> {
     Entity::find()
         .select_only()
@@ -101,7 +101,7 @@ pub(crate) fn latest_of(network: &KeyedHash, counting: &Range<Timestamp>) -> Sel
         .filter(Column::Network.eq(network.as_bytes().to_vec()))
 }
 
-/// Deletes those that are older than the latest so many.
+/// Deletes all but the latest ones.
 pub(crate) fn delete_surplus(most: u64) -> DeleteMany<Entity> {
     let last_kept = Entity::find()
         .select_only()

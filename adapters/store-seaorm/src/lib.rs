@@ -1,21 +1,21 @@
-//! The TokenStore port on SeaORM.
+//! Implements the TokenStore port with SeaORM.
 //!
 //! # The map
 //!
 //! | module | what is in it |
 //! | --- | --- |
-//! | `store` | [`SeaOrmStore`], and how it asks its database |
-//! | `url`, `database` | where the database is; how SQLite and PostgreSQL are opened, read and written, which writes are committed together; their clock |
-//! | `schema`, `locks` | how it is migrated; what keeps transactions apart that run side by side |
-//! | `claims` | how work is shared out between tasks and replicas |
+//! | `store` | [`SeaOrmStore`], and how it uses its database |
+//! | `url`, `database` | the location of the database; opening, reading and writing SQLite and PostgreSQL; group commit; the database's clock |
+//! | `schema`, `locks` | migrations; locks between concurrent transactions |
+//! | `claims` | leases of due work, for tasks and replicas |
 //! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `reads`, `revocations`, `seals`, `replicas`, `workloads`, `write_tests`, `audit`, `admin_sessions` | the port's traits, one each |
-//! | `complete`, `outbox`, `sealed_rows` | what would make those too long, or what several of them need |
-//! | `copy` | everything from one database to another: what `central-oauth copy` does |
-//! | `entities`, `convert` | the tables, and what their rows mean |
-//! | `error` | which of the port's errors a database error is |
+//! | `complete`, `outbox`, `sealed_rows` | helpers of these traits |
+//! | `copy` | copies one database to another, for `central-oauth copy` |
+//! | `entities`, `convert` | the tables, and the conversion of their rows |
+//! | `error` | converts database errors to errors of the port |
 //!
-//! Times are stored as milliseconds since the Unix epoch, lengths of time as milliseconds. Whatever SQLite and
-//! PostgreSQL understand differently is kept out of queries; it is in `database`, `locks` and `error`.
+//! Times are stored as milliseconds since the Unix epoch, durations as milliseconds. Queries are the same for SQLite and
+//! PostgreSQL; their differences are in `database`, `locks` and `error`.
 
 mod accounts;
 mod admin_sessions;

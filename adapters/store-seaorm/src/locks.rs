@@ -1,5 +1,5 @@
-//! What keeps transactions apart that SQLite, where one writes at a time, never lets meet. On PostgreSQL they run side
-//! by side; a lock is held until its transaction ends.
+//! Locks between transactions. SQLite has one writer at a time; on PostgreSQL transactions run concurrently, and a lock
+//! is held until its transaction ends.
 
 use std::time::Duration;
 
@@ -16,18 +16,18 @@ use crate::entities::{access_keys, accounts, device_codes, tokens};
 use crate::error::failed;
 use crate::schema::Migrating;
 
-/// What our advisory locks begin with, so that they are nobody else's in the same database.
+/// The class of our advisory locks, which distinguishes them from others in the same database.
 const CLASS: i32 = 0x0CEA_0A17;
 const MIGRATIONS: i32 = 0;
 const NEW_LINKS: i32 = 1;
-// 2 was the duty of housekeeping in earlier versions.
+// 2 was the lock of housekeeping in earlier versions.
 const COPYING: i32 = 3;
 const GUESSES: i32 = 4;
 const CONSENTS: i32 = 5;
 const AUDIT: i32 = 6;
 
-/// Whoever migrates. It may take its time, but does not wait long for a table: everybody else who wants it would stand behind
-/// in the server's queue, and could neither read tokens nor save any for as long as a backup takes.
+/// Locks migrations. A migration may take long, but does not wait long for a table: all later requests for the table
+/// would queue behind it, and could neither read nor save tokens for as long as a backup takes.
 pub(crate) async fn migrations(session: &Session) -> Result<(), DbErr> {
     let db = &session.unwatched()?;
     if db.get_database_backend() != DbBackend::Postgres {
@@ -41,13 +41,13 @@ pub(crate) async fn migrations(session: &Session) -> Result<(), DbErr> {
         .map(drop)
 }
 
-/// Who migrates at this moment. Nobody, as far as that can be known, where there is no server.
+/// Returns who migrates at the moment, as far as known. Always `None` without a server.
 pub(crate) async fn migrating(db: &impl ConnectionTrait) -> Result<Option<Migrating>, DbErr> {
     let backend = db.get_database_backend();
     if backend != DbBackend::Postgres {
         return Ok(None);
     }
-    // The server shows the two numbers as unsigned ones.
+    // The server shows the two numbers as unsigned.
     let sql = "SELECT host(activity.client_addr) AS address, \
                (extract(epoch FROM clock_timestamp() - activity.xact_start) * 1000)::bigint AS millis \
                FROM pg_locks AS locks JOIN pg_stat_activity AS activity ON activity.pid = locks.pid \
@@ -67,12 +67,12 @@ pub(crate) async fn migrating(db: &impl ConnectionTrait) -> Result<Option<Migrat
     }))
 }
 
-/// Whoever copies everything into this database. False when somebody else does, or a service starts at this moment.
+/// Locks copying into this database. Returns false if another copy runs, or a service starts at the moment.
 pub(crate) async fn copying(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     at_once(db, "pg_try_advisory_xact_lock").await
 }
 
-/// Whoever must not meet a copy. False when there is one.
+/// Locks out copies. Returns false if one runs.
 pub(crate) async fn not_copying(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     at_once(db, "pg_try_advisory_xact_lock_shared").await
 }
@@ -90,33 +90,33 @@ async fn at_once(db: &impl ConnectionTrait, lock: &str) -> Result<bool, DbErr> {
     }
 }
 
-/// Whoever counts links before adding one.
+/// Locks counting links before one is added.
 pub(crate) async fn new_links(db: &impl ConnectionTrait) -> Result<(), StoreError> {
     advisory(db, NEW_LINKS).await.map_err(failed)
 }
 
-/// Whoever counts wrong codes before a try of one.
+/// Locks counting wrong codes before an attempt.
 pub(crate) async fn guesses(db: &impl ConnectionTrait) -> Result<(), StoreError> {
     advisory(db, GUESSES).await.map_err(failed)
 }
 
-/// Whoever counts consents under way before adding one.
+/// Locks counting consents in progress before one is added.
 pub(crate) async fn consents(db: &impl ConnectionTrait) -> Result<(), StoreError> {
     advisory(db, CONSENTS).await.map_err(failed)
 }
 
-/// Whoever gives audit entries their places, or deletes old ones.
+/// Locks numbering and deleting audit entries.
 pub(crate) async fn audit(db: &impl ConnectionTrait) -> Result<(), StoreError> {
     advisory(db, AUDIT).await.map_err(failed)
 }
 
-/// Whoever decides by whether a person of a provider has a live account here: an account may not appear between that
-/// question and what follows from it. To be taken before anything else, so that nobody waits for it with a row in hand.
+/// Locks the question whether a person of a provider has a live account here: no account may appear between the
+/// question and its consequences. Take it before all other locks, so that nobody waits for it while holding a row.
 pub(crate) async fn persons(
     db: &impl ConnectionTrait,
     provider: &ProviderName,
 ) -> Result<(), StoreError> {
-    // Of a class of their own: the hash of a name may be any number.
+    // In a class of its own, because the hash of a name may be any number.
     let sql = "SELECT pg_advisory_xact_lock($1, hashtext($2))";
     let provider = provider.as_str().into();
     lock(db, sql, [(CLASS + 1).into(), provider])
@@ -129,7 +129,7 @@ async fn advisory(db: &impl ConnectionTrait, what: i32) -> Result<(), DbErr> {
     lock(db, sql, [CLASS.into(), what.into()]).await
 }
 
-/// Where one transaction writes at a time there is nothing to be locked.
+/// No lock is needed if only one transaction writes at a time.
 async fn lock(db: &impl ConnectionTrait, sql: &str, values: [Value; 2]) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
     if backend != DbBackend::Postgres {
@@ -139,7 +139,7 @@ async fn lock(db: &impl ConnectionTrait, sql: &str, values: [Value; 2]) -> Resul
     db.query_one_raw(lock).await.map(drop)
 }
 
-/// The tokens of an account, so that what is read of them is still so when it is written. To be taken before the
+/// Locks the tokens of an account, so that what is read of them is still true when it is written. Take it before the
 /// account's own row is written.
 pub(crate) async fn tokens_of(
     db: &impl ConnectionTrait,
@@ -154,7 +154,7 @@ pub(crate) async fn tokens_of(
     locked.map(drop).map_err(failed)
 }
 
-/// The keys and links that go with an account. Deleting it would lock them in whatever order they lie.
+/// Locks the keys and links of an account. Deleting the account would lock them in any order.
 pub(crate) async fn keys_and_links_of(
     db: &impl ConnectionTrait,
     account: AccountId,
@@ -173,7 +173,7 @@ pub(crate) async fn keys_and_links_of(
     in_order(db, links, device_codes::Column::Id).await
 }
 
-/// Rows of a table, in the order of their numbers: whoever locks several does it so, and nobody waits in a circle.
+/// Locks rows of a table in the order of their numbers, so that there are no deadlocks.
 pub(crate) async fn in_order<E: EntityTrait>(
     db: &impl ConnectionTrait,
     rows: Select<E>,
@@ -191,7 +191,8 @@ pub(crate) async fn in_order<E: EntityTrait>(
     locked.map(drop).map_err(failed)
 }
 
-/// An account that a new row is to point at, before the other rows that it points at: so does whoever deletes it.
+/// Locks an account that a new row will reference, before the other rows that it references. Deleting an account uses
+/// the same order.
 pub(crate) async fn parent(
     db: &impl ConnectionTrait,
     account: AccountId,

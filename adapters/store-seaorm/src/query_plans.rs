@@ -1,4 +1,4 @@
-//! No query that is asked often may read a whole table.
+//! No frequent query may read a whole table.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 use std::time::Duration;
@@ -31,7 +31,7 @@ use crate::{
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
-/// How SQLite would go about it, one step a line.
+/// Returns SQLite's query plan, one step per line.
 async fn plan(query: Statement) -> String {
     let folder = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::file(folder.path().join("store.sqlite3"));
@@ -49,8 +49,8 @@ async fn plan(query: Statement) -> String {
     details.collect::<Vec<String>>().join("\n")
 }
 
-/// How PostgreSQL could go about it. A table of some rows is read as a whole whatever indexes there are, so that is
-/// forbidden here: what is left is what indexes can do.
+/// Returns PostgreSQL's query plan. It scans small tables whatever indexes there are, so scans are disabled here, to
+/// see what indexes can do.
 async fn plan_on_server(query: Statement) -> String {
     static DATABASE: OnceCell<String> = OnceCell::const_new();
     let database = DATABASE.get_or_init(async || {
@@ -78,7 +78,7 @@ async fn plan_on_server(query: Statement) -> String {
 
 async fn assert_uses(query: impl QueryTrait, indexes: &[&str]) {
     let plan = plan_on_server(query.build(DbBackend::Postgres)).await;
-    // Rows come in the order of the index; those of one moment among themselves are few.
+    // Rows come in the order of the index; few have the same time.
     let plan = plan.replace("Incremental Sort", "");
     for costly in ["Seq Scan", "Sort  ("] {
         assert!(!plan.contains(costly), "{costly}:\n{plan}");
@@ -121,7 +121,7 @@ async fn what_keys_open_is_read_and_confirmed_by_indexes() {
         ]
     };
     for question in questions(DbBackend::Sqlite) {
-        // What is asked about comes as a list.
+        // The parameter is a list.
         let plan = plan(question).await.replace("SCAN seen", "");
         assert!(!plan.contains("SCAN"), "{plan}");
     }
@@ -368,7 +368,7 @@ async fn tokens_of_other_keys_are_found_by_an_index() {
     assert_uses(query, &["ix_tokens_sealed_with (sealed_with=? AND id>?)"]).await;
 }
 
-/// What has not ended is read as a whole, and nothing else.
+/// Only rows that have not ended are read completely.
 #[tokio::test]
 async fn keys_of_what_passes_are_found_in_what_has_not_ended() {
     let links = sealed_rows::starts::<device_codes::Entity>();

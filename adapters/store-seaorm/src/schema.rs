@@ -1,4 +1,4 @@
-//! The schema's version: what has been applied, what is left to do, and what is too new.
+//! The version of the schema: applied, pending and unknown migrations.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,41 +14,41 @@ use crate::locks;
 use crate::store::SeaOrmStore;
 use crate::url::DatabaseUrl;
 
-/// Longer than migrations take on a database with millions of accounts, waiting for another process included.
+/// Longer than migrations take on a database with millions of accounts, including the wait for another process.
 const LONGEST_MIGRATION: Duration = Duration::from_secs(600);
-/// How long those who had to stand behind a migration that did not get a table have the tables for themselves.
+/// How long other transactions get the tables after a migration failed to lock them.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// A process that migrates, or the transaction in which it does.
+/// A process that migrates, or the transaction of its migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migrating {
-    /// The address that it has connected from; `None` through a socket on the same machine.
+    /// The address of its connection; `None` for a socket on the same machine.
     pub address: Option<String>,
-    /// For how long it has been at it.
+    /// How long it has been migrating.
     pub since: Duration,
 }
 
 impl SeaOrmStore {
-    /// Applies every migration that is missing, all of them or none. Another process that does the same at this
-    /// moment waits for the transaction, and then finds nothing left to do.
+    /// Applies all pending migrations, or none. If another process does the same at the moment, it waits for the
+    /// transaction and then finds nothing pending.
     ///
     /// # Errors
-    /// When a migration fails, or does not come to its end.
+    /// When a migration fails or times out.
     pub async fn migrate_up(&self) -> Result<(), OpenError> {
         let up = self.migrate(async |schema| Migrator::up(schema, None).await);
         self.in_time(LONGEST_MIGRATION, Box::pin(up)).await
     }
 
-    /// Takes back the last migrations, or all of them: what they made is gone.
+    /// Rolls back the last migrations, or all of them: what they created is deleted.
     ///
     /// # Errors
-    /// When a migration fails, or does not come to its end.
+    /// When a migration fails or times out.
     pub async fn migrate_down(&self, steps: Option<u32>) -> Result<(), OpenError> {
         let down = self.migrate(async |schema| Migrator::down(schema, steps).await);
         self.in_time(LONGEST_MIGRATION, Box::pin(down)).await
     }
 
-    /// Migrates in one transaction, and begins anew where a table is not to be had.
+    /// Migrates in one transaction, and starts over if a table cannot be locked.
     async fn migrate(
         &self,
         migrate: impl AsyncFn(DatabaseExecutor<'_>) -> Result<(), DbErr>,
@@ -61,7 +61,7 @@ impl SeaOrmStore {
                 Ok(()) => return write.txn.commit().await.map_err(&at),
                 Err(error) if self.is_on_server() && is_locked(&error) => {
                     tracing::warn!(
-                        "migrating waits for somebody who uses the tables, such as a backup"
+                        "the migration waits for another transaction on the tables, such as a backup"
                     );
                 }
                 Err(error) => return Err(at(error)),
@@ -75,8 +75,8 @@ impl SeaOrmStore {
         self.url().path().is_none()
     }
 
-    /// Migrations are bounded by no limit of a statement, and a server that has vanished would be waited for as long as TCP
-    /// is patient, which without anything to send is for ever. A file does not vanish.
+    /// Sets a timeout: migrations have no statement timeout, and TCP would wait for a vanished server for ever if there
+    /// is nothing to send. A file does not vanish.
     async fn in_time<T>(
         &self,
         limit: Duration,
@@ -92,14 +92,14 @@ impl SeaOrmStore {
         timeout(limit, migrating).await.map_err(late)?
     }
 
-    /// One process migrates at a time: the others wait, and then find nothing left to do.
+    /// One process migrates at a time: the others wait, and then find nothing pending.
     async fn begin_to_migrate(&self) -> Result<Write, DbErr> {
         let write = self.database.begin().await?;
         locks::migrations(&write.txn).await?;
         Ok(write)
     }
 
-    /// Who is migrating at this moment, as far as this can be known: on a server.
+    /// Returns who is migrating at the moment, as far as known: only on a server.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -109,7 +109,7 @@ impl SeaOrmStore {
         locks::migrating(&session).await.map_err(&at)
     }
 
-    /// The migration that [`SeaOrmStore::migrate_down`] would take back first.
+    /// Returns the migration that [`SeaOrmStore::migrate_down`] would roll back first.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -119,7 +119,7 @@ impl SeaOrmStore {
         Ok(newest_first.find(|name| !pending.contains(name)))
     }
 
-    /// The migrations that [`SeaOrmStore::migrate_up`] would apply, in order.
+    /// Returns the migrations that [`SeaOrmStore::migrate_up`] would apply, in order.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -129,7 +129,7 @@ impl SeaOrmStore {
         pending(&session).await.map_err(&at)
     }
 
-    /// Whether the schema, which may be an old one, has the table of replicas.
+    /// Whether the schema, which may be old, has the table of replicas.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -141,7 +141,7 @@ impl SeaOrmStore {
     }
 }
 
-/// The migrations that are missing, in order.
+/// Returns the pending migrations, in order.
 pub(crate) async fn pending(session: &Session) -> Result<Vec<String>, DbErr> {
     let applied = applied(session).await?;
     let mut pending = known();
@@ -149,7 +149,7 @@ pub(crate) async fn pending(session: &Session) -> Result<Vec<String>, DbErr> {
     Ok(pending)
 }
 
-/// Refuses a database with migrations that this build does not know: it could only damage it.
+/// Rejects a database with unknown migrations, because this build could damage it.
 pub(crate) async fn refuse_newer(session: &Session, url: &DatabaseUrl) -> Result<(), OpenError> {
     let mut unknown = applied(session).await.map_err(OpenError::at(url))?;
     for name in known() {
@@ -169,7 +169,7 @@ fn known() -> Vec<String> {
     migrations.map(|known| known.name().to_owned()).collect()
 }
 
-/// Asks without making the migrator's own table, as the migrator would.
+/// Reads without creating the migrator's own table, as the migrator would do.
 async fn applied(session: &Session) -> Result<BTreeSet<String>, DbErr> {
     let tables = SchemaManager::new(session.unwatched()?);
     if !tables.has_table("seaql_migrations").await? {
@@ -206,7 +206,7 @@ mod tests {
         other.migrate_up().await.unwrap();
     }
 
-    /// A backup reads every table, and stays at it.
+    /// A backup reads every table, and takes long.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_migration_that_waits_for_a_table_keeps_nobody_from_it() {
         let cluster = Cluster::shared();
@@ -215,7 +215,7 @@ mod tests {
         let store = SeaOrmStore::open(&url, PoolSettings::default()).await;
         let store = Arc::new(store.unwrap());
         store.migrate_up().await.unwrap();
-        // Back to before the last migration that changes this table.
+        // Rolls back to before the last migration that changes this table.
         let last = "m0005_grant_expires_at".to_owned();
         while !store.pending_migrations().await.unwrap().contains(&last) {
             store.migrate_down(Some(1)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Rows as the sealed values that they hold.
+//! Access to rows as lists of their sealed values.
 
 use central_oauth_domain::grant::{AccountKey, ProviderName};
 use central_oauth_domain::ports::{
@@ -17,12 +17,12 @@ use crate::error::Unreadable;
 
 /// A table with sealed values.
 pub(crate) trait Sealing: EntityTrait {
-    /// Its number.
+    /// The column of its number.
     const ID: Self::Column;
     /// The columns with sealed values.
     const SEALED: &'static [(SecretKind, Self::Column)];
 
-    /// Which rows hold any.
+    /// The condition for rows with sealed values.
     fn holding() -> Condition;
 }
 
@@ -69,7 +69,7 @@ impl Sealing for device_codes::Entity {
         (SecretKind::IdToken, device_codes::Column::IdToken),
     ];
 
-    /// Ended links hold nothing, and those that have not ended are few.
+    /// Ended links have no sealed values, and few links have not ended.
     fn holding() -> Condition {
         Condition::all().add(device_codes::Column::EndedAt.is_null())
     }
@@ -87,13 +87,13 @@ impl Sealing for revocations::Entity {
         (SecretKind::IdToken, revocations::Column::IdToken),
     ];
 
-    /// Ended revocations hold nothing, and those that have not ended are few.
+    /// Ended revocations have no sealed values, and few revocations have not ended.
     fn holding() -> Condition {
         Condition::all().add(revocations::Column::EndedAt.is_null())
     }
 }
 
-/// A row of a table with sealed values, which knows what they are sealed to.
+/// A row of a table with sealed values, and the owner to which they are sealed.
 pub(crate) trait Owned: ModelTrait {
     fn owner(&self) -> Result<SealedTo, StoreError>;
 }
@@ -151,9 +151,9 @@ where
     }
 }
 
-/// What a sealed value starts with: the key that opens it.
+/// Returns the header of a sealed value, which names its key.
 fn start<C: ColumnTrait>(column: C) -> SimpleExpr {
-    // 32 bits each: PostgreSQL has no such function of larger numbers.
+    // 32 bits each, because PostgreSQL has no such function for larger numbers.
     let length = i32::try_from(SealId::LENGTH).unwrap_or(i32::MAX);
     Func::cust("substr")
         .arg(Expr::col(column.as_column_ref()))
@@ -162,7 +162,7 @@ fn start<C: ColumnTrait>(column: C) -> SimpleExpr {
         .into()
 }
 
-/// What the values of rows start with, each combination once.
+/// Returns the headers of the values of rows, each combination once.
 pub(crate) fn starts<E: Sealing>() -> Select<E> {
     let none = E::find().select_only().filter(E::holding()).distinct();
     E::SEALED.iter().fold(none, |query, (_, column)| {
@@ -170,7 +170,7 @@ pub(crate) fn starts<E: Sealing>() -> Select<E> {
     })
 }
 
-/// Rows of which a value was sealed with another key, in the order of their numbers.
+/// Returns rows with a value under another key, in the order of their numbers.
 pub(crate) fn sealed_otherwise<E: Sealing>(present: SealId, after: i64, limit: u64) -> Select<E> {
     let otherwise = E::SEALED.iter().fold(Condition::any(), |any, (_, column)| {
         any.add(start::<E::Column>(*column).ne(present.0.to_vec()))
@@ -183,7 +183,7 @@ pub(crate) fn sealed_otherwise<E: Sealing>(present: SealId, after: i64, limit: u
         .limit(row_count(limit))
 }
 
-/// Rows that hold any value at all, in the order of their numbers.
+/// Returns rows with any sealed value, in the order of their numbers.
 pub(crate) fn holding_any<E: Sealing>(after: i64, limit: u64) -> Select<E> {
     let any = E::SEALED.iter().fold(Condition::any(), |any, (_, column)| {
         any.add(column.is_not_null())
@@ -195,7 +195,7 @@ pub(crate) fn holding_any<E: Sealing>(after: i64, limit: u64) -> Select<E> {
         .limit(row_count(limit))
 }
 
-/// Replaces the values of a row that holds what was read, and nothing else.
+/// Replaces the values of a row if they are still those that were read.
 pub(crate) fn replace<E: Sealing>(resealing: &Resealing) -> UpdateMany<E> {
     let row = &resealing.row;
     let this = E::update_many().filter(E::ID.eq(row.id));

@@ -1,4 +1,4 @@
-//! Sealed values as such: which keys they need, and how they move from one key to the next.
+//! Sealed values in general: which keys they need, and how they are re-encrypted.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ impl SealStore for SeaOrmStore {
             return Ok(kept);
         }
         let nobody_copies = locks::not_copying(&write.txn).await.map_err(failed)?;
-        // In this order: whoever has stored a row meanwhile had stored a key before.
+        // In this order: a transaction that has stored a row had stored a key before.
         let is_new = copy::is_empty(&write.txn).await.map_err(failed)?;
         let kept = read_hash_key(&write.txn).await.map_err(failed)?;
         if kept.is_none() && !(nobody_copies && is_new) {
@@ -106,8 +106,8 @@ impl SealStore for SeaOrmStore {
     }
 }
 
-/// Whoever asks for the hash key of a store wants to know whether the store can do its work, and that is to write, too. A
-/// server of PostgreSQL that is a standby, after a failover say, answers questions and stores nothing.
+/// The health check reads the hash key, and the service must be able to write too. A PostgreSQL server that is a
+/// standby, for example after a failover, answers queries and stores nothing.
 async fn refuse_read_only(session: &Session) -> Result<(), DbErr> {
     let backend = session.get_database_backend();
     if backend != DbBackend::Postgres {
@@ -129,7 +129,7 @@ pub(crate) async fn read_hash_key(db: &impl ConnectionTrait) -> Result<Option<Se
     Ok(row.map(|row| Sealed::from_bytes(row.hash_key)))
 }
 
-/// Keeps the key unless there is one; the one that is kept.
+/// Stores the key unless there is one; returns the stored one.
 pub(crate) async fn keep_hash_key(
     db: &impl ConnectionTrait,
     candidate: &Sealed,
@@ -154,7 +154,7 @@ pub(crate) async fn keep_hash_key(
     })
 }
 
-/// The tables are read in the order in which tokens move from one to the next, so that none is missed.
+/// Reads the tables in the order in which tokens move between them, so that none is missed.
 pub(crate) async fn seals_in_use(
     db: &impl ConnectionTrait,
 ) -> Result<BTreeSet<SealId>, StoreError> {
@@ -182,8 +182,8 @@ async fn read_starts<E: Sealing>(
     Ok(seals)
 }
 
-/// The combinations of keys that rows of tokens were sealed with. There are few, so they are found by skipping from one
-/// to the next in their index, past all the rows that share one.
+/// Returns the combinations of keys of rows of tokens. There are few, so the query skips from one to the next in their
+/// index, past all the rows that share one.
 async fn seals_of_tokens(db: &impl ConnectionTrait) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut found = Vec::<Vec<u8>>::new();
     loop {
@@ -205,13 +205,13 @@ pub(crate) fn next_seals(last: Option<&Vec<u8>>) -> Select<tokens::Entity> {
         .limit(1)
 }
 
-/// The keys of a combination; `None` for what no cipher made.
+/// Returns the keys of a combination; `None` for values that no cipher made.
 fn seal_ids(seals: &[u8]) -> impl Iterator<Item = Option<SealId>> {
     let starts = seals.chunks(SealId::LENGTH);
     starts.map(|start| start.try_into().ok().map(SealId))
 }
 
-/// One query for each combination with another key in it: each follows an index.
+/// Runs one query for each combination with another key in it, because each can use an index.
 async fn tokens_sealed_otherwise(
     db: &impl ConnectionTrait,
     present: SealId,
@@ -260,7 +260,7 @@ where
     rows.iter().map(row).collect()
 }
 
-/// How many rows were changed: one, or none that has moved on.
+/// Returns how many rows were changed: one, or none if the row has changed since.
 async fn reseal_row(db: &impl ConnectionTrait, row: &Resealing) -> Result<u64, DbErr> {
     let changed = match row.row.owner {
         SealedTo::Service => replace::<service_keys::Entity>(row).exec(db).await,

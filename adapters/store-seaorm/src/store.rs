@@ -1,4 +1,4 @@
-//! The store, and how it asks its database.
+//! The store, and how it uses its database.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::error::{failed, unavailable};
 use crate::refreshes::claimed::Claimed;
 use crate::url::DatabaseUrl;
 
-/// A database takes only so many values in one statement, and a writer should not keep others waiting.
+/// Databases limit the number of values in one statement, and a writer should not block others for long.
 pub(crate) const MOST_AT_ONCE: u64 = 1000;
 
 /// Links, accounts, tokens, keys and revocations in a database.
@@ -21,16 +21,16 @@ pub struct SeaOrmStore {
     pub(crate) database: Database,
     url: DatabaseUrl,
     pub(crate) time: ServerTime,
-    /// What claims of refreshes have returned.
+    /// The tokens that claims of refreshes have returned.
     pub(crate) claimed: Claimed,
-    /// Whose try of a link code is judged: one at a time.
+    /// Serialises attempts to enter link codes.
     pub(crate) guessing: Mutex<()>,
-    /// When the last write test failed, if it did; one test at a time.
+    /// When the last write test failed, if it did; serialises tests.
     pub(crate) write_test: Mutex<Option<Instant>>,
 }
 
 impl SeaOrmStore {
-    /// Opens the database; a file is created if need be, readable by its owner alone. The schema is left as it is: see
+    /// Opens the database; creates a file if necessary, readable only by its owner. Does not change the schema: see
     /// [`SeaOrmStore::migrate_up`].
     ///
     /// # Errors
@@ -46,10 +46,10 @@ impl SeaOrmStore {
         })
     }
 
-    /// Keeps a clock right: all who share a database server are to judge leases by the server's clock.
+    /// Keeps a clock synchronised: all processes on one database server must judge leases by the server's clock.
     ///
     /// # Errors
-    /// When the server does not tell the time.
+    /// When the server does not return the time.
     pub async fn keeping_right(self, clock: Arc<DatabaseClock>) -> Result<Self, OpenError> {
         let store = Self {
             time: ServerTime(Some(clock)),
@@ -68,11 +68,10 @@ impl SeaOrmStore {
         Ok(store)
     }
 
-    /// Finishes what is under way and lets go of the database. Whoever asks the store afterwards is told that it is
-    /// unavailable.
+    /// Finishes work in progress and closes the database. Later calls of the store fail as unavailable.
     ///
     /// # Errors
-    /// When the database reports trouble on closing.
+    /// When closing the database fails.
     pub async fn close(&self) -> Result<(), OpenError> {
         self.database
             .close()
@@ -92,7 +91,7 @@ impl SeaOrmStore {
         self.database.begin().await.map_err(unavailable)
     }
 
-    /// To write what a provider has answered: it exists nowhere else until it is stored.
+    /// Begins a transaction for a provider's response: it exists nowhere else until it is stored.
     pub(crate) async fn save(&self) -> Result<Write, StoreError> {
         self.database.begin_saving().await.map_err(unavailable)
     }
@@ -113,13 +112,13 @@ impl SeaOrmStore {
     }
 }
 
-/// The time by the clock of a database server.
+/// The time by the clock of the database server.
 #[derive(Clone, Default)]
 pub(crate) struct ServerTime(Option<Arc<DatabaseClock>>);
 
 impl ServerTime {
-    /// When it is by the server's clock, and when so much later as it is from `now` to `later`. Whoever took `now` from a
-    /// clock that has strayed, or has been put right since, is not believed. Without a server's clock it is as they say.
+    /// Converts `now` and `later` to the database server's clock, because the caller's clock may be wrong or may have
+    /// been corrected since. Without a server, returns them unchanged.
     pub(crate) async fn both(
         &self,
         session: &Session,
@@ -131,7 +130,8 @@ impl ServerTime {
         Ok((servers, servers + later.since(now)))
     }
 
-    /// Puts the clock right by the server's, and says what that shows; `None` with nobody to ask or nothing to put right.
+    /// Reads the server's clock, corrects the process's clock by it, and returns the server's time; `None` without a
+    /// server.
     async fn ask(&self, session: &Session) -> Result<Option<Timestamp>, DbErr> {
         let backend = session.get_database_backend();
         let clock = match &self.0 {

@@ -1,4 +1,4 @@
-//! Where the database is.
+//! The location of the database.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -9,7 +9,7 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use url::Url;
 
-/// The place of a database: a file of SQLite or a server of PostgreSQL. Shown without password.
+/// A database: a SQLite file or a PostgreSQL server. Displayed without password.
 #[derive(Clone)]
 pub struct DatabaseUrl(Place);
 
@@ -19,7 +19,7 @@ pub(crate) enum Place {
     Server(Box<PgConnectOptions>),
 }
 
-/// Why a text does not name a database. The text itself is left out: it may hold a password.
+/// Why a text does not name a database. The error omits the text, because it may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDatabaseUrl {
     /// It has no scheme.
@@ -28,26 +28,26 @@ pub enum InvalidDatabaseUrl {
     /// It names another kind of database.
     #[error("knows only sqlite:// and postgres:// databases, not {scheme}://")]
     UnknownScheme {
-        /// What it begins with.
+        /// Its scheme.
         scheme: String,
     },
-    /// It names no file, or memory.
+    /// It names no file, or an in-memory database.
     #[error("must name a file, like sqlite:///var/lib/central-oauth/central-oauth.sqlite3")]
     NoFile,
-    /// What follows the scheme makes no sense.
+    /// The part after the scheme is invalid.
     #[error("not a URL of {database} database: {reason}")]
     Malformed {
         /// The kind of database, with its article.
         database: &'static str,
-        /// What is wrong.
+        /// The error.
         reason: String,
     },
-    /// The environment says how far TLS goes, and the driver would not understand it.
-    #[error("PGSSLMODE, which counts as the URL has no sslmode, is none of {}", SSL_MODES.join(", "))]
+    /// `PGSSLMODE` is set to a value that the driver does not know.
+    #[error("PGSSLMODE, which applies because the URL has no sslmode, must be one of {}", SSL_MODES.join(", "))]
     UnknownSslMode,
 }
 
-/// How far TLS goes, as libpq names it.
+/// The values of `sslmode`, as libpq names them.
 const SSL_MODES: &[&str] = &[
     "disable",
     "allow",
@@ -57,7 +57,7 @@ const SSL_MODES: &[&str] = &[
     "verify-full",
 ];
 
-/// What may stand behind the question mark of a PostgreSQL URL, as libpq and its kin name it.
+/// The supported parameters of a PostgreSQL URL, as libpq names them.
 const PARAMETERS: &[&str] = &[
     "application_name",
     "dbname",
@@ -74,12 +74,12 @@ const PARAMETERS: &[&str] = &[
 ];
 
 impl DatabaseUrl {
-    /// The database in this file, whatever its name looks like.
+    /// Returns the database in this file, whatever its name looks like.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self(Place::File(path.into()))
     }
 
-    /// The file, of a database that is one.
+    /// Returns the file, if it is a SQLite database.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.0 {
@@ -143,7 +143,7 @@ fn file(url: &str, rest: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
     Ok(DatabaseUrl::file(options.get_filename()))
 }
 
-/// A parameter that the driver passes over may be a misspelt `sslmode`, so it is refused.
+/// The driver ignores unknown parameters. One may be a misspelt `sslmode`, so it is rejected.
 fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
     let malformed = |reason| malformed("a PostgreSQL", reason);
     let parsed = Url::parse(url).map_err(|error| malformed(error.to_string()))?;
@@ -165,7 +165,7 @@ fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
     Ok(DatabaseUrl(Place::Server(Box::new(options.ssl_mode(mode)))))
 }
 
-/// A variable of libpq's; an empty one counts as unset.
+/// Returns a variable of libpq; an empty one counts as unset.
 #[expect(
     clippy::disallowed_methods,
     reason = "the driver reads these variables by itself, here, and tells nobody what it found"
@@ -174,7 +174,7 @@ fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The driver would take what it does not know for `prefer`.
+/// The driver would treat an unknown value as `prefer`.
 fn refuse_unknown(mode: Option<&OsStr>) -> Result<(), InvalidDatabaseUrl> {
     let is_known = |mode: &OsStr| {
         mode.to_str()
@@ -187,10 +187,10 @@ fn refuse_unknown(mode: Option<&OsStr>) -> Result<(), InvalidDatabaseUrl> {
     }
 }
 
-/// What the driver makes of some modes (sqlx 0.9.0, `tls_rustls.rs`) protects from less than libpq does under the same
-/// name. It trusts a root certificate besides all public authorities and not instead of them, so whoever has a certificate
-/// for any host at all would pass as a server of `verify-ca`: only the host's name tells them apart. With `require` it
-/// never looks at a root certificate, with `allow` it never speaks TLS.
+/// For some modes the driver (sqlx 0.9.0, `tls_rustls.rs`) protects less than libpq does. It trusts a root certificate
+/// in addition to all public authorities, not instead of them, so with `verify-ca` anybody with a certificate for any
+/// host could pose as the server: only the host's name prevents that. With `require` it ignores root certificates, with
+/// `allow` it never uses TLS.
 const fn no_less_than_libpq(mode: PgSslMode, has_root: bool) -> PgSslMode {
     match mode {
         PgSslMode::Allow => PgSslMode::Prefer,
@@ -204,7 +204,7 @@ fn malformed(database: &'static str, reason: String) -> InvalidDatabaseUrl {
     InvalidDatabaseUrl::Malformed { database, reason }
 }
 
-/// What stands before the colon is repeated only if it is a scheme indeed.
+/// Repeats the text before the colon only if it is a scheme.
 fn unknown(scheme: &str) -> InvalidDatabaseUrl {
     if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         let scheme = scheme.to_owned();
@@ -298,7 +298,7 @@ mod tests {
         }
     }
 
-    /// What the driver is told, whatever the environment of the test says.
+    /// The driver's options, whatever the environment of the test contains.
     fn mode(parameters: &str) -> PgSslMode {
         let url = format!("postgres://me@db/tokens?{parameters}");
         let DatabaseUrl(Place::Server(options)) = url.parse().unwrap() else {

@@ -1,4 +1,4 @@
-//! Workloads, and their tokens that were used once.
+//! Workloads, and their used single-use tokens.
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
@@ -140,7 +140,7 @@ pub(crate) fn delete_expired(
     Entity::delete_many().filter(Column::Id.in_subquery(expired.into_query()))
 }
 
-/// Stores the workload that acts with a key.
+/// Stores the workload that uses a key.
 pub(crate) async fn insert(
     db: &impl ConnectionTrait,
     key: AccessKeyId,
@@ -162,7 +162,7 @@ pub(crate) async fn insert(
     row.insert(db).await.map(drop).map_err(failed)
 }
 
-/// Notes that a token was used. Returns false if it was used before.
+/// Records that a token was used. Returns false if it was used before.
 pub(crate) async fn use_once(
     db: &impl ConnectionTrait,
     token: &SingleUse,

@@ -1,4 +1,4 @@
-//! Finding out whether writing works, by writing.
+//! Tests whether the database is writable, by writing.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::error::failed;
 use crate::store::SeaOrmStore;
 
-/// The pause after a test that failed.
+/// The pause after a failed test.
 const TEST_EVERY: Duration = Duration::from_secs(1);
 
 #[async_trait]
@@ -21,7 +21,7 @@ impl WriteTestStore for SeaOrmStore {
             return Ok(());
         }
         let mut failed_at = self.write_test.lock().await;
-        // Somebody else may have tested meanwhile.
+        // Another task may have tested meanwhile.
         if health.is_well(within) {
             return Ok(());
         }
@@ -39,8 +39,8 @@ impl WriteTestStore for SeaOrmStore {
 }
 
 impl SeaOrmStore {
-    /// Commits 64 KiB that cannot be compressed. They stay until the next test: what a transaction deletes again may never
-    /// be written.
+    /// Commits 64 KiB of incompressible data. They stay until the next test, because a transaction that deletes them
+    /// again may never write them.
     async fn replace_test_row(&self) -> Result<(), StoreError> {
         let write = self.write().await?;
         let [delete, insert] = match write.txn.get_database_backend() {

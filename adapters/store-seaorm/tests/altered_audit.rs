@@ -1,4 +1,4 @@
-//! An audit log that somebody changes behind the back of the service.
+//! An audit log that somebody changes in the database.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod common;
@@ -41,7 +41,7 @@ async fn is_verified(store: &SeaOrmStore) -> bool {
     verify_audit(store, &audit_chain(), None).await.is_ok()
 }
 
-/// Each is a state from which the service must go on, and says so.
+/// From each of these states the service must continue, and report the change.
 const STATES: [&str; 9] = [
     "UPDATE audit_log SET mac = SHORT WHERE id = 10",
     "DELETE FROM audit_log WHERE id > 7",
@@ -67,7 +67,7 @@ async fn the_log_goes_on(store: &SeaOrmStore, short: &str, execute: impl AsyncFn
         let kinds = all(store).await.into_iter().map(|entry| entry.content.kind);
         let broken = kinds.filter(|kind| kind == "audit.broken").count();
         assert_eq!(broken, 1, "{state}");
-        // It is as it should be once the traces are too old.
+        // The log is intact again once the traces are old enough to be deleted.
         for _ in 0..3 {
             let purged = store
                 .purge_entries(&audit_chain(), at(22)..=at(99), 100)
@@ -104,7 +104,7 @@ async fn another_row_of_ends_is_not_read() {
     assert!(is_verified(&disk.store).await);
 }
 
-/// Old entries are deleted up to one that was changed, which stays for people to see.
+/// Old entries are deleted up to a changed one, which stays as evidence.
 #[tokio::test]
 async fn changed_entries_are_not_signed_away() {
     for change in [

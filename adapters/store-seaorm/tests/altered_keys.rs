@@ -1,4 +1,4 @@
-//! Keys that somebody changes behind the back of the service, and keys from before there were MACs.
+//! Keys that somebody changes in the database, and keys that are older than MACs.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod common;
@@ -12,7 +12,7 @@ use common::{NOW, OnDisk, OnServer, audit, key, linked, macs, pending};
 async fn holder(store: &SeaOrmStore, n: u64) -> Option<KeyHolder> {
     let found = store.find_key(&key(n)).await;
     let opened = store.open_key(&key(n)).await;
-    // What cannot be read opens nothing either.
+    // An unreadable key gives no access either.
     let (found, opened) = (found.ok()?, opened.ok()?);
     assert_eq!(found, opened.map(|opened| opened.holder), "key {n}");
     found
@@ -43,7 +43,7 @@ async fn reader(store: &SeaOrmStore, n: u64, owner: u64) -> AccessKeyId {
     }
 }
 
-/// Each is a change of one column, and nothing else reads or writes it.
+/// Each changes one column, which nothing else reads or writes.
 const CHANGES: [&str; 12] = [
     "account_id = (SELECT id FROM accounts WHERE account_id = 'ada')",
     "account_id = NULL",
@@ -77,7 +77,7 @@ async fn every_change_is_noticed(store: &SeaOrmStore, blob: &str, execute: impl 
         execute(&restore).await;
         assert!(is_genuine(store, 3).await, "{change} was taken back");
     }
-    // A hash whose key eve knows, in the row of ada's key.
+    // The hash of a key that Eve knows, in the row of Ada's key.
     let hash = key(99)
         .as_bytes()
         .map(|byte| format!("{byte:02x}"))
@@ -130,7 +130,7 @@ async fn older_keys_get_theirs(store: &SeaOrmStore, execute: impl AsyncFn(&str))
         assert_eq!(holder(store, n).await.as_ref(), Some(read));
         assert!(!macs().is_genuine(read));
     }
-    // The first one changes before its MAC is kept, the others do not.
+    // The first one changes before its MAC is stored, the others do not.
     execute("UPDATE access_keys SET account_id = 2 WHERE id = 1").await;
     let all = first.into_iter().chain(rest);
     let all: Vec<_> = all.map(|key| macs().authenticated(key)).collect();

@@ -1,4 +1,4 @@
-//! Transactions that begin or end in another way than asked: what was acknowledged is durable, and nothing stays open.
+//! Transactions that begin or end unexpectedly: acknowledged writes are durable, and no transaction stays open.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod common;
@@ -26,7 +26,7 @@ async fn refused(store: &SeaOrmStore, n: u64) {
     );
 }
 
-/// What a later start of the service finds.
+/// Returns what a later start of the service finds.
 async fn stored_in(scratch: &Scratch, n: u64) -> bool {
     let later = scratch.open().await;
     let link = later.find_link(&code(n)).await.unwrap();
@@ -34,7 +34,7 @@ async fn stored_in(scratch: &Scratch, n: u64) -> bool {
     link.is_some()
 }
 
-/// SQLite takes a whole transaction back when the disk is full. A trigger can make it do the same.
+/// SQLite rolls a whole transaction back when the disk is full. A trigger can do the same.
 const ROLL_BACK: &str = "CREATE TRIGGER trouble BEFORE INSERT ON device_codes \
                          BEGIN SELECT RAISE(ROLLBACK, 'as if the disk were full'); END";
 /// The commit fails, and the transaction stays open.
@@ -51,7 +51,7 @@ async fn after_a_failed_write_a_file_stores_what_it_acknowledges() {
         refused(&store, 2).await;
         refused(&store, 3).await;
         scratch.execute("DROP TRIGGER trouble").await;
-        // One that is rolled back would leave a connection inside a transaction whose count is wrong.
+        // A rollback would leave a connection inside a transaction, with a wrong nesting count.
         let taken = store
             .create_link(common::new_link(1), u64::MAX, common::CODES, macs())
             .await;
@@ -70,7 +70,7 @@ async fn after_a_failed_write_a_file_stores_what_it_acknowledges() {
     }
 }
 
-/// Another process can write at once: nobody holds the lock of a transaction that has failed.
+/// Another process can write at once: the failed transaction has released its lock.
 #[tokio::test]
 async fn a_failed_write_leaves_the_file_to_other_processes() {
     for trouble in [ROLL_BACK, REFUSE_COMMIT] {
@@ -85,7 +85,7 @@ async fn a_failed_write_leaves_the_file_to_other_processes() {
     }
 }
 
-/// A process can go on writing into a file that is no longer there.
+/// A process can continue to write into a file that no longer exists.
 #[tokio::test]
 async fn a_file_that_was_moved_takes_no_writes_until_it_is_back() {
     let OnDisk { scratch, store } = OnDisk::new().await;
@@ -96,7 +96,7 @@ async fn a_file_that_was_moved_takes_no_writes_until_it_is_back() {
     std::fs::rename(&aside, &path).unwrap();
     pending(&store, 3).await;
     assert!(!stored_in(&scratch, 2).await && stored_in(&scratch, 3).await);
-    // A copy that takes its place is another file, with all that was written so far.
+    // A copy that replaces it is another file, with everything that was written so far.
     std::fs::rename(&path, &aside).unwrap();
     refused(&store, 4).await;
     std::fs::copy(&aside, &path).unwrap();
@@ -105,7 +105,7 @@ async fn a_file_that_was_moved_takes_no_writes_until_it_is_back() {
     assert!(store.find_link(&code(3)).await.unwrap().is_some());
 }
 
-/// Its keys are unknown to whoever uses the other installation, and nobody could decrypt what was written there.
+/// The other installation does not have its keys, and nobody could decrypt what was written there.
 #[tokio::test]
 async fn a_file_of_another_installation_is_never_written_to() {
     let ours = OnDisk::new().await;
@@ -156,7 +156,7 @@ async fn after_a_failed_write_only_a_large_one_shows_that_writing_works() {
         assert!(matches!(tested, Err(StoreError::Unavailable(_))));
     }
     scratch.execute("DROP TRIGGER too_large").await;
-    // The last test is not repeated at once.
+    // The last test is cached for a moment.
     store.test_write(None).await.unwrap_err();
     sleep(Duration::from_secs(1)).await;
     store.test_write(None).await.unwrap();
@@ -226,7 +226,7 @@ async fn after_a_failed_write_a_server_stores_what_it_acknowledges() {
     }
 }
 
-/// As after a failover: the server that answers is a standby, or its disk is protected.
+/// As after a failover: the server is a standby, or its disk is read-only.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_turned_read_only_is_left_for_new_connections() {
     let OnServer { store, database } = OnServer::new().await;
@@ -239,7 +239,7 @@ async fn a_server_that_turned_read_only_is_left_for_new_connections() {
     Cluster::shared().cut_connections(&database);
     refused(&store, 1).await;
     read_only("off");
-    // The connections that were made in between would stay read-only.
+    // Connections that were opened meanwhile would stay read-only.
     pending(&store, 2).await;
     assert!(store.find_link(&code(2)).await.unwrap().is_some());
     none_is_open(&database).await;

@@ -1,4 +1,4 @@
-//! What the database does on disk.
+//! Files of the database.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod common;
@@ -62,7 +62,7 @@ async fn reopening_finds_everything() {
     assert_eq!(kept, Some(sealed("hash key")));
 }
 
-/// Looks into the database and makes sure that every file is as it was.
+/// Peeks into the database and asserts that no file has changed.
 async fn peek(scratch: &Scratch) -> Option<central_oauth_domain::secret::Sealed> {
     let before = scratch.files();
     let found = peek_hash_key(&scratch.url(), POOL).await.unwrap();

@@ -1,4 +1,4 @@
-//! Writes to a file that wait for the writer together, and are committed together.
+//! Group commit: writes that wait for the writer of a file are committed together.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod common;
@@ -33,7 +33,7 @@ async fn lock(scratch: &Scratch) -> DatabaseTransaction {
     db.begin_with_options(immediate).await.unwrap()
 }
 
-/// Lets the writes that were started wait, and then go on.
+/// Lets the started writes wait, and then continue.
 async fn release(lock: DatabaseTransaction) {
     sleep(Duration::from_millis(100)).await;
     lock.rollback().await.unwrap();
@@ -72,7 +72,7 @@ fn record(
     })
 }
 
-/// The links and keys, by their numbers, that a later start of the service finds.
+/// Returns the links and keys, by number, that a later start of the service finds.
 async fn stored_in(scratch: &Scratch, numbers: impl IntoIterator<Item = u64>) -> Vec<(bool, bool)> {
     let later = scratch.open().await;
     let mut found = Vec::new();
@@ -139,7 +139,7 @@ async fn a_member_that_fails_fails_alone() {
     );
     unavailable(not_allowed).await;
     created(last).await;
-    // Nothing is left of the keys whose links were refused.
+    // The keys of the rejected links are gone.
     let found = stored_in(&scratch, 1..=6).await;
     let (all, none) = ((true, true), (false, false));
     assert_eq!(found, [all, none, none, none, none, all]);
@@ -157,7 +157,7 @@ async fn a_failed_commit_fails_every_member() {
         .await;
     let lock = lock(&scratch).await;
     let others = [create(&store, new_link(2)), create(&store, new_link(3))];
-    // Its answer would follow from what is never committed.
+    // Its result would depend on data that is never committed.
     let conflict = create(&store, new_link(2));
     let recorded = record(&store, &account, "two");
     release(lock).await;
@@ -169,7 +169,7 @@ async fn a_failed_commit_fails_every_member() {
     assert_eq!(stored_in(&scratch, 2..=3).await, [none, none]);
     let stored = store.tokens(account.id).await.unwrap().unwrap();
     assert_eq!(stored.access_token, sealed("access"));
-    // The callers have their answers in hand still.
+    // The callers have not read their results yet.
     scratch.execute("DROP TRIGGER trouble").await;
     let lock = self::lock(&scratch).await;
     let (link, recorded) = (create(&store, new_link(3)), record(&store, &account, "two"));
@@ -190,7 +190,7 @@ async fn a_rollback_by_the_database_itself_fails_every_member() {
     scratch.execute(&refusing(2, rolls_back)).await;
     let lock = lock(&scratch).await;
     let members = [1, 2].map(|n| create(&store, new_link(n)));
-    // It comes to another group, as this one ends before.
+    // It joins another group, because this one ends before.
     let last = create(&store, new_link(3));
     release(lock).await;
     for member in members {
@@ -256,14 +256,14 @@ async fn members_for_the_same_account_see_each_other() {
     assert_eq!(stored.account.status, AccountStatus::Active);
 }
 
-/// Whoever waits for the writer waits for one group, however many writes wait.
+/// A transaction waits for one group, however many writes wait.
 #[tokio::test]
 async fn a_group_gives_the_writer_to_others() {
     const WRITES: u64 = 200;
     let OnDisk { scratch, store } = OnDisk::new().await;
     let lock = lock(&scratch).await;
     let writes: Vec<_> = (0..WRITES).map(|n| create(&store, new_link(n))).collect();
-    // The group has its turn by then.
+    // The group has the writer by then.
     sleep(Duration::from_millis(100)).await;
     let other = {
         let store = Arc::clone(&store);
@@ -278,7 +278,7 @@ async fn a_group_gives_the_writer_to_others() {
     }
 }
 
-/// Another process looks for its turn again and again, and finds it between two groups.
+/// Another process retries again and again, and gets the lock between two groups.
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_leave_the_file_to_other_processes() {
     let OnDisk { scratch, store } = OnDisk::new().await;

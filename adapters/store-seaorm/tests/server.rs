@@ -1,4 +1,4 @@
-//! What a database server does to a store: it goes away, tells another time, wants TLS.
+//! Database servers that disappear, have another clock, or require TLS.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! Many writers, writers that go away, and rows that make no sense.
+//! Many writers, writers that disappear, and invalid rows.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod common;
@@ -23,7 +23,7 @@ use common::{
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::task::JoinSet;
 
-/// The life of a link, with a look at it in between.
+/// The life of a link, with a read in between.
 async fn live(store: &dyn TokenStore, on_disk: &OnDisk, n: u64) -> Result<(), StoreError> {
     let link = authorizing(&on_disk.store, n).await;
     store.find_key(&key(n)).await?;
@@ -43,7 +43,7 @@ async fn writers_wait_for_each_other() {
     let mut tasks = JoinSet::new();
     for task in 0..24 {
         let on_disk = on_disk.clone();
-        // Every third one writes as another process would, without knowing whose turn it is.
+        // Every third one writes like another process, outside the queue.
         let store = if task % 3 == 0 {
             &other_process
         } else {
@@ -63,7 +63,7 @@ async fn writers_wait_for_each_other() {
     assert_eq!(on_disk.store.accounts(None, 10).await.unwrap().len(), 3);
 }
 
-/// More wrong codes than a few networks may try, at once, through stores that know nothing of each other.
+/// More concurrent wrong codes than a few networks may try, through stores that do not share memory.
 async fn guess_through(stores: &[Arc<SeaOrmStore>]) {
     const TOO_MANY: u64 = 20;
     const NETWORKS: u64 = (GuessLimit::SERVICE_WIDE / GuessLimit::PER_ADDRESS) as u64;

@@ -1,6 +1,6 @@
 //! The chain: each entry is bound to the one before it, and both ends are signed.
 //!
-//! The keyed hash uses the store's hash key. `rekey` seals that key anew and does not change it, so the chain goes on
+//! The keyed hash uses the store's hash key. `rekey` re-encrypts that key and does not change it, so the chain continues
 //! under a new secret key.
 
 use std::fmt;
@@ -19,7 +19,7 @@ const LINK: &str = "audit_link";
 const ENDS: &str = "audit_ends";
 const REFERENCE: &str = "audit_reference";
 
-/// The place of an entry together with its hash: where a chain has come to.
+/// The number of an entry together with its hash: a position in a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditPosition {
     /// The number of the entry.
@@ -29,7 +29,7 @@ pub struct AuditPosition {
 }
 
 impl AuditPosition {
-    /// What comes before the first entry of a log.
+    /// The position before the first entry of a log.
     pub const ORIGIN: Self = Self {
         number: AuditNumber(0),
         mac: KeyedHash::from_bytes([0; 32]),
@@ -59,14 +59,14 @@ impl AuditPosition {
     }
 }
 
-/// The number of the entry and its hash, as people keep the head of a log: `NUMBER:HASH`.
+/// The number of the entry and its hash, in the form that people store: `NUMBER:HASH`.
 impl fmt::Display for AuditPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.number, self.hash())
     }
 }
 
-/// What is wrong with a text that is no position.
+/// The text is not a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a number, a colon and 64 hexadecimal digits")]
 pub struct NoPosition;
@@ -118,18 +118,18 @@ pub struct Shortening {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ChainBreak {
     /// An entry is missing, or stands in the wrong place.
-    #[error("entry {expected} is missing: entry {found} stands in its place")]
+    #[error("entry {expected} is missing; entry {found} follows instead")]
     Missing {
-        /// The number that was to come.
+        /// The expected number.
         expected: AuditNumber,
-        /// The number that came.
+        /// The number found.
         found: AuditNumber,
     },
     /// An entry was changed, or another one stands in its place.
-    #[error("entry {0} is not as it was written")]
+    #[error("entry {0} was changed")]
     Changed(AuditNumber),
     /// The service has found the log changed, and has begun a new chain.
-    #[error("entry {0} says that the log before it was changed")]
+    #[error("entry {0} records that the log before it was changed")]
     Recorded(AuditNumber),
     /// The last entries are missing.
     #[error("the entries after {last} are missing: the log ended with entry {head}")]
@@ -160,7 +160,7 @@ impl AuditChain {
         Self { vault }
     }
 
-    /// Prepares an entry that lacks only what has happened.
+    /// Prepares an entry; only the event is still missing.
     #[must_use]
     pub fn draft(
         &self,
@@ -185,11 +185,12 @@ impl AuditChain {
         SignedEntry { content, mac }
     }
 
-    /// Gives entries their places behind the last one. `ends` and `last` are what the store has; both `None` begin a log.
+    /// Appends entries to the log and numbers them. `ends` and `last` are what the store has; both `None` begin a log.
     ///
-    /// Entries that this service has not signed are left out, and one entry says how many. If the ends and the last entry do
-    /// not fit together, somebody else has changed the log. A new chain then begins with an entry that says so, behind a gap
-    /// in the numbers. Without signed ends, nobody knows where the log began, so it begins with that entry.
+    /// Entries that this service has not signed are left out, and one entry says how many. If the ends and the last
+    /// entry do not match, somebody else has changed the log. A new chain then begins, after a gap in the numbers, with
+    /// an entry that says so. If the signed ends are missing, nobody knows where the log began, so it begins with that
+    /// entry.
     #[must_use]
     pub fn extend(
         &self,
@@ -237,12 +238,12 @@ impl AuditChain {
         })
     }
 
-    /// Decides how many of these entries, the oldest of a log, are deleted: those before the first one that is dated within
-    /// `retained`, and before the first one that does not fit. What stands before a recorded break need not fit, because the
-    /// break was reported already.
+    /// Decides how many of these entries, the oldest of a log, are deleted. Stops at the first entry that is dated
+    /// within `retained`, and at the first one that does not match the chain. Entries before a recorded break need not
+    /// match, because the break was reported already.
     ///
     /// # Errors
-    /// [`ChainBreak`]: the ends are not signed, or the first of the entries does not fit. Nothing may be deleted.
+    /// [`ChainBreak`]: the ends are not signed, or the first of the entries does not match. Nothing may be deleted.
     pub fn shorten(
         &self,
         ends: &AuditEnds,
@@ -275,7 +276,7 @@ impl AuditChain {
         Ok(Shortening { deleted, ends })
     }
 
-    /// Checks that an entry follows the position, and returns its own.
+    /// Checks that an entry follows this position, and returns the entry's position.
     ///
     /// # Errors
     /// [`ChainBreak::Missing`], [`ChainBreak::Changed`], [`ChainBreak::Recorded`].
@@ -349,7 +350,7 @@ impl AuditChain {
         AuditEnds { start, head, mac }
     }
 
-    /// An entry about the log itself. Its reference follows from the place: nobody else writes it a second time.
+    /// An entry about the log itself. Its reference is derived from its number, so it is never written twice.
     fn own(&self, event: AuditEvent, position: AuditPosition, at: Timestamp) -> SignedEntry {
         let number = position.number.0.to_be_bytes();
         let kind = event.kind.as_str().as_bytes();

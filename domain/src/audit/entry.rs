@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 pub struct AuditNumber(pub i64);
 
 impl AuditNumber {
-    /// Nothing reaches this number in a lifetime: rows beyond it were written by somebody else.
+    /// No log reaches this number: somebody else wrote rows beyond it.
     pub const HIGHEST: Self = Self(i64::MAX / 2);
 }
 
@@ -31,14 +31,14 @@ impl FromStr for AuditNumber {
     }
 }
 
-/// A random number that tells one entry from all others, so that an entry which is stored again is stored once.
+/// A random number that identifies an entry, so that an entry which is sent to the store twice is stored once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AuditReference(pub [u8; 16]);
 
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditContent {
-    /// Tells it from all others.
+    /// Identifies the entry.
     pub reference: AuditReference,
     /// When the event happened.
     pub at: Timestamp,
@@ -63,7 +63,7 @@ impl AuditContent {
         pairs.filter_map(|pair| pair.split_once('='))
     }
 
-    /// Every part with its length in front, so that no two entries give the same bytes.
+    /// Prefixes every part with its length, so that no two entries give the same bytes.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let number = |id: Option<i64>| id.map(i64::to_be_bytes);
         let (account, key) = (
@@ -83,7 +83,7 @@ impl AuditContent {
         ];
         let mut bytes = Vec::new();
         for part in parts {
-            // An absent part is no empty part.
+            // An absent part differs from an empty one.
             let length = part.map_or(u64::MAX, |part| part.len() as u64);
             bytes.extend_from_slice(&length.to_be_bytes());
             bytes.extend_from_slice(part.unwrap_or_default());
@@ -92,7 +92,7 @@ impl AuditContent {
     }
 }
 
-/// An entry that has no place in the log yet. Its signature shows that this service has written it.
+/// An entry that has no number in the log yet. Its signature shows that this service has written it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedEntry {
     /// What it says.
@@ -101,18 +101,18 @@ pub struct SignedEntry {
     pub mac: KeyedHash,
 }
 
-/// An entry in its place.
+/// A numbered entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Its place.
+    /// Its number.
     pub number: AuditNumber,
     /// What it says.
     pub content: AuditContent,
-    /// The keyed hash of the content, the place, and the hash of the entry before it.
+    /// The keyed hash of the content, the number, and the hash of the entry before it.
     pub mac: KeyedHash,
 }
 
-/// An entry that lacks only what has happened. A store completes it inside the transaction of the event.
+/// An entry without its event. A store completes it inside the transaction of the event.
 #[derive(Clone)]
 pub struct AuditDraft {
     pub(super) chain: AuditChain,
@@ -160,7 +160,7 @@ impl AuditDraft {
     }
 }
 
-/// Which entries are asked for. What is `None` does not matter.
+/// Filters entries. `None` matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// Those about an account.

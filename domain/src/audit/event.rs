@@ -148,7 +148,7 @@ pub struct AuditEvent {
 }
 
 impl AuditEvent {
-    /// A value of the detail has at most so many bytes.
+    /// Maximum length of a value in bytes.
     pub const LONGEST_VALUE: usize = 200;
     /// Replaces a value that is no code. It may be a sentence of a provider, an e-mail address or a secret.
     const NO_CODE: &str = "other";

@@ -1,11 +1,11 @@
-//! The audit log: what is recorded of an event, and the chain that makes changes of the log evident.
+//! The audit log: entries about events, and the chain that reveals changes of the log.
 //!
-//! An entry is written in two steps. [`AuditDraft::entry`] signs it when the event happens; the store keeps it in the
-//! transaction of the event. Soon afterwards [`AuditChain::extend`] gives it a number and binds it to the entry before it.
+//! An entry is written in two steps. [`AuditDraft::entry`] signs it when the event happens, and the store saves it in
+//! the transaction of the event. Soon afterwards [`AuditChain::extend`] numbers it and binds it to the entry before it.
 //! So no transaction waits for the end of the chain.
 //!
-//! A new kind of entry is a variant of [`AuditKind`], and a call: `AuditLog::record` for what may lag a second,
-//! `AuditLog::draft` for what must be in the transaction of the event.
+//! A new kind of entry is a variant of [`AuditKind`], and a call: `AuditLog::record` for events that may be stored a
+//! second later, `AuditLog::draft` for those that must be in the transaction of the event.
 
 mod chain;
 mod entry;

@@ -11,7 +11,7 @@ use crate::testing::{audit_chain, audit_draft};
 use crate::time::Timestamp;
 
 const NUMBER: usize = 1_000;
-/// No entry of these tests is dated so.
+/// No entry of these tests has this date.
 const NONE_RETAINED: RangeInclusive<Timestamp> =
     Timestamp::from_millis(-2)..=Timestamp::from_millis(-1);
 
@@ -27,7 +27,7 @@ fn kept(number: i64) -> SignedEntry {
     audit_draft(Actor::ADMIN, at(number)).entry(event)
 }
 
-/// A log in the hands of somebody who can write to the database.
+/// A log that somebody with access to the database can change.
 #[derive(Clone)]
 struct Log {
     entries: Vec<AuditEntry>,
@@ -115,7 +115,7 @@ fn every_change_of_an_entry_is_noticed() {
         |entry| entry.content.detail.clear(),
         |entry| entry.mac = KeyedHash::from_bytes([0; 32]),
     ];
-    // An entry says all that its verification needs, so the others need not be walked each time.
+    // An entry contains all that its verification needs, so the others need not be read each time.
     let mut before = AuditPosition::ORIGIN;
     for entry in &log.entries {
         for (n, change) in changes.iter().enumerate() {
@@ -137,7 +137,7 @@ fn every_deletion_swap_and_truncation_is_noticed() {
     let (chain, ends) = (audit_chain(), log.ends.as_ref().unwrap());
     let mut before = AuditPosition::ORIGIN;
     for n in 0..NUMBER {
-        // What comes before the change is as it was, and what comes some entries later is not walked any more.
+        // Entries before the change are intact, and a check stops some entries after it.
         let ends = chain.signed(before, ends.head);
         let rest = &log.entries[n..NUMBER.min(n + 3)];
         let is_cut = n + 3 < NUMBER;
@@ -179,7 +179,7 @@ fn a_cut_log_stays_broken_when_it_goes_on() {
         assert_eq!(broken.content.kind, "audit.broken");
         let number = broken.number;
         let expected = match forged_ends {
-            // Nobody knows where the log began, so it begins anew.
+            // Nobody knows where the log began, so a new log begins.
             true => ChainBreak::Recorded(number),
             false => ChainBreak::Missing {
                 expected: AuditNumber(991),
@@ -189,7 +189,7 @@ fn a_cut_log_stays_broken_when_it_goes_on() {
         assert_eq!(log.verify(), Err(expected));
         log.extend(vec![kept(5_001)]);
         assert_eq!(log.verify(), Err(expected));
-        // Old entries go, and with them the trace of what has happened.
+        // Deletes old entries, and with them the evidence.
         while !log.entries.is_empty() {
             assert_ne!(log.shorten(100), Ok(0));
         }
@@ -230,7 +230,7 @@ fn a_shortened_log_is_verified_from_its_signed_start() {
     assert_eq!(log.verify(), Ok(()));
     log.entries.remove(0);
     assert!(log.verify().is_err());
-    // All of it may be old.
+    // All entries may be old.
     log = whole;
     assert_eq!(log.shorten(NUMBER), Ok(NUMBER));
     assert_eq!(log.verify(), Ok(()));

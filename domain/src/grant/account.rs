@@ -50,20 +50,20 @@ impl fmt::Display for ProviderName {
     }
 }
 
-/// What an account is known by: the provider, and the provider's own id of the person. Tokens are sealed to it.
+/// The identity of an account: the provider, and the provider's own id of the person. Tokens are sealed to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AccountKey {
     /// The provider.
     pub provider: ProviderName,
-    /// The provider's id of the person, or a random one where the provider does not say who the person is.
+    /// The provider's id of the person, or a random one if the provider does not say who the person is.
     pub account_id: String,
 }
 
-/// What every random account id starts with.
+/// The prefix of every random account id.
 const RANDOM_ACCOUNT_PREFIX: &str = "anonymous-";
 
 impl AccountKey {
-    /// An id of our own for a person whom the provider does not name.
+    /// Creates a random id for a person whom the provider does not identify.
     #[must_use]
     pub fn random(provider: ProviderName, entropy: &Entropy) -> Self {
         Self {
@@ -78,9 +78,9 @@ impl AccountKey {
 pub enum AccountStatus {
     /// All is well.
     Active,
-    /// Refreshing fails for now.
+    /// Refreshes fail at the moment.
     Degraded,
-    /// The grant is over: a person must consent again.
+    /// The grant has ended: a person must consent again.
     RelinkRequired,
 }
 
@@ -91,13 +91,13 @@ pub struct Account {
     pub id: AccountId,
     /// Provider and the provider's id of the person.
     pub key: AccountKey,
-    /// Whether the provider said who the person is; otherwise the id is a random one.
+    /// Whether the provider identified the person; otherwise the id is random.
     pub identified: bool,
     /// A name to show.
     pub display_name: String,
     /// Health.
     pub status: AccountStatus,
-    /// What was granted.
+    /// The granted scopes.
     pub scopes: Vec<String>,
     /// When the account was first linked.
     pub created_at: Timestamp,
@@ -105,27 +105,26 @@ pub struct Account {
     pub linked_at: Timestamp,
     /// When the stored access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
-    /// When the refresh token dies unless it is used, where that is known.
+    /// When the refresh token expires unless it is used, if known.
     pub refresh_token_expires_at: Option<Timestamp>,
-    /// Whether using the refresh token puts that end off, as far as its use has shown.
+    /// Whether using the refresh token extends its lifetime, as far as observed.
     pub renewed_by_use: Option<bool>,
-    /// When the grant ends whatever is done, where that is known: from then on only a person can help.
+    /// When the grant ends and cannot be extended, if known: only a person can renew it.
     pub grant_expires_at: Option<Timestamp>,
     /// When the tokens were last refreshed.
     pub last_refreshed_at: Option<Timestamp>,
     /// When they are refreshed next.
     pub next_refresh_at: Option<Timestamp>,
-    /// What last went wrong and still matters.
+    /// The last error that still matters.
     pub last_error: Option<Fault>,
 }
 
 impl Account {
-    /// How long ahead an end is told that no refresh puts off: somebody has to reach the person.
+    /// How long ahead the service warns of an end that no refresh can postpone. Somebody has to contact the person.
     pub const NOTICE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-    /// What is to be known at `now` although nothing has gone wrong. An account without a refresh token is left alone, and
-    /// ends when its access token does, which is as a rule before anything else ends it; otherwise, that the grant ends
-    /// soon.
+    /// Returns the warning at `now` for an account without an error. An account without a refresh token ends when its
+    /// access token expires, usually before anything else ends it. Otherwise warns that the grant ends soon.
     #[must_use]
     pub fn warning(&self, now: Timestamp) -> Option<Fault> {
         let ends = self.access_token_expires_at.is_some() && self.next_refresh_at.is_none();
@@ -140,7 +139,7 @@ impl Account {
         if self.status == AccountStatus::RelinkRequired {
             return None;
         }
-        // A refresh that has succeeded since shows that it was none.
+        // A later successful refresh disproves it.
         let is_open = |end: &Timestamp| self.last_refreshed_at.is_none_or(|at| at <= *end);
         let end = self.fixed_ends().filter(is_open).min()?;
         let left = end.since(now);
@@ -148,26 +147,25 @@ impl Account {
             return None;
         }
         let when = match left.as_secs().div_ceil(24 * 60 * 60) {
-            0 => "is at its end".to_owned(),
+            0 => "has ended".to_owned(),
             1 => "ends within a day".to_owned(),
             days => format!("ends within {days} days"),
         };
-        let words =
-            format!("the grant {when}, and no refresh puts that off: a person must consent again");
+        let words = format!("the grant {when} and cannot be extended: a person must consent again");
         Some(Fault::new(Fault::GRANT_EXPIRES_SOON, words))
     }
 
-    /// The ends of the grant that no refresh puts off, as far as is known: its age, and the end of a refresh token that
-    /// has been seen to stay where it was.
+    /// Returns the ends of the grant that no refresh can postpone: its maximum age, and the expiry of a refresh token
+    /// that has been seen not to move.
     pub fn fixed_ends(&self) -> impl Iterator<Item = Timestamp> {
         let stays = self.renewed_by_use == Some(false);
         let refresh_token = self.refresh_token_expires_at.filter(|_| stays);
         self.grant_expires_at.into_iter().chain(refresh_token)
     }
 
-    /// The account as it is at `now`, given which providers have an outage. Nothing is planned for an account without a
-    /// refresh token, so nobody notes when its access token expires: from then on only a person can help. Nor does anybody
-    /// note that an account waits for the end of an outage: it is degraded once its refresh is due.
+    /// Returns the account as it is at `now`, given which providers have an outage. Two changes are not stored, so they
+    /// are computed here: nothing is scheduled for an account without a refresh token, which requires a relink once its
+    /// access token has expired; and an account whose refresh waits for the end of an outage is degraded.
     #[must_use]
     pub fn as_of(mut self, now: Timestamp, outages: &[Outage]) -> Self {
         let expired = self.access_token_expires_at.is_some_and(|at| at <= now);
@@ -187,7 +185,7 @@ impl Account {
         self
     }
 
-    /// Whether a refresh is due that is not sent before the end of an outage.
+    /// Whether a refresh is due that waits for the end of an outage.
     #[must_use]
     pub fn waits_for(&self, outage: &Outage, now: Timestamp) -> bool {
         self.key.provider == outage.provider
@@ -199,7 +197,7 @@ impl Account {
 /// Who consented, as far as the provider says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
-    /// The provider said who it is.
+    /// The provider identified the person.
     Known {
         /// The provider's id of the person, stable and unique there.
         account_id: String,

@@ -1,25 +1,25 @@
-//! Members of token answers that clients need beside the access token: the host that accepts it, a tenant's id.
+//! Members of token responses that clients need besides the access token, such as the API host or the id of a tenant.
 
 use std::collections::BTreeMap;
 
 use crate::secret::ExtraText;
 
-/// Members of a token answer by their names.
+/// Members of a token response by name.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Extra(BTreeMap<String, String>);
 
-/// The members that the operator listed, each with its value where the answer carries one.
+/// Selects the members that the operator listed, as far as the response has them.
 pub type ListedMembers = Vec<(String, Option<String>)>;
 
 impl Extra {
-    /// The most members that can be listed.
+    /// Maximum number of listed members.
     pub const MOST_MEMBERS: usize = 16;
-    /// The longest name of a member, in bytes.
+    /// Maximum length of a member's name in bytes.
     pub const LONGEST_NAME: usize = 128;
-    /// The longest value, in bytes. A longer one is left out, since half an address is worse than none.
+    /// Maximum length of a value in bytes. A longer one is left out, because half an address is worse than none.
     pub const LONGEST_VALUE: usize = 2048;
 
-    /// Whether a member may be handed to clients. Tokens and secrets may not, wherever they stand: `access_token`,
+    /// Whether a member may be returned to clients. Tokens and secrets may not, at any depth: `access_token`,
     /// `authed_user.access_token`, `client_secret`, `refreshToken`.
     #[must_use]
     pub fn may_hold(name: &str) -> bool {
@@ -31,8 +31,8 @@ impl Extra {
         !name.split(['.', '/']).any(is_secret)
     }
 
-    /// The members after an answer: what it carries replaces what was known, and what it leaves out stays. Members that are
-    /// not listed any more are dropped.
+    /// Returns the members after a response: members of the response replace known ones, others stay. Members that are
+    /// no longer listed are dropped.
     #[must_use]
     pub fn after(self, answer: ListedMembers) -> Self {
         let Self(mut before) = self;
@@ -55,7 +55,7 @@ impl Extra {
         self.0
     }
 
-    /// The members as one text, to be sealed: each name and value with its length in bytes in front.
+    /// Returns the members as one text to be sealed. Each name and value is prefixed with its length in bytes.
     #[must_use]
     pub fn to_text(&self) -> ExtraText {
         let parts = self.0.iter().flat_map(|(name, value)| [name, value]);
@@ -63,7 +63,7 @@ impl Extra {
         ExtraText::new(text)
     }
 
-    /// The members of such a text; `None` for any other.
+    /// Parses such a text; `None` for any other.
     #[must_use]
     pub fn from_text(text: &ExtraText) -> Option<Self> {
         let (mut rest, mut members) = (text.expose(), BTreeMap::new());

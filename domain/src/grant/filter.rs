@@ -5,7 +5,7 @@ use super::{Account, AccountStatus, ProviderName};
 use crate::labels::{Label, Labels};
 use crate::time::Timestamp;
 
-/// Which accounts are listed: those that have all of these.
+/// Selects accounts: those that match all of these.
 #[derive(Debug, Clone, Default)]
 pub struct AccountFilter {
     /// The provider.

@@ -1,4 +1,4 @@
-//! Access keys: what a client shows to get its account's token.
+//! Access keys: a client sends one to get its account's token.
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,14 +29,14 @@ impl FromStr for AccessKeyId {
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyRole {
-    /// A key handed out with a link code: everything that concerns its account.
+    /// A key handed out with a link code: it may do everything with its account.
     Owner,
-    /// A key made for an account later: its token and its metadata.
+    /// A key made for an account later: it may read the token and the account.
     Reader,
 }
 
 impl KeyRole {
-    /// The word of the contract and of the store.
+    /// Returns the word in the API and in the store.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl KeyRole {
     }
 }
 
-/// What a key opens.
+/// What a key gives access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyBinding {
     /// A linked account.
@@ -71,30 +71,30 @@ impl KeyBinding {
     }
 }
 
-/// A key that somebody showed, as the store knows it. [`RowMacs`] tells whether the service has written its row.
+/// A presented key, as the store knows it. [`RowMacs`] tells whether the service has written its row.
 ///
 /// [`RowMacs`]: crate::vault::RowMacs
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyHolder {
     /// The store's number.
     pub id: AccessKeyId,
-    /// The hash that it is found by.
+    /// The hash by which it is looked up.
     pub hash: KeyedHash,
     /// What it may do.
     pub role: KeyRole,
-    /// When it stops working, if ever.
+    /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
     /// Who made it; `None` for a key from before makers were recorded.
     pub maker: Option<KeyMaker>,
-    /// What else limits its use.
+    /// Its other limits.
     pub limits: KeyLimits,
-    /// What it opens.
+    /// What it gives access to.
     pub binding: KeyBinding,
-    /// The MAC of all this; `None` for a key from before there were MACs.
+    /// The MAC of all this; `None` for a key that is older than MACs.
     pub mac: Option<KeyedHash>,
 }
 
-/// A key as its account's owner sees it: without the secret.
+/// A key as the owner of its account sees it: without the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {
     /// The store's number.
@@ -105,40 +105,41 @@ pub struct KeyRecord {
     pub name: Option<String>,
     /// Who made it; `None` for a key from before makers were recorded.
     pub maker: Option<KeyMaker>,
-    /// What else limits its use.
+    /// Its other limits.
     pub limits: KeyLimits,
     /// When it was handed out.
     pub created_at: Timestamp,
-    /// When it stops working, if ever.
+    /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
-    /// When it was last shown, to the minute.
+    /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
 }
 
 impl KeyRecord {
-    /// Whether deleting `key` with what it has made deletes this key. A made key is a reader, and makes none itself.
+    /// Whether deleting `key` and its descendants deletes this key. A created key is a reader and cannot create keys
+    /// itself.
     #[must_use]
     pub fn goes_with(&self, key: AccessKeyId) -> bool {
         self.id == key || self.maker == Some(KeyMaker::Key(key))
     }
 }
 
-/// A further key of an account. Its role is [`KeyRole::Reader`].
+/// An additional key of an account. Its role is [`KeyRole::Reader`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKey {
     /// The account that it opens.
     pub account: AccountId,
     /// Its hash.
     pub hash: KeyedHash,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Who makes it.
+    /// Who creates it.
     pub maker: KeyMaker,
-    /// What limits its use.
+    /// Its limits.
     pub limits: KeyLimits,
     /// Now.
     pub created_at: Timestamp,
-    /// When it stops working, if ever.
+    /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -162,19 +163,19 @@ impl NewKey {
     }
 }
 
-/// The key of a new link. It opens nothing until the link is complete.
+/// The key of a new link. It gives no access until the link is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InertKey {
     /// Its hash.
     pub hash: KeyedHash,
-    /// What it may do later.
+    /// Its role once the link is complete.
     pub role: KeyRole,
-    /// When it stops working, if ever.
+    /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
 }
 
 impl InertKey {
-    /// A key that may do everything, and does not expire.
+    /// Returns a key that may do everything and does not expire.
     #[must_use]
     pub const fn owner(hash: KeyedHash) -> Self {
         Self {

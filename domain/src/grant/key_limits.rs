@@ -1,4 +1,4 @@
-//! Who made a key, and what limits its use.
+//! Who created a key, and what limits its use.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,10 +8,10 @@ use super::AccessKeyId;
 use crate::cidr::{Cidr, MalformedCidr};
 use crate::time::Timestamp;
 
-/// Who made a key.
+/// Who created a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyMaker {
-    /// The link that it was handed out with.
+    /// The link with which it was handed out.
     Link,
     /// The operator.
     Operator,
@@ -50,13 +50,13 @@ pub struct KeyLimits {
     pub uses_per_minute: Option<u32>,
 }
 
-/// A key would expire later than the key that makes it.
+/// A key would expire later than the key that creates it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expires_at is later than that of the key that makes it")]
+#[error("expires_at is later than the expiry of the key that creates it")]
 pub struct OutlivesMaker;
 
-/// Returns when a key expires that a key with the expiry `maker` makes: at the same time, unless the request asks for an
-/// earlier one.
+/// Returns the expiry of a new key, given the expiry `maker` of the key that creates it: the same time, unless the
+/// request asks for an earlier one.
 ///
 /// # Errors
 /// [`OutlivesMaker`].

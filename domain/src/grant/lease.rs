@@ -1,9 +1,9 @@
-//! Leases: who may work on something that only one task at a time may do.
+//! Leases: only one task at a time may work on something.
 
 use super::refresh::REFRESH_HORIZON;
 use crate::time::Timestamp;
 
-/// A fencing token: every claim raises it, so that a late result shows whose it is.
+/// A fencing token: every claim increments it, so that late results can be recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct LeaseVersion(pub i64);
 
@@ -15,12 +15,12 @@ impl LeaseVersion {
     }
 }
 
-/// Who may present a refresh token: nobody else while a lease runs.
+/// The right to use a refresh token: one holder at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lease {
-    /// Tells one lease from the next.
+    /// Increases with every claim.
     pub version: LeaseVersion,
-    /// Until when it runs; `None` when nobody has claimed since the last result.
+    /// When it expires; `None` if nobody has claimed it since the last result.
     pub until: Option<Timestamp>,
 }
 
@@ -34,7 +34,7 @@ impl Lease {
         }
     }
 
-    /// Returns whether somebody holds it. A lease that ends further ahead than any lease lasts is over.
+    /// Whether somebody holds it. A lease that ends further in the future than any lease can last counts as expired.
     #[must_use]
     pub fn is_held(&self, now: Timestamp) -> bool {
         self.until

@@ -1,51 +1,52 @@
-//! When an access token ends, whatever its answer says or leaves out.
+//! When an access token expires, also where the response does not say so.
 
 use std::time::Duration;
 
 use super::NewGrant;
 use crate::time::Timestamp;
 
-/// The farthest `exp` that is believed.
+/// A later `exp` is not believed.
 const FARTHEST_EXP: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-/// Providers tell what is left in whole seconds. A cached token that ended longer ago than this has really ended.
+/// Providers state remaining lifetimes in whole seconds. A returned token that expired longer ago than this has really
+/// expired.
 const ROUNDING: Duration = Duration::from_secs(2);
 
-/// What is known about the lifetime of an account's access tokens beside the end that holds.
+/// What is known about the lifetime of an account's access tokens, besides the effective expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LifetimeHints {
-    /// How long the last new access token was said to last.
+    /// The stated lifetime of the last new access token.
     pub lifetime: Option<Duration>,
-    /// The `exp` of an access token whose provider has never said how long its tokens last. It is no promise: the token is
-    /// refreshed by it, and served with a warning after it.
+    /// The `exp` of an access token whose provider has never stated a lifetime. It is only a hint: the token is
+    /// refreshed before it, and served with a warning after it.
     pub hinted_end: Option<Timestamp>,
 }
 
-/// The lifetime of an access token, as the token response states it.
+/// The lifetime of an access token, according to the token response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SaidEnd {
-    /// When the answer was asked for.
+    /// When the request was sent.
     pub requested_at: Timestamp,
-    /// `expires_in`, if it is more than nothing.
+    /// `expires_in`, if greater than zero.
     pub expires_in: Option<Duration>,
-    /// How long such tokens are taken to last, where the answer says nothing at all and the provider is known for it.
+    /// The usual lifetime at this provider, if the response says nothing and the provider is known.
     pub assumed: Option<Duration>,
     /// `exp` of a JWT (RFC 7519 section 4.1.4), not verified.
     pub exp: Option<Timestamp>,
-    /// Whether it is the access token that is stored already.
+    /// Whether it is the access token that is already stored.
     pub is_stored: bool,
 }
 
-/// When an access token ends, as far as that is known.
+/// When an access token expires, as far as known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AccessEnd {
-    /// The end that holds: afterwards the token is not served.
+    /// The effective expiry: the token is not served afterwards.
     pub expires_at: Option<Timestamp>,
-    /// The rest.
+    /// Everything else that is known.
     pub hints: LifetimeHints,
 }
 
 impl AccessEnd {
-    /// What is known of stored tokens. Rows from before lifetimes were stored tell theirs by their dates.
+    /// Returns what is known of stored tokens. Rows that are older than stored lifetimes are evaluated by their dates.
     #[must_use]
     pub fn of_stored(
         expires_at: Option<Timestamp>,
@@ -63,9 +64,10 @@ impl AccessEnd {
         }
     }
 
-    /// The end of an answer's access token, given what was known before: by `expires_in`, by the `exp` of a JWT, by the last
-    /// known lifetime. A token of an account whose tokens used to expire never lasts for ever. A provider that returns the
-    /// stored token again has not prolonged it unless it says so, or has never said how long its tokens last.
+    /// Computes the expiry of a response's access token, given what was known before: by `expires_in`, then by the
+    /// `exp` of a JWT, then by the last known lifetime. If the tokens of an account used to expire, a new token expires
+    /// too. If a provider returns the stored token again, its expiry moves only if the provider says so, or if the
+    /// provider has never stated a lifetime.
     #[must_use]
     pub fn after(self, said: SaidEnd) -> Self {
         let from = said.requested_at;
@@ -109,13 +111,13 @@ impl AccessEnd {
         }
     }
 
-    /// Returns the time by which refreshes are scheduled: the known end, or else the hint.
+    /// Returns the time for scheduling refreshes: the known expiry, or else the hint.
     #[must_use]
     pub fn planned_by(&self) -> Option<Timestamp> {
         self.expires_at.or(self.hints.hinted_end)
     }
 
-    /// Whether the token was dead before it was asked for, by more than what rounding explains.
+    /// Whether the token had expired before it was requested, by more than rounding explains.
     #[must_use]
     pub fn is_over(&self, requested_at: Timestamp) -> bool {
         self.expires_at
@@ -124,9 +126,9 @@ impl AccessEnd {
 }
 
 impl NewGrant {
-    /// This grant for an account whose tokens used to last so long: where the provider does not say how long its access
-    /// token lasts, it lasts as long as the ones before. Without a refresh token it is left as it is: the person has
-    /// consented to tokens of another kind, and a guess would end the account.
+    /// Returns this grant for an account whose tokens used to last this long: if the provider does not state the
+    /// lifetime of its access token, the previous lifetime applies. A grant without a refresh token stays as it is: the
+    /// person may have consented to another kind of token, and a wrong guess would end the account.
     #[must_use]
     pub fn lasting_as_before(mut self, before: AccessEnd, has_refresh_token: bool) -> Self {
         let Some(lifetime) = before.hints.lifetime.filter(|_| has_refresh_token) else {
@@ -216,7 +218,7 @@ mod tests {
         assert_eq!(before.after(said(None, exp, true)), before);
         let left = Duration::from_secs(7);
         let again = before.after(said(Some(left), None, true));
-        // The lifetime of a new one is still that of a whole one.
+        // The lifetime of a new token is still that of a whole one.
         assert_eq!(again, AccessEnd::at(NOW + left, Some(HOUR)));
     }
 

@@ -1,4 +1,4 @@
-//! What a consent leaves behind: an account, its tokens, and the keys that open it.
+//! The result of a consent: an account, its tokens, and its access keys.
 
 mod account;
 mod extra;

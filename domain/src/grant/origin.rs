@@ -1,20 +1,20 @@
 //! Where tokens came from, and where they may be sent.
 
-/// Where tokens came from. A refresh token is sent nowhere else.
+/// Where tokens came from. The refresh token is sent only there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenOrigin {
-    /// The issuer, where its metadata name the token endpoint. `None` where the operator configured the endpoint, and for
+    /// The issuer, if its metadata name the token endpoint. `None` if the operator configured the endpoint, and for
     /// tokens that were stored before the issuer was recorded.
     pub issuer: Option<String>,
     /// The token endpoint.
     pub token_endpoint: String,
-    /// The client that they were given to.
+    /// The client to which they were issued.
     pub client_id: String,
 }
 
 impl TokenOrigin {
-    /// Whether tokens of this origin may be sent to the provider that is configured now. An issuer may move its token
-    /// endpoint; an endpoint that the operator configured is compared as it stands.
+    /// Whether tokens of this origin may be sent to the configured provider. An issuer may move its token endpoint; an
+    /// endpoint that the operator configured must be the same.
     #[must_use]
     pub fn may_be_sent_to(&self, now: &Self) -> bool {
         if self.client_id != now.client_id {
@@ -29,8 +29,8 @@ impl TokenOrigin {
         }
     }
 
-    /// Whether tokens without a recorded issuer are this issuer's all the same: their endpoint lies below the issuer's
-    /// address, and the endpoint of today is on the same server. So nothing goes to another server than before.
+    /// Whether tokens without a recorded issuer belong to this issuer: their endpoint is below the issuer's address,
+    /// and today's endpoint is on the same server. So they are sent to no other server than before.
     fn was_of(&self, issuer: &str, now: &Self) -> bool {
         let below = format!("{}/", issuer.trim_end_matches('/'));
         let server = server(&self.token_endpoint);

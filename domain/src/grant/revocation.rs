@@ -1,4 +1,4 @@
-//! Tokens that nobody needs any more are given back to the provider (RFC 7009).
+//! Revocation of tokens that nobody needs any more (RFC 7009).
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,14 +11,14 @@ use crate::fault::Fault;
 use crate::secret::Sealed;
 use crate::time::Timestamp;
 
-/// How long a provider is asked again.
+/// How long the service retries a revocation.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// How long what became of it can be read.
+/// How long an ended revocation stays visible.
 pub const KEPT_AFTER_END: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Provider calls of one attempt: it asks who the person is, and revokes two refresh tokens and an access token.
+/// Provider calls of one attempt: identify the person, and revoke two refresh tokens and an access token.
 pub const MOST_EXCHANGES: u32 = 4;
 
-/// How far ahead leases and pauses of revocations lie at the most.
+/// Upper limit for how far ahead leases and pauses of revocations can be.
 pub const REVOCATION_HORIZON: Horizon = Horizon {
     lease: LONGEST_PROVIDER_CALL
         .saturating_mul(MOST_EXCHANGES)
@@ -44,7 +44,8 @@ impl FromStr for RevocationId {
     }
 }
 
-/// What the tokens of a revocation are sealed to: random, and made before the store has a number for it.
+/// The place to which the tokens of a revocation are sealed. It is random, because the store has no number for the
+/// revocation yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RevocationReference([u8; 16]);
 
@@ -69,47 +70,47 @@ pub struct RevocableTokens {
     pub access_token: Option<Sealed>,
     /// The refresh token.
     pub refresh_token: Option<Sealed>,
-    /// A refresh token that came late.
+    /// A refresh token that arrived late.
     pub spare_refresh_token: Option<Sealed>,
-    /// The ID token, while it is not known whose tokens they are.
+    /// The ID token, while it is unknown whose tokens they are.
     pub id_token: Option<Sealed>,
 }
 
-/// Tokens to be kept until they are revoked.
+/// Tokens to be stored until they are revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRevocation {
-    /// What they are sealed to.
+    /// The place to which they are sealed.
     pub reference: RevocationReference,
     /// The provider.
     pub provider: ProviderName,
-    /// The provider's id of the person; `None` where that is still to be found out.
+    /// The provider's id of the person; `None` if it is still unknown.
     pub person: Option<String>,
-    /// The account that they were of, if they were of one.
+    /// The account that they belonged to, if any.
     pub account: Option<AccountId>,
-    /// Where they came from: they are sent nowhere else.
+    /// Where they came from: they are sent only there.
     pub origin: TokenOrigin,
     /// The tokens.
     pub tokens: RevocableTokens,
-    /// When they were asked for.
+    /// When they were requested.
     pub requested_at: Timestamp,
     /// Now: they are due at once.
     pub created_at: Timestamp,
-    /// Until when the caller sees to them, if at all.
+    /// How long the caller has the lease, if at all.
     pub lease_until: Option<Timestamp>,
 }
 
-/// How a revocation stands.
+/// The status of a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevocationStatus {
     /// The provider has not confirmed it yet.
     Pending,
     /// The provider has confirmed it.
     Revoked,
-    /// The provider revokes no tokens.
+    /// The provider cannot revoke tokens.
     Unsupported,
-    /// The provider has not confirmed it for a day: the tokens are forgotten here and end by themselves there.
+    /// The provider has not confirmed it for a day. The tokens are deleted here, and expire by themselves there.
     Failed,
-    /// The person has a live account again, whose grant it might have ended.
+    /// The person has a live account again, and the revocation might end its grant.
     Cancelled,
 }
 
@@ -122,50 +123,50 @@ pub struct Revocation {
     pub provider: ProviderName,
     /// The provider's id of the person, once known.
     pub person: Option<String>,
-    /// The account that the tokens were of, if they were of one.
+    /// The account that the tokens belonged to, if any.
     pub account: Option<AccountId>,
-    /// How it stands.
+    /// Its status.
     pub status: RevocationStatus,
-    /// When the tokens came to be revoked.
+    /// When it began.
     pub created_at: Timestamp,
-    /// When nothing more was to be done.
+    /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// When the provider is asked next.
+    /// When the next attempt is due.
     pub next_attempt_at: Option<Timestamp>,
     /// Attempts that failed.
     pub failures: u32,
-    /// What last went wrong.
+    /// The last error.
     pub last_error: Option<Fault>,
-    /// Who sees to it.
+    /// Its lease.
     pub lease: Lease,
 }
 
-/// A revocation that is the caller's to see to.
+/// A revocation that the caller has leased.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevocationLease {
     /// The revocation.
     pub revocation: Revocation,
-    /// What its tokens are sealed to.
+    /// The place to which its tokens are sealed.
     pub reference: RevocationReference,
     /// Where they came from.
     pub origin: TokenOrigin,
     /// The tokens.
     pub tokens: RevocableTokens,
-    /// When they were asked for.
+    /// When they were requested.
     pub requested_at: Timestamp,
 }
 
-/// What an attempt leaves behind.
+/// The result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RevocationResult {
     /// It has ended, and the tokens are deleted.
     Ended {
-        /// How it ended.
+        /// Its status.
         status: RevocationStatus,
-        /// Why, where it is not as it should be.
+        /// The reason, if the provider has not confirmed it.
         fault: Option<Fault>,
     },
-    /// The provider is asked again.
+    /// It is retried.
     Again {
         /// When.
         at: Timestamp,
@@ -175,7 +176,7 @@ pub enum RevocationResult {
 }
 
 impl Revocation {
-    /// What a failed attempt means: pauses double up to five minutes, and after a day it is over.
+    /// Returns the result of a failed attempt: pauses double up to five minutes, and after a day the revocation ends.
     #[must_use]
     pub fn failed(
         &self,

@@ -1,4 +1,4 @@
-//! Tokens, fresh from a provider and as stored.
+//! Tokens, as a provider issues them and as they are stored.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use super::{AccessEnd, Account, AccountKey, Lease, LifetimeHints, ListedMembers,
 use crate::secret::{AccessToken, IdToken, RefreshToken, Sealed};
 use crate::time::Timestamp;
 
-/// A token answer (RFC 6749 section 5.1).
+/// A token response (RFC 6749 section 5.1).
 #[derive(Clone)]
 pub struct TokenGrant {
     /// The access token.
     pub access_token: AccessToken,
-    /// The refresh token, if one came.
+    /// The refresh token, if the response has one.
     pub refresh_token: Option<RefreshToken>,
-    /// The ID token, if one came.
+    /// The ID token, if the response has one.
     pub id_token: Option<IdToken>,
-    /// How long the access token lasts from when the request was sent; `None` when the provider did not say.
+    /// The lifetime of the access token from when the request was sent; `None` if the provider did not state it.
     pub expires_in: Option<Duration>,
-    /// How long it is taken to last where an answer says nothing about it, if that is known of the provider.
+    /// The usual lifetime at this provider, if known, for responses that do not state it.
     pub assumed_expires_in: Option<Duration>,
-    /// The `exp` of an access token that is a JWT. Nobody has verified it.
+    /// The `exp` of an access token that is a JWT, not verified.
     pub exp: Option<Timestamp>,
-    /// How long the refresh token lasts from then unless it is used, where that is known.
+    /// The lifetime of an unused refresh token from then, if known.
     pub refresh_token_expires_in: Option<Duration>,
-    /// How long the grant lasts from then whatever is done, where that is known. Of answers that begin one; a refresh begins
-    /// none.
+    /// The maximum lifetime of the grant from then, if known. Only for responses that begin a grant; a refresh does
+    /// not.
     pub grant_expires_in: Option<Duration>,
-    /// What was granted, where the provider said so; otherwise what was asked for (RFC 6749 section 5.1).
+    /// The granted scopes: those in the response, otherwise the requested ones (RFC 6749 section 5.1).
     pub scopes: Vec<String>,
     /// The members that the operator listed for clients.
     pub extra: ListedMembers,
@@ -35,73 +35,73 @@ pub struct TokenGrant {
     pub origin: TokenOrigin,
 }
 
-/// What completes a link: whose account, and the tokens sealed to it.
+/// Completes a link: whose account it is, and the tokens sealed to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewGrant {
     /// Provider and the provider's id of the person.
     pub account: AccountKey,
-    /// Whether the provider named the person.
+    /// Whether the provider identified the person.
     pub identified: bool,
     /// A name to show.
     pub display_name: String,
-    /// What was granted.
+    /// The granted scopes.
     pub scopes: Vec<String>,
     /// The access token.
     pub access_token: Sealed,
-    /// The refresh token. `None` keeps a stored one of the same origin, unless that one is known to be dead: some providers
-    /// give one at the first consent alone.
+    /// The refresh token. With `None`, a stored one of the same origin stays, unless it is known to be dead: some
+    /// providers issue one only at the first consent.
     pub refresh_token: Option<Sealed>,
-    /// What clients need beside the access token, sealed together with it.
+    /// The extra members, sealed together with the access token.
     pub extra: Option<Sealed>,
     /// Where they came from.
     pub origin: TokenOrigin,
-    /// When they were asked for.
+    /// When they were requested.
     pub requested_at: Timestamp,
     /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
-    /// What else is known about how long it lasts.
+    /// What else is known about its lifetime.
     pub hints: LifetimeHints,
-    /// When the refresh token dies unless it is used, where that is known. A refresh token that stays keeps its own.
+    /// When an unused refresh token expires, if known. A refresh token that stays keeps its own time.
     pub refresh_token_expires_at: Option<Timestamp>,
-    /// When the grant ends whatever is done, where that is known. A refresh token that stays keeps its own.
+    /// When the grant ends and cannot be extended, if known. A refresh token that stays keeps its own time.
     pub grant_expires_at: Option<Timestamp>,
-    /// When to refresh next, if there is a refresh token in the end, be it a kept one.
+    /// When to refresh next, if the account has a refresh token afterwards, new or old.
     pub next_refresh_at: Option<Timestamp>,
 }
 
-/// What a refresh brought, sealed to the account.
+/// The tokens of a refresh, sealed to the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshedTokens {
-    /// The access token. An error where the answer brought none that may be used: the stored one then stays, with its end,
-    /// its scopes and its extra, and the error says how the account fares.
+    /// The access token. An error if the response has no usable one: then the stored one stays, with its expiry, its
+    /// scopes and its extra members, and the error becomes the account's last error.
     pub access_token: Result<Sealed, Box<RefreshFailure>>,
-    /// The new refresh token; `None` when the old one stays good.
+    /// The new refresh token; `None` if the old one stays valid.
     pub refresh_token: Option<Sealed>,
-    /// What is granted now.
+    /// The granted scopes.
     pub scopes: Vec<String>,
-    /// What clients need beside the access token, sealed together with it.
+    /// The extra members, sealed together with the access token.
     pub extra: Option<Sealed>,
     /// Where they came from.
     pub origin: TokenOrigin,
-    /// When they were asked for.
+    /// When they were requested.
     pub requested_at: Timestamp,
     /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
-    /// What else is known about how long it lasts.
+    /// What else is known about its lifetime.
     pub hints: LifetimeHints,
-    /// When the refresh token dies unless it is used; `None` leaves what was known before.
+    /// When an unused refresh token expires; `None` leaves what was known before.
     pub refresh_token_expires_at: Option<Timestamp>,
     /// When to refresh next.
     pub next_refresh_at: Option<Timestamp>,
 }
 
-/// Within less than this an end that moves cannot be told from one that is rounded.
+/// A smaller change of an expiry may be due to rounding.
 const TELLING: Duration = Duration::from_secs(10);
 
 impl RefreshedTokens {
-    /// Whether using the refresh token has put its end off, given what its end was and when the tokens before had been asked
-    /// for. `None` where that cannot be told. An end that moves does so by about as much time as has passed; an answer that
-    /// says nothing has moved nothing.
+    /// Whether using the refresh token has extended its lifetime, given its previous expiry and when the previous
+    /// tokens were requested. `None` if unknown. An expiry that is extended moves by about as much time as has passed.
+    /// A response that states no expiry has not extended it.
     #[must_use]
     pub(super) fn renews(
         &self,
@@ -117,7 +117,7 @@ impl RefreshedTokens {
     }
 }
 
-/// Which refresh token is stored: decides between competing results.
+/// Identifies the stored refresh token, to decide between competing results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub i64);
 
@@ -132,35 +132,35 @@ impl Generation {
     }
 }
 
-/// The one row of tokens of an account.
+/// The stored tokens of an account: one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredTokens {
     /// The account.
     pub account: Account,
-    /// Grows whenever the refresh token is replaced.
+    /// Incremented whenever the refresh token is replaced.
     pub generation: Generation,
     /// The access token.
     pub access_token: Sealed,
     /// The refresh token, if there is one.
     pub refresh_token: Option<Sealed>,
-    /// A refresh token that came too late to be the stored one: tried once before a grant is given up.
+    /// A refresh token that arrived too late to be the stored one. It is tried once before a grant is given up.
     pub spare_refresh_token: Option<Sealed>,
-    /// What clients need beside the access token, sealed together with it.
+    /// The extra members, sealed together with the access token.
     pub extra: Option<Sealed>,
     /// Where they came from.
     pub origin: TokenOrigin,
-    /// When the access token was got.
+    /// When the access token was obtained.
     pub obtained_at: Timestamp,
-    /// What is known about how long access tokens last, beside the end of this one.
+    /// What is known about the lifetime of access tokens, besides the expiry of this one.
     pub hints: LifetimeHints,
-    /// Who may present the refresh token.
+    /// Who may use the refresh token.
     pub lease: Lease,
-    /// How refreshing has gone since it last succeeded.
+    /// The refresh attempts since the last success.
     pub attempts: Attempts,
 }
 
 impl StoredTokens {
-    /// What is known about the end of the access token.
+    /// Returns what is known about the expiry of the access token.
     #[must_use]
     pub fn access_end(&self) -> AccessEnd {
         let expires_at = self.account.access_token_expires_at;
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_that_moves_is_told_from_one_that_stands() {
+    fn an_end_that_moves_is_distinguished_from_a_fixed_one() {
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
         let answer = |requested_at: i64, end: Option<i64>| RefreshedTokens {
             access_token: Ok(Sealed::from_bytes(Vec::new())),
@@ -194,7 +194,7 @@ mod tests {
         let renews = |requested_at, end| answer(requested_at, end).renews(Some(at(9000)), at(0));
         assert_eq!(renews(3000, Some(12_000)), Some(true));
         assert_eq!(renews(3000, Some(9000)), Some(false));
-        // What is left, in whole seconds.
+        // The remaining lifetime in whole seconds.
         assert_eq!(renews(3000, Some(9001)), Some(false));
         assert_eq!(renews(3000, Some(8999)), Some(false));
         assert_eq!(renews(3000, None), Some(false));

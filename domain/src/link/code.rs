@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use crate::entropy::Entropy;
 
-/// Eight to twelve decimal digits that name a link. A code guards nothing by itself; all the same it is neither printed
-/// nor stored in the clear.
+/// Eight to twelve decimal digits that identify a link. A code alone protects nothing, but it is still neither printed
+/// nor stored in plain text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LinkCode(String);
 
@@ -17,7 +17,7 @@ pub struct MalformedLinkCode;
 impl LinkCode {
     /// How many digits a code may have.
     pub const DIGITS: RangeInclusive<usize> = 8..=12;
-    /// How many digits people read at a glance.
+    /// How many digits are shown as one group.
     const GROUP: usize = 4;
 
     /// Generates a code of this many digits, within [`Self::DIGITS`]. All codes of that length are equally likely.
@@ -28,10 +28,10 @@ impl LinkCode {
         Self((0..digits).filter_map(digit).collect())
     }
 
-    /// Reads a code as people type it: `12345678`, `1234 5678`, `1234-5678`.
+    /// Parses a code as people type it: `12345678`, `1234 5678`, `1234-5678`.
     ///
     /// # Errors
-    /// When something other than eight to twelve digits, white space and hyphens or dashes is in it.
+    /// Unless the text consists of eight to twelve digits, white space and hyphens or dashes.
     pub fn parse(text: &str) -> Result<Self, MalformedLinkCode> {
         let is_separator =
             |c: char| c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}');

@@ -1,5 +1,5 @@
-//! How much room links have: so much that nobody is kept out who behaves, and so little that strangers fill no disk and flood
-//! no provider.
+//! Limits on the number of links. Well-behaved clients never reach them; strangers can neither fill the disk nor flood
+//! a provider.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::Link;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// Limits the link codes of one network, over a window as long as a code lives.
+/// Limits the link codes of one network in a window as long as the lifetime of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeLimit {
     window: Duration,
@@ -23,12 +23,12 @@ pub struct TooManyCodes {
 }
 
 impl CodeLimit {
-    /// Link codes that one network gets in the window.
+    /// Link codes per network in the window.
     pub const PER_NETWORK: u64 = 300;
-    /// While so many links are open, a network gets only [`Self::PER_NETWORK_IN_A_CROWD`]. So some networks do not keep out
-    /// the others.
+    /// While this many links are open, a network gets only [`Self::PER_NETWORK_IN_A_CROWD`], so that a few networks do
+    /// not lock out the others.
     pub const CROWD: u64 = 2_000;
-    /// Link codes that one network gets in the window in a crowd.
+    /// Link codes per network in the window while many links are open.
     pub const PER_NETWORK_IN_A_CROWD: u64 = 10;
 
     /// A limit over a sliding window, the lifetime of a code.
@@ -40,7 +40,7 @@ impl CodeLimit {
         }
     }
 
-    /// The same limit, but with a crowd of so many.
+    /// The same limit, with another number of open links that counts as many.
     #[must_use]
     pub const fn with_crowd(self, crowd: u64) -> Self {
         Self { crowd, ..self }
@@ -71,17 +71,17 @@ impl CodeLimit {
         match full_since {
             None => Ok(()),
             Some(first) => Err(TooManyCodes {
-                // What a clock that was ahead has dated is not waited for.
+                // Times that a clock which was ahead has stored do not count.
                 retry_after: (first + self.window).since(now).min(self.window),
             }),
         }
     }
 }
 
-/// Limits the consents that are under way: links that somebody has confirmed and that have not ended.
+/// Limits the consents in progress: links that somebody has confirmed and that have not ended.
 pub struct ConsentLimit;
 
-/// How many consents are under way.
+/// How many consents are in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Underway {
     /// Those that the same network has confirmed.
@@ -90,31 +90,31 @@ pub struct Underway {
     pub of_all: u64,
 }
 
-/// Too many consents are under way.
+/// Too many consents are in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many consents are under way")]
+#[error("too many consents are in progress")]
 pub struct TooManyConsents {
-    /// When it makes sense to try again.
+    /// When to retry.
     pub retry_after: Duration,
 }
 
 impl ConsentLimit {
-    /// Consents that one network may have under way.
+    /// Consents in progress per network.
     pub const PER_NETWORK: u64 = 50;
-    /// Beyond so many in all, a network may have only [`Self::PER_NETWORK_IN_A_CROWD`]. So some networks do not keep out the
-    /// others.
+    /// Beyond this many in all, a network may have only [`Self::PER_NETWORK_IN_A_CROWD`], so that a few networks do not
+    /// lock out the others.
     pub const CROWD: u64 = 1_000;
-    /// Consents that one network may have under way in a crowd.
+    /// Consents in progress per network while there are many in all.
     pub const PER_NETWORK_IN_A_CROWD: u64 = 3;
-    /// Consents that may be under way in all.
+    /// Consents in progress in all.
     pub const MOST: u64 = 4_000;
     /// Most people are done after a minute.
     const RETRY_AFTER: Duration = Duration::from_secs(60);
 
-    /// Judges one more consent.
+    /// Decides about one more consent.
     ///
     /// # Errors
-    /// When too many are under way.
+    /// When too many are in progress.
     pub const fn judge(underway: Underway) -> Result<(), TooManyConsents> {
         let most_of_network = if underway.of_all < Self::CROWD {
             Self::PER_NETWORK
@@ -141,10 +141,11 @@ pub struct Confirmation {
 }
 
 impl Link {
-    /// So many links without an account that are over are stored at most: beyond, nobody without a key gets a link code.
+    /// Stored links that ended without an account are limited to this many: beyond, callers without a key get no link
+    /// code.
     pub const MOST_LEFT_OVER: u64 = 50_000;
 
-    /// Returns how long a link is kept that ended without an account, when so many of them are stored.
+    /// Returns how long a link that ended without an account is stored, given the number of such links.
     #[must_use]
     pub const fn kept_without_account(left_over: u64) -> Duration {
         const MANY: u64 = 2_000;
@@ -157,15 +158,15 @@ impl Link {
         }
     }
 
-    /// Whether the link has ended, or run out of time, without an account.
+    /// Whether the link has ended or expired without an account.
     #[must_use]
     pub fn is_left_over(&self, now: Timestamp) -> bool {
         !matches!(self.state, super::LinkState::Linked { .. }) && self.was_over_before(now)
     }
 }
 
-/// Puts what is due into an order in which each network has its turn: first the one of each network that has been due for
-/// longest, then the second of each, and so on. `due` is in the order in which it became due.
+/// Interleaves the networks: first the longest due item of each network, then the second of each, and so on. `due` is
+/// sorted by when each item became due.
 #[must_use]
 pub fn in_turns<T>(due: Vec<(Option<KeyedHash>, T)>) -> Vec<T> {
     let mut turns = std::collections::HashMap::<_, usize>::new();

@@ -1,4 +1,4 @@
-//! How many wrong codes are borne.
+//! Limits wrong link codes.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,19 +9,19 @@ use super::LinkCode;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// Limits wrong link codes by network and for the whole service, over a window as long as a code lives.
+/// Limits wrong link codes by network and for the whole service, in a window as long as the lifetime of a code.
 ///
-/// With the eight digits of a code and at most 10,000 open links, 100 guesses find one with a chance of 1 in 100 at the worst.
-/// Beyond 100 wrong codes, only networks that have tried some are refused; new codes get longer instead
+/// With the eight digits of a code and at most 10,000 open links, 100 guesses find one with a probability of at most 1
+/// %. Beyond 100 wrong codes, only networks that have tried some are rejected, and new codes get longer
 /// ([`GuessLimit::digits_after`]), so that guessing does not pay.
 ///
-/// The store keeps the wrong codes that were tried. The limit is one for all who share the store, and outlasts them.
+/// The store keeps the wrong codes that were tried, so all replicas share the limit and it survives restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuessLimit {
     window: Duration,
 }
 
-/// A try of a code by somebody who has shown nothing else.
+/// An attempt by a caller who sends nothing but a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guess {
     /// The hash of the [`Network`] that it comes from.
@@ -32,7 +32,7 @@ pub struct Guess {
     pub is_wrong: bool,
 }
 
-/// A wrong code that was tried. Which one it was is not kept.
+/// A wrong code that was tried. The code itself is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongCode {
     /// The hash of the [`Network`] that it came from.
@@ -41,7 +41,7 @@ pub struct WrongCode {
     pub at: Timestamp,
 }
 
-/// When the wrong codes were tried that count before a try, the latest first.
+/// The times of the wrong codes that count for an attempt, the latest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WrongTries {
     /// Of the same network: the latest [`GuessLimit::PER_ADDRESS`] are enough.
@@ -50,7 +50,7 @@ pub struct WrongTries {
     pub of_all: Vec<Timestamp>,
 }
 
-/// How many wrong codes count before a try that is borne.
+/// How many wrong codes may precede an attempt that is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongBefore {
     /// Of the same network.
@@ -60,7 +60,7 @@ pub struct WrongBefore {
 }
 
 impl WrongTries {
-    /// Finds the tries of a network among those that count.
+    /// Finds the attempts of a network among those that count.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn among(counting: &[WrongCode], network: &KeyedHash) -> Self {
         let mut latest = counting.to_vec();
@@ -89,16 +89,17 @@ impl WrongBefore {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many wrong codes have been tried")]
 pub struct TooManyGuesses {
-    /// When the next try is borne.
+    /// When the next attempt is accepted.
     pub retry_after: Duration,
 }
 
 impl GuessLimit {
-    /// Wrong codes borne from one address (an IPv6 /64 counts as one) in the window.
+    /// Wrong codes accepted from one address (an IPv6 /64 counts as one) in the window.
     pub const PER_ADDRESS: usize = 20;
-    /// Wrong codes borne from everybody together in the window. Beyond it, networks are refused that have tried one.
+    /// Wrong codes accepted from everybody together in the window. Beyond it, networks that have tried one are
+    /// rejected.
     pub const SERVICE_WIDE: usize = 100;
-    /// Wrong codes that the store keeps at most. Where there are more, the oldest are forgotten.
+    /// Maximum number of stored wrong codes. Beyond it, the oldest are deleted.
     pub const MOST_KEPT: u64 = 10_000;
 
     /// A limit over a sliding window, the lifetime of a code.
@@ -107,23 +108,23 @@ impl GuessLimit {
         Self { window }
     }
 
-    /// When wrong codes were tried that count now. What a clock that was wrong has dated far ahead does not: it would
-    /// keep everybody away until then.
+    /// The period in which wrong codes count at `now`. Codes that a wrong clock has dated far ahead do not count: they
+    /// would lock everybody out until then.
     #[must_use]
     pub fn counting(&self, now: Timestamp) -> Range<Timestamp> {
-        // A moment is a millisecond: at the end of its window a code does not count any more.
+        // The end is exclusive: a code that is exactly one window old does not count.
         let moment = Duration::from_millis(1);
         now - self.window + moment..now + self.window
     }
 
-    /// Judges a try by the wrong codes that count. A right code is judged as a wrong one, so that who has tried too many
-    /// learns no more.
+    /// Decides about an attempt by the wrong codes that count. Right and wrong codes are treated alike, so that a
+    /// caller who has tried too many learns no more.
     ///
     /// # Errors
-    /// When the network has tried too many wrong codes, or any while everybody together has tried too many.
+    /// When the network has tried too many wrong codes, or any while all networks together have tried too many.
     pub fn judge(&self, guess: &Guess, wrong: &WrongTries) -> Result<WrongBefore, TooManyGuesses> {
         let WrongTries { of_network, of_all } = wrong;
-        // A try is borne once the first of the latest so many counts no more.
+        // An attempt is accepted once the oldest of the latest ones no longer counts.
         let network_full = of_network.get(Self::PER_ADDRESS - 1).copied();
         let all_full = of_all.get(Self::SERVICE_WIDE - 1).copied();
         let all_full = all_full.zip(of_network.first().copied());
@@ -139,12 +140,12 @@ impl GuessLimit {
         }
     }
 
-    /// Returns how many digits a new code has after this many wrong codes of everybody: so many that twice as many guesses
-    /// find one of 10,000 open links with a chance of 1 in 100 at the most, up to twelve.
+    /// Returns the number of digits of a new code after this many wrong codes in all: enough that twice as many guesses
+    /// find one of 10,000 open links with a probability of at most 1 %, up to twelve.
     #[must_use]
     pub fn digits_after(wrong: u64) -> usize {
         const GUESSES_FOR_EIGHT: u64 = 100;
-        // Nobody knows how many more there were.
+        // The exact number beyond this is unknown.
         if wrong >= Self::MOST_KEPT {
             return *LinkCode::DIGITS.end();
         }
@@ -209,7 +210,7 @@ mod tests {
         }
     }
 
-    /// What becomes of a try after those wrong ones.
+    /// The result of an attempt after those wrong ones.
     fn judge(network: u8, seconds: i64, tried: &[WrongCode]) -> Result<WrongBefore, u64> {
         let counting = LIMIT.counting(at(seconds));
         let mut tried = tried.to_vec();

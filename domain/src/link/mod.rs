@@ -1,4 +1,4 @@
-//! A link: one client's wish to act on one person's account, from the code to the consent.
+//! A link: a client's request to use a person's account, from the code to the consent.
 
 mod code;
 mod crowd;

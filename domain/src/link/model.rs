@@ -1,4 +1,4 @@
-//! How a link lives and ends.
+//! The states of a link.
 
 use std::time::Duration;
 
@@ -32,13 +32,13 @@ impl LinkVersion {
 /// Who asks, shown to the person before anything starts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Requester {
-    /// The name that the client gave itself; nobody has checked it.
+    /// The name that the client gave itself, not verified.
     pub client_name: Option<String>,
     /// The network address that the request came from.
     pub address: Option<String>,
-    /// What the JWT of a workload says about the job that asks: verified.
+    /// What the JWT of a workload says about the job, verified.
     pub workload: Option<Facts>,
-    /// What the client wants the account to be found by.
+    /// Labels for the account.
     pub labels: Labels,
 }
 
@@ -51,58 +51,58 @@ pub struct Link {
     pub version: LinkVersion,
     /// The keyed hash of the link code.
     pub code: KeyedHash,
-    /// The key that polls this link and, once linked, opens the account.
+    /// The key that polls this link and, once linked, gives access to the account.
     pub key: AccessKeyId,
-    /// The account that this link is to bring back to life, when it is a relink.
+    /// The account that is linked again, if this is a relink.
     pub relink_of: Option<AccountId>,
     /// The provider at which the person consents.
     pub provider: ProviderName,
-    /// Who asks.
+    /// Who requests it.
     pub requester: Requester,
-    /// The hash of the network that asked, if it has no key: its link codes are limited.
+    /// The hash of the requesting network, if it has no key: its link codes are limited.
     pub network: Option<KeyedHash>,
     /// When the code was handed out.
     pub created_at: Timestamp,
-    /// When the link dies if nothing more comes of it.
+    /// When the link expires unless it moves on.
     pub expires_at: Timestamp,
-    /// The browser that confirmed the code, once one did.
+    /// The browser that confirmed the code, if any.
     pub browser: Option<KeyedHash>,
-    /// The hash of the network from which it confirmed.
+    /// The hash of the network from which the browser confirmed.
     pub confirmed_from: Option<KeyedHash>,
-    /// The keyed hash of the answer that the provider sent the browser back with, once it did. It outlives the answer, so
-    /// that the same answer is still recognised when it comes again.
+    /// The keyed hash of the provider's callback, once it came. It outlives the callback, so that a repetition is
+    /// recognised.
     pub callback: Option<KeyedHash>,
-    /// When the provider is asked next, while there is something to ask.
+    /// When the provider is polled next, if it must be.
     pub poll: Option<PollSchedule>,
-    /// Until when somebody is asking the provider about this link.
+    /// When the lease for polling the provider ends.
     pub lease_until: Option<Timestamp>,
-    /// The return codes that the link's key may still try, if the link asks for one.
+    /// How often the link's key may still try a return code, if the link requires one.
     pub return_code_tries: Option<u32>,
-    /// Where it stands.
+    /// Its state.
     pub state: LinkState,
 }
 
-/// Where a link stands.
+/// The state of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkState {
     /// The code has been handed out; the provider knows nothing yet.
     Pending,
     /// The provider's flow has started and waits for the person.
     Authorizing(SealedConsent),
-    /// The provider has given tokens; who the person is remains to be found out.
+    /// The provider has issued tokens; the person is not identified yet.
     Redeemed(SealedGrant),
-    /// The person has consented. The tokens are held until the program sends the return code that the person reads.
+    /// The person has consented. The tokens are held until the program sends the return code that the person sees.
     Confirming(HeldGrant),
-    /// Done: the key opens this account.
+    /// Complete: the key gives access to this account.
     Linked {
         /// The account.
         account: AccountId,
         /// When.
         at: Timestamp,
     },
-    /// Over without an account.
+    /// Ended without an account.
     Ended {
-        /// How.
+        /// The reason.
         ending: Ending,
         /// When.
         at: Timestamp,
@@ -112,45 +112,45 @@ pub enum LinkState {
 /// How a link ended without an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// The person, or the provider for them, said no; the provider may have said why.
+    /// The person declined, or the provider did for them, perhaps with a reason.
     Denied(Option<Fault>),
-    /// Time ran out.
+    /// It expired.
     Expired,
-    /// Something else went wrong for good.
+    /// It failed permanently for another reason.
     Failed(Fault),
 }
 
-/// The status words of the contract.
+/// The status words of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkStatus {
-    /// Nobody has confirmed the code, or the provider could not be asked yet.
+    /// Nobody has confirmed the code, or the provider did not respond yet.
     Pending,
     /// The person is at the provider.
     Authorizing,
     /// The link waits for its return code.
     Confirming,
-    /// The key opens this account.
+    /// The key gives access to this account.
     Linked(AccountId),
-    /// The person, or the provider for them, said no; the provider may have said why.
+    /// The person declined, or the provider did for them, perhaps with a reason.
     Denied(Option<Fault>),
-    /// Time ran out.
+    /// It expired.
     Expired,
-    /// It failed for good.
+    /// It failed permanently.
     Failed(Fault),
 }
 
-/// A provider's consent flow under way, sealed.
+/// A consent flow in progress at a provider, sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedConsent {
-    /// The device code, or the pending callback if the person visits the provider.
+    /// The device code, or the pending callback of a redirect.
     pub handle: Sealed,
-    /// What the person is told to do.
+    /// What the person has to do.
     pub prompt: SealedPrompt,
-    /// What the provider has sent the browser back with, in flows that do.
+    /// The callback from the provider, in redirect flows.
     pub callback: Option<Sealed>,
 }
 
-/// What the person is told to do, sealed where it would let somebody else do it.
+/// What the person has to do, sealed where it would let somebody else do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SealedPrompt {
     /// Type a code at the provider (RFC 8628 section 3.3).
@@ -162,14 +162,14 @@ pub enum SealedPrompt {
         /// The same place with the code in it.
         verification_uri_complete: Option<Sealed>,
     },
-    /// Visit an address of the provider, which sends the browser back.
+    /// Visit an address of the provider, which redirects back.
     Visit {
         /// The address.
         uri: Sealed,
     },
 }
 
-/// Tokens that arrived before their owner is known, sealed to the link.
+/// Tokens of a person who is not identified yet, sealed to the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedGrant {
     /// The access token.
@@ -178,25 +178,25 @@ pub struct SealedGrant {
     pub refresh_token: Option<Sealed>,
     /// The ID token, if there is one.
     pub id_token: Option<Sealed>,
-    /// What was granted.
+    /// The granted scopes.
     pub scopes: Vec<String>,
-    /// What clients need beside the access token.
+    /// The extra members.
     pub extra: Option<Sealed>,
-    /// When the request was sent that brought them.
+    /// When they were requested.
     pub requested_at: Timestamp,
     /// When the access token expires, if the provider said so.
     pub access_token_expires_at: Option<Timestamp>,
-    /// The `exp` of the access token, where the provider did not say when it expires.
+    /// The `exp` of the access token, if the provider did not state its lifetime.
     pub access_token_hinted_end: Option<Timestamp>,
-    /// When the refresh token dies unless it is used, where that is known.
+    /// When an unused refresh token expires, if known.
     pub refresh_token_expires_at: Option<Timestamp>,
-    /// When the grant ends whatever is done, where that is known.
+    /// When the grant ends and cannot be extended, if known.
     pub grant_expires_at: Option<Timestamp>,
-    /// Whose tokens they are: the only place the refresh token may be sent to.
+    /// Where they came from: the refresh token is sent only there.
     pub origin: TokenOrigin,
 }
 
-/// Tokens with their owner, held until the link is confirmed.
+/// Tokens of an identified person, held until the link is confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldGrant {
     /// The tokens, still sealed to the link.
@@ -210,25 +210,25 @@ pub struct HeldGrant {
 pub struct Owner {
     /// The provider and the person's id there, or a random id if the provider does not say.
     pub key: AccountKey,
-    /// Whether the id is the provider's.
+    /// Whether the provider identified the person.
     pub identified: bool,
     /// A name for people.
     pub display_name: String,
 }
 
-/// When a provider is asked about a link.
+/// When a provider is polled about a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PollSchedule {
-    /// The pace that the provider asked for; `slow_down` lengthens it for good (RFC 8628 section 3.5).
+    /// The interval that the provider asked for; `slow_down` increases it permanently (RFC 8628 section 3.5).
     pub interval: Duration,
-    /// Attempts in a row that brought no answer.
+    /// Attempts in a row without a response.
     pub failures: u32,
     /// The next time.
     pub next_at: Timestamp,
 }
 
 impl Link {
-    /// Returns the account that the link led to, and when, while the person may still say "This was not me".
+    /// Returns the account and when it was linked, while the person may still say "This was not me".
     #[must_use]
     pub fn disownable(&self, now: Timestamp) -> Option<(AccountId, Timestamp)> {
         match self.state {
@@ -239,14 +239,14 @@ impl Link {
         }
     }
 
-    /// How long an ended link still answers and holds its code.
+    /// How long an ended link stays visible and its code reserved.
     pub const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// The provider is asked one last time at the deadline; the answer decides if it comes within this time, so that a
-    /// client never sees a link come back from `expired`.
+    /// The provider is polled one last time at the deadline. The response counts if it comes within this time, so that
+    /// a client never sees a link return from `expired`.
     pub const LAST_WORD: Duration = Duration::from_secs(20);
 
-    /// The status at an instant.
+    /// Returns the status at this time.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> LinkStatus {
         match &self.state {
@@ -267,19 +267,19 @@ impl Link {
         }
     }
 
-    /// Whether the time of the link is up.
+    /// Whether the link has expired.
     #[must_use]
     pub fn is_past_deadline(&self, now: Timestamp) -> bool {
         self.expires_at <= now
     }
 
-    /// Whether the time is up in which the provider could have the last word.
+    /// Whether the time for a last response of the provider is over too.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.expires_at + Self::LAST_WORD <= now
     }
 
-    /// How long the link still lives; zero once it has ended.
+    /// Returns the remaining lifetime; zero once it has ended.
     #[must_use]
     pub fn expires_in(&self, now: Timestamp) -> Duration {
         match self.state {
@@ -288,7 +288,7 @@ impl Link {
         }
     }
 
-    /// When the link ended, with an account or without one. A link that ran out of time has not ended until that is
+    /// Returns when the link ended, with an account or without one. An expired link has not ended until that is
     /// recorded.
     #[must_use]
     pub const fn ended_at(&self) -> Option<Timestamp> {
@@ -312,21 +312,21 @@ impl Link {
         }
     }
 
-    /// Whether the link has neither ended nor run out of time.
+    /// Whether the link has neither ended nor expired.
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.ended_at().is_none() && !self.is_past_deadline(now)
     }
 
-    /// When the link may be claimed: at its next poll, or when its lease lapses if that is later.
+    /// Returns when the link may be claimed: at its next poll, or when its lease expires if that is later.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         let next_at = self.poll?.next_at;
         Some(self.lease_until.map_or(next_at, |until| until.max(next_at)))
     }
 
-    /// Whether the link may be deleted because it ended, or ran out of time, before `moment`. A link with a lease or with
-    /// tokens does not run out of time.
+    /// Whether the link may be deleted because it ended or expired before `moment`. A link with a lease or with tokens
+    /// does not expire.
     #[must_use]
     pub fn was_over_before(&self, moment: Timestamp) -> bool {
         match (&self.state, self.ended_at()) {
@@ -342,7 +342,7 @@ impl Link {
         self.browser.as_ref().is_none_or(|owner| owner == browser)
     }
 
-    /// Whether this very browser confirmed the link.
+    /// Whether this browser confirmed the link.
     #[must_use]
     pub fn belongs_to(&self, browser: &KeyedHash) -> bool {
         self.browser.as_ref() == Some(browser)
@@ -350,7 +350,7 @@ impl Link {
 }
 
 impl LinkStatus {
-    /// Whether nothing more will come of the link.
+    /// Whether the link is finished.
     #[must_use]
     pub const fn is_final(&self) -> bool {
         !matches!(self, Self::Pending | Self::Authorizing | Self::Confirming)

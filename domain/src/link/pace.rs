@@ -1,4 +1,4 @@
-//! When the provider is asked next (RFC 8628 section 3.5), and how long a consent may take.
+//! When the provider is polled next (RFC 8628 section 3.5), and how long a consent may take.
 
 use std::time::Duration;
 
@@ -6,27 +6,27 @@ use super::PollSchedule;
 use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::time::Timestamp;
 
-/// The interval of a provider that names none (RFC 8628 section 3.2).
+/// The interval of a provider that states none (RFC 8628 section 3.2).
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-/// What `slow_down` adds (RFC 8628 section 3.5).
+/// The increment of `slow_down` (RFC 8628 section 3.5).
 pub const SLOW_DOWN: Duration = Duration::from_secs(5);
-/// The longest a consent may take, whatever the provider allows.
+/// Maximum duration of a consent, whatever the provider allows.
 pub const LONGEST_CONSENT: Duration = Duration::from_secs(1800);
-/// How long the service tries to find out whose tokens it holds.
+/// How long the service tries to identify the person.
 pub const IDENTIFY_WITHIN: Duration = Duration::from_secs(600);
-/// The longest pause after attempts that brought no answer.
+/// The longest pause after attempts without a response.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// The longest interval that a provider can impose; a longer one would outlive the consent unasked.
+/// The longest accepted interval. With a longer one the consent would expire before the first poll.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(300);
 
-/// How far ahead leases and polls of links lie at the most.
+/// Upper limit for how far ahead leases and polls of links can be.
 pub const POLL_HORIZON: Horizon = Horizon {
     lease: LONGEST_PROVIDER_CALL.saturating_add(LEASE_MARGIN),
     pause: LONGEST_INTERVAL.saturating_mul(2),
 };
 
 impl PollSchedule {
-    /// The first question, one interval after the flow started. A provider that names zero still gets a second.
+    /// Schedules the first poll, one interval after the flow started. An interval of zero counts as one second.
     #[must_use]
     pub fn start(interval: Option<Duration>, now: Timestamp) -> Self {
         let interval = interval
@@ -39,7 +39,7 @@ impl PollSchedule {
         }
     }
 
-    /// The one question of a flow in which the browser has brought back what redeems it.
+    /// Schedules the only poll of a redirect flow.
     #[must_use]
     pub fn at_once(now: Timestamp) -> Self {
         Self {
@@ -58,7 +58,8 @@ impl PollSchedule {
         }
     }
 
-    /// After `slow_down`: five seconds more for all that follows, or the interval in the answer where that is longer.
+    /// Returns the pace after `slow_down`: five seconds more from now on, or the interval in the response if that is
+    /// longer.
     #[must_use]
     pub fn slowed_down(self, asked_for: Option<Duration>, now: Timestamp) -> Self {
         let longer = self.interval.saturating_add(SLOW_DOWN);
@@ -72,9 +73,9 @@ impl PollSchedule {
         }
     }
 
-    /// After an attempt without a usable answer: twice the pause each time, the first time too (RFC 8628 section 3.5), up
-    /// to a minute, or twice an interval that is longer, and no sooner than the provider's `Retry-After`, of which five
-    /// minutes are believed.
+    /// Returns the pace after an attempt without a usable response. The pause doubles each time, also the first time
+    /// (RFC 8628 section 3.5), up to a minute or twice an interval that is longer. It is at least the provider's
+    /// `Retry-After`, of up to five minutes.
     #[must_use]
     pub fn unanswered(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
         let twice = self.interval.saturating_mul(2);

@@ -1,4 +1,4 @@
-//! How often clients may ask about a link.
+//! How often clients may poll a link.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use super::LinkId;
 use crate::grant::AccessKeyId;
 use crate::rate_limit::RateLimit;
 
-/// Limits each poller to one poll an interval, with a burst for clients that retry or restart. Only polls of links that
-/// exist are counted.
+/// Limits each poller to one poll per interval, with a burst for clients that retry or restart. Only polls of existing
+/// links are counted.
 pub struct PollLimit(RateLimit<Poller>);
 
 /// Who polls.
@@ -16,7 +16,7 @@ pub struct PollLimit(RateLimit<Poller>);
 pub enum Poller {
     /// The holder of an access key.
     Key(AccessKeyId),
-    /// Somebody who shows only the code of a link.
+    /// A caller who sends only the code of a link.
     Stranger {
         /// Where the request comes from.
         address: IpAddr,
@@ -27,7 +27,7 @@ pub enum Poller {
 
 /// A poll came faster than the interval allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("asked faster than the interval allows")]
+#[error("polled faster than the interval allows")]
 pub struct PolledTooSoon {
     /// How long to wait.
     pub retry_after: Duration,

@@ -1,5 +1,5 @@
-//! The return code: what the person reads on our page after the consent and types into the program, so that the program is the
-//! one that they have in front of them.
+//! The return code: after the consent, the person reads it on the service's page and types it into the program. This
+//! proves that the program in front of them is the one that asked.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use crate::fault::Fault;
 pub struct ReturnCode(String);
 
 impl ReturnCode {
-    /// The code of a link that nobody confirmed.
+    /// The error of a link that was not confirmed in time.
     pub const NOT_CONFIRMED: &str = "not_confirmed";
-    /// How often the link's key may try.
+    /// How many attempts the link's key has.
     pub const TRIES: u32 = 3;
     /// How long a link waits for its return code.
     pub const LASTS: Duration = Duration::from_secs(180);
@@ -22,7 +22,7 @@ impl ReturnCode {
     const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
     const LENGTH: u32 = 6;
 
-    /// Makes a code from random bytes, or from a keyed hash. 20^6 codes leave no bias in 128 bits that anybody could use.
+    /// Derives a code from random bytes or a keyed hash. With 20^6 codes, the bias in 128 bits is negligible.
     #[must_use]
     pub fn from_random(bytes: [u8; 16]) -> Self {
         let mut number = u128::from_be_bytes(bytes);
@@ -35,21 +35,21 @@ impl ReturnCode {
         Self((0..Self::LENGTH).map(letter).collect())
     }
 
-    /// Whether somebody typed this code. Case, spaces and hyphens do not matter.
+    /// Whether this text is the code. Case, spaces and hyphens do not matter.
     #[must_use]
     pub fn is_typed(&self, text: &str) -> bool {
         let typed = text.chars().filter(|c| !matches!(c, ' ' | '-'));
         typed.map(|c| c.to_ascii_uppercase()).eq(self.0.chars())
     }
 
-    /// Returns the code as people read it: `BCD-FGH`.
+    /// Returns the code as it is shown: `BCD-FGH`.
     #[must_use]
     pub fn grouped(&self) -> String {
         let (first, second) = self.0.split_at(self.0.len() / 2);
         format!("{first}-{second}")
     }
 
-    /// Why a link failed that nobody confirmed.
+    /// The reason of a link that was not confirmed.
     #[must_use]
     pub fn not_confirmed() -> Fault {
         Fault::new(

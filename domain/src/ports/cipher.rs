@@ -6,34 +6,34 @@ use crate::secret::{KeyedHash, SealId, Sealed};
 
 /// Authenticated encryption under the operator's key, and the keyed hash.
 pub trait Cipher: Send + Sync {
-    /// Encrypts a value. `associated_data` names the place that it is for: the result opens nowhere else.
+    /// Encrypts a value. `associated_data` names its place: the result can be decrypted nowhere else.
     ///
     /// # Errors
-    /// [`CipherError::TooLarge`] for a value beyond what the algorithm takes.
+    /// [`CipherError::TooLarge`] for a value beyond the limit of the algorithm.
     fn seal(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Sealed, CipherError>;
 
     /// Decrypts a value with the present key or a previous one.
     ///
     /// # Errors
-    /// [`CipherError::UnknownKey`] when no configured key sealed it, [`CipherError::Corrupt`] when it is damaged or
-    /// was sealed for another place.
+    /// [`CipherError::UnknownKey`] when no configured key sealed it, [`CipherError::Corrupt`] when it is damaged or was
+    /// sealed for another place.
     fn open(
         &self,
         sealed: &Sealed,
         associated_data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, CipherError>;
 
-    /// What values sealed with the present key start with.
+    /// Returns the header of values that are sealed with the present key.
     fn present(&self) -> SealId;
 
-    /// Whether a configured key opens values that start so.
+    /// Whether a configured key can decrypt values with this header.
     fn knows(&self, seal: SealId) -> bool;
 
     /// The keyed hash of a value.
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash;
 }
 
-/// The key of the keyed hash: 32 random bytes made at the first start and kept sealed in the store.
+/// The key of the keyed hash: 32 random bytes, made at the first start and stored sealed.
 pub struct HashKey(Zeroizing<[u8; 32]>);
 
 impl HashKey {
@@ -50,7 +50,7 @@ impl HashKey {
     }
 }
 
-/// Why a cipher refused.
+/// Why a cipher failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CipherError {
     /// None of the configured keys sealed the value.
@@ -59,7 +59,7 @@ pub enum CipherError {
     /// The value is damaged, or it was sealed for another place.
     #[error("damaged, or sealed for another place")]
     Corrupt,
-    /// The value is too large to seal.
-    #[error("too large to seal")]
+    /// The value is too large to encrypt.
+    #[error("too large to encrypt")]
     TooLarge,
 }

@@ -12,13 +12,12 @@ use crate::secret::{
 };
 use crate::time::Timestamp;
 
-/// One provider at which people consent. Each method that talks to it is one exchange, bounded in time by the
-/// adapter. An exchange may first have to discover endpoints, fetch signing keys or find out how an endpoint wants the
-/// client to authenticate, which is then remembered. Intervals, deadlines and retries belong to the domain.
+/// One provider at which people consent. Each method that contacts it is one exchange with a timeout set by the
+/// adapter. An exchange may first discover endpoints, fetch signing keys or find out how an endpoint wants the client
+/// to authenticate, which is then cached. Intervals, deadlines and retries belong to the domain.
 ///
-/// Both ways of consenting fit: with the device flow (RFC 8628) the prompt is a user code and the service polls
-/// [`redeem`]; a flow that sends the person through a redirect gives [`Prompt::Visit`] and redeems with what the browser
-/// brought back.
+/// Both kinds of flow fit. With the device flow (RFC 8628) the prompt is a user code, and the service polls [`redeem`].
+/// A redirect flow returns [`Prompt::Visit`], and [`redeem`] takes what the browser brought back.
 ///
 /// [`redeem`]: OAuthProvider::redeem
 #[async_trait]
@@ -29,10 +28,10 @@ pub trait OAuthProvider: Send + Sync {
     /// The name that people see.
     fn display_name(&self) -> &str;
 
-    /// The scopes that are asked for.
+    /// The scopes that are requested.
     fn scopes(&self) -> &[String];
 
-    /// Whether people consent by a redirect that sends their browser back here, so that the page knows who consented.
+    /// Whether people consent through a redirect back to this service, so that the page knows who consented.
     fn sends_browsers_back(&self) -> bool;
 
     /// Where the tokens of this provider come from.
@@ -47,41 +46,40 @@ pub trait OAuthProvider: Send + Sync {
     /// See [`ProviderError`].
     async fn begin_consent(&self, request: &ConsentRequest) -> Result<Consent, ProviderError>;
 
-    /// Asks for the tokens (RFC 8628 section 3.4). `callback` is what the redirect brought, in flows that have one: a
-    /// code, or the provider's no.
+    /// Requests the tokens (RFC 8628 section 3.4). `callback` is what the redirect brought, in redirect flows: a code,
+    /// or the provider's refusal.
     ///
     /// # Errors
-    /// See [`ProviderError`]; the answers that belong to the flow are [`Redemption`]s.
+    /// See [`ProviderError`]; the responses that belong to the flow are [`Redemption`]s.
     async fn redeem(
         &self,
         handle: &ConsentHandle,
         callback: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError>;
 
-    /// Presents a refresh token for new tokens (RFC 6749 section 6). `granted` is what the tokens are good for so far;
-    /// it holds on where the answer does not say otherwise. An answer without a refresh token leaves the old one good.
-    /// Whatever is wrong with the rest of an answer, a new refresh token in it is never dropped: see
-    /// [`RefreshAnswer::Unusable`].
+    /// Uses a refresh token to get new tokens (RFC 6749 section 6). `granted` are the scopes so far; they stay unless
+    /// the response says otherwise. A response without a refresh token leaves the old one valid. A new refresh token is
+    /// never dropped, even if the rest of the response is unusable: see [`RefreshAnswer::Unusable`].
     ///
     /// # Errors
-    /// See [`RefreshError`]. A refresh token that is dead is [`ProviderError::Refused`] with the code `invalid_grant`,
-    /// however the provider spells it; a refusal without a code of its own gets one of the adapter's.
+    /// See [`RefreshError`]. A dead refresh token is [`ProviderError::Refused`] with the code `invalid_grant`, however
+    /// the provider spells it. A refusal without a code gets one from the adapter.
     async fn refresh(
         &self,
         refresh_token: &RefreshToken,
         granted: &[String],
     ) -> Result<RefreshAnswer, RefreshError>;
 
-    /// Gives a token back (RFC 7009). A token that the provider does not know any more counts as revoked.
+    /// Revokes a token (RFC 7009). A token that the provider does not know any more counts as revoked.
     ///
     /// # Errors
     /// See [`ProviderError`].
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError>;
 
-    /// Finds out who consented: from the ID token, verified as of when it was asked for, else from userinfo.
+    /// Finds out who consented: from the ID token, verified as of the time of its request, else from userinfo.
     ///
     /// # Errors
-    /// See [`ProviderError`]; an ID token that does not verify is [`ProviderError::Refused`].
+    /// See [`ProviderError`]; an invalid ID token is [`ProviderError::Refused`].
     async fn identify(
         &self,
         access_token: &AccessToken,
@@ -90,11 +88,11 @@ pub trait OAuthProvider: Send + Sync {
     ) -> Result<Identity, ProviderError>;
 }
 
-/// What a flow may need to know before it starts; the device flow has no use for it.
+/// Input to the start of a flow; the device flow does not use it.
 pub struct ConsentRequest {
     /// A value that only this service can have made for this link and this browser (RFC 6749 section 10.12).
     pub state: String,
-    /// Where the provider sends the browser back to (RFC 6749 section 3.1.2).
+    /// The redirect URI (RFC 6749 section 3.1.2).
     pub redirect_uri: String,
 }
 
@@ -102,23 +100,23 @@ pub struct ConsentRequest {
 pub struct Consent {
     /// What redeems the consent.
     pub handle: ConsentHandle,
-    /// What the person does next.
+    /// What the person has to do.
     pub prompt: Prompt,
-    /// How long the provider waits for them.
+    /// When the consent expires at the provider.
     pub expires_in: Duration,
-    /// The pace at which the provider wants to be asked, where it named one.
+    /// The polling interval, if the provider stated one.
     pub interval: Option<Duration>,
 }
 
 /// What redeems a consent.
 pub enum ConsentHandle {
-    /// The device code, asked about until the person has consented.
+    /// The device code, which is polled until the person has consented.
     DeviceCode(DeviceCode),
-    /// What goes with the callback that the browser brings back.
+    /// The data that goes with the callback of the browser.
     PendingCallback(PendingCallback),
 }
 
-/// What the person does next.
+/// What the person has to do.
 #[derive(Clone)]
 pub enum Prompt {
     /// Type a code at the provider (RFC 8628 section 3.3).
@@ -130,102 +128,103 @@ pub enum Prompt {
         /// The same place with the code in it.
         verification_uri_complete: Option<ConsentUri>,
     },
-    /// Visit an address of the provider, which sends the browser back.
+    /// Visit an address of the provider, which redirects back.
     Visit {
         /// The address.
         uri: ConsentUri,
     },
 }
 
-/// What asking for the tokens brought.
+/// The result of redeeming a consent.
 pub enum Redemption {
     /// The tokens.
     Granted(Box<TokenGrant>),
-    /// Tokens that must not be used. They are alive at the provider, and want to be given back.
+    /// Tokens that must not be used. They are valid at the provider, and must be revoked.
     Unusable {
         /// The tokens.
         grant: Box<TokenGrant>,
         /// What is wrong with them.
         why: ProviderError,
     },
-    /// `authorization_pending`: the person has not answered yet.
+    /// `authorization_pending`: the person has not responded yet.
     Pending,
-    /// `slow_down`: ask less often from now on.
+    /// `slow_down`: poll less often from now on.
     SlowDown {
-        /// The new interval, where the answer names one.
+        /// The new interval, if the response states one.
         interval: Option<Duration>,
     },
-    /// `access_denied`: the person said no, or the provider did for them. Its words, free of secrets, where it has any.
+    /// `access_denied`: the person declined, or the provider did for them. Contains the provider's words, if any, free
+    /// of secrets.
     Denied(Option<String>),
-    /// `expired_token`: the provider waits no longer.
+    /// `expired_token`: the consent has expired at the provider.
     Expired,
 }
 
-/// What a refresh brought.
+/// The result of a refresh.
 #[derive(Clone)]
 pub enum RefreshAnswer {
     /// Tokens.
     Granted(Box<TokenGrant>),
-    /// The provider has refreshed, but the access token must not be used, or is missing.
+    /// The refresh succeeded, but the access token is missing or must not be used.
     Unusable {
-        /// The new refresh token; `None` when the old one stays good.
+        /// The new refresh token; `None` if the old one stays valid.
         refresh_token: Option<RefreshToken>,
         /// What is wrong with the access token.
         why: ProviderError,
     },
 }
 
-/// A token that is given back, and of which type it is (RFC 7009 section 2.1, `token_type_hint`).
+/// A token to revoke, with its type (RFC 7009 section 2.1, `token_type_hint`).
 #[derive(Clone, Copy)]
 pub enum TokenToRevoke<'a> {
-    /// A refresh token; the provider takes the access tokens of the grant along, as RFC 7009 asks it to.
+    /// A refresh token; revoking it also revokes the access tokens of the grant, as RFC 7009 recommends.
     Refresh(&'a RefreshToken),
     /// An access token.
     Access(&'a AccessToken),
 }
 
-/// What giving a token back brought.
+/// The result of revoking a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revoked {
-    /// The token is worth nothing any more, nor is the grant that it is of.
+    /// The token is invalid, and so is its grant.
     Revoked,
-    /// The provider does not know the token, or not any more. The grant is gone with a refresh token; behind an access
-    /// token, which may just have expired, it may live on.
+    /// The provider does not know the token (any more). If it is a refresh token, the grant is gone. If it is an access
+    /// token, it may just have expired, and the grant may live on.
     Unknown,
-    /// The token is worth nothing any more; a refresh token of its grant lives on.
+    /// The token is invalid; a refresh token of its grant lives on.
     TokenAlone,
-    /// The provider revokes no tokens, or none of this type (RFC 7009 section 2.2.1, `unsupported_token_type`).
+    /// The provider cannot revoke tokens, or not of this type (RFC 7009 section 2.2.1, `unsupported_token_type`).
     Unsupported,
 }
 
-/// Why a provider did not do what it was asked. No variant holds a secret.
+/// Why a request to a provider failed. No variant holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
-    /// No answer, or one that says nothing about the question: connection failures, time-outs, 429, 5xx.
+    /// No response, or one that does not answer the request: connection failures, timeouts, 429, 5xx.
     #[error("the provider is unavailable: {detail}")]
     Unavailable {
         /// What happened.
         detail: String,
-        /// When the provider wants to be asked again.
+        /// When the provider allows a retry, if it said so.
         retry_after: Option<Duration>,
     },
-    /// An answer that is no answer of the protocol: HTML, truncated JSON, more than 2 MiB, a redirect.
-    #[error("the provider's answer makes no sense: {detail}")]
+    /// A response that violates the protocol: HTML, truncated JSON, more than 2 MiB, a redirect.
+    #[error("the provider sent an invalid response: {detail}")]
     Nonsense {
         /// What was wrong with it.
         detail: String,
     },
     /// The provider does not accept this service: `invalid_client`, `unauthorized_client`, `invalid_scope`, no device
     /// flow. The operator must act.
-    #[error("the provider refuses this service: {code}: {detail}")]
+    #[error("the provider rejects this service's client: {code}: {detail}")]
     Misconfigured {
         /// The OAuth error code.
         code: String,
         /// The provider's words.
         detail: String,
     },
-    /// A definite no to this request, in the protocol's terms: `invalid_grant` and its like.
-    #[error("the provider refuses: {code}: {detail}")]
+    /// A definite refusal of this request, such as `invalid_grant`.
+    #[error("the provider rejected the request: {code}: {detail}")]
     Refused {
         /// The OAuth error code.
         code: String,
@@ -235,25 +234,25 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
-    /// What the code of a refusal starts with that came without one: `http_` and the status.
+    /// The code prefix of a refusal that came without a code, followed by the HTTP status.
     pub const UNWORDED: &str = "http_";
-    /// The code of an ID token that does not verify (OpenID Connect Core section 3.1.3.7), whoever looks at it when.
+    /// The code of an invalid ID token (OpenID Connect Core section 3.1.3.7).
     pub const INVALID_ID_TOKEN: &str = "invalid_id_token";
 
-    /// Whether asking again may help.
+    /// Whether a retry may help.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Nonsense { .. })
     }
 
-    /// Whether the provider has answered about this one grant, in the words of the protocol. A refusal without any may
-    /// come from a proxy or a firewall, and then everybody gets it.
+    /// Whether the provider has responded about this grant, with an OAuth error code. A refusal without a code may come
+    /// from a proxy or a firewall, and then everybody gets it.
     #[must_use]
     pub fn is_definite(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if !code.starts_with(Self::UNWORDED))
     }
 
-    /// When the provider wants to be asked again, where it said so.
+    /// Returns when the provider allows a retry, if it said so.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -277,16 +276,16 @@ impl From<&ProviderError> for Fault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{cause}")]
 pub struct RefreshError {
-    /// What the provider did.
+    /// The error.
     #[source]
     pub cause: ProviderError,
-    /// Whether the provider may have rotated the refresh token although nobody learned of it: the request went out, and
-    /// what came back is nothing, a failure of the server or something broken.
+    /// Whether the provider may have rotated the refresh token without this service learning the new one: the request
+    /// was sent, and the response was lost, broken, or a server error.
     pub may_have_acted: bool,
 }
 
 impl From<ProviderError> for RefreshError {
-    /// A failure that certainly changed nothing at the provider.
+    /// Creates a failure that changed nothing at the provider.
     fn from(cause: ProviderError) -> Self {
         Self {
             cause,

@@ -17,7 +17,7 @@ pub trait WorkloadIdentities: Send + Sync {
     async fn verify(&self, token: &WorkloadToken) -> Result<SignedClaims, NotVerified>;
 }
 
-/// Claims whose signature is right.
+/// Verified claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedClaims {
     /// The `iss` of the token: one of the trusted issuers, byte for byte.
@@ -29,9 +29,9 @@ pub struct SignedClaims {
 /// Why a JWT was not verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotVerified {
-    /// It breaks a rule.
+    /// It violates a rule.
     Refused {
-        /// The trusted issuer that it names, if it does. Without a valid signature that proves nothing.
+        /// The trusted issuer that it names, if any. Without a valid signature that proves nothing.
         claimed_issuer: Option<String>,
         /// The rule.
         refusal: WorkloadRefusal,
@@ -40,7 +40,7 @@ pub enum NotVerified {
     KeysUnavailable {
         /// What happened.
         detail: String,
-        /// When it makes sense to try again.
+        /// When to retry.
         retry_after: Duration,
     },
 }

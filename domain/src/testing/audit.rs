@@ -1,4 +1,4 @@
-//! What is needed to record something.
+//! Helpers for recording audit entries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +21,7 @@ pub fn audit_chain() -> AuditChain {
     AuditChain::new(vault.unwrap_or_else(|error| panic!("the fake cipher fails: {error}")))
 }
 
-/// An entry that lacks only what has happened. No two are the same.
+/// An entry without its event. No two are the same.
 #[must_use]
 pub fn audit_draft(actor: Actor, at: Timestamp) -> AuditDraft {
     static NUMBER: AtomicU64 = AtomicU64::new(0);

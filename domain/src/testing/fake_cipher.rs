@@ -1,4 +1,4 @@
-//! A cipher that keeps the port's promises but no secret.
+//! A cipher that fulfils the port's contract but protects nothing.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 use crate::ports::{Cipher, CipherError, HashKey};
 use crate::secret::{KeyedHash, SealId, Sealed};
 
-/// A toy cipher: what it seals opens with the same key at the same place alone, and damage is noticed, but by nobody
-/// who means harm. The sealed form is a version, the key, a counter as nonce, a tag and the masked value.
+/// A toy cipher. A sealed value opens only with the same key at the same place, and accidental damage is detected; it
+/// resists no attacker. The sealed form is a version, the key, a counter as nonce, a tag and the masked value.
 pub struct FakeCipher {
     key: u32,
     previous: Vec<u32>,
@@ -47,7 +47,7 @@ fn tag(key: SealId, nonce: u64, masked: &[u8], associated_data: &[u8]) -> u64 {
     digest(&[&key.0, &nonce.to_be_bytes(), masked, associated_data])
 }
 
-/// Applied twice, the mask is gone again.
+/// Applying the mask twice restores the value.
 fn mask(key: SealId, nonce: u64, bytes: &[u8]) -> Vec<u8> {
     let mut masked = bytes.to_vec();
     for (block, chunk) in masked.chunks_mut(WORD).enumerate() {
@@ -113,7 +113,7 @@ impl Cipher for FakeCipher {
     }
 }
 
-/// Every part goes in with its length, so that no two lists of parts look the same.
+/// Prefixes every part with its length, so that no two lists of parts give the same bytes.
 fn digest(parts: &[&[u8]]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for part in parts {

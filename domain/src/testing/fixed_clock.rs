@@ -1,4 +1,4 @@
-//! A clock that stands still until it is told otherwise.
+//! A clock that stands still until a test moves it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -24,7 +24,7 @@ impl FixedClock {
         }
     }
 
-    /// Steps to another time, which may lie in the past. No time passes by that.
+    /// Sets another time, which may be in the past. The uptime does not change.
     pub fn set(&self, now: Timestamp) {
         self.now.store(now.as_millis(), Ordering::SeqCst);
     }

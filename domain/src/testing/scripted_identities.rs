@@ -1,4 +1,4 @@
-//! Identities of workloads without signatures.
+//! Workload identities without signatures.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -33,7 +33,7 @@ impl ScriptedIdentities {
         WorkloadToken::new(token)
     }
 
-    /// Does not know the keys of any issuer any more, or again.
+    /// Forgets the keys of all issuers, or knows them again.
     pub fn be_away(&self, is_away: bool) {
         *self.is_away.lock().unwrap_or_else(PoisonError::into_inner) = is_away;
     }

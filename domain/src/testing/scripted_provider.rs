@@ -1,4 +1,4 @@
-//! A provider that answers what a test told it to.
+//! A provider with scripted responses.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,8 +17,8 @@ use crate::secret::{
 };
 use crate::time::Timestamp;
 
-/// A provider that answers from a script. Where the script has ended, a consent starts, the person has not answered
-/// yet, and she is Alice.
+/// A provider that follows a script. At the end of the script a consent starts, the person has not responded yet, and
+/// the person is Alice.
 pub struct ScriptedProvider {
     name: ProviderName,
     scopes: Vec<String>,
@@ -41,12 +41,12 @@ struct Script {
 }
 
 impl ScriptedProvider {
-    /// How long its device codes live.
+    /// The lifetime of its device codes.
     pub const EXPIRES_IN: Duration = Duration::from_secs(900);
-    /// How often it wants to be asked.
+    /// Its polling interval.
     pub const INTERVAL: Duration = Duration::from_secs(5);
 
-    /// A provider of this name with nothing in its script.
+    /// Creates a provider of this name with an empty script.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self {
@@ -56,73 +56,73 @@ impl ScriptedProvider {
         }
     }
 
-    /// People consent by visiting the provider, which sends them back, from now on.
+    /// Switches to a redirect flow.
     pub fn send_people_back(&self) {
         self.script().by_redirect = true;
     }
 
-    /// What browsers have brought back, in order.
+    /// Returns the callbacks of browsers, in order.
     #[must_use]
     pub fn callbacks(&self) -> Vec<String> {
         self.script().callbacks.clone()
     }
 
-    /// The next attempt to start a consent fails.
+    /// Makes the next start of a consent fail.
     pub fn refuse_consent(&self, error: ProviderError) {
         self.script().consents.push_back(error);
     }
 
-    /// The next poll that has no answer yet is answered so.
+    /// Scripts the response to the next poll.
     pub fn answer_redeem(&self, answer: Result<Redemption, ProviderError>) {
         self.script().redemptions.push_back(answer);
     }
 
-    /// The next question who consented is answered so.
+    /// Scripts the response to the next identification.
     pub fn answer_identify(&self, answer: Result<Identity, ProviderError>) {
         self.script().identities.push_back(answer);
     }
 
-    /// The next refresh that has no answer yet is answered so; without an answer there are tokens.
+    /// Scripts the response to the next refresh; by default a refresh returns tokens.
     pub fn answer_refresh(&self, answer: Result<TokenGrant, RefreshError>) {
         let answer = answer.map(|granted| RefreshAnswer::Granted(Box::new(granted)));
         self.script().refreshes.push_back(answer);
     }
 
-    /// The next refresh that has no answer yet brings this refresh token, and no access token that may be used.
+    /// Scripts a refresh that returns this refresh token and no usable access token.
     pub fn answer_refresh_in_vain(&self, refresh_token: Option<&str>, why: ProviderError) {
         let refresh_token = refresh_token.map(RefreshToken::new);
         let answer = RefreshAnswer::Unusable { refresh_token, why };
         self.script().refreshes.push_back(Ok(answer));
     }
 
-    /// The answers that refreshes have not had yet are not given any more.
+    /// Discards the scripted responses to refreshes.
     pub fn forget_refreshes(&self) {
         self.script().refreshes.clear();
     }
 
-    /// The refresh tokens that were presented, in order.
+    /// Returns the refresh tokens that were used, in order.
     #[must_use]
     pub fn presented(&self) -> Vec<String> {
         self.script().presented.clone()
     }
 
-    /// The next token that is given back is answered so; without an answer it is revoked.
+    /// Scripts the response to the next revocation; by default a token is revoked.
     pub fn answer_revoke(&self, answer: Result<Revoked, ProviderError>) {
         self.script().revocations.push_back(answer);
     }
 
-    /// The tokens that were given back, in order.
+    /// Returns the revoked tokens, in order.
     #[must_use]
     pub fn revoked(&self) -> Vec<String> {
         self.script().revoked.clone()
     }
 
-    /// The operator changes the configuration, or with `None` puts it back.
+    /// Changes the configuration; `None` restores it.
     pub fn move_to(&self, origin: Option<TokenOrigin>) {
         self.script().moved_to = origin;
     }
 
-    /// How often it was asked for tokens.
+    /// Returns the number of token requests.
     #[must_use]
     pub fn times_redeemed(&self) -> usize {
         self.script().redeemed

@@ -1,4 +1,4 @@
-//! Randomness that repeats itself.
+//! Reproducible randomness.
 
 use std::convert::Infallible;
 
@@ -6,7 +6,8 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use crate::entropy::Entropy;
 
-/// Entropy that is the same in every run with the same seed. It only claims to be secure, so that it fits.
+/// Entropy that is the same in every run with the same seed. It claims to be cryptographically secure only to satisfy
+/// the trait.
 #[must_use]
 pub fn seeded_entropy(seed: u64) -> Entropy {
     Entropy::new(SplitMix(seed))

@@ -46,7 +46,7 @@ pub fn ports(
     }
 }
 
-/// Waits for nothing.
+/// Does not wait.
 struct NoPause;
 
 #[async_trait]
@@ -54,7 +54,7 @@ impl Pause for NoPause {
     async fn until(&self, _uptime: Duration) {}
 }
 
-/// Services that run what callers wait for in the callers' own tasks.
+/// Builds services that do the work for callers in the callers' own tasks.
 #[must_use]
 pub fn services(ports: &Ports, settings: &Settings) -> Services {
     Services::new(ports, settings, Workers::new(ports, settings))

@@ -1,11 +1,11 @@
-//! What an operator decides who has nothing special in mind.
+//! Default settings for tests.
 
 use std::time::Duration;
 
 use crate::link::ReturnCodePolicy;
 use crate::usecases::Settings;
 
-/// Codes live for ten minutes and are polled every two seconds; nobody is admin, and anybody may ask for a code.
+/// Codes live for ten minutes and are polled every two seconds; there is no admin, and anybody may request a code.
 #[must_use]
 pub fn settings() -> Settings {
     Settings {

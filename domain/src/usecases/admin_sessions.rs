@@ -75,7 +75,7 @@ impl AdminSessions {
         Ok(token)
     }
 
-    /// Returns the operator whose session this is, if it is not over and the operator still has the same key.
+    /// Returns the operator of a session, if it has not ended and the operator still has the same key.
     ///
     /// # Errors
     /// When the store fails.
@@ -158,13 +158,13 @@ pub struct LoggedIn {
 }
 
 impl LoggedIn {
-    /// As whom the operator calls the services.
+    /// The caller as which the operator uses the services.
     #[must_use]
     pub const fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// The name that the operator's key has in the configuration.
+    /// The operator's name in the configuration.
     #[must_use]
     pub fn name(&self) -> &str {
         self.operator.name.as_str()
@@ -177,7 +177,7 @@ impl LoggedIn {
     }
 }
 
-/// As whom an operator with a session calls the services; `None` for those who have none.
+/// Returns the caller as which an operator with a session uses the services; `None` for operators who have no sessions.
 const fn caller(operator: &Operator) -> Option<Caller> {
     match operator.role {
         OperatorRole::Admin => Some(Caller::Admin(operator.name)),

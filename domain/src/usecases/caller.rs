@@ -1,4 +1,4 @@
-//! Who is asking, and which account they may ask for.
+//! Who calls, and which account they may use.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use crate::operator::{OperatorName, OperatorRole};
 use crate::ports::OpenedKey;
 use crate::time::Timestamp;
 
-/// Who is asking.
+/// Who calls.
 pub enum Caller {
-    /// No bearer was shown.
+    /// The request has no bearer token.
     Nobody,
     /// An operator who may do everything but read tokens.
     Admin(OperatorName),
@@ -43,7 +43,7 @@ impl From<&Operator> for Caller {
     }
 }
 
-/// An access key that somebody has shown, perhaps with the tokens that were read together with it.
+/// A presented access key, perhaps with the tokens that were read together with it.
 pub struct ShownKey(Arc<OpenedKey>);
 
 impl ShownKey {
@@ -75,10 +75,11 @@ impl Deref for ShownKey {
     }
 }
 
-/// Returns the account that a key opens.
+/// Returns the account to which a key gives access.
 ///
 /// # Errors
-/// [`Refusal::LinkPending`] before the key's link is complete, [`Refusal::Unauthorized`] once it ended without an account.
+/// [`Refusal::LinkPending`] before the key's link is complete, [`Refusal::Unauthorized`] once it ended without an
+/// account.
 pub(super) fn account_of(key: &KeyHolder, now: Timestamp) -> Result<AccountId, Refusal> {
     let link = match &key.binding {
         KeyBinding::Account { id, .. } => return Ok(*id),
@@ -94,19 +95,19 @@ pub(super) fn account_of(key: &KeyHolder, now: Timestamp) -> Result<AccountId, R
 /// For a bearer that is no key of this service.
 pub const UNKNOWN_KEY: Refusal =
     Refusal::Unauthorized("the key is unknown, revoked or was never used");
-/// The answer says no more than for an unknown key; the log does.
+/// The response is the same as for an unknown key; only the log says more.
 pub(super) const ALTERED_KEY: Refusal = UNKNOWN_KEY;
 /// For a request without a key.
 pub const KEY_NEEDED: Refusal = Refusal::Unauthorized(
     "authentication required: send an access key as `Authorization: Bearer <key>`",
 );
-/// For an auditor who would change something.
-pub const AUDITING_ONLY: Refusal =
-    Refusal::Forbidden("an auditor's key may read, and change nothing");
+/// For an auditor who tries to change something.
+pub const AUDITING_ONLY: Refusal = Refusal::Forbidden("an auditor's key may only read");
 /// For a key that was made for an account later.
 pub const READING_ONLY: Refusal =
-    Refusal::Forbidden("this key may read the token and the account, and nothing else");
-/// For a workload that wants more than it may.
+    Refusal::Forbidden("this key may only read the token and the account");
+/// For a workload that requests more than it may.
 pub const NOT_FOR_WORKLOADS: Refusal = Refusal::Forbidden(LINKING_AND_READING_ONLY);
 /// What a workload may do.
-pub(super) const LINKING_AND_READING_ONLY: &str = "a workload may request link codes, poll them, and read the token and its account, and nothing else";
+pub(super) const LINKING_AND_READING_ONLY: &str =
+    "a workload may only request and poll link codes, and read its token and account";

@@ -1,9 +1,9 @@
-//! Times at which something is to end.
+//! Validates expiry times in requests.
 
 use super::Refusal;
 use crate::time::Timestamp;
 
-/// Checks that the time in this field of a request is still to come.
+/// Checks that the time in this field of a request is in the future.
 ///
 /// # Errors
 /// [`Refusal::Unprocessable`].
@@ -13,7 +13,7 @@ pub(super) fn in_the_future(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Refusal> {
     if at.is_some_and(|at| at <= now) {
-        let detail = format!("{field} is over already");
+        let detail = format!("{field} is in the past");
         return Err(Refusal::Unprocessable(detail));
     }
     Ok(at)

@@ -7,10 +7,10 @@ use crate::entropy::Entropy;
 use crate::ports::{Clock, ClockStepStore, ReplicaStore, StoreError};
 use crate::replica::Presence;
 
-/// Rows of each kind that are made due at a time, so that not all wrongly dated rows are due in the same second.
+/// Rows of each kind that are made due at a time, so that not all rows with a wrong time are due in the same second.
 const CLOCK_STEP_BATCH: u64 = 500;
 
-/// What replicas on one store do for each other.
+/// Housekeeping for replicas that share one store.
 pub struct Housekeeping {
     replicas: Arc<dyn ReplicaStore>,
     clock_steps: Arc<dyn ClockStepStore>,
@@ -34,7 +34,7 @@ impl Housekeeping {
         }
     }
 
-    /// Makes work due again that waits for a time which a clock that was ahead has written
+    /// Makes work due that waits for a time which a clock that was ahead has stored
     /// ([`ClockStepStore::undo_clock_steps`]).
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl Housekeeping {
         if rows > 0 {
             tracing::warn!(
                 rows,
-                "the clock has been set back: what was dated too far ahead is due now"
+                "the clock was set back; work that was scheduled too far in the future is due now"
             );
         }
         Ok(())

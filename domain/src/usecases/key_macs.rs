@@ -1,4 +1,4 @@
-//! Adds MACs to the keys of a store that an earlier version has written.
+//! Adds MACs to keys that an earlier version has stored.
 
 use std::sync::Arc;
 
@@ -9,12 +9,13 @@ use crate::vault::Vault;
 /// Keys that get their MACs in one transaction.
 const BATCH: u64 = 500;
 
-/// Gives every key a MAC that has none, once in the life of a store: then its hash key is sealed so that this cannot be asked
-/// for again without the secret key, and a key without a MAC is refused. It may be killed and started again at any time, and
-/// several processes may do it at once. Returns how many keys got one.
+/// Gives every key without a MAC one, once in the lifetime of a store. Afterwards the hash key is sealed differently,
+/// so that this cannot be requested again without the secret key, and keys without a MAC are rejected. It can be
+/// interrupted and repeated at any time, also by several processes at once. Returns how many keys got a MAC.
 ///
 /// # Errors
-/// [`UnlockError::WrongKey`] when the hash key does not open, or the store fails; what has been written stays.
+/// [`UnlockError::WrongKey`] when the hash key cannot be decrypted, or when the store fails; what has been written
+/// stays.
 pub async fn add_key_macs(store: &dyn TokenStore, vault: &Vault) -> Result<u64, UnlockError> {
     let mut added = 0;
     loop {
@@ -23,7 +24,7 @@ pub async fn add_key_macs(store: &dyn TokenStore, vault: &Vault) -> Result<u64, 
         let Some(marked) = marked.map_err(UnlockError::WrongKey)? else {
             return Ok(added);
         };
-        // A replica of an earlier version may add keys meanwhile: go on until there are none.
+        // A replica of an earlier version may add keys meanwhile: repeat until there are none.
         loop {
             let pass = add_missing(store, vault).await?;
             added += pass.added;
@@ -35,18 +36,19 @@ pub async fn add_key_macs(store: &dyn TokenStore, vault: &Vault) -> Result<u64, 
         if store.replace_hash_key(&sealed, &marked).await? {
             tracing::warn!(
                 keys = added,
-                "access keys from before this version are trusted as they are in the database, and have got their MACs; from now on a key that is changed in the database is refused"
+                "MACs were added to the existing access keys, which are trusted as they are in the database; from \
+                 now on a key that is changed in the database is refused"
             );
             return Ok(added);
         }
     }
 }
 
-/// Takes the mark away that [`add_key_macs`] has set, for a version that knows no MACs. The keys of the store are trusted again as
-/// they are.
+/// Removes the mark that [`add_key_macs`] has set, for a version without MACs. The keys of the store are trusted again
+/// as they are.
 ///
 /// # Errors
-/// [`UnlockError::WrongKey`] when the hash key does not open, or the store fails.
+/// [`UnlockError::WrongKey`] when the hash key cannot be decrypted, or when the store fails.
 pub async fn give_up_key_macs(
     store: &dyn TokenStore,
     cipher: Arc<dyn Cipher>,
@@ -63,7 +65,7 @@ pub async fn give_up_key_macs(
     Ok(())
 }
 
-/// Keys without a MAC that were found, and those of them that got one.
+/// How many keys without a MAC were found, and how many of them got one.
 struct Pass {
     found: usize,
     added: u64,

@@ -1,4 +1,4 @@
-//! What people and programs can do. Each service is a folder with its rules; [`Services`] holds one of each.
+//! The use cases of people and programs. Each service is a folder with its rules; [`Services`] holds one of each.
 
 mod accounts;
 mod admin_sessions;
@@ -58,7 +58,7 @@ pub use unlock::{UnlockError, unlock};
 pub use withdrawal::Pause;
 pub use workloads::{ShownWorkload, WorkloadPage, WorkloadRequest, WorkloadTrust, Workloads};
 
-/// Refusals with constant words, for the examples in the document of an API.
+/// Refusals with constant texts, for the examples in an API document.
 pub mod refusals {
     pub use super::accounts::{ENROLMENT_ONLY, NO_SUCH_ACCOUNT};
     pub use super::audit::READERS_ONLY;

@@ -5,7 +5,8 @@ use crate::text::deceptive;
 
 const MOST_CHARACTERS: usize = 100;
 
-/// A name stands on pages beside our own words: short, and nothing in it that could pass for them.
+/// Checks a name. Pages show it beside the service's own words, so it must be short and contain nothing that could be
+/// mistaken for them.
 pub(super) fn checked(field: &str, name: &str) -> Result<String, Refusal> {
     let name = name.trim();
     if let Some(c) = deceptive(name) {

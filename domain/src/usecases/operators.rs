@@ -20,7 +20,7 @@ pub struct Operator {
     pub(super) hash: KeyedHash,
 }
 
-/// The new keys have no enrolment key, but the old ones have.
+/// The new keys contain no enrolment key, but the old ones do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the last enrolment key was removed, which would let everybody link accounts; this needs a restart"
@@ -28,7 +28,7 @@ pub struct Operator {
 pub struct LastEnrolmentKey;
 
 impl Operators {
-    /// Takes the keys that are configured at the start.
+    /// Takes the keys from the configuration.
     #[must_use]
     pub fn new(vault: Vault, keys: &[OperatorKey]) -> Self {
         let known = hashed(&vault, keys);
@@ -38,7 +38,7 @@ impl Operators {
         }
     }
 
-    /// Replaces all keys: those that are not among these open nothing from now on.
+    /// Replaces all keys: others are rejected from now on.
     ///
     /// # Errors
     /// [`LastEnrolmentKey`] if the service has an enrolment key and `keys` has none. Nothing changes then.
@@ -51,13 +51,13 @@ impl Operators {
         Ok(())
     }
 
-    /// Whether a key is needed to ask for a link code.
+    /// Whether requesting a link code needs a key.
     pub(super) fn need_enrolment(&self) -> bool {
         let known = self.all();
         known.iter().any(|key| key.role == OperatorRole::Enroll)
     }
 
-    /// Whose key this is, if it is an operator's. It takes the same time whichever key it is.
+    /// Returns the operator with this key, in constant time.
     pub(super) fn find(&self, shown: &AccessKey) -> Option<Operator> {
         let known = self.all();
         if known.is_empty() {

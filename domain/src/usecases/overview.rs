@@ -1,4 +1,4 @@
-//! For operators: the providers and the replicas, and how they are.
+//! Shows the state of providers and replicas to operators.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 
 const OPERATORS_ONLY: Refusal = Refusal::Forbidden("only operators see providers and replicas");
 
-/// For operators: the providers and the replicas, and how they are.
+/// Shows the state of providers and replicas to operators.
 pub struct Overview {
     outages: Arc<dyn OutageStore>,
     replicas: Arc<dyn ReplicaStore>,
@@ -20,17 +20,17 @@ pub struct Overview {
     providers: Providers,
 }
 
-/// How the parts of the service are.
+/// The state of the parts of the service.
 pub struct ServiceState {
     /// The configured providers, by name.
     pub providers: Vec<ProviderState>,
     /// The replicas, in the order in which they were first seen.
     pub replicas: Vec<Replica>,
-    /// The time of all this.
+    /// When this was read.
     pub now: Timestamp,
 }
 
-/// How a provider is.
+/// The state of a provider.
 pub struct ProviderState {
     /// Its name.
     pub name: ProviderName,
@@ -56,7 +56,7 @@ impl Overview {
         self.clock.now()
     }
 
-    /// Returns how the parts of the service are.
+    /// Returns the state of the parts of the service.
     ///
     /// # Errors
     /// [`Refusal`]: neither an admin nor an auditor, the store.
@@ -66,7 +66,7 @@ impl Overview {
             Caller::Admin(_) | Caller::Auditor(_) => {}
             Caller::Nobody => return Err(KEY_NEEDED),
             Caller::Enroller(_) => return Err(OPERATORS_ONLY),
-            // A key that opens nothing is refused as such, here as elsewhere.
+            // An invalid key is rejected as invalid, as everywhere else.
             Caller::Key(key) => return account_of(key, now).and(Err(OPERATORS_ONLY)),
         }
         let outages = self.outages.outages().await?;

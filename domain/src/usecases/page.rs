@@ -1,16 +1,16 @@
-//! Lists come in pages.
+//! Pagination of lists.
 
 /// One page of a list.
 #[derive(Debug, Clone)]
 pub struct Page<T, Cursor> {
-    /// What is on it, in the order of the numbers.
+    /// The items, in the order of their numbers.
     pub items: Vec<T>,
-    /// After what the next page starts, if there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<Cursor>,
 }
 
 impl<T, Cursor> Page<T, Cursor> {
-    /// Cuts a list off at `limit` items. The list was asked for one more than that: what tells whether there are more.
+    /// Cuts a list to `limit` items. The store was asked for one item more: it tells whether there is a next page.
     pub(super) fn cut(mut items: Vec<T>, limit: u64, cursor: impl Fn(&T) -> Cursor) -> Self {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = items.len() > most;

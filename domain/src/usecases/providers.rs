@@ -1,4 +1,4 @@
-//! The configured providers, and which one a request means.
+//! The configured providers, and the choice between them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub struct Providers {
 }
 
 impl Providers {
-    /// Takes the providers and the name of the one that is meant when a request names none.
+    /// Takes the providers and the name of the default one.
     pub fn new(
         providers: impl IntoIterator<Item = Arc<dyn OAuthProvider>>,
         default: Option<ProviderName>,
@@ -38,7 +38,7 @@ impl Providers {
         self.by_name.is_empty()
     }
 
-    /// The provider that a request means: the named one, the only one, or the default.
+    /// Returns the provider of a request: the named one, the only one, or the default.
     pub(super) fn choose(&self, named: Option<&str>) -> Result<&Arc<dyn OAuthProvider>, Refusal> {
         if self.is_empty() {
             let detail = "no provider is configured on this service".to_owned();
@@ -61,7 +61,7 @@ impl Providers {
         })
     }
 
-    /// A provider that stored data refers to; it may have been taken out of the configuration since.
+    /// Returns a provider that stored data refers to; it may have been removed from the configuration since.
     pub(super) fn get(&self, name: &ProviderName) -> Result<&Arc<dyn OAuthProvider>, Refusal> {
         self.by_name.get(name).ok_or_else(|| {
             Refusal::ProviderNotConfigured(format!(

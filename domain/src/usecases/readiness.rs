@@ -1,4 +1,4 @@
-//! Whether the service can do its work.
+//! Readiness of the service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use super::{Ports, Refusal};
 use crate::ports::{CipherError, SealStore, WriteTestStore};
 use crate::vault::Vault;
 
-/// A commit proves for this long that writing works, unless a write has failed since.
+/// For this long, a commit proves that the store is writable, unless a write has failed since.
 const PROVED_FOR: Duration = Duration::from_secs(10);
 
-/// Whether the service can do its work.
+/// Checks the readiness of the service.
 pub struct Readiness {
     write_tests: Arc<dyn WriteTestStore>,
     seals: Arc<dyn SealStore>,
@@ -26,10 +26,11 @@ impl Readiness {
         }
     }
 
-    /// Checks that the store answers and takes writes, and that the key that was unlocked at the start still opens it.
+    /// Checks that the store responds and is writable, and that the key that was unlocked at the start still decrypts
+    /// it.
     ///
     /// # Errors
-    /// [`Refusal::Store`] when the store fails, [`Refusal::Cipher`] when the key does not open it.
+    /// [`Refusal::Store`] when the store fails, [`Refusal::Cipher`] when the key does not decrypt it.
     pub async fn check(&self) -> Result<(), Refusal> {
         // First: it replaces connections to a server that has become read-only.
         self.write_tests.test_write(Some(PROVED_FOR)).await?;

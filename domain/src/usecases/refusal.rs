@@ -8,8 +8,8 @@ use crate::link::{MalformedLinkCode, PolledTooSoon, TooManyConsents, TooManyGues
 use crate::ports::{CipherError, ProviderError, StoreError};
 use crate::workload::WorkloadRefusal;
 
-/// Why something was not done, in terms that a caller can act on. The HTTP surface has one table from these to
-/// problem codes.
+/// Why a request was refused, in terms that a caller can act on. The HTTP interface has one table from these to problem
+/// codes.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// No key, or one that is unknown, expired or revoked.
@@ -18,13 +18,13 @@ pub enum Refusal {
     /// No key, where the enrolment key is needed.
     #[error("this service gives link codes only to programs that send its enrolment key")]
     EnrollKeyRequired,
-    /// The JWT of a workload that breaks a rule.
+    /// The JWT of a workload violates a rule.
     #[error(transparent)]
     WorkloadRefused(#[from] WorkloadRefusal),
-    /// A good key that may not do this.
+    /// The key is valid but may not do this.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// There is no such thing for this caller.
+    /// It does not exist for this caller.
     #[error("{0}")]
     NotFound(&'static str),
     /// The key's link has not been completed.
@@ -33,7 +33,7 @@ pub enum Refusal {
     /// Only a person can bring the grant back.
     #[error("{}", .0.detail)]
     RelinkRequired(Fault),
-    /// What a browser came back with belongs to no consent that it has under way.
+    /// The callback of a browser matches no consent in progress.
     #[error("{0}")]
     ForeignCallback(&'static str),
     /// Another browser has confirmed this code.
@@ -42,7 +42,7 @@ pub enum Refusal {
     /// The request is well formed and cannot be met.
     #[error("{0}")]
     Unprocessable(String),
-    /// The operator demands a return code, and the request asks for none.
+    /// The operator requires a return code, and the request does not offer one.
     #[error(
         "this service links accounts only with a return code: set `return_code` to true, and send the code that the page \
          shows to `POST /v1/link/{{link_code}}/confirm`"
@@ -51,26 +51,26 @@ pub enum Refusal {
     /// The return code is not the one on the page.
     #[error("{}", wrong_return_code(*.tries_left))]
     WrongReturnCode {
-        /// How often the program may try again.
+        /// How many attempts are left.
         tries_left: u32,
     },
     /// The link has ended without an account.
     #[error("the link has ended without an account")]
     LinkEnded,
-    /// Too much, too fast.
+    /// Too many requests.
     #[error("too many wrong codes have been tried")]
     RateLimited {
         /// When the next attempt is accepted.
         retry_after: Duration,
     },
-    /// This network has shown too many keys that are not recognised.
+    /// This network has sent too many unknown keys.
     #[error("too many unknown keys from this network; a valid key still works")]
     TooManyUnknownKeys {
         /// When the next unknown key gets a 401 again.
         retry_after: Duration,
     },
     /// An access key was used more often than it may be.
-    #[error("this access key was used more often than it may be")]
+    #[error("this access key was used more often than its limit allows")]
     KeyUsedTooOften {
         /// When it may be used again.
         retry_after: Duration,
@@ -83,10 +83,10 @@ pub enum Refusal {
         /// When it gets the next one.
         retry_after: Duration,
     },
-    /// Too many people of this network, or of all together, have a consent under way.
-    #[error("too many consents are under way")]
+    /// Too many consents are in progress, in this network or in all.
+    #[error("too many consents are in progress")]
     TooManyConsents {
-        /// When it makes sense to try again.
+        /// When to retry.
         retry_after: Duration,
     },
     /// A client polled its link faster than the interval allows.
@@ -95,12 +95,12 @@ pub enum Refusal {
     /// The operator has configured no provider, or not this one any more.
     #[error("{0}")]
     ProviderNotConfigured(String),
-    /// The provider gives no usable answer for now.
+    /// The provider gives no usable response at the moment.
     #[error("{detail}")]
     ProviderUnavailable {
         /// What happened.
         detail: String,
-        /// When it makes sense to try again.
+        /// When to retry.
         retry_after: Duration,
     },
     /// The provider refuses.
@@ -112,8 +112,8 @@ pub enum Refusal {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A stored value does not open.
-    #[error("a stored value does not open")]
+    /// A stored value cannot be decrypted.
+    #[error("a stored value cannot be decrypted")]
     Cipher(#[from] CipherError),
 }
 
@@ -160,7 +160,7 @@ impl From<ProviderError> for Refusal {
     }
 }
 
-/// What a code without a link gets.
+/// The refusal for a code without a link.
 pub const UNKNOWN_CODE: Refusal = Refusal::NotFound("no link has this code");
 
 /// Why a provider's links cannot ask for a return code.

@@ -1,4 +1,4 @@
-//! Moving all sealed values to the present key.
+//! Re-encrypts all sealed values with the present key.
 
 use std::collections::BTreeSet;
 
@@ -9,28 +9,28 @@ use crate::vault::Vault;
 
 /// Rows read at a time.
 const BATCH: u64 = 100;
-/// A service that still seals with an old key could keep this going for ever.
+/// Upper limit, because a service that still seals with an old key could keep this running for ever.
 const MOST_PASSES: u32 = 10;
 
-/// What moving the values brought.
+/// The result of re-encryption.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rekeyed {
-    /// Rows that were sealed anew.
+    /// Rows that were re-encrypted.
     pub resealed: u64,
-    /// Rows that changed while they were sealed anew, and had to be looked at again.
+    /// Rows that changed meanwhile and were read again.
     pub overtaken: u64,
-    /// Rows with a value that does not open; they stay as they are.
+    /// Rows with a value that cannot be decrypted; they stay unchanged.
     pub unreadable: u64,
     /// The other keys that stored values still need.
     pub left: Vec<SealId>,
 }
 
-/// Seals everything in the store anew that another key than the present one sealed. It may run while the service
-/// does, and may be killed and started again at any time: each row moves by itself, and only if it is still as it was
-/// read, so that a token which was refreshed meanwhile is never put back.
+/// Re-encrypts everything in the store that another key than the present one sealed. It may run while the service does,
+/// and can be interrupted and repeated at any time: each row is replaced only if it has not changed since it was read,
+/// so that a refreshed token is never overwritten.
 ///
 /// # Errors
-/// When the store fails; what has moved stays moved.
+/// When the store fails; what was re-encrypted stays so.
 pub async fn rekey(store: &dyn TokenStore, vault: &Vault) -> Result<Rekeyed, StoreError> {
     let mut total = Rekeyed::default();
     for _ in 0..MOST_PASSES {
@@ -80,13 +80,13 @@ fn resealing(vault: &Vault, row: SealedRow) -> Option<Resealing> {
     match values {
         Ok(values) => Some(Resealing { row, values }),
         Err(error) => {
-            tracing::error!(row = row.id, %error, "a row cannot be sealed anew");
+            tracing::error!(row = row.id, %error, "a row cannot be re-encrypted");
             None
         }
     }
 }
 
-/// Refuses to go on while a stored value needs a key that is not configured: it would look like a lost grant.
+/// Fails if a stored value needs a key that is not configured, because it would look like a lost grant.
 ///
 /// # Errors
 /// [`UnlockError::MissingKeys`], or when the store fails.

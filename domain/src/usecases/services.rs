@@ -25,13 +25,13 @@ use crate::vault::Vault;
 pub struct Ports {
     /// The store.
     pub store: Arc<dyn TokenStore>,
-    /// What keys open, as the store has said it recently.
+    /// Cached reads of keys.
     pub cache: Arc<TokenCache>,
     /// Seals, opens and hashes secrets.
     pub vault: Vault,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Waits for the clock.
+    /// Waits until a time of the clock.
     pub pause: Arc<dyn Pause>,
     /// The random source.
     pub entropy: Arc<Entropy>,
@@ -43,9 +43,9 @@ pub struct Ports {
     pub audit: Arc<AuditLog>,
 }
 
-/// What the operator decides.
+/// The operator's settings.
 pub struct Settings {
-    /// Where people reach the service, without a slash at the end.
+    /// The public address of the service, without a slash at the end.
     pub public_url: String,
     /// How long a link code lives before it is confirmed.
     pub link_code_ttl: Duration,
@@ -57,7 +57,7 @@ pub struct Settings {
     pub provider_timeout: Duration,
     /// Tokens are refreshed at least this often, because unused refresh tokens expire.
     pub refresh_at_least_every: Duration,
-    /// The keys of operators. Without one that enrols, anybody may ask for link codes.
+    /// The keys of operators. If none has the enrolment role, anybody may request link codes.
     pub operators: Vec<OperatorKey>,
     /// The name by which operators know this replica.
     pub replica_name: String,
@@ -67,7 +67,7 @@ pub struct Settings {
     pub workloads: Option<WorkloadTrust>,
 }
 
-/// The services that send tokens to providers, and the runners of what callers wait for.
+/// The services that send tokens to providers, and the runners of work that callers wait for.
 pub struct Workers {
     /// Refreshes grants.
     pub refresher: Arc<Refresher>,
@@ -80,7 +80,7 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Builds the workers. What callers wait for runs in their own tasks, and stops when they disconnect. Replace
+    /// Builds the workers. Work that callers wait for runs in their own tasks, and stops when they disconnect. Replace
     /// `refresh_on_demand` and `revoke_on_demand` to have it run to completion.
     #[must_use]
     pub fn new(ports: &Ports, settings: &Settings) -> Self {
@@ -115,17 +115,17 @@ pub struct Services {
     pub operators: Arc<Operators>,
     /// Logs operators in at the page `/admin`.
     pub admin_sessions: Arc<AdminSessions>,
-    /// For operators: how providers and replicas are.
+    /// For operators: the state of providers and replicas.
     pub overview: Arc<Overview>,
     /// Refreshes grants.
     pub refresher: Arc<Refresher>,
     /// Revokes tokens.
     pub revoker: Arc<Revoker>,
-    /// What replicas on one store do for each other.
+    /// Housekeeping for replicas that share one store.
     pub housekeeping: Arc<Housekeeping>,
-    /// Records what happens, and shows the record.
+    /// Records and lists audit entries.
     pub audit: Arc<AuditLog>,
-    /// Whether the service can do its work.
+    /// Checks the readiness of the service.
     pub readiness: Arc<Readiness>,
     /// The providers at which people can consent.
     pub providers: Providers,

@@ -16,7 +16,7 @@ pub enum UnlockError {
     /// Stored values need keys that are not configured.
     #[error("stored values need {} that {} not configured", keys(.0), if .0.len() == 1 { "is" } else { "are" })]
     MissingKeys(Vec<SealId>),
-    /// The store holds something else and no hash key, as an unfinished copy does.
+    /// The store has data but no hash key, as an unfinished copy does.
     #[error("this database has no hash key although it is not empty")]
     NoHashKey,
     /// The store failed.
@@ -30,11 +30,11 @@ fn keys(missing: &[SealId]) -> String {
     format!("{noun} ({})", ids.join(", "))
 }
 
-/// Opens the hash key, making one at the first start.
+/// Decrypts the hash key, or creates one at the first start.
 ///
 /// # Errors
-/// [`UnlockError::WrongKey`] when the configured key does not open what is stored, [`UnlockError::NoHashKey`] when
-/// the store is an unfinished copy; nothing has been written then.
+/// [`UnlockError::WrongKey`] when the configured key does not decrypt it, [`UnlockError::NoHashKey`] when the store is
+/// an unfinished copy. Nothing has been written then.
 pub async fn unlock(
     store: &dyn TokenStore,
     cipher: Arc<dyn Cipher>,
@@ -45,7 +45,7 @@ pub async fn unlock(
         None => {
             let fresh = HashKey::new(entropy.bytes());
             let sealed = Vault::seal_hash_key(cipher.as_ref(), &fresh);
-            // Another process may have been first: what the store kept is what counts.
+            // Another process may have been first: the stored key counts.
             let kept = store.init_hash_key(sealed.map_err(UnlockError::WrongKey)?);
             match kept.await {
                 Err(StoreError::Conflict) => return Err(UnlockError::NoHashKey),

@@ -1,4 +1,4 @@
-//! Waits until nobody is served any more what was deleted.
+//! Waits until no replica serves deleted tokens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use super::{Ports, TokenCache};
 use crate::grant::AccountId;
 use crate::ports::Clock;
 
-/// How long after the commit of a deletion it is acknowledged: longer than any replica serves what it remembers, by enough
-/// for clocks that do not run equally fast.
+/// How long after its commit a deletion is acknowledged: longer than replicas serve cached tokens, with a reserve for
+/// clocks that run at different speeds.
 const ACKNOWLEDGED_AFTER: Duration = Duration::from_millis(SERVED_FOR.as_millis() as u64 + 100);
 
-/// Waits for the machine's clock. The runtime does it, since waiting needs one.
+/// Waits for a time of the machine's clock. The runtime implements it, because waiting needs one.
 #[async_trait]
 pub trait Pause: Send + Sync {
     /// Completes once [`Clock::uptime`] shows `uptime` or more.
     async fn until(&self, uptime: Duration);
 }
 
-/// Withdraws the access to an account or by a key from all replicas. Every deletion is acknowledged through this.
+/// Withdraws the access to an account or by a key on all replicas. Every deletion is acknowledged through this.
 #[derive(Clone)]
 pub(super) struct Withdrawals {
     cache: Arc<TokenCache>,

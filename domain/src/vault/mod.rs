@@ -1,4 +1,4 @@
-//! Secrets on their way to the store and back: each sealed to the one place it belongs to.
+//! Encrypts and decrypts the store's secrets, each bound to its place, and computes keyed hashes.
 
 mod place;
 mod row_macs;
@@ -22,7 +22,7 @@ pub use place::Sealable;
 use place::{STATE, associated_data, bound, hash_key_without_macs, places};
 pub use row_macs::{AlteredKey, RowMacs};
 
-/// The cipher together with the hash key, in terms of the model. Clones share both.
+/// The cipher together with the hash key, in terms of the domain. Clones share both.
 #[derive(Clone)]
 pub struct Vault {
     cipher: Arc<dyn Cipher>,
@@ -40,7 +40,8 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 impl Vault {
-    /// Seals a new hash key for the store. Where it is sealed to says that every row which needs a MAC has one.
+    /// Seals a new hash key for the store. The place to which it is sealed says that every row which needs a MAC has
+    /// one.
     ///
     /// # Errors
     /// See [`Cipher::seal`].
@@ -49,7 +50,7 @@ impl Vault {
         cipher.seal(key.expose(), &place)
     }
 
-    /// Opens the store's hash key: also the check that the configured key is the right one.
+    /// Decrypts the store's hash key, which also proves that the configured key is the right one.
     ///
     /// # Errors
     /// See [`Cipher::open`].
@@ -81,8 +82,8 @@ impl Vault {
         RowMacs::new(Arc::clone(&self.cipher), Arc::clone(&self.hash_key))
     }
 
-    /// Returns this hash key of the store as it is sealed once all rows have MACs; `None` if it is sealed so already. Only
-    /// who has the secret key can change it from one form to the other.
+    /// Returns this hash key of the store in the sealed form that says that all rows have MACs; `None` if it has that
+    /// form already. Changing the form needs the secret key.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
@@ -95,7 +96,8 @@ impl Vault {
         self.cipher.seal(&plain, &marked).map(Some)
     }
 
-    /// Returns this hash key of the store as versions seal it that know no MACs; `None` if it is sealed so already.
+    /// Returns this hash key of the store in the sealed form of versions without MACs; `None` if it has that form
+    /// already.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
@@ -123,7 +125,7 @@ impl Vault {
         self.cipher.seal(secret.text().as_bytes(), &place)
     }
 
-    /// Opens a secret of its owner.
+    /// Decrypts a secret of its owner.
     ///
     /// # Errors
     /// See [`Cipher::open`].
@@ -138,8 +140,8 @@ impl Vault {
         Ok(S::from_text(text))
     }
 
-    /// The extra of an account's tokens, empty where there is none. What does not open is left out: it must not keep a client
-    /// from its token, nor a new refresh token from being stored.
+    /// Returns the extra members of an account's tokens; empty if there are none. A value that cannot be decrypted is
+    /// left out, so that it neither keeps a client from its token nor a new refresh token from being stored.
     #[must_use]
     pub fn read_extra(&self, sealed: Option<&Sealed>, owner: &AccountKey) -> Extra {
         let Some(sealed) = sealed else {
@@ -149,13 +151,13 @@ impl Vault {
         let read = opened.and_then(|text| Extra::from_text(&text).ok_or(CipherError::Corrupt));
         read.unwrap_or_else(|error| {
             let provider = &owner.provider;
-            tracing::error!(%provider, %error, "the stored extra of an account cannot be opened; it is left out");
+            tracing::error!(%provider, %error, "the extra members of an account cannot be decrypted; they are left out");
             Extra::default()
         })
     }
 
-    /// The `state` with which a provider sends a browser back (RFC 6749 section 10.12): the code of its link, which only
-    /// this service can have sealed for this browser.
+    /// Returns the `state` of a redirect (RFC 6749 section 10.12): the code of its link, which only this service can
+    /// have sealed for this browser.
     ///
     /// # Errors
     /// See [`Cipher::seal`].
@@ -165,7 +167,7 @@ impl Vault {
         Ok(hex(sealed.as_bytes()))
     }
 
-    /// The link that a browser comes back to.
+    /// Returns the code of the link to which a browser comes back.
     ///
     /// # Errors
     /// [`CipherError::Corrupt`] for a state that was made for another browser, or by somebody else.
@@ -177,19 +179,19 @@ impl Vault {
         LinkCode::parse(text).map_err(|_| CipherError::Corrupt)
     }
 
-    /// What values sealed from now on start with.
+    /// Returns the header of values that are sealed from now on.
     #[must_use]
     pub fn present(&self) -> SealId {
         self.cipher.present()
     }
 
-    /// Whether a configured key opens values that start so.
+    /// Whether a configured key can decrypt values with this header.
     #[must_use]
     pub fn knows(&self, seal: SealId) -> bool {
         self.cipher.knows(seal)
     }
 
-    /// Checks that a sealed value opens.
+    /// Checks that a sealed value can be decrypted.
     ///
     /// # Errors
     /// See [`Cipher::open`].
@@ -202,7 +204,7 @@ impl Vault {
         .map(drop)
     }
 
-    /// Seals a sealed value anew with the present key, for the place where it opens.
+    /// Re-encrypts a sealed value with the present key, for the same place.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
@@ -212,13 +214,13 @@ impl Vault {
         cipher.seal(&plain, &place)
     }
 
-    /// The hash that a link code is found by.
+    /// Returns the hash by which a link code is looked up.
     #[must_use]
     pub fn hash_link_code(&self, code: &LinkCode) -> KeyedHash {
         self.hash("link_code", code.digits())
     }
 
-    /// The return code of a link, which nothing stores: only whoever has the hash key can work it out.
+    /// Returns the return code of a link. It is not stored: it is derived with the hash key.
     #[must_use]
     pub fn return_code(&self, link: &Link) -> ReturnCode {
         let place = format!("{} {}", link.id.0, link.created_at.as_millis());
@@ -229,37 +231,38 @@ impl Vault {
         ReturnCode::from_random(start)
     }
 
-    /// The hash that an access key is found by.
+    /// Returns the hash by which an access key is looked up.
     #[must_use]
     pub fn hash_access_key(&self, key: &AccessKey) -> KeyedHash {
         self.hash("access_key", key.expose())
     }
 
-    /// The hash that a network's wrong codes are counted by.
+    /// Returns the hash by which a network's wrong codes are counted.
     #[must_use]
     pub fn hash_network(&self, network: Network) -> KeyedHash {
         self.hash("network", &network.to_string())
     }
 
-    /// The hash that a browser is recognised by.
+    /// Returns the hash by which a browser is recognised.
     #[must_use]
     pub fn hash_browser(&self, browser: &BrowserToken) -> KeyedHash {
         self.hash("browser", browser.expose())
     }
 
-    /// The hash that a provider's answer is recognised by when it comes again.
+    /// Returns the hash by which a repeated callback is recognised.
     #[must_use]
     pub fn hash_callback(&self, answer: &CallbackQuery) -> KeyedHash {
         self.hash("callback", answer.expose())
     }
 
-    /// The token that a browser's forms must carry: derived from its cookie, so another site cannot know it.
+    /// Returns the token that a browser's forms must carry. It is derived from the browser's cookie, so another site
+    /// cannot know it.
     #[must_use]
     pub fn csrf_token(&self, browser: &BrowserToken) -> KeyedHash {
         self.hash("csrf", browser.expose())
     }
 
-    /// The hash that the session of an operator is found by.
+    /// Returns the hash by which the session of an operator is looked up.
     #[must_use]
     pub fn hash_session(&self, token: &BrowserToken) -> KeyedHash {
         self.hash("admin_session", token.expose())
@@ -278,19 +281,20 @@ impl Vault {
         self.mac("admin_session_mac", &parts.concat())
     }
 
-    /// The hash of an operator's key, for comparing without telling how much of it was right.
+    /// Returns the hash of an operator's key, for comparison in constant time.
     #[must_use]
     pub fn hash_operator_key(&self, key: &AccessKey) -> KeyedHash {
         self.hash("operator_key", key.expose())
     }
 
-    /// The hash that a workload is found by.
+    /// Returns the hash by which a workload is looked up.
     #[must_use]
     pub fn hash_workload(&self, issuer: &str, claims: &Facts) -> KeyedHash {
         self.hash("workload", &format!("{issuer}\n{}", claims.to_text()))
     }
 
-    /// The MAC of a workload: it ties the workload to its key, so that a row which was changed or moved is recognised.
+    /// Returns the MAC of a workload: it binds the workload to its key, so that a row which was changed or moved is
+    /// detected.
     #[must_use]
     pub fn workload_mac(&self, key: &KeyedHash, workload: &WorkloadBinding) -> KeyedHash {
         let WorkloadBinding {
@@ -303,8 +307,8 @@ impl Vault {
         self.mac("workload_mac", text.as_bytes())
     }
 
-    /// The hash that a workload's token is recognised by when it comes again: by its id, or else by its header and payload,
-    /// because a signature can be written in several ways.
+    /// Returns the hash by which a second use of a workload's token is recognised: of its id, or else of its header and
+    /// payload, because a signature can be encoded in several ways.
     #[must_use]
     pub fn hash_workload_token(
         &self,
@@ -321,12 +325,12 @@ impl Vault {
         }
     }
 
-    /// The purpose in front keeps the hashes of different kinds of values apart; it contains no zero byte.
+    /// The purpose is a prefix, so that different kinds of values have different hashes; it contains no zero byte.
     fn hash(&self, purpose: &str, value: &str) -> KeyedHash {
         self.mac(purpose, value.as_bytes())
     }
 
-    /// The hash that a value is authenticated by. The purpose in front keeps the hashes of different kinds of values apart; it
+    /// Returns the MAC of a value. The purpose is a prefix, so that different kinds of values have different MACs; it
     /// contains no zero byte.
     #[must_use]
     pub(crate) fn mac(&self, purpose: &str, value: &[u8]) -> KeyedHash {
@@ -335,7 +339,7 @@ impl Vault {
     }
 }
 
-/// Opens a hash key, and says where it was sealed to.
+/// Decrypts a hash key, and returns the place to which it was sealed.
 fn open_hash_key(
     cipher: &dyn Cipher,
     sealed: &Sealed,
@@ -344,7 +348,7 @@ fn open_hash_key(
     open_at(cipher, sealed, places)
 }
 
-/// Opens a value at the first place where it opens.
+/// Decrypts a value at the first place where that succeeds.
 fn open_at(
     cipher: &dyn Cipher,
     sealed: &Sealed,

@@ -6,13 +6,13 @@ use crate::secret::{
     RefreshToken, SpareRefreshToken, UserCode,
 };
 
-/// A secret whose type says which of its owner's values it is.
+/// A secret whose type determines which of its owner's values it is.
 pub trait Sealable {
     /// Which value it is.
     const KIND: SecretKind;
     /// Returns the secret itself.
     fn text(&self) -> &str;
-    /// Wraps an opened secret.
+    /// Wraps a decrypted secret.
     fn from_text(text: &str) -> Self;
 }
 
@@ -45,8 +45,8 @@ sealable! {
     ConsentUri: VerificationUriComplete,
 }
 
-/// The names in the associated data of a value. They are frozen: every database holds values that open with these names
-/// only.
+/// The names in the associated data of a value. They never change: existing databases contain values that can be
+/// decrypted only with these names.
 const fn names(owner: &SealedTo, kind: SecretKind) -> [&'static str; 2] {
     let owner_name = match owner {
         SealedTo::Service => "service_keys",
@@ -57,7 +57,7 @@ const fn names(owner: &SealedTo, kind: SecretKind) -> [&'static str; 2] {
     let value_name = match (owner, kind) {
         (_, SecretKind::HashKey) => "hash_key_with_macs",
         (_, SecretKind::AccessToken) => "access_token",
-        // An account's spare becomes its refresh token without being sealed anew.
+        // An account's spare becomes its refresh token without re-encryption.
         (_, SecretKind::RefreshToken) | (SealedTo::Account(_), SecretKind::SpareRefreshToken) => {
             "refresh_token"
         }
@@ -72,13 +72,13 @@ const fn names(owner: &SealedTo, kind: SecretKind) -> [&'static str; 2] {
     [owner_name, value_name]
 }
 
-/// Where a hash key is sealed to while there may be rows without a MAC: in a database that no version has opened which
-/// knows MACs.
+/// The place to which a hash key is sealed while there may be rows without a MAC: in a database that no version with
+/// MACs has opened yet.
 pub(super) fn hash_key_without_macs() -> Vec<u8> {
     bound(["service_keys", "hash_key"], &[])
 }
 
-/// The places where a value may open.
+/// The places at which a value may be decrypted.
 pub(super) fn places(owner: &SealedTo, kind: SecretKind) -> Vec<Vec<u8>> {
     let place = associated_data(owner, kind);
     match kind {
@@ -87,7 +87,7 @@ pub(super) fn places(owner: &SealedTo, kind: SecretKind) -> Vec<Vec<u8>> {
     }
 }
 
-/// The frozen names of the `state` that a browser carries.
+/// The names for the `state` that a browser carries. They never change.
 pub(super) const STATE: [&str; 2] = ["state", "link_code"];
 
 pub(super) fn associated_data(owner: &SealedTo, kind: SecretKind) -> Vec<u8> {
@@ -103,7 +103,7 @@ pub(super) fn associated_data(owner: &SealedTo, kind: SecretKind) -> Vec<u8> {
     }
 }
 
-/// Every part with its length in front, so that no two places give the same bytes.
+/// Prefixes every part with its length, so that no two places give the same bytes.
 pub(super) fn bound(names: [&str; 2], natural_key: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for part in names.map(str::as_bytes).iter().chain(natural_key) {

@@ -1,4 +1,4 @@
-//! MACs over rows that no sealed value protects.
+//! MACs of rows that contain no sealed value.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use crate::ports::{Cipher, HashKey};
 use crate::secret::KeyedHash;
 
 /// Computes the keyed MACs of rows. Somebody who can write to the database but does not have the secret key can neither
-/// change such a row nor make one. Clones share the key.
+/// change such a row nor create one. Clones share the key.
 #[derive(Clone)]
 pub struct RowMacs {
     cipher: Arc<dyn Cipher>,
     hash_key: Arc<HashKey>,
 }
 
-/// A row that the service has not written as it is.
+/// The service has not written this row in its present form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the row of an access key was changed in the database, but not by this service")]
 pub struct AlteredKey;
 
-/// The frozen name of the MAC of an access key: every database holds MACs that were made with it.
+/// The name in the MAC of an access key. It never changes: existing databases contain MACs that were made with it.
 const ACCESS_KEY: [&str; 2] = ["access_keys", "mac"];
 
 impl RowMacs {
@@ -29,8 +29,8 @@ impl RowMacs {
         Self { cipher, hash_key }
     }
 
-    /// The MAC of a key: over its number, hash, role, expiry, maker and limits, and over what it opens. That is the number
-    /// and the person of its account, or the code of its link while there is no account.
+    /// Returns the MAC of a key: over its number, hash, role, expiry, maker and limits, and over its binding. The
+    /// binding is the number and the person of its account, or the code of its link while there is no account.
     #[must_use]
     pub fn of_key(&self, key: &KeyHolder) -> KeyedHash {
         let (id, expires_at) = (key.id.0.to_be_bytes(), key.expires_at);
@@ -64,7 +64,7 @@ impl RowMacs {
         self.cipher.keyed_hash(&self.hash_key, &input)
     }
 
-    /// Whether the service has written this key as it is. A key without a MAC was not.
+    /// Whether the service has written this key in its present form. Always false for a key without a MAC.
     #[must_use]
     pub fn is_genuine(&self, key: &KeyHolder) -> bool {
         key.mac.is_some_and(|mac| mac.is_equal(&self.of_key(key)))
@@ -77,8 +77,8 @@ impl RowMacs {
         KeyHolder { mac, ..key }
     }
 
-    /// What becomes of the key of a link that has led to this account; `None` if nothing does, because the key of a relink
-    /// opens the account already. `key` is what the store has under the link's key.
+    /// Returns the key of a link after the link has led to this account; `None` on a relink, whose key has access
+    /// already. `key` is what the store has under the link's key.
     ///
     /// # Errors
     /// The key's row was altered, or the key is not that of this link.

@@ -6,7 +6,7 @@ use crate::secret::{
     UserCode,
 };
 
-/// Shows the associated data in place of the ciphertext.
+/// Returns the associated data in place of the ciphertext.
 struct Showing;
 
 impl Cipher for Showing {
@@ -43,7 +43,7 @@ fn frozen(parts: &[&[u8]]) -> Sealed {
     Sealed::from_bytes(parts.iter().flat_map(part).collect())
 }
 
-/// These bytes are in every database: a value that was sealed with others cannot be opened.
+/// Every database contains these bytes: a value that was sealed with others cannot be decrypted.
 #[test]
 fn the_associated_data_never_changes() {
     let hash_key = Vault::seal_hash_key(&Showing, &HashKey::new([0; 32])).unwrap();

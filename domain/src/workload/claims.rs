@@ -1,4 +1,4 @@
-//! The claims of a JWT (RFC 7519 section 4), as far as rules look at them.
+//! The claims of a JWT (RFC 7519 section 4), as far as rules use them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ pub enum ClaimValue {
     Other,
 }
 
-/// The claims of a JWT by name. A claim inside an object has the names of both, joined with a slash:
+/// The claims of a JWT by name. A claim inside an object has both names, joined with a slash:
 /// `kubernetes.io/namespace`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claims(BTreeMap<String, ClaimValue>);
@@ -32,8 +32,8 @@ impl Claims {
     /// Adds a claim.
     ///
     /// # Errors
-    /// [`RepeatedClaim`] if there is one with this name. A nested claim and a claim with a slash in its name can be meant to
-    /// be taken for each other.
+    /// [`RepeatedClaim`] if there is one with this name. An attacker could use a nested claim and a claim with a slash
+    /// in its name to imitate each other.
     pub fn insert(&mut self, name: String, value: ClaimValue) -> Result<(), RepeatedClaim> {
         match self.0.insert(name, value) {
             None => Ok(()),

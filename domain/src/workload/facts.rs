@@ -1,8 +1,8 @@
-//! Names and values of claims that are kept.
+//! Stored names and values of claims.
 
 use std::fmt;
 
-/// Claims that are kept: name and value, in an order of their own. Neither contains control characters.
+/// Stored claims: names and values, in their own order. Neither contains control characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts(Vec<(String, String)>);
 
@@ -26,7 +26,7 @@ impl Facts {
         self.0.is_empty()
     }
 
-    /// Returns one text for a store: a line for each, with a tab between name and value.
+    /// Returns one text for a store: a line per claim, with a tab between name and value.
     #[must_use]
     pub fn to_text(&self) -> String {
         let lines = self

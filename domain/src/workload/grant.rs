@@ -1,5 +1,5 @@
-//! Workloads that may use an account. Each has an access key that nobody holds: the service recognises the workload by its
-//! JWT, and what its key may do is what the workload may do.
+//! Workloads that may use an account. Each has an access key that nobody holds: the service recognises the workload by
+//! its JWT, and the workload has the rights of its key.
 
 use crate::grant::{AccessKeyId, KeyHolder, KeyRole};
 use crate::secret::KeyedHash;
@@ -14,22 +14,22 @@ pub struct WorkloadBinding {
     pub workload: String,
     /// The `iss` of its tokens.
     pub issuer: String,
-    /// The claims that name it for good, with their values.
+    /// The claims that identify it permanently, with their values.
     pub claims: Facts,
 }
 
-/// A workload to be kept.
+/// A workload to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewWorkload {
     /// The workload.
     pub binding: WorkloadBinding,
-    /// The hash that it is found by.
+    /// The hash by which it is looked up.
     pub identity: KeyedHash,
     /// The MAC of the binding and its key.
     pub mac: KeyedHash,
 }
 
-/// A workload that is kept, and what its key opens.
+/// A stored workload, and what its key gives access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkloadGrant {
     /// Its key.
@@ -51,6 +51,6 @@ pub struct WorkloadRecord {
     pub role: KeyRole,
     /// Since when.
     pub created_at: Timestamp,
-    /// When it was last seen, to the minute.
+    /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
 }

@@ -1,6 +1,6 @@
 //! The issuers whose JWTs are accepted.
 
-/// A kind of platform: which claims name its workloads for good, and which ones people want to see.
+/// A kind of platform: which claims identify its workloads permanently, and which ones are shown to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
     /// GitHub Actions: github.com, an enterprise's own issuer, GitHub Enterprise Server.
@@ -56,8 +56,8 @@ impl Preset {
         }
     }
 
-    /// Returns the claims that name a workload for good. Names of repositories, projects and pipelines can be taken over by
-    /// somebody else; these cannot.
+    /// Returns the claims that identify a workload permanently. Names of repositories, projects and pipelines can be
+    /// taken over by somebody else; these ids cannot.
     #[must_use]
     pub const fn immutable_claims(self) -> &'static [&'static str] {
         match self {
@@ -74,8 +74,8 @@ impl Preset {
         }
     }
 
-    /// Returns claims that say whose workload it is. Where strangers have workloads at the same issuer, a policy must name
-    /// one of them. Empty for issuers that belong to the operator.
+    /// Returns claims that identify the owner of a workload. If strangers have workloads at the same issuer, a policy
+    /// must name one of them. Empty for issuers that belong to the operator.
     #[must_use]
     pub const fn owner_claims(self) -> &'static [&'static str] {
         match self {
@@ -149,20 +149,19 @@ pub struct TrustedIssuer {
     pub preset: Preset,
     /// The `aud` that its tokens must have, byte for byte.
     pub audience: String,
-    /// The claims that name a workload for good.
+    /// The claims that identify a workload permanently.
     pub immutable_claims: Vec<String>,
 }
 
-/// Why tokens for an audience would prove too little.
+/// Why an audience is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UnusableAudience(&'static str);
 
-/// Checks an audience. A token for an audience that other services accept too could be stolen from one of them and used
-/// here.
+/// Checks an audience. A token whose audience other services accept too could be stolen from one of them and used here.
 ///
 /// # Errors
-/// [`UnusableAudience`] for what platforms put into tokens by default, and for audiences of well-known services.
+/// [`UnusableAudience`] for the default audiences of platforms, and for audiences of well-known services.
 pub fn check_audience(
     preset: Preset,
     issuer: &str,

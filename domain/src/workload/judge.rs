@@ -1,4 +1,4 @@
-//! What every JWT of an issuer must say.
+//! The rules for every JWT of an issuer.
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use super::rule::Rule;
 use super::{ClaimValue, Claims, Facts, Preset, TrustedIssuer, WorkloadRefusal};
 use crate::time::Timestamp;
 
-/// A token that lasts longer is refused: the longer it lasts, the longer a stolen one works.
+/// Maximum lifetime of a token, because a stolen one works until it expires.
 pub const LONGEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// By how much another machine's clock may differ from ours.
+/// Tolerated difference between the clocks of two machines.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// A JWT that its issuer has made for this service, and that is valid now.
+/// A valid JWT that its issuer has made for this service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
-    /// The claims that name the workload for good.
+    /// The claims that identify the workload permanently.
     pub bound: Facts,
     /// What the page and the audit log show.
     pub shown: Facts,
-    /// The subject, if it has one.
+    /// The subject, if present.
     pub subject: Option<String>,
-    /// Its id (RFC 7519 section 4.1.7), if it has one.
+    /// Its id (RFC 7519 section 4.1.7), if present.
     pub jti: Option<String>,
     /// When it expires.
     pub expires_at: Timestamp,
@@ -30,10 +30,10 @@ pub struct Judged {
 }
 
 impl TrustedIssuer {
-    /// Judges claims that this issuer has signed.
+    /// Checks claims that this issuer has signed.
     ///
     /// # Errors
-    /// [`WorkloadRefusal`] with the first rule that is broken.
+    /// [`WorkloadRefusal`] with the first violated rule.
     pub fn judge(&self, claims: &Claims, now: Timestamp) -> Result<Judged, WorkloadRefusal> {
         self.check_audience_of(claims)?;
         let expires_at = check_time(claims, now)?;
@@ -100,7 +100,8 @@ impl TrustedIssuer {
         let bound = names.map(|name| match claims.text(name) {
             Some(value) => Ok((name.clone(), value.into_owned())),
             None => {
-                let detail = format!("the token has no {name}, which names its workload for good");
+                let detail =
+                    format!("the token has no {name}, which identifies its workload permanently");
                 Err(WorkloadRefusal::new(Rule::ImmutableClaims, detail))
             }
         });
@@ -114,7 +115,8 @@ impl TrustedIssuer {
         known.collect()
     }
 
-    /// `pull_request_target` and `workflow_run` count too: both run with the rights of the repository on data of a stranger.
+    /// `pull_request_target` and `workflow_run` count too: both run a stranger's data with the rights of the
+    /// repository.
     fn is_of_pull_request(&self, claims: &Claims) -> bool {
         let event = match self.preset {
             Preset::GithubActions => claims.text("event_name"),

@@ -1,8 +1,8 @@
-//! Workloads: CI jobs, pods and machines that prove with a JWT of their platform who they are, and store no key.
+//! Workloads: CI jobs, pods and machines that authenticate with a JWT of their platform and store no key.
 //!
-//! A JWT is judged in three steps. An adapter checks its form and its signature
-//! ([`WorkloadIdentities`](crate::ports::WorkloadIdentities)). [`TrustedIssuer::judge`] checks what every JWT of an issuer
-//! must say. A [`Policy`] decides what a workload may do at which provider.
+//! A JWT is checked in three steps. An adapter checks its form and its signature
+//! ([`WorkloadIdentities`](crate::ports::WorkloadIdentities)). [`TrustedIssuer::judge`] checks the rules for every JWT
+//! of an issuer. A [`Policy`] decides what a workload may do at which provider.
 
 mod claims;
 mod facts;

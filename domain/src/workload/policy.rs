@@ -36,7 +36,7 @@ pub struct Policy {
     pub providers: Vec<ProviderName>,
     /// What it may do.
     pub may: Vec<Action>,
-    /// For each claim the values that it may have. All claims must be met; values are compared byte for byte.
+    /// The allowed values of each claim. All claims must match; values are compared byte for byte.
     pub claims: BTreeMap<String, Vec<String>>,
     /// Whether jobs that a pull request has started are accepted.
     pub allows_pull_requests: bool,
@@ -52,7 +52,7 @@ impl Policy {
     /// Checks the claims of a token of its issuer.
     ///
     /// # Errors
-    /// Which claim is not met, in words.
+    /// Which claim does not match, in words.
     pub fn check_claims(&self, claims: &Claims) -> Result<(), String> {
         for (name, allowed) in &self.claims {
             match claims.text(name) {
@@ -64,7 +64,7 @@ impl Policy {
         Ok(())
     }
 
-    /// Whether it accepts the job of a token, as far as pull requests go.
+    /// Whether it accepts the job of a token with regard to pull requests.
     #[must_use]
     pub const fn accepts_event(&self, judged: &Judged) -> bool {
         self.allows_pull_requests || !judged.is_of_pull_request

@@ -1,11 +1,11 @@
-//! The rules that a workload's JWT must keep.
+//! The rules for a workload's JWT.
 
 use std::borrow::Cow;
 use std::fmt;
 
 macro_rules! rules {
     ($($(#[$doc:meta])* $name:ident $word:literal),+ $(,)?) => {
-        /// A rule that a JWT can break.
+        /// A rule that a JWT can violate.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Rule { $($(#[$doc])* $name),+ }
 
@@ -29,13 +29,13 @@ rules! {
     Size "too_large",
     /// No JSON object has two members of one name (RFC 7515 section 4).
     Members "duplicate_member",
-    /// It contains no other token (RFC 7519 section 5.2).
+    /// It contains no nested token (RFC 7519 section 5.2).
     Nesting "nested_token",
-    /// It needs no extension (RFC 7515 section 4.1.11).
+    /// It requires no extension (RFC 7515 section 4.1.11).
     Extensions "critical_header",
     /// Its algorithm is one with a public key (RFC 8725 section 3.1).
     Algorithm "algorithm",
-    /// Its header does not call it another type of token (RFC 8725 section 3.11).
+    /// Its header does not declare another type of token (RFC 8725 section 3.11).
     Type "token_type",
     /// Its issuer is trusted, byte for byte.
     Issuer "unknown_issuer",
@@ -57,7 +57,7 @@ rules! {
     Start "not_yet_valid",
     /// It lasts no longer than the limit.
     Lifetime "lifetime",
-    /// It names its workload by ids that nobody can take over.
+    /// It identifies its workload by ids that nobody can take over.
     ImmutableClaims "immutable_claim",
     /// Its job was not started by a pull request, unless the policy allows that.
     PullRequest "pull_request",
@@ -67,11 +67,11 @@ rules! {
     Policy "policy",
     /// An account is linked to its workload, or granted to it.
     Linked "not_linked",
-    /// It has not been used before, where a token works once.
+    /// It has not been used before, if it is single-use.
     SingleUse "replayed",
 }
 
-/// Why a JWT is refused: the rule, and what about it in words for people. It contains claims at most, never the token.
+/// Why a JWT is refused: the rule, and a detail for people. It contains claims at most, never the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {detail}")]
 pub struct WorkloadRefusal {

@@ -1,4 +1,4 @@
-//! Clients' keys. One without an account is inert: its link has not been completed.
+//! Clients' keys. A key without an account gives no access: its link is not complete.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

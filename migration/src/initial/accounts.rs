@@ -1,4 +1,4 @@
-//! Persons' accounts at providers, without any secret.
+//! People's accounts at providers, without any secret.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -45,7 +45,7 @@ pub(super) fn table() -> TableCreateStatement {
 }
 
 pub(super) fn indexes() -> Vec<IndexCreateStatement> {
-    // Tokens whose person the provider does not name may be those of any such account.
+    // Tokens of an unidentified person may belong to any of these accounts.
     let unnamed = index(Accounts::Table, Accounts::Provider)
         .and_where(Expr::col(Accounts::Identified).not())
         .to_owned();

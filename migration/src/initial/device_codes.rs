@@ -1,4 +1,4 @@
-//! Links: from the code that a client was given to the consent.
+//! Links, from the code to the consent.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -31,18 +31,18 @@ pub(super) enum DeviceCodes {
     PollNextAt,
     LeaseUntil,
     PollDueAt,
-    // Sealed, while the person is at the provider. Only the page to type the code at is no secret.
+    // Sealed, while the person is at the provider. Only the address where the code is typed is not secret.
     DeviceCode,
     UserCode,
     VerificationUriComplete,
     VerificationUri,
-    /// What the provider has sent the browser back with.
+    /// The callback of the browser.
     Callback,
-    // Sealed, until the owner of the tokens is known.
+    // Sealed, until the person is identified.
     AccessToken,
     RefreshToken,
     IdToken,
-    // What belongs to those tokens.
+    // Data that belongs to those tokens.
     Scopes,
     RequestedAt,
     AccessTokenExpiresAt,
@@ -128,14 +128,14 @@ pub(super) fn indexes() -> Vec<IndexCreateStatement> {
     let due = index(DeviceCodes::Table, DeviceCodes::PollDueAt)
         .and_where(Expr::col(DeviceCodes::PollDueAt).is_not_null())
         .to_owned();
-    // Open links are counted, and forgotten, by their deadline; ended ones are forgotten by when they ended.
+    // Open links are counted and deleted by their deadline; ended ones are deleted by when they ended.
     let open = index(DeviceCodes::Table, DeviceCodes::ExpiresAt)
         .and_where(Expr::col(DeviceCodes::EndedAt).is_null())
         .to_owned();
     let ended = index(DeviceCodes::Table, DeviceCodes::EndedAt)
         .and_where(Expr::col(DeviceCodes::EndedAt).is_not_null())
         .to_owned();
-    // Foreign keys, so that a cascade does not scan.
+    // Indexes for foreign keys, so that a cascade does not scan.
     let key = index(DeviceCodes::Table, DeviceCodes::AccessKeyId);
     let relinked = index(DeviceCodes::Table, DeviceCodes::RelinkOf);
     let account = index(DeviceCodes::Table, DeviceCodes::AccountId);

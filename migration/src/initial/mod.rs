@@ -61,7 +61,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A foreign key whose rows go when the row they point at goes.
+/// A foreign key with cascading deletion.
 fn cascade(
     from: (impl IntoIden, impl IntoIden),
     to: (impl IntoIden, impl IntoIden),
@@ -75,7 +75,7 @@ fn cascade(
         .to_owned()
 }
 
-/// An index over one column; what belongs in it is said with `and_where`.
+/// An index over one column; add a condition with `and_where`.
 fn index(table: impl IntoIden, column: impl IntoIden) -> IndexCreateStatement {
     let (table, column) = (table.into_iden(), column.into_iden());
     Index::create()
@@ -85,8 +85,8 @@ fn index(table: impl IntoIden, column: impl IntoIden) -> IndexCreateStatement {
         .to_owned()
 }
 
-/// When a row is due: at `next_at`, or once the lease on it lapses where that is later. The database keeps such a
-/// column up to date by itself, so that a scan for due rows touches neither rows that wait nor rows that are leased.
+/// When a row is due: at `next_at`, or when its lease expires if that is later. It is a generated column, so that a
+/// scan for due rows touches neither waiting rows nor leased ones.
 fn due_at(column: impl IntoIden, next_at: impl IntoIden, lease_until: impl IntoIden) -> ColumnDef {
     let (next_at, lease_until) = (next_at.into_iden(), lease_until.into_iden());
     let leased_longer = Expr::col(lease_until.clone()).gt(Expr::col(next_at.clone()));

@@ -1,4 +1,4 @@
-//! One row of tokens an account, with what keeps the grant alive.
+//! The tokens of an account, one row each, with the state of their refreshes.
 
 use sea_orm_migration::sea_orm::DbBackend;
 use sea_orm_migration::{prelude::*, schema::*};
@@ -11,15 +11,15 @@ pub(super) enum Tokens {
     Table,
     Id,
     AccountId,
-    /// The account's, repeated so that an index can hold it beside when the row is due.
+    /// The account's provider, repeated so that an index can combine it with when the row is due.
     Provider,
-    /// Grows whenever the refresh token is replaced.
+    /// Incremented whenever the refresh token is replaced.
     Generation,
     AccessToken,
     RefreshToken,
-    /// A refresh token that came too late to be the stored one.
+    /// A refresh token that arrived too late to be the stored one.
     SpareRefreshToken,
-    /// What the sealed values start with, one after the other.
+    /// The headers of the sealed values, concatenated.
     SealedWith,
     TokenEndpoint,
     ClientId,
@@ -28,16 +28,16 @@ pub(super) enum Tokens {
     ObtainedAt,
     LastRefreshedAt,
     NextRefreshAt,
-    /// Until when somebody is presenting the refresh token.
+    /// The end of the lease for using the refresh token.
     LeaseUntil,
-    /// Grows with every claim: what tells one lease from the next.
+    /// The version of the lease, incremented with every claim.
     LeaseVersion,
     RefreshDueAt,
-    /// Refreshes in a row that failed.
+    /// Failed refreshes in a row.
     Failures,
-    /// Whether an answer got lost that may have spent the refresh token.
+    /// Whether a response was lost, so that the refresh token may be used up.
     Ambiguous,
-    /// Since when the provider refuses without saying that the grant is over.
+    /// Since when the provider has refused without `invalid_grant`.
     RefusedSince,
 }
 
@@ -76,9 +76,9 @@ pub(super) fn table(backend: DbBackend) -> TableCreateStatement {
         .to_owned()
 }
 
-/// Which keys the row needs: the first bytes of each sealed value name its key, and where a value is missing there is
-/// nothing. SQLite makes a text of whatever it joins, hence the cast, whose type is the only thing in which the
-/// databases differ. The length is a part of the format of sealed values.
+/// Which keys the row needs: the header of each sealed value names its key; a missing value contributes nothing. SQLite
+/// makes a text of concatenated values, hence the cast, whose type is the only difference between the databases. The
+/// length is a part of the format of sealed values.
 fn sealed_with(backend: DbBackend) -> ColumnDef {
     let bytes = match backend {
         DbBackend::Postgres => "bytea",
@@ -97,14 +97,14 @@ pub(super) fn indexes() -> Vec<IndexCreateStatement> {
     let due = index(Tokens::Table, Tokens::RefreshDueAt)
         .and_where(Expr::col(Tokens::RefreshDueAt).is_not_null())
         .to_owned();
-    // While a provider is busy, what is due at the others is found without passing over its rows.
+    // While a provider is busy, due rows of the others are found without scanning its rows.
     let due_at_provider = index(Tokens::Table, Tokens::Provider)
         .name("ix_tokens_provider_refresh_due_at")
         .col(Tokens::RefreshDueAt)
         .and_where(Expr::col(Tokens::RefreshDueAt).is_not_null())
         .to_owned();
-    // Few values, each of many rows: the keys in use are found by skipping from one value to the next, and the rows that
-    // need a key by that value, in the order of their numbers.
+    // Few values, each of many rows: the keys in use are found by skipping from one value to the next, and the rows
+    // that need a key by that value, in the order of their numbers.
     let sealed_with = index(Tokens::Table, Tokens::SealedWith)
         .col(Tokens::Id)
         .to_owned();

@@ -38,7 +38,7 @@ pub(super) enum Refused {
     Problem(Box<Problem>),
 }
 
-/// A problem (RFC 9457), who answered it, and to which key.
+/// A problem (RFC 9457), the server that sent it, and the key of the request.
 pub(super) struct Problem {
     pub(super) status: StatusCode,
     code: String,
@@ -62,7 +62,7 @@ struct Response {
 }
 
 impl Client {
-    /// A client that sends no key.
+    /// Creates a client without a key.
     pub(super) fn new(server: Url) -> Result<Self, Failure> {
         let http = http(&server).build().map_err(Failure::other)?;
         Ok(Self {
@@ -72,7 +72,7 @@ impl Client {
         })
     }
 
-    /// A client that sends no key, for a listener of this machine: its certificate is for the address that people use.
+    /// Creates a client without a key, for a listener on this machine: its certificate is for the public address.
     pub(super) fn of_this_machine(server: Url) -> Result<Self, Failure> {
         let http = http(&server).tls_danger_accept_invalid_certs(true);
         let http = http.build().map_err(Failure::other)?;
@@ -192,7 +192,7 @@ impl Client {
     ) -> Result<(), Refused> {
         let path = format!("/v1/accounts/{id}/keys/{key}");
         let mut request = self.request(Method::DELETE, &path);
-        // An earlier service does not know it.
+        // An older version of the service does not know this path.
         if descendants {
             request = request.query(&[("descendants", "true")]);
         }
@@ -265,7 +265,7 @@ pub(super) fn http(server: &Url) -> reqwest::ClientBuilder {
         builder = builder.tls_certs_only([]);
     }
     if is_loopback(server) {
-        // No proxy knows the way to this very machine.
+        // A proxy cannot reach this machine's loopback.
         builder = builder.no_proxy();
     }
     builder

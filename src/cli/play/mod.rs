@@ -17,7 +17,7 @@ use super::{Exit, Failure, print};
 use person::Person;
 
 /// Upper limit for the consent of the sandbox's person.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs the flow from the link code to a token that works.
 pub(super) async fn run(service: &Url, api: &Url) -> Result<Exit, Failure> {
@@ -56,7 +56,7 @@ async fn ask_for_a_code(client: &Client, service: &Url) -> Result<(LinkCode, Acc
 async fn wait_for_the_link(client: &Client, code: &LinkCode) -> Result<(), Failure> {
     let what = "The sandbox's person consents; the client polls.";
     step(5, what, "GET", "/v1/poll/{link_code}")?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while Instant::now() < deadline {
         sleep(Duration::from_secs(code.interval)).await;
         let poll = match client.poll(&code.link_code).await {

@@ -150,8 +150,8 @@ impl Target {
         config.admin_key()?.map(profile).transpose()
     }
 
-    /// Whether keys of the environment are meant for this service: it is that of --server or CENTRAL_OAUTH_SERVER, not only
-    /// that of a saved key.
+    /// Whether keys of the environment are meant for this service: only if it is that of --server or
+    /// CENTRAL_OAUTH_SERVER, not that of a saved key.
     pub(super) fn is_of_environment(
         &self,
         server: &Url,

@@ -8,7 +8,7 @@ use crate::cli::client::is_loopback;
 pub(super) struct Hosts<'a>(pub(super) &'a [String]);
 
 impl Hosts<'_> {
-    /// Whether this server may get the token: it is named, and nobody in between can read the token.
+    /// Whether this server may get the token: it is listed, and the connection is encrypted or local.
     pub(super) fn include(&self, server: &Url) -> bool {
         let is_private = match server.scheme() {
             "https" => true,

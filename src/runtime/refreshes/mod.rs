@@ -1,5 +1,5 @@
-//! Refreshes: ahead of expiry and on demand, one flight for each account, bounded for each provider, seen through
-//! whoever goes away.
+//! Refreshes, scheduled and on demand: one flight per account, limited per provider. They run to completion even if the
+//! caller disconnects.
 
 #[cfg(test)]
 mod tests;
@@ -23,13 +23,13 @@ use super::flights::Flights;
 use super::pump::{Pump, Work};
 use super::{ATTEMPTS_PER_LINE, STORE_PAUSE, Stop};
 
-/// Refreshes at one provider under way at once.
+/// Concurrent refreshes per provider.
 const MOST_PER_PROVIDER: usize = 32;
-/// How often it is looked what became of a refresh that somebody else has in hand, perhaps another process.
+/// How often the store is checked for the result of a refresh by another process.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
-/// How long that is done: longer than any caller waits.
+/// How long that is repeated: longer than any caller waits.
 const LOOK_FOR: Duration = Duration::from_secs(15);
-/// Attempts to record what is no token: it can be found out again.
+/// Attempts to record a result without tokens: it can be repeated.
 const TRIES_WITHOUT_TOKENS: u32 = 10;
 
 /// All refreshes of this process. Clones share them.
@@ -43,14 +43,14 @@ struct Inner {
     stopping: AtomicBool,
 }
 
-/// How far the refresh of an account is.
+/// The state of an account's refresh.
 #[derive(Default)]
 enum Phase {
-    /// It waits for a place or for the lease, or is over.
+    /// It waits for a place or for the lease, or has ended.
     #[default]
     Waiting,
-    /// The refresh token is being presented, or was and the answer is not saved. Holds the lease that this process got
-    /// meanwhile because the first one had expired.
+    /// The refresh token is being sent, or was sent and the response is not saved yet. Holds the lease that this
+    /// process took meanwhile because the first one had expired.
     Presenting(Option<Box<StoredTokens>>),
 }
 
@@ -62,7 +62,7 @@ impl RefreshOnDemand for Refreshes {
             .0
             .flights
             .join(account, || Arc::clone(&self.0).see_to(request));
-        // Whether it has landed or the timeout has expired: the store says how things are.
+        // Whether it has ended or the timeout has expired: the store has the result.
         let clock = self.0.refresher.clock();
         Deadline::after(clock, timeout).wait(landed.wait()).await;
     }
@@ -78,16 +78,16 @@ impl Refreshes {
         }))
     }
 
-    /// Refreshes what is due, until told to stop.
+    /// Refreshes due accounts, until told to stop.
     pub(crate) async fn schedule(self, stop: Stop) {
         self.0.pump.run(&self, stop).await;
     }
 
-    /// Waits for all that is under way, once nothing new is started, within `grace`. Returns whether all that was
-    /// presented was answered and saved.
+    /// Waits for all refreshes in progress, once no new ones are started, within `grace`. Returns whether all responses
+    /// arrived and were saved.
     pub(crate) async fn finish(self, grace: Duration) -> bool {
         self.0.stopping.store(true, Ordering::SeqCst);
-        // Kept until it is known what is left: dropping it ends all flights.
+        // Dropped last, because dropping it ends all flights.
         let mut all_landed = pin!(self.0.flights.finish());
         if timeout(grace, &mut all_landed).await.is_ok() {
             return true;
@@ -127,10 +127,10 @@ impl Work for Refreshes {
         &lease.account.key.provider
     }
 
-    /// While this process is presenting the refresh token already, it may have been spent: the machine was suspended or its
-    /// clock set forward, or the store has been away since the provider answered, and the lease has expired meanwhile. Then
-    /// the new lease is kept until the answer is saved, so that nobody else gets it before. `false` where a flight is under
-    /// way that only waits for the lease: it wants it back.
+    /// If this process is already sending the refresh token, it may be used up: the machine was suspended or its clock
+    /// set forward, or the store has been unavailable since the provider responded, and the lease has expired
+    /// meanwhile. Then the new lease is held until the response is saved, so that nobody else gets it before. Returns
+    /// `false` if a flight only waits for the lease: it needs it.
     fn start(&self, lease: &StoredTokens, place: OwnedSemaphorePermit) -> bool {
         let (account, flights) = (lease.account.id, &self.0.flights);
         let keep = |phase: &mut Phase| match phase {
@@ -155,7 +155,7 @@ impl Work for Refreshes {
 }
 
 impl Inner {
-    /// Refreshes one account because somebody asked, or waits until somebody else has done so.
+    /// Refreshes one account on request, or waits until another process has done so.
     async fn see_to(self: Arc<Self>, request: RefreshRequest) {
         let deadline = Deadline::after(self.refresher.clock(), LOOK_FOR);
         while !deadline.left().is_zero() {
@@ -187,10 +187,10 @@ impl Inner {
         }
     }
 
-    /// Presents and records until the account has nothing more to present under this lease.
+    /// Sends and records until the account has no further refresh token to send under this lease.
     async fn see_through(&self, lease: StoredTokens, place: OwnedSemaphorePermit) {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
-        // At the highest level, as that of a request is.
+        // At the highest level, like that of a request.
         let span = tracing::error_span!("refresh", account = account.0, %provider);
         let set = |to| {
             self.flights
@@ -212,7 +212,7 @@ impl Inner {
         }
     }
 
-    /// Records, also while the store is away.
+    /// Records, repeatedly while the store is unavailable.
     async fn record(&self, lease: &StoredTokens, exchange: &Exchange) -> Option<StoredTokens> {
         // Tokens exist nowhere else until the store has them.
         let tries = match exchange {
@@ -228,7 +228,7 @@ impl Inner {
                     return None;
                 }
                 Err(error) => {
-                    // A row that makes no sense says nothing about the others.
+                    // An invalid row says nothing about the others.
                     if matches!(error, StoreError::Unavailable(_)) {
                         self.pump.store_failed();
                     }
@@ -238,7 +238,8 @@ impl Inner {
                     }
                 }
             }
-            // Always as short: when the store is back this comes before anybody claims what has lapsed meanwhile.
+            // Always this short: when the store is available again, this must come before another process claims
+            // expired leases.
             sleep(STORE_PAUSE).await;
         }
         None

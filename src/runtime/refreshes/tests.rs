@@ -1,4 +1,4 @@
-//! Callers, tasks and a store that is away, over the fakes.
+//! Callers, tasks and an unavailable store, with fakes.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::*;
 
-/// One linked account, and who refreshes it.
+/// One linked account and its refreshes.
 struct Stage {
     refreshes: Refreshes,
     store: Arc<MemoryStore>,
@@ -25,7 +25,7 @@ struct Stage {
     account: AccountId,
 }
 
-/// Less than a flight looks on by itself.
+/// Shorter than the interval at which a flight checks by itself.
 const SOON: Duration = Duration::from_secs(10);
 
 impl Stage {
@@ -64,7 +64,7 @@ impl Stage {
         RefreshRequest::for_better_than(&self.stored().await)
     }
 
-    /// What another process does.
+    /// Acts as another process.
     async fn claimed_elsewhere(&self) -> StoredTokens {
         let (seen, now) = (self.stored().await.lease.version, self.now());
         let until = now + Duration::from_secs(15);
@@ -72,7 +72,7 @@ impl Stage {
         claimed.await.unwrap()
     }
 
-    /// Waits until the provider has been asked.
+    /// Waits until the provider has received a request.
     async fn presented(&self) {
         let asked = async {
             while self.provider.presented().is_empty() {
@@ -121,7 +121,7 @@ async fn link(services: &Services, provider: &ScriptedProvider, clock: &FixedClo
 #[tokio::test(flavor = "multi_thread")]
 async fn any_number_of_callers_share_one_flight() {
     let stage = Stage::new().await;
-    // The store is away for a moment, so that all of them come while it is under way.
+    // The store is unavailable for a moment, so that all of them come while the refresh is in progress.
     stage.store.refuse_recordings(1);
     let request = stage.request().await;
     let mut callers = JoinSet::new();
@@ -132,7 +132,7 @@ async fn any_number_of_callers_share_one_flight() {
     callers.join_all().await;
     assert_eq!(stage.provider.presented(), ["refresh"]);
     assert_eq!(stage.stored().await.generation, Generation(2));
-    // Whoever comes later with the same request finds it fulfilled.
+    // A later caller with the same request finds it settled.
     stage.refreshes.refresh(request, SOON).await;
     assert_eq!(stage.provider.presented().len(), 1);
     assert!(stage.refreshes.finish(SOON).await);
@@ -171,7 +171,7 @@ async fn tokens_outlive_a_store_that_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_that_cannot_be_saved_are_told_at_the_end() {
+async fn tokens_that_cannot_be_saved_are_logged_at_the_end() {
     let stage = Stage::new().await;
     stage.store.refuse_recordings(u32::MAX);
     let limit = Duration::from_millis(100);
@@ -234,7 +234,7 @@ async fn what_is_due_is_refreshed_until_the_signal_to_stop() {
 async fn a_lease_that_lapses_over_tokens_in_hand_is_not_presented_again() {
     let stage = Stage::new().await;
     let (stop, stopped) = watch::channel(false);
-    // The provider has answered, the store is away, and the clock runs on: the machine was suspended.
+    // The provider has responded, the store is unavailable, and the clock advances: the machine was suspended.
     stage.store.refuse_recordings(u32::MAX);
     let request = stage.request().await;
     tokio::select! {
@@ -244,7 +244,7 @@ async fn a_lease_that_lapses_over_tokens_in_hand_is_not_presented_again() {
     assert_eq!(stage.provider.presented(), ["refresh"]);
     stage.clock.advance(Duration::from_secs(3590));
     let scheduler = tokio::spawn(stage.refreshes.clone().schedule(stopped));
-    // The store stays away for long enough to be claimed from: two seconds of attempts.
+    // The store stays unavailable for two seconds of attempts, long enough for another claim.
     stage.store.refuse_recordings(4);
     let saved = async {
         while stage.stored().await.generation == Generation::FIRST {
@@ -272,7 +272,7 @@ async fn a_lease_that_the_scheduler_gets_goes_to_who_waits_for_it() {
         tokio::spawn(async move { refreshes.refresh(request, 2 * SOON).await })
     };
     sleep(Duration::from_millis(50)).await;
-    // Only the wall clock: whoever waits has not waited longer by that.
+    // Only the wall clock moves, so callers have not waited any longer.
     stage.clock.set(stage.now() + Duration::from_secs(3500));
     let (stop, stopped) = watch::channel(false);
     let scheduler = tokio::spawn(stage.refreshes.clone().schedule(stopped));
@@ -289,7 +289,7 @@ async fn nothing_is_presented_after_a_failed_write_until_tokens_fit() {
     let tested = stage.store.test_write(Some(Duration::ZERO)).await;
     tested.unwrap_err();
     let request = stage.request().await;
-    // A claim would still fit, by itself and because somebody asks.
+    // A claim would still fit, scheduled or on demand.
     stage.refreshes.refresh(request.clone(), SOON).await;
     stage.clock.advance(Duration::from_secs(3590));
     let (stop, stopped) = watch::channel(false);

@@ -1,4 +1,4 @@
-//! What a cipher promises.
+//! The contract of a cipher.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use central_oauth_domain::secret::{SealId, Sealed};
 const PLACE: &[u8] = b"tokens.refresh_token of ada";
 const SECRET: &[u8] = b"a refresh token";
 
-/// Runs the suite on what `make` makes.
+/// Runs the suite on the ciphers that `make` creates.
 ///
 /// # Panics
-/// When the cipher breaks a promise.
+/// When the cipher violates the contract.
 pub fn run(make: impl Fn() -> Arc<dyn Cipher>) {
     let cipher = make();
     let cipher = cipher.as_ref();
@@ -88,7 +88,7 @@ fn says_which_key_seals(cipher: &dyn Cipher) {
     assert!(cipher.knows(present));
 }
 
-/// What starts with an id that the cipher does not know, it does not open either.
+/// A value with an unknown key id cannot be decrypted either.
 fn knows_no_other_key(cipher: &dyn Cipher) {
     let sealed = seal(cipher, SECRET);
     for index in 0..SealId::LENGTH {
@@ -100,7 +100,7 @@ fn knows_no_other_key(cipher: &dyn Cipher) {
     }
 }
 
-/// Ids are kept for longer than a process lives.
+/// Ids are the same in every process.
 fn is_known_to_one_made_alike(cipher: &dyn Cipher, other: &dyn Cipher) {
     assert_eq!(cipher.present(), other.present());
     assert!(other.knows(cipher.present()));

@@ -1,15 +1,15 @@
-//! What a clock promises.
+//! The contract of a clock.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::Clock;
 
-/// The year 2020, and the year 2200: nobody's clock is further off.
+/// The years 2020 and 2200: every real clock is in between.
 const PLAUSIBLE: std::ops::Range<i64> = 1_577_836_800_000..7_258_118_400_000;
 
 /// Runs the suite.
 ///
 /// # Panics
-/// When the clock breaks a promise.
+/// When the clock violates the contract.
 pub fn run(clock: &dyn Clock) {
     counts_milliseconds_since_1970(clock.now());
     does_not_run_backwards(clock);

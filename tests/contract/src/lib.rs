@@ -1,7 +1,7 @@
-//! Contract suites: what every adapter of a port must keep, run by the fakes and by each adapter.
+//! Contract suites for the adapters of each port, also run with the fakes.
 //!
-//! A suite panics with the broken promise; the name of the case stands on standard error. Whatever a suite asks of
-//! one adapter it asks of all, so what is peculiar to one (its files, its indexes) is tested beside that adapter.
+//! A suite panics with the violated promise and prints the name of the case to standard error. A suite tests the same
+//! for all adapters; particularities of one adapter (its files, its indexes) are tested beside that adapter.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 pub mod cipher;

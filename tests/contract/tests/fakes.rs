@@ -1,4 +1,4 @@
-//! The fakes keep the contracts, so that what is tested with them holds with the real adapters.
+//! The fakes fulfil the contracts, so tests with them are valid for the real adapters.
 
 use std::sync::Arc;
 use std::time::Duration;

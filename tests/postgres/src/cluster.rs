@@ -16,34 +16,34 @@ use crate::waiting::{accepts, free_port, random, tail};
 /// Whether a cluster speaks TLS over TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tls {
-    /// It does not.
+    /// TLS is off.
     Off,
-    /// It does where the client asks for it.
+    /// TLS is on, if the client asks for it.
     Offered,
-    /// It does, and refuses those who come without.
+    /// TLS is required.
     Required,
 }
 
 /// A database that nobody has used before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Database {
-    /// Where it is, as [`Cluster::url`] says it.
+    /// Its URL, as in [`Cluster::url`].
     pub url: String,
     /// Its name.
     pub name: String,
 }
 
-/// A database of a role that may do nothing else, as operators have it.
+/// A database of a role without other rights, as operators have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnedDatabase {
-    /// Where it is, for its owner: `postgres://owner:password@127.0.0.1:PORT/db`.
+    /// Its URL for its owner: `postgres://owner:password@127.0.0.1:PORT/db`.
     pub url: String,
     name: String,
     owner: String,
 }
 
-/// A running `PostgreSQL` server with the databases `postgres`, `template0` and `template1`. It and its folder go with
-/// this handle, and with the test process, however that ends.
+/// A running `PostgreSQL` server with the databases `postgres`, `template0` and `template1`. It is deleted with this
+/// handle, and when the test process ends in any way.
 #[derive(Debug)]
 pub struct Cluster {
     server: Mutex<Supervisor>,
@@ -117,7 +117,7 @@ impl Cluster {
         Self::start_filled(reach, password.clone(), environment, fill)
     }
 
-    /// Starts one with what `fill` puts into its folder.
+    /// Starts a server whose folder `fill` has filled.
     pub(crate) fn start_filled(
         reach: Reach,
         password: String,
@@ -127,7 +127,7 @@ impl Cluster {
         let (temporary, account) = unprivileged_folder();
         let folder = temporary.path().to_owned();
         let port = free_port();
-        // Gives way to the server, as the supervisor's shell would set the variables for itself.
+        // Replaces itself with the server, after the supervisor's shell has set the variables.
         let mut command = account.command("env");
         let variables = environment(&folder.join("data"));
         command.args(
@@ -190,7 +190,7 @@ impl Cluster {
     pub fn create_owned_database(&self) -> OwnedDatabase {
         let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
         let owner = format!("operator_{number}");
-        // What `createuser --pwprompt` does with a password that somebody types.
+        // Does what `createuser --pwprompt` does with a typed password.
         let role = format!("CREATE ROLE {owner} LOGIN PASSWORD '{}'", self.password);
         self.execute("postgres", &role);
         self.create_database_of(&owner)
@@ -317,7 +317,7 @@ impl Cluster {
             .start(|id| says_ready(&file, id) && accepts(self.port()));
     }
 
-    /// Its port, the same for as long as it lives, unless it takes over another one's.
+    /// Its port, which stays the same unless it takes over another one's.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port.load(Ordering::SeqCst)
@@ -355,7 +355,7 @@ impl Cluster {
         tail(&self.lock().log())
     }
 
-    /// A test that fails while it holds the lock leaves nothing half done.
+    /// A test that fails while it holds the lock leaves no inconsistent state.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Supervisor> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -371,8 +371,8 @@ fn fill(folder: &Path, account: Account, password: &str, reach: Reach) {
     }
 }
 
-/// The first line of the file is the server's process id, the eighth its state. The file of a server that crashed may
-/// still be there.
+/// The first line of the file is the server's process id, the eighth its state. The file of a crashed server may still
+/// be there.
 fn says_ready(file: &Path, id: u32) -> bool {
     let text = fs::read_to_string(file).unwrap_or_default();
     let mut lines = text.lines().map(str::trim);

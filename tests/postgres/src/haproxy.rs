@@ -7,7 +7,7 @@ use crate::settings::write;
 use crate::supervisor::{Plan, Supervisor};
 use crate::waiting::{accepts, free_port, tail};
 
-/// A running `HAProxy`. It runs as whoever runs the tests, and goes as a [`Cluster`](crate::Cluster) goes.
+/// A running `HAProxy`. It runs as the account that runs the tests, and ends like a [`Cluster`](crate::Cluster).
 #[derive(Debug)]
 pub struct HaProxy {
     server: Supervisor,

@@ -1,4 +1,4 @@
-//! `PgBouncer`, with which operators share few server connections among many clients.
+//! `PgBouncer`, which shares few server connections among many clients.
 
 use crate::cluster::{self, Cluster};
 use crate::programs::{server_program, unprivileged_folder};
@@ -6,9 +6,8 @@ use crate::settings::{USER, write};
 use crate::supervisor::{Plan, Supervisor};
 use crate::waiting::{accepts, free_port, tail};
 
-/// A running `PgBouncer` in front of a cluster, in transaction mode with two server connections for each database, so
-/// that clients really share them. Otherwise it is as an operator has it who followed a guide. It goes as a [`Cluster`]
-/// goes.
+/// A running `PgBouncer` in front of a cluster, in transaction mode with two server connections per database, so that
+/// clients really share them. Otherwise it is configured as in common guides. It ends like a [`Cluster`].
 #[derive(Debug)]
 pub struct PgBouncer {
     server: Supervisor,
@@ -47,7 +46,7 @@ impl PgBouncer {
         }
     }
 
-    /// The URL of a database of the cluster, by way of this.
+    /// Returns the URL of a database of the cluster, through this pooler.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         cluster::url(USER, &self.password, self.port, database)
@@ -66,7 +65,7 @@ impl PgBouncer {
     }
 }
 
-/// It asks the cluster for TLS where that offers it, as newer versions do by themselves.
+/// It uses TLS to the cluster if available, which is the default of newer versions.
 fn config(cluster: &Cluster, port: u16, users: &str) -> String {
     format!(
         "[databases]

@@ -1,4 +1,4 @@
-//! Where the programs are, and who runs them.
+//! Locates programs, and chooses the accounts that run them.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -19,10 +19,10 @@ pub fn psql(url: &str) -> Command {
     command
 }
 
-/// Who runs a server: `PostgreSQL` and `PgBouncer` refuse to be root.
+/// The account of a server: `PostgreSQL` and `PgBouncer` refuse to run as root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Account {
-    /// Whoever runs the tests.
+    /// The account that runs the tests.
     Own,
     /// The account that comes with Debian's packages.
     Postgres,
@@ -39,7 +39,7 @@ impl Account {
         }
     }
 
-    /// A command of this account. It stays the one process that is started: what stands in front gives way to it.
+    /// Returns a command of this account. Its prefix execs it, so that there is only one process.
     pub(crate) fn command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match self {
             Self::Own => return Command::new(program),
@@ -63,13 +63,14 @@ pub(crate) fn unprivileged_folder() -> (TempDir, Account) {
     (folder, account)
 }
 
-/// A new folder that nobody else may look into. The name is short, as the path of a socket in it has to be.
+/// Creates a folder that nobody else may read. Its name is short, because the path of a socket in it must be short.
 pub(crate) fn new_folder() -> TempDir {
     let folder = tempfile::Builder::new().prefix("co-test-").tempdir();
     folder.expect("cannot make a temporary folder")
 }
 
-/// Runs a command to its end; what it has written, without the last line's end. Panics with what it said when it fails.
+/// Runs a command to its end and returns its output without the last line end. Panics with its error output when it
+/// fails.
 pub(crate) fn run(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output();
     let output = output.unwrap_or_else(|error| {
@@ -87,7 +88,7 @@ pub(crate) fn run(command: &mut Command) -> String {
     text(&output.stdout)
 }
 
-/// A program of the newest `PostgreSQL` in Debian's place, else of the path.
+/// Returns a program of the newest `PostgreSQL` from Debian's folder, else from the path.
 pub(crate) fn postgres_program(name: &str) -> PathBuf {
     let versions = fs::read_dir(VERSIONS).into_iter().flatten().flatten();
     let versions = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -98,7 +99,7 @@ pub(crate) fn postgres_program(name: &str) -> PathBuf {
     newest.map_or_else(|| PathBuf::from(name), |(_, program)| program.into())
 }
 
-/// A program of Debian's place for servers, to which not every path leads, else of the path.
+/// Returns a server program from Debian's folder, which not every path contains, else from the path.
 pub(crate) fn server_program(name: &str) -> PathBuf {
     let program = Path::new("/usr/sbin").join(name);
     if program.exists() {

@@ -1,4 +1,4 @@
-//! The files that make a cluster: `initdb`'s and what the tests want otherwise.
+//! The configuration files of a cluster: `initdb`'s, changed for tests.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -10,7 +10,7 @@ use crate::programs::{Account, postgres_program, run};
 /// The superuser of every cluster.
 pub(crate) const USER: &str = "tests";
 
-/// Who may reach a server.
+/// The clients that may connect to a server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reach {
     pub(crate) tls: Tls,
@@ -31,7 +31,7 @@ pub(crate) fn initialise(folder: &Path, account: Account, password: &str, reach:
     write(&data.join("pg_hba.conf"), &hosts(reach));
 }
 
-/// Sets the port of a server whose arguments do not.
+/// Sets the port of a server whose arguments do not contain it.
 pub(crate) fn set_port(folder: &Path, port: u16) {
     // The last setting of a file counts.
     let path = folder.join("data/postgresql.conf");
@@ -45,12 +45,12 @@ pub(crate) fn arguments(folder: &Path, Reach { tls, also }: Reach) -> Vec<String
     let mut settings = vec![
         format!("listen_addresses=127.0.0.1{}", also.unwrap_or_default()),
         format!("unix_socket_directories={}", folder.display()),
-        // A test survives the crash of a server and not that of the machine.
+        // A test survives a crash of the server, but not of the machine.
         "fsync=off".to_owned(),
         "full_page_writes=off".to_owned(),
-        // Tests run side by side, and each has a pool or two.
+        // Tests run concurrently, each with one or two pools.
         "max_connections=400".to_owned(),
-        // A standby looks for its primary again soon.
+        // A standby retries its primary soon.
         "wal_retrieve_retry_interval=200ms".to_owned(),
         // A commit that the standby has received before it became synchronous waits for its next report.
         "wal_receiver_status_interval=1s".to_owned(),
@@ -74,8 +74,8 @@ pub(crate) fn arguments(folder: &Path, Reach { tls, also }: Reach) -> Vec<String
     data.into_iter().chain(settings).collect()
 }
 
-/// How databases are made: copying files costs half of writing everything to the log, but has a name since version 15
-/// only. Before, there was nothing else.
+/// How databases are created: copying files costs half as much as logging everything, but the option exists only since
+/// version 15. Before, it was the only way.
 pub(crate) fn strategy(folder: &Path) -> &'static str {
     let version = fs::read_to_string(folder.join("data/PG_VERSION"));
     match version.map(|version| version.trim().parse::<u32>()) {
@@ -84,7 +84,7 @@ pub(crate) fn strategy(folder: &Path) -> &'static str {
     }
 }
 
-/// Who may come in. The socket lies in a folder that nobody else may look into.
+/// The allowed clients. The socket is in a private folder.
 fn hosts(Reach { tls, also }: Reach) -> String {
     let how = match tls {
         Tls::Off | Tls::Offered => "host",
@@ -95,7 +95,7 @@ fn hosts(Reach { tls, also }: Reach) -> String {
     "local all,replication all trust\n".to_owned() + &hosts.collect::<String>()
 }
 
-/// Writes a file for a server; the folder keeps others out.
+/// Writes a file for a server; the folder is private.
 pub(crate) fn write(path: &Path, text: &str) {
     let written = fs::write(path, text);
     written.unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));

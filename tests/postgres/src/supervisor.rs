@@ -36,9 +36,9 @@ pub(crate) struct Plan {
     pub(crate) name: &'static str,
     /// Where it lives; belongs to the account.
     pub(crate) folder: TempDir,
-    /// What ends it at last, at once and without a fail.
+    /// The signal that ends it reliably and at once.
     pub(crate) last_signal: &'static str,
-    /// The server, staying in the foreground.
+    /// The server, in the foreground.
     pub(crate) command: Command,
 }
 
@@ -46,7 +46,7 @@ impl Supervisor {
     /// Takes care of the folder from now on. The server does not run yet.
     pub(crate) fn new(plan: Plan) -> Self {
         let log = plan.folder.path().join(format!("{}.log", plan.name));
-        // Runs as the owner does, who may remove a folder in every place where he may make one.
+        // Runs as the owner, who may delete a folder wherever he may create one.
         let mut script = Command::new("sh");
         script.args(["-c", SCRIPT, "supervise.sh"]);
         script
@@ -68,12 +68,12 @@ impl Supervisor {
         }
     }
 
-    /// What the server has written so far.
+    /// Returns the server's output so far.
     pub(crate) fn log(&self) -> String {
         read_log(&self.log)
     }
 
-    /// Starts the server and waits until it is ready, which its process id may help to tell.
+    /// Starts the server and waits until it is ready, which may be checked by its process id.
     pub(crate) fn start(&mut self, is_ready: impl Fn(u32) -> bool) {
         assert!(self.server.is_none(), "{} runs already", self.name);
         let answer = self.order("start");
@@ -85,7 +85,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether the server has not ended by itself.
+    /// Whether the server is still running.
     pub(crate) fn is_running(&self) -> bool {
         self.server.is_some_and(|id| !has_ended(id))
     }
@@ -117,32 +117,32 @@ impl Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         drop(self.orders.take());
-        // Its output ends when it does. One that is stuck is no reason to hold up or fail a test.
+        // Its output ends when it does. If it hangs, the test neither waits nor fails.
         if self.answers.recv_timeout(WITHIN) == Err(RecvTimeoutError::Disconnected) {
             let _ = self.script.wait();
         }
     }
 }
 
-/// In a group of its own, as a keyboard's interrupt reaches the owner's whole group.
+/// In its own process group, because Ctrl-C reaches the owner's whole group.
 fn spawn(mut script: Command) -> Child {
     script
         .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        // What the test process writes to may be a pipe whose reader waits for its end.
+        // The output of the test process may be a pipe whose reader waits for its end.
         .stderr(Stdio::null())
         .spawn()
         .expect("cannot start sh")
 }
 
-/// Reads in a thread, so that waiting for a line has a limit.
+/// Reads in a thread, so that waiting for a line has a time limit.
 fn lines(output: ChildStdout) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         let lines = BufReader::new(output).lines().map_while(Result::ok);
         lines.for_each(|line| {
-            // Nobody may be listening any more.
+            // The reader may have gone.
             let _ = sender.send(line);
         });
     });

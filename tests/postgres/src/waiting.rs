@@ -8,11 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A port on which nothing listens, for this process alone until it ends. It comes from below the range that the kernel
-/// hands out by itself, so it stays free until a server takes it, and while that restarts.
+/// Returns a port without a listener, reserved for this process until it ends. It is below the range that the kernel
+/// assigns by itself, so it stays free until a server takes it, and during a restart.
 ///
 /// # Panics
-///
 /// When it finds none.
 #[must_use]
 pub fn free_port() -> u16 {
@@ -29,8 +28,8 @@ pub fn free_port() -> u16 {
     port
 }
 
-/// Keeps other tests from being given a port on which nobody listens yet, or nobody for the moment, or nobody ever. The
-/// number is free for TCP all the same: UDP, which no server here speaks, counts its ports apart.
+/// Reserves a port across processes, whether or not a server listens on it: binds the same number for UDP, which no
+/// server here uses.
 fn claim(port: u16) -> Option<UdpSocket> {
     let claim = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).ok()?;
     let is_free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
@@ -42,13 +41,13 @@ pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// Whether somebody accepts connections there.
+/// Whether a server accepts connections there.
 pub(crate) fn accepts(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
 }
 
-/// Asks again and again until the answer is yes; no when that takes too long.
+/// Repeats the check until it succeeds; false after a time limit.
 pub(crate) fn wait_until(limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     loop {
@@ -62,10 +61,10 @@ pub(crate) fn wait_until(limit: Duration, mut is_so: impl FnMut() -> bool) -> bo
     }
 }
 
-/// Whether a process has ended, also where its parent has not noticed yet.
+/// Whether a process has ended, even if its parent has not waited for it yet.
 pub(crate) fn has_ended(id: u32) -> bool {
     match fs::read_to_string(format!("/proc/{id}/stat")) {
-        // The name of its program stands in brackets and may hold anything; the state follows.
+        // The name of its program is in parentheses and may contain anything; the state follows.
         Ok(stat) => stat
             .rsplit_once(')')
             .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z')),
@@ -73,7 +72,7 @@ pub(crate) fn has_ended(id: u32) -> bool {
     }
 }
 
-/// What a server has written so far.
+/// Returns a server's output so far.
 pub(crate) fn read_log(path: &Path) -> String {
     let bytes = fs::read(path).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()

@@ -1,4 +1,4 @@
-//! Nothing stays behind, however the owner of the servers ends.
+//! Servers leave nothing behind, however their owner ends.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::{self, Permissions};
@@ -73,7 +73,7 @@ const HTTP: &str = "defaults
 frontend all
 ";
 
-/// What a server leaves behind when nobody ends it.
+/// Returns what a server leaves behind if nobody ends it.
 #[derive(Debug)]
 struct Left {
     folder: PathBuf,
@@ -128,7 +128,7 @@ fn spawn_owner(place: &Path) -> (Child, Vec<Left>) {
     (owner, left)
 }
 
-/// Ports, folders and processes, soon.
+/// Waits until ports, folders and processes are gone.
 fn expect_gone(left: &[Left], place: &Path) {
     let start = Instant::now();
     let is_empty = || fs::read_dir(place).unwrap().next().is_none();
@@ -138,7 +138,7 @@ fn expect_gone(left: &[Left], place: &Path) {
     }
 }
 
-/// The command lines that name a folder.
+/// Returns the command lines that contain a folder.
 fn processes_in(folder: &Path) -> Vec<String> {
     let folder = folder.to_str().unwrap();
     let processes = fs::read_dir("/proc").unwrap().flatten();

@@ -22,7 +22,7 @@ fn clients_of_pgbouncer_share_server_connections() {
     assert!(!ids.contains(""), "{}", bouncer.log_tail());
     assert!(ids.len() <= 2, "{ids:?}");
 
-    // A transaction keeps a server connection for itself, and two are all that there are.
+    // A transaction occupies a server connection, and there are only two.
     let [first, second] = [0, 1].map(|i| clients[i].ask(&format!("BEGIN; {PID}")));
     assert_ne!(first, second);
     assert_eq!(clients[0].ask(PID), first);

@@ -1,4 +1,4 @@
-//! What axe-core says about a page: barriers for people who use a screen reader, a keyboard or large letters.
+//! Checks a page with axe-core for barriers to people who use a screen reader, a keyboard or large letters.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The process between a test and its browser.
+//! chromedriver, the process between a test and its browser.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -29,7 +29,7 @@ impl Driver {
         let mut command = process::command("chromedriver");
         let mut child = command
             .arg("--port=0")
-            // Chromium leaves sockets and folders of its own behind when it is killed.
+            // Chromium leaves its own sockets and folders behind when it is killed.
             .env("TMPDIR", folder.path())
             .stdout(Stdio::piped())
             .stderr(process::log_file(&log))
@@ -47,7 +47,7 @@ impl Driver {
         }
     }
 
-    /// Where it listens.
+    /// Its address.
     pub(super) fn url(&self) -> &str {
         &self.url
     }
@@ -57,7 +57,7 @@ impl Driver {
         &self.profile
     }
 
-    /// What it has said so far.
+    /// Returns its output so far.
     pub(super) fn logs(&self) -> String {
         process::read_log(&self.log)
     }
@@ -72,7 +72,7 @@ impl Driver {
 impl Drop for Driver {
     /// The browser ends by itself once the driver is gone, but writes to its folder until then.
     fn drop(&mut self) {
-        // It may have ended already, and a folder that stays is no reason to fail.
+        // It may have ended already, and a remaining folder is no reason to fail.
         let _ = self.child.start_kill();
         for _ in 0..40 {
             if std::fs::remove_dir_all(self.folder.path()).is_ok() {
@@ -83,7 +83,7 @@ impl Drop for Driver {
     }
 }
 
-/// It takes a free port and says which: `ChromeDriver was started successfully on port 40123.`
+/// It picks a free port and prints it: `ChromeDriver was started successfully on port 40123.`
 async fn port(stdout: &mut BufReader<ChildStdout>) -> u16 {
     let mut lines = stdout.lines();
     let mut said = String::new();

@@ -19,19 +19,19 @@ use driver::Driver;
 
 const START_WITHIN: Duration = Duration::from_secs(60);
 /// How long the parts of a page may take to appear.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What kind of browser.
+/// Options of a browser.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BrowserOptions {
     /// Whether pages may run scripts.
     pub(crate) javascript: bool,
     /// Whether names other than localhost resolve.
     pub(crate) internet: bool,
-    /// The size of its window. Chromium's own windows are 500 wide at least; a narrower one is a phone's.
+    /// The size of its window. Chromium's own windows are at least 500 wide; a narrower one is emulated as a phone's.
     pub(crate) window: (u32, u32),
-    /// Whether the person prefers dark pages.
+    /// Whether the person prefers dark mode.
     pub(crate) dark: bool,
 }
 
@@ -48,11 +48,11 @@ impl Default for BrowserOptions {
 
 /// A headless Chromium with a profile of its own. It ends with this handle; [`Browser::close`] waits for that.
 pub(crate) struct Browser {
-    /// For what the helpers here do not do.
+    /// For actions without a helper here.
     pub(crate) client: Client,
     /// Whether pages may run scripts.
     pub(crate) javascript: bool,
-    // Dropped after the client: the driver takes the browser along, however the test ends.
+    // Dropped after the client: the driver also ends the browser, however the test ends.
     driver: Driver,
 }
 
@@ -95,7 +95,7 @@ impl Browser {
 
     /// Waits for an element.
     pub(crate) async fn find(&self, css: &str) -> Element {
-        let wait = self.client.wait().at_most(PATIENCE);
+        let wait = self.client.wait().at_most(TIMEOUT);
         match bounded(css, wait.for_element(Locator::Css(css))).await {
             Ok(element) => element,
             Err(error) => self.give_up(css, &error).await,
@@ -118,14 +118,14 @@ impl Browser {
         self.with(css, async |element| element.text().await).await
     }
 
-    /// Does something with an element. A page that turns may take the element away that has just been found on it; then
-    /// the one on the page that follows is meant.
+    /// Does something with an element. If the page reloads, the element that was found may be gone; then it is looked
+    /// up again on the new page.
     async fn with<T>(&self, css: &str, act: impl AsyncFn(Element) -> Result<T, CmdError>) -> T {
         let start = Instant::now();
         loop {
             match bounded(css, act(self.find(css).await)).await {
                 Ok(done) => return done,
-                Err(error) if start.elapsed() < PATIENCE && is_untouched(&error) => {
+                Err(error) if start.elapsed() < TIMEOUT && is_untouched(&error) => {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 Err(error) => self.give_up(css, &error).await,
@@ -133,7 +133,7 @@ impl Browser {
         }
     }
 
-    /// Follows a link that opens a tab of its own, and looks at that.
+    /// Follows a link that opens a new tab, and switches to it.
     pub(crate) async fn follow_to_new_tab(&self, css: &str) {
         let known = self.tabs().await;
         self.click(css).await;
@@ -143,14 +143,14 @@ impl Browser {
             if let Some(new) = tabs.into_iter().find(|tab| !known.contains(tab)) {
                 return self.look_at(new).await;
             }
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > TIMEOUT {
                 self.give_up("a new tab", &CmdError::WaitTimeout).await;
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    /// Closes the tab that is looked at, and looks at the one that was there before.
+    /// Closes the current tab, and switches to the previous one.
     pub(crate) async fn close_tab(&self) {
         let tabs = self.tabs().await;
         let closed = bounded("the tab", self.client.window()).await;
@@ -172,17 +172,17 @@ impl Browser {
         looked.expect("cannot look at the tab");
     }
 
-    /// The visible text of the page; chromedriver leaves out what stands in a `noscript`, even where it shows.
+    /// Returns the visible text of the page; chromedriver leaves out the content of `noscript`, even if it is shown.
     pub(crate) async fn text(&self) -> String {
         let body = self.find("body").await;
-        // The page may just be giving way to the next one.
+        // The page may be reloading at the moment.
         bounded("the text", body.text()).await.unwrap_or_default()
     }
 
     /// Waits until the page shows these words.
     pub(crate) async fn wait_for_text(&self, words: &str) {
         let start = Instant::now();
-        while start.elapsed() < PATIENCE {
+        while start.elapsed() < TIMEOUT {
             if self.text().await.contains(words) {
                 return;
             }
@@ -211,7 +211,7 @@ impl Browser {
         panic!("{what}: {error}\nat {place}\n{}", self.text_now().await);
     }
 
-    /// Without the patience, for the last words.
+    /// Without retries, for the last action.
     async fn text_now(&self) -> String {
         match bounded("the page", self.client.find(Locator::Css("body"))).await {
             Ok(body) => bounded("the text", body.text()).await.unwrap_or_default(),
@@ -220,16 +220,16 @@ impl Browser {
     }
 }
 
-/// Whether nothing has happened yet to what was meant: it was gone, or not there to be used yet.
+/// Whether the action has had no effect yet: its element was gone, or not usable yet.
 fn is_untouched(error: &CmdError) -> bool {
     error.is_stale_element_reference()
         || error.is_no_such_element()
         || error.is_element_not_interactable()
 }
 
-/// Waits for the browser, for longer than it has reason to take: it may have died.
+/// Waits for the browser with a time limit, because it may have died.
 async fn bounded<F: Future>(what: &str, answer: F) -> F::Output {
-    within(2 * PATIENCE, what, answer).await
+    within(2 * TIMEOUT, what, answer).await
 }
 
 fn capabilities(options: BrowserOptions, profile: &Path) -> Capabilities {
@@ -240,7 +240,7 @@ fn capabilities(options: BrowserOptions, profile: &Path) -> Capabilities {
     }
     let (width, height) = options.window;
     if width < NARROWEST_WINDOW {
-        // Without touch: chromedriver sends taps then, and waits for ever for the one that leaves the page.
+        // Without touch: otherwise chromedriver sends taps, and waits for ever for one that leaves the page.
         let screen = json!({ "width": width, "height": height, "pixelRatio": 2.0, "touch": false });
         chromium["mobileEmulation"] = json!({ "deviceMetrics": screen });
     }
@@ -277,7 +277,7 @@ const ONLY_LOCAL: &str =
 
 const FLAGS: [&str; 11] = [
     "--headless=new",
-    // Tests may run as root, for whom Chromium has no sandbox.
+    // Tests may run as root, for which Chromium has no sandbox.
     "--no-sandbox",
     "--disable-gpu",
     // Containers commonly have a /dev/shm too small for it.
@@ -288,6 +288,6 @@ const FLAGS: [&str; 11] = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-default-apps",
-    // Chromium ends when the other end of the pipe does, so no killed test leaves one behind.
+    // Chromium ends when the other end of the pipe does, so a killed test leaves none behind.
     "--remote-debugging-pipe",
 ];

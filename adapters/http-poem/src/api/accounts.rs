@@ -185,7 +185,7 @@ impl Documented for ListAccounts {
     const PROBLEMS: &'static [Answer] = &[
         BAD_PAGE,
         Answer(
-            "the status is none, or the label is not `NAME:VALUE`",
+            "an unknown status, or a label that is not `NAME:VALUE`",
             || bad_parameter("label", &BadLabel::Name.to_string()),
         ),
         UNAUTHORIZED,
@@ -247,7 +247,7 @@ impl Documented for RefreshAccount {
         KEY_USED_TOO_OFTEN,
         Answer("the provider rejected the refresh", provider_refused),
         Answer(
-            "the provider gives no usable answer, or gave none a moment ago",
+            "the provider gives no usable response, or gave none a moment ago",
             provider_unavailable,
         ),
         PROVIDER_GONE,

@@ -89,10 +89,10 @@ fn read_kind(word: &str) -> Result<AuditKind, Problem> {
     AuditKind::parse(word).ok_or_else(bad_kind)
 }
 
-/// The problem of a kind that is none.
+/// The problem of an unknown kind.
 fn bad_kind() -> Problem {
     let known: Vec<_> = AuditKind::ALL.iter().map(|kind| kind.as_str()).collect();
-    let detail = format!("the parameter kind is none of {}", known.join(", "));
+    let detail = format!("the parameter kind must be one of {}", known.join(", "));
     Problem::new(Code::InvalidRequest, detail)
 }
 
@@ -122,7 +122,10 @@ impl Documented for ListAuditEntries {
             let reason = r#"failed to parse "string_date-time": the 'year' component could not be parsed (occurred while parsing "optional_string_date-time")"#;
             bad_parameter("after", reason)
         }),
-        Answer("no such kind of entry; the detail names all", bad_kind),
+        Answer(
+            "an unknown kind of entry; the detail lists all kinds",
+            bad_kind,
+        ),
         UNAUTHORIZED,
         Answer("only keys of admins and auditors see the audit log", || {
             refusals::READERS_ONLY.into()

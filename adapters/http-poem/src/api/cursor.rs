@@ -24,7 +24,7 @@ pub(super) const fn page_size() -> u32 {
 }
 
 impl Cursors {
-    /// Returns the cursors of the list with these filters. Those of the list with others, or with none, are not among them.
+    /// Returns the cursors of the list with these filters. Cursors of other filters are rejected.
     pub(crate) fn filtered(&self, filters: &[(&str, Option<String>)]) -> Self {
         let set = filters.iter().filter_map(|(name, value)| {
             let value = value.as_ref()?;
@@ -50,7 +50,7 @@ impl Cursors {
     }
 }
 
-/// The problem of a cursor that is none of this list.
+/// The problem of a cursor that belongs to another list.
 pub(crate) fn bad_cursor() -> Problem {
     let detail = "the parameter cursor is invalid: use the next_cursor of a page of this list";
     Problem::new(Code::InvalidRequest, detail)

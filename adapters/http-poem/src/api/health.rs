@@ -66,7 +66,7 @@ impl Readiness {
 
 fn words(refusal: &Refusal) -> String {
     match refusal {
-        Refusal::Cipher(_) => "the secret key does not open what is stored".to_owned(),
+        Refusal::Cipher(_) => "the secret key does not decrypt the stored values".to_owned(),
         refusal => refusal.to_string(),
     }
 }

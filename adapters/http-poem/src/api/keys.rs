@@ -193,12 +193,12 @@ impl Documented for CreateKey {
         Answer("a name that is empty, too long or cannot be shown", || {
             Refusal::Unprocessable("name is empty".to_owned()).into()
         }),
-        Answer("an `expires_at` that is over", || {
-            Refusal::Unprocessable("expires_at is over already".to_owned()).into()
+        Answer("an `expires_at` in the past", || {
+            Refusal::Unprocessable("expires_at is in the past".to_owned()).into()
         }),
-        Answer("a network that is none", NewAccessKey::bad_network),
+        Answer("an invalid network", NewAccessKey::bad_network),
         Answer(
-            "an `expires_at` that is later than that of the key that asks",
+            "an `expires_at` later than the expiry of the requesting key",
             || Refusal::from(OutlivesMaker).into(),
         ),
         Answer("the account has as many keys as it may have", || {

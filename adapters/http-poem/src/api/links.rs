@@ -216,8 +216,8 @@ impl Documented for StartLink {
                 Refusal::Unprocessable(detail.to_owned()).into()
             },
         ),
-        Answer("a `key_expires_at` that is over", || {
-            Refusal::Unprocessable("key_expires_at is over already".to_owned()).into()
+        Answer("a `key_expires_at` in the past", || {
+            Refusal::Unprocessable("key_expires_at is in the past".to_owned()).into()
         }),
         Answer(
             "a `role` or `key_expires_at` for an account that is linked again",
@@ -233,10 +233,9 @@ impl Documented for StartLink {
             "this service links accounts only with a return code",
             || Refusal::ReturnCodeRequired.into(),
         ),
-        Answer(
-            "a label that is too long, has other characters than it may, or is one too many",
-            || Refusal::from(BadLabel::Name).into(),
-        ),
+        Answer("an invalid label, or too many labels", || {
+            Refusal::from(BadLabel::Name).into()
+        }),
         Answer("a client name that is too long or cannot be shown", || {
             let detail = "client_name is longer than 100 characters";
             Refusal::Unprocessable(detail.to_owned()).into()
@@ -299,7 +298,7 @@ impl Documented for ConfirmLink {
         }),
         NOT_JSON,
         Answer(
-            "not the code on the page; `tries_left` says how often it may still be tried",
+            "a wrong return code; `tries_left` says how many attempts are left",
             || Refusal::WrongReturnCode { tries_left: 2 }.into(),
         ),
         Answer("an unknown field or a wrong type", || {

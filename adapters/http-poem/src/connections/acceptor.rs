@@ -1,4 +1,4 @@
-//! Accepting connections while there are places for them.
+//! Accepts connections while there are free places.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::{Connections, numbered};
 /// The pause after an error: when no descriptor is left, the next try fails at once, too.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// An acceptor whose connections are guarded.
+/// An acceptor with limits on its connections.
 pub struct GuardedAcceptor<A> {
     inner: A,
     connections: Connections,
@@ -42,7 +42,7 @@ impl<A: Acceptor> GuardedAcceptor<A> {
 }
 
 impl Place {
-    /// Waits for a place, which the connection that has been waited for longest gives up if need be.
+    /// Waits for a place. If necessary, evicts the connection that has been silent for longest.
     async fn take(
         connections: Connections,
         number: u64,

@@ -1,4 +1,4 @@
-//! What is known about one connection.
+//! The state of one connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{IDLE, REQUEST};
 
-/// Shared by the stream, which moves bytes, and by whoever works on a request.
+/// Shared by the stream, which moves bytes, and by the handlers of requests.
 #[derive(Debug)]
 pub(super) struct Connection {
     opened_at: Instant,
@@ -64,7 +64,7 @@ impl Connection {
         self.opened_at + Duration::from_millis(self.since.load(Ordering::Acquire))
     }
 
-    /// When it is closed unless the client does something; `None` while it is not the client's turn.
+    /// When it is closed unless the client acts; `None` while it is not the client's turn.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.phase() {
             Phase::Request => Some(self.since() + REQUEST),
@@ -73,7 +73,7 @@ impl Connection {
         }
     }
 
-    /// Whether it is the client's turn, and it has not been told to go.
+    /// Whether it is the client's turn, and it is not being evicted.
     pub(super) fn is_waited_for(&self) -> bool {
         self.phase() != Phase::Work && !self.is_evicted()
     }
@@ -87,13 +87,13 @@ impl Connection {
         self.is_evicted.load(Ordering::Acquire)
     }
 
-    /// Has a task woken when the connection is to be closed.
+    /// Registers a task to be woken when the connection is to be closed.
     pub(super) fn wake_on_eviction(&self, task: &Waker) {
         self.task.register(task);
     }
 }
 
-/// Work on a request of a connection. Dropping it ends the work.
+/// Marks that a request of a connection is being processed, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Handling(Arc<Connection>);
 

@@ -1,9 +1,9 @@
-//! Connections from strangers: bounded in number, and in the time for which they may be silent.
+//! Limits connections in number and in how long they may be silent.
 //!
-//! A connection is closed when a request does not arrive within [`REQUEST`], when nothing is asked for [`IDLE`], or when the
-//! client does not read its answer for [`ANSWER`]. When all places are taken, a new connection gets the place of the one that has
-//! been waited for longest; a connection whose request is being worked on keeps its place. Only HTTP/1.1 is spoken:
-//! over HTTP/2 one connection could start any number of requests.
+//! A connection is closed when a request does not arrive within [`REQUEST`], when no request begins within [`IDLE`], or
+//! when the client does not read its response for [`ANSWER`]. When all places are taken, a new connection evicts the
+//! one that has been silent for longest; a connection whose request is being processed is never evicted. Only HTTP/1.1
+//! is supported: over HTTP/2 one connection could start any number of requests.
 
 mod acceptor;
 mod connection;
@@ -28,9 +28,9 @@ pub use stream::GuardedStream;
 
 /// How long a request may take to arrive, its body included.
 const REQUEST: Duration = Duration::from_secs(10);
-/// How long a connection is kept between two requests.
+/// How long a connection may be idle between two requests.
 const IDLE: Duration = Duration::from_secs(75);
-/// How long the client may take to read the next part of its answer.
+/// How long the client may take to read the next part of its response.
 const ANSWER: Duration = Duration::from_secs(30);
 /// How long an evicted connection may take to close before another one is evicted.
 const EVICT_AGAIN: Duration = Duration::from_millis(50);
@@ -42,7 +42,7 @@ pub struct Connections(Arc<Registry>);
 #[derive(Debug)]
 struct Registry {
     places: Arc<Semaphore>,
-    /// By their numbers: peers may connect from one address to several of ours.
+    /// By their numbers, because peers may connect from one address to several listeners.
     open: Mutex<HashMap<u64, Arc<Connection>>>,
 }
 
@@ -56,13 +56,13 @@ impl Connections {
         }))
     }
 
-    /// Guards what an acceptor accepts.
+    /// Limits the connections of an acceptor.
     #[must_use]
     pub fn guard<A: Acceptor>(&self, acceptor: A) -> GuardedAcceptor<A> {
         GuardedAcceptor::new(acceptor, self.clone())
     }
 
-    /// Notes that a request has arrived and is being worked on, until the returned value is dropped.
+    /// Marks that a request has arrived and is being processed, until the returned value is dropped.
     pub(crate) fn handling(&self, over: &LocalAddr) -> Option<Handling> {
         let connection = self.0.open().get(&number_of(over)?).cloned()?;
         Some(Handling::begin(connection))
@@ -74,7 +74,7 @@ impl Registry {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a place. Tries again and again to evict a connection, because all of them may be at work at first.
+    /// Waits for a place. Retries the eviction, because all connections may be busy at first.
     async fn make_room(&self, places: Arc<Semaphore>) -> io::Result<OwnedSemaphorePermit> {
         loop {
             self.evict();
@@ -85,7 +85,7 @@ impl Registry {
         }
     }
 
-    /// Has the connection closed that has been waited for longest, if there is one.
+    /// Closes the connection that has been silent for longest, if there is one.
     fn evict(&self) {
         let open = self.open();
         let waited_for = open.values().filter(|one| one.is_waited_for());
@@ -96,7 +96,7 @@ impl Registry {
     }
 }
 
-/// Stands in the local address of a numbered connection.
+/// The prefix of the local address of a numbered connection.
 const NUMBER: &str = "connection";
 
 /// Passes the number of a connection on to its requests, as their local address.

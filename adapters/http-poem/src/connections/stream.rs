@@ -1,4 +1,4 @@
-//! The bytes of a guarded connection.
+//! The byte stream of a limited connection.
 
 use std::io;
 use std::pin::Pin;
@@ -12,20 +12,21 @@ use super::ANSWER;
 use super::acceptor::Place;
 use super::connection::{Connection, Phase};
 
-/// How a client begins that speaks HTTP/2 without TLS (RFC 9113 section 3.4). No method of HTTP/1.1 begins so.
+/// The preface of HTTP/2 without TLS (RFC 9113 section 3.4). No HTTP/1.1 request begins like this.
 const HTTP_2: &[u8] = b"PRI ";
 
-/// How an interim answer begins that asks for the body (RFC 9110 section 15.2.1). The rest of the request is still to come.
+/// The beginning of an interim response that asks for the body (RFC 9110 section 15.2.1). The rest of the request is
+/// still to come.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 ";
 
-/// A connection that ends with an error when the client does not do its part in time.
+/// A connection that fails when the client is silent for too long.
 pub struct GuardedStream<Io> {
     io: Io,
     connection: Arc<Connection>,
     timer: Pin<Box<Sleep>>,
-    /// Since when the client has not taken what was sent.
+    /// Since when the client has not read the sent data.
     stuck_since: Option<Instant>,
-    /// How many bytes of [`HTTP_2`] the client has begun with; `None` once it has begun otherwise.
+    /// How many bytes of [`HTTP_2`] the client has sent so far; `None` once it has sent something else.
     begun_with: Option<usize>,
     /// Dropped after `io`, as the place is free only when the descriptor is.
     _place: Place,
@@ -44,7 +45,7 @@ impl<Io> GuardedStream<Io> {
         }
     }
 
-    /// Fails once `deadline` has passed. The timer is set anew only when it goes off too early or would go off too late.
+    /// Fails once `deadline` has passed. The timer is reset only if it fires too early or would fire too late.
     fn poll_deadline(&mut self, deadline: Instant, task: &mut Context<'_>) -> Poll<io::Error> {
         loop {
             if self.timer.deadline() > deadline {
@@ -82,7 +83,7 @@ impl<Io> GuardedStream<Io> {
         Ok(())
     }
 
-    /// Fails when the client has taken nothing for too long.
+    /// Fails when the client has read nothing for too long.
     fn poll_taken<T>(
         &mut self,
         taken: Poll<io::Result<T>>,
@@ -96,7 +97,7 @@ impl<Io> GuardedStream<Io> {
         taken
     }
 
-    /// Notes that the client has taken something.
+    /// Records that the client has read something.
     fn poll_written(
         &mut self,
         bytes: &[u8],
@@ -162,13 +163,13 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for GuardedStream<Io> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What a stream of its own buffers, as TLS does, is taken no sooner than what is written at once.
+        // Data in a stream's own buffer, as TLS has one, is read no sooner than data that is written at once.
         let flushed = Pin::new(&mut self.io).poll_flush(task);
         self.poll_taken(flushed, task)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // TLS says goodbye, which a client that reads nothing does not take.
+        // TLS sends a close alert, which a client that reads nothing does not receive.
         self.refuse_evicted(task)?;
         let shut = Pin::new(&mut self.io).poll_shutdown(task);
         self.poll_taken(shut, task)

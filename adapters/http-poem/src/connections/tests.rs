@@ -57,7 +57,7 @@ async fn send(at: SocketAddr, bytes: &[u8]) -> TcpStream {
     connection
 }
 
-/// What arrives until the service closes the connection.
+/// Returns what arrives until the service closes the connection.
 async fn rest(connection: &mut TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
     // A reset is an end as well.
@@ -142,7 +142,7 @@ async fn silent_connections_keep_nobody_out() {
         b"GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
     )
     .await;
-    // It is being worked on before the others come.
+    // It is being processed before the others arrive.
     assert!(answer(at).await.ends_with("ok"));
     let mut silent = Vec::new();
     for number in 0..40 {
@@ -155,7 +155,7 @@ async fn silent_connections_keep_nobody_out() {
     assert!(rest(&mut working).await.ends_with(b"late"));
 }
 
-/// Connections at work cannot be evicted. Once they are idle, they can.
+/// Busy connections cannot be evicted. Once they are idle, they can.
 #[tokio::test]
 async fn idle_connections_give_way_that_were_at_work_when_a_place_was_wanted() {
     let (at, let_go) = serve(2).await;

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::{example_time, utc};
 
-/// Stands for no network.
+/// The text for no network.
 const NO_NETWORK: &str = "none";
 
 /// An entry of the audit log: who did what, from where, to which account. It contains no token, no key and no e-mail
@@ -17,7 +17,7 @@ const NO_NETWORK: &str = "none";
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct AuditEntry {
-    /// The place of the entry in the log, counted from 1.
+    /// The number of the entry in the log, counted from 1.
     id: String,
     /// When it happened. For counted events, the minute in which counting began.
     at: OffsetDateTime,

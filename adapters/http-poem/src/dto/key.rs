@@ -22,18 +22,18 @@ pub(crate) struct NewAccessKey {
     /// When the key expires; must be in the future. A key without an expiry works until it is deleted.
     #[oai(nullable)]
     expires_at: Option<TimeText>,
-    /// The networks that the key may be used from, as CIDRs (`192.0.2.0/24`) or addresses; at most 20. Any network if there
-    /// are none.
+    /// The networks that the key may be used from, as CIDRs (`192.0.2.0/24`) or addresses; at most 20. Any network if
+    /// the list is empty.
     #[oai(nullable)]
     networks: Option<Vec<String>>,
-    /// How often the key may be used in a minute, on each replica. So many uses may come at once; then they are admitted at
-    /// this rate. Any number of times if it is absent.
+    /// How often the key may be used in a minute, on each replica. This many uses may come at once; afterwards they are
+    /// admitted at this rate. Unlimited if absent.
     #[oai(nullable, validator(minimum(value = "1"), maximum(value = "100000")))]
     max_uses_per_minute: Option<u32>,
 }
 
-/// What a key may do with its account. `owner`, by default the key that came with a link code: everything. `reader`, any key
-/// that was created later: read the token and the account.
+/// What a key may do with its account. `owner`, by default the key that came with a link code: everything. `reader`,
+/// any key that was created later: read the token and the account.
 #[derive(Enum, Deserialize, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -101,7 +101,7 @@ impl NewAccessKey {
     ///
     /// # Errors
     /// [`Code::InvalidRequest`](crate::error::Code::InvalidRequest) if `expires_at` is not a time,
-    /// [`Code::Unprocessable`](crate::error::Code::Unprocessable) for a network that is none or a number out of range.
+    /// [`Code::Unprocessable`](crate::error::Code::Unprocessable) for an invalid network or a number out of range.
     pub(crate) fn read(self) -> Result<KeyRequest, Problem> {
         let expires_at = self.expires_at.map(|text| text.read("expires_at"));
         let networks = self.networks.unwrap_or_default();
@@ -128,7 +128,7 @@ impl NewAccessKey {
         TimeText::malformed("expires_at")
     }
 
-    /// The problem of a network that is none.
+    /// The problem of an invalid network.
     pub(crate) fn bad_network() -> Problem {
         malformed("192.0.2.0/33", MalformedCidr)
     }

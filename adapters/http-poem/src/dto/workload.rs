@@ -19,12 +19,12 @@ use super::{example_time, utc};
 pub(crate) struct WorkloadGrant {
     /// The name of the workload in the configuration.
     workload: String,
-    /// The claims that name the workload for good, with their values: `repository_id` and `repository_owner_id` for GitHub
-    /// Actions, `project_id` for GitLab.
+    /// The claims that identify the workload permanently, with their values: `repository_id` and `repository_owner_id`
+    /// for GitHub Actions, `project_id` for GitLab.
     claims: BTreeMap<String, String>,
 }
 
-/// A workload that may use an account. It shows a JWT of its platform and has no key.
+/// A workload that may use an account. It sends a JWT of its platform and has no key.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct Workload {
@@ -34,14 +34,14 @@ pub(crate) struct Workload {
     workload: String,
     /// The issuer of its JWTs.
     issuer: String,
-    /// The claims that name it for good.
+    /// The claims that identify it permanently.
     claims: BTreeMap<String, String>,
     /// `owner` if it has linked the account, `reader` if it was granted later. It may read the token and the account, and an
     /// owner may link the account again.
     role: AccessKeyRole,
     /// When it was linked or granted.
     created_at: OffsetDateTime,
-    /// When it was last seen, if ever.
+    /// When it was last used, if ever.
     last_used_at: Option<OffsetDateTime>,
 }
 

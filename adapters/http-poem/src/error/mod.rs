@@ -108,7 +108,7 @@ impl Problem {
         &self.detail
     }
 
-    /// Returns after how long to try again, if that helps.
+    /// Returns when to retry, if that helps.
     pub(crate) const fn wait(&self) -> Option<Duration> {
         self.retry_after
     }
@@ -133,9 +133,9 @@ impl Problem {
         Self::new(Code::StoreUnavailable, detail).retry_after(SOON)
     }
 
-    /// What the token endpoint makes of it.
-    fn told(&self) -> oauth::Told {
-        oauth::Told {
+    /// The corresponding error of the token endpoint.
+    fn data(&self) -> oauth::ProblemData {
+        oauth::ProblemData {
             code: self.code,
             detail: self.detail.to_string(),
         }
@@ -228,13 +228,13 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.code.status();
-        let (told, retry_after) = (self.told(), self.retry_after);
+        let (data, retry_after) = (self.data(), self.retry_after);
         let body = self.into_details().to_json_string();
         let mut response = Response::builder()
             .status(status)
             .content_type(PROBLEM_JSON)
             .body(Body::from_string(body));
-        response.set_data(told);
+        response.set_data(data);
         if let Some(wait) = retry_after {
             // At least 1 s: a client that retries at once would be rejected again.
             let wait = HeaderValue::from(seconds_up(wait).max(1));
@@ -246,10 +246,10 @@ impl IntoResponse for Problem {
 
 impl From<Problem> for poem::Error {
     fn from(problem: Problem) -> Self {
-        let told = problem.told();
+        let data = problem.data();
         let mut error = Self::from_response(problem.into_response());
         // An error has its own data, in place of that of its response.
-        error.set_data(told);
+        error.set_data(data);
         error
     }
 }

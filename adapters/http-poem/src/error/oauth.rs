@@ -11,14 +11,14 @@ use crate::dto::OAuthErrorBody;
 /// The address whose errors are not problems: clients of RFC 6749 expect `error`.
 const TOKEN_ENDPOINT: &str = "/oauth/token";
 
-/// An error of the token endpoint that no problem code has a word for.
+/// An error of the token endpoint that has no problem code.
 pub(crate) struct OAuthError {
     error: &'static str,
     description: String,
 }
 
 impl OAuthError {
-    /// The request lacks something, or has it twice.
+    /// A parameter is missing or repeated.
     pub(crate) fn invalid_request(description: impl Into<String>) -> Self {
         Self::new("invalid_request", description)
     }
@@ -29,7 +29,7 @@ impl OAuthError {
         Self::new("unsupported_grant_type", description)
     }
 
-    /// There is no token for what the request names (RFC 8693 section 2.2.2).
+    /// The request names a target without a token (RFC 8693 section 2.2.2).
     pub(crate) fn invalid_target(description: impl Into<String>) -> Self {
         Self::new("invalid_target", description)
     }
@@ -50,9 +50,9 @@ impl IntoResponse for OAuthError {
 
 /// The error of a token exchange.
 pub(crate) enum ExchangeFailure {
-    /// One with a problem code.
+    /// An error with a problem code.
     Problem(Problem),
-    /// Another one.
+    /// Another error.
     OAuth(OAuthError),
 }
 
@@ -76,9 +76,9 @@ impl From<ExchangeFailure> for poem::Error {
     }
 }
 
-/// What a problem response is about, for [`translate`].
+/// Data of a problem response, for [`translate`].
 #[derive(Clone)]
-pub(super) struct Told {
+pub(super) struct ProblemData {
     pub(super) code: Code,
     pub(super) detail: String,
 }
@@ -88,7 +88,7 @@ pub(crate) fn translate(path: &str, response: &mut Response) {
     if path.trim_end_matches('/') != TOKEN_ENDPOINT {
         return;
     }
-    let Some(Told { code, detail }) = response.data::<Told>().cloned() else {
+    let Some(ProblemData { code, detail }) = response.data::<ProblemData>().cloned() else {
         return;
     };
     let (status, error) = meaning(code);

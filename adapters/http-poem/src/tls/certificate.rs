@@ -18,7 +18,7 @@ pub struct Certificate {
     current: RwLock<Arc<CertifiedKey>>,
 }
 
-/// Why the two files are of no use.
+/// Why the two files cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A file cannot be read.
@@ -30,7 +30,7 @@ pub enum CertificateError {
     /// The file of the key has no PEM private key.
     #[error("{0} has no private key in PEM format without a password")]
     NoKey(PathBuf),
-    /// They do not go together, or the kind of the key is not known.
+    /// They do not match, or the type of the key is not supported.
     #[error("the certificate and the key cannot be used: {0}")]
     Unusable(#[source] rustls::Error),
 }

@@ -1,6 +1,6 @@
 //! TLS, for services without a proxy in front of them.
 //!
-//! Only HTTP/1.1 is offered, as without TLS: see `connections`.
+//! Offers only HTTP/1.1, as without TLS: see `connections`.
 
 mod certificate;
 mod stream;
@@ -17,8 +17,8 @@ use tokio_rustls::rustls::ServerConfig;
 pub use certificate::{Certificate, CertificateError};
 pub use stream::TlsStream;
 
-/// An acceptor whose connections speak TLS. The handshake is part of the first read, so that one slow client delays
-/// no other one.
+/// An acceptor whose connections use TLS. The handshake is part of the first read, so that a slow client does not delay
+/// others.
 pub struct TlsAcceptor<A> {
     inner: A,
     handshaker: Handshaker,

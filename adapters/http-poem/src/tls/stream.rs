@@ -1,4 +1,4 @@
-//! The bytes of a connection that speaks TLS.
+//! The byte stream of a TLS connection.
 
 use std::io;
 use std::pin::Pin;
@@ -81,7 +81,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<Io> {
         }
     }
 
-    /// A handshake that is not finished ends with the connection.
+    /// An unfinished handshake ends with the connection.
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.0 {
             State::Open(open) => Pin::new(&mut **open).poll_shutdown(task),

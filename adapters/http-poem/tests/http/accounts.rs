@@ -37,9 +37,9 @@ async fn an_account_tells_its_health_and_no_token() {
     assert!(!account.text.contains("token-of-1"));
 }
 
-// In a list, of one account and after a refresh alike.
+// In a list, for one account and after a refresh.
 #[tokio::test]
-async fn a_grant_that_ends_soon_is_told_ahead() {
+async fn a_grant_that_ends_soon_is_reported_ahead() {
     let day = Duration::from_secs(24 * 60 * 60);
     for (lasts, warning) in [
         (None, Value::Null),

@@ -1,4 +1,4 @@
-//! What every answer carries.
+//! Properties of every response.
 
 use poem::http::Method;
 
@@ -66,7 +66,7 @@ async fn nothing_of_the_api_is_kept_by_caches() {
     }
 }
 
-/// Somebody who shows no key learns nothing about what else is wrong.
+/// A caller without a key does not learn what else is wrong.
 #[tokio::test]
 async fn without_a_key_nothing_else_is_looked_at() {
     let world = World::new().await;

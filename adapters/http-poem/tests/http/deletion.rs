@@ -32,7 +32,7 @@ impl World {
         *self.provider.revocation.lock().unwrap() = result;
     }
 
-    /// Nothing opens with this key.
+    /// This key gives access to nothing.
     async fn expect_dead(&self, key: &str, id: &str) {
         for (method, path) in [
             (Method::GET, "/v1/token".to_owned()),
@@ -103,7 +103,7 @@ async fn the_admin_deletes_any_account() {
     answer.assert(200);
     assert_eq!(answer.body["provider_revocation"], "revoked");
     world.expect_dead(&key, &id).await;
-    // The person may come back: to a new account.
+    // The person may link again and gets a new account.
     let key = world.link(1).await;
     assert_ne!(world.account_of(&key).await, id);
 }
@@ -200,7 +200,7 @@ async fn what_the_provider_does_not_confirm_is_tried_again() {
         assert_eq!(entry["attempts_failed"], 1);
 
         world.revoking_brings(Ok(Revoked::Revoked));
-        // After a definite no it is asked once an hour.
+        // After a definite rejection it is retried once an hour.
         world.clock.advance(Duration::from_secs(3700));
         assert_eq!(world.revoke_what_is_due().await, 1);
         let entry = only(&world.get("/v1/revocations").key(ADMIN).send().await);

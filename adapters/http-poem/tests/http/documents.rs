@@ -133,7 +133,7 @@ fn everything_is_described() {
     }
 }
 
-// Examples of problems are made as the real ones are. `Documented` asks for one with each problem.
+// Examples of problems are made like real ones. `Documented` requires one for each problem.
 #[test]
 fn every_body_has_an_example_of_its_own() {
     let document = document();

@@ -8,7 +8,7 @@ use crate::support::{ADMIN, Answer, World};
 
 async fn head(world: &World, path: &str, key: &str) -> Answer {
     let answer = world.call(Method::HEAD, path).key(key).send().await;
-    // The body of a problem ends at the server, which sends none for a `HEAD`.
+    // The body of a problem is not sent for a `HEAD`.
     assert!(answer.text.is_empty() || answer.status >= 400);
     answer
 }
@@ -29,7 +29,7 @@ async fn it_is_no_poll() {
     head(&world, &path, &key).await.assert(200);
 }
 
-/// It is not counted as a guess, so it must tell a guesser nothing.
+/// It is not counted as a guess, so it must reveal nothing to a guesser.
 #[tokio::test]
 async fn it_is_no_guess_and_no_way_to_guess() {
     let world = World::with(|options| options.poll_interval = Duration::ZERO).await;

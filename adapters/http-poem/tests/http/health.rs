@@ -1,4 +1,4 @@
-//! What anybody may ask about the service.
+//! Requests about the service that need no key.
 
 use std::time::Duration;
 
@@ -27,13 +27,13 @@ async fn a_service_whose_store_is_not_its_own_is_not_ready() {
 }
 
 #[tokio::test]
-async fn a_store_that_hangs_is_told_once_though_its_clients_go_away() {
+async fn a_store_that_hangs_is_logged_once_though_its_clients_go_away() {
     let world = World::with(|options| options.silent = true).await;
     for _ in 0..2 {
         let impatient = timeout(Duration::from_millis(50), world.get("/v1/readyz").send());
         assert!(impatient.await.is_err());
     }
-    // It is found out all the same, and kept: this one waits for nothing.
+    // The check completes and is cached: this request does not wait.
     sleep(Duration::from_millis(3300)).await;
     let answer = timeout(Duration::from_secs(1), world.get("/v1/readyz").send());
     answer.await.unwrap().assert_problem(503, "not_ready");

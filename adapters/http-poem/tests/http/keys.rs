@@ -111,7 +111,7 @@ async fn a_reader_reads_and_nothing_else() {
     ] {
         answer.assert_problem(403, "forbidden");
     }
-    // What is not its own does not exist for it.
+    // Other accounts do not exist for it.
     let other = world.link(2).await;
     let other = world.account_of(&other).await;
     for answer in [
@@ -138,7 +138,7 @@ async fn a_key_expires() {
         let challenge = Some("Bearer error=\"invalid_token\"");
         assert_eq!(answer.header("www-authenticate"), challenge);
     }
-    // It is still there to be seen, and to be deleted.
+    // It is still listed, and can be deleted.
     let list = world.list_keys(&id, &owner).await;
     assert_eq!(list.body["items"][1]["expires_at"], made.body["expires_at"]);
     let answer = world.delete_key(&id, &made.text_at("id"), &owner).await;
@@ -175,7 +175,7 @@ async fn a_key_takes_its_links_along() {
     let relink = relink.await.text_at("link_code");
     let list = world.list_keys(&id, &owner).await;
     let own_id = list.body["items"][0]["id"].as_str().unwrap();
-    // The owner may give up its own key; the account stays.
+    // The owner may delete its own key; the account stays.
     world.delete_key(&id, own_id, &owner).await.assert(204);
     for code in [code, relink] {
         let path = format!("/v1/poll/{code}");
@@ -206,7 +206,7 @@ async fn what_is_no_key_is_not_found() {
             answer.assert_problem(404, "not_found");
         }
     }
-    // Nor is a key of another account.
+    // A key of another account does not exist either.
     let other = world.link(2).await;
     let other_id = world.account_of(&other).await;
     for (account, by) in [(&other_id, &other), (&id, &other), (&other_id, &owner)] {
@@ -350,7 +350,7 @@ async fn a_limited_key_shows_and_keeps_its_limits() {
         assert_eq!(shown["networks"], networks);
         assert_eq!(shown["max_uses_per_minute"], 2);
     }
-    // These requests come from no known address.
+    // These requests have no known address.
     let key = made.text_at("access_key");
     for _ in 0..2 {
         world.get("/v1/token").key(&key).send().await.assert(200);

@@ -10,7 +10,7 @@ async fn asked(world: &World, labels: &Value) -> Answer {
     call.json(&json!({"labels": labels})).send().await
 }
 
-/// A new account of this person, asked for with these labels; returns its key.
+/// Links a new account of this person with these labels; returns its key.
 async fn link(world: &World, person: u32, labels: &Value) -> String {
     let started = asked(world, labels).await;
     started.assert(201);

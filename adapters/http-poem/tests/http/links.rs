@@ -27,7 +27,7 @@ async fn a_client_needs_no_body_and_no_content_type() {
         started.body["verification_url_complete"],
         format!("https://auth.example/device?code={code}")
     );
-    // The time that is left is rounded down.
+    // The remaining time is rounded down.
     assert_eq!(started.body["expires_in"], 600);
     assert_eq!(started.body["interval"], 2);
     assert_eq!(started.body["provider"], "scripted");

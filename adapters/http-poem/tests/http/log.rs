@@ -1,4 +1,4 @@
-//! What the log learns about requests.
+//! What is logged about requests.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use central_oauth_domain::ports::ProviderError;
 use crate::deletion::unavailable;
 use crate::support::{World, written};
 
-/// The levels of the lines with these words, as they came.
+/// Returns the levels of the lines with this text, in order.
 fn levels(words: &str) -> Vec<String> {
     let log = written();
     let lines = log.lines().filter(|line| line.contains(words));
@@ -40,7 +40,7 @@ async fn a_request_is_one_line_without_its_secrets() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_goes_on_failing_is_told_at_warn_when_there_is_news() {
+async fn a_failing_revocation_is_logged_at_warn_when_there_is_news() {
     let world = World::new().await;
     let key = world.link(1).await;
     let id = world.account_of(&key).await;

@@ -1,4 +1,4 @@
-//! The HTTP surface over a broker with fakes for ports: every route, every shape of error, the document.
+//! The HTTP interface with fake ports: every route, every kind of error, the OpenAPI document.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod accounts;

@@ -1,4 +1,4 @@
-//! `POST /v1/accounts/{id}/keys`: what it takes, and what it gives.
+//! `POST /v1/accounts/{id}/keys`: requests and responses.
 
 use poem::http::Method;
 use serde_json::json;
@@ -42,7 +42,7 @@ async fn a_key_is_shown_once() {
 async fn an_account_has_so_many_keys_at_most() {
     let world = World::new().await;
     let (id, owner) = world.account().await;
-    // The key of the link counts.
+    // The key of the link counts too.
     for _ in 1..100 {
         world.reader(&id, "reader").await;
     }

@@ -1,4 +1,4 @@
-//! `POST /oauth/token` with access keys, and what describes it.
+//! `POST /oauth/token` with access keys, and its metadata.
 
 use poem::http::Method;
 use url::form_urlencoded::Serializer;
@@ -30,7 +30,7 @@ impl World {
 }
 
 impl Answer {
-    /// The answer is an error of OAuth; returns its description.
+    /// Asserts that the response is an OAuth error; returns its description.
     #[track_caller]
     pub(crate) fn assert_oauth(&self, status: u16, error: &str) -> &str {
         self.assert(status);

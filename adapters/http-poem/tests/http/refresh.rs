@@ -87,7 +87,7 @@ async fn an_outage_is_told_with_the_time_to_wait() {
     answer.assert_problem(503, "provider_unavailable");
     let waits: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((40..=41).contains(&waits), "{waits}");
-    // The stored token serves on, with a warning.
+    // The stored token is still served, with a warning.
     let token = world.token(&key).await;
     token.assert(200);
     assert_eq!(token.body["warning"]["code"], "provider_unavailable");

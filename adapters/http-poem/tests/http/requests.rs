@@ -90,7 +90,7 @@ async fn a_body_has_a_limit() {
     send(padded(64 * 1024)).await.assert(201);
     let answer = send(padded(64 * 1024 + 1)).await;
     answer.assert_problem(413, "payload_too_large");
-    // The rest of it is not read, so nothing else can come over this connection.
+    // The rest of the request is not read, so the connection cannot be reused.
     assert_eq!(answer.header("connection"), Some("close"));
 
     let call = world.call(Method::POST, "/v1/link-code");

@@ -1,4 +1,4 @@
-//! What the claims of a signed token may not say, and the answer to each.
+//! Forbidden claims of a signed token, and the response to each.
 
 use central_oauth_domain::ports::Clock as _;
 use central_oauth_domain::workload::{Action, ClaimValue};

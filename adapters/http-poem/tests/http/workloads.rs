@@ -1,4 +1,4 @@
-//! Workloads: a job with nothing stored links an account and gets its token, and no other job does.
+//! Workloads: a job without a stored secret links an account and gets its token, and no other job does.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub(crate) fn text(value: &str) -> Option<ClaimValue> {
 }
 
 impl World {
-    /// A fresh token of a job, with changes; `None` leaves a claim out.
+    /// Returns a fresh token of a job, with changes; `None` leaves a claim out.
     pub(crate) fn job(&self, changes: &[Change<'_>]) -> String {
         let now = self.clock.now().as_millis() / 1000;
         let mut claims: Vec<Change<'_>> = vec![
@@ -72,7 +72,7 @@ impl World {
         self.get(&format!("/v1/poll/{code}")).key(jwt).send().await
     }
 
-    /// Asks for a link code with a fresh token.
+    /// Requests a link code with a fresh token.
     async fn ask_as_job(&self) -> String {
         let call = self.call(Method::POST, "/v1/link-code").key(&self.job(&[]));
         let started = call.send().await;
@@ -81,7 +81,7 @@ impl World {
         started.text_at("link_code")
     }
 
-    /// An account that a job has linked; returns its id.
+    /// Returns the id of an account that a job has linked.
     async fn linked_by_job(&self) -> String {
         let code = self.ask_as_job().await;
         self.consent(&code, Person::Agrees(1)).await;
@@ -373,7 +373,7 @@ async fn a_row_that_somebody_changed_opens_nothing() {
     let key = world.store.keys(account, None, 1).await.unwrap()[0].id;
     let other = world.job(&[("repository_id", text("75"))]);
     world.token_for(&world.job(&[])).await.assert(200);
-    // Whoever writes to the database copies the hash and the claims of a workload of their own.
+    // An attacker with access to the database copies the hash and the claims of a workload of their own.
     let code = {
         let call = world.call(Method::POST, "/v1/link-code").key(&other);
         call.send().await.text_at("link_code")

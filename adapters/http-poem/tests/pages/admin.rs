@@ -1,4 +1,4 @@
-//! The operators' page: sessions, what it shows and what it does.
+//! The operators' page: sessions, views and actions.
 
 mod acting;
 mod sessions;

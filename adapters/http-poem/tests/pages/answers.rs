@@ -1,4 +1,4 @@
-//! What every answer carries, and the files that pages load.
+//! Properties of every response, and the files that pages load.
 
 use poem::http::header;
 

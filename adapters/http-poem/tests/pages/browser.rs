@@ -10,11 +10,11 @@ pub(crate) struct Browser<'a> {
     pub(crate) cookie: Option<String>,
     /// The cookie of an operator's session.
     pub(crate) session: Option<String>,
-    /// What the last form on a page carried.
+    /// The hidden fields of the last form.
     pub(crate) csrf: String,
 }
 
-/// What a browser got.
+/// A response as the browser got it.
 pub(crate) struct Page {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -63,14 +63,14 @@ impl<'a> Browser<'a> {
         self.send(request).await
     }
 
-    /// Sends a form with the token and these fields alone.
+    /// Sends a form with only the token and these fields.
     pub(crate) async fn post_fields(&mut self, fields: &[(&str, &str)]) -> Page {
         let form = [&[("csrf", self.csrf.as_str())], fields].concat();
         let request = self.client.post("/device").form(&form);
         self.send(request).await
     }
 
-    /// Opens the page, and goes as far as the provider.
+    /// Opens the page and continues to the provider.
     pub(crate) async fn confirm(&mut self, code: &str) -> Page {
         self.get("/device").await;
         self.post("look_up", code).await;
@@ -82,7 +82,7 @@ impl<'a> Browser<'a> {
         self.get(&format!("/device?code={code}")).await
     }
 
-    /// What the script of the page hears.
+    /// Returns what the page's script receives.
     pub(crate) async fn status(&mut self, code: &str) -> Page {
         self.get(&format!("/device/status?code={code}")).await
     }
@@ -155,14 +155,14 @@ impl Page {
         assert!(!self.html.contains(words), "{words:?} is in {}", self.html);
     }
 
-    /// The browser is sent to another page.
+    /// Asserts a redirect to another page.
     #[track_caller]
     pub(crate) fn assert_sends_to(&self, address: &str) {
         assert_eq!(self.status, StatusCode::SEE_OTHER, "{}", self.html);
         assert_eq!(self.header("location"), address);
     }
 
-    /// The browser is sent to the page of a link.
+    /// Asserts a redirect to the page of a link.
     #[track_caller]
     pub(crate) fn assert_leads_to(&self, code: &str) {
         self.assert_sends_to(&format!("/device?code={code}"));

@@ -1,4 +1,4 @@
-//! A provider sends the browser back, and browsers have habits: they prefetch, repeat and look with `HEAD`.
+//! Redirects from a provider, which browsers prefetch, repeat and request with `HEAD`.
 
 use central_oauth_domain::ports::Redemption;
 use central_oauth_domain::testing::ScriptedProvider;
@@ -7,7 +7,7 @@ use poem::http::{Method, header};
 use super::browser::{Browser, Page, between};
 use super::world::World;
 
-/// A browser whose person is at a provider that sends people back, the code of its link and the address to come back to.
+/// Returns a browser whose person is at a provider with a redirect flow, the code of its link and the callback address.
 async fn away(world: &World) -> (Browser<'_>, String, String) {
     world.provider.send_people_back();
     let code = world.ask("cli").await.digits().to_owned();
@@ -110,7 +110,7 @@ async fn a_head_takes_nothing() {
         .assert(200, &["can now use this account"]);
 }
 
-/// Such as the address behind the provider's "Cancel", which nobody has pressed.
+/// For example the address behind the provider's "Cancel", which nobody has pressed.
 #[tokio::test]
 async fn a_prefetch_takes_nothing() {
     let world = World::new().await;
@@ -155,7 +155,7 @@ async fn without_its_cookie_a_callback_takes_and_gives_nothing() {
         page.assert(400, &[]);
         assert!(!page.headers.contains_key(header::SET_COOKIE));
     }
-    // With a cookie of its own it is another browser.
+    // Another cookie means another browser.
     stranger.get("/device").await;
     stranger
         .get(&callback)

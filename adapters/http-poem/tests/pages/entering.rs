@@ -43,7 +43,7 @@ async fn the_person_sees_who_asks_before_anything_starts() {
             "value=\"cancel\"",
         ],
     );
-    // Nothing is bound to this browser yet.
+    // The code is not assigned to this browser yet.
     browser
         .link(code.digits())
         .await

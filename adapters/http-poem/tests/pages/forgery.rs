@@ -1,4 +1,4 @@
-//! Forms that another site made up, and browsers that keep no cookies.
+//! Forms forged by another site, and browsers without cookies.
 
 use poem::http::header;
 
@@ -19,7 +19,7 @@ async fn a_form_without_the_browsers_token_is_refused_and_offered_anew() {
         let page = victim.post("confirm", code.digits()).await;
         page.assert(403, &["cookie", &format!("value=\"{}\"", code.grouped())]);
     }
-    // The form that came with the refusal works.
+    // The form in the rejection works.
     assert_eq!(victim.csrf, own);
     victim
         .post("look_up", code.digits())
@@ -94,7 +94,7 @@ async fn the_cookie_is_as_narrow_as_it_can_be() {
         assert!(cookie.contains(attribute), "{cookie}");
     }
     assert!(!cookie.contains("Domain"), "{cookie}");
-    // Below a path, every address in the page says so.
+    // Below a path, every address in the page includes it.
     page.assert(
         200,
         &[

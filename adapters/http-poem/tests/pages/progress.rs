@@ -27,7 +27,7 @@ async fn a_consent_is_taken_back() {
     world.provider_answers(Ok(grant)).await;
     let page = browser.link(&code).await;
     page.assert(200, &["value=\"disown\"", "This was not me"]);
-    // Another browser has nothing to take back.
+    // Another browser has nothing to withdraw.
     let mut other = world.browser();
     other.get("/device").await;
     other.post("disown", &code).await.assert(404, &[]);
@@ -60,7 +60,7 @@ async fn linked_names_the_account() {
     ];
     page.assert(200, &words);
     page.assert_lacks("http-equiv=\"refresh\"");
-    // Looking at it again changes nothing, and nobody else sees whose account it is.
+    // Opening it again changes nothing, and nobody else sees whose account it is.
     browser.post("cancel", &code).await.assert_leads_to(&code);
     browser.link(&code).await.assert(200, &["<h1>Linked</h1>"]);
     let mut stranger = world.browser();
@@ -149,7 +149,7 @@ async fn a_lost_answer_is_a_reason_to_start_again() {
         detail: "used".to_owned(),
     };
     world.provider_answers(Err(refusal)).await;
-    let words = ["first answer was lost", "link again", "start again"];
+    let words = ["first response was lost", "link again", "start again"];
     browser.link(&code).await.assert(200, &words);
 }
 

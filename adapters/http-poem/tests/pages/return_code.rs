@@ -45,7 +45,7 @@ impl<'a> Program<'a> {
     }
 
     async fn poll(&self) -> Value {
-        // As slowly as it must.
+        // Polls at the allowed rate.
         self.world.clock.advance(std::time::Duration::from_secs(2));
         let request = self.world.client.get(format!("/v1/poll/{}", self.code));
         let request = request.header("authorization", format!("Bearer {}", self.key));
@@ -84,7 +84,7 @@ async fn the_code_of_the_page_completes_the_link() {
     let shown = between(&page.html, "id=\"return-code\" translate=\"no\">", "<").unwrap();
     let status = browser.status(&program.code).await;
     assert!(status.html.contains("\"confirming\""), "{}", status.html);
-    // Nobody but the browser that confirmed sees it.
+    // Only the browser that confirmed sees it.
     let other = world.browser().link(&program.code).await;
     assert!(!other.html.contains(shown));
 

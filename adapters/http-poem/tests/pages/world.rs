@@ -61,7 +61,7 @@ impl World {
         }
     }
 
-    /// A browser that has never been here.
+    /// Returns a browser without cookies.
     pub(crate) fn browser(&self) -> Browser<'_> {
         Browser::new(&self.client)
     }
@@ -82,7 +82,7 @@ impl World {
         code
     }
 
-    /// The next poll of the provider is answered so, and what follows from it happens.
+    /// Scripts the response to the next poll and processes it.
     pub(crate) async fn provider_answers(&self, answer: Result<Redemption, ProviderError>) {
         self.provider.answer_redeem(answer);
         self.clock.advance(ScriptedProvider::INTERVAL);
@@ -103,7 +103,7 @@ impl World {
         }
     }
 
-    /// The provider cannot be reached at the next attempt, and wants to be left alone for a while.
+    /// Makes the next attempt to reach the provider fail with a `Retry-After`.
     pub(crate) fn provider_is_down(&self, retry_after: Option<Duration>) {
         self.provider.refuse_consent(ProviderError::Unavailable {
             detail: "connection refused".to_owned(),

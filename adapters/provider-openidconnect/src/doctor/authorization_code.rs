@@ -107,7 +107,7 @@ fn judge_page(answer: &Answer) -> Finding {
         Subject::Authorization,
         format!("the authorization endpoint rejects the request ({words})"),
         "Check client_id, and that the redirect URI above is registered; open the page in a browser to read what it \
-         says. Some providers turn away programs only.",
+         says. Some providers reject only programs.",
     )
 }
 
@@ -136,8 +136,8 @@ fn judge(redeemed: &Result<Redemption, ProviderError>) -> Finding {
         Err(error @ ProviderError::Refused { .. }) => Finding::warning(
             Subject::Client,
             format!("an invented code gives something other than invalid_grant: {error}"),
-            "That is most likely about the code and not about this client; if links fail with the same words, they are \
-             in the provider's documentation.",
+            "This is most likely about the code and not about this client. If links fail with the same error, look \
+             it up in the provider's documentation.",
         ),
         Err(error) => Finding::failed(Subject::Client, error, FLOW),
         Ok(_) => Finding::problem(

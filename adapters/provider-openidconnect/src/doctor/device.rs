@@ -41,7 +41,7 @@ fn judge(polled: &Result<Redemption, ProviderError>) -> Finding {
         // Some servers answer this to a client that they do not accept.
         Ok(Redemption::Denied(_)) => Finding::warning(
             Subject::Client,
-            "the token endpoint answers access_denied before it asked anybody",
+            "the token endpoint answers access_denied although nobody was asked",
             "Compare client_id and client_secret with the provider's settings, and look for a policy there that blocks \
              this client. Until then, links end as if the person had declined.",
         ),

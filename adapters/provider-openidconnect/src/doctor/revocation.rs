@@ -18,8 +18,8 @@ impl Checkup<'_> {
         self.add(match endpoint {
             Ok(Some(_)) if settings.quirks.revocation.leaves_grant => Finding::warning(
                 Subject::Revocation,
-                "there is an endpoint, but it ends access tokens alone: deleting an account that has a refresh token \
-                 forgets it here, and at the provider the grant lives on",
+                "there is an endpoint, but it revokes only access tokens: when an account with a refresh token is \
+                 deleted, its grant lives on at the provider",
                 "People must withdraw their consent at the provider.",
             ),
             Ok(Some(_)) => Finding::ok(
@@ -28,8 +28,8 @@ impl Checkup<'_> {
             ),
             Ok(None) => Finding::warning(
                 Subject::Revocation,
-                "there is no endpoint: deleting an account forgets its tokens here, and at the provider they live on \
-                 until they expire",
+                "there is no endpoint: when an account is deleted, its tokens stay valid at the provider until they \
+                 expire",
                 "Set revocation_endpoint if the server has one. Otherwise people must withdraw their consent at the provider.",
             ),
             // Links and refreshes work without it.

@@ -30,7 +30,7 @@ impl Checkup<'_> {
         {
             self.add(Finding::warning(
                 Subject::Settings,
-                "neither PKCE nor a nonce ties an answer to its request here: the state alone ties it to the browser \
+                "neither PKCE nor a nonce binds the response to its request; only the state binds it to the browser \
                  that confirmed",
                 STATE_ALONE,
             ));
@@ -67,8 +67,8 @@ impl Checkup<'_> {
     }
 }
 
-const STATE_ALONE: &str = "Serve PUBLIC_URL by https, so that no callback can be read on its way. Where the provider takes \
-                           PKCE by now, or this client without its secret, change that: quirks.authorization, client_secret.";
+const STATE_ALONE: &str = "Serve PUBLIC_URL over https, so that nobody can read callbacks in transit. If the \
+    provider now accepts PKCE, or this client without its secret, change quirks.authorization or client_secret.";
 
 type Hint = (String, &'static str);
 

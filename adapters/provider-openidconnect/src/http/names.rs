@@ -80,8 +80,8 @@ impl Resolve for Names {
     }
 }
 
-/// Rejects a host that has any private address, unless its issuer is private as well. The other addresses of the host count
-/// for nothing: whoever answers for its name decides which one is connected to.
+/// Rejects a host that has any private address, unless its issuer is private as well. One private address suffices,
+/// because the host's name server decides which one is used.
 async fn judge<F>(
     found: &[SocketAddr],
     issuer: impl FnOnce() -> F,

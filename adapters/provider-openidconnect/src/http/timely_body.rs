@@ -9,10 +9,10 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::deadline::Deadline;
 
-/// A process may be stopped, or its machine suspended, after it decided to present a refresh token or code and before the
-/// connection sends it. When the process continues, another one may have presented the same token, and a server may end
-/// the grant on reuse. So a body is not sent after half of the timeout. A slow connection would not leave enough time for
-/// the response, either.
+/// A process may be stopped, or its machine suspended, after it decided to send a refresh token or code and before the
+/// connection sends it. When it continues, another process may have sent the same token, and a server may end the grant
+/// on reuse. So a body is not sent after half of the timeout. A slow connection would not leave enough time for the
+/// response, either.
 pub(super) struct TimelyBody {
     body: String,
     send_by: Deadline,

@@ -41,8 +41,7 @@ pub(crate) async fn ask(
     let answer = http.send(request, deadline).await?;
     match answer.fields() {
         // If the response contains the profile's id, it is a success whatever its `error` says: TikTok sends `{"code":
-        // "ok"}`.
-        // `{"code": "ok"}` there.
+        // "ok"}` there.
         Some(fields) if answer.status().is_success() && has_id(fields, quirks) => {
             person(fields, quirks)
         }

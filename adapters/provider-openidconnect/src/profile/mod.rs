@@ -151,7 +151,7 @@ pub enum ProfileError {
     NoAddress(&'static str),
     /// The issuer is on another server than the preset's endpoints.
     #[error(
-        "issuer is another server's than this preset's endpoints: {instead}, or set these endpoints too (in a file \"\" leaves \
+        "issuer is on another server than this preset's endpoints: {instead}, or set these endpoints too (in a file \"\" leaves \
          one to the issuer's metadata): {endpoints}"
     )]
     OtherIssuer {

@@ -21,7 +21,7 @@ pub struct WorkloadIssuerSettings {
 /// Where the keys of an issuer are.
 #[derive(Debug, Clone)]
 pub enum KeySource {
-    /// Where its metadata say (OpenID Connect Discovery 1.0).
+    /// In its metadata (OpenID Connect Discovery 1.0).
     Discovery,
     /// At an address.
     JwksUri(Url),

@@ -1,4 +1,4 @@
-//! JSON without two members of one name, which parsers understand differently (RFC 8725 section 2.4, RFC 8259 section 4).
+//! JSON without duplicate member names, which parsers interpret differently (RFC 8725 section 2.4, RFC 8259 section 4).
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use central_oauth_domain::workload::{Rule, WorkloadRefusal};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// What the error of a second member starts with.
+/// The start of the error for a duplicate member.
 const REPEATED: &str = "duplicate member";
 
 /// Parses a JSON object.
@@ -32,7 +32,7 @@ fn malformed(part: &str) -> WorkloadRefusal {
     )
 }
 
-/// A value in which no object has two members of one name.
+/// A value in which no object has duplicate members.
 struct Unique(Value);
 
 impl<'de> Deserialize<'de> for Unique {

@@ -12,10 +12,10 @@ use crate::identity::jws::{ASYMMETRIC, TYPES};
 
 /// Tokens of platforms have one to three kilobytes.
 const MAX_BYTES: usize = 16 * 1024;
-/// How deep objects in claims may lie in each other.
+/// Maximum nesting of objects in claims.
 const MAX_DEPTH: usize = 4;
 
-/// A token. Nothing in it is true before [`Jwt::verify`] has succeeded.
+/// A token. Do not trust its content before [`Jwt::verify`] has succeeded.
 pub(super) struct Jwt<'a> {
     algorithm: CoreJwsSigningAlgorithm,
     key_id: Option<String>,
@@ -61,7 +61,7 @@ impl<'a> Jwt<'a> {
         })
     }
 
-    /// Returns the issuer that it names.
+    /// Returns its `iss`, unverified.
     pub(super) fn issuer(&self) -> Result<String, WorkloadRefusal> {
         let missing = || WorkloadRefusal::new(Rule::Required, "the token has no iss");
         match self.claims.get("iss") {
@@ -85,7 +85,7 @@ impl<'a> Jwt<'a> {
                 Err(_) => rule = Rule::Signature,
             }
         }
-        // Without the name of a key, a new key looks like a wrong signature.
+        // Without a `kid`, a new key looks like a wrong signature.
         if self.key_id.is_none() {
             rule = Rule::Key;
         }
@@ -122,7 +122,7 @@ fn check_header(header: &Map<String, Value>) -> Result<CoreJwsSigningAlgorithm, 
     }
     let named = header.get("alg").cloned().unwrap_or_default();
     let algorithm = serde_json::from_value(named).ok();
-    // `none` and algorithms with a shared secret are not among them, whatever keys there are.
+    // Excludes `none` and algorithms with a shared secret, whatever keys there are.
     algorithm
         .filter(|known| ASYMMETRIC.contains(known))
         .ok_or_else(|| {

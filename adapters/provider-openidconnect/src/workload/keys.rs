@@ -14,15 +14,15 @@ use crate::dialect::Dialect;
 use crate::discovery::Metadata;
 use crate::http::{Http, Names, Request};
 
-/// An issuer is asked at most this often.
+/// Minimum time between two requests to an issuer.
 const ASK_EVERY: Duration = Duration::from_secs(60);
-/// An issuer whose keys are not known yet is asked at most this often.
+/// The same while its keys are not known yet.
 const RETRY_EVERY: Duration = Duration::from_secs(5);
-/// Keys that are older are fetched again, so that one which the issuer has withdrawn is forgotten.
+/// Older keys are fetched again, so that a withdrawn key is dropped.
 const FRESH_FOR: Duration = Duration::from_secs(5 * 60);
 /// The timeout of fetching keys.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// A larger file of keys is a mistake.
+/// A larger key file is a mistake.
 const MAX_FILE_BYTES: u64 = 2 * 1024 * 1024;
 
 /// The signing keys of an issuer, fetched when they are needed.
@@ -31,7 +31,7 @@ pub(super) struct Keys {
     source: Source,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Held by whoever fetches.
+    /// The lock of the task that fetches.
     fetching: tokio::sync::Mutex<()>,
 }
 
@@ -51,7 +51,7 @@ struct State {
 }
 
 impl Keys {
-    /// Checks the settings. A file is read.
+    /// Validates the settings, and reads a key file.
     pub(super) fn new(
         settings: WorkloadIssuerSettings,
         clock: &Arc<dyn Clock>,
@@ -90,10 +90,10 @@ impl Keys {
         })
     }
 
-    /// Returns the known keys. They are fetched if there are none, or if they are old and nobody else fetches them.
+    /// Returns the known keys. Fetches them if there are none, or if they are old and no other task fetches them.
     ///
     /// # Errors
-    /// What happened, if no keys are known.
+    /// Why there are none.
     pub(super) async fn current(this: &Arc<Self>) -> Result<Arc<CoreJsonWebKeySet>, String> {
         let known = {
             let state = this.lock();
@@ -109,13 +109,13 @@ impl Keys {
         }
     }
 
-    /// Returns keys that were fetched just now, or else the known ones if the issuer was asked a short time ago.
+    /// Returns keys that were fetched just now, or the known ones if the issuer was contacted a short time ago.
     ///
     /// # Errors
     /// As [`Keys::current`].
     pub(super) async fn newer(this: &Arc<Self>) -> Result<Arc<CoreJsonWebKeySet>, String> {
         if this.may_ask() {
-            // In a task of its own: a caller that disconnects must not keep others from new keys.
+            // Runs as a task of its own: a caller that disconnects must not keep others from new keys.
             let keys = Arc::clone(this);
             let fetched = tokio::spawn(async move { keys.fetch_alone().await });
             let _ = fetched.await;
@@ -139,7 +139,7 @@ impl Keys {
 
     async fn fetch_alone(&self) {
         let _alone = self.fetching.lock().await;
-        // Whoever was first has fetched what the others wait for.
+        // The first caller has fetched what the others wait for.
         if !self.may_ask() {
             return;
         }
@@ -167,7 +167,7 @@ impl Keys {
         }
     }
 
-    /// Fetches the keys. An empty set is an error: it would refuse every token.
+    /// Fetches the keys. An empty set is an error, because it would reject every token.
     async fn fetch(&self) -> Result<CoreJsonWebKeySet, String> {
         let fetched = match &self.source {
             Source::File(path) => return read(path),
@@ -216,7 +216,7 @@ fn read(path: &Path) -> Result<CoreJsonWebKeySet, String> {
     usable(keys.map_err(|_| format!("{} is not a set of keys (RFC 7517)", path.display()))?)
 }
 
-/// Whether there is any key in a set with which signatures can be verified.
+/// Whether a set contains any key that can verify signatures.
 fn usable(keys: CoreJsonWebKeySet) -> Result<CoreJsonWebKeySet, String> {
     if keys.keys().is_empty() {
         return Err("the set of keys is empty".to_owned());

@@ -1,7 +1,8 @@
-//! Implements the [`WorkloadIdentities`] port: the form and the signature of JWTs from trusted issuers (RFC 7515, RFC 8725).
+//! Implements the [`WorkloadIdentities`] port: the form and the signature of JWTs from trusted issuers (RFC 7515, RFC
+//! 8725).
 //!
-//! Only keys that the operator's settings lead to are used: what a token's header says about keys (`jku`, `jwk`, `x5u`, `x5c`)
-//! is ignored, except for the name of the key (`kid`).
+//! Only keys from the operator's settings are used. What a token's header says about keys (`jku`, `jwk`, `x5u`, `x5c`)
+//! is ignored, except for the id of the key (`kid`).
 
 mod issuer;
 mod json;
@@ -20,7 +21,7 @@ pub use issuer::{KeySource, WorkloadIssuerError, WorkloadIssuerSettings};
 use jwt::Jwt;
 use keys::Keys;
 
-/// When it makes sense to ask again for a token whose issuer does not answer.
+/// When to retry a token whose issuer does not respond.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// The issuer of legacy tokens of service accounts, in every cluster.
@@ -32,7 +33,7 @@ pub struct WorkloadVerifier {
 }
 
 impl WorkloadVerifier {
-    /// Creates a verifier. Files with keys are read; no issuer is asked yet.
+    /// Creates a verifier. Reads key files, but contacts no issuer yet.
     ///
     /// # Errors
     /// [`WorkloadIssuerError`] with the name of the issuer whose settings are wrong.

@@ -51,7 +51,7 @@ async fn come_back(
     subject.provider.redeem(handle, Some(&callback)).await
 }
 
-/// Goes there and comes back with this.
+/// Follows the authorization request and returns with this response.
 pub(crate) async fn round_trip(
     settings: ProviderSettings,
     callback: &str,
@@ -65,7 +65,7 @@ pub(crate) async fn granting() -> Stub {
     Stub::start(|_, _| reply_json(200, &json!({"access_token": "at", "refresh_token": "rt"}))).await
 }
 
-/// An issuer whose metadata and token answer are as given.
+/// Returns an issuer with this metadata and token response.
 async fn issuing(changes: Value, token_answer: Value) -> Stub {
     Stub::start(move |seen, base| match seen.path.as_str() {
         OIDC => {
@@ -80,7 +80,7 @@ async fn issuing(changes: Value, token_answer: Value) -> Stub {
     .await
 }
 
-/// At an issuer that nobody asks who the person is.
+/// The same at an issuer without userinfo requests.
 fn for_access(base: &str) -> ProviderSettings {
     ProviderSettings {
         scopes: vec!["repo".to_owned()],
@@ -123,7 +123,7 @@ async fn where_the_person_is_sent() {
     assert_eq!(consent.interval, None);
 }
 
-// RFC 6749 section 3.1: the endpoint's own query is kept. Providers want more: Google's `access_type`.
+// RFC 6749 section 3.1: the endpoint's own query is kept. Some providers need more parameters: Google's `access_type`.
 #[tokio::test]
 async fn what_the_endpoint_and_the_profile_add() {
     let settings = ProviderSettings {
@@ -150,7 +150,7 @@ async fn every_request_is_another() {
     }
 }
 
-// RFC 6749 section 4.1.3, RFC 7636 section 4.5: the verifier is the one whose hash went ahead.
+// RFC 6749 section 4.1.3, RFC 7636 section 4.5: the verifier matches the hash in the authorization request.
 #[tokio::test]
 async fn the_code_is_redeemed_with_its_verifier() {
     let stub = granting().await;
@@ -184,7 +184,7 @@ async fn the_code_is_redeemed_with_its_verifier() {
     });
 }
 
-// RFC 9207 section 2.4: compared letter for letter, errors included; missing is refused where it is announced.
+// RFC 9207 section 2.4: compared byte for byte, also in errors; a missing issuer is rejected if it was announced.
 #[tokio::test]
 async fn the_answer_must_come_from_the_right_server() {
     let announced = json!({"authorization_response_iss_parameter_supported": true});
@@ -232,8 +232,8 @@ async fn the_id_token_must_answer_this_request() {
     }
 }
 
-// OpenID Connect Core section 3.1.3.3: an issuer answers openid with an ID token. What a plain OAuth 2.0 server makes of
-// that scope is its own affair, and so is that of one whose metadata has no keys.
+// OpenID Connect Core section 3.1.3.3: an issuer answers `openid` with an ID token. A plain OAuth 2.0 server may
+// interpret that scope as it likes, and so may one whose metadata has no keys.
 #[tokio::test]
 async fn an_id_token_that_was_asked_for_must_come() {
     let answer = || json!({"access_token": "at", "refresh_token": "rt"});
@@ -255,7 +255,7 @@ async fn an_id_token_that_was_asked_for_must_come() {
 
 #[tokio::test]
 async fn the_right_nonce_passes() {
-    // The stub learns the nonce from the verifier's companion: it is told by the test through the code.
+    // The test passes the nonce to the stub in the code.
     let stub = Stub::start(|seen, base| match seen.path.as_str() {
         OIDC => {
             let more = json!({"authorization_endpoint": format!("{base}/authorize")});
@@ -275,7 +275,7 @@ async fn the_right_nonce_passes() {
     assert_eq!(step(&outcome), "granted");
 }
 
-// After a change of the configuration: neither flow takes what the other left behind.
+// After a change of the configuration, neither flow accepts data of the other.
 #[tokio::test]
 async fn a_handle_of_the_other_flow() {
     let stub = granting().await;
@@ -313,7 +313,7 @@ async fn neither_code_nor_verifier_is_repeated() {
     }
 }
 
-// What a callback says besides is somebody else's text: bounded, on one line.
+// Other texts in a callback are untrusted: they are shortened to one line.
 #[tokio::test]
 async fn words_of_a_callback_are_bounded() {
     let long = format!(

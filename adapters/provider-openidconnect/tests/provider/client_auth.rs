@@ -18,7 +18,7 @@ use crate::support::{
     plain, reply, step,
 };
 
-// The stack notes: ids and secrets with these characters must work.
+// Ids and secrets with these characters must work.
 const ID: &str = "client:+%/&=1";
 const SECRET: &str = "s3cret:+%/& ~";
 
@@ -30,7 +30,7 @@ fn confidential(settings: ProviderSettings) -> ProviderSettings {
     }
 }
 
-/// What the server learns of the client: id and secret of the header, id and secret of the body.
+/// Returns id and secret of the header, and id and secret of the body.
 type Credentials = [Option<String>; 4];
 
 async fn credentials(stub: &Stub, settings: ProviderSettings) -> Credentials {
@@ -39,7 +39,7 @@ async fn credentials(stub: &Stub, settings: ProviderSettings) -> Credentials {
     let mut at_device = stub.last(read);
     assert!(subject.redeem().await.is_err());
     let at_token = stub.last(read);
-    // Some servers read it from the form alone there: goauthentik/authentik, dexidp/dex issue 3983.
+    // Some servers read it only from the form there: goauthentik/authentik, dexidp/dex issue 3983.
     assert!(at_device[2].is_some());
     at_device[2].clone_from(&at_token[2]);
     assert_eq!(at_device, at_token);
@@ -64,7 +64,7 @@ fn read(seen: &Seen) -> Credentials {
     ]
 }
 
-/// What a server does that keeps to the RFC.
+/// Decodes as the RFC requires.
 fn form_decoded(text: &str) -> String {
     let pair = format!("x={text}");
     let mut pairs = url::form_urlencoded::parse(pair.as_bytes()).into_owned();
@@ -158,7 +158,7 @@ async fn as_the_issuer_says_of_revocation() {
         let subject = Subject::new(confidential(issuer(&stub.base)));
         assert!(subject.revoke().await.is_err());
         assert_eq!(stub.last(read)[0].is_some(), in_header, "{at_revocation}");
-        // What the operator says goes for both.
+        // The operator's setting applies to both.
         let subject = Subject::new(ProviderSettings {
             token_endpoint_auth_method: Some(ClientAuthMethod::Basic),
             ..confidential(issuer(&stub.base))
@@ -168,7 +168,7 @@ async fn as_the_issuer_says_of_revocation() {
     }
 }
 
-// A server that compares the header undecoded, against the RFC, still takes what most secrets are made of.
+// A server that compares the header undecoded, against the RFC, still accepts most secrets.
 #[tokio::test]
 async fn unreserved_characters_are_not_encoded() {
     let stub = refusing().await;
@@ -181,7 +181,7 @@ async fn unreserved_characters_are_not_encoded() {
     stub.last(|seen| assert_eq!(seen.header("authorization"), plainly));
 }
 
-/// A server that accepts one way only, and answers the other with this.
+/// Returns a server that accepts only one method, and answers the other with this.
 async fn accepting(in_body: bool, refusal: impl Fn() -> Response + Send + Sync + 'static) -> Stub {
     Stub::start(move |seen, _| {
         let [_, in_header_secret, _, in_body_secret] = read(seen);
@@ -209,7 +209,7 @@ async fn another_way_is_tried_once_and_remembered() {
         let stub = accepting(true, move || invalid_client(status)).await;
         let subject = Subject::new(confidential(plain(&stub.base)));
         for round in 1..4 {
-            // Each endpoint has its own memory: one request more, in the first round alone.
+            // Each endpoint is remembered separately: one extra request, only in the first round.
             assert!(subject.begin().await.is_ok(), "{status}");
             assert_eq!(stub.count("/device"), round + 1, "{status}");
             assert_eq!(step(&subject.redeem().await), "granted", "{status}");
@@ -231,7 +231,7 @@ async fn what_the_operator_chose_is_not_second_guessed() {
     });
     let error = subject.refresh().await.err().unwrap();
     assert_eq!(kind(&error.cause), ("misconfigured", "invalid_client"));
-    // Nor is there another way without a secret.
+    // Without a secret there is no other method.
     assert!(Subject::plain(&stub.base).refresh().await.is_err());
     assert_eq!(stub.count("/token"), 2);
 }
@@ -245,7 +245,7 @@ async fn requests_are_not_doubled_for_ever() {
         assert_eq!(kind(&error.cause), ("misconfigured", "invalid_client"));
         assert!(!error.may_have_acted);
         assert_eq!(stub.count("/token"), expected);
-        // What counts is the usual way.
+        // The response to the usual method counts.
         let [id, ..] = stub.last(read);
         assert_eq!(id.is_some(), expected > 2);
     }
@@ -257,7 +257,7 @@ async fn requests_are_not_doubled_for_ever() {
     assert_eq!(stub.count("/token"), 7);
 }
 
-// An answer that is about the client again proves nothing about the second way.
+// A second response about the client proves nothing about the other method.
 #[tokio::test]
 async fn a_second_refusal_in_other_words_is_none_of_the_first() {
     for second in ["invalid_request", "unauthorized_client"] {
@@ -306,7 +306,7 @@ async fn a_provider_may_change_its_mind() {
     }
 }
 
-// The second try may have been acted upon although its answer is lost.
+// The second attempt may have succeeded although its response was lost.
 #[tokio::test]
 async fn a_second_try_without_an_answer_leaves_it_open() {
     let stub = accepting(true, || invalid_client(401)).await;
@@ -322,7 +322,7 @@ async fn a_second_try_without_an_answer_leaves_it_open() {
     assert!(error.may_have_acted);
 }
 
-// A server may spend the code before it looks at the client. That link fails, and the next one works.
+// A server may use up the code before it checks the client. That link fails, and the next one works.
 #[tokio::test]
 async fn a_code_that_the_first_try_spent_costs_one_link() {
     let stub = Stub::start(|seen, _| {

@@ -1,4 +1,4 @@
-//! Noes in the authorization code flow: what the browser brings back instead of a code, and codes that are refused.
+//! Rejections in the authorization code flow: errors in the callback, and codes that are rejected.
 
 use serde_json::json;
 
@@ -20,7 +20,8 @@ async fn the_person_says_no() {
     assert_eq!(stub.count("/token"), 0);
 }
 
-// Okta, tailscale #3334: it is the provider that says no. What has no words is taken for the person's own no.
+// Okta, tailscale #3334: the provider declines, not the person. Without a description it counts as the person's
+// decision.
 #[tokio::test]
 async fn the_provider_says_no_and_why() {
     let why = "User is not assigned to the client application.";
@@ -42,7 +43,7 @@ async fn the_provider_says_no_and_why() {
     assert_eq!(words_of(&outcome), Some(why));
 }
 
-// An error in a callback does not go away by asking again, whatever it is called.
+// Repeating the request does not help after an error in a callback, whatever its code.
 #[tokio::test]
 async fn other_errors_end_the_link() {
     for (callback, code) in [
@@ -68,7 +69,7 @@ async fn other_errors_end_the_link() {
     }
 }
 
-// RFC 6749 section 5.2: a code that is used, expired or another client's.
+// RFC 6749 section 5.2: a code that is used, expired or belongs to another client.
 #[tokio::test]
 async fn a_code_is_good_for_one_redemption() {
     for (status, error, expected) in [
@@ -89,8 +90,8 @@ async fn a_code_is_good_for_one_redemption() {
     }
 }
 
-// oengusio/oengusio #125: Twitch's words for a code that is bad or used. A limit and a lost request are about something
-// else, and so is a server in trouble.
+// oengusio/oengusio #125: Twitch's message for an invalid or used code. A rate limit, a lost request and a server error
+// are not about the code.
 #[tokio::test]
 async fn a_code_that_is_refused_without_a_word_of_the_protocol() {
     let twitch = || json!({"status": 400, "message": "Invalid authorization code"});

@@ -1,4 +1,4 @@
-//! Answers of the device authorization endpoint.
+//! Responses of the device authorization endpoint.
 
 use std::time::Duration;
 
@@ -96,7 +96,8 @@ async fn google_says_url() {
     );
 }
 
-// GitHub, "Authorizing OAuth apps", device flow: form-urlencoded unless Accept says otherwise, which proxies may drop.
+// GitHub, "Authorizing OAuth apps", device flow: form-urlencoded unless Accept says otherwise, and proxies may drop
+// that header.
 #[tokio::test]
 async fn github_answers_with_a_form() {
     let form = "device_code=3584d83530557fdd1f46af8289938c8ef79f9dc5&expires_in=900&interval=5&user_code=WDJB-MJHT&\
@@ -112,14 +113,14 @@ async fn github_answers_with_a_form() {
     assert_eq!(consent.interval, Some(Duration::from_secs(5)));
 }
 
-// The stack notes: numbers as texts and with fractions; oidc-provider 9 names no interval.
+// Numbers as texts and with fractions; oidc-provider 9 states no interval.
 #[tokio::test]
 async fn numbers_come_in_every_form() {
     for (given, seconds) in [
         (json!("1800"), 1800.0),
         (json!(1800.5), 1800.5),
         (json!("1800.5"), 1800.5),
-        // RFC 8628 requires a lifetime; 900 s stand in for one that is missing or none.
+        // RFC 8628 requires a lifetime; 900 s are assumed if it is missing or zero.
         (json!(0), 900.0),
         (json!(-1), 900.0),
         (Value::Null, 900.0),
@@ -131,7 +132,7 @@ async fn numbers_come_in_every_form() {
     }
 }
 
-// RFC 8628 section 3.3: the person's browser goes there, so it has to be a web page.
+// RFC 8628 section 3.3: the person's browser opens it, so it must be a web page.
 #[tokio::test]
 async fn only_web_addresses_are_shown() {
     for bad in [
@@ -179,7 +180,7 @@ async fn what_the_operator_must_mend() {
     }
 }
 
-// A flow that has not begun cannot be slowed down: the provider wants to be left alone for a while.
+// A flow that has not begun cannot be slowed down: `slow_down` means a pause.
 #[tokio::test]
 async fn slow_down_at_the_start_passes() {
     let busy = json!({"error": "slow_down", "interval": 10});

@@ -1,4 +1,4 @@
-//! What an issuer says about itself.
+//! An issuer's metadata.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use crate::support::{
 const OIDC: &str = "/.well-known/openid-configuration";
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
-/// An issuer whose metadata has been changed, and that lets everybody wait.
+/// Returns an issuer with changed metadata, whose device flow stays pending.
 fn issuer_with(changes: Value) -> impl Fn(&Seen, &str) -> Response + Send + Sync + 'static {
     move |seen, base| match seen.path.as_str() {
         OIDC => reply_json(200, &changed(metadata(base), changes.clone())),
@@ -49,7 +49,7 @@ async fn finds_the_endpoints_once() {
     assert_eq!(origin.client_id, "client-1");
 }
 
-// Keycloak's realms have a path, Auth0's issuers a slash at the end; operators mind neither.
+// Keycloak's realms have a path, Auth0's issuers a trailing slash; operators need not care.
 #[tokio::test]
 async fn issuers_with_a_path_or_a_slash() {
     for named in ["", "/", "/realms/work", "/realms/work/"] {
@@ -73,7 +73,7 @@ async fn issuers_with_a_path_or_a_slash() {
     }
 }
 
-// RFC 8414 section 3.1: beside the path, for servers that know nothing of OpenID Connect.
+// RFC 8414 section 3.1: beside the path, for servers without OpenID Connect.
 #[tokio::test]
 async fn metadata_of_a_plain_oauth_server() {
     // A 404, or a page for people with 200.
@@ -96,7 +96,7 @@ async fn metadata_of_a_plain_oauth_server() {
     }
 }
 
-// The stack notes: metadata without the device endpoint.
+// Metadata without the device endpoint.
 #[tokio::test]
 async fn what_is_given_wins() {
     let stub = Stub::start(issuer_with(json!({
@@ -109,7 +109,7 @@ async fn what_is_given_wins() {
         token_endpoint: at("/own-token"),
         ..issuer(&stub.base)
     });
-    // Known without asking.
+    // Known without discovery.
     assert_eq!(origin(&subject).await, format!("{}/own-token", stub.base));
     assert_eq!(stub.count(OIDC), 0);
     assert_eq!(step(&subject.redeem().await), "pending");
@@ -127,7 +127,7 @@ async fn what_is_given_wins() {
     assert_eq!(stub.count("/own-device"), 1);
 }
 
-// OpenID Connect Discovery section 4.3, RFC 8414 section 3.3: the mix-up that an attacker would like.
+// OpenID Connect Discovery section 4.3, RFC 8414 section 3.3: prevents a mix-up attack.
 #[tokio::test]
 async fn another_issuer_is_refused() {
     for named in ["https://id.example.com", "http://127.0.0.1:1", "nonsense"] {
@@ -144,7 +144,7 @@ async fn another_issuer_is_refused() {
     assert_eq!(kind(&error), ("nonsense", ""));
 }
 
-// Design, section 3: endpoints are https, save on loopback; that goes for discovered ones and the keys too.
+// Endpoints must be https, except on loopback; discovered ones and the keys too.
 #[tokio::test]
 async fn plain_http_in_public_is_refused() {
     for member in [
@@ -168,7 +168,7 @@ async fn plain_http_in_public_is_refused() {
     }
 }
 
-// What people need is not what grants need.
+// Links and refreshes need different endpoints.
 #[tokio::test]
 async fn a_bad_endpoint_that_refreshes_do_not_use_stops_none() {
     for member in [
@@ -201,7 +201,7 @@ async fn no_metadata_at_all() {
     assert_eq!(kind(&error), ("unavailable", ""));
 }
 
-/// An issuer that answers only while it is up, each time with another token endpoint.
+/// An issuer that responds only while it is up, each time with another token endpoint.
 async fn moody(up: Arc<AtomicUsize>) -> Stub {
     Stub::start(move |seen, base| {
         let version = up.load(Ordering::Relaxed);
@@ -258,7 +258,7 @@ async fn many_callers_share_one_discovery() {
     for (status, expected) in [(200, "pending"), (503, "unavailable")] {
         let stub = Stub::start(move |seen, base| match seen.path.as_str() {
             OIDC => {
-                // Long enough for all of them to be there.
+                // Long enough for all of them to be waiting.
                 std::thread::sleep(Duration::from_millis(200));
                 reply_json(status, &metadata(base))
             }
@@ -278,7 +278,7 @@ async fn many_callers_share_one_discovery() {
     }
 }
 
-/// An issuer that moves its endpoints when the flag says so; nothing is left at the old ones but this answer.
+/// An issuer that moves its endpoints when the flag is set; the old ones give only this response.
 async fn moving(
     moved: Arc<AtomicUsize>,
     old: impl Fn() -> Response + Send + Sync + 'static,
@@ -325,7 +325,7 @@ async fn endpoints_that_are_gone_are_looked_for_at_once() {
     }
 }
 
-// The operator's endpoint is no issuer's.
+// An endpoint that the operator configured has no issuer.
 #[tokio::test]
 async fn a_configured_token_endpoint_has_no_issuer() {
     let stub = Stub::start(|seen, base| match seen.path.as_str() {

@@ -1,4 +1,4 @@
-//! The operator's doctor: what it finds, and that each finding comes with something to do.
+//! `providers check`: its findings, and a remedy for each problem.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +23,7 @@ const SECRET: &str = "hunter2+/hunter2";
 const DEVICE_CODE: &str = "a-device-code-of-the-provider";
 const USER_CODE: &str = "WDJB-MJHT";
 
-/// A response by a server whose clock is ahead of the test's by so many seconds.
+/// A response of a server whose clock is this many seconds ahead of the test's.
 fn dated(mut response: Response, ahead: i64) -> Response {
     let at = u64::try_from(TestClock::START + ahead).unwrap();
     let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(at));
@@ -32,7 +32,7 @@ fn dated(mut response: Response, ahead: i64) -> Response {
     response
 }
 
-/// A provider that has everything.
+/// A provider without problems.
 fn healthy(seen: &Seen, base: &str) -> Response {
     match seen.path.as_str() {
         OIDC => {
@@ -61,7 +61,7 @@ fn healthy(seen: &Seen, base: &str) -> Response {
     }
 }
 
-/// The same with another answer at one path; clocks agree.
+/// The same with another response at one path; clocks agree.
 async fn healthy_but(
     path: &'static str,
     answer: impl Fn() -> Response + Send + Sync + 'static,
@@ -94,7 +94,7 @@ async fn described_as(changes: Value) -> Stub {
     .await
 }
 
-/// Settings at which nothing is to be found.
+/// Settings without problems.
 fn good(base: &str) -> ProviderSettings {
     ProviderSettings {
         scopes: vec!["openid".to_owned(), "offline_access".to_owned()],
@@ -110,7 +110,7 @@ fn redirecting(base: &str) -> ProviderSettings {
     }
 }
 
-/// Everything that is found. Whatever it is, it holds no secret, and what is not well comes with a remedy.
+/// Returns all findings. Asserts that they contain no secret, and that every problem has a remedy.
 async fn check(settings: ProviderSettings) -> Vec<Finding> {
     let findings = Subject::new(settings).provider.check(REDIRECT_URI).await;
     for finding in &findings {
@@ -125,14 +125,14 @@ async fn check(settings: ProviderSettings) -> Vec<Finding> {
     findings
 }
 
-/// What was found about this, the last word counting.
+/// Returns the last finding about this subject.
 #[track_caller]
 fn about(findings: &[Finding], subject: About) -> &Finding {
     let found = findings.iter().rfind(|finding| finding.subject == subject);
     found.unwrap_or_else(|| panic!("nothing about {subject} in {findings:#?}"))
 }
 
-/// Insists on what was found: the verdict, and these words somewhere in it.
+/// Asserts the verdict of a finding, and that its text contains these words.
 #[track_caller]
 fn expect(findings: &[Finding], subject: About, verdict: Verdict, words: &[&str]) {
     let finding = about(findings, subject);
@@ -177,7 +177,7 @@ async fn all_is_well() {
         Verdict::Ok,
         &["nobody will finish it", "900 s"],
     );
-    // Nothing was taken back, and the flow was asked for once.
+    // Nothing was revoked, and the flow was started once.
     let asked = ["/device", "/token", "/revoke"].map(|path| stub.count(path));
     assert_eq!(asked, [1, 1, 0]);
 }
@@ -198,7 +198,7 @@ async fn all_is_well_by_redirect() {
     assert_eq!(stub.count("/device"), 0);
 }
 
-// RFC 9207 section 2.4: a made-up answer has to name the issuer too, or this service would refuse it itself.
+// RFC 9207 section 2.4: an invented response must name the issuer too, or this service would reject it itself.
 #[tokio::test]
 async fn a_provider_that_names_itself() {
     let stub = described_as(json!({"authorization_response_iss_parameter_supported": true})).await;
@@ -206,11 +206,12 @@ async fn a_provider_that_names_itself() {
     expect(&findings, About::Client, Verdict::Ok, &["invalid_grant"]);
 }
 
-// LinkedIn refuses PKCE and gives no nonce back, Slack takes PKCE of public clients only: said, and no more than that.
+// LinkedIn rejects PKCE and returns no nonce, Slack accepts PKCE only from public clients: reported, but not as a
+// problem.
 #[tokio::test]
 async fn a_code_that_only_the_state_ties_to_its_request() {
     let stub = Stub::start(|seen, base| dated(healthy(seen, base), 0)).await;
-    let words = ["the state alone", "https"];
+    let words = ["only the state", "https"];
     for name in ["linkedin", "slack"] {
         let settings = preset(name, &stub.base);
         expect(
@@ -274,14 +275,14 @@ async fn clocks() {
                 &["this machine's clock first"],
             );
         }
-        // A machine that is behind, or no more than a minute ahead, refuses none; and a plain server gives none.
+        // A machine that is behind, or at most a minute ahead, rejects no ID tokens; and a plain server issues none.
         let refuses = |findings: &[Finding]| about(findings, About::Clock).found.contains("ID");
         assert_eq!(refuses(&findings), ahead < -60, "{ahead}");
         assert!(!refuses(&check(plain(&stub.base)).await));
     }
 }
 
-// RFC 9111 section 5.1: what comes out of a cache has the time at which it went in.
+// RFC 9111 section 5.1: a cached response has the time at which it was stored.
 #[tokio::test]
 async fn answers_out_of_a_cache_tell_no_time() {
     let stub = Stub::start(|seen, base| {
@@ -321,7 +322,7 @@ async fn no_device_endpoint() {
     ];
     expect(&findings, About::Endpoints, Verdict::Problem, &words);
     assert_eq!(stub.count("/token"), 0);
-    // The other flow does without.
+    // The other flow does not need it.
     let findings = check(redirecting(&stub.base)).await;
     assert!(troubles(&findings).is_empty(), "{findings:#?}");
 
@@ -336,7 +337,7 @@ async fn no_device_endpoint() {
     assert_eq!(troubles(&findings).len(), 2, "{findings:#?}");
 }
 
-/// Codes of errors, and what the remedy must say.
+/// Error codes, and what the remedy must contain.
 const NOES: &[(&str, &str)] = &[
     ("invalid_client", "client_secret"),
     // GitHub, "Error codes for the device flow".
@@ -373,7 +374,7 @@ async fn the_device_flow_is_refused() {
     }
 }
 
-// Servers that look at the client only when it asks for tokens.
+// Servers that check the client only at the token endpoint.
 #[tokio::test]
 async fn the_client_is_refused_at_the_token_endpoint() {
     for settings in [good as fn(&str) -> ProviderSettings, redirecting] {
@@ -388,7 +389,7 @@ async fn the_client_is_refused_at_the_token_endpoint() {
     }
 }
 
-// auth0/laravel-auth0 issue 42: a wrong client id or secret has the words of a person's no.
+// auth0/laravel-auth0 issue 42: a wrong client id or secret gets the error of a person who declined.
 #[tokio::test]
 async fn a_client_that_is_refused_like_a_person() {
     let stub = healthy_but("/token", || {
@@ -455,7 +456,7 @@ async fn servers_in_trouble() {
     assert!(about(&findings, About::Discovery).is_passing);
 }
 
-/// An address at which nothing listens.
+/// An address without a listener.
 async fn nobody() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())
@@ -511,7 +512,7 @@ async fn pages_for_people() {
     }
 }
 
-// GitHub says no more than that to a client_id that it does not know.
+// GitHub's response to an unknown client_id.
 #[tokio::test]
 async fn a_no_without_a_code() {
     let stub = healthy_but("/device", || {
@@ -534,7 +535,7 @@ async fn issuers() {
             json!({"token_endpoint": "http://id.example.com/t"}),
             "set this endpoint yourself",
         ),
-        // The one address that no key of ours sets.
+        // The only address that cannot be configured.
         (
             json!({"jwks_uri": "http://id.example.com/keys"}),
             "jwks_uri must be https",
@@ -569,7 +570,7 @@ async fn pages_of_the_authorization_endpoint() {
     }
 }
 
-// RFC 6749 section 4.1.2.1: what is wrong with the client or the scopes is told by way of the browser.
+// RFC 6749 section 4.1.2.1: errors of the client or the scopes are returned through the browser.
 #[tokio::test]
 async fn sent_back_at_once() {
     const TO: &str = "https://broker.example.com/callback/work";
@@ -609,7 +610,7 @@ async fn made_up_codes() {
     ] {
         let said = answer.clone();
         let stub = healthy_but("/token", move || reply_json(200, &said)).await;
-        // Without openid there is no nonce to miss.
+        // Without `openid` no nonce is expected.
         let settings = ProviderSettings {
             scopes: vec!["profile".to_owned()],
             ..redirecting(&stub.base)
@@ -619,7 +620,7 @@ async fn made_up_codes() {
     }
 }
 
-// oengusio/oengusio #125: Twitch has no codes, and is as well as any. Elsewhere something else may answer.
+// oengusio/oengusio #125: Twitch has no error codes, which is no problem. Elsewhere something else may respond.
 #[tokio::test]
 async fn made_up_codes_refused_without_a_code() {
     for (status, answer, verdict) in [
@@ -696,7 +697,7 @@ async fn hints_about_the_secret() {
         Verdict::Warning,
         &["no client secret", "Set client_secret"],
     );
-    // Who says how to authenticate knows better than the metadata.
+    // A configured authentication method overrides the metadata.
     let told = ProviderSettings {
         token_endpoint_auth_method: Some(ClientAuthMethod::None),
         ..without(&stub.base)
@@ -729,17 +730,17 @@ async fn hints_about_the_secret() {
 async fn revocation() {
     let stub = described_as(json!({"revocation_endpoint": null})).await;
     let findings = check(good(&stub.base)).await;
-    let words = ["live on until they expire", "Set revocation_endpoint"];
+    let words = ["until they expire", "Set revocation_endpoint"];
     expect(&findings, About::Revocation, Verdict::Warning, &words);
 
     let stub = described_as(json!({"revocation_endpoint": "http://id.example.com/r"})).await;
     let findings = check(good(&stub.base)).await;
     expect(&findings, About::Revocation, Verdict::Warning, &["https"]);
 
-    // Slack's auth.revoke ends one token.
+    // Slack's auth.revoke revokes one token.
     let stub = Stub::start(|seen, base| dated(healthy(seen, base), 0)).await;
     let findings = check(preset("slack", &stub.base)).await;
-    let words = ["the grant lives on"];
+    let words = ["its grant lives on"];
     expect(&findings, About::Revocation, Verdict::Warning, &words);
 }
 

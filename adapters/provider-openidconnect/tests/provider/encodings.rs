@@ -1,4 +1,4 @@
-//! Compressed answers, which nobody asked for: epam/ai-dial-core issue 1496, modelcontextprotocol/typescript-sdk issue 2408.
+//! Unrequested compression: epam/ai-dial-core issue 1496, modelcontextprotocol/typescript-sdk issue 2408.
 
 use std::io::Write;
 
@@ -83,7 +83,7 @@ async fn what_cannot_be_decoded_makes_no_sense() {
     }
 }
 
-// Design, section 3: bodies are bounded at 2 MiB, and that is their size once they are decompressed.
+// The limit of 2 MiB applies to the decompressed size.
 #[tokio::test]
 async fn a_small_body_cannot_become_a_large_one() {
     let padded =

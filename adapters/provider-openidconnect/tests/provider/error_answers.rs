@@ -90,7 +90,7 @@ async fn an_empty_error_is_none() {
         let (subject, _stub) = saying(200, &answer).await;
         assert_eq!(step(&subject.redeem().await), "granted", "{answer}");
     }
-    // Of a success with tokens only `error` is read.
+    // If a success has tokens, only `error` is read.
     let answer = changed(
         tokens(),
         json!({"status": "expired_token", "errors": ["x_y"], "code": "invalid_grant"}),
@@ -129,7 +129,7 @@ async fn errors_inside_successes_of_every_endpoint() {
     }
 }
 
-// TikTok's user info has `error` in successes. A profile knows where the id is.
+// TikTok's user info has `error` in successes. The profile says where the id is.
 #[tokio::test]
 async fn userinfo_follows_its_profile() {
     let answer = json!({"data": {"user": {"open_id": "u7", "display_name": "Ada"}},
@@ -215,7 +215,7 @@ async fn what_is_no_dead_token() {
     }
 }
 
-// Strava, Facebook, WeChat, Withings and TikTok say it in members, numbers and sentences of their own.
+// Strava, Facebook, WeChat, Withings and TikTok have their own members, numbers and sentences.
 #[tokio::test]
 async fn a_table_can_say_what_a_dead_token_looks_like() {
     let dead = [

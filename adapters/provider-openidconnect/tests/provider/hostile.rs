@@ -1,4 +1,4 @@
-//! Servers that are broken, slow, or mean harm.
+//! Servers that are broken, slow or malicious.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use crate::support::{Stub, Subject, error_of, kind, plain, raw, reply, step};
 
 const SOON: Duration = Duration::from_millis(300);
-/// Long after the timeout of the hasty, long before that of the others.
+/// Long after the short timeout, long before the other one.
 const LATE: Duration = Duration::from_secs(20);
 
 fn hasty(base: &str) -> Subject {
@@ -50,7 +50,7 @@ async fn html_and_broken_json_with_200() {
     assert_eq!(step(&outcome), "nonsense");
 }
 
-// Design, section 3: bodies are bounded at 2 MiB.
+// Bodies are limited to 2 MiB.
 #[tokio::test]
 async fn ten_megabytes() {
     let answer = json!({"access_token": "at", "padding": "x".repeat(10 << 20)}).to_string();
@@ -78,7 +78,7 @@ async fn a_body_without_an_end() {
     assert_eq!(step(&outcome), "nonsense");
 }
 
-// Design, section 3: redirects from token endpoints are not followed.
+// Redirects of token endpoints are not followed.
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     for status in [301, 302, 303, 307, 308] {
@@ -139,7 +139,7 @@ async fn a_server_that_drips() {
 
 #[tokio::test]
 async fn a_server_that_hangs_up() {
-    // Right away; in the middle of the head; in the middle of the body.
+    // At once; in the middle of the head; in the middle of the body.
     for said in [
         "",
         "HTTP/1.1 200 OK\r\ncontent-",

@@ -24,7 +24,7 @@ use crate::support::{
 
 const INVALID: (&str, &str) = ("refused", "invalid_id_token");
 
-/// An issuer with one Ed25519 and one RSA key; userinfo answers as given.
+/// An issuer with one Ed25519 and one RSA key, and this userinfo response.
 pub(crate) async fn start(userinfo: Value) -> Stub {
     let keys = key_set(&[
         ed25519("ed", 1).as_verification_key(),
@@ -69,7 +69,7 @@ async fn good_tokens_differ() {
         json!({"aud": ["client-1"]}),
         json!({"aud": ["client-1", "project-7"], "azp": "client-1"}),
         json!({"azp": "client-1"}),
-        // Clocks differ by some seconds.
+        // Clocks may differ by some seconds.
         json!({"exp": TestClock::START - 30}),
     ] {
         let token = good(&claims_with(&stub.base, changes.clone()));
@@ -116,7 +116,7 @@ async fn a_token_that_is_not_to_be_believed() {
         json!({"exp": TestClock::START - 61}),
         json!({"exp": null}),
         json!({"iss": "https://id.example.com"}),
-        // Letter for letter: the slash that is forgiven in the configuration is not forgiven here.
+        // Byte for byte: a missing slash is tolerated only in the configuration.
         json!({"iss": format!("{}/", stub.base)}),
         json!({"iss": null}),
         json!({"sub": null}),
@@ -139,7 +139,7 @@ async fn a_token_that_is_not_to_be_believed() {
     );
 }
 
-// RFC 8725 section 3.1: algorithms are ours to choose, not the token's.
+// RFC 8725 section 3.1: we choose the algorithm, not the token.
 #[tokio::test]
 async fn a_signature_that_is_none() {
     let stub = start(json!({"sub": "person-1"})).await;
@@ -152,7 +152,7 @@ async fn a_signature_that_is_none() {
         })
     };
     let other_key = sign_ed25519(&ed25519("ed", 2), "ed", &claims);
-    // The public key taken for a shared secret.
+    // The public key used as a shared secret.
     let public = serde_json::to_vec(&ed25519("ed", 1).as_verification_key()).unwrap();
     let genuine = good(&claims);
     let (head, signature) = genuine.rsplit_once('.').unwrap();
@@ -181,7 +181,7 @@ async fn a_signature_that_is_none() {
     assert_eq!(stub.count("/userinfo"), 0);
 }
 
-// OpenID Connect Core section 10.1: HS256 with the client secret, where the issuer says that it does that.
+// OpenID Connect Core section 10.1: HS256 with the client secret, if the issuer announces it.
 #[tokio::test]
 async fn signed_with_the_client_secret() {
     for (algorithms, expected) in [
@@ -210,12 +210,12 @@ async fn signed_with_the_client_secret() {
             outcome.as_ref().map_err(kind),
             expected.as_ref().map_err(|kind| *kind)
         );
-        // To a public client, anybody could have made it.
+        // For a public client, anybody could have made it.
         assert_eq!(kind(&error_of(identify(&stub, &token).await)), INVALID);
     }
 }
 
-/// An issuer that signs with the key of the number that it is told, and publishes only that one.
+/// An issuer that signs with the key of this number, and publishes only that one.
 async fn rotating(current: Arc<AtomicUsize>) -> Stub {
     Stub::start(move |seen, base| {
         let number = u8::try_from(current.load(Ordering::Relaxed)).unwrap();
@@ -251,7 +251,7 @@ async fn keys_are_rotated() {
     assert_eq!(identify(1).await, Ok(()));
     assert_eq!(stub.count("/jwks"), 1);
 
-    // Tokens with unknown keys do not make us ask all the time.
+    // Tokens with unknown keys do not cause a request each time.
     assert_eq!(identify(9).await, Err("refused"));
     assert_eq!(stub.count("/jwks"), 1);
 
@@ -260,14 +260,14 @@ async fn keys_are_rotated() {
     assert_eq!(identify(2).await, Ok(()));
     assert_eq!(stub.count("/jwks"), 2);
 
-    // Keys that cannot be had now are no reason to refuse anybody for good.
+    // If the keys cannot be fetched, nobody is rejected permanently.
     current.store(0, Ordering::Relaxed);
     subject.clock.advance(Duration::from_secs(10));
     assert_eq!(identify(3).await, Err("unavailable"));
     assert_eq!(identify(2).await, Ok(()));
 }
 
-// OpenID Connect Core section 10.1: an issuer with one key need not name it, so a new one looks like a bad signature.
+// OpenID Connect Core section 10.1: an issuer with one key need not name it, so a new one looks like a wrong signature.
 #[tokio::test]
 async fn a_key_without_a_name_is_rotated() {
     let current = Arc::new(AtomicUsize::new(1));
@@ -325,7 +325,7 @@ async fn keys_that_make_no_sense() {
     }
 }
 
-// RFC 7517 section 5: keys of unknown kinds are passed over.
+// RFC 7517 section 5: keys of unknown types are ignored.
 #[tokio::test]
 async fn unknown_keys_among_the_known() {
     let mut keys = key_set(&[ed25519("ed", 1).as_verification_key()]);
@@ -357,7 +357,7 @@ async fn userinfo_adds_a_name_and_nothing_else() {
     }
 }
 
-// A server that does not say who it is cannot have its ID tokens verified: userinfo decides, or nobody knows.
+// The ID tokens of an unidentified server cannot be verified: userinfo identifies the person, or nothing does.
 #[tokio::test]
 async fn no_issuer_no_id_token() {
     let stub = start(json!({"sub": "person-7", "name": "Grace"})).await;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{TestClock, changed};
 
-/// A key pair of the same name everywhere, made from a seed.
+/// A key pair with a fixed name, made from a seed.
 pub(crate) fn ed25519(kid: &str, seed: u8) -> CoreEdDsaPrivateSigningKey {
     // RFC 8410 section 7: the fixed head of a private key, then its 32 bytes.
     let mut der = vec![
@@ -43,7 +43,7 @@ pub(crate) fn claims(issuer: &str) -> Value {
     })
 }
 
-/// The claims of a good ID token with changes; null takes one out.
+/// Returns the claims of a good ID token with changes; null removes a claim.
 pub(crate) fn claims_with(issuer: &str, changes: Value) -> Value {
     let mut claims = changed(claims(issuer), changes);
     claims

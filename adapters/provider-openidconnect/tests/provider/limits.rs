@@ -1,4 +1,4 @@
-//! Limits of requests: `Retry-After` counts on every failed answer (RFC 9110 section 10.2.3).
+//! Rate limits: `Retry-After` counts in every failed response (RFC 9110 section 10.2.3).
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ async fn a_dead_token_stays_dead() {
     let (subject, stub) = limiting(400, r#"{"error":"invalid_grant"}"#).await;
     let error = subject.refresh().await.err().unwrap();
     assert_eq!(kind(&error.cause), ("refused", "invalid_grant"));
-    // Where the word is doubted, the pause is the likelier meaning.
+    // If the provider's `invalid_grant` is not trusted, the pause counts.
     let mut settings = plain(&stub.base);
     settings.quirks.refresh.dead_is_doubtful = true;
     let error = Subject::new(settings).refresh().await.err().unwrap();
@@ -100,7 +100,7 @@ async fn other_headers_and_no_pause_at_all() {
     for (name, value, expected) in [
         ("x-retry-after", "90", "unavailable"),
         ("ratelimit-reset", "90", "unavailable"),
-        // Gateways that always send it mean nothing by it.
+        // In a definite rejection the header is ignored, because some gateways always send it.
         ("retry-after", "0", "refused http_403"),
         ("retry-after", "soon", "refused http_403"),
     ] {

@@ -1,5 +1,5 @@
-//! The adapter against real HTTP on loopback: every deviation from the RFCs that is known of real servers, and servers
-//! that mean harm. Each test names its source.
+//! The adapter against real HTTP on loopback: every known deviation of real servers from the RFCs, and malicious
+//! servers. Each test names its source.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod authorization_code;

@@ -1,4 +1,4 @@
-//! Answers of the token endpoint that bring no tokens.
+//! Responses of the token endpoint without tokens.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn a_step_is_a_step_with_any_status() {
     }
 }
 
-// GitHub: slow_down names the new interval.
+// GitHub: slow_down states the new interval.
 #[tokio::test]
 async fn slow_down_may_name_the_interval() {
     for interval in [json!(10), json!("10"), json!(10.0)] {
@@ -81,7 +81,7 @@ async fn a_step_in_a_form() {
     assert_eq!(step(&outcome), "pending");
 }
 
-// Twitch: the step stands in `message`.
+// Twitch: the code is in `message`.
 #[tokio::test]
 async fn a_step_in_the_message() {
     let twitch = json!({"status": 400, "message": "authorization_pending"});
@@ -93,7 +93,7 @@ async fn a_step_in_the_message() {
     assert_eq!(redeem(400, other).await, "nonsense");
 }
 
-// The stack notes: `error` as an object.
+// `error` as an object.
 #[tokio::test]
 async fn the_error_may_be_an_object() {
     let nested = |code: &str| json!({"error": {"code": code, "message": "no"}});
@@ -135,7 +135,7 @@ async fn whose_fault_it_is() {
     }
 }
 
-// RFC 6749 section 4.1.2.1 knows these two; they pass.
+// RFC 6749 section 4.1.2.1 defines these two; they are temporary.
 #[tokio::test]
 async fn errors_of_the_moment() {
     for code in ["server_error", "temporarily_unavailable"] {
@@ -143,7 +143,7 @@ async fn errors_of_the_moment() {
     }
 }
 
-// Design, section 5: a 5xx never ends anything, whatever its body says.
+// A 5xx is never final, whatever its body says.
 #[tokio::test]
 async fn a_5xx_says_nothing() {
     for status in [500, 502, 503, 504] {
@@ -156,7 +156,7 @@ async fn a_5xx_says_nothing() {
     }
 }
 
-// RFC 9110 section 10.2.3; the stack notes: X-Retry-After, and a 429 without `error`.
+// RFC 9110 section 10.2.3; X-Retry-After, and a 429 without `error`.
 #[tokio::test]
 async fn when_to_come_back() {
     // Thirty seconds after the test's clock.
@@ -183,7 +183,7 @@ async fn when_to_come_back() {
     assert_eq!(redeem(429, limited).await, "unavailable");
 }
 
-// The stack notes: a 400 with an empty body; servers that answer an unknown path or a wrong method in their own way.
+// A 400 with an empty body; servers that answer an unknown path or a wrong method in their own way.
 #[tokio::test]
 async fn a_4xx_without_a_word_says_nothing_definite() {
     for (status, content_type, body) in [

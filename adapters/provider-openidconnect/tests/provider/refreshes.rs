@@ -1,4 +1,4 @@
-//! Refreshing: RFC 6749 section 6, and what servers make of it.
+//! Refreshing: RFC 6749 section 6, and the behaviour of real servers.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn granted(answer: Value) -> TokenGrant {
     grant.ok().unwrap()
 }
 
-/// Kind and code of the failure, and whether the refresh token may be spent.
+/// Kind and code of the failure, and whether the refresh token may be used up.
 fn verdict(outcome: Result<TokenGrant, RefreshError>) -> (&'static str, String, bool) {
     let error = outcome.err().expect("an error");
     let (kind, code) = kind(&error.cause);
@@ -52,7 +52,7 @@ async fn the_refresh_token_is_presented_and_nothing_else() {
     });
 }
 
-// RFC 6749 section 6: a new refresh token may come; a scope that is not named is the one that was granted.
+// RFC 6749 section 6: the response may contain a new refresh token; without `scope`, the granted scopes stay.
 #[tokio::test]
 async fn what_comes_and_what_stays() {
     let grant = granted(json!({
@@ -70,7 +70,7 @@ async fn what_comes_and_what_stays() {
     }
 }
 
-/// The refresh token of an answer whose access token is of no use, and what is wrong with that.
+/// Returns the refresh token of a response with an unusable access token, and the error.
 async fn in_vain(answer: Value) -> (Option<String>, ProviderError) {
     let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
     match Subject::plain(&stub.base).refresh_answer().await {
@@ -96,7 +96,7 @@ async fn a_rotated_refresh_token_outlives_tokens_of_another_type() {
         let (refresh_token, why) = in_vain(answer(json!("rt"))).await;
         assert_eq!(refresh_token.as_deref(), Some("rt"), "{token_type}");
         assert_eq!(kind(&why), ("refused", "unsupported_token_type"));
-        // The old one is still good.
+        // The old one is still valid.
         assert_eq!(in_vain(answer(json!(null))).await.0, None);
     }
 }
@@ -133,7 +133,7 @@ async fn odd_members_cost_no_token() {
 
 // RFC 7519 section 4.1.4.
 #[tokio::test]
-async fn the_end_that_a_jwt_names_is_told() {
+async fn the_expiry_in_a_jwt_is_returned() {
     let claims = URL_SAFE_NO_PAD.encode(r#"{"exp": 1800000600}"#);
     let grant = granted(json!({"access_token": format!("e30.{claims}.c2ln")})).await;
     assert_eq!(grant.exp, Some(Timestamp::from_millis(1_800_000_600_000)));
@@ -141,7 +141,7 @@ async fn the_end_that_a_jwt_names_is_told() {
 }
 
 #[tokio::test]
-async fn listed_members_are_told_and_no_others() {
+async fn listed_members_are_returned_and_no_others() {
     let answer = json!({
         "access_token": "at", "refresh_token": "rt", "instance_url": "https://org.example.com",
         "team": {"id": 7}, "other": "x",
@@ -164,7 +164,7 @@ async fn listed_members_are_told_and_no_others() {
     assert_eq!(told, expected);
 }
 
-// OpenID Connect Core section 12.2: an ID token may come; nobody asks it anything.
+// OpenID Connect Core section 12.2: an ID token in the response is ignored.
 #[tokio::test]
 async fn a_bad_id_token_discards_nothing() {
     let answer = json!({"access_token": "at", "refresh_token": "rt", "id_token": "no.jwt.at-all"});
@@ -204,7 +204,7 @@ async fn the_operator_s_mistakes_are_no_dead_tokens() {
     }
 }
 
-// The stack notes: 400 with an empty body, 404, 401 with a word of their own.
+// 400 with an empty body, 404, 401 with an unknown code.
 #[tokio::test]
 async fn refusals_that_do_not_say_so() {
     for (status, content_type, body, code) in [
@@ -284,13 +284,13 @@ async fn what_was_never_sent_leaves_nothing_open() {
     drop(listener);
     let expected = ("unavailable", String::new(), false);
     assert_eq!(verdict(Subject::plain(&nobody).refresh().await), expected);
-    // Nor does discovery that fails.
+    // A failed discovery neither.
     let stub = Stub::saying(500, "text/plain", "no").await;
     let outcome = Subject::new(issuer(&stub.base)).refresh().await;
     assert!(!outcome.err().unwrap().may_have_acted);
 }
 
-/// While a process is stopped, another one may present the refresh token.
+/// While a process is stopped, another one may send the refresh token.
 #[tokio::test]
 async fn a_refresh_token_goes_out_in_time_or_not_at_all() {
     let tokens = json!({"access_token": "at", "token_type": "Bearer"});
@@ -306,11 +306,11 @@ async fn a_refresh_token_goes_out_in_time_or_not_at_all() {
         );
     });
 
-    // The connection is there, and the request is made: only its task has not run yet.
+    // The connection is open, and the request is built: only its task has not run yet.
     let stopped = async { std::thread::sleep(Duration::from_millis(2500)) };
     let (outcome, ()) = tokio::join!(biased; subject.refresh(), stopped);
     assert_eq!(verdict(outcome), ("unavailable", String::new(), false));
-    // By then the server has seen whatever came before.
+    // By then the server has received everything that was sent.
     subject.refresh().await.ok().unwrap();
     assert_eq!(stub.count("/token"), 2);
 }

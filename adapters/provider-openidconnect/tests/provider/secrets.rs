@@ -1,4 +1,4 @@
-//! What was sent stays out of what is told.
+//! Secrets of a request do not appear in errors and logs.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ use crate::support::{
 
 const SECRET: &str = "client s3cret/1";
 
-/// Everything about the request that is worth hiding, as a careless server would repeat it.
+/// Every secret of the request, as a careless server would echo it.
 fn echo(seen: &Seen) -> String {
     let form = seen.form();
     let values: Vec<_> = form.values().cloned().collect();
@@ -96,7 +96,7 @@ async fn not_in_errors_of_revocation() {
                 error_of(subject.revoke_access_token().await),
             ] {
                 let text = format!("{error} {error:?}");
-                // Of a redirect nothing is quoted.
+                // A redirect is never quoted.
                 assert!(status == 302 || text.contains("[removed]"), "{text}");
                 assert_clean(&text);
             }
@@ -112,7 +112,7 @@ async fn not_in_errors_of_revocation() {
     }
 }
 
-// The code is told too, and an object or a message may hold the words.
+// The code is shown too, and an object or a message may contain the secret.
 #[tokio::test]
 async fn not_in_codes_and_messages() {
     for body in [
@@ -136,7 +136,7 @@ async fn words_are_bounded_and_on_one_line() {
     assert!(!text.chars().any(char::is_control), "{text}");
 }
 
-/// A log that can be read.
+/// A readable log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -161,7 +161,7 @@ impl<'a> MakeWriter<'a> for Log {
 #[tokio::test]
 async fn not_in_the_log() {
     let log = Log::default();
-    // For all threads: what other tests do first would otherwise decide what is logged here.
+    // For all threads, because other tests would otherwise decide what is logged here.
     tracing_subscriber::fmt()
         .with_env_filter("central_oauth_provider_openidconnect=trace")
         .with_writer(log.clone())

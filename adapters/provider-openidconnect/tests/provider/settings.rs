@@ -1,4 +1,4 @@
-//! What can be known to be wrong before anybody is asked.
+//! Mistakes in settings that are found without a request.
 
 use std::sync::Arc;
 use std::time::Duration;

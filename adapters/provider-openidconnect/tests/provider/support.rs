@@ -1,4 +1,4 @@
-//! Servers to be had for one test, and a provider that talks to them.
+//! Servers for one test, and a provider that uses them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -31,12 +31,12 @@ pub(crate) const ACCESS_TOKEN: &str = "access-token-1234";
 /// The refresh token that the tests send.
 pub(crate) const REFRESH_TOKEN: &str = "refresh-token+1/2=3";
 
-/// What ties a callback to its link.
+/// The state that binds a callback to its link.
 pub(crate) const STATE: &str = "state+1/2=3";
-/// Where the browser comes back to.
+/// The redirect URI.
 pub(crate) const REDIRECT_URI: &str = "https://broker.example.com/callback/work";
 
-/// What a server was asked.
+/// A received request.
 pub(crate) struct Seen {
     pub(crate) method: String,
     pub(crate) path: String,
@@ -45,7 +45,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// A header's value; empty without one.
+    /// Returns a header's value; empty if missing.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -60,9 +60,9 @@ impl Seen {
     }
 }
 
-/// A server that answers as a test says, and remembers what it was asked.
+/// A server with a scripted response that records its requests.
 pub(crate) struct Stub {
-    /// Where it is, without a slash at the end.
+    /// Its address, without a trailing slash.
     pub(crate) base: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     task: JoinHandle<()>,
@@ -82,13 +82,13 @@ impl Stub {
         Self { base, seen, task }
     }
 
-    /// A server with one answer to everything.
+    /// Starts a server with one response to everything.
     pub(crate) async fn saying(status: u16, content_type: &'static str, body: &str) -> Self {
         let body = body.to_owned();
         Self::start(move |_, _| reply(status, content_type, body.clone())).await
     }
 
-    /// How often a path was asked for.
+    /// Returns how often a path was requested.
     pub(crate) fn count(&self, path: &str) -> usize {
         let seen = self.seen.lock().unwrap();
         seen.iter().filter(|request| request.path == path).count()
@@ -206,7 +206,7 @@ pub(crate) struct Subject {
 
 impl Subject {
     pub(crate) fn new(settings: ProviderSettings) -> Self {
-        // Another test may have been first.
+        // Another test may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = Arc::new(TestClock::new());
         let entropy = Arc::new(seeded_entropy(1));
@@ -232,7 +232,7 @@ impl Subject {
         self.provider.redeem(&handle, None).await
     }
 
-    /// Refreshes; the answer must bring an access token that can be used, if it is one.
+    /// Refreshes; a success must have a usable access token.
     pub(crate) async fn refresh(&self) -> Result<TokenGrant, RefreshError> {
         match self.refresh_answer().await? {
             RefreshAnswer::Granted(grant) => Ok(*grant),
@@ -246,7 +246,7 @@ impl Subject {
         self.provider.refresh(&refresh_token, &granted).await
     }
 
-    /// Gives the refresh token back.
+    /// Revokes the refresh token.
     pub(crate) async fn revoke(&self) -> Result<Revoked, ProviderError> {
         let refresh_token = RefreshToken::new(REFRESH_TOKEN);
         let token = TokenToRevoke::Refresh(&refresh_token);
@@ -268,11 +268,11 @@ impl Subject {
     }
 }
 
-/// Settings of a client that knows nothing but its id.
+/// Settings of a client with only an id.
 pub(crate) fn client() -> ProviderSettings {
     ProviderSettings {
         scopes: vec!["openid".to_owned(), "repo".to_owned()],
-        // No test waits for it: those that do have one of their own.
+        // No test waits for it: tests of timeouts set their own.
         timeout: Duration::from_secs(60),
         ..ProviderSettings::new(ProviderName::new("work"), "client-1")
     }
@@ -298,7 +298,7 @@ pub(crate) fn issuer(base: &str) -> ProviderSettings {
     }
 }
 
-/// The metadata of an issuer that has everything.
+/// The metadata of an issuer without problems.
 pub(crate) fn metadata(base: &str) -> Value {
     serde_json::json!({
         "issuer": base,
@@ -322,7 +322,7 @@ pub(crate) fn changed(mut object: Value, changes: Value) -> Value {
     object
 }
 
-/// What is known of an identity.
+/// Returns the identity in short.
 pub(crate) fn known(id: &str, name: Option<&str>) -> Identity {
     Identity::Known {
         account_id: id.to_owned(),
@@ -330,7 +330,7 @@ pub(crate) fn known(id: &str, name: Option<&str>) -> Identity {
     }
 }
 
-/// The error, where a success cannot be printed.
+/// Returns the error; a success cannot be printed.
 pub(crate) fn error_of<T>(outcome: Result<T, ProviderError>) -> ProviderError {
     match outcome {
         Ok(_) => panic!("no error"),
@@ -338,7 +338,7 @@ pub(crate) fn error_of<T>(outcome: Result<T, ProviderError>) -> ProviderError {
     }
 }
 
-/// An error in short: its kind and its code.
+/// Returns an error in short: its kind and its code.
 pub(crate) fn kind(error: &ProviderError) -> (&'static str, &str) {
     match error {
         ProviderError::Unavailable { .. } => ("unavailable", ""),
@@ -348,7 +348,7 @@ pub(crate) fn kind(error: &ProviderError) -> (&'static str, &str) {
     }
 }
 
-/// What is wrong with tokens that came and are not to be used.
+/// Returns why tokens must not be used.
 pub(crate) fn unusable(outcome: Result<Redemption, ProviderError>) -> ProviderError {
     match outcome {
         Ok(Redemption::Unusable { grant, why }) if grant.refresh_token.is_some() => why,
@@ -356,7 +356,7 @@ pub(crate) fn unusable(outcome: Result<Redemption, ProviderError>) -> ProviderEr
     }
 }
 
-/// What the provider says to its no.
+/// Returns the provider's description of its refusal.
 pub(crate) fn words_of(outcome: &Result<Redemption, ProviderError>) -> Option<&str> {
     match outcome {
         Ok(Redemption::Denied(words)) => words.as_deref(),
@@ -364,7 +364,7 @@ pub(crate) fn words_of(outcome: &Result<Redemption, ProviderError>) -> Option<&s
     }
 }
 
-/// A redemption in short.
+/// Returns a redemption in short.
 pub(crate) fn step(outcome: &Result<Redemption, ProviderError>) -> String {
     match outcome {
         Ok(Redemption::Granted(_)) => "granted".to_owned(),

@@ -1,4 +1,4 @@
-//! Answers of the token endpoint that bring tokens.
+//! Responses of the token endpoint with tokens.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn everything_there_is() {
     assert_eq!(grant.scopes, ["repo", "user"]);
 }
 
-// GitHub's OAuth apps: no lifetime, no refresh token; RFC 6749 section 5.1: without scope, what was asked for.
+// GitHub's OAuth apps: no lifetime, no refresh token; RFC 6749 section 5.1: without `scope`, the requested scopes.
 #[tokio::test]
 async fn the_least_there_is() {
     let grant = granted(json!({"access_token": "at"})).await;
@@ -60,7 +60,7 @@ async fn tokens_in_a_form() {
     assert_eq!(grant.scopes, ["repo", "gist"]);
 }
 
-// The stack notes; a lifetime of 0 stands for "never" or "unknown".
+// A lifetime of 0 stands for "never" or "unknown".
 #[tokio::test]
 async fn lifetimes_come_in_every_form() {
     for (given, expected) in [
@@ -85,7 +85,7 @@ async fn scopes_come_in_every_form() {
         (json!("repo user"), vec!["repo", "user"]),
         (json!("repo,user"), vec!["repo", "user"]),
         (json!(["repo", "user"]), vec!["repo", "user"]),
-        // A GitHub App: its permissions are no scopes.
+        // A GitHub App: its permissions are not scopes.
         (json!(""), vec![]),
         (json!(null), vec!["openid", "repo"]),
     ] {

@@ -1,4 +1,4 @@
-//! Who consented, from userinfo (OpenID Connect Core section 5.3) or what a plain OAuth 2.0 server has in its place.
+//! The person, from userinfo (OpenID Connect Core section 5.3) or its replacement at a plain OAuth 2.0 server.
 
 use std::time::Duration;
 
@@ -137,9 +137,9 @@ async fn a_limit_is_no_refusal() {
     }
 }
 
-// The same page: 403 without Retry-After, where the count of what remains is down to nothing.
+// The same page: 403 without Retry-After, but with no requests remaining.
 #[tokio::test]
-async fn a_limit_that_is_told_by_a_count() {
+async fn a_limit_that_shows_in_the_remaining_count() {
     for (remaining, expected) in [("0", "unavailable"), ("17", "refused")] {
         let stub = Stub::start(move |_, _| {
             let mut response = reply_json(403, &json!({"message": "API rate limit exceeded"}));

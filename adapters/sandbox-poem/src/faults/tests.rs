@@ -16,7 +16,7 @@ async fn sandbox() -> Sandbox {
     Sandbox::start(options).await.unwrap()
 }
 
-/// Posts a form; the head and the body of the answer, empty where the connection was closed without one.
+/// Posts a form; returns head and body of the response, empty if the connection was closed without one.
 async fn post(sandbox: &Sandbox, path: &str, form: &str) -> (String, String) {
     let mut stream = ask(sandbox, path, form, "close").await;
     let mut answer = String::new();
@@ -109,11 +109,11 @@ async fn answers_are_sent_whole_when_nothing_goes_wrong() {
     sandbox.stop().await.unwrap();
 }
 
-/// What is to happen has happened by then.
+/// Everything has happened by then.
 const LATE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn whoever_hangs_up_was_sent_nothing_and_the_end_of_the_connection_is_noticed() {
+async fn a_client_that_disconnects_was_sent_nothing_and_its_end_is_noticed() {
     let sandbox = sandbox().await;
     let token = refresh_token(&sandbox).await;
     let slow = Odds {

@@ -1,8 +1,8 @@
-//! Made-up people.
+//! Invented people.
 
 use url::form_urlencoded;
 
-/// Somebody who logged in by saying a name.
+/// A person who logged in with a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Person {
     name: String,
@@ -14,14 +14,14 @@ impl Person {
     /// In bytes, so that the encoded subject stays below the 255 characters of OpenID Connect.
     const LONGEST: usize = 40;
 
-    /// The one who consents by herself where that is wished for.
+    /// The person who consents automatically.
     pub(crate) fn alice() -> Self {
         Self {
             name: "alice".to_owned(),
         }
     }
 
-    /// A person of whom nobody has heard before: `person-0001` and so on.
+    /// Returns a new person: `person-0001` and so on.
     pub(crate) fn numbered(number: u64) -> Self {
         Self {
             name: format!("person-{number:04}"),
@@ -35,7 +35,7 @@ impl Person {
         Self::parse(&name)
     }
 
-    /// Reads a name as people type it: letters and digits in any script, single spaces, dots, hyphens.
+    /// Parses a name as people type it: letters and digits in any script, single spaces, dots, hyphens.
     pub(crate) fn parse(typed: &str) -> Option<Self> {
         let name = typed.split_whitespace().collect::<Vec<_>>().join(" ");
         let fits = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '.' | '-' | '\'' | '_');
@@ -56,12 +56,12 @@ impl Person {
             .collect()
     }
 
-    /// The name to log in with: one for `Bob Smith` and `bob  smith`.
+    /// Returns the login name: the same for `Bob Smith` and `bob  smith`.
     pub(crate) fn username(&self) -> String {
         self.name.to_lowercase().replace(' ', ".")
     }
 
-    /// The identifier that never changes (`sub`): ASCII, whatever the name.
+    /// Returns the permanent identifier (`sub`): ASCII, whatever the name.
     pub(crate) fn subject(&self) -> String {
         let username = self.username();
         let encoded = form_urlencoded::byte_serialize(username.as_bytes());

@@ -8,7 +8,7 @@ use crate::clock::Moment;
 
 /// How long a browser stays logged in.
 const LIFETIME: Duration = Duration::from_secs(3600);
-/// Browsers that are remembered at one time; the one that came first makes room.
+/// Maximum number of sessions; the oldest is dropped.
 const CAPACITY: usize = 1000;
 
 /// All browsers, by the secret in their cookie.
@@ -20,7 +20,7 @@ pub(crate) struct Sessions {
 /// One browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
-    /// What its forms must bring along.
+    /// The CSRF token of its forms.
     pub(crate) csrf: String,
     /// Who logged in.
     pub(crate) person: Option<Person>,
@@ -45,7 +45,7 @@ impl Sessions {
         self.sessions.insert(id, session);
     }
 
-    /// The browser with this cookie.
+    /// Returns the browser with this cookie.
     pub(crate) fn find(&mut self, id: &str, now: Moment) -> Option<&mut Session> {
         self.sessions
             .get_mut(id)

@@ -11,8 +11,7 @@ impl UserCode {
     const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
     const LENGTH: usize = 8;
 
-    /// The code that a random number stands for. A number of 64 bits makes every code equally likely, to one part in
-    /// hundreds of millions.
+    /// Derives the code from a random number. With 64 bits all codes are practically equally likely.
     pub(crate) fn from_number(mut number: u64) -> Self {
         let base = Self::ALPHABET.len() as u64;
         let letters = (0..Self::LENGTH).map(|_| {
@@ -23,7 +22,7 @@ impl UserCode {
         Self(letters.collect())
     }
 
-    /// Reads a code as people type it: in lower case too, with or without separators.
+    /// Parses a code as people type it: any case, with or without separators.
     pub(crate) fn parse(typed: &str) -> Option<Self> {
         let is_separator =
             |c: char| c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}');

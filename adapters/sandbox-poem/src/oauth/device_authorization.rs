@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::model::{self, UserCode};
 use crate::random;
 
-/// What a client gets that does not say what it wants.
+/// The default scopes of a request without any.
 const DEFAULT_SCOPES: [&str; 2] = ["profile", "hello"];
 
 /// `POST /device_authorization`

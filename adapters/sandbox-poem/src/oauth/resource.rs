@@ -1,4 +1,4 @@
-//! What an access token opens (RFC 6750).
+//! Resources that require an access token (RFC 6750).
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) fn userinfo(
     })))
 }
 
-/// `GET /api/hello`: shows a newcomer that the token works.
+/// `GET /api/hello`: demonstrates that the token works.
 #[handler]
 pub(crate) fn hello(
     Data(app): Data<&Arc<App>>,
@@ -51,7 +51,7 @@ fn bearer(app: &App, request: &Request) -> Result<Person, Unauthorized> {
     person.cloned().ok_or(Unauthorized::InvalidToken)
 }
 
-/// No access, and what to say about it: without a token there is no error to name (RFC 6750 section 3.1).
+/// An unauthorized response: a request without a token gets no error code (RFC 6750 section 3.1).
 #[derive(Debug)]
 pub(crate) enum Unauthorized {
     NoToken,

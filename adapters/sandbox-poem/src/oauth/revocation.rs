@@ -1,4 +1,4 @@
-//! Giving tokens back (RFC 7009).
+//! Revocation (RFC 7009).
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::error::OAuthError;
 use super::params::Form;
 use crate::app::App;
 
-/// `POST /revoke`. What kind of token it is shows, so `token_type_hint` is not needed.
+/// `POST /revoke`. The token itself shows its type, so `token_type_hint` is not needed.
 #[handler]
 pub(crate) fn revoke(
     Data(app): Data<&Arc<App>>,

@@ -27,13 +27,13 @@ struct CodePage<'a> {
     is_wrong: bool,
 }
 
-/// `GET /`: what this is.
+/// `GET /`: describes the sandbox.
 #[handler]
 pub(crate) fn index(Data(app): Data<&Arc<App>>) -> poem::Result<Response> {
     page(StatusCode::OK, &IndexPage { at: &app.endpoints })
 }
 
-/// `GET /device`: a code in the address is filled in, and the person still has to confirm it.
+/// `GET /device`: prefills a code from the address; the person still has to confirm it.
 #[handler]
 pub(crate) fn ask_code(Data(app): Data<&Arc<App>>, request: &Request) -> poem::Result<Response> {
     let visitor = Visitor::welcome(app, request)?;

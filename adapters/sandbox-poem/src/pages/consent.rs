@@ -1,4 +1,4 @@
-//! Saying yes or no.
+//! Consenting or declining.
 
 use std::sync::Arc;
 
@@ -30,12 +30,12 @@ struct DonePage<'a> {
     is_allowed: bool,
 }
 
-/// The code that a page is about.
+/// The code of a page.
 pub(super) fn user_code(params: &Params) -> Result<UserCode, DeadEnd> {
     UserCode::parse(params.first("user_code")).ok_or(DeadEnd::UnknownCode)
 }
 
-/// `GET /consent`: to the login first where nobody is logged in, to the end where all is decided.
+/// `GET /consent`: redirects to the login if nobody is logged in, and to the end if the decision was made.
 #[handler]
 pub(crate) fn ask_consent(Data(app): Data<&Arc<App>>, request: &Request) -> poem::Result<Response> {
     let code = user_code(&Params::of_query(request))?;
@@ -76,7 +76,7 @@ pub(crate) fn take_consent(
         _ => return Err(DeadEnd::NoDecision.into()),
     };
     let now = app.now();
-    // Where the first decision was made elsewhere, the last page shows that one.
+    // If the decision was made elsewhere, the last page shows that one.
     app.state().flows.decide(&code, allowed, now);
     Ok(go_to("/done", &code))
 }
@@ -106,7 +106,7 @@ fn outcome(app: &App, code: &UserCode) -> Result<Outcome, DeadEnd> {
     Ok(outcome)
 }
 
-/// The scopes to decide about; none when all is decided.
+/// Returns the scopes to decide about; none if the decision was made.
 fn waiting(app: &App, code: &UserCode) -> Result<Option<Vec<(String, &'static str)>>, DeadEnd> {
     let now = app.now();
     let mut state = app.state();

@@ -1,4 +1,4 @@
-//! Saying who one is: there are no passwords in a sandbox.
+//! Logging in without a password.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What all pages have in common.
+//! The common parts of all pages.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use poem::{Error, Response};
 use crate::model::UserCode;
 use crate::random::NoEntropy;
 
-/// Nothing but our own stylesheet and forms; no frames.
+/// Allows only our own stylesheet and forms; no frames.
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
@@ -29,7 +29,7 @@ pub(super) fn page(status: StatusCode, template: &impl Template) -> poem::Result
     Ok(response.body(html))
 }
 
-/// On to another page about this code.
+/// Redirects to another page about this code.
 pub(super) fn go_to(path: &str, code: &UserCode) -> Response {
     Response::builder()
         .status(StatusCode::SEE_OTHER)
@@ -38,14 +38,14 @@ pub(super) fn go_to(path: &str, code: &UserCode) -> Response {
         .finish()
 }
 
-/// Why a person cannot go on.
+/// Why a person cannot continue.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum DeadEnd {
-    /// The form is not one that this browser was given lately.
+    /// This browser did not get the form recently.
     StaleForm,
-    /// The code names nothing that waits.
+    /// No flow with this code is waiting.
     UnknownCode,
-    /// The form lacks what its buttons send.
+    /// A field of the form is missing.
     NoDecision,
     /// The operating system gave no random bytes.
     NoEntropy,

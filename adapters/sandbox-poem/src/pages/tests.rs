@@ -4,13 +4,13 @@ use poem::test::TestResponse;
 
 use crate::testing::{Bench, bench, options};
 
-/// A browser, as far as these pages need one: it keeps the cookie and follows redirects.
+/// A minimal browser: it stores the cookie and follows redirects.
 struct Browser<'a, E> {
     bench: &'a Bench<E>,
     cookie: String,
 }
 
-/// What it shows.
+/// The page.
 struct Shown {
     status: StatusCode,
     html: String,

@@ -1,4 +1,4 @@
-//! The browser that asks.
+//! The browser of a request.
 
 use poem::http::HeaderValue;
 use poem::{Request, Response};
@@ -15,14 +15,14 @@ const COOKIE: &str = "sandbox_session";
 pub(super) struct Visitor {
     id: String,
     is_new: bool,
-    /// What its forms must bring along.
+    /// The CSRF token of its forms.
     pub(super) csrf: String,
     /// Who logged in.
     pub(super) person: Option<Person>,
 }
 
 impl Visitor {
-    /// The browser that looks at a page; a new one gets a session.
+    /// Returns the browser of a page request; a new one gets a session.
     pub(super) fn welcome(app: &App, request: &Request) -> Result<Self, DeadEnd> {
         if let Some(known) = Self::known(app, request) {
             return Ok(known);
@@ -38,14 +38,14 @@ impl Visitor {
         })
     }
 
-    /// The browser that sends a form, provided that the form is one of its own.
+    /// Returns the browser of a form, if the form is its own.
     pub(super) fn of_form(app: &App, request: &Request, form: &Params) -> Result<Self, DeadEnd> {
         Self::known(app, request)
             .filter(|known| form.first("csrf") == known.csrf)
             .ok_or(DeadEnd::StaleForm)
     }
 
-    /// Remembers who it is.
+    /// Stores who logged in.
     pub(super) fn log_in(&self, app: &App, person: Person) {
         let now = app.now();
         if let Some(session) = app.state().sessions.find(&self.id, now) {

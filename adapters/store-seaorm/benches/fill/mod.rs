@@ -1,30 +1,29 @@
-//! A database as a large installation has it, made fast: rows that nobody opens, written by SQL in one transaction, and
-//! the same each time.
+//! A large database, made fast: rows that nobody decrypts, written by SQL in one transaction, always the same.
 
 use central_oauth_domain::secret::SealId;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 
 /// Idle accounts, each with tokens and a key.
 pub(crate) struct Idle {
-    /// How many; they are numbered from 1.
+    /// How many there are; they are numbered from 1.
     pub(crate) accounts: u64,
-    /// What their sealed values start with. The rest is no ciphertext: nobody opens them.
+    /// The header of their sealed values. The rest is no ciphertext, because nobody decrypts them.
     pub(crate) seal: SealId,
     /// Where their tokens came from.
     pub(crate) token_endpoint: String,
-    /// In milliseconds. Nothing is due in the hour that follows.
+    /// In milliseconds. Nothing is due in the hour after it.
     pub(crate) now: i64,
 }
 
 /// The provider of all accounts.
 pub(crate) const PROVIDER: &str = "default";
 
-/// With the number of the account behind it: whose it is.
+/// The person's id, followed by the number of the account.
 pub(crate) const PERSON: &str = "person-";
 
 const HOUR: i64 = 3_600_000;
 
-/// One connection that knows nothing of the store.
+/// A connection that bypasses the store.
 pub(crate) async fn raw(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
@@ -47,8 +46,8 @@ pub(crate) fn bytes(db: &DatabaseConnection, bytes: &[u8]) -> String {
 }
 
 impl Idle {
-    /// Writes them into a migrated database that nobody has open. One that has been filled before is only made as young
-    /// as a new one. Durability is left out meanwhile; the store turns it on again when it opens the file.
+    /// Writes the accounts into a migrated database that nobody has open. Refreshes the times of a database that was
+    /// filled before. Disables durability meanwhile; the store enables it again when it opens the file.
     pub(crate) async fn fill(&self, url: &str) {
         let db = raw(url).await;
         let is_sqlite = db.get_database_backend() == DbBackend::Sqlite;
@@ -139,7 +138,7 @@ impl Idle {
     }
 }
 
-/// Hashes look random from the left, and end with the number of the account.
+/// Hashes that look random from the left, and end with the number of the account.
 fn keys(blob: &str, number: &str) -> String {
     let from = format!("CAST(1 + account_id * 7919 % {} AS INT)", NOISE - 24);
     format!(
@@ -149,7 +148,7 @@ fn keys(blob: &str, number: &str) -> String {
     )
 }
 
-/// When the first account is due; `None` while there is none.
+/// Returns when the first account is due; `None` without accounts.
 async fn first_refresh(db: &DatabaseConnection) -> Option<i64> {
     let sql = "SELECT min(next_refresh_at) FROM tokens";
     let query = sea_orm::Statement::from_string(db.get_database_backend(), sql);
@@ -159,7 +158,7 @@ async fn first_refresh(db: &DatabaseConnection) -> Option<i64> {
 
 const NOISE: usize = 8_000;
 
-/// Bytes that look random, and are the same each time (xorshift).
+/// Returns bytes that look random, always the same (xorshift).
 fn noise() -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = || {

@@ -11,8 +11,8 @@ use crate::convert::row_count;
 use crate::entities::accounts::{self, Status};
 use crate::entities::{account_labels, tokens};
 
-/// Returns the accounts after `after` that the filter admits, joined with their tokens. Labels, status and provider have
-/// indexes that end with the number of the account, so a page is read in its order.
+/// Returns the accounts after `after` that the filter admits, joined with their tokens. The indexes of labels, status
+/// and provider end with the number of the account, so a page is read in index order.
 pub(crate) fn matching(
     filter: &AccountFilter,
     after: Option<AccountId>,
@@ -40,7 +40,7 @@ pub(crate) fn matching(
     query.limit(row_count(limit))
 }
 
-/// What `Account::as_of` shows, in SQL.
+/// The rule of `Account::as_of`, in SQL.
 fn is_shown_as(wanted: &StatusAsOf) -> Condition {
     let now = wanted.now.as_millis();
     let outages = wanted.outages.iter().map(|outage| outage.provider.as_str());

@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 use crate::entities::account_labels::{ActiveModel, Column, Entity};
 use crate::error::failed;
 
-/// Returns the labels of those of these accounts that have any.
+/// Returns the labels of these accounts; accounts without labels are left out.
 pub(super) async fn read(
     db: &impl ConnectionTrait,
     accounts: &[AccountId],

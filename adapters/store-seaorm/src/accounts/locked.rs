@@ -1,4 +1,4 @@
-//! Tokens that are to change: locked, and saved afterwards. The change itself is a transition of the domain.
+//! Locks tokens for a change, and saves them afterwards. The change itself is a transition of the domain.
 
 use central_oauth_domain::grant::{AccountId, AccountKey, StoredTokens};
 use central_oauth_domain::ports::StoreError;
@@ -51,8 +51,8 @@ async fn one(
         .transpose()
 }
 
-/// Whoever changes tokens locks them before their account, and several in the order of their numbers. Both rows are locked
-/// at once: a row that is only read would be the one from before the wait for the lock.
+/// Tokens are locked before their account, and several in the order of their numbers. Both rows are locked at once: a
+/// row that is only read would be the version from before the wait for the lock.
 pub(crate) fn locked(
     which: impl IntoCondition,
 ) -> SelectTwoRequired<tokens::Entity, accounts::Entity> {
@@ -66,7 +66,7 @@ fn locking(which: impl IntoCondition) -> Select<tokens::Entity> {
         .lock(LockType::NoKeyUpdate)
 }
 
-/// Saves what a transition has changed of locked tokens.
+/// Saves the changes of a transition to locked tokens.
 pub(crate) async fn save(
     db: &impl ConnectionTrait,
     before: &StoredTokens,
@@ -87,8 +87,8 @@ pub(crate) async fn save(
     Ok(())
 }
 
-/// Returns the statement that locks tokens and saves what a transition has changed, if both rows are still those that the
-/// transition began with. `None` unless the row of the tokens alone has changed.
+/// Returns the statement that locks tokens and saves the changes of a transition, if both rows are still those that the
+/// transition began with. `None` unless only the row of the tokens has changed.
 pub(crate) fn save_unchanged(
     before: &StoredTokens,
     after: &StoredTokens,
@@ -106,7 +106,7 @@ pub(crate) fn save_unchanged(
     Some(saved.filter(number.in_subquery(same)))
 }
 
-/// Whether a row has these values. A sealed one may have been sealed with another key meanwhile.
+/// Whether a row has these values. A sealed one may have been re-encrypted meanwhile.
 fn equal<A: ActiveModelTrait>(row: &A) -> Condition {
     let columns = <A::Entity as EntityTrait>::Column::iter();
     columns.fold(Condition::all(), |all, column| {

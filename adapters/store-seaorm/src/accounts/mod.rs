@@ -1,4 +1,4 @@
-//! Accounts and their tokens, as they are read, linked and deleted.
+//! Reads, links and deletes accounts and their tokens.
 
 pub(crate) mod filtered;
 pub(crate) mod labels;
@@ -79,7 +79,7 @@ impl AccountStore for SeaOrmStore {
         let write = self.write().await?;
         locks::persons(&write.txn, &seen.account.key.provider).await?;
         locks::tokens_of(&write.txn, id).await?;
-        // Before its keys, as for creating and deleting a key.
+        // Locked before its keys, as when a key is created or deleted.
         let account = accounts::Entity::find_by_id(id.0).lock_exclusive();
         account.one(&write.txn).await.map_err(failed)?;
         locks::keys_and_links_of(&write.txn, id).await?;
@@ -87,7 +87,7 @@ impl AccountStore for SeaOrmStore {
         if !stored.is_some_and(|stored| stored.are_those_of(seen)) {
             return Err(StoreError::Conflict);
         }
-        // Its tokens, its keys and their links go with it.
+        // Also deletes its tokens, its keys and their links.
         accounts::Entity::delete_by_id(id.0)
             .exec(&write.txn)
             .await

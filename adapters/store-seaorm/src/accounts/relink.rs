@@ -1,4 +1,4 @@
-//! What linking does to an account, be it the first time or again.
+//! Links an account, for the first time or again.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Account, AccountId, NewGrant, StoredTokens};

@@ -1,5 +1,4 @@
-//! Counting. Each question passes over a whole table, on a reader's connection: whoever asks sees to it that it is
-//! seldom.
+//! Counts accounts and grants. Each query scans a whole table, on a reader connection, so callers must run it seldom.
 
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use crate::refreshes::outages;
 use crate::store::SeaOrmStore;
 
 impl SeaOrmStore {
-    /// How busy the connections are; with SQLite those that read. Asks nobody, so it takes no time.
+    /// Returns how many connections are busy; with SQLite only reader connections. Needs no query.
     #[must_use]
     pub fn pool_use(&self) -> PoolUse {
         self.database.pool_use()
@@ -118,9 +117,9 @@ impl SeaOrmStore {
     }
 }
 
-/// Accounts by their stored status, how many of those are over all the same, and how many wait for an outage to end if there
-/// is one (the rules are those of `Account::as_of`). The latter two are counted, not grouped by: to PostgreSQL two
-/// placeholders are two expressions.
+/// Counts accounts by their stored status; among them those whose grant has ended nevertheless, and those that wait for
+/// the end of an outage (the rules of `Account::as_of`). The latter two are counted, not grouped by, because PostgreSQL
+/// treats two placeholders as two expressions.
 fn by_status(now: Timestamp) -> Select<accounts::Entity> {
     use tokens::Column;
     let over = Condition::all()
@@ -144,7 +143,7 @@ fn by_status(now: Timestamp) -> Select<accounts::Entity> {
         .group_by(accounts::Column::Status)
 }
 
-/// Grants that die soon, and how many of those no refresh saves (the rule is that of `Account::fixed_ends`). The latter
+/// Counts grants that end soon, and those of them that no refresh saves (the rule of `Account::fixed_ends`). The latter
 /// are counted, not grouped by, as above.
 fn dying(now: Timestamp, down: &[&str]) -> Select<tokens::Entity> {
     use tokens::Column;
@@ -176,7 +175,7 @@ fn dying(now: Timestamp, down: &[&str]) -> Select<tokens::Entity> {
         .group_by(Column::Provider)
 }
 
-/// The opposite of being over all the same, said so that what is not known counts as alive.
+/// The opposite of having ended nevertheless, written so that NULL counts as alive.
 fn lives(now: Timestamp) -> Condition {
     use tokens::Column;
     Condition::any()
@@ -186,7 +185,7 @@ fn lives(now: Timestamp) -> Condition {
         .add(Column::AccessTokenExpiresAt.gt(now.as_millis()))
 }
 
-/// Whether a refresh comes before the refresh token dies. Never unknown, so that its opposite is not either.
+/// Whether a refresh comes before the refresh token expires. Never NULL, so that its opposite is not NULL either.
 fn saved(now: Timestamp, down: &[&str]) -> SimpleExpr {
     use tokens::Column;
     let is_before = Expr::col((tokens::Entity, Column::NextRefreshAt))
@@ -202,8 +201,7 @@ fn saved(now: Timestamp, down: &[&str]) -> SimpleExpr {
         .and(is_before)
 }
 
-/// Grants that should have been refreshed by now. The earlier of the two times of a group is that of one of its rows, and
-/// over.
+/// Counts overdue grants. The earlier of the two times of a group belongs to one of its rows, and has passed.
 fn overdue(now: Timestamp) -> Select<tokens::Entity> {
     use tokens::Column;
     let is_over = |column: Column| column.lte(now.as_millis());

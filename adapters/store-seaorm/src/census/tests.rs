@@ -1,4 +1,4 @@
-//! Counts at both databases.
+//! Counts in both databases.
 
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::refresh::Outage;
@@ -14,7 +14,7 @@ use crate::{DatabaseUrl, PoolSettings};
 const NOW: i64 = 1_790_000_000_000;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// A grant of this health, with or without a refresh token, that dies then and is refreshed then.
+/// A grant with this status, with or without a refresh token, that expires and is refreshed at these times.
 struct Grant(Status, bool, Option<i64>, Option<i64>);
 
 async fn add(store: &SeaOrmStore, id: i64, provider: &str, grant: Grant) {
@@ -80,7 +80,7 @@ async fn count_at(url: &DatabaseUrl) {
         ("two", Grant(Status::Active, false, Some(soon), None)),
         ("two", Grant(Status::Active, false, None, None)),
         ("two", Grant(Status::RelinkRequired, true, Some(soon), None)),
-        // Died already, and nobody has noted it.
+        // It has ended already, and nobody has recorded that.
         ("two", Grant(Status::Active, false, Some(NOW), None)),
         ("two", Grant(Status::Active, true, Some(NOW), Some(later))),
     ];
@@ -107,7 +107,7 @@ async fn count_at(url: &DatabaseUrl) {
         [("one", false, 2), ("one", true, 1), ("two", false, 1)].map(dying)
     );
     assert_eq!(census.overdue, []);
-    // A refresh that puts no end off saves nobody.
+    // A refresh that does not extend the grant does not save it.
     for (renews, expected) in [
         (
             true,
@@ -131,7 +131,7 @@ async fn count_at(url: &DatabaseUrl) {
     outage_at(&store).await;
 }
 
-/// During an outage an account is counted as it is shown: degraded once its refresh is due.
+/// During an outage an account is counted as it is displayed: degraded once its refresh is due.
 async fn outage_at(store: &SeaOrmStore) {
     let (soon, hour) = (NOW + DAY / 2, NOW + DAY / 24);
     let grants = [
@@ -168,17 +168,17 @@ async fn outage_at(store: &SeaOrmStore) {
     assert!(store.end_outage(&provider).await.unwrap());
 }
 
-/// Of people alone: the end of a grant that counts from its consent, and any other that no refresh moves, a week ahead; each
-/// grant once. What a refresh may put off is theirs within a day.
+/// Only a person can renew a grant with a maximum age, and any other that refreshes do not extend: counted a week
+/// ahead, each grant once. One that a refresh may extend is counted within a day.
 async fn ends_of_age_at(store: &SeaOrmStore) {
     let (hour, soon, week) = (NOW + DAY / 24, NOW + DAY / 2, NOW + 7 * DAY);
     let well = |dies_at| Grant(Status::Active, true, dies_at, Some(hour));
     let grants = [
-        // The refresh saves the token, and not the grant.
+        // The refresh saves the token, but not the grant.
         (well(Some(soon)), Some(week), None),
         (well(None), Some(NOW + 1), None),
         (well(None), Some(week + 1), None),
-        // No end that counts, as it has passed.
+        // This end does not count, because it has passed.
         (well(Some(soon)), Some(NOW), Some(true)),
         (well(Some(week)), None, Some(false)),
         (well(Some(week)), None, None),
@@ -194,7 +194,7 @@ async fn ends_of_age_at(store: &SeaOrmStore) {
             None,
         ),
         (Grant(Status::Active, false, Some(week), None), None, None),
-        // Its last token has expired, so the grant is over.
+        // Its last token has expired, so the grant has ended.
         (
             Grant(Status::Active, false, Some(NOW), None),
             Some(week),
@@ -231,7 +231,7 @@ fn dying((provider, refresh_due, count): (&str, bool, u64)) -> DyingCount {
     }
 }
 
-/// Those that die soon.
+/// Grants that end soon.
 async fn dying_at(store: &SeaOrmStore) -> Vec<DyingCount> {
     let census = store.census(Timestamp::from_millis(NOW)).await.unwrap();
     let mut found = census.dying;
@@ -239,8 +239,8 @@ async fn dying_at(store: &SeaOrmStore) -> Vec<DyingCount> {
     found
 }
 
-/// The same grants an hour and a half later, when those that were due after an hour are late; one of them has failed,
-/// which has moved its next attempt but not the end of its access token.
+/// The same grants an hour and a half later, when those that were due after an hour are overdue. One of them has
+/// failed, which has rescheduled its next attempt but not the expiry of its access token.
 async fn late_at(store: &SeaOrmStore) {
     let (hour, now) = (DAY / 24, NOW + DAY / 16);
     let write = store.write().await.unwrap();

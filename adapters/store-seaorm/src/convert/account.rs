@@ -15,7 +15,7 @@ use super::scalars::{bytes, duration, fault, millis, scopes, status, status_colu
 use crate::entities::{accounts, tokens};
 use crate::error::Unreadable;
 
-/// An account with what its tokens say about its health; the tokens themselves are not read.
+/// Converts an account with the parts of its tokens that concern its health, without reading the tokens themselves.
 #[derive(DerivePartialModel)]
 #[sea_orm(entity = "accounts::Entity")]
 pub(crate) struct AccountRow {
@@ -25,7 +25,7 @@ pub(crate) struct AccountRow {
     pub(crate) times: TokenTimes,
 }
 
-/// What a row of tokens says about an account's health.
+/// The parts of a row of tokens that concern an account's health.
 #[derive(DerivePartialModel)]
 #[sea_orm(entity = "tokens::Entity")]
 pub(crate) struct TokenTimes {
@@ -111,7 +111,7 @@ pub(crate) fn stored_tokens(
     })
 }
 
-/// The rows of an account and its tokens. Their numbers stay as they are.
+/// Returns the rows of an account and its tokens. Their numbers stay unchanged.
 pub(crate) fn rows(tokens: &StoredTokens) -> (accounts::ActiveModel, tokens::ActiveModel) {
     (account_row(&tokens.account), token_row(tokens))
 }

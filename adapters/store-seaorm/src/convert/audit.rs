@@ -49,7 +49,7 @@ macro_rules! entries {
     };
 }
 
-/// Only somebody else can have written a MAC of another length. It becomes one that fits nothing, so that it is reported as
+/// The service never writes a MAC of another length. It becomes one that matches nothing, so that it is reported like
 /// any other change.
 fn read_mac(bytes: &[u8]) -> KeyedHash {
     hash(bytes).unwrap_or(KeyedHash::from_bytes([0; 32]))

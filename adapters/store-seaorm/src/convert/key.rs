@@ -28,7 +28,7 @@ pub(crate) fn key_holder(key: &Model, binding: KeyBinding) -> Result<KeyHolder, 
     })
 }
 
-/// What a key of this account opens.
+/// Returns the binding of a key of this account.
 pub(crate) fn to_account(account: &accounts::Model) -> KeyBinding {
     KeyBinding::Account {
         id: AccountId(account.id),
@@ -36,7 +36,7 @@ pub(crate) fn to_account(account: &accounts::Model) -> KeyBinding {
     }
 }
 
-/// Whose account it is.
+/// The owner of the account.
 pub(crate) fn person(account: &accounts::Model) -> AccountKey {
     AccountKey {
         provider: ProviderName::new(account.provider.as_str()),
@@ -57,7 +57,7 @@ pub(crate) fn key_record(key: Model) -> Result<KeyRecord, Unreadable> {
     })
 }
 
-/// A new row. The database numbers it, and only then it has a MAC.
+/// Returns a new row. The database numbers it, and its MAC is computed afterwards.
 pub(crate) fn key_row(key: &KeyHolder, name: Option<String>, created_at: Timestamp) -> ActiveModel {
     let networks = key.limits.networks_text();
     ActiveModel {

@@ -18,7 +18,7 @@ use super::scalars::{bytes, duration, fault, hash, millis, scopes, time};
 use crate::entities::device_codes::{self, ActiveModel, Model, State};
 use crate::error::Unreadable;
 
-/// The name of the column that makes no sense.
+/// The name of the invalid column.
 type Column = &'static str;
 
 impl TryFrom<Model> for Link {
@@ -183,9 +183,10 @@ fn grant(row: Model) -> Result<SealedGrant, Column> {
     })
 }
 
-/// What turns the row of one version of a link into that of the next. Columns with equal values are left out: what they hold
-/// may have been sealed with another key since `before` was read. A change of state writes all columns that belong to a
-/// state, so that nothing of the old state is left, whatever it was; unless the tokens stay, which are such values.
+/// Returns the columns to be changed from the row of one version of a link to the next. Columns with equal values are
+/// left out, because their sealed values may have been re-encrypted since `before` was read. A change of state writes
+/// all columns that belong to a state, so that nothing of the old state remains; except if the tokens stay, which are
+/// such values.
 pub(crate) fn link_changes(before: &Link, after: &Link) -> ActiveModel {
     let keeps_state = discriminant(&before.state) == discriminant(&after.state);
     let keeps_tokens = before.held().is_some() && before.held() == after.held();
@@ -260,7 +261,7 @@ fn state_columns(state: &LinkState) -> ActiveModel {
     }
 }
 
-/// The columns that belong to a state, all empty.
+/// All columns that belong to a state, empty.
 fn nothing_held() -> ActiveModel {
     ActiveModel {
         ended_at: Set(None),

@@ -1,4 +1,4 @@
-//! What rows mean, and how the model is written into them.
+//! Converts between rows and the domain's types.
 
 mod account;
 mod audit;

@@ -68,7 +68,7 @@ impl TryFrom<Model> for RevocationLease {
     }
 }
 
-/// What the tokens of a row are sealed to.
+/// The reference to which the tokens of a row are sealed.
 pub(crate) fn reference(row: &Model) -> Result<RevocationReference, StoreError> {
     let bytes = row.reference.as_slice().try_into();
     bytes
@@ -96,7 +96,7 @@ fn status_column(status: RevocationStatus) -> Status {
     }
 }
 
-/// A revocation that is due at once, or when the caller's lease on it lapses.
+/// Returns a revocation that is due at once, or when the caller's lease on it expires.
 pub(crate) fn new_revocation(new: NewRevocation) -> ActiveModel {
     let tokens = &new.tokens;
     ActiveModel {
@@ -122,7 +122,7 @@ pub(crate) fn new_revocation(new: NewRevocation) -> ActiveModel {
     }
 }
 
-/// A revocation that has ended keeps no token and is due no more.
+/// An ended revocation has no tokens and is not due.
 pub(crate) fn ended_revocation(status: RevocationStatus, now: Timestamp) -> ActiveModel {
     ActiveModel {
         status: Set(status_column(status)),

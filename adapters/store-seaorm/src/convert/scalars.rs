@@ -21,7 +21,7 @@ pub(crate) fn time(millis: Option<i64>) -> Option<Timestamp> {
     millis.map(Timestamp::from_millis)
 }
 
-/// A length of time beyond what a column holds is as good as endless.
+/// A duration beyond the range of the column counts as unlimited.
 pub(super) fn millis(duration: Duration) -> i64 {
     duration.as_millis().try_into().unwrap_or(i64::MAX)
 }
@@ -30,7 +30,7 @@ pub(super) fn duration(millis: i64) -> Option<Duration> {
     millis.try_into().ok().map(Duration::from_millis)
 }
 
-/// A number of rows that a database can count to; SeaORM panics at one that it cannot.
+/// Returns a number of rows within the range of the databases; SeaORM panics beyond it.
 pub(crate) fn row_count(rows: u64) -> u64 {
     rows.min(i64::MAX.unsigned_abs())
 }
@@ -39,7 +39,7 @@ pub(super) fn scopes(joined: &str) -> Vec<String> {
     joined.split_ascii_whitespace().map(str::to_owned).collect()
 }
 
-/// A fault has both halves or neither.
+/// A fault has both parts or neither.
 pub(super) fn fault(code: Option<String>, detail: Option<String>) -> Result<Option<Fault>, ()> {
     match (code, detail) {
         (Some(code), Some(detail)) => Ok(Some(Fault { code, detail })),

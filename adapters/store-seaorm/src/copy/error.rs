@@ -16,8 +16,8 @@ pub enum CopyError {
         /// The URL of the source, without its password.
         database: String,
     },
-    /// A service is connected to the server, or a pooler still is on behalf of one: PgBouncer leaves a connection the name
-    /// of whoever used it last.
+    /// A service is connected to the server, or a pooler still is: PgBouncer keeps the application name of the last client
+    /// on an idle connection.
     #[error(
         "{database} is in use: stop the services that run on it, then copy again. A pooler that they came through keeps its \
          connections for a while (PgBouncer's server_idle_timeout, 10 minutes if not set): stop it too, or have it close \
@@ -48,7 +48,7 @@ pub enum CopyError {
     Unlock(#[from] UnlockError),
     /// A copy was completed there, or a service has run there.
     #[error(
-        "{database} is complete already, and may be in use: copying would put old tokens over newer ones"
+        "{database} is complete already, and may be in use: copying would overwrite newer tokens"
     )]
     DestinationIsComplete {
         /// The URL of the destination, without its password.
@@ -69,10 +69,10 @@ pub enum CopyError {
     #[error("{} has {} rows at the source and {} at the destination", .0.table, .0.source, .0.destination)]
     Differs(TableCount),
     /// Values cannot be decrypted.
-    #[error("these values do not open, at the source neither: {}", named(.0))]
+    #[error("these values cannot be decrypted, neither here nor in the source database: {}", named(.0))]
     Unreadable(Vec<UnreadableValue>),
     /// Something else gave the destination a hash key during the copy.
-    #[error("the destination has been completed by somebody else meanwhile")]
+    #[error("another process completed the destination meanwhile")]
     Overtaken,
     /// A database failed during the copy.
     #[error(transparent)]

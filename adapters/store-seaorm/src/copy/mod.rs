@@ -1,13 +1,13 @@
-//! Everything from one database to another.
+//! Copies everything from one database to another.
 //!
-//! The destination becomes equal to the source in two passes over each table: first goes what is not as it is at the
-//! source, then comes what is missing. So an attempt that was stopped, however long ago, is just a destination with some
-//! rows in it. On a server a few rows are a transaction. A file is written in one: it is quickly done, and nothing of it
-//! is left if it is stopped.
+//! Each table is copied in two passes: first rows of the destination that differ from the source are deleted, then
+//! missing rows are added. So an interrupted attempt is just a destination with some rows in it. On a server each batch
+//! of rows is a transaction. A file is written in one transaction: it is fast, and nothing remains if it is
+//! interrupted.
 //!
-//! Whoever copies has a transaction open at the destination from the beginning, the guard. It keeps other copies and
-//! starting services away, and it is the one that brings the hash key in the end: should the connection break, and with
-//! it the guard, the copy can no longer be completed.
+//! A copy has a transaction open at the destination from the beginning, the guard. It locks out other copies and
+//! starting services, and it writes the hash key in the end. If the connection breaks, and with it the guard, the copy
+//! can no longer be completed.
 
 mod error;
 mod numbers;
@@ -43,7 +43,7 @@ use tables::{Copied, Table, with_entity};
 pub struct CopyReport {
     /// The tables, with equal numbers of rows on both sides.
     pub tables: Vec<TableCount>,
-    /// Sealed values that were opened at the destination.
+    /// Sealed values that were decrypted at the destination.
     pub opened: u64,
 }
 
@@ -52,7 +52,7 @@ pub struct CopyReport {
 pub struct TableCount {
     /// Its name.
     pub table: &'static str,
-    /// Whether its rows may hold sealed values.
+    /// Whether its rows may have sealed values.
     pub may_be_sealed: bool,
     /// Rows at the source.
     pub source: u64,
@@ -69,15 +69,16 @@ pub enum CopyProgress {
     Compared(u64),
     /// The destination has this many more of the source's rows, copied now or earlier.
     Copied(u64),
-    /// All rows were copied; the values of at most this many rows are to be opened.
+    /// All rows were copied; the values of at most this many rows are to be decrypted.
     Opening(u64),
-    /// The values of this many more rows were opened.
+    /// The values of this many more rows were decrypted.
     Opened(u64),
 }
 
-/// Copies everything from one database into another, and checks that every sealed value opens there. Only then does the
-/// destination get the hash key, without which no service starts on it. The copy may be killed and started again at any
-/// time. Nothing is written before the keys have opened the source and the destination is known to be free.
+/// Copies everything from one database into another, and checks that every sealed value can be decrypted there. Only
+/// then does the destination get the hash key, without which no service starts on it. The copy can be interrupted and
+/// repeated at any time. Nothing is written before the keys have decrypted the source's values and the destination is
+/// known to be unused.
 ///
 /// # Errors
 /// When a database is in use or fails, a key is wrong or missing, or the copy differs from the source.
@@ -109,7 +110,7 @@ pub async fn copy(
     Ok(copied)
 }
 
-/// A copy that is running.
+/// A copy in progress.
 pub struct SeaOrmCopy<'a> {
     source: &'a CopySource,
     destination: &'a SeaOrmStore,
@@ -117,7 +118,7 @@ pub struct SeaOrmCopy<'a> {
     position: Position,
 }
 
-/// Which row comes next.
+/// The position of the next row.
 struct Position {
     pass: Pass,
     table: usize,
@@ -131,7 +132,7 @@ enum Pass {
 }
 
 impl<'a> SeaOrmCopy<'a> {
-    /// Begins to copy into a database whose schema is up to date, or goes on with what an earlier attempt has left.
+    /// Begins to copy into a database whose schema is up to date, or continues an interrupted attempt.
     ///
     /// # Errors
     /// When the destination is complete or in use.
@@ -168,7 +169,7 @@ impl<'a> SeaOrmCopy<'a> {
         }
     }
 
-    /// Copies all rows, opens the sealed values and completes the destination.
+    /// Copies all rows, decrypts the sealed values and completes the destination.
     async fn run(
         mut self,
         hash_key: &Sealed,
@@ -191,9 +192,10 @@ impl<'a> SeaOrmCopy<'a> {
         Ok(CopyReport { tables, opened })
     }
 
-    /// Where the next rows are written: on a server a transaction of its own, in a file that of the guard.
+    /// Returns where the next rows are written: on a server in a transaction of their own, in a file in that of the
+    /// guard.
     async fn begin_batch(&self) -> Result<Option<Write>, StoreError> {
-        // The guard is still there, and nobody has become faster.
+        // Checks that the guard is still there, and that nobody else was faster.
         let hash_key = seals::read_hash_key(&self.guard.txn).await;
         if hash_key.map_err(failed)?.is_some() {
             return Err(StoreError::Conflict);
@@ -204,7 +206,7 @@ impl<'a> SeaOrmCopy<'a> {
         }
     }
 
-    /// Lets a server know how many rows there are now: a service that starts at once would else be answered slowly.
+    /// Updates a server's statistics: otherwise a service that starts at once would get slow query plans.
     async fn analyze(&self) -> Result<(), StoreError> {
         if let Some(own) = self.begin_batch().await? {
             let own = own.staying().await.map_err(failed)?;
@@ -217,7 +219,7 @@ impl<'a> SeaOrmCopy<'a> {
         Ok(())
     }
 
-    /// The next rows of a table; `None` when there are no further ones.
+    /// Returns the next rows of a table; `None` at the end.
     async fn batch(&self, table: Table) -> Result<Option<rows::Batch>, StoreError> {
         let own = self.begin_batch().await?;
         let there = own.as_ref().map_or(&self.guard.txn, |own| &own.txn);
@@ -295,7 +297,7 @@ impl<'a> SeaOrmCopy<'a> {
     }
 }
 
-/// Nobody else writes at either side: what the destination does not take is wrong at the source.
+/// Nobody else writes on either side, so a row that the destination rejects is invalid at the source.
 fn not_taken(error: DbErr) -> StoreError {
     if error.sql_err().is_some() {
         StoreError::Corrupt(Box::new(error))
@@ -304,7 +306,7 @@ fn not_taken(error: DbErr) -> StoreError {
     }
 }
 
-/// Whether no table that is copied has a row.
+/// Whether all tables that are copied are empty.
 pub(crate) async fn is_empty(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     for table in Table::ALL {
         if with_entity!(table, has_rows(db))? {

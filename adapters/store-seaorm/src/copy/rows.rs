@@ -1,4 +1,4 @@
-//! Rows of any table, from one database to the other, a few at a time in the order of their numbers.
+//! Copies rows of any table from one database to the other, in batches, in the order of their numbers.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,10 +9,11 @@ use sea_orm::{
 
 use super::tables::Copied;
 
-/// Rows a transaction. The widest table has 34 columns, and no database takes fewer than 32,766 values at a time.
+/// Rows per transaction. The widest table has 34 columns, and both databases accept at least 32,766 values per
+/// statement.
 const BATCH: u64 = 200;
 
-/// What a batch did, and where it ended.
+/// The result of a batch, and where it ended.
 pub(super) struct Batch {
     pub(super) rows: u64,
     pub(super) last: i64,
@@ -26,8 +27,8 @@ where
     E::find().count(db).await
 }
 
-/// Takes away those of the next rows of the destination that are not as they are at the source: they have changed there
-/// since an earlier attempt, or are gone. Rows that hang on them go with them. `None` when there are no further rows.
+/// Deletes those of the next rows of the destination that differ from the source: they have changed there since an
+/// earlier attempt, or are gone. Also deletes rows that depend on them. `None` at the end.
 pub(super) async fn drop_unequal<E: Copied>(
     source: &impl ConnectionTrait,
     destination: &impl ConnectionTrait,
@@ -54,7 +55,7 @@ pub(super) async fn drop_unequal<E: Copied>(
     Ok(Some(Batch { rows, last }))
 }
 
-/// Adds those of the source's next rows that the destination lacks. `None` when there are no further rows.
+/// Adds those of the source's next rows that the destination lacks. `None` at the end.
 pub(super) async fn add_missing<E>(
     source: &impl ConnectionTrait,
     destination: &impl ConnectionTrait,

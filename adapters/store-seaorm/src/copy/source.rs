@@ -1,4 +1,4 @@
-//! Where a copy comes from: a database that nobody writes to meanwhile.
+//! The source of a copy: a database that nobody writes to meanwhile.
 
 use std::sync::Arc;
 
@@ -15,18 +15,18 @@ use crate::error::{failed, is_locked};
 use crate::url::DatabaseUrl;
 use crate::{schema, seals};
 
-/// A database that is held as it is while it is copied. Nothing in it is changed.
+/// A database that is locked while it is copied. Nothing in it is changed.
 pub struct CopySource {
     held: Held,
     url: DatabaseUrl,
 }
 
 impl CopySource {
-    /// Holds an existing database, unless a service has it open, busy or idle. Nobody can open a file afterwards; on a
+    /// Locks an existing database, unless a service has it open, busy or idle. Afterwards nobody can open a file; on a
     /// server services can read, and nobody can write.
     ///
     /// # Errors
-    /// When it is in use, or its schema is not the one that this build knows.
+    /// When it is in use, or its schema is not that of this build.
     pub async fn hold(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, CopyError> {
         let refused = |error| refused(url, error);
         let held = Held::open(url, settings).await.map_err(refused)?;
@@ -46,7 +46,8 @@ impl CopySource {
         Ok(Self { held, url })
     }
 
-    /// Opens the hash key, and checks that all keys of the source's values are configured. Nothing has been written yet.
+    /// Decrypts the hash key, and checks that all keys of the source's values are configured. Nothing has been written
+    /// yet.
     ///
     /// # Errors
     /// When there is no hash key, or a key is wrong or missing.
@@ -59,10 +60,10 @@ impl CopySource {
         Ok((hash_key, vault))
     }
 
-    /// Lets go of it.
+    /// Unlocks it.
     ///
     /// # Errors
-    /// When the database reports trouble on closing.
+    /// When closing the database fails.
     pub async fn release(self) -> Result<(), OpenError> {
         let released = self.held.release().await;
         released.map_err(OpenError::at(&self.url))

@@ -1,4 +1,4 @@
-//! Which tables are copied, and what is particular about each.
+//! The tables of a copy, and their particularities.
 
 use sea_orm::EntityTrait;
 
@@ -7,8 +7,7 @@ use crate::entities::{
     revocations, tokens, workloads,
 };
 
-/// The tables that are copied row by row, parents before children. A table that is not, and why, stands in
-/// [`LEFT_OUT`].
+/// The tables that are copied row by row, parents before children. [`LEFT_OUT`] lists the others, with reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Table {
     Accounts,
@@ -126,7 +125,7 @@ pub(super) use with_entity;
 pub(super) trait Copied: EntityTrait {
     /// Its number.
     const ID: Self::Column;
-    /// What the database works out by itself.
+    /// Its generated columns.
     const GENERATED: &'static [Self::Column];
 }
 
@@ -199,7 +198,7 @@ mod tests {
     }
 
     async fn columns<E: Copied>(store: &SeaOrmStore, table: &str) {
-        // Of the kinds, 2 and 3 are generated columns.
+        // Kinds 2 and 3 are generated columns.
         let all = format!("SELECT name FROM pragma_table_xinfo('{table}')");
         let generated = format!("{all} WHERE hidden IN (2, 3)");
         let ours = |columns: &mut dyn Iterator<Item = E::Column>| {

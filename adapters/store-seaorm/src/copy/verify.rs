@@ -1,4 +1,4 @@
-//! Checks that every sealed value of a destination opens in its new place.
+//! Checks that every sealed value of a destination can be decrypted in its new place.
 
 use central_oauth_domain::ports::{
     CipherError, OwnerKind, SealedRow, SealedTo, SecretKind, StoreError,
@@ -12,12 +12,12 @@ use crate::error::failed;
 use crate::sealed_rows::{account_of, holding_any, sealed_row};
 use crate::seals::read;
 
-/// Rows whose values are opened at a time.
+/// Rows whose values are decrypted at a time.
 const BATCH: u64 = 200;
 /// The error names no more values than this.
 const MOST_NAMED: usize = 10;
 
-/// A value that does not open.
+/// A value that cannot be decrypted.
 #[derive(Debug)]
 pub struct UnreadableValue {
     table: &'static str,
@@ -49,7 +49,7 @@ pub(super) fn named(values: &[UnreadableValue]) -> String {
     }
 }
 
-/// Opens all sealed values. Returns how many there are.
+/// Decrypts all sealed values. Returns how many there are.
 pub(super) async fn open_all(
     db: &impl ConnectionTrait,
     vault: &Vault,

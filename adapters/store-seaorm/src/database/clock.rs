@@ -1,4 +1,4 @@
-//! The time as the database tells it.
+//! The database's time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,18 +7,18 @@ use std::time::Duration;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::Clock;
 
-/// Less than this is not worth a move. Leases last seconds longer than what is done under them.
+/// Smaller differences are ignored. Leases last seconds longer than the work under them.
 const TOLERANCE_MS: u64 = 250;
 
-/// This machine's clock, put right by that of a database server whenever it is asked, so that all who share the server
-/// agree when a lease has lapsed. With a file as the database it is this machine's clock as it is.
+/// This machine's clock, corrected by that of the database server at each reading, so that all processes on the server
+/// agree when a lease has expired. With a SQLite file, this machine's clock without corrections.
 pub struct DatabaseClock {
     machine: Arc<dyn Clock>,
     ahead_ms: AtomicI64,
 }
 
 impl DatabaseClock {
-    /// A clock that has not been put right yet.
+    /// Creates a clock without a correction.
     #[must_use]
     pub fn new(machine: Arc<dyn Clock>) -> Self {
         let ahead_ms = AtomicI64::new(0);
@@ -30,13 +30,13 @@ impl DatabaseClock {
         self.machine.now()
     }
 
-    /// Takes notice of what the server's clock showed at some moment between two of this machine's. Returns by how many
-    /// milliseconds this clock has been moved: by no more than is certain. The question or the answer may have been under
-    /// way for long, or this process was stopped meanwhile, and that is no reason to move at all.
+    /// Processes a reading of the server's clock, taken between two times of this machine. Returns by how many
+    /// milliseconds this clock has been moved: only by the part of the difference that is certain. The query or the
+    /// response may have been delayed, or this process suspended meanwhile, which is no reason to move the clock.
     pub(crate) fn put_right(&self, asked: Timestamp, server: i64, answered: Timestamp) -> i64 {
         let least = server.saturating_sub(answered.as_millis());
         let most = server.saturating_sub(asked.as_millis()).max(least);
-        // Where several ask at a time, each compares with what the others have made of it.
+        // Concurrent readings are compared with each other's corrections.
         let moved = |ahead: i64| {
             let right = ahead.clamp(least, most);
             (right.abs_diff(ahead) > TOLERANCE_MS).then_some(right)
@@ -50,7 +50,7 @@ impl DatabaseClock {
         };
         tracing::warn!(
             drift_ms = drift,
-            "this machine's clock is not the database's: the database's is used"
+            "this machine's clock differs from the database's; the database's clock is used"
         );
         drift
     }
@@ -95,10 +95,10 @@ mod tests {
         let at = Timestamp::from_millis;
         let machine = Arc::new(FixedClock::new(at(1_000_000)));
         let clock = DatabaseClock::new(machine);
-        // The process was stopped, or its packets were lost, on either way.
+        // The process was suspended, or packets were lost, in either direction.
         assert_eq!(clock.put_right(at(1_000_000), 1_000_000, at(1_008_000)), 0);
         assert_eq!(clock.put_right(at(1_000_000), 1_008_000, at(1_008_000)), 0);
-        // Neither can explain so much.
+        // Neither can explain such a difference.
         let moved = clock.put_right(at(1_000_000), 1_010_000, at(1_008_000));
         assert_eq!(moved, 2000);
         assert_eq!(clock.now(), at(1_002_000));

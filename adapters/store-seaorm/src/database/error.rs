@@ -12,7 +12,7 @@ use crate::url::DatabaseUrl;
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The file cannot be read or made.
+    /// The file cannot be read or created.
     #[error("the database file {} cannot be used: {source}", .path.display())]
     File {
         /// The file.
@@ -20,32 +20,33 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
-    /// The server does not let us in, or the file is no database, or a damaged one.
+    /// The server rejects the connection, or the file is not a database or is damaged.
     #[error("the database {database} cannot be used: {source}")]
     Database {
-        /// Which one.
+        /// The database.
         database: String,
-        /// Why.
+        /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// Nobody knows what keeps a migration.
+    /// A migration did not finish, for an unknown reason.
     #[error(
         "the database {database} was not migrated within {} s: another process is migrating it, or it does not answer any more",
         .limit.as_secs()
     )]
     NotMigratedInTime {
-        /// Which one.
+        /// The database.
         database: String,
-        /// How long was waited.
+        /// The timeout.
         limit: Duration,
     },
-    /// A newer version of this program has been here.
+    /// The database was migrated by a newer version of this program.
     #[error(
-        "the database {database} was migrated by a newer version of this program ({}): start that version, or let it migrate down",
+        "the database {database} was migrated by a newer version of this program ({}): start that version, or run \
+         its `central-oauth migrate down`",
         .migrations.join(", ")
     )]
     NewerSchema {
-        /// Which one.
+        /// The database.
         database: String,
         /// The migrations that this build does not know.
         migrations: Vec<String>,
@@ -53,7 +54,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Wraps what the file system says about a path.
+    /// Wraps a file system error.
     pub(crate) fn file(path: &Path, source: io::Error) -> Self {
         Self::File {
             path: path.to_owned(),
@@ -61,7 +62,7 @@ impl OpenError {
         }
     }
 
-    /// Wraps what SeaORM says about a database.
+    /// Wraps a SeaORM error.
     pub(crate) fn at(url: &DatabaseUrl) -> impl Fn(DbErr) -> Self {
         move |error| Self::Database {
             database: url.to_string(),

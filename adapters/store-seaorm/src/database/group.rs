@@ -1,15 +1,16 @@
 //! Group commit: small writes that wait for SQLite's writer at the same time are committed together, because every commit
 //! waits for the disk.
 //!
-//! - Nothing waits for a group to grow. Whoever has the writer takes the writes that wait, up to a bound. A write that is
-//!   alone is a transaction as any other.
-//! - Each member of a group has a savepoint. One that fails is rolled back to it, and fails alone.
-//! - Nobody is answered before the commit. A failure, too, may follow from what another member has written.
-//! - If the transaction fails, every member fails as unavailable: after a BEGIN or COMMIT that failed, after a storage
-//!   failure, and when SQLite has rolled back by itself, because then the savepoint is gone. The connection is discarded
-//!   as `transaction` says.
-//! - A write whose caller has gone before it began is left out. One that has begun is committed with the others.
-//! - A group takes its turn like any transaction: whoever waits for the writer waits for one group, not for all of them.
+//! - No write waits for a group to grow. The holder of the writer takes the waiting writes, up to a limit. A single write
+//!   is an ordinary transaction.
+//! - Each member of a group has a savepoint. A failed member is rolled back to it; the others are not affected.
+//! - Callers get their results after the commit, failures too, because a failure may result from what another member has
+//!   written.
+//! - If the transaction fails, every member fails as unavailable: after a failed BEGIN or COMMIT, after a storage failure,
+//!   and when SQLite has rolled back by itself, because then the savepoint is gone. The connection is discarded, see
+//!   `transaction`.
+//! - A write whose caller has gone before it began is left out. A write that has begun is committed with the others.
+//! - A group queues like any transaction: others wait for one group, not for all of them.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -25,10 +26,11 @@ use super::session::Session;
 use super::sqlite::Sqlite;
 use crate::error::unavailable;
 
-/// Writes in one group: so many that a commit costs each of them little, and that others wait for milliseconds only.
+/// Writes per group: enough that each pays little for the commit, and few enough that others wait only for
+/// milliseconds.
 const MOST: usize = 64;
 
-/// What a write does in its transaction.
+/// A write in its transaction.
 pub(super) type Writing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The writes that wait for a group.
@@ -38,7 +40,7 @@ pub(super) struct Group(Mutex<Waiting>);
 #[derive(Default)]
 struct Waiting {
     members: VecDeque<Box<dyn Member>>,
-    /// Whether a task commits them.
+    /// Whether a task is committing them.
     is_led: bool,
 }
 
@@ -50,7 +52,7 @@ impl Group {
         !std::mem::replace(&mut waiting.is_led, true)
     }
 
-    /// Returns the span of the first that waits. If nobody does, the next to join starts a task.
+    /// Returns the span of the first waiting write. If there is none, the next to join starts a task.
     fn goes_on(&self) -> Option<Span> {
         let mut waiting = self.lock();
         let span = waiting.members.front().map(|member| member.span());
@@ -58,7 +60,7 @@ impl Group {
         span
     }
 
-    /// Takes the next write whose caller still waits. Returns it with whether others wait behind it.
+    /// Takes the next write whose caller still waits, and whether others wait behind it.
     fn next(&self) -> Option<(Box<dyn Member>, bool)> {
         let mut waiting = self.lock();
         loop {
@@ -99,11 +101,11 @@ where
 }
 
 async fn lead(file: Arc<Sqlite>) {
-    // What begins and commits a group belongs to the trace of its first member.
+    // The BEGIN and COMMIT of a group belong to the trace of its first member.
     while let Some(span) = file.group().goes_on() {
         let file = Arc::clone(&file);
         let group = async move { commit_group(&file).await };
-        // In a task of its own, so that a panic ends one group only.
+        // Runs as a task of its own, so that a panic ends only one group.
         let group = tokio::spawn(group.instrument(span));
         if let Err(error) = group.await {
             tracing::error!(%error, "a group of database writes ended too early");
@@ -128,7 +130,7 @@ async fn commit_group(file: &Sqlite) {
     answer(members, &committed);
 }
 
-/// Runs the writes that wait, and collects them. Returns whether there is anything to commit.
+/// Runs the waiting writes, and collects them. Returns whether there is anything to commit.
 async fn run(
     session: &Session,
     group: &Group,
@@ -162,19 +164,19 @@ fn answer(members: Vec<Box<dyn Member>>, committed: &Result<(), DbErr>) {
     }
 }
 
-/// A write, whatever its answer is.
+/// A write with any type of result.
 #[async_trait]
 trait Member: Send {
     /// Whether the caller still waits.
     fn is_awaited(&self) -> bool;
 
-    /// The span in which the caller waits.
+    /// The span of the caller.
     fn span(&self) -> Span;
 
-    /// Runs the write. Returns whether what it has written is to be kept.
+    /// Runs the write. Returns whether it is to be committed.
     async fn run(&mut self, session: &Session) -> bool;
 
-    /// Gives the caller the result, or the failure of the whole group.
+    /// Sends the caller the result, or the failure of the whole group.
     fn answer(self: Box<Self>, committed: Result<(), DbErr>);
 }
 
@@ -213,7 +215,7 @@ where
             Ok(()) => self.result.unwrap_or_else(|| Err(ended_early().into())),
             Err(error) => Err(unavailable(error).into()),
         };
-        // A caller that has gone needs no answer.
+        // The caller has gone and needs no result.
         drop(self.caller.send(result));
     }
 }

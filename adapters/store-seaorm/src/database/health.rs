@@ -1,11 +1,11 @@
-//! Whether writing works, as far as the last writes have shown.
+//! Whether the database is writable, according to the last writes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What the writes of this process have come to.
+/// The results of this process's writes.
 #[derive(Default)]
 pub(crate) struct WriteHealth(Mutex<State>);
 
@@ -13,13 +13,13 @@ pub(crate) struct WriteHealth(Mutex<State>);
 struct State {
     /// Writes that have failed.
     failures: u64,
-    /// Failures that a write test has proved to be over.
+    /// Failures before the last successful write test.
     proved_over: u64,
     committed_at: Option<Instant>,
 }
 
 impl WriteHealth {
-    /// Notes a failed write.
+    /// Records a failed write.
     pub(super) fn failed(&self) {
         let mut state = self.lock();
         if state.failures == state.proved_over {
@@ -30,7 +30,7 @@ impl WriteHealth {
         state.failures += 1;
     }
 
-    /// Notes a commit. A small one does not prove that there is room for a larger one.
+    /// Records a commit. A small one does not prove that there is room for a larger one.
     pub(super) fn committed(&self) {
         self.lock().committed_at = Some(Instant::now());
     }
@@ -43,12 +43,12 @@ impl WriteHealth {
             && (recent.is_none() || state.committed_at.is_some_and(is_recent))
     }
 
-    /// The failures so far, for [`WriteHealth::proved`].
+    /// Returns the number of failures so far, for [`WriteHealth::proved`].
     pub(crate) fn failures(&self) -> u64 {
         self.lock().failures
     }
 
-    /// Notes that a write test has succeeded which began after so many failures.
+    /// Records that a write test has succeeded that began after this many failures.
     pub(crate) fn proved(&self, failures: u64) {
         let mut state = self.lock();
         let was_over = state.failures == state.proved_over;

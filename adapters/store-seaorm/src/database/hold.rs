@@ -1,4 +1,4 @@
-//! Keeping a database as it is: for a while nobody writes to it.
+//! Locks a database so that nobody writes to it for a while.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use super::sqlite::connect;
 use super::transaction::{Origin, Transaction};
 use crate::url::{DatabaseUrl, Place};
 
-/// How long a process that is about to end may take for it.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How often it is looked whether it has.
+/// How long a process that is about to end may take.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// How often this is checked.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A database that nobody else writes to while this is there.
+/// A lock that keeps others from writing to a database.
 pub(crate) struct Held {
     pub(crate) session: Session,
     connections: Connections,
@@ -35,7 +35,7 @@ enum Connections {
 }
 
 impl Held {
-    /// Holds a file whole, and fails when somebody else has it open. On a server it is a transaction as yet: see
+    /// Locks a whole file, and fails if another process has it open. On a server this only begins a transaction: see
     /// [`Held::keep`].
     pub(crate) async fn open(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, DbErr> {
         match url.place() {
@@ -52,19 +52,19 @@ impl Held {
         }
     }
 
-    /// Keeps these tables as they are; whether nobody else uses them. Of a server's others could go on reading, and who
-    /// wants to write waits, and gives up. But a service that has spent a refresh token meanwhile would store the next one
-    /// afterwards, so there may be none. One that hides behind another user's connections is not seen.
+    /// Locks these tables against writes. Returns whether nobody else uses them. On a server, others can still read,
+    /// and writers wait and time out. But a service that has used a refresh token meanwhile would store the next one
+    /// afterwards, so no service may be connected. A service behind another user's connections is not detected.
     pub(crate) async fn keep(&self, tables: &[&str]) -> Result<bool, DbErr> {
         if let Connections::File(_) = self.connections {
             return Ok(true);
         }
-        let patience = PATIENCE.as_millis();
+        let lock_timeout = TIMEOUT.as_millis();
         let tables = tables.join(", ");
         let lock =
-            format!("SET LOCAL lock_timeout = {patience}; LOCK TABLE {tables} IN SHARE MODE");
+            format!("SET LOCAL lock_timeout = {lock_timeout}; LOCK TABLE {tables} IN SHARE MODE");
         self.session.execute_unprepared(&lock).await?;
-        let give_up_at = Instant::now() + PATIENCE;
+        let give_up_at = Instant::now() + TIMEOUT;
         while self.others().await? > 0 {
             if Instant::now() >= give_up_at {
                 return Ok(false);
@@ -74,9 +74,9 @@ impl Held {
         Ok(true)
     }
 
-    /// Connections of services to this database.
+    /// Returns the connections of services to this database.
     async fn others(&self) -> Result<i64, DbErr> {
-        // What is known of other sessions stays as it was within a transaction, unless one says so.
+        // Within a transaction the server caches the list of sessions, unless the cache is cleared.
         let look_again = "SELECT pg_stat_clear_snapshot()";
         self.session.execute_unprepared(look_again).await?;
         let others = "SELECT count(*) AS others FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
@@ -88,7 +88,7 @@ impl Held {
         }
     }
 
-    /// Lets go of it.
+    /// Unlocks it.
     pub(crate) async fn release(self) -> Result<(), DbErr> {
         drop(self.session);
         match self.connections {
@@ -98,8 +98,8 @@ impl Held {
     }
 }
 
-/// In exclusive mode a file opens only if no other process has it open, not even one that is idle, and no other can open
-/// it afterwards.
+/// In exclusive mode a file can be opened only if no other process has it open, not even an idle one, and no other can
+/// open it afterwards.
 async fn hold_file(path: &Path) -> Result<Held, DbErr> {
     let file = connect(path, 1, alone).await?;
     let exclusive = TransactionOptions {
@@ -115,21 +115,20 @@ async fn hold_file(path: &Path) -> Result<Held, DbErr> {
     })
 }
 
-/// The journal stays of the kind that it is.
+/// The type of the journal does not change.
 fn alone(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options
         .create_if_missing(false)
-        .busy_timeout(PATIENCE)
+        .busy_timeout(TIMEOUT)
         .locking_mode(SqliteLockingMode::Exclusive)
 }
 
-/// A transaction that stays open for longer than others may, and in which statements take as long as they take, such as
-/// to count a large table.
+/// A transaction that may stay open for long, and whose statements have no timeout, for example to count a large table.
 pub(super) async fn stay(session: Session) -> Result<Session, DbErr> {
     if session.get_database_backend() == DbBackend::Postgres {
         let stay =
             "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0";
         session.execute_unprepared(stay).await?;
     }
-    Ok(session.without_hurry())
+    Ok(session.without_timeout())
 }

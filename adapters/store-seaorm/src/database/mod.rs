@@ -1,4 +1,4 @@
-//! The two databases, behind what the store needs of one: sessions that read, and transactions that write.
+//! The two databases behind one interface: sessions that read, and transactions that write.
 
 mod clock;
 mod error;
@@ -35,14 +35,14 @@ use group::Writing;
 use postgres::Postgres;
 use sqlite::Sqlite;
 
-/// How a database server is used. It means nothing to SQLite.
+/// Connection settings of a database server. Not used with SQLite.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSettings {
-    /// The most connections at a time, of which half are for saving alone: two at least.
+    /// Maximum number of connections, at least two. Half of them are reserved for saving.
     pub max_connections: u32,
-    /// How long is waited for a connection, be it for one that others use or for a new one.
+    /// Timeout of getting a free or new connection.
     pub connect_timeout: Duration,
-    /// How long one statement may take.
+    /// Timeout of one statement.
     pub statement_timeout: Duration,
 }
 
@@ -56,12 +56,12 @@ impl Default for PoolSettings {
     }
 }
 
-/// How busy connections are.
+/// The use of the connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolUse {
-    /// Those that are open.
+    /// Open connections.
     pub open: u64,
-    /// Those among them that are busy.
+    /// Busy connections.
     pub busy: u64,
 }
 
@@ -91,20 +91,21 @@ pub(crate) enum Database {
     Postgres(Arc<Postgres>),
 }
 
-/// What a write is for. A server keeps connections for what exists nowhere else until it is stored.
+/// The purpose of a write. Some connections of a server are reserved for data that exists nowhere else until it is
+/// stored.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     Change,
     Save,
 }
 
-/// An open transaction that may write; dropping it takes everything back.
+/// An open transaction that may write; dropping it rolls it back.
 pub(crate) struct Write {
     pub(crate) txn: Session,
 }
 
 impl Database {
-    /// Opens a database whose schema is not newer than this build knows; a file is made if need be.
+    /// Opens a database whose schema is not newer than this build; creates a file if necessary.
     pub(crate) async fn open(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, OpenError> {
         match url.place() {
             Place::File(path) => {
@@ -121,7 +122,7 @@ impl Database {
         }
     }
 
-    /// A session that reads.
+    /// Returns a session that reads.
     pub(crate) async fn read(&self) -> Result<Session, DbErr> {
         match self {
             Self::Sqlite(file) => Ok(file.read()),
@@ -129,7 +130,7 @@ impl Database {
         }
     }
 
-    /// A transaction that writes.
+    /// Begins a transaction that writes.
     pub(crate) async fn begin(&self) -> Result<Write, DbErr> {
         let txn = match self {
             Self::Sqlite(file) => file.begin().await,
@@ -138,8 +139,8 @@ impl Database {
         self.begun(txn)
     }
 
-    /// A transaction that writes what exists nowhere else until it is stored. On a server, questions do not stand in its way,
-    /// and it fails soon where the connection is dead: the next one has a new connection.
+    /// Begins a transaction for data that exists nowhere else until it is stored. On a server, reads do not delay it,
+    /// and it fails soon if the connection is dead: the next attempt gets a new connection.
     pub(crate) async fn begin_saving(&self) -> Result<Write, DbErr> {
         let txn = match self {
             Self::Sqlite(file) => file.begin().await,
@@ -148,7 +149,7 @@ impl Database {
         self.begun(txn)
     }
 
-    /// Writes in a transaction, which an error rolls back. SQLite commits those together that wait at the same time.
+    /// Writes in a transaction; an error rolls it back. SQLite commits waiting writes together.
     pub(crate) async fn write<T, E, W>(&self, purpose: Purpose, writing: W) -> Result<T, E>
     where
         T: Send + 'static,
@@ -168,13 +169,13 @@ impl Database {
         Ok(written)
     }
 
-    /// Whether a statement can be by itself what a transaction is elsewhere.
+    /// Whether a single statement can replace the transaction.
     pub(crate) fn saves_at_once(&self) -> bool {
         matches!(self, Self::Postgres(server) if server.saves_at_once())
     }
 
-    /// Runs a statement that saves, where a server needs no transaction around it. Returns whether it has changed anything. If
-    /// that is unknown, a transaction finds out.
+    /// Runs a saving statement without a transaction, on a server. Returns whether it has changed anything. If that is
+    /// unknown, a transaction finds out.
     pub(crate) async fn save_at_once(&self, statement: &impl QueryTrait) -> bool {
         let Self::Postgres(server) = self else {
             return false;
@@ -190,7 +191,7 @@ impl Database {
         Ok(Write { txn: txn? })
     }
 
-    /// How writing goes.
+    /// Returns the health of writes.
     pub(crate) fn health(&self) -> &Arc<WriteHealth> {
         match self {
             Self::Sqlite(file) => file.health(),
@@ -198,7 +199,7 @@ impl Database {
         }
     }
 
-    /// How busy the connections are; with SQLite those that read.
+    /// Returns the use of the connections; with SQLite only reader connections.
     pub(crate) fn pool_use(&self) -> PoolUse {
         match self {
             Self::Sqlite(file) => PoolUse::of(file.readers().get_sqlite_connection_pool()),
@@ -210,7 +211,7 @@ impl Database {
         }
     }
 
-    /// Finishes what is under way and lets go of the database.
+    /// Finishes work in progress and closes the database.
     pub(crate) async fn close(&self) -> Result<(), DbErr> {
         match self {
             Self::Sqlite(file) => file.close().await,
@@ -220,16 +221,16 @@ impl Database {
 }
 
 impl Write {
-    /// The same one, which stays open for as long as it takes.
+    /// Returns the transaction without a time limit.
     pub(crate) async fn staying(self) -> Result<Self, DbErr> {
         let txn = hold::stay(self.txn).await?;
         Ok(Self { txn })
     }
 
-    /// Makes what was written durable.
+    /// Commits.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], whatever the database says: it may have been committed all the same.
+    /// [`StoreError::Unavailable`], whatever the database reports: the commit may have succeeded nevertheless.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         self.txn.commit().await.map_err(unavailable)
     }

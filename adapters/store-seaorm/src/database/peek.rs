@@ -1,4 +1,4 @@
-//! Looking into a database without leaving a trace.
+//! Reads a database without modifying any file.
 
 use std::io;
 use std::path::Path;
@@ -16,11 +16,11 @@ use super::{Database, PoolSettings};
 use crate::url::{DatabaseUrl, Place};
 use crate::{schema, seals};
 
-/// Reads the sealed hash key and writes nothing, not even a new file: what a wrong secret key is refused by. `None`
-/// when there is no database yet, or none that has been set up.
+/// Reads the sealed hash key without writing anything, not even a new file, so that a wrong secret key can be rejected.
+/// `None` if there is no database yet, or an empty one.
 ///
 /// # Errors
-/// When the database cannot be read, is none, or has been migrated by a newer version.
+/// When the database cannot be read, is not a database, or has been migrated by a newer version.
 pub async fn peek_hash_key(
     url: &DatabaseUrl,
     settings: PoolSettings,
@@ -39,8 +39,8 @@ pub async fn peek_hash_key(
     }
 }
 
-/// Reads the sealed hash key of a file that has just been put into the place of another one. The write-ahead log beside it may
-/// belong to the other one, so it counts only if the file itself holds no hash key.
+/// Reads the sealed hash key of a file that has just replaced another one. The write-ahead log beside it may belong to
+/// the other one, so it is read only if the file itself has no hash key.
 pub(super) async fn hash_key_of_file(
     path: &Path,
     url: &DatabaseUrl,
@@ -65,7 +65,7 @@ async fn hash_key_in(path: &Path, url: &DatabaseUrl) -> Result<Option<Sealed>, O
     sealed
 }
 
-/// Refuses a file of a newer version before anything is done to it.
+/// Rejects a file of a newer version before anything is done to it.
 pub(super) async fn refuse_newer(path: &Path, url: &DatabaseUrl) -> Result<(), OpenError> {
     let Some(file) = look_into(path, url).await? else {
         return Ok(());
@@ -90,7 +90,7 @@ async fn read(session: &Session, url: &DatabaseUrl) -> Result<Option<Sealed>, Op
     sealed.map_err(OpenError::at(url))
 }
 
-/// Opens a file for reading alone, if there is one.
+/// Opens a file read-only, if there is one.
 async fn look_into(
     path: &Path,
     url: &DatabaseUrl,
@@ -108,8 +108,8 @@ async fn look_into(
     Ok(Some(file))
 }
 
-/// With nothing in the write-ahead log the file says it all. Even a reader would make the log and its index anew and
-/// leave them behind, unless it is told that nobody changes the file.
+/// With an empty write-ahead log the file is complete. Even a reader would recreate the log and its index and leave
+/// them behind, unless it is told that the file is immutable.
 fn at_rest(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options.read_only(true).immutable(true)
 }
@@ -119,7 +119,7 @@ fn in_use(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options.read_only(true)
 }
 
-/// A file that does not exist is as empty as can be.
+/// A file that does not exist counts as empty.
 fn size(path: &Path) -> io::Result<u64> {
     match path.metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),

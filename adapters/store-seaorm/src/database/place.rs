@@ -1,11 +1,11 @@
-//! Which files a path leads to. A process can go on writing into a file that was moved, replaced or deleted, and what it
-//! writes there is gone after a restart.
+//! Identifies the files at a path. A process can continue to write into a file that was moved, replaced or deleted, and
+//! what it writes there is lost after a restart.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// A file, whatever it is called: its device and inode.
+/// A file by its device and inode, whatever its name is.
 type FileId = (u64, u64);
 
 /// A database file and its write-ahead log, as they were when they were opened.
@@ -13,7 +13,7 @@ pub(super) struct FilePlace {
     database: PathBuf,
     database_id: Option<FileId>,
     wal: PathBuf,
-    /// The log is there once a transaction has begun.
+    /// The log exists once a transaction has begun.
     wal_id: OnceLock<FileId>,
 }
 
@@ -27,10 +27,10 @@ impl FilePlace {
         }
     }
 
-    /// Remembers the write-ahead log, which SQLite keeps for as long as a connection is open.
+    /// Remembers the write-ahead log, which SQLite keeps while a connection is open.
     pub(super) fn remember_wal(&self) {
         if let (None, Some(id)) = (self.wal_id.get(), file_id(&self.wal)) {
-            // Somebody else may have been faster with the same.
+            // Another task may have done so already.
             let _ = self.wal_id.set(id);
         }
     }
@@ -41,7 +41,7 @@ impl FilePlace {
         self.is_same_database() && wal_id.is_none_or(|id| file_id(&self.wal) == Some(*id))
     }
 
-    /// Whether the path leads to the database file that was opened, whatever became of its write-ahead log.
+    /// Whether the path leads to the database file that was opened, whatever happened to its write-ahead log.
     pub(super) fn is_same_database(&self) -> bool {
         self.database_id.is_some() && file_id(&self.database) == self.database_id
     }
@@ -52,7 +52,7 @@ impl FilePlace {
     }
 }
 
-/// Where SQLite keeps the write-ahead log of a database.
+/// Returns the path of a database's write-ahead log.
 pub(super) fn wal(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push("-wal");

@@ -1,4 +1,4 @@
-//! Connections to a server, and when they are given up.
+//! Connections to a server, and when they are replaced.
 
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,30 +8,30 @@ use sea_orm::DatabaseConnection;
 use sea_orm::sqlx::PgPool;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use super::session::Patience;
+use super::session::ResponseTimeout;
 
-/// After so many in vain the next ones are given twice the time: a server that is merely slow is to get its answer through
-/// in the end.
+/// After this many reconnects in vain the timeout is doubled, so that a slow server gets its response through in the
+/// end.
 const HURRIED_TRIES: u32 = 3;
-/// A patience that is at an end is noticed before this, so that the connections are made anew.
+/// The response timeout must fire before the pool's acquire timeout, so that the connections are replaced.
 const LATER: Duration = Duration::from_millis(100);
 
-/// Connections, and how to make them anew.
+/// Connections that can be replaced.
 pub(crate) struct Pool {
     options: PgConnectOptions,
     pool_options: PgPoolOptions,
-    /// How long an answer is waited for: at first, and at most.
-    patience: RangeInclusive<Duration>,
-    /// How long is waited for a connection besides; `None` where that is part of the patience.
+    /// Timeout of a response: at first, and at most.
+    response_timeout: RangeInclusive<Duration>,
+    /// Additional timeout of getting a connection; `None` if it is part of the response timeout.
     connecting: Option<Duration>,
     current: Mutex<Current>,
 }
 
 struct Current {
     connections: DatabaseConnection,
-    /// How often they have been made anew.
+    /// Number of reconnects.
     generation: u64,
-    /// How often that was since a transaction came to its end.
+    /// Number of reconnects at the last completed transaction.
     in_vain: u32,
 }
 
@@ -39,56 +39,61 @@ impl Pool {
     pub(super) fn new(
         options: PgConnectOptions,
         pool_options: PgPoolOptions,
-        patience: RangeInclusive<Duration>,
+        response_timeout: RangeInclusive<Duration>,
         connecting: Option<Duration>,
     ) -> Self {
         let current = Mutex::new(Current {
-            connections: lazy(&options, &pool_options, connecting, *patience.start()),
+            connections: lazy(
+                &options,
+                &pool_options,
+                connecting,
+                *response_timeout.start(),
+            ),
             generation: 0,
             in_vain: 0,
         });
         Self {
             options,
             pool_options,
-            patience,
+            response_timeout,
             connecting,
             current,
         }
     }
 
-    /// The connections, and how long to wait for an answer of one.
-    pub(super) fn current(self: &Arc<Self>) -> (DatabaseConnection, Patience) {
+    /// Returns the connections, and the timeout of their responses.
+    pub(super) fn current(self: &Arc<Self>) -> (DatabaseConnection, ResponseTimeout) {
         let current = self.lock();
-        let patience = Patience {
+        let response_timeout = ResponseTimeout {
             limit: self.limit(current.in_vain),
             pool: Arc::clone(self),
             generation: current.generation,
         };
-        (current.connections.clone(), patience)
+        (current.connections.clone(), response_timeout)
     }
 
-    /// What is waited for a connection besides.
+    /// Returns the additional timeout of getting a connection.
     pub(super) fn connecting(&self) -> Duration {
         self.connecting.unwrap_or_default()
     }
 
     fn limit(&self, in_vain: u32) -> Duration {
         let times = 2_u32.saturating_pow(in_vain / HURRIED_TRIES);
-        let longer = self.patience.start().saturating_mul(times);
-        longer.min(*self.patience.end())
+        let longer = self.response_timeout.start().saturating_mul(times);
+        longer.min(*self.response_timeout.end())
     }
 
-    /// How many connections there are at most.
+    /// Returns the maximum number of connections.
     pub(super) fn most(&self) -> u32 {
         self.pool_options.get_max_connections()
     }
 
-    /// Begins with new connections. The old ones may hang for as long as TCP is patient, a quarter of an hour, and would
-    /// keep their places meanwhile. Many may find out at the same moment; once is enough.
+    /// Reconnects. The old connections may hang until TCP times out, which takes a quarter of an hour, and would occupy
+    /// their places meanwhile. Many callers may notice at the same moment; one reconnect is enough.
     pub(super) fn give_up(&self, generation: u64) {
         let mut current = self.lock();
         if current.generation == generation {
-            tracing::warn!("the database does not answer: its connections are made anew");
+            tracing::warn!("the database does not respond; reconnecting");
             let in_vain = current.in_vain.saturating_add(1);
             let limit = self.limit(in_vain);
             *current = Current {
@@ -99,8 +104,8 @@ impl Pool {
         }
     }
 
-    /// Opens new connections, because one of these did something unexpected: what is known of it may be wrong, and a server
-    /// that has become read-only may not be the one that new connections reach.
+    /// Opens new connections, because one of these has behaved unexpectedly: its state is unknown, and a server that
+    /// has become read-only may not be the one that new connections reach.
     pub(super) fn discard(&self, generation: u64) {
         let mut current = self.lock();
         if current.generation == generation {
@@ -111,7 +116,7 @@ impl Pool {
         }
     }
 
-    /// A transaction has come to its end.
+    /// Records that a transaction has completed.
     pub(super) fn is_well(&self) {
         self.lock().in_vain = 0;
     }
@@ -121,7 +126,7 @@ impl Pool {
     }
 }
 
-/// While a server is down sqlx asks it again at growing distances, up to a fifth of the time it is given.
+/// While a server is down sqlx retries at growing intervals, up to a fifth of its timeout.
 fn lazy(
     options: &PgConnectOptions,
     pool_options: &PgPoolOptions,

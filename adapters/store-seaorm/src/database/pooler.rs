@@ -1,14 +1,15 @@
-//! Finding out whether a pooler stands before the server.
+//! Detects a pooler in front of the server.
 
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::{self, Connection, Executor, PgConnection, Row, ValueRef};
 
-/// A busy pooler may give a transaction the same connection twice by chance.
+/// A busy pooler may by chance give a transaction the same connection twice.
 const QUESTIONS: usize = 20;
-/// A pooler may run as several processes, each with connections of its own: with so many of ours two meet in one.
+/// A pooler may run as several processes, each with its own connections: with this many of ours, two meet in one
+/// process.
 const CONNECTIONS: usize = 8;
 
-/// Whether a pooler in transaction mode gives the transactions of our connections whichever of its own is free.
+/// Whether there is a pooler in transaction mode, which gives each transaction any of its own connections.
 pub(super) async fn shares_connections(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
     let mut one = PgConnection::connect_with(options).await?;
     let shares = meets_others(&mut one, options).await;
@@ -32,7 +33,7 @@ async fn meets_others(
     Ok(false)
 }
 
-/// Whether the server's process behind a connection is older than the connection: then it was somebody else's.
+/// Whether the server process of a connection is older than the connection: then somebody else used it before.
 async fn was_there(connection: &mut PgConnection, before: &str) -> Result<bool, sqlx::Error> {
     let question = format!(
         "SELECT (backend_start < '{before}'::timestamptz)::text FROM pg_stat_activity \
@@ -41,8 +42,7 @@ async fn was_there(connection: &mut PgConnection, before: &str) -> Result<bool, 
     Ok(ask(connection, &question).await? == "true")
 }
 
-/// Whether two connections meet in one process of the server, or one changes its process. A direct connection has one to
-/// itself.
+/// Whether two connections share one server process, or one changes its process. A direct connection has its own.
 async fn meet(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let process = "SELECT pg_backend_pid()::text";
     let first = ask(one, process).await?;
@@ -54,7 +54,7 @@ async fn meet(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, 
     Ok(false)
 }
 
-/// One text, by the simple protocol: it is one message, so it reaches one process whoever stands in between.
+/// One text, by the simple protocol: it is one message, so it reaches one process even through a pooler.
 pub(super) async fn ask(
     connection: &mut PgConnection,
     question: &str,

@@ -1,4 +1,4 @@
-//! A server of PostgreSQL: its connections, and what every session is told.
+//! A PostgreSQL server: its connections, and the settings of every session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,25 +20,25 @@ use super::session::{Channel, Session, seen, span, within};
 use super::transaction::{Origin, Transaction};
 use crate::error::is_disconnected;
 
-/// A connection that nobody has used for so long is asked whether it is still there before somebody relies on it.
+/// A connection that was idle for this long is tested before it is used.
 const ASK_AFTER: Duration = Duration::from_secs(1);
-/// What a session waits for after the server should have ended its statement.
+/// How long a session waits after the server should have cancelled its statement.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long who saves waits for an answer at first. Whoever learns in time that a connection is dead can still store the
-/// answer to a refresh by another one, before the lease lapses and somebody else presents the refresh token again: a lease
-/// outlasts a provider's answer by 5 s.
-const HURRY: Duration = Duration::from_secs(2);
-/// A transaction that is left open for so long is ended by the server, and lets go of what it locked: its process was
-/// stopped, or cut off. No transaction of ours waits for anything but the server.
+/// The first timeout of saving. If a dead connection is detected in time, the response to a refresh can be stored over
+/// another one before the lease expires and another process sends the refresh token again: a lease lasts 5 s longer
+/// than a provider call.
+const FIRST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The server ends a transaction that idles for this long and releases its locks: its process was suspended or
+/// disconnected. Our transactions wait for nothing but the server.
 const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(5);
 
-/// A server of PostgreSQL.
+/// A PostgreSQL server.
 pub(crate) struct Postgres {
     general: Arc<Pool>,
-    /// For what exists nowhere else until it is stored: it waits behind nobody's questions, and not for long on a
-    /// connection that is dead without knowing it.
+    /// For data that exists nowhere else until it is stored. Reads do not delay it, and it does not wait long on a dead
+    /// connection.
     saving: Arc<Pool>,
-    /// Whose turn it is to save. Waiting for a turn says nothing about the connections, which others are using.
+    /// Limits concurrent saves. Waiting here says nothing about the connections, which others are using.
     turns: Arc<Semaphore>,
     settings: PoolSettings,
     found: Found,
@@ -50,7 +50,7 @@ impl Postgres {
         options: &PgConnectOptions,
         settings: PoolSettings,
     ) -> Result<Arc<Self>, DbErr> {
-        // We store no floating-point numbers, and poolers refuse what they do not know.
+        // We store no floating-point numbers, and poolers reject unknown parameters.
         let options = sqlx::ConnectOptions::disable_statement_logging(options.clone())
             .application_name("central-oauth")
             .extra_float_digits(None);
@@ -67,19 +67,27 @@ impl Postgres {
         let pool_options = pool_options(settings, found);
         let saving = (settings.max_connections / 2).max(1);
         let general = settings.max_connections.saturating_sub(saving).max(1);
-        let pool = |connections, patience, connecting| {
+        let pool = |connections, response_timeout, connecting| {
             let pool_options = pool_options.clone().max_connections(connections);
             Arc::new(Pool::new(
                 options.clone(),
                 pool_options,
-                patience,
+                response_timeout,
                 connecting,
             ))
         };
-        let patience = settings.statement_timeout + GRACE;
+        let response_timeout = settings.statement_timeout + GRACE;
         Ok(Arc::new(Self {
-            general: pool(general, patience..=patience, Some(settings.connect_timeout)),
-            saving: pool(saving, HURRY.min(patience)..=patience, None),
+            general: pool(
+                general,
+                response_timeout..=response_timeout,
+                Some(settings.connect_timeout),
+            ),
+            saving: pool(
+                saving,
+                FIRST_SAVE_TIMEOUT.min(response_timeout)..=response_timeout,
+                None,
+            ),
             turns: Arc::new(Semaphore::new(saving as usize)),
             settings,
             found,
@@ -87,15 +95,18 @@ impl Postgres {
         }))
     }
 
-    /// Reading is a statement by itself, save where a pooler would give each message of it another connection.
+    /// A read is a single statement, except behind a pooler, which would give each message of it another connection.
     pub(super) async fn read(&self) -> Result<Session, DbErr> {
         if self.found.is_shared {
             self.begin_at(&self.general, None, None).await
         } else {
-            let (connections, patience) = self.general.current();
-            // A statement by itself waits for a connection first, which may be busy and no worse.
-            let patience = patience.with_connecting();
-            Ok(Session::new(Channel::Pool(connections), Some(patience)))
+            let (connections, response_timeout) = self.general.current();
+            // A single statement first waits for a connection, which may just be busy.
+            let response_timeout = response_timeout.with_connecting();
+            Ok(Session::new(
+                Channel::Pool(connections),
+                Some(response_timeout),
+            ))
         }
     }
 
@@ -104,24 +115,25 @@ impl Postgres {
         self.begin_at(&self.general, health, None).await
     }
 
-    /// A transaction for what exists nowhere else until it is stored.
+    /// Begins a transaction for data that exists nowhere else until it is stored.
     pub(super) async fn begin_saving(&self) -> Result<Session, DbErr> {
         let turn = self.turn_to_save().await?;
         let health = Some(Arc::clone(&self.health));
         self.begin_at(&self.saving, health, Some(turn)).await
     }
 
-    /// Whether a statement needs no transaction around it. Behind a pooler, a transaction tells the session its settings.
+    /// Whether a statement can run without a transaction. Behind a pooler, a transaction is needed for the session's
+    /// settings.
     pub(super) const fn saves_at_once(&self) -> bool {
         !self.found.is_shared
     }
 
-    /// Runs a statement that saves, without a transaction around it. Returns whether it has changed anything, as far as the
-    /// server has said so.
+    /// Runs a saving statement without a transaction. Returns whether it has changed anything, as far as the server has
+    /// responded.
     pub(super) async fn save_at_once(&self, statement: Statement) -> Result<bool, DbErr> {
         let _turn = self.turn_to_save().await?;
-        let (connections, patience) = self.saving.current();
-        let session = Session::new(Channel::Pool(connections), Some(patience));
+        let (connections, response_timeout) = self.saving.current();
+        let session = Session::new(Channel::Pool(connections), Some(response_timeout));
         let has_changed = session.execute_raw(statement).await?.rows_affected() > 0;
         self.saving.is_well();
         if has_changed {
@@ -160,11 +172,11 @@ impl Postgres {
         Ok(session)
     }
 
-    /// What a transaction is told behind a pooler, and what is left over of those before it.
+    /// The settings of a transaction behind a pooler. They replace those of the transaction before.
     fn told(&self) -> String {
         let settings = session_settings(self.settings, self.found)
             .map(|(name, value)| format!("SET LOCAL {name} = '{value}'; "));
-        // Transactions have a name of their own for their isolation.
+        // Transactions have their own name for the isolation level.
         let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ";
         format!("{isolation}{}DEALLOCATE ALL", settings.collect::<String>())
     }
@@ -173,7 +185,7 @@ impl Postgres {
         &self.health
     }
 
-    /// Those that answer questions, and those that save.
+    /// The connections that read, and those that save.
     pub(super) fn connections(&self) -> [DatabaseConnection; 2] {
         [&self.general, &self.saving].map(|pool| pool.current().0)
     }
@@ -184,22 +196,25 @@ impl Postgres {
     }
 }
 
-/// sqlx 0.9.0 gives a connection back to the pool inside a transaction if its `BEGIN` is dropped on the way
-/// (launchbadge/sqlx issue 4385). [`Transaction::begin`] never drops it.
+/// sqlx 0.9.0 returns a connection to the pool inside a transaction if its `BEGIN` is dropped (launchbadge/sqlx issue
+/// 4385). [`Transaction::begin`] never drops it.
 async fn try_to_begin(
     pool: &Arc<Pool>,
     health: Option<Arc<WriteHealth>>,
     turn: &mut Option<OwnedSemaphorePermit>,
 ) -> Result<Session, DbErr> {
-    let (connections, patience) = pool.current();
-    // It waits for a connection first, which may be what takes long.
-    let first = patience.clone().with_connecting();
+    let (connections, response_timeout) = pool.current();
+    // It first waits for a connection, which may be what takes long.
+    let first = response_timeout.clone().with_connecting();
     let span = span(DbBackend::Postgres, "BEGIN");
     let begin = async move { seen(span, within(Some(&first), connections.begin())).await };
-    let origin = Origin::Server(patience.clone());
+    let origin = Origin::Server(response_timeout.clone());
     let txn = Transaction::begin(origin, health, begin).await?;
     let txn = txn.with_turn(turn.take());
-    Ok(Session::new(Channel::Transaction(txn), Some(patience)))
+    Ok(Session::new(
+        Channel::Transaction(txn),
+        Some(response_timeout),
+    ))
 }
 
 fn unanswered(limit: Duration) -> DbErr {
@@ -207,14 +222,14 @@ fn unanswered(limit: Duration) -> DbErr {
     DbErr::Conn(RuntimeErr::Internal(message))
 }
 
-/// What is found out about a server before it is used.
+/// The properties of a server, checked before it is used.
 #[derive(Clone, Copy)]
 struct Found {
-    /// Whether a pooler gives each transaction a connection of the server, another one each time. Then nothing outlasts
-    /// a transaction: neither what a session is told nor prepared statements.
+    /// Whether a pooler gives each transaction another connection of the server. Then nothing outlasts a transaction:
+    /// neither session settings nor prepared statements.
     is_shared: bool,
-    /// Whether it would tell us that something is durable while it is not: a crash would lose refresh tokens that
-    /// providers have rotated.
+    /// Whether the server would report commits that are not durable: a crash would lose refresh tokens that providers
+    /// have rotated.
     is_careless: bool,
 }
 
@@ -324,7 +339,7 @@ mod tests {
         }
     }
 
-    /// A client that goes away takes the future of its request with it.
+    /// A client that disconnects drops the future of its request.
     #[tokio::test(flavor = "multi_thread")]
     async fn who_goes_away_while_a_transaction_begins_leaves_none_open() {
         let cluster = Cluster::shared();
@@ -343,7 +358,7 @@ mod tests {
         };
         drop(server.begin().await.expect("no transaction"));
         none_is_open().await;
-        // Asked once, the free connection is told to begin; its answer takes longer.
+        // Polled once, the free connection sends BEGIN; the response takes longer.
         let mut begun = Box::pin(server.begin());
         let first = poll_fn(|context| Poll::Ready(begun.as_mut().poll(context))).await;
         assert!(first.is_pending(), "the answer was there at once");
@@ -362,7 +377,7 @@ mod tests {
         let locked = stopped.execute_unprepared("UPDATE held SET id = 2").await;
         locked.expect("no lock");
 
-        // It waits for as long as the row is locked, and no longer.
+        // It waits while the row is locked, and no longer.
         let other = server.begin().await.expect("no transaction");
         let changed = other.execute_unprepared("UPDATE held SET id = 3").await;
         changed.expect("the row is locked still");

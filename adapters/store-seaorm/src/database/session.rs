@@ -1,4 +1,4 @@
-//! Statements on their way to a database: bounded in time where that is another machine, and seen by whoever traces.
+//! Statements, with a timeout if the database is on another machine, and with spans for traces.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::error::{is_disconnected, kind};
 /// A connection, or a transaction.
 pub(crate) struct Session {
     channel: Channel,
-    patience: Option<Patience>,
+    response_timeout: Option<ResponseTimeout>,
 }
 
 pub(crate) enum Channel {
@@ -27,17 +27,17 @@ pub(crate) enum Channel {
     Transaction(Transaction),
 }
 
-/// How long an answer is waited for, and whom to tell that none came.
+/// The timeout of a response, and the pool to be told when it expires.
 #[derive(Clone)]
-pub(crate) struct Patience {
+pub(crate) struct ResponseTimeout {
     pub(super) limit: Duration,
     pub(super) pool: Arc<Pool>,
-    /// Which of the pool's connections these are.
+    /// The pool's generation of this connection.
     pub(super) generation: u64,
 }
 
-impl Patience {
-    /// For what waits for a connection first.
+impl ResponseTimeout {
+    /// For statements that first wait for a connection.
     pub(super) fn with_connecting(self) -> Self {
         let limit = self.limit + self.pool.connecting();
         Self { limit, ..self }
@@ -45,19 +45,22 @@ impl Patience {
 }
 
 impl Session {
-    pub(crate) const fn new(channel: Channel, patience: Option<Patience>) -> Self {
-        Self { channel, patience }
+    pub(crate) const fn new(channel: Channel, response_timeout: Option<ResponseTimeout>) -> Self {
+        Self {
+            channel,
+            response_timeout,
+        }
     }
 
-    /// The same one, whose answers take as long as they take.
-    pub(crate) fn without_hurry(self) -> Self {
+    /// Returns the session without a timeout.
+    pub(crate) fn without_timeout(self) -> Self {
         Self {
-            patience: None,
+            response_timeout: None,
             ..self
         }
     }
 
-    /// For migrations: neither bounded in time nor watched. After a failure the transaction must not be committed.
+    /// For migrations: without timeout and spans. After a failure the transaction must not be committed.
     pub(crate) fn unwatched(&self) -> Result<DatabaseExecutor<'_>, DbErr> {
         match &self.channel {
             Channel::Pool(pool) => Ok(DatabaseExecutor::Connection(pool)),
@@ -76,18 +79,18 @@ impl Session {
         }
     }
 
-    /// Makes what was written durable.
+    /// Commits.
     ///
     /// # Errors
-    /// When the database has not said that it is. It may be all the same: the answer may have been lost.
+    /// When the database has not confirmed the commit. It may have succeeded: the response may have been lost.
     pub(crate) async fn commit(self) -> Result<(), DbErr> {
         match self.channel {
             Channel::Pool(_) => Ok(()),
-            Channel::Transaction(txn) => txn.commit(self.patience).await,
+            Channel::Transaction(txn) => txn.commit(self.response_timeout).await,
         }
     }
 
-    /// Rolls a transaction back to a savepoint, so that it can go on after a statement has failed.
+    /// Rolls a transaction back to a savepoint, so that it can continue after a failed statement.
     pub(super) async fn roll_back_to(&self, savepoint: &str) -> Result<(), DbErr> {
         match &self.channel {
             Channel::Pool(_) => Ok(()),
@@ -95,11 +98,11 @@ impl Session {
         }
     }
 
-    /// A question by itself may be asked again on another connection: after a restart of the server each of its old ones
-    /// fails once.
+    /// A single query may be repeated on another connection: after a restart of the server each old connection fails
+    /// once.
     fn connections_to_try(&self) -> u32 {
-        match (&self.channel, &self.patience) {
-            (Channel::Pool(_), Some(patience)) => patience.pool.most(),
+        match (&self.channel, &self.response_timeout) {
+            (Channel::Pool(_), Some(response_timeout)) => response_timeout.pool.most(),
             _ => 0,
         }
     }
@@ -111,7 +114,7 @@ impl Session {
     ) -> Result<T, DbErr> {
         let operation = sql.split_ascii_whitespace().next().unwrap_or_default();
         let span = span(self.get_database_backend(), operation);
-        let answer = seen(span, within(self.patience.as_ref(), answer)).await;
+        let answer = seen(span, within(self.response_timeout.as_ref(), answer)).await;
         if let (Err(error), Channel::Transaction(txn)) = (&answer, &self.channel) {
             txn.statement_failed(error);
         }
@@ -119,8 +122,8 @@ impl Session {
     }
 }
 
-/// Named as the semantic conventions of OpenTelemetry have it. What is asked on nobody's behalf, again and again whether
-/// something is due, is no trace of its own.
+/// Named after the semantic conventions of OpenTelemetry. Background queries for due work, which repeat for ever, are
+/// no traces of their own.
 pub(super) fn span(backend: DbBackend, operation: &str) -> Span {
     if !tracing::enabled!(Level::DEBUG) || Span::current().is_none() {
         return Span::none();
@@ -139,7 +142,7 @@ pub(super) fn span(backend: DbBackend, operation: &str) -> Span {
     )
 }
 
-/// Waits for an answer inside a span, which learns of its failure.
+/// Waits for a response inside a span, and records a failure in it.
 pub(super) async fn seen<T>(
     span: Span,
     answer: impl Future<Output = Result<T, DbErr>>,
@@ -152,27 +155,27 @@ pub(super) async fn seen<T>(
     answer
 }
 
-/// An answer that does not come in time is given up, and the connection with it: the server ends slow statements by
-/// itself, so it must be the way to it that is broken.
+/// After a timeout the connection is given up too: the server cancels slow statements by itself, so the connection must
+/// be broken.
 pub(crate) async fn within<T>(
-    patience: Option<&Patience>,
+    response_timeout: Option<&ResponseTimeout>,
     answer: impl Future<Output = Result<T, DbErr>>,
 ) -> Result<T, DbErr> {
-    let Some(patience) = patience else {
+    let Some(response_timeout) = response_timeout else {
         return answer.await;
     };
-    match timeout(patience.limit, answer).await {
+    match timeout(response_timeout.limit, answer).await {
         Ok(answer) => answer,
         Err(_) => {
-            patience.pool.give_up(patience.generation);
-            let message = format!("no answer within {} s", patience.limit.as_secs());
+            response_timeout.pool.give_up(response_timeout.generation);
+            let message = format!("no answer within {} s", response_timeout.limit.as_secs());
             Err(DbErr::Conn(RuntimeErr::Internal(message)))
         }
     }
 }
 
-/// SeaORM asks for one row with a bound `LIMIT ?`. SQLite looks at its value when it plans, and so prepares the statement
-/// again with every execution. Written out, the limit lets it be prepared once for each connection.
+/// SeaORM fetches one row with a bound `LIMIT ?`. SQLite looks at its value when it plans, and so prepares the
+/// statement again at every execution. With a literal limit it is prepared once per connection.
 fn prepared_once(mut statement: Statement) -> Statement {
     const BOUND: &str = " LIMIT ?";
     let last = statement.values.as_mut().and_then(|values| {
@@ -291,7 +294,7 @@ mod tests {
     }
 
     impl Seen {
-        /// What was asked, each with the kind of its failure.
+        /// The statements, each with the type of its failure.
         fn take(&self) -> Vec<(String, Option<String>)> {
             let spans = std::mem::take(&mut *self.0.lock().unwrap());
             let told = spans.into_iter().map(|(_, Fields(fields))| {

@@ -1,4 +1,4 @@
-//! A file of SQLite, and how it is written: one `BEGIN IMMEDIATE` transaction at a time.
+//! A SQLite file, written by one `BEGIN IMMEDIATE` transaction at a time.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -30,16 +30,16 @@ use crate::error::is_locked;
 use crate::seals::read_hash_key;
 use crate::url::DatabaseUrl;
 
-/// Connections that read.
+/// Reader connections.
 const READERS: u32 = 4;
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the writer waits at a time. SQLite looks for its turn less and less often, every 100 ms in the end: beside a
-/// process that writes without pause it would wait for seconds, longer than a lease of a refresh may last.
+/// How long the writer waits at a time. SQLite's busy handler retries more and more rarely, in the end every 100 ms:
+/// beside a process that writes continuously it would wait for seconds, longer than the lease of a refresh.
 const TURN_TIMEOUT: Duration = Duration::from_millis(5);
-/// How long a caller waits for a connection.
+/// Timeout of getting a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Turning WAL on wants the database for itself and ignores the busy timeout.
+/// Enabling WAL needs exclusive access and ignores the busy timeout.
 const CONNECT_ATTEMPTS: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -48,20 +48,20 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     url: DatabaseUrl,
     current: Mutex<Arc<OpenFile>>,
-    /// Whose turn it is to write. SQLite lets one connection write at a time; within this process they queue, fairly.
+    /// The queue for the writer. SQLite has one writer at a time; within this process the queue is fair.
     turn: Arc<Semaphore>,
-    /// Small writes, which are committed together.
+    /// Small writes, for group commit.
     group: Group,
     health: Arc<WriteHealth>,
 }
 
 /// The connections to a file.
 pub(super) struct OpenFile {
-    /// Those that read.
+    /// Reader connections.
     readers: DatabaseConnection,
-    /// The one that writes: what is to be saved never waits behind readers.
+    /// The writer connection, so that saving never waits behind readers.
     writer: DatabaseConnection,
-    /// Whether the writer is closed rather than used again.
+    /// Whether the writer is closed instead of reused.
     is_writer_discarded: Arc<AtomicBool>,
     place: FilePlace,
     /// The sealed hash key of this installation, once another file had to be compared with this one.
@@ -70,7 +70,7 @@ pub(super) struct OpenFile {
 }
 
 impl Sqlite {
-    /// Opens a file for reading and writing; a new one can be read by its owner alone.
+    /// Opens a file for reading and writing; a new one is readable only by its owner.
     pub(super) async fn open(path: &Path, url: &DatabaseUrl) -> Result<Self, OpenError> {
         create_private(path).map_err(|source| OpenError::file(path, source))?;
         let file = Box::pin(OpenFile::open(path)).await;
@@ -101,9 +101,9 @@ impl Sqlite {
         &self.group
     }
 
-    /// Begins to write. The lock is taken at the start: a transaction that begins by reading and is refused the lock
-    /// later fails at once, without any waiting. While another process has the lock it is asked for again and again, in
-    /// short intervals, as that process may let go of it for moments only.
+    /// Begins to write. The lock is taken at the start: a transaction that begins as a reader and cannot get the lock
+    /// later fails at once, without waiting. While another process has the lock, the attempt is repeated at short
+    /// intervals, because that process may release it only for moments.
     pub(super) async fn begin(&self) -> Result<Session, DbErr> {
         seen(span(DbBackend::Sqlite, "BEGIN"), self.begin_in_turn()).await
     }
@@ -135,8 +135,9 @@ impl Sqlite {
         Transaction::begin(Origin::File(Arc::clone(file)), health, begin).await
     }
 
-    /// Returns the file that the path leads to. A file of this installation that has replaced the opened one is opened
-    /// instead: a restored backup. Any other file gets no writes. Only the holder of the turn may call this.
+    /// Returns the file at the path. If another file of this installation has replaced the opened one, for example a
+    /// restored backup, it is opened instead. Any other file gets no writes. Only the holder of the queue may call
+    /// this.
     async fn in_place(&self) -> Result<Arc<OpenFile>, DbErr> {
         let opened = self.current();
         if !opened.is_closed.load(Ordering::Relaxed) && opened.place.is_unchanged() {
@@ -149,7 +150,8 @@ impl Sqlite {
         if is_another {
             opened.remember_hash_key().await?;
         }
-        // First: two sets of connections in one process would not see each other's locks.
+        // The old connections are closed first: two sets of connections in one process would not see each other's
+        // locks.
         opened.close().await?;
         if is_another {
             self.refuse_another_installation(&opened).await?;
@@ -162,7 +164,7 @@ impl Sqlite {
         Ok(fresh)
     }
 
-    /// Fails unless the file at the path holds the hash key that this process works with.
+    /// Fails unless the file at the path contains the hash key of this process.
     async fn refuse_another_installation(&self, opened: &OpenFile) -> Result<(), DbErr> {
         let theirs = Box::pin(peek::hash_key_of_file(&self.path, &self.url)).await;
         let theirs = theirs.map_err(|error| DbErr::Custom(error.to_string()))?;
@@ -208,13 +210,13 @@ impl OpenFile {
         key.await.map(drop)
     }
 
-    /// Has the writer closed before the next transaction, which gets a new one.
+    /// Makes the next transaction use a new writer connection.
     pub(super) fn discard_writer(&self) {
         tracing::debug!("a database transaction ended unexpectedly; opening a new connection");
         self.is_writer_discarded.store(true, Ordering::SeqCst);
     }
 
-    /// Fails when the paths lead elsewhere by now.
+    /// Fails if the paths lead elsewhere now.
     pub(super) fn confirm_place(&self) -> Result<(), DbErr> {
         if self.place.is_unchanged() {
             Ok(())
@@ -235,7 +237,7 @@ fn moved() -> DbErr {
     DbErr::Conn(RuntimeErr::Internal(message.to_owned()))
 }
 
-/// Closes a writer that was discarded, or that is inside a transaction as far as the driver knows.
+/// Closes a writer that was discarded, or that is inside a transaction according to the driver.
 fn usable_writers(
     is_discarded: &Arc<AtomicBool>,
 ) -> impl Fn(SqlitePoolOptions) -> SqlitePoolOptions + Clone + Send + Sync + 'static {
@@ -266,7 +268,7 @@ async fn patiently(
     }
 }
 
-/// Opens connections that need no care.
+/// Opens connections without special handling.
 pub(super) async fn connect(
     path: &Path,
     connections: u32,
@@ -275,7 +277,7 @@ pub(super) async fn connect(
     connect_pool(path, connections, tune, |pool| pool).await
 }
 
-/// Opens a pool. SQLite is given the path as it stands, so nothing in a file's name can turn into an option.
+/// Opens a pool. SQLite gets the path literally, so nothing in a file's name can be taken for an option.
 async fn connect_pool(
     path: &Path,
     connections: u32,
@@ -299,7 +301,7 @@ async fn connect_pool(
     Database::connect(options).await
 }
 
-/// What is committed survives a power cut, and readers do not wait for the writer.
+/// Commits survive a power failure, and readers do not wait for the writer.
 fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options
         .create_if_missing(false)
@@ -312,7 +314,7 @@ fn writing(options: SqliteConnectOptions) -> SqliteConnectOptions {
     durable(options).busy_timeout(TURN_TIMEOUT)
 }
 
-/// Makes the file, unless it is there: SQLite would make it readable by everybody, and it gives its companion files
+/// Creates the file if it does not exist: SQLite would make it readable by everybody, and it gives its companion files
 /// the same permissions.
 fn create_private(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();

@@ -1,11 +1,11 @@
-//! Transactions: the one place that begins, commits and rolls back.
+//! Transactions: the only place that begins, commits and rolls back.
 //!
-//! The driver counts how deep a connection is inside transactions. After a COMMIT or ROLLBACK that failed its count is
-//! wrong: it would send the next BEGIN as a SAVEPOINT and the next COMMIT as a RELEASE, and nothing would be committed any
-//! more. Therefore no connection is used again after its transaction began or ended in any other way than asked.
+//! The driver counts the nesting of transactions on a connection. After a failed COMMIT or ROLLBACK its count is wrong:
+//! it would send the next BEGIN as a SAVEPOINT and the next COMMIT as a RELEASE, and nothing would be committed any
+//! more. Therefore a connection is never reused after its transaction began or ended unexpectedly.
 //!
-//! Begin, commit and rollback run in tasks of their own, because a caller may be dropped at any moment. A transaction keeps
-//! its turn until it has ended.
+//! Begin, commit and rollback run in tasks of their own, because a caller may be dropped at any moment. A transaction
+//! keeps its place in the queue until it has ended.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument as _, Span};
 
 use super::health::WriteHealth;
-use super::session::{Patience, seen, span, within};
+use super::session::{ResponseTimeout, seen, span, within};
 use super::sqlite::OpenFile;
 use crate::error::{
     is_about_the_connection, is_about_the_statement, is_locked, is_storage_failure,
@@ -26,45 +26,47 @@ use crate::error::{
 #[derive(Clone)]
 pub(super) enum Origin {
     File(Arc<OpenFile>),
-    Server(Patience),
-    /// Connections that are closed after this one transaction.
+    Server(ResponseTimeout),
+    /// Connections that are closed after this transaction.
     OneUse,
 }
 
 impl Origin {
-    /// Has the connection closed instead of used again.
+    /// Closes the connection instead of reusing it.
     fn discard(&self) {
         match self {
             Self::File(file) => file.discard_writer(),
-            Self::Server(patience) => patience.pool.discard(patience.generation),
+            Self::Server(response_timeout) => {
+                response_timeout.pool.discard(response_timeout.generation);
+            }
             Self::OneUse => {}
         }
     }
 
-    /// Fails when what was committed is not where the next start will look for it.
+    /// Fails if the next start would not find the commit.
     fn confirm(&self) -> Result<(), DbErr> {
         match self {
             Self::File(file) => file.confirm_place(),
-            Self::Server(patience) => {
-                patience.pool.is_well();
+            Self::Server(response_timeout) => {
+                response_timeout.pool.is_well();
                 Ok(())
             }
             Self::OneUse => Ok(()),
         }
     }
 
-    /// How long a server may take. Nobody can tell when a file answers.
-    const fn patience(&self) -> Option<&Patience> {
+    /// The timeout of a server's response; none for a file.
+    const fn response_timeout(&self) -> Option<&ResponseTimeout> {
         match self {
             Self::File(_) | Self::OneUse => None,
-            Self::Server(patience) => Some(patience),
+            Self::Server(response_timeout) => Some(response_timeout),
         }
     }
 }
 
 /// An open transaction. Dropping it rolls it back.
 pub(crate) struct Transaction {
-    /// `None` once it is being ended.
+    /// `None` once it is ending.
     open: Option<Box<Open>>,
     backend: DbBackend,
     has_failed: AtomicBool,
@@ -76,9 +78,9 @@ pub(crate) struct Transaction {
 struct Open {
     txn: DatabaseTransaction,
     origin: Origin,
-    /// Learns how writing goes; `None` for a transaction that only reads.
+    /// The health of writes; `None` for a transaction that only reads.
     health: Option<Arc<WriteHealth>>,
-    /// Goes to the next transaction when this one has ended.
+    /// Passed to the next transaction when this one has ended.
     turn: Option<OwnedSemaphorePermit>,
 }
 
@@ -113,7 +115,7 @@ impl Transaction {
         .await
     }
 
-    /// The same one, which has had to wait for its turn and keeps it until it has ended.
+    /// Sets the place in the queue, which is kept until the transaction has ended.
     pub(super) fn with_turn(mut self, turn: Option<OwnedSemaphorePermit>) -> Self {
         if let Some(open) = &mut self.open {
             open.turn = turn;
@@ -121,10 +123,10 @@ impl Transaction {
         self
     }
 
-    /// The transaction as SeaORM knows it.
+    /// Returns the SeaORM transaction.
     ///
     /// # Errors
-    /// After a statement has failed: SQLite may have rolled everything back already, and would commit each further
+    /// After a failed statement: SQLite may have rolled everything back already, and would commit each further
     /// statement by itself.
     pub(super) fn running(&self) -> Result<&DatabaseTransaction, DbErr> {
         match &self.open {
@@ -133,7 +135,8 @@ impl Transaction {
         }
     }
 
-    /// The transaction whose statements nobody watches: for migrations, which roll back after the first failure.
+    /// Returns the transaction without checks of its statements: for migrations, which roll back after the first
+    /// failure.
     pub(super) const fn unwatched(&self) -> Option<&DatabaseTransaction> {
         match &self.open {
             Some(open) => Some(&open.txn),
@@ -145,7 +148,7 @@ impl Transaction {
         self.backend
     }
 
-    /// Notes that a statement has failed. The transaction can only be rolled back then.
+    /// Records that a statement has failed. Then the transaction can only be rolled back.
     pub(super) fn statement_failed(&self, error: &DbErr) {
         self.has_failed.store(true, Ordering::Relaxed);
         if !is_about_the_statement(error) {
@@ -158,10 +161,10 @@ impl Transaction {
         }
     }
 
-    /// Rolls back to a savepoint. The transaction goes on, even if a statement has failed since.
+    /// Rolls back to a savepoint. The transaction continues, even if a statement has failed since.
     ///
     /// # Errors
-    /// After a storage failure, and when SQLite has rolled back by itself: there is no savepoint any more then.
+    /// After a storage failure, and when SQLite has rolled back by itself: then there is no savepoint any more.
     pub(super) async fn roll_back_to(&self, savepoint: &str) -> Result<(), DbErr> {
         if let Some(error) = self.storage_failure.get() {
             return Err(error.clone());
@@ -182,12 +185,15 @@ impl Transaction {
         }
     }
 
-    /// Commits. Whether it is durable is unknown after an error.
-    pub(super) async fn commit(mut self, patience: Option<Patience>) -> Result<(), DbErr> {
+    /// Commits. After an error it is unknown whether the commit is durable.
+    pub(super) async fn commit(
+        mut self,
+        response_timeout: Option<ResponseTimeout>,
+    ) -> Result<(), DbErr> {
         self.running()?;
         let span = span(self.backend, "COMMIT");
         match self.open.take() {
-            Some(open) => in_a_task(Box::pin(open.commit(patience, span))).await,
+            Some(open) => in_a_task(Box::pin(open.commit(response_timeout, span))).await,
             None => Err(spoilt()),
         }
     }
@@ -196,7 +202,7 @@ impl Transaction {
 impl Drop for Transaction {
     fn drop(&mut self) {
         let is_suspect = *self.is_suspect.get_mut();
-        // Without a runtime the process ends, and the database rolls back by itself.
+        // Without a runtime the process is ending, and the database rolls back by itself.
         if let (Some(open), Ok(runtime)) = (self.open.take(), Handle::try_current()) {
             runtime.spawn(open.roll_back(is_suspect));
         }
@@ -204,8 +210,12 @@ impl Drop for Transaction {
 }
 
 impl Open {
-    async fn commit(self, patience: Option<Patience>, span: Span) -> Result<(), DbErr> {
-        let committed = within(patience.as_ref(), self.txn.commit());
+    async fn commit(
+        self,
+        response_timeout: Option<ResponseTimeout>,
+        span: Span,
+    ) -> Result<(), DbErr> {
+        let committed = within(response_timeout.as_ref(), self.txn.commit());
         let committed = seen(span, committed).await;
         if committed.is_err() {
             self.origin.discard();
@@ -222,7 +232,7 @@ impl Open {
     }
 
     async fn roll_back(self, is_suspect: bool) {
-        let rolled_back = within(self.origin.patience(), self.txn.rollback()).await;
+        let rolled_back = within(self.origin.response_timeout(), self.txn.rollback()).await;
         if is_suspect || rolled_back.is_err() {
             self.origin.discard();
         }

@@ -1,4 +1,4 @@
-//! Entries that have no place in the audit log yet.
+//! Entries that have no number in the audit log yet.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Who shares the database.
+//! Processes that share the database.
 
 use sea_orm::entity::prelude::*;
 

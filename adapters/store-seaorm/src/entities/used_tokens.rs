@@ -1,4 +1,4 @@
-//! Tokens of workloads that were used once.
+//! Used single-use tokens of workloads.
 
 use sea_orm::entity::prelude::*;
 

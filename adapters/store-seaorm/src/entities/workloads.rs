@@ -13,7 +13,7 @@ pub struct Model {
     /// The name of its policy.
     pub workload: String,
     pub issuer: String,
-    /// A line for each claim.
+    /// One claim per line.
     pub claims: String,
     pub mac: Vec<u8>,
 }

@@ -20,7 +20,7 @@ use crate::entities::{accounts, device_codes};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
 
-/// Inserts a key. Its MAC follows in the same transaction, because it covers the number that the database has given.
+/// Inserts a key. Its MAC follows in the same transaction, because it covers the number that the database assigns.
 pub(super) async fn insert(
     db: &impl ConnectionTrait,
     key: KeyHolder,
@@ -39,7 +39,7 @@ pub(super) async fn insert(
     Ok(Model { mac, ..row })
 }
 
-/// Inserts the key of a new link, named after the client that asks for it.
+/// Inserts the key of a new link, named after the requesting client.
 pub(crate) async fn insert_inert(
     db: &impl ConnectionTrait,
     key: InertKey,
@@ -52,7 +52,7 @@ pub(crate) async fn insert_inert(
     Ok(AccessKeyId(row.id))
 }
 
-/// Lets the key of a link open the account that the link has led to: see [`RowMacs::completed`].
+/// Gives the key of a link access to the account of the link: see [`RowMacs::completed`].
 pub(crate) async fn complete(
     db: &impl ConnectionTrait,
     link: &Link,
@@ -82,7 +82,7 @@ pub(crate) async fn complete(
     }
 }
 
-/// Reads keys without a MAC. A key whose link was purged opens nothing, and gets none.
+/// Reads keys without a MAC. A key whose link was purged gives access to nothing, and gets none.
 pub(super) async fn missing(
     store: &SeaOrmStore,
     after: Option<AccessKeyId>,
@@ -109,7 +109,7 @@ pub(super) async fn missing(
     let holders = rows.into_iter().filter_map(|(key, account)| {
         let binding = match account {
             Some(account) => to_account(&account),
-            // Purged between the two questions.
+            // Purged between the two queries.
             None => KeyBinding::Link(Box::new(links.remove(&key.id)?)),
         };
         Some(key_holder(&key, binding).map_err(StoreError::from))
@@ -117,7 +117,7 @@ pub(super) async fn missing(
     holders.collect()
 }
 
-/// Keeps the MACs of keys that are as they were read.
+/// Stores the MACs of keys that have not changed since they were read.
 pub(super) async fn keep(store: &SeaOrmStore, keys: &[KeyHolder]) -> Result<u64, StoreError> {
     let write = store.write().await?;
     let mut kept = 0;
@@ -129,7 +129,7 @@ pub(super) async fn keep(store: &SeaOrmStore, keys: &[KeyHolder]) -> Result<u64,
     Ok(kept)
 }
 
-/// Of all that a MAC covers, only what a key opens ever changes.
+/// Of the parts that a MAC covers, only the binding of a key ever changes.
 fn keeping(key: &KeyHolder) -> UpdateMany<Entity> {
     let account = match key.binding.account() {
         Some(account) => Column::AccountId.eq(account.0),

@@ -81,14 +81,14 @@ impl KeyStore for SeaOrmStore {
         audit: AuditDraft,
     ) -> Result<Vec<AccessKeyId>, StoreError> {
         let write = self.write().await?;
-        // Nobody makes a key meanwhile: see `create_key`.
+        // No key is created meanwhile: see `create_key`.
         let locked = accounts::Entity::find_by_id(account.0).lock_exclusive();
         locked.one(&write.txn).await.map_err(failed)?;
         let gone = doomed(&write.txn, account, key, with).await?;
         if gone.is_empty() {
             return Ok(gone);
         }
-        // In the order in which others lock them who note their uses.
+        // In the order in which uses are recorded.
         let numbers = gone.iter().map(|key| key.0);
         let rows = Entity::find().filter(Column::Id.is_in(numbers.clone()));
         locks::in_order(&write.txn, rows, Column::Id).await?;
@@ -115,7 +115,7 @@ impl KeyStore for SeaOrmStore {
         if uses.is_empty() {
             return Ok(());
         }
-        // Few at a time, as others wait for these rows.
+        // In small batches, because others wait for these rows.
         for uses in uses.chunks(USES_AT_ONCE) {
             let write = self.write().await?;
             lock_keys(&write.txn, uses).await?;
@@ -129,7 +129,7 @@ impl KeyStore for SeaOrmStore {
     }
 }
 
-/// A key and what it opens.
+/// Returns a key and what it gives access to.
 pub(crate) async fn holder(
     store: &SeaOrmStore,
     key: &Model,
@@ -139,14 +139,14 @@ pub(crate) async fn holder(
         Some(account) => to_account(account),
         None => match link_of(store, AccessKeyId(key.id)).await? {
             Some(link) => KeyBinding::Link(Box::new(link)),
-            // Both were purged between the two questions.
+            // Both were purged between the two queries.
             None => return Ok(None),
         },
     };
     Ok(Some(key_holder(key, binding)?))
 }
 
-/// Stores a further key of an account.
+/// Stores an additional key of an account.
 pub(crate) async fn insert_reader(
     db: &impl ConnectionTrait,
     key: NewKey,
@@ -168,7 +168,7 @@ pub(crate) async fn insert_reader(
     Ok(KeyCreation::Created(key_record(row)?))
 }
 
-/// Returns the key, if the account has it, and the keys that it has made if asked to.
+/// Returns the key, if the account has it, and on request the keys that it has made.
 async fn doomed(
     db: &impl ConnectionTrait,
     account: AccountId,
@@ -189,10 +189,10 @@ async fn doomed(
     Ok(rows.map(|row| AccessKeyId(row.id)).collect())
 }
 
-/// Uses that are noted in one transaction.
+/// Uses that are recorded in one transaction.
 const USES_AT_ONCE: usize = 100;
 
-/// In the order of their numbers, as whoever deletes an account locks them.
+/// In the order of their numbers, as when an account is deleted.
 async fn lock_keys(
     db: &impl ConnectionTrait,
     uses: &[(AccessKeyId, Timestamp)],
@@ -213,7 +213,7 @@ pub(crate) fn keys_of(account: AccountId, after: Option<AccessKeyId>) -> Select<
         .order_by_asc(Column::Id)
 }
 
-/// Whether an account has `most` keys already: whether there is a last one of that many.
+/// Whether an account has `most` keys already: tests whether the last of that many exists.
 async fn is_full(
     db: &impl ConnectionTrait,
     account: AccountId,
@@ -242,14 +242,14 @@ pub(crate) fn note_use(key: AccessKeyId, at: Timestamp) -> UpdateMany<Entity> {
         .filter(not_later)
 }
 
-/// The key with this hash, and its account if it has one.
+/// Returns the key with this hash, and its account if it has one.
 pub(crate) fn with_hash(hash: &KeyedHash) -> SelectTwo<Entity, accounts::Entity> {
     Entity::find()
         .find_also_related(accounts::Entity)
         .filter(Column::Hash.eq(hash.as_bytes().to_vec()))
 }
 
-/// The link of a key that has opened nothing yet; such a key has one link only.
+/// Returns the link of a key that gives no access yet; such a key has only one link.
 pub(crate) async fn link_of(
     store: &SeaOrmStore,
     key: AccessKeyId,
@@ -265,7 +265,7 @@ pub(crate) fn links_of(key: AccessKeyId) -> Select<device_codes::Entity> {
     device_codes::Entity::find().filter(device_codes::Column::AccessKeyId.eq(key.0))
 }
 
-/// Makes sure that a key still opens the account that it opened when it was looked up.
+/// Checks that a key still gives access to the account that it had when it was looked up.
 pub(crate) async fn require(
     db: &impl ConnectionTrait,
     key: AccessKeyId,

@@ -1,4 +1,4 @@
-//! Links that are new.
+//! Creates links.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::AccessKeyId;
@@ -39,7 +39,7 @@ pub(super) async fn create(
     }
 }
 
-/// Why nothing of a link is stored.
+/// Why a link is not stored.
 enum NotCreated {
     Refused(LinkCreation),
     Failed(StoreError),
@@ -114,7 +114,7 @@ fn is_taken(error: &DbErr) -> bool {
     matches!(violated, Some(SqlErr::UniqueConstraintViolation(words)) if words.contains("code_hash"))
 }
 
-/// When the network of a link got the first of the latest codes that are as many as it may get while so many are open.
+/// Returns when the network of a link got the oldest of the codes that count towards its limit.
 async fn full_since(
     db: &impl ConnectionTrait,
     link: &NewLink,
@@ -130,7 +130,7 @@ async fn full_since(
     Ok(first.map(Timestamp::from_millis))
 }
 
-/// When a network got link codes, the latest first.
+/// Returns when a network got link codes, the latest first.
 pub(crate) fn codes_of(network: &KeyedHash, since: Timestamp) -> Select<Entity> {
     Entity::find()
         .select_only()

@@ -1,4 +1,4 @@
-//! Links that the provider is to be asked about.
+//! Links that are polled at the provider.
 
 use std::error::Error;
 
@@ -27,7 +27,7 @@ pub(super) async fn claim_due(
     let due = due_in_turns(now, limit, busy);
     let mut rows = claims::claim(&write.txn, due, now, lease_until).await?;
     write.commit().await?;
-    // An update gives its rows back in any order.
+    // An update returns its rows in any order.
     rows.sort_by_key(|row| (row.poll_next_at, row.id));
     let links = rows.into_iter().filter_map(readable);
     Ok(in_turns(
@@ -47,7 +47,8 @@ pub(crate) fn due_in_turns(now: Timestamp, limit: u64, busy: &[ProviderName]) ->
     let row_number = "ROW_NUMBER() OVER (PARTITION BY confirmed_from ORDER BY poll_due_at, id)";
     due.expr_as(Expr::cust(row_number), turn.clone());
     let of_turn = Expr::col((turns.clone(), Column::Id)).equals((Entity, Column::Id));
-    // Asked again of a row that another transaction has changed before it could be locked.
+    // PostgreSQL evaluates this condition again for a row that another transaction has changed before it could be
+    // locked.
     let still_due = Column::PollDueAt.lte(now.as_millis());
     let mut found = Entity::find()
         .select_only()
@@ -61,7 +62,7 @@ pub(crate) fn due_in_turns(now: Timestamp, limit: u64, busy: &[ProviderName]) ->
     found.limit(row_count(limit))
 }
 
-/// A row that cannot be understood keeps nobody from the others.
+/// A row that cannot be read does not block the others.
 fn readable(row: Model) -> Option<Link> {
     let id = row.id;
     let link = Link::try_from(row);

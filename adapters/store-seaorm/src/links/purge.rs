@@ -1,4 +1,4 @@
-//! Forgetting links that are over.
+//! Deletes links that have ended.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::link::Link;
@@ -22,7 +22,7 @@ pub(super) async fn purge(
     let over: Vec<(i64, i64)> = over_before(ended_before, left_over_before)
         .limit(limit.min(MOST_AT_ONCE))
         .order_by_asc(Column::Id)
-        // What somebody changes at this moment is not over.
+        // A link that somebody is changing at the moment has not ended.
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .into_tuple()
         .all(&write.txn)
@@ -44,7 +44,7 @@ pub(super) async fn purge(
     Ok(deleted.rows_affected)
 }
 
-/// Counts the links that are over without an account, as far as it matters.
+/// Counts the links that ended without an account, up to the number that matters.
 pub(super) async fn count_left_over(
     store: &SeaOrmStore,
     now: Timestamp,
@@ -72,8 +72,7 @@ pub(crate) fn ran_out_before(moment: Timestamp) -> Select<Entity> {
         .filter(ran_out(moment))
 }
 
-/// Out of time before that moment. Time alone ends neither a link that somebody holds a lease of nor one whose tokens have
-/// arrived.
+/// Links that expired before that time. A link with a lease or with tokens does not expire by itself.
 fn ran_out(moment: Timestamp) -> Condition {
     let moment = moment.as_millis();
     let not_leased = Condition::any()
@@ -86,7 +85,8 @@ fn ran_out(moment: Timestamp) -> Condition {
         .add(not_leased)
 }
 
-/// Ended before that moment, or ended or out of time without an account before the other one, which is no earlier.
+/// Links that ended before the first time, or that ended or expired without an account before the second one, which is
+/// not earlier.
 pub(crate) fn over_before(ended: Timestamp, left_over: Timestamp) -> Select<Entity> {
     let has_ended = Condition::all()
         .add(Column::EndedAt.lt(left_over.as_millis()))

@@ -1,4 +1,4 @@
-//! How a change of a link is saved.
+//! Saves changes of links.
 
 use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
@@ -10,7 +10,7 @@ use crate::entities::device_codes::{Column, Entity};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
 
-/// Saves a change by itself.
+/// Saves a change in its own transaction.
 pub(super) async fn alone(
     store: &SeaOrmStore,
     purpose: Purpose,
@@ -27,8 +27,8 @@ pub(super) async fn alone(
     saved.await
 }
 
-/// Saves what differs between two versions of a link if the row is still at the first one. Returns the link as it is
-/// stored: its values may have been sealed with another key in the meantime.
+/// Saves the differences between two versions of a link if the row still has the first one. Returns the link as it is
+/// stored: its values may have been re-encrypted meanwhile.
 pub(crate) async fn save(
     db: &impl ConnectionTrait,
     before: &Link,

@@ -1,4 +1,4 @@
-//! What keys open, in one statement.
+//! Reads a key and its tokens in one statement.
 
 mod sql;
 
@@ -54,7 +54,7 @@ impl ReadStore for SeaOrmStore {
     }
 }
 
-/// An answer to [`opening`].
+/// A row returned by [`opening`].
 struct Row {
     key: access_keys::Model,
     account: Option<Rows>,

@@ -1,5 +1,5 @@
-//! The two statements behind every request for a token. Their text never varies, so that each connection prepares them
-//! once; there is no `LIMIT` with a bound value, for which SQLite would prepare again with every execution.
+//! The two statements behind every token request. Their text never varies, so that each connection prepares them once.
+//! They have no `LIMIT` with a bound value, because SQLite would prepare them again at every execution.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -11,14 +11,14 @@ use sea_orm::{DbBackend, IdenStatic, Iterable, Statement};
 
 use crate::entities::{access_keys, accounts, tokens};
 
-/// What the columns of a key start with in the answer.
+/// The prefix of a key's columns in the result.
 pub(super) const KEY: &str = "k_";
-/// What the columns of an account start with.
+/// The prefix of an account's columns.
 pub(super) const ACCOUNT: &str = "a_";
-/// What the columns of its tokens start with.
+/// The prefix of the columns of its tokens.
 pub(super) const TOKENS: &str = "t_";
 
-/// Asks for the key with this hash and, if it has one, its account and tokens.
+/// Selects the key with this hash and, if it has one, its account and tokens.
 pub(crate) fn opening(backend: DbBackend, hash: &KeyedHash) -> Statement {
     static SQL: [LazyLock<String>; 2] = [
         LazyLock::new(|| opening_sql(DbBackend::Sqlite)),
@@ -28,7 +28,7 @@ pub(crate) fn opening(backend: DbBackend, hash: &KeyedHash) -> Statement {
     Statement::from_sql_and_values(backend, text(backend, &SQL), [hash.into()])
 }
 
-/// Asks which of these keys open something else by now.
+/// Selects the keys whose access has changed.
 pub(crate) fn changed(backend: DbBackend, seen: &[(AccessKeyId, RowVersion)]) -> Statement {
     static SQL: [LazyLock<String>; 2] = [
         LazyLock::new(|| changed_sql(DbBackend::Sqlite)),
@@ -71,7 +71,7 @@ fn opening_sql(backend: DbBackend) -> String {
     )
 }
 
-/// The columns of a table, whose alias in the statement is the first letter of `prefix`.
+/// Returns the columns of a table, whose alias in the statement is the first letter of `prefix`.
 fn columns(prefix: &str, columns: impl Iterator<Item = impl IdenStatic>) -> String {
     let alias = prefix.trim_end_matches('_');
     let columns = columns.map(|column| {
@@ -81,7 +81,7 @@ fn columns(prefix: &str, columns: impl Iterator<Item = impl IdenStatic>) -> Stri
     columns.collect::<Vec<_>>().join(", ")
 }
 
-/// One look into three indexes for each key, whatever the planner thinks of the tables.
+/// Three index lookups per key, whatever the planner knows about the tables.
 fn changed_sql(backend: DbBackend) -> String {
     let seen = match backend {
         DbBackend::Postgres => "json_each_text($1::json)",
@@ -96,12 +96,12 @@ fn changed_sql(backend: DbBackend) -> String {
     )
 }
 
-/// The version of the rows behind an answer: digits and letters, or NULL without tokens.
+/// Returns the version of the rows of a result: digits and letters, or NULL without tokens.
 ///
-/// On PostgreSQL `xmin` names the transaction that wrote the present version of a row. It says whether a row is another
-/// one, in whatever order transactions commit. A key is compared by its columns, because its row also changes when its use
-/// is noted. SQLite has no version of rows, so all columns are compared that an answer depends on; a sealed value by its
-/// first bytes, which hold its nonce.
+/// On PostgreSQL `xmin` is the transaction that wrote the current version of a row. It identifies the version in
+/// whatever order transactions commit. A key is compared by its columns, because its row also changes when its use is
+/// recorded. SQLite has no row versions, so all columns that matter are compared; a sealed value by its first bytes,
+/// which contain its nonce.
 fn version(backend: DbBackend) -> String {
     if backend == DbBackend::Postgres {
         return "k.role || k.account_id || 'x' || coalesce(k.expires_at::text, '') || 'a' \
@@ -125,10 +125,11 @@ fn version(backend: DbBackend) -> String {
     )
 }
 
-/// More than the version, the key id and the nonce of a sealed value take.
+/// Longer than the version, the key id and the nonce of a sealed value.
 const SEALED_START: usize = 24;
 
-/// Columns that JSON cannot hold. Other sealed values than the access token change with it or with the generation.
+/// Columns that JSON cannot represent. Other sealed values than the access token change only together with it or with
+/// the generation.
 const fn is_sealed(column: tokens::Column) -> bool {
     use tokens::Column::{AccessToken, Extra, RefreshToken, SealedWith, SpareRefreshToken};
     matches!(

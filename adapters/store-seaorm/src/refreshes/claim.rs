@@ -1,4 +1,4 @@
-//! Who may present refresh tokens, and when.
+//! Leases for refreshes.
 
 use std::error::Error;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) async fn due(
     limit: u64,
     busy: &[ProviderName],
 ) -> Result<Vec<StoredTokens>, StoreError> {
-    // Before anything is locked, as this asks for a provider at a time.
+    // Before anything is locked, because this runs one query per provider.
     let rows = match busy {
         [] => None,
         busy => {
@@ -53,7 +53,7 @@ pub(super) async fn due(
     });
     let mut claimed = claimed.await?;
     store.claimed.remember(&store.database, &claimed);
-    // An update gives its rows back in any order.
+    // An update returns its rows in any order.
     claimed.sort_by_key(|tokens| (tokens.account.next_refresh_at, tokens.account.id));
     Ok(claimed)
 }
@@ -88,7 +88,7 @@ pub(super) async fn next_due(
     busy: &[ProviderName],
 ) -> Result<Option<Timestamp>, StoreError> {
     let session = store.read().await?;
-    // Asked every second or so, this keeps the clock right also while nothing is due by it.
+    // This runs about once a second, so it keeps the clock synchronised even if nothing seems due.
     store.ask_the_time(&session).await.map_err(failed)?;
     let next = if busy.is_empty() {
         let next = claims::next_due::<Entity>(&[]).into_tuple::<i64>();
@@ -107,7 +107,7 @@ impl Leased for Entity {
     const NEXT_AT: Column = Column::NextRefreshAt;
     const VERSION: Column = Column::LeaseVersion;
 
-    /// A lease that is still there has ended without a result: whoever held it may have presented the refresh token.
+    /// A remaining lease has expired without a result: its holder may have used the refresh token.
     fn lease(until: Timestamp) -> UpdateMany<Self> {
         let ambiguous = CaseStatement::new()
             .case(Expr::col(Column::LeaseUntil).is_not_null(), true)
@@ -137,7 +137,7 @@ async fn with_accounts(
         .collect())
 }
 
-/// A row that cannot be understood keeps nobody from the others.
+/// A row that cannot be read does not block the others.
 fn readable(account: accounts::Model, row: Model) -> Option<StoredTokens> {
     let id = account.id;
     let tokens = stored_tokens(account, row);

@@ -1,5 +1,5 @@
-//! What claims have returned, so that a result can be recorded without reading the tokens again. Whoever saves makes sure that
-//! they are still the stored ones.
+//! Caches the tokens that claims have returned, so that a result can be recorded without reading them again. Saving
+//! checks that they are still the stored ones.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use central_oauth_domain::grant::{AccountId, StoredTokens};
 
 use crate::database::Database;
 
-/// Claims without a result. A claim whose result never comes keeps its place for no longer than it takes to fill all of them.
+/// Maximum number of claims without a result. A claim whose result never comes is dropped when the cache is full.
 const MOST: usize = 1000;
 
 /// The tokens of claimed accounts, sealed.
@@ -16,7 +16,7 @@ const MOST: usize = 1000;
 pub(crate) struct Claimed(Mutex<HashMap<AccountId, StoredTokens>>);
 
 impl Claimed {
-    /// Remembers the tokens that a claim has returned, where the database can save them at once.
+    /// Caches the tokens that a claim has returned, if the database can save them in one statement.
     pub(super) fn remember(&self, database: &Database, claimed: &[StoredTokens]) {
         if !database.saves_at_once() {
             return;
@@ -32,7 +32,7 @@ impl Claimed {
         );
     }
 
-    /// Takes out the tokens of an account.
+    /// Removes and returns the tokens of an account.
     pub(super) fn take(&self, account: AccountId) -> Option<StoredTokens> {
         self.lock().remove(&account)
     }

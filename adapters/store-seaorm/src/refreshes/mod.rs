@@ -1,4 +1,4 @@
-//! Refreshes of tokens: who may present a refresh token, what became of it, and outages of providers.
+//! Refreshes of tokens: leases, results, and outages of providers.
 
 mod claim;
 pub(crate) mod claimed;

@@ -1,5 +1,5 @@
-//! What is due while some providers are busy. Each of the others is asked for its own, by an index, so that nothing
-//! passes over the rows of those that are: a million may wait there.
+//! Finds due refreshes while some providers are busy. Queries each other provider separately, by an index, so that the
+//! rows of busy providers are not scanned: there may be a million.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
@@ -12,7 +12,7 @@ use crate::convert::row_count;
 use crate::entities::tokens::{Column, Entity};
 use crate::error::failed;
 
-/// When the first refresh is due at any provider that is not busy.
+/// Returns when the first refresh is due at a provider that is not busy.
 pub(crate) async fn next_due(
     db: &impl ConnectionTrait,
     busy: &[ProviderName],
@@ -21,7 +21,7 @@ pub(crate) async fn next_due(
     Ok(firsts.into_iter().map(|(_, due_at)| due_at).min())
 }
 
-/// The rows that are due at providers that are not busy, the longest due first.
+/// Returns the rows that are due at providers that are not busy, the longest due first.
 pub(crate) async fn due_rows(
     db: &impl ConnectionTrait,
     now: Timestamp,
@@ -40,8 +40,8 @@ pub(crate) async fn due_rows(
     Ok(rows.into_iter().map(|(_, id)| id).collect())
 }
 
-/// Each provider that is not busy, with when its first refresh is due. There are few providers, so they are found by
-/// skipping from one to the next in their index.
+/// Returns each provider that is not busy, with the time of its first refresh. There are few providers, so the query
+/// skips from one to the next in their index.
 async fn first_due(
     db: &impl ConnectionTrait,
     busy: &[ProviderName],

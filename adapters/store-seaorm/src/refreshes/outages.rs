@@ -62,7 +62,7 @@ impl OutageStore for SeaOrmStore {
             return Ok(None);
         }
         let stored = match lock(&write.txn, chosen).await {
-            // A row that cannot be read has had its turn, too: otherwise it would be chosen for ever.
+            // A row that cannot be read counts as probed: otherwise it would be chosen for ever.
             Err(StoreError::Corrupt(error)) => {
                 tracing::error!(account = chosen.0, %error, "tokens cannot be read");
                 write.commit().await?;
@@ -110,7 +110,7 @@ async fn of(
     Ok(stored.one(db).await.map_err(failed)?.map(outage))
 }
 
-/// The account that has waited longest among those that have not been probed, and those that have been probed.
+/// Returns the account that has waited longest among those that were not probed, and the probed ones.
 async fn waiting(
     db: &impl ConnectionTrait,
     outage: &Outage,
@@ -125,7 +125,7 @@ async fn waiting(
     Ok(waiting.map(AccountId).collect())
 }
 
-/// Asked in the order of the index: it passes over no more rows than have been probed.
+/// Queries in the order of the index: it scans no more rows than were probed.
 pub(crate) fn unprobed(outage: &Outage, now: Timestamp) -> Select<tokens::Entity> {
     use tokens::Column;
     let probed = outage.probed.iter().map(|account| account.0);
@@ -139,7 +139,7 @@ pub(crate) fn unprobed(outage: &Outage, now: Timestamp) -> Select<tokens::Entity
         .limit(1)
 }
 
-/// Few accounts, found by their numbers; when they are due is compared afterwards, so that no other index is used.
+/// Few accounts, looked up by number; their times are compared afterwards, so that no other index is used.
 pub(crate) fn probed(outage: &Outage) -> Select<tokens::Entity> {
     use tokens::Column;
     let probed = outage.probed.iter().map(|account| account.0);
@@ -150,7 +150,7 @@ pub(crate) fn probed(outage: &Outage) -> Select<tokens::Entity> {
         .filter(Column::AccountId.is_in(probed))
 }
 
-/// Stores a change of an outage that is still at its version.
+/// Stores a change of an outage if the stored outage still has its version.
 async fn change(db: &impl ConnectionTrait, outage: &Outage) -> Result<bool, StoreError> {
     let changed = Entity::update_many()
         .set(columns(&outage.clone().changed()))

@@ -1,4 +1,4 @@
-//! What became of refreshes. The domain decides what that changes.
+//! Records results of refreshes, as the domain decides.
 
 use central_oauth_domain::grant::refresh::{Doubt, RefreshFailure};
 use central_oauth_domain::grant::{
@@ -71,7 +71,8 @@ pub(super) async fn promote_spare(
     Ok(promoted.flatten())
 }
 
-/// Saves what a transition makes of the tokens of an account. Returns what it says about that; `None` without an account.
+/// Applies a transition to the tokens of an account and saves the result. Returns the transition's result; `None`
+/// without an account.
 async fn change<T: Send + 'static>(
     store: &SeaOrmStore,
     purpose: Purpose,

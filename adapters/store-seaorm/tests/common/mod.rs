@@ -69,13 +69,13 @@ impl Scratch {
         store
     }
 
-    /// A connection that knows nothing of the store.
+    /// Returns a connection that bypasses the store.
     pub(crate) async fn raw(&self) -> DatabaseConnection {
         let url = format!("sqlite://{}", self.path().display());
         sea_orm::Database::connect(url).await.unwrap()
     }
 
-    /// Does something to the database behind the store's back.
+    /// Changes the database, bypassing the store.
     pub(crate) async fn execute(&self, sql: &str) {
         let db = self.raw().await;
         db.execute_unprepared(sql).await.unwrap();
@@ -123,7 +123,7 @@ impl OnServer {
         Self { store, database }
     }
 
-    /// As good as a new one, and quicker made.
+    /// As good as a new one, and faster.
     pub(crate) fn emptied(&self) -> Self {
         let empty = "TRUNCATE accounts, account_labels, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests, outages, audit_inbox, audit_log, audit_ends, workloads, used_tokens, admin_sessions RESTART IDENTITY";
         Cluster::shared().execute(&self.database, empty);
@@ -160,7 +160,7 @@ fn hash(kind: u8, n: u64) -> KeyedHash {
     KeyedHash::from_bytes(bytes)
 }
 
-/// The MACs of the service whose store it is.
+/// The MACs of the store's service.
 pub(crate) fn macs() -> &'static RowMacs {
     static MACS: LazyLock<RowMacs> = LazyLock::new(|| vault().row_macs());
     &MACS
@@ -172,7 +172,7 @@ fn vault() -> Vault {
     Vault::unlock(cipher, &hash_key).unwrap()
 }
 
-/// An audit entry of now that lacks only what has happened.
+/// An audit entry without its event.
 pub(crate) fn audit() -> AuditDraft {
     audit_draft(Actor::Service, NOW)
 }
@@ -227,7 +227,7 @@ pub(crate) async fn authorizing(store: &SeaOrmStore, n: u64) -> Link {
         .unwrap()
 }
 
-/// The person is back from the provider.
+/// The person comes back from the provider.
 pub(crate) async fn returned(store: &SeaOrmStore, n: u64) -> Link {
     let link = authorizing(store, n).await;
     let poll = PollSchedule::at_once(NOW);
@@ -271,7 +271,7 @@ pub(crate) fn grant(person: &str) -> NewGrant {
     }
 }
 
-/// The answer to a refresh of tokens that came with [`grant`].
+/// The response to a refresh of tokens that came with [`grant`].
 pub(crate) fn answer(access: &str, refresh: &str) -> RefreshedTokens {
     let NewGrant {
         origin,

@@ -1,4 +1,4 @@
-//! Everything in one database copied into another.
+//! Copies of complete databases.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 #[path = "../common/mod.rs"]
@@ -42,7 +42,7 @@ async fn all_is_there_and_opens() {
             ("audit_ends", 0),
         ];
         assert_eq!(rows, expected);
-        // Two of each account, two of the link at which somebody is asked, one of the revocation.
+        // Two per account, two for the link in progress, one for the revocation.
         assert_eq!(copied.opened, 9);
         assert_eq!(to.contents().await, from.contents().await);
         // A service starts on it with the same key.

@@ -1,4 +1,4 @@
-//! Copies that never begin.
+//! Copies that are rejected before they begin.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ async fn a_complete_destination_stays_as_it_is() {
             matches!(refused, CopyError::DestinationIsComplete { .. }),
             "{refused}"
         );
-        // Even if the key comes at the last moment.
+        // Even if a service stores its key at the last moment.
         let source = CopySource::hold(&from.url, POOL).await.unwrap();
         let destination = to.open().await;
         let refused = SeaOrmCopy::begin(&source, &destination).await.map(drop);
@@ -78,7 +78,7 @@ async fn a_pooler_that_keeps_connections_of_a_stopped_service_is_told() {
     let service = SeaOrmStore::open(&pooled.parse().unwrap(), POOL).await;
     let service = service.unwrap();
     service.accounts(None, 1).await.unwrap();
-    // A pooler closes the connection of whoever leaves in the middle, and what was read ends with a ROLLBACK.
+    // A pooler closes the connection of a client that leaves in the middle, and the transaction ends with a ROLLBACK.
     let idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                 AND application_name = 'central-oauth' AND state = 'idle'";
     for _ in 0..250 {
@@ -161,7 +161,7 @@ async fn a_wrong_or_a_missing_key_is_found_out_first() {
     );
 }
 
-/// A file in which somebody has deleted accounts with a tool that does not know of foreign keys.
+/// A file in which somebody has deleted accounts with a tool that does not enforce foreign keys.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_contradicts_itself_is_not_copied() {
     for to in Place::each() {

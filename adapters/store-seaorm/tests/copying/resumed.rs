@@ -1,4 +1,4 @@
-//! Copies that were stopped on their way.
+//! Interrupted copies.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 use crate::common::{NOW, POOL, audit, pending, sealed};
 use crate::world::{Place, cipher, copy, interrupted, linked, person, revocation};
 
-/// What happens at the source when its service runs again between two attempts: a token is rotated, an account goes,
-/// one goes and comes back under another number, and one is new.
+/// Changes the source as its service would between two attempts: one token is rotated, one account is deleted, one is
+/// deleted and linked again under another number, and one is new.
 async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
     let accounts = store.accounts(None, 10).await.unwrap();
     let [ada, bob, eve] = &accounts[..] else {
@@ -53,7 +53,7 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_destination_becomes_what_the_source_is_now() {
-    // One step a table that has rows, and then there are none.
+    // One step per table that has rows, and then there are none.
     for steps in [1, 2, 4, 9] {
         let (from, to) = (Place::file().filled().await, Place::server());
         assert_eq!(interrupted(&from, &to, steps).await, steps < 9);
@@ -105,7 +105,7 @@ async fn what_takes_long_takes_its_time() {
     let locked = lock_for_long(database, "ACCESS EXCLUSIVE").await;
     copying.counts().await.unwrap();
     locked.await.unwrap();
-    // Rows can be added meanwhile; counting what the planner goes by has to wait.
+    // Rows can be added meanwhile; updating the statistics has to wait.
     let locked = lock_for_long(database, "SHARE UPDATE EXCLUSIVE").await;
     while copying.step().await.unwrap().is_some() {}
     locked.await.unwrap();
@@ -128,7 +128,7 @@ async fn no_service_starts_while_something_is_copied() {
     let source = CopySource::hold(&from.url, POOL).await.unwrap();
     let destination = to.open().await;
     let mut copying = SeaOrmCopy::begin(&source, &destination).await.unwrap();
-    // There is no row yet, and no other pool than this one will make the key.
+    // There are no rows yet, and no other pool will create the key.
     let store = to.open().await;
     let refused = store.init_hash_key(sealed("new")).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
@@ -156,7 +156,7 @@ async fn a_copy_whose_connections_break_cannot_be_completed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_open_is_named_and_the_copy_stays_unfinished() {
     for (damage, column) in [
-        // Sealed, but to another account: as good as damaged.
+        // Sealed, but to another account: it counts as damaged.
         (
             "UPDATE tokens SET refresh_token = (SELECT refresh_token FROM tokens WHERE id = 2) WHERE id = 1",
             "RefreshToken of row 1 of Tokens, of account ada at github",
@@ -165,7 +165,7 @@ async fn what_does_not_open_is_named_and_the_copy_stays_unfinished() {
             "UPDATE revocations SET refresh_token = substr(refresh_token, 1, 20)",
             "RefreshToken of row 1 of Revocations",
         ),
-        // An ended link should hold nothing.
+        // An ended link should have no sealed values.
         (
             "UPDATE device_codes SET id_token = x'00' WHERE id = 1",
             "IdToken of row 1 of DeviceCodes",

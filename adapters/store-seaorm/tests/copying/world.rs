@@ -1,4 +1,4 @@
-//! A store with something in every table, and places to copy it to.
+//! A store with rows in every table, and destinations for copies.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -83,7 +83,7 @@ impl Place {
         store.close().await.unwrap();
     }
 
-    /// Fills it with something in every table.
+    /// Fills every table.
     pub(crate) async fn filled(self) -> Self {
         self.with(fill).await;
         self
@@ -115,7 +115,7 @@ pub(crate) fn grant(vault: &Vault, name: &str) -> NewGrant {
     }
 }
 
-/// A link at which a person is asked.
+/// A link whose person is at the provider.
 pub(crate) async fn asked(store: &SeaOrmStore, vault: &Vault, n: u64) -> Link {
     let link = pending(store, n).await;
     let consent = SealedConsent {
@@ -167,7 +167,7 @@ async fn fill(store: &SeaOrmStore, vault: &Vault) {
     pending(store, 4).await;
     asked(store, vault, 5).await;
     assert!(store.keep_stray(revocation(vault, 1)).await.unwrap());
-    // A service that was stopped in the middle of a refresh.
+    // A service that was stopped during a refresh.
     let claimed = store
         .claim_due_refreshes(NOW, Duration::ZERO, LATER, 1, &[])
         .await;
@@ -197,7 +197,7 @@ async fn grant_workload(store: &SeaOrmStore, account: AccountId) {
     created.await.unwrap();
 }
 
-/// All that the port shows.
+/// Everything that the port returns.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Contents {
     accounts: Vec<Account>,
@@ -250,7 +250,7 @@ pub(crate) async fn copy(from: &Place, to: &Place) -> Result<CopyReport, CopyErr
     central_oauth_store_seaorm::copy(&from.url, &to.url, POOL, cipher(), &mut |_| ()).await
 }
 
-/// Begins to copy and is stopped after so many steps. Whether there were more.
+/// Begins to copy and is interrupted after this many steps. Returns whether there were more.
 pub(crate) async fn interrupted(from: &Place, to: &Place, steps: usize) -> bool {
     let source = CopySource::hold(&from.url, POOL).await.unwrap();
     let destination = to.open().await;

@@ -1,4 +1,4 @@
-//! Leases are judged by the server's clock, however wrong a replica's is.
+//! Leases are judged by the server's clock, even if a replica's clock is wrong.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::common::{LATER, NOW, OnServer, POOL, audit, authorizing, grant, macs}
 
 const HOUR: Duration = Duration::from_secs(3600);
 const LEASE: Duration = Duration::from_secs(600);
-/// What the way to the server and a busy machine may take.
+/// Allowance for a slow connection and a busy machine.
 const SLACK: Duration = Duration::from_secs(60);
 
-/// What the server's clock shows.
+/// Returns the server's time.
 fn servers() -> Timestamp {
     let question = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
     let millis = Cluster::shared().execute("postgres", question);
@@ -90,7 +90,7 @@ async fn a_clock_that_falls_behind_keeps_its_lease() {
     let machine = FixedClock::new(servers());
     let (holder, clock) = replica(&url, &machine).await;
     machine.set(servers() - HOUR);
-    // By its own clock the lease would have lapsed before it began, and nothing would have been due.
+    // By its own clock the lease would have expired before it began, and nothing would have been due.
     holder.next_refresh_at(&[]).await.unwrap();
     assert!(is_right(&clock), "looking for what is due has put it right");
     machine.set(servers() - HOUR - HOUR);
@@ -100,7 +100,7 @@ async fn a_clock_that_falls_behind_keeps_its_lease() {
     assert_eq!(claims(&other, &right).await, 0);
 }
 
-/// What is due is left to others for a while, which the server's clock measures, too.
+/// Due refreshes are left to others for a while, which is measured by the server's clock too.
 #[tokio::test]
 async fn what_is_left_for_a_while_is_left_by_the_servers_clock() {
     let url = database().await;

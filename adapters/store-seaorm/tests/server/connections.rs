@@ -1,4 +1,4 @@
-//! Connections that are refused, cut, or hang.
+//! Connections that are rejected, cut, or hang.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::deaf::{HURRIED, way_to};
 use crate::common::{OnServer, POOL, code, linked, pending, sealed};
 
 #[tokio::test]
-async fn a_server_that_does_not_let_us_in_is_told_without_the_password() {
+async fn a_server_that_rejects_us_is_reported_without_the_password() {
     let cluster = Cluster::shared();
     let Database { url, .. } = cluster.create_database();
     let password = cluster.password();
@@ -49,7 +49,7 @@ async fn connections_that_were_cut_are_not_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_only_reads_is_unavailable_to_whoever_asks_for_the_key() {
+async fn a_read_only_server_is_unavailable_when_the_key_is_read() {
     let cluster = Cluster::shared();
     let OnServer { store, database } = OnServer::new().await;
     store.init_hash_key(sealed("key")).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_way_on_which_nothing_moves_is_given_up() {
     }
     assert!(began.elapsed() < Duration::from_secs(120), "it is bounded");
 
-    // The old connections stay deaf; new ones get through.
+    // The old connections still hang; new ones work.
     block.send_replace(false);
     let found = store.account(account.id).await;
     assert_eq!(found.unwrap().unwrap().id, account.id);

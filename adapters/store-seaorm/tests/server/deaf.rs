@@ -1,4 +1,4 @@
-//! A way to a server on which nothing moves.
+//! A connection to a server that hangs.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Connecting may take its time on a crowded machine; that something hangs is noticed soon.
+/// Connecting may take long on a busy machine; hanging connections are detected soon.
 pub(super) const HURRIED: PoolSettings = PoolSettings {
     max_connections: 4,
     connect_timeout: Duration::from_secs(15),
     statement_timeout: Duration::from_secs(3),
 };
 
-/// A way to the server on which, once it is blocked, nothing moves any more: nothing is refused, nothing is cut.
+/// A proxy to the server that hangs once it is blocked: it rejects nothing and closes nothing.
 pub(super) async fn way_to(port: u16) -> (u16, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let own = listener.local_addr().unwrap().port();
@@ -31,7 +31,7 @@ pub(super) async fn way_to(port: u16) -> (u16, watch::Sender<bool>) {
                     _ = copy_bidirectional(&mut client, &mut server) => return,
                     () = is_blocked => {}
                 }
-                // What was open stays open, and deaf, for as long as the test lasts.
+                // Open connections stay open, and hang, until the end of the test.
                 std::future::pending::<()>().await;
             });
         }

@@ -1,4 +1,4 @@
-//! Answers of providers, which exist nowhere else until they are stored.
+//! Provider responses, which exist nowhere else until they are stored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,7 +73,7 @@ async fn an_answer_is_saved_by_another_connection_before_a_dead_one_is_given_up_
     question.abort();
 }
 
-/// Claims an account's refresh, changes its rows behind the claim, and records the answer.
+/// Claims an account's refresh, changes its rows afterwards, and records the response.
 async fn recorded_after(
     store: &SeaOrmStore,
     n: u64,
@@ -91,7 +91,7 @@ async fn recorded_after(
     (recorded, store.tokens(account.id).await.unwrap().unwrap())
 }
 
-/// A file is read again for every result, so it shows what a result comes to.
+/// With a file the tokens are read again for every result, so it shows the expected result.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_that_is_saved_at_once_comes_to_the_same_as_one_of_rows_that_were_read_again() {
     let (on_server, on_disk) = (OnServer::new().await, OnDisk::new().await);
@@ -107,7 +107,7 @@ async fn a_result_that_is_saved_at_once_comes_to_the_same_as_one_of_rows_that_we
     server(log).await;
     for (n, (change, is_at_once)) in (1..).zip([
         ("SELECT 1", true),
-        // Sealed with another key.
+        // Re-encrypted with another key.
         ("UPDATE tokens SET refresh_token = 'again' WHERE account_id = $1", true),
         ("UPDATE tokens SET ambiguous = true WHERE account_id = $1", false),
         ("UPDATE tokens SET spare_refresh_token = 'spare' WHERE account_id = $1", false),

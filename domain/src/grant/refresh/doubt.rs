@@ -1,9 +1,9 @@
-//! Refresh tokens that may be old ones.
+//! Refresh tokens that may be outdated.
 
 use crate::grant::AccountId;
 use crate::time::Timestamp;
 
-/// An account whose refresh token may be older than the provider's.
+/// An account whose refresh token may be older than the one that the provider expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Doubt {
     /// The account.

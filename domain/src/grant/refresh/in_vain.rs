@@ -1,12 +1,12 @@
-//! What a refresh means that the provider has carried out, and that brought no access token that may be used.
+//! Refreshes that succeeded at the provider but brought no usable access token.
 
 use super::{Attempts, RefreshFailure, pause_after};
 use crate::grant::AccountStatus;
 use crate::ports::ProviderError;
 use crate::time::Timestamp;
 
-/// The account is degraded, never worse: the provider has just accepted its refresh token, and the newest one is at hand. So
-/// nothing is ambiguous, and refusals before this one are no row of refusals any more.
+/// The account is degraded, never worse: the provider has just accepted its refresh token, and the newest one is
+/// stored. So the attempts are not ambiguous, and earlier refusals no longer count.
 #[must_use]
 pub fn refreshed_in_vain(
     before: Attempts,

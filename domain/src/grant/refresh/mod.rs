@@ -1,4 +1,4 @@
-//! When tokens are refreshed, and what a refresh that failed means.
+//! When tokens are refreshed, and what a failed refresh means.
 
 mod doubt;
 mod in_vain;

@@ -1,4 +1,4 @@
-//! Outages: a provider that serves nobody is asked by one account at a time.
+//! Outages: the service probes a provider that serves nobody with one account at a time.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use crate::fault::Fault;
 use crate::grant::{AccountId, ProviderName};
 use crate::time::Timestamp;
 
-/// This many different accounts that fail, with no definite answer in between, make an outage. With fewer accounts the pause
-/// of each account suffices.
+/// This many different accounts that fail in a row without a definite response make an outage. With fewer accounts, the
+/// backoff of each account suffices.
 pub const OUTAGE_AFTER: usize = 5;
-/// The longest pause between two probes, unless the provider asks for more: an account that becomes due during an outage
-/// which is not one for it waits no longer.
+/// The longest pause between two probes, unless the provider asks for a longer one. It also bounds how long an account
+/// waits that becomes due during an outage which does not concern it.
 const LONGEST_PROBE_PAUSE: Duration = Duration::from_secs(60);
-/// The longest `Retry-After` that counts for other accounts. The account that was told it keeps to all of it. A healthy
-/// account, whose token of an hour is refreshed three to six minutes ahead, gets its turn in time.
+/// The longest `Retry-After` that counts for other accounts. The account that received it obeys all of it. A healthy
+/// account, whose token of an hour is refreshed three to six minutes early, is still probed in time.
 const LONGEST_RETRY_AFTER_FOR_OTHERS: Duration = Duration::from_secs(180);
-/// The accounts whose last probe is remembered.
+/// How many probed accounts are remembered.
 const PROBED_AT_MOST: usize = 1000;
 
-/// A version of an outage. Later versions are greater, also those of a later outage of the provider.
+/// The version of an outage. Later versions are greater, also those of a later outage of the same provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OutageVersion {
     /// The store's number of the outage; 0 until it is stored.
     pub outage: i64,
-    /// Grows with every change of this outage.
+    /// Incremented with every change of this outage.
     pub change: i64,
 }
 
@@ -33,20 +33,20 @@ pub struct OutageVersion {
 pub struct Outage {
     /// The provider.
     pub provider: ProviderName,
-    /// Which outage this is, and after which change.
+    /// Its version.
     pub version: OutageVersion,
     /// When the next probe may be sent.
     pub probe_at: Timestamp,
     /// Probes that have failed.
     pub failed_probes: u32,
-    /// Why accounts wait.
+    /// The error that waiting accounts show.
     pub fault: Fault,
-    /// The accounts that have been probed in this outage, the latest last.
+    /// The accounts that were probed in this outage, the latest last.
     pub probed: Vec<AccountId>,
 }
 
 impl Outage {
-    /// An outage that begins now.
+    /// Begins an outage now.
     #[must_use]
     pub fn begin(
         provider: ProviderName,
@@ -82,21 +82,21 @@ impl Outage {
         self
     }
 
-    /// Whether a probe may be sent. A time that lies further ahead than any pause was dated by a clock that has been set
-    /// back since.
+    /// Whether a probe may be sent. A time further ahead than any pause was stored by a clock that has been set back
+    /// since.
     #[must_use]
     pub fn is_probe_due(&self, now: Timestamp) -> bool {
         !self.probe_at.is_ahead(now, REFRESH_HORIZON.pause)
     }
 
-    /// The account that is probed next: the first of `waiting` that has not been probed in this outage, or else the one
-    /// whose probe is the longest ago.
+    /// Chooses the account that is probed next: the first of `waiting` that was not probed in this outage, or else the
+    /// one whose probe is the longest ago.
     pub fn choose(&self, waiting: impl IntoIterator<Item = AccountId>) -> Option<AccountId> {
         let probed_as = |account: &AccountId| self.probed.iter().position(|one| one == account);
         waiting.into_iter().min_by_key(probed_as)
     }
 
-    /// The outage while this account is probed: nobody else is until then.
+    /// Returns the outage while this account is probed: nobody else is probed meanwhile.
     #[must_use]
     pub fn probing(mut self, account: AccountId, until: Timestamp) -> Self {
         self.probed.retain(|probed| *probed != account);
@@ -113,7 +113,7 @@ impl Outage {
         self.probed.last() == Some(&account)
     }
 
-    /// The outage after a probe that has failed: the next one waits twice as long.
+    /// Returns the outage after a failed probe: the next pause is twice as long.
     #[must_use]
     pub fn after_failed_probe(
         self,
@@ -131,15 +131,15 @@ impl Outage {
         }
     }
 
-    /// The outage after a probe that had nothing to ask: another account may be probed at once.
+    /// Returns the outage after a probe that had nothing to send: another account may be probed at once.
     #[must_use]
     pub fn with_probe_given_back(self, now: Timestamp) -> Self {
         let probe_at = now.min(self.probe_at);
         Self { probe_at, ..self }
     }
 
-    /// The outage after an answer to a request that was under way when it began, where the provider asks for a longer pause
-    /// than the present one.
+    /// Returns the outage after a response to an earlier request, if its `Retry-After` is longer than the present
+    /// pause.
     #[must_use]
     pub fn asked_to_wait(self, retry_after: Option<Duration>, now: Timestamp) -> Option<Self> {
         let probe_at = now + probe_pause(1, Some(retry_after?), 0.0);
@@ -247,7 +247,7 @@ mod tests {
                 if chosen == AccountId(99) {
                     return Ok(());
                 }
-                // Each sick one is probed once before any is probed again.
+                // Each failing account is probed once before any is probed again.
                 prop_assert!(round < well || round < sick as usize);
                 outage = outage.probing(chosen, NOW);
             }

@@ -1,41 +1,41 @@
-//! When tokens are refreshed next. `spread` is a random number from 0 to just below 1 in all of this, so that what
-//! began together does not stay together.
+//! When tokens are refreshed next. `spread` is a random number in `0.0..1.0`, so that accounts which were linked
+//! together are not always refreshed together.
 
 use std::time::Duration;
 
 use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::time::Timestamp;
 
-/// The shortest time between two refreshes of an account. A token that lasts shorter is of use to nobody, and a provider that
-/// returns a cached token with its last second left gives no other one any sooner.
+/// The shortest time between two refreshes of an account. A token with a shorter lifetime is useless, and a provider
+/// that returns a cached token in its last second does not issue a new one any sooner.
 pub const FASTEST: Duration = Duration::from_secs(1);
 /// The pause after the first failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause that the service takes by itself.
+/// The longest backoff of the service itself.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// The longest `Retry-After` that is believed.
+/// Longer `Retry-After` values are cut to this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// How far ahead leases and pauses of refreshes lie at the most.
+/// Upper limit for how far ahead leases and pauses of refreshes can be.
 pub const REFRESH_HORIZON: Horizon = Horizon {
     lease: LONGEST_PROVIDER_CALL.saturating_add(LEASE_MARGIN),
     pause: LONGEST_RETRY_AFTER.saturating_add(Duration::from_secs(LONGEST_PAUSE.as_secs() / 4)),
 };
 
-/// How long the tokens of one answer last.
+/// The lifetimes of the tokens of one response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// When they were asked for.
+    /// When they were requested.
     pub requested_at: Timestamp,
     /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
-    /// How long the refresh token lasts unless it is used, where that is known.
+    /// The lifetime of an unused refresh token, if known.
     pub refresh_token_lasts: Option<Duration>,
 }
 
-/// When tokens are refreshed: ahead of the access token's expiry by half a tenth to a tenth of its lifetime, and at the
-/// latest after `at_least_every` or half the life of the refresh token, which dies of disuse: the other half is for
-/// outages. `None` for what nothing is known to end. Without a refresh token there is nothing to be done either way.
+/// Returns when tokens are refreshed: before the access token expires, by 5 to 10 % of its lifetime, and at the latest
+/// after `at_least_every` or half the lifetime of an unused refresh token; the other half is a reserve for outages.
+/// `None` if nothing is known to expire, or if there is no refresh token.
 #[must_use]
 pub fn due_at(tokens: &Lifetimes, at_least_every: Duration, spread: f64) -> Option<Timestamp> {
     let from = tokens.requested_at;
@@ -52,8 +52,8 @@ pub fn due_at(tokens: &Lifetimes, at_least_every: Duration, spread: f64) -> Opti
     Some(due.max(from + FASTEST))
 }
 
-/// How long to wait after so many failures in a row: a second, doubling up to five minutes, and no less than the
-/// provider's `Retry-After`, of which an hour is believed; up to a quarter of the pause on top.
+/// Returns the pause after this many failures in a row: one second, doubling up to five minutes, and at least the
+/// provider's `Retry-After` of up to an hour; plus up to a quarter.
 #[must_use]
 pub fn pause_after(failures: u32, retry_after: Option<Duration>, spread: f64) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);

@@ -1,4 +1,5 @@
-//! What a refresh that failed means for the grant. Only a definite `invalid_grant` ends one; everything else costs time.
+//! What a failed refresh means for the grant. Only a definite `invalid_grant` ends one at once; every other failure is
+//! retried.
 
 use std::time::Duration;
 
@@ -8,30 +9,30 @@ use crate::grant::AccountStatus;
 use crate::ports::{ProviderError, RefreshError};
 use crate::time::Timestamp;
 
-/// Some servers refuse a dead refresh token without saying so. After this long such refusals are believed.
+/// Some servers refuse a dead refresh token without saying so. After this long such refusals end the grant.
 const BELIEVED_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// And after this long if the provider refreshes other grants all the while.
+/// The limit is this short if the provider refreshes other grants meanwhile.
 const BELIEVED_AMONG_OTHERS_AFTER: Duration = Duration::from_secs(3 * 3600);
-/// And only after this long if there are others and it refreshes none of them: what stands between us and the provider is
-/// likelier than the end of all grants.
+/// The limit is this long if there are other grants and the provider refreshes none of them. Then a proxy or firewall
+/// in between is the likelier cause.
 const BELIEVED_AS_ALL_ARE_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How often it is looked whether the operator has put the configuration right.
+/// How often the service checks whether the operator has corrected the configuration.
 const OPERATOR_PAUSE: Duration = Duration::from_secs(300);
 
-/// How refreshing has gone since it last succeeded.
+/// The refresh attempts since the last success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Attempts {
     /// Failures in a row.
     pub failures: u32,
-    /// Whether an answer got lost that may have spent the refresh token.
+    /// Whether a response was lost, so that the refresh token may be used up.
     pub ambiguous: bool,
-    /// Since when the provider has refused without the word that would end the grant. Time in which it did not refuse, or
-    /// was not asked, moves this on.
+    /// Since when the provider has refused without `invalid_grant`. Periods in which it did not refuse, or was not
+    /// asked, do not count.
     pub refused_since: Option<Timestamp>,
 }
 
 impl Attempts {
-    /// The attempts after a time in which the provider was not asked, or gave no answer.
+    /// Returns the attempts after a period in which the provider was not asked, or did not respond.
     #[must_use]
     pub fn after_waiting(self, waited: Duration) -> Self {
         let refused_since = self.refused_since.map(|since| since + waited);
@@ -42,30 +43,29 @@ impl Attempts {
     }
 }
 
-/// How the other grants of the provider fare.
+/// How the other grants of the provider are doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Others {
-    /// Whether there are any that have not been given up.
+    /// Whether there are others that have not been given up.
     pub exist: bool,
-    /// When the provider last refreshed one, as far as that is known.
+    /// When the provider last refreshed one, if known.
     pub refreshed_at: Option<Timestamp>,
 }
 
-/// What a refresh that failed leaves behind.
+/// The result of a failed refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshFailure {
-    /// The account's health from now on.
+    /// The new status of the account.
     pub status: AccountStatus,
-    /// What went wrong.
+    /// The error.
     pub fault: Fault,
-    /// When to try again, if ever by ourselves.
+    /// When to try again; `None` if never.
     pub next_refresh_at: Option<Timestamp>,
     /// The attempts so far.
     pub attempts: Attempts,
 }
 
-/// Judges a failed attempt by what the provider did, by what had happened before, and by how the provider's other grants
-/// fare.
+/// Judges a failed attempt by the provider's response, the history of the account, and the provider's other grants.
 #[must_use]
 pub fn judge(
     before: Attempts,
@@ -91,7 +91,7 @@ pub fn judge(
             attempts.refused_since = Some(since);
             is_believed(since, others, now).then(|| {
                 let hours = now.since(since).as_secs() / 3600;
-                let words = format!("{cause}; so it has been for {hours} hours");
+                let words = format!("{cause}; this has lasted for {hours} hours");
                 Fault::new(code, words)
             })
         }
@@ -117,8 +117,7 @@ pub fn judge(
     }
 }
 
-/// Whether a refusal that has lasted since then ends the grant. While the provider refreshes others, it is this grant
-/// that it refuses.
+/// Whether refusals since then end the grant. If the provider refreshes others, it refuses this grant in particular.
 fn is_believed(since: Timestamp, others: Others, now: Timestamp) -> bool {
     let lately = |at| at >= since && now.since(at) < BELIEVED_AMONG_OTHERS_AFTER / 3;
     let after = if others.refreshed_at.is_some_and(lately) {
@@ -131,8 +130,8 @@ fn is_believed(since: Timestamp, others: Others, now: Timestamp) -> bool {
     now.since(since) >= after
 }
 
-/// The attempt that was not made, because only the operator can make it possible again. Nothing was sent, so this is no
-/// failure of the provider's; it is looked again every five minutes.
+/// The verdict for an attempt that was not made, because the operator must correct something first. Nothing was sent,
+/// so it does not count as a failure of the provider. The service checks again every five minutes.
 #[must_use]
 pub fn wait_for_operator(before: Attempts, fault: Fault, now: Timestamp) -> RefreshFailure {
     RefreshFailure {
@@ -146,13 +145,14 @@ pub fn wait_for_operator(before: Attempts, fault: Fault, now: Timestamp) -> Refr
     }
 }
 
-/// The one word that ends a grant (RFC 6749 section 5.2); adapters turn a provider's own spelling into it.
+/// The only code that ends a grant (RFC 6749 section 5.2). Adapters translate a provider's own codes to it.
 const INVALID_GRANT: &str = "invalid_grant";
 
 fn last_words(error: &ProviderError, ambiguous: bool) -> String {
     if ambiguous {
         format!(
-            "{error}; the answer to an earlier attempt was lost, or the database restored from a backup: the refresh token may have been spent before"
+            "{error}; the response to an earlier attempt was lost, or the database was restored from a backup: the \
+             refresh token may have been used before"
         )
     } else {
         error.to_string()
@@ -265,10 +265,10 @@ mod tests {
             AccountStatus::RelinkRequired
         );
         assert_eq!(status(3 * HOUR, None), AccountStatus::Degraded);
-        // It has stopped refreshing others too, or had before it all began.
+        // It has stopped refreshing others too, or had before this began.
         assert_eq!(status(4 * HOUR, Some(2 * HOUR)), AccountStatus::Degraded);
         assert_eq!(status(4 * HOUR, Some(5 * HOUR)), AccountStatus::Degraded);
-        // As all are refused it may be anything, for a long time.
+        // All are refused, so the cause may be anything, for a long time.
         assert_eq!(status(25 * HOUR, None), AccountStatus::Degraded);
         assert_eq!(status(6 * 24 * HOUR, None), AccountStatus::Degraded);
         assert_eq!(status(7 * 24 * HOUR, None), AccountStatus::RelinkRequired);
@@ -279,7 +279,7 @@ mod tests {
         let refusal = || refused("http_404").into();
         let first = judge(Attempts::default(), &refusal(), ALONE, NOW, 0.0);
         assert_eq!(first.attempts.refused_since, Some(NOW));
-        // Nobody was asked for 23 hours, or the one who was has not answered.
+        // The provider was not asked for 23 hours, or did not respond.
         let waited = first.attempts.after_waiting(23 * HOUR);
         let again = judge(waited, &refusal(), ALONE, NOW + 25 * HOUR, 0.0);
         assert_eq!(again.status, AccountStatus::Degraded);

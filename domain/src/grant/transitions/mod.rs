@@ -52,9 +52,9 @@ impl StoredTokens {
         }
     }
 
-    /// Returns the tokens of an account that is linked again. The account is active again. A new refresh token ends every
-    /// lease. If the provider gave none, the stored refresh token stays with its lease and all that is known about it,
-    /// unless it is [of no use](NewGrant::refresh_token) any more.
+    /// Returns the tokens of an account that is linked again. The account is active again. A new refresh token ends
+    /// every lease. If the provider issued none, the stored refresh token stays with its lease and its known expiry,
+    /// unless it [cannot be used](NewGrant::refresh_token) any more.
     #[must_use]
     pub fn relink(&self, mut grant: NewGrant, now: Timestamp) -> Self {
         let keeps_refresh_token = grant.refresh_token.is_none() && self.is_usable_at(&grant);
@@ -81,13 +81,13 @@ impl StoredTokens {
         next
     }
 
-    /// A refresh token of another origin, or of a grant that is over, is of no use.
+    /// A refresh token of another origin, or of a grant that has ended, cannot be used.
     fn is_usable_at(&self, grant: &NewGrant) -> bool {
         self.origin.may_be_sent_to(&grant.origin)
             && self.account.status != AccountStatus::RelinkRequired
     }
 
-    /// Returns whether these are the tokens that somebody saw, so that an account is not deleted with others.
+    /// Returns whether these are the tokens that the caller read, so that an account is not deleted with newer tokens.
     #[must_use]
     pub fn are_those_of(&self, seen: &Self) -> bool {
         self.generation == seen.generation
@@ -96,8 +96,8 @@ impl StoredTokens {
             && self.spare_refresh_token == seen.spare_refresh_token
     }
 
-    /// Leases the tokens to somebody who saw the lease `seen`. Their refresh is due from now on. `None` if the lease has
-    /// changed since or is still held, or if there is no refresh token.
+    /// Leases the tokens to a caller who has read the lease `seen`. Their refresh is due from now on. `None` if the
+    /// lease has changed or is held, or if there is no refresh token.
     #[must_use]
     pub fn claim(&self, seen: LeaseVersion, now: Timestamp, until: Timestamp) -> Option<Self> {
         let is_free = self.lease.version == seen && !self.lease.is_held(now);
@@ -110,7 +110,7 @@ impl StoredTokens {
         Some(next)
     }
 
-    /// Leases the tokens. If an earlier lease lapsed without a result, its holder may have presented the refresh token, so
+    /// Leases the tokens. If an earlier lease expired without a result, its holder may have used the refresh token, so
     /// the attempts are ambiguous.
     #[must_use]
     pub fn lease_until(&self, until: Timestamp) -> Self {
@@ -120,7 +120,7 @@ impl StoredTokens {
         next
     }
 
-    /// Ends a lease, unless it is somebody else's by now.
+    /// Ends a lease, unless somebody else holds it now.
     #[must_use]
     pub fn release(&self, lease: LeaseVersion) -> Self {
         let mut next = self.clone();
@@ -130,12 +130,12 @@ impl StoredTokens {
         next
     }
 
-    /// Records the provider's answer to the refresh token of the generation `presented`, whoever holds the lease.
+    /// Records the provider's response to the refresh token of generation `presented`, whoever holds the lease.
     ///
-    /// If that generation is still the stored one, or the grant has been given up since, the answer replaces what is
-    /// stored. So does a later answer to the same refresh token, and the earlier one becomes the spare. Otherwise the
-    /// refresh token of the answer becomes the spare. An answer that is stored already changes nothing. `None` if the
-    /// stored tokens are of another origin by now.
+    /// If that generation is still the stored one, or the grant has been given up since, the response replaces the
+    /// stored tokens. A later response to the same refresh token does so too, and the earlier one becomes the spare.
+    /// Otherwise the response's refresh token becomes the spare. A response that is stored already changes nothing.
+    /// `None` if the stored tokens now have another origin.
     #[must_use]
     pub fn record_refresh(
         &self,
@@ -165,7 +165,8 @@ impl StoredTokens {
         Some((next, Recorded::Stored))
     }
 
-    /// Whether these came with this answer. Sealing a value twice gives different bytes, so equal ones are of one answer.
+    /// Whether these came with this response. Sealing a value twice gives different bytes, so equal ones come from one
+    /// response.
     fn are_of(&self, answer: &RefreshedTokens) -> bool {
         match (&answer.access_token, &answer.refresh_token) {
             (Ok(new), _) => *new == self.access_token,
@@ -174,8 +175,8 @@ impl StoredTokens {
         }
     }
 
-    /// Whether these came with an earlier answer to the same refresh token. A provider that answers a retry makes the
-    /// tokens of its first answer worthless, whichever of the two is recorded first.
+    /// Whether these came with an earlier response to the same refresh token. A provider that responds to a retry
+    /// invalidates the tokens of its first response, whichever of the two is recorded first.
     fn are_of_an_earlier_answer(&self, presented: Generation, answer: &RefreshedTokens) -> bool {
         let came_of_a_refresh = self.account.last_refreshed_at.is_some();
         self.generation == presented.next()
@@ -196,7 +197,7 @@ impl StoredTokens {
             Ok(access_token) => access_token,
             Err(failure) => {
                 self.fail(*failure);
-                // The answer's own plan counts, as its refresh token is new.
+                // The response's own schedule applies, because its refresh token is new.
                 self.account.next_refresh_at = answer.next_refresh_at;
                 return;
             }
@@ -218,7 +219,7 @@ impl StoredTokens {
         account.next_refresh_at = answer.next_refresh_at;
     }
 
-    /// Records a failure, and returns whether it counts: one of another generation, or under another lease, does not.
+    /// Records a failure. Returns whether it counts: one of another generation, or under another lease, does not.
     #[must_use]
     pub fn record_failure(
         &self,
@@ -241,8 +242,8 @@ impl StoredTokens {
         self.account.next_refresh_at = failure.next_refresh_at;
     }
 
-    /// Puts the spare in the place of a dead refresh token; the lease goes on. `None` without a spare, or if generation or
-    /// lease have moved on.
+    /// Replaces a dead refresh token with the spare; the lease continues. `None` without a spare, or if generation or
+    /// lease have changed.
     #[must_use]
     pub fn promote_spare(&self, presented: Generation, lease: LeaseVersion) -> Option<Self> {
         let mut next = self.clone();

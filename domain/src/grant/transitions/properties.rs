@@ -1,4 +1,4 @@
-//! What holds for every sequence of transitions.
+//! Invariants that hold for every sequence of transitions.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::secret::Sealed;
 
 const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const LEASE: Duration = Duration::from_secs(15);
-/// There is one spare, so no more answers than these may be on their way at a time: one becomes the stored one, the other
+/// There is one spare, so at most this many responses may be in flight at a time: one becomes the stored one, the other
 /// the spare.
 const TASKS: usize = 2;
 
-/// The refresh token that the provider gave out as its `n`th.
+/// Returns the `n`th refresh token that the provider issued.
 fn token(n: usize) -> Sealed {
     Sealed::from_bytes(n.to_le_bytes().to_vec())
 }
@@ -73,7 +73,7 @@ fn failure(status: AccountStatus, now: Timestamp) -> RefreshFailure {
     }
 }
 
-/// A task that has presented a refresh token and not yet recorded the answer.
+/// A task that has used a refresh token and not yet recorded the response.
 struct InFlight {
     generation: Generation,
     lease: LeaseVersion,
@@ -81,8 +81,8 @@ struct InFlight {
     answer: Option<RefreshedTokens>,
 }
 
-/// One account, tasks that refresh it, and a provider that rotates: it accepts its newest refresh token, and once more the
-/// one before, as long as the newest has not been used.
+/// One account, tasks that refresh it, and a provider that rotates: it accepts its newest refresh token, and the
+/// previous one once more until the newest is used.
 struct World {
     stored: StoredTokens,
     now: Timestamp,
@@ -123,7 +123,7 @@ impl World {
         });
     }
 
-    /// Claims and presents the refresh token, if the lease allows it.
+    /// Claims and uses the refresh token, if the lease allows it.
     fn refresh(&mut self) {
         let seen = self.stored.lease.version;
         let claimed = self.stored.claim(seen, self.now, self.now + LEASE);
@@ -135,7 +135,7 @@ impl World {
         }
     }
 
-    /// Records what one of the tasks has in hand.
+    /// Records the response that one of the tasks holds.
     fn record(&mut self, which: usize) {
         if self.in_flight.is_empty() {
             return;
@@ -177,15 +177,15 @@ impl World {
 #[derive(Debug, Clone)]
 enum Step {
     Refresh,
-    /// Records what one of the tasks has in hand.
+    /// Records the response that one of the tasks holds.
     Record(usize),
-    /// Records a failure under the lease so many before the present one.
+    /// Records a failure under an earlier lease, this many before the present one.
     Fail(i64),
-    /// Gives back the lease so many before the present one.
+    /// Gives back an earlier lease, this many before the present one.
     Release(i64),
     Doubt,
     Wait(u64),
-    /// The person consents again, and the provider gives no refresh token.
+    /// The person consents again, and the provider issues no refresh token.
     Consent,
 }
 
@@ -233,7 +233,7 @@ proptest! {
         let mut world = World::new();
         for step in steps {
             world.take(&step);
-            // Nothing is lost as long as every answer is recorded in the end.
+            // No token is lost as long as every response is recorded in the end.
             let mut end = World { stored: world.stored.clone(), in_flight: Vec::new(), ..world };
             for task in &world.in_flight {
                 end.in_flight.push(InFlight { answer: task.answer.clone(), ..*task });

@@ -1,4 +1,4 @@
-//! How a link moves from state to state. These functions decide; a store only saves the link that they return.
+//! State transitions of a link. These functions decide; a store only saves the link that they return.
 
 use super::{
     Confirmation, Ending, HeldGrant, Link, LinkState, Owner, PollSchedule, ReturnCode,
@@ -8,20 +8,20 @@ use crate::grant::AccountId;
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 
-/// Why a link does not change.
+/// Why a transition is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TransitionError {
-    /// The change does not start from this state.
+    /// The transition does not start from this state.
     #[error("the link is in another state")]
     WrongState,
-    /// The time of the link is up.
+    /// The link has expired.
     #[error("the link has expired")]
     Expired,
     /// Another browser has confirmed the link.
     #[error("the link belongs to another browser")]
     OtherBrowser,
     /// The link has a callback already.
-    #[error("the link has taken a callback already")]
+    #[error("the link has already received a callback")]
     SecondCallback,
     /// The link relinks another account than this one.
     #[error("the link relinks another account")]
@@ -30,14 +30,14 @@ pub enum TransitionError {
     #[error("the link is not due")]
     NotDue,
     /// The next wrong return code ends the link.
-    #[error("the link has one try of a return code left")]
+    #[error("the link has one return code attempt left")]
     NoTriesLeft,
 }
 
 type Transition = Result<Link, TransitionError>;
 
 impl Link {
-    /// Gives a pending link to a browser. The browser that has it may come back; that changes nothing.
+    /// Assigns a pending link to a browser. Assigning it to the same browser again changes nothing.
     ///
     /// # Errors
     /// The link is not pending, has expired, or belongs to another browser.
@@ -74,8 +74,8 @@ impl Link {
         })
     }
 
-    /// Keeps the callback with which the provider sent the browser back, and plans the request that redeems it. `answer`
-    /// is the hash that recognises this callback when it comes again; it stays when the link ends.
+    /// Stores the callback from the provider, and schedules the request that redeems it. `answer` is the hash that
+    /// recognises a repetition of this callback; it stays when the link ends.
     ///
     /// # Errors
     /// The link is not authorizing, or has a callback.
@@ -116,7 +116,7 @@ impl Link {
         })
     }
 
-    /// Ends the lease. The provider is asked again later.
+    /// Ends the lease. The provider is polled again later.
     ///
     /// # Errors
     /// When the link is neither at the provider nor waits for its return code.
@@ -131,8 +131,8 @@ impl Link {
         })
     }
 
-    /// Replaces the consent by its tokens. The lease stays with the caller; the deadline moves to
-    /// `expires_at` if that is later.
+    /// Replaces the consent with its tokens. The lease stays with the caller; the deadline moves to `expires_at` if
+    /// that is later.
     ///
     /// # Errors
     /// The link is not authorizing.
@@ -153,11 +153,11 @@ impl Link {
         })
     }
 
-    /// Holds the tokens, now that their owner is known, until the link's key sends the return code. The link is due again
-    /// when its time is up.
+    /// Holds the tokens of the identified person until the link's key sends the return code. The link is due again at
+    /// its deadline.
     ///
     /// # Errors
-    /// The link holds no tokens, or asks for no return code.
+    /// The link holds no tokens, or requires no return code.
     pub fn hold(&self, owner: Owner, now: Timestamp) -> Transition {
         let (LinkState::Redeemed(grant), Some(_)) = (&self.state, self.return_code_tries) else {
             return Err(TransitionError::WrongState);
@@ -178,7 +178,7 @@ impl Link {
     /// Counts a wrong return code. The last one is for [`Link::end`].
     ///
     /// # Errors
-    /// The link does not wait for a return code any more, or may not try another one.
+    /// The link does not wait for a return code any more, or has no attempts left.
     pub fn count_wrong_return_code(&self, now: Timestamp) -> Transition {
         self.require_confirming(now)?;
         match self.return_code_tries {
@@ -190,11 +190,12 @@ impl Link {
         }
     }
 
-    /// Ends the link with an account, which its key opens from now on. A link that asks for a return code has been sent it.
+    /// Ends the link with an account, to which its key gives access from now on. If the link requires a return code, it
+    /// has been sent.
     ///
     /// # Errors
-    /// The link is not at the provider, or relinks another account: the key of a relink opens that one already. Or it asks
-    /// for a return code and does not wait for it.
+    /// The link is not at the provider, or relinks another account: the key of a relink gives access to that one
+    /// already. Or it requires a return code and does not wait for it.
     pub fn complete(&self, account: AccountId, now: Timestamp) -> Transition {
         match self.return_code_tries {
             Some(_) => self.require_confirming(now)?,
@@ -217,7 +218,7 @@ impl Link {
         Ok(self.close(LinkState::Ended { ending, at: now }))
     }
 
-    /// The same link, one version later.
+    /// Returns the same link, one version later.
     fn next(&self) -> Self {
         Self {
             version: self.version.next(),
@@ -225,7 +226,7 @@ impl Link {
         }
     }
 
-    /// Nobody asks the provider about an ended link, and it holds no secret: only other states do.
+    /// An ended link is not polled and holds no secret; both belong to other states.
     fn close(&self, state: LinkState) -> Self {
         Self {
             poll: None,

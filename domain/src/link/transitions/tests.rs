@@ -1,4 +1,4 @@
-//! No sequence of changes breaks these promises.
+//! Invariants that no sequence of transitions breaks.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::grant::{AccessKeyId, AccountKey, ProviderName, TokenOrigin};
 use crate::link::{LinkId, LinkStatus, LinkVersion, Requester, SealedPrompt};
 
-/// One attempt to change a link.
+/// One attempted transition.
 #[derive(Debug, Clone)]
 enum Step {
     Reserve(u8),
@@ -153,7 +153,7 @@ fn take(link: &Link, step: Step, seconds: u64) -> Transition {
     }
 }
 
-/// What stays true from one version to the next.
+/// Invariants between one version and the next.
 fn check(before: &Link, step: &Step, after: &Link) -> Result<(), TestCaseError> {
     prop_assert!(before.ended_at().is_none(), "{step:?} after the end");
     let came_back = matches!(step, Step::Reserve(_)) && before.browser.is_some();

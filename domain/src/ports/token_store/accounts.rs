@@ -10,13 +10,13 @@ use crate::grant::revocation::{NewRevocation, RevocationLease};
 use crate::grant::{Account, AccountFilter, AccountId, StoredTokens};
 use crate::labels::Labels;
 
-/// Accounts and their tokens, as they are read and as they end.
+/// Reads and deletes accounts and their tokens.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
-    /// An account.
+    /// Returns an account.
     async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
 
-    /// Up to `limit` accounts in the order of their numbers, those after `after` only.
+    /// Returns up to `limit` accounts in the order of their numbers, starting behind `after`.
     async fn accounts(
         &self,
         after: Option<AccountId>,
@@ -26,7 +26,7 @@ pub trait AccountStore: Send + Sync {
             .await
     }
 
-    /// The same of the accounts that a filter admits ([`AccountFilter::admits`]).
+    /// Does the same for the accounts that a filter admits ([`AccountFilter::admits`]).
     async fn accounts_matching(
         &self,
         filter: &AccountFilter,
@@ -34,19 +34,19 @@ pub trait AccountStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<Account>, StoreError>;
 
-    /// The labels of those of these accounts that have any.
+    /// Returns the labels of these accounts; accounts without labels are left out.
     async fn labels(
         &self,
         accounts: &[AccountId],
     ) -> Result<BTreeMap<AccountId, Labels>, StoreError>;
 
-    /// An account with its tokens.
+    /// Returns an account with its tokens.
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError>;
 
-    /// Whether the provider of an account has another one here that has not been given up.
+    /// Whether the provider of an account has another account here that has not been given up.
     async fn has_others_alive(&self, than: &Account) -> Result<bool, StoreError>;
 
-    /// Deletes an account with its tokens, its keys and their links, and keeps what is to be revoked, leased to the
+    /// Deletes an account with its tokens, its keys and their links. Stores the tokens to be revoked, leased to the
     /// caller until [`NewRevocation::lease_until`]. [`StoreError::Conflict`] when the account is gone, or its tokens
     /// are not those of `seen` any more. The audit entry is part of the transaction.
     async fn delete_account(

@@ -16,7 +16,7 @@ pub trait AdminSessionStore: Send + Sync {
     /// Returns the session with this token, whether or not it is over.
     async fn session(&self, token: &KeyedHash) -> Result<Option<AdminSession>, StoreError>;
 
-    /// Records that a session was used. A later use that is recorded already stands, and a session that has ended stays ended.
+    /// Records that a session was used. Does nothing if a later use is recorded, or if the session has ended.
     async fn note_session_use(&self, token: &KeyedHash, at: Timestamp) -> Result<(), StoreError>;
 
     /// Deletes a session. Returns whether there was one.

@@ -8,23 +8,23 @@ use super::StoreError;
 use crate::audit::{AuditChain, AuditEnds, AuditEntry, AuditFilter, AuditNumber, SignedEntry};
 use crate::time::Timestamp;
 
-/// What [`AuditStore::chain_entries`] has done.
+/// The result of [`AuditStore::chain_entries`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chained {
-    /// How many entries were taken.
+    /// How many entries were numbered.
     pub taken: u64,
     /// Whether somebody else has changed the log.
     pub is_broken: bool,
 }
 
-/// Entries of the audit log. Nothing changes an entry that has its place.
+/// Entries of the audit log. A numbered entry is never changed.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
-    /// Keeps entries until they get their places. An entry that was kept before is not kept again.
+    /// Stores entries until they are numbered. An entry that is stored already is not stored again.
     async fn keep_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError>;
 
-    /// Gives up to `limit` kept entries their places, the oldest first, as [`AuditChain::extend`] decides. One caller at a
-    /// time does so, in all replicas.
+    /// Numbers up to `limit` stored entries, the oldest first, with [`AuditChain::extend`]. Only one caller at a time,
+    /// across all replicas, does so.
     async fn chain_entries(
         &self,
         chain: &AuditChain,
@@ -32,7 +32,7 @@ pub trait AuditStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Chained, StoreError>;
 
-    /// Returns up to `limit` entries in the order of their numbers, those after `after` only.
+    /// Returns up to `limit` entries in the order of their numbers, starting behind `after`.
     async fn audit_entries(
         &self,
         filter: &AuditFilter,
@@ -43,8 +43,8 @@ pub trait AuditStore: Send + Sync {
     /// Returns the signed ends of the log; `None` before the first entry.
     async fn audit_ends(&self) -> Result<Option<AuditEnds>, StoreError>;
 
-    /// Of the `limit` oldest entries, deletes those before the first one that is dated within `retained`, as
-    /// [`AuditChain::shorten`] decides, and moves the signed start behind them. Returns how many.
+    /// Deletes old entries among the `limit` oldest, as [`AuditChain::shorten`] decides: those before the first one
+    /// that is dated within `retained`. Moves the signed start behind them. Returns how many were deleted.
     async fn purge_entries(
         &self,
         chain: &AuditChain,

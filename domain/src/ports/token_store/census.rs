@@ -1,4 +1,4 @@
-//! Counting what is stored.
+//! Counts what is stored.
 
 use std::time::Duration;
 
@@ -8,66 +8,66 @@ use super::StoreError;
 use crate::grant::{AccountStatus, ProviderName};
 use crate::time::Timestamp;
 
-/// Counts. It may take a while where there is much to count, so nobody waits for it: somebody asks now and then.
+/// Counts. May take long on a large store, so it runs in the background from time to time.
 #[async_trait]
 pub trait CensusStore: Send + Sync {
-    /// The accounts as they are `now`, and how many of their grants die soon.
+    /// Counts the accounts at `now`, and the grants that end soon or are overdue.
     async fn census(&self, now: Timestamp) -> Result<Census, StoreError>;
 }
 
-/// How many there are.
+/// The counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
-    /// Accounts by provider and status as of now ([`Account::as_of`](crate::grant::Account::as_of)), in any order and
-    /// perhaps in several counts; what there is none of may be left out.
+    /// Accounts by provider and status at `now` ([`Account::as_of`](crate::grant::Account::as_of)), in any order. One
+    /// combination may have several counts; counts of zero may be left out.
     pub accounts: Vec<AccountCount>,
-    /// Grants that will die soon, each counted once, in any order, likewise. Those that were given up, or whose last token has
-    /// expired, have died already.
+    /// Grants that end soon, each counted once, in the same form. Grants that were given up, or whose last token has
+    /// expired, are not counted.
     pub dying: Vec<DyingCount>,
-    /// Grants whose refresh nobody has managed in time, in any order, likewise.
+    /// Overdue grants, in the same form.
     pub overdue: Vec<OverdueCount>,
 }
 
-/// So many accounts.
+/// A number of accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountCount {
-    /// Of this provider.
+    /// Their provider.
     pub provider: ProviderName,
-    /// With this status.
+    /// Their status.
     pub status: AccountStatus,
-    /// So many.
+    /// How many.
     pub count: u64,
 }
 
-/// So many grants that will die: within [`Account::NOTICE`](crate::grant::Account::NOTICE) of age, by a refresh token whose
-/// end has been seen to stand, or because there is none and the access token expires; within [`Self::HORIZON`] by any other
-/// refresh token.
+/// A number of grants that end soon. Within [`Account::NOTICE`](crate::grant::Account::NOTICE): by their maximum age,
+/// by a refresh token whose expiry does not move, or because there is no refresh token and the access token expires.
+/// Within [`Self::HORIZON`]: by any other refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DyingCount {
-    /// Of this provider.
+    /// Their provider.
     pub provider: ProviderName,
-    /// Whether a refresh saves them, as far as is known: one is due before, refreshing works, and nothing else ends them
-    /// soon. Otherwise only a person can.
+    /// Whether a refresh prevents that, as far as known: one is due before, refreshing works, and nothing else ends
+    /// them soon. Otherwise only a person can.
     pub refresh_due: bool,
-    /// So many.
+    /// How many.
     pub count: u64,
 }
 
 impl DyingCount {
-    /// How far ahead an end is counted that a refresh may put off, now or once the provider is back.
+    /// The horizon for an end that a refresh may postpone, now or after an outage.
     pub const HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
 }
 
-/// So many grants that have a refresh token, were not given up, and are overdue: their access token has expired, or the
-/// time planned for their refresh has come. A failure moves that time on; it does not move the expiry.
+/// A number of overdue grants. They have a refresh token and were not given up, and their access token has expired or
+/// their scheduled refresh is due. A failure reschedules the refresh but does not change the expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverdueCount {
-    /// Of this provider.
+    /// Their provider.
     pub provider: ProviderName,
-    /// With this status: `active` where nobody has tried yet, `degraded` where trying has failed.
+    /// Their status: `active` if nobody has tried yet, `degraded` if attempts have failed.
     pub status: AccountStatus,
-    /// So many.
+    /// How many.
     pub count: u64,
-    /// For so long has one of them been overdue, the others for less.
+    /// Age of the most overdue one.
     pub longest: Duration,
 }

@@ -1,4 +1,4 @@
-//! Tries of link codes in the store.
+//! Attempts to enter link codes, in the store.
 
 use std::ops::Range;
 
@@ -8,12 +8,13 @@ use super::StoreError;
 use crate::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore};
 use crate::time::Timestamp;
 
-/// The wrong codes that were tried, by all who share the store.
+/// The wrong codes that were tried, shared by all replicas.
 #[async_trait]
 pub trait GuessStore: Send + Sync {
-    /// Bears a try of a code, or says how long to wait, as [`GuessLimit::judge`] has it; a wrong one that is borne counts
-    /// from then on. Tries are judged one after the other, right ones too, so that many at once cannot slip through
-    /// together; who is refused changes nothing. Of more than [`GuessLimit::MOST_KEPT`], the oldest may be forgotten.
+    /// Accepts an attempt, or returns how long to wait, as [`GuessLimit::judge`] decides. A wrong code that is accepted
+    /// counts from then on. Attempts are judged one after the other, right ones too, so that concurrent ones cannot
+    /// evade the limit. A rejected attempt changes nothing. Beyond [`GuessLimit::MOST_KEPT`], the oldest may be
+    /// deleted.
     async fn admit_guess(
         &self,
         guess: &Guess,
@@ -23,6 +24,6 @@ pub trait GuessStore: Send + Sync {
     /// Counts the wrong codes that were tried in this time, up to [`GuessLimit::MOST_KEPT`].
     async fn count_guesses(&self, counting: Range<Timestamp>) -> Result<u64, StoreError>;
 
-    /// Forgets up to `limit` wrong codes that were tried before that moment. Returns how many went.
+    /// Deletes up to `limit` wrong codes that were tried before that time. Returns how many.
     async fn purge_guesses(&self, tried_before: Timestamp, limit: u64) -> Result<u64, StoreError>;
 }

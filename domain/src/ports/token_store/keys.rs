@@ -9,13 +9,13 @@ use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 use crate::vault::RowMacs;
 
-/// What opens accounts.
+/// The access keys of accounts.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
-    /// The key with this hash and what it opens, whether or not it has expired.
+    /// Returns the key with this hash and what it gives access to, whether or not it has expired.
     async fn find_key(&self, key: &KeyedHash) -> Result<Option<KeyHolder>, StoreError>;
 
-    /// Up to `limit` keys of an account in the order of their numbers, those after `after` only.
+    /// Returns up to `limit` keys of an account in the order of their numbers, starting behind `after`.
     async fn keys(
         &self,
         account: AccountId,
@@ -23,8 +23,8 @@ pub trait KeyStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<KeyRecord>, StoreError>;
 
-    /// Keeps a new key with its MAC, unless the account has `most` already. [`StoreError::Conflict`] when the account is
-    /// gone, or the key that makes it. The audit entry is part of the transaction.
+    /// Stores a new key with its MAC, unless the account has `most` already. [`StoreError::Conflict`] when the account
+    /// is gone, or the key that creates it. The audit entry is part of the transaction.
     async fn create_key(
         &self,
         key: NewKey,
@@ -33,9 +33,9 @@ pub trait KeyStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<KeyCreation, StoreError>;
 
-    /// Deletes a key of an account with its links, and with the keys that it has made
-    /// ([`KeyRecord::goes_with`](crate::grant::KeyRecord::goes_with)) if asked to. Returns the keys that are gone; none if there was no such
-    /// key. Whoever makes a key at the same moment is either earlier, and the new key goes too, or fails. The audit entry is
+    /// Deletes a key of an account with its links, and on request the keys that it has made
+    /// ([`KeyRecord::goes_with`](crate::grant::KeyRecord::goes_with)). Returns the deleted keys; none if there was no
+    /// such key. A key that is created concurrently is either deleted too, or its creation fails. The audit entry is
     /// part of the transaction.
     async fn delete_key(
         &self,
@@ -45,22 +45,22 @@ pub trait KeyStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<Vec<AccessKeyId>, StoreError>;
 
-    /// Up to `limit` keys without a MAC in the order of their numbers, those after `after` only.
+    /// Returns up to `limit` keys without a MAC in the order of their numbers, starting behind `after`.
     async fn keys_without_mac(
         &self,
         after: Option<AccessKeyId>,
         limit: u64,
     ) -> Result<Vec<KeyHolder>, StoreError>;
 
-    /// Keeps the MACs of keys that had none. A key that has changed since it was read, or is gone, is passed over. Returns
+    /// Stores the MACs of keys that had none. Skips keys that are gone or have changed since they were read. Returns
     /// how many keys got one.
     async fn keep_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError>;
 
-    /// Notes when keys were used last; a later use that is noted already stands, and keys that are gone are passed over.
+    /// Records when keys were last used. Skips keys that are gone, or have a later use recorded.
     async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError>;
 }
 
-/// What happens to the keys that come from a key which is deleted.
+/// What happens to the keys that a deleted key has made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Descendants {
     /// They stay.
@@ -69,10 +69,10 @@ pub enum Descendants {
     Deleted,
 }
 
-/// What became of a new key.
+/// The result of storing a new key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyCreation {
-    /// It is kept.
+    /// It is stored.
     Created(KeyRecord),
     /// The account has as many keys as it may have.
     Full,

@@ -14,15 +14,15 @@ use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 use crate::vault::RowMacs;
 
-/// From the code to the account, or to another end.
+/// Links, from the code to the account or another end.
 ///
-/// Methods that take a [`Link`] change it as the function of `Link` with the same task decides. They save the change only if
-/// the stored link is still at that version. If it is not, or if the function rejects the change, they change nothing and
-/// return [`StoreError::Conflict`].
+/// Each method that takes a [`Link`] applies the transition of `Link` with the same purpose. It saves the change only
+/// if the stored link still has that version. Otherwise, or if the transition is rejected, it changes nothing and
+/// returns [`StoreError::Conflict`].
 #[async_trait]
 pub trait LinkStore: Send + Sync {
-    /// Keeps a new link and, unless it relinks, its inert key with its MAC. The link codes of its network, where it has one, are limited
-    /// by [`CodeLimit::judge`].
+    /// Stores a new link and, unless it is a relink, its inactive key with its MAC. If it has a network,
+    /// [`CodeLimit::judge`] limits the link codes of that network.
     async fn create_link(
         &self,
         link: NewLink,
@@ -31,11 +31,11 @@ pub trait LinkStore: Send + Sync {
         macs: &RowMacs,
     ) -> Result<LinkCreation, StoreError>;
 
-    /// The link with this code.
+    /// Returns the link with this code.
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError>;
 
-    /// Gives a link to a browser ([`Link::reserve`]), unless too many consents are under way ([`ConsentLimit::judge`]). The
-    /// browser that has it already is not refused.
+    /// Assigns a link to a browser ([`Link::reserve`]), unless too many consents are in progress
+    /// ([`ConsentLimit::judge`]). The browser that has it already is not rejected.
     ///
     /// [`ConsentLimit::judge`]: crate::link::ConsentLimit::judge
     async fn reserve_link(
@@ -45,7 +45,7 @@ pub trait LinkStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Result<Link, TooManyConsents>, StoreError>;
 
-    /// Keeps the provider's flow that has started: [`Link::begin_consent`].
+    /// Stores the provider's flow that has started: [`Link::begin_consent`].
     async fn begin_consent(
         &self,
         link: &Link,
@@ -55,7 +55,7 @@ pub trait LinkStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Link, StoreError>;
 
-    /// Keeps the callback that the browser brought back: [`Link::keep_callback`].
+    /// Stores the callback that the browser brought back: [`Link::keep_callback`].
     async fn keep_callback(
         &self,
         link: &Link,
@@ -64,9 +64,9 @@ pub trait LinkStore: Send + Sync {
         poll: PollSchedule,
     ) -> Result<Link, StoreError>;
 
-    /// Leases up to `limit` links whose poll is due at `now` and which nobody holds a lease of. The networks that confirmed
-    /// them take turns ([`in_turns`]), and of a network the longest due comes first. Links at the providers in `busy` are
-    /// left alone. Claiming raises a link's version, so whoever held an older lease can record nothing any more.
+    /// Leases up to `limit` links whose poll is due at `now` and that nobody has leased. The networks that confirmed
+    /// them take turns ([`in_turns`]); within a network the longest due comes first. Skips links at the providers in
+    /// `busy`. Claiming increments a link's version, so holders of older leases can no longer record anything.
     ///
     /// [`in_turns`]: crate::link::in_turns
     async fn claim_due_polls(
@@ -77,13 +77,13 @@ pub trait LinkStore: Send + Sync {
         busy: &[ProviderName],
     ) -> Result<Vec<Link>, StoreError>;
 
-    /// When the next poll is due at a provider that is not `busy`, leases counted in.
+    /// Returns when the next poll is due at a provider that is not `busy`, including leased ones.
     async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Gives a lease back until the next poll: [`Link::postpone`].
+    /// Returns a lease until the next poll: [`Link::postpone`].
     async fn postpone_poll(&self, link: &Link, poll: PollSchedule) -> Result<(), StoreError>;
 
-    /// Keeps the tokens that the provider gave: [`Link::redeem`].
+    /// Stores the tokens that the provider issued: [`Link::redeem`].
     async fn keep_redeemed(
         &self,
         link: &Link,
@@ -107,11 +107,11 @@ pub trait LinkStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Link, StoreError>;
 
-    /// Completes a link ([`Link::complete`]): creates the account or brings it back to life, replaces its tokens and opens
-    /// it to the link's key ([`RowMacs::completed`]). The account gets the link's labels as [`Labels::added_by`] decides. See
-    /// [`NewGrant::refresh_token`] for what happens without one. What was to be revoked of the same person is not any more: some
-    /// providers revoke by person, and would end the new grant too. The audit entry is part of the transaction.
-    /// [`StoreError::Altered`] when the key's row is not one that the service has written for this link.
+    /// Completes a link ([`Link::complete`]): creates or reactivates the account, replaces its tokens and gives the
+    /// link's key access to it ([`RowMacs::completed`]). Adds the link's labels as [`Labels::added_by`] decides. See
+    /// [`NewGrant::refresh_token`] for what happens without a refresh token. Cancels pending revocations of the same
+    /// person, because some providers revoke by person and would end the new grant too. The audit entry is part of the
+    /// transaction. [`StoreError::Altered`] when the key's row is not one that the service has written for this link.
     ///
     /// [`Labels::added_by`]: crate::Labels::added_by
     async fn complete_link(
@@ -123,8 +123,8 @@ pub trait LinkStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<Account, StoreError>;
 
-    /// Ends a link without an account ([`Link::end`]). Tokens that it held are kept as `stray` in the same transaction; see
-    /// [`RevocationStore::keep_stray`].
+    /// Ends a link without an account ([`Link::end`]). Tokens that it held are stored as `stray` in the same
+    /// transaction; see [`RevocationStore::keep_stray`].
     ///
     /// [`RevocationStore::keep_stray`]: super::RevocationStore::keep_stray
     async fn end_link(
@@ -141,12 +141,12 @@ pub trait LinkStore: Send + Sync {
     /// Returns the links of a key, ended ones too.
     async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError>;
 
-    /// Counts the links that are over without an account ([`Link::is_left_over`]), up to [`Link::MOST_LEFT_OVER`].
+    /// Counts the links that ended without an account ([`Link::is_left_over`]), up to [`Link::MOST_LEFT_OVER`].
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Deletes up to `limit` links that ended before `ended_before`, and those of their keys that never opened
-    /// anything. Links without an account go if they ended before `left_over_before`. A link that ran out of time ended at
-    /// its deadline. Returns how many links went.
+    /// Deletes up to `limit` links that ended before `ended_before`, together with their keys that never gave access to
+    /// anything. Links without an account are deleted if they ended before `left_over_before`. An expired link ended at
+    /// its deadline. Returns how many links were deleted.
     async fn purge_links(
         &self,
         ended_before: Timestamp,
@@ -155,26 +155,26 @@ pub trait LinkStore: Send + Sync {
     ) -> Result<u64, StoreError>;
 }
 
-/// A link to be kept.
+/// A link to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLink {
     /// The keyed hash of its code.
     pub code: KeyedHash,
     /// The provider.
     pub provider: ProviderName,
-    /// Who asks.
+    /// Who requests it.
     pub requester: Requester,
-    /// The hash of the network that asks, if its link codes are limited.
+    /// The hash of the requesting network, if its link codes are limited.
     pub network: Option<KeyedHash>,
-    /// The key that will open the account.
+    /// The key that will give access to the account.
     pub key: NewLinkKey,
     /// Now.
     pub created_at: Timestamp,
-    /// When it dies if nobody confirms it.
+    /// When it expires if nobody confirms it.
     pub expires_at: Timestamp,
-    /// The workload that asks, if one does.
+    /// The requesting workload, if it is one.
     pub workload: Option<LinkingWorkload>,
-    /// Whether the program sends a return code before the key opens the account.
+    /// Whether the program must send a return code before the key gives access to the account.
     pub return_code: bool,
 }
 
@@ -210,7 +210,7 @@ impl NewLink {
 /// The key of a new link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewLinkKey {
-    /// A new key, inert until the link is complete.
+    /// A new key, inactive until the link is complete.
     New(InertKey),
     /// A key of the account that is to be linked again.
     Relink {
@@ -221,12 +221,12 @@ pub enum NewLinkKey {
     },
 }
 
-/// What became of a new link.
+/// The result of storing a new link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkCreation {
-    /// It is kept.
+    /// It is stored.
     Created(Box<Link>),
-    /// Another link holds that code: try another.
+    /// Another link has that code: try another.
     CodeTaken,
     /// Too many links are open: with more, codes could be guessed.
     OverCapacity,

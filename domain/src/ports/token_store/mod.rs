@@ -39,9 +39,8 @@ pub use seals::{OwnerKind, Resealing, SealStore, SealedRow, SealedTo, SealedValu
 pub use workloads::{LinkingWorkload, SingleUse, WorkloadStore};
 pub use write_tests::WriteTestStore;
 
-/// Keeps links, accounts, tokens, keys and what is to be revoked. One method is one intent and one transaction; what a
-/// method returns `Ok` for is durable. The store takes only sealed and hashed values, so no plaintext can be persisted
-/// by mistake.
+/// Stores links, accounts, tokens, keys and pending revocations. Each method is one use case and one transaction; after
+/// `Ok` the change is durable. The store takes only sealed and hashed values, so no plaintext can be stored by mistake.
 ///
 /// An adapter implements the fourteen traits; this one follows.
 pub trait TokenStore:
@@ -82,25 +81,25 @@ impl<T> TokenStore for T where
 {
 }
 
-/// Why a store did not do what it was asked. The cause is for the log.
+/// Why a store operation failed. The cause is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The row has changed or gone since it was read.
+    /// The row was changed or deleted since it was read.
     #[error("the row has changed since it was read")]
     Conflict,
-    /// What is stored cannot be understood.
-    #[error("what is stored cannot be understood")]
+    /// The stored data is invalid.
+    #[error("the stored data is invalid")]
     Corrupt(#[source] Box<dyn Error + Send + Sync>),
     /// A row was changed by somebody who does not have the secret key.
     #[error(transparent)]
     Altered(#[from] AlteredKey),
-    /// The store cannot be reached, or not in time.
+    /// The store cannot be reached, or does not respond in time.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl From<TransitionError> for StoreError {
-    /// The link has moved on since the caller read it.
+    /// The link has changed since the caller read it.
     fn from(_: TransitionError) -> Self {
         Self::Conflict
     }

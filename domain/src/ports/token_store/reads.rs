@@ -1,4 +1,4 @@
-//! What an access key opens: the question behind every request for a token.
+//! Reads for the most frequent request: the token of an access key.
 
 use std::sync::Arc;
 
@@ -8,21 +8,21 @@ use super::StoreError;
 use crate::grant::{AccessKeyId, KeyHolder, StoredTokens};
 use crate::secret::KeyedHash;
 
-/// Reads what keys open.
+/// Reads the accounts that keys give access to.
 #[async_trait]
 pub trait ReadStore: Send + Sync {
-    /// Returns the key with this hash and the tokens of its account, as they are stored at one moment. Returns the key
-    /// whether or not it has expired.
+    /// Returns the key with this hash and the tokens of its account, from one snapshot. Returns the key whether or not
+    /// it has expired.
     async fn open_key(&self, key: &KeyedHash) -> Result<Option<OpenedKey>, StoreError>;
 
-    /// Returns the keys of `seen` for which [`ReadStore::open_key`] would return something else now.
+    /// Returns the keys in `seen` for which [`ReadStore::open_key`] would now return something else.
     async fn changed(
         &self,
         seen: &[(AccessKeyId, RowVersion)],
     ) -> Result<Vec<AccessKeyId>, StoreError>;
 }
 
-/// A key, and what it opens.
+/// A key and what it gives access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedKey {
     /// The key.
@@ -31,7 +31,7 @@ pub struct OpenedKey {
     pub grant: Option<OpenedGrant>,
 }
 
-/// Sealed tokens, and how to tell whether they are still the stored ones.
+/// Sealed tokens with their version, to tell whether they are still the stored ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedGrant {
     /// The tokens.
@@ -40,12 +40,12 @@ pub struct OpenedGrant {
     pub version: RowVersion,
 }
 
-/// The version of the rows behind an [`OpenedGrant`]. Only the store that made it knows what is in it.
+/// The version of the rows behind an [`OpenedGrant`]. Only the store that made it can interpret it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowVersion(Arc<str>);
 
 impl RowVersion {
-    /// Wraps what a store has made.
+    /// Wraps the version that a store has made.
     pub fn new(version: impl Into<Arc<str>>) -> Self {
         Self(version.into())
     }

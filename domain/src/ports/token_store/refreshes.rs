@@ -1,4 +1,4 @@
-//! Refreshes in the store.
+//! Refreshes in the store: leases and results.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::grant::{
 };
 use crate::time::Timestamp;
 
-/// Who may present a refresh token, and what became of it.
+/// Who may use a refresh token, and the results.
 #[async_trait]
 pub trait RefreshStore: Send + Sync {
-    /// Leases up to `limit` accounts whose refresh has been due for `overdue_by` at `now` and which nobody holds a lease of,
-    /// the longest due first; those at the providers in `busy` are left alone. Claiming raises the lease's version. A claim that takes
-    /// over a lease which nobody recorded anything under marks the attempts as ambiguous: whoever held it may have
-    /// presented the refresh token before it died.
+    /// Leases up to `limit` accounts whose refresh has been due for `overdue_by` at `now` and that nobody has leased,
+    /// the longest due first. Skips those at the providers in `busy`. Claiming increments the lease's version. Taking
+    /// over an expired lease without a result marks the attempts as ambiguous: its holder may have used the refresh
+    /// token before it died.
     async fn claim_due_refreshes(
         &self,
         now: Timestamp,
@@ -28,9 +28,9 @@ pub trait RefreshStore: Send + Sync {
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError>;
 
-    /// [Leases](StoredTokens::claim) one account, due or not. The refresh is due from now on, planned or not, so that one
-    /// that is cut short goes on as soon as the lease lapses. [`StoreError::Conflict`] if the lease is not the one that the
-    /// caller saw, or is held, or without a refresh token.
+    /// [Leases](StoredTokens::claim) one account, due or not. The refresh is due from now on, scheduled or not, so that
+    /// an interrupted one continues as soon as the lease expires. [`StoreError::Conflict`] if the lease is not the one
+    /// that the caller read, or is held, or if there is no refresh token.
     async fn claim_refresh(
         &self,
         account: AccountId,
@@ -39,20 +39,20 @@ pub trait RefreshStore: Send + Sync {
         lease_until: Timestamp,
     ) -> Result<StoredTokens, StoreError>;
 
-    /// When the next refresh is due at a provider that is not `busy`, leases counted in.
+    /// Returns when the next refresh is due at a provider that is not `busy`, including leased ones.
     async fn next_refresh_at(&self, busy: &[ProviderName])
     -> Result<Option<Timestamp>, StoreError>;
 
-    /// Gives a lease back with nothing sent. Without effect if it is somebody else's by now.
+    /// Returns a lease under which nothing was sent. Does nothing if somebody else holds it now.
     async fn release_refresh(
         &self,
         account: AccountId,
         lease: LeaseVersion,
     ) -> Result<(), StoreError>;
 
-    /// Records the provider's answer to the refresh token of a generation, as [`StoredTokens::record_refresh`] decides. Ends
-    /// the lease if it is still `lease`. [`StoreError::Conflict`] when the account is gone, or its tokens are of another origin
-    /// by now.
+    /// Records the provider's response to the refresh token of a generation, as [`StoredTokens::record_refresh`]
+    /// decides. Ends the lease if it is still `lease`. [`StoreError::Conflict`] when the account is gone, or its tokens
+    /// now have another origin.
     async fn record_refresh(
         &self,
         account: AccountId,
@@ -72,8 +72,8 @@ pub trait RefreshStore: Send + Sync {
         failure: RefreshFailure,
     ) -> Result<bool, StoreError>;
 
-    /// [Puts the spare in the place](StoredTokens::promote_spare) of a dead refresh token. `None` without a spare, or when
-    /// generation or lease have moved on.
+    /// [Replaces](StoredTokens::promote_spare) a dead refresh token with the spare. `None` without a spare, or when
+    /// generation or lease have changed.
     async fn promote_spare(
         &self,
         account: AccountId,
@@ -81,16 +81,16 @@ pub trait RefreshStore: Send + Sync {
         lease: LeaseVersion,
     ) -> Result<Option<StoredTokens>, StoreError>;
 
-    /// Marks the attempts of accounts as ambiguous and plans their next refresh, with `fault` for their health, where a
-    /// refresh is planned; others stay as they are. Returns how many were marked.
+    /// Marks the attempts of these accounts as ambiguous and reschedules their next refresh, with `fault` as their
+    /// error. Skips accounts without a scheduled refresh. Returns how many were marked.
     async fn doubt(&self, doubts: &[Doubt], fault: &Fault) -> Result<u64, StoreError>;
 }
 
-/// What became of refreshed tokens.
+/// The result of recording refreshed tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
     /// They are the stored ones now.
     Stored,
-    /// Others had come first.
+    /// Others were stored first.
     Superseded,
 }

@@ -1,4 +1,4 @@
-//! Sealed values as such: which keys they need, and how they move from one key to the next.
+//! Sealed values in general: which keys they need, and how they are re-encrypted.
 
 use std::collections::BTreeSet;
 
@@ -9,25 +9,25 @@ use crate::grant::AccountKey;
 use crate::grant::revocation::RevocationReference;
 use crate::secret::{KeyedHash, SealId, Sealed};
 
-/// The hash key, and all sealed values regardless of what they mean.
+/// The hash key, and all sealed values regardless of their meaning.
 #[async_trait]
 pub trait SealStore: Send + Sync {
-    /// The sealed hash key, if the store has one.
+    /// Returns the sealed hash key, if the store has one.
     async fn hash_key(&self) -> Result<Option<Sealed>, StoreError>;
 
-    /// Keeps `candidate` as the hash key unless there is one already; returns the one that is kept.
-    /// [`StoreError::Conflict`] when there is none and yet something else is stored, or is being copied here: what a
-    /// new key hashes would never be found beside what another one has hashed.
+    /// Stores `candidate` as the hash key unless there is one already. Returns the stored one. [`StoreError::Conflict`]
+    /// if there is none and yet something else is stored, or is being copied here: hashes under a new key would not
+    /// match those under the old one.
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError>;
 
-    /// Keeps `by` as the hash key if it still is `seen`. Returns whether it was.
+    /// Replaces the hash key with `by` if it still is `seen`. Returns whether it was.
     async fn replace_hash_key(&self, seen: &Sealed, by: &Sealed) -> Result<bool, StoreError>;
 
-    /// The keys that stored values were sealed with. It costs the same however many values are stored.
+    /// Returns the keys with which stored values were sealed. The cost does not depend on the number of values.
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError>;
 
-    /// Returns up to `limit` owners of a kind with a value that another key than `present` sealed, in the order of their
-    /// numbers, those after `after` only.
+    /// Returns up to `limit` owners of a kind with a value that another key than `present` sealed, in the order of
+    /// their numbers, starting behind `after`.
     async fn rows_sealed_otherwise(
         &self,
         owners: OwnerKind,
@@ -36,8 +36,8 @@ pub trait SealStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<SealedRow>, StoreError>;
 
-    /// Replaces sealed values by the same ones under another key, in each row whose values are still the ones that were
-    /// read; other rows stay as they are. Returns how many rows were changed.
+    /// Replaces sealed values with the same ones under another key. Skips rows whose values have changed since they
+    /// were read. Returns how many rows were changed.
     async fn reseal(&self, rows: &[Resealing]) -> Result<u64, StoreError>;
 }
 
@@ -68,24 +68,24 @@ pub enum SecretKind {
     AccessToken,
     /// A refresh token.
     RefreshToken,
-    /// A refresh token that came late.
+    /// A refresh token that arrived late.
     SpareRefreshToken,
     /// An ID token.
     IdToken,
-    /// Members of a token answer for clients. Those of an account are always sealed together with its access token, so they
-    /// need no other key than that.
+    /// Extra members of a token response. Those of an account are always sealed together with its access token, so they
+    /// need no other key.
     Extra,
     /// A device code.
     DeviceCode,
     /// A user code.
     UserCode,
-    /// What a browser came back with.
+    /// The callback of a browser.
     Callback,
     /// A consent address.
     VerificationUriComplete,
 }
 
-/// The owner of sealed values. They open for nobody else.
+/// The owner of sealed values. Values can be decrypted only for their owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SealedTo {
     /// The service itself.
@@ -136,7 +136,7 @@ pub struct SealedValue {
     pub sealed: Sealed,
 }
 
-/// A row that moves to another key.
+/// A row that is re-encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resealing {
     /// As it was read.

@@ -10,13 +10,13 @@ use crate::time::Timestamp;
 use crate::vault::RowMacs;
 use crate::workload::{NewWorkload, WorkloadGrant, WorkloadRecord};
 
-/// Workloads that may use accounts, and tokens that they may use once. A workload goes with its key.
+/// Workloads that may use accounts, and single-use tokens. A workload is deleted with its key.
 #[async_trait]
 pub trait WorkloadStore: Send + Sync {
-    /// Returns the workloads with this identity and what their keys open.
+    /// Returns the workloads with this identity and what their keys give access to.
     async fn find_workloads(&self, identity: &KeyedHash) -> Result<Vec<WorkloadGrant>, StoreError>;
 
-    /// Returns up to `limit` workloads of an account in the order of their numbers, those after `after` only.
+    /// Returns up to `limit` workloads of an account in the order of their numbers, starting behind `after`.
     async fn workloads(
         &self,
         account: AccountId,
@@ -46,20 +46,20 @@ pub trait WorkloadStore: Send + Sync {
     ) -> Result<u64, StoreError>;
 }
 
-/// A token that works once.
+/// A single-use token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SingleUse {
-    /// The hash that the token is recognised by.
+    /// The hash by which a second use is recognised.
     pub hash: KeyedHash,
     /// When it expires: until then it must be remembered.
     pub expires_at: Timestamp,
 }
 
-/// The workload that asks for a link.
+/// The workload that requests a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkingWorkload {
-    /// The token that it asks with.
+    /// The token with which it authenticates.
     pub token: SingleUse,
-    /// The workload that acts with the new key of the link; `None` on a relink, where the old one does.
+    /// The workload that uses the new key of the link; `None` on a relink, where the old key stays.
     pub binding: Option<NewWorkload>,
 }

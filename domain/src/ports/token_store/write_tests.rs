@@ -1,4 +1,4 @@
-//! Finding out whether writing works.
+//! Tests whether the store is writable.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 
-/// Whether the store can make something durable at this moment.
+/// Whether the store can commit at the moment.
 #[async_trait]
 pub trait WriteTestStore: Send + Sync {
     /// Checks that a row of tokens can be stored. Skips the test if no write of this process has failed since the last

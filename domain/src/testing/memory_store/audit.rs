@@ -13,13 +13,13 @@ use crate::audit::{
 use crate::ports::{AuditStore, Chained, StoreError};
 use crate::time::Timestamp;
 
-/// Entries that wait for their places, and those that have one.
+/// Entries that are not numbered yet, and numbered ones.
 #[derive(Default)]
 pub(super) struct Audit {
     kept: Vec<SignedEntry>,
     entries: Vec<AuditEntry>,
     ends: Option<AuditEnds>,
-    /// Those of all entries that were ever added.
+    /// The references of all entries that were ever added.
     references: HashSet<AuditReference>,
 }
 

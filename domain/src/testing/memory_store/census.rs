@@ -59,7 +59,7 @@ impl CensusStore for MemoryStore {
     }
 }
 
-/// Whether the grant dies soon, and if so whether a refresh saves it.
+/// Whether the grant ends soon, and if so whether a refresh prevents that.
 fn dies(tokens: &StoredTokens, now: Timestamp, outages: &[Outage]) -> Option<bool> {
     let account = &tokens.account;
     let status = account.clone().as_of(now, outages).status;

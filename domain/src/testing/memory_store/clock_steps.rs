@@ -1,4 +1,4 @@
-//! What a clock that was ahead has left in memory.
+//! Repairs times that a clock which was ahead has stored, in memory.
 
 use async_trait::async_trait;
 

@@ -1,4 +1,4 @@
-//! Tries of link codes in memory.
+//! Attempts to enter link codes, in memory.
 
 use std::ops::Range;
 

@@ -188,7 +188,7 @@ impl State {
         Ok(KeyCreation::Created(record))
     }
 
-    /// The key of a new link: inert until the link is complete.
+    /// The key of a new link, inactive until the link is complete.
     pub(super) fn insert_inert_key(
         &mut self,
         key: InertKey,

@@ -191,7 +191,7 @@ impl LinkStore for MemoryStore {
 }
 
 impl State {
-    /// The consents under way, from where this one is confirmed and in all.
+    /// Returns the consents in progress: those of the network from which this one is confirmed, and all.
     fn underway(&self, by: &Confirmation, now: Timestamp) -> Underway {
         let open = self.links.values().filter(|link| link.is_open(now));
         let from = open.filter_map(|link| link.confirmed_from);
@@ -203,7 +203,7 @@ impl State {
         }
     }
 
-    /// When the network of a link got the first of the latest codes that are as many as it may get while so many are open.
+    /// Returns when the network of a link got the oldest of the codes that count towards its limit.
     fn full_since(&self, link: &NewLink, open: u64, limit: CodeLimit) -> Option<Timestamp> {
         let network = link.network?;
         let links = self.links.values();
@@ -256,7 +256,7 @@ impl State {
         Ok(LinkCreation::Created(Box::new(kept)))
     }
 
-    /// The number of the key of a link, and the key if it is new.
+    /// Returns the number of the key of a link, and the key if it is new.
     fn key_of(&mut self, link: &NewLink) -> Result<(AccessKeyId, Option<InertKey>), StoreError> {
         match link.key {
             NewLinkKey::Relink { key, account } => self
@@ -269,7 +269,7 @@ impl State {
         }
     }
 
-    /// Changes a link that is still at the version which the caller has read.
+    /// Changes a link if it still has the version that the caller has read.
     pub(super) fn change_link(
         &mut self,
         read: &Link,

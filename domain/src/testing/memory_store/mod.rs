@@ -1,4 +1,4 @@
-//! A store that forgets everything at the end.
+//! A store in memory.
 
 mod accounts;
 mod admin_sessions;
@@ -35,13 +35,13 @@ use crate::replica::Replica;
 use crate::secret::Sealed;
 use crate::workload::NewWorkload;
 
-/// A [`TokenStore`] in memory. It keeps the same contract as a database does, save that nothing is durable.
+/// A [`TokenStore`] in memory. It fulfils the same contract as a database, but nothing is durable.
 ///
 /// [`TokenStore`]: crate::ports::TokenStore
 #[derive(Default)]
 pub struct MemoryStore(Mutex<State>);
 
-/// Keyed by the numbers inside the ids; one sequence of numbers serves all, so mixing them up shows.
+/// Keyed by the numbers inside the ids. All kinds share one sequence of numbers, so that mixing up ids fails a test.
 #[derive(Default)]
 struct State {
     hash_key: Option<Sealed>,
@@ -69,55 +69,55 @@ struct State {
 }
 
 impl MemoryStore {
-    /// Is away for the next so many attempts to record refreshed tokens, a poll that brought nothing yet, or an attempt to
-    /// revoke.
+    /// Fails the next attempts to record refreshed tokens, a poll without a result, or a revocation.
     pub fn refuse_recordings(&self, times: u32) {
         self.lock().recordings_to_refuse = times;
     }
 
-    /// Is away for the next so many tries of link codes.
+    /// Fails the next attempts to enter link codes.
     pub fn refuse_guesses(&self, times: u32) {
         self.lock().guesses_to_refuse = times;
     }
 
-    /// Does not answer any more, or again, what readiness is told by.
+    /// Stops or resumes answering the readiness check.
     pub fn be_silent(&self, is_silent: bool) {
         self.lock().is_silent = is_silent;
     }
 
-    /// Has room for small rows only, or for tokens again.
+    /// Rejects rows of tokens, as on a full disk, or accepts them again.
     pub fn be_full(&self, is_full: bool) {
         self.lock().is_full = is_full;
     }
 
-    /// Does not tell any more, or again, what keys open.
+    /// Stops or resumes answering reads of keys.
     pub fn be_away(&self, is_away: bool) {
         self.lock().is_away = is_away;
     }
 
-    /// Returns how often it was asked what keys open, or whether they still do.
+    /// Returns the number of reads of keys and of confirmations.
     pub fn reads(&self) -> u64 {
         self.lock().reads
     }
 
-    /// Takes so long by this clock over the next question for an account's tokens: its answer is of then, and comes late.
+    /// Delays the next read of an account's tokens by this much on this clock: it returns the state from before the
+    /// delay.
     pub fn answer_late(&self, clock: &FixedClock, by: Duration) {
         self.lock().slow_read = Some((clock.clone(), by));
     }
 
-    /// Forgets the MACs of all keys, as if an earlier version had written them.
+    /// Deletes the MACs of all keys, as if an earlier version had written them.
     pub fn forget_macs(&self) {
         self.lock().keys.values_mut().for_each(|key| key.mac = None);
     }
 
-    /// Makes a key point to an account, as somebody does who can write to the database and has no secret key.
+    /// Makes a key point to another account, as an attacker with access to the database but no secret key could.
     pub fn point_key_to(&self, key: AccessKeyId, account: AccountId) {
         if let Some(key) = self.lock().keys.get_mut(&key.0) {
             key.account = Some(account);
         }
     }
 
-    /// Replaces a link by another one, as somebody does who can write to the database and has no secret key.
+    /// Replaces a link, as an attacker with access to the database but no secret key could.
     pub fn replace_link(&self, link: Link) {
         self.lock().links.insert(link.id.0, link);
     }
@@ -127,7 +127,7 @@ impl MemoryStore {
     }
 }
 
-/// Fails the next so many times.
+/// Fails the next calls, this many.
 fn refuse(times: &mut u32) -> Result<(), StoreError> {
     match times.checked_sub(1) {
         Some(left) => {

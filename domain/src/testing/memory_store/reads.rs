@@ -1,4 +1,4 @@
-//! What keys open, in memory.
+//! Reads of keys and their tokens, in memory.
 
 use async_trait::async_trait;
 
@@ -32,7 +32,7 @@ impl ReadStore for MemoryStore {
 }
 
 impl State {
-    /// Counts a read of what keys open, and fails while the test wants that.
+    /// Counts a read of a key, and fails if the test wants that.
     fn admit_read(&mut self) -> Result<(), StoreError> {
         self.reads += 1;
         if self.is_away {

@@ -127,7 +127,7 @@ impl RefreshStore for MemoryStore {
     }
 }
 
-/// When an account may be claimed: at its next refresh, or once the lease on it lapses where that is later.
+/// Returns when an account may be claimed: at its next refresh, or when its lease expires if that is later.
 pub(super) fn due_at(tokens: &StoredTokens) -> Option<Timestamp> {
     let next_at = tokens.account.next_refresh_at?;
     Some(

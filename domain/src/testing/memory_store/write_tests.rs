@@ -20,7 +20,7 @@ impl WriteTestStore for MemoryStore {
 }
 
 impl State {
-    /// Fails while a row of tokens does not fit.
+    /// Fails while there is no room for a row of tokens.
     pub(super) fn take_tokens(&mut self) -> Result<(), StoreError> {
         if self.is_full {
             self.has_failed = true;

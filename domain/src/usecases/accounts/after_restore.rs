@@ -1,5 +1,5 @@
-//! What follows when a backup has been put back: refresh tokens that providers have rotated since are old now, and nobody
-//! knows which.
+//! Marks accounts after a backup was restored: refresh tokens that providers have rotated since are outdated, and
+//! nobody knows which.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::ports::{Clock, StoreError, TokenStore};
 
 /// Accounts read at a time.
 const BATCH: u64 = 100;
-/// What was due at the time of the backup is due again all at once: it is spread over this long.
+/// Everything that was due at the time of the backup is due at once, so it is spread over this long.
 const SPREAD_OVER: Duration = Duration::from_secs(600);
 
-/// Doubts every grant whose refresh token may be older than the provider's. Its access token is served for as long as it
-/// lasts, and only then, or as planned, its refresh token is tried; until that has worked its health says why it may not.
-/// Returns how many grants are doubted. It may be cut short and begun again.
+/// Marks every grant whose refresh token may be older than the provider's. Its access token is served until it expires.
+/// Only then, or when scheduled, the refresh token is tried; until that succeeds the account's health says why it may
+/// not. Returns how many grants were marked. It can be interrupted and repeated.
 ///
 /// # Errors
 /// When the store fails.
@@ -24,7 +24,8 @@ pub async fn after_restore(
     clock: &dyn Clock,
     entropy: &Entropy,
 ) -> Result<u64, StoreError> {
-    let words = "the database was restored from a backup, so the refresh token may be an old one; it is tried once the access token expires";
+    let words = "the database was restored from a backup, so the refresh token may be outdated; it is tried once the \
+        access token expires";
     let fault = Fault::new("restored_from_backup", words);
     let (mut doubted, mut last) = (0, None);
     loop {

@@ -10,17 +10,18 @@ use crate::grant::revocation::{RevocationLease, RevocationStatus};
 use crate::ports::StoreError;
 use crate::usecases::{Caller, Refusal};
 
-/// How long a caller waits for the provider. The rest of the request fits into the 15 s that an answer may take.
+/// How long a caller waits for the provider. The rest of the request fits into the 15 s limit of a response.
 const TIMEOUT: Duration = Duration::from_secs(14);
-/// How often the account is read again when it changes meanwhile.
+/// How often the account is read again when it changes concurrently.
 const TRIES: usize = 20;
 
 impl Accounts {
-    /// Deletes an account with its tokens and keys, and has the tokens revoked at the provider, whatever it answers. On return
-    /// no replica serves its tokens. Returns the status of the revocation: [`RevocationStatus::Pending`] is not confirmed yet, and retried for a day.
+    /// Deletes an account with its tokens and keys, and has the tokens revoked, whatever the provider answers. On
+    /// return no replica serves its tokens. Returns the status of the revocation: [`RevocationStatus::Pending`] is not
+    /// confirmed yet, and retried for a day.
     ///
     /// # Errors
-    /// [`Refusal`]: no or no good key, no such account, the store.
+    /// [`Refusal`]: no valid key, no such account, the store.
     pub async fn delete(
         &self,
         caller: &Caller,
@@ -34,7 +35,7 @@ impl Accounts {
         self.acknowledged(id, deleted).await
     }
 
-    /// Does the same for the person whose account it is.
+    /// Does the same for the person who owns the account.
     pub(in crate::usecases) async fn disown(
         &self,
         id: AccountId,
@@ -62,7 +63,7 @@ impl Accounts {
         tracing::info!(account = id.0, revocation = revocation.0, "account deleted");
         self.revoke_on_demand.revoke(lease, TIMEOUT).await;
         withdrawal.complete().await;
-        // The account is gone whether or not the store tells how its tokens fare.
+        // The account is gone even if the store fails to return the status of the revocation.
         let stored = self.revocations.revocation(revocation).await.ok().flatten();
         Ok(stored.map_or(RevocationStatus::Pending, |stored| stored.status))
     }
@@ -82,7 +83,7 @@ impl Accounts {
             let deleted = self.accounts.delete_account(&tokens, revocation, audit);
             match deleted.await {
                 Ok(lease) => return Ok(lease),
-                // A refresh or a relink came in between.
+                // The account was refreshed or linked again meanwhile.
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }

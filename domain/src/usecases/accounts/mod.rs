@@ -28,7 +28,7 @@ pub type AccountPage = Page<Account, AccountId>;
 
 /// For the enrolment key.
 pub const ENROLMENT_ONLY: Refusal =
-    Refusal::Forbidden("the enrolment key only asks for link codes");
+    Refusal::Forbidden("the enrolment key may only request link codes");
 
 /// Which accounts a caller wants to see.
 #[derive(Debug, Clone, Default)]
@@ -89,7 +89,7 @@ impl Accounts {
         }
     }
 
-    /// Lists accounts: all that match for the admin, its own for an access key if it matches.
+    /// Lists accounts: all that match for the admin; its own for an access key, if it matches.
     ///
     /// # Errors
     /// [`Refusal`]: no key, a key without an account, the store.
@@ -122,7 +122,8 @@ impl Accounts {
         self.reader.readable(caller, id).await
     }
 
-    /// Returns the labels of those of these accounts that have any. The caller must have got the accounts from here.
+    /// Returns the labels of these accounts; accounts without labels are left out. The caller must have got the
+    /// accounts from here.
     ///
     /// # Errors
     /// When the store fails.

@@ -1,4 +1,4 @@
-//! Reads accounts as they are now, for callers who may see them.
+//! Reads accounts with their current health, for callers who may see them.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use crate::usecases::caller::{AUDITING_ONLY, KEY_NEEDED, READING_ONLY, account_o
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Ports, Refusal};
 
-/// For an account that is not there, or not for this key.
+/// For an account that does not exist, or not for this key.
 pub const NO_SUCH_ACCOUNT: Refusal = Refusal::NotFound("there is no such account");
 
-/// Reads accounts as they are now: an outage of the provider shows in the health of its accounts.
+/// Reads accounts with their current health, including outages of their providers.
 #[derive(Clone)]
 pub(in crate::usecases) struct AccountReader {
     accounts: Arc<dyn AccountStore>,
@@ -95,7 +95,8 @@ impl AccountReader {
         }
     }
 
-    /// The account as it is now. Outages are read only if its refresh is due: they change nothing for other accounts.
+    /// Returns the account with its current health. Reads outages only if its refresh is due, because they do not
+    /// affect other accounts.
     pub(in crate::usecases) async fn as_of_now(
         &self,
         account: Account,

@@ -1,4 +1,4 @@
-//! Refreshes an account because somebody asks for it.
+//! Refreshes an account on request.
 
 use super::Accounts;
 use crate::audit::{Actor, AuditEvent, AuditKind};
@@ -7,11 +7,12 @@ use crate::usecases::{Caller, Refusal};
 
 impl Accounts {
     /// Refreshes an account now, due or not: any for the admin, its own for the key that was handed out with a link
-    /// code. The refresh token of a grant that was given up is tried once more; a success makes the account active again.
+    /// code. The refresh token of a grant that was given up is tried once more; a success makes the account active
+    /// again.
     ///
     /// # Errors
-    /// [`Refusal`]: no or no good key, no such account, [`Refusal::RelinkRequired`], [`Refusal::ProviderUnavailable`]
-    /// also while the pause after a failure lasts, [`Refusal::ProviderRefused`], [`Refusal::ProviderNotConfigured`],
+    /// [`Refusal`]: no valid key, no such account, [`Refusal::RelinkRequired`], [`Refusal::ProviderUnavailable`] also
+    /// while the pause after a failure lasts, [`Refusal::ProviderRefused`], [`Refusal::ProviderNotConfigured`],
     /// [`Refusal::Unprocessable`] without a refresh token.
     pub async fn refresh(&self, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
         self.reader.owned(caller, id).await?;
@@ -21,7 +22,7 @@ impl Accounts {
         }
         let before = self.renewal.stored(id).await?;
         let after = self.renewal.refreshed(before.clone()).await?;
-        // Promoting the spare refresh token brings no new access token yet.
+        // Promoting the spare refresh token does not yet give a new access token.
         if after.access_token == before.access_token {
             return Err(self.renewal.why_not_refreshed(&after).await);
         }

@@ -14,8 +14,8 @@ pub const READERS_ONLY: Refusal =
     Refusal::Forbidden("only an admin's or an auditor's key reads the audit log");
 
 impl AuditLog {
-    /// Lists entries, the oldest first. What this process has recorded is stored first, so that it is in the list. Counts
-    /// are not: the pages of a list would add to it.
+    /// Lists entries, the oldest first. Entries that this process has recorded are stored first, so that the list
+    /// contains them. Counts are not stored first, because reading the pages of a list would add to them.
     ///
     /// # Errors
     /// [`Refusal`]: a caller who may not read the log, the store.
@@ -28,7 +28,7 @@ impl AuditLog {
     ) -> Result<AuditPage, Refusal> {
         self.may_read(caller)?;
         if let Err(error) = self.store(false).await {
-            // What is stored can be read all the same.
+            // The stored entries can still be read.
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "the audit log lags: entries could not be stored");
         }
@@ -44,7 +44,7 @@ impl AuditLog {
             Caller::Admin(_) | Caller::Auditor(_) => Ok(()),
             Caller::Nobody => Err(KEY_NEEDED),
             Caller::Enroller(_) => Err(READERS_ONLY),
-            // A key that opens nothing is refused as such, here as elsewhere.
+            // An invalid key is rejected as invalid, as everywhere else.
             Caller::Key(key) => account_of(key, self.clock.now()).and(Err(READERS_ONLY)),
         }
     }

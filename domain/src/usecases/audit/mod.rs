@@ -1,4 +1,4 @@
-//! Records what happens, and shows the record to those who may read it.
+//! Records audit entries, and lists them for those who may read them.
 
 mod list;
 mod pending;
@@ -26,12 +26,12 @@ use crate::vault::Vault;
 pub use list::{AuditPage, READERS_ONLY};
 pub use verify::{Verified, VerifyError, export_audit, verify_audit};
 
-/// What the operator decides about the audit log.
+/// Settings of the audit log.
 #[derive(Debug, Clone, Copy)]
 pub struct AuditSettings {
     /// How much of an address is recorded.
     pub precision: NetworkPrecision,
-    /// How long entries are kept.
+    /// How long entries are stored.
     pub retention: Duration,
 }
 
@@ -45,11 +45,11 @@ impl Default for AuditSettings {
     }
 }
 
-/// Records what happens.
+/// Records audit entries.
 ///
-/// Recording takes a lock and writes to memory, so it neither waits nor fails. [`AuditLog::store`] writes what was
-/// recorded, every second. While the store fails, entries wait; there is a bound, beyond which they are counted. An
-/// event that must not be lost is recorded in its own transaction: [`AuditLog::draft`].
+/// Recording takes a lock and writes to memory, so it neither waits nor fails. [`AuditLog::store`] stores the entries
+/// every second. While the store fails, entries wait in memory; beyond a limit they are only counted. An event that
+/// must not be lost is recorded in its own transaction: [`AuditLog::draft`].
 pub struct AuditLog {
     store: Arc<dyn AuditStore>,
     clock: Arc<dyn Clock>,
@@ -58,14 +58,14 @@ pub struct AuditLog {
     chain: AuditChain,
     settings: AuditSettings,
     pending: Mutex<Pending>,
-    /// Entries on their way to the store. They keep their references when they are stored again.
-    /// `None` while a call stores them.
+    /// Entries that are being stored. They keep their references when they are stored again. `None` while a call stores
+    /// them.
     outgoing: Mutex<Option<Vec<SignedEntry>>>,
 }
 
-/// Entries in one transaction.
+/// Entries per transaction.
 const BATCH: usize = 200;
-/// An entry that is dated later than this from now was written by a clock that was ahead.
+/// An entry dated further ahead than this was written by a clock that was ahead.
 const MOST_AHEAD: Duration = Duration::from_secs(24 * 3600);
 
 impl AuditLog {
@@ -98,7 +98,7 @@ impl AuditLog {
         lock(&self.pending).record(event, actor, network, now, uptime);
     }
 
-    /// Counts an event of a kind of which there are many. The count is stored within about ten minutes.
+    /// Counts a frequent event. The count is stored within about ten minutes.
     pub fn count(
         &self,
         kind: AuditKind,
@@ -111,15 +111,15 @@ impl AuditLog {
         lock(&self.pending).count(kind, about, actor, network, now, uptime);
     }
 
-    /// Prepares the entry of an event that the store records in the transaction of the event.
+    /// Prepares an entry that the store records in the transaction of the event.
     #[must_use]
     pub fn draft(&self, actor: Actor, address: Option<IpAddr>) -> AuditDraft {
         let (now, network) = (self.clock.now(), self.network(address));
         self.chain.draft(self.reference(), now, actor, network)
     }
 
-    /// Stores what was recorded, and the counts that are due; `with_counts` stores all counts. Then gives all stored
-    /// entries their places. Does nothing while another call does the same.
+    /// Stores recorded entries and the counts that are due; `with_counts` stores all counts. Then numbers all stored
+    /// entries. Does nothing while another call does the same.
     ///
     /// # Errors
     /// When the store fails; nothing is lost, call it again later.
@@ -173,8 +173,8 @@ impl AuditLog {
         }
     }
 
-    /// Deletes entries that are older than the retention, up to `limit`, and those that a clock which was far ahead has
-    /// dated. Returns how many.
+    /// Deletes up to `limit` entries that are older than the retention, or that a clock which was far ahead has dated.
+    /// Returns how many.
     ///
     /// # Errors
     /// When the store fails, or somebody else has changed the entries or the signed ends of the log.
@@ -193,7 +193,7 @@ impl AuditLog {
     }
 }
 
-/// Entries on their way to the store. Those that have not arrived are sent again, even if the caller disconnects.
+/// Entries that are being stored. Entries that were not stored are sent again, even if the caller disconnects.
 struct Outgoing<'a> {
     entries: Vec<SignedEntry>,
     unsent: &'a Mutex<Option<Vec<SignedEntry>>>,
@@ -205,7 +205,7 @@ impl Drop for Outgoing<'_> {
     }
 }
 
-/// What a panic left behind is whole at every point.
+/// The data is consistent at every point at which a panic can happen.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What was recorded and is not stored yet.
+//! Recorded entries and counts that are not stored yet.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use crate::time::Timestamp;
 
 /// Entries that wait for the store.
 const MOST_ENTRIES: usize = 10_000;
-/// Entries a minute of events that anybody can cause.
+/// Entries per minute of events that anybody can cause.
 const MOST_OF_STRANGERS: u32 = 100;
 /// Counters. They take about 20 MB.
 const MOST_COUNTERS: usize = 100_000;
-/// Networks that are counted one by one in a period, for each kind and key.
+/// Networks that are counted separately in a period, for each kind and key.
 const MOST_NETWORKS: usize = 20;
-/// How long events are counted together.
+/// The length of a counting period.
 const PERIOD: Duration = Duration::from_secs(600);
 const MINUTE_MS: i64 = 60_000;
 
-/// An event with its circumstances.
+/// An event with its context.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Recorded {
     pub(super) at: Timestamp,
@@ -28,7 +28,7 @@ pub(super) struct Recorded {
     pub(super) network: Option<AuditNetwork>,
 }
 
-/// What is counted together.
+/// The key of a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Counted {
     kind: AuditKind,
@@ -38,7 +38,8 @@ struct Counted {
 }
 
 impl Counted {
-    /// The same without its network. The actor stays only where there are few: an operator, or the key that it is about.
+    /// The same key without its network. The actor stays only if there are few of them: an operator, or the key that it
+    /// is about.
     fn without_network(self) -> Self {
         let actor = match self.actor {
             Actor::Key(_) if self.about.is_none() => Actor::Anonymous,
@@ -69,20 +70,20 @@ impl Counted {
 #[derive(Default)]
 pub(super) struct Pending {
     entries: Vec<Recorded>,
-    /// Events that anybody can cause, in this minute of the uptime.
+    /// Events in this minute of the uptime that anybody can cause.
     of_strangers: (u64, u32),
     counts: HashMap<Counted, u64>,
     period: Option<Period>,
 }
 
-/// When counting began. Nobody sets the uptime, so the length of a period does not depend on the clock.
+/// When the counting period began. Nobody can set the uptime, so the length of a period does not depend on the clock.
 struct Period {
     at: Timestamp,
     uptime: Duration,
 }
 
 impl Pending {
-    /// Records an event; only counts it where there are too many.
+    /// Records an event, or only counts it if there are too many.
     pub(super) fn record(
         &mut self,
         event: AuditEvent,
@@ -136,8 +137,8 @@ impl Pending {
         *self.counts.entry(counted).or_default() += 1;
     }
 
-    /// Takes what is to be stored: entries, and the counts of a period that is over; all counts if `with_counts`. Counts stay
-    /// together until they are taken, so a store that is away does not make them more.
+    /// Takes entries to be stored, and the counts of a period that is over; all counts if `with_counts`. Counts are
+    /// added up until they are taken, so they do not grow in number while the store is unavailable.
     pub(super) fn take(&mut self, uptime: Duration, with_counts: bool) -> Vec<Recorded> {
         let mut taken = std::mem::take(&mut self.entries);
         let is_over = |period: &Period| uptime.saturating_sub(period.uptime) >= PERIOD;
@@ -152,8 +153,8 @@ impl Pending {
     }
 }
 
-/// Keeps the networks with the most events of each kind and key, and adds up the others: whoever has many addresses cannot fill
-/// the store.
+/// Keeps the networks with the most events of each kind and key, and adds up the others, so that a caller with many
+/// addresses cannot fill the store.
 fn fold_networks(counts: HashMap<Counted, u64>) -> Vec<(Counted, u64)> {
     let mut sorted: Vec<_> = counts.into_iter().collect();
     sorted.sort_unstable_by_key(|(_, count)| std::cmp::Reverse(*count));

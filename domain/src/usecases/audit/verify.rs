@@ -6,7 +6,7 @@ use crate::ports::{AuditStore, StoreError};
 /// Entries read at a time.
 const BATCH: u64 = 500;
 
-/// A log that is as this service has written it.
+/// A log that is exactly as this service has written it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
     /// How many entries were checked.
@@ -26,8 +26,8 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
-/// Checks every entry of the log, and that it ends where it was signed to end. `exported` is the head of an earlier export:
-/// only that reveals that somebody has put back an older state of the whole log.
+/// Checks every entry of the log, and that it ends where it was signed to end. `exported` is the head of an earlier
+/// export: without it, nobody notices that an older state of the whole log was restored.
 ///
 /// # Errors
 /// [`VerifyError::Broken`] says where the log was changed first.
@@ -39,10 +39,10 @@ pub async fn verify_audit(
     export_audit(store, chain, exported, &mut |_| ()).await
 }
 
-/// Checks every entry and hands it to `each`, in order.
+/// Checks every entry and passes it to `each`, in order.
 ///
 /// # Errors
-/// As [`verify_audit`]. The entries before the break have been handed out.
+/// As [`verify_audit`]. The entries before the break have been passed on.
 pub async fn export_audit(
     store: &dyn AuditStore,
     chain: &AuditChain,

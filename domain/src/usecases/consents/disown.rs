@@ -1,4 +1,4 @@
-//! "This was not me": the person takes back what a link gave.
+//! "This was not me": the person withdraws what a link gave.
 
 use super::{Consents, Visitor};
 use crate::audit::Actor;
@@ -7,7 +7,7 @@ use crate::ports::Descendants;
 use crate::usecases::Refusal;
 use crate::usecases::refusal::UNKNOWN_CODE;
 
-/// What was taken back.
+/// What was withdrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disowned {
     /// The account, because this link had created it. Its tokens are revoked.
@@ -17,7 +17,7 @@ pub enum Disowned {
 }
 
 impl Consents {
-    /// Ends the key of a link that this browser confirmed in the last 24 hours, and deletes the account if the link created
+    /// Deletes the key of a link that this browser confirmed in the last 24 hours, and the account if the link created
     /// it. On return no replica serves a token for it.
     ///
     /// # Errors
@@ -30,7 +30,7 @@ impl Consents {
         let link = link.ok_or(UNKNOWN_CODE)?;
         let now = self.clock.now();
         let (id, at) = link.disownable(now).ok_or(UNKNOWN_CODE)?;
-        tracing::warn!(link = link.id.0, account = id.0, provider = %link.provider, "the person takes the consent back");
+        tracing::warn!(link = link.id.0, account = id.0, provider = %link.provider, "the person withdrew the consent");
         let account = self.accounts.account(id).await?.ok_or(UNKNOWN_CODE)?;
         if account.created_at == at {
             self.deletion.disown(id, visitor.address).await?;

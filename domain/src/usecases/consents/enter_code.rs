@@ -1,4 +1,4 @@
-//! What a person does at the page: enter a code, confirm it, or cancel.
+//! The person's actions on the page: enter a code, confirm it, or cancel.
 
 use std::net::IpAddr;
 
@@ -22,15 +22,15 @@ pub struct Visitor<'a> {
     pub address: IpAddr,
 }
 
-/// A link as its person sees it.
+/// A link as the person sees it.
 pub struct LinkView {
     /// The link.
     pub link: Link,
     /// The status word.
     pub status: LinkStatus,
-    /// What people call the provider.
+    /// The provider's display name.
     pub provider: String,
-    /// What will be asked for.
+    /// The scopes that will be requested.
     pub scopes: Vec<String>,
     /// What to do at the provider, once its flow has started.
     pub prompt: Option<Prompt>,
@@ -38,7 +38,7 @@ pub struct LinkView {
     pub return_code: Option<ReturnCode>,
     /// The linked account, in the browser that confirmed.
     pub account: Option<Account>,
-    /// The instant at which all this is true.
+    /// When this was read.
     pub now: Timestamp,
 }
 
@@ -52,7 +52,7 @@ impl Consents {
         self.view(link, visitor.browser).await
     }
 
-    /// Returns the link with this code if this browser has confirmed it. That is no guess, so nothing is counted.
+    /// Returns the link with this code if this browser has confirmed it. This is no guess, so nothing is counted.
     ///
     /// # Errors
     /// When the store fails.
@@ -76,8 +76,8 @@ impl Consents {
         }
     }
 
-    /// Gives the link to the browser in which the person confirmed it. A link that this browser confirmed before is
-    /// returned as it stands.
+    /// Assigns the link to the browser in which the person confirmed it. A link that this browser confirmed before is
+    /// returned unchanged.
     ///
     /// # Errors
     /// As [`Consents::look_up`], and [`Refusal::TooManyConsents`].
@@ -100,7 +100,7 @@ impl Consents {
             }
             Ok(Err(refused)) => {
                 let address = visitor.address;
-                tracing::warn!(link = link.id.0, %address, "not confirmed: too many consents are under way");
+                tracing::warn!(link = link.id.0, %address, "not confirmed: too many consents are in progress");
                 Err(refused.into())
             }
             // Another request was faster: read the link again.
@@ -109,7 +109,7 @@ impl Consents {
         }
     }
 
-    /// Ends a link because the person says so.
+    /// Ends a link at the person's request.
     ///
     /// # Errors
     /// As [`Consents::look_up`].
@@ -129,7 +129,7 @@ impl Consents {
             let ended = self.ender.end_by(Actor::Person, address, &link, ending);
             match ended.await {
                 Ok(()) => return Ok(()),
-                // A poll of the provider moved it on in between.
+                // A poll of the provider changed it meanwhile.
                 Err(StoreError::Conflict) => {
                     link = self
                         .links
@@ -175,7 +175,7 @@ impl Consents {
             _ => None,
         };
         Ok(LinkView {
-            // A provider that was taken out of the configuration still stands in the history of its links.
+            // A provider that was removed from the configuration still appears in old links.
             provider: provider
                 .map_or(link.provider.as_str(), |provider| provider.display_name())
                 .to_owned(),
@@ -193,7 +193,7 @@ impl Consents {
 
     fn open_prompt(&self, link: &Link) -> Result<Option<Prompt>, Refusal> {
         let consent = match &link.state {
-            // Once the person is back there is nothing more to do for them.
+            // After the redirect back there is nothing left to do for the person.
             LinkState::Authorizing(consent) if consent.callback.is_none() => consent,
             _ => return Ok(None),
         };

@@ -1,4 +1,4 @@
-//! For the person at the page: enter a code, confirm it, consent at the provider, cancel, or take the consent back.
+//! For the person at the page: enter a code, confirm it, consent at the provider, cancel, or withdraw the consent.
 
 mod disown;
 mod enter_code;

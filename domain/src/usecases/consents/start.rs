@@ -12,12 +12,12 @@ use crate::usecases::Refusal;
 use crate::usecases::refusal::NO_RETURN_CODE;
 
 impl Consents {
-    /// Starts the provider's flow for a link that was just confirmed. Does nothing if the flow has started already, or if
-    /// nobody has confirmed the link.
+    /// Starts the provider's flow for a link that was just confirmed. Does nothing if the flow has started already, or
+    /// if nobody has confirmed the link.
     ///
     /// # Errors
-    /// [`Refusal::ProviderUnavailable`] leaves the link pending, to be tried again. [`Refusal::ProviderRefused`] has
-    /// ended it.
+    /// [`Refusal::ProviderUnavailable`] leaves the link pending, so that the person can retry.
+    /// [`Refusal::ProviderRefused`] has ended it.
     pub async fn start(&self, code: &LinkCode, link: &Link) -> Result<(), Refusal> {
         let Some(browser) = &link.browser else {
             return Ok(());
@@ -27,7 +27,7 @@ impl Consents {
         }
         self.observer.link_resumed(link.id);
         let provider = Arc::clone(self.providers.get(&link.provider)?);
-        // The operator has changed the provider's flow since the program asked.
+        // The operator has changed the provider's flow since the request.
         if link.return_code_tries.is_some() && !provider.sends_browsers_back() {
             let ending = Ending::Failed(Fault::new("provider_error", NO_RETURN_CODE));
             return self.end(link, ending).await;
@@ -45,7 +45,7 @@ impl Consents {
     async fn keep_consent(&self, link: &Link, consent: &Consent) -> Result<(), Refusal> {
         let now = self.clock.now();
         let sealed = self.seal_consent(link, consent)?;
-        // Only a flow with a code to type is polled; a redirect comes back by itself.
+        // Only the device flow is polled; a redirect comes back by itself.
         let poll = match consent.prompt {
             Prompt::UserCode { .. } => Some(PollSchedule::start(consent.interval, now)),
             Prompt::Visit { .. } => None,
@@ -61,7 +61,7 @@ impl Consents {
                 self.observer.link_confirmed(link.id, &link.provider);
                 Ok(())
             }
-            // The same person pressed twice, or too late: the stored state is right, and this flow expires at the provider.
+            // The person pressed twice, or too late: the stored state is right, and this flow expires at the provider.
             Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -118,7 +118,7 @@ impl Consents {
         })
     }
 
-    /// The address to which a provider sends browsers back.
+    /// Returns the redirect URI of a provider.
     fn callback_uri(&self, provider: &ProviderName) -> String {
         format!("{}/callback/{provider}", self.public_url)
     }

@@ -1,4 +1,4 @@
-//! A provider sends a person's browser back.
+//! Handles the redirect from a provider.
 
 use super::Consents;
 use crate::link::{Link, LinkCode, LinkState, PollSchedule, SealedPrompt};
@@ -6,20 +6,20 @@ use crate::ports::StoreError;
 use crate::secret::{BrowserToken, CallbackQuery, KeyedHash};
 use crate::usecases::Refusal;
 
-/// What a browser came back with.
+/// The callback that a browser brings.
 pub struct Callback<'a> {
-    /// The provider whose address it came to.
+    /// The provider whose redirect URI was used.
     pub provider: &'a str,
     /// The `state` in the query.
     pub state: &'a str,
-    /// The parameters that make the answer: `code` or `error`, and `iss`. Browsers repeat callbacks (reload, back,
-    /// prefetch); two with the same state and the same answer are the same callback.
+    /// The parameters of the provider's response: `code` or `error`, and `iss`. Browsers repeat callbacks (reload,
+    /// back, prefetch); two with the same state and the same parameters are the same callback.
     pub answer: CallbackQuery,
-    /// The whole query, for the provider's adapter to read.
+    /// The whole query, for the provider's adapter.
     pub query: CallbackQuery,
 }
 
-/// Whether the link waits for this callback, or has taken it already.
+/// Whether the link waits for this callback, or has received it already.
 enum Standing {
     /// The link waits for it.
     Awaited,
@@ -27,17 +27,17 @@ enum Standing {
     Known,
 }
 
-/// How often the link is read again when it changes between reading and writing.
+/// How often the link is read again when it changes concurrently.
 const TRIES: usize = 5;
 
 impl Consents {
-    /// Stores what a browser came back with, for the redeemer: nothing is lost if the person closes the tab now, or the
-    /// service stops. Returns the code of the link that it belongs to. The same callback again changes
-    /// nothing and returns the same code, as long as the link is stored.
+    /// Stores a callback for the redeemer, so that nothing is lost if the person closes the tab or the service stops.
+    /// Returns the code of its link. Repeating the callback changes nothing and returns the same code, as long as the
+    /// link is stored.
     ///
     /// # Errors
     /// [`Refusal::ForeignCallback`] when the state was made for another browser or another provider, when the link has
-    /// taken another answer, or when it ended without one.
+    /// received another response, or when it ended without one.
     pub async fn take_callback(
         &self,
         callback: &Callback<'_>,
@@ -54,10 +54,10 @@ impl Consents {
             let kept = self.links.keep_callback(&link, sealed, answer, poll);
             match kept.await {
                 Ok(link) => {
-                    tracing::debug!(link = link.id.0, provider = %link.provider, "the person is back");
+                    tracing::debug!(link = link.id.0, provider = %link.provider, "the person came back from the provider");
                     return Ok(code);
                 }
-                // Perhaps this very callback, which arrived twice at the same time.
+                // The same callback may have arrived twice at the same time.
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -103,7 +103,7 @@ impl Consents {
         match &link.state {
             LinkState::Authorizing(consent) => match (&consent.prompt, &consent.callback) {
                 (SealedPrompt::UserCode { .. }, _) => Err(FOREIGN),
-                // An older version has taken it, which keeps no hash.
+                // An older version, which stores no hash, has received it.
                 (SealedPrompt::Visit { .. }, Some(_)) => Err(OTHER),
                 (SealedPrompt::Visit { .. }, None) if link.is_past_deadline(self.clock.now()) => {
                     Err(OVER)
@@ -119,8 +119,8 @@ impl Consents {
 }
 
 const FOREIGN: Refusal = Refusal::ForeignCallback(
-    "this answer of a provider belongs to no consent that this browser has under way",
+    "this response of a provider matches no consent in progress in this browser",
 );
 const OTHER: Refusal =
-    Refusal::ForeignCallback("the link of this answer has taken another answer of the provider");
-const OVER: Refusal = Refusal::ForeignCallback("the link of this answer has ended");
+    Refusal::ForeignCallback("the link has already received another response of the provider");
+const OVER: Refusal = Refusal::ForeignCallback("the link of this response has ended");

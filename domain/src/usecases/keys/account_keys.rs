@@ -24,17 +24,17 @@ pub type KeyPage = Page<KeyRecord, AccessKeyId>;
 pub struct KeyRequest {
     /// Its name.
     pub name: String,
-    /// When it stops working, if ever.
+    /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
-    /// What else limits its use.
+    /// Its other limits.
     pub limits: KeyLimits,
 }
 
-/// A new key, which is shown only this once.
+/// A new key. It is shown only this once.
 pub struct HandedKey {
     /// The key.
     pub access_key: AccessKey,
-    /// What is stored of it.
+    /// The stored part.
     pub record: KeyRecord,
 }
 
@@ -42,7 +42,7 @@ impl Keys {
     /// Lists the keys of an account.
     ///
     /// # Errors
-    /// [`Refusal`]: no or no good key, no such account, the store.
+    /// [`Refusal`]: no valid key, no such account, the store.
     pub async fn list(
         &self,
         caller: &Caller,
@@ -59,12 +59,12 @@ impl Keys {
         Ok(Page::cut(keys.collect(), limit, |key| key.id))
     }
 
-    /// Creates a key that may read the token and the account. A key that makes another one passes its own expiry on where the
-    /// request has none.
+    /// Creates a key that may read the token and the account. If the request has no expiry, the new key gets that of
+    /// the key that creates it.
     ///
     /// # Errors
-    /// The same as for listing keys. [`Refusal::Unprocessable`] if the name is invalid, the expiry is in the past or later
-    /// than that of the key that makes it, there are too many networks, or the account has too many keys.
+    /// The same as for listing keys. [`Refusal::Unprocessable`] if the name is invalid, the expiry is in the past or
+    /// later than that of the key that creates it, there are too many networks, or the account has too many keys.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -95,15 +95,15 @@ impl Keys {
                 let detail = format!("the account has {} keys already", Self::MOST_PER_ACCOUNT);
                 Err(Refusal::Unprocessable(detail))
             }
-            // The account is gone, or the key that asks.
+            // The account or the requesting key is gone.
             Err(StoreError::Conflict) => Err(NO_SUCH_ACCOUNT),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Deletes a key of an account, possibly the caller's own, and with it the keys that it has made if asked to, or if the person
-    /// may still disown its link: who deletes a key must not save what it has made from "This was not me". On return no
-    /// replica serves a token for any of them.
+    /// Deletes a key of an account, possibly the caller's own. Also deletes the keys that it has made, on request or if
+    /// the person may still disown its link: deleting a key must not protect its descendants from "This was not me". On
+    /// return no replica serves a token for any of them.
     ///
     /// # Errors
     /// [`Refusal`]: as for listing, and no such key.
@@ -125,7 +125,7 @@ impl Keys {
             .await
     }
 
-    /// Deletes a key on behalf of an actor who may.
+    /// Deletes a key on behalf of an authorised actor.
     pub(in crate::usecases) async fn delete_as(
         &self,
         actor: Actor,
@@ -149,7 +149,7 @@ impl Keys {
         }
         let audit = self.audit.draft(actor, Some(address));
         let gone = self.keys.delete_key(id, key, with, audit).await?;
-        // Without such a key, somebody else may have deleted it just now.
+        // If the key is gone, somebody else may have deleted it just now.
         self.withdrawals.begin(id).complete().await;
         if gone.is_empty() {
             return Err(NO_SUCH_KEY);
@@ -180,7 +180,7 @@ impl Keys {
     }
 }
 
-/// Who makes a key for this caller.
+/// Returns the maker that is recorded for this caller's keys.
 pub(in crate::usecases) fn maker(caller: &Caller) -> KeyMaker {
     match caller {
         Caller::Key(key) => KeyMaker::Key(key.id),
@@ -190,7 +190,7 @@ pub(in crate::usecases) fn maker(caller: &Caller) -> KeyMaker {
     }
 }
 
-/// When this caller's own key expires: what it makes expires no later.
+/// Returns when this caller's own key expires: its descendants expire no later.
 pub(in crate::usecases) fn maker_expiry(caller: &Caller) -> Option<Timestamp> {
     match caller {
         Caller::Key(maker) => maker.expires_at,

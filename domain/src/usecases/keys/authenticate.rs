@@ -1,4 +1,4 @@
-//! Recognises callers by their bearer.
+//! Authenticates callers by their bearer token.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::usecases::caller::{ALTERED_KEY, NOT_FOR_WORKLOADS, ShownKey, UNKNOWN_
 use crate::usecases::{Caller, Refusal};
 
 impl Keys {
-    /// Recognises the caller by the bearer and notes that the key was used. A key whose link is not complete is recognised all
-    /// the same.
+    /// Authenticates the caller by the bearer token and records that the key was used. A key whose link is not complete
+    /// is accepted too.
     ///
     /// # Errors
-    /// [`Refusal::Unauthorized`] for a bearer that is no key of this service, an expired one, or one that may not be used from
-    /// this address; [`Refusal::KeyUsedTooOften`]; [`Refusal::Forbidden`] for a workload's JWT, which
+    /// [`Refusal::Unauthorized`] for a bearer that is no key of this service, an expired one, or one that may not be
+    /// used from this address; [`Refusal::KeyUsedTooOften`]; [`Refusal::Forbidden`] for a workload's JWT, which
     /// [`Workloads`](crate::usecases::Workloads) recognises where it is accepted.
     pub async fn authenticate(
         &self,
@@ -32,7 +32,8 @@ impl Keys {
         Ok(caller)
     }
 
-    /// Recognises a caller who asks for a token. The key and its tokens were read together, at most half a second ago.
+    /// Authenticates a caller who requests a token. The key and its tokens were read together, at most half a second
+    /// ago.
     ///
     /// # Errors
     /// As [`Keys::authenticate`].
@@ -52,7 +53,7 @@ impl Keys {
         Ok(caller)
     }
 
-    /// Recognises the caller without noting that the key was used: for a `HEAD`.
+    /// Authenticates the caller without recording that the key was used: for a `HEAD`.
     ///
     /// # Errors
     /// As [`Keys::authenticate`].
@@ -114,8 +115,8 @@ impl Keys {
         Ok(Caller::Key(key))
     }
 
-    /// Reads a key. Its link may be completed between the two reads that find the key and its link, so it is read again then:
-    /// only the key's own row says which account it opens.
+    /// Reads a key. Its link may be completed between the reads of the key and of the link, so the key is read again then:
+    /// only the key's own row says to which account it gives access.
     async fn read_genuine(
         &self,
         hash: &KeyedHash,
@@ -133,7 +134,7 @@ impl Keys {
         }
     }
 
-    /// Whether a key is as this service has written it. One that is not is reported.
+    /// Whether the service has written this row of a key. Reports one that was altered.
     pub(in crate::usecases) fn is_genuine(&self, key: &KeyHolder, from: IpAddr) -> bool {
         let is_genuine = !is_behind_its_link(key) && self.macs.is_genuine(key);
         if !is_genuine {
@@ -142,7 +143,7 @@ impl Keys {
         is_genuine
     }
 
-    /// Admits a workload with its genuine key, and notes that the key was used.
+    /// Admits a workload with its genuine key, and records that the key was used.
     ///
     /// # Errors
     /// An expired key, one that may not be used from this address, or one that is used too often.
@@ -157,7 +158,7 @@ impl Keys {
         Ok(caller)
     }
 
-    /// When a key was last used, as the store knows it or later.
+    /// When a key was last used, including uses that are not stored yet.
     pub(in crate::usecases) fn last_used(
         &self,
         key: AccessKeyId,
@@ -186,7 +187,7 @@ impl Keys {
         }
     }
 
-    /// Checks what limits the use of a genuine key.
+    /// Checks the limits of a genuine key.
     fn within_limits(&self, key: &KeyHolder, from: IpAddr) -> Result<(), Refusal> {
         if key.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(Refusal::Unauthorized("this access key has expired"));
@@ -208,7 +209,7 @@ impl Keys {
         })
     }
 
-    /// Notes that the caller's key was used.
+    /// Records that the caller's key was used.
     fn note_use(&self, caller: &Caller) {
         if let Caller::Key(key) = caller {
             self.uses.note(key.id, self.clock.now());
@@ -216,24 +217,24 @@ impl Keys {
     }
 }
 
-/// Where a key is looked up.
+/// How a key is looked up.
 #[derive(Clone, Copy)]
 enum Source {
-    /// The key alone, as it is now.
+    /// The key alone, from the store.
     Store,
-    /// The key and its tokens, as they were at most half a second ago.
+    /// The key and its tokens, at most half a second old.
     Cache,
 }
 
-/// What a bearer may be.
+/// What a bearer token may be.
 enum Shown<'a> {
-    /// Nobody's, or an operator's key.
+    /// Unknown, or an operator's key.
     Other(Caller),
     /// Perhaps an access key.
     Key(&'a AccessKey),
 }
 
-/// Whether the link of a key says that it is complete, and the key's own row does not.
+/// Whether the link of a key is complete although the key's own row says otherwise.
 pub(in crate::usecases) fn is_behind_its_link(key: &KeyHolder) -> bool {
     matches!(&key.binding, KeyBinding::Link(link) if matches!(link.state, LinkState::Linked { .. }))
 }

@@ -78,7 +78,7 @@ impl Keys {
         }
     }
 
-    /// Stores when keys were last used, which is noted in memory until then.
+    /// Stores when keys were last used, which is held in memory until then.
     ///
     /// # Errors
     /// When the store fails; nothing is lost, call it again later.

@@ -1,4 +1,4 @@
-//! Limits bearers that are refused.
+//! Limits rejected bearer tokens.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use crate::rate_limit::RateLimit;
 use crate::usecases::Refusal;
 use crate::usecases::caller::LINKING_AND_READING_ONLY;
 
-/// Why a key is refused that is used from elsewhere.
+/// The detail for a key that is used from a forbidden network.
 pub(super) const WRONG_NETWORK: &str = "this access key may not be used from this network";
 
-/// Counts refused bearers by network, in this process. What is refused beyond the limit is not logged.
+/// Counts rejected bearer tokens by network, in this process. Rejections beyond the limit are not logged.
 ///
 /// A bearer is looked up first, so a valid key works whatever its network has tried: clients behind one address do not
-/// lock each other out. The 200 random bits of a key need no lockout.
+/// lock each other out. Keys have 200 random bits, so they need no lockout.
 pub(super) struct UnknownBearers(RateLimit<Network>);
 
 impl Default for UnknownBearers {
@@ -27,13 +27,13 @@ impl Default for UnknownBearers {
 }
 
 impl Keys {
-    /// One unknown bearer of a network in this time gets a 401; more of them get a 429.
+    /// Per network, one unknown bearer in this time gets a 401; more get a 429.
     pub const UNKNOWN_EVERY: Duration = Duration::from_secs(2);
-    /// So many may come at once.
+    /// The burst.
     pub const UNKNOWN_AT_ONCE: u32 = 30;
 
-    /// Counts, reports and logs a refusal to recognise a bearer from this address. Returns the refusal for the caller:
-    /// [`Refusal::TooManyUnknownKeys`] where its network has tried too many.
+    /// Counts, reports and logs a rejected bearer from this address. Returns the refusal for the caller:
+    /// [`Refusal::TooManyUnknownKeys`] if its network has tried too many.
     #[must_use]
     pub fn refuse_bearer(&self, refusal: Refusal, address: IpAddr) -> Refusal {
         if matches!(refusal, Refusal::Forbidden(LINKING_AND_READING_ONLY)) {

@@ -1,4 +1,4 @@
-//! Notes when keys were last used, without a write for every request.
+//! Records when keys were last used, without a write for every request.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,19 +7,19 @@ use crate::grant::{AccessKeyId, KeyRecord};
 use crate::ports::{KeyStore, StoreError};
 use crate::time::Timestamp;
 
-/// The uses that the store does not know of yet.
+/// Uses that are not stored yet.
 #[derive(Default)]
 pub(super) struct KeyUses(Mutex<HashMap<AccessKeyId, Timestamp>>);
 
 impl KeyUses {
-    /// A key was shown.
+    /// Records a use.
     pub(super) fn note(&self, key: AccessKeyId, now: Timestamp) {
         let mut uses = self.lock();
         let at = uses.entry(key).or_insert(now);
         *at = now.max(*at);
     }
 
-    /// A key as it is with the uses that the store does not know of.
+    /// Returns a key with the uses that are not stored yet.
     pub(super) fn overlay(&self, key: KeyRecord) -> KeyRecord {
         KeyRecord {
             last_used_at: self.latest(key.id, key.last_used_at),
@@ -27,7 +27,7 @@ impl KeyUses {
         }
     }
 
-    /// When a key was last used, as the store knows it or later.
+    /// Returns when a key was last used, including uses that are not stored yet.
     pub(super) fn latest(&self, key: AccessKeyId, stored: Option<Timestamp>) -> Option<Timestamp> {
         stored.max(self.lock().get(&key).copied())
     }

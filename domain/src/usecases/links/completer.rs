@@ -1,4 +1,4 @@
-//! Turns the tokens of a link into those of an account.
+//! Completes links: moves their tokens to an account.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl LinkCompleter {
         }
     }
 
-    /// Stores tokens as those of their owner's account, and opens it to the link's key.
+    /// Stores tokens in their owner's account, and gives the link's key access to it.
     pub(in crate::usecases) async fn complete(
         &self,
         link: &Link,
@@ -57,7 +57,7 @@ impl LinkCompleter {
         Ok(account)
     }
 
-    /// Seals tokens to their owner, which the link holds sealed to itself.
+    /// Re-seals tokens from the link to their owner.
     pub(in crate::usecases) fn seal_to(
         &self,
         owner: Owner,

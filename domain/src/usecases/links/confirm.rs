@@ -10,16 +10,17 @@ use crate::ports::StoreError;
 use crate::usecases::refusal::UNKNOWN_CODE;
 use crate::usecases::{Caller, Refusal};
 
-/// How often the link is read again when it changes meanwhile. Each wrong try changes it, and there are few.
+/// How often the link is read again when it changes concurrently. Only a wrong attempt changes it, and there are few.
 const TRIES: usize = 20;
 
 impl Links {
-    /// Completes a link whose person has consented, if the program sends the code that the page shows. Repeating a success
-    /// changes nothing. A wrong code is counted before the caller learns that it is wrong; the last one ends the link.
+    /// Completes a link whose person has consented, if the program sends the code that the page shows. Repeating a
+    /// success changes nothing. A wrong code is counted before the caller learns that it is wrong; the last one ends
+    /// the link.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] unless the caller has the link's key, [`Refusal::LinkPending`] before the person has consented,
-    /// [`Refusal::WrongReturnCode`], [`Refusal::LinkEnded`].
+    /// [`Refusal::NotFound`] unless the caller has the link's key, [`Refusal::LinkPending`] before the person has
+    /// consented, [`Refusal::WrongReturnCode`], [`Refusal::LinkEnded`].
     pub async fn confirm(
         &self,
         code: &str,
@@ -31,7 +32,7 @@ impl Links {
         let hash = self.vault.hash_link_code(&code);
         for _ in 0..TRIES {
             let link = self.links.find_link(&hash).await?;
-            // Nobody else learns whether there is a link with this code.
+            // Other callers do not learn whether there is a link with this code.
             let (Some(key), Some(link)) = (own_key(link.as_ref(), caller), &link) else {
                 return Err(UNKNOWN_CODE);
             };
@@ -88,7 +89,7 @@ impl Links {
         }
     }
 
-    /// Counts a wrong code, or ends the link with the last one. Returns how many tries are left.
+    /// Counts a wrong code, or ends the link with the last one. Returns how many attempts are left.
     async fn count_wrong(&self, link: &Link, address: IpAddr) -> Result<u32, StoreError> {
         if link.return_code_tries.is_some_and(|tries| tries > 1) {
             let now = self.clock.now();

@@ -1,4 +1,4 @@
-//! Ends links that lead to no account, and revokes the tokens that they hold.
+//! Ends links without an account, and revokes their tokens.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::ports::{Clock, LinkStore, StoreError};
 use crate::usecases::{AuditLog, Ports, Refusal, Revoker};
 use crate::vault::AlteredKey;
 
-/// Ends links that lead to no account.
+/// Ends links without an account.
 #[derive(Clone)]
 pub(in crate::usecases) struct LinkEnder {
     links: Arc<dyn LinkStore>,
@@ -33,8 +33,7 @@ impl LinkEnder {
         }
     }
 
-    /// Ends a link because of what the provider, the clock, or a person at the provider has said. Tokens that it holds are
-    /// revoked.
+    /// Ends a link because of the provider, a timeout, or the person at the provider. Its tokens are revoked.
     pub(in crate::usecases) async fn end(
         &self,
         link: &Link,
@@ -68,7 +67,7 @@ impl LinkEnder {
         Ok(())
     }
 
-    /// Ends a link that has just been given tokens, and revokes them.
+    /// Ends a link that has just received tokens, and revokes them.
     pub(in crate::usecases) async fn end_with(
         &self,
         link: &Link,
@@ -99,8 +98,8 @@ impl LinkEnder {
         self.end(link, Ending::Failed(fault)).await
     }
 
-    /// Whether tokens are stored with a link. A link has one consent, so an attempt to store them that seemed to fail has
-    /// succeeded.
+    /// Whether tokens are stored with a link. A link has only one consent, so stored tokens mean that an attempt to
+    /// store them has succeeded although it seemed to fail.
     async fn has_kept_its_tokens(&self, link: &Link) -> Result<bool, StoreError> {
         let current = self.links.find_link(&link.code).await?;
         let state = current.map(|link| link.state);
@@ -110,7 +109,7 @@ impl LinkEnder {
         ))
     }
 
-    /// Revokes tokens that arrived for a link which has ended meanwhile.
+    /// Revokes tokens that arrived after their link had ended.
     pub(in crate::usecases) async fn revoke(
         &self,
         link: &Link,
@@ -143,7 +142,7 @@ impl LinkEnder {
             for link in open {
                 let ending = Ending::Denied(None);
                 match self.end_by(actor, Some(address), &link, ending).await {
-                    // A link that has moved on is read again.
+                    // A link that has changed is read again.
                     Ok(()) | Err(StoreError::Conflict) => {}
                     Err(error) => return Err(error.into()),
                 }

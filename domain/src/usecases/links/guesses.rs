@@ -1,4 +1,4 @@
-//! Limits wrong link codes, for callers who show nothing but a code.
+//! Limits wrong link codes, for callers who send nothing but a code.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ impl GuessLimiter {
         }
     }
 
-    /// Returns the link that was found, unless this address has guessed too often. A wrong code is counted before the
-    /// caller learns that it is wrong; if it cannot be counted, the caller gets the store's error instead.
+    /// Returns the found link, unless this address has guessed too often. A wrong code is counted before the caller
+    /// learns that it is wrong; if it cannot be counted, the caller gets the store's error instead.
     pub(in crate::usecases) async fn admit(
         &self,
         found: Option<Link>,

@@ -45,7 +45,7 @@ pub struct Links {
     poll_interval: Duration,
     polls: PollLimit,
     codes: CodeLimit,
-    /// The links without an account that are over, as the last purge counted them.
+    /// The number of links that ended without an account, as of the last purge.
     left_over: AtomicU64,
     observer: Arc<dyn Observer>,
     audit: Arc<AuditLog>,

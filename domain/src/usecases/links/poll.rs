@@ -11,28 +11,28 @@ use crate::usecases::caller::ALTERED_KEY;
 use crate::usecases::refusal::UNKNOWN_CODE;
 use crate::usecases::{Caller, Refusal, ShownKey};
 
-/// How a link stands, as far as the caller may know.
+/// The status of a link, as far as the caller may know it.
 #[derive(Debug, Clone)]
 pub struct LinkReport {
     /// The status word.
     pub status: LinkStatus,
-    /// How long the link still lives.
+    /// The remaining lifetime of the link.
     pub expires_in: Duration,
     /// How often to poll.
     pub interval: Duration,
     /// The linked account, for the link's own key.
     pub account: Option<Account>,
-    /// Why it failed or was denied, for the link's own key.
+    /// The reason of a failure or denial, for the link's own key.
     pub error: Option<Fault>,
 }
 
 impl Links {
-    /// Reports a link: its status to anybody who knows the code, the rest to its own key. Wrong codes are limited; guesses of
-    /// others never slow the link's own key down.
+    /// Reports a link: its status to anybody who knows the code, the rest only to its own key. Wrong codes are limited;
+    /// other callers' guesses never slow down the link's own key.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] for an unknown or malformed code, [`Refusal::RateLimited`] after too many of them,
-    /// [`Refusal::PolledTooSoon`] when this poller asks faster than the interval allows.
+    /// [`Refusal::PolledTooSoon`] when this poller polls faster than the interval allows.
     pub async fn poll(
         &self,
         code: &str,
@@ -65,8 +65,8 @@ impl Links {
         Ok(report)
     }
 
-    /// Reports a link to its own key, and changes nothing: for a `HEAD`. Nobody else learns whether there is a link with this
-    /// code, right or wrong: such a question is not counted as a guess, so it must not serve as one.
+    /// Reports a link to its own key, and changes nothing: for a `HEAD`. Other callers do not learn whether there is a
+    /// link with this code, because these requests are not counted as guesses.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] for any other caller, and for an unknown or malformed code.
@@ -86,8 +86,8 @@ impl Links {
         }
     }
 
-    /// The link as far as its key bears it out. Which account a link led to is decided by the key, whose row has a MAC. A link
-    /// that was completed since the key was read is reported as it was then.
+    /// Returns the link as far as its key confirms it. The account of a link is taken from the key, whose row has a
+    /// MAC. A link that was completed after the key was read is reported as not complete yet.
     pub(super) fn as_the_key_says<'a>(
         &self,
         link: &'a Link,
@@ -139,7 +139,7 @@ impl Links {
     }
 }
 
-/// The caller's key, if it is the key of this link.
+/// Returns the caller's key, if it is the key of this link.
 pub(super) fn own_key<'a>(link: Option<&Link>, caller: &'a Caller) -> Option<&'a ShownKey> {
     match (link, caller) {
         (Some(link), Caller::Key(key)) if key.id == link.key => Some(key),

@@ -1,4 +1,4 @@
-//! Hands out a link code for an account because an operator asks for it.
+//! Hands out a link code for an account on behalf of an operator.
 
 use std::net::IpAddr;
 
@@ -11,12 +11,12 @@ use crate::ports::NewLinkKey;
 use crate::usecases::{Caller, Refusal};
 
 impl Links {
-    /// Hands out a link code with which the person of an account consents again, on behalf of one of its keys. Nobody else can
-    /// consent, and all keys stay as they are.
+    /// Hands out a link code with which the person of an account consents again, on behalf of one of its keys. Nobody
+    /// else can consent, and all keys stay valid.
     ///
     /// # Errors
-    /// [`Refusal`]: a caller who may not change the account, no such account. [`Refusal::Unprocessable`] if nobody could tell
-    /// another person from the right one, or no key is left.
+    /// [`Refusal`]: a caller who may not change the account, no such account. [`Refusal::Unprocessable`] if the service
+    /// could not recognise the person, or if no key is left.
     pub async fn start_relink(
         &self,
         caller: &Caller,
@@ -25,13 +25,14 @@ impl Links {
     ) -> Result<StartedLink, Refusal> {
         let account = self.accounts.owned(caller, id).await?;
         if !account.identified {
-            let detail = "the provider does not say whose account this is, so anybody could consent in its place: ask the program for a new link code";
+            let detail = "the provider does not identify people, so anybody could consent instead of the owner: have \
+                the program request a new link code";
             return Err(Refusal::Unprocessable(detail.to_owned()));
         }
         let provider = self.providers.get(&account.key.provider)?.name().clone();
         let keys = self.keys.keys(id, None, u64::MAX).await?;
         let Some(key) = keys.iter().min_by_key(|key| key.role != KeyRole::Owner) else {
-            let detail = "the account has no key any more on whose behalf the person could consent";
+            let detail = "the account has no access key any more, so it can only be linked anew by a program";
             return Err(Refusal::Unprocessable(detail.to_owned()));
         };
         self.judge_return_code(false, &provider)?;

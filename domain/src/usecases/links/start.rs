@@ -18,44 +18,44 @@ use crate::usecases::refusal::NO_RETURN_CODE;
 use crate::usecases::{Caller, Refusal};
 use crate::workload::{Rule, WorkloadRefusal};
 
-/// Why a relink cannot ask for a role or an expiry.
+/// The refusal of a relink with a role or an expiry.
 pub const KEY_IS_KEPT: &str =
     "role and key_expires_at are for new keys: an account that is linked again keeps its key";
-/// Why no link can ask for a return code.
+/// The refusal of a return code if the service offers none.
 pub const RETURN_CODES_ARE_OFF: &str = "this service offers no return codes";
 
 /// A request for a link code.
 #[derive(Debug, Clone, Default)]
 pub struct LinkRequest {
-    /// The provider's name, if the client cares.
+    /// The provider's name, if the client chooses one.
     pub provider: Option<String>,
     /// Who asks.
     pub requester: Requester,
     /// Where the request comes from, if that is known.
     pub address: Option<IpAddr>,
-    /// What the new key may do; everything, if nothing is said.
+    /// The role of the new key; everything by default.
     pub role: Option<KeyRole>,
-    /// When the new key stops working, if ever.
+    /// When the new key expires, if ever.
     pub key_expires_at: Option<Timestamp>,
     /// Whether the program will send a return code.
     pub return_code: bool,
 }
 
-/// A new link, for the client.
+/// A new link, as the client gets it.
 pub struct StartedLink {
     /// The code for the person.
     pub code: LinkCode,
-    /// The key that polls and, once linked, opens the account; `None` on a relink, where the old key does.
+    /// The key that polls and, once linked, gives access to the account; `None` on a relink, where the old key is used.
     pub access_key: Option<AccessKey>,
     /// The provider at which the person will consent.
     pub provider: ProviderName,
-    /// How long the code lives unless somebody confirms it.
+    /// The lifetime of an unconfirmed code.
     pub expires_in: Duration,
-    /// How often the client may poll.
+    /// The polling interval.
     pub interval: Duration,
 }
 
-/// A link to be stored under some code.
+/// A link to be stored.
 pub(super) struct Wanted {
     pub(super) provider: ProviderName,
     pub(super) requester: Requester,
@@ -70,15 +70,15 @@ pub(super) struct Wanted {
 }
 
 impl Links {
-    /// At most this many links may be open at once. More would make codes guessable: see [`crate::link::GuessLimit`].
+    /// Limit of open links. With more, codes could be guessed: see [`crate::link::GuessLimit`].
     pub const MOST_OPEN: u64 = 10_000;
-    /// Callers without a key may open at most this many; the rest is reserved for those with one.
+    /// Limit of open links for callers without a key; the rest is reserved for those with one.
     pub const MOST_OPEN_FOR_STRANGERS: u64 = 9_000;
 
     /// Hands out a link code; a holder of an access key relinks that key's account.
     ///
     /// # Errors
-    /// [`Refusal`]: a missing enrolment key, a provider that is not there, too many links of this network or of all.
+    /// [`Refusal`]: a missing enrolment key, an unknown provider, too many links of this network or of all.
     pub async fn start(
         &self,
         caller: &Caller,
@@ -118,7 +118,7 @@ impl Links {
         let (most_open, network) = match caller {
             Caller::Nobody => {
                 self.require_room()?;
-                // Loopback is this machine, or a proxy that is not listed and stands for any number of networks.
+                // Loopback is this machine, or an unlisted proxy that stands for any number of networks.
                 let is_remote = |address: &IpAddr| !address.to_canonical().is_loopback();
                 (
                     Self::MOST_OPEN_FOR_STRANGERS,
@@ -160,7 +160,7 @@ impl Links {
         let account = self.accounts.get(account).await?;
         let provider = self.providers.get(&account.key.provider)?.name();
         if named.is_some_and(|name| name != provider.as_str()) {
-            let detail = format!("the account of this key is one of the provider {provider}");
+            let detail = format!("the account of this key is at the provider {provider}");
             return Err(Refusal::Unprocessable(detail));
         }
         let relink = NewLinkKey::Relink {
@@ -170,7 +170,7 @@ impl Links {
         Ok((provider.clone(), relink))
     }
 
-    /// Judges whether a link at this provider may ask for a return code, or must.
+    /// Checks whether a link at this provider may use a return code, or must.
     pub(super) fn judge_return_code(
         &self,
         asked: bool,
@@ -189,7 +189,7 @@ impl Links {
         Ok(())
     }
 
-    /// Rejects strangers while more links are left over than housekeeping has been able to delete.
+    /// Rejects callers without a key while housekeeping cannot keep up with links that ended without an account.
     fn require_room(&self) -> Result<(), Refusal> {
         if self.left_over.load(Ordering::Relaxed) < Link::MOST_LEFT_OVER {
             Ok(())
@@ -198,7 +198,7 @@ impl Links {
         }
     }
 
-    /// Stores a link under a code that no other link has.
+    /// Stores a link under an unused code.
     pub(super) async fn create(&self, wanted: Wanted) -> Result<LinkCode, Refusal> {
         const TRIES: usize = 20;
         let provider = &wanted.provider;
@@ -233,7 +233,7 @@ impl Links {
                 Ok(LinkCreation::OverCapacity) => break,
                 Ok(LinkCreation::TooManyCodes(TooManyCodes { retry_after })) => {
                     let address = wanted.requester.address;
-                    tracing::warn!(address, "no link code: this network has got too many");
+                    tracing::warn!(address, "no link code: this network has requested too many");
                     return Err(Refusal::TooManyLinks { retry_after });
                 }
                 // The key was deleted with its account meanwhile.

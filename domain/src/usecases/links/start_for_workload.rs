@@ -10,11 +10,11 @@ use crate::secret::AccessKey;
 use crate::usecases::{Refusal, ShownWorkload, Workloads};
 
 impl Links {
-    /// Hands out a link code to a workload. Where it has linked an account of the provider before, this relinks that account.
-    /// There is no access key: the workload polls, and later gets the token, with any fresh JWT.
+    /// Hands out a link code to a workload. If it has linked an account of the provider before, this relinks that
+    /// account. There is no access key: the workload polls, and later gets the token, with any fresh JWT.
     ///
     /// # Errors
-    /// [`Refusal`]: no policy lets it link at the provider, a token that was used before, too many links.
+    /// [`Refusal`]: no policy allows a link at the provider, the token was used before, too many links.
     pub async fn start_for_workload(
         &self,
         workloads: &Workloads,
@@ -79,7 +79,7 @@ impl Links {
         })
     }
 
-    /// The account of a provider that a workload has linked, and the key that it did it with.
+    /// Returns the account of a provider that a workload has linked, and the key of that link.
     async fn linked_by<'a>(
         &self,
         shown: &'a ShownWorkload,
@@ -88,7 +88,7 @@ impl Links {
         for (key, id) in shown.owned() {
             match self.accounts.get(id).await {
                 Ok(account) if account.key.provider == *provider => return Ok(Some((key, id))),
-                // Another provider's, or deleted since.
+                // It is another provider's, or was deleted since.
                 Ok(_) | Err(Refusal::NotFound(_)) => {}
                 Err(error) => return Err(error),
             }

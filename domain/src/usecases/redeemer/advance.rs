@@ -1,4 +1,4 @@
-//! Asks the provider what a link needs to know next.
+//! Sends the next request of a link to its provider.
 
 use super::error::RedeemError;
 use super::{Outcome, Redeemer};
@@ -11,7 +11,7 @@ use crate::ports::{ConsentHandle, Redemption};
 use crate::time::Timestamp;
 
 impl Redeemer {
-    /// Asks the provider what a leased link needs to know next. Changes nothing that is stored.
+    /// Sends the next request of a leased link to its provider. Changes nothing that is stored.
     #[tracing::instrument(level = "debug", name = "poll", skip_all, fields(link = link.id.0, provider = %link.provider))]
     pub async fn advance(&self, link: &Link) -> Outcome {
         let poll = link
@@ -131,7 +131,7 @@ impl Redeemer {
     fn on_failure(&self, error: RedeemError, link: &Link, poll: PollSchedule) -> Outcome {
         let now = self.clock.now();
         let (id, provider) = (link.id.0, &link.provider);
-        // Only the first failure in a row is news.
+        // Only the first failure in a row is logged as news.
         if poll.failures == 0 {
             tracing::warn!(link = id, %provider, %error, "asking the provider failed");
         } else {
@@ -152,7 +152,7 @@ impl Redeemer {
     }
 }
 
-/// The next question comes no later than the deadline, so that a link ends when its time is over.
+/// The next request is no later than the deadline, so that a link ends in time.
 fn ask_again(poll: PollSchedule, link: &Link) -> Outcome {
     Outcome::AskAgain(PollSchedule {
         next_at: poll.next_at.min(link.expires_at),

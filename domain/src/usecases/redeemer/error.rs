@@ -1,4 +1,4 @@
-//! Why a redemption brought no usable answer.
+//! Why a redemption brought no usable response.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::ports::{CipherError, ProviderError};
 use crate::time::Timestamp;
 use crate::usecases::Refusal;
 
-/// The provider gave no answer, or one that could not be handled.
+/// The provider gave no response, or one that could not be handled.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RedeemError {
     #[error(transparent)]
@@ -18,7 +18,7 @@ pub(super) enum RedeemError {
 }
 
 impl RedeemError {
-    /// Whether asking again may help.
+    /// Whether a retry may help.
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Provider(error) => error.is_passing(),
@@ -26,12 +26,12 @@ impl RedeemError {
         }
     }
 
-    /// Whether an ID token does not verify.
+    /// Whether it is an invalid ID token.
     pub(super) fn is_a_forgery(&self) -> bool {
         matches!(self, Self::Provider(ProviderError::Refused { code, .. }) if code == ProviderError::INVALID_ID_TOKEN)
     }
 
-    /// When the provider wants to be asked again, if it said so.
+    /// When the provider allows a retry, if it said so.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Provider(error) => error.retry_after(),
@@ -48,13 +48,14 @@ impl RedeemError {
         code == "invalid_grant" && link.is_past_deadline(soon)
     }
 
-    /// The fault of a refusal after an earlier response was lost. A code can be redeemed once (RFC 6749 section 4.1.2), so the
-    /// person has to consent again.
+    /// Returns the fault of a refusal after an earlier response was lost. A code can be redeemed once (RFC 6749 section
+    /// 4.1.2), so the person has to consent again.
     pub(super) fn after_a_lost_answer(self) -> Fault {
         match self {
             Self::Provider(error @ ProviderError::Refused { .. }) => {
                 let words = format!(
-                    "the provider's first answer was lost, and it takes a consent only once: link again ({error})"
+                    "the provider's first response was lost, and a consent can be redeemed only once: link again \
+                     ({error})"
                 );
                 Fault::new(Fault::ANSWER_LOST, words)
             }
@@ -62,7 +63,7 @@ impl RedeemError {
         }
     }
 
-    /// The fault to store.
+    /// Returns the fault to store.
     pub(super) fn into_fault(self) -> Fault {
         match self {
             Self::Provider(error) => Fault::new("provider_error", error.to_string()),

@@ -1,4 +1,4 @@
-//! Finds out whose account a consent leads to.
+//! Identifies the person who consented.
 
 use super::error::RedeemError;
 use super::{Outcome, Redeemer};
@@ -29,7 +29,7 @@ impl Redeemer {
         };
         let Some(owner) = self.owner(link, identity, relinked) else {
             let detail =
-                "another person consented than the one whose account was to be linked again";
+                "another person consented, but only the owner of the account can link it again";
             let mismatch = Fault::new("account_mismatch", detail);
             return Ok(Outcome::Over(Ending::Failed(mismatch)));
         };
@@ -40,8 +40,8 @@ impl Redeemer {
         Ok(Outcome::Identified(Box::new(grant)))
     }
 
-    /// Whose account this becomes; `None` if another person consented than the one whose account is relinked. An
-    /// account under a random id is repaired only by a relink with its key.
+    /// Returns the identity of the account; `None` if another person consented than the one whose account is linked
+    /// again. An account under a random id is repaired only by a relink with its key.
     fn owner(&self, link: &Link, identity: Identity, relinked: Option<Account>) -> Option<Owner> {
         let provider = link.provider.clone();
         match (identity, relinked) {

@@ -1,9 +1,9 @@
-//! Turns consents into accounts: polls providers for links that wait for consent, redeems device and authorization codes, and
-//! finds out whose tokens came back.
+//! Turns consents into accounts: polls providers for links that wait for consent, redeems device and authorization
+//! codes, and identifies the person.
 //!
-//! Claim (one transaction), ask the provider (none open), record (another): the runtime calls [`Redeemer::claim_due`], then
-//! for each link [`Redeemer::advance`] and [`Redeemer::record`]. It repeats the last one while the store is unavailable,
-//! because the outcome may hold tokens that exist nowhere else.
+//! Claim (one transaction), call the provider (no transaction), record (another transaction): the runtime calls
+//! [`Redeemer::claim_due`], then for each link [`Redeemer::advance`] and [`Redeemer::record`]. It repeats the last one
+//! while the store is unavailable, because the outcome may hold tokens that exist nowhere else.
 
 mod advance;
 mod error;
@@ -40,7 +40,7 @@ pub struct Redeemer {
     audit: Arc<AuditLog>,
 }
 
-/// What the provider answered, ready to be recorded.
+/// The provider's response, ready to be recorded.
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// Nothing yet.
@@ -98,7 +98,7 @@ impl Redeemer {
             .await
     }
 
-    /// Returns how long nothing is due at a provider that is not busy.
+    /// Returns how long no link is due, at providers that are not busy.
     ///
     /// # Errors
     /// When the store fails.

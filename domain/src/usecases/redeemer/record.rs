@@ -1,4 +1,4 @@
-//! Records what the provider answered.
+//! Records the provider's response.
 
 use super::{Outcome, Redeemer};
 use crate::audit::{Actor, AuditEvent};
@@ -8,16 +8,16 @@ use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
 use crate::ports::StoreError;
 
 impl Redeemer {
-    /// Records an outcome. Returns the link if there is more to do at once, under the same lease.
+    /// Records an outcome. Returns the link if its next step is due at once, under the same lease.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: call it again with the same outcome. [`StoreError::Conflict`]: the link ended or
-    /// went to somebody else in the meantime.
+    /// [`StoreError::Unavailable`]: call it again with the same outcome. [`StoreError::Conflict`]: the link has ended,
+    /// or somebody else has leased it.
     pub async fn record(&self, link: &Link, outcome: &Outcome) -> Result<Option<Link>, StoreError> {
         let now = self.clock.now();
         match outcome {
             Outcome::AskAgain(poll) => self.links.postpone_poll(link, *poll).await?,
-            // The link has reported `expired` to the client for good.
+            // The client has already seen `expired`, which is final.
             Outcome::Redeemed(grant, _) if link.is_over(now) => {
                 self.ender.end_with(link, grant, Ending::Expired).await?;
             }
@@ -46,8 +46,8 @@ impl Redeemer {
         Ok(None)
     }
 
-    /// Stores tokens that just arrived. They exist nowhere else, so they are stored even if the lease was lost meanwhile, as
-    /// long as the link still waits for this consent. Otherwise they are revoked.
+    /// Stores tokens that just arrived. They exist nowhere else, so they are stored even if the lease was lost
+    /// meanwhile, as long as the link still waits for this consent. Otherwise they are revoked.
     async fn keep(
         &self,
         link: &Link,

@@ -1,4 +1,4 @@
-//! Seals what a refresh brought. A new refresh token is sealed even if the rest of the answer cannot be used.
+//! Seals the tokens of a refresh. A new refresh token is sealed even if the rest of the response is unusable.
 
 use super::Refresher;
 use crate::grant::refresh::{Lifetimes, due_at, refreshed_in_vain};
@@ -8,7 +8,7 @@ use crate::secret::{AccessToken, RefreshToken, Sealed};
 use crate::time::Timestamp;
 
 impl Refresher {
-    /// Seals what an answer to the refresh token of a lease brought.
+    /// Seals the response to the refresh token of a lease.
     pub(super) fn seal(
         &self,
         lease: &StoredTokens,
@@ -71,7 +71,7 @@ impl Refresher {
         due_at(&lifetimes, self.at_least_every, self.entropy.fraction())
     }
 
-    /// The stored access token stays, and the account is degraded until a refresh brings one that can be used.
+    /// The stored access token stays, and the account is degraded until a refresh returns a usable one.
     fn seal_in_vain(
         &self,
         lease: &StoredTokens,
@@ -105,14 +105,14 @@ impl Refresher {
         refresh_token.map(seal).transpose()
     }
 
-    /// Whether the provider has given the stored access token once more.
+    /// Whether the provider has returned the stored access token again.
     fn is_stored(&self, lease: &StoredTokens, access_token: &AccessToken) -> bool {
         let (vault, key) = (&self.vault, &lease.account.key);
         let stored = vault.open::<AccessToken>(&lease.access_token, key);
         stored.is_ok_and(|stored| stored.expose() == access_token.expose())
     }
 
-    /// The extra of a lease after an answer, sealed with the present key like the access token beside it.
+    /// Returns the extra members of a lease after a response, sealed with the present key like the access token.
     fn seal_extra(
         &self,
         lease: &StoredTokens,
@@ -127,18 +127,18 @@ impl Refresher {
     }
 }
 
-/// The provider keeps returning a token that has ended.
+/// The provider keeps returning an expired token.
 fn expired_token() -> ProviderError {
     ProviderError::Nonsense {
-        detail: "the access token that the service has already, and which has expired".to_owned(),
+        detail: "an access token that the service already has and that has expired".to_owned(),
     }
 }
 
-/// The provider has rotated, and what it gave cannot be kept.
+/// The provider has rotated, and the new token cannot be stored.
 pub(super) fn unsealable(error: CipherError) -> RefreshError {
     RefreshError {
         cause: ProviderError::Nonsense {
-            detail: format!("tokens that cannot be sealed: {error}"),
+            detail: format!("tokens that cannot be encrypted: {error}"),
         },
         may_have_acted: true,
     }

@@ -1,4 +1,4 @@
-//! Presents refresh tokens.
+//! Sends refresh tokens to providers.
 
 use std::time::Duration;
 
@@ -12,27 +12,27 @@ use crate::ports::{CipherError, OAuthProvider, ProviderError, RefreshError};
 use crate::secret::RefreshToken;
 use crate::time::Timestamp;
 
-/// The outcome of presenting a refresh token, ready to be recorded.
+/// The outcome of a refresh request, ready to be recorded.
 #[derive(Debug, Clone)]
 pub enum Exchange {
     /// New tokens.
     Refreshed(Box<RefreshedTokens>),
-    /// The refresh failed. Carries what that means for the account.
+    /// The refresh failed. Carries the consequences for the account.
     Failed(Box<RefreshFailure>),
-    /// Nothing was sent: the lease was over, or the answer could not have been stored.
+    /// Nothing was sent: the lease had expired, or the response could not have been stored.
     Unsent,
 }
 
 /// Why there are no new tokens.
 enum ExchangeError {
     Provider(RefreshError),
-    /// Only the operator can do something about it.
+    /// Only the operator can fix the cause.
     Operator(Fault),
     LeaseLost,
 }
 
 impl ExchangeError {
-    /// How it counts; nothing was tried under a lease that is over.
+    /// Returns the outcome for metrics; `None` if nothing was sent.
     const fn outcome(&self) -> Option<RefreshOutcome> {
         match self {
             Self::LeaseLost => None,
@@ -48,13 +48,13 @@ impl ExchangeError {
 
 impl From<CipherError> for ExchangeError {
     fn from(error: CipherError) -> Self {
-        let words = format!("the stored refresh token does not open: {error}");
+        let words = format!("the stored refresh token cannot be decrypted: {error}");
         Self::Operator(Fault::new("internal_error", words))
     }
 }
 
 impl Refresher {
-    /// Presents the refresh token of a lease. Changes nothing that is stored.
+    /// Sends the refresh token of a lease. Changes nothing that is stored.
     #[tracing::instrument(
         level = "debug",
         name = "refresh attempt",
@@ -97,7 +97,7 @@ impl Refresher {
         Exchange::Failed(Box::new(still_over(failure, lease)))
     }
 
-    /// How the provider's other grants fare. If the store does not answer, there are assumed to be some.
+    /// Returns how the provider's other grants are doing. If the store fails, assumes that there are some.
     async fn others(&self, lease: &StoredTokens) -> Others {
         let others = self.accounts.has_others_alive(&lease.account).await;
         Others {
@@ -106,7 +106,7 @@ impl Refresher {
         }
     }
 
-    /// Returns how long a refresh has been due. `None` if it is not due yet, because a caller asked for it early.
+    /// Returns how long a refresh has been due. `None` if it is not due yet, because a caller requested it early.
     fn lag(&self, due: Timestamp) -> Option<Duration> {
         let now = self.clock.now();
         (due <= now).then(|| now.since(due))
@@ -159,7 +159,7 @@ impl Refresher {
             .map_err(|error| ExchangeError::Provider(unsealable(error)))
     }
 
-    /// The refresh token of a lease, if it may be presented to this provider, and now.
+    /// Returns the refresh token of a lease, if it may be sent to this provider now.
     async fn make_ready(
         &self,
         provider: &dyn OAuthProvider,
@@ -182,8 +182,8 @@ impl Refresher {
         Ok(refresh_token)
     }
 
-    /// Whether the lease outlasts a provider call that starts now, and nothing has come in between. Now is when the
-    /// store has answered: a process may be stopped, or its database out of reach, while it waits for that.
+    /// Whether the lease outlasts a provider call that starts now, and nothing has changed meanwhile. The time is taken
+    /// after the store has responded: the process may be suspended, or its database unreachable, while it waits.
     async fn holds(&self, lease: &StoredTokens) -> bool {
         let stored = self.accounts.tokens(lease.account.id).await;
         let answered_by = self.clock.now() + self.provider_timeout;
@@ -197,12 +197,12 @@ impl Refresher {
 }
 
 fn client_changed() -> Fault {
-    let words = "the tokens came from another issuer, token endpoint or client id than the one that is configured now; put \
-                 the configuration back, or link the account again";
+    let words = "the tokens came from another issuer, token endpoint or client id than the one that is configured \
+        now; restore the configuration, or link the account again";
     Fault::new(Fault::CLIENT_CHANGED, words)
 }
 
-/// A grant that was given up and tried all the same is given up still, for the reason it was given up for.
+/// A failed attempt for a grant that was given up keeps the original reason.
 fn still_over(failure: RefreshFailure, lease: &StoredTokens) -> RefreshFailure {
     if lease.account.status != AccountStatus::RelinkRequired
         || failure.status == AccountStatus::RelinkRequired

@@ -1,12 +1,12 @@
-//! Keeps grants alive: refreshes tokens ahead of their expiry and on demand.
+//! Keeps grants alive: refreshes tokens before they expire and on demand.
 //!
-//! Claim (one transaction), present the refresh token (none open), record (another): the runtime claims with
-//! [`Refresher::claim_due`] or [`Refresher::claim`], then calls [`Refresher::exchange`] and [`Refresher::record`]. It
-//! repeats the last one while the store is unavailable, because the outcome may hold a refresh token that exists nowhere
-//! else.
+//! Claim (one transaction), send the refresh token (no transaction), record (another transaction): the runtime claims
+//! with [`Refresher::claim_due`] or [`Refresher::claim`], then calls [`Refresher::exchange`] and [`Refresher::record`].
+//! It repeats the last one while the store is unavailable, because the outcome may hold a refresh token that exists
+//! nowhere else.
 //!
-//! After a write has failed, nothing is claimed or presented until a write test has shown that there is room for tokens: a
-//! claim may fit where its successor does not.
+//! After a failed write, nothing is claimed or sent until a write test has shown that there is room for tokens: a claim
+//! may fit where the new tokens do not.
 
 mod answer;
 mod exchange;
@@ -35,8 +35,8 @@ use outage_watch::OutageWatch;
 pub use exchange::Exchange;
 pub use on_demand::{RefreshOnDemand, RefreshRequest};
 
-/// How long what is due is left to other replicas where the provider answers them and not this process. If nobody has taken it
-/// by then, there may be none left.
+/// How long due refreshes are left to other replicas, if the provider responds to them and not to this process. If
+/// nobody has taken them by then, there may be no other replica.
 const LEFT_TO_OTHERS: Duration = Duration::from_secs(30);
 
 /// Refreshes tokens, ahead of their expiry and when asked to.
@@ -60,11 +60,11 @@ pub struct Refresher {
 /// The result of claiming one account.
 #[derive(Debug)]
 pub enum Claim {
-    /// The refresh token is the caller's to present.
+    /// The caller may send the refresh token.
     Mine(Box<StoredTokens>),
-    /// Somebody else holds the lease: try again soon.
+    /// Somebody else holds the lease: retry soon.
     Theirs,
-    /// There is nothing to do, or not now.
+    /// There is nothing to refresh, or not now.
     Settled,
 }
 
@@ -94,8 +94,9 @@ impl Refresher {
         &*self.clock
     }
 
-    /// Leases accounts whose refresh is due, except those at busy providers. During an outage only the probe is leased. What is
-    /// due at a provider that gives this process no answer, while it answers others, is left to them for half a minute.
+    /// Leases accounts whose refresh is due, except those at busy providers. During an outage only the probe is leased.
+    /// If a provider does not respond to this process but to others, its due refreshes are left to them for half a
+    /// minute.
     ///
     /// # Errors
     /// When the store fails.
@@ -130,7 +131,7 @@ impl Refresher {
                 {
                     Ok(probe) => claimed.extend(probe),
                     Err(error) if claimed.is_empty() => return Err(error),
-                    // What is claimed already is refreshed; the probe is claimed next time.
+                    // Accounts that are claimed already are refreshed; the probe is claimed next time.
                     Err(_) => {}
                 }
             }
@@ -142,7 +143,7 @@ impl Refresher {
         Ok(claimed)
     }
 
-    /// Returns how long there is nothing to claim at a provider that is not busy.
+    /// Returns how long nothing can be claimed, at providers that are not busy.
     ///
     /// # Errors
     /// When the store fails.
@@ -169,8 +170,8 @@ impl Refresher {
         Ok(next.map(|at| at.since(now)))
     }
 
-    /// Leases one account, unless the request is settled. During an outage of its provider, only if it is the account's turn
-    /// to be the probe.
+    /// Leases one account, unless the request is settled. During an outage of its provider, only if it is the account's
+    /// turn to be the probe.
     ///
     /// # Errors
     /// When the store fails.
@@ -210,7 +211,7 @@ impl Refresher {
         }
     }
 
-    /// Gives a lease back under which nothing was sent.
+    /// Returns a lease under which nothing was sent.
     ///
     /// # Errors
     /// When the store fails.
@@ -224,9 +225,9 @@ impl Refresher {
     }
 }
 
-/// Whether a refresh could be tried now: there is something to present, and no caller overrides the pause after a
-/// failure. A pause that ends further ahead than any pause lasts is over. An account that was given up pauses no more;
-/// who asks for it has a reason.
+/// Whether a refresh can be tried now: there is a refresh token, and no pause after a failure is in progress. A pause
+/// that ends further ahead than any pause can last counts as over. An account that was given up has no pause: a caller
+/// who requests it has a reason.
 pub(super) fn may_try(tokens: &StoredTokens, now: Timestamp) -> bool {
     let failed = tokens.attempts.failures > 0;
     let given_up = tokens.account.status == AccountStatus::RelinkRequired;

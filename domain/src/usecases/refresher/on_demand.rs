@@ -1,4 +1,4 @@
-//! Refreshes that a caller asks for and waits for.
+//! Refreshes that a caller requests and waits for.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub trait RefreshOnDemand: Send + Sync {
     async fn refresh(&self, request: RefreshRequest, timeout: Duration);
 }
 
-/// Asks for better tokens than those that the caller has seen. The request is settled once the stored account differs from
+/// A request for newer tokens than those that the caller has seen. It is settled once the stored account differs from
 /// what the caller has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshRequest {
@@ -30,7 +30,7 @@ pub struct RefreshRequest {
 }
 
 impl RefreshRequest {
-    /// Asks for better tokens than these.
+    /// Requests newer tokens than these.
     #[must_use]
     pub fn for_better_than(tokens: &StoredTokens) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl RefreshRequest {
         }
     }
 
-    /// Whether nobody has refreshed the account, or failed to, since.
+    /// Whether the account has neither been refreshed since, nor failed to.
     pub(super) fn is_open(&self, tokens: &StoredTokens) -> bool {
         self.generation == tokens.generation && self.failures == tokens.attempts.failures
     }

@@ -1,4 +1,4 @@
-//! Notes what an answer says about the provider, for all its accounts.
+//! Derives outages of a provider from the responses to its accounts.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl OutageWatch {
         }
     }
 
-    /// Providers that give this process no answer although others have ended the outage.
+    /// Providers that do not respond to this process although another replica has ended the outage.
     pub(super) fn cut_off(&self) -> Vec<ProviderName> {
         self.known.cut_off()
     }
@@ -57,14 +57,15 @@ impl OutageWatch {
         Ok(outages)
     }
 
-    /// Whether this process may send a probe. A time that a clock which was ahead has written does not count.
+    /// Whether this process may send a probe. A time that a clock which was ahead has stored does not count.
     pub(super) fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
         let opens_at = self.known.opens_at(outage);
         let horizon = REFRESH_HORIZON.pause + PROBE_LEFT_TO_OTHERS;
         outage.is_probe_due(now) && !opens_at.is_ahead(now, horizon)
     }
 
-    /// Leases the account whose turn it is to be the probe until `lease_until`. With `asked_for`, only if that is this one.
+    /// Leases the account whose turn it is to be the probe until `lease_until`. With `asked_for`, only if it is that
+    /// one.
     pub(super) async fn claim_probe(
         &self,
         provider: &ProviderName,
@@ -81,7 +82,7 @@ impl OutageWatch {
         }))
     }
 
-    /// Notes that the provider has refreshed a token. Writes nothing, because the new tokens are saved first.
+    /// Records that the provider has refreshed a token. Writes nothing, because the new tokens are saved first.
     pub(super) fn note_success(&self, lease: &StoredTokens) {
         let provider = &lease.account.key.provider;
         self.known.refreshed(provider, self.clock.now());
@@ -94,8 +95,8 @@ impl OutageWatch {
         log_if_not_stored(provider, ended);
     }
 
-    /// Notes what a failure says about the provider. A definite answer ends an outage; several accounts that fail without one
-    /// begin one.
+    /// Records what a failure says about the provider. A definite response ends an outage; several accounts that fail
+    /// without one begin one.
     pub(super) async fn note_error(&self, lease: &StoredTokens, error: &RefreshError) {
         let provider = &lease.account.key.provider;
         let noted = if error.cause.is_definite() {
@@ -142,7 +143,7 @@ impl OutageWatch {
         outage.is_some_and(|outage| !outage.is_probed_by(lease.account.id))
     }
 
-    /// Passes the turn of a probe that had nothing to ask on to another account.
+    /// Passes the turn to another account if the probe had nothing to send.
     pub(super) async fn give_probe_back(&self, lease: &StoredTokens) {
         let provider = &lease.account.key.provider;
         let outage = self.known.of(provider);
@@ -151,13 +152,13 @@ impl OutageWatch {
         };
         let given_back = outage.with_probe_given_back(self.clock.now());
         if let Err(error) = self.change_outage(given_back).await {
-            tracing::warn!(%provider, %error, "a probe could not be given back");
+            tracing::warn!(%provider, %error, "the turn of a probe could not be passed on");
         }
     }
 
-    /// Returns a refusal that says nothing about the grant as [`ProviderError::Nonsense`]. During an outage that is every
-    /// refusal without an OAuth error code: a firewall gives it to everybody. But if the provider has refreshed other grants
-    /// since it began to refuse this one, the refusal is about this grant.
+    /// Returns a refusal that says nothing about the grant as [`ProviderError::Nonsense`]. During an outage that is
+    /// every refusal without an OAuth error code: a firewall gives it to everybody. But if the provider has refreshed
+    /// other grants since it began to refuse this one, the refusal is about this grant.
     pub(super) fn reinterpret(&self, lease: &StoredTokens, error: RefreshError) -> RefreshError {
         let provider = &lease.account.key.provider;
         let refreshed_at = self.known.last_refresh(provider);
@@ -180,7 +181,7 @@ impl OutageWatch {
 
     fn report(&self, provider: &ProviderName, is_down: bool) {
         if is_down {
-            tracing::warn!(%provider, "outage: the provider is asked by one account at a time");
+            tracing::warn!(%provider, "outage: the provider is probed with one account at a time");
         } else {
             tracing::info!(%provider, "the provider answers again");
         }
@@ -222,11 +223,11 @@ impl OutageWatch {
 
 fn log_if_not_stored(provider: &ProviderName, noted: Result<(), StoreError>) {
     if let Err(error) = noted {
-        tracing::warn!(%provider, %error, "what is known of an outage could not be stored");
+        tracing::warn!(%provider, %error, "an outage could not be stored");
     }
 }
 
-/// The error of accounts that were not tried. It repeats nothing that the provider said about another account.
+/// The error of accounts that were not tried. It contains nothing that the provider said about another account.
 fn error_of_others(cause: &ProviderError) -> Fault {
     if let ProviderError::Misconfigured { .. } = cause {
         return cause.into();

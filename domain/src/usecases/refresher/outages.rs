@@ -1,4 +1,4 @@
-//! What this process knows of outages: which accounts have failed in a row, and what the store says about all replicas.
+//! What this process knows about outages: which accounts have failed in a row, and the stored outages of all replicas.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,11 +8,11 @@ use crate::grant::refresh::{OUTAGE_AFTER, Outage, OutageVersion};
 use crate::grant::{AccountId, ProviderName};
 use crate::time::Timestamp;
 
-/// A replica whose own probe was the last to fail leaves the next probe to the others for this long. They may have a better
-/// way to the provider, and look for work every second.
+/// If a replica's own probe was the last to fail, it leaves the next probe to the others for this long. They may have a
+/// working route to the provider, and check every second.
 pub(super) const PROBE_LEFT_TO_OTHERS: Duration = Duration::from_millis(1200);
 
-/// What this process has seen of each provider since it started, and the newest outages that it knows of.
+/// What this process has seen of each provider since it started, and the newest known outages.
 #[derive(Default)]
 pub(super) struct Outages(Mutex<Known>);
 
@@ -20,9 +20,9 @@ pub(super) struct Outages(Mutex<Known>);
 struct Known {
     seen: HashMap<ProviderName, Seen>,
     outages: Vec<Outage>,
-    /// Counts reads and changes, to tell which came first.
+    /// Counts reads and changes, to order them.
     moment: Moment,
-    /// When the latest read that has been learnt began.
+    /// When the latest processed read began.
     read_at: Moment,
     /// When this process last changed the outage of a provider.
     changed_at: HashMap<ProviderName, Moment>,
@@ -47,8 +47,8 @@ impl Known {
         outages.map(|outage| outage.provider.clone()).collect()
     }
 
-    /// The outages after a read that began then. What this process has changed since is newer than the read, and no older
-    /// version replaces a newer one.
+    /// Returns the outages after a read that began at that moment. Changes that this process has made since are newer
+    /// than the read, and an older version never replaces a newer one.
     fn after_reading(&self, read: Vec<Outage>, begun_at: Moment) -> Vec<Outage> {
         let has_changed = |outage: &Outage| {
             let changed_at = self.changed_at.get(&outage.provider);
@@ -95,8 +95,8 @@ impl Outages {
         self.lock().next_moment()
     }
 
-    /// Remembers the outages of a read that began at that moment, unless a later read has been learnt already. Returns the
-    /// providers whose outage has begun or ended since, and whether it has begun.
+    /// Stores the outages of a read that began at that moment, unless a later read has been processed already. Returns
+    /// the providers whose outage has begun or ended since, and whether it has begun.
     pub(super) fn learn(&self, begun_at: Moment, read: Vec<Outage>) -> Vec<(ProviderName, bool)> {
         let mut known = self.lock();
         if begun_at < known.read_at {
@@ -111,7 +111,7 @@ impl Outages {
         begun.chain(ended).collect()
     }
 
-    /// Remembers a change of one outage that this process has made; `None` has ended it. Returns whether it is news.
+    /// Stores a change of one outage that this process has made; `None` has ended it. Returns whether it is news.
     pub(super) fn learn_one(&self, provider: &ProviderName, outage: Option<Outage>) -> bool {
         let mut known = self.lock();
         let moment = known.next_moment();
@@ -137,7 +137,8 @@ impl Outages {
         }
     }
 
-    /// Providers that give this process no answer, although others have ended the outage: what is due there is left to them.
+    /// Returns the providers that do not respond to this process although others have ended the outage: due refreshes
+    /// there are left to them.
     pub(super) fn cut_off(&self) -> Vec<ProviderName> {
         let known = self.lock();
         let silent = known.seen.iter().filter(|(_, seen)| seen.sees_no_answer());
@@ -155,7 +156,7 @@ impl Outages {
         self.lock().seen.insert(provider.clone(), seen);
     }
 
-    /// The provider has given a definite answer, if not the one that was hoped for.
+    /// Records a definite response of the provider, even if it was an error.
     pub(super) fn answered(&self, provider: &ProviderName) {
         if let Some(seen) = self.lock().seen.get_mut(provider) {
             seen.failing.clear();
@@ -163,7 +164,7 @@ impl Outages {
         }
     }
 
-    /// The provider has given this account no definite answer. Returns whether that makes an outage.
+    /// Records that the provider has given this account no definite response. Returns whether that makes an outage.
     pub(super) fn failed(&self, provider: &ProviderName, account: AccountId) -> bool {
         let mut known = self.lock();
         let seen = known.seen.entry(provider.clone()).or_default();
@@ -171,7 +172,7 @@ impl Outages {
         seen.sees_no_answer()
     }
 
-    /// A probe of this process has failed: the outage has this version now.
+    /// Records that a probe of this process has failed: the outage has this version now.
     pub(super) fn failed_at(&self, provider: &ProviderName, version: OutageVersion) {
         let mut known = self.lock();
         let seen = known.seen.entry(provider.clone()).or_default();
@@ -204,7 +205,7 @@ mod tests {
         Outage::begin(one(), fault, None, NOW, 0.0)
     }
 
-    /// Learns a read that nothing came in between.
+    /// Processes a read without changes in between.
     fn read(outages: &Outages, read: Vec<Outage>) -> Vec<(ProviderName, bool)> {
         outages.learn(outages.begin_reading(), read)
     }
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn beginnings_and_ends_are_told_once() {
+    fn beginnings_and_ends_are_reported_once() {
         let outages = Outages::default();
         assert_eq!(read(&outages, vec![outage()]), [(one(), true)]);
         assert_eq!(read(&outages, vec![outage()]), []);
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_failed_last_lets_others_go_first() {
+    fn the_replica_that_failed_last_lets_others_go_first() {
         let outages = Outages::default();
         assert_eq!(outages.opens_at(&outage()), outage().probe_at);
         outages.failed_at(&one(), outage().version);
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_gets_no_answer_where_others_do_is_cut_off() {
+    fn a_replica_without_answers_where_others_get_some_is_cut_off() {
         let outages = Outages::default();
         fails(&outages, 1..=5);
         read(&outages, vec![outage()]);

@@ -1,4 +1,4 @@
-//! Records what a refresh brought.
+//! Records the result of a refresh.
 
 use super::{Exchange, Refresher};
 use crate::audit::{Actor, AuditEvent};
@@ -8,8 +8,8 @@ use crate::observe::RefreshOutcome;
 use crate::ports::{Recorded, StoreError};
 
 impl Refresher {
-    /// Records what presenting the refresh token of a lease brought. `Some(lease)` is the account with another refresh
-    /// token to present at once, under the same lease.
+    /// Records the result of sending the refresh token of a lease. `Some(lease)` is the account with another refresh
+    /// token to be sent at once, under the same lease.
     ///
     /// # Errors
     /// When the store fails: call it again with the same exchange.
@@ -23,7 +23,7 @@ impl Refresher {
             Exchange::Failed(failure) => self.keep_failure(lease, failure).await,
             Exchange::Unsent => self.release(lease).await.map(|()| None),
         };
-        // Whatever the store has said: it may have been recorded all the same.
+        // Even if the store returned an error: it may have recorded the result.
         self.cache.forget(lease.account.id);
         if recorded.is_ok() && matches!(exchange, Exchange::Refreshed(_)) {
             self.outages.note_saved(lease).await;
@@ -50,17 +50,17 @@ impl Refresher {
             Recorded::Stored if account.status != AccountStatus::Active => {
                 self.audit
                     .record(AuditEvent::recovered(account), Actor::Service, None);
-                tracing::info!(account = id, %provider, "refreshed: the grant is well again");
+                tracing::info!(account = id, %provider, "refreshed: the grant has recovered");
             }
             Recorded::Stored => tracing::debug!(account = id, %provider, "refreshed"),
             Recorded::Superseded => {
-                tracing::warn!(account = id, %provider, "refreshed too late: others came first");
+                tracing::warn!(account = id, %provider, "refreshed too late: newer tokens are stored");
             }
         }
         Ok(())
     }
 
-    /// The account was deleted while its tokens were on their way.
+    /// The account was deleted while its tokens were in flight.
     async fn give_back(
         &self,
         lease: &StoredTokens,
@@ -119,7 +119,7 @@ impl Refresher {
         Ok(None)
     }
 
-    /// Records a verdict when it is new. While an account fails in the same way there is nothing to record.
+    /// Records a verdict when it is new. Repeated failures of the same kind are not recorded.
     fn audit_failure(&self, lease: &StoredTokens, failure: &RefreshFailure) {
         if !is_old(lease, failure) {
             let event = AuditEvent::not_refreshed(&lease.account, failure);

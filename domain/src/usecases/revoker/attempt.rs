@@ -1,4 +1,4 @@
-//! Asks providers to revoke tokens.
+//! Sends revocations to providers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,23 +10,23 @@ use crate::grant::revocation::{RevocationLease, RevocationResult, RevocationStat
 use crate::ports::{CipherError, OAuthProvider, ProviderError, Revoked, StoreError, TokenToRevoke};
 use crate::secret::{RefreshToken, SpareRefreshToken};
 
-/// The pause after a definite no.
+/// The pause after a definite rejection.
 const AFTER_A_NO: Duration = Duration::from_secs(3600);
 
-/// Why there is no answer yet.
+/// Why an attempt brought no result.
 enum AttemptError {
     Provider(ProviderError),
-    /// Only the operator can do something about it.
+    /// Only the operator can fix the cause.
     Operator(Fault),
     Store(StoreError),
-    /// The lease is over, or the revocation was cancelled.
+    /// The lease has expired, or the revocation was cancelled.
     LeaseLost,
 }
 
 /// The result so far, while the tokens of a grant are revoked one after the other.
 struct SoFar {
     status: RevocationStatus,
-    /// A definite no to one of them, before any was revoked.
+    /// The definite rejection of one of them, before any was revoked.
     refusal: Option<ProviderError>,
 }
 
@@ -53,14 +53,14 @@ impl From<StoreError> for AttemptError {
 
 impl From<CipherError> for AttemptError {
     fn from(error: CipherError) -> Self {
-        let words = format!("a token that is to be revoked does not open: {error}");
+        let words = format!("a token to be revoked cannot be decrypted: {error}");
         Self::Operator(Fault::new("internal_error", words))
     }
 }
 
 impl Revoker {
-    /// Revokes the tokens of a lease. Changes nothing that is stored except whose tokens they are. Returns `None` if there is
-    /// nothing more to do under this lease.
+    /// Revokes the tokens of a lease. Changes nothing that is stored except whose tokens they are. Returns `None` if
+    /// there is nothing left to do under this lease.
     pub async fn attempt(&self, lease: &RevocationLease) -> Option<RevocationResult> {
         let error = match self.revoke_all(lease).await {
             Ok(status) => {
@@ -113,7 +113,7 @@ impl Revoker {
         })
     }
 
-    /// The provider, if it still is the one that the tokens came from.
+    /// Returns the provider, if it is still the one that issued the tokens.
     async fn provider(
         &self,
         lease: &RevocationLease,
@@ -168,9 +168,9 @@ impl Revoker {
         }
     }
 
-    /// Gives one token back. One that was revoked is enough to say so of those after it: a provider need not revoke those
-    /// of every type, and may not know the others of a grant that is gone. A definite no before that keeps the revocation
-    /// from being confirmed, and no other token from being given back.
+    /// Revokes one token. Once one was revoked, later failures do not matter: a provider need not revoke all types, and
+    /// may not know the other tokens of a grant that is gone. After a definite rejection, the revocation is not
+    /// confirmed, but the other tokens are still sent.
     async fn give_back(
         &self,
         provider: &dyn OAuthProvider,
@@ -197,11 +197,11 @@ impl Revoker {
         Ok(())
     }
 
-    /// Whether the lease outlasts a provider call that starts now, and nobody has called the revocation off.
+    /// Whether the lease outlasts a provider call that starts now, and the revocation was not cancelled.
     async fn check(&self, lease: &RevocationLease) -> Result<(), AttemptError> {
         let held = lease.revocation.lease;
         let stored = self.revocations.revocation(lease.revocation.id).await?;
-        // Only now: the store may have taken its time.
+        // Taken only now, because the store may have been slow.
         let answered_by = self.clock.now() + self.provider_timeout;
         let stands = stored.is_some_and(|stored| {
             stored.status == RevocationStatus::Pending && stored.lease == held
@@ -214,7 +214,7 @@ impl Revoker {
     }
 }
 
-/// Whether a grant is gone of which the provider does not know this token any more.
+/// Whether a grant is gone if the provider no longer knows this token.
 const fn tells_of_the_grant(token: TokenToRevoke<'_>, lease: &RevocationLease) -> bool {
     match token {
         TokenToRevoke::Refresh(_) => true,
@@ -222,7 +222,7 @@ const fn tells_of_the_grant(token: TokenToRevoke<'_>, lease: &RevocationLease) -
     }
 }
 
-/// Without one, an access token is all that there is of a grant.
+/// Without a refresh token, the grant consists of the access token.
 const fn has_refresh_token(lease: &RevocationLease) -> bool {
     lease.tokens.refresh_token.is_some() || lease.tokens.spare_refresh_token.is_some()
 }
@@ -230,13 +230,13 @@ const fn has_refresh_token(lease: &RevocationLease) -> bool {
 fn out_of_date() -> ProviderError {
     ProviderError::Refused {
         code: "access_token_expired".to_owned(),
-        detail: "the provider takes access tokens only, and does not know this one any more: the grant may live on; \
-                 the person can withdraw the consent there"
+        detail: "the provider revokes only access tokens, and no longer knows this one: the grant may live on until \
+                 the person withdraws consent there"
             .to_owned(),
     }
 }
 
-/// A definite no will hardly become a yes within minutes.
+/// A definite rejection hardly changes within minutes.
 fn pause(error: &ProviderError) -> Option<Duration> {
     match error {
         ProviderError::Refused { .. } => Some(AFTER_A_NO),

@@ -1,4 +1,5 @@
-//! Makes revocations: of the tokens of a deleted account, and of tokens that arrive after their link or account has ended.
+//! Creates revocations: for the tokens of a deleted account, and for tokens that arrive after their link or account has
+//! ended.
 
 use super::Revoker;
 use crate::grant::revocation::{NewRevocation, RevocableTokens, RevocationReference};
@@ -10,8 +11,7 @@ use crate::ports::{CipherError, StoreError};
 use crate::secret::{AccessToken, IdToken, RefreshToken, SpareRefreshToken};
 use crate::time::Timestamp;
 
-/// Tokens on their way from one place in the store to another. What does not open cannot be revoked, and holds up
-/// nothing.
+/// Prepares tokens for revocation. A value that cannot be decrypted cannot be revoked, and is skipped.
 struct Tokens {
     access: Option<AccessToken>,
     refresh: Option<RefreshToken>,
@@ -37,7 +37,7 @@ impl Owner {
 }
 
 impl Revoker {
-    /// The tokens of an account, leased to the caller, who deletes it.
+    /// Returns the tokens of an account, leased to the caller, who deletes it.
     pub(in crate::usecases) fn of_account(
         &self,
         stored: &StoredTokens,
@@ -59,7 +59,7 @@ impl Revoker {
         })
     }
 
-    /// The tokens that a link holds, whose person is known only if they wait for a return code.
+    /// Returns the tokens of a link. Its person is known only if it waits for a return code.
     pub(in crate::usecases) fn of_link(
         &self,
         link: &Link,
@@ -86,7 +86,7 @@ impl Revoker {
         self.seal(owner, &grant.origin, grant.requested_at, &tokens)
     }
 
-    /// The tokens that a refresh brought for an account that is gone.
+    /// Returns the tokens of a refresh for an account that is gone.
     pub(in crate::usecases) fn of_refresh(
         &self,
         lease: &StoredTokens,
@@ -112,7 +112,7 @@ impl Revoker {
     ) -> Result<(), StoreError> {
         let provider = stray.provider.clone();
         let kept = self.revocations.keep_stray(stray).await?;
-        tracing::info!(%provider, kept, "tokens arrived that nobody waits for");
+        tracing::info!(%provider, kept, "tokens arrived after their link or account had ended");
         Ok(())
     }
 
@@ -154,6 +154,6 @@ impl Revoker {
 
 fn opened<T>(token: Result<T, CipherError>) -> Option<T> {
     token
-        .inspect_err(|error| tracing::error!(%error, "a token that is to be revoked does not open"))
+        .inspect_err(|error| tracing::error!(%error, "a token to be revoked cannot be decrypted"))
         .ok()
 }

@@ -28,7 +28,7 @@ impl Revoker {
             Caller::Admin(_) | Caller::Auditor(_) => {}
             Caller::Nobody => return Err(KEY_NEEDED),
             Caller::Enroller(_) => return Err(ADMIN_ONLY),
-            // A key that opens nothing is refused as such, here as elsewhere.
+            // An invalid key is rejected as invalid, as everywhere else.
             Caller::Key(key) => return account_of(key, self.clock.now()).and(Err(ADMIN_ONLY)),
         }
         let asked = self.revocations.revocations(after, limit.saturating_add(1));

@@ -1,6 +1,6 @@
 //! Revokes tokens that nobody needs any more.
 //!
-//! Claim (one transaction), ask the provider (none open), record (another): the runtime claims with
+//! Claim (one transaction), call the provider (no transaction), record (another transaction): the runtime claims with
 //! [`Revoker::claim_due`], or gets a lease from deleting an account, then calls [`Revoker::attempt`] and
 //! [`Revoker::record`].
 
@@ -88,7 +88,7 @@ impl Revoker {
             .await
     }
 
-    /// Returns how long nothing is due at a provider that is not busy.
+    /// Returns how long no revocation is due, at providers that are not busy.
     ///
     /// # Errors
     /// When the store fails.
@@ -97,7 +97,7 @@ impl Revoker {
         Ok(next.map(|at| at.since(self.clock.now())))
     }
 
-    /// Records what an attempt brought; `None` is a lease that is over, or a revocation that is called off.
+    /// Records the result of an attempt; `None` is an expired lease or a cancelled revocation.
     ///
     /// # Errors
     /// When the store fails: call it again with the same result.
@@ -150,7 +150,7 @@ impl Revoker {
     }
 }
 
-/// An operator hears of a failure when it is a new one; it is repeated for a day.
+/// The log reports only new failures, because a revocation is retried for a day.
 fn tell_of_failure(before: &Revocation, fault: &Fault, kept: bool) {
     let (revocation, provider) = (before.id.0, &before.provider);
     let (code, detail) = (&*fault.code, &*fault.detail);

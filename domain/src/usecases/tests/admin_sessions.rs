@@ -83,7 +83,7 @@ async fn a_session_ends_after_a_pause_or_eight_hours() {
     assert!(name(&stage, &token).await.is_some());
     stage.clock.advance(AdminSession::LONGEST_PAUSE);
     assert_eq!(name(&stage, &token).await, None);
-    // Not even a clock that is set back brings it back.
+    // Setting the clock back does not reactivate it.
     stage
         .clock
         .set(stage.clock.now() - AdminSession::LONGEST_PAUSE);
@@ -106,17 +106,17 @@ async fn a_session_ends_with_its_key() {
         log_in(&stage, ADMIN).await.unwrap(),
         log_in(&stage, AUDITOR).await.unwrap(),
     );
-    // The name stays, the key does not.
+    // The name stays, but the key changes.
     let renewed = key("alice", OperatorRole::Admin, "another-key-of-the-test");
     let [_, auditor, enroller] = operators();
     let keys = [renewed, auditor, enroller.clone()];
     stage.operators.replace(&keys).unwrap();
     assert_eq!(name(&stage, &alice).await, None);
     assert_eq!(name(&stage, &carol).await.as_deref(), Some("carol"));
-    // Nor does it come back with the key.
+    // Restoring the key does not reactivate it either.
     stage.operators.replace(&operators()).unwrap();
     assert_eq!(name(&stage, &alice).await, None);
-    // What the operator may do is read anew.
+    // The operator's role is read again.
     let promoted = key("carol", OperatorRole::Admin, AUDITOR);
     stage.operators.replace(&[promoted, enroller]).unwrap();
     let who = stage.admin_sessions.resume(&carol).await.unwrap().unwrap();
@@ -129,7 +129,7 @@ async fn a_row_that_somebody_else_has_written_is_no_session() {
     let alice = log_in(&stage, ADMIN).await.unwrap();
     let stored = stage.ports.vault.hash_session(&alice);
     let stored = stage.store.session(&stored).await.unwrap().unwrap();
-    // Of a cookie that its maker knows, and of a later start.
+    // A session whose maker knows the cookie, and one with a later start.
     let known = stage.consents.new_browser();
     let forged = AdminSession {
         token: stage.ports.vault.hash_session(&known),

@@ -1,4 +1,4 @@
-//! What somebody gains who can write to the database and has no secret key: nothing.
+//! Somebody who can write to the database but has no secret key gains nothing.
 
 use super::*;
 use crate::grant::{AccessKeyId, KeyBinding};
@@ -7,7 +7,7 @@ use crate::ports::{KeyStore, LinkStore, SealStore};
 use crate::usecases::add_key_macs;
 use crate::vault::Vault;
 
-/// Alice's account, and a key of Eve's to an account of her own.
+/// Alice's account, and Eve's key to an account of her own.
 async fn alice_and_eve() -> (Stage, AccountId, AccessKey, AccessKeyId) {
     let stage = Stage::new().await;
     stage.linked().await;
@@ -115,7 +115,7 @@ async fn a_link_that_was_given_to_another_key_fails_and_opens_nothing() {
     };
     assert_eq!(fault.code, "key_altered");
     assert_eq!(stage.store.accounts(None, 10).await.unwrap().len(), 2);
-    // His tokens are revoked, as for any link that has failed.
+    // His tokens are revoked, as for any failed link.
     assert_eq!(stage.revocations().await.len(), 1);
     assert!(!is_refused(&stage, &eves).await);
     let bobs = stage.ports.vault.hash_access_key(&bobs);
@@ -134,7 +134,7 @@ async fn keys_from_before_there_were_macs_get_theirs_once() {
     let (stage, alice, key, id) = alice_and_eve().await;
     let (_, pending) = stage.started().await;
     let (store, vault) = (stage.store.as_ref(), &stage.ports.vault);
-    // As an earlier version has left it.
+    // As an earlier version has stored it.
     let marked = store.hash_key().await.unwrap().unwrap();
     let unmarked = vault.unmark_rows_authenticated(&marked).unwrap().unwrap();
     assert!(store.replace_hash_key(&marked, &unmarked).await.unwrap());
@@ -143,12 +143,12 @@ async fn keys_from_before_there_were_macs_get_theirs_once() {
         assert!(is_refused(&stage, key).await);
     }
     assert_eq!(add_key_macs(store, vault).await.unwrap(), 3);
-    // Longer than a refused key is remembered.
+    // Longer than a rejected key is cached.
     stage.clock.advance(secs(1));
     for key in [&key, &pending] {
         assert!(!is_refused(&stage, key).await);
     }
-    // From now on nobody else gets one: neither a key that lost it nor one that somebody changed.
+    // From now on no other key gets one: neither a key whose MAC was deleted nor one that somebody changed.
     store.forget_macs();
     store.point_key_to(id, alice);
     assert_eq!(add_key_macs(store, vault).await.unwrap(), 0);

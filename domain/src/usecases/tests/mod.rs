@@ -29,7 +29,7 @@ pub(super) use crate::testing::{
 };
 pub(super) use crate::time::Timestamp;
 
-/// The services, and the fakes that they stand on.
+/// The services, and their fakes.
 pub(super) struct Stage {
     pub(super) ports: Ports,
     pub(super) services: Services,
@@ -60,7 +60,7 @@ impl Stage {
         Self::over(Arc::default(), FixedClock::default(), enroll_key).await
     }
 
-    /// Another service on the same store, be it a replica or this one after a restart, with a way to the provider of its own.
+    /// Creates another service on the same store, as a replica or after a restart, with its own provider.
     pub(super) async fn another_replica(&self) -> Self {
         Self::over(Arc::clone(&self.store), self.clock.clone(), None).await
     }
@@ -131,7 +131,7 @@ impl Stage {
         self.consents.start(&code, &link).await
     }
 
-    /// Lets the time of the next poll come and sees all due links through.
+    /// Moves the clock to the next poll and completes all due links.
     pub(super) async fn poll_providers(&self) {
         self.clock.advance(
             self.redeemer
@@ -170,13 +170,13 @@ impl Stage {
         self.ports.clock.now()
     }
 
-    /// The account that was linked last.
+    /// Returns the account that was linked last.
     pub(super) async fn last_account(&self) -> AccountId {
         let accounts = self.store.accounts(None, 100).await.unwrap();
         accounts.last().unwrap().id
     }
 
-    /// What the runtime does once: claims the revocations that are due and sees them through.
+    /// Runs the scheduler once: claims due revocations and completes them.
     pub(super) async fn revoke_due(&self) -> usize {
         let revoker = &self.revoker;
         let leases = revoker.claim_due(10, &[]).await.unwrap();
@@ -188,7 +188,7 @@ impl Stage {
         claimed
     }
 
-    /// How the revocations stand.
+    /// Returns the status of all revocations.
     pub(super) async fn revocations(&self) -> Vec<Revocation> {
         let listed = self.revoker.list(&Caller::ADMIN, None, 100);
         listed.await.unwrap().items
@@ -205,7 +205,7 @@ impl Stage {
     }
 }
 
-/// The admin, and whoever may enrol.
+/// The admin, and the holder of the enrolment key.
 fn operators(enroll_key: Option<&str>) -> Vec<OperatorKey> {
     let key = |role, key| OperatorKey::of_role(role, AccessKey::new(key));
     let admin = key(OperatorRole::Admin, ADMIN);

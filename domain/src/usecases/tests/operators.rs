@@ -38,7 +38,7 @@ async fn each_key_has_its_role_and_all_can_be_replaced() {
         caller(&stage, "dave").await,
         Ok(Caller::Enroller(_))
     ));
-    // There is one now who enrols.
+    // Now there is a key with the enrolment role.
     let refused = stage.link_for(&Caller::Nobody).await.err();
     assert!(matches!(refused, Some(Refusal::EnrollKeyRequired)));
     let replaced = AccessKey::new(ADMIN);

@@ -1,4 +1,4 @@
-//! Moving from one secret key to the next.
+//! Changing the secret key.
 
 use super::*;
 use crate::ports::SealStore;
@@ -6,7 +6,7 @@ use crate::secret::RefreshToken;
 use crate::usecases::{UnlockError, rekey, require_all_keys};
 use crate::vault::Vault;
 
-/// Opens the stage's store with a cipher.
+/// Unlocks the store with a cipher.
 async fn vault(stage: &Stage, cipher: FakeCipher) -> Result<Vault, UnlockError> {
     unlock(stage.store.as_ref(), Arc::new(cipher), &seeded_entropy(3)).await
 }
@@ -66,7 +66,7 @@ async fn a_key_that_is_still_needed_is_missed() {
     let both = vault(&stage, FakeCipher::new(2).also_opening(&[1]))
         .await
         .unwrap();
-    // Killed after the hash key: the rest still needs the old one.
+    // Killed after the hash key: the rest still needs the old key.
     let owners = crate::ports::OwnerKind::Service;
     let row = store.rows_sealed_otherwise(owners, both.present(), 0, 1);
     let row = row.await.unwrap().remove(0);

@@ -1,4 +1,4 @@
-//! Token exchange (RFC 8693): the access token of the account that a subject token opens.
+//! Token exchange (RFC 8693): a subject token is exchanged for the access token of its account.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use crate::usecases::{Caller, HandedToken, Refusal};
 /// Why a token was not exchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
-    /// The subject token opens no account of this name. Whether there is one does not matter.
+    /// The subject token gives no access to this account. Whether it exists is not revealed.
     #[error("the subject token opens no such account; audience is the id of an account")]
     Target,
     /// The account has not been granted all these scopes.
     #[error("the account has not been granted all requested scopes; granted are: {0}")]
     Scope(String),
-    /// The subject token is refused, or there is no token for now.
+    /// The subject token is rejected, or there is no token at the moment.
     #[error(transparent)]
     Refused(#[from] Refusal),
 }
 
 impl Tokens {
-    /// Hands out the access token of the caller's account. `audience`, if given, must be that account's id. `scopes` are
-    /// only compared: the provider has decided about scopes already.
+    /// Returns the access token of the caller's account. `audience`, if given, must be that account's id. `scopes` are
+    /// only compared, because the provider has decided about scopes already.
     ///
     /// # Errors
     /// [`ExchangeError`]; as [`Tokens::hand_out`].

@@ -1,4 +1,4 @@
-//! Hands out the access token of an account.
+//! Returns the access token of an account.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -20,23 +20,23 @@ pub struct HandedToken {
     pub access_token: AccessToken,
     /// When it expires, if it does.
     pub expires_at: Option<Timestamp>,
-    /// How long it still lasts, if it expires.
+    /// The remaining lifetime, if it expires.
     pub expires_in: Option<Duration>,
-    /// Members of the provider's token answer that belong to the token.
+    /// Extra members of the provider's token response that belong to the token.
     pub extra: Extra,
-    /// The account, with what was granted.
+    /// The account, with its scopes.
     pub account: Account,
-    /// What the client should know although it has a token.
+    /// A warning for the client.
     pub warning: Option<Fault>,
 }
 
 impl Tokens {
-    /// Returns the stored access token if it is valid for `min_ttl` at least; otherwise refreshes it first. A valid token is
-    /// returned even if the refresh fails.
+    /// Returns the stored access token if it is valid for `min_ttl` at least; otherwise refreshes it first. A valid
+    /// token is returned even if the refresh fails.
     ///
     /// # Errors
-    /// [`Refusal`]: no or no good key, [`Refusal::Forbidden`] for operators, [`Refusal::LinkPending`]; once the token
-    /// has expired, [`Refusal::RelinkRequired`] or [`Refusal::ProviderUnavailable`].
+    /// [`Refusal`]: no valid key, [`Refusal::Forbidden`] for operators, [`Refusal::LinkPending`]; once the token has
+    /// expired, [`Refusal::RelinkRequired`] or [`Refusal::ProviderUnavailable`].
     pub async fn hand_out(
         &self,
         caller: &Caller,
@@ -62,7 +62,7 @@ impl Tokens {
             && self.serves(tokens, min_ttl)
         {
             let account = self.renewal.as_of_now(tokens.account.clone()).await?;
-            // Asking about outages may have taken long.
+            // Reading outages may have taken long.
             if self.serves(tokens, min_ttl) {
                 return self.opened(tokens, account, min_ttl);
             }
@@ -105,13 +105,13 @@ impl Tokens {
         self.opened(&tokens, tokens.account.clone(), min_ttl)
     }
 
-    /// Whether tokens can be handed out as they are. Otherwise those that are stored now decide what is done.
+    /// Whether the tokens can be handed out without a refresh. Otherwise the stored tokens decide what is done.
     fn serves(&self, tokens: &StoredTokens, min_ttl: Duration) -> bool {
         let now = self.clock.now();
         is_valid(tokens, now) && !wants_refresh(tokens, min_ttl, now)
     }
 
-    /// Opens a valid token; `account` is its account as it is now.
+    /// Decrypts a valid token; `account` is its account with its current health.
     fn opened(
         &self,
         tokens: &StoredTokens,
@@ -133,7 +133,7 @@ impl Tokens {
 
 /// For an operator's key.
 pub const NOT_FOR_OPERATORS: Refusal =
-    Refusal::Forbidden("only an access key opens a token; operators' keys do not");
+    Refusal::Forbidden("only an access key can read a token; operators' keys cannot");
 
 pub(super) fn token_key(caller: &Caller) -> Result<&ShownKey, Refusal> {
     match caller {
@@ -151,10 +151,10 @@ fn gone(refusal: Refusal) -> Refusal {
     }
 }
 
-/// Whether a refresh is worth its while. A token that has not expired and whose grant was given up is handed out as it
-/// is. One that a refresh could not make last long enough, or hardly, is refreshed in the second half of its life
-/// only: a caller that wants more than there is gets a refresh now and then, not with every request. Where a refresh has
-/// just brought no better token, callers do not ask for another one at once.
+/// Whether a refresh is worthwhile. A valid token of a grant that was given up is handed out without one. If a caller
+/// wants a longer lifetime than a refresh can give, the token is refreshed only in the second half of its life, so not
+/// every such request causes a refresh. After a refresh that brought no better token, callers do not cause another one
+/// at once.
 fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bool {
     let Some(end) = tokens.access_end().planned_by() else {
         return false;
@@ -174,8 +174,8 @@ fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bo
     left.is_zero() || left < min_ttl && (within_reach || left < lifetime / 2)
 }
 
-/// Whether the access token was issued before the clock was set back, and a refresh can replace it. Nobody knows how much of
-/// its lifetime is left, so it is not served as one that is valid.
+/// Whether the access token was issued before the clock was set back, and a refresh can replace it. Its remaining
+/// lifetime is unknown, so it is not served as valid.
 fn wants_refresh_since_clock_step(tokens: &StoredTokens, now: Timestamp) -> bool {
     tokens.obtained_at > now + CLOCKS_DIFFER
         && tokens.refresh_token.is_some()
@@ -203,11 +203,12 @@ fn warning(
     let end = tokens.access_end().planned_by();
     let left = end.map(|end| end.since(now));
     let hint = || {
-        let words = "the token says of itself (`exp`) that it has expired, and the provider gives no other one";
+        let words =
+            "the token has expired according to its `exp`, and the provider issues no other one";
         Fault::new("token_may_have_expired", words)
     };
     let short = || {
-        let words = "the token expires sooner than was asked for";
+        let words = "the token expires sooner than requested";
         Fault::new("min_ttl_unmet", words)
     };
     last_error

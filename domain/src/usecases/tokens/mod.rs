@@ -42,7 +42,7 @@ impl Tokens {
     /// How often [`Tokens::confirm_remembered`] is called.
     pub const CONFIRM_EVERY: Duration = CONFIRM_EVERY;
 
-    /// Confirms what is remembered of keys that are in use, and forgets the others.
+    /// Confirms the cached reads of keys that are in use, and drops the others.
     pub async fn confirm_remembered(&self) {
         self.cache.confirm().await;
     }

@@ -1,4 +1,4 @@
-//! Better tokens for a caller who waits, or the reason why there are none.
+//! Refreshes tokens for a waiting caller, or explains why there are none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,14 @@ use crate::usecases::accounts::AccountReader;
 use crate::usecases::refresher::may_try;
 use crate::usecases::{Ports, RefreshOnDemand, RefreshRequest, Refusal};
 
-/// Fault codes that this service made, not the provider.
+/// Fault codes of this service itself, not of the provider.
 const OURS: [&str; 2] = [Fault::UNAVAILABLE, Fault::NOT_CONFIGURED];
 
-/// The answer for a healthy account without a refresh token, for as long as its access token lasts.
-pub const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, so there is nothing to refresh with; the access token serves as long as it lasts";
+/// The refusal for a healthy account without a refresh token, while its access token is valid.
+pub const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, so the account cannot be refreshed; \
+    the access token is served until it expires";
 
-/// How long a caller waits for a refresh. The rest of the request fits into the 15 s that an answer may take.
+/// How long a caller waits for a refresh. The rest of the request fits into the 15 s limit of a response.
 const TIMEOUT: Duration = Duration::from_secs(14);
 
 /// Refreshes tokens while a caller waits.
@@ -48,7 +49,7 @@ impl Renewal {
         self.accounts.tokens(id).await
     }
 
-    /// Returns an account that was read with its tokens, as it is now.
+    /// Returns the current state of an account that was read with its tokens.
     pub(in crate::usecases) async fn as_of_now(
         &self,
         account: Account,
@@ -69,7 +70,7 @@ impl Renewal {
         self.stored(tokens.account.id).await
     }
 
-    /// Why there is no token, for an account whose access token has expired.
+    /// Returns the refusal for an account whose access token has expired.
     pub(in crate::usecases) async fn why_no_token(&self, tokens: &StoredTokens) -> Refusal {
         match self.write_tests.test_write(None).await {
             Err(error) if !is_over(tokens) => error.into(),
@@ -77,7 +78,7 @@ impl Renewal {
         }
     }
 
-    /// Why a refresh brought no newer tokens than these.
+    /// Returns the reason why a refresh brought no newer tokens than these.
     pub(in crate::usecases) async fn why_not_refreshed(&self, tokens: &StoredTokens) -> Refusal {
         if tokens.refresh_token.is_none() && tokens.account.status == AccountStatus::Active {
             return Refusal::Unprocessable(NOTHING_TO_REFRESH_WITH.to_owned());
@@ -91,7 +92,7 @@ impl Renewal {
     }
 }
 
-/// Why an account whose token no longer serves has no other, although its tokens can be stored.
+/// Returns the reason why an account has no valid token, although its tokens can be stored.
 fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
     let fault = tokens.account.last_error.clone();
     if is_over(tokens) {
@@ -110,14 +111,14 @@ fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
         return Refusal::ProviderNotConfigured(fault.detail.clone());
     }
     let next = tokens.account.next_refresh_at;
-    let under_way = || "the token is being refreshed; ask again".to_owned();
+    let under_way = || "the token is being refreshed; try again soon".to_owned();
     Refusal::ProviderUnavailable {
         detail: fault.map_or_else(under_way, |fault| fault.detail),
         retry_after: next.map_or(Duration::ZERO, |at| at.since(now)),
     }
 }
 
-/// Whether waiting helps nothing: somebody must consent, or change the configuration.
+/// Whether waiting does not help: somebody must consent again, or change the configuration.
 fn is_over(tokens: &StoredTokens) -> bool {
     let changed = |fault: &Fault| fault.code == Fault::CLIENT_CHANGED;
     tokens.refresh_token.is_none()

@@ -23,20 +23,20 @@ pub type WorkloadPage = Page<WorkloadRecord, AccessKeyId>;
 pub struct WorkloadRequest {
     /// The name of its policy.
     pub workload: String,
-    /// The claims that name it for good, with their values.
+    /// The claims that identify it permanently, with their values.
     pub claims: Vec<(String, String)>,
 }
 
-/// For workloads that an account does not have.
+/// For workloads that the account does not have.
 pub const NO_SUCH_WORKLOAD: Refusal = Refusal::NotFound("the account has no such workload");
-/// For names that stand in no policy.
+/// For names without a policy.
 pub const NO_SUCH_POLICY: &str = "there is no workload of this name in the configuration";
 
 impl Workloads {
     /// Lists the workloads of an account.
     ///
     /// # Errors
-    /// [`Refusal`]: no or no good key, no such account, the store.
+    /// [`Refusal`]: no valid key, no such account, the store.
     pub async fn list(
         &self,
         caller: &Caller,
@@ -56,12 +56,12 @@ impl Workloads {
         Ok(Page::cut(found, limit, |workload| workload.id))
     }
 
-    /// Lets a workload read the token and the account, within the limits and the expiry of the key that asks.
+    /// Lets a workload read the token and the account, within the limits and the expiry of the requesting key.
     ///
     /// # Errors
-    /// As for listing. [`Refusal::Unprocessable`] if there is no such policy, if it does not let workloads read tokens of the
-    /// account's provider, if the claims are not those that name a workload of its issuer for good, or if the account has
-    /// too many keys.
+    /// As for listing. [`Refusal::Unprocessable`] if there is no such policy, if it does not allow reading tokens of
+    /// the account's provider, if the claims are not those that identify a workload of its issuer permanently, or if
+    /// the account has too many keys.
     pub async fn grant(
         &self,
         caller: &Caller,
@@ -84,7 +84,7 @@ impl Workloads {
             issuer: issuer.url.clone(),
             claims: claims(issuer, policy, &request.claims)?,
         };
-        // Nobody gets this key: the workload is recognised by its JWT.
+        // Nobody holds this key: the workload is recognised by its JWT.
         let hash = self
             .vault
             .hash_access_key(&AccessKey::generate(&self.entropy));
@@ -164,7 +164,7 @@ impl Workloads {
     }
 }
 
-/// The claims that name a workload for good, in the issuer's order.
+/// Returns the claims that identify a workload permanently, in the issuer's order.
 fn claims(
     issuer: &TrustedIssuer,
     policy: &Policy,

@@ -66,7 +66,7 @@ impl Workloads {
         self.trust.is_some()
     }
 
-    /// Deletes what is remembered of expired tokens, up to `limit`. Returns how many.
+    /// Deletes up to `limit` records of used tokens that have expired. Returns how many.
     ///
     /// # Errors
     /// When the store fails.

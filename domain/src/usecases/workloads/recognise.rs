@@ -1,4 +1,4 @@
-//! From a JWT to the workload that shows it.
+//! Recognises a workload by its JWT.
 
 use std::net::IpAddr;
 
@@ -12,15 +12,15 @@ use crate::workload::{
     Judged, Policy, Rule, TrustedIssuer, WorkloadBinding, WorkloadGrant, WorkloadRefusal,
 };
 
-/// The longest value from a token in the log.
+/// Maximum length of a token's value in the log.
 const LONGEST_LOGGED: usize = 200;
 
 impl Workloads {
-    /// Recognises a workload by its JWT: verifies it, judges its claims and finds the policies that it meets.
+    /// Recognises a workload by its JWT: verifies it, checks its claims and finds the policies that accept it.
     ///
     /// # Errors
-    /// [`Refusal::WorkloadRefused`] with the rule that the token breaks, [`Refusal::ProviderUnavailable`] if the keys of its
-    /// issuer are not known.
+    /// [`Refusal::WorkloadRefused`] with the rule that the token violates, [`Refusal::ProviderUnavailable`] if the keys
+    /// of its issuer are not known.
     pub async fn recognise(
         &self,
         token: &WorkloadToken,
@@ -126,7 +126,7 @@ impl Workloads {
         })
     }
 
-    /// Whether a stored workload is the one that shows its token, and its row is as the service has written it.
+    /// Whether a stored workload is the one that presents the token, and the service has written its row.
     fn is_genuine(
         &self,
         grant: &WorkloadGrant,
@@ -152,7 +152,7 @@ impl Workloads {
     }
 }
 
-/// Returns the policies that a token meets.
+/// Returns the policies that accept a token.
 fn met<'a>(
     trust: &'a WorkloadTrust,
     issuer: &TrustedIssuer,

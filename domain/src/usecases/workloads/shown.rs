@@ -1,4 +1,4 @@
-//! A workload that has shown a valid JWT, and what it may do.
+//! A workload that has presented a valid JWT, and what it may do.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ use crate::workload::{
     Action, Facts, NewWorkload, Policy, Rule, WorkloadBinding, WorkloadGrant, WorkloadRefusal,
 };
 
-/// A workload that has shown a valid JWT. It meets the policies, and each of its grants is of one of them.
+/// A workload that has presented a valid JWT. The policies accept it, and each of its grants belongs to one of them.
 pub struct ShownWorkload {
     pub(super) issuer: String,
     pub(super) subject: Option<String>,
@@ -30,17 +30,17 @@ pub struct ShownWorkload {
 }
 
 impl ShownWorkload {
-    /// What the person sees of it.
+    /// What the page shows of it.
     pub(in crate::usecases) const fn facts(&self) -> &Facts {
         &self.facts
     }
 
-    /// The hash that it is found by.
+    /// The hash by which it is looked up.
     pub(in crate::usecases) const fn identity(&self) -> KeyedHash {
         self.identity
     }
 
-    /// The only provider at which it may link, if there is only one.
+    /// Returns the only provider at which it may link, if there is only one.
     pub(in crate::usecases) fn only_provider(&self) -> Option<&ProviderName> {
         let linking = self.policies.iter();
         let linking = linking.filter(|policy| policy.may.contains(&Action::Link));
@@ -49,7 +49,7 @@ impl ShownWorkload {
         providers.all(|other| other == first).then_some(first)
     }
 
-    /// The policy under which it links an account: one that also lets it read the token, if there is one.
+    /// Returns the policy under which it links an account: one that also allows reading the token, if there is one.
     fn linking_policy(&self, provider: &ProviderName) -> Result<&Policy, WorkloadRefusal> {
         let allowing = || {
             self.policies
@@ -63,7 +63,7 @@ impl ShownWorkload {
         })
     }
 
-    /// The keys with which it has linked accounts.
+    /// Returns the keys with which it has linked accounts.
     pub(in crate::usecases) fn owned(&self) -> impl Iterator<Item = (&KeyHolder, AccountId)> {
         let owners = self
             .grants
@@ -121,7 +121,7 @@ fn account(grant: &WorkloadGrant) -> Option<AccountId> {
 }
 
 impl Workloads {
-    /// Logs that a workload has got what it asked for.
+    /// Logs that a workload's request was accepted.
     pub(in crate::usecases) fn accepted(
         &self,
         shown: &ShownWorkload,
@@ -183,8 +183,8 @@ impl Workloads {
         self.audit.record(event, Actor::Anonymous, Some(address));
     }
 
-    /// What is kept of a workload that asks for a link at a provider. `key` is the hash of the link's new key; without one the
-    /// link is a relink.
+    /// Returns what is stored of a workload that requests a link at a provider. `key` is the hash of the link's new
+    /// key; without one the link is a relink.
     pub(in crate::usecases) fn linking(
         &self,
         shown: &ShownWorkload,
@@ -210,7 +210,7 @@ impl Workloads {
         })
     }
 
-    /// Recognises a workload that polls a link: as the link's key, if the link is its own, and else as a stranger.
+    /// Recognises a workload that polls a link: as the link's key if the link is its own, otherwise as a stranger.
     ///
     /// # Errors
     /// As [`Workloads::recognise`].
@@ -285,7 +285,7 @@ impl Workloads {
         self.admitted(&shown, grant, "account", address)
     }
 
-    /// The accounts that a workload may read by today's policies.
+    /// Returns the accounts that a workload may read by the present policies.
     async fn readable<'a>(
         &self,
         shown: &'a ShownWorkload,
@@ -329,7 +329,7 @@ impl Workloads {
         self.refused(shown, refusal, Some(address))
     }
 
-    /// The workload as a holder of its key, which does this.
+    /// Returns the caller for the workload's key, and records what it does.
     fn admitted(
         &self,
         shown: &ShownWorkload,

@@ -1,4 +1,4 @@
-//! Looking accounts up.
+//! Reading accounts.
 
 use central_oauth_domain::grant::{AccountId, ProviderName};
 

@@ -22,7 +22,7 @@ fn entry(n: u64) -> SignedEntry {
     audit_draft(Actor::ADMIN, at(n)).entry(event)
 }
 
-/// What is dated in second `n` or later, by a clock that is not far ahead.
+/// The retention for entries of second `n` or later.
 fn since(n: u64) -> RangeInclusive<Timestamp> {
     at(n)..=at(100_000)
 }
@@ -94,7 +94,7 @@ pub(super) async fn they_are_chained_in_batches(fixture: &dyn Fixture) {
     assert_verified(&*store, 25).await;
 }
 
-/// Several replicas record and chain at the same time.
+/// Several replicas record and number entries concurrently.
 pub(super) async fn many_at_once_make_one_chain(fixture: &dyn Fixture) {
     let mut tasks = JoinSet::new();
     for replica in 0..6 {
@@ -256,7 +256,7 @@ pub(super) async fn each_descendant_of_a_deleted_key_leaves_an_entry(fixture: &d
     assert_eq!(others, made);
 }
 
-/// What changes a key leaves an entry exactly if it has changed something.
+/// A change of a key is recorded exactly if something has changed.
 pub(super) async fn changes_of_keys_leave_entries(fixture: &dyn Fixture) {
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
@@ -266,7 +266,7 @@ pub(super) async fn changes_of_keys_leave_entries(fixture: &dyn Fixture) {
         .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::ADMIN))
         .await
         .unwrap();
-    // Neither a second key with this hash, nor one too many, nor one that is not there.
+    // Neither a second key with this hash, nor one beyond the limit, nor an unknown one.
     assert_conflict(
         store
             .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::ADMIN))

@@ -1,4 +1,4 @@
-//! What a provider sends browsers back with.
+//! Callbacks of providers.
 
 use central_oauth_domain::link::{Ending, Link, LinkState, SealedConsent, SealedPrompt};
 use central_oauth_domain::ports::{OwnerKind, SecretKind, StoreError, TokenStore};
@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::Fixture;
 use super::samples::*;
 
-/// Where the person is sent.
+/// The address at the provider.
 fn visit() -> SealedConsent {
     SealedConsent {
         prompt: SealedPrompt::Visit { uri: sealed("uri") },
@@ -16,14 +16,14 @@ fn visit() -> SealedConsent {
     }
 }
 
-/// Link number `n` at a provider that sends the browser back: until then there is nothing to ask.
+/// Link number `n` at a provider with a redirect flow: until the callback there is nothing to poll.
 async fn visiting(store: &dyn TokenStore, n: u8) -> Link {
     let link = pending(store, n).await;
     let begun = store.begin_consent(&link, visit(), None, link.expires_at, at(0));
     begun.await.unwrap()
 }
 
-/// Keeps a callback; the question is due at second 20.
+/// Stores a callback; the request is due at second 20.
 async fn keep(store: &dyn TokenStore, link: &Link, callback: &str) -> Result<Link, StoreError> {
     let kept = store.keep_callback(link, sealed(callback), answer(1), poll(20));
     kept.await
@@ -44,7 +44,7 @@ fn with(callback: &str) -> LinkState {
 
 /// Whether a link that has not ended holds a callback.
 async fn any_held(store: &dyn TokenStore) -> bool {
-    // No value is sealed with this key, so that all rows come.
+    // No value is sealed with this key, so all rows are returned.
     let unused = SealId([0xff; SealId::LENGTH]);
     let rows = store.rows_sealed_otherwise(OwnerKind::Link, unused, 0, u64::MAX);
     let rows = rows.await.unwrap();
@@ -80,7 +80,7 @@ pub(super) async fn the_question_waits_for_the_lease(fixture: &dyn Fixture) {
     let kept = keep(&*store, &claimed, "callback").await.unwrap();
     assert_eq!(kept.lease_until, Some(at(60)));
     assert_eq!(store.next_poll_at(&[]).await.unwrap(), Some(at(60)));
-    // Whoever asks without it has nothing to say any more.
+    // A holder of the old version can no longer change the link.
     let asked = store.postpone_poll(&claimed, poll(30));
     assert_conflict(asked.await);
     assert_eq!(found(&*store, 1).await, kept);

@@ -1,4 +1,4 @@
-//! What a clock that was ahead has dated keeps nobody waiting once the clock is right.
+//! Times that a clock which was ahead has stored delay nobody once the clock is right.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn undo(store: &dyn TokenStore, now: Timestamp) -> u64 {
     store.undo_clock_steps(now, 10).await.unwrap()
 }
 
-/// The last moment at which a time lies further ahead than `longest`.
+/// The last time at which a stored time is further ahead than `longest`.
 fn before(time: Timestamp, longest: Duration) -> Timestamp {
     time - longest - MOMENT
 }
@@ -70,7 +70,7 @@ pub(super) async fn a_lease_is_over_and_counts_as_lapsed(fixture: &dyn Fixture) 
     assert!(again.attempts.ambiguous && again.lease.version > version);
 }
 
-/// Whoever asks for one account need not wait for the look at all.
+/// A request for one account need not wait for the repair.
 pub(super) async fn one_account_is_claimed_over_such_a_lease(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
@@ -94,7 +94,7 @@ pub(super) async fn a_plan_for_tokens_of_the_future_is_due(fixture: &dyn Fixture
     let (generation, lease) = (claimed.generation, claimed.lease.version);
     let recorded = store.record_refresh(ahead, generation, lease, tokens, at(2 * HOUR));
     recorded.await.unwrap();
-    // The clocks of two replicas may differ by as much.
+    // The clocks of two replicas may differ by this much.
     assert_eq!(undo(&*store, at(2 * HOUR) - secs(60)).await, 0);
     assert_eq!(undo(&*store, at(100)).await, 1);
     assert_eq!(undo(&*store, at(100)).await, 0);
@@ -130,7 +130,7 @@ pub(super) async fn polls_are_due_again(fixture: &dyn Fixture) {
     let due = store.claim_due_polls(now, at(2 * HOUR), 10, &[]);
     let claimed = due.await.unwrap();
     assert_eq!(claimed[0].id, paused.id);
-    // Now the lease lies too far ahead.
+    // Now the lease is too far ahead.
     let now = before(at(2 * HOUR), lease);
     assert_eq!(undo(&*store, now + MOMENT).await, 0);
     assert_eq!(undo(&*store, now).await, 1);

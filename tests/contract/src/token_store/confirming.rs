@@ -50,7 +50,7 @@ pub(super) async fn holds_the_tokens_and_their_owner(fixture: &dyn Fixture) {
     assert_eq!(found(&*store, 1).await, link);
     let holder = store.find_key(&key(1)).await.unwrap().unwrap();
     assert_eq!(holder.binding, KeyBinding::Link(Box::new(link)));
-    // Time alone deletes no tokens; whoever looks after links does.
+    // An expired link keeps its tokens until it is ended.
     assert_eq!(
         store.purge_links(at(9_000), at(9_000), 10).await.unwrap(),
         0

@@ -68,7 +68,7 @@ pub(super) async fn starts_from_the_present_version_alone(fixture: &dyn Fixture)
     let link = pending(&*store, 1).await;
     let mine = reserve(&*store, &link, 1, at(1)).await.unwrap();
     assert_conflict(start(&*store, &link).await);
-    // Cancelling while the provider is being asked: the answer comes too late.
+    // The link was cancelled during the provider call: the response comes too late.
     let cancelled = store.end_link(&mine, Ending::Denied(None), None, at(2));
     cancelled.await.unwrap();
     assert_conflict(start(&*store, &mine).await);

@@ -100,7 +100,7 @@ pub(super) async fn only_open_links_count(fixture: &dyn Fixture) {
     assert!(kept(create(2, 0).await));
     assert_eq!(create(3, 0).await, LinkCreation::OverCapacity);
     assert_eq!(store.find_key(&key(3)).await.unwrap(), None);
-    // An ended one makes room, and so does time.
+    // An ended link frees its place, and so does an expired one.
     end(&*store, 1).await;
     assert!(kept(create(3, 599).await));
     assert_eq!(create(4, 599).await, LinkCreation::OverCapacity);
@@ -199,7 +199,7 @@ pub(super) async fn a_network_gets_fewer_codes_in_a_crowd(fixture: &dyn Fixture)
         assert!(is_created(&create(number, 2, 0).await));
     }
     assert_eq!(create(100, 2, 0).await, refused);
-    // The crowd is gone with its time.
+    // The open links have expired.
     assert!(is_created(&create(100, 1, 600).await));
 }
 

@@ -1,4 +1,4 @@
-//! Accounts that are deleted.
+//! Deleting accounts.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::Fixture;
 use super::samples::*;
 
-/// What deleting an account at second 10 leaves to be revoked, leased until second 40.
+/// The revocation of an account that is deleted at second 10, leased until second 40.
 fn left_by(seen: &StoredTokens, n: u8) -> NewRevocation {
     NewRevocation {
         account: Some(seen.account.id),
@@ -91,7 +91,7 @@ pub(super) async fn leaves_a_leased_revocation(fixture: &dyn Fixture) {
     assert_eq!(kept.as_ref(), Some(revocation));
     assert_eq!(store.next_revocation_at(&[]).await.unwrap(), Some(at(40)));
     assert_eq!(claim_revocations(&*store, 39, 60, 10).await, []);
-    // Whoever deleted it has died.
+    // The caller that deleted it has died.
     let again = claim_revocation(&*store, 40, 60).await;
     assert_eq!(again.tokens, lease.tokens);
     assert!(again.revocation.lease.version > LeaseVersion(1));
@@ -157,7 +157,7 @@ pub(super) async fn an_account_is_deleted_once(fixture: &dyn Fixture) {
     assert_eq!(kept.len(), 1);
 }
 
-/// Either the new tokens are stored, or they arrive too late and their caller knows it: none is lost on the way.
+/// Either the new tokens are stored, or they arrive too late and their caller learns that: none is lost.
 pub(super) async fn a_refresh_at_the_same_time_loses_no_tokens(fixture: &dyn Fixture) {
     let mut tasks = JoinSet::new();
     for n in 1..=16 {

@@ -1,4 +1,4 @@
-//! When a grant ends whatever is done.
+//! When a grant ends and cannot be extended.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{AccountId, NewGrant, RefreshedTokens};
@@ -47,7 +47,7 @@ pub(super) async fn a_consent_brings_its_own(fixture: &dyn Fixture) {
         linked(&*store, n, new_grant(&n.to_string(), end), n.into()).await;
         assert_eq!(ends(&*store, id).await, end);
     }
-    // The refresh token of a grant that is over is of no use, and neither is its end.
+    // The refresh token of an ended grant cannot be used, and its expiry does not count.
     require_relink(&*store, id).await;
     let last = NewGrant {
         refresh_token: None,

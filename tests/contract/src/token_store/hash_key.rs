@@ -30,7 +30,7 @@ pub(super) async fn one_of_many_candidates_is_kept(fixture: &dyn Fixture) {
     assert!(answers.unwrap().into_iter().all(|answer| answer == kept));
 }
 
-/// Rows without a hash key are what a copy leaves that was stopped on its way.
+/// Rows without a hash key remain after an interrupted copy.
 pub(super) async fn a_store_with_rows_gets_no_new_one(fixture: &dyn Fixture) {
     let store = fixture.store();
     pending(&*store, 1).await;

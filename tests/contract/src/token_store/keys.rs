@@ -1,4 +1,4 @@
-//! Keys: what somebody shows, and what an account's owner sees of them.
+//! Access keys: looking them up, and listing them for an account's owner.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ pub(super) async fn an_unknown_key_opens_nothing(fixture: &dyn Fixture) {
     let store = fixture.store();
     pending(&*store, 1).await;
     assert_eq!(store.find_key(&key(2)).await.unwrap(), None);
-    // Knowing a code is not knowing a key.
+    // Knowing a code does not mean having the key.
     assert_eq!(store.find_key(&code(1)).await.unwrap(), None);
     assert_eq!(store.find_link(&key(1)).await.unwrap(), None);
 }

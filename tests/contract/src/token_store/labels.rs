@@ -22,7 +22,7 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
     )
 }
 
-/// Link number `n`, asked for with these labels.
+/// Link number `n`, requested with these labels.
 fn asking_for(n: u8, labels: Labels) -> NewLink {
     let new = new_link(n);
     let requester = Requester {
@@ -32,7 +32,7 @@ fn asking_for(n: u8, labels: Labels) -> NewLink {
     NewLink { requester, ..new }
 }
 
-/// Completes link number `n`, asked for with these labels.
+/// Completes link number `n`, requested with these labels.
 async fn labelled(store: &dyn TokenStore, n: u8, grant: NewGrant, of: Labels) -> Account {
     let link = keep(store, asking_for(n, of)).await;
     let link = begin(store, &link, 5).await;
@@ -124,7 +124,7 @@ async fn population(store: &dyn TokenStore) -> Vec<Account> {
     store.accounts(None, 100).await.unwrap()
 }
 
-/// What `Account::as_of` shows decides, in every combination.
+/// The rules of `Account::as_of` apply, in every combination.
 pub(super) async fn lists_hold_what_the_filter_admits(fixture: &dyn Fixture) {
     let store = fixture.store();
     let all = population(&*store).await;
@@ -170,6 +170,6 @@ pub(super) async fn lists_hold_what_the_filter_admits(fixture: &dyn Fixture) {
             }
         }
     }
-    // A filter that admits nothing anywhere would show nothing.
+    // A filter that admits nothing would make this test useless.
     assert!(listed > 40 && lists > 20, "{listed} in {lists}");
 }

@@ -1,4 +1,4 @@
-//! What a store promises.
+//! The contract of a store.
 
 mod accounts;
 mod admin_sessions;
@@ -45,8 +45,8 @@ pub trait Fixture: Send + Sync {
     fn store(&self) -> Arc<dyn TokenStore>;
 }
 
-/// Puts a future on the heap. It is made in here, since unoptimised code would keep the futures of all cases on the stack of
-/// [`run`], and threads of tests have little of that.
+/// Boxes a future. It is created in here, because unoptimised code would keep the futures of all cases on the stack of
+/// [`run`], and test threads have a small one.
 #[inline(never)]
 fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
     Box::pin(make())
@@ -61,11 +61,11 @@ macro_rules! run_each {
     })+)+};
 }
 
-/// Runs the suite; `make` makes a fresh, empty store each time. Some cases use many tasks: run it on a runtime with
+/// Runs the suite; `make` creates an empty store for each case. Some cases use many tasks: run it on a runtime with
 /// several threads.
 ///
 /// # Panics
-/// When the store breaks a promise.
+/// When the store violates the contract.
 pub async fn run<M, Making, F>(make: M)
 where
     M: Fn() -> Making,
@@ -157,7 +157,7 @@ where
         },
         refresh_results::{
             a_success_replaces_the_tokens, the_old_refresh_token_may_stay, a_success_counts_without_the_lease,
-            a_late_success_leaves_the_lease_of_another, whoever_came_second_ends_their_own_lease,
+            a_late_success_leaves_the_lease_of_another, the_second_result_ends_only_its_own_lease,
             a_success_heals, how_long_the_refresh_token_lasts_goes_with_it, a_late_success_becomes_the_spare, of_two_answers_the_later_one_stands, no_answer_is_later_than_a_new_consent,
             what_came_from_elsewhere_is_not_kept, a_late_success_replaces_a_dead_token,
             recording_twice_changes_nothing, a_failure_is_kept_and_ends_the_lease, a_late_failure_is_dropped,

@@ -1,4 +1,4 @@
-//! Outages, and who probes next.
+//! Outages and their probes.
 
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::refresh::Outage;
@@ -28,7 +28,7 @@ async fn due(store: &dyn TokenStore, n: u8, person: &str, second: u64) -> Accoun
     linked(store, n, grant, 1).await.id
 }
 
-/// Who is probed at that second, with a lease of ten seconds.
+/// Returns the probe at that second, with a lease of ten seconds.
 async fn probe(
     store: &dyn TokenStore,
     asked_for: Option<AccountId>,
@@ -39,7 +39,7 @@ async fn probe(
     probe.await.unwrap().map(|(_, lease)| lease.account.id)
 }
 
-/// The probe of that account has failed; the next one is due at that second.
+/// Records that the probe of that account has failed; the next one is due at that second.
 async fn fail(store: &dyn TokenStore, account: AccountId, next: u64) {
     let claimed = stored(store, account).await;
     let (generation, lease) = (claimed.generation, claimed.lease.version);
@@ -115,7 +115,7 @@ pub(super) async fn one_account_is_probed_at_a_time(fixture: &dyn Fixture) {
     assert_eq!((probing.probe_at, &*probing.probed), (at(31), &[ada][..]));
     assert_eq!(stored(&*store, ada).await.lease.until, Some(at(31)));
     assert_eq!(probe(&*store, None, 30).await, None, "one is under way");
-    // Whoever sent it has died.
+    // The process that sent it has died.
     assert_eq!(probe(&*store, None, 31).await, Some(bob));
 }
 

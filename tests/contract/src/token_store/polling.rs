@@ -1,4 +1,4 @@
-//! Asking the provider: who does, and when.
+//! Leases for polling the provider.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -110,7 +110,7 @@ pub(super) async fn a_lapsed_lease_records_nothing(fixture: &dyn Fixture) {
     let ended = store.end_link(&mine, Ending::Expired, None, at(21));
     assert_conflict(ended.await);
     assert_eq!(found(&*store, 1).await, theirs);
-    // A lease that has lapsed but that nobody took over still counts.
+    // An expired lease that nobody took over still counts.
     let postponed = store.postpone_poll(&theirs, poll(50));
     postponed.await.unwrap();
 }
@@ -132,7 +132,7 @@ pub(super) async fn postponing_ends_the_lease(fixture: &dyn Fixture) {
     assert_eq!(link.state, claimed.state);
     assert_eq!(store.next_poll_at(&[]).await.unwrap(), Some(at(16)));
     claim_one(&*store, 16, 60).await;
-    // There is nothing to postpone about a link that nobody asks about.
+    // A link that is not polled cannot be postponed.
     let idle = pending(&*store, 2).await;
     assert_conflict(store.postpone_poll(&idle, poll(9)).await);
 }

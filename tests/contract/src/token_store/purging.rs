@@ -1,4 +1,4 @@
-//! Forgetting what is over.
+//! Deleting ended links.
 
 use central_oauth_domain::link::Ending;
 use central_oauth_domain::ports::TokenStore;
@@ -28,7 +28,7 @@ pub(super) async fn ended_links_go(fixture: &dyn Fixture) {
         assert_eq!(is_kept(&*store, n).await, kept, "link {n}");
     }
     assert_eq!(store.purge_links(at(20), at(20), 10).await.unwrap(), 0);
-    // A forgotten code may be given out again.
+    // A deleted code may be used again.
     pending(&*store, 1).await;
 }
 

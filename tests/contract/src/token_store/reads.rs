@@ -1,4 +1,4 @@
-//! What keys open, read at once, and whether it is still so.
+//! Reading keys with their tokens, and confirming them later.
 
 use central_oauth_domain::Fault;
 use central_oauth_domain::audit::Actor;
@@ -13,7 +13,7 @@ async fn opened(store: &dyn TokenStore, hash: &KeyedHash) -> OpenedKey {
     store.open_key(hash).await.unwrap().expect("no such key")
 }
 
-/// What is to be asked about later.
+/// What is confirmed later.
 async fn seen(store: &dyn TokenStore, n: u8) -> (AccessKeyId, RowVersion) {
     let opened = opened(store, &key(n)).await;
     (opened.holder.id, opened.grant.expect("no tokens").version)
@@ -68,7 +68,7 @@ pub(super) async fn what_stays_the_same_has_not_changed(fixture: &dyn Fixture) {
     linked(&*store, 2, grant("bob", "one"), 10).await;
     assert_eq!(changed(&*store, &[]).await, []);
     let both = [seen(&*store, 1).await, seen(&*store, 2).await];
-    // Other accounts, links and keys come and go, and uses are noted.
+    // Changes of other accounts, links and keys, and recorded uses.
     linked(&*store, 3, grant("eve", "one"), 11).await;
     pending(&*store, 4).await;
     let used = [(both[0].0, at(30)), (both[1].0, at(31))];
@@ -77,7 +77,7 @@ pub(super) async fn what_stays_the_same_has_not_changed(fixture: &dyn Fixture) {
     assert_eq!(seen(&*store, 1).await, both[0]);
 }
 
-/// Whether only the first of two keys opens something else after what is done to its account.
+/// Whether only the first of two keys gives access to something else after a change of its account.
 async fn is_noticed(fixture: &dyn Fixture, what: &str, change: impl AsyncFn(&StoredTokens)) {
     let store = fixture.store();
     let [adas, bobs] = [seen(&*store, 1).await, seen(&*store, 2).await];

@@ -1,4 +1,4 @@
-//! Tokens whose owner is not known yet.
+//! Tokens of a person who is not identified yet.
 
 use central_oauth_domain::link::{Link, LinkState, SealedGrant};
 use central_oauth_domain::ports::{StoreError, TokenStore};

@@ -1,4 +1,4 @@
-//! What answers tell beside new tokens: access tokens that are of no use, members for clients, origins and lifetimes.
+//! Other contents of responses: unusable access tokens, extra members, origins and lifetimes.
 
 use central_oauth_domain::grant::{
     AccountStatus, LifetimeHints, NewGrant, RefreshedTokens, TokenOrigin,
@@ -8,7 +8,7 @@ use central_oauth_domain::ports::Recorded;
 use super::Fixture;
 use super::samples::*;
 
-/// An answer with a new refresh token and an access token that must not be used.
+/// A response with a new refresh token and an unusable access token.
 fn unusable(which: &str) -> RefreshedTokens {
     let failure = failure(30);
     RefreshedTokens {
@@ -170,7 +170,7 @@ pub(super) async fn extra_goes_with_its_access_token(fixture: &dyn Fixture) {
 }
 
 pub(super) async fn an_issuer_may_move_its_token_endpoint(fixture: &dyn Fixture) {
-    // Tokens from before the issuer was recorded, too.
+    // Also tokens from before the issuer was recorded.
     for (n, before) in [
         (1, origin()),
         (2, at_issuer(ISSUER, "https://old.example/token")),

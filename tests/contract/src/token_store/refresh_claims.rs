@@ -1,4 +1,4 @@
-//! Who refreshes an account's tokens, and when.
+//! Leases for refreshing an account's tokens.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::Fixture;
 use super::samples::*;
 
-/// An account whose refresh is due so many seconds after the case began.
+/// An account whose refresh is due this many seconds after the start of the case.
 async fn due(store: &dyn TokenStore, n: u8, person: &str, due: u64) -> AccountId {
     let grant = NewGrant {
         next_refresh_at: Some(at(due)),
@@ -37,7 +37,7 @@ pub(super) async fn linking_plans_the_first_one(fixture: &dyn Fixture) {
     assert_eq!((tokens.lease.until, tokens.attempts.failures), (None, 0));
     assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(at(50)));
     assert_eq!(claim_due(&*store, 49, 60, 10).await, []);
-    // Linking again plans anew.
+    // Linking again reschedules the refresh.
     due(&*store, 2, "ada", 90).await;
     assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(at(90)));
 }
@@ -155,10 +155,10 @@ pub(super) async fn one_account_can_be_claimed_at_any_time(fixture: &dyn Fixture
     assert_eq!(claimed, stored(&*store, id).await);
     assert_eq!(claimed.lease.until, Some(at(25)));
     assert!(!claimed.attempts.ambiguous);
-    // Cut short, it goes on when the lease lapses, not when it had been planned.
+    // An interrupted refresh continues when the lease expires, not when it had been scheduled.
     assert_eq!(claim_due(&*store, 24, 40, 10).await, []);
     assert_eq!(ids(&claim_due(&*store, 25, 40, 10).await), [id]);
-    // So does what nobody had planned: its answer may be lost as well.
+    // So does an unscheduled one: its response may be lost as well.
     require_relink_after(&*store, id, 40).await;
     let again = claim_refresh(&*store, id, 41, 50).await;
     assert_eq!(again.account.next_refresh_at, Some(at(41)));

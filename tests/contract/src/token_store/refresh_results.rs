@@ -1,4 +1,4 @@
-//! What becomes of refreshes: the generation decides.
+//! Results of refreshes: the generation decides.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn record(
     recorded.await.unwrap()
 }
 
-/// Records what presenting the refresh token of a lease brought.
+/// Records the response to the refresh token of a lease.
 async fn record_for(
     store: &dyn TokenStore,
     lease: &StoredTokens,
@@ -92,7 +92,7 @@ pub(super) async fn a_success_counts_without_the_lease(fixture: &dyn Fixture) {
     assert_eq!(now.access_token, sealed("access late"));
 }
 
-/// The retry of the old refresh token is still on its way: nobody presents the new one before it is answered.
+/// The retry of the old refresh token is still in progress: nobody uses the new one before its response.
 pub(super) async fn a_late_success_leaves_the_lease_of_another(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = ada(&*store).await.id;
@@ -109,7 +109,7 @@ pub(super) async fn a_late_success_leaves_the_lease_of_another(fixture: &dyn Fix
     assert_eq!(due.await.unwrap(), []);
     let theirs = store.claim_refresh(id, now.lease.version, at(39), at(60));
     assert_conflict(theirs.await);
-    // A second process that is late does not end it either.
+    // A second, late process does not end it either.
     record_for(&*store, &late, fresh("again")).await;
     assert_eq!(stored(&*store, id).await.lease, retry.lease);
     let dropped =
@@ -118,8 +118,8 @@ pub(super) async fn a_late_success_leaves_the_lease_of_another(fixture: &dyn Fix
     assert_eq!(stored(&*store, id).await.lease, retry.lease);
 }
 
-/// Whatever the retry brings, nobody has to wait for its lease afterwards, and nothing is in doubt.
-pub(super) async fn whoever_came_second_ends_their_own_lease(fixture: &dyn Fixture) {
+/// Whatever the retry returns, nobody has to wait for its lease afterwards, and the attempts are not ambiguous.
+pub(super) async fn the_second_result_ends_only_its_own_lease(fixture: &dyn Fixture) {
     let store = fixture.store();
     for (n, person) in [(1, "ada"), (2, "bob"), (3, "cid")] {
         let id = linked(&*store, n, grant(person, "one"), 10).await.id;
@@ -233,12 +233,12 @@ pub(super) async fn a_late_success_becomes_the_spare(fixture: &dyn Fixture) {
     assert_eq!(after.refresh_token, before.refresh_token);
     assert_eq!(after.generation, before.generation);
     assert_eq!(after.account, before.account);
-    // Once the stored one has proved good, the spare is of no use.
+    // Once the stored one has worked, the spare is not needed.
     record(&*store, id, after.generation, fresh("three")).await;
     assert_eq!(stored(&*store, id).await.spare_refresh_token, None);
 }
 
-/// A provider that answers a retry makes the first answer worthless, and that may be recorded last or first.
+/// A provider that answers a retry invalidates the first response, which may be recorded first or last.
 pub(super) async fn of_two_answers_the_later_one_stands(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = ada(&*store).await.id;
@@ -257,7 +257,7 @@ pub(super) async fn of_two_answers_the_later_one_stands(fixture: &dyn Fixture) {
     assert_eq!(now.refresh_token, Some(sealed("refresh later")));
     assert_eq!(now.spare_refresh_token, Some(sealed("refresh earlier")));
     assert_eq!(now.generation, first.generation.next().next());
-    // Again, and once more the earlier one: nothing changes.
+    // Recording both again changes nothing.
     record_for(&*store, &retry, later).await;
     record_for(&*store, &first, fresh("earlier")).await;
     assert_eq!(
@@ -266,7 +266,7 @@ pub(super) async fn of_two_answers_the_later_one_stands(fixture: &dyn Fixture) {
     );
 }
 
-/// What a person consented to meanwhile is another grant.
+/// A consent meanwhile creates another grant.
 pub(super) async fn no_answer_is_later_than_a_new_consent(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = ada(&*store).await.id;
@@ -282,7 +282,7 @@ pub(super) async fn no_answer_is_later_than_a_new_consent(fixture: &dyn Fixture)
     assert_eq!(now.refresh_token, Some(sealed("refresh two")));
 }
 
-/// A refresh token is sent nowhere but where it came from, so one must not end up among those of another client.
+/// A refresh token is sent only to its origin, so it must not be stored among those of another client.
 pub(super) async fn what_came_from_elsewhere_is_not_kept(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = ada(&*store).await.id;
@@ -486,7 +486,7 @@ pub(super) async fn doubts_are_kept_where_a_refresh_is_planned(fixture: &dyn Fix
     assert_eq!(doubted.account.status, AccountStatus::Degraded);
     assert_eq!(doubted.account.last_error, Some(fault));
     assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(at(50)));
-    // What works is not doubted any more.
+    // A refresh token that works is not marked any more.
     let claimed = claim_refresh(&*store, id, 51, 66).await;
     record_for(&*store, &claimed, fresh("two")).await;
     let well = stored(&*store, id).await;

@@ -1,4 +1,4 @@
-//! Links that bring an account back to life.
+//! Links that reactivate an account.
 
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::{AccessKeyId, Account, AccountId};
@@ -82,7 +82,7 @@ pub(super) async fn failing_takes_nothing_away(fixture: &dyn Fixture) {
     let ended = store.end_link(&link, mismatch, None, at(20));
     ended.await.unwrap();
     assert_opens(&*store, &[1], &account).await;
-    // Nor does forgetting the link.
+    // Deleting the link does not either.
     assert_eq!(store.purge_links(at(99), at(99), 10).await.unwrap(), 2);
     assert_opens(&*store, &[1], &account).await;
 }

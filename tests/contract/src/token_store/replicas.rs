@@ -1,4 +1,4 @@
-//! Which replicas there are.
+//! The list of replicas.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::TokenStore;

@@ -1,4 +1,4 @@
-//! Whose browser a link belongs to.
+//! Assigning links to browsers.
 
 use central_oauth_domain::link::{Confirmation, ConsentLimit, Ending};
 use tokio::task::JoinSet;
@@ -13,7 +13,7 @@ pub(super) async fn one_browser_has_it(fixture: &dyn Fixture) {
     assert!(mine.belongs_to(&browser(1)));
     assert!(mine.version > link.version);
     assert_eq!(found(&*store, 1).await, mine);
-    // The same person may come back, as often as they like; whatever they had under way stays valid.
+    // The same person may come back any number of times; everything that they have started stays valid.
     let again = reserve(&*store, &mine, 1, at(2)).await;
     assert_eq!(again.unwrap(), mine);
     for read in [&link, &mine] {
@@ -64,10 +64,10 @@ pub(super) async fn a_network_has_so_many_consents_under_way(fixture: &dyn Fixtu
     let refused = store.reserve_link(&link, &from(1), at(2)).await.unwrap();
     assert!(refused.is_err());
     assert_eq!(found(&*store, 100).await, link);
-    // Whoever has one goes on with it.
+    // A browser that has one can continue.
     let first = found(&*store, 1).await;
     assert_eq!(reserve(&*store, &first, 1, at(2)).await.unwrap(), first);
-    // One that ends makes room.
+    // An ended link frees its place.
     let ended = store.end_link(&first, Ending::Denied(None), None, at(3));
     ended.await.unwrap();
     let borne = store.reserve_link(&link, &from(1), at(3)).await.unwrap();

@@ -1,4 +1,4 @@
-//! What the cases are made of.
+//! Sample data of the cases.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(super) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// So many seconds after the case began.
+/// Returns the time this many seconds after the start of the case.
 pub(super) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(1_790_000_000_123) + secs(seconds)
 }
@@ -71,7 +71,7 @@ pub(super) fn network(n: u8) -> KeyedHash {
     KeyedHash::from_bytes(bytes)
 }
 
-/// Gives a link to browser number `n` of network number 1.
+/// Assigns a link to browser number `n` of network number 1.
 pub(super) async fn reserve(
     store: &dyn TokenStore,
     link: &Link,
@@ -86,7 +86,7 @@ pub(super) async fn reserve(
     Ok(reserved.unwrap())
 }
 
-/// The hash of an answer that a provider sent a browser back with.
+/// The hash of a callback.
 pub(super) fn answer(n: u8) -> KeyedHash {
     let mut bytes = [n; 32];
     bytes[15] = !n;
@@ -142,7 +142,7 @@ pub(super) fn consent() -> SealedConsent {
     }
 }
 
-/// A poll that is due so many seconds after the case began.
+/// A poll that is due this many seconds after the start of the case.
 pub(super) fn poll(due: u64) -> PollSchedule {
     PollSchedule {
         interval: INTERVAL,
@@ -175,7 +175,7 @@ pub(super) fn sealed_grant() -> SealedGrant {
     }
 }
 
-/// What is known of access tokens that are said to last so many seconds.
+/// What is known of access tokens with this stated lifetime in seconds.
 pub(super) fn lasting(seconds: u64) -> LifetimeHints {
     LifetimeHints {
         lifetime: Some(secs(seconds)),
@@ -206,7 +206,7 @@ pub(super) fn grant(person: &str, which: &str) -> NewGrant {
     }
 }
 
-/// Keeps a link that must be kept.
+/// Stores a link; asserts that it is stored.
 pub(super) async fn keep(store: &dyn TokenStore, link: NewLink) -> Link {
     match store
         .create_link(link, PLENTY, CODES, macs())
@@ -223,7 +223,7 @@ pub(super) async fn pending(store: &dyn TokenStore, n: u8) -> Link {
     keep(store, new_link(n)).await
 }
 
-/// Link number `n` at the provider, its first poll due after so many seconds.
+/// Returns link number `n` at the provider, whose first poll is due after this many seconds.
 pub(super) async fn authorizing(store: &dyn TokenStore, n: u8, due: u64) -> Link {
     let link = pending(store, n).await;
     begin(store, &link, due).await
@@ -256,7 +256,7 @@ pub(super) async fn claim_one(store: &dyn TokenStore, now: u64, lease_until: u64
     link
 }
 
-/// Completes link number `n` so many seconds after the case began.
+/// Completes link number `n` this many seconds after the start of the case.
 pub(super) async fn linked(store: &dyn TokenStore, n: u8, grant: NewGrant, now: u64) -> Account {
     let link = authorizing(store, n, now).await;
     complete(store, &link, grant, now).await.unwrap()
@@ -286,7 +286,7 @@ pub(super) fn assert_conflict<T: std::fmt::Debug>(outcome: Result<T, StoreError>
     }
 }
 
-/// A link that holds nothing any more and of which nothing is expected.
+/// Asserts that a link has no secrets and is not due.
 pub(super) fn assert_closed(link: &Link, state: &LinkState) {
     assert_eq!(&link.state, state);
     assert_eq!((link.poll, link.lease_until), (None, None));
@@ -309,7 +309,7 @@ pub(super) async fn claim_refresh(
     claimed.await.unwrap()
 }
 
-/// What a refresh that failed leaves behind, with the next attempt so many seconds after the case began.
+/// The result of a failed refresh, with the next attempt this many seconds after the start of the case.
 pub(super) fn failure(next: u64) -> RefreshFailure {
     RefreshFailure {
         status: AccountStatus::Degraded,
@@ -323,7 +323,7 @@ pub(super) fn failure(next: u64) -> RefreshFailure {
     }
 }
 
-/// What `invalid_grant` does.
+/// The result of `invalid_grant`.
 pub(super) async fn require_relink(store: &dyn TokenStore, account: AccountId) {
     let claimed = claim_refresh(store, account, 15, 30).await;
     let over = RefreshFailure {
@@ -337,7 +337,7 @@ pub(super) async fn require_relink(store: &dyn TokenStore, account: AccountId) {
     assert!(kept.await.unwrap());
 }
 
-/// Tokens named after `which`, asked for at second 20.
+/// Tokens named after `which`, requested at second 20.
 pub(super) fn fresh(which: &str) -> RefreshedTokens {
     RefreshedTokens {
         access_token: Ok(sealed(&format!("access {which}"))),
@@ -380,12 +380,12 @@ pub(super) fn new_key(n: u8, account: AccountId) -> NewKey {
     }
 }
 
-/// An audit entry of second 15 that lacks only what has happened.
+/// An audit entry of second 15, without its event.
 pub(super) fn draft(actor: Actor) -> AuditDraft {
     audit_draft(actor, at(15))
 }
 
-/// Tokens at GitHub, number `n`, that are to be revoked from second 10 on.
+/// Tokens at GitHub, number `n`, to be revoked from second 10 on.
 pub(super) fn new_revocation(n: u8, person: Option<&str>) -> NewRevocation {
     NewRevocation {
         reference: RevocationReference::from_bytes([n; 16]),
@@ -405,7 +405,7 @@ pub(super) fn new_revocation(n: u8, person: Option<&str>) -> NewRevocation {
     }
 }
 
-/// Keeps what must be kept.
+/// Stores tokens to be revoked; asserts that they were stored.
 pub(super) async fn stray(store: &dyn TokenStore, n: u8, person: Option<&str>) {
     let kept = store.keep_stray(new_revocation(n, person)).await;
     assert!(kept.unwrap());

@@ -1,4 +1,4 @@
-//! Which keys sealed what, and how it moves from one key to the next.
+//! Which keys sealed which values, and their re-encryption.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use super::Fixture;
 use super::confirming::owner;
 use super::samples::*;
 
-/// What values of key number `n` start with. Zeros and bytes that are no text are as good as any.
+/// The header of values of key number `n`. Zeros and arbitrary bytes are allowed.
 const fn seal(n: u8) -> SealId {
     SealId([1, 0, n, 0xff, !n])
 }
@@ -70,7 +70,7 @@ fn grant_by(person: &str, access: u8, refresh: u8) -> NewGrant {
     }
 }
 
-/// Link number `n` with one key a value, from `first` on. No flow has them all.
+/// Link number `n` with one key per value, from `first` on. No real flow has them all.
 async fn consent_by(store: &dyn TokenStore, n: u8, first: u8) {
     let link = pending(store, n).await;
     let consent = SealedConsent {
@@ -102,7 +102,7 @@ async fn redeemed_by(store: &dyn TokenStore, n: u8, first: u8) {
     kept.await.unwrap();
 }
 
-/// An account with a spare, with one key a value, from `first` on.
+/// An account with a spare, with one key per value, from `first` on.
 async fn account_by(store: &dyn TokenStore, n: u8, person: &str, first: u8) -> AccountId {
     let grant = grant_by(person, first, first + 1);
     let id = linked(store, n, grant, 10).await.id;
@@ -168,7 +168,7 @@ pub(super) async fn many_rows_may_share_a_few_keys(fixture: &dyn Fixture) {
     assert_eq!(in_use(&*store).await, seals([0, 1, 2, 9]));
     let rows = otherwise(&*store, OwnerKind::Account, 1).await;
     assert!(rows.is_sorted_by_key(|row| row.id));
-    // All but the numbers 1, 7, 13 and 19, both of whose tokens are of key 1.
+    // All but numbers 1, 7, 13 and 19, whose tokens both have key 1.
     assert_eq!(rows.len(), 17);
     let mut pages = Vec::new();
     while let Some(page) = {
@@ -208,7 +208,7 @@ pub(super) async fn what_is_gone_needs_no_key(fixture: &dyn Fixture) {
     }
 }
 
-/// What `everything` leaves of a kind of owners: which owners, and which values of them.
+/// The expected rows of a kind of owners: which owners, and which of their values.
 fn rows_of(owners: OwnerKind, account: AccountKey) -> Vec<(SealedTo, Vec<SecretKind>)> {
     use SecretKind::*;
     match owners {
@@ -321,7 +321,7 @@ pub(super) async fn what_has_changed_is_left_alone(fixture: &dyn Fixture) {
     let dan = linked(&*store, 4, grant_by("dan", 1, 1), 10).await.id;
     let rows = otherwise(&*store, OwnerKind::Account, 50).await;
     let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
-    // One refreshed, one with a spare that was not there, one whose spare has gone.
+    // One refreshed, one with a new spare, one whose spare is gone.
     let generation = stored(&*store, ada).await.generation;
     let refreshed = RefreshedTokens {
         access_token: Ok(by(1, "new access")),
@@ -410,7 +410,7 @@ pub(super) async fn a_callback_comes_before_or_after_resealing(fixture: &dyn Fix
     };
     assert_eq!(consent.handle, by(50, "DeviceCode"));
     assert_eq!(consent.callback, Some(by(50, "new")));
-    // The claim was read before, and puts nothing back either.
+    // The claim was read before, and restores nothing either.
     store.postpone_poll(&claimed, poll(9)).await.unwrap();
     let LinkState::Authorizing(consent) = found(&*store, 3).await.state else {
         panic!("not authorizing any more");
@@ -418,7 +418,7 @@ pub(super) async fn a_callback_comes_before_or_after_resealing(fixture: &dyn Fix
     assert_eq!(consent.handle, by(50, "DeviceCode"));
 }
 
-/// Whichever comes first, the refreshed tokens are there in the end.
+/// In either order, the refreshed tokens are stored in the end.
 pub(super) async fn refreshed_tokens_are_never_put_back(fixture: &dyn Fixture) {
     let mut ids = Vec::new();
     for n in 1..=16 {
@@ -450,7 +450,7 @@ pub(super) async fn refreshed_tokens_are_never_put_back(fixture: &dyn Fixture) {
     }
 }
 
-/// They are no cipher's, so nobody has a key for them; they keep nobody from the others.
+/// No cipher made them, so no key fits; they do not block the others.
 pub(super) async fn values_too_short_for_a_key_do_no_harm(fixture: &dyn Fixture) {
     let store = fixture.store();
     store.init_hash_key(sealed("x")).await.unwrap();

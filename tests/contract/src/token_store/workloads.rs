@@ -1,4 +1,4 @@
-//! Workloads, and their tokens that work once.
+//! Workloads, and their single-use tokens.
 
 use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::{AccessKeyId, KeyBinding, KeyRole};
@@ -33,7 +33,7 @@ fn workload(n: u8) -> NewWorkload {
     }
 }
 
-/// A link that a workload asks for with token `token`.
+/// A link that a workload requests with token `token`.
 fn link_of(n: u8, token: u8) -> NewLink {
     let mut link = new_link(n);
     let facts = [("repository", "octo/app"), ("run", "1658")];
@@ -88,7 +88,7 @@ pub(super) async fn a_token_works_once(fixture: &dyn Fixture) {
         "nothing is left of it"
     );
     assert!(store.find_workloads(&hash(1, 2)).await.unwrap().is_empty());
-    // A taken code uses no token up: another code is tried.
+    // If the code is taken, the token is not used up: another code is tried.
     let taken = NewLink {
         code: code(1),
         ..link_of(3, 3)
@@ -171,7 +171,7 @@ pub(super) async fn an_account_s_workloads_come_and_go(fixture: &dyn Fixture) {
     let grants = store.find_workloads(&hash(1, 3)).await.unwrap();
     assert_eq!(grants[0].key.binding.account(), Some(ada.id));
     assert!(macs().is_genuine(&grants[0].key));
-    // A workload goes with its key.
+    // A workload is deleted with its key.
     let gone = store.delete_key(ada.id, ids[0], Descendants::Kept, draft(Actor::ADMIN));
     assert_eq!(gone.await.unwrap(), [ids[0]]);
     assert!(store.find_workloads(&hash(1, 3)).await.unwrap().is_empty());

@@ -1,4 +1,4 @@
-//! Finding out whether writing works.
+//! Write tests.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A client that stays connected between its questions.
+//! A client that keeps its connection between queries.
 #![allow(dead_code, reason = "not every test uses everything")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -30,7 +30,7 @@ impl Client {
         }
     }
 
-    /// The first row of the answer; nothing when the session is over.
+    /// Returns the first row of the result; nothing when the session has ended.
     pub(crate) fn ask(&mut self, sql: &str) -> String {
         let mut line = String::new();
         if writeln!(self.questions, "{sql};").is_ok() {
@@ -47,7 +47,7 @@ impl Drop for Client {
     }
 }
 
-/// Why the server does not let one in there.
+/// Returns the server's reason for rejecting a login.
 pub(crate) fn refusal(url: &str) -> String {
     let output = psql(url).args(["-c", "SELECT 1"]).output().unwrap();
     assert!(!output.status.success());

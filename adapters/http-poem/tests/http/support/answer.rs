@@ -1,4 +1,4 @@
-//! One answer.
+//! A response.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&spec_j
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
-    /// The body, where it is JSON.
+    /// The body, if it is JSON.
     pub(crate) body: Value,
     pub(crate) text: String,
 }
@@ -42,7 +42,7 @@ impl Answer {
         assert_eq!(self.status, status, "{}", self.text);
     }
 
-    /// The answer is a problem with this code; returns its detail.
+    /// Asserts that the response is a problem with this code; returns its detail.
     #[track_caller]
     pub(crate) fn assert_problem(&self, status: u16, code: &str) -> &str {
         self.assert(status);
@@ -75,7 +75,7 @@ impl Answer {
         assert!(!holds_null(&self.body), "{}", self.text);
     }
 
-    /// The document has the operation's status; methods and addresses that it does not have are 405 and 404.
+    /// The document lists the operation's status; unknown methods and addresses are 405 and 404.
     pub(super) fn assert_documented(&self, method: &Method, path: &str) {
         let path = path.split('?').next().unwrap_or_default();
         let paths = DOCUMENT["paths"].as_object().unwrap();

@@ -1,4 +1,4 @@
-//! What the service logs, kept for each test by itself: a test runs on a thread of its own.
+//! Captures the log of each test separately, because each test runs on its own thread.
 
 use std::cell::RefCell;
 use std::io::{Result, Write};
@@ -22,7 +22,8 @@ impl Write for Paper {
     }
 }
 
-/// Starts the log, once for all tests: a subscriber for one thread alone can miss what another thread saw first.
+/// Starts capturing, once for all tests: a subscriber for one thread alone can miss callsites that another thread
+/// registered first.
 pub(super) fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -34,7 +35,7 @@ pub(super) fn start() {
     });
 }
 
-/// What this test's service has logged so far.
+/// Returns what this test's service has logged so far.
 pub(crate) fn written() -> String {
     WRITTEN.with_borrow(|written| String::from_utf8(written.clone()).unwrap())
 }

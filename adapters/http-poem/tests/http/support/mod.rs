@@ -1,4 +1,4 @@
-//! A service in memory, and a client for it that checks every answer against the OpenAPI document.
+//! A service in memory, and a client for it that checks every response against the OpenAPI document.
 
 mod answer;
 mod call;

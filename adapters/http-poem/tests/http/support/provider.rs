@@ -1,4 +1,4 @@
-//! A provider whose people do as the test says.
+//! A provider whose people act as the test says.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use central_oauth_domain::secret::{
 pub(crate) enum Person {
     /// The person with this number agrees.
     Agrees(u32),
-    /// Whoever it is says no.
+    /// The person declines.
     Denies,
 }
 
@@ -27,13 +27,13 @@ pub(crate) struct ScriptedProvider {
     name: ProviderName,
     scopes: Vec<String>,
     pub(crate) person: Mutex<Person>,
-    /// How long the access tokens last; `None` for as long as you like.
+    /// The lifetime of access tokens; `None` if they do not expire.
     pub(crate) lifetime: Mutex<Option<Duration>>,
-    /// How long grants last whatever is done, if that is known.
+    /// The maximum lifetime of grants, if known.
     pub(crate) grant_lasts: Mutex<Option<Duration>>,
-    /// What becomes of questions for tokens, when something is wrong.
+    /// The response to token requests, if they fail.
     pub(crate) trouble: Mutex<Option<ProviderError>>,
-    /// What becomes of revocations.
+    /// The response to revocations.
     pub(crate) revocation: Mutex<Result<Revoked, ProviderError>>,
 }
 
@@ -166,7 +166,7 @@ impl OAuthProvider for ScriptedProvider {
     }
 }
 
-/// What clients get besides: the host that accepts the token.
+/// The extra member for clients: the host that accepts the token.
 fn extra(host: &str) -> ListedMembers {
     let url = format!("https://{host}.example.com");
     vec![("instance_url".to_owned(), Some(url))]

@@ -39,16 +39,16 @@ pub(crate) struct World {
     client: TestClient<BoxEndpoint<'static, Response>>,
 }
 
-/// What differs between the worlds of tests.
+/// The differences between the worlds of tests.
 pub(crate) struct Options {
     pub(crate) providers: Vec<Arc<ScriptedProvider>>,
     pub(crate) public_url: &'static str,
     pub(crate) allowed_hosts: AllowedHosts,
     pub(crate) enroll_key: Option<&'static str>,
     pub(crate) poll_interval: Duration,
-    /// The store has lost what it had at the start.
+    /// The store has lost its data.
     pub(crate) forgetful: bool,
-    /// The store does not say any more whether it is there.
+    /// The store no longer answers the readiness check.
     pub(crate) silent: bool,
     /// The policies of trusted workloads.
     pub(crate) policies: Vec<Policy>,
@@ -149,14 +149,14 @@ impl World {
         self.call(Method::GET, path)
     }
 
-    /// Asks for a link code; returns code and key.
+    /// Requests a link code; returns code and key.
     pub(crate) async fn start_link(&self) -> (String, String) {
         let started = self.call(Method::POST, "/v1/link-code").send().await;
         started.assert(201);
         (started.text_at("link_code"), started.text_at("access_key"))
     }
 
-    /// A new account of this person; returns a key to it.
+    /// Links a new account of this person; returns its key.
     pub(crate) async fn link(&self, person: u32) -> String {
         let (code, key) = self.start_link().await;
         self.consent(&code, Person::Agrees(person)).await;
@@ -171,7 +171,7 @@ impl World {
         self.poll_what_is_due().await;
     }
 
-    /// Asks the providers about the links that are due, once.
+    /// Polls the providers for all due links, once.
     pub(crate) async fn poll_what_is_due(&self) {
         for mut link in self.services.redeemer.claim_due(10, &[]).await.unwrap() {
             loop {
@@ -206,7 +206,7 @@ impl World {
         self.services.consents.start(&code, &link).await.unwrap();
     }
 
-    /// A key that somebody made for an account; returns its id and the key.
+    /// Creates a key for an account; returns its id and the key.
     pub(crate) async fn reader(&self, account: &str, name: &str) -> (String, String) {
         let path = format!("/v1/accounts/{account}/keys");
         let call = self.call(Method::POST, &path).key(ADMIN);
@@ -215,7 +215,7 @@ impl World {
         (made.text_at("id"), made.text_at("access_key"))
     }
 
-    /// Asks the providers to revoke what is due, once.
+    /// Runs all due revocations, once.
     pub(crate) async fn revoke_what_is_due(&self) -> usize {
         let revoker = &self.services.revoker;
         let due = revoker.claim_due(10, &[]).await.unwrap();
@@ -226,14 +226,14 @@ impl World {
         due.len()
     }
 
-    /// A time so far from now, as requests write it.
+    /// Returns a time relative to now, as requests write it.
     pub(crate) fn time_in(&self, seconds: i64) -> String {
         let now = self.clock.now().as_millis() / 1000;
         let time = OffsetDateTime::from_unix_timestamp(now + seconds).unwrap();
         time.format(&Rfc3339).unwrap()
     }
 
-    /// The id of the account that a key opens.
+    /// Returns the id of the account to which a key gives access.
     pub(crate) async fn account_of(&self, key: &str) -> String {
         let answer: Answer = self.get("/v1/token").key(key).send().await;
         answer.assert(200);
@@ -241,7 +241,7 @@ impl World {
     }
 }
 
-/// The admin, and whoever may enrol.
+/// The admin, and the holder of the enrolment key.
 fn operators(options: &Options) -> Vec<OperatorKey> {
     let key = |role, key| OperatorKey::of_role(role, AccessKey::new(key));
     let admin = key(OperatorRole::Admin, ADMIN);

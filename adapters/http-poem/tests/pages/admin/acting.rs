@@ -10,7 +10,7 @@ use super::super::browser::between;
 use super::super::world::World;
 use super::{ADMIN, AUDITOR, linked, logged_in, world};
 
-/// The kinds of the entries in the audit log that the admin has caused.
+/// Returns the kinds of the admin's entries in the audit log.
 async fn recorded(world: &World) -> Vec<String> {
     let all = AuditFilter::default();
     let log = world.services.audit.list(&Caller::ADMIN, &all, None, 200);
@@ -130,7 +130,7 @@ async fn the_person_consents_again_at_the_address() {
     let page = person.post("look_up", &code).await;
     page.assert(200, &["cron", "sign in with the same account"]);
     person.post("confirm", &code).await;
-    // Nobody else can take the account over.
+    // Nobody else can take over the account.
     world
         .provider
         .answer_identify(Ok(ScriptedProvider::person("mallory")));
@@ -148,7 +148,7 @@ async fn nobody_is_asked_again_whom_the_provider_does_not_name() {
     let mut browser = logged_in(&world, ADMIN).await;
     browser.get(&account).await;
     let page = browser.send_form(&format!("{account}/relink"), &[]).await;
-    page.assert(422, &["does not say whose account"]);
+    page.assert(422, &["does not identify people"]);
 }
 
 #[tokio::test]

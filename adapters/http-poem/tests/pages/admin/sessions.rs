@@ -33,7 +33,7 @@ async fn nobody_sees_anything_without_a_session() {
     }
     let page = browser.send_form("/admin/accounts/1/revoke", &[]).await;
     page.assert_sends_to("/admin/login");
-    // The cookie of the other page is none of a session.
+    // The cookie of the other page is not a session.
     browser.get("/device").await;
     browser.session = browser
         .cookie
@@ -132,7 +132,7 @@ async fn the_cookie_is_as_narrow_as_it_can_be() {
             .header("location")
             .trim_end_matches("/admin")
             .to_owned();
-        // Below a path, every address in the page says so.
+        // Below a path, every address in the page includes it.
         let page = browser.get("/admin").await;
         page.assert(200, &[&format!("action=\"{base}/admin/logout\"")]);
         let page = browser.send_form("/admin/logout", &[]).await;

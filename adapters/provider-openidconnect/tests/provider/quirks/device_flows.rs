@@ -1,4 +1,4 @@
-//! Device flows that keep to nobody's RFC.
+//! Device flows that deviate from the RFC.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ async fn github() {
     assert!(words.contains("Enable Device Flow"), "{words}");
 }
 
-// Google: 428 and 403 as logged by clients; verification_url; a quota told as error_code.
+// Google: 428 and 403 as logged by clients; verification_url; a quota reported as error_code.
 #[tokio::test]
 async fn google() {
     for (status, answer, expected) in [
@@ -99,7 +99,7 @@ async fn google() {
     );
 }
 
-// Auth0, "Call your API using the device authorization flow": 403 and 429, where the body decides.
+// Auth0, "Call your API using the device authorization flow": 403 and 429; the body decides.
 #[tokio::test]
 async fn auth0() {
     for (status, error, expected) in [
@@ -114,7 +114,8 @@ async fn auth0() {
             expected
         );
     }
-    // auth0/laravel-auth0 issue 42, auth0/nextjs-auth0 issue 66: a wrong client id or secret is no person's no.
+    // auth0/laravel-auth0 issue 42, auth0/nextjs-auth0 issue 66: a wrong client id or secret does not count as a person
+    // who declined.
     let client = json!({"error": "access_denied", "error_description": "Unauthorized"});
     assert_eq!(
         redeem("auth0", 401, client).await,
@@ -122,7 +123,7 @@ async fn auth0() {
     );
 }
 
-// twitchdev/issues 1037 and 943: `scopes`, {status, message}, an address that holds the code.
+// twitchdev/issues 1037 and 943: `scopes`, {status, message}, an address that contains the code.
 #[tokio::test]
 async fn twitch() {
     let answer = json!({"device_code": "dc", "expires_in": 1800, "interval": 5, "user_code": "JLLKTXWJ",
@@ -212,8 +213,8 @@ async fn salesforce() {
     assert_eq!(grant.assumed_expires_in, Some(Duration::from_secs(7200)));
 }
 
-// Zoho's device flow in public code: milliseconds, commas, another endpoint, words with spaces. Zoho, "Initiation request":
-// a refresh token comes with the first request for access only, unless each asks for consent.
+// Zoho's device flow in public code: milliseconds, commas, another endpoint, codes with spaces. Zoho, "Initiation
+// request": a refresh token comes only with the first request for access, unless each one asks for consent.
 #[tokio::test]
 async fn zoho() {
     let answer = json!({"device_code": "dc", "user_code": "A1B2-C3D4", "interval": 5000, "expires_in": 300_000,
@@ -259,11 +260,11 @@ async fn zoho() {
     let Ok(Redemption::Granted(grant)) = subject.redeem().await else {
         panic!("tokens");
     };
-    // Refreshes go to the token endpoint, so that is where the grant comes from.
+    // Refreshes go to the token endpoint, so that is the origin of the grant.
     assert_eq!(grant.origin.token_endpoint, format!("{}/token", stub.base));
 }
 
-// Keycloak, DeviceGrantType.java: a switch of the client that is off is told as invalid_grant.
+// Keycloak, DeviceGrantType.java: if the device flow is disabled for the client, the error is invalid_grant.
 #[tokio::test]
 async fn keycloak() {
     let words = "Client not allowed OAuth 2.0 Device Authorization Grant";

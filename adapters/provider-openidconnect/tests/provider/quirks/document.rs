@@ -66,7 +66,7 @@ fn section(text: &mut String, name: &str, profile: &Profile) {
     for (what, words) in lines(profile) {
         writeln!(text, "- {what}: {words}").unwrap();
     }
-    text.push_str("\nSet up at the provider:\n\n");
+    text.push_str("\nSetup:\n\n");
     for step in &profile.setup.steps {
         writeln!(text, "- {step}").unwrap();
     }
@@ -113,7 +113,7 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
     said.collect()
 }
 
-/// The profile's own words, or else a sentence made from its quirk.
+/// The profile's own text, or else a sentence made from its quirk.
 fn grant_end(profile: &Profile) -> Option<String> {
     let lasts = profile.quirks.refresh.grant_lasts;
     let told = lasts.map(|seconds| {
@@ -176,7 +176,7 @@ fn revocation(profile: &Profile) -> String {
     format!("{style}{takes}{auth}{leaves}")
 }
 
-/// The quirks that are switched on.
+/// The enabled quirks.
 fn behaviour(quirks: &Quirks) -> Option<String> {
     let (device, refresh) = (&quirks.device, &quirks.refresh);
     let all = [

@@ -1,4 +1,4 @@
-//! Microsoft Entra ID: many tenants behind one issuer, and numbers that say more than the codes.
+//! Microsoft Entra ID: many tenants behind one issuer, and error numbers that are more specific than the codes.
 
 use central_oauth_domain::ports::{OAuthProvider, Prompt};
 use central_oauth_domain::secret::CallbackQuery;
@@ -18,7 +18,7 @@ use crate::support::{
 const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 const OTHER: &str = "99999999-2222-3333-4444-555555555555";
 
-/// A server that calls itself so in its metadata; `{base}` is its address.
+/// A server with this issuer in its metadata; `{base}` is its address.
 async fn calling_itself(issuer: &'static str) -> Stub {
     let keys = key_set(&[ed25519("ed", 1).as_verification_key()]);
     Stub::start(move |seen, base| match seen.path.as_str() {
@@ -46,7 +46,7 @@ fn token(base: &str, issuer_tenant: &str, tid: &Value) -> String {
     sign_ed25519(&ed25519("ed", 1), "ed", &claims)
 }
 
-// Microsoft, "Access tokens", validating the issuer: {tenantid} stands for the tenant that the token names.
+// Microsoft, "Access tokens", validating the issuer: {tenantid} stands for the token's tenant.
 #[tokio::test]
 async fn any_tenant_but_only_its_own_tokens() {
     let stub = calling_itself("{base}/{tenantid}/v2.0").await;
@@ -72,7 +72,7 @@ async fn any_tenant_but_only_its_own_tokens() {
     }
 }
 
-// consumers and domains: the metadata names the tenant by its id, and tokens must, too.
+// consumers and domains: the metadata names the tenant by its id, and tokens must do so too.
 #[tokio::test]
 async fn a_tenant_by_another_name() {
     let stub = calling_itself("{base}/11111111-2222-3333-4444-555555555555/v2.0").await;
@@ -87,7 +87,7 @@ async fn a_tenant_by_another_name() {
     }
 }
 
-// Who asks for a tenant by its id gets no other; and without the profile nothing of this holds.
+// A tenant that is requested by id gets no other tenant's tokens; and without the profile none of this applies.
 #[tokio::test]
 async fn not_any_issuer() {
     for issuer in [
@@ -133,8 +133,8 @@ async fn the_secret_belongs_to_the_code_flow() {
     assert_eq!(sent().as_deref(), Some(SECRET));
 }
 
-// Microsoft Q&A 5847660: prompt=consent asks for an administrator's approval again (AADSTS90094) where people may not
-// consent alone. The operator may still want it, or want it away elsewhere.
+// Microsoft Q&A 5847660: prompt=consent asks for an administrator's approval again (AADSTS90094) if people may not
+// consent alone. The operator can still enable it here, or disable it elsewhere.
 #[tokio::test]
 async fn nobody_is_asked_for_consent_again() {
     let prompt = async |settings: ProviderSettings| {
@@ -153,14 +153,14 @@ async fn nobody_is_asked_for_consent_again() {
     let mut wanted = entra;
     wanted.authorization_parameters = vec![("prompt".to_owned(), "select_account".to_owned())];
     assert_eq!(prompt(wanted).await.as_deref(), Some("select_account"));
-    // OpenID Connect Core section 11 holds for everybody else, until the operator's table says otherwise.
+    // OpenID Connect Core section 11 applies to every other provider, unless the operator's table overrides it.
     let mut other = preset("keycloak", base);
     assert_eq!(prompt(other.clone()).await.as_deref(), Some("consent"));
     other.quirks.authorization.needs_no_prompt = true;
     assert_eq!(prompt(other).await, None);
 }
 
-// Microsoft, "Device authorization grant": its own words for steps.
+// Microsoft, "Device authorization grant": its own codes for the steps.
 #[tokio::test]
 async fn steps() {
     for (error, number, expected) in [
@@ -183,7 +183,7 @@ async fn steps() {
     }
 }
 
-// MicrosoftDocs/azure-docs #114009: an account that is no guest of the tenant is told in the terms of a no.
+// MicrosoftDocs/azure-docs #114009: an account that is no guest of the tenant gets the error of a person who declined.
 #[tokio::test]
 async fn a_no_that_is_not_the_person_s_own() {
     let advice = "This account is from another tenant and is not a guest here.";
@@ -206,7 +206,7 @@ async fn a_no_that_is_not_the_person_s_own() {
     assert_eq!(words_of(&outcome), Some(&*format!("{advice} {told}")));
 }
 
-// Microsoft, "Error codes": what each number asks people to do. The code decides, never the number.
+// Microsoft, "Error codes": advice for each number. The code decides, never the number.
 #[tokio::test]
 async fn numbers_in_words() {
     for (error, number, expected, words) in [
@@ -292,7 +292,7 @@ async fn numbers_in_words() {
     }
 }
 
-// RFC 9207 section 2.4: an issuer for many tenants answers as one of them.
+// RFC 9207 section 2.4: an issuer for many tenants responds as one of them.
 #[tokio::test]
 async fn the_answer_comes_from_a_tenant() {
     for (announced, named, expected) in [
@@ -351,7 +351,7 @@ async fn the_answer_comes_from_a_tenant() {
     }
 }
 
-// The doctor comes back as a tenant that nobody has, so that it is about the client and not about the issuer.
+// The check returns as a tenant that does not exist, so that the response is about the client and not about the issuer.
 #[tokio::test]
 async fn the_doctor_is_no_foreign_server() {
     let stub = calling_itself("{base}/{tenantid}/v2.0").await;

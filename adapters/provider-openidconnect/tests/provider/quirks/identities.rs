@@ -1,4 +1,4 @@
-//! Who a person is, where userinfo is something else.
+//! The identity of a person if userinfo differs from the standard.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ async fn person(name: &str, answer: Value, id: &str, display_name: &str) {
     assert_eq!(outcome, Ok(known(id, Some(display_name))), "{name}");
 }
 
-// Each by the answers that the profile names as its source.
+// Each with the responses of the profile's source.
 #[tokio::test]
 async fn ids_and_names() {
     person(
@@ -82,7 +82,8 @@ async fn a_refusal_with_200() {
     assert_eq!(kind(&error), ("refused", "invalid_auth"));
 }
 
-// Slack and Dropbox ask by POST, Dropbox wants no body; Twitch and Zoho have schemes, Notion a header of its own.
+// Slack and Dropbox use POST, Dropbox requires an empty body; Twitch and Zoho have their own schemes, Notion its own
+// header.
 #[tokio::test]
 async fn how_userinfo_is_asked() {
     for (name, method, scheme) in [

@@ -1,4 +1,4 @@
-//! What known providers do unlike the RFCs, imitated by their profiles' sources.
+//! Deviations of known providers from the RFCs, imitated by the sources of their profiles.
 
 mod device_flows;
 mod document;
@@ -20,7 +20,8 @@ use crate::support::{Stub, Subject, client, json as reply_json};
 
 pub(crate) const SECRET: &str = "s3cret";
 
-/// The settings of a preset whose endpoints all lie at this address, with a secret and two scopes beside those it needs.
+/// Returns the settings of a preset with all endpoints at this address, a secret, and two scopes besides the required
+/// ones.
 pub(crate) fn preset(name: &str, base: &str) -> ProviderSettings {
     let profile = Profile::named(name).unwrap();
     let at = |given: &Option<String>, path: &str| {
@@ -41,7 +42,7 @@ pub(crate) fn preset(name: &str, base: &str) -> ProviderSettings {
         ..client()
     };
     let settings = profile.complete(settings, None, &BTreeMap::new()).unwrap();
-    // What an issuer would have told, so that nobody is asked for metadata.
+    // The metadata of the issuer, so that nobody fetches them.
     let discovered = |given: Option<Url>, path: &str| {
         let found = profile.issuer.as_ref();
         given.or_else(|| found.map(|_| Url::parse(&format!("{base}{path}")).unwrap()))
@@ -59,14 +60,14 @@ pub(crate) fn preset(name: &str, base: &str) -> ProviderSettings {
     }
 }
 
-/// The preset at a server with one answer.
+/// Returns the preset at a server with one response.
 pub(crate) async fn saying(name: &str, status: u16, answer: &Value) -> (Subject, Stub) {
     let answer = answer.clone();
     let stub = Stub::start(move |_, _| reply_json(status, &answer)).await;
     (Subject::new(preset(name, &stub.base)), stub)
 }
 
-/// The same with the code flow, where the preset begins with the other.
+/// Does the same with the code flow, if the preset begins with the other.
 pub(crate) fn by_code(settings: ProviderSettings) -> ProviderSettings {
     ProviderSettings {
         flow: Flow::AuthorizationCode,

@@ -1,4 +1,4 @@
-//! The files themselves.
+//! The profile files themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -60,7 +60,7 @@ fn every_file_is_embedded_and_parses() {
     assert!(error.contains("github, github-app, gitlab"), "{error}");
 }
 
-// What a comment calls a source is one, and none is listed for nothing.
+// Every source named in a comment is listed, and every listed one is used.
 #[test]
 fn every_source_is_named() {
     for name in Profile::names() {
@@ -76,7 +76,7 @@ fn every_source_is_named() {
         }
         used.remove("");
         let known: BTreeSet<_> = profile.sources.keys().cloned().collect();
-        // The first file explains the form.
+        // The first file explains the format.
         used.remove("key\" names an entry of [sources] and holds for the lines below it");
         assert!(
             used.is_subset(&known),
@@ -86,7 +86,7 @@ fn every_source_is_named() {
     }
 }
 
-// What a provider does stands in its file: no code asks who it is.
+// Quirks are data: the code never asks which provider it is.
 #[test]
 fn no_code_knows_a_provider_by_name() {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -111,7 +111,7 @@ fn no_code_knows_a_provider_by_name() {
     }
 }
 
-// Each becomes a provider that can be used as it stands, by both flows where it has both.
+// Each profile makes a usable provider, with both flows if it has both.
 #[test]
 fn every_preset_works_with_an_id_alone() {
     for name in Profile::names() {
@@ -140,7 +140,7 @@ fn what_the_operator_says_wins() {
         scopes: vec!["offline_access".to_owned()],
         ..ProviderSettings::new(ProviderName::new("x"), "client-1")
     };
-    // The issuer is given, so nobody asks for its parts.
+    // The issuer is given, so its parts are not required.
     let settings = profile.complete(settings, None, &BTreeMap::new()).unwrap();
     assert_eq!(
         settings.issuer.unwrap().as_str(),
@@ -150,8 +150,8 @@ fn what_the_operator_says_wins() {
     assert_eq!(settings.scopes, ["offline_access"]);
 }
 
-// GitLab's metadata has no device_authorization_endpoint (lxc/incus issue 4013, int128/kubelogin issue 1584), so another
-// server's cannot be found by itself; and the preset's own would get its codes and the client secret.
+// GitLab's metadata has no device_authorization_endpoint (lxc/incus issue 4013, int128/kubelogin issue 1584), so
+// another server's cannot be discovered; and the preset's own would get its codes and the client secret.
 #[test]
 fn another_server_s_issuer_does_not_go_with_the_preset_s_endpoints() {
     let complete = |name: &str, issuer: &str, pairs: &[(&str, &str)]| {
@@ -174,7 +174,7 @@ fn another_server_s_issuer_does_not_go_with_the_preset_s_endpoints() {
         ),
     ] {
         let error = complete(name, issuer, &[]).unwrap_err().to_string();
-        assert!(error.starts_with("issuer is another server's"), "{error}");
+        assert!(error.starts_with("issuer is on another server"), "{error}");
         for words in [instead, "device_authorization_endpoint", "token_endpoint"] {
             assert!(error.contains(words), "{name}: {error}");
         }
@@ -185,7 +185,7 @@ fn another_server_s_issuer_does_not_go_with_the_preset_s_endpoints() {
         same.token_endpoint.unwrap().as_str(),
         "https://gitlab.example.com/oauth/token"
     );
-    // A preset without an issuer: at the server of its tokens.
+    // A preset without an issuer: on the server of its token endpoint.
     for (name, issuer) in [
         ("slack", "https://slack.com"),
         ("github", "https://github.com/login/oauth"),
@@ -297,7 +297,7 @@ fn scopes_that_refreshing_needs() {
     assert_eq!(complaint("salesforce", &["api", "offline_access"]), None);
 }
 
-// Whatever a profile says, RFC 6749 and RFC 8628 still hold where it says nothing.
+// RFC 6749 and RFC 8628 apply wherever a profile says nothing.
 #[tokio::test]
 async fn the_words_of_the_rfcs_hold_everywhere() {
     for name in Profile::names().filter(|name| completed(name).flow == Flow::Device) {

@@ -1,4 +1,4 @@
-//! Refreshes: what a dead token is called, what is none, and how long things last.
+//! Refreshes: errors of dead refresh tokens, other errors, and lifetimes.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ async fn what_is_dead_and_what_is_not() {
             both("invalid_grant", "expired access/refresh token"),
             DEAD,
         ),
-        // The account may be switched on again; Salesforce's own list of codes (sdk-codes) does not have the word.
+        // The account may be enabled again; Salesforce's own list of codes (sdk-codes) does not contain this one.
         (
             "salesforce",
             400,
@@ -176,7 +176,7 @@ async fn what_is_dead_and_what_is_not() {
     }
 }
 
-// The words are told, with what to do.
+// The description is shown, with advice.
 #[tokio::test]
 async fn what_a_person_can_act_on() {
     let words = async |name, answer| {
@@ -212,7 +212,7 @@ async fn failures_that_leave_it_open() {
     }
 }
 
-// Slack, oauth.v2.user.access: the type, and where the scopes stand; Bitbucket's `scopes`.
+// Slack, oauth.v2.user.access: the token type, and the place of the scopes; Bitbucket's `scopes`.
 #[tokio::test]
 async fn token_answers_of_their_own() {
     let answer = json!({"ok": true, "access_token": "xoxe.xoxp-1", "token_type": "user", "expires_in": 43200,
@@ -228,8 +228,8 @@ async fn token_answers_of_their_own() {
     assert_eq!(grant.scopes, ["account", "repository:write"]);
 }
 
-// Salesforce sends no expires_in; GitHub's answer tells of the refresh token; Microsoft, "Refresh tokens", 90 days with
-// each; Spotify, 18 June 2026: six months from the consent; Keycloak's 0 is for ever.
+// Salesforce sends no expires_in; GitHub's response states the lifetime of the refresh token; Microsoft, "Refresh
+// tokens", 90 days with each; Spotify, 18 June 2026: six months from the consent; Keycloak's 0 means unlimited.
 #[tokio::test]
 async fn how_long_tokens_last() {
     let lasts = async |name: &str, answer: Value| {
@@ -261,7 +261,7 @@ async fn how_long_tokens_last() {
     );
 }
 
-// Atlassian's developer community, topic 60806: 90 days without use, and 365 from consent whatever is done.
+// Atlassian's developer community, topic 60806: 90 days without use, and at most 365 from consent.
 #[tokio::test]
 async fn a_grant_may_have_an_end_that_no_use_moves() {
     let answer = json!({"access_token": "a", "refresh_token": "r"});

@@ -1,4 +1,4 @@
-//! Requests that are not as the RFCs have them.
+//! Requests that deviate from the RFCs.
 
 use central_oauth_domain::ports::{OAuthProvider, Prompt};
 use central_oauth_domain::secret::CallbackQuery;
@@ -26,7 +26,7 @@ fn parameter(url: &Url, name: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
-// Notion, "Authorization": JSON with Basic, at the code exchange and at refreshes.
+// Notion, "Authorization": JSON with Basic, for codes and refreshes.
 #[tokio::test]
 async fn json_bodies() {
     let stub = granting().await;
@@ -57,7 +57,7 @@ async fn json_bodies() {
     });
 }
 
-// Google: access_type and prompt, or there is no refresh token. Slack: commas. Dropbox: token_access_type.
+// Google: without access_type and prompt there is no refresh token. Slack: commas. Dropbox: token_access_type.
 #[tokio::test]
 async fn parameters_of_authorization_requests() {
     for (name, key, value) in [
@@ -80,8 +80,9 @@ async fn parameters_of_authorization_requests() {
     assert_eq!(sent.as_deref(), Some("channels:read,chat:write"));
 }
 
-// UsefulSoftwareCo/executor issue 2087, teamhanko/hanko pull 2405: LinkedIn answers a code_verifier with invalid_client.
-// python-social-auth/social-core pull 833, authlib issue 763: its ID tokens have no nonce, whatever was asked for.
+// UsefulSoftwareCo/executor issue 2087, teamhanko/hanko pull 2405: LinkedIn answers a code_verifier with
+// invalid_client. python-social-auth/social-core pull 833, authlib issue 763: its ID tokens have no nonce, even if one
+// was requested.
 #[tokio::test]
 async fn a_provider_that_refuses_pkce() {
     let answer = json!({"access_token": "at", "id_token": "e30.eyJzdWIiOiJhIn0.c2ln"});
@@ -101,7 +102,7 @@ async fn a_provider_that_refuses_pkce() {
     stub.last(|seen| assert!(!seen.form().contains_key("code_verifier")));
 }
 
-// LinkedIn, "Authorization Code Flow", step 2: its own words for a person who declines. Salesforce, "OAuth 2.0
+// LinkedIn, "Authorization Code Flow", step 2: its own codes for a person who declines. Salesforce, "OAuth 2.0
 // Authorization Errors": a hyphen where RFC 6749 has none.
 #[tokio::test]
 async fn words_of_their_own_for_a_no() {
@@ -181,7 +182,7 @@ async fn an_issuer_without_metadata() {
     }
 }
 
-// A secret that the preset would post is left out where there is none.
+// A preset that posts its secret is used without one if there is none.
 #[tokio::test]
 async fn public_clients_of_presets() {
     let stub = Stub::start(|_, _| reply_json(400, &json!({"error": "invalid_request"}))).await;

@@ -1,4 +1,4 @@
-//! A backup that was put back.
+//! A restored backup.
 
 use crate::grant::AccountStatus;
 use crate::ports::ProviderError;

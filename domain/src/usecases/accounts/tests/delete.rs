@@ -1,4 +1,4 @@
-//! Deleting an account, and what becomes of its tokens.
+//! Deleting an account, and revoking its tokens.
 
 use crate::grant::TokenOrigin;
 use crate::ports::{ProviderError, Revoked};
@@ -25,7 +25,7 @@ impl Stage {
 }
 
 #[tokio::test]
-async fn access_ends_and_the_provider_is_told() {
+async fn access_ends_and_tokens_are_revoked_at_the_provider() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
     let status = stage.delete(&key).await.unwrap();
@@ -111,7 +111,7 @@ async fn an_access_token_that_is_refused_after_the_refresh_token_was_revoked_is_
 #[tokio::test]
 async fn an_access_token_that_has_expired_says_nothing_about_the_grant() {
     for (refresh_token, expected) in [
-        // Providers that take access tokens only.
+        // Providers that revoke only access tokens.
         (Revoked::Unsupported, RevocationStatus::Pending),
         (Revoked::Unknown, RevocationStatus::Revoked),
         (Revoked::Revoked, RevocationStatus::Revoked),
@@ -153,7 +153,7 @@ async fn a_refresh_token_that_is_refused_does_not_keep_the_access_token() {
     let (_, key) = stage.linked().await;
     stage.provider.answer_revoke(Err(ProviderError::Refused {
         code: "invalid_request".to_owned(),
-        detail: "access tokens only".to_owned(),
+        detail: "only access tokens".to_owned(),
     }));
     stage.provider.answer_revoke(Ok(Revoked::Revoked));
     let status = stage.delete(&key).await.unwrap();

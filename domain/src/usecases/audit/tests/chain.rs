@@ -1,4 +1,4 @@
-//! What verifying and shortening the chain makes of it.
+//! Verifying and shortening the chain.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -72,11 +72,11 @@ async fn a_clock_that_was_wrong_neither_stops_retention_nor_deletes_young_entrie
     assert_eq!(verified.unwrap().entries, 1);
 }
 
-/// A store whose oldest entries are deleted while somebody reads.
+/// A store whose oldest entries are deleted during a read.
 struct Shrinking {
     store: Arc<MemoryStore>,
     chain: AuditChain,
-    /// How many entries are deleted after each time that the ends were read.
+    /// How many entries are deleted after each read of the ends.
     by: u64,
 }
 

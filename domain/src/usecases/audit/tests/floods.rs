@@ -1,4 +1,4 @@
-//! What many events of one kind come to.
+//! Many events of one kind.
 
 use super::*;
 
@@ -50,7 +50,7 @@ async fn a_flood_of_links_takes_few_entries() {
     record();
     let started = stage.of_kind(AuditKind::LinkStarted).await.len();
     assert_eq!(started, 100 + 20 + 1);
-    // What concerns accounts is recorded one by one.
+    // Events about accounts are recorded one by one.
     for _ in 0..250 {
         let event = AuditEvent::new(AuditKind::RelinkRequired);
         stage.audit.record(event, Actor::Service, None);

@@ -17,7 +17,7 @@ use crate::usecases::tests::{ADMIN, HOME, Stage, secs};
 use crate::usecases::{KeyRequest, Refusal};
 
 impl Stage {
-    /// All entries, once they are stored.
+    /// Returns all entries, once they are stored.
     async fn entries(&self) -> Vec<AuditEntry> {
         self.list(&AuditFilter::default()).await
     }
@@ -45,7 +45,7 @@ async fn a_link_leaves_its_trace() {
     let (_, key) = stage.linked().await;
     let entries = stage.entries().await;
     let kinds: Vec<_> = entries.iter().map(|entry| &*entry.content.kind).collect();
-    // What is in the transaction of its event may come first.
+    // An entry that is stored in the transaction of its event may come first.
     for kind in ["link.started", "link.confirmed", "link.linked"] {
         assert_eq!(
             kinds.iter().filter(|found| **found == kind).count(),
@@ -82,7 +82,7 @@ async fn tokens_are_counted_for_each_key_and_network() {
         let handed = stage.tokens.hand_out(&caller, secs(0), address).await;
         assert!(handed.is_ok());
     }
-    // A caller without a token counts for nothing.
+    // A caller without a token is not counted.
     let refused = stage.tokens.hand_out(&Caller::ADMIN, secs(0), HOME).await;
     assert!(refused.is_err());
     let handed = stage.of_kind(AuditKind::TokenHandedOut).await;

@@ -1,4 +1,4 @@
-//! The person takes a consent back.
+//! The person withdraws a consent.
 
 use crate::grant::{AccessKeyId, KeyLimits};
 use crate::link::Link;

@@ -1,4 +1,4 @@
-//! Consents that end with the browser being sent back.
+//! Consents through a redirect.
 
 use crate::fault::Fault;
 use crate::ports::{Prompt, ProviderError, Redemption};
@@ -6,7 +6,7 @@ use crate::secret::CallbackQuery;
 use crate::usecases::Callback;
 use crate::usecases::tests::*;
 
-/// A link whose person is at the provider, which will send them back: its code, its key and the state.
+/// Starts a link whose person is at the provider of a redirect flow. Returns its code, its key and the state.
 async fn away(stage: &Stage) -> (String, AccessKey, String) {
     stage.provider.send_people_back();
     let (code, key) = stage.started().await;
@@ -73,7 +73,7 @@ async fn what_the_browser_brings_back_is_redeemed() {
     assert!(matches!(status, LinkStatus::Linked(_)));
 }
 
-/// A callback leads to its link as long as the link is stored, whatever has become of it meanwhile.
+/// A callback leads to its link as long as the link is stored, whatever its state.
 #[tokio::test]
 async fn the_same_callback_again_leads_to_the_same_link() {
     let stage = Stage::new().await;
@@ -89,12 +89,12 @@ async fn the_same_callback_again_leads_to_the_same_link() {
     };
     stage.provider.answer_identify(Err(unknown));
     let claimed = stage.redeemer.claim_due(10, &[]).await.unwrap();
-    // Redeeming is under way.
+    // The code is being redeemed.
     assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
     for link in claimed {
         stage.see_through(link).await;
     }
-    // The tokens are there, their owner is not known yet.
+    // The tokens are stored, their owner is not known yet.
     assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
     stage.poll_providers().await;
     assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
@@ -240,7 +240,7 @@ async fn the_state_of_a_device_flow_brings_nothing_back() {
     assert!(matches!(refused, Err(Refusal::ForeignCallback(_))));
 }
 
-// A code that was redeemed unheard is used up: RFC 6749 section 4.1.2.
+// A code whose response was lost is used up: RFC 6749 section 4.1.2.
 #[tokio::test]
 async fn a_no_after_a_lost_answer_says_to_link_again() {
     let lost = ProviderError::Unavailable {
@@ -261,7 +261,7 @@ async fn a_no_after_a_lost_answer_says_to_link_again() {
         }
         let Fault { code: told, detail } = stage.report(&link, &key).await.error.unwrap();
         assert_eq!(told, code);
-        let says_so = detail.contains("first answer was lost") && detail.contains("link again");
+        let says_so = detail.contains("first response was lost") && detail.contains("link again");
         assert_eq!(says_so, code == "answer_lost", "{detail}");
         assert!(detail.contains("invalid_grant"), "{detail}");
     }

@@ -1,4 +1,4 @@
-//! Further keys to an account.
+//! Additional keys of an account.
 
 use crate::grant::KeyLimits;
 use crate::usecases::tests::*;

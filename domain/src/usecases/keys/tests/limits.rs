@@ -1,4 +1,4 @@
-//! What limits the use of a key.
+//! Limits of keys.
 
 use crate::grant::{KeyLimits, KeyRecord};
 use crate::usecases::tests::*;
@@ -93,7 +93,7 @@ async fn a_key_is_used_so_often_in_a_minute() {
     }
 }
 
-/// Compares what a key may do.
+/// Compares the rights of a key.
 fn may(key: &KeyRecord) -> (KeyLimits, Option<Timestamp>) {
     (key.limits.clone(), key.expires_at)
 }
@@ -125,7 +125,7 @@ async fn a_key_makes_none_that_lasts_longer() {
         matches!(refused, Some(Refusal::Unprocessable(_))),
         "{refused:?}"
     );
-    // The operator is bound by no key.
+    // Limits of keys do not apply to the operator.
     assert!(
         key(&stage, &Caller::ADMIN, KeyLimits::default(), later)
             .await

@@ -1,4 +1,4 @@
-//! Who made which key, and what goes with it.
+//! Which key made which, and which keys are deleted together.
 
 use crate::grant::{AccessKeyId, KeyLimits, KeyMaker};
 use crate::usecases::tests::*;
@@ -64,7 +64,7 @@ async fn what_a_leaked_key_has_made_goes_with_it_if_asked_to() {
             panic!("no key");
         };
         stage.clock.advance(crate::link::Link::KEPT_AFTER_END);
-        // An open relink of the leaked key goes in any case.
+        // An open relink of the leaked key is deleted in any case.
         let relink = stage.link_for(&stage.caller(&leaked).await).await.unwrap();
         let owner = stage.caller(&own).await;
         let deleted = stage.keys.delete(&owner, account, key.id, with, HOME).await;

@@ -2,7 +2,7 @@
 
 use crate::usecases::tests::*;
 
-/// What a bearer from this address gets.
+/// The response to a bearer from this address.
 async fn show(stage: &Stage, key: &AccessKey, from: u8) -> Result<(), Refusal> {
     let recognised = stage
         .keys

@@ -15,7 +15,7 @@ impl Stage {
         self.links.start(caller, request).await
     }
 
-    /// A link whose person has consented and reads the return code: its code and its key.
+    /// Starts a link whose person has consented and sees the return code. Returns its code and its key.
     async fn confirming(&self, caller: &Caller) -> (String, Option<AccessKey>) {
         self.provider.send_people_back();
         let started = self.asked(caller).await.unwrap();
@@ -91,7 +91,7 @@ async fn the_key_is_inert_until_the_code_of_the_page_is_sent() {
     let confirmed = stage.send(&code, &key, &shown.to_lowercase()).await;
     let account = stage.last_account().await;
     assert_eq!(confirmed.unwrap(), LinkStatus::Linked(account));
-    // Repeating a success changes nothing, whatever is typed.
+    // Repeating a success changes nothing, whatever code is sent.
     let again = stage.send(&code, &key, "nonsense").await;
     assert_eq!(again.unwrap(), LinkStatus::Linked(account));
     let caller = stage.caller(&key).await;
@@ -126,7 +126,7 @@ async fn nobody_else_can_try_or_read_it() {
     let elsewhere = stage.consents.new_browser();
     let view = stage.consents.confirmed_by(&code, &elsewhere).await;
     assert!(view.unwrap().is_none());
-    // None of that was a try.
+    // None of these counted as an attempt.
     assert_eq!(stage.tries_left(&code, &key.unwrap(), "wrong").await, 2);
 }
 
@@ -160,7 +160,7 @@ async fn wrong_codes_at_the_same_time_are_all_counted() {
     stage.assert_not_confirmed(&code, &key).await;
 }
 
-/// Runs them one after the other: the fakes never wait. The stores' own tests run them side by side.
+/// Runs them one after the other, because the fakes never wait. The stores' own tests run them concurrently.
 async fn futures_of<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut outputs = Vec::new();
     for future in futures {
@@ -264,7 +264,7 @@ async fn the_device_flow_has_none() {
         matches!(&refused, Err(Refusal::Unprocessable(why)) if why.contains("device flow")),
         "{refused:?}"
     );
-    // The operator changes the flow after the program has asked.
+    // The operator changes the flow after the request.
     let replica = stage.another_replica().await;
     stage.provider.send_people_back();
     let started = stage.asked(&Caller::Nobody).await.unwrap();

@@ -4,7 +4,7 @@ use crate::link::GuessLimit;
 use crate::ports::StoreError;
 use crate::usecases::tests::*;
 
-/// What becomes of a code that an address tries at a service.
+/// Returns the result of a code that an address tries.
 async fn guess(services: &Services, code: &str, from: u8) -> Result<LinkReport, Refusal> {
     services
         .links
@@ -80,7 +80,7 @@ async fn right_codes_use_nothing_up() {
     guess_wrong(&stage.services, 1).await;
 }
 
-/// Otherwise a guesser would only have to wait until the store has trouble.
+/// Otherwise a guesser could just wait until the store fails.
 #[tokio::test]
 async fn nobody_is_told_what_cannot_be_counted() {
     let stage = Stage::new().await;
@@ -93,7 +93,7 @@ async fn nobody_is_told_what_cannot_be_counted() {
     }
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Pending);
     assert!(stage.confirm(&code).await.is_err());
-    // It has cost the person nothing but time.
+    // The person has lost nothing but time.
     stage.confirm(&code).await.unwrap();
     assert!(matches!(
         stage.status(&code, &key).await,

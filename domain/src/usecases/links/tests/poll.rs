@@ -86,7 +86,7 @@ async fn an_ended_link_answers_for_a_day() {
     ));
 }
 
-/// Such a question is not counted as a guess, so it must not serve as one.
+/// These requests are not counted as guesses, so they must not reveal anything.
 #[tokio::test]
 async fn inspecting_a_link_tells_its_own_key_alone() {
     let stage = Stage::new().await;

@@ -5,7 +5,7 @@ use crate::ports::{KeyStore as _, ProviderError};
 use crate::usecases::KeyRequest;
 use crate::usecases::tests::*;
 
-/// Nobody can refresh the account of Alice any more.
+/// Makes the account of Alice impossible to refresh.
 async fn given_up(stage: &Stage) -> (AccountId, AccessKey) {
     let (_, key) = stage.linked().await;
     let id = stage.last_account().await;

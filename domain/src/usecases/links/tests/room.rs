@@ -1,4 +1,4 @@
-//! Room for links: strangers cannot fill the store, and one network cannot keep out the others.
+//! Limits on links: strangers cannot fill the store, and one network cannot lock out the others.
 
 use crate::link::{CodeLimit, ConsentLimit};
 use crate::usecases::tests::*;
@@ -77,7 +77,7 @@ async fn many_cancelled_links_are_kept_for_minutes() {
     while let purged @ 1.. = stage.links.purge(100).await.unwrap() {
         gone += purged;
     }
-    // The rest are few, and kept for a day.
+    // The remaining ones are few, and stored for a day.
     assert_eq!(gone, 100);
     stage.clock.advance(secs(24 * 60 * 60 - 602));
     assert_eq!(stage.links.purge(100).await.unwrap(), 0);
@@ -106,7 +106,7 @@ async fn consents_under_way_are_limited_by_network() {
         "{refused:?}"
     );
     assert!(confirm(2).await.is_ok());
-    // Whoever has confirmed goes on, and makes room in the end.
+    // A person who has confirmed can continue, and frees the place in the end.
     stage
         .consents
         .confirm(&first, &visitor(&stage, 1))

@@ -1,4 +1,4 @@
-//! The coordinator: RFC 8628 section 3.5, and what it does with tokens once it has them.
+//! Polling as in RFC 8628 section 3.5, and the handling of received tokens.
 
 use crate::fault::Fault;
 use crate::grant::Identity;

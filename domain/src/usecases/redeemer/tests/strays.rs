@@ -1,4 +1,4 @@
-//! Tokens that arrive when nobody waits for them any more.
+//! Tokens that arrive after their link has ended.
 
 use crate::grant::Identity;
 use crate::usecases::Outcome;
@@ -14,7 +14,7 @@ impl Stage {
         assert!(next.is_none());
     }
 
-    /// The answer to the first poll of a link that its person has confirmed, not recorded yet.
+    /// Returns the response to the first poll of a link that its person has confirmed, not recorded yet.
     async fn tokens_under_way(&self, code: &str, which: &str) -> (Link, Outcome) {
         self.confirm(code).await.unwrap();
         let refresh = format!("{which}'s refresh");
@@ -65,7 +65,7 @@ async fn a_link_that_has_said_expired_does_not_come_back() {
     assert_eq!(stage.provider.revoked(), ["late's refresh", "late"]);
 }
 
-/// The commit that stored the tokens had no clear outcome, and the store stayed away until the link's time was up.
+/// The commit of the tokens had no clear outcome, and the store stayed unavailable until the link had expired.
 #[tokio::test]
 async fn tokens_that_are_stored_already_are_not_revoked_when_they_are_recorded_again() {
     let stage = Stage::new().await;
@@ -156,7 +156,7 @@ async fn a_relink_under_way_ends_with_its_account() {
     assert_eq!(stage.revoke_due().await, 1);
     let revoked = stage.provider.revoked();
     assert_eq!(revoked, ["refresh-1", "access-1", "refresh-again", "again"]);
-    // Whoever was finding out whose they are finds nothing to complete.
+    // A task that is still identifying the person finds no link to complete.
     let outcome = stage.redeemer.advance(&redeemed).await;
     assert!(stage.redeemer.record(&redeemed, &outcome).await.is_err());
     assert!(stage.store.accounts(None, 1).await.unwrap().is_empty());

@@ -1,4 +1,4 @@
-//! Answers of a provider that refreshes and says odd things beside.
+//! Successful refreshes whose responses have unusual members.
 
 use super::*;
 use crate::grant::TokenGrant;

@@ -1,4 +1,4 @@
-//! Ends of grants that no refresh puts off.
+//! Ends of grants that no refresh postpones.
 
 use super::*;
 use crate::ports::CensusStore;
@@ -7,7 +7,7 @@ const DAY: u64 = 24 * 60 * 60;
 const YEAR: u64 = 365 * DAY;
 
 impl Stage {
-    /// Alice consents to a grant that lasts so long whatever is done, with or without a refresh token.
+    /// Alice consents to a grant with this maximum lifetime, with or without a refresh token.
     async fn linked_for(&self, lasts: Option<u64>, refresh_token: Option<&str>) -> Account {
         let (code, _) = self.started().await;
         self.confirm(&code).await.unwrap();
@@ -19,13 +19,13 @@ impl Stage {
         self.only_account().await
     }
 
-    /// The code of what the account is warned of now.
+    /// Returns the code of the account's current warning.
     async fn warned_of(&self) -> Option<String> {
         let account = self.only_account().await;
         self.accounts.warning(&account).map(|fault| fault.code)
     }
 
-    /// How many grants die soon, by whether a refresh saves them.
+    /// Returns how many grants end soon, by whether a refresh prevents that.
     async fn dying(&self) -> Vec<(bool, u64)> {
         let census = self.store.census(self.clock_now()).await.unwrap();
         let counts = census.dying.iter();
@@ -34,7 +34,7 @@ impl Stage {
             .collect()
     }
 
-    /// A refresh whose answer says that the refresh token lasts so long.
+    /// Refreshes; the response states this lifetime of the refresh token.
     async fn refreshed_with_end(&self, end_in: u64) {
         let mut tokens = ScriptedProvider::tokens("access-2", Some("refresh-2"));
         tokens.refresh_token_expires_in = Some(secs(end_in));

@@ -1,4 +1,4 @@
-//! Keeping a grant alive, whatever happens.
+//! Keeping a grant alive under all kinds of failures.
 
 mod answers;
 mod ends;
@@ -41,7 +41,7 @@ impl Stage {
         self.tokens.hand_out(&caller, secs(min_ttl), HOME).await
     }
 
-    /// So many people link an account each.
+    /// Links this many accounts of different people.
     async fn link_persons(&self, count: usize) {
         for person in 0..count {
             let person = ScriptedProvider::person(&format!("person-{person}"));
@@ -68,7 +68,7 @@ impl Stage {
         self.store.tokens(id).await.unwrap().unwrap()
     }
 
-    /// What the scheduler does once: claims what is due and sees it through.
+    /// Runs the scheduler once: claims due refreshes and completes them.
     async fn refresh_due(&self) -> usize {
         let leases = self.refresher.claim_due(10, &[]).await.unwrap();
         let claimed = leases.len();
@@ -146,7 +146,7 @@ async fn a_token_that_lasts_too_short_is_refreshed_once() {
         stage.clock.advance(secs(10));
     }
     assert_eq!(stage.provider.presented().len(), 1);
-    // Much later even the insatiable get a fresh one.
+    // Much later even callers who always ask for more get a fresh one.
     stage.clock.advance(secs(1800));
     stage.token(&key, 99_999).await.unwrap();
     assert_eq!(stage.provider.presented().len(), 2);
@@ -238,7 +238,7 @@ async fn a_late_success_is_kept_and_saves_the_grant() {
     let recorded = stage.refresher.record(&late, &answer).await;
     assert_eq!(recorded.unwrap(), None);
     assert!(stage.stored().await.spare_refresh_token.is_some());
-    // The provider took the first answer for the one that counts.
+    // The provider counts only its first response.
     stage.until_due().await;
     stage
         .provider
@@ -278,7 +278,7 @@ async fn a_lease_that_runs_out_while_it_is_looked_at_sends_nothing() {
     stage.linked().await;
     stage.until_due().await;
     let slow = stage.claim_due_one().await;
-    // The process was stopped, or the way to the database broke, after the store had read the row.
+    // The process was suspended, or the connection to the database broke, after the store had read the row.
     stage.store.answer_late(&stage.clock, secs(60));
     let exchange = stage.refresher.exchange(&slow).await;
     assert!(matches!(exchange, Exchange::Unsent));
@@ -305,7 +305,7 @@ async fn a_refresh_token_goes_nowhere_else() {
     let refusal = stage.token(&key, 0).await.err().unwrap();
     assert!(matches!(refusal, Refusal::RelinkRequired(_)), "{refusal:?}");
     assert!(stage.provider.presented().is_empty());
-    // Put back, it heals by itself.
+    // Once the configuration is restored, the account recovers by itself.
     stage.provider.move_to(None);
     stage.until_due().await;
     stage.refresh_due().await;
@@ -368,7 +368,7 @@ async fn without_a_refresh_token_the_token_serves_out_its_time() {
     assert_eq!(token.warning.unwrap().code, "min_ttl_unmet");
     let caller = stage.caller(&key).await;
     let refused = stage.accounts.refresh(&caller, token.account.id).await;
-    // Nobody need consent again yet.
+    // Nobody needs to consent again yet.
     assert!(matches!(refused, Err(Refusal::Unprocessable(_))));
     stage.clock.advance(secs(3600));
     let refused = stage.accounts.refresh(&caller, token.account.id).await;
@@ -528,7 +528,7 @@ async fn what_one_replica_cannot_reach_is_left_to_the_others() {
     let presented = one.provider.presented().len();
     assert!((5..40).contains(&presented), "{presented}");
 
-    // Nobody else is there any more: what is due is seen to, if only to say that it does not work.
+    // No other replica is left: due refreshes are handled here, if only to report that they fail.
     let from = one.clock_now();
     while ill().await < 40 {
         one.until_due().await;
@@ -537,7 +537,7 @@ async fn what_one_replica_cannot_reach_is_left_to_the_others() {
     }
 }
 
-/// What comes in between while a caller waits for a refresh.
+/// Changes that happen while a caller waits for a refresh.
 struct Meanwhile<F>(F);
 
 #[async_trait]

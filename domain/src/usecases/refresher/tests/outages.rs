@@ -29,7 +29,7 @@ async fn a_provider_that_is_down_is_probed_by_one_at_a_time() {
     let probes = stage.provider.presented().len() - 5;
     assert!((3..20).contains(&probes), "{probes}");
 
-    // It is up again: the next probe finds out, and all recover within a few minutes.
+    // The provider works again: the next probe detects it, and all accounts recover within a few minutes.
     stage.provider.forget_refreshes();
     let from = stage.clock_now();
     while accounts.iter().any(|a| a.status != AccountStatus::Active) {
@@ -67,7 +67,7 @@ async fn an_account_that_cannot_be_presented_is_no_probe() {
         }
         stage.until_due().await;
     }
-    // The turn went to the one without anything to ask: at the same moment another one is asked.
+    // It was the turn of an account without anything to send: another one is probed at the same moment.
     assert_eq!(stage.refresh_due().await, 1);
     assert_eq!(stage.provider.presented().len(), presented + 1);
 }
@@ -78,7 +78,7 @@ async fn failures_of_few_accounts_are_no_outage() {
     stage.link_persons(5).await;
     stage.clock.advance(secs(3500));
     let accounts = stage.listed().await;
-    // Four accounts are limited again and again, and nobody else is due.
+    // Four accounts are rate-limited again and again, and nobody else is due.
     for _ in 0..20 {
         for account in &accounts[..4] {
             stage.provider.answer_refresh(Err(gone().into()));
@@ -97,7 +97,7 @@ async fn failures_of_few_accounts_are_no_outage() {
     assert!(well.generation > tokens.generation);
 }
 
-/// Six grants are dead, and the provider does not say so. A seventh one is well.
+/// Six grants are dead, and the provider does not say so. A seventh one works.
 #[tokio::test]
 async fn many_dead_grants_get_their_verdict_while_another_is_refreshed() {
     let stage = Stage::new().await;
@@ -157,7 +157,7 @@ async fn an_outage_of_a_clock_that_was_ahead_closes_no_provider() {
     stage.clock.set(before + secs(2 * 3600));
     (0..8).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
     while stage.refresh_due().await > 0 {}
-    // The probe fails, too, so that this process leaves the next one to others for a moment.
+    // The probe fails too, so that this process leaves the next one to others for a moment.
     stage.until_due().await;
     stage.refresh_due().await;
     assert_eq!(stage.store.outages().await.unwrap().len(), 1);

@@ -16,8 +16,10 @@ impl Fault {
     /// The code of what passes by itself: no answer of the provider, or none that can be understood.
     pub const UNAVAILABLE: &str = "provider_unavailable";
 
-    /// The code of a provider's no to a person, where it says why.
+    /// The code of a provider's no to a person.
     pub const ACCESS_DENIED: &str = "access_denied";
+    /// The detail of [`Fault::ACCESS_DENIED`] where the provider gave none.
+    pub const DECLINED: &str = "declined at the provider";
 
     /// The code of a consent that was good for one redemption, whose answer has not arrived.
     pub const ANSWER_LOST: &str = "answer_lost";

@@ -112,7 +112,7 @@ pub enum LinkState {
 /// How a link ended without an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// The person, or the provider for them, said no; the provider may have said why.
+    /// The person cancelled at our page, or declined at the provider, or the provider did for them; that has a fault.
     Denied(Option<Fault>),
     /// Time ran out.
     Expired,
@@ -131,7 +131,7 @@ pub enum LinkStatus {
     Confirming,
     /// The key opens this account.
     Linked(AccountId),
-    /// The person, or the provider for them, said no; the provider may have said why.
+    /// The person cancelled at our page, or declined at the provider, or the provider did for them; that has a fault.
     Denied(Option<Fault>),
     /// Time ran out.
     Expired,

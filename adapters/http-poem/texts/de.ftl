@@ -163,6 +163,7 @@ linked-footer = Nicht das, was Sie wollten? 24 Stunden lang beendet „Das war i
 
 ended-details = Einzelheiten
 ended-again = Anderen Code eingeben
+request-id = Anfragenummer für den Betreiber: <code class="mono" translate="no">{ $id }</code>
 
 cancelled-heading = Abgebrochen
 cancelled-text = Sie haben abgebrochen. Das Programm bekommt keinen Zugriff und weiß das.

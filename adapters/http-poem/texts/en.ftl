@@ -164,6 +164,7 @@ linked-footer = Not what you wanted? For 24 hours, “This was not me” ends th
 
 ended-details = Details
 ended-again = Enter another code
+request-id = Request id, for the operator: <code class="mono" translate="no">{ $id }</code>
 
 cancelled-heading = Cancelled
 cancelled-text = You cancelled. The program gets no access, and it knows that.

@@ -163,6 +163,7 @@ linked-footer = ¿No es lo que quería? Durante 24 horas, «No fui yo» pone fin
 
 ended-details = Detalles
 ended-again = Introducir otro código
+request-id = Identificador de la solicitud, para el operador: <code class="mono" translate="no">{ $id }</code>
 
 cancelled-heading = Cancelado
 cancelled-text = Ha cancelado. El programa no obtiene acceso y lo sabe.

@@ -163,6 +163,7 @@ linked-footer = Ce n’est pas ce que vous vouliez ? Pendant 24 heures, « Ce n�
 
 ended-details = Détails
 ended-again = Entrer un autre code
+request-id = Identifiant de la demande, pour l’opérateur : <code class="mono" translate="no">{ $id }</code>
 
 cancelled-heading = Annulé
 cancelled-text = Vous avez annulé. Le programme n’obtient aucun accès et en est informé.

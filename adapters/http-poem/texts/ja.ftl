@@ -139,6 +139,7 @@ linked-footer = 意図した結果と違いますか？24 時間以内であれ�
 
 ended-details = 詳細
 ended-again = 別のコードを入力する
+request-id = リクエスト ID（運営者用）： <code class="mono" translate="no">{ $id }</code>
 
 cancelled-heading = キャンセルしました
 cancelled-text = あなたがキャンセルしました。プログラムはアクセスできず、そのことはプログラムに伝わっています。

@@ -58,7 +58,7 @@ pub(super) fn page(
             let words = Words::of(t, "expired");
             refused::page(visit, status, Mood::Careful, words)
         }
-        LinkStatus::Failed(fault) => visit.page(status, &failed(visit, fault)),
+        LinkStatus::Failed(fault) => visit.page(status, &failed(visit, view, fault)),
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) fn disowned(visit: &Visit<'_>, disowned: Disowned) -> Response {
         Disowned::Account => "disowned-account",
         Disowned::Key => "disowned-key",
     };
-    let words = Words::with_text(visit.texts, "disowned", text);
+    let words = Words::with_text(visit.texts, "disowned", text).for_operator();
     refused::page(visit, StatusCode::OK, Mood::Calm, words)
 }
 
@@ -107,6 +107,7 @@ fn denied<'a>(visit: &'a Visit<'_>, view: &LinkView, why: &Fault) -> Ended<'a> {
         text: t.say("denied-text").with("provider", &view.provider),
         advice: t.say("denied-advice"),
         detail: (why.detail != Fault::DECLINED).then(|| says(&why.detail)),
+        request_id: None,
     }
 }
 
@@ -123,6 +124,7 @@ fn live<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> Liv
         client: view.link.requester.client_name.as_deref(),
         seconds_left: left.as_secs(),
         time_left: visit.texts.span(left),
+        request_id: &visit.request_id,
     }
 }
 
@@ -225,7 +227,7 @@ fn whose(account: &Account) -> LinkedAccount<'_> {
     }
 }
 
-fn failed<'a>(visit: &'a Visit<'_>, fault: &Fault) -> Ended<'a> {
+fn failed<'a>(visit: &'a Visit<'_>, view: &LinkView, fault: &Fault) -> Ended<'a> {
     let t = visit.texts;
     let cause = match fault.code.as_str() {
         "account_mismatch" => "failed-mismatch",
@@ -234,6 +236,11 @@ fn failed<'a>(visit: &'a Visit<'_>, fault: &Fault) -> Ended<'a> {
         "provider_error" => "failed-provider",
         _ => "failed-service",
     };
+    let tells_operator = matches!(cause, "failed-provider" | "failed-service");
+    if tells_operator {
+        let (link, error) = (view.link.id.0, &fault.detail);
+        tracing::info!(link, provider = %view.link.provider, error, "page shows a failed link");
+    }
     Ended {
         t,
         frame: &visit.site.frame,
@@ -242,5 +249,6 @@ fn failed<'a>(visit: &'a Visit<'_>, fault: &Fault) -> Ended<'a> {
         text: t.say(&format!("{cause}-text")),
         advice: t.say(&format!("{cause}-advice")),
         detail: Some(fault.detail.clone()),
+        request_id: tells_operator.then_some(&visit.request_id),
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Words {
     heading: Text,
     text: Text,
     advice: Text,
+    /// Whether the page shows the id of the request.
+    tells_operator: bool,
 }
 
 impl Words {
@@ -34,6 +36,16 @@ impl Words {
             heading: texts.say(&format!("{stem}-heading")),
             text: texts.say(text),
             advice: texts.say(&format!("{stem}-advice")),
+            tells_operator: false,
+        }
+    }
+
+    /// Shows the id of the request, because the advice is to tell the operator.
+    pub(super) fn for_operator(self) -> Self {
+        let tells_operator = true;
+        Self {
+            tells_operator,
+            ..self
         }
     }
 }
@@ -183,7 +195,7 @@ fn unavailable(visit: &Visit<'_>, heading: &str) -> Response {
 }
 
 fn not_configured(visit: &Visit<'_>) -> Response {
-    let words = Words::of(visit.texts, "not-configured");
+    let words = Words::of(visit.texts, "not-configured").for_operator();
     page(visit, StatusCode::SERVICE_UNAVAILABLE, Mood::Bad, words)
 }
 
@@ -193,7 +205,7 @@ fn broken(visit: &Visit<'_>, refusal: &Refusal) -> Response {
         error = refusal as &dyn std::error::Error,
         "page failed: internal error"
     );
-    let words = Words::of(visit.texts, "broken");
+    let words = Words::of(visit.texts, "broken").for_operator();
     page(visit, StatusCode::INTERNAL_SERVER_ERROR, Mood::Bad, words)
 }
 
@@ -219,6 +231,7 @@ pub(super) fn page(visit: &Visit<'_>, status: StatusCode, mood: Mood, words: Wor
         text: words.text,
         advice: words.advice,
         detail: None,
+        request_id: words.tells_operator.then_some(&visit.request_id),
     };
     visit.page(status, &page)
 }

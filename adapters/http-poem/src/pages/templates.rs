@@ -62,6 +62,7 @@ pub(super) struct Live<'a> {
     pub(super) client: Option<&'a str>,
     pub(super) seconds_left: u64,
     pub(super) time_left: Text,
+    pub(super) request_id: &'a str,
 }
 
 /// Confirmed, but the provider has not responded.
@@ -158,6 +159,8 @@ pub(super) struct Ended<'a> {
     pub(super) advice: Text,
     /// A provider's or an error's own words.
     pub(super) detail: Option<String>,
+    /// The id of the request, where the operator is to be told.
+    pub(super) request_id: Option<&'a str>,
 }
 
 /// The sign of a page.

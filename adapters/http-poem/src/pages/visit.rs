@@ -15,6 +15,7 @@ use super::see_other;
 use super::site::Site;
 use super::texts::Texts;
 use crate::address::client_address;
+use crate::middleware::id_of;
 use crate::origin;
 
 /// A request with its browser.
@@ -27,6 +28,8 @@ pub(super) struct Visit<'a> {
     pub(super) csrf: String,
     /// The texts in the language of the browser.
     pub(super) texts: Texts,
+    /// The id of the request, for the operator to find it in the log.
+    pub(super) request_id: String,
     address: IpAddr,
     is_known: bool,
     is_own: bool,
@@ -40,6 +43,7 @@ impl<'a> Visit<'a> {
         Self {
             csrf: csrf_field(&site.consents.csrf_token(&browser)),
             texts: Texts::accepted(request),
+            request_id: id_of(request).to_owned(),
             address: client_address(request),
             is_own: origin::is_own(request, &site.public_url),
             site,

@@ -133,10 +133,12 @@ async fn failed_says_why() {
         .status(&code)
         .await
         .assert(200, &["\"stage\":\"failed\""]);
-    browser
-        .link(&code)
-        .await
-        .assert(200, &["It did not work", "not today"]);
+    let page = browser.link(&code).await;
+    page.assert(200, &["It did not work", "not today"]);
+    // The operator finds the request in the log.
+    let id = page.header("x-request-id");
+    assert!(!id.is_empty());
+    page.assert(200, &[&format!("{id}</code>")]);
 }
 
 #[tokio::test]

@@ -16,8 +16,10 @@ impl Fault {
     /// The code of a temporary failure: no response from the provider, or an incomprehensible one.
     pub const UNAVAILABLE: &str = "provider_unavailable";
 
-    /// The code of a provider's refusal of a person, if the provider gives a reason.
+    /// The code of a fault that says that a provider, or the person there, declined.
     pub const ACCESS_DENIED: &str = "access_denied";
+    /// The detail of [`Fault::ACCESS_DENIED`] where the provider gave none.
+    pub const DECLINED: &str = "declined at the provider";
 
     /// The code of a consent that can be redeemed only once, and whose response was lost.
     pub const ANSWER_LOST: &str = "answer_lost";

@@ -112,7 +112,7 @@ pub enum LinkState {
 /// How a link ended without an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// The person declined, or the provider did for them, perhaps with a reason.
+    /// The person cancelled on our page, or declined at the provider, or the provider declined. The latter two have a fault.
     Denied(Option<Fault>),
     /// It expired.
     Expired,
@@ -131,7 +131,7 @@ pub enum LinkStatus {
     Confirming,
     /// The key gives access to this account.
     Linked(AccountId),
-    /// The person declined, or the provider did for them, perhaps with a reason.
+    /// The person cancelled on our page, or declined at the provider, or the provider declined. The latter two have a fault.
     Denied(Option<Fault>),
     /// It expired.
     Expired,

@@ -39,6 +39,9 @@ pub enum Refusal {
     /// Another browser has confirmed this code.
     #[error("another browser has confirmed this code")]
     CodeInUse,
+    /// The link of this code has ended, and another browser had confirmed it.
+    #[error("the link of this code has ended; another browser had confirmed it")]
+    CodeFinished,
     /// The request is well formed and cannot be met.
     #[error("{0}")]
     Unprocessable(String),

@@ -32,19 +32,20 @@ function follow(live) {
   });
 }
 
-// Says a length of time just as the server does.
-function span(seconds) {
-  const units = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
-  const [size, unit] = units.find(([size]) => seconds >= size) ?? [1, "second"];
+// Says a length of time just as the server does: with its words for 0, 1 and 2 of each unit.
+function span(seconds, words) {
+  const units = [[86400, words.days], [3600, words.hours], [60, words.minutes], [1, words.seconds]];
+  const [size, forms] = units.find(([size]) => seconds >= size) ?? units[3];
   const number = Math.floor(seconds / size);
-  return `${number} ${unit}${number === 1 ? "" : "s"}`;
+  return forms.split("|")[Math.min(number, 2)].replace(/\d+/, number);
 }
 
 function countDown(element) {
+  const time = element.querySelector(".time");
   const end = Date.now() + Number(element.dataset.left) * 1000;
   setInterval(() => {
-    const said = span(Math.max(0, Math.round((end - Date.now()) / 1000)));
-    if (element.textContent !== said) element.textContent = said;
+    const said = span(Math.max(0, Math.round((end - Date.now()) / 1000)), element.dataset);
+    if (time.textContent !== said) time.textContent = said;
   }, 1000);
 }
 
@@ -60,16 +61,18 @@ async function copy(element) {
 
 function offerCopy(button) {
   const element = document.getElementById(button.dataset.copy);
+  const { copied, selected } = button.dataset;
+  const words = button.textContent;
   button.hidden = false;
   button.setAttribute("aria-live", "polite");
   button.addEventListener("click", async () => {
     try {
       await copy(element);
-      button.textContent = "Copied";
+      button.textContent = copied;
     } catch {
-      button.textContent = "Selected";
+      button.textContent = selected;
     }
-    setTimeout(() => { button.textContent = "Copy"; }, 3000);
+    setTimeout(() => { button.textContent = words; }, 3000);
   });
 }
 

@@ -170,7 +170,7 @@ impl From<Refusal> for Problem {
             Refusal::LinkPending => problem(Code::LinkPending),
             Refusal::RelinkRequired(_) => problem(Code::RelinkRequired),
             Refusal::ForeignCallback(_) => problem(Code::InvalidRequest),
-            Refusal::CodeInUse => problem(Code::CodeInUse),
+            Refusal::CodeInUse | Refusal::CodeFinished => problem(Code::CodeInUse),
             Refusal::Unprocessable(_) => problem(Code::Unprocessable),
             Refusal::ReturnCodeRequired => problem(Code::ReturnCodeRequired),
             Refusal::WrongReturnCode { tries_left } => Self {

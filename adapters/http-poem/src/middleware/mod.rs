@@ -29,6 +29,7 @@ pub(crate) use limit_body::body_too_large;
 pub(crate) use problems::bad_parameter;
 pub(crate) use timeout::in_time;
 use trace::Underway;
+pub(crate) use trace::id_of;
 
 /// The routes with everything that applies to all of them. It never fails: errors become problem responses.
 pub(crate) struct Shell<R> {
@@ -44,8 +45,8 @@ impl<R: DynEndpoint<Output = Response>> Endpoint for Shell<R> {
     type Output = Response;
 
     // Neither this nor `handle` is an `async fn`, which would hold the request twice.
-    fn call(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
-        let (underway, span) = Underway::begin(&request, self.requests.as_ref());
+    fn call(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
+        let (underway, span) = Underway::begin(&mut request, self.requests.as_ref());
         let challenge = problems::challenge(request.headers());
         let handled = AssertUnwindSafe(self.handle(request)).catch_unwind();
         let handled = handled.instrument(span);

@@ -31,9 +31,9 @@ pub(super) struct Underway<'a> {
 }
 
 impl<'a> Underway<'a> {
-    /// Returns the request and the span to work in.
+    /// Gives the request its id, and returns it and the span to work in.
     pub(super) fn begin(
-        request: &Request,
+        request: &mut Request,
         requests: Option<&'a Arc<dyn Requests>>,
     ) -> (Self, Span) {
         let id = request_id(request.headers());
@@ -42,6 +42,7 @@ impl<'a> Underway<'a> {
         if let Some(requests) = requests {
             requests.began(&span, request.headers());
         }
+        request.headers_mut().insert(REQUEST_ID, id.clone());
         let is_watched = requests.is_some() || tracing::enabled!(Level::DEBUG);
         let underway = Self {
             id,
@@ -94,6 +95,11 @@ impl Drop for Underway<'_> {
             self.tell(Answered::CLIENT_GONE, || methods::documented(self.path()));
         }
     }
+}
+
+/// Returns the id of a request, as it stands in the log and in the response.
+pub(crate) fn id_of(request: &Request) -> &str {
+    request.header(REQUEST_ID).unwrap_or_default()
 }
 
 /// At the highest level, so that every line of a request has its id at any log level. The names with dots are
@@ -174,8 +180,8 @@ mod tests {
     fn told(path: &str, end: impl FnOnce(Underway<'_>)) -> Vec<(Option<String>, u16)> {
         let told = Arc::new(Told::default());
         let requests: Arc<dyn Requests> = Arc::clone(&told) as _;
-        let request = Request::builder().uri(path.parse().unwrap()).finish();
-        end(Underway::begin(&request, Some(&requests)).0);
+        let mut request = Request::builder().uri(path.parse().unwrap()).finish();
+        end(Underway::begin(&mut request, Some(&requests)).0);
         told.0.lock().unwrap().clone()
     }
 

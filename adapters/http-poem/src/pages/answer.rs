@@ -94,7 +94,7 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
     Ok(match own_link(visit, code).await? {
         Some(_) => visit.to_link(code),
         // Nobody has confirmed it, so no browser has a page for it.
-        None => progress::denied(visit),
+        None => progress::cancelled(visit),
     })
 }
 
@@ -132,6 +132,7 @@ async fn own_link(visit: &Visit<'_>, code: &LinkCode) -> Result<Option<LinkView>
 fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode) -> Response {
     let requester = &view.link.requester;
     let page = Confirm {
+        t: visit.texts,
         frame: &visit.site.frame,
         csrf: &visit.csrf,
         code: &code.grouped(),
@@ -142,7 +143,7 @@ fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode) -> Response {
             .address
             .as_deref()
             .and_then(|address| visit.is_near(address)),
-        asked: Moment::of(view.link.created_at, view.now),
+        asked: Moment::said(visit.texts, view.link.created_at, view.now),
         provider: &view.provider,
         scopes: &view.scopes,
         is_relink: view.link.relink_of.is_some(),

@@ -11,6 +11,7 @@
 //! | [`refused`] | error pages |
 //! | [`cookie`] | identifies the browser |
 //! | [`prefetch`] | detects prefetching |
+//! | [`texts`] | the texts, in the language of the browser |
 //! | [`admin`] | the page at `/admin` |
 
 mod admin;
@@ -30,6 +31,7 @@ mod status;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod visit;
 mod words;
 

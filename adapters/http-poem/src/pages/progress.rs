@@ -11,13 +11,15 @@ use poem::Response;
 use poem::http::StatusCode;
 use url::Url;
 
+use super::refused;
+use super::refused::Words;
 use super::site::Frame;
 use super::templates::{
     AtProvider, ByHand, Confirming, Ended, Finishing, Linked, LinkedAccount, Live, Mood, Waiting,
     Way,
 };
+use super::texts::Texts;
 use super::visit::Visit;
-use super::{refused, words};
 
 /// The stage of a link; the page reloads when it changes.
 pub(super) fn stage(view: &LinkView) -> &'static str {
@@ -40,20 +42,23 @@ pub(super) fn page(
     code: &LinkCode,
     status: StatusCode,
 ) -> Response {
-    let frame = &visit.site.frame;
+    let (t, frame) = (visit.texts, &visit.site.frame);
     let live = live(visit, view, code);
     match &view.status {
-        LinkStatus::Pending => visit.page(status, &Waiting { frame, live }),
+        LinkStatus::Pending => visit.page(status, &Waiting { t, frame, live }),
         LinkStatus::Authorizing => match &view.prompt {
-            Some(prompt) => visit.page(status, &at_provider(frame, live, prompt)),
-            None => visit.page(status, &Finishing { frame, live }),
+            Some(prompt) => visit.page(status, &at_provider(t, frame, live, prompt)),
+            None => visit.page(status, &Finishing { t, frame, live }),
         },
-        LinkStatus::Confirming => visit.page(status, &confirming(frame, live, view)),
+        LinkStatus::Confirming => visit.page(status, &confirming(t, frame, live, view)),
         LinkStatus::Linked(_) => visit.page(status, &linked(visit, view, code)),
-        LinkStatus::Denied(None) => denied(visit),
-        LinkStatus::Denied(Some(why)) => no_access(visit, why),
-        LinkStatus::Expired => visit.page(status, &expired(visit)),
-        LinkStatus::Failed(fault) => visit.page(status, &failed(visit, fault)),
+        LinkStatus::Denied(None) => cancelled(visit),
+        LinkStatus::Denied(Some(why)) => visit.page(status, &denied(visit, view, why)),
+        LinkStatus::Expired => {
+            let words = Words::of(t, "expired");
+            refused::page(visit, status, Mood::Careful, words)
+        }
+        LinkStatus::Failed(fault) => visit.page(status, &failed(visit, view, fault)),
     }
 }
 
@@ -68,67 +73,42 @@ pub(super) fn unanswered(
     refused::after(page, retry_after)
 }
 
-/// The person declined, here or at the provider.
-pub(super) fn denied(visit: &Visit<'_>) -> Response {
-    let page = Ended {
-        frame: &visit.site.frame,
-        mood: Mood::Calm,
-        heading: "Cancelled",
-        text: "You cancelled. The program gets no access, and it knows that.",
-        advice: "You can close this tab.",
-        detail: None,
-    };
-    visit.page(StatusCode::OK, &page)
+/// The person cancelled at our page.
+pub(super) fn cancelled(visit: &Visit<'_>) -> Response {
+    let words = Words::of(visit.texts, "cancelled");
+    refused::page(visit, StatusCode::OK, Mood::Calm, words)
 }
 
 /// The person took the consent back.
 pub(super) fn disowned(visit: &Visit<'_>, disowned: Disowned) -> Response {
-    let page = Ended {
-        frame: &visit.site.frame,
-        mood: Mood::Calm,
-        heading: "Taken back",
-        text: match disowned {
-            Disowned::Account => {
-                "The program can no longer use your account, nor can any program that you linked to it later. The permission \
-                 is given back to the provider."
-            }
-            Disowned::Key => {
-                "The program can no longer use your account. It was linked before, so your other programs keep it."
-            }
-        },
-        advice: "A token that the program got before may work for some minutes more. If somebody talked you into this, \
-                 look at your account at the provider, and tell the operator of this service.",
-        detail: None,
+    let text = match disowned {
+        Disowned::Account => "disowned-account",
+        Disowned::Key => "disowned-key",
     };
-    visit.page(StatusCode::OK, &page)
+    let words = Words::with_text(visit.texts, "disowned", text).for_operator();
+    refused::page(visit, StatusCode::OK, Mood::Calm, words)
 }
 
 /// This browser has no link with this code that could be taken back.
 pub(super) fn nothing_to_take_back(visit: &Visit<'_>) -> Response {
-    let page = Ended {
-        frame: &visit.site.frame,
-        mood: Mood::Calm,
-        heading: "Nothing is left to take back",
-        text: "Either you have taken the consent back already, or it is more than 24 hours old, or another browser gave it.",
-        advice: "If a program still uses your account, end its access in your settings at the provider, or ask the operator \
-                 of this service.",
-        detail: None,
-    };
-    visit.page(StatusCode::NOT_FOUND, &page)
+    let words = Words::of(visit.texts, "nothing-left");
+    refused::page(visit, StatusCode::NOT_FOUND, Mood::Calm, words)
 }
 
-/// The provider denied access with a reason, which may not be the person's decision.
-fn no_access(visit: &Visit<'_>, why: &Fault) -> Response {
-    let words = format!("The provider says: {}", why.detail);
-    let page = Ended {
+/// The person declined at the provider, or the provider for them. It may have said why.
+fn denied<'a>(visit: &'a Visit<'_>, view: &LinkView, why: &Fault) -> Ended<'a> {
+    let t = visit.texts;
+    let says = |words| t.say("denied-detail").with("words", words).to_string();
+    Ended {
+        t,
         frame: &visit.site.frame,
         mood: Mood::Careful,
-        heading: "Access denied",
-        text: "The provider did not give access. Nothing was linked, and the program knows that.",
-        advice: "If you did not decline yourself, ask the administrator of your account at the provider.",
-        detail: Some(&words),
-    };
-    visit.page(StatusCode::OK, &page)
+        heading: t.say("denied-heading"),
+        text: t.say("denied-text").with("provider", &view.provider),
+        advice: t.say("denied-advice"),
+        detail: (why.detail != Fault::DECLINED).then(|| says(&why.detail)),
+        request_id: None,
+    }
 }
 
 fn live<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> Live<'a> {
@@ -143,20 +123,27 @@ fn live<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> Liv
         provider: &view.provider,
         client: view.link.requester.client_name.as_deref(),
         seconds_left: left.as_secs(),
-        time_left: words::span(left),
+        time_left: visit.texts.span(left),
+        request_id: &visit.request_id,
     }
 }
 
-fn confirming<'a>(frame: &'a Frame, live: Live<'a>, view: &LinkView) -> Confirming<'a> {
+fn confirming<'a>(t: Texts, frame: &'a Frame, live: Live<'a>, view: &LinkView) -> Confirming<'a> {
     let code = view.return_code.as_ref().map(ReturnCode::grouped);
     Confirming {
+        t,
         frame,
         live,
         return_code: code.unwrap_or_default(),
     }
 }
 
-fn at_provider<'a>(frame: &'a Frame, live: Live<'a>, prompt: &'a Prompt) -> AtProvider<'a> {
+fn at_provider<'a>(
+    t: Texts,
+    frame: &'a Frame,
+    live: Live<'a>,
+    prompt: &'a Prompt,
+) -> AtProvider<'a> {
     match prompt {
         Prompt::UserCode {
             user_code,
@@ -166,6 +153,7 @@ fn at_provider<'a>(frame: &'a Frame, live: Live<'a>, prompt: &'a Prompt) -> AtPr
             let complete = verification_uri_complete.as_ref();
             let complete = complete.and_then(|uri| Way::to(uri.expose(), true));
             AtProvider {
+                t,
                 frame,
                 live,
                 user_code: Some(user_code.expose()),
@@ -174,6 +162,7 @@ fn at_provider<'a>(frame: &'a Frame, live: Live<'a>, prompt: &'a Prompt) -> AtPr
             }
         }
         Prompt::Visit { uri } => AtProvider {
+            t,
             frame,
             live,
             user_code: None,
@@ -219,6 +208,7 @@ fn web_address(uri: &str) -> Option<Url> {
 
 fn linked<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> Linked<'a> {
     Linked {
+        t: visit.texts,
         frame: &visit.site.frame,
         csrf: &visit.csrf,
         code: code.digits(),
@@ -237,46 +227,28 @@ fn whose(account: &Account) -> LinkedAccount<'_> {
     }
 }
 
-fn expired<'a>(visit: &'a Visit<'_>) -> Ended<'a> {
-    Ended {
-        frame: &visit.site.frame,
-        mood: Mood::Careful,
-        heading: "The code has expired",
-        text: "This code was not used in time. Nothing was linked.",
-        advice: "Ask the program for a new code and start again.",
-        detail: None,
-    }
-}
-
-fn failed<'a>(visit: &'a Visit<'_>, fault: &'a Fault) -> Ended<'a> {
-    let (text, advice) = match fault.code.as_str() {
-        "account_mismatch" => (
-            "You signed in with a different account than before. Nothing was changed.",
-            "Ask the program for a new code, and sign in with the account that you used before.",
-        ),
-        ReturnCode::NOT_CONFIRMED => (
-            "The program did not send the return code in time, or sent a wrong one. Nothing was linked.",
-            "If you started the program yourself, start again. Type the return code only into that program.",
-        ),
-        Fault::ANSWER_LOST => (
-            "The provider's answer was lost on the way. Nothing was linked.",
-            "Ask the program for a new code and start again.",
-        ),
-        "provider_error" => (
-            "The provider rejected the request. Nothing was linked.",
-            "Trying again will probably not help. Tell the operator of this service; its log has the cause.",
-        ),
-        _ => (
-            "Something failed in this service. Nothing was linked.",
-            "Tell the operator of this service; its log has the cause.",
-        ),
+fn failed<'a>(visit: &'a Visit<'_>, view: &LinkView, fault: &Fault) -> Ended<'a> {
+    let t = visit.texts;
+    let cause = match fault.code.as_str() {
+        "account_mismatch" => "failed-mismatch",
+        ReturnCode::NOT_CONFIRMED => "failed-not-confirmed",
+        Fault::ANSWER_LOST => "failed-answer-lost",
+        "provider_error" => "failed-provider",
+        _ => "failed-service",
     };
+    let tells_operator = matches!(cause, "failed-provider" | "failed-service");
+    if tells_operator {
+        let (link, error) = (view.link.id.0, &fault.detail);
+        tracing::info!(link, provider = %view.link.provider, error, "page shows a failed link");
+    }
     Ended {
+        t,
         frame: &visit.site.frame,
         mood: Mood::Bad,
-        heading: "It did not work",
-        text,
-        advice,
-        detail: Some(&fault.detail),
+        heading: t.say("failed-heading"),
+        text: t.say(&format!("{cause}-text")),
+        advice: t.say(&format!("{cause}-advice")),
+        detail: Some(fault.detail.clone()),
+        request_id: tells_operator.then_some(&visit.request_id),
     }
 }

@@ -11,16 +11,43 @@ use poem::http::{HeaderValue, StatusCode, header};
 
 use super::form::NoForm;
 use super::templates::{Ended, Enter, Mood, Notice};
+use super::texts::{Text, Texts};
 use super::visit::{Distrust, Visit};
-use super::words;
 use crate::dto::seconds_up;
 
-/// The content of an error page.
-struct Words<'a> {
-    status: StatusCode,
-    heading: &'a str,
-    text: &'a str,
-    advice: &'a str,
+/// The words of a page that ends something.
+pub(super) struct Words {
+    heading: Text,
+    text: Text,
+    advice: Text,
+    /// Whether the page shows the id of the request.
+    tells_operator: bool,
+}
+
+impl Words {
+    /// Returns the messages `{stem}-heading`, `{stem}-text` and `{stem}-advice`.
+    pub(super) fn of(texts: Texts, stem: &str) -> Self {
+        Self::with_text(texts, stem, &format!("{stem}-text"))
+    }
+
+    /// Returns heading and advice of the stem, and another text.
+    pub(super) fn with_text(texts: Texts, stem: &str, text: &str) -> Self {
+        Self {
+            heading: texts.say(&format!("{stem}-heading")),
+            text: texts.say(text),
+            advice: texts.say(&format!("{stem}-advice")),
+            tells_operator: false,
+        }
+    }
+
+    /// Shows the id of the request, because the advice is to tell the operator.
+    pub(super) fn for_operator(self) -> Self {
+        let tells_operator = true;
+        Self {
+            tells_operator,
+            ..self
+        }
+    }
 }
 
 /// Returns the page for a refusal of the domain.
@@ -28,11 +55,12 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
     match refusal {
         Refusal::NotFound(_) => unknown(visit, code),
         Refusal::CodeInUse => in_use(visit),
+        Refusal::CodeFinished => finished_elsewhere(visit),
         Refusal::ForeignCallback(why) => foreign(visit, why),
-        Refusal::RateLimited { retry_after } => too_many(visit, retry_after),
-        Refusal::TooManyConsents { retry_after } => too_many_consents(visit, retry_after),
+        Refusal::RateLimited { retry_after } => crowded(visit, "too-many", retry_after),
+        Refusal::TooManyConsents { retry_after } => crowded(visit, "crowded", retry_after),
         Refusal::ProviderUnavailable { retry_after, .. } => after(
-            unavailable(visit, "The provider does not respond"),
+            unavailable(visit, "unavailable-provider-heading"),
             retry_after,
         ),
         Refusal::ProviderNotConfigured(_) => not_configured(visit),
@@ -41,7 +69,7 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
                 error = &error as &dyn std::error::Error,
                 "page failed: the database does not answer or takes no writes"
             );
-            after(unavailable(visit, "The service is not available"), SOON)
+            after(unavailable(visit, "unavailable-service-heading"), SOON)
         }
         other => broken(visit, &other),
     }
@@ -52,23 +80,22 @@ const SOON: Duration = Duration::from_secs(5);
 /// Shows the form again for a malformed code.
 pub(super) fn malformed(visit: &Visit<'_>, typed: &str) -> Response {
     let problem = if typed.trim().is_empty() {
-        "Enter the code that your program shows."
+        "enter-empty"
     } else {
-        "A code has eight digits, like 1234 5678, or up to twelve."
+        "enter-malformed"
     };
     form(
         visit,
         StatusCode::UNPROCESSABLE_ENTITY,
         typed,
-        Some(problem),
+        Some(visit.texts.say(problem)),
         None,
     )
 }
 
 fn unknown(visit: &Visit<'_>, code: Option<&LinkCode>) -> Response {
     let typed = code.map(LinkCode::digits).unwrap_or_default();
-    let problem = "No program is waiting with this code. Check the digits. An old code no longer works: \
-                   ask the program for a new one.";
+    let problem = visit.texts.say("enter-unknown");
     form(visit, StatusCode::NOT_FOUND, typed, Some(problem), None)
 }
 
@@ -76,20 +103,12 @@ fn unknown(visit: &Visit<'_>, code: Option<&LinkCode>) -> Response {
 pub(super) fn distrusted(visit: &Visit<'_>, why: Distrust, typed: &str) -> Response {
     tracing::debug!(?why, "form rejected");
     let text = match why {
-        Distrust::OtherSite => {
-            "It seems to come from another website. If you sent it yourself, press Continue again."
-        }
-        Distrust::NoCookie | Distrust::WrongToken => {
-            "This page needs a cookie to recognise your browser. Allow cookies for this site, then press Continue again."
-        }
+        Distrust::OtherSite => "notice-other-site",
+        Distrust::NoCookie | Distrust::WrongToken => "notice-no-cookie",
     };
     let notice = Notice {
-        heading: "The form was not accepted",
-        text,
-        address: Some(format!(
-            "{}device",
-            with_slash(visit.site.public_url.as_str())
-        )),
+        text: visit.texts.say(text),
+        address: format!("{}device", with_slash(visit.site.public_url.as_str())),
     };
     form(visit, StatusCode::FORBIDDEN, typed, None, Some(notice))
 }
@@ -102,8 +121,8 @@ fn form(
     visit: &Visit<'_>,
     status: StatusCode,
     typed: &str,
-    problem: Option<&str>,
-    notice: Option<Notice<'_>>,
+    problem: Option<Text>,
+    notice: Option<Notice>,
 ) -> Response {
     const MAX_SHOWN: usize = 40;
     let code = match LinkCode::parse(typed) {
@@ -111,6 +130,7 @@ fn form(
         Err(_) => presentable(typed).chars().take(MAX_SHOWN).collect(),
     };
     let page = Enter {
+        t: visit.texts,
         frame: &visit.site.frame,
         csrf: &visit.csrf,
         code: &code,
@@ -123,94 +143,60 @@ fn form(
 /// A code whose link has ended.
 pub(super) fn used(visit: &Visit<'_>, status: &LinkStatus) -> Response {
     let text = match status {
-        LinkStatus::Expired => "It has expired. Nothing was linked.",
-        LinkStatus::Denied(None) => "It was cancelled. Nothing was linked.",
-        LinkStatus::Denied(Some(_)) => "The provider did not give access. Nothing was linked.",
-        _ => "It has already been used. A code works only once.",
+        LinkStatus::Expired => "used-expired",
+        LinkStatus::Denied(None) => "used-cancelled",
+        LinkStatus::Denied(Some(_)) => "used-denied",
+        _ => "used-once",
     };
-    let words = Words {
-        status: StatusCode::GONE,
-        heading: "This code no longer works",
-        text,
-        advice: "Ask the program for a new code and start again.",
-    };
-    page(visit, &words, Mood::Careful)
+    let words = Words::with_text(visit.texts, "used", text);
+    page(visit, StatusCode::GONE, Mood::Careful, words)
+}
+
+/// Says nothing about the account.
+fn finished_elsewhere(visit: &Visit<'_>) -> Response {
+    let words = Words::with_text(visit.texts, "used", "used-elsewhere");
+    page(visit, StatusCode::GONE, Mood::Careful, words)
 }
 
 fn in_use(visit: &Visit<'_>) -> Response {
-    let words = Words {
-        status: StatusCode::CONFLICT,
-        heading: "This code is in use",
-        text: "It was confirmed in another browser. Only that browser can use it now.",
-        advice: "If that was you, go on there. If it was not, ask the program for a new code, \
-                 and do not show that one to anybody.",
-    };
-    page(visit, &words, Mood::Careful)
+    let words = Words::of(visit.texts, "in-use");
+    page(visit, StatusCode::CONFLICT, Mood::Careful, words)
 }
 
 /// A callback that fits no link.
 fn foreign(visit: &Visit<'_>, why: &str) -> Response {
     tracing::debug!(why, "callback rejected");
-    let words = Words {
-        status: StatusCode::BAD_REQUEST,
-        heading: "This sign-in cannot be used",
-        text: "It was started in another browser, was already used, or took too long. It linked nothing.",
-        advice: "Go back to the page where you entered the code, or ask the program for a new code.",
-    };
-    page(visit, &words, Mood::Careful)
+    let words = Words::of(visit.texts, "foreign");
+    page(visit, StatusCode::BAD_REQUEST, Mood::Careful, words)
 }
 
 /// A prefetch of a callback. It gets no success, so that the browser asks again when the person opens it.
 pub(super) fn prefetch(visit: &Visit<'_>) -> Response {
-    let words = Words {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        heading: "Load this page to continue",
-        text: "Your browser loaded it in advance. Nothing has happened yet.",
-        advice: "Load this page again.",
-    };
-    page(visit, &words, Mood::Careful)
+    let words = Words::of(visit.texts, "prefetch");
+    page(visit, StatusCode::SERVICE_UNAVAILABLE, Mood::Careful, words)
 }
 
-fn too_many(visit: &Visit<'_>, retry_after: Duration) -> Response {
-    let wait = words::span(retry_after.max(Duration::from_secs(1)));
-    let words = Words {
-        status: StatusCode::TOO_MANY_REQUESTS,
-        heading: "Too many wrong codes",
-        text: "To stop people from guessing codes, this page accepts no codes from your network for a while.",
-        advice: &format!("Wait {wait}, then try again. You may need a new code by then."),
-    };
-    after(page(visit, &words, Mood::Careful), retry_after)
-}
-
-fn too_many_consents(visit: &Visit<'_>, retry_after: Duration) -> Response {
-    let wait = words::span(retry_after.max(Duration::from_secs(1)));
-    let words = Words {
-        status: StatusCode::TOO_MANY_REQUESTS,
-        heading: "Too many people are linking accounts",
-        text: "Others, perhaps on your network, have not finished yet. Your code stays valid.",
-        advice: &format!("Wait {wait}, then enter your code again."),
-    };
-    after(page(visit, &words, Mood::Careful), retry_after)
+/// Asks the person to wait.
+fn crowded(visit: &Visit<'_>, stem: &str, retry_after: Duration) -> Response {
+    let wait = visit.texts.span(retry_after.max(Duration::from_secs(1)));
+    let words = Words::of(visit.texts, stem);
+    let advice = words.advice.with("wait", wait);
+    let words = Words { advice, ..words };
+    let page = page(visit, StatusCode::TOO_MANY_REQUESTS, Mood::Careful, words);
+    after(page, retry_after)
 }
 
 fn unavailable(visit: &Visit<'_>, heading: &str) -> Response {
     let words = Words {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        heading,
-        text: "Something that this page needs does not respond at the moment. Your code stays valid.",
-        advice: "Wait a moment, then load this page again.",
+        heading: visit.texts.say(heading),
+        ..Words::of(visit.texts, "unavailable")
     };
-    page(visit, &words, Mood::Careful)
+    page(visit, StatusCode::SERVICE_UNAVAILABLE, Mood::Careful, words)
 }
 
 fn not_configured(visit: &Visit<'_>) -> Response {
-    let words = Words {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        heading: "This provider is no longer available",
-        text: "The operator has removed the provider of this code from this service.",
-        advice: "Tell the operator of this service, or ask the program for a new code.",
-    };
-    page(visit, &words, Mood::Bad)
+    let words = Words::of(visit.texts, "not-configured").for_operator();
+    page(visit, StatusCode::SERVICE_UNAVAILABLE, Mood::Bad, words)
 }
 
 /// An error that the person cannot fix.
@@ -219,36 +205,35 @@ fn broken(visit: &Visit<'_>, refusal: &Refusal) -> Response {
         error = refusal as &dyn std::error::Error,
         "page failed: internal error"
     );
-    let words = Words {
-        status: StatusCode::INTERNAL_SERVER_ERROR,
-        heading: "Something went wrong",
-        text: "This is an error of the service, not your fault.",
-        advice: "Tell the operator of this service; its log has the cause.",
-    };
-    page(visit, &words, Mood::Bad)
+    let words = Words::of(visit.texts, "broken").for_operator();
+    page(visit, StatusCode::INTERNAL_SERVER_ERROR, Mood::Bad, words)
 }
 
 /// A body that is not one of our forms.
 pub(super) fn no_form(visit: &Visit<'_>, why: NoForm) -> Response {
-    let words = Words {
-        status: why.status(),
-        heading: "The form could not be read",
-        text: why.detail(),
-        advice: "Open this page in a browser and enter the code there.",
+    let text = match why {
+        NoForm::OtherType => "no-form-type",
+        NoForm::TooLarge => "no-form-too-large",
+        NoForm::BrokenOff => "no-form-incomplete",
+        NoForm::UnknownAction => "no-form-action",
     };
-    page(visit, &words, Mood::Careful)
+    let words = Words::with_text(visit.texts, "no-form", text);
+    page(visit, why.status(), Mood::Careful, words)
 }
 
-fn page(visit: &Visit<'_>, words: &Words<'_>, mood: Mood) -> Response {
+/// Responds with a page that ends something.
+pub(super) fn page(visit: &Visit<'_>, status: StatusCode, mood: Mood, words: Words) -> Response {
     let page = Ended {
+        t: visit.texts,
         frame: &visit.site.frame,
         mood,
         heading: words.heading,
         text: words.text,
         advice: words.advice,
         detail: None,
+        request_id: words.tells_operator.then_some(&visit.request_id),
     };
-    visit.page(words.status, &page)
+    visit.page(status, &page)
 }
 
 /// Adds `Retry-After`.

@@ -42,6 +42,7 @@ async fn own_link(visit: &Visit<'_>, code: Option<&LinkCode>) -> Result<Response
 fn form(visit: &Visit<'_>, code: Option<&LinkCode>) -> Response {
     let code = code.map(LinkCode::grouped).unwrap_or_default();
     let page = Enter {
+        t: visit.texts,
         frame: &visit.site.frame,
         csrf: &visit.csrf,
         code: &code,

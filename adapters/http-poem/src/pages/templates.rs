@@ -3,34 +3,36 @@
 use askama::Template;
 
 use super::site::Frame;
+use super::texts::{Text, Texts};
 use super::words::Moment;
 
 /// The form for a code.
 #[derive(Template)]
 #[template(path = "device/enter.html")]
 pub(super) struct Enter<'a> {
+    pub(super) t: Texts,
     pub(super) frame: &'a Frame,
     pub(super) csrf: &'a str,
     /// The content of the field.
     pub(super) code: &'a str,
     /// What is wrong with the code.
-    pub(super) problem: Option<&'a str>,
+    pub(super) problem: Option<Text>,
     /// Another error.
-    pub(super) notice: Option<Notice<'a>>,
+    pub(super) notice: Option<Notice>,
 }
 
 /// A notice above the form.
-pub(super) struct Notice<'a> {
-    pub(super) heading: &'a str,
-    pub(super) text: &'a str,
+pub(super) struct Notice {
+    pub(super) text: Text,
     /// The address where it would work.
-    pub(super) address: Option<String>,
+    pub(super) address: String,
 }
 
 /// Who asks, and for what.
 #[derive(Template)]
 #[template(path = "device/confirm.html")]
 pub(super) struct Confirm<'a> {
+    pub(super) t: Texts,
     pub(super) frame: &'a Frame,
     pub(super) csrf: &'a str,
     pub(super) code: &'a str,
@@ -59,13 +61,15 @@ pub(super) struct Live<'a> {
     pub(super) provider: &'a str,
     pub(super) client: Option<&'a str>,
     pub(super) seconds_left: u64,
-    pub(super) time_left: String,
+    pub(super) time_left: Text,
+    pub(super) request_id: &'a str,
 }
 
 /// Confirmed, but the provider has not responded.
 #[derive(Template)]
 #[template(path = "device/waiting.html")]
 pub(super) struct Waiting<'a> {
+    pub(super) t: Texts,
     pub(super) frame: &'a Frame,
     pub(super) live: Live<'a>,
 }
@@ -74,6 +78,7 @@ pub(super) struct Waiting<'a> {
 #[derive(Template)]
 #[template(path = "device/prompt.html")]
 pub(super) struct AtProvider<'a> {
+    pub(super) t: Texts,
     pub(super) frame: &'a Frame,
     pub(super) live: Live<'a>,
     /// The code to type there, in flows that have one.
@@ -105,6 +110,7 @@ pub(super) struct ByHand<'a> {
 #[derive(Template)]
 #[template(path = "device/finishing.html")]
 pub(super) struct Finishing<'a> {
+    pub(super) t: Texts,
     pub(super) frame: &'a Frame,
     pub(super) live: Live<'a>,
 }
@@ -113,6 +119,7 @@ pub(super) struct Finishing<'a> {
 #[derive(Template)]
 #[template(path = "device/confirming.html")]
 pub(super) struct Confirming<'a> {
+    pub(super) t: Texts,
     pub(super) frame: &'a Frame,
     pub(super) live: Live<'a>,
     pub(super) return_code: String,
@@ -122,6 +129,7 @@ pub(super) struct Confirming<'a> {
 #[derive(Template)]
 #[template(path = "device/linked.html")]
 pub(super) struct Linked<'a> {
+    pub(super) t: Texts,
     pub(super) frame: &'a Frame,
     pub(super) csrf: &'a str,
     pub(super) code: &'a str,
@@ -142,14 +150,17 @@ pub(super) struct LinkedAccount<'a> {
 #[derive(Template)]
 #[template(path = "device/ended.html")]
 pub(super) struct Ended<'a> {
+    pub(super) t: Texts,
     pub(super) frame: &'a Frame,
     pub(super) mood: Mood,
-    pub(super) heading: &'a str,
-    pub(super) text: &'a str,
+    pub(super) heading: Text,
+    pub(super) text: Text,
     /// What to do about it.
-    pub(super) advice: &'a str,
+    pub(super) advice: Text,
     /// A provider's or an error's own words.
-    pub(super) detail: Option<&'a str>,
+    pub(super) detail: Option<String>,
+    /// The id of the request, where the operator is to be told.
+    pub(super) request_id: Option<&'a str>,
 }
 
 /// The sign of a page.

@@ -13,7 +13,9 @@ use poem::{Request, Response};
 use super::cookie::{csrf_field, is_csrf_token};
 use super::see_other;
 use super::site::Site;
+use super::texts::Texts;
 use crate::address::client_address;
+use crate::middleware::id_of;
 use crate::origin;
 
 /// A request with its browser.
@@ -24,6 +26,10 @@ pub(super) struct Visit<'a> {
     pub(super) browser: BrowserToken,
     /// The CSRF token of the browser's forms.
     pub(super) csrf: String,
+    /// The texts in the language of the browser.
+    pub(super) texts: Texts,
+    /// The id of the request, for the operator to find it in the log.
+    pub(super) request_id: String,
     address: IpAddr,
     is_known: bool,
     is_own: bool,
@@ -36,12 +42,20 @@ impl<'a> Visit<'a> {
         let browser = shown.unwrap_or_else(|| site.consents.new_browser());
         Self {
             csrf: csrf_field(&site.consents.csrf_token(&browser)),
+            texts: Texts::accepted(request),
+            request_id: id_of(request).to_owned(),
             address: client_address(request),
             is_own: origin::is_own(request, &site.public_url),
             site,
             browser,
             is_known,
         }
+    }
+
+    /// Speaks English, whatever the browser prefers.
+    pub(super) fn in_english(self) -> Self {
+        let texts = Texts::english();
+        Self { texts, ..self }
     }
 
     /// Returns the rules.
@@ -83,7 +97,13 @@ impl<'a> Visit<'a> {
 
     /// Responds with a page.
     pub(super) fn page(&self, status: StatusCode, page: &impl Template) -> Response {
-        self.remember(html(status, page))
+        let mut response = html(status, page);
+        let headers = response.headers_mut();
+        let language = HeaderValue::from_static(self.texts.tag());
+        headers.insert(header::CONTENT_LANGUAGE, language);
+        let varies = HeaderValue::from_static("accept-language");
+        headers.insert(header::VARY, varies);
+        self.remember(response)
     }
 
     /// Redirects to the page of a link that the browser confirmed, so that reloading repeats nothing.

@@ -6,6 +6,8 @@ use central_oauth_domain::Timestamp;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::texts::{Text, Texts};
+
 /// A time in the three forms that a page needs.
 pub(super) struct Moment {
     /// `2 minutes ago`, or `in 2 minutes`.
@@ -17,9 +19,23 @@ pub(super) struct Moment {
 }
 
 impl Moment {
+    /// Returns a time of the past in the language of a person.
+    pub(super) fn said(texts: Texts, instant: Timestamp, now: Timestamp) -> Self {
+        let utc = utc(instant);
+        let date = texts
+            .say("date")
+            .with("day", utc.day())
+            .with("month", utc.month());
+        let time = format!("{:02}:{:02}", utc.hour(), utc.minute());
+        Self {
+            when: texts.ago(now.since(instant)).to_string(),
+            date: date.with("year", utc.year()).with("time", time).to_string(),
+            machine: utc.format(&Rfc3339).unwrap_or_default(),
+        }
+    }
+
     pub(super) fn of(instant: Timestamp, now: Timestamp) -> Self {
-        let utc = OffsetDateTime::from_unix_timestamp(instant.as_millis().div_euclid(1000))
-            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let utc = utc(instant);
         Self {
             when: if instant > now {
                 format!("in {}", span(instant.since(now)))
@@ -39,6 +55,33 @@ impl Moment {
     }
 }
 
+fn utc(instant: Timestamp) -> OffsetDateTime {
+    let seconds = instant.as_millis().div_euclid(1000);
+    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+impl Texts {
+    /// Formats a duration rounded down to its largest unit: `9 minutes`. The page's script does the same.
+    pub(super) fn span(self, length: Duration) -> Text {
+        let (number, unit) = rounded(length);
+        self.say(&format!("span-{unit}")).count(number)
+    }
+
+    fn ago(self, age: Duration) -> Text {
+        match rounded(age) {
+            (0..10, "second") => self.say("ago-now"),
+            (number, unit) => self.say(&format!("ago-{unit}")).count(number),
+        }
+    }
+
+    /// Returns the words for 0, 1 and 2 of a unit, for the script. In these languages, more of them have the words of 2.
+    pub(super) fn forms(self, id: &str) -> String {
+        [0, 1, 2]
+            .map(|number| self.say(id).count(number).to_string())
+            .join("|")
+    }
+}
+
 fn ago(age: Duration) -> String {
     match age.as_secs() {
         0..10 => "just now".to_owned(),
@@ -46,15 +89,20 @@ fn ago(age: Duration) -> String {
     }
 }
 
-/// Formats a duration rounded down to its largest unit: `9 minutes`. The page's script does the same.
-pub(super) fn span(length: Duration) -> String {
+/// Rounds a duration down to its largest unit.
+fn rounded(length: Duration) -> (u64, &'static str) {
     let seconds = length.as_secs();
-    let (number, unit) = match seconds {
+    match seconds {
         0..60 => (seconds, "second"),
         60..3600 => (seconds / 60, "minute"),
         3600..86_400 => (seconds / 3600, "hour"),
         _ => (seconds / 86_400, "day"),
-    };
+    }
+}
+
+/// Formats a duration in English, for operators.
+fn span(length: Duration) -> String {
+    let (number, unit) = rounded(length);
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {unit}{plural}")
 }

@@ -60,3 +60,13 @@ async fn linked(world: &World, program: &str) -> String {
     let account = accounts.unwrap().items.pop().unwrap();
     format!("/admin/accounts/{}", account.id)
 }
+
+#[tokio::test]
+async fn the_page_is_english_whatever_the_browser_prefers() {
+    let world = world().await;
+    let mut browser = world.browser();
+    browser.languages = "de";
+    let page = browser.get("/admin/login").await;
+    page.assert(200, &["<html lang=\"en\">", "Log in"]);
+    assert_eq!(page.header("content-language"), "en");
+}

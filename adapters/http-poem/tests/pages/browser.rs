@@ -10,6 +10,8 @@ pub(crate) struct Browser<'a> {
     pub(crate) cookie: Option<String>,
     /// The cookie of an operator's session.
     pub(crate) session: Option<String>,
+    /// The languages that it prefers.
+    pub(crate) languages: &'static str,
     /// The hidden fields of the last form.
     pub(crate) csrf: String,
 }
@@ -27,6 +29,7 @@ impl<'a> Browser<'a> {
             client,
             cookie: None,
             session: None,
+            languages: "en",
             csrf: String::new(),
         }
     }
@@ -95,6 +98,7 @@ impl<'a> Browser<'a> {
         let request = cookies.fold(request, |request, cookie| {
             request.header(header::COOKIE, cookie)
         });
+        let request = request.header(header::ACCEPT_LANGUAGE, self.languages);
         let page = Page::read(request.send().await).await;
         self.take_cookie(page.header("set-cookie"));
         if let Some(csrf) = between(&page.html, "name=\"csrf\" value=\"", "\"") {

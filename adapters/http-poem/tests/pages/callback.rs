@@ -193,7 +193,7 @@ async fn the_callback_of_a_consent_that_was_denied_shows_that_again() {
     browser.get(&callback).await.assert_leads_to(&code);
     world.provider_answers(Ok(Redemption::Denied(None))).await;
     browser.get(&callback).await.assert_leads_to(&code);
-    browser.link(&code).await.assert(200, &["Cancelled"]);
+    browser.link(&code).await.assert(200, &["You declined at"]);
     let late = browser.get(&format!("{back}&code=c0de")).await;
     late.assert(400, &["cannot be used"]);
 }

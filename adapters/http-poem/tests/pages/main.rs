@@ -9,6 +9,7 @@ mod callback;
 mod confirming;
 mod entering;
 mod forgery;
+mod languages;
 mod progress;
 mod return_code;
 mod world;

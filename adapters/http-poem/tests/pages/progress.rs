@@ -65,10 +65,11 @@ async fn linked_names_the_account() {
     browser.link(&code).await.assert(200, &["<h1>Linked</h1>"]);
     let mut stranger = world.browser();
     stranger.link(&code).await.assert_lacks("alice");
-    stranger
-        .post("look_up", &code)
-        .await
-        .assert(409, &["in use"]);
+    for action in ["look_up", "confirm", "cancel"] {
+        let page = stranger.post(action, &code).await;
+        page.assert(410, &["It was finished in another browser."]);
+        page.assert_lacks("alice");
+    }
 }
 
 #[tokio::test]
@@ -86,7 +87,11 @@ async fn an_account_that_the_provider_does_not_name() {
 #[tokio::test]
 async fn denied_and_expired_say_so() {
     for (answer, stage, words) in [
-        (Redemption::Denied(None), "denied", "You cancelled"),
+        (
+            Redemption::Denied(None),
+            "denied",
+            "You declined at Scripted Provider. Nothing was linked.",
+        ),
         (
             Redemption::Denied(Some("AADSTS50020: a <guest>".to_owned())),
             "denied",
@@ -128,10 +133,12 @@ async fn failed_says_why() {
         .status(&code)
         .await
         .assert(200, &["\"stage\":\"failed\""]);
-    browser
-        .link(&code)
-        .await
-        .assert(200, &["It did not work", "not today"]);
+    let page = browser.link(&code).await;
+    page.assert(200, &["It did not work", "not today"]);
+    // The operator finds the request in the log.
+    let id = page.header("x-request-id");
+    assert!(!id.is_empty());
+    page.assert(200, &[&format!("{id}</code>")]);
 }
 
 #[tokio::test]

@@ -46,7 +46,8 @@ impl Consents {
     /// Finds the link with the code that a person entered.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`], [`Refusal::RateLimited`], [`Refusal::CodeInUse`] when another browser has confirmed it.
+    /// [`Refusal::NotFound`], [`Refusal::RateLimited`], [`Refusal::CodeInUse`] when another browser has confirmed it,
+    /// [`Refusal::CodeFinished`] when that link has ended since.
     pub async fn look_up(&self, code: &str, visitor: &Visitor<'_>) -> Result<LinkView, Refusal> {
         let link = self.entered(code, visitor).await?;
         self.view(link, visitor.browser).await
@@ -156,6 +157,8 @@ impl Consents {
                 let link = self.guesses.admit(other, visitor.address).await?;
                 if link.is_open_to(&browser) {
                     Ok(link)
+                } else if link.status(self.clock.now()).is_final() {
+                    Err(Refusal::CodeFinished)
                 } else {
                     Err(Refusal::CodeInUse)
                 }

@@ -65,8 +65,9 @@ impl Redeemer {
             Redemption::Pending => ask_again(poll.still_pending(now), link),
             Redemption::SlowDown { interval } => ask_again(poll.slowed_down(interval, now), link),
             Redemption::Denied(words) => {
-                let why = words.map(|words| Fault::new(Fault::ACCESS_DENIED, words));
-                Outcome::Over(Ending::Denied(why))
+                let words = words.unwrap_or_else(|| Fault::DECLINED.to_owned());
+                let why = Fault::new(Fault::ACCESS_DENIED, words);
+                Outcome::Over(Ending::Denied(Some(why)))
             }
             Redemption::Expired => Outcome::Over(Ending::Expired),
         })

@@ -37,7 +37,7 @@ pub(super) async fn show(request: &Request, Data(site): Data<&Arc<AdminSite>>) -
     if Desk::open(site, request).await.is_ok() {
         return Ok(see_other(&site.base));
     }
-    let visit = Visit::of(&site.device, request);
+    let visit = Visit::of(&site.device, request).in_english();
     Ok(form(site, &visit, StatusCode::OK, None))
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn log_in(
     Data(site): Data<&Arc<AdminSite>>,
 ) -> Result<Response> {
     require_open(site)?;
-    let visit = Visit::of(&site.device, request);
+    let visit = Visit::of(&site.device, request).in_english();
     let fields = match Fields::read(request, body).await {
         Ok(fields) => fields,
         Err(why) => return Ok(form(site, &visit, why.status(), Some(why.detail()))),

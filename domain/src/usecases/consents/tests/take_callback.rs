@@ -148,7 +148,9 @@ async fn the_callback_of_a_link_that_failed_leads_to_it_too() {
     stage.back_with("one", &state, answer).await.unwrap();
     stage.provider.answer_redeem(Ok(Redemption::Denied(None)));
     stage.poll_providers().await;
-    assert_eq!(stage.status(&code, &key).await, LinkStatus::Denied(None));
+    let declined = Fault::new(Fault::ACCESS_DENIED, Fault::DECLINED);
+    let status = stage.status(&code, &key).await;
+    assert_eq!(status, LinkStatus::Denied(Some(declined)));
     let again = stage.back_with("one", &state, answer).await;
     assert_eq!(again.unwrap().digits(), code);
     assert_refused(stage.back("one", &state).await);

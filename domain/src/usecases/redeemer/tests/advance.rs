@@ -77,7 +77,10 @@ async fn silence_backs_off_and_retry_after_is_honoured() {
 #[tokio::test]
 async fn answers_that_end_the_flow() {
     let cases = [
-        (Ok(Redemption::Denied(None)), LinkStatus::Denied(None)),
+        (
+            Ok(Redemption::Denied(None)),
+            LinkStatus::Denied(Some(Fault::new(Fault::ACCESS_DENIED, Fault::DECLINED))),
+        ),
         (
             Ok(Redemption::Denied(Some("not assigned".to_owned()))),
             LinkStatus::Denied(Some(Fault::new(Fault::ACCESS_DENIED, "not assigned"))),

@@ -1,0 +1,121 @@
+//! Each page in each language.
+
+use std::time::Duration;
+
+use central_oauth_domain::ports::{ProviderError, Redemption};
+use central_oauth_domain::testing::ScriptedProvider;
+
+use super::browser::{Browser, Page, between};
+use super::world::World;
+
+const LANGUAGES: [(&str, &str); 5] = [
+    ("en", "nl, *;q=0.1"),
+    ("de", "de-AT, en;q=0.5"),
+    ("fr", "fr-CA;q=0.9, de;q=0.2"),
+    ("es", "es"),
+    ("ja", "ja-JP"),
+];
+
+/// The headings of the pages, which were checked on the way.
+struct Tour {
+    language: &'static str,
+    accepted: &'static str,
+    headings: Vec<String>,
+}
+
+impl Tour {
+    fn browser<'a>(&self, world: &'a World) -> Browser<'a> {
+        let mut browser = world.browser();
+        browser.languages = self.accepted;
+        browser
+    }
+
+    fn check(&mut self, page: &Page) {
+        page.assert(
+            page.status.as_u16(),
+            &[&format!("<html lang=\"{}\">", self.language)],
+        );
+        assert_eq!(page.header("content-language"), self.language);
+        assert_eq!(page.header("vary"), "accept-language");
+        assert_eq!(page.header("cache-control"), "no-store");
+        // The mark of a message or a value that is missing.
+        let html = page.html.replace("{8,12}", "");
+        assert!(!html.contains('{'), "{html}");
+        let heading = between(&page.html, "<h1>", "</h1>").unwrap();
+        self.headings.push(heading.to_owned());
+    }
+
+    async fn at_the_provider<'a>(&mut self, world: &'a World) -> (String, Browser<'a>) {
+        let code = world.ask("a program").await.digits().to_owned();
+        let mut browser = self.browser(world);
+        self.check(&browser.get("/device").await);
+        self.check(&browser.post("look_up", &code).await);
+        browser.post("confirm", &code).await;
+        self.check(&browser.link(&code).await);
+        (code, browser)
+    }
+
+    async fn ends(&mut self, answer: Result<Redemption, ProviderError>) {
+        let world = World::new().await;
+        let (code, mut browser) = self.at_the_provider(&world).await;
+        world.provider_answers(answer).await;
+        self.check(&browser.link(&code).await);
+        let mut other = self.browser(&world);
+        other.get("/device").await;
+        self.check(&other.post("look_up", &code).await);
+    }
+
+    async fn others(&mut self) {
+        let world = World::new().await;
+        let (code, mut browser) = self.at_the_provider(&world).await;
+        let mut other = self.browser(&world);
+        self.check(&other.post("look_up", &code).await);
+        self.check(&other.post("look_up", "1").await);
+        self.check(&other.post("look_up", "00000000").await);
+        self.check(&other.post("look_up", &code).await);
+        self.check(&other.post("jump", &code).await);
+        self.check(&other.post("disown", &code).await);
+        self.check(&other.get("/callback/scripted?code=1&state=1").await);
+        browser.post("cancel", &code).await;
+        self.check(&browser.link(&code).await);
+        world.provider_is_down(Some(Duration::from_secs(60)));
+        let code = world.ask("another").await.digits().to_owned();
+        let page = browser.confirm(&code).await;
+        self.check(&page);
+        for _ in 0..40 {
+            other.post("look_up", "11111111").await;
+        }
+        self.check(&other.post("look_up", "11111111").await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_page_is_there_in_each_language() {
+    let mut english = Vec::new();
+    for (language, accepted) in LANGUAGES {
+        let headings = Vec::new();
+        let mut tour = Tour {
+            language,
+            accepted,
+            headings,
+        };
+        tour.ends(Ok(ScriptedProvider::grant("access", Some("refresh"))))
+            .await;
+        tour.ends(Ok(Redemption::Denied(None))).await;
+        tour.ends(Ok(Redemption::Expired)).await;
+        tour.ends(Err(ProviderError::Refused {
+            code: "no".to_owned(),
+            detail: "not today".to_owned(),
+        }))
+        .await;
+        tour.others().await;
+        if language == "en" {
+            english = tour.headings;
+            continue;
+        }
+        assert_eq!(tour.headings.len(), english.len());
+        for (heading, english) in tour.headings.iter().zip(&english) {
+            assert_ne!(heading, english, "in {language}");
+        }
+    }
+}

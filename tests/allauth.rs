@@ -189,7 +189,9 @@ async fn a_person_is_sent_back_with_an_authorization_code() {
     confirm(&browser, &denied).await;
     browser.click(WAY_ON).await;
     browser.click("button[value=cancel]").await;
-    browser.wait_for_text("You cancelled").await;
+    browser
+        .wait_for_text("You declined at default. Nothing was linked.")
+        .await;
     denied.wait_for("denied").await;
     browser.close().await;
 }

@@ -1,7 +1,8 @@
 //! What to log, and how.
 
 use serde::Deserialize;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::{ConfigError, Effective, Environment};
 
@@ -14,7 +15,7 @@ struct Raw {
 /// What to log, and how.
 pub(crate) struct LogConfig {
     /// The filter.
-    pub(crate) filter: Targets,
+    pub(crate) filter: EnvFilter,
     /// The filter as the operator writes it.
     directives: String,
     /// The format.
@@ -68,7 +69,7 @@ fn quieted(directives: &str) -> String {
     format!("poem=warn,sea_orm_migration=warn,sqlx=warn,{directives}")
 }
 
-fn filter(text: &str) -> Result<Targets, ConfigError> {
+fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
     let malformed = || {
         let problem = "is not a level or filter such as info or central_oauth=debug";
         ConfigError::variable("LOG", problem)
@@ -76,7 +77,7 @@ fn filter(text: &str) -> Result<Targets, ConfigError> {
     if text.split(',').map(str::trim).any(is_unknown_level) {
         return Err(malformed());
     }
-    quieted(text).parse().map_err(|_| malformed())
+    EnvFilter::try_new(quieted(text)).map_err(|_| malformed())
 }
 
 /// A single unknown word would be taken for a module name and silence everything else.

@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 use tracing::field::Empty;
-use tracing::{Instrument as _, Level, Span};
+use tracing::{Instrument as _, Span};
 
 use super::pool::Pool;
 use super::transaction::Transaction;
@@ -125,7 +125,7 @@ impl Session {
 /// Named after the semantic conventions of OpenTelemetry. Background queries for due work, which repeat for ever, are
 /// no traces of their own.
 pub(super) fn span(backend: DbBackend, operation: &str) -> Span {
-    if !tracing::enabled!(Level::DEBUG) || Span::current().is_none() {
+    if Span::current().is_none() {
         return Span::none();
     }
     let system = match backend {

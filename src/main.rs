@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// Each request allocates some fifty times, from several threads, and the allocators of C libraries are slower at that.
+/// Takes less processor time for each request than the allocator of the C library (docs/PERFORMANCE.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -107,7 +107,6 @@ pub const AUDITING_ONLY: Refusal = Refusal::Forbidden("an auditor's key may only
 pub const READING_ONLY: Refusal =
     Refusal::Forbidden("this key may only read the token and the account");
 /// For a workload that requests more than it may.
-pub const NOT_FOR_WORKLOADS: Refusal = Refusal::Forbidden(LINKING_AND_READING_ONLY);
-/// What a workload may do.
-pub(super) const LINKING_AND_READING_ONLY: &str =
-    "a workload may only request and poll link codes, and read its token and account";
+pub const NOT_FOR_WORKLOADS: Refusal = Refusal::Forbidden(
+    "a workload may only request and poll link codes, and read its token and account",
+);

@@ -82,9 +82,9 @@ impl Texts {
             .filter_map(|range| Range::parse(range))
             .collect();
         // Stable: of equal weights, the first one counts.
-        ranges.sort_by_key(|range| std::cmp::Reverse(range.weight));
+        ranges.sort_by(|one, other| other.weight.total_cmp(&one.weight));
         let (wanted, unwanted): (Vec<_>, Vec<_>) =
-            ranges.iter().partition(|range| range.weight > 0);
+            ranges.iter().partition(|range| range.weight > 0.0);
         let is_unwanted = |language: &&Language| {
             unwanted.iter().any(|range| range.names(language))
                 && !wanted.iter().any(|range| range.names(language))
@@ -120,8 +120,8 @@ impl Texts {
 struct Range {
     /// The language; `None` for `*`.
     language: Option<LanguageIdentifier>,
-    /// Its weight in thousandths.
-    weight: u16,
+    /// Its weight, from 0 to 1.
+    weight: f32,
 }
 
 impl Range {
@@ -143,10 +143,7 @@ impl Range {
                 .ok()?,
         };
         let is_weight = (0.0..=1.0).contains(&weight);
-        is_weight.then(|| Self {
-            language,
-            weight: thousandths(weight),
-        })
+        is_weight.then_some(Self { language, weight })
     }
 
     /// Whether the range names the language, whatever its region: `de-AT` names German.
@@ -158,15 +155,6 @@ impl Range {
     fn fits(&self, language: &Language) -> bool {
         self.language.is_none() || self.names(language)
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the weight is between 0 and 1"
-)]
-fn thousandths(weight: f32) -> u16 {
-    (weight * 1000.0).round() as u16
 }
 
 /// A message with its values.

@@ -9,7 +9,6 @@ use crate::link::Network;
 use crate::observe::BearerRefusal;
 use crate::rate_limit::RateLimit;
 use crate::usecases::Refusal;
-use crate::usecases::caller::LINKING_AND_READING_ONLY;
 
 /// The detail for a key that is used from a forbidden network.
 pub(super) const WRONG_NETWORK: &str = "this access key may not be used from this network";
@@ -36,10 +35,6 @@ impl Keys {
     /// [`Refusal::TooManyUnknownKeys`] if its network has tried too many.
     #[must_use]
     pub fn refuse_bearer(&self, refusal: Refusal, address: IpAddr) -> Refusal {
-        if matches!(refusal, Refusal::Forbidden(LINKING_AND_READING_ONLY)) {
-            let refused = AuditKind::WorkloadRefused;
-            self.audit.count(refused, None, Actor::Anonymous, address);
-        }
         let Refusal::Unauthorized(why) = refusal else {
             return refusal;
         };

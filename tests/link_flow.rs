@@ -10,6 +10,8 @@ mod client;
 mod operator;
 #[path = "link_flow/person.rs"]
 mod person;
+#[path = "link_flow/relinking.rs"]
+mod relinking;
 mod support;
 
 use client::Program;
@@ -30,6 +32,10 @@ async fn provider() -> OidcProvider {
 }
 
 async fn service(provider: &OidcProvider) -> Service {
+    service_with(provider, &[]).await
+}
+
+async fn service_with(provider: &OidcProvider, more: &[(&str, &str)]) -> Service {
     let settings = [
         ("PROVIDER_ISSUER", provider.issuer.as_str()),
         ("PROVIDER_CLIENT_ID", OidcProvider::CLIENT_ID),
@@ -38,7 +44,7 @@ async fn service(provider: &OidcProvider) -> Service {
         ("PROVIDER_DISPLAY_NAME", "Example Work"),
         ("LOG", "trace"),
     ];
-    Service::start(&settings).await
+    Service::start(&[&settings, more].concat()).await
 }
 
 #[tokio::test]

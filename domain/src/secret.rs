@@ -54,6 +54,8 @@ secrets! {
     WorkloadToken,
     /// The random value in the cookie of the browser that a person uses at the page.
     BrowserToken,
+    /// An address of this service at which the person of an account starts a relink.
+    RelinkUrl,
 }
 
 impl AccessKey {

@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use super::accounts::{ADMIN, as_admin};
+use super::browser::Browser;
+use super::linking::Linking;
 use super::machine::Machine;
 use super::world::World;
 
@@ -11,6 +13,7 @@ async fn an_account_and_its_keys_are_managed() {
     let world = linked().await;
     accounts_can_be_picked(&world).await;
     refresh_gets_another_token(&world).await;
+    the_operator_asks_for_another_consent(&world).await;
     keys_are_created_listed_and_deleted(&world).await;
     logout_forgets_the_key_here(&world).await;
     revocations_are_the_operators(&world).await;
@@ -116,6 +119,35 @@ async fn refresh_gets_another_token(world: &World) {
     let quiet = ["refresh", "--account", "1", "--quiet"];
     let run = as_admin(world, &quiet).await.expect(0);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+}
+
+async fn the_operator_asks_for_another_consent(world: &World) {
+    let relink = ["link", "--relink", "--account", "1", "--json"];
+    let run = world.run(&relink).await.expect(2);
+    assert!(run.stderr.contains("CENTRAL_OAUTH_ADMIN_KEY"), "{run:?}");
+    for (person, exit, status) in [("bob", 6, "failed"), ("alice", 0, "linked")] {
+        let mut command = world.client(&relink);
+        command.env("CENTRAL_OAUTH_ADMIN_KEY", ADMIN);
+        let linking = Linking::start(command).await;
+        let server = world.server();
+        Browser::new().consent(&server, &linking.code, person).await;
+        let run = linking.end().await.expect(exit);
+        assert!(run.stderr.contains("person whose account it is"), "{run:?}");
+        let lines: Vec<Value> = run
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let words: Vec<_> = lines
+            .iter()
+            .map(|line| line["status"].as_str().unwrap())
+            .collect();
+        assert_eq!(words, ["pending", status]);
+    }
+    world.run(&["token"]).await.expect(0);
+    let missing = ["link", "--relink", "--account", "99"];
+    let run = as_admin(world, &missing).await.expect(1);
+    assert!(run.only_line().ends_with("(not_found)"), "{run:?}");
 }
 
 async fn revocations_are_the_operators(world: &World) {

@@ -82,6 +82,17 @@ notice-heading = Das Formular wurde nicht angenommen
 notice-other-site = Es scheint von einer anderen Website zu kommen. Wenn Sie es selbst abgeschickt haben, drücken Sie noch einmal „Weiter“.
 notice-no-cookie = Diese Seite braucht ein Cookie, um Ihren Browser wiederzuerkennen. Erlauben Sie Cookies für diese Website und drücken Sie dann noch einmal „Weiter“.
 
+## The address of a relink
+
+relink-title = Verbinden Sie Ihr Konto erneut
+relink-intro = { $named ->
+    [yes] Der Betreiber dieses Dienstes bittet Sie, bei <strong>{ $provider }</strong> erneut zuzustimmen, damit <bdi class="given">„{ $name }“</bdi> Ihr Konto dort nutzen kann.
+   *[no] Der Betreiber dieses Dienstes bittet Sie, bei <strong>{ $provider }</strong> erneut zuzustimmen, damit ein Programm Ihr Konto dort nutzen kann.
+}
+relink-same = Melden Sie sich mit demselben Konto an wie zuvor. Jedes andere Konto wird abgelehnt, und dann ändert sich nichts.
+relink-valid = Dieser Link gilt noch <span class="time">{ $time }</span>.
+relink-footer = Dieser Link gibt niemandem Zugriff. Sie entscheiden bei { $provider }, ob das Programm Ihr Konto wieder nutzen darf.
+
 ## Who asks, and for what
 
 confirm-title = Kennen Sie dieses Programm?
@@ -104,6 +115,7 @@ confirm-provider = Anbieter
 confirm-permissions = Berechtigungen
 confirm-default-scopes = Was { $provider } ohne weitere Angaben gewährt
 confirm-warning = <strong>Fahren Sie nur fort, wenn Sie dies selbst begonnen haben.</strong> Wenn Ihnen jemand den Code geschickt hat, brechen Sie ab: Diese Person könnte Ihr Konto nutzen.
+confirm-invited = <strong>Melden Sie sich mit dem Konto an, das zuvor verbunden war.</strong> Der Betreiber dieses Dienstes hat Sie hierher geschickt. Mit jedem anderen Konto ändert sich nichts.
 confirm-busy = Anfrage an { $provider } …
 confirm-button = Weiter
 confirm-footer = Als Nächstes melden Sie sich bei { $provider } an und entscheiden dort. Danach darf das Programm Ihr Konto nutzen, bis Sie oder der Betreiber die Erlaubnis zurücknehmen. Ihr Passwort sieht es nie.
@@ -226,6 +238,20 @@ too-many-advice = Warten Sie { $wait } und versuchen Sie es dann noch einmal. Vi
 crowded-heading = Zu viele Personen verbinden gerade Konten
 crowded-text = Andere, vielleicht in Ihrem Netz, sind noch nicht fertig. Ihr Code bleibt gültig.
 crowded-advice = Warten Sie { $wait } und geben Sie Ihren Code dann noch einmal ein.
+
+relink-gone-heading = Dieser Link funktioniert nicht
+relink-gone-advice = Bitten Sie die Person, die Ihnen den Link geschickt hat, um einen neuen.
+relink-unknown = Er ist unvollständig, oder jemand hat ihn verändert. Es ist nichts geschehen.
+relink-expired = Er galt sieben Tage und ist abgelaufen. Es ist nichts geschehen.
+relink-impossible = Das Konto kann nicht mehr über einen Link erneut verbunden werden. Es ist nichts geschehen.
+
+relink-done-heading = Schon erledigt
+relink-done-text = Dieses Konto wurde erneut verbunden oder entfernt, seit der Link erstellt wurde. Diesmal hat der Link nichts bewirkt.
+relink-done-advice = Sie können diesen Tab schließen.
+
+relink-crowded-heading = Zu viele Personen verbinden gerade Konten
+relink-crowded-text = Andere, vielleicht in Ihrem Netz, sind noch nicht fertig. Der Link bleibt gültig.
+relink-crowded-advice = Warten Sie { $wait } und öffnen Sie den Link dann noch einmal.
 
 unavailable-provider-heading = Der Anbieter antwortet nicht
 unavailable-service-heading = Der Dienst ist nicht verfügbar

@@ -83,6 +83,17 @@ notice-heading = The form was not accepted
 notice-other-site = It seems to come from another website. If you sent it yourself, press Continue again.
 notice-no-cookie = This page needs a cookie to recognise your browser. Allow cookies for this site, then press Continue again.
 
+## The address of a relink
+
+relink-title = Link your account again
+relink-intro = { $named ->
+    [yes] The operator of this service asks you to consent again at <strong>{ $provider }</strong>, so that <bdi class="given">“{ $name }”</bdi> can use your account there.
+   *[no] The operator of this service asks you to consent again at <strong>{ $provider }</strong>, so that a program can use your account there.
+}
+relink-same = Sign in with the same account as before. Any other account is rejected, and then nothing changes.
+relink-valid = This link works for <span class="time">{ $time }</span> more.
+relink-footer = This link gives nobody access. You decide at { $provider } whether the program may use your account again.
+
 ## Who asks, and for what
 
 confirm-title = Do you know this program?
@@ -105,6 +116,7 @@ confirm-provider = Provider
 confirm-permissions = Permissions
 confirm-default-scopes = What { $provider } gives by default
 confirm-warning = <strong>Continue only if you started this yourself.</strong> If somebody sent you the code, cancel: they could use your account.
+confirm-invited = <strong>Sign in with the account that was linked before.</strong> The operator of this service has sent you here. With any other account, nothing changes.
 confirm-busy = Asking { $provider } …
 confirm-button = Continue
 confirm-footer = Next you sign in at { $provider } and decide there. The program may then use your account until you or the operator take it back. It never sees your password.
@@ -227,6 +239,20 @@ too-many-advice = Wait { $wait }, then try again. You may need a new code by the
 crowded-heading = Too many people are linking accounts
 crowded-text = Others, perhaps on your network, have not finished yet. Your code stays valid.
 crowded-advice = Wait { $wait }, then enter your code again.
+
+relink-gone-heading = This link does not work
+relink-gone-advice = Ask the person who sent you the link for a new one.
+relink-unknown = It is incomplete, or somebody has changed it. Nothing has happened.
+relink-expired = It was valid for seven days, and has expired. Nothing has happened.
+relink-impossible = The account can no longer be linked again with a link. Nothing has happened.
+
+relink-done-heading = Already done
+relink-done-text = This account was linked again or removed since the link was made. The link did nothing this time.
+relink-done-advice = You can close this tab.
+
+relink-crowded-heading = Too many people are linking accounts
+relink-crowded-text = Others, perhaps on your network, have not finished yet. The link stays valid.
+relink-crowded-advice = Wait { $wait }, then open the link again.
 
 unavailable-provider-heading = The provider does not respond
 unavailable-service-heading = The service is not available

@@ -82,6 +82,17 @@ notice-heading = No se ha aceptado el formulario
 notice-other-site = Parece proceder de otro sitio web. Si lo ha enviado usted, pulse «Continuar» otra vez.
 notice-no-cookie = Esta página necesita una cookie para reconocer su navegador. Permita las cookies de este sitio y pulse «Continuar» otra vez.
 
+## The address of a relink
+
+relink-title = Vincule su cuenta otra vez
+relink-intro = { $named ->
+    [yes] El operador de este servicio le pide que dé su consentimiento otra vez en <strong>{ $provider }</strong>, para que <bdi class="given">«{ $name }»</bdi> pueda usar su cuenta allí.
+   *[no] El operador de este servicio le pide que dé su consentimiento otra vez en <strong>{ $provider }</strong>, para que un programa pueda usar su cuenta allí.
+}
+relink-same = Inicie sesión con la misma cuenta que antes. Cualquier otra cuenta se rechaza, y entonces no cambia nada.
+relink-valid = Este enlace será válido durante <span class="time">{ $time }</span> más.
+relink-footer = Este enlace no da acceso a nadie. Usted decide en { $provider } si el programa puede volver a usar su cuenta.
+
 ## Who asks, and for what
 
 confirm-title = ¿Conoce este programa?
@@ -104,6 +115,7 @@ confirm-provider = Proveedor
 confirm-permissions = Permisos
 confirm-default-scopes = Lo que { $provider } concede de forma predeterminada
 confirm-warning = <strong>Continúe solo si ha iniciado esto usted.</strong> Si alguien le ha enviado el código, cancele: esa persona podría usar su cuenta.
+confirm-invited = <strong>Inicie sesión con la cuenta que ya estaba vinculada.</strong> El operador de este servicio le ha enviado aquí. Con cualquier otra cuenta no cambia nada.
 confirm-busy = Consultando a { $provider }…
 confirm-button = Continuar
 confirm-footer = A continuación iniciará sesión en { $provider } y decidirá allí. Después, el programa podrá usar su cuenta hasta que usted o el operador retiren el permiso. Nunca ve su contraseña.
@@ -226,6 +238,20 @@ too-many-advice = Espere { $wait } e inténtelo de nuevo. Es posible que para en
 crowded-heading = Demasiadas personas están vinculando cuentas
 crowded-text = Otras personas, quizá en su red, no han terminado todavía. Su código sigue siendo válido.
 crowded-advice = Espere { $wait } e introduzca su código otra vez.
+
+relink-gone-heading = Este enlace no funciona
+relink-gone-advice = Pida un enlace nuevo a la persona que se lo envió.
+relink-unknown = Está incompleto, o alguien lo ha modificado. No ha ocurrido nada.
+relink-expired = Era válido durante siete días y ha caducado. No ha ocurrido nada.
+relink-impossible = La cuenta ya no se puede vincular otra vez con un enlace. No ha ocurrido nada.
+
+relink-done-heading = Ya está hecho
+relink-done-text = Esta cuenta se ha vinculado otra vez o se ha eliminado desde que se creó el enlace. Esta vez, el enlace no ha hecho nada.
+relink-done-advice = Puede cerrar esta pestaña.
+
+relink-crowded-heading = Demasiadas personas están vinculando cuentas
+relink-crowded-text = Otras personas, quizá en su red, no han terminado todavía. El enlace sigue siendo válido.
+relink-crowded-advice = Espere { $wait } y abra el enlace otra vez.
 
 unavailable-provider-heading = El proveedor no responde
 unavailable-service-heading = El servicio no está disponible

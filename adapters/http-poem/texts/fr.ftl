@@ -82,6 +82,17 @@ notice-heading = Le formulaire n’a pas été accepté
 notice-other-site = Il semble provenir d’un autre site web. Si vous l’avez envoyé vous-même, appuyez de nouveau sur « Continuer ».
 notice-no-cookie = Cette page a besoin d’un cookie pour reconnaître votre navigateur. Autorisez les cookies pour ce site, puis appuyez de nouveau sur « Continuer ».
 
+## The address of a relink
+
+relink-title = Liez de nouveau votre compte
+relink-intro = { $named ->
+    [yes] L’opérateur de ce service vous demande de donner de nouveau votre accord chez <strong>{ $provider }</strong>, afin que <bdi class="given">« { $name } »</bdi> puisse y utiliser votre compte.
+   *[no] L’opérateur de ce service vous demande de donner de nouveau votre accord chez <strong>{ $provider }</strong>, afin qu’un programme puisse y utiliser votre compte.
+}
+relink-same = Connectez-vous avec le même compte que la fois précédente. Tout autre compte est refusé, et rien ne change alors.
+relink-valid = Ce lien est encore valable <span class="time">{ $time }</span>.
+relink-footer = Ce lien ne donne accès à personne. Vous décidez chez { $provider } si le programme peut de nouveau utiliser votre compte.
+
 ## Who asks, and for what
 
 confirm-title = Connaissez-vous ce programme ?
@@ -104,6 +115,7 @@ confirm-provider = Fournisseur
 confirm-permissions = Autorisations
 confirm-default-scopes = Ce que { $provider } accorde par défaut
 confirm-warning = <strong>Ne continuez que si vous avez lancé cette demande vous-même.</strong> Si quelqu’un vous a envoyé le code, annulez : cette personne pourrait utiliser votre compte.
+confirm-invited = <strong>Connectez-vous avec le compte qui était déjà lié.</strong> L’opérateur de ce service vous a envoyé ici. Avec tout autre compte, rien ne change.
 confirm-busy = Demande à { $provider } en cours…
 confirm-button = Continuer
 confirm-footer = Vous allez ensuite vous connecter chez { $provider } et y prendre votre décision. Le programme pourra alors utiliser votre compte jusqu’à ce que vous ou l’opérateur retiriez l’autorisation. Il ne voit jamais votre mot de passe.
@@ -226,6 +238,20 @@ too-many-advice = Attendez { $wait }, puis réessayez. Il vous faudra peut-être
 crowded-heading = Trop de personnes lient des comptes en ce moment
 crowded-text = D’autres personnes, peut-être sur votre réseau, n’ont pas encore terminé. Votre code reste valable.
 crowded-advice = Attendez { $wait }, puis entrez de nouveau votre code.
+
+relink-gone-heading = Ce lien ne fonctionne pas
+relink-gone-advice = Demandez un nouveau lien à la personne qui vous l’a envoyé.
+relink-unknown = Il est incomplet, ou quelqu’un l’a modifié. Rien ne s’est passé.
+relink-expired = Il était valable sept jours et a expiré. Rien ne s’est passé.
+relink-impossible = Ce compte ne peut plus être lié de nouveau par un lien. Rien ne s’est passé.
+
+relink-done-heading = Déjà fait
+relink-done-text = Ce compte a été lié de nouveau ou supprimé depuis la création du lien. Cette fois, le lien n’a rien fait.
+relink-done-advice = Vous pouvez fermer cet onglet.
+
+relink-crowded-heading = Trop de personnes lient des comptes en ce moment
+relink-crowded-text = D’autres personnes, peut-être sur votre réseau, n’ont pas encore terminé. Le lien reste valable.
+relink-crowded-advice = Attendez { $wait }, puis ouvrez de nouveau le lien.
 
 unavailable-provider-heading = Le fournisseur ne répond pas
 unavailable-service-heading = Le service n’est pas disponible

@@ -58,6 +58,17 @@ notice-heading = フォームを受け付けられませんでした
 notice-other-site = 別のサイトから送信されたようです。ご自身で送信した場合は、もう一度「続ける」を押してください。
 notice-no-cookie = このページでは、ブラウザーを識別するために Cookie が必要です。このサイトの Cookie を許可してから、もう一度「続ける」を押してください。
 
+## The address of a relink
+
+relink-title = アカウントをもう一度連携してください
+relink-intro = { $named ->
+    [yes] このサービスの運営者が、<bdi class="given">「{ $name }」</bdi>が <strong>{ $provider }</strong> のあなたのアカウントを使えるよう、もう一度同意することを求めています。
+   *[no] このサービスの運営者が、プログラムが <strong>{ $provider }</strong> のあなたのアカウントを使えるよう、もう一度同意することを求めています。
+}
+relink-same = 以前と同じアカウントでサインインしてください。別のアカウントは拒否され、その場合は何も変わりません。
+relink-valid = このリンクの残りの有効期間：<span class="time">{ $time }</span>
+relink-footer = このリンクによって誰かがアクセスできるようになることはありません。プログラムがあなたのアカウントを再び使えるかどうかは、{ $provider } であなたが決めます。
+
 ## Who asks, and for what
 
 confirm-title = このプログラムに心当たりがありますか？
@@ -80,6 +91,7 @@ confirm-provider = プロバイダー
 confirm-permissions = 権限
 confirm-default-scopes = { $provider } が標準で与える権限
 confirm-warning = <strong>ご自身で始めた場合にだけ続けてください。</strong>誰かからコードが送られてきた場合は、キャンセルしてください。その人にあなたのアカウントを使われるおそれがあります。
+confirm-invited = <strong>以前に連携したアカウントでサインインしてください。</strong>このサービスの運営者からの案内です。別のアカウントでは何も変わりません。
 confirm-busy = { $provider } に問い合わせています…
 confirm-button = 続ける
 confirm-footer = 次に { $provider } でサインインし、そこで許可するかどうかを決めます。許可すると、あなたまたは運営者が取り消すまで、プログラムはあなたのアカウントを使えます。パスワードがプログラムに知られることはありません。
@@ -202,6 +214,20 @@ too-many-advice = { $wait }待ってから、もう一度お試しください�
 crowded-heading = 多くの人がアカウントを連携しています
 crowded-text = ほかの人（同じネットワークの人かもしれません）の手続きがまだ終わっていません。コードは引き続き有効です。
 crowded-advice = { $wait }待ってから、もう一度コードを入力してください。
+
+relink-gone-heading = このリンクは使えません
+relink-gone-advice = リンクを送ってきた人に、新しいリンクを依頼してください。
+relink-unknown = リンクが途中で切れているか、誰かに変更されています。何も行われていません。
+relink-expired = リンクの有効期間は 7 日間で、すでに期限が切れています。何も行われていません。
+relink-impossible = このアカウントは、リンクではもう連携し直せません。何も行われていません。
+
+relink-done-heading = すでに完了しています
+relink-done-text = リンクが作られた後に、このアカウントは連携し直されたか、削除されました。今回、リンクによる変更はありません。
+relink-done-advice = このタブを閉じてもかまいません。
+
+relink-crowded-heading = 多くの人がアカウントを連携しています
+relink-crowded-text = ほかの人（同じネットワークの人かもしれません）の手続きがまだ終わっていません。リンクは引き続き有効です。
+relink-crowded-advice = { $wait }待ってから、もう一度リンクを開いてください。
 
 unavailable-provider-heading = プロバイダーが応答しません
 unavailable-service-heading = サービスを利用できません

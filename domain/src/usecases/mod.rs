@@ -40,7 +40,9 @@ pub use consents::{Callback, Consents, Disowned, LinkView, Visitor};
 pub use housekeeping::Housekeeping;
 pub use key_macs::{add_key_macs, give_up_key_macs};
 pub use keys::{HandedKey, KeyPage, KeyRequest, Keys};
-pub use links::{LinkReport, LinkRequest, Links, StartedLink};
+pub use links::{
+    LinkReport, LinkRequest, Links, RelinkUrlError, RelinkUrls, RelinkView, StartedLink,
+};
 pub use operators::{LastEnrolmentKey, Operator, Operators};
 pub use overview::{Overview, ProviderState, ServiceState};
 pub use page::Page;
@@ -66,7 +68,9 @@ pub mod refusals {
         AUDITING_ONLY, KEY_NEEDED, NOT_FOR_WORKLOADS, READING_ONLY, UNKNOWN_KEY,
     };
     pub use super::keys::NO_SUCH_KEY;
-    pub use super::links::{KEY_IS_KEPT, RETURN_CODES_ARE_OFF};
+    pub use super::links::{
+        ADMINS_RELINK, KEY_IS_KEPT, NO_KEY_LEFT, NOT_IDENTIFIED, RETURN_CODES_ARE_OFF,
+    };
     pub use super::refusal::{NO_RETURN_CODE, UNKNOWN_CODE};
     pub use super::revoker::ADMIN_ONLY;
     pub use super::tokens::{NOT_FOR_OPERATORS, NOTHING_TO_REFRESH_WITH};

@@ -281,6 +281,12 @@ impl Vault {
         self.mac("admin_session_mac", &parts.concat())
     }
 
+    /// The MAC of the address of a relink, over its fields.
+    #[must_use]
+    pub(crate) fn relink_mac(&self, fields: &str) -> KeyedHash {
+        self.hash("relink_url", fields)
+    }
+
     /// Returns the hash of an operator's key, for comparison in constant time.
     #[must_use]
     pub fn hash_operator_key(&self, key: &AccessKey) -> KeyedHash {

@@ -178,6 +178,12 @@ impl Client {
         self.answer(self.request(Method::POST, &path)).await
     }
 
+    /// Asks for a link code for the person of an account.
+    pub(super) async fn relink_account(&self, id: &str) -> Result<LinkCode, Refused> {
+        let path = format!("/v1/accounts/{id}/relink");
+        self.answer(self.request(Method::POST, &path)).await
+    }
+
     pub(super) async fn create_key(&self, id: &str, key: &NewKey<'_>) -> Result<Value, Refused> {
         let path = format!("/v1/accounts/{id}/keys");
         self.answer(self.request(Method::POST, &path).json(key))

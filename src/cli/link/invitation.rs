@@ -18,7 +18,7 @@ pub(super) async fn provider(client: &Client, code: &LinkCode) -> String {
     found.map_or_else(|| code.provider.clone(), |found| found.display_name)
 }
 
-/// Shows the code and the address, and opens a browser where there is one.
+/// Shows the code and the address. Opens a browser where there is one, unless the person is somebody else.
 pub(super) fn show(code: &LinkCode, provider: &str, options: &Options, environment: &Environment) {
     if options.json && is_quiet() {
         return;
@@ -26,8 +26,12 @@ pub(super) fn show(code: &LinkCode, provider: &str, options: &Options, environme
     let digits = link::LinkCode::parse(&code.link_code);
     let digits = digits.map_or_else(|_| code.link_code.clone(), |code| code.grouped());
     let (page, complete) = (&code.verification_url, &code.verification_url_complete);
+    let purpose = match options.account {
+        Some(_) => format!("Tell the person whose account it is: to consent again at {provider}"),
+        None => format!("To let this program use an account at {provider}"),
+    };
     insist(format_args!(
-        "To let this program use an account at {provider}, open\n\n    {page}\n\nand enter the code\n\n    {digits}\n\n\
+        "{purpose}, open\n\n    {page}\n\nand enter the code\n\n    {digits}\n\n\
          or open this address, which contains the code:\n\n    {complete}\n"
     ));
     let in_colour = environment.other("NO_COLOR").is_none();
@@ -36,7 +40,8 @@ pub(super) fn show(code: &LinkCode, provider: &str, options: &Options, environme
     {
         insist(format_args!("or scan this:\n\n{picture}"));
     }
-    let is_watched = std::io::stderr().is_terminal() && !options.no_browser;
+    let is_watched =
+        std::io::stderr().is_terminal() && !options.no_browser && options.account.is_none();
     if is_watched && browser::open(complete, environment) {
         tell("A web browser opens that address. Check that it shows this code.\n");
     }

@@ -10,6 +10,7 @@ use central_oauth_domain::secret::AccessKey;
 use reqwest::StatusCode;
 use url::Url;
 
+use super::choice::id;
 use super::client::{Client, LinkCode, LinkRequest, Poll, Refused};
 use super::help::Notes;
 use super::keys::time;
@@ -28,6 +29,7 @@ const NOTES: Notes = Notes {
         "central-oauth link --profile work --provider github --host github.com",
         "central-oauth link --label team=billing --label host=db1",
         "central-oauth link --relink",
+        "central-oauth link --relink --account 42",
         "central-oauth link --return-code",
         "central-oauth link --json --no-browser",
         "central-oauth link --workload --server https://auth.example.com",
@@ -42,6 +44,7 @@ const NOTES: Notes = Notes {
     variables: &[
         "SERVER",
         "ACCESS_KEY",
+        "ADMIN_KEY",
         "ENROLL_KEY",
         "ID_TOKEN",
         "NO_COLOR",
@@ -67,6 +70,15 @@ pub(super) struct Options {
     /// Consent again for the account of the saved access key. The key stays the same.
     #[arg(long)]
     relink: bool,
+    /// Ask the person of this account to consent again. Needs the admin key in CENTRAL_OAUTH_ADMIN_KEY.
+    #[arg(
+        long,
+        value_name = "ID",
+        value_parser = id,
+        requires = "relink",
+        conflicts_with_all = ["workload", "profile", "key_file", "provider", "client_name", "labels", "return_code"]
+    )]
+    account: Option<String>,
     /// What the access key may do. A `reader` reads the token and the account, and does nothing else [default: owner].
     #[arg(long, value_name = "ROLE", conflicts_with = "relink")]
     role: Option<Role>,
@@ -159,6 +171,7 @@ pub(super) async fn run(
         tell(format_args!("The access key is saved in {file}."));
     }
     if !options.target.names_a_key()
+        && options.account.is_none()
         && let Some(variable) = config.access_key_variable()
     {
         warn(format_args!(
@@ -302,15 +315,33 @@ async fn relink(
     config: &ClientConfig<'_>,
     environment: &Environment,
 ) -> Result<Linked, Failure> {
-    let profile = options.target.profile(config)?;
-    let client = Client::of(&profile)?;
-    let code = ask(&client, options).await?;
+    let (client, code) = match &options.account {
+        Some(account) => {
+            let client = Client::of(&operator(options, config)?)?;
+            let code = client.relink_account(account).await?;
+            (client, code)
+        }
+        None => {
+            let client = Client::of(&options.target.profile(config)?)?;
+            let code = ask(&client, options).await?;
+            (client, code)
+        }
+    };
     let provider = invite(&client, &code, options, environment).await?;
     let poll = Some(wait(&client, &code, options.json).await?);
     Ok(Linked {
         poll,
         provider,
         key_file: None,
+    })
+}
+
+/// Returns the admin key and the service to send it to.
+fn operator(options: &Options, config: &ClientConfig<'_>) -> Result<Profile, Failure> {
+    let operator = options.target.operator(config)?;
+    operator.ok_or_else(|| {
+        let message = "--account needs the admin key: set CENTRAL_OAUTH_ADMIN_KEY";
+        Failure::new(Exit::Usage, message)
     })
 }
 

@@ -43,7 +43,7 @@ impl Links {
 }
 
 /// Returns the address of the page, which may be below a path of the public URL.
-fn page(public_url: &Url) -> Url {
+pub(super) fn page(public_url: &Url) -> Url {
     let mut page = public_url.clone();
     let path = format!("{}/device", public_url.path().trim_end_matches('/'));
     page.set_path(&path);
@@ -51,7 +51,7 @@ fn page(public_url: &Url) -> Url {
 }
 
 #[derive(ApiResponse)]
-enum Started {
+pub(super) enum Started {
     /// The link code for the person.
     #[oai(status = 201)]
     Created(Json<StartedLink>),
@@ -109,8 +109,9 @@ impl Links {
 
     /// Get the status of a link
     ///
-    /// Anybody who knows the code gets the status. The link's own access key also gets the account, or the error. Wait
-    /// `interval` seconds between polls. Ended links answer for 24 hours.
+    /// Anybody who knows the code gets the status. The link's own access key also gets the account, or the error. So does
+    /// an admin's key, if the link links an account again. Wait `interval` seconds between polls. Ended links answer for 24
+    /// hours.
     #[oai(path = "/poll/:link_code", method = "get", operation_id = "poll_link")]
     async fn poll(
         &self,

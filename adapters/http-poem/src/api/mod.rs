@@ -9,6 +9,7 @@ mod keys;
 mod links;
 mod oauth;
 mod providers;
+mod relinks;
 mod revocations;
 mod token;
 mod workloads;
@@ -30,6 +31,7 @@ use keys::Keys;
 use links::Links;
 use oauth::OAuth;
 use providers::Providers;
+use relinks::Relinks;
 use revocations::Revocations;
 use token::TokenApi;
 use workloads::Workloads;
@@ -42,6 +44,7 @@ pub(crate) type Api = (
     TokenApi,
     OAuth,
     Accounts,
+    Relinks,
     Revocations,
     Keys,
     Workloads,
@@ -72,6 +75,7 @@ pub(crate) fn new(services: Arc<Services>, public_url: &Url) -> Api {
         TokenApi::new(Arc::clone(&services)),
         OAuth::new(Arc::clone(&services), public_url),
         Accounts::new(Arc::clone(&services)),
+        Relinks::new(Arc::clone(&services), public_url),
         Revocations::new(Arc::clone(&services)),
         Keys::new(Arc::clone(&services)),
         Workloads::new(Arc::clone(&services)),

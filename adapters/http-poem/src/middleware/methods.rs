@@ -25,7 +25,7 @@ pub(super) fn allowed(path: &str) -> String {
         (Some((_, methods)), _) => methods.as_slice(),
         (None, "/admin/logout") => &[Method::POST],
         (None, "/device" | "/device/" | "/admin/login") => &[Method::GET, Method::POST],
-        (None, _) if is_action(path) => &[Method::GET, Method::POST],
+        (None, _) if is_action(path) || is_relink(path) => &[Method::GET, Method::POST],
         (None, _) => &[Method::GET],
     };
     let mut names: Vec<&str> = methods.iter().map(Method::as_str).collect();
@@ -39,6 +39,12 @@ pub(super) fn allowed(path: &str) -> String {
 fn is_action(path: &str) -> bool {
     let account = path.strip_prefix("/admin/accounts/");
     account.is_some_and(|rest| rest.contains('/'))
+}
+
+/// Whether an address is one at which a person starts a relink.
+fn is_relink(path: &str) -> bool {
+    let value = path.strip_prefix("/device/relink/");
+    value.is_some_and(|value| !value.contains('/'))
 }
 
 /// Returns the documented template of an address; `None` if it is unknown.

@@ -48,9 +48,16 @@ async fn look_up(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
         .look_up(code.digits(), &visit.visitor())
         .await?;
     Ok(match view.status {
-        LinkStatus::Pending => who_asks(visit, &view, code),
+        LinkStatus::Pending => who_asks(visit, &view, code, false),
         _ => refused::used(visit, &view.status),
     })
+}
+
+/// Shows who asks to a person who has opened an address of this service instead of entering the code.
+pub(super) async fn invite(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
+    let consents = visit.consents();
+    let view = consents.look_up(code.digits(), &visit.visitor()).await?;
+    Ok(who_asks(visit, &view, code, true))
 }
 
 /// Starts the provider's flow if the link still waits for it; otherwise shows the link.
@@ -129,7 +136,7 @@ async fn own_link(visit: &Visit<'_>, code: &LinkCode) -> Result<Option<LinkView>
     consents.confirmed_by(code.digits(), &visit.browser).await
 }
 
-fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode) -> Response {
+fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode, is_invited: bool) -> Response {
     let requester = &view.link.requester;
     let page = Confirm {
         t: visit.texts,
@@ -147,6 +154,7 @@ fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode) -> Response {
         provider: &view.provider,
         scopes: &view.scopes,
         is_relink: view.link.relink_of.is_some(),
+        is_invited,
     };
     visit.page(StatusCode::OK, &page)
 }

@@ -7,6 +7,7 @@
 //! | [`consent`] | starts the provider's flow, with retries |
 //! | [`callback`] | `GET /callback/{provider}`: the provider sends the browser back |
 //! | [`progress`] | the page of a link that this browser confirmed |
+//! | [`relink`] | `/device/relink/{value}`: a person starts a relink of their account |
 //! | [`status`] | `GET /device/status`: its status in one word, for the script |
 //! | [`refused`] | error pages |
 //! | [`cookie`] | identifies the browser |
@@ -25,6 +26,7 @@ mod headers;
 mod prefetch;
 mod progress;
 mod refused;
+mod relink;
 mod show;
 mod site;
 mod status;
@@ -47,7 +49,7 @@ use site::Site;
 
 /// Returns the routes of the pages: those of `/device` and `/admin`, and the callback. `/` leads to `/device`.
 pub(crate) fn routes(route: Route, services: Arc<Services>, public_url: &Url) -> Route {
-    let consents = Arc::clone(&services.consents);
+    let (consents, links) = (Arc::clone(&services.consents), Arc::clone(&services.links));
     let site = Arc::new(Site::new(consents, public_url));
     let admin = admin::routes(services, Arc::clone(&site));
     let start = site.frame.page.clone();
@@ -58,10 +60,16 @@ pub(crate) fn routes(route: Route, services: Arc<Services>, public_url: &Url) ->
         .post(answer::take)
         .data(Arc::clone(&site))
         .with(headers::private());
+    let relink = get(relink::show)
+        .post(relink::start)
+        .data(Arc::clone(&site))
+        .data(links)
+        .with(headers::private());
     let status = get(status::report).data(site).with(headers::private());
     let device = Route::new()
         .at("/", page)
         .at("/status", status)
+        .at("/relink/:value", relink)
         .at("/assets/:name", get(assets::serve));
     route
         .at("/", get(make_sync(move |_| see_other(&start))))

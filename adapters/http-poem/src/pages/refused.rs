@@ -59,6 +59,8 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
         Refusal::ForeignCallback(why) => foreign(visit, why),
         Refusal::RateLimited { retry_after } => crowded(visit, "too-many", retry_after),
         Refusal::TooManyConsents { retry_after } => crowded(visit, "crowded", retry_after),
+        Refusal::TooManyLinks { retry_after } => crowded(visit, "relink-crowded", retry_after),
+        Refusal::OverCapacity => crowded(visit, "relink-crowded", A_MINUTE),
         Refusal::ProviderUnavailable { retry_after, .. } => after(
             unavailable(visit, "unavailable-provider-heading"),
             retry_after,
@@ -76,6 +78,7 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
 }
 
 const SOON: Duration = Duration::from_secs(5);
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// Shows the form again for a malformed code.
 pub(super) fn malformed(visit: &Visit<'_>, typed: &str) -> Response {
@@ -102,15 +105,19 @@ fn unknown(visit: &Visit<'_>, code: Option<&LinkCode>) -> Response {
 /// Shows the form again if it may come from another site. The next attempt works if the browser accepts cookies.
 pub(super) fn distrusted(visit: &Visit<'_>, why: Distrust, typed: &str) -> Response {
     tracing::debug!(?why, "form rejected");
-    let text = match why {
-        Distrust::OtherSite => "notice-other-site",
-        Distrust::NoCookie | Distrust::WrongToken => "notice-no-cookie",
-    };
     let notice = Notice {
-        text: visit.texts.say(text),
+        text: visit.texts.say(notice(why)),
         address: format!("{}device", with_slash(visit.site.public_url.as_str())),
     };
     form(visit, StatusCode::FORBIDDEN, typed, None, Some(notice))
+}
+
+/// Returns the message that says why a form is not trusted.
+pub(super) const fn notice(why: Distrust) -> &'static str {
+    match why {
+        Distrust::OtherSite => "notice-other-site",
+        Distrust::NoCookie | Distrust::WrongToken => "notice-no-cookie",
+    }
 }
 
 fn with_slash(url: &str) -> String {

@@ -46,6 +46,22 @@ pub(super) struct Confirm<'a> {
     pub(super) provider: &'a str,
     pub(super) scopes: &'a [String],
     pub(super) is_relink: bool,
+    /// Whether the person has opened an address of this service, so that nobody has sent them the code.
+    pub(super) is_invited: bool,
+}
+
+/// What the address of a relink is for.
+#[derive(Template)]
+#[template(path = "device/relink.html")]
+pub(super) struct Relink<'a> {
+    pub(super) t: Texts,
+    pub(super) frame: &'a Frame,
+    pub(super) csrf: &'a str,
+    pub(super) provider: &'a str,
+    pub(super) client: Option<&'a str>,
+    pub(super) time_left: Text,
+    /// Why the form was not accepted.
+    pub(super) notice: Option<Text>,
 }
 
 /// Data of all pages of a link in progress. They reload when the link changes.

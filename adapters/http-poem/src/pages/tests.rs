@@ -84,6 +84,7 @@ async fn refusals_have_pages() {
             "no longer available",
             None,
         ),
+        (Refusal::OverCapacity, 429, "Too many people", Some("60")),
         (Refusal::LinkPending, 500, "went wrong", None),
     ] {
         let response = refused::answer(&visit, refusal, None);

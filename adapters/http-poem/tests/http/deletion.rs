@@ -40,6 +40,7 @@ impl World {
             (Method::GET, format!("/v1/accounts/{id}")),
             (Method::DELETE, format!("/v1/accounts/{id}")),
             (Method::POST, format!("/v1/accounts/{id}/refresh")),
+            (Method::POST, format!("/v1/accounts/{id}/relink")),
             (Method::GET, format!("/v1/accounts/{id}/keys")),
             (Method::DELETE, format!("/v1/accounts/{id}/keys/1")),
             (Method::POST, "/v1/link-code".to_owned()),

@@ -48,6 +48,7 @@ fn the_document_has_the_routes_of_the_contract() {
         "/v1/accounts/{id}/keys",
         "/v1/accounts/{id}/keys/{key_id}",
         "/v1/accounts/{id}/refresh",
+        "/v1/accounts/{id}/relink",
         "/v1/accounts/{id}/workloads",
         "/v1/accounts/{id}/workloads/{workload_id}",
         "/v1/audit",

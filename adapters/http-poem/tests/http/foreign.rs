@@ -25,6 +25,8 @@ async fn a_foreign_host_gets_no_page_and_no_link_code() {
         (Method::GET, "/device"),
         (Method::POST, "/device"),
         (Method::GET, "/device/status?code=12345678"),
+        (Method::GET, "/device/relink/1"),
+        (Method::POST, "/device/relink/1"),
         (Method::GET, "/callback/scripted?code=x&state=y"),
     ] {
         let refused = send(method.clone(), path, "rebound.evil.example").await;

@@ -17,6 +17,7 @@ mod new_keys;
 mod oauth;
 mod poll;
 mod refresh;
+mod relinks;
 mod requests;
 mod revocations;
 mod support;

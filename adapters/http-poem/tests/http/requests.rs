@@ -46,6 +46,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (Method::PATCH, "/v1/accounts/1", "GET, DELETE, HEAD"),
         (Method::OPTIONS, "/v1/accounts/1", "GET, DELETE, HEAD"),
         (Method::GET, "/v1/accounts/1/refresh", "POST"),
+        (Method::GET, "/v1/accounts/1/relink", "POST"),
         (Method::DELETE, "/v1/accounts/1/keys", "GET, POST, HEAD"),
         (Method::OPTIONS, "/v1/accounts/1/keys", "GET, POST, HEAD"),
         (Method::GET, "/v1/accounts/1/keys/1", "DELETE"),
@@ -58,6 +59,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (Method::POST, "/openapi.json", "GET, HEAD"),
         (Method::DELETE, "/docs", "GET, HEAD"),
         (Method::DELETE, "/device", "GET, POST, HEAD"),
+        (Method::DELETE, "/device/relink/1", "GET, POST, HEAD"),
     ] {
         let is_head = method == Method::HEAD;
         let answer = world.call(method, path).send().await;

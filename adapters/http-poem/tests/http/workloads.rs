@@ -212,6 +212,7 @@ async fn a_token_of_the_platform_opens_nothing_else() {
         (Method::GET, "/v1/accounts".to_owned()),
         (Method::DELETE, account.clone()),
         (Method::POST, format!("{account}/refresh")),
+        (Method::POST, format!("{account}/relink")),
         (Method::GET, format!("{account}/keys")),
         (Method::POST, format!("{account}/keys")),
         (Method::DELETE, format!("{account}/keys/1")),

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use central_oauth_domain::ports::{ProviderError, Redemption};
 use central_oauth_domain::testing::ScriptedProvider;
+use central_oauth_domain::usecases::Caller;
 
 use super::browser::{Browser, Page, between};
+use super::relinking::invited;
 use super::world::World;
 
 const LANGUAGES: [(&str, &str); 5] = [
@@ -87,6 +89,24 @@ impl Tour {
         }
         self.check(&other.post("look_up", "11111111").await);
     }
+
+    async fn relinks(&mut self) {
+        let world = World::new().await;
+        let (_, path) = invited(&world).await;
+        let mut browser = self.browser(&world);
+        self.check(&browser.get("/device/relink/1").await);
+        self.check(&browser.get(&path).await);
+        self.check(&browser.send_form(&path, &[]).await);
+        browser.csrf = String::new();
+        self.check(&browser.send_form(&path, &[]).await);
+        world.clock.advance(Duration::from_secs(7 * 24 * 60 * 60));
+        self.check(&browser.get(&path).await);
+        let (id, path) = invited(&world).await;
+        let address = std::net::Ipv4Addr::LOCALHOST.into();
+        let deleted = world.services.accounts.delete(&Caller::ADMIN, id, address);
+        deleted.await.unwrap();
+        self.check(&browser.get(&path).await);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,6 +129,7 @@ async fn each_page_is_there_in_each_language() {
         }))
         .await;
         tour.others().await;
+        tour.relinks().await;
         if language == "en" {
             english = tour.headings;
             continue;

@@ -11,5 +11,6 @@ mod entering;
 mod forgery;
 mod languages;
 mod progress;
+mod relinking;
 mod return_code;
 mod world;

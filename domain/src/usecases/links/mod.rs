@@ -6,6 +6,7 @@ mod ender;
 mod guesses;
 mod poll;
 mod relink;
+mod relink_urls;
 mod start;
 mod start_for_workload;
 
@@ -25,6 +26,8 @@ pub(super) use completer::LinkCompleter;
 pub(super) use ender::LinkEnder;
 pub(super) use guesses::GuessLimiter;
 pub use poll::LinkReport;
+pub use relink::{ADMINS_RELINK, NO_KEY_LEFT, NOT_IDENTIFIED, RelinkUrlError, RelinkView};
+pub use relink_urls::RelinkUrls;
 pub use start::{KEY_IS_KEPT, LinkRequest, RETURN_CODES_ARE_OFF, StartedLink};
 
 /// For clients: request a link code, poll it and confirm it.
@@ -40,6 +43,7 @@ pub struct Links {
     operators: Arc<Operators>,
     ender: LinkEnder,
     completer: LinkCompleter,
+    relink_urls: RelinkUrls,
     return_code: ReturnCodePolicy,
     code_ttl: Duration,
     poll_interval: Duration,
@@ -73,6 +77,7 @@ impl Links {
             operators: Arc::clone(operators),
             ender,
             completer,
+            relink_urls: RelinkUrls::new(ports, settings),
             return_code: settings.return_code,
             code_ttl: settings.link_code_ttl,
             poll_interval: settings.poll_interval,
@@ -115,6 +120,7 @@ mod tests {
     mod guesses;
     mod poll;
     mod relink;
+    mod relink_urls;
     mod room;
     mod start;
 }

@@ -118,19 +118,17 @@ impl Links {
         let (most_open, network) = match caller {
             Caller::Nobody => {
                 self.require_room()?;
-                // Loopback is this machine, or an unlisted proxy that stands for any number of networks.
-                let is_remote = |address: &IpAddr| !address.to_canonical().is_loopback();
-                (
-                    Self::MOST_OPEN_FOR_STRANGERS,
-                    request.address.filter(is_remote),
-                )
+                let network = request
+                    .address
+                    .and_then(|address| self.limited_network(address));
+                (Self::MOST_OPEN_FOR_STRANGERS, network)
             }
             _ => (Self::MOST_OPEN, None),
         };
         let wanted = Wanted {
             provider: provider.clone(),
             requester,
-            network: network.map(|address| self.vault.hash_network(Network::site_of(address))),
+            network,
             key,
             return_code: request.return_code,
             most_open,
@@ -189,8 +187,15 @@ impl Links {
         Ok(())
     }
 
+    /// Returns the network of an address, by which link codes are limited. Loopback is not limited: it is this machine, or
+    /// an unlisted proxy that stands for any number of networks.
+    pub(super) fn limited_network(&self, address: IpAddr) -> Option<KeyedHash> {
+        let is_remote = !address.to_canonical().is_loopback();
+        is_remote.then(|| self.vault.hash_network(Network::site_of(address)))
+    }
+
     /// Rejects callers without a key while housekeeping cannot keep up with links that ended without an account.
-    fn require_room(&self) -> Result<(), Refusal> {
+    pub(super) fn require_room(&self) -> Result<(), Refusal> {
         if self.left_over.load(Ordering::Relaxed) < Link::MOST_LEFT_OVER {
             Ok(())
         } else {

@@ -1,8 +1,7 @@
-//! Refresh, relink, delete and revoke: each is asked for, confirmed and done.
+//! Refresh, delete and revoke: each is asked for, confirmed and done.
 
 use std::sync::Arc;
 
-use askama::Template;
 use central_oauth_domain::grant::Account;
 use central_oauth_domain::grant::revocation::RevocationStatus;
 use central_oauth_domain::secret::AccessKey;
@@ -11,24 +10,10 @@ use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Body, Request, Response, Result, handler};
 
+use super::AdminSite;
 use super::desk::{self, Desk};
-use super::templates::{Asks, Confirm, DeskFrame};
-use super::{AdminSite, qr};
+use super::templates::{Asks, Confirm};
 use crate::api::account_id;
-use crate::pages::site;
-
-/// The address at which a person consents again.
-#[derive(Template)]
-#[template(path = "admin/relink.html")]
-struct Relink<'a> {
-    frame: &'a site::Frame,
-    desk: DeskFrame<'a>,
-    subject: &'a str,
-    address: &'a str,
-    qr: Option<qr::Drawing>,
-    minutes: u64,
-    back: &'a str,
-}
 
 /// `GET /admin/accounts/{id}/refresh`.
 #[handler]
@@ -64,56 +49,6 @@ pub(super) async fn refresh(
             refreshed.map(|account| desk.done(&desk.account_page(account.id), "refreshed")),
         ),
     )
-}
-
-/// `GET /admin/accounts/{id}/relink`.
-#[handler]
-pub(super) async fn ask_relink(
-    request: &Request,
-    Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let words = Words {
-        action: "relink",
-        heading: "Ask for consent again?",
-        text: "You get an address for the person whose account this is. Whoever opens it signs in at the provider. Nothing changes until then.",
-        button: "Make the address",
-        asks: Asks::Nothing,
-    };
-    ask(site, request, &id, &words).await
-}
-
-/// `POST /admin/accounts/{id}/relink`. The code is shown once, so this is the page itself.
-#[handler]
-pub(super) async fn relink(
-    request: &Request,
-    body: Body,
-    Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
-    desk.form(request, body).await?;
-    Ok(desk.answer(relinking(&desk, &id).await))
-}
-
-async fn relinking(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
-    let account = desk.account(id).await?;
-    let links = &desk.services().links;
-    let started = links.start_relink(desk.caller(), account.id, desk.address);
-    let started = started.await?;
-    let public_url = desk.site.device.public_url.as_str();
-    let public_url = public_url.trim_end_matches('/');
-    let address = format!("{public_url}/device?code={}", started.code.digits());
-    let page = Relink {
-        frame: &desk.site.device.frame,
-        desk: desk.frame(desk::ACCOUNTS),
-        subject: &desk::named(&account),
-        qr: qr::draw(&address),
-        address: &address,
-        minutes: started.expires_in.as_secs() / 60,
-        back: &desk.account_page(account.id),
-    };
-    Ok(desk.page(StatusCode::OK, &page))
 }
 
 const REVOKE: Words = Words {
@@ -175,16 +110,22 @@ async fn revoking(desk: &Desk<'_>, id: &str, key: &AccessKey) -> Result<Response
 }
 
 /// What is asked before something is done to an account.
-struct Words {
+pub(super) struct Words {
     /// The last part of the address.
-    action: &'static str,
-    heading: &'static str,
-    text: &'static str,
-    button: &'static str,
-    asks: Asks,
+    pub(super) action: &'static str,
+    pub(super) heading: &'static str,
+    pub(super) text: &'static str,
+    pub(super) button: &'static str,
+    pub(super) asks: Asks,
 }
 
-async fn ask(site: &AdminSite, request: &Request, id: &str, words: &Words) -> Result<Response> {
+/// Asks an admin whether to do something to an account.
+pub(super) async fn ask(
+    site: &AdminSite,
+    request: &Request,
+    id: &str,
+    words: &Words,
+) -> Result<Response> {
     let desk = Desk::open(site, request).await?;
     desk.require_admin()?;
     let account = desk.account(id).await;

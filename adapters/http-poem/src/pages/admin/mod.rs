@@ -7,7 +7,8 @@
 //! | [`login`] | logs operators in and out |
 //! | [`desk`] | a request of an operator who has logged in, and its answer |
 //! | [`accounts`], [`account`] | the list of accounts, and one account with its keys |
-//! | [`actions`] | refresh, relink, delete and revoke |
+//! | [`actions`] | refresh, delete and revoke |
+//! | [`relinks`] | ask the person of an account to consent again |
 //! | [`keys`] | make and delete keys |
 //! | [`revocations`] | the list of revocations |
 //! | [`service`] | providers and replicas |
@@ -21,6 +22,7 @@ mod desk;
 mod keys;
 mod login;
 mod qr;
+mod relinks;
 mod revocations;
 mod service;
 mod templates;
@@ -76,7 +78,11 @@ pub(super) fn routes(
         )
         .at(
             "/accounts/:id/relink",
-            get(actions::ask_relink).post(actions::relink),
+            get(relinks::ask_code).post(relinks::make_code),
+        )
+        .at(
+            "/accounts/:id/relink-link",
+            get(relinks::ask_link).post(relinks::make_link),
         )
         .at(
             "/accounts/:id/revoke",

@@ -82,7 +82,9 @@ fn every_message_can_be_formatted() {
 fn every_message_is_used_and_every_used_message_exists() {
     let mut used = String::new();
     read_all(&folder("templates/device"), &mut used);
-    for file in ["answer", "progress", "refused", "words", "consent"] {
+    for file in [
+        "answer", "progress", "refused", "words", "consent", "relink",
+    ] {
         used += &fs::read_to_string(folder("src/pages").join(format!("{file}.rs"))).unwrap();
     }
     let english = messages(&source("en"));

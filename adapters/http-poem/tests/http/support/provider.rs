@@ -27,6 +27,8 @@ pub(crate) struct ScriptedProvider {
     name: ProviderName,
     scopes: Vec<String>,
     pub(crate) person: Mutex<Person>,
+    /// Whether the provider does not say who the person is.
+    pub(crate) is_silent_about_people: Mutex<bool>,
     /// The lifetime of access tokens; `None` if they do not expire.
     pub(crate) lifetime: Mutex<Option<Duration>>,
     /// The maximum lifetime of grants, if known.
@@ -43,6 +45,7 @@ impl ScriptedProvider {
             name: ProviderName::new(name),
             scopes: vec!["read".to_owned(), "write".to_owned()],
             person: Mutex::new(Person::Agrees(1)),
+            is_silent_about_people: Mutex::default(),
             lifetime: Mutex::new(Some(Duration::from_secs(3600))),
             grant_lasts: Mutex::default(),
             trouble: Mutex::default(),
@@ -157,6 +160,9 @@ impl OAuthProvider for ScriptedProvider {
         _: Timestamp,
     ) -> Result<Identity, ProviderError> {
         match self.person() {
+            Person::Agrees(_) if *self.is_silent_about_people.lock().unwrap() => {
+                Ok(Identity::Unknown)
+            }
             Person::Agrees(number) => Ok(Identity::Known {
                 account_id: format!("person-{number}"),
                 display_name: Some(format!("Person {number}")),

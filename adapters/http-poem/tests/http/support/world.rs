@@ -45,6 +45,7 @@ pub(crate) struct Options {
     pub(crate) public_url: &'static str,
     pub(crate) allowed_hosts: AllowedHosts,
     pub(crate) enroll_key: Option<&'static str>,
+    pub(crate) auditor_key: Option<&'static str>,
     pub(crate) poll_interval: Duration,
     /// The store has lost its data.
     pub(crate) forgetful: bool,
@@ -61,6 +62,7 @@ impl Default for Options {
             public_url: "https://auth.example",
             allowed_hosts: AllowedHosts::any(),
             enroll_key: None,
+            auditor_key: None,
             poll_interval: Duration::from_secs(2),
             forgetful: false,
             silent: false,
@@ -241,12 +243,18 @@ impl World {
     }
 }
 
-/// The admin, and the holder of the enrolment key.
+/// The admin, and the holders of the enrolment key and of the auditor's key.
 fn operators(options: &Options) -> Vec<OperatorKey> {
     let key = |role, key| OperatorKey::of_role(role, AccessKey::new(key));
     let admin = key(OperatorRole::Admin, ADMIN);
     let enroll = options
         .enroll_key
         .map(|enroll| key(OperatorRole::Enroll, enroll));
-    std::iter::once(admin).chain(enroll).collect()
+    let auditor = options
+        .auditor_key
+        .map(|auditor| key(OperatorRole::Auditor, auditor));
+    std::iter::once(admin)
+        .chain(enroll)
+        .chain(auditor)
+        .collect()
 }

@@ -147,8 +147,36 @@ async fn nobody_is_asked_again_whom_the_provider_does_not_name() {
     let account = linked(&world, "cron").await;
     let mut browser = logged_in(&world, ADMIN).await;
     browser.get(&account).await;
-    let page = browser.send_form(&format!("{account}/relink"), &[]).await;
-    page.assert(422, &["does not identify people"]);
+    for action in ["relink", "relink-link"] {
+        let page = browser.send_form(&format!("{account}/{action}"), &[]).await;
+        page.assert(422, &["does not identify people"]);
+        browser.get(&account).await;
+    }
+}
+
+#[tokio::test]
+async fn a_relink_link_is_made_and_works() {
+    let world = world().await;
+    let account = linked(&world, "cron").await;
+    let mut browser = logged_in(&world, ADMIN).await;
+    let link = format!("{account}/relink-link");
+    let page = browser.get(&account).await;
+    page.assert(200, &[&format!("href=\"{link}\"")]);
+    browser
+        .get(&link)
+        .await
+        .assert(200, &["Make the link", "gives nobody access"]);
+    let page = browser.send_form(&link, &[]).await;
+    page.assert(200, &["seven days at most", "not shown again"]);
+    let url = between(
+        &page.html,
+        "<code translate=\"no\">https://auth.example",
+        "<",
+    );
+    let mut person = world.browser();
+    let page = person.get(url.unwrap()).await;
+    page.assert(200, &["Link your account again", "cron"]);
+    page.assert_lacks("alice");
 }
 
 #[tokio::test]
@@ -158,7 +186,13 @@ async fn an_auditor_changes_nothing() {
     let mut browser = logged_in(&world, AUDITOR).await;
     let page = browser.get(&account).await;
     page.assert(200, &["may only read"]);
-    let actions = ["/refresh", "/relink", "/revoke", "/keys/new"];
+    let actions = [
+        "/refresh",
+        "/relink",
+        "/relink-link",
+        "/revoke",
+        "/keys/new",
+    ];
     for action in actions.iter().chain(&["/keys/2/delete"]) {
         let path = format!("{account}{action}");
         page.assert_lacks(&path);
@@ -177,7 +211,14 @@ async fn a_form_of_another_site_does_nothing() {
     let account = linked(&world, "cron").await;
     let mut browser = logged_in(&world, ADMIN).await;
     browser.csrf = "forged".to_owned();
-    for action in ["refresh", "relink", "revoke", "keys/new", "keys/2/delete"] {
+    for action in [
+        "refresh",
+        "relink",
+        "relink-link",
+        "revoke",
+        "keys/new",
+        "keys/2/delete",
+    ] {
         let path = format!("{account}/{action}");
         let page = browser.send_form(&path, &[("key", ADMIN)]).await;
         page.assert(403, &["The form was not accepted"]);

@@ -125,7 +125,14 @@ async fn hostile_names_stay_text() {
     }));
     let account = linked(&world, hostile).await;
     let mut browser = logged_in(&world, ADMIN).await;
-    for path in ["", "/refresh", "/relink", "/revoke", "/keys/new"] {
+    for path in [
+        "",
+        "/refresh",
+        "/relink",
+        "/relink-link",
+        "/revoke",
+        "/keys/new",
+    ] {
         let page = browser.get(&format!("{account}{path}")).await;
         page.assert(200, &["&#60;script&#62;"]);
         page.assert_lacks("<script>");
@@ -143,10 +150,18 @@ async fn every_page_is_private_strict_and_without_scripts() {
     for path in ["/admin", "/admin/revocations", "/admin/service", &account] {
         pages.push(browser.get(path).await);
     }
-    for path in ["/refresh", "/relink", "/revoke", "/keys/new"] {
+    for path in [
+        "/refresh",
+        "/relink",
+        "/relink-link",
+        "/revoke",
+        "/keys/new",
+    ] {
         pages.push(browser.get(&format!("{account}{path}")).await);
     }
-    pages.push(browser.send_form(&format!("{account}/relink"), &[]).await);
+    for path in ["/relink", "/relink-link"] {
+        pages.push(browser.send_form(&format!("{account}{path}"), &[]).await);
+    }
     pages.push(browser.get("/admin/accounts/999").await);
     for page in pages {
         let policy = page.header("content-security-policy");

@@ -60,13 +60,14 @@ async fn a_readers_key_serves_where_no_other_is_left() {
 }
 
 #[tokio::test]
-async fn only_who_may_change_the_account_asks() {
+async fn only_the_admin_asks() {
     let stage = Stage::new().await;
-    let (id, _) = given_up(&stage).await;
+    let (id, key) = given_up(&stage).await;
     for (caller, is_known) in [
         (Caller::Nobody, false),
         (Caller::ENROLLER, true),
         (Caller::AUDITOR, true),
+        (stage.caller(&key).await, true),
     ] {
         let refused = stage.links.start_relink(&caller, id, HOME).await.err();
         let is_expected = match refused {
@@ -79,4 +80,44 @@ async fn only_who_may_change_the_account_asks() {
     let nobodys = AccountId(id.0 + 1);
     let refused = stage.links.start_relink(&Caller::ADMIN, nobodys, HOME);
     assert!(matches!(refused.await, Err(Refusal::NotFound(_))));
+}
+
+#[tokio::test]
+async fn the_admin_polls_relinks_and_no_other_link() {
+    let stage = Stage::new().await;
+    let (id, _) = given_up(&stage).await;
+    let started = stage.links.start_relink(&Caller::ADMIN, id, HOME).await;
+    let code = started.unwrap().code.digits().to_owned();
+    stage.confirm(&code).await.unwrap();
+    let grant = ScriptedProvider::grant("access-2", Some("refresh-2"));
+    stage.provider.answer_redeem(Ok(grant));
+    stage.poll_providers().await;
+    let report = stage.links.poll(&code, &Caller::ADMIN, HOME).await.unwrap();
+    assert_eq!(report.account.unwrap().id, id);
+    let inspected = stage.links.inspect(&code, &Caller::ADMIN).await.unwrap();
+    assert_eq!(inspected.account.unwrap().id, id);
+    for other in [Caller::AUDITOR, Caller::ENROLLER, Caller::Nobody] {
+        let report = stage.links.poll(&code, &other, HOME).await.unwrap();
+        assert!(report.account.is_none());
+        assert!(stage.links.inspect(&code, &other).await.is_err());
+    }
+    let (code, _) = stage.linked().await;
+    let report = stage.links.poll(&code, &Caller::ADMIN, HOME).await.unwrap();
+    assert!(report.account.is_none());
+    assert!(stage.links.inspect(&code, &Caller::ADMIN).await.is_err());
+}
+
+#[tokio::test]
+async fn guesses_of_others_do_not_keep_the_admin_from_polling() {
+    let stage = Stage::new().await;
+    let (id, _) = given_up(&stage).await;
+    let started = stage.links.start_relink(&Caller::ADMIN, id, HOME).await;
+    let code = started.unwrap().code.digits().to_owned();
+    let is_limited = async |caller: &Caller, code: &str| {
+        let polled = stage.links.poll(code, caller, HOME).await;
+        matches!(polled, Err(Refusal::RateLimited { .. }))
+    };
+    while !is_limited(&Caller::Nobody, "00000000").await {}
+    assert!(is_limited(&Caller::Nobody, &code).await);
+    assert!(!is_limited(&Caller::ADMIN, &code).await);
 }

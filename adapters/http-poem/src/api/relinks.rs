@@ -1,0 +1,90 @@
+//! Relinks that an operator starts.
+
+use std::sync::Arc;
+
+use central_oauth_domain::usecases::{Refusal, Services, refusals};
+use poem_openapi::OpenApi;
+use poem_openapi::param::Path;
+use poem_openapi::payload::Json;
+use url::Url;
+
+use super::links::{Started, page};
+use super::{Tag, account_id, id};
+use crate::auth::NeededBearer;
+use crate::dto::StartedLink;
+use crate::failure::{
+    AUDITORS_ONLY_READ, Answer, Documented, ENROLMENT_ONLY, Failure, KEY_USED_TOO_OFTEN,
+    LINK_PENDING, NO_SUCH_ACCOUNT, PROVIDER_GONE, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
+    UNAUTHORIZED,
+};
+
+pub(crate) struct Relinks {
+    services: Arc<Services>,
+    page: Url,
+}
+
+impl Relinks {
+    pub(super) fn new(services: Arc<Services>, public_url: &Url) -> Self {
+        let page = page(public_url);
+        Self { services, page }
+    }
+}
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Accounts")]
+impl Relinks {
+    /// Link an account again
+    ///
+    /// Asks for a link code with which the person of the account consents again, whatever state the account is in. Needs an
+    /// admin's key, which also polls the link (`GET /v1/poll/{link_code}`); there is no new access key. All keys of the
+    /// account stay valid. If another person consents, the link ends as `failed` with `account_mismatch`, and the account
+    /// does not change. A program with a key of its own sends that to `POST /v1/link-code` instead.
+    #[oai(
+        path = "/accounts/:id/relink",
+        method = "post",
+        operation_id = "relink_account"
+    )]
+    async fn start(
+        &self,
+        bearer: NeededBearer,
+        /// The id of the account.
+        #[oai(example = "id::example")]
+        id: Path<String>,
+    ) -> Result<Started, Failure<RelinkAccount>> {
+        let caller = bearer.caller(&self.services.keys).await?;
+        let links = &self.services.links;
+        let started = links.start_relink(&caller, account_id(&id), bearer.address());
+        let started = StartedLink::new(started.await?, None, &self.page);
+        Ok(Started::Created(Json(started)))
+    }
+}
+
+struct RelinkAccount;
+
+impl Documented for RelinkAccount {
+    const PROBLEMS: &'static [Answer] = &[
+        UNAUTHORIZED,
+        ENROLMENT_ONLY,
+        AUDITORS_ONLY_READ,
+        Answer("an access key relinks its own account only", || {
+            refusals::ADMINS_RELINK.into()
+        }),
+        NO_SUCH_ACCOUNT,
+        LINK_PENDING,
+        Answer(
+            "the account has a random id, so the service could not reject another person's consent",
+            || Refusal::Unprocessable(refusals::NOT_IDENTIFIED.to_owned()).into(),
+        ),
+        Answer("the account has no access key any more", || {
+            Refusal::Unprocessable(refusals::NO_KEY_LEFT.to_owned()).into()
+        }),
+        Answer(
+            "this service links accounts only with a return code, for which a program must ask",
+            || Refusal::ReturnCodeRequired.into(),
+        ),
+        TOO_MANY_UNKNOWN_KEYS,
+        KEY_USED_TOO_OFTEN,
+        PROVIDER_GONE,
+        Answer("too many links are open", || Refusal::OverCapacity.into()),
+        STORE_UNAVAILABLE,
+    ];
+}

@@ -1,0 +1,93 @@
+//! `/device/relink/{value}`: the address at which the person of an account starts a relink. The service has made it, and
+//! an operator or a webhook has sent it.
+
+use std::sync::Arc;
+
+use central_oauth_domain::usecases::{Links, Refusal, RelinkUrlError, RelinkView};
+use poem::http::StatusCode;
+use poem::web::{Data, Path};
+use poem::{Body, Request, Response, handler};
+
+use super::form::Fields;
+use super::refused::Words;
+use super::site::Site;
+use super::templates::{Mood, Relink};
+use super::texts::Text;
+use super::visit::Visit;
+use super::{answer, refused};
+
+/// Shows what the address is for. Starts nothing, so programs that look at links in messages do no harm.
+#[handler]
+pub(super) async fn show(
+    request: &Request,
+    Path(value): Path<String>,
+    Data(site): Data<&Arc<Site>>,
+    Data(links): Data<&Arc<Links>>,
+) -> Response {
+    let visit = Visit::of(site, request);
+    match links.view_relink(&value).await {
+        Ok(view) => page(&visit, &view, None),
+        Err(error) => refuse(&visit, error),
+    }
+}
+
+/// Starts the link, and goes on as if this browser had entered the new code.
+#[handler]
+pub(super) async fn start(
+    request: &Request,
+    body: Body,
+    Path(value): Path<String>,
+    Data(site): Data<&Arc<Site>>,
+    Data(links): Data<&Arc<Links>>,
+) -> Response {
+    let visit = Visit::of(site, request);
+    let fields = match Fields::read(request, body).await {
+        Ok(fields) => fields,
+        Err(no_form) => return refused::no_form(&visit, no_form),
+    };
+    let started = match visit.distrust(fields.csrf()) {
+        Some(why) => links.view_relink(&value).await.map(|view| {
+            let notice = visit.texts.say(refused::notice(why));
+            page(&visit, &view, Some(notice))
+        }),
+        None => begin(&visit, links, &value).await,
+    };
+    started.unwrap_or_else(|error| refuse(&visit, error))
+}
+
+async fn begin(visit: &Visit<'_>, links: &Links, value: &str) -> Result<Response, RelinkUrlError> {
+    let started = links.start_relink_at(value, visit.visitor().address);
+    let code = started.await?.code;
+    Ok(answer::invite(visit, &code).await?)
+}
+
+fn page(visit: &Visit<'_>, view: &RelinkView, notice: Option<Text>) -> Response {
+    let status = match &notice {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::FORBIDDEN,
+    };
+    let page = Relink {
+        t: visit.texts,
+        frame: &visit.site.frame,
+        csrf: &visit.csrf,
+        provider: &view.provider,
+        client: view.client_name.as_deref(),
+        time_left: visit.texts.span(view.expires_in),
+        notice,
+    };
+    visit.page(status, &page)
+}
+
+fn refuse(visit: &Visit<'_>, error: RelinkUrlError) -> Response {
+    let gone = |text| Words::with_text(visit.texts, "relink-gone", text);
+    let (status, words) = match error {
+        RelinkUrlError::Unknown => (StatusCode::NOT_FOUND, gone("relink-unknown")),
+        RelinkUrlError::Expired => (StatusCode::GONE, gone("relink-expired")),
+        RelinkUrlError::Done => (StatusCode::GONE, Words::of(visit.texts, "relink-done")),
+        RelinkUrlError::Refused(Refusal::Unprocessable(_) | Refusal::ReturnCodeRequired) => {
+            (StatusCode::GONE, gone("relink-impossible"))
+        }
+        RelinkUrlError::Refused(refusal) => return refused::answer(visit, refusal, None),
+    };
+    refused::page(visit, status, Mood::Careful, words)
+}

@@ -1,0 +1,95 @@
+//! Addresses at which the person of an account starts a relink themselves. Operators and webhooks hand them out.
+
+use std::time::Duration;
+
+use crate::grant::{Account, AccountId};
+use crate::link::ReturnCodePolicy;
+use crate::secret::RelinkUrl;
+use crate::time::Timestamp;
+use crate::usecases::{Ports, Settings};
+use crate::vault::{Vault, hex};
+
+/// Makes and reads the addresses at which a person relinks their account. An address is bound to the account and to its
+/// latest consent. It gives nobody a key, and nobody but the same person can complete the link.
+#[derive(Clone)]
+pub struct RelinkUrls {
+    vault: Vault,
+    public_url: String,
+    return_code: ReturnCodePolicy,
+}
+
+/// What an address is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ticket {
+    pub(super) account: AccountId,
+    /// The consent that was the latest when the address was made. A later consent makes the address useless.
+    pub(super) linked_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+}
+
+impl RelinkUrls {
+    /// How long an address is valid.
+    pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+    /// The path of the page, below the public address. The value follows.
+    pub const PATH: &'static str = "/device/relink/";
+    /// The first field of each value.
+    const VERSION: &'static str = "1";
+
+    /// Makes addresses of the service with these ports and settings.
+    #[must_use]
+    pub fn new(ports: &Ports, settings: &Settings) -> Self {
+        Self {
+            vault: ports.vault.clone(),
+            public_url: settings.public_url.clone(),
+            return_code: settings.return_code,
+        }
+    }
+
+    /// Returns the address for an account. `None` if the account has a random id, because anybody could consent instead
+    /// of its owner, and if every link needs a return code, because no program waits that could ask for it.
+    #[must_use]
+    pub fn url(&self, account: &Account, now: Timestamp) -> Option<RelinkUrl> {
+        if !account.identified || self.return_code == ReturnCodePolicy::Required {
+            return None;
+        }
+        let value = self.write(&Ticket {
+            account: account.id,
+            linked_at: account.linked_at,
+            expires_at: now + Self::LIFETIME,
+        });
+        let (base, path) = (&self.public_url, Self::PATH);
+        Some(RelinkUrl::new(format!("{base}{path}{value}")))
+    }
+
+    /// Reads a value that this service made. Writing it again must give the same text, so no other spelling of a value
+    /// is valid.
+    pub(super) fn read(&self, value: &str) -> Option<Ticket> {
+        let mut fields = value.split('.').skip(1);
+        let mut number = || fields.next()?.parse::<i64>().ok();
+        let ticket = Ticket {
+            account: AccountId(number()?),
+            linked_at: Timestamp::from_millis(number()?),
+            expires_at: Timestamp::from_millis(number()?),
+        };
+        // Comparing MACs of both texts takes the same time wherever they differ.
+        let [written, given] =
+            [self.write(&ticket).as_str(), value].map(|text| self.vault.relink_mac(text));
+        written.is_equal(&given).then_some(ticket)
+    }
+
+    fn write(&self, ticket: &Ticket) -> String {
+        let Ticket {
+            account,
+            linked_at,
+            expires_at,
+        } = *ticket;
+        let fields = format!(
+            "{}.{account}.{}.{}",
+            Self::VERSION,
+            linked_at.as_millis(),
+            expires_at.as_millis()
+        );
+        let mac = self.vault.relink_mac(&fields);
+        format!("{fields}.{}", hex(mac.as_bytes()))
+    }
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use central_oauth_domain::audit::Actor;
 use central_oauth_domain::link::ReturnCodePolicy;
 use central_oauth_domain::usecases::{
-    AuditLog, AuditSettings, Operators, Services, Settings, Workers,
+    AuditLog, AuditSettings, Courier, Operators, Services, Settings, Workers,
 };
 use central_oauth_http_poem::{AllowedHosts, Certificate, Connections, HttpSettings, TlsAcceptor};
 use central_oauth_observer_opentelemetry::Telemetry;
@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::config::{
     ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, SecretKeys,
-    StoreConfig, TelemetryConfig, WorkloadConfig,
+    StoreConfig, TelemetryConfig, WebhookConfig, WorkloadConfig,
 };
 use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
@@ -37,6 +37,7 @@ pub(crate) struct ServiceConfig {
     pub(crate) http: HttpConfig,
     pub(crate) links: LinkConfig,
     pub(crate) providers: ProviderConfig,
+    pub(crate) webhooks: Option<WebhookConfig>,
     pub(crate) workloads: Option<WorkloadConfig>,
     pub(crate) audit: AuditSettings,
     /// The address of the metrics listener.
@@ -55,6 +56,7 @@ impl ServiceConfig {
             store: StoreConfig::read(environment)?,
             keys: Keys::read(environment)?,
             http: HttpConfig::read(environment)?,
+            webhooks: WebhookConfig::read(environment)?,
             workloads: WorkloadConfig::read(environment, &providers)?,
             providers,
             links,
@@ -87,6 +89,7 @@ pub(crate) struct Service {
     watching: Watching,
     audit: Arc<AuditLog>,
     auditing: JoinHandle<()>,
+    delivering: JoinHandle<()>,
     store: OpenStore,
     operators: Arc<Operators>,
 }
@@ -120,6 +123,8 @@ impl Service {
         let (ports, store) = wired.await?;
         let workloads = config.workloads;
         let workloads = workloads.map(|it| wiring::workloads(it, &ports.clock));
+        let webhooks = config.webhooks.map(wiring::webhooks).transpose()?;
+        let couriers = webhooks.map(|webhooks| Courier::all(&ports, &webhooks));
         let settings = Settings {
             workloads: workloads.transpose()?,
             ..wiring::settings(&keys, links, &public_url, listen)
@@ -176,6 +181,7 @@ impl Service {
         let auditing = runtime::store_audit_entries(Arc::clone(&audit), stopped.clone());
         let housekeeping = runtime::keep_house(services, stopped.clone());
         let scheduler = refreshes.clone().schedule(stopped.clone());
+        let delivering = runtime::deliver_webhooks(couriers.unwrap_or_default(), stopped.clone());
         let (tell, ended) = mpsc::unbounded_channel();
         watched("confirming tokens", &tell, confirming);
         let watch_key = runtime::watch_key(keys.secret, stopped.clone());
@@ -189,6 +195,7 @@ impl Service {
             coordinator: watched("polling for links", &tell, polls),
             housekeeping: watched("housekeeping", &tell, housekeeping),
             audit,
+            delivering: watched("delivering webhooks", &tell, delivering),
             auditing: watched("the audit log", &tell, auditing),
             scheduler: watched("refreshing", &tell, scheduler),
             refreshes,
@@ -268,11 +275,12 @@ impl Service {
             self.outbox.finish(self.grace).await;
             worked
         };
-        let (server, recorded, tidied, audited, saved, revoked) = tokio::join!(
+        let (server, recorded, tidied, audited, delivered, saved, revoked) = tokio::join!(
             self.server,
             self.coordinator,
             self.housekeeping,
             self.auditing,
+            self.delivering,
             refreshing,
             revoking
         );
@@ -281,7 +289,8 @@ impl Service {
         self.watching.stop().await;
         self.store.close().await?;
         server.map_err(Failure::other)??;
-        tidied.and(audited).and(revoked).map_err(Failure::other)?;
+        let ended = tidied.and(audited).and(delivered).and(revoked);
+        ended.map_err(Failure::other)?;
         let recorded = recorded.map_err(Failure::other)?;
         let saved = saved.map_err(Failure::other)?;
         if recorded && saved {

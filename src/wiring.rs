@@ -9,14 +9,16 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::observe::Observer;
 use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider};
 use central_oauth_domain::usecases::{
-    AuditLog, AuditSettings, Ports, Providers, Settings, TokenCache, UnlockError, WorkloadTrust,
+    AuditLog, AuditSettings, Ports, Providers, Settings, TokenCache, UnlockError, Webhooks, WorkloadTrust,
     add_key_macs, after_restore, require_all_keys, unlock,
 };
 use central_oauth_domain::vault::Vault;
 use central_oauth_observer_opentelemetry::{
     ObservedCipher, ObservedProvider, Telemetry, TelemetryOptions, headers_to_pass_on,
 };
-use central_oauth_provider_openidconnect::{OpenIdConnectProvider, WorkloadVerifier};
+use central_oauth_provider_openidconnect::{
+    HttpWebhookSender, OpenIdConnectProvider, WorkloadVerifier,
+};
 use central_oauth_store_seaorm::{DatabaseClock, SeaOrmStore, peek_hash_key};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
@@ -24,7 +26,7 @@ use url::Url;
 
 use crate::config::{
     ConfigError, Keys, LinkConfig, ProviderConfig, SecretKeys, StoreConfig, TelemetryConfig,
-    WorkloadConfig,
+    WebhookConfig, WorkloadConfig,
 };
 use crate::exit::{Exit, Failure};
 use crate::runtime::MachinePause;
@@ -167,6 +169,16 @@ pub(crate) fn workloads(
         identities: Arc::new(verifier),
         issuers: config.issuers,
         policies: config.policies,
+    })
+}
+
+/// The receivers of webhooks.
+pub(crate) fn webhooks(config: WebhookConfig) -> Result<Webhooks, Failure> {
+    let sender = HttpWebhookSender::new(config.receivers.clone());
+    let sender = sender.map_err(|(receiver, error)| config.refused(&receiver, &error))?;
+    Ok(Webhooks {
+        receivers: config.subscriptions,
+        sender: Arc::new(sender),
     })
 }
 

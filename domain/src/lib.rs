@@ -14,6 +14,7 @@
 //! | [`text`] | which characters of untrusted text are shown |
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
 //! | [`vault`] | how secrets are sealed, decrypted and hashed |
+//! | [`webhook`] | which events receivers are told about, and when a delivery is tried again |
 //! | [`workload`] | what a workload's JWT must say, and what the workload may do |
 //! | [`ports`] | interfaces to the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
 //! | [`observe`] | events for metrics: [`Observer`] |
@@ -21,7 +22,7 @@
 //!
 //! # Adding an adapter
 //!
-//! *A store*: implement the fourteen traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
+//! *A store*: implement the seventeen traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
 //! method, and run `central_oauth_contract::token_store` against it. *A provider*: implement [`OAuthProvider`], one HTTP
 //! exchange for each method; intervals, deadlines and retries are decided here. *A cipher*: implement [`Cipher`] and
 //! run `central_oauth_contract::cipher`. Then name the adapter in `src/wiring.rs`, the only place that knows it.
@@ -55,6 +56,7 @@ pub mod text;
 pub mod time;
 pub mod usecases;
 pub mod vault;
+pub mod webhook;
 pub mod workload;
 
 pub use fault::Fault;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::grant::ProviderName;
 use crate::link::LinkId;
 use crate::ports::{Census, ProviderError};
+use crate::webhook::{Attempt, ReceiverName};
 
 /// Receives events. Called in the middle of the work, so it must neither wait nor fail.
 pub trait Observer: Send + Sync {
@@ -50,6 +51,9 @@ pub trait Observer: Send + Sync {
 
     /// The audit log was changed by somebody who does not have the secret key.
     fn audit_log_altered(&self) {}
+
+    /// A delivery to a receiver of webhooks was tried.
+    fn webhook_tried(&self, _receiver: &ReceiverName, _attempt: Attempt) {}
 
     /// The accounts were counted.
     fn counted(&self, _census: &Census) {}

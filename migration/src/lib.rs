@@ -5,6 +5,7 @@
 //! that has been released is never edited: the next one follows it.
 
 mod admin_sessions;
+mod announced_ends;
 mod answer_members;
 mod audit;
 mod callback_hash;
@@ -18,6 +19,7 @@ mod outages;
 mod renewed_by_use;
 mod replicas;
 mod return_codes;
+mod webhook_receivers;
 mod workloads;
 mod write_tests;
 mod wrong_codes;
@@ -47,6 +49,8 @@ impl MigratorTrait for Migrator {
             Box::new(workloads::Migration),
             Box::new(labels::Migration),
             Box::new(admin_sessions::Migration),
+            Box::new(webhook_receivers::Migration),
+            Box::new(announced_ends::Migration),
         ]
     }
 }

@@ -8,7 +8,7 @@ use super::print::{printable, result};
 use super::serve::ServeConfig;
 use super::{Exit, Failure};
 use crate::config::{
-    Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, TlsConfig, WorkloadConfig,
+    Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, TlsConfig, WebhookConfig, WorkloadConfig,
     effective_audit,
 };
 use crate::service::ServiceConfig;
@@ -82,7 +82,10 @@ fn settings(
         service.store.effective(),
         service.keys.effective(environment)?,
         service.links.effective(),
-        vec![WorkloadConfig::effective(service.workloads.as_ref())],
+        vec![
+            WebhookConfig::effective(service.webhooks.as_ref()),
+            WorkloadConfig::effective(service.workloads.as_ref()),
+        ],
         effective_audit(&service.audit),
         log.effective(),
         telemetry.effective(),

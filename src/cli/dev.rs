@@ -114,6 +114,7 @@ fn config(
         http: HttpConfig::local(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
         links,
         providers: ProviderConfig::built_in(provider),
+        webhooks: None,
         workloads: None,
         audit: AuditSettings::default(),
         metrics: None,

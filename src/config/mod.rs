@@ -17,6 +17,7 @@ mod secret_keys;
 mod store;
 mod telemetry;
 mod tls;
+mod webhooks;
 mod workloads;
 
 pub(crate) use audit::{audit_settings, effective_audit};
@@ -34,6 +35,7 @@ pub(crate) use secret_keys::{NotUnwrapped, SecretKeys, WrappedKeys};
 pub(crate) use store::StoreConfig;
 pub(crate) use telemetry::TelemetryConfig;
 pub(crate) use tls::TlsConfig;
+pub(crate) use webhooks::WebhookConfig;
 pub(crate) use workloads::WorkloadConfig;
 
 /// A variable, named without the prefix, and the value in force. Of a secret only whether it is set.
@@ -102,6 +104,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "TLS_KEY_FILE",
     "TOKEN_CACHE",
     "TRUSTED_PROXIES",
+    "WEBHOOKS",
     "WORKLOADS",
 ];
 

@@ -17,13 +17,16 @@ const BATCH: u64 = 100;
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// How often times that a clock which was ahead has stored are repaired.
 const LOOK_FOR_CLOCK_STEPS_EVERY: Duration = Duration::from_secs(5);
+/// How often grants that end soon are looked for.
+const ANNOUNCE_EVERY: Duration = Duration::from_secs(600);
 /// How often uses of keys are stored. With one iteration of the loop that is within a minute.
 const NOTE_EVERY: Duration = Duration::from_secs(50);
 
 /// Until told to stop: reports that this replica runs, repairs times that a clock which was ahead has stored, stores
-/// when keys were last used, and deletes old rows. Every replica does all of it: each deletes other rows.
+/// when keys were last used, announces grants that end soon, and deletes old rows. Every replica does all of it: each deletes other rows.
 pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
     let (mut check_in_at, mut purge_at) = (Instant::now(), Instant::now());
+    let mut announce_at = Instant::now();
     let mut note_at = Instant::now() + NOTE_EVERY;
     while !*stop.borrow() {
         if check_in_at <= Instant::now() {
@@ -42,6 +45,12 @@ pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
                 } else {
                     Duration::ZERO
                 };
+        }
+        if announce_at <= Instant::now() {
+            let announced = done("ends of grants", services.grant_ends.announce(BATCH).await);
+            if announced != Some(BATCH) {
+                announce_at = Instant::now() + ANNOUNCE_EVERY;
+            }
         }
         if note_at <= Instant::now() {
             done("uses of keys", services.keys.store_uses().await);

@@ -1,4 +1,4 @@
-//! Runs the background work: polls, refreshes, revocations, housekeeping. It has no rules of its own: the domain says
+//! Runs the background work: polls, refreshes, revocations, webhooks, housekeeping. It has no rules of its own: the domain says
 //! what is due, what a response means and when to retry.
 
 mod audit;
@@ -17,6 +17,7 @@ mod refreshes;
 mod revocations;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 pub(crate) use audit::{store_audit_entries, store_last_audit_entries};
 pub(crate) use census::take_census;
@@ -29,6 +30,7 @@ pub(crate) use pause::MachinePause;
 pub(crate) use polls::coordinate;
 pub(crate) use refreshes::Refreshes;
 pub(crate) use revocations::Outbox;
+pub(crate) use webhooks::deliver_webhooks;
 
 use std::convert::Infallible;
 use std::io;

@@ -98,6 +98,8 @@ catalogue! {
         "Delay between the scheduled time of a refresh and its start. A failure schedules a new time; see central_oauth.grants.overdue.age for the total delay. Refreshes on demand are not counted.";
     REVOCATIONS: "central_oauth.revocations", Kind::Counter, "{attempt}", ["provider", "outcome"],
         "Attempts to revoke tokens, by outcome.";
+    WEBHOOKS: "central_oauth.webhooks", Kind::Counter, "{attempt}", ["receiver", "outcome"],
+        "Attempts to deliver webhooks, by outcome.";
     CALL_DURATION: "central_oauth.provider.call.duration", Kind::Histogram(CALL_SECONDS), "s",
         ["provider", "exchange", "outcome"],
         "Duration of calls to providers, until the response or the timeout.";
@@ -162,9 +164,10 @@ pub const LABELS: &[(&str, &str)] = &[
         "outcome",
         "link: `linked`, `denied`, `expired`, `failed`; refresh: `refreshed`, `relink_required` (the grant \
          ended), `refused`, `misconfigured` (the operator must act), `unavailable`; revocation: `revoked`, `unsupported`, \
-         `failed`, `cancelled`, `again` (not confirmed yet); provider \
+         `failed`, `cancelled`, `again` (not confirmed yet); webhook: `delivered`, `failed` (tried again), `dropped`; provider \
          call: `answered`, `refused`, `misconfigured`, `nonsense`, `unavailable`",
     ),
+    ("receiver", "the name of a configured receiver of webhooks"),
     (
         "exchange",
         "`consent`, `redeem`, `refresh`, `revoke`, `identify`",

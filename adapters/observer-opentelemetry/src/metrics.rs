@@ -11,6 +11,7 @@ use central_oauth_domain::observe::{
     BearerRefusal, Cache, LinkEnd, Observer, ProviderCall, RefreshOutcome, RevocationOutcome,
 };
 use central_oauth_domain::ports::Census;
+use central_oauth_domain::webhook::{Attempt, ReceiverName};
 use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
@@ -199,6 +200,11 @@ impl Observer for Metrics {
     fn revocation_tried(&self, provider: &ProviderName, tried: RevocationOutcome) {
         let labels = [self.provider(provider), outcome(tried.as_str())];
         self.is.revocations.add(1, &labels);
+    }
+
+    fn webhook_tried(&self, receiver: &ReceiverName, attempt: Attempt) {
+        let receiver = KeyValue::new("receiver", receiver.to_string());
+        self.is.webhooks.add(1, &[receiver, outcome(attempt.as_str())]);
     }
 
     fn outage(&self, provider: &ProviderName, is_down: bool) {

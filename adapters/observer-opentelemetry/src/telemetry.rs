@@ -14,6 +14,7 @@ use central_oauth_domain::observe::{
     Unobserved,
 };
 use central_oauth_domain::ports::Census;
+use central_oauth_domain::webhook::{Attempt, ReceiverName};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithHttpConfig as _};
@@ -281,6 +282,10 @@ impl Observer for Watcher {
 
     fn revocation_tried(&self, provider: &ProviderName, outcome: RevocationOutcome) {
         self.count(|metrics| metrics.revocation_tried(provider, outcome));
+    }
+
+    fn webhook_tried(&self, receiver: &ReceiverName, attempt: Attempt) {
+        self.count(|metrics| metrics.webhook_tried(receiver, attempt));
     }
 
     fn outage(&self, provider: &ProviderName, is_down: bool) {

@@ -19,6 +19,7 @@
 //! | `extra`, `token_exp` | other contents of token responses: members for clients, the `exp` of a JWT |
 //! | `revocation` | revocation requests and responses |
 //! | `identity` | who consented: ID token, userinfo |
+//! | `webhook` | the `WebhookSender` port: signed requests to the receivers of events |
 //! | `workload` | the `WorkloadIdentities` port: JWTs of trusted issuers, verified with the same HTTP client |
 //!
 //! Real servers differ from the RFCs. Each difference is handled in one place, with its source beside it, and has a test
@@ -53,6 +54,7 @@ mod server;
 mod settings;
 mod token;
 mod token_exp;
+mod webhook;
 mod workload;
 
 pub use address::AddressFault;
@@ -65,4 +67,7 @@ pub use profile::{
 };
 pub use provider::OpenIdConnectProvider;
 pub use settings::{Flow, ProviderSettings, SettingsError, UnknownFlow};
+pub use webhook::{
+    HttpWebhookSender, WebhookReceiver, WebhookReceiverError, WebhookSecret, WebhookSecretError,
+};
 pub use workload::{KeySource, WorkloadIssuerError, WorkloadIssuerSettings, WorkloadVerifier};

@@ -203,6 +203,12 @@ pub(crate) fn with_references(references: Vec<Vec<u8>>) -> Select<Entity> {
         .filter(Column::Reference.is_in(references))
 }
 
+/// Returns the number of the last entry, or zero.
+pub(crate) async fn head(db: &impl ConnectionTrait) -> Result<AuditNumber, StoreError> {
+    let last = last(db).await?;
+    Ok(last.map_or(AuditNumber(0), |last| last.number))
+}
+
 async fn last(db: &impl ConnectionTrait) -> Result<Option<AuditPosition>, StoreError> {
     let row = Entity::find().order_by_desc(Column::Id).limit(1);
     let row = row.one(db).await.map_err(failed)?;

@@ -8,7 +8,7 @@
 //! | `url`, `database` | the location of the database; opening, reading and writing SQLite and PostgreSQL; group commit; the database's clock |
 //! | `schema`, `locks` | migrations; locks between concurrent transactions |
 //! | `claims` | leases of due work, for tasks and replicas |
-//! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `reads`, `revocations`, `seals`, `replicas`, `workloads`, `write_tests`, `audit`, `admin_sessions` | the port's traits, one each |
+//! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `reads`, `revocations`, `seals`, `replicas`, `workloads`, `write_tests`, `audit`, `admin_sessions`, `webhooks`, `grant_ends` | the port's traits, one each |
 //! | `complete`, `outbox`, `sealed_rows` | helpers of these traits |
 //! | `copy` | copies one database to another, for `central-oauth copy` |
 //! | `entities`, `convert` | the tables, and the conversion of their rows |
@@ -29,6 +29,7 @@ mod copy;
 mod database;
 mod entities;
 mod error;
+mod grant_ends;
 mod guesses;
 mod keys;
 mod links;
@@ -43,6 +44,7 @@ mod sealed_rows;
 mod seals;
 mod store;
 mod url;
+mod webhooks;
 mod workloads;
 mod write_tests;
 

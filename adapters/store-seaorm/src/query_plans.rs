@@ -25,7 +25,8 @@ use crate::accounts::locked::locked;
 use crate::entities::{accounts, device_codes, revocations as outgoing, tokens};
 use crate::refreshes::{open_providers, outages};
 use crate::{
-    DatabaseUrl, PoolSettings, SeaOrmStore, admin_sessions, audit, claims, clock_steps, guesses,
+    DatabaseUrl, PoolSettings, SeaOrmStore, admin_sessions, audit, claims, clock_steps, grant_ends,
+    guesses,
     keys, links, outbox, reads, revocations, sealed_rows, seals, workloads,
 };
 
@@ -245,6 +246,15 @@ async fn wrong_codes_are_counted_and_forgotten_by_an_index() {
 
 #[tokio::test]
 async fn sessions_are_forgotten_by_an_index() {
+    let week = NOW..NOW + Duration::from_secs(7 * 86_400);
+    let indexes = [
+        "ix_tokens_grant_expires_at",
+        "ix_tokens_refresh_token_expires_at",
+        "ix_tokens_access_token_expires_at",
+    ];
+    for (ending, index) in grant_ends::unannounced(&week).into_iter().zip(indexes) {
+        assert_uses(ending, &[index]).await;
+    }
     let unused = admin_sessions::delete_unused(NOW, 10);
     assert_uses(unused, &["ix_admin_sessions_seen_at"]).await;
 }

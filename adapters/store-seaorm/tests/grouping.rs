@@ -67,7 +67,7 @@ fn record(
     let lease = LeaseVersion(0);
     tokio::spawn(async move {
         store
-            .record_refresh(id, Generation::FIRST, lease, tokens, NOW)
+            .record_refresh(id, Generation::FIRST, lease, tokens, NOW, None)
             .await
     })
 }
@@ -242,7 +242,7 @@ async fn members_for_the_same_account_see_each_other() {
         let (generation, lease) = (Generation::FIRST, LeaseVersion(0));
         tokio::spawn(async move {
             store
-                .record_refresh_failure(id, generation, lease, failure)
+                .record_refresh_failure(id, generation, lease, failure, None)
                 .await
         })
     };

@@ -44,7 +44,9 @@ async fn up_and_down_and_up_again() {
             "m0014_return_codes",
             "m0015_workloads",
             "m0016_labels",
-            "m0017_admin_sessions"
+            "m0017_admin_sessions",
+            "m0018_webhook_receivers",
+            "m0019_announced_ends"
         ]
     );
     store.migrate_up().await.unwrap();

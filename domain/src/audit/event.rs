@@ -1,6 +1,7 @@
 //! What is recorded.
 
 use std::fmt::{self, Display, Write as _};
+use std::time::Duration;
 
 use crate::grant::refresh::RefreshFailure;
 use crate::grant::revocation::Revocation;
@@ -34,6 +35,8 @@ words! {
         RefreshRecovered => "refresh.recovered",
         /// A grant was given up: a person must consent again.
         RelinkRequired => "refresh.relink_required",
+        /// A grant ends soon, and no refresh can extend it.
+        ExpiresSoon => "grant.expires_soon",
         /// A revocation has ended.
         RevocationEnded => "revocation.ended",
         /// An account was deleted, with its tokens and keys.
@@ -284,6 +287,15 @@ impl AuditEvent {
             .account(account.id)
             .with("provider", &account.key.provider)
             .code(&failure.fault.code)
+    }
+
+    /// A grant ends soon, and no refresh can extend it.
+    #[must_use]
+    pub fn ends_soon(account: &Account, left: Duration) -> Self {
+        Self::new(AuditKind::ExpiresSoon)
+            .account(account.id)
+            .with("provider", &account.key.provider)
+            .with("seconds_left", left.as_secs())
     }
 
     /// A revocation has ended.

@@ -155,6 +155,15 @@ impl Account {
         Some(Fault::new(Fault::GRANT_EXPIRES_SOON, words))
     }
 
+    /// Returns when the grant ends, if that is known and no refresh can postpone it. An account without a refresh token ends
+    /// with its access token.
+    #[must_use]
+    pub fn known_end(&self) -> Option<Timestamp> {
+        let last_token = self.access_token_expires_at;
+        let last_token = last_token.filter(|_| self.next_refresh_at.is_none());
+        self.fixed_ends().chain(last_token).min()
+    }
+
     /// Returns the ends of the grant that no refresh can postpone: its maximum age, and the expiry of a refresh token
     /// that has been seen not to move.
     pub fn fixed_ends(&self) -> impl Iterator<Item = Timestamp> {

@@ -6,6 +6,7 @@ mod audit;
 mod caller;
 mod consents;
 mod expiry;
+mod grant_ends;
 mod housekeeping;
 mod key_macs;
 mod keys;
@@ -27,6 +28,7 @@ mod tests;
 mod token_cache;
 mod tokens;
 mod unlock;
+mod webhooks;
 mod withdrawal;
 mod workloads;
 
@@ -37,6 +39,7 @@ pub use audit::{
 };
 pub use caller::{Caller, ShownKey};
 pub use consents::{Callback, Consents, Disowned, LinkView, Visitor};
+pub use grant_ends::GrantEnds;
 pub use housekeeping::Housekeeping;
 pub use key_macs::{add_key_macs, give_up_key_macs};
 pub use keys::{HandedKey, KeyPage, KeyRequest, Keys};
@@ -57,6 +60,7 @@ pub use services::{Ports, Services, Settings, Workers};
 pub use token_cache::TokenCache;
 pub use tokens::{ExchangeError, HandedToken, Tokens};
 pub use unlock::{UnlockError, unlock};
+pub use webhooks::{Courier, Subscription, Webhooks};
 pub use withdrawal::Pause;
 pub use workloads::{ShownWorkload, WorkloadPage, WorkloadRequest, WorkloadTrust, Workloads};
 

@@ -1,4 +1,4 @@
-//! Shows the state of providers and replicas to operators.
+//! Shows the state of providers, replicas and receivers of webhooks to operators.
 
 use std::sync::Arc;
 
@@ -6,16 +6,18 @@ use super::caller::{KEY_NEEDED, account_of};
 use super::{Caller, Ports, Providers, Refusal};
 use crate::grant::ProviderName;
 use crate::grant::refresh::Outage;
-use crate::ports::{Clock, OutageStore, ReplicaStore};
+use crate::ports::{Clock, OutageStore, ReplicaStore, WebhookStore};
 use crate::replica::Replica;
 use crate::time::Timestamp;
+use crate::webhook::Receiver;
 
 const OPERATORS_ONLY: Refusal = Refusal::Forbidden("only operators see providers and replicas");
 
-/// Shows the state of providers and replicas to operators.
+/// Shows the state of providers, replicas and receivers to operators.
 pub struct Overview {
     outages: Arc<dyn OutageStore>,
     replicas: Arc<dyn ReplicaStore>,
+    receivers: Arc<dyn WebhookStore>,
     clock: Arc<dyn Clock>,
     providers: Providers,
 }
@@ -26,6 +28,8 @@ pub struct ServiceState {
     pub providers: Vec<ProviderState>,
     /// The replicas, in the order in which they were first seen.
     pub replicas: Vec<Replica>,
+    /// The receivers of webhooks, by name: those of the configuration, and those that were in it before.
+    pub receivers: Vec<Receiver>,
     /// When this was read.
     pub now: Timestamp,
 }
@@ -45,6 +49,7 @@ impl Overview {
         Self {
             outages: ports.store.clone(),
             replicas: ports.store.clone(),
+            receivers: ports.store.clone(),
             clock: Arc::clone(&ports.clock),
             providers: ports.providers.clone(),
         }
@@ -79,6 +84,7 @@ impl Overview {
         Ok(ServiceState {
             providers: providers.collect(),
             replicas: self.replicas.replicas().await?,
+            receivers: self.receivers.receivers().await?,
             now,
         })
     }

@@ -9,7 +9,7 @@ use super::readiness::Readiness;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
 use super::{
-    Accounts, AdminSessions, AuditLog, Consents, Housekeeping, Keys, Links, Operators, Overview,
+    Accounts, AdminSessions, AuditLog, Consents, GrantEnds, Housekeeping, Keys, Links, Operators, Overview,
     Pause, Providers, Redeemer, RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache,
     Tokens, WorkloadTrust, Workloads,
 };
@@ -123,6 +123,8 @@ pub struct Services {
     pub revoker: Arc<Revoker>,
     /// Housekeeping for replicas that share one store.
     pub housekeeping: Arc<Housekeeping>,
+    /// Announces grants that end soon.
+    pub grant_ends: Arc<GrantEnds>,
     /// Records and lists audit entries.
     pub audit: Arc<AuditLog>,
     /// Checks the readiness of the service.
@@ -182,6 +184,7 @@ impl Services {
             refresher: workers.refresher,
             revoker: workers.revoker,
             housekeeping: Arc::new(Housekeeping::new(ports, settings)),
+            grant_ends: Arc::new(GrantEnds::new(ports)),
             audit: Arc::clone(&ports.audit),
             readiness: Arc::new(Readiness::new(ports)),
             providers: ports.providers.clone(),

@@ -17,7 +17,9 @@ pub(crate) use body::Body;
 pub(crate) use fields::Fields;
 pub(crate) use names::Names;
 pub(crate) use request::Request;
+pub(crate) use retry_after::retry_after;
 pub use transport::ClientUnavailable;
+pub(crate) use transport::{Transport, unavailable};
 pub(crate) use unanswered::Unanswered;
 
 use std::sync::Arc;
@@ -37,7 +39,6 @@ use url::Url;
 use crate::deadline::Deadline;
 use crate::dialect::Dialect;
 use timely_body::TimelyBody;
-use transport::Transport;
 
 /// Maximum size of a body.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
@@ -141,7 +142,7 @@ impl Http {
         Ok(Answer {
             status: response.status(),
             body,
-            retry_after: retry_after::retry_after(response.headers(), self.clock.now()),
+            retry_after: retry_after(response.headers(), self.clock.now()),
             headers: std::mem::take(response.headers_mut()),
             secrets: request.secrets,
             dialect: Arc::clone(&self.dialect),

@@ -27,14 +27,14 @@ impl From<ClientUnavailable> for ProviderError {
 
 /// A client for plain http on loopback, and one for https. The latter is created when first needed, because it requires
 /// the system's CA certificates, which a machine that only tries the sandbox may lack.
-pub(super) struct Transport {
+pub(crate) struct Transport {
     plain: Client,
     secure: OnceLock<Client>,
     names: Arc<Names>,
 }
 
 impl Transport {
-    pub(super) fn new(names: Names) -> Result<Self, ClientUnavailable> {
+    pub(crate) fn new(names: Names) -> Result<Self, ClientUnavailable> {
         // Requests to loopback do not go to a proxy, which would see them unencrypted.
         let plain = build(bare().no_proxy().tls_certs_only([]))?;
         Ok(Self {
@@ -45,7 +45,7 @@ impl Transport {
     }
 
     /// Returns the client for an address.
-    pub(super) fn client(&self, url: &Url) -> Result<&Client, ClientUnavailable> {
+    pub(crate) fn client(&self, url: &Url) -> Result<&Client, ClientUnavailable> {
         if url.scheme() == "http" {
             return Ok(&self.plain);
         }
@@ -78,7 +78,7 @@ fn build(builder: ClientBuilder) -> Result<Client, ClientUnavailable> {
 }
 
 /// Converts a transport error.
-pub(super) fn unavailable(error: reqwest::Error) -> ProviderError {
+pub(crate) fn unavailable(error: reqwest::Error) -> ProviderError {
     let words = chain(&error.without_url());
     ProviderError::Unavailable {
         detail: Scrubber::default().text(&words),

@@ -110,7 +110,8 @@ async fn find(db: &impl ConnectionTrait, id: AccountId) -> Result<Option<Account
     row.map(Account::try_from).transpose()
 }
 
-fn with_times() -> Select<accounts::Entity> {
+/// Accounts with the times of their tokens.
+pub(crate) fn with_times() -> Select<accounts::Entity> {
     accounts::Entity::find().inner_join(tokens::Entity)
 }
 

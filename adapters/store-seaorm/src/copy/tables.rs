@@ -3,8 +3,8 @@
 use sea_orm::EntityTrait;
 
 use crate::entities::{
-    access_keys, account_labels, accounts, audit_ends, audit_inbox, audit_log, device_codes,
-    revocations, tokens, workloads,
+    access_keys, account_labels, accounts, announced_ends, audit_ends, audit_inbox, audit_log, device_codes,
+    revocations, tokens, webhook_receivers, workloads,
 };
 
 /// The tables that are copied row by row, parents before children. [`LEFT_OUT`] lists the others, with reasons.
@@ -20,6 +20,8 @@ pub(super) enum Table {
     AuditInbox,
     AuditLog,
     AuditEnds,
+    WebhookReceivers,
+    AnnouncedEnds,
 }
 
 /// The tables that are not copied row by row.
@@ -60,7 +62,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 impl Table {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Accounts,
         Self::AccountLabels,
         Self::Tokens,
@@ -71,6 +73,8 @@ impl Table {
         Self::AuditInbox,
         Self::AuditLog,
         Self::AuditEnds,
+        Self::WebhookReceivers,
+        Self::AnnouncedEnds,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -85,6 +89,8 @@ impl Table {
             Self::AuditInbox => "audit_inbox",
             Self::AuditLog => "audit_log",
             Self::AuditEnds => "audit_ends",
+            Self::WebhookReceivers => "webhook_receivers",
+            Self::AnnouncedEnds => "announced_ends",
         }
     }
 
@@ -97,6 +103,8 @@ impl Table {
             | Self::AuditInbox
             | Self::AuditLog
             | Self::AuditEnds
+            | Self::WebhookReceivers
+            | Self::AnnouncedEnds
             | Self::Workloads => false,
         }
     }
@@ -116,6 +124,8 @@ macro_rules! with_entity {
             Table::AuditInbox => $function::<audit_inbox::Entity>($($argument),*).await,
             Table::AuditLog => $function::<audit_log::Entity>($($argument),*).await,
             Table::AuditEnds => $function::<audit_ends::Entity>($($argument),*).await,
+            Table::AnnouncedEnds => $function::<announced_ends::Entity>($($argument),*).await,
+            Table::WebhookReceivers => $function::<webhook_receivers::Entity>($($argument),*).await,
         }
     };
 }
@@ -177,6 +187,16 @@ impl Copied for audit_log::Entity {
 
 impl Copied for audit_ends::Entity {
     const ID: Self::Column = audit_ends::Column::Id;
+    const GENERATED: &'static [Self::Column] = &[];
+}
+
+impl Copied for announced_ends::Entity {
+    const ID: Self::Column = announced_ends::Column::Id;
+    const GENERATED: &'static [Self::Column] = &[];
+}
+
+impl Copied for webhook_receivers::Entity {
+    const ID: Self::Column = webhook_receivers::Column::Id;
     const GENERATED: &'static [Self::Column] = &[];
 }
 

@@ -9,6 +9,7 @@ mod record;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use central_oauth_domain::audit::SignedEntry;
 use central_oauth_domain::grant::refresh::{Doubt, RefreshFailure};
 use central_oauth_domain::grant::{
     AccountId, Generation, LeaseVersion, ProviderName, RefreshedTokens, StoredTokens,
@@ -63,8 +64,9 @@ impl RefreshStore for SeaOrmStore {
         lease: LeaseVersion,
         tokens: RefreshedTokens,
         now: Timestamp,
+        audit: Option<SignedEntry>,
     ) -> Result<Recorded, StoreError> {
-        record::success(self, account, generation, lease, tokens, now).await
+        record::success(self, account, generation, lease, tokens, now, audit).await
     }
 
     async fn record_refresh_failure(
@@ -73,8 +75,9 @@ impl RefreshStore for SeaOrmStore {
         generation: Generation,
         lease: LeaseVersion,
         failure: RefreshFailure,
+        audit: Option<SignedEntry>,
     ) -> Result<bool, StoreError> {
-        record::failure(self, account, generation, lease, failure).await
+        record::failure(self, account, generation, lease, failure, audit).await
     }
 
     async fn promote_spare(

@@ -1,5 +1,6 @@
 //! Records results of refreshes, as the domain decides.
 
+use central_oauth_domain::audit::SignedEntry;
 use central_oauth_domain::grant::refresh::{Doubt, RefreshFailure};
 use central_oauth_domain::grant::{
     AccountId, Generation, LeaseVersion, RefreshedTokens, StoredTokens,
@@ -9,6 +10,7 @@ use central_oauth_domain::{Fault, Timestamp};
 
 use crate::accounts::locked::{lock, lock_all, save, save_unchanged};
 use crate::database::Purpose;
+use crate::audit;
 use crate::store::SeaOrmStore;
 
 pub(super) async fn success(
@@ -18,8 +20,11 @@ pub(super) async fn success(
     lease: LeaseVersion,
     answer: RefreshedTokens,
     now: Timestamp,
+    audit: Option<SignedEntry>,
 ) -> Result<Recorded, StoreError> {
-    if let Some(claimed) = store.claimed.take(account)
+    // An audit entry needs a transaction. There is one only if the state of the account changes.
+    if audit.is_none()
+        && let Some(claimed) = store.claimed.take(account)
         && let Some((next, recorded)) =
             claimed.record_refresh(generation, lease, answer.clone(), now)
         && let Some(save) = save_unchanged(&claimed, &next)
@@ -29,7 +34,9 @@ pub(super) async fn success(
     }
     let record = move |stored: &StoredTokens| {
         let next = stored.record_refresh(generation, lease, answer, now);
-        next.ok_or(StoreError::Conflict)
+        let (next, recorded) = next.ok_or(StoreError::Conflict)?;
+        let audit = audit.filter(|_| recorded == Recorded::Stored);
+        Ok(Change { next, audit, told: recorded })
     };
     let recorded = change(store, Purpose::Save, account, record).await?;
     recorded.ok_or(StoreError::Conflict)
@@ -41,8 +48,13 @@ pub(super) async fn failure(
     generation: Generation,
     lease: LeaseVersion,
     failure: RefreshFailure,
+    audit: Option<SignedEntry>,
 ) -> Result<bool, StoreError> {
-    let record = move |stored: &StoredTokens| Ok(stored.record_failure(generation, lease, failure));
+    let record = move |stored: &StoredTokens| {
+        let (next, counts) = stored.record_failure(generation, lease, failure);
+        let audit = audit.filter(|_| counts);
+        Ok(Change { next, audit, told: counts })
+    };
     let counts = change(store, Purpose::Save, account, record).await?;
     Ok(counts.unwrap_or(false))
 }
@@ -52,7 +64,10 @@ pub(super) async fn release(
     account: AccountId,
     lease: LeaseVersion,
 ) -> Result<(), StoreError> {
-    let release = move |stored: &StoredTokens| Ok((stored.release(lease), ()));
+    let release = move |stored: &StoredTokens| {
+        let next = stored.release(lease);
+        Ok(Change { next, audit: None, told: () })
+    };
     let released = change(store, Purpose::Change, account, release);
     released.await.map(drop)
 }
@@ -65,10 +80,20 @@ pub(super) async fn promote_spare(
 ) -> Result<Option<StoredTokens>, StoreError> {
     let promote = move |stored: &StoredTokens| {
         let promoted = stored.promote_spare(generation, lease);
-        Ok((promoted.clone().unwrap_or_else(|| stored.clone()), promoted))
+        let next = promoted.clone().unwrap_or_else(|| stored.clone());
+        Ok(Change { next, audit: None, told: promoted })
     };
     let promoted = change(store, Purpose::Save, account, promote).await?;
     Ok(promoted.flatten())
+}
+
+/// A transition of an account's tokens.
+struct Change<T> {
+    next: StoredTokens,
+    /// Is stored with it.
+    audit: Option<SignedEntry>,
+    /// The result for the caller.
+    told: T,
 }
 
 /// Applies a transition to the tokens of an account and saves the result. Returns the transition's result; `None`
@@ -77,7 +102,7 @@ async fn change<T: Send + 'static>(
     store: &SeaOrmStore,
     purpose: Purpose,
     account: AccountId,
-    transition: impl FnOnce(&StoredTokens) -> Result<(StoredTokens, T), StoreError> + Send + 'static,
+    transition: impl FnOnce(&StoredTokens) -> Result<Change<T>, StoreError> + Send + 'static,
 ) -> Result<Option<T>, StoreError> {
     store.claimed.take(account);
     let changed = store.database.write(purpose, move |db| {
@@ -85,9 +110,10 @@ async fn change<T: Send + 'static>(
             let Some(stored) = lock(db, account).await? else {
                 return Ok(None);
             };
-            let (next, told) = transition(&stored)?;
-            save(db, &stored, &next).await?;
-            Ok(Some(told))
+            let change = transition(&stored)?;
+            save(db, &stored, &change.next).await?;
+            audit::keep(db, change.audit.as_slice()).await?;
+            Ok(Some(change.told))
         })
     });
     changed.await

@@ -125,7 +125,7 @@ impl OnServer {
 
     /// As good as a new one, and faster.
     pub(crate) fn emptied(&self) -> Self {
-        let empty = "TRUNCATE accounts, account_labels, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests, outages, audit_inbox, audit_log, audit_ends, workloads, used_tokens, admin_sessions RESTART IDENTITY";
+        let empty = "TRUNCATE accounts, account_labels, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests, outages, audit_inbox, audit_log, audit_ends, workloads, used_tokens, admin_sessions, webhook_receivers, announced_ends RESTART IDENTITY";
         Cluster::shared().execute(&self.database, empty);
         self.clone()
     }

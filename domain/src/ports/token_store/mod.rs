@@ -5,6 +5,7 @@ mod admin_sessions;
 mod audit;
 mod census;
 mod clock_steps;
+mod grant_ends;
 mod guesses;
 mod keys;
 mod links;
@@ -14,6 +15,7 @@ mod refreshes;
 mod replicas;
 mod revocations;
 mod seals;
+mod webhooks;
 mod workloads;
 mod write_tests;
 
@@ -27,6 +29,7 @@ pub use admin_sessions::AdminSessionStore;
 pub use audit::{AuditStore, Chained};
 pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
 pub use clock_steps::ClockStepStore;
+pub use grant_ends::GrantEndStore;
 pub use guesses::GuessStore;
 pub use keys::{Descendants, KeyCreation, KeyStore};
 pub use links::{LinkCreation, LinkStore, NewLink, NewLinkKey};
@@ -36,13 +39,14 @@ pub use refreshes::{Recorded, RefreshStore};
 pub use replicas::ReplicaStore;
 pub use revocations::RevocationStore;
 pub use seals::{OwnerKind, Resealing, SealStore, SealedRow, SealedTo, SealedValue, SecretKind};
+pub use webhooks::WebhookStore;
 pub use workloads::{LinkingWorkload, SingleUse, WorkloadStore};
 pub use write_tests::WriteTestStore;
 
 /// Stores links, accounts, tokens, keys and pending revocations. Each method is one use case and one transaction; after
 /// `Ok` the change is durable. The store takes only sealed and hashed values, so no plaintext can be stored by mistake.
 ///
-/// An adapter implements the fourteen traits; this one follows.
+/// An adapter implements the seventeen traits; this one follows.
 pub trait TokenStore:
     LinkStore
     + GuessStore
@@ -59,6 +63,8 @@ pub trait TokenStore:
     + WorkloadStore
     + AuditStore
     + AdminSessionStore
+    + WebhookStore
+    + GrantEndStore
 {
 }
 
@@ -78,6 +84,8 @@ impl<T> TokenStore for T where
         + WorkloadStore
         + AuditStore
         + AdminSessionStore
+        + WebhookStore
+        + GrantEndStore
 {
 }
 

@@ -23,6 +23,13 @@ pub(super) struct Audit {
     references: HashSet<AuditReference>,
 }
 
+impl Audit {
+    /// Returns the number of the last entry.
+    pub(super) fn head(&self) -> Option<AuditNumber> {
+        self.entries.last().map(|entry| entry.number)
+    }
+}
+
 #[async_trait]
 impl AuditStore for MemoryStore {
     async fn keep_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ mod admin_sessions;
 mod audit;
 mod census;
 mod clock_steps;
+mod grant_ends;
 mod guesses;
 mod keys;
 mod links;
@@ -14,6 +15,7 @@ mod refreshes;
 mod replicas;
 mod revocations;
 mod seals;
+mod webhooks;
 mod workloads;
 mod write_tests;
 
@@ -33,6 +35,8 @@ use crate::link::{Link, WrongCode};
 use crate::ports::{SingleUse, StoreError};
 use crate::replica::Replica;
 use crate::secret::Sealed;
+use crate::time::Timestamp;
+use crate::webhook::{Receiver, ReceiverName};
 use crate::workload::NewWorkload;
 
 /// A [`TokenStore`] in memory. It fulfils the same contract as a database, but nothing is durable.
@@ -58,6 +62,8 @@ struct State {
     used_tokens: Vec<SingleUse>,
     audit: Audit,
     sessions: Vec<AdminSession>,
+    announced_ends: BTreeMap<AccountId, Timestamp>,
+    receivers: BTreeMap<ReceiverName, Receiver>,
     recordings_to_refuse: u32,
     guesses_to_refuse: u32,
     is_silent: bool,

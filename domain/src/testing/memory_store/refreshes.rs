@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{MemoryStore, State, refuse};
+use crate::audit::SignedEntry;
 use crate::fault::Fault;
 use crate::grant::refresh::{Doubt, RefreshFailure};
 use crate::grant::{
@@ -70,6 +71,7 @@ impl RefreshStore for MemoryStore {
         lease: LeaseVersion,
         tokens: RefreshedTokens,
         now: Timestamp,
+        audit: Option<SignedEntry>,
     ) -> Result<Recorded, StoreError> {
         let mut state = self.lock();
         refuse(&mut state.recordings_to_refuse)?;
@@ -79,6 +81,9 @@ impl RefreshStore for MemoryStore {
         let next = stored.record_refresh(generation, lease, tokens, now);
         let (next, recorded) = next.ok_or(StoreError::Conflict)?;
         *stored = next;
+        if recorded == Recorded::Stored {
+            audit.into_iter().for_each(|entry| state.keep_entry(entry));
+        }
         Ok(recorded)
     }
 
@@ -88,6 +93,7 @@ impl RefreshStore for MemoryStore {
         generation: Generation,
         lease: LeaseVersion,
         failure: RefreshFailure,
+        audit: Option<SignedEntry>,
     ) -> Result<bool, StoreError> {
         let mut state = self.lock();
         let Some(stored) = state.accounts.get_mut(&account.0) else {
@@ -95,6 +101,9 @@ impl RefreshStore for MemoryStore {
         };
         let (next, counts) = stored.record_failure(generation, lease, failure);
         *stored = next;
+        if counts {
+            audit.into_iter().for_each(|entry| state.keep_entry(entry));
+        }
         Ok(counts)
     }
 

@@ -1,7 +1,7 @@
 //! Records the result of a refresh.
 
 use super::{Exchange, Refresher};
-use crate::audit::{Actor, AuditEvent};
+use crate::audit::{Actor, AuditEvent, SignedEntry};
 use crate::grant::refresh::RefreshFailure;
 use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
 use crate::observe::RefreshOutcome;
@@ -34,9 +34,19 @@ impl Refresher {
     async fn keep(&self, lease: &StoredTokens, tokens: &RefreshedTokens) -> Result<(), StoreError> {
         let (account, now) = (&lease.account, self.clock.now());
         let (generation, version) = (lease.generation, lease.lease.version);
-        let recorded =
-            self.refreshes
-                .record_refresh(account.id, generation, version, tokens.clone(), now);
+        let audit = match &tokens.access_token {
+            Err(failure) => self.audit_failure(lease, failure),
+            Ok(_) if account.status == AccountStatus::Active => None,
+            Ok(_) => Some(self.audit_entry(AuditEvent::recovered(account))),
+        };
+        let recorded = self.refreshes.record_refresh(
+            account.id,
+            generation,
+            version,
+            tokens.clone(),
+            now,
+            audit,
+        );
         let (id, provider) = (account.id.0, &account.key.provider);
         let recorded = match recorded.await {
             Err(StoreError::Conflict) => return self.give_back(lease, tokens).await,
@@ -44,12 +54,9 @@ impl Refresher {
         };
         match recorded {
             Recorded::Stored if let Err(failure) = &tokens.access_token => {
-                self.audit_failure(lease, failure);
                 log_failure(lease, failure, true);
             }
             Recorded::Stored if account.status != AccountStatus::Active => {
-                self.audit
-                    .record(AuditEvent::recovered(account), Actor::Service, None);
                 tracing::info!(account = id, %provider, "refreshed: the grant has recovered");
             }
             Recorded::Stored => tracing::debug!(account = id, %provider, "refreshed"),
@@ -98,9 +105,14 @@ impl Refresher {
                 return Ok(Some(promoted));
             }
         }
-        let kept =
-            self.refreshes
-                .record_refresh_failure(account, generation, version, failure.clone());
+        let audit = self.audit_failure(lease, failure);
+        let kept = self.refreshes.record_refresh_failure(
+            account,
+            generation,
+            version,
+            failure.clone(),
+            audit,
+        );
         let kept = kept.await?;
         if over {
             let is_news = kept && lease.account.status != AccountStatus::RelinkRequired;
@@ -112,19 +124,18 @@ impl Refresher {
             };
             self.report(lease, outcome, None);
         }
-        if kept {
-            self.audit_failure(lease, failure);
-        }
         log_failure(lease, failure, kept);
         Ok(None)
     }
 
-    /// Records a verdict when it is new. Repeated failures of the same kind are not recorded.
-    fn audit_failure(&self, lease: &StoredTokens, failure: &RefreshFailure) {
-        if !is_old(lease, failure) {
-            let event = AuditEvent::not_refreshed(&lease.account, failure);
-            self.audit.record(event, Actor::Service, None);
-        }
+    /// Returns the audit entry of a verdict when it is new. Repeated failures of the same kind are not recorded.
+    fn audit_failure(&self, lease: &StoredTokens, failure: &RefreshFailure) -> Option<SignedEntry> {
+        let is_new = !is_old(lease, failure);
+        is_new.then(|| self.audit_entry(AuditEvent::not_refreshed(&lease.account, failure)))
+    }
+
+    fn audit_entry(&self, event: AuditEvent) -> SignedEntry {
+        self.audit.draft(Actor::Service, None).entry(event)
     }
 }
 

@@ -17,7 +17,7 @@ use super::Fixture;
 use super::samples::*;
 
 /// An entry of second `n`.
-fn entry(n: u64) -> SignedEntry {
+pub(super) fn entry(n: u64) -> SignedEntry {
     let event = AuditEvent::new(AuditKind::KeyCreated).with("number", n);
     audit_draft(Actor::ADMIN, at(n)).entry(event)
 }
@@ -27,12 +27,12 @@ fn since(n: u64) -> RangeInclusive<Timestamp> {
     at(n)..=at(100_000)
 }
 
-async fn chain_all(store: &dyn TokenStore) {
+pub(super) async fn chain_all(store: &dyn TokenStore) {
     let chain = audit_chain();
     while store.chain_entries(&chain, 100, at(0)).await.unwrap().taken > 0 {}
 }
 
-async fn log(store: &dyn TokenStore) -> Vec<AuditEntry> {
+pub(super) async fn log(store: &dyn TokenStore) -> Vec<AuditEntry> {
     chain_all(store).await;
     let all = AuditFilter::default();
     let entries = store.audit_entries(&all, AuditNumber(0), u64::MAX);

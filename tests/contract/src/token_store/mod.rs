@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin_sessions;
+mod announced_ends;
 mod audit;
 mod callbacks;
 mod clock_steps;
@@ -31,6 +32,7 @@ mod reserving;
 mod revocations;
 mod samples;
 mod seals;
+mod webhooks;
 mod workloads;
 mod write_tests;
 
@@ -225,6 +227,13 @@ where
         admin_sessions::{
             they_are_found_by_their_tokens, the_latest_use_stands, one_that_has_ended_stays_ended,
             unused_ones_are_forgotten,
+        },
+        announced_ends::{
+            one_is_announced_once, another_end_is_announced_again, each_kind_of_end_counts,
+            what_is_given_up_or_gone_is_not_announced,
+        },
+        webhooks::{
+            a_new_one_starts_behind_the_last_entry, it_comes_back_as_it_was_saved, of_two_replicas_one_claims_it,
         },
         write_tests::{a_store_that_works_passes, a_test_leaves_an_empty_store_empty, many_test_at_once},
         purging::{

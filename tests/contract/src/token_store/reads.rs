@@ -102,7 +102,7 @@ pub(super) async fn what_becomes_of_tokens_is_noticed(fixture: &dyn Fixture) {
     is_noticed(fixture, "a failure", async |tokens| {
         let lease = claimed(tokens).await;
         let (id, failure) = (lease.account.id, failure(30));
-        let kept = store.record_refresh_failure(id, lease.generation, lease.lease.version, failure);
+        let kept = store.record_refresh_failure(id, lease.generation, lease.lease.version, failure, None);
         assert!(kept.await.unwrap());
     })
     .await;
@@ -110,7 +110,7 @@ pub(super) async fn what_becomes_of_tokens_is_noticed(fixture: &dyn Fixture) {
         let lease = claimed(tokens).await;
         let (id, answer) = (lease.account.id, fresh("two"));
         let (generation, version) = (lease.generation, lease.lease.version);
-        let kept = store.record_refresh(id, generation, version, answer, at(21));
+        let kept = store.record_refresh(id, generation, version, answer, at(21), None);
         kept.await.unwrap();
     })
     .await;

@@ -333,7 +333,7 @@ pub(super) async fn require_relink(store: &dyn TokenStore, account: AccountId) {
         attempts: Attempts::default(),
     };
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let kept = store.record_refresh_failure(account, generation, lease, over);
+    let kept = store.record_refresh_failure(account, generation, lease, over, None);
     assert!(kept.await.unwrap());
 }
 

@@ -129,16 +129,12 @@ fn providers(desk: &Desk<'_>, chosen: Option<&ProviderName>) -> Vec<(String, boo
 
 pub(super) fn row(desk: &Desk<'_>, account: Account) -> AccountRow {
     let moment = |at: Timestamp| Moment::of(at, desk.now);
-    // Without a refresh, the account ends with its access token.
-    let last = account.access_token_expires_at;
-    let last = last.filter(|_| account.next_refresh_at.is_none());
-    let ends = account.fixed_ends().chain(last).min();
     AccountRow {
         href: desk.account_page(account.id),
         id: account.id.to_string(),
         status: account.status.into(),
         trouble: trouble(desk, &account).map(|fault| fault.code),
-        ends: ends.map(moment),
+        ends: account.known_end().map(moment),
         next_refresh: account.next_refresh_at.map(moment),
         provider: account.key.provider.to_string(),
         name: account.display_name,

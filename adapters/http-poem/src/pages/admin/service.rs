@@ -1,4 +1,4 @@
-//! Providers and replicas.
+//! Providers, replicas and receivers of webhooks.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use askama::Template;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::replica::Replica;
 use central_oauth_domain::usecases::{ProviderState, ServiceState};
+use central_oauth_domain::webhook::Receiver;
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Request, Response, Result, handler};
@@ -16,7 +17,7 @@ use super::templates::{DeskFrame, Status};
 use crate::pages::site;
 use crate::pages::words::Moment;
 
-/// Providers and replicas.
+/// Providers, replicas and receivers of webhooks.
 #[derive(Template)]
 #[template(path = "admin/service.html")]
 struct Service<'a> {
@@ -24,6 +25,7 @@ struct Service<'a> {
     desk: DeskFrame<'a>,
     providers: Vec<ProviderRow>,
     replicas: Vec<ReplicaRow>,
+    receivers: Vec<ReceiverRow>,
 }
 
 /// A provider in a list.
@@ -45,6 +47,16 @@ struct ReplicaRow {
     seen: Option<Moment>,
 }
 
+/// A receiver in a list.
+struct ReceiverRow {
+    name: String,
+    status: Status,
+    trouble: Option<String>,
+    delivered: Option<Moment>,
+    failing_since: Option<Moment>,
+    dropped: u64,
+}
+
 /// `GET /admin/service`.
 #[handler]
 pub(super) async fn state(
@@ -57,6 +69,7 @@ pub(super) async fn state(
         let ServiceState {
             providers,
             replicas,
+            receivers,
             now,
         } = state;
         let page = Service {
@@ -67,6 +80,10 @@ pub(super) async fn state(
                 .map(|one| provider(one, now))
                 .collect(),
             replicas: replicas.into_iter().map(|one| replica(one, now)).collect(),
+            receivers: receivers
+                .into_iter()
+                .map(|one| receiver(one, now))
+                .collect(),
         };
         desk.page(StatusCode::OK, &page)
     })))
@@ -94,5 +111,20 @@ fn replica(one: Replica, now: Timestamp) -> ReplicaRow {
         seen: Some(Moment::of(one.seen_at, now)),
         name: one.presence.name,
         version: one.presence.version,
+    }
+}
+
+fn receiver(one: Receiver, now: Timestamp) -> ReceiverRow {
+    let moment = |at: Timestamp| Moment::of(at, now);
+    ReceiverRow {
+        name: one.name.to_string(),
+        status: match one.failing_since {
+            None => Status::WELL,
+            Some(_) => Status::FAILS,
+        },
+        trouble: one.last_error.map(|fault| fault.detail),
+        delivered: one.delivered_at.map(moment),
+        failing_since: one.failing_since.map(moment),
+        dropped: one.dropped,
     }
 }

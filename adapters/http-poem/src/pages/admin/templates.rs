@@ -73,6 +73,7 @@ pub(super) struct Status {
 impl Status {
     pub(super) const WELL: Self = Self::new("works", "good");
     pub(super) const OUTAGE: Self = Self::new("no answer", "bad");
+    pub(super) const FAILS: Self = Self::new("fails", "bad");
     pub(super) const RUNS: Self = Self::new("runs", "good");
     pub(super) const GONE: Self = Self::new("gone", "calm");
 

@@ -1,0 +1,51 @@
+//! The body of a request.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::webhook::WebhookEvent;
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    timestamp: String,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    account: String,
+    provider: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relink_url: Option<&'a str>,
+}
+
+/// Returns `{type, timestamp, data}`. Times are RFC 3339.
+pub(super) fn json(event: &WebhookEvent) -> String {
+    let body = Body {
+        r#type: event.kind.as_str(),
+        timestamp: rfc_3339(event.at),
+        data: Data {
+            account: event.account.to_string(),
+            provider: &event.provider,
+            error: event.error.as_deref(),
+            expires_at: event.expires_at.map(rfc_3339),
+            relink_url: event.relink_url.as_deref(),
+        },
+    };
+    // Texts and an enum always become JSON.
+    serde_json::to_string(&body).unwrap_or_default()
+}
+
+/// Times outside the years that RFC 3339 knows become an empty text; no clock shows them.
+fn rfc_3339(at: Timestamp) -> String {
+    let nanos = i128::from(at.as_millis()) * 1_000_000;
+    let time = OffsetDateTime::from_unix_timestamp_nanos(nanos);
+    let text = time.ok().and_then(|time| time.format(&Rfc3339).ok());
+    text.unwrap_or_default()
+}

@@ -1,0 +1,159 @@
+//! Implements the [`WebhookSender`] port as Standard Webhooks describe it (specification 1.0.0, standardwebhooks.com).
+
+mod body;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use central_oauth_domain::ports::{WebhookError, WebhookSender};
+use central_oauth_domain::webhook::{DELIVERY_TIMEOUT, ReceiverName, WebhookEvent};
+use central_oauth_domain::{Fault, Timestamp};
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use url::Url;
+
+use crate::address::{self, AddressFault};
+use crate::http::{ClientUnavailable, Names, Transport, retry_after, unavailable};
+
+pub use signature::{WebhookSecret, WebhookSecretError};
+
+/// A receiver and its secrets.
+#[derive(Clone)]
+pub struct WebhookReceiver {
+    /// Its name.
+    pub name: ReceiverName,
+    /// Where it listens.
+    pub url: Url,
+    /// Each of them signs, so that a secret can be replaced without a gap.
+    pub secrets: Vec<WebhookSecret>,
+}
+
+/// Why a receiver cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookReceiverError {
+    /// Its address.
+    #[error("url {0}")]
+    Address(#[from] AddressFault),
+    /// There is no HTTPS client.
+    #[error(transparent)]
+    Client(#[from] ClientUnavailable),
+}
+
+struct Target {
+    receiver: WebhookReceiver,
+    transport: Transport,
+}
+
+/// Sends events by HTTP, signed. Follows no redirects. A host that has both public and private addresses is refused.
+pub struct HttpWebhookSender {
+    targets: BTreeMap<ReceiverName, Target>,
+}
+
+impl HttpWebhookSender {
+    /// Creates a sender. Contacts nobody.
+    ///
+    /// # Errors
+    /// [`WebhookReceiverError`] with the name of the receiver whose settings are wrong.
+    pub fn new(
+        receivers: Vec<WebhookReceiver>,
+    ) -> Result<Self, (ReceiverName, WebhookReceiverError)> {
+        let targets = receivers.into_iter().map(|receiver| {
+            let name = receiver.name.clone();
+            match Target::new(receiver) {
+                Ok(target) => Ok((name, target)),
+                Err(error) => Err((name, error)),
+            }
+        });
+        Ok(Self {
+            targets: targets.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+#[async_trait]
+impl WebhookSender for HttpWebhookSender {
+    async fn send(
+        &self,
+        receiver: &ReceiverName,
+        event: &WebhookEvent,
+        now: Timestamp,
+    ) -> Result<(), WebhookError> {
+        match self.targets.get(receiver) {
+            Some(target) => target.send(event, now).await,
+            None => Err(error("unknown_receiver", "this receiver is not configured")),
+        }
+    }
+}
+
+impl Target {
+    fn new(receiver: WebhookReceiver) -> Result<Self, WebhookReceiverError> {
+        address::check(&receiver.url)?;
+        let names = Names::new(Some(&receiver.url), std::iter::once(&receiver.url));
+        let transport = Transport::new(names)?;
+        // A missing trust store is reported at the start.
+        transport.client(&receiver.url)?;
+        Ok(Self {
+            receiver,
+            transport,
+        })
+    }
+
+    async fn send(&self, event: &WebhookEvent, now: Timestamp) -> Result<(), WebhookError> {
+        let WebhookReceiver { url, secrets, .. } = &self.receiver;
+        let client = self.transport.client(url);
+        let client = client.map_err(|problem| error("no_https_client", &problem.to_string()))?;
+        let body = body::json(event);
+        let seconds = now.as_millis().div_euclid(1000).to_string();
+        let signature = signature::header(secrets, &event.id, &seconds, &body);
+        let response = client
+            .post(url.clone())
+            .timeout(DELIVERY_TIMEOUT)
+            .header(CONTENT_TYPE, "application/json")
+            .header("webhook-id", &event.id)
+            .header("webhook-timestamp", seconds)
+            .header("webhook-signature", signature)
+            .body(body)
+            .send()
+            .await;
+        match response {
+            Ok(response) => judge(response.status(), response.headers(), now),
+            Err(problem) => {
+                let detail = unavailable(problem).to_string();
+                Err(error("receiver_unavailable", &detail))
+            }
+        }
+    }
+}
+
+/// Any 2xx status accepts the event. The body of the response is not read.
+fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), WebhookError> {
+    if status.is_success() {
+        return Ok(());
+    }
+    let status = status.as_u16();
+    let more = match status {
+        300..400 => "; redirects are not followed, so configure the address that it redirects to",
+        _ => "",
+    };
+    let error = error(
+        "receiver_refused",
+        &format!("the receiver answered with status {status}{more}"),
+    );
+    Err(WebhookError {
+        retry_after: retry_after(headers, now),
+        // Other statuses tell of the address, the signature, the moment or the receiver.
+        rejects_event: matches!(status, 400 | 413 | 415 | 422),
+        ..error
+    })
+}
+
+fn error(code: &str, detail: &str) -> WebhookError {
+    WebhookError {
+        fault: Fault::new(code, detail),
+        retry_after: None,
+        rejects_event: false,
+    }
+}

@@ -1,0 +1,27 @@
+//! Receivers of webhooks.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "webhook_receivers")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    #[sea_orm(unique)]
+    pub name: String,
+    pub version: i64,
+    pub position: i64,
+    pub lease_until: Option<i64>,
+    pub next_attempt_at: Option<i64>,
+    pub failures: i64,
+    pub failing_since: Option<i64>,
+    pub last_error_code: Option<String>,
+    pub last_error_detail: Option<String>,
+    pub delivered_at: Option<i64>,
+    pub dropped: i64,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

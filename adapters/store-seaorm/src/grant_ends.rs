@@ -1,0 +1,120 @@
+//! Ends of grants, and which of them were announced.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::SignedEntry;
+use central_oauth_domain::grant::{Account, AccountId};
+use central_oauth_domain::ports::{GrantEndStore, StoreError};
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+
+use crate::accounts::with_times;
+use crate::convert::{AccountRow, row_count};
+use crate::entities::announced_ends::{ActiveModel, Column, Entity};
+use crate::entities::{accounts, tokens};
+use crate::error::failed;
+use crate::store::SeaOrmStore;
+use crate::{audit, locks};
+
+#[async_trait]
+impl GrantEndStore for SeaOrmStore {
+    async fn unannounced_ends(
+        &self,
+        period: Range<Timestamp>,
+        limit: u64,
+    ) -> Result<Vec<Account>, StoreError> {
+        let session = self.read().await?;
+        let mut found: Vec<Account> = Vec::new();
+        for ending in unannounced(&period) {
+            let rows = ending.limit(row_count(limit));
+            let rows = rows.into_partial_model::<AccountRow>().all(&session).await;
+            for row in rows.map_err(failed)? {
+                let account = Account::try_from(row)?;
+                if !found.iter().any(|known| known.id == account.id) {
+                    found.push(account);
+                }
+            }
+        }
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
+    async fn announce_end(
+        &self,
+        account: AccountId,
+        end: Timestamp,
+        entry: SignedEntry,
+    ) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        // Also waits for another replica that announces it.
+        locks::tokens_of(&write.txn, account).await?;
+        let known = Entity::find().filter(Column::AccountId.eq(account.0));
+        let known = known.one(&write.txn).await.map_err(failed)?;
+        if known.is_some_and(|known| known.ends_at == end.as_millis()) {
+            return Ok(false);
+        }
+        let announced = Entity::insert(ActiveModel {
+            id: NotSet,
+            account_id: Set(account.0),
+            ends_at: Set(end.as_millis()),
+        });
+        let instead = OnConflict::column(Column::AccountId)
+            .update_column(Column::EndsAt)
+            .to_owned();
+        let announced = announced.on_conflict(instead);
+        match announced.exec_without_returning(&write.txn).await.map_err(failed) {
+            // The account is gone.
+            Err(StoreError::Conflict) => return Ok(false),
+            announced => announced?,
+        };
+        audit::keep(&write.txn, &[entry]).await?;
+        write.commit().await?;
+        Ok(true)
+    }
+}
+
+/// One query for each kind of end, so that each uses its index. The conditions are those of the indexes.
+pub(crate) fn unannounced(period: &Range<Timestamp>) -> [Select<accounts::Entity>; 3] {
+    use tokens::Column as Token;
+    let within = |column: Token| {
+        let begun = column.gte(period.start.as_millis());
+        begun.and(column.lt(period.end.as_millis()))
+    };
+    let stays = Expr::cust("NOT renewed_by_use");
+    [
+        within(Token::GrantExpiresAt),
+        stays.and(within(Token::RefreshTokenExpiresAt)),
+        Token::RefreshToken
+            .is_null()
+            .and(within(Token::AccessTokenExpiresAt)),
+    ]
+    .map(|ends| {
+        with_times()
+            .filter(ends)
+            .filter(accounts::Column::Status.ne(accounts::Status::RelinkRequired))
+            .filter(is_announced().not())
+    })
+}
+
+/// Whether one of the ends of this account was announced.
+fn is_announced() -> SimpleExpr {
+    use tokens::Column as Token;
+    let end = |column: Token| SimpleExpr::from(Expr::col((tokens::Entity, column)));
+    let of_account = Expr::col((Entity, Column::AccountId))
+        .eq(Expr::col((tokens::Entity, Token::AccountId)));
+    let ends = [
+        end(Token::GrantExpiresAt),
+        end(Token::RefreshTokenExpiresAt),
+        end(Token::AccessTokenExpiresAt),
+    ];
+    let announced = Query::select()
+        .expr(Expr::val(1))
+        .from(Entity)
+        .and_where(of_account)
+        .and_where(Expr::col((Entity, Column::EndsAt)).is_in(ends))
+        .to_owned();
+    Expr::exists(announced)
+}

@@ -1,0 +1,105 @@
+//! Receivers of webhooks.
+
+use async_trait::async_trait;
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::audit::AuditNumber;
+use central_oauth_domain::ports::{StoreError, WebhookStore};
+use central_oauth_domain::webhook::{Receiver, ReceiverName, ReceiverVersion};
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use crate::audit;
+use crate::convert::{fault, time};
+use crate::entities::webhook_receivers::{ActiveModel, Column, Entity, Model};
+use crate::error::{Unreadable, failed};
+use crate::store::SeaOrmStore;
+
+#[async_trait]
+impl WebhookStore for SeaOrmStore {
+    async fn receivers(&self) -> Result<Vec<Receiver>, StoreError> {
+        let rows = Entity::find().order_by_asc(Column::Name);
+        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
+        rows.into_iter().map(Receiver::try_from).collect()
+    }
+
+    async fn receiver(&self, name: &ReceiverName) -> Result<Receiver, StoreError> {
+        if let Some(known) = find(&self.read().await?, name).await? {
+            return Ok(known);
+        }
+        let write = self.write().await?;
+        let head = audit::head(&write.txn).await?;
+        let fresh = columns(&Receiver::new(name.clone(), head));
+        let unless_there = OnConflict::column(Column::Name).do_nothing().to_owned();
+        let added = Entity::insert(fresh).on_conflict(unless_there);
+        let added = added.exec_without_returning(&write.txn).await;
+        added.map_err(failed)?;
+        let stored = find(&write.txn, name).await?;
+        write.commit().await?;
+        stored.ok_or(StoreError::Conflict)
+    }
+
+    async fn save_receiver(&self, next: &Receiver) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        let saved = Entity::update_many()
+            .set(columns(next))
+            .filter(Column::Name.eq(next.name.as_str()))
+            .filter(Column::Version.eq(next.version.0 - 1));
+        let saved = saved.exec(&write.txn).await.map_err(failed)?;
+        write.commit().await?;
+        Ok(saved.rows_affected > 0)
+    }
+}
+
+async fn find(
+    db: &impl ConnectionTrait,
+    name: &ReceiverName,
+) -> Result<Option<Receiver>, StoreError> {
+    let row = Entity::find().filter(Column::Name.eq(name.as_str()));
+    let row = row.one(db).await.map_err(failed)?;
+    row.map(Receiver::try_from).transpose()
+}
+
+fn columns(receiver: &Receiver) -> ActiveModel {
+    let millis = |at: Option<Timestamp>| Set(at.map(Timestamp::as_millis));
+    let error = receiver.last_error.as_ref();
+    ActiveModel {
+        id: NotSet,
+        name: Set(receiver.name.as_str().to_owned()),
+        version: Set(receiver.version.0),
+        position: Set(receiver.position.0),
+        lease_until: millis(receiver.lease_until),
+        next_attempt_at: millis(receiver.next_attempt_at),
+        failures: Set(receiver.failures.into()),
+        failing_since: millis(receiver.failing_since),
+        last_error_code: Set(error.map(|fault| fault.code.clone())),
+        last_error_detail: Set(error.map(|fault| fault.detail.clone())),
+        delivered_at: millis(receiver.delivered_at),
+        dropped: Set(receiver.dropped.try_into().unwrap_or(i64::MAX)),
+    }
+}
+
+impl TryFrom<Model> for Receiver {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        let unreadable = |column| Unreadable {
+            table: "webhook_receivers",
+            id: row.id,
+            column,
+        };
+        let last_error = fault(row.last_error_code, row.last_error_detail);
+        Ok(Self {
+            name: ReceiverName::parse(&row.name).ok_or_else(|| unreadable("name"))?,
+            version: ReceiverVersion(row.version),
+            position: AuditNumber(row.position),
+            lease_until: time(row.lease_until),
+            next_attempt_at: time(row.next_attempt_at),
+            failures: row.failures.try_into().unwrap_or(u32::MAX),
+            failing_since: time(row.failing_since),
+            last_error: last_error.map_err(|()| unreadable("last_error_code"))?,
+            delivered_at: time(row.delivered_at),
+            dropped: row.dropped.unsigned_abs(),
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! Sends events to receivers.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::fault::Fault;
+use crate::time::Timestamp;
+use crate::webhook::{ReceiverName, WebhookEvent};
+
+/// Sends events to the receivers of the configuration.
+#[async_trait]
+pub trait WebhookSender: Send + Sync {
+    /// Sends an event, signed, in one request that takes at most [`DELIVERY_TIMEOUT`]. `now` is the time of the attempt.
+    ///
+    /// [`DELIVERY_TIMEOUT`]: crate::webhook::DELIVERY_TIMEOUT
+    async fn send(
+        &self,
+        receiver: &ReceiverName,
+        event: &WebhookEvent,
+        now: Timestamp,
+    ) -> Result<(), WebhookError>;
+}
+
+/// Why an event was not delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookError {
+    /// What went wrong, without any part of the response's body.
+    pub fault: Fault,
+    /// The pause that the receiver asks for.
+    pub retry_after: Option<Duration>,
+    /// Whether the receiver has read the event and rejects it, so that other events may pass.
+    pub rejects_event: bool,
+}

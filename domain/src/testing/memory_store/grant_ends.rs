@@ -1,0 +1,48 @@
+//! Ends of grants in memory.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use crate::audit::SignedEntry;
+use crate::grant::{Account, AccountId, AccountStatus};
+use crate::ports::{GrantEndStore, StoreError};
+use crate::time::Timestamp;
+
+#[async_trait]
+impl GrantEndStore for MemoryStore {
+    async fn unannounced_ends(
+        &self,
+        period: Range<Timestamp>,
+        limit: u64,
+    ) -> Result<Vec<Account>, StoreError> {
+        let state = self.lock();
+        let accounts = state.accounts.values().map(|tokens| &tokens.account);
+        let found = accounts.filter(|account| {
+            let end = account.known_end();
+            account.status != AccountStatus::RelinkRequired
+                && end.is_some_and(|end| period.contains(&end))
+                && state.announced_ends.get(&account.id).copied() != end
+        });
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(found.take(most).cloned().collect())
+    }
+
+    async fn announce_end(
+        &self,
+        account: AccountId,
+        end: Timestamp,
+        audit: SignedEntry,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        if !state.accounts.contains_key(&account.0)
+            || state.announced_ends.get(&account) == Some(&end)
+        {
+            return Ok(false);
+        }
+        state.announced_ends.insert(account, end);
+        state.keep_entry(audit);
+        Ok(true)
+    }
+}

@@ -1,0 +1,104 @@
+//! Announces grants that end soon and that no refresh can extend.
+
+use std::sync::Arc;
+
+use super::{AuditLog, Ports};
+use crate::audit::{Actor, AuditEvent};
+use crate::grant::Account;
+use crate::ports::{Clock, GrantEndStore, StoreError};
+
+/// Announces grants that end soon: in the audit log, and so to the receivers of webhooks.
+pub struct GrantEnds {
+    store: Arc<dyn GrantEndStore>,
+    clock: Arc<dyn Clock>,
+    audit: Arc<AuditLog>,
+}
+
+impl GrantEnds {
+    pub(super) fn new(ports: &Ports) -> Self {
+        Self {
+            store: ports.store.clone(),
+            clock: Arc::clone(&ports.clock),
+            audit: Arc::clone(&ports.audit),
+        }
+    }
+
+    /// Announces up to `limit` ends that are less than [`Account::NOTICE`] ahead, each of them once. Returns how many it has
+    /// announced.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn announce(&self, limit: u64) -> Result<u64, StoreError> {
+        let now = self.clock.now();
+        let period = now..now + Account::NOTICE;
+        let mut announced = 0;
+        let found = self.store.unannounced_ends(period.clone(), limit).await?;
+        for account in &found {
+            let Some(end) = account.known_end().filter(|end| period.contains(end)) else {
+                continue;
+            };
+            let event = AuditEvent::ends_soon(account, end.since(now));
+            let entry = self.audit.draft(Actor::Service, None).entry(event);
+            if self.store.announce_end(account.id, end, entry).await? {
+                let (account, provider) = (account.id.0, &account.key.provider);
+                announced += 1;
+                tracing::warn!(account, %provider, "the grant ends soon: a person must consent again");
+            }
+        }
+        Ok(announced)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::{AuditFilter, AuditKind};
+    use crate::ports::{AccountStore, AuditStore};
+    use crate::usecases::tests::*;
+
+    const DAY: u64 = 24 * 3600;
+
+    /// Links an account whose access token lasts an hour, and which has no refresh token.
+    async fn stage() -> Stage {
+        let stage = Stage::new().await;
+        let (code, _) = stage.started().await;
+        stage.confirm(&code).await.unwrap();
+        let granted = ScriptedProvider::grant("access-1", None);
+        stage.provider.answer_redeem(Ok(granted));
+        stage.poll_providers().await;
+        stage
+    }
+
+    async fn announced(stage: &Stage) -> usize {
+        stage.grant_ends.announce(10).await.unwrap();
+        stage.audit.store(false).await.unwrap();
+        let kind = Some(AuditKind::ExpiresSoon);
+        let filter = AuditFilter { kind, ..AuditFilter::default() };
+        let found = stage.store.audit_entries(&filter, crate::audit::AuditNumber(0), 10);
+        found.await.unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn an_end_is_announced_once() {
+        let stage = stage().await;
+        let account = stage.store.account(stage.last_account().await).await.unwrap();
+        assert!(account.unwrap().known_end().is_some());
+        assert_eq!(announced(&stage).await, 1);
+        assert_eq!(announced(&stage).await, 1);
+        let replica = stage.another_replica().await;
+        assert_eq!(announced(&replica).await, 1);
+    }
+
+    #[tokio::test]
+    async fn an_end_that_is_past_is_not_announced() {
+        let stage = stage().await;
+        stage.clock.advance(secs(2 * DAY));
+        assert_eq!(announced(&stage).await, 0);
+    }
+
+    #[tokio::test]
+    async fn an_account_that_can_be_refreshed_has_no_known_end() {
+        let stage = Stage::new().await;
+        stage.linked().await;
+        assert_eq!(announced(&stage).await, 0);
+    }
+}

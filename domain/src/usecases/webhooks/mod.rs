@@ -1,0 +1,176 @@
+//! Sends events to receivers: each receiver reads the audit log from its own position.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Ports;
+use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
+use crate::entropy::Entropy;
+use crate::observe::Observer;
+use crate::ports::{AccountStore, AuditStore, Clock, StoreError, WebhookSender, WebhookStore};
+use crate::webhook::{Attempt, Receiver, ReceiverName, WebhookEvent, WebhookKind};
+
+/// Entries that are looked at together.
+const PAGE: u64 = 200;
+/// After this many entries that are not for a receiver, its position is stored.
+const STORE_AFTER: i64 = 1_000;
+
+/// The receivers of the configuration, and how they are reached.
+#[derive(Clone)]
+pub struct Webhooks {
+    /// Who is told about what.
+    pub receivers: Vec<Subscription>,
+    /// Sends events.
+    pub sender: Arc<dyn WebhookSender>,
+}
+
+/// A receiver, and the events that it wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The receiver.
+    pub receiver: ReceiverName,
+    /// The events.
+    pub kinds: Vec<WebhookKind>,
+}
+
+impl Subscription {
+    fn event(&self, entry: &AuditEntry) -> Option<WebhookEvent> {
+        WebhookEvent::of(entry).filter(|event| self.kinds.contains(&event.kind))
+    }
+}
+
+/// Delivers events to one receiver, in order. All replicas may do so at the same time: the stored receiver is leased.
+pub struct Courier {
+    store: Arc<dyn WebhookStore>,
+    audit: Arc<dyn AuditStore>,
+    accounts: Arc<dyn AccountStore>,
+    sender: Arc<dyn WebhookSender>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<Entropy>,
+    observer: Arc<dyn Observer>,
+    to: Subscription,
+    /// The last entry that this process has found not to be for the receiver.
+    seen: AuditNumber,
+}
+
+impl Courier {
+    /// How long to wait when there is no event.
+    pub const POLL: Duration = Duration::from_secs(1);
+
+    /// Returns one courier for each receiver.
+    #[must_use]
+    pub fn all(ports: &Ports, webhooks: &Webhooks) -> Vec<Self> {
+        let courier = |to: &Subscription| Self {
+            store: ports.store.clone(),
+            audit: ports.store.clone(),
+            accounts: ports.store.clone(),
+            sender: Arc::clone(&webhooks.sender),
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
+            observer: Arc::clone(&ports.observer),
+            to: to.clone(),
+            seen: AuditNumber(0),
+        };
+        webhooks.receivers.iter().map(courier).collect()
+    }
+
+    /// The receiver.
+    #[must_use]
+    pub const fn receiver(&self) -> &ReceiverName {
+        &self.to.receiver
+    }
+
+    /// Delivers the next event, if there is one and its time has come. Returns how long to wait before the next call.
+    ///
+    /// # Errors
+    /// When the store fails. The event may have been delivered: then it is delivered again, with the same id.
+    pub async fn deliver_next(&mut self) -> Result<Duration, StoreError> {
+        let stored = self.store.receiver(&self.to.receiver).await?;
+        let pause = stored.waits(self.clock.now());
+        if !pause.is_zero() {
+            return Ok(pause.min(Self::POLL));
+        }
+        let after = self.seen.max(stored.position);
+        let page = self
+            .audit
+            .audit_entries(&AuditFilter::default(), after, PAGE);
+        let page = page.await?;
+        let next = page
+            .iter()
+            .find_map(|entry| Some((entry.number, self.to.event(entry)?)));
+        match next {
+            Some((number, event)) => self.deliver(&stored, number, event).await,
+            None => self.skip(&stored, &page).await,
+        }
+    }
+
+    /// Passes over entries that are not for the receiver. In memory only, unless there are many.
+    async fn skip(&mut self, stored: &Receiver, page: &[AuditEntry]) -> Result<Duration, StoreError> {
+        let Some(last) = page.last() else {
+            return Ok(Self::POLL);
+        };
+        self.seen = last.number;
+        if last.number.0 - stored.position.0 >= STORE_AFTER {
+            self.store.save_receiver(&stored.skipped(last.number)).await?;
+        }
+        let is_whole = page.len() as u64 == PAGE;
+        Ok(if is_whole { Duration::ZERO } else { Self::POLL })
+    }
+
+    async fn deliver(
+        &mut self,
+        stored: &Receiver,
+        number: AuditNumber,
+        event: WebhookEvent,
+    ) -> Result<Duration, StoreError> {
+        let event = self.completed(event).await?;
+        let now = self.clock.now();
+        let claimed = stored.claimed(now);
+        if !self.store.save_receiver(&claimed).await? {
+            // Another replica delivers it.
+            return Ok(Self::POLL);
+        }
+        let result = self.sender.send(&self.to.receiver, &event, now).await;
+        let spread = self.entropy.fraction();
+        let now = self.clock.now();
+        let (next, attempt) = claimed.attempted(number, event.at, result, now, spread);
+        self.store.save_receiver(&next).await?;
+        self.observer.webhook_tried(&self.to.receiver, attempt);
+        log(&claimed, &next, &event, attempt);
+        Ok(next.waits(now).min(Self::POLL))
+    }
+
+    /// Adds what is known about the account now.
+    async fn completed(&self, event: WebhookEvent) -> Result<WebhookEvent, StoreError> {
+        let account = self.accounts.account(event.account).await?;
+        Ok(WebhookEvent {
+            expires_at: account.and_then(|account| account.known_end()),
+            ..event
+        })
+    }
+}
+
+/// Logs the first failure, the end of failures, and what is dropped. What is in between is logged at `DEBUG`.
+fn log(before: &Receiver, after: &Receiver, event: &WebhookEvent, attempt: Attempt) {
+    let (receiver, id, kind) = (&after.name, &*event.id, event.kind.as_str());
+    let fault = after.last_error.as_ref();
+    let (code, detail) = fault.map(|fault| (&*fault.code, &*fault.detail)).unzip();
+    match attempt {
+        Attempt::Delivered if before.failures > 0 => {
+            tracing::info!(%receiver, id, kind, "the receiver accepts webhooks again");
+        }
+        Attempt::Delivered => tracing::debug!(%receiver, id, kind, "webhook delivered"),
+        Attempt::Again if before.failures == 0 => {
+            tracing::warn!(%receiver, id, kind, code, detail, "webhook not delivered; the service tries again for a day");
+        }
+        Attempt::Again => {
+            tracing::debug!(%receiver, id, kind, code, detail, "webhook not delivered");
+        }
+        Attempt::Dropped => {
+            tracing::error!(%receiver, id, kind, code, detail, "webhook dropped: the receiver will not get this event");
+        }
+    }
+}

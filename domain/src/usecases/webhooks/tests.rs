@@ -1,0 +1,208 @@
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::fault::Fault;
+use crate::ports::{ProviderError, WebhookError};
+use crate::time::Timestamp;
+use crate::usecases::tests::*;
+
+/// Remembers what was sent, and answers as it is told; then accepts everything.
+#[derive(Default)]
+struct ScriptedReceiver {
+    sent: Mutex<Vec<(ReceiverName, WebhookEvent)>>,
+    errors: Mutex<VecDeque<WebhookError>>,
+}
+
+#[async_trait]
+impl WebhookSender for ScriptedReceiver {
+    async fn send(
+        &self,
+        receiver: &ReceiverName,
+        event: &WebhookEvent,
+        _now: Timestamp,
+    ) -> Result<(), WebhookError> {
+        let mut sent = self.sent.lock().unwrap();
+        sent.push((receiver.clone(), event.clone()));
+        self.errors.lock().unwrap().pop_front().map_or(Ok(()), Err)
+    }
+}
+
+impl ScriptedReceiver {
+    fn be_down(&self, times: usize) {
+        let error = WebhookError {
+            fault: Fault::new("receiver_unavailable", "gone"),
+            retry_after: None,
+            rejects_event: false,
+        };
+        self.errors.lock().unwrap().extend(vec![error; times]);
+    }
+
+    fn kinds(&self) -> Vec<WebhookKind> {
+        let sent = self.sent.lock().unwrap();
+        sent.iter().map(|(_, event)| event.kind).collect()
+    }
+
+    fn last(&self) -> WebhookEvent {
+        self.sent.lock().unwrap().last().unwrap().1.clone()
+    }
+}
+
+struct Scene {
+    stage: Stage,
+    receiver: Arc<ScriptedReceiver>,
+    courier: Courier,
+}
+
+impl Scene {
+    async fn with(kinds: &[WebhookKind]) -> Self {
+        let stage = Stage::new().await;
+        let receiver = Arc::new(ScriptedReceiver::default());
+        let mut courier = courier(&stage, &receiver, kinds);
+        // A receiver is told about what happens after it is first seen.
+        courier.deliver_next().await.unwrap();
+        Self {
+            stage,
+            receiver,
+            courier,
+        }
+    }
+
+    /// Stores the audit entries, and delivers until there is nothing left to do now.
+    async fn deliver(&mut self) {
+        self.stage.audit.store(false).await.unwrap();
+        while self.courier.deliver_next().await.unwrap().is_zero() {}
+    }
+
+    async fn stored(&self) -> Receiver {
+        let name = ReceiverName::parse("ops").unwrap();
+        self.stage.store.receiver(&name).await.unwrap()
+    }
+
+    /// Refreshes what is due, with this answer of the provider.
+    async fn refresh(&self, answer: Result<(), &str>) {
+        let provider = &self.stage.provider;
+        match answer {
+            Ok(()) => provider.answer_refresh(Ok(ScriptedProvider::tokens("a2", Some("r2")))),
+            Err(code) => provider.answer_refresh(Err(refused(code).into())),
+        }
+        self.stage.clock.advance(secs(3600));
+        for lease in self.stage.refresher.claim_due(10, &[]).await.unwrap() {
+            let exchange = self.stage.refresher.exchange(&lease).await;
+            let recorded = self.stage.refresher.record(&lease, &exchange).await;
+            recorded.unwrap();
+        }
+    }
+}
+
+fn courier(stage: &Stage, receiver: &Arc<ScriptedReceiver>, kinds: &[WebhookKind]) -> Courier {
+    let webhooks = Webhooks {
+        receivers: vec![Subscription {
+            receiver: ReceiverName::parse("ops").unwrap(),
+            kinds: kinds.to_vec(),
+        }],
+        sender: Arc::clone(receiver) as _,
+    };
+    Courier::all(&stage.ports, &webhooks).remove(0)
+}
+
+fn refused(code: &str) -> ProviderError {
+    ProviderError::Refused {
+        code: code.to_owned(),
+        detail: "no".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn the_life_of_an_account_is_told_in_order() {
+    let mut scene = Scene::with(WebhookKind::ALL).await;
+    scene.stage.linked().await;
+    scene.refresh(Err("invalid_request")).await;
+    scene.refresh(Ok(())).await;
+    scene.refresh(Err("invalid_grant")).await;
+    scene.deliver().await;
+    let relink = scene.receiver.last();
+    assert_eq!(relink.error.as_deref(), Some("invalid_grant"));
+    let account = scene.stage.last_account().await;
+    assert_eq!((relink.account, &*relink.provider), (account, "one"));
+    let deleted = scene.stage.accounts.delete(&Caller::ADMIN, account, HOME);
+    deleted.await.unwrap();
+    scene.deliver().await;
+    use WebhookKind::*;
+    let told = scene.receiver.kinds();
+    assert_eq!(told, [Linked, Degraded, Recovered, RelinkRequired, Deleted]);
+}
+
+#[tokio::test]
+async fn a_receiver_gets_only_what_it_wants() {
+    let mut scene = Scene::with(&[WebhookKind::Deleted]).await;
+    scene.stage.linked().await;
+    scene.deliver().await;
+    assert!(scene.receiver.kinds().is_empty());
+    assert_eq!(scene.stored().await.position, AuditNumber(0), "no write");
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_down_loses_nothing() {
+    let mut scene = Scene::with(WebhookKind::ALL).await;
+    scene.receiver.be_down(3);
+    scene.stage.linked().await;
+    scene.deliver().await;
+    assert_eq!(scene.stored().await.failures, 1);
+    scene.deliver().await;
+    assert_eq!(scene.receiver.kinds().len(), 1, "it is not due yet");
+    for _ in 0..3 {
+        scene.stage.clock.advance(secs(10));
+        scene.deliver().await;
+    }
+    let sent = scene.receiver.sent.lock().unwrap();
+    let ids: Vec<_> = sent.iter().map(|(_, event)| &event.id).collect();
+    assert_eq!(ids.len(), 4);
+    assert!(ids.iter().all(|id| *id == ids[0]), "the same id each time");
+}
+
+#[tokio::test]
+async fn of_two_replicas_one_delivers() {
+    let mut scene = Scene::with(WebhookKind::ALL).await;
+    let replica = scene.stage.another_replica().await;
+    let mut other = courier(&replica, &scene.receiver, WebhookKind::ALL);
+    scene.stage.linked().await;
+    scene.stage.audit.store(false).await.unwrap();
+    let stored = scene.stored().await;
+    assert!(scene.stage.store.save_receiver(&stored.claimed(scene.stage.clock_now())).await.unwrap());
+    scene.deliver().await;
+    assert!(other.deliver_next().await.unwrap() > Duration::ZERO);
+    assert!(scene.receiver.kinds().is_empty(), "another replica has it");
+    // That replica is gone: its lease lapses.
+    scene.stage.clock.advance(secs(30));
+    assert!(other.deliver_next().await.unwrap().is_zero());
+    scene.deliver().await;
+    assert_eq!(scene.receiver.kinds(), [WebhookKind::Linked]);
+}
+
+#[tokio::test]
+async fn what_happened_before_a_receiver_was_configured_is_not_told() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    stage.audit.store(false).await.unwrap();
+    let receiver = Arc::new(ScriptedReceiver::default());
+    let mut courier = courier(&stage, &receiver, WebhookKind::ALL);
+    while courier.deliver_next().await.unwrap().is_zero() {}
+    assert!(receiver.kinds().is_empty());
+}
+
+#[tokio::test]
+async fn many_entries_for_others_are_passed_over() {
+    use crate::audit::{Actor, AuditEvent, AuditKind};
+    let mut scene = Scene::with(WebhookKind::ALL).await;
+    for _ in 0..1_200 {
+        let event = AuditEvent::new(AuditKind::KeyCreated);
+        scene.stage.audit.record(event, Actor::Service, None);
+    }
+    scene.stage.linked().await;
+    scene.deliver().await;
+    assert_eq!(scene.receiver.kinds(), [WebhookKind::Linked]);
+    assert!(scene.stored().await.position > AuditNumber(1_200));
+}

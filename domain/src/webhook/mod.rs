@@ -1,0 +1,12 @@
+//! Webhooks: which events are sent to which receivers, and when a delivery is tried again.
+//!
+//! Receivers read the audit log, each from its own position. So an event is stored in the transaction of what happened, and
+//! a receiver that is down loses nothing.
+
+mod event;
+mod receiver;
+#[cfg(test)]
+mod tests;
+
+pub use event::{WebhookEvent, WebhookKind};
+pub use receiver::{Attempt, DELIVERY_TIMEOUT, Receiver, ReceiverName, ReceiverVersion};

@@ -1,0 +1,207 @@
+//! A receiver, and how far it has got.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::audit::AuditNumber;
+use crate::clock_step::LEASE_MARGIN;
+use crate::fault::Fault;
+use crate::grant::refresh::pause_after;
+use crate::observe::words;
+use crate::ports::WebhookError;
+use crate::time::Timestamp;
+
+/// The timeout of one delivery.
+pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long one replica may deliver to a receiver before it must claim the receiver again.
+const LEASE: Duration = DELIVERY_TIMEOUT.saturating_add(LEASE_MARGIN);
+/// No rule sets a time further ahead than this: the longest `Retry-After`, and the pause's spread.
+const FURTHEST_AHEAD: Duration = Duration::from_secs(2 * 3600);
+/// How long a delivery is tried again.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// How often a receiver may reject an event itself before the event is dropped.
+const MOST_REJECTIONS: u32 = 5;
+
+/// The name of a receiver in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReceiverName(String);
+
+impl ReceiverName {
+    /// The maximum length in bytes.
+    const LONGEST: usize = 63;
+
+    /// Reads a name: 1 to 63 lower-case letters, digits, `-` and `_`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_named = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
+        let is_name =
+            (1..=Self::LONGEST).contains(&text.len()) && text.bytes().all(is_named);
+        is_name.then(|| Self(text.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ReceiverName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A fencing token: every stored change increments it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReceiverVersion(pub i64);
+
+/// A receiver as it is stored. Its methods are transitions: they return the next state, to be stored if the version has
+/// not changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receiver {
+    /// Its name.
+    pub name: ReceiverName,
+    /// Its version.
+    pub version: ReceiverVersion,
+    /// The last entry of the audit log that is done: delivered, dropped, or not for receivers.
+    pub position: AuditNumber,
+    /// How long a replica has it; `None` if nobody does.
+    pub lease_until: Option<Timestamp>,
+    /// When the next attempt is due, after a failure.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Attempts that have failed since the last delivery.
+    pub failures: u32,
+    /// When the first of them failed.
+    pub failing_since: Option<Timestamp>,
+    /// The last error.
+    pub last_error: Option<Fault>,
+    /// When an event was last delivered.
+    pub delivered_at: Option<Timestamp>,
+    /// How many events were dropped after a day of failures, or because the receiver rejected them.
+    pub dropped: u64,
+}
+
+words! {
+    /// The result of an attempt to deliver an event.
+    Attempt {
+        /// The receiver has accepted it.
+        Delivered => "delivered",
+        /// It is tried again.
+        Again => "failed",
+        /// It is dropped: the service has tried for a day, or the receiver rejects this event.
+        Dropped => "dropped",
+    }
+}
+
+impl Receiver {
+    /// A receiver that is told about everything after `position`.
+    #[must_use]
+    pub const fn new(name: ReceiverName, position: AuditNumber) -> Self {
+        Self {
+            name,
+            version: ReceiverVersion(0),
+            position,
+            lease_until: None,
+            next_attempt_at: None,
+            failures: 0,
+            failing_since: None,
+            last_error: None,
+            delivered_at: None,
+            dropped: 0,
+        }
+    }
+
+    /// How long to wait until a delivery may be tried; zero if it may be now. A time that is further ahead than any rule
+    /// allows was stored by a clock that has been set back, and counts as past.
+    #[must_use]
+    pub fn waits(&self, now: Timestamp) -> Duration {
+        let times = [self.lease_until, self.next_attempt_at];
+        let ahead = times
+            .into_iter()
+            .flatten()
+            .filter(|at| at.is_ahead(now, FURTHEST_AHEAD));
+        ahead.max().map_or(Duration::ZERO, |at| at.since(now))
+    }
+
+    /// Leases it, to deliver one event.
+    #[must_use]
+    pub fn claimed(&self, now: Timestamp) -> Self {
+        Self {
+            lease_until: Some(now + LEASE),
+            ..self.changed()
+        }
+    }
+
+    /// Nothing up to `position` is for this receiver.
+    #[must_use]
+    pub fn skipped(&self, position: AuditNumber) -> Self {
+        Self {
+            position,
+            lease_until: None,
+            ..self.changed()
+        }
+    }
+
+    /// Records an attempt to deliver the entry `number`, whose event happened at `at`. `spread` is between 0 and 1.
+    #[must_use]
+    pub fn attempted(
+        &self,
+        number: AuditNumber,
+        at: Timestamp,
+        result: Result<(), WebhookError>,
+        now: Timestamp,
+        spread: f64,
+    ) -> (Self, Attempt) {
+        let Err(error) = result else {
+            let delivered = Self {
+                delivered_at: Some(now),
+                ..self.done(number)
+            };
+            return (delivered, Attempt::Delivered);
+        };
+        let failures = self.failures.saturating_add(1);
+        let since = self.failing_since.unwrap_or(now);
+        let is_old = |at: Timestamp| now.since(at) >= GIVE_UP_AFTER;
+        let is_rejected = error.rejects_event && failures >= MOST_REJECTIONS;
+        if is_rejected || (is_old(at) && is_old(since)) {
+            let dropped = Self {
+                dropped: self.dropped.saturating_add(1),
+                // The next event finds the receiver as it was, unless only this one was rejected.
+                failing_since: (!is_rejected).then_some(since),
+                last_error: Some(error.fault),
+                ..self.done(number)
+            };
+            return (dropped, Attempt::Dropped);
+        }
+        let pause = pause_after(failures, error.retry_after, spread);
+        let failed = Self {
+            lease_until: None,
+            next_attempt_at: Some(now + pause),
+            failures,
+            failing_since: Some(since),
+            last_error: Some(error.fault),
+            ..self.changed()
+        };
+        (failed, Attempt::Again)
+    }
+
+    fn done(&self, position: AuditNumber) -> Self {
+        Self {
+            position,
+            lease_until: None,
+            next_attempt_at: None,
+            failures: 0,
+            failing_since: None,
+            last_error: None,
+            ..self.changed()
+        }
+    }
+
+    fn changed(&self) -> Self {
+        Self {
+            version: ReceiverVersion(self.version.0 + 1),
+            ..self.clone()
+        }
+    }
+}

@@ -1,0 +1,159 @@
+use std::time::Duration;
+
+use super::*;
+use crate::audit::{Actor, AuditEntry, AuditEvent, AuditKind, AuditNumber};
+use crate::fault::Fault;
+use crate::grant::AccountId;
+use crate::ports::WebhookError;
+use crate::secret::KeyedHash;
+use crate::testing::audit_draft;
+use crate::time::Timestamp;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+fn entry(event: AuditEvent) -> AuditEntry {
+    let signed = audit_draft(Actor::Service, START).entry(event);
+    AuditEntry {
+        number: AuditNumber(1),
+        content: signed.content,
+        mac: KeyedHash::from_bytes([0; 32]),
+    }
+}
+
+fn receiver() -> Receiver {
+    let name = ReceiverName::parse("ops").unwrap();
+    Receiver::new(name, AuditNumber(0))
+}
+
+fn down() -> WebhookError {
+    WebhookError {
+        fault: Fault::new("receiver_unavailable", "connection refused"),
+        retry_after: None,
+        rejects_event: false,
+    }
+}
+
+/// Tries to deliver the entry with this number until it is done. Returns the receiver, how it went, and when.
+fn tried(
+    mut receiver: Receiver,
+    number: i64,
+    at: Timestamp,
+    mut now: Timestamp,
+    error: &WebhookError,
+) -> (Receiver, Vec<Attempt>, Timestamp) {
+    let mut attempts = Vec::new();
+    loop {
+        now = now + receiver.waits(now);
+        let claimed = receiver.claimed(now);
+        let result = Err(error.clone());
+        let (next, attempt) = claimed.attempted(AuditNumber(number), at, result, now, 0.5);
+        attempts.push(attempt);
+        receiver = next;
+        if attempt != Attempt::Again {
+            return (receiver, attempts, now);
+        }
+    }
+}
+
+#[test]
+fn an_entry_becomes_an_event() {
+    let event = AuditEvent::new(AuditKind::RelinkRequired)
+        .account(AccountId(7))
+        .with("provider", "google")
+        .code("invalid_grant");
+    let entry = entry(event);
+    let event = WebhookEvent::of(&entry).unwrap();
+    assert_eq!(event.kind, WebhookKind::RelinkRequired);
+    assert_eq!((event.account, event.at), (AccountId(7), START));
+    assert_eq!(event.provider, "google");
+    assert_eq!(event.error.as_deref(), Some("invalid_grant"));
+    assert_eq!(WebhookEvent::of(&entry).unwrap().id, event.id);
+    assert!(event.id.starts_with("msg_") && event.id.len() == 36);
+}
+
+#[test]
+fn receivers_are_told_of_accounts_only() {
+    let told: Vec<_> = AuditKind::ALL
+        .iter()
+        .filter(|kind| WebhookKind::of(**kind).is_some())
+        .collect();
+    assert_eq!(told.len(), WebhookKind::ALL.len());
+    let handed_out = AuditEvent::new(AuditKind::TokenHandedOut).account(AccountId(1));
+    assert_eq!(WebhookEvent::of(&entry(handed_out)), None);
+    let of_nobody = AuditEvent::new(AuditKind::AccountDeleted).with("provider", "google");
+    assert_eq!(WebhookEvent::of(&entry(of_nobody)), None);
+}
+
+#[test]
+fn a_receiver_that_is_down_is_tried_for_a_day() {
+    let (after, attempts, given_up) = tried(receiver(), 1, START, START, &down());
+    assert_eq!(attempts.last(), Some(&Attempt::Dropped));
+    assert!((200..400).contains(&attempts.len()), "{}", attempts.len());
+    let took = given_up.since(START);
+    assert!(took >= 24 * HOUR && took < 25 * HOUR, "{took:?}");
+    assert_eq!((after.position, after.dropped), (AuditNumber(1), 1));
+}
+
+#[test]
+fn each_event_has_its_own_day() {
+    let (after, _, given_up) = tried(receiver(), 1, START, START, &down());
+    // The second one happened twenty hours later than the first.
+    let second = START + 20 * HOUR;
+    let (_, attempts, ended) = tried(after, 2, second, given_up, &down());
+    assert!(attempts.len() > 1);
+    assert!(ended.since(second) >= 24 * HOUR);
+}
+
+#[test]
+fn an_event_that_waited_for_the_service_has_a_day_as_well() {
+    let restarted = START + 48 * HOUR;
+    let (_, _, given_up) = tried(receiver(), 1, START, restarted, &down());
+    assert!(given_up.since(restarted) >= 24 * HOUR);
+}
+
+#[test]
+fn an_event_that_is_rejected_blocks_the_others_for_seconds() {
+    let rejected = WebhookError {
+        rejects_event: true,
+        ..down()
+    };
+    let (after, attempts, given_up) = tried(receiver(), 1, START, START, &rejected);
+    assert_eq!(attempts.len(), 5);
+    assert!(given_up.since(START) < Duration::from_secs(60));
+    assert_eq!(after.position, AuditNumber(1));
+    assert!(after.waits(given_up).is_zero());
+}
+
+#[test]
+fn a_delivery_forgets_earlier_failures() {
+    let (failed, _) = receiver().attempted(AuditNumber(1), START, Err(down()), START, 0.0);
+    assert!(!failed.waits(START).is_zero());
+    let (delivered, attempt) = failed.attempted(AuditNumber(1), START, Ok(()), START, 0.0);
+    assert_eq!(attempt, Attempt::Delivered);
+    assert_eq!((delivered.failures, delivered.failing_since), (0, None));
+    assert_eq!(delivered.last_error, None);
+    assert_eq!(delivered.delivered_at, Some(START));
+    assert!(delivered.waits(START).is_zero());
+}
+
+#[test]
+fn a_lease_keeps_other_replicas_away_and_lapses() {
+    let claimed = receiver().claimed(START);
+    let lease = claimed.waits(START);
+    assert!(lease > DELIVERY_TIMEOUT && lease < 2 * DELIVERY_TIMEOUT);
+    assert!(claimed.waits(START + lease).is_zero());
+    let set_back = Timestamp::from_millis(START.as_millis() - 10 * 3_600_000);
+    assert!(claimed.waits(set_back).is_zero(), "a clock was set back");
+}
+
+#[test]
+fn names_are_simple() {
+    for name in ["ops", "a", "team-1_x"] {
+        assert!(ReceiverName::parse(name).is_some(), "{name}");
+    }
+    let long = "x".repeat(64);
+    for name in ["", "Ops", "a b", "é", long.as_str()] {
+        assert!(ReceiverName::parse(name).is_none(), "{name}");
+    }
+}

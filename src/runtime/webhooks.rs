@@ -1,0 +1,44 @@
+//! Delivers webhooks.
+
+use std::error::Error;
+
+use central_oauth_domain::usecases::Courier;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::{STORE_PAUSE, Stop};
+
+/// Delivers the events of all receivers, until told to stop. A receiver that does not answer delays no other.
+pub(crate) async fn deliver_webhooks(couriers: Vec<Courier>, mut stop: Stop) {
+    let deliveries = couriers.into_iter();
+    let mut deliveries: JoinSet<()> = deliveries
+        .map(|courier| deliver(courier, stop.clone()))
+        .collect();
+    while let Some(ended) = deliveries.join_next().await {
+        if ended.is_err() {
+            // It has panicked. The end of this part of the service is noticed.
+            return;
+        }
+    }
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Delivers one event after the other. Finishes the one in progress before it ends, which takes at most
+/// [`DELIVERY_TIMEOUT`].
+///
+/// [`DELIVERY_TIMEOUT`]: central_oauth_domain::webhook::DELIVERY_TIMEOUT
+async fn deliver(mut courier: Courier, mut stop: Stop) {
+    let mut has_failed = false;
+    while !*stop.borrow() {
+        let delivered = courier.deliver_next().await;
+        if let (Err(error), false) = (&delivered, has_failed) {
+            let (receiver, error) = (courier.receiver(), error as &dyn Error);
+            tracing::error!(%receiver, error, "webhooks wait: the database failed");
+        }
+        has_failed = delivered.is_err();
+        tokio::select! {
+            () = sleep(delivered.unwrap_or(STORE_PAUSE)) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Receivers of webhooks, on all replicas.
+
+use central_oauth_domain::audit::AuditNumber;
+use central_oauth_domain::ports::{TokenStore, WebhookError};
+use central_oauth_domain::webhook::{Receiver, ReceiverName, ReceiverVersion};
+use central_oauth_domain::Fault;
+
+use super::Fixture;
+use super::audit::{chain_all, entry};
+use super::samples::*;
+
+fn name(text: &str) -> ReceiverName {
+    ReceiverName::parse(text).unwrap()
+}
+
+async fn receiver(store: &dyn TokenStore, text: &str) -> Receiver {
+    store.receiver(&name(text)).await.unwrap()
+}
+
+pub(super) async fn a_new_one_starts_behind_the_last_entry(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    assert_eq!(receiver(&*store, "early").await.position, AuditNumber(0));
+    store.keep_entries(&[entry(1), entry(2)]).await.unwrap();
+    chain_all(&*store).await;
+    let late = receiver(&*store, "late").await;
+    assert_eq!(late, Receiver::new(name("late"), AuditNumber(2)));
+    assert_eq!(receiver(&*store, "early").await.position, AuditNumber(0));
+    let all = store.receivers().await.unwrap();
+    let names: Vec<_> = all.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["early", "late"]);
+}
+
+pub(super) async fn it_comes_back_as_it_was_saved(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let error = WebhookError {
+        fault: Fault::new("http_status", "the receiver answered 500"),
+        retry_after: None,
+        rejects_event: false,
+    };
+    let stored = receiver(&*store, "one").await;
+    let claimed = stored.claimed(at(1));
+    assert!(store.save_receiver(&claimed).await.unwrap());
+    assert_eq!(receiver(&*store, "one").await, claimed);
+    let (failed, _) = claimed.attempted(AuditNumber(1), at(0), Err(error), at(2), 0.0);
+    assert!(store.save_receiver(&failed).await.unwrap());
+    assert_eq!(receiver(&*store, "one").await, failed);
+    let (delivered, _) = failed.attempted(AuditNumber(1), at(0), Ok(()), at(9), 0.0);
+    assert!(store.save_receiver(&delivered).await.unwrap());
+    assert_eq!(receiver(&*store, "one").await, delivered);
+    assert_eq!(delivered.version, ReceiverVersion(3));
+}
+
+pub(super) async fn of_two_replicas_one_claims_it(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let stored = receiver(&*store, "one").await;
+    let (first, second) = (stored.claimed(at(1)), stored.claimed(at(2)));
+    let saved = tokio::join!(store.save_receiver(&first), store.save_receiver(&second));
+    let saved = [saved.0.unwrap(), saved.1.unwrap()];
+    assert_eq!(saved.iter().filter(|saved| **saved).count(), 1);
+    // The loser's later result is not stored either.
+    let late = stored.skipped(AuditNumber(9));
+    assert!(!store.save_receiver(&late).await.unwrap());
+    assert_eq!(receiver(&*store, "one").await.position, AuditNumber(0));
+}

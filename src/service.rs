@@ -123,12 +123,12 @@ impl Service {
         let (ports, store) = wired.await?;
         let workloads = config.workloads;
         let workloads = workloads.map(|it| wiring::workloads(it, &ports.clock));
-        let webhooks = config.webhooks.map(wiring::webhooks).transpose()?;
-        let couriers = webhooks.map(|webhooks| Courier::all(&ports, &webhooks));
         let settings = Settings {
             workloads: workloads.transpose()?,
             ..wiring::settings(&keys, links, &public_url, listen)
         };
+        let webhooks = config.webhooks.map(wiring::webhooks).transpose()?;
+        let couriers = webhooks.map(|webhooks| Courier::all(&ports, &settings, &webhooks));
         let workers = Workers::new(&ports, &settings);
         let refreshes = Refreshes::new(Arc::clone(&workers.refresher));
         let outbox = Outbox::new(Arc::clone(&workers.revoker));

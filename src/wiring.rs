@@ -9,8 +9,8 @@ use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::observe::Observer;
 use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider};
 use central_oauth_domain::usecases::{
-    AuditLog, AuditSettings, Ports, Providers, Settings, TokenCache, UnlockError, Webhooks, WorkloadTrust,
-    add_key_macs, after_restore, require_all_keys, unlock,
+    AuditLog, AuditSettings, Ports, Providers, Settings, TokenCache, UnlockError, Webhooks,
+    WorkloadTrust, add_key_macs, after_restore, require_all_keys, unlock,
 };
 use central_oauth_domain::vault::Vault;
 use central_oauth_observer_opentelemetry::{

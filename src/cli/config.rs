@@ -8,8 +8,8 @@ use super::print::{printable, result};
 use super::serve::ServeConfig;
 use super::{Exit, Failure};
 use crate::config::{
-    Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, TlsConfig, WebhookConfig, WorkloadConfig,
-    effective_audit,
+    Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, TlsConfig, WebhookConfig,
+    WorkloadConfig, effective_audit,
 };
 use crate::service::ServiceConfig;
 use crate::{telemetry, wiring};
@@ -64,8 +64,9 @@ pub(super) fn run(options: &Options, environment: &Environment) -> Result<Exit, 
         let is_default = service.providers.default.as_ref() == Some(&provider.settings.name);
         lines.extend(of_provider(provider, is_default));
     }
-    // Settings that contradict each other are found when the providers are made.
+    // Settings that contradict each other are found when the providers and the receivers are made.
     wiring::adapters(service.providers)?;
+    service.webhooks.map(wiring::webhooks).transpose()?;
     lines.iter().try_for_each(result)?;
     Ok(Exit::Done)
 }

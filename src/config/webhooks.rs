@@ -190,13 +190,33 @@ secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo
         let mistake = |from: &str, to: &str| read(&GOOD.replacen(from, to, 1)).err();
         for (from, to, words) in [
             ("receiver.ops", "receiver.Ops", "lower-case"),
-            ("https://hooks.example.com/central-oauth", "hooks", "url is not a URL"),
+            (
+                "https://hooks.example.com/central-oauth",
+                "hooks",
+                "url is not a URL",
+            ),
             ("whsec_Mf", "whsec_!", "secret is not `whsec_`"),
-            ("secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n", "", "needs secret"),
-            ("secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n", "secret = \" \"\n", "whsec_"),
+            (
+                "secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n",
+                "",
+                "needs secret",
+            ),
+            (
+                "secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n",
+                "secret = \" \"\n",
+                "whsec_",
+            ),
             ("events", "secret_file = \"x\"\nevents", "set one"),
-            ("account.relink_required", "account.relinked", "not among link.linked"),
-            ("[\"account.relink_required\", \"account.expires_soon\"]", "[]", "events is empty"),
+            (
+                "account.relink_required",
+                "account.relinked",
+                "not among link.linked",
+            ),
+            (
+                "[\"account.relink_required\", \"account.expires_soon\"]",
+                "[]",
+                "events is empty",
+            ),
             ("events", "event", "unknown field"),
         ] {
             let told = mistake(from, to).unwrap_or_default();

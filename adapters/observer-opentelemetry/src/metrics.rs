@@ -204,7 +204,9 @@ impl Observer for Metrics {
 
     fn webhook_tried(&self, receiver: &ReceiverName, attempt: Attempt) {
         let receiver = KeyValue::new("receiver", receiver.to_string());
-        self.is.webhooks.add(1, &[receiver, outcome(attempt.as_str())]);
+        self.is
+            .webhooks
+            .add(1, &[receiver, outcome(attempt.as_str())]);
     }
 
     fn outage(&self, provider: &ProviderName, is_down: bool) {

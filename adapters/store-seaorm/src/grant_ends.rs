@@ -65,7 +65,11 @@ impl GrantEndStore for SeaOrmStore {
             .update_column(Column::EndsAt)
             .to_owned();
         let announced = announced.on_conflict(instead);
-        match announced.exec_without_returning(&write.txn).await.map_err(failed) {
+        match announced
+            .exec_without_returning(&write.txn)
+            .await
+            .map_err(failed)
+        {
             // The account is gone.
             Err(StoreError::Conflict) => return Ok(false),
             announced => announced?,
@@ -103,8 +107,8 @@ pub(crate) fn unannounced(period: &Range<Timestamp>) -> [Select<accounts::Entity
 fn is_announced() -> SimpleExpr {
     use tokens::Column as Token;
     let end = |column: Token| SimpleExpr::from(Expr::col((tokens::Entity, column)));
-    let of_account = Expr::col((Entity, Column::AccountId))
-        .eq(Expr::col((tokens::Entity, Token::AccountId)));
+    let of_account =
+        Expr::col((Entity, Column::AccountId)).eq(Expr::col((tokens::Entity, Token::AccountId)));
     let ends = [
         end(Token::GrantExpiresAt),
         end(Token::RefreshTokenExpiresAt),

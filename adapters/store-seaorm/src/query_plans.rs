@@ -26,8 +26,7 @@ use crate::entities::{accounts, device_codes, revocations as outgoing, tokens};
 use crate::refreshes::{open_providers, outages};
 use crate::{
     DatabaseUrl, PoolSettings, SeaOrmStore, admin_sessions, audit, claims, clock_steps, grant_ends,
-    guesses,
-    keys, links, outbox, reads, revocations, sealed_rows, seals, workloads,
+    guesses, keys, links, outbox, reads, revocations, sealed_rows, seals, workloads,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);

@@ -6,18 +6,18 @@ use async_trait::async_trait;
 
 use crate::fault::Fault;
 use crate::time::Timestamp;
-use crate::webhook::{ReceiverName, WebhookEvent};
+use crate::webhook::{ReceiverName, WebhookMessage};
 
 /// Sends events to the receivers of the configuration.
 #[async_trait]
 pub trait WebhookSender: Send + Sync {
-    /// Sends an event, signed, in one request that takes at most [`DELIVERY_TIMEOUT`]. `now` is the time of the attempt.
+    /// Sends a message, signed, in one request that takes at most [`DELIVERY_TIMEOUT`]. `now` is the time of the attempt.
     ///
     /// [`DELIVERY_TIMEOUT`]: crate::webhook::DELIVERY_TIMEOUT
     async fn send(
         &self,
         receiver: &ReceiverName,
-        event: &WebhookEvent,
+        message: &WebhookMessage,
         now: Timestamp,
     ) -> Result<(), WebhookError>;
 }

@@ -72,15 +72,24 @@ mod tests {
         stage.grant_ends.announce(10).await.unwrap();
         stage.audit.store(false).await.unwrap();
         let kind = Some(AuditKind::ExpiresSoon);
-        let filter = AuditFilter { kind, ..AuditFilter::default() };
-        let found = stage.store.audit_entries(&filter, crate::audit::AuditNumber(0), 10);
+        let filter = AuditFilter {
+            kind,
+            ..AuditFilter::default()
+        };
+        let found = stage
+            .store
+            .audit_entries(&filter, crate::audit::AuditNumber(0), 10);
         found.await.unwrap().len()
     }
 
     #[tokio::test]
     async fn an_end_is_announced_once() {
         let stage = stage().await;
-        let account = stage.store.account(stage.last_account().await).await.unwrap();
+        let account = stage
+            .store
+            .account(stage.last_account().await)
+            .await
+            .unwrap();
         assert!(account.unwrap().known_end().is_some());
         assert_eq!(announced(&stage).await, 1);
         assert_eq!(announced(&stage).await, 1);

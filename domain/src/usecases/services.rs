@@ -9,9 +9,9 @@ use super::readiness::Readiness;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
 use super::{
-    Accounts, AdminSessions, AuditLog, Consents, GrantEnds, Housekeeping, Keys, Links, Operators, Overview,
-    Pause, Providers, Redeemer, RefreshOnDemand, Refresher, RevokeOnDemand, Revoker, TokenCache,
-    Tokens, WorkloadTrust, Workloads,
+    Accounts, AdminSessions, AuditLog, Consents, GrantEnds, Housekeeping, Keys, Links, Operators,
+    Overview, Pause, Providers, Redeemer, RefreshOnDemand, Refresher, RevokeOnDemand, Revoker,
+    TokenCache, Tokens, WorkloadTrust, Workloads,
 };
 use crate::entropy::Entropy;
 use crate::link::ReturnCodePolicy;

@@ -3,6 +3,7 @@
 use crate::audit::{AuditEntry, AuditKind};
 use crate::grant::AccountId;
 use crate::observe::words;
+use crate::secret::RelinkUrl;
 use crate::time::Timestamp;
 
 words! {
@@ -45,7 +46,7 @@ impl WebhookKind {
     }
 }
 
-/// An event for a receiver. It contains no secret and nothing that a provider said in its own words.
+/// What has happened. Contains nothing that a provider said in its own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookEvent {
     /// Identifies the event: the same for each attempt and each receiver.
@@ -60,10 +61,16 @@ pub struct WebhookEvent {
     pub provider: String,
     /// The code of the error, for a failure.
     pub error: Option<String>,
+}
+
+/// An event for a receiver, with what is known of its account at the time of the delivery.
+pub struct WebhookMessage {
+    /// What has happened.
+    pub event: WebhookEvent,
     /// When the grant ends, if that is known and no refresh can extend it.
     pub expires_at: Option<Timestamp>,
-    /// The URL at which the person can consent again.
-    pub relink_url: Option<String>,
+    /// The address at which the person can consent again, for seven days.
+    pub relink_url: Option<RelinkUrl>,
 }
 
 impl WebhookEvent {
@@ -84,8 +91,6 @@ impl WebhookEvent {
             account: content.account?,
             provider: detail("provider")?,
             error: detail("code"),
-            expires_at: None,
-            relink_url: None,
         })
     }
 }

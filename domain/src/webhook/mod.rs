@@ -8,5 +8,5 @@ mod receiver;
 #[cfg(test)]
 mod tests;
 
-pub use event::{WebhookEvent, WebhookKind};
+pub use event::{WebhookEvent, WebhookKind, WebhookMessage};
 pub use receiver::{Attempt, DELIVERY_TIMEOUT, Receiver, ReceiverName, ReceiverVersion};

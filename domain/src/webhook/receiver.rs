@@ -34,8 +34,7 @@ impl ReceiverName {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_named = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
-        let is_name =
-            (1..=Self::LONGEST).contains(&text.len()) && text.bytes().all(is_named);
+        let is_name = (1..=Self::LONGEST).contains(&text.len()) && text.bytes().all(is_named);
         is_name.then(|| Self(text.to_owned()))
     }
 

@@ -1,7 +1,7 @@
 //! The body of a request.
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::webhook::WebhookEvent;
+use central_oauth_domain::webhook::WebhookMessage;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -26,7 +26,8 @@ struct Data<'a> {
 }
 
 /// Returns `{type, timestamp, data}`. Times are RFC 3339.
-pub(super) fn json(event: &WebhookEvent) -> String {
+pub(super) fn json(message: &WebhookMessage) -> String {
+    let event = &message.event;
     let body = Body {
         r#type: event.kind.as_str(),
         timestamp: rfc_3339(event.at),
@@ -34,8 +35,8 @@ pub(super) fn json(event: &WebhookEvent) -> String {
             account: event.account.to_string(),
             provider: &event.provider,
             error: event.error.as_deref(),
-            expires_at: event.expires_at.map(rfc_3339),
-            relink_url: event.relink_url.as_deref(),
+            expires_at: message.expires_at.map(rfc_3339),
+            relink_url: message.relink_url.as_ref().map(|url| url.expose()),
         },
     };
     // Texts and an enum always become JSON.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use central_oauth_domain::ports::{WebhookError, WebhookSender};
-use central_oauth_domain::webhook::{DELIVERY_TIMEOUT, ReceiverName, WebhookEvent};
+use central_oauth_domain::webhook::{DELIVERY_TIMEOUT, ReceiverName, WebhookMessage};
 use central_oauth_domain::{Fault, Timestamp};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
@@ -78,11 +78,11 @@ impl WebhookSender for HttpWebhookSender {
     async fn send(
         &self,
         receiver: &ReceiverName,
-        event: &WebhookEvent,
+        message: &WebhookMessage,
         now: Timestamp,
     ) -> Result<(), WebhookError> {
         match self.targets.get(receiver) {
-            Some(target) => target.send(event, now).await,
+            Some(target) => target.send(message, now).await,
             None => Err(error("unknown_receiver", "this receiver is not configured")),
         }
     }
@@ -101,18 +101,18 @@ impl Target {
         })
     }
 
-    async fn send(&self, event: &WebhookEvent, now: Timestamp) -> Result<(), WebhookError> {
+    async fn send(&self, message: &WebhookMessage, now: Timestamp) -> Result<(), WebhookError> {
         let WebhookReceiver { url, secrets, .. } = &self.receiver;
         let client = self.transport.client(url);
         let client = client.map_err(|problem| error("no_https_client", &problem.to_string()))?;
-        let body = body::json(event);
+        let (id, body) = (&message.event.id, body::json(message));
         let seconds = now.as_millis().div_euclid(1000).to_string();
-        let signature = signature::header(secrets, &event.id, &seconds, &body);
+        let signature = signature::header(secrets, id, &seconds, &body);
         let response = client
             .post(url.clone())
             .timeout(DELIVERY_TIMEOUT)
             .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", &event.id)
+            .header("webhook-id", id)
             .header("webhook-timestamp", seconds)
             .header("webhook-signature", signature)
             .body(body)

@@ -43,7 +43,11 @@ fn receivers_have_https_addresses() {
         Target::new(receiver).map(drop)
     };
     assert!(new("http://127.0.0.1:9/hook").is_ok());
-    for url in ["http://example.com/hook", "https://me:secret@example.com/hook", "ftp://example.com"] {
+    for url in [
+        "http://example.com/hook",
+        "https://me:secret@example.com/hook",
+        "ftp://example.com",
+    ] {
         let error = new(url).unwrap_err();
         assert!(matches!(error, WebhookReceiverError::Address(_)), "{url}");
         assert!(!error.to_string().contains("secret"));

@@ -40,7 +40,7 @@ pub(super) fn scopes(joined: &str) -> Vec<String> {
 }
 
 /// A fault has both parts or neither.
-pub(super) fn fault(code: Option<String>, detail: Option<String>) -> Result<Option<Fault>, ()> {
+pub(crate) fn fault(code: Option<String>, detail: Option<String>) -> Result<Option<Fault>, ()> {
     match (code, detail) {
         (Some(code), Some(detail)) => Ok(Some(Fault { code, detail })),
         (None, None) => Ok(None),

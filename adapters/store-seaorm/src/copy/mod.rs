@@ -28,8 +28,8 @@ pub use source::CopySource;
 
 use crate::database::{OpenError, PoolSettings, Write, peek_hash_key};
 use crate::entities::{
-    access_keys, account_labels, accounts, audit_ends, audit_inbox, audit_log, device_codes,
-    revocations, tokens, workloads,
+    access_keys, account_labels, accounts, announced_ends, audit_ends, audit_inbox, audit_log,
+    device_codes, revocations, tokens, webhook_receivers, workloads,
 };
 use crate::error::{failed, is_locked};
 use crate::store::SeaOrmStore;

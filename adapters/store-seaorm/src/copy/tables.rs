@@ -3,8 +3,8 @@
 use sea_orm::EntityTrait;
 
 use crate::entities::{
-    access_keys, account_labels, accounts, announced_ends, audit_ends, audit_inbox, audit_log, device_codes,
-    revocations, tokens, webhook_receivers, workloads,
+    access_keys, account_labels, accounts, announced_ends, audit_ends, audit_inbox, audit_log,
+    device_codes, revocations, tokens, webhook_receivers, workloads,
 };
 
 /// The tables that are copied row by row, parents before children. [`LEFT_OUT`] lists the others, with reasons.

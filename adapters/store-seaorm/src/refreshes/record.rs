@@ -9,8 +9,8 @@ use central_oauth_domain::ports::{Recorded, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
 
 use crate::accounts::locked::{lock, lock_all, save, save_unchanged};
-use crate::database::Purpose;
 use crate::audit;
+use crate::database::Purpose;
 use crate::store::SeaOrmStore;
 
 pub(super) async fn success(
@@ -36,7 +36,11 @@ pub(super) async fn success(
         let next = stored.record_refresh(generation, lease, answer, now);
         let (next, recorded) = next.ok_or(StoreError::Conflict)?;
         let audit = audit.filter(|_| recorded == Recorded::Stored);
-        Ok(Change { next, audit, told: recorded })
+        Ok(Change {
+            next,
+            audit,
+            told: recorded,
+        })
     };
     let recorded = change(store, Purpose::Save, account, record).await?;
     recorded.ok_or(StoreError::Conflict)
@@ -53,7 +57,11 @@ pub(super) async fn failure(
     let record = move |stored: &StoredTokens| {
         let (next, counts) = stored.record_failure(generation, lease, failure);
         let audit = audit.filter(|_| counts);
-        Ok(Change { next, audit, told: counts })
+        Ok(Change {
+            next,
+            audit,
+            told: counts,
+        })
     };
     let counts = change(store, Purpose::Save, account, record).await?;
     Ok(counts.unwrap_or(false))
@@ -66,7 +74,11 @@ pub(super) async fn release(
 ) -> Result<(), StoreError> {
     let release = move |stored: &StoredTokens| {
         let next = stored.release(lease);
-        Ok(Change { next, audit: None, told: () })
+        Ok(Change {
+            next,
+            audit: None,
+            told: (),
+        })
     };
     let released = change(store, Purpose::Change, account, release);
     released.await.map(drop)
@@ -81,7 +93,11 @@ pub(super) async fn promote_spare(
     let promote = move |stored: &StoredTokens| {
         let promoted = stored.promote_spare(generation, lease);
         let next = promoted.clone().unwrap_or_else(|| stored.clone());
-        Ok(Change { next, audit: None, told: promoted })
+        Ok(Change {
+            next,
+            audit: None,
+            told: promoted,
+        })
     };
     let promoted = change(store, Purpose::Save, account, promote).await?;
     Ok(promoted.flatten())

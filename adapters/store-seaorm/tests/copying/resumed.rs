@@ -38,7 +38,14 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
         next_refresh_at: None,
     };
     let later = Timestamp::from_millis(NOW.as_millis() + 1000);
-    let recorded = store.record_refresh(ada.id, seen.generation, seen.lease.version, tokens, later, None);
+    let recorded = store.record_refresh(
+        ada.id,
+        seen.generation,
+        seen.lease.version,
+        tokens,
+        later,
+        None,
+    );
     recorded.await.unwrap();
     for (n, account) in [(11, bob), (12, eve)] {
         let tokens = store.tokens(account.id).await.unwrap().unwrap();

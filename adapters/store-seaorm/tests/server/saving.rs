@@ -17,7 +17,14 @@ use crate::common::{LATER, NOW, OnDisk, OnServer, answer, code, linked};
 async fn save(store: &SeaOrmStore, account: &Account) -> Result<Recorded, StoreError> {
     let tokens = answer("newer", "rotated");
     store
-        .record_refresh(account.id, Generation::FIRST, LeaseVersion(0), tokens, NOW, None)
+        .record_refresh(
+            account.id,
+            Generation::FIRST,
+            LeaseVersion(0),
+            tokens,
+            NOW,
+            None,
+        )
         .await
 }
 
@@ -86,7 +93,14 @@ async fn recorded_after(
     let id = account.id.0;
     behind(&change.replace("$1", &id.to_string())).await;
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let recorded = store.record_refresh(account.id, generation, lease, answer("two", "two"), NOW, None);
+    let recorded = store.record_refresh(
+        account.id,
+        generation,
+        lease,
+        answer("two", "two"),
+        NOW,
+        None,
+    );
     let recorded = recorded.await.unwrap();
     (recorded, store.tokens(account.id).await.unwrap().unwrap())
 }

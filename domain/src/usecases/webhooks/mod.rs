@@ -6,12 +6,12 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Ports;
+use super::{Ports, RelinkUrls, Settings};
 use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
 use crate::entropy::Entropy;
 use crate::observe::Observer;
 use crate::ports::{AccountStore, AuditStore, Clock, StoreError, WebhookSender, WebhookStore};
-use crate::webhook::{Attempt, Receiver, ReceiverName, WebhookEvent, WebhookKind};
+use crate::webhook::{Attempt, Receiver, ReceiverName, WebhookEvent, WebhookKind, WebhookMessage};
 
 /// Entries that are looked at together.
 const PAGE: u64 = 200;
@@ -51,6 +51,7 @@ pub struct Courier {
     clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
     observer: Arc<dyn Observer>,
+    relink_urls: RelinkUrls,
     to: Subscription,
     /// The last entry that this process has found not to be for the receiver.
     seen: AuditNumber,
@@ -62,7 +63,7 @@ impl Courier {
 
     /// Returns one courier for each receiver.
     #[must_use]
-    pub fn all(ports: &Ports, webhooks: &Webhooks) -> Vec<Self> {
+    pub fn all(ports: &Ports, settings: &Settings, webhooks: &Webhooks) -> Vec<Self> {
         let courier = |to: &Subscription| Self {
             store: ports.store.clone(),
             audit: ports.store.clone(),
@@ -71,6 +72,7 @@ impl Courier {
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             observer: Arc::clone(&ports.observer),
+            relink_urls: RelinkUrls::new(ports, settings),
             to: to.clone(),
             seen: AuditNumber(0),
         };
@@ -94,10 +96,8 @@ impl Courier {
             return Ok(pause.min(Self::POLL));
         }
         let after = self.seen.max(stored.position);
-        let page = self
-            .audit
-            .audit_entries(&AuditFilter::default(), after, PAGE);
-        let page = page.await?;
+        let all = AuditFilter::default();
+        let page = self.audit.audit_entries(&all, after, PAGE).await?;
         let next = page
             .iter()
             .find_map(|entry| Some((entry.number, self.to.event(entry)?)));
@@ -108,13 +108,19 @@ impl Courier {
     }
 
     /// Passes over entries that are not for the receiver. In memory only, unless there are many.
-    async fn skip(&mut self, stored: &Receiver, page: &[AuditEntry]) -> Result<Duration, StoreError> {
+    async fn skip(
+        &mut self,
+        stored: &Receiver,
+        page: &[AuditEntry],
+    ) -> Result<Duration, StoreError> {
         let Some(last) = page.last() else {
             return Ok(Self::POLL);
         };
         self.seen = last.number;
         if last.number.0 - stored.position.0 >= STORE_AFTER {
-            self.store.save_receiver(&stored.skipped(last.number)).await?;
+            self.store
+                .save_receiver(&stored.skipped(last.number))
+                .await?;
         }
         let is_whole = page.len() as u64 == PAGE;
         Ok(if is_whole { Duration::ZERO } else { Self::POLL })
@@ -126,29 +132,38 @@ impl Courier {
         number: AuditNumber,
         event: WebhookEvent,
     ) -> Result<Duration, StoreError> {
-        let event = self.completed(event).await?;
+        let message = self.completed(event).await?;
+        let event = &message.event;
         let now = self.clock.now();
         let claimed = stored.claimed(now);
         if !self.store.save_receiver(&claimed).await? {
             // Another replica delivers it.
             return Ok(Self::POLL);
         }
-        let result = self.sender.send(&self.to.receiver, &event, now).await;
+        let result = self.sender.send(&self.to.receiver, &message, now).await;
         let spread = self.entropy.fraction();
         let now = self.clock.now();
         let (next, attempt) = claimed.attempted(number, event.at, result, now, spread);
         self.store.save_receiver(&next).await?;
         self.observer.webhook_tried(&self.to.receiver, attempt);
-        log(&claimed, &next, &event, attempt);
+        log(&claimed, &next, event, attempt);
         Ok(next.waits(now).min(Self::POLL))
     }
 
     /// Adds what is known about the account now.
-    async fn completed(&self, event: WebhookEvent) -> Result<WebhookEvent, StoreError> {
+    async fn completed(&self, event: WebhookEvent) -> Result<WebhookMessage, StoreError> {
         let account = self.accounts.account(event.account).await?;
-        Ok(WebhookEvent {
+        let needs_person = matches!(
+            event.kind,
+            WebhookKind::ExpiresSoon | WebhookKind::RelinkRequired
+        );
+        let to_relink = account.as_ref().filter(|_| needs_person);
+        let relink_url =
+            to_relink.and_then(|account| self.relink_urls.url(account, self.clock.now()));
+        Ok(WebhookMessage {
+            event,
             expires_at: account.and_then(|account| account.known_end()),
-            ..event
+            relink_url,
         })
     }
 }

@@ -12,7 +12,8 @@ use crate::usecases::tests::*;
 /// Remembers what was sent, and answers as it is told; then accepts everything.
 #[derive(Default)]
 struct ScriptedReceiver {
-    sent: Mutex<Vec<(ReceiverName, WebhookEvent)>>,
+    sent: Mutex<Vec<WebhookEvent>>,
+    relink_urls: Mutex<Vec<String>>,
     errors: Mutex<VecDeque<WebhookError>>,
 }
 
@@ -20,12 +21,13 @@ struct ScriptedReceiver {
 impl WebhookSender for ScriptedReceiver {
     async fn send(
         &self,
-        receiver: &ReceiverName,
-        event: &WebhookEvent,
+        _receiver: &ReceiverName,
+        message: &WebhookMessage,
         _now: Timestamp,
     ) -> Result<(), WebhookError> {
-        let mut sent = self.sent.lock().unwrap();
-        sent.push((receiver.clone(), event.clone()));
+        self.sent.lock().unwrap().push(message.event.clone());
+        let url = message.relink_url.iter().map(|url| url.expose().to_owned());
+        self.relink_urls.lock().unwrap().extend(url);
         self.errors.lock().unwrap().pop_front().map_or(Ok(()), Err)
     }
 }
@@ -42,11 +44,11 @@ impl ScriptedReceiver {
 
     fn kinds(&self) -> Vec<WebhookKind> {
         let sent = self.sent.lock().unwrap();
-        sent.iter().map(|(_, event)| event.kind).collect()
+        sent.iter().map(|event| event.kind).collect()
     }
 
     fn last(&self) -> WebhookEvent {
-        self.sent.lock().unwrap().last().unwrap().1.clone()
+        self.sent.lock().unwrap().last().unwrap().clone()
     }
 }
 
@@ -105,7 +107,7 @@ fn courier(stage: &Stage, receiver: &Arc<ScriptedReceiver>, kinds: &[WebhookKind
         }],
         sender: Arc::clone(receiver) as _,
     };
-    Courier::all(&stage.ports, &webhooks).remove(0)
+    Courier::all(&stage.ports, &settings(), &webhooks).remove(0)
 }
 
 fn refused(code: &str) -> ProviderError {
@@ -125,6 +127,11 @@ async fn the_life_of_an_account_is_told_in_order() {
     scene.deliver().await;
     let relink = scene.receiver.last();
     assert_eq!(relink.error.as_deref(), Some("invalid_grant"));
+    let urls = std::mem::take(&mut *scene.receiver.relink_urls.lock().unwrap());
+    assert!(
+        matches!(&urls[..], [url] if url.contains(RelinkUrls::PATH)),
+        "{urls:?}"
+    );
     let account = scene.stage.last_account().await;
     assert_eq!((relink.account, &*relink.provider), (account, "one"));
     let deleted = scene.stage.accounts.delete(&Caller::ADMIN, account, HOME);
@@ -158,7 +165,7 @@ async fn a_receiver_that_is_down_loses_nothing() {
         scene.deliver().await;
     }
     let sent = scene.receiver.sent.lock().unwrap();
-    let ids: Vec<_> = sent.iter().map(|(_, event)| &event.id).collect();
+    let ids: Vec<_> = sent.iter().map(|event| &event.id).collect();
     assert_eq!(ids.len(), 4);
     assert!(ids.iter().all(|id| *id == ids[0]), "the same id each time");
 }
@@ -171,7 +178,14 @@ async fn of_two_replicas_one_delivers() {
     scene.stage.linked().await;
     scene.stage.audit.store(false).await.unwrap();
     let stored = scene.stored().await;
-    assert!(scene.stage.store.save_receiver(&stored.claimed(scene.stage.clock_now())).await.unwrap());
+    assert!(
+        scene
+            .stage
+            .store
+            .save_receiver(&stored.claimed(scene.stage.clock_now()))
+            .await
+            .unwrap()
+    );
     scene.deliver().await;
     assert!(other.deliver_next().await.unwrap() > Duration::ZERO);
     assert!(scene.receiver.kinds().is_empty(), "another replica has it");

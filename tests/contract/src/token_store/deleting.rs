@@ -101,11 +101,25 @@ pub(super) async fn what_has_changed_since_is_a_conflict(fixture: &dyn Fixture) 
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
     let first = stored(&*store, ada.id).await;
-    let refreshed = store.record_refresh(ada.id, first.generation, NO_LEASE, fresh("two"), at(21), None);
+    let refreshed = store.record_refresh(
+        ada.id,
+        first.generation,
+        NO_LEASE,
+        fresh("two"),
+        at(21),
+        None,
+    );
     refreshed.await.unwrap();
     let second = stored(&*store, ada.id).await;
     // Only the spare is new.
-    let late = store.record_refresh(ada.id, first.generation, NO_LEASE, fresh("late"), at(22), None);
+    let late = store.record_refresh(
+        ada.id,
+        first.generation,
+        NO_LEASE,
+        fresh("late"),
+        at(22),
+        None,
+    );
     assert_eq!(late.await.unwrap(), Recorded::Superseded);
     let third = stored(&*store, ada.id).await;
     let sealed_anew = StoredTokens {
@@ -132,7 +146,14 @@ pub(super) async fn a_refresh_under_way_does_not_keep_it(fixture: &dyn Fixture) 
         .delete_account(&seen, left_by(&seen, 1), draft(Actor::ADMIN))
         .await;
     deleted.unwrap();
-    let late = store.record_refresh(ada.id, claimed.generation, NO_LEASE, fresh("two"), at(21), None);
+    let late = store.record_refresh(
+        ada.id,
+        claimed.generation,
+        NO_LEASE,
+        fresh("two"),
+        at(21),
+        None,
+    );
     assert_conflict(late.await);
     assert_eq!(store.account(ada.id).await.unwrap(), None);
 }
@@ -175,7 +196,8 @@ pub(super) async fn a_refresh_at_the_same_time_loses_no_tokens(fixture: &dyn Fix
                     .delete_account(&deleting, revocation, draft(Actor::ADMIN))
                     .await
             });
-            let recorded = refresher.record_refresh(id, generation, NO_LEASE, fresh("two"), at(21), None);
+            let recorded =
+                refresher.record_refresh(id, generation, NO_LEASE, fresh("two"), at(21), None);
             match (deleted.await.unwrap(), recorded.await) {
                 (Ok(_), Err(StoreError::Conflict)) => {
                     assert_eq!(refresher.tokens(id).await.unwrap(), None);

@@ -102,7 +102,8 @@ pub(super) async fn what_becomes_of_tokens_is_noticed(fixture: &dyn Fixture) {
     is_noticed(fixture, "a failure", async |tokens| {
         let lease = claimed(tokens).await;
         let (id, failure) = (lease.account.id, failure(30));
-        let kept = store.record_refresh_failure(id, lease.generation, lease.lease.version, failure, None);
+        let kept =
+            store.record_refresh_failure(id, lease.generation, lease.lease.version, failure, None);
         assert!(kept.await.unwrap());
     })
     .await;

@@ -39,7 +39,8 @@ pub(super) async fn an_unusable_access_token_leaves_the_stored_one(fixture: &dyn
         claimed.generation,
         claimed.lease.version,
         unusable("two"),
-        at(21), None,
+        at(21),
+        None,
     );
     assert_eq!(recorded.await.unwrap(), Recorded::Stored);
     let now = stored(&*store, id).await;
@@ -62,7 +63,8 @@ pub(super) async fn an_unusable_access_token_leaves_the_stored_one(fixture: &dyn
         again.generation,
         again.lease.version,
         fresh("three"),
-        at(31), None,
+        at(31),
+        None,
     );
     assert_eq!(healed.await.unwrap(), Recorded::Stored);
     let now = stored(&*store, id).await;
@@ -80,7 +82,8 @@ pub(super) async fn an_unusable_answer_is_recorded_once(fixture: &dyn Fixture) {
             claimed.generation,
             claimed.lease.version,
             unusable("two"),
-            at(21), None,
+            at(21),
+            None,
         );
         recorded.await.unwrap()
     };
@@ -102,7 +105,8 @@ pub(super) async fn the_refresh_token_of_a_late_unusable_answer_is_the_spare(
         theirs.generation,
         theirs.lease.version,
         fresh("theirs"),
-        at(13), None,
+        at(13),
+        None,
     );
     recorded.await.unwrap();
     let recorded = store.record_refresh(
@@ -110,7 +114,8 @@ pub(super) async fn the_refresh_token_of_a_late_unusable_answer_is_the_spare(
         late.generation,
         late.lease.version,
         unusable("late"),
-        at(21), None,
+        at(21),
+        None,
     );
     assert_eq!(recorded.await.unwrap(), Recorded::Superseded);
     let now = stored(&*store, id).await;
@@ -129,7 +134,8 @@ pub(super) async fn an_unusable_answer_brings_a_dead_grant_back(fixture: &dyn Fi
         claimed.generation,
         claimed.lease.version,
         unusable("two"),
-        at(21), None,
+        at(21),
+        None,
     );
     assert_eq!(recorded.await.unwrap(), Recorded::Stored);
     let account = store.account(id).await.unwrap().unwrap();
@@ -146,7 +152,8 @@ pub(super) async fn extra_goes_with_its_access_token(fixture: &dyn Fixture) {
         tokens.generation,
         tokens.lease.version,
         fresh("two"),
-        at(21), None,
+        at(21),
+        None,
     );
     recorded.await.unwrap();
     let tokens = stored(&*store, id).await;
@@ -155,7 +162,14 @@ pub(super) async fn extra_goes_with_its_access_token(fixture: &dyn Fixture) {
         extra: None,
         ..fresh("three")
     };
-    let recorded = store.record_refresh(id, tokens.generation, tokens.lease.version, none, at(22), None);
+    let recorded = store.record_refresh(
+        id,
+        tokens.generation,
+        tokens.lease.version,
+        none,
+        at(22),
+        None,
+    );
     recorded.await.unwrap();
     assert_eq!(stored(&*store, id).await.extra, None);
     linked(&*store, 2, grant("ada", "four"), 30).await;
@@ -187,8 +201,14 @@ pub(super) async fn an_issuer_may_move_its_token_endpoint(fixture: &dyn Fixture)
             origin: at_issuer(ISSUER, MOVED),
             ..fresh("two")
         };
-        let recorded =
-            store.record_refresh(id, tokens.generation, tokens.lease.version, moved, at(21), None);
+        let recorded = store.record_refresh(
+            id,
+            tokens.generation,
+            tokens.lease.version,
+            moved,
+            at(21),
+            None,
+        );
         assert_eq!(recorded.await.unwrap(), Recorded::Stored);
         let now = stored(&*store, id).await;
         assert_eq!(now.origin, at_issuer(ISSUER, MOVED));
@@ -207,7 +227,14 @@ pub(super) async fn tokens_of_another_issuer_are_not_kept(fixture: &dyn Fixture)
         origin: at_issuer("https://other.example", MOVED),
         ..fresh("two")
     };
-    let recorded = store.record_refresh(id, before.generation, before.lease.version, other, at(21), None);
+    let recorded = store.record_refresh(
+        id,
+        before.generation,
+        before.lease.version,
+        other,
+        at(21),
+        None,
+    );
     assert_conflict(recorded.await);
     assert_eq!(stored(&*store, id).await, before);
 }
@@ -226,8 +253,14 @@ pub(super) async fn what_is_known_of_lifetimes_is_kept(fixture: &dyn Fixture) {
         hints,
         ..fresh("two")
     };
-    let recorded =
-        store.record_refresh(id, tokens.generation, tokens.lease.version, hinted, at(21), None);
+    let recorded = store.record_refresh(
+        id,
+        tokens.generation,
+        tokens.lease.version,
+        hinted,
+        at(21),
+        None,
+    );
     recorded.await.unwrap();
     let tokens = stored(&*store, id).await;
     assert_eq!(tokens.hints, hints);

@@ -36,7 +36,14 @@ async fn record_for(
     tokens: RefreshedTokens,
 ) -> Recorded {
     let (account, generation) = (lease.account.id, lease.generation);
-    let recorded = store.record_refresh(account, generation, lease.lease.version, tokens, at(21), None);
+    let recorded = store.record_refresh(
+        account,
+        generation,
+        lease.lease.version,
+        tokens,
+        at(21),
+        None,
+    );
     recorded.await.unwrap()
 }
 
@@ -296,7 +303,14 @@ pub(super) async fn what_came_from_elsewhere_is_not_kept(fixture: &dyn Fixture) 
     };
     linked(&*store, 2, elsewhere, 21).await;
     let before = stored(&*store, id).await;
-    let late = store.record_refresh(id, claimed.generation, NO_LEASE, fresh("late"), at(22), None);
+    let late = store.record_refresh(
+        id,
+        claimed.generation,
+        NO_LEASE,
+        fresh("late"),
+        at(22),
+        None,
+    );
     assert_conflict(late.await);
     assert_eq!(stored(&*store, id).await, before);
 }
@@ -367,7 +381,8 @@ pub(super) async fn a_failure_without_the_lease_is_dropped(fixture: &dyn Fixture
     let id = ada(&*store).await.id;
     let late = claim_refresh(&*store, id, 10, 20).await;
     let theirs = claim_refresh(&*store, id, 20, 40).await;
-    let kept = store.record_refresh_failure(id, late.generation, late.lease.version, failure(22), None);
+    let kept =
+        store.record_refresh_failure(id, late.generation, late.lease.version, failure(22), None);
     assert!(
         !kept.await.unwrap(),
         "whoever has it now will learn the same"
@@ -432,7 +447,14 @@ pub(super) async fn nothing_comes_of_an_account_that_is_gone(fixture: &dyn Fixtu
     let gone = AccountId(777);
     assert_conflict(
         store
-            .record_refresh(gone, Generation::FIRST, NO_LEASE, fresh("two"), at(21), None)
+            .record_refresh(
+                gone,
+                Generation::FIRST,
+                NO_LEASE,
+                fresh("two"),
+                at(21),
+                None,
+            )
             .await,
     );
     let kept = store

@@ -1,9 +1,9 @@
 //! Receivers of webhooks, on all replicas.
 
+use central_oauth_domain::Fault;
 use central_oauth_domain::audit::AuditNumber;
 use central_oauth_domain::ports::{TokenStore, WebhookError};
 use central_oauth_domain::webhook::{Receiver, ReceiverName, ReceiverVersion};
-use central_oauth_domain::Fault;
 
 use super::Fixture;
 use super::audit::{chain_all, entry};

@@ -34,6 +34,7 @@ fn the_receiver_s_pause_is_told() {
 
 #[test]
 fn receivers_have_https_addresses() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let new = |url: &str| {
         let receiver = WebhookReceiver {
             name: ReceiverName::parse("ops").unwrap(),

@@ -218,5 +218,5 @@ async fn many_entries_for_others_are_passed_over() {
     scene.stage.linked().await;
     scene.deliver().await;
     assert_eq!(scene.receiver.kinds(), [WebhookKind::Linked]);
-    assert!(scene.stored().await.position > AuditNumber(1_200));
+    assert!(scene.stored().await.position >= AuditNumber(1_000));
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{Illness, Sandbox, SandboxOptions};
+use central_oauth_sandbox_poem::{AutoPerson, Illness, Sandbox, SandboxOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Child;
@@ -18,6 +18,8 @@ use support::service::Service;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// The `sub` of the first person who consents.
+const PERSON: &str = "sandbox-person-0001";
 /// A secret that replaces the other one.
 const NEW_SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
 
@@ -79,6 +81,8 @@ impl Receiver {
 async fn sandbox() -> Sandbox {
     let options = SandboxOptions {
         auto_consent: Some(Duration::ZERO),
+        auto_person: AutoPerson::SomebodyNew,
+        keep_ledger: true,
         interval: Duration::from_secs(1),
         access_token_ttl: Duration::from_secs(4),
         ..SandboxOptions::default()
@@ -116,11 +120,11 @@ async fn a_receiver_hears_what_happens_to_an_account() {
     assert_eq!(linked["event"]["type"], "link.linked");
     assert_eq!(data["account"], "1");
     assert!(data["provider"].is_string() && data.get("error").is_none());
-    sandbox.faults().fall_ill("alice", Illness::ServerError);
+    sandbox.faults().fall_ill(PERSON, Illness::ServerError);
     let requests = receiver.wait_for(2).await;
     assert_eq!(kinds(&requests)[1], "account.degraded");
     assert!(requests[1]["event"]["data"]["error"].is_string());
-    sandbox.faults().recover("alice");
+    sandbox.faults().recover(PERSON);
     let requests = receiver.wait_for(3).await;
     assert_eq!(kinds(&requests)[2], "account.recovered");
     let delete = http::client().delete(service.url("/v1/accounts/1"));

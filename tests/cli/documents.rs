@@ -56,6 +56,7 @@ fn every_variable_is_read() {
         "store",
         "telemetry",
         "tls",
+        "webhooks",
         "workloads/mod",
     ];
     let sources: String = sources

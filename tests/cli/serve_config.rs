@@ -140,6 +140,7 @@ const MISTAKES: &[Mistake] = &[
     ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "0")]),
     ("PROVIDER_TIMEOUT", &[("PROVIDER_TIMEOUT", "121")]),
     ("PROVIDERS", &[("PROVIDERS", "missing.toml")]),
+    ("WEBHOOKS", &[("WEBHOOKS", "missing.toml")]),
     ("WORKLOADS", &[("WORKLOADS", "missing.toml")]),
     (
         "PROVIDER_ISSUER",

@@ -8,7 +8,7 @@ use central_oauth_domain::audit::{
     Actor, AuditEntry, AuditEvent, AuditFilter, AuditKind, AuditNumber, SignedEntry,
 };
 use central_oauth_domain::grant::{AccessKeyId, AccountId, KeyMaker, NewKey};
-use central_oauth_domain::ports::{Descendants, KeyCreation, StoreError, TokenStore};
+use central_oauth_domain::ports::{Descendants, KeyCreation, Recorded, StoreError, TokenStore};
 use central_oauth_domain::testing::{audit_chain, audit_draft};
 use central_oauth_domain::usecases::verify_audit;
 use tokio::task::JoinSet;
@@ -303,4 +303,24 @@ pub(super) async fn a_deleted_account_leaves_an_entry(fixture: &dyn Fixture) {
     assert_eq!(kinds(&*store).await, ["link.linked", "account.deleted"]);
     let deleted = log(&*store).await.pop().unwrap().content;
     assert_eq!((deleted.account, &*deleted.actor), (Some(ada.id), "admin"));
+}
+
+pub(super) async fn results_of_refreshes_are_stored_with_their_entries(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
+    let before = log(&*store).await.len();
+    let claimed = stored(&*store, id).await;
+    let (generation, lease) = (claimed.generation, claimed.lease.version);
+    let failed = store.record_refresh_failure(id, generation, lease, failure(22), Some(entry(1)));
+    assert!(failed.await.unwrap());
+    let recorded =
+        store.record_refresh(id, generation, lease, fresh("two"), at(23), Some(entry(2)));
+    assert_eq!(recorded.await.unwrap(), Recorded::Stored);
+    assert_eq!(log(&*store).await.len(), before + 2);
+    // Results that come too late are not stored, and neither are their entries.
+    let late = store.record_refresh(id, generation, lease, fresh("late"), at(24), Some(entry(3)));
+    assert_eq!(late.await.unwrap(), Recorded::Superseded);
+    let late = store.record_refresh_failure(id, generation, lease, failure(25), Some(entry(4)));
+    assert!(!late.await.unwrap());
+    assert_eq!(log(&*store).await.len(), before + 2);
 }

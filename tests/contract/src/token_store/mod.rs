@@ -208,7 +208,7 @@ where
             many_at_once_make_one_chain, they_are_found_by_what_they_say,
             old_ones_are_deleted_and_the_rest_is_verified, one_that_is_dated_ahead_keeps_no_others, changes_of_keys_leave_entries,
             a_deleted_account_leaves_an_entry, one_that_is_dated_long_ago_takes_no_others,
-            each_descendant_of_a_deleted_key_leaves_an_entry,
+            each_descendant_of_a_deleted_key_leaves_an_entry, results_of_refreshes_are_stored_with_their_entries,
         },
         seals::{
             an_empty_store_needs_no_key, every_value_needs_its_key, many_rows_may_share_a_few_keys,

@@ -23,6 +23,7 @@ pub(crate) type Client = TestClient<BoxEndpoint<'static, Response>>;
 
 pub(crate) struct World {
     pub(crate) clock: FixedClock,
+    pub(crate) store: Arc<MemoryStore>,
     pub(crate) provider: Arc<ScriptedProvider>,
     pub(crate) services: Arc<Services>,
     pub(crate) client: Client,
@@ -39,7 +40,7 @@ impl World {
         let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
         let provider = Arc::new(ScriptedProvider::new("scripted"));
         let ports = ports(
-            store,
+            Arc::clone(&store) as _,
             vault.unwrap(),
             Arc::new(clock.clone()),
             entropy,
@@ -55,6 +56,7 @@ impl World {
         let client = TestClient::new(app(Arc::clone(&services), settings, None).boxed());
         Self {
             clock,
+            store,
             provider,
             services,
             client,

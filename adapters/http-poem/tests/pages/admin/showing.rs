@@ -1,7 +1,10 @@
 //! What operators see.
 
+use central_oauth_domain::Fault;
+use central_oauth_domain::audit::AuditNumber;
 use central_oauth_domain::grant::Identity;
-use central_oauth_domain::ports::ProviderError;
+use central_oauth_domain::ports::{Clock as _, ProviderError, WebhookError, WebhookStore as _};
+use central_oauth_domain::webhook::ReceiverName;
 
 use super::super::browser::between;
 use super::{ADMIN, AUDITOR, linked, logged_in, world, world_at};
@@ -113,6 +116,31 @@ async fn revocations_providers_and_replicas_are_shown() {
     page.assert(200, &["Scripted Provider", "works", "runs", ">test<"]);
     world.clock.advance(std::time::Duration::from_secs(60));
     browser.get("/admin/service").await.assert(200, &["gone"]);
+}
+
+#[tokio::test]
+async fn receivers_of_webhooks_are_shown_with_their_trouble() {
+    let world = world().await;
+    let mut browser = logged_in(&world, AUDITOR).await;
+    let page = browser.get("/admin/service").await;
+    page.assert_lacks("Webhooks");
+    let name = ReceiverName::parse("ops").unwrap();
+    let receiver = world.store.receiver(&name).await.unwrap();
+    let refused = WebhookError {
+        fault: Fault::new("receiver_refused", "the receiver answered with status 500"),
+        retry_after: None,
+        rejects_event: false,
+    };
+    let now = world.clock.now();
+    let failed = receiver.attempted(AuditNumber(1), now, Err(refused), now, 0.0);
+    assert!(world.store.save_receiver(&failed.0).await.unwrap());
+    let page = browser.get("/admin/service").await;
+    page.assert(200, &["Webhooks", ">ops<", "fails", "status 500", "none yet"]);
+    let delivered = failed.0.attempted(AuditNumber(1), now, Ok(()), now, 0.0);
+    assert!(world.store.save_receiver(&delivered.0).await.unwrap());
+    let page = browser.get("/admin/service").await;
+    page.assert(200, &[">ops<", "works"]);
+    page.assert_lacks("status 500");
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ mod confirming;
 mod entering;
 mod forgery;
 mod languages;
+mod operator;
 mod progress;
 mod return_code;
+mod words;
 mod world;

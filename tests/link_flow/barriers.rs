@@ -88,9 +88,9 @@ impl Visit {
         let html = browser.find("html").await;
         let language = html.attr("lang").await.unwrap();
         assert_eq!(language.as_deref(), Some(self.language), "{page}");
+        self.person.picture(page).await;
         browser.expect_accessible().await;
         browser.expect_tab_order_as_seen().await;
-        self.person.picture(page).await;
     }
 
     async fn type_a_code(&self, service: &Service) {
@@ -108,6 +108,7 @@ impl Visit {
         browser.click("button[value=confirm]").await;
         self.look("prompt", "#user-code").await;
         browser.follow_to_new_tab("a.main").await;
+        browser.click("form button[type=submit]").await;
         browser.click("button[name=person]").await;
         browser.click("button[value=allow]").await;
         browser.find("p[role=status]").await;

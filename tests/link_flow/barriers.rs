@@ -9,8 +9,10 @@ use crate::person::Person;
 use crate::support::browser::{Browser, BrowserOptions};
 use crate::support::service::Service;
 
-const LOGO: &str =
-    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'><path d='M0 0h8v8z'/></svg>";
+const LOGO: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>
+<rect width='32' height='32' rx='8' fill='#3b5bdb'/>
+<path d='M11 8h11v3h-7v4h6v3h-6v4h7v3H11z' fill='#fff'/>
+</svg>";
 
 #[tokio::test]
 async fn on_a_phone_at_night_in_german() {
@@ -34,7 +36,12 @@ async fn at_a_desk_in_japanese() {
 
 #[tokio::test]
 async fn at_a_desk_in_english() {
-    look_around(BrowserOptions::default(), "desk-en").await;
+    let desk = BrowserOptions {
+        // High enough for a picture of the whole page that says who asks.
+        window: (1280, 1240),
+        ..BrowserOptions::default()
+    };
+    look_around(desk, "desk-en").await;
 }
 
 async fn look_around(options: BrowserOptions, name: &'static str) {

@@ -20,8 +20,8 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::config::{
-    ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, SecretKeys,
-    StoreConfig, TelemetryConfig, WebhookConfig, WorkloadConfig,
+    ConfigError, Environment, HttpConfig, Keys, LinkConfig, OperatorDetailsConfig, ProviderConfig,
+    SecretKeys, StoreConfig, TelemetryConfig, WebhookConfig, WorkloadConfig,
 };
 use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
@@ -36,6 +36,7 @@ pub(crate) struct ServiceConfig {
     pub(crate) keys: Keys,
     pub(crate) http: HttpConfig,
     pub(crate) links: LinkConfig,
+    pub(crate) operator: OperatorDetailsConfig,
     pub(crate) providers: ProviderConfig,
     pub(crate) webhooks: Option<WebhookConfig>,
     pub(crate) workloads: Option<WorkloadConfig>,
@@ -57,6 +58,7 @@ impl ServiceConfig {
             keys: Keys::read(environment)?,
             http: HttpConfig::read(environment)?,
             webhooks: WebhookConfig::read(environment)?,
+            operator: OperatorDetailsConfig::read(environment)?,
             workloads: WorkloadConfig::read(environment, &providers)?,
             providers,
             links,
@@ -163,6 +165,7 @@ impl Service {
                     .map_or_else(AllowedHosts::any, AllowedHosts::only),
                 trusted_proxies: http.trusted_proxies.clone(),
                 connections: connections.clone(),
+                operator: config.operator.details,
             },
             watching::requests(telemetry),
         );

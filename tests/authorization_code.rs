@@ -34,6 +34,9 @@ async fn started(client_id: &str, secret: Option<&str>) -> (OidcProvider, Servic
         ("PROVIDER_CLIENT_ID", client_id),
         ("PROVIDER_SCOPES", SCOPES),
         ("PROVIDER_DISPLAY_NAME", "Example Work"),
+        ("PROVIDER_CONSENT_NAME", "Example Account Link"),
+        ("OPERATOR_NAME", "Example Ltd"),
+        ("OPERATOR_CONTACT", "mailto:help@example.com"),
         ("LOG", "trace"),
     ]);
     let options = OidcOptions {
@@ -335,6 +338,8 @@ async fn event(events: &mut Lines<BufReader<ChildStdout>>) -> Value {
 #[tokio::test]
 async fn a_person_types_the_return_code_into_the_program() {
     let mut at = AtThePrompt::come().await;
+    at.browser.expect_accessible().await;
+    at.browser.expect_tab_order_as_seen().await;
     picture(&at.browser, "return-code").await;
     let shown = at.browser.find("#return-code").await.text().await.unwrap();
     at.type_in("BBB-BBB").await;

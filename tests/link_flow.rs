@@ -4,6 +4,8 @@
 //! With `CENTRAL_OAUTH_TEST_PICTURES=folder` the person takes a picture of every page.
 #![allow(clippy::unwrap_used)]
 
+#[path = "link_flow/barriers.rs"]
+mod barriers;
 #[path = "link_flow/client.rs"]
 mod client;
 #[path = "link_flow/operator.rs"]
@@ -42,6 +44,9 @@ async fn service_with(provider: &OidcProvider, more: &[(&str, &str)]) -> Service
         ("PROVIDER_CLIENT_SECRET", OidcProvider::CLIENT_SECRET),
         ("PROVIDER_SCOPES", SCOPES),
         ("PROVIDER_DISPLAY_NAME", "Example Work"),
+        ("PROVIDER_CONSENT_NAME", "Example Account Link"),
+        ("OPERATOR_NAME", "Example Ltd"),
+        ("OPERATOR_CONTACT", "mailto:help@example.com"),
         ("LOG", "trace"),
     ];
     Service::start(&[&settings, more].concat()).await

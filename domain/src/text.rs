@@ -8,6 +8,35 @@ use unicode_properties::{GeneralCategory, UnicodeEmoji as _, UnicodeGeneralCateg
 /// Marks on one character. Living languages need three; a tower of them covers the lines around it.
 const MOST_MARKS: u32 = 3;
 
+/// The longest name that pages show, in characters.
+pub const LONGEST_NAME: usize = 100;
+
+/// Why pages cannot show a text beside the service's own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unpresentable {
+    /// It contains a character that [`deceptive`] finds.
+    #[error(
+        "holds U+{:04X}, which is invisible or changes how other characters look",
+        u32::from(*.0)
+    )]
+    Deceptive(char),
+    /// It is longer than this number of characters.
+    #[error("is longer than {0} characters")]
+    TooLong(usize),
+}
+
+/// Checks that a text is short and contains nothing that could be mistaken for the service's own words.
+///
+/// # Errors
+/// See [`Unpresentable`].
+pub fn check_presentable(text: &str, longest: usize) -> Result<(), Unpresentable> {
+    match deceptive(text) {
+        Some(c) => Err(Unpresentable::Deceptive(c)),
+        None if text.chars().count() > longest => Err(Unpresentable::TooLong(longest)),
+        None => Ok(()),
+    }
+}
+
 /// Returns the first character that is invisible, that changes how other characters look, or that passes for a space:
 /// control and format characters (bidirectional controls, zero-width characters, tags), variation selectors, blank letters,
 /// unusual spaces, and combining marks without a letter or stacked on one. What joins emoji or makes them pictures is accepted
@@ -145,6 +174,16 @@ mod tests {
             assert_eq!(deceptive(&text), Some(c), "{c:?}");
             assert_eq!(presentable(&text), "back up", "{c:?}");
         }
+    }
+
+    #[test]
+    fn texts_that_pages_cannot_show_are_described() {
+        let said = |text: &str| check_presentable(text, 5).map_err(|why| why.to_string());
+        assert_eq!(said("Größe"), Ok(()));
+        let long = "is longer than 5 characters".to_owned();
+        assert_eq!(said("Größen"), Err(long));
+        let hidden = "holds U+200B, which is invisible or changes how other characters look";
+        assert_eq!(said("a\u{200b}"), Err(hidden.to_owned()));
     }
 
     #[test]

@@ -83,6 +83,7 @@ fn settings(
         service.store.effective(),
         service.keys.effective(environment)?,
         service.links.effective(),
+        service.operator.effective(),
         vec![
             WebhookConfig::effective(service.webhooks.as_ref()),
             WorkloadConfig::effective(service.workloads.as_ref()),
@@ -122,6 +123,7 @@ fn keys(settings: &ProviderSettings) -> Vec<(&'static str, String)> {
     let display_name = Some(settings.display_name.clone());
     [
         ("display_name", display_name.filter(|name| !name.is_empty())),
+        ("consent_name", settings.consent_name.clone()),
         ("flow", Some(flow.to_owned())),
         ("issuer", url(&settings.issuer)),
         ("client_id", Some(settings.client_id.clone())),

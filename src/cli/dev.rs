@@ -19,7 +19,8 @@ use url::Url;
 use super::help::Notes;
 use super::{Exit, Failure, play, print};
 use crate::config::{
-    Environment, HttpConfig, Keys, LinkConfig, LogConfig, ProviderConfig, StoreConfig, WrappedKeys,
+    Environment, HttpConfig, Keys, LinkConfig, LogConfig, OperatorDetailsConfig, ProviderConfig,
+    StoreConfig, WrappedKeys,
 };
 use crate::service::{Service, ServiceConfig};
 use crate::{runtime, telemetry, wiring};
@@ -113,6 +114,7 @@ fn config(
         },
         http: HttpConfig::local(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
         links,
+        operator: OperatorDetailsConfig::default(),
         providers: ProviderConfig::built_in(provider),
         webhooks: None,
         workloads: None,

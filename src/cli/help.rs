@@ -67,6 +67,15 @@ const VARIABLES: &[(&str, &str)] = &[
     ),
     ("PUBLIC_URL", "the URL at which people reach the service"),
     ("PROVIDERS", "the file of providers"),
+    ("OPERATOR_NAME", "who runs the service, as its pages say"),
+    (
+        "OPERATOR_CONTACT",
+        "the https or mailto address at which people reach the operator",
+    ),
+    (
+        "OPERATOR_LOGO_FILE",
+        "the operator's logo, a PNG or SVG file",
+    ),
     ("LOG", "the log level"),
     ("*", "docs/CONFIGURATION.md lists all variables"),
 ];

@@ -28,6 +28,9 @@ pub(super) const NOTES: Notes = Notes {
         "LISTEN_ADDR",
         "PUBLIC_URL",
         "PROVIDERS",
+        "OPERATOR_NAME",
+        "OPERATOR_CONTACT",
+        "OPERATOR_LOGO_FILE",
         "*",
     ],
 };

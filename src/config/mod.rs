@@ -11,6 +11,7 @@ mod kms;
 mod links;
 mod log;
 mod numbers;
+mod operator_details;
 mod operators;
 mod providers;
 mod secret_keys;
@@ -29,6 +30,7 @@ pub(crate) use keys::{Keys, is_bearer};
 pub(crate) use kms::KmsConfig;
 pub(crate) use links::LinkConfig;
 pub(crate) use log::{LogConfig, LogFormat};
+pub(crate) use operator_details::OperatorDetailsConfig;
 pub(crate) use operators::read as read_operators;
 pub(crate) use providers::{Provider, ProviderConfig};
 pub(crate) use secret_keys::{NotUnwrapped, SecretKeys, WrappedKeys};
@@ -70,7 +72,10 @@ pub(crate) const KNOWN: &[&str] = &[
     "LOG",
     "LOG_FORMAT",
     "METRICS_ADDR",
+    "OPERATOR_CONTACT",
     "OPERATOR_KEYS",
+    "OPERATOR_LOGO_FILE",
+    "OPERATOR_NAME",
     "POLL_INTERVAL",
     "PREVIOUS_SECRET_KEYS",
     "PROVIDERS",
@@ -78,6 +83,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "PROVIDER_AUTHORIZATION_ENDPOINT",
     "PROVIDER_CLIENT_ID",
     "PROVIDER_CLIENT_SECRET",
+    "PROVIDER_CONSENT_NAME",
     "PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT",
     "PROVIDER_DISPLAY_NAME",
     "PROVIDER_DOMAIN",

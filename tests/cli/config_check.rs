@@ -12,6 +12,7 @@ issuer = "https://login.example.com/realms/work"
 client_id = "central-oauth"
 client_secret = "hunter2hunter2hunter2"
 scopes = ["openid", "offline_access"]
+consent_name = "Example Link"
 default = true
 "#;
 
@@ -20,6 +21,7 @@ async fn prints_what_is_in_force_and_no_secret() {
     let machine = Machine::new();
     std::fs::write(machine.work().join("providers.toml"), PROVIDERS).unwrap();
     std::fs::write(machine.work().join("admin.key"), SECRET).unwrap();
+    std::fs::write(machine.work().join("logo.svg"), "<svg/>").unwrap();
     let settings = [
         ("SECRET_KEY", Service::SECRET_KEY),
         (
@@ -27,6 +29,9 @@ async fn prints_what_is_in_force_and_no_secret() {
             "postgres://me:hunter2@db.example.com/tokens",
         ),
         ("PUBLIC_URL", "https://auth.example.com"),
+        ("OPERATOR_NAME", " Example Ltd "),
+        ("OPERATOR_CONTACT", "mailto:help@example.com"),
+        ("OPERATOR_LOGO_FILE", "logo.svg"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1"),
         ("ADMIN_KEY_FILE", "admin.key"),
         ("KMS", "https://vault.example.com/v1/transit/keys/tokens"),
@@ -51,6 +56,9 @@ async fn prints_what_is_in_force_and_no_secret() {
         "CENTRAL_OAUTH_LISTEN_ADDR=127.0.0.1:8080",
         "CENTRAL_OAUTH_PUBLIC_URL=https://auth.example.com/",
         "CENTRAL_OAUTH_TRUSTED_PROXIES=10.0.0.0/8,192.0.2.1/32",
+        "CENTRAL_OAUTH_OPERATOR_NAME=Example Ltd",
+        "CENTRAL_OAUTH_OPERATOR_CONTACT=mailto:help@example.com",
+        "CENTRAL_OAUTH_OPERATOR_LOGO_FILE=logo.svg",
         "CENTRAL_OAUTH_LOG=info,central_oauth=debug",
         "CENTRAL_OAUTH_LINK_CODE_TTL=300",
         "CENTRAL_OAUTH_POLL_INTERVAL=2",
@@ -59,13 +67,14 @@ async fn prints_what_is_in_force_and_no_secret() {
         "  issuer = https://login.example.com/realms/work",
         "  client_secret = (secret)",
         "  scopes = openid offline_access",
+        "  consent_name = Example Link",
     ] {
         let found = run.stdout.lines().any(|printed| printed == line);
         assert!(found, "no {line:?} in\n{}", run.stdout);
     }
     assert!(!run.stdout.contains("hunter2"), "{}", run.stdout);
     assert!(!run.stdout.contains(Service::SECRET_KEY), "{}", run.stdout);
-    assert_eq!(names(&machine.work()).len(), 2, "a database was made");
+    assert_eq!(names(&machine.work()).len(), 3, "a database was made");
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ fn every_variable_is_read() {
         "kms",
         "links",
         "log",
+        "operator_details",
         "operators",
         "providers/mod",
         "secret_keys",
@@ -169,6 +170,11 @@ async fn help_names_the_commands_and_the_exit_codes() {
             variable.is_some_and(|line| !line.starts_with(' ') && line.trim_end().ends_with(':'))
         };
         assert!(!own.stdout.lines().any(is_bare), "{own:?}");
+    }
+    let serve = machine.run(&["serve", "--help"]).await.expect(0).stdout;
+    for variable in ["NAME", "CONTACT", "LOGO_FILE"] {
+        let line = format!("\n  CENTRAL_OAUTH_OPERATOR_{variable}: ");
+        assert!(serve.contains(&line), "{serve}");
     }
     let (_, codes) = help.split_once("Exit codes:\n").unwrap();
     let codes: Vec<_> = codes

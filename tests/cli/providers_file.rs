@@ -153,6 +153,22 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "[work]\nclient_id = \"a\"\nissuer = \"https://a.example\"\nscopes = [\"a b\"]\n",
         &["scopes has \"a b\""],
     ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"github\"\nconsent_name = \"hunter2\\u202e\"\n",
+        &["table \"work\": consent_name holds U+202E"],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"github\"\nscope_words.repo = \"hunter2\\u200b\"\n",
+        &["table \"work\": scope_words.\"repo\" holds U+200B"],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"github\"\nscope_words = { \"a b\" = \"hunter2\" }\n",
+        &["scope_words has \"a b\", which is not a scope"],
+    ),
+    (
+        "[work]\nclient_id = \"a\"\npreset = \"github\"\nscope_words = \"hunter2\"\n",
+        &["line 4", "expected a map"],
+    ),
 ];
 
 #[tokio::test]

@@ -122,6 +122,12 @@ const MISTAKES: &[Mistake] = &[
             "[[operator]]\nname = 'x'\nrole = 'admin'\nkey = 'hunter2'",
         )],
     ),
+    ("OPERATOR_NAME", &[("OPERATOR_NAME", "hunter2\u{202e}")]),
+    (
+        "OPERATOR_CONTACT",
+        &[("OPERATOR_CONTACT", "javascript:hunter2")],
+    ),
+    ("OPERATOR_LOGO_FILE", &[("OPERATOR_LOGO_FILE", "hunter2")]),
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "0")]),
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "1801")]),
     ("LINK_CODE_TTL", &[("LINK_CODE_TTL", "10m")]),
@@ -178,6 +184,10 @@ const MISTAKES: &[Mistake] = &[
     (
         "PROVIDER_DISPLAY_NAME",
         &[("PROVIDER_DISPLAY_NAME", "Work")],
+    ),
+    (
+        "PROVIDER_CONSENT_NAME",
+        &[CLIENT, ISSUER, ("PROVIDER_CONSENT_NAME", "hunter2\u{200b}")],
     ),
     ("PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT", &[CLIENT]),
     (
@@ -338,6 +348,44 @@ async fn each_mistake_is_one_line_that_names_the_variable() {
         assert!(line.starts_with(&expected), "{settings:?}: {line}");
         assert!(line.len() > expected.len() + 5, "{settings:?}: {line}");
         assert!(!line.contains(SECRET), "{settings:?}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_details_of_the_operator() {
+    let machine = Machine::new();
+    let large = [&b"\x89PNG\r\n\x1a\n"[..], &vec![0; 256 * 1024]].concat();
+    std::fs::write(machine.work().join("large.png"), large).unwrap();
+    std::fs::write(machine.work().join("logo.gif"), b"GIF89a").unwrap();
+    let contact = "must be an https or mailto address, such as mailto:help@example.com";
+    let hidden = "holds U+200B, which is invisible or changes how other characters look";
+    let long = "x".repeat(101);
+    for (variable, value, problem) in [
+        ("OPERATOR_NAME", "  ", "is blank"),
+        ("OPERATOR_NAME", "Ba\u{200b}nk", hidden),
+        ("OPERATOR_NAME", &long, "is longer than 100 characters"),
+        ("OPERATOR_CONTACT", "help@example.com", contact),
+        ("OPERATOR_CONTACT", "http://example.com", contact),
+        ("OPERATOR_CONTACT", "https://a@example.com", contact),
+        (
+            "OPERATOR_LOGO_FILE",
+            "logo.gif",
+            "the file is neither a PNG nor an SVG picture",
+        ),
+        (
+            "OPERATOR_LOGO_FILE",
+            "large.png",
+            "the file is larger than 256 KiB",
+        ),
+        (
+            "OPERATOR_LOGO_FILE",
+            "missing.png",
+            "the file cannot be read: No such file or directory (os error 2)",
+        ),
+    ] {
+        let run = serve(&machine, &[(variable, value)]).await;
+        let line = format!("central-oauth: CENTRAL_OAUTH_{variable}: {problem}");
+        assert_eq!(run.only_line(), line);
     }
 }
 

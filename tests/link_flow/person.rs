@@ -47,7 +47,10 @@ impl Person {
             "not verified",
             "127.0.0.1",
             "openid",
+            "Know who you are",
             "offline_access",
+            "At Example Work this appears as Example Account Link.",
+            "Example Ltd runs this service.",
         ] {
             assert!(text.contains(words), "{words:?} is not in {text}");
         }

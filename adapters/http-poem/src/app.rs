@@ -14,6 +14,7 @@ use url::Url;
 use crate::connections::Connections;
 use crate::host::{self, AllowedHosts};
 use crate::middleware::{Shell, in_time};
+use crate::operator_details::OperatorDetails;
 use crate::requests::Requests;
 use crate::{api, docs, pages};
 
@@ -31,6 +32,8 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// The connections over which requests come.
     pub connections: Connections,
+    /// Who runs the service.
+    pub operator: OperatorDetails,
 }
 
 /// Returns the whole service as an endpoint that never fails: errors become problem responses (RFC 9457).
@@ -47,6 +50,7 @@ pub fn app(
             services,
             settings.public_url.clone(),
             settings.allowed_hosts,
+            settings.operator,
         ),
         is_https: settings.public_url.scheme() == "https",
         trusted_proxies: settings.trusted_proxies,
@@ -64,8 +68,13 @@ struct Routes {
 }
 
 impl Routes {
-    fn new(services: Arc<Services>, public_url: Url, allowed_hosts: AllowedHosts) -> Self {
-        let others = pages::routes(docs::routes(), Arc::clone(&services), &public_url);
+    fn new(
+        services: Arc<Services>,
+        public_url: Url,
+        allowed_hosts: AllowedHosts,
+        operator: OperatorDetails,
+    ) -> Self {
+        let others = pages::routes(docs::routes(), Arc::clone(&services), &public_url, operator);
         Self {
             api: api::service(api::new(services, &public_url)).into_endpoint(),
             others,

@@ -17,6 +17,7 @@
 //! | `requests`, `scrape` | the observer of requests, and `/metrics` |
 //! | `spec`, `docs` | the OpenAPI document and Swagger UI |
 //! | `pages` | the pages at `/device` and `/admin` |
+//! | `operator_details` | who runs the service, as the pages say |
 //! | `waiting` | the answers before the service can open its database |
 //!
 //! A new operation is a method in a file of `api`, its wire types in `dto` and its problems beside it. `CONTRIBUTING.md` says
@@ -34,6 +35,7 @@ mod error;
 mod failure;
 mod host;
 mod middleware;
+mod operator_details;
 mod origin;
 mod pages;
 mod requests;
@@ -46,6 +48,7 @@ mod waiting;
 pub use app::{HttpSettings, app};
 pub use connections::{Connections, GuardedAcceptor, GuardedStream};
 pub use host::AllowedHosts;
+pub use operator_details::{Contact, Logo, LogoError, NoContact, OperatorDetails};
 pub use requests::{Answered, Requests};
 pub use scrape::metrics_app;
 pub use spec::{spec_json, spec_yaml};

@@ -13,6 +13,9 @@ cancel-button = Abbrechen
 copy-button = Kopieren
 copy-copied = Kopiert
 copy-selected = Markiert
+consent-name = Bei { $provider } erscheint dies als <bdi class="given">{ $name }</bdi>.
+operator-name = <bdi class="given">{ $name }</bdi> betreibt diesen Dienst.
+operator-contact = <a>Betreiber kontaktieren</a>
 
 ## Times
 
@@ -142,7 +145,7 @@ prompt-take-code = { $named ->
     [yes] { $provider } wird nach diesem Code fragen. Merken Sie ihn sich, melden Sie sich dort an und entscheiden Sie, ob <bdi class="given">„{ $name }“</bdi> Ihr Konto nutzen darf.
    *[no] { $provider } wird nach diesem Code fragen. Merken Sie ihn sich, melden Sie sich dort an und entscheiden Sie, ob das Programm Ihr Konto nutzen darf.
 }
-prompt-unsafe = { $provider } hat eine Adresse angegeben, die diese Seite nicht öffnet. Sagen Sie es dem Betreiber dieses Dienstes.
+prompt-unsafe = { $provider } hat eine Adresse angegeben, die diese Seite nicht öffnet. Sagen Sie es <a>dem Betreiber dieses Dienstes</a>.
 prompt-state = Warten auf Sie bei { $provider }
 prompt-continue = Weiter zu { $provider }
 prompt-open = { $provider } öffnen
@@ -169,7 +172,7 @@ linked-unidentified = { $provider } sagt nicht, wem es gehört
 linked-closing = Sie können diesen Tab schließen und zum Programm zurückkehren.
 linked-disown = Das war ich nicht
 linked-busy = Wird zurückgenommen …
-linked-footer = Nicht das, was Sie wollten? 24 Stunden lang beendet „Das war ich nicht“ den Zugriff des Programms. Sie können die Erlaubnis auch in Ihren Einstellungen bei { $provider } zurücknehmen oder den Betreiber dieses Dienstes bitten, sie zu entfernen.
+linked-footer = Nicht das, was Sie wollten? 24 Stunden lang beendet „Das war ich nicht“ den Zugriff des Programms. Sie können die Erlaubnis auch in Ihren Einstellungen bei { $provider } zurücknehmen oder <a>den Betreiber dieses Dienstes</a> bitten, sie zu entfernen.
 
 ## Ends and errors
 
@@ -184,11 +187,11 @@ cancelled-advice = Sie können diesen Tab schließen.
 disowned-heading = Zurückgenommen
 disowned-account = Das Programm kann Ihr Konto nicht mehr nutzen, ebenso wenig die Programme, die Sie später damit verbunden haben. Die Erlaubnis wird dem Anbieter zurückgegeben.
 disowned-key = Das Programm kann Ihr Konto nicht mehr nutzen. Das Konto war schon vorher verbunden, deshalb behalten Ihre anderen Programme den Zugriff.
-disowned-advice = Ein Token, das das Programm vorher bekommen hat, gilt vielleicht noch einige Minuten. Wenn jemand Sie hierzu überredet hat, sehen Sie Ihr Konto beim Anbieter durch und sagen Sie es dem Betreiber dieses Dienstes.
+disowned-advice = Ein Token, das das Programm vorher bekommen hat, gilt vielleicht noch einige Minuten. Wenn jemand Sie hierzu überredet hat, sehen Sie Ihr Konto beim Anbieter durch und sagen Sie es <a>dem Betreiber dieses Dienstes</a>.
 
 nothing-left-heading = Es gibt nichts mehr zurückzunehmen
 nothing-left-text = Entweder haben Sie die Zustimmung schon zurückgenommen, oder sie ist älter als 24 Stunden, oder sie wurde in einem anderen Browser gegeben.
-nothing-left-advice = Wenn ein Programm Ihr Konto immer noch nutzt, beenden Sie den Zugriff in Ihren Einstellungen beim Anbieter, oder fragen Sie den Betreiber dieses Dienstes.
+nothing-left-advice = Wenn ein Programm Ihr Konto immer noch nutzt, beenden Sie den Zugriff in Ihren Einstellungen beim Anbieter, oder fragen Sie <a>den Betreiber dieses Dienstes</a>.
 
 denied-heading = Zugriff abgelehnt
 denied-text = Sie haben bei { $provider } abgelehnt. Nichts wurde verbunden.
@@ -207,9 +210,9 @@ failed-not-confirmed-advice = Wenn Sie das Programm selbst gestartet haben, begi
 failed-answer-lost-text = Die Antwort des Anbieters ging unterwegs verloren. Nichts wurde verbunden.
 failed-answer-lost-advice = Fordern Sie im Programm einen neuen Code an und beginnen Sie von vorn.
 failed-provider-text = Der Anbieter hat die Anfrage zurückgewiesen. Nichts wurde verbunden.
-failed-provider-advice = Ein neuer Versuch hilft wahrscheinlich nicht. Sagen Sie es dem Betreiber dieses Dienstes; die Ursache steht in dessen Protokoll.
+failed-provider-advice = Ein neuer Versuch hilft wahrscheinlich nicht. Sagen Sie es <a>dem Betreiber dieses Dienstes</a>; die Ursache steht in dessen Protokoll.
 failed-service-text = In diesem Dienst ist ein Fehler aufgetreten. Nichts wurde verbunden.
-failed-service-advice = Sagen Sie es dem Betreiber dieses Dienstes; die Ursache steht in dessen Protokoll.
+failed-service-advice = Sagen Sie es <a>dem Betreiber dieses Dienstes</a>; die Ursache steht in dessen Protokoll.
 
 used-heading = Dieser Code gilt nicht mehr
 used-expired = Er ist abgelaufen. Nichts wurde verbunden.
@@ -260,11 +263,11 @@ unavailable-advice = Warten Sie einen Moment und laden Sie diese Seite dann noch
 
 not-configured-heading = Dieser Anbieter ist nicht mehr verfügbar
 not-configured-text = Der Betreiber hat den Anbieter dieses Codes aus diesem Dienst entfernt.
-not-configured-advice = Sagen Sie es dem Betreiber dieses Dienstes, oder fordern Sie im Programm einen neuen Code an.
+not-configured-advice = Sagen Sie es <a>dem Betreiber dieses Dienstes</a>, oder fordern Sie im Programm einen neuen Code an.
 
 broken-heading = Etwas ist schiefgegangen
 broken-text = Das ist ein Fehler des Dienstes und nicht Ihre Schuld.
-broken-advice = Sagen Sie es dem Betreiber dieses Dienstes; die Ursache steht in dessen Protokoll.
+broken-advice = Sagen Sie es <a>dem Betreiber dieses Dienstes</a>; die Ursache steht in dessen Protokoll.
 
 no-form-heading = Das Formular konnte nicht gelesen werden
 no-form-type = Das Formular muss als application/x-www-form-urlencoded in UTF-8 gesendet werden.

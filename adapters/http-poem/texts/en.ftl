@@ -1,5 +1,6 @@
 # English. Every other language has the same messages with the same variables; a test compares them.
 # A message is named after the page or the part of a page where it appears. Values are escaped for HTML.
+# <a> without an address leads to the operator's contact; without a contact it is left out.
 
 ## On every page
 
@@ -14,6 +15,9 @@ cancel-button = Cancel
 copy-button = Copy
 copy-copied = Copied
 copy-selected = Selected
+consent-name = At { $provider } this appears as <bdi class="given">{ $name }</bdi>.
+operator-name = <bdi class="given">{ $name }</bdi> runs this service.
+operator-contact = <a>Contact the operator</a>
 
 ## Times
 
@@ -143,7 +147,7 @@ prompt-take-code = { $named ->
     [yes] { $provider } will ask for this code. Take it with you, sign in there, and decide whether <bdi class="given">“{ $name }”</bdi> may use your account.
    *[no] { $provider } will ask for this code. Take it with you, sign in there, and decide whether the program may use your account.
 }
-prompt-unsafe = { $provider } gave an address that this page does not open. Tell the operator of this service.
+prompt-unsafe = { $provider } gave an address that this page does not open. Tell <a>the operator of this service</a>.
 prompt-state = Waiting for you at { $provider }
 prompt-continue = Continue to { $provider }
 prompt-open = Open { $provider }
@@ -170,7 +174,7 @@ linked-unidentified = { $provider } does not say whose it is
 linked-closing = You can close this tab and go back to the program.
 linked-disown = This was not me
 linked-busy = Taking it back…
-linked-footer = Not what you wanted? For 24 hours, “This was not me” ends the program's access. You can also take the permission back in your settings at { $provider }, or ask the operator of this service to remove it.
+linked-footer = Not what you wanted? For 24 hours, “This was not me” ends the program's access. You can also take the permission back in your settings at { $provider }, or ask <a>the operator of this service</a> to remove it.
 
 ## Ends and errors
 
@@ -185,11 +189,11 @@ cancelled-advice = You can close this tab.
 disowned-heading = Taken back
 disowned-account = The program can no longer use your account, nor can any program that you linked to it later. The permission is given back to the provider.
 disowned-key = The program can no longer use your account. It was linked before, so your other programs keep it.
-disowned-advice = A token that the program got before may work for some minutes more. If somebody talked you into this, look at your account at the provider, and tell the operator of this service.
+disowned-advice = A token that the program got before may work for some minutes more. If somebody talked you into this, look at your account at the provider, and tell <a>the operator of this service</a>.
 
 nothing-left-heading = Nothing is left to take back
 nothing-left-text = Either you have taken the consent back already, or it is more than 24 hours old, or another browser gave it.
-nothing-left-advice = If a program still uses your account, end its access in your settings at the provider, or ask the operator of this service.
+nothing-left-advice = If a program still uses your account, end its access in your settings at the provider, or ask <a>the operator of this service</a>.
 
 denied-heading = Access denied
 denied-text = You declined at { $provider }. Nothing was linked.
@@ -208,9 +212,9 @@ failed-not-confirmed-advice = If you started the program yourself, start again. 
 failed-answer-lost-text = The provider's answer was lost on the way. Nothing was linked.
 failed-answer-lost-advice = Ask the program for a new code and start again.
 failed-provider-text = The provider rejected the request. Nothing was linked.
-failed-provider-advice = Trying again will probably not help. Tell the operator of this service; its log has the cause.
+failed-provider-advice = Trying again will probably not help. Tell <a>the operator of this service</a>; its log has the cause.
 failed-service-text = Something failed in this service. Nothing was linked.
-failed-service-advice = Tell the operator of this service; its log has the cause.
+failed-service-advice = Tell <a>the operator of this service</a>; its log has the cause.
 
 used-heading = This code no longer works
 used-expired = It has expired. Nothing was linked.
@@ -261,11 +265,11 @@ unavailable-advice = Wait a moment, then load this page again.
 
 not-configured-heading = This provider is no longer available
 not-configured-text = The operator has removed the provider of this code from this service.
-not-configured-advice = Tell the operator of this service, or ask the program for a new code.
+not-configured-advice = Tell <a>the operator of this service</a>, or ask the program for a new code.
 
 broken-heading = Something went wrong
 broken-text = This is an error of the service, not your fault.
-broken-advice = Tell the operator of this service; its log has the cause.
+broken-advice = Tell <a>the operator of this service</a>; its log has the cause.
 
 no-form-heading = The form could not be read
 no-form-type = The form must be sent as application/x-www-form-urlencoded, in UTF-8.

@@ -13,6 +13,9 @@ cancel-button = Cancelar
 copy-button = Copiar
 copy-copied = Copiado
 copy-selected = Seleccionado
+consent-name = En { $provider } esto aparece como <bdi class="given">{ $name }</bdi>.
+operator-name = <bdi class="given">{ $name }</bdi> gestiona este servicio.
+operator-contact = <a>Contactar con el operador</a>
 
 ## Times
 
@@ -142,7 +145,7 @@ prompt-take-code = { $named ->
     [yes] { $provider } le pedirá este código. Anótelo, inicie sesión allí y decida si <bdi class="given">«{ $name }»</bdi> puede usar su cuenta.
    *[no] { $provider } le pedirá este código. Anótelo, inicie sesión allí y decida si el programa puede usar su cuenta.
 }
-prompt-unsafe = { $provider } ha dado una dirección que esta página no abre. Comuníqueselo al operador de este servicio.
+prompt-unsafe = { $provider } ha dado una dirección que esta página no abre. Comuníqueselo <a>al operador de este servicio</a>.
 prompt-state = Esperando su decisión en { $provider }
 prompt-continue = Continuar a { $provider }
 prompt-open = Abrir { $provider }
@@ -169,7 +172,7 @@ linked-unidentified = { $provider } no indica de quién es
 linked-closing = Puede cerrar esta pestaña y volver al programa.
 linked-disown = No fui yo
 linked-busy = Retirando el permiso…
-linked-footer = ¿No es lo que quería? Durante 24 horas, «No fui yo» pone fin al acceso del programa. También puede retirar el permiso en sus ajustes de { $provider } o pedir al operador de este servicio que lo elimine.
+linked-footer = ¿No es lo que quería? Durante 24 horas, «No fui yo» pone fin al acceso del programa. También puede retirar el permiso en sus ajustes de { $provider } o pedir <a>al operador de este servicio</a> que lo elimine.
 
 ## Ends and errors
 
@@ -184,11 +187,11 @@ cancelled-advice = Puede cerrar esta pestaña.
 disowned-heading = Permiso retirado
 disowned-account = El programa ya no puede usar su cuenta, ni tampoco los programas que haya vinculado a ella después. El permiso se devuelve al proveedor.
 disowned-key = El programa ya no puede usar su cuenta. La cuenta ya estaba vinculada antes, así que sus otros programas la conservan.
-disowned-advice = Un token que el programa haya recibido antes puede funcionar unos minutos más. Si alguien le convenció para hacer esto, revise su cuenta en el proveedor y avise al operador de este servicio.
+disowned-advice = Un token que el programa haya recibido antes puede funcionar unos minutos más. Si alguien le convenció para hacer esto, revise su cuenta en el proveedor y avise <a>al operador de este servicio</a>.
 
 nothing-left-heading = No queda nada que retirar
 nothing-left-text = O bien ya ha retirado el consentimiento, o bien tiene más de 24 horas, o bien se dio en otro navegador.
-nothing-left-advice = Si un programa sigue usando su cuenta, ponga fin a su acceso en sus ajustes del proveedor o consulte al operador de este servicio.
+nothing-left-advice = Si un programa sigue usando su cuenta, ponga fin a su acceso en sus ajustes del proveedor o consulte <a>al operador de este servicio</a>.
 
 denied-heading = Acceso denegado
 denied-text = Lo ha rechazado en { $provider }. No se ha vinculado nada.
@@ -207,9 +210,9 @@ failed-not-confirmed-advice = Si ha iniciado usted el programa, empiece otra vez
 failed-answer-lost-text = La respuesta del proveedor se ha perdido por el camino. No se ha vinculado nada.
 failed-answer-lost-advice = Pida un código nuevo al programa y empiece otra vez.
 failed-provider-text = El proveedor ha rechazado la solicitud. No se ha vinculado nada.
-failed-provider-advice = Probablemente no sirva de nada intentarlo otra vez. Avise al operador de este servicio; la causa está en su registro.
+failed-provider-advice = Probablemente no sirva de nada intentarlo otra vez. Avise <a>al operador de este servicio</a>; la causa está en su registro.
 failed-service-text = Algo ha fallado en este servicio. No se ha vinculado nada.
-failed-service-advice = Avise al operador de este servicio; la causa está en su registro.
+failed-service-advice = Avise <a>al operador de este servicio</a>; la causa está en su registro.
 
 used-heading = Este código ya no sirve
 used-expired = Ha caducado. No se ha vinculado nada.
@@ -260,11 +263,11 @@ unavailable-advice = Espere un momento y cargue esta página otra vez.
 
 not-configured-heading = Este proveedor ya no está disponible
 not-configured-text = El operador ha retirado de este servicio el proveedor de este código.
-not-configured-advice = Avise al operador de este servicio, o pida un código nuevo al programa.
+not-configured-advice = Avise <a>al operador de este servicio</a>, o pida un código nuevo al programa.
 
 broken-heading = Algo ha salido mal
 broken-text = Es un error del servicio; no es culpa suya.
-broken-advice = Avise al operador de este servicio; la causa está en su registro.
+broken-advice = Avise <a>al operador de este servicio</a>; la causa está en su registro.
 
 no-form-heading = No se ha podido leer el formulario
 no-form-type = El formulario debe enviarse como application/x-www-form-urlencoded, en UTF-8.

@@ -13,6 +13,9 @@ cancel-button = Annuler
 copy-button = Copier
 copy-copied = Copié
 copy-selected = Sélectionné
+consent-name = Chez { $provider }, cela apparaît sous le nom <bdi class="given">{ $name }</bdi>.
+operator-name = Ce service est géré par <bdi class="given">{ $name }</bdi>.
+operator-contact = <a>Contacter l’opérateur</a>
 
 ## Times
 
@@ -142,7 +145,7 @@ prompt-take-code = { $named ->
     [yes] { $provider } vous demandera ce code. Notez-le, connectez-vous là-bas et décidez si <bdi class="given">« { $name } »</bdi> peut utiliser votre compte.
    *[no] { $provider } vous demandera ce code. Notez-le, connectez-vous là-bas et décidez si le programme peut utiliser votre compte.
 }
-prompt-unsafe = { $provider } a donné une adresse que cette page n’ouvre pas. Signalez-le à l’opérateur de ce service.
+prompt-unsafe = { $provider } a donné une adresse que cette page n’ouvre pas. Signalez-le à <a>l’opérateur de ce service</a>.
 prompt-state = En attente de votre décision chez { $provider }
 prompt-continue = Continuer vers { $provider }
 prompt-open = Ouvrir { $provider }
@@ -169,7 +172,7 @@ linked-unidentified = { $provider } n’indique pas à qui il appartient
 linked-closing = Vous pouvez fermer cet onglet et retourner au programme.
 linked-disown = Ce n’était pas moi
 linked-busy = Retrait en cours…
-linked-footer = Ce n’est pas ce que vous vouliez ? Pendant 24 heures, « Ce n’était pas moi » met fin à l’accès du programme. Vous pouvez aussi retirer l’autorisation dans vos paramètres chez { $provider }, ou demander à l’opérateur de ce service de la supprimer.
+linked-footer = Ce n’est pas ce que vous vouliez ? Pendant 24 heures, « Ce n’était pas moi » met fin à l’accès du programme. Vous pouvez aussi retirer l’autorisation dans vos paramètres chez { $provider }, ou demander à <a>l’opérateur de ce service</a> de la supprimer.
 
 ## Ends and errors
 
@@ -184,11 +187,11 @@ cancelled-advice = Vous pouvez fermer cet onglet.
 disowned-heading = Accord retiré
 disowned-account = Le programme ne peut plus utiliser votre compte, pas plus que les programmes que vous y avez liés par la suite. L’autorisation est rendue au fournisseur.
 disowned-key = Le programme ne peut plus utiliser votre compte. Ce compte était déjà lié auparavant : vos autres programmes gardent donc leur accès.
-disowned-advice = Un jeton que le programme a reçu avant peut encore fonctionner quelques minutes. Si quelqu’un vous a poussé à le faire, vérifiez votre compte chez le fournisseur et prévenez l’opérateur de ce service.
+disowned-advice = Un jeton que le programme a reçu avant peut encore fonctionner quelques minutes. Si quelqu’un vous a poussé à le faire, vérifiez votre compte chez le fournisseur et prévenez <a>l’opérateur de ce service</a>.
 
 nothing-left-heading = Il ne reste rien à retirer
 nothing-left-text = Soit vous avez déjà retiré votre accord, soit il date de plus de 24 heures, soit il a été donné dans un autre navigateur.
-nothing-left-advice = Si un programme utilise encore votre compte, mettez fin à son accès dans vos paramètres chez le fournisseur, ou adressez-vous à l’opérateur de ce service.
+nothing-left-advice = Si un programme utilise encore votre compte, mettez fin à son accès dans vos paramètres chez le fournisseur, ou adressez-vous à <a>l’opérateur de ce service</a>.
 
 denied-heading = Accès refusé
 denied-text = Vous avez refusé chez { $provider }. Rien n’a été lié.
@@ -207,9 +210,9 @@ failed-not-confirmed-advice = Si vous avez lancé le programme vous-même, recom
 failed-answer-lost-text = La réponse du fournisseur s’est perdue en route. Rien n’a été lié.
 failed-answer-lost-advice = Demandez un nouveau code au programme et recommencez.
 failed-provider-text = Le fournisseur a rejeté la demande. Rien n’a été lié.
-failed-provider-advice = Réessayer ne servira sans doute à rien. Prévenez l’opérateur de ce service ; la cause figure dans son journal.
+failed-provider-advice = Réessayer ne servira sans doute à rien. Prévenez <a>l’opérateur de ce service</a> ; la cause figure dans son journal.
 failed-service-text = Une erreur s’est produite dans ce service. Rien n’a été lié.
-failed-service-advice = Prévenez l’opérateur de ce service ; la cause figure dans son journal.
+failed-service-advice = Prévenez <a>l’opérateur de ce service</a> ; la cause figure dans son journal.
 
 used-heading = Ce code n’est plus valable
 used-expired = Il a expiré. Rien n’a été lié.
@@ -260,11 +263,11 @@ unavailable-advice = Attendez un instant, puis chargez de nouveau cette page.
 
 not-configured-heading = Ce fournisseur n’est plus disponible
 not-configured-text = L’opérateur a retiré de ce service le fournisseur de ce code.
-not-configured-advice = Prévenez l’opérateur de ce service, ou demandez un nouveau code au programme.
+not-configured-advice = Prévenez <a>l’opérateur de ce service</a>, ou demandez un nouveau code au programme.
 
 broken-heading = Une erreur s’est produite
 broken-text = C’est une erreur du service ; vous n’y êtes pour rien.
-broken-advice = Prévenez l’opérateur de ce service ; la cause figure dans son journal.
+broken-advice = Prévenez <a>l’opérateur de ce service</a> ; la cause figure dans son journal.
 
 no-form-heading = Le formulaire n’a pas pu être lu
 no-form-type = Le formulaire doit être envoyé au format application/x-www-form-urlencoded, en UTF-8.

@@ -13,6 +13,9 @@ cancel-button = キャンセル
 copy-button = コピー
 copy-copied = コピーしました
 copy-selected = 選択しました
+consent-name = { $provider } では <bdi class="given">{ $name }</bdi> と表示されます。
+operator-name = このサービスは <bdi class="given">{ $name }</bdi> が運営しています。
+operator-contact = <a>運営者に問い合わせる</a>
 
 ## Times
 
@@ -118,7 +121,7 @@ prompt-take-code = { $named ->
     [yes] { $provider } でこのコードを求められます。コードを控えてからサインインし、<bdi class="given">「{ $name }」</bdi> にあなたのアカウントの使用を許可するかどうかを決めてください。
    *[no] { $provider } でこのコードを求められます。コードを控えてからサインインし、プログラムにあなたのアカウントの使用を許可するかどうかを決めてください。
 }
-prompt-unsafe = { $provider } から受け取ったアドレスは、このページから開けません。このサービスの運営者にお知らせください。
+prompt-unsafe = { $provider } から受け取ったアドレスは、このページから開けません。<a>このサービスの運営者</a>にお知らせください。
 prompt-state = { $provider } での操作を待っています
 prompt-continue = { $provider } に進む
 prompt-open = { $provider } を開く
@@ -145,7 +148,7 @@ linked-unidentified = { $provider } からは誰のアカウントか示され�
 linked-closing = このタブを閉じて、プログラムに戻ってください。
 linked-disown = 身に覚えがありません
 linked-busy = 取り消しています…
-linked-footer = 意図した結果と違いますか？24 時間以内であれば、「身に覚えがありません」でプログラムのアクセスを終了できます。{ $provider } の設定で許可を取り消すことも、このサービスの運営者に削除を依頼することもできます。
+linked-footer = 意図した結果と違いますか？24 時間以内であれば、「身に覚えがありません」でプログラムのアクセスを終了できます。{ $provider } の設定で許可を取り消すことも、<a>このサービスの運営者</a>に削除を依頼することもできます。
 
 ## Ends and errors
 
@@ -160,11 +163,11 @@ cancelled-advice = このタブを閉じてもかまいません。
 disowned-heading = 取り消しました
 disowned-account = プログラムは、もうあなたのアカウントを使えません。その後にこのアカウントと連携したプログラムも使えません。許可はプロバイダーに返却されます。
 disowned-key = プログラムは、もうあなたのアカウントを使えません。このアカウントは以前から連携されていたため、ほかのプログラムは引き続き使えます。
-disowned-advice = プログラムがすでに受け取ったトークンは、あと数分使える場合があります。誰かに勧められて行った場合は、プロバイダーでアカウントを確認し、このサービスの運営者にお知らせください。
+disowned-advice = プログラムがすでに受け取ったトークンは、あと数分使える場合があります。誰かに勧められて行った場合は、プロバイダーでアカウントを確認し、<a>このサービスの運営者</a>にお知らせください。
 
 nothing-left-heading = 取り消すものはありません
 nothing-left-text = すでに同意を取り消したか、同意から 24 時間以上が過ぎているか、別のブラウザーで同意した可能性があります。
-nothing-left-advice = プログラムがまだあなたのアカウントを使っている場合は、プロバイダーの設定でアクセスを終了するか、このサービスの運営者にお問い合わせください。
+nothing-left-advice = プログラムがまだあなたのアカウントを使っている場合は、プロバイダーの設定でアクセスを終了するか、<a>このサービスの運営者</a>にお問い合わせください。
 
 denied-heading = アクセスは拒否されました
 denied-text = あなたは { $provider } で拒否しました。何も連携されていません。
@@ -183,9 +186,9 @@ failed-not-confirmed-advice = ご自身でプログラムを起動した場合�
 failed-answer-lost-text = プロバイダーからの応答が途中で失われました。何も連携されていません。
 failed-answer-lost-advice = プログラムで新しいコードを取得し、もう一度やり直してください。
 failed-provider-text = プロバイダーが要求を拒否しました。何も連携されていません。
-failed-provider-advice = もう一度試しても、おそらく解決しません。このサービスの運営者にお知らせください。原因はログに記録されています。
+failed-provider-advice = もう一度試しても、おそらく解決しません。<a>このサービスの運営者</a>にお知らせください。原因はログに記録されています。
 failed-service-text = このサービスで問題が発生しました。何も連携されていません。
-failed-service-advice = このサービスの運営者にお知らせください。原因はログに記録されています。
+failed-service-advice = <a>このサービスの運営者</a>にお知らせください。原因はログに記録されています。
 
 used-heading = このコードはもう使えません
 used-expired = 有効期限が切れています。何も連携されていません。
@@ -236,11 +239,11 @@ unavailable-advice = しばらく待ってから、このページをもう一�
 
 not-configured-heading = このプロバイダーは利用できなくなりました
 not-configured-text = 運営者が、このコードのプロバイダーをこのサービスから削除しました。
-not-configured-advice = このサービスの運営者にお知らせいただくか、プログラムで新しいコードを取得してください。
+not-configured-advice = <a>このサービスの運営者</a>にお知らせいただくか、プログラムで新しいコードを取得してください。
 
 broken-heading = 問題が発生しました
 broken-text = これはサービスのエラーであり、あなたの操作が原因ではありません。
-broken-advice = このサービスの運営者にお知らせください。原因はログに記録されています。
+broken-advice = <a>このサービスの運営者</a>にお知らせください。原因はログに記録されています。
 
 no-form-heading = フォームを読み取れませんでした
 no-form-type = フォームは application/x-www-form-urlencoded 形式（UTF-8）で送信してください。

@@ -11,7 +11,7 @@ pub use cipher::{Cipher, CipherError, HashKey};
 pub use clock::Clock;
 pub use oauth_provider::{
     Consent, ConsentHandle, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
-    RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
+    RefreshAnswer, RefreshError, Revoked, ScopeWords, TokenToRevoke,
 };
 pub use token_store::{
     AccountCount, AccountStore, AdminSessionStore, AuditStore, Census, CensusStore, Chained,

@@ -28,8 +28,14 @@ pub trait OAuthProvider: Send + Sync {
     /// The name that people see.
     fn display_name(&self) -> &str;
 
+    /// The name under which the provider shows this service to people, if the operator stated it.
+    fn consent_name(&self) -> Option<&str>;
+
     /// The scopes that are requested.
     fn scopes(&self) -> &[String];
+
+    /// What a scope permits, in words for people.
+    fn scope_words(&self, scope: &str) -> Option<ScopeWords>;
 
     /// Whether people consent through a redirect back to this service, so that the page knows who consented.
     fn sends_browsers_back(&self) -> bool;
@@ -86,6 +92,15 @@ pub trait OAuthProvider: Send + Sync {
         id_token: Option<&IdToken>,
         requested_at: Timestamp,
     ) -> Result<Identity, ProviderError>;
+}
+
+/// What a scope permits, in words for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopeWords {
+    /// The words.
+    pub text: String,
+    /// The tag of their language (BCP 47), if it is known.
+    pub language: Option<&'static str>,
 }
 
 /// Input to the start of a flow; the device flow does not use it.

@@ -1,6 +1,6 @@
 //! A provider with scripted responses.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use crate::ports::{
     Consent, ConsentHandle, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
-    RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
+    RefreshAnswer, RefreshError, Revoked, ScopeWords, TokenToRevoke,
 };
 use crate::secret::{
     AccessToken, CallbackQuery, ConsentUri, DeviceCode, IdToken, PendingCallback, RefreshToken,
@@ -21,7 +21,9 @@ use crate::time::Timestamp;
 /// the person is Alice.
 pub struct ScriptedProvider {
     name: ProviderName,
+    consent_name: Option<String>,
     scopes: Vec<String>,
+    scope_words: BTreeMap<String, ScopeWords>,
     script: Mutex<Script>,
 }
 
@@ -51,9 +53,31 @@ impl ScriptedProvider {
     pub fn new(name: &str) -> Self {
         Self {
             name: ProviderName::new(name),
+            consent_name: None,
             scopes: vec!["profile".to_owned()],
+            scope_words: BTreeMap::new(),
             script: Mutex::default(),
         }
+    }
+
+    /// Shows the service to people under this name.
+    #[must_use]
+    pub fn showing_us_as(self, name: &str) -> Self {
+        let consent_name = Some(name.to_owned());
+        Self {
+            consent_name,
+            ..self
+        }
+    }
+
+    /// Requests one more scope, with words for people.
+    #[must_use]
+    pub fn with_scope(mut self, scope: &str, text: &str, language: Option<&'static str>) -> Self {
+        let text = text.to_owned();
+        let words = ScopeWords { text, language };
+        self.scopes.push(scope.to_owned());
+        self.scope_words.insert(scope.to_owned(), words);
+        self
     }
 
     /// Switches to a redirect flow.
@@ -184,8 +208,16 @@ impl OAuthProvider for ScriptedProvider {
         "Scripted Provider"
     }
 
+    fn consent_name(&self) -> Option<&str> {
+        self.consent_name.as_deref()
+    }
+
     fn scopes(&self) -> &[String] {
         &self.scopes
+    }
+
+    fn scope_words(&self, scope: &str) -> Option<ScopeWords> {
+        self.scope_words.get(scope).cloned()
     }
 
     fn sends_browsers_back(&self) -> bool {

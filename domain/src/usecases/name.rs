@@ -1,24 +1,13 @@
 //! Names that callers choose.
 
 use super::Refusal;
-use crate::text::deceptive;
+use crate::text::{LONGEST_NAME, check_presentable};
 
-const MOST_CHARACTERS: usize = 100;
-
-/// Checks a name. Pages show it beside the service's own words, so it must be short and contain nothing that could be
-/// mistaken for them.
+/// Checks a name, which pages show beside the service's own words.
 pub(super) fn checked(field: &str, name: &str) -> Result<String, Refusal> {
     let name = name.trim();
-    if let Some(c) = deceptive(name) {
-        let number = u32::from(c);
-        let detail = format!(
-            "{field} holds U+{number:04X}, which is invisible or changes how other characters look"
-        );
-        return Err(Refusal::Unprocessable(detail));
+    match check_presentable(name, LONGEST_NAME) {
+        Ok(()) => Ok(name.to_owned()),
+        Err(why) => Err(Refusal::Unprocessable(format!("{field} {why}"))),
     }
-    if name.chars().count() > MOST_CHARACTERS {
-        let detail = format!("{field} is longer than {MOST_CHARACTERS} characters");
-        return Err(Refusal::Unprocessable(detail));
-    }
-    Ok(name.to_owned())
 }

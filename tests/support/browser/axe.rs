@@ -34,7 +34,7 @@ impl Browser {
         assert_eq!(is_too_wide, false, "{address} is wider than the window");
     }
 
-    async fn run(&self, script: &str) -> Value {
+    pub(super) async fn run(&self, script: &str) -> Value {
         let ran = self.client.execute(script, Vec::new());
         let ran = within(CHECK_WITHIN, "a script", ran).await;
         ran.expect("the script fails")

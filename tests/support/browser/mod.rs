@@ -14,6 +14,7 @@ use super::process::within;
 
 mod axe;
 mod driver;
+mod keyboard;
 
 use driver::Driver;
 
@@ -33,6 +34,8 @@ pub(crate) struct BrowserOptions {
     pub(crate) window: (u32, u32),
     /// Whether the person prefers dark mode.
     pub(crate) dark: bool,
+    /// The language that the person prefers.
+    pub(crate) language: &'static str,
 }
 
 impl Default for BrowserOptions {
@@ -42,6 +45,7 @@ impl Default for BrowserOptions {
             internet: false,
             window: (1280, 900),
             dark: false,
+            language: "en",
         }
     }
 }
@@ -233,10 +237,13 @@ async fn bounded<F: Future>(what: &str, answer: F) -> F::Output {
 }
 
 fn capabilities(options: BrowserOptions, profile: &Path) -> Capabilities {
-    let mut chromium = json!({ "args": arguments(options, profile) });
+    let mut chromium = json!({
+        "args": arguments(options, profile),
+        "prefs": { "intl.accept_languages": options.language },
+    });
     if !options.javascript {
         let setting = "profile.managed_default_content_settings.javascript";
-        chromium["prefs"] = json!({ setting: 2 });
+        chromium["prefs"][setting] = json!(2);
     }
     let (width, height) = options.window;
     if width < NARROWEST_WINDOW {

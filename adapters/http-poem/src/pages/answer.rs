@@ -152,6 +152,7 @@ fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode, is_invited: boo
             .and_then(|address| visit.is_near(address)),
         asked: Moment::said(visit.texts, view.link.created_at, view.now),
         provider: &view.provider,
+        consent_name: view.consent_name.as_deref(),
         scopes: &view.scopes,
         is_relink: view.link.relink_of.is_some(),
         is_invited,

@@ -1,38 +1,46 @@
-//! Stylesheet, script and icon, compiled in.
+//! Stylesheet, script and icon, compiled in, and the operator's logo.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 
 use poem::error::NotFoundError;
 use poem::http::{HeaderValue, StatusCode, header};
-use poem::web::Path;
+use poem::web::{Data, Path};
 use poem::{Request, Response, Result, handler};
+
+use super::site::Site;
+use crate::operator_details::{Logo, LogoFormat};
 
 /// A file that the pages load.
 pub(super) struct Asset {
     name: &'static str,
     content_type: &'static str,
-    text: &'static str,
+    bytes: Cow<'static, [u8]>,
 }
 
-pub(super) const STYLE: Asset = Asset {
+/// An SVG that a browser opens by itself runs no scripts and loads nothing.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+pub(super) static STYLE: Asset = Asset {
     name: "device.css",
     content_type: "text/css; charset=utf-8",
-    text: include_str!("../../assets/device/device.css"),
+    bytes: Cow::Borrowed(include_bytes!("../../assets/device/device.css")),
 };
-pub(super) const ADMIN_STYLE: Asset = Asset {
+pub(super) static ADMIN_STYLE: Asset = Asset {
     name: "admin.css",
     content_type: "text/css; charset=utf-8",
-    text: include_str!("../../assets/device/admin.css"),
+    bytes: Cow::Borrowed(include_bytes!("../../assets/device/admin.css")),
 };
-pub(super) const SCRIPT: Asset = Asset {
+pub(super) static SCRIPT: Asset = Asset {
     name: "device.js",
     content_type: "text/javascript; charset=utf-8",
-    text: include_str!("../../assets/device/device.js"),
+    bytes: Cow::Borrowed(include_bytes!("../../assets/device/device.js")),
 };
-pub(super) const ICON: Asset = Asset {
+pub(super) static ICON: Asset = Asset {
     name: "icon.svg",
     content_type: "image/svg+xml",
-    text: include_str!("../../assets/device/icon.svg"),
+    bytes: Cow::Borrowed(include_bytes!("../../assets/device/icon.svg")),
 };
 
 /// Returns the address of a file. It contains a version, so browsers may cache the file forever.
@@ -40,20 +48,39 @@ pub(super) fn address(page: &str, asset: &Asset) -> String {
     format!("{page}/assets/{}?v={}", asset.name, asset.version())
 }
 
+impl From<&Logo> for Asset {
+    fn from(logo: &Logo) -> Self {
+        let (name, content_type) = match logo.format {
+            LogoFormat::Png => ("logo.png", "image/png"),
+            LogoFormat::Svg => ("logo.svg", "image/svg+xml"),
+        };
+        Self {
+            name,
+            content_type,
+            bytes: Cow::Owned(logo.bytes.clone()),
+        }
+    }
+}
+
 impl Asset {
     /// A hash of the content.
     fn version(&self) -> String {
         let mut hasher = DefaultHasher::new();
-        self.text.hash(&mut hasher);
+        self.bytes.hash(&mut hasher);
         format!("{:016x}", hasher.finish())
     }
 }
 
 /// `GET /device/assets/{name}`.
 #[handler]
-pub(super) fn serve(request: &Request, Path(name): Path<String>) -> Result<Response> {
-    let asset = [STYLE, ADMIN_STYLE, SCRIPT, ICON]
+pub(super) fn serve(
+    request: &Request,
+    Path(name): Path<String>,
+    Data(site): Data<&Arc<Site>>,
+) -> Result<Response> {
+    let asset = [&STYLE, &ADMIN_STYLE, &SCRIPT, &ICON]
         .into_iter()
+        .chain(&site.logo)
         .find(|asset| asset.name == name)
         .ok_or(NotFoundError)?;
     let version = asset.version();
@@ -65,7 +92,7 @@ pub(super) fn serve(request: &Request, Path(name): Path<String>) -> Result<Respo
     } else {
         Response::builder()
             .content_type(asset.content_type)
-            .body(asset.text)
+            .body(asset.bytes.to_vec())
     };
     let keep = if named_exactly {
         "public, max-age=31536000, immutable"
@@ -74,6 +101,10 @@ pub(super) fn serve(request: &Request, Path(name): Path<String>) -> Result<Respo
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(CONTENT_SECURITY_POLICY),
+    );
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),

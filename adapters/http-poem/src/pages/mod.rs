@@ -45,12 +45,18 @@ use poem::http::{StatusCode, header};
 use poem::{EndpointExt as _, Response, Route, get};
 use url::Url;
 
+use crate::operator_details::OperatorDetails;
 use site::Site;
 
 /// Returns the routes of the pages: those of `/device` and `/admin`, and the callback. `/` leads to `/device`.
-pub(crate) fn routes(route: Route, services: Arc<Services>, public_url: &Url) -> Route {
+pub(crate) fn routes(
+    route: Route,
+    services: Arc<Services>,
+    public_url: &Url,
+    operator: OperatorDetails,
+) -> Route {
     let (consents, links) = (Arc::clone(&services.consents), Arc::clone(&services.links));
-    let site = Arc::new(Site::new(consents, public_url));
+    let site = Arc::new(Site::new(consents, public_url, operator));
     let admin = admin::routes(services, Arc::clone(&site));
     let start = site.frame.page.clone();
     let callback = get(callback::take)
@@ -65,12 +71,14 @@ pub(crate) fn routes(route: Route, services: Arc<Services>, public_url: &Url) ->
         .data(Arc::clone(&site))
         .data(links)
         .with(headers::private());
-    let status = get(status::report).data(site).with(headers::private());
+    let status = get(status::report)
+        .data(Arc::clone(&site))
+        .with(headers::private());
     let device = Route::new()
         .at("/", page)
         .at("/status", status)
         .at("/relink/:value", relink)
-        .at("/assets/:name", get(assets::serve));
+        .at("/assets/:name", get(assets::serve).data(site));
     route
         .at("/", get(make_sync(move |_| see_other(&start))))
         .nest("/admin", admin)

@@ -121,6 +121,7 @@ fn live<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> Liv
         status: frame.status(code),
         stage: stage(view),
         provider: &view.provider,
+        consent_name: view.consent_name.as_deref(),
         client: view.link.requester.client_name.as_deref(),
         seconds_left: left.as_secs(),
         time_left: visit.texts.span(left),

@@ -6,8 +6,9 @@ use central_oauth_domain::link::LinkCode;
 use central_oauth_domain::usecases::Consents;
 use url::Url;
 
-use super::assets;
+use super::assets::{self, Asset};
 use super::cookie::BrowserCookie;
+use crate::operator_details::OperatorDetails;
 
 /// The page of one service.
 pub(super) struct Site {
@@ -17,11 +18,13 @@ pub(super) struct Site {
     pub(super) public_url: Url,
     /// The cookie of browsers.
     pub(super) cookie: BrowserCookie,
-    /// The addresses in every page.
+    /// What every page shows.
     pub(super) frame: Frame,
+    /// The operator's logo.
+    pub(super) logo: Option<Asset>,
 }
 
-/// The addresses in every page. They are paths, so they work under any host name.
+/// What every page shows. The addresses are paths, so they work under any host name.
 pub(super) struct Frame {
     /// The page itself.
     pub(super) page: String,
@@ -31,27 +34,39 @@ pub(super) struct Frame {
     pub(super) script: String,
     /// The icon.
     pub(super) icon: String,
+    /// The operator's logo.
+    pub(super) logo: Option<String>,
+    /// Who runs the service.
+    pub(super) operator: OperatorDetails,
 }
 
 impl Site {
-    pub(super) fn new(consents: Arc<Consents>, public_url: &Url) -> Self {
+    pub(super) fn new(
+        consents: Arc<Consents>,
+        public_url: &Url,
+        operator: OperatorDetails,
+    ) -> Self {
+        let logo = operator.logo.as_ref().map(Asset::from);
         Self {
             consents,
             public_url: public_url.clone(),
             cookie: BrowserCookie::new(public_url),
-            frame: Frame::below(public_url),
+            frame: Frame::below(public_url, operator, logo.as_ref()),
+            logo,
         }
     }
 }
 
 impl Frame {
     /// The public address may contain a path, if a proxy serves us below one.
-    fn below(public_url: &Url) -> Self {
+    fn below(public_url: &Url, operator: OperatorDetails, logo: Option<&Asset>) -> Self {
         let page = format!("{}/device", public_url.path().trim_end_matches('/'));
         Self {
             style: assets::address(&page, &assets::STYLE),
             script: assets::address(&page, &assets::SCRIPT),
             icon: assets::address(&page, &assets::ICON),
+            logo: logo.map(|logo| assets::address(&page, logo)),
+            operator,
             page,
         }
     }

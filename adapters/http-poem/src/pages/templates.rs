@@ -1,6 +1,7 @@
 //! Data of the templates. Askama escapes every value for HTML.
 
 use askama::Template;
+use central_oauth_domain::ports::ScopeWords;
 
 use super::site::Frame;
 use super::texts::{Text, Texts};
@@ -44,7 +45,10 @@ pub(super) struct Confirm<'a> {
     pub(super) is_near: Option<bool>,
     pub(super) asked: Moment,
     pub(super) provider: &'a str,
-    pub(super) scopes: &'a [String],
+    /// The name under which the provider shows this service.
+    pub(super) consent_name: Option<&'a str>,
+    /// The scopes, with what they permit in words.
+    pub(super) scopes: &'a [(String, Option<ScopeWords>)],
     pub(super) is_relink: bool,
     /// Whether the person has opened an address of this service, so that nobody has sent them the code.
     pub(super) is_invited: bool,
@@ -75,6 +79,8 @@ pub(super) struct Live<'a> {
     /// The stage; the page reloads when it changes.
     pub(super) stage: &'static str,
     pub(super) provider: &'a str,
+    /// The name under which the provider shows this service.
+    pub(super) consent_name: Option<&'a str>,
     pub(super) client: Option<&'a str>,
     pub(super) seconds_left: u64,
     pub(super) time_left: Text,

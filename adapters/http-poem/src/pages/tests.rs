@@ -18,6 +18,7 @@ use poem::{Request, Response};
 use super::site::Site;
 use super::visit::Visit;
 use super::{progress, refused};
+use crate::operator_details::OperatorDetails;
 
 async fn site() -> (Site, Arc<Links>) {
     let (entropy, store) = (
@@ -35,7 +36,8 @@ async fn site() -> (Site, Arc<Links>) {
     );
     let services = services(&ports, &settings());
     let url = "https://auth.example".parse().unwrap();
-    (Site::new(services.consents, &url), services.links)
+    let site = Site::new(services.consents, &url, OperatorDetails::default());
+    (site, services.links)
 }
 
 /// A link whose person is at the provider.

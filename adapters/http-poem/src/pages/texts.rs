@@ -10,6 +10,8 @@ use poem::Request;
 use poem::http::header;
 use unic_langid::LanguageIdentifier;
 
+use crate::operator_details::OperatorDetails;
+
 /// The languages, English first.
 static LANGUAGES: LazyLock<[Language; 5]> = LazyLock::new(|| {
     [
@@ -187,11 +189,19 @@ impl Text {
 
     /// Returns the message with its markup. The values are escaped.
     pub(super) fn html(&self) -> Safe<String> {
-        let escaped = |value: &str| match escape(value, Html) {
-            Ok(value) => value.to_string(),
-            Err(never) => match never {},
-        };
         Safe(self.format(escaped))
+    }
+
+    /// Returns the message with its markup, in which `<a>` leads to the operator's contact, if there is one.
+    pub(super) fn to_operator(&self, operator: &OperatorDetails) -> Safe<String> {
+        let text = self.format(escaped);
+        Safe(match &operator.contact {
+            Some(contact) => {
+                let link = format!("<a href=\"{}\">", escaped(&contact.to_string()));
+                text.replace("<a>", &link)
+            }
+            None => text.replace("<a>", "").replace("</a>", ""),
+        })
     }
 
     fn format(&self, prepare: impl Fn(&str) -> String) -> String {
@@ -204,6 +214,13 @@ impl Text {
         }
         let said = self.texts.0.format(&self.id, &values);
         said.unwrap_or_else(|| format!("{{{}}}", self.id))
+    }
+}
+
+fn escaped(value: &str) -> String {
+    match escape(value, Html) {
+        Ok(value) => value.to_string(),
+        Err(never) => match never {},
     }
 }
 

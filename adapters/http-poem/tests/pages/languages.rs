@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use central_oauth_domain::link::ConsentLimit;
 use central_oauth_domain::ports::{ProviderError, Redemption};
 use central_oauth_domain::testing::ScriptedProvider;
 use central_oauth_domain::usecases::Caller;
 
 use super::browser::{Browser, Page, between};
 use super::relinking::invited;
+use super::return_code::Program;
 use super::world::World;
 
 const LANGUAGES: [(&str, &str); 5] = [
@@ -65,6 +67,69 @@ impl Tour {
         let mut other = self.browser(&world);
         other.get("/device").await;
         self.check(&other.post("look_up", &code).await);
+    }
+
+    /// The person consents by redirect, and the program needs the return code. `typed` is what it sends.
+    async fn with_return_code(&mut self, typed: [&str; 3]) {
+        let world = World::new().await;
+        world.provider.send_people_back();
+        let program = Program::ask(&world).await;
+        let mut browser = self.browser(&world);
+        program.consent(&mut browser).await;
+        self.check(&browser.link(&program.code).await);
+        for typed in typed {
+            program.confirm(typed).await;
+        }
+        self.check(&browser.link(&program.code).await);
+    }
+
+    async fn taken_back(&mut self, is_linked_before: bool) {
+        let world = World::new().await;
+        if is_linked_before {
+            self.link(&world).await;
+        }
+        let (code, mut browser) = self.link(&world).await;
+        self.check(&browser.post("disown", &code).await);
+        self.check(&browser.post("disown", &code).await);
+    }
+
+    async fn link<'a>(&mut self, world: &'a World) -> (String, Browser<'a>) {
+        let (code, browser) = self.at_the_provider(world).await;
+        let grant = ScriptedProvider::grant("access", Some("refresh"));
+        world.provider_answers(Ok(grant)).await;
+        (code, browser)
+    }
+
+    /// Pages that refuse something before it starts.
+    async fn refusals(&mut self) {
+        let world = World::at("https://auth.example").await;
+        let code = world.ask("a program").await.digits().to_owned();
+        let mut browser = self.browser(&world);
+        browser.get("/device").await;
+        let elsewhere = [("origin", "https://evil.example")];
+        self.check(&browser.post_with(&elsewhere, "confirm", &code).await);
+        let csrf = std::mem::take(&mut browser.csrf);
+        self.check(&browser.post("confirm", &code).await);
+        browser.csrf = csrf;
+        self.check(&browser.post("look_up", "").await);
+        let json = world.client.post("/device").body_json(&());
+        self.check(&browser.send(json).await);
+        let prefetch = world.client.get("/callback/scripted?code=1&state=1");
+        let prefetch = prefetch.header("sec-purpose", "prefetch");
+        self.check(&browser.send(prefetch).await);
+        world.clock.advance(Duration::from_secs(601));
+        self.check(&browser.post("look_up", &code).await);
+    }
+
+    async fn crowded(&mut self) {
+        let world = World::new().await;
+        let mut browser = self.browser(&world);
+        for _ in 0..ConsentLimit::PER_NETWORK {
+            let code = world.ask("a program").await;
+            browser.confirm(code.digits()).await;
+        }
+        let code = world.ask("one more").await;
+        self.check(&browser.confirm(code.digits()).await);
     }
 
     async fn others(&mut self) {
@@ -128,6 +193,13 @@ async fn each_page_is_there_in_each_language() {
             detail: "not today".to_owned(),
         }))
         .await;
+        tour.ends(Ok(Redemption::Denied(Some("not you".to_owned()))))
+            .await;
+        tour.with_return_code(["wrong"; 3]).await;
+        tour.taken_back(false).await;
+        tour.taken_back(true).await;
+        tour.refusals().await;
+        tour.crowded().await;
         tour.others().await;
         tour.relinks().await;
         if language == "en" {

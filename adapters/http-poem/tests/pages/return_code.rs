@@ -8,14 +8,14 @@ use super::browser::{Browser, between};
 use super::world::World;
 
 /// A program with its link.
-struct Program<'a> {
+pub(crate) struct Program<'a> {
     world: &'a World,
-    code: String,
+    pub(crate) code: String,
     key: String,
 }
 
 impl<'a> Program<'a> {
-    async fn ask(world: &'a World) -> Self {
+    pub(crate) async fn ask(world: &'a World) -> Self {
         let asked = world.client.post("/v1/link-code");
         let asked = asked
             .body_json(&json!({ "return_code": true }))
@@ -32,7 +32,7 @@ impl<'a> Program<'a> {
         }
     }
 
-    async fn confirm(&self, typed: &str) -> (u16, Value) {
+    pub(crate) async fn confirm(&self, typed: &str) -> (u16, Value) {
         let path = format!("/v1/link/{}/confirm", self.code);
         let request = self.world.client.post(path);
         let request = request.header("authorization", format!("Bearer {}", self.key));
@@ -44,6 +44,18 @@ impl<'a> Program<'a> {
         (status, answer.json().await.value().deserialize())
     }
 
+    /// The person consents and comes back.
+    pub(crate) async fn consent(&self, browser: &mut Browser<'_>) {
+        let code = &self.code;
+        browser.confirm(code).await.assert_leads_to(code);
+        let page = browser.link(code).await;
+        let state = between(&page.html, "authorize?state=", "&").unwrap();
+        let back = format!("/callback/scripted?state={state}&code=c0de");
+        browser.get(&back).await.assert_leads_to(code);
+        let grant = ScriptedProvider::grant("access-1", Some("refresh-1"));
+        self.world.provider_answers(Ok(grant)).await;
+    }
+
     async fn poll(&self) -> Value {
         // Polls at the allowed rate.
         self.world.clock.advance(std::time::Duration::from_secs(2));
@@ -51,19 +63,6 @@ impl<'a> Program<'a> {
         let request = request.header("authorization", format!("Bearer {}", self.key));
         request.send().await.json().await.value().deserialize()
     }
-}
-
-/// The person consents and comes back.
-async fn consent<'a>(world: &'a World, code: &str) -> Browser<'a> {
-    let mut browser = world.browser();
-    browser.confirm(code).await.assert_leads_to(code);
-    let page = browser.link(code).await;
-    let state = between(&page.html, "authorize?state=", "&").unwrap();
-    let back = format!("/callback/scripted?state={state}&code=c0de");
-    browser.get(&back).await.assert_leads_to(code);
-    let grant = ScriptedProvider::grant("access-1", Some("refresh-1"));
-    world.provider_answers(Ok(grant)).await;
-    browser
 }
 
 #[tokio::test]
@@ -74,7 +73,8 @@ async fn the_code_of_the_page_completes_the_link() {
     let (status, early) = program.confirm("BCD-FGH").await;
     assert_eq!((status, &early["code"]), (409, &json!("link_pending")));
 
-    let mut browser = consent(&world, &program.code).await;
+    let mut browser = world.browser();
+    program.consent(&mut browser).await;
     assert_eq!(program.poll().await["status"], "confirming");
     let page = browser.link(&program.code).await;
     page.assert(
@@ -111,7 +111,8 @@ async fn three_wrong_codes_are_the_end() {
     let world = World::new().await;
     world.provider.send_people_back();
     let program = Program::ask(&world).await;
-    let mut browser = consent(&world, &program.code).await;
+    let mut browser = world.browser();
+    program.consent(&mut browser).await;
     for left in [2, 1, 0] {
         let (status, wrong) = program.confirm("wrong").await;
         assert_eq!((status, &wrong["tries_left"]), (422, &json!(left)));

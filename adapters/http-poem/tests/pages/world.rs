@@ -12,7 +12,7 @@ use central_oauth_domain::testing::{
 use central_oauth_domain::usecases::{
     Caller, LinkRequest, Providers, Services, StartedLink, unlock,
 };
-use central_oauth_http_poem::{AllowedHosts, Connections, HttpSettings, app};
+use central_oauth_http_poem::{AllowedHosts, Connections, HttpSettings, OperatorDetails, app};
 use poem::endpoint::BoxEndpoint;
 use poem::test::TestClient;
 use poem::{EndpointExt as _, Response};
@@ -20,6 +20,8 @@ use poem::{EndpointExt as _, Response};
 use super::browser::Browser;
 
 pub(crate) type Client = TestClient<BoxEndpoint<'static, Response>>;
+
+const URL: &str = "http://127.0.0.1:8080";
 
 pub(crate) struct World {
     pub(crate) clock: FixedClock,
@@ -31,14 +33,27 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::at("http://127.0.0.1:8080").await
+        Self::at(URL).await
     }
 
     pub(crate) async fn at(public_url: &str) -> Self {
+        let provider = ScriptedProvider::new("scripted");
+        Self::run(public_url, provider, OperatorDetails::default()).await
+    }
+
+    pub(crate) async fn with_provider(provider: ScriptedProvider) -> Self {
+        Self::run(URL, provider, OperatorDetails::default()).await
+    }
+
+    pub(crate) async fn of_operator(operator: OperatorDetails) -> Self {
+        Self::run(URL, ScriptedProvider::new("scripted"), operator).await
+    }
+
+    async fn run(public_url: &str, provider: ScriptedProvider, operator: OperatorDetails) -> Self {
         let (clock, entropy) = (FixedClock::default(), Arc::new(seeded_entropy(7)));
         let store = Arc::new(MemoryStore::default());
         let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
-        let provider = Arc::new(ScriptedProvider::new("scripted"));
+        let provider = Arc::new(provider);
         let ports = ports(
             Arc::clone(&store) as _,
             vault.unwrap(),
@@ -52,6 +67,7 @@ impl World {
             public_url: public_url.parse().unwrap(),
             trusted_proxies: Vec::new(),
             connections: Connections::new(usize::MAX),
+            operator,
         };
         let client = TestClient::new(app(Arc::clone(&services), settings, None).boxed());
         Self {

@@ -9,7 +9,7 @@ use central_oauth_domain::grant::{Identity, ProviderName, TokenOrigin};
 use central_oauth_domain::observe::{CallOutcome, Exchange, Observer, ProviderCall};
 use central_oauth_domain::ports::{
     Consent, ConsentHandle, ConsentRequest, OAuthProvider, ProviderError, Redemption,
-    RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
+    RefreshAnswer, RefreshError, Revoked, ScopeWords, TokenToRevoke,
 };
 use central_oauth_domain::secret::{AccessToken, CallbackQuery, IdToken, RefreshToken};
 use tracing::field::Empty;
@@ -81,8 +81,16 @@ impl OAuthProvider for ObservedProvider {
         self.provider.display_name()
     }
 
+    fn consent_name(&self) -> Option<&str> {
+        self.provider.consent_name()
+    }
+
     fn scopes(&self) -> &[String] {
         self.provider.scopes()
+    }
+
+    fn scope_words(&self, scope: &str) -> Option<ScopeWords> {
+        self.provider.scope_words(scope)
     }
 
     fn sends_browsers_back(&self) -> bool {

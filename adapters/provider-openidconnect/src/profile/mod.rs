@@ -9,6 +9,7 @@ mod template;
 
 use std::collections::BTreeMap;
 
+use central_oauth_domain::ports::ScopeWords;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -32,6 +33,9 @@ pub struct Profile {
     /// The default scopes.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// What scopes permit, in English.
+    #[serde(default)]
+    pub scope_words: BTreeMap<String, String>,
     /// The default members of token responses for clients.
     #[serde(default)]
     pub extra: Vec<String>,
@@ -212,6 +216,7 @@ impl Profile {
         if settings.scopes.is_empty() {
             settings.scopes.clone_from(&self.scopes);
         }
+        self.complete_words(&mut settings);
         if settings.extra.is_empty() {
             settings.extra.clone_from(&self.extra);
         }
@@ -231,6 +236,16 @@ impl Profile {
         given.extend(parameters);
         settings.flow = self.flow(flow, &settings)?;
         Ok(settings)
+    }
+
+    fn complete_words(&self, settings: &mut ProviderSettings) {
+        for (scope, text) in &self.scope_words {
+            let given = settings.scope_words.entry(scope.clone());
+            given.or_insert_with(|| ScopeWords {
+                text: text.clone(),
+                language: Some("en"),
+            });
+        }
     }
 
     /// Returns the operator's flow or else the profile's first, unless the device flow cannot grant the scopes.

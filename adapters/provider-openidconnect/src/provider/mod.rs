@@ -13,7 +13,7 @@ use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigi
 use central_oauth_domain::observe::{Cache, Observer, Unobserved};
 use central_oauth_domain::ports::{
     Clock, Consent, ConsentHandle, ConsentRequest, OAuthProvider, ProviderError, Redemption,
-    RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
+    RefreshAnswer, RefreshError, Revoked, ScopeWords, TokenToRevoke,
 };
 use central_oauth_domain::secret::{
     AccessToken, CallbackQuery, DeviceCode, IdToken, PendingCallback, RefreshToken,
@@ -240,8 +240,16 @@ impl OAuthProvider for OpenIdConnectProvider {
         }
     }
 
+    fn consent_name(&self) -> Option<&str> {
+        self.settings.consent_name.as_deref()
+    }
+
     fn scopes(&self) -> &[String] {
         &self.settings.scopes
+    }
+
+    fn scope_words(&self, scope: &str) -> Option<ScopeWords> {
+        self.settings.words_of(scope)
     }
 
     fn sends_browsers_back(&self) -> bool {

@@ -1,11 +1,15 @@
 //! The operator's settings of a provider.
 
 mod parameters;
+mod words;
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
+use central_oauth_domain::ports::ScopeWords;
+use central_oauth_domain::text::Unpresentable;
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
@@ -23,6 +27,8 @@ pub struct ProviderSettings {
     pub name: ProviderName,
     /// The name for people; empty for the operator's name.
     pub display_name: String,
+    /// The name under which the provider shows this service to people, if it is known.
+    pub consent_name: Option<String>,
     /// The issuer to discover, with or without a trailing slash.
     pub issuer: Option<Url>,
     /// The client id.
@@ -31,6 +37,8 @@ pub struct ProviderSettings {
     pub client_secret: Option<SecretString>,
     /// The scopes to request.
     pub scopes: Vec<String>,
+    /// What scopes permit, in words for people; an empty text means no words.
+    pub scope_words: BTreeMap<String, ScopeWords>,
     /// How people consent.
     pub flow: Flow,
     /// RFC 6749 section 3.1.
@@ -124,6 +132,17 @@ pub enum SettingsError {
         "scopes has {0:?}, which the device flow of this provider cannot grant: set flow to authorization_code"
     )]
     DeviceScope(String),
+    /// A text that the page cannot show.
+    #[error("{key} {fault}")]
+    Words {
+        /// The key of the text.
+        key: String,
+        /// Why it is rejected.
+        fault: Unpresentable,
+    },
+    /// Words for something that is not a scope.
+    #[error("scope_words has {0:?}, which is not a scope")]
+    WordsOfNoScope(String),
     /// A member that clients must not get.
     #[error("extra {0}")]
     Extra(#[from] ExtraError),
@@ -151,11 +170,13 @@ impl ProviderSettings {
     pub fn new(name: ProviderName, client_id: impl Into<String>) -> Self {
         Self {
             display_name: name.as_str().to_owned(),
+            consent_name: None,
             name,
             issuer: None,
             client_id: client_id.into(),
             client_secret: None,
             scopes: Vec::new(),
+            scope_words: BTreeMap::new(),
             flow: Flow::default(),
             authorization_endpoint: None,
             authorization_parameters: Vec::new(),
@@ -195,6 +216,7 @@ impl ProviderSettings {
         self.check_addresses()?;
         self.check_client()?;
         self.check_scopes()?;
+        words::check(self)?;
         parameters::check(self)?;
         extra::check(&self.extra)?;
         let is_bounded =
@@ -235,8 +257,12 @@ impl ProviderSettings {
 
     /// Whether a nonce binds an ID token to its request (OpenID Connect Core section 3.1.2.1).
     pub(crate) fn sends_nonce(&self) -> bool {
-        let asks_who = self.scopes.iter().any(|scope| scope == "openid");
-        asks_who && !self.quirks.authorization.omits_nonce
+        self.is_openid_connect() && !self.quirks.authorization.omits_nonce
+    }
+
+    /// Whether the requests are OpenID Connect (Core section 3.1.2.1).
+    fn is_openid_connect(&self) -> bool {
+        self.scopes.iter().any(|scope| scope == "openid")
     }
 
     /// Whether one of these is among the scopes.

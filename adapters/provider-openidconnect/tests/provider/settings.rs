@@ -1,11 +1,12 @@
 //! Mistakes in settings that are found without a request.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_domain::ports::{Clock, OAuthProvider};
+use central_oauth_domain::ports::{Clock, OAuthProvider, ScopeWords};
 use central_oauth_domain::testing::seeded_entropy;
 use central_oauth_provider_openidconnect::{
     ClientAuthMethod, OpenIdConnectProvider, ProviderSettings, UnknownClientAuthMethod,
@@ -157,6 +158,69 @@ fn methods_by_their_registered_names() {
     assert_eq!(read("client_secret_post"), Ok(ClientAuthMethod::Post));
     assert_eq!(read("none"), Ok(ClientAuthMethod::None));
     assert_eq!(read("private_key_jwt"), Err(UnknownClientAuthMethod));
+}
+
+fn words(text: &str) -> ScopeWords {
+    ScopeWords {
+        text: text.to_owned(),
+        language: None,
+    }
+}
+
+#[test]
+fn words_that_the_page_cannot_show() {
+    let named = |name: &str| ProviderSettings {
+        consent_name: Some(name.to_owned()),
+        ..plain(BASE)
+    };
+    let told = complaint(named("Bank\u{200b}"));
+    assert_eq!(
+        told,
+        "consent_name holds U+200B, which is invisible or changes how other characters look"
+    );
+    let told = complaint(named(&"x".repeat(101)));
+    assert_eq!(told, "consent_name is longer than 100 characters");
+
+    let said = |scope: &str, text: &str| ProviderSettings {
+        scope_words: BTreeMap::from([(scope.to_owned(), words(text))]),
+        ..plain(BASE)
+    };
+    let told = complaint(said("a b", "Read"));
+    assert_eq!(told, "scope_words has \"a b\", which is not a scope");
+    let told = complaint(said("read", "Read\u{202e}"));
+    assert_eq!(
+        told,
+        "scope_words.\"read\" holds U+202E, which is invisible or changes how other characters look"
+    );
+    let told = complaint(said("read", &"x".repeat(151)));
+    assert_eq!(told, "scope_words.\"read\" is longer than 150 characters");
+}
+
+#[test]
+fn standard_scopes_have_words_with_openid_alone() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let said = |scopes: &[&str]| {
+        let settings = ProviderSettings {
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            scope_words: BTreeMap::from([
+                ("email".to_owned(), words("Write to you")),
+                ("phone".to_owned(), words("")),
+            ]),
+            ..plain(BASE)
+        };
+        let made =
+            OpenIdConnectProvider::new(settings, Arc::new(Never), Arc::new(seeded_entropy(1)));
+        let provider = made.unwrap_or_else(|error| panic!("{error}"));
+        ["profile", "email", "phone", "other"].map(|scope| provider.scope_words(scope))
+    };
+    let [profile, email, phone, other] = said(&["openid", "profile", "email", "phone"]);
+    assert_eq!(profile.and_then(|words| words.language), Some("en"));
+    assert_eq!(email, Some(words("Write to you")));
+    // An empty text removes the words.
+    assert_eq!((phone, other), (None, None));
+    // Another server may mean something else by `profile`.
+    let [profile, email, ..] = said(&["profile", "email"]);
+    assert_eq!((profile, email), (None, Some(words("Write to you"))));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::grant::Account;
 use crate::link::{
     Confirmation, Ending, Link, LinkCode, LinkState, LinkStatus, Network, ReturnCode, SealedPrompt,
 };
-use crate::ports::{Prompt, StoreError};
+use crate::ports::{OAuthProvider, Prompt, ScopeWords, StoreError};
 use crate::secret::BrowserToken;
 use crate::time::Timestamp;
 use crate::usecases::Refusal;
@@ -30,8 +30,10 @@ pub struct LinkView {
     pub status: LinkStatus,
     /// The provider's display name.
     pub provider: String,
-    /// The scopes that will be requested.
-    pub scopes: Vec<String>,
+    /// The name under which the provider shows this service, if it is known.
+    pub consent_name: Option<String>,
+    /// The scopes that will be requested, with what they permit in words.
+    pub scopes: Vec<(String, Option<ScopeWords>)>,
     /// What to do at the provider, once its flow has started.
     pub prompt: Option<Prompt>,
     /// The return code to type into the program, in the browser that confirmed.
@@ -182,8 +184,11 @@ impl Consents {
             provider: provider
                 .map_or(link.provider.as_str(), |provider| provider.display_name())
                 .to_owned(),
+            consent_name: provider
+                .and_then(|provider| provider.consent_name())
+                .map(str::to_owned),
             scopes: provider
-                .map(|provider| provider.scopes().to_vec())
+                .map(|provider| scopes_in_words(provider.as_ref()))
                 .unwrap_or_default(),
             prompt: self.open_prompt(&link)?,
             return_code,
@@ -219,4 +224,11 @@ impl Consents {
             },
         }))
     }
+}
+
+fn scopes_in_words(provider: &dyn OAuthProvider) -> Vec<(String, Option<ScopeWords>)> {
+    let scopes = provider.scopes().iter();
+    scopes
+        .map(|scope| (scope.clone(), provider.scope_words(scope)))
+        .collect()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
+use central_oauth_domain::ports::ScopeWords;
 use central_oauth_provider_openidconnect::{
     Profile, ProviderSettings, UnknownClientAuthMethod, UnknownFlow, WrongProfile,
 };
@@ -24,6 +25,8 @@ use super::file::harmless;
 pub(super) struct Table {
     pub(super) preset: Option<String>,
     pub(super) display_name: Option<String>,
+    /// The name under which the provider shows this service to people.
+    pub(super) consent_name: Option<String>,
     #[serde(default)]
     pub(super) default: bool,
     pub(super) flow: Option<String>,
@@ -34,6 +37,9 @@ pub(super) struct Table {
     pub(super) client_secret_file: Option<String>,
     #[serde(default)]
     pub(super) scopes: Vec<String>,
+    /// What scopes permit, in words for people; an empty text removes the preset's.
+    #[serde(default)]
+    pub(super) scope_words: BTreeMap<String, String>,
     pub(super) authorization_endpoint: Option<String>,
     pub(super) device_authorization_endpoint: Option<String>,
     pub(super) token_endpoint: Option<String>,
@@ -119,9 +125,16 @@ impl Table {
         let client_id = self.client_id.ok_or("client_id is missing")?;
         let settings = ProviderSettings::new(ProviderName::new(name), client_id);
         let method = self.token_endpoint_auth_method;
+        let consent_name = self.consent_name.map(|name| name.trim().to_owned());
+        let scope_words = self.scope_words.into_iter().map(|(scope, text)| {
+            let language = None;
+            (scope, ScopeWords { text, language })
+        });
         Ok(ProviderSettings {
             client_secret,
             display_name: self.display_name.unwrap_or_default(),
+            consent_name: consent_name.filter(|name| !name.is_empty()),
+            scope_words: scope_words.collect(),
             issuer: url("issuer", self.issuer)?,
             authorization_endpoint: url("authorization_endpoint", self.authorization_endpoint)?,
             device_authorization_endpoint: url(

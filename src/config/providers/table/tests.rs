@@ -180,3 +180,26 @@ fn the_operator_s_extra_replaces_the_preset_s() {
     assert_eq!(extra("extra = [\"id\", \"team.id\"]"), ["id", "team.id"]);
     assert!(extra("extra = []").is_empty());
 }
+
+#[test]
+fn words_for_people_are_those_of_the_table_and_of_the_preset() {
+    let github = settings(
+        r#"
+        preset = "github"
+        client_id = "a"
+        consent_name = " Example Link "
+        scope_words = { "repo" = "Alles lesen und schreiben", "x:y" = "Tun" }
+        "#,
+    );
+    let github = github.expect("no settings");
+    assert_eq!(github.consent_name.as_deref(), Some("Example Link"));
+    let said = |scope: &str| {
+        let words = &github.scope_words[scope];
+        (words.text.as_str(), words.language)
+    };
+    assert_eq!(said("repo"), ("Alles lesen und schreiben", None));
+    assert_eq!(said("x:y"), ("Tun", None));
+    assert_eq!(said("gist").1, Some("en"));
+    let plain = settings("preset = \"github\"\nclient_id = \"a\"\nconsent_name = \"\"");
+    assert_eq!(plain.expect("no settings").consent_name, None);
+}

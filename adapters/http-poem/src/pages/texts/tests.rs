@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::operator_details::Contact;
 
-/// The variables of each message, as far as its text mentions them.
+/// The variables of each message, as far as its text mentions them, and `<a>` if it leads to the operator.
 fn messages(source: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut messages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut id = String::new();
@@ -22,6 +23,9 @@ fn messages(source: &str) -> BTreeMap<String, BTreeSet<String>> {
         for (_, rest) in line.match_indices('$').map(|(at, _)| line.split_at(at + 1)) {
             let name: String = rest.chars().take_while(char::is_ascii_lowercase).collect();
             messages.get_mut(&id).unwrap().insert(name);
+        }
+        if line.contains("<a>") {
+            messages.get_mut(&id).unwrap().insert("<a>".to_owned());
         }
     }
     messages
@@ -187,6 +191,25 @@ fn several_headers_are_one_list() {
         .header("accept-language", "nl")
         .header("accept-language", "ja;q=0.9, de");
     assert_eq!(Texts::accepted(&request.finish()).tag(), "de");
+}
+
+#[test]
+fn only_messages_lead_to_the_operator_and_no_value_does() {
+    let text = || {
+        Texts::english()
+            .say("prompt-unsafe")
+            .with("provider", "<a>x</a>")
+    };
+    let anonymous = text().to_operator(&OperatorDetails::default());
+    let words = "&#60;a&#62;x&#60;/a&#62; gave an address that this page does not open. Tell the operator of this service.";
+    assert_eq!(anonymous.0, words);
+    let operator = OperatorDetails {
+        contact: Contact::parse("mailto:help@example.com").ok(),
+        ..OperatorDetails::default()
+    };
+    let link = "<a href=\"mailto:help@example.com\">the operator of this service</a>.";
+    let linked = text().to_operator(&operator).0;
+    assert!(linked.ends_with(link), "{linked}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Identity, ListedMembers, ProviderName, TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::{
     Consent, ConsentHandle, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
-    RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
+    RefreshAnswer, RefreshError, Revoked, ScopeWords, TokenToRevoke,
 };
 use central_oauth_domain::secret::{
     AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken, UserCode,
@@ -68,8 +68,16 @@ impl OAuthProvider for ScriptedProvider {
         "The Scripted Provider"
     }
 
+    fn consent_name(&self) -> Option<&str> {
+        None
+    }
+
     fn scopes(&self) -> &[String] {
         &self.scopes
+    }
+
+    fn scope_words(&self, _: &str) -> Option<ScopeWords> {
+        None
     }
 
     fn sends_browsers_back(&self) -> bool {

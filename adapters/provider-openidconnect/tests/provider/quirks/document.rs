@@ -79,6 +79,7 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
         let quoted: Vec<_> = scopes.iter().map(|scope| format!("`{scope}`")).collect();
         Some(quoted.join(", ")).filter(|_| !scopes.is_empty())
     };
+    let explained: Vec<_> = profile.scope_words.keys().cloned().collect();
     let any = |scopes| list(scopes).map(|text| text.replace(", ", " or "));
     let all = [
         ("Default scopes", list(&profile.scopes)),
@@ -88,6 +89,7 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
             "Scopes that the device flow can grant",
             list(&scopes.device_flow_gives),
         ),
+        ("Scopes with words for people", list(&explained)),
         ("Returned to clients as `extra`", list(&profile.extra)),
         ("Access token lifetime", facts.access_token.clone()),
         ("Refresh token lifetime", facts.refresh_token.clone()),

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use central_oauth_domain::grant::ProviderName;
+use central_oauth_domain::ports::{OAuthProvider as _, ScopeWords};
 use central_oauth_domain::testing::{FixedClock, seeded_entropy};
 use central_oauth_provider_openidconnect::{
     Flow, OpenIdConnectProvider, Profile, ProfileError, ProviderSettings, SettingsError,
@@ -129,6 +130,43 @@ fn every_preset_works_with_an_id_alone() {
             assert!(made.is_ok(), "{name} {flow:?}: {:?}", made.err());
         }
     }
+}
+
+#[test]
+fn the_default_scopes_of_every_preset_have_words() {
+    for name in Profile::names() {
+        let settings = completed(name);
+        let scopes = settings.scopes.clone();
+        let provider = make(settings).unwrap_or_else(|error| panic!("{name}: {error}"));
+        for scope in scopes {
+            let words = provider.scope_words(&scope);
+            let words = words.unwrap_or_else(|| panic!("{name}: {scope} has no words"));
+            assert_eq!(words.language, Some("en"), "{name} {scope}");
+        }
+    }
+}
+
+#[test]
+fn the_operator_s_words_override_the_preset_s() {
+    let said = |text: &str| ScopeWords {
+        text: text.to_owned(),
+        language: None,
+    };
+    let settings = ProviderSettings {
+        scope_words: BTreeMap::from([
+            ("repo".to_owned(), said("Lesen und Schreiben")),
+            ("gist".to_owned(), said("")),
+        ]),
+        ..ProviderSettings::new(ProviderName::new("x"), "client-1")
+    };
+    let profile = Profile::named("github").unwrap();
+    let provider = make(profile.complete(settings, None, &BTreeMap::new()).unwrap());
+    let provider = provider.unwrap_or_else(|error| panic!("{error}"));
+    let words = provider.scope_words("repo");
+    assert_eq!(words, Some(said("Lesen und Schreiben")));
+    assert_eq!(provider.scope_words("gist"), None);
+    let preset = provider.scope_words("workflow");
+    assert_eq!(preset.and_then(|words| words.language), Some("en"));
 }
 
 #[test]

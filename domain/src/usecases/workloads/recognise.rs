@@ -27,7 +27,8 @@ impl Workloads {
     ) -> Result<ShownWorkload, Refusal> {
         let Some(trust) = &self.trust else {
             let detail = "this service trusts no issuer of workload tokens";
-            return Err(WorkloadRefusal::new(Rule::Issuer, detail).into());
+            let refusal = WorkloadRefusal::new(Rule::Issuer, detail);
+            return Err(self.refuse(&Named::unproven("unknown"), refusal, Some(address)));
         };
         let signed = match trust.identities.verify(token).await {
             Ok(signed) => signed,

@@ -1,5 +1,5 @@
 //! Clients that are generated from the published document, compiled and run against a real service: they link, poll, get a
-//! token and a typed problem, and delete the account.
+//! token, exchange their key for it, get typed errors, and delete the account.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -58,6 +58,8 @@ async fn play(mut client: Command) {
     let expected = [
         "linked Alice",
         "token Bearer",
+        "exchanged Bearer",
+        "refused invalid_request",
         "labels team=billing",
         "problem 401 unauthorized",
         "deleted unsupported",

@@ -120,14 +120,16 @@ impl World {
         let code = started.str("link_code");
         confirm(&client, &self.service, code).await;
         let poll = self.service.url(&format!("/v1/poll/{code}"));
-        let mut account = Value::Null;
+        let mut report = Value::Null;
         eventually(TIMEOUT, "the link", async || {
-            let report = http::send(client.get(&poll).bearer_auth(jwt)).await;
-            account = report.json["account"]["id"].clone();
-            report.json["status"] == "linked" && account.is_string()
+            report = http::send(client.get(&poll).bearer_auth(jwt)).await.json;
+            report["status"] == "linked"
         })
         .await;
-        account.as_str().unwrap().to_owned()
+        let account = report["account"]["id"].as_str();
+        account
+            .unwrap_or_else(|| panic!("linked, but to which account? {report}"))
+            .to_owned()
     }
 
     /// Entries of the audit log of this kind, the oldest first, once there are as many.

@@ -13,13 +13,13 @@ use central_oauth_domain::workload::{
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, ModelTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, TryInsertResult,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, SelectFour, TopologyStar, TryInsertResult,
 };
 
 use crate::convert::{hash, key_record, row_count};
 use crate::entities::workloads::{ActiveModel, Column, Entity, Model};
-use crate::entities::{access_keys, accounts, used_tokens};
+use crate::entities::{access_keys, accounts, device_codes, used_tokens};
 use crate::error::{Unreadable, failed};
 use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 use crate::{audit, keys};
@@ -30,14 +30,11 @@ const MOST_OF_ONE: u64 = 1_000;
 #[async_trait]
 impl WorkloadStore for SeaOrmStore {
     async fn find_workloads(&self, identity: &KeyedHash) -> Result<Vec<WorkloadGrant>, StoreError> {
-        let rows = with_identity(identity).find_also_related(access_keys::Entity);
-        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
+        let rows = with_identity(identity).all(&self.read().await?).await;
         let mut grants = Vec::new();
-        for (workload, key) in rows {
+        for (workload, key, account, link) in rows.map_err(failed)? {
             let Some(key) = key else { continue };
-            let account = key.find_related(accounts::Entity);
-            let account = account.one(&self.read().await?).await.map_err(failed)?;
-            let Some(holder) = keys::holder(self, &key, account.as_ref()).await? else {
+            let Some(holder) = keys::holder(&key, account, link)? else {
                 continue;
             };
             grants.push(WorkloadGrant {
@@ -119,8 +116,15 @@ impl WorkloadStore for SeaOrmStore {
     }
 }
 
-pub(crate) fn with_identity(identity: &KeyedHash) -> Select<Entity> {
+/// Workloads with their keys and, as in [`keys::with_hash`], the accounts or links of these.
+type Found =
+    SelectFour<Entity, access_keys::Entity, accounts::Entity, device_codes::Entity, TopologyStar>;
+
+pub(crate) fn with_identity(identity: &KeyedHash) -> Found {
     Entity::find()
+        .find_also_related(access_keys::Entity)
+        .and_also_related(accounts::Entity)
+        .find_also(access_keys::Entity, device_codes::Entity)
         .filter(Column::Identity.eq(identity.as_bytes().to_vec()))
         .order_by_asc(Column::Id)
         .limit(MOST_OF_ONE)

@@ -8,5 +8,6 @@ mod server {
     mod deaf;
     mod locks;
     mod saving;
+    mod snapshots;
     mod tls;
 }

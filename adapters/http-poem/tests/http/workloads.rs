@@ -414,6 +414,13 @@ async fn workloads_are_unknown_keys_where_none_is_trusted() {
     answer.assert_problem(401, "unauthorized");
     let exchanged = world.exchange_jwt("eyJhbGciOi.eyJpc3Mi.c2ln", &[]).await;
     exchanged.assert_oauth(400, "invalid_request");
+    let audit = world.get("/v1/audit?kind=workload.refused").key(ADMIN);
+    let audit = audit.send().await;
+    assert_eq!(
+        audit.body["items"][0]["detail"]["rule"], "unknown_issuer",
+        "{}",
+        audit.text
+    );
 }
 
 #[tokio::test]

@@ -40,11 +40,25 @@ pub enum Relation {
         on_delete = "Cascade"
     )]
     Account,
+    /// The link of a key that gives no access yet; such a key has only one.
+    #[sea_orm(
+        belongs_to = "super::device_codes::Entity",
+        from = "Column::Id",
+        to = "super::device_codes::Column::AccessKeyId",
+        on_condition = "Column::AccountId.is_null()"
+    )]
+    OpenLink,
 }
 
 impl Related<super::accounts::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Account.def()
+    }
+}
+
+impl Related<super::device_codes::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::OpenLink.def()
     }
 }
 

@@ -15,7 +15,7 @@ use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select, SelectTwo, UpdateMany,
+    Select, SelectThree, TopologyStar, UpdateMany,
 };
 
 use crate::convert::{key_holder, key_record, person, row_count, to_account};
@@ -37,10 +37,7 @@ impl KeyStore for SeaOrmStore {
             .one(&self.read().await?)
             .await
             .map_err(failed)?;
-        let Some((key, account)) = row else {
-            return Ok(None);
-        };
-        holder(self, &key, account.as_ref()).await
+        row.map_or(Ok(None), |(key, account, link)| holder(&key, account, link))
     }
 
     async fn keys(
@@ -129,19 +126,17 @@ impl KeyStore for SeaOrmStore {
     }
 }
 
-/// Returns a key and what it gives access to.
-pub(crate) async fn holder(
-    store: &SeaOrmStore,
+/// Returns a key and what it gives access to, or nothing if its link was purged. All rows must come from one statement:
+/// a link may be completed at any time.
+pub(crate) fn holder(
     key: &Model,
-    account: Option<&accounts::Model>,
+    account: Option<accounts::Model>,
+    link: Option<device_codes::Model>,
 ) -> Result<Option<KeyHolder>, StoreError> {
-    let binding = match account {
-        Some(account) => to_account(account),
-        None => match link_of(store, AccessKeyId(key.id)).await? {
-            Some(link) => KeyBinding::Link(Box::new(link)),
-            // Both were purged between the two queries.
-            None => return Ok(None),
-        },
+    let binding = match (account, link) {
+        (Some(account), _) => to_account(&account),
+        (None, Some(link)) => KeyBinding::Link(Box::new(Link::try_from(link)?)),
+        (None, None) => return Ok(None),
     };
     Ok(Some(key_holder(key, binding)?))
 }
@@ -242,23 +237,14 @@ pub(crate) fn note_use(key: AccessKeyId, at: Timestamp) -> UpdateMany<Entity> {
         .filter(not_later)
 }
 
-/// Returns the key with this hash, and its account if it has one.
-pub(crate) fn with_hash(hash: &KeyedHash) -> SelectTwo<Entity, accounts::Entity> {
+/// Returns the key with this hash, and its account, or its link as long as it has no account.
+pub(crate) fn with_hash(
+    hash: &KeyedHash,
+) -> SelectThree<Entity, accounts::Entity, device_codes::Entity, TopologyStar> {
     Entity::find()
         .find_also_related(accounts::Entity)
+        .find_also_related(device_codes::Entity)
         .filter(Column::Hash.eq(hash.as_bytes().to_vec()))
-}
-
-/// Returns the link of a key that gives no access yet; such a key has only one link.
-pub(crate) async fn link_of(
-    store: &SeaOrmStore,
-    key: AccessKeyId,
-) -> Result<Option<Link>, StoreError> {
-    let row = links_of(key)
-        .one(&store.read().await?)
-        .await
-        .map_err(failed)?;
-    row.map(Link::try_from).transpose()
 }
 
 pub(crate) fn links_of(key: AccessKeyId) -> Select<device_codes::Entity> {

@@ -3,15 +3,16 @@
 mod sql;
 
 use async_trait::async_trait;
-use central_oauth_domain::grant::{AccessKeyId, KeyBinding};
-use central_oauth_domain::ports::{OpenedGrant, OpenedKey, ReadStore, RowVersion, StoreError};
+use central_oauth_domain::grant::AccessKeyId;
+use central_oauth_domain::ports::{
+    KeyStore, OpenedGrant, OpenedKey, ReadStore, RowVersion, StoreError,
+};
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult};
 
 use crate::convert::{key_holder, stored_tokens, to_account};
 use crate::entities::{access_keys, accounts, tokens};
 use crate::error::failed;
-use crate::keys::link_of;
 use crate::store::SeaOrmStore;
 
 pub(crate) use sql::{changed, opening};
@@ -23,16 +24,13 @@ impl ReadStore for SeaOrmStore {
         let question = opening(session.get_database_backend(), key);
         let row = session.query_one_raw(question).await.map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
-        let Row { key, account, .. } = Row::read(&row).map_err(failed)?;
-        let Some(account) = account else {
-            let Some(link) = link_of(self, AccessKeyId(key.id)).await? else {
-                return Ok(None);
-            };
-            let holder = key_holder(&key, KeyBinding::Link(Box::new(link)))?;
-            let grant = None;
-            return Ok(Some(OpenedKey { holder, grant }));
+        let found = Row::read(&row).map_err(failed)?;
+        let Some(account) = found.account else {
+            // Most keys have an account, so the statement above reads no links.
+            let (holder, grant) = (self.find_key(key).await?, None);
+            return Ok(holder.map(|holder| OpenedKey { holder, grant }));
         };
-        let holder = key_holder(&key, to_account(&account.account))?;
+        let holder = key_holder(&found.key, to_account(&account.account))?;
         let grant = Some(account.opened()?);
         Ok(Some(OpenedKey { holder, grant }))
     }

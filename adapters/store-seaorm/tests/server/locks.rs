@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use crate::common::{LATER, NOW, OnServer, audit, grant, linked, sealed};
 
 /// Waits until so many transactions wait for others.
-async fn waiting(database: &str, count: &str) {
+pub(super) async fn waiting(database: &str, count: &str) {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                AND wait_event_type = 'Lock'";
     while Cluster::shared().execute(database, sql).trim() != count {

@@ -12,7 +12,7 @@ use crate::vault::RowMacs;
 /// The access keys of accounts.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
-    /// Returns the key with this hash and what it gives access to, whether or not it has expired.
+    /// Returns the key with this hash and what it gives access to, from one snapshot, whether or not it has expired.
     async fn find_key(&self, key: &KeyedHash) -> Result<Option<KeyHolder>, StoreError>;
 
     /// Returns up to `limit` keys of an account in the order of their numbers, starting behind `after`.

@@ -11,8 +11,8 @@ use crate::secret::KeyedHash;
 /// Reads the accounts that keys give access to.
 #[async_trait]
 pub trait ReadStore: Send + Sync {
-    /// Returns the key with this hash and the tokens of its account, from one snapshot. Returns the key whether or not
-    /// it has expired.
+    /// Returns the key with this hash and what it gives access to, from one snapshot, whether or not it has expired: with
+    /// the tokens of its account, unless its link was completed during the call.
     async fn open_key(&self, key: &KeyedHash) -> Result<Option<OpenedKey>, StoreError>;
 
     /// Returns the keys in `seen` for which [`ReadStore::open_key`] would now return something else.
@@ -27,7 +27,7 @@ pub trait ReadStore: Send + Sync {
 pub struct OpenedKey {
     /// The key.
     pub holder: KeyHolder,
-    /// The tokens of its account; `None` for a key without an account.
+    /// The tokens of its account, read together with the key; `None` for a key that had no account a moment ago.
     pub grant: Option<OpenedGrant>,
 }
 

@@ -13,7 +13,7 @@ use crate::workload::{NewWorkload, WorkloadGrant, WorkloadRecord};
 /// Workloads that may use accounts, and single-use tokens. A workload is deleted with its key.
 #[async_trait]
 pub trait WorkloadStore: Send + Sync {
-    /// Returns the workloads with this identity and what their keys give access to.
+    /// Returns the workloads with this identity and what their keys give access to, from one snapshot.
     async fn find_workloads(&self, identity: &KeyedHash) -> Result<Vec<WorkloadGrant>, StoreError>;
 
     /// Returns up to `limit` workloads of an account in the order of their numbers, starting behind `after`.

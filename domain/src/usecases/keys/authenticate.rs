@@ -121,18 +121,13 @@ impl Keys {
         Ok(Caller::Key(key))
     }
 
-    /// Reads a key. Its link may be completed between the reads of the key and of the link, so the key is read again then:
-    /// only the key's own row says to which account it gives access.
     async fn read_genuine(
         &self,
         hash: &KeyedHash,
         source: Source,
         from: IpAddr,
     ) -> Result<ShownKey, Refusal> {
-        let mut key = self.read(hash, source).await?;
-        if is_behind_its_link(&key) {
-            key = self.read(hash, source).await?;
-        }
+        let key = self.read(hash, source).await?;
         if self.is_genuine(&key, from) {
             Ok(key)
         } else {
@@ -140,7 +135,8 @@ impl Keys {
         }
     }
 
-    /// Whether the service has written this row of a key. Reports one that was altered.
+    /// Whether the service has written this row of a key, and the row of its link. Reports one that was altered. Only the
+    /// key's own row says to which account it gives access, and the store reads it and its link from one snapshot.
     pub(in crate::usecases) fn is_genuine(&self, key: &KeyHolder, from: IpAddr) -> bool {
         let is_genuine = !is_behind_its_link(key) && self.macs.is_genuine(key);
         if !is_genuine {
@@ -241,6 +237,6 @@ enum Shown<'a> {
 }
 
 /// Whether the link of a key is complete although the key's own row says otherwise.
-pub(in crate::usecases) fn is_behind_its_link(key: &KeyHolder) -> bool {
+fn is_behind_its_link(key: &KeyHolder) -> bool {
     matches!(&key.binding, KeyBinding::Link(link) if matches!(link.state, LinkState::Linked { .. }))
 }

@@ -21,7 +21,6 @@ use crate::rate_limit::RateLimit;
 use crate::vault::{RowMacs, Vault};
 
 pub(super) use account_keys::{maker, maker_expiry};
-pub(super) use authenticate::is_behind_its_link;
 
 pub use account_keys::{HandedKey, KeyPage, KeyRequest, NO_SUCH_KEY};
 

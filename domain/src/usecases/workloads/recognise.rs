@@ -7,7 +7,6 @@ use super::{ShownWorkload, WorkloadTrust, Workloads};
 use crate::ports::{NotVerified, SignedClaims, SingleUse};
 use crate::secret::WorkloadToken;
 use crate::usecases::Refusal;
-use crate::usecases::keys::is_behind_its_link;
 use crate::workload::{
     Judged, Policy, Rule, TrustedIssuer, WorkloadBinding, WorkloadGrant, WorkloadRefusal,
 };
@@ -28,7 +27,8 @@ impl Workloads {
     ) -> Result<ShownWorkload, Refusal> {
         let Some(trust) = &self.trust else {
             let detail = "this service trusts no issuer of workload tokens";
-            return Err(WorkloadRefusal::new(Rule::Issuer, detail).into());
+            let refusal = WorkloadRefusal::new(Rule::Issuer, detail);
+            return Err(self.refuse(&Named::unproven("unknown"), refusal, Some(address)));
         };
         let signed = match trust.identities.verify(token).await {
             Ok(signed) => signed,
@@ -98,10 +98,6 @@ impl Workloads {
             .vault
             .hash_workload_token(token, &issuer.url, judged.jti.as_deref());
         let mut grants = self.store.find_workloads(&identity).await?;
-        // A link may be completed between the reads of a key and of its link.
-        if grants.iter().any(|grant| is_behind_its_link(&grant.key)) {
-            grants = self.store.find_workloads(&identity).await?;
-        }
         grants.retain(|grant| self.is_genuine(grant, issuer, &judged, from));
         let now = self.clock.now();
         grants.retain(|grant| grant.key.expires_at.is_none_or(|at| at > now));

@@ -8,6 +8,8 @@
 mod barriers;
 #[path = "link_flow/client.rs"]
 mod client;
+#[path = "link_flow/logo.rs"]
+mod logo;
 #[path = "link_flow/operator.rs"]
 mod operator;
 #[path = "link_flow/person.rs"]

@@ -1,6 +1,7 @@
 //! Pages that no test with a whole service reaches.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use central_oauth_domain::link::LinkCode;
 use central_oauth_domain::ports::{CipherError, Prompt, StoreError};
@@ -95,6 +96,41 @@ async fn refusals_have_pages() {
         let html = html(response).await;
         assert!(html.contains(words), "{html}");
         assert!(!html.contains("no route"), "{html}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_have_pages_in_every_language() {
+    let (site, _) = site().await;
+    for language in ["de", "fr", "es", "ja"] {
+        let request = Request::builder().header("accept-language", language);
+        let visit = Visit::of(&site, &request.finish());
+        for (refusal, english) in [
+            (
+                Refusal::Store(StoreError::Unavailable("no route".into())),
+                "The service is not available",
+            ),
+            (
+                Refusal::ProviderUnavailable {
+                    detail: "no route".to_owned(),
+                    retry_after: Duration::ZERO,
+                },
+                "The provider does not respond",
+            ),
+            (
+                Refusal::ProviderNotConfigured(String::new()),
+                "This provider is no longer available",
+            ),
+            (Refusal::LinkPending, "Something went wrong"),
+        ] {
+            let html = html(refused::answer(&visit, refusal, None)).await;
+            let mark = format!("<html lang=\"{language}\">");
+            assert!(html.contains(&mark), "{html}");
+            // No message, no value and no link is missing.
+            for wrong in [english, "{", "<a>", "&#60;a&#62;"] {
+                assert!(!html.contains(wrong), "{wrong} is in {html}");
+            }
+        }
     }
 }
 

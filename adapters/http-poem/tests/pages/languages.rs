@@ -45,6 +45,10 @@ impl Tour {
         // The mark of a message or a value that is missing.
         let html = page.html.replace("{8,12}", "");
         assert!(!html.contains('{'), "{html}");
+        // The mark of words that lead to the operator, who is nobody here.
+        for mark in ["<a>", "&#60;a&#62;"] {
+            page.assert_lacks(mark);
+        }
         let heading = between(&page.html, "<h1>", "</h1>").unwrap();
         self.headings.push(heading.to_owned());
     }
@@ -81,6 +85,20 @@ impl Tour {
             program.confirm(typed).await;
         }
         self.check(&browser.link(&program.code).await);
+    }
+
+    /// The provider has agreed and does not say at once whose account it is.
+    async fn finishing(&mut self) {
+        let world = World::new().await;
+        let (code, mut browser) = self.at_the_provider(&world).await;
+        let silent = ProviderError::Unavailable {
+            detail: "time-out".to_owned(),
+            retry_after: None,
+        };
+        world.provider.answer_identify(Err(silent));
+        let grant = ScriptedProvider::grant("access", None);
+        world.provider_answers(Ok(grant)).await;
+        self.check(&browser.link(&code).await);
     }
 
     async fn taken_back(&mut self, is_linked_before: bool) {
@@ -195,6 +213,7 @@ async fn each_page_is_there_in_each_language() {
         .await;
         tour.ends(Ok(Redemption::Denied(Some("not you".to_owned()))))
             .await;
+        tour.finishing().await;
         tour.with_return_code(["wrong"; 3]).await;
         tour.taken_back(false).await;
         tour.taken_back(true).await;

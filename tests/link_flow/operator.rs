@@ -76,6 +76,14 @@ async fn act(options: BrowserOptions, name: &'static str) {
     operator.look("relinking", "let them scan the code").await;
     browser.click("p.centred a").await;
     operator
+        .go("a[href$='/relink-link']", "relink-link", "nobody access")
+        .await;
+    browser.click("main button.main").await;
+    operator
+        .look("relink-link-made", "seven days at most")
+        .await;
+    browser.click("p.centred a").await;
+    operator
         .go("a[href$='/keys/new']", "new-key", "Which program")
         .await;
     browser.fill("#name", "nightly report").await;

@@ -4,6 +4,7 @@ mod completer;
 mod confirm;
 mod ender;
 mod guesses;
+mod open_relink;
 mod poll;
 mod relink;
 mod relink_urls;
@@ -25,8 +26,9 @@ use crate::vault::Vault;
 pub(super) use completer::LinkCompleter;
 pub(super) use ender::LinkEnder;
 pub(super) use guesses::GuessLimiter;
+pub use open_relink::{RelinkUrlError, RelinkView};
 pub use poll::LinkReport;
-pub use relink::{ADMINS_RELINK, NO_KEY_LEFT, NOT_IDENTIFIED, RelinkUrlError, RelinkView};
+pub use relink::{ADMINS_RELINK, NO_KEY_LEFT, NOT_IDENTIFIED};
 pub use relink_urls::RelinkUrls;
 pub use start::{KEY_IS_KEPT, LinkRequest, RETURN_CODES_ARE_OFF, StartedLink};
 

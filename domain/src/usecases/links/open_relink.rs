@@ -1,0 +1,104 @@
+//! Makes the address of a relink for an admin, and starts the link when the person opens it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::relink::{NOT_IDENTIFIED, Starter};
+use super::{Links, RelinkUrls, StartedLink};
+use crate::audit::Actor;
+use crate::grant::{Account, AccountId};
+use crate::secret::RelinkUrl;
+use crate::usecases::{Caller, Refusal};
+
+/// What a person may know who opens the address of a relink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelinkView {
+    /// The provider's display name.
+    pub provider: String,
+    /// The name of the program that will use the account, if it has one.
+    pub client_name: Option<String>,
+    /// How long the address stays valid.
+    pub expires_in: Duration,
+}
+
+/// Why the address of a relink starts no link.
+#[derive(Debug, thiserror::Error)]
+pub enum RelinkUrlError {
+    /// This service has not made it.
+    #[error("the address was not made by this service, or somebody has changed it")]
+    Unknown,
+    /// It was made too long ago.
+    #[error("the address has expired")]
+    Expired,
+    /// The account was linked again or deleted since it was made.
+    #[error("the account was linked again or deleted since the address was made")]
+    Done,
+    /// The link cannot start, as for any other link.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl Links {
+    /// Returns the address at which the person of an account starts a relink within seven days.
+    ///
+    /// # Errors
+    /// As [`Links::start_relink`].
+    pub async fn relink_url(&self, caller: &Caller, id: AccountId) -> Result<RelinkUrl, Refusal> {
+        let account = self.for_admin(caller, id).await?;
+        self.relink_key(&account).await?;
+        let url = self.relink_urls.url(&account, self.clock.now());
+        url.ok_or_else(|| Refusal::Unprocessable(NOT_IDENTIFIED.to_owned()))
+    }
+
+    /// Returns what the address with this value is for. Changes nothing.
+    ///
+    /// # Errors
+    /// [`RelinkUrlError`].
+    pub async fn view_relink(&self, value: &str) -> Result<RelinkView, RelinkUrlError> {
+        let (account, expires_in) = self.invited(value).await?;
+        let (_, key) = self.relink_key(&account).await?;
+        let provider = self.providers.get(&account.key.provider)?;
+        Ok(RelinkView {
+            provider: provider.display_name().to_owned(),
+            client_name: key.name,
+            expires_in,
+        })
+    }
+
+    /// Hands out a link code to the person who opened the address with this value. Their network gets no more codes than
+    /// a network without a key.
+    ///
+    /// # Errors
+    /// [`RelinkUrlError`].
+    pub async fn start_relink_at(
+        &self,
+        value: &str,
+        address: IpAddr,
+    ) -> Result<StartedLink, RelinkUrlError> {
+        let (account, _) = self.invited(value).await?;
+        self.require_room()?;
+        let starter = Starter {
+            actor: Actor::Service,
+            address,
+            is_stranger: true,
+        };
+        Ok(self.start_for_person(&account, starter).await?)
+    }
+
+    /// Returns the account of an address, and how long the address stays valid.
+    async fn invited(&self, value: &str) -> Result<(Account, Duration), RelinkUrlError> {
+        let ticket = self.relink_urls.read(value);
+        let ticket = ticket.ok_or(RelinkUrlError::Unknown)?;
+        let (expires_at, now) = (ticket.expires_at, self.clock.now());
+        if !expires_at.is_ahead(now, RelinkUrls::LIFETIME) {
+            return Err(RelinkUrlError::Expired);
+        }
+        match self.accounts.get(ticket.account).await {
+            Ok(account) if account.linked_at == ticket.linked_at => {
+                Ok((account, expires_at.since(now)))
+            }
+            Ok(_) | Err(Refusal::NotFound(_)) => Err(RelinkUrlError::Done),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+}

@@ -135,7 +135,10 @@ async fn receivers_of_webhooks_are_shown_with_their_trouble() {
     let failed = receiver.attempted(AuditNumber(1), now, Err(refused), now, 0.0);
     assert!(world.store.save_receiver(&failed.0).await.unwrap());
     let page = browser.get("/admin/service").await;
-    page.assert(200, &["Webhooks", ">ops<", "fails", "status 500", "none yet"]);
+    page.assert(
+        200,
+        &["Webhooks", ">ops<", "fails", "status 500", "none yet"],
+    );
     let delivered = failed.0.attempted(AuditNumber(1), now, Ok(()), now, 0.0);
     assert!(world.store.save_receiver(&delivered.0).await.unwrap());
     let page = browser.get("/admin/service").await;

@@ -18,7 +18,7 @@ const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// How often times that a clock which was ahead has stored are repaired.
 const LOOK_FOR_CLOCK_STEPS_EVERY: Duration = Duration::from_secs(5);
 /// How often grants that end soon are looked for.
-const ANNOUNCE_EVERY: Duration = Duration::from_secs(600);
+const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
 /// How often uses of keys are stored. With one iteration of the loop that is within a minute.
 const NOTE_EVERY: Duration = Duration::from_secs(50);
 
@@ -47,8 +47,8 @@ pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
                 };
         }
         if announce_at <= Instant::now() {
-            let announced = done("ends of grants", services.grant_ends.announce(BATCH).await);
-            if announced != Some(BATCH) {
+            let has_more = done("ends of grants", services.grant_ends.announce(BATCH).await);
+            if has_more == Some(false) {
                 announce_at = Instant::now() + ANNOUNCE_EVERY;
             }
         }

@@ -9,11 +9,11 @@ use central_oauth_domain::grant::{Account, AccountId};
 use central_oauth_domain::ports::{GrantEndStore, StoreError};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::accounts::with_times;
 use crate::convert::{AccountRow, row_count};
-use crate::entities::announced_ends::{ActiveModel, Column, Entity};
+use crate::entities::announced_ends::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, tokens};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
@@ -53,7 +53,8 @@ impl GrantEndStore for SeaOrmStore {
         locks::tokens_of(&write.txn, account).await?;
         let known = Entity::find().filter(Column::AccountId.eq(account.0));
         let known = known.one(&write.txn).await.map_err(failed)?;
-        if known.is_some_and(|known| known.ends_at == end.as_millis()) {
+        let announced = |known: Model| Timestamp::from_millis(known.ends_at);
+        if known.is_some_and(|known| Account::is_same_end(announced(known), end)) {
             return Ok(false);
         }
         let announced = Entity::insert(ActiveModel {
@@ -88,16 +89,22 @@ pub(crate) fn unannounced(period: &Range<Timestamp>) -> [Select<accounts::Entity
         begun.and(column.lt(period.end.as_millis()))
     };
     let stays = Expr::cust("NOT renewed_by_use");
+    let last = Token::RefreshToken.is_null();
     [
-        within(Token::GrantExpiresAt),
-        stays.and(within(Token::RefreshTokenExpiresAt)),
-        Token::RefreshToken
-            .is_null()
-            .and(within(Token::AccessTokenExpiresAt)),
+        (Token::GrantExpiresAt, within(Token::GrantExpiresAt)),
+        (
+            Token::RefreshTokenExpiresAt,
+            stays.and(within(Token::RefreshTokenExpiresAt)),
+        ),
+        (
+            Token::AccessTokenExpiresAt,
+            last.and(within(Token::AccessTokenExpiresAt)),
+        ),
     ]
-    .map(|ends| {
+    .map(|(end, ends)| {
         with_times()
             .filter(ends)
+            .order_by_asc(end)
             .filter(accounts::Column::Status.ne(accounts::Status::RelinkRequired))
             .filter(is_announced().not())
     })
@@ -106,19 +113,23 @@ pub(crate) fn unannounced(period: &Range<Timestamp>) -> [Select<accounts::Entity
 /// Whether one of the ends of this account was announced.
 fn is_announced() -> SimpleExpr {
     use tokens::Column as Token;
-    let end = |column: Token| SimpleExpr::from(Expr::col((tokens::Entity, column)));
+    let tolerance = i64::try_from(Account::SAME_END.as_millis()).unwrap_or(i64::MAX);
+    let is_same = |column: Token| {
+        let end = || Expr::col((tokens::Entity, column));
+        let announced = || Expr::col((Entity, Column::EndsAt));
+        let not_before = announced().gte(end().sub(tolerance));
+        not_before.and(announced().lte(end().add(tolerance)))
+    };
     let of_account =
         Expr::col((Entity, Column::AccountId)).eq(Expr::col((tokens::Entity, Token::AccountId)));
-    let ends = [
-        end(Token::GrantExpiresAt),
-        end(Token::RefreshTokenExpiresAt),
-        end(Token::AccessTokenExpiresAt),
-    ];
+    let is_one_of_them = is_same(Token::GrantExpiresAt)
+        .or(is_same(Token::RefreshTokenExpiresAt))
+        .or(is_same(Token::AccessTokenExpiresAt));
     let announced = Query::select()
         .expr(Expr::val(1))
         .from(Entity)
         .and_where(of_account)
-        .and_where(Expr::col((Entity, Column::EndsAt)).is_in(ends))
+        .and_where(is_one_of_them)
         .to_owned();
     Expr::exists(announced)
 }

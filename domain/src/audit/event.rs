@@ -3,7 +3,6 @@
 use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
-use crate::grant::refresh::RefreshFailure;
 use crate::grant::revocation::Revocation;
 use crate::grant::{AccessKeyId, Account, AccountId, AccountStatus, KeyRecord};
 use crate::link::Link;
@@ -268,25 +267,26 @@ impl AuditEvent {
         code.into_iter().fold(event, Self::code)
     }
 
-    /// A grant that was degraded or given up has been refreshed.
+    /// Returns what a result of a refresh has changed for an account: it fails in a way that it did not fail before, was
+    /// given up, or has recovered. `None` if none of that is new.
     #[must_use]
-    pub fn recovered(account: &Account) -> Self {
-        Self::new(AuditKind::RefreshRecovered)
-            .account(account.id)
-            .with("provider", &account.key.provider)
-    }
-
-    /// A refresh has failed.
-    #[must_use]
-    pub fn not_refreshed(account: &Account, failure: &RefreshFailure) -> Self {
-        let kind = match failure.status {
+    pub fn of_refresh(before: &Account, after: &Account) -> Option<Self> {
+        let is_well = |account: &Account| account.status == AccountStatus::Active;
+        let code = |account: &Account| account.last_error.as_ref().map(|it| it.code.clone());
+        let event = |kind| {
+            Self::new(kind)
+                .account(after.id)
+                .with("provider", &after.key.provider)
+        };
+        if is_well(after) {
+            return (!is_well(before)).then(|| event(AuditKind::RefreshRecovered));
+        }
+        let is_new = before.status != after.status || code(before) != code(after);
+        let kind = match after.status {
             AccountStatus::RelinkRequired => AuditKind::RelinkRequired,
             AccountStatus::Active | AccountStatus::Degraded => AuditKind::RefreshFailed,
         };
-        Self::new(kind)
-            .account(account.id)
-            .with("provider", &account.key.provider)
-            .code(&failure.fault.code)
+        is_new.then(|| event(kind).code(&code(after).unwrap_or_default()))
     }
 
     /// A grant ends soon, and no refresh can extend it.

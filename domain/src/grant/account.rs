@@ -123,6 +123,9 @@ impl Account {
     /// How long ahead the service warns of an end that no refresh can postpone. Somebody has to contact the person.
     pub const NOTICE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+    /// Known ends that differ by less are the same one.
+    pub const SAME_END: Duration = Duration::from_secs(60 * 60);
+
     /// Returns the warning at `now` for an account without an error. An account without a refresh token ends when its
     /// access token expires, usually before anything else ends it. Otherwise warns that the grant ends soon.
     #[must_use]
@@ -153,6 +156,13 @@ impl Account {
         };
         let words = format!("the grant {when} and cannot be extended: a person must consent again");
         Some(Fault::new(Fault::GRANT_EXPIRES_SOON, words))
+    }
+
+    /// Whether two known ends are the same one. A provider that counts the remaining seconds names another moment at each
+    /// refresh.
+    #[must_use]
+    pub fn is_same_end(one: Timestamp, other: Timestamp) -> bool {
+        one.since(other).max(other.since(one)) <= Self::SAME_END
     }
 
     /// Returns when the grant ends, if that is known and no refresh can postpone it. An account without a refresh token ends

@@ -29,6 +29,12 @@ pub struct WebhookError {
     pub fault: Fault,
     /// The pause that the receiver asks for.
     pub retry_after: Option<Duration>,
-    /// Whether the receiver has read the event and rejects it, so that other events may pass.
-    pub rejects_event: bool,
+}
+
+impl WebhookError {
+    /// Whether the receiver has read the event and rejects it ([`Fault::EVENT_REJECTED`]).
+    #[must_use]
+    pub fn is_rejection(&self) -> bool {
+        self.fault.code == Fault::EVENT_REJECTED
+    }
 }

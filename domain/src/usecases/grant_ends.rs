@@ -23,15 +23,15 @@ impl GrantEnds {
         }
     }
 
-    /// Announces up to `limit` ends that are less than [`Account::NOTICE`] ahead, each of them once. Returns how many it has
-    /// announced.
+    /// Announces up to `limit` ends that are less than [`Account::NOTICE`] ahead, each of them once. Returns whether there
+    /// may be more.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn announce(&self, limit: u64) -> Result<u64, StoreError> {
+    pub async fn announce(&self, limit: u64) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let period = now..now + Account::NOTICE;
-        let mut announced = 0;
+        let mut announced = false;
         let found = self.store.unannounced_ends(period.clone(), limit).await?;
         for account in &found {
             let Some(end) = account.known_end().filter(|end| period.contains(end)) else {
@@ -41,11 +41,11 @@ impl GrantEnds {
             let entry = self.audit.draft(Actor::Service, None).entry(event);
             if self.store.announce_end(account.id, end, entry).await? {
                 let (account, provider) = (account.id.0, &account.key.provider);
-                announced += 1;
+                announced = true;
                 tracing::warn!(account, %provider, "the grant ends soon: a person must consent again");
             }
         }
-        Ok(announced)
+        Ok(announced && found.len() as u64 == limit)
     }
 }
 

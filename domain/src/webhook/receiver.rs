@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::audit::AuditNumber;
-use crate::clock_step::LEASE_MARGIN;
+use crate::clock_step::{CLOCKS_DIFFER, LEASE_MARGIN};
 use crate::fault::Fault;
-use crate::grant::refresh::pause_after;
+use crate::grant::refresh::{REFRESH_HORIZON, pause_after};
 use crate::observe::words;
 use crate::ports::WebhookError;
 use crate::time::Timestamp;
@@ -15,11 +15,9 @@ use crate::time::Timestamp;
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long one replica may deliver to a receiver before it must claim the receiver again.
 const LEASE: Duration = DELIVERY_TIMEOUT.saturating_add(LEASE_MARGIN);
-/// No rule sets a time further ahead than this: the longest `Retry-After`, and the pause's spread.
-const FURTHEST_AHEAD: Duration = Duration::from_secs(2 * 3600);
 /// How long a delivery is tried again.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// How often a receiver may reject an event itself before the event is dropped.
+/// How often in a row a receiver may reject an event before the event is dropped.
 const MOST_REJECTIONS: u32 = 5;
 
 /// The name of a receiver in the configuration.
@@ -69,9 +67,9 @@ pub struct Receiver {
     pub lease_until: Option<Timestamp>,
     /// When the next attempt is due, after a failure.
     pub next_attempt_at: Option<Timestamp>,
-    /// Attempts that have failed since the last delivery.
+    /// Attempts that have failed in a row, all by rejection or all otherwise.
     pub failures: u32,
-    /// When the first of them failed.
+    /// When the first attempt since the last delivery failed.
     pub failing_since: Option<Timestamp>,
     /// The last error.
     pub last_error: Option<Fault>,
@@ -115,12 +113,12 @@ impl Receiver {
     /// allows was stored by a clock that has been set back, and counts as past.
     #[must_use]
     pub fn waits(&self, now: Timestamp) -> Duration {
-        let times = [self.lease_until, self.next_attempt_at];
-        let ahead = times
-            .into_iter()
-            .flatten()
-            .filter(|at| at.is_ahead(now, FURTHEST_AHEAD));
-        ahead.max().map_or(Duration::ZERO, |at| at.since(now))
+        let ahead = |at: Option<Timestamp>, longest| at.filter(|at| at.is_ahead(now, longest));
+        let leased = ahead(self.lease_until, LEASE + CLOCKS_DIFFER);
+        let paused = ahead(self.next_attempt_at, REFRESH_HORIZON.pause);
+        leased
+            .max(paused)
+            .map_or(Duration::ZERO, |at| at.since(now))
     }
 
     /// Leases it, to deliver one event.
@@ -159,21 +157,27 @@ impl Receiver {
             };
             return (delivered, Attempt::Delivered);
         };
-        let failures = self.failures.saturating_add(1);
-        let since = self.failing_since.unwrap_or(now);
+        let failures = match self.is_rejecting() == error.is_rejection() {
+            true => self.failures.saturating_add(1),
+            false => 1,
+        };
+        // A clock that was ahead may have stored a later time.
+        let since = self.failing_since.map_or(now, |since| since.min(now));
         let is_old = |at: Timestamp| now.since(at) >= GIVE_UP_AFTER;
-        let is_rejected = error.rejects_event && failures >= MOST_REJECTIONS;
-        if is_rejected || (is_old(at) && is_old(since)) {
+        let is_rejected = error.is_rejection() && failures >= MOST_REJECTIONS;
+        if is_rejected || ((is_old(at) || at > now) && is_old(since)) {
             let dropped = Self {
                 dropped: self.dropped.saturating_add(1),
-                // The next event finds the receiver as it was, unless only this one was rejected.
+                // If the receiver is down, the next event that is older than a day has one attempt.
                 failing_since: (!is_rejected).then_some(since),
                 last_error: Some(error.fault),
                 ..self.done(number)
             };
             return (dropped, Attempt::Dropped);
         }
-        let pause = pause_after(failures, error.retry_after, spread);
+        // A rejected event must not hold up the others for long.
+        let asked_for = error.retry_after.filter(|_| !error.is_rejection());
+        let pause = pause_after(failures, asked_for, spread);
         let failed = Self {
             lease_until: None,
             next_attempt_at: Some(now + pause),
@@ -183,6 +187,12 @@ impl Receiver {
             ..self.changed()
         };
         (failed, Attempt::Again)
+    }
+
+    /// Whether the last attempt was rejected by the receiver.
+    fn is_rejecting(&self) -> bool {
+        let error = self.last_error.as_ref();
+        error.is_some_and(|fault| fault.code == Fault::EVENT_REJECTED)
     }
 
     fn done(&self, position: AuditNumber) -> Self {

@@ -19,7 +19,7 @@ pub(crate) use names::Names;
 pub(crate) use request::Request;
 pub(crate) use retry_after::retry_after;
 pub use transport::ClientUnavailable;
-pub(crate) use transport::{Transport, unavailable};
+pub(crate) use transport::{Transport, words as transport_words};
 pub(crate) use unanswered::Unanswered;
 
 use std::sync::Arc;

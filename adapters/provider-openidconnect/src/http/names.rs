@@ -27,7 +27,7 @@ enum Inward {
     #[error("a public issuer named this host, which has a private address")]
     Named,
     #[error(
-        "the issuer has both public and private addresses; let its name resolve to one kind only"
+        "the host has both public and private addresses; let its name resolve to one kind only"
     )]
     Mixed,
 }

@@ -78,12 +78,16 @@ fn build(builder: ClientBuilder) -> Result<Client, ClientUnavailable> {
 }
 
 /// Converts a transport error.
-pub(crate) fn unavailable(error: reqwest::Error) -> ProviderError {
-    let words = chain(&error.without_url());
+pub(super) fn unavailable(error: reqwest::Error) -> ProviderError {
     ProviderError::Unavailable {
-        detail: Scrubber::default().text(&words),
+        detail: words(error),
         retry_after: None,
     }
+}
+
+/// Returns the causes of a transport error, without the address and without what may be a secret.
+pub(crate) fn words(error: reqwest::Error) -> String {
+    Scrubber::default().text(&chain(&error.without_url()))
 }
 
 /// Joins the error and its causes, because only the innermost says "connection refused".

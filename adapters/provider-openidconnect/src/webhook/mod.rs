@@ -16,7 +16,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use url::Url;
 
 use crate::address::{self, AddressFault};
-use crate::http::{ClientUnavailable, Names, Transport, retry_after, unavailable};
+use crate::http::{ClientUnavailable, Names, Transport, retry_after, transport_words};
 
 pub use signature::{WebhookSecret, WebhookSecretError};
 
@@ -121,7 +121,7 @@ impl Target {
         match response {
             Ok(response) => judge(response.status(), response.headers(), now),
             Err(problem) => {
-                let detail = unavailable(problem).to_string();
+                let detail = transport_words(problem);
                 Err(error("receiver_unavailable", &detail))
             }
         }
@@ -138,15 +138,15 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), 
         300..400 => "; redirects are not followed, so configure the address that it redirects to",
         _ => "",
     };
-    let error = error(
-        "receiver_refused",
-        &format!("the receiver answered with status {status}{more}"),
-    );
+    // The others may have any cause. Some libraries answer 400 to a signature that is not verified.
+    let code = match status {
+        413 | 422 => Fault::EVENT_REJECTED,
+        _ => "receiver_refused",
+    };
+    let detail = format!("the receiver answered with status {status}{more}");
     Err(WebhookError {
         retry_after: retry_after(headers, now),
-        // Other statuses tell of the address, the signature, the moment or the receiver.
-        rejects_event: matches!(status, 400 | 413 | 415 | 422),
-        ..error
+        ..error(code, &detail)
     })
 }
 
@@ -154,6 +154,5 @@ fn error(code: &str, detail: &str) -> WebhookError {
     WebhookError {
         fault: Fault::new(code, detail),
         retry_after: None,
-        rejects_event: false,
     }
 }

@@ -91,8 +91,7 @@ mod tests {
         }
         let bare = SECRET.replace("whsec_", "");
         for text in ["", "whsec_", "whsec_!", &bare, &of(23), &of(65)] {
-            let error = WebhookSecret::parse(text).unwrap_err().to_string();
-            assert!(text.is_empty() || !error.contains(&text[6..]) || text == "whsec_");
+            assert!(WebhookSecret::parse(text).is_err(), "{text}");
         }
     }
 }

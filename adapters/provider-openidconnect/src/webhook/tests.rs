@@ -1,5 +1,9 @@
 use std::time::Duration;
 
+use central_oauth_domain::grant::AccountId;
+use central_oauth_domain::secret::RelinkUrl;
+use central_oauth_domain::webhook::{WebhookEvent, WebhookKind};
+
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -17,10 +21,11 @@ fn only_success_accepts_an_event() {
     for status in [200, 202, 204] {
         assert!(answered(status, None).is_ok(), "{status}");
     }
-    for status in [301, 307, 400, 401, 404, 410, 429, 500, 503] {
+    for status in [301, 307, 400, 401, 404, 410, 413, 415, 422, 429, 500, 503] {
         let error = answered(status, None).unwrap_err();
         assert!(error.fault.detail.contains(&status.to_string()));
-        assert_eq!(error.rejects_event, status == 400, "{status}");
+        let rejects = [413, 422].contains(&status);
+        assert_eq!(error.is_rejection(), rejects, "{status}");
     }
     let redirected = answered(301, None).unwrap_err().fault.detail;
     assert!(redirected.contains("not followed"), "{redirected}");
@@ -53,4 +58,33 @@ fn receivers_have_https_addresses() {
         assert!(matches!(error, WebhookReceiverError::Address(_)), "{url}");
         assert!(!error.to_string().contains("secret"));
     }
+}
+
+#[test]
+fn the_body_is_that_of_the_document() {
+    let message = WebhookMessage {
+        event: WebhookEvent {
+            id: "msg_1".to_owned(),
+            kind: WebhookKind::RelinkRequired,
+            at: NOW,
+            account: AccountId(42),
+            provider: "google".to_owned(),
+            error: Some("invalid_grant".to_owned()),
+        },
+        expires_at: Some(NOW),
+        relink_url: Some(RelinkUrl::new("https://auth.example.com/device/relink/1")),
+    };
+    let body: serde_json::Value = serde_json::from_str(&body::json(&message)).unwrap();
+    let expected = serde_json::json!({
+        "type": "account.relink_required",
+        "timestamp": "2026-09-21T14:13:20Z",
+        "data": {
+            "account": "42",
+            "provider": "google",
+            "error": "invalid_grant",
+            "expires_at": "2026-09-21T14:13:20Z",
+            "relink_url": "https://auth.example.com/device/relink/1",
+        },
+    });
+    assert_eq!(body, expected);
 }

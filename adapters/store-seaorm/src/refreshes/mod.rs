@@ -9,7 +9,7 @@ mod record;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use central_oauth_domain::audit::SignedEntry;
+use central_oauth_domain::audit::AuditDraft;
 use central_oauth_domain::grant::refresh::{Doubt, RefreshFailure};
 use central_oauth_domain::grant::{
     AccountId, Generation, LeaseVersion, ProviderName, RefreshedTokens, StoredTokens,
@@ -64,7 +64,7 @@ impl RefreshStore for SeaOrmStore {
         lease: LeaseVersion,
         tokens: RefreshedTokens,
         now: Timestamp,
-        audit: Option<SignedEntry>,
+        audit: Option<AuditDraft>,
     ) -> Result<Recorded, StoreError> {
         record::success(self, account, generation, lease, tokens, now, audit).await
     }
@@ -75,7 +75,7 @@ impl RefreshStore for SeaOrmStore {
         generation: Generation,
         lease: LeaseVersion,
         failure: RefreshFailure,
-        audit: Option<SignedEntry>,
+        audit: Option<AuditDraft>,
     ) -> Result<bool, StoreError> {
         record::failure(self, account, generation, lease, failure, audit).await
     }

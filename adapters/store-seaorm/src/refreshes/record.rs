@@ -1,6 +1,6 @@
 //! Records results of refreshes, as the domain decides.
 
-use central_oauth_domain::audit::SignedEntry;
+use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::refresh::{Doubt, RefreshFailure};
 use central_oauth_domain::grant::{
     AccountId, Generation, LeaseVersion, RefreshedTokens, StoredTokens,
@@ -20,13 +20,13 @@ pub(super) async fn success(
     lease: LeaseVersion,
     answer: RefreshedTokens,
     now: Timestamp,
-    audit: Option<SignedEntry>,
+    audit: Option<AuditDraft>,
 ) -> Result<Recorded, StoreError> {
-    // An audit entry needs a transaction. There is one only if the state of the account changes.
-    if audit.is_none()
-        && let Some(claimed) = store.claimed.take(account)
+    if let Some(claimed) = store.claimed.take(account)
         && let Some((next, recorded)) =
             claimed.record_refresh(generation, lease, answer.clone(), now)
+        // An audit entry needs a transaction.
+        && AuditEvent::of_refresh(&claimed.account, &next.account).is_none()
         && let Some(save) = save_unchanged(&claimed, &next)
         && store.database.save_at_once(&save).await
     {
@@ -35,7 +35,6 @@ pub(super) async fn success(
     let record = move |stored: &StoredTokens| {
         let next = stored.record_refresh(generation, lease, answer, now);
         let (next, recorded) = next.ok_or(StoreError::Conflict)?;
-        let audit = audit.filter(|_| recorded == Recorded::Stored);
         Ok(Change {
             next,
             audit,
@@ -52,11 +51,10 @@ pub(super) async fn failure(
     generation: Generation,
     lease: LeaseVersion,
     failure: RefreshFailure,
-    audit: Option<SignedEntry>,
+    audit: Option<AuditDraft>,
 ) -> Result<bool, StoreError> {
     let record = move |stored: &StoredTokens| {
         let (next, counts) = stored.record_failure(generation, lease, failure);
-        let audit = audit.filter(|_| counts);
         Ok(Change {
             next,
             audit,
@@ -106,8 +104,8 @@ pub(super) async fn promote_spare(
 /// A transition of an account's tokens.
 struct Change<T> {
     next: StoredTokens,
-    /// Is stored with it.
-    audit: Option<SignedEntry>,
+    /// Records what the transition changes for the account.
+    audit: Option<AuditDraft>,
     /// The result for the caller.
     told: T,
 }
@@ -128,7 +126,10 @@ async fn change<T: Send + 'static>(
             };
             let change = transition(&stored)?;
             save(db, &stored, &change.next).await?;
-            audit::keep(db, change.audit.as_slice()).await?;
+            let event = AuditEvent::of_refresh(&stored.account, &change.next.account);
+            if let Some((draft, event)) = change.audit.zip(event) {
+                audit::keep(db, &[draft.entry(event)]).await?;
+            }
             Ok(Some(change.told))
         })
     });

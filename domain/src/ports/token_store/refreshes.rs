@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::Fault;
-use crate::audit::SignedEntry;
+use crate::audit::AuditDraft;
 use crate::grant::refresh::{Doubt, RefreshFailure};
 use crate::grant::{
     AccountId, Generation, LeaseVersion, ProviderName, RefreshedTokens, StoredTokens,
@@ -52,7 +52,8 @@ pub trait RefreshStore: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Records the provider's response to the refresh token of a generation, as [`StoredTokens::record_refresh`]
-    /// decides. Ends the lease if it is still `lease`. The audit entry is part of the transaction, if they are stored.
+    /// decides. Ends the lease if it is still `lease`. What that [changes](crate::audit::AuditEvent::of_refresh)
+    /// for the account is recorded in the same transaction, if there is a draft.
     /// [`StoreError::Conflict`] when the account is gone, or its tokens now have another origin.
     async fn record_refresh(
         &self,
@@ -61,18 +62,19 @@ pub trait RefreshStore: Send + Sync {
         lease: LeaseVersion,
         tokens: RefreshedTokens,
         now: Timestamp,
-        audit: Option<SignedEntry>,
+        audit: Option<AuditDraft>,
     ) -> Result<Recorded, StoreError>;
 
     /// Records a failure, as [`StoredTokens::record_failure`] decides. Ends the lease if it is still `lease`. Returns whether
-    /// the failure was recorded; the audit entry is part of the transaction if it was.
+    /// the failure was recorded. What that [changes](crate::audit::AuditEvent::of_refresh) for the account is recorded in the same
+    /// transaction, if there is a draft.
     async fn record_refresh_failure(
         &self,
         account: AccountId,
         generation: Generation,
         lease: LeaseVersion,
         failure: RefreshFailure,
-        audit: Option<SignedEntry>,
+        audit: Option<AuditDraft>,
     ) -> Result<bool, StoreError>;
 
     /// [Replaces](StoredTokens::promote_spare) a dead refresh token with the spare. `None` without a spare, or when

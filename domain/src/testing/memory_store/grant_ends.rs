@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
+use super::{MemoryStore, State};
 use crate::audit::SignedEntry;
 use crate::grant::{Account, AccountId, AccountStatus};
 use crate::ports::{GrantEndStore, StoreError};
@@ -23,7 +23,7 @@ impl GrantEndStore for MemoryStore {
             let end = account.known_end();
             account.status != AccountStatus::RelinkRequired
                 && end.is_some_and(|end| period.contains(&end))
-                && state.announced_ends.get(&account.id).copied() != end
+                && !state.is_announced(account.id, end)
         });
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(found.take(most).cloned().collect())
@@ -36,13 +36,20 @@ impl GrantEndStore for MemoryStore {
         audit: SignedEntry,
     ) -> Result<bool, StoreError> {
         let mut state = self.lock();
-        if !state.accounts.contains_key(&account.0)
-            || state.announced_ends.get(&account) == Some(&end)
-        {
+        if !state.accounts.contains_key(&account.0) || state.is_announced(account, Some(end)) {
             return Ok(false);
         }
         state.announced_ends.insert(account, end);
         state.keep_entry(audit);
         Ok(true)
+    }
+}
+
+impl State {
+    fn is_announced(&self, account: AccountId, end: Option<Timestamp>) -> bool {
+        let announced = self.announced_ends.get(&account).copied();
+        announced
+            .zip(end)
+            .is_some_and(|(one, other)| Account::is_same_end(one, other))
     }
 }

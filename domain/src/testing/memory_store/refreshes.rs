@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{MemoryStore, State, refuse};
-use crate::audit::SignedEntry;
+use crate::audit::{AuditDraft, AuditEvent, SignedEntry};
 use crate::fault::Fault;
 use crate::grant::refresh::{Doubt, RefreshFailure};
 use crate::grant::{
@@ -71,7 +71,7 @@ impl RefreshStore for MemoryStore {
         lease: LeaseVersion,
         tokens: RefreshedTokens,
         now: Timestamp,
-        audit: Option<SignedEntry>,
+        audit: Option<AuditDraft>,
     ) -> Result<Recorded, StoreError> {
         let mut state = self.lock();
         refuse(&mut state.recordings_to_refuse)?;
@@ -80,10 +80,9 @@ impl RefreshStore for MemoryStore {
         let stored = stored.ok_or(StoreError::Conflict)?;
         let next = stored.record_refresh(generation, lease, tokens, now);
         let (next, recorded) = next.ok_or(StoreError::Conflict)?;
+        let entry = entry(audit, stored, &next);
         *stored = next;
-        if recorded == Recorded::Stored {
-            audit.into_iter().for_each(|entry| state.keep_entry(entry));
-        }
+        entry.into_iter().for_each(|entry| state.keep_entry(entry));
         Ok(recorded)
     }
 
@@ -93,17 +92,16 @@ impl RefreshStore for MemoryStore {
         generation: Generation,
         lease: LeaseVersion,
         failure: RefreshFailure,
-        audit: Option<SignedEntry>,
+        audit: Option<AuditDraft>,
     ) -> Result<bool, StoreError> {
         let mut state = self.lock();
         let Some(stored) = state.accounts.get_mut(&account.0) else {
             return Ok(false);
         };
         let (next, counts) = stored.record_failure(generation, lease, failure);
+        let entry = entry(audit, stored, &next);
         *stored = next;
-        if counts {
-            audit.into_iter().for_each(|entry| state.keep_entry(entry));
-        }
+        entry.into_iter().for_each(|entry| state.keep_entry(entry));
         Ok(counts)
     }
 
@@ -134,6 +132,15 @@ impl RefreshStore for MemoryStore {
         }
         Ok(doubted)
     }
+}
+
+fn entry(
+    audit: Option<AuditDraft>,
+    before: &StoredTokens,
+    after: &StoredTokens,
+) -> Option<SignedEntry> {
+    let event = AuditEvent::of_refresh(&before.account, &after.account)?;
+    Some(audit?.entry(event))
 }
 
 /// Returns when an account may be claimed: at its next refresh, or when its lease expires if that is later.

@@ -1,7 +1,7 @@
 //! Records the result of a refresh.
 
 use super::{Exchange, Refresher};
-use crate::audit::{Actor, AuditEvent, SignedEntry};
+use crate::audit::Actor;
 use crate::grant::refresh::RefreshFailure;
 use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
 use crate::observe::RefreshOutcome;
@@ -34,18 +34,13 @@ impl Refresher {
     async fn keep(&self, lease: &StoredTokens, tokens: &RefreshedTokens) -> Result<(), StoreError> {
         let (account, now) = (&lease.account, self.clock.now());
         let (generation, version) = (lease.generation, lease.lease.version);
-        let audit = match &tokens.access_token {
-            Err(failure) => self.audit_failure(lease, failure),
-            Ok(_) if account.status == AccountStatus::Active => None,
-            Ok(_) => Some(self.audit_entry(AuditEvent::recovered(account))),
-        };
         let recorded = self.refreshes.record_refresh(
             account.id,
             generation,
             version,
             tokens.clone(),
             now,
-            audit,
+            Some(self.audit.draft(Actor::Service, None)),
         );
         let (id, provider) = (account.id.0, &account.key.provider);
         let recorded = match recorded.await {
@@ -105,13 +100,12 @@ impl Refresher {
                 return Ok(Some(promoted));
             }
         }
-        let audit = self.audit_failure(lease, failure);
         let kept = self.refreshes.record_refresh_failure(
             account,
             generation,
             version,
             failure.clone(),
-            audit,
+            Some(self.audit.draft(Actor::Service, None)),
         );
         let kept = kept.await?;
         if over {
@@ -126,16 +120,6 @@ impl Refresher {
         }
         log_failure(lease, failure, kept);
         Ok(None)
-    }
-
-    /// Returns the audit entry of a verdict when it is new. Repeated failures of the same kind are not recorded.
-    fn audit_failure(&self, lease: &StoredTokens, failure: &RefreshFailure) -> Option<SignedEntry> {
-        let is_new = !is_old(lease, failure);
-        is_new.then(|| self.audit_entry(AuditEvent::not_refreshed(&lease.account, failure)))
-    }
-
-    fn audit_entry(&self, event: AuditEvent) -> SignedEntry {
-        self.audit.draft(Actor::Service, None).entry(event)
     }
 }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use super::{Ports, RelinkUrls, Settings};
 use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
+use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
+use crate::grant::{Account, AccountStatus};
 use crate::observe::Observer;
 use crate::ports::{AccountStore, AuditStore, Clock, StoreError, WebhookSender, WebhookStore};
 use crate::webhook::{Attempt, Receiver, ReceiverName, WebhookEvent, WebhookKind, WebhookMessage};
@@ -97,7 +99,9 @@ impl Courier {
         }
         let after = self.seen.max(stored.position);
         let all = AuditFilter::default();
-        let page = self.audit.audit_entries(&all, after, PAGE).await?;
+        let mut page = self.audit.audit_entries(&all, after, PAGE).await?;
+        // This service writes no entries beyond.
+        page.retain(|entry| entry.number <= AuditNumber::HIGHEST);
         let next = page
             .iter()
             .find_map(|entry| Some((entry.number, self.to.event(entry)?)));
@@ -140,30 +144,45 @@ impl Courier {
             // Another replica delivers it.
             return Ok(Self::POLL);
         }
+        if self.clock.now() > now + LEASE_MARGIN {
+            // The lease might lapse during the delivery. It is claimed again.
+            return Ok(Self::POLL);
+        }
         let result = self.sender.send(&self.to.receiver, &message, now).await;
         let spread = self.entropy.fraction();
         let now = self.clock.now();
         let (next, attempt) = claimed.attempted(number, event.at, result, now, spread);
-        self.store.save_receiver(&next).await?;
-        self.observer.webhook_tried(&self.to.receiver, attempt);
-        log(&claimed, &next, event, attempt);
+        if self.store.save_receiver(&next).await? {
+            self.observer.webhook_tried(&self.to.receiver, attempt);
+            log(&claimed, &next, event, attempt);
+        }
         Ok(next.waits(now).min(Self::POLL))
     }
 
     /// Adds what is known about the account now.
     async fn completed(&self, event: WebhookEvent) -> Result<WebhookMessage, StoreError> {
         let account = self.accounts.account(event.account).await?;
-        let needs_person = matches!(
+        let now = self.clock.now();
+        let account = account.map(|account| account.as_of(now, &[]));
+        // An account that was given up has no end ahead.
+        let end = account
+            .as_ref()
+            .filter(|account| account.status != AccountStatus::RelinkRequired)
+            .map(Account::known_end);
+        let tells_person = matches!(
             event.kind,
             WebhookKind::ExpiresSoon | WebhookKind::RelinkRequired
         );
-        let to_relink = account.as_ref().filter(|_| needs_person);
-        let relink_url =
-            to_relink.and_then(|account| self.relink_urls.url(account, self.clock.now()));
+        // The person may have consented since.
+        let needs_person = match end {
+            None => true,
+            Some(end) => end.is_some_and(|end| end <= now + Account::NOTICE),
+        };
+        let to_relink = account.as_ref().filter(|_| tells_person && needs_person);
         Ok(WebhookMessage {
+            relink_url: to_relink.and_then(|account| self.relink_urls.url(account, now)),
+            expires_at: end.flatten(),
             event,
-            expires_at: account.and_then(|account| account.known_end()),
-            relink_url,
         })
     }
 }
@@ -174,11 +193,11 @@ fn log(before: &Receiver, after: &Receiver, event: &WebhookEvent, attempt: Attem
     let fault = after.last_error.as_ref();
     let (code, detail) = fault.map(|fault| (&*fault.code, &*fault.detail)).unzip();
     match attempt {
-        Attempt::Delivered if before.failures > 0 => {
+        Attempt::Delivered if before.failing_since.is_some() => {
             tracing::info!(%receiver, id, kind, "the receiver accepts webhooks again");
         }
         Attempt::Delivered => tracing::debug!(%receiver, id, kind, "webhook delivered"),
-        Attempt::Again if before.failures == 0 => {
+        Attempt::Again if before.failing_since.is_none() => {
             tracing::warn!(%receiver, id, kind, code, detail, "webhook not delivered; the service tries again for a day");
         }
         Attempt::Again => {

@@ -37,7 +37,6 @@ impl ScriptedReceiver {
         let error = WebhookError {
             fault: Fault::new("receiver_unavailable", "gone"),
             retry_after: None,
-            rejects_event: false,
         };
         self.errors.lock().unwrap().extend(vec![error; times]);
     }
@@ -187,7 +186,7 @@ async fn of_two_replicas_one_delivers() {
             .unwrap()
     );
     scene.deliver().await;
-    assert!(other.deliver_next().await.unwrap() > Duration::ZERO);
+    other.deliver_next().await.unwrap();
     assert!(scene.receiver.kinds().is_empty(), "another replica has it");
     // That replica is gone: its lease lapses.
     scene.stage.clock.advance(secs(30));

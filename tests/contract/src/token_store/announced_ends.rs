@@ -1,6 +1,7 @@
 //! Ends of grants, and which of them were announced.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Account, AccountId, NewGrant};
@@ -36,6 +37,10 @@ pub(super) async fn one_is_announced_once(fixture: &dyn Fixture) {
     let before = log(&*store).await.len();
     assert!(announce(&*store, &ada, 1).await);
     assert!(!announce(&*store, &ada, 2).await);
+    // A provider that counts down names an end that moves a little.
+    let moved = ada.known_end().unwrap() + Duration::from_millis(700);
+    let again = store.announce_end(ada.id, moved, entry(3));
+    assert!(!again.await.unwrap());
     assert_eq!(unannounced(&*store).await, [bob.id]);
     chain_all(&*store).await;
     assert_eq!(log(&*store).await.len(), before + 1);
@@ -52,6 +57,18 @@ pub(super) async fn another_end_is_announced_again(fixture: &dyn Fixture) {
     let again = linked(&*store, 2, later, 20).await;
     assert_eq!(unannounced(&*store).await, [ada.id]);
     assert!(announce(&*store, &again, 2).await);
+    assert!(unannounced(&*store).await.is_empty());
+}
+
+pub(super) async fn an_end_that_moves_a_little_is_the_same(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    assert!(announce(&*store, &ada, 1).await);
+    let moved = NewGrant {
+        grant_expires_at: Some(at(180_001)),
+        ..grant("ada", "two")
+    };
+    linked(&*store, 2, moved, 20).await;
     assert!(unannounced(&*store).await.is_empty());
 }
 

@@ -311,16 +311,23 @@ pub(super) async fn results_of_refreshes_are_stored_with_their_entries(fixture: 
     let before = log(&*store).await.len();
     let claimed = stored(&*store, id).await;
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let failed = store.record_refresh_failure(id, generation, lease, failure(22), Some(entry(1)));
-    assert!(failed.await.unwrap());
-    let recorded =
-        store.record_refresh(id, generation, lease, fresh("two"), at(23), Some(entry(2)));
-    assert_eq!(recorded.await.unwrap(), Recorded::Stored);
-    assert_eq!(log(&*store).await.len(), before + 2);
-    // Results that come too late are not stored, and neither are their entries.
-    let late = store.record_refresh(id, generation, lease, fresh("late"), at(24), Some(entry(3)));
+    let audit = || Some(audit_draft(Actor::Service, at(30)));
+    // Each of them is recorded twice, as after a commit whose outcome is unknown.
+    for _ in 0..2 {
+        let failed = store.record_refresh_failure(id, generation, lease, failure(22), audit());
+        failed.await.unwrap();
+        assert_eq!(log(&*store).await.len(), before + 1);
+    }
+    for _ in 0..2 {
+        let recorded = store.record_refresh(id, generation, lease, fresh("two"), at(23), audit());
+        recorded.await.unwrap();
+        assert_eq!(log(&*store).await.len(), before + 2);
+    }
+    // Results that come too late change nothing.
+    let late = store.record_refresh(id, generation, lease, fresh("late"), at(24), audit());
     assert_eq!(late.await.unwrap(), Recorded::Superseded);
-    let late = store.record_refresh_failure(id, generation, lease, failure(25), Some(entry(4)));
+    let late = store.record_refresh_failure(id, generation, lease, failure(25), audit());
     assert!(!late.await.unwrap());
-    assert_eq!(log(&*store).await.len(), before + 2);
+    let kinds = kinds(&*store).await.split_off(before);
+    assert_eq!(kinds, ["refresh.failed", "refresh.recovered"]);
 }

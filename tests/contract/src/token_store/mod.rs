@@ -229,7 +229,7 @@ where
             unused_ones_are_forgotten,
         },
         announced_ends::{
-            one_is_announced_once, another_end_is_announced_again, each_kind_of_end_counts,
+            one_is_announced_once, another_end_is_announced_again, an_end_that_moves_a_little_is_the_same, each_kind_of_end_counts,
             what_is_given_up_or_gone_is_not_announced,
         },
         webhooks::{

@@ -35,7 +35,6 @@ pub(super) async fn it_comes_back_as_it_was_saved(fixture: &dyn Fixture) {
     let error = WebhookError {
         fault: Fault::new("http_status", "the receiver answered 500"),
         retry_after: None,
-        rejects_event: false,
     };
     let stored = receiver(&*store, "one").await;
     let claimed = stored.claimed(at(1));

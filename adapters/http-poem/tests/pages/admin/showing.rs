@@ -129,7 +129,6 @@ async fn receivers_of_webhooks_are_shown_with_their_trouble() {
     let refused = WebhookError {
         fault: Fault::new("receiver_refused", "the receiver answered with status 500"),
         retry_after: None,
-        rejects_event: false,
     };
     let now = world.clock.now();
     let failed = receiver.attempted(AuditNumber(1), now, Err(refused), now, 0.0);

@@ -169,7 +169,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
 
 async fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure> {
     match command {
-        Command::Serve => serve::run(environment).await,
+        Command::Serve => Box::pin(serve::run(environment)).await,
         Command::Dev(options) => dev::run(options, environment).await,
         Command::Link(options) => link::run(options, client(environment)?, environment).await,
         Command::Exec(options) => exec::run(options, client(environment)?).await,

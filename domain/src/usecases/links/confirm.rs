@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::poll::own_key;
 use super::{LinkReport, Links};
 use crate::audit::{Actor, AuditEvent};
+use crate::grant::KeyHolder;
 use crate::link::{Ending, HeldGrant, Link, LinkCode, LinkState, LinkStatus, ReturnCode};
 use crate::ports::StoreError;
 use crate::usecases::refusal::UNKNOWN_CODE;
@@ -30,20 +31,30 @@ impl Links {
     ) -> Result<LinkReport, Refusal> {
         let code = LinkCode::parse(code)?;
         let hash = self.vault.hash_link_code(&code);
+        let mut fresh = None;
         for _ in 0..TRIES {
             let link = self.links.find_link(&hash).await?;
             // Other callers do not learn whether there is a link with this code.
             let (Some(key), Some(link)) = (own_key(link.as_ref(), caller), &link) else {
                 return Err(UNKNOWN_CODE);
             };
+            let key: &KeyHolder = fresh.as_ref().unwrap_or(key);
             let link = self.as_the_key_says(link, key)?;
             match self.confirm_once(link, return_code, address).await {
-                Err(Refusal::Store(StoreError::Conflict)) => {}
+                // Another request may have completed the link after the caller's key was read.
+                Err(Refusal::Store(StoreError::Conflict)) => fresh = self.read_again(key).await?,
                 Ok(()) => return self.reported(&hash).await,
                 Err(refusal) => return Err(refusal),
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// Returns the key as it is stored now, if the service has written its row.
+    async fn read_again(&self, key: &KeyHolder) -> Result<Option<KeyHolder>, StoreError> {
+        let stored = self.keys.find_key(&key.hash).await?;
+        let macs = self.vault.row_macs();
+        Ok(stored.filter(|stored| macs.is_genuine(stored)))
     }
 
     async fn confirm_once(

@@ -108,6 +108,20 @@ async fn the_key_is_inert_until_the_code_of_the_page_is_sent() {
 }
 
 #[tokio::test]
+async fn of_two_right_codes_at_once_both_succeed() {
+    let stage = Stage::new().await;
+    let (code, key) = stage.confirming(&Caller::Nobody).await;
+    let shown = stage.return_code(&code).await;
+    // Both requests have read the key before one of them completes the link.
+    let caller = stage.caller(&key.unwrap()).await;
+    for _ in 0..2 {
+        let confirmed = stage.links.confirm(&code, &caller, &shown, address(9));
+        let account = confirmed.await.unwrap().account;
+        assert_eq!(account.unwrap().id, stage.last_account().await);
+    }
+}
+
+#[tokio::test]
 async fn nobody_else_can_try_or_read_it() {
     let stage = Stage::new().await;
     let (code, key) = stage.confirming(&Caller::Nobody).await;

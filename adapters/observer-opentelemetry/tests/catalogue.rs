@@ -12,6 +12,7 @@ use central_oauth_domain::observe::{
     RevocationOutcome,
 };
 use central_oauth_domain::ports::{AccountCount, Census, DyingCount, OverdueCount};
+use central_oauth_domain::webhook::{Attempt, ReceiverName};
 use central_oauth_observer_opentelemetry::catalogue::{ALL, LABELS};
 use central_oauth_observer_opentelemetry::{
     Metrics, Request, Telemetry, TelemetryOptions, document,
@@ -43,6 +44,10 @@ fn tell_everything(metrics: &Metrics, provider: &str) {
     }
     for outcome in RefreshOutcome::ALL {
         metrics.refresh_tried(&provider, *outcome, Some(second));
+    }
+    let receiver = ReceiverName::parse("ops").unwrap();
+    for attempt in Attempt::ALL {
+        metrics.webhook_tried(&receiver, *attempt);
     }
     for outcome in RevocationOutcome::ALL {
         metrics.revocation_tried(&provider, *outcome);

@@ -68,7 +68,7 @@ fn the_body_is_that_of_the_document() {
             kind: WebhookKind::RelinkRequired,
             at: NOW,
             account: AccountId(42),
-            provider: "google".to_owned(),
+            provider: "example".to_owned(),
             error: Some("invalid_grant".to_owned()),
         },
         expires_at: Some(NOW),
@@ -80,7 +80,7 @@ fn the_body_is_that_of_the_document() {
         "timestamp": "2026-09-21T14:13:20Z",
         "data": {
             "account": "42",
-            "provider": "google",
+            "provider": "example",
             "error": "invalid_grant",
             "expires_at": "2026-09-21T14:13:20Z",
             "relink_url": "https://auth.example.com/device/relink/1",

@@ -37,9 +37,11 @@ async fn all_is_there_and_opens() {
             ("device_codes", 5),
             ("revocations", 1),
             ("workloads", 1),
-            ("audit_inbox", 4),
+            ("audit_inbox", 5),
             ("audit_log", 0),
             ("audit_ends", 0),
+            ("webhook_receivers", 1),
+            ("announced_ends", 1),
         ];
         assert_eq!(rows, expected);
         // Two per account, two for the link in progress, one for the revocation.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::Labels;
+use central_oauth_domain::audit::AuditEvent;
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, Revocation, RevocationReference,
 };
@@ -14,12 +15,14 @@ use central_oauth_domain::grant::{
 };
 use central_oauth_domain::link::{Link, PollSchedule, SealedConsent, SealedPrompt};
 use central_oauth_domain::ports::{
-    AccountStore, KeyStore, LinkStore, RefreshStore, RevocationStore, WorkloadStore,
+    AccountStore, GrantEndStore, KeyStore, LinkStore, RefreshStore, RevocationStore, WebhookStore,
+    WorkloadStore,
 };
 use central_oauth_domain::secret::{AccessToken, DeviceCode, RefreshToken, UserCode};
 use central_oauth_domain::testing::{FakeCipher, seeded_entropy};
 use central_oauth_domain::usecases::unlock;
 use central_oauth_domain::vault::Vault;
+use central_oauth_domain::webhook::{Receiver, ReceiverName};
 use central_oauth_domain::workload::{NewWorkload, WorkloadBinding, WorkloadRecord};
 use central_oauth_store_seaorm::{
     CopyError, CopyReport, CopySource, DatabaseUrl, SeaOrmCopy, SeaOrmStore,
@@ -162,8 +165,12 @@ async fn fill(store: &SeaOrmStore, vault: &Vault) {
         let account = linked(store, vault, n, name).await;
         if name == "ada" {
             grant_workload(store, account.id).await;
+            let event = AuditEvent::ends_soon(&account, Duration::ZERO);
+            let announced = store.announce_end(account.id, LATER, audit().entry(event));
+            assert!(announced.await.unwrap());
         }
     }
+    store.receiver(&receiver()).await.unwrap();
     pending(store, 4).await;
     asked(store, vault, 5).await;
     assert!(store.keep_stray(revocation(vault, 1)).await.unwrap());
@@ -172,6 +179,10 @@ async fn fill(store: &SeaOrmStore, vault: &Vault) {
         .claim_due_refreshes(NOW, Duration::ZERO, LATER, 1, &[])
         .await;
     assert_eq!(claimed.unwrap().len(), 1);
+}
+
+fn receiver() -> ReceiverName {
+    ReceiverName::parse("ops").unwrap()
 }
 
 async fn grant_workload(store: &SeaOrmStore, account: AccountId) {
@@ -207,6 +218,7 @@ pub(crate) struct Contents {
     keys: Vec<String>,
     workloads: Vec<WorkloadRecord>,
     revocations: Vec<Revocation>,
+    receivers: Vec<Receiver>,
 }
 
 impl Contents {
@@ -235,6 +247,7 @@ impl Contents {
             keys,
             workloads,
             revocations: store.revocations(None, Self::MOST).await.unwrap(),
+            receivers: store.receivers().await.unwrap(),
         }
     }
 

@@ -51,6 +51,10 @@ async fn a_job_with_nothing_stored_links_an_account_and_gets_its_token() {
     for verified in ["octo-org/octo-repo", "nightly", "30433642"] {
         assert!(asks.contains(verified), "{verified}: {asks}");
     }
+    assert!(
+        !asks.contains("not verified"),
+        "the name of the machine: {asks}"
+    );
     confirm(&http::client(), &world.service, &code).await;
     let ended = within(TIMEOUT, "the link", linking.wait()).await.unwrap();
     assert!(ended.success());

@@ -116,7 +116,8 @@ impl TrustedIssuer {
     }
 
     /// `pull_request_target` and `workflow_run` count too: both run a stranger's data with the rights of the
-    /// repository.
+    /// repository. So does `parent_pipeline`: a child pipeline does not say whether a merge request started its parent.
+    /// Tokens of other platforms do not name the event.
     fn is_of_pull_request(&self, claims: &Claims) -> bool {
         let event = match self.preset {
             Preset::GithubActions => claims.text("event_name"),
@@ -127,7 +128,10 @@ impl TrustedIssuer {
             event.starts_with("pull_request")
                 || matches!(
                     &*event,
-                    "workflow_run" | "merge_request_event" | "external_pull_request_event"
+                    "workflow_run"
+                        | "merge_request_event"
+                        | "external_pull_request_event"
+                        | "parent_pipeline"
                 )
         })
     }

@@ -376,7 +376,11 @@ async fn refuse_if_it_works(kept: &Profile, holds: &str) -> Result<(), Failure> 
 }
 
 async fn ask(client: &Client, options: &Options) -> Result<LinkCode, Failure> {
-    let machine = machine_name();
+    // The page shows what the platform has verified of a workload, not a name that the machine gives itself.
+    let machine = match options.workload.is_wanted() {
+        true => None,
+        false => machine_name(),
+    };
     let request = |return_code| LinkRequest {
         provider: options.provider.as_deref(),
         client_name: options.client_name.as_deref().or(machine.as_deref()),

@@ -66,6 +66,14 @@ impl IssuerTable {
         let public = || preset.public_issuer().map(str::to_owned);
         let issuer = self.issuer.or_else(public);
         let issuer = issuer.ok_or("issuer is missing: the `iss` of the platform's tokens")?;
+        let shared = Preset::ALL.into_iter();
+        let mut shared = shared.filter(|known| known.public_issuer() == Some(issuer.as_str()));
+        if let (Preset::Oidc, Some(known)) = (preset, shared.next()) {
+            let known = known.as_str();
+            return Err(format!(
+                "issuer is shared by everybody on that platform; use the preset {known}, which knows its permanent ids"
+            ));
+        }
         let audience = self.audience.as_deref().or(public_url).ok_or(
             "needs an audience: set CENTRAL_OAUTH_PUBLIC_URL, or audience here. Tokens must be made for this service",
         )?;

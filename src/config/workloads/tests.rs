@@ -89,6 +89,11 @@ fn mistakes_are_named() {
             "jwks_uri is not a URL",
         ),
         ("github-actions", "kubernetes", "issuer is missing"),
+        (
+            "preset = \"github-actions\"",
+            "preset = \"oidc\"\nimmutable = [\"sub\"]\nissuer = \"https://token.actions.githubusercontent.com\"",
+            "use the preset github-actions",
+        ),
     ] {
         let told = mistake(from, to);
         assert!(told.contains(words), "{to}: {told}");

@@ -147,6 +147,8 @@ impl Keys {
         self.lock().asked_at = Some(now);
         let fetched = self.fetch().await;
         let mut state = self.lock();
+        // The pause begins now: an issuer that hangs takes longer than the pause.
+        state.asked_at = Some(self.clock.uptime());
         match fetched {
             Ok(keys) => {
                 state.known = Some(Arc::new(keys));

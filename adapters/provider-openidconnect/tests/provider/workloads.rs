@@ -283,6 +283,33 @@ async fn a_new_key_is_picked_up_once_a_minute_at_most() {
 }
 
 #[tokio::test]
+async fn an_issuer_that_hangs_is_not_asked_by_each_caller() {
+    const METADATA: &str = "/.well-known/openid-configuration";
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let clock = Arc::new(TestClock::new());
+    let slow = Arc::clone(&clock);
+    let stub = Stub::start(move |_, _| {
+        // Longer than the pause between two requests.
+        slow.advance(Duration::from_secs(8));
+        reply(500, "text/plain", "down")
+    });
+    let stub = stub.await;
+    let verifier = Arc::new(verifier(&stub.base, KeySource::Discovery, &clock).unwrap());
+    let claims = json!({"iss": stub.base, "sub": "job"});
+    let token = sign_ed25519(&ed25519("one", 1), "one", &claims);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (verifier, token) = (Arc::clone(&verifier), token.clone());
+        tasks.spawn(async move {
+            let verified = verifier.verify(&WorkloadToken::new(token)).await;
+            assert!(matches!(verified, Err(NotVerified::KeysUnavailable { .. })));
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(stub.count(METADATA), 1);
+}
+
+#[tokio::test]
 async fn many_at_once_fetch_once() {
     let scene = Arc::new(Scene::new().await);
     let verified = Arc::new(AtomicUsize::new(0));

@@ -35,19 +35,21 @@ impl Tokens {
         scopes: &[&str],
         address: IpAddr,
     ) -> Result<HandedToken, ExchangeError> {
-        let own = account_of(token_key(caller)?, self.clock.now());
+        let key = token_key(caller)?;
+        let own = account_of(key, self.clock.now());
         if let (Ok(own), Some(named)) = (&own, audience)
             && own.to_string() != named
         {
             return Err(ExchangeError::Target);
         }
-        let token = self.hand_out(caller, Duration::ZERO, address).await?;
+        let own = own?;
+        let token = self.hand_out_to(key, own, Duration::ZERO).await?;
         let granted = &token.account.scopes;
         let is_granted = |scope: &&str| granted.iter().any(|granted| granted == scope);
-        if scopes.iter().all(is_granted) {
-            Ok(token)
-        } else {
-            Err(ExchangeError::Scope(granted.join(" ")))
+        if !scopes.iter().all(is_granted) {
+            return Err(ExchangeError::Scope(granted.join(" ")));
         }
+        self.count_hand_out(key, own, address);
+        Ok(token)
     }
 }

@@ -46,13 +46,18 @@ impl Tokens {
         let key = token_key(caller)?;
         let account = account_of(key, self.clock.now())?;
         let handed = self.hand_out_to(key, account, min_ttl).await?;
-        let about = Some((account, key.id));
-        let kind = AuditKind::TokenHandedOut;
-        self.audit.count(kind, about, Actor::Key(key.id), address);
+        self.count_hand_out(key, account, address);
         Ok(handed)
     }
 
-    async fn hand_out_to(
+    pub(super) fn count_hand_out(&self, key: &ShownKey, account: AccountId, address: IpAddr) {
+        let about = Some((account, key.id));
+        let kind = AuditKind::TokenHandedOut;
+        self.audit.count(kind, about, Actor::Key(key.id), address);
+    }
+
+    /// Does the same and leaves no audit entry.
+    pub(super) async fn hand_out_to(
         &self,
         key: &ShownKey,
         account: AccountId,

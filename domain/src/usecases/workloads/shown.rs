@@ -176,7 +176,7 @@ impl Workloads {
         refusal.into()
     }
 
-    /// Records that a workload has asked for an account that it may not read.
+    /// Records that a workload has asked for an account that it may not read, or has not said which one it wants.
     fn refuse_account(&self, shown: &ShownWorkload, address: IpAddr) {
         let event = shown.named().event(AuditKind::WorkloadRefused);
         let event = event.with("rule", Rule::Linked);
@@ -260,6 +260,7 @@ impl Workloads {
             return Err(self.nothing_to_read(&shown, address));
         };
         if readable.iter().any(|(_, other)| other != account) {
+            self.refuse_account(&shown, address);
             return Err(Refusal::Unprocessable(SEVERAL_ACCOUNTS.to_owned()));
         }
         self.admitted(&shown, grant, "token", address)

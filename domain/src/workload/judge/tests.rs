@@ -238,7 +238,11 @@ fn pull_requests_are_recognised() {
             "{event}"
         );
     }
-    for event in ["merge_request_event", "external_pull_request_event"] {
+    for event in [
+        "merge_request_event",
+        "external_pull_request_event",
+        "parent_pipeline",
+    ] {
         assert!(
             of_event(Preset::Gitlab, "pipeline_source", event),
             "{event}"

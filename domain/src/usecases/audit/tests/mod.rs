@@ -70,6 +70,20 @@ async fn a_link_leaves_its_trace() {
 }
 
 #[tokio::test]
+async fn an_exchange_for_other_scopes_is_no_hand_out() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let caller = stage.caller(&key).await;
+    for (scopes, handed_out) in [(&["admin"][..], 0), (&[], 1)] {
+        let exchanged = stage.tokens.exchange(&caller, None, scopes, HOME).await;
+        assert_eq!(exchanged.is_ok(), handed_out > 0);
+        stage.audit.store(true).await.unwrap();
+        let handed = stage.of_kind(AuditKind::TokenHandedOut).await;
+        assert_eq!(handed.len(), handed_out, "{scopes:?}");
+    }
+}
+
+#[tokio::test]
 async fn tokens_are_counted_for_each_key_and_network() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;

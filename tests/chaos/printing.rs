@@ -8,7 +8,7 @@ use central_oauth_sandbox_poem::RefreshOutcome::{Retried, Rotated};
 use super::accounts::Lost;
 use super::judge::{Ambiguity, Repeat};
 use super::promises::Promise;
-use super::report::{Report, Staleness};
+use super::report::{Report, Staleness, TRIED_SPARE};
 use super::troubles::Kind;
 
 impl fmt::Display for Report {
@@ -134,7 +134,7 @@ impl Report {
         ]
     }
 
-    fn service_did(&self) -> [(&'static str, usize); 8] {
+    fn service_did(&self) -> [(&'static str, usize); 11] {
         let killed = |why| matches!(why, Ambiguity::Killed(_));
         let told = |staleness| self.told(staleness).len();
         [
@@ -155,6 +155,12 @@ impl Report {
                 "retries after the provider timeout",
                 self.ambiguous(|why| why == Ambiguity::TooLate),
             ),
+            (
+                "answers after newer ones were stored",
+                self.logged("refreshed too late"),
+            ),
+            ("spare refresh tokens tried", self.logged(TRIED_SPARE)),
+            ("  that kept the grant alive", self.saved_by_spare()),
         ]
     }
 

@@ -89,11 +89,13 @@ impl Check<'_> {
             Promise::Refreshed { account, at } => {
                 let answer = self.get(&account_path(account), Service::ADMIN_KEY).await;
                 expect(&answer, &[200])?;
-                // RFC 3339 in UTC sorts as text.
-                let now = answer.json["last_refreshed_at"].as_str();
-                match now {
-                    Some(now) if now >= at.as_str() => Ok(()),
-                    other => Err(format!("last refreshed at {other:?}")),
+                // RFC 3339 in UTC sorts as text. A later consent replaces what was refreshed.
+                let (refreshed, linked) =
+                    (&answer.json["last_refreshed_at"], &answer.json["linked_at"]);
+                if refreshed.as_str().max(linked.as_str()) >= Some(at.as_str()) {
+                    Ok(())
+                } else {
+                    Err(format!("last refreshed at {refreshed}, linked at {linked}"))
                 }
             }
         }

@@ -12,6 +12,7 @@ mod health;
 mod keys;
 mod labels;
 mod links;
+mod lists;
 mod log;
 mod new_keys;
 mod oauth;

@@ -82,23 +82,3 @@ async fn a_key_sees_its_own_account_alone() {
     call.refused(404, "not_found").await;
     world.get(&others).key(ADMIN).send().await.assert(200);
 }
-
-#[tokio::test]
-async fn accounts_are_not_for_everybody() {
-    let world = World::with(|options| options.enroll_key = Some("enroll-me")).await;
-    let started = world.post("/v1/link-code");
-    let started = started.key("enroll-me").send().await;
-    let pending = started.text_at("access_key");
-    for path in ["/v1/accounts", "/v1/accounts/1"] {
-        world.get(path).refused(401, "unauthorized").await;
-        let call = world.get(path).key("coak_guessed");
-        call.refused(401, "unauthorized").await;
-        let call = world.get(path).key("enroll-me");
-        call.refused(403, "forbidden").await;
-        let call = world.get(path).key(&pending);
-        call.refused(409, "link_pending").await;
-    }
-    world.clock.advance(Duration::from_secs(601));
-    let call = world.get("/v1/accounts").key(&pending);
-    call.refused(401, "unauthorized").await;
-}

@@ -118,20 +118,3 @@ async fn reading_page_by_page_comes_to_an_end() {
     }
     panic!("each page adds an entry");
 }
-
-#[tokio::test]
-async fn only_the_admin_reads_it() {
-    let world = World::with(|options| options.enroll_key = Some("the-enrolment-key")).await;
-    let list = async |key: &str| world.get("/v1/audit").key(key).send().await;
-    list("the-enrolment-key")
-        .await
-        .assert_problem(403, "forbidden");
-    list("coak_unknown")
-        .await
-        .assert_problem(401, "unauthorized");
-    world.get("/v1/audit").refused(401, "unauthorized").await;
-    let world = World::new().await;
-    let key = world.link(1).await;
-    let call = world.get("/v1/audit").key(&key);
-    call.refused(403, "forbidden").await;
-}

@@ -113,38 +113,6 @@ async fn the_admin_deletes_any_account() {
 }
 
 #[tokio::test]
-async fn others_delete_nothing() {
-    let world = World::with(|options| options.enroll_key = Some("enroll-me")).await;
-    let enrolled = || world.post("/v1/link-code").key("enroll-me").send();
-    let linked = async |person| {
-        let started = enrolled().await;
-        let code = started.text_at("link_code");
-        world.consent(&code, Person::Agrees(person)).await;
-        started.text_at("access_key")
-    };
-    let (mine, other) = (linked(1).await, linked(2).await);
-    let id = world.account_of(&mine).await;
-    let (_, reader) = world.reader(&id, "reader").await;
-    let pending = enrolled().await.text_at("access_key");
-
-    let answer = world.delete(&format!("/v1/accounts/{id}"));
-    answer.refused(401, "unauthorized").await;
-    for (key, status, code) in [
-        ("coak_guessed", 401, "unauthorized"),
-        ("enroll-me", 403, "forbidden"),
-        (&reader, 403, "forbidden"),
-        (&other, 404, "not_found"),
-        (&pending, 409, "link_pending"),
-    ] {
-        let answer = world.delete_account(&id, key).await;
-        answer.assert_problem(status, code);
-    }
-    world.get("/v1/token").key(&mine).send().await.assert(200);
-    let list = world.get("/v1/revocations").key(ADMIN).send().await;
-    assert_eq!(list.body, json!({"items": []}));
-}
-
-#[tokio::test]
 async fn a_provider_that_revokes_nothing_is_no_failure() {
     let world = World::new().await;
     world.revoking_brings(Ok(Revoked::Unsupported));

@@ -86,7 +86,7 @@ async fn a_client_without_a_name_has_a_key_without_one() {
 async fn a_reader_reads_and_nothing_else() {
     let world = World::new().await;
     let (id, _) = world.account().await;
-    let (reader_id, reader) = world.reader(&id, "reader").await;
+    let (_, reader) = world.reader(&id, "reader").await;
     let token = world.get("/v1/token").key(&reader).send().await;
     token.assert(200);
     assert_eq!(token.body["access_token"], "token-of-1");
@@ -95,21 +95,7 @@ async fn a_reader_reads_and_nothing_else() {
     }
 
     let relink = world.post("/v1/link-code").key(&reader);
-    for answer in [
-        relink.send().await,
-        world.create_key(&id, &reader, &json!({"name": "x"})).await,
-        world.list_keys(&id, &reader).await,
-        world.delete_key(&id, &reader_id, &reader).await,
-        world.delete_account(&id, &reader).await,
-        world.get("/v1/revocations").key(&reader).send().await,
-        world
-            .post(&format!("/v1/accounts/{id}/refresh"))
-            .key(&reader)
-            .send()
-            .await,
-    ] {
-        answer.assert_problem(403, "forbidden");
-    }
+    relink.refused(403, "forbidden").await;
     // Other accounts do not exist for it.
     let other = world.link(2).await;
     let other = world.account_of(&other).await;
@@ -226,36 +212,6 @@ async fn what_is_no_key_is_not_found() {
         world.list_keys(&id, &owner).await.body["items"][1]["id"],
         key_id
     );
-}
-
-#[tokio::test]
-async fn keys_are_not_for_everybody() {
-    let world = World::with(|options| options.enroll_key = Some("enroll-me")).await;
-    let started = world.post("/v1/link-code").key("enroll-me");
-    let pending = started.send().await.text_at("access_key");
-    for (key, status, code) in [
-        ("coak_guessed", 401, "unauthorized"),
-        ("enroll-me", 403, "forbidden"),
-        (&pending, 409, "link_pending"),
-    ] {
-        for answer in [
-            world.list_keys("1", key).await,
-            world.create_key("1", key, &json!({"name": "x"})).await,
-            world.delete_key("1", "1", key).await,
-        ] {
-            answer.assert_problem(status, code);
-        }
-    }
-    let path = "/v1/accounts/1/keys";
-    let nameless = || world.post(path).json(&json!({"name": "x"}));
-    for answer in [
-        world.get(path).send().await,
-        nameless().send().await,
-        world.delete("/v1/accounts/1/keys/1").send().await,
-    ] {
-        answer.assert_problem(401, "unauthorized");
-        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
-    }
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod refresh;
 mod relinks;
 mod requests;
 mod revocations;
+mod rights;
 mod support;
 mod token;
 mod workload_refusals;

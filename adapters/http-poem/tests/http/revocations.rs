@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::deletion::unavailable;
-use crate::support::{ADMIN, Person, World};
+use crate::support::{ADMIN, World};
 
 impl World {
     async fn revocations(&self, query: &str) -> Value {
@@ -70,22 +70,4 @@ async fn every_status_has_its_word() {
     assert_eq!(failed["status"], "failed");
     assert_eq!(failed["deleted_account"], id);
     assert!(failed["last_error"].is_object());
-}
-
-#[tokio::test]
-async fn revocations_are_for_the_admin() {
-    let world = World::with(|options| options.enroll_key = Some("enroll-me")).await;
-    let started = world.post("/v1/link-code");
-    let started = started.key("enroll-me").send().await;
-    let (code, key) = (started.text_at("link_code"), started.text_at("access_key"));
-    world.consent(&code, Person::Agrees(1)).await;
-    let (_, reader) = world.reader(&world.account_of(&key).await, "reader").await;
-    let call = world.get("/v1/revocations");
-    call.refused(401, "unauthorized").await;
-    let call = world.get("/v1/revocations").key("coak_guessed");
-    call.refused(401, "unauthorized").await;
-    for key in ["enroll-me", &key, &reader] {
-        let call = world.get("/v1/revocations").key(key);
-        call.refused(403, "forbidden").await;
-    }
 }

@@ -41,9 +41,7 @@ pub(super) async fn a_pause_is_over(fixture: &dyn Fixture) {
         next_refresh_at: Some(pause_ends),
         ..failure(0)
     };
-    let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let kept = store.record_refresh_failure(id, generation, lease, failed, None);
-    assert!(kept.await.unwrap());
+    assert!(record_failure(&*store, &claimed, failed).await);
     let longest = REFRESH_HORIZON.pause;
     assert_eq!(undo(&*store, pause_ends - longest).await, 0);
     let now = before(pause_ends, longest);

@@ -101,26 +101,11 @@ pub(super) async fn what_has_changed_since_is_a_conflict(fixture: &dyn Fixture) 
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
     let first = stored(&*store, ada.id).await;
-    let refreshed = store.record_refresh(
-        ada.id,
-        first.generation,
-        NO_LEASE,
-        fresh("two"),
-        at(21),
-        None,
-    );
-    refreshed.await.unwrap();
+    record(&*store, ada.id, first.generation, fresh("two")).await;
     let second = stored(&*store, ada.id).await;
     // Only the spare is new.
-    let late = store.record_refresh(
-        ada.id,
-        first.generation,
-        NO_LEASE,
-        fresh("late"),
-        at(22),
-        None,
-    );
-    assert_eq!(late.await.unwrap(), Recorded::Superseded);
+    let late = record(&*store, ada.id, first.generation, fresh("late")).await;
+    assert_eq!(late, Recorded::Superseded);
     let third = stored(&*store, ada.id).await;
     let sealed_anew = StoredTokens {
         access_token: sealed("the same under another key"),

@@ -118,9 +118,7 @@ async fn population(store: &dyn TokenStore) -> Vec<Account> {
     labelled(store, 6, elsewhere(waiting("fay")), Labels::default()).await;
     require_relink(store, dead.id).await;
     let claimed = claim_refresh(store, ill.id, 15, 30).await;
-    let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let failed = store.record_refresh_failure(ill.id, generation, lease, failure(5000), None);
-    assert!(failed.await.unwrap());
+    assert!(record_failure(store, &claimed, failure(5000)).await);
     store.accounts(None, 100).await.unwrap()
 }
 

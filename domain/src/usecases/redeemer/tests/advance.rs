@@ -1,6 +1,6 @@
 //! Polling as in RFC 8628 section 3.5, and the handling of received tokens.
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::Identity;
 use crate::link::LinkState;
 use crate::ports::{ProviderError, Redemption, StoreError};
@@ -79,11 +79,11 @@ async fn answers_that_end_the_flow() {
     let cases = [
         (
             Ok(Redemption::Denied(None)),
-            LinkStatus::Denied(Some(Fault::new(Fault::ACCESS_DENIED, Fault::DECLINED))),
+            LinkStatus::Denied(Some(Fault::new(FaultCode::AccessDenied, Fault::DECLINED))),
         ),
         (
             Ok(Redemption::Denied(Some("not assigned".to_owned()))),
-            LinkStatus::Denied(Some(Fault::new(Fault::ACCESS_DENIED, "not assigned"))),
+            LinkStatus::Denied(Some(Fault::new(FaultCode::AccessDenied, "not assigned"))),
         ),
         (Ok(Redemption::Expired), LinkStatus::Expired),
     ];
@@ -105,7 +105,7 @@ async fn a_definite_refusal_fails_the_link_and_says_why() {
     let LinkStatus::Failed(fault) = stage.status(&code, &key).await else {
         panic!()
     };
-    assert_eq!(fault.code, "provider_error");
+    assert_eq!(fault.code, FaultCode::ProviderError);
     assert!(fault.detail.contains("invalid_grant"));
 }
 
@@ -200,7 +200,7 @@ async fn tokens_are_not_given_up_because_their_owner_cannot_be_found_out_yet() {
     let LinkStatus::Failed(fault) = stage.status(&code, &key).await else {
         panic!()
     };
-    assert_eq!(fault.code, "provider_error", "for good after ten minutes");
+    assert_eq!(fault.code, FaultCode::ProviderError, "for good after ten minutes");
 }
 
 #[tokio::test]
@@ -312,7 +312,7 @@ async fn a_relink_by_another_person_fails_and_changes_nothing() {
     let LinkStatus::Failed(fault) = stage.status(relink.code.digits(), &key).await else {
         panic!()
     };
-    assert_eq!(fault.code, "account_mismatch");
+    assert_eq!(fault.code, FaultCode::AccountMismatch);
     let token = stage
         .tokens
         .hand_out(&stage.caller(&key).await, secs(0), HOME)

@@ -42,7 +42,7 @@ pub(super) async fn a_pause_is_over(fixture: &dyn Fixture) {
         ..failure(0)
     };
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let kept = store.record_refresh_failure(id, generation, lease, failed, None);
+    let kept = store.record_refresh_failure(id, generation, lease, failed, audit());
     assert!(kept.await.unwrap());
     let longest = REFRESH_HORIZON.pause;
     assert_eq!(undo(&*store, pause_ends - longest).await, 0);
@@ -92,7 +92,7 @@ pub(super) async fn a_plan_for_tokens_of_the_future_is_due(fixture: &dyn Fixture
         ..fresh("two")
     };
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let recorded = store.record_refresh(ahead, generation, lease, tokens, at(2 * HOUR), None);
+    let recorded = store.record_refresh(ahead, generation, lease, tokens, at(2 * HOUR), audit());
     recorded.await.unwrap();
     // The clocks of two replicas may differ by this much.
     assert_eq!(undo(&*store, at(2 * HOUR) - secs(60)).await, 0);

@@ -107,7 +107,7 @@ pub(super) async fn what_has_changed_since_is_a_conflict(fixture: &dyn Fixture) 
         NO_LEASE,
         fresh("two"),
         at(21),
-        None,
+        audit(),
     );
     refreshed.await.unwrap();
     let second = stored(&*store, ada.id).await;
@@ -118,7 +118,7 @@ pub(super) async fn what_has_changed_since_is_a_conflict(fixture: &dyn Fixture) 
         NO_LEASE,
         fresh("late"),
         at(22),
-        None,
+        audit(),
     );
     assert_eq!(late.await.unwrap(), Recorded::Superseded);
     let third = stored(&*store, ada.id).await;
@@ -152,7 +152,7 @@ pub(super) async fn a_refresh_under_way_does_not_keep_it(fixture: &dyn Fixture) 
         NO_LEASE,
         fresh("two"),
         at(21),
-        None,
+        audit(),
     );
     assert_conflict(late.await);
     assert_eq!(store.account(ada.id).await.unwrap(), None);
@@ -197,7 +197,7 @@ pub(super) async fn a_refresh_at_the_same_time_loses_no_tokens(fixture: &dyn Fix
                     .await
             });
             let recorded =
-                refresher.record_refresh(id, generation, NO_LEASE, fresh("two"), at(21), None);
+                refresher.record_refresh(id, generation, NO_LEASE, fresh("two"), at(21), audit());
             match (deleted.await.unwrap(), recorded.await) {
                 (Ok(_), Err(StoreError::Conflict)) => {
                     assert_eq!(refresher.tokens(id).await.unwrap(), None);

@@ -17,7 +17,7 @@ async fn ends(store: &dyn TokenStore, id: AccountId) -> Option<Timestamp> {
 
 async fn refresh(store: &dyn TokenStore, id: AccountId, tokens: RefreshedTokens) {
     let generation = store.tokens(id).await.unwrap().unwrap().generation;
-    let recorded = store.record_refresh(id, generation, NO_LEASE, tokens, at(21), None);
+    let recorded = store.record_refresh(id, generation, NO_LEASE, tokens, at(21), audit());
     recorded.await.unwrap();
 }
 

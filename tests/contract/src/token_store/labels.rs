@@ -119,7 +119,7 @@ async fn population(store: &dyn TokenStore) -> Vec<Account> {
     require_relink(store, dead.id).await;
     let claimed = claim_refresh(store, ill.id, 15, 30).await;
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let failed = store.record_refresh_failure(ill.id, generation, lease, failure(5000), None);
+    let failed = store.record_refresh_failure(ill.id, generation, lease, failure(5000), audit());
     assert!(failed.await.unwrap());
     store.accounts(None, 100).await.unwrap()
 }

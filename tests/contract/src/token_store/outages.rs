@@ -43,7 +43,7 @@ async fn probe(
 async fn fail(store: &dyn TokenStore, account: AccountId, next: u64) {
     let claimed = stored(store, account).await;
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let kept = store.record_refresh_failure(account, generation, lease, failure(next), None);
+    let kept = store.record_refresh_failure(account, generation, lease, failure(next), audit());
     assert!(kept.await.unwrap());
     let outage = store.outages().await.unwrap().remove(0);
     let put_off = Outage {

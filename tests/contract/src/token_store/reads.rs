@@ -102,8 +102,13 @@ pub(super) async fn what_becomes_of_tokens_is_noticed(fixture: &dyn Fixture) {
     is_noticed(fixture, "a failure", async |tokens| {
         let lease = claimed(tokens).await;
         let (id, failure) = (lease.account.id, failure(30));
-        let kept =
-            store.record_refresh_failure(id, lease.generation, lease.lease.version, failure, None);
+        let kept = store.record_refresh_failure(
+            id,
+            lease.generation,
+            lease.lease.version,
+            failure,
+            audit(),
+        );
         assert!(kept.await.unwrap());
     })
     .await;
@@ -111,7 +116,7 @@ pub(super) async fn what_becomes_of_tokens_is_noticed(fixture: &dyn Fixture) {
         let lease = claimed(tokens).await;
         let (id, answer) = (lease.account.id, fresh("two"));
         let (generation, version) = (lease.generation, lease.lease.version);
-        let kept = store.record_refresh(id, generation, version, answer, at(21), None);
+        let kept = store.record_refresh(id, generation, version, answer, at(21), audit());
         kept.await.unwrap();
     })
     .await;

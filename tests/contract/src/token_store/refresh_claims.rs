@@ -173,7 +173,7 @@ async fn require_relink_after(store: &dyn TokenStore, id: AccountId, lapsed: u64
         ..failure(0)
     };
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let kept = store.record_refresh_failure(id, generation, lease, over, None);
+    let kept = store.record_refresh_failure(id, generation, lease, over, audit());
     assert!(kept.await.unwrap());
 }
 

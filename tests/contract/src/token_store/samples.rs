@@ -18,7 +18,7 @@ use central_oauth_domain::link::{
     SealedGrant, SealedPrompt,
 };
 use central_oauth_domain::ports::{
-    HashKey, LinkCreation, NewLink, NewLinkKey, StoreError, TokenStore,
+    HashKey, LinkCreation, NewLink, NewLinkKey, Recorded, StoreError, TokenStore,
 };
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_domain::testing::{FakeCipher, audit_draft};
@@ -333,8 +333,26 @@ pub(super) async fn require_relink(store: &dyn TokenStore, account: AccountId) {
         attempts: Attempts::default(),
     };
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let kept = store.record_refresh_failure(account, generation, lease, over, None);
+    let kept = store.record_refresh_failure(account, generation, lease, over, audit());
     assert!(kept.await.unwrap());
+}
+
+/// Records the response to the refresh token of a lease.
+pub(super) async fn record_for(
+    store: &dyn TokenStore,
+    lease: &StoredTokens,
+    tokens: RefreshedTokens,
+) -> Recorded {
+    let (account, generation) = (lease.account.id, lease.generation);
+    let recorded = store.record_refresh(
+        account,
+        generation,
+        lease.lease.version,
+        tokens,
+        at(21),
+        audit(),
+    );
+    recorded.await.unwrap()
 }
 
 /// Tokens named after `which`, requested at second 20.
@@ -378,6 +396,11 @@ pub(super) fn new_key(n: u8, account: AccountId) -> NewKey {
         created_at: at(15),
         expires_at: Some(at(9000)),
     }
+}
+
+/// An audit entry of the service, without its event.
+pub(super) fn audit() -> AuditDraft {
+    draft(Actor::Service)
 }
 
 /// An audit entry of second 15, without its event.

@@ -111,7 +111,7 @@ async fn account_by(store: &dyn TokenStore, n: u8, person: &str, first: u8) -> A
         ..fresh("late")
     };
     let superseded = store
-        .record_refresh(id, Generation(0), NO_LEASE, late, at(21), None)
+        .record_refresh(id, Generation(0), NO_LEASE, late, at(21), audit())
         .await;
     superseded.unwrap();
     id
@@ -328,10 +328,10 @@ pub(super) async fn what_has_changed_is_left_alone(fixture: &dyn Fixture) {
         refresh_token: None,
         ..fresh("two")
     };
-    let recorded = store.record_refresh(ada, generation, NO_LEASE, refreshed, at(21), None);
+    let recorded = store.record_refresh(ada, generation, NO_LEASE, refreshed, at(21), audit());
     recorded.await.unwrap();
     let spare = store
-        .record_refresh(bob, Generation(0), NO_LEASE, fresh("late"), at(21), None)
+        .record_refresh(bob, Generation(0), NO_LEASE, fresh("late"), at(21), audit())
         .await;
     spare.unwrap();
     let claimed = claim_refresh(&*store, cid, 22, 30).await;
@@ -437,7 +437,14 @@ pub(super) async fn refreshed_tokens_are_never_put_back(fixture: &dyn Fixture) {
         let store = fixture.store();
         tasks.spawn(async move {
             let recorded = store
-                .record_refresh(id, Generation::FIRST, NO_LEASE, fresh("two"), at(21), None)
+                .record_refresh(
+                    id,
+                    Generation::FIRST,
+                    NO_LEASE,
+                    fresh("two"),
+                    at(21),
+                    audit(),
+                )
                 .await;
             recorded.unwrap();
         });

@@ -457,7 +457,14 @@ async fn who_asks_for_a_refresh_is_not_told_that_a_dead_spare_is_one() {
     };
     let (id, moved_on) = (stored.account.id, Generation(stored.generation.0 - 1));
     let lease = LeaseVersion(0);
-    let recorded = stage.store.record_refresh(id, moved_on, lease, late, now, None);
+    let recorded = stage.store.record_refresh(
+        id,
+        moved_on,
+        lease,
+        late,
+        now,
+        audit_draft(Actor::Service, now),
+    );
     assert_eq!(recorded.await.unwrap(), Recorded::Superseded);
     for _ in 0..2 {
         let dead = refused("invalid_grant");

@@ -355,9 +355,7 @@ async fn without_a_refresh_token_the_token_serves_out_its_time() {
     let stage = Stage::new().await;
     let (code, key) = stage.started().await;
     stage.confirm(&code).await.unwrap();
-    stage
-        .provider
-        .answer_redeem(Ok(ScriptedProvider::grant("access-1", None)));
+    stage.grants("access-1");
     stage.poll_providers().await;
     let account = stage.only_account().await;
     assert_eq!(account.next_refresh_at, None);

@@ -59,6 +59,6 @@ pub mod vault;
 pub mod webhook;
 pub mod workload;
 
-pub use fault::Fault;
+pub use fault::{Fault, FaultCode};
 pub use labels::{BadLabel, Label, Labels};
 pub use time::Timestamp;

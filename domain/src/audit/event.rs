@@ -272,7 +272,7 @@ impl AuditEvent {
     #[must_use]
     pub fn of_refresh(before: &Account, after: &Account) -> Option<Self> {
         let is_well = |account: &Account| account.status == AccountStatus::Active;
-        let code = |account: &Account| account.last_error.as_ref().map(|it| it.code.clone());
+        let code = |account: &Account| Some(account.last_error.as_ref()?.code.clone());
         let event = |kind| {
             Self::new(kind)
                 .account(after.id)
@@ -286,7 +286,7 @@ impl AuditEvent {
             AccountStatus::RelinkRequired => AuditKind::RelinkRequired,
             AccountStatus::Active | AccountStatus::Degraded => AuditKind::RefreshFailed,
         };
-        is_new.then(|| event(kind).code(&code(after).unwrap_or_default()))
+        is_new.then(|| event(kind).code(code(after).as_deref().unwrap_or_default()))
     }
 
     /// A grant ends soon, and no refresh can extend it.

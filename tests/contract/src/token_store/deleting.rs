@@ -137,7 +137,7 @@ pub(super) async fn a_refresh_under_way_does_not_keep_it(fixture: &dyn Fixture) 
         NO_LEASE,
         fresh("two"),
         at(21),
-        None,
+        audit(),
     );
     assert_conflict(late.await);
     assert_eq!(store.account(ada.id).await.unwrap(), None);
@@ -182,7 +182,7 @@ pub(super) async fn a_refresh_at_the_same_time_loses_no_tokens(fixture: &dyn Fix
                     .await
             });
             let recorded =
-                refresher.record_refresh(id, generation, NO_LEASE, fresh("two"), at(21), None);
+                refresher.record_refresh(id, generation, NO_LEASE, fresh("two"), at(21), audit());
             match (deleted.await.unwrap(), recorded.await) {
                 (Ok(_), Err(StoreError::Conflict)) => {
                     assert_eq!(refresher.tokens(id).await.unwrap(), None);

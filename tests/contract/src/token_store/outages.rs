@@ -15,7 +15,7 @@ fn github() -> ProviderName {
 
 /// An outage whose first probe is due a second after second 20.
 fn outage(provider: ProviderName) -> Outage {
-    let fault = Fault::new(Fault::UNAVAILABLE, "gone");
+    let fault = Fault::new("provider_unavailable", "gone");
     Outage::begin(provider, fault, None, at(20), 0.0)
 }
 

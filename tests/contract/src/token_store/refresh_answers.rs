@@ -164,7 +164,7 @@ pub(super) async fn tokens_of_another_issuer_are_not_kept(fixture: &dyn Fixture)
         before.lease.version,
         other,
         at(21),
-        None,
+        audit(),
     );
     assert_conflict(recorded.await);
     assert_eq!(stored(&*store, id).await, before);

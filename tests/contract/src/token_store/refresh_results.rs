@@ -276,7 +276,7 @@ pub(super) async fn what_came_from_elsewhere_is_not_kept(fixture: &dyn Fixture) 
         NO_LEASE,
         fresh("late"),
         at(22),
-        None,
+        audit(),
     );
     assert_conflict(late.await);
     assert_eq!(stored(&*store, id).await, before);
@@ -413,12 +413,12 @@ pub(super) async fn nothing_comes_of_an_account_that_is_gone(fixture: &dyn Fixtu
                 NO_LEASE,
                 fresh("two"),
                 at(21),
-                None,
+                audit(),
             )
             .await,
     );
     let kept = store
-        .record_refresh_failure(gone, Generation::FIRST, NO_LEASE, failure(22), None)
+        .record_refresh_failure(gone, Generation::FIRST, NO_LEASE, failure(22), audit())
         .await;
     assert!(!kept.unwrap());
     assert_eq!(

@@ -327,7 +327,7 @@ pub(super) async fn record_for(
         lease.lease.version,
         tokens,
         at(21),
-        None,
+        audit(),
     );
     recorded.await.unwrap()
 }
@@ -339,7 +339,7 @@ pub(super) async fn record(
     generation: Generation,
     tokens: RefreshedTokens,
 ) -> Recorded {
-    let recorded = store.record_refresh(account, generation, NO_LEASE, tokens, at(21), None);
+    let recorded = store.record_refresh(account, generation, NO_LEASE, tokens, at(21), audit());
     recorded.await.unwrap()
 }
 
@@ -351,7 +351,7 @@ pub(super) async fn record_failure(
 ) -> bool {
     let (account, generation) = (lease.account.id, lease.generation);
     let recorded =
-        store.record_refresh_failure(account, generation, lease.lease.version, failure, None);
+        store.record_refresh_failure(account, generation, lease.lease.version, failure, audit());
     recorded.await.unwrap()
 }
 
@@ -422,6 +422,11 @@ pub(super) fn new_key(n: u8, account: AccountId) -> NewKey {
         created_at: at(15),
         expires_at: Some(at(9000)),
     }
+}
+
+/// An audit entry of the service, without its event.
+pub(super) fn audit() -> AuditDraft {
+    draft(Actor::Service)
 }
 
 /// An audit entry of second 15, without its event.

@@ -123,7 +123,7 @@ pub(super) fn row(desk: &Desk<'_>, account: Account) -> AccountRow {
         href: desk.account_page(account.id),
         id: account.id.to_string(),
         status: account.status.into(),
-        trouble: trouble(desk, &account).map(|fault| fault.code),
+        trouble: trouble(desk, &account).map(|fault| fault.code.to_string()),
         ends: account.known_end().map(moment),
         next_refresh: account.next_refresh_at.map(moment),
         provider: account.key.provider.to_string(),

@@ -66,7 +66,7 @@ fn revocation(one: Revocation, now: Timestamp) -> RevocationRow {
         account: one.account.map(|id| id.to_string()),
         provider: one.provider.to_string(),
         status: one.status.into(),
-        trouble: one.last_error.map(|fault| fault.code),
+        trouble: one.last_error.map(|fault| fault.code.to_string()),
         requested: Some(moment(one.created_at)),
         next_attempt: one.next_attempt_at.map(moment),
         failures: one.failures,

@@ -85,7 +85,7 @@ fn provider(one: ProviderState, now: Timestamp) -> ProviderRow {
         name: one.name.to_string(),
         display_name: one.display_name,
         status: outage.map_or(Status::WELL, |_| Status::OUTAGE),
-        trouble: outage.map(|outage| outage.fault.code.clone()),
+        trouble: outage.map(|outage| outage.fault.code.to_string()),
         asked_again: outage.map(|outage| Moment::of(outage.probe_at, now)),
         failures: outage.map(|outage| outage.failed_probes),
     }

@@ -22,5 +22,6 @@ mod requests;
 mod revocations;
 mod support;
 mod token;
+mod workload_audit;
 mod workload_refusals;
 mod workloads;

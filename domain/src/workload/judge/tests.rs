@@ -263,3 +263,18 @@ fn a_job_of_a_fork_is_refused() {
     assert_eq!(of_job(Some(ClaimValue::Other)), Err(Rule::Fork));
     assert_eq!(of_job(None), Ok(()), "an older GitLab does not say");
 }
+
+#[test]
+fn what_people_are_shown_deceives_nobody() {
+    let shown = |value: &str| {
+        let judged = judged(Preset::GithubActions, &[("workflow", Some(text(value)))]);
+        judged.unwrap().shown.get("workflow").map(str::to_owned)
+    };
+    assert_eq!(shown("night\u{200b}ly\u{202e}").as_deref(), Some("nightly"));
+    assert_eq!(
+        shown("\u{a0}nightly\u{3000}run").as_deref(),
+        Some("nightly run")
+    );
+    assert_eq!(shown("\u{200b}"), None);
+    assert_eq!(shown(&"x".repeat(4000)).unwrap().len(), 200);
+}

@@ -124,9 +124,10 @@ impl TrustedIssuer {
         let event = match self.preset {
             Preset::GithubActions => claims.text("event_name"),
             Preset::Gitlab => claims.text("pipeline_source"),
-            _ => None,
+            _ => return false,
         };
-        event.is_some_and(|event| {
+        // These platforms always say it. What does not is not trusted.
+        event.is_none_or(|event| {
             event.starts_with("pull_request")
                 || matches!(
                     &*event,

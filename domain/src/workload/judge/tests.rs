@@ -248,6 +248,15 @@ fn pull_requests_are_recognised() {
             "{event}"
         );
     }
+    for (preset, claim) in [
+        (Preset::GithubActions, "event_name"),
+        (Preset::Gitlab, "pipeline_source"),
+    ] {
+        for event in [None, Some(ClaimValue::Other)] {
+            let judged = judged(preset, &[(claim, event)]).unwrap();
+            assert!(judged.is_of_pull_request, "{claim} does not say");
+        }
+    }
     for event in ["push", "schedule", "workflow_dispatch"] {
         assert!(
             !of_event(Preset::GithubActions, "event_name", event),

@@ -22,7 +22,7 @@ pub(crate) fn read(
 ) -> Result<RefreshAnswer, RefreshError> {
     let status = answer.status();
     let has_rotated = brings_another(&answer, presented);
-    match answer.success() {
+    match answer.tokens() {
         // The server may have rotated, whatever is wrong with the response.
         Ok(fields) => {
             token::read_refreshed(&fields, granted, origin, quirks, listed).map_err(|cause| {

@@ -258,3 +258,36 @@ async fn a_dead_token_in_an_odd_body() {
     let error = Subject::plain(&stub.base).refresh().await.err().unwrap();
     assert_eq!(kind(&error.cause), ("refused", "http_400"));
 }
+
+#[tokio::test]
+async fn an_error_is_no_revocation() {
+    for (body, expected) in [
+        (
+            b"{\"error\":\"server_error\",\"error_description\":\"nicht verf\xfcgbar\"}".to_vec(),
+            "unavailable",
+        ),
+        (
+            b"Notice: x\n{\"error\":\"access_denied\"}".to_vec(),
+            "refused",
+        ),
+        (json!({"ok": false}).to_string().into_bytes(), "nonsense"),
+        (
+            json!({"success": false}).to_string().into_bytes(),
+            "nonsense",
+        ),
+        (b"<html><title>Log in</title>".to_vec(), "nonsense"),
+    ] {
+        let words = String::from_utf8_lossy(&body).into_owned();
+        let stub = Stub::start(move |_, _| reply(200, JSON, body.clone())).await;
+        let error = error_of(Subject::plain(&stub.base).revoke().await);
+        assert_eq!(kind(&error).0, expected, "{words}");
+    }
+    for body in ["OK", "Token revoked.", r#"{"ok":true}"#, "{\"revo"] {
+        let stub = Stub::saying(200, "text/plain", body).await;
+        assert_eq!(
+            Subject::plain(&stub.base).revoke().await,
+            Ok(Revoked::Revoked),
+            "{body}"
+        );
+    }
+}

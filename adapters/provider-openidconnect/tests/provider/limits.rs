@@ -60,6 +60,20 @@ async fn a_pause_counts_at_every_endpoint() {
     }
 }
 
+// RFC 9110 section 10.2.3 allows any number of digits.
+#[tokio::test]
+async fn a_huge_pause_is_a_long_one() {
+    for header in ["99999999999999999999999", "86400, 86400", "86400s"] {
+        let stub = Stub::start(move |_, _| {
+            reply(429, "application/json", "{}").with_header_value("retry-after", header)
+        })
+        .await;
+        let error = Subject::plain(&stub.base).refresh().await.err().unwrap();
+        let day = Some(Duration::from_secs(86_400));
+        assert_eq!(pause(&error.cause), day, "{header}");
+    }
+}
+
 #[tokio::test]
 async fn a_dead_token_stays_dead() {
     let (subject, stub) = limiting(400, r#"{"error":"invalid_grant"}"#).await;

@@ -34,5 +34,5 @@ pub(crate) fn sentence(fields: &Fields) -> Option<&str> {
 
 fn is_placeholder(text: &str) -> bool {
     let is = |word: &&str| text.trim().eq_ignore_ascii_case(word);
-    PLACEHOLDERS.iter().any(|word| is(&word))
+    PLACEHOLDERS.iter().any(is)
 }

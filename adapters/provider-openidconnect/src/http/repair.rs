@@ -52,7 +52,7 @@ impl Repair<'_> {
             ',' | ':' => self.copy(first.encode_utf8(&mut [0; 4])),
             c if is_blank(c) => self.copy(" "),
             _ => {
-                let end = self.rest.find(|c| ends_word(c)).unwrap_or(self.rest.len());
+                let end = self.rest.find(ends_word).unwrap_or(self.rest.len());
                 let (word, rest) = self.rest.split_at(end);
                 self.rest = rest;
                 self.copy(if is_value(word) { word } else { "null" });

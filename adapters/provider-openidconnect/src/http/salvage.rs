@@ -57,7 +57,7 @@ fn form(text: &str) -> Option<Map<String, Value>> {
 
 fn is_telling(members: &Map<String, Value>) -> bool {
     let is_text = |name: &&str| members.get(*name).is_some_and(|value| value != "");
-    TELLING.iter().any(|name| is_text(&name))
+    TELLING.iter().any(is_text)
 }
 
 fn json(text: &str) -> Option<Map<String, Value>> {

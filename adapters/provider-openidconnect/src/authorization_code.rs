@@ -189,7 +189,9 @@ pub(crate) fn read(
     let pairs = form_urlencoded::parse(callback.expose().as_bytes());
     let pairs: BTreeMap<String, String> = pairs.into_owned().collect();
     check_issuer(pairs.get("iss").map(String::as_str), server)?;
-    if pairs.contains_key("error") {
+    // Some servers fill in every parameter.
+    let says_error = |error: &String| !error.trim().is_empty();
+    if pairs.get("error").is_some_and(says_error) {
         return read_error(&pairs, dialect);
     }
     let code = pairs.get("code").filter(|code| !code.is_empty());

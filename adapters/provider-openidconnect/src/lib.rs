@@ -54,6 +54,7 @@ mod server;
 mod settings;
 mod token;
 mod token_exp;
+mod token_text;
 mod webhook;
 mod workload;
 

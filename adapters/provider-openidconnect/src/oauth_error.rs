@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::dialect::{Dialect, ErrorTexts, Meaning};
 use crate::http::Fields;
 use crate::scrub::Scrubber;
+use crate::token_text;
 
 /// An OAuth error (RFC 6749 section 5.2, RFC 8628 section 3.5) without secrets.
 pub(crate) struct OAuthError {
@@ -148,18 +149,21 @@ impl<'a> Wording<'a> {
     ///
     /// `error` is a text in RFC 6749; other APIs have an object, an array, or `errors`. In other members, a text counts
     /// as a code only if it is a known one: Twitch sends `{"status": 400, "message": "authorization_pending"}`. If the
-    /// response has tokens, only `error` is read.
+    /// response has tokens, only `error` is read. A sentence in the place of the access token may be the error.
     pub(crate) fn of(fields: &'a Fields, dialect: &Dialect) -> Self {
         let members = fields.members();
-        let has_tokens = fields
-            .first_text(&["access_token", "device_code"])
-            .is_some();
+        let sentence = token_text::sentence(fields);
+        let has_tokens = sentence.is_none()
+            && fields
+                .first_text(&["access_token", "device_code"])
+                .is_some();
         let mut error = Texts::default();
         error.collect(members.get("error"), MAX_DEPTH);
         let mut elsewhere = Vec::new();
         if !has_tokens {
             error.collect(members.get("errors"), MAX_DEPTH);
             error.collect(members.get("error_code"), MAX_DEPTH);
+            elsewhere.extend(sentence);
             elsewhere.extend(texts(members, &CODES));
             elsewhere.extend(texts(members, &WORDS));
         }

@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use crate::http::{Answer, Rejection, unworded};
 use crate::oauth_error::{OAuthError, UNNAMED};
 use crate::quirks::{Quirks, RefreshQuirks};
-use crate::token;
+use crate::{token, token_text};
 
 /// Parses the response to a refresh with the `presented` token. `granted` are the scopes if the response names none. An
 /// ID token is ignored, so that a bad one does no harm.
@@ -22,7 +22,7 @@ pub(crate) fn read(
 ) -> Result<RefreshAnswer, RefreshError> {
     let status = answer.status();
     let has_rotated = brings_another(&answer, presented);
-    match answer.success() {
+    match answer.tokens() {
         // The server may have rotated, whatever is wrong with the response.
         Ok(fields) => {
             token::read_refreshed(&fields, granted, origin, quirks, listed).map_err(|cause| {
@@ -50,9 +50,7 @@ pub(crate) fn read(
 /// Whether the response has a new refresh token. In an error response it is not stored, but the provider may have
 /// rotated.
 fn brings_another(answer: &Answer, presented: &RefreshToken) -> bool {
-    let returned = answer
-        .fields()
-        .and_then(|fields| fields.text("refresh_token"));
+    let returned = answer.fields().and_then(token_text::refresh_token);
     returned.is_some_and(|token| token != presented.expose())
 }
 

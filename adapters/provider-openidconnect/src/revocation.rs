@@ -70,6 +70,8 @@ pub(crate) fn auth(
 }
 
 /// Parses the response. A success needs no body (section 2.2), but with `error` it is a failure whatever its status.
+///
+/// A page is no success either: it comes from a proxy or a sign-in in front of the server.
 pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked, ProviderError> {
     let status = answer.status();
     if quirks.gone_statuses.contains(&status.as_u16()) || is_gone_by_words(&answer, quirks) {
@@ -80,9 +82,8 @@ pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked,
     } else {
         Revoked::Revoked
     };
-    let says_error = answer.fields().is_some_and(Fields::says_error);
     let is_plain = quirks.success_member.is_none() && !quirks.doubts_unknown;
-    if status.is_success() && is_plain && !says_error {
+    if status.is_success() && is_plain && !denies(&answer) {
         return Ok(revoked);
     }
     match answer.success() {
@@ -93,10 +94,16 @@ pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked,
     }
 }
 
+/// Whether a response contradicts its successful status.
+fn denies(answer: &Answer) -> bool {
+    let denies = |fields: &Fields| fields.says_error() || fields.says_failure();
+    answer.is_page() || answer.fields().is_some_and(denies)
+}
+
 fn confirmed(fields: &Fields, quirks: &RevocationQuirks) -> Result<(), ProviderError> {
     let member = quirks.success_member.as_deref();
     let is_true = |name| fields.get(name).is_some_and(|value| value == true);
-    if member.is_none_or(is_true) {
+    if member.map_or(!fields.says_failure(), is_true) {
         return Ok(());
     }
     Err(ProviderError::Nonsense {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::http::Fields;
 use crate::quirks::{Quirks, TokenQuirks};
-use crate::{extra, token_exp};
+use crate::{extra, token_exp, token_text};
 
 /// Parses the response that starts a grant, with tokens of any type. `asked_for` are the scopes if the response names
 /// none.
@@ -37,7 +37,7 @@ pub(crate) fn read_refreshed(
     quirks: &Quirks,
     listed: &[String],
 ) -> Result<RefreshAnswer, ProviderError> {
-    let refresh_token = fields.text("refresh_token").map(RefreshToken::new);
+    let refresh_token = token_text::refresh_token(fields).map(RefreshToken::new);
     let grant = read_unchecked(fields, asked_for, origin, quirks, listed);
     let checked = grant.and_then(|grant| check_type(fields, &quirks.token).map(|()| grant));
     match checked {
@@ -57,18 +57,20 @@ fn read_unchecked(
     quirks: &Quirks,
     listed: &[String],
 ) -> Result<TokenGrant, ProviderError> {
-    let access_token = fields
-        .text("access_token")
-        .ok_or_else(|| ProviderError::Nonsense {
-            detail: "a token response without an access_token".to_owned(),
-        })?;
+    let access_token = token_text::access_token(fields).ok_or_else(|| ProviderError::Nonsense {
+        detail: match fields.text("access_token") {
+            None => "a token response without an access_token",
+            Some(_) => "a token response whose access_token is no token",
+        }
+        .to_owned(),
+    })?;
     let is_silent = fields.get("expires_in").is_none_or(Value::is_null);
     let assumed = quirks.token.default_expires_in.filter(|_| is_silent);
     let scopes = scopes(fields, &quirks.token);
     Ok(TokenGrant {
         access_token: AccessToken::new(access_token),
         exp: token_exp::exp(access_token),
-        refresh_token: fields.text("refresh_token").map(RefreshToken::new),
+        refresh_token: token_text::refresh_token(fields).map(RefreshToken::new),
         id_token: fields.text("id_token").map(IdToken::new),
         expires_in: lifetime(fields, "expires_in"),
         assumed_expires_in: assumed.map(Duration::from_secs),

@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn other_requests_are_not_prefetches() {
+    fn other_tokens_have_no_expiry() {
         for claims in [
             r#"{"exp": "1790000000"}"#,
             r#"{"exp": null}"#,

@@ -1,5 +1,6 @@
 //! `GET /callback/{provider}`: the provider sends the browser back (RFC 6749 section 4.1.2).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use central_oauth_domain::link::LinkCode;
@@ -55,7 +56,7 @@ async fn taken(visit: &Visit<'_>, request: &Request, provider: &str) -> Result<L
     }
     let callback = Callback {
         provider,
-        state: &state_of(query),
+        state: &parameter(query, "state")?.unwrap_or_default(),
         answer: answer_of(query)?,
         query: CallbackQuery::new(query),
     };
@@ -67,11 +68,19 @@ async fn taken(visit: &Visit<'_>, request: &Request, provider: &str) -> Result<L
     }
 }
 
-fn state_of(query: &str) -> String {
-    form_urlencoded::parse(query.as_bytes())
-        .find(|(name, _)| name == "state")
-        .map(|(_, state)| state.into_owned())
-        .unwrap_or_default()
+/// Returns a parameter of the query. RFC 6749 section 3.1 allows each only once: two different values may be an attempt to
+/// show the service one and the provider the other. One without a value counts as missing.
+fn parameter<'a>(query: &'a str, name: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let mut values = pairs
+        .filter(|(found, _)| found == name)
+        .map(|(_, value)| value);
+    let first = values.next();
+    if values.any(|other| first.as_ref() != Some(&other)) {
+        let why = "the provider's answer has a parameter twice, with different values";
+        return Err(Refusal::ForeignCallback(why));
+    }
+    Ok(first.filter(|value| !value.trim().is_empty()))
 }
 
 /// Returns the provider's answer in a canonical form. A query without a code and an error is no answer and does not use
@@ -79,11 +88,10 @@ fn state_of(query: &str) -> String {
 fn answer_of(query: &str) -> Result<CallbackQuery, Refusal> {
     let mut answer = Serializer::new(String::new());
     let mut has_answer = false;
-    for wanted in ANSWER {
-        let pairs = form_urlencoded::parse(query.as_bytes());
-        for (name, value) in pairs.filter(|(name, _)| name == wanted) {
-            has_answer |= name != "iss" && !value.is_empty();
-            answer.append_pair(&name, &value);
+    for name in ANSWER {
+        if let Some(value) = parameter(query, name)? {
+            has_answer |= name != "iss";
+            answer.append_pair(name, &value);
         }
     }
     let none = Refusal::ForeignCallback("the provider sent neither a code nor an error");
@@ -124,6 +132,20 @@ mod tests {
         ] {
             assert_ne!(answer(other), plain, "{other}");
         }
+    }
+
+    #[test]
+    fn a_parameter_with_two_values_is_rejected() {
+        for query in [
+            "code=a&code=b&state=1",
+            "code=a&code=&state=1",
+            "code=a&error=x&error=y",
+            "code=a&iss=https://op.example&iss=https://other.example",
+        ] {
+            assert_eq!(answer(query), None, "{query}");
+        }
+        assert!(parameter("state=1&code=a&state=2", "state").is_err());
+        assert_eq!(answer("code=a&code=a&error="), answer("code=a"));
     }
 
     #[test]

@@ -60,12 +60,34 @@ impl Answer {
         self.retry_after
     }
 
-    /// Returns the members of the body, if it has any.
+    /// Whether the body is HTML.
+    pub(crate) const fn is_page(&self) -> bool {
+        matches!(self.body, Body::Page)
+    }
+
+    /// Returns the members of the body, if it has any. The body may break its format.
     pub(crate) const fn fields(&self) -> Option<&Fields> {
         match &self.body {
-            Body::Fields(fields) => Some(fields),
-            Body::Jwt | Body::Unusable(_) => None,
+            Body::Fields(fields) | Body::Salvaged(fields) => Some(fields),
+            Body::Jwt | Body::Page | Body::Unusable(_) => None,
         }
+    }
+
+    /// Returns the members of a body that keeps to its format.
+    pub(crate) const fn sound_fields(&self) -> Option<&Fields> {
+        match &self.body {
+            Body::Fields(fields) => Some(fields),
+            _ => None,
+        }
+    }
+
+    /// Returns the members of a token response, even if its body breaks its format: its tokens cannot be requested again.
+    /// Fails like [`Answer::success`].
+    pub(crate) fn tokens(mut self) -> Result<Fields, Rejection> {
+        if let Body::Salvaged(fields) = self.body {
+            self.body = Body::Fields(fields);
+        }
+        self.success()
     }
 
     /// Returns the members of a success.
@@ -120,9 +142,9 @@ impl Answer {
 
     /// Converts the response to a temporary failure.
     pub(crate) fn unavailable(&self) -> ProviderError {
-        let detail = match &self.body {
-            Body::Fields(fields) => self.describe(&Wording::of(fields, &self.dialect)),
-            Body::Jwt | Body::Unusable(_) => http(self.status),
+        let detail = match self.fields() {
+            Some(fields) => self.describe(&Wording::of(fields, &self.dialect)),
+            None => http(self.status),
         };
         ProviderError::Unavailable {
             detail,
@@ -132,10 +154,7 @@ impl Answer {
 
     /// Returns the provider's unscrubbed description, which may contain secrets. For comparison only; never show it.
     pub(crate) fn description(&self) -> Option<&str> {
-        match &self.body {
-            Body::Fields(fields) => Wording::of(fields, &self.dialect).description,
-            Body::Jwt | Body::Unusable(_) => None,
-        }
+        Wording::of(self.fields()?, &self.dialect).description
     }
 
     fn describe(&self, wording: &Wording<'_>) -> String {
@@ -170,11 +189,17 @@ fn unexplained(
         _ if status.is_redirection() => {
             format!("a redirect, which the service does not follow ({status_text})")
         }
-        Body::Fields(fields) => match Wording::of(fields, dialect).description {
-            Some(words) => format!("no error code ({status_text}): {}", secrets.text(words)),
-            None => format!("no error code ({status_text})"),
-        },
+        Body::Salvaged(_) if status.is_success() => {
+            format!("a body that breaks its format ({status_text})")
+        }
+        Body::Fields(fields) | Body::Salvaged(fields) => {
+            match Wording::of(fields, dialect).description {
+                Some(words) => format!("no error code ({status_text}): {}", secrets.text(words)),
+                None => format!("no error code ({status_text})"),
+            }
+        }
         Body::Jwt => format!("a JWT ({status_text})"),
+        Body::Page => format!("HTML ({status_text})"),
         Body::Unusable(what) => format!("{what} ({status_text})"),
     };
     match retry_after {

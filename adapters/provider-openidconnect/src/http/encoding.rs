@@ -11,16 +11,16 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Removes the content codings of a body, or returns a description of the error.
 ///
-/// Servers mislabel bodies, so the content decides: a body labelled gzip that is not gzip stays as it is, and unlabelled
-/// gzip is decoded.
+/// Servers mislabel bodies, so the content decides: unlabelled gzip is decoded, and a body that its label does not fit
+/// stays as it is (`Content-Encoding: UTF-8`).
 pub(super) fn decode(codings: &str, body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
     let mut body = body;
     // The codings are listed in the order of their application.
     for coding in codings.rsplit(',') {
-        body = match coding.trim().to_ascii_lowercase().as_str() {
-            "" | "identity" | "gzip" | "x-gzip" => gunzip(body)?,
-            "deflate" => inflate(&body)?,
-            _ => return Err("a body with an unsupported content coding"),
+        body = if coding.trim().eq_ignore_ascii_case("deflate") {
+            inflate(body)?
+        } else {
+            gunzip(body)?
         };
     }
     Ok(body)
@@ -35,13 +35,19 @@ fn gunzip(body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
 }
 
 /// `deflate` means the zlib format, but some servers send raw deflate (RFC 9110 section 8.4.1.2).
-fn inflate(body: &[u8]) -> Result<Vec<u8>, &'static str> {
-    read(ZlibDecoder::new(body)).or_else(|reason| {
+fn inflate(body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
+    let zlib = read(ZlibDecoder::new(body.as_slice()));
+    let raw = || read(DeflateDecoder::new(body.as_slice()));
+    match zlib.or_else(|reason| {
         if reason == TOO_LONG {
-            return Err(reason);
+            Err(reason)
+        } else {
+            raw()
         }
-        read(DeflateDecoder::new(body))
-    })
+    }) {
+        Err(reason) if reason != TOO_LONG => Ok(body),
+        decoded => decoded,
+    }
 }
 
 const TOO_LONG: &str = "more than 2 MiB once decompressed";

@@ -38,6 +38,12 @@ impl Fields {
         }
     }
 
+    /// Whether the response says that the request had no effect (`{"ok": false}`, Slack).
+    pub(crate) fn says_failure(&self) -> bool {
+        let is_false = |name: &str| self.get(name).is_some_and(|value| value == false);
+        ["ok", "success"].into_iter().any(is_false)
+    }
+
     /// Returns all members as one JSON value.
     pub(crate) fn into_value(self) -> Value {
         Value::Object(self.0)

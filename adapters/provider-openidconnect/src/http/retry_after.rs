@@ -35,15 +35,30 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
 
 /// Parses a date, seconds from now, or a Unix time.
 fn pause(text: &str, now: Timestamp) -> Option<Duration> {
-    let pause = match text.parse::<f64>() {
-        Ok(seconds) if seconds >= FIRST_EPOCH => {
-            let since_epoch = Duration::try_from_secs_f64(seconds).ok()?;
-            (Timestamp::from_millis(0) + since_epoch).since(now)
+    let pause = match seconds(text) {
+        Some(seconds) if seconds >= FIRST_EPOCH => {
+            (Timestamp::from_millis(0) + duration(seconds)).since(now)
         }
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-        Err(_) => at(httpdate::parse_http_date(text).ok()?)?.since(now),
+        Some(seconds) => duration(seconds),
+        None => at(httpdate::parse_http_date(text).ok()?)?.since(now),
     };
     Some(pause.min(LONGEST))
+}
+
+/// Parses a number, perhaps with its unit (`20s`). A proxy may have joined two headers (`20, 20`): the first counts.
+fn seconds(text: &str) -> Option<f64> {
+    let first = text.split(',').next()?.trim_end();
+    let is_number = first.starts_with(|c: char| c.is_ascii_digit());
+    let number = first.trim_end_matches(char::is_alphabetic);
+    let unit = first.strip_prefix(number)?;
+    let is_seconds = ["", "s", "sec", "secs", "second", "seconds"].contains(&unit);
+    let number = number.trim_end().parse().ok();
+    number.filter(|_| is_number && is_seconds)
+}
+
+/// A number of any length is allowed (RFC 9110 section 10.2.3).
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 fn at(date: SystemTime) -> Option<Timestamp> {
@@ -81,6 +96,15 @@ mod tests {
         assert_eq!(far, Some(LONGEST));
         assert_eq!(read(&[("retry-after", "later")]), None);
         assert_eq!(read(&[("retry-after", "-5")]), None);
+        for huge in ["9".repeat(23), "9".repeat(400)] {
+            assert_eq!(read(&[("retry-after", &huge)]), Some(LONGEST), "{huge}");
+        }
+        for thirty in ["30, 30", "30,60", "30s", "30 seconds", "30.0"] {
+            assert_eq!(read(&[("retry-after", thirty)]), THIRTY, "{thirty}");
+        }
+        for none in ["30m", "inf", "NaN", "", ",30", "30s later"] {
+            assert_eq!(read(&[("retry-after", none)]), None, "{none}");
+        }
         let both = [("retry-after", "later"), ("x-retry-after", "30")];
         assert_eq!(read(&both), THIRTY, "the one that can be read");
     }

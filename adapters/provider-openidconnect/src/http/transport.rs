@@ -62,12 +62,21 @@ impl Transport {
 /// Without a TLS handshake the request certainly had no effect, which a missing response alone does not show.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
+/// A response with more headers is lost. Proxies in front of token endpoints add many.
+const MAX_HEADERS: usize = 1000;
+
+/// Invalid headers are ignored, because a lost response may cost a rotated refresh token.
+///
 /// Redirects are never followed: token endpoints do not redirect, and following would send secrets to an unchecked
 /// address.
 fn bare() -> ClientBuilder {
     Client::builder()
         .connect_timeout(CONNECT_WITHIN)
         .redirect(redirect::Policy::none())
+        .http1_max_headers(MAX_HEADERS)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
         .user_agent(concat!("central-oauth/", env!("CARGO_PKG_VERSION")))
 }
 

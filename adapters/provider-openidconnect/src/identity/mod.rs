@@ -27,7 +27,7 @@ pub(crate) struct Person {
 
 impl Person {
     fn new(id: String, name: Option<&str>) -> Result<Self, ProviderError> {
-        if id.is_empty() || id.len() > MAX_ID || deceptive(&id).is_some() {
+        if id.trim().is_empty() || id.len() > MAX_ID || deceptive(&id).is_some() {
             return Err(ProviderError::Nonsense {
                 detail: "an invalid id of a person".to_owned(),
             });

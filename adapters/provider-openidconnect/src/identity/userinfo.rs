@@ -39,7 +39,7 @@ pub(crate) async fn ask(
     let scheme = quirks.scheme.as_deref().unwrap_or("Bearer");
     request.authorize(scheme, token.expose())?;
     let answer = http.send(request, deadline).await?;
-    match answer.fields() {
+    match answer.sound_fields() {
         // If the response contains the profile's id, it is a success whatever its `error` says: TikTok sends `{"code":
         // "ok"}` there.
         Some(fields) if answer.status().is_success() && has_id(fields, quirks) => {

@@ -162,7 +162,7 @@ impl OpenIdConnectProvider {
         request.extra_fields(&self.settings.quirks.token.parameters);
         let auth = quirks.auth(server.auth);
         let answer = self.post(auth, request, deadline).await?;
-        match answer.success() {
+        match answer.tokens() {
             Ok(fields) => self.read_tokens(
                 &fields,
                 self.origin_of(server.of_tokens.as_ref(), token_endpoint),
@@ -216,7 +216,7 @@ impl OpenIdConnectProvider {
         let answer = self.post(server.auth, request, deadline).await?;
         let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
         let status = answer.status();
-        let fields = answer.success().map_err(|rejection| match rejection {
+        let fields = answer.tokens().map_err(|rejection| match rejection {
             Rejection::Worded(error) => error.into(),
             // A code cannot be used again, so any rejection is final.
             Rejection::Failed(cause) => unworded(cause, status),

@@ -7,6 +7,7 @@ use central_oauth_domain::observe::Cache;
 use central_oauth_domain::ports::{ProviderError, TokenToRevoke};
 use central_oauth_domain::secret::{AccessToken, IdToken};
 use openidconnect::core::CoreJsonWebKeySet;
+use serde_json::Value;
 use url::Url;
 
 use super::OpenIdConnectProvider;
@@ -61,10 +62,9 @@ impl OpenIdConnectProvider {
     ) -> Result<CoreJsonWebKeySet, ProviderError> {
         let outcome = self.http.send(Request::get(jwks_uri), deadline).await;
         self.refetch_moved_endpoints(&outcome).await;
-        serde_json::from_value(outcome?.success()?.into_value()).map_err(|_| {
-            ProviderError::Nonsense {
-                detail: "a response that is not a set of keys".to_owned(),
-            }
+        let keys = unpadded(outcome?.success()?.into_value());
+        serde_json::from_value(keys).map_err(|_| ProviderError::Nonsense {
+            detail: "a response that is not a set of keys".to_owned(),
         })
     }
 
@@ -107,4 +107,17 @@ impl OpenIdConnectProvider {
             _ => Ok(true),
         }
     }
+}
+
+/// Removes the padding of Base64, which keys must not have (RFC 7515 section 2), but some do.
+fn unpadded(mut keys: Value) -> Value {
+    let list = keys.get_mut("keys").and_then(Value::as_array_mut);
+    let members = list.into_iter().flatten().filter_map(Value::as_object_mut);
+    for (name, value) in members.flatten() {
+        if let (true, Value::String(text)) = (["n", "e", "x", "y"].contains(&name.as_str()), value)
+        {
+            text.truncate(text.trim_end_matches('=').len());
+        }
+    }
+    keys
 }

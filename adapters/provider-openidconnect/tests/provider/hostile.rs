@@ -35,7 +35,7 @@ async fn html_and_broken_json_with_200() {
         ("application/json", r#""access_token""#),
         ("application/json", r#"["access_token"]"#),
         ("application/json", ""),
-        ("text/plain", "access_token=at"),
+        ("text/plain", "access_token: at"),
     ] {
         let stub = Stub::saying(200, content_type, body).await;
         let outcome = Subject::plain(&stub.base).redeem().await;

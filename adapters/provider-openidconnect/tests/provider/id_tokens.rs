@@ -58,6 +58,24 @@ async fn a_good_token_says_it_all() {
     assert_eq!(identify(&stub, &token).await, person);
 }
 
+// RFC 7515 section 2 forbids padding.
+#[tokio::test]
+async fn padded_keys_are_accepted() {
+    let mut keys = key_set(&[rsa("rsa").as_verification_key()]);
+    for name in ["n", "e"] {
+        let member = &mut keys["keys"][0][name];
+        *member = json!(format!("{}==", member.as_str().unwrap()));
+    }
+    let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+        "/jwks" => reply_json(200, &keys),
+        _ => reply_json(200, &metadata(base)),
+    })
+    .await;
+    let token = sign_rsa(&rsa("rsa"), "rsa", &claims(&stub.base));
+    let person = identify(&stub, &token).await;
+    assert_eq!(person, Ok(known("person-1", Some("Ada Lovelace"))));
+}
+
 // Auth0 (updated_at as a date, email_verified as a text with Cognito), Zitadel (more audiences, with azp).
 #[tokio::test]
 async fn good_tokens_differ() {

@@ -55,11 +55,22 @@ async fn a_pause_counts_at_every_endpoint() {
         ] {
             assert_eq!(pause(&error), NINETY, "{status} {body}");
         }
-        // With 200, a body without `error` makes no difference to a revocation (RFC 7009 section 2.2).
-        if body != "<html>please wait" {
-            let error = error_of(subject.revoke().await);
-            assert_eq!(pause(&error), NINETY, "{status} {body}");
-        }
+        let error = error_of(subject.revoke().await);
+        assert_eq!(pause(&error), NINETY, "{status} {body}");
+    }
+}
+
+// RFC 9110 section 10.2.3 allows any number of digits.
+#[tokio::test]
+async fn a_huge_pause_is_a_long_one() {
+    for header in ["99999999999999999999999", "86400, 86400", "86400s"] {
+        let stub = Stub::start(move |_, _| {
+            reply(429, "application/json", "{}").with_header_value("retry-after", header)
+        })
+        .await;
+        let error = Subject::plain(&stub.base).refresh().await.err().unwrap();
+        let day = Some(Duration::from_secs(86_400));
+        assert_eq!(pause(&error.cause), day, "{header}");
     }
 }
 

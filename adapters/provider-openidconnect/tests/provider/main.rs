@@ -14,6 +14,7 @@ mod hostile;
 mod id_tokens;
 mod jwt;
 mod limits;
+mod odd_bodies;
 mod odd_claims;
 mod quirks;
 mod redemptions;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use central_oauth_domain::grant::TokenGrant;
-use central_oauth_domain::ports::{ProviderError, Redemption};
+use central_oauth_domain::ports::{ProviderError, Redemption, RefreshAnswer};
+use central_oauth_domain::secret::RefreshToken;
 use serde_json::{Value, json};
 
-use crate::support::{Stub, Subject, error_of, json as reply_json, kind, unusable};
+use crate::support::{Stub, Subject, changed, error_of, json as reply_json, kind, unusable};
 
 async fn redeem(status: u16, answer: Value) -> Result<TokenGrant, ProviderError> {
     let stub = Stub::start(move |_, _| reply_json(status, &answer)).await;
@@ -124,4 +125,68 @@ async fn a_success_without_a_token_makes_no_sense() {
 #[tokio::test]
 async fn every_2xx_is_a_success() {
     assert!(redeem(201, json!({"access_token": "at"})).await.is_ok());
+}
+
+// casdoor/casdoor issue 662: a refused refresh has status 200 and a sentence in the place of the access token.
+#[tokio::test]
+async fn only_a_token_is_a_token() {
+    for text in [
+        "error: the refresh token is invalid, expired or revoked",
+        "abc\r\nX-Injected: 1",
+        "abc\n",
+        "   ",
+        "a b",
+        "a\0b",
+        "tök€n",
+        "null",
+        "Undefined",
+    ] {
+        let answer = json!({"access_token": text, "token_type": "", "expires_in": 0});
+        let error = error_of(redeem(200, answer.clone()).await);
+        assert_eq!(kind(&error), ("nonsense", ""), "{text:?}");
+        assert!(!error.to_string().contains(text), "{error}");
+        for refresh_token in [None, Some("rt 2/ü")] {
+            let answer = changed(answer.clone(), json!({"refresh_token": refresh_token}));
+            let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
+            match Subject::plain(&stub.base).refresh_answer().await {
+                Ok(RefreshAnswer::Unusable {
+                    refresh_token: kept,
+                    why,
+                }) => {
+                    assert_eq!(kept.as_ref().map(RefreshToken::expose), refresh_token);
+                    assert_eq!(kind(&why), ("nonsense", ""));
+                }
+                _ => panic!("{text:?}"),
+            }
+        }
+    }
+    for token in ["at", "a|b!~:%$/+=", "eyJ.eyJ.c2ln"] {
+        let grant = granted(json!({"access_token": token})).await;
+        assert_eq!(grant.access_token.expose(), token);
+    }
+}
+
+#[tokio::test]
+async fn a_sentence_may_be_a_known_error() {
+    for (text, expected) in [
+        ("error: invalid_grant", ("refused", "invalid_grant")),
+        (
+            "invalid_grant: the token was revoked",
+            ("refused", "invalid_grant"),
+        ),
+        ("error: temporarily_unavailable", ("unavailable", "")),
+    ] {
+        let answer = json!({"access_token": text, "token_type": "", "expires_in": 0});
+        let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
+        let error = Subject::plain(&stub.base).refresh().await.err().unwrap();
+        assert_eq!(kind(&error.cause), expected, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_has_no_control_characters() {
+    for text in ["", " ", "rt\n", "r\0t", "null", "undefined", "r\u{fffd}t"] {
+        let grant = granted(json!({"access_token": "at", "refresh_token": text})).await;
+        assert!(grant.refresh_token.is_none(), "{text:?}");
+    }
 }

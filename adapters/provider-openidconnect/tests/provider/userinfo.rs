@@ -77,6 +77,7 @@ async fn people_come_in_every_form() {
 #[tokio::test]
 async fn nobody_at_all() {
     for body in [
+        json!({"sub": "  "}),
         json!({}),
         json!({"name": "Ada"}),
         json!({"id": 1.5}),

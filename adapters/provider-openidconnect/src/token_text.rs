@@ -1,0 +1,38 @@
+//! Which texts can be tokens. Some servers put an error or a placeholder in the place of a token (casdoor/casdoor issue 662).
+
+use crate::http::Fields;
+
+/// What scripts write for a missing value.
+const PLACEHOLDERS: [&str; 3] = ["null", "undefined", "none"];
+
+/// Returns the access token: visible ASCII (RFC 6749 appendix A.12) without spaces, because it is sent in a header (RFC
+/// 6750 section 2.1).
+pub(crate) fn access_token(fields: &Fields) -> Option<&str> {
+    let token = fields.text("access_token")?;
+    let is_visible = token.bytes().all(|byte| byte.is_ascii_graphic());
+    (is_visible && !is_placeholder(token)).then_some(token)
+}
+
+/// Returns the refresh token. It is only sent in forms, so every text without control characters is accepted (RFC 6749
+/// appendix A.17 allows less), unless a character could not be decoded.
+pub(crate) fn refresh_token(fields: &Fields) -> Option<&str> {
+    let token = fields.text("refresh_token")?;
+    let is_bad = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
+    let is_token = !token.trim().is_empty() && !token.chars().any(is_bad);
+    (is_token && !is_placeholder(token)).then_some(token)
+}
+
+/// Returns the sentence in the place of the access token, if the response has no token at all.
+pub(crate) fn sentence(fields: &Fields) -> Option<&str> {
+    if access_token(fields).is_some() || refresh_token(fields).is_some() {
+        return None;
+    }
+    let sentence = fields.text("access_token")?.trim();
+    let sentence = sentence.strip_prefix("error:").unwrap_or(sentence).trim();
+    (!sentence.is_empty()).then_some(sentence)
+}
+
+fn is_placeholder(text: &str) -> bool {
+    let is = |word: &&str| text.trim().eq_ignore_ascii_case(word);
+    PLACEHOLDERS.iter().any(is)
+}

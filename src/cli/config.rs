@@ -56,7 +56,7 @@ pub(super) fn run(options: &Options, environment: &Environment) -> Result<Exit, 
     for warning in warnings.chain(service.providers.warning()) {
         tracing::warn!("{warning}");
     }
-    service.store.refuse_public_file()?;
+    service.store.refuse_unsafe_file()?;
     let tls = service.http.tls.as_ref();
     tls.map(TlsConfig::certificate).transpose()?;
     let mut lines = settings(environment, &service, &config.log, &config.telemetry)?;

@@ -98,7 +98,7 @@ pub(crate) async fn ports(
     observer: Arc<dyn Observer>,
     audit: AuditSettings,
 ) -> Result<(Ports, OpenStore), Failure> {
-    config.refuse_public_file()?;
+    config.refuse_unsafe_file()?;
     let entropy = Arc::new(entropy());
     let database_clock = Arc::new(DatabaseClock::new(clock()));
     let clock: Arc<dyn Clock> = database_clock.clone();

@@ -58,7 +58,7 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
     for warning in warnings.chain(service.providers.warning()) {
         tracing::warn!("{warning}");
     }
-    service.store.refuse_public_file()?;
+    service.store.refuse_unsafe_file()?;
     let tls = service.http.tls.as_ref();
     tls.map(TlsConfig::certificate).transpose()?;
     let mut lines = settings(environment, &service, &config.log, &config.telemetry)?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use central_oauth_domain::clock_step::LONGEST_PROVIDER_CALL;
 use central_oauth_domain::link::ReturnCodePolicy;
+use central_oauth_domain::link::pace::LONGEST_CONSENT;
 use serde::Deserialize;
 
 use super::numbers::read_seconds;
@@ -61,7 +62,7 @@ impl LinkConfig {
         read_seconds(
             "LINK_CODE_TTL",
             raw.link_code_ttl,
-            1..=1800,
+            1..=LONGEST_CONSENT.as_secs(),
             &mut config.code_ttl,
         )?;
         read_seconds(

@@ -85,11 +85,12 @@ impl StoreConfig {
         ]
     }
 
-    /// Rejects a database file that every user of the machine may read or write. A new file is created private.
+    /// Rejects a database file that every user of the machine may read or write, and anything but a regular file, whose
+    /// permissions must stay as they are. A new file is created private.
     ///
     /// # Errors
-    /// The file, and the command that fixes it.
-    pub(crate) fn refuse_public_file(&self) -> Result<(), ConfigError> {
+    /// The file, and what fixes it.
+    pub(crate) fn refuse_unsafe_file(&self) -> Result<(), ConfigError> {
         const BY_OTHERS: u32 = 0o006;
         let Some(path) = self.url.path() else {
             return Ok(());
@@ -97,14 +98,19 @@ impl StoreConfig {
         for suffix in ["", "-wal", "-shm"] {
             let mut file = path.as_os_str().to_owned();
             file.push(suffix);
-            let is_public = std::fs::metadata(&file)
-                .is_ok_and(|file| file.permissions().mode() & BY_OTHERS != 0);
-            if is_public {
-                let file = file.display();
+            let Ok(found) = std::fs::metadata(&file) else {
+                continue;
+            };
+            let file = file.display().to_string();
+            if !found.is_file() {
+                let problem = "is not a regular file: `DB_PATH` needs the path of a database file";
+                return Err(ConfigError::place(file, problem));
+            }
+            if found.permissions().mode() & BY_OTHERS != 0 {
                 let problem = format!(
                     "every user of this machine may use this database: run `chmod o-rwx '{file}'`"
                 );
-                return Err(ConfigError::place(file.to_string(), problem));
+                return Err(ConfigError::place(file, problem));
             }
         }
         Ok(())

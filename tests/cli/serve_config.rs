@@ -341,6 +341,17 @@ async fn a_world_readable_database_is_rejected_with_the_command_that_fixes_it() 
 }
 
 #[tokio::test]
+async fn a_database_that_is_no_regular_file_is_rejected_without_a_command() {
+    let machine = Machine::new();
+    for path in ["/dev/null", ".", "/tmp"] {
+        let run = serve(&machine, &[("DB_PATH", path)]).await;
+        let line = run.only_line();
+        assert!(line.contains("is not a regular file"), "{line}");
+        assert!(!line.contains("chmod"), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn unknown_variables_are_only_warned_about() {
     let service = Service::start(&[
         // Kubernetes adds this for a service of this name.

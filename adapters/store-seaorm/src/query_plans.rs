@@ -210,8 +210,8 @@ async fn the_next_probe_is_found_by_indexes() {
     let outage = Outage::begin(ProviderName::new("github"), fault, None, NOW, 0.0);
     let outage = outage.probing(AccountId(1), NOW).probing(AccountId(2), NOW);
     let index = ["ix_tokens_provider_refresh_due_at (provider=? AND refresh_due_at<?)"];
-    assert_uses(outages::unprobed(&outage, NOW), &index).await;
-    assert_uses(outages::probed(&outage), &["(account_id=?)"]).await;
+    assert_uses(outages::unfailed(&outage, NOW), &index).await;
+    assert_uses(outages::due(&outage, NOW), &index).await;
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::ReturnCode;
+use super::pace::LONGEST_CONSENT;
+use crate::clock_step::CLOCKS_DIFFER;
 use crate::fault::Fault;
 use crate::grant::{AccessKeyId, AccountId, AccountKey, ProviderName, TokenOrigin};
 use crate::labels::Labels;
@@ -246,6 +248,10 @@ impl Link {
     /// a client never sees a link return from `expired`.
     pub const LAST_WORD: Duration = Duration::from_secs(20);
 
+    /// How far ahead a deadline can be: no code and no consent lasts longer than [`LONGEST_CONSENT`]. A deadline that is
+    /// further ahead was stored by a clock that has been set back since, and counts as past.
+    pub const LONGEST: Duration = LONGEST_CONSENT.saturating_add(CLOCKS_DIFFER);
+
     /// Returns the status at this time.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> LinkStatus {
@@ -270,13 +276,14 @@ impl Link {
     /// Whether the link has expired.
     #[must_use]
     pub fn is_past_deadline(&self, now: Timestamp) -> bool {
-        self.expires_at <= now
+        !self.expires_at.is_ahead(now, Self::LONGEST)
     }
 
     /// Whether the time for a last response of the provider is over too.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
-        self.expires_at + Self::LAST_WORD <= now
+        let last_word = self.expires_at + Self::LAST_WORD;
+        !last_word.is_ahead(now, Self::LONGEST + Self::LAST_WORD)
     }
 
     /// Returns the remaining lifetime; zero once it has ended.
@@ -284,6 +291,7 @@ impl Link {
     pub fn expires_in(&self, now: Timestamp) -> Duration {
         match self.state {
             LinkState::Linked { .. } | LinkState::Ended { .. } => Duration::ZERO,
+            _ if self.is_past_deadline(now) => Duration::ZERO,
             _ => self.expires_at.since(now),
         }
     }

@@ -14,6 +14,8 @@ pub const SLOW_DOWN: Duration = Duration::from_secs(5);
 pub const LONGEST_CONSENT: Duration = Duration::from_secs(1800);
 /// How long the service tries to identify the person.
 pub const IDENTIFY_WITHIN: Duration = Duration::from_secs(600);
+/// The first and the longest pause after attempts to identify the person.
+const IDENTIFY_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 /// The longest pause after attempts without a response.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest accepted interval. With a longer one the consent would expire before the first poll.
@@ -79,13 +81,30 @@ impl PollSchedule {
     #[must_use]
     pub fn unanswered(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
         let twice = self.interval.saturating_mul(2);
-        let doubled = twice.saturating_mul(1 << self.failures.min(10));
-        let pause = doubled
-            .min(LONGEST_PAUSE.max(twice))
-            .max(retry_after.unwrap_or_default().min(LONGEST_INTERVAL));
+        self.after_failure(twice, LONGEST_PAUSE.max(twice), retry_after, now)
+    }
+
+    /// Returns the pace after an attempt to identify the person. A client waits for the result, and RFC 8628 says
+    /// nothing about these requests: the pause starts at a second and doubles up to 15 seconds. `Retry-After` counts as
+    /// after other attempts.
+    #[must_use]
+    pub fn unidentified(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
+        let (first, longest) = IDENTIFY_PAUSES;
+        self.after_failure(first, longest, retry_after, now)
+    }
+
+    fn after_failure(
+        self,
+        first: Duration,
+        longest: Duration,
+        retry_after: Option<Duration>,
+        now: Timestamp,
+    ) -> Self {
+        let doubled = first.saturating_mul(1 << self.failures.min(10));
+        let asked_for = retry_after.unwrap_or_default().min(LONGEST_INTERVAL);
         Self {
             failures: self.failures.saturating_add(1),
-            next_at: now + pause,
+            next_at: now + doubled.min(longest).max(asked_for),
             ..self
         }
     }
@@ -144,17 +163,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_identity_is_asked_for_again_soon() {
+        let mut poll = PollSchedule::start(None, NOW);
+        let mut pauses = Vec::new();
+        for _ in 0..6 {
+            poll = poll.unidentified(None, NOW);
+            pauses.push(poll.next_at.since(NOW).as_secs());
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 15, 15]);
+        let told = PollSchedule::start(None, NOW).unidentified(Some(secs(40)), NOW);
+        assert_eq!(told.next_at, NOW + secs(40));
+    }
+
     proptest! {
         #[test]
         fn the_next_poll_lies_within_the_horizon(
             interval in proptest::option::of(any::<u64>()),
-            answers in proptest::collection::vec((0..3_u8, proptest::option::of(any::<u64>())), 0..20),
+            answers in proptest::collection::vec((0..4_u8, proptest::option::of(any::<u64>())), 0..20),
         ) {
             let mut poll = PollSchedule::start(interval.map(secs), NOW);
             for (answer, asked_for) in answers {
                 poll = match answer {
                     0 => poll.still_pending(NOW),
                     1 => poll.slowed_down(asked_for.map(secs), NOW),
+                    2 => poll.unidentified(asked_for.map(secs), NOW),
                     _ => poll.unanswered(asked_for.map(secs), NOW),
                 };
                 prop_assert!(poll.next_at.is_ahead(NOW, POLL_HORIZON.pause), "{:?}", poll);

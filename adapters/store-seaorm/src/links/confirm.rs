@@ -49,5 +49,5 @@ pub(crate) fn underway(now: Timestamp) -> Select<Entity> {
         .column(Column::ExpiresAt)
         .filter(Column::ConfirmedFrom.is_not_null())
         .filter(Column::EndedAt.is_null())
-        .filter(Column::ExpiresAt.gt(now.as_millis()))
+        .filter(super::is_ahead(now))
 }

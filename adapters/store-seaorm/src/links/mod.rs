@@ -18,6 +18,7 @@ use central_oauth_domain::link::{
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, StoreError};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_domain::vault::RowMacs;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::database::Purpose;
@@ -206,8 +207,15 @@ pub(crate) fn open_links(now: Timestamp) -> Select<Entity> {
         .select_only()
         .column(Column::Id)
         .filter(Column::EndedAt.is_null())
-        .filter(Column::ExpiresAt.gt(now.as_millis()))
+        .filter(is_ahead(now))
         .order_by_asc(Column::ExpiresAt)
+}
+
+/// The condition of [`Link::is_past_deadline`], negated.
+fn is_ahead(now: Timestamp) -> Expr {
+    let latest = now + Link::LONGEST;
+    let ahead = Column::ExpiresAt.gt(now.as_millis());
+    ahead.and(Column::ExpiresAt.lte(latest.as_millis()))
 }
 
 pub(crate) fn with_code(code: &KeyedHash) -> Select<Entity> {

@@ -1,7 +1,7 @@
 //! Outages of providers, and who probes next.
 
 use async_trait::async_trait;
-use central_oauth_domain::grant::refresh::{Outage, OutageVersion};
+use central_oauth_domain::grant::refresh::{Outage, OutageVersion, Waiting};
 use central_oauth_domain::grant::{AccountId, ProviderName, StoredTokens};
 use central_oauth_domain::ports::{OutageStore, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
@@ -16,6 +16,9 @@ use crate::entities::outages::{ActiveModel, Column, Entity, Model};
 use crate::entities::tokens;
 use crate::error::failed;
 use crate::store::SeaOrmStore;
+
+/// How many waiting accounts are compared.
+const WAITING_AT_MOST: u64 = 1000;
 
 #[async_trait]
 impl OutageStore for SeaOrmStore {
@@ -48,9 +51,9 @@ impl OutageStore for SeaOrmStore {
         let Some(outage) = stored.filter(|outage| outage.is_probe_due(now)) else {
             return Ok(None);
         };
-        let waiting = waiting(&read, &outage, now).await?;
+        let waiting = waiting(&read, &outage, asked_for, now).await?;
         drop(read);
-        let chosen = outage.choose(waiting.into_iter().chain(asked_for));
+        let chosen = outage.choose(waiting);
         let Some(chosen) = chosen.filter(|id| asked_for.is_none_or(|asked_for| asked_for == *id))
         else {
             return Ok(None);
@@ -110,44 +113,63 @@ async fn of(
     Ok(stored.one(db).await.map_err(failed)?.map(outage))
 }
 
-/// Returns the account that has waited longest among those that were not probed, and the probed ones.
+/// Returns the accounts whose turn may be next. One that has neither failed nor been probed comes before all others.
 async fn waiting(
     db: &impl ConnectionTrait,
     outage: &Outage,
+    asked_for: Option<AccountId>,
     now: Timestamp,
-) -> Result<Vec<AccountId>, StoreError> {
-    let unprobed = unprobed(outage, now).into_tuple::<i64>().all(db).await;
-    let probed = probed(outage).into_tuple::<(i64, Option<i64>)>().all(db);
-    let probed = probed.await.map_err(failed)?.into_iter();
-    let is_due = |due_at: Option<i64>| due_at.is_some_and(|at| at <= now.as_millis());
-    let probed = probed.filter_map(|(account, due_at)| is_due(due_at).then_some(account));
-    let waiting = unprobed.map_err(failed)?.into_iter().chain(probed);
-    Ok(waiting.map(AccountId).collect())
+) -> Result<Vec<Waiting>, StoreError> {
+    let mut rows = rows(db, unfailed(outage, now)).await?;
+    if rows.is_empty() {
+        rows = self::rows(db, due(outage, now)).await?;
+        if let Some(account) = asked_for {
+            rows.extend(self::rows(db, one(account)).await?);
+        }
+    }
+    let waiting = rows.into_iter().map(|(account, failures)| Waiting {
+        account: AccountId(account),
+        failures: failures.try_into().unwrap_or(u32::MAX),
+    });
+    Ok(waiting.collect())
 }
 
-/// Queries in the order of the index: it scans no more rows than were probed.
-pub(crate) fn unprobed(outage: &Outage, now: Timestamp) -> Select<tokens::Entity> {
+async fn rows(
+    db: &impl ConnectionTrait,
+    rows: Select<tokens::Entity>,
+) -> Result<Vec<(i64, i64)>, StoreError> {
+    let rows = rows.select_only();
+    let rows = rows.columns([tokens::Column::AccountId, tokens::Column::Failures]);
+    rows.into_tuple().all(db).await.map_err(failed)
+}
+
+/// An account that has neither failed nor been probed, if one is due: the one that became due last, because it was
+/// refreshed last. Queries in the order of the index: it scans no more rows than have failed or were probed.
+pub(crate) fn unfailed(outage: &Outage, now: Timestamp) -> Select<tokens::Entity> {
     use tokens::Column;
     let probed = outage.probed.iter().map(|account| account.0);
-    tokens::Entity::find()
-        .select_only()
-        .column(Column::AccountId)
-        .filter(Column::Provider.eq(outage.provider.as_str()))
-        .filter(Column::RefreshDueAt.lte(now.as_millis()))
+    of_provider(outage, now)
+        .filter(Column::Failures.eq(0))
         .filter(Column::AccountId.is_not_in(probed))
-        .order_by_asc(Column::RefreshDueAt)
+        .order_by_desc(Column::RefreshDueAt)
         .limit(1)
 }
 
-/// Few accounts, looked up by number; their times are compared afterwards, so that no other index is used.
-pub(crate) fn probed(outage: &Outage) -> Select<tokens::Entity> {
+/// Those that have waited longest. The limit bounds the cost of a probe.
+pub(crate) fn due(outage: &Outage, now: Timestamp) -> Select<tokens::Entity> {
+    let due = of_provider(outage, now).order_by_asc(tokens::Column::RefreshDueAt);
+    due.limit(WAITING_AT_MOST)
+}
+
+fn of_provider(outage: &Outage, now: Timestamp) -> Select<tokens::Entity> {
     use tokens::Column;
-    let probed = outage.probed.iter().map(|account| account.0);
     tokens::Entity::find()
-        .select_only()
-        .column(Column::AccountId)
-        .column(Column::RefreshDueAt)
-        .filter(Column::AccountId.is_in(probed))
+        .filter(Column::Provider.eq(outage.provider.as_str()))
+        .filter(Column::RefreshDueAt.lte(now.as_millis()))
+}
+
+fn one(account: AccountId) -> Select<tokens::Entity> {
+    tokens::Entity::find().filter(tokens::Column::AccountId.eq(account.0))
 }
 
 /// Stores a change of an outage if the stored outage still has its version.

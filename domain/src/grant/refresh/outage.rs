@@ -16,7 +16,7 @@ const LONGEST_PROBE_PAUSE: Duration = Duration::from_secs(60);
 /// The longest `Retry-After` that counts for other accounts. The account that received it obeys all of it. A healthy
 /// account, whose token of an hour is refreshed three to six minutes early, is still probed in time.
 const LONGEST_RETRY_AFTER_FOR_OTHERS: Duration = Duration::from_secs(180);
-/// How many probed accounts are remembered.
+/// How many probes are remembered.
 const PROBED_AT_MOST: usize = 1000;
 
 /// The version of an outage. Later versions are greater, also those of a later outage of the same provider.
@@ -37,12 +37,21 @@ pub struct Outage {
     pub version: OutageVersion,
     /// When the next probe may be sent.
     pub probe_at: Timestamp,
-    /// Probes that have failed.
+    /// Probes that have failed although their account had not failed before.
     pub failed_probes: u32,
     /// The error that waiting accounts show.
     pub fault: Fault,
-    /// The accounts that were probed in this outage, the latest last.
+    /// The probes of this outage by their accounts, the latest last.
     pub probed: Vec<AccountId>,
+}
+
+/// An account that waits for a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// The account.
+    pub account: AccountId,
+    /// Its failures in a row.
+    pub failures: u32,
 }
 
 impl Outage {
@@ -89,17 +98,23 @@ impl Outage {
         !self.probe_at.is_ahead(now, REFRESH_HORIZON.pause)
     }
 
-    /// Chooses the account that is probed next: the first of `waiting` that was not probed in this outage, or else the
-    /// one whose probe is the longest ago.
-    pub fn choose(&self, waiting: impl IntoIterator<Item = AccountId>) -> Option<AccountId> {
-        let probed_as = |account: &AccountId| self.probed.iter().position(|one| one == account);
-        waiting.into_iter().min_by_key(probed_as)
+    /// Chooses the account that is probed next: the one with the fewest failures, so that accounts which always fail do
+    /// not delay one that works. Among equals, the one whose probe is the longest ago. A probe without a recorded result
+    /// counts like a failure.
+    pub fn choose(&self, waiting: impl IntoIterator<Item = Waiting>) -> Option<AccountId> {
+        let turn = |waiting: &Waiting| {
+            let is_probe = |probed: &&AccountId| **probed == waiting.account;
+            let probes = self.probed.iter().filter(is_probe).count();
+            let latest = self.probed.iter().rposition(|probed| is_probe(&probed));
+            (probes.max(waiting.failures as usize), latest)
+        };
+        let chosen = waiting.into_iter().min_by_key(turn);
+        chosen.map(|waiting| waiting.account)
     }
 
     /// Returns the outage while this account is probed: nobody else is probed meanwhile.
     #[must_use]
     pub fn probing(mut self, account: AccountId, until: Timestamp) -> Self {
-        self.probed.retain(|probed| *probed != account);
         self.probed.push(account);
         let forgotten = self.probed.len().saturating_sub(PROBED_AT_MOST);
         self.probed.drain(..forgotten);
@@ -113,16 +128,18 @@ impl Outage {
         self.probed.last() == Some(&account)
     }
 
-    /// Returns the outage after a failed probe: the next pause is twice as long.
+    /// Returns the outage after a failed probe of an account that had this many failures before it. If it had none,
+    /// the next pause is twice as long. Otherwise the account itself may be the cause, which must not delay others.
     #[must_use]
     pub fn after_failed_probe(
         self,
+        failures: u32,
         fault: Fault,
         retry_after: Option<Duration>,
         now: Timestamp,
         spread: f64,
     ) -> Self {
-        let failed_probes = self.failed_probes.saturating_add(1);
+        let failed_probes = self.failed_probes.saturating_add((failures == 0).into());
         Self {
             failed_probes,
             fault,
@@ -170,10 +187,6 @@ mod tests {
         Outage::begin(ProviderName::new("one"), gone(), None, NOW, 0.0)
     }
 
-    fn ids(ids: impl IntoIterator<Item = i64>) -> impl Iterator<Item = AccountId> {
-        ids.into_iter().map(AccountId)
-    }
-
     #[test]
     fn one_probe_at_a_time_each_after_twice_the_pause() {
         let outage = outage();
@@ -183,22 +196,37 @@ mod tests {
         let probing = outage.probing(AccountId(1), first + 15 * SECOND);
         assert!(!probing.is_probe_due(first));
         assert!(probing.is_probed_by(AccountId(1)));
-        let failed = probing.after_failed_probe(gone(), None, first, 0.0);
+        let failed = probing.after_failed_probe(0, gone(), None, first, 0.0);
         assert_eq!(failed.probe_at, first + 2 * SECOND);
     }
 
     #[test]
-    fn who_has_not_been_probed_comes_first_and_then_who_was_the_longest_ago() {
+    fn probes_of_accounts_that_had_failed_before_delay_nobody() {
+        let failed = (1..100).fold(outage(), |outage, failures| {
+            outage.after_failed_probe(failures, gone(), None, NOW, 0.0)
+        });
+        assert_eq!(failed.probe_at, NOW + SECOND);
+    }
+
+    #[test]
+    fn the_fewest_failures_come_first_and_then_the_probe_that_is_the_longest_ago() {
         let mut outage = outage();
         for (waiting, next) in [
-            (vec![1, 2, 3], 1),
-            (vec![1, 2, 3], 2),
-            (vec![1, 2, 3], 3),
-            (vec![1, 2, 3, 4], 4),
-            (vec![1, 2, 3, 4], 1),
-            (vec![3, 2], 2),
+            (vec![(1, 2), (2, 0), (3, 1)], 2),
+            (vec![(1, 2), (2, 1), (3, 1)], 3),
+            (vec![(1, 2), (2, 1), (3, 2)], 2),
+            (vec![(1, 2), (2, 2), (3, 2)], 1),
+            (vec![(1, 3), (2, 2), (3, 2), (4, 0)], 4),
+            // Three processes were killed before the result of their probe was recorded.
+            (vec![(1, 3), (4, 0)], 4),
+            (vec![(1, 3), (4, 0)], 4),
+            (vec![(1, 3), (4, 0)], 1),
         ] {
-            let chosen = outage.choose(ids(waiting));
+            let waiting = waiting.into_iter().map(|(id, failures)| Waiting {
+                account: AccountId(id),
+                failures,
+            });
+            let chosen = outage.choose(waiting);
             assert_eq!(chosen, Some(AccountId(next)));
             outage = outage.probing(AccountId(next), NOW);
         }
@@ -229,29 +257,46 @@ mod tests {
     }
 
     proptest! {
+        /// However many accounts always fail and however often they were probed, one that has not failed waits for one
+        /// pause of a second.
         #[test]
         fn sick_accounts_cannot_starve_a_well_one(
-            sick in 1..40_i64, well in 0..50_usize, rounds in proptest::collection::vec(any::<bool>(), 60),
+            sick in proptest::collection::vec(1..100_u32, 1..60), rounds in 0..200_usize, reversed: bool,
         ) {
-            let mut outage = outage();
-            for (round, reversed) in rounds.into_iter().enumerate() {
-                let mut waiting: Vec<_> = ids(0..sick).collect();
-                if round >= well {
-                    waiting.push(AccountId(99));
-                }
-                if reversed {
-                    waiting.reverse();
-                }
-                let chosen = outage.choose(waiting);
-                let chosen = chosen.ok_or_else(|| TestCaseError::fail("nobody"))?;
-                if chosen == AccountId(99) {
-                    return Ok(());
-                }
-                // Each failing account is probed once before any is probed again.
-                prop_assert!(round < well || round < sick as usize);
-                outage = outage.probing(chosen, NOW);
+            let well = Waiting { account: AccountId(99), failures: 0 };
+            let ids = (0..).map(AccountId);
+            let mut waiting: Vec<_> = ids.zip(sick).map(|(account, failures)| Waiting { account, failures }).collect();
+            let (mut outage, mut now) = (outage(), NOW);
+            for _ in 0..rounds {
+                now = outage.probe_at;
+                let chosen = outage.choose(waiting.iter().copied());
+                let probe = waiting.iter_mut().find(|waiting| Some(waiting.account) == chosen);
+                let probe = probe.ok_or_else(|| TestCaseError::fail("nobody"))?;
+                outage = outage.probing(probe.account, now);
+                outage = outage.after_failed_probe(probe.failures, gone(), None, now, 0.0);
+                probe.failures += 1;
             }
-            prop_assert!(false, "the well one was never probed");
+            waiting.push(well);
+            if reversed {
+                waiting.reverse();
+            }
+            prop_assert_eq!(outage.choose(waiting), Some(well.account));
+            prop_assert!(outage.probe_at.since(now) <= SECOND);
+        }
+
+        /// The probes that a provider gets which is down: each fails, and each account fails for the first time.
+        #[test]
+        fn an_outage_of_all_accounts_costs_few_probes(spread in 0.0..1.0_f64) {
+            let mut outage = outage();
+            for probe in 0.. {
+                let now = outage.probe_at;
+                if now.since(NOW) > 300 * SECOND {
+                    prop_assert!(probe <= 10, "{}", probe);
+                    break;
+                }
+                outage = outage.probing(AccountId(probe), now);
+                outage = outage.after_failed_probe(0, gone(), None, now, spread);
+            }
         }
 
         #[test]
@@ -260,7 +305,7 @@ mod tests {
         ) {
             let asked_for = asked_for.map(Duration::from_secs);
             let failing = Outage { failed_probes: failed, ..outage() };
-            let next = failing.after_failed_probe(gone(), asked_for, NOW, spread).probe_at;
+            let next = failing.after_failed_probe(0, gone(), asked_for, NOW, spread).probe_at;
             prop_assert!(next.is_ahead(NOW, REFRESH_HORIZON.pause));
             prop_assert!(asked_for.is_some() || next.since(NOW) <= LONGEST_PROBE_PAUSE);
         }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use super::refreshes::due_at;
-use crate::grant::refresh::Outage;
+use crate::grant::refresh::{Outage, Waiting};
 use crate::grant::{AccountId, ProviderName, StoredTokens};
 use crate::ports::{OutageStore, StoreError};
 use crate::time::Timestamp;
@@ -42,11 +42,17 @@ impl OutageStore for MemoryStore {
         let all = state.accounts.values();
         let due = all.filter(|tokens| tokens.account.key.provider == *provider);
         let mut due: Vec<_> = due
-            .filter_map(|tokens| Some((due_at(tokens)?, tokens.account.id)))
+            .filter_map(|tokens| Some((due_at(tokens)?, tokens)))
             .filter(|(due_at, _)| *due_at <= now)
             .collect();
-        due.sort_unstable();
-        let chosen = outage.choose(due.into_iter().map(|(_, id)| id).chain(asked_for));
+        due.sort_by_key(|(due_at, tokens)| (std::cmp::Reverse(*due_at), tokens.account.id));
+        let asked_for_too = asked_for.and_then(|id| state.accounts.get(&id.0));
+        let waiting = due.into_iter().map(|(_, tokens)| tokens);
+        let waiting = waiting.chain(asked_for_too).map(|tokens| Waiting {
+            account: tokens.account.id,
+            failures: tokens.attempts.failures,
+        });
+        let chosen = outage.choose(waiting);
         let Some(chosen) = chosen.filter(|id| asked_for.is_none_or(|asked_for| asked_for == *id))
         else {
             return Ok(None);

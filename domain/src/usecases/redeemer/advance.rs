@@ -138,8 +138,13 @@ impl Redeemer {
         } else {
             tracing::debug!(link = id, %provider, %error, "asking the provider failed, as before");
         }
-        let again = ask_again(poll.unanswered(error.retry_after(), now), link);
         let redeemed = matches!(link.state, LinkState::Redeemed(_));
+        let next = if redeemed {
+            poll.unidentified(error.retry_after(), now)
+        } else {
+            poll.unanswered(error.retry_after(), now)
+        };
+        let again = ask_again(next, link);
         let passing = error.is_passing() || redeemed && !error.is_a_forgery();
         match link.is_past_deadline(now) {
             false if passing => again,

@@ -116,10 +116,11 @@ impl OutageWatch {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
         let (now, spread) = (self.clock.now(), self.entropy.fraction());
         let (fault, retry_after) = (error_of_others(cause), cause.retry_after());
-        let makes_outage = self.known.failed(provider, account);
+        let before = lease.attempts.failures;
+        let makes_outage = self.known.failed(provider, account, before);
         match self.known.of(provider) {
             Some(outage) if outage.is_probed_by(account) => {
-                let failed = outage.after_failed_probe(fault, retry_after, now, spread);
+                let failed = outage.after_failed_probe(before, fault, retry_after, now, spread);
                 if let Some(version) = self.change_outage(failed).await? {
                     self.known.failed_at(provider, version);
                 }

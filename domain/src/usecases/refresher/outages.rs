@@ -72,7 +72,7 @@ impl Known {
 #[derive(Default)]
 struct Seen {
     refreshed_at: Option<Timestamp>,
-    /// Accounts that have failed since the last definite answer.
+    /// Accounts that have begun to fail since the last definite answer.
     failing: HashSet<AccountId>,
     /// The version of the outage after the last failed probe of this process.
     failed_at_version: Option<OutageVersion>,
@@ -164,8 +164,17 @@ impl Outages {
         }
     }
 
-    /// Records that the provider has given this account no definite response. Returns whether that makes an outage.
-    pub(super) fn failed(&self, provider: &ProviderName, account: AccountId) -> bool {
+    /// Records that the provider has given this account no definite response. Returns whether that makes an outage. The
+    /// response says nothing about the provider if the account had failed before: it may be the cause itself.
+    pub(super) fn failed(
+        &self,
+        provider: &ProviderName,
+        account: AccountId,
+        failures_before: u32,
+    ) -> bool {
+        if failures_before > 0 {
+            return false;
+        }
         let mut known = self.lock();
         let seen = known.seen.entry(provider.clone()).or_default();
         seen.failing.insert(account);
@@ -213,7 +222,7 @@ mod tests {
     /// Whether the last of these failures makes an outage.
     fn fails(outages: &Outages, accounts: impl IntoIterator<Item = i64>) -> bool {
         let accounts = accounts.into_iter().map(AccountId);
-        let failed = accounts.map(|account| outages.failed(&one(), account));
+        let failed = accounts.map(|account| outages.failed(&one(), account, 0));
         failed.last().unwrap_or_default()
     }
 
@@ -223,6 +232,13 @@ mod tests {
         assert!(!fails(&outages, [1; 100]));
         assert!(!fails(&outages, [1, 2, 3, 4]));
         assert!(fails(&outages, [5]));
+    }
+
+    #[test]
+    fn accounts_that_had_failed_before_make_no_outage() {
+        let outages = Outages::default();
+        let fails = |account| outages.failed(&one(), AccountId(account), 3);
+        assert!(!(1..100).any(fails));
     }
 
     #[test]

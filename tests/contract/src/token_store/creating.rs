@@ -105,6 +105,11 @@ pub(super) async fn only_open_links_count(fixture: &dyn Fixture) {
     assert!(kept(create(3, 599).await));
     assert_eq!(create(4, 599).await, LinkCreation::OverCapacity);
     assert!(kept(create(4, 600).await));
+    // So do links of a clock that was two hours ahead.
+    assert!(kept(create(6, 7200).await));
+    assert!(kept(create(7, 7200).await));
+    assert!(kept(create(8, 700).await));
+    assert_eq!(create(9, 700).await, LinkCreation::OverCapacity);
     let none = store
         .create_link(new_link(5), 0, CODES, macs())
         .await

@@ -149,7 +149,7 @@ where
         outages::{
             a_provider_has_one_at_a_time, of_two_changes_the_first_counts,
             no_change_of_an_earlier_outage_counts_for_a_later_one, one_account_is_probed_at_a_time,
-            who_was_probed_least_recently_comes_next, nobody_who_asks_takes_the_turn_of_another,
+            the_fewest_failures_come_next, nobody_who_asks_takes_the_turn_of_another,
             only_accounts_of_that_provider_are_probed, of_many_replicas_one_gets_the_probe,
         },
         clock_steps::{

@@ -73,7 +73,9 @@ pub(super) async fn of_two_changes_the_first_counts(fixture: &dyn Fixture) {
     let begun = store.begin_outage(outage(github())).await;
     let begun = begun.unwrap().unwrap();
     let fault = Fault::new("invalid_client", "the secret has expired");
-    let failed = begun.clone().after_failed_probe(fault, None, at(30), 0.0);
+    let failed = begun
+        .clone()
+        .after_failed_probe(0, fault, None, at(30), 0.0);
     assert!(store.change_outage(&failed).await.unwrap());
     assert!(!store.change_outage(&begun).await.unwrap());
     let stored = failed.changed();
@@ -108,28 +110,30 @@ pub(super) async fn one_account_is_probed_at_a_time(fixture: &dyn Fixture) {
     assert_eq!(probe(&*store, None, 30).await, None, "there is no outage");
     store.begin_outage(outage(github())).await.unwrap();
     assert_eq!(probe(&*store, None, 20).await, None, "too early");
-    assert_eq!(probe(&*store, None, 21).await, Some(ada));
+    assert_eq!(probe(&*store, None, 21).await, Some(bob));
     let probing = store.outages().await.unwrap().remove(0);
-    assert_eq!((probing.probe_at, &*probing.probed), (at(31), &[ada][..]));
-    assert_eq!(stored(&*store, ada).await.lease.until, Some(at(31)));
+    assert_eq!((probing.probe_at, &*probing.probed), (at(31), &[bob][..]));
+    assert_eq!(stored(&*store, bob).await.lease.until, Some(at(31)));
     assert_eq!(probe(&*store, None, 30).await, None, "one is under way");
     // The process that sent it has died.
-    assert_eq!(probe(&*store, None, 31).await, Some(bob));
+    assert_eq!(probe(&*store, None, 31).await, Some(ada));
 }
 
-pub(super) async fn who_was_probed_least_recently_comes_next(fixture: &dyn Fixture) {
+pub(super) async fn the_fewest_failures_come_next(fixture: &dyn Fixture) {
     let store = fixture.store();
     let ada = due(&*store, 1, "ada", 10).await;
     let bob = due(&*store, 2, "bob", 15).await;
     let cid = due(&*store, 3, "cid", 50).await;
     store.begin_outage(outage(github())).await.unwrap();
     for (second, next) in [
-        (21, ada),
-        (22, bob),
-        (23, ada),
-        (24, bob),
+        // Of those that have not failed, the one that became due last.
+        (21, bob),
+        (22, ada),
+        // Of those that have failed as often, the one that was probed least recently.
+        (23, bob),
+        (24, ada),
         (50, cid),
-        (51, ada),
+        (51, bob),
     ] {
         assert_eq!(probe(&*store, None, second).await, Some(next), "{second}");
         fail(&*store, next, second + 1).await;

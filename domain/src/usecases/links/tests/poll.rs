@@ -18,6 +18,24 @@ async fn the_account_is_for_the_link_s_own_key_only() {
 }
 
 #[tokio::test]
+async fn a_code_of_a_clock_that_was_ahead_is_over_once_the_clock_is_right() {
+    let stage = Stage::new().await;
+    let right = stage.clock_now();
+    stage.clock.set(right + secs(2 * 3600));
+    let (code, key) = stage.started().await;
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Pending);
+    stage.clock.set(right);
+    let report = stage.report(&code, &key).await;
+    assert_eq!(
+        (report.status, report.expires_in),
+        (LinkStatus::Expired, Duration::ZERO)
+    );
+    // To confirm it changes nothing.
+    stage.confirm(&code).await.unwrap();
+    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
+}
+
+#[tokio::test]
 async fn why_the_provider_said_no_is_for_the_link_s_own_key_only() {
     let stage = Stage::new().await;
     let (code, key) = stage.started().await;

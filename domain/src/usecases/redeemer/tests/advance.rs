@@ -228,6 +228,20 @@ async fn tokens_outlive_a_userinfo_that_is_away() {
 }
 
 #[tokio::test]
+async fn a_short_trouble_of_userinfo_costs_seconds() {
+    let stage = Stage::new().await;
+    authorizing(&stage).await;
+    stage
+        .provider
+        .answer_redeem(Ok(ScriptedProvider::grant("a", Some("r"))));
+    for seconds in [1, 2, 4, 8, 15, 15] {
+        stage.provider.answer_identify(Err(unavailable(None)));
+        stage.poll_providers().await;
+        assert_eq!(pause(&stage).await, secs(seconds));
+    }
+}
+
+#[tokio::test]
 async fn tokens_are_kept_even_when_the_lease_ran_out() {
     let stage = Stage::new().await;
     let (code, key) = authorizing(&stage).await;

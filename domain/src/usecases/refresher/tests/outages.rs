@@ -170,3 +170,43 @@ async fn an_outage_of_a_clock_that_was_ahead_closes_no_provider() {
     refresher.refresh(request, secs(1)).await;
     assert_eq!(stage.store.outages().await.unwrap(), [], "it is asked");
 }
+
+impl Stage {
+    /// Refreshes what is due, as a provider that gives these accounts no definite response.
+    async fn refresh_due_with_sick(&self, sick: &[AccountId]) {
+        for lease in self.refresher.claim_due(10, &[]).await.unwrap() {
+            self.provider.forget_refreshes();
+            if sick.contains(&lease.account.id) {
+                self.provider.answer_refresh(Err(gone().into()));
+            }
+            self.see_lease_through(lease).await;
+        }
+    }
+
+    /// Returns for how long the refresh of an account has been due.
+    async fn overdue(&self, account: AccountId) -> Duration {
+        let tokens = self.store.tokens(account).await.unwrap().unwrap();
+        let due_at = tokens.account.next_refresh_at.unwrap();
+        self.clock_now().since(due_at)
+    }
+}
+
+/// Accounts that fail for hours begin one outage, and the first response to another account ends it for good.
+#[tokio::test]
+async fn however_many_accounts_are_sick_a_well_one_is_refreshed_when_it_is_due() {
+    for count in [4, 5, 12, 40] {
+        let stage = Stage::new().await;
+        stage.link_persons(count + 1).await;
+        let accounts: Vec<_> = stage.listed().await.iter().map(|a| a.id).collect();
+        let (well, sick) = accounts.split_first().unwrap();
+        let (from, mut longest) = (stage.clock_now(), Duration::ZERO);
+        while stage.clock_now().since(from) < secs(12 * 3600) {
+            stage.until_due().await;
+            if stage.clock_now().since(from) > secs(2 * 3600) {
+                longest = longest.max(stage.overdue(*well).await);
+            }
+            stage.refresh_due_with_sick(sick).await;
+        }
+        assert!(longest < secs(2), "{count}: {longest:?}");
+    }
+}

@@ -16,6 +16,8 @@ const LONGEST_PROBE_PAUSE: Duration = Duration::from_secs(60);
 /// The longest `Retry-After` that counts for other accounts. The account that received it obeys all of it. A healthy
 /// account, whose token of an hour is refreshed three to six minutes early, is still probed in time.
 const LONGEST_RETRY_AFTER_FOR_OTHERS: Duration = Duration::from_secs(180);
+/// After this many probes the pause is the longest.
+const MOST_GROWTH: u32 = 16;
 /// How many probes are remembered.
 const PROBED_AT_MOST: usize = 1000;
 
@@ -129,7 +131,7 @@ impl Outage {
     }
 
     /// Returns the outage after a failed probe of an account that had this many failures before it. If it had none,
-    /// the next pause is twice as long. Otherwise the account itself may be the cause, which must not delay others.
+    /// the next pause is half as long again. Otherwise the account itself may be the cause, which must not delay others.
     #[must_use]
     pub fn after_failed_probe(
         self,
@@ -164,10 +166,13 @@ impl Outage {
     }
 }
 
+/// Each pause is half as long again as the one before: about half of the time for which the outage has lasted. So an
+/// account that works, and becomes due among others that do not, waits for no longer than that.
 fn probe_pause(probes: u32, retry_after: Option<Duration>, spread: f64) -> Duration {
     let asked_for = pause_after(0, retry_after, 0.0).min(LONGEST_RETRY_AFTER_FOR_OTHERS);
-    let own = pause_after(probes, None, spread).min(LONGEST_PROBE_PAUSE);
-    own.max(asked_for)
+    let growth = 1.5_f64.powf(f64::from(probes.saturating_sub(1).min(MOST_GROWTH)));
+    let own = pause_after(1, None, spread).mul_f64(growth);
+    own.min(LONGEST_PROBE_PAUSE).max(asked_for)
 }
 
 #[cfg(test)]
@@ -188,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn one_probe_at_a_time_each_after_twice_the_pause() {
+    fn one_probe_at_a_time_each_after_half_as_much_again() {
         let outage = outage();
         assert!(!outage.is_probe_due(NOW));
         let first = NOW + SECOND;
@@ -197,7 +202,7 @@ mod tests {
         assert!(!probing.is_probe_due(first));
         assert!(probing.is_probed_by(AccountId(1)));
         let failed = probing.after_failed_probe(0, gone(), None, first, 0.0);
-        assert_eq!(failed.probe_at, first + 2 * SECOND);
+        assert_eq!(failed.probe_at, first + 3 * SECOND / 2);
     }
 
     #[test]
@@ -291,7 +296,7 @@ mod tests {
             for probe in 0.. {
                 let now = outage.probe_at;
                 if now.since(NOW) > 300 * SECOND {
-                    prop_assert!(probe <= 10, "{}", probe);
+                    prop_assert!(probe <= 15, "{}", probe);
                     break;
                 }
                 outage = outage.probing(AccountId(probe), now);

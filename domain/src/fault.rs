@@ -36,6 +36,9 @@ impl Fault {
     /// The code of a grant that ends soon and cannot be extended.
     pub const GRANT_EXPIRES_SOON: &str = "grant_expires_soon";
 
+    /// The code of a refresh token that may be outdated, because the database was restored from a backup.
+    pub const RESTORED: &str = "restored_from_backup";
+
     /// The code of an event that the receiver of a webhook has read and rejects.
     pub const EVENT_REJECTED: &str = "event_rejected";
 

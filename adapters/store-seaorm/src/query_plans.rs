@@ -255,6 +255,7 @@ async fn sessions_are_forgotten_by_an_index() {
     for (ending, index) in grant_ends::unannounced(&week).into_iter().zip(indexes) {
         assert_uses(ending, &[index]).await;
     }
+    assert_uses(grant_ends::expired(NOW).limit(10), &indexes[2..]).await;
     let unused = admin_sessions::delete_unused(NOW, 10);
     assert_uses(unused, &["ix_admin_sessions_seen_at"]).await;
 }

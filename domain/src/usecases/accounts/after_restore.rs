@@ -26,7 +26,7 @@ pub async fn after_restore(
 ) -> Result<u64, StoreError> {
     let words = "the database was restored from a backup, so the refresh token may be outdated; it is tried once the \
         access token expires";
-    let fault = Fault::new("restored_from_backup", words);
+    let fault = Fault::new(Fault::RESTORED, words);
     let (mut doubted, mut last) = (0, None);
     loop {
         let accounts = store.accounts(last, BATCH).await?;

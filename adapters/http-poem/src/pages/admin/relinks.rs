@@ -116,7 +116,8 @@ pub(super) async fn make_link(
 async fn link(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
     let account = desk.account(id).await?;
     let links = &desk.services().links;
-    let url = links.relink_url(desk.caller(), account.id).await?;
+    let url = links.relink_url(desk.caller(), account.id, desk.address);
+    let url = url.await?;
     let page = Relink {
         frame: &desk.site.device.frame,
         desk: desk.frame(desk::ACCOUNTS),

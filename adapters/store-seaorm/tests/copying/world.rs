@@ -171,7 +171,8 @@ async fn fill(store: &SeaOrmStore, vault: &Vault) {
         }
     }
     let added = audit().entry(AuditEvent::new(AuditKind::ReceiverAdded));
-    let added = store.add_receiver(&receiver(), None, &vault.row_macs(), added);
+    let (receiver, macs) = (receiver(), vault.row_macs());
+    let added = store.add_receiver(&receiver, None, &macs, added);
     assert!(added.await.unwrap());
     pending(store, 4).await;
     asked(store, vault, 5).await;

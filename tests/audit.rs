@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use support::http;
 use support::linking::link;
-use support::process::{self, eventually, within};
+use support::process::{self, eventually};
+use support::sandbox;
 use support::service::Service;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -22,20 +23,15 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const STRANGER: &str = "coak_a-bearer-that-is-no-key-of-this-service";
 
 async fn sandbox() -> Sandbox {
-    let options = SandboxOptions {
-        auto_consent: Some(Duration::ZERO),
+    sandbox::start(SandboxOptions {
         auto_person: AutoPerson::SomebodyNew,
-        interval: Duration::from_secs(1),
-        ..SandboxOptions::default()
-    };
-    Sandbox::start(options).await.expect("no sandbox")
+        ..sandbox::consenting()
+    })
+    .await
 }
 
 async fn audit(service: &Service, arguments: &[&str]) -> Output {
-    let arguments = [&["audit"], arguments].concat();
-    let mut command = service.command(&arguments);
-    let output = within(TIMEOUT, "audit", command.output()).await;
-    output.expect("audit does not run")
+    service.output(&[&["audit"], arguments].concat()).await
 }
 
 async fn verified(service: &Service, arguments: &[&str]) -> String {
@@ -108,9 +104,7 @@ async fn be_busy(client: &Client, service: &Service) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_says_who_did_what_and_reveals_changes() {
     let sandbox = sandbox().await;
-    let mut service = Service::prepare_for(&sandbox);
-    service.be_patient();
-    service.run().await;
+    let mut service = Service::start_for(&sandbox).await;
     let client = http::client();
     let account = be_busy(&client, &service).await;
     let all = entries(&client, &service, "").await;
@@ -214,8 +208,7 @@ async fn the_chain_goes_on_under_a_new_secret_key() {
     let before = verified(&service, &[]).await;
     service.set("SECRET_KEY", NEW_KEY);
     service.set("PREVIOUS_SECRET_KEYS", Service::SECRET_KEY);
-    let rekeyed = within(TIMEOUT, "rekey", service.command(&["rekey"]).output()).await;
-    assert!(rekeyed.expect("rekey does not run").status.success());
+    assert!(service.output(&["rekey"]).await.status.success());
     service.set("PREVIOUS_SECRET_KEYS", "");
     service.run().await;
     be_busy(&client, &service).await;
@@ -229,8 +222,7 @@ async fn three_replicas_write_one_chain() {
     let database = Cluster::shared().create_database();
     let mut services = Vec::<Service>::new();
     for _ in 0..3 {
-        let mut service = Service::prepare_for(&sandbox);
-        service.be_patient();
+        let mut service = Service::patient_for(&sandbox);
         service.set("DATABASE_URL", &database.url);
         service.run().await;
         services.push(service);

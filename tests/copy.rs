@@ -12,9 +12,11 @@ use central_oauth_test_postgres::Cluster;
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
+use support::accounts::refresh;
 use support::http;
 use support::linking::link;
-use support::process::{eventually, within};
+use support::process::eventually;
+use support::sandbox;
 use support::service::Service;
 use support::tokens::working_token_at;
 
@@ -24,15 +26,13 @@ const LIFETIME: Duration = Duration::from_secs(4);
 /// A sandbox where each link is another person, who consents automatically. It ends a grant whose refresh token is used
 /// twice.
 async fn sandbox() -> Sandbox {
-    let options = SandboxOptions {
-        auto_consent: Some(Duration::ZERO),
-        interval: Duration::from_secs(1),
+    sandbox::start(SandboxOptions {
         access_token_ttl: LIFETIME,
         auto_person: AutoPerson::SomebodyNew,
         keep_ledger: true,
-        ..SandboxOptions::default()
-    };
-    Sandbox::start(options).await.expect("no sandbox")
+        ..sandbox::consenting()
+    })
+    .await
 }
 
 fn database(service: &Service) -> String {
@@ -43,9 +43,7 @@ fn database(service: &Service) -> String {
 }
 
 async fn copy(service: &Service, arguments: &[&str]) -> Output {
-    let mut command = service.command(&[&["copy"], arguments].concat());
-    let output = within(Duration::from_secs(120), "copy", command.output()).await;
-    output.expect("copy does not run")
+    service.output(&[&["copy"], arguments].concat()).await
 }
 
 fn said(output: &Output) -> String {
@@ -76,12 +74,10 @@ async fn expect_working(sandbox: &Sandbox, service: &Service, keys: &[String]) {
     let mut accounts = BTreeSet::new();
     for key in keys {
         let at = service.url("/v1/token?min_ttl=2");
-        let token = working_token_at(&client, &at, sandbox, key).await;
-        let id = token.json["account"]["id"].as_str().unwrap_or_default();
-        let refresh = service.url(&format!("/v1/accounts/{id}/refresh"));
-        let refreshed = http::send(client.post(refresh).bearer_auth(key)).await;
-        assert_eq!(refreshed.expect(200).str("status"), "active");
-        accounts.insert(id.to_owned());
+        working_token_at(&client, &at, sandbox, key).await;
+        let refreshed = refresh(&client, service, key).await.expect(200);
+        assert_eq!(refreshed.str("status"), "active");
+        accounts.insert(refreshed.str("id").to_owned());
     }
     assert_eq!(accounts.len(), keys.len());
 }
@@ -89,9 +85,7 @@ async fn expect_working(sandbox: &Sandbox, service: &Service, keys: &[String]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_moves_to_postgresql() {
     let (sandbox, target) = (sandbox().await, Cluster::shared().create_database());
-    let mut service = Service::prepare_for(&sandbox);
-    service.be_patient();
-    service.run().await;
+    let mut service = Service::start_for(&sandbox).await;
     let mut keys = join_all((0..ACCOUNTS).map(|_| link(&service))).await;
     add_links(&service, 600).await;
     let (from, to) = (database(&service), target.url.clone());
@@ -138,13 +132,9 @@ async fn a_service_moves_to_postgresql() {
 
 /// The audit log says what has happened before the copy and after it, and nobody has changed it.
 async fn expect_verified(service: &Service) {
-    let mut command = service.command(&["audit", "verify"]);
-    let output = within(Duration::from_secs(60), "audit verify", command.output()).await;
-    let output = output.expect("audit verify does not run");
+    let output = service.output(&["audit", "verify"]).await;
     assert!(output.status.success(), "{}", said(&output));
-    let mut command = service.command(&["audit", "export"]);
-    let output = within(Duration::from_secs(60), "audit export", command.output()).await;
-    let exported = said(&output.expect("audit export does not run"));
+    let exported = said(&service.output(&["audit", "export"]).await);
     let linked = exported.matches("link.linked").count();
     // One link was completed between two copies, and one after the last.
     assert_eq!(linked, ACCOUNTS + 2, "{exported}");
@@ -232,9 +222,7 @@ fn tables(database: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unfinished_copy_is_not_served() {
     let (sandbox, target) = (sandbox().await, Cluster::shared().create_database());
-    let mut service = Service::prepare_for(&sandbox);
-    service.be_patient();
-    service.run().await;
+    let mut service = Service::start_for(&sandbox).await;
     let key = link(&service).await;
     assert!(service.stop().await.success());
     let (from, to) = (database(&service), target.url.clone());
@@ -262,8 +250,7 @@ async fn an_unfinished_copy_is_not_served() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_said_before_anything_is_written() {
     let (sandbox, target) = (sandbox().await, Cluster::shared().create_database());
-    let mut service = Service::prepare_for(&sandbox);
-    service.be_patient();
+    let mut service = Service::patient_for(&sandbox);
     let (from, to) = (database(&service), target.url.clone());
     let nothing = copy(&service, &["--to", &to]).await;
     expect_refused(&nothing, "there is no database at");

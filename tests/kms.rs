@@ -9,7 +9,7 @@ use serde_json::json;
 
 use support::bao::{Bao, Server};
 use support::http::{self, Answer};
-use support::process::{self, eventually, free_port, within};
+use support::process::{self, eventually, free_port};
 use support::service::Service;
 
 const START_WITHIN: Duration = Duration::from_secs(60);
@@ -25,9 +25,7 @@ async fn start_bao(service: &Service) -> Bao {
 }
 
 async fn wrap_key(service: &Service) -> String {
-    let mut command = service.command(&["wrap-key"]);
-    let output = within(START_WITHIN, "wrap-key", command.output()).await;
-    let output = output.expect("wrap-key does not run");
+    let output = service.output(&["wrap-key"]).await;
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let wrapped = String::from_utf8(output.stdout).expect("text");

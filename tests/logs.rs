@@ -13,18 +13,17 @@ use serde_json::{Value, json};
 use support::http;
 use support::linking::link;
 use support::process::{eventually, free_port};
+use support::sandbox;
 use support::service::Service;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn service(access_token_ttl: Duration) -> (Sandbox, Service) {
-    let options = SandboxOptions {
-        auto_consent: Some(Duration::ZERO),
-        interval: Duration::from_secs(1),
+    let sandbox = sandbox::start(SandboxOptions {
         access_token_ttl,
-        ..SandboxOptions::default()
-    };
-    let sandbox = Sandbox::start(options).await.unwrap();
+        ..sandbox::consenting()
+    })
+    .await;
     let mut service = Service::prepare_for(&sandbox);
     let revocation = &sandbox.endpoints().revocation;
     service.set("PROVIDER_REVOCATION_ENDPOINT", revocation);

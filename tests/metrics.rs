@@ -19,6 +19,7 @@ use support::http::{self, Answer};
 use support::linking::link;
 use support::process::{eventually, free_port};
 use support::prometheus::Prometheus;
+use support::sandbox;
 use support::service::Service;
 
 /// The series that the first count after a link creates.
@@ -40,15 +41,12 @@ struct Scene {
 impl Scene {
     /// A sandbox whose tokens last this long, and a service whose metrics can be scraped.
     async fn new(access_token_ttl: Duration) -> Self {
-        let options = SandboxOptions {
-            auto_consent: Some(Duration::ZERO),
-            interval: Duration::from_secs(1),
+        let sandbox = sandbox::start(SandboxOptions {
             access_token_ttl,
-            ..SandboxOptions::default()
-        };
-        let sandbox = Sandbox::start(options).await.unwrap();
-        let mut service = Service::prepare_for(&sandbox);
-        service.be_patient();
+            ..sandbox::consenting()
+        })
+        .await;
+        let mut service = Service::patient_for(&sandbox);
         let port = free_port();
         service.set("METRICS_ADDR", &format!("127.0.0.1:{port}"));
         service.set("PROVIDER_NAME", "sandbox");

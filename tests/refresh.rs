@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use central_oauth_sandbox_poem::{Presentation, RefreshOutcome, Sandbox, SandboxOptions};
-use reqwest::Client;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use support::accounts::{account, refresh};
 use support::http;
 use support::linking::link;
 use support::process::{eventually, free_port};
+use support::sandbox;
 use support::service::Service;
 use support::tokens::{has_run_out, token, working_token, works};
 
@@ -25,14 +26,12 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A sandbox whose Alice consents at once.
 async fn sandbox(access_token_ttl: Duration) -> Sandbox {
-    let options = SandboxOptions {
-        auto_consent: Some(Duration::ZERO),
-        interval: Duration::from_secs(1),
+    sandbox::start(SandboxOptions {
         access_token_ttl,
         keep_ledger: true,
-        ..SandboxOptions::default()
-    };
-    Sandbox::start(options).await.expect("no sandbox")
+        ..sandbox::consenting()
+    })
+    .await
 }
 
 fn prepare(sandbox: &Sandbox) -> Service {
@@ -54,14 +53,6 @@ async fn patient_service(sandbox: &Sandbox) -> Service {
     service.be_patient();
     service.run().await;
     service
-}
-
-async fn account(client: &Client, service: &Service) -> serde_json::Value {
-    let request = client
-        .get(service.url("/v1/accounts"))
-        .bearer_auth(Service::ADMIN_KEY);
-    let list = http::send(request).await.expect(200);
-    list.json["items"][0].clone()
 }
 
 /// Returns the number of logged refreshes, each of which was stored before.
@@ -159,7 +150,7 @@ async fn many_callers_always_get_a_token_that_works() {
     let crowd = Crowd::ask((0..32).map(|_| service.url("/v1/token")), &sandbox, &key);
     let (client, mut generations) = (http::client(), BTreeSet::new());
     eventually(TIMEOUT, "tokens and refreshes", async || {
-        let account = account(&client, &service).await;
+        let account = account(&client, &service, Service::ADMIN_KEY).await;
         assert_eq!(account["status"], "active", "{account}");
         generations.extend(account["last_refreshed_at"].as_str().map(str::to_owned));
         let is_long = crowd.began.elapsed() >= Duration::from_secs(15);
@@ -196,7 +187,7 @@ async fn two_processes_on_one_database_share_a_grant() {
     })
     .await;
     let took = crowd.end().await;
-    let well = account(&http::client(), &second).await;
+    let well = account(&http::client(), &second, Service::ADMIN_KEY).await;
     assert_eq!(well["status"], "active", "{well}");
     assert!(second.stop().await.success() && first.stop().await.success());
     let (here, there) = (told(&first), told(&second));
@@ -246,19 +237,11 @@ async fn a_grant_survives_crashes() {
         working_token(&client, &service, &sandbox, &key).await;
     }
     eventually(TIMEOUT, "all is well", async || {
-        account(&client, &service).await["status"] == "active"
+        account(&client, &service, Service::ADMIN_KEY).await["status"] == "active"
     })
     .await;
     assert!(service.stop().await.success());
     sandbox.stop().await.expect("the sandbox failed");
-}
-
-/// Requests a refresh at once.
-async fn refresh(client: &Client, service: &Service, key: &str) -> http::Answer {
-    let account = account(client, service).await;
-    let id = account["id"].as_str().unwrap_or_default();
-    let refresh = service.url(&format!("/v1/accounts/{id}/refresh"));
-    http::send(client.post(refresh).bearer_auth(key)).await
 }
 
 /// A proxy to the sandbox that can be closed: the sandbox would forget everything if it stopped.
@@ -337,7 +320,7 @@ async fn an_outage_is_survived_and_reported() {
         answer.status == 503 && answer.json["code"] == "provider_unavailable" && waits > 0
     })
     .await;
-    let unwell = account(&client, &service).await;
+    let unwell = account(&client, &service, Service::ADMIN_KEY).await;
     assert!(unwell["next_refresh_at"].is_string(), "{unwell}");
 
     let before = door.passed.load(Ordering::Relaxed);
@@ -348,7 +331,7 @@ async fn an_outage_is_survived_and_reported() {
     })
     .await;
     assert!(door.passed.load(Ordering::Relaxed) > before);
-    let well = account(&client, &service).await;
+    let well = account(&client, &service, Service::ADMIN_KEY).await;
     assert_eq!(well["status"], "active", "{well}");
     assert!(well.get("last_error").is_none(), "{well}");
     assert!(service.stop().await.success());

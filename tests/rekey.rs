@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,9 +10,10 @@ use central_oauth_sandbox_poem::{AutoPerson, Sandbox, SandboxOptions};
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
+use support::accounts::refresh;
 use support::http;
 use support::linking::link;
-use support::process::within;
+use support::sandbox;
 use support::service::Service;
 use support::tokens::has_run_out;
 
@@ -23,25 +23,16 @@ const LIFETIME: Duration = Duration::from_secs(4);
 
 /// A sandbox where each link is another person, who consents automatically.
 async fn sandbox() -> Sandbox {
-    let options = SandboxOptions {
-        auto_consent: Some(Duration::ZERO),
-        interval: Duration::from_secs(1),
+    sandbox::start(SandboxOptions {
         access_token_ttl: LIFETIME,
         auto_person: AutoPerson::SomebodyNew,
-        ..SandboxOptions::default()
-    };
-    Sandbox::start(options).await.expect("no sandbox")
+        ..sandbox::consenting()
+    })
+    .await
 }
 
 async fn linked(service: &Service) -> Vec<String> {
     join_all((0..ACCOUNTS).map(|_| link(service))).await
-}
-
-async fn rekey(service: &Service) -> Output {
-    let mut command = service.command(&["rekey"]);
-    let output = command.output();
-    let output = within(Duration::from_secs(60), "rekey", output).await;
-    output.expect("rekey does not run")
 }
 
 /// Requests the token of every account in turn, continuously; returns responses without a token.
@@ -74,9 +65,7 @@ async fn ask(
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_moves_while_clients_ask() {
     let sandbox = sandbox().await;
-    let mut service = Service::prepare_for(&sandbox);
-    service.be_patient();
-    service.run().await;
+    let mut service = Service::start_for(&sandbox).await;
     let keys = linked(&service).await;
     service.set("SECRET_KEY", NEW_KEY);
     assert!(!service_starts(&mut service).await, "the old key is needed");
@@ -100,7 +89,7 @@ async fn everything_moves_while_clients_ask() {
         sleep(Duration::from_millis(10 + 15 * delay)).await;
         killed.kill().await.expect("cannot kill rekey");
     }
-    let output = rekey(&service).await;
+    let output = service.output(&["rekey"]).await;
     let said = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{complained}");
@@ -117,13 +106,7 @@ async fn everything_moves_while_clients_ask() {
     service.run().await;
     let client = http::client();
     for key in &keys {
-        let list = client.get(service.url("/v1/accounts")).bearer_auth(key);
-        let list = http::send(list).await.expect(200);
-        let id = list.json["items"][0]["id"].as_str().unwrap_or_default();
-        let refresh = service.url(&format!("/v1/accounts/{id}/refresh"));
-        let refreshed = http::send(client.post(refresh).bearer_auth(key))
-            .await
-            .expect(200);
+        let refreshed = refresh(&client, &service, key).await.expect(200);
         assert_eq!(refreshed.str("status"), "active");
     }
     assert!(service.stop().await.success());
@@ -138,9 +121,7 @@ async fn service_starts(service: &mut Service) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_still_needed_is_asked_for() {
     let sandbox = sandbox().await;
-    let mut service = Service::prepare_for(&sandbox);
-    service.be_patient();
-    service.run().await;
+    let mut service = Service::start_for(&sandbox).await;
     let key = link(&service).await;
     service.stop().await;
     service.set("SECRET_KEY", NEW_KEY);
@@ -157,7 +138,7 @@ async fn a_key_that_is_still_needed_is_asked_for() {
     );
 
     service.set("PREVIOUS_SECRET_KEYS", Service::SECRET_KEY);
-    assert!(rekey(&service).await.status.success());
+    assert!(service.output(&["rekey"]).await.status.success());
     service.set("PREVIOUS_SECRET_KEYS", "");
     service.run().await;
     let client = http::client();

@@ -8,27 +8,21 @@ use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use central_oauth_test_postgres::Cluster;
-use reqwest::Client;
-use serde_json::Value;
 
+use support::accounts::{account, refresh};
 use support::http;
 use support::linking::link;
 use support::process::{self, eventually};
+use support::sandbox;
 use support::service::Service;
 use support::tokens::{token, works};
 
 /// Longer than it takes to restore a backup and check it, even on a very slow machine.
 const LIFETIME: Duration = Duration::from_secs(30);
 
-async fn account(client: &Client, service: &Service, key: &str) -> Value {
-    let request = client.get(service.url("/v1/accounts")).bearer_auth(key);
-    http::send(request).await.expect(200).json["items"][0].clone()
-}
-
 /// Runs `restored`, as an operator does after restoring a backup.
 async fn say_so(service: &Service) -> String {
-    let output = service.command(&["restored"]).output().await;
-    let output = output.expect("the command cannot be run");
+    let output = service.output(&["restored"]).await;
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words}");
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -36,8 +30,7 @@ async fn say_so(service: &Service) -> String {
 
 /// The error of `restored` when it refuses.
 async fn refused(service: &Service) -> String {
-    let output = service.command(&["restored"]).output().await;
-    let output = output.expect("the command cannot be run");
+    let output = service.output(&["restored"]).await;
     assert_eq!(output.status.code(), Some(1));
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -53,25 +46,13 @@ async fn back_up(database: &Path, backup: &Path) -> bool {
 
 /// A sandbox that rotates, and a service that uses it.
 async fn world() -> (Sandbox, Service) {
-    let options = SandboxOptions {
-        auto_consent: Some(Duration::ZERO),
-        interval: Duration::from_secs(1),
+    let sandbox = sandbox::start(SandboxOptions {
         access_token_ttl: LIFETIME,
-        ..SandboxOptions::default()
-    };
-    let sandbox = Sandbox::start(options).await.expect("no sandbox");
-    let mut service = Service::prepare_for(&sandbox);
-    service.be_patient();
+        ..sandbox::consenting()
+    })
+    .await;
+    let service = Service::patient_for(&sandbox);
     (sandbox, service)
-}
-
-/// Uses the refresh token that is in the backup.
-async fn refresh(client: &Client, service: &Service, key: &str) {
-    let account = account(client, service, key).await;
-    let id = account["id"].as_str().unwrap_or_default();
-    let refresh = service.url(&format!("/v1/accounts/{id}/refresh"));
-    let refresh = client.post(refresh).bearer_auth(key);
-    http::send(refresh).await.expect(200);
 }
 
 /// Starts on the restored database, and checks that the grant is marked, served, tried and given up.
@@ -116,7 +97,8 @@ async fn old_refresh_tokens_are_tried_gently_and_told() {
     );
     // While the service runs.
     assert!(back_up(&database, &backup).await);
-    refresh(&client, &service, &key).await;
+    // Uses the refresh token that is in the backup.
+    refresh(&client, &service, &key).await.expect(200);
     service.stop().await;
 
     for rest in ["", "-wal", "-shm"] {
@@ -156,8 +138,8 @@ async fn an_older_schema_stays_as_it_is_while_a_service_uses_it() {
     // The row of a killed service looks like that of a running one.
     service.kill().await;
     let run = async |arguments: &[&str]| {
-        let output = service.command(arguments).output().await;
-        String::from_utf8_lossy(&output.expect("the command cannot be run").stdout).into_owned()
+        let output = service.output(arguments).await;
+        String::from_utf8_lossy(&output.stdout).into_owned()
     };
     // Rolls back to the first schema with a table of replicas.
     while !run(&["migrate", "status"]).await.contains("m0003_") {
@@ -190,7 +172,8 @@ async fn a_dump_of_a_server_is_put_into_a_new_database() {
     // While the service runs.
     let backup = service.file("backup");
     cluster.back_up(&database, &backup);
-    refresh(&client, &service, &key).await;
+    // Uses the refresh token that is in the backup.
+    refresh(&client, &service, &key).await.expect(200);
     service.stop().await;
 
     let restored = cluster.restore(&database, &backup);

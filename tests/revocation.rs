@@ -4,26 +4,24 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use central_oauth_sandbox_poem::Sandbox;
 use reqwest::{Client, RequestBuilder};
 
+use support::accounts::account;
 use support::browser::Browser;
 use support::http::{self, Answer};
 use support::linking::{self, link};
 use support::oidc::{OidcOptions, OidcProvider, consent};
 use support::process::eventually;
+use support::sandbox;
 use support::service::Service;
+use support::tokens::token;
 
 const SOON: Duration = Duration::from_secs(60);
 
 /// A sandbox whose Alice consents at once.
 async fn sandbox() -> Sandbox {
-    let options = SandboxOptions {
-        auto_consent: Some(Duration::ZERO),
-        interval: Duration::from_secs(1),
-        ..SandboxOptions::default()
-    };
-    Sandbox::start(options).await.expect("no sandbox")
+    sandbox::start(sandbox::consenting()).await
 }
 
 async fn service(sandbox: &Sandbox) -> Service {
@@ -34,15 +32,10 @@ async fn service(sandbox: &Sandbox) -> Service {
     service
 }
 
-async fn token(client: &Client, service: &Service, key: &str) -> Answer {
-    http::send(client.get(service.url("/v1/token")).bearer_auth(key)).await
-}
-
 /// Deletes the account of a key, with that key.
 async fn delete(client: &Client, service: &Service, key: &str) -> Answer {
-    let list = client.get(service.url("/v1/accounts")).bearer_auth(key);
-    let list = http::send(list).await.expect(200);
-    let id = list.json["items"][0]["id"].as_str().unwrap_or_default();
+    let account = account(client, service, key).await;
+    let id = account["id"].as_str().unwrap_or_default();
     let path = service.url(&format!("/v1/accounts/{id}"));
     http::send(client.delete(path).bearer_auth(key)).await
 }

@@ -9,9 +9,11 @@ use central_oauth_sandbox_poem::{Presentation, RefreshOutcome, Sandbox, SandboxO
 use reqwest::Client;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 
+use support::accounts::refresh;
 use support::http::{self, Answer};
 use support::linking::link;
 use support::process::eventually;
+use support::sandbox;
 use support::service::Service;
 use support::tokens::{token, works};
 
@@ -60,24 +62,12 @@ impl NearlyFull {
 }
 
 async fn sandbox() -> Sandbox {
-    let options = SandboxOptions {
-        auto_consent: Some(Duration::ZERO),
-        interval: Duration::from_secs(1),
+    sandbox::start(SandboxOptions {
         access_token_ttl: Duration::from_secs(3600),
         keep_ledger: true,
-        ..SandboxOptions::default()
-    };
-    Sandbox::start(options).await.expect("no sandbox")
-}
-
-async fn refresh(client: &Client, service: &Service, key: &str) -> Answer {
-    let stored = token(client, service, key).await;
-    let path = format!(
-        "/v1/accounts/{}/refresh",
-        stored.json["account"]["id"].as_str().expect("no id")
-    );
-    let request = client.post(service.url(&path)).bearer_auth(key);
-    http::send(request).await
+        ..sandbox::consenting()
+    })
+    .await
 }
 
 async fn status(client: &Client, service: &Service, path: &str) -> u16 {
@@ -105,9 +95,7 @@ fn expect_unavailable(answer: &Answer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_refresh_token_is_spent_that_could_not_be_replaced() {
     let sandbox = sandbox().await;
-    let mut service = Service::prepare_for(&sandbox);
-    service.be_patient();
-    service.run().await;
+    let mut service = Service::start_for(&sandbox).await;
     let (client, key) = (http::client(), link(&service).await);
     let before = presented(&sandbox);
 

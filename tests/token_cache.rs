@@ -20,6 +20,7 @@ use tokio::time::sleep;
 use support::http::{self, Answer};
 use support::linking::{link, try_confirm};
 use support::process::eventually;
+use support::sandbox;
 use support::service::Service;
 
 /// How often each key is used at each process.
@@ -42,17 +43,14 @@ struct Scene {
 
 impl Scene {
     async fn new(processes: usize, database: Option<Database>, auto_person: AutoPerson) -> Self {
-        let options = SandboxOptions {
-            auto_consent: Some(Duration::ZERO),
+        let sandbox = sandbox::start(SandboxOptions {
             auto_person,
-            interval: Duration::from_secs(1),
-            ..SandboxOptions::default()
-        };
-        let sandbox = Sandbox::start(options).await.expect("no sandbox");
+            ..sandbox::consenting()
+        })
+        .await;
         let mut services = Vec::<Service>::new();
         for _ in 0..processes {
-            let mut service = Service::prepare_for(&sandbox);
-            service.be_patient();
+            let mut service = Service::patient_for(&sandbox);
             match (&database, services.first()) {
                 (Some(database), _) => service.set("DATABASE_URL", &database.url),
                 (None, Some(first)) => {
@@ -292,14 +290,8 @@ async fn no_token_follows_a_deletion_with_two_processes_on_one_file() {
 /// Only the task that has remembered tokens confirmed asks the store without a request, and says so when that fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn remembered_tokens_are_confirmed_by_a_running_service() {
-    let options = SandboxOptions {
-        auto_consent: Some(Duration::ZERO),
-        interval: Duration::from_secs(1),
-        ..SandboxOptions::default()
-    };
-    let sandbox = Sandbox::start(options).await.unwrap();
-    let mut service = Service::prepare_for(&sandbox);
-    service.be_patient();
+    let sandbox = sandbox::start(sandbox::consenting()).await;
+    let mut service = Service::patient_for(&sandbox);
     service.set("LOG", "debug");
     service.run().await;
     let key = link(&service).await;

@@ -16,6 +16,7 @@ use support::collector::{Collector, Span};
 use support::http;
 use support::linking::{ask, link};
 use support::process::{eventually, free_port};
+use support::sandbox;
 use support::service::Service;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -27,19 +28,16 @@ fn traceparent() -> String {
 }
 
 async fn sandbox() -> Sandbox {
-    let options = SandboxOptions {
-        auto_consent: Some(Duration::ZERO),
-        interval: Duration::from_secs(1),
+    sandbox::start(SandboxOptions {
         access_token_ttl: Duration::from_secs(4),
-        ..SandboxOptions::default()
-    };
-    Sandbox::start(options).await.unwrap()
+        ..sandbox::consenting()
+    })
+    .await
 }
 
 /// A service that sends traces to this address, without delay.
 async fn service(sandbox: &Sandbox, collector: &str) -> Service {
-    let mut service = Service::prepare_for(sandbox);
-    service.be_patient();
+    let mut service = Service::patient_for(sandbox);
     service.set_other("OTEL_EXPORTER_OTLP_ENDPOINT", collector);
     service.set_other("OTEL_BSP_SCHEDULE_DELAY", "200");
     service.set_other(

@@ -1,57 +1,147 @@
 //! Errors that may be stored and shown.
 
+use std::ops::Deref;
+
 use crate::text::presentable;
 
 /// A lasting error of a link or an account: a stable code for programs and a sentence for people. It contains no
 /// secrets: code that builds one from a provider's words first removes what was sent to the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Machine-readable, `snake_case`.
-    pub code: String,
+    /// What went wrong, for programs.
+    pub code: FaultCode,
     /// One sentence for a person, of bounded length and [`presentable`].
     pub detail: String,
 }
 
 impl Fault {
-    /// The code of a temporary failure: no response from the provider, or an incomprehensible one.
-    pub const UNAVAILABLE: &str = "provider_unavailable";
-
-    /// The code of a fault that says that a provider, or the person there, declined.
-    pub const ACCESS_DENIED: &str = "access_denied";
-    /// The detail of [`Fault::ACCESS_DENIED`] where the provider gave none.
+    /// The detail of [`FaultCode::AccessDenied`] where the provider gave none.
     pub const DECLINED: &str = "declined at the provider";
-
-    /// The code of a consent that can be redeemed only once, and whose response was lost.
-    pub const ANSWER_LOST: &str = "answer_lost";
-
-    /// The code of tokens that came from another server or client than the configured one.
-    pub const CLIENT_CHANGED: &str = "client_changed";
-
-    /// The code of a provider that is not in the configuration any more.
-    pub const NOT_CONFIGURED: &str = "provider_not_configured";
-
-    /// The code of an account that cannot be refreshed.
-    pub const NO_REFRESH_TOKEN: &str = "no_refresh_token";
-
-    /// The code of a grant that ends soon and cannot be extended.
-    pub const GRANT_EXPIRES_SOON: &str = "grant_expires_soon";
-
-    /// The code of a refresh token that may be outdated, because the database was restored from a backup.
-    pub const RESTORED: &str = "restored_from_backup";
-
-    /// The code of an event that the receiver of a webhook has read and rejects.
-    pub const EVENT_REJECTED: &str = "event_rejected";
 
     const MOST_CHARACTERS: usize = 500;
 
     /// Creates a fault. Makes the detail [`presentable`] and cuts it to 500 characters.
-    pub fn new(code: impl Into<String>, detail: impl AsRef<str>) -> Self {
+    pub fn new(code: impl Into<FaultCode>, detail: impl AsRef<str>) -> Self {
         Self {
             code: code.into(),
             detail: presentable(detail.as_ref())
                 .chars()
                 .take(Self::MOST_CHARACTERS)
                 .collect(),
+        }
+    }
+}
+
+/// Declares the codes: a variant and a word for each.
+macro_rules! fault_codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal,)+) => {
+        /// The code of a fault. Dereferences to its word, which is stored and shown.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum FaultCode {
+            $($(#[doc = $doc])+ $name,)+
+            /// A word of the provider, `snake_case` in most cases.
+            Provider(String),
+        }
+
+        impl Deref for FaultCode {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                match self {
+                    $(Self::$name => $word,)+
+                    Self::Provider(word) => word,
+                }
+            }
+        }
+
+        #[cfg(test)]
+        const OURS: &[(FaultCode, &str)] = &[$((FaultCode::$name, $word)),+];
+
+        impl From<&str> for FaultCode {
+            /// Returns the code with this word, whoever said it.
+            fn from(word: &str) -> Self {
+                match word {
+                    $($word => Self::$name,)+
+                    _ => Self::Provider(word.to_owned()),
+                }
+            }
+        }
+    };
+}
+
+fault_codes! {
+    /// The provider, or the person there, declined.
+    AccessDenied = "access_denied",
+    /// The access token has expired, and there is no refresh token.
+    AccessTokenExpired = "access_token_expired",
+    /// The account that consented is not the one that was to consent again.
+    AccountMismatch = "account_mismatch",
+    /// A consent can be redeemed only once, and the response was lost.
+    AnswerLost = "answer_lost",
+    /// The tokens came from another server or client than the configured one.
+    ClientChanged = "client_changed",
+    /// The receiver of a webhook has read the event and rejects it.
+    EventRejected = "event_rejected",
+    /// The grant ends soon and cannot be extended.
+    GrantExpiresSoon = "grant_expires_soon",
+    /// This service failed.
+    InternalError = "internal_error",
+    /// The refresh token or the consent is dead (RFC 6749 section 5.2). The only code that ends a grant. Adapters translate
+    /// a provider's own codes to it.
+    InvalidGrant = "invalid_grant",
+    /// The stored key of a link is not the one that was handed out.
+    KeyAltered = "key_altered",
+    /// The access token expires sooner than the caller wants.
+    MinTtlUnmet = "min_ttl_unmet",
+    /// No HTTPS client can be built, perhaps because there are no root certificates.
+    NoHttpsClient = "no_https_client",
+    /// The provider gave no refresh token.
+    NoRefreshToken = "no_refresh_token",
+    /// The return code of a link was not sent in time.
+    NotConfirmed = "not_confirmed",
+    /// The provider failed, or refused, for good.
+    ProviderError = "provider_error",
+    /// The provider is not in the configuration any more.
+    ProviderNotConfigured = "provider_not_configured",
+    /// A temporary failure: no response from the provider, or an incomprehensible one.
+    ProviderUnavailable = "provider_unavailable",
+    /// The receiver of a webhook refused it, perhaps for a while.
+    ReceiverRefused = "receiver_refused",
+    /// The receiver of a webhook did not respond.
+    ReceiverUnavailable = "receiver_unavailable",
+    /// The database was restored from a backup: the refresh token may be used up.
+    RestoredFromBackup = "restored_from_backup",
+    /// The store failed.
+    StoreUnavailable = "store_unavailable",
+    /// The access token has expired according to its `exp`, which is only a hint.
+    TokenMayHaveExpired = "token_may_have_expired",
+    /// The receiver of a webhook is not in the configuration.
+    UnknownReceiver = "unknown_receiver",
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn our_words_are_our_codes() {
+        for (code, word) in OURS {
+            assert_eq!(&**code, *word);
+            assert_eq!(FaultCode::from(*word), *code);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn codes_keep_their_words_and_only_others_are_the_provider_s(
+            word in prop_oneof![proptest::sample::select(OURS).prop_map(|(_, word)| word.to_owned()), any::<String>()],
+        ) {
+            let code = FaultCode::from(&*word);
+            prop_assert_eq!(&*code, &*word);
+            let is_ours = OURS.iter().any(|(_, ours)| *ours == word);
+            prop_assert_eq!(matches!(code, FaultCode::Provider(_)), !is_ours);
         }
     }
 }

@@ -22,10 +22,10 @@
 //!
 //! # Adding an adapter
 //!
-//! *A store*: implement the seventeen traits that make a [`TokenStore`] in a crate below `adapters/`, one transaction for each
-//! method, and run `central_oauth_contract::token_store` against it. *A provider*: implement [`OAuthProvider`], one HTTP
-//! exchange for each method; intervals, deadlines and retries are decided here. *A cipher*: implement [`Cipher`] and
-//! run `central_oauth_contract::cipher`. Then name the adapter in `src/wiring.rs`, the only place that knows it.
+//! *A store*: implement the seventeen traits that make a [`TokenStore`], and then that one, in a crate below `adapters/`,
+//! one transaction for each method, and run `central_oauth_contract::token_store` against it. *A provider*: implement
+//! [`OAuthProvider`], one HTTP exchange for each method; intervals, deadlines and retries are decided here. *A cipher*:
+//! implement [`Cipher`] and run `central_oauth_contract::cipher`. `docs/ARCHITECTURE.md` lists what else has to change.
 //!
 //! [`TokenStore`]: ports::TokenStore
 //! [`Cipher`]: ports::Cipher
@@ -59,6 +59,6 @@ pub mod vault;
 pub mod webhook;
 pub mod workload;
 
-pub use fault::Fault;
+pub use fault::{Fault, FaultCode};
 pub use labels::{BadLabel, Label, Labels};
 pub use time::Timestamp;

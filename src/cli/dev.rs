@@ -61,7 +61,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let ended = if options.auto {
         let api = Url::parse(&sandbox.endpoints().hello).map_err(Failure::other)?;
         let played = tokio::select! {
-            played = play::run(service.url(), &api) => played,
+            played = play::run(&service.url, &api) => played,
             () = told_to_stop => Err(Failure::new(Exit::Other, "stopped before the end")),
         };
         let stopped = service.stop().await;
@@ -145,7 +145,7 @@ fn invite(
     admin_key: &AccessKey,
 ) -> Result<(), Failure> {
     let admin_key = admin_key.expose();
-    let (url, folder) = (service.url(), folder.display());
+    let (url, folder) = (&service.url, folder.display());
     let (sandbox, hello) = (sandbox.base_url(), &sandbox.endpoints().hello);
     let program = std::env::args_os().next();
     let program = program.unwrap_or_else(|| "central-oauth".into());

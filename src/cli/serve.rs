@@ -2,6 +2,7 @@
 //! again.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use central_oauth_domain::audit::Actor;
 use central_oauth_domain::usecases::{AuditLog, Operators};
@@ -102,12 +103,13 @@ async fn serve(
     };
     let service = Service::start(config, &keys, telemetry).await?;
     tracing::info!(
-        listen = %service.listen(),
-        public_url = %service.url(),
-        metrics = service.metrics().map(tracing::field::display),
+        listen = %service.listen,
+        public_url = %service.url,
+        metrics = service.metrics.map(tracing::field::display),
         "serving"
     );
-    let (operators, audit) = (service.operators(), service.audit());
+    let operators = Arc::clone(&service.operators);
+    let audit = Arc::clone(&service.audit);
     let reloading = runtime::at_each(hangups, || reload(environment, &operators, &audit));
     tokio::select! {
         served = service.run_until(stop) => served,

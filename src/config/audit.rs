@@ -5,6 +5,7 @@ use central_oauth_domain::usecases::AuditSettings;
 use serde::Deserialize;
 
 use super::numbers::read_seconds;
+use super::words::Words;
 use super::{ConfigError, Effective, Environment};
 
 #[derive(Deserialize)]
@@ -15,21 +16,19 @@ struct Raw {
 
 const DAY: u64 = 24 * 3600;
 
+const PRECISIONS: Words<NetworkPrecision> = Words(
+    "AUDIT_NETWORK",
+    &[
+        ("cut", NetworkPrecision::Cut),
+        ("full", NetworkPrecision::Full),
+    ],
+);
+
 /// Reads what the operator decides about the audit log.
 pub(crate) fn audit_settings(environment: &Environment) -> Result<AuditSettings, ConfigError> {
     let raw: Raw = environment.section()?;
-    let precision = match raw.audit_network.as_deref() {
-        None | Some("cut") => NetworkPrecision::Cut,
-        Some("full") => NetworkPrecision::Full,
-        Some(_) => {
-            return Err(ConfigError::variable(
-                "AUDIT_NETWORK",
-                "must be cut or full",
-            ));
-        }
-    };
     let mut settings = AuditSettings {
-        precision,
+        precision: PRECISIONS.read(raw.audit_network.as_deref(), NetworkPrecision::Cut)?,
         ..AuditSettings::default()
     };
     read_seconds(
@@ -43,12 +42,8 @@ pub(crate) fn audit_settings(environment: &Environment) -> Result<AuditSettings,
 
 /// Returns the values in force.
 pub(crate) fn effective_audit(settings: &AuditSettings) -> Vec<Effective> {
-    let precision = match settings.precision {
-        NetworkPrecision::Cut => "cut",
-        NetworkPrecision::Full => "full",
-    };
     vec![
-        ("AUDIT_NETWORK", precision.to_owned()),
+        PRECISIONS.effective(settings.precision),
         ("AUDIT_RETENTION", settings.retention.as_secs().to_string()),
     ]
 }

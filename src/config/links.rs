@@ -7,6 +7,7 @@ use central_oauth_domain::link::ReturnCodePolicy;
 use serde::Deserialize;
 
 use super::numbers::read_seconds;
+use super::words::Words;
 use super::{ConfigError, Effective, Environment};
 
 #[derive(Deserialize)]
@@ -17,6 +18,15 @@ struct Raw {
     provider_timeout: Option<String>,
     refresh_at_least: Option<String>,
 }
+
+const RETURN_CODE: Words<ReturnCodePolicy> = Words(
+    "RETURN_CODE",
+    &[
+        ("off", ReturnCodePolicy::Off),
+        ("offered", ReturnCodePolicy::Offered),
+        ("required", ReturnCodePolicy::Required),
+    ],
+);
 
 /// How links are made, and durations.
 pub(crate) struct LinkConfig {
@@ -72,28 +82,12 @@ impl LinkConfig {
             60..=31_536_000,
             &mut config.refresh_at_least,
         )?;
-        config.return_code = match raw.return_code.as_deref() {
-            None => config.return_code,
-            Some("off") => ReturnCodePolicy::Off,
-            Some("offered") => ReturnCodePolicy::Offered,
-            Some("required") => ReturnCodePolicy::Required,
-            Some(_) => {
-                return Err(ConfigError::variable(
-                    "RETURN_CODE",
-                    "must be off, offered or required",
-                ));
-            }
-        };
+        config.return_code = RETURN_CODE.read(raw.return_code.as_deref(), config.return_code)?;
         Ok(config)
     }
 
     /// Returns the values in force. Durations are in seconds.
     pub(crate) fn effective(&self) -> Vec<Effective> {
-        let return_code = match self.return_code {
-            ReturnCodePolicy::Off => "off",
-            ReturnCodePolicy::Offered => "offered",
-            ReturnCodePolicy::Required => "required",
-        };
         let durations = [
             ("LINK_CODE_TTL", self.code_ttl),
             ("POLL_INTERVAL", self.poll_interval),
@@ -101,7 +95,7 @@ impl LinkConfig {
             ("REFRESH_AT_LEAST", self.refresh_at_least),
         ]
         .map(|(name, duration)| (name, duration.as_secs().to_string()));
-        let return_code = ("RETURN_CODE", return_code.to_owned());
+        let return_code = RETURN_CODE.effective(self.return_code);
         durations.into_iter().chain([return_code]).collect()
     }
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::words::Words;
 use super::{ConfigError, Effective, Environment};
 
 #[derive(Deserialize)]
@@ -23,7 +24,7 @@ pub(crate) struct LogConfig {
 }
 
 /// The format of log lines.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
     /// For people.
     Text,
@@ -31,35 +32,29 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+const FORMATS: Words<LogFormat> = Words(
+    "LOG_FORMAT",
+    &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+);
+
 impl LogConfig {
     /// Reads the section; this is the default level.
     pub(crate) fn read(environment: &Environment, level: &str) -> Result<Self, ConfigError> {
         let raw: Raw = environment.section()?;
         let directives = raw.log.unwrap_or_else(|| level.to_owned());
         let filter = filter(&directives)?;
-        let format = match raw.log_format.as_deref() {
-            None | Some("text") => LogFormat::Text,
-            Some("json") => LogFormat::Json,
-            Some(_) => {
-                return Err(ConfigError::variable("LOG_FORMAT", "must be text or json"));
-            }
-        };
         Ok(Self {
             filter,
             directives,
-            format,
+            format: FORMATS.read(raw.log_format.as_deref(), LogFormat::Text)?,
         })
     }
 
     /// Returns the values in force.
     pub(crate) fn effective(&self) -> Vec<Effective> {
-        let format = match self.format {
-            LogFormat::Text => "text",
-            LogFormat::Json => "json",
-        };
         vec![
             ("LOG", self.directives.clone()),
-            ("LOG_FORMAT", format.to_owned()),
+            FORMATS.effective(self.format),
         ]
     }
 }

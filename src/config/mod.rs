@@ -18,7 +18,9 @@ mod secret_keys;
 mod store;
 mod telemetry;
 mod tls;
+mod toml_file;
 mod webhooks;
+mod words;
 mod workloads;
 
 pub(crate) use audit::{audit_settings, effective_audit};

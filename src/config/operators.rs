@@ -6,8 +6,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::keys::{bearer, is_bearer};
-use super::providers::harmless;
-use super::{ConfigError, Environment};
+use super::{ConfigError, Environment, toml_file};
 
 /// The length of 64 random bits in hexadecimal.
 const SHORTEST_KEY: usize = 16;
@@ -89,12 +88,8 @@ fn single(
 }
 
 fn tables(text: &str) -> Result<Vec<Table>, ConfigError> {
-    let tables: Tables = toml::from_str(text).map_err(|error: toml::de::Error| {
-        let place = error.span().and_then(|span| text.get(..span.start));
-        let line = place.unwrap_or_default().matches('\n').count() + 1;
-        let problem = harmless(error.message());
-        ConfigError::variable(FILE, format!("line {line}: {problem}"))
-    })?;
+    let tables: Result<Tables, _> = toml_file::parse(text);
+    let tables = tables.map_err(|problem| ConfigError::variable(FILE, problem))?;
     Ok(tables.operator)
 }
 

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::numbers::{read_number, read_seconds};
+use super::words::Words;
 use super::{ConfigError, Effective, Environment};
 
 #[derive(Deserialize)]
@@ -18,6 +19,8 @@ struct Raw {
     database_statement_timeout: Option<String>,
     token_cache: Option<String>,
 }
+
+const TOKEN_CACHE: Words<bool> = Words("TOKEN_CACHE", &[("on", true), ("off", false)]);
 
 /// The database.
 #[derive(Clone)]
@@ -51,7 +54,7 @@ impl StoreConfig {
             Some(url) => url,
             None => at_path(raw.db_path.as_deref()),
         };
-        let caches_tokens = caches_tokens(raw.token_cache.as_deref())?;
+        let caches_tokens = TOKEN_CACHE.read(raw.token_cache.as_deref(), true)?;
         let pool = raw.pool()?;
         Ok(Self {
             url,
@@ -68,7 +71,6 @@ impl StoreConfig {
             None => (String::new(), place),
         };
         let pool = &self.pool;
-        let cache = if self.caches_tokens { "on" } else { "off" };
         let seconds = |duration: Duration| duration.as_secs().to_string();
         vec![
             ("DB_PATH", file),
@@ -79,7 +81,7 @@ impl StoreConfig {
                 "DATABASE_STATEMENT_TIMEOUT",
                 seconds(pool.statement_timeout),
             ),
-            ("TOKEN_CACHE", cache.to_owned()),
+            TOKEN_CACHE.effective(self.caches_tokens),
         ]
     }
 
@@ -106,14 +108,6 @@ impl StoreConfig {
             }
         }
         Ok(())
-    }
-}
-
-fn caches_tokens(value: Option<&str>) -> Result<bool, ConfigError> {
-    match value {
-        None | Some("on") => Ok(true),
-        Some("off") => Ok(false),
-        Some(_) => Err(ConfigError::variable("TOKEN_CACHE", "must be on or off")),
     }
 }
 

@@ -12,8 +12,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::environment::read_secret;
-use super::providers::harmless;
-use super::{ConfigError, Effective, Environment};
+use super::{ConfigError, Effective, Environment, toml_file};
 
 /// The receivers, and what they are told.
 pub(crate) struct WebhookConfig {
@@ -53,20 +52,9 @@ impl WebhookConfig {
         let Some(path) = raw.webhooks else {
             return Ok(None);
         };
-        let wrong =
-            |problem: String| ConfigError::variable(Self::VARIABLE, format!("{path}{problem}"));
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            let problem = format!("the file {path} cannot be read: {error}");
-            ConfigError::variable(Self::VARIABLE, problem)
-        })?;
-        let file: File = toml::from_str(&text).map_err(|error: toml::de::Error| {
-            let place = error.span().and_then(|span| text.get(..span.start));
-            let line = place.unwrap_or_default().matches('\n').count() + 1;
-            wrong(format!(", line {line}: {}", harmless(error.message())))
-        })?;
-        file.validated(path.clone())
-            .map(Some)
-            .map_err(|problem| wrong(format!(", {problem}")))
+        let file: File = toml_file::read(Self::VARIABLE, &path)?;
+        let wrong = |problem| ConfigError::variable(Self::VARIABLE, format!("{path}, {problem}"));
+        file.validated(path.clone()).map(Some).map_err(wrong)
     }
 
     /// Returns the file.

@@ -98,7 +98,8 @@ impl Tally {
     }
 
     fn has_token(&mut self, account: usize, now: Duration) {
-        if let Some(from) = self.without.remove(&account) {
+        // The answers of two requests may be counted in the wrong order.
+        if let Some(from) = self.without.remove(&account).filter(|from| *from < now) {
             let to = now;
             self.gaps.push(Gap { account, from, to });
         }

@@ -62,13 +62,18 @@ impl Check<'_> {
             Promise::LinkCode { code, key } => {
                 let answer = self.get(&format!("/v1/poll/{code}"), key).await;
                 // Only a code that exists can be polled too fast.
-                expect(&answer, &[200, 429])
+                let is_too_fast = answer.status == 429 && !is_of_unknown_key(&answer);
+                if is_too_fast {
+                    Ok(())
+                } else {
+                    expect(&answer, &[200])
+                }
             }
             Promise::KeyMade { account, key } => {
                 expect(&self.get(&account_path(account), key).await, &[200])
             }
             Promise::KeyDeleted { account, key } => {
-                expect(&self.get(&account_path(account), key).await, &[401])
+                expect_unknown(&self.get(&account_path(account), key).await)
             }
             Promise::Linked { key } => expect(&self.get("/v1/accounts", key).await, &[200]),
             Promise::AccountDeleted {
@@ -76,7 +81,7 @@ impl Check<'_> {
                 key,
                 revoked,
             } => {
-                expect(&self.get("/v1/accounts", key).await, &[401])?;
+                expect_unknown(&self.get("/v1/accounts", key).await)?;
                 let path = account_path(account);
                 expect(&self.get(&path, Service::ADMIN_KEY).await, &[404])?;
                 self.is_revoked(revoked.as_deref()).await
@@ -84,11 +89,13 @@ impl Check<'_> {
             Promise::Refreshed { account, at } => {
                 let answer = self.get(&account_path(account), Service::ADMIN_KEY).await;
                 expect(&answer, &[200])?;
-                // RFC 3339 in UTC sorts as text.
-                let now = answer.json["last_refreshed_at"].as_str();
-                match now {
-                    Some(now) if now >= at.as_str() => Ok(()),
-                    other => Err(format!("last refreshed at {other:?}")),
+                // RFC 3339 in UTC sorts as text. A later consent replaces what was refreshed.
+                let (refreshed, linked) =
+                    (&answer.json["last_refreshed_at"], &answer.json["linked_at"]);
+                if refreshed.as_str().max(linked.as_str()) >= Some(at.as_str()) {
+                    Ok(())
+                } else {
+                    Err(format!("last refreshed at {refreshed}, linked at {linked}"))
                 }
             }
         }
@@ -120,6 +127,20 @@ impl Check<'_> {
 
 fn account_path(account: &str) -> String {
     format!("/v1/accounts/{account}")
+}
+
+/// The service refuses a key that it does not know. After too many of them from one network it does so with 429, which a
+/// valid key never gets for this reason.
+fn expect_unknown(answer: &Answer) -> Result<(), String> {
+    if is_of_unknown_key(answer) {
+        Ok(())
+    } else {
+        expect(answer, &[401])
+    }
+}
+
+fn is_of_unknown_key(answer: &Answer) -> bool {
+    answer.status == 429 && answer.text.contains("unknown keys")
 }
 
 fn expect(answer: &Answer, statuses: &[u16]) -> Result<(), String> {

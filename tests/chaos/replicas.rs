@@ -12,13 +12,12 @@ use crate::support::service::Service;
 
 use super::front::{Front, Neighbours, listen};
 use super::namespace::Namespace;
-use super::scenario::variable;
 
 /// The environment of replicas.
 pub(super) struct Around {
     /// The database server; another one after each failover.
     cluster: Mutex<Arc<Cluster>>,
-    /// The synchronous standby that takes over next, if `CHAOS_STANDBY` requests one.
+    /// The synchronous standby that takes over next; none during a failover.
     standby: Mutex<Option<Cluster>>,
     pub(super) database: Database,
     /// The namespace of the last replica, if that is permitted.
@@ -45,11 +44,6 @@ impl Around {
         let standby = lock(&self.standby).take().expect("there is a standby");
         standby.take_over(&self.cluster());
         *lock(&self.cluster) = Arc::new(standby);
-    }
-
-    /// Whether the database server has a standby.
-    pub(super) fn has_standby(&self) -> bool {
-        lock(&self.standby).is_some()
     }
 
     /// Starts the standby of the server that has taken over.
@@ -82,7 +76,7 @@ pub(super) async fn start(
         None => Cluster::start(),
     };
     let database = cluster.create_database();
-    let standby = variable("CHAOS_STANDBY").map(|_| cluster.start_standby());
+    let standby = cluster.start_standby();
     let (listener, port) = listen().await;
     let mut services = Vec::new();
     for number in 0..count {
@@ -106,7 +100,7 @@ pub(super) async fn start(
     }
     let around = Around {
         cluster: Mutex::new(Arc::new(cluster)),
-        standby: Mutex::new(standby),
+        standby: Mutex::new(Some(standby)),
         database,
         namespace,
         front,

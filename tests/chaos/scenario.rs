@@ -332,14 +332,9 @@ impl Scenario {
     }
 }
 
-/// Returns a variable of the test's own.
-pub(super) fn variable(name: &str) -> Option<String> {
-    let given = std::env::vars_os().find(|(known, _)| known == name);
-    given.and_then(|(_, value)| value.into_string().ok())
-}
-
 fn seed() -> u64 {
-    match variable("CHAOS_SEED") {
+    let given = std::env::vars_os().find(|(known, _)| known == "CHAOS_SEED");
+    match given.and_then(|(_, value)| value.into_string().ok()) {
         Some(seed) => seed.parse().expect("CHAOS_SEED is no number"),
         None => fastrand::u64(..1_000_000),
     }

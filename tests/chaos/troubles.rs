@@ -145,11 +145,7 @@ impl Troubles {
     }
 
     fn mix(&mut self) -> Vec<Kind> {
-        let permitted = |kind| match kind {
-            Kind::CutOff => self.around.can_cut_off(),
-            Kind::FailedOver => self.around.has_standby(),
-            _ => true,
-        };
+        let permitted = |kind| kind != Kind::CutOff || self.around.can_cut_off();
         let each = MIX.into_iter().filter(|(kind, _)| permitted(*kind));
         let mut mix: Vec<_> = each
             .flat_map(|(kind, count)| std::iter::repeat_n(kind, count))

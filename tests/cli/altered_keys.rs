@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{AutoPerson, Sandbox, SandboxOptions};
+use central_oauth_sandbox_poem::{AutoPerson, SandboxOptions};
 use sea_orm::ConnectionTrait as _;
 use tokio::time::sleep;
 
 use crate::support::http;
 use crate::support::linking::link;
 use crate::support::process::within;
+use crate::support::sandbox;
 use crate::support::service::Service;
 
 /// Longer than a token is cached.
@@ -43,13 +44,11 @@ async fn migrate(service: &Service, direction: &[&str]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_opens_no_other_account_whatever_the_database_says() {
-    let options = SandboxOptions {
-        auto_consent: Some(Duration::ZERO),
-        interval: Duration::from_secs(1),
+    let sandbox = sandbox::start(SandboxOptions {
         auto_person: AutoPerson::SomebodyNew,
-        ..SandboxOptions::default()
-    };
-    let sandbox = Sandbox::start(options).await.unwrap();
+        ..sandbox::consenting()
+    })
+    .await;
     let mut service = Service::prepare_for(&sandbox);
     service.run().await;
     let (ada, eve) = (link(&service).await, link(&service).await);

@@ -14,8 +14,7 @@ use crate::support::process::{free_port, within};
 
 #[tokio::test]
 async fn a_command_runs_with_the_token() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     the_command_gets_the_token_and_decides_the_exit_code(&world).await;
     the_command_does_not_get_our_keys(&world).await;
     a_command_that_cannot_run_is_told_as_shells_do(&world).await;

@@ -10,15 +10,9 @@ use super::machine::Run;
 use super::world::World;
 use crate::support::http;
 
-async fn linked() -> World {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
-    world
-}
-
 #[tokio::test]
 async fn each_program_gets_the_token_in_its_own_words() {
-    let world = linked().await;
+    let world = World::linked().await;
     json_is_the_answer_of_the_service_and_header_is_one_line(&world).await;
     git_gets_a_credential_for_named_hosts_only(&world).await;
     docker_gets_a_credential_for_named_registries_only(&world).await;
@@ -64,28 +58,12 @@ async fn json_is_the_answer_of_the_service_and_header_is_one_line(world: &World)
 async fn git_gets_a_credential_for_named_hosts_only(world: &World) {
     let token = world.run(&["token"]).await.expect(0).stdout;
     let asked = "protocol=https\nhost=git.example.com\npath=team/project.git\n\n";
-    let helper = [
-        "token",
-        "--format",
-        "git",
-        "--host",
-        "git.example.com",
-        "get",
-    ];
+    let git = ["token", "--format", "git", "--host", "git.example.com"];
+    let named = [&git[..], &["--username", "me", "get"]].concat();
+    let [helper, store, erase] = ["get", "store", "erase"].map(|word| [&git[..], &[word]].concat());
     let run = reading(world.client(&helper), asked).await.expect(0);
     let start = format!("username=oauth2\npassword={token}password_expiry_utc=");
     assert!(run.stdout.starts_with(&start), "{run:?}");
-
-    let named = [
-        "token",
-        "--format",
-        "git",
-        "--host",
-        "git.example.com",
-        "--username",
-        "me",
-        "get",
-    ];
     let run = reading(world.client(&named), asked).await.expect(0);
     assert!(run.stdout.starts_with("username=me\n"), "{run:?}");
 
@@ -100,35 +78,11 @@ async fn git_gets_a_credential_for_named_hosts_only(world: &World) {
         ),
         (&helper, "host=git.example.com\n\n"),
         (&helper, ""),
-        (
-            &[
-                "token",
-                "--format",
-                "git",
-                "--host",
-                "git.example.com",
-                "store",
-            ],
-            asked,
-        ),
-        (
-            &[
-                "token",
-                "--format",
-                "git",
-                "--host",
-                "git.example.com",
-                "erase",
-            ],
-            asked,
-        ),
+        (&store, asked),
+        (&erase, asked),
     ] {
         let run = reading(world.client(arguments), asked).await.expect(0);
-        assert_eq!(
-            (run.stdout.as_str(), run.stderr.as_str()),
-            ("", ""),
-            "{asked}"
-        );
+        assert_eq!((run.stdout, run.stderr), Default::default(), "{asked}");
     }
     world.run(&["token"]).await.expect(0);
 }

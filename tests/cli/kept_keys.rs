@@ -1,5 +1,7 @@
 //! Saved keys: which one is used, where it is sent, and when it is replaced.
 
+use std::path::Path;
+
 use super::browser::Browser;
 use super::linking::Linking;
 use super::machine::mode;
@@ -11,10 +13,17 @@ fn key_in(text: &str) -> String {
     line.unwrap().split('"').nth(1).unwrap().to_owned()
 }
 
+/// Replaces the key in a file by a dead one, and returns that.
+fn replace_key(file: &Path) -> String {
+    let kept = std::fs::read_to_string(file).unwrap();
+    let dead = format!("coak_{}", "x".repeat(40));
+    std::fs::write(file, kept.replace(&key_in(&kept), &dead)).unwrap();
+    dead
+}
+
 #[tokio::test]
 async fn a_key_that_works_is_not_replaced_by_accident() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     let file = world.machine.key_file("default");
     let kept = std::fs::read_to_string(&file).unwrap();
 
@@ -28,14 +37,12 @@ async fn a_key_that_works_is_not_replaced_by_accident() {
     assert_ne!(std::fs::read_to_string(&file).unwrap(), kept);
     assert_eq!(mode(&file), 0o600);
     let token = world.run(&["token"]).await.expect(0);
-    let greeting = world.greeted(token.stdout.trim()).await;
-    assert!(greeting.contains("Bob"), "{greeting}");
+    world.expect_token_of("Bob", &token).await;
 }
 
 #[tokio::test]
 async fn a_key_that_may_still_work_is_not_replaced_either() {
-    let mut world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let mut world = World::linked().await;
     world.service.stop().await;
     let run = world.run(&["link"]).await.expect(1);
     assert!(run.only_line().contains("may still work"), "{run:?}");
@@ -48,12 +55,8 @@ async fn a_key_that_may_still_work_is_not_replaced_either() {
 
 #[tokio::test]
 async fn a_key_that_is_dead_is_replaced_at_its_own_service() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
-    let file = world.machine.key_file("default");
-    let kept = std::fs::read_to_string(&file).unwrap();
-    let dead = format!("coak_{}", "x".repeat(40));
-    std::fs::write(&file, kept.replace(&key_in(&kept), &dead)).unwrap();
+    let world = World::linked().await;
+    replace_key(&world.machine.key_file("default"));
     let token = world.run(&["token"]).await.expect(3);
     assert!(token.only_line().ends_with("(unauthorized)"), "{token:?}");
 
@@ -106,8 +109,7 @@ async fn relinking_keeps_the_key() {
 
 #[tokio::test]
 async fn a_kept_key_is_sent_to_no_other_service() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     let other = format!("http://127.0.0.1:{}", free_port());
     for arguments in [&["token"][..], &["link", "--relink"]] {
         let asked = [arguments, &["--server", &other]].concat();
@@ -146,16 +148,14 @@ async fn profiles_and_files_stand_beside_each_other() {
     ] {
         let arguments = [&["token"][..], &target].concat();
         let token = world.machine.run(&arguments).await.expect(0);
-        let greeting = world.greeted(token.stdout.trim()).await;
-        assert!(greeting.contains(name), "{greeting}");
+        world.expect_token_of(name, &token).await;
     }
     world.run(&["token"]).await.expect(3);
 }
 
 #[tokio::test]
 async fn a_key_of_the_environment_goes_first() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     world
         .link_as("bob", &["link", "--profile", "bob"])
         .await
@@ -163,19 +163,14 @@ async fn a_key_of_the_environment_goes_first() {
     let bob = std::fs::read_to_string(world.machine.key_file("bob")).unwrap();
     let (server, key) = (world.server(), format!("{}\n", key_in(&bob)));
     let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &key)];
-    let token = world
-        .machine
-        .run_with(&settings, &["token"])
-        .await
-        .expect(0);
-    let greeting = world.greeted(token.stdout.trim()).await;
-    assert!(greeting.contains("Bob"), "{greeting}");
+    let token = world.machine.run_with(&settings, &["token"]).await;
+    let token = token.expect(0);
+    world.expect_token_of("Bob", &token).await;
 }
 
 #[tokio::test]
 async fn what_the_command_line_selects_beats_the_environment() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     let bob = ["link", "--profile", "bob"];
     world.link_as("bob", &bob).await.expect(0);
     let alice = std::fs::read_to_string(world.machine.key_file("default")).unwrap();
@@ -189,24 +184,17 @@ async fn what_the_command_line_selects_beats_the_environment() {
         (["--server", &server], "Alice"),
     ] {
         let arguments = [&["token"][..], &selection].concat();
-        let run = world
-            .machine
-            .run_with(&settings, &arguments)
-            .await
-            .expect(0);
-        let greeting = world.greeted(run.stdout.trim()).await;
-        assert!(greeting.contains(name), "{selection:?}: {greeting}");
+        let run = world.machine.run_with(&settings, &arguments).await;
+        let run = run.expect(0);
+        world.expect_token_of(name, &run).await;
     }
 }
 
 #[tokio::test]
 async fn a_rejected_key_is_named_with_its_service_and_its_place() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     let file = world.machine.key_file("default");
-    let kept = std::fs::read_to_string(&file).unwrap();
-    let dead = format!("coak_{}", "x".repeat(40));
-    std::fs::write(&file, kept.replace(&key_in(&kept), &dead)).unwrap();
+    let dead = replace_key(&file);
     let server = world.server();
     let run = world.run(&["token"]).await.expect(3);
     let expected = format!(
@@ -215,11 +203,8 @@ async fn a_rejected_key_is_named_with_its_service_and_its_place() {
     );
     assert!(run.only_line().starts_with(&expected), "{run:?}");
     let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &dead)];
-    let run = world
-        .machine
-        .run_with(&settings, &["accounts"])
-        .await
-        .expect(3);
+    let run = world.machine.run_with(&settings, &["accounts"]).await;
+    let run = run.expect(3);
     let expected =
         format!("central-oauth: {server}/ rejected the key in CENTRAL_OAUTH_ACCESS_KEY: ");
     assert!(run.only_line().starts_with(&expected), "{run:?}");
@@ -228,11 +213,8 @@ async fn a_rejected_key_is_named_with_its_service_and_its_place() {
     std::fs::write(&secret, format!("{dead}\n")).unwrap();
     let secret = secret.display().to_string();
     let settings = [("SERVER", server.as_str()), ("ACCESS_KEY_FILE", &secret)];
-    let run = world
-        .machine
-        .run_with(&settings, &["token"])
-        .await
-        .expect(3);
+    let run = world.machine.run_with(&settings, &["token"]).await;
+    let run = run.expect(3);
     let variable = "rejected the key in CENTRAL_OAUTH_ACCESS_KEY_FILE: ";
     assert!(run.only_line().contains(variable), "{run:?}");
 }

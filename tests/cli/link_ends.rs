@@ -52,8 +52,7 @@ async fn expired() {
 
 #[tokio::test]
 async fn another_person_at_a_relink() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     let run = world.link_as("bob", &["link", "--relink"]).await.expect(6);
     assert!(run.stderr.contains("(account_mismatch)"), "{run:?}");
     world.run(&["token"]).await.expect(0);

@@ -41,8 +41,7 @@ struct Kitchen {
 
 impl Kitchen {
     async fn open() -> Self {
-        let world = World::start().await;
-        world.link_as("alice", &["link"]).await.expect(0);
+        let world = World::linked().await;
         let bin = world.machine.work().join("bin");
         std::fs::create_dir(&bin).unwrap();
         std::os::unix::fs::symlink(

@@ -43,8 +43,7 @@ async fn typing(world: &World, arguments: &[&str], answer: &str) -> Run {
 
 #[tokio::test]
 async fn deletes_the_account_of_the_kept_key() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     world
         .link_as("alice", &["link", "--profile", "second"])
         .await
@@ -96,8 +95,7 @@ async fn tells_what_the_provider_said() {
 
 #[tokio::test]
 async fn without_a_terminal_it_has_to_be_meant() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     let run = world.run(&["revoke"]).await.expect(2);
     assert!(run.only_line().contains("--yes"), "{run:?}");
     world.run(&["token"]).await.expect(0);
@@ -105,8 +103,7 @@ async fn without_a_terminal_it_has_to_be_meant() {
 
 #[tokio::test]
 async fn at_a_terminal_it_asks() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     for no in ["\n", "n\n", "yesterday\n", "\u{4}"] {
         let run = typing(&world, &["revoke"], no).await.expect(4);
         assert!(
@@ -168,8 +165,7 @@ async fn a_kept_key_is_meant_even_where_the_operators_is_set() {
 
 #[tokio::test]
 async fn a_revoked_key_of_the_environment_is_reported() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     let file = world.machine.key_file("default");
     let key = key_in(&std::fs::read_to_string(&file).unwrap());
     let (server, machine) = (world.server(), Machine::new());

@@ -16,8 +16,7 @@ async fn without_a_key_it_says_where_one_was_looked_for() {
 
 #[tokio::test]
 async fn works_inside_of_a_shell_script() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     let binary = env!("CARGO_BIN_EXE_central-oauth");
     let script = format!(r#"set -eu; t="$("{binary}" token)"; printf '<%s>' "$t""#);
     let mut shell = tokio::process::Command::new("sh");
@@ -43,8 +42,7 @@ async fn works_inside_of_a_shell_script() {
 
 #[tokio::test]
 async fn a_token_that_cannot_be_written_is_a_failure_without_it() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut command = world.client(&["token"]);
     let child = command.stdout(full).spawn().unwrap();
@@ -60,8 +58,7 @@ async fn a_token_that_cannot_be_written_is_a_failure_without_it() {
 
 #[tokio::test]
 async fn a_lifetime_that_no_token_has_is_warned_about() {
-    let world = World::start().await;
-    world.link_as("alice", &["link"]).await.expect(0);
+    let world = World::linked().await;
     world.run(&["token", "--min-ttl", "60"]).await.expect(0);
     let run = world.run(&["token", "--min-ttl", "86400"]).await.expect(0);
     assert!(

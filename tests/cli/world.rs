@@ -41,6 +41,13 @@ impl World {
         }
     }
 
+    /// A world in which Alice has linked her account, and the machine has the key.
+    pub(super) async fn linked() -> Self {
+        let world = Self::start().await;
+        world.link_as("alice", &["link"]).await.expect(0);
+        world
+    }
+
     /// Where the service is.
     pub(super) fn server(&self) -> String {
         self.service.url("")
@@ -63,6 +70,12 @@ impl World {
         let server = self.server();
         Browser::new().consent(&server, &linking.code, person).await;
         linking.end().await
+    }
+
+    /// Asserts that a command has printed a token of this person.
+    pub(super) async fn expect_token_of(&self, person: &str, run: &Run) {
+        let greeting = self.greeted(run.stdout.trim()).await;
+        assert!(greeting.contains(person), "{greeting}");
     }
 
     /// Returns the person whom the sandbox greets for this token.

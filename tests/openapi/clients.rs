@@ -4,13 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::support::http;
 use crate::support::linking::confirm;
 use crate::support::process::{self, fixtures, modules, within};
+use crate::support::sandbox;
 use crate::support::service::Service;
 
 /// Java starts slowly on a crowded machine.
@@ -37,12 +37,7 @@ async fn succeed(mut command: Command, what: &str) {
 
 /// Runs a client, and plays the person whom it asks: the client prints the link code first, and last what it has seen.
 async fn play(mut client: Command) {
-    let options = SandboxOptions {
-        auto_consent: Some(Duration::ZERO),
-        interval: Duration::from_secs(1),
-        ..SandboxOptions::default()
-    };
-    let sandbox = Sandbox::start(options).await.unwrap();
+    let sandbox = sandbox::start(sandbox::consenting()).await;
     let mut service = Service::prepare_for(&sandbox);
     service.run().await;
     client

@@ -9,7 +9,9 @@
 //! | [`prometheus`] | Prometheus, and its tool |
 //! | [`collector`] | an OTLP collector |
 //! | [`service`] | the service itself |
+//! | [`sandbox`] | the sandbox as a provider at which no person has to act |
 //! | [`linking`] | links an account without a browser |
+//! | [`accounts`] | shows and refreshes accounts |
 //! | [`tokens`] | asks the service for tokens and uses them at the sandbox |
 //! | [`http`] | requests as a program makes them |
 //! | [`process`] | children that end with their test, and time limits |
@@ -19,6 +21,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod accounts;
 pub(crate) mod allauth;
 pub(crate) mod bao;
 pub(crate) mod browser;
@@ -28,5 +31,6 @@ pub(crate) mod linking;
 pub(crate) mod oidc;
 pub(crate) mod process;
 pub(crate) mod prometheus;
+pub(crate) mod sandbox;
 pub(crate) mod service;
 pub(crate) mod tokens;

@@ -1,7 +1,7 @@
 //! The service itself: the real binary, started like an operator does.
 
 use std::path::PathBuf;
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -19,6 +19,7 @@ const START_WITHIN: Duration = Duration::from_secs(60);
 /// The interval at which readiness is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const STOP_WITHIN: Duration = Duration::from_secs(60);
+const COMMAND_WITHIN: Duration = Duration::from_secs(120);
 
 /// A service with its own database, key and port, which survive a restart. It is killed with this handle.
 pub(crate) struct Service {
@@ -90,6 +91,20 @@ impl Service {
             ("PROVIDER_USERINFO_ENDPOINT", &at.userinfo),
             ("PROVIDER_TIMEOUT", "3"),
         ])
+    }
+
+    /// Starts a service of the sandbox's client that waits long for it; on return it answers.
+    pub(crate) async fn start_for(sandbox: &Sandbox) -> Self {
+        let mut service = Self::patient_for(sandbox);
+        service.run().await;
+        service
+    }
+
+    /// A service of the sandbox's client that waits long for it and has not been started.
+    pub(crate) fn patient_for(sandbox: &Sandbox) -> Self {
+        let mut service = Self::prepare_for(sandbox);
+        service.be_patient();
+        service
     }
 
     /// Changes a setting for the next start.
@@ -173,6 +188,13 @@ impl Service {
         }
         command.args(arguments).current_dir(self.folder.path());
         command
+    }
+
+    /// Runs another command of the binary to its end.
+    pub(crate) async fn output(&self, arguments: &[&str]) -> Output {
+        let what = arguments.join(" ");
+        let output = within(COMMAND_WITHIN, &what, self.command(arguments).output()).await;
+        output.unwrap_or_else(|error| panic!("cannot run {what}: {error}"))
     }
 
     /// Starts it; on return it answers.

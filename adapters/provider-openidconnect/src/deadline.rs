@@ -1,9 +1,15 @@
 //! One deadline for a call of the port.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use central_oauth_domain::ports::{Clock, ProviderError};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// A process that notices a deadline later than this has been stopped, or had no processor.
+const TIMERS_ARE_LATE_BY: Duration = Duration::from_millis(50);
+/// How long such a process reads what has arrived meanwhile.
+const TO_READ_WHAT_ARRIVED: Duration = Duration::from_millis(500);
 
 /// The deadline of a call. Discovery, fetching keys and the request itself share it.
 #[derive(Clone, Copy)]
@@ -37,19 +43,29 @@ impl Deadline {
     }
 
     /// Runs `step` with the remaining time as timeout.
+    ///
+    /// A process that was stopped until after the deadline reads what has arrived meanwhile: a rotated refresh token may
+    /// be in it.
     pub(crate) async fn bound<T>(self, step: impl Future<Output = T>) -> Result<T, ProviderError> {
-        timeout_at(self.at, step)
-            .await
-            .map_err(|_| ProviderError::Unavailable {
-                detail: "no response in time".to_owned(),
-                retry_after: None,
-            })
+        let mut step = pin!(step);
+        let in_time = timeout_at(self.at, step.as_mut()).await;
+        let was_stopped = self.at.elapsed() > TIMERS_ARE_LATE_BY;
+        let done = match in_time {
+            Err(_) if was_stopped => timeout(TO_READ_WHAT_ARRIVED, step).await,
+            in_time => in_time,
+        };
+        done.map_err(|_| ProviderError::Unavailable {
+            detail: "no response in time".to_owned(),
+            retry_after: None,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use central_oauth_domain::testing::FixedClock;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpStream;
 
     use super::*;
 
@@ -64,6 +80,39 @@ mod tests {
         assert!(deadline.half().is_over(&clock) && !deadline.is_over(&clock));
         clock.advance(Duration::from_secs(4));
         assert!(deadline.is_over(&clock));
+    }
+
+    /// A server sends an answer of one byte at once, and a task hands it on, as that of an HTTP connection does.
+    async fn answer() -> u8 {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut here = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (mut there, _) = listener.accept().unwrap();
+        let reading = tokio::spawn(async move { here.read_u8().await.unwrap() });
+        tokio::task::yield_now().await;
+        std::io::Write::write_all(&mut there, &[7]).unwrap();
+        std::thread::sleep(STOP);
+        reading.await.unwrap()
+    }
+
+    const STOP: Duration = Duration::from_millis(200);
+
+    #[tokio::test]
+    async fn an_answer_that_came_while_the_process_was_stopped_is_read() {
+        let deadline = Deadline::after(STOP / 2, &FixedClock::default());
+        assert_eq!(deadline.bound(answer()).await.ok(), Some(7));
+    }
+
+    #[tokio::test]
+    async fn without_an_answer_it_ends_soon() {
+        let deadline = Deadline::after(Duration::from_millis(20), &FixedClock::default());
+        let nothing = async {
+            tokio::task::yield_now().await;
+            std::thread::sleep(STOP);
+            std::future::pending::<()>().await;
+        };
+        assert!(deadline.bound(nothing).await.is_err());
     }
 
     #[test]

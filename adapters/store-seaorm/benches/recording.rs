@@ -20,7 +20,7 @@ use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJourna
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use common::{LATER, NOW, OnDisk, OnServer, answer, linked, pending};
+use common::{LATER, NOW, OnDisk, OnServer, answer, audit, linked, pending};
 
 /// Concurrent callers. A single caller needs one commit per write.
 const CALLERS: [u64; 2] = [1, 32];
@@ -90,7 +90,7 @@ async fn refresh(store: &SeaOrmStore, account: AccountId, answered: &str) {
     let claimed = claimed.await.unwrap();
     let (generation, lease) = (claimed.generation, claimed.lease.version);
     let tokens = answer(answered, answered);
-    let recorded = store.record_refresh(account, generation, lease, tokens, NOW, None);
+    let recorded = store.record_refresh(account, generation, lease, tokens, NOW, audit());
     recorded.await.unwrap();
 }
 

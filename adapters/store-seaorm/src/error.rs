@@ -1,6 +1,7 @@
 //! Converts database errors to errors of the port.
 
 use std::borrow::Cow;
+use std::error::Error;
 
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sqlx::postgres::PgDatabaseError;
@@ -29,13 +30,40 @@ pub(crate) fn failed(error: DbErr) -> StoreError {
     } else if is_unreadable(&error) {
         StoreError::Corrupt(Box::new(error))
     } else {
-        StoreError::Unavailable(Box::new(error))
+        unavailable(error)
     }
 }
 
 /// A failed BEGIN or COMMIT says nothing about the rows.
 pub(crate) fn unavailable(error: DbErr) -> StoreError {
-    StoreError::Unavailable(Box::new(error))
+    StoreError::Unavailable(with_advice(error))
+}
+
+/// An error that a pooler causes if it is used as if it were a server.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0}; if a connection pooler like PgBouncer is in between, add statement-cache-capacity=0 to the database URL"
+)]
+struct Pooled(DbErr);
+
+/// Names the option that poolers need, if one may have caused the error: they reject or drop startup parameters, and mix
+/// up the prepared statements of their clients.
+pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
+    const PROTOCOL_VIOLATION: &str = "08P01";
+    const FEATURE_NOT_SUPPORTED: &str = "0A000";
+    const NO_SUCH_STATEMENT: &str = "26000";
+    const DUPLICATE_STATEMENT: &str = "42P05";
+    const NO_SUCH_SETTING: &str = "42704";
+    match sqlstate(&error) {
+        Some(
+            PROTOCOL_VIOLATION
+            | FEATURE_NOT_SUPPORTED
+            | NO_SUCH_STATEMENT
+            | DUPLICATE_STATEMENT
+            | NO_SUCH_SETTING,
+        ) => Box::new(Pooled(error)),
+        _ => Box::new(error),
+    }
 }
 
 fn is_unreadable(error: &DbErr) -> bool {

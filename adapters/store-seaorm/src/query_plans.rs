@@ -13,7 +13,7 @@ use central_oauth_domain::link::GuessLimit;
 use central_oauth_domain::link::pace::POLL_HORIZON;
 use central_oauth_domain::ports::RowVersion;
 use central_oauth_domain::secret::{KeyedHash, SealId};
-use central_oauth_domain::{Fault, Label, Timestamp};
+use central_oauth_domain::{Fault, FaultCode, Label, Timestamp};
 use central_oauth_test_postgres::Cluster;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
@@ -206,7 +206,7 @@ async fn what_a_wrong_clock_has_dated_is_found_by_indexes() {
 
 #[tokio::test]
 async fn the_next_probe_is_found_by_indexes() {
-    let fault = Fault::new(Fault::UNAVAILABLE, "gone");
+    let fault = Fault::new(FaultCode::ProviderUnavailable, "gone");
     let outage = Outage::begin(ProviderName::new("github"), fault, None, NOW, 0.0);
     let outage = outage.probing(AccountId(1), NOW).probing(AccountId(2), NOW);
     let index = ["ix_tokens_provider_refresh_due_at (provider=? AND refresh_due_at<?)"];
@@ -245,7 +245,7 @@ async fn wrong_codes_are_counted_and_forgotten_by_an_index() {
 }
 
 #[tokio::test]
-async fn sessions_are_forgotten_by_an_index() {
+async fn ends_of_grants_are_found_by_indexes() {
     let week = NOW..NOW + Duration::from_secs(7 * 86_400);
     let indexes = [
         "ix_tokens_grant_expires_at",
@@ -256,6 +256,10 @@ async fn sessions_are_forgotten_by_an_index() {
         assert_uses(ending, &[index]).await;
     }
     assert_uses(grant_ends::expired(NOW).limit(10), &indexes[2..]).await;
+}
+
+#[tokio::test]
+async fn sessions_are_forgotten_by_an_index() {
     let unused = admin_sessions::delete_unused(NOW, 10);
     assert_uses(unused, &["ix_admin_sessions_seen_at"]).await;
 }

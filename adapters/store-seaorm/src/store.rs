@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::ports::StoreError;
+use central_oauth_domain::ports::{StoreError, TokenStore};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -28,6 +28,8 @@ pub struct SeaOrmStore {
     /// When the last write test failed, if it did; serialises tests.
     pub(crate) write_test: Mutex<Option<Instant>>,
 }
+
+impl TokenStore for SeaOrmStore {}
 
 impl SeaOrmStore {
     /// Opens the database; creates a file if necessary, readable only by its owner. Does not change the schema: see

@@ -16,8 +16,20 @@ pub struct DatabaseUrl(Place);
 #[derive(Clone)]
 pub(crate) enum Place {
     File(PathBuf),
-    Server(Box<PgConnectOptions>),
+    Server(Box<Server>),
 }
+
+/// A PostgreSQL server, and how it is reached.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) options: PgConnectOptions,
+    /// Whether a pooler may give each transaction another connection of the server. Then nothing outlasts a transaction:
+    /// neither session settings nor prepared statements.
+    pub(crate) is_pooled: bool,
+}
+
+/// The parameter of a URL that leads to a pooler, as sqlx names it. Its only value is 0.
+const CACHE_CAPACITY: &str = "statement-cache-capacity";
 
 /// Why a text does not name a database. The error omits the text, because it may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +69,7 @@ const SSL_MODES: &[&str] = &[
     "verify-full",
 ];
 
-/// The supported parameters of a PostgreSQL URL, as libpq names them.
+/// The supported parameters of a PostgreSQL URL, as libpq names them, and sqlx.
 const PARAMETERS: &[&str] = &[
     "application_name",
     "dbname",
@@ -70,6 +82,7 @@ const PARAMETERS: &[&str] = &[
     "sslkey",
     "sslmode",
     "sslrootcert",
+    CACHE_CAPACITY,
     "user",
 ];
 
@@ -97,7 +110,7 @@ impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let options = match &self.0 {
             Place::File(path) => return write!(f, "{}", path.display()),
-            Place::Server(options) => options,
+            Place::Server(server) => &server.options,
         };
         match options.get_socket() {
             Some(socket) => write!(f, "postgres://{}", socket.display())?,
@@ -156,13 +169,21 @@ fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
     let options = url
         .parse::<PgConnectOptions>()
         .map_err(|error| malformed(error.to_string()))?;
-    let has = |parameter| parsed.query_pairs().any(|(name, _)| name == parameter);
+    let value = |parameter| parsed.query_pairs().find(|(name, _)| name == parameter);
+    let has = |parameter| value(parameter).is_some();
+    let capacity = value(CACHE_CAPACITY);
+    if capacity.as_ref().is_some_and(|(_, value)| value != "0") {
+        return Err(malformed(format!("{CACHE_CAPACITY} can only be 0")));
+    }
     if !has("sslmode") {
         refuse_unknown(environment("PGSSLMODE").as_deref())?;
     }
     let has_root = has("sslrootcert") || environment("PGSSLROOTCERT").is_some();
     let mode = no_less_than_libpq(options.get_ssl_mode(), has_root);
-    Ok(DatabaseUrl(Place::Server(Box::new(options.ssl_mode(mode)))))
+    Ok(DatabaseUrl(Place::Server(Box::new(Server {
+        options: options.ssl_mode(mode),
+        is_pooled: capacity.is_some(),
+    }))))
 }
 
 /// Returns a variable of libpq; an empty one counts as unset.
@@ -291,6 +312,10 @@ mod tests {
                 r#"unknown parameter "sslmod""#,
             ),
             ("postgres://me:secret@db/tokens?sslmode=must", "ssl"),
+            (
+                "postgres://me:secret@db/tokens?statement-cache-capacity=100",
+                "can only be 0",
+            ),
         ] {
             let message = shown(url).map_err(|error| error.to_string()).unwrap_err();
             assert!(message.contains(reason), "{message}");
@@ -301,10 +326,10 @@ mod tests {
     /// The driver's options, whatever the environment of the test contains.
     fn mode(parameters: &str) -> PgSslMode {
         let url = format!("postgres://me@db/tokens?{parameters}");
-        let DatabaseUrl(Place::Server(options)) = url.parse().unwrap() else {
+        let DatabaseUrl(Place::Server(server)) = url.parse().unwrap() else {
             panic!("{url} is no server");
         };
-        options.get_ssl_mode()
+        server.options.get_ssl_mode()
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn columns(receiver: &Receiver) -> ActiveModel {
         next_attempt_at: millis(receiver.next_attempt_at),
         failures: Set(receiver.failures.into()),
         failing_since: millis(receiver.failing_since),
-        last_error_code: Set(error.map(|fault| fault.code.clone())),
+        last_error_code: Set(error.map(|fault| fault.code.to_string())),
         last_error_detail: Set(error.map(|fault| fault.detail.clone())),
         delivered_at: millis(receiver.delivered_at),
         dropped: Set(receiver.dropped.try_into().unwrap_or(i64::MAX)),

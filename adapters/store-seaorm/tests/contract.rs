@@ -21,6 +21,7 @@ async fn the_store_behind_a_pooler_in_transaction_mode() {
     let cluster = Cluster::shared();
     let pooler = PgBouncer::start(cluster);
     let database = cluster.create_database();
-    let server = OnServer::at(&pooler.url(&database.name), database.name).await;
+    let url = format!("{}?statement-cache-capacity=0", pooler.url(&database.name));
+    let server = OnServer::at(&url, database.name).await;
     central_oauth_contract::token_store::run(async || server.emptied()).await;
 }

@@ -14,10 +14,10 @@ use central_oauth_domain::ports::{
     StoreError,
 };
 use central_oauth_domain::secret::KeyedHash;
-use central_oauth_domain::{Fault, Timestamp};
+use central_oauth_domain::{Fault, FaultCode, Timestamp};
 use central_oauth_store_seaorm::SeaOrmStore;
 use common::{
-    CODES, NOW, OnDisk, Scratch, answer, code, key, linked, macs, new_link, pending, sealed,
+    CODES, NOW, OnDisk, Scratch, answer, audit, code, key, linked, macs, new_link, pending, sealed,
 };
 use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tokio::task::{JoinHandle, JoinSet};
@@ -67,7 +67,7 @@ fn record(
     let lease = LeaseVersion(0);
     tokio::spawn(async move {
         store
-            .record_refresh(id, Generation::FIRST, lease, tokens, NOW, None)
+            .record_refresh(id, Generation::FIRST, lease, tokens, NOW, audit())
             .await
     })
 }
@@ -232,7 +232,7 @@ async fn members_for_the_same_account_see_each_other() {
     let first = record(&store, &account, "two");
     let second = record(&store, &account, "three");
     let failure = RefreshFailure {
-        fault: Fault::new(Fault::UNAVAILABLE, "the provider is down"),
+        fault: Fault::new(FaultCode::ProviderUnavailable, "the provider is down"),
         status: AccountStatus::Degraded,
         attempts: Attempts::default(),
         next_refresh_at: Some(Timestamp::from_millis(7)),
@@ -242,7 +242,7 @@ async fn members_for_the_same_account_see_each_other() {
         let (generation, lease) = (Generation::FIRST, LeaseVersion(0));
         tokio::spawn(async move {
             store
-                .record_refresh_failure(id, generation, lease, failure, None)
+                .record_refresh_failure(id, generation, lease, failure, audit())
                 .await
         })
     };

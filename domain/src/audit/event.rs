@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::revocation::Revocation;
 use crate::grant::{AccessKeyId, Account, AccountId, AccountStatus, KeyRecord};
 use crate::link::Link;
@@ -287,12 +287,12 @@ impl AuditEvent {
     #[must_use]
     pub fn of_refresh(before: &Account, after: &Account) -> Option<Self> {
         // Nobody was told that an account is in doubt after a restore.
-        let is_restored = |fault: &Fault| fault.code == Fault::RESTORED;
+        let is_restored = |fault: &Fault| fault.code == FaultCode::RestoredFromBackup;
         let is_well = |account: &Account| {
             account.status == AccountStatus::Active
                 || account.last_error.as_ref().is_some_and(is_restored)
         };
-        let code = |account: &Account| account.last_error.as_ref().map(|it| it.code.clone());
+        let code = |account: &Account| Some(account.last_error.as_ref()?.code.clone());
         let event = |kind| {
             Self::new(kind)
                 .account(after.id)
@@ -306,7 +306,7 @@ impl AuditEvent {
             AccountStatus::RelinkRequired => AuditKind::RelinkRequired,
             AccountStatus::Active | AccountStatus::Degraded => AuditKind::RefreshFailed,
         };
-        is_new.then(|| event(kind).code(&code(after).unwrap_or_default()))
+        is_new.then(|| event(kind).code(code(after).as_deref().unwrap_or_default()))
     }
 
     /// A grant ends soon, and no refresh can extend it.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::entropy::Entropy;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::Outage;
 use crate::time::Timestamp;
 
@@ -133,7 +133,7 @@ impl Account {
         let ends = self.access_token_expires_at.is_some() && self.next_refresh_at.is_none();
         if ends && self.status == AccountStatus::Active {
             let words = "the provider gave no refresh token: when the access token expires, a person must consent again";
-            return Some(Fault::new(Fault::NO_REFRESH_TOKEN, words));
+            return Some(Fault::new(FaultCode::NoRefreshToken, words));
         }
         self.ends_soon(now)
     }
@@ -155,7 +155,7 @@ impl Account {
             days => format!("ends within {days} days"),
         };
         let words = format!("the grant {when} and cannot be extended: a person must consent again");
-        Some(Fault::new(Fault::GRANT_EXPIRES_SOON, words))
+        Some(Fault::new(FaultCode::GrantExpiresSoon, words))
     }
 
     /// Whether two known ends are the same one. A provider that counts the remaining seconds names another moment at each
@@ -191,7 +191,7 @@ impl Account {
         if expired && self.status == AccountStatus::Active && self.next_refresh_at.is_none() {
             self.status = AccountStatus::RelinkRequired;
             let words = "the access token has expired, and the provider gave no refresh token";
-            self.last_error = Some(Fault::new("access_token_expired", words));
+            self.last_error = Some(Fault::new(FaultCode::AccessTokenExpired, words));
         }
         let outage = outages.iter().find(|outage| self.waits_for(outage, now));
         if let Some(outage) = outage {

@@ -222,7 +222,7 @@ mod tests {
         let (mut revocation, mut now) = (pending(0), Timestamp::from_millis(0));
         let mut asked = 0;
         let status = loop {
-            let fault = Fault::new(Fault::UNAVAILABLE, "gone");
+            let fault = Fault::new("provider_unavailable", "gone");
             match revocation.failed(fault, None, now, 0.5) {
                 RevocationResult::Again { at, .. } => now = at,
                 RevocationResult::Ended { status, .. } => break status,
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn the_provider_s_pause_is_kept() {
         let (now, hour) = (Timestamp::from_millis(0), Duration::from_secs(3600));
-        let fault = Fault::new(Fault::UNAVAILABLE, "later");
+        let fault = Fault::new("provider_unavailable", "later");
         let result = pending(0).failed(fault.clone(), Some(hour), now, 0.0);
         let at = now + hour;
         assert_eq!(result, RevocationResult::Again { at, fault });

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 
 /// A return code: six letters of the alphabet that RFC 8628 section 6.1 recommends. It has no vowels, so it spells no word,
 /// and no letters that are mistaken for digits.
@@ -12,8 +12,6 @@ use crate::fault::Fault;
 pub struct ReturnCode(String);
 
 impl ReturnCode {
-    /// The error of a link that was not confirmed in time.
-    pub const NOT_CONFIRMED: &str = "not_confirmed";
     /// How many attempts the link's key has.
     pub const TRIES: u32 = 3;
     /// How long a link waits for its return code.
@@ -53,7 +51,7 @@ impl ReturnCode {
     #[must_use]
     pub fn not_confirmed() -> Fault {
         Fault::new(
-            Self::NOT_CONFIRMED,
+            FaultCode::NotConfirmed,
             "the return code was not sent in time, or it was wrong too often; nothing was linked",
         )
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
 use crate::secret::{
     AccessToken, CallbackQuery, ConsentUri, DeviceCode, IdToken, PendingCallback, RefreshToken,
@@ -280,8 +280,12 @@ impl ProviderError {
 impl From<&ProviderError> for Fault {
     fn from(error: &ProviderError) -> Self {
         let code = match error {
-            ProviderError::Unavailable { .. } | ProviderError::Nonsense { .. } => Self::UNAVAILABLE,
-            ProviderError::Misconfigured { code, .. } | ProviderError::Refused { code, .. } => code,
+            ProviderError::Unavailable { .. } | ProviderError::Nonsense { .. } => {
+                FaultCode::ProviderUnavailable
+            }
+            ProviderError::Misconfigured { code, .. } | ProviderError::Refused { code, .. } => {
+                code.as_str().into()
+            }
         };
         Self::new(code, error.to_string())
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::time::Timestamp;
 use crate::webhook::{ReceiverName, WebhookMessage};
 
@@ -32,9 +32,9 @@ pub struct WebhookError {
 }
 
 impl WebhookError {
-    /// Whether the receiver has read the event and rejects it ([`Fault::EVENT_REJECTED`]).
+    /// Whether the receiver has read the event and rejects it ([`FaultCode::EventRejected`]).
     #[must_use]
     pub fn is_rejection(&self) -> bool {
-        self.fault.code == Fault::EVENT_REJECTED
+        self.fault.code == FaultCode::EventRejected
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::audit::AuditNumber;
 use crate::clock_step::{CLOCKS_DIFFER, LEASE_MARGIN};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::{REFRESH_HORIZON, pause_after};
 use crate::observe::words;
 use crate::ports::WebhookError;
@@ -215,7 +215,7 @@ impl Receiver {
     /// Whether the last attempt was rejected by the receiver.
     fn is_rejecting(&self) -> bool {
         let error = self.last_error.as_ref();
-        error.is_some_and(|fault| fault.code == Fault::EVENT_REJECTED)
+        error.is_some_and(|fault| fault.code == FaultCode::EventRejected)
     }
 
     fn done(&self, position: AuditNumber) -> Self {

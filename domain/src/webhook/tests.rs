@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::audit::{Actor, AuditEntry, AuditEvent, AuditKind, AuditNumber};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::AccountId;
 use crate::ports::WebhookError;
 use crate::secret::KeyedHash;
@@ -28,7 +28,7 @@ fn receiver() -> Receiver {
 
 fn down() -> WebhookError {
     WebhookError {
-        fault: Fault::new("receiver_unavailable", "connection refused"),
+        fault: Fault::new(FaultCode::ReceiverUnavailable, "connection refused"),
         retry_after: None,
     }
 }
@@ -36,7 +36,7 @@ fn down() -> WebhookError {
 /// It asks for a long pause, but other events must not wait for that.
 fn rejected() -> WebhookError {
     WebhookError {
-        fault: Fault::new(Fault::EVENT_REJECTED, "status 422"),
+        fault: Fault::new(FaultCode::EventRejected, "status 422"),
         retry_after: Some(HOUR),
     }
 }

@@ -4,14 +4,30 @@ use std::io::IsTerminal;
 
 use central_oauth_domain::link;
 
-use super::Options;
+use super::events;
+use super::options::Options;
 use crate::cli::client::{Client, LinkCode};
 use crate::cli::print::{insist, is_quiet, tell};
-use crate::cli::{browser, qr};
+use crate::cli::{Failure, browser, qr};
 use crate::config::Environment;
 
+/// Shows the code to the person. Returns the name of the provider as people see it.
+pub(super) async fn invite(
+    client: &Client,
+    code: &LinkCode,
+    options: &Options,
+    environment: &Environment,
+) -> Result<String, Failure> {
+    let provider = provider_name(client, code).await;
+    if options.json {
+        events::code(code, &provider)?;
+    }
+    show(code, &provider, options, environment);
+    Ok(provider)
+}
+
 /// Returns the name of the provider as people see it, or else its name at the service.
-pub(super) async fn provider(client: &Client, code: &LinkCode) -> String {
+async fn provider_name(client: &Client, code: &LinkCode) -> String {
     let providers = client.providers().await.map(|list| list.items);
     let mut providers = providers.unwrap_or_default().into_iter();
     let found = providers.find(|provider| provider.name == code.provider);
@@ -19,7 +35,7 @@ pub(super) async fn provider(client: &Client, code: &LinkCode) -> String {
 }
 
 /// Shows the code and the address. Opens a browser where there is one, unless the person is somebody else.
-pub(super) fn show(code: &LinkCode, provider: &str, options: &Options, environment: &Environment) {
+fn show(code: &LinkCode, provider: &str, options: &Options, environment: &Environment) {
     if options.json && is_quiet() {
         return;
     }

@@ -1,9 +1,9 @@
 //! The providers: one from the environment, any number from a file.
 
-mod file;
 mod source;
 mod table;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
@@ -11,8 +11,7 @@ use central_oauth_provider_openidconnect::{ProviderSettings, SettingsError};
 use serde::Deserialize;
 use url::Url;
 
-use super::{ConfigError, Environment, KNOWN};
-pub(super) use file::harmless;
+use super::{ConfigError, Environment, KNOWN, toml_file};
 use source::Source;
 use table::{Switch, Table};
 
@@ -63,7 +62,8 @@ impl ProviderConfig {
         let mut raw: Raw = environment.section()?;
         let mut config = Self::default();
         if let Some(path) = raw.providers.take() {
-            for (name, table) in file::read(&path)? {
+            let tables: BTreeMap<String, Table> = toml_file::read("PROVIDERS", &path)?;
+            for (name, table) in tables {
                 let source = Source::File {
                     path: path.clone(),
                     table: name.clone(),

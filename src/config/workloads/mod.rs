@@ -8,8 +8,7 @@ use central_oauth_domain::workload::{Policy, TrustedIssuer};
 use central_oauth_provider_openidconnect::{WorkloadIssuerError, WorkloadIssuerSettings};
 use serde::Deserialize;
 
-use super::providers::harmless;
-use super::{ConfigError, Effective, Environment, ProviderConfig};
+use super::{ConfigError, Effective, Environment, ProviderConfig, toml_file};
 use table::{IssuerTable, PolicyTable};
 
 /// The trusted issuers, and what their workloads may do.
@@ -49,22 +48,14 @@ impl WorkloadConfig {
         let Some(path) = raw.workloads else {
             return Ok(None);
         };
-        let wrong =
-            |problem: String| ConfigError::variable(Self::VARIABLE, format!("{path}{problem}"));
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            ConfigError::variable(
-                Self::VARIABLE,
-                format!("the file {path} cannot be read: {error}"),
-            )
-        })?;
-        let file: File = toml::from_str(&text).map_err(|error: toml::de::Error| {
-            let place = error.span().and_then(|span| text.get(..span.start));
-            let line = place.unwrap_or_default().matches('\n').count() + 1;
-            wrong(format!(", line {line}: {}", harmless(error.message())))
-        })?;
+        let file: File = toml_file::read(Self::VARIABLE, &path)?;
+        let wrong = |(table, problem)| {
+            let problem = format!("{path}, table {table}: {problem}");
+            ConfigError::variable(Self::VARIABLE, problem)
+        };
         file.validated(raw.public_url.as_deref(), providers, path.clone())
             .map(Some)
-            .map_err(|(table, problem)| wrong(format!(", table {table}: {problem}")))
+            .map_err(wrong)
     }
 
     /// Returns the file.

@@ -23,13 +23,26 @@ impl PgBouncer {
     /// When it does not start, with the last lines of its log; when a program is missing.
     #[must_use]
     pub fn start(cluster: &Cluster) -> Self {
+        Self::start_ignoring(cluster, "extra_float_digits")
+    }
+
+    /// The same, but it drops these startup parameters of its clients instead of rejecting the client.
+    ///
+    /// # Panics
+    ///
+    /// Like [`PgBouncer::start`].
+    #[must_use]
+    pub fn start_ignoring(cluster: &Cluster, parameters: &str) -> Self {
         let (folder, account) = unprivileged_folder();
         let port = free_port();
         let path = |name: &str| folder.path().join(name);
         let users = format!("\"{}\" \"{}\"\n", cluster.user(), cluster.password());
         write(&path("users.txt"), &users);
         let users = path("users.txt").display().to_string();
-        write(&path("pgbouncer.ini"), &config(cluster, port, &users));
+        write(
+            &path("pgbouncer.ini"),
+            &config(cluster, port, &users, parameters),
+        );
         let mut command = account.command(server_program("pgbouncer"));
         command.arg(path("pgbouncer.ini"));
         let mut server = Supervisor::new(Plan {
@@ -66,7 +79,7 @@ impl PgBouncer {
 }
 
 /// It uses TLS to the cluster if available, which is the default of newer versions.
-fn config(cluster: &Cluster, port: u16, users: &str) -> String {
+fn config(cluster: &Cluster, port: u16, users: &str, ignored: &str) -> String {
     format!(
         "[databases]
 * = host=127.0.0.1 port={}
@@ -79,7 +92,7 @@ auth_type = scram-sha-256
 auth_file = {users}
 pool_mode = transaction
 default_pool_size = 2
-ignore_startup_parameters = extra_float_digits
+ignore_startup_parameters = {ignored}
 server_tls_sslmode = prefer
 ",
         cluster.port()

@@ -48,7 +48,7 @@ pub(crate) struct Trouble {
 impl From<Fault> for Trouble {
     fn from(fault: Fault) -> Self {
         Self {
-            code: fault.code,
+            code: fault.code.to_string(),
             detail: fault.detail,
         }
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::Fault;
 use central_oauth_domain::grant::Account;
 use central_oauth_domain::link::{LinkCode, LinkStatus, ReturnCode};
 use central_oauth_domain::ports::Prompt;
 use central_oauth_domain::usecases::{Disowned, LinkView};
+use central_oauth_domain::{Fault, FaultCode};
 use poem::Response;
 use poem::http::StatusCode;
 use url::Url;
@@ -230,11 +230,11 @@ fn whose(account: &Account) -> LinkedAccount<'_> {
 
 fn failed<'a>(visit: &'a Visit<'_>, view: &LinkView, fault: &Fault) -> Ended<'a> {
     let t = visit.texts;
-    let cause = match fault.code.as_str() {
-        "account_mismatch" => "failed-mismatch",
-        ReturnCode::NOT_CONFIRMED => "failed-not-confirmed",
-        Fault::ANSWER_LOST => "failed-answer-lost",
-        "provider_error" => "failed-provider",
+    let cause = match fault.code {
+        FaultCode::AccountMismatch => "failed-mismatch",
+        FaultCode::NotConfirmed => "failed-not-confirmed",
+        FaultCode::AnswerLost => "failed-answer-lost",
+        FaultCode::ProviderError => "failed-provider",
         _ => "failed-service",
     };
     let tells_operator = matches!(cause, "failed-provider" | "failed-service");

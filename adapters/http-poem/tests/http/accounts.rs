@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use poem::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{ADMIN, World};
@@ -55,7 +54,7 @@ async fn a_grant_that_ends_soon_is_reported_ahead() {
         let account = world.get(&path).key(&key).send().await;
         assert_eq!(account.body, listed);
         let refreshed = world
-            .call(Method::POST, &format!("{path}/refresh"))
+            .post(&format!("{path}/refresh"))
             .key(&key)
             .send()
             .await;
@@ -79,95 +78,7 @@ async fn a_key_sees_its_own_account_alone() {
     assert!(list.body.get("next_cursor").is_none());
 
     let others = format!("/v1/accounts/{}", world.account_of(&other).await);
-    let answer = world.get(&others).key(&mine).send().await;
-    answer.assert_problem(404, "not_found");
+    let call = world.get(&others).key(&mine);
+    call.refused(404, "not_found").await;
     world.get(&others).key(ADMIN).send().await.assert(200);
-}
-
-#[tokio::test]
-async fn the_admin_turns_pages() {
-    let world = World::new().await;
-    for person in 1..=5 {
-        world.link(person).await;
-    }
-    let all = world.get("/v1/accounts").key(ADMIN).send().await;
-    let everybody = ["person-1", "person-2", "person-3", "person-4", "person-5"];
-    assert_eq!(people(&all.body), everybody);
-
-    let (mut seen, mut query) = (Vec::new(), "limit=2".to_owned());
-    for items in [2, 2, 1] {
-        let path = format!("/v1/accounts?{query}");
-        let page = world.get(&path).key(ADMIN).send().await;
-        page.assert(200);
-        assert_eq!(people(&page.body).len(), items);
-        seen.extend(people(&page.body).iter().map(|&person| person.to_owned()));
-        match page.body.get("next_cursor").and_then(Value::as_str) {
-            Some(cursor) => query = format!("limit=2&cursor={cursor}"),
-            None => assert_eq!(items, 1),
-        }
-    }
-    assert_eq!(seen, everybody);
-}
-
-#[tokio::test]
-async fn limits_and_cursors_are_checked() {
-    let world = World::new().await;
-    for (query, named) in [
-        ("limit=0", "limit"),
-        ("limit=201", "limit"),
-        ("limit=-1", "limit"),
-        ("limit=many", "limit"),
-        ("cursor=x", "cursor"),
-        ("cursor=", "cursor"),
-    ] {
-        let path = format!("/v1/accounts?{query}");
-        let answer = world.get(&path).key(ADMIN).send().await;
-        let detail = answer.assert_problem(400, "invalid_request");
-        assert!(detail.contains(named), "{detail}");
-    }
-    for query in ["limit=1", "limit=200"] {
-        let path = format!("/v1/accounts?{query}");
-        world.get(&path).key(ADMIN).send().await.assert(200);
-    }
-}
-
-#[tokio::test]
-async fn what_is_no_id_is_not_found() {
-    let world = World::new().await;
-    let key = world.link(1).await;
-    let id = world.account_of(&key).await;
-    for wrong in [
-        "0",
-        "-1",
-        "x",
-        "%2B1",
-        "99999999999999999999",
-        &format!("0{id}"),
-    ] {
-        for key in [ADMIN, &key] {
-            let answer = world.get(&format!("/v1/accounts/{wrong}")).key(key).send();
-            answer.await.assert_problem(404, "not_found");
-        }
-    }
-}
-
-#[tokio::test]
-async fn accounts_are_not_for_everybody() {
-    let world = World::with(|options| options.enroll_key = Some("enroll-me")).await;
-    let started = world.call(poem::http::Method::POST, "/v1/link-code");
-    let started = started.key("enroll-me").send().await;
-    let pending = started.text_at("access_key");
-    for path in ["/v1/accounts", "/v1/accounts/1"] {
-        let answer = world.get(path).send().await;
-        answer.assert_problem(401, "unauthorized");
-        let answer = world.get(path).key("coak_guessed").send().await;
-        answer.assert_problem(401, "unauthorized");
-        let answer = world.get(path).key("enroll-me").send().await;
-        answer.assert_problem(403, "forbidden");
-        let answer = world.get(path).key(&pending).send().await;
-        answer.assert_problem(409, "link_pending");
-    }
-    world.clock.advance(Duration::from_secs(601));
-    let answer = world.get("/v1/accounts").key(&pending).send().await;
-    answer.assert_problem(401, "unauthorized");
 }

@@ -1,7 +1,5 @@
 //! Properties of every response.
 
-use poem::http::Method;
-
 use crate::support::World;
 
 const ANY: [&str; 6] = [
@@ -80,8 +78,7 @@ async fn without_a_key_nothing_else_is_looked_at() {
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{path}");
     }
     for body in ["", "{", r#"{"name":7}"#] {
-        let call = world.call(Method::POST, "/v1/accounts/1/keys");
-        let answer = call.bare_body(body).send().await;
-        answer.assert_problem(401, "unauthorized");
+        let call = world.post("/v1/accounts/1/keys");
+        call.bare_body(body).refused(401, "unauthorized").await;
     }
 }

@@ -25,7 +25,7 @@ fn refused() -> ProviderError {
 impl World {
     pub(crate) async fn delete_account(&self, id: &str, key: &str) -> Answer {
         let path = format!("/v1/accounts/{id}");
-        self.call(Method::DELETE, &path).key(key).send().await
+        self.delete(&path).key(key).send().await
     }
 
     pub(crate) fn revoking_brings(&self, result: Result<Revoked, ProviderError>) {
@@ -46,13 +46,16 @@ impl World {
             (Method::POST, "/v1/link-code".to_owned()),
             (Method::GET, "/v1/revocations".to_owned()),
         ] {
-            let answer = self.call(method, &path).key(key).send().await;
-            answer.assert_problem(401, "unauthorized");
+            self.call(method, &path)
+                .key(key)
+                .refused(401, "unauthorized")
+                .await;
         }
         let path = format!("/v1/accounts/{id}/keys");
-        let call = self.call(Method::POST, &path).key(key);
-        let answer = call.json(&json!({"name": "more"})).send().await;
-        answer.assert_problem(401, "unauthorized");
+        let call = self.post(&path).key(key);
+        call.json(&json!({"name": "more"}))
+            .refused(401, "unauthorized")
+            .await;
     }
 }
 
@@ -72,8 +75,8 @@ async fn an_account_goes_with_its_keys_and_links() {
     world.expect_dead(&key, &id).await;
     world.expect_dead(&reader, &id).await;
     let poll = format!("/v1/poll/{code}");
-    let answer = world.get(&poll).key(&key).send().await;
-    answer.assert_problem(401, "unauthorized");
+    let call = world.get(&poll).key(&key);
+    call.refused(401, "unauthorized").await;
     let answer = world.get(&poll).send().await;
     answer.assert_problem(404, "not_found");
 
@@ -107,64 +110,6 @@ async fn the_admin_deletes_any_account() {
     // The person may link again and gets a new account.
     let key = world.link(1).await;
     assert_ne!(world.account_of(&key).await, id);
-}
-
-#[tokio::test]
-async fn others_delete_nothing() {
-    let world = World::with(|options| options.enroll_key = Some("enroll-me")).await;
-    let enrolled = || {
-        world
-            .call(Method::POST, "/v1/link-code")
-            .key("enroll-me")
-            .send()
-    };
-    let linked = async |person| {
-        let started = enrolled().await;
-        let code = started.text_at("link_code");
-        world.consent(&code, Person::Agrees(person)).await;
-        started.text_at("access_key")
-    };
-    let (mine, other) = (linked(1).await, linked(2).await);
-    let id = world.account_of(&mine).await;
-    let (_, reader) = world.reader(&id, "reader").await;
-    let pending = enrolled().await.text_at("access_key");
-
-    let answer = world.call(Method::DELETE, &format!("/v1/accounts/{id}"));
-    answer.send().await.assert_problem(401, "unauthorized");
-    for (key, status, code) in [
-        ("coak_guessed", 401, "unauthorized"),
-        ("enroll-me", 403, "forbidden"),
-        (&reader, 403, "forbidden"),
-        (&other, 404, "not_found"),
-        (&pending, 409, "link_pending"),
-    ] {
-        let answer = world.delete_account(&id, key).await;
-        answer.assert_problem(status, code);
-    }
-    world.get("/v1/token").key(&mine).send().await.assert(200);
-    let list = world.get("/v1/revocations").key(ADMIN).send().await;
-    assert_eq!(list.body, json!({"items": []}));
-}
-
-#[tokio::test]
-async fn what_is_no_account_is_not_found() {
-    let world = World::new().await;
-    let key = world.link(1).await;
-    let id = world.account_of(&key).await;
-    for wrong in [
-        "0",
-        "-1",
-        "x",
-        "%2B1",
-        "99999999999999999999",
-        &format!("0{id}"),
-    ] {
-        for key in [ADMIN, &key] {
-            let answer = world.delete_account(wrong, key).await;
-            answer.assert_problem(404, "not_found");
-        }
-    }
-    world.get("/v1/token").key(&key).send().await.assert(200);
 }
 
 #[tokio::test]

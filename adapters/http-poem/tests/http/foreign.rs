@@ -51,7 +51,7 @@ async fn probes_and_programs_with_a_key_may_use_any_host() {
         let call = world.get(path).header("host", "10.42.0.7:8080");
         call.send().await.assert(200);
     }
-    let call = world.call(Method::POST, "/v1/link-code").key(ADMIN);
+    let call = world.post("/v1/link-code").key(ADMIN);
     let started = call.header("host", "central-oauth.default.svc");
     started.send().await.assert(201);
 }
@@ -60,7 +60,7 @@ async fn probes_and_programs_with_a_key_may_use_any_host() {
 async fn a_foreign_web_page_gets_no_link_code() {
     let world = World::new().await;
     let ask = async |headers: &[(&str, &str)]| -> Answer {
-        let mut call = world.call(Method::POST, "/v1/link-code");
+        let mut call = world.post("/v1/link-code");
         for (name, value) in headers {
             call = call.header(name, value);
         }

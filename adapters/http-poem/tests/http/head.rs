@@ -24,8 +24,8 @@ async fn it_is_no_poll() {
     for _ in 0..3 {
         world.get(&path).key(&key).send().await.assert(200);
     }
-    let too_soon = world.get(&path).key(&key).send().await;
-    too_soon.assert_problem(429, "rate_limited");
+    let call = world.get(&path).key(&key);
+    call.refused(429, "rate_limited").await;
     head(&world, &path, &key).await.assert(200);
 }
 

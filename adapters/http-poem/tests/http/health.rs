@@ -22,8 +22,7 @@ async fn the_service_lives_and_is_ready() {
 async fn a_service_whose_store_is_not_its_own_is_not_ready() {
     let world = World::with(|options| options.forgetful = true).await;
     world.get("/v1/healthz").send().await.assert(200);
-    let answer = world.get("/v1/readyz").send().await;
-    answer.assert_problem(503, "not_ready");
+    world.get("/v1/readyz").refused(503, "not_ready").await;
 }
 
 #[tokio::test]

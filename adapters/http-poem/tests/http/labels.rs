@@ -1,12 +1,11 @@
 //! Labels, and `GET /v1/accounts` by label, provider and status.
 
-use poem::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{ADMIN, Answer, Person, World};
 
 async fn asked(world: &World, labels: &Value) -> Answer {
-    let call = world.call(Method::POST, "/v1/link-code");
+    let call = world.post("/v1/link-code");
     call.json(&json!({"labels": labels})).send().await
 }
 
@@ -41,7 +40,7 @@ async fn labels_come_back_with_the_account() {
     let path = format!("/v1/accounts/{id}");
     let account = world.get(&path).key(&key).send().await;
     assert_eq!(account.body["labels"], given);
-    let refreshed = world.call(Method::POST, &format!("{path}/refresh"));
+    let refreshed = world.post(&format!("{path}/refresh"));
     let refreshed = refreshed.key(&key).send().await;
     assert_eq!(refreshed.body["labels"], given);
     let listed = world.get("/v1/accounts").key(ADMIN).send().await;
@@ -50,7 +49,7 @@ async fn labels_come_back_with_the_account() {
     let listed = world.get("/v1/accounts").key(&bare).send().await;
     assert_eq!(listed.body["items"][0]["labels"], json!({}));
 
-    let call = world.call(Method::POST, "/v1/link-code").key(&key);
+    let call = world.post("/v1/link-code").key(&key);
     let later = json!({"labels": {"team": "sales", "new": ""}});
     let relink = call.json(&later).send().await;
     relink.assert(201);
@@ -132,12 +131,8 @@ async fn accounts_are_listed_by_filters() {
         "label=:x",
         "label=",
     ] {
-        let answer = world
-            .get(&format!("/v1/accounts?{wrong}"))
-            .key(ADMIN)
-            .send()
-            .await;
-        answer.assert_problem(400, "invalid_request");
+        let call = world.get(&format!("/v1/accounts?{wrong}")).key(ADMIN);
+        call.refused(400, "invalid_request").await;
     }
 }
 

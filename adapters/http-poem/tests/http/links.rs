@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use poem::http::Method;
 use serde_json::json;
 
 use crate::support::{ADMIN, Answer, Person, ScriptedProvider, World};
 
 async fn start(world: &World) -> Answer {
-    world.call(Method::POST, "/v1/link-code").send().await
+    world.post("/v1/link-code").send().await
 }
 
 #[tokio::test]
@@ -42,7 +41,7 @@ async fn a_client_needs_no_body_and_no_content_type() {
 async fn an_empty_body_may_have_any_content_type() {
     let world = World::new().await;
     for content_type in ["application/json", "text/plain"] {
-        let call = world.call(Method::POST, "/v1/link-code");
+        let call = world.post("/v1/link-code");
         call.header("content-type", content_type)
             .send()
             .await
@@ -58,10 +57,10 @@ async fn a_body_may_name_provider_and_client() {
         json!({"provider": "scripted", "client_name": "the night shift"}),
         json!({"provider": null, "client_name": null}),
     ] {
-        let call = world.call(Method::POST, "/v1/link-code");
+        let call = world.post("/v1/link-code");
         call.json(&body).send().await.assert(201);
     }
-    let call = world.call(Method::POST, "/v1/link-code");
+    let call = world.post("/v1/link-code");
     let answer = call.body("Application/JSON; charset=utf-8", "{}").send();
     answer.await.assert(201);
 }
@@ -121,14 +120,15 @@ async fn a_wrong_body_is_told_what_is_wrong() {
         ),
         ("", "{}", 415, "unsupported_media_type", "application/json"),
     ] {
-        let call = world.call(Method::POST, "/v1/link-code");
+        let call = world.post("/v1/link-code");
         let answer = call.body(content_type, body).send().await;
         let said = answer.assert_problem(status, code);
         assert!(said.contains(detail), "{body}: {said}");
     }
-    let call = world.call(Method::POST, "/v1/link-code");
-    let answer = call.bare_body("{}").send().await;
-    answer.assert_problem(415, "unsupported_media_type");
+    let call = world.post("/v1/link-code");
+    call.bare_body("{}")
+        .refused(415, "unsupported_media_type")
+        .await;
 }
 
 #[tokio::test]
@@ -147,10 +147,10 @@ async fn an_enrolment_key_is_needed_where_one_is_set() {
     assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
     let world = World::with(|options| options.enroll_key = Some("enroll-me")).await;
     for key in ["enroll-me", ADMIN] {
-        let call = world.call(Method::POST, "/v1/link-code");
+        let call = world.post("/v1/link-code");
         call.key(key).send().await.assert(201);
     }
-    let call = world.call(Method::POST, "/v1/link-code");
+    let call = world.post("/v1/link-code");
     let refused = call.key("coak_guessed").send().await;
     refused.assert_problem(401, "unauthorized");
     assert_eq!(
@@ -163,7 +163,7 @@ async fn an_enrolment_key_is_needed_where_one_is_set() {
 async fn an_access_key_links_its_account_again() {
     let world = World::new().await;
     let key = world.link(1).await;
-    let relink = || world.call(Method::POST, "/v1/link-code").key(&key).send();
+    let relink = || world.post("/v1/link-code").key(&key).send();
     let started = relink().await;
     started.assert(201);
     assert!(started.body.get("access_key").is_none());
@@ -185,8 +185,8 @@ async fn an_access_key_links_its_account_again() {
 async fn a_key_without_an_account_cannot_link_it_again() {
     let world = World::new().await;
     let (_, key) = world.start_link().await;
-    let call = world.call(Method::POST, "/v1/link-code").key(&key);
-    call.send().await.assert_problem(409, "link_pending");
+    let call = world.post("/v1/link-code").key(&key);
+    call.refused(409, "link_pending").await;
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn among_several_providers_one_is_named() {
     let detail = start(&world).await;
     let detail = detail.assert_problem(422, "unprocessable");
     assert!(detail.contains("scripted, second"), "{detail}");
-    let call = world.call(Method::POST, "/v1/link-code");
+    let call = world.post("/v1/link-code");
     let started = call.json(&json!({"provider": "second"})).send().await;
     assert_eq!(started.body["provider"], "second");
 }

@@ -1,6 +1,5 @@
 //! `POST /v1/accounts/{id}/keys`: requests and responses.
 
-use poem::http::Method;
 use serde_json::json;
 
 use crate::support::{ADMIN, World};
@@ -139,7 +138,7 @@ async fn a_wrong_body_is_told_what_is_wrong() {
             "application/json",
         ),
     ] {
-        let call = world.call(Method::POST, &path).key(&owner);
+        let call = world.post(&path).key(&owner);
         let answer = call.body(content_type, &body).send().await;
         let code = match status {
             400 => "invalid_request",
@@ -149,9 +148,10 @@ async fn a_wrong_body_is_told_what_is_wrong() {
         let said = answer.assert_problem(status, code);
         assert!(said.contains(detail), "{body}: {said}");
     }
-    let call = world.call(Method::POST, &path).key(&owner);
-    let answer = call.body(json, &"x".repeat(64 * 1024 + 1)).send().await;
-    answer.assert_problem(413, "payload_too_large");
+    let call = world.post(&path).key(&owner);
+    call.body(json, &"x".repeat(64 * 1024 + 1))
+        .refused(413, "payload_too_large")
+        .await;
     let list = world.list_keys(&id, &owner).await;
     assert_eq!(list.body["items"].as_array().unwrap().len(), 1);
 }

@@ -1,6 +1,5 @@
 //! `POST /oauth/token` with access keys, and its metadata.
 
-use poem::http::Method;
 use url::form_urlencoded::Serializer;
 
 use crate::support::{ADMIN, Answer, World};
@@ -13,7 +12,7 @@ impl World {
     pub(crate) async fn post_form(&self, fields: &[(&str, &str)]) -> Answer {
         let mut form = Serializer::new(String::new());
         form.extend_pairs(fields);
-        let call = self.call(Method::POST, "/oauth/token");
+        let call = self.post("/oauth/token");
         call.body(FORM, &form.finish()).send().await
     }
 
@@ -166,7 +165,7 @@ async fn errors_outside_of_the_operation_are_those_of_oauth_too() {
         .send()
         .await
         .assert_oauth(404, "invalid_request");
-    let post = || world.call(Method::POST, "/oauth/token");
+    let post = || world.post("/oauth/token");
     let json = post().body("application/json", "{}").send().await;
     json.assert_oauth(415, "invalid_request");
     post()
@@ -191,16 +190,9 @@ async fn errors_outside_of_the_operation_are_those_of_oauth_too() {
 #[tokio::test]
 async fn other_addresses_keep_their_problems() {
     let world = World::new().await;
-    world
-        .get("/oauth/other")
-        .send()
-        .await
-        .assert_problem(404, "not_found");
-    world
-        .get("/.well-known/other")
-        .send()
-        .await
-        .assert_problem(404, "not_found");
+    world.get("/oauth/other").refused(404, "not_found").await;
+    let call = world.get("/.well-known/other");
+    call.refused(404, "not_found").await;
 }
 
 #[tokio::test]

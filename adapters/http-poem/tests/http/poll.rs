@@ -45,9 +45,11 @@ async fn a_link_is_followed_to_its_account() {
     });
     assert_eq!(linked.body["account"], account);
 
-    let seen_by_others = world.get(&path).send().await;
+    let (_, other) = world.start_link().await;
     let expected = json!({"status": "linked", "expires_in": 0, "interval": 0});
-    assert_eq!(seen_by_others.body, expected);
+    for seen_by_others in [world.get(&path), world.get(&path).key(&other)] {
+        assert_eq!(seen_by_others.send().await.body, expected);
+    }
 }
 
 #[tokio::test]
@@ -128,8 +130,8 @@ async fn polls_keep_the_pace_each_poller_for_itself() {
     for _ in 0..3 {
         world.get(&path).key(&key).send().await.assert(200);
     }
-    let too_soon = world.get(&path).key(&key).send().await;
-    too_soon.assert_problem(429, "rate_limited");
+    let call = world.get(&path).key(&key);
+    call.refused(429, "rate_limited").await;
 }
 
 #[tokio::test]
@@ -137,6 +139,6 @@ async fn a_bad_key_is_refused_even_though_none_is_needed() {
     let world = unhurried().await;
     let (code, _) = world.start_link().await;
     let path = format!("/v1/poll/{code}");
-    let answer = world.get(&path).key("coak_guessed").send().await;
-    answer.assert_problem(401, "unauthorized");
+    let call = world.get(&path).key("coak_guessed");
+    call.refused(401, "unauthorized").await;
 }

@@ -8,7 +8,7 @@ use crate::support::{ADMIN, Answer, Person, World};
 impl World {
     async fn relink(&self, id: &str, key: &str) -> Answer {
         let path = format!("/v1/accounts/{id}/relink");
-        self.call(Method::POST, &path).key(key).send().await
+        self.post(&path).key(key).send().await
     }
 }
 
@@ -70,7 +70,7 @@ async fn the_admin_sees_no_account_of_other_links() {
 #[tokio::test]
 async fn others_do_not() {
     let world = World::with(|options| options.enroll_key = Some("enroll-me")).await;
-    let anonymous = world.call(Method::POST, "/v1/accounts/1/relink").send();
+    let anonymous = world.post("/v1/accounts/1/relink").send();
     anonymous.await.assert_problem(401, "unauthorized");
     world
         .relink("1", "enroll-me")
@@ -117,7 +117,7 @@ async fn an_account_without_a_key_is_refused() {
     let list = world.get(&keys).key(ADMIN).send().await;
     let own = list.body["items"][0]["id"].as_str().unwrap();
     let path = format!("{keys}/{own}");
-    let deleted = world.call(Method::DELETE, &path).key(ADMIN).send().await;
+    let deleted = world.delete(&path).key(ADMIN).send().await;
     deleted.assert(204);
     let answer = world.relink(&id, ADMIN).await;
     answer.assert_problem(422, "unprocessable");

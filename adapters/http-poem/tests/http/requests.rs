@@ -26,8 +26,7 @@ async fn an_unknown_address_is_not_found() {
         "/metrics",
     ] {
         for method in [Method::GET, Method::POST] {
-            let answer = world.call(method, path).send().await;
-            answer.assert_problem(404, "not_found");
+            world.call(method, path).refused(404, "not_found").await;
         }
     }
 }
@@ -86,7 +85,7 @@ async fn a_body_has_a_limit() {
     let world = World::new().await;
     let padded = |length: usize| format!("{{}}{}", " ".repeat(length - 2));
     let send = |body: String| {
-        let call = world.call(Method::POST, "/v1/link-code");
+        let call = world.post("/v1/link-code");
         call.body("application/json", &body).send()
     };
     send(padded(64 * 1024)).await.assert(201);
@@ -95,9 +94,10 @@ async fn a_body_has_a_limit() {
     // The rest of the request is not read, so the connection cannot be reused.
     assert_eq!(answer.header("connection"), Some("close"));
 
-    let call = world.call(Method::POST, "/v1/link-code");
-    let answer = call.header("content-length", "1000000000000").send().await;
-    answer.assert_problem(413, "payload_too_large");
+    let call = world.post("/v1/link-code");
+    call.header("content-length", "1000000000000")
+        .refused(413, "payload_too_large")
+        .await;
     let call = world.get("/v1/healthz").bare_body(&padded(70_000));
-    call.send().await.assert_problem(413, "payload_too_large");
+    call.refused(413, "payload_too_large").await;
 }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use poem::http::Method;
 use serde_json::{Value, json};
 
 use crate::deletion::unavailable;
-use crate::support::{ADMIN, Person, World};
+use crate::support::{ADMIN, World};
 
 impl World {
     async fn revocations(&self, query: &str) -> Value {
@@ -71,67 +70,4 @@ async fn every_status_has_its_word() {
     assert_eq!(failed["status"], "failed");
     assert_eq!(failed["deleted_account"], id);
     assert!(failed["last_error"].is_object());
-}
-
-#[tokio::test]
-async fn the_admin_turns_pages() {
-    let world = World::new().await;
-    let mut deleted = Vec::new();
-    for person in 1..=5 {
-        let key = world.link(person).await;
-        let id = world.account_of(&key).await;
-        world.delete_account(&id, &key).await.assert(200);
-        deleted.push(id);
-    }
-    let (mut seen, mut query) = (Vec::new(), "?limit=2".to_owned());
-    for count in [2, 2, 1] {
-        let page = world.revocations(&query).await;
-        let items = page["items"].as_array().unwrap();
-        assert_eq!(items.len(), count);
-        let accounts = items.iter().map(|item| item["deleted_account"].as_str());
-        seen.extend(accounts.map(|id| id.unwrap().to_owned()));
-        match page.get("next_cursor").and_then(Value::as_str) {
-            Some(cursor) => query = format!("?limit=2&cursor={cursor}"),
-            None => assert_eq!(count, 1),
-        }
-    }
-    assert_eq!(seen, deleted);
-}
-
-#[tokio::test]
-async fn limits_and_cursors_are_checked() {
-    let world = World::new().await;
-    for query in [
-        "limit=0",
-        "limit=201",
-        "limit=x",
-        "cursor=x",
-        "cursor=YWNjb3VudDox",
-    ] {
-        let path = format!("/v1/revocations?{query}");
-        let answer = world.get(&path).key(ADMIN).send().await;
-        answer.assert_problem(400, "invalid_request");
-    }
-}
-
-#[tokio::test]
-async fn revocations_are_for_the_admin() {
-    let world = World::with(|options| options.enroll_key = Some("enroll-me")).await;
-    let started = world.call(Method::POST, "/v1/link-code");
-    let started = started.key("enroll-me").send().await;
-    let (code, key) = (started.text_at("link_code"), started.text_at("access_key"));
-    world.consent(&code, Person::Agrees(1)).await;
-    let (_, reader) = world.reader(&world.account_of(&key).await, "reader").await;
-    let answer = world.get("/v1/revocations").send().await;
-    answer.assert_problem(401, "unauthorized");
-    let answer = world
-        .get("/v1/revocations")
-        .key("coak_guessed")
-        .send()
-        .await;
-    answer.assert_problem(401, "unauthorized");
-    for key in ["enroll-me", &key, &reader] {
-        let answer = world.get("/v1/revocations").key(key).send().await;
-        answer.assert_problem(403, "forbidden");
-    }
 }

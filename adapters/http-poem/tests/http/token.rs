@@ -87,8 +87,8 @@ async fn an_expired_token_is_not_handed_out() {
         detail: "no".to_owned(),
     });
     world.clock.advance(Duration::from_secs(3600));
-    let answer = world.get("/v1/token").key(&key).send().await;
-    answer.assert_problem(409, "relink_required");
+    let call = world.get("/v1/token").key(&key);
+    call.refused(409, "relink_required").await;
 }
 
 #[tokio::test]
@@ -110,14 +110,14 @@ async fn without_a_good_key_there_is_no_token() {
     answer.assert_problem(401, "unauthorized");
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
 
-    let answer = world.get("/v1/token").key(ADMIN).send().await;
-    answer.assert_problem(403, "forbidden");
+    let call = world.get("/v1/token").key(ADMIN);
+    call.refused(403, "forbidden").await;
     let (_, key) = world.start_link().await;
-    let answer = world.get("/v1/token").key(&key).send().await;
-    answer.assert_problem(409, "link_pending");
+    let call = world.get("/v1/token").key(&key);
+    call.refused(409, "link_pending").await;
     world.clock.advance(Duration::from_secs(601));
-    let answer = world.get("/v1/token").key(&key).send().await;
-    answer.assert_problem(401, "unauthorized");
+    let call = world.get("/v1/token").key(&key);
+    call.refused(401, "unauthorized").await;
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ async fn logged_in<'a>(world: &'a World, key: &str) -> Browser<'a> {
 async fn linked(world: &World, program: &str) -> String {
     let code = world.ask(program).await;
     let mut person = world.browser();
-    person.confirm(code.digits()).await;
+    person.confirm(&code).await;
     let grant = ScriptedProvider::grant("access", Some("refresh"));
     world.provider_answers(Ok(grant)).await;
     let caller = central_oauth_domain::usecases::Caller::ADMIN;

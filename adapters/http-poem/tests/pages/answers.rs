@@ -12,10 +12,10 @@ async fn every_page_is_private_and_strict() {
     let mut browser = world.browser();
     let mut pages = vec![browser.get("/device").await];
     pages.push(browser.post("look_up", "12").await);
-    pages.push(browser.post("look_up", code.digits()).await);
-    pages.push(browser.post("confirm", code.digits()).await);
-    pages.push(browser.link(code.digits()).await);
-    pages.push(browser.status(code.digits()).await);
+    pages.push(browser.post("look_up", &code).await);
+    pages.push(browser.post("confirm", &code).await);
+    pages.push(browser.link(&code).await);
+    pages.push(browser.status(&code).await);
     for page in pages {
         let policy = page.header("content-security-policy");
         for rule in [
@@ -42,8 +42,8 @@ async fn pages_load_nothing_from_elsewhere_and_what_they_load_is_there() {
     let world = World::new().await;
     let code = world.ask("cli").await;
     let mut browser = world.browser();
-    browser.confirm(code.digits()).await;
-    let page = browser.link(code.digits()).await;
+    browser.confirm(&code).await;
+    let page = browser.link(&code).await;
     for (before, content_type) in [
         ("rel=\"stylesheet\" href=\"", "text/css; charset=utf-8"),
         ("<script src=\"", "text/javascript; charset=utf-8"),

@@ -85,6 +85,17 @@ impl<'a> Browser<'a> {
         self.get(&format!("/device?code={code}")).await
     }
 
+    /// Asserts what the page of a link shows.
+    pub(crate) async fn shows(&mut self, code: &str, words: &[&str]) {
+        self.link(code).await.assert(200, words);
+    }
+
+    /// Asserts the stage that the page's script is told.
+    pub(crate) async fn is_at_stage(&mut self, code: &str, stage: &str) {
+        let stage = format!("\"stage\":\"{stage}\"");
+        self.status(code).await.assert(200, &[&stage]);
+    }
+
     /// Returns what the page's script receives.
     pub(crate) async fn status(&mut self, code: &str) -> Page {
         self.get(&format!("/device/status?code={code}")).await

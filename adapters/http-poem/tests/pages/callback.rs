@@ -10,7 +10,7 @@ use super::world::World;
 /// Returns a browser whose person is at a provider with a redirect flow, the code of its link and the callback address.
 async fn away(world: &World) -> (Browser<'_>, String, String) {
     world.provider.send_people_back();
-    let code = world.ask("cli").await.digits().to_owned();
+    let code = world.ask("cli").await;
     let mut browser = world.browser();
     browser.confirm(&code).await.assert_leads_to(&code);
     let page = browser.link(&code).await;
@@ -43,14 +43,13 @@ async fn the_same_callback_shows_the_same_page_however_often_it_comes() {
     let callback = format!("{back}&code=c0de");
     browser.get(&callback).await.assert_leads_to(&code);
     browser.get(&callback).await.assert_leads_to(&code);
-    browser.link(&code).await.assert(200, &["Almost done"]);
+    browser.shows(&code, &["Almost done"]).await;
     granted(&world).await;
     // Back, reload, and another spelling of the same.
     browser.get(&callback).await.assert_leads_to(&code);
     let spelled = format!("/callback/scripted?session=1&code=%630de&{}", &back[19..]);
     browser.get(&spelled).await.assert_leads_to(&code);
-    let page = browser.link(&code).await;
-    page.assert(200, &["can now use this account"]);
+    browser.shows(&code, &["can now use this account"]).await;
     assert_eq!(world.provider.callbacks().len(), 1);
 }
 
@@ -71,8 +70,7 @@ async fn another_answer_for_the_same_state_is_refused() {
         page.assert(400, &["cannot be used"]);
     }
     browser.get(&callback).await.assert_leads_to(&code);
-    let page = browser.link(&code).await;
-    page.assert(200, &["can now use this account"]);
+    browser.shows(&code, &["can now use this account"]).await;
     assert_eq!(world.provider.callbacks().len(), 1);
 }
 
@@ -87,10 +85,7 @@ async fn a_head_takes_nothing() {
         .head(&format!("{back}&code=c0de"))
         .await
         .assert_leads_to(&code);
-    browser
-        .link(&code)
-        .await
-        .assert(200, &["provider.test/authorize"]);
+    browser.shows(&code, &["provider.test/authorize"]).await;
     browser
         .get(&format!("{back}&code=c0de"))
         .await
@@ -104,10 +99,7 @@ async fn a_head_takes_nothing() {
         .await
         .assert(400, &[]);
     granted(&world).await;
-    browser
-        .link(&code)
-        .await
-        .assert(200, &["can now use this account"]);
+    browser.shows(&code, &["can now use this account"]).await;
 }
 
 /// For example the address behind the provider's "Cancel", which nobody has pressed.
@@ -126,19 +118,13 @@ async fn a_prefetch_takes_nothing() {
             page.assert(503, &["Load this page again"]);
         }
     }
-    browser
-        .link(&code)
-        .await
-        .assert(200, &["provider.test/authorize"]);
+    browser.shows(&code, &["provider.test/authorize"]).await;
     browser
         .get(&format!("{back}&code=c0de"))
         .await
         .assert_leads_to(&code);
     granted(&world).await;
-    browser
-        .link(&code)
-        .await
-        .assert(200, &["can now use this account"]);
+    browser.shows(&code, &["can now use this account"]).await;
 }
 
 #[tokio::test]
@@ -193,7 +179,7 @@ async fn the_callback_of_a_consent_that_was_denied_shows_that_again() {
     browser.get(&callback).await.assert_leads_to(&code);
     world.provider_answers(Ok(Redemption::Denied(None))).await;
     browser.get(&callback).await.assert_leads_to(&code);
-    browser.link(&code).await.assert(200, &["You declined at"]);
+    browser.shows(&code, &["You declined at"]).await;
     let late = browser.get(&format!("{back}&code=c0de")).await;
     late.assert(400, &["cannot be used"]);
 }
@@ -207,6 +193,5 @@ async fn going_back_after_the_consent_starts_nothing_anew() {
     for action in ["look_up", "confirm", "cancel"] {
         browser.post(action, &code).await.assert_leads_to(&code);
     }
-    let page = browser.link(&code).await;
-    page.assert(200, &["can now use this account"]);
+    browser.shows(&code, &["can now use this account"]).await;
 }

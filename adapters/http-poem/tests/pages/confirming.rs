@@ -11,11 +11,8 @@ async fn confirming_leads_to_the_provider() {
     let world = World::new().await;
     let code = world.ask("cli").await;
     let mut browser = world.browser();
-    browser
-        .confirm(code.digits())
-        .await
-        .assert_leads_to(code.digits());
-    let page = browser.link(code.digits()).await;
+    browser.confirm(&code).await.assert_leads_to(&code);
+    let page = browser.link(&code).await;
     page.assert(
         200,
         &[
@@ -33,49 +30,32 @@ async fn confirming_leads_to_the_provider() {
 async fn pressing_twice_is_pressing_once() {
     let world = World::new().await;
     let code = world.ask("cli").await;
-    let mut browser = world.browser();
-    browser.get("/device").await;
-    browser.post("look_up", code.digits()).await;
+    let mut browser = world.visitor().await;
+    browser.post("look_up", &code).await;
     let mut other_tab = world.browser();
     other_tab.cookie.clone_from(&browser.cookie);
     other_tab.csrf.clone_from(&browser.csrf);
     let (first, second) = tokio::join!(
-        browser.post("confirm", code.digits()),
-        other_tab.post("confirm", code.digits())
+        browser.post("confirm", &code),
+        other_tab.post("confirm", &code)
     );
-    first.assert_leads_to(code.digits());
-    second.assert_leads_to(code.digits());
-    browser
-        .post("confirm", code.digits())
-        .await
-        .assert_leads_to(code.digits());
-    browser
-        .post("look_up", code.digits())
-        .await
-        .assert_leads_to(code.digits());
+    first.assert_leads_to(&code);
+    second.assert_leads_to(&code);
+    browser.post("confirm", &code).await.assert_leads_to(&code);
+    browser.post("look_up", &code).await.assert_leads_to(&code);
 }
 
 #[tokio::test]
 async fn a_confirmed_code_belongs_to_its_browser() {
     let world = World::new().await;
     let code = world.ask("cli").await;
-    world
-        .browser()
-        .confirm(code.digits())
-        .await
-        .assert_leads_to(code.digits());
+    world.browser().confirm(&code).await.assert_leads_to(&code);
 
     let mut stranger = world.browser();
-    stranger
-        .link(code.digits())
-        .await
-        .assert(200, &["Enter your code"]);
-    stranger
-        .status(code.digits())
-        .await
-        .assert(404, &["not_found"]);
+    stranger.shows(&code, &["Enter your code"]).await;
+    stranger.status(&code).await.assert(404, &["not_found"]);
     for action in ["look_up", "confirm", "cancel"] {
-        let page = stranger.post(action, code.digits()).await;
+        let page = stranger.post(action, &code).await;
         page.assert(409, &["This code is in use"]);
         page.assert_lacks("BCDF");
     }
@@ -84,34 +64,30 @@ async fn a_confirmed_code_belongs_to_its_browser() {
 #[tokio::test]
 async fn cancelling_says_so() {
     let world = World::new().await;
-    let mut browser = world.browser();
-    browser.get("/device").await;
+    let mut browser = world.visitor().await;
 
     let unconfirmed = world.ask("cli").await;
-    browser.post("look_up", unconfirmed.digits()).await;
+    browser.post("look_up", &unconfirmed).await;
     for _ in 0..2 {
-        let page = browser.post("cancel", unconfirmed.digits()).await;
+        let page = browser.post("cancel", &unconfirmed).await;
         page.assert(200, &["Cancelled"]);
     }
-    let again = browser.post("look_up", unconfirmed.digits()).await;
+    let again = browser.post("look_up", &unconfirmed).await;
     again.assert(410, &["It was cancelled"]);
 
     let confirmed = world.ask("cli").await;
-    browser.confirm(confirmed.digits()).await;
-    let cancelled = browser.post("cancel", confirmed.digits()).await;
-    cancelled.assert_leads_to(confirmed.digits());
+    browser.confirm(&confirmed).await;
+    let cancelled = browser.post("cancel", &confirmed).await;
+    cancelled.assert_leads_to(&confirmed);
+    browser.shows(&confirmed, &["Cancelled"]).await;
     browser
-        .link(confirmed.digits())
+        .post("cancel", &confirmed)
         .await
-        .assert(200, &["Cancelled"]);
+        .assert_leads_to(&confirmed);
     browser
-        .post("cancel", confirmed.digits())
+        .post("confirm", &confirmed)
         .await
-        .assert_leads_to(confirmed.digits());
-    browser
-        .post("confirm", confirmed.digits())
-        .await
-        .assert_leads_to(confirmed.digits());
+        .assert_leads_to(&confirmed);
 }
 
 #[tokio::test]
@@ -120,14 +96,8 @@ async fn a_provider_that_comes_back_soon_is_waited_for() {
     let code = world.ask("cli").await;
     world.provider_is_down(None);
     let mut browser = world.browser();
-    browser
-        .confirm(code.digits())
-        .await
-        .assert_leads_to(code.digits());
-    browser
-        .link(code.digits())
-        .await
-        .assert(200, &["BCDF-GHJK"]);
+    browser.confirm(&code).await.assert_leads_to(&code);
+    browser.shows(&code, &["BCDF-GHJK"]).await;
 }
 
 #[tokio::test]
@@ -136,29 +106,17 @@ async fn a_provider_that_stays_away_can_be_tried_again() {
     let code = world.ask("cli").await;
     world.provider_is_down(Some(Duration::from_secs(60)));
     let mut browser = world.browser();
-    let page = browser.confirm(code.digits()).await;
+    let page = browser.confirm(&code).await;
     page.assert(
         503,
         &["has not answered", "Try again", "your code stays valid"],
     );
     assert_eq!(page.header("retry-after"), "60");
-    browser
-        .link(code.digits())
-        .await
-        .assert(200, &["Try again"]);
-    browser
-        .status(code.digits())
-        .await
-        .assert(200, &["\"stage\":\"waiting\""]);
+    browser.shows(&code, &["Try again"]).await;
+    browser.is_at_stage(&code, "waiting").await;
 
-    browser
-        .post("confirm", code.digits())
-        .await
-        .assert_leads_to(code.digits());
-    browser
-        .link(code.digits())
-        .await
-        .assert(200, &["BCDF-GHJK"]);
+    browser.post("confirm", &code).await.assert_leads_to(&code);
+    browser.shows(&code, &["BCDF-GHJK"]).await;
 }
 
 #[tokio::test]
@@ -170,11 +128,8 @@ async fn a_provider_that_refuses_needs_the_operator() {
         detail: "<b>who are you?</b>".to_owned(),
     });
     let mut browser = world.browser();
-    browser
-        .confirm(code.digits())
-        .await
-        .assert_leads_to(code.digits());
-    let page = browser.link(code.digits()).await;
+    browser.confirm(&code).await.assert_leads_to(&code);
+    let page = browser.link(&code).await;
     page.assert(
         200,
         &[
@@ -190,25 +145,21 @@ async fn a_provider_that_refuses_needs_the_operator() {
 async fn closing_the_tab_cancels_nothing() {
     let world = World::new().await;
     let code = world.ask("cli").await;
-    let mut browser = world.browser();
-    browser.get("/device").await;
-    browser.post("look_up", code.digits()).await;
+    let mut browser = world.visitor().await;
+    browser.post("look_up", &code).await;
     world.provider_is_down(Some(Duration::from_secs(3)));
-    let confirm = browser.post("confirm", code.digits());
+    let confirm = browser.post("confirm", &code);
     let closed = tokio::time::timeout(Duration::from_millis(200), confirm).await;
     assert!(
         closed.is_err(),
         "the provider was down, so the page was waiting"
     );
     let asked_again = async {
-        while !browser.link(code.digits()).await.html.contains("BCDF-GHJK") {
+        while !browser.link(&code).await.html.contains("BCDF-GHJK") {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     let asked_again = tokio::time::timeout(Duration::from_secs(60), asked_again).await;
     asked_again.expect("the provider is not asked again");
-    browser
-        .link(code.digits())
-        .await
-        .assert(200, &["BCDF-GHJK"]);
+    browser.shows(&code, &["BCDF-GHJK"]).await;
 }

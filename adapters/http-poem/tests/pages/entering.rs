@@ -8,11 +8,9 @@ use super::world::World;
 async fn a_code_in_the_address_is_only_filled_in() {
     let world = World::new().await;
     let code = world.ask("cli").await;
-    let page = world.browser().link(code.digits()).await;
-    page.assert(
-        200,
-        &[&format!("value=\"{}\"", code.grouped()), "Enter your code"],
-    );
+    let page = world.browser().link(&code).await;
+    let filled_in = format!("value=\"{} {}\"", &code[..4], &code[4..]);
+    page.assert(200, &[&filled_in, "Enter your code"]);
     page.assert_lacks("cli");
 
     let unknown = world.browser().link("00000000").await;
@@ -25,9 +23,8 @@ async fn a_code_in_the_address_is_only_filled_in() {
 async fn the_person_sees_who_asks_before_anything_starts() {
     let world = World::new().await;
     let code = world.ask("nightly-backup").await;
-    let mut browser = world.browser();
-    browser.get("/device").await;
-    let typed = format!(" {}-{} ", &code.digits()[..4], &code.digits()[4..]);
+    let mut browser = world.visitor().await;
+    let typed = format!(" {}-{} ", &code[..4], &code[4..]);
     let page = browser.post("look_up", &typed).await;
     page.assert(
         200,
@@ -44,22 +41,18 @@ async fn the_person_sees_who_asks_before_anything_starts() {
         ],
     );
     // The code is not assigned to this browser yet.
-    browser
-        .link(code.digits())
-        .await
-        .assert(200, &["Enter your code"]);
+    browser.shows(&code, &["Enter your code"]).await;
 }
 
 #[tokio::test]
 async fn looking_up_is_what_a_form_without_an_action_does() {
     let world = World::new().await;
     let code = world.ask("cli").await;
-    let mut browser = world.browser();
-    browser.get("/device").await;
-    let page = browser.post_fields(&[("code", code.digits())]).await;
+    let mut browser = world.visitor().await;
+    let page = browser.post_fields(&[("code", &code)]).await;
     page.assert(200, &["Do you know this program?"]);
     let page = browser
-        .post_fields(&[("code", code.digits()), ("action", "explode")])
+        .post_fields(&[("code", &code), ("action", "explode")])
         .await;
     page.assert(422, &["look_up, confirm, cancel or disown"]);
 }
@@ -68,13 +61,12 @@ async fn looking_up_is_what_a_form_without_an_action_does() {
 async fn a_hostile_name_stays_text() {
     let world = World::new().await;
     let code = world.ask("</bdi><script>alert(1)</script>\"'&").await;
-    let mut browser = world.browser();
-    browser.get("/device").await;
-    let page = browser.post("look_up", code.digits()).await;
+    let mut browser = world.visitor().await;
+    let page = browser.post("look_up", &code).await;
     page.assert(200, &["&#60;script&#62;alert(1)"]);
     page.assert_lacks("<script>alert");
-    browser.post("confirm", code.digits()).await;
-    let page = browser.link(code.digits()).await;
+    browser.post("confirm", &code).await;
+    let page = browser.link(&code).await;
     page.assert(200, &["&#60;script&#62;alert(1)"]);
     page.assert_lacks("<script>alert");
 }
@@ -82,8 +74,7 @@ async fn a_hostile_name_stays_text() {
 #[tokio::test]
 async fn a_wrong_code_is_told_at_the_field() {
     let world = World::new().await;
-    let mut browser = world.browser();
-    browser.get("/device").await;
+    let mut browser = world.visitor().await;
     for (typed, status, words) in [
         ("", 422, "Enter the code"),
         ("1234", 422, "eight digits"),
@@ -105,21 +96,17 @@ async fn a_wrong_code_is_told_at_the_field() {
 async fn guessing_is_stopped() {
     let world = World::new().await;
     let code = world.ask("cli").await;
-    let mut browser = world.browser();
-    browser.get("/device").await;
+    let mut browser = world.visitor().await;
     for guess in 0..20 {
         let page = browser.post("look_up", &format!("000000{guess:02}")).await;
         page.assert(404, &[]);
     }
-    let page = browser.post("look_up", code.digits()).await;
+    let page = browser.post("look_up", &code).await;
     page.assert(429, &["Too many wrong codes", "Wait 10 minutes"]);
     assert_eq!(page.header("retry-after"), "600");
     world.clock.advance(Duration::from_secs(600));
     let fresh = world.ask("cli").await;
-    browser
-        .post("look_up", fresh.digits())
-        .await
-        .assert(200, &[]);
+    browser.post("look_up", &fresh).await.assert(200, &[]);
 }
 
 #[tokio::test]
@@ -127,14 +114,10 @@ async fn an_old_code_is_gone() {
     let world = World::new().await;
     let code = world.ask("cli").await;
     world.clock.advance(Duration::from_secs(601));
-    let mut browser = world.browser();
-    browser.get("/device").await;
+    let mut browser = world.visitor().await;
     for action in ["look_up", "confirm", "cancel"] {
-        let page = browser.post(action, code.digits()).await;
+        let page = browser.post(action, &code).await;
         page.assert(410, &["no longer works", "It has expired"]);
     }
-    browser
-        .link(code.digits())
-        .await
-        .assert(200, &["Enter your code"]);
+    browser.shows(&code, &["Enter your code"]).await;
 }

@@ -8,21 +8,20 @@ use super::world::World;
 async fn a_form_without_the_browsers_token_is_refused_and_offered_anew() {
     let world = World::new().await;
     let code = world.ask("cli").await;
-    let mut victim = world.browser();
-    victim.get("/device").await;
+    let mut victim = world.visitor().await;
     let own = victim.csrf.clone();
 
-    let mut attacker = world.browser();
-    attacker.get("/device").await;
+    let attacker = world.visitor().await;
+    let filled_in = format!("value=\"{} {}\"", &code[..4], &code[4..]);
     for forged in ["", "x", &attacker.csrf, &own[1..], &format!("{own}A")] {
         victim.csrf = forged.to_owned();
-        let page = victim.post("confirm", code.digits()).await;
-        page.assert(403, &["cookie", &format!("value=\"{}\"", code.grouped())]);
+        let page = victim.post("confirm", &code).await;
+        page.assert(403, &["cookie", &filled_in]);
     }
     // The form in the rejection works.
     assert_eq!(victim.csrf, own);
     victim
-        .post("look_up", code.digits())
+        .post("look_up", &code)
         .await
         .assert(200, &["not verified"]);
 }
@@ -35,7 +34,7 @@ async fn a_browser_without_cookies_is_told_so() {
     for _ in 0..2 {
         browser.get("/device").await;
         browser.cookie = None;
-        let page = browser.post("look_up", code.digits()).await;
+        let page = browser.post("look_up", &code).await;
         page.assert(403, &["Allow cookies", "http://127.0.0.1:8080/device"]);
         browser.cookie = None;
     }
@@ -45,8 +44,7 @@ async fn a_browser_without_cookies_is_told_so() {
 async fn another_site_is_refused_even_with_the_token() {
     let world = World::at("https://auth.example").await;
     let code = world.ask("cli").await;
-    let mut browser = world.browser();
-    browser.get("/device").await;
+    let mut browser = world.visitor().await;
     for headers in [
         &[("sec-fetch-site", "cross-site")][..],
         &[
@@ -56,7 +54,7 @@ async fn another_site_is_refused_even_with_the_token() {
         &[("origin", "https://evil.example"), ("host", "auth.example")],
         &[("origin", "null")],
     ] {
-        let page = browser.post_with(headers, "confirm", code.digits()).await;
+        let page = browser.post_with(headers, "confirm", &code).await;
         page.assert(403, &["another website"]);
     }
     for headers in [
@@ -74,7 +72,7 @@ async fn another_site_is_refused_even_with_the_token() {
         ],
     ] {
         browser
-            .post_with(headers, "look_up", code.digits())
+            .post_with(headers, "look_up", &code)
             .await
             .assert(200, &[]);
     }
@@ -114,8 +112,7 @@ async fn the_cookie_is_as_narrow_as_it_can_be() {
 #[tokio::test]
 async fn what_is_no_form_gets_a_clear_answer() {
     let world = World::new().await;
-    let mut browser = world.browser();
-    browser.get("/device").await;
+    let mut browser = world.visitor().await;
     let post = |content_type: &str, body: String| {
         let request = world.client.post("/device").body(body);
         request.header(header::CONTENT_TYPE, content_type)

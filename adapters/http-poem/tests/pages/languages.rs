@@ -54,7 +54,7 @@ impl Tour {
     }
 
     async fn at_the_provider<'a>(&mut self, world: &'a World) -> (String, Browser<'a>) {
-        let code = world.ask("a program").await.digits().to_owned();
+        let code = world.ask("a program").await;
         let mut browser = self.browser(world);
         self.check(&browser.get("/device").await);
         self.check(&browser.post("look_up", &code).await);
@@ -121,7 +121,7 @@ impl Tour {
     /// Pages that refuse something before it starts.
     async fn refusals(&mut self) {
         let world = World::at("https://auth.example").await;
-        let code = world.ask("a program").await.digits().to_owned();
+        let code = world.ask("a program").await;
         let mut browser = self.browser(&world);
         browser.get("/device").await;
         let elsewhere = [("origin", "https://evil.example")];
@@ -144,10 +144,10 @@ impl Tour {
         let mut browser = self.browser(&world);
         for _ in 0..ConsentLimit::PER_NETWORK {
             let code = world.ask("a program").await;
-            browser.confirm(code.digits()).await;
+            browser.confirm(&code).await;
         }
         let code = world.ask("one more").await;
-        self.check(&browser.confirm(code.digits()).await);
+        self.check(&browser.confirm(&code).await);
     }
 
     async fn others(&mut self) {
@@ -164,7 +164,7 @@ impl Tour {
         browser.post("cancel", &code).await;
         self.check(&browser.link(&code).await);
         world.provider_is_down(Some(Duration::from_secs(60)));
-        let code = world.ask("another").await.digits().to_owned();
+        let code = world.ask("another").await;
         let page = browser.confirm(&code).await;
         self.check(&page);
         for _ in 0..40 {

@@ -41,7 +41,7 @@ const LINK: &str = "<a href=\"https://example.com/help?a=1&#38;b=2\">";
 async fn every_page_names_the_operator() {
     let world = World::of_operator(named()).await;
     let code = world.ask("cli").await;
-    let code = code.digits();
+    let code = &code;
     let mut browser = world.browser();
     let mut pages = vec![browser.get("/device").await];
     pages.push(browser.post("look_up", "12").await);
@@ -69,8 +69,8 @@ async fn failed(world: &World, languages: &'static str) -> Page {
     });
     let mut browser = world.browser();
     browser.languages = languages;
-    browser.confirm(code.digits()).await;
-    browser.link(code.digits()).await
+    browser.confirm(&code).await;
+    browser.link(&code).await
 }
 
 #[tokio::test]

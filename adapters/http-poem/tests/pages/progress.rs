@@ -9,7 +9,7 @@ use super::browser::Browser;
 use super::world::World;
 
 async fn at_the_provider(world: &World) -> (String, Browser<'_>) {
-    let code = world.ask("nightly-backup").await.digits().to_owned();
+    let code = world.ask("nightly-backup").await;
     let mut browser = world.browser();
     browser.confirm(&code).await.assert_leads_to(&code);
     browser
@@ -25,11 +25,11 @@ async fn a_consent_is_taken_back() {
     let (code, mut browser) = at_the_provider(&world).await;
     let grant = ScriptedProvider::grant("access", Some("refresh"));
     world.provider_answers(Ok(grant)).await;
-    let page = browser.link(&code).await;
-    page.assert(200, &["value=\"disown\"", "This was not me"]);
+    browser
+        .shows(&code, &["value=\"disown\"", "This was not me"])
+        .await;
     // Another browser has nothing to withdraw.
-    let mut other = world.browser();
-    other.get("/device").await;
+    let mut other = world.visitor().await;
     other.post("disown", &code).await.assert(404, &[]);
     assert!(world.provider.revoked().is_empty());
     let page = browser.post("disown", &code).await;
@@ -46,10 +46,7 @@ async fn linked_names_the_account() {
     world
         .provider_answers(Ok(ScriptedProvider::grant("access", None)))
         .await;
-    browser
-        .status(&code)
-        .await
-        .assert(200, &["\"stage\":\"linked\""]);
+    browser.is_at_stage(&code, "linked").await;
     let page = browser.link(&code).await;
     let words = [
         "<h1>Linked</h1>",
@@ -62,7 +59,7 @@ async fn linked_names_the_account() {
     page.assert_lacks("http-equiv=\"refresh\"");
     // Opening it again changes nothing, and nobody else sees whose account it is.
     browser.post("cancel", &code).await.assert_leads_to(&code);
-    browser.link(&code).await.assert(200, &["<h1>Linked</h1>"]);
+    browser.shows(&code, &["<h1>Linked</h1>"]).await;
     let mut stranger = world.browser();
     stranger.link(&code).await.assert_lacks("alice");
     for action in ["look_up", "confirm", "cancel"] {
@@ -80,8 +77,9 @@ async fn an_account_that_the_provider_does_not_name() {
     world
         .provider_answers(Ok(ScriptedProvider::grant("access", None)))
         .await;
-    let page = browser.link(&code).await;
-    page.assert(200, &["does not say whose it is", "anonymous-"]);
+    browser
+        .shows(&code, &["does not say whose it is", "anonymous-"])
+        .await;
 }
 
 #[tokio::test]
@@ -102,9 +100,8 @@ async fn denied_and_expired_say_so() {
         let world = World::new().await;
         let (code, mut browser) = at_the_provider(&world).await;
         world.provider_answers(Ok(answer)).await;
-        let stage = format!("\"stage\":\"{stage}\"");
-        browser.status(&code).await.assert(200, &[&stage]);
-        browser.link(&code).await.assert(200, &[words]);
+        browser.is_at_stage(&code, stage).await;
+        browser.shows(&code, &[words]).await;
     }
 }
 
@@ -114,10 +111,7 @@ async fn a_deadline_that_passes_is_the_end() {
     let (code, mut browser) = at_the_provider(&world).await;
     let over = ScriptedProvider::EXPIRES_IN + Link::LAST_WORD;
     world.clock.advance(over);
-    browser
-        .link(&code)
-        .await
-        .assert(200, &["The code has expired"]);
+    browser.shows(&code, &["The code has expired"]).await;
 }
 
 #[tokio::test]
@@ -129,10 +123,7 @@ async fn failed_says_why() {
         detail: "not today".to_owned(),
     };
     world.provider_answers(Err(refusal)).await;
-    browser
-        .status(&code)
-        .await
-        .assert(200, &["\"stage\":\"failed\""]);
+    browser.is_at_stage(&code, "failed").await;
     let page = browser.link(&code).await;
     page.assert(200, &["It did not work", "not today"]);
     // The operator finds the request in the log.
@@ -157,7 +148,7 @@ async fn a_lost_answer_is_a_reason_to_start_again() {
     };
     world.provider_answers(Err(refusal)).await;
     let words = ["first response was lost", "link again", "start again"];
-    browser.link(&code).await.assert(200, &words);
+    browser.shows(&code, &words).await;
 }
 
 #[tokio::test]
@@ -173,9 +164,6 @@ async fn while_the_account_is_looked_up_the_page_waits() {
     world
         .provider_answers(Ok(ScriptedProvider::grant("access", None)))
         .await;
-    browser
-        .status(&code)
-        .await
-        .assert(200, &["\"stage\":\"finishing\""]);
-    browser.link(&code).await.assert(200, &["Almost done"]);
+    browser.is_at_stage(&code, "finishing").await;
+    browser.shows(&code, &["Almost done"]).await;
 }

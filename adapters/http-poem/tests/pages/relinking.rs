@@ -17,7 +17,7 @@ use super::world::World;
 pub(crate) async fn invited(world: &World) -> (AccountId, String) {
     let code = world.ask("nightly backup").await;
     let mut person = world.browser();
-    person.confirm(code.digits()).await;
+    person.confirm(&code).await;
     grant(world).await;
     let query = AccountQuery::default();
     let accounts = world.services.accounts.list(&Caller::ADMIN, query, None, 9);
@@ -102,8 +102,9 @@ async fn the_person_goes_on_to_the_provider_and_the_link_is_used_up() {
     let code = code_of(&page);
     browser.post("confirm", &code).await.assert_leads_to(&code);
     grant(&world).await;
-    let page = browser.link(&code).await;
-    page.assert(200, &["can now use this account", "alice"]);
+    browser
+        .shows(&code, &["can now use this account", "alice"])
+        .await;
     let account = world.services.accounts.get(&Caller::ADMIN, id).await;
     assert_eq!(account.unwrap().status, AccountStatus::Active);
 
@@ -126,8 +127,7 @@ async fn another_person_changes_nothing() {
     let mallory = ScriptedProvider::person("mallory");
     world.provider.answer_identify(Ok(mallory));
     grant(&world).await;
-    let page = browser.link(&code).await;
-    page.assert(200, &["different account"]);
+    browser.shows(&code, &["different account"]).await;
     // The person may still do it right.
     browser.get(&path).await.assert(200, &[]);
 }

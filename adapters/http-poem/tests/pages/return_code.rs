@@ -102,8 +102,9 @@ async fn the_code_of_the_page_completes_the_link() {
         assert_eq!((status, &linked["status"]), (200, &json!("linked")));
         assert_eq!(linked["account"]["provider"], "scripted");
     }
-    let page = browser.link(&program.code).await;
-    page.assert(200, &["can now use this account"]);
+    browser
+        .shows(&program.code, &["can now use this account"])
+        .await;
 }
 
 #[tokio::test]
@@ -122,8 +123,9 @@ async fn three_wrong_codes_are_the_end() {
     assert_eq!(failed["error"]["code"], "not_confirmed");
     let (status, ended) = program.confirm("wrong").await;
     assert_eq!((status, &ended["code"]), (409, &json!("link_ended")));
-    let page = browser.link(&program.code).await;
-    page.assert(200, &["did not send the return code in time"]);
+    browser
+        .shows(&program.code, &["did not send the return code in time"])
+        .await;
 }
 
 #[tokio::test]

@@ -35,9 +35,9 @@ async fn the_name_at_the_provider_is_told_before_the_person_goes_there() {
             let mut browser = world.browser();
             browser.languages = language;
             browser.get("/device").await;
-            let check = browser.post("look_up", code.digits()).await;
-            browser.post("confirm", code.digits()).await;
-            let prompt = browser.link(code.digits()).await;
+            let check = browser.post("look_up", &code).await;
+            browser.post("confirm", &code).await;
+            let prompt = browser.link(&code).await;
             for page in [check, prompt] {
                 page.assert(200, &[words, ">Link &#38; Go</bdi>"]);
             }
@@ -49,9 +49,8 @@ async fn the_name_at_the_provider_is_told_before_the_person_goes_there() {
 async fn without_a_name_at_the_provider_nothing_is_said() {
     let world = World::new().await;
     let code = world.ask("cli").await;
-    let mut browser = world.browser();
-    browser.get("/device").await;
-    let check = browser.post("look_up", code.digits()).await;
+    let mut browser = world.visitor().await;
+    let check = browser.post("look_up", &code).await;
     check.assert_lacks("this appears as");
 }
 
@@ -63,7 +62,7 @@ async fn scopes_are_put_into_words_and_english_is_marked_elsewhere() {
         let mut browser = world.browser();
         browser.languages = language;
         browser.get("/device").await;
-        let page = browser.post("look_up", code.digits()).await;
+        let page = browser.post("look_up", &code).await;
         let english = format!(
             "<span{marked}>Read and write your &#60;files&#62;</span> <code translate=\"no\">files</code>"
         );

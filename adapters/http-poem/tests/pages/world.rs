@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::link::{LinkCode, Requester};
+use central_oauth_domain::link::Requester;
 use central_oauth_domain::ports::{ProviderError, Redemption};
 use central_oauth_domain::testing::{
     FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
     settings,
 };
-use central_oauth_domain::usecases::{
-    Caller, LinkRequest, Providers, Services, StartedLink, unlock,
-};
+use central_oauth_domain::usecases::{Caller, LinkRequest, Providers, Services, unlock};
 use central_oauth_http_poem::{AllowedHosts, Connections, HttpSettings, OperatorDetails, app};
 use poem::endpoint::BoxEndpoint;
 use poem::test::TestClient;
@@ -84,8 +82,15 @@ impl World {
         Browser::new(&self.client)
     }
 
-    /// A program that asks for a link.
-    pub(crate) async fn ask(&self, client_name: &str) -> LinkCode {
+    /// Returns a browser that has opened the page.
+    pub(crate) async fn visitor(&self) -> Browser<'_> {
+        let mut browser = self.browser();
+        browser.get("/device").await;
+        browser
+    }
+
+    /// A program asks for a link. Returns the code.
+    pub(crate) async fn ask(&self, client_name: &str) -> String {
         let request = LinkRequest {
             provider: None,
             requester: Requester {
@@ -96,8 +101,7 @@ impl World {
             ..LinkRequest::default()
         };
         let started = self.services.links.start(&Caller::Nobody, request).await;
-        let StartedLink { code, .. } = started.unwrap();
-        code
+        started.unwrap().code.digits().to_owned()
     }
 
     /// Scripts the response to the next poll and processes it.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use central_oauth_domain::ports::{WebhookError, WebhookSender};
 use central_oauth_domain::webhook::{DELIVERY_TIMEOUT, ReceiverName, WebhookMessage};
-use central_oauth_domain::{Fault, Timestamp};
+use central_oauth_domain::{Fault, FaultCode, Timestamp};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use url::Url;
@@ -83,7 +83,10 @@ impl WebhookSender for HttpWebhookSender {
     ) -> Result<(), WebhookError> {
         match self.targets.get(receiver) {
             Some(target) => target.send(message, now).await,
-            None => Err(error("unknown_receiver", "this receiver is not configured")),
+            None => Err(error(
+                FaultCode::UnknownReceiver,
+                "this receiver is not configured",
+            )),
         }
     }
 }
@@ -104,7 +107,8 @@ impl Target {
     async fn send(&self, message: &WebhookMessage, now: Timestamp) -> Result<(), WebhookError> {
         let WebhookReceiver { url, secrets, .. } = &self.receiver;
         let client = self.transport.client(url);
-        let client = client.map_err(|problem| error("no_https_client", &problem.to_string()))?;
+        let client =
+            client.map_err(|problem| error(FaultCode::NoHttpsClient, &problem.to_string()))?;
         let (id, body) = (&message.event.id, body::json(message));
         let seconds = now.as_millis().div_euclid(1000).to_string();
         let signature = signature::header(secrets, id, &seconds, &body);
@@ -122,7 +126,7 @@ impl Target {
             Ok(response) => judge(response.status(), response.headers(), now),
             Err(problem) => {
                 let detail = transport_words(problem);
-                Err(error("receiver_unavailable", &detail))
+                Err(error(FaultCode::ReceiverUnavailable, &detail))
             }
         }
     }
@@ -140,8 +144,8 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), 
     };
     // The others may have any cause. Some libraries answer 400 to a signature that is not verified.
     let code = match status {
-        413 | 422 => Fault::EVENT_REJECTED,
-        _ => "receiver_refused",
+        413 | 422 => FaultCode::EventRejected,
+        _ => FaultCode::ReceiverRefused,
     };
     let detail = format!("the receiver answered with status {status}{more}");
     Err(WebhookError {
@@ -150,7 +154,7 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), 
     })
 }
 
-fn error(code: &str, detail: &str) -> WebhookError {
+fn error(code: FaultCode, detail: &str) -> WebhookError {
     WebhookError {
         fault: Fault::new(code, detail),
         retry_after: None,

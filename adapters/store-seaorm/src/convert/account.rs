@@ -118,7 +118,9 @@ pub(crate) fn rows(tokens: &StoredTokens) -> (accounts::ActiveModel, tokens::Act
 
 fn account_row(account: &Account) -> accounts::ActiveModel {
     let error = account.last_error.clone();
-    let (code, detail) = error.map(|fault| (fault.code, fault.detail)).unzip();
+    let (code, detail) = error
+        .map(|fault| (fault.code.to_string(), fault.detail))
+        .unzip();
     accounts::ActiveModel {
         id: NotSet,
         provider: Set(account.key.provider.as_str().to_owned()),

@@ -343,7 +343,7 @@ fn ended_columns(state: State, fault: Option<&Fault>, at: Timestamp) -> ActiveMo
     ActiveModel {
         state: Set(state),
         ended_at: Set(Some(at.as_millis())),
-        error_code: Set(fault.map(|fault| fault.code.clone())),
+        error_code: Set(fault.map(|fault| fault.code.to_string())),
         error_detail: Set(fault.map(|fault| fault.detail.clone())),
         ..nothing_held()
     }

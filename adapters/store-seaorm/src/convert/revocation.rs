@@ -138,7 +138,9 @@ pub(crate) fn ended_revocation(status: RevocationStatus, now: Timestamp) -> Acti
 }
 
 pub(crate) fn revocation_fault(fault: Option<Fault>, row: ActiveModel) -> ActiveModel {
-    let (code, detail) = fault.map(|fault| (fault.code, fault.detail)).unzip();
+    let (code, detail) = fault
+        .map(|fault| (fault.code.to_string(), fault.detail))
+        .unzip();
     ActiveModel {
         last_error_code: Set(code),
         last_error_detail: Set(detail),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::{AccountStatus, KeyRole};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
-use central_oauth_domain::{Fault, Timestamp};
+use central_oauth_domain::{Fault, FaultCode, Timestamp};
 
 use crate::entities::access_keys::Role;
 use crate::entities::accounts::Status;
@@ -42,7 +42,10 @@ pub(super) fn scopes(joined: &str) -> Vec<String> {
 /// A fault has both parts or neither.
 pub(crate) fn fault(code: Option<String>, detail: Option<String>) -> Result<Option<Fault>, ()> {
     match (code, detail) {
-        (Some(code), Some(detail)) => Ok(Some(Fault { code, detail })),
+        (Some(code), Some(detail)) => {
+            let code = FaultCode::from(&*code);
+            Ok(Some(Fault { code, detail }))
+        }
         (None, None) => Ok(None),
         _ => Err(()),
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 
+use crate::error::with_advice;
 use crate::url::DatabaseUrl;
 
 /// Why a database cannot be used.
@@ -66,7 +67,7 @@ impl OpenError {
     pub(crate) fn at(url: &DatabaseUrl) -> impl Fn(DbErr) -> Self {
         move |error| Self::Database {
             database: url.to_string(),
-            source: Box::new(error),
+            source: with_advice(error),
         }
     }
 }

@@ -40,8 +40,8 @@ impl Held {
     pub(crate) async fn open(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, DbErr> {
         match url.place() {
             Place::File(path) => hold_file(path).await,
-            Place::Server(options) => {
-                let server = Postgres::open(options, settings).await?;
+            Place::Server(server) => {
+                let server = Postgres::open(server, settings).await?;
                 let session = stay(server.begin().await?).await?;
                 let connections = Connections::Server(server);
                 Ok(Self {

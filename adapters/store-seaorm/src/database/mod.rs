@@ -8,7 +8,6 @@ mod hold;
 mod peek;
 mod place;
 mod pool;
-mod pooler;
 mod postgres;
 mod session;
 mod sqlite;
@@ -112,8 +111,8 @@ impl Database {
                 peek::refuse_newer(path, url).await?;
                 Ok(Self::Sqlite(Arc::new(Sqlite::open(path, url).await?)))
             }
-            Place::Server(options) => {
-                let server = Postgres::open(options, settings).await;
+            Place::Server(server) => {
+                let server = Postgres::open(server, settings).await;
                 let server = Self::Postgres(server.map_err(OpenError::at(url))?);
                 let session = server.read().await.map_err(OpenError::at(url))?;
                 schema::refuse_newer(&session, url).await?;

@@ -15,10 +15,10 @@ use tokio::time::timeout;
 use super::PoolSettings;
 use super::health::WriteHealth;
 use super::pool::Pool;
-use super::pooler;
 use super::session::{Channel, Session, seen, span, within};
 use super::transaction::{Origin, Transaction};
 use crate::error::is_disconnected;
+use crate::url::Server;
 
 /// A connection that was idle for this long is tested before it is used.
 const ASK_AFTER: Duration = Duration::from_secs(1);
@@ -31,6 +31,9 @@ const FIRST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The server ends a transaction that idles for this long and releases its locks: its process was suspended or
 /// disconnected. Our transactions wait for nothing but the server.
 const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(5);
+/// A setting of the server that we invent, and that only a session of our own has. A pooler rejects or drops it. So a
+/// pooler that the URL does not announce cannot mix up the statements that two of its clients have prepared.
+const OWN_SESSION: &str = "central_oauth.own_session";
 
 /// A PostgreSQL server.
 pub(crate) struct Postgres {
@@ -41,30 +44,19 @@ pub(crate) struct Postgres {
     /// Limits concurrent saves. Waiting here says nothing about the connections, which others are using.
     turns: Arc<Semaphore>,
     settings: PoolSettings,
-    found: Found,
+    is_pooled: bool,
+    /// What a session, or behind a pooler each transaction, executes first.
+    told: Arc<str>,
     health: Arc<WriteHealth>,
 }
 
 impl Postgres {
-    pub(super) async fn open(
-        options: &PgConnectOptions,
-        settings: PoolSettings,
-    ) -> Result<Arc<Self>, DbErr> {
-        // We store no floating-point numbers, and poolers reject unknown parameters.
-        let options = sqlx::ConnectOptions::disable_statement_logging(options.clone())
-            .application_name("central-oauth")
-            .extra_float_digits(None);
-        let limit = settings.connect_timeout * 4;
-        let look = look(&options);
-        let found = match timeout(limit, look).await {
-            Ok(found) => found.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))),
-            Err(_) => Err(unanswered(limit)),
-        }?;
-        if found.is_shared {
-            tracing::debug!("a pooler shares the database's connections between transactions");
-        }
-        let options = options.statement_cache_capacity(if found.is_shared { 0 } else { 100 });
-        let pool_options = pool_options(settings, found);
+    pub(super) async fn open(server: &Server, settings: PoolSettings) -> Result<Arc<Self>, DbErr> {
+        let is_pooled = server.is_pooled;
+        let options = connect_options(server);
+        let told: Arc<str> = told(settings, is_pooled).into();
+        try_out(&options, &told, settings.connect_timeout * 4).await?;
+        let pool_options = pool_options((!is_pooled).then(|| Arc::clone(&told)));
         let saving = (settings.max_connections / 2).max(1);
         let general = settings.max_connections.saturating_sub(saving).max(1);
         let pool = |connections, response_timeout, connecting| {
@@ -90,14 +82,15 @@ impl Postgres {
             ),
             turns: Arc::new(Semaphore::new(saving as usize)),
             settings,
-            found,
+            is_pooled,
+            told,
             health: Arc::default(),
         }))
     }
 
     /// A read is a single statement, except behind a pooler, which would give each message of it another connection.
     pub(super) async fn read(&self) -> Result<Session, DbErr> {
-        if self.found.is_shared {
+        if self.is_pooled {
             self.begin_at(&self.general, None, None).await
         } else {
             let (connections, response_timeout) = self.general.current();
@@ -125,7 +118,7 @@ impl Postgres {
     /// Whether a statement can run without a transaction. Behind a pooler, a transaction is needed for the session's
     /// settings.
     pub(super) const fn saves_at_once(&self) -> bool {
-        !self.found.is_shared
+        !self.is_pooled
     }
 
     /// Runs a saving statement without a transaction. Returns whether it has changed anything, as far as the server has
@@ -166,19 +159,10 @@ impl Postgres {
                 begun => break begun?,
             }
         };
-        if self.found.is_shared {
-            session.execute_unprepared(&self.told()).await?;
+        if self.is_pooled {
+            session.execute_unprepared(&self.told).await?;
         }
         Ok(session)
-    }
-
-    /// The settings of a transaction behind a pooler. They replace those of the transaction before.
-    fn told(&self) -> String {
-        let settings = session_settings(self.settings, self.found)
-            .map(|(name, value)| format!("SET LOCAL {name} = '{value}'; "));
-        // Transactions have their own name for the isolation level.
-        let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ";
-        format!("{isolation}{}DEALLOCATE ALL", settings.collect::<String>())
     }
 
     pub(super) const fn health(&self) -> &Arc<WriteHealth> {
@@ -217,34 +201,33 @@ async fn try_to_begin(
     ))
 }
 
-fn unanswered(limit: Duration) -> DbErr {
-    let message = format!("no answer within {} s", limit.as_secs());
-    DbErr::Conn(RuntimeErr::Internal(message))
+/// We store no floating-point numbers, and poolers reject unknown parameters.
+fn connect_options(server: &Server) -> PgConnectOptions {
+    let options = sqlx::ConnectOptions::disable_statement_logging(server.options.clone())
+        .application_name("central-oauth")
+        .extra_float_digits(None);
+    if server.is_pooled {
+        options
+    } else {
+        options.options([(OWN_SESSION, "on")])
+    }
 }
 
-/// The properties of a server, checked before it is used.
-#[derive(Clone, Copy)]
-struct Found {
-    /// Whether a pooler gives each transaction another connection of the server. Then nothing outlasts a transaction:
-    /// neither session settings nor prepared statements.
-    is_shared: bool,
-    /// Whether the server would report commits that are not durable: a crash would lose refresh tokens that providers
-    /// have rotated.
-    is_careless: bool,
+/// Connects once, because a pool would retry some errors until it times out.
+async fn try_out(options: &PgConnectOptions, told: &str, limit: Duration) -> Result<(), DbErr> {
+    let trying = async {
+        let mut connection = PgConnection::connect_with(options).await?;
+        tell(&mut connection, told).await?;
+        connection.close().await
+    };
+    let tried = timeout(limit, trying).await.map_err(|_| {
+        let message = format!("no answer within {} s", limit.as_secs());
+        DbErr::Conn(RuntimeErr::Internal(message))
+    })?;
+    tried.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
 }
 
-async fn look(options: &PgConnectOptions) -> Result<Found, sqlx::Error> {
-    let is_shared = pooler::shares_connections(options).await?;
-    let mut connection = PgConnection::connect_with(options).await?;
-    let durability = pooler::ask(&mut connection, "SHOW synchronous_commit").await?;
-    connection.close().await?;
-    Ok(Found {
-        is_shared,
-        is_careless: durability == "off",
-    })
-}
-
-fn pool_options(settings: PoolSettings, found: Found) -> PgPoolOptions {
+fn pool_options(told: Option<Arc<str>>) -> PgPoolOptions {
     let pool = PgPoolOptions::new()
         .test_before_acquire(false)
         .before_acquire(|connection, before| {
@@ -252,34 +235,43 @@ fn pool_options(settings: PoolSettings, found: Found) -> PgPoolOptions {
                 async move { Ok(before.idle_for < ASK_AFTER || connection.ping().await.is_ok()) },
             )
         });
-    if found.is_shared {
+    let Some(told) = told else {
         return pool;
-    }
-    let told =
-        session_settings(settings, found).map(|(name, value)| format!("SET {name} = '{value}'; "));
-    let told = told.collect::<String>() + "SET default_transaction_isolation = 'read committed'";
+    };
     pool.after_connect(move |connection, _| {
-        let told = sqlx::AssertSqlSafe(told.clone());
-        Box::pin(async move { connection.execute(told).await.map(drop) })
+        let told = Arc::clone(&told);
+        Box::pin(async move { tell(connection, &told).await })
     })
 }
 
-fn session_settings(
-    settings: PoolSettings,
-    found: Found,
-) -> impl Iterator<Item = (&'static str, String)> {
-    let millis = |limit: Duration| limit.as_millis().to_string();
-    let limits = [
-        ("statement_timeout", millis(settings.statement_timeout)),
-        (
-            "idle_in_transaction_session_timeout",
-            millis(LONGEST_IDLE_TRANSACTION),
-        ),
-    ];
-    let care = found
-        .is_careless
-        .then(|| ("synchronous_commit", "on".to_owned()));
-    limits.into_iter().chain(care)
+async fn tell(connection: &mut PgConnection, told: &str) -> Result<(), sqlx::Error> {
+    let told = sqlx::AssertSqlSafe(told.to_owned());
+    connection.execute(told).await.map(drop)
+}
+
+/// Returns the statements that a session executes first; behind a pooler each transaction does. They replace the
+/// settings of the transaction before, and its prepared statements: sqlx names them even if it does not cache them.
+fn told(settings: PoolSettings, is_pooled: bool) -> String {
+    let (first, set, last) = if is_pooled {
+        // Transactions have their own name for the isolation level.
+        let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
+        (isolation.to_owned(), "SET LOCAL", "; DEALLOCATE ALL")
+    } else {
+        let isolation = "SET default_transaction_isolation = 'read committed'";
+        // Fails if a pooler has dropped the parameter.
+        let own = format!("SELECT current_setting('{OWN_SESSION}'); {isolation}");
+        (own, "SET", "")
+    };
+    let statement = settings.statement_timeout.as_millis();
+    let idle = LONGEST_IDLE_TRANSACTION.as_millis();
+    // Otherwise the server would report commits that are not durable, and a crash would lose refresh tokens that
+    // providers have rotated.
+    format!(
+        "{first}; {set} statement_timeout = {statement}; \
+         {set} idle_in_transaction_session_timeout = {idle}; \
+         SELECT set_config('synchronous_commit', 'on', {is_pooled}) \
+         WHERE current_setting('synchronous_commit') = 'off'{last}"
+    )
 }
 
 #[cfg(test)]
@@ -294,10 +286,10 @@ mod tests {
 
     async fn open(url: &str) -> Arc<Postgres> {
         let url: DatabaseUrl = url.parse().expect("no URL");
-        let Place::Server(options) = url.place() else {
+        let Place::Server(server) = url.place() else {
             panic!("no server");
         };
-        let server = Postgres::open(options, PoolSettings::default()).await;
+        let server = Postgres::open(server, PoolSettings::default()).await;
         server.expect("no server")
     }
 
@@ -322,9 +314,9 @@ mod tests {
             ),
         );
         let pooler = PgBouncer::start(cluster);
-        for (url, is_shared) in [(database.url, false), (pooler.url(&database.name), true)] {
+        let pooled = format!("{}?statement-cache-capacity=0", pooler.url(&database.name));
+        for url in [database.url, pooled] {
             let server = open(&url).await;
-            assert_eq!(server.found.is_shared, is_shared);
             for session in [
                 server.begin().await.expect("no transaction"),
                 server.read().await.expect("no session"),
@@ -336,6 +328,44 @@ mod tests {
                 assert_eq!(isolation, "read committed");
                 assert_eq!(shown(&session, "synchronous_commit").await, "on");
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pooler_that_the_url_does_not_announce_is_refused_and_the_option_named() {
+        let cluster = Cluster::shared();
+        let database = cluster.create_database();
+        for pooler in [
+            PgBouncer::start(cluster),
+            PgBouncer::start_ignoring(cluster, "extra_float_digits, options"),
+        ] {
+            let url = pooler.url(&database.name).parse().expect("no URL");
+            let opened = crate::SeaOrmStore::open(&url, PoolSettings::default()).await;
+            let error = opened.err().expect("it has opened").to_string();
+            assert!(error.contains("statement-cache-capacity=0"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn errors_about_prepared_statements_name_the_option_for_poolers() {
+        let server = open(&Cluster::shared().create_database().url).await;
+        for (sql, is_named) in [
+            ("EXECUTE unknown", true),
+            ("PREPARE twice AS SELECT 1; PREPARE twice AS SELECT 2", true),
+            ("DO $$ BEGIN RAISE SQLSTATE '08P01'; END $$", true),
+            ("SELECT 1 / 0", false),
+        ] {
+            let session = server.begin().await.expect("no transaction");
+            let error = session.execute_unprepared(sql).await.expect_err(sql);
+            let error = crate::error::failed(error);
+            let error = std::error::Error::source(&error)
+                .expect("no cause")
+                .to_string();
+            assert_eq!(
+                error.contains("statement-cache-capacity=0"),
+                is_named,
+                "{error}"
+            );
         }
     }
 

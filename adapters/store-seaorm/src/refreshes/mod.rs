@@ -66,7 +66,7 @@ impl RefreshStore for SeaOrmStore {
         lease: LeaseVersion,
         tokens: RefreshedTokens,
         now: Timestamp,
-        audit: Option<AuditDraft>,
+        audit: AuditDraft,
     ) -> Result<Recorded, StoreError> {
         record::success(self, account, generation, lease, tokens, now, audit).await
     }
@@ -77,7 +77,7 @@ impl RefreshStore for SeaOrmStore {
         generation: Generation,
         lease: LeaseVersion,
         failure: RefreshFailure,
-        audit: Option<AuditDraft>,
+        audit: AuditDraft,
     ) -> Result<bool, StoreError> {
         record::failure(self, account, generation, lease, failure, audit).await
     }

@@ -168,7 +168,7 @@ fn columns(outage: &Outage) -> ActiveModel {
         version: Set(outage.version.change),
         probe_at: Set(outage.probe_at.as_millis()),
         failed_probes: Set(outage.failed_probes.into()),
-        fault_code: Set(outage.fault.code.clone()),
+        fault_code: Set(outage.fault.code.to_string()),
         fault_detail: Set(outage.fault.detail.clone()),
         probed: Set(probed.collect::<Vec<_>>().join(" ")),
     }
@@ -185,7 +185,7 @@ fn outage(row: Model) -> Outage {
         },
         probe_at: Timestamp::from_millis(row.probe_at),
         failed_probes: row.failed_probes.try_into().unwrap_or(u32::MAX),
-        fault: Fault::new(&row.fault_code, row.fault_detail),
+        fault: Fault::new(&*row.fault_code, row.fault_detail),
         probed: probed.collect(),
     }
 }

@@ -20,7 +20,7 @@ pub(super) async fn success(
     lease: LeaseVersion,
     answer: RefreshedTokens,
     now: Timestamp,
-    audit: Option<AuditDraft>,
+    audit: AuditDraft,
 ) -> Result<Recorded, StoreError> {
     if let Some(claimed) = store.claimed.take(account)
         && let Some((next, recorded)) =
@@ -37,7 +37,7 @@ pub(super) async fn success(
         let (next, recorded) = next.ok_or(StoreError::Conflict)?;
         Ok(Change {
             next,
-            audit,
+            audit: Some(audit),
             told: recorded,
         })
     };
@@ -51,13 +51,13 @@ pub(super) async fn failure(
     generation: Generation,
     lease: LeaseVersion,
     failure: RefreshFailure,
-    audit: Option<AuditDraft>,
+    audit: AuditDraft,
 ) -> Result<bool, StoreError> {
     let record = move |stored: &StoredTokens| {
         let (next, counts) = stored.record_failure(generation, lease, failure);
         Ok(Change {
             next,
-            audit,
+            audit: Some(audit),
             told: counts,
         })
     };

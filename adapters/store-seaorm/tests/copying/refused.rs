@@ -74,7 +74,7 @@ async fn a_pooler_that_keeps_connections_of_a_stopped_service_is_told() {
     let (from, to) = (Place::server().filled().await, Place::file());
     let pooler = PgBouncer::start(Cluster::shared());
     let database = from.database.as_ref().unwrap();
-    let pooled = pooler.url(database);
+    let pooled = format!("{}?statement-cache-capacity=0", pooler.url(database));
     let service = SeaOrmStore::open(&pooled.parse().unwrap(), POOL).await;
     let service = service.unwrap();
     service.accounts(None, 1).await.unwrap();

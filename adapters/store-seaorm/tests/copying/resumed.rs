@@ -44,7 +44,7 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
         seen.lease.version,
         tokens,
         later,
-        None,
+        audit(),
     );
     recorded.await.unwrap();
     for (n, account) in [(11, bob), (12, eve)] {

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::deaf::{HURRIED, way_to};
-use crate::common::{LATER, NOW, OnDisk, OnServer, answer, code, linked};
+use crate::common::{LATER, NOW, OnDisk, OnServer, answer, audit, code, linked};
 
 async fn save(store: &SeaOrmStore, account: &Account) -> Result<Recorded, StoreError> {
     let tokens = answer("newer", "rotated");
@@ -23,7 +23,7 @@ async fn save(store: &SeaOrmStore, account: &Account) -> Result<Recorded, StoreE
             LeaseVersion(0),
             tokens,
             NOW,
-            None,
+            audit(),
         )
         .await
 }
@@ -99,7 +99,7 @@ async fn recorded_after(
         lease,
         answer("two", "two"),
         NOW,
-        None,
+        audit(),
     );
     let recorded = recorded.await.unwrap();
     (recorded, store.tokens(account.id).await.unwrap().unwrap())

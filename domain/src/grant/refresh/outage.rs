@@ -163,7 +163,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn gone() -> Fault {
-        Fault::new(Fault::UNAVAILABLE, "gone")
+        Fault::new("provider_unavailable", "gone")
     }
 
     fn outage() -> Outage {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::pause_after;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::AccountStatus;
 use crate::ports::{ProviderError, RefreshError};
 use crate::time::Timestamp;
@@ -82,17 +82,16 @@ pub fn judge(
     };
     let cause = &error.cause;
     let over = match cause {
-        ProviderError::Refused { code, .. } if code == INVALID_GRANT => Some(Fault::new(
-            INVALID_GRANT,
-            last_words(cause, before.ambiguous),
-        )),
+        ProviderError::Refused { code, .. } if *code == *FaultCode::InvalidGrant => Some(
+            Fault::new(FaultCode::InvalidGrant, last_words(cause, before.ambiguous)),
+        ),
         ProviderError::Refused { code, .. } => {
             let since = before.refused_since.map_or(now, |since| since.min(now));
             attempts.refused_since = Some(since);
             is_believed(since, others, now).then(|| {
                 let hours = now.since(since).as_secs() / 3600;
                 let words = format!("{cause}; this has lasted for {hours} hours");
-                Fault::new(code, words)
+                Fault::new(code.as_str(), words)
             })
         }
         _ => None,
@@ -144,9 +143,6 @@ pub fn wait_for_operator(before: Attempts, fault: Fault, now: Timestamp) -> Refr
         },
     }
 }
-
-/// The only code that ends a grant (RFC 6749 section 5.2). Adapters translate a provider's own codes to it.
-const INVALID_GRANT: &str = "invalid_grant";
 
 fn last_words(error: &ProviderError, ambiguous: bool) -> String {
     if ambiguous {
@@ -204,7 +200,7 @@ mod tests {
         );
         assert_eq!(failure.status, AccountStatus::RelinkRequired);
         assert_eq!(failure.next_refresh_at, None);
-        assert_eq!(failure.fault.code, "invalid_grant");
+        assert_eq!(failure.fault.code, FaultCode::InvalidGrant);
         assert!(failure.fault.detail.contains("the provider's words"));
         assert!(!failure.fault.detail.contains("lost"));
     }
@@ -241,7 +237,7 @@ mod tests {
         }
         let failure = judge(attempts, &refused("http_404").into(), ALONE, now, 0.0);
         assert_eq!(failure.status, AccountStatus::RelinkRequired);
-        assert_eq!(failure.fault.code, "http_404");
+        assert_eq!(&*failure.fault.code, "http_404");
     }
 
     #[test]
@@ -284,7 +280,7 @@ mod tests {
         let again = judge(waited, &refusal(), ALONE, NOW + 25 * HOUR, 0.0);
         assert_eq!(again.status, AccountStatus::Degraded);
         let (mut attempts, mut now) = (first.attempts, NOW);
-        let gone = || Fault::new(Fault::UNAVAILABLE, "gone");
+        let gone = || Fault::new(FaultCode::ProviderUnavailable, "gone");
         while now < NOW + 25 * HOUR {
             let between = match attempts.failures % 2 {
                 0 => judge(attempts, &unavailable(None).into(), ALONE, now, 0.0),
@@ -326,8 +322,8 @@ mod tests {
         };
         let failure = judge(year_ago, &error.into(), ALONE, NOW, 0.0);
         assert_eq!(failure.status, AccountStatus::Degraded);
-        assert_eq!(failure.fault.code, "invalid_client");
-        let fault = Fault::new("client_changed", "the client id has changed");
+        assert_eq!(&*failure.fault.code, "invalid_client");
+        let fault = Fault::new(FaultCode::ClientChanged, "the client id has changed");
         let failure = wait_for_operator(year_ago, fault, NOW);
         assert_eq!(failure.status, AccountStatus::Degraded);
         assert_eq!(failure.next_refresh_at, Some(NOW + OPERATOR_PAUSE));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::fault::FaultCode;
 use crate::grant::{AccountKey, LifetimeHints, ProviderName, TokenOrigin};
 use crate::secret::Sealed;
 
@@ -67,7 +68,7 @@ fn answer(n: usize, requested_at: Timestamp) -> RefreshedTokens {
 fn failure(status: AccountStatus, now: Timestamp) -> RefreshFailure {
     RefreshFailure {
         status,
-        fault: Fault::new(Fault::UNAVAILABLE, "gone"),
+        fault: Fault::new(FaultCode::ProviderUnavailable, "gone"),
         next_refresh_at: (status == AccountStatus::Degraded).then_some(now),
         attempts: Attempts::default(),
     }
@@ -217,7 +218,7 @@ impl World {
                 self.stored = self.stored.release(LeaseVersion(lease.0 - earlier));
             }
             Step::Doubt => {
-                let fault = Fault::new(Fault::UNAVAILABLE, "restored");
+                let fault = Fault::new(FaultCode::ProviderUnavailable, "restored");
                 let doubted = self.stored.doubt(self.now, &fault);
                 self.stored = doubted.unwrap_or_else(|| self.stored.clone());
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::{AccessKeyId, AccountKey, ProviderName, TokenOrigin};
 use crate::link::{LinkId, LinkStatus, LinkVersion, Requester, SealedPrompt};
 
@@ -265,7 +265,7 @@ fn a_link_with_a_return_code_waits_for_it() {
     let LinkStatus::Failed(fault) = held.status(at(190)) else {
         panic!("not failed in time");
     };
-    assert_eq!(fault.code, ReturnCode::NOT_CONFIRMED);
+    assert_eq!(fault.code, FaultCode::NotConfirmed);
     assert_eq!(held.complete(AccountId(1), at(190)), Err(Expired));
     let once = held.count_wrong_return_code(at(11)).unwrap();
     let twice = once.count_wrong_return_code(at(12)).unwrap();

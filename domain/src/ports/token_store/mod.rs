@@ -46,7 +46,7 @@ pub use write_tests::WriteTestStore;
 /// Stores links, accounts, tokens, keys and pending revocations. Each method is one use case and one transaction; after
 /// `Ok` the change is durable. The store takes only sealed and hashed values, so no plaintext can be stored by mistake.
 ///
-/// An adapter implements the seventeen traits; this one follows.
+/// An adapter implements the seventeen traits, and then this one, which has no methods.
 pub trait TokenStore:
     LinkStore
     + GuessStore
@@ -65,27 +65,6 @@ pub trait TokenStore:
     + AdminSessionStore
     + WebhookStore
     + GrantEndStore
-{
-}
-
-impl<T> TokenStore for T where
-    T: LinkStore
-        + GuessStore
-        + AccountStore
-        + RefreshStore
-        + KeyStore
-        + ReadStore
-        + RevocationStore
-        + SealStore
-        + ReplicaStore
-        + ClockStepStore
-        + OutageStore
-        + WriteTestStore
-        + WorkloadStore
-        + AuditStore
-        + AdminSessionStore
-        + WebhookStore
-        + GrantEndStore
 {
 }
 

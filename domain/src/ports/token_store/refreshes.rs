@@ -53,7 +53,7 @@ pub trait RefreshStore: Send + Sync {
 
     /// Records the provider's response to the refresh token of a generation, as [`StoredTokens::record_refresh`]
     /// decides. Ends the lease if it is still `lease`. What that [changes](crate::audit::AuditEvent::of_refresh)
-    /// for the account is recorded in the same transaction, if there is a draft.
+    /// for the account is recorded in the same transaction.
     /// [`StoreError::Conflict`] when the account is gone, or its tokens now have another origin.
     async fn record_refresh(
         &self,
@@ -62,19 +62,19 @@ pub trait RefreshStore: Send + Sync {
         lease: LeaseVersion,
         tokens: RefreshedTokens,
         now: Timestamp,
-        audit: Option<AuditDraft>,
+        audit: AuditDraft,
     ) -> Result<Recorded, StoreError>;
 
     /// Records a failure, as [`StoredTokens::record_failure`] decides. Ends the lease if it is still `lease`. Returns whether
     /// the failure was recorded. What that [changes](crate::audit::AuditEvent::of_refresh) for the account is recorded in the same
-    /// transaction, if there is a draft.
+    /// transaction.
     async fn record_refresh_failure(
         &self,
         account: AccountId,
         generation: Generation,
         lease: LeaseVersion,
         failure: RefreshFailure,
-        audit: Option<AuditDraft>,
+        audit: AuditDraft,
     ) -> Result<bool, StoreError>;
 
     /// [Replaces](StoredTokens::promote_spare) a dead refresh token with the spare. `None` without a spare, or when

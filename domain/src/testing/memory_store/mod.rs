@@ -32,7 +32,7 @@ use crate::grant::revocation::RevocationLease;
 use crate::grant::{AccessKeyId, AccountId, StoredTokens};
 use crate::labels::Labels;
 use crate::link::{Link, WrongCode};
-use crate::ports::{SingleUse, StoreError};
+use crate::ports::{SingleUse, StoreError, TokenStore};
 use crate::replica::Replica;
 use crate::secret::Sealed;
 use crate::time::Timestamp;
@@ -40,8 +40,6 @@ use crate::webhook::{Receiver, ReceiverName};
 use crate::workload::NewWorkload;
 
 /// A [`TokenStore`] in memory. It fulfils the same contract as a database, but nothing is durable.
-///
-/// [`TokenStore`]: crate::ports::TokenStore
 #[derive(Default)]
 pub struct MemoryStore(Mutex<State>);
 
@@ -73,6 +71,8 @@ struct State {
     reads: u64,
     slow_read: Option<(FixedClock, Duration)>,
 }
+
+impl TokenStore for MemoryStore {}
 
 impl MemoryStore {
     /// Fails the next attempts to record refreshed tokens, a poll without a result, or a revocation.

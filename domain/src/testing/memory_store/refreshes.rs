@@ -71,7 +71,7 @@ impl RefreshStore for MemoryStore {
         lease: LeaseVersion,
         tokens: RefreshedTokens,
         now: Timestamp,
-        audit: Option<AuditDraft>,
+        audit: AuditDraft,
     ) -> Result<Recorded, StoreError> {
         let mut state = self.lock();
         refuse(&mut state.recordings_to_refuse)?;
@@ -92,7 +92,7 @@ impl RefreshStore for MemoryStore {
         generation: Generation,
         lease: LeaseVersion,
         failure: RefreshFailure,
-        audit: Option<AuditDraft>,
+        audit: AuditDraft,
     ) -> Result<bool, StoreError> {
         let mut state = self.lock();
         let Some(stored) = state.accounts.get_mut(&account.0) else {
@@ -134,13 +134,9 @@ impl RefreshStore for MemoryStore {
     }
 }
 
-fn entry(
-    audit: Option<AuditDraft>,
-    before: &StoredTokens,
-    after: &StoredTokens,
-) -> Option<SignedEntry> {
+fn entry(audit: AuditDraft, before: &StoredTokens, after: &StoredTokens) -> Option<SignedEntry> {
     let event = AuditEvent::of_refresh(&before.account, &after.account)?;
-    Some(audit?.entry(event))
+    Some(audit.entry(event))
 }
 
 /// Returns when an account may be claimed: at its next refresh, or when its lease expires if that is later.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::entropy::Entropy;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::Doubt;
 use crate::ports::{Clock, StoreError, TokenStore};
 
@@ -26,7 +26,7 @@ pub async fn after_restore(
 ) -> Result<u64, StoreError> {
     let words = "the database was restored from a backup, so the refresh token may be outdated; it is tried once the \
         access token expires";
-    let fault = Fault::new(Fault::RESTORED, words);
+    let fault = Fault::new(FaultCode::RestoredFromBackup, words);
     let (mut doubted, mut last) = (0, None);
     loop {
         let accounts = store.accounts(last, BATCH).await?;

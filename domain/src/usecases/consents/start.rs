@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Consents;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::ProviderName;
 use crate::link::pace::LONGEST_CONSENT;
 use crate::link::{Ending, Link, LinkCode, LinkStatus, PollSchedule, SealedConsent, SealedPrompt};
@@ -29,7 +29,7 @@ impl Consents {
         let provider = Arc::clone(self.providers.get(&link.provider)?);
         // The operator has changed the provider's flow since the request.
         if link.return_code_tries.is_some() && !provider.sends_browsers_back() {
-            let ending = Ending::Failed(Fault::new("provider_error", NO_RETURN_CODE));
+            let ending = Ending::Failed(Fault::new(FaultCode::ProviderError, NO_RETURN_CODE));
             return self.end(link, ending).await;
         }
         let request = ConsentRequest {
@@ -78,7 +78,7 @@ impl Consents {
     /// Ends a link because the provider refuses this service. A flow that another press of the button has started meanwhile
     /// continues.
     async fn fail(&self, link: &Link, error: &ProviderError) -> Result<(), Refusal> {
-        let ending = Ending::Failed(Fault::new("provider_error", error.to_string()));
+        let ending = Ending::Failed(Fault::new(FaultCode::ProviderError, error.to_string()));
         self.end(link, ending).await
     }
 

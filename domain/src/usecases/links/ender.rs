@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::audit::{Actor, AuditEvent};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::{AccessKeyId, AccountId};
 use crate::link::{Ending, Link, LinkState, SealedGrant};
 use crate::observe::{LinkEnd, Observer};
@@ -94,7 +94,7 @@ impl LinkEnder {
         self.observer.key_altered();
         tracing::error!(link = link.id.0, key = link.key.0, error = %altered, "link refused: it would open the account to a key that does not belong to it");
         let detail = "the stored key of this link is not the one that was handed out with it";
-        let fault = Fault::new("key_altered", detail);
+        let fault = Fault::new(FaultCode::KeyAltered, detail);
         self.end(link, Ending::Failed(fault)).await
     }
 

@@ -2,7 +2,7 @@
 
 use super::error::RedeemError;
 use super::{Outcome, Redeemer};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::{AccessEnd, Extra, SaidEnd, TokenGrant};
 use crate::link::{
     Ending, Link, LinkState, PollSchedule, ReturnCode, SealedConsent, SealedGrant, SealedPrompt,
@@ -66,7 +66,7 @@ impl Redeemer {
             Redemption::SlowDown { interval } => ask_again(poll.slowed_down(interval, now), link),
             Redemption::Denied(words) => {
                 let words = words.unwrap_or_else(|| Fault::DECLINED.to_owned());
-                let why = Fault::new(Fault::ACCESS_DENIED, words);
+                let why = Fault::new(FaultCode::AccessDenied, words);
                 Outcome::Over(Ending::Denied(Some(why)))
             }
             Redemption::Expired => Outcome::Over(Ending::Expired),

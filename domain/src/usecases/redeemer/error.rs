@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::link::Link;
 use crate::ports::{CipherError, ProviderError};
 use crate::time::Timestamp;
@@ -45,7 +45,7 @@ impl RedeemError {
             Self::Provider(ProviderError::Refused { code, .. }) => code.as_str(),
             _ => return false,
         };
-        code == "invalid_grant" && link.is_past_deadline(soon)
+        *code == *FaultCode::InvalidGrant && link.is_past_deadline(soon)
     }
 
     /// Returns the fault of a refusal after an earlier response was lost. A code can be redeemed once (RFC 6749 section
@@ -57,7 +57,7 @@ impl RedeemError {
                     "the provider's first response was lost, and a consent can be redeemed only once: link again \
                      ({error})"
                 );
-                Fault::new(Fault::ANSWER_LOST, words)
+                Fault::new(FaultCode::AnswerLost, words)
             }
             other => other.into_fault(),
         }
@@ -66,8 +66,8 @@ impl RedeemError {
     /// Returns the fault to store.
     pub(super) fn into_fault(self) -> Fault {
         match self {
-            Self::Provider(error) => Fault::new("provider_error", error.to_string()),
-            Self::Refusal(refusal) => Fault::new("internal_error", refusal.to_string()),
+            Self::Provider(error) => Fault::new(FaultCode::ProviderError, error.to_string()),
+            Self::Refusal(refusal) => Fault::new(FaultCode::InternalError, refusal.to_string()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::error::RedeemError;
 use super::{Outcome, Redeemer};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::{Account, AccountKey, Identity};
 use crate::link::{Ending, Link, Owner, SealedGrant};
 
@@ -30,7 +30,7 @@ impl Redeemer {
         let Some(owner) = self.owner(link, identity, relinked) else {
             let detail =
                 "another person consented, but only the owner of the account can link it again";
-            let mismatch = Fault::new("account_mismatch", detail);
+            let mismatch = Fault::new(FaultCode::AccountMismatch, detail);
             return Ok(Outcome::Over(Ending::Failed(mismatch)));
         };
         if link.return_code_tries.is_some() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Refresher;
 use super::answer::unsealable;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::{Others, RefreshFailure, judge, wait_for_operator};
 use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
 use crate::observe::RefreshOutcome;
@@ -49,7 +49,7 @@ impl ExchangeError {
 impl From<CipherError> for ExchangeError {
     fn from(error: CipherError) -> Self {
         let words = format!("the stored refresh token cannot be decrypted: {error}");
-        Self::Operator(Fault::new("internal_error", words))
+        Self::Operator(Fault::new(FaultCode::InternalError, words))
     }
 }
 
@@ -128,7 +128,7 @@ impl Refresher {
             Ok(provider) => provider,
             Err(refusal) => {
                 self.outages.give_probe_back(lease).await;
-                let fault = Fault::new(Fault::NOT_CONFIGURED, refusal.to_string());
+                let fault = Fault::new(FaultCode::ProviderNotConfigured, refusal.to_string());
                 return Err(ExchangeError::Operator(fault));
             }
         };
@@ -199,7 +199,7 @@ impl Refresher {
 fn client_changed() -> Fault {
     let words = "the tokens came from another issuer, token endpoint or client id than the one that is configured \
         now; restore the configuration, or link the account again";
-    Fault::new(Fault::CLIENT_CHANGED, words)
+    Fault::new(FaultCode::ClientChanged, words)
 }
 
 /// A failed attempt for a grant that was given up keeps the original reason.

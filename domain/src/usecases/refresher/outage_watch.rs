@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::outages::{Outages, PROBE_LEFT_TO_OTHERS};
 use crate::entropy::Entropy;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::{Outage, OutageVersion, REFRESH_HORIZON};
 use crate::grant::{AccountId, ProviderName, StoredTokens};
 use crate::observe::Observer;
@@ -233,5 +233,5 @@ fn error_of_others(cause: &ProviderError) -> Fault {
         return cause.into();
     }
     let words = "the provider is down; it is being probed";
-    Fault::new(Fault::UNAVAILABLE, words)
+    Fault::new(FaultCode::ProviderUnavailable, words)
 }

@@ -192,7 +192,7 @@ impl Outages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::Fault;
+    use crate::fault::{Fault, FaultCode};
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -201,7 +201,7 @@ mod tests {
     }
 
     fn outage() -> Outage {
-        let fault = Fault::new(Fault::UNAVAILABLE, "gone");
+        let fault = Fault::new(FaultCode::ProviderUnavailable, "gone");
         Outage::begin(one(), fault, None, NOW, 0.0)
     }
 

@@ -40,7 +40,7 @@ impl Refresher {
             version,
             tokens.clone(),
             now,
-            Some(self.audit.draft(Actor::Service, None)),
+            self.audit.draft(Actor::Service, None),
         );
         let (id, provider) = (account.id.0, &account.key.provider);
         let recorded = match recorded.await {
@@ -105,7 +105,7 @@ impl Refresher {
             generation,
             version,
             failure.clone(),
-            Some(self.audit.draft(Actor::Service, None)),
+            self.audit.draft(Actor::Service, None),
         );
         let kept = kept.await?;
         if over {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Revoker;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::Identity;
 use crate::grant::revocation::{RevocationLease, RevocationResult, RevocationStatus};
 use crate::ports::{CipherError, OAuthProvider, ProviderError, Revoked, StoreError, TokenToRevoke};
@@ -54,7 +54,7 @@ impl From<StoreError> for AttemptError {
 impl From<CipherError> for AttemptError {
     fn from(error: CipherError) -> Self {
         let words = format!("a token to be revoked cannot be decrypted: {error}");
-        Self::Operator(Fault::new("internal_error", words))
+        Self::Operator(Fault::new(FaultCode::InternalError, words))
     }
 }
 
@@ -72,9 +72,10 @@ impl Revoker {
         let (fault, retry_after) = match error {
             AttemptError::LeaseLost => return None,
             AttemptError::Operator(fault) => (fault, None),
-            AttemptError::Store(error) => {
-                (Fault::new("store_unavailable", error.to_string()), None)
-            }
+            AttemptError::Store(error) => (
+                Fault::new(FaultCode::StoreUnavailable, error.to_string()),
+                None,
+            ),
             AttemptError::Provider(error) => (Fault::from(&error), pause(&error)),
         };
         let spread = self.entropy.fraction();
@@ -120,14 +121,17 @@ impl Revoker {
     ) -> Result<Arc<dyn OAuthProvider>, AttemptError> {
         let provider = self.providers.get(&lease.revocation.provider);
         let provider = provider.map_err(|refusal| {
-            AttemptError::Operator(Fault::new(Fault::NOT_CONFIGURED, refusal.to_string()))
+            AttemptError::Operator(Fault::new(
+                FaultCode::ProviderNotConfigured,
+                refusal.to_string(),
+            ))
         })?;
         if lease.origin.may_be_sent_to(&provider.origin().await?) {
             return Ok(Arc::clone(provider));
         }
         let words = "the tokens came from another token endpoint or client id than the one that is configured now";
         Err(AttemptError::Operator(Fault::new(
-            Fault::CLIENT_CHANGED,
+            FaultCode::ClientChanged,
             words,
         )))
     }

@@ -1,6 +1,7 @@
 //! Somebody who can write to the database but has no secret key gains nothing.
 
 use super::*;
+use crate::fault::FaultCode;
 use crate::grant::{AccessKeyId, KeyBinding};
 use crate::link::LinkState;
 use crate::ports::{KeyStore, LinkStore, SealStore};
@@ -113,7 +114,7 @@ async fn a_link_that_was_given_to_another_key_fails_and_opens_nothing() {
     let LinkStatus::Failed(fault) = link.status(stage.clock_now()) else {
         panic!("{:?}", link.state);
     };
-    assert_eq!(fault.code, "key_altered");
+    assert_eq!(fault.code, FaultCode::KeyAltered);
     assert_eq!(stage.store.accounts(None, 10).await.unwrap().len(), 2);
     // His tokens are revoked, as for any failed link.
     assert_eq!(stage.revocations().await.len(), 1);

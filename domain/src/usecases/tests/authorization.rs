@@ -45,7 +45,7 @@ async fn a_token_that_will_not_last_comes_with_a_warning_and_an_expired_one_not_
     assert!(token(3600).await.unwrap().warning.is_none());
     assert_eq!(
         token(3601).await.unwrap().warning.unwrap().code,
-        "min_ttl_unmet"
+        "min_ttl_unmet".into()
     );
     stage.clock.advance(secs(3600));
     let over = ProviderError::Refused {

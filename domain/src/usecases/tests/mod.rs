@@ -166,6 +166,16 @@ impl Stage {
         self.report(code, key).await.status
     }
 
+    pub(super) async fn is_linked(&self, code: &str, key: &AccessKey) -> bool {
+        matches!(self.status(code, key).await, LinkStatus::Linked(_))
+    }
+
+    /// Makes the provider grant this access token when it is asked next.
+    pub(super) fn grants(&self, access_token: &str) {
+        let grant = ScriptedProvider::grant(access_token, None);
+        self.provider.answer_redeem(Ok(grant));
+    }
+
     pub(super) fn clock_now(&self) -> Timestamp {
         self.ports.clock.now()
     }

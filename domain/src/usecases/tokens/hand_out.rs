@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Tokens;
 use crate::audit::{Actor, AuditKind};
 use crate::clock_step::CLOCKS_DIFFER;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::FASTEST;
 use crate::grant::{AccessKeyId, Account, AccountId, AccountStatus, Extra, StoredTokens};
 use crate::secret::AccessToken;
@@ -210,11 +210,11 @@ fn warning(
     let hint = || {
         let words =
             "the token has expired according to its `exp`, and the provider issues no other one";
-        Fault::new("token_may_have_expired", words)
+        Fault::new(FaultCode::TokenMayHaveExpired, words)
     };
     let short = || {
         let words = "the token expires sooner than requested";
-        Fault::new("min_ttl_unmet", words)
+        Fault::new(FaultCode::MinTtlUnmet, words)
     };
     last_error
         .cloned()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::{Account, AccountId, AccountStatus, StoredTokens};
 use crate::ports::{Clock, WriteTestStore};
 use crate::time::Timestamp;
@@ -12,7 +12,10 @@ use crate::usecases::refresher::may_try;
 use crate::usecases::{Ports, RefreshOnDemand, RefreshRequest, Refusal};
 
 /// Fault codes of this service itself, not of the provider.
-const OURS: [&str; 2] = [Fault::UNAVAILABLE, Fault::NOT_CONFIGURED];
+const OURS: [FaultCode; 2] = [
+    FaultCode::ProviderUnavailable,
+    FaultCode::ProviderNotConfigured,
+];
 
 /// The refusal for a healthy account without a refresh token, while its access token is valid.
 pub const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, so the account cannot be refreshed; \
@@ -84,7 +87,7 @@ impl Renewal {
             return Refusal::Unprocessable(NOTHING_TO_REFRESH_WITH.to_owned());
         }
         match &tokens.account.last_error {
-            Some(fault) if !is_over(tokens) && !OURS.contains(&&*fault.code) => {
+            Some(fault) if !is_over(tokens) && !OURS.contains(&fault.code) => {
                 Refusal::ProviderRefused(fault.detail.clone())
             }
             _ => self.why_no_token(tokens).await,
@@ -98,7 +101,7 @@ fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
     if is_over(tokens) {
         let over = || {
             Fault::new(
-                Fault::NO_REFRESH_TOKEN,
+                FaultCode::NoRefreshToken,
                 "the provider gave no refresh token",
             )
         };
@@ -106,7 +109,7 @@ fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
     }
     if let Some(fault) = fault
         .as_ref()
-        .filter(|fault| fault.code == Fault::NOT_CONFIGURED)
+        .filter(|fault| fault.code == FaultCode::ProviderNotConfigured)
     {
         return Refusal::ProviderNotConfigured(fault.detail.clone());
     }
@@ -120,7 +123,7 @@ fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
 
 /// Whether waiting does not help: somebody must consent again, or change the configuration.
 fn is_over(tokens: &StoredTokens) -> bool {
-    let changed = |fault: &Fault| fault.code == Fault::CLIENT_CHANGED;
+    let changed = |fault: &Fault| fault.code == FaultCode::ClientChanged;
     tokens.refresh_token.is_none()
         || tokens.account.status == AccountStatus::RelinkRequired
         || tokens.account.last_error.as_ref().is_some_and(changed)

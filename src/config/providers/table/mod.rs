@@ -14,7 +14,7 @@ use url::Url;
 
 use super::super::Environment;
 use super::super::environment::read_secret;
-use super::file::harmless;
+use super::super::toml_file::harmless;
 
 /// A table of the file. The provider of the environment is converted to it.
 #[derive(Deserialize, Default)]

@@ -311,7 +311,6 @@ pub(super) async fn results_of_refreshes_are_stored_with_their_entries(fixture: 
     let before = log(&*store).await.len();
     let claimed = stored(&*store, id).await;
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let audit = || Some(audit_draft(Actor::Service, at(30)));
     // Each of them is recorded twice, as after a commit whose outcome is unknown.
     for _ in 0..2 {
         let failed = store.record_refresh_failure(id, generation, lease, failure(22), audit());

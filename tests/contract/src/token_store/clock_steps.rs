@@ -41,9 +41,7 @@ pub(super) async fn a_pause_is_over(fixture: &dyn Fixture) {
         next_refresh_at: Some(pause_ends),
         ..failure(0)
     };
-    let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let kept = store.record_refresh_failure(id, generation, lease, failed, None);
-    assert!(kept.await.unwrap());
+    assert!(record_failure(&*store, &claimed, failed).await);
     let longest = REFRESH_HORIZON.pause;
     assert_eq!(undo(&*store, pause_ends - longest).await, 0);
     let now = before(pause_ends, longest);
@@ -92,7 +90,7 @@ pub(super) async fn a_plan_for_tokens_of_the_future_is_due(fixture: &dyn Fixture
         ..fresh("two")
     };
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let recorded = store.record_refresh(ahead, generation, lease, tokens, at(2 * HOUR), None);
+    let recorded = store.record_refresh(ahead, generation, lease, tokens, at(2 * HOUR), audit());
     recorded.await.unwrap();
     // The clocks of two replicas may differ by this much.
     assert_eq!(undo(&*store, at(2 * HOUR) - secs(60)).await, 0);

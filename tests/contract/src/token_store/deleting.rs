@@ -101,26 +101,11 @@ pub(super) async fn what_has_changed_since_is_a_conflict(fixture: &dyn Fixture) 
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
     let first = stored(&*store, ada.id).await;
-    let refreshed = store.record_refresh(
-        ada.id,
-        first.generation,
-        NO_LEASE,
-        fresh("two"),
-        at(21),
-        None,
-    );
-    refreshed.await.unwrap();
+    record(&*store, ada.id, first.generation, fresh("two")).await;
     let second = stored(&*store, ada.id).await;
     // Only the spare is new.
-    let late = store.record_refresh(
-        ada.id,
-        first.generation,
-        NO_LEASE,
-        fresh("late"),
-        at(22),
-        None,
-    );
-    assert_eq!(late.await.unwrap(), Recorded::Superseded);
+    let late = record(&*store, ada.id, first.generation, fresh("late")).await;
+    assert_eq!(late, Recorded::Superseded);
     let third = stored(&*store, ada.id).await;
     let sealed_anew = StoredTokens {
         access_token: sealed("the same under another key"),
@@ -152,7 +137,7 @@ pub(super) async fn a_refresh_under_way_does_not_keep_it(fixture: &dyn Fixture) 
         NO_LEASE,
         fresh("two"),
         at(21),
-        None,
+        audit(),
     );
     assert_conflict(late.await);
     assert_eq!(store.account(ada.id).await.unwrap(), None);
@@ -197,7 +182,7 @@ pub(super) async fn a_refresh_at_the_same_time_loses_no_tokens(fixture: &dyn Fix
                     .await
             });
             let recorded =
-                refresher.record_refresh(id, generation, NO_LEASE, fresh("two"), at(21), None);
+                refresher.record_refresh(id, generation, NO_LEASE, fresh("two"), at(21), audit());
             match (deleted.await.unwrap(), recorded.await) {
                 (Ok(_), Err(StoreError::Conflict)) => {
                     assert_eq!(refresher.tokens(id).await.unwrap(), None);

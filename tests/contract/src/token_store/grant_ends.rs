@@ -16,9 +16,8 @@ async fn ends(store: &dyn TokenStore, id: AccountId) -> Option<Timestamp> {
 }
 
 async fn refresh(store: &dyn TokenStore, id: AccountId, tokens: RefreshedTokens) {
-    let generation = store.tokens(id).await.unwrap().unwrap().generation;
-    let recorded = store.record_refresh(id, generation, NO_LEASE, tokens, at(21), None);
-    recorded.await.unwrap();
+    let generation = stored(store, id).await.generation;
+    record(store, id, generation, tokens).await;
 }
 
 fn new_grant(which: &str, ends_at: Option<Timestamp>) -> NewGrant {

@@ -118,9 +118,7 @@ async fn population(store: &dyn TokenStore) -> Vec<Account> {
     labelled(store, 6, elsewhere(waiting("fay")), Labels::default()).await;
     require_relink(store, dead.id).await;
     let claimed = claim_refresh(store, ill.id, 15, 30).await;
-    let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let failed = store.record_refresh_failure(ill.id, generation, lease, failure(5000), None);
-    assert!(failed.await.unwrap());
+    assert!(record_failure(store, &claimed, failure(5000)).await);
     store.accounts(None, 100).await.unwrap()
 }
 
@@ -131,7 +129,7 @@ pub(super) async fn lists_hold_what_the_filter_admits(fixture: &dyn Fixture) {
     let ids = Vec::from_iter(all.iter().map(|account| account.id));
     let labels = store.labels(&ids).await.unwrap();
     let github = ProviderName::new("github");
-    let fault = Fault::new(Fault::UNAVAILABLE, "gone");
+    let fault = Fault::new("provider_unavailable", "gone");
     let outage = Outage::begin(github.clone(), fault, None, at(20), 0.0);
     let (mut listed, mut lists) = (0, 0);
     for provider in [None, Some(github), Some(ProviderName::new("nowhere"))] {

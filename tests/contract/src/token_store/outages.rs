@@ -15,7 +15,7 @@ fn github() -> ProviderName {
 
 /// An outage whose first probe is due a second after second 20.
 fn outage(provider: ProviderName) -> Outage {
-    let fault = Fault::new(Fault::UNAVAILABLE, "gone");
+    let fault = Fault::new("provider_unavailable", "gone");
     Outage::begin(provider, fault, None, at(20), 0.0)
 }
 
@@ -42,9 +42,7 @@ async fn probe(
 /// Records that the probe of that account has failed; the next one is due at that second.
 async fn fail(store: &dyn TokenStore, account: AccountId, next: u64) {
     let claimed = stored(store, account).await;
-    let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let kept = store.record_refresh_failure(account, generation, lease, failure(next), None);
-    assert!(kept.await.unwrap());
+    assert!(record_failure(store, &claimed, failure(next)).await);
     let outage = store.outages().await.unwrap().remove(0);
     let put_off = Outage {
         probe_at: at(next),

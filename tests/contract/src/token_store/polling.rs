@@ -1,12 +1,10 @@
 //! Leases for polling the provider.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::{Confirmation, Ending, Link, PollSchedule};
-use tokio::task::JoinSet;
 
 use super::Fixture;
 use super::samples::*;
@@ -158,22 +156,9 @@ pub(super) async fn nobody_gets_the_same_link_twice(fixture: &dyn Fixture) {
     for n in 1..=60 {
         authorizing(&*fixture.store(), n, u64::from(n % 7)).await;
     }
-    let mut tasks = JoinSet::new();
-    for _ in 0..8 {
-        let store = fixture.store();
-        tasks.spawn(async move {
-            let mut mine = Vec::new();
-            loop {
-                let claimed = store.claim_due_polls(at(10), at(60), 4, &[]).await.unwrap();
-                if claimed.is_empty() {
-                    return mine;
-                }
-                assert!(claimed.len() <= 4);
-                mine.extend(claimed.into_iter().map(|link| link.id));
-            }
-        });
-    }
-    let claimed = tasks.join_all().await.concat();
-    assert_eq!(claimed.len(), 60);
-    assert_eq!(claimed.into_iter().collect::<HashSet<_>>().len(), 60);
+    assert_each_is_claimed_once(fixture, 60, |store| async move {
+        let claimed = store.claim_due_polls(at(10), at(60), 4, &[]).await;
+        Vec::from_iter(claimed.unwrap().iter().map(|link| link.id))
+    })
+    .await;
 }

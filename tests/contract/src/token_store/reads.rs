@@ -101,18 +101,12 @@ pub(super) async fn what_becomes_of_tokens_is_noticed(fixture: &dyn Fixture) {
         async |tokens: &StoredTokens| claim_refresh(&*store, tokens.account.id, 20, 20).await;
     is_noticed(fixture, "a failure", async |tokens| {
         let lease = claimed(tokens).await;
-        let (id, failure) = (lease.account.id, failure(30));
-        let kept =
-            store.record_refresh_failure(id, lease.generation, lease.lease.version, failure, None);
-        assert!(kept.await.unwrap());
+        assert!(record_failure(&*store, &lease, failure(30)).await);
     })
     .await;
     is_noticed(fixture, "a refresh", async |tokens| {
         let lease = claimed(tokens).await;
-        let (id, answer) = (lease.account.id, fresh("two"));
-        let (generation, version) = (lease.generation, lease.lease.version);
-        let kept = store.record_refresh(id, generation, version, answer, at(21), None);
-        kept.await.unwrap();
+        record_for(&*store, &lease, fresh("two")).await;
     })
     .await;
     is_noticed(fixture, "a new consent", async |_| {

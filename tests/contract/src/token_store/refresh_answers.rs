@@ -34,15 +34,8 @@ pub(super) async fn an_unusable_access_token_leaves_the_stored_one(fixture: &dyn
     let store = fixture.store();
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
     let claimed = claim_refresh(&*store, id, 19, 34).await;
-    let recorded = store.record_refresh(
-        id,
-        claimed.generation,
-        claimed.lease.version,
-        unusable("two"),
-        at(21),
-        None,
-    );
-    assert_eq!(recorded.await.unwrap(), Recorded::Stored);
+    let recorded = record_for(&*store, &claimed, unusable("two")).await;
+    assert_eq!(recorded, Recorded::Stored);
     let now = stored(&*store, id).await;
     assert_eq!(now.refresh_token, Some(sealed("refresh two")));
     assert!(now.generation > claimed.generation);
@@ -58,15 +51,8 @@ pub(super) async fn an_unusable_access_token_leaves_the_stored_one(fixture: &dyn
     assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(at(30)));
 
     let again = claim_refresh(&*store, id, 30, 45).await;
-    let healed = store.record_refresh(
-        id,
-        again.generation,
-        again.lease.version,
-        fresh("three"),
-        at(31),
-        None,
-    );
-    assert_eq!(healed.await.unwrap(), Recorded::Stored);
+    let healed = record_for(&*store, &again, fresh("three")).await;
+    assert_eq!(healed, Recorded::Stored);
     let now = stored(&*store, id).await;
     assert_eq!(now.account.status, AccountStatus::Active);
     assert_eq!(now.access_token, sealed("access three"));
@@ -76,17 +62,7 @@ pub(super) async fn an_unusable_answer_is_recorded_once(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
     let claimed = claim_refresh(&*store, id, 19, 34).await;
-    let record = async || {
-        let recorded = store.record_refresh(
-            id,
-            claimed.generation,
-            claimed.lease.version,
-            unusable("two"),
-            at(21),
-            None,
-        );
-        recorded.await.unwrap()
-    };
+    let record = async || record_for(&*store, &claimed, unusable("two")).await;
     assert_eq!(record().await, Recorded::Stored);
     let once = stored(&*store, id).await;
     assert_eq!(record().await, Recorded::Stored);
@@ -100,24 +76,9 @@ pub(super) async fn the_refresh_token_of_a_late_unusable_answer_is_the_spare(
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
     let late = claim_refresh(&*store, id, 10, 12).await;
     let theirs = claim_refresh(&*store, id, 12, 14).await;
-    let recorded = store.record_refresh(
-        id,
-        theirs.generation,
-        theirs.lease.version,
-        fresh("theirs"),
-        at(13),
-        None,
-    );
-    recorded.await.unwrap();
-    let recorded = store.record_refresh(
-        id,
-        late.generation,
-        late.lease.version,
-        unusable("late"),
-        at(21),
-        None,
-    );
-    assert_eq!(recorded.await.unwrap(), Recorded::Superseded);
+    record_for(&*store, &theirs, fresh("theirs")).await;
+    let recorded = record_for(&*store, &late, unusable("late")).await;
+    assert_eq!(recorded, Recorded::Superseded);
     let now = stored(&*store, id).await;
     assert_eq!(now.refresh_token, Some(sealed("refresh theirs")));
     assert_eq!(now.spare_refresh_token, Some(sealed("refresh late")));
@@ -129,15 +90,8 @@ pub(super) async fn an_unusable_answer_brings_a_dead_grant_back(fixture: &dyn Fi
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
     require_relink(&*store, id).await;
     let claimed = claim_refresh(&*store, id, 19, 34).await;
-    let recorded = store.record_refresh(
-        id,
-        claimed.generation,
-        claimed.lease.version,
-        unusable("two"),
-        at(21),
-        None,
-    );
-    assert_eq!(recorded.await.unwrap(), Recorded::Stored);
+    let recorded = record_for(&*store, &claimed, unusable("two")).await;
+    assert_eq!(recorded, Recorded::Stored);
     let account = store.account(id).await.unwrap().unwrap();
     assert_eq!(account.status, AccountStatus::Degraded);
 }
@@ -147,30 +101,14 @@ pub(super) async fn extra_goes_with_its_access_token(fixture: &dyn Fixture) {
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
     let tokens = stored(&*store, id).await;
     assert_eq!(tokens.extra, Some(sealed("extra one")));
-    let recorded = store.record_refresh(
-        id,
-        tokens.generation,
-        tokens.lease.version,
-        fresh("two"),
-        at(21),
-        None,
-    );
-    recorded.await.unwrap();
+    record_for(&*store, &tokens, fresh("two")).await;
     let tokens = stored(&*store, id).await;
     assert_eq!(tokens.extra, Some(sealed("extra two")));
     let none = RefreshedTokens {
         extra: None,
         ..fresh("three")
     };
-    let recorded = store.record_refresh(
-        id,
-        tokens.generation,
-        tokens.lease.version,
-        none,
-        at(22),
-        None,
-    );
-    recorded.await.unwrap();
+    record_for(&*store, &tokens, none).await;
     assert_eq!(stored(&*store, id).await.extra, None);
     linked(&*store, 2, grant("ada", "four"), 30).await;
     let tokens = stored(&*store, id).await;
@@ -201,15 +139,8 @@ pub(super) async fn an_issuer_may_move_its_token_endpoint(fixture: &dyn Fixture)
             origin: at_issuer(ISSUER, MOVED),
             ..fresh("two")
         };
-        let recorded = store.record_refresh(
-            id,
-            tokens.generation,
-            tokens.lease.version,
-            moved,
-            at(21),
-            None,
-        );
-        assert_eq!(recorded.await.unwrap(), Recorded::Stored);
+        let recorded = record_for(&*store, &tokens, moved).await;
+        assert_eq!(recorded, Recorded::Stored);
         let now = stored(&*store, id).await;
         assert_eq!(now.origin, at_issuer(ISSUER, MOVED));
     }
@@ -233,7 +164,7 @@ pub(super) async fn tokens_of_another_issuer_are_not_kept(fixture: &dyn Fixture)
         before.lease.version,
         other,
         at(21),
-        None,
+        audit(),
     );
     assert_conflict(recorded.await);
     assert_eq!(stored(&*store, id).await, before);
@@ -253,15 +184,7 @@ pub(super) async fn what_is_known_of_lifetimes_is_kept(fixture: &dyn Fixture) {
         hints,
         ..fresh("two")
     };
-    let recorded = store.record_refresh(
-        id,
-        tokens.generation,
-        tokens.lease.version,
-        hinted,
-        at(21),
-        None,
-    );
-    recorded.await.unwrap();
+    record_for(&*store, &tokens, hinted).await;
     let tokens = stored(&*store, id).await;
     assert_eq!(tokens.hints, hints);
     assert_eq!(tokens.account.access_token_expires_at, None);

@@ -1,6 +1,5 @@
 //! Leases for refreshing an account's tokens.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use central_oauth_domain::grant::{AccountId, NewGrant, ProviderName, StoredTokens};
@@ -172,9 +171,7 @@ async fn require_relink_after(store: &dyn TokenStore, id: AccountId, lapsed: u64
         next_refresh_at: None,
         ..failure(0)
     };
-    let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let kept = store.record_refresh_failure(id, generation, lease, over, None);
-    assert!(kept.await.unwrap());
+    assert!(record_failure(store, &claimed, over).await);
 }
 
 pub(super) async fn only_by_who_saw_the_present_lease(fixture: &dyn Fixture) {
@@ -226,24 +223,10 @@ pub(super) async fn nobody_gets_the_same_account_twice(fixture: &dyn Fixture) {
         )
         .await;
     }
-    let mut tasks = JoinSet::new();
-    for _ in 0..8 {
-        let store = fixture.store();
-        tasks.spawn(async move {
-            let mut mine = Vec::new();
-            loop {
-                let claimed = claim_due(&*store, 10, 60, 4).await;
-                if claimed.is_empty() {
-                    return mine;
-                }
-                assert!(claimed.len() <= 4);
-                mine.extend(ids(&claimed));
-            }
-        });
-    }
-    let claimed = tasks.join_all().await.concat();
-    assert_eq!(claimed.len(), 60);
-    assert_eq!(claimed.into_iter().collect::<HashSet<_>>().len(), 60);
+    assert_each_is_claimed_once(fixture, 60, |store| async move {
+        ids(&claim_due(&*store, 10, 60, 4).await)
+    })
+    .await;
 }
 
 pub(super) async fn of_many_claims_of_one_account_one_succeeds(fixture: &dyn Fixture) {

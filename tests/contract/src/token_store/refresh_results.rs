@@ -18,35 +18,6 @@ async fn ada(store: &dyn TokenStore) -> Account {
     linked(store, 1, grant("ada", "one"), 10).await
 }
 
-/// Records tokens for a generation, without a lease.
-async fn record(
-    store: &dyn TokenStore,
-    account: AccountId,
-    generation: Generation,
-    tokens: RefreshedTokens,
-) -> Recorded {
-    let recorded = store.record_refresh(account, generation, NO_LEASE, tokens, at(21), None);
-    recorded.await.unwrap()
-}
-
-/// Records the response to the refresh token of a lease.
-async fn record_for(
-    store: &dyn TokenStore,
-    lease: &StoredTokens,
-    tokens: RefreshedTokens,
-) -> Recorded {
-    let (account, generation) = (lease.account.id, lease.generation);
-    let recorded = store.record_refresh(
-        account,
-        generation,
-        lease.lease.version,
-        tokens,
-        at(21),
-        None,
-    );
-    recorded.await.unwrap()
-}
-
 pub(super) async fn a_success_replaces_the_tokens(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = ada(&*store).await.id;
@@ -119,9 +90,7 @@ pub(super) async fn a_late_success_leaves_the_lease_of_another(fixture: &dyn Fix
     // A second, late process does not end it either.
     record_for(&*store, &late, fresh("again")).await;
     assert_eq!(stored(&*store, id).await.lease, retry.lease);
-    let dropped =
-        store.record_refresh_failure(id, late.generation, late.lease.version, failure(22), None);
-    assert!(!dropped.await.unwrap());
+    assert!(!record_failure(&*store, &late, failure(22)).await);
     assert_eq!(stored(&*store, id).await.lease, retry.lease);
 }
 
@@ -147,9 +116,7 @@ pub(super) async fn the_second_result_ends_only_its_own_lease(fixture: &dyn Fixt
                 assert_eq!(later, Recorded::Stored);
             }
             _ => {
-                let (generation, lease) = (retry.generation, retry.lease.version);
-                let failed = store.record_refresh_failure(id, generation, lease, failure(22), None);
-                assert!(!failed.await.unwrap());
+                assert!(!record_failure(&*store, &retry, failure(22)).await);
             }
         }
         let now = stored(&*store, id).await;
@@ -309,7 +276,7 @@ pub(super) async fn what_came_from_elsewhere_is_not_kept(fixture: &dyn Fixture) 
         NO_LEASE,
         fresh("late"),
         at(22),
-        None,
+        audit(),
     );
     assert_conflict(late.await);
     assert_eq!(stored(&*store, id).await, before);
@@ -344,9 +311,7 @@ pub(super) async fn a_failure_is_kept_and_ends_the_lease(fixture: &dyn Fixture) 
     let store = fixture.store();
     let id = ada(&*store).await.id;
     let claimed = claim_refresh(&*store, id, 19, 34).await;
-    let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let kept = store.record_refresh_failure(id, generation, lease, failure(22), None);
-    assert!(kept.await.unwrap());
+    assert!(record_failure(&*store, &claimed, failure(22)).await);
     let now = stored(&*store, id).await;
     assert_eq!(now.lease.until, None);
     assert_eq!(now.attempts, failure(22).attempts);
@@ -369,9 +334,8 @@ pub(super) async fn a_late_failure_is_dropped(fixture: &dyn Fixture) {
     let theirs = claim_refresh(&*store, id, 20, 40).await;
     record_for(&*store, &theirs, fresh("theirs")).await;
     let before = stored(&*store, id).await;
-    for lease in [late.lease.version, theirs.lease.version] {
-        let kept = store.record_refresh_failure(id, late.generation, lease, failure(22), None);
-        assert!(!kept.await.unwrap());
+    for lease in [late, theirs] {
+        assert!(!record_failure(&*store, &lease, failure(22)).await);
     }
     assert_eq!(stored(&*store, id).await, before);
 }
@@ -381,12 +345,8 @@ pub(super) async fn a_failure_without_the_lease_is_dropped(fixture: &dyn Fixture
     let id = ada(&*store).await.id;
     let late = claim_refresh(&*store, id, 10, 20).await;
     let theirs = claim_refresh(&*store, id, 20, 40).await;
-    let kept =
-        store.record_refresh_failure(id, late.generation, late.lease.version, failure(22), None);
-    assert!(
-        !kept.await.unwrap(),
-        "whoever has it now will learn the same"
-    );
+    let kept = record_failure(&*store, &late, failure(22)).await;
+    assert!(!kept, "whoever has it now will learn the same");
     assert_eq!(stored(&*store, id).await, theirs);
 }
 
@@ -453,12 +413,12 @@ pub(super) async fn nothing_comes_of_an_account_that_is_gone(fixture: &dyn Fixtu
                 NO_LEASE,
                 fresh("two"),
                 at(21),
-                None,
+                audit(),
             )
             .await,
     );
     let kept = store
-        .record_refresh_failure(gone, Generation::FIRST, NO_LEASE, failure(22), None)
+        .record_refresh_failure(gone, Generation::FIRST, NO_LEASE, failure(22), audit())
         .await;
     assert!(!kept.unwrap());
     assert_eq!(

@@ -1,7 +1,5 @@
 //! What is to be revoked, and what became of it.
 
-use std::collections::HashSet;
-
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocationId, RevocationLease, RevocationResult, RevocationStatus,
@@ -347,24 +345,11 @@ pub(super) async fn nobody_gets_the_same_one_twice(fixture: &dyn Fixture) {
     for n in 1..=60 {
         stray(&*fixture.store(), n, None).await;
     }
-    let mut tasks = JoinSet::new();
-    for _ in 0..8 {
-        let store = fixture.store();
-        tasks.spawn(async move {
-            let mut mine = Vec::new();
-            loop {
-                let claimed = claim_revocations(&*store, 10, 60, 4).await;
-                if claimed.is_empty() {
-                    return mine;
-                }
-                assert!(claimed.len() <= 4);
-                mine.extend(claimed.into_iter().map(|lease| lease.revocation.id));
-            }
-        });
-    }
-    let claimed = tasks.join_all().await.concat();
-    assert_eq!(claimed.len(), 60);
-    assert_eq!(claimed.into_iter().collect::<HashSet<_>>().len(), 60);
+    assert_each_is_claimed_once(fixture, 60, |store| async move {
+        let claimed = claim_revocations(&*store, 10, 60, 4).await;
+        Vec::from_iter(claimed.iter().map(|lease| lease.revocation.id))
+    })
+    .await;
 }
 
 pub(super) async fn lists_come_in_pages(fixture: &dyn Fixture) {

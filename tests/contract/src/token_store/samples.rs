@@ -1,5 +1,7 @@
 //! Sample data of the cases.
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -9,21 +11,24 @@ use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, RevocationLease, RevocationReference,
 };
 use central_oauth_domain::grant::{
-    AccessKeyId, Account, AccountId, AccountKey, AccountStatus, InertKey, KeyLimits, KeyMaker,
-    LeaseVersion, LifetimeHints, NewGrant, NewKey, ProviderName, RefreshedTokens, StoredTokens,
-    TokenOrigin,
+    AccessKeyId, Account, AccountId, AccountKey, AccountStatus, Generation, InertKey, KeyLimits,
+    KeyMaker, LeaseVersion, LifetimeHints, NewGrant, NewKey, ProviderName, RefreshedTokens,
+    StoredTokens, TokenOrigin,
 };
 use central_oauth_domain::link::{
     CodeLimit, Confirmation, Link, LinkId, LinkState, PollSchedule, Requester, SealedConsent,
     SealedGrant, SealedPrompt,
 };
 use central_oauth_domain::ports::{
-    HashKey, LinkCreation, NewLink, NewLinkKey, StoreError, TokenStore,
+    HashKey, LinkCreation, NewLink, NewLinkKey, Recorded, StoreError, TokenStore,
 };
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_domain::testing::{FakeCipher, audit_draft};
 use central_oauth_domain::vault::{RowMacs, Vault};
 use central_oauth_domain::{Fault, Labels, Timestamp};
+use tokio::task::JoinSet;
+
+use super::Fixture;
 
 /// More links than any case opens.
 pub(super) const PLENTY: u64 = 10_000;
@@ -309,6 +314,47 @@ pub(super) async fn claim_refresh(
     claimed.await.unwrap()
 }
 
+/// Records the response to the refresh token of `lease`.
+pub(super) async fn record_for(
+    store: &dyn TokenStore,
+    lease: &StoredTokens,
+    tokens: RefreshedTokens,
+) -> Recorded {
+    let (account, generation) = (lease.account.id, lease.generation);
+    let recorded = store.record_refresh(
+        account,
+        generation,
+        lease.lease.version,
+        tokens,
+        at(21),
+        audit(),
+    );
+    recorded.await.unwrap()
+}
+
+/// Records the response to the refresh token of `generation`, without a lease.
+pub(super) async fn record(
+    store: &dyn TokenStore,
+    account: AccountId,
+    generation: Generation,
+    tokens: RefreshedTokens,
+) -> Recorded {
+    let recorded = store.record_refresh(account, generation, NO_LEASE, tokens, at(21), audit());
+    recorded.await.unwrap()
+}
+
+/// Records that the refresh of `lease` has failed. Returns whether that counts.
+pub(super) async fn record_failure(
+    store: &dyn TokenStore,
+    lease: &StoredTokens,
+    failure: RefreshFailure,
+) -> bool {
+    let (account, generation) = (lease.account.id, lease.generation);
+    let recorded =
+        store.record_refresh_failure(account, generation, lease.lease.version, failure, audit());
+    recorded.await.unwrap()
+}
+
 /// The result of a failed refresh, with the next attempt this many seconds after the start of the case.
 pub(super) fn failure(next: u64) -> RefreshFailure {
     RefreshFailure {
@@ -332,9 +378,7 @@ pub(super) async fn require_relink(store: &dyn TokenStore, account: AccountId) {
         next_refresh_at: None,
         attempts: Attempts::default(),
     };
-    let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let kept = store.record_refresh_failure(account, generation, lease, over, None);
-    assert!(kept.await.unwrap());
+    assert!(record_failure(store, &claimed, over).await);
 }
 
 /// Tokens named after `which`, requested at second 20.
@@ -378,6 +422,11 @@ pub(super) fn new_key(n: u8, account: AccountId) -> NewKey {
         created_at: at(15),
         expires_at: Some(at(9000)),
     }
+}
+
+/// An audit entry of the service, without its event.
+pub(super) fn audit() -> AuditDraft {
+    draft(Actor::Service)
 }
 
 /// An audit entry of second 15, without its event.
@@ -430,6 +479,36 @@ pub(super) async fn claim_revocation(
     let claimed = claim_revocations(store, now, until, 10).await;
     let [lease] = <[RevocationLease; 1]>::try_from(claimed).unwrap();
     lease
+}
+
+/// Lets eight processes claim until nothing is due. Asserts that they get at most four at once, all of this many, and none
+/// twice.
+pub(super) async fn assert_each_is_claimed_once<Id, Claimed>(
+    fixture: &dyn Fixture,
+    count: usize,
+    claim: impl Fn(Arc<dyn TokenStore>) -> Claimed + Copy + Send + 'static,
+) where
+    Id: Eq + Hash + Send + 'static,
+    Claimed: Future<Output = Vec<Id>> + Send,
+{
+    let mut tasks = JoinSet::new();
+    for _ in 0..8 {
+        let store = fixture.store();
+        tasks.spawn(async move {
+            let mut mine = Vec::new();
+            loop {
+                let claimed = claim(Arc::clone(&store)).await;
+                if claimed.is_empty() {
+                    return mine;
+                }
+                assert!(claimed.len() <= 4);
+                mine.extend(claimed);
+            }
+        });
+    }
+    let claimed = Vec::from_iter(tasks.join_all().await.into_iter().flatten());
+    assert_eq!(claimed.len(), count);
+    assert_eq!(HashSet::<Id>::from_iter(claimed).len(), count);
 }
 
 /// A link that no store has.

@@ -110,10 +110,7 @@ async fn account_by(store: &dyn TokenStore, n: u8, person: &str, first: u8) -> A
         refresh_token: Some(by(first + 2, "spare")),
         ..fresh("late")
     };
-    let superseded = store
-        .record_refresh(id, Generation(0), NO_LEASE, late, at(21), None)
-        .await;
-    superseded.unwrap();
+    record(store, id, Generation(0), late).await;
     id
 }
 
@@ -328,12 +325,8 @@ pub(super) async fn what_has_changed_is_left_alone(fixture: &dyn Fixture) {
         refresh_token: None,
         ..fresh("two")
     };
-    let recorded = store.record_refresh(ada, generation, NO_LEASE, refreshed, at(21), None);
-    recorded.await.unwrap();
-    let spare = store
-        .record_refresh(bob, Generation(0), NO_LEASE, fresh("late"), at(21), None)
-        .await;
-    spare.unwrap();
+    record(&*store, ada, generation, refreshed).await;
+    record(&*store, bob, Generation(0), fresh("late")).await;
     let claimed = claim_refresh(&*store, cid, 22, 30).await;
     let (generation, lease) = (claimed.generation, claimed.lease.version);
     let promoted = store.promote_spare(cid, generation, lease).await;
@@ -436,10 +429,7 @@ pub(super) async fn refreshed_tokens_are_never_put_back(fixture: &dyn Fixture) {
     for id in ids.clone() {
         let store = fixture.store();
         tasks.spawn(async move {
-            let recorded = store
-                .record_refresh(id, Generation::FIRST, NO_LEASE, fresh("two"), at(21), None)
-                .await;
-            recorded.unwrap();
+            record(&*store, id, Generation::FIRST, fresh("two")).await;
         });
     }
     tasks.join_all().await;

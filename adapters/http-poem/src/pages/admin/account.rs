@@ -1,16 +1,12 @@
 //! One account with its keys.
 
-use std::sync::Arc;
-
 use askama::Template;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{AccessKeyId, Account, KeyLimits, KeyMaker, KeyRecord};
 use central_oauth_domain::usecases::Refusal;
-use poem::http::StatusCode;
-use poem::web::{Data, Path};
+use poem::web::Path;
 use poem::{Request, Response, Result, handler};
 
-use super::AdminSite;
 use super::accounts::{AccountRow, PAGE, row, trouble};
 use super::desk::{self, Desk};
 use super::templates::DeskFrame;
@@ -54,10 +50,9 @@ struct KeyRow {
 #[handler]
 pub(super) async fn show(
     request: &Request,
+    desk: Desk<'_>,
     Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
 ) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
     let query = Fields::of_query(request);
     let after = api::KEYS.read(query.get("cursor"))?;
     Ok(desk.answer(page(&desk, &id, after, desk::done(&query)).await))
@@ -78,7 +73,7 @@ async fn page(
         format!("{href}?cursor={cursor}")
     });
     let keys = keys.items.into_iter().map(|key| key_row(key, desk.now));
-    let page = OneAccount {
+    Ok(desk.page(&OneAccount {
         frame: &desk.site.device.frame,
         desk: desk.frame(desk::ACCOUNTS),
         done,
@@ -89,8 +84,7 @@ async fn page(
         account: row(desk, account.clone()),
         keys: keys.collect(),
         next,
-    };
-    Ok(desk.page(StatusCode::OK, &page))
+    }))
 }
 
 fn times(account: &Account, now: Timestamp) -> Vec<(&'static str, Option<Moment>, &'static str)> {

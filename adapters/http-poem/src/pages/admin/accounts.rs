@@ -1,17 +1,12 @@
 //! The list of accounts.
 
-use std::sync::Arc;
-
 use askama::Template;
 use central_oauth_domain::grant::{Account, AccountStatus, ProviderName};
 use central_oauth_domain::usecases::AccountQuery;
 use central_oauth_domain::{Fault, Timestamp};
-use poem::http::StatusCode;
-use poem::web::Data;
 use poem::{Request, Response, Result, handler};
 use url::form_urlencoded;
 
-use super::AdminSite;
 use super::desk::{self, Desk};
 use super::templates::{DeskFrame, Status};
 use crate::api;
@@ -63,8 +58,7 @@ const STATUSES: [(&str, &str, AccountStatus); 3] = [
 
 /// `GET /admin`.
 #[handler]
-pub(super) async fn list(request: &Request, Data(site): Data<&Arc<AdminSite>>) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
+pub(super) async fn list(request: &Request, desk: Desk<'_>) -> Result<Response> {
     let query = Fields::of_query(request);
     let chosen = query.given("status");
     let status = STATUSES.iter().find(|(word, ..)| chosen == Some(*word));
@@ -83,12 +77,11 @@ pub(super) async fn list(request: &Request, Data(site): Data<&Arc<AdminSite>>) -
     let accounts = &desk.services().accounts;
     let found = accounts.list(desk.caller(), wanted, after, PAGE).await;
     Ok(desk.answer(found.map(|page| {
-        let next = page
-            .next
-            .map(|id| next_page(site, &filters, &cursors.write(id)));
+        let cursor = page.next.map(|id| cursors.write(id));
+        let next = cursor.map(|cursor| next_page(&desk.site.base, &filters, &cursor));
         let rows = page.items.into_iter().map(|one| row(&desk, one));
-        let page = Accounts {
-            frame: &site.device.frame,
+        desk.page(&Accounts {
+            frame: &desk.site.device.frame,
             desk: desk.frame(desk::ACCOUNTS),
             providers: providers(&desk, provider.as_ref()),
             statuses: STATUSES
@@ -96,34 +89,31 @@ pub(super) async fn list(request: &Request, Data(site): Data<&Arc<AdminSite>>) -
                 .to_vec(),
             accounts: rows.collect(),
             next,
-        };
-        desk.page(StatusCode::OK, &page)
+        })
     })))
 }
 
 /// The address of the next page of a filtered list.
-fn next_page(site: &AdminSite, filters: &[(&str, Option<String>)], cursor: &str) -> String {
+fn next_page(base: &str, filters: &[(&str, Option<String>)], cursor: &str) -> String {
     let chosen = filters.iter();
     let chosen = chosen.filter_map(|(name, value)| Some((*name, value.as_deref()?)));
     let query = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(chosen)
         .append_pair("cursor", cursor)
         .finish();
-    format!("{}?{query}", site.base)
+    format!("{base}?{query}")
 }
 
 /// The configured providers, and the chosen one even if it is not configured any more.
 fn providers(desk: &Desk<'_>, chosen: Option<&ProviderName>) -> Vec<(String, bool)> {
     let known = desk.services().providers.iter().map(|one| one.name());
-    let is_known = |name: &&ProviderName| {
-        desk.services()
-            .providers
-            .iter()
-            .any(|one| one.name() == *name)
-    };
-    let unknown = chosen.filter(|name| !is_known(name));
-    let all = known.chain(unknown);
-    all.map(|name| (name.to_string(), Some(name) == chosen))
+    let mut names = Vec::from_iter(known);
+    let unknown = chosen.filter(|chosen| !names.contains(chosen));
+    names.extend(unknown);
+    let is_chosen = |name| Some(name) == chosen;
+    let names = names.into_iter();
+    names
+        .map(|name| (name.to_string(), is_chosen(name)))
         .collect()
 }
 
@@ -133,7 +123,7 @@ pub(super) fn row(desk: &Desk<'_>, account: Account) -> AccountRow {
         href: desk.account_page(account.id),
         id: account.id.to_string(),
         status: account.status.into(),
-        trouble: trouble(desk, &account).map(|fault| fault.code),
+        trouble: trouble(desk, &account).map(|fault| fault.code.to_string()),
         ends: account.known_end().map(moment),
         next_refresh: account.next_refresh_at.map(moment),
         provider: account.key.provider.to_string(),

@@ -1,57 +1,38 @@
 //! Refresh, delete and revoke: each is asked for, confirmed and done.
 
-use std::sync::Arc;
-
 use central_oauth_domain::grant::Account;
 use central_oauth_domain::grant::revocation::RevocationStatus;
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::usecases::Refusal;
 use poem::http::StatusCode;
 use poem::web::{Data, Path};
-use poem::{Body, Request, Response, Result, handler};
+use poem::{Response, Result, handler};
 
-use super::AdminSite;
-use super::desk::{self, Desk};
+use super::desk::{self, AdminDesk, Desk, Sent};
 use super::templates::{Asks, Confirm};
 use crate::api::account_id;
+use crate::pages::visit;
 
-/// `GET /admin/accounts/{id}/refresh`.
-#[handler]
-pub(super) async fn ask_refresh(
-    request: &Request,
-    Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let words = Words {
-        action: "refresh",
-        heading: "Refresh this account?",
-        text: "The service asks the provider for new tokens now. This is safe, and seldom needed: tokens are refreshed in time.",
-        button: "Refresh",
-        asks: Asks::Nothing,
-    };
-    ask(site, request, &id, &words).await
+/// What is asked before something is done to an account.
+#[derive(Clone, Copy)]
+pub(super) struct Words {
+    /// The last part of the address.
+    pub(super) action: &'static str,
+    pub(super) heading: &'static str,
+    pub(super) text: &'static str,
+    pub(super) button: &'static str,
+    pub(super) asks: Asks,
 }
 
-/// `POST /admin/accounts/{id}/refresh`.
-#[handler]
-pub(super) async fn refresh(
-    request: &Request,
-    body: Body,
-    Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
-    desk.form(request, body).await?;
-    let accounts = &desk.services().accounts;
-    let refreshed = accounts.refresh(desk.caller(), account_id(&id)).await;
-    Ok(
-        desk.answer(
-            refreshed.map(|account| desk.done(&desk.account_page(account.id), "refreshed")),
-        ),
-    )
-}
+pub(super) const REFRESH: Words = Words {
+    action: "refresh",
+    heading: "Refresh this account?",
+    text: "The service asks the provider for new tokens now. This is safe, and seldom needed: tokens are refreshed in time.",
+    button: "Refresh",
+    asks: Asks::Nothing,
+};
 
-const REVOKE: Words = Words {
+pub(super) const REVOKE: Words = Words {
     action: "revoke",
     heading: "Delete this account and revoke its tokens?",
     text: "All its keys stop working at once. This cannot be undone: the person has to link the account anew, and programs need new keys.",
@@ -59,26 +40,32 @@ const REVOKE: Words = Words {
     asks: Asks::OwnKey,
 };
 
-/// `GET /admin/accounts/{id}/revoke`.
+/// `GET /admin/accounts/{id}/{action}`.
 #[handler]
-pub(super) async fn ask_revoke(
-    request: &Request,
+pub(super) async fn ask(
+    AdminDesk(desk): AdminDesk<'_>,
     Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    ask(site, request, &id, &REVOKE).await
+    Data(words): Data<&Words>,
+) -> Response {
+    let account = desk.account(&id).await;
+    desk.answer(account.map(|account| confirmation(&desk, &account, words, None)))
+}
+
+/// `POST /admin/accounts/{id}/refresh`.
+#[handler]
+pub(super) async fn refresh(Sent { desk, .. }: Sent<'_>, Path(id): Path<String>) -> Response {
+    let accounts = &desk.services().accounts;
+    let refreshed = accounts.refresh(desk.caller(), account_id(&id)).await;
+    let done = |account: Account| desk.done(&desk.account_page(account.id), "refreshed");
+    desk.answer(refreshed.map(done))
 }
 
 /// `POST /admin/accounts/{id}/revoke`.
 #[handler]
 pub(super) async fn revoke(
-    request: &Request,
-    body: Body,
+    Sent { desk, fields }: Sent<'_>,
     Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
 ) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
-    let fields = desk.form(request, body).await?;
     desk.require_admin()?;
     let key = AccessKey::new(fields.get("key").unwrap_or_default().trim());
     Ok(desk.answer(revoking(&desk, &id, &key).await))
@@ -91,8 +78,7 @@ async fn revoking(desk: &Desk<'_>, id: &str, key: &AccessKey) -> Result<Response
         Ok(()) => {}
         Err(Refusal::Unauthorized(_)) => {
             let problem = Some("This is not the key that you logged in with.");
-            let page = confirmation(desk, &account, &REVOKE, problem);
-            return Ok(page);
+            return Ok(confirmation(desk, &account, &REVOKE, problem));
         }
         Err(refusal) => return Err(refusal),
     }
@@ -107,29 +93,6 @@ async fn revoking(desk: &Desk<'_>, id: &str, key: &AccessKey) -> Result<Response
     };
     let page = format!("{}/revocations", desk.site.base);
     Ok(desk.done(&page, done))
-}
-
-/// What is asked before something is done to an account.
-pub(super) struct Words {
-    /// The last part of the address.
-    pub(super) action: &'static str,
-    pub(super) heading: &'static str,
-    pub(super) text: &'static str,
-    pub(super) button: &'static str,
-    pub(super) asks: Asks,
-}
-
-/// Asks an admin whether to do something to an account.
-pub(super) async fn ask(
-    site: &AdminSite,
-    request: &Request,
-    id: &str,
-    words: &Words,
-) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
-    desk.require_admin()?;
-    let account = desk.account(id).await;
-    Ok(desk.answer(account.map(|account| confirmation(&desk, &account, words, None))))
 }
 
 fn confirmation(
@@ -156,5 +119,5 @@ fn confirmation(
         is_final: words.asks == Asks::OwnKey,
         problem,
     };
-    desk.page(status, &page)
+    visit::html(status, &page)
 }

@@ -1,6 +1,7 @@
 //! A request of an operator who has logged in, and its answer.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use askama::Template;
 use central_oauth_domain::Timestamp;
@@ -9,7 +10,8 @@ use central_oauth_domain::secret::BrowserToken;
 use central_oauth_domain::usecases::{Caller, LoggedIn, Refusal, Services};
 use poem::error::NotFoundError;
 use poem::http::StatusCode;
-use poem::{Body, Error, Request, Response, Result};
+use poem::web::Data;
+use poem::{Body, Error, FromRequest, Request, RequestBody, Response, Result};
 
 use super::AdminSite;
 use super::templates::{DeskFrame, Message, Tab};
@@ -22,7 +24,8 @@ use crate::pages::form::{Fields, NoForm};
 use crate::pages::refused::after;
 use crate::pages::{see_other, visit};
 
-/// A request of an operator who has logged in.
+/// A request of an operator who has logged in. Without a session, the answer is 404 if nobody can log in, and else leads to
+/// the login.
 pub(super) struct Desk<'a> {
     pub(super) site: &'a AdminSite,
     pub(super) who: LoggedIn,
@@ -33,12 +36,39 @@ pub(super) struct Desk<'a> {
     is_own: bool,
 }
 
+/// The desk of an operator who may change something, so that an auditor fills in no form in vain. The services check it again.
+pub(super) struct AdminDesk<'a>(pub(super) Desk<'a>);
+
+/// A form that a page of this session has sent. Nothing has happened yet when it is rejected.
+pub(super) struct Sent<'a> {
+    pub(super) desk: Desk<'a>,
+    pub(super) fields: Fields,
+}
+
+impl<'a> FromRequest<'a> for Desk<'a> {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        let Data(site) = Data::<&Arc<AdminSite>>::from_request_without_body(request).await?;
+        Self::open(site, request).await
+    }
+}
+
+impl<'a> FromRequest<'a> for AdminDesk<'a> {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> Result<Self> {
+        let desk = Desk::from_request(request, body).await?;
+        desk.require_admin().map(|()| Self(desk))
+    }
+}
+
+impl<'a> FromRequest<'a> for Sent<'a> {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> Result<Self> {
+        let desk = Desk::from_request(request, body).await?;
+        let fields = desk.form(request, body.take()?).await?;
+        Ok(Self { desk, fields })
+    }
+}
+
 impl<'a> Desk<'a> {
-    /// Finds the session of a request.
-    ///
-    /// # Errors
-    /// 404 if nobody can log in; leads to the login if there is no session.
-    pub(super) async fn open(site: &'a AdminSite, request: &Request) -> Result<Self> {
+    async fn open(site: &'a AdminSite, request: &Request) -> Result<Self> {
         let sessions = &site.services.admin_sessions;
         if !sessions.is_open() {
             return Err(NotFoundError.into());
@@ -74,11 +104,7 @@ impl<'a> Desk<'a> {
         self.who.caller()
     }
 
-    /// Reads a form that this session's page has sent.
-    ///
-    /// # Errors
-    /// A page that says why the form is not accepted. Nothing may have happened yet.
-    pub(super) async fn form(&self, request: &Request, body: Body) -> Result<Fields> {
+    async fn form(&self, request: &Request, body: Body) -> Result<Fields> {
         let fields = Fields::read(request, body).await;
         let fields = fields.map_err(|no_form| self.unread(no_form))?;
         let token = self.site.device.consents.csrf_token(&self.token);
@@ -91,11 +117,8 @@ impl<'a> Desk<'a> {
         Err(self.error(StatusCode::FORBIDDEN, heading, text))
     }
 
-    /// Lets only operators go on who may change something, so that nobody fills in a form in vain. The services check it
-    /// again.
-    ///
     /// # Errors
-    /// A page that says so.
+    /// A page that says that auditors may change nothing.
     pub(super) fn require_admin(&self) -> Result<()> {
         if self.who.is_admin() {
             return Ok(());
@@ -144,21 +167,18 @@ impl<'a> Desk<'a> {
     }
 
     fn message(&self, status: StatusCode, heading: &str, text: &str) -> Response {
-        let desk = self.frame("");
-        self.page(
-            status,
-            &Message {
-                frame: &self.site.device.frame,
-                desk,
-                heading,
-                text,
-            },
-        )
+        let page = Message {
+            frame: &self.site.device.frame,
+            desk: self.frame(""),
+            heading,
+            text,
+        };
+        visit::html(status, &page)
     }
 
     /// Responds with a page.
-    pub(super) fn page(&self, status: StatusCode, page: &impl Template) -> Response {
-        visit::html(status, page)
+    pub(super) fn page(&self, page: &impl Template) -> Response {
+        visit::html(StatusCode::OK, page)
     }
 
     /// Returns what all pages show around their content. `present` is the address of the page below the base.

@@ -1,7 +1,6 @@
 //! Makes and deletes access keys of an account.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
@@ -9,15 +8,14 @@ use central_oauth_domain::grant::{Account, KeyLimits};
 use central_oauth_domain::ports::Descendants;
 use central_oauth_domain::usecases::{KeyRequest, Refusal};
 use poem::http::StatusCode;
-use poem::web::{Data, Path};
-use poem::{Body, Request, Response, Result, handler};
+use poem::web::Path;
+use poem::{Response, handler};
 
-use super::AdminSite;
-use super::desk::{self, Desk};
+use super::desk::{self, AdminDesk, Desk, Sent};
 use super::templates::{Asks, Confirm, DeskFrame};
 use crate::api::{account_id, key_id};
 use crate::pages::form::Fields;
-use crate::pages::site;
+use crate::pages::{site, visit};
 
 /// The form for a new key.
 #[derive(Template)]
@@ -47,28 +45,15 @@ struct Key<'a> {
 
 /// `GET /admin/accounts/{id}/keys/new`.
 #[handler]
-pub(super) async fn ask_new(
-    request: &Request,
-    Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
-    desk.require_admin()?;
+pub(super) async fn ask_new(AdminDesk(desk): AdminDesk<'_>, Path(id): Path<String>) -> Response {
     let account = desk.account(&id).await;
-    Ok(desk.answer(account.map(|account| form(&desk, &account, ("", ""), None))))
+    desk.answer(account.map(|account| form(&desk, &account, ("", ""), None)))
 }
 
 /// `POST /admin/accounts/{id}/keys/new`. The key is shown once, so this is the page itself.
 #[handler]
-pub(super) async fn create(
-    request: &Request,
-    body: Body,
-    Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
-    let fields = desk.form(request, body).await?;
-    Ok(desk.answer(creating(&desk, &id, &fields).await))
+pub(super) async fn create(Sent { desk, fields }: Sent<'_>, Path(id): Path<String>) -> Response {
+    desk.answer(creating(&desk, &id, &fields).await)
 }
 
 async fn creating(desk: &Desk<'_>, id: &str, fields: &Fields) -> Result<Response, Refusal> {
@@ -100,7 +85,7 @@ async fn creating(desk: &Desk<'_>, id: &str, fields: &Fields) -> Result<Response
         subject: &desk::named(&account),
         back: &desk.account_page(account.id),
     };
-    Ok(desk.page(StatusCode::CREATED, &page))
+    Ok(visit::html(StatusCode::CREATED, &page))
 }
 
 /// How long a key lasts that was asked for so many days; `None` for one without an end.
@@ -118,17 +103,14 @@ fn lasting(days: &str) -> Result<Option<Duration>, ()> {
 /// `GET /admin/accounts/{id}/keys/{key}/delete`.
 #[handler]
 pub(super) async fn ask_delete(
-    request: &Request,
+    AdminDesk(desk): AdminDesk<'_>,
     Path((id, key)): Path<(String, String)>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
-    desk.require_admin()?;
+) -> Response {
     let (account, key) = (desk.account(&id).await, key_id(&key));
-    Ok(desk.answer(account.map(|account| {
+    desk.answer(account.map(|account| {
         let page = desk.account_page(account.id);
-        let page = Confirm {
-            frame: &site.device.frame,
+        desk.page(&Confirm {
+            frame: &desk.site.device.frame,
             desk: desk.frame(desk::ACCOUNTS),
             heading: &format!("Delete key {key}?"),
             subject: &desk::named(&account),
@@ -139,21 +121,16 @@ pub(super) async fn ask_delete(
             asks: Asks::Descendants,
             is_final: true,
             problem: None,
-        };
-        desk.page(StatusCode::OK, &page)
-    })))
+        })
+    }))
 }
 
 /// `POST /admin/accounts/{id}/keys/{key}/delete`.
 #[handler]
 pub(super) async fn delete(
-    request: &Request,
-    body: Body,
+    Sent { desk, fields }: Sent<'_>,
     Path((id, key)): Path<(String, String)>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
-    let fields = desk.form(request, body).await?;
+) -> Response {
     let with = match fields.get("descendants") {
         Some(_) => Descendants::Deleted,
         None => Descendants::Kept,
@@ -161,7 +138,7 @@ pub(super) async fn delete(
     let (id, key, caller) = (account_id(&id), key_id(&key), desk.caller());
     let keys = &desk.services().keys;
     let deleted = keys.delete(caller, id, key, with, desk.address).await;
-    Ok(desk.answer(deleted.map(|()| desk.done(&desk.account_page(id), "key-deleted"))))
+    desk.answer(deleted.map(|()| desk.done(&desk.account_page(id), "key-deleted")))
 }
 
 /// The form for a new key, with what was entered.
@@ -186,5 +163,5 @@ fn form(
         days,
         problem,
     };
-    desk.page(status, &page)
+    visit::html(status, &page)
 }

@@ -11,7 +11,7 @@ use poem::web::Data;
 use poem::{Body, Request, Response, Result, handler};
 
 use super::AdminSite;
-use super::desk::Desk;
+use super::desk::{Desk, Sent};
 use crate::address::client_address;
 use crate::error::Problem;
 use crate::pages::form::Fields;
@@ -32,9 +32,13 @@ struct Login<'a> {
 
 /// `GET /admin/login`.
 #[handler]
-pub(super) async fn show(request: &Request, Data(site): Data<&Arc<AdminSite>>) -> Result<Response> {
+pub(super) async fn show(
+    request: &Request,
+    desk: Option<Desk<'_>>,
+    Data(site): Data<&Arc<AdminSite>>,
+) -> Result<Response> {
     require_open(site)?;
-    if Desk::open(site, request).await.is_ok() {
+    if desk.is_some() {
         return Ok(see_other(&site.base));
     }
     let visit = Visit::of(&site.device, request).in_english();
@@ -69,17 +73,11 @@ pub(super) async fn log_in(
 
 /// `POST /admin/logout`.
 #[handler]
-pub(super) async fn log_out(
-    request: &Request,
-    body: Body,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
-    desk.form(request, body).await?;
-    let sessions = &site.services.admin_sessions;
+pub(super) async fn log_out(Sent { desk, .. }: Sent<'_>) -> Response {
+    let sessions = &desk.services().admin_sessions;
     let out = sessions.log_out(&desk.who, &desk.token, desk.address).await;
-    let login = see_other(&format!("{}/login", site.base));
-    Ok(desk.answer(out.map(|()| set_cookie(login, site.cookie.delete()))))
+    let login = see_other(&format!("{}/login", desk.site.base));
+    desk.answer(out.map(|()| set_cookie(login, desk.site.cookie.delete())))
 }
 
 /// The page does not exist where nobody can log in.

@@ -32,6 +32,8 @@ use std::sync::Arc;
 use central_oauth_domain::usecases::Services;
 use poem::{Endpoint, EndpointExt as _, Response, Route, get, post};
 
+use actions::Words;
+
 use super::assets;
 use super::cookie::BrowserCookie;
 use super::headers;
@@ -74,19 +76,19 @@ pub(super) fn routes(
         .at("/accounts/:id", get(account::show))
         .at(
             "/accounts/:id/refresh",
-            get(actions::ask_refresh).post(actions::refresh),
+            asked(actions::REFRESH, actions::refresh),
         )
         .at(
             "/accounts/:id/relink",
-            get(relinks::ask_code).post(relinks::make_code),
+            asked(relinks::CODE, relinks::make_code),
         )
         .at(
             "/accounts/:id/relink-link",
-            get(relinks::ask_link).post(relinks::make_link),
+            asked(relinks::LINK, relinks::make_link),
         )
         .at(
             "/accounts/:id/revoke",
-            get(actions::ask_revoke).post(actions::revoke),
+            asked(actions::REVOKE, actions::revoke),
         )
         .at(
             "/accounts/:id/keys/new",
@@ -100,4 +102,9 @@ pub(super) fn routes(
         .at("/service", get(service::state))
         .data(site)
         .with(headers::private())
+}
+
+/// Asks with `words` before `action` is done to an account.
+fn asked(words: Words, action: impl Endpoint + 'static) -> impl Endpoint {
+    get(actions::ask).post(action).data(words)
 }

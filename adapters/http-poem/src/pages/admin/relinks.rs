@@ -1,17 +1,14 @@
 //! Asks the person of an account to consent again: with a code for the next minutes, or with a link for seven days.
 
-use std::sync::Arc;
-
 use askama::Template;
 use central_oauth_domain::usecases::Refusal;
-use poem::http::StatusCode;
-use poem::web::{Data, Path};
-use poem::{Body, Request, Response, Result, handler};
+use poem::web::Path;
+use poem::{Response, handler};
 
-use super::actions::{Words, ask};
-use super::desk::{self, Desk};
+use super::actions::Words;
+use super::desk::{self, Desk, Sent};
+use super::qr;
 use super::templates::{Asks, DeskFrame};
-use super::{AdminSite, qr};
 use crate::pages::site;
 
 /// The address at which a person consents again.
@@ -28,34 +25,26 @@ struct Relink<'a> {
     back: &'a str,
 }
 
-/// `GET /admin/accounts/{id}/relink`.
-#[handler]
-pub(super) async fn ask_code(
-    request: &Request,
-    Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let words = Words {
-        action: "relink",
-        heading: "Ask for consent again?",
-        text: "You get an address for the person whose account this is. Whoever opens it signs in at the provider. Nothing changes until then.",
-        button: "Make the address",
-        asks: Asks::Nothing,
-    };
-    ask(site, request, &id, &words).await
-}
+pub(super) const CODE: Words = Words {
+    action: "relink",
+    heading: "Ask for consent again?",
+    text: "You get an address for the person whose account this is. Whoever opens it signs in at the provider. Nothing changes until then.",
+    button: "Make the address",
+    asks: Asks::Nothing,
+};
+
+pub(super) const LINK: Words = Words {
+    action: "relink-link",
+    heading: "Make a relink link?",
+    text: "You get a link for the person whose account this is. It is valid for seven days and gives nobody access. Nothing changes until the person signs in at the provider.",
+    button: "Make the link",
+    asks: Asks::Nothing,
+};
 
 /// `POST /admin/accounts/{id}/relink`. The code is shown once, so this is the page itself.
 #[handler]
-pub(super) async fn make_code(
-    request: &Request,
-    body: Body,
-    Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
-    desk.form(request, body).await?;
-    Ok(desk.answer(code(&desk, &id).await))
+pub(super) async fn make_code(Sent { desk, .. }: Sent<'_>, Path(id): Path<String>) -> Response {
+    desk.answer(code(&desk, &id).await)
 }
 
 async fn code(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
@@ -70,7 +59,7 @@ async fn code(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
     let text = format!(
         "Send this address to the person whose account it is, or let them scan the code. It works once and for {minutes} minutes."
     );
-    let page = Relink {
+    Ok(desk.page(&Relink {
         frame: &desk.site.device.frame,
         desk: desk.frame(desk::ACCOUNTS),
         heading: "Ask for consent again",
@@ -79,38 +68,13 @@ async fn code(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
         qr: qr::draw(&address),
         address: &address,
         back: &desk.account_page(account.id),
-    };
-    Ok(desk.page(StatusCode::OK, &page))
-}
-
-/// `GET /admin/accounts/{id}/relink-link`.
-#[handler]
-pub(super) async fn ask_link(
-    request: &Request,
-    Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let words = Words {
-        action: "relink-link",
-        heading: "Make a relink link?",
-        text: "You get a link for the person whose account this is. It is valid for seven days and gives nobody access. Nothing changes until the person signs in at the provider.",
-        button: "Make the link",
-        asks: Asks::Nothing,
-    };
-    ask(site, request, &id, &words).await
+    }))
 }
 
 /// `POST /admin/accounts/{id}/relink-link`. The service does not store the link, so this is the page itself.
 #[handler]
-pub(super) async fn make_link(
-    request: &Request,
-    body: Body,
-    Path(id): Path<String>,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
-    desk.form(request, body).await?;
-    Ok(desk.answer(link(&desk, &id).await))
+pub(super) async fn make_link(Sent { desk, .. }: Sent<'_>, Path(id): Path<String>) -> Response {
+    desk.answer(link(&desk, &id).await)
 }
 
 async fn link(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
@@ -118,7 +82,7 @@ async fn link(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
     let links = &desk.services().links;
     let url = links.relink_url(desk.caller(), account.id, desk.address);
     let url = url.await?;
-    let page = Relink {
+    Ok(desk.page(&Relink {
         frame: &desk.site.device.frame,
         desk: desk.frame(desk::ACCOUNTS),
         heading: "Relink link",
@@ -127,6 +91,5 @@ async fn link(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
         qr: None,
         address: url.expose(),
         back: &desk.account_page(account.id),
-    };
-    Ok(desk.page(StatusCode::OK, &page))
+    }))
 }

@@ -1,15 +1,10 @@
 //! The list of revocations.
 
-use std::sync::Arc;
-
 use askama::Template;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::revocation::Revocation;
-use poem::http::StatusCode;
-use poem::web::Data;
 use poem::{Request, Response, Result, handler};
 
-use super::AdminSite;
 use super::accounts::PAGE;
 use super::desk::{self, Desk};
 use super::templates::{DeskFrame, Status};
@@ -43,8 +38,7 @@ struct RevocationRow {
 
 /// `GET /admin/revocations`.
 #[handler]
-pub(super) async fn list(request: &Request, Data(site): Data<&Arc<AdminSite>>) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
+pub(super) async fn list(request: &Request, desk: Desk<'_>) -> Result<Response> {
     let query = Fields::of_query(request);
     let after = REVOCATIONS.read(query.get("cursor"))?;
     let revoker = &desk.services().revoker;
@@ -52,17 +46,16 @@ pub(super) async fn list(request: &Request, Data(site): Data<&Arc<AdminSite>>) -
     Ok(desk.answer(listed.map(|page| {
         let next = page.next.map(|id| {
             let cursor = REVOCATIONS.write(id);
-            format!("{}/revocations?cursor={cursor}", site.base)
+            format!("{}/revocations?cursor={cursor}", desk.site.base)
         });
         let rows = page.items.into_iter();
-        let page = Revocations {
-            frame: &site.device.frame,
+        desk.page(&Revocations {
+            frame: &desk.site.device.frame,
             desk: desk.frame(desk::REVOCATIONS),
             done: desk::done(&query),
             revocations: rows.map(|one| revocation(one, desk.now)).collect(),
             next,
-        };
-        desk.page(StatusCode::OK, &page)
+        })
     })))
 }
 
@@ -73,7 +66,7 @@ fn revocation(one: Revocation, now: Timestamp) -> RevocationRow {
         account: one.account.map(|id| id.to_string()),
         provider: one.provider.to_string(),
         status: one.status.into(),
-        trouble: one.last_error.map(|fault| fault.code),
+        trouble: one.last_error.map(|fault| fault.code.to_string()),
         requested: Some(moment(one.created_at)),
         next_attempt: one.next_attempt_at.map(moment),
         failures: one.failures,

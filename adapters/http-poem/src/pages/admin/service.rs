@@ -1,17 +1,12 @@
 //! Providers, replicas and receivers of webhooks.
 
-use std::sync::Arc;
-
 use askama::Template;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::replica::Replica;
 use central_oauth_domain::usecases::{ProviderState, ServiceState};
 use central_oauth_domain::webhook::Receiver;
-use poem::http::StatusCode;
-use poem::web::Data;
-use poem::{Request, Response, Result, handler};
+use poem::{Response, handler};
 
-use super::AdminSite;
 use super::desk::{self, Desk};
 use super::templates::{DeskFrame, Status};
 use crate::pages::site;
@@ -59,21 +54,17 @@ struct ReceiverRow {
 
 /// `GET /admin/service`.
 #[handler]
-pub(super) async fn state(
-    request: &Request,
-    Data(site): Data<&Arc<AdminSite>>,
-) -> Result<Response> {
-    let desk = Desk::open(site, request).await?;
+pub(super) async fn state(desk: Desk<'_>) -> Response {
     let state = desk.services().overview.state(desk.caller()).await;
-    Ok(desk.answer(state.map(|state| {
+    desk.answer(state.map(|state| {
         let ServiceState {
             providers,
             replicas,
             receivers,
             now,
         } = state;
-        let page = Service {
-            frame: &site.device.frame,
+        desk.page(&Service {
+            frame: &desk.site.device.frame,
             desk: desk.frame(desk::SERVICE),
             providers: providers
                 .into_iter()
@@ -84,9 +75,8 @@ pub(super) async fn state(
                 .into_iter()
                 .map(|one| receiver(one, now))
                 .collect(),
-        };
-        desk.page(StatusCode::OK, &page)
-    })))
+        })
+    }))
 }
 
 fn provider(one: ProviderState, now: Timestamp) -> ProviderRow {
@@ -95,7 +85,7 @@ fn provider(one: ProviderState, now: Timestamp) -> ProviderRow {
         name: one.name.to_string(),
         display_name: one.display_name,
         status: outage.map_or(Status::WELL, |_| Status::OUTAGE),
-        trouble: outage.map(|outage| outage.fault.code.clone()),
+        trouble: outage.map(|outage| outage.fault.code.to_string()),
         asked_again: outage.map(|outage| Moment::of(outage.probe_at, now)),
         failures: outage.map(|outage| outage.failed_probes),
     }

@@ -65,4 +65,9 @@ impl<'a> Call<'a> {
         answer.assert_documented(&self.method, &self.path);
         answer
     }
+
+    /// Sends it, and asserts that it gets this problem.
+    pub(crate) async fn refused(self, status: u16, code: &str) {
+        self.send().await.assert_problem(status, code);
+    }
 }

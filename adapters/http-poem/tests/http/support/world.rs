@@ -21,7 +21,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem::test::TestClient;
 use poem::{EndpointExt as _, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -152,9 +152,33 @@ impl World {
         self.call(Method::GET, path)
     }
 
+    pub(crate) fn post(&self, path: &str) -> Call<'_> {
+        self.call(Method::POST, path)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Call<'_> {
+        self.call(Method::DELETE, path)
+    }
+
+    /// Reads a list in pages of two items.
+    pub(crate) async fn in_pages(&self, path: &str, key: &str) -> Vec<Value> {
+        let (mut seen, mut query) = (Vec::new(), "limit=2".to_owned());
+        loop {
+            let page = self.get(&format!("{path}?{query}")).key(key).send().await;
+            page.assert(200);
+            let items = page.body["items"].as_array().unwrap();
+            seen.extend_from_slice(items);
+            let Some(cursor) = page.body["next_cursor"].as_str() else {
+                return seen;
+            };
+            assert_eq!(items.len(), 2);
+            query = format!("limit=2&cursor={cursor}");
+        }
+    }
+
     /// Requests a link code; returns code and key.
     pub(crate) async fn start_link(&self) -> (String, String) {
-        let started = self.call(Method::POST, "/v1/link-code").send().await;
+        let started = self.post("/v1/link-code").send().await;
         started.assert(201);
         (started.text_at("link_code"), started.text_at("access_key"))
     }
@@ -212,7 +236,7 @@ impl World {
     /// Creates a key for an account; returns its id and the key.
     pub(crate) async fn reader(&self, account: &str, name: &str) -> (String, String) {
         let path = format!("/v1/accounts/{account}/keys");
-        let call = self.call(Method::POST, &path).key(ADMIN);
+        let call = self.post(&path).key(ADMIN);
         let made = call.json(&json!({"name": name})).send().await;
         made.assert(201);
         (made.text_at("id"), made.text_at("access_key"))

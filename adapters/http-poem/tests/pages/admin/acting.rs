@@ -125,8 +125,7 @@ async fn the_person_consents_again_at_the_address() {
     page.assert(200, &["class=\"qr\"", "for 10 minutes"]);
     let code = between(&page.html, "http://127.0.0.1:8080/device?code=", "<");
     let code = code.unwrap().to_owned();
-    let mut person = world.browser();
-    person.get("/device").await;
+    let mut person = world.visitor().await;
     let page = person.post("look_up", &code).await;
     page.assert(200, &["cron", "sign in with the same account"]);
     person.post("confirm", &code).await;
@@ -136,7 +135,7 @@ async fn the_person_consents_again_at_the_address() {
         .answer_identify(Ok(ScriptedProvider::person("mallory")));
     let grant = ScriptedProvider::grant("access-2", Some("refresh-2"));
     world.provider_answers(Ok(grant)).await;
-    person.link(&code).await.assert(200, &["different account"]);
+    person.shows(&code, &["different account"]).await;
     assert!(recorded(&world).await.contains(&"link.started".to_owned()));
 }
 

@@ -30,7 +30,7 @@ async fn the_access_token_serves_and_the_refresh_token_is_not_hurried() {
     assert_eq!(handed.account.status, AccountStatus::Degraded);
     assert_eq!(
         handed.account.last_error.unwrap().code,
-        "restored_from_backup"
+        "restored_from_backup".into()
     );
     assert!(handed.account.next_refresh_at >= before.account.next_refresh_at);
 }

@@ -80,7 +80,7 @@ async fn after_a_day_it_is_over() {
     }
     let told = stage.only_revocation().await;
     assert_eq!(told.status, RevocationStatus::Failed);
-    assert_eq!(told.last_error.unwrap().code, "provider_unavailable");
+    assert_eq!(told.last_error.unwrap().code, "provider_unavailable".into());
     assert!(told.ended_at.unwrap().since(told.created_at) <= secs(86_400));
 }
 
@@ -160,7 +160,7 @@ async fn a_refresh_token_that_is_refused_does_not_keep_the_access_token() {
     assert_eq!(status, RevocationStatus::Pending, "the grant may live on");
     assert_eq!(stage.provider.revoked(), ["refresh-1", "access-1"]);
     let fault = stage.only_revocation().await.last_error.unwrap();
-    assert_eq!(fault.code, "invalid_request");
+    assert_eq!(&*fault.code, "invalid_request");
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn tokens_are_sent_only_where_they_came_from() {
     assert_eq!(status, RevocationStatus::Pending);
     assert!(stage.provider.revoked().is_empty());
     let told = stage.only_revocation().await;
-    assert_eq!(told.last_error.unwrap().code, "client_changed");
+    assert_eq!(told.last_error.unwrap().code, "client_changed".into());
     stage.provider.move_to(None);
     stage.clock.advance(secs(3));
     stage.revoke_due().await;

@@ -145,7 +145,7 @@ async fn a_provider_that_refuses_the_service_fails_the_link() {
         Err(Refusal::ProviderRefused(_))
     ));
     let report = stage.report(&code, &key).await;
-    assert_eq!(report.error.unwrap().code, "provider_error");
+    assert_eq!(report.error.unwrap().code, "provider_error".into());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Consents through a redirect.
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::ports::{Prompt, ProviderError, Redemption};
 use crate::secret::CallbackQuery;
 use crate::usecases::Callback;
@@ -148,7 +148,7 @@ async fn the_callback_of_a_link_that_failed_leads_to_it_too() {
     stage.back_with("one", &state, answer).await.unwrap();
     stage.provider.answer_redeem(Ok(Redemption::Denied(None)));
     stage.poll_providers().await;
-    let declined = Fault::new(Fault::ACCESS_DENIED, Fault::DECLINED);
+    let declined = Fault::new(FaultCode::AccessDenied, Fault::DECLINED);
     let status = stage.status(&code, &key).await;
     assert_eq!(status, LinkStatus::Denied(Some(declined)));
     let again = stage.back_with("one", &state, answer).await;
@@ -262,7 +262,7 @@ async fn a_no_after_a_lost_answer_says_to_link_again() {
             stage.poll_providers().await;
         }
         let Fault { code: told, detail } = stage.report(&link, &key).await.error.unwrap();
-        assert_eq!(told, code);
+        assert_eq!(&*told, code);
         let says_so = detail.contains("first response was lost") && detail.contains("link again");
         assert_eq!(says_so, code == "answer_lost", "{detail}");
         assert!(detail.contains("invalid_grant"), "{detail}");
@@ -287,7 +287,7 @@ async fn tokens_that_are_not_to_be_used_are_given_back() {
         .answer_redeem(Ok(Redemption::Unusable { grant, why }));
     stage.poll_providers().await;
     let error = stage.report(&link, &key).await.error.unwrap();
-    assert_eq!(error.code, "provider_error");
+    assert_eq!(error.code, FaultCode::ProviderError);
     assert!(error.detail.contains("nonce"), "{}", error.detail);
     assert_eq!(stage.revoke_due().await, 1);
     assert_eq!(stage.provider.revoked(), ["foreign's refresh", "foreign"]);

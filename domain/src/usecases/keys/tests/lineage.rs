@@ -97,10 +97,7 @@ async fn a_link_can_give_a_reader_and_a_key_that_expires() {
     let grant = ScriptedProvider::grant("access-1", Some("refresh-1"));
     stage.provider.answer_redeem(Ok(grant));
     stage.poll_providers().await;
-    assert!(matches!(
-        stage.status(code, &key).await,
-        LinkStatus::Linked(_)
-    ));
+    assert!(stage.is_linked(code, &key).await);
     let caller = stage.caller(&key).await;
     assert!(stage.tokens.hand_out(&caller, secs(0), HOME).await.is_ok());
     let account = stage.last_account().await;

@@ -1,5 +1,6 @@
 //! Links that wait for a return code.
 
+use crate::fault::FaultCode;
 use crate::link::{Link, LinkCode, LinkState, ReturnCode, ReturnCodePolicy};
 use crate::ports::{LinkStore, Prompt};
 use crate::secret::CallbackQuery;
@@ -68,7 +69,7 @@ impl Stage {
         let LinkStatus::Failed(fault) = self.status(code, key).await else {
             panic!("not failed");
         };
-        assert_eq!(fault.code, ReturnCode::NOT_CONFIRMED);
+        assert_eq!(fault.code, FaultCode::NotConfirmed);
     }
 }
 
@@ -285,7 +286,7 @@ async fn the_device_flow_has_none() {
     let code = started.code.digits();
     replica.confirm(code).await.unwrap();
     let status = stage.status(code, &started.access_key.unwrap()).await;
-    assert!(matches!(&status, LinkStatus::Failed(fault) if fault.code == "provider_error"));
+    assert!(matches!(&status, LinkStatus::Failed(fault) if fault.code == FaultCode::ProviderError));
 }
 
 #[tokio::test]
@@ -347,6 +348,6 @@ async fn a_link_that_was_given_to_another_key_ends() {
     let LinkStatus::Failed(fault) = stage.status(&code, &eves).await else {
         panic!("not failed");
     };
-    assert_eq!(fault.code, "key_altered");
+    assert_eq!(fault.code, FaultCode::KeyAltered);
     assert_eq!(stage.revocations().await.len(), 1);
 }

@@ -28,7 +28,7 @@ async fn why_the_provider_said_no_is_for_the_link_s_own_key_only() {
     let own = stage.report(&code, &key).await.error.unwrap();
     assert_eq!(
         (own.code, own.detail),
-        ("access_denied".to_owned(), "not assigned".to_owned())
+        ("access_denied".into(), "not assigned".to_owned())
     );
     let others = stage.links.poll(&code, &Caller::Nobody, address(3)).await;
     assert!(others.unwrap().error.is_none());

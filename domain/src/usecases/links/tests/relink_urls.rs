@@ -163,7 +163,7 @@ async fn another_person_changes_nothing() {
     consent(&stage, started.code.digits()).await;
     let code = started.code.digits();
     let report = stage.links.poll(code, &Caller::ADMIN, HOME).await.unwrap();
-    assert_eq!(report.error.unwrap().code, "account_mismatch");
+    assert_eq!(report.error.unwrap().code, "account_mismatch".into());
     let after = stage.accounts.get(&Caller::ADMIN, id).await.unwrap();
     assert_eq!(before, after);
     assert!(refusal(&stage, &value).await.is_none());

@@ -78,9 +78,7 @@ async fn a_key_relinks_its_own_account_and_gets_no_second_key() {
     let relink = stage.link_for(&stage.caller(&key).await).await.unwrap();
     assert!(relink.access_key.is_none());
     stage.confirm(relink.code.digits()).await.unwrap();
-    stage
-        .provider
-        .answer_redeem(Ok(ScriptedProvider::grant("access-2", None)));
+    stage.grants("access-2");
     stage.poll_providers().await;
     let status = stage.status(relink.code.digits(), &key).await;
     assert!(matches!(status, LinkStatus::Linked(_)));

@@ -39,7 +39,7 @@ async fn a_rotated_refresh_token_outlives_an_access_token_of_no_use() {
     assert!(!stage.stored().await.attempts.ambiguous);
     let token = stage.token(&key, 0).await.unwrap();
     assert_eq!(token.access_token.expose(), "access-1");
-    assert_eq!(token.warning.unwrap().code, "unsupported_token_type");
+    assert_eq!(token.warning.unwrap().code, "unsupported_token_type".into());
     stage.until_due().await;
     stage.refresh_due().await;
     assert_eq!(stage.provider.presented(), ["refresh-1", "rotated"]);
@@ -154,7 +154,7 @@ async fn exp_warns_where_nothing_can_be_refreshed() {
     assert!(stage.token(&key, 0).await.unwrap().warning.is_none());
     stage.clock.advance(secs(600));
     let token = stage.token(&key, 0).await.unwrap();
-    assert_eq!(token.warning.unwrap().code, "token_may_have_expired");
+    assert_eq!(token.warning.unwrap().code, "token_may_have_expired".into());
 }
 
 #[tokio::test]

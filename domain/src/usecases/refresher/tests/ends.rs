@@ -1,6 +1,7 @@
 //! Ends of grants that no refresh postpones.
 
 use super::*;
+use crate::fault::FaultCode;
 use crate::ports::CensusStore;
 
 const DAY: u64 = 24 * 60 * 60;
@@ -20,7 +21,7 @@ impl Stage {
     }
 
     /// Returns the code of the account's current warning.
-    async fn warned_of(&self) -> Option<String> {
+    async fn warned_of(&self) -> Option<FaultCode> {
         let account = self.only_account().await;
         self.accounts.warning(&account).map(|fault| fault.code)
     }
@@ -74,7 +75,7 @@ async fn a_person_is_warned_and_counted_a_week_before_a_grant_ends_of_age() {
     stage.clock.set(end - Account::NOTICE);
     let account = stage.only_account().await;
     let fault = stage.accounts.warning(&account).unwrap();
-    assert_eq!(fault.code, "grant_expires_soon");
+    assert_eq!(&*fault.code, "grant_expires_soon");
     assert!(
         fault.detail.contains("within 7 days") && fault.detail.contains("consent again"),
         "{}",

@@ -7,6 +7,7 @@ mod outages;
 use async_trait::async_trait;
 
 use crate::audit::Actor;
+use crate::fault::FaultCode;
 use crate::grant::{
     Account, AccountStatus, Generation, LeaseVersion, RefreshedTokens, StoredTokens, TokenOrigin,
 };
@@ -141,7 +142,7 @@ async fn a_token_that_lasts_too_short_is_refreshed_once() {
         assert_eq!(token.access_token.expose(), "refreshed-1");
         let warned = token
             .warning
-            .is_some_and(|fault| fault.code == "min_ttl_unmet");
+            .is_some_and(|fault| fault.code == FaultCode::MinTtlUnmet);
         assert_eq!(warned, min_ttl > 3300);
         stage.clock.advance(secs(10));
     }
@@ -161,7 +162,7 @@ async fn inspecting_a_token_refreshes_nothing() {
     stage.clock.advance(secs(3000));
     let token = inspect(1200).await.unwrap();
     assert_eq!(token.access_token.expose(), "access-1");
-    assert_eq!(token.warning.unwrap().code, "min_ttl_unmet");
+    assert_eq!(token.warning.unwrap().code, "min_ttl_unmet".into());
     stage.clock.advance(secs(600));
     let expired = inspect(0).await.err();
     assert!(matches!(expired, Some(Refusal::ProviderUnavailable { .. })));
@@ -181,7 +182,7 @@ async fn an_outage_costs_time_and_callers_do_not_override_the_pause() {
     assert_eq!(stage.only_account().await.status, AccountStatus::Degraded);
     let token = stage.token(&key, 3000).await.unwrap();
     assert_eq!(token.access_token.expose(), "access-1");
-    assert_eq!(token.warning.unwrap().code, "provider_unavailable");
+    assert_eq!(token.warning.unwrap().code, "provider_unavailable".into());
     assert_eq!(stage.provider.presented().len(), 1, "the pause lasts");
 
     for _ in 0..12 {
@@ -298,7 +299,7 @@ async fn a_refresh_token_goes_nowhere_else() {
     stage.refresh_due().await;
     let account = stage.only_account().await;
     assert_eq!(account.status, AccountStatus::Degraded);
-    assert_eq!(account.last_error.unwrap().code, "client_changed");
+    assert_eq!(account.last_error.unwrap().code, "client_changed".into());
     assert!(stage.token(&key, 0).await.is_ok());
     stage.clock.advance(secs(200));
     stage.clock.advance(secs(200));
@@ -343,7 +344,7 @@ async fn the_operator_s_mistake_degrades() {
     stage.refresh_due().await;
     let account = stage.only_account().await;
     assert_eq!(account.status, AccountStatus::Degraded);
-    assert_eq!(account.last_error.unwrap().code, "invalid_client");
+    assert_eq!(account.last_error.unwrap().code, "invalid_client".into());
     let caller = stage.caller(&key).await;
     let refusal = stage.accounts.refresh(&caller, account.id).await;
     assert!(matches!(refusal, Err(Refusal::ProviderRefused(_))));
@@ -354,18 +355,16 @@ async fn without_a_refresh_token_the_token_serves_out_its_time() {
     let stage = Stage::new().await;
     let (code, key) = stage.started().await;
     stage.confirm(&code).await.unwrap();
-    stage
-        .provider
-        .answer_redeem(Ok(ScriptedProvider::grant("access-1", None)));
+    stage.grants("access-1");
     stage.poll_providers().await;
     let account = stage.only_account().await;
     assert_eq!(account.next_refresh_at, None);
     assert_eq!(
         account.warning(stage.clock_now()).unwrap().code,
-        "no_refresh_token"
+        FaultCode::NoRefreshToken
     );
     let token = stage.token(&key, 9999).await.unwrap();
-    assert_eq!(token.warning.unwrap().code, "min_ttl_unmet");
+    assert_eq!(token.warning.unwrap().code, "min_ttl_unmet".into());
     let caller = stage.caller(&key).await;
     let refused = stage.accounts.refresh(&caller, token.account.id).await;
     // Nobody needs to consent again yet.
@@ -456,9 +455,14 @@ async fn who_asks_for_a_refresh_is_not_told_that_a_dead_spare_is_one() {
     };
     let (id, moved_on) = (stored.account.id, Generation(stored.generation.0 - 1));
     let lease = LeaseVersion(0);
-    let recorded = stage
-        .store
-        .record_refresh(id, moved_on, lease, late, now, None);
+    let recorded = stage.store.record_refresh(
+        id,
+        moved_on,
+        lease,
+        late,
+        now,
+        audit_draft(Actor::Service, now),
+    );
     assert_eq!(recorded.await.unwrap(), Recorded::Superseded);
     for _ in 0..2 {
         let dead = refused("invalid_grant");
@@ -493,7 +497,7 @@ async fn a_client_that_is_refused_is_tried_by_one_at_a_time() {
     let accounts = async || stage.listed().await;
     for account in accounts().await {
         assert_eq!(account.status, AccountStatus::Degraded);
-        assert_eq!(account.last_error.unwrap().code, "invalid_client");
+        assert_eq!(account.last_error.unwrap().code, "invalid_client".into());
     }
 
     // The operator has put it right.

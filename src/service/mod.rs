@@ -1,81 +1,47 @@
 //! The running service, from start to stop: store, HTTP server and background work.
 
+mod config;
+mod parts;
+mod server;
+
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::audit::Actor;
 use central_oauth_domain::link::ReturnCodePolicy;
 use central_oauth_domain::usecases::{
-    AuditLog, AuditSettings, Courier, Operators, Services, Settings, Workers,
+    AuditLog, Courier, Operators, Providers, Services, Settings, Workers,
 };
-use central_oauth_http_poem::{AllowedHosts, Certificate, Connections, HttpSettings, TlsAcceptor};
+use central_oauth_http_poem::{AllowedHosts, Connections, HttpSettings};
 use central_oauth_observer_opentelemetry::Telemetry;
-use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
-use poem::{IntoEndpoint, Server};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::config::{
-    ConfigError, Environment, HttpConfig, Keys, LinkConfig, OperatorDetailsConfig, ProviderConfig,
-    SecretKeys, StoreConfig, TelemetryConfig, WebhookConfig, WorkloadConfig,
-};
+use crate::config::SecretKeys;
 use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
-use crate::runtime::{Outbox, Refreshes, Stop};
+use crate::runtime::{Outbox, Refreshes};
 use crate::watching::Watching;
 use crate::wiring::OpenStore;
-use crate::{audit_start, config, runtime, watching, wiring};
+use crate::{audit_start, runtime, watching, wiring};
+use parts::watched;
 
-/// Everything that the service needs to know before it starts.
-pub(crate) struct ServiceConfig {
-    pub(crate) store: StoreConfig,
-    pub(crate) keys: Keys,
-    pub(crate) http: HttpConfig,
-    pub(crate) links: LinkConfig,
-    pub(crate) operator: OperatorDetailsConfig,
-    pub(crate) providers: ProviderConfig,
-    pub(crate) webhooks: Option<WebhookConfig>,
-    pub(crate) workloads: Option<WorkloadConfig>,
-    pub(crate) audit: AuditSettings,
-    /// The address of the metrics listener.
-    pub(crate) metrics: Option<SocketAddr>,
-}
-
-impl ServiceConfig {
-    /// Reads all sections. Fails at the first malformed variable.
-    pub(crate) fn read(
-        environment: &Environment,
-        telemetry: &TelemetryConfig,
-    ) -> Result<Self, ConfigError> {
-        let links = LinkConfig::read(environment)?;
-        let providers = ProviderConfig::read(environment, links.provider_timeout)?;
-        Ok(Self {
-            store: StoreConfig::read(environment)?,
-            keys: Keys::read(environment)?,
-            http: HttpConfig::read(environment)?,
-            webhooks: WebhookConfig::read(environment)?,
-            operator: OperatorDetailsConfig::read(environment)?,
-            workloads: WorkloadConfig::read(environment, &providers)?,
-            providers,
-            links,
-            audit: config::audit_settings(environment)?,
-            metrics: telemetry.scraped_at,
-        })
-    }
-}
-
-/// Grace period of running requests after the stop signal.
-const GRACE: Duration = Duration::from_secs(15);
+pub(crate) use config::ServiceConfig;
+pub(crate) use server::{bind, serve};
 
 /// A service that accepts requests.
 pub(crate) struct Service {
-    listen: SocketAddr,
-    metrics: Option<SocketAddr>,
-    public_url: Url,
+    /// The address that it listens at.
+    pub(crate) listen: SocketAddr,
+    /// The address of the metrics listener.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Where people and programs reach it.
+    pub(crate) url: Url,
+    pub(crate) audit: Arc<AuditLog>,
+    pub(crate) operators: Arc<Operators>,
     stop: watch::Sender<bool>,
     server: JoinHandle<io::Result<()>>,
     coordinator: JoinHandle<bool>,
@@ -89,11 +55,9 @@ pub(crate) struct Service {
     /// The task that has ended.
     ended: mpsc::UnboundedReceiver<&'static str>,
     watching: Watching,
-    audit: Arc<AuditLog>,
     auditing: JoinHandle<()>,
     delivering: JoinHandle<()>,
     store: OpenStore,
-    operators: Arc<Operators>,
 }
 
 impl Service {
@@ -145,14 +109,7 @@ impl Service {
             tracing::warn!("{warning}");
         }
         if links.return_code == ReturnCodePolicy::Required {
-            let by_device_flow = services
-                .providers
-                .iter()
-                .filter(|one| !one.sends_browsers_back());
-            for provider in by_device_flow {
-                let provider = provider.name();
-                tracing::warn!(%provider, "nobody can link an account: CENTRAL_OAUTH_RETURN_CODE is `required`, and the device flow has no return code");
-            }
+            warn_of_device_flows(&services.providers);
         }
         runtime::look_up_issuers(&services.providers, issuers);
         let connections = Connections::new(most_connections());
@@ -192,12 +149,13 @@ impl Service {
         Ok(Self {
             listen,
             metrics,
-            public_url,
+            url: public_url,
+            audit,
+            operators,
             stop,
             server: watched("the server", &tell, server),
             coordinator: watched("polling for links", &tell, polls),
             housekeeping: watched("housekeeping", &tell, housekeeping),
-            audit,
             delivering: watched("delivering webhooks", &tell, delivering),
             auditing: watched("the audit log", &tell, auditing),
             scheduler: watched("refreshing", &tell, scheduler),
@@ -208,33 +166,7 @@ impl Service {
             ended,
             watching,
             store,
-            operators,
         })
-    }
-
-    /// Returns the listen address.
-    pub(crate) const fn listen(&self) -> SocketAddr {
-        self.listen
-    }
-
-    /// Returns the address of the metrics listener.
-    pub(crate) const fn metrics(&self) -> Option<SocketAddr> {
-        self.metrics
-    }
-
-    /// The keys of operators.
-    pub(crate) fn operators(&self) -> Arc<Operators> {
-        Arc::clone(&self.operators)
-    }
-
-    /// The audit log.
-    pub(crate) fn audit(&self) -> Arc<AuditLog> {
-        Arc::clone(&self.audit)
-    }
-
-    /// Returns the URL at which people and programs reach the service.
-    pub(crate) const fn url(&self) -> &Url {
-        &self.public_url
     }
 
     /// Serves until `stop` completes, then finishes work in progress. If a part of the service ends by itself,
@@ -306,87 +238,9 @@ impl Service {
     }
 }
 
-/// Answers requests until told to stop, then finishes running ones; with TLS if there is a certificate.
-pub(crate) fn serve(
-    acceptor: TcpAcceptor,
-    certificate: Option<Arc<Certificate>>,
-    connections: &Connections,
-    app: impl IntoEndpoint<Endpoint: 'static> + Send + 'static,
-    stopped: Stop,
-) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send>> {
-    match certificate {
-        None => Box::pin(answer(connections.guard(acceptor), app, stopped)),
-        Some(certificate) => {
-            let acceptor = connections.guard(TlsAcceptor::new(acceptor, certificate));
-            Box::pin(answer(acceptor, app, stopped))
-        }
-    }
-}
-
-async fn answer(
-    acceptor: impl Acceptor + 'static,
-    app: impl IntoEndpoint<Endpoint: 'static>,
-    mut stopped: Stop,
-) -> io::Result<()> {
-    let stop = async move {
-        // An error means that the sender is gone, which also means to stop.
-        let _ = stopped.wait_for(|stop| *stop).await;
-    };
-    let server = Server::new_with_acceptor(acceptor);
-    server
-        .run_with_graceful_shutdown(app, stop, Some(GRACE))
-        .await
-}
-
-/// Spawns a part of the service, and reports its end, even by a panic.
-fn watched<T: Send + 'static>(
-    part: &'static str,
-    tell: &mpsc::UnboundedSender<&'static str>,
-    task: impl Future<Output = T> + Send + 'static,
-) -> JoinHandle<T> {
-    let watch = Watch(part, tell.clone());
-    tokio::spawn(async move {
-        let _watch = watch;
-        task.await
-    })
-}
-
-struct Watch(&'static str, mpsc::UnboundedSender<&'static str>);
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // Nobody receives this if the service stops.
-        let _ = self.1.send(self.0);
-    }
-}
-
-pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {
-    let failed = |error: io::Error| {
-        Failure::new(Exit::Other, format!("cannot listen on {address}: {error}"))
-    };
-    let acceptor = TcpListener::bind(address)
-        .into_acceptor()
-        .await
-        .map_err(failed)?;
-    let bound = acceptor.local_addr();
-    let bound = bound
-        .iter()
-        .find_map(|bound| bound.as_socket_addr().copied());
-    Ok((acceptor, bound.unwrap_or(address)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_part_that_panics_is_reported_by_its_name() {
-        let (tell, mut ended) = mpsc::unbounded_channel();
-        let well = watched("one that waits", &tell, std::future::pending::<()>());
-        let ill = watched("one that falls", &tell, async { panic!("it falls") });
-        assert_eq!(ended.recv().await, Some("one that falls"));
-        let _: Result<(), _> = ill.await;
-        assert!(!well.is_finished() && ended.try_recv().is_err());
-        well.abort();
+fn warn_of_device_flows(providers: &Providers) {
+    for provider in providers.iter().filter(|one| !one.sends_browsers_back()) {
+        let provider = provider.name();
+        tracing::warn!(%provider, "nobody can link an account: CENTRAL_OAUTH_RETURN_CODE is `required`, and the device flow has no return code");
     }
 }

@@ -1,0 +1,120 @@
+//! Links an account to a new access key and saves the key.
+
+use central_oauth_domain::secret::AccessKey;
+use reqwest::StatusCode;
+use url::Url;
+
+use super::Linked;
+use super::invitation::invite;
+use super::options::Options;
+use super::request::ask;
+use crate::cli::client::{Client, Refused};
+use crate::cli::print::{tell, warn};
+use crate::cli::profile::{self, Origin, Pending, Profile};
+use crate::cli::wait::wait;
+use crate::cli::{Exit, Failure};
+use crate::config::{ClientConfig, Environment};
+
+pub(super) async fn link(
+    options: &Options,
+    config: &ClientConfig<'_>,
+    environment: &Environment,
+) -> Result<Linked, Failure> {
+    let path = options.target.path()?;
+    let kept = match options.target.load() {
+        Err(_) if options.force => None,
+        kept => kept?,
+    };
+    let server = options.target.server(config, kept.as_ref())?;
+    let pending = Pending::beside(&path);
+    let key_file = path.display().to_string();
+    if !options.force && adopt(&pending, &server).await? {
+        tell("An earlier, interrupted link has been completed.");
+        return Ok(Linked {
+            poll: None,
+            provider: String::new(),
+            key_file: Some(key_file),
+        });
+    }
+    if let Some(kept) = kept.filter(|_| !options.force) {
+        let holds = format!("{key_file} holds an access key for {}", kept.server);
+        refuse_if_it_works(&kept, &holds).await?;
+    }
+    profile::check_writable(&path)?;
+    let client = enrolling(&server, options, config)?;
+    let code = ask(&client, options).await?;
+    let Some(access_key) = code.access_key.clone().map(AccessKey::new) else {
+        let message = "the service returned no access key";
+        return Err(Failure::new(Exit::Other, message));
+    };
+    // The service returns the key only once. Saving it before anybody can consent means an interruption loses no grant.
+    let profile = Profile {
+        server,
+        access_key,
+        origin: Origin::File(path),
+        hosts: options.hosts.clone(),
+    };
+    pending.keep(&profile)?;
+    let provider = invite(&client, &code, options, environment).await?;
+    let linked = wait(&Client::of(&profile)?, &code, options.json).await;
+    if let Err(failure) = &linked
+        && failure.code() != Exit::Unavailable
+    {
+        pending.forget();
+    }
+    let poll = Some(linked?);
+    pending.promote()?;
+    Ok(Linked {
+        poll,
+        provider,
+        key_file: Some(key_file),
+    })
+}
+
+/// Returns a client with the enrolment key. Like the admin key, it is sent only to --server or CENTRAL_OAUTH_SERVER.
+fn enrolling(
+    server: &Url,
+    options: &Options,
+    config: &ClientConfig<'_>,
+) -> Result<Client, Failure> {
+    let client = Client::new(server.clone())?;
+    if options.target.is_of_environment(server, config)? {
+        return Ok(match config.enroll_key()? {
+            Some(named) => client.with(named.key, Origin::Variable(named.variable)),
+            None => client,
+        });
+    }
+    if let Some(variable) = config.enroll_key_variable() {
+        warn(format_args!(
+            "{variable} is not sent to {server}, the service of a saved key: add --server {server} to send it"
+        ));
+    }
+    Ok(client)
+}
+
+/// Saves the key of a link that was interrupted on this side but completed by the person.
+async fn adopt(pending: &Pending, server: &Url) -> Result<bool, Failure> {
+    let Some(profile) = pending.load().filter(|kept| kept.server == *server) else {
+        return Ok(false);
+    };
+    if Client::of(&profile)?.token(0).await.is_err() {
+        return Ok(false);
+    }
+    pending.promote()?;
+    Ok(true)
+}
+
+/// Prevents the accidental loss of a key that still works, or may still work.
+async fn refuse_if_it_works(kept: &Profile, holds: &str) -> Result<(), Failure> {
+    const CHOICE: &str = "use --profile to save another key beside it, or --force to replace it";
+    let message = match Client::of(kept)?.token(0).await {
+        Err(refused) if refused.is(StatusCode::UNAUTHORIZED) => return Ok(()),
+        Err(Refused::Unreachable(why)) => {
+            format!("{holds}, which may still work, but {why}: {CHOICE}")
+        }
+        _ => {
+            format!("{holds} already: use --relink to consent again for the same account, {CHOICE}")
+        }
+    };
+    Err(Failure::new(Exit::Other, message))
+}

@@ -1,0 +1,42 @@
+//! Reads TOML without showing its values, which may be secrets.
+
+use serde::de::DeserializeOwned;
+
+use super::ConfigError;
+
+/// Reads the file at `path`, which `variable` names.
+pub(super) fn read<T: DeserializeOwned>(
+    variable: &'static str,
+    path: &str,
+) -> Result<T, ConfigError> {
+    let wrong = |problem| ConfigError::variable(variable, problem);
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| wrong(format!("the file {path} cannot be read: {error}")))?;
+    parse(&text).map_err(|problem| wrong(format!("{path}, {problem}")))
+}
+
+/// Parses `text`. An error names the line.
+pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.unwrap_or_default().matches('\n').count() + 1;
+        format!("line {line}: {}", harmless(error.message()))
+    })
+}
+
+/// Describes a TOML error without the value. (`Display` would show the whole line.)
+pub(super) fn harmless(message: &str) -> String {
+    let message = message.lines().next().unwrap_or_default();
+    let about_a_value = [
+        "invalid type: ",
+        "invalid value: ",
+        "invalid length: ",
+        "unknown variant ",
+    ];
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) if about_a_value.iter().any(|how| message.starts_with(how)) => {
+            format!("expected {expected}")
+        }
+        _ => message.to_owned(),
+    }
+}

@@ -1,0 +1,34 @@
+//! Variables whose value is one of some words.
+
+use super::{ConfigError, Effective};
+
+/// A variable, its words, and what they mean.
+pub(super) struct Words<T: 'static>(
+    pub(super) &'static str,
+    pub(super) &'static [(&'static str, T)],
+);
+
+impl<T: Copy + PartialEq> Words<T> {
+    /// Returns the meaning of `text`, or `default` without a text.
+    pub(super) fn read(&self, text: Option<&str>, default: T) -> Result<T, ConfigError> {
+        let Some(text) = text else { return Ok(default) };
+        let meant = self.1.iter().find(|(word, _)| *word == text);
+        meant
+            .map(|(_, value)| *value)
+            .ok_or_else(|| ConfigError::variable(self.0, format!("must be {}", self.choice())))
+    }
+
+    /// Returns the variable with the word for `value`.
+    pub(super) fn effective(&self, value: T) -> Effective {
+        let word = self.1.iter().find(|(_, meant)| *meant == value);
+        (self.0, word.map_or("", |(word, _)| word).to_owned())
+    }
+
+    fn choice(&self) -> String {
+        let words = Vec::from_iter(self.1.iter().map(|(word, _)| *word));
+        match words.as_slice() {
+            [first @ .., last] => format!("{} or {last}", first.join(", ")),
+            [] => String::new(),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Listens, and answers requests.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use central_oauth_http_poem::{Certificate, Connections, TlsAcceptor};
+use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
+use poem::{IntoEndpoint, Server};
+
+use crate::exit::{Exit, Failure};
+use crate::runtime::Stop;
+
+/// Grace period of running requests after the stop signal.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// Answers requests until told to stop, then finishes running ones; with TLS if there is a certificate.
+pub(crate) fn serve(
+    acceptor: TcpAcceptor,
+    certificate: Option<Arc<Certificate>>,
+    connections: &Connections,
+    app: impl IntoEndpoint<Endpoint: 'static> + Send + 'static,
+    stopped: Stop,
+) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send>> {
+    match certificate {
+        None => Box::pin(answer(connections.guard(acceptor), app, stopped)),
+        Some(certificate) => {
+            let acceptor = connections.guard(TlsAcceptor::new(acceptor, certificate));
+            Box::pin(answer(acceptor, app, stopped))
+        }
+    }
+}
+
+async fn answer(
+    acceptor: impl Acceptor + 'static,
+    app: impl IntoEndpoint<Endpoint: 'static>,
+    mut stopped: Stop,
+) -> io::Result<()> {
+    let stop = async move {
+        // An error means that the sender is gone, which also means to stop.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let server = Server::new_with_acceptor(acceptor);
+    server
+        .run_with_graceful_shutdown(app, stop, Some(GRACE))
+        .await
+}
+
+pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {
+    let failed = |error: io::Error| {
+        Failure::new(Exit::Other, format!("cannot listen on {address}: {error}"))
+    };
+    let acceptor = TcpListener::bind(address)
+        .into_acceptor()
+        .await
+        .map_err(failed)?;
+    let bound = acceptor.local_addr();
+    let bound = bound
+        .iter()
+        .find_map(|bound| bound.as_socket_addr().copied());
+    Ok((acceptor, bound.unwrap_or(address)))
+}

@@ -71,6 +71,7 @@ impl GrantEnds {
 #[cfg(test)]
 mod tests {
     use crate::audit::{AuditFilter, AuditKind};
+    use crate::fault::FaultCode;
     use crate::grant::AccountStatus;
     use crate::ports::{AccountStore, AuditStore};
     use crate::usecases::tests::*;
@@ -141,7 +142,10 @@ mod tests {
         let stored = stage.store.account(stage.last_account().await).await;
         let stored = stored.unwrap().unwrap();
         assert_eq!(stored.status, AccountStatus::RelinkRequired);
-        assert_eq!(stored.last_error.unwrap().code, "access_token_expired");
+        assert_eq!(
+            stored.last_error.unwrap().code,
+            FaultCode::AccessTokenExpired
+        );
         assert_eq!(given_up(&stage).await, 1);
         assert_eq!(given_up(&stage.another_replica().await).await, 1);
     }

@@ -13,6 +13,11 @@ impl MemoryStore {
     pub fn forget_receivers(&self) {
         self.lock().receivers.clear();
     }
+
+    /// Empties the audit log, as an operator does who begins a new one.
+    pub fn begin_new_audit_log(&self) {
+        self.lock().audit.clear();
+    }
 }
 
 #[async_trait]

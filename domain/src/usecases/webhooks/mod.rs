@@ -104,9 +104,9 @@ impl Courier {
         if !pause.is_zero() {
             return Ok(pause.min(Self::POLL));
         }
-        let after = self.seen;
-        let all = AuditFilter::default();
-        let mut page = self.audit.audit_entries(&all, after, PAGE).await?;
+        let Some(mut page) = self.page().await? else {
+            return self.start_anew(&stored).await;
+        };
         // This service writes no entries beyond.
         page.retain(|entry| entry.number <= AuditNumber::HIGHEST);
         let next = page
@@ -116,6 +116,32 @@ impl Courier {
             Some((number, event)) => self.deliver(&stored, number, event).await,
             None => self.skip(&stored, &page).await,
         }
+    }
+
+    /// Returns the next entries. `None` if the log is another one: it ends before the last entry that was done.
+    async fn page(&self) -> Result<Option<Vec<AuditEntry>>, StoreError> {
+        let before = AuditNumber(self.seen.0.saturating_sub(1));
+        let all = AuditFilter::default();
+        let mut page = self.audit.audit_entries(&all, before, PAGE + 1).await?;
+        if page.is_empty() && self.seen > AuditNumber(0) {
+            // Retention may have deleted the last entry that was done.
+            let head = self.audit.audit_ends().await?.map(|ends| ends.head.number);
+            if head.unwrap_or(AuditNumber(0)) < self.seen {
+                return Ok(None);
+            }
+        }
+        page.retain(|entry| entry.number > self.seen);
+        Ok(Some(page))
+    }
+
+    /// Goes back to the beginning of the log. An operator has begun a new one, whose numbers begin anew.
+    async fn start_anew(&mut self, stored: &Receiver) -> Result<Duration, StoreError> {
+        let receiver = &self.to.receiver;
+        tracing::warn!(%receiver, position = %self.seen, "the audit log ends before this position of a receiver of webhooks; all its events are sent");
+        if self.save(&stored.reset(AuditNumber(0))).await? {
+            self.seen = AuditNumber(0);
+        }
+        Ok(Duration::ZERO)
     }
 
     /// Returns the receiver as it is stored. `None` if it was not there, or if somebody else has written it: then it is stored
@@ -193,7 +219,7 @@ impl Courier {
         if last.number.0 - stored.position.0 >= STORE_AFTER {
             self.save(&stored.skipped(last.number)).await?;
         }
-        let is_whole = page.len() as u64 == PAGE;
+        let is_whole = page.len() as u64 >= PAGE;
         Ok(if is_whole { Duration::ZERO } else { Self::POLL })
     }
 

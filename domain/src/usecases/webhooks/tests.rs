@@ -260,6 +260,30 @@ async fn a_receiver_whose_row_was_deleted_skips_no_event() {
 }
 
 #[tokio::test]
+async fn a_new_log_is_told_from_its_beginning() {
+    let mut scene = Scene::with(WebhookKind::ALL).await;
+    scene.stage.linked().await;
+    scene.deliver().await;
+    // While the service runs, and while it is stopped.
+    for is_restarted in [false, true] {
+        scene.stage.store.begin_new_audit_log();
+        if is_restarted {
+            scene.courier = restarted(&scene).await;
+        }
+        let answer = if is_restarted {
+            Ok(())
+        } else {
+            Err("invalid_request")
+        };
+        scene.refresh(answer).await;
+        scene.deliver().await;
+    }
+    use WebhookKind::*;
+    assert_eq!(scene.receiver.kinds(), [Linked, Degraded, Recovered]);
+    assert_eq!(altered(&scene).await, 0);
+}
+
+#[tokio::test]
 async fn an_account_that_ends_with_its_token_needs_a_person_although_nobody_asks() {
     let mut scene = Scene::with(WebhookKind::ALL).await;
     let stage = &scene.stage;

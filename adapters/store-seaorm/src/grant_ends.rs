@@ -110,7 +110,7 @@ pub(crate) fn expired(now: Timestamp) -> Select<accounts::Entity> {
         .inner_join(tokens::Entity)
         .filter(Token::RefreshToken.is_null())
         .filter(Token::AccessTokenExpiresAt.lte(now.as_millis()))
-        .filter(accounts::Column::Status.eq(accounts::Status::Active))
+        .filter(accounts::Column::Status.ne(accounts::Status::RelinkRequired))
         .order_by_asc(Token::AccessTokenExpiresAt)
 }
 

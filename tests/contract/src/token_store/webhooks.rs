@@ -31,7 +31,8 @@ pub(super) async fn a_new_one_starts_behind_the_last_entry(fixture: &dyn Fixture
     store.keep_entries(&[entry(1), entry(2)]).await.unwrap();
     chain_all(&*store).await;
     let late = receiver(&*store, "late").await;
-    let fresh = Receiver::new(name("late"), AuditNumber(2));
+    // One entry says that the first one was added.
+    let fresh = Receiver::new(name("late"), AuditNumber(3));
     assert_eq!(late, macs().authenticated_receiver(&fresh));
     assert_eq!(receiver(&*store, "early").await.position, AuditNumber(0));
     let all = store.receivers().await.unwrap();

@@ -19,6 +19,7 @@ pub(crate) enum Exit {
     RelinkRequired = 7,
     Unavailable = 8,
     Tampered = 9,
+    WrongPin = 10,
     CannotExecute = 126,
     CommandNotFound = 127,
 }
@@ -36,6 +37,7 @@ impl Exit {
         Self::RelinkRequired,
         Self::Unavailable,
         Self::Tampered,
+        Self::WrongPin,
         Self::CannotExecute,
         Self::CommandNotFound,
     ];
@@ -55,6 +57,9 @@ impl Exit {
             Self::RelinkRequired => "a person must consent again: run central-oauth link --relink",
             Self::Unavailable => "the service or the provider cannot be reached; try again later",
             Self::Tampered => "the audit log was changed outside the service",
+            Self::WrongPin => {
+                "the PKCS#11 token rejects the PIN: do not start again before it is right, or the token locks"
+            }
             Self::CannotExecute => "exec found the command and cannot run it",
             Self::CommandNotFound => "exec did not find the command",
         }
@@ -130,7 +135,10 @@ impl From<ConfigError> for Failure {
 
 impl From<NotUnwrapped> for Failure {
     fn from(error: NotUnwrapped) -> Self {
-        Self::other(error)
+        match error.is_wrong_pin() {
+            true => Self::new(Exit::WrongPin, error.to_string()),
+            false => Self::other(error),
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use support::bao::{Bao, Server};
 use support::http::{self, Answer};
@@ -30,6 +31,17 @@ async fn wrap_key(service: &Service) -> String {
     assert!(output.status.success(), "{said}");
     let wrapped = String::from_utf8(output.stdout).expect("text");
     wrapped.trim().to_owned()
+}
+
+/// Returns the exit code, the output and the error output of `config check`.
+async fn config_check(service: &Service) -> (Option<i32>, String, String) {
+    let output = service.output(&["config", "check"]).await;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
 }
 
 async fn get(service: &Service, path: &str) -> Answer {
@@ -58,6 +70,12 @@ async fn wrapped_by_bao() -> (Service, Bao) {
 #[tokio::test]
 async fn a_start_waits_for_the_key_and_a_running_service_needs_it_no_more() {
     let (mut service, bao) = wrapped_by_bao().await;
+    let (code, stdout, stderr) = config_check(&service).await;
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(
+        stdout.contains("unwraps all wrapped secret keys (1)"),
+        "{stdout}"
+    );
     let sealed = bao.ask("/v1/sys/seal", &json!({})).await;
     assert!(sealed.status.is_success(), "{}", sealed.text);
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -67,6 +85,13 @@ async fn a_start_waits_for_the_key_and_a_running_service_needs_it_no_more() {
         "{}",
         service.logs()
     );
+    let (code, stdout, stderr) = config_check(&service).await;
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(
+        stdout.contains("not available: serve would wait"),
+        "{stdout}"
+    );
+    assert!(stderr.contains("503 Service Unavailable"), "{stderr}");
     service.restart().await;
     assert_eq!(get(&service, "/v1/healthz").await.json["status"], "ok");
     for path in ["/v1/readyz", "/v1/providers", "/device"] {
@@ -108,6 +133,34 @@ async fn a_service_whose_key_was_disabled_stops_after_the_grace_period() {
         "{logs}"
     );
     assert!(!logs.contains(Bao::TOKEN) && !logs.contains(Service::SECRET_KEY));
+    // Nor would it, and the check says so in the same words. It does not make the key that is missing.
+    let (code, stdout, stderr) = config_check(&service).await;
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    let reason = stderr.lines().last().unwrap_or_default();
+    assert!(logs.contains(reason), "{reason}");
+    let key = http::client().get(format!("{}{KEY}", bao.url()));
+    let key = http::send(key.header("X-Vault-Token", Bao::TOKEN)).await;
+    assert_eq!(key.status, 404, "{}", key.text);
+}
+
+#[tokio::test]
+async fn a_check_does_not_wait_long_for_a_service_that_says_nothing() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    let mut service = Service::prepare(&[("KMS_TOKEN", "token")]);
+    service.set("KMS", &format!("http://127.0.0.1:{port}{KEY}"));
+    let wrapped = format!("vault:v1:{}", "A".repeat(80));
+    service.set("SECRET_KEY", &wrapped);
+    service.set("PREVIOUS_SECRET_KEYS", &wrapped);
+    let asked = Instant::now();
+    let (code, stdout, stderr) = config_check(&service).await;
+    assert!(asked.elapsed() < Duration::from_secs(30), "{stderr}");
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(
+        stdout.contains("not available: serve would wait"),
+        "{stdout}"
+    );
+    assert!(!service.file("central-oauth.sqlite3").exists());
 }
 
 #[tokio::test]
@@ -151,6 +204,12 @@ async fn aws_kms_wraps_a_new_key() {
     let logs = service.logs();
     assert!(logs.contains("does not open this database"), "{logs}");
     service.set("PREVIOUS_SECRET_KEYS", &one);
+    let (code, stdout, stderr) = config_check(&service).await;
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(
+        stdout.contains("unwraps all wrapped secret keys (2)"),
+        "{stdout}"
+    );
     service.run().await;
     service.stop().await;
     let nobodys = "A".repeat(200);

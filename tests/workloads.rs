@@ -15,6 +15,7 @@ mod workloads {
     mod bao;
     mod documents;
     mod jobs;
+    mod page;
     mod refusals;
 
     const TIMEOUT: Duration = Duration::from_secs(60);

@@ -22,12 +22,14 @@ const NOTES: Notes = Notes {
 };
 
 const CHECK_NOTES: Notes = Notes {
-    text: "Prints a variable without a value as empty. Warnings go to standard error and do not change the exit code.",
+    text: "\
+Prints a variable without a value as empty. Warnings go to standard error and do not change the exit code. If the key
+management service is not available, that is a warning: serve would wait for it. If it refuses, that is an error.",
     examples: &[
         "central-oauth config check",
         "docker compose run --rm central-oauth config check",
     ],
-    exits: &[],
+    exits: &[Exit::WrongPin],
     variables: &["SECRET_KEY", "PROVIDERS", "*"],
 };
 
@@ -42,12 +44,12 @@ pub(super) struct Options {
 #[derive(clap::Subcommand, Clone, Copy)]
 enum Question {
     /// Check the configuration as `serve` reads it, and print it with its defaults and without secrets. Contacts neither
-    /// the database nor a provider.
+    /// the database nor a provider. Has the key management service unwrap the secret keys, which changes nothing.
     #[command(after_long_help = CHECK_NOTES.render())]
     Check,
 }
 
-pub(super) fn run(options: &Options, environment: &Environment) -> Result<Exit, Failure> {
+pub(super) async fn run(options: &Options, environment: &Environment) -> Result<Exit, Failure> {
     let Question::Check = options.question;
     let config = ServeConfig::read(environment)?;
     telemetry::install(LogConfig::read(environment, "warn")?);
@@ -64,6 +66,7 @@ pub(super) fn run(options: &Options, environment: &Environment) -> Result<Exit, 
         let is_default = service.providers.default.as_ref() == Some(&provider.settings.name);
         lines.extend(of_provider(provider, is_default));
     }
+    lines.extend(service.keys.secret.preview().await?);
     // Settings that contradict each other are found when the providers and the receivers are made.
     wiring::adapters(service.providers)?;
     service.webhooks.map(wiring::webhooks).transpose()?;

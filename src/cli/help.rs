@@ -53,8 +53,9 @@ const VARIABLES: &[(&str, &str)] = &[
     ("PREVIOUS_SECRET_KEYS", "earlier secret keys"),
     (
         "KMS",
-        "the key that wraps the secret key, in AWS KMS, Vault or OpenBao",
+        "the key that wraps the secret key, in AWS KMS, Vault or OpenBao, or on a PKCS#11 token",
     ),
+    ("KMS_PIN", "the PIN of the PKCS#11 token"),
     ("KMS_TOKEN", "the token for Vault or OpenBao"),
     ("DATABASE_URL", "the database"),
     (

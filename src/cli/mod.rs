@@ -180,7 +180,7 @@ async fn dispatch(command: Command, environment: &Environment) -> Result<Exit, F
         Command::Revoke(options) => revoke::run(options, client(environment)?).await,
         Command::Keys(options) => keys::run(options, client(environment)?).await,
         Command::Revocations(options) => revocations::run(options, client(environment)?).await,
-        Command::Config(options) => config::run(&options, environment),
+        Command::Config(options) => config::run(&options, environment).await,
         Command::Providers(options) => providers::run(options, environment).await,
         Command::Health(options) => health::run(options, environment).await,
         Command::Openapi(options) => openapi::run(&options),

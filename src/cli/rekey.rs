@@ -13,7 +13,7 @@ use crate::{telemetry, wiring};
 pub(super) const NOTES: Notes = Notes {
     text: "",
     examples: &["central-oauth rekey"],
-    exits: &[],
+    exits: &[Exit::WrongPin],
     variables: SEALED,
 };
 

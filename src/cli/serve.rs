@@ -21,7 +21,7 @@ pub(super) const NOTES: Notes = Notes {
     examples: &[
         "CENTRAL_OAUTH_PROVIDERS=providers.toml CENTRAL_OAUTH_SECRET_KEY=$(cat secret.key) central-oauth serve",
     ],
-    exits: &[],
+    exits: &[Exit::WrongPin],
     variables: &[
         "SECRET_KEY",
         "DATABASE_URL",

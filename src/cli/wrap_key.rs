@@ -13,15 +13,16 @@ pub(super) const NOTES: Notes = Notes {
     examples: &[
         "CENTRAL_OAUTH_KMS=arn:aws:kms:eu-central-1:111122223333:alias/central-oauth central-oauth wrap-key",
         "CENTRAL_OAUTH_KMS=https://vault.example.com:8200/v1/transit/keys/central-oauth central-oauth wrap-key",
+        "CENTRAL_OAUTH_KMS='pkcs11:token=my-token;object=central-oauth?module-path=/usr/lib/softhsm/libsofthsm2.so' central-oauth wrap-key",
     ],
-    exits: &[],
-    variables: &["KMS", "KMS_TOKEN", "SECRET_KEY"],
+    exits: &[Exit::WrongPin],
+    variables: &["KMS", "KMS_TOKEN", "KMS_PIN", "SECRET_KEY"],
 };
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = KmsConfig::read(environment)?.ok_or_else(|| {
         let problem =
-            "is not set: set it to the ARN of an AWS KMS key, or to the URL of a Transit key";
+            "is not set: set it to the ARN of an AWS KMS key, the URL of a Transit key, or the URI of a key on a PKCS#11 token";
         ConfigError::variable("KMS", problem)
     })?;
     let (key, what) = match environment.secret("SECRET_KEY")? {

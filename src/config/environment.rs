@@ -19,6 +19,7 @@ pub(crate) const SECRETS: &[&str] = &[
     "DATABASE_URL",
     "ENROLL_KEY",
     "ID_TOKEN",
+    "KMS_PIN",
     "KMS_TOKEN",
     "OPERATOR_KEYS",
     "PREVIOUS_SECRET_KEYS",

@@ -34,7 +34,13 @@ impl Keys {
             ("PREVIOUS_SECRET_KEYS", hidden(self.secret.previous() > 0)),
         ];
         values.extend(self.secret.effective_kms());
-        for name in ["KMS_TOKEN", "ADMIN_KEY", "ENROLL_KEY", "OPERATOR_KEYS"] {
+        for name in [
+            "KMS_TOKEN",
+            "KMS_PIN",
+            "ADMIN_KEY",
+            "ENROLL_KEY",
+            "OPERATOR_KEYS",
+        ] {
             values.push((name, is_set(name)?));
         }
         Ok(values)

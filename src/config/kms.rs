@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use central_oauth_kms::{Kms, TokenSource};
+use central_oauth_kms::{Kms, SecretSource};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -35,13 +35,13 @@ impl KmsConfig {
             .iter()
             .find_map(|name| environment.other(name));
         let Some(key) = raw.kms else { return Ok(None) };
-        let kms = Kms::new(&key, endpoint, token(environment)?);
+        let secret = match Kms::is_on_token(&key) {
+            true => pin(environment),
+            false => token(environment),
+        };
+        let kms = Kms::new(&key, endpoint, secret);
         let kms = kms.map_err(|error| ConfigError::variable("KMS", error))?;
-        let has_token = environment.is_set("KMS_TOKEN") || foreign_token(environment).is_some();
-        if !key.starts_with("arn:") && !has_token {
-            let problem = "is not set, and CENTRAL_OAUTH_KMS names a key of Vault or OpenBao";
-            return Err(ConfigError::variable("KMS_TOKEN", problem));
-        }
+        require_secret(&key, environment)?;
         Ok(Some(Self {
             kms,
             name: key,
@@ -62,19 +62,48 @@ impl KmsConfig {
     }
 }
 
+/// Rejects a service that cannot be used without a token or PIN.
+fn require_secret(key: &str, environment: &Environment) -> Result<(), ConfigError> {
+    let (name, of, is_set) = if key.starts_with("arn:") {
+        return Ok(());
+    } else if Kms::is_on_token(key) {
+        (
+            "KMS_PIN",
+            "on a PKCS#11 token",
+            environment.is_set("KMS_PIN"),
+        )
+    } else {
+        let is_set = environment.is_set("KMS_TOKEN") || foreign_token(environment).is_some();
+        ("KMS_TOKEN", "of Vault or OpenBao", is_set)
+    };
+    let problem = format!("is not set, and CENTRAL_OAUTH_KMS names a key {of}");
+    is_set
+        .then_some(())
+        .ok_or_else(|| ConfigError::variable(name, problem))
+}
+
+/// Reads the PIN of a PKCS#11 token.
+fn pin(environment: &Environment) -> SecretSource {
+    let environment = environment.clone();
+    Box::new(move || {
+        let pin = environment.secret("KMS_PIN");
+        let missing = || "CENTRAL_OAUTH_KMS_PIN is not set".to_owned();
+        pin.map_err(|error| error.to_string())?.ok_or_else(missing)
+    })
+}
+
 /// Reads the token again for each request, because agents renew it in its file. Without a variable of ours, uses those
 /// of the Vault and OpenBao tools.
-fn token(environment: &Environment) -> Result<TokenSource, ConfigError> {
+fn token(environment: &Environment) -> SecretSource {
     let environment = environment.clone();
-    let token = move || {
+    Box::new(move || {
         let ours = environment.secret("KMS_TOKEN");
         let token = ours.map(|ours| ours.or_else(|| foreign_token(&environment)));
         let missing = || "CENTRAL_OAUTH_KMS_TOKEN is not set".to_owned();
         token
             .map_err(|error| error.to_string())?
             .ok_or_else(missing)
-    };
-    Ok(Box::new(token))
+    })
 }
 
 fn foreign_token(environment: &Environment) -> Option<SecretString> {

@@ -68,6 +68,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "ID_TOKEN",
     "KMS",
     "KMS_GRACE",
+    "KMS_PIN",
     "KMS_TOKEN",
     "LINK_CODE_TTL",
     "LISTEN_ADDR",

@@ -1,13 +1,18 @@
 //! The keys that encrypt stored values, in plain text or wrapped by a key management service.
 
+use std::time::Duration;
+
 use central_oauth_cipher_aes_gcm_siv::SecretKey;
 use central_oauth_kms::KmsError;
 use secrecy::ExposeSecret;
+use tokio::time::timeout;
 
 use super::{ConfigError, Effective, Environment, KmsConfig};
 
 const PRESENT: &str = "SECRET_KEY";
 const PREVIOUS: &str = "PREVIOUS_SECRET_KEYS";
+/// The longest time that a preview takes. AWS credentials may take a request of their own.
+const PREVIEW_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The keys that encrypt and decrypt stored values.
 pub(crate) struct SecretKeys {
@@ -43,6 +48,11 @@ impl NotUnwrapped {
     /// Whether unwrapping may succeed later.
     pub(crate) const fn may_pass(&self) -> bool {
         matches!(self.error, KmsError::Unavailable(_))
+    }
+
+    /// Whether another attempt with the same PIN could lock a token.
+    pub(crate) const fn is_wrong_pin(&self) -> bool {
+        matches!(self.error, KmsError::Pin(_))
     }
 }
 
@@ -120,6 +130,32 @@ impl WrappedKeys {
         self.unwrapped(PRESENT, &self.present).await
     }
 
+    /// Says what a start would come to at the key management service, and changes nothing there.
+    ///
+    /// # Errors
+    /// [`NotUnwrapped`], if the start would fail.
+    pub(crate) async fn preview(&self) -> Result<Vec<String>, NotUnwrapped> {
+        let Some(KmsConfig { name, .. }) = &self.kms else {
+            return Ok(Vec::new());
+        };
+        let wrapped = self.previous.iter().chain([&self.present]);
+        let wrapped = wrapped.filter(|key| matches!(key, ConfiguredKey::Wrapped(_)));
+        let count = wrapped.count();
+        let outcome = match timeout(PREVIEW_TIMEOUT, self.unwrap()).await {
+            _ if count == 0 => {
+                "not asked: no secret key is wrapped; `central-oauth wrap-key` wraps one".to_owned()
+            }
+            Ok(Ok(_)) => format!("unwraps all wrapped secret keys ({count})"),
+            Ok(Err(error)) if error.may_pass() => would_wait(&error),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => would_wait(&"it has not answered within 20 s"),
+        };
+        Ok(vec![
+            format!("\nkey management service {name}"),
+            format!("  {outcome}"),
+        ])
+    }
+
     async fn unwrapped(
         &self,
         variable: &'static str,
@@ -138,6 +174,14 @@ impl WrappedKeys {
             }
         }
     }
+}
+
+/// Says that the service would start without its key, and warns about it.
+fn would_wait(reason: &dyn std::fmt::Display) -> String {
+    tracing::warn!(
+        "serve would start, wait for the key management service and not be ready: {reason}"
+    );
+    "not available: serve would wait for it and not be ready".to_owned()
 }
 
 impl ConfiguredKey {

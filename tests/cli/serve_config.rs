@@ -133,6 +133,20 @@ const MISTAKES: &[Mistake] = &[
         "KMS_TOKEN",
         &[("KMS", "https://vault.example.com/v1/transit/keys/x")],
     ),
+    (
+        "KMS",
+        &[
+            (
+                "KMS",
+                "pkcs11:token=t;object=k?module-path=/m.so&pin-value=hunter2",
+            ),
+            ("KMS_PIN", "hunter2"),
+        ],
+    ),
+    (
+        "KMS_PIN",
+        &[("KMS", "pkcs11:token=t;object=k?module-path=/m.so")],
+    ),
     ("PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT", &[CLIENT]),
     (
         "PROVIDER_TOKEN_ENDPOINT",

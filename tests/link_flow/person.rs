@@ -1,7 +1,6 @@
 //! The person, in a browser.
 
 use std::cell::RefCell;
-use std::path::Path;
 
 use crate::support::browser::Browser;
 use crate::support::oidc;
@@ -91,11 +90,7 @@ impl Person {
 
     /// Takes a picture of the page, if pictures are requested.
     pub(crate) async fn picture(&self, page: &str) {
-        #[expect(clippy::disallowed_methods, reason = "a wish of whoever runs the test")]
-        let folder = std::env::var_os("CENTRAL_OAUTH_TEST_PICTURES");
-        if let Some(folder) = folder {
-            let file = Path::new(&folder).join(format!("{}-{page}.png", self.name));
-            self.browser.screenshot(&file).await;
-        }
+        let name = format!("{}-{page}", self.name);
+        self.browser.picture(&name).await;
     }
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`oidc`] | a certified OpenID Connect provider |
 //! | [`bao`] | OpenBao, and other servers of one program |
+//! | [`softhsm`] | a PKCS#11 token in files |
 //! | [`allauth`] | an authorization server of other authors |
 //! | [`browser`] | Chromium, with and without JavaScript |
 //! | [`prometheus`] | Prometheus, and its tool |
@@ -33,4 +34,5 @@ pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod sandbox;
 pub(crate) mod service;
+pub(crate) mod softhsm;
 pub(crate) mod tokens;

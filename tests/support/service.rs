@@ -113,6 +113,13 @@ impl Service {
         self.settings.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Returns a setting.
+    pub(crate) fn setting(&self, name: &str) -> Option<String> {
+        let mut settings = self.settings.iter();
+        let found = settings.find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone())
+    }
+
     /// Increases its provider timeout, for providers on a busy machine: after a timeout the response to a refresh is
     /// lost. Leases last longer, too, so this is not for services that crash.
     pub(crate) fn be_patient(&mut self) {

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use central_oauth_domain::grant::AccountId;
 use central_oauth_domain::secret::{AccessKey, WorkloadToken};
-use central_oauth_domain::usecases::{Caller, Keys, Refusal, Services, Workloads};
+use central_oauth_domain::usecases::{
+    Caller, Coded, Keys, Refusal, Services, WorkloadAction, WorkloadCall, Workloads,
+};
 use poem::http::{HeaderMap, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
@@ -41,18 +42,33 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         self.reported(keys, recognised)
     }
 
-    /// Authenticates a caller who asks for a token.
+    /// Authenticates the caller, a workload with its JWT included, and answers with `work`.
     ///
     /// # Errors
-    /// As [`Bearer::caller`].
-    pub(crate) async fn token_caller(&self, services: &Services) -> Result<Caller, Refusal> {
+    /// As [`Bearer::caller`] and [`Workloads::serve`].
+    pub(crate) async fn serve<T, E, W>(
+        &self,
+        services: &Services,
+        action: WorkloadAction<'_>,
+        work: impl FnOnce(Caller) -> W,
+    ) -> Result<T, E>
+    where
+        E: From<Refusal> + Coded,
+        W: Future<Output = Result<T, E>>,
+    {
         if let Some(token) = self.workload(&services.workloads) {
-            return services
-                .workloads
-                .for_token(&token, None, self.address)
-                .await;
+            let call = self.call(&token);
+            return services.workloads.serve(call, action, work).await;
         }
-        let keys = &services.keys;
+        let caller = match action {
+            WorkloadAction::Token(_) => self.token_caller(&services.keys).await?,
+            _ => self.caller(&services.keys).await?,
+        };
+        work(caller).await
+    }
+
+    /// Authenticates a caller who asks for a token.
+    async fn token_caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
         let recognised = if self.is_head {
             keys.recognise(self.key.as_ref(), self.address).await
         } else {
@@ -81,51 +97,20 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         self.address
     }
 
-    /// Authenticates a caller who asks for an account.
-    ///
-    /// # Errors
-    /// As [`Bearer::caller`] and [`Workloads::for_account`].
-    pub(crate) async fn account_caller(
-        &self,
-        services: &Services,
-        id: AccountId,
-    ) -> Result<Caller, Refusal> {
-        match self.workload(&services.workloads) {
-            Some(token) => {
-                services
-                    .workloads
-                    .for_account(&token, id, self.address)
-                    .await
-            }
-            None => self.caller(&services.keys).await,
-        }
-    }
-
-    /// Authenticates a caller who polls a link.
-    ///
-    /// # Errors
-    /// As [`Bearer::caller`] and [`Workloads::for_link`].
-    pub(crate) async fn link_caller(
-        &self,
-        services: &Services,
-        code: &str,
-    ) -> Result<Caller, Refusal> {
-        match self.workload(&services.workloads) {
-            Some(token) => {
-                services
-                    .workloads
-                    .for_link(&token, code, self.address)
-                    .await
-            }
-            None => self.caller(&services.keys).await,
-        }
-    }
-
     /// Returns the bearer token if it looks like the JWT of a workload and the service trusts any.
     pub(crate) fn workload(&self, workloads: &Workloads) -> Option<WorkloadToken> {
         let text = self.key.as_ref()?.expose();
         let is_one = workloads.are_trusted() && WorkloadToken::is_like(text);
         is_one.then(|| WorkloadToken::new(text))
+    }
+
+    /// Returns the request that was made with a workload's JWT.
+    pub(crate) const fn call<'a>(&self, token: &'a WorkloadToken) -> WorkloadCall<'a> {
+        WorkloadCall {
+            token,
+            address: self.address,
+            is_head: self.is_head,
+        }
     }
 
     /// Whether the request is a `HEAD`, which must not change anything.

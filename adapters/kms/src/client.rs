@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::{InvalidKeyName, KmsError};
 
 /// A request takes at most this long.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest response that is read, in bytes. A wrapped key has some hundred.
 const LONGEST: usize = 64 * 1024;
 /// How many characters of an error text are passed on.

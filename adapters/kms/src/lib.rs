@@ -1,9 +1,11 @@
 //! Wraps the secret key in a key management service (KMS), so that the configuration holds only its ciphertext.
 //!
-//! A new kind of service is one file that implements [`Service`], and one line in [`Kms::new`].
+//! A new kind of service is one file or folder that implements [`Service`], and one line in [`Kms::new`].
 
 mod aws;
 mod client;
+#[cfg(not(target_feature = "crt-static"))]
+mod pkcs11;
 mod transit;
 
 use async_trait::async_trait;
@@ -14,13 +16,16 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use aws::AwsKms;
+#[cfg(not(target_feature = "crt-static"))]
+use pkcs11::Pkcs11;
 use transit::Transit;
 
 /// Length of the secret key in bytes.
 const KEY_LENGTH: usize = 32;
 
-/// Reads the token for the Transit engine, before each request, because agents renew the token in its file.
-pub type TokenSource = Box<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
+/// Reads the token for the Transit engine, or the PIN of a PKCS#11 token. It is called before each request, because agents
+/// renew the token in its file.
+pub type SecretSource = Box<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
 
 /// A key in a key management service, which encrypts and decrypts our secret key.
 pub struct Kms(Box<dyn Service>);
@@ -34,6 +39,11 @@ pub enum KmsError {
     /// It refuses to use the key: disabled, deleted, not permitted, or the ciphertext belongs to another key.
     #[error("the key management service refuses: {0}")]
     Refused(String),
+    /// A PKCS#11 token rejects the PIN. The same PIN must not be sent again.
+    #[error(
+        "the token rejects the PIN: {0}; it is not tried again, because a few wrong PINs lock a token"
+    )]
+    Pin(String),
 }
 
 /// The text does not name a key.
@@ -41,10 +51,22 @@ pub enum KmsError {
 pub enum InvalidKeyName {
     /// Neither an ARN nor a URL.
     #[error(
-        "must be the ARN of an AWS KMS key, or the URL of a Transit key \
-         (https://vault.example.com:8200/v1/transit/keys/NAME)"
+        "must be the ARN of an AWS KMS key, the URL of a Transit key \
+         (https://vault.example.com:8200/v1/transit/keys/NAME), or the URI of a key on a PKCS#11 token \
+         (pkcs11:token=NAME;object=NAME?module-path=/usr/lib/MODULE.so)"
     )]
     Malformed,
+    /// The PKCS#11 URI does not name one key.
+    #[error(
+        "is a PKCS#11 URI (pkcs11:token=NAME;object=NAME?module-path=/usr/lib/MODULE.so) that {0}"
+    )]
+    Token(&'static str),
+    /// This program is linked statically.
+    #[error(
+        "names a PKCS#11 token, and this static binary cannot load the token's module: build it with \
+         `cargo build --release`, without crt-static"
+    )]
+    Static,
     /// The secret key would be sent unencrypted.
     #[error("must be https (plain http is for loopback addresses only)")]
     NotHttps,
@@ -69,22 +91,30 @@ trait Service: Send + Sync {
 }
 
 impl Kms {
-    /// Names a key: the ARN of a key or alias in AWS KMS, or the URL of a key of the Transit engine. `endpoint` replaces the
-    /// address of AWS KMS.
+    /// Names a key: the ARN of a key or alias in AWS KMS, the URL of a key of the Transit engine, or the URI of a key on a
+    /// PKCS#11 token. `endpoint` replaces the address of AWS KMS. Only the last two use `secret`.
     ///
     /// # Errors
     /// [`InvalidKeyName`].
     pub fn new(
         key: &str,
         endpoint: Option<&str>,
-        token: TokenSource,
+        secret: SecretSource,
     ) -> Result<Self, InvalidKeyName> {
         Ok(Self(if key.starts_with("arn:") {
             Box::new(AwsKms::new(key, endpoint)?)
+        } else if Self::is_on_token(key) {
+            on_token(key, secret)?
         } else {
             let url = Url::parse(key).map_err(|_| InvalidKeyName::Malformed)?;
-            Box::new(Transit::new(&url, token)?)
+            Box::new(Transit::new(&url, secret)?)
         }))
+    }
+
+    /// Whether a key is on a PKCS#11 token, by its name.
+    #[must_use]
+    pub fn is_on_token(key: &str) -> bool {
+        key.starts_with("pkcs11:")
     }
 
     /// Encrypts the secret key.
@@ -113,6 +143,16 @@ impl Kms {
         key.copy_from_slice(&bytes);
         Ok(key)
     }
+}
+
+#[cfg(not(target_feature = "crt-static"))]
+fn on_token(uri: &str, pin: SecretSource) -> Result<Box<dyn Service>, InvalidKeyName> {
+    Ok(Box::new(Pkcs11::new(uri, pin)?))
+}
+
+#[cfg(target_feature = "crt-static")]
+fn on_token(_: &str, _: SecretSource) -> Result<Box<dyn Service>, InvalidKeyName> {
+    Err(InvalidKeyName::Static)
 }
 
 #[cfg(test)]
@@ -146,7 +186,7 @@ mod tests {
         let arn = "arn:aws:kms:eu-central-1:111122223333:key/1";
         assert_eq!(named(arn), None);
         for endpoint in ["localhost:4566", "http://aws.example.com/"] {
-            let token: TokenSource = Box::new(|| Ok(SecretString::from("token")));
+            let token: SecretSource = Box::new(|| Ok(SecretString::from("token")));
             let kms = Kms::new(arn, Some(endpoint), token);
             assert_eq!(kms.err(), Some(InvalidKeyName::Endpoint), "{endpoint}");
         }

@@ -12,14 +12,14 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::client::{client_for, may_pass, one_line, secret_json, send};
-use crate::{InvalidKeyName, KEY_LENGTH, KmsError, Service, TokenSource};
+use crate::{InvalidKeyName, KEY_LENGTH, KmsError, SecretSource, Service};
 
 /// A key of the Transit engine.
 pub(crate) struct Transit {
     client: Client,
     encrypt: Url,
     decrypt: Url,
-    token: TokenSource,
+    token: SecretSource,
 }
 
 #[derive(Serialize)]
@@ -54,7 +54,7 @@ struct Errors {
 
 impl Transit {
     /// Takes the URL of the key itself, which ends with `/keys/NAME`. A namespace may be part of the path.
-    pub(crate) fn new(key: &Url, token: TokenSource) -> Result<Self, InvalidKeyName> {
+    pub(crate) fn new(key: &Url, token: SecretSource) -> Result<Self, InvalidKeyName> {
         let (mount, name) = key
             .path()
             .rsplit_once("/keys/")

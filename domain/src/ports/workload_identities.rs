@@ -38,6 +38,8 @@ pub enum NotVerified {
     },
     /// The keys of its issuer are not known, because the issuer does not answer.
     KeysUnavailable {
+        /// The trusted issuer that the token names.
+        issuer: String,
         /// What happened.
         detail: String,
         /// When to retry.

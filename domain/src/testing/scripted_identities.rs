@@ -44,6 +44,7 @@ impl WorkloadIdentities for ScriptedIdentities {
     async fn verify(&self, token: &WorkloadToken) -> Result<SignedClaims, NotVerified> {
         if *self.is_away.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(NotVerified::KeysUnavailable {
+                issuer: "https://away.example".to_owned(),
                 detail: "away, as the test wants it".to_owned(),
                 retry_after: std::time::Duration::from_secs(10),
             });

@@ -53,7 +53,7 @@ pub use providers::Providers;
 pub use readiness::Readiness;
 pub use redeemer::{Outcome, Redeemer};
 pub use refresher::{Claim, Exchange, RefreshOnDemand, RefreshRequest, Refresher};
-pub use refusal::Refusal;
+pub use refusal::{Coded, Refusal};
 pub use rekey::{Rekeyed, rekey, require_all_keys, require_known};
 pub use revoker::{RevocationPage, RevokeOnDemand, Revoker};
 pub use services::{Ports, Services, Settings, Workers};
@@ -62,7 +62,9 @@ pub use tokens::{ExchangeError, HandedToken, Tokens};
 pub use unlock::{UnlockError, unlock};
 pub use webhooks::{Courier, Subscription, Webhooks};
 pub use withdrawal::Pause;
-pub use workloads::{ShownWorkload, WorkloadPage, WorkloadRequest, WorkloadTrust, Workloads};
+pub use workloads::{
+    WorkloadAction, WorkloadCall, WorkloadPage, WorkloadRequest, WorkloadTrust, Workloads,
+};
 
 /// Refusals with constant texts, for the examples in an API document.
 pub mod refusals {

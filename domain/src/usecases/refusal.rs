@@ -120,6 +120,46 @@ pub enum Refusal {
     Cipher(#[from] CipherError),
 }
 
+/// An error with a code for programs and the audit log.
+pub trait Coded {
+    /// Returns the code. It never changes.
+    fn code(&self) -> &'static str;
+}
+
+impl Coded for Refusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthorized(_) => "unauthorized",
+            Self::EnrollKeyRequired => "enroll_key_required",
+            Self::WorkloadRefused(_) => "workload_refused",
+            Self::Forbidden(_) => "forbidden",
+            Self::NotFound(_) => "not_found",
+            Self::LinkPending => "link_pending",
+            Self::RelinkRequired(_) => "relink_required",
+            Self::ForeignCallback(_) => "invalid_request",
+            Self::CodeInUse | Self::CodeFinished => "code_in_use",
+            Self::Unprocessable(_) => "unprocessable",
+            Self::ReturnCodeRequired => "return_code_required",
+            Self::WrongReturnCode { .. } => "wrong_return_code",
+            Self::LinkEnded => "link_ended",
+            Self::RateLimited { .. }
+            | Self::TooManyUnknownKeys { .. }
+            | Self::KeyUsedTooOften { .. }
+            | Self::TooManyLinks { .. }
+            | Self::TooManyConsents { .. }
+            | Self::PolledTooSoon(_) => "rate_limited",
+            Self::ProviderNotConfigured(_) => "provider_not_configured",
+            Self::ProviderUnavailable { .. } => "provider_unavailable",
+            Self::ProviderRefused(_) => "provider_error",
+            Self::OverCapacity => "over_capacity",
+            Self::Store(StoreError::Conflict | StoreError::Unavailable(_)) => "store_unavailable",
+            Self::Store(StoreError::Corrupt(_) | StoreError::Altered(_)) | Self::Cipher(_) => {
+                "internal_error"
+            }
+        }
+    }
+}
+
 impl From<MalformedLinkCode> for Refusal {
     /// A malformed code names no link.
     fn from(_: MalformedLinkCode) -> Self {

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use super::rule::Rule;
 use super::{ClaimValue, Claims, Facts, Preset, TrustedIssuer, WorkloadRefusal};
+use crate::text::presentable;
 use crate::time::Timestamp;
 
 /// Maximum lifetime of a token, because a stolen one works until it expires.
 pub const LONGEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// Maximum length of a claim's value on pages and in logs, in characters.
+const LONGEST_SHOWN: usize = 200;
 
 /// Tolerated difference between the clocks of two machines.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
@@ -19,8 +23,6 @@ pub struct Judged {
     pub bound: Facts,
     /// What the page and the audit log show.
     pub shown: Facts,
-    /// The subject, if present.
-    pub subject: Option<String>,
     /// Its id (RFC 7519 section 4.1.7), if present.
     pub jti: Option<String>,
     /// When it expires.
@@ -41,7 +43,6 @@ impl TrustedIssuer {
         Ok(Judged {
             bound: self.bound(claims)?,
             shown: self.shown(claims),
-            subject: claims.text("sub").map(Into::into),
             jti: claims.text("jti").map(Into::into),
             expires_at,
             is_of_pull_request: self.is_of_pull_request(claims),
@@ -112,7 +113,8 @@ impl TrustedIssuer {
     pub(crate) fn shown(&self, claims: &Claims) -> Facts {
         let shown = self.preset.shown_claims().iter();
         let known = shown.filter_map(|(word, claim)| Some((*word, claims.text(claim)?)));
-        known.collect()
+        let clean = known.map(|(word, value)| (word, shown_text(&value)));
+        clean.filter(|(_, value)| !value.is_empty()).collect()
     }
 
     /// `pull_request_target` and `workflow_run` count too: both run a stranger's data with the rights of the
@@ -122,9 +124,10 @@ impl TrustedIssuer {
         let event = match self.preset {
             Preset::GithubActions => claims.text("event_name"),
             Preset::Gitlab => claims.text("pipeline_source"),
-            _ => None,
+            _ => return false,
         };
-        event.is_some_and(|event| {
+        // These platforms always say it. What does not is not trusted.
+        event.is_none_or(|event| {
             event.starts_with("pull_request")
                 || matches!(
                     &*event,
@@ -135,6 +138,13 @@ impl TrustedIssuer {
                 )
         })
     }
+}
+
+/// Returns the value of a claim as pages and logs show it: whoever writes a workflow or makes a branch chooses its name, as a
+/// program chooses its own.
+pub(crate) fn shown_text(value: &str) -> String {
+    let shown = presentable(value);
+    shown.trim().chars().take(LONGEST_SHOWN).collect()
 }
 
 /// Checks the times. Returns when the token expires.

@@ -67,7 +67,11 @@ impl IssuerTable {
         let issuer = self.issuer.or_else(public);
         let issuer = issuer.ok_or("issuer is missing: the `iss` of the platform's tokens")?;
         let shared = Preset::ALL.into_iter();
-        let mut shared = shared.filter(|known| known.public_issuer() == Some(issuer.as_str()));
+        let mut shared = shared.filter(|known| {
+            known
+                .public_issuer()
+                .is_some_and(|public| is_below(&issuer, public))
+        });
         if let (Preset::Oidc, Some(known)) = (preset, shared.next()) {
             let known = known.as_str();
             return Err(format!(
@@ -143,6 +147,12 @@ impl PolicyTable {
         }
         Ok(policy)
     }
+}
+
+/// Whether an issuer is this one or below it, as those of GitHub's enterprises are.
+fn is_below(issuer: &str, public: &str) -> bool {
+    let rest = issuer.strip_prefix(public);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn known(names: Vec<String>, providers: &ProviderConfig) -> Result<Vec<ProviderName>, String> {

@@ -94,6 +94,11 @@ fn mistakes_are_named() {
             "preset = \"oidc\"\nimmutable = [\"sub\"]\nissuer = \"https://token.actions.githubusercontent.com\"",
             "use the preset github-actions",
         ),
+        (
+            "preset = \"github-actions\"",
+            "preset = \"oidc\"\nissuer = \"https://token.actions.githubusercontent.com/octo-enterprise\"",
+            "use the preset github-actions",
+        ),
     ] {
         let told = mistake(from, to);
         assert!(told.contains(words), "{to}: {told}");

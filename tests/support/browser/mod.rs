@@ -195,6 +195,16 @@ impl Browser {
         self.give_up(words, &CmdError::WaitTimeout).await;
     }
 
+    /// Takes a picture of the page, if `CENTRAL_OAUTH_TEST_PICTURES` names a folder for it.
+    pub(crate) async fn picture(&self, name: &str) {
+        #[expect(clippy::disallowed_methods, reason = "a wish of whoever runs the test")]
+        let folder = std::env::var_os("CENTRAL_OAUTH_TEST_PICTURES");
+        if let Some(folder) = folder {
+            let file = Path::new(&folder).join(format!("{name}.png"));
+            self.screenshot(&file).await;
+        }
+    }
+
     /// Saves a picture of the window as PNG.
     pub(crate) async fn screenshot(&self, path: &Path) {
         let picture = bounded("a screenshot", self.client.screenshot()).await;

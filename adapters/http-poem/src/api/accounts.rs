@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::grant::{Account, AccountId, ProviderName};
-use central_oauth_domain::usecases::{AccountQuery, Refusal, Services, refusals};
+use central_oauth_domain::usecases::{AccountQuery, Refusal, Services, WorkloadAction, refusals};
 use central_oauth_domain::{BadLabel, Label};
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
@@ -18,7 +18,8 @@ use crate::error::Problem;
 use crate::failure::{
     AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, KEY_USED_TOO_OFTEN,
     LINK_PENDING, NO_SUCH_ACCOUNT, OWNERS_ONLY, PROVIDER_GONE, RELINK_REQUIRED, STORE_UNAVAILABLE,
-    TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED, WORKLOAD_REFUSED, provider_refused, provider_unavailable,
+    TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE, provider_refused,
+    provider_unavailable,
 };
 use crate::middleware::bad_parameter;
 
@@ -95,9 +96,12 @@ impl Accounts {
         id: Path<String>,
     ) -> Result<Json<AccountDetails>, Failure<GetAccount>> {
         let id = account_id(&id);
-        let caller = bearer.account_caller(&self.services, id).await?;
-        let account = self.services.accounts.get(&caller, id).await?;
-        Ok(Json(self.detail(account).await?))
+        let accounts = &self.services.accounts;
+        let action = WorkloadAction::Account(id);
+        let account = bearer.serve(&self.services, action, |caller| async move {
+            accounts.get(&caller, id).await
+        });
+        Ok(Json(self.detail(account.await?).await?))
     }
 
     /// Delete an account
@@ -208,6 +212,7 @@ impl Documented for GetAccount {
         LINK_PENDING,
         TOO_MANY_UNKNOWN_KEYS,
         KEY_USED_TOO_OFTEN,
+        WORKLOAD_UNKNOWABLE,
         STORE_UNAVAILABLE,
     ];
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use central_oauth_domain::grant::KeyRole;
 use central_oauth_domain::link::{PolledTooSoon, Requester};
-use central_oauth_domain::usecases::{LinkRequest, Refusal, Services, refusals};
+use central_oauth_domain::usecases::{LinkRequest, Refusal, Services, WorkloadAction, refusals};
 use central_oauth_domain::{BadLabel, Labels};
 use poem::Request;
 use poem_openapi::param::Path;
@@ -95,8 +95,8 @@ impl Links {
         let (links, workloads) = (&self.services.links, &self.services.workloads);
         let started = match bearer.workload(workloads) {
             Some(token) => {
-                let shown = workloads.recognise(&token, client_address(request)).await?;
-                links.start_for_workload(workloads, &shown, wanted).await?
+                let call = bearer.call(&token);
+                links.start_for_workload(workloads, call, wanted).await?
             }
             None => {
                 let caller = bearer.caller(&self.services.keys).await?;
@@ -115,24 +115,22 @@ impl Links {
     #[oai(path = "/poll/:link_code", method = "get", operation_id = "poll_link")]
     async fn poll(
         &self,
-        request: &Request,
         bearer: OptionalBearer,
         /// The link code. Spaces and hyphens are ignored.
         #[oai(example = "example_code")]
         link_code: Path<String>,
     ) -> Result<Json<LinkReport>, Failure<PollLink>> {
-        let caller = bearer.link_caller(&self.services, &link_code).await?;
-        if bearer.is_head() {
-            let report = self.services.links.inspect(&link_code, &caller).await?;
-            return Ok(Json(report.into()));
-        }
-        let address = client_address(request);
-        let report = self
-            .services
-            .links
-            .poll(&link_code, &caller, address)
-            .await?;
-        Ok(Json(report.into()))
+        let (links, code) = (&self.services.links, &link_code);
+        let (address, is_head) = (bearer.address(), bearer.is_head());
+        let action = WorkloadAction::Poll(code);
+        let report = bearer.serve(&self.services, action, |caller| async move {
+            if is_head {
+                links.inspect(code, &caller).await
+            } else {
+                links.poll(code, &caller, address).await
+            }
+        });
+        Ok(Json(report.await?.into()))
     }
 
     /// Confirm a link with its return code
@@ -148,18 +146,19 @@ impl Links {
     )]
     async fn confirm(
         &self,
-        request: &Request,
         bearer: NeededBearer,
         /// The link code. Spaces and hyphens are ignored.
         #[oai(example = "example_code")]
         link_code: Path<String>,
         body: NeededJson<Confirmation>,
     ) -> Result<Json<LinkReport>, Failure<ConfirmLink>> {
-        let caller = bearer.link_caller(&self.services, &link_code).await?;
-        let NeededJson(Confirmation { return_code }) = body;
-        let links = &self.services.links;
-        let address = client_address(request);
-        let report = links.confirm(&link_code, &caller, &return_code, address);
+        let NeededJson(Confirmation { return_code }) = &body;
+        let (links, code) = (&self.services.links, &link_code);
+        let address = bearer.address();
+        let action = WorkloadAction::Confirm(code);
+        let report = bearer.serve(&self.services, action, |caller| async move {
+            links.confirm(code, &caller, return_code, address).await
+        });
         Ok(Json(report.await?.into()))
     }
 }
@@ -307,6 +306,7 @@ impl Documented for ConfirmLink {
         }),
         TOO_MANY_UNKNOWN_KEYS,
         KEY_USED_TOO_OFTEN,
+        WORKLOAD_UNKNOWABLE,
         STORE_UNAVAILABLE,
     ];
 }

@@ -1,10 +1,13 @@
 //! Token exchange, for OAuth clients (RFC 8693).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use central_oauth_domain::secret::{AccessKey, WorkloadToken};
-use central_oauth_domain::usecases::{Caller, ExchangeError, Refusal, Services};
+use central_oauth_domain::usecases::{
+    Caller, ExchangeError, HandedToken, Services, WorkloadAction, WorkloadCall,
+};
 use poem::http::{StatusCode, header as headers};
 use poem::{IntoResponse as _, Request, RequestBody, Result};
 use poem_openapi::payload::Json;
@@ -33,28 +36,38 @@ impl OAuth {
         Self { services, issuer }
     }
 
-    /// Recognises the subject. The type of the subject token decides how it is read.
-    async fn subject(
+    /// Exchanges the subject token. Its type decides how it is read.
+    async fn exchanged(
         &self,
         form: &TokenExchange,
-        request: &Request,
-    ) -> Result<Caller, ExchangeError> {
-        let address = client_address(request);
+        address: IpAddr,
+    ) -> Result<HandedToken, ExchangeError> {
+        let scope = form.scope.as_deref().unwrap_or_default();
+        let scopes: Vec<_> = scope.split_ascii_whitespace().collect();
+        let (audience, scopes) = (form.audience.as_deref(), &scopes);
+        let Services {
+            keys,
+            tokens,
+            workloads,
+            ..
+        } = &*self.services;
+        let exchange = |caller: Caller| async move {
+            tokens.exchange(&caller, audience, scopes, address).await
+        };
         if form.subject_token_type == ACCESS_TOKEN {
             let key = AccessKey::new(form.subject_token.as_str());
-            let keys = &self.services.keys;
             let recognised = keys.authenticate_for_token(Some(&key), address).await;
             let caller = recognised.map_err(|refusal| keys.refuse_bearer(refusal, address))?;
             keys.count_operator(&caller, address);
-            return Ok(caller);
+            return exchange(caller).await;
         }
-        let token = WorkloadToken::new(form.subject_token.as_str());
-        let audience = form.audience.as_deref();
-        let workloads = &self.services.workloads;
-        match workloads.for_token(&token, audience, address).await {
-            Err(Refusal::NotFound(_)) => Err(ExchangeError::Target),
-            recognised => Ok(recognised?),
-        }
+        let call = WorkloadCall {
+            token: &WorkloadToken::new(form.subject_token.as_str()),
+            address,
+            is_head: false,
+        };
+        let action = WorkloadAction::Token(audience);
+        workloads.serve(call, action, exchange).await
     }
 }
 
@@ -75,13 +88,7 @@ impl OAuth {
         form: TokenForm,
     ) -> Result<Json<ExchangedToken>, ExchangeAnswer> {
         let TokenForm(form) = form;
-        let caller = self.subject(&form, request).await?;
-        let scope = form.scope.as_deref().unwrap_or_default();
-        let scopes: Vec<_> = scope.split_ascii_whitespace().collect();
-        let audience = form.audience.as_deref();
-        let tokens = &self.services.tokens;
-        let address = client_address(request);
-        let token = tokens.exchange(&caller, audience, &scopes, address).await?;
+        let token = self.exchanged(&form, client_address(request)).await?;
         Ok(Json(token.into()))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::usecases::{Refusal, Services, refusals};
+use central_oauth_domain::usecases::{Refusal, Services, WorkloadAction, refusals};
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 
@@ -44,18 +44,17 @@ impl TokenApi {
         #[oai(default)]
         min_ttl: Query<u64>,
     ) -> Result<Serialized<Token>, Failure<GetToken>> {
-        let caller = bearer.token_caller(&self.services).await?;
-        let min_ttl = Duration::from_secs(min_ttl.0);
-        let token = if bearer.is_head() {
-            self.services.tokens.inspect(&caller, min_ttl).await?
-        } else {
-            let address = bearer.address();
-            self.services
-                .tokens
-                .hand_out(&caller, min_ttl, address)
-                .await?
-        };
-        Ok(Serialized(token.into()))
+        let (tokens, min_ttl) = (&self.services.tokens, Duration::from_secs(min_ttl.0));
+        let (address, is_head) = (bearer.address(), bearer.is_head());
+        let action = WorkloadAction::Token(None);
+        let token = bearer.serve(&self.services, action, |caller| async move {
+            if is_head {
+                tokens.inspect(&caller, min_ttl).await
+            } else {
+                tokens.hand_out(&caller, min_ttl, address).await
+            }
+        });
+        Ok(Serialized(token.await?.into()))
     }
 }
 

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use central_oauth_domain::Fault;
 use central_oauth_domain::link::PolledTooSoon;
 use central_oauth_domain::ports::CipherError;
+use central_oauth_domain::usecases::Coded as _;
 use serde_json::{Value, json};
 
 use super::*;
@@ -104,6 +105,7 @@ async fn every_refusal_has_its_code_and_status() {
         ),
         (CipherError::Corrupt.into(), 500, "internal_error", None),
     ] {
+        assert_eq!(refusal.code(), code, "the audit log has the same code");
         let (wait, body) = sent(refusal).await;
         assert_eq!(body["status"], status, "{body}");
         assert_eq!(body["code"], code, "{body}");

@@ -307,3 +307,47 @@ async fn swagger_ui_is_served_from_here_alone() {
         );
     }
 }
+
+/// The issuer of a workload's JWT may not answer. The routes that accept such a JWT are those that then say so.
+#[tokio::test]
+async fn each_route_for_workloads_documents_an_issuer_that_does_not_answer() {
+    let world = crate::workloads::trusting().await;
+    world.identities.be_away(true);
+    let document = document();
+    let mut accepting = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            let method = method.to_uppercase().parse().unwrap();
+            let path = path.replace("{link_code}", "12345678");
+            let path = path.replace("{id}", "1").replace("{key_id}", "1");
+            let path = path.replace("{workload_id}", "1");
+            let mut call = world.call(method, &path).key(&world.job(&[]));
+            let body = &operation["requestBody"]["content"]["application/json"];
+            if let Some(schema) = body["schema"]["$ref"].as_str() {
+                let name = schema.rsplit('/').next().unwrap();
+                call = call.json(&document["components"]["schemas"][name]["example"]);
+            }
+            let answer = call.send().await;
+            if answer.status != 503 {
+                continue;
+            }
+            answer.assert_problem(503, "provider_unavailable");
+            accepting.insert(id);
+            let documented = &operation["responses"]["503"]["content"];
+            let examples = documented["application/problem+json"]["examples"].to_string();
+            let unknowable = "the signing keys of the token's issuer are not known yet";
+            assert!(examples.contains(unknowable), "{id}");
+        }
+    }
+    let expected = [
+        "confirm_link",
+        "get_account",
+        "get_token",
+        "poll_link",
+        "start_link",
+    ];
+    assert_eq!(accepting, expected.into());
+    // Token exchange has a form, and its errors are those of RFC 6749.
+    assert!(document["paths"]["/oauth/token"]["post"]["responses"]["503"].is_object());
+}

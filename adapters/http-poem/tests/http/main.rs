@@ -24,5 +24,6 @@ mod revocations;
 mod rights;
 mod support;
 mod token;
+mod workload_audit;
 mod workload_refusals;
 mod workloads;

@@ -68,12 +68,12 @@ impl World {
         self.identities.issue(ISSUER, &claims).expose().to_owned()
     }
 
-    async fn poll(&self, code: &str, jwt: &str) -> Answer {
+    pub(crate) async fn poll(&self, code: &str, jwt: &str) -> Answer {
         self.get(&format!("/v1/poll/{code}")).key(jwt).send().await
     }
 
     /// Requests a link code with a fresh token.
-    async fn ask_as_job(&self) -> String {
+    pub(crate) async fn ask_as_job(&self) -> String {
         let call = self.call(Method::POST, "/v1/link-code").key(&self.job(&[]));
         let started = call.send().await;
         started.assert(201);
@@ -82,7 +82,7 @@ impl World {
     }
 
     /// Returns the id of an account that a job has linked.
-    async fn linked_by_job(&self) -> String {
+    pub(crate) async fn linked_by_job(&self) -> String {
         let code = self.ask_as_job().await;
         self.consent(&code, Person::Agrees(1)).await;
         let report = self.poll(&code, &self.job(&[])).await;
@@ -91,11 +91,11 @@ impl World {
         report.body["account"]["id"].as_str().unwrap().to_owned()
     }
 
-    async fn token_for(&self, jwt: &str) -> Answer {
+    pub(crate) async fn token_for(&self, jwt: &str) -> Answer {
         self.get("/v1/token").key(jwt).send().await
     }
 
-    async fn exchange_jwt(&self, jwt: &str, more: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn exchange_jwt(&self, jwt: &str, more: &[(&str, &str)]) -> Answer {
         let mut fields = vec![
             ("grant_type", EXCHANGE),
             ("subject_token", jwt),
@@ -105,7 +105,12 @@ impl World {
         self.post_form(&fields).await
     }
 
-    async fn workloads(&self, id: &str, method: Method, body: Option<serde_json::Value>) -> Answer {
+    pub(crate) async fn workloads(
+        &self,
+        id: &str,
+        method: Method,
+        body: Option<serde_json::Value>,
+    ) -> Answer {
         let call = self
             .call(method, &format!("/v1/accounts/{id}/workloads"))
             .key(ADMIN);
@@ -155,43 +160,6 @@ async fn a_job_links_an_account_and_later_jobs_get_its_token() {
         .send()
         .await;
     account.assert(200);
-}
-
-#[tokio::test]
-async fn each_use_and_each_refusal_is_in_the_audit_log() {
-    let world = trusting().await;
-    let id = world.linked_by_job().await;
-    world.token_for(&world.job(&[])).await.assert(200);
-    let account = |id: &str| world.get(&format!("/v1/accounts/{id}"));
-    let own = account(&id).key(&world.job(&[])).send().await;
-    own.assert(200);
-    let foreign = account("999").key(&world.job(&[])).send().await;
-    foreign.assert_problem(404, "not_found");
-    let foreign = [("audience", "999")];
-    let foreign = world.exchange_jwt(&world.job(&[]), &foreign).await;
-    foreign.assert_oauth(400, "invalid_target");
-    let delete = world.call(Method::DELETE, &format!("/v1/accounts/{id}"));
-    let forbidden = delete.key(&world.job(&[])).send().await;
-    forbidden.assert_problem(403, "forbidden");
-    // What is counted is stored after ten minutes.
-    world.clock.advance(Duration::from_secs(600));
-    let entries = async |kind: &str, detail: &str| {
-        let path = format!("/v1/audit?kind={kind}");
-        let list = world.get(&path).key(ADMIN).send().await;
-        let items = list.body["items"].as_array().unwrap().clone();
-        let values = items.iter().map(|item| item["detail"][detail].clone());
-        values.collect::<Vec<_>>()
-    };
-    let accepted = entries("workload.accepted", "action").await;
-    assert_eq!(accepted, ["link", "poll", "token", "account"]);
-    let runs = entries("workload.accepted", "run").await;
-    assert_eq!(runs, ["1658"; 4]);
-    let refused = entries("workload.refused", "rule").await;
-    // Requests that no workload may make are counted.
-    assert_eq!(
-        refused,
-        [json!("not_linked"), json!("not_linked"), json!(null)]
-    );
 }
 
 #[tokio::test]
@@ -325,6 +293,32 @@ async fn another_repository_needs_a_grant() {
         .await
         .assert_problem(401, "workload_refused");
     world.token_for(&world.job(&[])).await.assert(200);
+}
+
+#[tokio::test]
+async fn a_relink_needs_the_policy_of_its_grant() {
+    let world = trusting().await;
+    let id = world.linked_by_job().await;
+    // The operator takes the right to link from the policy of the grant, and gives it to another one.
+    let world = world.restarted(|options| {
+        let (mut first, mut second) = (nightly(), nightly());
+        first.may = vec![Action::Token];
+        second.name = "second".to_owned();
+        second.may = vec![Action::Link];
+        options.policies = vec![first, second];
+    });
+    let world = world.await;
+    let code = world.ask_as_job().await;
+    let report = world.poll(&code, &world.job(&[])).await;
+    assert_eq!(report.body["status"], "pending");
+    // A link of its own, so another person may consent.
+    world.consent(&code, Person::Agrees(2)).await;
+    let report = world.poll(&code, &world.job(&[])).await;
+    assert_eq!(report.body["status"], "linked", "{}", report.text);
+    assert_ne!(report.body["account"]["id"], *id);
+    world.token_for(&world.job(&[])).await.assert(200);
+    let list = world.workloads(&id, Method::GET, None).await;
+    assert_eq!(list.body["items"][0]["workload"], "nightly");
 }
 
 #[tokio::test]

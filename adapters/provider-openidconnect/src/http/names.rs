@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
@@ -16,9 +17,17 @@ use crate::address;
 pub(crate) struct Names {
     /// The host of a public issuer. Without one nothing is checked.
     issuer: Option<String>,
+    kind: Arc<IssuerKind>,
     operators: BTreeSet<String>,
     /// Other hosts that have been requested. Names of proxies are never among them.
     given: Mutex<BTreeSet<String>>,
+}
+
+/// Whether the issuer's name has ever led to public addresses. Its name server must not change that later, to reach into our own
+/// network (DNS rebinding).
+#[derive(Default)]
+struct IssuerKind {
+    was_public: AtomicBool,
 }
 
 /// Why a name was not resolved.
@@ -30,6 +39,10 @@ enum Inward {
         "the host has both public and private addresses; let its name resolve to one kind only"
     )]
     Mixed,
+    #[error(
+        "the issuer's host had public addresses and has private ones now; restart the service if that is right"
+    )]
+    Moved,
 }
 
 impl Names {
@@ -38,6 +51,7 @@ impl Names {
         let public = issuer.filter(|issuer| !address::is_inward(issuer));
         Self {
             issuer: public.and_then(host),
+            kind: Arc::default(),
             operators: operators.filter_map(host).collect(),
             given: Mutex::default(),
         }
@@ -67,13 +81,14 @@ impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         let issuer = self.issuer_behind(name.as_str());
         let is_issuer = self.is_issuer(name.as_str());
+        let kind = Arc::clone(&self.kind);
         Box::pin(async move {
             let found = look_up(name.as_str()).await?;
             if is_issuer {
-                is_private(&found)?;
+                kind.is_private(&found)?;
             }
             if let Some(issuer) = issuer {
-                judge(&found, || async move { look_up(&issuer).await }).await?;
+                judge(&found, &kind, || async move { look_up(&issuer).await }).await?;
             }
             Ok(Box::new(found.into_iter()) as Addrs)
         })
@@ -84,24 +99,31 @@ impl Resolve for Names {
 /// because the host's name server decides which one is used.
 async fn judge<F>(
     found: &[SocketAddr],
+    kind: &IssuerKind,
     issuer: impl FnOnce() -> F,
 ) -> Result<(), Box<dyn Error + Send + Sync>>
 where
     F: Future<Output = io::Result<Vec<SocketAddr>>>,
 {
-    if found.iter().any(leads_inward) && !is_private(&issuer().await?)? {
+    if found.iter().any(leads_inward) && !kind.is_private(&issuer().await?)? {
         return Err(Inward::Named.into());
     }
     Ok(())
 }
 
-/// Whether an issuer with these addresses is in our own network.
-fn is_private(issuer: &[SocketAddr]) -> Result<bool, Inward> {
-    let inward = issuer.iter().filter(|at| leads_inward(at)).count();
-    match inward {
-        0 => Ok(false),
-        all if all == issuer.len() => Ok(true),
-        _ => Err(Inward::Mixed),
+impl IssuerKind {
+    /// Whether an issuer with these addresses is in our own network.
+    fn is_private(&self, issuer: &[SocketAddr]) -> Result<bool, Inward> {
+        let inward = issuer.iter().filter(|at| leads_inward(at)).count();
+        match inward {
+            0 => {
+                self.was_public.store(true, Ordering::Relaxed);
+                Ok(false)
+            }
+            all if all < issuer.len() => Err(Inward::Mixed),
+            _ if self.was_public.load(Ordering::Relaxed) => Err(Inward::Moved),
+            _ => Ok(true),
+        }
     }
 }
 
@@ -137,13 +159,29 @@ mod tests {
 
     async fn is_allowed(found: &[&str], issuer: &[&str]) -> bool {
         let issuer = at(issuer);
-        judge(&at(found), || async { Ok(issuer) }).await.is_ok()
+        let kind = IssuerKind::default();
+        judge(&at(found), &kind, || async { Ok(issuer) })
+            .await
+            .is_ok()
     }
 
     #[tokio::test]
     async fn hosts_of_a_public_issuer_cannot_be_private() {
         let public = ["192.0.2.1"];
-        for inward in ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1"] {
+        for inward in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "169.254.169.254",
+            "0.0.0.0",
+            "::",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::808:808",
+            "2002:7f00:1::",
+        ] {
             assert!(!is_allowed(&[inward], &public).await, "{inward}");
             for mixed in [[inward, "198.51.100.7"], ["198.51.100.7", inward]] {
                 assert!(!is_allowed(&mixed, &public).await, "{mixed:?}");
@@ -155,17 +193,33 @@ mod tests {
         }
         assert!(is_allowed(&["198.51.100.7"], &public).await);
         let gone = at(&["10.0.0.1"]);
-        let gone = judge(&gone, || async { Err(io::ErrorKind::NotFound.into()) });
+        let kind = IssuerKind::default();
+        let gone = judge(&gone, &kind, || async {
+            Err(io::ErrorKind::NotFound.into())
+        });
         assert!(gone.await.is_err(), "nobody knows where the issuer is");
     }
 
     #[test]
     fn an_issuer_is_either_public_or_private() {
-        assert_eq!(is_private(&at(&["192.0.2.1", "2001:db9::1"])), Ok(false));
-        assert_eq!(is_private(&at(&["10.0.0.9", "fd00::1"])), Ok(true));
+        let is_private = |ips: &[&str]| IssuerKind::default().is_private(&at(ips));
+        assert_eq!(is_private(&["192.0.2.1", "2001:db9::1"]), Ok(false));
+        assert_eq!(is_private(&["10.0.0.9", "fd00::1"]), Ok(true));
         for mixed in [["192.0.2.1", "10.0.0.9"], ["::1", "192.0.2.1"]] {
-            assert_eq!(is_private(&at(&mixed)), Err(Inward::Mixed), "{mixed:?}");
+            assert_eq!(is_private(&mixed), Err(Inward::Mixed), "{mixed:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_public_issuer_cannot_become_a_private_one() {
+        let kind = IssuerKind::default();
+        let home = at(&["10.0.0.9"]);
+        assert_eq!(kind.is_private(&home), Ok(true));
+        assert_eq!(kind.is_private(&at(&["192.0.2.1"])), Ok(false));
+        assert_eq!(kind.is_private(&home), Err(Inward::Moved));
+        // Nor can it name hosts in here by becoming one for a moment.
+        let rebound = judge(&home, &kind, || async { Ok(home.clone()) }).await;
+        assert!(rebound.is_err());
     }
 
     #[test]

@@ -61,6 +61,7 @@ impl WorkloadVerifier {
             return Err(refused(None, untrusted(&named)));
         };
         let refused = |refusal| refused(Some(issuer), refusal);
+        let unavailable = |detail| unavailable(issuer, detail);
         let mut known = Keys::current(keys).await.map_err(unavailable)?;
         let mut verified = jwt.verify(&known);
         if verified
@@ -101,8 +102,9 @@ fn untrusted(named: &str) -> WorkloadRefusal {
     WorkloadRefusal::new(Rule::Issuer, "the token's issuer (iss) is not trusted here")
 }
 
-fn unavailable(detail: String) -> NotVerified {
+fn unavailable(issuer: &str, detail: String) -> NotVerified {
     NotVerified::KeysUnavailable {
+        issuer: issuer.to_owned(),
         detail,
         retry_after: RETRY_AFTER,
     }

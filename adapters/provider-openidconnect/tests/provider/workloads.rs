@@ -356,12 +356,14 @@ async fn an_issuer_that_was_never_reached_is_not_asked_all_the_time() {
     for _ in 0..5 {
         let refused = scene.verify(&token).await;
         let Err(NotVerified::KeysUnavailable {
+            issuer,
             detail,
             retry_after,
         }) = refused
         else {
             panic!("{refused:?}");
         };
+        assert_eq!(issuer, scene.stub.base);
         assert!(detail.contains(&scene.stub.base), "{detail}");
         assert!(!retry_after.is_zero());
     }

@@ -145,7 +145,7 @@ impl Keys {
         is_genuine
     }
 
-    /// Admits a workload with its genuine key, and records that the key was used.
+    /// Admits a workload with its genuine key, and records that the key was used, unless this is a `HEAD`.
     ///
     /// # Errors
     /// An expired key, one that may not be used from this address, or one that is used too often.
@@ -153,10 +153,13 @@ impl Keys {
         &self,
         key: KeyHolder,
         from: IpAddr,
+        is_head: bool,
     ) -> Result<Caller, Refusal> {
         self.within_limits(&key, from)?;
         let caller = Caller::Key(ShownKey::from(key));
-        self.note_use(&caller);
+        if !is_head {
+            self.note_use(&caller);
+        }
         Ok(caller)
     }
 

@@ -7,15 +7,28 @@ use crate::grant::{AccountId, InertKey, KeyHolder, KeyRole, ProviderName};
 use crate::link::Requester;
 use crate::ports::NewLinkKey;
 use crate::secret::AccessKey;
-use crate::usecases::{Refusal, ShownWorkload, Workloads};
+use crate::usecases::workloads::ShownWorkload;
+use crate::usecases::{Refusal, WorkloadCall, Workloads};
 
 impl Links {
     /// Hands out a link code to a workload. If it has linked an account of the provider before, this relinks that
-    /// account. There is no access key: the workload polls, and later gets the token, with any fresh JWT.
+    /// account. There is no access key: the workload polls, and later gets the token, with any fresh JWT. Records what comes of
+    /// the request.
     ///
     /// # Errors
-    /// [`Refusal`]: no policy allows a link at the provider, the token was used before, too many links.
+    /// As [`Workloads::serve`]: no policy allows a link at the provider, the token was used before, too many links.
     pub async fn start_for_workload(
+        &self,
+        workloads: &Workloads,
+        call: WorkloadCall<'_>,
+        request: LinkRequest,
+    ) -> Result<StartedLink, Refusal> {
+        let shown = workloads.recognise(call, "link").await?;
+        let started = self.start_for(workloads, &shown, request).await;
+        workloads.settled(&shown, started)
+    }
+
+    async fn start_for(
         &self,
         workloads: &Workloads,
         shown: &ShownWorkload,
@@ -45,9 +58,7 @@ impl Links {
                 (NewLinkKey::New(key), Some(hash))
             }
         };
-        let workload = workloads.linking(shown, &provider, hash.as_ref());
-        let workload =
-            workload.map_err(|refusal| workloads.refused(shown, refusal, request.address))?;
+        let workload = workloads.linking(shown, &provider, hash.as_ref())?;
         let wanted = Wanted {
             provider: provider.clone(),
             requester: Requester {
@@ -64,14 +75,8 @@ impl Links {
             address: request.address,
             workload: Some(workload),
         };
-        let created = self.create(wanted).await;
-        let code = created.map_err(|refusal| match refusal {
-            Refusal::WorkloadRefused(refusal) => workloads.refused(shown, refusal, request.address),
-            other => other,
-        })?;
-        workloads.accepted(shown, "link", Actor::Anonymous, request.address);
         Ok(StartedLink {
-            code,
+            code: self.create(wanted).await?,
             access_key: None,
             provider,
             expires_in: self.code_ttl,
@@ -85,7 +90,7 @@ impl Links {
         shown: &'a ShownWorkload,
         provider: &ProviderName,
     ) -> Result<Option<(&'a KeyHolder, AccountId)>, Refusal> {
-        for (key, id) in shown.owned() {
+        for (key, id) in shown.relinkable(provider) {
             match self.accounts.get(id).await {
                 Ok(account) if account.key.provider == *provider => return Ok(Some((key, id))),
                 // It is another provider's, or was deleted since.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Tokens;
 use super::hand_out::token_key;
 use crate::usecases::caller::account_of;
-use crate::usecases::{Caller, HandedToken, Refusal};
+use crate::usecases::{Caller, Coded, HandedToken, Refusal};
 
 /// Why a token was not exchanged.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,26 @@ pub enum ExchangeError {
     Scope(String),
     /// The subject token is rejected, or there is no token at the moment.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(Refusal),
+}
+
+impl From<Refusal> for ExchangeError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotFound(_) => Self::Target,
+            other => Self::Refused(other),
+        }
+    }
+}
+
+impl Coded for ExchangeError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Target => "invalid_target",
+            Self::Scope(_) => "invalid_scope",
+            Self::Refused(refusal) => refusal.code(),
+        }
+    }
 }
 
 impl Tokens {

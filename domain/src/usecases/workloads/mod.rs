@@ -2,6 +2,8 @@
 
 mod account_workloads;
 mod recognise;
+mod record;
+mod serve;
 mod shown;
 
 use std::sync::Arc;
@@ -14,7 +16,8 @@ use crate::vault::Vault;
 use crate::workload::{CLOCK_SKEW, Policy, TrustedIssuer};
 
 pub use account_workloads::{NO_SUCH_POLICY, NO_SUCH_WORKLOAD, WorkloadPage, WorkloadRequest};
-pub use shown::{SEVERAL_ACCOUNTS, ShownWorkload};
+pub use serve::{SEVERAL_ACCOUNTS, WorkloadAction, WorkloadCall};
+pub(super) use shown::ShownWorkload;
 
 /// Which workloads the operator trusts.
 #[derive(Clone)]

@@ -2,71 +2,60 @@
 
 use std::net::IpAddr;
 
-use super::shown::Named;
-use super::{ShownWorkload, WorkloadTrust, Workloads};
+use super::record::{Visit, Why};
+use super::{ShownWorkload, WorkloadCall, WorkloadTrust, Workloads};
 use crate::ports::{NotVerified, SignedClaims, SingleUse};
 use crate::secret::WorkloadToken;
-use crate::usecases::Refusal;
+use crate::usecases::{Coded as _, Refusal};
 use crate::workload::{
     Judged, Policy, Rule, TrustedIssuer, WorkloadBinding, WorkloadGrant, WorkloadRefusal,
+    shown_text,
 };
 
-/// Maximum length of a token's value in the log.
-const LONGEST_LOGGED: usize = 200;
-
 impl Workloads {
-    /// Recognises a workload by its JWT: verifies it, checks its claims and finds the policies that accept it.
+    /// Recognises a workload by its JWT: verifies it, checks its claims and finds the policies that accept it. Records refusals.
     ///
     /// # Errors
     /// [`Refusal::WorkloadRefused`] with the rule that the token violates, [`Refusal::ProviderUnavailable`] if the keys
     /// of its issuer are not known.
-    pub async fn recognise(
+    pub(in crate::usecases) async fn recognise(
         &self,
-        token: &WorkloadToken,
-        address: IpAddr,
+        call: WorkloadCall<'_>,
+        action: &'static str,
     ) -> Result<ShownWorkload, Refusal> {
+        let unproven = |issuer| Visit::unproven(&call, action, issuer);
         let Some(trust) = &self.trust else {
             let detail = "this service trusts no issuer of workload tokens";
             let refusal = WorkloadRefusal::new(Rule::Issuer, detail);
-            return Err(self.refuse(&Named::unproven("unknown"), refusal, Some(address)));
+            return Err(self.refuse(&unproven(None), refusal.into()));
         };
-        let signed = match trust.identities.verify(token).await {
+        let signed = match trust.identities.verify(call.token).await {
             Ok(signed) => signed,
             Err(NotVerified::Refused {
                 claimed_issuer,
                 refusal,
-            }) => {
-                let issuer = claimed_issuer.as_deref().unwrap_or("unknown");
-                return Err(self.refuse(&Named::unproven(issuer), refusal, Some(address)));
-            }
+            }) => return Err(self.refuse(&unproven(claimed_issuer), refusal.into())),
             Err(NotVerified::KeysUnavailable {
+                issuer,
                 detail,
                 retry_after,
             }) => {
-                return Err(Refusal::ProviderUnavailable {
+                let refusal = Refusal::ProviderUnavailable {
                     detail,
                     retry_after,
-                });
+                };
+                // Anybody can cause this; the verifier logs that it has no keys.
+                self.audit_refusal(&unproven(Some(issuer)), Why::Code(refusal.code()));
+                return Err(refusal);
             }
         };
+        let visit = named(trust, &signed, unproven(Some(signed.issuer.clone())));
         match self.judged(trust, &signed) {
             Ok((issuer, judged, policies)) => {
-                let shown = self.shown(token, issuer, judged, policies, address);
+                let shown = self.shown(call.token, issuer, judged, policies, visit);
                 shown.await
             }
-            Err(refusal) => {
-                let subject = signed.claims.text("sub").map(|it| shortened(&it));
-                let mut issuers = trust.issuers.iter();
-                let issuer = issuers.find(|issuer| issuer.url == signed.issuer);
-                let shown = issuer.map(|issuer| issuer.shown(&signed.claims));
-                let run = shown.and_then(|shown| shown.get("run").map(shortened));
-                let named = Named {
-                    issuer: &signed.issuer,
-                    subject: subject.as_deref(),
-                    run: run.as_deref(),
-                };
-                Err(self.refuse(&named, refusal, Some(address)))
-            }
+            Err(refusal) => Err(self.refuse(&visit, refusal.into())),
         }
     }
 
@@ -91,14 +80,15 @@ impl Workloads {
         issuer: &TrustedIssuer,
         judged: Judged,
         policies: Vec<&Policy>,
-        from: IpAddr,
+        visit: Visit,
     ) -> Result<ShownWorkload, Refusal> {
         let identity = self.vault.hash_workload(&issuer.url, &judged.bound);
         let hash = self
             .vault
             .hash_workload_token(token, &issuer.url, judged.jti.as_deref());
-        let mut grants = self.store.find_workloads(&identity).await?;
-        grants.retain(|grant| self.is_genuine(grant, issuer, &judged, from));
+        let found = self.store.find_workloads(&identity).await;
+        let mut grants = found.map_err(|error| self.refuse(&visit, error.into()))?;
+        grants.retain(|grant| self.is_genuine(grant, issuer, &judged, visit.address));
         let now = self.clock.now();
         grants.retain(|grant| grant.key.expires_at.is_none_or(|at| at > now));
         grants.retain(|grant| {
@@ -107,9 +97,8 @@ impl Workloads {
                 .any(|policy| policy.name == grant.binding.workload)
         });
         Ok(ShownWorkload {
+            visit,
             issuer: issuer.url.clone(),
-            subject: judged.subject.as_deref().map(shortened),
-            run: judged.shown.get("run").map(shortened),
             facts: judged.shown,
             bound: judged.bound,
             token: SingleUse {
@@ -180,6 +169,11 @@ fn met<'a>(
     Ok(by_claims)
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().take(LONGEST_LOGGED).collect()
+/// Adds to a request what its verified token says, whether or not it is accepted.
+fn named(trust: &WorkloadTrust, signed: &SignedClaims, visit: Visit) -> Visit {
+    let mut issuers = trust.issuers.iter();
+    let issuer = issuers.find(|issuer| issuer.url == signed.issuer);
+    let run = issuer.and_then(|issuer| issuer.shown(&signed.claims).get("run").map(str::to_owned));
+    let subject = signed.claims.text("sub").map(|it| shown_text(&it));
+    visit.proven(subject, run)
 }

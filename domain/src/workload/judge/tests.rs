@@ -248,6 +248,15 @@ fn pull_requests_are_recognised() {
             "{event}"
         );
     }
+    for (preset, claim) in [
+        (Preset::GithubActions, "event_name"),
+        (Preset::Gitlab, "pipeline_source"),
+    ] {
+        for event in [None, Some(ClaimValue::Other)] {
+            let judged = judged(preset, &[(claim, event)]).unwrap();
+            assert!(judged.is_of_pull_request, "{claim} does not say");
+        }
+    }
     for event in ["push", "schedule", "workflow_dispatch"] {
         assert!(
             !of_event(Preset::GithubActions, "event_name", event),
@@ -262,4 +271,19 @@ fn a_job_of_a_fork_is_refused() {
     assert_eq!(of_job(Some(text("21"))), Err(Rule::Fork));
     assert_eq!(of_job(Some(ClaimValue::Other)), Err(Rule::Fork));
     assert_eq!(of_job(None), Ok(()), "an older GitLab does not say");
+}
+
+#[test]
+fn what_people_are_shown_deceives_nobody() {
+    let shown = |value: &str| {
+        let judged = judged(Preset::GithubActions, &[("workflow", Some(text(value)))]);
+        judged.unwrap().shown.get("workflow").map(str::to_owned)
+    };
+    assert_eq!(shown("night\u{200b}ly\u{202e}").as_deref(), Some("nightly"));
+    assert_eq!(
+        shown("\u{a0}nightly\u{3000}run").as_deref(),
+        Some("nightly run")
+    );
+    assert_eq!(shown("\u{200b}"), None);
+    assert_eq!(shown(&"x".repeat(4000)).unwrap().len(), 200);
 }

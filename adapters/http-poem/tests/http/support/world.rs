@@ -95,14 +95,37 @@ impl World {
         log::start();
         let mut options = Options::default();
         change(&mut options);
-        let (clock, entropy) = (FixedClock::default(), Arc::new(seeded_entropy(1)));
-        let mut store = Arc::new(MemoryStore::default());
+        Self::on(
+            options,
+            FixedClock::default(),
+            Arc::default(),
+            Arc::default(),
+            1,
+        )
+        .await
+    }
+
+    /// The service on the same store, after a restart with other options.
+    pub(crate) async fn restarted(&self, change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options::default();
+        change(&mut options);
+        let (clock, store) = (self.clock.clone(), Arc::clone(&self.store));
+        Self::on(options, clock, store, Arc::clone(&self.identities), 2).await
+    }
+
+    async fn on(
+        options: Options,
+        clock: FixedClock,
+        mut store: Arc<MemoryStore>,
+        identities: Arc<ScriptedIdentities>,
+        seed: u64,
+    ) -> Self {
+        let entropy = Arc::new(seeded_entropy(seed));
         let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
         if options.forgetful {
             store = Arc::default();
         }
         store.be_silent(options.silent);
-        let identities = Arc::new(ScriptedIdentities::default());
         let trust = WorkloadTrust {
             identities: Arc::clone(&identities) as _,
             issuers: vec![github()],

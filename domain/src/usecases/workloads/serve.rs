@@ -1,0 +1,200 @@
+//! Serves the requests of workloads.
+
+use std::net::IpAddr;
+
+use super::record::Why;
+use super::{ShownWorkload, Workloads};
+use crate::audit::Actor;
+use crate::grant::{AccountId, KeyBinding};
+use crate::link::LinkCode;
+use crate::secret::WorkloadToken;
+use crate::usecases::accounts::NO_SUCH_ACCOUNT;
+use crate::usecases::{Caller, Coded, Refusal};
+use crate::workload::{Action, Rule, WorkloadGrant, WorkloadRefusal};
+
+/// A request with the JWT of a workload.
+#[derive(Clone, Copy)]
+pub struct WorkloadCall<'a> {
+    /// The JWT.
+    pub token: &'a WorkloadToken,
+    /// Where the request comes from.
+    pub address: IpAddr,
+    /// Whether it is a `HEAD`, which uses nothing.
+    pub is_head: bool,
+}
+
+/// What a workload asks for with a key of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkloadAction<'a> {
+    /// The status of the link with this code.
+    Poll(&'a str),
+    /// To confirm the link with this code.
+    Confirm(&'a str),
+    /// The token of the account with this id, or of the only account that it may read.
+    Token(Option<&'a str>),
+    /// This account.
+    Account(AccountId),
+}
+
+impl WorkloadAction<'_> {
+    /// Returns its word in the audit log. It never changes.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Poll(_) => "poll",
+            Self::Confirm(_) => "confirm",
+            Self::Token(_) => "token",
+            Self::Account(_) => "account",
+        }
+    }
+}
+
+impl Workloads {
+    /// Recognises a workload, lets `work` answer it as the caller with the workload's key, and records what came of it. At the
+    /// link of somebody else the workload is a stranger.
+    ///
+    /// # Errors
+    /// [`Refusal::WorkloadRefused`] with the rule that the JWT violates, [`Refusal::ProviderUnavailable`] if the keys of its
+    /// issuer are not known; [`Refusal::NotFound`] for an account that it may not read; [`Refusal::Unprocessable`] if it may
+    /// read several and names none; [`Refusal::LinkPending`] while its link is open; and those of `work`.
+    pub async fn serve<T, E, W>(
+        &self,
+        call: WorkloadCall<'_>,
+        action: WorkloadAction<'_>,
+        work: impl FnOnce(Caller) -> W,
+    ) -> Result<T, E>
+    where
+        E: From<Refusal> + Coded,
+        W: Future<Output = Result<T, E>>,
+    {
+        let shown = self.recognise(call, action.as_str()).await?;
+        let caller = match self.caller(&shown, action).await {
+            Ok(caller) => caller,
+            Err(refusal) => return Err(self.refuse(&shown.visit, refusal).into()),
+        };
+        let (actor, is_stranger) = (Actor::from(&caller), matches!(caller, Caller::Nobody));
+        let outcome = work(caller).await;
+        match &outcome {
+            Ok(_) if is_stranger => self.note_refusal(&shown.visit, Why::Rule(Rule::Linked)),
+            Ok(_) => self.accept(&shown.visit, actor),
+            Err(error) => self.note_refusal(&shown.visit, Why::Code(error.code())),
+        }
+        outcome
+    }
+
+    async fn caller(
+        &self,
+        shown: &ShownWorkload,
+        action: WorkloadAction<'_>,
+    ) -> Result<Caller, Refusal> {
+        let grant = match action {
+            WorkloadAction::Poll(code) | WorkloadAction::Confirm(code) => {
+                self.of_link(shown, code).await?
+            }
+            WorkloadAction::Token(named) => Some(self.of_token(shown, named).await?),
+            WorkloadAction::Account(id) => Some(self.of_account(shown, id).await?),
+        };
+        let Some(grant) = grant else {
+            return Ok(Caller::Nobody);
+        };
+        let (key, visit) = (grant.key.clone(), &shown.visit);
+        let admitted = self.keys.admit(key, visit.address, visit.is_head);
+        admitted.map_err(|refusal| self.keys.refuse_bearer(refusal, visit.address))
+    }
+
+    /// Returns the grant with which a workload polls a link, if the link is its own.
+    async fn of_link<'a>(
+        &self,
+        shown: &'a ShownWorkload,
+        code: &str,
+    ) -> Result<Option<&'a WorkloadGrant>, Refusal> {
+        let code = LinkCode::parse(code)?;
+        let hash = self.vault.hash_link_code(&code);
+        let Some(link) = self.links.find_link(&hash).await? else {
+            return Ok(None);
+        };
+        let mut grants = shown.grants.iter();
+        let own = grants.find(|grant| grant.key.id == link.key);
+        Ok(own.filter(|grant| shown.allows(Action::Link, grant, &link.provider)))
+    }
+
+    async fn of_token<'a>(
+        &self,
+        shown: &'a ShownWorkload,
+        named: Option<&str>,
+    ) -> Result<&'a WorkloadGrant, Refusal> {
+        let readable = self.readable(shown).await?;
+        if let Some(name) = named {
+            let found = readable.iter().find(|(_, id)| id.to_string() == name);
+            return found.map(|(grant, _)| *grant).ok_or(NO_SUCH_TARGET);
+        }
+        let Some((grant, account)) = readable.first() else {
+            return Err(self.nothing_to_read(shown));
+        };
+        if readable.iter().any(|(_, other)| other != account) {
+            return Err(Refusal::Unprocessable(SEVERAL_ACCOUNTS.to_owned()));
+        }
+        Ok(grant)
+    }
+
+    async fn of_account<'a>(
+        &self,
+        shown: &'a ShownWorkload,
+        id: AccountId,
+    ) -> Result<&'a WorkloadGrant, Refusal> {
+        let readable = self.readable(shown).await?;
+        let found = readable.iter().find(|(_, account)| *account == id);
+        found.map(|(grant, _)| *grant).ok_or(NO_SUCH_ACCOUNT)
+    }
+
+    /// Returns the accounts that a workload may read by the present policies.
+    async fn readable<'a>(
+        &self,
+        shown: &'a ShownWorkload,
+    ) -> Result<Vec<(&'a WorkloadGrant, AccountId)>, Refusal> {
+        let mut readable = Vec::new();
+        for grant in &shown.grants {
+            let Some(id) = grant.key.binding.account() else {
+                continue;
+            };
+            let account = match self.accounts.get(id).await {
+                // Deleted since the workload was read.
+                Err(Refusal::NotFound(_)) => continue,
+                account => account?,
+            };
+            if shown.allows(Action::Token, grant, &account.key.provider) {
+                readable.push((grant, id));
+            }
+        }
+        Ok(readable)
+    }
+
+    fn nothing_to_read(&self, shown: &ShownWorkload) -> Refusal {
+        let now = self.clock.now();
+        let is_open = |grant: &WorkloadGrant| match &grant.key.binding {
+            KeyBinding::Link(link) => !link.status(now).is_final(),
+            KeyBinding::Account { .. } => false,
+        };
+        if shown.grants.iter().any(is_open) {
+            return Refusal::LinkPending;
+        }
+        let mut bindings = shown.grants.iter().map(|grant| &grant.key.binding);
+        let refusal = if bindings.any(|binding| binding.account().is_some()) {
+            WorkloadRefusal::new(
+                Rule::Policy,
+                "no policy lets this workload read the token of its account",
+            )
+        } else {
+            let detail = format!(
+                "no account is linked to this workload or granted to it ({})",
+                shown.bound
+            );
+            WorkloadRefusal::new(Rule::Linked, detail)
+        };
+        refusal.into()
+    }
+}
+
+/// For a workload that names none of the accounts that it may read.
+pub const SEVERAL_ACCOUNTS: &str = "this workload may read several accounts; name one with POST /oauth/token and audience=ACCOUNT_ID";
+/// The answer for an account that a workload may not read, whether or not it exists.
+const NO_SUCH_TARGET: Refusal = Refusal::NotFound("there is no such account for this workload");

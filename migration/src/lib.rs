@@ -16,6 +16,7 @@ mod key_macs;
 mod labels;
 mod networks;
 mod outages;
+mod receiver_macs;
 mod renewed_by_use;
 mod replicas;
 mod return_codes;
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(admin_sessions::Migration),
             Box::new(webhook_receivers::Migration),
             Box::new(announced_ends::Migration),
+            Box::new(receiver_macs::Migration),
         ]
     }
 }

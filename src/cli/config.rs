@@ -115,8 +115,8 @@ fn of_provider(provider: &Provider, is_default: bool) -> Vec<String> {
     std::iter::once(head).chain(keys).collect()
 }
 
-/// Returns the keys of the providers file that are in force.
-fn keys(settings: &ProviderSettings) -> Vec<(&'static str, String)> {
+/// Returns the keys of the providers file that are in force, with the words for the scopes that are requested.
+fn keys(settings: &ProviderSettings) -> Vec<(String, String)> {
     let flow = match settings.flow {
         Flow::Device => "device",
         Flow::AuthorizationCode => "authorization_code",
@@ -124,7 +124,16 @@ fn keys(settings: &ProviderSettings) -> Vec<(&'static str, String)> {
     let secret = settings.client_secret.as_ref().map(|_| HIDDEN.to_owned());
     let url = |url: &Option<Url>| url.as_ref().map(Url::to_string);
     let display_name = Some(settings.display_name.clone());
-    [
+    let words = settings.scopes.iter().filter_map(|scope| {
+        let words = settings.words_of(scope)?;
+        Some((format!("scope_words.{scope:?}"), words.text))
+    });
+    let parameters = settings.authorization_parameters.iter();
+    let parameters =
+        parameters.map(|(name, value)| (format!("authorization_parameters.{name}"), value.clone()));
+    let method = settings.token_endpoint_auth_method;
+    let extra = Some(settings.extra.join(" "));
+    let known = [
         ("display_name", display_name.filter(|name| !name.is_empty())),
         ("consent_name", settings.consent_name.clone()),
         ("flow", Some(flow.to_owned())),
@@ -141,10 +150,21 @@ fn keys(settings: &ProviderSettings) -> Vec<(&'static str, String)> {
             url(&settings.device_authorization_endpoint),
         ),
         ("token_endpoint", url(&settings.token_endpoint)),
+        (
+            "token_endpoint_auth_method",
+            method.map(|method| method.as_str().to_owned()),
+        ),
+        (
+            "device_token_endpoint",
+            url(&settings.device_token_endpoint),
+        ),
         ("revocation_endpoint", url(&settings.revocation_endpoint)),
         ("userinfo_endpoint", url(&settings.userinfo_endpoint)),
-    ]
-    .into_iter()
-    .filter_map(|(key, value)| Some((key, value?)))
-    .collect()
+        ("extra", extra.filter(|extra| !extra.is_empty())),
+        ("trace_context", Some(settings.trace_context.to_string())),
+    ];
+    let known = known
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    known.chain(words).chain(parameters).collect()
 }

@@ -47,8 +47,12 @@ pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
                 };
         }
         if announce_at <= Instant::now() {
-            let has_more = done("ends of grants", services.grant_ends.announce(BATCH).await);
-            if has_more == Some(false) {
+            let ends = &services.grant_ends;
+            let has_more = [
+                done("ends of grants", ends.announce(BATCH).await),
+                done("expired accounts", ends.give_up_expired(BATCH).await),
+            ];
+            if has_more == [Some(false); 2] {
                 announce_at = Instant::now() + ANNOUNCE_EVERY;
             }
         }

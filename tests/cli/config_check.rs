@@ -14,6 +14,14 @@ client_secret = "hunter2hunter2hunter2"
 scopes = ["openid", "offline_access"]
 consent_name = "Example Link"
 default = true
+token_endpoint_auth_method = "client_secret_post"
+extra = ["instance_url"]
+
+[work.scope_words]
+offline_access = "Work while you sleep"
+
+[work.authorization_parameters]
+prompt = "consent"
 "#;
 
 #[tokio::test]
@@ -71,6 +79,12 @@ async fn prints_what_is_in_force_and_no_secret() {
         "  client_secret = (secret)",
         "  scopes = openid offline_access",
         "  consent_name = Example Link",
+        "  token_endpoint_auth_method = client_secret_post",
+        "  extra = instance_url",
+        "  trace_context = false",
+        "  scope_words.\"openid\" = Know who you are",
+        "  scope_words.\"offline_access\" = Work while you sleep",
+        "  authorization_parameters.prompt = consent",
     ] {
         let found = run.stdout.lines().any(|printed| printed == line);
         assert!(found, "no {line:?} in\n{}", run.stdout);

@@ -44,6 +44,16 @@ impl FromStr for ClientAuthMethod {
 }
 
 impl ClientAuthMethod {
+    /// The registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Basic => "client_secret_basic",
+            Self::Post => "client_secret_post",
+            Self::None => "none",
+        }
+    }
+
     /// Returns the best method that the server supports. Basic is the default of RFC 8414 section 2, and RFC 6749 section
     /// 2.3.1 requires every server to support it.
     pub(crate) fn best_of(supported: Option<&[String]>) -> Self {

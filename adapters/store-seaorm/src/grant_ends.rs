@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::audit::SignedEntry;
+use central_oauth_domain::audit::{AuditDraft, SignedEntry};
 use central_oauth_domain::grant::{Account, AccountId};
 use central_oauth_domain::ports::{GrantEndStore, StoreError};
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -17,7 +17,7 @@ use crate::entities::announced_ends::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, tokens};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
-use crate::{audit, locks};
+use crate::{audit, locks, refreshes};
 
 #[async_trait]
 impl GrantEndStore for SeaOrmStore {
@@ -79,6 +79,39 @@ impl GrantEndStore for SeaOrmStore {
         write.commit().await?;
         Ok(true)
     }
+
+    async fn expired_accounts(
+        &self,
+        now: Timestamp,
+        limit: u64,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let session = self.read().await?;
+        let ids = expired(now).limit(row_count(limit)).into_tuple::<i64>();
+        let ids = ids.all(&session).await.map_err(failed)?;
+        Ok(ids.into_iter().map(AccountId).collect())
+    }
+
+    async fn expire_account(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+        audit: AuditDraft,
+    ) -> Result<bool, StoreError> {
+        refreshes::expire(self, account, now, audit).await
+    }
+}
+
+/// Accounts that nobody can refresh, and that were not given up.
+pub(crate) fn expired(now: Timestamp) -> Select<accounts::Entity> {
+    use tokens::Column as Token;
+    accounts::Entity::find()
+        .select_only()
+        .column(accounts::Column::Id)
+        .inner_join(tokens::Entity)
+        .filter(Token::RefreshToken.is_null())
+        .filter(Token::AccessTokenExpiresAt.lte(now.as_millis()))
+        .filter(accounts::Column::Status.ne(accounts::Status::RelinkRequired))
+        .order_by_asc(Token::AccessTokenExpiresAt)
 }
 
 /// One query for each kind of end, so that each uses its index. The conditions are those of the indexes.

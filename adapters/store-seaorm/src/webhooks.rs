@@ -2,15 +2,16 @@
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::audit::AuditNumber;
+use central_oauth_domain::audit::{AuditNumber, SignedEntry};
 use central_oauth_domain::ports::{StoreError, WebhookStore};
+use central_oauth_domain::vault::RowMacs;
 use central_oauth_domain::webhook::{Receiver, ReceiverName, ReceiverVersion};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::audit;
-use crate::convert::{fault, time};
+use crate::convert::{fault, hash, time};
 use crate::entities::webhook_receivers::{ActiveModel, Column, Entity, Model};
 use crate::error::{Unreadable, failed};
 use crate::store::SeaOrmStore;
@@ -23,20 +24,32 @@ impl WebhookStore for SeaOrmStore {
         rows.into_iter().map(Receiver::try_from).collect()
     }
 
-    async fn receiver(&self, name: &ReceiverName) -> Result<Receiver, StoreError> {
-        if let Some(known) = find(&self.read().await?, name).await? {
-            return Ok(known);
-        }
+    async fn receiver(&self, name: &ReceiverName) -> Result<Option<Receiver>, StoreError> {
+        let row = Entity::find().filter(Column::Name.eq(name.as_str()));
+        let row = row.one(&self.read().await?).await.map_err(failed)?;
+        row.map(Receiver::try_from).transpose()
+    }
+
+    async fn add_receiver(
+        &self,
+        name: &ReceiverName,
+        position: Option<AuditNumber>,
+        macs: &RowMacs,
+        entry: SignedEntry,
+    ) -> Result<bool, StoreError> {
         let write = self.write().await?;
         let head = audit::head(&write.txn).await?;
-        let fresh = columns(&Receiver::new(name.clone(), head));
+        let fresh = Receiver::new(name.clone(), position.unwrap_or(head));
+        let fresh = columns(&macs.authenticated_receiver(&fresh));
         let unless_there = OnConflict::column(Column::Name).do_nothing().to_owned();
         let added = Entity::insert(fresh).on_conflict(unless_there);
         let added = added.exec_without_returning(&write.txn).await;
-        added.map_err(failed)?;
-        let stored = find(&write.txn, name).await?;
+        if added.map_err(failed)? == 0 {
+            return Ok(false);
+        }
+        audit::keep(&write.txn, &[entry]).await?;
         write.commit().await?;
-        stored.ok_or(StoreError::Conflict)
+        Ok(true)
     }
 
     async fn save_receiver(&self, next: &Receiver) -> Result<bool, StoreError> {
@@ -44,20 +57,11 @@ impl WebhookStore for SeaOrmStore {
         let saved = Entity::update_many()
             .set(columns(next))
             .filter(Column::Name.eq(next.name.as_str()))
-            .filter(Column::Version.eq(next.version.0 - 1));
+            .filter(Column::Version.eq(next.version.0.wrapping_sub(1)));
         let saved = saved.exec(&write.txn).await.map_err(failed)?;
         write.commit().await?;
         Ok(saved.rows_affected > 0)
     }
-}
-
-async fn find(
-    db: &impl ConnectionTrait,
-    name: &ReceiverName,
-) -> Result<Option<Receiver>, StoreError> {
-    let row = Entity::find().filter(Column::Name.eq(name.as_str()));
-    let row = row.one(db).await.map_err(failed)?;
-    row.map(Receiver::try_from).transpose()
 }
 
 fn columns(receiver: &Receiver) -> ActiveModel {
@@ -76,6 +80,7 @@ fn columns(receiver: &Receiver) -> ActiveModel {
         last_error_detail: Set(error.map(|fault| fault.detail.clone())),
         delivered_at: millis(receiver.delivered_at),
         dropped: Set(receiver.dropped.try_into().unwrap_or(i64::MAX)),
+        mac: Set(receiver.mac.map(|mac| mac.as_bytes().to_vec())),
     }
 }
 
@@ -100,6 +105,8 @@ impl TryFrom<Model> for Receiver {
             last_error: last_error.map_err(|()| unreadable("last_error_code"))?,
             delivered_at: time(row.delivered_at),
             dropped: row.dropped.unsigned_abs(),
+            // A MAC of another length is wrong, like any other that does not match.
+            mac: row.mac.and_then(|mac| hash(&mac)),
         })
     }
 }

@@ -46,7 +46,8 @@ async fn up_and_down_and_up_again() {
             "m0016_labels",
             "m0017_admin_sessions",
             "m0018_webhook_receivers",
-            "m0019_announced_ends"
+            "m0019_announced_ends",
+            "m0020_receiver_macs"
         ]
     );
     store.migrate_up().await.unwrap();

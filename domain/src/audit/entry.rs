@@ -63,6 +63,13 @@ impl AuditContent {
         pairs.filter_map(|pair| pair.split_once('='))
     }
 
+    /// The value with this name in the detail.
+    #[must_use]
+    pub fn detail(&self, wanted: &str) -> Option<&str> {
+        let mut details = self.details();
+        details.find_map(|(name, value)| (name == wanted).then_some(value))
+    }
+
     /// Prefixes every part with its length, so that no two entries give the same bytes.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let number = |id: Option<i64>| id.map(i64::to_be_bytes);

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
+use crate::fault::{Fault, FaultCode};
 use crate::grant::revocation::Revocation;
 use crate::grant::{AccessKeyId, Account, AccountId, AccountStatus, KeyRecord};
 use crate::link::Link;
@@ -14,6 +15,8 @@ words! {
     AuditKind {
         /// A link code was handed out.
         LinkStarted => "link.started",
+        /// An operator has made an address at which a person can link an account again.
+        LinkInvited => "link.invited",
         /// A person has confirmed a link code at the page.
         LinkConfirmed => "link.confirmed",
         /// The person has consented, and the link waits for its return code.
@@ -58,6 +61,10 @@ words! {
         AdminRefused => "admin.refused",
         /// An operator has logged out.
         AdminLoggedOut => "admin.logged_out",
+        /// A receiver of webhooks was seen for the first time: it is told about what happens from now on.
+        ReceiverAdded => "webhook.receiver_added",
+        /// Somebody else has changed or deleted what is stored about a receiver of webhooks. Events are sent again.
+        ReceiverAltered => "webhook.receiver_altered",
         /// A process of the service has started, with this configuration.
         ServiceStarted => "service.started",
         /// The keys of operators were read again while the service was running.
@@ -236,6 +243,14 @@ impl AuditEvent {
         }
     }
 
+    /// An address was made at which the person of an account can link it again.
+    #[must_use]
+    pub fn link_invited(account: &Account) -> Self {
+        Self::new(AuditKind::LinkInvited)
+            .account(account.id)
+            .with("provider", &account.key.provider)
+    }
+
     /// A person has confirmed a link code.
     #[must_use]
     pub fn link_confirmed(link: &Link) -> Self {
@@ -271,7 +286,12 @@ impl AuditEvent {
     /// given up, or has recovered. `None` if none of that is new.
     #[must_use]
     pub fn of_refresh(before: &Account, after: &Account) -> Option<Self> {
-        let is_well = |account: &Account| account.status == AccountStatus::Active;
+        // Nobody was told that an account is in doubt after a restore.
+        let is_restored = |fault: &Fault| fault.code == FaultCode::RestoredFromBackup;
+        let is_well = |account: &Account| {
+            account.status == AccountStatus::Active
+                || account.last_error.as_ref().is_some_and(is_restored)
+        };
         let code = |account: &Account| Some(account.last_error.as_ref()?.code.clone());
         let event = |kind| {
             Self::new(kind)

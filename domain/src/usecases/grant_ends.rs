@@ -1,4 +1,4 @@
-//! Announces grants that end soon and that no refresh can extend.
+//! Announces grants that end soon and that no refresh can extend, and gives up those that have ended.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::audit::{Actor, AuditEvent};
 use crate::grant::Account;
 use crate::ports::{Clock, GrantEndStore, StoreError};
 
-/// Announces grants that end soon: in the audit log, and so to the receivers of webhooks.
+/// Announces grants that end: in the audit log, and so to the receivers of webhooks.
 pub struct GrantEnds {
     store: Arc<dyn GrantEndStore>,
     clock: Arc<dyn Clock>,
@@ -47,11 +47,32 @@ impl GrantEnds {
         }
         Ok(announced && found.len() as u64 == limit)
     }
+
+    /// Gives up up to `limit` accounts without a refresh token whose access token has expired, even if nobody asks for
+    /// them. Returns whether there may be more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn give_up_expired(&self, limit: u64) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let mut has_expired = false;
+        let found = self.store.expired_accounts(now, limit).await?;
+        for account in &found {
+            let draft = self.audit.draft(Actor::Service, None);
+            if self.store.expire_account(*account, now, draft).await? {
+                has_expired = true;
+                tracing::warn!(%account, "the access token has expired, and there is no refresh token: a person must consent again");
+            }
+        }
+        Ok(has_expired && found.len() as u64 == limit)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::audit::{AuditFilter, AuditKind};
+    use crate::fault::FaultCode;
+    use crate::grant::AccountStatus;
     use crate::ports::{AccountStore, AuditStore};
     use crate::usecases::tests::*;
 
@@ -70,10 +91,18 @@ mod tests {
 
     async fn announced(stage: &Stage) -> usize {
         stage.grant_ends.announce(10).await.unwrap();
+        recorded(stage, AuditKind::ExpiresSoon).await
+    }
+
+    async fn given_up(stage: &Stage) -> usize {
+        stage.grant_ends.give_up_expired(10).await.unwrap();
+        recorded(stage, AuditKind::RelinkRequired).await
+    }
+
+    async fn recorded(stage: &Stage, kind: AuditKind) -> usize {
         stage.audit.store(false).await.unwrap();
-        let kind = Some(AuditKind::ExpiresSoon);
         let filter = AuditFilter {
-            kind,
+            kind: Some(kind),
             ..AuditFilter::default()
         };
         let found = stage
@@ -105,9 +134,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_account_that_has_ended_is_given_up_once_although_nobody_asks() {
+        let stage = stage().await;
+        assert_eq!(given_up(&stage).await, 0);
+        stage.clock.advance(secs(2 * DAY));
+        assert_eq!(given_up(&stage).await, 1);
+        let stored = stage.store.account(stage.last_account().await).await;
+        let stored = stored.unwrap().unwrap();
+        assert_eq!(stored.status, AccountStatus::RelinkRequired);
+        assert_eq!(
+            stored.last_error.unwrap().code,
+            FaultCode::AccessTokenExpired
+        );
+        assert_eq!(given_up(&stage).await, 1);
+        assert_eq!(given_up(&stage.another_replica().await).await, 1);
+    }
+
+    #[tokio::test]
     async fn an_account_that_can_be_refreshed_has_no_known_end() {
         let stage = Stage::new().await;
         stage.linked().await;
         assert_eq!(announced(&stage).await, 0);
+        stage.clock.advance(secs(2 * DAY));
+        assert_eq!(given_up(&stage).await, 0);
     }
 }

@@ -7,6 +7,7 @@ use crate::grant::{Account, KeyBinding, KeyHolder};
 use crate::link::Link;
 use crate::ports::{Cipher, HashKey};
 use crate::secret::KeyedHash;
+use crate::webhook::Receiver;
 
 /// Computes the keyed MACs of rows. Somebody who can write to the database but does not have the secret key can neither
 /// change such a row nor create one. Clones share the key.
@@ -23,6 +24,8 @@ pub struct AlteredKey;
 
 /// The name in the MAC of an access key. It never changes: existing databases contain MACs that were made with it.
 const ACCESS_KEY: [&str; 2] = ["access_keys", "mac"];
+/// The name in the MAC of a receiver of webhooks. It never changes either.
+const RECEIVER: [&str; 2] = ["webhook_receivers", "mac"];
 
 impl RowMacs {
     pub(super) const fn new(cipher: Arc<dyn Cipher>, hash_key: Arc<HashKey>) -> Self {
@@ -75,6 +78,47 @@ impl RowMacs {
     pub fn authenticated(&self, key: KeyHolder) -> KeyHolder {
         let mac = Some(self.of_key(&key));
         KeyHolder { mac, ..key }
+    }
+
+    /// Returns the MAC of a receiver of webhooks: over its whole row.
+    #[must_use]
+    pub fn of_receiver(&self, receiver: &Receiver) -> KeyedHash {
+        let times = [
+            receiver.lease_until,
+            receiver.next_attempt_at,
+            receiver.failing_since,
+            receiver.delivered_at,
+        ];
+        let times = times.map(|at| at.map(|at| at.as_millis().to_be_bytes()));
+        let numbers = [receiver.version.0, receiver.position.0].map(i64::to_be_bytes);
+        let error = receiver.last_error.as_ref();
+        let error = error.map_or(["", ""], |error| [&*error.code, &*error.detail]);
+        let counts = (
+            receiver.failures.to_be_bytes(),
+            receiver.dropped.to_be_bytes(),
+        );
+        let mut parts = vec![receiver.name.as_str().as_bytes(), &counts.0, &counts.1];
+        parts.extend(numbers.iter().map(<[u8; 8]>::as_slice));
+        parts.extend(times.iter().map(|at| slice(at.as_ref())));
+        parts.extend(error.map(str::as_bytes));
+        let input = bound(RECEIVER, &parts);
+        self.cipher.keyed_hash(&self.hash_key, &input)
+    }
+
+    /// Whether the service has written this receiver in its present form.
+    #[must_use]
+    pub fn is_genuine_receiver(&self, receiver: &Receiver) -> bool {
+        let mac = receiver.mac;
+        mac.is_some_and(|mac| mac.is_equal(&self.of_receiver(receiver)))
+    }
+
+    /// A receiver with its MAC.
+    #[must_use]
+    pub fn authenticated_receiver(&self, receiver: &Receiver) -> Receiver {
+        Receiver {
+            mac: Some(self.of_receiver(receiver)),
+            ..receiver.clone()
+        }
     }
 
     /// Returns the key of a link after the link has led to this account; `None` on a relink, whose key has access

@@ -79,10 +79,7 @@ impl WebhookEvent {
     pub fn of(entry: &AuditEntry) -> Option<Self> {
         let content = &entry.content;
         let kind = WebhookKind::of(AuditKind::parse(&content.kind)?)?;
-        let detail = |wanted: &str| {
-            let mut details = content.details();
-            details.find_map(|(name, value)| (name == wanted).then(|| value.to_owned()))
-        };
+        let detail = |wanted: &str| content.detail(wanted).map(str::to_owned);
         let reference = u128::from_be_bytes(content.reference.0);
         Some(Self {
             id: format!("msg_{reference:032x}"),

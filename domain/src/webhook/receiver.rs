@@ -9,6 +9,7 @@ use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::{REFRESH_HORIZON, pause_after};
 use crate::observe::words;
 use crate::ports::WebhookError;
+use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
 /// The timeout of one delivery.
@@ -17,6 +18,8 @@ pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
 const LEASE: Duration = DELIVERY_TIMEOUT.saturating_add(LEASE_MARGIN);
 /// How long a delivery is tried again.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// How long after an attempt was due it may be made. Later, the service was down or its clock was set ahead.
+const LATEST: Duration = Duration::from_secs(3600);
 /// How often in a row a receiver may reject an event before the event is dropped.
 const MOST_REJECTIONS: u32 = 5;
 
@@ -77,6 +80,8 @@ pub struct Receiver {
     pub delivered_at: Option<Timestamp>,
     /// How many events were dropped after a day of failures, or because the receiver rejected them.
     pub dropped: u64,
+    /// The MAC over everything else ([`crate::vault::RowMacs`]).
+    pub mac: Option<KeyedHash>,
 }
 
 words! {
@@ -106,6 +111,16 @@ impl Receiver {
             last_error: None,
             delivered_at: None,
             dropped: 0,
+            mac: None,
+        }
+    }
+
+    /// A receiver whose stored state cannot be trusted. It is told about everything after `position`.
+    #[must_use]
+    pub fn reset(&self, position: AuditNumber) -> Self {
+        Self {
+            version: self.changed().version,
+            ..Self::new(self.name.clone(), position)
         }
     }
 
@@ -162,7 +177,8 @@ impl Receiver {
             false => 1,
         };
         // A clock that was ahead may have stored a later time.
-        let since = self.failing_since.map_or(now, |since| since.min(now));
+        let since = self.failing_since.filter(|_| !self.is_late(now));
+        let since = since.map_or(now, |since| since.min(now));
         let is_old = |at: Timestamp| now.since(at) >= GIVE_UP_AFTER;
         let is_rejected = error.is_rejection() && failures >= MOST_REJECTIONS;
         if is_rejected || ((is_old(at) || at > now) && is_old(since)) {
@@ -170,6 +186,7 @@ impl Receiver {
                 dropped: self.dropped.saturating_add(1),
                 // If the receiver is down, the next event that is older than a day has one attempt.
                 failing_since: (!is_rejected).then_some(since),
+                next_attempt_at: (!is_rejected).then_some(now),
                 last_error: Some(error.fault),
                 ..self.done(number)
             };
@@ -187,6 +204,12 @@ impl Receiver {
             ..self.changed()
         };
         (failed, Attempt::Again)
+    }
+
+    /// Whether nobody has tried for so long that the day of attempts starts anew.
+    fn is_late(&self, now: Timestamp) -> bool {
+        let due = self.next_attempt_at;
+        due.is_some_and(|due| now.since(due) > LATEST)
     }
 
     /// Whether the last attempt was rejected by the receiver.
@@ -209,7 +232,7 @@ impl Receiver {
 
     fn changed(&self) -> Self {
         Self {
-            version: ReceiverVersion(self.version.0 + 1),
+            version: ReceiverVersion(self.version.0.wrapping_add(1)),
             ..self.clone()
         }
     }

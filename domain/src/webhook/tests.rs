@@ -157,6 +157,28 @@ fn a_clock_that_was_ahead_blocks_nobody() {
 }
 
 #[test]
+fn a_clock_that_is_set_ahead_costs_no_event() {
+    let month = 30 * 24 * HOUR;
+    let (failed, _) = receiver().attempted(AuditNumber(1), START, Err(down()), START, 0.0);
+    let ahead = START + month;
+    let (_, attempts, given_up) = tried(failed, 1, START, ahead, &down());
+    assert!(attempts.len() > 200, "{}", attempts.len());
+    assert!(given_up.since(ahead) >= 24 * HOUR);
+    // Nor does it cost the next event of a receiver that has been down for a day.
+    let (down_for_a_day, _, given_up) = tried(receiver(), 1, START, START, &down());
+    let second = START + 20 * HOUR;
+    let (_, attempts, _) = tried(down_for_a_day, 2, second, given_up + month, &down());
+    assert!(attempts.len() > 200, "{}", attempts.len());
+}
+
+#[test]
+fn a_receiver_that_is_down_delays_old_events_no_longer() {
+    let (after, _, given_up) = tried(receiver(), 1, START, START, &down());
+    let (_, attempts, _) = tried(after, 2, START, given_up, &down());
+    assert_eq!(attempts, [Attempt::Dropped]);
+}
+
+#[test]
 fn a_delivery_forgets_earlier_failures() {
     let (failed, _) = receiver().attempted(AuditNumber(1), START, Err(down()), START, 0.0);
     assert!(!failed.waits(START).is_zero());

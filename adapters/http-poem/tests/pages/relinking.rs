@@ -1,5 +1,6 @@
 //! `/device/relink/{value}`: the address at which the person of an account starts a relink.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use central_oauth_domain::audit::AuditFilter;
@@ -21,8 +22,9 @@ pub(crate) async fn invited(world: &World) -> (AccountId, String) {
     let query = AccountQuery::default();
     let accounts = world.services.accounts.list(&Caller::ADMIN, query, None, 9);
     let id = accounts.await.unwrap().items[0].id;
-    let url = world.services.links.relink_url(&Caller::ADMIN, id).await;
-    let url = url.ok().unwrap();
+    let home = Ipv4Addr::LOCALHOST.into();
+    let url = world.services.links.relink_url(&Caller::ADMIN, id, home);
+    let url = url.await.ok().unwrap();
     let (_, path) = url.expose().split_once("https://auth.example").unwrap();
     (id, path.to_owned())
 }

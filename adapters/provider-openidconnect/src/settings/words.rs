@@ -42,7 +42,8 @@ pub(super) fn check(settings: &ProviderSettings) -> Result<(), SettingsError> {
 
 impl ProviderSettings {
     /// Returns the words for a scope.
-    pub(crate) fn words_of(&self, scope: &str) -> Option<ScopeWords> {
+    #[must_use]
+    pub fn words_of(&self, scope: &str) -> Option<ScopeWords> {
         match self.scope_words.get(scope) {
             Some(words) => Some(words.clone()).filter(|words| !words.text.is_empty()),
             None => self.standard_words(scope),

@@ -19,6 +19,8 @@ pub struct Model {
     pub last_error_detail: Option<String>,
     pub delivered_at: Option<i64>,
     pub dropped: i64,
+    /// Over everything else.
+    pub mac: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -17,6 +17,8 @@ use central_oauth_domain::grant::{
 use central_oauth_domain::ports::{Recorded, RefreshStore, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
 
+pub(crate) use record::expire;
+
 use crate::store::SeaOrmStore;
 
 #[async_trait]

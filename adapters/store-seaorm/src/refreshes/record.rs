@@ -101,6 +101,24 @@ pub(super) async fn promote_spare(
     Ok(promoted.flatten())
 }
 
+pub(crate) async fn expire(
+    store: &SeaOrmStore,
+    account: AccountId,
+    now: Timestamp,
+    audit: AuditDraft,
+) -> Result<bool, StoreError> {
+    let expire = move |stored: &StoredTokens| {
+        let expired = stored.expire(now);
+        Ok(Change {
+            told: expired.is_some(),
+            next: expired.unwrap_or_else(|| stored.clone()),
+            audit: Some(audit),
+        })
+    };
+    let expired = change(store, Purpose::Change, account, expire).await?;
+    Ok(expired.unwrap_or(false))
+}
+
 /// A transition of an account's tokens.
 struct Change<T> {
     next: StoredTokens,

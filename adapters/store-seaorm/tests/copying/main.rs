@@ -37,7 +37,7 @@ async fn all_is_there_and_opens() {
             ("device_codes", 5),
             ("revocations", 1),
             ("workloads", 1),
-            ("audit_inbox", 5),
+            ("audit_inbox", 6),
             ("audit_log", 0),
             ("audit_ends", 0),
             ("webhook_receivers", 1),

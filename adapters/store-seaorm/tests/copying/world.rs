@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::Labels;
-use central_oauth_domain::audit::AuditEvent;
+use central_oauth_domain::audit::{AuditEvent, AuditKind};
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, Revocation, RevocationReference,
 };
@@ -170,7 +170,10 @@ async fn fill(store: &SeaOrmStore, vault: &Vault) {
             assert!(announced.await.unwrap());
         }
     }
-    store.receiver(&receiver()).await.unwrap();
+    let added = audit().entry(AuditEvent::new(AuditKind::ReceiverAdded));
+    let (receiver, macs) = (receiver(), vault.row_macs());
+    let added = store.add_receiver(&receiver, None, &macs, added);
+    assert!(added.await.unwrap());
     pending(store, 4).await;
     asked(store, vault, 5).await;
     assert!(store.keep_stray(revocation(vault, 1)).await.unwrap());

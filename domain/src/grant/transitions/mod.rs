@@ -253,14 +253,29 @@ impl StoredTokens {
         self.is_claimed(presented, lease).then_some(next)
     }
 
-    /// Marks the attempts as ambiguous and plans the next refresh. `None` where no refresh is planned.
+    /// Gives up an account without a refresh token whose access token has expired. `None` for any other account, and for
+    /// one that was given up before.
+    #[must_use]
+    pub fn expire(&self, now: Timestamp) -> Option<Self> {
+        let account = self.account.clone().as_of(now, &[]);
+        let is_given_up = account.status != self.account.status;
+        is_given_up.then(|| Self {
+            account,
+            ..self.clone()
+        })
+    }
+
+    /// Marks the attempts as ambiguous and plans the next refresh. An account that is degraded already keeps its error.
+    /// `None` where no refresh is planned.
     #[must_use]
     pub fn doubt(&self, next_refresh_at: Timestamp, fault: &Fault) -> Option<Self> {
         self.account.next_refresh_at?;
         let mut next = self.clone();
         next.attempts.ambiguous = true;
-        next.account.status = AccountStatus::Degraded;
-        next.account.last_error = Some(fault.clone());
+        if self.account.status != AccountStatus::Degraded {
+            next.account.status = AccountStatus::Degraded;
+            next.account.last_error = Some(fault.clone());
+        }
         next.account.next_refresh_at = Some(next_refresh_at);
         Some(next)
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::audit::SignedEntry;
+use crate::audit::{AuditDraft, SignedEntry};
 use crate::grant::{Account, AccountId};
 use crate::time::Timestamp;
 
@@ -28,5 +28,23 @@ pub trait GrantEndStore: Send + Sync {
         account: AccountId,
         end: Timestamp,
         audit: SignedEntry,
+    ) -> Result<bool, StoreError>;
+
+    /// Returns up to `limit` active accounts without a refresh token whose access token has expired, the earliest first.
+    async fn expired_accounts(
+        &self,
+        now: Timestamp,
+        limit: u64,
+    ) -> Result<Vec<AccountId>, StoreError>;
+
+    /// Gives up an account with [`StoredTokens::expire`]. The audit entry is part of the transaction. Returns `false` and
+    /// records nothing if there is nothing to give up.
+    ///
+    /// [`StoredTokens::expire`]: crate::grant::StoredTokens::expire
+    async fn expire_account(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+        audit: AuditDraft,
     ) -> Result<bool, StoreError>;
 }

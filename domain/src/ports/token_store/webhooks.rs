@@ -3,6 +3,8 @@
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::audit::{AuditNumber, SignedEntry};
+use crate::vault::RowMacs;
 use crate::webhook::{Receiver, ReceiverName};
 
 /// How far each receiver has got in the audit log, shared by all replicas.
@@ -11,8 +13,18 @@ pub trait WebhookStore: Send + Sync {
     /// Returns all receivers, by name.
     async fn receivers(&self) -> Result<Vec<Receiver>, StoreError>;
 
-    /// Returns a receiver. A new one is stored first: it starts behind the last entry of the log.
-    async fn receiver(&self, name: &ReceiverName) -> Result<Receiver, StoreError>;
+    /// Returns a receiver.
+    async fn receiver(&self, name: &ReceiverName) -> Result<Option<Receiver>, StoreError>;
+
+    /// Stores a receiver that is told about everything after `position`; without it, about everything after the last entry
+    /// of the log. The audit entry is part of the transaction. Returns `false` and stores nothing if it is there already.
+    async fn add_receiver(
+        &self,
+        name: &ReceiverName,
+        position: Option<AuditNumber>,
+        macs: &RowMacs,
+        audit: SignedEntry,
+    ) -> Result<bool, StoreError>;
 
     /// Stores the next state of a receiver. Returns `false` and stores nothing if the stored version is not the one before
     /// that of `next`.

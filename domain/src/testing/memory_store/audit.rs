@@ -24,6 +24,10 @@ pub(super) struct Audit {
 }
 
 impl Audit {
+    pub(super) fn clear(&mut self) {
+        (self.entries, self.ends) = (Vec::new(), None);
+    }
+
     /// Returns the number of the last entry.
     pub(super) fn head(&self) -> Option<AuditNumber> {
         self.entries.last().map(|entry| entry.number)

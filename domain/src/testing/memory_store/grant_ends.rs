@@ -5,7 +5,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 
 use super::{MemoryStore, State};
-use crate::audit::SignedEntry;
+use crate::audit::{AuditDraft, AuditEvent, SignedEntry};
 use crate::grant::{Account, AccountId, AccountStatus};
 use crate::ports::{GrantEndStore, StoreError};
 use crate::time::Timestamp;
@@ -41,6 +41,38 @@ impl GrantEndStore for MemoryStore {
         }
         state.announced_ends.insert(account, end);
         state.keep_entry(audit);
+        Ok(true)
+    }
+
+    async fn expired_accounts(
+        &self,
+        now: Timestamp,
+        limit: u64,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let state = self.lock();
+        let expired = state.accounts.values();
+        let expired = expired.filter_map(|tokens| Some(tokens.expire(now)?.account.id));
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(expired.take(most).collect())
+    }
+
+    async fn expire_account(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+        audit: AuditDraft,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        let stored = state.accounts.get_mut(&account.0);
+        let Some((stored, next)) = stored.and_then(|it| it.expire(now).map(|next| (it, next)))
+        else {
+            return Ok(false);
+        };
+        let event = AuditEvent::of_refresh(&stored.account, &next.account);
+        *stored = next;
+        if let Some(event) = event {
+            state.keep_entry(audit.entry(event));
+        }
         Ok(true)
     }
 }

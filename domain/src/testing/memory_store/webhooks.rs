@@ -3,9 +3,22 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::audit::AuditNumber;
+use crate::audit::{AuditNumber, SignedEntry};
 use crate::ports::{StoreError, WebhookStore};
+use crate::vault::RowMacs;
 use crate::webhook::{Receiver, ReceiverName};
+
+impl MemoryStore {
+    /// Deletes all receivers, as somebody could who can write to the database.
+    pub fn forget_receivers(&self) {
+        self.lock().receivers.clear();
+    }
+
+    /// Empties the audit log, as an operator does who begins a new one.
+    pub fn begin_new_audit_log(&self) {
+        self.lock().audit.clear();
+    }
+}
 
 #[async_trait]
 impl WebhookStore for MemoryStore {
@@ -13,18 +26,34 @@ impl WebhookStore for MemoryStore {
         Ok(self.lock().receivers.values().cloned().collect())
     }
 
-    async fn receiver(&self, name: &ReceiverName) -> Result<Receiver, StoreError> {
+    async fn receiver(&self, name: &ReceiverName) -> Result<Option<Receiver>, StoreError> {
+        Ok(self.lock().receivers.get(name).cloned())
+    }
+
+    async fn add_receiver(
+        &self,
+        name: &ReceiverName,
+        position: Option<AuditNumber>,
+        macs: &RowMacs,
+        audit: SignedEntry,
+    ) -> Result<bool, StoreError> {
         let mut state = self.lock();
+        if state.receivers.contains_key(name) {
+            return Ok(false);
+        }
         let head = state.audit.head().unwrap_or(AuditNumber(0));
-        let fresh = || Receiver::new(name.clone(), head);
-        let stored = state.receivers.entry(name.clone());
-        Ok(stored.or_insert_with(fresh).clone())
+        let fresh = Receiver::new(name.clone(), position.unwrap_or(head));
+        let fresh = macs.authenticated_receiver(&fresh);
+        state.receivers.insert(name.clone(), fresh);
+        state.keep_entry(audit);
+        Ok(true)
     }
 
     async fn save_receiver(&self, next: &Receiver) -> Result<bool, StoreError> {
         let mut state = self.lock();
         let stored = state.receivers.get_mut(&next.name);
-        let stored = stored.filter(|stored| stored.version.0 + 1 == next.version.0);
+        let before = next.version.0.wrapping_sub(1);
+        let stored = stored.filter(|stored| stored.version.0 == before);
         Ok(stored.map(|stored| *stored = next.clone()).is_some())
     }
 }

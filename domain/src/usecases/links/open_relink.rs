@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::relink::{NOT_IDENTIFIED, Starter};
 use super::{Links, RelinkUrls, StartedLink};
-use crate::audit::Actor;
+use crate::audit::{Actor, AuditEvent};
 use crate::grant::{Account, AccountId};
 use crate::secret::RelinkUrl;
 use crate::usecases::{Caller, Refusal};
@@ -39,15 +39,24 @@ pub enum RelinkUrlError {
 }
 
 impl Links {
-    /// Returns the address at which the person of an account starts a relink within seven days.
+    /// Makes the address at which the person of an account starts a relink within seven days.
     ///
     /// # Errors
     /// As [`Links::start_relink`].
-    pub async fn relink_url(&self, caller: &Caller, id: AccountId) -> Result<RelinkUrl, Refusal> {
+    pub async fn relink_url(
+        &self,
+        caller: &Caller,
+        id: AccountId,
+        address: IpAddr,
+    ) -> Result<RelinkUrl, Refusal> {
         let account = self.for_admin(caller, id).await?;
         self.relink_key(&account).await?;
         let url = self.relink_urls.url(&account, self.clock.now());
-        url.ok_or_else(|| Refusal::Unprocessable(NOT_IDENTIFIED.to_owned()))
+        let url = url.ok_or_else(|| Refusal::Unprocessable(NOT_IDENTIFIED.to_owned()))?;
+        let invited = AuditEvent::link_invited(&account);
+        self.audit
+            .record(invited, Actor::from(caller), Some(address));
+        Ok(url)
     }
 
     /// Returns what the address with this value is for. Changes nothing.

@@ -6,13 +6,14 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Ports, RelinkUrls, Settings};
-use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
+use super::{AuditLog, Ports, RelinkUrls, Settings};
+use crate::audit::{Actor, AuditEntry, AuditEvent, AuditFilter, AuditKind, AuditNumber};
 use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
 use crate::grant::{Account, AccountStatus};
 use crate::observe::Observer;
 use crate::ports::{AccountStore, AuditStore, Clock, StoreError, WebhookSender, WebhookStore};
+use crate::vault::RowMacs;
 use crate::webhook::{Attempt, Receiver, ReceiverName, WebhookEvent, WebhookKind, WebhookMessage};
 
 /// Entries that are looked at together.
@@ -54,8 +55,10 @@ pub struct Courier {
     entropy: Arc<Entropy>,
     observer: Arc<dyn Observer>,
     relink_urls: RelinkUrls,
+    macs: RowMacs,
+    log: Arc<AuditLog>,
     to: Subscription,
-    /// The last entry that this process has found not to be for the receiver.
+    /// The last entry that this process knows to be done, or not to be for the receiver.
     seen: AuditNumber,
 }
 
@@ -75,6 +78,8 @@ impl Courier {
             entropy: Arc::clone(&ports.entropy),
             observer: Arc::clone(&ports.observer),
             relink_urls: RelinkUrls::new(ports, settings),
+            macs: ports.vault.row_macs(),
+            log: Arc::clone(&ports.audit),
             to: to.clone(),
             seen: AuditNumber(0),
         };
@@ -92,14 +97,16 @@ impl Courier {
     /// # Errors
     /// When the store fails. The event may have been delivered: then it is delivered again, with the same id.
     pub async fn deliver_next(&mut self) -> Result<Duration, StoreError> {
-        let stored = self.store.receiver(&self.to.receiver).await?;
+        let Some(stored) = self.stored().await? else {
+            return Ok(Duration::ZERO);
+        };
         let pause = stored.waits(self.clock.now());
         if !pause.is_zero() {
             return Ok(pause.min(Self::POLL));
         }
-        let after = self.seen.max(stored.position);
-        let all = AuditFilter::default();
-        let mut page = self.audit.audit_entries(&all, after, PAGE).await?;
+        let Some(mut page) = self.page().await? else {
+            return self.start_anew(&stored).await;
+        };
         // This service writes no entries beyond.
         page.retain(|entry| entry.number <= AuditNumber::HIGHEST);
         let next = page
@@ -109,6 +116,94 @@ impl Courier {
             Some((number, event)) => self.deliver(&stored, number, event).await,
             None => self.skip(&stored, &page).await,
         }
+    }
+
+    /// Returns the next entries. `None` if the log is another one: it ends before the last entry that was done.
+    async fn page(&self) -> Result<Option<Vec<AuditEntry>>, StoreError> {
+        let before = AuditNumber(self.seen.0.saturating_sub(1));
+        let all = AuditFilter::default();
+        let mut page = self.audit.audit_entries(&all, before, PAGE + 1).await?;
+        if page.is_empty() && self.seen > AuditNumber(0) {
+            // Retention may have deleted the last entry that was done.
+            let head = self.audit.audit_ends().await?.map(|ends| ends.head.number);
+            if head.unwrap_or(AuditNumber(0)) < self.seen {
+                return Ok(None);
+            }
+        }
+        page.retain(|entry| entry.number > self.seen);
+        Ok(Some(page))
+    }
+
+    /// Goes back to the beginning of the log. An operator has begun a new one, whose numbers begin anew.
+    async fn start_anew(&mut self, stored: &Receiver) -> Result<Duration, StoreError> {
+        let receiver = &self.to.receiver;
+        tracing::warn!(%receiver, position = %self.seen, "the audit log ends before this position of a receiver of webhooks; all its events are sent");
+        if self.save(&stored.reset(AuditNumber(0))).await? {
+            self.seen = AuditNumber(0);
+        }
+        Ok(Duration::ZERO)
+    }
+
+    /// Returns the receiver as it is stored. `None` if it was not there, or if somebody else has written it: then it is stored
+    /// as new, or starts behind the last entry that this process knows to be done. So nobody can make it skip events.
+    async fn stored(&mut self) -> Result<Option<Receiver>, StoreError> {
+        match self.store.receiver(&self.to.receiver).await? {
+            Some(stored) if self.macs.is_genuine_receiver(&stored) => {
+                self.seen = self.seen.max(stored.position);
+                return Ok(Some(stored));
+            }
+            Some(altered) => {
+                if self.save(&altered.reset(self.seen)).await? {
+                    let altered = self.event(AuditKind::ReceiverAltered);
+                    self.log.record(altered, Actor::Service, None);
+                    self.report_altered();
+                }
+            }
+            None => self.add().await?,
+        }
+        Ok(None)
+    }
+
+    /// Stores the receiver, which is not there. If it was there before, somebody has deleted it.
+    async fn add(&self) -> Result<(), StoreError> {
+        let is_new = self.seen == AuditNumber(0) && !self.was_added().await?;
+        let (kind, position) = match is_new {
+            true => (AuditKind::ReceiverAdded, None),
+            false => (AuditKind::ReceiverAltered, Some(self.seen)),
+        };
+        let entry = self.log.draft(Actor::Service, None).entry(self.event(kind));
+        let (name, macs) = (&self.to.receiver, &self.macs);
+        let added = self.store.add_receiver(name, position, macs, entry);
+        if added.await? && !is_new {
+            self.report_altered();
+        }
+        Ok(())
+    }
+
+    /// Whether the audit log knows the receiver.
+    async fn was_added(&self) -> Result<bool, StoreError> {
+        let filter = AuditFilter {
+            kind: Some(AuditKind::ReceiverAdded),
+            ..AuditFilter::default()
+        };
+        let added = self.audit.audit_entries(&filter, AuditNumber(0), u64::MAX);
+        let name = self.to.receiver.as_str();
+        let is_of = |entry: &AuditEntry| entry.content.detail("receiver") == Some(name);
+        Ok(added.await?.iter().any(is_of))
+    }
+
+    fn event(&self, kind: AuditKind) -> AuditEvent {
+        AuditEvent::new(kind).with("receiver", &self.to.receiver)
+    }
+
+    fn report_altered(&self) {
+        let (receiver, position) = (&self.to.receiver, self.seen);
+        tracing::error!(%receiver, %position, "the row of a receiver of webhooks was changed in the database, but not by this service; events after this entry of the audit log are sent again");
+    }
+
+    async fn save(&self, next: &Receiver) -> Result<bool, StoreError> {
+        let next = self.macs.authenticated_receiver(next);
+        self.store.save_receiver(&next).await
     }
 
     /// Passes over entries that are not for the receiver. In memory only, unless there are many.
@@ -122,11 +217,9 @@ impl Courier {
         };
         self.seen = last.number;
         if last.number.0 - stored.position.0 >= STORE_AFTER {
-            self.store
-                .save_receiver(&stored.skipped(last.number))
-                .await?;
+            self.save(&stored.skipped(last.number)).await?;
         }
-        let is_whole = page.len() as u64 == PAGE;
+        let is_whole = page.len() as u64 >= PAGE;
         Ok(if is_whole { Duration::ZERO } else { Self::POLL })
     }
 
@@ -140,7 +233,7 @@ impl Courier {
         let event = &message.event;
         let now = self.clock.now();
         let claimed = stored.claimed(now);
-        if !self.store.save_receiver(&claimed).await? {
+        if !self.save(&claimed).await? {
             // Another replica delivers it.
             return Ok(Self::POLL);
         }
@@ -152,7 +245,7 @@ impl Courier {
         let spread = self.entropy.fraction();
         let now = self.clock.now();
         let (next, attempt) = claimed.attempted(number, event.at, result, now, spread);
-        if self.store.save_receiver(&next).await? {
+        if self.save(&next).await? {
             self.observer.webhook_tried(&self.to.receiver, attempt);
             log(&claimed, &next, event, attempt);
         }

@@ -63,7 +63,7 @@ impl Scene {
         let receiver = Arc::new(ScriptedReceiver::default());
         let mut courier = courier(&stage, &receiver, kinds);
         // A receiver is told about what happens after it is first seen.
-        courier.deliver_next().await.unwrap();
+        while courier.deliver_next().await.unwrap().is_zero() {}
         Self {
             stage,
             receiver,
@@ -79,7 +79,7 @@ impl Scene {
 
     async fn stored(&self) -> Receiver {
         let name = ReceiverName::parse("ops").unwrap();
-        self.stage.store.receiver(&name).await.unwrap()
+        self.stage.store.receiver(&name).await.unwrap().unwrap()
     }
 
     /// Refreshes what is due, with this answer of the provider.
@@ -176,15 +176,8 @@ async fn of_two_replicas_one_delivers() {
     let mut other = courier(&replica, &scene.receiver, WebhookKind::ALL);
     scene.stage.linked().await;
     scene.stage.audit.store(false).await.unwrap();
-    let stored = scene.stored().await;
-    assert!(
-        scene
-            .stage
-            .store
-            .save_receiver(&stored.claimed(scene.stage.clock_now()))
-            .await
-            .unwrap()
-    );
+    let claimed = scene.stored().await.claimed(scene.stage.clock_now());
+    assert!(scene.courier.save(&claimed).await.unwrap());
     scene.deliver().await;
     other.deliver_next().await.unwrap();
     assert!(scene.receiver.kinds().is_empty(), "another replica has it");
@@ -204,6 +197,123 @@ async fn what_happened_before_a_receiver_was_configured_is_not_told() {
     let mut courier = courier(&stage, &receiver, WebhookKind::ALL);
     while courier.deliver_next().await.unwrap().is_zero() {}
     assert!(receiver.kinds().is_empty());
+}
+
+/// A courier of a service that was started again.
+async fn restarted(scene: &Scene) -> Courier {
+    courier(&scene.stage, &scene.receiver, WebhookKind::ALL)
+}
+
+/// How often the audit log says that somebody else has changed the receiver.
+async fn altered(scene: &Scene) -> usize {
+    let kind = Some(AuditKind::ReceiverAltered);
+    let filter = AuditFilter {
+        kind,
+        ..AuditFilter::default()
+    };
+    scene.stage.audit.store(false).await.unwrap();
+    let found = scene.stage.store.audit_entries(&filter, AuditNumber(0), 9);
+    found.await.unwrap().len()
+}
+
+#[tokio::test]
+async fn a_receiver_whose_row_was_changed_skips_no_event() {
+    let mut scene = Scene::with(WebhookKind::ALL).await;
+    scene.stage.linked().await;
+    scene.deliver().await;
+    scene.refresh(Err("invalid_request")).await;
+    scene.stage.audit.store(false).await.unwrap();
+    // Somebody who has no secret key moves it behind the last entry.
+    let stored = scene.stored().await;
+    let moved = stored.skipped(AuditNumber(99));
+    assert!(scene.stage.store.save_receiver(&moved).await.unwrap());
+    scene.deliver().await;
+    use WebhookKind::*;
+    assert_eq!(scene.receiver.kinds(), [Linked, Degraded]);
+    assert_eq!(altered(&scene).await, 1);
+    // After a restart nobody knows what was delivered: everything is sent again.
+    let moved = scene.stored().await.skipped(AuditNumber(99));
+    assert!(scene.stage.store.save_receiver(&moved).await.unwrap());
+    scene.courier = restarted(&scene).await;
+    scene.deliver().await;
+    assert_eq!(scene.receiver.kinds(), [Linked, Degraded, Linked, Degraded]);
+    assert_eq!(altered(&scene).await, 2);
+}
+
+#[tokio::test]
+async fn a_receiver_whose_row_was_deleted_skips_no_event() {
+    let mut scene = Scene::with(WebhookKind::ALL).await;
+    scene.stage.linked().await;
+    scene.stage.audit.store(false).await.unwrap();
+    scene.stage.store.forget_receivers();
+    scene.courier = restarted(&scene).await;
+    scene.deliver().await;
+    assert_eq!(scene.receiver.kinds(), [WebhookKind::Linked]);
+    assert_eq!(altered(&scene).await, 1);
+}
+
+#[tokio::test]
+async fn a_new_log_is_told_from_its_beginning() {
+    let mut scene = Scene::with(WebhookKind::ALL).await;
+    scene.stage.linked().await;
+    scene.deliver().await;
+    // The service is stopped meanwhile.
+    scene.stage.store.begin_new_audit_log();
+    scene.courier = restarted(&scene).await;
+    scene.refresh(Err("invalid_request")).await;
+    scene.deliver().await;
+    // The service runs, so it sees the empty log.
+    scene.stage.store.begin_new_audit_log();
+    while scene.courier.deliver_next().await.unwrap().is_zero() {}
+    scene.refresh(Ok(())).await;
+    scene.deliver().await;
+    use WebhookKind::*;
+    assert_eq!(scene.receiver.kinds(), [Linked, Degraded, Recovered]);
+    assert_eq!(altered(&scene).await, 0);
+}
+
+#[tokio::test]
+async fn an_account_that_ends_with_its_token_needs_a_person_although_nobody_asks() {
+    let mut scene = Scene::with(WebhookKind::ALL).await;
+    let stage = &scene.stage;
+    let (code, _) = stage.started().await;
+    stage.confirm(&code).await.unwrap();
+    let granted = ScriptedProvider::grant("access-1", None);
+    stage.provider.answer_redeem(Ok(granted));
+    stage.poll_providers().await;
+    for _ in 0..3 {
+        stage.grant_ends.announce(10).await.unwrap();
+        stage.grant_ends.give_up_expired(10).await.unwrap();
+        stage.clock.advance(secs(3600));
+    }
+    scene.deliver().await;
+    use WebhookKind::*;
+    let told = scene.receiver.kinds();
+    assert_eq!(told, [Linked, ExpiresSoon, RelinkRequired]);
+    let error = scene.receiver.last().error;
+    assert_eq!(error.as_deref(), Some("access_token_expired"));
+    assert_eq!(scene.receiver.relink_urls.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn after_a_restore_only_those_recover_that_were_degraded() {
+    let mut scene = Scene::with(WebhookKind::ALL).await;
+    scene.stage.linked().await;
+    let restored = async |scene: &Scene| {
+        let store = scene.stage.store.as_ref();
+        let entropy = seeded_entropy(5);
+        crate::usecases::after_restore(store, &scene.stage.clock, &entropy)
+            .await
+            .unwrap()
+    };
+    assert_eq!(restored(&scene).await, 1);
+    scene.refresh(Ok(())).await;
+    scene.refresh(Err("invalid_request")).await;
+    assert_eq!(restored(&scene).await, 1);
+    scene.refresh(Ok(())).await;
+    scene.deliver().await;
+    use WebhookKind::*;
+    assert_eq!(scene.receiver.kinds(), [Linked, Degraded, Recovered]);
 }
 
 #[tokio::test]

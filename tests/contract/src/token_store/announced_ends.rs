@@ -4,8 +4,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{Account, AccountId, NewGrant};
+use central_oauth_domain::audit::Actor;
+use central_oauth_domain::grant::{Account, AccountId, AccountStatus, NewGrant};
 use central_oauth_domain::ports::TokenStore;
+use central_oauth_domain::testing::audit_draft;
 
 use super::Fixture;
 use super::audit::{chain_all, entry, log};
@@ -103,4 +105,33 @@ pub(super) async fn what_is_given_up_or_gone_is_not_announced(fixture: &dyn Fixt
     let gone = AccountId(ada.id.0 + 1000);
     let announced = store.announce_end(gone, at(40), entry(1));
     assert!(!announced.await.unwrap());
+}
+
+pub(super) async fn an_expired_one_is_given_up_once(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let last = NewGrant {
+        refresh_token: None,
+        ..grant("ada", "one")
+    };
+    let ada = linked(&*store, 1, last, 10).await;
+    linked(&*store, 2, grant("bob", "one"), 10).await;
+    let end = ada.access_token_expires_at.unwrap();
+    let expired = async |now| store.expired_accounts(now, 10).await.unwrap();
+    let expire = async |now| {
+        let draft = audit_draft(Actor::Service, now);
+        store.expire_account(ada.id, now, draft).await.unwrap()
+    };
+    let before = at(20);
+    assert!(expired(before).await.is_empty());
+    assert!(!expire(before).await);
+    assert_eq!(expired(end).await, [ada.id]);
+    assert!(expire(end).await);
+    assert!(!expire(end).await);
+    assert!(expired(end).await.is_empty());
+    let stored = store.account(ada.id).await.unwrap().unwrap();
+    assert_eq!(stored.status, AccountStatus::RelinkRequired);
+    chain_all(&*store).await;
+    let given_up = log(&*store).await.into_iter();
+    let given_up = given_up.filter(|entry| entry.content.kind == "refresh.relink_required");
+    assert_eq!(given_up.count(), 1);
 }

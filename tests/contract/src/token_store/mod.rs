@@ -230,10 +230,10 @@ where
         },
         announced_ends::{
             one_is_announced_once, another_end_is_announced_again, an_end_that_moves_a_little_is_the_same, each_kind_of_end_counts,
-            what_is_given_up_or_gone_is_not_announced,
+            what_is_given_up_or_gone_is_not_announced, an_expired_one_is_given_up_once,
         },
         webhooks::{
-            a_new_one_starts_behind_the_last_entry, it_comes_back_as_it_was_saved, of_two_replicas_one_claims_it,
+            a_new_one_starts_behind_the_last_entry, one_is_added_once_with_its_entry, it_comes_back_as_it_was_saved, of_two_replicas_one_claims_it,
         },
         write_tests::{a_store_that_works_passes, a_test_leaves_an_empty_store_empty, many_test_at_once},
         purging::{

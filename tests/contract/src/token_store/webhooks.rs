@@ -6,15 +6,23 @@ use central_oauth_domain::ports::{TokenStore, WebhookError};
 use central_oauth_domain::webhook::{Receiver, ReceiverName, ReceiverVersion};
 
 use super::Fixture;
-use super::audit::{chain_all, entry};
+use super::audit::{chain_all, entry, log};
 use super::samples::*;
 
 fn name(text: &str) -> ReceiverName {
     ReceiverName::parse(text).unwrap()
 }
 
+/// Returns a receiver, and adds it first if it is not there.
 async fn receiver(store: &dyn TokenStore, text: &str) -> Receiver {
-    store.receiver(&name(text)).await.unwrap()
+    add(store, text, None).await;
+    store.receiver(&name(text)).await.unwrap().unwrap()
+}
+
+async fn add(store: &dyn TokenStore, text: &str, position: Option<AuditNumber>) -> bool {
+    let name = name(text);
+    let added = store.add_receiver(&name, position, macs(), entry(9));
+    added.await.unwrap()
 }
 
 pub(super) async fn a_new_one_starts_behind_the_last_entry(fixture: &dyn Fixture) {
@@ -23,11 +31,25 @@ pub(super) async fn a_new_one_starts_behind_the_last_entry(fixture: &dyn Fixture
     store.keep_entries(&[entry(1), entry(2)]).await.unwrap();
     chain_all(&*store).await;
     let late = receiver(&*store, "late").await;
-    assert_eq!(late, Receiver::new(name("late"), AuditNumber(2)));
+    // One entry says that the first one was added.
+    let fresh = Receiver::new(name("late"), AuditNumber(3));
+    assert_eq!(late, macs().authenticated_receiver(&fresh));
     assert_eq!(receiver(&*store, "early").await.position, AuditNumber(0));
     let all = store.receivers().await.unwrap();
     let names: Vec<_> = all.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["early", "late"]);
+}
+
+pub(super) async fn one_is_added_once_with_its_entry(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    assert_eq!(store.receiver(&name("one")).await.unwrap(), None);
+    assert!(add(&*store, "one", Some(AuditNumber(7))).await);
+    assert!(!add(&*store, "one", None).await);
+    let stored = receiver(&*store, "one").await;
+    assert_eq!(stored.position, AuditNumber(7));
+    assert!(macs().is_genuine_receiver(&stored));
+    chain_all(&*store).await;
+    assert_eq!(log(&*store).await.len(), 1);
 }
 
 pub(super) async fn it_comes_back_as_it_was_saved(fixture: &dyn Fixture) {

@@ -80,7 +80,8 @@ pub(super) async fn make_link(Sent { desk, .. }: Sent<'_>, Path(id): Path<String
 async fn link(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
     let account = desk.account(id).await?;
     let links = &desk.services().links;
-    let url = links.relink_url(desk.caller(), account.id).await?;
+    let url = links.relink_url(desk.caller(), account.id, desk.address);
+    let url = url.await?;
     Ok(desk.page(&Relink {
         frame: &desk.site.device.frame,
         desk: desk.frame(desk::ACCOUNTS),

@@ -176,6 +176,7 @@ async fn a_relink_link_is_made_and_works() {
     let page = person.get(url.unwrap()).await;
     page.assert(200, &["Link your account again", "cron"]);
     page.assert_lacks("alice");
+    assert!(recorded(&world).await.contains(&"link.invited".to_owned()));
 }
 
 #[tokio::test]

@@ -1,10 +1,16 @@
 //! What operators see.
 
-use central_oauth_domain::Fault;
-use central_oauth_domain::audit::AuditNumber;
+use std::sync::Arc;
+
+use central_oauth_domain::audit::{Actor, AuditEvent, AuditKind, AuditNumber};
 use central_oauth_domain::grant::Identity;
-use central_oauth_domain::ports::{Clock as _, ProviderError, WebhookError, WebhookStore as _};
+use central_oauth_domain::ports::{
+    Clock as _, HashKey, ProviderError, WebhookError, WebhookStore as _,
+};
+use central_oauth_domain::testing::{FakeCipher, audit_draft};
+use central_oauth_domain::vault::Vault;
 use central_oauth_domain::webhook::ReceiverName;
+use central_oauth_domain::{Fault, Timestamp};
 
 use super::super::browser::between;
 use super::{ADMIN, AUDITOR, linked, logged_in, world, world_at};
@@ -125,7 +131,14 @@ async fn receivers_of_webhooks_are_shown_with_their_trouble() {
     let page = browser.get("/admin/service").await;
     page.assert_lacks("Webhooks");
     let name = ReceiverName::parse("ops").unwrap();
-    let receiver = world.store.receiver(&name).await.unwrap();
+    let added = AuditEvent::new(AuditKind::ReceiverAdded);
+    let added = audit_draft(Actor::Service, Timestamp::from_millis(0)).entry(added);
+    let cipher = Arc::new(FakeCipher::default());
+    let hash_key = Vault::seal_hash_key(&*cipher, &HashKey::new([7; 32])).unwrap();
+    let macs = Vault::unlock(cipher, &hash_key).unwrap().row_macs();
+    let added = world.store.add_receiver(&name, None, &macs, added);
+    assert!(added.await.unwrap());
+    let receiver = world.store.receiver(&name).await.unwrap().unwrap();
     let refused = WebhookError {
         fault: Fault::new("receiver_refused", "the receiver answered with status 500"),
         retry_after: None,

@@ -20,7 +20,7 @@ async fn invited() -> (Stage, AccountId, String) {
 }
 
 async fn value_for(stage: &Stage, id: AccountId) -> String {
-    let url = stage.links.relink_url(&Caller::ADMIN, id).await;
+    let url = stage.links.relink_url(&Caller::ADMIN, id, HOME).await;
     value_of(&url.unwrap_or_else(|refusal| panic!("{refusal}")))
 }
 
@@ -179,7 +179,7 @@ async fn none_is_made_for_a_random_id() {
     assert!(!account.identified);
     let urls = RelinkUrls::new(&stage.ports, &settings());
     assert!(urls.url(&account, stage.clock_now()).is_none());
-    let refused = stage.links.relink_url(&Caller::ADMIN, id).await.err();
+    let refused = stage.links.relink_url(&Caller::ADMIN, id, HOME).await.err();
     assert!(matches!(refused, Some(Refusal::Unprocessable(_))));
     // One that was made while the provider said who people are starts nothing.
     let identified = Account {
@@ -214,7 +214,7 @@ async fn only_the_admin_gets_one() {
         (Caller::ENROLLER, true),
         (Caller::AUDITOR, true),
     ] {
-        let refused = stage.links.relink_url(&caller, id).await.err();
+        let refused = stage.links.relink_url(&caller, id, HOME).await.err();
         let is_expected = match refused {
             Some(Refusal::Unauthorized(_)) => !is_known,
             Some(Refusal::Forbidden(_)) => is_known,

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
+use central_oauth_kms::KmsError;
+
 use crate::config::{ConfigError, NotUnwrapped};
 
 /// The exit code of a command.
@@ -103,6 +105,18 @@ impl Failure {
         Self::new(Exit::Other, message)
     }
 
+    fn of_kms(is_wrong_pin: bool, error: impl Error) -> Self {
+        let failure = Self::other(error);
+        if is_wrong_pin {
+            Self {
+                code: Exit::WrongPin,
+                ..failure
+            }
+        } else {
+            failure
+        }
+    }
+
     pub(crate) const fn code(&self) -> Exit {
         self.code
     }
@@ -135,10 +149,13 @@ impl From<ConfigError> for Failure {
 
 impl From<NotUnwrapped> for Failure {
     fn from(error: NotUnwrapped) -> Self {
-        match error.is_wrong_pin() {
-            true => Self::new(Exit::WrongPin, error.to_string()),
-            false => Self::other(error),
-        }
+        Self::of_kms(error.is_wrong_pin(), error)
+    }
+}
+
+impl From<KmsError> for Failure {
+    fn from(error: KmsError) -> Self {
+        Self::of_kms(matches!(error, KmsError::Pin(_)), error)
     }
 }
 

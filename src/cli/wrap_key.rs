@@ -36,11 +36,7 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
             (key, "the key in CENTRAL_OAUTH_SECRET_KEY")
         }
     };
-    let wrapped = config
-        .kms
-        .wrap(key.expose())
-        .await
-        .map_err(Failure::other)?;
+    let wrapped = config.kms.wrap(key.expose()).await?;
     print::tell(format_args!(
         "This is {what}, wrapped. Set CENTRAL_OAUTH_SECRET_KEY to it, and keep CENTRAL_OAUTH_KMS set."
     ));

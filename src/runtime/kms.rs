@@ -12,7 +12,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Has the key management service decrypt the secret key periodically. Returns when told to stop, or when it has
 /// refused for the grace period: somebody has disabled the key to stop its use. If the key management service is
-/// unavailable, nothing changes.
+/// unavailable, or its token rejects the PIN, nothing changes: after a restart the wrong PIN would be sent again.
 pub(crate) async fn watch_key(keys: WrappedKeys, mut stop: Stop) {
     let Some(&KmsConfig { grace, .. }) = keys.kms() else {
         return stopped(&mut stop).await;
@@ -30,7 +30,7 @@ pub(crate) async fn watch_key(keys: WrappedKeys, mut stop: Stop) {
                 is_away = false;
                 pause = usual;
             }
-            Err(error) if error.may_pass() => {
+            Err(error) if error.may_pass() || error.is_wrong_pin() => {
                 if !std::mem::replace(&mut is_away, true) {
                     tracing::warn!(%error, "the service goes on with the secret key that it has");
                 }

@@ -124,9 +124,18 @@ pub enum Refusal {
 pub trait Coded {
     /// Returns the code. It never changes.
     fn code(&self) -> &'static str;
+
+    /// Whether the request merely came before its time, and may be repeated soon.
+    fn is_too_soon(&self) -> bool {
+        false
+    }
 }
 
 impl Coded for Refusal {
+    fn is_too_soon(&self) -> bool {
+        matches!(self, Self::PolledTooSoon(_))
+    }
+
     fn code(&self) -> &'static str {
         match self {
             Self::Unauthorized(_) => "unauthorized",

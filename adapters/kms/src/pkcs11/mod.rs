@@ -100,9 +100,16 @@ impl Service for Pkcs11 {
             object: self.address.object.clone(),
             key: Zeroizing::new(*key),
         };
-        match self.ask(task).await? {
-            Done::Encrypted(ciphertext) => Ok(ciphertext.to_string()),
-            Done::Decrypted(_) => Err(KmsError::Refused("it did not encrypt".to_owned())),
+        let Done::Encrypted(ciphertext) = self.ask(task).await? else {
+            return Err(KmsError::Refused("it did not encrypt".to_owned()));
+        };
+        let encrypted = ciphertext.to_string();
+        // A module that uses an IV of its own encrypts what nobody can decrypt.
+        match self.ask(Task::Decrypt(ciphertext)).await? {
+            Done::Decrypted(decrypted) if *decrypted == key[..] => Ok(encrypted),
+            _ => Err(KmsError::Refused(
+                "it decrypts something else than it has encrypted; an RSA key may work".to_owned(),
+            )),
         }
     }
 

@@ -46,14 +46,7 @@ impl WorkloadAction<'_> {
             Self::Account(_) => "account",
         }
     }
-
-    const fn is_poll(self) -> bool {
-        matches!(self, Self::Poll(_))
-    }
 }
-
-/// The code of the answer to a poll that comes before its time.
-const TOO_SOON: &str = "rate_limited";
 
 impl Workloads {
     /// Recognises a workload, lets `work` answer it as the caller with the workload's key, and records what came of it. At the
@@ -84,7 +77,7 @@ impl Workloads {
             Ok(_) if is_stranger => self.note_refusal(&shown.visit, Why::Rule(Rule::Linked)),
             Ok(_) => self.accept(&shown.visit, actor),
             // It says nothing about the workload, and programs in a hurry send many.
-            Err(error) if action.is_poll() && error.code() == TOO_SOON => {}
+            Err(error) if error.is_too_soon() => {}
             Err(error) => self.note_refusal(&shown.visit, Why::Code(error.code())),
         }
         outcome

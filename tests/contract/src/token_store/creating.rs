@@ -108,8 +108,9 @@ pub(super) async fn only_open_links_count(fixture: &dyn Fixture) {
     // So do links of a clock that was two hours ahead.
     assert!(kept(create(6, 7200).await));
     assert!(kept(create(7, 7200).await));
-    assert!(kept(create(8, 700).await));
-    assert_eq!(create(9, 700).await, LinkCreation::OverCapacity);
+    assert!(kept(create(8, 1200).await));
+    assert!(kept(create(9, 1200).await));
+    assert_eq!(create(10, 1200).await, LinkCreation::OverCapacity);
     let none = store
         .create_link(new_link(5), 0, CODES, macs())
         .await

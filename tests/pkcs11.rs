@@ -126,8 +126,11 @@ async fn a_wrong_pin_is_sent_once_and_not_again() {
     assert!(token.has_seen_a_wrong_pin());
     let checked = service.output(&["config", "check"]).await;
     assert_eq!(checked.status.code(), Some(WRONG_PIN));
+    let key = service.setting("SECRET_KEY").expect("a key");
+    service.set("SECRET_KEY", "");
     let wrapped = service.output(&["wrap-key"]).await;
     assert_eq!(wrapped.status.code(), Some(WRONG_PIN));
+    service.set("SECRET_KEY", &key);
     let said = String::from_utf8_lossy(&checked.stderr).into_owned() + &service.logs();
     assert!(said.contains("the token rejects the PIN"), "{said}");
     for pin in ["wrong-pin", SoftHsm::PIN] {

@@ -24,14 +24,11 @@ pub(crate) fn read(
     let has_rotated = brings_another(&answer, presented);
     match answer.tokens() {
         // The server may have rotated, whatever is wrong with the response.
-        Ok(fields) => {
-            token::read_refreshed(&fields, granted, origin, quirks, listed).map_err(|cause| {
-                RefreshError {
-                    cause,
-                    may_have_acted: true,
-                }
-            })
-        }
+        Ok(fields) => token::read_refreshed(&fields, has_rotated, granted, origin, quirks, listed)
+            .map_err(|cause| RefreshError {
+                cause,
+                may_have_acted: true,
+            }),
         Err(Rejection::Worded(error)) => Err(RefreshError {
             may_have_acted: has_rotated || quirks.refresh.may_have_acted.contains(&error.code),
             cause: judge(error, &quirks.refresh),

@@ -29,9 +29,11 @@ pub(crate) fn read(
 }
 
 /// Parses a later response. A new refresh token is kept whatever is wrong with the rest, because the provider has
-/// rotated.
+/// rotated. A response with neither that nor an access token is an error: a sentence in the place of a token, or an echo
+/// of the request.
 pub(crate) fn read_refreshed(
     fields: &Fields,
+    has_rotated: bool,
     asked_for: &[String],
     origin: TokenOrigin,
     quirks: &Quirks,
@@ -42,8 +44,7 @@ pub(crate) fn read_refreshed(
     let checked = grant.and_then(|grant| check_type(fields, &quirks.token).map(|()| grant));
     match checked {
         Ok(grant) => Ok(RefreshAnswer::Granted(Box::new(grant))),
-        // Without any token this is not a token response.
-        Err(why) if refresh_token.is_none() && fields.text("access_token").is_none() => Err(why),
+        Err(why) if !has_rotated && token_text::access_token(fields).is_none() => Err(why),
         Err(why) => Ok(RefreshAnswer::Unusable { refresh_token, why }),
     }
 }

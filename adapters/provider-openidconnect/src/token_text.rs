@@ -13,11 +13,12 @@ pub(crate) fn access_token(fields: &Fields) -> Option<&str> {
     (is_visible && !is_placeholder(token)).then_some(token)
 }
 
-/// Returns the refresh token. It is only sent in forms, so every text without control characters is accepted (RFC 6749
-/// appendix A.17 allows less), unless a character could not be decoded.
+/// Returns the refresh token. It is only sent encoded, so more texts are accepted than RFC 6749 appendix A.17 allows:
+/// MIME's Base64 has line breaks, and a refused token is a lost grant. Other control characters, and characters that
+/// could not be decoded, are no part of a token.
 pub(crate) fn refresh_token(fields: &Fields) -> Option<&str> {
     let token = fields.text("refresh_token")?;
-    let is_bad = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
+    let is_bad = |c: char| c.is_control() && !c.is_whitespace() || c == char::REPLACEMENT_CHARACTER;
     let is_token = !token.trim().is_empty() && !token.chars().any(is_bad);
     (is_token && !is_placeholder(token)).then_some(token)
 }

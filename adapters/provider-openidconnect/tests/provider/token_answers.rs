@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use central_oauth_domain::grant::TokenGrant;
-use central_oauth_domain::ports::{ProviderError, Redemption, RefreshAnswer};
-use central_oauth_domain::secret::RefreshToken;
+use central_oauth_domain::ports::{ProviderError, Redemption, RefreshAnswer, RefreshError};
 use serde_json::{Value, json};
 
-use crate::support::{Stub, Subject, changed, error_of, json as reply_json, kind, unusable};
+use crate::support::{
+    REFRESH_TOKEN, Stub, Subject, changed, error_of, json as reply_json, kind, unusable,
+};
 
 async fn redeem(status: u16, answer: Value) -> Result<TokenGrant, ProviderError> {
     let stub = Stub::start(move |_, _| reply_json(status, &answer)).await;
@@ -127,6 +128,16 @@ async fn every_2xx_is_a_success() {
     assert!(redeem(201, json!({"access_token": "at"})).await.is_ok());
 }
 
+/// Returns what a refresh makes of this answer with this refresh token in it.
+async fn refreshed(
+    answer: &Value,
+    refresh_token: Option<&str>,
+) -> Result<RefreshAnswer, RefreshError> {
+    let answer = changed(answer.clone(), json!({"refresh_token": refresh_token}));
+    let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
+    Subject::plain(&stub.base).refresh_answer().await
+}
+
 // casdoor/casdoor issue 662: a refused refresh has status 200 and a sentence in the place of the access token.
 #[tokio::test]
 async fn only_a_token_is_a_token() {
@@ -145,15 +156,19 @@ async fn only_a_token_is_a_token() {
         let error = error_of(redeem(200, answer.clone()).await);
         assert_eq!(kind(&error), ("nonsense", ""), "{text:?}");
         assert!(!error.to_string().contains(text), "{error}");
-        for refresh_token in [None, Some("rt 2/ü")] {
-            let answer = changed(answer.clone(), json!({"refresh_token": refresh_token}));
-            let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
-            match Subject::plain(&stub.base).refresh_answer().await {
+        // Without a new refresh token beside it this is no success: the stored ones stay, and it counts towards an outage.
+        for refresh_token in [None, Some(REFRESH_TOKEN)] {
+            let error = refreshed(&answer, refresh_token).await.err().unwrap();
+            assert_eq!(kind(&error.cause), ("nonsense", ""), "{text:?}");
+            assert!(error.may_have_acted);
+        }
+        for refresh_token in ["rt 2/ü", "rt2\n"] {
+            match refreshed(&answer, Some(refresh_token)).await {
                 Ok(RefreshAnswer::Unusable {
-                    refresh_token: kept,
+                    refresh_token: Some(kept),
                     why,
                 }) => {
-                    assert_eq!(kept.as_ref().map(RefreshToken::expose), refresh_token);
+                    assert_eq!(kept.expose(), refresh_token);
                     assert_eq!(kind(&why), ("nonsense", ""));
                 }
                 _ => panic!("{text:?}"),
@@ -184,8 +199,16 @@ async fn a_sentence_may_be_a_known_error() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_has_no_control_characters() {
-    for text in ["", " ", "rt\n", "r\0t", "null", "undefined", "r\u{fffd}t"] {
+async fn a_refresh_token_has_no_control_characters_but_line_breaks() {
+    for text in [
+        "",
+        " ",
+        "r\0t",
+        "r\u{7f}t",
+        "null",
+        "undefined",
+        "r\u{fffd}t",
+    ] {
         let grant = granted(json!({"access_token": "at", "refresh_token": text})).await;
         assert!(grant.refresh_token.is_none(), "{text:?}");
     }

@@ -148,7 +148,8 @@ impl Database {
         self.begun(txn)
     }
 
-    /// Writes in a transaction; an error rolls it back. SQLite commits waiting writes together.
+    /// Writes in a transaction; an error rolls it back, before the caller gets it: others skip what is still locked. SQLite
+    /// commits waiting writes together.
     pub(crate) async fn write<T, E, W>(&self, purpose: Purpose, writing: W) -> Result<T, E>
     where
         T: Send + 'static,
@@ -163,9 +164,12 @@ impl Database {
             Purpose::Save => self.begin_saving().await,
         };
         let write = begun.map_err(unavailable)?;
-        let written = writing(&write.txn).await?;
-        write.commit().await?;
-        Ok(written)
+        let written = writing(&write.txn).await;
+        match written {
+            Ok(_) => write.commit().await?,
+            Err(_) => write.txn.roll_back().await,
+        }
+        written
     }
 
     /// Whether a single statement can replace the transaction.

@@ -90,6 +90,13 @@ impl Session {
         }
     }
 
+    /// Rolls a transaction back, see [`Transaction::roll_back`].
+    pub(super) async fn roll_back(self) {
+        if let Channel::Transaction(txn) = self.channel {
+            txn.roll_back().await;
+        }
+    }
+
     /// Rolls a transaction back to a savepoint, so that it can continue after a failed statement.
     pub(super) async fn roll_back_to(&self, savepoint: &str) -> Result<(), DbErr> {
         match &self.channel {

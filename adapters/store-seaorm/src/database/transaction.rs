@@ -185,6 +185,22 @@ impl Transaction {
         }
     }
 
+    /// Rolls back. On return its locks are free, unless a statement has failed: then the connection may be dead, and nobody
+    /// waits for it.
+    pub(super) async fn roll_back(mut self) {
+        if self.has_failed.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Some(open) = self.open.take() {
+            let rolling_back = async {
+                open.roll_back(false).await;
+                Ok(())
+            };
+            // The transaction is over, whatever became of the task.
+            let _ = in_a_task(Box::pin(rolling_back)).await;
+        }
+    }
+
     /// Commits. After an error it is unknown whether the commit is durable.
     pub(super) async fn commit(
         mut self,

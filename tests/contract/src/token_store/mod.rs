@@ -143,7 +143,7 @@ where
             linking_plans_the_first_one, without_a_refresh_token_nothing_is_due, the_longest_due_comes_first,
             what_is_due_can_be_left_for_a_while,
             busy_providers_are_left_alone, a_lease_keeps_others_away, a_lapsed_lease_is_ambiguous,
-            one_account_can_be_claimed_at_any_time, only_by_who_saw_the_present_lease, a_lease_can_be_given_back,
+            one_account_can_be_claimed_at_any_time, a_refused_one_hides_nothing_that_is_due, only_by_who_saw_the_present_lease, a_lease_can_be_given_back,
             nobody_gets_the_same_account_twice, of_many_claims_of_one_account_one_succeeds,
         },
         outages::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::grant::{AccountId, NewGrant, ProviderName, StoredTokens};
+use central_oauth_domain::grant::{AccountId, LeaseVersion, NewGrant, ProviderName, StoredTokens};
 use central_oauth_domain::ports::TokenStore;
 use tokio::task::JoinSet;
 
@@ -172,6 +172,20 @@ async fn require_relink_after(store: &dyn TokenStore, id: AccountId, lapsed: u64
         ..failure(0)
     };
     assert!(record_failure(store, &claimed, over).await);
+}
+
+/// A claim skips rows that are locked, so a refused one must not lock its row beyond its answer.
+pub(super) async fn a_refused_one_hides_nothing_that_is_due(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = due(&*store, 1, "ada", 10).await;
+    for round in 0..50 {
+        let refused = store.claim_refresh(id, LeaseVersion(777), at(10), at(25));
+        assert_conflict(refused.await);
+        let claimed = claim_due(&*store, 10, 25, 10).await;
+        assert_eq!(ids(&claimed), [id], "round {round}");
+        let released = store.release_refresh(id, claimed[0].lease.version);
+        released.await.unwrap();
+    }
 }
 
 pub(super) async fn only_by_who_saw_the_present_lease(fixture: &dyn Fixture) {

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::support::{
-    Seen, Stub, Subject, changed, error_of, issuer, json as reply_json, kind, metadata, reply, step,
+    Nobody, Seen, Stub, Subject, changed, error_of, issuer, json as reply_json, kind, metadata,
+    reply, step,
 };
 
 const OIDC: &str = "/.well-known/openid-configuration";
@@ -362,9 +363,8 @@ async fn endpoints_that_refuse_are_not_looked_for() {
 
 #[tokio::test]
 async fn a_dead_endpoint_is_looked_for_once_in_ten_seconds() {
-    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}/token", nobody.local_addr().unwrap());
-    drop(nobody);
+    let nobody = Nobody::listens();
+    let address = format!("{}/token", nobody.base);
     let stub = Stub::start(issuer_with(json!({"token_endpoint": address}))).await;
     let subject = Subject::new(issuer(&stub.base));
     for (advance, expected) in [(0, 1), (1, 1), (9, 1), (0, 2), (1, 2), (9, 2), (0, 3)] {

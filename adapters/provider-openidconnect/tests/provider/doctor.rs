@@ -14,7 +14,7 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::quirks::preset;
 use crate::support::{
-    REDIRECT_URI, Seen, Stub, Subject, TestClock, WithHeader as _, changed, issuer,
+    Nobody, REDIRECT_URI, Seen, Stub, Subject, TestClock, WithHeader as _, changed, issuer,
     json as reply_json, metadata, plain, raw, reply,
 };
 
@@ -456,15 +456,10 @@ async fn servers_in_trouble() {
     assert!(about(&findings, About::Discovery).is_passing);
 }
 
-/// An address without a listener.
-async fn nobody() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
-}
-
 #[tokio::test]
 async fn nobody_listens() {
-    let base = nobody().await;
+    let nobody = Nobody::listens();
+    let base = nobody.base.clone();
     let findings = check(good(&base)).await;
     let words = [base.as_str(), "refused", "Check the address"];
     expect(&findings, About::Reachability, Verdict::Problem, &words);

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use futures_util::stream;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
 
-use crate::support::{Stub, Subject, error_of, kind, plain, raw, reply, step};
+use crate::support::{Nobody, Stub, Subject, error_of, kind, plain, raw, reply, step};
 
 const SOON: Duration = Duration::from_millis(300);
 /// Long after the short timeout, long before the other one.
@@ -105,10 +104,8 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    let error = error_of(Subject::plain(&base).redeem().await);
+    let nobody = Nobody::listens();
+    let error = error_of(Subject::plain(&nobody.base).redeem().await);
     assert_eq!(kind(&error), ("unavailable", ""));
     assert!(error.to_string().contains("refused"), "{error}");
 }

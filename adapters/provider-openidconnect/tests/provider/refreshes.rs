@@ -10,11 +10,10 @@ use central_oauth_domain::ports::{ProviderError, RefreshAnswer, RefreshError};
 use poem::Response;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
 
 use crate::support::{
-    REFRESH_TOKEN, Stub, Subject, WithHeader, issuer, json as reply_json, kind, metadata, plain,
-    raw, reply,
+    Nobody, REFRESH_TOKEN, Stub, Subject, WithHeader, issuer, json as reply_json, kind, metadata,
+    plain, raw, reply,
 };
 
 async fn answered(
@@ -279,11 +278,12 @@ async fn answers_that_get_lost_leave_it_open() {
 
 #[tokio::test]
 async fn what_was_never_sent_leaves_nothing_open() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let nobody = Nobody::listens();
     let expected = ("unavailable", String::new(), false);
-    assert_eq!(verdict(Subject::plain(&nobody).refresh().await), expected);
+    assert_eq!(
+        verdict(Subject::plain(&nobody.base).refresh().await),
+        expected
+    );
     // A failed discovery neither.
     let stub = Stub::saying(500, "text/plain", "no").await;
     let outcome = Subject::new(issuer(&stub.base)).refresh().await;

@@ -7,11 +7,10 @@ use central_oauth_provider_openidconnect::ProviderSettings;
 use poem::Response;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
 use url::Url;
 
 use crate::support::{
-    ACCESS_TOKEN, REFRESH_TOKEN, Stub, Subject, WithHeader, changed, error_of, issuer,
+    ACCESS_TOKEN, Nobody, REFRESH_TOKEN, Stub, Subject, WithHeader, changed, error_of, issuer,
     json as reply_json, kind, metadata, plain, raw, reply,
 };
 
@@ -172,11 +171,9 @@ async fn answers_that_do_not_come() {
         socket.write_all(head).await.unwrap();
     })
     .await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    for base in [closes, stops, nobody] {
-        let error = error_of(Subject::plain(&base).revoke().await);
+    let nobody = Nobody::listens();
+    for base in [&closes, &stops, &nobody.base] {
+        let error = error_of(Subject::plain(base).revoke().await);
         assert_eq!(kind(&error), ("unavailable", ""));
     }
     let silent = raw(|socket| async move {

@@ -19,7 +19,7 @@ use poem::listener::TcpAcceptor;
 use poem::{Endpoint, Request, Response, Server};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -110,6 +110,26 @@ impl WithHeader for Response {
         let value = poem::http::HeaderValue::from_static(value);
         self.headers_mut().insert(name, value);
         self
+    }
+}
+
+/// An address at which nobody listens. While this lives, no other test gets its port.
+pub(crate) struct Nobody {
+    /// The address.
+    pub(crate) base: String,
+    _socket: TcpSocket,
+}
+
+impl Nobody {
+    /// Takes a free port and does not listen there.
+    pub(crate) fn listens() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let base = format!("http://{}", socket.local_addr().unwrap());
+        Self {
+            base,
+            _socket: socket,
+        }
     }
 }
 

@@ -2,17 +2,10 @@
 
 use central_oauth_domain::audit::NetworkPrecision;
 use central_oauth_domain::usecases::AuditSettings;
-use serde::Deserialize;
 
 use super::numbers::read_seconds;
 use super::words::Words;
 use super::{ConfigError, Effective, Environment};
-
-#[derive(Deserialize)]
-struct Raw {
-    audit_network: Option<String>,
-    audit_retention: Option<String>,
-}
 
 const DAY: u64 = 24 * 3600;
 
@@ -26,18 +19,13 @@ const PRECISIONS: Words<NetworkPrecision> = Words(
 
 /// Reads what the operator decides about the audit log.
 pub(crate) fn audit_settings(environment: &Environment) -> Result<AuditSettings, ConfigError> {
-    let raw: Raw = environment.section()?;
-    let mut settings = AuditSettings {
-        precision: PRECISIONS.read(raw.audit_network.as_deref(), NetworkPrecision::Cut)?,
-        ..AuditSettings::default()
-    };
-    read_seconds(
-        "AUDIT_RETENTION",
-        raw.audit_retention,
-        60..=10 * 365 * DAY,
-        &mut settings.retention,
-    )?;
-    Ok(settings)
+    let default = AuditSettings::default();
+    let range = 60..=10 * 365 * DAY;
+    Ok(AuditSettings {
+        precision: PRECISIONS.read(environment, NetworkPrecision::Cut)?,
+        retention: read_seconds(environment, "AUDIT_RETENTION", range, default.retention)?,
+        ..default
+    })
 }
 
 /// Returns the values in force.

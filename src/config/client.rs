@@ -2,16 +2,10 @@
 
 use central_oauth_domain::secret::AccessKey;
 use secrecy::SecretString;
-use serde::Deserialize;
 use url::Url;
 
 use super::keys::bearer;
 use super::{ConfigError, Environment};
-
-#[derive(Deserialize)]
-struct Raw {
-    server: Option<String>,
-}
 
 /// Settings of the client commands. A key is read when a command needs it, so that a wrong key stops no other command.
 pub(crate) struct ClientConfig<'a> {
@@ -28,8 +22,7 @@ pub(crate) struct NamedKey {
 
 impl<'a> ClientConfig<'a> {
     pub(crate) fn read(environment: &'a Environment) -> Result<Self, ConfigError> {
-        let raw: Raw = environment.section()?;
-        let server = raw.server.as_deref().map(parse_server).transpose();
+        let server = environment.text("SERVER").map(parse_server).transpose();
         Ok(Self {
             server: server.map_err(|problem| ConfigError::variable("SERVER", problem))?,
             environment,

@@ -1,15 +1,9 @@
 //! Source and destination of `copy`.
 
 use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl, PoolSettings};
-use serde::Deserialize;
 
-use super::store::{at_path, configured_url};
+use super::store::{configured_file, configured_url};
 use super::{ConfigError, Environment, StoreConfig};
-
-#[derive(Deserialize)]
-struct Raw {
-    db_path: Option<String>,
-}
 
 /// Source and destination of `copy`.
 pub(crate) struct CopyConfig {
@@ -26,11 +20,10 @@ impl CopyConfig {
         from: Option<&str>,
         to: Option<&str>,
     ) -> Result<Self, ConfigError> {
-        let raw: Raw = environment.section()?;
         let pool = StoreConfig::read(environment)?.pool;
         let from = match from {
             Some(url) => parse(url, "--from")?,
-            None => at_path(raw.db_path.as_deref()),
+            None => configured_file(environment),
         };
         let to = match to {
             Some(url) => parse(url, "--to")?,

@@ -6,7 +6,6 @@ use std::fs::File;
 use std::io::Read as _;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::{ConfigError, KNOWN};
@@ -116,18 +115,11 @@ impl Environment {
         names.any(|(ours, _)| ours.strip_prefix(Self::PREFIX).map(without_file) == Some(name))
     }
 
-    /// Reads one section: a flat struct of optional strings, none of them a secret.
-    pub(crate) fn section<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        let is_secret = |name: &str| {
-            let short = name.strip_prefix(Self::PREFIX);
-            short.is_some_and(|short| SECRETS.contains(&short))
-        };
-        let open = self.ours.iter().filter(|(name, _)| !is_secret(name));
-        let open = open.map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
-        // Sections contain only strings, so parsing cannot fail here.
-        envy::prefixed(Self::PREFIX)
-            .from_iter(open)
-            .map_err(|_| ConfigError::place(Self::PREFIX, "the environment cannot be read"))
+    /// Returns a variable that is no secret, named without the prefix.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        debug_assert!(KNOWN.contains(&name) && !SECRETS.contains(&name), "{name}");
+        let value = self.ours(&format!("{}{name}", Self::PREFIX))?;
+        Some(value.expose_secret())
     }
 
     /// Returns a warning for each unknown variable, with the nearest known name.

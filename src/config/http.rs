@@ -6,18 +6,9 @@ use std::sync::Arc;
 
 use central_oauth_http_poem::Certificate;
 use ipnet::IpNet;
-use serde::Deserialize;
 use url::{Host, Url};
 
 use super::{ConfigError, Effective, Environment, TlsConfig};
-
-#[derive(Deserialize)]
-struct Raw {
-    listen_addr: Option<String>,
-    public_url: Option<String>,
-    allowed_hosts: Option<String>,
-    trusted_proxies: Option<String>,
-}
 
 /// Addresses of the service.
 pub(crate) struct HttpConfig {
@@ -48,21 +39,21 @@ impl HttpConfig {
     }
 
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
-        let raw: Raw = environment.section()?;
-        let listen = raw.listen_addr.as_deref().unwrap_or(Self::DEFAULT_LISTEN);
+        let text = |name| environment.text(name);
+        let listen = text("LISTEN_ADDR").unwrap_or(Self::DEFAULT_LISTEN);
         let listen = listen.parse().map_err(|_| {
             ConfigError::variable(
                 "LISTEN_ADDR",
                 "is not an address and port such as 127.0.0.1:8080",
             )
         })?;
-        let proxies = raw.trusted_proxies.unwrap_or_default();
-        let hosts = raw.allowed_hosts.unwrap_or_default();
+        let proxies = text("TRUSTED_PROXIES").unwrap_or_default();
+        let hosts = text("ALLOWED_HOSTS").unwrap_or_default();
         Ok(Self {
             listen,
-            public_url: raw.public_url.as_deref().map(public_url).transpose()?,
-            other_hosts: listed(&hosts).map(host).collect::<Result<_, _>>()?,
-            trusted_proxies: listed(&proxies).map(network).collect::<Result<_, _>>()?,
+            public_url: text("PUBLIC_URL").map(public_url).transpose()?,
+            other_hosts: listed(hosts).map(host).collect::<Result<_, _>>()?,
+            trusted_proxies: listed(proxies).map(network).collect::<Result<_, _>>()?,
             tls: TlsConfig::read(environment)?,
         })
     }

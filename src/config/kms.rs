@@ -4,16 +4,9 @@ use std::time::Duration;
 
 use central_oauth_kms::{Kms, SecretSource};
 use secrecy::SecretString;
-use serde::Deserialize;
 
 use super::numbers::read_seconds;
 use super::{ConfigError, Effective, Environment};
-
-#[derive(Deserialize)]
-struct Raw {
-    kms: Option<String>,
-    kms_grace: Option<String>,
-}
 
 /// The key management service that wraps the secret key.
 pub(crate) struct KmsConfig {
@@ -27,24 +20,25 @@ pub(crate) struct KmsConfig {
 impl KmsConfig {
     /// Reads the section; `None` if the secret key is not wrapped.
     pub(crate) fn read(environment: &Environment) -> Result<Option<Self>, ConfigError> {
-        let raw: Raw = environment.section()?;
-        let mut grace = Duration::from_secs(3600);
-        read_seconds("KMS_GRACE", raw.kms_grace, 0..=604_800, &mut grace)?;
+        let hour = Duration::from_secs(3600);
+        let grace = read_seconds(environment, "KMS_GRACE", 0..=604_800, hour)?;
         // AWS tools read these variables too.
         let endpoint = ["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL"]
             .iter()
             .find_map(|name| environment.other(name));
-        let Some(key) = raw.kms else { return Ok(None) };
-        let secret = match Kms::is_on_token(&key) {
+        let Some(key) = environment.text("KMS") else {
+            return Ok(None);
+        };
+        let secret = match Kms::is_on_token(key) {
             true => pin(environment),
             false => token(environment),
         };
-        let kms = Kms::new(&key, endpoint, secret);
+        let kms = Kms::new(key, endpoint, secret);
         let kms = kms.map_err(|error| ConfigError::variable("KMS", error))?;
-        require_secret(&key, environment)?;
+        require_secret(key, environment)?;
         Ok(Some(Self {
             kms,
-            name: key,
+            name: key.to_owned(),
             grace,
         }))
     }

@@ -5,20 +5,10 @@ use std::time::Duration;
 use central_oauth_domain::clock_step::LONGEST_PROVIDER_CALL;
 use central_oauth_domain::link::ReturnCodePolicy;
 use central_oauth_domain::link::pace::LONGEST_CONSENT;
-use serde::Deserialize;
 
 use super::numbers::read_seconds;
 use super::words::Words;
 use super::{ConfigError, Effective, Environment};
-
-#[derive(Deserialize)]
-struct Raw {
-    link_code_ttl: Option<String>,
-    poll_interval: Option<String>,
-    return_code: Option<String>,
-    provider_timeout: Option<String>,
-    refresh_at_least: Option<String>,
-}
 
 const RETURN_CODE: Words<ReturnCodePolicy> = Words(
     "RETURN_CODE",
@@ -57,34 +47,25 @@ impl Default for LinkConfig {
 
 impl LinkConfig {
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
-        let raw: Raw = environment.section()?;
-        let mut config = Self::default();
-        read_seconds(
-            "LINK_CODE_TTL",
-            raw.link_code_ttl,
-            1..=LONGEST_CONSENT.as_secs(),
-            &mut config.code_ttl,
-        )?;
-        read_seconds(
-            "POLL_INTERVAL",
-            raw.poll_interval,
-            1..=60,
-            &mut config.poll_interval,
-        )?;
-        read_seconds(
-            "PROVIDER_TIMEOUT",
-            raw.provider_timeout,
-            1..=LONGEST_PROVIDER_CALL.as_secs(),
-            &mut config.provider_timeout,
-        )?;
-        read_seconds(
-            "REFRESH_AT_LEAST",
-            raw.refresh_at_least,
-            60..=31_536_000,
-            &mut config.refresh_at_least,
-        )?;
-        config.return_code = RETURN_CODE.read(raw.return_code.as_deref(), config.return_code)?;
-        Ok(config)
+        let default = Self::default();
+        let seconds = |name, range, default| read_seconds(environment, name, range, default);
+        let longest_code = LONGEST_CONSENT.as_secs();
+        let longest_call = LONGEST_PROVIDER_CALL.as_secs();
+        Ok(Self {
+            code_ttl: seconds("LINK_CODE_TTL", 1..=longest_code, default.code_ttl)?,
+            poll_interval: seconds("POLL_INTERVAL", 1..=60, default.poll_interval)?,
+            return_code: RETURN_CODE.read(environment, default.return_code)?,
+            provider_timeout: seconds(
+                "PROVIDER_TIMEOUT",
+                1..=longest_call,
+                default.provider_timeout,
+            )?,
+            refresh_at_least: seconds(
+                "REFRESH_AT_LEAST",
+                60..=31_536_000,
+                default.refresh_at_least,
+            )?,
+        })
     }
 
     /// Returns the values in force. Durations are in seconds.

@@ -1,17 +1,10 @@
 //! What to log, and how.
 
-use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::words::Words;
 use super::{ConfigError, Effective, Environment};
-
-#[derive(Deserialize)]
-struct Raw {
-    log: Option<String>,
-    log_format: Option<String>,
-}
 
 /// What to log, and how.
 pub(crate) struct LogConfig {
@@ -40,13 +33,11 @@ const FORMATS: Words<LogFormat> = Words(
 impl LogConfig {
     /// Reads the section; this is the default level.
     pub(crate) fn read(environment: &Environment, level: &str) -> Result<Self, ConfigError> {
-        let raw: Raw = environment.section()?;
-        let directives = raw.log.unwrap_or_else(|| level.to_owned());
-        let filter = filter(&directives)?;
+        let directives = environment.text("LOG").unwrap_or(level);
         Ok(Self {
-            filter,
-            directives,
-            format: FORMATS.read(raw.log_format.as_deref(), LogFormat::Text)?,
+            filter: filter(directives)?,
+            directives: directives.to_owned(),
+            format: FORMATS.read(environment, LogFormat::Text)?,
         })
     }
 

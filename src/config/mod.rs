@@ -1,5 +1,4 @@
-//! Reads the environment once and validates it. One file per section: a raw `envy` struct of strings, and the validated
-//! type made from it.
+//! Reads the environment once and validates it. One file per section.
 
 mod audit;
 mod client;

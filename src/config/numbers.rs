@@ -3,54 +3,43 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::ConfigError;
+use super::{ConfigError, Environment};
 
-/// Overrides a setting with a whole number of seconds, if set.
+/// Reads a whole number of seconds, or returns the default.
 pub(super) fn read_seconds(
+    environment: &Environment,
     name: &str,
-    value: Option<String>,
     range: RangeInclusive<u64>,
-    setting: &mut Duration,
-) -> Result<(), ConfigError> {
-    let mut seconds = setting.as_secs();
-    read(
-        name,
-        value,
-        range,
-        "a whole number of seconds",
-        &mut seconds,
-    )?;
-    *setting = Duration::from_secs(seconds);
-    Ok(())
+    default: Duration,
+) -> Result<Duration, ConfigError> {
+    let what = "a whole number of seconds";
+    let seconds = read(environment, name, range, what)?;
+    Ok(seconds.map_or(default, Duration::from_secs))
 }
 
-/// Overrides a setting with a whole number, if set.
+/// Reads a whole number, or returns the default.
 pub(super) fn read_number(
+    environment: &Environment,
     name: &str,
-    value: Option<String>,
     range: RangeInclusive<u64>,
-    setting: &mut u64,
-) -> Result<(), ConfigError> {
-    read(name, value, range, "a whole number", setting)
+    default: u64,
+) -> Result<u64, ConfigError> {
+    let number = read(environment, name, range, "a whole number")?;
+    Ok(number.unwrap_or(default))
 }
 
 fn read(
+    environment: &Environment,
     name: &str,
-    value: Option<String>,
     range: RangeInclusive<u64>,
     what: &str,
-    setting: &mut u64,
-) -> Result<(), ConfigError> {
-    let Some(value) = value else { return Ok(()) };
-    match value.parse() {
-        Ok(number) if range.contains(&number) => {
-            *setting = number;
-            Ok(())
-        }
-        _ => {
-            let (least, most) = (range.start(), range.end());
-            let problem = format!("must be {what} from {least} to {most}");
-            Err(ConfigError::variable(name, problem))
-        }
-    }
+) -> Result<Option<u64>, ConfigError> {
+    let Some(text) = environment.text(name) else {
+        return Ok(None);
+    };
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    let (least, most) = (range.start(), range.end());
+    let problem = || format!("must be {what} from {least} to {most}");
+    let number = number.ok_or_else(|| ConfigError::variable(name, problem()));
+    number.map(Some)
 }

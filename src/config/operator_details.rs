@@ -4,16 +4,8 @@ use std::path::Path;
 
 use central_oauth_domain::text::{LONGEST_NAME, check_presentable};
 use central_oauth_http_poem::{Contact, Logo, OperatorDetails};
-use serde::Deserialize;
 
 use super::{ConfigError, Effective, Environment};
-
-#[derive(Deserialize)]
-struct Raw {
-    operator_name: Option<String>,
-    operator_contact: Option<String>,
-    operator_logo_file: Option<String>,
-}
 
 /// Who runs the service, as its pages say.
 #[derive(Default)]
@@ -25,15 +17,16 @@ pub(crate) struct OperatorDetailsConfig {
 impl OperatorDetailsConfig {
     /// Reads the variables, and the file of the logo.
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
-        let raw: Raw = environment.section()?;
-        let logo_file = raw.operator_logo_file.as_deref();
+        let logo_file = environment.text("OPERATOR_LOGO_FILE");
+        let name = environment.text("OPERATOR_NAME").map(name);
+        let contact = environment.text("OPERATOR_CONTACT").map(contact);
         Ok(Self {
             details: OperatorDetails {
-                name: raw.operator_name.as_deref().map(name).transpose()?,
-                contact: raw.operator_contact.as_deref().map(contact).transpose()?,
+                name: name.transpose()?,
+                contact: contact.transpose()?,
                 logo: logo_file.map(logo).transpose()?,
             },
-            logo_file: raw.operator_logo_file.unwrap_or_default(),
+            logo_file: logo_file.unwrap_or_default().to_owned(),
         })
     }
 

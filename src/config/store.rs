@@ -5,20 +5,10 @@ use std::time::Duration;
 
 use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl, PoolSettings};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 
 use super::numbers::{read_number, read_seconds};
 use super::words::Words;
 use super::{ConfigError, Effective, Environment};
-
-#[derive(Deserialize)]
-struct Raw {
-    db_path: Option<String>,
-    database_max_connections: Option<String>,
-    database_connect_timeout: Option<String>,
-    database_statement_timeout: Option<String>,
-    token_cache: Option<String>,
-}
 
 const TOKEN_CACHE: Words<bool> = Words("TOKEN_CACHE", &[("on", true), ("off", false)]);
 
@@ -32,7 +22,8 @@ pub(crate) struct StoreConfig {
 }
 
 /// The file that is used without a URL.
-pub(super) fn at_path(path: Option<&str>) -> DatabaseUrl {
+pub(super) fn configured_file(environment: &Environment) -> DatabaseUrl {
+    let path = environment.text("DB_PATH");
     DatabaseUrl::file(path.unwrap_or("./central-oauth.sqlite3"))
 }
 
@@ -48,18 +39,15 @@ pub(super) fn configured_url(
 
 impl StoreConfig {
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
-        let raw: Raw = environment.section()?;
         // The operator's URL overrides the path that the container image sets.
         let url = match configured_url(environment)? {
             Some(url) => url,
-            None => at_path(raw.db_path.as_deref()),
+            None => configured_file(environment),
         };
-        let caches_tokens = TOKEN_CACHE.read(raw.token_cache.as_deref(), true)?;
-        let pool = raw.pool()?;
         Ok(Self {
             url,
-            pool,
-            caches_tokens,
+            pool: pool(environment)?,
+            caches_tokens: TOKEN_CACHE.read(environment, true)?,
         })
     }
 
@@ -117,29 +105,14 @@ impl StoreConfig {
     }
 }
 
-impl Raw {
-    fn pool(self) -> Result<PoolSettings, ConfigError> {
-        let mut pool = PoolSettings::default();
-        let mut most = u64::from(pool.max_connections);
-        read_number(
-            "DATABASE_MAX_CONNECTIONS",
-            self.database_max_connections,
-            2..=1000,
-            &mut most,
-        )?;
-        pool.max_connections = most.try_into().unwrap_or(u32::MAX);
-        read_seconds(
-            "DATABASE_CONNECT_TIMEOUT",
-            self.database_connect_timeout,
-            1..=60,
-            &mut pool.connect_timeout,
-        )?;
-        read_seconds(
-            "DATABASE_STATEMENT_TIMEOUT",
-            self.database_statement_timeout,
-            1..=60,
-            &mut pool.statement_timeout,
-        )?;
-        Ok(pool)
-    }
+fn pool(environment: &Environment) -> Result<PoolSettings, ConfigError> {
+    let default = PoolSettings::default();
+    let timeout = |name, default| read_seconds(environment, name, 1..=60, default);
+    let most = u64::from(default.max_connections);
+    let most = read_number(environment, "DATABASE_MAX_CONNECTIONS", 2..=1000, most)?;
+    Ok(PoolSettings {
+        max_connections: most.try_into().unwrap_or(u32::MAX),
+        connect_timeout: timeout("DATABASE_CONNECT_TIMEOUT", default.connect_timeout)?,
+        statement_timeout: timeout("DATABASE_STATEMENT_TIMEOUT", default.statement_timeout)?,
+    })
 }

@@ -7,15 +7,9 @@ use std::time::Duration;
 
 use central_oauth_observer_opentelemetry::Collector;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use url::Url;
 
 use super::{ConfigError, Effective, Environment};
-
-#[derive(Deserialize)]
-struct Raw {
-    metrics_addr: Option<String>,
-}
 
 /// Metrics listener and OTLP collectors.
 pub(crate) struct TelemetryConfig {
@@ -38,9 +32,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl TelemetryConfig {
     pub(crate) fn read(environment: &Environment) -> Result<Self, ConfigError> {
-        let raw: Raw = environment.section()?;
-        let address = raw.metrics_addr.as_deref().map(str::parse).transpose();
-        let scraped_at = address.map_err(|_| {
+        let address = environment.text("METRICS_ADDR").map(str::parse);
+        let scraped_at = address.transpose().map_err(|_| {
             let problem = "is not an address and port such as 127.0.0.1:9464";
             ConfigError::variable("METRICS_ADDR", problem)
         })?;

@@ -4,15 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use central_oauth_http_poem::Certificate;
-use serde::Deserialize;
 
 use super::{ConfigError, Environment};
-
-#[derive(Deserialize)]
-struct Raw {
-    tls_cert_file: Option<String>,
-    tls_key_file: Option<String>,
-}
 
 /// The files of the certificate chain and of its key.
 pub(crate) struct TlsConfig {
@@ -23,15 +16,15 @@ pub(crate) struct TlsConfig {
 impl TlsConfig {
     /// Reads both variables; `None` without TLS.
     pub(crate) fn read(environment: &Environment) -> Result<Option<Self>, ConfigError> {
-        let raw: Raw = environment.section()?;
-        match (raw.tls_cert_file, raw.tls_key_file) {
-            (None, None) => Ok(None),
-            (Some(chain), Some(key)) => Ok(Some(Self {
+        let files = ["TLS_CERT_FILE", "TLS_KEY_FILE"].map(|name| environment.text(name));
+        match files {
+            [None, None] => Ok(None),
+            [Some(chain), Some(key)] => Ok(Some(Self {
                 chain: chain.into(),
                 key: key.into(),
             })),
-            (Some(_), None) => Err(missing("TLS_KEY_FILE", "TLS_CERT_FILE")),
-            (None, Some(_)) => Err(missing("TLS_CERT_FILE", "TLS_KEY_FILE")),
+            [Some(_), None] => Err(missing("TLS_KEY_FILE", "TLS_CERT_FILE")),
+            [None, Some(_)] => Err(missing("TLS_CERT_FILE", "TLS_KEY_FILE")),
         }
     }
 

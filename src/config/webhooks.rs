@@ -22,11 +22,6 @@ pub(crate) struct WebhookConfig {
 }
 
 #[derive(Deserialize)]
-struct Raw {
-    webhooks: Option<String>,
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
@@ -48,13 +43,12 @@ impl WebhookConfig {
 
     /// Reads the file, if there is one.
     pub(crate) fn read(environment: &Environment) -> Result<Option<Self>, ConfigError> {
-        let raw: Raw = environment.section()?;
-        let Some(path) = raw.webhooks else {
+        let Some(path) = environment.text(Self::VARIABLE) else {
             return Ok(None);
         };
-        let file: File = toml_file::read(Self::VARIABLE, &path)?;
+        let file: File = toml_file::read(Self::VARIABLE, path)?;
         let wrong = |problem| ConfigError::variable(Self::VARIABLE, format!("{path}, {problem}"));
-        file.validated(path.clone()).map(Some).map_err(wrong)
+        file.validated(path.to_owned()).map(Some).map_err(wrong)
     }
 
     /// Returns the file.

@@ -1,6 +1,6 @@
 //! Variables whose value is one of some words.
 
-use super::{ConfigError, Effective};
+use super::{ConfigError, Effective, Environment};
 
 /// A variable, its words, and what they mean.
 pub(super) struct Words<T: 'static>(
@@ -9,9 +9,11 @@ pub(super) struct Words<T: 'static>(
 );
 
 impl<T: Copy + PartialEq> Words<T> {
-    /// Returns the meaning of `text`, or `default` without a text.
-    pub(super) fn read(&self, text: Option<&str>, default: T) -> Result<T, ConfigError> {
-        let Some(text) = text else { return Ok(default) };
+    /// Returns the meaning of the variable, or `default` if it is not set.
+    pub(super) fn read(&self, environment: &Environment, default: T) -> Result<T, ConfigError> {
+        let Some(text) = environment.text(self.0) else {
+            return Ok(default);
+        };
         let meant = self.1.iter().find(|(word, _)| *word == text);
         meant
             .map(|(_, value)| *value)

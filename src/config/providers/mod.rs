@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_provider_openidconnect::{ProviderSettings, SettingsError};
-use serde::Deserialize;
 use url::Url;
 
 use super::{ConfigError, Environment, KNOWN, toml_file};
 use source::Source;
-use table::{Switch, Table};
+use table::Table;
 
 /// The providers, and the default one.
 #[derive(Default)]
@@ -28,54 +27,26 @@ pub(crate) struct Provider {
     source: Source,
 }
 
-/// `PROVIDERS`, and the variables of a single provider.
-#[derive(Deserialize)]
-struct Raw {
-    providers: Option<String>,
-    provider_name: Option<String>,
-    provider_preset: Option<String>,
-    provider_display_name: Option<String>,
-    provider_consent_name: Option<String>,
-    provider_issuer: Option<String>,
-    provider_client_id: Option<String>,
-    provider_scopes: Option<String>,
-    provider_flow: Option<String>,
-    provider_authorization_endpoint: Option<String>,
-    provider_device_authorization_endpoint: Option<String>,
-    provider_token_endpoint: Option<String>,
-    provider_revocation_endpoint: Option<String>,
-    provider_userinfo_endpoint: Option<String>,
-    provider_token_endpoint_auth_method: Option<String>,
-    provider_trace_context: Option<String>,
-    provider_host: Option<String>,
-    provider_domain: Option<String>,
-    provider_realm: Option<String>,
-    provider_tenant: Option<String>,
-    provider_audience: Option<String>,
-}
-
 impl ProviderConfig {
     const DEFAULT_NAME: &'static str = "default";
 
     /// Reads both sources; a name may appear in only one of them.
     pub(crate) fn read(environment: &Environment, timeout: Duration) -> Result<Self, ConfigError> {
-        let mut raw: Raw = environment.section()?;
         let mut config = Self::default();
-        if let Some(path) = raw.providers.take() {
-            let tables: BTreeMap<String, Table> = toml_file::read("PROVIDERS", &path)?;
+        if let Some(path) = environment.text("PROVIDERS") {
+            let tables: BTreeMap<String, Table> = toml_file::read("PROVIDERS", path)?;
             for (name, table) in tables {
                 let source = Source::File {
-                    path: path.clone(),
+                    path: path.to_owned(),
                     table: name.clone(),
                 };
                 config.add(&name, table, source, environment, timeout)?;
             }
         }
-        if raw.provider_client_id.is_some() {
-            let name = raw.provider_name.take();
-            let name = name.as_deref().unwrap_or(Self::DEFAULT_NAME);
-            let mut table = raw.into_table();
-            table.client_secret = environment.secret("PROVIDER_CLIENT_SECRET")?;
+        if environment.text("PROVIDER_CLIENT_ID").is_some() {
+            let name = environment.text("PROVIDER_NAME");
+            let name = name.unwrap_or(Self::DEFAULT_NAME);
+            let table = Table::of_environment(environment)?;
             config.add(name, table, Source::Environment, environment, timeout)?;
         } else if let Some(variable) = orphan(environment) {
             let problem = "is set, but CENTRAL_OAUTH_PROVIDER_CLIENT_ID is not";
@@ -159,34 +130,4 @@ fn orphan(environment: &Environment) -> Option<&'static str> {
         .copied()
         .filter(|name| environment.is_set(name));
     set.find(|name| name.starts_with("PROVIDER_") && *name != "PROVIDER_TIMEOUT")
-}
-
-impl Raw {
-    fn into_table(self) -> Table {
-        let scopes = self.provider_scopes.unwrap_or_default();
-        let scopes = scopes.split(|c: char| c.is_whitespace() || c == ',');
-        let scopes = scopes.filter(|scope| !scope.is_empty()).map(str::to_owned);
-        Table {
-            scopes: scopes.collect(),
-            preset: self.provider_preset,
-            display_name: self.provider_display_name,
-            consent_name: self.provider_consent_name,
-            issuer: self.provider_issuer,
-            client_id: self.provider_client_id,
-            flow: self.provider_flow,
-            authorization_endpoint: self.provider_authorization_endpoint,
-            device_authorization_endpoint: self.provider_device_authorization_endpoint,
-            token_endpoint: self.provider_token_endpoint,
-            revocation_endpoint: self.provider_revocation_endpoint,
-            userinfo_endpoint: self.provider_userinfo_endpoint,
-            token_endpoint_auth_method: self.provider_token_endpoint_auth_method,
-            trace_context: self.provider_trace_context.map(Switch::Text),
-            host: self.provider_host,
-            domain: self.provider_domain,
-            realm: self.provider_realm,
-            tenant: self.provider_tenant,
-            audience: self.provider_audience,
-            ..Table::default()
-        }
-    }
 }

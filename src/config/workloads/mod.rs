@@ -21,12 +21,6 @@ pub(crate) struct WorkloadConfig {
 }
 
 #[derive(Deserialize)]
-struct Raw {
-    workloads: Option<String>,
-    public_url: Option<String>,
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
@@ -44,16 +38,16 @@ impl WorkloadConfig {
         environment: &Environment,
         providers: &ProviderConfig,
     ) -> Result<Option<Self>, ConfigError> {
-        let raw: Raw = environment.section()?;
-        let Some(path) = raw.workloads else {
+        let Some(path) = environment.text(Self::VARIABLE) else {
             return Ok(None);
         };
-        let file: File = toml_file::read(Self::VARIABLE, &path)?;
+        let file: File = toml_file::read(Self::VARIABLE, path)?;
         let wrong = |(table, problem)| {
             let problem = format!("{path}, table {table}: {problem}");
             ConfigError::variable(Self::VARIABLE, problem)
         };
-        file.validated(raw.public_url.as_deref(), providers, path.clone())
+        let public_url = environment.text("PUBLIC_URL");
+        file.validated(public_url, providers, path.to_owned())
             .map(Some)
             .map_err(wrong)
     }

@@ -12,9 +12,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use super::super::Environment;
 use super::super::environment::read_secret;
 use super::super::toml_file::harmless;
+use super::super::words::Words;
+use super::super::{ConfigError, Environment};
 
 /// A table of the file. The provider of the environment is converted to it.
 #[derive(Deserialize, Default)]
@@ -54,7 +55,7 @@ pub(super) struct Table {
     pub(super) quirks: toml::Table,
     /// Members of token responses for clients; an empty list removes the preset's.
     pub(super) extra: Option<Vec<String>>,
-    pub(super) trace_context: Option<Switch>,
+    pub(super) trace_context: Option<bool>,
     pub(super) host: Option<String>,
     pub(super) domain: Option<String>,
     pub(super) realm: Option<String>,
@@ -62,26 +63,46 @@ pub(super) struct Table {
     pub(super) audience: Option<String>,
 }
 
-/// A boolean of the file, or a text of a variable.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum Switch {
-    Plain(bool),
-    Text(String),
-}
-
-impl Switch {
-    fn read(self) -> Result<bool, String> {
-        match self {
-            Self::Plain(on) => Ok(on),
-            Self::Text(text) => text
-                .parse()
-                .map_err(|_| "trace_context must be true or false".to_owned()),
-        }
-    }
-}
+const TRACE_CONTEXT: Words<bool> = Words(
+    "PROVIDER_TRACE_CONTEXT",
+    &[("true", true), ("false", false)],
+);
 
 impl Table {
+    /// Reads the variables of a single provider.
+    pub(super) fn of_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        let text = |key: &str| {
+            let value = environment.text(&format!("PROVIDER_{key}"));
+            value.map(str::to_owned)
+        };
+        let scopes = text("SCOPES").unwrap_or_default();
+        let scopes = scopes.split(|c: char| c.is_whitespace() || c == ',');
+        let scopes = scopes.filter(|scope| !scope.is_empty()).map(str::to_owned);
+        Ok(Self {
+            scopes: scopes.collect(),
+            preset: text("PRESET"),
+            display_name: text("DISPLAY_NAME"),
+            consent_name: text("CONSENT_NAME"),
+            issuer: text("ISSUER"),
+            client_id: text("CLIENT_ID"),
+            client_secret: environment.secret("PROVIDER_CLIENT_SECRET")?,
+            flow: text("FLOW"),
+            authorization_endpoint: text("AUTHORIZATION_ENDPOINT"),
+            device_authorization_endpoint: text("DEVICE_AUTHORIZATION_ENDPOINT"),
+            token_endpoint: text("TOKEN_ENDPOINT"),
+            revocation_endpoint: text("REVOCATION_ENDPOINT"),
+            userinfo_endpoint: text("USERINFO_ENDPOINT"),
+            token_endpoint_auth_method: text("TOKEN_ENDPOINT_AUTH_METHOD"),
+            trace_context: Some(TRACE_CONTEXT.read(environment, false)?),
+            host: text("HOST"),
+            domain: text("DOMAIN"),
+            realm: text("REALM"),
+            tenant: text("TENANT"),
+            audience: text("AUDIENCE"),
+            ..Self::default()
+        })
+    }
+
     /// Returns the settings, or an error text that begins with its key.
     pub(super) fn settings(
         mut self,
@@ -151,7 +172,7 @@ impl Table {
             authorization_parameters: self.authorization_parameters.into_iter().collect(),
             scopes: self.scopes,
             extra: self.extra.unwrap_or_default(),
-            trace_context: self.trace_context.map_or(Ok(false), Switch::read)?,
+            trace_context: self.trace_context.unwrap_or_default(),
             ..settings
         })
     }

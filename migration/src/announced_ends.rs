@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::alter::drop_indexes;
+
 /// Creates the table, and the indexes for grants that end.
 pub(crate) struct Migration;
 
@@ -49,10 +51,8 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for name in [OF_GRANTS, OF_REFRESH_TOKENS, OF_LAST_TOKENS] {
-            let index = Index::drop().name(name).table(Tokens::Table).to_owned();
-            manager.drop_index(index).await?;
-        }
+        let of_tokens = [OF_GRANTS, OF_REFRESH_TOKENS, OF_LAST_TOKENS];
+        drop_indexes(manager, Tokens::Table, of_tokens).await?;
         let table = Table::drop().table(AnnouncedEnds::Table).to_owned();
         manager.drop_table(table).await
     }

@@ -6,6 +6,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::alter::{add_columns, drop_columns};
+
 /// Adds the columns.
 pub(crate) struct Migration;
 
@@ -52,19 +54,14 @@ fn definition(column: Name) -> ColumnDef {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (table, column) in columns() {
-            let change = Table::alter()
-                .table(table)
-                .add_column(definition(column))
-                .to_owned();
-            manager.alter_table(change).await?;
+            add_columns(manager, table, [definition(column)]).await?;
         }
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (table, column) in columns() {
-            let change = Table::alter().table(table).drop_column(column).to_owned();
-            manager.alter_table(change).await?;
+            drop_columns(manager, table, [column]).await?;
         }
         Ok(())
     }

@@ -6,6 +6,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::alter::{add_columns, drop_columns};
+
 /// Adds the column.
 pub(crate) struct Migration;
 
@@ -24,18 +26,11 @@ enum DeviceCodes {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let column = Table::alter()
-            .table(DeviceCodes::Table)
-            .add_column(blob_null(DeviceCodes::CallbackHash))
-            .to_owned();
-        manager.alter_table(column).await
+        let column = blob_null(DeviceCodes::CallbackHash);
+        add_columns(manager, DeviceCodes::Table, [column]).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let column = Table::alter()
-            .table(DeviceCodes::Table)
-            .drop_column(DeviceCodes::CallbackHash)
-            .to_owned();
-        manager.alter_table(column).await
+        drop_columns(manager, DeviceCodes::Table, [DeviceCodes::CallbackHash]).await
     }
 }

@@ -2,6 +2,8 @@
 
 use sea_orm_migration::prelude::*;
 
+use crate::alter::drop_indexes;
+
 /// Creates the indexes.
 pub(crate) struct Migration;
 
@@ -41,10 +43,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for name in [WAITING, OBTAINED] {
-            let index = Index::drop().name(name).table(Tokens::Table).to_owned();
-            manager.drop_index(index).await?;
-        }
-        Ok(())
+        drop_indexes(manager, Tokens::Table, [WAITING, OBTAINED]).await
     }
 }

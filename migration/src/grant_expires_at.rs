@@ -6,6 +6,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::alter::{add_columns, drop_columns};
+
 /// Adds the columns.
 pub(crate) struct Migration;
 
@@ -32,22 +34,14 @@ struct GrantExpiresAt;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in [Tokens::Table.into_iden(), DeviceCodes::Table.into_iden()] {
-            let column = Table::alter()
-                .table(table)
-                .add_column(big_integer_null(GrantExpiresAt))
-                .to_owned();
-            manager.alter_table(column).await?;
+            add_columns(manager, table, [big_integer_null(GrantExpiresAt)]).await?;
         }
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in [Tokens::Table.into_iden(), DeviceCodes::Table.into_iden()] {
-            let column = Table::alter()
-                .table(table)
-                .drop_column(GrantExpiresAt)
-                .to_owned();
-            manager.alter_table(column).await?;
+            drop_columns(manager, table, [GrantExpiresAt]).await?;
         }
         Ok(())
     }

@@ -8,6 +8,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::alter::{add_columns, drop_columns};
+
 /// Adds the columns.
 pub(crate) struct Migration;
 
@@ -30,29 +32,16 @@ enum AccessKeys {
     UsesPerMinute,
 }
 
-fn columns() -> [(AccessKeys, ColumnDef); 4] {
-    [
-        (AccessKeys::Mac, blob_null(AccessKeys::Mac)),
-        (AccessKeys::CreatedBy, text_null(AccessKeys::CreatedBy)),
-        (AccessKeys::Networks, text_null(AccessKeys::Networks)),
-        (
-            AccessKeys::UsesPerMinute,
-            big_integer_null(AccessKeys::UsesPerMinute),
-        ),
-    ]
-}
-
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (_, definition) in columns() {
-            let column = Table::alter()
-                .table(AccessKeys::Table)
-                .add_column(definition)
-                .to_owned();
-            manager.alter_table(column).await?;
-        }
-        Ok(())
+        let columns = [
+            blob_null(AccessKeys::Mac),
+            text_null(AccessKeys::CreatedBy),
+            text_null(AccessKeys::Networks),
+            big_integer_null(AccessKeys::UsesPerMinute),
+        ];
+        add_columns(manager, AccessKeys::Table, columns).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -64,13 +53,12 @@ impl MigrationTrait for Migration {
             ])
             .to_owned();
         manager.execute(limited).await?;
-        for (column, _) in columns() {
-            let column = Table::alter()
-                .table(AccessKeys::Table)
-                .drop_column(column)
-                .to_owned();
-            manager.alter_table(column).await?;
-        }
-        Ok(())
+        let columns = [
+            AccessKeys::Mac,
+            AccessKeys::CreatedBy,
+            AccessKeys::Networks,
+            AccessKeys::UsesPerMinute,
+        ];
+        drop_columns(manager, AccessKeys::Table, columns).await
     }
 }

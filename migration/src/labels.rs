@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::alter::{add_columns, drop_columns, drop_indexes};
+
 /// Creates the table of labels, the labels of a link, and the indexes.
 pub(crate) struct Migration;
 
@@ -42,11 +44,8 @@ const BY_PROVIDER: &str = "ix_accounts_provider_id";
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(table()).await?;
-        let column = Table::alter()
-            .table(DeviceCodes::Table)
-            .add_column(text_null(DeviceCodes::Labels))
-            .to_owned();
-        manager.alter_table(column).await?;
+        let column = text_null(DeviceCodes::Labels);
+        add_columns(manager, DeviceCodes::Table, [column]).await?;
         for index in indexes() {
             manager.create_index(index).await?;
         }
@@ -54,15 +53,8 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for name in [BY_STATUS, BY_PROVIDER] {
-            let index = Index::drop().name(name).table(Accounts::Table).to_owned();
-            manager.drop_index(index).await?;
-        }
-        let column = Table::alter()
-            .table(DeviceCodes::Table)
-            .drop_column(DeviceCodes::Labels)
-            .to_owned();
-        manager.alter_table(column).await?;
+        drop_indexes(manager, Accounts::Table, [BY_STATUS, BY_PROVIDER]).await?;
+        drop_columns(manager, DeviceCodes::Table, [DeviceCodes::Labels]).await?;
         let table = Table::drop().table(AccountLabels::Table).to_owned();
         manager.drop_table(table).await
     }

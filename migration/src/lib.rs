@@ -5,6 +5,7 @@
 //! that has been released is never edited: the next one follows it.
 
 mod admin_sessions;
+mod alter;
 mod announced_ends;
 mod answer_members;
 mod audit;

@@ -5,6 +5,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::alter::{add_columns, drop_columns, drop_indexes};
+
 /// Adds the columns and the indexes.
 pub(crate) struct Migration;
 
@@ -42,13 +44,8 @@ const WRONG_CODES_OF_NETWORK: &str = "ix_wrong_codes_network_tried_at";
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for column in [DeviceCodes::Network, DeviceCodes::ConfirmedFrom] {
-            let column = Table::alter()
-                .table(DeviceCodes::Table)
-                .add_column(blob_null(column))
-                .to_owned();
-            manager.alter_table(column).await?;
-        }
+        let columns = [DeviceCodes::Network, DeviceCodes::ConfirmedFrom].map(blob_null);
+        add_columns(manager, DeviceCodes::Table, columns).await?;
         for index in indexes() {
             manager.create_index(index).await?;
         }
@@ -56,26 +53,11 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for index in [CODES_OF_NETWORK, UNDERWAY, TURNS] {
-            let index = Index::drop()
-                .name(index)
-                .table(DeviceCodes::Table)
-                .to_owned();
-            manager.drop_index(index).await?;
-        }
-        let wrong_codes = Index::drop()
-            .name(WRONG_CODES_OF_NETWORK)
-            .table(WrongCodes::Table)
-            .to_owned();
-        manager.drop_index(wrong_codes).await?;
-        for column in [DeviceCodes::ConfirmedFrom, DeviceCodes::Network] {
-            let column = Table::alter()
-                .table(DeviceCodes::Table)
-                .drop_column(column)
-                .to_owned();
-            manager.alter_table(column).await?;
-        }
-        Ok(())
+        let of_links = [CODES_OF_NETWORK, UNDERWAY, TURNS];
+        drop_indexes(manager, DeviceCodes::Table, of_links).await?;
+        drop_indexes(manager, WrongCodes::Table, [WRONG_CODES_OF_NETWORK]).await?;
+        let columns = [DeviceCodes::ConfirmedFrom, DeviceCodes::Network];
+        drop_columns(manager, DeviceCodes::Table, columns).await
     }
 }
 

@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::alter::{add_columns, drop_columns};
+
 /// Adds the column.
 pub(crate) struct Migration;
 
@@ -20,18 +22,11 @@ enum WebhookReceivers {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let column = Table::alter()
-            .table(WebhookReceivers::Table)
-            .add_column(blob_null(WebhookReceivers::Mac))
-            .to_owned();
-        manager.alter_table(column).await
+        let column = blob_null(WebhookReceivers::Mac);
+        add_columns(manager, WebhookReceivers::Table, [column]).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let column = Table::alter()
-            .table(WebhookReceivers::Table)
-            .drop_column(WebhookReceivers::Mac)
-            .to_owned();
-        manager.alter_table(column).await
+        drop_columns(manager, WebhookReceivers::Table, [WebhookReceivers::Mac]).await
     }
 }

@@ -3,6 +3,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::alter::{add_columns, drop_columns};
+
 /// Adds the column.
 pub(crate) struct Migration;
 
@@ -22,18 +24,11 @@ enum Tokens {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let column = Table::alter()
-            .table(Tokens::Table)
-            .add_column(boolean_null(Tokens::RenewedByUse))
-            .to_owned();
-        manager.alter_table(column).await
+        let column = boolean_null(Tokens::RenewedByUse);
+        add_columns(manager, Tokens::Table, [column]).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let column = Table::alter()
-            .table(Tokens::Table)
-            .drop_column(Tokens::RenewedByUse)
-            .to_owned();
-        manager.alter_table(column).await
+        drop_columns(manager, Tokens::Table, [Tokens::RenewedByUse]).await
     }
 }

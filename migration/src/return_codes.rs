@@ -5,6 +5,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::alter::{add_columns, drop_columns};
+
 /// Adds the columns.
 pub(crate) struct Migration;
 
@@ -26,19 +28,13 @@ enum DeviceCodes {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for column in [
+        let columns = [
             big_integer_null(DeviceCodes::ReturnCodeTries),
             text_null(DeviceCodes::Person),
             boolean_null(DeviceCodes::PersonIdentified),
             text_null(DeviceCodes::PersonName),
-        ] {
-            let table = Table::alter()
-                .table(DeviceCodes::Table)
-                .add_column(column)
-                .to_owned();
-            manager.alter_table(table).await?;
-        }
-        Ok(())
+        ];
+        add_columns(manager, DeviceCodes::Table, columns).await
     }
 
     /// Links in the state that older versions do not know become failed, and their tokens are deleted.
@@ -48,18 +44,12 @@ impl MigrationTrait for Migration {
                     id_token = NULL, extra = NULL, poll_next_at = NULL, poll_interval = NULL, poll_failures = NULL, \
                     lease_until = NULL WHERE state = 'confirming'";
         manager.get_connection().execute_unprepared(held).await?;
-        for column in [
+        let columns = [
             DeviceCodes::PersonName,
             DeviceCodes::PersonIdentified,
             DeviceCodes::Person,
             DeviceCodes::ReturnCodeTries,
-        ] {
-            let table = Table::alter()
-                .table(DeviceCodes::Table)
-                .drop_column(column)
-                .to_owned();
-            manager.alter_table(table).await?;
-        }
-        Ok(())
+        ];
+        drop_columns(manager, DeviceCodes::Table, columns).await
     }
 }

@@ -5,6 +5,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::alter::{add_columns, drop_columns};
+
 /// Creates the tables and adds the column.
 pub(crate) struct Migration;
 
@@ -90,19 +92,12 @@ impl MigrationTrait for Migration {
             .col(UsedTokens::ExpiresAt)
             .to_owned();
         manager.create_index(expired).await?;
-        let shown = Table::alter()
-            .table(DeviceCodes::Table)
-            .add_column(text_null(DeviceCodes::Workload))
-            .to_owned();
-        manager.alter_table(shown).await
+        let shown = text_null(DeviceCodes::Workload);
+        add_columns(manager, DeviceCodes::Table, [shown]).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let shown = Table::alter()
-            .table(DeviceCodes::Table)
-            .drop_column(DeviceCodes::Workload)
-            .to_owned();
-        manager.alter_table(shown).await?;
+        drop_columns(manager, DeviceCodes::Table, [DeviceCodes::Workload]).await?;
         let used = Table::drop().table(UsedTokens::Table).to_owned();
         manager.drop_table(used).await?;
         let workloads = Table::drop().table(Workloads::Table).to_owned();

@@ -13,7 +13,6 @@ use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QuerySelect as _, Select,
 };
 
-use crate::convert::status;
 use crate::database::PoolUse;
 use crate::entities::{accounts, tokens};
 use crate::error::failed;
@@ -64,7 +63,7 @@ impl SeaOrmStore {
                 let over_now = of(AccountStatus::RelinkRequired, over);
                 let waiting_now = of(AccountStatus::Degraded, waiting);
                 [
-                    of(status(found), rows - over - waiting),
+                    of(found.into(), rows - over - waiting),
                     over_now,
                     waiting_now,
                 ]
@@ -102,7 +101,7 @@ impl SeaOrmStore {
                 let since = since.map_or(now, Timestamp::from_millis);
                 let waits =
                     down.contains(&&*provider) && due.is_some_and(|due| due <= now.as_millis());
-                let status = match status(found) {
+                let status = match AccountStatus::from(found) {
                     AccountStatus::Active if waits => AccountStatus::Degraded,
                     found => found,
                 };

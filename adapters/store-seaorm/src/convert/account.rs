@@ -11,7 +11,7 @@ use central_oauth_domain::secret::Sealed;
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::DerivePartialModel;
 
-use super::scalars::{bytes, duration, fault, millis, scopes, status, status_column, time};
+use super::scalars::{bytes, duration, fault, millis, scopes, time};
 use crate::entities::{accounts, tokens};
 use crate::error::Unreadable;
 
@@ -54,7 +54,7 @@ impl TryFrom<AccountRow> for Account {
             },
             identified: account.identified,
             display_name: account.display_name,
-            status: status(account.status),
+            status: account.status.into(),
             scopes: scopes(&account.scopes),
             created_at: Timestamp::from_millis(account.created_at),
             linked_at: Timestamp::from_millis(account.linked_at),
@@ -127,7 +127,7 @@ fn account_row(account: &Account) -> accounts::ActiveModel {
         account_id: Set(account.key.account_id.clone()),
         identified: Set(account.identified),
         display_name: Set(account.display_name.clone()),
-        status: Set(status_column(account.status)),
+        status: Set(account.status.into()),
         scopes: Set(account.scopes.join(" ")),
         created_at: Set(account.created_at.as_millis()),
         linked_at: Set(account.linked_at.as_millis()),

@@ -8,7 +8,7 @@ use central_oauth_domain::grant::{
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::{NotSet, Set};
 
-use super::scalars::{hash, role, role_column, time};
+use super::scalars::{hash, time};
 use crate::entities::access_keys::{ActiveModel, Model};
 use crate::entities::accounts;
 use crate::error::Unreadable;
@@ -19,7 +19,7 @@ pub(crate) fn key_holder(key: &Model, binding: KeyBinding) -> Result<KeyHolder, 
     Ok(KeyHolder {
         id: AccessKeyId(key.id),
         hash: hash(&key.hash).ok_or_else(|| unreadable("hash"))?,
-        role: role(key.role),
+        role: key.role.into(),
         expires_at: time(key.expires_at),
         maker: maker(key)?,
         limits: limits(key)?,
@@ -47,7 +47,7 @@ pub(crate) fn person(account: &accounts::Model) -> AccountKey {
 pub(crate) fn key_record(key: Model) -> Result<KeyRecord, Unreadable> {
     Ok(KeyRecord {
         id: AccessKeyId(key.id),
-        role: role(key.role),
+        role: key.role.into(),
         maker: maker(&key)?,
         limits: limits(&key)?,
         name: key.name,
@@ -63,7 +63,7 @@ pub(crate) fn key_row(key: &KeyHolder, name: Option<String>, created_at: Timesta
     ActiveModel {
         id: NotSet,
         hash: Set(key.hash.as_bytes().to_vec()),
-        role: Set(role_column(key.role)),
+        role: Set(key.role.into()),
         name: Set(name),
         account_id: Set(key.binding.account().map(|account| account.0)),
         expires_at: Set(key.expires_at.map(Timestamp::as_millis)),

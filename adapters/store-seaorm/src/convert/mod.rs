@@ -14,4 +14,4 @@ pub(crate) use audit::{
 pub(crate) use key::{key_holder, key_record, key_row, mac_bytes, person, to_account};
 pub(crate) use link::{link_changes, link_columns};
 pub(crate) use revocation::{ended_revocation, new_revocation, reference, revocation_fault};
-pub(crate) use scalars::{bytes, fault, hash, row_count, status, time};
+pub(crate) use scalars::{bytes, fault, hash, row_count, time};

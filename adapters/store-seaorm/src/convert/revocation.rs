@@ -29,7 +29,7 @@ impl TryFrom<Model> for Revocation {
             provider: ProviderName::new(row.provider),
             person: row.person,
             account: row.account_id.map(AccountId),
-            status: status(row.status),
+            status: row.status.into(),
             created_at: Timestamp::from_millis(row.created_at),
             ended_at: time(row.ended_at),
             next_attempt_at: time(row.next_attempt_at),
@@ -76,26 +76,6 @@ pub(crate) fn reference(row: &Model) -> Result<RevocationReference, StoreError> 
         .map_err(|_| unreadable(row.id, "reference"))
 }
 
-fn status(status: Status) -> RevocationStatus {
-    match status {
-        Status::Pending => RevocationStatus::Pending,
-        Status::Revoked => RevocationStatus::Revoked,
-        Status::Unsupported => RevocationStatus::Unsupported,
-        Status::Failed => RevocationStatus::Failed,
-        Status::Cancelled => RevocationStatus::Cancelled,
-    }
-}
-
-fn status_column(status: RevocationStatus) -> Status {
-    match status {
-        RevocationStatus::Pending => Status::Pending,
-        RevocationStatus::Revoked => Status::Revoked,
-        RevocationStatus::Unsupported => Status::Unsupported,
-        RevocationStatus::Failed => Status::Failed,
-        RevocationStatus::Cancelled => Status::Cancelled,
-    }
-}
-
 /// Returns a revocation that is due at once, or when the caller's lease on it expires.
 pub(crate) fn new_revocation(new: NewRevocation) -> ActiveModel {
     let tokens = &new.tokens;
@@ -125,7 +105,7 @@ pub(crate) fn new_revocation(new: NewRevocation) -> ActiveModel {
 /// An ended revocation has no tokens and is not due.
 pub(crate) fn ended_revocation(status: RevocationStatus, now: Timestamp) -> ActiveModel {
     ActiveModel {
-        status: Set(status_column(status)),
+        status: Set(status.into()),
         ended_at: Set(Some(now.as_millis())),
         next_attempt_at: Set(None),
         lease_until: Set(None),

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use central_oauth_domain::grant::revocation::RevocationStatus;
 use central_oauth_domain::grant::{AccountStatus, KeyRole};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_domain::{Fault, FaultCode, Timestamp};
 
-use crate::entities::access_keys::Role;
-use crate::entities::accounts::Status;
+use crate::entities::{access_keys, accounts, revocations};
 
 pub(crate) fn hash(bytes: &[u8]) -> Option<KeyedHash> {
     bytes.try_into().ok().map(KeyedHash::from_bytes)
@@ -51,32 +51,35 @@ pub(crate) fn fault(code: Option<String>, detail: Option<String>) -> Result<Opti
     }
 }
 
-pub(super) fn role(role: Role) -> KeyRole {
-    match role {
-        Role::Owner => KeyRole::Owner,
-        Role::Reader => KeyRole::Reader,
-    }
+/// Converts between the enum of a column and that of the domain, which have the same variants.
+macro_rules! same_variants {
+    ($column:ty, $domain:ty, [$($variant:ident),+]) => {
+        impl From<$column> for $domain {
+            fn from(column: $column) -> Self {
+                match column {
+                    $(<$column>::$variant => Self::$variant,)+
+                }
+            }
+        }
+
+        impl From<$domain> for $column {
+            fn from(value: $domain) -> Self {
+                match value {
+                    $(<$domain>::$variant => Self::$variant,)+
+                }
+            }
+        }
+    };
 }
 
-pub(super) fn role_column(role: KeyRole) -> Role {
-    match role {
-        KeyRole::Owner => Role::Owner,
-        KeyRole::Reader => Role::Reader,
-    }
-}
-
-pub(crate) fn status(status: Status) -> AccountStatus {
-    match status {
-        Status::Active => AccountStatus::Active,
-        Status::Degraded => AccountStatus::Degraded,
-        Status::RelinkRequired => AccountStatus::RelinkRequired,
-    }
-}
-
-pub(super) fn status_column(status: AccountStatus) -> Status {
-    match status {
-        AccountStatus::Active => Status::Active,
-        AccountStatus::Degraded => Status::Degraded,
-        AccountStatus::RelinkRequired => Status::RelinkRequired,
-    }
-}
+same_variants!(access_keys::Role, KeyRole, [Owner, Reader]);
+same_variants!(
+    accounts::Status,
+    AccountStatus,
+    [Active, Degraded, RelinkRequired]
+);
+same_variants!(
+    revocations::Status,
+    RevocationStatus,
+    [Pending, Revoked, Unsupported, Failed, Cancelled]
+);

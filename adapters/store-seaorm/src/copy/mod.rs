@@ -26,11 +26,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QuerySelect};
 pub use error::CopyError;
 pub use source::CopySource;
 
-use crate::database::{OpenError, PoolSettings, Write, peek_hash_key};
-use crate::entities::{
-    access_keys, account_labels, accounts, announced_ends, audit_ends, audit_inbox, audit_log,
-    device_codes, revocations, tokens, webhook_receivers, workloads,
-};
+use crate::database::{OpenError, PoolSettings, Write};
 use crate::error::{failed, is_locked};
 use crate::store::SeaOrmStore;
 use crate::url::DatabaseUrl;

@@ -7,21 +7,61 @@ use crate::entities::{
     device_codes, revocations, tokens, webhook_receivers, workloads,
 };
 
-/// The tables that are copied row by row, parents before children. [`LEFT_OUT`] lists the others, with reasons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Table {
-    Accounts,
-    AccountLabels,
-    Tokens,
-    AccessKeys,
-    DeviceCodes,
-    Revocations,
-    Workloads,
-    AuditInbox,
-    AuditLog,
-    AuditEnds,
-    WebhookReceivers,
-    AnnouncedEnds,
+/// A table whose rows are copied.
+pub(super) trait Copied: EntityTrait {
+    /// Its number.
+    const ID: Self::Column;
+    /// Its generated columns.
+    const GENERATED: &'static [Self::Column];
+}
+
+/// Defines the tables from their entities and generated columns.
+macro_rules! tables {
+    ($($table:ident: $entity:ident, generated [$($generated:ident),*];)+) => {
+        /// The tables that are copied row by row, parents before children. [`LEFT_OUT`] lists the others, with reasons.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Table {
+            $($table,)+
+        }
+
+        impl Table {
+            pub(super) const ALL: [Self; [$(Self::$table),+].len()] = [$(Self::$table),+];
+
+            pub(super) const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$table => stringify!($entity),)+
+                }
+            }
+        }
+
+        $(
+            impl Copied for $entity::Entity {
+                const ID: Self::Column = $entity::Column::Id;
+                const GENERATED: &'static [Self::Column] = &[$($entity::Column::$generated),*];
+            }
+        )+
+    };
+}
+
+tables! {
+    Accounts: accounts, generated [];
+    AccountLabels: account_labels, generated [];
+    Tokens: tokens, generated [SealedWith, RefreshDueAt];
+    AccessKeys: access_keys, generated [];
+    DeviceCodes: device_codes, generated [PollDueAt];
+    Revocations: revocations, generated [DueAt];
+    Workloads: workloads, generated [];
+    AuditInbox: audit_inbox, generated [];
+    AuditLog: audit_log, generated [];
+    AuditEnds: audit_ends, generated [];
+    WebhookReceivers: webhook_receivers, generated [];
+    AnnouncedEnds: announced_ends, generated [];
+}
+
+impl Table {
+    pub(super) const fn may_be_sealed(self) -> bool {
+        matches!(self, Self::Tokens | Self::DeviceCodes | Self::Revocations)
+    }
 }
 
 /// The tables that are not copied row by row.
@@ -61,144 +101,26 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ),
 ];
 
-impl Table {
-    pub(super) const ALL: [Self; 12] = [
-        Self::Accounts,
-        Self::AccountLabels,
-        Self::Tokens,
-        Self::AccessKeys,
-        Self::DeviceCodes,
-        Self::Revocations,
-        Self::Workloads,
-        Self::AuditInbox,
-        Self::AuditLog,
-        Self::AuditEnds,
-        Self::WebhookReceivers,
-        Self::AnnouncedEnds,
-    ];
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Accounts => "accounts",
-            Self::AccountLabels => "account_labels",
-            Self::Tokens => "tokens",
-            Self::AccessKeys => "access_keys",
-            Self::DeviceCodes => "device_codes",
-            Self::Revocations => "revocations",
-            Self::Workloads => "workloads",
-            Self::AuditInbox => "audit_inbox",
-            Self::AuditLog => "audit_log",
-            Self::AuditEnds => "audit_ends",
-            Self::WebhookReceivers => "webhook_receivers",
-            Self::AnnouncedEnds => "announced_ends",
-        }
-    }
-
-    pub(super) const fn may_be_sealed(self) -> bool {
-        match self {
-            Self::Tokens | Self::DeviceCodes | Self::Revocations => true,
-            Self::Accounts
-            | Self::AccountLabels
-            | Self::AccessKeys
-            | Self::AuditInbox
-            | Self::AuditLog
-            | Self::AuditEnds
-            | Self::WebhookReceivers
-            | Self::AnnouncedEnds
-            | Self::Workloads => false,
-        }
-    }
-}
-
 /// Calls a function that is generic over the entities with the entity of a table.
 macro_rules! with_entity {
     ($table:expr, $function:ident($($argument:expr),*)) => {
         match $table {
-            Table::Accounts => $function::<accounts::Entity>($($argument),*).await,
-            Table::AccountLabels => $function::<account_labels::Entity>($($argument),*).await,
-            Table::Tokens => $function::<tokens::Entity>($($argument),*).await,
-            Table::AccessKeys => $function::<access_keys::Entity>($($argument),*).await,
-            Table::DeviceCodes => $function::<device_codes::Entity>($($argument),*).await,
-            Table::Revocations => $function::<revocations::Entity>($($argument),*).await,
-            Table::Workloads => $function::<workloads::Entity>($($argument),*).await,
-            Table::AuditInbox => $function::<audit_inbox::Entity>($($argument),*).await,
-            Table::AuditLog => $function::<audit_log::Entity>($($argument),*).await,
-            Table::AuditEnds => $function::<audit_ends::Entity>($($argument),*).await,
-            Table::AnnouncedEnds => $function::<announced_ends::Entity>($($argument),*).await,
-            Table::WebhookReceivers => $function::<webhook_receivers::Entity>($($argument),*).await,
+            Table::Accounts => $function::<crate::entities::accounts::Entity>($($argument),*).await,
+            Table::AccountLabels => $function::<crate::entities::account_labels::Entity>($($argument),*).await,
+            Table::Tokens => $function::<crate::entities::tokens::Entity>($($argument),*).await,
+            Table::AccessKeys => $function::<crate::entities::access_keys::Entity>($($argument),*).await,
+            Table::DeviceCodes => $function::<crate::entities::device_codes::Entity>($($argument),*).await,
+            Table::Revocations => $function::<crate::entities::revocations::Entity>($($argument),*).await,
+            Table::Workloads => $function::<crate::entities::workloads::Entity>($($argument),*).await,
+            Table::AuditInbox => $function::<crate::entities::audit_inbox::Entity>($($argument),*).await,
+            Table::AuditLog => $function::<crate::entities::audit_log::Entity>($($argument),*).await,
+            Table::AuditEnds => $function::<crate::entities::audit_ends::Entity>($($argument),*).await,
+            Table::AnnouncedEnds => $function::<crate::entities::announced_ends::Entity>($($argument),*).await,
+            Table::WebhookReceivers => $function::<crate::entities::webhook_receivers::Entity>($($argument),*).await,
         }
     };
 }
 pub(super) use with_entity;
-
-/// A table whose rows are copied.
-pub(super) trait Copied: EntityTrait {
-    /// Its number.
-    const ID: Self::Column;
-    /// Its generated columns.
-    const GENERATED: &'static [Self::Column];
-}
-
-impl Copied for accounts::Entity {
-    const ID: Self::Column = accounts::Column::Id;
-    const GENERATED: &'static [Self::Column] = &[];
-}
-
-impl Copied for account_labels::Entity {
-    const ID: Self::Column = account_labels::Column::Id;
-    const GENERATED: &'static [Self::Column] = &[];
-}
-
-impl Copied for tokens::Entity {
-    const ID: Self::Column = tokens::Column::Id;
-    const GENERATED: &'static [Self::Column] =
-        &[tokens::Column::SealedWith, tokens::Column::RefreshDueAt];
-}
-
-impl Copied for workloads::Entity {
-    const ID: Self::Column = workloads::Column::Id;
-    const GENERATED: &'static [Self::Column] = &[];
-}
-
-impl Copied for access_keys::Entity {
-    const ID: Self::Column = access_keys::Column::Id;
-    const GENERATED: &'static [Self::Column] = &[];
-}
-
-impl Copied for device_codes::Entity {
-    const ID: Self::Column = device_codes::Column::Id;
-    const GENERATED: &'static [Self::Column] = &[device_codes::Column::PollDueAt];
-}
-
-impl Copied for revocations::Entity {
-    const ID: Self::Column = revocations::Column::Id;
-    const GENERATED: &'static [Self::Column] = &[revocations::Column::DueAt];
-}
-
-impl Copied for audit_inbox::Entity {
-    const ID: Self::Column = audit_inbox::Column::Id;
-    const GENERATED: &'static [Self::Column] = &[];
-}
-
-impl Copied for audit_log::Entity {
-    const ID: Self::Column = audit_log::Column::Id;
-    const GENERATED: &'static [Self::Column] = &[];
-}
-
-impl Copied for audit_ends::Entity {
-    const ID: Self::Column = audit_ends::Column::Id;
-    const GENERATED: &'static [Self::Column] = &[];
-}
-
-impl Copied for announced_ends::Entity {
-    const ID: Self::Column = announced_ends::Column::Id;
-    const GENERATED: &'static [Self::Column] = &[];
-}
-
-impl Copied for webhook_receivers::Entity {
-    const ID: Self::Column = webhook_receivers::Column::Id;
-    const GENERATED: &'static [Self::Column] = &[];
-}
 
 #[cfg(test)]
 mod tests {

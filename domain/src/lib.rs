@@ -45,6 +45,7 @@ mod key_checksum;
 mod labels;
 pub mod link;
 pub mod observe;
+mod number;
 pub mod operator;
 pub mod ports;
 mod rate_limit;

@@ -254,10 +254,10 @@ impl Observer for Metrics {
                 || KeyValue::new("provider", OTHER),
                 |provider| self.provider(provider),
             );
-            for status in STATUSES {
+            for &status in AccountStatus::ALL {
                 let of = census.accounts.iter();
                 let of = of.filter(|count| count.status == status && is_of(&count.provider));
-                let labels = [label.clone(), KeyValue::new("status", word(status))];
+                let labels = [label.clone(), KeyValue::new("status", status.as_str())];
                 let sum = of.map(|count| count.count).sum();
                 self.is.accounts.record(sum, &labels);
                 let of = census.overdue.iter();
@@ -279,20 +279,6 @@ impl Observer for Metrics {
                 self.is.grants_dying.record(sum, &labels);
             }
         }
-    }
-}
-
-const STATUSES: [AccountStatus; 3] = [
-    AccountStatus::Active,
-    AccountStatus::Degraded,
-    AccountStatus::RelinkRequired,
-];
-
-const fn word(status: AccountStatus) -> &'static str {
-    match status {
-        AccountStatus::Active => "active",
-        AccountStatus::Degraded => "degraded",
-        AccountStatus::RelinkRequired => "relink_required",
     }
 }
 

@@ -1,34 +1,19 @@
 //! An entry of the audit log.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::{Actor, AuditChain, AuditEvent, AuditKind, AuditNetwork};
 use crate::grant::{AccessKeyId, AccountId};
+use crate::number::number;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// The place of an entry in the log, counted from 1 without gaps; a string on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AuditNumber(pub i64);
+number! {
+    /// The place of an entry in the log, counted from 1 without gaps; a string on the wire.
+    AuditNumber
+}
 
 impl AuditNumber {
     /// No log reaches this number: somebody else wrote rows beyond it.
     pub const HIGHEST: Self = Self(i64::MAX / 2);
-}
-
-impl fmt::Display for AuditNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for AuditNumber {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
 }
 
 /// A random number that identifies an entry, so that an entry which is sent to the store twice is stored once.

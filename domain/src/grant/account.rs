@@ -1,30 +1,18 @@
 //! A person's account at a provider.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use crate::entropy::Entropy;
 use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::Outage;
+use crate::number::number;
+use crate::observe::words;
 use crate::time::Timestamp;
 
-/// The store's number of an account; a string on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountId(pub i64);
-
-impl fmt::Display for AccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for AccountId {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
+number! {
+    /// The store's number of an account; a string on the wire.
+    AccountId
 }
 
 /// The name that the operator gave a provider.
@@ -73,15 +61,16 @@ impl AccountKey {
     }
 }
 
-/// An account's health.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccountStatus {
-    /// All is well.
-    Active,
-    /// Refreshes fail at the moment.
-    Degraded,
-    /// The grant has ended: a person must consent again.
-    RelinkRequired,
+words! {
+    /// An account's health.
+    AccountStatus {
+        /// All is well.
+        Active => "active",
+        /// Refreshes fail at the moment.
+        Degraded => "degraded",
+        /// The grant has ended: a person must consent again.
+        RelinkRequired => "relink_required",
+    }
 }
 
 /// An account and its health, without any secret.

@@ -1,48 +1,24 @@
 //! Access keys: a client sends one to get its account's token.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::{AccountId, AccountKey, KeyLimits, KeyMaker};
 use crate::link::Link;
+use crate::number::number;
+use crate::observe::words;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// The store's number of an access key; a string on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccessKeyId(pub i64);
-
-impl fmt::Display for AccessKeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+number! {
+    /// The store's number of an access key; a string on the wire.
+    AccessKeyId
 }
 
-impl FromStr for AccessKeyId {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
-
-/// What a key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyRole {
-    /// A key handed out with a link code: it may do everything with its account.
-    Owner,
-    /// A key made for an account later: it may read the token and the account.
-    Reader,
-}
-
-impl KeyRole {
-    /// Returns the word in the API and in the store.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Reader => "reader",
-        }
+words! {
+    /// What a key may do.
+    KeyRole {
+        /// A key handed out with a link code: it may do everything with its account.
+        Owner => "owner",
+        /// A key made for an account later: it may read the token and the account.
+        Reader => "reader",
     }
 }
 

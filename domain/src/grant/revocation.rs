@@ -1,13 +1,12 @@
 //! Revocation of tokens that nobody needs any more (RFC 7009).
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::refresh::{REFRESH_HORIZON, pause_after};
 use super::{AccountId, Lease, ProviderName, TokenOrigin};
 use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::fault::Fault;
+use crate::number::number;
 use crate::secret::Sealed;
 use crate::time::Timestamp;
 
@@ -26,22 +25,9 @@ pub const REVOCATION_HORIZON: Horizon = Horizon {
     pause: REFRESH_HORIZON.pause,
 };
 
-/// The store's number of a revocation; a string on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RevocationId(pub i64);
-
-impl fmt::Display for RevocationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for RevocationId {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
+number! {
+    /// The store's number of a revocation; a string on the wire.
+    RevocationId
 }
 
 /// The place to which the tokens of a revocation are sealed. It is random, because the store has no number for the

@@ -19,6 +19,7 @@ use prometheus::{Registry, TextEncoder};
 
 use crate::catalogue;
 use crate::instruments::Instruments;
+use crate::traces::LinkTraces;
 
 /// The label value for a provider that is not configured.
 const OTHER: &str = "other";
@@ -32,6 +33,8 @@ pub struct Metrics {
     registry: Registry,
     is: Instruments,
     providers: BTreeSet<ProviderName>,
+    /// Told of links as well. Without traces it remembers nothing.
+    links: LinkTraces,
 }
 
 /// An answered request.
@@ -61,6 +64,7 @@ impl Metrics {
             meter,
             registry,
             providers,
+            links: LinkTraces::default(),
         };
         metrics.begin(started_at);
         metrics
@@ -176,17 +180,23 @@ impl Metrics {
 }
 
 impl Observer for Metrics {
-    fn link_started(&self, _: LinkId, provider: &ProviderName) {
+    fn link_started(&self, link: LinkId, provider: &ProviderName) {
         self.is.links_started.add(1, &[self.provider(provider)]);
+        self.links.link_started(link, provider);
     }
 
     fn link_confirmed(&self, _: LinkId, provider: &ProviderName) {
         self.is.links_confirmed.add(1, &[self.provider(provider)]);
     }
 
-    fn link_ended(&self, _: LinkId, provider: &ProviderName, how: LinkEnd) {
+    fn link_resumed(&self, link: LinkId) {
+        self.links.link_resumed(link);
+    }
+
+    fn link_ended(&self, link: LinkId, provider: &ProviderName, how: LinkEnd) {
         let labels = [self.provider(provider), outcome(how.as_str())];
         self.is.links_ended.add(1, &labels);
+        self.links.link_ended(link, provider, how);
     }
 
     fn refresh_tried(&self, provider: &ProviderName, tried: RefreshOutcome, lag: Option<Duration>) {

@@ -8,13 +8,7 @@ use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_domain::link::LinkId;
-use central_oauth_domain::observe::{
-    BearerRefusal, Cache, LinkEnd, Observer, ProviderCall, RefreshOutcome, RevocationOutcome,
-    Unobserved,
-};
-use central_oauth_domain::ports::Census;
-use central_oauth_domain::webhook::{Attempt, ReceiverName};
+use central_oauth_domain::observe::{Observer, Unobserved};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithHttpConfig as _};
@@ -122,13 +116,11 @@ impl Telemetry {
     /// Returns the observer for the domain.
     #[must_use]
     pub fn observer(&self) -> Arc<dyn Observer> {
-        if self.metrics.is_none() && self.tracer.is_none() {
-            return Arc::new(Unobserved);
+        match &self.metrics {
+            Some(metrics) => metrics.clone(),
+            None if self.is_traced() => Arc::new(LinkTraces::default()),
+            None => Arc::new(Unobserved),
         }
-        Arc::new(Watcher {
-            metrics: self.metrics.clone(),
-            links: self.tracer.is_some().then(LinkTraces::default),
-        })
     }
 
     /// Returns the layer that turns spans into traces.
@@ -230,89 +222,4 @@ fn resource(options: &TelemetryOptions) -> Resource {
         .with_attributes(said)
         .with_attributes(named)
         .build()
-}
-
-/// Reports to metrics and traces.
-struct Watcher {
-    metrics: Option<Arc<Metrics>>,
-    links: Option<LinkTraces>,
-}
-
-impl Watcher {
-    fn count(&self, tell: impl FnOnce(&Metrics)) {
-        if let Some(metrics) = &self.metrics {
-            tell(metrics);
-        }
-    }
-}
-
-impl Observer for Watcher {
-    fn link_started(&self, link: LinkId, provider: &ProviderName) {
-        self.count(|metrics| metrics.link_started(link, provider));
-        if let Some(links) = &self.links {
-            links.started(link);
-        }
-    }
-
-    fn link_confirmed(&self, link: LinkId, provider: &ProviderName) {
-        self.count(|metrics| metrics.link_confirmed(link, provider));
-    }
-
-    fn link_resumed(&self, link: LinkId) {
-        if let Some(links) = &self.links {
-            links.resumed(link);
-        }
-    }
-
-    fn link_ended(&self, link: LinkId, provider: &ProviderName, how: LinkEnd) {
-        self.count(|metrics| metrics.link_ended(link, provider, how));
-        if let Some(links) = &self.links {
-            links.ended(link);
-        }
-    }
-
-    fn refresh_tried(
-        &self,
-        provider: &ProviderName,
-        outcome: RefreshOutcome,
-        lag: Option<Duration>,
-    ) {
-        self.count(|metrics| metrics.refresh_tried(provider, outcome, lag));
-    }
-
-    fn revocation_tried(&self, provider: &ProviderName, outcome: RevocationOutcome) {
-        self.count(|metrics| metrics.revocation_tried(provider, outcome));
-    }
-
-    fn webhook_tried(&self, receiver: &ReceiverName, attempt: Attempt) {
-        self.count(|metrics| metrics.webhook_tried(receiver, attempt));
-    }
-
-    fn outage(&self, provider: &ProviderName, is_down: bool) {
-        self.count(|metrics| metrics.outage(provider, is_down));
-    }
-
-    fn provider_asked(&self, call: &ProviderCall<'_>) {
-        self.count(|metrics| metrics.provider_asked(call));
-    }
-
-    fn bearer_refused(&self, how: BearerRefusal) {
-        self.count(|metrics| metrics.bearer_refused(how));
-    }
-
-    fn key_altered(&self) {
-        self.count(|metrics| metrics.key_altered());
-    }
-
-    fn audit_log_altered(&self) {
-        self.count(|metrics| metrics.audit_log_altered());
-    }
-
-    fn cache_asked(&self, cache: Cache, hit: bool) {
-        self.count(|metrics| metrics.cache_asked(cache, hit));
-    }
-
-    fn counted(&self, census: &Census) {
-        self.count(|metrics| metrics.counted(census));
-    }
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::LinkId;
+use central_oauth_domain::observe::{LinkEnd, Observer};
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{SpanContext, Status, TraceContextExt as _, TraceState};
 use opentelemetry::{Context, KeyValue};
@@ -25,9 +27,9 @@ const MAX_STATE: usize = 512;
 #[derive(Default)]
 pub(crate) struct LinkTraces(Mutex<BTreeMap<LinkId, SpanContext>>);
 
-impl LinkTraces {
+impl Observer for LinkTraces {
     /// Records that the current span has started a link.
-    pub(crate) fn started(&self, link: LinkId) {
+    fn link_started(&self, link: LinkId, _: &ProviderName) {
         let context = context();
         if !context.is_valid() {
             return;
@@ -40,7 +42,7 @@ impl LinkTraces {
     }
 
     /// Connects the current span to the request that started the link.
-    pub(crate) fn resumed(&self, link: LinkId) {
+    fn link_resumed(&self, link: LinkId) {
         let started_in = self.lock().get(&link).cloned();
         if let Some(context) = started_in {
             Span::current().add_link(context);
@@ -48,10 +50,12 @@ impl LinkTraces {
     }
 
     /// Forgets a link that has ended.
-    pub(crate) fn ended(&self, link: LinkId) {
+    fn link_ended(&self, link: LinkId, _: &ProviderName, _: LinkEnd) {
         self.lock().remove(&link);
     }
+}
 
+impl LinkTraces {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<LinkId, SpanContext>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -160,6 +164,10 @@ mod tests {
 
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
+    fn start(links: &LinkTraces, id: i64) {
+        links.link_started(LinkId(id), &ProviderName::new("github"));
+    }
+
     fn with_state(state: &str, look: impl FnOnce(&Span)) {
         let tracer = SdkTracerProvider::default().tracer("test");
         let layer = tracing_opentelemetry::layer().with_tracer(tracer);
@@ -196,11 +204,12 @@ mod tests {
     #[test]
     fn of_a_link_ids_are_kept_and_no_longer_than_it_lasts() {
         let links = LinkTraces::default();
-        with_state("vendor=words", |_| links.started(LinkId(1)));
+        with_state("vendor=words", |_| start(&links, 1));
         let kept = links.lock()[&LinkId(1)].clone();
         assert_eq!(kept.trace_id().to_string(), &PARENT[3..35]);
         assert_eq!(kept.trace_state(), &TraceState::NONE);
-        links.ended(LinkId(1));
+        let provider = ProviderName::new("github");
+        links.link_ended(LinkId(1), &provider, LinkEnd::Linked);
         assert!(links.lock().is_empty());
     }
 
@@ -208,7 +217,7 @@ mod tests {
     fn the_oldest_links_are_forgotten_first() {
         let links = LinkTraces::default();
         let most = i64::try_from(MAX_LINKS).unwrap();
-        with_state("", |_| (0..=most).for_each(|id| links.started(LinkId(id))));
+        with_state("", |_| (0..=most).for_each(|id| start(&links, id)));
         let kept = links.lock();
         assert_eq!(kept.len(), MAX_LINKS);
         assert!(!kept.contains_key(&LinkId(0)) && kept.contains_key(&LinkId(most)));

@@ -24,13 +24,7 @@ use crate::failure::{
 use crate::middleware::bad_parameter;
 
 pub(crate) struct Accounts {
-    services: Arc<Services>,
-}
-
-impl Accounts {
-    pub(super) const fn new(services: Arc<Services>) -> Self {
-        Self { services }
-    }
+    pub(super) services: Arc<Services>,
 }
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Accounts")]

@@ -23,13 +23,7 @@ use crate::failure::{
 use crate::middleware::bad_parameter;
 
 pub(crate) struct Audit {
-    services: Arc<Services>,
-}
-
-impl Audit {
-    pub(super) const fn new(services: Arc<Services>) -> Self {
-        Self { services }
-    }
+    pub(super) services: Arc<Services>,
 }
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Service")]

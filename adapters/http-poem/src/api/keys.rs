@@ -23,13 +23,7 @@ use crate::failure::{
 use crate::middleware::bad_parameter;
 
 pub(crate) struct Keys {
-    services: Arc<Services>,
-}
-
-impl Keys {
-    pub(super) const fn new(services: Arc<Services>) -> Self {
-        Self { services }
-    }
+    pub(super) services: Arc<Services>,
 }
 
 #[derive(ApiResponse)]

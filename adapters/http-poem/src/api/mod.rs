@@ -70,17 +70,18 @@ enum Tag {
 
 /// Creates the operations of the services with this public URL.
 pub(crate) fn new(services: Arc<Services>, public_url: &Url) -> Api {
+    let shared = || Arc::clone(&services);
     (
-        Links::new(Arc::clone(&services), public_url),
-        TokenApi::new(Arc::clone(&services)),
-        OAuth::new(Arc::clone(&services), public_url),
-        Accounts::new(Arc::clone(&services)),
-        Relinks::new(Arc::clone(&services), public_url),
-        Revocations::new(Arc::clone(&services)),
-        Keys::new(Arc::clone(&services)),
-        Workloads::new(Arc::clone(&services)),
-        Audit::new(Arc::clone(&services)),
-        Providers::new(Arc::clone(&services)),
+        Links::new(shared(), public_url),
+        TokenApi { services: shared() },
+        OAuth::new(shared(), public_url),
+        Accounts { services: shared() },
+        Relinks::new(shared(), public_url),
+        Revocations { services: shared() },
+        Keys { services: shared() },
+        Workloads { services: shared() },
+        Audit { services: shared() },
+        Providers { services: shared() },
         Health::new(services),
     )
 }

@@ -11,13 +11,7 @@ use crate::dto::{Provider, ProviderList};
 use crate::failure::{Answer, Documented, Failure};
 
 pub(crate) struct Providers {
-    services: Arc<Services>,
-}
-
-impl Providers {
-    pub(super) const fn new(services: Arc<Services>) -> Self {
-        Self { services }
-    }
+    pub(super) services: Arc<Services>,
 }
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Service")]

@@ -17,13 +17,7 @@ use crate::failure::{
 };
 
 pub(crate) struct Revocations {
-    services: Arc<Services>,
-}
-
-impl Revocations {
-    pub(super) const fn new(services: Arc<Services>) -> Self {
-        Self { services }
-    }
+    pub(super) services: Arc<Services>,
 }
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Accounts")]

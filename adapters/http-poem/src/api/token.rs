@@ -19,13 +19,7 @@ use crate::middleware::bad_parameter;
 use crate::serialized::Serialized;
 
 pub(crate) struct TokenApi {
-    services: Arc<Services>,
-}
-
-impl TokenApi {
-    pub(super) const fn new(services: Arc<Services>) -> Self {
-        Self { services }
-    }
+    pub(super) services: Arc<Services>,
 }
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Tokens")]

@@ -22,13 +22,7 @@ use crate::failure::{
 };
 
 pub(crate) struct Workloads {
-    services: Arc<Services>,
-}
-
-impl Workloads {
-    pub(super) const fn new(services: Arc<Services>) -> Self {
-        Self { services }
-    }
+    pub(super) services: Arc<Services>,
 }
 
 #[derive(ApiResponse)]

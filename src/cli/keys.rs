@@ -158,7 +158,7 @@ fn show(keys: &Listed) -> Result<(), Failure> {
         "EXPIRES",
         "LAST USED",
     ];
-    let mut rows = vec![HEAD.map(str::to_owned)];
+    let mut rows = Vec::new();
     for key in &keys.items {
         let key = KeyDetails::deserialize(key).map_err(Failure::other)?;
         rows.push([
@@ -171,7 +171,7 @@ fn show(keys: &Listed) -> Result<(), Failure> {
             ago(key.last_used_at, keys.now),
         ]);
     }
-    result(lay_out(&rows))
+    result(lay_out(HEAD, rows))
 }
 
 impl Create {

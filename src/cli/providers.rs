@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::help::Notes;
 use super::print::{self, printable, result, tell};
+use super::table::lay_out;
 use super::{Exit, Failure};
 use crate::config::{Environment, HttpConfig, LinkConfig, LogConfig, ProviderConfig};
 use crate::{telemetry, wiring};
@@ -106,19 +107,10 @@ fn list(config: &ProviderConfig) -> Result<Exit, Failure> {
     }
     let rows = config.providers.iter().map(|it| row(&it.settings));
     let head = ["NAME", "FLOW", "ISSUER OR TOKEN ENDPOINT", "DISPLAY NAME"];
-    let rows: Vec<_> = std::iter::once(head.map(str::to_owned))
-        .chain(rows)
-        .collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let (name, flow, server) = (width(0), width(1), width(2));
-    for row in &rows {
-        let [a, b, c, d] = row;
-        result(format_args!("{a:name$}  {b:flow$}  {c:server$}  {d}"))?;
-    }
+    result(lay_out(head, rows))?;
     Ok(Exit::Done)
 }
 
-/// The display name comes last because its characters may have any width.
 fn row(settings: &ProviderSettings) -> [String; 4] {
     let flow = match settings.flow {
         Flow::Device => "device",

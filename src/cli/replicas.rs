@@ -53,10 +53,8 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     } else if replicas.is_empty() {
         tell("No replica was seen in the last 24 hours.");
     } else {
-        let head = ["NAME", "VERSION", "STARTED", "SEEN"].map(str::to_owned);
         let rows = replicas.iter().map(|replica| row(replica, now));
-        let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
-        result(lay_out(&rows))?;
+        result(lay_out(["NAME", "VERSION", "STARTED", "SEEN"], rows))?;
     }
     Ok(Exit::Done)
 }

@@ -60,7 +60,7 @@ fn show(seen: &Listed) -> Result<(), Failure> {
         "LAST ERROR",
     ];
     let nothing = || "-".to_owned();
-    let mut rows = vec![HEAD.map(str::to_owned)];
+    let mut rows = Vec::new();
     for item in &seen.items {
         let it = RevocationDetails::deserialize(item).map_err(Failure::other)?;
         rows.push([
@@ -74,5 +74,5 @@ fn show(seen: &Listed) -> Result<(), Failure> {
             it.last_error.map_or_else(nothing, |error| error.code),
         ]);
     }
-    result(lay_out(&rows))
+    result(lay_out(HEAD, rows))
 }

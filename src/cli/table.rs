@@ -2,8 +2,13 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-/// Lays out rows in columns as wide as their content, without a final line end.
-pub(super) fn lay_out<const N: usize>(rows: &[[String; N]]) -> String {
+/// Lays out a head and rows in columns as wide as their content, without a final line end.
+pub(super) fn lay_out<const N: usize>(
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let rows = std::iter::once(head.map(str::to_owned)).chain(rows);
+    let rows = Vec::from_iter(rows);
     let widths: [usize; N] = std::array::from_fn(|column| {
         let widths = rows.iter().map(|row| row[column].width());
         widths.max().unwrap_or(0)
@@ -44,9 +49,9 @@ mod tests {
 
     #[test]
     fn columns_fit_what_is_in_them() {
-        let rows = [["ID", "NAME", "X"], ["1", "Al", "y"], ["1234", "愛子", ""]];
+        let rows = [["1", "Al", "y"], ["1234", "愛子", ""]];
         let rows = rows.map(|row| row.map(str::to_owned));
         let expected = "ID    NAME  X\n1     Al    y\n1234  愛子";
-        assert_eq!(lay_out(&rows), expected);
+        assert_eq!(lay_out(["ID", "NAME", "X"], rows), expected);
     }
 }

@@ -112,10 +112,7 @@ fn show(seen: &Listed, relink: &str) -> Result<(), Failure> {
     let accounts: Result<Vec<_>, _> = seen.items.iter().map(AccountDetails::deserialize).collect();
     let accounts = accounts.map_err(Failure::other)?;
     let rows = accounts.iter().map(|account| words::row(account, seen.now));
-    let rows: Vec<_> = std::iter::once(words::HEAD.map(str::to_owned))
-        .chain(rows)
-        .collect();
-    result(lay_out(&rows))?;
+    result(lay_out(words::HEAD, rows))?;
     let advice = accounts
         .iter()
         .filter_map(|account| words::advice(account, relink, seen.now));

@@ -29,7 +29,7 @@ fn time<'de, D: Deserializer<'de>>(text: D) -> Result<Option<OffsetDateTime>, D:
 }
 
 /// The body of `POST /v1/link-code`.
-#[derive(Serialize)]
+#[derive(Serialize, Default)]
 pub(crate) struct LinkRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) provider: Option<&'a str>,

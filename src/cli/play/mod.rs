@@ -2,7 +2,6 @@
 
 mod person;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
@@ -36,12 +35,8 @@ async fn ask_for_a_code(client: &Client, service: &Url) -> Result<(LinkCode, Acc
     let url = format!("{service}v1/link-code");
     step(1, "The client asks for a link code.", "POST", &url)?;
     let request = LinkRequest {
-        provider: None,
         client_name: Some("dev --auto"),
-        labels: BTreeMap::new(),
-        role: None,
-        key_expires_at: None,
-        return_code: false,
+        ..LinkRequest::default()
     };
     let code = client.start_link(&request).await?;
     let (digits, lives) = (&code.link_code, code.expires_in);

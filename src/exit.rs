@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
+use central_oauth_domain::causes::with_causes;
 use central_oauth_kms::KmsError;
 
 use crate::config::{ConfigError, NotUnwrapped};
@@ -93,16 +94,7 @@ impl Failure {
 
     /// Builds a failure with exit code 1 and all its causes in one line.
     pub(crate) fn other(error: impl Error) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
-            if !message.contains(&cause_text) {
-                message = format!("{message}: {cause_text}");
-            }
-            source = cause.source();
-        }
-        Self::new(Exit::Other, message)
+        Self::new(Exit::Other, with_causes(&error))
     }
 
     fn of_kms(is_wrong_pin: bool, error: impl Error) -> Self {

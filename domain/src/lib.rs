@@ -36,6 +36,7 @@
 
 pub mod admin_session;
 pub mod audit;
+pub mod causes;
 pub mod cidr;
 pub mod clock_step;
 pub mod entropy;
@@ -44,8 +45,8 @@ pub mod grant;
 mod key_checksum;
 mod labels;
 pub mod link;
-pub mod observe;
 mod number;
+pub mod observe;
 pub mod operator;
 pub mod ports;
 mod rate_limit;

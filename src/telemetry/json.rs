@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 
+use central_oauth_domain::causes::with_causes;
 use central_oauth_observer_opentelemetry::trace_of;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -131,15 +132,8 @@ impl Visit for Fields {
         self.set(field.name(), value);
     }
 
-    /// Records an error with its causes, because the outermost error seldom says what went wrong.
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let mut words = value.to_string();
-        let mut cause = value.source();
-        while let Some(inner) = cause {
-            let _ = write!(words, ": {inner}");
-            cause = inner.source();
-        }
-        self.set(field.name(), words);
+        self.set(field.name(), with_causes(value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

@@ -3,12 +3,12 @@
 //! The SDK exports from its own threads, which have no async runtime. Each request becomes a task of the service's
 //! runtime, and the thread waits for it. A slow collector blocks one thread and one task, and nothing else.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use central_oauth_domain::causes::with_causes;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use reqwest::{Client, redirect};
 use tokio::runtime::Handle;
@@ -64,7 +64,7 @@ impl HttpClient for Carrier {
         let failure = match &answer {
             Ok(answer) if answer.status().is_success() => None,
             Ok(answer) => Some(answer.status().to_string()),
-            Err(error) => Some(chain(&**error)),
+            Err(error) => Some(with_causes(&**error)),
         };
         self.tally.note(failure.as_deref());
         answer
@@ -109,14 +109,4 @@ async fn exchange(client: Client, request: Request<Bytes>) -> Result<Response<By
     *answer.status_mut() = response.status();
     *answer.headers_mut() = std::mem::take(response.headers_mut());
     Ok(answer)
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        words = format!("{words}: {inner}");
-        cause = inner.source();
-    }
-    words
 }

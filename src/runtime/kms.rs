@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::Stop;
+use super::{Stop, told_to_stop};
 use crate::config::{KmsConfig, NotUnwrapped, WrappedKeys};
 
 /// The interval of the checks.
@@ -13,15 +13,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Has the key management service decrypt the secret key periodically. Returns when told to stop, or when it has
 /// refused for the grace period: somebody has disabled the key to stop its use. If the key management service is
 /// unavailable, or its token rejects the PIN, nothing changes: after a restart the wrong PIN would be sent again.
-pub(crate) async fn watch_key(keys: WrappedKeys, mut stop: Stop) {
+pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
     let Some(&KmsConfig { grace, .. }) = keys.kms() else {
-        return stopped(&mut stop).await;
+        return told_to_stop(stop).await;
     };
     let mut refused_since = None;
     let mut is_away = false;
     let usual = LOOK_EVERY.min(grace.max(Duration::from_secs(1)));
     let mut pause = usual;
-    while timeout(pause, stopped(&mut stop)).await.is_err() {
+    while timeout(pause, told_to_stop(stop.clone())).await.is_err() {
         match keys.unwrap_present().await {
             Ok(_) => {
                 if refused_since.take().is_some() || is_away {
@@ -56,9 +56,4 @@ fn tell(error: &NotUnwrapped, left: Duration) {
     } else {
         tracing::error!(%error, seconds_left, "the secret key may not be used any more; the service stops unless that changes");
     }
-}
-
-async fn stopped(stop: &mut Stop) {
-    // An error means that the sender is gone, which also means to stop.
-    let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -50,6 +50,12 @@ const TO_RECORD: Duration = Duration::from_secs(10);
 /// Tells all parts to stop; all clones see it.
 pub(crate) type Stop = watch::Receiver<bool>;
 
+/// Waits until the parts are told to stop.
+pub(crate) async fn told_to_stop(mut stop: Stop) {
+    // An error means that the sender is gone, which also means to stop.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
 /// Begins to listen for the stop signal (SIGTERM, or Ctrl-C at a terminal); the future completes with it.
 pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;

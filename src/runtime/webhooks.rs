@@ -6,10 +6,10 @@ use central_oauth_domain::usecases::Courier;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::{STORE_PAUSE, Stop};
+use super::{STORE_PAUSE, Stop, told_to_stop};
 
 /// Delivers the events of all receivers, until told to stop. A receiver that does not answer delays no other.
-pub(crate) async fn deliver_webhooks(couriers: Vec<Courier>, mut stop: Stop) {
+pub(crate) async fn deliver_webhooks(couriers: Vec<Courier>, stop: Stop) {
     let deliveries = couriers.into_iter();
     let mut deliveries: JoinSet<()> = deliveries
         .map(|courier| deliver(courier, stop.clone()))
@@ -20,7 +20,7 @@ pub(crate) async fn deliver_webhooks(couriers: Vec<Courier>, mut stop: Stop) {
             return;
         }
     }
-    let _ = stop.wait_for(|stop| *stop).await;
+    told_to_stop(stop).await;
 }
 
 /// Delivers one event after the other. Finishes the one in progress before it ends, which takes at most

@@ -11,7 +11,7 @@ use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
 use poem::{IntoEndpoint, Server};
 
 use crate::exit::{Exit, Failure};
-use crate::runtime::Stop;
+use crate::runtime::{Stop, told_to_stop};
 
 /// Grace period of running requests after the stop signal.
 const GRACE: Duration = Duration::from_secs(15);
@@ -36,15 +36,11 @@ pub(crate) fn serve(
 async fn answer(
     acceptor: impl Acceptor + 'static,
     app: impl IntoEndpoint<Endpoint: 'static>,
-    mut stopped: Stop,
+    stopped: Stop,
 ) -> io::Result<()> {
-    let stop = async move {
-        // An error means that the sender is gone, which also means to stop.
-        let _ = stopped.wait_for(|stop| *stop).await;
-    };
     let server = Server::new_with_acceptor(acceptor);
     server
-        .run_with_graceful_shutdown(app, stop, Some(GRACE))
+        .run_with_graceful_shutdown(app, told_to_stop(stopped), Some(GRACE))
         .await
 }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use central_oauth_domain::causes::with_causes;
 use central_oauth_kms::KmsError;
+use central_oauth_store_seaorm::OpenError;
 
 use crate::config::{ConfigError, NotUnwrapped};
 
@@ -148,6 +149,12 @@ impl From<NotUnwrapped> for Failure {
 impl From<KmsError> for Failure {
     fn from(error: KmsError) -> Self {
         Self::of_kms(matches!(error, KmsError::Pin(_)), error)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self::other(error)
     }
 }
 

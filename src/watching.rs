@@ -14,8 +14,8 @@ use poem::listener::TcpAcceptor;
 use tokio::task::JoinHandle;
 use tracing::Span;
 
-use crate::runtime::{Stop, take_census};
-use crate::wiring::{self, OpenStore};
+use crate::runtime::{Stop, take_census, told_to_stop};
+use crate::wiring::{self, Store};
 
 /// Maximum number of connections for scrapes.
 const MOST_SCRAPERS: usize = 16;
@@ -33,13 +33,17 @@ impl Watching {
     pub(crate) fn start(
         telemetry: &Telemetry,
         scraped: Option<TcpAcceptor>,
-        store: &OpenStore,
+        store: &Arc<Store>,
         stop: &Stop,
     ) -> Self {
         let Some(metrics) = telemetry.metrics() else {
             return Self { tasks: Vec::new() };
         };
-        metrics.watch_connections(store.connections());
+        let connections = Arc::clone(store);
+        metrics.watch_connections(move || {
+            let pool = connections.pool_use();
+            (pool.busy, pool.open)
+        });
         let census = count(Arc::clone(metrics), store, stop.clone());
         let mut tasks = vec![tokio::spawn(census)];
         if let Some(acceptor) = scraped {
@@ -57,23 +61,27 @@ impl Watching {
     }
 }
 
-fn count(metrics: Arc<Metrics>, store: &OpenStore, stop: Stop) -> impl Future<Output = ()> + use<> {
-    let (store, clock) = (store.census(), wiring::clock());
-    take_census(store, clock, stop, move |census, at, took| {
-        metrics.counted(census);
-        metrics.census_ended(at, took);
-    })
+fn count(
+    metrics: Arc<Metrics>,
+    store: &Arc<Store>,
+    stop: Stop,
+) -> impl Future<Output = ()> + use<> {
+    take_census(
+        store.clone(),
+        wiring::clock(),
+        stop,
+        move |census, at, took| {
+            metrics.counted(census);
+            metrics.census_ended(at, took);
+        },
+    )
 }
 
-async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, mut stop: Stop) {
+async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, stop: Stop) {
     let app = central_oauth_http_poem::metrics_app(move || metrics.text());
-    let stop = async move {
-        // An error means that the sender is gone, which also means to stop.
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
     let connections = Connections::new(MOST_SCRAPERS);
     let server = Server::new_with_acceptor(connections.guard(acceptor));
-    let ended = server.run_with_graceful_shutdown(app, stop, Some(Watching::GRACE));
+    let ended = server.run_with_graceful_shutdown(app, told_to_stop(stop), Some(Watching::GRACE));
     if let Err(error) = ended.await {
         let error = &error as &dyn std::error::Error;
         tracing::error!(error, "metrics can no longer be scraped");

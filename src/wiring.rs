@@ -7,10 +7,10 @@ use central_oauth_cipher_aes_gcm_siv::AesGcmSivCipher;
 use central_oauth_clock_system::SystemClock;
 use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::observe::Observer;
-use central_oauth_domain::ports::{CensusStore, Cipher, Clock, OAuthProvider};
+use central_oauth_domain::ports::{Cipher, Clock, OAuthProvider};
 use central_oauth_domain::usecases::{
     AuditLog, AuditSettings, Ports, Providers, Settings, TokenCache, UnlockError, Webhooks,
-    WorkloadTrust, add_key_macs, after_restore, require_all_keys, unlock,
+    WorkloadTrust, add_key_macs, require_all_keys, unlock,
 };
 use central_oauth_domain::vault::Vault;
 use central_oauth_observer_opentelemetry::{
@@ -19,7 +19,7 @@ use central_oauth_observer_opentelemetry::{
 use central_oauth_provider_openidconnect::{
     HttpWebhookSender, OpenIdConnectProvider, WorkloadVerifier,
 };
-use central_oauth_store_seaorm::{DatabaseClock, SeaOrmStore, peek_hash_key};
+use central_oauth_store_seaorm::{DatabaseClock, SeaOrmStore};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use url::Url;
@@ -46,8 +46,7 @@ pub(crate) type Store = SeaOrmStore;
 
 /// Opens the store without migrating its schema.
 pub(crate) async fn store(config: &StoreConfig) -> Result<SeaOrmStore, Failure> {
-    let store = SeaOrmStore::open(&config.url, config.pool).await;
-    store.map_err(Failure::other)
+    Ok(SeaOrmStore::open(&config.url, config.pool).await?)
 }
 
 /// Opens the store with its clock.
@@ -55,38 +54,8 @@ pub(crate) async fn store_and_clock(
     config: &StoreConfig,
 ) -> Result<(SeaOrmStore, Arc<dyn Clock>), Failure> {
     let clock = Arc::new(DatabaseClock::new(Arc::new(SystemClock)));
-    let store = store(config).await?.keeping_right(clock.clone()).await;
-    Ok((store.map_err(Failure::other)?, clock))
-}
-
-/// Marks every grant of a restored store. Returns how many.
-pub(crate) async fn doubt_all(store: &SeaOrmStore, clock: &dyn Clock) -> Result<u64, Failure> {
-    let doubted = after_restore(store, clock, &entropy()).await;
-    doubted.map_err(Failure::other)
-}
-
-/// The store behind the services, to be closed after they have stopped.
-pub(crate) struct OpenStore(Arc<SeaOrmStore>);
-
-impl OpenStore {
-    /// Closes the store. With SQLite, also writes the write-ahead log into the file.
-    pub(crate) async fn close(self) -> Result<(), Failure> {
-        self.0.close().await.map_err(Failure::other)
-    }
-
-    /// Returns the counter of accounts.
-    pub(crate) fn census(&self) -> Arc<dyn CensusStore> {
-        self.0.clone()
-    }
-
-    /// Returns how many connections are busy, and how many open.
-    pub(crate) fn connections(&self) -> impl Fn() -> (u64, u64) + Send + Sync + 'static {
-        let store = Arc::clone(&self.0);
-        move || {
-            let pool = store.pool_use();
-            (pool.busy, pool.open)
-        }
-    }
+    let store = store(config).await?.keeping_right(clock.clone()).await?;
+    Ok((store, clock))
 }
 
 /// All ports, ready to serve. Fails on a wrong key before anything is written, and on a missing key before anything is
@@ -97,26 +66,25 @@ pub(crate) async fn ports(
     providers: ProviderConfig,
     observer: Arc<dyn Observer>,
     audit: AuditSettings,
-) -> Result<(Ports, OpenStore), Failure> {
+) -> Result<(Ports, Arc<Store>), Failure> {
     config.refuse_unsafe_file()?;
     let entropy = Arc::new(entropy());
     let database_clock = Arc::new(DatabaseClock::new(clock()));
     let clock: Arc<dyn Clock> = database_clock.clone();
     let providers = self::providers(providers, &clock, &entropy, &observer)?;
     let (store, vault) = unlocked_store(&config, keys, &entropy).await?;
-    let store = store.keeping_right(database_clock).await;
-    let store = store.map_err(Failure::other)?;
-    let required = require_all_keys(&store, &vault).await;
+    let store = Arc::new(store.keeping_right(database_clock).await?);
+    let required = require_all_keys(store.as_ref(), &vault).await;
     required.map_err(refused)?;
-    add_key_macs(&store, &vault).await.map_err(refused)?;
-    let open = OpenStore(Arc::new(store));
+    let added = add_key_macs(store.as_ref(), &vault).await;
+    added.map_err(refused)?;
     let cache = match config.caches_tokens {
         true => TokenCache::new,
         false => TokenCache::off,
     };
-    let cache = cache(open.0.clone(), Arc::clone(&clock), vault.row_macs());
+    let cache = cache(store.clone(), Arc::clone(&clock), vault.row_macs());
     let audit = AuditLog::new(
-        open.0.clone(),
+        store.clone(),
         vault.clone(),
         Arc::clone(&clock),
         Arc::clone(&entropy),
@@ -124,7 +92,7 @@ pub(crate) async fn ports(
         audit,
     );
     let ports = Ports {
-        store: open.0.clone(),
+        store: store.clone(),
         cache: Arc::new(cache),
         vault,
         pause: Arc::new(MachinePause(Arc::clone(&clock))),
@@ -134,7 +102,7 @@ pub(crate) async fn ports(
         observer,
         audit: Arc::new(audit),
     };
-    Ok((ports, open))
+    Ok((ports, store))
 }
 
 /// Returns the settings of the services.
@@ -188,16 +156,21 @@ pub(crate) fn replica_name(listen: SocketAddr) -> String {
     format!("{}:{}", machine.to_string_lossy(), listen.port())
 }
 
-/// Opens the store, migrates its schema, and decrypts the hash key.
+/// Opens the store, migrates its schema, and decrypts the hash key. A wrong key is rejected before anything is written.
 pub(crate) async fn unlocked_store(
     config: &StoreConfig,
     keys: &SecretKeys,
     entropy: &Arc<Entropy>,
 ) -> Result<(SeaOrmStore, Vault), Failure> {
     let cipher: Arc<dyn Cipher> = Arc::new(ObservedCipher::new(cipher(keys, entropy)));
-    check_key(config, &cipher).await?;
-    let store = store(config).await?;
-    store.migrate_up().await.map_err(Failure::other)?;
+    let store = SeaOrmStore::open_if(&config.url, config.pool, |hash_key| {
+        let opened = Vault::unlock(Arc::clone(&cipher), hash_key);
+        opened
+            .map(drop)
+            .map_err(|error| refused(UnlockError::WrongKey(error)))
+    });
+    let store = store.await?;
+    store.migrate_up().await?;
     let vault = unlock(&store, cipher, entropy).await.map_err(refused)?;
     Ok((store, vault))
 }
@@ -205,17 +178,6 @@ pub(crate) async fn unlocked_store(
 pub(crate) fn cipher(keys: &SecretKeys, entropy: &Arc<Entropy>) -> Arc<dyn Cipher> {
     let cipher = AesGcmSivCipher::new(&keys.present, &keys.previous, Arc::clone(entropy));
     Arc::new(cipher)
-}
-
-/// Decrypts the hash key of an existing database, read-only.
-async fn check_key(config: &StoreConfig, cipher: &Arc<dyn Cipher>) -> Result<(), Failure> {
-    let sealed = peek_hash_key(&config.url, config.pool).await;
-    match sealed.map_err(Failure::other)? {
-        Some(sealed) => Vault::unlock(Arc::clone(cipher), &sealed)
-            .map(|_| ())
-            .map_err(|error| refused(UnlockError::WrongKey(error))),
-        None => Ok(()),
-    }
 }
 
 /// Names the variable whose key is wrong or missing.

@@ -3,6 +3,7 @@
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::ReplicaStore;
 use central_oauth_domain::replica::GONE_AFTER;
+use central_oauth_domain::usecases::after_restore;
 
 use super::help::{DATABASE, Notes};
 use super::migrate::must_exist;
@@ -27,7 +28,8 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
         refuse_if_in_use(&store, clock.now()).await?;
     }
     store.migrate_up().await.map_err(Failure::other)?;
-    let doubted = wiring::doubt_all(&store, clock.as_ref()).await?;
+    let doubted = after_restore(&store, clock.as_ref(), &wiring::entropy()).await;
+    let doubted = doubted.map_err(Failure::other)?;
     store.close().await.map_err(Failure::other)?;
     print::result(format_args!(
         "Grants whose refresh token may be outdated: {doubted}"

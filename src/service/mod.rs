@@ -25,7 +25,7 @@ use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
 use crate::runtime::{Outbox, Refreshes};
 use crate::watching::Watching;
-use crate::wiring::OpenStore;
+use crate::wiring::Store;
 use crate::{audit_start, runtime, watching, wiring};
 use parts::watched;
 
@@ -57,7 +57,7 @@ pub(crate) struct Service {
     watching: Watching,
     auditing: JoinHandle<()>,
     delivering: JoinHandle<()>,
-    store: OpenStore,
+    store: Arc<Store>,
 }
 
 impl Service {

@@ -52,7 +52,7 @@ mod write_tests;
 mod query_plans;
 
 pub use copy::{CopyError, CopyProgress, CopyReport, CopySource, SeaOrmCopy, copy};
-pub use database::{DatabaseClock, OpenError, PoolSettings, PoolUse, peek_hash_key};
+pub use database::{DatabaseClock, OpenError, PoolSettings, PoolUse};
 pub use schema::Migrating;
 pub use store::SeaOrmStore;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::{StoreError, TokenStore};
+use central_oauth_domain::secret::Sealed;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -38,8 +39,21 @@ impl SeaOrmStore {
     /// # Errors
     /// When the database cannot be used, or has been migrated by a newer version.
     pub async fn open(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, OpenError> {
+        Self::open_if(url, settings, |_| Ok(())).await
+    }
+
+    /// Opens the database, unless `check` rejects the sealed hash key that it has. Nothing has been written before
+    /// that, not even a new file.
+    ///
+    /// # Errors
+    /// As [`SeaOrmStore::open`], and what `check` returns.
+    pub async fn open_if<E: From<OpenError>>(
+        url: &DatabaseUrl,
+        settings: PoolSettings,
+        check: impl FnOnce(&Sealed) -> Result<(), E>,
+    ) -> Result<Self, E> {
         Ok(Self {
-            database: Database::open(url, settings).await?,
+            database: Database::open_if(url, settings, check).await?,
             url: url.clone(),
             time: ServerTime::default(),
             claimed: Claimed::default(),

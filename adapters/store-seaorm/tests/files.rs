@@ -6,7 +6,8 @@ mod common;
 use std::path::Path;
 
 use central_oauth_domain::ports::{AccountStore, KeyStore, LinkStore, SealStore};
-use central_oauth_store_seaorm::{DatabaseUrl, OpenError, SeaOrmStore, peek_hash_key};
+use central_oauth_domain::secret::Sealed;
+use central_oauth_store_seaorm::{DatabaseUrl, OpenError, SeaOrmStore};
 use common::{POOL, Scratch, code, key, linked, pending, sealed};
 
 #[cfg(unix)]
@@ -62,47 +63,56 @@ async fn reopening_finds_everything() {
     assert_eq!(kept, Some(sealed("hash key")));
 }
 
-/// Peeks into the database and asserts that no file has changed.
-async fn peek(scratch: &Scratch) -> Option<central_oauth_domain::secret::Sealed> {
-    let before = scratch.files();
-    let found = peek_hash_key(&scratch.url(), POOL).await.unwrap();
-    assert!(scratch.files() == before, "peeking changed a file");
-    found
+struct Rejected(Sealed);
+
+impl From<OpenError> for Rejected {
+    fn from(error: OpenError) -> Self {
+        panic!("{error}");
+    }
+}
+
+/// Rejects the hash key of a database, and returns it. Opens and closes a database without one.
+async fn rejected(url: &DatabaseUrl) -> Option<Sealed> {
+    let opened = SeaOrmStore::open_if(url, POOL, |key| Err(Rejected(key.clone()))).await;
+    match opened {
+        Ok(store) => {
+            store.close().await.unwrap();
+            None
+        }
+        Err(Rejected(key)) => Some(key),
+    }
 }
 
 #[tokio::test]
-async fn peeking_leaves_no_trace() {
+async fn a_database_whose_key_is_rejected_is_unchanged() {
     let scratch = Scratch::new();
-    assert_eq!(peek(&scratch).await, None);
-
-    std::fs::write(scratch.path(), "").unwrap();
-    assert_eq!(peek(&scratch).await, None);
-
+    assert_eq!(rejected(&scratch.url()).await, None);
     let store = scratch.migrated().await;
     store.close().await.unwrap();
-    assert_eq!(peek(&scratch).await, None);
+    assert_eq!(rejected(&scratch.url()).await, None);
 
     let store = scratch.open().await;
     store.init_hash_key(sealed("hash key")).await.unwrap();
     store.close().await.unwrap();
-    assert_eq!(peek(&scratch).await, Some(sealed("hash key")));
+    let before = scratch.files();
+    assert_eq!(rejected(&scratch.url()).await, Some(sealed("hash key")));
+    assert!(scratch.files() == before, "a file has changed");
 }
 
 #[tokio::test]
-async fn peeking_sees_what_a_running_service_has_written() {
+async fn the_key_that_a_running_service_has_written_is_checked() {
     let scratch = Scratch::new();
     let store = scratch.migrated().await;
     store.init_hash_key(sealed("hash key")).await.unwrap();
     let durable = |(name, _): &(String, Vec<u8>)| !name.ends_with("-shm");
     let before: Vec<_> = scratch.files().into_iter().filter(durable).collect();
-    let found = peek_hash_key(&scratch.url(), POOL).await.unwrap();
-    assert_eq!(found, Some(sealed("hash key")));
+    assert_eq!(rejected(&scratch.url()).await, Some(sealed("hash key")));
     let after: Vec<_> = scratch.files().into_iter().filter(durable).collect();
     assert!(before == after);
 }
 
 #[tokio::test]
-async fn peeking_sees_what_a_crashed_service_has_written() {
+async fn the_key_that_a_crashed_service_has_written_is_checked() {
     let (running, crashed) = (Scratch::new(), Scratch::new());
     let store = running.migrated().await;
     store.init_hash_key(sealed("hash key")).await.unwrap();
@@ -111,7 +121,7 @@ async fn peeking_sees_what_a_crashed_service_has_written() {
             std::fs::write(crashed.path().with_file_name(name), content).unwrap();
         }
     }
-    let found = peek_hash_key(&crashed.url(), POOL).await.unwrap();
+    let found = rejected(&crashed.url()).await;
     assert_eq!(found, Some(sealed("hash key")));
     let recovered = crashed.open().await.hash_key().await.unwrap();
     assert_eq!(recovered, found);
@@ -121,13 +131,9 @@ async fn peeking_sees_what_a_crashed_service_has_written() {
 async fn what_cannot_be_opened_is_named() {
     let scratch = Scratch::new();
     std::fs::write(scratch.path(), "this is no database, only some text").unwrap();
-    for refused in [
-        peek_hash_key(&scratch.url(), POOL).await.map(drop),
-        SeaOrmStore::open(&scratch.url(), POOL).await.map(drop),
-    ] {
-        let message = refused.unwrap_err().to_string();
-        assert!(message.contains("store.sqlite3"), "{message}");
-    }
+    let refused = SeaOrmStore::open(&scratch.url(), POOL).await.map(drop);
+    let message = refused.unwrap_err().to_string();
+    assert!(message.contains("store.sqlite3"), "{message}");
     let nowhere = DatabaseUrl::file(scratch.path().join("no/such/folder"));
     let refused = SeaOrmStore::open(&nowhere, POOL).await.map(drop);
     assert!(matches!(refused, Err(OpenError::File { .. })));
@@ -142,7 +148,7 @@ async fn odd_names_are_only_names() {
     store.migrate_up().await.unwrap();
     store.init_hash_key(sealed("hash key")).await.unwrap();
     store.close().await.unwrap();
-    let found = peek_hash_key(&url, POOL).await.unwrap();
+    let found = rejected(&url).await;
     assert_eq!(found, Some(sealed("hash key")));
     let is_named_so = |(name, _): &(String, _)| name.starts_with("50% off?mode=memory&x #1");
     assert!(scratch.files().iter().all(is_named_so));

@@ -87,11 +87,11 @@ pub async fn copy(
 ) -> Result<CopyReport, CopyError> {
     let source = CopySource::hold(from, settings).await?;
     let (hash_key, vault) = source.unlock(cipher).await?;
-    if peek_hash_key(to, settings).await?.is_some() {
+    let destination = SeaOrmStore::open_if(to, settings, |_| {
         let database = to.to_string();
-        return Err(CopyError::DestinationIsComplete { database });
-    }
-    let destination = SeaOrmStore::open(to, settings).await?;
+        Err(CopyError::DestinationIsComplete { database })
+    });
+    let destination = destination.await?;
     destination.migrate_up().await?;
     let copied = async {
         let copy = SeaOrmCopy::begin(&source, &destination).await?;

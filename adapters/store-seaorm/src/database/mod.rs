@@ -18,17 +18,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::ports::StoreError;
+use central_oauth_domain::secret::Sealed;
 use sea_orm::{DbBackend, DbErr, QueryTrait};
 
 pub use clock::DatabaseClock;
 pub use error::OpenError;
 pub(crate) use health::WriteHealth;
 pub(crate) use hold::Held;
-pub use peek::peek_hash_key;
 pub(crate) use session::Session;
 
 use crate::error::unavailable;
-use crate::schema;
 use crate::url::{DatabaseUrl, Place};
 use group::Writing;
 use postgres::Postgres;
@@ -104,19 +103,30 @@ pub(crate) struct Write {
 }
 
 impl Database {
-    /// Opens a database whose schema is not newer than this build; creates a file if necessary.
-    pub(crate) async fn open(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, OpenError> {
+    /// Opens a database whose schema is not newer than this build; creates a file if necessary. `check` may reject the
+    /// sealed hash key of an existing database before anything is written, even a new file.
+    pub(crate) async fn open_if<E: From<OpenError>>(
+        url: &DatabaseUrl,
+        settings: PoolSettings,
+        check: impl FnOnce(&Sealed) -> Result<(), E>,
+    ) -> Result<Self, E> {
         match url.place() {
             Place::File(path) => {
-                peek::refuse_newer(path, url).await?;
+                peek::hash_key_in(path, url)
+                    .await?
+                    .as_ref()
+                    .map_or(Ok(()), check)?;
                 Ok(Self::Sqlite(Arc::new(Sqlite::open(path, url).await?)))
             }
             Place::Server(server) => {
                 let server = Postgres::open(server, settings).await;
-                let server = Self::Postgres(server.map_err(OpenError::at(url))?);
+                let server = server.map_err(OpenError::at(url))?;
                 let session = server.read().await.map_err(OpenError::at(url))?;
-                schema::refuse_newer(&session, url).await?;
-                Ok(server)
+                peek::read(&session, url)
+                    .await?
+                    .as_ref()
+                    .map_or(Ok(()), check)?;
+                Ok(Self::Postgres(server))
             }
         }
     }

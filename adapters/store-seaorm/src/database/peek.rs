@@ -12,32 +12,8 @@ use super::error::OpenError;
 use super::place::wal;
 use super::session::{Channel, Session};
 use super::sqlite::connect;
-use super::{Database, PoolSettings};
-use crate::url::{DatabaseUrl, Place};
+use crate::url::DatabaseUrl;
 use crate::{schema, seals};
-
-/// Reads the sealed hash key without writing anything, not even a new file, so that a wrong secret key can be rejected.
-/// `None` if there is no database yet, or an empty one.
-///
-/// # Errors
-/// When the database cannot be read, is not a database, or has been migrated by a newer version.
-pub async fn peek_hash_key(
-    url: &DatabaseUrl,
-    settings: PoolSettings,
-) -> Result<Option<Sealed>, OpenError> {
-    let at = OpenError::at(url);
-    match url.place() {
-        Place::File(path) => hash_key_in(path, url).await,
-        Place::Server(_) => {
-            let server = Database::open(url, settings).await?;
-            let session = server.read().await.map_err(&at)?;
-            let sealed = read(&session, url).await;
-            drop(session);
-            server.close().await.map_err(at)?;
-            sealed
-        }
-    }
-}
 
 /// Reads the sealed hash key of a file that has just replaced another one. The write-ahead log beside it may belong to
 /// the other one, so it is read only if the file itself has no hash key.
@@ -55,8 +31,12 @@ pub(super) async fn hash_key_of_file(
     }
 }
 
-/// Reads the sealed hash key of a file and its write-ahead log.
-async fn hash_key_in(path: &Path, url: &DatabaseUrl) -> Result<Option<Sealed>, OpenError> {
+/// Reads the sealed hash key of a file and its write-ahead log, without writing anything, not even a new file.
+/// `None` if there is no database yet, or an empty one.
+pub(super) async fn hash_key_in(
+    path: &Path,
+    url: &DatabaseUrl,
+) -> Result<Option<Sealed>, OpenError> {
     let Some(file) = look_into(path, url).await? else {
         return Ok(None);
     };
@@ -65,21 +45,15 @@ async fn hash_key_in(path: &Path, url: &DatabaseUrl) -> Result<Option<Sealed>, O
     sealed
 }
 
-/// Rejects a file of a newer version before anything is done to it.
-pub(super) async fn refuse_newer(path: &Path, url: &DatabaseUrl) -> Result<(), OpenError> {
-    let Some(file) = look_into(path, url).await? else {
-        return Ok(());
-    };
-    let refused = schema::refuse_newer(&reading(&file), url).await;
-    file.close().await.map_err(OpenError::at(url))?;
-    refused
-}
-
 fn reading(file: &DatabaseConnection) -> Session {
     Session::new(Channel::Pool(file.clone()), None)
 }
 
-async fn read(session: &Session, url: &DatabaseUrl) -> Result<Option<Sealed>, OpenError> {
+/// Reads the sealed hash key of a database that no newer version has migrated.
+pub(super) async fn read(
+    session: &Session,
+    url: &DatabaseUrl,
+) -> Result<Option<Sealed>, OpenError> {
     schema::refuse_newer(session, url).await?;
     let tables = SchemaManager::new(session.unwatched().map_err(OpenError::at(url))?);
     let is_set_up = tables.has_table("service_keys").await;

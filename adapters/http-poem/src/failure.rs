@@ -33,8 +33,37 @@ pub(crate) struct Failure<D> {
 
 /// The problem responses of an operation; implemented next to the operation.
 pub(crate) trait Documented {
-    /// Its problem responses, besides those of every operation.
+    /// Whether the operation takes a key.
+    const KEY: KeyUse = KeyUse::Needed;
+    /// Its problem responses, besides those of every operation and those of a key.
     const PROBLEMS: &'static [Answer];
+}
+
+/// Whether an operation takes a key, and so has the problem responses of a key.
+pub(crate) enum KeyUse {
+    Needed,
+    Optional,
+    None,
+}
+
+impl KeyUse {
+    /// The problem responses that come before those of the operation.
+    const fn first(&self) -> &'static [Answer] {
+        match self {
+            Self::Needed => &[UNAUTHORIZED, LINK_PENDING],
+            Self::Optional | Self::None => &[],
+        }
+    }
+
+    /// The problem responses that come after those of the operation.
+    const fn last(&self) -> &'static [Answer] {
+        match self {
+            Self::Needed | Self::Optional => {
+                &[TOO_MANY_UNKNOWN_KEYS, KEY_USED_TOO_OFTEN, STORE_UNAVAILABLE]
+            }
+            Self::None => &[],
+        }
+    }
 }
 
 /// A problem response in the OpenAPI document: when it comes, and an example. Its code and status are those of the example.
@@ -45,7 +74,7 @@ pub(crate) struct Answer(pub(crate) &'static str, pub(crate) fn() -> Problem);
 pub(crate) const A_WHILE: Duration = Duration::from_secs(5);
 
 /// For operations that need a key.
-pub(crate) const UNAUTHORIZED: Answer = Answer(
+const UNAUTHORIZED: Answer = Answer(
     "the key is missing, unknown, expired or revoked, or may not be used from this network",
     unknown_key,
 );
@@ -73,7 +102,7 @@ pub(crate) const WORKLOAD_UNKNOWABLE: Answer =
         .into()
     });
 /// For operations that recognise keys.
-pub(crate) const TOO_MANY_UNKNOWN_KEYS: Answer = Answer(
+const TOO_MANY_UNKNOWN_KEYS: Answer = Answer(
     "too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid key \
      still works",
     || {
@@ -82,7 +111,7 @@ pub(crate) const TOO_MANY_UNKNOWN_KEYS: Answer = Answer(
     },
 );
 /// For operations with a key.
-pub(crate) const KEY_USED_TOO_OFTEN: Answer = Answer(
+const KEY_USED_TOO_OFTEN: Answer = Answer(
     "this key was used more often than its `max_uses_per_minute`",
     || {
         let retry_after = A_WHILE;
@@ -90,7 +119,7 @@ pub(crate) const KEY_USED_TOO_OFTEN: Answer = Answer(
     },
 );
 /// For operations that use the store.
-pub(crate) const STORE_UNAVAILABLE: Answer = Answer(
+const STORE_UNAVAILABLE: Answer = Answer(
     "the service cannot use its database at the moment",
     Problem::store_unavailable,
 );
@@ -188,7 +217,9 @@ impl<D> From<Failure<D>> for poem::Error {
 impl<D: Documented> ApiResponse for Failure<D> {
     fn meta() -> MetaResponses {
         let mut statuses: BTreeMap<StatusCode, Vec<Documentation>> = BTreeMap::new();
-        for Answer(when, example) in D::PROBLEMS.iter().chain(&COMMON) {
+        let of_operation = D::KEY.first().iter().chain(D::PROBLEMS);
+        let all = of_operation.chain(D::KEY.last()).chain(&COMMON);
+        for Answer(when, example) in all {
             let problem = example();
             let same_status = statuses.entry(problem.code().status()).or_default();
             same_status.push(Documentation { when, problem });

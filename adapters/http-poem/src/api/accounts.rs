@@ -16,10 +16,9 @@ use crate::auth::NeededBearer;
 use crate::dto::{AccountDetails, AccountList, AccountStatus, DeletedAccount};
 use crate::error::Problem;
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, KEY_USED_TOO_OFTEN,
-    LINK_PENDING, NO_SUCH_ACCOUNT, OWNERS_ONLY, PROVIDER_GONE, RELINK_REQUIRED, STORE_UNAVAILABLE,
-    TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE, provider_refused,
-    provider_unavailable,
+    AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT,
+    OWNERS_ONLY, PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE,
+    provider_refused, provider_unavailable,
 };
 use crate::middleware::bad_parameter;
 
@@ -186,12 +185,7 @@ impl Documented for ListAccounts {
             "an unknown status, or a label that is not `NAME:VALUE`",
             || bad_parameter("label", &BadLabel::Name.to_string()),
         ),
-        UNAUTHORIZED,
         ENROLMENT_ONLY,
-        LINK_PENDING,
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
-        STORE_UNAVAILABLE,
     ];
 }
 
@@ -199,15 +193,10 @@ struct GetAccount;
 
 impl Documented for GetAccount {
     const PROBLEMS: &'static [Answer] = &[
-        UNAUTHORIZED,
         WORKLOAD_REFUSED,
         ENROLMENT_ONLY,
         NO_SUCH_ACCOUNT,
-        LINK_PENDING,
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
         WORKLOAD_UNKNOWABLE,
-        STORE_UNAVAILABLE,
     ];
 }
 
@@ -215,15 +204,10 @@ struct DeleteAccount;
 
 impl Documented for DeleteAccount {
     const PROBLEMS: &'static [Answer] = &[
-        UNAUTHORIZED,
         ENROLMENT_ONLY,
         OWNERS_ONLY,
         AUDITORS_ONLY_READ,
         NO_SUCH_ACCOUNT,
-        LINK_PENDING,
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
-        STORE_UNAVAILABLE,
     ];
 }
 
@@ -231,25 +215,20 @@ struct RefreshAccount;
 
 impl Documented for RefreshAccount {
     const PROBLEMS: &'static [Answer] = &[
-        UNAUTHORIZED,
         ENROLMENT_ONLY,
         OWNERS_ONLY,
         AUDITORS_ONLY_READ,
         NO_SUCH_ACCOUNT,
-        LINK_PENDING,
         RELINK_REQUIRED,
         Answer(
             "the provider gave no refresh token, so the account cannot be refreshed",
             || Refusal::Unprocessable(refusals::NOTHING_TO_REFRESH_WITH.to_owned()).into(),
         ),
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
         Answer("the provider rejected the refresh", provider_refused),
         Answer(
             "the provider gives no usable response, or gave none a moment ago",
             provider_unavailable,
         ),
         PROVIDER_GONE,
-        STORE_UNAVAILABLE,
     ];
 }

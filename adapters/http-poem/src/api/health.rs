@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use super::Tag;
 use crate::dto::{Liveness, Readiness as Ready};
 use crate::error::{Code, Problem};
-use crate::failure::{Answer, Documented, Failure};
+use crate::failure::{Answer, Documented, Failure, KeyUse};
 
 /// Programs that ask for readiness wait only a few seconds for the answer.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -110,12 +110,14 @@ impl Health {
 struct GetLiveness;
 
 impl Documented for GetLiveness {
+    const KEY: KeyUse = KeyUse::None;
     const PROBLEMS: &'static [Answer] = &[];
 }
 
 struct GetReadiness;
 
 impl Documented for GetReadiness {
+    const KEY: KeyUse = KeyUse::None;
     const PROBLEMS: &'static [Answer] = &[Answer(
         "the store does not answer or takes no writes, or the secret key cannot decrypt it",
         || Problem::new(Code::NotReady, TOO_SLOW),

@@ -16,9 +16,8 @@ use crate::auth::NeededBearer;
 use crate::body::{NeededJson, no_body, rejected};
 use crate::dto::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, KEY_USED_TOO_OFTEN,
-    LINK_PENDING, NO_SUCH_ACCOUNT, NOT_JSON, OWNERS_ONLY, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
-    UNAUTHORIZED,
+    AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT,
+    NOT_JSON, OWNERS_ONLY,
 };
 use crate::middleware::bad_parameter;
 
@@ -155,17 +154,7 @@ fn example_key() -> String {
 struct ListKeys;
 
 impl Documented for ListKeys {
-    const PROBLEMS: &'static [Answer] = &[
-        BAD_PAGE,
-        UNAUTHORIZED,
-        ENROLMENT_ONLY,
-        OWNERS_ONLY,
-        NO_SUCH_ACCOUNT,
-        LINK_PENDING,
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
-        STORE_UNAVAILABLE,
-    ];
+    const PROBLEMS: &'static [Answer] = &[BAD_PAGE, ENROLMENT_ONLY, OWNERS_ONLY, NO_SUCH_ACCOUNT];
 }
 
 struct CreateKey;
@@ -174,12 +163,10 @@ impl Documented for CreateKey {
     const PROBLEMS: &'static [Answer] = &[
         Answer("the body is missing or not JSON", no_body),
         Answer("`expires_at` is not a time", NewAccessKey::bad_expiry),
-        UNAUTHORIZED,
         ENROLMENT_ONLY,
         OWNERS_ONLY,
         AUDITORS_ONLY_READ,
         NO_SUCH_ACCOUNT,
-        LINK_PENDING,
         NOT_JSON,
         Answer("an unknown field, a wrong type or no name", || {
             rejected::<NewAccessKey>(r#"{"expires_at": "2036-06-02T12:00:00Z"}"#)
@@ -198,9 +185,6 @@ impl Documented for CreateKey {
         Answer("the account has as many keys as it may have", || {
             Refusal::Unprocessable("the account has 100 keys already".to_owned()).into()
         }),
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
-        STORE_UNAVAILABLE,
     ];
 }
 
@@ -212,7 +196,6 @@ impl Documented for DeleteKey {
             let reason = r#"failed to parse "boolean": provided string was not `true` or `false`"#;
             bad_parameter("descendants", reason)
         }),
-        UNAUTHORIZED,
         ENROLMENT_ONLY,
         OWNERS_ONLY,
         AUDITORS_ONLY_READ,
@@ -220,9 +203,5 @@ impl Documented for DeleteKey {
         Answer("the account has no such key", || {
             refusals::NO_SUCH_KEY.into()
         }),
-        LINK_PENDING,
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
-        STORE_UNAVAILABLE,
     ];
 }

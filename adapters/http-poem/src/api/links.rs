@@ -20,9 +20,8 @@ use crate::body::{NeededJson, OptionalJson, no_body, rejected};
 use crate::dto::{Confirmation, LinkReport, NewLink, StartedLink};
 use crate::error::{Code, Problem};
 use crate::failure::{
-    A_WHILE, AUDITORS_ONLY_READ, Answer, BAD_KEY, Documented, Failure, KEY_USED_TOO_OFTEN,
-    LINK_PENDING, NOT_JSON, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
-    WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE,
+    A_WHILE, AUDITORS_ONLY_READ, Answer, BAD_KEY, Documented, Failure, KeyUse, LINK_PENDING,
+    NOT_JSON, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE,
 };
 use crate::{host, origin};
 
@@ -181,6 +180,7 @@ fn known(address: IpAddr) -> Option<IpAddr> {
 struct StartLink;
 
 impl Documented for StartLink {
+    const KEY: KeyUse = KeyUse::Optional;
     const PROBLEMS: &'static [Answer] = &[
         Answer("the body is not JSON", || {
             rejected::<NewLink>("provider=github")
@@ -248,21 +248,19 @@ impl Documented for StartLink {
                 Refusal::TooManyLinks { retry_after }.into()
             },
         ),
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
         Answer("the operator has configured no provider", || {
             let detail = "no provider is configured on this service";
             Refusal::ProviderNotConfigured(detail.to_owned()).into()
         }),
         Answer("too many links are open", || Refusal::OverCapacity.into()),
         WORKLOAD_UNKNOWABLE,
-        STORE_UNAVAILABLE,
     ];
 }
 
 struct PollLink;
 
 impl Documented for PollLink {
+    const KEY: KeyUse = KeyUse::Optional;
     const PROBLEMS: &'static [Answer] = &[
         BAD_KEY,
         WORKLOAD_REFUSED,
@@ -275,10 +273,7 @@ impl Documented for PollLink {
             let retry_after = A_WHILE;
             Refusal::RateLimited { retry_after }.into()
         }),
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
         WORKLOAD_UNKNOWABLE,
-        STORE_UNAVAILABLE,
     ];
 }
 
@@ -287,12 +282,10 @@ struct ConfirmLink;
 impl Documented for ConfirmLink {
     const PROBLEMS: &'static [Answer] = &[
         Answer("the body is missing or not JSON", no_body),
-        UNAUTHORIZED,
         WORKLOAD_REFUSED,
         Answer("this key has no link with this code", || {
             refusals::UNKNOWN_CODE.into()
         }),
-        LINK_PENDING,
         Answer("the link has ended without an account", || {
             Refusal::LinkEnded.into()
         }),
@@ -304,9 +297,6 @@ impl Documented for ConfirmLink {
         Answer("an unknown field or a wrong type", || {
             rejected::<Confirmation>("{}")
         }),
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
         WORKLOAD_UNKNOWABLE,
-        STORE_UNAVAILABLE,
     ];
 }

@@ -23,7 +23,7 @@ use crate::dto::{
     TokenExchange,
 };
 use crate::error::{Code, ExchangeFailure, OAuthError, Problem};
-use crate::failure::{Answer, Documented, Failure, header};
+use crate::failure::{Answer, Documented, Failure, KeyUse, header};
 
 pub(crate) struct OAuth {
     services: Arc<Services>,
@@ -108,6 +108,7 @@ impl OAuth {
 struct Metadata;
 
 impl Documented for Metadata {
+    const KEY: KeyUse = KeyUse::None;
     const PROBLEMS: &'static [Answer] = &[];
 }
 

@@ -8,7 +8,7 @@ use poem_openapi::payload::Json;
 
 use super::Tag;
 use crate::dto::{Provider, ProviderList};
-use crate::failure::{Answer, Documented, Failure};
+use crate::failure::{Answer, Documented, Failure, KeyUse};
 
 pub(crate) struct Providers {
     pub(super) services: Arc<Services>,
@@ -35,5 +35,6 @@ impl Providers {
 struct ListProviders;
 
 impl Documented for ListProviders {
+    const KEY: KeyUse = KeyUse::None;
     const PROBLEMS: &'static [Answer] = &[];
 }

@@ -13,9 +13,7 @@ use super::{Tag, account_id, id};
 use crate::auth::NeededBearer;
 use crate::dto::StartedLink;
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, Documented, ENROLMENT_ONLY, Failure, KEY_USED_TOO_OFTEN,
-    LINK_PENDING, NO_SUCH_ACCOUNT, PROVIDER_GONE, STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS,
-    UNAUTHORIZED,
+    AUDITORS_ONLY_READ, Answer, Documented, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, PROVIDER_GONE,
 };
 
 pub(crate) struct Relinks {
@@ -62,14 +60,12 @@ struct RelinkAccount;
 
 impl Documented for RelinkAccount {
     const PROBLEMS: &'static [Answer] = &[
-        UNAUTHORIZED,
         ENROLMENT_ONLY,
         AUDITORS_ONLY_READ,
         Answer("an access key relinks its own account only", || {
             refusals::ADMINS_RELINK.into()
         }),
         NO_SUCH_ACCOUNT,
-        LINK_PENDING,
         Answer(
             "the account has a random id, so the service could not reject another person's consent",
             || Refusal::Unprocessable(refusals::NOT_IDENTIFIED.to_owned()).into(),
@@ -81,10 +77,7 @@ impl Documented for RelinkAccount {
             "this service links accounts only with a return code, for which a program must ask",
             || Refusal::ReturnCodeRequired.into(),
         ),
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
         PROVIDER_GONE,
         Answer("too many links are open", || Refusal::OverCapacity.into()),
-        STORE_UNAVAILABLE,
     ];
 }

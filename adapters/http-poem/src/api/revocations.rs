@@ -11,10 +11,7 @@ use super::Tag;
 use super::cursor::{REVOCATIONS, page_size};
 use crate::auth::NeededBearer;
 use crate::dto::{Revocation, RevocationList};
-use crate::failure::{
-    Answer, BAD_PAGE, Documented, Failure, KEY_USED_TOO_OFTEN, LINK_PENDING, STORE_UNAVAILABLE,
-    TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
-};
+use crate::failure::{Answer, BAD_PAGE, Documented, Failure};
 
 pub(crate) struct Revocations {
     pub(super) services: Arc<Services>,
@@ -59,13 +56,8 @@ struct ListRevocations;
 impl Documented for ListRevocations {
     const PROBLEMS: &'static [Answer] = &[
         BAD_PAGE,
-        UNAUTHORIZED,
         Answer("only keys of admins and auditors see revocations", || {
             refusals::ADMIN_ONLY.into()
         }),
-        LINK_PENDING,
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
-        STORE_UNAVAILABLE,
     ];
 }

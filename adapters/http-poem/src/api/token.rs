@@ -11,9 +11,8 @@ use super::Tag;
 use crate::auth::NeededBearer;
 use crate::dto::Token;
 use crate::failure::{
-    Answer, Documented, Failure, KEY_USED_TOO_OFTEN, LINK_PENDING, PROVIDER_GONE, RELINK_REQUIRED,
-    STORE_UNAVAILABLE, TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE,
-    provider_unavailable,
+    Answer, Documented, Failure, PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED,
+    WORKLOAD_UNKNOWABLE, provider_unavailable,
 };
 use crate::middleware::bad_parameter;
 use crate::serialized::Serialized;
@@ -60,25 +59,20 @@ impl Documented for GetToken {
             let reason = r#"failed to parse "integer(uint64)": invalid digit found in string"#;
             bad_parameter("min_ttl", reason)
         }),
-        UNAUTHORIZED,
         WORKLOAD_REFUSED,
         Answer("only an access key can read a token", || {
             refusals::NOT_FOR_OPERATORS.into()
         }),
-        LINK_PENDING,
         RELINK_REQUIRED,
         Answer(
             "the workload may read several accounts; `POST /oauth/token` takes the id of one",
             || Refusal::Unprocessable(refusals::SEVERAL_ACCOUNTS.to_owned()).into(),
         ),
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
         Answer(
             "the token has expired and the provider gives no usable response at the moment",
             provider_unavailable,
         ),
         WORKLOAD_UNKNOWABLE,
         PROVIDER_GONE,
-        STORE_UNAVAILABLE,
     ];
 }

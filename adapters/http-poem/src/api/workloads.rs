@@ -16,9 +16,8 @@ use crate::body::{NeededJson, no_body, rejected};
 use crate::dto::{Workload, WorkloadGrant, WorkloadList};
 use crate::error::Problem;
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, KEY_USED_TOO_OFTEN,
-    LINK_PENDING, NO_SUCH_ACCOUNT, NOT_FOR_WORKLOADS, NOT_JSON, OWNERS_ONLY, STORE_UNAVAILABLE,
-    TOO_MANY_UNKNOWN_KEYS, UNAUTHORIZED,
+    AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT,
+    NOT_FOR_WORKLOADS, NOT_JSON, OWNERS_ONLY,
 };
 
 pub(crate) struct Workloads {
@@ -138,15 +137,10 @@ struct ListWorkloads;
 impl Documented for ListWorkloads {
     const PROBLEMS: &'static [Answer] = &[
         BAD_PAGE,
-        UNAUTHORIZED,
         ENROLMENT_ONLY,
         OWNERS_ONLY,
         NOT_FOR_WORKLOADS,
         NO_SUCH_ACCOUNT,
-        LINK_PENDING,
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
-        STORE_UNAVAILABLE,
     ];
 }
 
@@ -155,13 +149,11 @@ struct GrantWorkload;
 impl Documented for GrantWorkload {
     const PROBLEMS: &'static [Answer] = &[
         Answer("the body is missing or not JSON", no_body),
-        UNAUTHORIZED,
         ENROLMENT_ONLY,
         OWNERS_ONLY,
         AUDITORS_ONLY_READ,
         NOT_FOR_WORKLOADS,
         NO_SUCH_ACCOUNT,
-        LINK_PENDING,
         NOT_JSON,
         Answer("an unknown field or a wrong type", || {
             rejected::<WorkloadGrant>(r#"{"workload": "nightly"}"#)
@@ -184,9 +176,6 @@ impl Documented for GrantWorkload {
             "the account has as many keys and workloads as it may have",
             || unprocessable("the account has 100 keys and workloads already"),
         ),
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
-        STORE_UNAVAILABLE,
     ];
 }
 
@@ -198,7 +187,6 @@ struct WithdrawWorkload;
 
 impl Documented for WithdrawWorkload {
     const PROBLEMS: &'static [Answer] = &[
-        UNAUTHORIZED,
         ENROLMENT_ONLY,
         OWNERS_ONLY,
         AUDITORS_ONLY_READ,
@@ -207,9 +195,5 @@ impl Documented for WithdrawWorkload {
         Answer("the account has no such workload", || {
             refusals::NO_SUCH_WORKLOAD.into()
         }),
-        LINK_PENDING,
-        TOO_MANY_UNKNOWN_KEYS,
-        KEY_USED_TOO_OFTEN,
-        STORE_UNAVAILABLE,
     ];
 }

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::*;
+use crate::audit::AuditKind;
 use crate::fault::Fault;
 use crate::ports::{ProviderError, WebhookError};
 use crate::time::Timestamp;
@@ -318,7 +319,7 @@ async fn after_a_restore_only_those_recover_that_were_degraded() {
 
 #[tokio::test]
 async fn many_entries_for_others_are_passed_over() {
-    use crate::audit::{Actor, AuditEvent, AuditKind};
+    use crate::audit::{Actor, AuditEvent};
     let mut scene = Scene::with(WebhookKind::ALL).await;
     for _ in 0..1_200 {
         let event = AuditEvent::new(AuditKind::KeyCreated);

@@ -1,0 +1,197 @@
+//! A PostgreSQL server and its connections.
+
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement,
+    TransactionTrait,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::PoolSettings;
+use super::health::WriteHealth;
+use super::pool::Pool;
+use super::session::{Channel, Session, seen, span, within};
+use super::transaction::{Origin, Transaction};
+use crate::error::is_disconnected;
+use crate::url::Server;
+use settings::{connect_options, pool_options, told, try_out};
+
+/// How long a session waits after the server should have cancelled its statement.
+const GRACE: Duration = Duration::from_secs(2);
+/// The first timeout of saving. If a dead connection is detected in time, the response to a refresh can be stored over
+/// another one before the lease expires and another process sends the refresh token again: a lease lasts 5 s longer
+/// than a provider call.
+const FIRST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A PostgreSQL server.
+pub(crate) struct Postgres {
+    general: Arc<Pool>,
+    /// For data that exists nowhere else until it is stored. Reads do not delay it, and it does not wait long on a dead
+    /// connection.
+    saving: Arc<Pool>,
+    /// Limits concurrent saves. Waiting here says nothing about the connections, which others are using.
+    turns: Arc<Semaphore>,
+    settings: PoolSettings,
+    is_pooled: bool,
+    /// What a session, or behind a pooler each transaction, executes first.
+    told: Arc<str>,
+    health: Arc<WriteHealth>,
+}
+
+impl Postgres {
+    pub(super) async fn open(server: &Server, settings: PoolSettings) -> Result<Arc<Self>, DbErr> {
+        let is_pooled = server.is_pooled;
+        let options = connect_options(server);
+        let told: Arc<str> = told(settings, is_pooled).into();
+        try_out(&options, &told, settings.connect_timeout * 4).await?;
+        let pool_options = pool_options((!is_pooled).then(|| Arc::clone(&told)));
+        let saving = (settings.max_connections / 2).max(1);
+        let general = settings.max_connections.saturating_sub(saving).max(1);
+        let pool = |connections, response_timeout, connecting| {
+            let pool_options = pool_options.clone().max_connections(connections);
+            Arc::new(Pool::new(
+                options.clone(),
+                pool_options,
+                response_timeout,
+                connecting,
+            ))
+        };
+        let response_timeout = settings.statement_timeout + GRACE;
+        Ok(Arc::new(Self {
+            general: pool(
+                general,
+                response_timeout..=response_timeout,
+                Some(settings.connect_timeout),
+            ),
+            saving: pool(
+                saving,
+                FIRST_SAVE_TIMEOUT.min(response_timeout)..=response_timeout,
+                None,
+            ),
+            turns: Arc::new(Semaphore::new(saving as usize)),
+            settings,
+            is_pooled,
+            told,
+            health: Arc::default(),
+        }))
+    }
+
+    /// A read is a single statement, except behind a pooler, which would give each message of it another connection.
+    pub(super) async fn read(&self) -> Result<Session, DbErr> {
+        if self.is_pooled {
+            self.begin_at(&self.general, None, None).await
+        } else {
+            let (connections, response_timeout) = self.general.current();
+            // A single statement first waits for a connection, which may just be busy.
+            let response_timeout = response_timeout.with_connecting();
+            Ok(Session::new(
+                Channel::Pool(connections),
+                Some(response_timeout),
+            ))
+        }
+    }
+
+    pub(super) async fn begin(&self) -> Result<Session, DbErr> {
+        let health = Some(Arc::clone(&self.health));
+        self.begin_at(&self.general, health, None).await
+    }
+
+    /// Begins a transaction for data that exists nowhere else until it is stored.
+    pub(super) async fn begin_saving(&self) -> Result<Session, DbErr> {
+        let turn = self.turn_to_save().await?;
+        let health = Some(Arc::clone(&self.health));
+        self.begin_at(&self.saving, health, Some(turn)).await
+    }
+
+    /// Whether a statement can run without a transaction. Behind a pooler, a transaction is needed for the session's
+    /// settings.
+    pub(super) const fn saves_at_once(&self) -> bool {
+        !self.is_pooled
+    }
+
+    /// Runs a saving statement without a transaction. Returns whether it has changed anything, as far as the server has
+    /// responded.
+    pub(super) async fn save_at_once(&self, statement: Statement) -> Result<bool, DbErr> {
+        let _turn = self.turn_to_save().await?;
+        let (connections, response_timeout) = self.saving.current();
+        let session = Session::new(Channel::Pool(connections), Some(response_timeout));
+        let has_changed = session.execute_raw(statement).await?.rows_affected() > 0;
+        self.saving.is_well();
+        if has_changed {
+            self.health.committed();
+        }
+        Ok(has_changed)
+    }
+
+    async fn turn_to_save(&self) -> Result<OwnedSemaphorePermit, DbErr> {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        let turn = timeout(self.settings.connect_timeout, turn).await;
+        let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
+        // Never closed.
+        turn.map_err(|error| DbErr::Custom(error.to_string()))
+    }
+
+    async fn begin_at(
+        &self,
+        pool: &Arc<Pool>,
+        health: Option<Arc<WriteHealth>>,
+        mut turn: Option<OwnedSemaphorePermit>,
+    ) -> Result<Session, DbErr> {
+        let mut connections_left = pool.most();
+        let session = loop {
+            match try_to_begin(pool, health.clone(), &mut turn).await {
+                // After a restart of the server each of its old connections fails once.
+                Err(error) if is_disconnected(&error) && connections_left > 0 => {
+                    connections_left -= 1;
+                }
+                begun => break begun?,
+            }
+        };
+        if self.is_pooled {
+            session.execute_unprepared(&self.told).await?;
+        }
+        Ok(session)
+    }
+
+    pub(super) const fn health(&self) -> &Arc<WriteHealth> {
+        &self.health
+    }
+
+    /// The connections that read, and those that save.
+    pub(super) fn connections(&self) -> [DatabaseConnection; 2] {
+        [&self.general, &self.saving].map(|pool| pool.current().0)
+    }
+
+    pub(super) async fn close(&self) -> Result<(), DbErr> {
+        let [general, saving] = self.connections();
+        general.close().await.and(saving.close().await)
+    }
+}
+
+/// sqlx 0.9.0 returns a connection to the pool inside a transaction if its `BEGIN` is dropped (launchbadge/sqlx issue
+/// 4385). [`Transaction::begin`] never drops it.
+async fn try_to_begin(
+    pool: &Arc<Pool>,
+    health: Option<Arc<WriteHealth>>,
+    turn: &mut Option<OwnedSemaphorePermit>,
+) -> Result<Session, DbErr> {
+    let (connections, response_timeout) = pool.current();
+    // It first waits for a connection, which may be what takes long.
+    let first = response_timeout.clone().with_connecting();
+    let span = span(DbBackend::Postgres, "BEGIN");
+    let begin = async move { seen(span, within(Some(&first), connections.begin())).await };
+    let origin = Origin::Server(response_timeout.clone());
+    let txn = Transaction::begin(origin, health, begin).await?;
+    let txn = txn.with_turn(turn.take());
+    Ok(Session::new(
+        Channel::Transaction(txn),
+        Some(response_timeout),
+    ))
+}

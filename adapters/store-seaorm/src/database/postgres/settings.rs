@@ -1,0 +1,98 @@
+//! The settings of connections and sessions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sea_orm::sqlx::{Connection, Executor, PgConnection};
+use sea_orm::{DbErr, RuntimeErr, sqlx};
+use tokio::time::timeout;
+
+use crate::database::PoolSettings;
+use crate::url::Server;
+
+/// A connection that was idle for this long is tested before it is used.
+const ASK_AFTER: Duration = Duration::from_secs(1);
+/// The server ends a transaction that idles for this long and releases its locks: its process was suspended or
+/// disconnected. Our transactions wait for nothing but the server.
+const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(5);
+/// A setting of the server that we invent, and that only a session of our own has. A pooler rejects or drops it. So a
+/// pooler that the URL does not announce cannot mix up the statements that two of its clients have prepared.
+const OWN_SESSION: &str = "central_oauth.own_session";
+
+/// We store no floating-point numbers, and poolers reject unknown parameters.
+pub(super) fn connect_options(server: &Server) -> PgConnectOptions {
+    let options = sqlx::ConnectOptions::disable_statement_logging(server.options.clone())
+        .application_name("central-oauth")
+        .extra_float_digits(None);
+    if server.is_pooled {
+        options
+    } else {
+        options.options([(OWN_SESSION, "on")])
+    }
+}
+
+/// Connects once, because a pool would retry some errors until it times out.
+pub(super) async fn try_out(
+    options: &PgConnectOptions,
+    told: &str,
+    limit: Duration,
+) -> Result<(), DbErr> {
+    let trying = async {
+        let mut connection = PgConnection::connect_with(options).await?;
+        tell(&mut connection, told).await?;
+        connection.close().await
+    };
+    let tried = timeout(limit, trying).await.map_err(|_| {
+        let message = format!("no answer within {} s", limit.as_secs());
+        DbErr::Conn(RuntimeErr::Internal(message))
+    })?;
+    tried.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
+}
+
+pub(super) fn pool_options(told: Option<Arc<str>>) -> PgPoolOptions {
+    let pool = PgPoolOptions::new()
+        .test_before_acquire(false)
+        .before_acquire(|connection, before| {
+            Box::pin(
+                async move { Ok(before.idle_for < ASK_AFTER || connection.ping().await.is_ok()) },
+            )
+        });
+    let Some(told) = told else {
+        return pool;
+    };
+    pool.after_connect(move |connection, _| {
+        let told = Arc::clone(&told);
+        Box::pin(async move { tell(connection, &told).await })
+    })
+}
+
+async fn tell(connection: &mut PgConnection, told: &str) -> Result<(), sqlx::Error> {
+    let told = sqlx::AssertSqlSafe(told.to_owned());
+    connection.execute(told).await.map(drop)
+}
+
+/// Returns the statements that a session executes first; behind a pooler each transaction does. They replace the
+/// settings of the transaction before, and its prepared statements: sqlx names them even if it does not cache them.
+pub(super) fn told(settings: PoolSettings, is_pooled: bool) -> String {
+    let (first, set, last) = if is_pooled {
+        // Transactions have their own name for the isolation level.
+        let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
+        (isolation.to_owned(), "SET LOCAL", "; DEALLOCATE ALL")
+    } else {
+        let isolation = "SET default_transaction_isolation = 'read committed'";
+        // Fails if a pooler has dropped the parameter.
+        let own = format!("SELECT current_setting('{OWN_SESSION}'); {isolation}");
+        (own, "SET", "")
+    };
+    let statement = settings.statement_timeout.as_millis();
+    let idle = LONGEST_IDLE_TRANSACTION.as_millis();
+    // Otherwise the server would report commits that are not durable, and a crash would lose refresh tokens that
+    // providers have rotated.
+    format!(
+        "{first}; {set} statement_timeout = {statement}; \
+         {set} idle_in_transaction_session_timeout = {idle}; \
+         SELECT set_config('synchronous_commit', 'on', {is_pooled}) \
+         WHERE current_setting('synchronous_commit') = 'off'{last}"
+    )
+}

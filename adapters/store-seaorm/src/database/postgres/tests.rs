@@ -1,0 +1,149 @@
+use std::future::poll_fn;
+use std::task::Poll;
+
+use central_oauth_test_postgres::{Cluster, PgBouncer};
+
+use super::*;
+use crate::url::{DatabaseUrl, Place};
+
+async fn open(url: &str) -> Arc<Postgres> {
+    let url: DatabaseUrl = url.parse().expect("no URL");
+    let Place::Server(server) = url.place() else {
+        panic!("no server");
+    };
+    let server = Postgres::open(server, PoolSettings::default()).await;
+    server.expect("no server")
+}
+
+async fn shown(session: &Session, name: &str) -> String {
+    let question = format!("SELECT current_setting('{name}') AS it");
+    let question = sea_orm::Statement::from_string(session.get_database_backend(), question);
+    let row = session.query_one_raw(question).await;
+    let row = row.expect("no answer").expect("no row");
+    row.try_get("", "it").expect("no text")
+}
+
+#[tokio::test]
+async fn sessions_are_told_the_same_with_and_without_a_pooler() {
+    let cluster = Cluster::shared();
+    let database = cluster.create_database();
+    cluster.execute(
+        &database.name,
+        &format!(
+            "ALTER DATABASE {0} SET default_transaction_isolation = 'serializable'; \
+             ALTER DATABASE {0} SET synchronous_commit = off",
+            database.name
+        ),
+    );
+    let pooler = PgBouncer::start(cluster);
+    let pooled = format!("{}?statement-cache-capacity=0", pooler.url(&database.name));
+    for url in [database.url, pooled] {
+        let server = open(&url).await;
+        for session in [
+            server.begin().await.expect("no transaction"),
+            server.read().await.expect("no session"),
+        ] {
+            assert_eq!(shown(&session, "statement_timeout").await, "5s");
+            let idle = "idle_in_transaction_session_timeout";
+            assert_eq!(shown(&session, idle).await, "5s");
+            let isolation = shown(&session, "transaction_isolation").await;
+            assert_eq!(isolation, "read committed");
+            assert_eq!(shown(&session, "synchronous_commit").await, "on");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pooler_that_the_url_does_not_announce_is_refused_and_the_option_named() {
+    let cluster = Cluster::shared();
+    let database = cluster.create_database();
+    for pooler in [
+        PgBouncer::start(cluster),
+        PgBouncer::start_ignoring(cluster, "extra_float_digits, options"),
+    ] {
+        let url = pooler.url(&database.name).parse().expect("no URL");
+        let opened = crate::SeaOrmStore::open(&url, PoolSettings::default()).await;
+        let error = opened.err().expect("it has opened").to_string();
+        assert!(error.contains("statement-cache-capacity=0"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn errors_about_prepared_statements_name_the_option_for_poolers() {
+    let server = open(&Cluster::shared().create_database().url).await;
+    for (sql, is_named) in [
+        ("EXECUTE unknown", true),
+        ("PREPARE twice AS SELECT 1; PREPARE twice AS SELECT 2", true),
+        ("DO $$ BEGIN RAISE SQLSTATE '08P01'; END $$", true),
+        ("SELECT 1 / 0", false),
+    ] {
+        let session = server.begin().await.expect("no transaction");
+        let error = session.execute_unprepared(sql).await.expect_err(sql);
+        let error = crate::error::failed(error);
+        let error = std::error::Error::source(&error)
+            .expect("no cause")
+            .to_string();
+        assert_eq!(
+            error.contains("statement-cache-capacity=0"),
+            is_named,
+            "{error}"
+        );
+    }
+}
+
+/// A client that disconnects drops the future of its request.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_away_while_a_transaction_begins_leaves_none_open() {
+    let cluster = Cluster::shared();
+    let database = cluster.create_database();
+    let server = open(&database.url).await;
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                AND application_name = 'central-oauth' AND state LIKE 'idle in transaction%'";
+    let none_is_open = async || {
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if cluster.execute(&database.name, open).trim() == "0" {
+                return;
+            }
+        }
+        panic!("a transaction is open that nobody knows of");
+    };
+    drop(server.begin().await.expect("no transaction"));
+    none_is_open().await;
+    // Polled once, the free connection sends BEGIN; the response takes longer.
+    let mut begun = Box::pin(server.begin());
+    let first = poll_fn(|context| Poll::Ready(begun.as_mut().poll(context))).await;
+    assert!(first.is_pending(), "the answer was there at once");
+    drop(begun);
+    none_is_open().await;
+}
+
+#[tokio::test]
+async fn who_stops_in_the_middle_lets_go_of_what_it_locked() {
+    let cluster = Cluster::shared();
+    let database = cluster.create_database();
+    let setup = "CREATE TABLE held (id int); INSERT INTO held VALUES (1)";
+    cluster.execute(&database.name, setup);
+    let server = open(&database.url).await;
+    let stopped = server.begin().await.expect("no transaction");
+    let locked = stopped.execute_unprepared("UPDATE held SET id = 2").await;
+    locked.expect("no lock");
+
+    // It waits while the row is locked, and no longer.
+    let other = server.begin().await.expect("no transaction");
+    let changed = other.execute_unprepared("UPDATE held SET id = 3").await;
+    changed.expect("the row is locked still");
+    other.commit().await.expect("no commit");
+
+    let late = stopped
+        .commit()
+        .await
+        .expect_err("it was committed all the same");
+    assert!(is_disconnected(&late), "{late:?}");
+    assert_eq!(
+        cluster
+            .execute(&database.name, "SELECT id FROM held")
+            .trim(),
+        "3"
+    );
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use central_oauth_domain::observe::Observer as _;
 use central_oauth_http_poem::{Answered, Connections, Requests};
 use central_oauth_observer_opentelemetry::{
-    Metrics, Request, Telemetry, TraceHeaders, name_request, take_parent,
+    Metrics, Telemetry, TraceHeaders, name_request, take_parent,
 };
 use poem::Server;
 use poem::http::HeaderMap;
@@ -120,12 +120,8 @@ impl Requests for Watched {
             name_request(span, answered.method, answered.route, answered.status);
         }
         if let Some(metrics) = &self.metrics {
-            metrics.answered(&Request {
-                method: answered.method,
-                route: answered.route,
-                status: answered.status,
-                took: answered.took,
-            });
+            let (method, route) = (answered.method, answered.route);
+            metrics.answered(method, route, answered.status, answered.took);
         }
     }
 }

@@ -24,7 +24,7 @@ mod telemetry;
 mod traces;
 
 pub use document::document;
-pub use metrics::{Metrics, Request};
+pub use metrics::Metrics;
 pub use observed::{ObservedCipher, ObservedProvider};
 pub use telemetry::{Collector, Telemetry, TelemetryError, TelemetryOptions};
 pub use traces::{TraceHeaders, headers_to_pass_on, name_request, take_parent, trace_of};

@@ -37,19 +37,6 @@ pub struct Metrics {
     links: LinkTraces,
 }
 
-/// An answered request.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// The method, as the client sent it.
-    pub method: &'a str,
-    /// The route template, never the path.
-    pub route: Option<&'a str>,
-    /// The status of the response.
-    pub status: u16,
-    /// The duration.
-    pub took: Duration,
-}
-
 impl Metrics {
     pub(crate) fn new(
         meters: SdkMeterProvider,
@@ -111,20 +98,21 @@ impl Metrics {
             .unwrap_or_default()
     }
 
-    /// Records an answered request.
-    pub fn answered(&self, request: &Request<'_>) {
+    /// Records an answered request: the method as the client sent it, the route template and never the path, the status
+    /// and the duration.
+    pub fn answered(&self, method: &str, route: Option<&str>, status: u16, took: Duration) {
         let mut labels = vec![
             KeyValue::new("url.scheme", "http"),
-            KeyValue::new("http.request.method", known_method(request.method)),
-            KeyValue::new("http.response.status_code", i64::from(request.status)),
+            KeyValue::new("http.request.method", known_method(method)),
+            KeyValue::new("http.response.status_code", i64::from(status)),
         ];
-        if let Some(route) = request.route {
+        if let Some(route) = route {
             labels.push(KeyValue::new("http.route", route.to_owned()));
         }
-        if request.status >= 500 {
-            labels.push(KeyValue::new("error.type", request.status.to_string()));
+        if status >= 500 {
+            labels.push(KeyValue::new("error.type", status.to_string()));
         }
-        let took = request.took.as_secs_f64();
+        let took = took.as_secs_f64();
         self.is.request_duration.record(took, &labels);
     }
 

@@ -14,9 +14,7 @@ use central_oauth_domain::observe::{
 use central_oauth_domain::ports::{AccountCount, Census, DyingCount, OverdueCount};
 use central_oauth_domain::webhook::{Attempt, ReceiverName};
 use central_oauth_observer_opentelemetry::catalogue::{ALL, LABELS};
-use central_oauth_observer_opentelemetry::{
-    Metrics, Request, Telemetry, TelemetryOptions, document,
-};
+use central_oauth_observer_opentelemetry::{Metrics, Telemetry, TelemetryOptions, document};
 
 fn scraped(providers: &[&str]) -> Telemetry {
     let providers = providers.iter().map(|name| ProviderName::new(*name));
@@ -89,12 +87,7 @@ fn tell_everything(metrics: &Metrics, provider: &str) {
 }
 
 fn answered(metrics: &Metrics, method: &str, route: Option<&str>, status: u16) {
-    metrics.answered(&Request {
-        method,
-        route,
-        status,
-        took: Duration::from_millis(3),
-    });
+    metrics.answered(method, route, status, Duration::from_millis(3));
 }
 
 /// The lines of series, without comments and figures.

@@ -10,7 +10,7 @@ use central_oauth_domain::ports::RowVersion;
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::{Fault, FaultCode, Label};
 use sea_orm::sea_query::ExprTrait;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QuerySelect, QueryTrait};
+use sea_orm::{ColumnTrait, DbBackend, QuerySelect};
 
 use super::{NOW, assert_uses, plan, plan_on_server};
 use crate::accounts::filtered;

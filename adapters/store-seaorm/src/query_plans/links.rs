@@ -8,8 +8,7 @@ use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderNa
 use central_oauth_domain::link::GuessLimit;
 use central_oauth_domain::link::pace::POLL_HORIZON;
 use central_oauth_domain::secret::{KeyedHash, SealId};
-use sea_orm::sea_query::ExprTrait;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QuerySelect, QueryTrait};
+use sea_orm::{DbBackend, QuerySelect, QueryTrait};
 
 use super::{NOW, assert_uses, plan};
 use crate::entities::{device_codes, revocations as outgoing};

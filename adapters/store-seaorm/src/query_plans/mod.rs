@@ -6,8 +6,7 @@ mod links;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_test_postgres::Cluster;
-use sea_orm::sea_query::ExprTrait;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
 use tokio::sync::OnceCell;
 
 use crate::{DatabaseUrl, PoolSettings, SeaOrmStore};

@@ -45,6 +45,15 @@ pub(crate) fn due<E: Leased>(now: Timestamp, limit: u64, busy: &[ProviderName]) 
 }
 
 /// Returns when the first row is due at a provider that is not busy.
+pub(crate) async fn next_due_at<E: Leased>(
+    db: &impl ConnectionTrait,
+    busy: &[ProviderName],
+) -> Result<Option<Timestamp>, StoreError> {
+    let next = next_due::<E>(busy).into_tuple::<i64>().one(db).await;
+    Ok(next.map_err(failed)?.map(Timestamp::from_millis))
+}
+
+/// The first row that is due at a provider that is not busy.
 pub(crate) fn next_due<E: Leased>(busy: &[ProviderName]) -> Select<E> {
     E::find()
         .select_only()

@@ -25,7 +25,7 @@ impl ClockStepStore for SeaOrmStore {
             return Ok(0);
         }
         let write = self.write().await?;
-        let (now, _) = self.by_the_server(&write.txn, now, now).await?;
+        let (now, _) = self.time.both(&write.txn, now, now).await?;
         let mut changed = 0;
         for far in [paused(now), planned(now)] {
             changed += make_due(&write.txn, far, limit, now, REFRESH_HORIZON).await?;

@@ -16,7 +16,7 @@ use crate::store::SeaOrmStore;
 impl ReplicaStore for SeaOrmStore {
     async fn check_in(&self, replica: &Presence, now: Timestamp) -> Result<(), StoreError> {
         let write = self.write().await?;
-        let (now, _) = self.by_the_server(&write.txn, now, now).await?;
+        let (now, _) = self.time.both(&write.txn, now, now).await?;
         forget(&write.txn, now).await?;
         note(&write.txn, replica, now).await?;
         write.commit().await

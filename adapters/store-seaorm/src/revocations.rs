@@ -42,7 +42,7 @@ impl RevocationStore for SeaOrmStore {
         busy: &[ProviderName],
     ) -> Result<Vec<RevocationLease>, StoreError> {
         let write = self.write().await?;
-        let (now, lease_until) = self.by_the_server(&write.txn, now, lease_until).await?;
+        let (now, lease_until) = self.time.both(&write.txn, now, lease_until).await?;
         let due = claims::due::<Entity>(now, limit, busy);
         let mut rows = claims::claim(&write.txn, due, now, lease_until).await?;
         write.commit().await?;
@@ -55,9 +55,7 @@ impl RevocationStore for SeaOrmStore {
         &self,
         busy: &[ProviderName],
     ) -> Result<Option<Timestamp>, StoreError> {
-        let next = claims::next_due::<Entity>(busy).into_tuple::<i64>();
-        let next = next.one(&self.read().await?).await.map_err(failed)?;
-        Ok(next.map(Timestamp::from_millis))
+        claims::next_due_at::<Entity>(&self.read().await?, busy).await
     }
 
     async fn attribute_revocation(

@@ -76,10 +76,8 @@ impl SeaOrmStore {
             .read()
             .await
             .map_err(OpenError::at(&store.url))?;
-        store
-            .ask_the_time(&session)
-            .await
-            .map_err(OpenError::at(&store.url))?;
+        let asked = store.time.ask(&session).await;
+        asked.map_err(OpenError::at(&store.url))?;
         drop(session);
         Ok(store)
     }
@@ -111,21 +109,6 @@ impl SeaOrmStore {
     pub(crate) async fn save(&self) -> Result<Write, StoreError> {
         self.database.begin_saving().await.map_err(unavailable)
     }
-
-    /// See [`ServerTime::both`].
-    pub(crate) async fn by_the_server(
-        &self,
-        session: &Session,
-        now: Timestamp,
-        later: Timestamp,
-    ) -> Result<(Timestamp, Timestamp), StoreError> {
-        self.time.both(session, now, later).await
-    }
-
-    /// See [`ServerTime::ask`].
-    pub(crate) async fn ask_the_time(&self, session: &Session) -> Result<Option<Timestamp>, DbErr> {
-        self.time.ask(session).await
-    }
 }
 
 /// The time by the clock of the database server.
@@ -148,7 +131,7 @@ impl ServerTime {
 
     /// Reads the server's clock, corrects the process's clock by it, and returns the server's time; `None` without a
     /// server.
-    async fn ask(&self, session: &Session) -> Result<Option<Timestamp>, DbErr> {
+    pub(crate) async fn ask(&self, session: &Session) -> Result<Option<Timestamp>, DbErr> {
         let backend = session.get_database_backend();
         let clock = match &self.0 {
             Some(clock) if backend == DbBackend::Postgres => clock,

@@ -25,7 +25,7 @@ use crate::database::Purpose;
 use crate::entities::device_codes::{Column, Entity};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
-use crate::{complete, keys, locks, outbox};
+use crate::{claims, complete, keys, locks, outbox};
 
 #[cfg(test)]
 pub(crate) use confirm::{underway, underway_from};
@@ -105,7 +105,7 @@ impl LinkStore for SeaOrmStore {
     }
 
     async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError> {
-        polls::next_at(self, busy).await
+        claims::next_due_at::<Entity>(&self.read().await?, busy).await
     }
 
     async fn postpone_poll(&self, link: &Link, poll: PollSchedule) -> Result<(), StoreError> {

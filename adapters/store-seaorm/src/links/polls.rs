@@ -12,7 +12,6 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Se
 use crate::claims::{self, Leased};
 use crate::convert::row_count;
 use crate::entities::device_codes::{Column, Entity, Model};
-use crate::error::failed;
 use crate::store::SeaOrmStore;
 
 pub(super) async fn claim_due(
@@ -23,7 +22,7 @@ pub(super) async fn claim_due(
     busy: &[ProviderName],
 ) -> Result<Vec<Link>, StoreError> {
     let write = store.write().await?;
-    let (now, lease_until) = store.by_the_server(&write.txn, now, lease_until).await?;
+    let (now, lease_until) = store.time.both(&write.txn, now, lease_until).await?;
     let due = due_in_turns(now, limit, busy);
     let mut rows = claims::claim(&write.txn, due, now, lease_until).await?;
     write.commit().await?;
@@ -83,13 +82,4 @@ impl Leased for Entity {
     const LEASE_UNTIL: Column = Column::LeaseUntil;
     const NEXT_AT: Column = Column::PollNextAt;
     const VERSION: Column = Column::Version;
-}
-
-pub(super) async fn next_at(
-    store: &SeaOrmStore,
-    busy: &[ProviderName],
-) -> Result<Option<Timestamp>, StoreError> {
-    let next = claims::next_due::<Entity>(busy).into_tuple::<i64>();
-    let next = next.one(&store.read().await?).await.map_err(failed)?;
-    Ok(next.map(Timestamp::from_millis))
 }

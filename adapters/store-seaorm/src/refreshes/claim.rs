@@ -89,14 +89,11 @@ pub(super) async fn next_due(
 ) -> Result<Option<Timestamp>, StoreError> {
     let session = store.read().await?;
     // This runs about once a second, so it keeps the clock synchronised even if nothing seems due.
-    store.ask_the_time(&session).await.map_err(failed)?;
-    let next = if busy.is_empty() {
-        let next = claims::next_due::<Entity>(&[]).into_tuple::<i64>();
-        next.one(&session).await.map_err(failed)?
-    } else {
-        open_providers::next_due(&session, busy).await?
-    };
-    Ok(next.map(Timestamp::from_millis))
+    store.time.ask(&session).await.map_err(failed)?;
+    if busy.is_empty() {
+        return claims::next_due_at::<Entity>(&session, &[]).await;
+    }
+    open_providers::next_due(&session, busy).await
 }
 
 impl Leased for Entity {

@@ -16,9 +16,10 @@ use crate::error::failed;
 pub(crate) async fn next_due(
     db: &impl ConnectionTrait,
     busy: &[ProviderName],
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Option<Timestamp>, StoreError> {
     let firsts = first_due(db, busy).await?;
-    Ok(firsts.into_iter().map(|(_, due_at)| due_at).min())
+    let next = firsts.into_iter().map(|(_, due_at)| due_at).min();
+    Ok(next.map(Timestamp::from_millis))
 }
 
 /// Returns the rows that are due at providers that are not busy, the longest due first.

@@ -59,7 +59,7 @@ impl OutageStore for SeaOrmStore {
             return Ok(None);
         };
         let write = self.write().await?;
-        let (now, lease_until) = self.by_the_server(&write.txn, now, lease_until).await?;
+        let (now, lease_until) = self.time.both(&write.txn, now, lease_until).await?;
         let probing = outage.probing(chosen, lease_until);
         if !change(&write.txn, &probing).await? {
             return Ok(None);

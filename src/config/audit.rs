@@ -19,12 +19,11 @@ const PRECISIONS: Words<NetworkPrecision> = Words(
 
 /// Reads what the operator decides about the audit log.
 pub(crate) fn audit_settings(environment: &Environment) -> Result<AuditSettings, ConfigError> {
-    let default = AuditSettings::default();
+    let default = AuditSettings::default().retention;
     let range = 60..=10 * 365 * DAY;
     Ok(AuditSettings {
         precision: PRECISIONS.read(environment, NetworkPrecision::Cut)?,
-        retention: read_seconds(environment, "AUDIT_RETENTION", range, default.retention)?,
-        ..default
+        retention: read_seconds(environment, "AUDIT_RETENTION", range, default)?,
     })
 }
 

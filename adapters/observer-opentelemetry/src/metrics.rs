@@ -17,7 +17,7 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
 
-use crate::catalogue;
+use crate::catalogue::{self, known_method};
 use crate::instruments::Instruments;
 use crate::traces::LinkTraces;
 
@@ -282,11 +282,4 @@ impl Observer for Metrics {
 
 fn outcome(word: &'static str) -> KeyValue {
     KeyValue::new("outcome", word)
-}
-
-/// Returns a known HTTP method, or `_OTHER`.
-pub(crate) fn known_method(method: &str) -> &'static str {
-    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    let known = KNOWN.into_iter().find(|known| *known == method);
-    known.unwrap_or("_OTHER")
 }

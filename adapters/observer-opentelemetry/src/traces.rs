@@ -15,7 +15,7 @@ use tracing::dispatcher::get_default;
 use tracing::span::Id;
 use tracing_opentelemetry::{OpenTelemetrySpanExt as _, get_otel_context};
 
-use crate::metrics::known_method;
+use crate::catalogue::known_method;
 
 /// Maximum number of remembered links; the service has no more open at once.
 const MAX_LINKS: usize = 10_000;

@@ -17,6 +17,7 @@ mod workloads {
     mod jobs;
     mod page;
     mod refusals;
+    mod replays;
 
     const TIMEOUT: Duration = Duration::from_secs(60);
 }

@@ -52,11 +52,11 @@ impl Workload {
     }
 
     /// Finds the platform.
-    pub(super) fn identity(
+    pub(super) fn identity<'a>(
         &self,
         target: &Target,
-        config: &ClientConfig<'_>,
-    ) -> Result<Identity, Failure> {
+        config: &'a ClientConfig<'a>,
+    ) -> Result<Identity<'a>, Failure> {
         let server = target.server(config, None)?;
         let audience = self.audience.clone();
         let audience = audience.unwrap_or_else(|| server.as_str().trim_end_matches('/').to_owned());
@@ -70,14 +70,14 @@ impl Workload {
 }
 
 /// Tokens of a platform for one service.
-pub(super) struct Identity {
-    source: Source,
+pub(super) struct Identity<'a> {
+    source: Source<'a>,
     audience: String,
     server: Url,
     fresh: Option<(AccessKey, Instant)>,
 }
 
-impl Identity {
+impl Identity<'_> {
     /// Returns the service, with a token that was issued a short time ago.
     pub(super) async fn profile(&mut self) -> Result<Profile, Failure> {
         let is_fresh = |issued: &Instant| issued.elapsed() < FRESH_FOR;
@@ -105,19 +105,19 @@ impl Identity {
 }
 
 /// Where a token comes from.
-enum Source {
+enum Source<'a> {
     /// GitHub Actions issues one for each request.
     GithubActions { url: Url, bearer: SecretString },
-    /// A variable, or the file that it names.
-    Variable(SecretString),
+    /// A variable, or the file that it names, which the platform may write again.
+    Variable(&'a ClientConfig<'a>),
     /// A file at the usual place.
     File,
 }
 
-impl Source {
-    fn find(config: &ClientConfig<'_>) -> Result<Self, Failure> {
-        if let Some(token) = config.id_token()? {
-            return Ok(Self::Variable(token));
+impl<'a> Source<'a> {
+    fn find(config: &'a ClientConfig<'a>) -> Result<Self, Failure> {
+        if config.has_id_token() {
+            return Ok(Self::Variable(config));
         }
         if let Some((url, bearer)) = config.github_actions() {
             let url = Url::parse(url).ok().filter(is_safe).ok_or_else(|| {
@@ -146,7 +146,10 @@ impl Source {
     async fn token(&self, audience: &str) -> Result<AccessKey, Failure> {
         let text = match self {
             Self::GithubActions { url, bearer } => requested(url, bearer, audience).await?,
-            Self::Variable(token) => token.expose_secret().to_owned(),
+            Self::Variable(config) => {
+                let token = config.id_token()?.unwrap_or_default();
+                token.expose_secret().to_owned()
+            }
             Self::File => {
                 let read = std::fs::read_to_string(PROJECTED);
                 let message = |error| format!("{PROJECTED} cannot be read: {error}");
@@ -192,4 +195,28 @@ async fn requested(url: &Url, bearer: &SecretString, audience: &str) -> Result<S
     let response = response.error_for_status().map_err(unavailable)?;
     let issued: Issued = response.json().await.map_err(unavailable)?;
     Ok(issued.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+
+    #[tokio::test]
+    async fn the_file_of_a_token_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token.jwt");
+        let write = |token: &str| std::fs::write(&file, token).unwrap();
+        write("eyJ.first\n");
+        let variable = ("CENTRAL_OAUTH_ID_TOKEN_FILE".into(), file.clone().into());
+        let environment = Environment::new([variable]).unwrap();
+        let config = ClientConfig::read(&environment).unwrap();
+        let source = Source::find(&config).ok().unwrap();
+        for token in ["eyJ.first", "eyJ.second"] {
+            write(token);
+            assert_eq!(source.token("us").await.ok().unwrap().expose(), token);
+        }
+        write("");
+        assert!(source.token("us").await.is_err());
+    }
 }

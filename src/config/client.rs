@@ -54,7 +54,12 @@ impl<'a> ClientConfig<'a> {
         self.key("ADMIN_KEY")
     }
 
-    /// Returns a token of the platform.
+    /// Whether there is a token of the platform.
+    pub(crate) fn has_id_token(&self) -> bool {
+        self.environment.is_set("ID_TOKEN")
+    }
+
+    /// Returns the token of the platform. Reads its file again each time.
     pub(crate) fn id_token(&self) -> Result<Option<SecretString>, ConfigError> {
         self.environment.secret("ID_TOKEN")
     }

@@ -28,6 +28,11 @@ pub(crate) struct World {
 impl World {
     /// Starts the service with this file of trusted workloads.
     pub(crate) async fn start(workloads: &str) -> Self {
+        Self::start_with(workloads, &[]).await
+    }
+
+    /// The same with more settings.
+    pub(crate) async fn start_with(workloads: &str, settings: &[(&str, &str)]) -> Self {
         let options = SandboxOptions {
             auto_consent: Some(Duration::ZERO),
             interval: Duration::from_secs(1),
@@ -44,6 +49,9 @@ impl World {
         service.set("POLL_INTERVAL", "1");
         service.set("TRUSTED_PROXIES", "127.0.0.1/32");
         service.set("LOG_FORMAT", "json");
+        for (name, value) in settings {
+            service.set(name, value);
+        }
         service.be_patient();
         service.run().await;
         Self {
@@ -57,6 +65,12 @@ impl World {
     /// The audience of all tokens.
     pub(crate) fn audience(&self) -> String {
         self.service.url("")
+    }
+
+    /// Requests a link code.
+    pub(crate) async fn ask(&self, jwt: &str) -> Answer {
+        let ask = http::client().post(self.service.url("/v1/link-code"));
+        http::send(ask.bearer_auth(jwt)).await
     }
 
     /// A program as a job runs it: nothing is stored, and the binary is on its path.

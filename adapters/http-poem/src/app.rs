@@ -15,11 +15,14 @@ use crate::connections::Connections;
 use crate::host::{self, AllowedHosts};
 use crate::middleware::{Shell, in_time};
 use crate::operator_details::OperatorDetails;
+use crate::presented::PresentedJwt;
 use crate::requests::Requests;
 use crate::{api, docs, pages};
 
 /// Where the API is: its own part, and what OAuth clients look for.
-const API: [&str; 3] = ["/v1", "/oauth", "/.well-known"];
+const API: [&str; 3] = [V1, "/oauth", "/.well-known"];
+/// Its own part. Requests for others have no JWT as bearer.
+const V1: &str = "/v1";
 
 /// Settings of the HTTP interface besides the services.
 #[derive(Debug, Clone)]
@@ -63,6 +66,7 @@ pub fn app(
 struct Routes {
     api: BoxEndpoint<'static>,
     others: Route,
+    services: Arc<Services>,
     public_url: Url,
     allowed_hosts: AllowedHosts,
 }
@@ -76,8 +80,9 @@ impl Routes {
     ) -> Self {
         let others = pages::routes(docs::routes(), Arc::clone(&services), &public_url, operator);
         Self {
-            api: api::service(api::new(services, &public_url)).into_endpoint(),
+            api: api::service(api::new(Arc::clone(&services), &public_url)).into_endpoint(),
             others,
+            services,
             public_url,
             allowed_hosts,
         }
@@ -87,7 +92,7 @@ impl Routes {
 impl DynEndpoint for Routes {
     type Output = Response;
 
-    fn call(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
+    fn call(&self, mut request: Request) -> BoxFuture<'_, Result<Response>> {
         if let Err(foreign) = host::check(&self.allowed_hosts, &request, &self.public_url) {
             return Box::pin(ready(Err(foreign.into())));
         }
@@ -99,12 +104,18 @@ impl DynEndpoint for Routes {
         let Some(part) = API.iter().find(is_below).copied() else {
             return Box::pin(self.others.call(request));
         };
+        let workloads = &self.services.workloads;
+        let presented = (part == V1).then(|| PresentedJwt::of(&mut request, workloads));
         let answer = DynEndpoint::call(&*self.api, request);
-        Box::pin(in_time(answer).map_err(|mut error| {
+        let answer = in_time(answer).map_err(|mut error| {
             if error.data::<PathPattern>().is_none() {
                 error.set_data(PathPattern(part.into()));
             }
             error
-        }))
+        });
+        match presented.flatten() {
+            None => Box::pin(answer),
+            Some(presented) => Box::pin(presented.recorded(workloads, answer)),
+        }
     }
 }

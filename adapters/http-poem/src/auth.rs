@@ -14,6 +14,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use crate::address::client_address;
 use crate::error::{Code, Problem};
 use crate::middleware::is_head;
+use crate::presented::Taken;
 
 /// The bearer token of a request. [`Keys`] decides whether it is a valid key. If `NEEDED`, a request without a token is
 /// rejected.
@@ -21,6 +22,7 @@ pub(crate) struct Bearer<const NEEDED: bool> {
     key: Option<AccessKey>,
     address: IpAddr,
     is_head: bool,
+    taken: Option<Taken>,
 }
 
 /// For operations that require a key.
@@ -104,8 +106,11 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         is_one.then(|| WorkloadToken::new(text))
     }
 
-    /// Returns the request that was made with a workload's JWT.
-    pub(crate) const fn call<'a>(&self, token: &'a WorkloadToken) -> WorkloadCall<'a> {
+    /// Returns the request that was made with a workload's JWT. Whoever serves it records what comes of it.
+    pub(crate) fn call<'a>(&self, token: &'a WorkloadToken) -> WorkloadCall<'a> {
+        if let Some(taken) = &self.taken {
+            taken.take();
+        }
         WorkloadCall {
             token,
             address: self.address,
@@ -164,13 +169,14 @@ impl<'a, const NEEDED: bool> ApiExtractor<'a> for Bearer<NEEDED> {
                 key,
                 address: client_address(request),
                 is_head: is_head(request),
+                taken: request.data().cloned(),
             }),
         }
     }
 }
 
 /// Rejects an invalid header even where no key is required: the sender meant to authenticate.
-fn shown(headers: &HeaderMap) -> Result<Option<AccessKey>, Problem> {
+pub(crate) fn shown(headers: &HeaderMap) -> Result<Option<AccessKey>, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),

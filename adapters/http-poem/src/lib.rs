@@ -10,6 +10,7 @@
 //! | `error` | the table from refusals to problem codes and statuses |
 //! | `failure` | documents the problems of each operation |
 //! | `auth`, `body`, `address` | the caller's key, body and address |
+//! | `presented` | records refused requests with the JWT of a workload |
 //! | `host`, `origin` | refuse requests that foreign web pages make browsers send |
 //! | `connections` | limits of connections: how many, and how long they may be silent |
 //! | `tls` | the service's own certificate, where no proxy has one |
@@ -38,6 +39,7 @@ mod middleware;
 mod operator_details;
 mod origin;
 mod pages;
+mod presented;
 mod requests;
 mod scrape;
 mod serialized;

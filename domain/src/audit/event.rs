@@ -196,16 +196,43 @@ impl AuditEvent {
     /// Adds a code or a number to the detail. A value with any other characters than letters, digits and `._:/,-`, or a long
     /// one, becomes `other`, so that no text of a provider and no e-mail address gets into the log.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Display) -> Self {
+    pub fn with(self, name: &'static str, value: impl Display) -> Self {
         let value = value.to_string();
-        let is_code = |b: u8| b.is_ascii_alphanumeric() || b"._:/,-".contains(&b);
-        let is_code =
-            !value.is_empty() && value.len() <= Self::LONGEST_VALUE && value.bytes().all(is_code);
-        let value = if is_code { &value } else { Self::NO_CODE };
+        let is_code = !value.is_empty()
+            && value.len() <= Self::LONGEST_VALUE
+            && value.bytes().all(Self::is_code);
+        self.pair(name, if is_code { &value } else { Self::NO_CODE })
+    }
+
+    const fn is_code(byte: u8) -> bool {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'/' | b',' | b'-')
+    }
+
+    fn pair(mut self, name: &'static str, value: &str) -> Self {
         let separator = if self.detail.is_empty() { "" } else { " " };
         // Writing to a string does not fail.
         let _ = write!(self.detail, "{separator}{name}={value}");
         self
+    }
+
+    /// Adds a name that a trusted issuer has given: characters that [`AuditEvent::with`] does not allow are percent-encoded, and
+    /// the end of a long name is left out.
+    #[must_use]
+    pub fn named(self, name: &'static str, value: &str) -> Self {
+        let mut encoded = String::new();
+        for c in value.chars() {
+            let mut utf8 = [0; 4];
+            let bytes = c.encode_utf8(&mut utf8).bytes();
+            let part: String = match c.is_ascii() && Self::is_code(c as u8) {
+                true => c.into(),
+                false => bytes.map(|byte| format!("%{byte:02X}")).collect(),
+            };
+            if encoded.len() + part.len() > Self::LONGEST_VALUE {
+                break;
+            }
+            encoded.push_str(&part);
+        }
+        self.pair(name, &encoded)
     }
 
     /// Adds the code of a fault. Providers choose codes too: one that is not lower-case letters and underscores becomes `other`.

@@ -157,7 +157,7 @@ fn check_time(claims: &Claims, now: Timestamp) -> Result<Timestamp, WorkloadRefu
     let expires_at = seconds("exp").ok_or_else(|| missing("exp"))?;
     let issued_at = seconds("iat").ok_or_else(|| missing("iat"))?;
     let valid_from = match claims.get("nbf") {
-        Some(_) => seconds("nbf").ok_or_else(|| missing("valid nbf"))?,
+        Some(_) => seconds("nbf").ok_or_else(|| missing("nbf"))?,
         None => issued_at,
     };
     if expires_at <= now {
@@ -178,7 +178,7 @@ fn check_time(claims: &Claims, now: Timestamp) -> Result<Timestamp, WorkloadRefu
 }
 
 fn missing(claim: &str) -> WorkloadRefusal {
-    WorkloadRefusal::new(Rule::Required, format!("the token has no {claim}"))
+    WorkloadRefusal::new(Rule::Required, format!("the token has no valid {claim}"))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use central_oauth_domain::usecases::{
     Caller, ExchangeError, HandedToken, Services, WorkloadAction, WorkloadCall,
 };
 use poem::http::{StatusCode, header as headers};
-use poem::{IntoResponse as _, Request, RequestBody, Result};
+use poem::{Request, RequestBody, Result};
 use poem_openapi::payload::Json;
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::Type as _;
@@ -61,13 +61,32 @@ impl OAuth {
             keys.count_operator(&caller, address);
             return exchange(caller).await;
         }
-        let call = WorkloadCall {
-            token: &WorkloadToken::new(form.subject_token.as_str()),
-            address,
-            is_head: false,
-        };
+        let token = WorkloadToken::new(form.subject_token.as_str());
         let action = WorkloadAction::Token(audience);
-        workloads.serve(call, action, exchange).await
+        workloads
+            .serve(call(&token, address), action, exchange)
+            .await
+    }
+
+    /// Answers a form that is no token exchange, and records the workload whose JWT it has.
+    async fn turned_away(&self, wrong: WrongForm, address: IpAddr) -> ExchangeAnswer {
+        let WrongForm { jwt, error } = wrong;
+        if let Some(jwt) = jwt {
+            let workloads = &self.services.workloads;
+            let action = WorkloadAction::Token(None);
+            workloads
+                .turn_away(call(&jwt, address), action.as_str(), error.code())
+                .await;
+        }
+        ExchangeAnswer(ExchangeFailure::OAuth(error))
+    }
+}
+
+const fn call(token: &WorkloadToken, address: IpAddr) -> WorkloadCall<'_> {
+    WorkloadCall {
+        token,
+        address,
+        is_head: false,
     }
 }
 
@@ -87,8 +106,12 @@ impl OAuth {
         request: &Request,
         form: TokenForm,
     ) -> Result<Json<ExchangedToken>, ExchangeAnswer> {
-        let TokenForm(form) = form;
-        let token = self.exchanged(&form, client_address(request)).await?;
+        let address = client_address(request);
+        let form = match form.read(self.services.workloads.are_trusted()) {
+            Ok(form) => form,
+            Err(wrong) => return Err(self.turned_away(wrong, address).await),
+        };
+        let token = self.exchanged(&form, address).await?;
         Ok(Json(token.into()))
     }
 
@@ -112,8 +135,15 @@ impl Documented for Metadata {
     const PROBLEMS: &'static [Answer] = &[];
 }
 
-/// A form with a token exchange.
-struct TokenForm(TokenExchange);
+/// The parameters of a form.
+struct TokenForm(Vec<(String, String)>);
+
+/// A form that is no token exchange.
+struct WrongForm {
+    /// The subject token, if it is the JWT of a workload.
+    jwt: Option<WorkloadToken>,
+    error: OAuthError,
+}
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -151,21 +181,38 @@ impl<'a> ApiExtractor<'a> for TokenForm {
                 "the body must be a form, with Content-Type: application/x-www-form-urlencoded";
             return Err(Problem::new(Code::UnsupportedMediaType, detail).into());
         }
-        let form = read(&bytes);
-        form.map(Self)
-            .map_err(|error| poem::Error::from_response(error.into_response()))
+        // Empty parameters count as missing (RFC 6749 section 3.2).
+        let sent = form_urlencoded::parse(&bytes).into_owned();
+        Ok(Self(sent.filter(|(_, value)| !value.is_empty()).collect()))
     }
 }
 
-/// Reads the parameters. Empty ones count as missing, and none may come twice (RFC 6749 section 3.2).
-fn read(bytes: &[u8]) -> Result<TokenExchange, OAuthError> {
-    let mut parameters = BTreeMap::new();
-    for (name, value) in form_urlencoded::parse(bytes) {
-        if value.is_empty() {
-            continue;
+impl TokenForm {
+    /// Reads the parameters.
+    fn read(self, trusts_workloads: bool) -> Result<TokenExchange, WrongForm> {
+        let tokens = self.0.iter().filter(|(name, _)| name == "subject_token");
+        let jwts = tokens.filter(|(_, token)| trusts_workloads && WorkloadToken::is_like(token));
+        let jwt = jwts
+            .map(|(_, token)| WorkloadToken::new(token.as_str()))
+            .next();
+        match read(self.0) {
+            Ok(form) if jwt.is_some() && form.subject_token_type == ACCESS_TOKEN => {
+                let description = "the subject token is a JWT: subject_token_type must be urn:ietf:params:oauth:token-type:jwt";
+                let error = OAuthError::invalid_request(description);
+                Err(WrongForm { jwt, error })
+            }
+            Ok(form) => Ok(form),
+            Err(error) => Err(WrongForm { jwt, error }),
         }
+    }
+}
+
+/// Reads the parameters. None may come twice (RFC 6749 section 3.2).
+fn read(sent: Vec<(String, String)>) -> Result<TokenExchange, OAuthError> {
+    let mut parameters = BTreeMap::new();
+    for (name, value) in sent {
         // RFC 8693 section 2.1 allows several; a token opens one account.
-        if matches!(&*name, "audience" | "resource") && parameters.contains_key(&name) {
+        if matches!(name.as_str(), "audience" | "resource") && parameters.contains_key(&name) {
             return Err(OAuthError::invalid_target(
                 "a token is for one account; send one audience",
             ));
@@ -174,7 +221,7 @@ fn read(bytes: &[u8]) -> Result<TokenExchange, OAuthError> {
             return Err(OAuthError::invalid_request("a parameter comes twice"));
         }
     }
-    let mut take = |name: &str| parameters.remove(name).map(|value| value.into_owned());
+    let mut take = |name: &str| parameters.remove(name);
     let need = |name: &str, value: Option<String>| {
         value.ok_or_else(|| OAuthError::invalid_request(format!("the parameter {name} is missing")))
     };

@@ -29,6 +29,11 @@ impl OAuthError {
         Self::new("unsupported_grant_type", description)
     }
 
+    /// Returns its code.
+    pub(crate) const fn code(&self) -> &'static str {
+        self.error
+    }
+
     /// The request names a target without a token (RFC 8693 section 2.2.2).
     pub(crate) fn invalid_target(description: impl Into<String>) -> Self {
         Self::new("invalid_target", description)
@@ -81,6 +86,12 @@ impl From<ExchangeFailure> for poem::Error {
 pub(super) struct ProblemData {
     pub(super) code: Code,
     pub(super) detail: String,
+}
+
+/// Returns the code of a problem response.
+pub(crate) fn code_of(response: &Response) -> Option<&'static str> {
+    let data = response.data::<ProblemData>();
+    data.map(|data| data.code.as_str())
 }
 
 /// Turns a problem of the token endpoint into an error of RFC 6749. Its other headers stay.

@@ -26,7 +26,7 @@ use crate::error::translate;
 use crate::requests::Requests;
 pub(crate) use head::is_head;
 pub(crate) use limit_body::body_too_large;
-pub(crate) use problems::bad_parameter;
+pub(crate) use problems::{answer as answer_error, bad_parameter};
 pub(crate) use timeout::in_time;
 use trace::Underway;
 pub(crate) use trace::id_of;

@@ -1,7 +1,10 @@
 //! What the audit log tells about the requests of workloads.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use central_oauth_domain::secret::WorkloadToken;
+use central_oauth_domain::usecases::{Caller, Refusal, WorkloadAction, WorkloadCall};
 use central_oauth_domain::workload::ClaimValue;
 use poem::http::Method;
 use serde_json::{Value, json};
@@ -176,14 +179,163 @@ async fn head_is_no_use() {
     assert_eq!(refused, owned(&[("token", "signature")]));
 }
 
+impl World {
+    /// Asserts that the only entry about a request with the JWT of [`World::job`] is a refusal with this action and code.
+    async fn assert_refused_once(&self, action: &str, code: &str, what: &str) {
+        let [refused] = &self.details("workload.refused").await[..] else {
+            panic!("{what}: not one entry")
+        };
+        let expected = json!({
+            "action": action, "code": code, "issuer": ISSUER, "run": "1658",
+            "subject": "repo:octo/app:ref:refs/heads/main",
+        });
+        assert_eq!(*refused, expected, "{what}");
+        for kind in ["workload.accepted", "bearer.refused"] {
+            assert!(self.details(kind).await.is_empty(), "{what}");
+        }
+    }
+}
+
 #[tokio::test]
-async fn requests_that_no_workload_may_make_are_counted() {
+async fn requests_that_no_workload_may_make_are_recorded() {
+    for (method, path) in [
+        (Method::DELETE, "/v1/accounts/1"),
+        (Method::GET, "/v1/accounts"),
+        (Method::GET, "/v1/accounts/1/keys"),
+        (Method::GET, "/v1/audit"),
+    ] {
+        let world = trusting().await;
+        let call = world.call(method, path).key(&world.job(&[]));
+        call.refused(403, "forbidden").await;
+        world.assert_refused_once("other", "forbidden", path).await;
+    }
     let world = trusting().await;
-    let delete = world.call(Method::DELETE, "/v1/accounts/1");
-    let forbidden = delete.key(&world.job(&[])).send().await;
-    forbidden.assert_problem(403, "forbidden");
-    world.clock.advance(Duration::from_secs(600));
-    assert_eq!(world.details("workload.refused").await[0]["count"], "1");
+    let forged = world.delete("/v1/accounts/1").key("eyJ0.eyJ9.c2ln");
+    forged.refused(403, "forbidden").await;
+    let refused = world.refusals().await;
+    assert_eq!(refused, owned(&[("other", "signature")]));
+}
+
+#[tokio::test]
+async fn a_wrong_request_with_a_jwt_is_recorded() {
+    const JSON: &str = "application/json";
+    for (path, body, status, code) in [
+        ("/v1/link-code", Some((JSON, "{")), 400, "invalid_request"),
+        (
+            "/v1/link-code",
+            Some((JSON, r#"{"a": 1}"#)),
+            422,
+            "unprocessable",
+        ),
+        (
+            "/v1/link-code",
+            Some(("text/plain", "a")),
+            415,
+            "unsupported_media_type",
+        ),
+        (
+            "/v1/link/12345678/confirm",
+            Some((JSON, "{}")),
+            422,
+            "unprocessable",
+        ),
+        (
+            "/v1/accounts/1/workloads",
+            Some((JSON, "{}")),
+            422,
+            "unprocessable",
+        ),
+        ("/v1/token?min_ttl=x", None, 400, "invalid_request"),
+        ("/v1/nothing", None, 404, "not_found"),
+    ] {
+        let world = trusting().await;
+        let jwt = world.job(&[]);
+        let call = match body {
+            Some((media_type, body)) => world.post(path).body(media_type, body),
+            None => world.get(path),
+        };
+        call.key(&jwt).refused(status, code).await;
+        world.assert_refused_once("other", code, path).await;
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_token_exchange_with_a_jwt_is_recorded() {
+    for (name, value, error) in [
+        ("resource", "https://api.example", "invalid_target"),
+        ("actor_token", "x", "invalid_request"),
+        ("requested_token_type", JWT, "invalid_request"),
+        ("scope", "read&scope=write", "invalid_request"),
+    ] {
+        let world = trusting().await;
+        let jwt = world.job(&[]);
+        let form = format!(
+            "grant_type={EXCHANGE}&subject_token={jwt}&subject_token_type={JWT}&{name}={value}"
+        );
+        let call = world.post("/oauth/token");
+        let answer = call
+            .body("application/x-www-form-urlencoded", &form)
+            .send()
+            .await;
+        answer.assert_oauth(400, error);
+        world.assert_refused_once("token", error, name).await;
+    }
+    // A JWT is no access key.
+    let world = trusting().await;
+    let fields = [
+        ("grant_type", EXCHANGE),
+        ("subject_token", &*world.job(&[])),
+        (
+            "subject_token_type",
+            "urn:ietf:params:oauth:token-type:access_token",
+        ),
+    ];
+    let answer = world.post_form(&fields).await;
+    let described = answer.assert_oauth(400, "invalid_request");
+    assert!(described.contains("is a JWT"), "{described}");
+    world
+        .assert_refused_once("token", "invalid_request", "type")
+        .await;
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_is_recorded() {
+    let world = trusting().await;
+    world.linked_by_job().await;
+    let before = world.details("workload.accepted").await.len();
+    let token = WorkloadToken::new(world.job(&[]));
+    let call = WorkloadCall {
+        token: &token,
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        is_head: false,
+    };
+    let work = |_: Caller| std::future::pending::<Result<(), Refusal>>();
+    let served = world
+        .services
+        .workloads
+        .serve(call, WorkloadAction::Token(None), work);
+    let hung_up = tokio::time::timeout(Duration::from_millis(50), served).await;
+    assert!(hung_up.is_err());
+    let refused = world.details("workload.refused").await;
+    assert_eq!(refused.len(), 1);
+    assert_eq!(
+        (&refused[0]["code"], &refused[0]["run"]),
+        (&json!("unanswered"), &json!("1658"))
+    );
+    assert_eq!(world.details("workload.accepted").await.len(), before);
+}
+
+#[tokio::test]
+async fn names_of_every_issuer_are_legible() {
+    let world = trusting().await;
+    let subject = "repo:octo-org@65/octo-repo@74:environment:My Bücher=1";
+    world
+        .token_for(&world.job(&[("sub", text(subject))]))
+        .await
+        .assert(401);
+    let refused = world.details("workload.refused").await;
+    let expected = "repo:octo-org%4065/octo-repo%4074:environment:My%20B%C3%BCcher%3D1";
+    assert_eq!(refused[0]["subject"], expected);
 }
 
 #[tokio::test]
@@ -202,7 +354,7 @@ async fn a_long_claim_and_a_token_never_reach_the_log() {
     assert_eq!(refused.len(), 2);
     for detail in refused {
         assert!(!detail.to_string().contains(&jwt));
-        assert_eq!(detail["run"], "other");
+        assert_eq!(detail["run"], "a%20b%40c");
         assert_eq!(detail["subject"], "x".repeat(200));
     }
 }

@@ -131,8 +131,12 @@ async fn a_job_links_an_account_and_later_jobs_get_its_token() {
         .token_for(&world.job(&[]))
         .await
         .assert_problem(409, "link_pending");
+    let old = world.job(&[]);
     world.consent(&code, Person::Agrees(1)).await;
     world.clock.advance(Duration::from_secs(600));
+    let expired = world.poll(&code, &old).await;
+    let detail = expired.assert_problem(401, "workload_refused");
+    assert!(detail.starts_with("expired: "), "{detail}");
     let linked = world.poll(&code, &world.job(&[])).await;
     let id = linked.body["account"]["id"].as_str().unwrap().to_owned();
     let token = world
@@ -319,6 +323,50 @@ async fn a_relink_needs_the_policy_of_its_grant() {
     world.token_for(&world.job(&[])).await.assert(200);
     let list = world.workloads(&id, Method::GET, None).await;
     assert_eq!(list.body["items"][0]["workload"], "nightly");
+}
+
+#[tokio::test]
+async fn of_several_policies_the_first_that_also_reads_owns_the_link() {
+    let world = World::with(|options| {
+        let (mut linking, mut other) = (nightly(), nightly());
+        (linking.name, linking.may) = ("a".to_owned(), vec![Action::Link]);
+        other.name = "z".to_owned();
+        options.policies = vec![linking, nightly(), other];
+    });
+    let world = world.await;
+    let id = world.linked_by_job().await;
+    let list = world.workloads(&id, Method::GET, None).await;
+    assert_eq!(list.body["items"][0]["workload"], "nightly");
+    world.token_for(&world.job(&[])).await.assert(200);
+}
+
+#[tokio::test]
+async fn a_policy_that_is_gone_opens_nothing_and_says_so() {
+    let world = trusting().await;
+    let id = world.linked_by_job().await;
+    let code = world.ask_as_job().await;
+    let renamed = world.restarted(|options| {
+        let mut policy = nightly();
+        policy.name = "renamed".to_owned();
+        options.policies = vec![policy];
+    });
+    let renamed = renamed.await;
+    let refused = renamed.token_for(&renamed.job(&[])).await;
+    let detail = refused.assert_problem(401, "workload_refused");
+    assert!(detail.starts_with("policy: "), "{detail}");
+    let account = renamed
+        .get(&format!("/v1/accounts/{id}"))
+        .key(&renamed.job(&[]));
+    account.refused(404, "not_found").await;
+    // The open link is that of a stranger.
+    renamed.consent(&code, Person::Agrees(1)).await;
+    let report = renamed.poll(&code, &renamed.job(&[])).await;
+    assert!(report.body.get("account").is_none(), "{}", report.text);
+    // Under its old name the policy works again.
+    let world = renamed
+        .restarted(|options| options.policies = vec![nightly()])
+        .await;
+    world.token_for(&world.job(&[])).await.assert(200);
 }
 
 #[tokio::test]

@@ -5,13 +5,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use central_oauth_domain::workload::{ClaimValue, Claims, RepeatedClaim, Rule, WorkloadRefusal};
 use openidconnect::core::{CoreJsonWebKey, CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
 use openidconnect::{JsonWebKey, SignatureVerificationError};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::json;
 use crate::identity::jws::{ASYMMETRIC, TYPES};
 
 /// Tokens of platforms have one to three kilobytes.
 const MAX_BYTES: usize = 16 * 1024;
+/// The claims that are times.
+const DATES: [&str; 3] = ["exp", "iat", "nbf"];
 /// Maximum nesting of objects in claims.
 const MAX_DEPTH: usize = 4;
 
@@ -147,24 +149,32 @@ fn add(
         let name = format!("{prefix}{name}");
         match value {
             Value::Object(inner) => add(claims, &format!("{name}/"), inner, deeper)?,
+            Value::Number(number) if DATES.contains(&&*name) => {
+                claims.insert(name, date(&number)).map_err(repeated)?;
+            }
             value => claims.insert(name, claim(value)).map_err(repeated)?,
         }
     }
     Ok(())
 }
 
+/// Reads a NumericDate, which may have a fraction (RFC 7519 section 2).
+fn date(number: &Number) -> ClaimValue {
+    match (number.as_i64(), number.as_f64()) {
+        (Some(whole), _) => ClaimValue::Number(whole),
+        (None, Some(number)) if number.abs() < 1e15 => ClaimValue::Number(number.floor() as i64),
+        _ => ClaimValue::Other,
+    }
+}
+
 fn claim(value: Value) -> ClaimValue {
     match value {
         Value::String(text) => ClaimValue::Text(text),
         Value::Bool(flag) => ClaimValue::Flag(flag),
-        // A NumericDate may have a fraction (RFC 7519 section 2).
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(whole), _) => ClaimValue::Number(whole),
-            (None, Some(number)) if number.abs() < 1e15 => {
-                ClaimValue::Number(number.floor() as i64)
-            }
-            _ => ClaimValue::Other,
-        },
+        // An id with a fraction is not rounded to that of somebody else.
+        Value::Number(number) => number
+            .as_i64()
+            .map_or(ClaimValue::Other, ClaimValue::Number),
         Value::Array(items) => {
             let texts = items.into_iter().map(|item| match item {
                 Value::String(text) => Some(text),

@@ -109,12 +109,13 @@ impl Keys {
         }
     }
 
-    /// Returns keys that were fetched just now, or the known ones if the issuer was contacted a short time ago.
+    /// Returns keys that were fetched just now, or the known ones if the issuer was contacted a short time ago. Waits for a fetch
+    /// in progress: it may bring the key that the caller needs.
     ///
     /// # Errors
     /// As [`Keys::current`].
     pub(super) async fn newer(this: &Arc<Self>) -> Result<Arc<CoreJsonWebKeySet>, String> {
-        if this.may_ask() {
+        if this.may_ask() || this.fetching.try_lock().is_err() {
             // Runs as a task of its own: a caller that disconnects must not keep others from new keys.
             let keys = Arc::clone(this);
             let fetched = tokio::spawn(async move { keys.fetch_alone().await });

@@ -1,5 +1,6 @@
 //! JWTs of workloads: form, signature, and the keys of their issuers.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,9 +16,11 @@ use central_oauth_provider_openidconnect::{
 use openidconnect::PrivateSigningKey as _;
 use openidconnect::core::CoreJwsSigningAlgorithm;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Semaphore;
 
 use crate::jwt::{ed25519, key_set, rsa, sign, sign_ed25519, sign_hmac, sign_rsa};
-use crate::support::{Stub, TestClock, json as answer, reply};
+use crate::support::{Stub, TestClock, json as answer, raw, reply};
 
 /// An issuer whose set of keys a test can change, and the service that trusts it.
 struct Scene {
@@ -62,7 +65,7 @@ impl Scene {
     }
 
     fn claims(&self) -> Value {
-        json!({"iss": self.stub.base, "sub": "job", "aud": "us", "exp": 7.5, "nested": {"a": {"b": 1}}})
+        json!({"iss": self.stub.base, "sub": "job", "aud": "us", "exp": 7.5, "id": 74.5, "nested": {"a": {"b": 1}}})
     }
 
     fn signed(&self, kid: &str, seed: u8) -> String {
@@ -107,6 +110,7 @@ async fn a_signed_token_is_verified_and_its_claims_are_read() {
     assert_eq!(signed.issuer, scene.stub.base);
     assert_eq!(signed.claims.text("nested/a/b").as_deref(), Some("1"));
     assert_eq!(signed.claims.get("exp"), Some(&ClaimValue::Number(7)));
+    assert_eq!(signed.claims.text("id"), None, "not the id 74");
     let by_rsa = sign_rsa(&rsa("rsa"), "rsa", &scene.claims());
     assert_eq!(scene.rule(&by_rsa).await, None);
 }
@@ -324,6 +328,71 @@ async fn many_at_once_fetch_once() {
     }
     tasks.join_all().await;
     assert_eq!((verified.load(Ordering::Relaxed), scene.fetches()), (20, 1));
+}
+
+/// A server that answers its requests when the test lets it.
+struct SlowIssuer {
+    base: String,
+    keys: Arc<Mutex<Value>>,
+    asked: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
+}
+
+impl SlowIssuer {
+    async fn start() -> Self {
+        let keys = Arc::new(Mutex::new(Value::Null));
+        let semaphore = || Arc::new(Semaphore::new(0));
+        let (asked, answers) = (semaphore(), semaphore());
+        let parts = (Arc::clone(&keys), Arc::clone(&asked), Arc::clone(&answers));
+        let base = raw(move |mut socket| {
+            let (keys, asked, answers) = parts.clone();
+            async move {
+                asked.add_permits(1);
+                answers.acquire().await.unwrap().forget();
+                let body = keys.lock().unwrap().to_string();
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+                let length = body.len();
+                let answer = format!("{head}\r\ncontent-length: {length}\r\n\r\n{body}");
+                socket.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        Self {
+            base: base.await,
+            keys,
+            asked,
+            answers,
+        }
+    }
+}
+
+#[tokio::test]
+async fn callers_wait_for_a_fetch_in_progress() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (issuer, clock) = (SlowIssuer::start().await, Arc::new(TestClock::new()));
+    let uri = format!("{}/keys", issuer.base).parse().unwrap();
+    let verifier = verifier(&issuer.base, KeySource::JwksUri(uri), &clock).unwrap();
+    // The first keys, and a rotation.
+    for (kid, seed) in [("one", 1), ("two", 2)] {
+        *issuer.keys.lock().unwrap() = key_set(&[ed25519(kid, seed).as_verification_key()]);
+        clock.advance(Duration::from_secs(61));
+        let claims = json!({"iss": issuer.base});
+        let token = WorkloadToken::new(sign_ed25519(&ed25519(kid, seed), kid, &claims));
+        let mut first = pin!(verifier.verify(&token));
+        tokio::select! {
+            early = &mut first => panic!("{early:?}"),
+            asked = issuer.asked.acquire() => asked.unwrap().forget(),
+        }
+        let mut second = pin!(verifier.verify(&token));
+        tokio::select! {
+            biased;
+            early = &mut second => panic!("{kid}: {early:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+        issuer.answers.add_permits(1);
+        let (first, second) = tokio::join!(first, second);
+        assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+        assert_eq!(issuer.asked.available_permits(), 0, "one fetch");
+    }
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ impl Keys {
     /// # Errors
     /// [`Refusal::Unauthorized`] for a bearer that is no key of this service, an expired one, or one that may not be
     /// used from this address; [`Refusal::KeyUsedTooOften`]; [`Refusal::Forbidden`] for a workload's JWT, which
-    /// [`Workloads`](crate::usecases::Workloads) recognises where it is accepted.
+    /// [`Workloads`](crate::usecases::Workloads) recognises and records.
     pub async fn authenticate(
         &self,
         bearer: Option<&AccessKey>,
@@ -42,7 +42,7 @@ impl Keys {
         bearer: Option<&AccessKey>,
         from: IpAddr,
     ) -> Result<Caller, Refusal> {
-        let caller = match self.operator_or_key(bearer, from)? {
+        let caller = match self.operator_or_key(bearer)? {
             Shown::Other(caller) => caller,
             Shown::Key(key) => {
                 let hash = self.vault.hash_access_key(key);
@@ -62,7 +62,7 @@ impl Keys {
         bearer: Option<&AccessKey>,
         from: IpAddr,
     ) -> Result<Caller, Refusal> {
-        match self.operator_or_key(bearer, from)? {
+        match self.operator_or_key(bearer)? {
             Shown::Other(caller) => Ok(caller),
             Shown::Key(key) => {
                 let hash = self.vault.hash_access_key(key);
@@ -83,19 +83,13 @@ impl Keys {
         }
     }
 
-    fn operator_or_key<'a>(
-        &self,
-        bearer: Option<&'a AccessKey>,
-        from: IpAddr,
-    ) -> Result<Shown<'a>, Refusal> {
+    fn operator_or_key<'a>(&self, bearer: Option<&'a AccessKey>) -> Result<Shown<'a>, Refusal> {
         let Some(bearer) = bearer else {
             return Ok(Shown::Other(Caller::Nobody));
         };
         Ok(match self.operators.find(bearer) {
             Some(operator) => Shown::Other(Caller::from(&operator)),
             None if self.trusts_workloads && WorkloadToken::is_like(bearer.expose()) => {
-                let refused = AuditKind::WorkloadRefused;
-                self.audit.count(refused, None, Actor::Anonymous, from);
                 return Err(NOT_FOR_WORKLOADS);
             }
             None => Shown::Key(bearer),

@@ -24,7 +24,9 @@ impl Links {
         request: LinkRequest,
     ) -> Result<StartedLink, Refusal> {
         let shown = workloads.recognise(call, "link").await?;
+        let unsettled = workloads.unsettled(&shown);
         let started = self.start_for(workloads, &shown, request).await;
+        unsettled.settle();
         workloads.settled(&shown, started)
     }
 

@@ -91,11 +91,6 @@ impl Workloads {
         grants.retain(|grant| self.is_genuine(grant, issuer, &judged, visit.address));
         let now = self.clock.now();
         grants.retain(|grant| grant.key.expires_at.is_none_or(|at| at > now));
-        grants.retain(|grant| {
-            policies
-                .iter()
-                .any(|policy| policy.name == grant.binding.workload)
-        });
         Ok(ShownWorkload {
             visit,
             issuer: issuer.url.clone(),

@@ -64,17 +64,45 @@ impl Visit {
     }
 
     fn event(&self, kind: AuditKind) -> AuditEvent {
-        let mut event = AuditEvent::new(kind).with("issuer", &self.issuer);
+        let mut event = AuditEvent::new(kind).named("issuer", &self.issuer);
         for (name, value) in [("subject", &self.subject), ("run", &self.run)] {
             event = value
                 .iter()
-                .fold(event, |event, value| event.with(name, value));
+                .fold(event, |event, value| event.named(name, value));
         }
         event.with("action", self.action)
     }
 }
 
+/// The request of a recognised workload that has no answer yet. If its caller hangs up first, or the time is up, it is recorded
+/// as refused.
+pub(in crate::usecases) struct Unsettled<'a> {
+    workloads: &'a Workloads,
+    visit: Option<&'a Visit>,
+}
+
+impl Unsettled<'_> {
+    /// The request has an answer.
+    pub(in crate::usecases) fn settle(mut self) {
+        self.visit = None;
+    }
+}
+
+impl Drop for Unsettled<'_> {
+    fn drop(&mut self) {
+        if let Some(visit) = self.visit {
+            self.workloads.note_refusal(visit, Why::Code("unanswered"));
+        }
+    }
+}
+
 impl Workloads {
+    /// Marks the request of a workload as not answered yet.
+    pub(in crate::usecases) fn unsettled<'a>(&'a self, shown: &'a ShownWorkload) -> Unsettled<'a> {
+        let (workloads, visit) = (self, Some(&shown.visit));
+        Unsettled { workloads, visit }
+    }
+
     /// Records what the request of a workload for a link code has come to. Returns the answer.
     pub(in crate::usecases) fn settled<T>(
         &self,

@@ -38,7 +38,8 @@ pub enum WorkloadAction<'a> {
 
 impl WorkloadAction<'_> {
     /// Returns its word in the audit log. It never changes.
-    const fn as_str(self) -> &'static str {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Poll(_) => "poll",
             Self::Confirm(_) => "confirm",
@@ -67,12 +68,17 @@ impl Workloads {
         W: Future<Output = Result<T, E>>,
     {
         let shown = self.recognise(call, action.as_str()).await?;
+        let unsettled = self.unsettled(&shown);
         let caller = match self.caller(&shown, action).await {
             Ok(caller) => caller,
-            Err(refusal) => return Err(self.refuse(&shown.visit, refusal).into()),
+            Err(refusal) => {
+                unsettled.settle();
+                return Err(self.refuse(&shown.visit, refusal).into());
+            }
         };
         let (actor, is_stranger) = (Actor::from(&caller), matches!(caller, Caller::Nobody));
         let outcome = work(caller).await;
+        unsettled.settle();
         match &outcome {
             Ok(_) if is_stranger => self.note_refusal(&shown.visit, Why::Rule(Rule::Linked)),
             Ok(_) => self.accept(&shown.visit, actor),
@@ -81,6 +87,20 @@ impl Workloads {
             Err(error) => self.note_refusal(&shown.visit, Why::Code(error.code())),
         }
         outcome
+    }
+
+    /// Records that a request with the JWT of a workload was refused before an operation has looked at the JWT, or because no
+    /// workload may make it. `code` is that of the answer.
+    pub async fn turn_away(
+        &self,
+        call: WorkloadCall<'_>,
+        action: &'static str,
+        code: &'static str,
+    ) {
+        // A JWT that violates a rule is recorded with the rule.
+        if let Ok(shown) = self.recognise(call, action).await {
+            self.note_refusal(&shown.visit, Why::Code(code));
+        }
     }
 
     async fn caller(
@@ -99,8 +119,7 @@ impl Workloads {
             return Ok(Caller::Nobody);
         };
         let (key, visit) = (grant.key.clone(), &shown.visit);
-        let admitted = self.keys.admit(key, visit.address, visit.is_head);
-        admitted.map_err(|refusal| self.keys.refuse_bearer(refusal, visit.address))
+        self.keys.admit(key, visit.address, visit.is_head)
     }
 
     /// Returns the grant with which a workload polls a link, if the link is its own.
@@ -173,7 +192,9 @@ impl Workloads {
     fn nothing_to_read(&self, shown: &ShownWorkload) -> Refusal {
         let now = self.clock.now();
         let is_open = |grant: &WorkloadGrant| match &grant.key.binding {
-            KeyBinding::Link(link) => !link.status(now).is_final(),
+            KeyBinding::Link(link) => {
+                !link.status(now).is_final() && shown.policy_of(grant).is_some()
+            }
             KeyBinding::Account { .. } => false,
         };
         if shown.grants.iter().any(is_open) {

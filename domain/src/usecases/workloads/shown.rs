@@ -9,7 +9,7 @@ use crate::workload::{
     Action, Facts, NewWorkload, Policy, Rule, WorkloadBinding, WorkloadGrant, WorkloadRefusal,
 };
 
-/// A workload that has presented a valid JWT. The policies accept it, and each of its grants belongs to one of them.
+/// A workload that has presented a valid JWT. The policies accept it; its grants may belong to others.
 pub(in crate::usecases) struct ShownWorkload {
     pub(super) visit: Visit,
     pub(super) issuer: String,
@@ -74,9 +74,14 @@ impl ShownWorkload {
         grant: &WorkloadGrant,
         provider: &ProviderName,
     ) -> bool {
+        self.policy_of(grant)
+            .is_some_and(|policy| policy.allows(action, provider))
+    }
+
+    /// Returns the policy of a grant, if it accepts the JWT.
+    pub(super) fn policy_of(&self, grant: &WorkloadGrant) -> Option<&Policy> {
         let mut policies = self.policies.iter();
-        policies
-            .any(|policy| policy.name == grant.binding.workload && policy.allows(action, provider))
+        policies.find(|policy| policy.name == grant.binding.workload)
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn challenge(headers: &HeaderMap) -> HeaderValue {
 }
 
 /// Answers an error.
-pub(super) fn answer(error: Error) -> Response {
+pub(crate) fn answer(error: Error) -> Response {
     if error.is_from_response() {
         return error.into_response();
     }

@@ -35,7 +35,7 @@ pub(crate) struct World {
     pub(crate) provider: Arc<ScriptedProvider>,
     pub(crate) identities: Arc<ScriptedIdentities>,
     pub(crate) store: Arc<MemoryStore>,
-    services: Arc<Services>,
+    pub(crate) services: Arc<Services>,
     client: TestClient<BoxEndpoint<'static, Response>>,
 }
 

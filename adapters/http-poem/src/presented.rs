@@ -1,0 +1,76 @@
+//! Requests of the API whose bearer is the JWT of a workload.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use central_oauth_domain::secret::WorkloadToken;
+use central_oauth_domain::usecases::{WorkloadCall, Workloads};
+use poem::{Request, Response, Result};
+
+use crate::address::client_address;
+use crate::auth::shown;
+use crate::error::code_of;
+use crate::middleware::{answer_error, is_head};
+
+/// The JWT of a request.
+pub(crate) struct PresentedJwt {
+    token: WorkloadToken,
+    address: IpAddr,
+    is_head: bool,
+    taken: Taken,
+}
+
+/// Whether an operation has taken the JWT of its request. It records what comes of it.
+#[derive(Clone, Default)]
+pub(crate) struct Taken(Arc<AtomicBool>);
+
+impl Taken {
+    /// An operation takes the JWT.
+    pub(crate) fn take(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl PresentedJwt {
+    /// Returns the bearer of a request, if it looks like the JWT of a workload and the service trusts any.
+    pub(crate) fn of(request: &mut Request, workloads: &Workloads) -> Option<Self> {
+        if !workloads.are_trusted() {
+            return None;
+        }
+        let bearer = shown(request.headers()).ok()??;
+        let bearer = bearer.expose();
+        if !WorkloadToken::is_like(bearer) {
+            return None;
+        }
+        let taken = Taken::default();
+        request.set_data(taken.clone());
+        Some(Self {
+            token: WorkloadToken::new(bearer),
+            address: client_address(request),
+            is_head: is_head(request),
+            taken,
+        })
+    }
+
+    /// Answers the request. If it is refused before an operation has taken the JWT, that is recorded here: a parameter or the
+    /// body is wrong, or no workload may make this request.
+    pub(crate) async fn recorded(
+        self,
+        workloads: &Workloads,
+        answer: impl Future<Output = Result<Response>>,
+    ) -> Result<Response> {
+        let response = answer.await.unwrap_or_else(answer_error);
+        if let Some(code) = code_of(&response)
+            && !self.taken.0.load(Ordering::Relaxed)
+        {
+            let call = WorkloadCall {
+                token: &self.token,
+                address: self.address,
+                is_head: self.is_head,
+            };
+            workloads.turn_away(call, "other", code).await;
+        }
+        Ok(response)
+    }
+}

@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::connections::Connections;
 use crate::host::{self, AllowedHosts};
-use crate::middleware::{Shell, in_time};
+use crate::middleware::{Shell, in_time, reject_repeated};
 use crate::operator_details::OperatorDetails;
 use crate::requests::Requests;
 use crate::{api, docs, pages};
@@ -99,6 +99,9 @@ impl DynEndpoint for Routes {
         let Some(part) = API.iter().find(is_below).copied() else {
             return Box::pin(self.others.call(request));
         };
+        if let Err(repeated) = reject_repeated(&request) {
+            return Box::pin(ready(Err(repeated.into())));
+        }
         let answer = DynEndpoint::call(&*self.api, request);
         Box::pin(in_time(answer).map_err(|mut error| {
             if error.data::<PathPattern>().is_none() {

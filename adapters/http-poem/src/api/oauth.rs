@@ -19,7 +19,7 @@ use url::{Url, form_urlencoded};
 use super::Tag;
 use crate::address::client_address;
 use crate::dto::{
-    ACCESS_TOKEN, ExchangedToken, ID_TOKEN, JWT, OAuthErrorBody, ServerMetadata, TOKEN_EXCHANGE,
+    ACCESS_TOKEN, ExchangedToken, ID_TOKEN, JWT, LONGEST_PARAMETER, OAuthErrorBody, ServerMetadata, TOKEN_EXCHANGE,
     TokenExchange,
 };
 use crate::error::{Code, ExchangeFailure, OAuthError, Problem};
@@ -162,6 +162,9 @@ fn read(bytes: &[u8]) -> Result<TokenExchange, OAuthError> {
     for (name, value) in form_urlencoded::parse(bytes) {
         if value.is_empty() {
             continue;
+        }
+        if value.chars().count() > LONGEST_PARAMETER {
+            return Err(OAuthError::invalid_request("a parameter is too long"));
         }
         // RFC 8693 section 2.1 allows several; a token opens one account.
         if matches!(&*name, "audience" | "resource") && parameters.contains_key(&name) {

@@ -334,7 +334,11 @@ impl AtThePrompt {
 
     async fn expect_no_barriers(&self, language: &str, page: &str) {
         let html = self.browser.find("html").await;
-        assert_eq!(html.attr("lang").await.unwrap().as_deref(), Some(language), "{page}");
+        assert_eq!(
+            html.attr("lang").await.unwrap().as_deref(),
+            Some(language),
+            "{page}"
+        );
         picture(&self.browser, &format!("{page}-{language}")).await;
         self.browser.expect_accessible().await;
         self.browser.expect_tab_order_as_seen().await;
@@ -393,7 +397,8 @@ async fn the_return_code_has_no_barriers_in_other_languages() {
         at.fail().await;
         // The page follows by itself.
         at.browser.find(".sign").await;
-        at.expect_no_barriers(options.language, "not-confirmed").await;
+        at.expect_no_barriers(options.language, "not-confirmed")
+            .await;
         at.browser.close().await;
     }
 }

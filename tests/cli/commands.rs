@@ -47,7 +47,10 @@ async fn the_recordings_are_current() {
     let mut lines = recorded.lines().zip(written.lines());
     let differs = lines.find(|(recorded, written)| recorded != written);
     let again = "cargo test --workspace --test cli record_the_commands -- --ignored";
-    assert!(recorded == written, "out of date: run {again}\n{differs:#?}");
+    assert!(
+        recorded == written,
+        "out of date: run {again}\n{differs:#?}"
+    );
 }
 
 #[tokio::test]
@@ -59,13 +62,18 @@ async fn record_the_commands() {
 #[tokio::test]
 async fn every_command_is_recorded() {
     let written = std::fs::read_to_string(DOCUMENT).unwrap();
-    let titles = written.lines().filter_map(|line| line.strip_prefix("### central-oauth "));
+    let titles = written
+        .lines()
+        .filter_map(|line| line.strip_prefix("### central-oauth "));
     let recorded: BTreeSet<_> = titles.map(str::to_owned).collect();
     assert_eq!(recorded, commands(&Machine::new(), String::new()).await);
 }
 
 /// The commands below this one that have no commands of their own.
-fn commands(machine: &Machine, name: String) -> Pin<Box<dyn Future<Output = BTreeSet<String>> + '_>> {
+fn commands(
+    machine: &Machine,
+    name: String,
+) -> Pin<Box<dyn Future<Output = BTreeSet<String>> + '_>> {
     Box::pin(async move {
         let mut arguments: Vec<_> = name.split_whitespace().collect();
         arguments.push("--help");
@@ -89,15 +97,26 @@ async fn recorded() -> String {
     let mut world = World::start().await;
     world.service.set("ADMIN_KEY", ADMIN);
     let revocation = world.sandbox.endpoints().revocation.clone();
-    world.service.set("PROVIDER_REVOCATION_ENDPOINT", &revocation);
+    world
+        .service
+        .set("PROVIDER_REVOCATION_ENDPOINT", &revocation);
     world.service.restart().await;
     let mut recording = Recording::new(INTRODUCTION);
     let stable = &mut recording.stable;
     stable.replace(world.server(), SERVER);
-    stable.replace(format!("127.0.0.1:{}", world.service.port()), "127.0.0.1:8080");
-    stable.replace(world.sandbox.base_url().trim_end_matches('/'), "https://provider.example.com");
+    stable.replace(
+        format!("127.0.0.1:{}", world.service.port()),
+        "127.0.0.1:8080",
+    );
+    stable.replace(
+        world.sandbox.base_url().trim_end_matches('/'),
+        "https://provider.example.com",
+    );
     stable.replace(world.machine.config().display().to_string(), "~/.config");
-    stable.replace(world.service.file("").display().to_string(), "/var/lib/central-oauth/");
+    stable.replace(
+        world.service.file("").display().to_string(),
+        "/var/lib/central-oauth/",
+    );
     stable.replace(format!(":{}", world.service.port()), ":8080");
     try_it_out(&mut recording, &world).await;
     programs(&mut recording, &world).await;
@@ -111,7 +130,10 @@ async fn try_it_out(recording: &mut Recording, world: &World) {
     recording.part("Try it out", "Needs nothing else.");
     let machine = &world.machine;
     recording.command(machine, "dev").await;
-    let run = machine.run(&["dev", "--auto", "--port", "0"]).await.expect(0);
+    let run = machine
+        .run(&["dev", "--auto", "--port", "0"])
+        .await
+        .expect(0);
     let port = run.stdout.split("http://127.0.0.1:").nth(1).unwrap();
     let port = port.split('/').next().unwrap();
     let api = run.stdout.split("GET http://127.0.0.1:").last().unwrap();
@@ -134,31 +156,53 @@ async fn programs(recording: &mut Recording, world: &World) {
     let mut linking = Linking::start(machine.command(&["link", "--server", &server])).await;
     let mut browser = Browser::new();
     let at_provider = browser.confirm(&server, &linking.code).await;
-    linking.wait_for(|line| line.starts_with("waiting for consent")).await;
+    linking
+        .wait_for(|line| line.starts_with("waiting for consent"))
+        .await;
     browser.decide(&at_provider, "alice", "allow").await;
     let run = linking.end().await.expect(0);
-    recording.add(&format!("central-oauth link --server {SERVER}"), &run.stderr, 0);
+    recording.add(
+        &format!("central-oauth link --server {SERVER}"),
+        &run.stderr,
+        0,
+    );
     let mut record = async |name: &str, typed: &[&str]| {
         recording.command(machine, name).await;
         for typed in typed {
             recording.run(machine, &[], typed).await;
         }
     };
-    record("token", &["central-oauth token", "central-oauth token --json"]).await;
+    record(
+        "token",
+        &["central-oauth token", "central-oauth token --json"],
+    )
+    .await;
     let curl = "central-oauth exec -- sh -c \\\n    'curl -s -H \"Authorization: Bearer $ACCESS_TOKEN\" https://provider.example.com/api/hello; echo'";
     record("exec", &[curl]).await;
     record("accounts", &["central-oauth accounts"]).await;
     record("refresh", &["central-oauth refresh"]).await;
-    record("keys create", &["central-oauth keys create --name nightly-build"]).await;
+    record(
+        "keys create",
+        &["central-oauth keys create --name nightly-build"],
+    )
+    .await;
     record("keys list", &["central-oauth keys list"]).await;
     let id = http::client().get(world.service.url("/v1/accounts/1/keys"));
     let id = http::send(id.bearer_auth(ADMIN)).await.expect(200);
     let id = id.json["items"][1]["id"].as_str().unwrap();
-    record("keys delete", &[&format!("central-oauth keys delete {id} --yes")]).await;
+    record(
+        "keys delete",
+        &[&format!("central-oauth keys delete {id} --yes")],
+    )
+    .await;
     let bob = ["link", "--profile", "work"];
     world.link_as("bob", &bob).await.expect(0);
     record("logout", &["central-oauth logout --profile work --yes"]).await;
-    record("revoke", &["central-oauth revoke --yes", "central-oauth token"]).await;
+    record(
+        "revoke",
+        &["central-oauth revoke --yes", "central-oauth token"],
+    )
+    .await;
 }
 
 /// Commands with the admin key.
@@ -170,9 +214,13 @@ async fn operators(recording: &mut Recording, world: &World) {
     let server = world.server();
     let settings = [("SERVER", server.as_str()), ("ADMIN_KEY", ADMIN)];
     recording.command(&world.machine, "revocations").await;
-    recording.run(&world.machine, &settings, "central-oauth revocations").await;
+    recording
+        .run(&world.machine, &settings, "central-oauth revocations")
+        .await;
     recording.say("And the accounts that are left:");
-    recording.run(&world.machine, &settings, "central-oauth accounts").await;
+    recording
+        .run(&world.machine, &settings, "central-oauth accounts")
+        .await;
 }
 
 /// Commands with the variables of the service.
@@ -182,7 +230,9 @@ async fn on_the_server(recording: &mut Recording, world: &mut World) {
         "With the variables of the service: see [CONFIGURATION.md](CONFIGURATION.md).",
     );
     let settings = OF_THE_SERVICE.map(|name| (name, world.service.setting(name).unwrap()));
-    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let settings = settings
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
     let machine = &world.machine;
     let mut record = async |name: &str, typed: &[&str]| {
         recording.command(machine, name).await;
@@ -191,25 +241,42 @@ async fn on_the_server(recording: &mut Recording, world: &mut World) {
         }
     };
     let wrong = "CENTRAL_OAUTH_LISTEN_ADDR=8080 central-oauth config check";
-    record("config check", &["central-oauth config check | tail -n 8", wrong]).await;
+    record(
+        "config check",
+        &["central-oauth config check | tail -n 8", wrong],
+    )
+    .await;
     record("providers list", &["central-oauth providers list"]).await;
     record("providers check", &["central-oauth providers check"]).await;
     record("health", &["central-oauth health"]).await;
     record("replicas", &["central-oauth replicas"]).await;
     record("audit verify", &["central-oauth audit verify"]).await;
-    record("audit export", &["central-oauth audit export | grep -m 1 link.linked"]).await;
+    record(
+        "audit export",
+        &["central-oauth audit export | grep -m 1 link.linked"],
+    )
+    .await;
     world.service.stop().await;
     record("migrate status", &["central-oauth migrate status"]).await;
     record("rekey", &["central-oauth rekey"]).await;
     record("restored", &["central-oauth restored"]).await;
     let copy = "central-oauth copy --from sqlite:///var/lib/central-oauth/central-oauth.sqlite3 \\\n    --to sqlite:///var/lib/central-oauth/new.sqlite3 2>/dev/null | tail -n 3";
     record("copy", &[copy]).await;
-    record("migrate down", &["central-oauth migrate down --delete-data"]).await;
+    record(
+        "migrate down",
+        &["central-oauth migrate down --delete-data"],
+    )
+    .await;
     record("migrate up", &["central-oauth migrate up"]).await;
     recording.command(machine, "serve").await;
     let said = served(machine, &settings).await;
     recording.add("central-oauth serve", &said, 0);
-    wrap_key(recording, machine, world.service.setting("SECRET_KEY").unwrap()).await;
+    wrap_key(
+        recording,
+        machine,
+        world.service.setting("SECRET_KEY").unwrap(),
+    )
+    .await;
 }
 
 /// Starts the service on an empty database, and stops it as Ctrl-C does.
@@ -236,7 +303,8 @@ async fn wrap_key(recording: &mut Recording, machine: &Machine, secret_key: Stri
     let bao = Bao::start(machine.tmp().join("bao.log")).await;
     let mount = serde_json::json!({ "type": "transit" });
     bao.must("/v1/sys/mounts/transit", &mount).await;
-    bao.must("/v1/transit/keys/central-oauth", &serde_json::json!({})).await;
+    bao.must("/v1/transit/keys/central-oauth", &serde_json::json!({}))
+        .await;
     recording.command(machine, "wrap-key").await;
     let url = format!("{}/v1/transit/keys/central-oauth", bao.url());
     let settings = [
@@ -257,7 +325,10 @@ async fn anywhere(recording: &mut Recording, machine: &Machine) {
     recording.part("About the program itself", "These read no variables.");
     for (name, typed) in [
         ("openapi", "central-oauth openapi | head -n 2"),
-        ("completions", "central-oauth completions bash > central-oauth.bash"),
+        (
+            "completions",
+            "central-oauth completions bash > central-oauth.bash",
+        ),
         ("man", "central-oauth man man1 && ls man1 | head -n 3"),
     ] {
         recording.command(machine, name).await;

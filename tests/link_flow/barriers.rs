@@ -170,7 +170,9 @@ impl Visit {
         browser.client.delete_all_cookies().await.unwrap();
         browser.click("button[value=look_up]").await;
         self.look("without-cookie", REFUSED).await;
-        browser.goto(&service.url("/callback/default?code=1&state=1")).await;
+        browser
+            .goto(&service.url("/callback/default?code=1&state=1"))
+            .await;
         self.look("callback", REFUSED).await;
         browser.goto(&service.url("/device/relink/1")).await;
         self.look("relink", REFUSED).await;

@@ -18,7 +18,9 @@ impl Stable {
     /// Returns what is typed.
     pub(crate) fn real(&self, typed: &str) -> String {
         let pairs = self.0.iter();
-        pairs.fold(typed.to_owned(), |typed, (real, stable)| typed.replace(stable, real))
+        pairs.fold(typed.to_owned(), |typed, (real, stable)| {
+            typed.replace(stable, real)
+        })
     }
 
     /// Returns what the document shows.
@@ -50,7 +52,11 @@ fn words(text: &str) -> String {
 fn word(word: &str, after: &str, before: &str) -> String {
     let all = |part: &str, is: fn(&u8) -> bool| part.bytes().all(|b| is(&b));
     let is_number = !word.is_empty() && all(word, u8::is_ascii_digit);
-    let unit = after.trim_start().split([' ', '\n']).next().unwrap_or_default();
+    let unit = after
+        .trim_start()
+        .split([' ', '\n'])
+        .next()
+        .unwrap_or_default();
     if word.starts_with("coak_") && word.len() > 20 {
         return KEY.to_owned();
     }
@@ -101,7 +107,11 @@ fn word(word: &str, after: &str, before: &str) -> String {
         return "0".to_owned();
     }
     let is_past = |rest: &str| rest.starts_with(" ago");
-    if is_number && [" s", " min"].iter().any(|unit| after.strip_prefix(unit).is_some_and(is_past)) {
+    if is_number
+        && [" s", " min"]
+            .iter()
+            .any(|unit| after.strip_prefix(unit).is_some_and(is_past))
+    {
         return "5".to_owned();
     }
     if word == "min" && is_past(after) {
@@ -132,11 +142,16 @@ fn aligned(text: &str) -> String {
 fn render(shown: &mut String, table: &[Vec<&str>]) {
     let width = |column: usize| {
         let cells = table.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+        cells
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
     };
     for row in table {
         let cells = row.iter().enumerate();
-        let cells: Vec<_> = cells.map(|(column, cell)| format!("{cell:<0$}", width(column))).collect();
+        let cells: Vec<_> = cells
+            .map(|(column, cell)| format!("{cell:<0$}", width(column)))
+            .collect();
         shown.push_str(cells.join("  ").trim_end());
         shown.push('\n');
     }

@@ -19,8 +19,8 @@ use url::{Url, form_urlencoded};
 use super::Tag;
 use crate::address::client_address;
 use crate::dto::{
-    ACCESS_TOKEN, ExchangedToken, ID_TOKEN, JWT, LONGEST_PARAMETER, OAuthErrorBody, ServerMetadata, TOKEN_EXCHANGE,
-    TokenExchange,
+    ACCESS_TOKEN, ExchangedToken, ID_TOKEN, JWT, LONGEST_PARAMETER, OAuthErrorBody, ServerMetadata,
+    TOKEN_EXCHANGE, TokenExchange,
 };
 use crate::error::{Code, ExchangeFailure, OAuthError, Problem};
 use crate::failure::{Answer, Documented, Failure, header};

@@ -26,7 +26,9 @@ impl<'de> Visitor<'de> for Unambiguous {
         let mut names = BTreeSet::new();
         while let Some((name, Self)) = map.next_entry::<String, Self>()? {
             if let Some(twice) = names.replace(name) {
-                return Err(A::Error::custom(format_args!("the member {twice:?} comes twice")));
+                return Err(A::Error::custom(format_args!(
+                    "the member {twice:?} comes twice"
+                )));
             }
         }
         Ok(self)

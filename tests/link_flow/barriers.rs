@@ -123,6 +123,8 @@ impl Visit {
         self.check_who_asks(service).await;
         browser.click("button[value=confirm]").await;
         self.look("prompt", "#user-code").await;
+        self.go_to_provider().await;
+        browser.click("button[name=person]").await;
         self.decide("allow").await;
         self.look("linked", "button[value=disown]").await;
         browser.click("button[value=disown]").await;
@@ -135,12 +137,15 @@ impl Visit {
         self.look("cancelled", ".sign.calm").await;
     }
 
-    /// Decides at the provider, in a new tab.
-    async fn decide(&self, decision: &str) {
+    /// Opens the provider in a new tab. It asks only once who the person is.
+    async fn go_to_provider(&self) {
         let browser = &self.person.browser;
         browser.follow_to_new_tab("a.main").await;
         browser.click("form button[type=submit]").await;
-        browser.click("button[name=person]").await;
+    }
+
+    async fn decide(&self, decision: &str) {
+        let browser = &self.person.browser;
         browser.click(&format!("button[value={decision}]")).await;
         browser.find("p[role=status]").await;
         browser.close_tab().await;
@@ -150,6 +155,7 @@ impl Visit {
         self.check_who_asks(service).await;
         self.person.browser.click("button[value=confirm]").await;
         self.person.browser.find("#user-code").await;
+        self.go_to_provider().await;
         self.decide("deny").await;
         self.look("declined", ".sign").await;
     }

@@ -187,7 +187,7 @@ impl Visit {
     async fn find_the_provider_down(&self, service: &Service) {
         self.check_who_asks(service).await;
         self.person.browser.click("button[value=confirm]").await;
-        self.look("provider-down", REFUSED).await;
+        self.look("provider-down", "form.choice button.quiet").await;
     }
 
     async fn come_too_late(&self, service: &Service) {

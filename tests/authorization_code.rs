@@ -15,7 +15,7 @@ use std::time::Duration;
 use client::Program;
 use fantoccini::Locator;
 use serde_json::Value;
-use support::browser::Browser;
+use support::browser::{Browser, BrowserOptions};
 use support::http;
 use support::oidc::{OidcOptions, OidcProvider};
 use support::process::{self, eventually, within};
@@ -63,7 +63,7 @@ async fn go_from(browser: &Browser, page: &str) {
     browser.goto(page).await;
     browser.click("button[value=look_up]").await;
     browser.click("button[value=confirm]").await;
-    browser.wait_for_text("You are then sent back here").await;
+    browser.find("a.main").await;
     picture(browser, "prompt").await;
     browser.click("a.main").await;
 }
@@ -284,6 +284,10 @@ struct AtThePrompt {
 
 impl AtThePrompt {
     async fn come() -> Self {
+        Self::come_with(BrowserOptions::default()).await
+    }
+
+    async fn come_with(options: BrowserOptions) -> Self {
         let secret = OidcProvider::CLIENT_SECRET;
         let (provider, service) = started(OidcProvider::CLIENT_ID, Some(secret)).await;
         let home = tempfile::tempdir().unwrap();
@@ -298,14 +302,12 @@ impl AtThePrompt {
         let keyboard = link.stdin.take().unwrap();
         let mut events = BufReader::new(link.stdout.take().unwrap()).lines();
         let asked = event(&mut events).await;
-        let browser = Browser::with_javascript().await;
+        let browser = Browser::open(options).await;
         let page = asked["verification_url_complete"].as_str().unwrap();
         go_from(&browser, page).await;
         sign_in(&browser, "erin").await;
         browser.click("button[type=submit]").await;
-        browser
-            .wait_for_text("Type this code into the program")
-            .await;
+        browser.find("#return-code").await;
         assert_eq!(event(&mut events).await["status"], "confirming");
         Self {
             link,
@@ -317,6 +319,29 @@ impl AtThePrompt {
             home,
             _provider: provider,
         }
+    }
+
+    /// Sends wrong codes until the link has failed.
+    async fn fail(&self) {
+        let key = kept_key(self.home.path()).expect("the key of the link");
+        let path = format!("/v1/link/{}/confirm", self.link_code);
+        for _ in 0..3 {
+            let wrong = serde_json::json!({"return_code": "BBBBBB"});
+            let request = http::client().post(self.service.url(&path)).json(&wrong);
+            http::send(request.bearer_auth(&key)).await;
+        }
+    }
+
+    async fn expect_no_barriers(&self, language: &str, page: &str) {
+        let html = self.browser.find("html").await;
+        assert_eq!(
+            html.attr("lang").await.unwrap().as_deref(),
+            Some(language),
+            "{page}"
+        );
+        picture(&self.browser, &format!("{page}-{language}")).await;
+        self.browser.expect_accessible().await;
+        self.browser.expect_tab_order_as_seen().await;
     }
 
     async fn type_in(&mut self, line: &str) {
@@ -355,15 +380,33 @@ async fn a_person_types_the_return_code_into_the_program() {
 }
 
 #[tokio::test]
+async fn the_return_code_has_no_barriers_in_other_languages() {
+    let phone = BrowserOptions {
+        window: (390, 844),
+        dark: true,
+        language: "de",
+        ..BrowserOptions::default()
+    };
+    let desk = BrowserOptions {
+        language: "ja",
+        ..BrowserOptions::default()
+    };
+    for options in [phone, desk] {
+        let at = AtThePrompt::come_with(options).await;
+        at.expect_no_barriers(options.language, "return-code").await;
+        at.fail().await;
+        // The page follows by itself.
+        at.browser.find(".sign").await;
+        at.expect_no_barriers(options.language, "not-confirmed")
+            .await;
+        at.browser.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_program_at_its_prompt_sees_that_the_link_has_ended() {
     let mut at = AtThePrompt::come().await;
-    let key = kept_key(at.home.path()).expect("the key of the link");
-    let path = format!("/v1/link/{}/confirm", at.link_code);
-    for _ in 0..3 {
-        let wrong = serde_json::json!({"return_code": "BBBBBB"});
-        let request = http::client().post(at.service.url(&path)).json(&wrong);
-        http::send(request.bearer_auth(&key)).await;
-    }
+    at.fail().await;
     // Nobody types anything.
     let failed = at.next().await;
     assert_eq!(failed["status"], "failed", "{failed}");

@@ -10,12 +10,14 @@ mod cli {
     mod guarded;
     mod linking;
     mod machine;
+    mod recording;
     mod world;
 
     /// The tests.
     mod accounts;
     mod altered_keys;
     mod client_config;
+    mod commands;
     mod config_check;
     mod database;
     mod dev;

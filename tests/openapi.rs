@@ -10,4 +10,5 @@ mod openapi {
     mod document;
     mod lint;
     mod released;
+    mod schemathesis;
 }

@@ -124,7 +124,8 @@ fn keys(settings: &ProviderSettings) -> Vec<(String, String)> {
     let secret = settings.client_secret.as_ref().map(|_| HIDDEN.to_owned());
     let url = |url: &Option<Url>| url.as_ref().map(Url::to_string);
     let display_name = Some(settings.display_name.clone());
-    let words = settings.scopes.iter().filter_map(|scope| {
+    let none = settings.scopes.is_empty().then(String::new);
+    let words = settings.scopes.iter().chain(&none).filter_map(|scope| {
         let words = settings.words_of(scope)?;
         Some((format!("scope_words.{scope:?}"), words.text))
     });

@@ -49,9 +49,27 @@ impl Machine {
         folder.join(format!("{profile}.toml"))
     }
 
+    /// The folder of configuration files.
+    pub(super) fn config(&self) -> PathBuf {
+        self.folder.path().join("config")
+    }
+
     /// Returns a command without a terminal, with only `PATH` of this process's environment.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = process::command(env!("CARGO_BIN_EXE_central-oauth"));
+        self.program(env!("CARGO_BIN_EXE_central-oauth"), arguments)
+    }
+
+    /// A shell that runs a script, with settings that are named without `CENTRAL_OAUTH_`.
+    pub(super) fn shell(&self, settings: &[(&str, &str)], script: &str) -> Command {
+        let mut shell = self.program("sh", &["-c", script]);
+        for (name, value) in settings {
+            shell.env(format!("CENTRAL_OAUTH_{name}"), value);
+        }
+        shell
+    }
+
+    fn program(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = process::command(program);
         let path = std::env::vars_os().find(|(name, _)| name == "PATH");
         command
             .args(arguments)

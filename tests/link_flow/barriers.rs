@@ -14,6 +14,9 @@ const LOGO: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>
 <path d='M11 8h11v3h-7v4h6v3h-6v4h7v3H11z' fill='#fff'/>
 </svg>";
 
+/// What a page has that refuses something.
+const REFUSED: &str = ".sign, .notice, #code-problem";
+
 #[tokio::test]
 async fn on_a_phone_at_night_in_german() {
     let phone = BrowserOptions {
@@ -50,7 +53,7 @@ async fn look_around(options: BrowserOptions, name: &'static str) {
         ..SandboxOptions::default()
     };
     let sandbox = Sandbox::start(options_of_sandbox).await.unwrap();
-    let service = service(&sandbox).await;
+    let mut service = service(&sandbox).await;
     let language = options.language;
     let visit = Visit {
         person: Person::new(Browser::open(options).await, name),
@@ -59,8 +62,14 @@ async fn look_around(options: BrowserOptions, name: &'static str) {
     visit.type_a_code(&service).await;
     visit.link_and_take_back(&service).await;
     visit.cancel(&service).await;
-    visit.person.browser.close().await;
+    visit.decline(&service).await;
+    visit.use_what_is_not_theirs(&service).await;
     sandbox.stop().await.unwrap();
+    visit.find_the_provider_down(&service).await;
+    service.set("LINK_CODE_TTL", "1");
+    service.restart().await;
+    visit.come_too_late(&service).await;
+    visit.person.browser.close().await;
 }
 
 /// A service with all that its pages can show.
@@ -114,12 +123,9 @@ impl Visit {
         self.check_who_asks(service).await;
         browser.click("button[value=confirm]").await;
         self.look("prompt", "#user-code").await;
-        browser.follow_to_new_tab("a.main").await;
-        browser.click("form button[type=submit]").await;
+        self.go_to_provider().await;
         browser.click("button[name=person]").await;
-        browser.click("button[value=allow]").await;
-        browser.find("p[role=status]").await;
-        browser.close_tab().await;
+        self.decide("allow").await;
         self.look("linked", "button[value=disown]").await;
         browser.click("button[value=disown]").await;
         self.look("taken-back", ".sign.calm").await;
@@ -129,6 +135,68 @@ impl Visit {
         self.check_who_asks(service).await;
         self.person.browser.click("button[value=cancel]").await;
         self.look("cancelled", ".sign.calm").await;
+    }
+
+    /// Opens the provider in a new tab. It asks only once who the person is.
+    async fn go_to_provider(&self) {
+        let browser = &self.person.browser;
+        browser.follow_to_new_tab("a.main").await;
+        browser.click("form button[type=submit]").await;
+    }
+
+    async fn decide(&self, decision: &str) {
+        let browser = &self.person.browser;
+        browser.click(&format!("button[value={decision}]")).await;
+        browser.find("p[role=status]").await;
+        browser.close_tab().await;
+    }
+
+    async fn decline(&self, service: &Service) {
+        self.check_who_asks(service).await;
+        self.person.browser.click("button[value=confirm]").await;
+        self.person.browser.find("#user-code").await;
+        self.go_to_provider().await;
+        self.decide("deny").await;
+        self.look("declined", ".sign").await;
+    }
+
+    /// A code that another browser has confirmed, a form without its cookie, and addresses of nobody.
+    async fn use_what_is_not_theirs(&self, service: &Service) {
+        let browser = &self.person.browser;
+        let code = Program::ask(service, "of another").await;
+        browser.goto(code.verification_url_complete()).await;
+        browser.click("button[value=look_up]").await;
+        browser.click("button[value=confirm]").await;
+        browser.find("#user-code").await;
+        browser.client.delete_all_cookies().await.unwrap();
+        browser.goto(code.verification_url_complete()).await;
+        browser.click("button[value=look_up]").await;
+        self.look("elsewhere", REFUSED).await;
+        browser.goto(code.verification_url_complete()).await;
+        browser.client.delete_all_cookies().await.unwrap();
+        browser.click("button[value=look_up]").await;
+        self.look("without-cookie", REFUSED).await;
+        browser
+            .goto(&service.url("/callback/default?code=1&state=1"))
+            .await;
+        self.look("callback", REFUSED).await;
+        browser.goto(&service.url("/device/relink/1")).await;
+        self.look("relink", REFUSED).await;
+    }
+
+    async fn find_the_provider_down(&self, service: &Service) {
+        self.check_who_asks(service).await;
+        self.person.browser.click("button[value=confirm]").await;
+        self.look("provider-down", "form.choice button.quiet").await;
+    }
+
+    async fn come_too_late(&self, service: &Service) {
+        let browser = &self.person.browser;
+        let late = Program::ask(service, "late").await;
+        late.wait_for("expired").await;
+        browser.goto(late.verification_url_complete()).await;
+        browser.click("button[value=look_up]").await;
+        self.look("expired", REFUSED).await;
     }
 
     async fn check_who_asks(&self, service: &Service) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use central_oauth_domain::usecases::Services;
 use futures_util::TryFutureExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either};
 use ipnet::IpNet;
 use poem::endpoint::{BoxEndpoint, DynEndpoint};
 use poem::{Endpoint, IntoEndpoint as _, PathPattern, Request, Response, Result, Route};
@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::connections::Connections;
 use crate::host::{self, AllowedHosts};
-use crate::middleware::{Shell, in_time};
+use crate::middleware::{Shell, in_time, reject_repeated};
 use crate::operator_details::OperatorDetails;
 use crate::presented::PresentedJwt;
 use crate::requests::Requests;
@@ -106,7 +106,10 @@ impl DynEndpoint for Routes {
         };
         let workloads = &self.services.workloads;
         let presented = (part == V1).then(|| PresentedJwt::of(&mut request, workloads));
-        let answer = DynEndpoint::call(&*self.api, request);
+        let answer = match reject_repeated(&request) {
+            Ok(()) => Either::Left(DynEndpoint::call(&*self.api, request)),
+            Err(repeated) => Either::Right(ready(Err(repeated.into()))),
+        };
         let answer = in_time(answer).map_err(|mut error| {
             if error.data::<PathPattern>().is_none() {
                 error.set_data(PathPattern(part.into()));

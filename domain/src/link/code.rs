@@ -17,6 +17,8 @@ pub struct MalformedLinkCode;
 impl LinkCode {
     /// How many digits a code may have.
     pub const DIGITS: RangeInclusive<usize> = 8..=12;
+    /// The most characters of a typed code, separators included.
+    const LONGEST_TEXT: usize = 64;
     /// How many digits are shown as one group.
     const GROUP: usize = 4;
 
@@ -33,6 +35,9 @@ impl LinkCode {
     /// # Errors
     /// Unless the text consists of eight to twelve digits, white space and hyphens or dashes.
     pub fn parse(text: &str) -> Result<Self, MalformedLinkCode> {
+        if text.chars().count() > Self::LONGEST_TEXT {
+            return Err(MalformedLinkCode);
+        }
         let is_separator =
             |c: char| c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}');
         let digits: String = text.chars().filter(|c| !is_separator(*c)).collect();

@@ -19,6 +19,8 @@ impl ReturnCode {
 
     const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
     const LENGTH: u32 = 6;
+    /// The most characters of a typed code, separators included.
+    const LONGEST_TEXT: usize = 64;
 
     /// Derives a code from random bytes or a keyed hash. With 20^6 codes, the bias in 128 bits is negligible.
     #[must_use]
@@ -37,7 +39,7 @@ impl ReturnCode {
     #[must_use]
     pub fn is_typed(&self, text: &str) -> bool {
         let typed = text.chars().filter(|c| !matches!(c, ' ' | '-'));
-        typed.map(|c| c.to_ascii_uppercase()).eq(self.0.chars())
+        text.len() <= Self::LONGEST_TEXT && typed.map(|c| c.to_ascii_uppercase()).eq(self.0.chars())
     }
 
     /// Returns the code as it is shown: `BCD-FGH`.

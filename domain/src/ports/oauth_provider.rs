@@ -34,7 +34,7 @@ pub trait OAuthProvider: Send + Sync {
     /// The scopes that are requested.
     fn scopes(&self) -> &[String];
 
-    /// What a scope permits, in words for people.
+    /// What a scope permits, in words for people; for `""`, what a request without scopes permits.
     fn scope_words(&self, scope: &str) -> Option<ScopeWords>;
 
     /// Whether people consent through a redirect back to this service, so that the page knows who consented.

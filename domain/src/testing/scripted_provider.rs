@@ -70,6 +70,16 @@ impl ScriptedProvider {
         }
     }
 
+    /// Requests no scopes, and says in words what that permits.
+    #[must_use]
+    pub fn without_scopes(mut self, text: &str) -> Self {
+        self.scopes.clear();
+        let (text, language) = (text.to_owned(), Some("en"));
+        let words = ScopeWords { text, language };
+        self.scope_words.insert(String::new(), words);
+        self
+    }
+
     /// Requests one more scope, with words for people.
     #[must_use]
     pub fn with_scope(mut self, scope: &str, text: &str, language: Option<&'static str>) -> Self {

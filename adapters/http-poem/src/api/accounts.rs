@@ -43,12 +43,15 @@ impl Accounts {
         )]
         limit: Query<u32>,
         /// Cursor of the page to return: the `next_cursor` of the previous page.
+        #[oai(validator(max_length = 8192))]
         cursor: Query<Option<String>>,
         /// Only accounts at this provider, by its name.
+        #[oai(validator(max_length = 100))]
         provider: Query<Option<String>>,
         /// Only accounts with this status.
         status: Query<Option<AccountStatus>>,
         /// Only accounts with this label, as `NAME:VALUE`.
+        #[oai(validator(max_length = 319))]
         label: Query<Option<String>>,
     ) -> Result<Json<AccountList>, Failure<ListAccounts>> {
         let caller = bearer.caller(&self.services.keys).await?;

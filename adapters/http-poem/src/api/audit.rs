@@ -38,10 +38,13 @@ impl Audit {
         &self,
         bearer: NeededBearer,
         /// Only entries about the account with this id.
+        #[oai(validator(max_length = 19))]
         account: Query<Option<String>>,
         /// Only entries about the access key with this id.
+        #[oai(validator(max_length = 19))]
         key: Query<Option<String>>,
         /// Only entries of this kind, such as `key.deleted`.
+        #[oai(validator(max_length = 100))]
         kind: Query<Option<String>>,
         /// Only entries from this time on.
         after: Query<Option<OffsetDateTime>>,
@@ -54,6 +57,7 @@ impl Audit {
         )]
         limit: Query<u32>,
         /// Cursor of the page to return: the `next_cursor` of the previous page, which had the same filters.
+        #[oai(validator(max_length = 8192))]
         cursor: Query<Option<String>>,
     ) -> Result<Json<AuditEntryList>, Failure<ListAuditEntries>> {
         let caller = bearer.caller(&self.services.keys).await?;

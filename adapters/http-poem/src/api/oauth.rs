@@ -19,8 +19,8 @@ use url::{Url, form_urlencoded};
 use super::Tag;
 use crate::address::client_address;
 use crate::dto::{
-    ACCESS_TOKEN, ExchangedToken, ID_TOKEN, JWT, OAuthErrorBody, ServerMetadata, TOKEN_EXCHANGE,
-    TokenExchange,
+    ACCESS_TOKEN, ExchangedToken, ID_TOKEN, JWT, LONGEST_PARAMETER, OAuthErrorBody, ServerMetadata,
+    TOKEN_EXCHANGE, TokenExchange,
 };
 use crate::error::{Code, ExchangeFailure, OAuthError, Problem};
 use crate::failure::{Answer, Documented, Failure, KeyUse, header};
@@ -211,6 +211,9 @@ impl TokenForm {
 fn read(sent: Vec<(String, String)>) -> Result<TokenExchange, OAuthError> {
     let mut parameters = BTreeMap::new();
     for (name, value) in sent {
+        if value.chars().count() > LONGEST_PARAMETER {
+            return Err(OAuthError::invalid_request("a parameter is too long"));
+        }
         // RFC 8693 section 2.1 allows several; a token opens one account.
         if matches!(name.as_str(), "audience" | "resource") && parameters.contains_key(&name) {
             return Err(OAuthError::invalid_target(

@@ -34,7 +34,7 @@ impl TokenApi {
         bearer: NeededBearer,
         /// Number of seconds that the token must still last. If a fresh token lasts shorter than this, the response has a
         /// `warning`.
-        #[oai(default)]
+        #[oai(default, validator(maximum(value = "2147483647")))]
         min_ttl: Query<u64>,
     ) -> Result<Serialized<Token>, Failure<GetToken>> {
         let (tokens, min_ttl) = (&self.services.tokens, Duration::from_secs(min_ttl.0));

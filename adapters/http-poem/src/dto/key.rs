@@ -18,13 +18,14 @@ use crate::error::{Code, Problem};
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAccessKey {
     /// The purpose of the key, in at most 100 characters.
+    #[oai(validator(min_length = 1, max_length = 100))]
     name: String,
     /// When the key expires; must be in the future. A key without an expiry works until it is deleted.
     #[oai(nullable)]
     expires_at: Option<TimeText>,
     /// The networks that the key may be used from, as CIDRs (`192.0.2.0/24`) or addresses; at most 20. Any network if
     /// the list is empty.
-    #[oai(nullable)]
+    #[oai(nullable, validator(max_items = 20, max_length = 49))]
     networks: Option<Vec<String>>,
     /// How often the key may be used in a minute, on each replica. This many uses may come at once; afterwards they are
     /// admitted at this rate. Unlimited if absent.

@@ -21,12 +21,13 @@ use crate::error::Problem;
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewLink {
     /// The provider's name. Needed only if several are configured and none is the default.
-    #[oai(nullable)]
+    #[oai(nullable, validator(max_length = 100))]
     pub(crate) provider: Option<String>,
     /// The name of the client, in at most 100 characters. The person sees it before they consent.
-    #[oai(nullable)]
+    #[oai(nullable, validator(max_length = 100))]
     pub(crate) client_name: Option<String>,
     /// What the new key may do once the account is linked. Default: `owner`.
+    #[oai(nullable)]
     pub(crate) role: Option<AccessKeyRole>,
     /// When the new key expires; must be in the future. A key without an expiry works until it is deleted.
     #[oai(nullable)]
@@ -38,7 +39,7 @@ pub(crate) struct NewLink {
     /// Labels that the account gets: at most 16. A name has 1 to 63 characters of `a-z`, `0-9`, `.`, `_`, `/` and `-`, a
     /// value at most 255. The account keeps its labels: a later link adds new names and overwrites nothing. Nobody
     /// verifies labels, and they authorise nothing.
-    #[oai(nullable)]
+    #[oai(nullable, validator(max_properties = 16, max_length = 255))]
     pub(crate) labels: Option<BTreeMap<String, String>>,
 }
 
@@ -48,6 +49,7 @@ pub(crate) struct NewLink {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Confirmation {
     /// The six letters that the page shows after the consent. Case, spaces and hyphens do not matter.
+    #[oai(validator(max_length = 64))]
     pub(crate) return_code: String,
 }
 

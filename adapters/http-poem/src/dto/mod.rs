@@ -26,8 +26,8 @@ pub(crate) use audit::{AuditEntry, AuditEntryList};
 pub(crate) use key::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 pub(crate) use link::{Confirmation, LinkReport, NewLink, StartedLink};
 pub(crate) use oauth::{
-    ACCESS_TOKEN, ExchangedToken, ID_TOKEN, JWT, OAuthErrorBody, ServerMetadata, TOKEN_EXCHANGE,
-    TokenExchange,
+    ACCESS_TOKEN, ExchangedToken, ID_TOKEN, JWT, LONGEST_PARAMETER, OAuthErrorBody, ServerMetadata,
+    TOKEN_EXCHANGE, TokenExchange,
 };
 pub(crate) use problem::ProblemDetails;
 pub(crate) use provider::{Provider, ProviderList};

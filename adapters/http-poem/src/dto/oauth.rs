@@ -6,6 +6,9 @@ use poem_openapi::types::Example;
 
 use super::seconds_down;
 
+/// How many characters a parameter of the form may have: enough for every JWT. Most must
+/// be certain words, and are shorter.
+pub(crate) const LONGEST_PARAMETER: usize = 16_384;
 pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 pub(crate) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 pub(crate) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
@@ -16,17 +19,23 @@ pub(crate) const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 #[oai(example, skip_serializing_if_is_none)]
 pub(crate) struct TokenExchange {
     /// Always `urn:ietf:params:oauth:grant-type:token-exchange`.
+    #[oai(validator(max_length = 100))]
     pub(crate) grant_type: String,
     /// An access key of this service, or the JWT of a trusted workload.
+    #[oai(validator(max_length = 16384))]
     pub(crate) subject_token: String,
     /// `urn:ietf:params:oauth:token-type:access_token` for an access key, `urn:ietf:params:oauth:token-type:jwt` or
     /// `urn:ietf:params:oauth:token-type:id_token` for the JWT of a workload.
+    #[oai(validator(max_length = 100))]
     pub(crate) subject_token_type: String,
     /// The id of the account. Needed only if the subject token opens several.
+    #[oai(validator(max_length = 19))]
     pub(crate) audience: Option<String>,
     /// Scopes that the account must have been granted, separated by spaces. The response has the actual scopes.
+    #[oai(validator(max_length = 16384))]
     pub(crate) scope: Option<String>,
     /// `urn:ietf:params:oauth:token-type:access_token`, the default.
+    #[oai(validator(max_length = 100))]
     pub(crate) requested_token_type: Option<String>,
 }
 

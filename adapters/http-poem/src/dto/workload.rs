@@ -18,9 +18,11 @@ use super::{example_time, utc};
 #[serde(deny_unknown_fields)]
 pub(crate) struct WorkloadGrant {
     /// The name of the workload in the configuration.
+    #[oai(validator(max_length = 100))]
     workload: String,
     /// The claims that identify the workload permanently, with their values: `repository_id` and `repository_owner_id`
     /// for GitHub Actions, `project_id` for GitLab.
+    #[oai(validator(max_length = 255))]
     claims: BTreeMap<String, String>,
 }
 

@@ -62,7 +62,7 @@ pub(super) fn template(pattern: &str) -> &str {
 }
 
 /// Whether an address matches a template such as `/v1/accounts/{id}`.
-fn matches(template: &str, path: &str) -> bool {
+pub(super) fn matches(template: &str, path: &str) -> bool {
     let (mut known, mut asked) = (template.split('/'), path.split('/'));
     loop {
         match (known.next(), asked.next()) {

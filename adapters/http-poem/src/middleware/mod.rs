@@ -7,6 +7,7 @@ mod limit_body;
 mod methods;
 mod panics;
 mod problems;
+mod repeated;
 mod timeout;
 mod trace;
 
@@ -27,6 +28,7 @@ use crate::requests::Requests;
 pub(crate) use head::is_head;
 pub(crate) use limit_body::body_too_large;
 pub(crate) use problems::{answer as answer_error, bad_parameter};
+pub(crate) use repeated::reject_repeated;
 pub(crate) use timeout::in_time;
 use trace::Underway;
 pub(crate) use trace::id_of;

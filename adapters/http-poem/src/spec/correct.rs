@@ -84,6 +84,8 @@ fn correct_values(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(correct_values),
         Value::Object(object) => {
             use_known_formats(object);
+            give_nullable_a_type(object);
+            bound_names_in_addresses(object);
             write_whole_bounds(object);
             // Removes the charset, because generators look for the bare type.
             if let Some(content) = object.remove("application/json; charset=utf-8") {
@@ -104,6 +106,24 @@ fn use_known_formats(schema: &mut Map<String, Value>) {
     };
     schema.insert("format".to_owned(), json!(known));
     schema.entry("minimum").or_insert(json!(0));
+}
+
+/// OpenAPI 3.0 allows `nullable` only beside a `type`, and no description beside a reference. So poem-openapi puts both into
+/// a second part; here, what such references name is an enum.
+fn give_nullable_a_type(schema: &mut Map<String, Value>) {
+    let parts = schema.get_mut("allOf").and_then(Value::as_array_mut);
+    let mut parts = parts.into_iter().flatten().filter_map(Value::as_object_mut);
+    if parts.any(|part| part.remove("nullable").is_some()) {
+        schema.insert("nullable".to_owned(), json!(true));
+        schema.insert("type".to_owned(), json!("string"));
+    }
+}
+
+/// Ids and link codes are short. A longer name at the same place names nothing: 404.
+fn bound_names_in_addresses(parameter: &mut Map<String, Value>) {
+    if parameter.get("in").is_some_and(|place| place == "path") {
+        parameter["schema"]["maxLength"] = json!(64);
+    }
 }
 
 /// Writes `200` instead of `200.0`, because some generators copy the bounds of integers literally.

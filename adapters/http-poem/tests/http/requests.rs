@@ -70,6 +70,53 @@ async fn a_wrong_method_is_told_the_right_ones() {
     }
 }
 
+/// The sender and the service could otherwise read different values.
+#[tokio::test]
+async fn nothing_may_come_twice() {
+    let world = World::new().await;
+    let key = world.link(1).await;
+    for (method, path, name) in [
+        (Method::GET, "/v1/accounts?limit=1&limit=2", "limit"),
+        (
+            Method::GET,
+            "/v1/accounts?status=active&label=a:b&status=degraded",
+            "status",
+        ),
+        (Method::GET, "/v1/accounts?limit=1&l%69mit=2", "limit"),
+        (Method::GET, "/v1/token?min_ttl=1&x=1&min_ttl=1", "min_ttl"),
+        (
+            Method::DELETE,
+            "/v1/accounts/1/keys/1?descendants=true&descendants=false",
+            "descendants",
+        ),
+    ] {
+        let answer = world.call(method, path).key(&key).send().await;
+        let detail = answer.assert_problem(400, "invalid_request");
+        assert!(
+            detail.contains(&format!("{name} is invalid: it comes twice")),
+            "{detail}"
+        );
+    }
+    let unknown = world.get("/v1/token?x=1&x=2").key(&key);
+    unknown.send().await.assert(200);
+    for (body, name) in [
+        (r#"{"client_name":"a","client_name":"b"}"#, "client_name"),
+        (r#"{"labels":{"team":"a","te\u0061m":"b"}}"#, "team"),
+        (r#"{"x":[{"y":1,"y":1}]}"#, "y"),
+    ] {
+        let answer = world
+            .post("/v1/link-code")
+            .body("application/json", body)
+            .send()
+            .await;
+        let detail = answer.assert_problem(400, "invalid_request");
+        assert!(
+            detail.contains(&format!("the member \"{name}\" comes twice")),
+            "{detail}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     let world = World::new().await;

@@ -55,6 +55,20 @@ async fn without_a_name_at_the_provider_nothing_is_said() {
 }
 
 #[tokio::test]
+async fn without_scopes_the_page_says_what_is_permitted() {
+    let words = "What the settings of <this> program allow";
+    let provider = ScriptedProvider::new("scripted").without_scopes(words);
+    let world = World::with_provider(provider).await;
+    let code = world.ask("cli").await;
+    let mut browser = world.browser();
+    browser.languages = "de";
+    browser.get("/device").await;
+    let check = browser.post("look_up", &code).await;
+    let shown = "<span lang=\"en\">What the settings of &#60;this&#62; program allow</span></li>";
+    check.assert(200, &[shown]);
+}
+
+#[tokio::test]
 async fn scopes_are_put_into_words_and_english_is_marked_elsewhere() {
     for (language, marked) in [("en", ""), ("de", " lang=\"en\""), ("ja", " lang=\"en\"")] {
         let world = world().await;

@@ -33,7 +33,7 @@ pub struct Profile {
     /// The default scopes.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// What scopes permit, in English.
+    /// What scopes permit, in English; `""` stands for a request without scopes.
     #[serde(default)]
     pub scope_words: BTreeMap<String, String>,
     /// The default members of token responses for clients.

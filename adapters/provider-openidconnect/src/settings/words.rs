@@ -31,7 +31,8 @@ pub(super) fn check(settings: &ProviderSettings) -> Result<(), SettingsError> {
         check_presentable(name, LONGEST_NAME).map_err(|fault| wrong("consent_name", fault))?;
     }
     for (scope, words) in &settings.scope_words {
-        if !is_scope(scope) {
+        // The empty name is for a request without scopes.
+        if !scope.is_empty() && !is_scope(scope) {
             return Err(SettingsError::WordsOfNoScope(scope.clone()));
         }
         let key = format!("scope_words.{scope:?}");
@@ -41,7 +42,7 @@ pub(super) fn check(settings: &ProviderSettings) -> Result<(), SettingsError> {
 }
 
 impl ProviderSettings {
-    /// Returns the words for a scope.
+    /// Returns the words for a scope; for `""`, what a request without scopes permits.
     #[must_use]
     pub fn words_of(&self, scope: &str) -> Option<ScopeWords> {
         match self.scope_words.get(scope) {

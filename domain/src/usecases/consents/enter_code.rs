@@ -32,7 +32,7 @@ pub struct LinkView {
     pub provider: String,
     /// The name under which the provider shows this service, if it is known.
     pub consent_name: Option<String>,
-    /// The scopes that will be requested, with what they permit in words.
+    /// The scopes that will be requested, with what they permit in words. An empty one stands for a request without scopes.
     pub scopes: Vec<(String, Option<ScopeWords>)>,
     /// What to do at the provider, once its flow has started.
     pub prompt: Option<Prompt>,
@@ -228,7 +228,12 @@ impl Consents {
 
 fn scopes_in_words(provider: &dyn OAuthProvider) -> Vec<(String, Option<ScopeWords>)> {
     let scopes = provider.scopes().iter();
-    scopes
+    let mut scopes: Vec<_> = scopes
         .map(|scope| (scope.clone(), provider.scope_words(scope)))
-        .collect()
+        .collect();
+    if scopes.is_empty() {
+        let words = provider.scope_words("");
+        scopes.extend(words.map(|words| (String::new(), Some(words))));
+    }
+    scopes
 }

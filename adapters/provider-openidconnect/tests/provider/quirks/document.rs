@@ -79,7 +79,8 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
         let quoted: Vec<_> = scopes.iter().map(|scope| format!("`{scope}`")).collect();
         Some(quoted.join(", ")).filter(|_| !scopes.is_empty())
     };
-    let explained: Vec<_> = profile.scope_words.keys().cloned().collect();
+    let explained = profile.scope_words.keys().filter(|scope| !scope.is_empty());
+    let explained: Vec<_> = explained.cloned().collect();
     let any = |scopes| list(scopes).map(|text| text.replace(", ", " or "));
     let all = [
         ("Default scopes", list(&profile.scopes)),
@@ -90,6 +91,10 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
             list(&scopes.device_flow_gives),
         ),
         ("Scopes with words for people", list(&explained)),
+        (
+            "What people read without scopes",
+            profile.scope_words.get("").cloned(),
+        ),
         ("Returned to clients as `extra`", list(&profile.extra)),
         ("Access token lifetime", facts.access_token.clone()),
         ("Refresh token lifetime", facts.refresh_token.clone()),

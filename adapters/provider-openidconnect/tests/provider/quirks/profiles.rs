@@ -146,6 +146,18 @@ fn the_default_scopes_of_every_preset_have_words() {
     }
 }
 
+/// Of these, the program's registration or the person decides what is permitted.
+#[test]
+fn presets_without_scopes_say_what_is_permitted() {
+    for name in ["bitbucket", "github", "github-app", "notion"] {
+        let provider = make(completed(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let scopes = provider.scopes();
+        assert_eq!(scopes, <[String; 0]>::default(), "{name}");
+        let words = provider.scope_words("");
+        assert!(words.is_some_and(|it| it.language == Some("en")), "{name}");
+    }
+}
+
 #[test]
 fn the_operator_s_words_override_the_preset_s() {
     let said = |text: &str| ScopeWords {

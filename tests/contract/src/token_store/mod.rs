@@ -155,7 +155,7 @@ where
         clock_steps::{
             a_pause_is_over, a_lease_is_over_and_counts_as_lapsed, one_account_is_claimed_over_such_a_lease,
             a_plan_for_tokens_of_the_future_is_due, what_is_planned_by_the_rules_stays, polls_are_due_again,
-            revocations_are_due_again,
+            revocations_are_due_again, links_that_would_never_expire_have_expired,
         },
         refresh_results::{
             a_success_replaces_the_tokens, the_old_refresh_token_may_stay, a_success_counts_without_the_lease,

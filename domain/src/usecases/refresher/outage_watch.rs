@@ -37,9 +37,22 @@ impl OutageWatch {
         self.known.cut_off()
     }
 
-    /// When this process may send the next probe.
-    pub(super) fn opens_at(&self, outage: &Outage) -> Timestamp {
-        self.known.opens_at(outage)
+    /// Returns when this process may send the next probe, unless it may probe any account now. Accounts that have not
+    /// failed come sooner than the others.
+    pub(super) async fn opens_at(
+        &self,
+        outage: &Outage,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        if !self.may_probe(outage, now) {
+            return Ok(Some(self.known.opens_at(outage)));
+        }
+        if outage.may_repeat(now) {
+            return Ok(None);
+        }
+        let next = self.store.next_unfailed_at(outage).await?;
+        let again = outage.repeats_at();
+        Ok(Some(next.map_or(again, |next| again.min(next))))
     }
 
     /// When the provider last refreshed a token, as far as this process knows.
@@ -117,7 +130,7 @@ impl OutageWatch {
         let (now, spread) = (self.clock.now(), self.entropy.fraction());
         let (fault, retry_after) = (error_of_others(cause), cause.retry_after());
         let before = lease.attempts.failures;
-        let makes_outage = self.known.failed(provider, account, before);
+        let makes_outage = self.known.failed(provider, account, before, now);
         match self.known.of(provider) {
             Some(outage) if outage.is_probed_by(account) => {
                 let failed = outage.after_failed_probe(before, fault, retry_after, now, spread);

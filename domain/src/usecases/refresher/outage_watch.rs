@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::outages::{Outages, PROBE_LEFT_TO_OTHERS};
+use super::outages::Outages;
 use crate::entropy::Entropy;
 use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::{Outage, OutageVersion, REFRESH_HORIZON};
@@ -44,14 +44,15 @@ impl OutageWatch {
         outage: &Outage,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
+        let left = self.known.left_to_others(outage);
+        let (first, again) = (outage.probe_at + left, outage.repeats_at() + left);
         if !self.may_probe(outage, now) {
-            return Ok(Some(self.known.opens_at(outage)));
+            return Ok(Some(if first > now { first } else { again }));
         }
         if outage.may_repeat(now) {
             return Ok(None);
         }
         let next = self.store.next_unfailed_at(outage).await?;
-        let again = outage.repeats_at();
         Ok(Some(next.map_or(again, |next| again.min(next))))
     }
 
@@ -70,11 +71,14 @@ impl OutageWatch {
         Ok(outages)
     }
 
-    /// Whether this process may send a probe. A time that a clock which was ahead has stored does not count.
+    /// Whether this process may send a probe. The first moment in which a probe may be sent or repeated may be left to
+    /// others. A time that a clock which was ahead has stored does not count.
     pub(super) fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
-        let opens_at = self.known.opens_at(outage);
-        let horizon = REFRESH_HORIZON.pause + PROBE_LEFT_TO_OTHERS;
-        outage.is_probe_due(now) && !opens_at.is_ahead(now, horizon)
+        let left = self.known.left_to_others(outage);
+        let horizon = REFRESH_HORIZON.pause + left;
+        let is_left = |at: Timestamp| (at + left).is_ahead(now, horizon);
+        let (due, repeats) = (outage.is_probe_due(now), outage.may_repeat(now));
+        due && !is_left(outage.probe_at) && !(repeats && is_left(outage.repeats_at()))
     }
 
     /// Leases the account whose turn it is to be the probe until `lease_until`. With `asked_for`, only if it is that

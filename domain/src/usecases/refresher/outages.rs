@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// If a replica's own probe was the last to fail, it leaves the next probe to the others for this long. They may have a
 /// working route to the provider, and check every second.
-pub(super) const PROBE_LEFT_TO_OTHERS: Duration = Duration::from_millis(1200);
+const PROBE_LEFT_TO_OTHERS: Duration = Duration::from_millis(1200);
 
 /// After this long without a definite answer, accounts that had failed before make an outage, too. Until then they may be
 /// the cause themselves: the tokens of the others may last for hours, so nobody else is refreshed.
@@ -152,13 +152,13 @@ impl Outages {
         is_news
     }
 
-    /// When this process may send the next probe.
-    pub(super) fn opens_at(&self, outage: &Outage) -> Timestamp {
+    /// Returns for how long this process leaves a probe that is due to the others.
+    pub(super) fn left_to_others(&self, outage: &Outage) -> Duration {
         let known = self.lock();
         let seen = known.seen.get(&outage.provider);
         match seen.and_then(|seen| seen.failed_at_version) {
-            Some(version) if version == outage.version => outage.probe_at + PROBE_LEFT_TO_OTHERS,
-            _ => outage.probe_at,
+            Some(version) if version == outage.version => PROBE_LEFT_TO_OTHERS,
+            _ => Duration::ZERO,
         }
     }
 
@@ -365,11 +365,11 @@ mod tests {
     #[test]
     fn the_replica_that_failed_last_lets_others_go_first() {
         let outages = Outages::default();
-        assert_eq!(outages.opens_at(&outage()), outage().probe_at);
+        assert_eq!(outages.left_to_others(&outage()), Duration::ZERO);
         outages.failed_at(&one(), outage().version);
-        assert!(outages.opens_at(&outage()) > outage().probe_at);
+        assert_eq!(outages.left_to_others(&outage()), PROBE_LEFT_TO_OTHERS);
         let by_another = outage().changed();
-        assert_eq!(outages.opens_at(&by_another), outage().probe_at);
+        assert_eq!(outages.left_to_others(&by_another), Duration::ZERO);
     }
 
     #[test]

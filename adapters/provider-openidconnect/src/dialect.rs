@@ -167,7 +167,7 @@ fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
 }
 
 /// RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8707 section 2, and codes that several servers use. Microsoft:
-/// `authorization_declined`. Older GitHub documentation: `token_expired`, `device_flow_disabled`,
+/// `authorization_declined`. Google, Auth0 and gateways: limits, also with other statuses than 429. Older GitHub documentation: `token_expired`, `device_flow_disabled`,
 /// `incorrect_client_credentials`.
 fn shared(code: &str) -> Option<Meaning> {
     Some(match code {
@@ -175,7 +175,11 @@ fn shared(code: &str) -> Option<Meaning> {
         "slow_down" => Meaning::SlowDown,
         "access_denied" | "authorization_declined" => Meaning::Denied,
         "expired_token" | "token_expired" => Meaning::Expired,
-        "server_error" | "temporarily_unavailable" => Meaning::Passing,
+        "server_error"
+        | "temporarily_unavailable"
+        | "rate_limit_exceeded"
+        | "rate_limited"
+        | "too_many_requests" => Meaning::Passing,
         "invalid_client"
         | "unauthorized_client"
         | "invalid_scope"

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use central_oauth_domain::ports::ProviderError;
+use reqwest::StatusCode;
 use serde_json::{Map, Value};
 
 use crate::dialect::{Dialect, ErrorTexts, Meaning};
@@ -102,14 +103,15 @@ impl From<OAuthError> for ProviderError {
 }
 
 /// Members with a code: `code` and `status` of Google's APIs, `errorType` of Fitbit, `errorCode` of Okta and Salesforce,
-/// `errcode` of WeChat, `title` of RFC 9457, `extensions` of GraphQL.
-const CODES: [&str; 12] = [
+/// `ErrorCode` of Apigee, `errcode` of WeChat, `title` of RFC 9457, `extensions` of GraphQL.
+const CODES: [&str; 13] = [
     "code",
     "error",
     "type",
     "status",
     "error_code",
     "errorCode",
+    "ErrorCode",
     "error_type",
     "errorType",
     "errcode",
@@ -118,8 +120,8 @@ const CODES: [&str; 12] = [
     "extensions",
 ];
 
-/// Members with a description, best first. Zoom uses `reason` for `error_description`.
-const WORDS: [&str; 10] = [
+/// Members with a description, best first. Zoom uses `reason` for `error_description`, Apigee `Error`.
+const WORDS: [&str; 11] = [
     "error_description",
     "reason",
     "message",
@@ -130,6 +132,7 @@ const WORDS: [&str; 10] = [
     "msg",
     "errmsg",
     "description",
+    "Error",
 ];
 
 /// Maximum nesting of codes within `error` and `errors`.
@@ -236,5 +239,21 @@ fn texts<'a>(
 
 /// Excludes numbers (statuses), addresses (problem types, RFC 9457) and phrases (for people).
 fn may_be_code(text: &str) -> bool {
-    text.parse::<f64>().is_err() && !text.contains("://") && !text.trim().contains(' ')
+    text.parse::<f64>().is_err()
+        && !text.contains("://")
+        && !text.trim().contains(' ')
+        && !is_status(text)
+}
+
+/// Whether it only repeats an HTTP status, as frameworks and gateways do: `{"status": 403, "error": "Forbidden"}`. Then
+/// nothing shows that the authorization server has looked at the request.
+fn is_status(text: &str) -> bool {
+    let plain = |text: &str| text.replace([' ', '-', '_'], "").to_ascii_lowercase();
+    let text = plain(text.trim());
+    let mut statuses = (400..600).filter_map(|code| StatusCode::from_u16(code).ok());
+    statuses.any(|status| {
+        status
+            .canonical_reason()
+            .is_some_and(|reason| plain(reason) == text)
+    })
 }

@@ -97,7 +97,7 @@ pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked,
 /// Whether a response contradicts its successful status.
 fn denies(answer: &Answer) -> bool {
     let denies = |fields: &Fields| fields.says_error() || fields.says_failure();
-    answer.is_page() || answer.fields().is_some_and(denies)
+    answer.is_page() || answer.is_challenge() || answer.fields().is_some_and(denies)
 }
 
 fn confirmed(fields: &Fields, quirks: &RevocationQuirks) -> Result<(), ProviderError> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{TokenGrant, TokenOrigin};
 use central_oauth_domain::ports::{ProviderError, RefreshAnswer};
 use central_oauth_domain::secret::{AccessToken, IdToken, RefreshToken};
@@ -70,14 +71,14 @@ fn read_unchecked(
     let scopes = scopes(fields, &quirks.token);
     Ok(TokenGrant {
         access_token: AccessToken::new(access_token),
-        exp: token_exp::exp(access_token),
+        exp: token_exp::exp(access_token).or_else(|| end(fields)),
         refresh_token: token_text::refresh_token(fields).map(RefreshToken::new),
         id_token: fields.text("id_token").map(IdToken::new),
         expires_in: lifetime(fields, "expires_in"),
         assumed_expires_in: assumed.map(Duration::from_secs),
-        // GitHub, Google and LinkedIn; Keycloak, which sends 0 for an unlimited token.
-        refresh_token_expires_in: lifetime(fields, "refresh_token_expires_in")
-            .or_else(|| lifetime(fields, "refresh_expires_in"))
+        refresh_token_expires_in: REFRESH_TOKEN_LIFETIMES
+            .iter()
+            .find_map(|name| lifetime(fields, name))
             .or_else(|| quirks.refresh.lasts(true)),
         grant_expires_in: None,
         scopes: scopes.unwrap_or_else(|| asked_for.to_vec()),
@@ -86,9 +87,31 @@ fn read_unchecked(
     })
 }
 
+/// GitHub, Google and LinkedIn; Keycloak, which sends 0 for an unlimited token; QuickBooks.
+const REFRESH_TOKEN_LIFETIMES: [&str; 3] = [
+    "refresh_token_expires_in",
+    "refresh_expires_in",
+    "x_refresh_token_expires_in",
+];
+
+/// A longer "lifetime" in seconds is a Unix time (seconds or milliseconds), or stands for "never".
+const LONGEST_LIFETIME: Duration = Duration::from_secs(1_000_000_000);
+/// Larger Unix times are in milliseconds.
+const LAST_SECONDS: Duration = Duration::from_secs(100_000_000_000);
+
 fn lifetime(fields: &Fields, name: &str) -> Option<Duration> {
     let lifetime = fields.seconds(name);
-    lifetime.filter(|lifetime| !lifetime.is_zero())
+    lifetime.filter(|lifetime| !lifetime.is_zero() && *lifetime < LONGEST_LIFETIME)
+}
+
+/// Returns the end of the access token as a Unix time, which some servers send instead of a lifetime (`expires_on` of
+/// Microsoft, `expires_at` of Strava). Like the `exp` of a JWT it is only a hint.
+fn end(fields: &Fields) -> Option<Timestamp> {
+    let names = ["expires_at", "expires_on", "expires_in"];
+    let mut times = names.iter().filter_map(|name| fields.seconds(name));
+    let time = times.find(|time| *time >= LONGEST_LIFETIME)?;
+    let divisor = if time > LAST_SECONDS { 1000 } else { 1 };
+    Some(Timestamp::from_millis(0) + time / divisor)
 }
 
 /// Returns the granted scopes of the response: `scope`, or where the profile says.
@@ -100,7 +123,7 @@ fn scopes(fields: &Fields, quirks: &TokenQuirks) -> Option<Vec<String>> {
 }
 
 /// A client must not use a token of unknown type (RFC 6749 section 7.1). Case does not matter; a missing type counts as
-/// Bearer.
+/// Bearer, and so does `BearerToken` (Apigee).
 pub(crate) fn check_type(fields: &Fields, quirks: &TokenQuirks) -> Result<(), ProviderError> {
     let token_type = match fields.get("token_type") {
         None | Some(Value::Null) => return Ok(()),
@@ -108,7 +131,7 @@ pub(crate) fn check_type(fields: &Fields, quirks: &TokenQuirks) -> Result<(), Pr
         Some(_) => "no text",
     };
     let aliases = quirks.bearer_types.iter().map(String::as_str);
-    let mut names = aliases.chain(["bearer", ""]);
+    let mut names = aliases.chain(["bearer", "bearertoken", ""]);
     if names.any(|known| known.eq_ignore_ascii_case(token_type)) {
         return Ok(());
     }

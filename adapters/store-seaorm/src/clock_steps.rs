@@ -5,6 +5,7 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::clock_step::{CLOCKS_DIFFER, Horizon};
 use central_oauth_domain::grant::refresh::REFRESH_HORIZON;
 use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
+use central_oauth_domain::link::Link;
 use central_oauth_domain::link::pace::POLL_HORIZON;
 use central_oauth_domain::ports::{ClockStepStore, StoreError};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
@@ -34,6 +35,7 @@ impl ClockStepStore for SeaOrmStore {
         changed += make_due(&write.txn, polls, limit, now, POLL_HORIZON).await?;
         let outbox = beyond::<revocations::Entity>(now, REVOCATION_HORIZON);
         changed += make_due(&write.txn, outbox, limit, now, REVOCATION_HORIZON).await?;
+        changed += expire(&write.txn, endless(now), limit, now).await?;
         write.commit().await?;
         Ok(changed)
     }
@@ -43,7 +45,8 @@ async fn any(db: &impl ConnectionTrait, now: Timestamp) -> Result<bool, StoreErr
     Ok(exists(db, paused(now)).await?
         || exists(db, planned(now)).await?
         || exists(db, beyond::<device_codes::Entity>(now, POLL_HORIZON)).await?
-        || exists(db, beyond::<revocations::Entity>(now, REVOCATION_HORIZON)).await?)
+        || exists(db, beyond::<revocations::Entity>(now, REVOCATION_HORIZON)).await?
+        || exists(db, endless(now)).await?)
 }
 
 async fn exists<E: Leased>(db: &impl ConnectionTrait, rows: Select<E>) -> Result<bool, StoreError> {
@@ -93,6 +96,43 @@ pub(crate) fn planned(now: Timestamp) -> Select<tokens::Entity> {
         .filter(Column::NextRefreshAt.gt(now.as_millis()))
 }
 
+/// Links whose deadline is further ahead than any rule allows.
+pub(crate) fn endless(now: Timestamp) -> Select<device_codes::Entity> {
+    use device_codes::Column;
+    device_codes::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::EndedAt.is_null())
+        .filter(Column::ExpiresAt.gt((now + Link::LONGEST).as_millis()))
+}
+
+/// Lets links expire, including the time for a last response of the provider.
+async fn expire(
+    db: &impl ConnectionTrait,
+    rows: Select<device_codes::Entity>,
+    limit: u64,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    use device_codes::{Column, Entity};
+    let deadline = now - Link::LAST_WORD;
+    let rows = locked_rows(db, rows, limit).await?;
+    let expired = Entity::update_many()
+        .col_expr(Column::ExpiresAt, Expr::value(deadline.as_millis()))
+        .filter(Column::Id.is_in(rows))
+        .exec(db)
+        .await;
+    Ok(expired.map_err(failed)?.rows_affected)
+}
+
+async fn locked_rows<E: Leased>(
+    db: &impl ConnectionTrait,
+    rows: Select<E>,
+    limit: u64,
+) -> Result<Vec<i64>, StoreError> {
+    let rows = skipping_locked(rows.limit(row_count(limit))).into_tuple::<i64>();
+    rows.all(db).await.map_err(failed)
+}
+
 async fn make_due<E: Leased>(
     db: &impl ConnectionTrait,
     rows: Select<E>,
@@ -100,11 +140,7 @@ async fn make_due<E: Leased>(
     now: Timestamp,
     horizon: Horizon,
 ) -> Result<u64, StoreError> {
-    let rows = skipping_locked(rows.limit(row_count(limit))).into_tuple::<i64>();
-    let rows = rows.all(db).await.map_err(failed)?;
-    if rows.is_empty() {
-        return Ok(0);
-    }
+    let rows = locked_rows(db, rows, limit).await?;
     let changed = due_now::<E>(rows, now, horizon).exec(db).await;
     Ok(changed.map_err(failed)?.rows_affected)
 }

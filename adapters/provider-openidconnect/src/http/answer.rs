@@ -65,6 +65,12 @@ impl Answer {
         matches!(self.body, Body::Page)
     }
 
+    /// Whether a firewall in front of the server has answered, with a challenge for browsers (Cloudflare, AWS WAF).
+    pub(crate) fn is_challenge(&self) -> bool {
+        let mut marks = ["cf-mitigated", "x-amzn-waf-action"].into_iter();
+        marks.any(|mark| self.headers.contains_key(mark))
+    }
+
     /// Returns the members of the body, if it has any. The body may break its format.
     pub(crate) const fn fields(&self) -> Option<&Fields> {
         match &self.body {
@@ -136,6 +142,7 @@ impl Answer {
     fn says_nothing(&self, error: Option<&OAuthError>) -> bool {
         let is_step = error.is_some_and(|error| error.meaning.is_step());
         self.status.is_server_error()
+            || self.is_challenge()
             || self.status == StatusCode::REQUEST_TIMEOUT
             || (self.status == StatusCode::TOO_MANY_REQUESTS && !is_step)
     }
@@ -144,6 +151,12 @@ impl Answer {
     pub(crate) fn unavailable(&self) -> ProviderError {
         let detail = match self.fields() {
             Some(fields) => self.describe(&Wording::of(fields, &self.dialect)),
+            None if self.is_challenge() => {
+                format!(
+                    "a firewall's challenge for browsers ({})",
+                    http(self.status)
+                )
+            }
             None => http(self.status),
         };
         ProviderError::Unavailable {

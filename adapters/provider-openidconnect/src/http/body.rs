@@ -32,6 +32,16 @@ impl Body {
             .unwrap_or_else(|| Self::unreadable(text, is_utf8))
     }
 
+    /// Parses a body whose end is missing, if what came is enough: a whole JSON object, or at least a refresh token. Some
+    /// servers end the connection without a word (TLS `close_notify`, the last chunk) once they have sent everything.
+    pub(crate) fn parse_part(bytes: &[u8]) -> Option<Self> {
+        let (text, is_utf8) = text::decode(bytes);
+        let text = text::trimmed(&text);
+        let whole = is_utf8.then(|| Self::sound("", text)).flatten();
+        let salvaged = || Some(Self::Salvaged(Fields::new(salvage::members_of_part(text)?)));
+        whole.or_else(salvaged)
+    }
+
     /// Parses a body that keeps to its format.
     fn sound(content_type: &str, text: &str) -> Option<Self> {
         let media_type = content_type.split(';').next().unwrap_or_default().trim();

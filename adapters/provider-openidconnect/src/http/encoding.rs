@@ -8,57 +8,64 @@ use super::MAX_BYTES;
 
 /// The first two bytes of every gzip stream (RFC 1952 section 2.3.1). No JSON, form or HTML starts with them.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// Maximum number of codings that are removed. Each may cost the time that it takes to decompress the largest body.
+const MAX_CODINGS: usize = 4;
 
-/// Removes the content codings of a body, or returns a description of the error.
+/// A decoded body, and a description of the error if this is only the beginning of it.
+type Decoded = (Vec<u8>, Option<&'static str>);
+
+/// Removes the content codings of a body.
 ///
 /// Servers mislabel bodies, so the content decides: unlabelled gzip is decoded, and a body that its label does not fit
 /// stays as it is (`Content-Encoding: UTF-8`).
-pub(super) fn decode(codings: &str, body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
-    let mut body = body;
+pub(super) fn decode(codings: &str, body: Vec<u8>) -> Decoded {
     // The codings are listed in the order of their application.
-    for coding in codings.rsplit(',') {
-        body = if coding.trim().eq_ignore_ascii_case("deflate") {
-            inflate(body)?
+    let last = codings.rsplit(',').take(MAX_CODINGS);
+    last.fold((body, None), |(body, fault), coding| {
+        let (decoded, new_fault) = if coding.trim().eq_ignore_ascii_case("deflate") {
+            inflate(body)
         } else {
-            gunzip(body)?
+            gunzip(body)
         };
-    }
-    Ok(body)
+        (decoded, fault.or(new_fault))
+    })
 }
 
-fn gunzip(body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
+fn gunzip(body: Vec<u8>) -> Decoded {
     if body.starts_with(&GZIP) {
         read(MultiGzDecoder::new(body.as_slice()))
     } else {
-        Ok(body)
+        (body, None)
     }
 }
 
-/// `deflate` means the zlib format, but some servers send raw deflate (RFC 9110 section 8.4.1.2).
-fn inflate(body: Vec<u8>) -> Result<Vec<u8>, &'static str> {
+/// `deflate` means the zlib format, but some servers send raw deflate (RFC 9110 section 8.4.1.2). If neither can be read
+/// to the end, the one that begins like JSON is the right one.
+fn inflate(body: Vec<u8>) -> Decoded {
     let zlib = read(ZlibDecoder::new(body.as_slice()));
-    let raw = || read(DeflateDecoder::new(body.as_slice()));
-    match zlib.or_else(|reason| {
-        if reason == TOO_LONG {
-            Err(reason)
-        } else {
-            raw()
-        }
-    }) {
-        Err(reason) if reason != TOO_LONG => Ok(body),
-        decoded => decoded,
+    if matches!(zlib.1, None | Some(TOO_LONG)) {
+        return zlib;
     }
+    let raw = read(DeflateDecoder::new(body.as_slice()));
+    if matches!(raw.1, None | Some(TOO_LONG)) {
+        return raw;
+    }
+    let mut parts = [zlib, raw].into_iter();
+    let part = parts.find(|(decoded, _)| decoded.starts_with(b"{"));
+    part.unwrap_or((body, None))
 }
 
 const TOO_LONG: &str = "more than 2 MiB once decompressed";
 
 /// Stops at the size limit, so that a small body cannot exhaust the memory.
-fn read(decoder: impl Read) -> Result<Vec<u8>, &'static str> {
+fn read(decoder: impl Read) -> Decoded {
     let mut decoded = Vec::new();
     let limit = MAX_BYTES as u64 + 1;
-    match decoder.take(limit).read_to_end(&mut decoded) {
-        Ok(_) if decoded.len() > MAX_BYTES => Err(TOO_LONG),
-        Ok(_) => Ok(decoded),
-        Err(_) => Err("a broken compressed body"),
-    }
+    let outcome = decoder.take(limit).read_to_end(&mut decoded);
+    let fault = match outcome {
+        Ok(_) if decoded.len() > MAX_BYTES => Some(TOO_LONG),
+        Ok(_) => None,
+        Err(_) => Some("a broken compressed body"),
+    };
+    (decoded, fault)
 }

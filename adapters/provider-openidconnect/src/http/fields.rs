@@ -38,10 +38,11 @@ impl Fields {
         }
     }
 
-    /// Whether the response says that the request had no effect (`{"ok": false}`, Slack).
+    /// Whether the response says that the request had no effect (`{"ok": false}`, Slack; `{"revoked": "false"}`, ApiFest).
     pub(crate) fn says_failure(&self) -> bool {
-        let is_false = |name: &str| self.get(name).is_some_and(|value| value == false);
-        ["ok", "success"].into_iter().any(is_false)
+        let is_no = |value: &Value| *value == false || *value == "false";
+        let is_false = |name: &str| self.get(name).is_some_and(is_no);
+        ["ok", "success", "revoked"].into_iter().any(is_false)
     }
 
     /// Returns all members as one JSON value.

@@ -109,9 +109,8 @@ impl Http {
         let (method, url) = (request.method.clone(), request.url.clone());
         let span = span(&method, &url);
         let started = Instant::now();
-        let exchange = self.exchange(request, deadline).instrument(span.clone());
-        let finished = deadline.bound(exchange).await;
-        let outcome = finished.unwrap_or_else(|late| Err(Unanswered::after_sending(late)));
+        let exchange = self.exchange(request, deadline);
+        let outcome = exchange.instrument(span.clone()).await;
         record(&span, &outcome);
         tracing::debug!(
             provider = self.provider,
@@ -131,21 +130,20 @@ impl Http {
         mut request: Request,
         deadline: Deadline,
     ) -> Result<Answer, Unanswered> {
-        let mut response = self
-            .builder(&mut request, deadline)?
-            .send()
-            .await
-            .map_err(Unanswered::by_transport)?;
-        let bytes = read(&mut response).await;
-        let bytes = bytes.map_err(Unanswered::after_sending)?;
-        let body = match encoding::decode(&codings(&response), bytes) {
-            Ok(bytes) => Body::parse(&content_type(&response), &bytes),
-            Err(what) => Body::Unusable(what),
-        };
+        let sending = self.builder(&mut request, deadline)?.send();
+        let sent = deadline.bound(sending).await;
+        let response = sent.map_err(Unanswered::after_sending)?;
+        let mut response = response.map_err(Unanswered::by_transport)?;
+        let retry_after = retry_after(response.headers(), self.clock.now());
+        let (bytes, cut) = read(&mut response, deadline).await;
+        let body = body(&response, bytes, cut).map_err(|cut| {
+            let has_failed = !response.status().is_success();
+            Unanswered::after_sending(with_pause(cut, retry_after.filter(|_| has_failed)))
+        })?;
         Ok(Answer {
             status: response.status(),
             body,
-            retry_after: retry_after(response.headers(), self.clock.now()),
+            retry_after,
             headers: std::mem::take(response.headers_mut()),
             secrets: request.secrets,
             dialect: Arc::clone(&self.dialect),
@@ -228,16 +226,52 @@ fn codings(response: &Response) -> String {
     texts.collect::<Vec<_>>().join(",")
 }
 
-/// Reads the body in chunks and stops at the size limit.
-async fn read(response: &mut Response) -> Result<Vec<u8>, ProviderError> {
+/// Reads the body in chunks, and stops at the size limit and at the deadline. Returns what came, and why more is missing.
+async fn read(response: &mut Response, deadline: Deadline) -> (Vec<u8>, Option<ProviderError>) {
     let mut bytes = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(transport::unavailable)? {
-        if bytes.len() + piece.len() > MAX_BYTES {
-            return Err(ProviderError::Nonsense {
-                detail: format!("more than {MAX_BYTES} bytes"),
-            });
+    let reading = async {
+        while let Some(piece) = response.chunk().await.map_err(transport::unavailable)? {
+            let room = MAX_BYTES - bytes.len();
+            bytes.extend_from_slice(piece.get(..room).unwrap_or(&piece));
+            if piece.len() > room {
+                return Err(ProviderError::Nonsense {
+                    detail: format!("more than {MAX_BYTES} bytes"),
+                });
+            }
         }
-        bytes.extend_from_slice(&piece);
+        Ok(())
+    };
+    let outcome = deadline.bound(reading).await;
+    (bytes, outcome.and_then(|outcome| outcome).err())
+}
+
+/// The pause in the headers counts, even if the body of a failed response is lost.
+fn with_pause(cut: ProviderError, pause: Option<Duration>) -> ProviderError {
+    match cut {
+        ProviderError::Unavailable {
+            detail,
+            retry_after,
+        } => ProviderError::Unavailable {
+            detail,
+            retry_after: retry_after.or(pause),
+        },
+        other => other,
     }
-    Ok(bytes)
+}
+
+/// Parses what came. If something is missing, it may still hold tokens, which the provider sends only once.
+fn body(
+    response: &Response,
+    bytes: Vec<u8>,
+    cut: Option<ProviderError>,
+) -> Result<Body, ProviderError> {
+    let (bytes, broken) = encoding::decode(&codings(response), bytes);
+    if cut.is_none() && broken.is_none() {
+        return Ok(Body::parse(&content_type(response), &bytes));
+    }
+    match (Body::parse_part(&bytes), cut) {
+        (Some(body), _) => Ok(body),
+        (None, Some(cut)) => Err(cut),
+        (None, None) => Ok(Body::Unusable(broken.unwrap_or_default())),
+    }
 }

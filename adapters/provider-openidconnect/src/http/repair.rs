@@ -5,11 +5,11 @@ use serde_json::Value;
 /// A value that is nested more deeply becomes `null`.
 const MAX_DEPTH: usize = 64;
 
-/// Returns the JSON value at the start of the text and ignores what follows it.
+/// Returns the JSON value at the start of the text, and what follows it.
 ///
 /// Raw control characters in strings are kept and unpaired surrogates replaced. A word that is no JSON value (`NaN`,
 /// `1e400`) becomes `null`. Takes time in proportion to the text, and no deep recursion.
-pub(super) fn value(text: &str) -> Option<Value> {
+pub(super) fn value(text: &str) -> Option<(Value, &str)> {
     let mut repair = Repair {
         rest: text,
         repaired: String::with_capacity(text.len()),
@@ -18,7 +18,8 @@ pub(super) fn value(text: &str) -> Option<Value> {
     loop {
         repair.step()?;
         if repair.depth == 0 {
-            return serde_json::from_str(&repair.repaired).ok();
+            let value = serde_json::from_str(&repair.repaired).ok()?;
+            return Some((value, repair.rest));
         }
     }
 }
@@ -119,15 +120,15 @@ fn quoted(content: &str) -> String {
         let mut length = c.len_utf8();
         match c {
             '\\' => match escape(rest) {
-                Some(sequence) => {
+                Escape::Valid(sequence) => {
                     valid.push_str(sequence);
                     length = sequence.len();
                 }
-                None if is_surrogate(rest) => {
+                Escape::Unpaired => {
                     valid.push(char::REPLACEMENT_CHARACTER);
-                    length = SURROGATE;
+                    length = UNIT;
                 }
-                None => {}
+                Escape::Nothing => {}
             },
             c if c.is_ascii_control() => valid.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => valid.push(c),
@@ -139,22 +140,34 @@ fn quoted(content: &str) -> String {
 }
 
 /// The length of `\ud83d`.
-const SURROGATE: usize = 6;
+const UNIT: usize = 6;
 
-/// Returns the escape sequence at the start, perhaps with characters that follow it: a pair of surrogates, a code unit, or
-/// a letter.
-fn escape(text: &str) -> Option<&str> {
-    let mut sequences = [2 * SURROGATE, SURROGATE, 2].into_iter();
-    sequences.find_map(|length| {
-        let sequence = text.get(..length)?;
-        let is_valid = serde_json::from_str::<String>(&format!("\"{sequence}\"")).is_ok();
-        is_valid.then_some(sequence)
-    })
+/// A backslash and what follows it.
+enum Escape<'a> {
+    /// A letter, a code unit, or a pair of surrogates.
+    Valid(&'a str),
+    /// Half of a pair of surrogates.
+    Unpaired,
+    Nothing,
 }
 
-fn is_surrogate(text: &str) -> bool {
-    let digits = text.strip_prefix("\\u").and_then(|text| text.get(..4));
-    digits.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+fn escape(text: &str) -> Escape<'_> {
+    let pair = || unit(text.get(UNIT..)?).filter(|second| (0xdc00..0xe000).contains(second));
+    let length = match (text.as_bytes().get(1), unit(text)) {
+        (_, Some(0xd800..0xdc00)) if pair().is_some() => 2 * UNIT,
+        (_, Some(0xd800..0xe000)) => return Escape::Unpaired,
+        (_, Some(_)) => UNIT,
+        (Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't'), _) => 2,
+        _ => return Escape::Nothing,
+    };
+    text.get(..length).map_or(Escape::Nothing, Escape::Valid)
+}
+
+/// Returns the UTF-16 code unit at the start of the text: `\u00e9`.
+fn unit(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)
 }
 
 #[cfg(test)]
@@ -162,6 +175,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn value(text: &str) -> Option<Value> {
+        super::value(text).map(|(value, _)| value)
+    }
 
     #[test]
     fn faults_are_repaired() {

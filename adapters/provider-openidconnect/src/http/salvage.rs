@@ -3,13 +3,15 @@
 //! A provider that has rotated a refresh token sends the new one only once, so a notice of PHP before the JSON must not cost
 //! the grant. Callers trust these members for nothing else.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::repair;
 
-/// Members that only a response of an authorization server has.
-const TELLING: [&str; 3] = ["access_token", "refresh_token", "error"];
+/// Members that only a response of an authorization server has, the most precious first.
+const TELLING: [&str; 3] = ["refresh_token", "access_token", "error"];
 /// Members that are read from a body without structure.
 const PICKED: [&str; 7] = [
     "access_token",
@@ -20,15 +22,44 @@ const PICKED: [&str; 7] = [
     "error",
     "error_description",
 ];
+/// Maximum number of objects that are tried and cannot be read. Each may cost a look at the whole text.
+const MAX_FAILURES: usize = 4;
 
 /// Returns the members: of a form without its content type, of JSON with faults, or those that can be found in the text.
+/// Some gateways encode the response twice, so that it is a JSON string.
 ///
 /// A page is for people, and may quote anything: it has no members.
 pub(super) fn members(text: &str) -> Option<Map<String, Value>> {
+    let quoted = text
+        .starts_with('"')
+        .then(|| serde_json::from_str::<String>(text));
+    let text = quoted
+        .and_then(Result::ok)
+        .map_or(Cow::Borrowed(text), Cow::Owned);
+    if is_page(&text) {
+        return None;
+    }
+    form(&text).or_else(|| json(&text))
+}
+
+/// Returns the members of a text whose end is missing: those of JSON that is complete, or at least a complete refresh
+/// token. An error without its description decides nothing, because the same request can be repeated.
+pub(super) fn members_of_part(text: &str) -> Option<Map<String, Value>> {
     if is_page(text) {
         return None;
     }
-    form(text).or_else(|| json(text)).or_else(|| picked(text))
+    match objects(text) {
+        Objects {
+            best: Some(best),
+            are_sound: true,
+        } if is_telling(&best) => Some(best),
+        _ => {
+            // The last value of a form may be incomplete.
+            let pairs = text.rsplit_once('&').and_then(|(pairs, _)| form(pairs));
+            let found = pairs.or_else(|| picked(text));
+            found.filter(|found| says(found, "refresh_token"))
+        }
+    }
 }
 
 /// Parses a form.
@@ -40,10 +71,32 @@ pub(super) fn pairs(text: &str) -> Map<String, Value> {
 
 /// Whether it is a page: HTML or XML, and not only markup in front of JSON.
 fn is_page(text: &str) -> bool {
-    let start = text.split('{').next().unwrap_or_default();
-    let start = start.to_ascii_lowercase();
-    let marks = ["<!doctype", "<html", "<head", "<body", "<script", "<?xml"];
+    let start = before_json(text).to_ascii_lowercase();
+    let marks = [
+        "<!doctype",
+        "<html",
+        "<head",
+        "<title",
+        "<meta",
+        "<style",
+        "<body",
+        "<script",
+        "<?xml",
+    ];
     marks.iter().any(|mark| start.contains(mark))
+}
+
+/// Returns the text before the first brace, without comments, which may have braces.
+fn before_json(text: &str) -> String {
+    let (mut start, mut rest) = (String::new(), text);
+    while let Some((before, comment)) = rest.split_once("<!")
+        && comment.starts_with("--")
+        && !before.contains('{')
+    {
+        start.push_str(before);
+        rest = comment.split_once("-->").map_or("", |(_, after)| after);
+    }
+    start + rest.split('{').next().unwrap_or_default()
 }
 
 fn form(text: &str) -> Option<Map<String, Value>> {
@@ -56,19 +109,68 @@ fn form(text: &str) -> Option<Map<String, Value>> {
 }
 
 fn is_telling(members: &Map<String, Value>) -> bool {
-    let is_text = |name: &&str| members.get(*name).is_some_and(|value| value != "");
-    TELLING.iter().any(is_text)
+    rank(members) < TELLING.len()
 }
 
+/// Returns how little the members say: 0 with a refresh token.
+fn rank(members: &Map<String, Value>) -> usize {
+    let first = TELLING.iter().position(|name| says(members, name));
+    first.unwrap_or(TELLING.len())
+}
+
+fn says(members: &Map<String, Value>, name: &str) -> bool {
+    members
+        .get(name)
+        .is_some_and(|value| !value.is_null() && value != "")
+}
+
+/// Returns the object that says the most. A part of a text that cannot be read as a whole must be unmistakable.
 fn json(text: &str) -> Option<Map<String, Value>> {
-    let list = text.starts_with('[').then_some(text);
-    let starts = list.into_iter().chain(object(text));
-    starts.filter_map(repair::value).find_map(of_value)
+    let Objects { best, are_sound } = objects(text);
+    let is_once = |name: &&str| text.matches(&format!("\"{name}\"")).nth(1).is_none();
+    let best = best.filter(|_| are_sound || TELLING.iter().all(is_once));
+    match best {
+        Some(best) if are_sound || rank(&best) == 0 => Some(best),
+        best => picked(text).or(best),
+    }
 }
 
-/// Returns the text from the first object with a member: a notice before it may contain braces.
-fn object(text: &str) -> Option<&str> {
-    let mut braces = text.match_indices('{').filter_map(|(at, _)| text.get(at..));
+/// The objects in a text.
+struct Objects {
+    /// The first of those that say the most.
+    best: Option<Map<String, Value>>,
+    /// Whether all of them could be read.
+    are_sound: bool,
+}
+
+/// Reads all objects: lines of a log, which may be JSON too, may come before the response.
+fn objects(text: &str) -> Objects {
+    let (mut best, mut failures, mut rest) = (None::<Map<_, _>>, 0, text);
+    while let Some(start) = value_start(text, rest)
+        && failures < MAX_FAILURES
+    {
+        if let Some((value, after)) = repair::value(start) {
+            let found = best.into_iter().chain(of_value(value));
+            best = found.min_by_key(rank);
+            rest = after;
+        } else {
+            failures += 1;
+            rest = start.get(1..).unwrap_or_default();
+        }
+    }
+    Objects {
+        best,
+        are_sound: failures == 0,
+    }
+}
+
+/// Returns the rest of the text from the next object with a member: a notice before it may contain braces. A text may
+/// also begin with an array.
+fn value_start<'a>(text: &str, rest: &'a str) -> Option<&'a str> {
+    if rest.len() == text.len() && rest.starts_with('[') {
+        return Some(rest);
+    }
+    let mut braces = rest.match_indices('{').filter_map(|(at, _)| rest.get(at..));
     braces.find(|start| start[1..].trim_start().starts_with('"'))
 }
 
@@ -77,25 +179,23 @@ fn object(text: &str) -> Option<&str> {
 fn of_value(value: Value) -> Option<Map<String, Value>> {
     match value {
         Value::Object(members) => Some(members),
-        Value::Array(mut items) => match items.as_mut_slice() {
-            [Value::Object(only)] if is_telling(only) => Some(std::mem::take(only)),
-            items if items.iter().any(Value::is_object) => Some(Map::from_iter([(
-                "errors".to_owned(),
-                items.to_vec().into(),
-            )])),
+        Value::Array(items) => match items.as_slice() {
+            [Value::Object(only)] if is_telling(only) => Some(only.clone()),
+            _ if items.iter().any(Value::is_object) => {
+                Some(Map::from_iter([("errors".to_owned(), items.into())]))
+            }
             _ => None,
         },
         _ => None,
     }
 }
 
-/// Finds single members in broken JSON. They count only if there are both tokens, or an error: an access token alone can
-/// be had again.
+/// Finds single members in broken JSON. They count only if there is a refresh token, or an error: an access token can be
+/// had again.
 fn picked(text: &str) -> Option<Map<String, Value>> {
     let found = PICKED.iter().filter_map(|name| pick(text, name));
     let members: Map<_, _> = found.collect();
-    let has = |name: &str| members.contains_key(name);
-    let counts = has("error") || (has("access_token") && has("refresh_token"));
+    let counts = says(&members, "error") || says(&members, "refresh_token");
     counts.then_some(members)
 }
 
@@ -138,6 +238,12 @@ mod tests {
             r#"[{"access_token":"a","refresh_token":"b"}]"#,
             r#"{"motd":"say "hi"","access_token":"a","refresh_token" : "b"}"#,
             r#"{"access_token":"a","refresh_token":"b","expi"#,
+            "{\"level\":\"warn\",\"ctx\":{\"error\":\"x\"}}\n{\"access_token\":\"a\",\"refresh_token\":\"b\"}",
+            r#"{"error":"a line of a log"} {"access_token":"a","refresh_token":"b"}"#,
+            r#"{"access_token":"a"} {"access_token":"a","refresh_token":"b"} {"access_token":"c"}"#,
+            "Notice: {\"foo\" in x.php on line 3\n{\"access_token\":\"a\",\"refresh_token\":\"b\"}",
+            r#""{\"access_token\":\"a\",\"refresh_token\":\"b\"}""#,
+            r#"<!-- {cached} <html> -->{"access_token":"a","refresh_token":"b"}"#,
         ] {
             assert_eq!(
                 texts(text),
@@ -152,6 +258,9 @@ mod tests {
         for text in [
             "<!doctype html><script>x={\"access_token\":\"a\",\"refresh_token\":\"b\"}</script>",
             "<HTML><body>{\"error\":\"invalid_grant\"}",
+            "<!-- {built} --><!DOCTYPE html>{\"error\":\"invalid_grant\"}",
+            "<!--> <!-- {a} {b} -->\n<!-- {c} --> <html>{\"error\":\"invalid_grant\"}",
+            "<title>No</title><style>a{}</style>{\"error\":\"invalid_grant\"}",
             "<?xml version=\"1.0\"?><a>{\"error\":\"invalid_grant\"}</a>",
             "the access_token=a&refresh_token=b",
             "a=b&error=",
@@ -163,6 +272,41 @@ mod tests {
             r#""access_token""#,
         ] {
             assert_eq!(texts(text), None, "{text}");
+        }
+    }
+
+    /// The tokens of a member are not those of the response.
+    #[test]
+    fn a_broken_response_is_not_taken_for_its_part() {
+        let broken = r#"{"motd":"say "hi"","access_token":"a","refresh_token":"b","user":{"refresh_token":"c"}}"#;
+        assert_eq!(members(broken), None);
+        let broken = r#"{"motd":"say "hi"","access_token":"a","refresh_token":"b","user":{"access_token":"c"}}"#;
+        assert_eq!(texts(broken), Some((String::new(), "b".to_owned())));
+    }
+
+    #[test]
+    fn the_beginning_is_enough_if_the_refresh_token_is_there() {
+        let of_part = |text| {
+            let members = members_of_part(text)?;
+            let token = members.get("refresh_token").and_then(Value::as_str);
+            token.map(str::to_owned)
+        };
+        for text in [
+            r#"{"access_token":"a","refresh_token":"b","expi"#,
+            r#"{"refresh_token":"b","access_tok"#,
+            r#"{"level":"info"}{"access_token":"a","refresh_token":"b"}"#,
+            "access_token=a&refresh_token=b&token_type=Bea",
+        ] {
+            assert_eq!(of_part(text).as_deref(), Some("b"), "{text}");
+        }
+        for text in [
+            r#"{"access_token":"a","refresh_token":"b"#,
+            r#"{"error":"invalid_grant","error_descr"#,
+            "access_token=a&refresh_token=b",
+            "error=invalid_grant&error_descr",
+            "<!doctype html><p>{\"access_token\":\"a\",\"refresh_token\":\"b\"}",
+        ] {
+            assert_eq!(members_of_part(text), None, "{text}");
         }
     }
 

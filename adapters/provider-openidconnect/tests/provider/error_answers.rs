@@ -215,6 +215,49 @@ async fn what_is_no_dead_token() {
     }
 }
 
+// Spring Boot, NestJS and gateways repeat the status: that is no error code of the protocol, so a firewall that answers
+// like this ends no outage.
+#[tokio::test]
+async fn a_status_is_no_error_code() {
+    for (status, word) in [
+        (403, "Forbidden"),
+        (401, "Unauthorized"),
+        (404, "NOT_FOUND"),
+        (405, "MethodNotAllowed"),
+        (410, "gone"),
+    ] {
+        let answer =
+            json!({"timestamp": "2026-01-01", "status": status, "error": word, "path": "/token"});
+        let stub = Stub::start(move |_, _| reply_json(status, &answer)).await;
+        let error = Subject::plain(&stub.base).refresh().await.err().unwrap();
+        let (kind, code) = kind(&error.cause);
+        assert_eq!((kind, code), ("refused", &*format!("http_{status}")));
+        assert!(!error.cause.is_definite());
+    }
+}
+
+// Google, Auth0 and gateways, with other statuses than 429. Apigee has its own members.
+#[tokio::test]
+async fn limits_and_clients_in_other_words() {
+    for (status, answer, expected) in [
+        (403, json!({"error": "rate_limit_exceeded"}), "unavailable"),
+        (400, json!({"error": "too_many_requests"}), "unavailable"),
+        (403, json!({"code": "rate_limited"}), "unavailable"),
+        (
+            401,
+            json!({"ErrorCode": "invalid_client", "Error": "ClientId is Invalid"}),
+            "misconfigured invalid_client",
+        ),
+        (
+            400,
+            json!({"ErrorCode": "invalid_request", "Error": "Refresh Token expired"}),
+            "refused invalid_request",
+        ),
+    ] {
+        assert_eq!(verdict(status, answer.clone()).await, expected, "{answer}");
+    }
+}
+
 // Strava, Facebook, WeChat, Withings and TikTok have their own members, numbers and sentences.
 #[tokio::test]
 async fn a_table_can_say_what_a_dead_token_looks_like() {

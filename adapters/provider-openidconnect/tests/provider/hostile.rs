@@ -140,7 +140,7 @@ async fn a_server_that_hangs_up() {
     for said in [
         "",
         "HTTP/1.1 200 OK\r\ncontent-",
-        "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"access_token\":\"at\"}",
+        "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"access_token\":\"at\"",
     ] {
         let base = raw(move |mut socket| async move {
             let _ = socket.write_all(said.as_bytes()).await;

@@ -122,3 +122,26 @@ async fn other_headers_and_no_pause_at_all() {
         assert_eq!(format!("{kind} {code}").trim(), expected, "{name}: {value}");
     }
 }
+
+// KickEngineering/KickDevDocs issue 148 (a token endpoint behind Cloudflare), missuo/tokens issue 36; AWS WAF's guide, "CAPTCHA
+// and Challenge". It is no refusal: that of one account alone would end its grant within a day.
+#[tokio::test]
+async fn a_firewall_s_challenge_says_nothing() {
+    for (status, header, value) in [
+        (403, "cf-mitigated", "challenge"),
+        (202, "x-amzn-waf-action", "challenge"),
+        (405, "x-amzn-waf-action", "captcha"),
+    ] {
+        let stub = Stub::start(move |_, _| {
+            reply(status, "text/html", "").with_header_value(header, value)
+        })
+        .await;
+        let subject = Subject::plain(&stub.base);
+        let error = subject.refresh().await.err().unwrap().cause;
+        assert_eq!(kind(&error), ("unavailable", ""), "{status}");
+        assert!(error.to_string().contains("firewall"), "{error}");
+        let error = error_of(subject.revoke().await);
+        assert_eq!(kind(&error), ("unavailable", ""), "{status}");
+        assert_eq!(kind(&error_of(subject.redeem().await)), ("unavailable", ""));
+    }
+}

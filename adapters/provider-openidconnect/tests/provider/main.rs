@@ -5,6 +5,7 @@
 mod authorization_code;
 mod client_auth;
 mod code_refusals;
+mod cut_bodies;
 mod device_answers;
 mod discovery;
 mod doctor;

@@ -49,6 +49,18 @@ fn rotations() -> Vec<(&'static str, Vec<u8>)> {
         (JSON, around("", "\0")),
         (JSON, around("", "{}")),
         (JSON, around(notice, "")),
+        (JSON, around("Notice: {\"foo\" in y.php on line 3\n", "")),
+        (
+            JSON,
+            around("{\"level\":\"warn\",\"ctx\":{\"user\":1}}\n", ""),
+        ),
+        (
+            JSON,
+            around("{\"level\":\"error\",\"error\":\"slow\"}\n", ""),
+        ),
+        (JSON, around("{\"access_token\":\"of another line\"}\n", "")),
+        (JSON, serde_json::to_vec(&text).unwrap()),
+        (JSON, around("<!-- {cached} -->", "")),
         ("text/html", around("Warning: x\n", "")),
         (JSON, around("[", "]")),
         (JSON, utf16(&text)),
@@ -152,6 +164,8 @@ async fn what_is_no_token_response() {
     for (status, body) in [
         (200, around("<!doctype html><html><script>x=", "</script>")),
         (200, around("<html><body>", "")),
+        (200, around("<!-- {built} --><!DOCTYPE html>", "")),
+        (200, around("<title>Log in</title><style>a{}</style>", "")),
         (200, around("<br>\n<HTML lang=en>", "")),
         (404, around("", "\0 x")),
         (503, around("Warning: x\n", "")),
@@ -199,6 +213,11 @@ async fn bombs_stay_harmless() {
         "{".repeat(2_000_000),
         "\\".repeat(2_000_000),
         format!("{{\"a\":\"{}", "\\ud83d".repeat(300_000)),
+        format!("{{\"a\":\"{}\",}}", "\\q".repeat(1_000_000)),
+        "{\"a\":1}".repeat(250_000),
+        format!("[{}", "{\"a\":1},".repeat(200_000)),
+        "<!-- {".repeat(300_000),
+        "<!-- { -->".repeat(200_000),
         format!("{{\"a\":{} ]", "1 ".repeat(900_000)),
         " {\"error".repeat(200_000),
     ] {
@@ -273,6 +292,10 @@ async fn an_error_is_no_revocation() {
         (json!({"ok": false}).to_string().into_bytes(), "nonsense"),
         (
             json!({"success": false}).to_string().into_bytes(),
+            "nonsense",
+        ),
+        (
+            json!({"revoked": "false"}).to_string().into_bytes(),
             "nonsense",
         ),
         (b"<html><title>Log in</title>".to_vec(), "nonsense"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::TokenGrant;
 use central_oauth_domain::ports::{ProviderError, Redemption, RefreshAnswer, RefreshError};
 use serde_json::{Value, json};
@@ -80,6 +81,44 @@ async fn lifetimes_come_in_every_form() {
     }
 }
 
+// Microsoft's `expires_on`, Strava's `expires_at`, and servers that put the time into `expires_in`
+// (bluesliverx/grails-spring-security-oauth2-provider issue 120: fifty years).
+#[tokio::test]
+async fn an_end_may_be_a_point_in_time() {
+    let end = Some(Timestamp::from_millis(1_790_000_000_000));
+    for answer in [
+        json!({"access_token": "at", "expires_in": 1_790_000_000}),
+        json!({"access_token": "at", "expires_at": 1_790_000_000}),
+        json!({"access_token": "at", "expires_on": "1790000000"}),
+        json!({"access_token": "at", "expires_at": 1_790_000_000_000_u64}),
+    ] {
+        let grant = granted(answer.clone()).await;
+        assert_eq!((grant.expires_in, grant.exp), (None, end), "{answer}");
+    }
+    let both = json!({"access_token": "at", "expires_in": 60, "expires_at": 1_790_000_000});
+    assert_eq!(
+        granted(both).await.expires_in,
+        Some(Duration::from_secs(60))
+    );
+    let neither = json!({"access_token": "at", "expires_at": "2026-09-21T14:13:20Z"});
+    assert_eq!(granted(neither).await.exp, None);
+}
+
+// Keycloak, GitHub, QuickBooks.
+#[tokio::test]
+async fn the_lifetime_of_a_refresh_token_has_several_names() {
+    for name in [
+        "refresh_token_expires_in",
+        "refresh_expires_in",
+        "x_refresh_token_expires_in",
+    ] {
+        let grant =
+            granted(json!({"access_token": "at", "refresh_token": "rt", name: 8726400})).await;
+        let lasts = Some(Duration::from_secs(8_726_400));
+        assert_eq!(grant.refresh_token_expires_in, lasts, "{name}");
+    }
+}
+
 // RFC 6749 section 3.3 (spaces), GitHub (commas), Twitch (an array).
 #[tokio::test]
 async fn scopes_come_in_every_form() {
@@ -99,7 +138,8 @@ async fn scopes_come_in_every_form() {
 // RFC 6749 sections 5.1 (any case) and 7.1 (an unknown type must not be used); RFC 9449 for DPoP.
 #[tokio::test]
 async fn only_bearer_tokens() {
-    for bearer in ["Bearer", "bearer", "BEARER", ""] {
+    // Apigee: BearerToken.
+    for bearer in ["Bearer", "bearer", "BEARER", "BearerToken", ""] {
         granted(json!({"access_token": "at", "token_type": bearer})).await;
     }
     for other in ["DPoP", "mac", "N_A"] {

@@ -82,6 +82,8 @@ async fn the_next_probe_is_found_by_indexes() {
     let index = ["ix_tokens_provider_refresh_due_at (provider=? AND refresh_due_at<?)"];
     assert_uses(outages::unfailed(&outage, NOW), &index).await;
     assert_uses(outages::due(&outage, NOW), &index).await;
+    let next = outages::next_unfailed(&outage);
+    assert_uses(next, &["ix_tokens_provider_refresh_due_at"]).await;
 }
 
 #[tokio::test]

@@ -72,6 +72,8 @@ async fn what_a_wrong_clock_has_dated_is_found_by_indexes() {
     assert_uses(polls, &["ix_device_codes_poll_due_at"]).await;
     let outbox = clock_steps::beyond::<outgoing::Entity>(NOW, REVOCATION_HORIZON).limit(1);
     assert_uses(outbox, &["ix_revocations_due_at"]).await;
+    let endless = clock_steps::endless(NOW).limit(1);
+    assert_uses(endless, &["ix_device_codes_expires_at (expires_at>?)"]).await;
 }
 
 #[tokio::test]

@@ -1,14 +1,15 @@
 //! Outages of providers, and who probes next.
 
 use async_trait::async_trait;
-use central_oauth_domain::grant::refresh::{Outage, OutageVersion, Waiting};
+use central_oauth_domain::grant::refresh::{Outage, OutageVersion, Probed, Waiting};
 use central_oauth_domain::grant::{AccountId, ProviderName, StoredTokens};
 use central_oauth_domain::ports::{OutageStore, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
 };
 
 use crate::accounts::locked::{lock, save};
@@ -53,7 +54,7 @@ impl OutageStore for SeaOrmStore {
         };
         let waiting = waiting(&read, &outage, asked_for, now).await?;
         drop(read);
-        let chosen = outage.choose(waiting);
+        let chosen = outage.choose(waiting, now);
         let Some(chosen) = chosen.filter(|id| asked_for.is_none_or(|asked_for| asked_for == *id))
         else {
             return Ok(None);
@@ -82,6 +83,12 @@ impl OutageStore for SeaOrmStore {
         save(&write.txn, &stored, &claimed).await?;
         write.commit().await?;
         Ok(Some((probing.changed(), claimed)))
+    }
+
+    async fn next_unfailed_at(&self, outage: &Outage) -> Result<Option<Timestamp>, StoreError> {
+        let next = next_unfailed(outage).into_tuple::<i64>();
+        let next = next.one(&self.read().await?).await.map_err(failed)?;
+        Ok(next.map(Timestamp::from_millis))
     }
 
     async fn change_outage(&self, outage: &Outage) -> Result<bool, StoreError> {
@@ -122,7 +129,9 @@ async fn waiting(
 ) -> Result<Vec<Waiting>, StoreError> {
     let mut rows = rows(db, unfailed(outage, now)).await?;
     if rows.is_empty() {
-        rows = self::rows(db, due(outage, now)).await?;
+        if outage.may_repeat(now) {
+            rows = self::rows(db, due(outage, now)).await?;
+        }
         if let Some(account) = asked_for {
             rows.extend(self::rows(db, one(account)).await?);
         }
@@ -146,13 +155,31 @@ async fn rows(
 /// An account that has neither failed nor been probed, if one is due: the one that became due last, because it was
 /// refreshed last. Queries in the order of the index: it scans no more rows than have failed or were probed.
 pub(crate) fn unfailed(outage: &Outage, now: Timestamp) -> Select<tokens::Entity> {
-    use tokens::Column;
-    let probed = outage.probed.iter().map(|account| account.0);
     of_provider(outage, now)
-        .filter(Column::Failures.eq(0))
-        .filter(Column::AccountId.is_not_in(probed))
-        .order_by_desc(Column::RefreshDueAt)
+        .filter(is_unfailed(outage))
+        .order_by_desc(tokens::Column::RefreshDueAt)
         .limit(1)
+}
+
+/// When the first account is due that has neither failed nor been probed.
+pub(crate) fn next_unfailed(outage: &Outage) -> Select<tokens::Entity> {
+    use tokens::Column;
+    tokens::Entity::find()
+        .select_only()
+        .column(Column::RefreshDueAt)
+        .filter(Column::Provider.eq(outage.provider.as_str()))
+        .filter(Column::RefreshDueAt.is_not_null())
+        .filter(is_unfailed(outage))
+        .order_by_asc(Column::RefreshDueAt)
+        .limit(1)
+}
+
+fn is_unfailed(outage: &Outage) -> Condition {
+    use tokens::Column;
+    let probed = outage.probed.iter().map(|probed| probed.account.0);
+    Condition::all()
+        .add(Column::Failures.eq(0))
+        .add(Column::AccountId.is_not_in(probed))
 }
 
 /// Those that have waited longest. The limit bounds the cost of a probe.
@@ -183,7 +210,7 @@ async fn change(db: &impl ConnectionTrait, outage: &Outage) -> Result<bool, Stor
 }
 
 fn columns(outage: &Outage) -> ActiveModel {
-    let probed = outage.probed.iter().map(|account| account.0.to_string());
+    let probed = outage.probed.iter().map(word);
     ActiveModel {
         id: NotSet,
         provider: Set(outage.provider.as_str().to_owned()),
@@ -197,8 +224,7 @@ fn columns(outage: &Outage) -> ActiveModel {
 }
 
 fn outage(row: Model) -> Outage {
-    let probed = row.probed.split_ascii_whitespace();
-    let probed = probed.filter_map(|number| number.parse().ok().map(AccountId));
+    let probed = row.probed.split_ascii_whitespace().filter_map(probed);
     Outage {
         provider: ProviderName::new(row.provider),
         version: OutageVersion {
@@ -210,4 +236,20 @@ fn outage(row: Model) -> Outage {
         fault: Fault::new(&*row.fault_code, row.fault_detail),
         probed: probed.collect(),
     }
+}
+
+/// Returns an account that was probed, as the row has it: its number, and how often if it was more than once.
+fn word(probed: &Probed) -> String {
+    match probed {
+        Probed { account, times: 1 } => account.0.to_string(),
+        Probed { account, times } => format!("{}*{times}", account.0),
+    }
+}
+
+fn probed(word: &str) -> Option<Probed> {
+    let (account, times) = word.split_once('*').unwrap_or((word, "1"));
+    Some(Probed {
+        account: AccountId(account.parse().ok()?),
+        times: times.parse().ok()?,
+    })
 }

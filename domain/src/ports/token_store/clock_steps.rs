@@ -3,6 +3,8 @@
 use async_trait::async_trait;
 
 use super::StoreError;
+#[cfg(doc)]
+use crate::link::Link;
 use crate::time::Timestamp;
 
 /// Work that waits for a time that a wrong clock has stored.
@@ -10,8 +12,9 @@ use crate::time::Timestamp;
 pub trait ClockStepStore: Send + Sync {
     /// Makes work due that waits for a time further ahead than any rule allows: refreshes, polls and revocations whose
     /// lease or pause lies beyond the [`Horizon`] of their kind, and refreshes of tokens that were obtained more than
-    /// [`CLOCKS_DIFFER`] after `now`. A lease that is cut short counts as expired. Writes nothing if there is no such
-    /// work. Handles up to `limit` rows of each kind. Returns how many rows were changed.
+    /// [`CLOCKS_DIFFER`] after `now`. A lease that is cut short counts as expired. A link that expires further ahead than
+    /// [`Link::LONGEST`] is [over](Link::is_over) at `now`. Writes nothing if there is no such work. Handles up to `limit`
+    /// rows of each kind. Returns how many rows were changed.
     ///
     /// [`Horizon`]: crate::clock_step::Horizon
     /// [`CLOCKS_DIFFER`]: crate::clock_step::CLOCKS_DIFFER

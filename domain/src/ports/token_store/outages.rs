@@ -28,6 +28,9 @@ pub trait OutageStore: Send + Sync {
         lease_until: Timestamp,
     ) -> Result<Option<(Outage, StoredTokens)>, StoreError>;
 
+    /// Returns when the first account of the provider is due that has neither failed nor been probed in this outage.
+    async fn next_unfailed_at(&self, outage: &Outage) -> Result<Option<Timestamp>, StoreError>;
+
     /// Records a change of an outage, as returned by [`Outage::changed`]. Returns `false` and records nothing if the
     /// stored outage has another version than this one.
     async fn change_outage(&self, outage: &Outage) -> Result<bool, StoreError>;

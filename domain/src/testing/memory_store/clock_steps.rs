@@ -7,6 +7,7 @@ use crate::clock_step::{CLOCKS_DIFFER, Horizon};
 use crate::grant::StoredTokens;
 use crate::grant::refresh::REFRESH_HORIZON;
 use crate::grant::revocation::REVOCATION_HORIZON;
+use crate::link::Link;
 use crate::link::pace::POLL_HORIZON;
 use crate::ports::{ClockStepStore, StoreError};
 use crate::time::Timestamp;
@@ -45,7 +46,14 @@ impl ClockStepStore for MemoryStore {
             ))
         });
         let revocations = outbox.take(limit).map(|due| make_due(due, now)).count();
-        Ok((refreshes + polls + revocations) as u64)
+        let open = state
+            .links
+            .values_mut()
+            .filter(|link| link.ended_at().is_none());
+        let endless = open.filter(|link| link.expires_at > now + Link::LONGEST);
+        let expire = |link: &mut Link| link.expires_at = now - Link::LAST_WORD;
+        let deadlines = endless.take(limit).map(expire).count();
+        Ok((refreshes + polls + revocations + deadlines) as u64)
     }
 }
 

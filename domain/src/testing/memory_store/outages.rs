@@ -52,7 +52,7 @@ impl OutageStore for MemoryStore {
             account: tokens.account.id,
             failures: tokens.attempts.failures,
         });
-        let chosen = outage.choose(waiting);
+        let chosen = outage.choose(waiting, now);
         let Some(chosen) = chosen.filter(|id| asked_for.is_none_or(|asked_for| asked_for == *id))
         else {
             return Ok(None);
@@ -66,6 +66,19 @@ impl OutageStore for MemoryStore {
         *tokens = claimed.clone();
         *outage = outage.clone().probing(chosen, lease_until).changed();
         Ok(Some((outage.clone(), claimed)))
+    }
+
+    async fn next_unfailed_at(&self, outage: &Outage) -> Result<Option<Timestamp>, StoreError> {
+        let state = self.lock();
+        let all = state.accounts.values();
+        let unfailed = all.filter(|tokens| {
+            let account = &tokens.account;
+            let mut probed = outage.probed.iter();
+            account.key.provider == outage.provider
+                && tokens.attempts.failures == 0
+                && !probed.any(|probed| probed.account == account.id)
+        });
+        Ok(unfailed.filter_map(due_at).min())
     }
 
     async fn change_outage(&self, outage: &Outage) -> Result<bool, StoreError> {

@@ -150,11 +150,14 @@ impl Refresher {
     pub async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError> {
         let outages = self.outages.read().await?;
         let now = self.clock.now();
-        let closed = outages
-            .iter()
-            .filter(|outage| !self.outages.may_probe(outage, now));
-        let opens_at = closed.clone().map(|outage| self.outages.opens_at(outage));
-        let closed: Vec<_> = closed.map(|outage| outage.provider.clone()).collect();
+        let (mut closed, mut opens_at) = (Vec::new(), Vec::new());
+        for outage in &outages {
+            if let Some(at) = self.outages.opens_at(outage, now).await? {
+                closed.push(outage.provider.clone());
+                // A busy provider has no place for a probe.
+                opens_at.extend(Some(at).filter(|_| !busy.contains(&outage.provider)));
+            }
+        }
         let cut_off = self.outages.cut_off();
         let elsewhere = [busy, &closed, &cut_off].concat();
         let next = self.refreshes.next_refresh_at(&elsewhere).await?;
@@ -166,7 +169,7 @@ impl Refresher {
                 .await?;
             left_alone = due_at.map(|due_at| due_at + LEFT_TO_OTHERS);
         }
-        let next = opens_at.chain(next).chain(left_alone).min();
+        let next = opens_at.into_iter().chain(next).chain(left_alone).min();
         Ok(next.map(|at| at.since(now)))
     }
 

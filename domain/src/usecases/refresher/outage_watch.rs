@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::outages::{Outages, PROBE_LEFT_TO_OTHERS};
+use super::outages::Outages;
 use crate::entropy::Entropy;
 use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::{Outage, OutageVersion, REFRESH_HORIZON};
@@ -37,9 +37,23 @@ impl OutageWatch {
         self.known.cut_off()
     }
 
-    /// When this process may send the next probe.
-    pub(super) fn opens_at(&self, outage: &Outage) -> Timestamp {
-        self.known.opens_at(outage)
+    /// Returns when this process may send the next probe, unless it may probe any account now. Accounts that have not
+    /// failed come sooner than the others.
+    pub(super) async fn opens_at(
+        &self,
+        outage: &Outage,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let left = self.known.left_to_others(outage);
+        let (first, again) = (outage.probe_at + left, outage.repeats_at() + left);
+        if !self.may_probe(outage, now) {
+            return Ok(Some(if first > now { first } else { again }));
+        }
+        if outage.may_repeat(now) {
+            return Ok(None);
+        }
+        let next = self.store.next_unfailed_at(outage).await?;
+        Ok(Some(next.map_or(again, |next| again.min(next))))
     }
 
     /// When the provider last refreshed a token, as far as this process knows.
@@ -57,11 +71,14 @@ impl OutageWatch {
         Ok(outages)
     }
 
-    /// Whether this process may send a probe. A time that a clock which was ahead has stored does not count.
+    /// Whether this process may send a probe. The first moment in which a probe may be sent or repeated may be left to
+    /// others. A time that a clock which was ahead has stored does not count.
     pub(super) fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
-        let opens_at = self.known.opens_at(outage);
-        let horizon = REFRESH_HORIZON.pause + PROBE_LEFT_TO_OTHERS;
-        outage.is_probe_due(now) && !opens_at.is_ahead(now, horizon)
+        let left = self.known.left_to_others(outage);
+        let horizon = REFRESH_HORIZON.pause + left;
+        let is_left = |at: Timestamp| (at + left).is_ahead(now, horizon);
+        let (due, repeats) = (outage.is_probe_due(now), outage.may_repeat(now));
+        due && !is_left(outage.probe_at) && !(repeats && is_left(outage.repeats_at()))
     }
 
     /// Leases the account whose turn it is to be the probe until `lease_until`. With `asked_for`, only if it is that
@@ -117,7 +134,7 @@ impl OutageWatch {
         let (now, spread) = (self.clock.now(), self.entropy.fraction());
         let (fault, retry_after) = (error_of_others(cause), cause.retry_after());
         let before = lease.attempts.failures;
-        let makes_outage = self.known.failed(provider, account, before);
+        let makes_outage = self.known.failed(provider, account, before, now);
         match self.known.of(provider) {
             Some(outage) if outage.is_probed_by(account) => {
                 let failed = outage.after_failed_probe(before, fault, retry_after, now, spread);

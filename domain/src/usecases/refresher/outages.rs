@@ -10,7 +10,11 @@ use crate::time::Timestamp;
 
 /// If a replica's own probe was the last to fail, it leaves the next probe to the others for this long. They may have a
 /// working route to the provider, and check every second.
-pub(super) const PROBE_LEFT_TO_OTHERS: Duration = Duration::from_millis(1200);
+const PROBE_LEFT_TO_OTHERS: Duration = Duration::from_millis(1200);
+
+/// After this long without a definite answer, accounts that had failed before make an outage, too. Until then they may be
+/// the cause themselves: the tokens of the others may last for hours, so nobody else is refreshed.
+const SILENCE: Duration = Duration::from_secs(6 * 3600);
 
 /// What this process has seen of each provider since it started, and the newest known outages.
 #[derive(Default)]
@@ -74,13 +78,30 @@ struct Seen {
     refreshed_at: Option<Timestamp>,
     /// Accounts that have begun to fail since the last definite answer.
     failing: HashSet<AccountId>,
+    /// All failures since the last definite answer.
+    silence: Option<Silence>,
     /// The version of the outage after the last failed probe of this process.
     failed_at_version: Option<OutageVersion>,
+}
+
+struct Silence {
+    since: Timestamp,
+    accounts: HashSet<AccountId>,
 }
 
 impl Seen {
     fn sees_no_answer(&self) -> bool {
         self.failing.len() >= OUTAGE_AFTER
+    }
+
+    /// Records a failure. Returns whether several accounts have been failing for long.
+    fn is_silent(&mut self, account: AccountId, now: Timestamp) -> bool {
+        let silence = self.silence.get_or_insert_with(|| Silence {
+            since: now,
+            accounts: HashSet::new(),
+        });
+        silence.accounts.insert(account);
+        silence.accounts.len() >= OUTAGE_AFTER && now.since(silence.since) >= SILENCE
     }
 }
 
@@ -106,6 +127,10 @@ impl Outages {
         let before = known.names();
         known.outages = known.after_reading(read, begun_at);
         let after = known.names();
+        for ended in before.difference(&after) {
+            // Another replica has got an answer.
+            known.seen.entry(ended.clone()).or_default().silence = None;
+        }
         let begun = after.difference(&before).map(|name| (name.clone(), true));
         let ended = before.difference(&after).map(|name| (name.clone(), false));
         begun.chain(ended).collect()
@@ -127,13 +152,13 @@ impl Outages {
         is_news
     }
 
-    /// When this process may send the next probe.
-    pub(super) fn opens_at(&self, outage: &Outage) -> Timestamp {
+    /// Returns for how long this process leaves a probe that is due to the others.
+    pub(super) fn left_to_others(&self, outage: &Outage) -> Duration {
         let known = self.lock();
         let seen = known.seen.get(&outage.provider);
         match seen.and_then(|seen| seen.failed_at_version) {
-            Some(version) if version == outage.version => outage.probe_at + PROBE_LEFT_TO_OTHERS,
-            _ => outage.probe_at,
+            Some(version) if version == outage.version => PROBE_LEFT_TO_OTHERS,
+            _ => Duration::ZERO,
         }
     }
 
@@ -160,25 +185,29 @@ impl Outages {
     pub(super) fn answered(&self, provider: &ProviderName) {
         if let Some(seen) = self.lock().seen.get_mut(provider) {
             seen.failing.clear();
+            seen.silence = None;
             seen.failed_at_version = None;
         }
     }
 
     /// Records that the provider has given this account no definite response. Returns whether that makes an outage. The
-    /// response says nothing about the provider if the account had failed before: it may be the cause itself.
+    /// response says nothing about the provider if the account had failed before, because it may be the cause itself;
+    /// unless nobody has got an answer for long.
     pub(super) fn failed(
         &self,
         provider: &ProviderName,
         account: AccountId,
         failures_before: u32,
+        now: Timestamp,
     ) -> bool {
-        if failures_before > 0 {
-            return false;
-        }
         let mut known = self.lock();
         let seen = known.seen.entry(provider.clone()).or_default();
+        let is_silent = seen.is_silent(account, now);
+        if failures_before > 0 {
+            return is_silent;
+        }
         seen.failing.insert(account);
-        seen.sees_no_answer()
+        is_silent || seen.sees_no_answer()
     }
 
     /// Records that a probe of this process has failed: the outage has this version now.
@@ -222,7 +251,7 @@ mod tests {
     /// Whether the last of these failures makes an outage.
     fn fails(outages: &Outages, accounts: impl IntoIterator<Item = i64>) -> bool {
         let accounts = accounts.into_iter().map(AccountId);
-        let failed = accounts.map(|account| outages.failed(&one(), account, 0));
+        let failed = accounts.map(|account| outages.failed(&one(), account, 0, NOW));
         failed.last().unwrap_or_default()
     }
 
@@ -237,8 +266,28 @@ mod tests {
     #[test]
     fn accounts_that_had_failed_before_make_no_outage() {
         let outages = Outages::default();
-        let fails = |account| outages.failed(&one(), AccountId(account), 3);
+        let fails = |account| outages.failed(&one(), AccountId(account), 3, NOW);
         assert!(!(1..100).any(fails));
+    }
+
+    #[test]
+    fn nobody_has_had_an_answer_for_long() {
+        let outages = Outages::default();
+        let later = NOW + SILENCE;
+        let fails = |account, now| outages.failed(&one(), AccountId(account), 3, now);
+        assert!(!fails(1, NOW) && !fails(1, later), "it is one account");
+        assert!(!fails(2, later) && !fails(3, later) && !fails(4, later));
+        assert!(fails(5, later));
+        outages.answered(&one());
+        assert!(!(1..100).any(|account| fails(account, later)));
+        assert!(fails(1, later + SILENCE));
+        outages.refreshed(&one(), NOW);
+        assert!(!(1..100).any(|account| fails(account, later)));
+        assert!(fails(1, later + SILENCE));
+        // Another replica has got an answer.
+        read(&outages, vec![outage()]);
+        read(&outages, Vec::new());
+        assert!(!(1..100).any(|account| fails(account, later + SILENCE)));
     }
 
     #[test]
@@ -316,11 +365,11 @@ mod tests {
     #[test]
     fn the_replica_that_failed_last_lets_others_go_first() {
         let outages = Outages::default();
-        assert_eq!(outages.opens_at(&outage()), outage().probe_at);
+        assert_eq!(outages.left_to_others(&outage()), Duration::ZERO);
         outages.failed_at(&one(), outage().version);
-        assert!(outages.opens_at(&outage()) > outage().probe_at);
+        assert_eq!(outages.left_to_others(&outage()), PROBE_LEFT_TO_OTHERS);
         let by_another = outage().changed();
-        assert_eq!(outages.opens_at(&by_another), outage().probe_at);
+        assert_eq!(outages.left_to_others(&by_another), Duration::ZERO);
     }
 
     #[test]

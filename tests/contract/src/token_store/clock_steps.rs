@@ -9,6 +9,7 @@ use central_oauth_domain::grant::refresh::{REFRESH_HORIZON, RefreshFailure};
 use central_oauth_domain::grant::revocation::{NewRevocation, REVOCATION_HORIZON};
 use central_oauth_domain::grant::{NewGrant, RefreshedTokens};
 use central_oauth_domain::link::pace::POLL_HORIZON;
+use central_oauth_domain::link::{Link, LinkStatus};
 use central_oauth_domain::ports::TokenStore;
 
 use super::Fixture;
@@ -160,4 +161,21 @@ pub(super) async fn revocations_are_due_again(fixture: &dyn Fixture) {
     assert_eq!(undo(&*store, now).await, 1);
     let due = store.claim_due_revocations(now, now + secs(15), 10, &[]);
     assert_eq!(due.await.unwrap().len(), 1);
+}
+
+pub(super) async fn links_that_would_never_expire_have_expired(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let link = pending(&*store, 1).await;
+    assert_eq!(undo(&*store, link.expires_at - Link::LONGEST).await, 0);
+    let now = before(link.expires_at, Link::LONGEST);
+    assert_eq!(undo(&*store, now).await, 1);
+    assert_eq!(undo(&*store, now).await, 0);
+    let stored = store.find_link(&link.code).await.unwrap().unwrap();
+    assert_eq!(stored.status(now), LinkStatus::Expired);
+    assert!(
+        stored.is_over(now),
+        "no last word of the provider is awaited"
+    );
+    assert_eq!(store.count_left_over(now).await.unwrap(), 1);
+    assert_eq!(store.purge_links(now, now, 10).await.unwrap(), 1);
 }

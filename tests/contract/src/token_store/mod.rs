@@ -149,13 +149,13 @@ where
         outages::{
             a_provider_has_one_at_a_time, of_two_changes_the_first_counts,
             no_change_of_an_earlier_outage_counts_for_a_later_one, one_account_is_probed_at_a_time,
-            the_fewest_failures_come_next, nobody_who_asks_takes_the_turn_of_another,
+            the_fewest_failures_come_next, who_has_not_failed_is_known_and_need_not_wait, nobody_who_asks_takes_the_turn_of_another,
             only_accounts_of_that_provider_are_probed, of_many_replicas_one_gets_the_probe,
         },
         clock_steps::{
             a_pause_is_over, a_lease_is_over_and_counts_as_lapsed, one_account_is_claimed_over_such_a_lease,
             a_plan_for_tokens_of_the_future_is_due, what_is_planned_by_the_rules_stays, polls_are_due_again,
-            revocations_are_due_again,
+            revocations_are_due_again, links_that_would_never_expire_have_expired,
         },
         refresh_results::{
             a_success_replaces_the_tokens, the_old_refresh_token_may_stay, a_success_counts_without_the_lease,

@@ -1,7 +1,7 @@
 //! Outages and their probes.
 
 use central_oauth_domain::Fault;
-use central_oauth_domain::grant::refresh::Outage;
+use central_oauth_domain::grant::refresh::{Outage, Probed};
 use central_oauth_domain::grant::{AccountId, AccountKey, NewGrant, ProviderName};
 use central_oauth_domain::ports::TokenStore;
 use tokio::task::JoinSet;
@@ -112,11 +112,22 @@ pub(super) async fn one_account_is_probed_at_a_time(fixture: &dyn Fixture) {
     assert_eq!(probe(&*store, None, 20).await, None, "too early");
     assert_eq!(probe(&*store, None, 21).await, Some(bob));
     let probing = store.outages().await.unwrap().remove(0);
-    assert_eq!((probing.probe_at, &*probing.probed), (at(31), &[bob][..]));
+    let probed = Probed {
+        account: bob,
+        times: 1,
+    };
+    assert_eq!(
+        (probing.probe_at, &*probing.probed),
+        (at(31), &[probed][..])
+    );
     assert_eq!(stored(&*store, bob).await.lease.until, Some(at(31)));
     assert_eq!(probe(&*store, None, 30).await, None, "one is under way");
     // The process that sent it has died.
     assert_eq!(probe(&*store, None, 31).await, Some(ada));
+    assert_eq!(probe(&*store, None, 41).await, Some(bob));
+    let probing = store.outages().await.unwrap().remove(0);
+    let probed = probing.probed.iter().map(|it| (it.account, it.times));
+    assert_eq!(probed.collect::<Vec<_>>(), [(ada, 1), (bob, 2)]);
 }
 
 pub(super) async fn the_fewest_failures_come_next(fixture: &dyn Fixture) {
@@ -138,6 +149,30 @@ pub(super) async fn the_fewest_failures_come_next(fixture: &dyn Fixture) {
         assert_eq!(probe(&*store, None, second).await, Some(next), "{second}");
         fail(&*store, next, second + 1).await;
     }
+}
+
+pub(super) async fn who_has_not_failed_is_known_and_need_not_wait(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let next = async |outage: &Outage| store.next_unfailed_at(outage).await.unwrap();
+    let ada = due(&*store, 1, "ada", 10).await;
+    let begun = store.begin_outage(outage(github())).await.unwrap().unwrap();
+    assert_eq!(next(&begun).await, Some(at(10)));
+    assert_eq!(probe(&*store, None, 21).await, Some(ada));
+    let probed = store.outages().await.unwrap().remove(0);
+    assert_eq!(next(&probed).await, None);
+    fail(&*store, ada, 22).await;
+    assert_eq!(next(&begun).await, None);
+    // Many others have failed, so accounts that have failed before are probed less often.
+    let slow = Outage {
+        failed_probes: 10,
+        ..store.outages().await.unwrap().remove(0)
+    };
+    assert!(store.change_outage(&slow).await.unwrap());
+    assert_eq!(probe(&*store, None, 30).await, None);
+    let bob = due(&*store, 2, "bob", 25).await;
+    assert_eq!(next(&slow).await, Some(at(25)));
+    assert_eq!(next(&outage(ProviderName::new("gitlab"))).await, None);
+    assert_eq!(probe(&*store, None, 30).await, Some(bob));
 }
 
 pub(super) async fn nobody_who_asks_takes_the_turn_of_another(fixture: &dyn Fixture) {

@@ -84,6 +84,13 @@ async fn what_is_dead_and_what_is_not() {
             both("invalid_grant", "expired access/refresh token"),
             DEAD,
         ),
+        // segmentio/action-destinations pull request 2300: another request with this token is under way.
+        (
+            "salesforce",
+            400,
+            both("invalid_grant", "Token request is already being processed."),
+            "unavailable",
+        ),
         // The account may be enabled again; Salesforce's own list of codes (sdk-codes) does not contain this one.
         (
             "salesforce",

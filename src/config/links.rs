@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use central_oauth_domain::cidr::{Cidr, MalformedCidr};
 use central_oauth_domain::clock_step::LONGEST_PROVIDER_CALL;
 use central_oauth_domain::link::ReturnCodePolicy;
 use central_oauth_domain::link::pace::LONGEST_CONSENT;
@@ -18,6 +19,7 @@ struct Raw {
     return_code: Option<String>,
     provider_timeout: Option<String>,
     refresh_at_least: Option<String>,
+    enroll_networks: Option<String>,
 }
 
 const RETURN_CODE: Words<ReturnCodePolicy> = Words(
@@ -41,6 +43,8 @@ pub(crate) struct LinkConfig {
     pub(crate) provider_timeout: Duration,
     /// Maximum interval between refreshes.
     pub(crate) refresh_at_least: Duration,
+    /// Networks from which new accounts may be linked; any if there are none.
+    pub(crate) enroll_networks: Vec<Cidr>,
 }
 
 impl Default for LinkConfig {
@@ -51,6 +55,7 @@ impl Default for LinkConfig {
             return_code: ReturnCodePolicy::default(),
             provider_timeout: Duration::from_secs(10),
             refresh_at_least: Duration::from_secs(86_400),
+            enroll_networks: Vec::new(),
         }
     }
 }
@@ -83,6 +88,9 @@ impl LinkConfig {
             60..=31_536_000,
             &mut config.refresh_at_least,
         )?;
+        if let Some(text) = raw.enroll_networks {
+            config.enroll_networks = networks(&text)?;
+        }
         config.return_code = RETURN_CODE.read(raw.return_code.as_deref(), config.return_code)?;
         Ok(config)
     }
@@ -97,6 +105,61 @@ impl LinkConfig {
         ]
         .map(|(name, duration)| (name, duration.as_secs().to_string()));
         let return_code = RETURN_CODE.effective(self.return_code);
-        durations.into_iter().chain([return_code]).collect()
+        let networks = self.enroll_networks.iter().map(Cidr::to_string);
+        let networks = Vec::from_iter(networks).join(",");
+        let networks = ("ENROLL_NETWORKS", networks);
+        durations
+            .into_iter()
+            .chain([return_code, networks])
+            .collect()
+    }
+}
+
+/// Reads networks that commas separate. A text without any is an error: it would let every network in.
+fn networks(text: &str) -> Result<Vec<Cidr>, ConfigError> {
+    let wrong = |entry: usize, problem| {
+        ConfigError::variable("ENROLL_NETWORKS", format!("entry {entry} {problem}"))
+    };
+    let entries = (1..).zip(text.trim().trim_end_matches(',').split(','));
+    let read = entries.map(|(entry, text)| {
+        let network = text.trim().parse();
+        network.map_err(|problem: MalformedCidr| wrong(entry, problem))
+    });
+    read.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<String, String> {
+        let variable = ("CENTRAL_OAUTH_ENROLL_NETWORKS".into(), text.into());
+        let environment = Environment::new([variable]).unwrap();
+        let config = LinkConfig::read(&environment).map_err(|error| error.to_string())?;
+        let (_, value) = config.effective().pop().unwrap();
+        Ok(value)
+    }
+
+    #[test]
+    fn networks_are_listed_and_a_mistake_lets_nobody_in() {
+        let listed = read(" 10.0.0.0/8, 192.0.2.7,2001:db8::/32 ,");
+        assert_eq!(
+            listed.as_deref(),
+            Ok("10.0.0.0/8,192.0.2.7/32,2001:db8::/32")
+        );
+        for (text, entry) in [
+            (",", 1),
+            (" ", 1),
+            ("10.0.0.1/8", 1),
+            ("10.0.0.0/8,,192.0.2.7", 2),
+            ("10.0.0.0/8, intranet.example.com", 2),
+            ("10.0.0.0/8 192.0.2.7", 1),
+        ] {
+            let said = format!(
+                "CENTRAL_OAUTH_ENROLL_NETWORKS: entry {entry} is not an address or CIDR such as 192.0.2.0/24 or \
+                 2001:db8::/32"
+            );
+            assert_eq!(read(text), Err(said), "{text:?}");
+        }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_http_poem::{Certificate, Connections, TlsAcceptor};
+use poem::IntoEndpoint;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
-use poem::{IntoEndpoint, Server};
 
 use crate::exit::{Exit, Failure};
 use crate::runtime::Stop;
@@ -42,10 +42,7 @@ async fn answer(
         // An error means that the sender is gone, which also means to stop.
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    let server = Server::new_with_acceptor(acceptor);
-    server
-        .run_with_graceful_shutdown(app, stop, Some(GRACE))
-        .await
+    central_oauth_http_poem::serve(acceptor, app, stop, GRACE).await
 }
 
 pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::api::expect_problem;
 use super::person::Person;
-use super::scene::Scene;
+use super::scene::{CLIENT_NAME, Scene};
 use crate::support::http::{self, Answer};
 
 /// Wrong codes of one address, and of all together.
@@ -102,7 +102,8 @@ async fn link_codes_are_for_the_networks_of_the_operator() {
     let networks = ("ENROLL_NETWORKS", "10.0.0.0/8, 2001:db8::/32");
     let mut scene = Scene::new(&[("TRUSTED_PROXIES", "127.0.0.0/8"), networks]).await;
     let ask = |claimed: &str| {
-        let ask = scene.post("/v1/link-code").json(&json!({}));
+        let ask = scene.post("/v1/link-code");
+        let ask = ask.json(&json!({"client_name": CLIENT_NAME}));
         ask.header("x-forwarded-for", claimed)
     };
     let mut keys = Vec::new();

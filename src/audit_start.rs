@@ -38,6 +38,7 @@ pub(crate) fn service_started(
         .with("trusted_proxies", config.http.trusted_proxies.len())
         .with("admin_key", is_set(has(OperatorRole::Admin)))
         .with("enroll_key", is_set(has(OperatorRole::Enroll)))
+        .with("enroll_networks", config.links.enroll_networks.len())
         .with("operator_keys", keys.operators.len())
         .with("previous_secret_keys", keys.secret.previous())
         .with("key_management", is_set(keys.secret.kms().is_some()))

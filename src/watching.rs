@@ -8,7 +8,6 @@ use central_oauth_http_poem::{Answered, Connections, Requests};
 use central_oauth_observer_opentelemetry::{
     Metrics, Telemetry, TraceHeaders, name_request, take_parent,
 };
-use poem::Server;
 use poem::http::HeaderMap;
 use poem::listener::TcpAcceptor;
 use tokio::task::JoinHandle;
@@ -80,8 +79,9 @@ fn count(
 async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, stop: Stop) {
     let app = central_oauth_http_poem::metrics_app(move || metrics.text());
     let connections = Connections::new(MOST_SCRAPERS);
-    let server = Server::new_with_acceptor(connections.guard(acceptor));
-    let ended = server.run_with_graceful_shutdown(app, told_to_stop(stop), Some(Watching::GRACE));
+    let acceptor = connections.guard(acceptor);
+    let ended =
+        central_oauth_http_poem::serve(acceptor, app, told_to_stop(stop), Watching::GRACE);
     if let Err(error) = ended.await {
         let error = &error as &dyn std::error::Error;
         tracing::error!(error, "metrics can no longer be scraped");

@@ -120,6 +120,7 @@ pub(crate) fn settings(
         provider_timeout: links.provider_timeout,
         refresh_at_least_every: links.refresh_at_least,
         operators: keys.operators.clone(),
+        enroll_networks: links.enroll_networks.clone(),
         replica_name: replica_name(listen),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         workloads: None,

@@ -23,6 +23,12 @@ impl Cidr {
     }
 }
 
+/// Whether one of the blocks contains an address, or there are none, which means any network.
+#[must_use]
+pub fn admits(blocks: &[Cidr], address: IpAddr) -> bool {
+    blocks.is_empty() || blocks.iter().any(|block| block.contains(address))
+}
+
 impl FromStr for Cidr {
     type Err = MalformedCidr;
 

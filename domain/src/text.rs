@@ -3,7 +3,11 @@
 //! Callers can choose another name, so [`deceptive`] tells them which character is not accepted. What a provider says cannot be
 //! sent back, so [`presentable`] takes such characters out.
 
-use unicode_properties::{GeneralCategory, UnicodeEmoji as _, UnicodeGeneralCategory as _};
+use icu_properties::props::{
+    CanonicalCombiningClass, DefaultIgnorableCodePoint, Emoji, EnumeratedProperty, GeneralCategory,
+    JoiningType, Script,
+};
+use icu_properties::{CodePointMapData, CodePointSetData};
 
 /// Marks on one character. Living languages need three; a tower of them covers the lines around it.
 const MOST_MARKS: u32 = 3;
@@ -40,7 +44,7 @@ pub fn check_presentable(text: &str, longest: usize) -> Result<(), Unpresentable
 /// Returns the first character that is invisible, that changes how other characters look, or that passes for a space:
 /// control and format characters (bidirectional controls, zero-width characters, tags), variation selectors, blank letters,
 /// unusual spaces, and combining marks without a letter or stacked on one. What joins emoji or makes them pictures is accepted
-/// where it does that.
+/// where it does that, and so are joiners between letters whose shape they change, as in Persian and Hindi.
 #[must_use]
 pub fn deceptive(text: &str) -> Option<char> {
     judged(text).find_map(|(c, shown)| (shown != Some(c)).then_some(c))
@@ -60,46 +64,102 @@ pub fn presentable(text: &str) -> String {
 
 /// Returns each character with what is shown in its place, which depends on its neighbours.
 fn judged(text: &str) -> impl Iterator<Item = (char, Option<char>)> {
-    // A mark at the beginning would sit on whatever stands before the text.
-    let (mut marks, mut before) = (MOST_MARKS, None);
-    let mut rest = text.chars().peekable();
+    let mut before = Before::default();
+    let mut rest = text.chars();
     std::iter::from_fn(move || {
         let c = rest.next()?;
-        let is_of_emoji = is_of_emoji(before, c, rest.peek().copied());
-        let shown = if is_of_emoji { Some(c) } else { shown(c) };
-        marks = if is_mark(c) { marks + 1 } else { 0 };
-        let shown = shown.filter(|_| marks <= MOST_MARKS);
-        before = shown.or(before);
+        let has_meaning = before.gives_meaning_to(c, rest.clone());
+        let shown = if has_meaning { Some(c) } else { shown(c) };
+        let shown = shown.filter(|c| !is_mark(*c) || before.marks < MOST_MARKS);
+        if let Some(c) = shown {
+            before.go_on(c);
+        }
         Some((c, shown))
     })
 }
 
-/// Whether an invisible character has a meaning between these neighbours (UTS 51 section 1.4): it makes an emoji a picture, or
-/// joins it with another one. Joiners between letters, as in Persian, are not accepted: whether they show there depends on how
-/// each letter joins, and a name reads without them.
-fn is_of_emoji(before: Option<char>, c: char, after: Option<char>) -> bool {
-    const AS_PICTURE: char = '\u{fe0f}';
-    const JOINER: char = '\u{200d}';
-    match c {
-        AS_PICTURE => before.is_some_and(is_emoji),
-        JOINER => {
-            let follows = before.is_some_and(|c| is_emoji(c) || c == AS_PICTURE);
-            follows && after.is_some_and(is_emoji)
+const AS_PICTURE: char = '\u{fe0f}';
+const JOINER: char = '\u{200d}';
+const NON_JOINER: char = '\u{200c}';
+
+/// What is shown before a character.
+struct Before {
+    last: Option<char>,
+    /// Marks on the last letter. Nothing carries a mark at the beginning and after a space: there is no room for one.
+    marks: u32,
+    /// Whether the last letter, marks aside, joins the next one.
+    joins: bool,
+}
+
+impl Default for Before {
+    fn default() -> Self {
+        Self {
+            last: None,
+            marks: MOST_MARKS,
+            joins: false,
         }
-        _ => false,
+    }
+}
+
+impl Before {
+    /// Whether an invisible character has a meaning here: it makes an emoji a picture, joins it with another one (UTS 51
+    /// section 1.4), or changes the shapes of the letters around it (RFC 5892 appendix A.1 and A.2).
+    fn gives_meaning_to(&self, c: char, mut rest: impl Iterator<Item = char>) -> bool {
+        let follows = |is: fn(char) -> bool| self.last.is_some_and(is);
+        match c {
+            AS_PICTURE => follows(is_emoji),
+            JOINER if follows(is_virama) => true,
+            JOINER => {
+                follows(|c| is_emoji(c) || c == AS_PICTURE) && rest.next().is_some_and(is_emoji)
+            }
+            NON_JOINER if follows(is_virama) => true,
+            NON_JOINER => {
+                let next = rest.map(property::<JoiningType>);
+                let next = next
+                    .into_iter()
+                    .find(|next| *next != JoiningType::Transparent);
+                let joins = [JoiningType::RightJoining, JoiningType::DualJoining];
+                self.joins && next.is_some_and(|next| joins.contains(&next))
+            }
+            _ => false,
+        }
+    }
+
+    fn go_on(&mut self, shown: char) {
+        self.marks = match shown {
+            ' ' => MOST_MARKS,
+            JOINER | NON_JOINER => self.marks,
+            c if is_mark(c) => self.marks + 1,
+            _ => 0,
+        };
+        let joins = [JoiningType::LeftJoining, JoiningType::DualJoining];
+        match property(shown) {
+            JoiningType::Transparent => {}
+            other => self.joins = joins.contains(&other),
+        }
+        self.last = Some(shown);
     }
 }
 
 /// Digits count as emoji, too, as they begin keycaps. Here they are digits.
 fn is_emoji(c: char) -> bool {
-    !c.is_ascii() && c.is_emoji_char()
+    !c.is_ascii() && CodePointSetData::new::<Emoji>().contains(c)
+}
+
+/// Whether the character takes the vowel from the letter before it, as in Hindi.
+fn is_virama(c: char) -> bool {
+    property::<CanonicalCombiningClass>(c) == CanonicalCombiningClass::Virama
+}
+
+fn property<P: EnumeratedProperty>(c: char) -> P {
+    CodePointMapData::<P>::new().get(c)
 }
 
 fn shown(c: char) -> Option<char> {
     use GeneralCategory::{
         Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator,
     };
-    match c.general_category() {
+    match property(c) {
         _ if c.is_ascii_graphic() => Some(c),
         Control | LineSeparator | ParagraphSeparator | SpaceSeparator => Some(' '),
         Format | PrivateUse => None,
@@ -108,32 +168,43 @@ fn shown(c: char) -> Option<char> {
     }
 }
 
-/// Whether the character has no shape although its category does not say so: letters and marks that stand for nothing
-/// (`Default_Ignorable_Code_Point` of the Unicode Character Database), and the empty Braille pattern.
+/// Whether the character has no shape although its category does not say so: letters and marks that stand for nothing, the
+/// empty Braille pattern, the head of a note that has none, and the filler of the Khitan small script.
 fn is_blank(c: char) -> bool {
-    matches!(
-        c,
-        '\u{34f}'
-            | '\u{115f}'
-            | '\u{1160}'
-            | '\u{17b4}'
-            | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{2065}'
-            | '\u{2800}'
-            | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}'
-            | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fff8}'
-            | '\u{e0000}'..='\u{e0fff}'
-    )
+    let is_ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c);
+    is_ignorable || matches!(c, '\u{2800}' | '\u{1d159}' | '\u{16fe4}')
 }
 
 /// Whether the character sits on the one before it and takes no room of its own.
 fn is_mark(c: char) -> bool {
     use GeneralCategory::{EnclosingMark, NonspacingMark};
-    matches!(c.general_category(), NonspacingMark | EnclosingMark)
+    matches!(property(c), NonspacingMark | EnclosingMark)
 }
+
+/// Returns the first letter of another alphabet than the rest of its word, where letters of both look alike: a Cyrillic `а` in a
+/// Latin word, for example. A word that consists of such letters alone is not found.
+#[must_use]
+pub fn lookalike(text: &str) -> Option<char> {
+    let words = text.split(|c: char| !c.is_alphanumeric() && !is_mark(c));
+    words.into_iter().find_map(|word| {
+        let of_alphabets = word.chars().map(|c| (c, property::<Script>(c)));
+        let mut letters = of_alphabets.filter(|(_, script)| LOOKALIKE.contains(script));
+        let (_, first) = letters.next()?;
+        let (letter, _) = letters.find(|(_, script)| *script != first)?;
+        Some(letter)
+    })
+}
+
+/// Alphabets with letters that look alike (UTS 39 section 4).
+const LOOKALIKE: [Script; 7] = [
+    Script::Armenian,
+    Script::Cherokee,
+    Script::Coptic,
+    Script::Cyrillic,
+    Script::Greek,
+    Script::Latin,
+    Script::Lisu,
+];
 
 #[cfg(test)]
 mod tests {
@@ -161,6 +232,22 @@ mod tests {
             '\u{e000}',
             '\u{180e}',
             '\u{2065}',
+            '\u{1160}',
+            '\u{17b4}',
+            '\u{17b5}',
+            '\u{180b}',
+            '\u{180f}',
+            '\u{200c}',
+            '\u{200e}',
+            '\u{202a}',
+            '\u{2069}',
+            '\u{fe00}',
+            '\u{fff9}',
+            '\u{1d159}',
+            '\u{1d173}',
+            '\u{16fe4}',
+            '\u{e0000}',
+            '\u{e0fff}',
         ];
         for c in invisible {
             let text = format!("ba{c}ckup");
@@ -168,7 +255,8 @@ mod tests {
             assert_eq!(presentable(&text), "backup", "{c:?}");
         }
         for c in [
-            '\0', '\n', '\u{1b}', '\u{9b}', '\u{7f}', '\u{2028}', '\u{a0}', '\u{2003}', '\u{3000}',
+            '\0', '\n', '\u{1b}', '\u{9b}', '\u{7f}', '\u{2028}', '\u{2029}', '\u{a0}', '\u{2003}',
+            '\u{3000}',
         ] {
             let text = format!("back{c}up");
             assert_eq!(deceptive(&text), Some(c), "{c:?}");
@@ -193,6 +281,76 @@ mod tests {
         assert_eq!(presentable(&tower), "e\u{301}\u{301}\u{301}x");
         assert_eq!(deceptive("\u{20dd}backup"), Some('\u{20dd}'));
         assert_eq!(presentable("\u{20dd}backup"), "backup");
+        // Nor around characters that are taken out.
+        let hidden = format!("e{}x", "\u{301}\u{301}\u{200b}".repeat(5));
+        assert_eq!(presentable(&hidden), "e\u{301}\u{301}\u{301}x");
+        for alone in ["\u{200b}\u{301}x", "\u{301}\u{200b}\u{301}x"] {
+            assert_eq!(presentable(alone), "x", "{alone:?}");
+        }
+        assert_eq!(presentable("a \u{301}b"), "a b");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_shown_deceives_nobody(text in "[a ه\u{94d}क🔥\u{301}\u{64b}\u{fe0f}\u{200b}-\u{200e}\u{ad}\u{3164}\n]{0,12}") {
+            let shown = presentable(&text);
+            proptest::prop_assert_eq!(deceptive(&shown), None, "{:?}", shown);
+        }
+    }
+
+    #[test]
+    fn joiners_are_accepted_where_they_change_letters() {
+        for text in [
+            "می\u{200c}خواهم",
+            "پشتیبان\u{200c}گیری",
+            "هٔ\u{200c}ها",
+            "क्\u{200d}ष",
+            "ශ්\u{200d}රී",
+            "क्\u{200c}ष",
+        ] {
+            assert_eq!(deceptive(text), None, "{text:?}");
+            assert_eq!(presentable(text), text);
+        }
+        for (text, shown) in [
+            // This letter joins no letter after it.
+            ("برادر\u{200c}ها", "برادرها"),
+            ("می\u{200c}", "می"),
+            ("می\u{200c} خواهم", "می خواهم"),
+            ("می\u{200c}\u{200c}خواهم", "می\u{200c}خواهم"),
+            ("می\u{200d}خواهم", "میخواهم"),
+            ("می\u{200c}x", "میx"),
+            ("back\u{200c}up", "backup"),
+            ("क\u{200d}ष", "कष"),
+            ("क्\u{200d}\u{200d}ष", "क्\u{200d}ष"),
+        ] {
+            assert!(deceptive(text).is_some(), "{text:?}");
+            assert_eq!(presentable(text), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn words_of_one_alphabet_are_told_from_mixed_ones() {
+        for (text, letter) in [
+            ("G\u{456}tHub", '\u{456}'),
+            ("\u{410}pple", 'p'),
+            ("nightly back\u{3c5}p", '\u{3c5}'),
+            ("back\u{301}\u{443}p", '\u{443}'),
+            ("web1\u{430}", '\u{430}'),
+        ] {
+            assert_eq!(lookalike(text), Some(letter), "{text:?}");
+        }
+        for text in [
+            "Резервное копирование web-1",
+            "IT-отдел (Москва) v2",
+            "webเซิร์ฟเวอร์",
+            "GitHubのバックアップ",
+            "10 µs",
+            "λ runner",
+            "e\u{301}te\u{301}",
+            "𝐆it",
+        ] {
+            assert_eq!(lookalike(text), None, "{text:?}");
+        }
     }
 
     #[test]
@@ -217,7 +375,6 @@ mod tests {
             ("\u{fe0f}", ""),
             ("❤\u{fe0f}\u{fe0f}", "❤\u{fe0f}"),
             ("👩\u{200c}👧", "👩👧"),
-            ("می\u{200c}خواهم", "میخواهم"),
         ] {
             assert!(deceptive(text).is_some(), "{text:?}");
             assert_eq!(presentable(text), shown, "{text:?}");

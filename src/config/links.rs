@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use central_oauth_domain::cidr::{Cidr, MalformedCidr};
 use central_oauth_domain::clock_step::LONGEST_PROVIDER_CALL;
 use central_oauth_domain::link::ReturnCodePolicy;
 use central_oauth_domain::link::pace::LONGEST_CONSENT;
@@ -31,6 +32,8 @@ pub(crate) struct LinkConfig {
     pub(crate) provider_timeout: Duration,
     /// Maximum interval between refreshes.
     pub(crate) refresh_at_least: Duration,
+    /// Networks from which new accounts may be linked; any if there are none.
+    pub(crate) enroll_networks: Vec<Cidr>,
 }
 
 impl Default for LinkConfig {
@@ -41,6 +44,7 @@ impl Default for LinkConfig {
             return_code: ReturnCodePolicy::default(),
             provider_timeout: Duration::from_secs(10),
             refresh_at_least: Duration::from_secs(86_400),
+            enroll_networks: Vec::new(),
         }
     }
 }
@@ -51,6 +55,7 @@ impl LinkConfig {
         let seconds = |name, range, default| read_seconds(environment, name, range, default);
         let longest_code = LONGEST_CONSENT.as_secs();
         let longest_call = LONGEST_PROVIDER_CALL.as_secs();
+        let enrolling = environment.text("ENROLL_NETWORKS").map(networks);
         Ok(Self {
             code_ttl: seconds("LINK_CODE_TTL", 1..=longest_code, default.code_ttl)?,
             poll_interval: seconds("POLL_INTERVAL", 1..=60, default.poll_interval)?,
@@ -65,6 +70,7 @@ impl LinkConfig {
                 60..=31_536_000,
                 default.refresh_at_least,
             )?,
+            enroll_networks: enrolling.transpose()?.unwrap_or_default(),
         })
     }
 
@@ -78,6 +84,61 @@ impl LinkConfig {
         ]
         .map(|(name, duration)| (name, duration.as_secs().to_string()));
         let return_code = RETURN_CODE.effective(self.return_code);
-        durations.into_iter().chain([return_code]).collect()
+        let networks = self.enroll_networks.iter().map(Cidr::to_string);
+        let networks = Vec::from_iter(networks).join(",");
+        let networks = ("ENROLL_NETWORKS", networks);
+        durations
+            .into_iter()
+            .chain([return_code, networks])
+            .collect()
+    }
+}
+
+/// Reads networks that commas separate. A text without any is an error: it would let every network in.
+fn networks(text: &str) -> Result<Vec<Cidr>, ConfigError> {
+    let wrong = |entry: usize, problem| {
+        ConfigError::variable("ENROLL_NETWORKS", format!("entry {entry} {problem}"))
+    };
+    let entries = (1..).zip(text.trim().trim_end_matches(',').split(','));
+    let read = entries.map(|(entry, text)| {
+        let network = text.trim().parse();
+        network.map_err(|problem: MalformedCidr| wrong(entry, problem))
+    });
+    read.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<String, String> {
+        let variable = ("CENTRAL_OAUTH_ENROLL_NETWORKS".into(), text.into());
+        let environment = Environment::new([variable]).unwrap();
+        let config = LinkConfig::read(&environment).map_err(|error| error.to_string())?;
+        let (_, value) = config.effective().pop().unwrap();
+        Ok(value)
+    }
+
+    #[test]
+    fn networks_are_listed_and_a_mistake_lets_nobody_in() {
+        let listed = read(" 10.0.0.0/8, 192.0.2.7,2001:db8::/32 ,");
+        assert_eq!(
+            listed.as_deref(),
+            Ok("10.0.0.0/8,192.0.2.7/32,2001:db8::/32")
+        );
+        for (text, entry) in [
+            (",", 1),
+            (" ", 1),
+            ("10.0.0.1/8", 1),
+            ("10.0.0.0/8,,192.0.2.7", 2),
+            ("10.0.0.0/8, intranet.example.com", 2),
+            ("10.0.0.0/8 192.0.2.7", 1),
+        ] {
+            let said = format!(
+                "CENTRAL_OAUTH_ENROLL_NETWORKS: entry {entry} is not an address or CIDR such as 192.0.2.0/24 or \
+                 2001:db8::/32"
+            );
+            assert_eq!(read(text), Err(said), "{text:?}");
+        }
     }
 }

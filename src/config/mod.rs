@@ -64,6 +64,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "DATABASE_URL",
     "DB_PATH",
     "ENROLL_KEY",
+    "ENROLL_NETWORKS",
     "ID_TOKEN",
     "KMS",
     "KMS_GRACE",

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_http_poem::{Certificate, Connections, TlsAcceptor};
+use poem::IntoEndpoint;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
-use poem::{IntoEndpoint, Server};
 
 use crate::exit::{Exit, Failure};
 use crate::runtime::{Stop, told_to_stop};
@@ -38,10 +38,7 @@ async fn answer(
     app: impl IntoEndpoint<Endpoint: 'static>,
     stopped: Stop,
 ) -> io::Result<()> {
-    let server = Server::new_with_acceptor(acceptor);
-    server
-        .run_with_graceful_shutdown(app, told_to_stop(stopped), Some(GRACE))
-        .await
+    central_oauth_http_poem::serve(acceptor, app, told_to_stop(stopped), GRACE).await
 }
 
 pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {

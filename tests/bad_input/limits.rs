@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use reqwest::RequestBuilder;
+use serde_json::json;
 use tokio::time::sleep;
 
 use super::api::expect_problem;
 use super::person::Person;
-use super::scene::Scene;
+use super::scene::{CLIENT_NAME, Scene};
 use crate::support::http::{self, Answer};
 
 /// Wrong codes of one address, and of all together.
@@ -93,6 +94,39 @@ async fn unknown_keys_are_limited() {
         assert_ne!(good.status, 401);
     }
     scene.end(&["status=429"]).await;
+}
+
+/// The network counts that the proxy names, whatever the program claims.
+#[tokio::test]
+async fn link_codes_are_for_the_networks_of_the_operator() {
+    let networks = ("ENROLL_NETWORKS", "10.0.0.0/8, 2001:db8::/32");
+    let mut scene = Scene::new(&[("TRUSTED_PROXIES", "127.0.0.0/8"), networks]).await;
+    let ask = |claimed: &str| {
+        let ask = scene.post("/v1/link-code");
+        let ask = ask.json(&json!({"client_name": CLIENT_NAME}));
+        ask.header("x-forwarded-for", claimed)
+    };
+    let mut keys = Vec::new();
+    for inside in ["10.1.2.3", "2001:db8:1::7", "192.0.2.7, 10.1.2.3"] {
+        let code = http::send(ask(inside)).await.expect(201);
+        keys.push(code.str("access_key").to_owned());
+    }
+    for (claimed, address) in [
+        ("192.0.2.7", "192.0.2.7"),
+        ("10.1.2.3, 192.0.2.7", "192.0.2.7"),
+        ("2001:db9::7", "2001:db9::7"),
+        ("", "127.0.0.1"),
+        ("nonsense", "127.0.0.1"),
+    ] {
+        let refused = http::send(ask(claimed)).await;
+        expect_problem(claimed, &refused, 403, "forbidden");
+        let said = format!(
+            "this service gives link codes only to certain networks, and this request comes from {address}"
+        );
+        assert_eq!(refused.str("detail"), said);
+    }
+    keys.iter().for_each(|key| scene.hide(key));
+    scene.end(&["status=403", "no link code"]).await;
 }
 
 fn guess(scene: &Scene, number: usize) -> RequestBuilder {

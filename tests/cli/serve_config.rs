@@ -54,6 +54,7 @@ const WRONG: &[(&str, &str)] = &[
     ("ADMIN_KEY", "hunter2 with blanks in it"),
     ("ADMIN_KEY", "hunter2hunter2h"),
     ("ENROLL_KEY", "hunter2"),
+    ("ENROLL_NETWORKS", "10.0.0.0/8, hunter2"),
     ("KMS", "central-oauth"),
     ("KMS", "http://vault.example.com/v1/transit/keys/x"),
     ("KMS_GRACE", "an hour"),

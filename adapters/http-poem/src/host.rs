@@ -69,7 +69,14 @@ fn is_of_interest(request: &Request) -> bool {
 
 /// Returns the host that the request names, without its port: proxies and containers map ports.
 fn named_by(request: &Request) -> Option<Host> {
-    let authority = authority(request)?;
+    // RFC 9112 section 3.2: a request with several is invalid.
+    let is_named_once = request
+        .headers()
+        .get_all(header::HOST)
+        .iter()
+        .nth(1)
+        .is_none();
+    let authority = authority(request).filter(|_| is_named_once)?;
     let url = Url::parse(&format!("http://{authority}")).ok()?;
     let is_bare = url.username().is_empty() && url.password().is_none() && url.path() == "/";
     let host = url.host().filter(|_| is_bare)?;
@@ -129,6 +136,9 @@ mod tests {
             assert!(!allows(&allowed, host), "{host}");
         }
         assert!(!allowed.allows(&Request::default()), "no host at all");
+        let twice = Request::builder().header("host", "auth.example.com");
+        let twice = twice.header("host", "evil.example").finish();
+        assert!(!allowed.allows(&twice));
         assert!(allows(&AllowedHosts::any(), "evil.example"));
     }
 

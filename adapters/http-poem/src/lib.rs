@@ -12,6 +12,7 @@
 //! | `auth`, `body`, `address` | the caller's key, body and address |
 //! | `presented` | records refused requests with the JWT of a workload |
 //! | `host`, `origin` | refuse requests that foreign web pages make browsers send |
+//! | `server` | answers the requests of each connection |
 //! | `connections` | limits of connections: how many, and how long they may be silent |
 //! | `tls` | the service's own certificate, where no proxy has one |
 //! | `middleware` | what applies to every request and response |
@@ -43,6 +44,7 @@ mod presented;
 mod requests;
 mod scrape;
 mod serialized;
+mod server;
 mod spec;
 mod tls;
 mod waiting;
@@ -53,6 +55,7 @@ pub use host::AllowedHosts;
 pub use operator_details::{Contact, Logo, LogoError, NoContact, OperatorDetails};
 pub use requests::{Answered, Requests};
 pub use scrape::metrics_app;
+pub use server::serve;
 pub use spec::{spec_json, spec_yaml};
 pub use tls::{Certificate, CertificateError, TlsAcceptor, TlsStream};
 pub use waiting::waiting_app;

@@ -15,6 +15,8 @@ words! {
     AuditKind {
         /// A link code was handed out.
         LinkStarted => "link.started",
+        /// No link code was handed out: the request came from a network that may not link new accounts.
+        LinkRefused => "link.refused",
         /// An operator has made an address at which a person can link an account again.
         LinkInvited => "link.invited",
         /// A person has confirmed a link code at the page.
@@ -90,6 +92,7 @@ impl AuditKind {
         matches!(
             self,
             Self::LinkStarted
+                | Self::LinkRefused
                 | Self::LinkConfirmed
                 | Self::LinkConfirming
                 | Self::LinkWrongReturnCode

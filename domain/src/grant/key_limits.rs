@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::AccessKeyId;
-use crate::cidr::{Cidr, MalformedCidr};
+use crate::cidr::{self, Cidr, MalformedCidr};
 use crate::time::Timestamp;
 
 /// Who created a key.
@@ -78,7 +78,7 @@ impl KeyLimits {
     /// Whether the key may be used from this address.
     #[must_use]
     pub fn admit(&self, address: IpAddr) -> bool {
-        self.networks.is_empty() || self.networks.iter().any(|block| block.contains(address))
+        cidr::admits(&self.networks, address)
     }
 
     /// The networks as one text, empty if there are none.

@@ -16,6 +16,7 @@ pub fn settings() -> Settings {
         provider_timeout: Duration::from_secs(10),
         refresh_at_least_every: Duration::from_secs(86_400),
         operators: Vec::new(),
+        enroll_networks: Vec::new(),
         replica_name: "test".to_owned(),
         version: "0".to_owned(),
         workloads: None,

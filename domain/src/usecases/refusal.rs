@@ -1,5 +1,6 @@
 //! Why a use case refused.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::fault::Fault;
@@ -18,6 +19,12 @@ pub enum Refusal {
     /// No key, where the enrolment key is needed.
     #[error("this service gives link codes only to programs that send its enrolment key")]
     EnrollKeyRequired,
+    /// New accounts may be linked from certain networks only.
+    #[error("this service gives link codes only to certain networks, and {}", whence(*.address))]
+    EnrollNetwork {
+        /// Where the request comes from, if that is known.
+        address: Option<IpAddr>,
+    },
     /// The JWT of a workload violates a rule.
     #[error(transparent)]
     WorkloadRefused(#[from] WorkloadRefusal),
@@ -141,7 +148,7 @@ impl Coded for Refusal {
             Self::Unauthorized(_) => "unauthorized",
             Self::EnrollKeyRequired => "enroll_key_required",
             Self::WorkloadRefused(_) => "workload_refused",
-            Self::Forbidden(_) => "forbidden",
+            Self::Forbidden(_) | Self::EnrollNetwork { .. } => "forbidden",
             Self::NotFound(_) => "not_found",
             Self::LinkPending => "link_pending",
             Self::RelinkRequired(_) => "relink_required",
@@ -218,6 +225,13 @@ pub const UNKNOWN_CODE: Refusal = Refusal::NotFound("no link has this code");
 /// Why a provider's links cannot ask for a return code.
 pub const NO_RETURN_CODE: &str = "this provider does not send people back to this service (device flow), so a return code \
      would prove nothing";
+
+fn whence(address: Option<IpAddr>) -> String {
+    match address {
+        Some(address) => format!("this request comes from {address}"),
+        None => "the address of this request is unknown".to_owned(),
+    }
+}
 
 fn wrong_return_code(tries_left: u32) -> String {
     match tries_left {

@@ -13,6 +13,7 @@ use super::{
     Overview, Pause, Providers, Redeemer, RefreshOnDemand, Refresher, RevokeOnDemand, Revoker,
     TokenCache, Tokens, WorkloadTrust, Workloads,
 };
+use crate::cidr::Cidr;
 use crate::entropy::Entropy;
 use crate::link::ReturnCodePolicy;
 use crate::observe::Observer;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub refresh_at_least_every: Duration,
     /// The keys of operators. If none has the enrolment role, anybody may request link codes.
     pub operators: Vec<OperatorKey>,
+    /// The networks from which new accounts may be linked; any network if there are none.
+    pub enroll_networks: Vec<Cidr>,
     /// The name by which operators know this replica.
     pub replica_name: String,
     /// The version of the program.

@@ -1,6 +1,6 @@
 //! Link codes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use central_oauth_domain::grant::KeyRole;
@@ -60,8 +60,8 @@ pub(super) enum Started {
 impl Links {
     /// Ask for a link code
     ///
-    /// Without a key this starts a new link; if the operator has set an enrolment key, send that key. With an access key
-    /// this links the key's account again: the response has no new key, you poll with the old one, and the account stays
+    /// Without a key this starts a new link; if the operator has set an enrolment key, send that key. The
+    /// operator may limit new links to certain networks. With an access key this links the key's account again: the response has no new key, you poll with the old one, and the account stays
     /// the same person's. A trusted workload sends a fresh JWT of its platform, which works once. The response has no key:
     /// the workload polls, and later gets the token, with any fresh JWT.
     #[oai(path = "/link-code", method = "post", operation_id = "start_link")]
@@ -200,6 +200,13 @@ impl Documented for StartLink {
             refusals::READING_ONLY.into()
         }),
         AUDITORS_ONLY_READ,
+        Answer(
+            "the operator lets new accounts be linked from certain networks only",
+            || {
+                let address = Some(Ipv4Addr::new(203, 0, 113, 7).into());
+                Refusal::EnrollNetwork { address }.into()
+            },
+        ),
         Answer(
             "a web page of another site made a browser send this request",
             foreign_page,

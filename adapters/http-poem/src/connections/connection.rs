@@ -83,8 +83,13 @@ impl Connection {
         self.task.wake();
     }
 
-    pub(super) fn is_evicted(&self) -> bool {
+    fn is_evicted(&self) -> bool {
         self.is_evicted.load(Ordering::Acquire)
+    }
+
+    /// Whether it is evicted, and waits for the client.
+    pub(super) fn has_to_go(&self) -> bool {
+        self.is_evicted() && self.phase() != Phase::Work
     }
 
     /// Registers a task to be woken when the connection is to be closed.

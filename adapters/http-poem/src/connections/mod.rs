@@ -2,8 +2,8 @@
 //!
 //! A connection is closed when a request does not arrive within [`REQUEST`], when no request begins within [`IDLE`], or
 //! when the client does not read its response for [`ANSWER`]. When all places are taken, a new connection evicts the
-//! one that has been silent for longest; a connection whose request is being processed is never evicted. Only HTTP/1.1
-//! is supported: over HTTP/2 one connection could start any number of requests.
+//! one that has been silent for longest; a connection whose request is being processed, or has arrived, is never evicted.
+//! The server speaks HTTP/1.1 only: over HTTP/2 one connection could start any number of requests.
 
 mod acceptor;
 mod connection;

@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -12,12 +13,12 @@ use super::ANSWER;
 use super::acceptor::Place;
 use super::connection::{Connection, Phase};
 
-/// The preface of HTTP/2 without TLS (RFC 9113 section 3.4). No HTTP/1.1 request begins like this.
-const HTTP_2: &[u8] = b"PRI ";
-
 /// The beginning of an interim response that asks for the body (RFC 9110 section 15.2.1). The rest of the request is
 /// still to come.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 ";
+
+/// How long an evicted connection has for a request that may just have arrived.
+const SPARED: Duration = Duration::from_millis(20);
 
 /// A connection that fails when the client is silent for too long.
 pub struct GuardedStream<Io> {
@@ -26,8 +27,8 @@ pub struct GuardedStream<Io> {
     timer: Pin<Box<Sleep>>,
     /// Since when the client has not read the sent data.
     stuck_since: Option<Instant>,
-    /// How many bytes of [`HTTP_2`] the client has sent so far; `None` once it has sent something else.
-    begun_with: Option<usize>,
+    /// Since when the connection is evicted although the client has sent something.
+    spared_since: Option<Instant>,
     /// Dropped after `io`, as the place is free only when the descriptor is.
     _place: Place,
 }
@@ -40,7 +41,7 @@ impl<Io> GuardedStream<Io> {
             connection,
             timer: Box::pin(sleep_until(deadline)),
             stuck_since: None,
-            begun_with: Some(0),
+            spared_since: None,
             _place: place,
         }
     }
@@ -59,28 +60,21 @@ impl<Io> GuardedStream<Io> {
         }
     }
 
-    fn refuse_evicted(&self, task: &Context<'_>) -> io::Result<()> {
+    /// Fails if the connection has to give way. If the client has just sent something, that may be the rest of a request, so
+    /// there is a moment in which the work on it can begin.
+    fn poll_evicted(&mut self, has_arrived: bool, task: &mut Context<'_>) -> Poll<io::Error> {
         self.connection.wake_on_eviction(task.waker());
-        if self.connection.is_evicted() && self.connection.phase() != Phase::Work {
-            return Err(io::ErrorKind::ConnectionAborted.into());
+        if !self.connection.has_to_go() {
+            self.spared_since = None;
+            return Poll::Pending;
         }
-        Ok(())
-    }
-
-    fn refuse_http_2(&mut self, read: &[u8]) -> io::Result<()> {
-        let Some(before) = self.begun_with else {
-            return Ok(());
-        };
-        let expected = &HTTP_2[before..];
-        let compared = expected.len().min(read.len());
-        if read[..compared] != expected[..compared] {
-            self.begun_with = None;
-        } else if compared == expected.len() {
-            return Err(io::ErrorKind::InvalidData.into());
-        } else {
-            self.begun_with = Some(before + compared);
+        if has_arrived && self.spared_since.is_none() {
+            self.spared_since = Some(Instant::now());
         }
-        Ok(())
+        match self.spared_since {
+            Some(since) => self.poll_deadline(since + SPARED, task),
+            None => Poll::Ready(io::ErrorKind::ConnectionAborted.into()),
+        }
     }
 
     /// Fails when the client has read nothing for too long.
@@ -90,6 +84,10 @@ impl<Io> GuardedStream<Io> {
         task: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
         if taken.is_pending() {
+            self.connection.wake_on_eviction(task.waker());
+            if self.connection.has_to_go() {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
             let since = *self.stuck_since.get_or_insert_with(Instant::now);
             return self.poll_deadline(since + ANSWER, task).map(Err);
         }
@@ -119,11 +117,13 @@ impl<Io: AsyncRead + Unpin> AsyncRead for GuardedStream<Io> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        this.refuse_evicted(task)?;
         let before = buffer.filled().len();
-        if let Poll::Ready(read) = Pin::new(&mut this.io).poll_read(task, buffer) {
+        let read = Pin::new(&mut this.io).poll_read(task, buffer);
+        if let Poll::Ready(error) = this.poll_evicted(read.is_ready(), task) {
+            return Poll::Ready(Err(error));
+        }
+        if let Poll::Ready(read) = read {
             read?;
-            this.refuse_http_2(&buffer.filled()[before..])?;
             if this.connection.phase() == Phase::Idle && buffer.filled().len() > before {
                 this.connection.enter(Phase::Request);
             }
@@ -142,7 +142,6 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for GuardedStream<Io> {
         task: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.refuse_evicted(task)?;
         let written = Pin::new(&mut self.io).poll_write(task, bytes);
         self.poll_written(bytes, written, task)
     }
@@ -152,7 +151,6 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for GuardedStream<Io> {
         task: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.refuse_evicted(task)?;
         let written = Pin::new(&mut self.io).poll_write_vectored(task, bytes);
         let first = bytes.first().map_or(&[][..], |bytes| bytes);
         self.poll_written(first, written, task)
@@ -170,7 +168,6 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for GuardedStream<Io> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         // TLS sends a close alert, which a client that reads nothing does not receive.
-        self.refuse_evicted(task)?;
         let shut = Pin::new(&mut self.io).poll_shutdown(task);
         self.poll_taken(shut, task)
     }

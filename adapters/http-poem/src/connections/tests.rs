@@ -1,10 +1,11 @@
+use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use poem::endpoint::ToDynEndpoint;
 use poem::listener::{Acceptor as _, Listener as _, TcpListener};
-use poem::{Endpoint, Route, Server, endpoint};
+use poem::{Endpoint, Route, endpoint};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -12,6 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::middleware::Shell;
+use crate::server;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -46,8 +48,8 @@ async fn serve(most: usize) -> (SocketAddr, Arc<Notify>) {
     let connections = Connections::new(most);
     let let_go = Arc::new(Notify::new());
     let app = app(connections.clone(), Arc::clone(&let_go));
-    let server = Server::new_with_acceptor(connections.guard(acceptor));
-    tokio::spawn(server.run(app));
+    let server = server::serve(connections.guard(acceptor), app, pending(), ANSWER);
+    tokio::spawn(server);
     (at, let_go)
 }
 
@@ -127,11 +129,9 @@ async fn an_answer_that_nobody_reads_is_given_up() {
 #[tokio::test]
 async fn http_2_is_refused_at_once() {
     let (at, _) = serve(100).await;
-    for preface in [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], b"PRI "] {
-        let mut connection = send(at, preface).await;
-        let closed = timeout(REQUEST / 2, rest(&mut connection)).await;
-        assert_eq!(closed, Ok(Vec::new()));
-    }
+    let mut connection = send(at, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    let closed = timeout(REQUEST / 2, rest(&mut connection)).await;
+    assert_eq!(closed, Ok(Vec::new()));
 }
 
 #[tokio::test]
@@ -153,6 +153,30 @@ async fn silent_connections_keep_nobody_out() {
     }
     let_go.notify_one();
     assert!(rest(&mut working).await.ends_with(b"late"));
+}
+
+/// A crowd arrives before the service has read the request.
+#[tokio::test]
+async fn a_request_that_has_arrived_is_answered_although_its_place_is_wanted() {
+    use std::io::{Read as _, Write as _};
+
+    let (at, _) = serve(1).await;
+    // These do not yield, so the service sees all connections at once.
+    let asks = [(); 3].map(|()| {
+        let mut connection = std::net::TcpStream::connect(at).unwrap();
+        let get = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        connection.write_all(get).unwrap();
+        connection
+    });
+    for mut connection in asks {
+        let answer = tokio::task::spawn_blocking(move || {
+            let mut answer = Vec::new();
+            let _ = connection.read_to_end(&mut answer);
+            answer
+        });
+        let answer = timeout(REQUEST / 2, answer).await.unwrap().unwrap();
+        assert!(answer.ends_with(b"ok"), "{answer:?}");
+    }
 }
 
 /// Busy connections cannot be evicted. Once they are idle, they can.
@@ -183,9 +207,12 @@ async fn read_once(connection: &mut TcpStream) -> Vec<u8> {
 #[tokio::test]
 async fn headers_are_bounded() {
     let (at, _) = serve(4).await;
-    let header = "a".repeat(20 * 1024);
-    let asked = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {header}\r\nconnection: close\r\n\r\n");
-    let mut connection = send(at, asked.as_bytes()).await;
-    let answer = String::from_utf8(rest(&mut connection).await).unwrap();
-    assert!(!answer.contains("200 OK"), "{answer}");
+    for (size, said) in [(20 * 1024, "400 Bad Request"), (200 * 1024, "431 ")] {
+        let header = "a".repeat(size);
+        let asked =
+            format!("GET / HTTP/1.1\r\nhost: a\r\nx: {header}\r\nconnection: close\r\n\r\n");
+        let mut connection = send(at, asked.as_bytes()).await;
+        let answer = String::from_utf8(rest(&mut connection).await).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {said}")), "{answer}");
+    }
 }

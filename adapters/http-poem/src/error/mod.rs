@@ -165,7 +165,7 @@ impl From<Refusal> for Problem {
             Refusal::Unauthorized(_) => problem(Code::Unauthorized),
             Refusal::EnrollKeyRequired => problem(Code::EnrollKeyRequired),
             Refusal::WorkloadRefused(_) => problem(Code::WorkloadRefused),
-            Refusal::Forbidden(_) => problem(Code::Forbidden),
+            Refusal::Forbidden(_) | Refusal::EnrollNetwork { .. } => problem(Code::Forbidden),
             Refusal::NotFound(_) => problem(Code::NotFound),
             Refusal::LinkPending => problem(Code::LinkPending),
             Refusal::RelinkRequired(_) => problem(Code::RelinkRequired),

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use super::accounts::AccountReader;
 use super::{AuditLog, Operators, Ports, Providers, Settings};
+use crate::cidr::Cidr;
 use crate::entropy::Entropy;
 use crate::link::{CodeLimit, Link, PollLimit, ReturnCodePolicy};
 use crate::observe::Observer;
@@ -43,6 +44,7 @@ pub struct Links {
     accounts: AccountReader,
     guesses: GuessLimiter,
     operators: Arc<Operators>,
+    enroll_networks: Vec<Cidr>,
     ender: LinkEnder,
     completer: LinkCompleter,
     relink_urls: RelinkUrls,
@@ -77,6 +79,7 @@ impl Links {
             accounts,
             guesses,
             operators: Arc::clone(operators),
+            enroll_networks: settings.enroll_networks.clone(),
             ender,
             completer,
             relink_urls: RelinkUrls::new(ports, settings),

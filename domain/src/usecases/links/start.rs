@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Links;
-use crate::audit::{Actor, AuditEvent};
+use crate::audit::{Actor, AuditEvent, AuditKind};
+use crate::cidr;
 use crate::grant::{InertKey, KeyHolder, KeyRole, ProviderName};
 use crate::link::{Link, LinkCode, Network, Requester, ReturnCodePolicy, TooManyCodes};
 use crate::ports::{LinkCreation, LinkingWorkload, NewLink, NewLinkKey, StoreError};
@@ -78,7 +79,8 @@ impl Links {
     /// Hands out a link code; a holder of an access key relinks that key's account.
     ///
     /// # Errors
-    /// [`Refusal`]: a missing enrolment key, an unknown provider, too many links of this network or of all.
+    /// [`Refusal`]: a missing enrolment key, a network that may not link new accounts, an unknown provider, too many links
+    /// of this network or of all.
     pub async fn start(
         &self,
         caller: &Caller,
@@ -89,6 +91,12 @@ impl Links {
             client_name,
             ..request.requester
         };
+        if matches!(
+            caller,
+            Caller::Nobody | Caller::Enroller(_) | Caller::Admin(_)
+        ) {
+            self.require_enroll_network(caller, request.address)?;
+        }
         let (provider, key, access_key) = match caller {
             Caller::Nobody if self.operators.need_enrolment() => {
                 return Err(Refusal::EnrollKeyRequired);
@@ -144,6 +152,27 @@ impl Links {
             expires_in: self.code_ttl,
             interval: self.poll_interval,
         })
+    }
+
+    /// Checks whether new accounts may be linked from an address. Accounts that are linked again, and workloads, have
+    /// rules of their own.
+    fn require_enroll_network(
+        &self,
+        caller: &Caller,
+        address: Option<IpAddr>,
+    ) -> Result<(), Refusal> {
+        let networks = &self.enroll_networks;
+        if networks.is_empty() || address.is_some_and(|address| cidr::admits(networks, address)) {
+            return Ok(());
+        }
+        let from = address.map(tracing::field::display);
+        tracing::info!(
+            address = from,
+            "no link code: new accounts may not be linked from this network"
+        );
+        let refused = AuditEvent::new(AuditKind::LinkRefused).with("reason", "network");
+        self.audit.record(refused, Actor::from(caller), address);
+        Err(Refusal::EnrollNetwork { address })
     }
 
     async fn relink(

@@ -13,8 +13,9 @@ use crate::grant::revocation::{RevocationResult, RevocationStatus};
 use crate::operator::{OperatorKey, OperatorName, OperatorRole};
 use crate::ports::Descendants;
 use crate::secret::AccessKey;
+use crate::testing::{services, settings};
 use crate::usecases::tests::{ADMIN, HOME, Stage, secs};
-use crate::usecases::{KeyRequest, Refusal};
+use crate::usecases::{KeyRequest, LinkRequest, Refusal, Settings};
 
 impl Stage {
     /// Returns all entries, once they are stored.
@@ -66,6 +67,35 @@ async fn a_link_leaves_its_trace() {
         entries
             .iter()
             .all(|entry| entry.content.key == Some(holder.id))
+    );
+}
+
+#[tokio::test]
+async fn a_link_code_for_the_wrong_network_is_recorded() {
+    let stage = Stage::new().await;
+    let settings = Settings {
+        enroll_networks: vec!["10.0.0.0/8".parse().unwrap()],
+        ..settings()
+    };
+    let services = services(&stage.ports, &settings);
+    let request = LinkRequest {
+        address: Some(HOME),
+        ..LinkRequest::default()
+    };
+    let refused = services.links.start(&Caller::ENROLLER, request).await;
+    assert!(refused.is_err());
+    let entries = stage.of_kind(AuditKind::LinkRefused).await;
+    let [entry] = &entries[..] else {
+        panic!("{entries:?}");
+    };
+    let content = &entry.content;
+    assert_eq!(
+        (
+            &*content.actor,
+            content.network.as_deref(),
+            &*content.detail
+        ),
+        ("enroller", Some("192.0.2.0/24"), "reason=network")
     );
 }
 

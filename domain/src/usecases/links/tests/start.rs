@@ -40,6 +40,39 @@ async fn an_enrolment_key_is_demanded_where_one_is_set() {
 }
 
 #[tokio::test]
+async fn new_accounts_are_linked_from_the_networks_that_may() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let settings = Settings {
+        enroll_networks: vec!["10.0.0.0/8".parse().unwrap()],
+        ..settings()
+    };
+    let services = services(&stage.ports, &settings);
+    let ask = async |caller: &Caller, address: Option<&str>| {
+        let request = LinkRequest {
+            address: address.map(|address| address.parse().unwrap()),
+            ..LinkRequest::default()
+        };
+        services.links.start(caller, request).await.map(drop)
+    };
+    for caller in [Caller::Nobody, Caller::ENROLLER, Caller::ADMIN] {
+        for address in ["10.1.2.3", "::ffff:10.1.2.3"] {
+            assert!(ask(&caller, Some(address)).await.is_ok(), "{address}");
+        }
+        for address in [Some("192.0.2.7"), Some("2001:db8::1"), None] {
+            let refused = ask(&caller, address).await;
+            assert!(
+                matches!(refused, Err(Refusal::EnrollNetwork { .. })),
+                "{address:?}"
+            );
+        }
+    }
+    // An account that is linked again is not new, and its key may have networks of its own.
+    let caller = stage.caller(&key).await;
+    assert!(ask(&caller, Some("192.0.2.7")).await.is_ok());
+}
+
+#[tokio::test]
 async fn an_unknown_provider_is_answered_with_those_that_exist() {
     let stage = Stage::new().await;
     let request = LinkRequest {
@@ -53,7 +86,12 @@ async fn an_unknown_provider_is_answered_with_those_that_exist() {
 #[tokio::test]
 async fn names_that_could_deceive_the_person_are_refused() {
     let stage = Stage::new().await;
-    for name in ["a\nb", "right\u{202e}left", &"x".repeat(101)] {
+    for name in [
+        "a\nb",
+        "right\u{202e}left",
+        "G\u{456}tHub",
+        &"x".repeat(101),
+    ] {
         let requester = Requester {
             client_name: Some(name.to_owned()),
             ..Requester::default()

@@ -80,8 +80,7 @@ async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, stop: Stop
     let app = central_oauth_http_poem::metrics_app(move || metrics.text());
     let connections = Connections::new(MOST_SCRAPERS);
     let acceptor = connections.guard(acceptor);
-    let ended =
-        central_oauth_http_poem::serve(acceptor, app, told_to_stop(stop), Watching::GRACE);
+    let ended = central_oauth_http_poem::serve(acceptor, app, told_to_stop(stop), Watching::GRACE);
     if let Err(error) = ended.await {
         let error = &error as &dyn std::error::Error;
         tracing::error!(error, "metrics can no longer be scraped");

@@ -32,7 +32,7 @@ pub(super) enum Trouble {
     /// JSON with values of wrong types.
     WrongShape,
     Empty,
-    /// A good response followed by 10 MB.
+    /// A good response after 10 MB of white space.
     Huge,
     /// A body without an end.
     Endless,
@@ -83,7 +83,7 @@ impl Trouble {
             Self::Drips => pour(stream, &head(200, good.len(), ""), b" ", Some(300)).await,
             Self::Huge => {
                 let padding = " ".repeat(10 * 1024 * 1024);
-                write(stream, &answer(200, "", &format!("{good}{padding}"))).await
+                write(stream, &answer(200, "", &format!("{padding}{good}"))).await
             }
             Self::Endless => {
                 let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";

@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 
 /// How long the service retries a revocation.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// It gives none up before this many failures, which take an hour: the clock may be wrong, or the service was down.
+const LEAST_ATTEMPTS: u32 = 20;
 /// How long an ended revocation stays visible.
 pub const KEPT_AFTER_END: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Provider calls of one attempt: identify the person, and revoke two refresh tokens and an access token.
@@ -162,7 +164,8 @@ pub enum RevocationResult {
 }
 
 impl Revocation {
-    /// Returns the result of a failed attempt: pauses double up to five minutes, and after a day the revocation ends.
+    /// Returns the result of a failed attempt: pauses double up to five minutes, and after a day the revocation ends,
+    /// if it has been tried often enough.
     #[must_use]
     pub fn failed(
         &self,
@@ -173,7 +176,7 @@ impl Revocation {
     ) -> RevocationResult {
         let failures = self.failures.saturating_add(1);
         let at = now + pause_after(failures, retry_after, spread);
-        if at > self.created_at + GIVE_UP_AFTER {
+        if at > self.created_at + GIVE_UP_AFTER && failures >= LEAST_ATTEMPTS {
             return RevocationResult::Ended {
                 status: RevocationStatus::Failed,
                 fault: Some(fault),
@@ -218,6 +221,17 @@ mod tests {
         assert_eq!(status, RevocationStatus::Failed);
         assert!(now <= revocation.created_at + GIVE_UP_AFTER);
         assert!((200..400).contains(&asked), "{asked}");
+    }
+
+    #[test]
+    fn a_wrong_clock_or_a_service_that_was_down_ends_none() {
+        let years_later = Timestamp::from_millis(0) + 3650 * GIVE_UP_AFTER;
+        let failed = |failures| {
+            let fault = Fault::new("provider_unavailable", "gone");
+            pending(failures).failed(fault, None, years_later, 0.5)
+        };
+        assert!(matches!(failed(0), RevocationResult::Again { .. }));
+        assert!(matches!(failed(1000), RevocationResult::Ended { .. }));
     }
 
     #[test]

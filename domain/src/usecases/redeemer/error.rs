@@ -18,11 +18,17 @@ pub(super) enum RedeemError {
 }
 
 impl RedeemError {
-    /// Whether a retry may help.
+    /// Whether a retry may help. While a configuration is rolled out, another replica may have the provider, or the secret
+    /// key that sealed the consent.
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Provider(error) => error.is_passing(),
-            Self::Refusal(refusal) => matches!(refusal, Refusal::Store(_)),
+            Self::Refusal(refusal) => matches!(
+                refusal,
+                Refusal::Store(_)
+                    | Refusal::ProviderNotConfigured(_)
+                    | Refusal::Cipher(CipherError::UnknownKey)
+            ),
         }
     }
 

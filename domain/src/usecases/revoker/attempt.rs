@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::Revoker;
 use crate::fault::{Fault, FaultCode};
 use crate::grant::Identity;
-use crate::grant::revocation::{RevocationLease, RevocationResult, RevocationStatus};
+use crate::grant::revocation::{
+    RevocableTokens, RevocationLease, RevocationResult, RevocationStatus,
+};
 use crate::ports::{CipherError, OAuthProvider, ProviderError, Revoked, StoreError, TokenToRevoke};
 use crate::secret::{RefreshToken, SpareRefreshToken};
 
@@ -62,6 +64,12 @@ impl Revoker {
     /// Revokes the tokens of a lease. Changes nothing that is stored except whose tokens they are. Returns `None` if
     /// there is nothing left to do under this lease.
     pub async fn attempt(&self, lease: &RevocationLease) -> Option<RevocationResult> {
+        if lease.tokens == RevocableTokens::default() {
+            return Some(RevocationResult::Ended {
+                status: RevocationStatus::Failed,
+                fault: Some(undecryptable()),
+            });
+        }
         let error = match self.revoke_all(lease).await {
             Ok(status) => {
                 let fault = None;
@@ -229,6 +237,12 @@ const fn tells_of_the_grant(token: TokenToRevoke<'_>, lease: &RevocationLease) -
 /// Without a refresh token, the grant consists of the access token.
 const fn has_refresh_token(lease: &RevocationLease) -> bool {
     lease.tokens.refresh_token.is_some() || lease.tokens.spare_refresh_token.is_some()
+}
+
+fn undecryptable() -> Fault {
+    let words = "the tokens could not be decrypted, so the provider was not asked to revoke them: the grant lives on until the \
+                 person withdraws consent there";
+    Fault::new(FaultCode::InternalError, words)
 }
 
 fn out_of_date() -> ProviderError {

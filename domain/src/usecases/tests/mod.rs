@@ -65,6 +65,16 @@ impl Stage {
         Self::over(Arc::clone(&self.store), self.clock.clone(), None).await
     }
 
+    /// Creates another replica with a secret key that this one lacks; it also has this one's.
+    pub(super) async fn replica_with_a_newer_key(&self) -> Self {
+        let mut newer = self.another_replica().await;
+        let cipher = Arc::new(FakeCipher::new(2).also_opening(&[1]));
+        let vault = unlock(self.store.as_ref(), cipher, &newer.ports.entropy).await;
+        newer.ports.vault = vault.unwrap();
+        newer.services = services(&newer.ports, &settings());
+        newer
+    }
+
     async fn over(store: Arc<MemoryStore>, clock: FixedClock, enroll_key: Option<&str>) -> Self {
         let provider = Arc::new(ScriptedProvider::new("one"));
         let entropy = Arc::new(seeded_entropy(7));

@@ -164,6 +164,17 @@ async fn a_refresh_token_that_is_refused_does_not_keep_the_access_token() {
 }
 
 #[tokio::test]
+async fn tokens_that_cannot_be_decrypted_count_as_not_revoked() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.replica_with_a_newer_key().await.linked().await;
+    let status = stage.delete(&key).await.unwrap();
+    assert_eq!(status, RevocationStatus::Failed);
+    let fault = stage.only_revocation().await.last_error.unwrap();
+    assert!(fault.detail.contains("decrypted"), "{fault:?}");
+    assert!(stage.provider.revoked().is_empty());
+}
+
+#[tokio::test]
 async fn tokens_are_sent_only_where_they_came_from() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;

@@ -41,6 +41,30 @@ async fn the_provider_s_interval_is_kept() {
 }
 
 #[tokio::test]
+async fn a_replica_without_the_provider_leaves_the_link_to_others() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    let mut other = stage.another_replica().await;
+    other.ports.providers = Providers::new([], None);
+    other.services = services(&other.ports, &settings());
+    other.poll_providers().await;
+    stage.grants("access");
+    stage.poll_providers().await;
+    assert!(stage.is_linked(&code, &key).await);
+}
+
+#[tokio::test]
+async fn a_replica_without_the_new_secret_key_leaves_the_link_to_others() {
+    let stage = Stage::new().await;
+    let newer = stage.replica_with_a_newer_key().await;
+    let (code, key) = authorizing(&newer).await;
+    stage.poll_providers().await;
+    newer.grants("access");
+    newer.poll_providers().await;
+    assert!(newer.is_linked(&code, &key).await);
+}
+
+#[tokio::test]
 async fn slow_down_adds_five_seconds_for_good() {
     let stage = Stage::new().await;
     authorizing(&stage).await;

@@ -110,10 +110,14 @@ async fn who_goes_away_while_a_transaction_begins_leaves_none_open() {
     };
     drop(server.begin().await.expect("no transaction"));
     none_is_open().await;
-    // Polled once, the free connection sends BEGIN; the response takes longer.
-    let mut begun = Box::pin(server.begin());
-    let first = poll_fn(|context| Poll::Ready(begun.as_mut().poll(context))).await;
-    assert!(first.is_pending(), "the answer was there at once");
+    // Polled once, the free connection sends BEGIN. On a busy machine the response may be there at once.
+    let begun = loop {
+        let mut begun = Box::pin(server.begin());
+        let first = poll_fn(|context| Poll::Ready(begun.as_mut().poll(context))).await;
+        if first.is_pending() {
+            break begun;
+        }
+    };
     drop(begun);
     none_is_open().await;
 }

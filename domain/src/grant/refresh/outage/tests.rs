@@ -1,0 +1,240 @@
+//! Tests of outages.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn gone() -> Fault {
+    Fault::new("provider_unavailable", "gone")
+}
+
+fn outage() -> Outage {
+    Outage::begin(ProviderName::new("one"), gone(), None, NOW, 0.0)
+}
+
+#[test]
+fn one_probe_at_a_time() {
+    let outage = outage();
+    assert!(!outage.is_probe_due(NOW));
+    let first = NOW + SECOND;
+    assert!(outage.is_probe_due(first));
+    let probing = outage.probing(AccountId(1), first + 15 * SECOND);
+    assert!(!probing.is_probe_due(first));
+    assert!(probing.is_probed_by(AccountId(1)));
+    let failed = probing.after_failed_probe(0, gone(), None, first, 0.0);
+    assert!(failed.is_probe_due(first + SECOND));
+}
+
+#[test]
+fn after_many_accounts_each_pause_is_half_as_long_again() {
+    let mut pauses = vec![];
+    let mut outage = outage();
+    for _ in 0..QUICK_PROBES + 15 {
+        pauses.push(outage.probe_at.since(NOW).as_millis());
+        outage = outage.after_failed_probe(0, gone(), None, NOW, 0.0);
+    }
+    let (quick, slow) = pauses.split_at(QUICK_PROBES as usize + 1);
+    assert!(quick.iter().all(|pause| *pause == 1000), "{quick:?}");
+    assert_eq!(slow[..3], [1500, 2250, 3375]);
+    assert_eq!(slow.last(), Some(&LONGEST_PROBE_PAUSE.as_millis()));
+}
+
+#[test]
+fn accounts_that_have_failed_before_are_probed_less_often() {
+    let sick = Waiting {
+        account: AccountId(1),
+        failures: 1,
+    };
+    let well = Waiting {
+        account: AccountId(2),
+        failures: 0,
+    };
+    let failed = (0..10).fold(outage(), |outage, _| {
+        outage.after_failed_probe(0, gone(), None, NOW, 0.0)
+    });
+    let next = NOW + SECOND;
+    assert!(failed.is_probe_due(next));
+    assert_eq!(failed.choose([sick], next), None);
+    assert_eq!(failed.choose([sick, well], next), Some(well.account));
+    let later = failed.repeats_at();
+    assert!(later > NOW + 50 * SECOND && later < NOW + 60 * SECOND);
+    assert_eq!(failed.choose([sick], later), Some(sick.account));
+    let given_back = failed.with_probe_given_back(next);
+    assert_eq!(given_back.choose([sick], next), Some(sick.account));
+}
+
+#[test]
+fn an_account_is_remembered_once() {
+    let probing = |outage: Outage, account| outage.probing(AccountId(account), NOW);
+    let outage = [7, 8, 7, 7, 9].into_iter().fold(outage(), probing);
+    let probed = outage.probed.iter();
+    let probed: Vec<_> = probed.map(|it| (it.account.0, it.times)).collect();
+    assert_eq!(probed, [(8, 1), (7, 3), (9, 1)]);
+    let many = (0..2000).fold(outage, probing);
+    assert_eq!(many.probed.len(), PROBED_AT_MOST);
+}
+
+#[test]
+fn probes_of_accounts_that_had_failed_before_delay_nobody() {
+    let failed = (1..100).fold(outage(), |outage, failures| {
+        outage.after_failed_probe(failures, gone(), None, NOW, 0.0)
+    });
+    assert_eq!(failed.probe_at, NOW + SECOND);
+}
+
+#[test]
+fn the_fewest_failures_come_first_and_then_the_probe_that_is_the_longest_ago() {
+    let mut outage = outage();
+    for (waiting, next) in [
+        (vec![(1, 2), (2, 0), (3, 1)], 2),
+        (vec![(1, 2), (2, 1), (3, 1)], 3),
+        (vec![(1, 2), (2, 1), (3, 2)], 2),
+        (vec![(1, 2), (2, 2), (3, 2)], 1),
+        (vec![(1, 3), (2, 2), (3, 2), (4, 0)], 4),
+        // Three processes were killed before the result of their probe was recorded.
+        (vec![(1, 3), (4, 0)], 4),
+        (vec![(1, 3), (4, 0)], 4),
+        (vec![(1, 3), (4, 0)], 1),
+    ] {
+        let waiting = waiting.into_iter().map(|(id, failures)| Waiting {
+            account: AccountId(id),
+            failures,
+        });
+        let chosen = outage.choose(waiting, NOW + SECOND);
+        assert_eq!(chosen, Some(AccountId(next)));
+        outage = outage.probing(AccountId(next), NOW);
+    }
+    assert_eq!(outage.choose([], NOW + SECOND), None);
+}
+
+#[test]
+fn a_probe_with_nothing_to_ask_is_given_back() {
+    let probing = outage().probing(AccountId(1), NOW + 15 * SECOND);
+    let given_back = probing.with_probe_given_back(NOW);
+    assert!(given_back.is_probe_due(NOW));
+    assert_eq!(given_back.failed_probes, 0);
+}
+
+#[test]
+fn the_provider_s_pause_is_kept_also_when_others_were_told() {
+    let told = |seconds| outage().asked_to_wait(Some(seconds * SECOND), NOW);
+    assert_eq!(told(9).map(|told| told.probe_at), Some(NOW + 9 * SECOND));
+    assert_eq!(told(1), None);
+    assert_eq!(outage().asked_to_wait(None, NOW), None);
+}
+
+#[test]
+fn a_probe_that_a_wrong_clock_has_put_off_is_due() {
+    let ahead = NOW + 7200 * SECOND;
+    let outage = Outage::begin(ProviderName::new("one"), gone(), None, ahead, 0.0);
+    assert!(outage.is_probe_due(NOW));
+}
+
+/// Returns for how long the first of the well accounts that gets a probe has been waiting, and how many accounts have
+/// failed for the first time until then. Each account is due at its second; the sick ones keep failing.
+fn longest_wait(sick: &[u64], well: &[u64], spread: f64) -> (Duration, u32) {
+    let seconds = sick.iter().chain(well);
+    let due = seconds.map(|second| NOW + Duration::from_secs(*second));
+    let ids = (0..).map(AccountId);
+    let mut accounts: Vec<_> = ids.zip(due).map(|(id, due)| (id, due, 0)).collect();
+    let (mut outage, mut now) = (outage(), NOW);
+    loop {
+        let may_be_probed = accounts.iter().map(|(_, due, failures)| match failures {
+            0 => *due,
+            _ => outage.repeats_at().max(*due),
+        });
+        now = now
+            .max(outage.probe_at)
+            .max(may_be_probed.min().unwrap_or(now));
+        let waiting = accounts.iter().filter(|(_, due, _)| *due <= now);
+        let mut waiting: Vec<_> = waiting.copied().collect();
+        waiting.sort_by_key(|(_, due, _)| std::cmp::Reverse(*due));
+        let waiting = waiting.into_iter();
+        let waiting = waiting.map(|(account, _, failures)| Waiting { account, failures });
+        let chosen = outage.choose(waiting, now);
+        let is_sick = |at: &usize| *at < sick.len();
+        let at = accounts.iter().position(|(id, ..)| Some(*id) == chosen);
+        let Some(at) = at.filter(is_sick) else {
+            let waits = accounts[sick.len()..]
+                .iter()
+                .map(|(_, due, _)| now.since(*due));
+            let begun = accounts.iter().map(|(_, _, failures)| *failures.min(&1));
+            return (waits.max().unwrap_or_default(), begun.sum());
+        };
+        let (account, due, failures) = &mut accounts[at];
+        outage = outage.probing(*account, now);
+        outage = outage.after_failed_probe(*failures, gone(), None, now, spread);
+        *failures += 1;
+        *due = now + pause_after(*failures, None, spread);
+    }
+}
+
+proptest! {
+    /// Whenever they become due, and although nothing tells them from sick ones. The well account that is probed first
+    /// ends the outage for all.
+    #[test]
+    fn well_accounts_wait_for_a_second_for_each_that_begins_to_fail(
+        sick in proptest::collection::vec(0..200_u64, 0..=QUICK_PROBES as usize),
+        well in proptest::collection::vec(0..200_u64, 1..5),
+        spread in 0.0..1.0_f64,
+    ) {
+        let (waited, begun) = longest_wait(&sick, &well, spread);
+        prop_assert!(waited <= (begun + 1) * SECOND * 5 / 4, "{:?} {}", waited, begun);
+    }
+
+    /// However many accounts always fail and however often they were probed, one that has not failed waits for one
+    /// pause of a second.
+    #[test]
+    fn sick_accounts_cannot_starve_a_well_one(
+        sick in proptest::collection::vec(1..100_u32, 1..60), rounds in 0..200_usize, reversed: bool,
+    ) {
+        let well = Waiting { account: AccountId(99), failures: 0 };
+        let ids = (0..).map(AccountId);
+        let mut waiting: Vec<_> = ids.zip(sick).map(|(account, failures)| Waiting { account, failures }).collect();
+        let (mut outage, mut now) = (outage(), NOW);
+        for _ in 0..rounds {
+            now = outage.probe_at;
+            let chosen = outage.choose(waiting.iter().copied(), now);
+            let probe = waiting.iter_mut().find(|waiting| Some(waiting.account) == chosen);
+            let probe = probe.ok_or_else(|| TestCaseError::fail("nobody"))?;
+            outage = outage.probing(probe.account, now);
+            outage = outage.after_failed_probe(probe.failures, gone(), None, now, 0.0);
+            probe.failures += 1;
+        }
+        waiting.push(well);
+        if reversed {
+            waiting.reverse();
+        }
+        prop_assert_eq!(outage.choose(waiting, outage.probe_at), Some(well.account));
+        prop_assert!(outage.probe_at.since(now) <= SECOND);
+    }
+
+    /// The probes that a provider gets which is down: each fails, and each account fails for the first time.
+    #[test]
+    fn an_outage_of_all_accounts_costs_few_probes(spread in 0.0..1.0_f64) {
+        let mut outage = outage();
+        for probe in 0.. {
+            let now = outage.probe_at;
+            if now.since(NOW) > 300 * SECOND {
+                prop_assert!(probe <= 40, "{}", probe);
+                break;
+            }
+            outage = outage.probing(AccountId(probe), now);
+            outage = outage.after_failed_probe(0, gone(), None, now, spread);
+        }
+    }
+
+    #[test]
+    fn probes_come_within_the_horizon(
+        failed in any::<u32>(), asked_for in proptest::option::of(any::<u64>()), spread in 0.0..1.0_f64,
+    ) {
+        let asked_for = asked_for.map(Duration::from_secs);
+        let failing = Outage { failed_probes: failed, ..outage() };
+        let next = failing.after_failed_probe(0, gone(), asked_for, NOW, spread).probe_at;
+        prop_assert!(next.is_ahead(NOW, REFRESH_HORIZON.pause));
+        prop_assert!(asked_for.is_some() || next.since(NOW) <= LONGEST_PROBE_PAUSE);
+    }
+}

@@ -161,7 +161,7 @@ async fn outage_at(store: &SeaOrmStore) {
     };
     assert_eq!(found().await, ([2, 1], 1, vec![dying(("down", true, 2))]));
     let (provider, fault) = (ProviderName::new("down"), Fault::new("invalid_client", ""));
-    let outage = Outage::begin(provider.clone(), fault, None, now, 0.0);
+    let outage = Outage::begin(provider.clone(), fault, None, now);
     assert!(store.begin_outage(outage).await.unwrap().is_some());
     let dying = [("down", false, 1), ("down", true, 1)].map(dying).to_vec();
     assert_eq!(found().await, ([1, 2], 0, dying));

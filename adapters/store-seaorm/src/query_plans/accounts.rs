@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::grant::refresh::Outage;
+use central_oauth_domain::grant::refresh::{Outage, Waiting};
 use central_oauth_domain::grant::{
     AccessKeyId, AccountFilter, AccountId, AccountStatus, ProviderName, StatusAsOf,
 };
@@ -77,8 +77,15 @@ async fn busy_providers_are_passed_over_by_an_index() {
 #[tokio::test]
 async fn the_next_probe_is_found_by_indexes() {
     let fault = Fault::new(FaultCode::ProviderUnavailable, "gone");
-    let outage = Outage::begin(ProviderName::new("github"), fault, None, NOW, 0.0);
-    let outage = outage.probing(AccountId(1), NOW).probing(AccountId(2), NOW);
+    let begun = Outage::begin(ProviderName::new("github"), fault, None, NOW);
+    let outage = [1, 2].map(AccountId).into_iter();
+    let outage = outage.fold(begun, |outage, account| {
+        let waiting = Waiting {
+            account,
+            failures: 0,
+        };
+        outage.probing(waiting, NOW)
+    });
     let index = ["ix_tokens_provider_refresh_due_at (provider=? AND refresh_due_at<?)"];
     assert_uses(outages::unfailed(&outage, NOW), &index).await;
     assert_uses(outages::due(&outage, NOW), &index).await;

@@ -55,20 +55,20 @@ impl OutageStore for SeaOrmStore {
         let waiting = waiting(&read, &outage, asked_for, now).await?;
         drop(read);
         let chosen = outage.choose(waiting, now);
-        let Some(chosen) = chosen.filter(|id| asked_for.is_none_or(|asked_for| asked_for == *id))
-        else {
+        let is_asked_for = |it: &Waiting| asked_for.is_none_or(|asked_for| asked_for == it.account);
+        let Some(chosen) = chosen.filter(is_asked_for) else {
             return Ok(None);
         };
         let write = self.write().await?;
         let (now, lease_until) = self.time.both(&write.txn, now, lease_until).await?;
-        let probing = outage.probing(chosen, lease_until);
+        let probing = outage.probing(chosen, now);
         if !change(&write.txn, &probing).await? {
             return Ok(None);
         }
-        let stored = match lock(&write.txn, chosen).await {
+        let stored = match lock(&write.txn, chosen.account).await {
             // A row that cannot be read counts as probed: otherwise it would be chosen for ever.
             Err(StoreError::Corrupt(error)) => {
-                tracing::error!(account = chosen.0, %error, "tokens cannot be read");
+                tracing::error!(account = chosen.account.0, %error, "tokens cannot be read");
                 write.commit().await?;
                 return Ok(None);
             }
@@ -216,7 +216,7 @@ fn columns(outage: &Outage) -> ActiveModel {
         provider: Set(outage.provider.as_str().to_owned()),
         version: Set(outage.version.change),
         probe_at: Set(outage.probe_at.as_millis()),
-        failed_probes: Set(outage.failed_probes.into()),
+        failed_probes: Set(outage.first_probes.into()),
         fault_code: Set(outage.fault.code.to_string()),
         fault_detail: Set(outage.fault.detail.clone()),
         probed: Set(probed.collect::<Vec<_>>().join(" ")),
@@ -232,7 +232,7 @@ fn outage(row: Model) -> Outage {
             change: row.version,
         },
         probe_at: Timestamp::from_millis(row.probe_at),
-        failed_probes: row.failed_probes.try_into().unwrap_or(u32::MAX),
+        first_probes: row.failed_probes.try_into().unwrap_or(u32::MAX),
         fault: Fault::new(&*row.fault_code, row.fault_detail),
         probed: probed.collect(),
     }

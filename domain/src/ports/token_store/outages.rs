@@ -19,7 +19,7 @@ pub trait OutageStore: Send + Sync {
 
     /// Leases the account that is [probed next](Outage::choose), if the provider has an outage and a probe is due: one
     /// of those whose refresh is due, or `asked_for`. With `asked_for`, leases nothing if it is another account's turn.
-    /// Nobody else gets a probe of this provider before `lease_until`. Returns the new state of the outage.
+    /// Nobody else gets a probe of this provider before the pause is over. Returns the new state of the outage.
     async fn claim_probe(
         &self,
         provider: &ProviderName,

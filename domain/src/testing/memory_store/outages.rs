@@ -53,18 +53,18 @@ impl OutageStore for MemoryStore {
             failures: tokens.attempts.failures,
         });
         let chosen = outage.choose(waiting, now);
-        let Some(chosen) = chosen.filter(|id| asked_for.is_none_or(|asked_for| asked_for == *id))
-        else {
+        let is_asked_for = |it: &Waiting| asked_for.is_none_or(|asked_for| asked_for == it.account);
+        let Some(chosen) = chosen.filter(is_asked_for) else {
             return Ok(None);
         };
-        let Some(tokens) = state.accounts.get_mut(&chosen.0) else {
+        let Some(tokens) = state.accounts.get_mut(&chosen.account.0) else {
             return Ok(None);
         };
         let Some(claimed) = tokens.claim(tokens.lease.version, now, lease_until) else {
             return Ok(None);
         };
         *tokens = claimed.clone();
-        *outage = outage.clone().probing(chosen, lease_until).changed();
+        *outage = outage.clone().probing(chosen, now).changed();
         Ok(Some((outage.clone(), claimed)))
     }
 

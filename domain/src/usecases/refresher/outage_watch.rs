@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::outages::Outages;
-use crate::entropy::Entropy;
 use crate::fault::{Fault, FaultCode};
-use crate::grant::refresh::{Outage, OutageVersion, REFRESH_HORIZON};
+use crate::grant::refresh::{Outage, REFRESH_HORIZON};
 use crate::grant::{AccountId, ProviderName, StoredTokens};
 use crate::observe::Observer;
 use crate::ports::{Clock, OutageStore, ProviderError, RefreshError, StoreError};
@@ -17,7 +16,6 @@ pub(super) struct OutageWatch {
     store: Arc<dyn OutageStore>,
     known: Outages,
     clock: Arc<dyn Clock>,
-    entropy: Arc<Entropy>,
     observer: Arc<dyn Observer>,
 }
 
@@ -27,7 +25,6 @@ impl OutageWatch {
             store: ports.store.clone(),
             known: Outages::default(),
             clock: Arc::clone(&ports.clock),
-            entropy: Arc::clone(&ports.entropy),
             observer: Arc::clone(&ports.observer),
         }
     }
@@ -94,6 +91,7 @@ impl OutageWatch {
             .store
             .claim_probe(provider, asked_for, now, lease_until);
         Ok(probe.await?.map(|(outage, lease)| {
+            self.known.probed(&outage);
             self.known.learn_one(provider, Some(outage));
             lease
         }))
@@ -131,43 +129,37 @@ impl OutageWatch {
         cause: &ProviderError,
     ) -> Result<(), StoreError> {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
-        let (now, spread) = (self.clock.now(), self.entropy.fraction());
+        let now = self.clock.now();
         let (fault, retry_after) = (error_of_others(cause), cause.retry_after());
         let before = lease.attempts.failures;
         let makes_outage = self.known.failed(provider, account, before, now);
         match self.known.of(provider) {
-            Some(outage) if outage.is_probed_by(account) => {
-                let failed = outage.after_failed_probe(before, fault, retry_after, now, spread);
-                if let Some(version) = self.change_outage(failed).await? {
-                    self.known.failed_at(provider, version);
-                }
-                Ok(())
-            }
-            Some(outage) => match outage.asked_to_wait(retry_after, now) {
-                Some(longer) => self.change_outage(longer).await.map(drop),
+            Some(outage) => match outage.after_failure(fault, retry_after, now) {
+                Some(changed) => self.change_outage(changed).await,
                 None => Ok(()),
             },
             None if makes_outage => {
-                let outage = Outage::begin(provider.clone(), fault, retry_after, now, spread);
+                let outage = Outage::begin(provider.clone(), fault, retry_after, now);
                 self.begin_outage(outage, cause).await
             }
             None => Ok(()),
         }
     }
 
-    /// Whether an outage has begun since the lease was claimed, and another account is its probe.
+    /// Whether an outage has begun since the lease was claimed, and the account was not probed in it.
     pub(super) fn waits_for_probe(&self, lease: &StoredTokens) -> bool {
         let outage = self.known.of(&lease.account.key.provider);
-        outage.is_some_and(|outage| !outage.is_probed_by(lease.account.id))
+        outage.is_some_and(|outage| !outage.has_probed(lease.account.id))
     }
 
     /// Passes the turn to another account if the probe had nothing to send.
     pub(super) async fn give_probe_back(&self, lease: &StoredTokens) {
         let provider = &lease.account.key.provider;
         let outage = self.known.of(provider);
-        let Some(outage) = outage.filter(|outage| outage.is_probed_by(lease.account.id)) else {
+        let Some(outage) = outage.filter(|outage| outage.has_probed(lease.account.id)) else {
             return;
         };
+        self.known.gave_back(provider);
         let given_back = outage.with_probe_given_back(self.clock.now());
         if let Err(error) = self.change_outage(given_back).await {
             tracing::warn!(%provider, %error, "the turn of a probe could not be passed on");
@@ -217,15 +209,14 @@ impl OutageWatch {
         Ok(())
     }
 
-    /// Records a change. Returns the new version, unless another replica has changed the outage meanwhile.
-    async fn change_outage(&self, outage: Outage) -> Result<Option<OutageVersion>, StoreError> {
-        if !self.store.change_outage(&outage).await? {
-            return Ok(None);
+    /// Records a change, unless another replica has changed the outage meanwhile.
+    async fn change_outage(&self, outage: Outage) -> Result<(), StoreError> {
+        if self.store.change_outage(&outage).await? {
+            let changed = outage.changed();
+            let provider = changed.provider.clone();
+            self.known.learn_one(&provider, Some(changed));
         }
-        let changed = outage.changed();
-        let (provider, version) = (changed.provider.clone(), changed.version);
-        self.known.learn_one(&provider, Some(changed));
-        Ok(Some(version))
+        Ok(())
     }
 
     async fn end_outage(&self, provider: &ProviderName) -> Result<(), StoreError> {

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::grant::refresh::{OUTAGE_AFTER, Outage, OutageVersion};
+use crate::grant::refresh::{OUTAGE_AFTER, Outage, Probed};
 use crate::grant::{AccountId, ProviderName};
 use crate::time::Timestamp;
 
-/// If a replica's own probe was the last to fail, it leaves the next probe to the others for this long. They may have a
-/// working route to the provider, and check every second.
+/// The replica that sent the last probe leaves the next one to the others for this long. They may have a working route to
+/// the provider, and check every second.
 const PROBE_LEFT_TO_OTHERS: Duration = Duration::from_millis(1200);
 
 /// After this long without a definite answer, accounts that had failed before make an outage, too. Until then they may be
@@ -80,8 +80,8 @@ struct Seen {
     failing: HashSet<AccountId>,
     /// All failures since the last definite answer.
     silence: Option<Silence>,
-    /// The version of the outage after the last failed probe of this process.
-    failed_at_version: Option<OutageVersion>,
+    /// The last probe of this process, and the store's number of the outage.
+    last_probe: Option<(i64, Probed)>,
 }
 
 struct Silence {
@@ -156,9 +156,11 @@ impl Outages {
     pub(super) fn left_to_others(&self, outage: &Outage) -> Duration {
         let known = self.lock();
         let seen = known.seen.get(&outage.provider);
-        match seen.and_then(|seen| seen.failed_at_version) {
-            Some(version) if version == outage.version => PROBE_LEFT_TO_OTHERS,
-            _ => Duration::ZERO,
+        let own = seen.and_then(|seen| seen.last_probe);
+        if own.is_some() && own == last_probe(outage) {
+            PROBE_LEFT_TO_OTHERS
+        } else {
+            Duration::ZERO
         }
     }
 
@@ -186,7 +188,6 @@ impl Outages {
         if let Some(seen) = self.lock().seen.get_mut(provider) {
             seen.failing.clear();
             seen.silence = None;
-            seen.failed_at_version = None;
         }
     }
 
@@ -210,11 +211,18 @@ impl Outages {
         is_silent || seen.sees_no_answer()
     }
 
-    /// Records that a probe of this process has failed: the outage has this version now.
-    pub(super) fn failed_at(&self, provider: &ProviderName, version: OutageVersion) {
+    /// Records that the last probe of this outage is one of this process.
+    pub(super) fn probed(&self, outage: &Outage) {
         let mut known = self.lock();
-        let seen = known.seen.entry(provider.clone()).or_default();
-        seen.failed_at_version = Some(version);
+        let seen = known.seen.entry(outage.provider.clone()).or_default();
+        seen.last_probe = last_probe(outage);
+    }
+
+    /// Records that the last probe of this process was not sent.
+    pub(super) fn gave_back(&self, provider: &ProviderName) {
+        if let Some(seen) = self.lock().seen.get_mut(provider) {
+            seen.last_probe = None;
+        }
     }
 
     /// When the provider last refreshed a token, as far as this process knows.
@@ -227,10 +235,17 @@ impl Outages {
     }
 }
 
+/// Returns the last probe of an outage, and the store's number of the outage.
+fn last_probe(outage: &Outage) -> Option<(i64, Probed)> {
+    let last = outage.probed.last()?;
+    Some((outage.version.outage, *last))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fault::{Fault, FaultCode};
+    use crate::grant::refresh::Waiting;
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -240,7 +255,15 @@ mod tests {
 
     fn outage() -> Outage {
         let fault = Fault::new(FaultCode::ProviderUnavailable, "gone");
-        Outage::begin(one(), fault, None, NOW, 0.0)
+        Outage::begin(one(), fault, None, NOW)
+    }
+
+    fn probed_by(account: i64) -> Outage {
+        let waiting = Waiting {
+            account: AccountId(account),
+            failures: 0,
+        };
+        outage().probing(waiting, NOW)
     }
 
     /// Processes a read without changes in between.
@@ -317,7 +340,7 @@ mod tests {
         let outages = Outages::default();
         read(&outages, vec![outage()]);
         let begun_at = outages.begin_reading();
-        let probing = outage().probing(AccountId(1), NOW).changed();
+        let probing = probed_by(1).changed();
         outages.learn_one(&one(), Some(probing.clone()));
         assert_eq!(outages.learn(begun_at, vec![outage()]), []);
         assert_eq!(outages.of(&one()), Some(probing));
@@ -366,10 +389,15 @@ mod tests {
     fn the_replica_that_failed_last_lets_others_go_first() {
         let outages = Outages::default();
         assert_eq!(outages.left_to_others(&outage()), Duration::ZERO);
-        outages.failed_at(&one(), outage().version);
-        assert_eq!(outages.left_to_others(&outage()), PROBE_LEFT_TO_OTHERS);
-        let by_another = outage().changed();
-        assert_eq!(outages.left_to_others(&by_another), Duration::ZERO);
+        let own = probed_by(1);
+        outages.probed(&own);
+        assert_eq!(outages.left_to_others(&own), PROBE_LEFT_TO_OTHERS);
+        assert_eq!(
+            outages.left_to_others(&own.clone().changed()),
+            PROBE_LEFT_TO_OTHERS
+        );
+        assert_eq!(outages.left_to_others(&own.numbered(2)), Duration::ZERO);
+        assert_eq!(outages.left_to_others(&probed_by(2)), Duration::ZERO);
     }
 
     #[test]

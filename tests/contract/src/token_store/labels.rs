@@ -130,7 +130,7 @@ pub(super) async fn lists_hold_what_the_filter_admits(fixture: &dyn Fixture) {
     let labels = store.labels(&ids).await.unwrap();
     let github = ProviderName::new("github");
     let fault = Fault::new("provider_unavailable", "gone");
-    let outage = Outage::begin(github.clone(), fault, None, at(20), 0.0);
+    let outage = Outage::begin(github.clone(), fault, None, at(20));
     let (mut listed, mut lists) = (0, 0);
     for provider in [None, Some(github), Some(ProviderName::new("nowhere"))] {
         for outages in [vec![], vec![outage.clone()]] {

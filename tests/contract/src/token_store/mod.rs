@@ -148,7 +148,7 @@ where
         },
         outages::{
             a_provider_has_one_at_a_time, of_two_changes_the_first_counts,
-            no_change_of_an_earlier_outage_counts_for_a_later_one, one_account_is_probed_at_a_time,
+            no_change_of_an_earlier_outage_counts_for_a_later_one, one_account_is_probed_after_another,
             the_fewest_failures_come_next, who_has_not_failed_is_known_and_need_not_wait, nobody_who_asks_takes_the_turn_of_another,
             only_accounts_of_that_provider_are_probed, of_many_replicas_one_gets_the_probe,
         },

@@ -16,7 +16,7 @@ fn github() -> ProviderName {
 /// An outage whose first probe is due a second after second 20.
 fn outage(provider: ProviderName) -> Outage {
     let fault = Fault::new("provider_unavailable", "gone");
-    Outage::begin(provider, fault, None, at(20), 0.0)
+    Outage::begin(provider, fault, None, at(20))
 }
 
 /// The account of this person, due at that second.
@@ -73,9 +73,7 @@ pub(super) async fn of_two_changes_the_first_counts(fixture: &dyn Fixture) {
     let begun = store.begin_outage(outage(github())).await;
     let begun = begun.unwrap().unwrap();
     let fault = Fault::new("invalid_client", "the secret has expired");
-    let failed = begun
-        .clone()
-        .after_failed_probe(0, fault, None, at(30), 0.0);
+    let failed = begun.after_failure(fault, None, at(30)).unwrap();
     assert!(store.change_outage(&failed).await.unwrap());
     assert!(!store.change_outage(&begun).await.unwrap());
     let stored = failed.changed();
@@ -103,7 +101,7 @@ pub(super) async fn no_change_of_an_earlier_outage_counts_for_a_later_one(fixtur
     assert_eq!(store.outages().await.unwrap(), [later]);
 }
 
-pub(super) async fn one_account_is_probed_at_a_time(fixture: &dyn Fixture) {
+pub(super) async fn one_account_is_probed_after_another(fixture: &dyn Fixture) {
     let store = fixture.store();
     let ada = due(&*store, 1, "ada", 10).await;
     let bob = due(&*store, 2, "bob", 15).await;
@@ -118,13 +116,16 @@ pub(super) async fn one_account_is_probed_at_a_time(fixture: &dyn Fixture) {
     };
     assert_eq!(
         (probing.probe_at, &*probing.probed),
-        (at(31), &[probed][..])
+        (at(22), &[probed][..])
     );
     assert_eq!(stored(&*store, bob).await.lease.until, Some(at(31)));
-    assert_eq!(probe(&*store, None, 30).await, None, "one is under way");
-    // The process that sent it has died.
-    assert_eq!(probe(&*store, None, 31).await, Some(ada));
-    assert_eq!(probe(&*store, None, 41).await, Some(bob));
+    assert_eq!(probe(&*store, None, 21).await, None, "too early");
+    // The provider does not answer, or the process has been killed.
+    assert_eq!(probe(&*store, None, 22).await, Some(ada));
+    for asked_for in [None, Some(bob)] {
+        assert_eq!(probe(&*store, asked_for, 30).await, None, "both are leased");
+    }
+    assert_eq!(probe(&*store, None, 33).await, Some(bob));
     let probing = store.outages().await.unwrap().remove(0);
     let probed = probing.probed.iter().map(|it| (it.account, it.times));
     assert_eq!(probed.collect::<Vec<_>>(), [(ada, 1), (bob, 2)]);
@@ -164,7 +165,7 @@ pub(super) async fn who_has_not_failed_is_known_and_need_not_wait(fixture: &dyn 
     assert_eq!(next(&begun).await, None);
     // Many others have failed, so accounts that have failed before are probed less often.
     let slow = Outage {
-        failed_probes: 10,
+        first_probes: 10,
         ..store.outages().await.unwrap().remove(0)
     };
     assert!(store.change_outage(&slow).await.unwrap());

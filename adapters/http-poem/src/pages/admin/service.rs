@@ -30,7 +30,7 @@ struct ProviderRow {
     status: Status,
     trouble: Option<String>,
     asked_again: Option<Moment>,
-    failures: Option<u32>,
+    accounts_probed: Option<usize>,
 }
 
 /// A replica in a list.
@@ -87,7 +87,7 @@ fn provider(one: ProviderState, now: Timestamp) -> ProviderRow {
         status: outage.map_or(Status::WELL, |_| Status::OUTAGE),
         trouble: outage.map(|outage| outage.fault.code.to_string()),
         asked_again: outage.map(|outage| Moment::of(outage.probe_at, now)),
-        failures: outage.map(|outage| outage.failed_probes),
+        accounts_probed: outage.map(|outage| outage.probed.len()),
     }
 }
 

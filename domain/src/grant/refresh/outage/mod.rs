@@ -1,11 +1,11 @@
-//! Outages: the service probes a provider that serves nobody with one account at a time.
+//! Outages: the service probes a provider that serves nobody with one account after another.
 
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use super::{REFRESH_HORIZON, pause_after};
+use super::REFRESH_HORIZON;
 use crate::fault::Fault;
 use crate::grant::{AccountId, ProviderName};
 use crate::time::Timestamp;
@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 /// This many different accounts that fail in a row without a definite response make an outage. With fewer accounts, the
 /// backoff of each account suffices.
 pub const OUTAGE_AFTER: usize = 5;
-/// So many probes of accounts that fail for the first time are a second apart. As long as no more accounts than that have
+/// So many probes of accounts that have not failed before are a second apart. As long as no more accounts than that have
 /// begun to fail, one that works waits for a second for each of them at the most.
 const QUICK_PROBES: u32 = 25;
 const FIRST_PROBE_PAUSE: Duration = Duration::from_secs(1);
@@ -46,8 +46,8 @@ pub struct Outage {
     pub version: OutageVersion,
     /// When the next probe may be sent.
     pub probe_at: Timestamp,
-    /// Probes that have failed although their account had not failed before.
-    pub failed_probes: u32,
+    /// Accounts that were probed and had not failed before.
+    pub first_probes: u32,
     /// The error that waiting accounts show.
     pub fault: Fault,
     /// The accounts that were probed in this outage, the latest last.
@@ -80,7 +80,6 @@ impl Outage {
         fault: Fault,
         retry_after: Option<Duration>,
         now: Timestamp,
-        spread: f64,
     ) -> Self {
         Self {
             provider,
@@ -88,8 +87,8 @@ impl Outage {
                 outage: 0,
                 change: 1,
             },
-            probe_at: now + probe_pause(0, retry_after, spread),
-            failed_probes: 0,
+            probe_at: now + FIRST_PROBE_PAUSE.max(for_others(retry_after.unwrap_or_default())),
+            first_probes: 0,
             fault,
             probed: Vec::new(),
         }
@@ -123,9 +122,13 @@ impl Outage {
         self.probe_at + self.repetitions_wait()
     }
 
+    /// Their pause is a second for each probe so far, so it is no longer than the outage has lasted.
     fn repetitions_wait(&self) -> Duration {
-        let own = |failed| grown(FIRST_PROBE_PAUSE, failed);
-        own(self.failed_probes).saturating_sub(own(slower(self.failed_probes)))
+        let probes = self.probed.iter().map(|probed| probed.times);
+        let probes = probes.fold(0, u32::saturating_add);
+        let pause = FIRST_PROBE_PAUSE.saturating_mul(probes);
+        let pause = pause.min(LONGEST_PROBE_PAUSE);
+        pause.saturating_sub(grown(slower(self.first_probes)))
     }
 
     /// Whether accounts that have failed or were probed before may be probed again.
@@ -142,7 +145,7 @@ impl Outage {
         &self,
         waiting: impl IntoIterator<Item = Waiting>,
         now: Timestamp,
-    ) -> Option<AccountId> {
+    ) -> Option<Waiting> {
         let turn = |waiting: &Waiting| {
             let latest = self.place_of(waiting.account);
             let times = latest.map_or(0, |at| self.probed[at].times);
@@ -151,19 +154,22 @@ impl Outage {
         let may_repeat = self.may_repeat(now);
         let may_be_probed = |waiting: &Waiting| may_repeat || turn(waiting).0 == 0;
         let waiting = waiting.into_iter().filter(may_be_probed);
-        let chosen = waiting.min_by_key(turn);
-        chosen.map(|waiting| waiting.account)
+        waiting.min_by_key(turn)
     }
 
-    /// Returns the outage while this account is probed: nobody else is probed meanwhile.
+    /// Returns the outage once this account is probed. The next probe comes after a pause, whether this one is answered or
+    /// not: the provider may hang, and the process may be killed.
     #[must_use]
-    pub fn probing(mut self, account: AccountId, until: Timestamp) -> Self {
+    pub fn probing(mut self, waiting: Waiting, now: Timestamp) -> Self {
+        let Waiting { account, failures } = waiting;
         let earlier = self.place_of(account).map(|at| self.probed.remove(at));
+        let is_first = earlier.is_none() && failures == 0;
         let times = earlier.map_or(0, |earlier| earlier.times).saturating_add(1);
         self.probed.push(Probed { account, times });
         let forgotten = self.probed.len().saturating_sub(PROBED_AT_MOST);
         self.probed.drain(..forgotten);
-        self.probe_at = until;
+        self.first_probes = self.first_probes.saturating_add(is_first.into());
+        self.probe_at = now + grown(slower(self.first_probes));
         self
     }
 
@@ -172,63 +178,50 @@ impl Outage {
         probed.position(|probed| probed.account == account)
     }
 
-    /// Whether this account was probed last.
+    /// Whether this account was probed in this outage.
     #[must_use]
-    pub fn is_probed_by(&self, account: AccountId) -> bool {
-        let last = self.probed.last();
-        last.is_some_and(|probed| probed.account == account)
-    }
-
-    /// Returns the outage after a failed probe of an account that had this many failures before it. If it had none,
-    /// and [`QUICK_PROBES`] others had none either, the next pause is half as long again. Otherwise the account itself may be the cause, which must not delay others.
-    #[must_use]
-    pub fn after_failed_probe(
-        self,
-        failures: u32,
-        fault: Fault,
-        retry_after: Option<Duration>,
-        now: Timestamp,
-        spread: f64,
-    ) -> Self {
-        let failed_probes = self.failed_probes.saturating_add((failures == 0).into());
-        Self {
-            failed_probes,
-            fault,
-            probe_at: now + probe_pause(failed_probes, retry_after, spread),
-            ..self
-        }
+    pub fn has_probed(&self, account: AccountId) -> bool {
+        self.place_of(account).is_some()
     }
 
     /// Returns the outage after a probe that had nothing to send: another account may be probed at once.
     #[must_use]
-    pub fn with_probe_given_back(self, now: Timestamp) -> Self {
-        let probe_at = self.probe_at.min(now - self.repetitions_wait());
-        Self { probe_at, ..self }
+    pub fn with_probe_given_back(mut self, now: Timestamp) -> Self {
+        self.first_probes = self.first_probes.saturating_sub(1);
+        self.probe_at = self.probe_at.min(now - self.repetitions_wait());
+        self
     }
 
-    /// Returns the outage after a response to an earlier request, if its `Retry-After` is longer than the present
-    /// pause.
+    /// Returns the outage after a failed request, if that changes anything: the error that waiting accounts show, or the
+    /// time of the next probe because of its `Retry-After`.
     #[must_use]
-    pub fn asked_to_wait(self, retry_after: Option<Duration>, now: Timestamp) -> Option<Self> {
-        let probe_at = now + probe_pause(0, Some(retry_after?), 0.0);
-        (probe_at > self.probe_at).then_some(Self { probe_at, ..self })
+    pub fn after_failure(
+        &self,
+        fault: Fault,
+        retry_after: Option<Duration>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let asked_for = retry_after.map(|asked_for| now + for_others(asked_for));
+        let failed = Self {
+            probe_at: asked_for.map_or(self.probe_at, |at| at.max(self.probe_at)),
+            fault,
+            ..self.clone()
+        };
+        (failed != *self).then_some(failed)
     }
 }
 
-/// A second for each of the first probes, so that a few sick accounts cannot keep one that works waiting. Then the
-/// provider itself is the likelier cause, and each pause is half as long again as the one before.
-fn probe_pause(failed_probes: u32, retry_after: Option<Duration>, spread: f64) -> Duration {
-    let asked_for = pause_after(0, retry_after, 0.0).min(LONGEST_RETRY_AFTER_FOR_OTHERS);
-    let own = grown(pause_after(1, None, spread), slower(failed_probes));
-    own.max(asked_for)
+/// Returns how long a `Retry-After` puts off other accounts.
+fn for_others(retry_after: Duration) -> Duration {
+    retry_after.min(LONGEST_RETRY_AFTER_FOR_OTHERS)
 }
 
 /// Returns the number of probes that count towards longer pauses.
-const fn slower(failed_probes: u32) -> u32 {
-    failed_probes.saturating_sub(QUICK_PROBES)
+const fn slower(first_probes: u32) -> u32 {
+    first_probes.saturating_sub(QUICK_PROBES)
 }
 
-fn grown(pause: Duration, steps: u32) -> Duration {
+fn grown(steps: u32) -> Duration {
     let growth = 1.5_f64.powf(f64::from(steps.min(MOST_GROWTH)));
-    pause.mul_f64(growth).min(LONGEST_PROBE_PAUSE)
+    FIRST_PROBE_PAUSE.mul_f64(growth).min(LONGEST_PROBE_PAUSE)
 }

@@ -72,6 +72,29 @@ async fn an_account_that_cannot_be_presented_is_no_probe() {
     assert_eq!(stage.provider.presented().len(), presented + 1);
 }
 
+/// The provider hangs, or the process is killed.
+#[tokio::test]
+async fn a_probe_without_an_answer_delays_the_next_one_by_a_pause() {
+    let stage = Stage::new().await;
+    stage.link_persons(10).await;
+    stage.clock.advance(secs(3500));
+    (0..5).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
+    while stage.refresh_due().await > 0 {}
+    for _ in 0..4 {
+        let mut unanswered = Vec::new();
+        while unanswered.is_empty() {
+            stage.until_due().await;
+            unanswered = stage.refresher.claim_due(10, &[]).await.unwrap();
+        }
+    }
+    let began = stage.clock_now();
+    while stage.refresh_due().await == 0 {
+        stage.until_due().await;
+    }
+    assert!(stage.clock_now().since(began) < secs(3));
+    assert_eq!(stage.store.outages().await.unwrap(), []);
+}
+
 #[tokio::test]
 async fn failures_of_few_accounts_are_no_outage() {
     let stage = Stage::new().await;

@@ -128,7 +128,7 @@ words! {
         Revoked => "revoked",
         /// The provider revokes no tokens.
         Unsupported => "unsupported",
-        /// The provider has not confirmed it for a day.
+        /// The provider has not confirmed it for a day, or the tokens could not be decrypted.
         Failed => "failed",
         /// Cancelled, because the person linked again.
         Cancelled => "cancelled",

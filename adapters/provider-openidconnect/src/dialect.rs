@@ -167,8 +167,8 @@ fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
 }
 
 /// RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8707 section 2, and codes that several servers use. Microsoft:
-/// `authorization_declined`. Google, Auth0 and gateways: limits, also with other statuses than 429. Older GitHub documentation: `token_expired`, `device_flow_disabled`,
-/// `incorrect_client_credentials`.
+/// `authorization_declined`. Google, Auth0 and gateways send the codes of limits with statuses other than 429, too. Older
+/// GitHub documentation: `token_expired`, `device_flow_disabled`, `incorrect_client_credentials`.
 fn shared(code: &str) -> Option<Meaning> {
     Some(match code {
         "authorization_pending" => Meaning::Pending,

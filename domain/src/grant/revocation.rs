@@ -12,7 +12,8 @@ use crate::time::Timestamp;
 
 /// How long the service retries a revocation.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// It gives none up before this many failures, which take an hour: the clock may be wrong, or the service was down.
+/// A revocation is given up only after this many failures, about an hour of backoff, so that a wrong clock or downtime
+/// ends none.
 const LEAST_ATTEMPTS: u32 = 20;
 /// How long an ended revocation stays visible.
 pub const KEPT_AFTER_END: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -96,7 +97,8 @@ pub enum RevocationStatus {
     Revoked,
     /// The provider cannot revoke tokens.
     Unsupported,
-    /// The provider has not confirmed it for a day. The tokens are deleted here, and expire by themselves there.
+    /// The provider has not confirmed it for a day, or the tokens could not be decrypted. They are deleted here, and expire
+    /// by themselves there.
     Failed,
     /// The person has a live account again, and the revocation might end its grant.
     Cancelled,
@@ -230,8 +232,13 @@ mod tests {
             let fault = Fault::new("provider_unavailable", "gone");
             pending(failures).failed(fault, None, years_later, 0.5)
         };
+        let (last_but_one, last) = (LEAST_ATTEMPTS - 2, LEAST_ATTEMPTS - 1);
         assert!(matches!(failed(0), RevocationResult::Again { .. }));
-        assert!(matches!(failed(1000), RevocationResult::Ended { .. }));
+        assert!(matches!(
+            failed(last_but_one),
+            RevocationResult::Again { .. }
+        ));
+        assert!(matches!(failed(last), RevocationResult::Ended { .. }));
     }
 
     #[test]

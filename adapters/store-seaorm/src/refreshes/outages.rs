@@ -238,7 +238,7 @@ fn outage(row: Model) -> Outage {
     }
 }
 
-/// Returns an account that was probed, as the row has it: its number, and how often if it was more than once.
+/// Encodes a probed account: `7`, or `7*3` after three probes.
 fn word(probed: &Probed) -> String {
     match probed {
         Probed { account, times: 1 } => account.0.to_string(),

@@ -91,18 +91,13 @@ impl Links {
             client_name,
             ..request.requester
         };
-        if matches!(
-            caller,
-            Caller::Nobody | Caller::Enroller(_) | Caller::Admin(_)
-        ) {
-            self.require_enroll_network(caller, request.address)?;
-        }
         let (provider, key, access_key) = match caller {
             Caller::Nobody if self.operators.need_enrolment() => {
                 return Err(Refusal::EnrollKeyRequired);
             }
             Caller::Auditor(_) => return Err(AUDITING_ONLY),
             Caller::Nobody | Caller::Enroller(_) | Caller::Admin(_) => {
+                self.require_enroll_network(caller, request.address)?;
                 let provider = self.providers.choose(request.provider.as_deref())?;
                 let access_key = AccessKey::generate(&self.entropy);
                 let expires_at = request.key_expires_at;
@@ -166,7 +161,7 @@ impl Links {
             return Ok(());
         }
         let from = address.map(tracing::field::display);
-        tracing::info!(
+        tracing::debug!(
             address = from,
             "no link code: new accounts may not be linked from this network"
         );

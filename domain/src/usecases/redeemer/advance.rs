@@ -141,6 +141,11 @@ impl Redeemer {
         let redeemed = matches!(link.state, LinkState::Redeemed(_));
         let next = if redeemed {
             poll.unidentified(error.retry_after(), now)
+        } else if error.is_left_to_others() {
+            PollSchedule {
+                next_at: now + poll.interval,
+                ..poll
+            }
         } else {
             poll.unanswered(error.retry_after(), now)
         };

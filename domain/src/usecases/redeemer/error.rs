@@ -18,18 +18,25 @@ pub(super) enum RedeemError {
 }
 
 impl RedeemError {
-    /// Whether a retry may help. While a configuration is rolled out, another replica may have the provider, or the secret
-    /// key that sealed the consent.
+    /// Whether a retry may help.
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Provider(error) => error.is_passing(),
-            Self::Refusal(refusal) => matches!(
-                refusal,
-                Refusal::Store(_)
-                    | Refusal::ProviderNotConfigured(_)
-                    | Refusal::Cipher(CipherError::UnknownKey)
-            ),
+            Self::Refusal(refusal) => {
+                self.is_left_to_others() || matches!(refusal, Refusal::Store(_))
+            }
         }
+    }
+
+    /// Whether nothing was sent because this replica cannot. While a configuration is rolled out, another one may have the
+    /// provider, or the secret key that sealed the consent.
+    pub(super) const fn is_left_to_others(&self) -> bool {
+        matches!(
+            self,
+            Self::Refusal(
+                Refusal::ProviderNotConfigured(_) | Refusal::Cipher(CipherError::UnknownKey)
+            )
+        )
     }
 
     /// Whether it is an invalid ID token.

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
-use crate::grant::refresh::REFRESH_HORIZON;
+use crate::grant::refresh::{REFRESH_HORIZON, Waiting};
 use crate::grant::{AccountStatus, ProviderName, StoredTokens};
 use crate::observe::Observer;
 use crate::ports::{AccountStore, Clock, RefreshStore, StoreError, WriteTestStore};
@@ -192,7 +192,11 @@ impl Refresher {
         let outages = self.outages.read().await?;
         let until = self.lease_until(now);
         if let Some(outage) = outages.iter().find(|o| o.provider == request.provider) {
-            if !self.outages.may_probe(outage, now) {
+            let asked = Waiting {
+                account: request.account,
+                failures: tokens.attempts.failures,
+            };
+            if !self.outages.may_probe(outage, now) || outage.choose([asked], now).is_none() {
                 return Ok(Claim::Settled);
             }
             let probe =

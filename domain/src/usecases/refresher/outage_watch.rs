@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use super::outages::Outages;
 use crate::fault::{Fault, FaultCode};
-use crate::grant::refresh::{Outage, REFRESH_HORIZON};
+use crate::grant::refresh::{Outage, REFRESH_HORIZON, Waiting};
 use crate::grant::{AccountId, ProviderName, StoredTokens};
 use crate::observe::Observer;
 use crate::ports::{Clock, OutageStore, ProviderError, RefreshError, StoreError};
 use crate::time::Timestamp;
 use crate::usecases::Ports;
+
+/// How often a change of an outage is tried that other replicas change, too.
+const CHANGE_ATTEMPTS: usize = 3;
 
 /// Begins, probes and ends outages of providers.
 pub(super) struct OutageWatch {
@@ -68,8 +71,8 @@ impl OutageWatch {
         Ok(outages)
     }
 
-    /// Whether this process may send a probe. The first moment in which a probe may be sent or repeated may be left to
-    /// others. A time that a clock which was ahead has stored does not count.
+    /// Whether this process may send a probe. After a probe of its own it leaves the next one, and the next repetition, to
+    /// other replicas for a moment. A time that a clock which was ahead has stored does not count.
     pub(super) fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
         let left = self.known.left_to_others(outage);
         let horizon = REFRESH_HORIZON.pause + left;
@@ -134,10 +137,11 @@ impl OutageWatch {
         let before = lease.attempts.failures;
         let makes_outage = self.known.failed(provider, account, before, now);
         match self.known.of(provider) {
-            Some(outage) => match outage.after_failure(fault, retry_after, now) {
-                Some(changed) => self.change_outage(changed).await,
-                None => Ok(()),
-            },
+            Some(_) => {
+                let failed =
+                    |outage: &Outage| outage.after_failure(fault.clone(), retry_after, now);
+                self.change_outage(provider, failed).await
+            }
             None if makes_outage => {
                 let outage = Outage::begin(provider.clone(), fault, retry_after, now);
                 self.begin_outage(outage, cause).await
@@ -155,13 +159,17 @@ impl OutageWatch {
     /// Passes the turn to another account if the probe had nothing to send.
     pub(super) async fn give_probe_back(&self, lease: &StoredTokens) {
         let provider = &lease.account.key.provider;
-        let outage = self.known.of(provider);
-        let Some(outage) = outage.filter(|outage| outage.has_probed(lease.account.id)) else {
-            return;
+        let probe = Waiting {
+            account: lease.account.id,
+            failures: lease.attempts.failures,
         };
         self.known.gave_back(provider);
-        let given_back = outage.with_probe_given_back(self.clock.now());
-        if let Err(error) = self.change_outage(given_back).await {
+        let now = self.clock.now();
+        let given_back = |outage: &Outage| {
+            let has_probed = outage.has_probed(probe.account);
+            has_probed.then(|| outage.clone().with_probe_given_back(probe, now))
+        };
+        if let Err(error) = self.change_outage(provider, given_back).await {
             tracing::warn!(%provider, %error, "the turn of a probe could not be passed on");
         }
     }
@@ -209,12 +217,23 @@ impl OutageWatch {
         Ok(())
     }
 
-    /// Records a change, unless another replica has changed the outage meanwhile.
-    async fn change_outage(&self, outage: Outage) -> Result<(), StoreError> {
-        if self.store.change_outage(&outage).await? {
-            let changed = outage.changed();
-            let provider = changed.provider.clone();
-            self.known.learn_one(&provider, Some(changed));
+    /// Records a change, if there is one. If another replica has changed the outage meanwhile, its state is read and
+    /// changed instead.
+    async fn change_outage(
+        &self,
+        provider: &ProviderName,
+        change: impl Fn(&Outage) -> Option<Outage>,
+    ) -> Result<(), StoreError> {
+        for _ in 0..CHANGE_ATTEMPTS {
+            let known = self.known.of(provider);
+            let Some(changed) = known.and_then(|outage| change(&outage)) else {
+                break;
+            };
+            if self.store.change_outage(&changed).await? {
+                self.known.learn_one(provider, Some(changed.changed()));
+                break;
+            }
+            self.read().await?;
         }
         Ok(())
     }

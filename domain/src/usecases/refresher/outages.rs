@@ -12,8 +12,8 @@ use crate::time::Timestamp;
 /// the provider, and check every second.
 const PROBE_LEFT_TO_OTHERS: Duration = Duration::from_millis(1200);
 
-/// After this long without a definite answer, accounts that had failed before make an outage, too. Until then they may be
-/// the cause themselves: the tokens of the others may last for hours, so nobody else is refreshed.
+/// After this long without a definite answer, accounts that had failed before make an outage, too. A shorter silence
+/// proves nothing: healthy accounts may not be due for hours.
 const SILENCE: Duration = Duration::from_secs(6 * 3600);
 
 /// What this process has seen of each provider since it started, and the newest known outages.
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn the_replica_that_failed_last_lets_others_go_first() {
+    fn the_replica_that_probed_last_lets_others_go_first() {
         let outages = Outages::default();
         assert_eq!(outages.left_to_others(&outage()), Duration::ZERO);
         let own = probed_by(1);

@@ -74,8 +74,8 @@ impl Visit {
     }
 }
 
-/// The request of a recognised workload that has no answer yet. If its caller hangs up first, or the time is up, it is recorded
-/// as refused.
+/// The request of a recognised workload that has no answer yet. Dropping it before it is settled (the caller has
+/// disconnected, the time is up) records a refusal.
 pub(in crate::usecases) struct Unsettled<'a> {
     workloads: &'a Workloads,
     visit: Option<&'a Visit>,

@@ -13,8 +13,8 @@ use crate::time::Timestamp;
 /// This many different accounts that fail in a row without a definite response make an outage. With fewer accounts, the
 /// backoff of each account suffices.
 pub const OUTAGE_AFTER: usize = 5;
-/// So many probes of accounts that have not failed before are a second apart. As long as no more accounts than that have
-/// begun to fail, one that works waits for a second for each of them at the most.
+/// The first probes of so many accounts are a second apart; then the pause grows. So up to 25 accounts that begin to fail
+/// delay one that works by at most one pause each.
 const QUICK_PROBES: u32 = 25;
 const FIRST_PROBE_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two probes, unless the provider asks for a longer one. It also bounds how long an account
@@ -23,7 +23,7 @@ const LONGEST_PROBE_PAUSE: Duration = Duration::from_secs(60);
 /// The longest `Retry-After` that counts for other accounts. The account that received it obeys all of it. A healthy
 /// account, whose token of an hour is refreshed three to six minutes early, is still probed in time.
 const LONGEST_RETRY_AFTER_FOR_OTHERS: Duration = Duration::from_secs(180);
-/// After this many more probes the pause is the longest.
+/// Bounds the exponent, because [`Duration::mul_f64`] panics on overflow.
 const MOST_GROWTH: u32 = 16;
 /// How many accounts are remembered that were probed.
 const PROBED_AT_MOST: usize = 1000;
@@ -115,8 +115,8 @@ impl Outage {
         !self.probe_at.is_ahead(now, REFRESH_HORIZON.pause)
     }
 
-    /// When accounts that have failed or were probed before may be probed again. They come less often than others, because
-    /// they have told what they can tell.
+    /// Returns when an account that has failed or was probed before may be probed again. Such accounts are probed less
+    /// often: their answer is known.
     #[must_use]
     pub fn repeats_at(&self) -> Timestamp {
         self.probe_at + self.repetitions_wait()
@@ -186,8 +186,10 @@ impl Outage {
 
     /// Returns the outage after a probe that had nothing to send: another account may be probed at once.
     #[must_use]
-    pub fn with_probe_given_back(mut self, now: Timestamp) -> Self {
-        self.first_probes = self.first_probes.saturating_sub(1);
+    pub fn with_probe_given_back(mut self, probe: Waiting, now: Timestamp) -> Self {
+        let times = self.place_of(probe.account).map(|at| self.probed[at].times);
+        let was_first = probe.failures == 0 && times == Some(1);
+        self.first_probes = self.first_probes.saturating_sub(was_first.into());
         self.probe_at = self.probe_at.min(now - self.repetitions_wait());
         self
     }

@@ -66,7 +66,7 @@ fn accounts_that_have_failed_before_are_probed_less_often() {
     let later = failed.repeats_at();
     assert_eq!(later, NOW + 10 * SECOND);
     assert_eq!(failed.choose([sick], later), Some(sick));
-    let given_back = failed.with_probe_given_back(next);
+    let given_back = failed.with_probe_given_back(sick, next);
     assert_eq!(given_back.choose([sick], next), Some(sick));
 }
 
@@ -115,9 +115,17 @@ fn the_fewest_failures_come_first_and_then_the_probe_that_is_the_longest_ago() {
 
 #[test]
 fn a_probe_with_nothing_to_ask_is_given_back() {
-    let given_back = first_probes(1).with_probe_given_back(NOW);
+    let outage = first_probes(1);
+    let given_back = outage.clone().with_probe_given_back(waiting(1000, 0), NOW);
     assert!(given_back.is_probe_due(NOW));
     assert_eq!(given_back.first_probes, 0);
+    // It had failed before, or was probed before.
+    let sick = outage.clone().probing(waiting(7, 3), NOW);
+    let given_back = sick.with_probe_given_back(waiting(7, 3), NOW);
+    assert_eq!(given_back.first_probes, 1);
+    let again = outage.probing(waiting(1000, 0), NOW);
+    let given_back = again.with_probe_given_back(waiting(1000, 0), NOW);
+    assert_eq!(given_back.first_probes, 1);
 }
 
 #[test]
@@ -201,7 +209,7 @@ proptest! {
         let mut waiting: Vec<_> = ids.zip(sick).map(|(account, failures)| Waiting { account, failures }).collect();
         let (mut outage, mut now) = (outage(), NOW);
         for _ in 0..rounds {
-            now = outage.probe_at;
+            now = now.max(outage.probe_at);
             let Some(chosen) = outage.choose(waiting.iter().copied(), now) else {
                 now = outage.repeats_at();
                 continue;

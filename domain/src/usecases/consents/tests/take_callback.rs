@@ -269,6 +269,28 @@ async fn a_no_after_a_lost_answer_says_to_link_again() {
     }
 }
 
+/// While a configuration is rolled out, a replica without the provider sends nothing, so no answer is lost.
+#[tokio::test]
+async fn nothing_is_lost_where_nothing_was_sent() {
+    let stage = Stage::new().await;
+    let (link, key, state) = away(&stage).await;
+    stage.back("one", &state).await.unwrap();
+    let mut other = stage.another_replica().await;
+    other.ports.providers = Providers::new([], None);
+    other.services = services(&other.ports, &settings());
+    let before = stage.clock_now();
+    other.poll_providers().await;
+    other.poll_providers().await;
+    assert!(stage.clock_now().since(before) <= secs(10));
+    stage.provider.answer_redeem(Err(ProviderError::Refused {
+        code: "invalid_grant".to_owned(),
+        detail: "over".to_owned(),
+    }));
+    stage.poll_providers().await;
+    let told = stage.report(&link, &key).await.error.unwrap();
+    assert_eq!(&*told.code, "provider_error");
+}
+
 #[tokio::test]
 async fn tokens_that_are_not_to_be_used_are_given_back() {
     let stage = Stage::new().await;

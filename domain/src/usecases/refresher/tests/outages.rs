@@ -1,6 +1,7 @@
 //! A provider that serves nobody.
 
 use super::*;
+use crate::usecases::refresher::{Claim, may_try};
 
 #[tokio::test]
 async fn a_provider_that_is_down_is_probed_by_one_at_a_time() {
@@ -93,6 +94,54 @@ async fn a_probe_without_an_answer_delays_the_next_one_by_a_pause() {
     }
     assert!(stage.clock_now().since(began) < secs(3));
     assert_eq!(stage.store.outages().await.unwrap(), []);
+}
+
+/// Twenty accounts have failed, so none of them is asked again for a while: nobody waits for that.
+#[tokio::test]
+async fn who_asks_for_an_account_that_has_failed_is_answered_at_once() {
+    let stage = Stage::new().await;
+    stage.link_persons(20).await;
+    stage.clock.advance(secs(3500));
+    (0..40).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
+    let mut last = None;
+    while stage.provider.presented().len() < 20 {
+        stage.until_due().await;
+        for lease in stage.refresher.claim_due(10, &[]).await.unwrap() {
+            last = Some(lease.account.id);
+            stage.see_lease_through(lease).await;
+        }
+    }
+    stage.clock.advance(secs(3));
+    let outage = stage.store.outages().await.unwrap().remove(0);
+    assert!(outage.is_probe_due(stage.clock_now()));
+    let tokens = stage.store.tokens(last.unwrap()).await.unwrap().unwrap();
+    assert!(may_try(&tokens, stage.clock_now()), "its own pause is over");
+    let request = RefreshRequest::for_better_than(&tokens);
+    let claim = stage.refresher.claim(&request).await.unwrap();
+    assert!(matches!(claim, Claim::Settled));
+}
+
+/// Two replicas probe, and the one that probed first is told to wait.
+#[tokio::test]
+async fn a_retry_after_counts_although_another_replica_has_probed_meanwhile() {
+    let one = Stage::new().await;
+    one.link_persons(10).await;
+    let two = one.another_replica().await;
+    one.clock.advance(secs(3500));
+    (0..5).for_each(|_| one.provider.answer_refresh(Err(gone().into())));
+    while one.refresh_due().await > 0 {}
+    one.clock.advance(secs(1));
+    let first = one.claim_due_one().await;
+    one.clock.advance(secs(2));
+    two.claim_due_one().await;
+    let told = ProviderError::Unavailable {
+        detail: "busy".to_owned(),
+        retry_after: Some(secs(120)),
+    };
+    one.provider.answer_refresh(Err(told.into()));
+    one.refresher.exchange(&first).await;
+    let outage = one.store.outages().await.unwrap().remove(0);
+    assert_eq!(outage.probe_at, one.clock_now() + secs(120));
 }
 
 #[tokio::test]

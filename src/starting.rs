@@ -3,12 +3,11 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use central_oauth_http_poem::{Connections, waiting_app};
+use central_oauth_http_poem::waiting_app;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::config::SecretKeys;
-use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
 use crate::service::{ServiceConfig, bind, serve};
 
@@ -32,16 +31,15 @@ pub(crate) async fn secret_keys(config: &ServiceConfig) -> Result<SecretKeys, Fa
     let (stop, stopped) = watch::channel(false);
     let why = "the key management service has not opened the secret key yet";
     let certificate = config.http.certificate()?;
-    let connections = Connections::new(most_connections());
     let app = waiting_app(why);
-    let serving = tokio::spawn(serve(acceptor, certificate, &connections, app, stopped));
+    let serving = tokio::spawn(serve(acceptor, certificate, app, stopped));
     let mut serving = pin!(serving);
     let mut pause = FIRST_PAUSE;
     let unwrapped = loop {
         tokio::select! {
             // Nobody could check any more whether the service is ready.
             ended = &mut serving => {
-                ended.map_err(Failure::other)??;
+                ended.map_err(Failure::other)?;
                 return Err(Failure::new(Exit::Other, "the service stopped listening while it waited"));
             }
             () = sleep(pause) => {}
@@ -59,7 +57,7 @@ pub(crate) async fn secret_keys(config: &ServiceConfig) -> Result<SecretKeys, Fa
         }
     };
     stop.send_replace(true);
-    serving.await.map_err(Failure::other)??;
+    serving.await.map_err(Failure::other)?;
     Ok(unwrapped?)
 }
 

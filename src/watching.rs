@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::observe::Observer as _;
-use central_oauth_http_poem::{Answered, Connections, Requests};
+use central_oauth_http_poem::{Answered, Requests};
 use central_oauth_observer_opentelemetry::{
     Metrics, Telemetry, TraceHeaders, name_request, take_parent,
 };
@@ -78,13 +78,8 @@ fn count(
 
 async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, stop: Stop) {
     let app = central_oauth_http_poem::metrics_app(move || metrics.text());
-    let connections = Connections::new(MOST_SCRAPERS);
-    let acceptor = connections.guard(acceptor);
-    let ended = central_oauth_http_poem::serve(acceptor, app, told_to_stop(stop), Watching::GRACE);
-    if let Err(error) = ended.await {
-        let error = &error as &dyn std::error::Error;
-        tracing::error!(error, "metrics can no longer be scraped");
-    }
+    let stopped = told_to_stop(stop);
+    central_oauth_http_poem::serve(acceptor, MOST_SCRAPERS, app, stopped, Watching::GRACE).await;
 }
 
 /// Returns the observer of requests, if metrics are enabled.

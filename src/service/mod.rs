@@ -4,7 +4,6 @@ mod config;
 mod parts;
 mod server;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +13,13 @@ use central_oauth_domain::link::ReturnCodePolicy;
 use central_oauth_domain::usecases::{
     AuditLog, Courier, Operators, Providers, Services, Settings, Workers,
 };
-use central_oauth_http_poem::{AllowedHosts, Connections, HttpSettings};
+use central_oauth_http_poem::{AllowedHosts, HttpSettings};
 use central_oauth_observer_opentelemetry::Telemetry;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::config::SecretKeys;
-use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
 use crate::runtime::{Outbox, Refreshes};
 use crate::watching::Watching;
@@ -43,7 +41,7 @@ pub(crate) struct Service {
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) operators: Arc<Operators>,
     stop: watch::Sender<bool>,
-    server: JoinHandle<io::Result<()>>,
+    server: JoinHandle<()>,
     coordinator: JoinHandle<bool>,
     housekeeping: JoinHandle<()>,
     scheduler: JoinHandle<()>,
@@ -112,7 +110,6 @@ impl Service {
             warn_of_device_flows(&services.providers);
         }
         runtime::look_up_issuers(&services.providers, issuers);
-        let connections = Connections::new(most_connections());
         let app = central_oauth_http_poem::app(
             Arc::clone(&services),
             HttpSettings {
@@ -121,7 +118,6 @@ impl Service {
                     .allowed_hosts()
                     .map_or_else(AllowedHosts::any, AllowedHosts::only),
                 trusted_proxies: http.trusted_proxies.clone(),
-                connections: connections.clone(),
                 operator: config.operator.details,
             },
             watching::requests(telemetry),
@@ -132,7 +128,7 @@ impl Service {
             let following = runtime::follow_certificate(Arc::clone(certificate), stopped.clone());
             tokio::spawn(following);
         }
-        let server = serve(acceptor, certificate, &connections, app, stopped.clone());
+        let server = serve(acceptor, certificate, app, stopped.clone());
         let grace = runtime::grace(links.provider_timeout);
         let operators = Arc::clone(&services.operators);
         let polls = runtime::coordinate(Arc::clone(&services.redeemer), stopped.clone(), grace);
@@ -223,7 +219,7 @@ impl Service {
         runtime::store_last_audit_entries(&self.audit).await;
         self.watching.stop().await;
         self.store.close().await?;
-        server.map_err(Failure::other)??;
+        server.map_err(Failure::other)?;
         let ended = tidied.and(audited).and(delivered).and(revoked);
         ended.map_err(Failure::other)?;
         let recorded = recorded.map_err(Failure::other)?;

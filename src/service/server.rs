@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_http_poem::{Certificate, Connections, TlsAcceptor};
+use central_oauth_http_poem::{Certificate, TlsAcceptor};
 use poem::IntoEndpoint;
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
 
+use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
 use crate::runtime::{Stop, told_to_stop};
 
@@ -20,16 +21,16 @@ const GRACE: Duration = Duration::from_secs(15);
 pub(crate) fn serve(
     acceptor: TcpAcceptor,
     certificate: Option<Arc<Certificate>>,
-    connections: &Connections,
     app: impl IntoEndpoint<Endpoint: 'static> + Send + 'static,
     stopped: Stop,
-) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send>> {
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     match certificate {
-        None => Box::pin(answer(connections.guard(acceptor), app, stopped)),
-        Some(certificate) => {
-            let acceptor = connections.guard(TlsAcceptor::new(acceptor, certificate));
-            Box::pin(answer(acceptor, app, stopped))
-        }
+        None => Box::pin(answer(acceptor, app, stopped)),
+        Some(certificate) => Box::pin(answer(
+            TlsAcceptor::new(acceptor, certificate),
+            app,
+            stopped,
+        )),
     }
 }
 
@@ -37,8 +38,9 @@ async fn answer(
     acceptor: impl Acceptor + 'static,
     app: impl IntoEndpoint<Endpoint: 'static>,
     stopped: Stop,
-) -> io::Result<()> {
-    central_oauth_http_poem::serve(acceptor, app, told_to_stop(stopped), GRACE).await
+) {
+    let most = most_connections();
+    central_oauth_http_poem::serve(acceptor, most, app, told_to_stop(stopped), GRACE).await;
 }
 
 pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {

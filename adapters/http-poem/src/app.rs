@@ -11,7 +11,6 @@ use poem::endpoint::{BoxEndpoint, DynEndpoint};
 use poem::{Endpoint, IntoEndpoint as _, PathPattern, Request, Response, Result, Route};
 use url::Url;
 
-use crate::connections::Connections;
 use crate::host::{self, AllowedHosts};
 use crate::middleware::{Shell, in_time, reject_repeated};
 use crate::operator_details::OperatorDetails;
@@ -33,8 +32,6 @@ pub struct HttpSettings {
     pub allowed_hosts: AllowedHosts,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// The connections over which requests come.
-    pub connections: Connections,
     /// Who runs the service.
     pub operator: OperatorDetails,
 }
@@ -57,7 +54,6 @@ pub fn app(
         ),
         is_https: settings.public_url.scheme() == "https",
         trusted_proxies: settings.trusted_proxies,
-        connections: settings.connections,
         requests,
     }
 }

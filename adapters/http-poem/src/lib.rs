@@ -50,7 +50,6 @@ mod tls;
 mod waiting;
 
 pub use app::{HttpSettings, app};
-pub use connections::{Connections, GuardedAcceptor, GuardedStream};
 pub use host::AllowedHosts;
 pub use operator_details::{Contact, Logo, LogoError, NoContact, OperatorDetails};
 pub use requests::{Answered, Requests};

@@ -4,7 +4,6 @@
 //! With thousands of connections either exhausts the memory.
 
 use std::convert::Infallible;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,67 +13,62 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use poem::http::uri::Scheme;
 use poem::listener::Acceptor;
-use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Endpoint, IntoEndpoint, IntoResponse, Request};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::timeout;
+
+use crate::connections::{Accepted, GuardedAcceptor};
 
 /// The longest headers, and how much of a response is collected before it is sent.
 const BUFFER: usize = 64 * 1024;
 
-/// Answers requests until `stop`, then finishes the running ones within `grace`.
-///
-/// # Errors
-/// When no more connections can be accepted.
+/// Answers requests until `stop`, then finishes the running ones within `grace`. Allows `most` connections at a time.
 pub async fn serve(
-    mut acceptor: impl Acceptor,
+    acceptor: impl Acceptor,
+    most: usize,
     app: impl IntoEndpoint<Endpoint: 'static>,
     stop: impl Future<Output = ()>,
     grace: Duration,
-) -> io::Result<()> {
+) {
+    let mut acceptor = GuardedAcceptor::new(acceptor, most);
     let app = Arc::new(app.into_endpoint());
     // Every connection has a receiver. A value means to finish, and the end of the sender means to stop.
     let (finish, finishing) = watch::channel(());
     let mut stop = pin!(stop);
     while let Either::Right((accepted, _)) = select(stop.as_mut(), pin!(acceptor.accept())).await {
-        let (io, local, remote, scheme) = accepted?;
-        let io = TokioIo::new(io);
-        let answering = answer(
-            io,
-            Arc::clone(&app),
-            (local, remote, scheme),
-            finishing.clone(),
-        );
-        tokio::spawn(answering);
+        tokio::spawn(answer(accepted, Arc::clone(&app), finishing.clone()));
     }
     drop((acceptor, finishing));
     // An error means that no connection is left.
     let _ = finish.send(());
     let _ = timeout(grace, finish.closed()).await;
-    Ok(())
 }
 
-type Ends = (LocalAddr, RemoteAddr, Scheme);
-
 /// Answers the requests of one connection.
-async fn answer<Io, App>(io: Io, app: Arc<App>, ends: Ends, mut finishing: watch::Receiver<()>)
+async fn answer<Io, App>(accepted: Accepted<Io>, app: Arc<App>, mut finishing: watch::Receiver<()>)
 where
-    Io: hyper::rt::Read + hyper::rt::Write + Unpin,
+    Io: AsyncRead + AsyncWrite + Unpin,
     App: Endpoint<Output: IntoResponse>,
 {
+    let Accepted {
+        stream,
+        connection,
+        ends,
+    } = accepted;
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let (local, remote, scheme) = ends.clone();
-        let request = Request::from((request, local, remote, scheme));
+        let mut request = Request::from((request, local, remote, scheme));
+        request.set_data(Arc::clone(&connection));
         let app = &app;
         async move { Ok::<hyper::Response<_>, Infallible>(app.get_response(request).await.into()) }
     });
     let connection = http1::Builder::new()
         .max_buf_size(BUFFER)
-        .serve_connection(io, service);
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    // Errors are those of the client, who learns nothing from a log.
+    // Connection errors are the client's doing, and are not logged.
     let is_over = match select(connection.as_mut(), pin!(finishing.changed())).await {
         Either::Left(_) => true,
         Either::Right(_) => false,
@@ -121,7 +115,7 @@ mod tests {
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await;
         let acceptor = acceptor.unwrap();
         let at = *acceptor.local_addr()[0].as_socket_addr().unwrap();
-        tokio::spawn(serve(acceptor, app, stop, GRACE));
+        tokio::spawn(serve(acceptor, 10, app, stop, GRACE));
         let mut connection = TcpStream::connect(at).await.unwrap();
         let get = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
         connection.write_all(get).await.unwrap();

@@ -1,6 +1,5 @@
 //! Accepts connections while there are free places.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,79 +9,57 @@ use poem::web::{LocalAddr, RemoteAddr};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
+use super::Registry;
 use super::connection::Connection;
 use super::stream::GuardedStream;
-use super::{Connections, numbered};
 
 /// The pause after an error: when no descriptor is left, the next try fails at once, too.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// An acceptor with limits on its connections.
-pub struct GuardedAcceptor<A> {
+pub(crate) struct GuardedAcceptor<A> {
     inner: A,
-    connections: Connections,
+    registry: Arc<Registry>,
     next_number: u64,
+}
+
+/// A new connection. Its requests carry `connection` as [data](poem::Request::set_data).
+pub(crate) struct Accepted<Io> {
+    pub(crate) stream: GuardedStream<Io>,
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) ends: (LocalAddr, RemoteAddr, Scheme),
 }
 
 /// The place of an open connection.
 pub(super) struct Place {
-    connections: Connections,
+    registry: Arc<Registry>,
     number: u64,
     _permit: OwnedSemaphorePermit,
 }
 
 impl<A: Acceptor> GuardedAcceptor<A> {
-    pub(super) const fn new(inner: A, connections: Connections) -> Self {
+    /// Allows `most` connections at a time, at least one.
+    pub(crate) fn new(inner: A, most: usize) -> Self {
         Self {
             inner,
-            connections,
+            registry: Arc::new(Registry::new(most)),
             next_number: 0,
         }
     }
-}
 
-impl Place {
-    /// Waits for a place. If necessary, evicts the connection that has been silent for longest.
-    async fn take(
-        connections: Connections,
-        number: u64,
-        connection: &Arc<Connection>,
-    ) -> io::Result<Self> {
-        let places = Arc::clone(&connections.0.places);
-        let permit = if let Ok(permit) = Arc::clone(&places).try_acquire_owned() {
-            permit
-        } else {
-            connections.0.make_room(places).await?
-        };
-        let opened = Arc::clone(connection);
-        connections.0.open().insert(number, opened);
-        Ok(Self {
-            connections,
-            number,
-            _permit: permit,
-        })
-    }
-}
-
-impl<A: Acceptor> Acceptor for GuardedAcceptor<A> {
-    type Io = GuardedStream<A::Io>;
-
-    fn local_addr(&self) -> Vec<LocalAddr> {
-        self.inner.local_addr()
-    }
-
-    async fn accept(&mut self) -> io::Result<(Self::Io, LocalAddr, RemoteAddr, Scheme)> {
+    /// Returns the next connection. After an error it tries again.
+    pub(crate) async fn accept(&mut self) -> Accepted<A::Io> {
         loop {
             match self.inner.accept().await {
-                Ok((io, _, remote, scheme)) => {
+                Ok((io, local, remote, scheme)) => {
                     let connection = Arc::new(Connection::new());
-                    let connections = self.connections.clone();
-                    let number = self.next_number;
-                    self.next_number += 1;
-                    let place = Place::take(connections, number, &connection).await?;
-                    let stream = GuardedStream::new(io, connection, place);
-                    let local = numbered(number);
-                    return Ok((stream, local, remote, scheme));
+                    let place = self.place(&connection).await;
+                    let stream = GuardedStream::new(io, Arc::clone(&connection), place);
+                    return Accepted {
+                        stream,
+                        connection,
+                        ends: (local, remote, scheme),
+                    };
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection; trying again");
@@ -91,10 +68,23 @@ impl<A: Acceptor> Acceptor for GuardedAcceptor<A> {
             }
         }
     }
+
+    async fn place(&mut self, connection: &Arc<Connection>) -> Place {
+        let registry = Arc::clone(&self.registry);
+        let permit = registry.place().await;
+        let number = self.next_number;
+        self.next_number += 1;
+        registry.open().insert(number, Arc::clone(connection));
+        Place {
+            registry,
+            number,
+            _permit: permit,
+        }
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.connections.0.open().remove(&self.number);
+        self.registry.open().remove(&self.number);
     }
 }

@@ -1,7 +1,7 @@
 //! The state of one connection.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -12,14 +12,17 @@ use super::{IDLE, REQUEST};
 
 /// Shared by the stream, which moves bytes, and by the handlers of requests.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     opened_at: Instant,
-    phase: AtomicU8,
+    /// The phase, and whether the connection is [evicted](EVICTED). One value, because a connection at work is not.
+    state: AtomicU8,
     /// When the phase began, in milliseconds since the connection was opened.
     since: AtomicU64,
-    is_evicted: AtomicBool,
     task: AtomicWaker,
 }
+
+/// Added to the phase of an evicted connection.
+const EVICTED: u8 = 0b1000;
 
 /// What a connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,26 +40,34 @@ impl Connection {
     pub(super) fn new() -> Self {
         Self {
             opened_at: Instant::now(),
-            phase: AtomicU8::new(Phase::Request as u8),
+            state: AtomicU8::new(Phase::Request as u8),
             since: AtomicU64::new(0),
-            is_evicted: AtomicBool::new(false),
             task: AtomicWaker::new(),
         }
     }
 
     pub(super) fn phase(&self) -> Phase {
-        match self.phase.load(Ordering::Acquire) {
+        match self.state.load(Ordering::Acquire) & !EVICTED {
             phase if phase == Phase::Work as u8 => Phase::Work,
             phase if phase == Phase::Idle as u8 => Phase::Idle,
             _ => Phase::Request,
         }
     }
 
+    /// Begins a phase. An evicted connection stays evicted, except for the work on a request that has arrived: it was chosen
+    /// a moment too late.
     pub(super) fn enter(&self, phase: Phase) {
         let since = u64::try_from(self.opened_at.elapsed().as_millis());
         self.since
             .store(since.unwrap_or(u64::MAX), Ordering::Release);
-        self.phase.store(phase as u8, Ordering::Release);
+        let mark = match phase {
+            Phase::Work => 0,
+            Phase::Request | Phase::Idle => EVICTED,
+        };
+        let next = |state: u8| Some(phase as u8 | state & mark);
+        let _ = self
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
     }
 
     /// When the phase began.
@@ -75,21 +86,21 @@ impl Connection {
 
     /// Whether it is the client's turn, and it is not being evicted.
     pub(super) fn is_waited_for(&self) -> bool {
-        self.phase() != Phase::Work && !self.is_evicted()
+        self.phase() != Phase::Work && !self.has_to_go()
     }
 
+    /// Evicts the connection, unless the work on a request has begun.
     pub(super) fn evict(&self) {
-        self.is_evicted.store(true, Ordering::Release);
+        let next = |state: u8| (state != Phase::Work as u8).then_some(state | EVICTED);
+        let _ = self
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
         self.task.wake();
     }
 
-    fn is_evicted(&self) -> bool {
-        self.is_evicted.load(Ordering::Acquire)
-    }
-
-    /// Whether it is evicted, and waits for the client.
+    /// Whether it is evicted, so it waits for the client.
     pub(super) fn has_to_go(&self) -> bool {
-        self.is_evicted() && self.phase() != Phase::Work
+        self.state.load(Ordering::Acquire) & EVICTED != 0
     }
 
     /// Registers a task to be woken when the connection is to be closed.
@@ -105,8 +116,6 @@ pub(crate) struct Handling(Arc<Connection>);
 impl Handling {
     pub(super) fn begin(connection: Arc<Connection>) -> Self {
         connection.enter(Phase::Work);
-        // It was chosen a moment too late: its request has arrived.
-        connection.is_evicted.store(false, Ordering::Release);
         Self(connection)
     }
 }

@@ -12,19 +12,16 @@ mod stream;
 mod tests;
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use poem::Addr;
-use poem::listener::Acceptor;
-use poem::web::LocalAddr;
+use poem::Request;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-pub use acceptor::GuardedAcceptor;
-use connection::{Connection, Handling};
-pub use stream::GuardedStream;
+pub(crate) use acceptor::{Accepted, GuardedAcceptor};
+pub(crate) use connection::Connection;
+use connection::Handling;
 
 /// How long a request may take to arrive, its body included.
 const REQUEST: Duration = Duration::from_secs(10);
@@ -35,10 +32,14 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// How long an evicted connection may take to close before another one is evicted.
 const EVICT_AGAIN: Duration = Duration::from_millis(50);
 
-/// The open connections of a listener.
-#[derive(Clone, Debug)]
-pub struct Connections(Arc<Registry>);
+/// Marks that a request has arrived and is being processed, until the returned value is dropped. `None` if it did not come
+/// over a [connection](Accepted) of this server.
+pub(crate) fn handling(request: &Request) -> Option<Handling> {
+    let connection = request.data::<Arc<Connection>>()?;
+    Some(Handling::begin(Arc::clone(connection)))
+}
 
+/// The open connections of a listener.
 #[derive(Debug)]
 struct Registry {
     places: Arc<Semaphore>,
@@ -46,41 +47,29 @@ struct Registry {
     open: Mutex<HashMap<u64, Arc<Connection>>>,
 }
 
-impl Connections {
-    /// Allows `most` connections at a time, at least one.
-    #[must_use]
-    pub fn new(most: usize) -> Self {
-        Self(Arc::new(Registry {
+impl Registry {
+    fn new(most: usize) -> Self {
+        Self {
             places: Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))),
             open: Mutex::default(),
-        }))
+        }
     }
 
-    /// Limits the connections of an acceptor.
-    #[must_use]
-    pub fn guard<A: Acceptor>(&self, acceptor: A) -> GuardedAcceptor<A> {
-        GuardedAcceptor::new(acceptor, self.clone())
-    }
-
-    /// Marks that a request has arrived and is being processed, until the returned value is dropped.
-    pub(crate) fn handling(&self, over: &LocalAddr) -> Option<Handling> {
-        let connection = self.0.open().get(&number_of(over)?).cloned()?;
-        Some(Handling::begin(connection))
-    }
-}
-
-impl Registry {
     fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a place. Retries the eviction, because all connections may be busy at first.
-    async fn make_room(&self, places: Arc<Semaphore>) -> io::Result<OwnedSemaphorePermit> {
+    /// Waits for a place. If there is none, evicts the connection that has been silent for longest; again and again, because
+    /// all connections may be busy at first.
+    async fn place(&self) -> OwnedSemaphorePermit {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return place;
+        }
         loop {
             self.evict();
-            let place = timeout(EVICT_AGAIN, Arc::clone(&places).acquire_owned());
-            if let Ok(place) = place.await {
-                return place.map_err(io::Error::other);
+            let place = timeout(EVICT_AGAIN, Arc::clone(&self.places).acquire_owned());
+            if let Ok(Ok(place)) = place.await {
+                return place;
             }
         }
     }
@@ -93,20 +82,5 @@ impl Registry {
         if let Some(longest) = longest {
             longest.evict();
         }
-    }
-}
-
-/// The prefix of the local address of a numbered connection.
-const NUMBER: &str = "connection";
-
-/// Passes the number of a connection on to its requests, as their local address.
-fn numbered(number: u64) -> LocalAddr {
-    LocalAddr(Addr::custom(NUMBER, number.to_string()))
-}
-
-fn number_of(address: &LocalAddr) -> Option<u64> {
-    match &address.0 {
-        Addr::Custom(NUMBER, number) => number.parse().ok(),
-        _ => None,
     }
 }

@@ -21,13 +21,15 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 ";
 const SPARED: Duration = Duration::from_millis(20);
 
 /// A connection that fails when the client is silent for too long.
-pub struct GuardedStream<Io> {
+pub(crate) struct GuardedStream<Io> {
     io: Io,
     connection: Arc<Connection>,
     timer: Pin<Box<Sleep>>,
     /// Since when the client has not read the sent data.
     stuck_since: Option<Instant>,
-    /// Since when the connection is evicted although the client has sent something.
+    /// When the client last sent something.
+    arrived_at: Option<Instant>,
+    /// The first time for which an evicted connection is spared.
     spared_since: Option<Instant>,
     /// Dropped after `io`, as the place is free only when the descriptor is.
     _place: Place,
@@ -41,6 +43,7 @@ impl<Io> GuardedStream<Io> {
             connection,
             timer: Box::pin(sleep_until(deadline)),
             stuck_since: None,
+            arrived_at: None,
             spared_since: None,
             _place: place,
         }
@@ -60,16 +63,19 @@ impl<Io> GuardedStream<Io> {
         }
     }
 
-    /// Fails if the connection has to give way. If the client has just sent something, that may be the rest of a request, so
-    /// there is a moment in which the work on it can begin.
+    /// Fails if the connection has to give way. If the client has just sent something, perhaps in an earlier poll, that may be
+    /// the rest of a request, so there is a moment in which the work on it can begin.
     fn poll_evicted(&mut self, has_arrived: bool, task: &mut Context<'_>) -> Poll<io::Error> {
+        if has_arrived {
+            self.arrived_at = Some(Instant::now());
+        }
         self.connection.wake_on_eviction(task.waker());
         if !self.connection.has_to_go() {
             self.spared_since = None;
             return Poll::Pending;
         }
-        if has_arrived && self.spared_since.is_none() {
-            self.spared_since = Some(Instant::now());
+        if self.spared_since.is_none() {
+            self.spared_since = self.arrived_at;
         }
         match self.spared_since {
             Some(since) => self.poll_deadline(since + SPARED, task),

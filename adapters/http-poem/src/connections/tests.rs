@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use poem::endpoint::ToDynEndpoint;
 use poem::listener::{Acceptor as _, Listener as _, TcpListener};
 use poem::{Endpoint, Route, endpoint};
@@ -17,7 +18,7 @@ use crate::server;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
-fn app(connections: Connections, let_go: Arc<Notify>) -> impl Endpoint + 'static {
+fn app(let_go: Arc<Notify>) -> impl Endpoint + 'static {
     let slow = endpoint::make(move |_| {
         let let_go = Arc::clone(&let_go);
         async move {
@@ -34,7 +35,6 @@ fn app(connections: Connections, let_go: Arc<Notify>) -> impl Endpoint + 'static
                 .at("/large", large),
         ),
         trusted_proxies: Vec::new(),
-        connections,
         requests: None,
         is_https: false,
     }
@@ -45,10 +45,9 @@ async fn serve(most: usize) -> (SocketAddr, Arc<Notify>) {
     let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await;
     let acceptor = acceptor.unwrap();
     let at = *acceptor.local_addr()[0].as_socket_addr().unwrap();
-    let connections = Connections::new(most);
     let let_go = Arc::new(Notify::new());
-    let app = app(connections.clone(), Arc::clone(&let_go));
-    let server = server::serve(connections.guard(acceptor), app, pending(), ANSWER);
+    let app = app(Arc::clone(&let_go));
+    let server = server::serve(acceptor, most, app, pending(), ANSWER);
     tokio::spawn(server);
     (at, let_go)
 }
@@ -161,11 +160,12 @@ async fn a_request_that_has_arrived_is_answered_although_its_place_is_wanted() {
     use std::io::{Read as _, Write as _};
 
     let (at, _) = serve(1).await;
+    let get = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let post = "POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 4\r\n\r\na=bc";
     // These do not yield, so the service sees all connections at once.
-    let asks = [(); 3].map(|()| {
+    let asks = [get, post, get, post, post].map(|ask| {
         let mut connection = std::net::TcpStream::connect(at).unwrap();
-        let get = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-        connection.write_all(get).unwrap();
+        connection.write_all(ask.as_bytes()).unwrap();
         connection
     });
     for mut connection in asks {
@@ -177,6 +177,31 @@ async fn a_request_that_has_arrived_is_answered_although_its_place_is_wanted() {
         let answer = timeout(REQUEST / 2, answer).await.unwrap().unwrap();
         assert!(answer.ends_with(b"ok"), "{answer:?}");
     }
+}
+
+/// It was chosen between the arrival of the last bytes and the work on the request.
+#[tokio::test]
+async fn a_connection_that_has_just_sent_something_is_spared_for_a_moment() {
+    let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await;
+    let acceptor = acceptor.unwrap();
+    let at = *acceptor.local_addr()[0].as_socket_addr().unwrap();
+    let mut acceptor = GuardedAcceptor::new(acceptor, 1);
+    let _client = send(at, GET).await;
+    let Accepted {
+        mut stream,
+        connection,
+        ..
+    } = acceptor.accept().await;
+    let mut read = [0; 100];
+    stream.read(&mut read).await.unwrap();
+    connection.evict();
+    assert!(stream.read(&mut read).now_or_never().is_none());
+    let end = timeout(REQUEST / 2, stream.read(&mut read)).await.unwrap();
+    assert!(end.is_err());
+    let working = Handling::begin(Arc::clone(&connection));
+    connection.evict();
+    drop(working);
+    assert!(!connection.has_to_go());
 }
 
 /// Busy connections cannot be evicted. Once they are idle, they can.

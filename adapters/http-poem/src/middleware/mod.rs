@@ -22,7 +22,7 @@ use poem::{Endpoint, Request, Response, Result};
 use tracing::Instrument as _;
 
 use crate::address::locate;
-use crate::connections::Connections;
+use crate::connections::handling;
 use crate::error::translate;
 use crate::requests::Requests;
 pub(crate) use head::is_head;
@@ -37,7 +37,6 @@ pub(crate) use trace::id_of;
 pub(crate) struct Shell<R> {
     pub(crate) routes: R,
     pub(crate) trusted_proxies: Vec<IpNet>,
-    pub(crate) connections: Connections,
     pub(crate) requests: Option<Arc<dyn Requests>>,
     /// Whether people reach the service by https.
     pub(crate) is_https: bool,
@@ -75,7 +74,7 @@ impl<R: DynEndpoint<Output = Response>> Shell<R> {
             locate(&mut request, &self.trusted_proxies);
             limit_body::limit_body(&mut request).await?;
             // The request has arrived in full, so its connection keeps its place: nobody holds one with half a body.
-            let _handling = self.connections.handling(request.local_addr());
+            let _handling = handling(&request);
             self.routes.call(request).await
         }
     }

@@ -10,7 +10,7 @@ use central_oauth_domain::testing::{
     settings,
 };
 use central_oauth_domain::usecases::{Caller, LinkRequest, Providers, Services, unlock};
-use central_oauth_http_poem::{AllowedHosts, Connections, HttpSettings, OperatorDetails, app};
+use central_oauth_http_poem::{AllowedHosts, HttpSettings, OperatorDetails, app};
 use poem::endpoint::BoxEndpoint;
 use poem::test::TestClient;
 use poem::{EndpointExt as _, Response};
@@ -64,7 +64,6 @@ impl World {
             allowed_hosts: AllowedHosts::any(),
             public_url: public_url.parse().unwrap(),
             trusted_proxies: Vec::new(),
-            connections: Connections::new(usize::MAX),
             operator,
         };
         let client = TestClient::new(app(Arc::clone(&services), settings, None).boxed());

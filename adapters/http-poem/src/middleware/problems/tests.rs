@@ -3,7 +3,6 @@ use poem::test::{TestClient, TestResponse};
 use poem::{Request, Result, Route, get, handler};
 
 use super::*;
-use crate::connections::Connections;
 use crate::middleware::Shell;
 
 #[handler]
@@ -40,7 +39,6 @@ async fn get_answer(path: &str) -> TestResponse {
                 .at("/refuses/:status", get(refuses)),
         ),
         trusted_proxies: Vec::new(),
-        connections: Connections::new(1),
         requests: None,
         is_https: false,
     };

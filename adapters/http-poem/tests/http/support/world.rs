@@ -16,7 +16,7 @@ use central_oauth_domain::usecases::{
     Providers, Services, Settings, Visitor, WorkloadTrust, unlock,
 };
 use central_oauth_domain::workload::{Policy, Preset, TrustedIssuer};
-use central_oauth_http_poem::{AllowedHosts, Connections, HttpSettings, OperatorDetails, app};
+use central_oauth_http_poem::{AllowedHosts, HttpSettings, OperatorDetails, app};
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem::test::TestClient;
@@ -153,7 +153,6 @@ impl World {
             allowed_hosts: options.allowed_hosts,
             public_url: options.public_url.parse().unwrap(),
             trusted_proxies: Vec::new(),
-            connections: Connections::new(usize::MAX),
             operator: OperatorDetails::default(),
         };
         let client = TestClient::new(app(Arc::clone(&services), settings, None).boxed());

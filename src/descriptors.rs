@@ -4,8 +4,9 @@ use rustix::process::{Resource, getrlimit};
 
 /// Descriptors that are reserved for the database, for providers and for what every process has open.
 const RESERVED: u64 = 48;
-/// A limit beyond which one process does not serve well.
-const MOST: u64 = 8192;
+/// Each connection may hold 64 KiB of unfinished headers and as much of an unfinished body. So strangers can take 128 MiB, half of
+/// what the manifests for Kubernetes allow.
+const MOST: u64 = 1024;
 
 /// Returns how many connections the service accepts at a time. As many descriptors are left, because requests open
 /// connections to providers.
@@ -27,6 +28,7 @@ mod tests {
         assert_eq!(of_limit(64), 8);
         assert_eq!(of_limit(256), 104);
         assert_eq!(of_limit(1024), 488);
+        assert_eq!(of_limit(4096), MOST);
         assert_eq!(of_limit(1 << 20), MOST);
         assert_eq!(of_limit(u64::MAX), MOST);
         assert_eq!(of_limit(0), 4);

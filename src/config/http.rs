@@ -1,13 +1,14 @@
 //! Addresses of the service.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
+use central_oauth_domain::cidr::Cidr;
 use central_oauth_http_poem::Certificate;
-use ipnet::IpNet;
 use url::{Host, Url};
 
+use super::networks::{list, networks};
 use super::{ConfigError, Effective, Environment, TlsConfig};
 
 /// Addresses of the service.
@@ -19,7 +20,7 @@ pub(crate) struct HttpConfig {
     /// Other hosts under which people reach the service.
     other_hosts: Vec<Host>,
     /// Proxies whose `X-Forwarded-For` is trusted.
-    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) trusted_proxies: Vec<Cidr>,
     /// The certificate, where the service itself speaks TLS.
     pub(crate) tls: Option<TlsConfig>,
 }
@@ -47,13 +48,12 @@ impl HttpConfig {
                 "is not an address and port such as 127.0.0.1:8080",
             )
         })?;
-        let proxies = text("TRUSTED_PROXIES").unwrap_or_default();
         let hosts = text("ALLOWED_HOSTS").unwrap_or_default();
         Ok(Self {
             listen,
             public_url: text("PUBLIC_URL").map(public_url).transpose()?,
             other_hosts: listed(hosts).map(host).collect::<Result<_, _>>()?,
-            trusted_proxies: listed(proxies).map(network).collect::<Result<_, _>>()?,
+            trusted_proxies: networks(environment, "TRUSTED_PROXIES")?,
             tls: TlsConfig::read(environment)?,
         })
     }
@@ -64,13 +64,12 @@ impl HttpConfig {
             let tls = self.tls.as_ref();
             tls.map_or_else(String::new, |tls| file(tls).display().to_string())
         };
-        let proxies: Vec<_> = self.trusted_proxies.iter().map(IpNet::to_string).collect();
         let hosts: Vec<_> = self.other_hosts.iter().map(Host::to_string).collect();
         Ok(vec![
             ("LISTEN_ADDR", self.listen.to_string()),
             ("PUBLIC_URL", self.public_url(self.listen)?.to_string()),
             ("ALLOWED_HOSTS", hosts.join(",")),
-            ("TRUSTED_PROXIES", proxies.join(",")),
+            ("TRUSTED_PROXIES", list(&self.trusted_proxies)),
             ("TLS_CERT_FILE", file(|tls| &tls.chain)),
             ("TLS_KEY_FILE", file(|tls| &tls.key)),
         ])
@@ -104,7 +103,8 @@ impl HttpConfig {
         if https && self.tls.is_none() && self.trusted_proxies.is_empty() {
             warnings.push(
                 "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy all people have the proxy's address and \
-                 share its limits of link codes, consents, wrong codes and unknown keys",
+                 share its limits of link codes, consents, wrong codes and unknown keys; CENTRAL_OAUTH_ENROLL_NETWORKS judges that \
+                 address, too",
             );
         }
         warnings
@@ -168,16 +168,6 @@ fn host(text: &str) -> Result<Host, ConfigError> {
         ConfigError::variable(
             "ALLOWED_HOSTS",
             "must be a list of hosts without ports, such as auth.example.com, 10.0.0.7 or [2001:db8::7]",
-        )
-    })
-}
-
-fn network(text: &str) -> Result<IpNet, ConfigError> {
-    let address = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse().or_else(|_| address()).map_err(|_| {
-        ConfigError::variable(
-            "TRUSTED_PROXIES",
-            "must be a list of addresses and networks such as 10.0.0.0/8",
         )
     })
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::cidr::{Cidr, MalformedCidr};
+use central_oauth_domain::cidr::Cidr;
 use central_oauth_domain::clock_step::LONGEST_PROVIDER_CALL;
 use central_oauth_domain::link::ReturnCodePolicy;
 use central_oauth_domain::link::pace::LONGEST_CONSENT;
 
+use super::networks::{list, networks};
 use super::numbers::read_seconds;
 use super::words::Words;
 use super::{ConfigError, Effective, Environment};
@@ -55,7 +56,6 @@ impl LinkConfig {
         let seconds = |name, range, default| read_seconds(environment, name, range, default);
         let longest_code = LONGEST_CONSENT.as_secs();
         let longest_call = LONGEST_PROVIDER_CALL.as_secs();
-        let enrolling = environment.text("ENROLL_NETWORKS").map(networks);
         Ok(Self {
             code_ttl: seconds("LINK_CODE_TTL", 1..=longest_code, default.code_ttl)?,
             poll_interval: seconds("POLL_INTERVAL", 1..=60, default.poll_interval)?,
@@ -70,7 +70,7 @@ impl LinkConfig {
                 60..=31_536_000,
                 default.refresh_at_least,
             )?,
-            enroll_networks: enrolling.transpose()?.unwrap_or_default(),
+            enroll_networks: networks(environment, "ENROLL_NETWORKS")?,
         })
     }
 
@@ -84,27 +84,12 @@ impl LinkConfig {
         ]
         .map(|(name, duration)| (name, duration.as_secs().to_string()));
         let return_code = RETURN_CODE.effective(self.return_code);
-        let networks = self.enroll_networks.iter().map(Cidr::to_string);
-        let networks = Vec::from_iter(networks).join(",");
-        let networks = ("ENROLL_NETWORKS", networks);
+        let networks = ("ENROLL_NETWORKS", list(&self.enroll_networks));
         durations
             .into_iter()
             .chain([return_code, networks])
             .collect()
     }
-}
-
-/// Reads networks that commas separate. A text without any is an error: it would let every network in.
-fn networks(text: &str) -> Result<Vec<Cidr>, ConfigError> {
-    let wrong = |entry: usize, problem| {
-        ConfigError::variable("ENROLL_NETWORKS", format!("entry {entry} {problem}"))
-    };
-    let entries = (1..).zip(text.trim().trim_end_matches(',').split(','));
-    let read = entries.map(|(entry, text)| {
-        let network = text.trim().parse();
-        network.map_err(|problem: MalformedCidr| wrong(entry, problem))
-    });
-    read.collect()
 }
 
 #[cfg(test)]

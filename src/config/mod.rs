@@ -9,6 +9,7 @@ mod keys;
 mod kms;
 mod links;
 mod log;
+mod networks;
 mod numbers;
 mod operator_details;
 mod operators;

@@ -209,7 +209,7 @@ async fn programs(recording: &mut Recording, world: &World) {
 async fn operators(recording: &mut Recording, world: &World) {
     recording.part(
         "For operators, from any machine",
-        "With `CENTRAL_OAUTH_SERVER` and `CENTRAL_OAUTH_ADMIN_KEY`. `accounts`, `refresh`, `keys` and `revoke` work with them for all accounts.",
+        "With `CENTRAL_OAUTH_SERVER` and `CENTRAL_OAUTH_ADMIN_KEY`. `accounts` shows all accounts; `refresh`, `keys` and `revoke` take one with `--account ID`.",
     );
     let server = world.server();
     let settings = [("SERVER", server.as_str()), ("ADMIN_KEY", ADMIN)];

@@ -47,6 +47,7 @@ const WRONG: &[(&str, &str)] = &[
     ("TOKEN_CACHE", "yes"),
     ("TRUSTED_PROXIES", "10.0.0.0/33"),
     ("TRUSTED_PROXIES", "127.0.0.1, proxy.example.com"),
+    ("TRUSTED_PROXIES", "::ffff:10.0.0.5"),
     ("AUDIT_NETWORK", "hunter2"),
     ("AUDIT_RETENTION", "hunter2"),
     ("AUDIT_RETENTION", "59"),

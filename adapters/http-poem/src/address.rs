@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use ipnet::IpNet;
+use central_oauth_domain::cidr::Cidr;
 use poem::Request;
 
 /// Returns the address of the client, or the unspecified address if there is none, as on a Unix socket.
@@ -19,7 +19,7 @@ pub(crate) fn client_address(request: &Request) -> IpAddr {
 struct ClientAddress(IpAddr);
 
 /// Determines the client address behind the trusted proxies.
-pub(crate) fn locate(request: &mut Request, proxies: &[IpNet]) {
+pub(crate) fn locate(request: &mut Request, proxies: &[Cidr]) {
     // Without proxies, the peer is the client.
     if let (Some(peer), [_, ..]) = (peer(request), proxies) {
         let forwarded = request
@@ -42,9 +42,9 @@ fn peer(request: &Request) -> Option<IpAddr> {
 fn client<'a>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'a str>,
-    proxies: &[IpNet],
+    proxies: &[Cidr],
 ) -> IpAddr {
-    let is_trusted = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(address));
+    let is_trusted = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(*address));
     let mut client = peer;
     for hop in forwarded.rev() {
         match parse(hop) {

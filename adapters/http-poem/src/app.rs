@@ -3,12 +3,12 @@
 use std::future::ready;
 use std::sync::Arc;
 
+use central_oauth_domain::cidr::Cidr;
 use central_oauth_domain::usecases::Services;
 use futures_util::TryFutureExt as _;
 use futures_util::future::{BoxFuture, Either};
-use ipnet::IpNet;
 use poem::endpoint::{BoxEndpoint, DynEndpoint};
-use poem::{Endpoint, IntoEndpoint as _, PathPattern, Request, Response, Result, Route};
+use poem::{Endpoint, Error, IntoEndpoint as _, PathPattern, Request, Response, Result, Route};
 use url::Url;
 
 use crate::host::{self, AllowedHosts};
@@ -20,7 +20,7 @@ use crate::{api, docs, pages};
 
 /// Where the API is: its own part, and what OAuth clients look for.
 const API: [&str; 3] = [V1, "/oauth", "/.well-known"];
-/// Its own part. Requests for others have no JWT as bearer.
+/// The service's own API. Only here is a bearer the JWT of a workload; `/oauth/token` has it in the form.
 const V1: &str = "/v1";
 
 /// Settings of the HTTP interface besides the services.
@@ -31,7 +31,7 @@ pub struct HttpSettings {
     /// The hosts under which pages and anonymous POSTs are answered.
     pub allowed_hosts: AllowedHosts,
     /// The proxies whose `X-Forwarded-For` is trusted.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Vec<Cidr>,
     /// Who runs the service.
     pub operator: OperatorDetails,
 }
@@ -106,15 +106,19 @@ impl DynEndpoint for Routes {
             Ok(()) => Either::Left(DynEndpoint::call(&*self.api, request)),
             Err(repeated) => Either::Right(ready(Err(repeated.into()))),
         };
-        let answer = in_time(answer).map_err(|mut error| {
+        let of_part = |mut error: Error| {
             if error.data::<PathPattern>().is_none() {
                 error.set_data(PathPattern(part.into()));
             }
             error
-        });
+        };
+        let answer = answer.map_err(of_part);
         match presented.flatten() {
-            None => Box::pin(answer),
-            Some(presented) => Box::pin(presented.recorded(workloads, answer)),
+            None => Box::pin(in_time(answer).map_err(of_part)),
+            Some(presented) => {
+                let recorded = presented.recorded(workloads, answer);
+                Box::pin(in_time(recorded).map_err(of_part))
+            }
         }
     }
 }

@@ -106,7 +106,7 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         is_one.then(|| WorkloadToken::new(text))
     }
 
-    /// Returns the request that was made with a workload's JWT. Whoever serves it records what comes of it.
+    /// Returns the request that was made with a workload's JWT. The operation that serves it records the outcome.
     pub(crate) fn call<'a>(&self, token: &'a WorkloadToken) -> WorkloadCall<'a> {
         if let Some(taken) = &self.taken {
             taken.take();
@@ -162,7 +162,7 @@ impl<'a, const NEEDED: bool> ApiExtractor<'a> for Bearer<NEEDED> {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        // Authenticates before anything else of the request is read.
+        // Authenticates before the body and the parameters are read; only a parameter that comes twice is rejected earlier.
         match shown(request.headers())? {
             None if NEEDED => Err(needed().into()),
             key => Ok(Self {

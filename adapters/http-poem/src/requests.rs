@@ -18,7 +18,7 @@ pub trait Requests: Send + Sync {
 #[derive(Debug, Clone, Copy)]
 pub struct Answered<'a> {
     /// The method, or `_OTHER` for an invented one.
-    pub method: &'a str,
+    pub method: &'static str,
     /// The route template; `None` for an unknown address.
     pub route: Option<&'a str>,
     /// The status of the response, or [`Answered::CLIENT_GONE`].

@@ -190,10 +190,3 @@ pub const LABELS: &[(&str, &str)] = &[
     ),
     ("version", "the version of the running binary"),
 ];
-
-/// Returns a known HTTP method, or `_OTHER`.
-pub(crate) fn known_method(method: &str) -> &'static str {
-    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    let known = KNOWN.into_iter().find(|known| *known == method);
-    known.unwrap_or("_OTHER")
-}

@@ -17,7 +17,7 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
 
-use crate::catalogue::{self, known_method};
+use crate::catalogue;
 use crate::instruments::Instruments;
 use crate::traces::LinkTraces;
 
@@ -98,12 +98,12 @@ impl Metrics {
             .unwrap_or_default()
     }
 
-    /// Records an answered request: the method as the client sent it, the route template and never the path, the status
+    /// Records an answered request: its method, `_OTHER` if it is not one of HTTP's, the route template and never the path, the status
     /// and the duration.
-    pub fn answered(&self, method: &str, route: Option<&str>, status: u16, took: Duration) {
+    pub fn answered(&self, method: &'static str, route: Option<&str>, status: u16, took: Duration) {
         let mut labels = vec![
             KeyValue::new("url.scheme", "http"),
-            KeyValue::new("http.request.method", known_method(method)),
+            KeyValue::new("http.request.method", method),
             KeyValue::new("http.response.status_code", i64::from(status)),
         ];
         if let Some(route) = route {

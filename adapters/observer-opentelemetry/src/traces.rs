@@ -15,8 +15,6 @@ use tracing::dispatcher::get_default;
 use tracing::span::Id;
 use tracing_opentelemetry::{OpenTelemetrySpanExt as _, get_otel_context};
 
-use crate::catalogue::known_method;
-
 /// Maximum number of remembered links; the service has no more open at once.
 const MAX_LINKS: usize = 10_000;
 /// W3C Trace Context requires passing on at least this much of `tracestate`; a longer one is ignored.
@@ -101,7 +99,7 @@ pub fn name_request(span: &Span, method: &str, route: Option<&str>, status: u16)
     if !traced.is_recording() {
         return;
     }
-    let method = match known_method(method) {
+    let method = match method {
         // Required by the conventions.
         "_OTHER" => "HTTP",
         method => method,

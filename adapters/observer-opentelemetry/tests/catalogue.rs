@@ -86,7 +86,7 @@ fn tell_everything(metrics: &Metrics, provider: &str) {
     metrics.census_ended(Timestamp::from_millis(1_790_000_000_500), second);
 }
 
-fn answered(metrics: &Metrics, method: &str, route: Option<&str>, status: u16) {
+fn answered(metrics: &Metrics, method: &'static str, route: Option<&str>, status: u16) {
     metrics.answered(method, route, status, Duration::from_millis(3));
 }
 
@@ -180,14 +180,10 @@ fn hostile_words_make_no_new_series() {
     let metrics = telemetry.metrics().unwrap();
     tell_everything(metrics, "work");
     tell_everything(metrics, "gone");
-    for method in ["GET", "BREW"] {
-        answered(metrics, method, None, 404);
-    }
     let before = series(&metrics.text());
     for number in 0..5000 {
         let name = format!("x{number}\"}} 1\n# HELP evil{{");
         tell_everything(metrics, &name);
-        answered(metrics, &name, None, 404);
     }
     assert_eq!(series(&metrics.text()), before);
     assert!(!metrics.text().contains("evil"));

@@ -49,7 +49,6 @@ impl Recording {
     /// Runs what a person types in a shell, and records it.
     pub(super) async fn run(&mut self, machine: &Machine, settings: &[(&str, &str)], typed: &str) {
         let shown = Run::of(shell(machine, settings, &self.stable.real(typed))).await;
-        assert_eq!(shown.stderr, "", "{typed}");
         self.add(typed, &shown.stdout, shown.code.unwrap());
     }
 

@@ -61,8 +61,8 @@ impl Links {
     /// Ask for a link code
     ///
     /// Without a key this starts a new link; if the operator has set an enrolment key, send that key. The
-    /// operator may limit new links to certain networks. With an access key this links the key's account again: the response has no new key, you poll with the old one, and the account stays
-    /// the same person's. A trusted workload sends a fresh JWT of its platform, which works once. The response has no key:
+    /// operator may limit new links to certain networks. With an access key this links the key's account again: the
+    /// response has no new key, you poll with the old one, and the account stays the same person's. A trusted workload sends a fresh JWT of its platform, which works once. The response has no key:
     /// the workload polls, and later gets the token, with any fresh JWT.
     #[oai(path = "/link-code", method = "post", operation_id = "start_link")]
     async fn start(

@@ -6,8 +6,7 @@ use poem_openapi::types::Example;
 
 use super::seconds_down;
 
-/// How many characters a parameter of the form may have: enough for every JWT. Most must
-/// be certain words, and are shorter.
+/// The longest parameter besides the subject token, in characters: the longest `scope`.
 pub(crate) const LONGEST_PARAMETER: usize = 16_384;
 pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 pub(crate) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";

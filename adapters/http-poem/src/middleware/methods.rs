@@ -1,38 +1,34 @@
-//! Methods of an address, for the `Allow` header of a 405.
+//! The documented addresses, and the methods of each for the `Allow` header of a 405.
 
 use std::sync::LazyLock;
 
-use poem::http::Method;
 use poem_openapi::OpenApi as _;
+use poem_openapi::registry::MetaPath;
 
 use crate::api::Api;
 
-/// The documented addresses with their methods.
-static OPERATIONS: LazyLock<Vec<(String, Vec<Method>)>> = LazyLock::new(|| {
+static PATHS: LazyLock<Vec<MetaPath>> = LazyLock::new(|| {
     let paths = Api::meta().into_iter().flat_map(|api| api.paths);
-    paths
-        .map(|path| {
-            let methods = path.operations.into_iter().map(|op| op.method);
-            (path.path, methods.collect())
-        })
-        .collect()
+    paths.collect()
 });
 
 /// Returns the `Allow` header of an address.
 pub(super) fn allowed(path: &str) -> String {
-    let documented = OPERATIONS.iter().find(|(known, _)| matches(known, path));
-    let methods = match (documented, path) {
-        (Some((_, methods)), _) => methods.as_slice(),
-        (None, "/admin/logout") => &[Method::POST],
-        (None, "/device" | "/device/" | "/admin/login") => &[Method::GET, Method::POST],
-        (None, _) if is_action(path) || is_relink(path) => &[Method::GET, Method::POST],
-        (None, _) => &[Method::GET],
+    let mut methods = match (documented(path), path) {
+        (Some(path), _) => path
+            .operations
+            .iter()
+            .map(|op| op.method.as_str())
+            .collect(),
+        (None, "/admin/logout") => vec!["POST"],
+        (None, "/device" | "/device/" | "/admin/login") => vec!["GET", "POST"],
+        (None, _) if is_action(path) || is_relink(path) => vec!["GET", "POST"],
+        (None, _) => vec!["GET"],
     };
-    let mut names: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    if methods.contains(&Method::GET) {
-        names.push(Method::HEAD.as_str());
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
     }
-    names.join(", ")
+    methods.join(", ")
 }
 
 /// Whether an address is that of something which operators can do to an account.
@@ -47,22 +43,22 @@ fn is_relink(path: &str) -> bool {
     value.is_some_and(|value| !value.contains('/'))
 }
 
-/// Returns the documented template of an address; `None` if it is unknown.
-pub(super) fn documented(path: &str) -> Option<&'static str> {
-    let mut templates = OPERATIONS.iter().map(|(path, _)| path.as_str());
-    templates.find(|template| matches(template, path))
+/// Returns what the document says of an address; `None` if it is unknown.
+pub(super) fn documented(path: &str) -> Option<&'static MetaPath> {
+    PATHS.iter().find(|known| matches(&known.path, path))
 }
 
 /// Converts a route pattern to the document's notation; undocumented patterns stay as they are.
 pub(super) fn template(pattern: &str) -> &str {
-    documented(pattern).unwrap_or_else(|| match pattern.trim_end_matches('/') {
-        "" => pattern,
-        bare => bare,
-    })
+    match (documented(pattern), pattern.trim_end_matches('/')) {
+        (Some(known), _) => &known.path,
+        (None, "") => pattern,
+        (None, bare) => bare,
+    }
 }
 
 /// Whether an address matches a template such as `/v1/accounts/{id}`.
-pub(super) fn matches(template: &str, path: &str) -> bool {
+fn matches(template: &str, path: &str) -> bool {
     let (mut known, mut asked) = (template.split('/'), path.split('/'));
     loop {
         match (known.next(), asked.next()) {
@@ -82,11 +78,8 @@ mod tests {
         assert_eq!(template("/v1/poll/:param0"), "/v1/poll/{link_code}");
         assert_eq!(template("/device/"), "/device");
         assert_eq!(template("/"), "/");
-        assert_eq!(
-            documented("/v1/poll/12345678"),
-            Some("/v1/poll/{link_code}")
-        );
-        assert_eq!(documented("/anything"), None);
+        assert_eq!(template("/v1/poll/12345678"), "/v1/poll/{link_code}");
+        assert!(documented("/anything").is_none());
     }
 
     #[test]

@@ -15,8 +15,8 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 
+use central_oauth_domain::cidr::Cidr;
 use futures_util::FutureExt as _;
-use ipnet::IpNet;
 use poem::endpoint::DynEndpoint;
 use poem::{Endpoint, Request, Response, Result};
 use tracing::Instrument as _;
@@ -36,7 +36,7 @@ pub(crate) use trace::id_of;
 /// The routes with everything that applies to all of them. It never fails: errors become problem responses.
 pub(crate) struct Shell<R> {
     pub(crate) routes: R,
-    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) trusted_proxies: Vec<Cidr>,
     pub(crate) requests: Option<Arc<dyn Requests>>,
     /// Whether people reach the service by https.
     pub(crate) is_https: bool,

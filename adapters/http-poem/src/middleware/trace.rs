@@ -17,7 +17,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A request in progress: it has a span with its id, is reported to the observer and logs one line. All of them name the
 /// route template, because paths and queries contain link codes.
 ///
-/// If the client disconnects, poem drops the request and this guard with it. The guard then reports the request, which
+/// If the client disconnects, the server drops the request and this guard with it. The guard then reports the request, which
 /// was perhaps the slowest.
 pub(super) struct Underway<'a> {
     id: HeaderValue,
@@ -92,7 +92,10 @@ impl Drop for Underway<'_> {
     fn drop(&mut self) {
         if !self.is_over {
             // The router's answer is not known, so the document's has to do.
-            self.tell(Answered::CLIENT_GONE, || methods::documented(self.path()));
+            self.tell(Answered::CLIENT_GONE, || {
+                let path = methods::documented(self.path());
+                path.map(|path| path.path.as_str())
+            });
         }
     }
 }
@@ -126,17 +129,10 @@ fn log(span: &Span, answered: &Answered<'_>) {
 }
 
 /// Returns the method, or `_OTHER` for an invented one.
-fn known(method: &Method) -> &str {
-    match *method {
-        Method::GET
-        | Method::HEAD
-        | Method::POST
-        | Method::PUT
-        | Method::PATCH
-        | Method::DELETE
-        | Method::OPTIONS => method.as_str(),
-        _ => "_OTHER",
-    }
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let known = KNOWN.into_iter().find(|known| method == known);
+    known.unwrap_or("_OTHER")
 }
 
 /// Returns the id of the request if it is safe to log, otherwise a new one.
@@ -191,6 +187,12 @@ mod tests {
         let gone = |underway: Underway<'_>| drop(underway);
         assert_eq!(told("/v1/token?min_ttl=60", gone), expected);
         assert_eq!(told("/made-up", gone), [(None, 499)]);
+    }
+
+    #[test]
+    fn invented_methods_have_one_name() {
+        assert_eq!(known(&Method::PATCH), "PATCH");
+        assert_eq!(known(&Method::from_bytes(b"BREW").unwrap()), "_OTHER");
     }
 
     #[test]

@@ -1,0 +1,31 @@
+//! Lists of networks.
+
+use central_oauth_domain::cidr::{Cidr, MalformedCidr};
+
+use super::{ConfigError, Environment};
+
+/// Reads the networks of a variable, which commas separate; none if it is not set. A text without any is an error, because no
+/// network may mean every network.
+pub(super) fn networks(
+    environment: &Environment,
+    variable: &'static str,
+) -> Result<Vec<Cidr>, ConfigError> {
+    let Some(text) = environment.text(variable) else {
+        return Ok(Vec::new());
+    };
+    let wrong = |entry: usize, problem: MalformedCidr| {
+        ConfigError::variable(variable, format!("entry {entry} {problem}"))
+    };
+    let entries = (1..).zip(text.trim().trim_end_matches(',').split(','));
+    let read = entries.map(|(entry, text)| {
+        let network = text.trim().parse();
+        network.map_err(|problem| wrong(entry, problem))
+    });
+    read.collect()
+}
+
+/// Returns networks as a variable lists them.
+pub(super) fn list(networks: &[Cidr]) -> String {
+    let networks = networks.iter().map(Cidr::to_string);
+    Vec::from_iter(networks).join(",")
+}

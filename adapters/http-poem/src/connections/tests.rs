@@ -192,8 +192,8 @@ async fn a_connection_that_has_just_sent_something_is_spared_for_a_moment() {
         connection,
         ..
     } = acceptor.accept().await;
-    let mut read = [0; 100];
-    stream.read(&mut read).await.unwrap();
+    let mut read = [0; GET.len()];
+    stream.read_exact(&mut read).await.unwrap();
     connection.evict();
     assert!(stream.read(&mut read).now_or_never().is_none());
     let end = timeout(REQUEST / 2, stream.read(&mut read)).await.unwrap();

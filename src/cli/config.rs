@@ -1,5 +1,6 @@
 //! `central-oauth config`: checks the configuration of the service and shows it without secrets.
 
+use central_oauth_domain::workload::TrustedIssuer;
 use central_oauth_provider_openidconnect::{Flow, ProviderSettings};
 use url::Url;
 
@@ -66,6 +67,12 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
         let is_default = service.providers.default.as_ref() == Some(&provider.settings.name);
         lines.extend(of_provider(provider, is_default));
     }
+    let workloads = service
+        .workloads
+        .map(|it| wiring::workloads(it, &wiring::clock()));
+    let workloads = workloads.transpose()?;
+    let issuers = workloads.iter().flat_map(|trust| &trust.issuers);
+    lines.extend(issuers.flat_map(of_issuer));
     lines.extend(service.keys.secret.preview().await?);
     // Settings that contradict each other are found when the providers and the receivers are made.
     wiring::adapters(service.providers)?;
@@ -113,6 +120,22 @@ fn of_provider(provider: &Provider, is_default: bool) -> Vec<String> {
     let keys = keys(&provider.settings).into_iter();
     let keys = keys.map(|(key, value)| format!("  {key} = {}", printable(&value)));
     std::iter::once(head).chain(keys).collect()
+}
+
+/// Returns the head of an issuer of workloads, and what their tokens must name byte for byte.
+fn of_issuer(issuer: &TrustedIssuer) -> [String; 3] {
+    let TrustedIssuer {
+        name,
+        url,
+        audience,
+        ..
+    } = issuer;
+    [
+        ("\nworkload issuer ", name),
+        ("  issuer = ", url),
+        ("  audience = ", audience),
+    ]
+    .map(|(key, value)| format!("{key}{}", printable(value)))
 }
 
 /// Returns the keys of the providers file that are in force, with the words for the scopes that are requested.

@@ -17,8 +17,8 @@ use crate::config::ClientConfig;
 /// Selects a token of the platform.
 #[derive(clap::Args)]
 pub(super) struct Workload {
-    /// Send a token of the platform that this runs on instead of an access key: of GitHub Actions, or the one in
-    /// CENTRAL_OAUTH_ID_TOKEN or CENTRAL_OAUTH_ID_TOKEN_FILE.
+    /// Send a token of the platform that this runs on instead of an access key: the one in CENTRAL_OAUTH_ID_TOKEN or
+    /// CENTRAL_OAUTH_ID_TOKEN_FILE, one that GitHub Actions issues, or the projected one of a Kubernetes pod.
     #[arg(long, conflicts_with_all = ["profile", "key_file"])]
     workload: bool,
     /// The audience to request from GitHub Actions [default: the URL of the service].
@@ -93,7 +93,7 @@ impl Identity<'_> {
         Ok(Profile {
             server: self.server.clone(),
             access_key,
-            origin: Origin::Variable(self.source.name().to_owned()),
+            origin: Origin::Platform(self.source.name()),
             hosts: Vec::new(),
         })
     }
@@ -134,10 +134,10 @@ impl<'a> Source<'a> {
         Err(Failure::new(Exit::NoKey, message))
     }
 
-    /// Returns its name in messages.
+    /// Returns where it is, for messages.
     const fn name(&self) -> &'static str {
         match self {
-            Self::GithubActions { .. } => "ACTIONS_ID_TOKEN_REQUEST_URL",
+            Self::GithubActions { .. } => "the answer of ACTIONS_ID_TOKEN_REQUEST_URL",
             Self::Variable(_) => "CENTRAL_OAUTH_ID_TOKEN",
             Self::File => PROJECTED,
         }
@@ -216,7 +216,15 @@ mod tests {
             write(token);
             assert_eq!(source.token("us").await.ok().unwrap().expose(), token);
         }
+        let mut identity = Identity {
+            source,
+            audience: "us".to_owned(),
+            server: "https://auth.example.com".parse().unwrap(),
+            fresh: None,
+        };
+        let origin = identity.profile().await.ok().unwrap().origin;
+        assert_eq!(origin.to_string(), "the token in CENTRAL_OAUTH_ID_TOKEN");
         write("");
-        assert!(source.token("us").await.is_err());
+        assert!(identity.source.token("us").await.is_err());
     }
 }

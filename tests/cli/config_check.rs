@@ -6,6 +6,27 @@ use crate::support::service::Service;
 
 const SECRET: &str = "hunter2hunter2hunter2";
 
+const WORKLOADS: &str = r#"
+[issuer.cluster]
+preset = "kubernetes"
+issuer = "https://kubernetes.example.com"
+jwks_file = "keys.json"
+
+[issuer.github]
+preset = "github-actions"
+audience = "central-oauth"
+
+[workload.backup]
+issuer = "cluster"
+provider = "work"
+may = ["link", "token"]
+claims = { "kubernetes.io/namespace" = "prod" }
+"#;
+
+/// The key of RFC 8037 appendix A.2.
+const PUBLIC_KEY: &str =
+    r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+
 const PROVIDERS: &str = r#"
 [work]
 issuer = "https://login.example.com/realms/work"
@@ -28,6 +49,9 @@ prompt = "consent"
 async fn prints_what_is_in_force_and_no_secret() {
     let machine = Machine::new();
     std::fs::write(machine.work().join("providers.toml"), PROVIDERS).unwrap();
+    std::fs::write(machine.work().join("workloads.toml"), WORKLOADS).unwrap();
+    let keys = format!(r#"{{"keys":[{PUBLIC_KEY}]}}"#);
+    std::fs::write(machine.work().join("keys.json"), keys).unwrap();
     std::fs::write(machine.work().join("admin.key"), SECRET).unwrap();
     std::fs::write(machine.work().join("logo.svg"), "<svg/>").unwrap();
     let settings = [
@@ -47,6 +71,7 @@ async fn prints_what_is_in_force_and_no_secret() {
         ("KMS_TOKEN", SECRET),
         ("KMS_PIN", SECRET),
         ("PROVIDERS", "providers.toml"),
+        ("WORKLOADS", "workloads.toml"),
         ("LOG", "info,central_oauth=debug"),
         ("LINK_CODE_TTL", "300"),
     ];
@@ -87,13 +112,19 @@ async fn prints_what_is_in_force_and_no_secret() {
         "  scope_words.\"openid\" = Know who you are",
         "  scope_words.\"offline_access\" = Work while you sleep",
         "  authorization_parameters.prompt = consent",
+        "workload issuer cluster",
+        "  issuer = https://kubernetes.example.com",
+        "  audience = https://auth.example.com",
+        "workload issuer github",
+        "  issuer = https://token.actions.githubusercontent.com",
+        "  audience = central-oauth",
     ] {
         let found = run.stdout.lines().any(|printed| printed == line);
         assert!(found, "no {line:?} in\n{}", run.stdout);
     }
     assert!(!run.stdout.contains("hunter2"), "{}", run.stdout);
     assert!(!run.stdout.contains(Service::SECRET_KEY), "{}", run.stdout);
-    assert_eq!(names(&machine.work()).len(), 3, "a database was made");
+    assert_eq!(names(&machine.work()).len(), 5, "a database was made");
 }
 
 #[tokio::test]
@@ -121,6 +152,13 @@ async fn fails_as_serve_does() {
     let good = ("SECRET_KEY", Service::SECRET_KEY);
     let client = ("PROVIDER_CLIENT_ID", "central-oauth");
     let issuer = ("PROVIDER_ISSUER", "https://login.example.com");
+    let provider = [good, client, issuer, ("PROVIDER_NAME", "work")];
+    let workloads = [
+        ("PUBLIC_URL", "https://auth.example.com"),
+        ("WORKLOADS", "workloads.toml"),
+    ];
+    // The file of keys that it names is missing.
+    std::fs::write(machine.work().join("workloads.toml"), WORKLOADS).unwrap();
     for settings in [
         &[][..],
         &[good, ("LISTEN_ADDR", "8080")],
@@ -132,6 +170,7 @@ async fn fails_as_serve_does() {
             ("TLS_KEY_FILE", "missing"),
         ],
         &[good, client, issuer, ("PROVIDER_SCOPES", "\"profile\"")],
+        &[&provider[..], &workloads].concat()[..],
     ] {
         // Any free port.
         let settings = [&[("LISTEN_ADDR", "127.0.0.1:0")], settings].concat();

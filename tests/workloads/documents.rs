@@ -10,7 +10,7 @@ use crate::support::service::Service;
 
 const DOCUMENT: &str = include_str!("../../docs/WORKLOADS.md");
 /// The service in the examples.
-const SERVICE: &str = "https://auth.example.com";
+pub(super) const SERVICE: &str = "https://auth.example.com";
 
 /// What follows a heading, until the next.
 fn section(heading: &str) -> &'static str {

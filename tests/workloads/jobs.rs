@@ -5,6 +5,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use super::TIMEOUT;
+use super::documents::{SERVICE, blocks};
 use super::platform::Platform;
 use super::world::{World, said};
 use crate::support::http;
@@ -116,15 +117,25 @@ async fn exchanged_by_foreign_clients(world: &World, job: &str, token: &str) {
         assert_eq!(exchanged["access_token"], token, "openid-client");
     }
     let account = world.token(job).await.expect(200);
-    let file = world.folder.path().join("token.jwt");
-    std::fs::write(&file, job).unwrap();
+    let write = |name: &str, text: &str| {
+        std::fs::write(world.folder.path().join(name), text).unwrap();
+    };
+    write("token.jwt", job);
+    let [credentials] = blocks("Any OAuth client", "json")[..] else {
+        panic!("one file of credentials")
+    };
+    let mut credentials: Value = serde_json::from_str(credentials).unwrap();
+    let endpoint = credentials["token_url"].as_str().unwrap();
+    credentials["token_url"] = endpoint.replace(SERVICE, &service).into();
+    credentials["audience"] = account.json["account"]["id"].clone();
+    write("credentials.json", &credentials.to_string());
     let python = modules("exchange").await.join("bin/python");
     let mut client = process::command(python);
     client
         .arg(fixtures().join("exchange/exchange.py"))
         .arg(&service)
-        .arg(&file)
-        .env("ACCOUNT", account.json["account"]["id"].as_str().unwrap());
+        .args(["token.jwt", "credentials.json"])
+        .current_dir(world.folder.path());
     let both: Value = serde_json::from_str(&said(client).await).unwrap();
     assert_eq!(both, json!([token, token]), "google-auth and Authlib");
 }

@@ -7,7 +7,7 @@ use poem::Request;
 use poem::http::{Method, header};
 use url::{Host, Url};
 
-use crate::error::{Code, Problem};
+use crate::error::{Code, Problem, TOKEN_ENDPOINT};
 
 /// The hosts under which people reach the service.
 #[derive(Debug, Clone)]
@@ -63,7 +63,9 @@ fn is_of_interest(request: &Request) -> bool {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let is_page = is_below("/device") || is_below("/admin") || path.starts_with("/callback/");
-    let is_anonymous = !request.headers().contains_key(header::AUTHORIZATION);
+    // The form of a token exchange holds its key.
+    let is_anonymous =
+        !request.headers().contains_key(header::AUTHORIZATION) && path != TOKEN_ENDPOINT;
     is_page || request.method() == Method::POST && is_anonymous
 }
 

@@ -123,13 +123,14 @@ impl Preset {
                 ("run", "kubernetes.io/pod/name"),
             ],
             Self::Buildkite => &[
-                ("repository", "organization_slug"),
-                ("workflow", "pipeline_slug"),
+                ("organization", "organization_slug"),
+                ("pipeline", "pipeline_slug"),
                 ("run", "build_number"),
                 ("ref", "build_branch"),
             ],
             Self::Circleci => &[
-                ("repository", "oidc.circleci.com/project-id"),
+                ("repository", "oidc.circleci.com/vcs-origin"),
+                ("project", "oidc.circleci.com/project-id"),
                 ("run", "oidc.circleci.com/job-id"),
                 ("ref", "oidc.circleci.com/vcs-ref"),
             ],

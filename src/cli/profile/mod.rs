@@ -44,6 +44,8 @@ pub(super) struct Profile {
 pub(super) enum Origin {
     /// The environment variable with this name.
     Variable(String),
+    /// The platform of a workload: where its token was found.
+    Platform(&'static str),
     /// This file.
     File(PathBuf),
 }
@@ -52,6 +54,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable(name) => write!(f, "the key in {name}"),
+            Self::Platform(place) => write!(f, "the token in {place}"),
             Self::File(path) => write!(f, "the key in {}", path.display()),
         }
     }

@@ -14,7 +14,7 @@ use poem_openapi::types::ToJSON as _;
 
 use crate::dto::{ProblemDetails, seconds_up};
 
-pub(crate) use oauth::{ExchangeFailure, OAuthError, code_of, translate};
+pub(crate) use oauth::{ExchangeFailure, OAuthError, TOKEN_ENDPOINT, code_of, translate};
 
 /// The media type of RFC 9457.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";

@@ -9,7 +9,7 @@ use super::{Code, Problem};
 use crate::dto::OAuthErrorBody;
 
 /// The address whose errors are not problems: clients of RFC 6749 expect `error`.
-const TOKEN_ENDPOINT: &str = "/oauth/token";
+pub(crate) const TOKEN_ENDPOINT: &str = "/oauth/token";
 
 /// An error of the token endpoint that has no problem code.
 pub(crate) struct OAuthError {

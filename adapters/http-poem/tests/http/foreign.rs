@@ -4,6 +4,7 @@ use central_oauth_http_poem::AllowedHosts;
 use poem::http::Method;
 use url::Host;
 
+use crate::oauth::{ACCESS_TOKEN, EXCHANGE, FORM};
 use crate::support::{ADMIN, Answer, World};
 
 async fn at_auth_example() -> World {
@@ -52,8 +53,16 @@ async fn probes_and_programs_with_a_key_may_use_any_host() {
         call.send().await.assert(200);
     }
     let call = world.post("/v1/link-code").key(ADMIN);
-    let started = call.header("host", "central-oauth.default.svc");
-    started.send().await.assert(201);
+    let call = call.header("host", "central-oauth.default.svc");
+    let started = call.send().await;
+    started.assert(201);
+    // The form of a token exchange holds its key.
+    let key = started.text_at("access_key");
+    let form =
+        format!("grant_type={EXCHANGE}&subject_token={key}&subject_token_type={ACCESS_TOKEN}");
+    let call = world.post("/oauth/token").body(FORM, &form);
+    let call = call.header("host", "central-oauth.default.svc");
+    call.send().await.assert_oauth(400, "invalid_grant");
 }
 
 #[tokio::test]

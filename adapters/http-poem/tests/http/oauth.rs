@@ -6,7 +6,7 @@ use crate::support::{ADMIN, Answer, World};
 
 pub(crate) const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 pub(crate) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 impl World {
     pub(crate) async fn post_form(&self, fields: &[(&str, &str)]) -> Answer {

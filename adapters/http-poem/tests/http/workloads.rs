@@ -354,6 +354,10 @@ async fn a_policy_that_is_gone_opens_nothing_and_says_so() {
     let refused = renamed.token_for(&renamed.job(&[])).await;
     let detail = refused.assert_problem(401, "workload_refused");
     assert!(detail.starts_with("policy: "), "{detail}");
+    assert!(
+        detail.contains("under the policy nightly, which"),
+        "{detail}"
+    );
     let account = renamed
         .get(&format!("/v1/accounts/{id}"))
         .key(&renamed.job(&[]));

@@ -1,6 +1,8 @@
 //! A link that asks for a return code: what the page shows, and what the program gets.
 
+use central_oauth_domain::audit::AuditFilter;
 use central_oauth_domain::testing::ScriptedProvider;
+use central_oauth_domain::usecases::Caller;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -16,7 +18,15 @@ pub(crate) struct Program<'a> {
 
 impl<'a> Program<'a> {
     pub(crate) async fn ask(world: &'a World) -> Self {
-        let asked = world.client.post("/v1/link-code");
+        Self::ask_as(world, None).await
+    }
+
+    /// The same for a workload with this token.
+    async fn ask_as(world: &'a World, jwt: Option<String>) -> Self {
+        let mut asked = world.client.post("/v1/link-code");
+        if let Some(jwt) = &jwt {
+            asked = asked.header("authorization", format!("Bearer {jwt}"));
+        }
         let asked = asked
             .body_json(&json!({ "return_code": true }))
             .send()
@@ -28,7 +38,7 @@ impl<'a> Program<'a> {
         Self {
             world,
             code: text("link_code"),
-            key: text("access_key"),
+            key: jwt.unwrap_or_else(|| text("access_key")),
         }
     }
 
@@ -144,4 +154,42 @@ async fn a_provider_without_a_redirect_has_none() {
         .await;
     let started: Value = asked.json().await.value().deserialize();
     assert_eq!(started["return_code"], false);
+}
+
+#[tokio::test]
+async fn a_workload_sends_the_code_of_its_own_link() {
+    let world = World::new().await;
+    world.provider.send_people_back();
+    let program = Program::ask_as(&world, Some(world.workload("nightly"))).await;
+    let mut browser = world.browser();
+    program.consent(&mut browser).await;
+    let page = browser.link(&program.code).await;
+    let shown = between(&page.html, "id=\"return-code\" translate=\"no\">", "<").unwrap();
+    let send_as = async |workload, typed| {
+        let (key, code) = (world.workload(workload), program.code.clone());
+        let world = &world;
+        Program { world, code, key }.confirm(typed).await
+    };
+    let (status, unknown) = send_as("other", shown).await;
+    assert_eq!((status, &unknown["code"]), (404, &json!("not_found")));
+    let (status, wrong) = send_as("nightly", "BCD-FGH").await;
+    assert_eq!((status, &wrong["tries_left"]), (422, &json!(2)));
+    let (status, linked) = send_as("nightly", shown).await;
+    assert_eq!((status, &linked["status"]), (200, &json!("linked")));
+
+    let all = AuditFilter::default();
+    let log = world.services.audit.list(&Caller::ADMIN, &all, None, 99);
+    let recorded: Vec<_> = log
+        .await
+        .unwrap()
+        .items
+        .into_iter()
+        .map(|entry| entry.content)
+        .filter(|entry| entry.detail("action") == Some("confirm"))
+        .map(|entry| (entry.kind.clone(), entry.detail("code").map(str::to_owned)))
+        .collect();
+    let refused = |code: &str| ("workload.refused".to_owned(), Some(code.to_owned()));
+    let accepted = ("workload.accepted".to_owned(), None);
+    let expected = [refused("not_found"), refused("wrong_return_code"), accepted];
+    assert_eq!(recorded, expected);
 }

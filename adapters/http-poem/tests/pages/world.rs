@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::Requester;
-use central_oauth_domain::ports::{ProviderError, Redemption};
+use central_oauth_domain::ports::{Clock as _, ProviderError, Redemption};
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
-    settings,
+    FakeCipher, FixedClock, MemoryStore, ScriptedIdentities, ScriptedProvider, ports,
+    seeded_entropy, services, settings,
 };
-use central_oauth_domain::usecases::{Caller, LinkRequest, Providers, Services, unlock};
+use central_oauth_domain::usecases::{
+    Caller, LinkRequest, Providers, Services, Settings, WorkloadTrust, unlock,
+};
+use central_oauth_domain::workload::{Action, ClaimValue, Policy, Preset, TrustedIssuer};
 use central_oauth_http_poem::{AllowedHosts, HttpSettings, OperatorDetails, app};
 use poem::endpoint::BoxEndpoint;
 use poem::test::TestClient;
@@ -20,11 +24,14 @@ use super::browser::Browser;
 pub(crate) type Client = TestClient<BoxEndpoint<'static, Response>>;
 
 const URL: &str = "http://127.0.0.1:8080";
+/// The issuer of workloads.
+const ISSUER: &str = "https://issuer.example";
 
 pub(crate) struct World {
     pub(crate) clock: FixedClock,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) provider: Arc<ScriptedProvider>,
+    identities: Arc<ScriptedIdentities>,
     pub(crate) services: Arc<Services>,
     pub(crate) client: Client,
 }
@@ -59,7 +66,12 @@ impl World {
             entropy,
             Providers::new([Arc::clone(&provider) as _], None),
         );
-        let services = Arc::new(services(&ports, &settings()));
+        let identities = Arc::new(ScriptedIdentities::default());
+        let trusting = Settings {
+            workloads: Some(trust(&identities)),
+            ..settings()
+        };
+        let services = Arc::new(services(&ports, &trusting));
         let settings = HttpSettings {
             allowed_hosts: AllowedHosts::any(),
             public_url: public_url.parse().unwrap(),
@@ -71,9 +83,25 @@ impl World {
             clock,
             store,
             provider,
+            identities,
             services,
             client,
         }
+    }
+
+    /// Returns a fresh token of the workload with this name.
+    pub(crate) fn workload(&self, name: &str) -> String {
+        let text = |value: &str| ClaimValue::Text(value.to_owned());
+        let now = self.clock.now().as_millis() / 1000;
+        let claims = [
+            ("aud", text(URL)),
+            ("sub", text(name)),
+            ("team", text("ours")),
+            ("iat", ClaimValue::Number(now)),
+            ("exp", ClaimValue::Number(now + 3600)),
+        ];
+        let token = self.identities.issue(ISSUER, &claims);
+        token.expose().to_owned()
     }
 
     /// Returns a browser without cookies.
@@ -130,5 +158,28 @@ impl World {
             detail: "connection refused".to_owned(),
             retry_after,
         });
+    }
+}
+
+fn trust(identities: &Arc<ScriptedIdentities>) -> WorkloadTrust {
+    let issuer = TrustedIssuer {
+        name: "platform".to_owned(),
+        url: ISSUER.to_owned(),
+        preset: Preset::Oidc,
+        audience: URL.to_owned(),
+        immutable_claims: vec!["sub".to_owned()],
+    };
+    let policy = Policy {
+        name: "jobs".to_owned(),
+        issuer: issuer.name.clone(),
+        providers: vec![ProviderName::new("scripted")],
+        may: vec![Action::Link, Action::Token],
+        claims: [("team".to_owned(), vec!["ours".to_owned()])].into(),
+        allows_pull_requests: false,
+    };
+    WorkloadTrust {
+        identities: Arc::clone(identities) as _,
+        issuers: vec![issuer],
+        policies: vec![policy],
     }
 }

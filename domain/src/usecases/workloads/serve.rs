@@ -200,12 +200,15 @@ impl Workloads {
         if shown.grants.iter().any(is_open) {
             return Refusal::LinkPending;
         }
-        let mut bindings = shown.grants.iter().map(|grant| &grant.key.binding);
-        let refusal = if bindings.any(|binding| binding.account().is_some()) {
-            WorkloadRefusal::new(
-                Rule::Policy,
-                "no policy lets this workload read the token of its account",
-            )
+        let mut grants = shown.grants.iter();
+        let refusal = if let Some(grant) =
+            grants.find(|grant| grant.key.binding.account().is_some())
+        {
+            let detail = format!(
+                "the account was linked or granted under the policy {}, which does not let this workload read the token",
+                grant.binding.workload
+            );
+            WorkloadRefusal::new(Rule::Policy, detail)
         } else {
             let detail = format!(
                 "no account is linked to this workload or granted to it ({})",

@@ -64,11 +64,16 @@ fn claims(preset: Preset) -> Vec<(&'static str, ClaimValue)> {
         Preset::Buildkite => &[
             ("sub", "organization:octo:pipeline:app:ref:refs/heads/main"),
             ("organization_id", "0184"),
+            ("organization_slug", "octo"),
             ("pipeline_id", "0185"),
+            ("pipeline_slug", "app"),
+            ("build_number", "7"),
         ],
         Preset::Circleci => &[
             ("sub", "org/1/project/2/user/3"),
             ("oidc.circleci.com/project-id", "2"),
+            ("oidc.circleci.com/job-id", "4"),
+            ("oidc.circleci.com/vcs-origin", "github.com/octo/app"),
         ],
         Preset::Oidc => &[("sub", "job-7")],
     };
@@ -106,13 +111,35 @@ fn every_platform_is_accepted_and_bound_to_what_stays() {
         assert!(!judged.is_of_pull_request);
         assert_eq!(judged.jti.as_deref(), Some("one"));
     }
-    let shown = judged(Preset::GithubActions, &[]).unwrap().shown;
-    let expected = [
-        ("repository", "octo/app"),
-        ("workflow", "nightly"),
-        ("run", "1658"),
-    ];
-    assert_eq!(shown, expected.into_iter().collect::<Facts>());
+}
+
+#[test]
+fn people_see_what_each_platform_calls_its_jobs() {
+    for (preset, expected) in [
+        (
+            Preset::GithubActions,
+            &[
+                ("repository", "octo/app"),
+                ("workflow", "nightly"),
+                ("run", "1658"),
+            ][..],
+        ),
+        (
+            Preset::Buildkite,
+            &[("organization", "octo"), ("pipeline", "app"), ("run", "7")],
+        ),
+        (
+            Preset::Circleci,
+            &[
+                ("repository", "github.com/octo/app"),
+                ("project", "2"),
+                ("run", "4"),
+            ],
+        ),
+    ] {
+        let shown = judged(preset, &[]).unwrap().shown;
+        assert_eq!(shown, expected.iter().copied().collect::<Facts>());
+    }
 }
 
 #[test]

@@ -53,8 +53,15 @@ pub(crate) async fn store(config: &StoreConfig) -> Result<SeaOrmStore, Failure> 
 pub(crate) async fn store_and_clock(
     config: &StoreConfig,
 ) -> Result<(SeaOrmStore, Arc<dyn Clock>), Failure> {
+    with_clock(store(config).await?).await
+}
+
+/// Returns a store and its clock.
+pub(crate) async fn with_clock(
+    store: SeaOrmStore,
+) -> Result<(SeaOrmStore, Arc<dyn Clock>), Failure> {
     let clock = Arc::new(DatabaseClock::new(Arc::new(SystemClock)));
-    let store = store(config).await?.keeping_right(clock.clone()).await?;
+    let store = store.keeping_right(clock.clone()).await?;
     Ok((store, clock))
 }
 

@@ -139,8 +139,11 @@ async fn an_older_schema_stays_as_it_is_while_a_service_uses_it() {
     service.kill().await;
     let run = async |arguments: &[&str]| {
         let output = service.output(arguments).await;
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     };
+    let down = run(&["migrate", "down", "--delete-data"]).await;
+    assert!(down.contains("used this database"), "{down}");
+    ask(&service, "UPDATE replicas SET seen_at = 1").await;
     // Rolls back to the first schema with a table of replicas.
     while !run(&["migrate", "status"]).await.contains("m0003_") {
         run(&["migrate", "down", "--delete-data"]).await;

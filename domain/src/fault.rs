@@ -111,12 +111,26 @@ fault_codes! {
     ReceiverUnavailable = "receiver_unavailable",
     /// The database was restored from a backup: the refresh token may be used up.
     RestoredFromBackup = "restored_from_backup",
+    /// The stored refresh token is encrypted with a secret key that this process does not have.
+    SecretKeyMissing = "secret_key_missing",
     /// The store failed.
     StoreUnavailable = "store_unavailable",
     /// The access token has expired according to its `exp`, which is only a hint.
     TokenMayHaveExpired = "token_may_have_expired",
     /// The receiver of a webhook is not in the configuration.
     UnknownReceiver = "unknown_receiver",
+}
+
+impl FaultCode {
+    /// Whether it says something about one process and not about the account: a replica with another configuration may
+    /// have the provider, the client or the secret key.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        matches!(
+            self,
+            Self::ClientChanged | Self::ProviderNotConfigured | Self::SecretKeyMissing
+        )
+    }
 }
 
 #[cfg(test)]

@@ -24,3 +24,26 @@ macro_rules! number {
 }
 
 pub(crate) use number;
+
+/// Returns the number after this one, and 0 after the last one: a row with an odd number must not cause a panic. Such
+/// numbers are only compared for equality.
+pub(crate) const fn next(number: i64) -> i64 {
+    match number.checked_add(1) {
+        Some(next) => next,
+        None => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::grant::{Generation, LeaseVersion};
+    use crate::link::LinkVersion;
+
+    #[test]
+    fn the_last_number_is_followed_by_another_one() {
+        assert_eq!(Generation(i64::MAX).next(), Generation(0));
+        assert_eq!(LeaseVersion(i64::MAX).next(), LeaseVersion(0));
+        assert_eq!(LinkVersion(i64::MAX).next(), LinkVersion(0));
+        assert_eq!(Generation(-1).next(), Generation(0));
+    }
+}

@@ -8,6 +8,7 @@ use central_oauth_store_seaorm::DatabaseUrl;
 
 use super::confirm::Confirmation;
 use super::help::{DATABASE, Notes, SEALED};
+use super::replicas::refuse_if_in_use;
 use super::{Exit, Failure, print};
 use crate::config::{Environment, Keys, StoreConfig};
 use crate::wiring;
@@ -55,6 +56,8 @@ enum Direction {
     Up,
     /// Roll back the newest migration. Data that only this version can store is deleted.
     ///
+    /// Stop all services first: they need the newest schema.
+    ///
     /// Rolling back the first migration deletes everything. Rolling back m0012_key_macs needs CENTRAL_OAUTH_SECRET_KEY.
     #[command(after_long_help = DOWN_NOTES.render())]
     Down {
@@ -78,10 +81,13 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
             "Roll back the newest migration? Data that only this version can store is deleted.";
         Confirmation::of(delete_data).ask(question, "nothing was rolled back")?;
     }
-    let store = wiring::store(&config).await?;
+    let (store, clock) = wiring::store_and_clock(&config).await?;
     match direction {
         Direction::Up => store.migrate_up().await.map_err(Failure::other)?,
-        Direction::Down { .. } => down(&store, environment).await?,
+        Direction::Down { .. } => {
+            refuse_if_in_use(&store, clock.now()).await?;
+            down(&store, environment).await?;
+        }
         Direction::Status => {}
     }
     let pending = store.pending_migrations().await.map_err(Failure::other)?;

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use central_oauth_domain::replica::Replica;
 use central_oauth_domain::usecases::{Rekeyed, rekey};
 
 use super::help::{Notes, SEALED};
 use super::migrate::must_exist;
-use super::{Exit, Failure, print};
+use super::print::{self, printable};
+use super::replicas::running;
+use super::{Exit, Failure};
 use crate::config::{Environment, Keys, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
 
@@ -25,11 +28,13 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let entropy = Arc::new(wiring::entropy());
     let (store, vault) = wiring::unlocked_store(&config, &keys, &entropy).await?;
     let rekeyed = rekey(&store, &vault).await.map_err(Failure::other)?;
+    let (store, clock) = wiring::with_clock(store).await?;
+    let running = running(&store, clock.now()).await?;
     store.close().await.map_err(Failure::other)?;
-    tell(&rekeyed)
+    tell(&rekeyed, &running)
 }
 
-fn tell(rekeyed: &Rekeyed) -> Result<Exit, Failure> {
+fn tell(rekeyed: &Rekeyed, running: &[Replica]) -> Result<Exit, Failure> {
     let failed = |message: String| Err(Failure::new(Exit::Other, message));
     let (resealed, unreadable) = (rekeyed.resealed, rekeyed.unreadable);
     print::result(format_args!(
@@ -44,6 +49,16 @@ fn tell(rekeyed: &Rekeyed) -> Result<Exit, Failure> {
         let message = "a running service still encrypts with an old key: restart it with the current key, then run this again";
         return failed(message.to_owned());
     }
-    print::result("You can remove PREVIOUS_SECRET_KEYS now.")?;
+    if running.is_empty() {
+        print::result("You can remove PREVIOUS_SECRET_KEYS now.")?;
+        return Ok(Exit::Done);
+    }
+    // The database does not say which keys a service has.
+    let names = running.iter().map(|one| printable(&one.presence.name));
+    let names = Vec::from_iter(names).join(", ");
+    print::result(format_args!(
+        "Running services: {names}. Each of them needs the current key to read these rows. Once each has it, you can \
+         remove PREVIOUS_SECRET_KEYS."
+    ))?;
     Ok(Exit::Done)
 }

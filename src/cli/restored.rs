@@ -1,12 +1,10 @@
 //! `central-oauth restored`: marks a database as restored from a backup.
 
-use central_oauth_domain::Timestamp;
-use central_oauth_domain::ports::ReplicaStore;
-use central_oauth_domain::replica::GONE_AFTER;
 use central_oauth_domain::usecases::after_restore;
 
 use super::help::{DATABASE, Notes};
 use super::migrate::must_exist;
+use super::replicas::refuse_if_in_use;
 use super::{Exit, Failure, print};
 use crate::config::{Environment, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
@@ -23,10 +21,9 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.url)?;
     let (store, clock) = wiring::store_and_clock(&config).await?;
-    // Nothing may change under a service of an earlier version, not even the schema.
-    if store.knows_replicas().await.map_err(Failure::other)? {
-        refuse_if_in_use(&store, clock.now()).await?;
-    }
+    // Nothing may change under a service of an earlier version, not even the schema. A service would use the refresh
+    // tokens that this command marks.
+    refuse_if_in_use(&store, clock.now()).await?;
     store.migrate_up().await.map_err(Failure::other)?;
     let doubted = after_restore(&store, clock.as_ref(), &wiring::entropy()).await;
     let doubted = doubted.map_err(Failure::other)?;
@@ -38,20 +35,4 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
         "Their access tokens are served until they expire. `central-oauth accounts` shows which grants work again.",
     );
     Ok(Exit::Done)
-}
-
-/// Fails while a service uses the database: it would use the refresh tokens that this command marks.
-async fn refuse_if_in_use(store: &impl ReplicaStore, now: Timestamp) -> Result<(), Failure> {
-    let replicas = store.replicas().await.map_err(Failure::other)?;
-    let Some(running) = replicas.iter().find(|replica| replica.is_there(now)) else {
-        return Ok(());
-    };
-    let name = print::printable(&running.presence.name);
-    let ago = now.since(running.seen_at).as_secs();
-    let wait = GONE_AFTER.as_secs();
-    let message = format!(
-        "the service {name} used this database {ago} s ago: stop it, then run this again. If it does not run any more \
-         (it was killed, or the backup is that new), wait {wait} s"
-    );
-    Err(Failure::new(Exit::Other, message))
 }

@@ -3,7 +3,9 @@
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::StoreError;
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, LockBehavior, LockType, Query};
+use sea_orm::sea_query::{
+    Alias, CaseStatement, Expr, ExprTrait, Func, LockBehavior, LockType, Query, SimpleExpr,
+};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait, Select, UpdateMany,
@@ -28,8 +30,15 @@ pub(crate) trait Leased: EntityTrait {
     fn lease(until: Timestamp) -> UpdateMany<Self> {
         Self::update_many()
             .col_expr(Self::LEASE_UNTIL, Expr::value(until.as_millis()))
-            .col_expr(Self::VERSION, Expr::col(Self::VERSION).add(1))
+            .col_expr(Self::VERSION, next_version::<Self>())
     }
+}
+
+/// The rule of `LeaseVersion::next`, in SQL.
+pub(crate) fn next_version<E: Leased>() -> SimpleExpr {
+    let next = Expr::col(E::VERSION).add(1);
+    let last = Expr::col(E::VERSION).eq(i64::MAX);
+    CaseStatement::new().case(last, 0).finally(next).into()
 }
 
 /// Rows that are due at providers that are not busy, the longest due first.
@@ -57,11 +66,24 @@ pub(crate) async fn next_due_at<E: Leased>(
 pub(crate) fn next_due<E: Leased>(busy: &[ProviderName]) -> Select<E> {
     E::find()
         .select_only()
-        .column(E::DUE_AT)
+        .expr(due_at::<E>())
         .filter(E::DUE_AT.is_not_null())
+        .filter(is_time::<E>())
         .filter(not_at::<E>(busy))
         .order_by_asc(E::DUE_AT)
         .limit(1)
+}
+
+/// The time when a row is due, as a whole number: SQLite may have stored another one.
+pub(crate) fn due_at<E: Leased>() -> SimpleExpr {
+    Expr::col(E::DUE_AT).cast_as("bigint")
+}
+
+/// Leaves out texts, which SQLite may have stored as well: they are greater than all numbers. With the function, it uses
+/// no index, because the others choose better ones.
+pub(crate) fn is_time<E: Leased>() -> SimpleExpr {
+    let due_at = [Expr::col(E::DUE_AT), Expr::val(0_i64)];
+    Func::coalesce(due_at).lte(i64::MAX)
 }
 
 /// Queries row by row, in the order of the index.
@@ -85,23 +107,23 @@ pub(crate) async fn claim<E: Leased>(
     }
     let claimed = claim_rows::<E>(now, lease_until, rows.clone()).exec(db);
     claimed.await.map_err(failed)?;
-    readable::<E>(db, E::ID, rows).await
+    readable(db, E::ID, E::find().filter(E::ID.is_in(rows))).await
 }
 
-/// Returns the rows with these numbers. Skips a row that cannot be read, for example because a newer version wrote it,
+/// Returns the rows that a query finds. Skips a row that cannot be read, for example because a newer version wrote it,
 /// so that it does not block the others.
 pub(crate) async fn readable<E: EntityTrait>(
     db: &impl ConnectionTrait,
     number: E::Column,
-    rows: Vec<i64>,
+    rows: Select<E>,
 ) -> Result<Vec<E::Model>, StoreError> {
-    let all = E::find().filter(number.is_in(rows.clone())).all(db).await;
-    match all.map_err(failed) {
+    match rows.clone().all(db).await.map_err(failed) {
         Err(StoreError::Corrupt(_)) => {}
         read => return read,
     }
+    let numbers = rows.select_only().column(number).into_tuple::<i64>();
     let mut read = Vec::new();
-    for row in rows {
+    for row in numbers.all(db).await.map_err(failed)? {
         match E::find()
             .filter(number.eq(row))
             .one(db)

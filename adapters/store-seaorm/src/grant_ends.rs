@@ -11,8 +11,8 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
-use crate::accounts::with_times;
-use crate::convert::{AccountRow, row_count};
+use crate::accounts::{readable, with_times};
+use crate::convert::row_count;
 use crate::entities::announced_ends::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, tokens};
 use crate::error::failed;
@@ -29,10 +29,7 @@ impl GrantEndStore for SeaOrmStore {
         let session = self.read().await?;
         let mut found: Vec<Account> = Vec::new();
         for ending in unannounced(&period) {
-            let rows = ending.limit(row_count(limit));
-            let rows = rows.into_partial_model::<AccountRow>().all(&session).await;
-            for row in rows.map_err(failed)? {
-                let account = Account::try_from(row)?;
+            for account in readable(&session, ending.limit(row_count(limit))).await? {
                 if !found.iter().any(|known| known.id == account.id) {
                     found.push(account);
                 }

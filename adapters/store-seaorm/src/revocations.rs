@@ -123,11 +123,9 @@ impl RevocationStore for SeaOrmStore {
         let rows = Entity::find()
             .filter(Column::Id.gt(after.map_or(0, |after| after.0)))
             .order_by_asc(Column::Id)
-            .limit(row_count(limit))
-            .all(&self.read().await?)
-            .await
-            .map_err(failed)?;
-        rows.into_iter().map(Revocation::try_from).collect()
+            .limit(row_count(limit));
+        let rows = claims::readable(&self.read().await?, Column::Id, rows).await?;
+        Ok(rows.into_iter().filter_map(readable).collect())
     }
 
     async fn purge_revocations(
@@ -144,10 +142,9 @@ impl RevocationStore for SeaOrmStore {
 }
 
 /// A row that cannot be understood keeps nobody from the others.
-fn readable(row: Model) -> Option<RevocationLease> {
+fn readable<T: TryFrom<Model, Error = StoreError>>(row: Model) -> Option<T> {
     let id = row.id;
-    let lease = RevocationLease::try_from(row);
-    lease
+    T::try_from(row)
         .inspect_err(|error| {
             let error = error as &dyn Error;
             tracing::error!(revocation = id, error, "a revocation cannot be read");

@@ -107,22 +107,35 @@ impl SealStore for SeaOrmStore {
 }
 
 /// The health check reads the hash key, and the service must be able to write too. A PostgreSQL server that is a
-/// standby, for example after a failover, answers queries and stores nothing.
+/// standby, for example after a failover, answers queries and stores nothing, and a role may lack permissions.
 async fn refuse_read_only(session: &Session) -> Result<(), DbErr> {
     let backend = session.get_database_backend();
     if backend != DbBackend::Postgres {
         return Ok(());
     }
-    let question = "SELECT current_setting('transaction_read_only') = 'on' AS is_read_only";
-    let answer = session.query_one_raw(Statement::from_string(backend, question));
-    let answer = answer.await?.map(|row| row.try_get("", "is_read_only"));
-    if answer.transpose()? == Some(true) {
+    let answer = session.query_one_raw(Statement::from_string(backend, WRITABLE));
+    let Some(answer) = answer.await? else {
+        return Ok(());
+    };
+    if answer.try_get("", "is_read_only")? {
         let reason =
             "the database takes no writes: it is a standby, or default_transaction_read_only is on";
         return Err(DbErr::Custom(reason.to_owned()));
     }
-    Ok(())
+    let missing: Option<String> = answer.try_get("", "missing")?;
+    missing.map_or(Ok(()), |missing| {
+        let reason = format!("the database role has no permission for {missing}");
+        Err(DbErr::Custom(reason))
+    })
 }
+
+/// Asks whether the server takes writes, and which permission is missing. Tables of other versions do not count.
+const WRITABLE: &str = "SELECT current_setting('transaction_read_only') = 'on' AS is_read_only, \
+    (SELECT min(permission || ' on ' || relname) \
+     FROM pg_class, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS permission \
+     WHERE relname IN ('accounts', 'tokens', 'access_keys', 'device_codes', 'revocations') \
+     AND relkind IN ('r', 'p') AND pg_table_is_visible(pg_class.oid) \
+     AND NOT has_table_privilege(pg_class.oid, permission)) AS missing";
 
 pub(crate) async fn read_hash_key(db: &impl ConnectionTrait) -> Result<Option<Sealed>, DbErr> {
     let row = service_keys::Entity::find_by_id(ONLY_ROW).one(db).await?;

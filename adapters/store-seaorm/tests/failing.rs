@@ -244,3 +244,15 @@ async fn a_server_that_turned_read_only_is_left_for_new_connections() {
     assert!(store.find_link(&code(2)).await.unwrap().is_some());
     none_is_open(&database).await;
 }
+
+#[tokio::test]
+async fn a_start_that_writes_nothing_does_not_prove_that_the_database_is_writable() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    store.close().await.unwrap();
+    let refuse =
+        "CREATE TRIGGER trouble BEFORE INSERT ON write_tests BEGIN SELECT RAISE(FAIL, 'no'); END";
+    scratch.execute(refuse).await;
+    let later = scratch.migrated().await;
+    let recent = Some(Duration::from_secs(10));
+    assert!(later.test_write(recent).await.is_err());
+}

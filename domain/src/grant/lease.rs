@@ -1,6 +1,7 @@
 //! Leases: only one task at a time may work on something.
 
 use super::refresh::REFRESH_HORIZON;
+use crate::number;
 use crate::time::Timestamp;
 
 /// A fencing token: every claim increments it, so that late results can be recognised.
@@ -11,7 +12,7 @@ impl LeaseVersion {
     /// Returns the version of the next claim.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(number::next(self.0))
     }
 }
 

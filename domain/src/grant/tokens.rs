@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::refresh::{Attempts, RefreshFailure};
 use super::{AccessEnd, Account, AccountKey, Lease, LifetimeHints, ListedMembers, TokenOrigin};
+use crate::number;
 use crate::secret::{AccessToken, IdToken, RefreshToken, Sealed};
 use crate::time::Timestamp;
 
@@ -128,7 +129,7 @@ impl Generation {
     /// Returns the generation of the refresh token that replaces this one.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(number::next(self.0))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::clock_step::CLOCKS_DIFFER;
 use crate::fault::Fault;
 use crate::grant::{AccessKeyId, AccountId, AccountKey, ProviderName, TokenOrigin};
 use crate::labels::Labels;
+use crate::number;
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 use crate::workload::Facts;
@@ -27,7 +28,7 @@ impl LinkVersion {
     /// The version after one more change.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(number::next(self.0))
     }
 }
 

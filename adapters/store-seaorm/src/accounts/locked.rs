@@ -8,7 +8,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, QueryTrait, Select, SelectTwoRequired, UpdateMany, Value,
 };
 
-use crate::convert::{rows, stored_tokens};
+use crate::convert::{FoundTokens, rows, stored_tokens};
 use crate::entities::{accounts, tokens};
 use crate::error::failed;
 
@@ -17,17 +17,21 @@ pub(crate) async fn lock(
     db: &impl ConnectionTrait,
     account: AccountId,
 ) -> Result<Option<StoredTokens>, StoreError> {
-    one(db, tokens::Column::AccountId.eq(account.0)).await
+    let row = locked(tokens::Column::AccountId.eq(account.0))
+        .one(db)
+        .await;
+    let row = row.map_err(failed)?;
+    Ok(row.map(|(tokens, account)| stored_tokens(account, tokens)))
 }
 
-/// Locks the tokens of a person.
+/// Locks the tokens of a person, also if they are damaged.
 pub(super) async fn lock_of_person(
     db: &impl ConnectionTrait,
     person: &AccountKey,
-) -> Result<Option<StoredTokens>, StoreError> {
+) -> Result<Option<FoundTokens>, StoreError> {
     let provider = accounts::Column::Provider.eq(person.provider.as_str());
     let account_id = accounts::Column::AccountId.eq(person.account_id.as_str());
-    one(db, provider.and(account_id)).await
+    first(db, locked(provider.and(account_id))).await
 }
 
 /// Locks the tokens of several accounts.
@@ -38,17 +42,20 @@ pub(crate) async fn lock_all(
     let numbers = accounts.map(|account| account.0);
     let rows = locked(tokens::Column::AccountId.is_in(numbers)).order_by_asc(tokens::Column::Id);
     let rows = rows.all(db).await.map_err(failed)?.into_iter();
-    rows.map(|(tokens, account)| stored_tokens(account, tokens))
-        .collect()
+    let rows = rows.map(|(tokens, account)| stored_tokens(account, tokens));
+    Ok(rows.collect())
 }
 
-async fn one(
+/// Returns the first account that a query finds, also if it is damaged.
+pub(super) async fn first(
     db: &impl ConnectionTrait,
-    which: impl IntoCondition,
-) -> Result<Option<StoredTokens>, StoreError> {
-    let row = locked(which).one(db).await.map_err(failed)?;
-    row.map(|(tokens, account)| stored_tokens(account, tokens))
-        .transpose()
+    rows: SelectTwoRequired<tokens::Entity, accounts::Entity>,
+) -> Result<Option<FoundTokens>, StoreError> {
+    let row = db
+        .query_one_raw(rows.build(db.get_database_backend()))
+        .await;
+    let row = row.map_err(failed)?;
+    Ok(row.map(|row| FoundTokens::read(&row, "B_", "A_")))
 }
 
 /// Tokens are locked before their account, and several in the order of their numbers. Both rows are locked at once: a
@@ -85,6 +92,21 @@ pub(crate) async fn save(
         saved.await.map_err(failed)?;
     }
     Ok(())
+}
+
+/// Saves all values of an account, whatever its rows contain.
+pub(super) async fn overwrite(
+    db: &impl ConnectionTrait,
+    tokens: &StoredTokens,
+) -> Result<(), StoreError> {
+    let id = tokens.account.id.0;
+    let (account, tokens) = rows(tokens);
+    let saved = tokens::Entity::update_many().set(tokens);
+    let saved = saved.filter(tokens::Column::AccountId.eq(id)).exec(db);
+    saved.await.map_err(failed)?;
+    let saved = accounts::Entity::update_many().set(account);
+    let saved = saved.filter(accounts::Column::Id.eq(id)).exec(db);
+    saved.await.map(drop).map_err(failed)
 }
 
 /// Returns the statement that locks tokens and saves the changes of a transition, if both rows are still those that the

@@ -16,7 +16,7 @@ use central_oauth_domain::ports::{AccountStore, StoreError};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 
 use crate::audit;
-use crate::convert::{AccountRow, stored_tokens};
+use crate::convert::AccountRow;
 use crate::entities::accounts::{self, Status};
 use crate::entities::tokens;
 use crate::error::failed;
@@ -36,12 +36,11 @@ impl AccountStore for SeaOrmStore {
         after: Option<AccountId>,
         limit: u64,
     ) -> Result<Vec<Account>, StoreError> {
-        let rows = filtered::matching(filter, after, limit)
-            .into_partial_model::<AccountRow>()
-            .all(&self.read().await?)
-            .await
-            .map_err(failed)?;
-        rows.into_iter().map(Account::try_from).collect()
+        readable(
+            &self.read().await?,
+            filtered::matching(filter, after, limit),
+        )
+        .await
     }
 
     async fn labels(
@@ -80,8 +79,10 @@ impl AccountStore for SeaOrmStore {
         locks::persons(&write.txn, &seen.account.key.provider).await?;
         locks::tokens_of(&write.txn, id).await?;
         // Locked before its keys, as when a key is created or deleted.
-        let account = accounts::Entity::find_by_id(id.0).lock_exclusive();
-        account.one(&write.txn).await.map_err(failed)?;
+        let account = accounts::Entity::find_by_id(id.0).select_only();
+        let account = account.column(accounts::Column::Id).lock_exclusive();
+        let account = account.into_tuple::<i64>().one(&write.txn).await;
+        account.map_err(failed)?;
         locks::keys_and_links_of(&write.txn, id).await?;
         let stored = read_tokens(&write.txn, id).await?;
         if !stored.is_some_and(|stored| stored.are_those_of(seen)) {
@@ -101,13 +102,29 @@ impl AccountStore for SeaOrmStore {
 }
 
 async fn find(db: &impl ConnectionTrait, id: AccountId) -> Result<Option<Account>, StoreError> {
-    let row = with_times()
-        .filter(accounts::Column::Id.eq(id.0))
-        .into_partial_model::<AccountRow>()
-        .one(db)
-        .await
-        .map_err(failed)?;
-    row.map(Account::try_from).transpose()
+    let found = readable(db, with_times().filter(accounts::Column::Id.eq(id.0)));
+    Ok(found.await?.pop())
+}
+
+/// Returns the accounts that a query finds, joined with their tokens. An account with a row that cannot be read is
+/// returned as far as it can be, so that it does not hide the others.
+pub(crate) async fn readable(
+    db: &impl ConnectionTrait,
+    rows: Select<accounts::Entity>,
+) -> Result<Vec<Account>, StoreError> {
+    let read = rows.clone().into_partial_model::<AccountRow>().all(db);
+    match read.await.map_err(failed) {
+        Err(StoreError::Corrupt(_)) => {}
+        read => return Ok(read?.into_iter().map(Account::from).collect()),
+    }
+    let ids = rows.select_only().column(accounts::Column::Id);
+    let ids = ids.into_tuple::<i64>().all(db).await.map_err(failed)?;
+    let mut found = Vec::new();
+    for id in ids {
+        let tokens = read_tokens(db, AccountId(id)).await?;
+        found.extend(tokens.map(|tokens| tokens.account));
+    }
+    Ok(found)
 }
 
 /// Accounts with the times of their tokens.
@@ -119,13 +136,8 @@ async fn read_tokens(
     db: &impl ConnectionTrait,
     id: AccountId,
 ) -> Result<Option<StoredTokens>, StoreError> {
-    let row = accounts::Entity::find_by_id(id.0)
-        .find_also_related(tokens::Entity)
-        .one(db)
-        .await
-        .map_err(failed)?;
-    let Some((account, Some(tokens))) = row else {
-        return Ok(None);
-    };
-    stored_tokens(account, tokens).map(Some)
+    let rows = tokens::Entity::find().filter(tokens::Column::AccountId.eq(id.0));
+    let rows = rows.inner_join(accounts::Entity);
+    let found = locked::first(db, rows.select_two_required(accounts::Entity));
+    Ok(found.await?.map(|found| found.tokens))
 }

@@ -6,7 +6,7 @@ use central_oauth_domain::ports::StoreError;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ConnectionTrait};
 
-use super::locked::{lock_of_person, save};
+use super::locked::{lock_of_person, overwrite, save};
 use crate::convert::rows;
 use crate::entities::tokens;
 use crate::error::failed;
@@ -19,8 +19,11 @@ pub(crate) async fn link(
 ) -> Result<Account, StoreError> {
     match lock_of_person(db, &grant.account).await? {
         Some(known) => {
-            let linked = known.relink(grant, now);
-            save(db, &known, &linked).await?;
+            let linked = known.tokens.relink(grant, now);
+            match known.is_damaged {
+                true => overwrite(db, &linked).await?,
+                false => save(db, &known.tokens, &linked).await?,
+            }
             Ok(linked.account)
         }
         None => create(db, grant, now).await,

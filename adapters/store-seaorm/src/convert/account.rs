@@ -1,19 +1,17 @@
 //! Accounts and their tokens.
 
-use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::refresh::Attempts;
 use central_oauth_domain::grant::{
     Account, AccountId, AccountKey, Generation, Lease, LeaseVersion, LifetimeHints, ProviderName,
     StoredTokens, TokenOrigin,
 };
-use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::Sealed;
+use central_oauth_domain::{Fault, FaultCode, Timestamp};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::DerivePartialModel;
 
-use super::scalars::{bytes, duration, fault, millis, scopes, time};
+use super::scalars::{bytes, duration, millis, scopes, time};
 use crate::entities::{accounts, tokens};
-use crate::error::Unreadable;
 
 /// Converts an account with the parts of its tokens that concern its health, without reading the tokens themselves.
 #[derive(DerivePartialModel)]
@@ -37,16 +35,9 @@ pub(crate) struct TokenTimes {
     pub(crate) next_refresh_at: Option<i64>,
 }
 
-impl TryFrom<AccountRow> for Account {
-    type Error = StoreError;
-
-    fn try_from(AccountRow { account, times }: AccountRow) -> Result<Self, StoreError> {
-        let unreadable = || Unreadable {
-            table: "accounts",
-            id: account.id,
-            column: "last_error_code",
-        };
-        Ok(Self {
+impl From<AccountRow> for Account {
+    fn from(AccountRow { account, times }: AccountRow) -> Self {
+        Self {
             id: AccountId(account.id),
             key: AccountKey {
                 provider: ProviderName::new(account.provider),
@@ -64,16 +55,15 @@ impl TryFrom<AccountRow> for Account {
             grant_expires_at: time(times.grant_expires_at),
             last_refreshed_at: time(times.last_refreshed_at),
             next_refresh_at: time(times.next_refresh_at),
-            last_error: fault(account.last_error_code, account.last_error_detail)
-                .map_err(|()| unreadable())?,
-        })
+            last_error: account.last_error_code.map(|code| Fault {
+                code: FaultCode::from(&*code),
+                detail: account.last_error_detail.unwrap_or_default(),
+            }),
+        }
     }
 }
 
-pub(crate) fn stored_tokens(
-    account: accounts::Model,
-    tokens: tokens::Model,
-) -> Result<StoredTokens, StoreError> {
+pub(crate) fn stored_tokens(account: accounts::Model, tokens: tokens::Model) -> StoredTokens {
     let times = TokenTimes {
         access_token_expires_at: tokens.access_token_expires_at,
         refresh_token_expires_at: tokens.refresh_token_expires_at,
@@ -82,8 +72,8 @@ pub(crate) fn stored_tokens(
         last_refreshed_at: tokens.last_refreshed_at,
         next_refresh_at: tokens.next_refresh_at,
     };
-    Ok(StoredTokens {
-        account: AccountRow { account, times }.try_into()?,
+    StoredTokens {
+        account: AccountRow { account, times }.into(),
         generation: Generation(tokens.generation),
         access_token: Sealed::from_bytes(tokens.access_token),
         refresh_token: tokens.refresh_token.map(Sealed::from_bytes),
@@ -108,7 +98,7 @@ pub(crate) fn stored_tokens(
             ambiguous: tokens.ambiguous,
             refused_since: time(tokens.refused_since),
         },
-    })
+    }
 }
 
 /// Returns the rows of an account and its tokens. Their numbers stay unchanged.

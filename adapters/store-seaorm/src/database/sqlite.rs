@@ -315,16 +315,24 @@ fn writing(options: SqliteConnectOptions) -> SqliteConnectOptions {
 }
 
 /// Creates the file if it does not exist: SQLite would make it readable by everybody, and it gives its companion files
-/// the same permissions.
+/// the same permissions. It would open a file that nobody may write to, and make companions that stay like that.
 fn create_private(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_read_only(path),
         outcome => outcome.map(drop),
     }
+}
+
+fn refuse_read_only(path: &Path) -> io::Result<()> {
+    if path.metadata()?.permissions().readonly() {
+        let reason = "its mode lets nobody write to it";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -332,6 +340,18 @@ mod tests {
     use sea_orm::ConnectionTrait;
 
     use super::*;
+
+    #[test]
+    fn a_file_that_nobody_may_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite3");
+        create_private(&path).unwrap();
+        create_private(&path).unwrap();
+        let mut mode = path.metadata().unwrap().permissions();
+        mode.set_readonly(true);
+        std::fs::set_permissions(&path, mode).unwrap();
+        assert!(create_private(&path).is_err());
+    }
 
     #[tokio::test]
     async fn every_connection_is_durable_and_patient() {

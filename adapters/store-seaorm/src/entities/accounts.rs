@@ -20,10 +20,11 @@ pub struct Model {
     pub last_error_detail: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 pub enum Status {
     Active,
+    #[default]
     Degraded,
     RelinkRequired,
 }

@@ -3,15 +3,15 @@
 mod sql;
 
 use async_trait::async_trait;
-use central_oauth_domain::grant::AccessKeyId;
+use central_oauth_domain::grant::{AccessKeyId, KeyBinding};
 use central_oauth_domain::ports::{
     KeyStore, OpenedGrant, OpenedKey, ReadStore, RowVersion, StoreError,
 };
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult};
 
-use crate::convert::{key_holder, stored_tokens, to_account};
-use crate::entities::{access_keys, accounts, tokens};
+use crate::convert::{FoundTokens, key_holder};
+use crate::entities::access_keys;
 use crate::error::failed;
 use crate::store::SeaOrmStore;
 
@@ -25,14 +25,20 @@ impl ReadStore for SeaOrmStore {
         let row = session.query_one_raw(question).await.map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
         let found = Row::read(&row).map_err(failed)?;
-        let Some(account) = found.account else {
+        let Some(grant) = found.grant else {
             // Most keys have an account, so the statement above reads no links.
             let (holder, grant) = (self.find_key(key).await?, None);
             return Ok(holder.map(|holder| OpenedKey { holder, grant }));
         };
-        let holder = key_holder(&found.key, to_account(&account.account))?;
-        let grant = Some(account.opened()?);
-        Ok(Some(OpenedKey { holder, grant }))
+        let account = &grant.tokens.account;
+        let binding = KeyBinding::Account {
+            id: account.id,
+            person: account.key.clone(),
+        };
+        Ok(Some(OpenedKey {
+            holder: key_holder(&found.key, binding)?,
+            grant: Some(grant),
+        }))
     }
 
     async fn changed(
@@ -55,38 +61,19 @@ impl ReadStore for SeaOrmStore {
 /// A row returned by [`opening`].
 struct Row {
     key: access_keys::Model,
-    account: Option<Rows>,
-}
-
-/// The rows of an account.
-struct Rows {
-    account: accounts::Model,
-    tokens: tokens::Model,
-    version: String,
+    grant: Option<OpenedGrant>,
 }
 
 impl Row {
     fn read(row: &QueryResult) -> Result<Self, DbErr> {
         let version: Option<String> = row.try_get("", "version")?;
-        let account = version.map(|version| {
-            Ok::<_, DbErr>(Rows {
-                account: accounts::Model::from_query_result(row, sql::ACCOUNT)?,
-                tokens: tokens::Model::from_query_result(row, sql::TOKENS)?,
-                version,
-            })
+        let grant = version.map(|version| OpenedGrant {
+            tokens: FoundTokens::read(row, sql::ACCOUNT, sql::TOKENS).tokens,
+            version: RowVersion::new(version),
         });
         Ok(Self {
             key: access_keys::Model::from_query_result(row, sql::KEY)?,
-            account: account.transpose()?,
-        })
-    }
-}
-
-impl Rows {
-    fn opened(self) -> Result<OpenedGrant, StoreError> {
-        Ok(OpenedGrant {
-            tokens: stored_tokens(self.account, self.tokens)?,
-            version: RowVersion::new(self.version),
+            grant,
         })
     }
 }

@@ -118,17 +118,19 @@ fn version(backend: DbBackend) -> String {
         .map(|column| format!("k.{}", column.as_str()))
         .chain(accounts.map(|column| format!("a.{}", column.as_str())))
         .chain(tokens.map(|column| format!("t.{}", column.as_str())));
+    // As a literal, because any column may have a value of any type.
+    let names = names.map(|name| format!("quote({name})"));
     let names = names.collect::<Vec<_>>().join(", ");
     format!(
         "CASE WHEN t.id IS NOT NULL THEN \
-         hex(json_array({names}, hex(substr(t.access_token, 1, {SEALED_START})))) END"
+         hex(concat_ws(',', {names}, hex(substr(t.access_token, 1, {SEALED_START})))) END"
     )
 }
 
 /// Longer than the version, the key id and the nonce of a sealed value.
 const SEALED_START: usize = 24;
 
-/// Columns that JSON cannot represent. Other sealed values than the access token change only together with it or with
+/// Columns that are long. Other sealed values than the access token change only together with it or with
 /// the generation.
 const fn is_sealed(column: tokens::Column) -> bool {
     use tokens::Column::{AccessToken, Extra, RefreshToken, SealedWith, SpareRefreshToken};

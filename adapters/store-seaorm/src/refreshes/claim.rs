@@ -1,6 +1,5 @@
 //! Leases for refreshes.
 
-use std::error::Error;
 use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
@@ -111,7 +110,7 @@ impl Leased for Entity {
             .finally(Expr::col(Column::Ambiguous));
         Self::update_many()
             .col_expr(Self::LEASE_UNTIL, Expr::value(until.as_millis()))
-            .col_expr(Self::VERSION, Expr::col(Self::VERSION).add(1))
+            .col_expr(Self::VERSION, claims::next_version::<Self>())
             .col_expr(Column::Ambiguous, ambiguous.into())
     }
 }
@@ -120,28 +119,15 @@ async fn with_accounts(
     db: &impl ConnectionTrait,
     rows: Vec<Model>,
 ) -> Result<Vec<StoredTokens>, StoreError> {
-    let ids = rows.iter().map(|row| row.account_id).collect();
-    let accounts = claims::readable::<accounts::Entity>(db, accounts::Column::Id, ids).await?;
+    let ids = rows.iter().map(|row| row.account_id);
+    let accounts = accounts::Entity::find().filter(accounts::Column::Id.is_in(ids));
+    let accounts = claims::readable(db, accounts::Column::Id, accounts).await?;
     let mut accounts: std::collections::HashMap<_, _> = accounts
         .into_iter()
         .map(|account| (account.id, account))
         .collect();
     let rows = rows
         .into_iter()
-        .filter_map(|row| Some((accounts.remove(&row.account_id)?, row)));
-    Ok(rows
-        .filter_map(|(account, row)| readable(account, row))
-        .collect())
-}
-
-/// A row that cannot be read does not block the others.
-fn readable(account: accounts::Model, row: Model) -> Option<StoredTokens> {
-    let id = account.id;
-    let tokens = stored_tokens(account, row);
-    tokens
-        .inspect_err(|error| {
-            let error = error as &dyn Error;
-            tracing::error!(account = id, error, "tokens cannot be read");
-        })
-        .ok()
+        .filter_map(|row| Some(stored_tokens(accounts.remove(&row.account_id)?, row)));
+    Ok(rows.collect())
 }

@@ -8,6 +8,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
+use crate::claims;
 use crate::convert::row_count;
 use crate::entities::tokens::{Column, Entity};
 use crate::error::failed;
@@ -64,8 +65,9 @@ pub(crate) fn next_provider(last: Option<&str>) -> Select<Entity> {
     Entity::find()
         .select_only()
         .column(Column::Provider)
-        .column(Column::RefreshDueAt)
+        .expr(claims::due_at::<Entity>())
         .filter(Column::RefreshDueAt.is_not_null())
+        .filter(claims::is_time::<Entity>())
         .filter(Column::Provider.gt(last.unwrap_or_default()))
         .order_by_asc(Column::Provider)
         .order_by_asc(Column::RefreshDueAt)
@@ -75,7 +77,7 @@ pub(crate) fn next_provider(last: Option<&str>) -> Select<Entity> {
 pub(crate) fn due_at_provider(provider: &str, now: Timestamp, limit: u64) -> Select<Entity> {
     Entity::find()
         .select_only()
-        .column(Column::RefreshDueAt)
+        .expr(claims::due_at::<Entity>())
         .column(Column::Id)
         .filter(Column::Provider.eq(provider))
         .filter(Column::RefreshDueAt.lte(now.as_millis()))

@@ -69,6 +69,25 @@ async fn a_read_only_server_is_unavailable_when_the_key_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_write_tokens_is_unavailable_when_the_key_is_read() {
+    let cluster = Cluster::shared();
+    let owned = cluster.create_owned_database();
+    let (_, database) = owned.url.rsplit_once('/').unwrap();
+    let OnServer { store, database } = OnServer::at(&owned.url, database.to_owned()).await;
+    store.init_hash_key(sealed("key")).await.unwrap();
+    let take_away = "ALTER TABLE tokens OWNER TO CURRENT_USER; GRANT SELECT, INSERT, DELETE ON tokens TO PUBLIC";
+    cluster.execute(&database, take_away);
+    let refused = store.hash_key().await.unwrap_err();
+    let StoreError::Unavailable(cause) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(cause.to_string().contains("UPDATE on tokens"), "{cause}");
+
+    cluster.execute(&database, "GRANT UPDATE ON tokens TO PUBLIC");
+    assert_eq!(store.hash_key().await.unwrap(), Some(sealed("key")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_way_on_which_nothing_moves_is_given_up() {
     let cluster = Cluster::shared();
     let Database { url, name } = cluster.create_database();

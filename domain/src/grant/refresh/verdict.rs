@@ -16,8 +16,8 @@ const BELIEVED_AMONG_OTHERS_AFTER: Duration = Duration::from_secs(3 * 3600);
 /// The limit is this long if there are other grants and the provider refreshes none of them. Then a proxy or firewall
 /// in between is the likelier cause.
 const BELIEVED_AS_ALL_ARE_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How often the service checks whether the operator has corrected the configuration.
-const OPERATOR_PAUSE: Duration = Duration::from_secs(300);
+/// So many failures that concern one process alone are not shown: within seconds, another replica takes over if it can.
+const LEFT_TO_OTHERS: u32 = 2;
 
 /// The refresh attempts since the last success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,6 +63,14 @@ pub struct RefreshFailure {
     pub next_refresh_at: Option<Timestamp>,
     /// The attempts so far.
     pub attempts: Attempts,
+}
+
+impl RefreshFailure {
+    /// Whether the account shows the error.
+    #[must_use]
+    pub const fn is_shown(&self) -> bool {
+        !self.fault.code.is_local() || self.attempts.failures > LEFT_TO_OTHERS
+    }
 }
 
 /// Judges a failed attempt by the provider's response, the history of the account, and the provider's other grants.
@@ -130,16 +138,23 @@ fn is_believed(since: Timestamp, others: Others, now: Timestamp) -> bool {
 }
 
 /// The verdict for an attempt that was not made, because the operator must correct something first. Nothing was sent,
-/// so it does not count as a failure of the provider. The service checks again every five minutes.
+/// so it does not count as a refusal of the provider.
 #[must_use]
-pub fn wait_for_operator(before: Attempts, fault: Fault, now: Timestamp) -> RefreshFailure {
+pub fn wait_for_operator(
+    before: Attempts,
+    fault: Fault,
+    now: Timestamp,
+    spread: f64,
+) -> RefreshFailure {
+    let failures = before.failures.saturating_add(1);
+    let pause = pause_after(failures, None, spread);
     RefreshFailure {
         status: AccountStatus::Degraded,
         fault,
-        next_refresh_at: Some(now + OPERATOR_PAUSE),
+        next_refresh_at: Some(now + pause),
         attempts: Attempts {
-            failures: before.failures.saturating_add(1),
-            ..before.after_waiting(OPERATOR_PAUSE)
+            failures,
+            ..before.after_waiting(pause)
         },
     }
 }
@@ -284,7 +299,7 @@ mod tests {
         while now < NOW + 25 * HOUR {
             let between = match attempts.failures % 2 {
                 0 => judge(attempts, &unavailable(None).into(), ALONE, now, 0.0),
-                _ => wait_for_operator(attempts, gone(), now),
+                _ => wait_for_operator(attempts, gone(), now, 0.0),
             };
             (attempts, now) = (between.attempts, between.next_refresh_at.unwrap_or(now));
         }
@@ -324,9 +339,29 @@ mod tests {
         assert_eq!(failure.status, AccountStatus::Degraded);
         assert_eq!(&*failure.fault.code, "invalid_client");
         let fault = Fault::new(FaultCode::ClientChanged, "the client id has changed");
-        let failure = wait_for_operator(year_ago, fault, NOW);
+        let failure = wait_for_operator(year_ago, fault, NOW, 0.0);
         assert_eq!(failure.status, AccountStatus::Degraded);
-        assert_eq!(failure.next_refresh_at, Some(NOW + OPERATOR_PAUSE));
+        assert_eq!(failure.next_refresh_at, Some(NOW + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn what_only_one_process_cannot_do_is_shown_once_it_lasts() {
+        let shown = |code: FaultCode, failures| {
+            let before = Attempts {
+                failures,
+                ..Attempts::default()
+            };
+            wait_for_operator(before, Fault::new(code, "no"), NOW, 0.0).is_shown()
+        };
+        for local in [
+            FaultCode::ClientChanged,
+            FaultCode::ProviderNotConfigured,
+            FaultCode::SecretKeyMissing,
+        ] {
+            assert!(!shown(local.clone(), 0) && !shown(local.clone(), 1));
+            assert!(shown(local, 2));
+        }
+        assert!(shown(FaultCode::InternalError, 0), "a damaged row");
     }
 
     proptest! {

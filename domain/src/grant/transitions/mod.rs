@@ -237,9 +237,11 @@ impl StoredTokens {
 
     fn fail(&mut self, failure: RefreshFailure) {
         self.attempts = failure.attempts;
-        self.account.status = failure.status;
-        self.account.last_error = Some(failure.fault);
         self.account.next_refresh_at = failure.next_refresh_at;
+        if failure.is_shown() {
+            self.account.status = failure.status;
+            self.account.last_error = Some(failure.fault);
+        }
     }
 
     /// Replaces a dead refresh token with the spare; the lease continues. `None` without a spare, or if generation or

@@ -24,7 +24,7 @@ pub enum Exchange {
 }
 
 /// Why there are no new tokens.
-enum ExchangeError {
+pub(super) enum ExchangeError {
     Provider(RefreshError),
     /// Only the operator can fix the cause.
     Operator(Fault),
@@ -48,8 +48,12 @@ impl ExchangeError {
 
 impl From<CipherError> for ExchangeError {
     fn from(error: CipherError) -> Self {
+        let code = match error {
+            CipherError::UnknownKey => FaultCode::SecretKeyMissing,
+            CipherError::Corrupt | CipherError::TooLarge => FaultCode::InternalError,
+        };
         let words = format!("the stored refresh token cannot be decrypted: {error}");
-        Self::Operator(Fault::new(FaultCode::InternalError, words))
+        Self::Operator(Fault::new(code, words))
     }
 }
 
@@ -81,7 +85,12 @@ impl Refresher {
         let spread = self.entropy.fraction();
         let failure = match error {
             ExchangeError::LeaseLost => return Exchange::Unsent,
-            ExchangeError::Operator(fault) => wait_for_operator(before, fault, now),
+            ExchangeError::Operator(fault) => {
+                if fault.code.is_local() {
+                    self.head_start.give(now);
+                }
+                wait_for_operator(before, fault, now, spread)
+            }
             ExchangeError::Provider(error) => {
                 let error = self.outages.reinterpret(lease, error);
                 let others = self.others(lease).await;
@@ -123,16 +132,7 @@ impl Refresher {
     }
 
     async fn present(&self, lease: &StoredTokens) -> Result<RefreshedTokens, ExchangeError> {
-        let key = &lease.account.key;
-        let provider = match self.providers.get(&key.provider) {
-            Ok(provider) => provider,
-            Err(refusal) => {
-                self.outages.give_probe_back(lease).await;
-                let fault = Fault::new(FaultCode::ProviderNotConfigured, refusal.to_string());
-                return Err(ExchangeError::Operator(fault));
-            }
-        };
-        let refresh_token = match self.make_ready(provider.as_ref(), lease).await {
+        let (provider, refresh_token) = match self.make_ready(lease).await {
             Err(ExchangeError::Provider(error)) => {
                 self.outages.note_error(lease, &error).await;
                 return Err(ExchangeError::Provider(error));
@@ -141,7 +141,7 @@ impl Refresher {
                 self.outages.give_probe_back(lease).await;
                 return Err(error);
             }
-            Ok(refresh_token) => refresh_token,
+            Ok(ready) => ready,
         };
         let requested_at = self.clock.now();
         let answer = provider
@@ -159,27 +159,37 @@ impl Refresher {
             .map_err(|error| ExchangeError::Provider(unsealable(error)))
     }
 
-    /// Returns the refresh token of a lease, if it may be sent to this provider now.
+    /// Returns the refresh token of a lease and its provider, if it may be sent there now.
     async fn make_ready(
         &self,
-        provider: &dyn OAuthProvider,
         lease: &StoredTokens,
-    ) -> Result<RefreshToken, ExchangeError> {
-        let origin = provider.origin().await;
-        let origin = origin.map_err(|cause| ExchangeError::Provider(RefreshError::from(cause)))?;
-        if !lease.origin.may_be_sent_to(&origin) {
-            return Err(ExchangeError::Operator(client_changed()));
-        }
-        let sealed = lease
-            .refresh_token
-            .as_ref()
-            .ok_or(ExchangeError::LeaseLost)?;
-        let refresh_token = self.vault.open(sealed, &lease.account.key)?;
+    ) -> Result<(&dyn OAuthProvider, RefreshToken), ExchangeError> {
+        let ready = self.open_here(lease).await?;
         let can_store = self.write_tests.test_write(None).await.is_ok();
         if !can_store || self.outages.waits_for_probe(lease) || !self.holds(lease).await {
             return Err(ExchangeError::LeaseLost);
         }
-        Ok(refresh_token)
+        Ok(ready)
+    }
+
+    /// Returns the refresh token and its provider, if this process is configured to send it there.
+    pub(super) async fn open_here(
+        &self,
+        tokens: &StoredTokens,
+    ) -> Result<(&dyn OAuthProvider, RefreshToken), ExchangeError> {
+        let key = &tokens.account.key;
+        let provider = self.providers.get(&key.provider).map_err(|refusal| {
+            let words = refusal.to_string();
+            ExchangeError::Operator(Fault::new(FaultCode::ProviderNotConfigured, words))
+        })?;
+        let origin = provider.origin().await;
+        let origin = origin.map_err(|cause| ExchangeError::Provider(RefreshError::from(cause)))?;
+        if !tokens.origin.may_be_sent_to(&origin) {
+            return Err(ExchangeError::Operator(client_changed()));
+        }
+        let sealed = tokens.refresh_token.as_ref();
+        let sealed = sealed.ok_or(ExchangeError::LeaseLost)?;
+        Ok((provider.as_ref(), self.vault.open(sealed, key)?))
     }
 
     /// Whether the lease outlasts a provider call that starts now, and nothing has changed meanwhile. The time is taken

@@ -10,6 +10,7 @@
 
 mod answer;
 mod exchange;
+mod head_start;
 mod on_demand;
 mod outage_watch;
 mod outages;
@@ -30,6 +31,7 @@ use crate::time::Timestamp;
 use crate::vault::Vault;
 
 use super::{AuditLog, Ports, Providers, Revoker, Settings, TokenCache};
+use head_start::HeadStart;
 use outage_watch::OutageWatch;
 
 pub use exchange::Exchange;
@@ -53,6 +55,7 @@ pub struct Refresher {
     at_least_every: Duration,
     revoker: Arc<Revoker>,
     outages: OutageWatch,
+    head_start: HeadStart,
     observer: Arc<dyn Observer>,
     audit: Arc<AuditLog>,
 }
@@ -83,6 +86,7 @@ impl Refresher {
             at_least_every: settings.refresh_at_least_every,
             revoker: Arc::clone(revoker),
             outages: OutageWatch::new(ports),
+            head_start: HeadStart::default(),
             observer: Arc::clone(&ports.observer),
             audit: Arc::clone(&ports.audit),
         }
@@ -120,7 +124,8 @@ impl Refresher {
             .collect();
         let cut_off = self.outages.cut_off();
         let elsewhere = [busy, &closed, &cut_off].concat();
-        let mut claimed = due(limit, Duration::ZERO, &elsewhere).await?;
+        let head_start = self.head_start.of_others(now);
+        let mut claimed = due(limit, head_start, &elsewhere).await?;
         for outage in &outages {
             let has_room = (claimed.len() as u64) < limit && !busy.contains(&outage.provider);
             if has_room && self.outages.may_probe(outage, now) {
@@ -170,7 +175,7 @@ impl Refresher {
             left_alone = due_at.map(|due_at| due_at + LEFT_TO_OTHERS);
         }
         let next = opens_at.into_iter().chain(next).chain(left_alone).min();
-        Ok(next.map(|at| at.since(now)))
+        Ok(next.map(|at| (at + self.head_start.of_others(now)).since(now)))
     }
 
     /// Leases one account, unless the request is settled. During an outage of its provider, only if it is the account's
@@ -181,10 +186,12 @@ impl Refresher {
     pub async fn claim(&self, request: &RefreshRequest) -> Result<Claim, StoreError> {
         let tokens = self.accounts.tokens(request.account).await?;
         let now = self.clock.now();
-        let Some(tokens) = tokens.filter(|tokens| request.is_open(tokens) && may_try(tokens, now))
-        else {
+        let Some(tokens) = tokens.filter(|tokens| request.is_open(tokens)) else {
             return Ok(Claim::Settled);
         };
+        if !self.may_claim(&tokens, now).await {
+            return Ok(Claim::Settled);
+        }
         if tokens.lease.is_held(now) {
             return Ok(Claim::Theirs);
         }
@@ -227,6 +234,12 @@ impl Refresher {
         self.refreshes.release_refresh(account, version).await
     }
 
+    /// Whether a refresh can be tried now. A pause that another process made, because it could not send the refresh
+    /// token, does not bind one that can.
+    async fn may_claim(&self, tokens: &StoredTokens, now: Timestamp) -> bool {
+        may_try(tokens, now) || is_left_to_others(tokens) && self.open_here(tokens).await.is_ok()
+    }
+
     fn lease_until(&self, now: Timestamp) -> Timestamp {
         now + self.provider_timeout + LEASE_MARGIN
     }
@@ -241,4 +254,10 @@ pub(super) fn may_try(tokens: &StoredTokens, now: Timestamp) -> bool {
     let next_at = tokens.account.next_refresh_at;
     let pauses = next_at.is_some_and(|at| at.is_ahead(now, REFRESH_HORIZON.pause));
     tokens.refresh_token.is_some() && (given_up || !(failed && pauses))
+}
+
+/// Whether the last attempt failed for a reason that concerns only the process that made it.
+pub(super) fn is_left_to_others(tokens: &StoredTokens) -> bool {
+    let error = tokens.account.last_error.as_ref();
+    tokens.attempts.failures > 0 && error.is_none_or(|fault| fault.code.is_local())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Claim, Refresher};
+use super::{Claim, Refresher, is_left_to_others};
 use crate::grant::{AccountId, Generation, ProviderName, StoredTokens};
 
 /// Refreshes an account while a caller waits.
@@ -41,9 +41,10 @@ impl RefreshRequest {
         }
     }
 
-    /// Whether the account has neither been refreshed since, nor failed to.
+    /// Whether the account has neither been refreshed since, nor failed to for a reason that concerns every process.
     pub(super) fn is_open(&self, tokens: &StoredTokens) -> bool {
-        self.generation == tokens.generation && self.failures == tokens.attempts.failures
+        self.generation == tokens.generation
+            && (self.failures == tokens.attempts.failures || is_left_to_others(tokens))
     }
 }
 

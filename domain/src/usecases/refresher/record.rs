@@ -134,7 +134,9 @@ fn is_old(lease: &StoredTokens, failure: &RefreshFailure) -> bool {
 fn log_failure(lease: &StoredTokens, failure: &RefreshFailure, kept: bool) {
     let (code, detail) = (&*failure.fault.code, &*failure.fault.detail);
     let (account, provider) = (lease.account.id.0, &lease.account.key.provider);
-    if is_old(lease, failure) {
+    if !failure.is_shown() {
+        tracing::debug!(account, %provider, code, detail, kept, "not refreshed; left to other replicas");
+    } else if is_old(lease, failure) {
         tracing::debug!(account, %provider, code, detail, kept, "not refreshed, as before");
     } else if failure.status == AccountStatus::RelinkRequired {
         tracing::warn!(account, %provider, code, detail, kept, "a person must consent again");

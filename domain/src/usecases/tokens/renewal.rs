@@ -8,13 +8,14 @@ use crate::grant::{Account, AccountId, AccountStatus, StoredTokens};
 use crate::ports::{Clock, WriteTestStore};
 use crate::time::Timestamp;
 use crate::usecases::accounts::AccountReader;
-use crate::usecases::refresher::may_try;
+use crate::usecases::refresher::{is_left_to_others, may_try};
 use crate::usecases::{Ports, RefreshOnDemand, RefreshRequest, Refusal};
 
 /// Fault codes of this service itself, not of the provider.
-const OURS: [FaultCode; 2] = [
+const OURS: [FaultCode; 3] = [
     FaultCode::ProviderUnavailable,
     FaultCode::ProviderNotConfigured,
+    FaultCode::SecretKeyMissing,
 ];
 
 /// The refusal for a healthy account without a refresh token, while its access token is valid.
@@ -65,7 +66,7 @@ impl Renewal {
         &self,
         tokens: StoredTokens,
     ) -> Result<StoredTokens, Refusal> {
-        if !may_try(&tokens, self.clock.now()) {
+        if !may_try(&tokens, self.clock.now()) && !is_left_to_others(&tokens) {
             return Ok(tokens);
         }
         let request = RefreshRequest::for_better_than(&tokens);

@@ -1,6 +1,7 @@
 //! Keeping a grant alive under all kinds of failures.
 
 mod answers;
+mod configurations;
 mod ends;
 mod outages;
 
@@ -295,14 +296,12 @@ async fn a_refresh_token_goes_nowhere_else() {
         token_endpoint: "https://elsewhere.test/token".to_owned(),
         client_id: "client".to_owned(),
     }));
-    stage.until_due().await;
-    stage.refresh_due().await;
+    stage.until_shown().await;
     let account = stage.only_account().await;
     assert_eq!(account.status, AccountStatus::Degraded);
     assert_eq!(account.last_error.unwrap().code, "client_changed".into());
     assert!(stage.token(&key, 0).await.is_ok());
-    stage.clock.advance(secs(200));
-    stage.clock.advance(secs(200));
+    stage.clock.advance(secs(400));
     let refusal = stage.token(&key, 0).await.err().unwrap();
     assert!(matches!(refusal, Refusal::RelinkRequired(_)), "{refusal:?}");
     assert!(stage.provider.presented().is_empty());

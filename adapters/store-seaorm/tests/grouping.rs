@@ -232,6 +232,7 @@ async fn members_for_the_same_account_see_each_other() {
     let first = record(&store, &account, "two");
     let second = record(&store, &account, "three");
     let failure = RefreshFailure {
+        is_shown: true,
         fault: Fault::new(FaultCode::ProviderUnavailable, "the provider is down"),
         status: AccountStatus::Degraded,
         attempts: Attempts::default(),

@@ -16,6 +16,7 @@ pub fn refreshed_in_vain(
 ) -> RefreshFailure {
     let failures = before.failures.saturating_add(1);
     RefreshFailure {
+        is_shown: true,
         status: AccountStatus::Degraded,
         fault: why.into(),
         next_refresh_at: Some(now + pause_after(failures, why.retry_after(), spread)),

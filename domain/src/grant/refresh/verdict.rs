@@ -16,7 +16,8 @@ const BELIEVED_AMONG_OTHERS_AFTER: Duration = Duration::from_secs(3 * 3600);
 /// The limit is this long if there are other grants and the provider refreshes none of them. Then a proxy or firewall
 /// in between is the likelier cause.
 const BELIEVED_AS_ALL_ARE_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// So many failures that concern one process alone are not shown: within seconds, another replica takes over if it can.
+/// So many failures that concern one process alone are not shown while others run: within seconds, one of them takes over
+/// if it can.
 const LEFT_TO_OTHERS: u32 = 2;
 
 /// The refresh attempts since the last success.
@@ -55,6 +56,8 @@ pub struct Others {
 /// The result of a failed refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshFailure {
+    /// Whether the account shows the status and the error.
+    pub is_shown: bool,
     /// The new status of the account.
     pub status: AccountStatus,
     /// The error.
@@ -63,14 +66,6 @@ pub struct RefreshFailure {
     pub next_refresh_at: Option<Timestamp>,
     /// The attempts so far.
     pub attempts: Attempts,
-}
-
-impl RefreshFailure {
-    /// Whether the account shows the error.
-    #[must_use]
-    pub const fn is_shown(&self) -> bool {
-        !self.fault.code.is_local() || self.attempts.failures > LEFT_TO_OTHERS
-    }
 }
 
 /// Judges a failed attempt by the provider's response, the history of the account, and the provider's other grants.
@@ -106,6 +101,7 @@ pub fn judge(
     };
     match over {
         Some(fault) => RefreshFailure {
+            is_shown: true,
             status: AccountStatus::RelinkRequired,
             fault,
             next_refresh_at: None,
@@ -115,6 +111,7 @@ pub fn judge(
             let pause = pause_after(failures, cause.retry_after(), spread);
             let refuses = matches!(cause, ProviderError::Refused { .. });
             RefreshFailure {
+                is_shown: true,
                 status: AccountStatus::Degraded,
                 fault: cause.into(),
                 next_refresh_at: Some(now + pause),
@@ -143,12 +140,15 @@ fn is_believed(since: Timestamp, others: Others, now: Timestamp) -> bool {
 pub fn wait_for_operator(
     before: Attempts,
     fault: Fault,
+    are_others_running: bool,
     now: Timestamp,
     spread: f64,
 ) -> RefreshFailure {
     let failures = before.failures.saturating_add(1);
     let pause = pause_after(failures, None, spread);
+    let is_left_to_others = are_others_running && fault.code.is_local();
     RefreshFailure {
+        is_shown: !is_left_to_others || failures > LEFT_TO_OTHERS,
         status: AccountStatus::Degraded,
         fault,
         next_refresh_at: Some(now + pause),
@@ -299,7 +299,7 @@ mod tests {
         while now < NOW + 25 * HOUR {
             let between = match attempts.failures % 2 {
                 0 => judge(attempts, &unavailable(None).into(), ALONE, now, 0.0),
-                _ => wait_for_operator(attempts, gone(), now, 0.0),
+                _ => wait_for_operator(attempts, gone(), false, now, 0.0),
             };
             (attempts, now) = (between.attempts, between.next_refresh_at.unwrap_or(now));
         }
@@ -339,29 +339,31 @@ mod tests {
         assert_eq!(failure.status, AccountStatus::Degraded);
         assert_eq!(&*failure.fault.code, "invalid_client");
         let fault = Fault::new(FaultCode::ClientChanged, "the client id has changed");
-        let failure = wait_for_operator(year_ago, fault, NOW, 0.0);
+        let failure = wait_for_operator(year_ago, fault, false, NOW, 0.0);
         assert_eq!(failure.status, AccountStatus::Degraded);
         assert_eq!(failure.next_refresh_at, Some(NOW + Duration::from_secs(1)));
     }
 
     #[test]
     fn what_only_one_process_cannot_do_is_shown_once_it_lasts() {
-        let shown = |code: FaultCode, failures| {
+        let shown = |code: FaultCode, failures, are_others_running| {
             let before = Attempts {
                 failures,
                 ..Attempts::default()
             };
-            wait_for_operator(before, Fault::new(code, "no"), NOW, 0.0).is_shown()
+            let fault = Fault::new(code, "no");
+            wait_for_operator(before, fault, are_others_running, NOW, 0.0).is_shown
         };
         for local in [
             FaultCode::ClientChanged,
             FaultCode::ProviderNotConfigured,
             FaultCode::SecretKeyMissing,
         ] {
-            assert!(!shown(local.clone(), 0) && !shown(local.clone(), 1));
-            assert!(shown(local, 2));
+            assert!(!shown(local.clone(), 0, true) && !shown(local.clone(), 1, true));
+            assert!(shown(local.clone(), 2, true));
+            assert!(shown(local, 0, false), "nobody else can take over");
         }
-        assert!(shown(FaultCode::InternalError, 0), "a damaged row");
+        assert!(shown(FaultCode::InternalError, 0, true), "a damaged row");
     }
 
     proptest! {

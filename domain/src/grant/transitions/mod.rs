@@ -238,7 +238,7 @@ impl StoredTokens {
     fn fail(&mut self, failure: RefreshFailure) {
         self.attempts = failure.attempts;
         self.account.next_refresh_at = failure.next_refresh_at;
-        if failure.is_shown() {
+        if failure.is_shown {
             self.account.status = failure.status;
             self.account.last_error = Some(failure.fault);
         }

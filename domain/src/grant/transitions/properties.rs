@@ -67,6 +67,7 @@ fn answer(n: usize, requested_at: Timestamp) -> RefreshedTokens {
 
 fn failure(status: AccountStatus, now: Timestamp) -> RefreshFailure {
     RefreshFailure {
+        is_shown: true,
         status,
         fault: Fault::new(FaultCode::ProviderUnavailable, "gone"),
         next_refresh_at: (status == AccountStatus::Degraded).then_some(now),

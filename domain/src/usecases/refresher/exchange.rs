@@ -86,10 +86,12 @@ impl Refresher {
         let failure = match error {
             ExchangeError::LeaseLost => return Exchange::Unsent,
             ExchangeError::Operator(fault) => {
-                if fault.code.is_local() {
+                let are_others_running =
+                    fault.code.is_local() && self.are_others_running(now).await;
+                if are_others_running {
                     self.head_start.give(now);
                 }
-                wait_for_operator(before, fault, now, spread)
+                wait_for_operator(before, fault, are_others_running, now, spread)
             }
             ExchangeError::Provider(error) => {
                 let error = self.outages.reinterpret(lease, error);
@@ -113,6 +115,15 @@ impl Refresher {
             exist: others.unwrap_or(true),
             refreshed_at: self.outages.last_refresh(&lease.account.key.provider),
         }
+    }
+
+    /// Whether other replicas run that may be able to refresh. If the store fails, assumes so.
+    async fn are_others_running(&self, now: Timestamp) -> bool {
+        let replicas = self.replicas.replicas().await;
+        replicas.map_or(true, |replicas| {
+            let running = replicas.iter().filter(|replica| replica.is_there(now));
+            running.count() > 1
+        })
     }
 
     /// Returns how long a refresh has been due. `None` if it is not due yet, because a caller requested it early.
@@ -220,6 +231,7 @@ fn still_over(failure: RefreshFailure, lease: &StoredTokens) -> RefreshFailure {
         return failure;
     }
     RefreshFailure {
+        is_shown: failure.is_shown,
         status: AccountStatus::RelinkRequired,
         fault: lease.account.last_error.clone().unwrap_or(failure.fault),
         next_refresh_at: None,

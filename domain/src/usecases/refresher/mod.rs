@@ -26,7 +26,7 @@ use crate::entropy::Entropy;
 use crate::grant::refresh::{REFRESH_HORIZON, Waiting};
 use crate::grant::{AccountStatus, ProviderName, StoredTokens};
 use crate::observe::Observer;
-use crate::ports::{AccountStore, Clock, RefreshStore, StoreError, WriteTestStore};
+use crate::ports::{AccountStore, Clock, RefreshStore, ReplicaStore, StoreError, WriteTestStore};
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
@@ -46,6 +46,7 @@ pub struct Refresher {
     refreshes: Arc<dyn RefreshStore>,
     cache: Arc<TokenCache>,
     accounts: Arc<dyn AccountStore>,
+    replicas: Arc<dyn ReplicaStore>,
     write_tests: Arc<dyn WriteTestStore>,
     vault: Vault,
     clock: Arc<dyn Clock>,
@@ -77,6 +78,7 @@ impl Refresher {
             refreshes: ports.store.clone(),
             cache: Arc::clone(&ports.cache),
             accounts: ports.store.clone(),
+            replicas: ports.store.clone(),
             write_tests: ports.store.clone(),
             vault: ports.vault.clone(),
             clock: Arc::clone(&ports.clock),

@@ -134,7 +134,7 @@ fn is_old(lease: &StoredTokens, failure: &RefreshFailure) -> bool {
 fn log_failure(lease: &StoredTokens, failure: &RefreshFailure, kept: bool) {
     let (code, detail) = (&*failure.fault.code, &*failure.fault.detail);
     let (account, provider) = (lease.account.id.0, &lease.account.key.provider);
-    if !failure.is_shown() {
+    if !failure.is_shown {
         tracing::debug!(account, %provider, code, detail, kept, "not refreshed; left to other replicas");
     } else if is_old(lease, failure) {
         tracing::debug!(account, %provider, code, detail, kept, "not refreshed, as before");

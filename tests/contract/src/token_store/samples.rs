@@ -358,6 +358,7 @@ pub(super) async fn record_failure(
 /// The result of a failed refresh, with the next attempt this many seconds after the start of the case.
 pub(super) fn failure(next: u64) -> RefreshFailure {
     RefreshFailure {
+        is_shown: true,
         status: AccountStatus::Degraded,
         fault: Fault::new("provider_unavailable", "gone"),
         next_refresh_at: Some(at(next)),
@@ -373,6 +374,7 @@ pub(super) fn failure(next: u64) -> RefreshFailure {
 pub(super) async fn require_relink(store: &dyn TokenStore, account: AccountId) {
     let claimed = claim_refresh(store, account, 15, 30).await;
     let over = RefreshFailure {
+        is_shown: true,
         status: AccountStatus::RelinkRequired,
         fault: Fault::new("invalid_grant", "the person said no"),
         next_refresh_at: None,

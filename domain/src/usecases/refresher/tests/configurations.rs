@@ -1,6 +1,8 @@
 //! Replicas whose configurations differ, while a change is rolled out.
 
 use super::*;
+use crate::ports::ReplicaStore;
+use crate::replica::Presence;
 use crate::testing::services;
 
 impl Stage {
@@ -21,6 +23,18 @@ impl Stage {
         other
     }
 
+    /// Records that a replica is running.
+    async fn check_in(&self, instance: &str) {
+        let now = self.clock_now();
+        let presence = Presence {
+            instance: instance.to_owned(),
+            name: instance.to_owned(),
+            version: String::new(),
+            started_at: now,
+        };
+        self.store.check_in(&presence, now).await.unwrap();
+    }
+
     /// Runs the scheduler until the account shows an error.
     pub(super) async fn until_shown(&self) {
         while self.only_account().await.last_error.is_none() {
@@ -33,6 +47,8 @@ impl Stage {
 /// An account that one replica can refresh, the other one not, and the error that the other one finds.
 async fn fit_and_misfit(error: &str) -> (Stage, AccessKey, Stage) {
     let stage = Stage::new().await;
+    stage.check_in("one").await;
+    stage.check_in("two").await;
     if error == "secret_key_missing" {
         let fit = stage.replica_with_a_newer_key().await;
         let (_, key) = fit.linked().await;
@@ -58,6 +74,8 @@ async fn a_replica_that_cannot_refresh_leaves_the_account_to_the_others() {
         let (fit, key, misfit) = fit_and_misfit(error).await;
         for round in 1..=3 {
             misfit.until_due().await;
+            fit.check_in("one").await;
+            fit.check_in("two").await;
             // The first time, it learns that it cannot; from then on, others come first.
             let claimed = misfit.refresh_due().await;
             assert_eq!(claimed, 1, "{error}");
@@ -116,4 +134,21 @@ async fn the_pause_of_a_provider_binds_every_replica() {
     assert!(stage.token(&key, 0).await.is_err());
     assert!(stage.token(&key, 0).await.is_err());
     assert_eq!(stage.provider.presented().len(), 1);
+}
+
+#[tokio::test]
+async fn a_service_that_runs_alone_says_at_once_what_it_cannot_do() {
+    for error in ["client_changed", "provider_not_configured"] {
+        let stage = Stage::new().await;
+        let (_, key) = stage.linked().await;
+        let misfit = match error {
+            "client_changed" => stage.replica_with_another_client().await,
+            _ => stage.replica_without_provider().await,
+        };
+        misfit.until_due().await;
+        misfit.check_in("one").await;
+        assert!(misfit.token(&key, 3000).await.is_ok());
+        let shown = stage.only_account().await.last_error.unwrap();
+        assert_eq!(&*shown.code, error);
+    }
 }

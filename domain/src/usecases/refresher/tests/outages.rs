@@ -61,9 +61,9 @@ async fn an_account_that_cannot_be_presented_is_no_probe() {
     stage.clock.advance(secs(400));
     let mut presented = 5;
     loop {
-        assert_eq!(stage.refresh_due().await, 1);
+        let probes = stage.refresh_due().await;
         let before = std::mem::replace(&mut presented, stage.provider.presented().len());
-        if presented == before {
+        if probes == 1 && presented == before {
             break;
         }
         stage.until_due().await;

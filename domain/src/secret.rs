@@ -31,8 +31,6 @@ secrets! {
     AccessToken,
     /// An OAuth refresh token (RFC 6749 section 1.5). It leaves the service only for the provider.
     RefreshToken,
-    /// The spare refresh token of a revocation.
-    SpareRefreshToken,
     /// An OpenID Connect ID token, stored only until the person has been identified.
     IdToken,
     /// The device code, which redeems a consent (RFC 8628 section 3.2).

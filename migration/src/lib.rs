@@ -16,6 +16,7 @@ mod initial;
 mod key_macs;
 mod labels;
 mod networks;
+mod one_refresh_token;
 mod outages;
 mod receiver_macs;
 mod renewed_by_use;
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(webhook_receivers::Migration),
             Box::new(announced_ends::Migration),
             Box::new(receiver_macs::Migration),
+            Box::new(one_refresh_token::Migration),
         ]
     }
 }

@@ -8,7 +8,7 @@ use central_oauth_sandbox_poem::RefreshOutcome::{Retried, Rotated};
 use super::accounts::Lost;
 use super::judge::{Ambiguity, Repeat};
 use super::promises::Promise;
-use super::report::{Report, Staleness, TRIED_SPARE};
+use super::report::{Report, Staleness};
 use super::troubles::Kind;
 
 impl fmt::Display for Report {
@@ -134,7 +134,7 @@ impl Report {
         ]
     }
 
-    fn service_did(&self) -> [(&'static str, usize); 11] {
+    fn service_did(&self) -> [(&'static str, usize); 9] {
         let killed = |why| matches!(why, Ambiguity::Killed(_));
         let told = |staleness| self.told(staleness).len();
         [
@@ -159,8 +159,6 @@ impl Report {
                 "answers after newer ones were stored",
                 self.logged("refreshed too late"),
             ),
-            ("spare refresh tokens tried", self.logged(TRIED_SPARE)),
-            ("  that kept the grant alive", self.saved_by_spare()),
         ]
     }
 

@@ -19,10 +19,6 @@ use super::writing::Written;
 const TOLD: usize = 5;
 /// How long a process serves a cached token.
 const REMEMBERED: Duration = Duration::from_millis(500);
-/// What the service logs when it presents a spare refresh token.
-pub(super) const TRIED_SPARE: &str = "trying the spare";
-/// What it logs when a grant has ended.
-const GIVEN_UP: &str = "a person must consent again";
 
 /// The result of a run.
 pub(super) struct Report {
@@ -298,30 +294,6 @@ impl Report {
             .map(|log| log.matches(message).count())
             .sum()
     }
-
-    /// Spare refresh tokens that kept a grant alive: the refresh with them did not end it.
-    pub(super) fn saved_by_spare(&self) -> usize {
-        self.logs.iter().map(|log| saved_by_spare(log)).sum()
-    }
-}
-
-fn saved_by_spare(log: &str) -> usize {
-    let mut saved = 0;
-    let mut lines = log.lines();
-    while let Some(line) = lines.next() {
-        let Some(account) = account_of(line).filter(|_| line.contains(TRIED_SPARE)) else {
-            continue;
-        };
-        let next = lines.clone().find(|line| account_of(line) == Some(account));
-        saved += usize::from(!next.is_some_and(|line| line.contains(GIVEN_UP)));
-    }
-    saved
-}
-
-/// The field `account` of a log line.
-fn account_of(line: &str) -> Option<&str> {
-    let (_, rest) = line.split_once("account=")?;
-    rest.split_whitespace().next()
 }
 
 /// Returns the lines of a log about trouble.

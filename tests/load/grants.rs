@@ -137,7 +137,7 @@ async fn bring_to_life(
     let sql = format!(
         "UPDATE tokens SET access_token = {access}, refresh_token = {refresh}, token_endpoint = '{endpoint}',
            access_token_expires_at = {ends}, next_refresh_at = {ends} - 600000, lease_until = NULL, failures = 0,
-           ambiguous = FALSE, spare_refresh_token = NULL, refused_since = NULL
+           ambiguous = FALSE, refused_since = NULL
          WHERE account_id = {account};
          UPDATE accounts SET status = 'active', last_error_code = NULL, last_error_detail = NULL WHERE id = {account};
          UPDATE access_keys SET hash = {hash}, mac = {mac} WHERE account_id = {account}"

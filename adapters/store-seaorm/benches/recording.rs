@@ -90,7 +90,7 @@ async fn refresh(store: &SeaOrmStore, account: AccountId, answered: &str) {
     let claimed = claimed.await.unwrap();
     let (generation, lease) = (claimed.generation, claimed.lease.version);
     let tokens = answer(answered, answered);
-    let recorded = store.record_refresh(account, generation, lease, tokens, NOW, audit());
+    let recorded = store.record_refresh(account, generation, lease, tokens, audit());
     recorded.await.unwrap();
 }
 

@@ -42,10 +42,6 @@ impl Sealing for tokens::Entity {
         (SecretKind::AccessToken, tokens::Column::AccessToken),
         (SecretKind::Extra, tokens::Column::Extra),
         (SecretKind::RefreshToken, tokens::Column::RefreshToken),
-        (
-            SecretKind::SpareRefreshToken,
-            tokens::Column::SpareRefreshToken,
-        ),
     ];
 
     fn holding() -> Condition {
@@ -80,10 +76,6 @@ impl Sealing for revocations::Entity {
     const SEALED: &'static [(SecretKind, Self::Column)] = &[
         (SecretKind::AccessToken, revocations::Column::AccessToken),
         (SecretKind::RefreshToken, revocations::Column::RefreshToken),
-        (
-            SecretKind::SpareRefreshToken,
-            revocations::Column::SpareRefreshToken,
-        ),
         (SecretKind::IdToken, revocations::Column::IdToken),
     ];
 

@@ -67,7 +67,7 @@ fn record(
     let lease = LeaseVersion(0);
     tokio::spawn(async move {
         store
-            .record_refresh(id, Generation::FIRST, lease, tokens, NOW, audit())
+            .record_refresh(id, Generation::FIRST, lease, tokens, audit())
             .await
     })
 }
@@ -253,7 +253,6 @@ async fn members_for_the_same_account_see_each_other() {
     assert!(!failed.await.unwrap().unwrap());
     let stored = store.tokens(account.id).await.unwrap().unwrap();
     assert_eq!(stored.access_token, sealed("two"));
-    assert_eq!(stored.spare_refresh_token, Some(sealed("three")));
     assert_eq!(stored.account.status, AccountStatus::Active);
 }
 

@@ -47,7 +47,8 @@ async fn up_and_down_and_up_again() {
             "m0017_admin_sessions",
             "m0018_webhook_receivers",
             "m0019_announced_ends",
-            "m0020_receiver_macs"
+            "m0020_receiver_macs",
+            "m0021_one_refresh_token"
         ]
     );
     store.migrate_up().await.unwrap();
@@ -66,6 +67,28 @@ async fn up_and_down_and_up_again() {
     assert_eq!(definitions(&scratch).await, up);
     assert!(store.accounts(None, 10).await.unwrap().is_empty());
     linked(&store, 1, "ada").await;
+}
+
+/// The service never reads it. While replicas of an older version run, they may store another one.
+#[tokio::test]
+async fn a_second_refresh_token_is_deleted_and_needs_no_key() {
+    let scratch = Scratch::new();
+    let store = scratch.migrated().await;
+    linked(&store, 1, "ada").await;
+    let needed = store.seals_in_use().await.unwrap();
+    let second = "UPDATE tokens SET spare_refresh_token = X'7365636f6e642074776f'";
+    scratch.execute(second).await;
+    assert_eq!(store.seals_in_use().await.unwrap(), needed);
+
+    let again = "DELETE FROM seaql_migrations WHERE version = 'm0021_one_refresh_token'";
+    scratch.execute(again).await;
+    store.migrate_up().await.unwrap();
+    let db = scratch.raw().await;
+    let query = "SELECT count(spare_refresh_token) AS left_over FROM tokens";
+    let query = Statement::from_string(db.get_database_backend(), query);
+    let row = db.query_one_raw(query).await.unwrap().unwrap();
+    assert_eq!(row.try_get::<i64>("", "left_over").unwrap(), 0);
+    db.close().await.unwrap();
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ pub struct Account {
     pub renewed_by_use: Option<bool>,
     /// When the grant ends and cannot be extended, if known: only a person can renew it.
     pub grant_expires_at: Option<Timestamp>,
-    /// When the tokens were last refreshed.
+    /// When the request was sent that last refreshed the tokens. `None` if the refresh token came with a consent.
     pub last_refreshed_at: Option<Timestamp>,
     /// When they are refreshed next.
     pub next_refresh_at: Option<Timestamp>,

@@ -59,8 +59,6 @@ pub struct RevocableTokens {
     pub access_token: Option<Sealed>,
     /// The refresh token.
     pub refresh_token: Option<Sealed>,
-    /// A refresh token that arrived late.
-    pub spare_refresh_token: Option<Sealed>,
     /// The ID token, while it is unknown whose tokens they are.
     pub id_token: Option<Sealed>,
 }

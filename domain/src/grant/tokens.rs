@@ -144,8 +144,6 @@ pub struct StoredTokens {
     pub access_token: Sealed,
     /// The refresh token, if there is one.
     pub refresh_token: Option<Sealed>,
-    /// A refresh token that arrived too late to be the stored one. It is tried once before a grant is given up.
-    pub spare_refresh_token: Option<Sealed>,
     /// The extra members, sealed together with the access token.
     pub extra: Option<Sealed>,
     /// Where they came from.

@@ -3,7 +3,7 @@
 use crate::ports::{SealedTo, SecretKind};
 use crate::secret::{
     AccessToken, CallbackQuery, ConsentUri, DeviceCode, ExtraText, IdToken, PendingCallback,
-    RefreshToken, SpareRefreshToken, UserCode,
+    RefreshToken, UserCode,
 };
 
 /// A secret whose type determines which of its owner's values it is.
@@ -35,7 +35,6 @@ macro_rules! sealable {
 sealable! {
     AccessToken: AccessToken,
     RefreshToken: RefreshToken,
-    SpareRefreshToken: SpareRefreshToken,
     IdToken: IdToken,
     ExtraText: Extra,
     DeviceCode: DeviceCode,
@@ -57,11 +56,7 @@ const fn names(owner: &SealedTo, kind: SecretKind) -> [&'static str; 2] {
     let value_name = match (owner, kind) {
         (_, SecretKind::HashKey) => "hash_key_with_macs",
         (_, SecretKind::AccessToken) => "access_token",
-        // An account's spare becomes its refresh token without re-encryption.
-        (_, SecretKind::RefreshToken) | (SealedTo::Account(_), SecretKind::SpareRefreshToken) => {
-            "refresh_token"
-        }
-        (_, SecretKind::SpareRefreshToken) => "spare_refresh_token",
+        (_, SecretKind::RefreshToken) => "refresh_token",
         (_, SecretKind::IdToken) => "id_token",
         (_, SecretKind::Extra) => "extra",
         (_, SecretKind::DeviceCode) => "device_code",

@@ -2,8 +2,7 @@ use super::*;
 use crate::grant::ProviderName;
 use crate::grant::revocation::RevocationReference;
 use crate::secret::{
-    AccessToken, ConsentUri, DeviceCode, ExtraText, IdToken, RefreshToken, SpareRefreshToken,
-    UserCode,
+    AccessToken, ConsentUri, DeviceCode, ExtraText, IdToken, RefreshToken, UserCode,
 };
 
 /// Returns the associated data in place of the ciphertext.
@@ -105,23 +104,13 @@ fn the_associated_data_never_changes() {
             vault.seal(&refresh, &revocation),
             of_revocation("refresh_token"),
         ),
-        (
-            vault.seal(&SpareRefreshToken::new("s"), &revocation),
-            of_revocation("spare_refresh_token"),
-        ),
         (vault.seal(&id, &revocation), of_revocation("id_token")),
     ] {
         assert_eq!(sealed.unwrap().as_bytes(), expected.as_bytes());
     }
-    // The spare of an account becomes its refresh token as it is.
     for (owner, kind, expected) in [
         (SealedTo::Service, SecretKind::HashKey, hash_key),
         (SealedTo::Service, SecretKind::HashKey, earlier),
-        (
-            SealedTo::Account(account.clone()),
-            SecretKind::SpareRefreshToken,
-            of_account("refresh_token"),
-        ),
         (
             SealedTo::Account(account),
             SecretKind::Extra,
@@ -131,11 +120,6 @@ fn the_associated_data_never_changes() {
             SealedTo::Link(link),
             SecretKind::VerificationUriComplete,
             of_link("verification_uri_complete"),
-        ),
-        (
-            SealedTo::Revocation(revocation),
-            SecretKind::SpareRefreshToken,
-            of_revocation("spare_refresh_token"),
         ),
     ] {
         let value = SealedValue {

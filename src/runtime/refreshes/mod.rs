@@ -187,7 +187,7 @@ impl Inner {
         }
     }
 
-    /// Sends and records until the account has no further refresh token to send under this lease.
+    /// Sends the refresh token of a lease and records the result.
     async fn see_through(&self, lease: StoredTokens, place: OwnedSemaphorePermit) {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
         // At the highest level, like that of a request.
@@ -205,15 +205,12 @@ impl Inner {
     }
 
     async fn present(&self, lease: StoredTokens) {
-        let mut next = Some(lease);
-        while let Some(lease) = next {
-            let exchange = self.refresher.exchange(&lease).await;
-            next = self.record(&lease, &exchange).await;
-        }
+        let exchange = self.refresher.exchange(&lease).await;
+        self.record(&lease, &exchange).await;
     }
 
     /// Records, repeatedly while the store is unavailable.
-    async fn record(&self, lease: &StoredTokens, exchange: &Exchange) -> Option<StoredTokens> {
+    async fn record(&self, lease: &StoredTokens, exchange: &Exchange) {
         // Tokens exist nowhere else until the store has them.
         let tries = match exchange {
             Exchange::Refreshed(_) => u32::MAX,
@@ -222,10 +219,10 @@ impl Inner {
         let account = lease.account.id.0;
         for attempt in 0..tries {
             match self.refresher.record(lease, exchange).await {
-                Ok(next) => return next,
+                Ok(()) => return,
                 Err(StoreError::Conflict) => {
                     tracing::debug!(account, "the account is gone");
-                    return None;
+                    return;
                 }
                 Err(error) => {
                     // An invalid row says nothing about the others.
@@ -242,6 +239,5 @@ impl Inner {
             // expired leases.
             sleep(STORE_PAUSE).await;
         }
-        None
     }
 }

@@ -77,7 +77,6 @@ pub(crate) fn stored_tokens(account: accounts::Model, tokens: tokens::Model) -> 
         generation: Generation(tokens.generation),
         access_token: Sealed::from_bytes(tokens.access_token),
         refresh_token: tokens.refresh_token.map(Sealed::from_bytes),
-        spare_refresh_token: tokens.spare_refresh_token.map(Sealed::from_bytes),
         extra: tokens.extra.map(Sealed::from_bytes),
         origin: TokenOrigin {
             issuer: tokens.issuer,
@@ -136,7 +135,6 @@ fn token_row(tokens: &StoredTokens) -> tokens::ActiveModel {
         generation: Set(tokens.generation.0),
         access_token: Set(bytes(&tokens.access_token)),
         refresh_token: Set(tokens.refresh_token.as_ref().map(bytes)),
-        spare_refresh_token: Set(tokens.spare_refresh_token.as_ref().map(bytes)),
         sealed_with: NotSet,
         token_endpoint: Set(origin.token_endpoint.clone()),
         client_id: Set(origin.client_id.clone()),

@@ -87,7 +87,6 @@ fn damaged_tokens(row: &QueryResult, prefix: &str) -> tokens::Model {
             generation,
             access_token,
             refresh_token,
-            spare_refresh_token,
             sealed_with,
             token_endpoint,
             client_id,

@@ -59,7 +59,6 @@ impl TryFrom<Model> for RevocationLease {
             tokens: RevocableTokens {
                 access_token: sealed(&mut row.access_token),
                 refresh_token: sealed(&mut row.refresh_token),
-                spare_refresh_token: sealed(&mut row.spare_refresh_token),
                 id_token: sealed(&mut row.id_token),
             },
             requested_at: Timestamp::from_millis(row.requested_at),
@@ -89,7 +88,6 @@ pub(crate) fn new_revocation(new: NewRevocation) -> ActiveModel {
         client_id: Set(new.origin.client_id),
         access_token: Set(tokens.access_token.as_ref().map(bytes)),
         refresh_token: Set(tokens.refresh_token.as_ref().map(bytes)),
-        spare_refresh_token: Set(tokens.spare_refresh_token.as_ref().map(bytes)),
         id_token: Set(tokens.id_token.as_ref().map(bytes)),
         requested_at: Set(new.requested_at.as_millis()),
         created_at: Set(new.created_at.as_millis()),
@@ -111,7 +109,6 @@ pub(crate) fn ended_revocation(status: RevocationStatus, now: Timestamp) -> Acti
         lease_until: Set(None),
         access_token: Set(None),
         refresh_token: Set(None),
-        spare_refresh_token: Set(None),
         id_token: Set(None),
         ..Default::default()
     }

@@ -101,6 +101,13 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ),
 ];
 
+/// Columns that only replicas of an older version use. The next minor version drops them.
+#[cfg(test)]
+const UNUSED: &[(&str, &str)] = &[
+    ("tokens", "spare_refresh_token"),
+    ("revocations", "spare_refresh_token"),
+];
+
 /// Calls a function that is generic over the entities with the entity of a table.
 macro_rules! with_entity {
     ($table:expr, $function:ident($($argument:expr),*)) => {
@@ -146,7 +153,9 @@ mod tests {
         let ours = |columns: &mut dyn Iterator<Item = E::Column>| {
             columns.map(|column| column.as_str().to_owned()).collect()
         };
-        let known: BTreeSet<String> = ours(&mut E::Column::iter());
+        let mut known: BTreeSet<String> = ours(&mut E::Column::iter());
+        let unused = UNUSED.iter().filter(|(of, _)| *of == table);
+        known.extend(unused.map(|(_, column)| (*column).to_owned()));
         assert_eq!(known, names(store, &all).await, "the entity of {table}");
         let left: BTreeSet<String> = ours(&mut E::GENERATED.iter().copied());
         assert_eq!(left, names(store, &generated).await, "GENERATED of {table}");

@@ -17,7 +17,6 @@ pub struct Model {
     pub client_id: String,
     pub access_token: Option<Vec<u8>>,
     pub refresh_token: Option<Vec<u8>>,
-    pub spare_refresh_token: Option<Vec<u8>>,
     pub id_token: Option<Vec<u8>>,
     pub requested_at: i64,
     pub created_at: i64,

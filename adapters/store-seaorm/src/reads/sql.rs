@@ -133,11 +133,8 @@ const SEALED_START: usize = 24;
 /// Columns that are long. Other sealed values than the access token change only together with it or with
 /// the generation.
 const fn is_sealed(column: tokens::Column) -> bool {
-    use tokens::Column::{AccessToken, Extra, RefreshToken, SealedWith, SpareRefreshToken};
-    matches!(
-        column,
-        AccessToken | RefreshToken | SpareRefreshToken | Extra | SealedWith
-    )
+    use tokens::Column::{AccessToken, Extra, RefreshToken, SealedWith};
+    matches!(column, AccessToken | RefreshToken | Extra | SealedWith)
 }
 
 #[cfg(test)]

@@ -65,10 +65,9 @@ impl RefreshStore for SeaOrmStore {
         generation: Generation,
         lease: LeaseVersion,
         tokens: RefreshedTokens,
-        now: Timestamp,
         audit: AuditDraft,
     ) -> Result<Recorded, StoreError> {
-        record::success(self, account, generation, lease, tokens, now, audit).await
+        record::success(self, account, generation, lease, tokens, audit).await
     }
 
     async fn record_refresh_failure(
@@ -80,15 +79,6 @@ impl RefreshStore for SeaOrmStore {
         audit: AuditDraft,
     ) -> Result<bool, StoreError> {
         record::failure(self, account, generation, lease, failure, audit).await
-    }
-
-    async fn promote_spare(
-        &self,
-        account: AccountId,
-        generation: Generation,
-        lease: LeaseVersion,
-    ) -> Result<Option<StoredTokens>, StoreError> {
-        record::promote_spare(self, account, generation, lease).await
     }
 
     async fn doubt(&self, doubts: &[Doubt], fault: &Fault) -> Result<u64, StoreError> {

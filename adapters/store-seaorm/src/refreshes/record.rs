@@ -19,12 +19,10 @@ pub(super) async fn success(
     generation: Generation,
     lease: LeaseVersion,
     answer: RefreshedTokens,
-    now: Timestamp,
     audit: AuditDraft,
 ) -> Result<Recorded, StoreError> {
     if let Some(claimed) = store.claimed.take(account)
-        && let Some((next, recorded)) =
-            claimed.record_refresh(generation, lease, answer.clone(), now)
+        && let Some((next, recorded)) = claimed.record_refresh(generation, lease, answer.clone())
         // An audit entry needs a transaction.
         && AuditEvent::of_refresh(&claimed.account, &next.account).is_none()
         && let Some(save) = save_unchanged(&claimed, &next)
@@ -33,7 +31,7 @@ pub(super) async fn success(
         return Ok(recorded);
     }
     let record = move |stored: &StoredTokens| {
-        let next = stored.record_refresh(generation, lease, answer, now);
+        let next = stored.record_refresh(generation, lease, answer);
         let (next, recorded) = next.ok_or(StoreError::Conflict)?;
         Ok(Change {
             next,
@@ -80,25 +78,6 @@ pub(super) async fn release(
     };
     let released = change(store, Purpose::Change, account, release);
     released.await.map(drop)
-}
-
-pub(super) async fn promote_spare(
-    store: &SeaOrmStore,
-    account: AccountId,
-    generation: Generation,
-    lease: LeaseVersion,
-) -> Result<Option<StoredTokens>, StoreError> {
-    let promote = move |stored: &StoredTokens| {
-        let promoted = stored.promote_spare(generation, lease);
-        let next = promoted.clone().unwrap_or_else(|| stored.clone());
-        Ok(Change {
-            next,
-            audit: None,
-            told: promoted,
-        })
-    };
-    let promoted = change(store, Purpose::Save, account, promote).await?;
-    Ok(promoted.flatten())
 }
 
 pub(crate) async fn expire(

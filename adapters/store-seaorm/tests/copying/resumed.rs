@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Generation, RefreshedTokens};
 use central_oauth_domain::ports::{
     AccountStore, RefreshStore, RevocationStore, SealStore, StoreError,
@@ -37,15 +36,8 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
         refresh_token_expires_at: None,
         next_refresh_at: None,
     };
-    let later = Timestamp::from_millis(NOW.as_millis() + 1000);
-    let recorded = store.record_refresh(
-        ada.id,
-        seen.generation,
-        seen.lease.version,
-        tokens,
-        later,
-        audit(),
-    );
+    let recorded =
+        store.record_refresh(ada.id, seen.generation, seen.lease.version, tokens, audit());
     recorded.await.unwrap();
     for (n, account) in [(11, bob), (12, eve)] {
         let tokens = store.tokens(account.id).await.unwrap().unwrap();

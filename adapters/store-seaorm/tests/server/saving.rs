@@ -22,7 +22,6 @@ async fn save(store: &SeaOrmStore, account: &Account) -> Result<Recorded, StoreE
             Generation::FIRST,
             LeaseVersion(0),
             tokens,
-            NOW,
             audit(),
         )
         .await
@@ -93,14 +92,8 @@ async fn recorded_after(
     let id = account.id.0;
     behind(&change.replace("$1", &id.to_string())).await;
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let recorded = store.record_refresh(
-        account.id,
-        generation,
-        lease,
-        answer("two", "two"),
-        NOW,
-        audit(),
-    );
+    let recorded =
+        store.record_refresh(account.id, generation, lease, answer("two", "two"), audit());
     let recorded = recorded.await.unwrap();
     (recorded, store.tokens(account.id).await.unwrap().unwrap())
 }
@@ -124,7 +117,6 @@ async fn a_result_that_is_saved_at_once_comes_to_the_same_as_one_of_rows_that_we
         // Re-encrypted with another key.
         ("UPDATE tokens SET refresh_token = 'again' WHERE account_id = $1", true),
         ("UPDATE tokens SET ambiguous = true WHERE account_id = $1", false),
-        ("UPDATE tokens SET spare_refresh_token = 'spare' WHERE account_id = $1", false),
         ("UPDATE tokens SET lease_version = 9 WHERE account_id = $1", false),
         ("UPDATE tokens SET generation = 9 WHERE account_id = $1", false),
         ("UPDATE tokens SET obtained_at = 7 WHERE account_id = $1", false),

@@ -42,7 +42,6 @@ impl StoredTokens {
             generation: Generation::FIRST,
             access_token: grant.access_token,
             refresh_token: grant.refresh_token,
-            spare_refresh_token: None,
             extra: grant.extra,
             origin: grant.origin,
             obtained_at: now,
@@ -69,11 +68,10 @@ impl StoredTokens {
         next.account.created_at = self.account.created_at;
         if keeps_refresh_token {
             next.generation = self.generation;
-            next.spare_refresh_token
-                .clone_from(&self.spare_refresh_token);
             next.lease = self.lease;
             next.attempts.ambiguous = self.attempts.ambiguous;
             next.account.renewed_by_use = self.account.renewed_by_use;
+            next.account.last_refreshed_at = self.account.last_refreshed_at;
         } else {
             next.generation = self.generation.next();
             next.lease.version = self.lease.version.next();
@@ -93,7 +91,6 @@ impl StoredTokens {
         self.generation == seen.generation
             && self.access_token == seen.access_token
             && self.refresh_token == seen.refresh_token
-            && self.spare_refresh_token == seen.spare_refresh_token
     }
 
     /// Leases the tokens to a caller who has read the lease `seen`. Their refresh is due from now on. `None` if the
@@ -133,8 +130,8 @@ impl StoredTokens {
     /// Records the provider's response to the refresh token of generation `presented`, whoever holds the lease.
     ///
     /// If that generation is still the stored one, or the grant has been given up since, the response replaces the
-    /// stored tokens. A later response to the same refresh token does so too, and the earlier one becomes the spare.
-    /// Otherwise the response's refresh token becomes the spare. A response that is stored already changes nothing.
+    /// stored tokens. A later response to the same refresh token does so too. Any other response is dropped, not revoked,
+    /// because a provider may end the whole grant for it. A response that is stored already changes nothing.
     /// `None` if the stored tokens now have another origin.
     #[must_use]
     pub fn record_refresh(
@@ -142,7 +139,6 @@ impl StoredTokens {
         presented: Generation,
         lease: LeaseVersion,
         answer: RefreshedTokens,
-        now: Timestamp,
     ) -> Option<(Self, Recorded)> {
         if !self.origin.may_be_sent_to(&answer.origin) {
             return None;
@@ -152,17 +148,12 @@ impl StoredTokens {
             return Some((next, Recorded::Stored));
         }
         let is_given_up = self.account.status == AccountStatus::RelinkRequired;
-        if self.generation == presented || is_given_up {
-            next.replace(answer, now);
-        } else if self.are_of_an_earlier_answer(presented, &answer) {
-            next.replace(answer, now);
-            next.spare_refresh_token.clone_from(&self.refresh_token);
-        } else {
-            let spare = next.spare_refresh_token.take();
-            next.spare_refresh_token = answer.refresh_token.or(spare);
-            return Some((next, Recorded::Superseded));
+        let is_current = self.generation == presented || is_given_up;
+        if is_current || self.are_of_an_earlier_answer(presented, &answer) {
+            next.replace(answer);
+            return Some((next, Recorded::Stored));
         }
-        Some((next, Recorded::Stored))
+        Some((next, Recorded::Superseded))
     }
 
     /// Whether these came with this response. Sealing a value twice gives different bytes, so equal ones come from one
@@ -178,18 +169,17 @@ impl StoredTokens {
     /// Whether these came with an earlier response to the same refresh token. A provider that responds to a retry
     /// invalidates the tokens of its first response, whichever of the two is recorded first.
     fn are_of_an_earlier_answer(&self, presented: Generation, answer: &RefreshedTokens) -> bool {
-        let came_of_a_refresh = self.account.last_refreshed_at.is_some();
+        let is_later = |refreshed_at| answer.requested_at > refreshed_at;
         self.generation == presented.next()
-            && came_of_a_refresh
             && answer.refresh_token.is_some()
-            && answer.requested_at > self.obtained_at
+            && self.account.last_refreshed_at.is_some_and(is_later)
     }
 
-    fn replace(&mut self, answer: RefreshedTokens, now: Timestamp) {
+    fn replace(&mut self, answer: RefreshedTokens) {
         let end_before = self.account.refresh_token_expires_at;
         let renews = answer.renews(end_before, self.obtained_at);
         self.generation = self.generation.next();
-        self.spare_refresh_token = None;
+        self.account.last_refreshed_at = Some(answer.requested_at);
         if answer.refresh_token.is_some() {
             self.refresh_token = answer.refresh_token;
         }
@@ -215,7 +205,6 @@ impl StoredTokens {
         account.access_token_expires_at = answer.access_token_expires_at;
         account.refresh_token_expires_at = answer.refresh_token_expires_at.or(end_before);
         account.renewed_by_use = renews.or(account.renewed_by_use);
-        account.last_refreshed_at = Some(now);
         account.next_refresh_at = answer.next_refresh_at;
     }
 
@@ -242,17 +231,6 @@ impl StoredTokens {
             self.account.status = failure.status;
             self.account.last_error = Some(failure.fault);
         }
-    }
-
-    /// Replaces a dead refresh token with the spare; the lease continues. `None` without a spare, or if generation or
-    /// lease have changed.
-    #[must_use]
-    pub fn promote_spare(&self, presented: Generation, lease: LeaseVersion) -> Option<Self> {
-        let mut next = self.clone();
-        let spare = next.spare_refresh_token.take()?;
-        next.refresh_token = Some(spare);
-        next.generation = self.generation.next();
-        self.is_claimed(presented, lease).then_some(next)
     }
 
     /// Gives up an account without a refresh token whose access token has expired. `None` for any other account, and for

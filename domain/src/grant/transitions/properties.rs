@@ -11,8 +11,7 @@ use crate::secret::Sealed;
 
 const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const LEASE: Duration = Duration::from_secs(15);
-/// There is one spare, so at most this many responses may be in flight at a time: one becomes the stored one, the other
-/// the spare.
+/// At most this many responses are in flight at a time: a second lease on a refresh token whose first response is late.
 const TASKS: usize = 2;
 
 /// Returns the `n`th refresh token that the provider issued.
@@ -84,7 +83,7 @@ struct InFlight {
 }
 
 /// One account, tasks that refresh it, and a provider that rotates: it accepts its newest refresh token, and the
-/// previous one once more until the newest is used.
+/// previous one once more until the newest is used. A consent that brings a refresh token begins another grant.
 struct World {
     stored: StoredTokens,
     now: Timestamp,
@@ -106,7 +105,7 @@ impl World {
         }
     }
 
-    fn present(&mut self, lease: &StoredTokens) {
+    fn present(&mut self, lease: &StoredTokens, is_usable: bool) {
         let presented = lease.refresh_token.as_ref();
         let is_newest = presented == Some(&token(self.newest));
         let is_retry = self.before.is_some_and(|n| presented == Some(&token(n)));
@@ -116,24 +115,48 @@ impl World {
                 self.before = Some(self.newest);
             }
             self.newest = self.given;
-            answer(self.newest, self.now)
+            self.answer(is_usable)
         });
         self.in_flight.push(InFlight {
             generation: lease.generation,
             lease: lease.lease.version,
             answer,
         });
+        // No two requests are sent in the same millisecond.
+        self.now = self.now + Duration::from_millis(1);
+    }
+
+    /// A response with the newest refresh token.
+    fn answer(&self, is_usable: bool) -> RefreshedTokens {
+        let answer = answer(self.newest, self.now);
+        if is_usable {
+            return answer;
+        }
+        let failure = failure(AccountStatus::Degraded, self.now);
+        RefreshedTokens {
+            access_token: Err(Box::new(failure)),
+            ..answer
+        }
+    }
+
+    fn consent(&mut self, brings_one: bool) {
+        if brings_one {
+            self.given += 1;
+            (self.newest, self.before) = (self.given, None);
+        }
+        let grant = grant(brings_one.then(|| token(self.newest)));
+        self.stored = self.stored.relink(grant, self.now);
     }
 
     /// Claims and uses the refresh token, if the lease allows it.
-    fn refresh(&mut self) {
+    fn refresh(&mut self, is_usable: bool) {
         let seen = self.stored.lease.version;
         let claimed = self.stored.claim(seen, self.now, self.now + LEASE);
         if self.in_flight.len() < TASKS
             && let Some(claimed) = claimed
         {
             self.stored = claimed.clone();
-            self.present(&claimed);
+            self.present(&claimed, is_usable);
         }
     }
 
@@ -147,38 +170,37 @@ impl World {
         let Some(answer) = task.answer else {
             return self.record_refusal(generation, lease);
         };
-        let recorded = self
-            .stored
-            .record_refresh(generation, lease, answer.clone(), self.now);
+        let stored = &self.stored;
+        let recorded = stored.record_refresh(generation, lease, answer.clone());
         let Some((next, outcome)) = recorded else {
             return;
         };
         // The outcome of a commit may be unknown, so everything is recorded again.
         if outcome == Recorded::Stored {
-            let again = next.record_refresh(generation, lease, answer, self.now);
+            let again = next.record_refresh(generation, lease, answer);
             assert_eq!(again, Some((next.clone(), Recorded::Stored)));
         }
         self.stored = next;
     }
 
     fn record_refusal(&mut self, generation: Generation, lease: LeaseVersion) {
-        if let Some(promoted) = self.stored.promote_spare(generation, lease) {
-            self.stored = promoted.clone();
-            return self.present(&promoted);
-        }
         let over = failure(AccountStatus::RelinkRequired, self.now);
         self.stored = self.stored.record_failure(generation, lease, over).0;
     }
 
+    /// A consent without a refresh token drops one that the provider has refused.
     fn holds_newest(&self) -> bool {
-        let newest = Some(token(self.newest));
-        self.stored.refresh_token == newest || self.stored.spare_refresh_token == newest
+        let stored = self.stored.refresh_token.as_ref();
+        stored.is_none_or(|stored| *stored == token(self.newest))
     }
 }
 
 #[derive(Debug, Clone)]
 enum Step {
-    Refresh,
+    /// Uses the refresh token. The provider may respond with an access token that is unusable.
+    Refresh {
+        is_usable: bool,
+    },
     /// Records the response that one of the tasks holds.
     Record(usize),
     /// Records a failure under an earlier lease, this many before the present one.
@@ -187,19 +209,22 @@ enum Step {
     Release(i64),
     Doubt,
     Wait(u64),
-    /// The person consents again, and the provider issues no refresh token.
-    Consent,
+    /// The person consents again, and the provider may issue a refresh token.
+    Consent {
+        brings_one: bool,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        4 => Just(Step::Refresh),
+        3 => Just(Step::Refresh { is_usable: true }),
+        1 => Just(Step::Refresh { is_usable: false }),
         4 => any::<usize>().prop_map(Step::Record),
         1 => (0..2_i64).prop_map(Step::Fail),
         1 => (0..3_i64).prop_map(Step::Release),
         1 => Just(Step::Doubt),
         3 => (1..20_u64).prop_map(Step::Wait),
-        1 => Just(Step::Consent),
+        1 => any::<bool>().prop_map(|brings_one| Step::Consent { brings_one }),
     ];
     proptest::collection::vec(step, 0..60)
 }
@@ -208,7 +233,7 @@ impl World {
     fn take(&mut self, step: &Step) {
         let (generation, lease) = (self.stored.generation, self.stored.lease.version);
         match *step {
-            Step::Refresh => self.refresh(),
+            Step::Refresh { is_usable } => self.refresh(is_usable),
             Step::Record(which) => self.record(which),
             Step::Fail(earlier) => {
                 let lease = LeaseVersion(lease.0 - earlier);
@@ -224,14 +249,14 @@ impl World {
                 self.stored = doubted.unwrap_or_else(|| self.stored.clone());
             }
             Step::Wait(seconds) => self.now = self.now + Duration::from_secs(seconds),
-            Step::Consent => self.stored = self.stored.relink(grant(None), self.now),
+            Step::Consent { brings_one } => self.consent(brings_one),
         }
     }
 }
 
 proptest! {
     #[test]
-    fn the_newest_refresh_token_is_stored_or_the_spare(steps in steps()) {
+    fn the_newest_refresh_token_is_stored(steps in steps()) {
         let mut world = World::new();
         for step in steps {
             world.take(&step);
@@ -266,7 +291,7 @@ proptest! {
         let mut world = World::new();
         for step in steps {
             world.take(&step);
-            world.refresh();
+            world.refresh(true);
             let stored = &world.stored;
             let other = LeaseVersion(stored.lease.version.0 - other);
             let generation = stored.generation;
@@ -275,8 +300,7 @@ proptest! {
             prop_assert!(!counts);
             prop_assert_eq!(&failed, stored);
             prop_assert_eq!(&stored.release(other), stored);
-            prop_assert_eq!(stored.promote_spare(generation, other), None);
-            let recorded = stored.record_refresh(generation, other, answer(999, world.now), world.now);
+            let recorded = stored.record_refresh(generation, other, answer(999, world.now));
             let recorded = recorded.ok_or_else(|| TestCaseError::fail("another origin"))?;
             prop_assert_eq!(recorded.0.lease, stored.lease);
         }
@@ -304,7 +328,6 @@ proptest! {
             prop_assert_eq!(linked.lease, stored.lease);
         } else {
             prop_assert_eq!(&linked.refresh_token, &grant.refresh_token);
-            prop_assert_eq!(linked.spare_refresh_token, None);
             prop_assert_eq!(linked.lease.until, None);
             prop_assert!(linked.generation > stored.generation);
             prop_assert_eq!(linked.account.next_refresh_at.is_some(), brings_one);

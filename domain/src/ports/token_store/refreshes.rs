@@ -61,7 +61,6 @@ pub trait RefreshStore: Send + Sync {
         generation: Generation,
         lease: LeaseVersion,
         tokens: RefreshedTokens,
-        now: Timestamp,
         audit: AuditDraft,
     ) -> Result<Recorded, StoreError>;
 
@@ -76,15 +75,6 @@ pub trait RefreshStore: Send + Sync {
         failure: RefreshFailure,
         audit: AuditDraft,
     ) -> Result<bool, StoreError>;
-
-    /// [Replaces](StoredTokens::promote_spare) a dead refresh token with the spare. `None` without a spare, or when
-    /// generation or lease have changed.
-    async fn promote_spare(
-        &self,
-        account: AccountId,
-        generation: Generation,
-        lease: LeaseVersion,
-    ) -> Result<Option<StoredTokens>, StoreError>;
 
     /// Marks the attempts of these accounts as ambiguous and reschedules their next refresh, with `fault` as their
     /// error. Skips accounts without a scheduled refresh. Returns how many were marked.

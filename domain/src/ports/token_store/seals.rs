@@ -68,8 +68,6 @@ pub enum SecretKind {
     AccessToken,
     /// A refresh token.
     RefreshToken,
-    /// A refresh token that arrived late.
-    SpareRefreshToken,
     /// An ID token.
     IdToken,
     /// Extra members of a token response. Those of an account are always sealed together with its access token, so they

@@ -70,7 +70,6 @@ impl RefreshStore for MemoryStore {
         generation: Generation,
         lease: LeaseVersion,
         tokens: RefreshedTokens,
-        now: Timestamp,
         audit: AuditDraft,
     ) -> Result<Recorded, StoreError> {
         let mut state = self.lock();
@@ -78,7 +77,7 @@ impl RefreshStore for MemoryStore {
         state.take_tokens()?;
         let stored = state.accounts.get_mut(&account.0);
         let stored = stored.ok_or(StoreError::Conflict)?;
-        let next = stored.record_refresh(generation, lease, tokens, now);
+        let next = stored.record_refresh(generation, lease, tokens);
         let (next, recorded) = next.ok_or(StoreError::Conflict)?;
         let entry = entry(audit, stored, &next);
         *stored = next;
@@ -103,20 +102,6 @@ impl RefreshStore for MemoryStore {
         *stored = next;
         entry.into_iter().for_each(|entry| state.keep_entry(entry));
         Ok(counts)
-    }
-
-    async fn promote_spare(
-        &self,
-        account: AccountId,
-        generation: Generation,
-        lease: LeaseVersion,
-    ) -> Result<Option<StoredTokens>, StoreError> {
-        let mut state = self.lock();
-        let stored = state.accounts.get_mut(&account.0);
-        Ok(stored.and_then(|stored| {
-            *stored = stored.promote_spare(generation, lease)?;
-            Some(stored.clone())
-        }))
     }
 
     async fn doubt(&self, doubts: &[Doubt], fault: &Fault) -> Result<u64, StoreError> {

@@ -142,8 +142,6 @@ fn of_tokens(tokens: &mut StoredTokens) -> Vec<Slot<'_>> {
     let mut slots = vec![(SecretKind::AccessToken, &mut tokens.access_token)];
     slots.extend(slot(SecretKind::Extra, &mut tokens.extra));
     slots.extend(slot(SecretKind::RefreshToken, &mut tokens.refresh_token));
-    let spare = &mut tokens.spare_refresh_token;
-    slots.extend(slot(SecretKind::SpareRefreshToken, spare));
     slots
 }
 
@@ -183,8 +181,6 @@ fn of_revocation(kept: &mut RevocationLease) -> Vec<Slot<'_>> {
     let tokens = &mut kept.tokens;
     let mut slots = slot(SecretKind::AccessToken, &mut tokens.access_token);
     slots.extend(slot(SecretKind::RefreshToken, &mut tokens.refresh_token));
-    let spare = &mut tokens.spare_refresh_token;
-    slots.extend(slot(SecretKind::SpareRefreshToken, spare));
     slots.extend(slot(SecretKind::IdToken, &mut tokens.id_token));
     slots
 }

@@ -22,7 +22,7 @@ impl Accounts {
         }
         let before = self.renewal.stored(id).await?;
         let after = self.renewal.refreshed(before.clone()).await?;
-        // Promoting the spare refresh token does not yet give a new access token.
+        // A response without a usable access token replaces only the refresh token.
         if after.access_token == before.access_token {
             return Err(self.renewal.why_not_refreshed(&after).await);
         }

@@ -55,10 +55,7 @@ impl RefreshOnDemand for Refresher {
         let Ok(Claim::Mine(lease)) = self.claim(&request).await else {
             return;
         };
-        let mut next = Some(*lease);
-        while let Some(lease) = next {
-            let exchange = self.exchange(&lease).await;
-            next = self.record(&lease, &exchange).await.ok().flatten();
-        }
+        let exchange = self.exchange(&lease).await;
+        let _ = self.record(&lease, &exchange).await;
     }
 }

@@ -8,8 +8,7 @@ use crate::observe::RefreshOutcome;
 use crate::ports::{Recorded, StoreError};
 
 impl Refresher {
-    /// Records the result of sending the refresh token of a lease. `Some(lease)` is the account with another refresh
-    /// token to be sent at once, under the same lease.
+    /// Records the result of sending the refresh token of a lease.
     ///
     /// # Errors
     /// When the store fails: call it again with the same exchange.
@@ -17,11 +16,11 @@ impl Refresher {
         &self,
         lease: &StoredTokens,
         exchange: &Exchange,
-    ) -> Result<Option<StoredTokens>, StoreError> {
+    ) -> Result<(), StoreError> {
         let recorded = match exchange {
-            Exchange::Refreshed(tokens) => self.keep(lease, tokens).await.map(|()| None),
+            Exchange::Refreshed(tokens) => self.keep(lease, tokens).await,
             Exchange::Failed(failure) => self.keep_failure(lease, failure).await,
-            Exchange::Unsent => self.release(lease).await.map(|()| None),
+            Exchange::Unsent => self.release(lease).await,
         };
         // Even if the store returned an error: it may have recorded the result.
         self.cache.forget(lease.account.id);
@@ -32,14 +31,13 @@ impl Refresher {
     }
 
     async fn keep(&self, lease: &StoredTokens, tokens: &RefreshedTokens) -> Result<(), StoreError> {
-        let (account, now) = (&lease.account, self.clock.now());
+        let account = &lease.account;
         let (generation, version) = (lease.generation, lease.lease.version);
         let recorded = self.refreshes.record_refresh(
             account.id,
             generation,
             version,
             tokens.clone(),
-            now,
             self.audit.draft(Actor::Service, None),
         );
         let (id, provider) = (account.id.0, &account.key.provider);
@@ -78,37 +76,20 @@ impl Refresher {
         }
     }
 
-    /// Records a failure. Before a grant is given up, the spare refresh token is tried.
     async fn keep_failure(
         &self,
         lease: &StoredTokens,
         failure: &RefreshFailure,
-    ) -> Result<Option<StoredTokens>, StoreError> {
-        let (account, generation) = (lease.account.id, lease.generation);
-        let (version, over) = (
-            lease.lease.version,
-            failure.status == AccountStatus::RelinkRequired,
-        );
-        if over {
-            let spare = self.refreshes.promote_spare(account, generation, version);
-            if let Some(promoted) = spare.await? {
-                tracing::warn!(
-                    account = account.0,
-                    "the refresh token is dead: trying the spare"
-                );
-                self.report(lease, RefreshOutcome::Refused, None);
-                return Ok(Some(promoted));
-            }
-        }
+    ) -> Result<(), StoreError> {
         let kept = self.refreshes.record_refresh_failure(
-            account,
-            generation,
-            version,
+            lease.account.id,
+            lease.generation,
+            lease.lease.version,
             failure.clone(),
             self.audit.draft(Actor::Service, None),
         );
         let kept = kept.await?;
-        if over {
+        if failure.status == AccountStatus::RelinkRequired {
             let is_news = kept && lease.account.status != AccountStatus::RelinkRequired;
             let verdict = RefreshOutcome::RelinkRequired;
             let outcome = if is_news {
@@ -119,7 +100,7 @@ impl Refresher {
             self.report(lease, outcome, None);
         }
         log_failure(lease, failure, kept);
-        Ok(None)
+        Ok(())
     }
 }
 

@@ -10,7 +10,6 @@ use crate::grant::revocation::{
     RevocableTokens, RevocationLease, RevocationResult, RevocationStatus,
 };
 use crate::ports::{CipherError, OAuthProvider, ProviderError, Revoked, StoreError, TokenToRevoke};
-use crate::secret::{RefreshToken, SpareRefreshToken};
 
 /// The pause after a definite rejection.
 const AFTER_A_NO: Duration = Duration::from_secs(3600);
@@ -100,13 +99,6 @@ impl Revoker {
         let mut so_far = SoFar::default();
         if let Some(sealed) = &tokens.refresh_token {
             let token = vault.open(sealed, to)?;
-            let token = TokenToRevoke::Refresh(&token);
-            self.give_back(&*provider, token, lease, &mut so_far)
-                .await?;
-        }
-        if let Some(sealed) = &tokens.spare_refresh_token {
-            let token: SpareRefreshToken = vault.open(sealed, to)?;
-            let token = RefreshToken::new(token.expose());
             let token = TokenToRevoke::Refresh(&token);
             self.give_back(&*provider, token, lease, &mut so_far)
                 .await?;
@@ -236,7 +228,7 @@ const fn tells_of_the_grant(token: TokenToRevoke<'_>, lease: &RevocationLease) -
 
 /// Without a refresh token, the grant consists of the access token.
 const fn has_refresh_token(lease: &RevocationLease) -> bool {
-    lease.tokens.refresh_token.is_some() || lease.tokens.spare_refresh_token.is_some()
+    lease.tokens.refresh_token.is_some()
 }
 
 fn undecryptable() -> Fault {

@@ -8,14 +8,13 @@ use crate::grant::{
 };
 use crate::link::{Link, LinkState, SealedGrant};
 use crate::ports::{CipherError, StoreError};
-use crate::secret::{AccessToken, IdToken, RefreshToken, SpareRefreshToken};
+use crate::secret::{AccessToken, IdToken, RefreshToken};
 use crate::time::Timestamp;
 
 /// Prepares tokens for revocation. A value that cannot be decrypted cannot be revoked, and is skipped.
 struct Tokens {
     access: Option<AccessToken>,
     refresh: Option<RefreshToken>,
-    spare: Option<RefreshToken>,
     id: Option<IdToken>,
 }
 
@@ -47,7 +46,6 @@ impl Revoker {
         let tokens = Tokens {
             access: opened(vault.open(&stored.access_token, key)),
             refresh: stored.refresh_token.as_ref().and_then(refresh),
-            spare: stored.spare_refresh_token.as_ref().and_then(refresh),
             id: None,
         };
         let owner = Owner::account(stored.account.id, key);
@@ -71,7 +69,6 @@ impl Revoker {
         let tokens = Tokens {
             access: opened(vault.open(&grant.access_token, code)),
             refresh: grant.refresh_token.as_ref().and_then(refresh),
-            spare: None,
             id: grant.id_token.as_ref().and_then(id),
         };
         let person = match &link.state {
@@ -98,7 +95,6 @@ impl Revoker {
         let tokens = Tokens {
             access: access.and_then(|sealed| opened(vault.open(sealed, key))),
             refresh: refreshed.refresh_token.as_ref().and_then(refresh),
-            spare: None,
             id: None,
         };
         let owner = Owner::account(lease.account.id, key);
@@ -129,7 +125,6 @@ impl Revoker {
         );
         let access = tokens.access.as_ref();
         let refresh = tokens.refresh.as_ref();
-        let spare = tokens.spare.as_ref();
         let id = tokens.id.as_ref();
         Ok(NewRevocation {
             reference: *to,
@@ -140,9 +135,6 @@ impl Revoker {
             tokens: RevocableTokens {
                 access_token: access.map(|token| vault.seal(token, to)).transpose()?,
                 refresh_token: refresh.map(|token| vault.seal(token, to)).transpose()?,
-                spare_refresh_token: spare
-                    .map(|token| vault.seal(&SpareRefreshToken::new(token.expose()), to))
-                    .transpose()?,
                 id_token: id.map(|token| vault.seal(token, to)).transpose()?,
             },
             requested_at,

@@ -198,11 +198,7 @@ fn size(opened: &OpenedKey) -> usize {
         return STRUCTS;
     };
     let (tokens, account) = (&grant.tokens, &grant.tokens.account);
-    let sealed = [
-        &tokens.refresh_token,
-        &tokens.spare_refresh_token,
-        &tokens.extra,
-    ];
+    let sealed = [&tokens.refresh_token, &tokens.extra];
     let sealed = sealed.into_iter().flatten().chain([&tokens.access_token]);
     let fault = account.last_error.as_ref();
     STRUCTS

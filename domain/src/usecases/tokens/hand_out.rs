@@ -195,8 +195,8 @@ fn is_valid(tokens: &StoredTokens, now: Timestamp) -> bool {
 }
 
 fn was_just_refreshed(tokens: &StoredTokens, now: Timestamp) -> bool {
-    let refreshed = tokens.account.last_refreshed_at.is_some() && tokens.obtained_at <= now;
-    refreshed && now.since(tokens.obtained_at) < FASTEST
+    let is_just_now = |at| at <= now && now.since(at) < FASTEST;
+    tokens.account.last_refreshed_at.is_some_and(is_just_now)
 }
 
 fn warning(

@@ -318,12 +318,12 @@ pub(super) async fn results_of_refreshes_are_stored_with_their_entries(fixture: 
         assert_eq!(log(&*store).await.len(), before + 1);
     }
     for _ in 0..2 {
-        let recorded = store.record_refresh(id, generation, lease, fresh("two"), at(23), audit());
+        let recorded = store.record_refresh(id, generation, lease, fresh("two"), audit());
         recorded.await.unwrap();
         assert_eq!(log(&*store).await.len(), before + 2);
     }
     // Results that come too late change nothing.
-    let late = store.record_refresh(id, generation, lease, fresh("late"), at(24), audit());
+    let late = store.record_refresh(id, generation, lease, fresh("late"), audit());
     assert_eq!(late.await.unwrap(), Recorded::Superseded);
     let late = store.record_refresh_failure(id, generation, lease, failure(25), audit());
     assert!(!late.await.unwrap());

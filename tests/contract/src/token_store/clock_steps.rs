@@ -91,7 +91,7 @@ pub(super) async fn a_plan_for_tokens_of_the_future_is_due(fixture: &dyn Fixture
         ..fresh("two")
     };
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let recorded = store.record_refresh(ahead, generation, lease, tokens, at(2 * HOUR), audit());
+    let recorded = store.record_refresh(ahead, generation, lease, tokens, audit());
     recorded.await.unwrap();
     // The clocks of two replicas may differ by this much.
     assert_eq!(undo(&*store, at(2 * HOUR) - secs(60)).await, 0);

@@ -1,9 +1,9 @@
 //! Other contents of responses: unusable access tokens, extra members, origins and lifetimes.
 
 use central_oauth_domain::grant::{
-    AccountStatus, LifetimeHints, NewGrant, RefreshedTokens, TokenOrigin,
+    AccountStatus, LifetimeHints, NewGrant, RefreshedTokens, StoredTokens, TokenOrigin,
 };
-use central_oauth_domain::ports::Recorded;
+use central_oauth_domain::ports::{Recorded, TokenStore};
 
 use super::Fixture;
 use super::samples::*;
@@ -44,6 +44,7 @@ pub(super) async fn an_unusable_access_token_leaves_the_stored_one(fixture: &dyn
     expected.account.status = AccountStatus::Degraded;
     expected.account.last_error = Some(failure(30).fault);
     expected.account.next_refresh_at = Some(at(30));
+    expected.account.last_refreshed_at = Some(at(20));
     expected.attempts = failure(30).attempts;
     expected.refresh_token = now.refresh_token.clone();
     (expected.generation, expected.lease) = (now.generation, now.lease);
@@ -69,19 +70,57 @@ pub(super) async fn an_unusable_answer_is_recorded_once(fixture: &dyn Fixture) {
     assert_eq!(stored(&*store, id).await, once);
 }
 
-pub(super) async fn the_refresh_token_of_a_late_unusable_answer_is_the_spare(
-    fixture: &dyn Fixture,
-) {
+pub(super) async fn a_late_unusable_answer_is_dropped(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
     let late = claim_refresh(&*store, id, 10, 12).await;
     let theirs = claim_refresh(&*store, id, 12, 14).await;
     record_for(&*store, &theirs, fresh("theirs")).await;
+    let before = stored(&*store, id).await;
     let recorded = record_for(&*store, &late, unusable("late")).await;
     assert_eq!(recorded, Recorded::Superseded);
-    let now = stored(&*store, id).await;
-    assert_eq!(now.refresh_token, Some(sealed("refresh theirs")));
-    assert_eq!(now.spare_refresh_token, Some(sealed("refresh late")));
+    assert_eq!(stored(&*store, id).await, before);
+}
+
+/// Ada, refreshed at second 5, with two answers to one refresh token: an earlier and a later one.
+async fn with_two_answers(store: &dyn TokenStore) -> [StoredTokens; 2] {
+    let id = linked(store, 1, grant("ada", "one"), 1).await.id;
+    let claimed = claim_refresh(store, id, 5, 10).await;
+    let two = RefreshedTokens {
+        requested_at: at(5),
+        ..fresh("two")
+    };
+    record_for(store, &claimed, two).await;
+    let first = claim_refresh(store, id, 10, 20).await;
+    [first, claim_refresh(store, id, 20, 40).await]
+}
+
+pub(super) async fn an_earlier_answer_does_not_replace_an_unusable_one(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let [first, retry] = with_two_answers(&*store).await;
+    let later = RefreshedTokens {
+        requested_at: at(25),
+        ..unusable("later")
+    };
+    record_for(&*store, &retry, later).await;
+    let before = stored(&*store, first.account.id).await;
+    let recorded = record_for(&*store, &first, fresh("earlier")).await;
+    assert_eq!(recorded, Recorded::Superseded);
+    assert_eq!(stored(&*store, first.account.id).await, before);
+}
+
+pub(super) async fn a_later_answer_replaces_an_unusable_one(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let [first, retry] = with_two_answers(&*store).await;
+    record_for(&*store, &first, unusable("earlier")).await;
+    let later = RefreshedTokens {
+        requested_at: at(25),
+        ..fresh("later")
+    };
+    let recorded = record_for(&*store, &retry, later).await;
+    assert_eq!(recorded, Recorded::Stored);
+    let now = stored(&*store, first.account.id).await;
+    assert_eq!(now.refresh_token, Some(sealed("refresh later")));
     assert_eq!(now.account.status, AccountStatus::Active);
 }
 
@@ -158,14 +197,8 @@ pub(super) async fn tokens_of_another_issuer_are_not_kept(fixture: &dyn Fixture)
         origin: at_issuer("https://other.example", MOVED),
         ..fresh("two")
     };
-    let recorded = store.record_refresh(
-        id,
-        before.generation,
-        before.lease.version,
-        other,
-        at(21),
-        audit(),
-    );
+    let recorded =
+        store.record_refresh(id, before.generation, before.lease.version, other, audit());
     assert_conflict(recorded.await);
     assert_eq!(stored(&*store, id).await, before);
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::refresh::Doubt;
 use central_oauth_domain::grant::{
-    Account, AccountId, AccountStatus, Generation, LeaseVersion, NewGrant, RefreshedTokens,
-    StoredTokens, TokenOrigin,
+    Account, AccountId, AccountStatus, Generation, NewGrant, RefreshedTokens, TokenOrigin,
 };
 use central_oauth_domain::ports::{Recorded, TokenStore};
 use tokio::task::JoinSet;
@@ -32,7 +31,7 @@ pub(super) async fn a_success_replaces_the_tokens(fixture: &dyn Fixture) {
     assert_eq!(now.attempts, Default::default());
     assert_eq!(now.account.scopes, ["repo", "more"]);
     assert_eq!(now.account.access_token_expires_at, Some(at(7200)));
-    assert_eq!(now.account.last_refreshed_at, Some(at(21)));
+    assert_eq!(now.account.last_refreshed_at, Some(at(20)));
     assert_eq!(now.account.next_refresh_at, Some(at(7000)));
     assert_eq!(now.account.linked_at, at(10));
     assert_eq!(store.account(id).await.unwrap(), Some(now.account));
@@ -192,7 +191,7 @@ pub(super) async fn how_long_the_refresh_token_lasts_goes_with_it(fixture: &dyn 
     assert_eq!((lasts().await, renewed().await), (None, None));
 }
 
-pub(super) async fn a_late_success_becomes_the_spare(fixture: &dyn Fixture) {
+pub(super) async fn a_late_success_is_dropped(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = ada(&*store).await.id;
     let late = claim_refresh(&*store, id, 10, 20).await;
@@ -201,15 +200,7 @@ pub(super) async fn a_late_success_becomes_the_spare(fixture: &dyn Fixture) {
     let before = stored(&*store, id).await;
     let recorded = record_for(&*store, &late, fresh("late")).await;
     assert_eq!(recorded, Recorded::Superseded);
-    let after = stored(&*store, id).await;
-    assert_eq!(after.spare_refresh_token, Some(sealed("refresh late")));
-    assert_eq!(after.access_token, before.access_token);
-    assert_eq!(after.refresh_token, before.refresh_token);
-    assert_eq!(after.generation, before.generation);
-    assert_eq!(after.account, before.account);
-    // Once the stored one has worked, the spare is not needed.
-    record(&*store, id, after.generation, fresh("three")).await;
-    assert_eq!(stored(&*store, id).await.spare_refresh_token, None);
+    assert_eq!(stored(&*store, id).await, before);
 }
 
 /// A provider that answers a retry invalidates the first response, which may be recorded first or last.
@@ -229,7 +220,6 @@ pub(super) async fn of_two_answers_the_later_one_stands(fixture: &dyn Fixture) {
     let now = stored(&*store, id).await;
     assert_eq!(now.access_token, sealed("access later"));
     assert_eq!(now.refresh_token, Some(sealed("refresh later")));
-    assert_eq!(now.spare_refresh_token, Some(sealed("refresh earlier")));
     assert_eq!(now.generation, first.generation.next().next());
     // Recording both again changes nothing.
     record_for(&*store, &retry, later).await;
@@ -238,6 +228,30 @@ pub(super) async fn of_two_answers_the_later_one_stands(fixture: &dyn Fixture) {
         stored(&*store, id).await.access_token,
         sealed("access later")
     );
+}
+
+/// The refresh token that stays is as old as before.
+pub(super) async fn a_consent_without_a_refresh_token_makes_no_answer_older(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = ada(&*store).await.id;
+    let first = claim_refresh(&*store, id, 10, 20).await;
+    let retry = claim_refresh(&*store, id, 20, 40).await;
+    record_for(&*store, &first, fresh("earlier")).await;
+    let bare = NewGrant {
+        refresh_token: None,
+        ..grant("ada", "again")
+    };
+    let again = linked(&*store, 2, bare, 30).await;
+    assert_eq!(again.last_refreshed_at, Some(at(20)));
+    let later = RefreshedTokens {
+        requested_at: at(25),
+        ..fresh("later")
+    };
+    let recorded = record_for(&*store, &retry, later).await;
+    assert_eq!(recorded, Recorded::Stored);
+    let now = stored(&*store, id).await;
+    assert_eq!(now.refresh_token, Some(sealed("refresh later")));
+    assert_eq!(now.account.last_refreshed_at, Some(at(25)));
 }
 
 /// A consent meanwhile creates another grant.
@@ -270,14 +284,7 @@ pub(super) async fn what_came_from_elsewhere_is_not_kept(fixture: &dyn Fixture) 
     };
     linked(&*store, 2, elsewhere, 21).await;
     let before = stored(&*store, id).await;
-    let late = store.record_refresh(
-        id,
-        claimed.generation,
-        NO_LEASE,
-        fresh("late"),
-        at(22),
-        audit(),
-    );
+    let late = store.record_refresh(id, claimed.generation, NO_LEASE, fresh("late"), audit());
     assert_conflict(late.await);
     assert_eq!(stored(&*store, id).await, before);
 }
@@ -350,84 +357,18 @@ pub(super) async fn a_failure_without_the_lease_is_dropped(fixture: &dyn Fixture
     assert_eq!(stored(&*store, id).await, theirs);
 }
 
-/// Ada with a spare, claimed until second 60.
-async fn with_spare(store: &dyn TokenStore) -> StoredTokens {
-    let id = ada(store).await.id;
-    let late = claim_refresh(store, id, 10, 20).await;
-    let theirs = claim_refresh(store, id, 20, 40).await;
-    record_for(store, &theirs, fresh("theirs")).await;
-    record_for(store, &late, fresh("late")).await;
-    claim_refresh(store, id, 45, 60).await
-}
-
-pub(super) async fn the_spare_takes_the_place_of_a_dead_token(fixture: &dyn Fixture) {
-    let store = fixture.store();
-    let claimed = with_spare(&*store).await;
-    let (id, lease) = (claimed.account.id, claimed.lease.version);
-    let promoted = store.promote_spare(id, claimed.generation, lease);
-    let promoted = promoted.await.unwrap().unwrap();
-    assert_eq!(promoted, stored(&*store, id).await);
-    assert_eq!(promoted.refresh_token, Some(sealed("refresh late")));
-    assert_eq!(promoted.spare_refresh_token, None);
-    assert!(promoted.generation > claimed.generation);
-    assert_eq!(promoted.lease, claimed.lease, "to be tried at once");
-    assert_eq!(promoted.access_token, claimed.access_token);
-    let again = store.promote_spare(id, promoted.generation, lease).await;
-    assert_eq!(again.unwrap(), None);
-}
-
-pub(super) async fn a_spare_is_promoted_by_the_claimer_alone(fixture: &dyn Fixture) {
-    let store = fixture.store();
-    let claimed = with_spare(&*store).await;
-    let (id, generation, lease) = (
-        claimed.account.id,
-        claimed.generation,
-        claimed.lease.version,
-    );
-    let earlier = (Generation(generation.0 - 1), LeaseVersion(lease.0 - 1));
-    for (generation, lease) in [(earlier.0, lease), (generation, earlier.1)] {
-        let promoted = store.promote_spare(id, generation, lease).await;
-        assert_eq!(promoted.unwrap(), None);
-    }
-    assert_eq!(stored(&*store, id).await, claimed);
-}
-
-pub(super) async fn linking_forgets_the_spare(fixture: &dyn Fixture) {
-    let store = fixture.store();
-    let claimed = with_spare(&*store).await;
-    let account = linked(&*store, 2, grant("ada", "again"), 50).await;
-    let now = stored(&*store, account.id).await;
-    assert_eq!((now.spare_refresh_token, now.lease.until), (None, None));
-    assert!(now.generation > claimed.generation);
-    assert!(now.lease.version > claimed.lease.version);
-}
-
 pub(super) async fn nothing_comes_of_an_account_that_is_gone(fixture: &dyn Fixture) {
     let store = fixture.store();
     let gone = AccountId(777);
     assert_conflict(
         store
-            .record_refresh(
-                gone,
-                Generation::FIRST,
-                NO_LEASE,
-                fresh("two"),
-                at(21),
-                audit(),
-            )
+            .record_refresh(gone, Generation::FIRST, NO_LEASE, fresh("two"), audit())
             .await,
     );
     let kept = store
         .record_refresh_failure(gone, Generation::FIRST, NO_LEASE, failure(22), audit())
         .await;
     assert!(!kept.unwrap());
-    assert_eq!(
-        store
-            .promote_spare(gone, Generation::FIRST, NO_LEASE)
-            .await
-            .unwrap(),
-        None
-    );
 }
 
 pub(super) async fn of_many_successes_one_is_stored(fixture: &dyn Fixture) {
@@ -444,7 +385,6 @@ pub(super) async fn of_many_successes_one_is_stored(fixture: &dyn Fixture) {
     assert_eq!(stored_ones.count(), 1);
     let now = stored(&*fixture.store(), id).await;
     assert_eq!(now.generation, generation.next());
-    assert!(now.spare_refresh_token.is_some());
 }
 
 pub(super) async fn doubts_are_kept_where_a_refresh_is_planned(fixture: &dyn Fixture) {

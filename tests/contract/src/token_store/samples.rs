@@ -321,14 +321,7 @@ pub(super) async fn record_for(
     tokens: RefreshedTokens,
 ) -> Recorded {
     let (account, generation) = (lease.account.id, lease.generation);
-    let recorded = store.record_refresh(
-        account,
-        generation,
-        lease.lease.version,
-        tokens,
-        at(21),
-        audit(),
-    );
+    let recorded = store.record_refresh(account, generation, lease.lease.version, tokens, audit());
     recorded.await.unwrap()
 }
 
@@ -339,7 +332,7 @@ pub(super) async fn record(
     generation: Generation,
     tokens: RefreshedTokens,
 ) -> Recorded {
-    let recorded = store.record_refresh(account, generation, NO_LEASE, tokens, at(21), audit());
+    let recorded = store.record_refresh(account, generation, NO_LEASE, tokens, audit());
     recorded.await.unwrap()
 }
 
@@ -447,7 +440,6 @@ pub(super) fn new_revocation(n: u8, person: Option<&str>) -> NewRevocation {
         tokens: RevocableTokens {
             access_token: Some(sealed("stray access")),
             refresh_token: Some(sealed("stray refresh")),
-            spare_refresh_token: Some(sealed("stray spare")),
             id_token: Some(sealed("stray id")),
         },
         requested_at: at(8),

@@ -102,16 +102,10 @@ async fn redeemed_by(store: &dyn TokenStore, n: u8, first: u8) {
     kept.await.unwrap();
 }
 
-/// An account with a spare, with one key per value, from `first` on.
+/// An account with one key per value, from `first` on.
 async fn account_by(store: &dyn TokenStore, n: u8, person: &str, first: u8) -> AccountId {
     let grant = grant_by(person, first, first + 1);
-    let id = linked(store, n, grant, 10).await.id;
-    let late = RefreshedTokens {
-        refresh_token: Some(by(first + 2, "spare")),
-        ..fresh("late")
-    };
-    record(store, id, Generation(0), late).await;
-    id
+    linked(store, n, grant, 10).await.id
 }
 
 async fn revocation_by(store: &dyn TokenStore, n: u8, first: u8) {
@@ -119,13 +113,12 @@ async fn revocation_by(store: &dyn TokenStore, n: u8, first: u8) {
     new.tokens = RevocableTokens {
         access_token: Some(by(first, "access")),
         refresh_token: Some(by(first + 1, "refresh")),
-        spare_refresh_token: Some(by(first + 2, "spare")),
-        id_token: Some(by(first + 3, "id")),
+        id_token: Some(by(first + 2, "id")),
     };
     assert!(store.keep_stray(new).await.unwrap());
 }
 
-/// One row in each table and one of both kinds of links; their keys are 1, 2 to 4, 12 to 15, 22 to 24, and 32 to 35.
+/// One row in each table and one of both kinds of links; their keys are 1, 2 to 4, 12 to 15, 22 and 23, and 32 to 34.
 async fn everything(store: &dyn TokenStore) -> AccountId {
     store.init_hash_key(by(1, "hash key")).await.unwrap();
     redeemed_by(store, 1, 2).await;
@@ -147,7 +140,7 @@ pub(super) async fn every_value_needs_its_key(fixture: &dyn Fixture) {
     let store = fixture.store();
     everything(&*store).await;
     let all = [1].into_iter().chain(2..=4).chain(12..=15);
-    let all = all.chain(22..=24).chain(32..=35);
+    let all = all.chain(22..=23).chain(32..=34);
     assert_eq!(in_use(&*store).await, seals(all));
 }
 
@@ -199,7 +192,7 @@ pub(super) async fn what_is_gone_needs_no_key(fixture: &dyn Fixture) {
         .delete_account(&seen, new, draft(Actor::ADMIN))
         .await
         .unwrap();
-    assert_eq!(in_use(&*store).await, seals([1, 32, 33, 34, 35, 40]));
+    assert_eq!(in_use(&*store).await, seals([1, 32, 33, 34, 40]));
     for owners in [OwnerKind::Account, OwnerKind::Link] {
         assert_eq!(otherwise(&*store, owners, 1).await, []);
     }
@@ -211,7 +204,7 @@ fn rows_of(owners: OwnerKind, account: AccountKey) -> Vec<(SealedTo, Vec<SecretK
     match owners {
         OwnerKind::Service => vec![(SealedTo::Service, vec![HashKey])],
         OwnerKind::Account => {
-            let values = vec![AccessToken, Extra, RefreshToken, SpareRefreshToken];
+            let values = vec![AccessToken, Extra, RefreshToken];
             vec![(SealedTo::Account(account), values)]
         }
         OwnerKind::Link => {
@@ -222,7 +215,7 @@ fn rows_of(owners: OwnerKind, account: AccountKey) -> Vec<(SealedTo, Vec<SecretK
         }
         OwnerKind::Revocation => {
             let reference = RevocationReference::from_bytes([1; 16]);
-            let values = vec![AccessToken, RefreshToken, SpareRefreshToken, IdToken];
+            let values = vec![AccessToken, RefreshToken, IdToken];
             vec![(SealedTo::Revocation(reference), values)]
         }
     }
@@ -243,7 +236,6 @@ pub(super) async fn rows_say_what_they_are_sealed_to(fixture: &dyn Fixture) {
                 tokens.access_token.clone(),
                 by(22, "extra"),
                 by(23, "refresh"),
-                by(24, "spare"),
             ];
             assert_eq!(values.collect::<Vec<_>>(), expected);
         }
@@ -275,8 +267,6 @@ pub(super) async fn one_other_value_is_enough(fixture: &dyn Fixture) {
     assert_eq!(tokens.access_token, by(50, "AccessToken"));
     assert_eq!(tokens.extra, Some(by(50, "Extra")));
     assert_eq!(tokens.refresh_token, Some(by(50, "RefreshToken")));
-    let spare = by(50, "SpareRefreshToken");
-    assert_eq!(tokens.spare_refresh_token, Some(spare));
     let kept = store.hash_key().await.unwrap();
     assert_eq!(kept, Some(by(50, "HashKey")));
 }
@@ -296,7 +286,6 @@ pub(super) async fn resealing_changes_nothing_else(fixture: &dyn Fixture) {
     expected.access_token = now.access_token.clone();
     expected.extra = now.extra.clone();
     expected.refresh_token = now.refresh_token.clone();
-    expected.spare_refresh_token = now.spare_refresh_token.clone();
     assert_eq!(now, expected);
     let kept = found(&*store, 2).await;
     assert_eq!((kept.version, kept.poll), (link.version, link.poll));
@@ -313,12 +302,16 @@ pub(super) async fn resealing_changes_nothing_else(fixture: &dyn Fixture) {
 pub(super) async fn what_has_changed_is_left_alone(fixture: &dyn Fixture) {
     let store = fixture.store();
     let ada = linked(&*store, 1, grant_by("ada", 1, 1), 10).await.id;
-    let bob = linked(&*store, 2, grant_by("bob", 1, 1), 10).await.id;
-    let cid = account_by(&*store, 3, "cid", 1).await;
+    let bare = NewGrant {
+        refresh_token: None,
+        ..grant_by("bob", 1, 1)
+    };
+    let bob = linked(&*store, 2, bare, 10).await.id;
+    let cid = linked(&*store, 3, grant_by("cid", 1, 1), 10).await.id;
     let dan = linked(&*store, 4, grant_by("dan", 1, 1), 10).await.id;
     let rows = otherwise(&*store, OwnerKind::Account, 50).await;
     let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
-    // One refreshed, one with a new spare, one whose spare is gone.
+    // One has another access token, one a refresh token that it lacked, and one has lost its extra members.
     let generation = stored(&*store, ada).await.generation;
     let refreshed = RefreshedTokens {
         access_token: Ok(by(1, "new access")),
@@ -326,11 +319,12 @@ pub(super) async fn what_has_changed_is_left_alone(fixture: &dyn Fixture) {
         ..fresh("two")
     };
     record(&*store, ada, generation, refreshed).await;
-    record(&*store, bob, Generation(0), fresh("late")).await;
-    let claimed = claim_refresh(&*store, cid, 22, 30).await;
-    let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let promoted = store.promote_spare(cid, generation, lease).await;
-    assert!(promoted.unwrap().is_some());
+    linked(&*store, 5, grant_by("bob", 1, 1), 20).await;
+    let without = NewGrant {
+        extra: None,
+        ..grant_by("cid", 1, 1)
+    };
+    linked(&*store, 6, without, 20).await;
 
     let mut before = Vec::new();
     for id in [ada, bob, cid] {

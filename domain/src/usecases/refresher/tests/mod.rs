@@ -9,14 +9,8 @@ use async_trait::async_trait;
 
 use crate::audit::Actor;
 use crate::fault::FaultCode;
-use crate::grant::{
-    Account, AccountStatus, Generation, LeaseVersion, RefreshedTokens, StoredTokens, TokenOrigin,
-};
-use crate::ports::{
-    AccountStore, KeyStore, OutageStore, ProviderError, Recorded, Redemption, RefreshError,
-    RefreshStore,
-};
-use crate::secret::Sealed;
+use crate::grant::{Account, AccountStatus, StoredTokens, TokenOrigin};
+use crate::ports::{AccountStore, KeyStore, OutageStore, ProviderError, Redemption, RefreshError};
 use crate::testing::audit_draft;
 use crate::usecases::tests::*;
 use crate::usecases::{
@@ -81,12 +75,8 @@ impl Stage {
     }
 
     async fn see_lease_through(&self, lease: StoredTokens) {
-        let refresher = &self.refresher;
-        let mut next = Some(lease);
-        while let Some(lease) = next {
-            let exchange = refresher.exchange(&lease).await;
-            next = refresher.record(&lease, &exchange).await.unwrap();
-        }
+        let exchange = self.refresher.exchange(&lease).await;
+        self.refresher.record(&lease, &exchange).await.unwrap();
     }
 
     /// Waits until the next refresh is due.
@@ -229,7 +219,7 @@ async fn a_crash_presents_the_same_token_again_and_says_so_at_the_end() {
 }
 
 #[tokio::test]
-async fn a_late_success_is_kept_and_saves_the_grant() {
+async fn a_late_success_changes_nothing() {
     let stage = Stage::new().await;
     stage.linked().await;
     stage.until_due().await;
@@ -237,18 +227,13 @@ async fn a_late_success_is_kept_and_saves_the_grant() {
     let answer = stage.refresher.exchange(&late).await;
     stage.until_due().await;
     stage.refresh_due().await;
-    let recorded = stage.refresher.record(&late, &answer).await;
-    assert_eq!(recorded.unwrap(), None);
-    assert!(stage.stored().await.spare_refresh_token.is_some());
-    // The provider counts only its first response.
+    let newer = stage.stored().await;
+    stage.refresher.record(&late, &answer).await.unwrap();
+    assert_eq!(stage.stored().await, newer);
     stage.until_due().await;
-    stage
-        .provider
-        .answer_refresh(Err(refused("invalid_grant").into()));
     stage.refresh_due().await;
-    let presented = ["refresh-1", "refresh-1", "rotated-2", "rotated-1"];
+    let presented = ["refresh-1", "refresh-1", "rotated-2"];
     assert_eq!(stage.provider.presented(), presented);
-    assert_eq!(stage.only_account().await.status, AccountStatus::Active);
 }
 
 #[tokio::test]
@@ -432,48 +417,6 @@ async fn a_token_from_before_a_clock_step_is_not_served_while_its_refresh_fails(
     stage.clock.advance(secs(5));
     let token = stage.token(&key, 0).await.unwrap();
     assert_eq!(token.access_token.expose(), "refreshed-2");
-}
-
-#[tokio::test]
-async fn who_asks_for_a_refresh_is_not_told_that_a_dead_spare_is_one() {
-    let stage = Stage::new().await;
-    let (_, key) = stage.linked().await;
-    let stored = stage.stored().await;
-    let now = stage.clock_now();
-    let late = RefreshedTokens {
-        access_token: Ok(Sealed::from_bytes(b"late".to_vec())),
-        refresh_token: stored.refresh_token.clone(),
-        scopes: Vec::new(),
-        extra: None,
-        origin: stored.origin.clone(),
-        requested_at: now,
-        access_token_expires_at: None,
-        hints: stored.hints,
-        refresh_token_expires_at: None,
-        next_refresh_at: None,
-    };
-    let (id, moved_on) = (stored.account.id, Generation(stored.generation.0 - 1));
-    let lease = LeaseVersion(0);
-    let recorded = stage.store.record_refresh(
-        id,
-        moved_on,
-        lease,
-        late,
-        now,
-        audit_draft(Actor::Service, now),
-    );
-    assert_eq!(recorded.await.unwrap(), Recorded::Superseded);
-    for _ in 0..2 {
-        let dead = refused("invalid_grant");
-        stage.provider.answer_refresh(Err(dead.into()));
-    }
-    let caller = stage.caller(&key).await;
-    let refusal = stage.accounts.refresh(&caller, id).await;
-    assert!(
-        matches!(refusal, Err(Refusal::RelinkRequired(_))),
-        "{refusal:?}"
-    );
-    assert_eq!(stage.provider.presented().len(), 2);
 }
 
 #[tokio::test]

@@ -73,6 +73,7 @@ fn adapters_know_the_domain_and_not_each_other() {
             "central-oauth-domain" | "central-oauth-migration" | "central-oauth-sandbox-poem" => {
                 &[]
             }
+            "central-oauth-test-sandbox" => &["central-oauth-sandbox-poem"],
             "central-oauth-store-seaorm" => &["central-oauth-domain", "central-oauth-migration"],
             _ => &["central-oauth-domain"],
         };

@@ -95,7 +95,7 @@ fn judged(preset: Preset, changes: &[(&str, Option<ClaimValue>)]) -> Result<supe
 
 #[test]
 fn every_platform_is_accepted_and_bound_to_what_stays() {
-    for preset in Preset::ALL {
+    for &preset in Preset::ALL {
         let judged = judged(preset, &[]).unwrap();
         let bound: Vec<_> = judged
             .bound
@@ -117,7 +117,7 @@ fn every_platform_is_accepted_and_bound_to_what_stays() {
 
 #[test]
 fn what_names_a_workload_for_good_is_needed() {
-    for preset in Preset::ALL {
+    for &preset in Preset::ALL {
         for name in preset.immutable_claims() {
             for value in [
                 None,

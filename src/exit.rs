@@ -10,64 +10,43 @@ use central_oauth_store_seaorm::OpenError;
 
 use crate::config::{ConfigError, NotUnwrapped};
 
-/// The exit code of a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
-    Done = 0,
-    Other = 1,
-    Usage = 2,
-    NoKey = 3,
-    Denied = 4,
-    Expired = 5,
-    LinkFailed = 6,
-    RelinkRequired = 7,
-    Unavailable = 8,
-    Tampered = 9,
-    WrongPin = 10,
-    CannotExecute = 126,
-    CommandNotFound = 127,
+/// Defines the exit codes, with their meanings in `--help`.
+macro_rules! exits {
+    ($($name:ident = $code:literal $meaning:literal,)+) => {
+        /// The exit code of a command.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Exit {
+            $($name = $code,)+
+        }
+
+        impl Exit {
+            /// All exit codes.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// Says in `--help` what the code means.
+            pub(crate) const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => $meaning,)+
+                }
+            }
+        }
+    };
 }
 
-impl Exit {
-    /// All exit codes.
-    pub(crate) const ALL: &'static [Self] = &[
-        Self::Done,
-        Self::Other,
-        Self::Usage,
-        Self::NoKey,
-        Self::Denied,
-        Self::Expired,
-        Self::LinkFailed,
-        Self::RelinkRequired,
-        Self::Unavailable,
-        Self::Tampered,
-        Self::WrongPin,
-        Self::CannotExecute,
-        Self::CommandNotFound,
-    ];
-
-    /// Says in `--help` what the code means.
-    pub(crate) const fn meaning(self) -> &'static str {
-        match self {
-            Self::Done => "success",
-            Self::Other => "any other failure; the message says what failed",
-            Self::Usage => "the command line is wrong",
-            Self::NoKey => {
-                "no usable access key: not linked yet, or the key is unknown, expired or revoked"
-            }
-            Self::Denied => "a person declined",
-            Self::Expired => "the link code expired",
-            Self::LinkFailed => "the link failed",
-            Self::RelinkRequired => "a person must consent again: run central-oauth link --relink",
-            Self::Unavailable => "the service or the provider cannot be reached; try again later",
-            Self::Tampered => "the audit log was changed outside the service",
-            Self::WrongPin => {
-                "the PKCS#11 token rejects the PIN: do not start again before it is right, or the token locks"
-            }
-            Self::CannotExecute => "exec found the command and cannot run it",
-            Self::CommandNotFound => "exec did not find the command",
-        }
-    }
+exits! {
+    Done = 0 "success",
+    Other = 1 "any other failure; the message says what failed",
+    Usage = 2 "the command line is wrong",
+    NoKey = 3 "no usable access key: not linked yet, or the key is unknown, expired or revoked",
+    Denied = 4 "a person declined",
+    Expired = 5 "the link code expired",
+    LinkFailed = 6 "the link failed",
+    RelinkRequired = 7 "a person must consent again: run central-oauth link --relink",
+    Unavailable = 8 "the service or the provider cannot be reached; try again later",
+    Tampered = 9 "the audit log was changed outside the service",
+    WrongPin = 10 "the PKCS#11 token rejects the PIN: do not start again before it is right, or the token locks",
+    CannotExecute = 126 "exec found the command and cannot run it",
+    CommandNotFound = 127 "exec did not find the command",
 }
 
 impl From<Exit> for ExitCode {

@@ -73,8 +73,9 @@ fn adapters_know_the_domain_and_not_each_other() {
             "central-oauth-domain" | "central-oauth-migration" | "central-oauth-sandbox-poem" => {
                 &[]
             }
+            "central-oauth-test-sandbox" => &["central-oauth-sandbox-poem"],
             "central-oauth-store-seaorm" => &["central-oauth-domain", "central-oauth-migration"],
-            _ => &["central-oauth-domain"],
+            _ => &["central-oauth-domain", "central-oauth-wire"],
         };
         let allowed: BTreeSet<_> = allowed.iter().copied().collect();
         let extra: Vec<_> = ours(&dependencies).difference(&allowed).copied().collect();

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::process::Output;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{AutoPerson, Sandbox, SandboxOptions};
 use central_oauth_test_postgres::Cluster;
+use central_oauth_test_sandbox::Sandbox;
 use futures_util::future::join_all;
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -23,11 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const STRANGER: &str = "coak_a-bearer-that-is-no-key-of-this-service";
 
 async fn sandbox() -> Sandbox {
-    sandbox::start(SandboxOptions {
-        auto_person: AutoPerson::SomebodyNew,
-        ..sandbox::consenting()
-    })
-    .await
+    sandbox::of_many(Duration::from_secs(300)).await
 }
 
 async fn audit(service: &Service, arguments: &[&str]) -> Output {

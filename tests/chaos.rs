@@ -61,7 +61,7 @@ mod chaos {
 
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::Reuse;
+use central_oauth_test_sandbox::Reuse;
 use chaos::scenario::{Scenario, Stage};
 use chaos::size::Size;
 

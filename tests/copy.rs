@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::process::Output;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{AutoPerson, RefreshOutcome, Sandbox, SandboxOptions};
 use central_oauth_test_postgres::Cluster;
+use central_oauth_test_sandbox::{RefreshOutcome, Sandbox};
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
@@ -26,13 +26,7 @@ const LIFETIME: Duration = Duration::from_secs(4);
 /// A sandbox where each link is another person, who consents automatically. It ends a grant whose refresh token is used
 /// twice.
 async fn sandbox() -> Sandbox {
-    sandbox::start(SandboxOptions {
-        access_token_ttl: LIFETIME,
-        auto_person: AutoPerson::SomebodyNew,
-        keep_ledger: true,
-        ..sandbox::consenting()
-    })
-    .await
+    sandbox::of_many(LIFETIME).await
 }
 
 fn database(service: &Service) -> String {
@@ -190,7 +184,7 @@ fn has_tables(database: &str) -> bool {
 }
 
 fn expect_none_presented_twice(sandbox: &Sandbox) {
-    let ledger = sandbox.ledger().expect("no ledger is kept");
+    let ledger = sandbox.ledger();
     assert!(ledger.is_complete());
     let (mut seen, all) = (Vec::new(), ledger.presentations());
     assert!(all.len() >= 3 * ACCOUNTS, "{} refreshes", all.len());

@@ -6,8 +6,8 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use central_oauth_test_postgres::Cluster;
+use central_oauth_test_sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use support::http;
@@ -19,11 +19,7 @@ use support::service::Service;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn service(access_token_ttl: Duration) -> (Sandbox, Service) {
-    let sandbox = sandbox::start(SandboxOptions {
-        access_token_ttl,
-        ..sandbox::consenting()
-    })
-    .await;
+    let sandbox = sandbox::of_alice(access_token_ttl).await;
     let mut service = Service::prepare_for(&sandbox);
     let revocation = &sandbox.endpoints().revocation;
     service.set("PROVIDER_REVOCATION_ENDPOINT", revocation);

@@ -10,7 +10,7 @@ mod monitoring;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use central_oauth_test_sandbox::Sandbox;
 use reqwest::{Client, Method};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
 use serde_json::json;
@@ -41,11 +41,7 @@ struct Scene {
 impl Scene {
     /// A sandbox whose tokens last this long, and a service whose metrics can be scraped.
     async fn new(access_token_ttl: Duration) -> Self {
-        let sandbox = sandbox::start(SandboxOptions {
-            access_token_ttl,
-            ..sandbox::consenting()
-        })
-        .await;
+        let sandbox = sandbox::of_alice(access_token_ttl).await;
         let mut service = Service::patient_for(&sandbox);
         let port = free_port();
         service.set("METRICS_ADDR", &format!("127.0.0.1:{port}"));

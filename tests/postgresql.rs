@@ -6,8 +6,8 @@ mod support;
 
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{Reuse, Sandbox, SandboxOptions};
 use central_oauth_test_postgres::{Cluster, PgBouncer};
+use central_oauth_test_sandbox::{Reuse, Sandbox, SandboxOptions};
 use futures_util::future::join_all;
 
 use support::http;

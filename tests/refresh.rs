@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use central_oauth_sandbox_poem::{Presentation, RefreshOutcome, Sandbox, SandboxOptions};
+use central_oauth_test_sandbox::Sandbox;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -26,12 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A sandbox whose Alice consents at once.
 async fn sandbox(access_token_ttl: Duration) -> Sandbox {
-    sandbox::start(SandboxOptions {
-        access_token_ttl,
-        keep_ledger: true,
-        ..sandbox::consenting()
-    })
-    .await
+    sandbox::of_alice(access_token_ttl).await
 }
 
 fn prepare(sandbox: &Sandbox) -> Service {
@@ -58,15 +53,6 @@ async fn patient_service(sandbox: &Sandbox) -> Service {
 /// Returns the number of logged refreshes, each of which was stored before.
 fn told(service: &Service) -> usize {
     service.logs().matches(" refreshed ").count()
-}
-
-/// Returns the number of refresh tokens that were used. All were valid: one used twice would have ended the family.
-fn presented(sandbox: &Sandbox) -> usize {
-    let ledger = sandbox.ledger().expect("no ledger is kept");
-    let all = ledger.presentations();
-    let is_good = |one: &Presentation| one.outcome == RefreshOutcome::Rotated;
-    assert!(all.iter().all(is_good), "{all:?}");
-    all.len()
 }
 
 /// Callers that ask continuously, all at once.
@@ -163,7 +149,7 @@ async fn many_callers_always_get_a_token_that_works() {
     let refreshes = told(&service);
     eprintln!("{good} tokens worked, {refreshes} refreshes in {took:?}");
     // Every generation once, and none unnecessarily.
-    assert_eq!(presented(&sandbox), refreshes);
+    assert_eq!(sandbox::presented(&sandbox), refreshes);
     assert!(generations.len() <= refreshes, "{generations:?}");
     assert!(refreshes <= most(took, LIFETIME.mul_f64(0.9)));
     sandbox.stop().await.expect("the sandbox failed");
@@ -192,7 +178,7 @@ async fn two_processes_on_one_database_share_a_grant() {
     assert!(second.stop().await.success() && first.stop().await.success());
     let (here, there) = (told(&first), told(&second));
     eprintln!("{here} refreshes by the one, {there} by the other, in {took:?}");
-    assert_eq!(presented(&sandbox), here + there);
+    assert_eq!(sandbox::presented(&sandbox), here + there);
     assert!(here + there <= most(took, LIFETIME - Duration::from_secs(1)));
     sandbox.stop().await.expect("the sandbox failed");
 }
@@ -203,7 +189,7 @@ async fn kill_between_refreshes(service: &mut Service, sandbox: &Sandbox) -> boo
     // No new response is sent from here on, and earlier ones are being stored.
     sandbox.faults().go_down_for(Duration::from_secs(3600));
     sleep(Duration::from_millis(200)).await;
-    let is_between = presented(sandbox) == told(service);
+    let is_between = sandbox::presented(sandbox) == told(service);
     if is_between {
         service.kill().await;
     }

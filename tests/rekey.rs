@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use central_oauth_sandbox_poem::{AutoPerson, Sandbox, SandboxOptions};
+use central_oauth_test_sandbox::Sandbox;
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
@@ -23,12 +23,7 @@ const LIFETIME: Duration = Duration::from_secs(4);
 
 /// A sandbox where each link is another person, who consents automatically.
 async fn sandbox() -> Sandbox {
-    sandbox::start(SandboxOptions {
-        access_token_ttl: LIFETIME,
-        auto_person: AutoPerson::SomebodyNew,
-        ..sandbox::consenting()
-    })
-    .await
+    sandbox::of_many(LIFETIME).await
 }
 
 async fn linked(service: &Service) -> Vec<String> {

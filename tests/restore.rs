@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
 use central_oauth_test_postgres::Cluster;
+use central_oauth_test_sandbox::Sandbox;
 
 use support::accounts::{account, refresh};
 use support::http;
@@ -46,11 +46,7 @@ async fn back_up(database: &Path, backup: &Path) -> bool {
 
 /// A sandbox that rotates, and a service that uses it.
 async fn world() -> (Sandbox, Service) {
-    let sandbox = sandbox::start(SandboxOptions {
-        access_token_ttl: LIFETIME,
-        ..sandbox::consenting()
-    })
-    .await;
+    let sandbox = sandbox::of_alice(LIFETIME).await;
     let service = Service::patient_for(&sandbox);
     (sandbox, service)
 }

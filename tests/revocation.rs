@@ -4,7 +4,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use central_oauth_sandbox_poem::Sandbox;
+use central_oauth_test_sandbox::Sandbox;
 use reqwest::{Client, RequestBuilder};
 
 use support::accounts::account;

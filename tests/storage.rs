@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{Presentation, RefreshOutcome, Sandbox, SandboxOptions};
+use central_oauth_test_sandbox::Sandbox;
 use reqwest::Client;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 
@@ -62,12 +62,7 @@ impl NearlyFull {
 }
 
 async fn sandbox() -> Sandbox {
-    sandbox::start(SandboxOptions {
-        access_token_ttl: Duration::from_secs(3600),
-        keep_ledger: true,
-        ..sandbox::consenting()
-    })
-    .await
+    sandbox::of_alice(Duration::from_secs(3600)).await
 }
 
 async fn status(client: &Client, service: &Service, path: &str) -> u16 {
@@ -75,15 +70,6 @@ async fn status(client: &Client, service: &Service, path: &str) -> u16 {
         .await
         .status
         .as_u16()
-}
-
-/// Returns the number of refresh tokens that were used. All were valid: one used twice would have ended the family.
-fn presented(sandbox: &Sandbox) -> usize {
-    let ledger = sandbox.ledger().expect("no ledger is kept");
-    let all = ledger.presentations();
-    let is_good = |one: &Presentation| one.outcome == RefreshOutcome::Rotated;
-    assert!(all.iter().all(is_good), "{all:?}");
-    all.len()
 }
 
 fn expect_unavailable(answer: &Answer) {
@@ -97,7 +83,7 @@ async fn no_refresh_token_is_spent_that_could_not_be_replaced() {
     let sandbox = sandbox().await;
     let mut service = Service::start_for(&sandbox).await;
     let (client, key) = (http::client(), link(&service).await);
-    let before = presented(&sandbox);
+    let before = sandbox::presented(&sandbox);
 
     let full = NearlyFull::fill(&service).await;
     // The provider has responded and the response cannot be stored, so nobody gets it.
@@ -106,7 +92,7 @@ async fn no_refresh_token_is_spent_that_could_not_be_replaced() {
     expect_unavailable(&http::send(new_code).await);
     assert_eq!(status(&client, &service, "/v1/readyz").await, 503);
     expect_unavailable(&refresh(&client, &service, &key).await);
-    assert_eq!(presented(&sandbox), before + 1);
+    assert_eq!(sandbox::presented(&sandbox), before + 1);
     full.make_room().await;
 
     eventually(TIMEOUT, "readiness", async || {
@@ -120,7 +106,7 @@ async fn no_refresh_token_is_spent_that_could_not_be_replaced() {
     .await;
     let refreshed = async || refresh(&client, &service, &key).await.status == 200;
     eventually(TIMEOUT, "the next refresh", refreshed).await;
-    assert_eq!(presented(&sandbox), before + 2);
+    assert_eq!(sandbox::presented(&sandbox), before + 2);
     assert!(service.stop().await.success());
     sandbox.stop().await.expect("the sandbox failed");
 }

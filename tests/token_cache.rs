@@ -8,8 +8,8 @@ use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{AutoPerson, Sandbox, SandboxOptions};
 use central_oauth_test_postgres::{Cluster, Database};
+use central_oauth_test_sandbox::{AutoPerson, Sandbox, SandboxOptions};
 use futures_util::future::{join, join_all};
 use reqwest::{Client, Method};
 use rustix::process::Signal;

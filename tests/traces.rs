@@ -6,7 +6,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use central_oauth_test_sandbox::Sandbox;
 use poem::http::StatusCode;
 use poem::listener::TcpListener;
 use poem::{Request, Response, Server, endpoint};
@@ -28,11 +28,7 @@ fn traceparent() -> String {
 }
 
 async fn sandbox() -> Sandbox {
-    sandbox::start(SandboxOptions {
-        access_token_ttl: Duration::from_secs(4),
-        ..sandbox::consenting()
-    })
-    .await
+    sandbox::of_alice(Duration::from_secs(4)).await
 }
 
 /// A service that sends traces to this address, without delay.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{AutoPerson, Illness, Sandbox, SandboxOptions};
+use central_oauth_test_sandbox::{AutoPerson, Illness, Sandbox, SandboxOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Child;
@@ -82,7 +82,6 @@ async fn sandbox() -> Sandbox {
     let options = SandboxOptions {
         auto_consent: Some(Duration::ZERO),
         auto_person: AutoPerson::SomebodyNew,
-        keep_ledger: true,
         interval: Duration::from_secs(1),
         access_token_ttl: Duration::from_secs(4),
         ..SandboxOptions::default()

@@ -65,11 +65,12 @@ pub struct Unobserved;
 
 impl Observer for Unobserved {}
 
-/// A small, closed set of label values.
+/// Defines a small, closed set of words: an enum with the word of each value.
+#[macro_export]
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$meaning:meta])* $variant:ident => $word:literal,)+ }) => {
         $(#[$about])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
             $($(#[$meaning])* $variant,)+
         }
@@ -85,11 +86,29 @@ macro_rules! words {
                     $(Self::$variant => $word,)+
                 }
             }
+
+            /// Returns the value with this word.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.as_str() == word)
+            }
+
+            /// Returns all words, with commas between them.
+            #[must_use]
+            pub fn listed() -> String {
+                Vec::from_iter(Self::ALL.iter().map(|known| known.as_str())).join(", ")
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.pad(self.as_str())
+            }
         }
     };
 }
 
-pub(crate) use words;
+pub use words;
 
 words! {
     /// How a link ended.

@@ -2,28 +2,18 @@
 
 use std::fmt::{self, Display};
 
+use crate::observe::words;
 use crate::secret::AccessKey;
 
-/// What an operator may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OperatorRole {
-    /// Everything but tokens.
-    Admin,
-    /// Read what an admin may read.
-    Auditor,
-    /// Ask for link codes.
-    Enroll,
-}
-
-impl OperatorRole {
-    /// Returns the name of the only key of this role, where it has no other.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Auditor => "auditor",
-            Self::Enroll => "enroll",
-        }
+words! {
+    /// What an operator may do. The only key of a role has the word as its name, unless it has another.
+    OperatorRole {
+        /// Everything but tokens.
+        Admin => "admin",
+        /// Read what an admin may read.
+        Auditor => "auditor",
+        /// Ask for link codes.
+        Enroll => "enroll",
     }
 }
 

@@ -26,7 +26,6 @@ impl Choice {
         }
     }
 
-    /// Returns the account.
     pub(super) async fn find(&self, client: &Client) -> Result<AccountDetails, Failure> {
         match &self.account {
             Some(id) => Ok(client.account(id).await?),

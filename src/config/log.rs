@@ -8,11 +8,9 @@ use super::{ConfigError, Effective, Environment};
 
 /// What to log, and how.
 pub(crate) struct LogConfig {
-    /// The filter.
     pub(crate) filter: EnvFilter,
     /// The filter as the operator writes it.
     directives: String,
-    /// The format.
     pub(crate) format: LogFormat,
 }
 

@@ -29,7 +29,6 @@ pub(crate) struct WrappedKeys {
     kms: Option<KmsConfig>,
 }
 
-/// One key as it is configured.
 enum ConfiguredKey {
     Plain(SecretKey),
     /// The ciphertext from the key management service.

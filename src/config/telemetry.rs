@@ -15,11 +15,8 @@ use super::{ConfigError, Effective, Environment};
 pub(crate) struct TelemetryConfig {
     /// The listener for Prometheus.
     pub(crate) scraped_at: Option<SocketAddr>,
-    /// The collector of traces.
     pub(crate) traces: Option<Collector>,
-    /// The collector of metrics.
     pub(crate) metrics: Option<Collector>,
-    /// The service name.
     pub(crate) service_name: Option<String>,
     /// Resource attributes.
     pub(crate) attributes: Vec<(String, String)>,

@@ -123,10 +123,8 @@ fn kinds(words: Option<&[String]>) -> Result<Vec<WebhookKind>, String> {
         return Err("events is empty; leave it out for all events".to_owned());
     }
     let kind = |word: &String| {
-        WebhookKind::parse(word).ok_or_else(|| {
-            let all: Vec<_> = WebhookKind::ALL.iter().map(|it| it.as_str()).collect();
-            format!("events has one that is not among {}", all.join(", "))
-        })
+        WebhookKind::parse(word)
+            .ok_or_else(|| format!("events has one that is not among {}", WebhookKind::listed()))
     };
     words.iter().map(kind).collect()
 }

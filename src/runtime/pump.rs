@@ -82,7 +82,6 @@ impl Pump {
         }
     }
 
-    /// Returns the places at this provider.
     pub(super) fn places_at(&self, provider: &ProviderName) -> Arc<Semaphore> {
         let mut places = lock(&self.places);
         let places = places.entry(provider.clone());

@@ -14,7 +14,6 @@ use tokio::task::JoinHandle;
 use super::trouble::{Trouble, answer};
 use crate::support::process;
 
-/// The endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Endpoint {
     DeviceAuthorization,

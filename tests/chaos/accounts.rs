@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::Sandbox;
+use central_oauth_test_sandbox::Sandbox;
 use futures_util::future::join_all;
 use reqwest::Client;
 use tokio::task::JoinSet;

@@ -12,7 +12,6 @@ const SIZE: &str = "size=32m";
 /// The unit in which it is filled.
 const PIECE: usize = 4096;
 
-/// A small disk.
 pub(super) struct SmallDisk {
     folder: TempDir,
     /// Waits for the end of its input, which ends with this process at the latest.

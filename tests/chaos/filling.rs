@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::Sandbox;
 use central_oauth_test_postgres::{Cluster, Database};
+use central_oauth_test_sandbox::Sandbox;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -31,7 +31,6 @@ pub(super) struct Storage {
     server: Option<(Arc<Cluster>, Database)>,
 }
 
-/// The faults.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     /// The file system has no room left.

@@ -12,7 +12,7 @@
 //! during the stop, and the second one at most [`RUNS_ON_WITHIN`] after it: a process that has run for longer has had the
 //! time to check its lease again.
 
-use central_oauth_sandbox_poem::Presentation;
+use central_oauth_test_sandbox::Presentation;
 
 use super::judge::{ARRIVES_WITHIN, Ambiguity, COMMIT_WITHIN, Case, RUNS_ON_WITHIN};
 use super::troubles::{Kind, Trouble};

@@ -17,7 +17,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{Delivery, Presentation, RefreshOutcome, TokenMark};
+use central_oauth_test_sandbox::{Delivery, Presentation, RefreshOutcome, TokenMark};
 
 use super::troubles::{Kind, Trouble};
 
@@ -73,7 +73,6 @@ pub(super) struct Repeat {
     /// Whether the refresh token itself came once only, but after the provider had replaced it: the token before it had
     /// been presented again in between (`before`).
     pub(super) is_replaced: bool,
-    /// Its excuse.
     pub(super) excuse: Option<Ambiguity>,
 }
 

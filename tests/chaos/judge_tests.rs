@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{Delivery, Ledger, Presentation, RefreshOutcome, TokenMark};
+use central_oauth_test_sandbox::{Delivery, Ledger, Presentation, RefreshOutcome, TokenMark};
 
 use super::judge::{Ambiguity, Case, end_of, repeats};
 use super::troubles::{Kind, Trouble};

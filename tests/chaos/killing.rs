@@ -5,7 +5,7 @@ use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::Sandbox;
+use central_oauth_test_sandbox::Sandbox;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 

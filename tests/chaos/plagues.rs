@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{Illness, Sandbox};
+use central_oauth_test_sandbox::{Illness, Sandbox};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::RefreshOutcome::{Retried, Rotated};
+use central_oauth_test_sandbox::RefreshOutcome::{Retried, Rotated};
 
 use super::accounts::Lost;
 use super::judge::{Ambiguity, Repeat};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::Sandbox;
+use central_oauth_test_sandbox::Sandbox;
 use reqwest::{Client, StatusCode};
 use tokio::time::sleep;
 

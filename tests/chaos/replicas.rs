@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::Sandbox;
 use central_oauth_test_postgres::{Cluster, Database};
+use central_oauth_test_sandbox::Sandbox;
 use tokio::sync::RwLock;
 use tokio::task::AbortHandle;
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{Delivery, Ledger, RefreshOutcome};
+use central_oauth_test_sandbox::{Delivery, Ledger, RefreshOutcome};
 
 use super::accounts::Lost;
 use super::asking::{Account, Rejection, Seen, TIMEOUT, Tally};

@@ -4,9 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{
-    AutoPerson, Fault, Ledger, Odds, Place, Reuse, Sandbox, SandboxOptions,
-};
+use central_oauth_test_sandbox::{AutoPerson, Fault, Odds, Place, Reuse, Sandbox, SandboxOptions};
 use tokio::time::{Instant, sleep};
 
 use crate::support::http;
@@ -77,7 +75,6 @@ impl Scenario {
         self.stage == Stage::Server
     }
 
-    /// Whether the disk fails.
     pub(super) fn disk_fails(&self) -> bool {
         matches!(self.stage, Stage::FailingFile | Stage::FailingServer)
     }
@@ -135,7 +132,7 @@ impl Scenario {
         sleep(self.lease() + Duration::from_secs(2)).await;
         let (tally, written) = (asking.stop().await, writing.stop().await);
 
-        let ledger = ledger(&sandbox);
+        let ledger = sandbox.ledger();
         let lost = look_at_all(&sandbox, &urls, &accounts).await;
         self.tell(started, "all accounts have been looked at");
         let around = match &surroundings {
@@ -254,7 +251,6 @@ impl Scenario {
             interval: Duration::from_secs(1),
             access_token_ttl: LIFETIME,
             reuse: self.reuse,
-            keep_ledger: true,
             ..SandboxOptions::default()
         };
         Sandbox::start(options).await.expect("no sandbox")
@@ -338,10 +334,6 @@ fn seed() -> u64 {
         Some(seed) => seed.parse().expect("CHAOS_SEED is no number"),
         None => fastrand::u64(..1_000_000),
     }
-}
-
-fn ledger(sandbox: &Sandbox) -> Ledger {
-    sandbox.ledger().expect("no ledger is kept")
 }
 
 /// Stops all processes. Returns those that did not end with 0, although nothing was wrong any more.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::Sandbox;
+use central_oauth_test_sandbox::Sandbox;
 use rustix::process::Signal;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
@@ -85,7 +85,6 @@ pub(super) struct Troubles {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) around: Arc<Around>,
     pub(super) dice: fastrand::Rng,
-    /// The duration of a lease.
     pub(super) lease: Duration,
     /// None while a replica is in trouble.
     replicas: Vec<Option<Service>>,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{Delivery, Presentation};
+use central_oauth_test_sandbox::{Delivery, Presentation};
 
 use super::liveness::{Attempt, Course, Gap, due, is_too_late};
 use super::report::Report;

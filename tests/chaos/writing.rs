@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::Sandbox;
+use central_oauth_test_sandbox::Sandbox;
 use reqwest::{Client, RequestBuilder};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{AutoPerson, SandboxOptions};
 use sea_orm::ConnectionTrait as _;
 use tokio::time::sleep;
 
@@ -44,11 +43,7 @@ async fn migrate(service: &Service, direction: &[&str]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_opens_no_other_account_whatever_the_database_says() {
-    let sandbox = sandbox::start(SandboxOptions {
-        auto_person: AutoPerson::SomebodyNew,
-        ..sandbox::consenting()
-    })
-    .await;
+    let sandbox = sandbox::of_many(Duration::from_secs(300)).await;
     let mut service = Service::prepare_for(&sandbox);
     service.run().await;
     let (ada, eve) = (link(&service).await, link(&service).await);

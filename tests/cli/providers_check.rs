@@ -1,6 +1,6 @@
 //! `providers`: output for people and scripts, and exit codes.
 
-use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use central_oauth_test_sandbox::{Sandbox, SandboxOptions};
 use serde_json::Value;
 
 use super::machine::{Machine, Run, names};

@@ -1,6 +1,6 @@
 //! A service, a sandbox as its provider, and a user's machine.
 
-use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use central_oauth_test_sandbox::{Sandbox, SandboxOptions};
 use tokio::process::Command;
 
 use super::browser::Browser;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use central_oauth_test_sandbox::{Sandbox, SandboxOptions};
 
 use crate::PHONE;
 use crate::person::Person;

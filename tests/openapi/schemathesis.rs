@@ -2,7 +2,7 @@
 //! binary: no 5xx, no undocumented status, media type or header, no body that breaks its schema, no invalid request that is
 //! accepted. `SCHEMATHESIS_EXAMPLES` makes it try more; see `docs/TESTING.md`.
 
-use central_oauth_sandbox_poem::{AutoPerson, Sandbox, SandboxOptions};
+use central_oauth_test_sandbox::{AutoPerson, Sandbox, SandboxOptions};
 use serde_json::{Value, json};
 
 use super::document::published;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use central_oauth_sandbox_poem::Reuse;
 use central_oauth_test_postgres::{Cluster, HaProxy};
+use central_oauth_test_sandbox::Reuse;
 use reqwest::Client;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;

@@ -1,19 +1,15 @@
 //! An authorization server by other authors than the certified one: `PyPI`'s django-allauth, see
 //! `tests/fixtures/allauth/start.py`.
 
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::ops::Deref;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdout};
 
 use super::browser::Browser;
-use super::process::{self, within};
+use super::issuer::Issuer;
+use super::process;
 
-const START_WITHIN: Duration = Duration::from_secs(60);
 const PASSWORD: &str = "the password of everybody";
 
 /// How the server behaves.
@@ -44,15 +40,7 @@ impl Default for AllauthOptions {
 }
 
 /// A running server; it ends with this handle. Alice and bob can sign in.
-pub(crate) struct Allauth {
-    /// Its issuer.
-    pub(crate) issuer: String,
-    child: Child,
-    // Kept open: a child whose output is closed is killed at its next write.
-    _stdout: BufReader<ChildStdout>,
-    log: PathBuf,
-    _folder: TempDir,
-}
+pub(crate) struct Allauth(Issuer);
 
 /// A response of the server.
 #[derive(Debug)]
@@ -77,53 +65,32 @@ impl Allauth {
 
     /// Starts a server; on return it listens.
     pub(crate) async fn start(options: AllauthOptions) -> Self {
-        let python = process::modules("allauth").await.join("bin/python");
-        let folder = tempfile::tempdir().expect("cannot make a temporary folder");
-        let log = folder.path().join("allauth.log");
-        let mut command = process::command(python);
+        let mut command = process::command(process::modules("allauth").await.join("bin/python"));
         command
             .arg("-B")
             .arg(process::fixtures().join("allauth/start.py"))
-            .arg(argument(&options).to_string())
-            .current_dir(folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(process::log_file(&log));
-        let mut child = command.spawn().expect("cannot start python");
-        let mut stdout = BufReader::new(child.stdout.take().expect("python has an output"));
-        let mut line = String::new();
-        let read = within(START_WITHIN, "allauth", stdout.read_line(&mut line));
-        read.await.expect("cannot read from python");
-        let ready: Value = serde_json::from_str(&line).unwrap_or_default();
-        let Some(issuer) = ready["issuer"].as_str() else {
-            panic!("allauth did not start:\n{}", process::read_log(&log));
-        };
-        Self {
-            issuer: issuer.to_owned(),
-            child,
-            _stdout: stdout,
-            log,
-            _folder: folder,
-        }
-    }
-
-    /// An address below its issuer.
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.issuer)
+            .arg(argument(&options).to_string());
+        Self(Issuer::start(command, None).await)
     }
 
     /// Returns its responses at an endpoint so far.
     pub(crate) fn told_at(&self, endpoint: &str) -> Vec<Told> {
-        let log = process::read_log(&self.log);
+        let log = self.logs();
         let lines = log.lines().filter_map(Told::read);
         lines.filter(|told| told.endpoint == endpoint).collect()
     }
 
     /// Ends it.
-    pub(crate) async fn stop(mut self) {
-        within(START_WITHIN, "ending allauth", self.child.kill())
-            .await
-            .expect("cannot end allauth");
+    pub(crate) async fn stop(self) {
+        self.0.stop().await;
+    }
+}
+
+impl Deref for Allauth {
+    type Target = Issuer;
+
+    fn deref(&self) -> &Issuer {
+        &self.0
     }
 }
 

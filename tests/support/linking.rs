@@ -46,7 +46,6 @@ impl Confirmed {
         link.expect("the page leads nowhere")
     }
 
-    /// Waits for the link.
     pub(crate) async fn wait_until_linked(&self) {
         self.wait_for("linked").await;
     }

@@ -28,6 +28,7 @@ pub(crate) mod bao;
 pub(crate) mod browser;
 pub(crate) mod collector;
 pub(crate) mod http;
+pub(crate) mod issuer;
 pub(crate) mod linking;
 pub(crate) mod oidc;
 pub(crate) mod process;

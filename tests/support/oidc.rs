@@ -1,19 +1,14 @@
 //! A certified OpenID Connect provider: npm's oidc-provider, see `tests/fixtures/oidc-provider.mjs`.
 
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::ops::Deref;
 use std::time::Duration;
 
 use fantoccini::Locator;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdout};
 
 use super::browser::Browser;
-use super::process::{self, within};
-
-const START_WITHIN: Duration = Duration::from_secs(60);
+use super::issuer::Issuer;
+use super::process;
 
 /// How the provider behaves.
 #[derive(Debug, Clone)]
@@ -49,20 +44,11 @@ impl Default for OidcOptions {
 }
 
 /// A running provider; it ends with this handle. It lets in everybody, with any password.
-pub(crate) struct OidcProvider {
-    /// Its issuer.
-    pub(crate) issuer: String,
-    child: Child,
-    // Kept open: a child whose output is closed is killed at its next write.
-    _stdout: BufReader<ChildStdout>,
-    log: PathBuf,
-    _folder: TempDir,
-}
+pub(crate) struct OidcProvider(Issuer);
 
 impl OidcProvider {
     /// The client that has a secret, with characters in both that need encoding in a Basic header.
     pub(crate) const CLIENT_ID: &str = "whole:system";
-    /// Its secret.
     pub(crate) const CLIENT_SECRET: &str = "s3cret:+%/& of the tests";
     /// The client that has none.
     pub(crate) const PUBLIC_CLIENT_ID: &str = "public-client";
@@ -70,49 +56,24 @@ impl OidcProvider {
     /// Starts a provider; on return it listens.
     pub(crate) async fn start(options: OidcOptions) -> Self {
         let modules = process::modules("oidc").await;
-        let folder = tempfile::tempdir().expect("cannot make a temporary folder");
-        let log = folder.path().join("oidc-provider.log");
         let mut command = process::command("node");
         command
             .arg(process::fixtures().join("oidc-provider.mjs"))
-            .arg(argument(&options).to_string())
-            .current_dir(modules)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(process::log_file(&log));
-        let mut child = command.spawn().expect("cannot start node");
-        let mut stdout = BufReader::new(child.stdout.take().expect("node has an output"));
-        let mut line = String::new();
-        let read = within(START_WITHIN, "oidc-provider", stdout.read_line(&mut line));
-        read.await.expect("cannot read from node");
-        let ready: Value = serde_json::from_str(&line).unwrap_or_default();
-        let Some(issuer) = ready["issuer"].as_str() else {
-            panic!("oidc-provider did not start:\n{}", process::read_log(&log));
-        };
-        Self {
-            issuer: issuer.to_owned(),
-            child,
-            _stdout: stdout,
-            log,
-            _folder: folder,
-        }
-    }
-
-    /// An address below its issuer.
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.issuer)
+            .arg(argument(&options).to_string());
+        Self(Issuer::start(command, Some(&modules)).await)
     }
 
     /// Ends it, for tests of an outage.
-    pub(crate) async fn stop(mut self) {
-        within(START_WITHIN, "ending oidc-provider", self.child.kill())
-            .await
-            .expect("cannot end oidc-provider");
+    pub(crate) async fn stop(self) {
+        self.0.stop().await;
     }
+}
 
-    /// Returns its output so far.
-    pub(crate) fn logs(&self) -> String {
-        process::read_log(&self.log)
+impl Deref for OidcProvider {
+    type Target = Issuer;
+
+    fn deref(&self) -> &Issuer {
+        &self.0
     }
 }
 

@@ -113,7 +113,6 @@ impl Service {
         self.settings.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Returns a setting.
     pub(crate) fn setting(&self, name: &str) -> Option<String> {
         let mut settings = self.settings.iter();
         let found = settings.find(|(known, _)| known == name);

@@ -7,25 +7,13 @@ use tokio::process::Command;
 use super::TIMEOUT;
 use super::documents::{SERVICE, blocks};
 use super::platform::Platform;
-use super::world::{World, said};
+use super::world::{World, github, said};
 use crate::support::http;
 use crate::support::linking::{confirm, look_up};
 use crate::support::process::{self, fixtures, modules, within};
 
-fn workloads(issuer: &str) -> String {
-    format!(
-        r#"
-[issuer.github]
-preset = "github-actions"
-issuer = "{issuer}"
-
-[workload.nightly]
-issuer = "github"
-provider = "google"
-may = ["link", "token"]
-claims = {{ repository_owner_id = "65", ref = "refs/heads/main" }}
-"#
-    )
+fn workloads(platform: &Platform) -> String {
+    github(&platform.issuer, "", ", ref = \"refs/heads/main\"")
 }
 
 /// A command as a job of GitHub Actions runs it.
@@ -40,7 +28,7 @@ fn command(world: &World, platform: &Platform, arguments: &[&str]) -> Command {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_with_nothing_stored_links_an_account_and_gets_its_token() {
     let platform = Platform::start().await;
-    let world = World::start(&workloads(&platform.issuer)).await;
+    let world = World::start(&workloads(&platform)).await;
     let audience = world.audience();
     let arguments = ["link", "--json", "--no-browser"];
     let mut linking = command(&world, &platform, &arguments).spawn().unwrap();

@@ -3,30 +3,14 @@
 use serde_json::json;
 
 use super::platform::Platform;
-use super::world::World;
+use super::world::{World, github};
 use crate::support::browser::{Browser, BrowserOptions};
 use crate::support::http;
-
-fn workloads(issuer: &str) -> String {
-    format!(
-        r#"
-[issuer.github]
-preset = "github-actions"
-issuer = "{issuer}"
-
-[workload.nightly]
-issuer = "github"
-provider = "google"
-may = ["link", "token"]
-claims = {{ repository_owner_id = "65" }}
-"#
-    )
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_shows_the_verified_job() {
     let platform = Platform::start().await;
-    let world = World::start(&workloads(&platform.issuer)).await;
+    let world = World::start(&github(&platform.issuer, "", "")).await;
     // Whoever writes a workflow chooses its name.
     let claims = json!({"workflow": "night\u{202e}ly"});
     let jwt = platform.token(&world.audience(), &claims).await;

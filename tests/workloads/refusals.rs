@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::platform::Platform;
-use super::world::{World, now, rule};
+use super::world::{World, github, now, rule};
 use crate::support::http;
 
 /// How a token departs from a good one of the platform.
@@ -27,23 +27,14 @@ enum Wrong {
 }
 
 fn workloads(platform: &Platform, gitlab: &Platform) -> String {
-    let (github, keys, gitlab) = (&platform.issuer, &platform.keys, &gitlab.issuer);
+    let keys = format!("jwks_uri = \"{}\"", platform.keys);
+    let github = github(&platform.issuer, &keys, ", ref = \"refs/heads/main\"");
+    let gitlab = &gitlab.issuer;
     format!(
-        r#"
-[issuer.github]
-preset = "github-actions"
-issuer = "{github}"
-jwks_uri = "{keys}"
-
+        r#"{github}
 [issuer.gitlab]
 preset = "gitlab"
 issuer = "{gitlab}"
-
-[workload.nightly]
-issuer = "github"
-provider = "google"
-may = ["link", "token"]
-claims = {{ repository_owner_id = "65", ref = "refs/heads/main" }}
 
 [workload.deploy]
 issuer = "gitlab"

@@ -4,25 +4,8 @@ use central_oauth_test_postgres::Cluster;
 use serde_json::json;
 
 use super::platform::Platform;
-use super::world::{World, rule};
+use super::world::{World, github, rule};
 use crate::support::http::Answer;
-
-fn workloads(issuer: &str) -> String {
-    format!(
-        r#"
-[issuer.github]
-preset = "github-actions"
-issuer = "{issuer}"
-audience = "the-replicas"
-
-[workload.nightly]
-issuer = "github"
-provider = "google"
-may = ["link", "token"]
-claims = {{ repository_owner_id = "65" }}
-"#
-    )
-}
 
 fn assert_replayed(answer: Answer) {
     let answer = answer.expect(401);
@@ -34,7 +17,7 @@ async fn a_jwt_asks_once_at_all_replicas_and_after_a_restart() {
     let platform = Platform::start().await;
     let database = Cluster::shared().create_database();
     let settings = [("DATABASE_URL", &*database.url)];
-    let workloads = workloads(&platform.issuer);
+    let workloads = github(&platform.issuer, "audience = \"the-replicas\"", "");
     let mut one = World::start_with(&workloads, &settings).await;
     let two = World::start_with(&workloads, &settings).await;
     for jti in [json!("of its own"), json!(null)] {

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
+use central_oauth_test_sandbox::{Sandbox, SandboxOptions};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -162,6 +162,24 @@ impl World {
         entries.sort_by_key(|entry| entry["id"].as_str().unwrap().parse::<u64>().unwrap());
         entries
     }
+}
+
+/// A file that trusts the nightly jobs of one owner at GitHub Actions, with more lines for the issuer and more claims.
+pub(crate) fn github(issuer: &str, lines: &str, claims: &str) -> String {
+    format!(
+        r#"
+[issuer.github]
+preset = "github-actions"
+issuer = "{issuer}"
+{lines}
+
+[workload.nightly]
+issuer = "github"
+provider = "google"
+may = ["link", "token"]
+claims = {{ repository_owner_id = "65"{claims} }}
+"#
+    )
 }
 
 /// The time of the platforms, in seconds.

@@ -1,17 +1,14 @@
 //! Request bodies: JSON or empty.
 
-mod unambiguous;
-
+use central_oauth_wire::unambiguous;
 use poem::http::header;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::error::{Code, Problem};
-use unambiguous::Unambiguous;
 
 /// An optional JSON object: an empty body, with or without a content type, is the default of `T`.
 pub(crate) struct OptionalJson<T>(pub(crate) T);
@@ -119,12 +116,10 @@ pub(crate) fn rejected<T: DeserializeOwned>(body: &str) -> Problem {
 
 /// Parses in two steps, so that invalid JSON and JSON of a wrong shape get different errors.
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let malformed = |error: serde_json::Error| {
+    let value = unambiguous(bytes).map_err(|error| {
         let detail = format!("the body is not JSON: {error}");
         Problem::new(Code::InvalidRequest, detail)
-    };
-    serde_json::from_slice::<Unambiguous>(bytes).map_err(malformed)?;
-    let value: Value = serde_json::from_slice(bytes).map_err(malformed)?;
+    })?;
     // Serde would also accept an array with the fields in order.
     if !value.is_object() {
         let detail = "the body must be a JSON object";

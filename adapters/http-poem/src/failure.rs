@@ -39,6 +39,23 @@ pub(crate) trait Documented {
     const PROBLEMS: &'static [Answer];
 }
 
+/// Documents the problem responses of an operation. It needs a key, unless its use of keys is given.
+macro_rules! documented {
+    ($operation:ident, $problems:expr) => {
+        documented!($operation, Needed, $problems);
+    };
+    ($operation:ident, $key:ident, $problems:expr) => {
+        struct $operation;
+
+        impl $crate::failure::Documented for $operation {
+            const KEY: $crate::failure::KeyUse = $crate::failure::KeyUse::$key;
+            const PROBLEMS: &'static [$crate::failure::Answer] = &$problems;
+        }
+    };
+}
+
+pub(crate) use documented;
+
 /// Whether an operation takes a key, and so has the problem responses of a key.
 pub(crate) enum KeyUse {
     Needed,
@@ -152,10 +169,10 @@ pub(crate) const LINK_PENDING: Answer = Answer("the person has not consented yet
 /// For operations that need a live grant.
 pub(crate) const RELINK_REQUIRED: Answer =
     Answer("the grant is over, and a person must consent again", || {
-        let fault = Fault::from(&ProviderError::Refused {
-            code: "invalid_grant".to_owned(),
-            detail: "the refresh token was revoked".to_owned(),
-        });
+        let fault = Fault::from(&ProviderError::refused(
+            "invalid_grant",
+            "the refresh token was revoked",
+        ));
         Refusal::RelinkRequired(fault).into()
     });
 /// For operations that ask the provider.
@@ -188,10 +205,7 @@ pub(crate) fn provider_unavailable() -> Problem {
 
 /// The provider rejects a request of the service.
 pub(crate) fn provider_refused() -> Problem {
-    let error = ProviderError::Misconfigured {
-        code: "invalid_client".to_owned(),
-        detail: "the client secret has expired".to_owned(),
-    };
+    let error = ProviderError::misconfigured("invalid_client", "the client secret has expired");
     Refusal::from(error).into()
 }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use central_oauth_wire::is_loopback;
 use reqwest::{Client, RequestBuilder, StatusCode, redirect};
 use serde::Serialize;
-use url::{Host, Url};
+use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{InvalidKeyName, KmsError};
@@ -52,14 +53,6 @@ fn build(client: reqwest::ClientBuilder) -> Result<Client, InvalidKeyName> {
     client
         .build()
         .map_err(|error| InvalidKeyName::NoClient(error.to_string()))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        host => host == Some(Host::Domain("localhost")),
-    }
 }
 
 /// Writes the JSON of a request, which may hold the key. Its memory is wiped when the request is gone.

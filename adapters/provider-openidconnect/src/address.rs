@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use central_oauth_wire::is_loopback;
 use url::{Host, Url};
 
 /// Why the address of an endpoint is rejected.
@@ -37,15 +38,6 @@ pub(crate) fn check_discovered(issuer: &Url, url: &Url) -> Result<(), AddressFau
         return Err(AddressFault::Private);
     }
     check(url)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        // Unwraps IPv4-mapped IPv6 addresses.
-        Some(Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
-        host => host == Some(Host::Domain("localhost")),
-    }
 }
 
 /// Whether the address is visibly private.

@@ -236,7 +236,7 @@ fn read_error(
         }
         Some(error) => {
             let OAuthError { code, detail, .. } = error;
-            Err(ProviderError::Refused { code, detail })
+            Err(ProviderError::refused(code, detail))
         }
         None => Err(refused(
             "invalid_callback",
@@ -246,8 +246,5 @@ fn read_error(
 }
 
 fn refused(code: &str, detail: &str) -> ProviderError {
-    ProviderError::Refused {
-        code: code.to_owned(),
-        detail: detail.to_owned(),
-    }
+    ProviderError::refused(code, detail)
 }

@@ -69,7 +69,6 @@ impl ClientAuthMethod {
 /// Client authentication at one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientAuth {
-    /// The method.
     pub(crate) method: ClientAuthMethod,
     /// Whether the operator or a preset chose it. Otherwise it is a guess, and another method may be tried.
     pub(crate) is_fixed: bool,

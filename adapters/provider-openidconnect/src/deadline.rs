@@ -54,10 +54,7 @@ impl Deadline {
             Err(_) if was_stopped => timeout(TO_READ_WHAT_ARRIVED, step).await,
             in_time => in_time,
         };
-        done.map_err(|_| ProviderError::Unavailable {
-            detail: "no response in time".to_owned(),
-            retry_after: None,
-        })
+        done.map_err(|_| ProviderError::unavailable("no response in time"))
     }
 }
 

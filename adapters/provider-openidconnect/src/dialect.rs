@@ -43,7 +43,6 @@ pub(crate) struct ErrorTexts<'a> {
     pub(crate) code: Option<&'a str>,
     /// Other texts in places for codes and descriptions.
     pub(crate) texts: Vec<&'a str>,
-    /// All members.
     pub(crate) members: &'a Map<String, Value>,
 }
 

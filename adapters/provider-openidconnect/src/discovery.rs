@@ -61,9 +61,7 @@ impl Metadata {
         fields: Fields,
     ) -> Result<Self, ProviderError> {
         let Some(issuer) = fields.text("issuer").map(str::to_owned) else {
-            return Err(ProviderError::Nonsense {
-                detail: "the metadata names no issuer".to_owned(),
-            });
+            return Err(ProviderError::nonsense("the metadata names no issuer"));
         };
         let is_tenant = template.is_some_and(|it| is_one_of(it, configured_issuer, &issuer));
         if !is_tenant && !is_same(configured_issuer, &issuer) {
@@ -153,10 +151,7 @@ fn no_metadata(location: &Url, status: u16) -> ProviderError {
 }
 
 fn misconfigured(code: &str, detail: &str) -> ProviderError {
-    ProviderError::Misconfigured {
-        code: code.to_owned(),
-        detail: detail.to_owned(),
-    }
+    ProviderError::misconfigured(code, detail)
 }
 
 #[cfg(test)]

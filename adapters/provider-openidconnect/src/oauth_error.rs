@@ -19,7 +19,6 @@ pub(crate) struct OAuthError {
     pub(crate) detail: String,
     /// The same without the status, if there is a description.
     pub(crate) words: Option<String>,
-    /// Its meaning.
     pub(crate) meaning: Meaning,
     /// Whether it shows, at a refresh, that the refresh token is dead.
     pub(crate) is_dead: bool,
@@ -94,9 +93,9 @@ impl From<OAuthError> for ProviderError {
                 detail: format!("{code}: {detail}"),
                 retry_after: error.retry_after,
             },
-            Meaning::Misconfigured => Self::Misconfigured { code, detail },
+            Meaning::Misconfigured => Self::misconfigured(code, detail),
             Meaning::Pending | Meaning::Denied | Meaning::Expired | Meaning::Refused => {
-                Self::Refused { code, detail }
+                Self::refused(code, detail)
             }
         }
     }

@@ -70,10 +70,7 @@ fn judge(error: OAuthError, quirks: &RefreshQuirks) -> ProviderError {
 }
 
 fn dead(detail: String) -> ProviderError {
-    ProviderError::Refused {
-        code: "invalid_grant".to_owned(),
-        detail,
-    }
+    ProviderError::refused("invalid_grant", detail)
 }
 
 /// A 408 never reached the endpoint, and a 429 is a rate limit: neither is about the refresh token.

@@ -62,10 +62,10 @@ pub(crate) fn auth(
         Some(RevocationAuth::None) => Ok(None),
         Some(RevocationAuth::ClientId) => fixed(ClientAuthMethod::None),
         Some(RevocationAuth::ClientSecretBasic) if has_secret => fixed(ClientAuthMethod::Basic),
-        Some(RevocationAuth::ClientSecretBasic) => Err(ProviderError::Misconfigured {
-            code: "client_secret_missing".to_owned(),
-            detail: "this provider revokes tokens only with the client secret".to_owned(),
-        }),
+        Some(RevocationAuth::ClientSecretBasic) => Err(ProviderError::misconfigured(
+            "client_secret_missing",
+            "this provider revokes tokens only with the client secret",
+        )),
     }
 }
 
@@ -106,9 +106,9 @@ fn confirmed(fields: &Fields, quirks: &RevocationQuirks) -> Result<(), ProviderE
     if member.map_or(!fields.says_failure(), is_true) {
         return Ok(());
     }
-    Err(ProviderError::Nonsense {
-        detail: "a response that does not say whether the token was revoked".to_owned(),
-    })
+    Err(ProviderError::nonsense(
+        "a response that does not say whether the token was revoked",
+    ))
 }
 
 /// An unknown token is a success by section 2.2, but Google answers 400 with `invalid_token`, and others `invalid_grant`
@@ -147,7 +147,7 @@ fn is_gone_by_words(answer: &Answer, quirks: &RevocationQuirks) -> bool {
 fn ours(error: ProviderError, status: StatusCode) -> ProviderError {
     match error {
         ProviderError::Refused { code, detail } if status == StatusCode::UNAUTHORIZED => {
-            ProviderError::Misconfigured { code, detail }
+            ProviderError::misconfigured(code, detail)
         }
         other => other,
     }

@@ -135,8 +135,8 @@ pub(crate) fn check_type(fields: &Fields, quirks: &TokenQuirks) -> Result<(), Pr
     if names.any(|known| known.eq_ignore_ascii_case(token_type)) {
         return Ok(());
     }
-    Err(ProviderError::Refused {
-        code: "unsupported_token_type".to_owned(),
-        detail: "the provider issues tokens that are not bearer tokens".to_owned(),
-    })
+    Err(ProviderError::refused(
+        "unsupported_token_type",
+        "the provider issues tokens that are not bearer tokens",
+    ))
 }

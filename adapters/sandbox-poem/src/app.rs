@@ -1,14 +1,14 @@
 //! Shared state and routes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use poem::{Endpoint, EndpointExt as _, Request, Route, get, post};
+use poem::endpoint::BoxEndpoint;
+use poem::{EndpointExt as _, Route, get, post};
 
 use crate::clock::{Clock, Moment};
-use crate::faults::{self, Faults, Line, Lines};
-use crate::model::{Delivery, DeviceFlows, DeviceRules, Families, Ledger, Lifetimes, Sessions};
-use crate::options::SandboxOptions;
+use crate::model::{DeviceFlows, DeviceRules, Families, Lifetimes, Sessions};
+use crate::options::{DEVICE_CODE_TTL, REFRESH_TOKEN_TTL, SandboxOptions};
+use crate::witness::Witness;
 use crate::{oauth, pages};
 
 /// The addresses of a sandbox.
@@ -48,8 +48,7 @@ impl Endpoints {
 pub(crate) struct App {
     pub(crate) options: SandboxOptions,
     pub(crate) endpoints: Endpoints,
-    pub(crate) faults: Faults,
-    pub(crate) lines: Arc<Lines>,
+    pub(crate) witness: Option<Arc<dyn Witness>>,
     clock: Clock,
     state: Mutex<State>,
 }
@@ -59,32 +58,33 @@ pub(crate) struct State {
     pub(crate) flows: DeviceFlows,
     pub(crate) families: Families,
     pub(crate) sessions: Sessions,
-    /// The ledger, if one is kept.
-    pub(crate) ledger: Option<Ledger>,
 }
 
 impl App {
-    pub(crate) fn new(options: SandboxOptions, endpoints: Endpoints, clock: Clock) -> Arc<Self> {
+    pub(crate) fn new(
+        options: SandboxOptions,
+        endpoints: Endpoints,
+        clock: Clock,
+        witness: Option<Arc<dyn Witness>>,
+    ) -> Arc<Self> {
         let lifetimes = Lifetimes {
             access: options.access_token_ttl,
-            refresh: options.refresh_token_ttl,
+            refresh: REFRESH_TOKEN_TTL,
         };
         let state = State {
             flows: DeviceFlows::new(DeviceRules {
-                lifetime: options.device_code_ttl,
+                lifetime: DEVICE_CODE_TTL,
                 interval: options.interval,
                 auto_consent: options.auto_consent,
                 auto_person: options.auto_person,
             }),
             families: Families::new(lifetimes, options.reuse),
             sessions: Sessions::default(),
-            ledger: options.keep_ledger.then(Ledger::default),
         };
         Arc::new(Self {
             options,
             endpoints,
-            faults: Faults::new(Arc::clone(&clock)),
-            lines: Arc::default(),
+            witness,
             clock,
             state: Mutex::new(state),
         })
@@ -94,48 +94,13 @@ impl App {
         (self.clock)()
     }
 
-    /// Records the outcome of a response in the ledger.
-    pub(crate) fn answered(&self, entry: usize, delivery: Delivery) {
-        let now = self.now();
-        if let Some(ledger) = &mut self.state().ledger {
-            ledger.answered(entry, delivery, now);
-        }
-    }
-
-    /// Records a refresh request that is rejected whatever its refresh token is.
-    pub(crate) fn turned_away(&self, refresh_token: &str, retry_after: Option<Duration>) {
-        let now = self.now();
-        if let Some(ledger) = &mut self.state().ledger {
-            ledger.refused(refresh_token, retry_after, now);
-        }
-    }
-
-    /// Records the end of a connection.
-    pub(crate) fn closed(&self, connection: u64) {
-        let now = self.now();
-        if let Some(ledger) = &mut self.state().ledger {
-            ledger.closed(connection, now);
-        }
-    }
-
-    /// Ends a connection and records that.
-    pub(crate) fn cut(&self, line: Option<&Line>) {
-        let Some(line) = line else { return };
-        if let Some(ledger) = &mut self.state().ledger {
-            ledger.cut(line.number);
-        }
-        line.cut();
-    }
-
     /// Locks the state; never held across an await.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Returns the routes.
-pub(crate) fn routes(app: Arc<App>) -> impl Endpoint {
-    let gatekeeper = Arc::clone(&app);
+pub(crate) fn routes(app: Arc<App>) -> BoxEndpoint<'static> {
     Route::new()
         .at("/device_authorization", post(oauth::start_flow))
         .at("/token", post(oauth::issue_tokens))
@@ -156,5 +121,5 @@ pub(crate) fn routes(app: Arc<App>) -> impl Endpoint {
         .at("/done", get(pages::done))
         .at("/style.css", get(pages::style))
         .data(app)
-        .around(move |next, request: Request| faults::pass(Arc::clone(&gatekeeper), next, request))
+        .boxed()
 }

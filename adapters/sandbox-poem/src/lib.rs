@@ -12,16 +12,12 @@
 //! | `model` | the rules and the ledger, pure: time and random secrets are arguments |
 //! | `oauth` | the endpoints that programs use |
 //! | `pages` | the pages that people use |
-//! | `faults` | faults between the rules and the client, and connections |
 //! | `app` | the shared state and the routes |
 //! | `server` | starting and stopping |
-//!
-//! For tests of refresh tokens, a [`Ledger`] records every use of every refresh token and the outcome of the response,
-//! and [`Faults`] lose, delay or garble responses after the rules have run.
+//! | `witness` | what tests see of it |
 
 mod app;
 mod clock;
-mod faults;
 mod model;
 mod oauth;
 mod options;
@@ -30,12 +26,10 @@ mod random;
 mod server;
 #[cfg(test)]
 mod testing;
+mod witness;
 
 pub use app::Endpoints;
-pub use faults::{Fault, Faults, Illness, Odds, Place};
-pub use model::{
-    AccessTokenEntry, AutoPerson, Delivery, Ledger, Presentation, RefreshOutcome, Reuse, TokenMark,
-    TurnedAway,
-};
+pub use model::{AutoPerson, Issued, RefreshRefusal, Reuse, family_of};
 pub use options::SandboxOptions;
 pub use server::Sandbox;
+pub use witness::Witness;

@@ -34,7 +34,7 @@ pub(crate) fn bench(options: SandboxOptions) -> Bench<impl Endpoint> {
     let hands = Arc::clone(&clock);
     let now = move || Duration::from_secs(hands.load(Ordering::Relaxed));
     let endpoints = Endpoints::below("http://sandbox.test");
-    let routes = app::routes(App::new(options, endpoints, Arc::new(now)));
+    let routes = app::routes(App::new(options, endpoints, Arc::new(now), None));
     Bench {
         client: TestClient::new(routes),
         clock,

@@ -22,18 +22,14 @@ pub(crate) trait Sealing: EntityTrait {
     /// The columns with sealed values.
     const SEALED: &'static [(SecretKind, Self::Column)];
 
-    /// The condition for rows with sealed values.
-    fn holding() -> Condition;
+    /// The column of its end: ended rows have no sealed values, and few rows have not ended.
+    const ENDED_AT: Option<Self::Column> = None;
 }
 
 impl Sealing for service_keys::Entity {
     const ID: Self::Column = service_keys::Column::Id;
     const SEALED: &'static [(SecretKind, Self::Column)] =
         &[(SecretKind::HashKey, service_keys::Column::HashKey)];
-
-    fn holding() -> Condition {
-        Condition::all()
-    }
 }
 
 impl Sealing for tokens::Entity {
@@ -43,10 +39,6 @@ impl Sealing for tokens::Entity {
         (SecretKind::Extra, tokens::Column::Extra),
         (SecretKind::RefreshToken, tokens::Column::RefreshToken),
     ];
-
-    fn holding() -> Condition {
-        Condition::all()
-    }
 }
 
 impl Sealing for device_codes::Entity {
@@ -64,11 +56,7 @@ impl Sealing for device_codes::Entity {
         (SecretKind::RefreshToken, device_codes::Column::RefreshToken),
         (SecretKind::IdToken, device_codes::Column::IdToken),
     ];
-
-    /// Ended links have no sealed values, and few links have not ended.
-    fn holding() -> Condition {
-        Condition::all().add(device_codes::Column::EndedAt.is_null())
-    }
+    const ENDED_AT: Option<Self::Column> = Some(device_codes::Column::EndedAt);
 }
 
 impl Sealing for revocations::Entity {
@@ -78,11 +66,7 @@ impl Sealing for revocations::Entity {
         (SecretKind::RefreshToken, revocations::Column::RefreshToken),
         (SecretKind::IdToken, revocations::Column::IdToken),
     ];
-
-    /// Ended revocations have no sealed values, and few revocations have not ended.
-    fn holding() -> Condition {
-        Condition::all().add(revocations::Column::EndedAt.is_null())
-    }
+    const ENDED_AT: Option<Self::Column> = Some(revocations::Column::EndedAt);
 }
 
 /// A row of a table with sealed values, and the owner to which they are sealed.
@@ -154,9 +138,14 @@ fn start<C: ColumnTrait>(column: C) -> SimpleExpr {
         .into()
 }
 
+/// Returns the condition for rows with sealed values.
+fn holding<E: Sealing>() -> Condition {
+    Condition::all().add_option(E::ENDED_AT.map(|ended_at| ended_at.is_null()))
+}
+
 /// Returns the headers of the values of rows, each combination once.
 pub(crate) fn starts<E: Sealing>() -> Select<E> {
-    let none = E::find().select_only().filter(E::holding()).distinct();
+    let none = E::find().select_only().filter(holding::<E>()).distinct();
     E::SEALED.iter().fold(none, |query, (_, column)| {
         query.expr(start::<E::Column>(*column))
     })
@@ -167,12 +156,7 @@ pub(crate) fn sealed_otherwise<E: Sealing>(present: SealId, after: i64, limit: u
     let otherwise = E::SEALED.iter().fold(Condition::any(), |any, (_, column)| {
         any.add(start::<E::Column>(*column).ne(present.0.to_vec()))
     });
-    E::find()
-        .filter(E::holding())
-        .filter(otherwise)
-        .filter(E::ID.gt(after))
-        .order_by_asc(E::ID)
-        .limit(row_count(limit))
+    in_order(holding::<E>().add(otherwise), after, limit)
 }
 
 /// Returns rows with any sealed value, in the order of their numbers.
@@ -180,8 +164,12 @@ pub(crate) fn holding_any<E: Sealing>(after: i64, limit: u64) -> Select<E> {
     let any = E::SEALED.iter().fold(Condition::any(), |any, (_, column)| {
         any.add(column.is_not_null())
     });
+    in_order(any, after, limit)
+}
+
+fn in_order<E: Sealing>(which: Condition, after: i64, limit: u64) -> Select<E> {
     E::find()
-        .filter(any)
+        .filter(which)
         .filter(E::ID.gt(after))
         .order_by_asc(E::ID)
         .limit(row_count(limit))

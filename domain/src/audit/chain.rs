@@ -178,7 +178,6 @@ impl AuditChain {
         }
     }
 
-    /// Signs an entry.
     #[must_use]
     pub(super) fn sign(&self, content: AuditContent) -> SignedEntry {
         let mac = self.vault.mac(ENTRY, &content.to_bytes());

@@ -79,12 +79,6 @@ words! {
 }
 
 impl AuditKind {
-    /// Returns the kind with this word.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.as_str() == word)
-    }
-
     /// Whether anybody on the network can cause events of this kind without a key. Beyond a bound they are counted instead
     /// of recorded one by one, so that strangers cannot fill the store.
     #[must_use]

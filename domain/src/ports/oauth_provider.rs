@@ -254,6 +254,33 @@ impl ProviderError {
     /// The code of an invalid ID token (OpenID Connect Core section 3.1.3.7).
     pub const INVALID_ID_TOKEN: &str = "invalid_id_token";
 
+    /// Creates an [`Unavailable`](Self::Unavailable) without a time for the next attempt.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        let (detail, retry_after) = (detail.into(), None);
+        Self::Unavailable {
+            detail,
+            retry_after,
+        }
+    }
+
+    /// Creates a [`Nonsense`](Self::Nonsense).
+    pub fn nonsense(detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self::Nonsense { detail }
+    }
+
+    /// Creates a [`Misconfigured`](Self::Misconfigured).
+    pub fn misconfigured(code: impl Into<String>, detail: impl Into<String>) -> Self {
+        let (code, detail) = (code.into(), detail.into());
+        Self::Misconfigured { code, detail }
+    }
+
+    /// Creates a [`Refused`](Self::Refused).
+    pub fn refused(code: impl Into<String>, detail: impl Into<String>) -> Self {
+        let (code, detail) = (code.into(), detail.into());
+        Self::Refused { code, detail }
+    }
+
     /// Whether a retry may help.
     #[must_use]
     pub const fn is_passing(&self) -> bool {

@@ -25,12 +25,6 @@ words! {
 }
 
 impl WebhookKind {
-    /// Returns the kind with this word.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.as_str() == word)
-    }
-
     /// Returns the kind of event that entries of this kind stand for, if receivers are told about them.
     #[must_use]
     pub fn of(kind: AuditKind) -> Option<Self> {

@@ -1,50 +1,29 @@
 //! The issuers whose JWTs are accepted.
 
-/// A kind of platform: which claims identify its workloads permanently, and which ones are shown to people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Preset {
-    /// GitHub Actions: github.com, an enterprise's own issuer, GitHub Enterprise Server.
-    GithubActions,
-    /// GitLab CI/CD, on gitlab.com or elsewhere.
-    Gitlab,
-    /// Service accounts of a Kubernetes cluster.
-    Kubernetes,
-    /// SPIFFE JWT-SVIDs.
-    Spiffe,
-    /// Buildkite.
-    Buildkite,
-    /// CircleCI.
-    Circleci,
-    /// Any other OpenID Connect issuer.
-    Oidc,
+use crate::observe::words;
+
+words! {
+    /// A kind of platform: which claims identify its workloads permanently, and which ones are shown to people. The words are
+    /// its names in the configuration.
+    Preset {
+        /// GitHub Actions: github.com, an enterprise's own issuer, GitHub Enterprise Server.
+        GithubActions => "github-actions",
+        /// GitLab CI/CD, on gitlab.com or elsewhere.
+        Gitlab => "gitlab",
+        /// Service accounts of a Kubernetes cluster.
+        Kubernetes => "kubernetes",
+        /// SPIFFE JWT-SVIDs.
+        Spiffe => "spiffe",
+        /// Buildkite.
+        Buildkite => "buildkite",
+        /// CircleCI.
+        Circleci => "circleci",
+        /// Any other OpenID Connect issuer.
+        Oidc => "oidc",
+    }
 }
 
 impl Preset {
-    /// All presets.
-    pub const ALL: [Self; 7] = [
-        Self::GithubActions,
-        Self::Gitlab,
-        Self::Kubernetes,
-        Self::Spiffe,
-        Self::Buildkite,
-        Self::Circleci,
-        Self::Oidc,
-    ];
-
-    /// Returns its name in the configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::GithubActions => "github-actions",
-            Self::Gitlab => "gitlab",
-            Self::Kubernetes => "kubernetes",
-            Self::Spiffe => "spiffe",
-            Self::Buildkite => "buildkite",
-            Self::Circleci => "circleci",
-            Self::Oidc => "oidc",
-        }
-    }
-
     /// Returns the issuer of the platform's public service, if it has one.
     #[must_use]
     pub const fn public_issuer(self) -> Option<&'static str> {

@@ -4,24 +4,15 @@ use std::collections::BTreeMap;
 
 use super::{Claims, Judged};
 use crate::grant::ProviderName;
+use crate::observe::words;
 
-/// What a workload wants to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Request link codes and poll them.
-    Link,
-    /// Read the token and the account.
-    Token,
-}
-
-impl Action {
-    /// Returns its name in the configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Link => "link",
-            Self::Token => "token",
-        }
+words! {
+    /// What a workload wants to do, by its name in the configuration.
+    Action {
+        /// Request link codes and poll them.
+        Link => "link",
+        /// Read the token and the account.
+        Token => "token",
     }
 }
 

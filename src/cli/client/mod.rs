@@ -6,13 +6,14 @@ use std::error::Error;
 use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
+use central_oauth_wire::is_loopback;
 use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
-use url::{Host, Url};
+use url::Url;
 
 use super::profile::{Origin, Profile};
 use super::{Exit, Failure};
@@ -275,16 +276,6 @@ pub(super) fn http(server: &Url) -> reqwest::ClientBuilder {
         builder = builder.no_proxy();
     }
     builder
-}
-
-/// Whether a URL leads to this machine.
-pub(super) fn is_loopback(server: &Url) -> bool {
-    match server.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 /// Returns the innermost cause. Only that one says "connection refused".

@@ -1,8 +1,7 @@
 //! The hosts that credential helpers give a token to. A helper is asked for every host that git or Docker talks to.
 
+use central_oauth_wire::is_loopback;
 use url::Url;
-
-use crate::cli::client::is_loopback;
 
 /// Hosts, each with a port. The scheme's own port may be left out.
 pub(super) struct Hosts<'a>(pub(super) &'a [String]);

@@ -10,7 +10,6 @@ pub(crate) enum Source {
     File {
         /// The file.
         path: String,
-        /// The table.
         table: String,
     },
     /// In the program itself.

@@ -57,16 +57,12 @@ impl IssuerTable {
         name: &str,
         public_url: Option<&str>,
     ) -> Result<(TrustedIssuer, WorkloadIssuerSettings), String> {
-        let mut presets = Preset::ALL.into_iter();
-        let preset = presets.find(|preset| preset.as_str() == self.preset);
-        let preset = preset.ok_or_else(|| {
-            let names = Preset::ALL.map(Preset::as_str).join(", ");
-            format!("preset is not one of {names}")
-        })?;
+        let preset = Preset::parse(&self.preset)
+            .ok_or_else(|| format!("preset is not one of {}", Preset::listed()))?;
         let public = || preset.public_issuer().map(str::to_owned);
         let issuer = self.issuer.or_else(public);
         let issuer = issuer.ok_or("issuer is missing: the `iss` of the platform's tokens")?;
-        let shared = Preset::ALL.into_iter();
+        let shared = Preset::ALL.iter();
         let mut shared = shared.filter(|known| {
             known
                 .public_issuer()
@@ -174,10 +170,9 @@ fn known(names: Vec<String>, providers: &ProviderConfig) -> Result<Vec<ProviderN
 }
 
 fn actions(words: &[String]) -> Result<Vec<Action>, String> {
-    let action = |word: &String| match word.as_str() {
-        "link" => Ok(Action::Link),
-        "token" => Ok(Action::Token),
-        _ => Err("may is \"link\", \"token\" or a list of both".to_owned()),
+    let action = |word: &String| {
+        let action = Action::parse(word);
+        action.ok_or_else(|| "may is \"link\", \"token\" or a list of both".to_owned())
     };
     match words {
         [] => Err("may is empty".to_owned()),

@@ -130,7 +130,7 @@ fn the_documented_files_are_read() {
         let config = config.unwrap_or_else(|problem| panic!("{problem} in {block}"));
         presets.extend(config.issuers.iter().map(|issuer| issuer.preset));
     }
-    for preset in Preset::ALL {
+    for &preset in Preset::ALL {
         let is_shown = presets.contains(&preset) || preset == Preset::Oidc;
         assert!(is_shown, "no example for {}", preset.as_str());
     }

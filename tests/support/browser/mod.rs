@@ -23,7 +23,6 @@ const START_WITHIN: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Options of a browser.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BrowserOptions {
     /// Whether pages may run scripts.

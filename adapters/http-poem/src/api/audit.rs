@@ -16,7 +16,7 @@ use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::dto::{AuditEntry, AuditEntryList};
 use crate::error::{Code, Problem};
-use crate::failure::{Answer, BAD_PAGE, Documented, Failure};
+use crate::failure::{Answer, BAD_PAGE, Failure, documented};
 use crate::middleware::bad_parameter;
 
 pub(crate) struct Audit {
@@ -86,8 +86,7 @@ fn read_kind(word: &str) -> Result<AuditKind, Problem> {
 
 /// The problem of an unknown kind.
 fn bad_kind() -> Problem {
-    let known: Vec<_> = AuditKind::ALL.iter().map(|kind| kind.as_str()).collect();
-    let detail = format!("the parameter kind must be one of {}", known.join(", "));
+    let detail = format!("the parameter kind must be one of {}", AuditKind::listed());
     Problem::new(Code::InvalidRequest, detail)
 }
 
@@ -108,10 +107,9 @@ fn cursors(filter: &AuditFilter) -> Cursors {
     ])
 }
 
-struct ListAuditEntries;
-
-impl Documented for ListAuditEntries {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    ListAuditEntries,
+    [
         BAD_PAGE,
         Answer("`after` or `before` is not a time", || {
             let reason = r#"failed to parse "string_date-time": the 'year' component could not be parsed (occurred while parsing "optional_string_date-time")"#;
@@ -124,5 +122,5 @@ impl Documented for ListAuditEntries {
         Answer("only keys of admins and auditors see the audit log", || {
             refusals::READERS_ONLY.into()
         }),
-    ];
-}
+    ]
+);

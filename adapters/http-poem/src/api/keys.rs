@@ -16,8 +16,8 @@ use crate::auth::NeededBearer;
 use crate::body::{NeededJson, no_body, rejected};
 use crate::dto::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT,
-    NOT_JSON, OWNERS_ONLY,
+    AUDITORS_ONLY_READ, Answer, BAD_PAGE, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, NOT_JSON,
+    OWNERS_ONLY, documented,
 };
 use crate::middleware::bad_parameter;
 
@@ -152,16 +152,14 @@ fn example_key() -> String {
     "7".to_owned()
 }
 
-struct ListKeys;
+documented!(
+    ListKeys,
+    [BAD_PAGE, ENROLMENT_ONLY, OWNERS_ONLY, NO_SUCH_ACCOUNT]
+);
 
-impl Documented for ListKeys {
-    const PROBLEMS: &'static [Answer] = &[BAD_PAGE, ENROLMENT_ONLY, OWNERS_ONLY, NO_SUCH_ACCOUNT];
-}
-
-struct CreateKey;
-
-impl Documented for CreateKey {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    CreateKey,
+    [
         Answer("the body is missing or not JSON", no_body),
         Answer("`expires_at` is not a time", NewAccessKey::bad_expiry),
         ENROLMENT_ONLY,
@@ -186,13 +184,12 @@ impl Documented for CreateKey {
         Answer("the account has as many keys as it may have", || {
             Refusal::Unprocessable("the account has 100 keys already".to_owned()).into()
         }),
-    ];
-}
+    ]
+);
 
-struct DeleteKey;
-
-impl Documented for DeleteKey {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    DeleteKey,
+    [
         Answer("`descendants` is not `true` or `false`", || {
             let reason = r#"failed to parse "boolean": provided string was not `true` or `false`"#;
             bad_parameter("descendants", reason)
@@ -204,5 +201,5 @@ impl Documented for DeleteKey {
         Answer("the account has no such key", || {
             refusals::NO_SUCH_KEY.into()
         }),
-    ];
-}
+    ]
+);

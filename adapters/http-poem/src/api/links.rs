@@ -20,8 +20,8 @@ use crate::body::{NeededJson, OptionalJson, no_body, rejected};
 use crate::dto::{Confirmation, LinkReport, NewLink, StartedLink};
 use crate::error::{Code, Problem};
 use crate::failure::{
-    A_WHILE, AUDITORS_ONLY_READ, Answer, BAD_KEY, Documented, Failure, KeyUse, LINK_PENDING,
-    NOT_JSON, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE,
+    A_WHILE, AUDITORS_ONLY_READ, Answer, BAD_KEY, Failure, LINK_PENDING, NOT_JSON,
+    WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE, documented,
 };
 use crate::{host, origin};
 
@@ -177,11 +177,10 @@ fn known(address: IpAddr) -> Option<IpAddr> {
     (!address.is_unspecified()).then_some(address)
 }
 
-struct StartLink;
-
-impl Documented for StartLink {
-    const KEY: KeyUse = KeyUse::Optional;
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    StartLink,
+    Optional,
+    [
         Answer("the body is not JSON", || {
             rejected::<NewLink>("provider=github")
         }),
@@ -261,14 +260,13 @@ impl Documented for StartLink {
         }),
         Answer("too many links are open", || Refusal::OverCapacity.into()),
         WORKLOAD_UNKNOWABLE,
-    ];
-}
+    ]
+);
 
-struct PollLink;
-
-impl Documented for PollLink {
-    const KEY: KeyUse = KeyUse::Optional;
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    PollLink,
+    Optional,
+    [
         BAD_KEY,
         WORKLOAD_REFUSED,
         Answer("no link has this code", || refusals::UNKNOWN_CODE.into()),
@@ -281,13 +279,12 @@ impl Documented for PollLink {
             Refusal::RateLimited { retry_after }.into()
         }),
         WORKLOAD_UNKNOWABLE,
-    ];
-}
+    ]
+);
 
-struct ConfirmLink;
-
-impl Documented for ConfirmLink {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    ConfirmLink,
+    [
         Answer("the body is missing or not JSON", no_body),
         WORKLOAD_REFUSED,
         Answer("this key has no link with this code", || {
@@ -305,5 +302,5 @@ impl Documented for ConfirmLink {
             rejected::<Confirmation>("{}")
         }),
         WORKLOAD_UNKNOWABLE,
-    ];
-}
+    ]
+);

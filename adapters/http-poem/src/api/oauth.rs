@@ -23,7 +23,7 @@ use crate::dto::{
     TOKEN_EXCHANGE, TokenExchange,
 };
 use crate::error::{Code, ExchangeFailure, OAuthError, Problem};
-use crate::failure::{Answer, Documented, Failure, KeyUse, header};
+use crate::failure::{Failure, documented, header};
 
 pub(crate) struct OAuth {
     services: Arc<Services>,
@@ -128,12 +128,7 @@ impl OAuth {
     }
 }
 
-struct Metadata;
-
-impl Documented for Metadata {
-    const KEY: KeyUse = KeyUse::None;
-    const PROBLEMS: &'static [Answer] = &[];
-}
+documented!(Metadata, None, []);
 
 /// The parameters of a form.
 struct TokenForm(Vec<(String, String)>);

@@ -8,7 +8,7 @@ use poem_openapi::payload::Json;
 
 use super::Tag;
 use crate::dto::{Provider, ProviderList};
-use crate::failure::{Answer, Documented, Failure, KeyUse};
+use crate::failure::{Failure, documented};
 
 pub(crate) struct Providers {
     pub(super) services: Arc<Services>,
@@ -32,9 +32,4 @@ impl Providers {
     }
 }
 
-struct ListProviders;
-
-impl Documented for ListProviders {
-    const KEY: KeyUse = KeyUse::None;
-    const PROBLEMS: &'static [Answer] = &[];
-}
+documented!(ListProviders, None, []);

@@ -13,7 +13,7 @@ use super::{Tag, account_id, id};
 use crate::auth::NeededBearer;
 use crate::dto::StartedLink;
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, Documented, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, PROVIDER_GONE,
+    AUDITORS_ONLY_READ, Answer, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, PROVIDER_GONE, documented,
 };
 
 pub(crate) struct Relinks {
@@ -56,10 +56,9 @@ impl Relinks {
     }
 }
 
-struct RelinkAccount;
-
-impl Documented for RelinkAccount {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    RelinkAccount,
+    [
         ENROLMENT_ONLY,
         AUDITORS_ONLY_READ,
         Answer("an access key relinks its own account only", || {
@@ -79,5 +78,5 @@ impl Documented for RelinkAccount {
         ),
         PROVIDER_GONE,
         Answer("too many links are open", || Refusal::OverCapacity.into()),
-    ];
-}
+    ]
+);

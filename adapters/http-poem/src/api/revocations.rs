@@ -11,7 +11,7 @@ use super::Tag;
 use super::cursor::{REVOCATIONS, page_size};
 use crate::auth::NeededBearer;
 use crate::dto::{Revocation, RevocationList};
-use crate::failure::{Answer, BAD_PAGE, Documented, Failure};
+use crate::failure::{Answer, BAD_PAGE, Failure, documented};
 
 pub(crate) struct Revocations {
     pub(super) services: Arc<Services>,
@@ -52,13 +52,12 @@ impl Revocations {
     }
 }
 
-struct ListRevocations;
-
-impl Documented for ListRevocations {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    ListRevocations,
+    [
         BAD_PAGE,
         Answer("only keys of admins and auditors see revocations", || {
             refusals::ADMIN_ONLY.into()
         }),
-    ];
-}
+    ]
+);

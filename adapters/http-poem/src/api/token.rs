@@ -11,8 +11,8 @@ use super::Tag;
 use crate::auth::NeededBearer;
 use crate::dto::Token;
 use crate::failure::{
-    Answer, Documented, Failure, PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED,
-    WORKLOAD_UNKNOWABLE, provider_unavailable,
+    Answer, Failure, PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE,
+    documented, provider_unavailable,
 };
 use crate::middleware::bad_parameter;
 use crate::serialized::Serialized;
@@ -51,10 +51,9 @@ impl TokenApi {
     }
 }
 
-struct GetToken;
-
-impl Documented for GetToken {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    GetToken,
+    [
         Answer("`min_ttl` is not a number of seconds", || {
             let reason = r#"failed to parse "integer(uint64)": invalid digit found in string"#;
             bad_parameter("min_ttl", reason)
@@ -74,5 +73,5 @@ impl Documented for GetToken {
         ),
         WORKLOAD_UNKNOWABLE,
         PROVIDER_GONE,
-    ];
-}
+    ]
+);

@@ -16,8 +16,8 @@ use crate::body::{NeededJson, no_body, rejected};
 use crate::dto::{Workload, WorkloadGrant, WorkloadList};
 use crate::error::Problem;
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT,
-    NOT_FOR_WORKLOADS, NOT_JSON, OWNERS_ONLY,
+    AUDITORS_ONLY_READ, Answer, BAD_PAGE, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT,
+    NOT_FOR_WORKLOADS, NOT_JSON, OWNERS_ONLY, documented,
 };
 
 pub(crate) struct Workloads {
@@ -133,22 +133,20 @@ fn example_workload() -> String {
     "8".to_owned()
 }
 
-struct ListWorkloads;
-
-impl Documented for ListWorkloads {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    ListWorkloads,
+    [
         BAD_PAGE,
         ENROLMENT_ONLY,
         OWNERS_ONLY,
         NOT_FOR_WORKLOADS,
         NO_SUCH_ACCOUNT,
-    ];
-}
+    ]
+);
 
-struct GrantWorkload;
-
-impl Documented for GrantWorkload {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    GrantWorkload,
+    [
         Answer("the body is missing or not JSON", no_body),
         ENROLMENT_ONLY,
         OWNERS_ONLY,
@@ -177,17 +175,16 @@ impl Documented for GrantWorkload {
             "the account has as many keys and workloads as it may have",
             || unprocessable("the account has 100 keys and workloads already"),
         ),
-    ];
-}
+    ]
+);
 
 fn unprocessable(detail: &str) -> Problem {
     Refusal::Unprocessable(detail.to_owned()).into()
 }
 
-struct WithdrawWorkload;
-
-impl Documented for WithdrawWorkload {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    WithdrawWorkload,
+    [
         ENROLMENT_ONLY,
         OWNERS_ONLY,
         AUDITORS_ONLY_READ,
@@ -196,5 +193,5 @@ impl Documented for WithdrawWorkload {
         Answer("the account has no such workload", || {
             refusals::NO_SUCH_WORKLOAD.into()
         }),
-    ];
-}
+    ]
+);

@@ -212,7 +212,6 @@ impl From<Refusal> for Problem {
 }
 
 impl Problem {
-    /// Returns its code.
     pub(crate) const fn code(&self) -> Code {
         self.code
     }

@@ -29,7 +29,6 @@ impl OAuthError {
         Self::new("unsupported_grant_type", description)
     }
 
-    /// Returns its code.
     pub(crate) const fn code(&self) -> &'static str {
         self.error
     }

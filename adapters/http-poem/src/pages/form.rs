@@ -27,7 +27,6 @@ pub(super) enum Action {
     LookUp,
     /// Confirm, and continue to the provider.
     Confirm,
-    /// Cancel.
     Cancel,
     /// Take the consent back.
     Disown,
@@ -38,7 +37,6 @@ pub(super) enum Action {
 pub(super) enum NoForm {
     /// Wrong content type.
     OtherType,
-    /// Too large.
     TooLarge,
     /// Incomplete.
     BrokenOff,
@@ -112,7 +110,6 @@ impl Fields {
 }
 
 impl Form {
-    /// Reads a form from a request.
     pub(super) async fn read(request: &Request, body: Body) -> Result<Self, NoForm> {
         let fields = Fields::read(request, body).await?;
         let action = fields

@@ -30,9 +30,7 @@ pub(super) struct Frame {
     pub(super) page: String,
     /// The stylesheet.
     pub(super) style: String,
-    /// The script.
     pub(super) script: String,
-    /// The icon.
     pub(super) icon: String,
     /// The operator's logo.
     pub(super) logo: Option<String>,

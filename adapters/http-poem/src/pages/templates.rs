@@ -147,7 +147,6 @@ pub(super) struct Confirming<'a> {
     pub(super) return_code: String,
 }
 
-/// Linked.
 #[derive(Template)]
 #[template(path = "device/linked.html")]
 pub(super) struct Linked<'a> {
@@ -160,7 +159,6 @@ pub(super) struct Linked<'a> {
     pub(super) account: Option<LinkedAccount<'a>>,
 }
 
-/// The linked account.
 pub(super) struct LinkedAccount<'a> {
     pub(super) name: &'a str,
     /// The provider's id, if it differs from the name.

@@ -9,17 +9,11 @@ use serde_json::{Value, json};
 use crate::support::{ADMIN, Answer, Person, World};
 
 pub(crate) fn unavailable() -> ProviderError {
-    ProviderError::Unavailable {
-        detail: "gone fishing".to_owned(),
-        retry_after: None,
-    }
+    ProviderError::unavailable("gone fishing")
 }
 
 fn refused() -> ProviderError {
-    ProviderError::Refused {
-        code: "invalid_client".to_owned(),
-        detail: "who are you".to_owned(),
-    }
+    ProviderError::refused("invalid_client", "who are you")
 }
 
 impl World {

@@ -52,7 +52,7 @@ async fn a_failing_revocation_is_logged_at_warn_when_there_is_news() {
     }
     let code = "invalid_client".to_owned();
     let detail = "who are you".to_owned();
-    world.revoking_brings(Err(ProviderError::Misconfigured { code, detail }));
+    world.revoking_brings(Err(ProviderError::misconfigured(code, detail)));
     world.clock.advance(Duration::from_secs(300));
     assert_eq!(world.revoke_what_is_due().await, 1);
     let told = levels("not revoked yet");

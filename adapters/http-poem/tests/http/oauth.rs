@@ -199,10 +199,7 @@ async fn other_addresses_keep_their_problems() {
 async fn a_person_who_must_consent_again_is_an_invalid_grant() {
     let world = World::new().await;
     let (_, key) = world.account().await;
-    let cause = central_oauth_domain::ports::ProviderError::Refused {
-        code: "invalid_grant".to_owned(),
-        detail: "over".to_owned(),
-    };
+    let cause = central_oauth_domain::ports::ProviderError::refused("invalid_grant", "over");
     *world.provider.trouble.lock().unwrap() = Some(cause);
     world.clock.advance(std::time::Duration::from_secs(3601));
     world
@@ -215,10 +212,7 @@ async fn a_person_who_must_consent_again_is_an_invalid_grant() {
 async fn a_provider_that_is_down_is_temporary() {
     let world = World::new().await;
     let (_, key) = world.account().await;
-    let cause = central_oauth_domain::ports::ProviderError::Unavailable {
-        detail: "down".to_owned(),
-        retry_after: None,
-    };
+    let cause = central_oauth_domain::ports::ProviderError::unavailable("down");
     *world.provider.trouble.lock().unwrap() = Some(cause);
     world.clock.advance(std::time::Duration::from_secs(3601));
     let answer = world.exchange(&key, &[]).await;

@@ -14,10 +14,7 @@ fn unavailable() -> ProviderError {
 }
 
 fn refused(code: &str) -> ProviderError {
-    ProviderError::Refused {
-        code: code.to_owned(),
-        detail: "the person said no".to_owned(),
-    }
+    ProviderError::refused(code, "the person said no")
 }
 
 impl World {

@@ -89,10 +89,7 @@ async fn min_ttl_is_a_number_of_seconds() {
 async fn an_expired_token_is_not_handed_out() {
     let world = World::new().await;
     let key = world.link(1).await;
-    *world.provider.trouble.lock().unwrap() = Some(ProviderError::Refused {
-        code: "invalid_grant".to_owned(),
-        detail: "no".to_owned(),
-    });
+    *world.provider.trouble.lock().unwrap() = Some(ProviderError::refused("invalid_grant", "no"));
     world.clock.advance(Duration::from_secs(3600));
     let call = world.get("/v1/token").key(&key);
     call.refused(409, "relink_required").await;

@@ -123,10 +123,10 @@ async fn a_provider_that_stays_away_can_be_tried_again() {
 async fn a_provider_that_refuses_needs_the_operator() {
     let world = World::new().await;
     let code = world.ask("cli").await;
-    world.provider.refuse_consent(ProviderError::Misconfigured {
-        code: "invalid_client".to_owned(),
-        detail: "<b>who are you?</b>".to_owned(),
-    });
+    world.provider.refuse_consent(ProviderError::misconfigured(
+        "invalid_client",
+        "<b>who are you?</b>",
+    ));
     let mut browser = world.browser();
     browser.confirm(&code).await.assert_leads_to(&code);
     let page = browser.link(&code).await;

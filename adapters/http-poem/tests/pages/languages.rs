@@ -91,10 +91,7 @@ impl Tour {
     async fn finishing(&mut self) {
         let world = World::new().await;
         let (code, mut browser) = self.at_the_provider(&world).await;
-        let silent = ProviderError::Unavailable {
-            detail: "time-out".to_owned(),
-            retry_after: None,
-        };
+        let silent = ProviderError::unavailable("time-out");
         world.provider.answer_identify(Err(silent));
         let grant = ScriptedProvider::grant("access", None);
         world.provider_answers(Ok(grant)).await;
@@ -206,11 +203,8 @@ async fn each_page_is_there_in_each_language() {
             .await;
         tour.ends(Ok(Redemption::Denied(None))).await;
         tour.ends(Ok(Redemption::Expired)).await;
-        tour.ends(Err(ProviderError::Refused {
-            code: "no".to_owned(),
-            detail: "not today".to_owned(),
-        }))
-        .await;
+        tour.ends(Err(ProviderError::refused("no", "not today")))
+            .await;
         tour.ends(Ok(Redemption::Denied(Some("not you".to_owned()))))
             .await;
         tour.finishing().await;

@@ -63,10 +63,10 @@ async fn every_page_names_the_operator() {
 /// A page that says "Tell the operator".
 async fn failed(world: &World, languages: &'static str) -> Page {
     let code = world.ask("cli").await;
-    world.provider.refuse_consent(ProviderError::Misconfigured {
-        code: "invalid_client".to_owned(),
-        detail: "<a>who are you?</a>".to_owned(),
-    });
+    world.provider.refuse_consent(ProviderError::misconfigured(
+        "invalid_client",
+        "<a>who are you?</a>",
+    ));
     let mut browser = world.browser();
     browser.languages = languages;
     browser.confirm(&code).await;

@@ -118,10 +118,7 @@ async fn a_deadline_that_passes_is_the_end() {
 async fn failed_says_why() {
     let world = World::new().await;
     let (code, mut browser) = at_the_provider(&world).await;
-    let refusal = ProviderError::Refused {
-        code: "server_says_no".to_owned(),
-        detail: "not today".to_owned(),
-    };
+    let refusal = ProviderError::refused("server_says_no", "not today");
     world.provider_answers(Err(refusal)).await;
     browser.is_at_stage(&code, "failed").await;
     let page = browser.link(&code).await;
@@ -136,16 +133,10 @@ async fn failed_says_why() {
 async fn a_lost_answer_is_a_reason_to_start_again() {
     let world = World::new().await;
     let (code, mut browser) = at_the_provider(&world).await;
-    let lost = ProviderError::Unavailable {
-        detail: "time-out".to_owned(),
-        retry_after: None,
-    };
+    let lost = ProviderError::unavailable("time-out");
     world.provider_answers(Err(lost)).await;
     world.clock.advance(ScriptedProvider::INTERVAL);
-    let refusal = ProviderError::Refused {
-        code: "invalid_grant".to_owned(),
-        detail: "used".to_owned(),
-    };
+    let refusal = ProviderError::refused("invalid_grant", "used");
     world.provider_answers(Err(refusal)).await;
     let words = ["first response was lost", "link again", "start again"];
     browser.shows(&code, &words).await;
@@ -157,10 +148,7 @@ async fn while_the_account_is_looked_up_the_page_waits() {
     let (code, mut browser) = at_the_provider(&world).await;
     world
         .provider
-        .answer_identify(Err(ProviderError::Unavailable {
-            detail: "time-out".to_owned(),
-            retry_after: None,
-        }));
+        .answer_identify(Err(ProviderError::unavailable("time-out")));
     world
         .provider_answers(Ok(ScriptedProvider::grant("access", None)))
         .await;

@@ -131,7 +131,7 @@ fn judge(redeemed: &Result<Redemption, ProviderError>) -> Finding {
         }
         Err(ProviderError::Refused { code, detail }) if is_about_no_code(code, detail) => {
             let detail = detail.clone();
-            Finding::failed(Subject::Client, &ProviderError::Nonsense { detail }, FLOW)
+            Finding::failed(Subject::Client, &ProviderError::nonsense(detail), FLOW)
         }
         Err(error @ ProviderError::Refused { .. }) => Finding::warning(
             Subject::Client,

@@ -1,8 +1,7 @@
 //! The result of a check.
 
-use std::fmt;
-
 use central_oauth_domain::ports::ProviderError;
+use central_oauth_domain::words;
 
 use super::remedy;
 use crate::settings::Flow;
@@ -22,42 +21,44 @@ pub struct Finding {
     pub is_passing: bool,
 }
 
-/// The subject of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subject {
-    /// The operator's settings.
-    Settings,
-    /// DNS, TCP and TLS, for each host.
-    Reachability,
-    /// The issuer's metadata.
-    Discovery,
-    /// The required endpoints.
-    Endpoints,
-    /// The scopes.
-    Scopes,
-    /// This machine's clock compared with the provider's.
-    Clock,
-    /// The device authorization endpoint.
-    DeviceFlow,
-    /// The redirect URI of links.
-    RedirectUri,
-    /// The authorization endpoint.
-    Authorization,
-    /// Whether the token endpoint accepts this client.
-    Client,
-    /// Whether tokens can be revoked.
-    Revocation,
+words! {
+    /// The subject of a check, by its stable name for scripts.
+    Subject {
+        /// The operator's settings.
+        Settings => "settings",
+        /// DNS, TCP and TLS, for each host.
+        Reachability => "reachability",
+        /// The issuer's metadata.
+        Discovery => "discovery",
+        /// The required endpoints.
+        Endpoints => "endpoints",
+        /// The scopes.
+        Scopes => "scopes",
+        /// This machine's clock compared with the provider's.
+        Clock => "clock",
+        /// The device authorization endpoint.
+        DeviceFlow => "device_flow",
+        /// The redirect URI of links.
+        RedirectUri => "redirect_uri",
+        /// The authorization endpoint.
+        Authorization => "authorization",
+        /// Whether the token endpoint accepts this client.
+        Client => "client",
+        /// Whether tokens can be revoked.
+        Revocation => "revocation",
+    }
 }
 
-/// The verdict of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// No problem.
-    Ok,
-    /// It works, but the operator should know.
-    Warning,
-    /// It does not work.
-    Problem,
+words! {
+    /// The verdict of a check, by its stable name for scripts.
+    Verdict {
+        /// No problem.
+        Ok => "ok",
+        /// It works, but the operator should know.
+        Warning => "warning",
+        /// It does not work.
+        Problem => "problem",
+    }
 }
 
 impl Finding {
@@ -72,7 +73,6 @@ impl Finding {
         }
     }
 
-    /// Creates a warning.
     pub(super) fn warning(subject: Subject, found: impl Into<String>, remedy: &str) -> Self {
         let verdict = Verdict::Warning;
         Self {
@@ -81,7 +81,6 @@ impl Finding {
         }
     }
 
-    /// Creates a problem.
     pub(super) fn problem(subject: Subject, found: impl Into<String>, remedy: &str) -> Self {
         let verdict = Verdict::Problem;
         Self {
@@ -102,47 +101,5 @@ impl Finding {
     pub(super) fn with(self, remedy: &str) -> Self {
         let remedy = Some(remedy.to_owned());
         Self { remedy, ..self }
-    }
-}
-
-impl Subject {
-    /// Returns the stable name for scripts.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Settings => "settings",
-            Self::Reachability => "reachability",
-            Self::Discovery => "discovery",
-            Self::Endpoints => "endpoints",
-            Self::Scopes => "scopes",
-            Self::Clock => "clock",
-            Self::DeviceFlow => "device_flow",
-            Self::RedirectUri => "redirect_uri",
-            Self::Authorization => "authorization",
-            Self::Client => "client",
-            Self::Revocation => "revocation",
-        }
-    }
-}
-
-impl Verdict {
-    /// Returns the stable name for scripts.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Problem => "problem",
-        }
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }

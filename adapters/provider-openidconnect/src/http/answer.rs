@@ -45,7 +45,6 @@ impl Answer {
         self.status
     }
 
-    /// Returns the headers.
     pub(crate) const fn headers(&self) -> &HeaderMap {
         &self.headers
     }
@@ -119,7 +118,6 @@ impl Answer {
         }
     }
 
-    /// Returns the OAuth error.
     pub(crate) fn oauth_error(&self) -> Option<OAuthError> {
         let fields = self.fields()?;
         let named = OAuthError::read(fields, &self.dialect, &self.secrets);
@@ -220,7 +218,7 @@ fn unexplained(
             detail,
             retry_after,
         },
-        _ => ProviderError::Nonsense { detail },
+        _ => ProviderError::nonsense(detail),
     }
 }
 

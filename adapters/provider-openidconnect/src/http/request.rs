@@ -98,9 +98,7 @@ impl Request {
     ) -> Result<(), ProviderError> {
         self.hide(credentials);
         let mut value = HeaderValue::try_from(format!("{scheme} {credentials}")).map_err(|_| {
-            ProviderError::Nonsense {
-                detail: "a token contains characters that are invalid in a header".to_owned(),
-            }
+            ProviderError::nonsense("a token contains characters that are invalid in a header")
         })?;
         value.set_sensitive(true);
         self.headers.insert(AUTHORIZATION, value);

@@ -18,10 +18,7 @@ pub struct ClientUnavailable(String);
 
 impl From<ClientUnavailable> for ProviderError {
     fn from(error: ClientUnavailable) -> Self {
-        Self::Unavailable {
-            detail: error.to_string(),
-            retry_after: None,
-        }
+        Self::unavailable(error.to_string())
     }
 }
 
@@ -88,10 +85,7 @@ fn build(builder: ClientBuilder) -> Result<Client, ClientUnavailable> {
 
 /// Converts a transport error.
 pub(super) fn unavailable(error: reqwest::Error) -> ProviderError {
-    ProviderError::Unavailable {
-        detail: words(error),
-        retry_after: None,
-    }
+    ProviderError::unavailable(words(error))
 }
 
 /// Returns the causes of a transport error, without the address and without what may be a secret.

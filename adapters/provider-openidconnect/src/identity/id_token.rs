@@ -46,11 +46,10 @@ impl From<Unverified> for ProviderError {
     fn from(reason: Unverified) -> Self {
         match reason {
             // The issuer may publish the key later.
-            Unverified::UnknownKey => Self::Refused {
-                code: "unknown_signing_key".to_owned(),
-                detail: "the ID token is signed with a key that the issuer does not publish"
-                    .to_owned(),
-            },
+            Unverified::UnknownKey => Self::refused(
+                "unknown_signing_key",
+                "the ID token is signed with a key that the issuer does not publish",
+            ),
             Unverified::Refused(error) => error,
         }
     }
@@ -160,7 +159,6 @@ impl Tenant {
     }
 }
 
-/// Returns the unverified claims.
 pub(crate) fn unverified_claims(token: &IdToken) -> Option<Value> {
     jws::part(token, 1)
 }

@@ -36,7 +36,6 @@ pub(crate) const TYPES: [&str; 4] = ["jwt", "application/jwt", "jose", "applicat
 
 /// A parsed token. Trust nothing in it before [`verify`](Jws::verify) has succeeded.
 pub(super) struct Jws {
-    /// The claims.
     pub(super) claims: Map<String, Value>,
     algorithm: CoreJwsSigningAlgorithm,
     key_id: Option<String>,

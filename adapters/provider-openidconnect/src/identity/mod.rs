@@ -28,9 +28,7 @@ pub(crate) struct Person {
 impl Person {
     fn new(id: String, name: Option<&str>) -> Result<Self, ProviderError> {
         if id.trim().is_empty() || id.len() > MAX_ID || deceptive(&id).is_some() {
-            return Err(ProviderError::Nonsense {
-                detail: "an invalid id of a person".to_owned(),
-            });
+            return Err(ProviderError::nonsense("an invalid id of a person"));
         }
         let name = name.map(shortened).filter(|name| !name.is_empty());
         Ok(Self {

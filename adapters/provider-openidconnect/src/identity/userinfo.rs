@@ -69,11 +69,10 @@ fn accepted(answer: Answer) -> Result<Fields, ProviderError> {
         return Err(refused(&answer));
     }
     if answer.is_jwt() {
-        return Err(ProviderError::Misconfigured {
-            code: "signed_userinfo".to_owned(),
-            detail: "userinfo is a JWT: configure the client for plain JSON at the provider"
-                .to_owned(),
-        });
+        return Err(ProviderError::misconfigured(
+            "signed_userinfo",
+            "userinfo is a JWT: configure the client for plain JSON at the provider",
+        ));
     }
     Ok(answer.success()?)
 }

@@ -63,9 +63,8 @@ impl OpenIdConnectProvider {
         let outcome = self.http.send(Request::get(jwks_uri), deadline).await;
         self.refetch_moved_endpoints(&outcome).await;
         let keys = unpadded(outcome?.success()?.into_value());
-        serde_json::from_value(keys).map_err(|_| ProviderError::Nonsense {
-            detail: "a response that is not a set of keys".to_owned(),
-        })
+        serde_json::from_value(keys)
+            .map_err(|_| ProviderError::nonsense("a response that is not a set of keys"))
     }
 
     /// Adds a name from userinfo if the ID token has none. Userinfo about another person must not be used (OpenID Connect

@@ -100,7 +100,6 @@ impl<'a> Jwt<'a> {
         ))
     }
 
-    /// Returns the claims.
     pub(super) fn into_claims(self) -> Claims {
         self.claims
     }

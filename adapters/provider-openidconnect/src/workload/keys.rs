@@ -182,9 +182,7 @@ impl Keys {
 
     async fn discover(&self, http: &Http, url: &Url) -> Result<CoreJsonWebKeySet, ProviderError> {
         let metadata = Metadata::discover(http, url, None, http.deadline(TIMEOUT)).await?;
-        let nonsense = |detail: &str| ProviderError::Nonsense {
-            detail: detail.to_owned(),
-        };
+        let nonsense = |detail: &str| ProviderError::nonsense(detail);
         if metadata.issuer != self.issuer {
             return Err(nonsense("the metadata name another issuer"));
         }
@@ -204,9 +202,8 @@ impl Keys {
 async fn fetch(http: &Http, uri: &Url) -> Result<CoreJsonWebKeySet, ProviderError> {
     let outcome = http.send(Request::get(uri), http.deadline(TIMEOUT)).await;
     let outcome = outcome.map_err(ProviderError::from)?;
-    serde_json::from_value(outcome.success()?.into_value()).map_err(|_| ProviderError::Nonsense {
-        detail: "not a set of keys (RFC 7517)".to_owned(),
-    })
+    serde_json::from_value(outcome.success()?.into_value())
+        .map_err(|_| ProviderError::nonsense("not a set of keys (RFC 7517)"))
 }
 
 fn read(path: &Path) -> Result<CoreJsonWebKeySet, String> {

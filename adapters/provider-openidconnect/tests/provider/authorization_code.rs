@@ -5,10 +5,8 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use central_oauth_domain::grant::TokenGrant;
-use central_oauth_domain::ports::{
-    Consent, ConsentHandle, OAuthProvider, Prompt, ProviderError, Redemption,
-};
-use central_oauth_domain::secret::{CallbackQuery, DeviceCode, PendingCallback};
+use central_oauth_domain::ports::{Consent, ConsentHandle, Prompt, ProviderError, Redemption};
+use central_oauth_domain::secret::{DeviceCode, PendingCallback};
 use central_oauth_provider_openidconnect::{Flow, ProviderSettings};
 use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
 use serde_json::{Value, json};
@@ -42,15 +40,6 @@ fn query(url: &Url) -> HashMap<String, String> {
     url.query_pairs().into_owned().collect()
 }
 
-async fn come_back(
-    subject: &Subject,
-    handle: &ConsentHandle,
-    callback: &str,
-) -> Result<Redemption, ProviderError> {
-    let callback = CallbackQuery::new(callback);
-    subject.provider.redeem(handle, Some(&callback)).await
-}
-
 /// Follows the authorization request and returns with this response.
 pub(crate) async fn round_trip(
     settings: ProviderSettings,
@@ -58,7 +47,7 @@ pub(crate) async fn round_trip(
 ) -> Result<Redemption, ProviderError> {
     let subject = Subject::new(settings);
     let consent = subject.begin().await.ok().unwrap();
-    come_back(&subject, &consent.handle, callback).await
+    subject.come_back(&consent.handle, callback).await
 }
 
 pub(crate) async fn granting() -> Stub {
@@ -157,7 +146,7 @@ async fn the_code_is_redeemed_with_its_verifier() {
     let subject = Subject::new(code_flow(&stub.base));
     let consent = subject.begin().await.ok().unwrap();
     assert_eq!(stub.count("/token"), 0);
-    let outcome = come_back(&subject, &consent.handle, CALLBACK).await;
+    let outcome = subject.come_back(&consent.handle, CALLBACK).await;
     let Ok(Redemption::Granted(grant)) = outcome else {
         panic!("{}", step(&outcome));
     };
@@ -271,7 +260,9 @@ async fn the_right_nonce_passes() {
     let subject = Subject::new(at_issuer(&stub.base));
     let consent = subject.begin().await.ok().unwrap();
     let nonce = query(&address(&consent))["nonce"].clone();
-    let outcome = come_back(&subject, &consent.handle, &format!("code={nonce}")).await;
+    let outcome = subject
+        .come_back(&consent.handle, &format!("code={nonce}"))
+        .await;
     assert_eq!(step(&outcome), "granted");
 }
 
@@ -281,11 +272,11 @@ async fn a_handle_of_the_other_flow() {
     let stub = granting().await;
     let subject = Subject::new(code_flow(&stub.base));
     let device_code = ConsentHandle::DeviceCode(DeviceCode::new(DEVICE_CODE));
-    let outcome = come_back(&subject, &device_code, CALLBACK).await;
+    let outcome = subject.come_back(&device_code, CALLBACK).await;
     assert_eq!(step(&outcome), "refused flow_changed");
     for kept in [DEVICE_CODE, "{}", r#"{"verifier":"v"}"#, "[1]"] {
         let handle = ConsentHandle::PendingCallback(PendingCallback::new(kept));
-        let outcome = come_back(&subject, &handle, CALLBACK).await;
+        let outcome = subject.come_back(&handle, CALLBACK).await;
         assert_eq!(step(&outcome), "refused flow_changed", "{kept}");
     }
     assert_eq!(stub.count("/token"), 0);

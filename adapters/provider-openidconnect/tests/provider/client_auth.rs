@@ -8,8 +8,7 @@ use serde_json::json;
 
 use std::time::Duration;
 
-use central_oauth_domain::ports::{OAuthProvider, ProviderError, Revoked};
-use central_oauth_domain::secret::CallbackQuery;
+use central_oauth_domain::ports::{ProviderError, Revoked};
 use central_oauth_provider_openidconnect::Flow;
 use poem::Response;
 
@@ -346,8 +345,9 @@ async fn a_code_that_the_first_try_spent_costs_one_link() {
     let subject = Subject::new(settings);
     let handle = subject.begin().await.ok().unwrap().handle;
     let redeem = async |code: &str| {
-        let callback = CallbackQuery::new(format!("code={code}&state={STATE}"));
-        subject.provider.redeem(&handle, Some(&callback)).await
+        subject
+            .come_back(&handle, format!("code={code}&state={STATE}"))
+            .await
     };
     let error: ProviderError = error_of(redeem("spent").await);
     assert_eq!(kind(&error), ("refused", "invalid_grant"));

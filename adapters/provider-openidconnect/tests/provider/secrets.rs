@@ -4,8 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_domain::ports::{OAuthProvider, Revoked};
-use central_oauth_domain::secret::CallbackQuery;
+use central_oauth_domain::ports::Revoked;
 use central_oauth_provider_openidconnect::{ClientAuthMethod, Flow, ProviderSettings};
 use secrecy::SecretString;
 use serde_json::json;
@@ -182,8 +181,9 @@ async fn not_in_the_log() {
         ..settings(&stub.base, ClientAuthMethod::Basic)
     });
     let handle = by_code.begin().await.ok().unwrap().handle;
-    let callback = CallbackQuery::new("code=auth-code-1234&state=x");
-    let outcome = by_code.provider.redeem(&handle, Some(&callback)).await;
+    let outcome = by_code
+        .come_back(&handle, "code=auth-code-1234&state=x")
+        .await;
     assert!(outcome.is_err());
     let verifier = stub.last(|seen| seen.form()["code_verifier"].clone());
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

@@ -11,7 +11,7 @@ use central_oauth_domain::ports::{
     Clock, Consent, ConsentHandle, ConsentRequest, OAuthProvider, ProviderError, Redemption,
     RefreshAnswer, RefreshError, Revoked, TokenToRevoke,
 };
-use central_oauth_domain::secret::{AccessToken, DeviceCode, IdToken, RefreshToken};
+use central_oauth_domain::secret::{AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken};
 use central_oauth_domain::testing::seeded_entropy;
 use central_oauth_provider_openidconnect::{OpenIdConnectProvider, ProviderSettings};
 use poem::http::{HeaderMap, StatusCode};
@@ -250,6 +250,16 @@ impl Subject {
     pub(crate) async fn redeem(&self) -> Result<Redemption, ProviderError> {
         let handle = ConsentHandle::DeviceCode(DeviceCode::new(DEVICE_CODE));
         self.provider.redeem(&handle, None).await
+    }
+
+    /// Redeems what the browser brings back in this query.
+    pub(crate) async fn come_back(
+        &self,
+        handle: &ConsentHandle,
+        query: impl Into<String>,
+    ) -> Result<Redemption, ProviderError> {
+        let callback = CallbackQuery::new(query);
+        self.provider.redeem(handle, Some(&callback)).await
     }
 
     /// Refreshes; a success must have a usable access token.

@@ -11,6 +11,7 @@ use super::params::Form;
 use super::{client_auth, secret_json};
 use crate::app::App;
 use crate::model::{self, UserCode};
+use crate::options::DEVICE_CODE_TTL;
 use crate::random;
 
 /// The default scopes of a request without any.
@@ -43,7 +44,7 @@ pub(crate) fn start_flow(
         "user_code": user_code,
         "verification_uri": verification,
         "verification_uri_complete": format!("{verification}?user_code={user_code}"),
-        "expires_in": app.options.device_code_ttl.as_secs(),
+        "expires_in": DEVICE_CODE_TTL.as_secs(),
         "interval": app.options.interval.as_secs(),
     })))
 }

@@ -1,14 +1,12 @@
 //! Errors of RFC 6749 section 5.2 and RFC 8628 section 3.5.
 
 use std::fmt;
-use std::time::Duration;
 
 use poem::Response;
 use poem::error::ResponseError;
 use poem::http::StatusCode;
 use serde_json::json;
 
-use crate::Illness;
 use crate::random::NoEntropy;
 
 /// An error response of an OAuth endpoint.
@@ -18,7 +16,6 @@ pub(crate) struct OAuthError {
     code: &'static str,
     description: String,
     challenge: Option<&'static str>,
-    retry_after: Option<Duration>,
 }
 
 impl OAuthError {
@@ -29,7 +26,6 @@ impl OAuthError {
             code,
             description: description.into(),
             challenge: None,
-            retry_after: None,
         }
     }
 
@@ -47,19 +43,6 @@ impl OAuthError {
             status: StatusCode::UNAUTHORIZED,
             challenge: Some(r#"Basic realm="sandbox", charset="UTF-8""#),
             ..Self::new("invalid_client", description)
-        }
-    }
-
-    /// Rejects the refresh of one person.
-    pub(crate) fn ill(illness: Illness) -> Self {
-        let (status, code) = match illness {
-            Illness::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded"),
-            Illness::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
-        };
-        Self {
-            status,
-            retry_after: illness.retry_after(),
-            ..Self::new(code, "this person's tokens cannot be refreshed at present")
         }
     }
 
@@ -102,9 +85,6 @@ impl ResponseError for OAuthError {
             .header("cache-control", "no-store");
         if let Some(challenge) = self.challenge {
             response = response.header("www-authenticate", challenge);
-        }
-        if let Some(wait) = self.retry_after {
-            response = response.header("retry-after", wait.as_secs());
         }
         response.body(body.to_string())
     }

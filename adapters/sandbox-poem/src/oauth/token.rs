@@ -9,8 +9,7 @@ use serde_json::json;
 use super::error::OAuthError;
 use super::params::{Form, Params};
 use super::{DEVICE_CODE_GRANT, client_auth, secret_json};
-use crate::app::{App, State};
-use crate::faults::Visit;
+use crate::app::App;
 use crate::model::{Fresh, Issued, PollRefusal, RefreshRefusal};
 use crate::random;
 
@@ -24,7 +23,7 @@ pub(crate) fn issue_tokens(
     client_auth::authenticate(&app.options, request, &params)?;
     let issued = match params.required("grant_type")? {
         DEVICE_CODE_GRANT => device_code(app, &params)?,
-        "refresh_token" => refresh(app, &params, request.data::<Arc<Visit>>())?,
+        "refresh_token" => refresh(app, &params, request)?,
         other => {
             let problem = format!("unsupported grant type: {other}");
             return Err(OAuthError::new("unsupported_grant_type", problem));
@@ -48,8 +47,8 @@ fn device_code(app: &App, params: &Params) -> Result<Issued, OAuthError> {
         Ok(granted) => {
             let subject = granted.0.subject();
             let issued = state.families.start(&family, granted, fresh, now);
-            if let Some(ledger) = &mut state.ledger {
-                ledger.started(&family, subject, &issued, now);
+            if let Some(witness) = &app.witness {
+                witness.started(&family, subject, &issued);
             }
             Ok(issued)
         }
@@ -62,40 +61,17 @@ fn device_code(app: &App, params: &Params) -> Result<Issued, OAuthError> {
     }
 }
 
-fn refresh(app: &App, params: &Params, visit: Option<&Arc<Visit>>) -> Result<Issued, OAuthError> {
+fn refresh(app: &App, params: &Params, request: &Request) -> Result<Issued, OAuthError> {
     let presented = params.required("refresh_token")?;
-    refuse_the_ill(app, presented)?;
     let (scopes, fresh) = (params.scopes()?, fresh()?);
     let mut state = app.state();
-    // Answers waiting requests in the order of the ledger.
+    // Waiting requests reach the witness in the order in which they get this lock.
     let now = app.now();
-    let State {
-        families, ledger, ..
-    } = &mut *state;
-    let outcome = families.refresh(presented, scopes, fresh, now);
-    if let Some(ledger) = ledger {
-        let connection = visit.and_then(|visit| visit.connection);
-        let entry = ledger.presented(presented, &outcome, connection, now);
-        if let (Some(visit), Some(entry)) = (visit, entry) {
-            // Set once, because a request presents one refresh token.
-            let _ = visit.entry.set(entry);
-        }
+    let outcome = state.families.refresh(presented, scopes, fresh, now);
+    if let Some(witness) = &app.witness {
+        witness.presented(request, presented, &outcome);
     }
     Ok(outcome?)
-}
-
-/// Rejects the refresh of a person, see [`Illness`](crate::Illness).
-fn refuse_the_ill(app: &App, presented: &str) -> Result<(), OAuthError> {
-    let illness = {
-        let state = app.state();
-        let person = state.ledger.as_ref().and_then(|it| it.person_of(presented));
-        person.and_then(|person| app.faults.illness(person))
-    };
-    let Some(illness) = illness else {
-        return Ok(());
-    };
-    app.turned_away(presented, illness.retry_after());
-    Err(OAuthError::ill(illness))
 }
 
 fn fresh() -> Result<Fresh, OAuthError> {

@@ -12,6 +12,7 @@ use super::visitor::Visitor;
 use crate::app::App;
 use crate::model::{Outcome, UserCode};
 use crate::oauth::{Form, Params};
+use crate::options::CLIENT_NAME;
 
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -51,7 +52,7 @@ pub(crate) fn ask_consent(Data(app): Data<&Arc<App>>, request: &Request) -> poem
         &ConsentPage {
             csrf: &visitor.csrf,
             user_code: &code,
-            client: &app.options.client_name,
+            client: CLIENT_NAME,
             person: &person.name(),
             scopes: &scopes,
         },
@@ -93,7 +94,7 @@ pub(crate) fn done(Data(app): Data<&Arc<App>>, request: &Request) -> poem::Resul
     page(
         StatusCode::OK,
         &DonePage {
-            client: &app.options.client_name,
+            client: CLIENT_NAME,
             is_allowed,
         },
     )

@@ -14,7 +14,6 @@ use crate::random::NoEntropy;
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
-/// A page.
 pub(super) fn page(status: StatusCode, template: &impl Template) -> poem::Result<Response> {
     let html = template
         .render()

@@ -28,7 +28,6 @@ pub(crate) fn key_holder(key: &Model, binding: KeyBinding) -> Result<KeyHolder, 
     })
 }
 
-/// Returns the binding of a key of this account.
 pub(crate) fn to_account(account: &accounts::Model) -> KeyBinding {
     KeyBinding::Account {
         id: AccountId(account.id),

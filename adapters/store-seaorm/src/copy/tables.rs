@@ -11,7 +11,6 @@ use crate::entities::{
 pub(super) trait Copied: EntityTrait {
     /// Its number.
     const ID: Self::Column;
-    /// Its generated columns.
     const GENERATED: &'static [Self::Column];
 }
 

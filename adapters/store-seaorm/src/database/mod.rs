@@ -131,7 +131,6 @@ impl Database {
         }
     }
 
-    /// Returns a session that reads.
     pub(crate) async fn read(&self) -> Result<Session, DbErr> {
         match self {
             Self::Sqlite(file) => Ok(file.read()),
@@ -204,7 +203,6 @@ impl Database {
         Ok(Write { txn: txn? })
     }
 
-    /// Returns the health of writes.
     pub(crate) fn health(&self) -> &Arc<WriteHealth> {
         match self {
             Self::Sqlite(file) => file.health(),

@@ -19,7 +19,4 @@ pub struct Model {
     pub mac: Vec<u8>,
 }
 
-#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+unrelated!();

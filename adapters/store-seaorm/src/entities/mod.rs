@@ -4,6 +4,16 @@
     reason = "what SeaORM derives is pub, and may not show types that are less so"
 )]
 
+/// Completes an entity without relations.
+macro_rules! unrelated {
+    () => {
+        #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+        pub enum Relation {}
+
+        impl ActiveModelBehavior for ActiveModel {}
+    };
+}
+
 pub(crate) mod access_keys;
 pub(crate) mod account_labels;
 pub(crate) mod accounts;

@@ -10,7 +10,4 @@ pub struct Model {
     pub hash_key: Vec<u8>,
 }
 
-#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+unrelated!();

@@ -23,7 +23,4 @@ pub struct Model {
     pub mac: Option<Vec<u8>>,
 }
 
-#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+unrelated!();

@@ -29,13 +29,11 @@ impl AccountReader {
         }
     }
 
-    /// Returns an account.
     pub(in crate::usecases) async fn get(&self, id: AccountId) -> Result<Account, Refusal> {
         let account = self.accounts.account(id).await?.ok_or(NO_SUCH_ACCOUNT)?;
         Ok(self.as_of_now(account).await?)
     }
 
-    /// Returns an account with its tokens.
     pub(in crate::usecases) async fn tokens(&self, id: AccountId) -> Result<StoredTokens, Refusal> {
         let gone = Refusal::NotFound("the account is gone");
         let mut tokens = self.accounts.tokens(id).await?.ok_or(gone)?;

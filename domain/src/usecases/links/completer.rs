@@ -14,7 +14,6 @@ use crate::secret::{AccessToken, ExtraText, RefreshToken};
 use crate::usecases::{Ports, Settings, TokenCache};
 use crate::vault::Vault;
 
-/// Completes links.
 #[derive(Clone)]
 pub(in crate::usecases) struct LinkCompleter {
     links: Arc<dyn LinkStore>,

@@ -98,7 +98,7 @@ impl Links {
             is_stranger,
         } = starter;
         let wanted = Wanted {
-            provider: provider.clone(),
+            provider,
             requester: Requester {
                 client_name: key.name,
                 ..Requester::default()
@@ -118,12 +118,6 @@ impl Links {
             address: Some(address),
             workload: None,
         };
-        Ok(StartedLink {
-            code: self.create(wanted).await?,
-            access_key: None,
-            provider,
-            expires_in: self.code_ttl,
-            interval: self.poll_interval,
-        })
+        self.create(wanted, None).await
     }
 }

@@ -129,7 +129,7 @@ impl Links {
             _ => (Self::MOST_OPEN, None),
         };
         let wanted = Wanted {
-            provider: provider.clone(),
+            provider,
             requester,
             network,
             key,
@@ -139,14 +139,7 @@ impl Links {
             actor: Actor::from(caller),
             address: request.address,
         };
-        let code = self.create(wanted).await?;
-        Ok(StartedLink {
-            code,
-            access_key,
-            provider,
-            expires_in: self.code_ttl,
-            interval: self.poll_interval,
-        })
+        self.create(wanted, access_key).await
     }
 
     /// Checks whether new accounts may be linked from an address. Accounts that are linked again, and workloads, have
@@ -227,8 +220,12 @@ impl Links {
         }
     }
 
-    /// Stores a link under an unused code.
-    pub(super) async fn create(&self, wanted: Wanted) -> Result<LinkCode, Refusal> {
+    /// Stores a link under an unused code. `access_key` is the new key, if the link brings one.
+    pub(super) async fn create(
+        &self,
+        wanted: Wanted,
+        access_key: Option<AccessKey>,
+    ) -> Result<StartedLink, Refusal> {
         const TRIES: usize = 20;
         let provider = &wanted.provider;
         let digits = self.guesses.code_digits().await?;
@@ -255,7 +252,13 @@ impl Links {
                     self.observer.link_started(link.id, provider);
                     let started = AuditEvent::link_started(&link);
                     self.audit.record(started, wanted.actor, wanted.address);
-                    return Ok(code);
+                    return Ok(StartedLink {
+                        code,
+                        access_key,
+                        provider: wanted.provider,
+                        expires_in: self.code_ttl,
+                        interval: self.poll_interval,
+                    });
                 }
                 Ok(LinkCreation::CodeTaken) => {}
                 Ok(LinkCreation::TokenUsed) => return Err(token_used().into()),

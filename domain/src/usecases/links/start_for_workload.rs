@@ -62,7 +62,7 @@ impl Links {
         };
         let workload = workloads.linking(shown, &provider, hash.as_ref())?;
         let wanted = Wanted {
-            provider: provider.clone(),
+            provider,
             requester: Requester {
                 client_name: client_name(request.requester.client_name)?,
                 workload: Some(shown.facts().clone()),
@@ -77,13 +77,7 @@ impl Links {
             address: request.address,
             workload: Some(workload),
         };
-        Ok(StartedLink {
-            code: self.create(wanted).await?,
-            access_key: None,
-            provider,
-            expires_in: self.code_ttl,
-            interval: self.poll_interval,
-        })
+        self.create(wanted, None).await
     }
 
     /// Returns the account of a provider that a workload has linked, and the key of that link.

@@ -48,10 +48,7 @@ async fn a_token_that_will_not_last_comes_with_a_warning_and_an_expired_one_not_
         "min_ttl_unmet".into()
     );
     stage.clock.advance(secs(3600));
-    let over = ProviderError::Refused {
-        code: "invalid_grant".to_owned(),
-        detail: "no".to_owned(),
-    };
+    let over = ProviderError::refused("invalid_grant", "no");
     stage.provider.answer_refresh(Err(over.into()));
     assert!(matches!(token(0).await, Err(Refusal::RelinkRequired(_))));
 }

@@ -19,10 +19,7 @@ async fn full_stage() -> Stage {
         .provider
         .answer_identify(Ok(ScriptedProvider::person("bob")));
     let (_, bob) = stage.linked().await;
-    let gone = crate::ports::ProviderError::Unavailable {
-        detail: "gone".to_owned(),
-        retry_after: None,
-    };
+    let gone = crate::ports::ProviderError::unavailable("gone");
     stage.provider.answer_revoke(Err(gone));
     let (caller, account) = (stage.caller(&bob).await, stage.last_account().await);
     stage.accounts.delete(&caller, account, HOME).await.unwrap();

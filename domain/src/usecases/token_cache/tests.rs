@@ -190,10 +190,7 @@ async fn what_has_expired_is_not_served() {
     stage.clock.advance(left - millis(100));
     assert_eq!(stage.served(&key).await.unwrap(), "access-1");
     stage.clock.advance(millis(100));
-    let gone = ProviderError::Unavailable {
-        detail: "gone".to_owned(),
-        retry_after: None,
-    };
+    let gone = ProviderError::unavailable("gone");
     stage.provider.answer_refresh(Err(gone.into()));
     let answer = stage.served(&key).await;
     assert!(matches!(answer, Err(Refusal::ProviderUnavailable { .. })));

@@ -48,7 +48,6 @@ impl Renewal {
         }
     }
 
-    /// Returns the stored tokens of an account.
     pub(in crate::usecases) async fn stored(&self, id: AccountId) -> Result<StoredTokens, Refusal> {
         self.accounts.tokens(id).await
     }

@@ -111,10 +111,7 @@ fn courier(stage: &Stage, receiver: &Arc<ScriptedReceiver>, kinds: &[WebhookKind
 }
 
 fn refused(code: &str) -> ProviderError {
-    ProviderError::Refused {
-        code: code.to_owned(),
-        detail: "no".to_owned(),
-    }
+    ProviderError::refused(code, "no")
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ fn judged(preset: Preset, changes: &[(&str, Option<ClaimValue>)]) -> Result<supe
 
 #[test]
 fn every_platform_is_accepted_and_bound_to_what_stays() {
-    for preset in Preset::ALL {
+    for &preset in Preset::ALL {
         let judged = judged(preset, &[]).unwrap();
         let bound: Vec<_> = judged
             .bound
@@ -144,7 +144,7 @@ fn people_see_what_each_platform_calls_its_jobs() {
 
 #[test]
 fn what_names_a_workload_for_good_is_needed() {
-    for preset in Preset::ALL {
+    for &preset in Preset::ALL {
         for name in preset.immutable_claims() {
             for value in [
                 None,

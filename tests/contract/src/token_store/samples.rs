@@ -62,14 +62,12 @@ pub(super) fn key(n: u8) -> KeyedHash {
     KeyedHash::from_bytes(bytes)
 }
 
-/// The hash of a browser.
 pub(super) fn browser(n: u8) -> KeyedHash {
     let mut bytes = [n; 32];
     bytes[31] = !n;
     KeyedHash::from_bytes(bytes)
 }
 
-/// The hash of a network.
 pub(super) fn network(n: u8) -> KeyedHash {
     let mut bytes = [n; 32];
     bytes[7] = !n;

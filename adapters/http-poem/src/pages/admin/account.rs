@@ -15,7 +15,6 @@ use crate::pages::form::Fields;
 use crate::pages::site;
 use crate::pages::words::Moment;
 
-/// One account.
 #[derive(Template)]
 #[template(path = "admin/account.html")]
 struct OneAccount<'a> {

@@ -46,7 +46,6 @@ pub(super) struct Confirm<'a> {
 /// What else a confirmation asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asks {
-    /// Nothing.
     Nothing,
     /// Whether keys that a key has made are deleted, too.
     Descendants,

@@ -104,10 +104,7 @@ async fn revocations_providers_and_replicas_are_shown() {
         .await
         .assert(200, &["None."]);
     let account = linked(&world, "cron").await;
-    let down = ProviderError::Unavailable {
-        detail: "connection refused".to_owned(),
-        retry_after: None,
-    };
+    let down = ProviderError::unavailable("connection refused");
     world.provider.answer_revoke(Err(down));
     let mut admin = logged_in(&world, ADMIN).await;
     admin.get(&account).await;

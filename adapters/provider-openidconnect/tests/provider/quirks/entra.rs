@@ -1,7 +1,6 @@
 //! Microsoft Entra ID: many tenants behind one issuer, and error numbers that are more specific than the codes.
 
-use central_oauth_domain::ports::{OAuthProvider, Prompt};
-use central_oauth_domain::secret::CallbackQuery;
+use central_oauth_domain::ports::Prompt;
 use central_oauth_provider_openidconnect::ProviderSettings;
 use openidconnect::PrivateSigningKey;
 use serde_json::{Value, json};
@@ -125,8 +124,7 @@ async fn the_secret_belongs_to_the_code_flow() {
     assert_eq!(sent(), None);
     let code = Subject::new(by_code(preset("entra", &stub.base)));
     let consent = code.begin().await.ok().unwrap();
-    let callback = CallbackQuery::new("code=c");
-    let outcome = code.provider.redeem(&consent.handle, Some(&callback)).await;
+    let outcome = code.come_back(&consent.handle, "code=c").await;
     assert_eq!(step(&outcome), "granted");
     assert_eq!(sent().as_deref(), Some(SECRET));
     assert!(code.refresh().await.is_ok());
@@ -190,14 +188,10 @@ async fn a_no_that_is_not_the_person_s_own() {
     let told = "AADSTS50020: User account 'a@b.example' does not exist in tenant 'Contoso'.";
     let mut query = Serializer::new("error=access_denied".to_owned());
     query.append_pair("error_description", told);
-    let callback = CallbackQuery::new(query.finish());
     let stub = saying("entra", 500, &json!({})).await.1;
     let subject = Subject::new(by_code(preset("entra", &stub.base)));
     let consent = subject.begin().await.ok().unwrap();
-    let outcome = subject
-        .provider
-        .redeem(&consent.handle, Some(&callback))
-        .await;
+    let outcome = subject.come_back(&consent.handle, query.finish()).await;
     assert_eq!(words_of(&outcome), Some(&*format!("{advice} {told}")));
 
     let answer = json!({"error": "access_denied", "error_description": told});
@@ -341,11 +335,7 @@ async fn the_answer_comes_from_a_tenant() {
         if !named.is_empty() {
             query.append_pair("iss", &named.replace("{base}", &stub.base));
         }
-        let callback = CallbackQuery::new(query.finish());
-        let outcome = subject
-            .provider
-            .redeem(&consent.handle, Some(&callback))
-            .await;
+        let outcome = subject.come_back(&consent.handle, query.finish()).await;
         assert_eq!(step(&outcome), expected, "{announced} {named}");
         assert_eq!(stub.count("/token"), usize::from(expected == "granted"));
     }
@@ -370,10 +360,7 @@ async fn numbers_in_a_callback() {
     let subject = Subject::new(by_code(preset("entra", "http://127.0.0.1:9")));
     let consent = subject.begin().await.ok().unwrap();
     let query = "error=invalid_client&error_description=AADSTS650052%3A+The+app+is+trying";
-    let outcome = subject
-        .provider
-        .redeem(&consent.handle, Some(&CallbackQuery::new(query)))
-        .await;
+    let outcome = subject.come_back(&consent.handle, query).await;
     let told = error_of(outcome).to_string();
     assert!(told.contains("no subscription to the service"), "{told}");
 }

@@ -1,7 +1,6 @@
 //! Requests that deviate from the RFCs.
 
-use central_oauth_domain::ports::{OAuthProvider, Prompt};
-use central_oauth_domain::secret::CallbackQuery;
+use central_oauth_domain::ports::Prompt;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -44,11 +43,7 @@ async fn json_bodies() {
         assert_eq!(body, expected);
     });
     let consent = subject.begin().await.ok().unwrap();
-    let callback = CallbackQuery::new("code=c");
-    let outcome = subject
-        .provider
-        .redeem(&consent.handle, Some(&callback))
-        .await;
+    let outcome = subject.come_back(&consent.handle, "code=c").await;
     assert_eq!(step(&outcome), "granted");
     stub.last(|seen| {
         let body: Value = serde_json::from_str(&seen.body).unwrap();
@@ -93,11 +88,7 @@ async fn a_provider_that_refuses_pkce() {
     assert_eq!(parameter(&url, "code_challenge"), None);
     assert_eq!(parameter(&url, "nonce"), None);
     assert!(parameter(&url, "state").is_some());
-    let callback = CallbackQuery::new("code=c");
-    let outcome = subject
-        .provider
-        .redeem(&consent.handle, Some(&callback))
-        .await;
+    let outcome = subject.come_back(&consent.handle, "code=c").await;
     assert_eq!(step(&outcome), "granted");
     stub.last(|seen| assert!(!seen.form().contains_key("code_verifier")));
 }
@@ -119,10 +110,7 @@ async fn words_of_their_own_for_a_no() {
         let subject = Subject::new(by_code(preset(name, "http://127.0.0.1:9")));
         let consent = subject.begin().await.ok().unwrap();
         let query = format!("error={word}&error_description=The+user+cancelled&state=x");
-        let outcome = subject
-            .provider
-            .redeem(&consent.handle, Some(&CallbackQuery::new(query)))
-            .await;
+        let outcome = subject.come_back(&consent.handle, query).await;
         assert_eq!(step(&outcome), expected, "{word}");
     }
 }
@@ -142,11 +130,7 @@ async fn a_provider_that_takes_pkce_of_public_clients() {
         let consent = subject.begin().await.ok().unwrap();
         let sent = parameter(&address(&subject).await, "code_challenge");
         assert_eq!(sent.is_some(), !has_secret);
-        let callback = CallbackQuery::new("code=c");
-        let outcome = subject
-            .provider
-            .redeem(&consent.handle, Some(&callback))
-            .await;
+        let outcome = subject.come_back(&consent.handle, "code=c").await;
         assert_eq!(step(&outcome), "granted");
         stub.last(|seen| {
             assert_eq!(seen.form().contains_key("code_verifier"), !has_secret);
@@ -173,11 +157,7 @@ async fn an_issuer_without_metadata() {
     ] {
         let subject = Subject::new(by_code(preset("github", &stub.base)));
         let consent = subject.begin().await.ok().unwrap();
-        let callback = CallbackQuery::new(callback);
-        let outcome = subject
-            .provider
-            .redeem(&consent.handle, Some(&callback))
-            .await;
+        let outcome = subject.come_back(&consent.handle, callback).await;
         assert_eq!(step(&outcome), expected);
     }
 }
@@ -231,8 +211,7 @@ async fn parameters_of_every_kind_of_request() {
     let sent = parameter(&address(&subject).await, "kind");
     assert_eq!(sent.as_deref(), Some("authorize"));
     let consent = subject.begin().await.ok().unwrap();
-    let callback = CallbackQuery::new("code=c");
-    let redeemed = subject.provider.redeem(&consent.handle, Some(&callback));
+    let redeemed = subject.come_back(&consent.handle, "code=c");
     let _ = redeemed.await;
     assert_eq!(kind().as_deref(), Some("token"));
 }

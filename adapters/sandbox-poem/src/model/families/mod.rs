@@ -54,20 +54,25 @@ pub(crate) struct Fresh {
 
 /// Two new tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Issued {
-    pub(crate) access_token: String,
-    pub(crate) refresh_token: String,
-    pub(crate) scopes: Vec<String>,
-    pub(crate) expires_in: Duration,
+pub struct Issued {
+    /// The access token.
+    pub access_token: String,
+    /// The refresh token.
+    pub refresh_token: String,
+    /// The scopes of both.
+    pub scopes: Vec<String>,
+    /// Lifetime of the access token.
+    pub expires_in: Duration,
     /// Whether they replace tokens whose response was lost.
-    pub(crate) is_retry: bool,
+    pub is_retry: bool,
 }
 
 /// Why a refresh returns no tokens.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum RefreshRefusal {
+pub enum RefreshRefusal {
     /// Never issued, or of an ended family.
     Unknown,
+    /// Expired; its family ends.
     Expired,
     /// An older token of its family, which ends.
     Reused,
@@ -272,7 +277,8 @@ impl Family {
 const REFRESH: &str = "sandbox_rt_";
 
 /// A refresh token carries the secret name of its family, so even the oldest one is recognised without keeping it.
-pub(crate) fn family_of(refresh_token: &str) -> Option<&str> {
+#[must_use]
+pub fn family_of(refresh_token: &str) -> Option<&str> {
     let (family, _) = refresh_token.strip_prefix(REFRESH)?.split_once('.')?;
     Some(family)
 }

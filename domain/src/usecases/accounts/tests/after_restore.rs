@@ -41,10 +41,7 @@ async fn an_old_refresh_token_is_told_as_such() {
     let (_, key) = stage.linked().await;
     let caller = stage.caller(&key).await;
     restored(&stage).await;
-    let refused = ProviderError::Refused {
-        code: "invalid_grant".to_owned(),
-        detail: String::new(),
-    };
+    let refused = ProviderError::refused("invalid_grant", String::new());
     stage.provider.answer_refresh(Err(refused.into()));
     let id = stage.last_account().await;
     let refused = stage.accounts.refresh(&caller, id).await;

@@ -5,10 +5,7 @@ use crate::ports::{ProviderError, Revoked};
 use crate::usecases::tests::*;
 
 fn gone() -> ProviderError {
-    ProviderError::Unavailable {
-        detail: "gone".to_owned(),
-        retry_after: None,
-    }
+    ProviderError::unavailable("gone")
 }
 
 impl Stage {
@@ -100,10 +97,10 @@ async fn an_access_token_that_is_refused_after_the_refresh_token_was_revoked_is_
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
     stage.provider.answer_revoke(Ok(Revoked::Revoked));
-    stage.provider.answer_revoke(Err(ProviderError::Refused {
-        code: "invalid_request".to_owned(),
-        detail: "what is this".to_owned(),
-    }));
+    stage.provider.answer_revoke(Err(ProviderError::refused(
+        "invalid_request",
+        "what is this",
+    )));
     let status = stage.delete(&key).await.unwrap();
     assert_eq!(status, RevocationStatus::Revoked);
 }
@@ -151,10 +148,10 @@ async fn an_access_token_that_ends_alone_is_the_whole_grant_where_there_is_no_re
 async fn a_refresh_token_that_is_refused_does_not_keep_the_access_token() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
-    stage.provider.answer_revoke(Err(ProviderError::Refused {
-        code: "invalid_request".to_owned(),
-        detail: "only access tokens".to_owned(),
-    }));
+    stage.provider.answer_revoke(Err(ProviderError::refused(
+        "invalid_request",
+        "only access tokens",
+    )));
     stage.provider.answer_revoke(Ok(Revoked::Revoked));
     let status = stage.delete(&key).await.unwrap();
     assert_eq!(status, RevocationStatus::Pending, "the grant may live on");

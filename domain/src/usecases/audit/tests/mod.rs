@@ -326,10 +326,7 @@ async fn a_discarded_outcome_of_a_revocation_is_not_recorded() {
     let stage = Stage::new().await;
     stage.linked().await;
     let account = stage.last_account().await;
-    let away = crate::ports::ProviderError::Unavailable {
-        detail: "away".to_owned(),
-        retry_after: None,
-    };
+    let away = crate::ports::ProviderError::unavailable("away");
     stage.provider.answer_revoke(Err(away));
     stage
         .accounts

@@ -6,10 +6,7 @@ use crate::usecases::LinkView;
 use crate::usecases::tests::*;
 
 fn unavailable() -> ProviderError {
-    ProviderError::Unavailable {
-        detail: "connection refused".to_owned(),
-        retry_after: None,
-    }
+    ProviderError::unavailable("connection refused")
 }
 
 async fn view(stage: &Stage, code: &str) -> LinkView {
@@ -136,10 +133,9 @@ async fn a_provider_that_refuses_the_service_fails_the_link() {
         "unauthorized_client".to_owned(),
         "no device flow".to_owned(),
     );
-    stage.provider.refuse_consent(ProviderError::Misconfigured {
-        code: error,
-        detail,
-    });
+    stage
+        .provider
+        .refuse_consent(ProviderError::misconfigured(error, detail));
     assert!(matches!(
         stage.confirm(&code).await,
         Err(Refusal::ProviderRefused(_))
@@ -204,10 +200,9 @@ async fn a_second_press_that_the_provider_refuses_leaves_the_first_flow_alone() 
         .await
         .unwrap();
     let (error, detail) = ("invalid_client".to_owned(), "no".to_owned());
-    stage.provider.refuse_consent(ProviderError::Misconfigured {
-        code: error,
-        detail,
-    });
+    stage
+        .provider
+        .refuse_consent(ProviderError::misconfigured(error, detail));
     let refused = stage.consents.start(&parsed(&code), &pressed).await;
     assert!(matches!(refused, Err(Refusal::ProviderRefused(_))));
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Authorizing);

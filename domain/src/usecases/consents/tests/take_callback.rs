@@ -83,10 +83,7 @@ async fn the_same_callback_again_leads_to_the_same_link() {
     }
     let granted = ScriptedProvider::grant("access-1", None);
     stage.provider.answer_redeem(Ok(granted));
-    let unknown = ProviderError::Unavailable {
-        detail: "userinfo is down".to_owned(),
-        retry_after: None,
-    };
+    let unknown = ProviderError::unavailable("userinfo is down");
     stage.provider.answer_identify(Err(unknown));
     let claimed = stage.redeemer.claim_due(10, &[]).await.unwrap();
     // The code is being redeemed.
@@ -245,18 +242,12 @@ async fn the_state_of_a_device_flow_brings_nothing_back() {
 // A code whose response was lost is used up: RFC 6749 section 4.1.2.
 #[tokio::test]
 async fn a_no_after_a_lost_answer_says_to_link_again() {
-    let lost = ProviderError::Unavailable {
-        detail: "time-out".to_owned(),
-        retry_after: None,
-    };
+    let lost = ProviderError::unavailable("time-out");
     for (first, code) in [(Some(lost), "answer_lost"), (None, "provider_error")] {
         let stage = Stage::new().await;
         let (link, key, state) = away(&stage).await;
         stage.back("one", &state).await.unwrap();
-        let used = ProviderError::Refused {
-            code: "invalid_grant".to_owned(),
-            detail: "used".to_owned(),
-        };
+        let used = ProviderError::refused("invalid_grant", "used");
         for answer in first.into_iter().chain([used]) {
             stage.provider.answer_redeem(Err(answer));
             stage.poll_providers().await;
@@ -296,10 +287,7 @@ async fn tokens_that_are_not_to_be_used_are_given_back() {
     let stage = Stage::new().await;
     let (link, key, state) = away(&stage).await;
     stage.back("one", &state).await.unwrap();
-    let why = ProviderError::Refused {
-        code: ProviderError::INVALID_ID_TOKEN.to_owned(),
-        detail: "nonce".to_owned(),
-    };
+    let why = ProviderError::refused(ProviderError::INVALID_ID_TOKEN, "nonce");
     let grant = Box::new(ScriptedProvider::tokens(
         "foreign",
         Some("foreign's refresh"),

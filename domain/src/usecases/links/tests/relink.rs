@@ -9,10 +9,7 @@ use crate::usecases::tests::*;
 async fn given_up(stage: &Stage) -> (AccountId, AccessKey) {
     let (_, key) = stage.linked().await;
     let id = stage.last_account().await;
-    let over = ProviderError::Refused {
-        code: "invalid_grant".to_owned(),
-        detail: "no".to_owned(),
-    };
+    let over = ProviderError::refused("invalid_grant", "no");
     stage.provider.answer_refresh(Err(over.into()));
     let refused = stage.accounts.refresh(&Caller::ADMIN, id).await;
     assert!(matches!(refused, Err(Refusal::RelinkRequired(_))));

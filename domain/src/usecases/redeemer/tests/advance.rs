@@ -18,10 +18,7 @@ async fn pause(stage: &Stage) -> Duration {
 }
 
 fn refused(code: &str) -> ProviderError {
-    ProviderError::Refused {
-        code: code.to_owned(),
-        detail: "no".to_owned(),
-    }
+    ProviderError::refused(code, "no")
 }
 
 fn unavailable(retry_after: Option<Duration>) -> ProviderError {

@@ -1,48 +1,51 @@
 use super::*;
-use crate::model::{Families, Fresh, Lifetimes, Person, Reuse};
 
-/// Rules and a ledger that watches them.
-struct Watched {
-    families: Families,
+const BOB: &str = "sandbox-person-0001";
+
+/// A ledger, and an authorization server that does as it is told.
+struct Book {
     ledger: Ledger,
-    names: u32,
+    issued: u32,
 }
 
-impl Watched {
+impl Book {
     fn new() -> (Self, Issued) {
-        let lifetimes = Lifetimes {
-            access: Duration::from_secs(60),
-            refresh: Duration::from_secs(3600),
-        };
-        let mut watched = Self {
-            families: Families::new(lifetimes, Reuse::Retries(1)),
+        let mut book = Self {
             ledger: Ledger::default(),
-            names: 0,
+            issued: 0,
         };
-        let first = watched.start("f", Person::alice());
-        (watched, first)
+        let first = book.start("f", "sandbox-alice");
+        (book, first)
     }
 
-    fn fresh(&mut self) -> Fresh {
-        self.names += 1;
-        Fresh {
-            access: format!("a{}", self.names),
-            refresh: format!("r{}", self.names),
+    fn issue(&mut self, family: &str, is_retry: bool) -> Issued {
+        self.issued += 1;
+        Issued {
+            access_token: format!("sandbox_at_a{}", self.issued),
+            refresh_token: format!("sandbox_rt_{family}.r{}", self.issued),
+            scopes: vec![],
+            expires_in: Duration::from_secs(60),
+            is_retry,
         }
     }
 
-    fn start(&mut self, family: &str, person: Person) -> Issued {
-        let (fresh, subject) = (self.fresh(), person.subject());
-        let issued = self.families.start(family, (person, vec![]), fresh, at(0));
-        self.ledger.started(family, subject, &issued, at(0));
+    fn start(&mut self, family: &str, person: &str) -> Issued {
+        let issued = self.issue(family, false);
+        self.ledger
+            .started(family, person.to_owned(), &issued, at(0));
         issued
     }
 
-    fn present(&mut self, token: &str, seconds: u64) -> Option<Issued> {
-        let (fresh, now) = (self.fresh(), at(seconds));
-        let outcome = self.families.refresh(token, None, fresh, now);
-        self.ledger.presented(token, &outcome, Some(7), now);
-        outcome.ok()
+    fn rotate(&mut self, token: &str, seconds: u64, is_retry: bool) -> Issued {
+        let issued = self.issue("f", is_retry);
+        let outcome = Ok(issued.clone());
+        self.ledger.presented(token, &outcome, Some(7), at(seconds));
+        issued
+    }
+
+    fn refuse(&mut self, token: &str, seconds: u64, refusal: RefreshRefusal) {
+        let outcome = Err(refusal);
+        self.ledger.presented(token, &outcome, Some(7), at(seconds));
     }
 
     fn outcomes(&self) -> Vec<RefreshOutcome> {
@@ -51,25 +54,25 @@ impl Watched {
     }
 }
 
-fn at(seconds: u64) -> Moment {
-    Moment::from_secs(seconds)
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 #[test]
 fn every_use_is_written_down_with_what_came_of_it() {
     use RefreshOutcome::{Retried, Reused, Rotated, Unknown};
-    let (mut watched, first) = Watched::new();
-    assert!(watched.present(&first.refresh_token, 1).is_some());
-    assert!(watched.present(&first.refresh_token, 2).is_some());
-    assert!(watched.present(&first.refresh_token, 3).is_none());
-    assert!(watched.present(&first.refresh_token, 4).is_none());
-    assert!(watched.present("never issued", 5).is_none());
+    let (mut book, first) = Book::new();
+    book.rotate(&first.refresh_token, 1, false);
+    book.rotate(&first.refresh_token, 2, true);
+    book.refuse(&first.refresh_token, 3, RefreshRefusal::Reused);
+    book.refuse(&first.refresh_token, 4, RefreshRefusal::Unknown);
+    book.refuse("never issued", 5, RefreshRefusal::Unknown);
     assert_eq!(
-        watched.outcomes(),
+        book.outcomes(),
         [Rotated, Retried, Reused, Unknown, Unknown]
     );
 
-    let all = watched.ledger.presentations();
+    let all = book.ledger.presentations();
     assert!(all.iter().enumerate().all(|(n, one)| one.sequence == n));
     assert!(
         all[..4]
@@ -84,20 +87,17 @@ fn every_use_is_written_down_with_what_came_of_it() {
 
 #[test]
 fn access_tokens_name_their_person_and_family() {
-    let (mut watched, first) = Watched::new();
-    let bobs = watched.start("g", Person::numbered(1));
-    let second = watched.present(&first.refresh_token, 10).unwrap();
-    let ledger = &watched.ledger;
+    let (mut book, first) = Book::new();
+    let bobs = book.start("g", BOB);
+    let second = book.rotate(&first.refresh_token, 10, false);
+    let ledger = &book.ledger;
     let known = |token: &str| {
         let entry = ledger.access_token(token).unwrap();
         (entry.family, entry.person.as_str(), entry.expires_at)
     };
     assert_eq!(known(&first.access_token), (0, "sandbox-alice", at(60)));
     assert_eq!(known(&second.access_token), (0, "sandbox-alice", at(70)));
-    assert_eq!(
-        known(&bobs.access_token),
-        (1, "sandbox-person-0001", at(60))
-    );
+    assert_eq!(known(&bobs.access_token), (1, BOB, at(60)));
     assert!(ledger.access_token(&first.refresh_token).is_none());
     let answer = ledger.presentations()[0].access_token;
     assert_eq!(answer, Some(ledger.mark(&second.access_token)));
@@ -105,9 +105,9 @@ fn access_tokens_name_their_person_and_family() {
 
 #[test]
 fn deliveries_and_the_ends_of_connections_come_later() {
-    let (mut watched, first) = Watched::new();
-    watched.present(&first.refresh_token, 1);
-    let ledger = &mut watched.ledger;
+    let (mut book, first) = Book::new();
+    book.rotate(&first.refresh_token, 1, false);
+    let ledger = &mut book.ledger;
     assert_eq!(ledger.presentations()[0].delivery, Delivery::Unsent);
     ledger.answered(0, Delivery::Sent, at(2));
     ledger.answered(99, Delivery::Lost, at(2));
@@ -129,9 +129,9 @@ fn deliveries_and_the_ends_of_connections_come_later() {
 
 #[test]
 fn connections_that_a_fault_ends_are_told_from_others() {
-    let (mut watched, first) = Watched::new();
-    watched.present(&first.refresh_token, 1);
-    let ledger = &mut watched.ledger;
+    let (mut book, first) = Book::new();
+    book.rotate(&first.refresh_token, 1, false);
+    let ledger = &mut book.ledger;
     ledger.cut(8);
     assert!(!ledger.was_cut(7) && !ledger.was_cut(8));
     ledger.cut(7);
@@ -140,9 +140,9 @@ fn connections_that_a_fault_ends_are_told_from_others() {
 
 #[test]
 fn what_is_shown_of_it_holds_no_token() {
-    let (mut watched, first) = Watched::new();
-    watched.present(&first.refresh_token, 1);
-    let ledger = &watched.ledger;
+    let (mut book, first) = Book::new();
+    book.rotate(&first.refresh_token, 1, false);
+    let ledger = &book.ledger;
     let shown = format!("{ledger:?} {:?}", ledger.presentations());
     assert!(
         !shown.contains("sandbox_") && !shown.contains(".r1"),

@@ -1,15 +1,17 @@
 //! The gate that every request and response of a program passes.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use poem::http::StatusCode;
 use poem::{Endpoint, IntoResponse as _, Request, Response};
+use serde_json::json;
 use url::form_urlencoded;
 
-use super::Verdict;
-use super::plan::{Fate, Fault, Place};
-use crate::app::App;
-use crate::model::Delivery;
+use crate::faults::Verdict;
+use crate::ledger::Delivery;
+use crate::plan::{Fate, Fault, Illness, Place};
+use crate::watch::Watch;
 
 /// Data about one request, shared by the gate and the endpoint.
 #[derive(Default)]
@@ -23,19 +25,21 @@ pub(crate) struct Visit {
 /// Passes a request on to the rules and applies a random fault to the response. If the client disconnects in between, the
 /// ledger shows the response as unsent.
 pub(crate) async fn pass<E: Endpoint>(
-    app: Arc<App>,
+    watch: Arc<Watch>,
     next: Arc<E>,
     mut request: Request,
 ) -> poem::Result<Response> {
     let Some(place) = Place::at(request.uri().path()) else {
         return next.call(request).await.map(|out| out.into_response());
     };
-    let line = app.lines.of(request.remote_addr());
-    let Verdict::Up(fate) = app.faults.judge(place) else {
-        if place == Place::Token {
-            note_turned_away(&app, &mut request).await;
-        }
-        app.cut(line.as_deref());
+    let line = watch.lines.of(request.remote_addr());
+    let refresh_token = match place {
+        Place::Token => refresh_token_in(&mut request).await,
+        _ => None,
+    };
+    let Verdict::Up(fate) = watch.faults.judge(place) else {
+        turn_away(&watch, refresh_token.as_deref(), None);
+        watch.cut(line.as_deref());
         return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
     };
     let visit = Arc::new(Visit {
@@ -43,32 +47,67 @@ pub(crate) async fn pass<E: Endpoint>(
         ..Visit::default()
     });
     request.extensions_mut().insert(Arc::clone(&visit));
-    let answer = next.get_response(request).await;
+    let answer = match refresh_token.and_then(|token| refuse_the_ill(&watch, &token)) {
+        Some(refusal) => refusal,
+        None => next.get_response(request).await,
+    };
     let is_gone = || line.as_ref().is_some_and(|line| line.has_ended());
     if let (Some(line), true) = (&line, is_gone()) {
         // The connection may have ended before the ledger knew about the request.
-        app.closed(line.number);
+        watch.ledger().closed(line.number, watch.now());
     }
     if !fate.delay.is_zero() {
         tokio::time::sleep(fate.delay).await;
     }
     let answer = spoil(answer, fate).await;
     if fate.fault == Some(Fault::Lost) {
-        app.cut(line.as_deref());
+        watch.cut(line.as_deref());
     }
     if let (Some(entry), false) = (visit.entry.get(), is_gone()) {
-        app.answered(*entry, delivery(fate));
+        let mut ledger = watch.ledger();
+        ledger.answered(*entry, delivery(fate), watch.now());
     }
     Ok(answer)
 }
 
-/// Records a refresh request during an outage.
-async fn note_turned_away(app: &App, request: &mut Request) {
+/// Returns the refresh token in a form, and leaves the body as it is.
+async fn refresh_token_in(request: &mut Request) -> Option<String> {
     let body = request.take_body().into_vec().await.unwrap_or_default();
     let mut fields = form_urlencoded::parse(&body);
-    if let Some((_, token)) = fields.find(|(name, _)| name == "refresh_token") {
-        app.turned_away(&token, None);
+    let found = fields.find(|(name, _)| name == "refresh_token");
+    let token = found.map(|(_, token)| token.into_owned());
+    request.set_body(body);
+    token
+}
+
+/// Records a refresh request that is rejected whatever its refresh token is.
+fn turn_away(watch: &Watch, refresh_token: Option<&str>, retry_after: Option<Duration>) {
+    if let Some(token) = refresh_token {
+        watch.ledger().refused(token, retry_after, watch.now());
     }
+}
+
+/// Rejects the refresh of a person, see [`Illness`].
+fn refuse_the_ill(watch: &Watch, refresh_token: &str) -> Option<Response> {
+    let illness = {
+        let ledger = watch.ledger();
+        watch.faults.illness(ledger.person_of(refresh_token)?)?
+    };
+    turn_away(watch, Some(refresh_token), illness.retry_after());
+    let (status, code) = match illness {
+        Illness::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded"),
+        Illness::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+    };
+    let description = "this person's tokens cannot be refreshed at present";
+    let body = json!({ "error": code, "error_description": description });
+    let mut response = Response::builder()
+        .status(status)
+        .content_type("application/json")
+        .header("cache-control", "no-store");
+    if let Some(wait) = illness.retry_after() {
+        response = response.header("retry-after", wait.as_secs());
+    }
+    Some(response.body(body.to_string()))
 }
 
 const fn delivery(fate: Fate) -> Delivery {

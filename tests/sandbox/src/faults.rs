@@ -1,59 +1,44 @@
 //! Faults: lost, late or garbled responses, and outages. The rules run first; then faults happen at random, with a seed.
 //! Tests can change them while the sandbox runs.
 
-mod gate;
-mod lines;
-mod plan;
-
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::clock::{Clock, Moment};
-
-pub(crate) use gate::{Visit, pass};
-pub(crate) use lines::{Line, Lines, Watched};
-pub use plan::{Fault, Illness, Odds, Place};
-
-use plan::Fate;
+use crate::plan::{Fate, Illness, Odds, Place};
 
 /// The current faults; none by default. Clones control the same sandbox.
-#[derive(Clone)]
-pub struct Faults {
-    clock: Clock,
-    state: Arc<Mutex<State>>,
-}
+#[derive(Clone, Default)]
+pub struct Faults(Arc<Mutex<State>>);
 
 struct State {
     dice: fastrand::Rng,
     odds: HashMap<Place, Odds>,
     /// By the person's `sub`.
     ill: HashMap<String, Illness>,
-    down_until: Moment,
+    down_until: Option<Instant>,
 }
 
 /// What happens to one request.
-enum Verdict {
+pub(crate) enum Verdict {
     /// An outage: the rules do not run.
     Down,
     /// The rules run, then this fault happens.
     Up(Fate),
 }
 
-impl Faults {
-    pub(crate) fn new(clock: Clock) -> Self {
-        let state = State {
+impl Default for State {
+    fn default() -> Self {
+        Self {
             dice: fastrand::Rng::with_seed(0),
             odds: HashMap::new(),
             ill: HashMap::new(),
-            down_until: Moment::ZERO,
-        };
-        Self {
-            clock,
-            state: Arc::new(Mutex::new(state)),
+            down_until: None,
         }
     }
+}
 
+impl Faults {
     /// Seeds the random numbers.
     pub fn seed(&self, seed: u64) {
         self.lock().dice = fastrand::Rng::with_seed(seed);
@@ -66,10 +51,10 @@ impl Faults {
 
     /// Starts an outage of this length at all endpoints; the sandbox forgets nothing.
     pub fn go_down_for(&self, duration: Duration) {
-        self.lock().down_until = (self.clock)() + duration;
+        self.lock().down_until = Some(Instant::now() + duration);
     }
 
-    /// Rejects every refresh of one person (`sub`) from now on. Needs a ledger.
+    /// Rejects every refresh of one person (`sub`) from now on.
     pub fn fall_ill(&self, person: &str, illness: Illness) {
         self.lock().ill.insert(person.to_owned(), illness);
     }
@@ -89,12 +74,12 @@ impl Faults {
         let mut state = self.lock();
         state.ill.clear();
         state.odds.clear();
-        state.down_until = Moment::ZERO;
+        state.down_until = None;
     }
 
-    fn judge(&self, place: Place) -> Verdict {
+    pub(crate) fn judge(&self, place: Place) -> Verdict {
         let mut state = self.lock();
-        if (self.clock)() < state.down_until {
+        if state.down_until.is_some_and(|end| Instant::now() < end) {
             return Verdict::Down;
         }
         let State { dice, odds, .. } = &mut *state;
@@ -103,9 +88,6 @@ impl Faults {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-#[cfg(test)]
-mod tests;

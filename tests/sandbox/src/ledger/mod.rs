@@ -5,9 +5,7 @@ use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-use super::families::family_of;
-use super::{Issued, RefreshRefusal};
-use crate::clock::Moment;
+use central_oauth_sandbox_poem::{Issued, RefreshRefusal, family_of};
 
 /// Maximum number of recorded uses and access tokens; a full ledger records no more and says so.
 const CAPACITY: usize = 500_000;
@@ -27,7 +25,7 @@ impl fmt::Debug for TokenMark {
 pub enum RefreshOutcome {
     /// New tokens.
     Rotated,
-    /// New tokens instead of those whose response may have been lost ([`Reuse::Retries`](super::Reuse::Retries)).
+    /// New tokens instead of those whose response may have been lost ([`Reuse::Retries`](crate::Reuse::Retries)).
     Retried,
     /// Rejected: never issued, or of an ended family.
     Unknown,
@@ -108,7 +106,7 @@ pub struct Ledger {
     access_tokens: HashMap<TokenMark, AccessTokenEntry>,
     /// Family number and person, by the mark of the family's secret name.
     families: HashMap<TokenMark, (usize, String)>,
-    closed: HashMap<u64, Option<Moment>>,
+    closed: HashMap<u64, Option<Duration>>,
     cut: HashSet<u64>,
     is_full: bool,
 }
@@ -166,7 +164,7 @@ impl Ledger {
     }
 
     /// Records a new family.
-    pub(crate) fn started(&mut self, family: &str, person: String, issued: &Issued, now: Moment) {
+    pub(crate) fn started(&mut self, family: &str, person: String, issued: &Issued, now: Duration) {
         let (mark, number) = (self.mark(family), self.families.len());
         if self.has_room(number) {
             self.families.insert(mark, (number, person));
@@ -180,7 +178,7 @@ impl Ledger {
         token: &str,
         outcome: &Result<Issued, RefreshRefusal>,
         connection: Option<u64>,
-        now: Moment,
+        now: Duration,
     ) -> Option<usize> {
         let sequence = self.presentations.len();
         if !self.has_room(sequence) {
@@ -212,7 +210,7 @@ impl Ledger {
     }
 
     /// Records a refresh request that is rejected whatever its refresh token is.
-    pub(crate) fn refused(&mut self, token: &str, retry_after: Option<Duration>, now: Moment) {
+    pub(crate) fn refused(&mut self, token: &str, retry_after: Option<Duration>, now: Duration) {
         let family = family_of(token).map(|name| self.mark(name));
         let known = family.and_then(|mark| self.families.get(&mark));
         let Some(family) = known.map(|known| known.0) else {
@@ -234,7 +232,7 @@ impl Ledger {
     }
 
     /// Records the fate of a response.
-    pub(crate) fn answered(&mut self, sequence: usize, delivery: Delivery, now: Moment) {
+    pub(crate) fn answered(&mut self, sequence: usize, delivery: Delivery, now: Duration) {
         if let Some(presentation) = self.presentations.get_mut(sequence) {
             presentation.delivery = delivery;
             presentation.answered_at = Some(now);
@@ -242,7 +240,7 @@ impl Ledger {
     }
 
     /// Records the end of a connection once, if a refresh token arrived on it.
-    pub(crate) fn closed(&mut self, connection: u64, now: Moment) {
+    pub(crate) fn closed(&mut self, connection: u64, now: Duration) {
         if let Some(closed) = self.closed.get_mut(&connection) {
             closed.get_or_insert(now);
         }
@@ -255,7 +253,7 @@ impl Ledger {
         }
     }
 
-    fn keep_access_token(&mut self, family: TokenMark, issued: &Issued, now: Moment) {
+    fn keep_access_token(&mut self, family: TokenMark, issued: &Issued, now: Duration) {
         let Some((number, person)) = self.families.get(&family) else {
             return;
         };

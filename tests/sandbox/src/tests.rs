@@ -3,14 +3,12 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::*;
-use crate::{AutoPerson, Delivery, Ledger, RefreshOutcome, Sandbox, SandboxOptions};
+use crate::*;
 
 async fn sandbox() -> Sandbox {
     let options = SandboxOptions {
         auto_consent: Some(Duration::ZERO),
         auto_person: AutoPerson::SomebodyNew,
-        keep_ledger: true,
         ..SandboxOptions::default()
     };
     Sandbox::start(options).await.unwrap()
@@ -64,10 +62,6 @@ fn certainly(fault: Fault) -> Odds {
     }
 }
 
-fn ledger(sandbox: &Sandbox) -> Ledger {
-    sandbox.ledger().unwrap()
-}
-
 #[tokio::test]
 async fn the_rules_have_run_whatever_becomes_of_the_answer() {
     let sandbox = sandbox().await;
@@ -85,7 +79,7 @@ async fn the_rules_have_run_whatever_becomes_of_the_answer() {
         };
         assert_eq!(status, expected, "{fault:?}: {head}");
         sandbox.faults().clear();
-        let ledger = ledger(&sandbox);
+        let ledger = sandbox.ledger();
         let last = ledger.presentations().last().unwrap();
         assert_eq!(last.family, Some(number));
         assert_eq!(last.outcome, RefreshOutcome::Rotated, "{fault:?}");
@@ -99,7 +93,7 @@ async fn answers_are_sent_whole_when_nothing_goes_wrong() {
     let sandbox = sandbox().await;
     let token = refresh_token(&sandbox).await;
     let (_, body) = refresh(&sandbox, &token).await;
-    let ledger = ledger(&sandbox);
+    let ledger = sandbox.ledger();
     let first = &ledger.presentations()[0];
     assert_eq!(first.delivery, Delivery::Sent);
     let access_token = text(&body, "access_token");
@@ -125,13 +119,13 @@ async fn a_client_that_disconnects_was_sent_nothing_and_its_end_is_noticed() {
     let form = format!("grant_type=refresh_token&refresh_token={token}");
     let stream = ask(&sandbox, "/token", &form, "keep-alive").await;
     let start = Instant::now();
-    while ledger(&sandbox).presentations().is_empty() {
+    while sandbox.ledger().presentations().is_empty() {
         assert!(start.elapsed() < LATE, "not arrived");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     drop(stream);
     loop {
-        let ledger = ledger(&sandbox);
+        let ledger = sandbox.ledger();
         let first = &ledger.presentations()[0];
         assert_eq!(first.delivery, Delivery::Unsent);
         let closed_at = ledger.closed_at(first.connection.unwrap());
@@ -151,7 +145,7 @@ async fn while_it_is_down_no_rule_runs_and_nothing_is_forgotten() {
     sandbox.faults().go_down_for(Duration::from_secs(3600));
     let (head, _) = refresh(&sandbox, &token).await;
     assert_eq!(head, "");
-    let seen = ledger(&sandbox);
+    let seen = sandbox.ledger();
     assert!(seen.presentations().is_empty());
     assert_eq!(seen.turned_away().len(), 1, "the attempt is recorded");
     sandbox.faults().clear();
@@ -174,7 +168,8 @@ async fn an_ill_person_is_refused_while_others_are_refreshed() {
     let (head, _) = refresh(&sandbox, &first).await;
     assert!(head.starts_with("HTTP/1.1 500"), "{head}");
     assert!(refresh(&sandbox, &second).await.0.contains(" 200 "));
-    let waits: Vec<_> = ledger(&sandbox)
+    let waits: Vec<_> = sandbox
+        .ledger()
         .turned_away()
         .iter()
         .map(|one| (one.family, one.retry_after))
@@ -197,16 +192,9 @@ async fn a_known_person_consents_again() {
     let grant_type = "urn:ietf:params:oauth:grant-type:device_code";
     let form = format!("grant_type={grant_type}&device_code={device_code}");
     let (_, tokens) = post(&sandbox, "/token", &form).await;
-    let ledger = ledger(&sandbox);
+    let ledger = sandbox.ledger();
     let entry = ledger.access_token(&text(&tokens, "access_token")).unwrap();
     assert_eq!((entry.person.as_str(), entry.family), (person, 1));
     assert_eq!(ledger.families_of(person), [0, 1]);
-    sandbox.stop().await.unwrap();
-}
-
-#[tokio::test]
-async fn no_ledger_is_kept_unasked() {
-    let sandbox = Sandbox::start(SandboxOptions::default()).await.unwrap();
-    assert!(sandbox.ledger().is_none());
     sandbox.stop().await.unwrap();
 }

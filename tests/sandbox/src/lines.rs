@@ -14,8 +14,7 @@ use poem::web::{LocalAddr, RemoteAddr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Called at the end of each connection.
-type OnEnd = Box<dyn Fn(u64) + Send + Sync>;
+use crate::watch::Watch;
 
 /// One connection.
 pub(crate) struct Line {
@@ -90,21 +89,12 @@ impl Lines {
 /// A listener with known connections.
 pub(crate) struct Watched {
     acceptor: TcpAcceptor,
-    lines: Arc<Lines>,
-    on_end: Arc<OnEnd>,
+    watch: Arc<Watch>,
 }
 
 impl Watched {
-    pub(crate) fn new(
-        acceptor: TcpAcceptor,
-        lines: Arc<Lines>,
-        on_end: impl Fn(u64) + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            acceptor,
-            lines,
-            on_end: Arc::new(Box::new(on_end)),
-        }
+    pub(crate) fn new(acceptor: TcpAcceptor, watch: Arc<Watch>) -> Self {
+        Self { acceptor, watch }
     }
 }
 
@@ -121,9 +111,8 @@ impl Acceptor for Watched {
         let stream = Stream {
             inner,
             from,
-            line: self.lines.open(from),
-            lines: Arc::clone(&self.lines),
-            on_end: Arc::clone(&self.on_end),
+            line: self.watch.lines.open(from),
+            watch: Arc::clone(&self.watch),
         };
         Ok((stream, local, remote, scheme))
     }
@@ -134,21 +123,22 @@ pub(crate) struct Stream {
     inner: TcpStream,
     from: SocketAddr,
     line: Arc<Line>,
-    lines: Arc<Lines>,
-    on_end: Arc<OnEnd>,
+    watch: Arc<Watch>,
 }
 
 impl Stream {
     fn end(&self) {
         if !self.line.has_ended.swap(true, Ordering::SeqCst) {
-            (self.on_end)(self.line.number);
+            self.watch
+                .ledger()
+                .closed(self.line.number, self.watch.now());
         }
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.lines.close(self.from, self.line.number);
+        self.watch.lines.close(self.from, self.line.number);
         self.end();
     }
 }

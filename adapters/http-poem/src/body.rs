@@ -117,7 +117,11 @@ pub(crate) fn rejected<T: DeserializeOwned>(body: &str) -> Problem {
 /// Parses in two steps, so that invalid JSON and JSON of a wrong shape get different errors.
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let value = unambiguous(bytes).map_err(|error| {
-        let detail = format!("the body is not JSON: {error}");
+        let problem = match error.is_data() {
+            true => "ambiguous",
+            false => "not JSON",
+        };
+        let detail = format!("the body is {problem}: {error}");
         Problem::new(Code::InvalidRequest, detail)
     })?;
     // Serde would also accept an array with the fields in order.

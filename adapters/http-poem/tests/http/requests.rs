@@ -111,7 +111,9 @@ async fn nothing_may_come_twice() {
             .await;
         let detail = answer.assert_problem(400, "invalid_request");
         assert!(
-            detail.contains(&format!("the body is ambiguous: the member \"{name}\" comes twice")),
+            detail.contains(&format!(
+                "the body is ambiguous: the member \"{name}\" comes twice"
+            )),
             "{detail}"
         );
     }

@@ -89,7 +89,7 @@ async fn everything_moves_while_clients_ask() {
     let complained = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{complained}");
     assert!(
-        said.contains("Each of them needs the current key"),
+        said.contains("Running services, which need the current key"),
         "{said}"
     );
     sleep(2 * LIFETIME).await;

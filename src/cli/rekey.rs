@@ -57,8 +57,8 @@ fn tell(rekeyed: &Rekeyed, running: &[Replica]) -> Result<Exit, Failure> {
     let names = running.iter().map(|one| printable(&one.presence.name));
     let names = Vec::from_iter(names).join(", ");
     print::result(format_args!(
-        "Running services: {names}. Each of them needs the current key to read these rows. Once each has it, you can \
-         remove PREVIOUS_SECRET_KEYS."
+        "Running services, which need the current key to read these rows: {names}\n\
+         You can remove PREVIOUS_SECRET_KEYS once each of them has it."
     ))?;
     Ok(Exit::Done)
 }

@@ -141,11 +141,11 @@ pub(super) async fn the_fewest_failures_come_next(fixture: &dyn Fixture) {
         // Of those that have not failed, the one that became due last.
         (21, bob),
         (22, ada),
-        // Of those that have failed as often, the one that was probed least recently.
-        (23, bob),
-        (24, ada),
+        // Of those that have failed as often, the one that was probed least recently. Each pause is a second longer.
+        (24, bob),
+        (27, ada),
         (50, cid),
-        (51, bob),
+        (55, bob),
     ] {
         assert_eq!(probe(&*store, None, second).await, Some(next), "{second}");
         fail(&*store, next, second + 1).await;
@@ -163,9 +163,13 @@ pub(super) async fn who_has_not_failed_is_known_and_need_not_wait(fixture: &dyn 
     assert_eq!(next(&probed).await, None);
     fail(&*store, ada, 22).await;
     assert_eq!(next(&begun).await, None);
-    // Many others have failed, so accounts that have failed before are probed less often.
+    // After many probes, accounts that have failed before are probed less often.
+    let probed = Probed {
+        account: ada,
+        times: 20,
+    };
     let slow = Outage {
-        first_probes: 10,
+        probed: vec![probed],
         ..store.outages().await.unwrap().remove(0)
     };
     assert!(store.change_outage(&slow).await.unwrap());

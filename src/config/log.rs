@@ -1,14 +1,13 @@
 //! What to log, and how.
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::words::Words;
 use super::{ConfigError, Effective, Environment};
 
 /// What to log, and how.
 pub(crate) struct LogConfig {
-    pub(crate) filter: EnvFilter,
+    pub(crate) filter: Targets,
     /// The filter as the operator writes it.
     directives: String,
     pub(crate) format: LogFormat,
@@ -48,24 +47,26 @@ impl LogConfig {
     }
 }
 
-/// Returns the directives after some of our own that silence libraries' events at `info`.
-fn quieted(directives: &str) -> String {
-    format!("poem=warn,sea_orm_migration=warn,sqlx=warn,{directives}")
-}
+/// Our own directives, which silence libraries' events at `info`. Those of the operator come after them and win.
+const QUIETED: [&str; 3] = ["poem=warn", "sea_orm_migration=warn", "sqlx=warn"];
 
-fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
+fn filter(text: &str) -> Result<Targets, ConfigError> {
     let malformed = || {
         let problem = "is not a level or filter such as info or central_oauth=debug";
         ConfigError::variable("LOG", problem)
     };
-    if text.split(',').map(str::trim).any(is_unknown_level) {
+    let directives = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+    let directives: Vec<_> = directives.collect();
+    if directives.is_empty() || directives.iter().any(|it| is_misleading(it)) {
         return Err(malformed());
     }
-    EnvFilter::try_new(quieted(text)).map_err(|_| malformed())
+    let directives = [&QUIETED[..], &directives].concat().join(",");
+    directives.parse().map_err(|_| malformed())
 }
 
-/// A single unknown word would be taken for a module name and silence everything else.
-fn is_unknown_level(directive: &str) -> bool {
+/// A single unknown word would be taken for a module name and silence everything else, and spans cannot be named: no
+/// module has such a name.
+fn is_misleading(directive: &str) -> bool {
     let is_word = directive.chars().all(|c| c.is_alphanumeric() || c == '_');
-    is_word && directive.parse::<LevelFilter>().is_err()
+    is_word && directive.parse::<LevelFilter>().is_err() || directive.contains('[')
 }

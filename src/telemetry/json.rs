@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 
 use central_oauth_domain::causes::with_causes;
 use central_oauth_observer_opentelemetry::trace_of;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
@@ -61,9 +61,9 @@ where
         fields.set("timestamp", now());
         fields.set("level", metadata.level().as_str());
         // Events of the `log` facade have their target in a field, and other fields that nobody needs.
-        let target = fields.0.remove("log.target");
+        let target = fields.take("log.target").map(|(_, target)| target);
         let target = target.unwrap_or_else(|| metadata.target().into());
-        fields.0.retain(|name, _| !name.starts_with("log."));
+        fields.0.retain(|(name, _)| !name.starts_with("log."));
         fields.set("target", target);
         // A failure to write to stderr cannot be reported.
         let _ = io::stderr().lock().write_all(fields.line().as_bytes());
@@ -77,26 +77,37 @@ fn now() -> String {
     text
 }
 
-/// Fields by name.
+/// Fields, each name once. There are few, so a list is faster than a map: every request has them.
 #[derive(Default)]
-struct Fields(Map<String, Value>);
+struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
-    fn set(&mut self, name: &str, value: impl Into<Value>) {
-        if !is_for_traces(name) {
-            self.0.insert(name.to_owned(), value.into());
+    fn set(&mut self, name: &'static str, value: impl Into<Value>) {
+        if is_for_traces(name) {
+            return;
         }
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value.into(),
+            None => self.0.push((name, value.into())),
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<(&'static str, Value)> {
+        let at = self.0.iter().position(|(known, _)| *known == name)?;
+        Some(self.0.remove(at))
     }
 
     /// Adds the fields of an outer span; fields of inner spans take precedence.
     fn inherit(&mut self, outer: Option<&Self>) {
         for (name, value) in outer.into_iter().flat_map(|outer| &outer.0) {
-            self.0.entry(name).or_insert_with(|| value.clone());
+            if !self.0.iter().any(|(known, _)| known == name) {
+                self.0.push((name, value.clone()));
+            }
         }
     }
 
     fn line(mut self) -> String {
-        let first = FIRST.map(|name| self.0.remove_entry(name));
+        let first = FIRST.map(|name| self.take(name));
         let mut line = String::from("{");
         for (name, value) in first.into_iter().flatten().chain(self.0) {
             let separator = if line.len() > 1 { "," } else { "" };

@@ -86,6 +86,8 @@ const WRONG: &[(&str, &str)] = &[
     ("PROVIDER_DISPLAY_NAME", "Work"),
     ("LOG", "verbose"),
     ("LOG", "info,central_oauth=loud"),
+    ("LOG", "[refresh{account=1}]=debug"),
+    ("LOG", ","),
     ("LOG_FORMAT", "xml"),
     ("METRICS_ADDR", "9464"),
 ];

@@ -43,7 +43,7 @@ impl Accounts {
         )]
         limit: Query<u32>,
         /// Cursor of the page to return: the `next_cursor` of the previous page.
-        #[oai(validator(max_length = 8192))]
+        #[oai(validator(max_length = 100))]
         cursor: Query<Option<String>>,
         /// Only accounts at this provider, by its name.
         #[oai(validator(max_length = 100))]

@@ -57,7 +57,7 @@ impl Audit {
         )]
         limit: Query<u32>,
         /// Cursor of the page to return: the `next_cursor` of the previous page, which had the same filters.
-        #[oai(validator(max_length = 8192))]
+        #[oai(validator(max_length = 100))]
         cursor: Query<Option<String>>,
     ) -> Result<Json<AuditEntryList>, Failure<ListAuditEntries>> {
         let caller = bearer.caller(&self.services.keys).await?;

@@ -63,7 +63,7 @@ impl Keys {
         )]
         limit: Query<u32>,
         /// Cursor of the page to return: the `next_cursor` of the previous page.
-        #[oai(validator(max_length = 8192))]
+        #[oai(validator(max_length = 100))]
         cursor: Query<Option<String>>,
     ) -> Result<Json<AccessKeyList>, Failure<ListKeys>> {
         let caller = bearer.caller(&self.services.keys).await?;

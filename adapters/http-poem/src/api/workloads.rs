@@ -62,7 +62,7 @@ impl Workloads {
         )]
         limit: Query<u32>,
         /// Cursor of the page to return: the `next_cursor` of the previous page.
-        #[oai(validator(max_length = 8192))]
+        #[oai(validator(max_length = 100))]
         cursor: Query<Option<String>>,
     ) -> Result<Json<WorkloadList>, Failure<ListWorkloads>> {
         let caller = bearer.caller(&self.services.keys).await?;

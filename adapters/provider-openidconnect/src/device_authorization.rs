@@ -18,17 +18,18 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
 /// Nobody types a longer code.
 const MAX_USER_CODE: usize = 128;
 
-/// Parses the response. Google calls the addresses `verification_url` and `verification_url_complete`.
+/// Parses the response. Google calls the addresses `verification_url` and `verification_url_complete`. Codes of digits may
+/// be numbers. Without its own address, the complete one leads to the same page.
 pub(crate) fn read(fields: &Fields, quirks: &DeviceQuirks) -> Result<Consent, ProviderError> {
     let device_code = fields
-        .text("device_code")
+        .identifier("device_code")
         .ok_or_else(|| nonsense("no device_code"))?;
+    let complete = fields.first_text(&["verification_uri_complete", "verification_url_complete"]);
     let uri = fields
         .first_text(&["verification_uri", "verification_url"])
+        .or(complete)
         .ok_or_else(|| nonsense("no verification_uri"))?;
-    let complete = fields
-        .first_text(&["verification_uri_complete", "verification_url_complete"])
-        .or(quirks.verification_uri_is_complete.then_some(uri));
+    let complete = complete.or(quirks.verification_uri_is_complete.then_some(uri));
     let unit = if quirks.times_in_milliseconds {
         1000
     } else {
@@ -54,9 +55,9 @@ pub(crate) fn read(fields: &Fields, quirks: &DeviceQuirks) -> Result<Consent, Pr
 
 fn user_code(fields: &Fields) -> Result<UserCode, ProviderError> {
     let code = fields
-        .text("user_code")
+        .identifier("user_code")
         .ok_or_else(|| nonsense("no user_code"))?;
-    if code.chars().count() > MAX_USER_CODE || deceptive(code).is_some() {
+    if code.chars().count() > MAX_USER_CODE || deceptive(&code).is_some() {
         return Err(nonsense("a user_code that nobody can type"));
     }
     Ok(UserCode::new(code))

@@ -147,11 +147,18 @@ impl Dialect {
 
 const INVALID_GRANT: &str = "invalid_grant";
 
-/// The last two are from GitHub ("Refreshing user access tokens") and Slack ("Token rotation").
-const DEAD: [&str; 3] = [INVALID_GRANT, "bad_refresh_token", "invalid_refresh_token"];
+/// After the first: GitHub ("Refreshing user access tokens"), Slack ("Token rotation"), Supabase ("Error codes").
+const DEAD: [&str; 5] = [
+    INVALID_GRANT,
+    "bad_refresh_token",
+    "invalid_refresh_token",
+    "refresh_token_not_found",
+    "refresh_token_already_used",
+];
 
 fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
     let all = [
+        (&words.pending, Meaning::Pending),
         (&words.slow_down, Meaning::SlowDown),
         (&words.denied, Meaning::Denied),
         (&words.expired, Meaning::Expired),

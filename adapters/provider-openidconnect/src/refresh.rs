@@ -5,7 +5,7 @@ use central_oauth_domain::ports::{ProviderError, RefreshAnswer, RefreshError};
 use central_oauth_domain::secret::RefreshToken;
 use reqwest::StatusCode;
 
-use crate::http::{Answer, Rejection, unworded};
+use crate::http::{Answer, Rejection, by_page, unworded};
 use crate::oauth_error::{OAuthError, UNNAMED};
 use crate::quirks::{Quirks, RefreshQuirks};
 use crate::{token, token_text};
@@ -20,7 +20,8 @@ pub(crate) fn read(
     quirks: &Quirks,
     listed: &[String],
 ) -> Result<RefreshAnswer, RefreshError> {
-    let status = answer.status();
+    let answer = answer.unwrapped();
+    let (status, is_page) = (answer.status(), answer.is_page());
     let has_rotated = brings_another(&answer, presented);
     match answer.tokens() {
         // The server may have rotated, whatever is wrong with the response.
@@ -35,7 +36,11 @@ pub(crate) fn read(
         }),
         Err(Rejection::Failed(cause)) if is_refusal(status) => Err(RefreshError {
             may_have_acted: has_rotated,
-            cause: unworded(cause, status),
+            cause: if is_page {
+                by_page(cause, status)
+            } else {
+                unworded(cause, status)
+            },
         }),
         Err(Rejection::Failed(cause)) => Err(RefreshError {
             may_have_acted: has_rotated || status != StatusCode::TOO_MANY_REQUESTS,

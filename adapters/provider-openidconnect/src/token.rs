@@ -9,7 +9,7 @@ use central_oauth_domain::secret::{AccessToken, IdToken, RefreshToken};
 
 use serde_json::Value;
 
-use crate::http::Fields;
+use crate::http::{Fields, date};
 use crate::quirks::{Quirks, TokenQuirks};
 use crate::{extra, token_exp, token_text};
 
@@ -59,14 +59,10 @@ fn read_unchecked(
     quirks: &Quirks,
     listed: &[String],
 ) -> Result<TokenGrant, ProviderError> {
-    let access_token = token_text::access_token(fields).ok_or_else(|| ProviderError::Nonsense {
-        detail: match fields.text("access_token") {
-            None => "a token response without an access_token",
-            Some(_) => "a token response whose access_token is no token",
-        }
-        .to_owned(),
-    })?;
-    let is_silent = fields.get("expires_in").is_none_or(Value::is_null);
+    let missing = || ProviderError::nonsense("a token response without a usable access_token");
+    let access_token = token_text::access_token(fields).ok_or_else(missing)?;
+    let is_unsaid = |name: &&str| fields.get(name).is_none_or(Value::is_null);
+    let is_silent = LIFETIMES.iter().all(is_unsaid);
     let assumed = quirks.token.default_expires_in.filter(|_| is_silent);
     let scopes = scopes(fields, &quirks.token);
     Ok(TokenGrant {
@@ -74,7 +70,7 @@ fn read_unchecked(
         exp: token_exp::exp(access_token).or_else(|| end(fields)),
         refresh_token: token_text::refresh_token(fields).map(RefreshToken::new),
         id_token: fields.text("id_token").map(IdToken::new),
-        expires_in: lifetime(fields, "expires_in"),
+        expires_in: LIFETIMES.iter().find_map(|name| lifetime(fields, name)),
         assumed_expires_in: assumed.map(Duration::from_secs),
         refresh_token_expires_in: REFRESH_TOKEN_LIFETIMES
             .iter()
@@ -87,6 +83,9 @@ fn read_unchecked(
     })
 }
 
+/// RFC 6749 section 5.1; Stack Exchange and Deezer; cTrader.
+const LIFETIMES: [&str; 3] = ["expires_in", "expires", "expiresIn"];
+
 /// GitHub, Google and LinkedIn; Keycloak, which sends 0 for an unlimited token; QuickBooks.
 const REFRESH_TOKEN_LIFETIMES: [&str; 3] = [
     "refresh_token_expires_in",
@@ -94,24 +93,20 @@ const REFRESH_TOKEN_LIFETIMES: [&str; 3] = [
     "x_refresh_token_expires_in",
 ];
 
-/// A longer "lifetime" in seconds is a Unix time (seconds or milliseconds), or stands for "never".
-const LONGEST_LIFETIME: Duration = Duration::from_secs(1_000_000_000);
-/// Larger Unix times are in milliseconds.
-const LAST_SECONDS: Duration = Duration::from_secs(100_000_000_000);
-
+/// A "lifetime" that is long enough for a Unix time is one, or stands for "never".
 fn lifetime(fields: &Fields, name: &str) -> Option<Duration> {
     let lifetime = fields.seconds(name);
-    lifetime.filter(|lifetime| !lifetime.is_zero() && *lifetime < LONGEST_LIFETIME)
+    lifetime.filter(|lifetime| !lifetime.is_zero() && *lifetime < date::FIRST_UNIX_TIME)
 }
 
-/// Returns the end of the access token as a Unix time, which some servers send instead of a lifetime (`expires_on` of
-/// Microsoft, `expires_at` of Strava). Like the `exp` of a JWT it is only a hint.
+/// Returns the end of the access token as a Unix time or a date, which some servers send instead of a lifetime
+/// (`expires_on` of Microsoft, `expires_at` of Strava and Square). Like the `exp` of a JWT it is only a hint.
 fn end(fields: &Fields) -> Option<Timestamp> {
-    let names = ["expires_at", "expires_on", "expires_in"];
-    let mut times = names.iter().filter_map(|name| fields.seconds(name));
-    let time = times.find(|time| *time >= LONGEST_LIFETIME)?;
-    let divisor = if time > LAST_SECONDS { 1000 } else { 1 };
-    Some(Timestamp::from_millis(0) + time / divisor)
+    let names = ["expires_at", "expires_on", "expires", "expires_in"];
+    names.iter().find_map(|name| {
+        let seconds = fields.seconds(name).and_then(date::of_unix);
+        seconds.or_else(|| date::parse(fields.text(name)?))
+    })
 }
 
 /// Returns the granted scopes of the response: `scope`, or where the profile says.
@@ -122,8 +117,16 @@ fn scopes(fields: &Fields, quirks: &TokenQuirks) -> Option<Vec<String>> {
         .or_else(|| fields.words("scope"))
 }
 
+/// Types that are sent like `Bearer`: of Apigee and of eBay.
+const BEARER: [&str; 4] = [
+    "bearer",
+    "bearertoken",
+    "user access token",
+    "application access token",
+];
+
 /// A client must not use a token of unknown type (RFC 6749 section 7.1). Case does not matter; a missing type counts as
-/// Bearer, and so does `BearerToken` (Apigee).
+/// Bearer.
 pub(crate) fn check_type(fields: &Fields, quirks: &TokenQuirks) -> Result<(), ProviderError> {
     let token_type = match fields.get("token_type") {
         None | Some(Value::Null) => return Ok(()),
@@ -131,7 +134,7 @@ pub(crate) fn check_type(fields: &Fields, quirks: &TokenQuirks) -> Result<(), Pr
         Some(_) => "no text",
     };
     let aliases = quirks.bearer_types.iter().map(String::as_str);
-    let mut names = aliases.chain(["bearer", "bearertoken", ""]);
+    let mut names = aliases.chain(BEARER).chain([""]);
     if names.any(|known| known.eq_ignore_ascii_case(token_type)) {
         return Ok(());
     }

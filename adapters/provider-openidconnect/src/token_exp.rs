@@ -3,10 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use central_oauth_domain::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-/// Returns the unverified `exp` of a JWT (RFC 7519 section 4.1.4); `None` for any other token. The domain decides whether
-/// it is plausible.
+use crate::http::{Fields, date};
+
+/// Returns the unverified `exp` of a JWT (RFC 7519 section 4.1.4), which some servers write in milliseconds or as a text;
+/// `None` for any other token. The domain decides whether it is plausible.
 pub(crate) fn exp(access_token: &str) -> Option<Timestamp> {
     let mut parts = access_token.split('.');
     let (_header, claims, _signature) = (parts.next()?, parts.next()?, parts.next()?);
@@ -14,13 +16,8 @@ pub(crate) fn exp(access_token: &str) -> Option<Timestamp> {
         return None;
     }
     let claims = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?;
-    let claims: Value = serde_json::from_slice(&claims).ok()?;
-    let seconds = claims.get("exp")?.as_f64()?;
-    let millis = seconds * 1000.0;
-    // Whole numbers up to here are exact, and the year 9999 is smaller.
-    let is_time = (0.0..9_007_199_254_740_992.0).contains(&millis);
-    #[expect(clippy::cast_possible_truncation, reason = "the bounds are checked")]
-    is_time.then(|| Timestamp::from_millis(millis as i64))
+    let claims: Map<String, Value> = serde_json::from_slice(&claims).ok()?;
+    Fields::new(claims).seconds("exp").and_then(date::of_unix)
 }
 
 #[cfg(test)]
@@ -36,12 +33,15 @@ mod tests {
         let at = |seconds: i64| Some(Timestamp::from_millis(seconds * 1000));
         assert_eq!(exp(&jwt(r#"{"exp": 1790000000}"#)), at(1_790_000_000));
         assert_eq!(exp(&jwt(r#"{"exp": 1790000000.0}"#)), at(1_790_000_000));
+        assert_eq!(exp(&jwt(r#"{"exp": "1790000000"}"#)), at(1_790_000_000));
+        assert_eq!(exp(&jwt(r#"{"exp": 1790000000000}"#)), at(1_790_000_000));
     }
 
     #[test]
     fn other_tokens_have_no_expiry() {
         for claims in [
-            r#"{"exp": "1790000000"}"#,
+            r#"{"exp": "soon"}"#,
+            r#"{"exp": 3600}"#,
             r#"{"exp": null}"#,
             r#"{"exp": -1}"#,
             r#"{"exp": 1e300}"#,

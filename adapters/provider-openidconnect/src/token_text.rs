@@ -23,9 +23,14 @@ pub(crate) fn refresh_token(fields: &Fields) -> Option<&str> {
     (is_token && !is_placeholder(token)).then_some(token)
 }
 
+/// Whether the response has a token of either kind.
+pub(crate) fn has_token(fields: &Fields) -> bool {
+    access_token(fields).is_some() || refresh_token(fields).is_some()
+}
+
 /// Returns the sentence in the place of the access token, if the response has no token at all.
 pub(crate) fn sentence(fields: &Fields) -> Option<&str> {
-    if access_token(fields).is_some() || refresh_token(fields).is_some() {
+    if has_token(fields) {
         return None;
     }
     let sentence = fields.text("access_token")?.trim();

@@ -13,15 +13,15 @@ pub struct TokenOrigin {
 }
 
 impl TokenOrigin {
-    /// Whether tokens of this origin may be sent to the configured provider. An issuer may move its token endpoint; an
-    /// endpoint that the operator configured must be the same.
+    /// Whether tokens of this origin may be sent to the configured provider. An issuer may move its token endpoint, and
+    /// add or drop a slash at the end of its name; an endpoint that the operator configured must be the same.
     #[must_use]
     pub fn may_be_sent_to(&self, now: &Self) -> bool {
         if self.client_id != now.client_id {
             return false;
         }
         match (&self.issuer, &now.issuer) {
-            (Some(before), Some(now)) => before == now,
+            (Some(before), Some(now)) => bare(before) == bare(now),
             (None, Some(issuer)) => {
                 self.token_endpoint == now.token_endpoint || self.was_of(issuer, now)
             }
@@ -32,12 +32,16 @@ impl TokenOrigin {
     /// Whether tokens without a recorded issuer belong to this issuer: their endpoint is below the issuer's address,
     /// and today's endpoint is on the same server. So they are sent to no other server than before.
     fn was_of(&self, issuer: &str, now: &Self) -> bool {
-        let below = format!("{}/", issuer.trim_end_matches('/'));
+        let below = format!("{}/", bare(issuer));
         let server = server(&self.token_endpoint);
         self.token_endpoint.starts_with(&below)
             && server.is_some()
             && server == self::server(&now.token_endpoint)
     }
+}
+
+fn bare(issuer: &str) -> &str {
+    issuer.trim_end_matches('/')
 }
 
 /// Scheme, host and port of an address.
@@ -71,6 +75,8 @@ mod tests {
         ] {
             assert!(before.may_be_sent_to(&origin(WORK, moved)), "{moved}");
         }
+        let slash = origin(Some("https://id.example/realms/work/"), TOKEN);
+        assert!(before.may_be_sent_to(&slash) && slash.may_be_sent_to(&before));
         let other = origin(Some("https://id.example/realms/play"), TOKEN);
         assert!(!before.may_be_sent_to(&other), "another issuer");
     }

@@ -251,6 +251,8 @@ pub enum ProviderError {
 impl ProviderError {
     /// The code prefix of a refusal that came without a code, followed by the HTTP status.
     pub const UNWORDED: &str = "http_";
+    /// The same if the refusal was a page for people. It begins with [`UNWORDED`](Self::UNWORDED).
+    pub const BY_PAGE: &str = "http_page_";
     /// The code of an invalid ID token (OpenID Connect Core section 3.1.3.7).
     pub const INVALID_ID_TOKEN: &str = "invalid_id_token";
 
@@ -292,6 +294,16 @@ impl ProviderError {
     #[must_use]
     pub fn is_definite(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if !code.starts_with(Self::UNWORDED))
+    }
+
+    /// Whether it looks like the refusal of a proxy or a firewall in front of the provider: a page for people, or a 403
+    /// without a code. An authorization server refuses a grant with a 400 (RFC 6749 section 5.2).
+    #[must_use]
+    pub fn is_of_gateway(&self) -> bool {
+        let Self::Refused { code, .. } = self else {
+            return false;
+        };
+        code.starts_with(Self::BY_PAGE) || code.strip_prefix(Self::UNWORDED) == Some("403")
     }
 
     /// Returns when the provider allows a retry, if it said so.

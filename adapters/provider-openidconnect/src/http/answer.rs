@@ -11,6 +11,7 @@ use super::{Body, Fields};
 use crate::dialect::Dialect;
 use crate::oauth_error::{OAuthError, Wording};
 use crate::scrub::Scrubber;
+use crate::token_text;
 
 /// A response of a provider. Its texts contain nothing that was sent.
 pub(crate) struct Answer {
@@ -86,13 +87,36 @@ impl Answer {
         }
     }
 
+    /// Returns the token response with its tokens where they belong: see [`Fields::unwrapped`].
+    pub(crate) fn unwrapped(mut self) -> Self {
+        self.body = match self.body {
+            Body::Fields(fields) => Body::Fields(fields.unwrapped()),
+            Body::Salvaged(fields) => Body::Salvaged(fields.unwrapped()),
+            other => other,
+        };
+        self
+    }
+
     /// Returns the members of a token response, even if its body breaks its format: its tokens cannot be requested again.
     /// Fails like [`Answer::success`].
-    pub(crate) fn tokens(mut self) -> Result<Fields, Rejection> {
-        if let Body::Salvaged(fields) = self.body {
-            self.body = Body::Fields(fields);
+    pub(crate) fn tokens(self) -> Result<Fields, Rejection> {
+        let mut answer = self.unwrapped();
+        if let Body::Salvaged(fields) = answer.body {
+            answer.body = Body::Fields(fields);
         }
-        self.success()
+        let pause = answer.retry_after;
+        let words = answer.description().map(|words| answer.secrets.text(words));
+        let fields = answer.success()?;
+        if token_text::has_token(&fields) {
+            return Ok(fields);
+        }
+        let what = match fields.text("access_token") {
+            None => "a token response without an access_token",
+            Some(_) => "a token response whose access_token is no token",
+        };
+        let detail = words.map_or(what.to_owned(), |words| format!("{what}: {words}"));
+        let error = ProviderError::Nonsense { detail };
+        Err(Rejection::Failed(paused(error, pause)))
     }
 
     /// Returns the members of a success.
@@ -176,11 +200,20 @@ impl Answer {
     }
 }
 
-/// Uses the status as error code, because some servers reject a token without one: 400 with an empty body, 404, HTML.
+/// Uses the status as error code, because some servers reject a token without one: 400 with an empty body, 404.
 pub(crate) fn unworded(cause: ProviderError, status: StatusCode) -> ProviderError {
+    coded(cause, status, ProviderError::UNWORDED)
+}
+
+/// Does the same for a page, which is probably not from the authorization server.
+pub(crate) fn by_page(cause: ProviderError, status: StatusCode) -> ProviderError {
+    coded(cause, status, ProviderError::BY_PAGE)
+}
+
+fn coded(cause: ProviderError, status: StatusCode, prefix: &str) -> ProviderError {
     match cause {
         ProviderError::Nonsense { detail } if status.is_client_error() => ProviderError::Refused {
-            code: format!("{}{}", ProviderError::UNWORDED, status.as_u16()),
+            code: format!("{prefix}{}", status.as_u16()),
             detail,
         },
         other => other,
@@ -213,12 +246,19 @@ fn unexplained(
         Body::Page => format!("HTML ({status_text})"),
         Body::Unusable(what) => format!("{what} ({status_text})"),
     };
-    match retry_after {
-        Some(pause) if !pause.is_zero() => ProviderError::Unavailable {
-            detail,
-            retry_after,
-        },
-        _ => ProviderError::nonsense(detail),
+    paused(ProviderError::nonsense(detail), retry_after)
+}
+
+/// Turns a response that makes no sense into a rate limit, if it asks for a pause.
+pub(crate) fn paused(error: ProviderError, pause: Option<Duration>) -> ProviderError {
+    match (error, pause) {
+        (ProviderError::Nonsense { detail }, Some(pause)) if !pause.is_zero() => {
+            ProviderError::Unavailable {
+                detail,
+                retry_after: Some(pause),
+            }
+        }
+        (error, _) => error,
     }
 }
 

@@ -24,6 +24,23 @@ impl Fields {
         &self.0
     }
 
+    /// Returns the members together with those of the only object that holds tokens, if they are not where they belong
+    /// (RFC 6749 section 5.1): in `data` (TikTok, Lark) or `authed_user` (Slack).
+    pub(crate) fn unwrapped(mut self) -> Self {
+        let has_tokens = |members: &Map<String, Value>| {
+            let token = |name: &str| members.get(name)?.as_str();
+            let mut tokens = ["access_token", "refresh_token"].into_iter();
+            tokens.any(|name| token(name).is_some_and(|token| !token.is_empty()))
+        };
+        let objects = self.0.values().filter_map(Value::as_object);
+        let mut wrapped = objects.filter(|members| has_tokens(members));
+        if let (false, Some(only), None) = (has_tokens(&self.0), wrapped.next(), wrapped.next()) {
+            let only = only.clone();
+            self.0.extend(only);
+        }
+        self
+    }
+
     /// Whether the member `error` makes the response an error, whatever its status and other members say.
     ///
     /// Keycloak sends `null` in successes; others send an empty text, `false` or 0.
@@ -165,6 +182,32 @@ mod tests {
         ] {
             assert_eq!(secs(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn wrapped_tokens_are_found_unless_that_is_ambiguous() {
+        let token = |json: &str| {
+            let fields = fields(json).unwrapped();
+            fields.text("access_token").map(str::to_owned)
+        };
+        for wrapped in [
+            r#"{"message":"success","data":{"access_token":"a"}}"#,
+            r#"{"code":0,"data":{"access_token":"a","refresh_token":"b"},"extra":{"now":1}}"#,
+            r#"{"access_token":"","token":{"access_token":"a"}}"#,
+            r#"{"access_token":"a","user":{"access_token":"c"}}"#,
+        ] {
+            assert_eq!(token(wrapped).as_deref(), Some("a"), "{wrapped}");
+        }
+        for other in [
+            r#"{"x":{"access_token":"a"},"y":{"access_token":"b"}}"#,
+            r#"{"refresh_token":"b","user":{"access_token":"c"}}"#,
+            r#"{"data":{"data":{"access_token":"a"}}}"#,
+            r#"{"data":[{"access_token":"a"}]}"#,
+        ] {
+            assert_eq!(token(other), None, "{other}");
+        }
+        let members = fields(r#"{"error":"x","data":{"access_token":"a"}}"#).unwrapped();
+        assert!(members.says_error());
     }
 
     #[test]

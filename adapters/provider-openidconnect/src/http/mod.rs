@@ -3,6 +3,7 @@
 
 mod answer;
 mod body;
+pub(crate) mod date;
 mod encoding;
 mod fields;
 mod names;
@@ -15,12 +16,12 @@ mod timely_body;
 mod transport;
 mod unanswered;
 
-pub(crate) use answer::{Answer, Rejection, unworded};
+pub(crate) use answer::{Answer, Rejection, by_page, paused, unworded};
 pub(crate) use body::Body;
 pub(crate) use fields::Fields;
 pub(crate) use names::Names;
 pub(crate) use request::Request;
-pub(crate) use retry_after::retry_after;
+pub(crate) use retry_after::{is_used_up, retry_after};
 pub use transport::ClientUnavailable;
 pub(crate) use transport::{Transport, words as transport_words};
 pub(crate) use unanswered::Unanswered;

@@ -1,47 +1,55 @@
 //! The pause that a provider asks for.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
 use reqwest::header::HeaderMap;
 
+use super::date;
+
 /// Maximum pause, whatever a server says.
 const LONGEST: Duration = Duration::from_secs(86_400);
-/// Larger numbers are Unix times, smaller ones are seconds from now.
-const FIRST_EPOCH: f64 = 1e9;
 
 /// Headers with a pause in seconds or a date (RFC 9110 section 10.2.3). Some servers use the second one.
 const PAUSES: [&str; 2] = ["retry-after", "x-retry-after"];
 
 /// Headers with the number of remaining requests, each with the header for its reset: the IETF draft "RateLimit header
-/// fields for HTTP" (03), GitHub's "Rate limits for the REST API", Okta's "Rate limits", Fitbit's "Rate Limits".
-const LIMITS: [(&str, &str); 4] = [
+/// fields for HTTP" (03), Discord's "Rate Limits", GitHub's "Rate limits for the REST API", Okta's "Rate limits", Fitbit's
+/// "Rate Limits".
+const LIMITS: [(&str, &str); 5] = [
     ("ratelimit-remaining", "ratelimit-reset"),
+    ("x-ratelimit-remaining", "x-ratelimit-reset-after"),
     ("x-ratelimit-remaining", "x-ratelimit-reset"),
     ("x-rate-limit-remaining", "x-rate-limit-reset"),
     ("fitbit-rate-limit-remaining", "fitbit-rate-limit-reset"),
 ];
 
-/// Returns the pause of a failed response: `Retry-After`, or else the reset of an exhausted rate limit.
+/// Returns the pause of a failed response: `Retry-After`, or else the reset of an exhausted rate limit. A time is compared
+/// with the server's own clock if the response has a `Date`, because ours may be wrong.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let now = text("date").and_then(date::parse).unwrap_or(now);
     let named = PAUSES.iter().find_map(|name| pause(text(name)?, now));
     named.or_else(|| {
-        let used_up = |remaining| text(remaining).is_some_and(|count| count == "0");
-        let mut resets = LIMITS.iter().filter(|(remaining, _)| used_up(remaining));
+        let mut resets = LIMITS
+            .iter()
+            .filter(|(count, _)| is_used_up(headers, count));
         resets.find_map(|(_, reset)| pause(text(reset)?, now))
     })
 }
 
+/// Whether the header counts no remaining requests. Reddit writes `0.0`.
+pub(crate) fn is_used_up(headers: &HeaderMap, count: &str) -> bool {
+    let text = headers.get(count).and_then(|count| count.to_str().ok());
+    let count = text.and_then(|count| count.trim().parse::<f64>().ok());
+    count.is_some_and(|count| count <= 0.0)
+}
+
 /// Parses a date, seconds from now, or a Unix time.
 fn pause(text: &str, now: Timestamp) -> Option<Duration> {
-    let pause = match seconds(text) {
-        Some(seconds) if seconds >= FIRST_EPOCH => {
-            (Timestamp::from_millis(0) + duration(seconds)).since(now)
-        }
-        Some(seconds) => duration(seconds),
-        None => at(httpdate::parse_http_date(text).ok()?)?.since(now),
-    };
+    let seconds = seconds(text).map(duration);
+    let at = seconds.map_or_else(|| date::parse(text), date::of_unix);
+    let pause = at.map(|at| at.since(now)).or(seconds)?;
     Some(pause.min(LONGEST))
 }
 
@@ -59,11 +67,6 @@ fn seconds(text: &str) -> Option<f64> {
 /// A number of any length is allowed (RFC 9110 section 10.2.3).
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-}
-
-fn at(date: SystemTime) -> Option<Timestamp> {
-    let since_epoch = date.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Some(Timestamp::from_millis(0) + since_epoch)
 }
 
 #[cfg(test)]
@@ -125,5 +128,42 @@ mod tests {
         let now = Timestamp::from_millis(1_800_000_000_000);
         assert_eq!(pause("1800000030", now), THIRTY);
         assert_eq!(pause("1700000000", now), Some(Duration::ZERO));
+        assert_eq!(pause("1800000030000", now), THIRTY, "milliseconds");
+    }
+
+    // Reddit counts in decimals. Discord says when in seconds, too; Atlassian ("Rate limiting") in ISO 8601.
+    #[test]
+    fn limits_are_written_in_several_ways() {
+        for (remaining, reset, when) in [
+            ("x-ratelimit-remaining", "x-ratelimit-reset", "30.0"),
+            ("x-ratelimit-remaining", "x-ratelimit-reset-after", "30.0"),
+            (
+                "x-ratelimit-remaining",
+                "x-ratelimit-reset",
+                "1994-11-06T08:49:37Z",
+            ),
+        ] {
+            for none_left in ["0.0", "-1", " 0"] {
+                let headers = [(remaining, none_left), (reset, when)];
+                assert_eq!(read(&headers), THIRTY, "{headers:?}");
+            }
+            assert_eq!(read(&[(remaining, "0.5"), (reset, when)]), None);
+            assert_eq!(read(&[(remaining, "none"), (reset, when)]), None);
+        }
+        assert_eq!(read(&[("retry-after", "1994-11-06T08:49:37Z")]), THIRTY);
+    }
+
+    #[test]
+    fn the_server_s_clock_decides_when_its_time_has_come() {
+        let date = ("date", "Sun, 06 Nov 1994 10:00:00 GMT");
+        let http = ("retry-after", "Sun, 06 Nov 1994 10:00:30 GMT");
+        assert_eq!(read(&[date, http]), THIRTY, "our clock is behind");
+        let date = ("date", "Sun, 06 Nov 1994 06:00:00 GMT");
+        let http = ("retry-after", "Sun, 06 Nov 1994 06:00:30 GMT");
+        assert_eq!(read(&[date, http]), THIRTY, "our clock is ahead");
+        assert_eq!(read(&[date, ("retry-after", "30")]), THIRTY);
+        let broken = ("date", "yesterday");
+        let http = ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(read(&[broken, http]), THIRTY);
     }
 }

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::Person;
 use crate::deadline::Deadline;
-use crate::http::{Answer, Fields, Http, Request};
+use crate::http::{Answer, Fields, Http, Request, is_used_up, paused};
 use crate::quirks::IdentityQuirks;
 
 /// Members for the name, best first. `login` is GitHub's.
@@ -39,6 +39,11 @@ pub(crate) async fn ask(
     let scheme = quirks.scheme.as_deref().unwrap_or("Bearer");
     request.authorize(scheme, token.expose())?;
     let answer = http.send(request, deadline).await?;
+    let pause = answer.retry_after();
+    person_of(answer, quirks).map_err(|error| paused(error, pause))
+}
+
+fn person_of(answer: Answer, quirks: &IdentityQuirks) -> Result<Person, ProviderError> {
     match answer.sound_fields() {
         // If the response contains the profile's id, it is a success whatever its `error` says: TikTok sends `{"code":
         // "ok"}` there.
@@ -60,8 +65,7 @@ fn accepted(answer: Answer) -> Result<Fields, ProviderError> {
         answer.status(),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
     );
-    let remaining = answer.headers().get("x-ratelimit-remaining");
-    let is_limit = remaining.is_some_and(|count| count == "0");
+    let is_limit = is_used_up(answer.headers(), "x-ratelimit-remaining");
     if is_no && (is_limit || answer.retry_after().is_some()) {
         return Err(answer.unavailable());
     }

@@ -10,10 +10,10 @@ use crate::http::{Answer, Request, Unanswered};
 impl OpenIdConnectProvider {
     /// Posts a form with this client's credentials.
     ///
-    /// In practice, metadata and endpoints disagree about client authentication. If an endpoint answers `invalid_client`
-    /// to a method that nobody chose, the other method is tried once. The second request carries the same refresh token.
-    /// That is no reuse: a server authenticates the client before it looks at the grant (RFC 6749 section 3.2.1), so
-    /// `invalid_client` means that nothing was used up. If a server uses up an authorization code anyway, the person must
+    /// In practice, metadata and endpoints disagree about client authentication. If an endpoint rejects the client with a
+    /// method that nobody chose, the other method is tried once. The second request carries the same refresh token. That
+    /// is no reuse: a server authenticates the client before it looks at the grant (RFC 6749 section 3.2.1), so nothing
+    /// was used up. If a server uses up an authorization code anyway, the person must
     /// try once more; the method is remembered. Both requests share one deadline, which is shorter than the lease.
     pub(super) async fn post(
         &self,
@@ -90,10 +90,28 @@ const GONE: [StatusCode; 4] = [
     StatusCode::MISDIRECTED_REQUEST,
 ];
 
-/// Whether the server rejected the client's authentication.
+/// Whether the server rejected the client's authentication: by `invalid_client`, by a 401 (RFC 6749 section 5.2) that says
+/// nothing else, or by missing a parameter of the other method.
 fn refuses_client(answer: &Answer) -> bool {
-    let error = answer.oauth_error();
-    error.is_some_and(|error| error.code == "invalid_client" && !error.is_limit())
+    let is_401 = answer.status() == StatusCode::UNAUTHORIZED;
+    match answer.oauth_error() {
+        Some(error) if error.is_limit() => false,
+        Some(error) => match error.code.as_str() {
+            "invalid_client" => true,
+            "unauthorized_client" => is_401,
+            "invalid_request" => is_401 || misses_credentials(&error.detail),
+            _ => false,
+        },
+        None => is_401 && !says_nothing(answer) && !answer.is_challenge(),
+    }
+}
+
+/// Whether the description says that the request lacks the credentials of the client.
+fn misses_credentials(description: &str) -> bool {
+    let words = description.to_lowercase().replace('_', " ");
+    ["client id", "client secret", "client credentials"]
+        .iter()
+        .any(|credential| words.contains(credential))
 }
 
 /// Whether the server accepted the client and looked at the request.

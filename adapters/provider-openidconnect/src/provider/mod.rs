@@ -28,7 +28,7 @@ use crate::client_auth::Client;
 use crate::deadline::Deadline;
 use crate::dialect::Dialect;
 use crate::discovery::Metadata;
-use crate::http::{Fields, Http, Names, Rejection, Request, TraceHeaders, unworded};
+use crate::http::{Fields, Http, Names, Rejection, Request, TraceHeaders, paused, unworded};
 use crate::server::Server;
 use crate::settings::{Flow, ProviderSettings, SettingsError};
 use crate::{authorization_code, device_authorization, refresh, revocation, token};
@@ -139,7 +139,9 @@ impl OpenIdConnectProvider {
         request.extra_fields(&quirks.parameters);
         let auth = quirks.auth(server.auth).at_device_endpoint();
         let answer = self.post(auth, request, deadline).await?;
-        device_authorization::read(&answer.success()?, quirks)
+        let pause = answer.retry_after();
+        let consent = device_authorization::read(&answer.success()?, quirks);
+        consent.map_err(|error| paused(error, pause))
     }
 
     async fn redeem_device_code(

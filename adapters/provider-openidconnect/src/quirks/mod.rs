@@ -141,6 +141,8 @@ pub struct RefreshQuirks {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ErrorWords {
+    /// `authorization_pending`: the person has not answered yet.
+    pub pending: Vec<String>,
     /// `slow_down`.
     pub slow_down: Vec<String>,
     /// `access_denied`: the person declined.

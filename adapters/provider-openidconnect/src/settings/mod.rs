@@ -157,6 +157,12 @@ pub enum SettingsError {
         /// The parameter.
         name: String,
     },
+    /// The response would not come in the query of the redirect URI.
+    #[error(
+        "authorization_parameters can set response_mode only to \"query\": browsers keep this service's cookie out of a form \
+         that another site posts, and a fragment in the browser"
+    )]
+    ResponseMode,
     /// HTTPS does not work on this machine.
     #[error(transparent)]
     Client(#[from] ClientUnavailable),

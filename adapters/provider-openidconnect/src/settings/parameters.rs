@@ -44,6 +44,12 @@ pub(super) fn check(settings: &ProviderSettings) -> Result<(), SettingsError> {
     let code = [device.code_parameter.as_deref().unwrap_or("device_code")];
     let token = [quirks.revocation.parameter.as_deref().unwrap_or("token")];
     let authorization = settings.authorization_parameters.iter();
+    let mut modes = authorization
+        .clone()
+        .filter(|(name, _)| name == "response_mode");
+    if modes.any(|(_, mode)| !["", "query"].contains(&mode.as_str())) {
+        return Err(SettingsError::ResponseMode);
+    }
     find(
         "authorization_parameters",
         authorization.map(|(name, _)| name),

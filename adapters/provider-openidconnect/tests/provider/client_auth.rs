@@ -221,6 +221,56 @@ async fn another_way_is_tried_once_and_remembered() {
     }
 }
 
+// mitreid-connect/OpenID-Connect-Java-Spring-Server issue 691 (an empty body), Keycloak (`unauthorized_client`),
+// wso2-extensions/identity-inbound-auth-oauth pull request 1141, jumbojett/OpenID-Connect-PHP issue 310.
+#[tokio::test]
+async fn a_client_is_refused_in_several_ways() {
+    for (status, body) in [
+        (401, ""),
+        (401, "Unauthorized"),
+        (401, r#"{"error":"unauthorized_client"}"#),
+        (401, r#"{"error":"invalid_request"}"#),
+        (
+            400,
+            r#"{"error":"invalid_request","error_description":"missing required parameter(s) (client_id)"}"#,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_request","error_description":"Client credentials are missing"}"#,
+        ),
+    ] {
+        let stub = accepting(true, move || reply(status, "application/json", body)).await;
+        let subject = Subject::new(confidential(plain(&stub.base)));
+        for requests in [2, 3] {
+            assert!(subject.refresh().await.is_ok(), "{status} {body}");
+            assert_eq!(stub.count("/token"), requests, "{status} {body}");
+        }
+    }
+}
+
+// The refresh token is not presented again for an error that is not about the client.
+#[tokio::test]
+async fn other_refusals_are_none_of_the_client() {
+    for (status, body) in [
+        (401, r#"{"error":"invalid_grant"}"#),
+        (401, r#"{"error":"token_gone"}"#),
+        (400, r#"{"error":"unauthorized_client"}"#),
+        (400, r#"{"error":"invalid_request"}"#),
+        (
+            400,
+            r#"{"error":"invalid_request","error_description":"no such scope"}"#,
+        ),
+        (400, ""),
+        (403, "<html>"),
+        (500, ""),
+    ] {
+        let stub = Stub::start(move |_, _| reply(status, "application/json", body)).await;
+        let subject = Subject::new(confidential(plain(&stub.base)));
+        assert!(subject.refresh().await.is_err());
+        assert_eq!(stub.count("/token"), 1, "{status} {body}");
+    }
+}
+
 #[tokio::test]
 async fn what_the_operator_chose_is_not_second_guessed() {
     let stub = accepting(true, || invalid_client(401)).await;

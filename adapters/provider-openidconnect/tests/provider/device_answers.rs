@@ -132,6 +132,27 @@ async fn numbers_come_in_every_form() {
     }
 }
 
+#[tokio::test]
+async fn codes_of_digits_may_be_numbers() {
+    let answer = example_with(json!({"device_code": 90_071_992_547_u64, "user_code": 4711}));
+    let consent = begin(answer).await.ok().unwrap();
+    assert_eq!(prompt(&consent).0, "4711");
+    let ConsentHandle::DeviceCode(device_code) = &consent.handle else {
+        panic!("no device code");
+    };
+    assert_eq!(device_code.expose(), "90071992547");
+}
+
+#[tokio::test]
+async fn the_complete_address_suffices() {
+    let complete = "https://example.com/device?user_code=WDJB-MJHT";
+    for nothing in [Value::Null, json!("")] {
+        let answer = example_with(json!({"verification_uri": nothing}));
+        let consent = begin(answer).await.ok().unwrap();
+        assert_eq!(prompt(&consent), ("WDJB-MJHT", complete, Some(complete)));
+    }
+}
+
 // RFC 8628 section 3.3: the person's browser opens it, so it must be a web page.
 #[tokio::test]
 async fn only_web_addresses_are_shown() {
@@ -153,8 +174,9 @@ async fn only_web_addresses_are_shown() {
 #[tokio::test]
 async fn nothing_required_may_be_missing() {
     for member in ["device_code", "user_code", "verification_uri"] {
-        for nothing in [Value::Null, json!(""), json!(7)] {
-            let error = error_of(begin(example_with(json!({ member: nothing }))).await);
+        for nothing in [Value::Null, json!(""), json!(true)] {
+            let missing = json!({ member: nothing, "verification_uri_complete": null });
+            let error = error_of(begin(example_with(missing)).await);
             assert_eq!(kind(&error), ("nonsense", ""), "{member}");
             assert!(error.to_string().contains(member), "{error}");
         }

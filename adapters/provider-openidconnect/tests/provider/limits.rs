@@ -60,6 +60,21 @@ async fn a_pause_counts_at_every_endpoint() {
     }
 }
 
+#[tokio::test]
+async fn a_success_without_what_was_asked_for_may_ask_for_a_pause() {
+    let (subject, _stub) = limiting(202, r#"{"status":"processing"}"#).await;
+    let refresh = subject.refresh().await.err().unwrap();
+    assert_eq!(pause(&refresh.cause), NINETY);
+    assert!(refresh.may_have_acted);
+    for error in [
+        error_of(subject.redeem().await),
+        error_of(subject.begin().await),
+        error_of(subject.identify(None).await),
+    ] {
+        assert_eq!(pause(&error), NINETY);
+    }
+}
+
 // RFC 9110 section 10.2.3 allows any number of digits.
 #[tokio::test]
 async fn a_huge_pause_is_a_long_one() {

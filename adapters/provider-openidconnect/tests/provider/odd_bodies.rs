@@ -275,7 +275,7 @@ async fn a_dead_token_in_an_odd_body() {
     let page = "<html><p>{\"error\":\"invalid_grant\"}";
     let stub = Stub::saying(400, "text/html", page).await;
     let error = Subject::plain(&stub.base).refresh().await.err().unwrap();
-    assert_eq!(kind(&error.cause), ("refused", "http_400"));
+    assert_eq!(kind(&error.cause), ("refused", "http_page_400"));
 }
 
 #[tokio::test]

@@ -170,7 +170,10 @@ async fn when_to_come_back() {
             ("retry-after", "soon", None),
         ] {
             let stub = Stub::start(move |_, _| {
-                with_header(reply(status, "text/plain", "busy"), name, value)
+                // The date of the response is the test's time, too.
+                let busy = reply(status, "text/plain", "busy");
+                let busy = with_header(busy, "date", "Fri, 15 Jan 2027 08:00:00 GMT");
+                with_header(busy, name, value)
             })
             .await;
             let error = error_of(Subject::plain(&stub.base).redeem().await);

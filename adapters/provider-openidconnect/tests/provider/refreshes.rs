@@ -208,7 +208,10 @@ async fn the_operator_s_mistakes_are_no_dead_tokens() {
 async fn refusals_that_do_not_say_so() {
     for (status, content_type, body, code) in [
         (400, "application/json", "", "http_400"),
-        (404, "text/html", "<html>", "http_404"),
+        // Probably of a gateway: see `ProviderError::is_of_gateway`.
+        (404, "text/html", "<html>", "http_page_404"),
+        (403, "text/html", "<html>Forbidden", "http_page_403"),
+        (403, "text/plain", "RBAC: access denied", "http_403"),
         (400, "application/json", r#"{"message":"no"}"#, "http_400"),
         (
             401,

@@ -287,6 +287,20 @@ fn parameters_that_are_not_the_operator_s() {
     );
 }
 
+// OAuth 2.0 Multiple Response Types section 2.1, OAuth 2.0 Form Post Response Mode.
+#[test]
+fn the_response_comes_in_the_query() {
+    let with_mode = |mode: &str| ProviderSettings {
+        authorization_parameters: vec![("response_mode".to_owned(), mode.to_owned())],
+        ..plain(BASE)
+    };
+    for other in ["form_post", "fragment", "query.jwt"] {
+        let told = complaint(with_mode(other));
+        assert!(told.contains("response_mode only to \"query\""), "{told}");
+    }
+    Subject::new(with_mode("query"));
+}
+
 #[test]
 fn tokens_and_secrets_are_never_given_to_clients() {
     for name in [

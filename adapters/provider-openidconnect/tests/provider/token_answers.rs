@@ -91,6 +91,11 @@ async fn an_end_may_be_a_point_in_time() {
         json!({"access_token": "at", "expires_at": 1_790_000_000}),
         json!({"access_token": "at", "expires_on": "1790000000"}),
         json!({"access_token": "at", "expires_at": 1_790_000_000_000_u64}),
+        json!({"access_token": "at", "expires": 1_790_000_000}),
+        // Square (ruby-oauth/oauth2 issue 405), mulesoft-labs/js-client-oauth2 issue 106.
+        json!({"access_token": "at", "expires_at": "2026-09-21T14:13:20Z"}),
+        json!({"access_token": "at", "expires_in": "2026-09-21T16:13:20.000+02:00"}),
+        json!({"access_token": "at", "expires_on": "Mon, 21 Sep 2026 14:13:20 GMT"}),
     ] {
         let grant = granted(answer.clone()).await;
         assert_eq!((grant.expires_in, grant.exp), (None, end), "{answer}");
@@ -100,8 +105,48 @@ async fn an_end_may_be_a_point_in_time() {
         granted(both).await.expires_in,
         Some(Duration::from_secs(60))
     );
-    let neither = json!({"access_token": "at", "expires_at": "2026-09-21T14:13:20Z"});
-    assert_eq!(granted(neither).await.exp, None);
+    for neither in [json!("soon"), json!("2026-09-21"), json!(null), json!(-1)] {
+        let answer = json!({"access_token": "at", "expires_at": neither});
+        assert_eq!(granted(answer).await.exp, None);
+    }
+}
+
+// Stack Exchange's and Deezer's `expires`, cTrader's `expiresIn`.
+#[tokio::test]
+async fn lifetimes_have_several_names() {
+    for name in ["expires_in", "expires", "expiresIn"] {
+        let grant = granted(json!({"access_token": "at", name: 86_400})).await;
+        assert_eq!(
+            grant.expires_in,
+            Some(Duration::from_secs(86_400)),
+            "{name}"
+        );
+    }
+}
+
+// TikTok's first version and Lark; httpx_auth issue 119; Slack, if only a person's token was requested.
+#[tokio::test]
+async fn tokens_may_be_wrapped() {
+    for name in ["data", "tokenData", "authed_user"] {
+        let wrapped = json!({"access_token": "at", "refresh_token": "rt-2", "expires_in": 60, "scope": "a,b"});
+        let answer = json!({"code": 0, "msg": "success", "ok": true, name: wrapped});
+        let grant = granted(answer.clone()).await;
+        assert_eq!(grant.expires_in, Some(Duration::from_secs(60)), "{name}");
+        assert_eq!(grant.scopes, ["a", "b"]);
+        let Ok(RefreshAnswer::Granted(grant)) = refreshed(&answer, None).await else {
+            panic!("{name}");
+        };
+        assert_eq!(grant.refresh_token.unwrap().expose(), "rt-2");
+        // An error counts wherever it is, and what has been rotated beside it makes the attempt ambiguous.
+        for wrong in [
+            changed(answer.clone(), json!({"error": "no"})),
+            json!({name: changed(answer[name].clone(), json!({"error": "no"}))}),
+        ] {
+            let error = refreshed(&wrong, None).await.err().unwrap();
+            assert_eq!(kind(&error.cause), ("refused", "no"), "{wrong}");
+            assert!(error.may_have_acted, "{wrong}");
+        }
+    }
 }
 
 // Keycloak, GitHub, QuickBooks.
@@ -138,8 +183,16 @@ async fn scopes_come_in_every_form() {
 // RFC 6749 sections 5.1 (any case) and 7.1 (an unknown type must not be used); RFC 9449 for DPoP.
 #[tokio::test]
 async fn only_bearer_tokens() {
-    // Apigee: BearerToken.
-    for bearer in ["Bearer", "bearer", "BEARER", "BearerToken", ""] {
+    // Apigee: BearerToken; eBay (requests/requests-oauthlib issue 403): the others.
+    for bearer in [
+        "Bearer",
+        "bearer",
+        "BEARER",
+        "BearerToken",
+        "User Access Token",
+        "Application Access Token",
+        "",
+    ] {
         granted(json!({"access_token": "at", "token_type": bearer})).await;
     }
     for other in ["DPoP", "mac", "N_A"] {
@@ -160,6 +213,27 @@ async fn a_success_without_a_token_makes_no_sense() {
         let error = error_of(redeem(200, answer).await);
         assert_eq!(kind(&error), ("nonsense", ""));
     }
+}
+
+// WeChat and Salesforce's REST API explain themselves in other members.
+#[tokio::test]
+async fn a_success_without_a_token_is_explained_in_the_provider_s_words() {
+    for answer in [
+        json!({"errcode": 40030, "errmsg": "invalid refresh_token"}),
+        json!({"data": {"access_token": ""}, "message": "invalid refresh_token"}),
+    ] {
+        let error = refreshed(&answer, None).await.err().unwrap();
+        assert_eq!(kind(&error.cause), ("nonsense", ""));
+        assert!(error.may_have_acted);
+        let words = error.to_string();
+        assert!(
+            words.contains("without an access_token: invalid refresh_token"),
+            "{words}"
+        );
+    }
+    let echo = json!({"message": format!("no such token: {REFRESH_TOKEN}")});
+    let words = refreshed(&echo, None).await.err().unwrap().to_string();
+    assert!(!words.contains(REFRESH_TOKEN), "{words}");
 }
 
 // RFC 6749 says 200; some servers say 201.

@@ -91,7 +91,7 @@ pub fn judge(
         ProviderError::Refused { code, .. } => {
             let since = before.refused_since.map_or(now, |since| since.min(now));
             attempts.refused_since = Some(since);
-            is_believed(since, others, now).then(|| {
+            is_believed(cause, since, others, now).then(|| {
                 let hours = now.since(since).as_secs() / 3600;
                 let words = format!("{cause}; this has lasted for {hours} hours");
                 Fault::new(code.as_str(), words)
@@ -122,10 +122,13 @@ pub fn judge(
 }
 
 /// Whether refusals since then end the grant. If the provider refreshes others, it refuses this grant in particular.
-fn is_believed(since: Timestamp, others: Others, now: Timestamp) -> bool {
+/// Otherwise what a gateway refuses says nothing about a grant, however long it lasts.
+fn is_believed(cause: &ProviderError, since: Timestamp, others: Others, now: Timestamp) -> bool {
     let lately = |at| at >= since && now.since(at) < BELIEVED_AMONG_OTHERS_AFTER / 3;
     let after = if others.refreshed_at.is_some_and(lately) {
         BELIEVED_AMONG_OTHERS_AFTER
+    } else if cause.is_of_gateway() {
+        return false;
     } else if others.exist {
         BELIEVED_AS_ALL_ARE_AFTER
     } else {
@@ -283,6 +286,35 @@ mod tests {
         assert_eq!(status(25 * HOUR, None), AccountStatus::Degraded);
         assert_eq!(status(6 * 24 * HOUR, None), AccountStatus::Degraded);
         assert_eq!(status(7 * 24 * HOUR, None), AccountStatus::RelinkRequired);
+    }
+
+    /// With few accounts no outage shows that a firewall refuses everybody.
+    #[test]
+    fn a_gateway_that_refuses_everybody_ends_nothing() {
+        let year = 8760 * HOUR;
+        let before = Attempts {
+            refused_since: Some(NOW - year),
+            ..Attempts::default()
+        };
+        let status = |code, exist, refreshed: Option<Duration>| {
+            let others = Others {
+                exist,
+                refreshed_at: refreshed.map(|ago| NOW - ago),
+            };
+            judge(before, &refused(code).into(), others, NOW, 0.0).status
+        };
+        for code in ["http_403", "http_page_403", "http_page_404"] {
+            for (exist, refreshed) in [(false, None), (true, None), (true, Some(2 * year))] {
+                let status = status(code, exist, refreshed);
+                assert_eq!(status, AccountStatus::Degraded, "{code} {exist}");
+            }
+            // It refuses this grant alone.
+            let status = status(code, true, Some(HOUR / 2));
+            assert_eq!(status, AccountStatus::RelinkRequired, "{code}");
+        }
+        for code in ["http_400", "http_401", "http_404", "access_denied"] {
+            assert_eq!(status(code, true, None), AccountStatus::RelinkRequired);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use central_oauth_provider_openidconnect::ProviderSettings;
 use serde_json::{Value, json};
 
 use super::{SECRET, preset, saying};
-use crate::support::{DEVICE_CODE, Stub, Subject, error_of, json as reply_json, kind, step};
+use crate::support::{DEVICE_CODE, Stub, Subject, error_of, json as reply_json, kind, plain, step};
 
 fn scopes(all: &[&str]) -> Vec<String> {
     all.iter().map(|scope| (*scope).to_owned()).collect()
@@ -16,6 +16,19 @@ fn scopes(all: &[&str]) -> Vec<String> {
 async fn redeem(name: &str, status: u16, answer: Value) -> String {
     let (subject, _stub) = saying(name, status, &answer).await;
     step(&subject.redeem().await)
+}
+
+// wso2/product-is issue 21192, and Facebook's "pending action" (its device login).
+#[tokio::test]
+async fn a_provider_s_own_words_for_a_person_who_has_not_answered() {
+    let answer = json!({"error": {"message": "pending", "code": 31, "error_subcode": 1_349_174}});
+    let stub = Stub::start(move |_, _| reply_json(400, &answer)).await;
+    let mut settings = plain(&stub.base);
+    let redeem =
+        async |settings: &ProviderSettings| step(&Subject::new(settings.clone()).redeem().await);
+    assert_eq!(redeem(&settings).await, "nonsense");
+    settings.quirks.errors.pending = vec!["/error/error_subcode=1349174".to_owned()];
+    assert_eq!(redeem(&settings).await, "pending");
 }
 
 // GitHub, "Authorizing OAuth apps", device flow: errors with 200, the new interval inside slow_down.

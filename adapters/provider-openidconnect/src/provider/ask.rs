@@ -42,7 +42,7 @@ impl OpenIdConnectProvider {
                 provider = self.settings.name.as_str(),
                 endpoint = endpoint.path(),
                 method = second_method.name(),
-                "the endpoint answered invalid_client; it accepts this method of client authentication, which is used there \
+                "the endpoint rejected the client, and accepts this method of client authentication, which is used there \
                  from now on"
             );
             self.auth_memory.accepts(&endpoint, auth, second_method);

@@ -8,10 +8,12 @@ use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DeleteMany, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    ActiveModelTrait, ColumnTrait, DeleteMany, EntityTrait, QueryFilter, QueryResult, QuerySelect,
+    QueryTrait,
 };
 
 use crate::convert::hash;
+use crate::damage;
 use crate::entities::admin_sessions::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
 use crate::store::{MOST_AT_ONCE, SeaOrmStore};
@@ -33,8 +35,10 @@ impl AdminSessionStore for SeaOrmStore {
 
     async fn session(&self, token: &KeyedHash) -> Result<Option<AdminSession>, StoreError> {
         let found = Entity::find().filter(Column::Token.eq(bytes(token)));
-        let found = found.one(&self.read().await?).await.map_err(failed)?;
-        found.as_ref().map(session).transpose()
+        let read = |row: &QueryResult| session(&damage::model(row)?);
+        let numbered = damage::numbered::<Entity>(Column::Id);
+        let db = &self.read().await?;
+        Ok(damage::each(db, &found, numbered, read).await?.pop())
     }
 
     async fn note_session_use(&self, token: &KeyedHash, at: Timestamp) -> Result<(), StoreError> {

@@ -20,7 +20,8 @@ use sea_orm::{
 use crate::convert::{
     ONLY_ROW, audit_ends, audit_entry, ends_row, inbox_row, log_row, row_count, signed_entry,
 };
-use crate::entities::audit_log::{Column, Entity, Model};
+use crate::damage;
+use crate::entities::audit_log::{Column, Entity};
 use crate::entities::{audit_ends as ends, audit_inbox as inbox};
 use crate::error::failed;
 use crate::locks;
@@ -100,8 +101,8 @@ impl AuditStore for SeaOrmStore {
         limit: u64,
     ) -> Result<Vec<AuditEntry>, StoreError> {
         let rows = filtered(filter, after).limit(row_count(limit));
-        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
-        Ok(rows.into_iter().map(audit_entry).collect())
+        let rows = damage::raw(&self.read().await?, &rows).await?;
+        Ok(rows.iter().map(audit_entry).collect())
     }
 
     async fn audit_ends(&self) -> Result<Option<AuditEnds>, StoreError> {
@@ -114,9 +115,9 @@ impl AuditStore for SeaOrmStore {
         retained: RangeInclusive<Timestamp>,
         limit: u64,
     ) -> Result<u64, StoreError> {
-        let first = oldest(1).one(&self.read().await?).await.map_err(failed)?;
-        let is_outdated = |row: &Model| !retained.contains(&Timestamp::from_millis(row.at));
-        if !first.as_ref().is_some_and(is_outdated) {
+        let first = damage::raw(&self.read().await?, &oldest(1)).await?;
+        let is_outdated = |entry: AuditEntry| !retained.contains(&entry.content.at);
+        if !first.first().map(audit_entry).is_some_and(is_outdated) {
             return Ok(0);
         }
         let write = self.write().await?;
@@ -124,9 +125,8 @@ impl AuditStore for SeaOrmStore {
         let Some(stored) = read_ends(&write.txn).await? else {
             return Ok(0);
         };
-        let rows = oldest(limit.min(MOST_AT_ONCE)).all(&write.txn).await;
-        let rows = rows.map_err(failed)?.into_iter();
-        let entries: Vec<_> = rows.map(audit_entry).collect();
+        let rows = damage::raw(&write.txn, &oldest(limit.min(MOST_AT_ONCE))).await?;
+        let entries: Vec<_> = rows.iter().map(audit_entry).collect();
         let shortened = chain.shorten(&stored, &entries, &retained);
         let shortened = shortened.map_err(|broken| StoreError::Corrupt(Box::new(broken)))?;
         let Some(last) = entries[..shortened.deleted].last() else {
@@ -165,17 +165,16 @@ async fn take(db: &impl ConnectionTrait, limit: u64) -> Result<Taken, StoreError
     let rows = inbox::Entity::find()
         .order_by_asc(inbox::Column::Id)
         .limit(limit.min(MOST_AT_ONCE));
-    let rows = rows.all(db).await.map_err(failed)?;
-    let numbers = rows.iter().map(|row| row.id);
+    let rows = damage::raw(db, &rows).await?;
+    let (numbers, entries): (Vec<_>, Vec<_>) = rows.iter().map(signed_entry).unzip();
     let gone = inbox::Entity::delete_many().filter(inbox::Column::Id.is_in(numbers));
     gone.exec(db).await.map_err(failed)?;
-    let references = rows.iter().map(|row| row.reference.clone());
-    let known = in_log(db, references.collect()).await?;
+    let reference = |entry: &SignedEntry| entry.content.reference.0.to_vec();
+    let known = in_log(db, entries.iter().map(reference).collect()).await?;
     let count = rows.len() as u64;
-    let fresh = rows
-        .into_iter()
-        .filter(|row| !known.contains(&row.reference));
-    let entries = fresh.map(signed_entry).collect();
+    let fresh = entries.into_iter();
+    let fresh = fresh.filter(|entry| !known.contains(&reference(entry)));
+    let entries = fresh.collect();
     Ok(Taken { count, entries })
 }
 
@@ -211,8 +210,9 @@ pub(crate) async fn head(db: &impl ConnectionTrait) -> Result<AuditNumber, Store
 
 async fn last(db: &impl ConnectionTrait) -> Result<Option<AuditPosition>, StoreError> {
     let row = Entity::find().order_by_desc(Column::Id).limit(1);
-    let row = row.one(db).await.map_err(failed)?;
-    Ok(row.map(audit_entry).as_ref().map(AuditPosition::of))
+    let row = damage::raw(db, &row).await?.pop();
+    let last = row.as_ref().map(audit_entry);
+    Ok(last.as_ref().map(AuditPosition::of))
 }
 
 pub(crate) fn oldest(limit: u64) -> Select<Entity> {
@@ -241,8 +241,8 @@ pub(crate) fn filtered(filter: &AuditFilter, after: AuditNumber) -> Select<Entit
 }
 
 async fn read_ends(db: &impl ConnectionTrait) -> Result<Option<AuditEnds>, StoreError> {
-    let row = ends::Entity::find_by_id(ONLY_ROW).one(db).await;
-    Ok(row.map_err(failed)?.as_ref().map(audit_ends))
+    let row = damage::raw(db, &ends::Entity::find_by_id(ONLY_ROW)).await?;
+    Ok(row.first().map(audit_ends))
 }
 
 async fn save_ends(db: &impl ConnectionTrait, signed: &AuditEnds) -> Result<(), StoreError> {

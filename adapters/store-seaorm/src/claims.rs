@@ -12,6 +12,7 @@ use sea_orm::{
 };
 
 use crate::convert::row_count;
+use crate::damage;
 use crate::error::failed;
 
 /// A table whose rows become due and are leased.
@@ -74,9 +75,9 @@ pub(crate) fn next_due<E: Leased>(busy: &[ProviderName]) -> Select<E> {
         .limit(1)
 }
 
-/// The time when a row is due, as a whole number: SQLite may have stored another one.
+/// The time when a row is due, as a whole number.
 pub(crate) fn due_at<E: Leased>() -> SimpleExpr {
-    Expr::col(E::DUE_AT).cast_as("bigint")
+    damage::whole(E::DUE_AT)
 }
 
 /// Leaves out texts, which SQLite may have stored as well: they are greater than all numbers. With the function, it uses
@@ -107,38 +108,7 @@ pub(crate) async fn claim<E: Leased>(
     }
     let claimed = claim_rows::<E>(now, lease_until, rows.clone()).exec(db);
     claimed.await.map_err(failed)?;
-    readable(db, E::ID, E::find().filter(E::ID.is_in(rows))).await
-}
-
-/// Returns the rows that a query finds. Skips a row that cannot be read, for example because a newer version wrote it,
-/// so that it does not block the others.
-pub(crate) async fn readable<E: EntityTrait>(
-    db: &impl ConnectionTrait,
-    number: E::Column,
-    rows: Select<E>,
-) -> Result<Vec<E::Model>, StoreError> {
-    match rows.clone().all(db).await.map_err(failed) {
-        Err(StoreError::Corrupt(_)) => {}
-        read => return read,
-    }
-    let numbers = rows.select_only().column(number).into_tuple::<i64>();
-    let mut read = Vec::new();
-    for row in numbers.all(db).await.map_err(failed)? {
-        match E::find()
-            .filter(number.eq(row))
-            .one(db)
-            .await
-            .map_err(failed)
-        {
-            Ok(found) => read.extend(found),
-            Err(StoreError::Corrupt(error)) => {
-                let table = E::default().table_name().to_owned();
-                tracing::error!(table, row, %error, "a row cannot be read");
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(read)
+    damage::readable(db, E::ID, E::find().filter(E::ID.is_in(rows))).await
 }
 
 pub(crate) fn skipping_locked<E: Leased>(due: Select<E>) -> Select<E> {

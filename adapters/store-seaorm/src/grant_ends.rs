@@ -13,6 +13,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Se
 
 use crate::accounts::{readable, with_times};
 use crate::convert::row_count;
+use crate::damage;
 use crate::entities::announced_ends::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, tokens};
 use crate::error::failed;
@@ -49,9 +50,12 @@ impl GrantEndStore for SeaOrmStore {
         // Also waits for another replica that announces it.
         locks::tokens_of(&write.txn, account).await?;
         let known = Entity::find().filter(Column::AccountId.eq(account.0));
-        let known = known.one(&write.txn).await.map_err(failed)?;
-        let announced = |known: Model| Timestamp::from_millis(known.ends_at);
-        if known.is_some_and(|known| Account::is_same_end(announced(known), end)) {
+        let known = damage::readable(&write.txn, Column::Id, known).await?;
+        let announced = |known: &Model| Timestamp::from_millis(known.ends_at);
+        if known
+            .first()
+            .is_some_and(|known| Account::is_same_end(announced(known), end))
+        {
             return Ok(false);
         }
         let announced = Entity::insert(ActiveModel {

@@ -15,6 +15,7 @@ use sea_orm::{
 };
 
 use crate::claims::counted;
+use crate::damage;
 use crate::entities::wrong_codes::{ActiveModel, Column, Entity};
 use crate::error::failed;
 use crate::locks;
@@ -88,7 +89,7 @@ async fn times(
 pub(crate) fn latest(counting: &Range<Timestamp>, most: u64) -> Select<Entity> {
     Entity::find()
         .select_only()
-        .column(Column::TriedAt)
+        .expr(damage::whole(Column::TriedAt))
         .filter(Column::TriedAt.gte(counting.start.as_millis()))
         .filter(Column::TriedAt.lt(counting.end.as_millis()))
         .order_by_desc(Column::TriedAt)

@@ -8,6 +8,7 @@
 //! | `url`, `database` | the location of the database; opening, reading and writing SQLite and PostgreSQL; group commit; the database's clock |
 //! | `schema`, `locks` | migrations; locks between concurrent transactions |
 //! | `claims` | leases of due work, for tasks and replicas |
+//! | `damage` | rows that cannot be read |
 //! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `reads`, `revocations`, `seals`, `replicas`, `workloads`, `write_tests`, `audit`, `admin_sessions`, `webhooks`, `grant_ends` | the port's traits, one each |
 //! | `complete`, `outbox`, `sealed_rows` | helpers of these traits |
 //! | `copy` | copies one database to another, for `central-oauth copy` |
@@ -26,6 +27,7 @@ mod clock_steps;
 mod complete;
 mod convert;
 mod copy;
+mod damage;
 mod database;
 mod entities;
 mod error;

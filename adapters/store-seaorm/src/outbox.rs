@@ -21,6 +21,7 @@ pub(crate) async fn keep_stray(
 ) -> Result<bool, StoreError> {
     let reference = stray.reference.as_bytes().to_vec();
     let known = Entity::find().filter(Column::Reference.eq(reference));
+    let known = known.select_only().column(Column::Id).into_tuple::<i64>();
     if known.one(db).await.map_err(failed)?.is_some() {
         return Ok(true);
     }

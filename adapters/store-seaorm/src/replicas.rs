@@ -8,6 +8,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
+use crate::damage;
 use crate::entities::replicas::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
@@ -31,9 +32,9 @@ impl ReplicaStore for SeaOrmStore {
 
     async fn replicas(&self) -> Result<Vec<Replica>, StoreError> {
         let session = self.read().await?;
-        let rows = Entity::find().order_by_asc(Column::Id).all(&session).await;
-        let rows = rows.map_err(failed)?.into_iter();
-        Ok(rows.map(replica).collect())
+        let rows = Entity::find().order_by_asc(Column::Id);
+        let rows = damage::readable(&session, Column::Id, rows).await?;
+        Ok(rows.into_iter().map(replica).collect())
     }
 }
 

@@ -1,7 +1,5 @@
 //! The outbox of tokens that are to be revoked: who sees to them, and what became of it.
 
-use std::error::Error;
-
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::revocation::{
@@ -13,11 +11,12 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait,
+    QuerySelect, QueryTrait,
 };
 
 use crate::claims::{self, Leased};
-use crate::convert::{ended_revocation, revocation_fault, row_count};
+use crate::convert::{ended_revocation, revocation_fault};
+use crate::damage;
 use crate::entities::revocations::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
 use crate::locks;
@@ -48,7 +47,10 @@ impl RevocationStore for SeaOrmStore {
         write.commit().await?;
         // An update gives its rows back in any order.
         rows.sort_by_key(|row| (row.next_attempt_at, row.id));
-        Ok(rows.into_iter().filter_map(readable).collect())
+        let leases = rows
+            .into_iter()
+            .map(|row| (row.id, RevocationLease::try_from(row)));
+        damage::converted::<Entity, _>(leases)
     }
 
     async fn next_revocation_at(
@@ -120,12 +122,9 @@ impl RevocationStore for SeaOrmStore {
         after: Option<RevocationId>,
         limit: u64,
     ) -> Result<Vec<Revocation>, StoreError> {
-        let rows = Entity::find()
-            .filter(Column::Id.gt(after.map_or(0, |after| after.0)))
-            .order_by_asc(Column::Id)
-            .limit(row_count(limit));
-        let rows = claims::readable(&self.read().await?, Column::Id, rows).await?;
-        Ok(rows.into_iter().filter_map(readable).collect())
+        let (db, after) = (&self.read().await?, after.map(|after| after.0));
+        let read = |row: Model| row.try_into();
+        damage::page_of(db, Entity::find(), Column::Id, after, limit, read).await
     }
 
     async fn purge_revocations(
@@ -139,17 +138,6 @@ impl RevocationStore for SeaOrmStore {
         write.commit().await?;
         Ok(deleted.rows_affected)
     }
-}
-
-/// A row that cannot be understood keeps nobody from the others.
-fn readable<T: TryFrom<Model, Error = StoreError>>(row: Model) -> Option<T> {
-    let id = row.id;
-    T::try_from(row)
-        .inspect_err(|error| {
-            let error = error as &dyn Error;
-            tracing::error!(revocation = id, error, "a revocation cannot be read");
-        })
-        .ok()
 }
 
 impl Leased for Entity {

@@ -8,10 +8,13 @@ use central_oauth_domain::vault::RowMacs;
 use central_oauth_domain::webhook::{Receiver, ReceiverName, ReceiverVersion};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, Select,
+};
 
 use crate::audit;
 use crate::convert::{fault, hash, time};
+use crate::damage;
 use crate::entities::webhook_receivers::{ActiveModel, Column, Entity, Model};
 use crate::error::{Unreadable, failed};
 use crate::store::SeaOrmStore;
@@ -20,14 +23,11 @@ use crate::store::SeaOrmStore;
 impl WebhookStore for SeaOrmStore {
     async fn receivers(&self) -> Result<Vec<Receiver>, StoreError> {
         let rows = Entity::find().order_by_asc(Column::Name);
-        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
-        rows.into_iter().map(Receiver::try_from).collect()
+        readable(&self.read().await?, &rows).await
     }
 
     async fn receiver(&self, name: &ReceiverName) -> Result<Option<Receiver>, StoreError> {
-        let row = Entity::find().filter(Column::Name.eq(name.as_str()));
-        let row = row.one(&self.read().await?).await.map_err(failed)?;
-        row.map(Receiver::try_from).transpose()
+        Ok(readable(&self.read().await?, &named(name)).await?.pop())
     }
 
     async fn add_receiver(
@@ -38,6 +38,10 @@ impl WebhookStore for SeaOrmStore {
         entry: SignedEntry,
     ) -> Result<bool, StoreError> {
         let write = self.write().await?;
+        if readable(&write.txn, &named(name)).await?.is_empty() {
+            let damaged = Entity::delete_many().filter(Column::Name.eq(name.as_str()));
+            damaged.exec(&write.txn).await.map_err(failed)?;
+        }
         let head = audit::head(&write.txn).await?;
         let fresh = Receiver::new(name.clone(), position.unwrap_or(head));
         let fresh = columns(&macs.authenticated_receiver(&fresh));
@@ -62,6 +66,18 @@ impl WebhookStore for SeaOrmStore {
         write.commit().await?;
         Ok(saved.rows_affected > 0)
     }
+}
+
+fn named(name: &ReceiverName) -> Select<Entity> {
+    Entity::find().filter(Column::Name.eq(name.as_str()))
+}
+
+async fn readable(
+    db: &impl ConnectionTrait,
+    rows: &Select<Entity>,
+) -> Result<Vec<Receiver>, StoreError> {
+    let read = |row: &QueryResult| damage::model::<Model>(row)?.try_into();
+    damage::each(db, rows, damage::numbered::<Entity>(Column::Id), read).await
 }
 
 fn columns(receiver: &Receiver) -> ActiveModel {

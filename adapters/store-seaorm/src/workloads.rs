@@ -13,11 +13,13 @@ use central_oauth_domain::workload::{
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, SelectFour, TopologyStar, TryInsertResult,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, FromQueryResult,
+    QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, SelectFour, TopologyStar,
+    TryInsertResult,
 };
 
-use crate::convert::{hash, key_record, row_count};
+use crate::convert::{hash, key_record};
+use crate::damage::{self, Numbered};
 use crate::entities::workloads::{ActiveModel, Column, Entity, Model};
 use crate::entities::{access_keys, accounts, device_codes, used_tokens};
 use crate::error::{Unreadable, failed};
@@ -30,20 +32,23 @@ const MOST_OF_ONE: u64 = 1_000;
 #[async_trait]
 impl WorkloadStore for SeaOrmStore {
     async fn find_workloads(&self, identity: &KeyedHash) -> Result<Vec<WorkloadGrant>, StoreError> {
-        let rows = with_identity(identity).all(&self.read().await?).await;
-        let mut grants = Vec::new();
-        for (workload, key, account, link) in rows.map_err(failed)? {
-            let Some(key) = key else { continue };
-            let Some(holder) = keys::holder(&key, account, link)? else {
-                continue;
+        let (db, rows) = (&self.read().await?, &with_identity(identity));
+        let grants = damage::each(db, rows, NUMBERED, |row| {
+            let workload = workload(row)?;
+            let key = optional::<access_keys::Model>(row, "B_")?;
+            let (account, link) = (optional(row, "C_")?, optional(row, "D_")?);
+            let Some(key) = key else { return Ok(None) };
+            let holder = keys::holder(&key, account, link)?;
+            let grant = |key| {
+                Ok(WorkloadGrant {
+                    key,
+                    mac: hash(&workload.mac).ok_or_else(|| unreadable(&workload, "mac"))?,
+                    binding: binding(workload)?,
+                })
             };
-            grants.push(WorkloadGrant {
-                key: holder,
-                mac: hash(&workload.mac).ok_or_else(|| unreadable(&workload, "mac"))?,
-                binding: binding(workload)?,
-            });
-        }
-        Ok(grants)
+            holder.map(grant).transpose()
+        });
+        Ok(grants.await?.into_iter().flatten().collect())
     }
 
     async fn workloads(
@@ -54,23 +59,21 @@ impl WorkloadStore for SeaOrmStore {
     ) -> Result<Vec<WorkloadRecord>, StoreError> {
         let rows = Entity::find()
             .find_also_related(access_keys::Entity)
-            .filter(access_keys::Column::AccountId.eq(account.0))
-            .filter(access_keys::Column::Id.gt(after.map_or(0, |after| after.0)))
-            .order_by_asc(access_keys::Column::Id)
-            .limit(row_count(limit));
-        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
-        let both = rows.into_iter().filter_map(|(row, key)| Some((row, key?)));
-        let records = both.map(|(row, key)| {
-            let key = key_record(key)?;
+            .filter(access_keys::Column::AccountId.eq(account.0));
+        let numbered = (access_keys::Column::Id, NUMBERED);
+        let (db, after) = (&self.read().await?, after.map(|after| after.0));
+        let page = damage::page(db, rows, numbered, after, limit, |row| {
+            let key = access_keys::Model::from_query_result(row, "B_");
+            let key = key_record(key.map_err(failed)?)?;
             Ok(WorkloadRecord {
                 id: key.id,
-                binding: binding(row)?,
+                binding: binding(workload(row)?)?,
                 role: key.role,
                 created_at: key.created_at,
                 last_used_at: key.last_used_at,
             })
         });
-        records.collect()
+        page.await
     }
 
     async fn create_workload(
@@ -95,8 +98,11 @@ impl WorkloadStore for SeaOrmStore {
 
     async fn is_workload(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError> {
         let row = Entity::find_by_id(key.0)
-            .find_also_related(access_keys::Entity)
+            .select_only()
+            .column(Column::Id)
+            .inner_join(access_keys::Entity)
             .filter(access_keys::Column::AccountId.eq(account.0))
+            .into_tuple::<i64>()
             .one(&self.read().await?)
             .await
             .map_err(failed)?;
@@ -114,6 +120,20 @@ impl WorkloadStore for SeaOrmStore {
         write.commit().await?;
         Ok(deleted.rows_affected)
     }
+}
+
+/// Workloads in a query that joins other tables.
+const NUMBERED: Numbered = Numbered {
+    table: "workloads",
+    number: "A_id",
+};
+
+fn workload(row: &QueryResult) -> Result<Model, StoreError> {
+    Model::from_query_result(row, "A_").map_err(failed)
+}
+
+fn optional<M: FromQueryResult>(row: &QueryResult, prefix: &str) -> Result<Option<M>, StoreError> {
+    M::from_query_result_optional(row, prefix).map_err(failed)
 }
 
 /// Workloads with their keys and, as in [`keys::with_hash`], the accounts or links of these.

@@ -151,6 +151,9 @@ pub struct SealedConsent {
     pub prompt: SealedPrompt,
     /// The callback from the provider, in redirect flows.
     pub callback: Option<Sealed>,
+    /// The client id that asked: only it can redeem the consent (RFC 6749 section 4.1.3). `None` in a row of an earlier
+    /// version.
+    pub client_id: Option<String>,
 }
 
 /// What the person has to do, sealed where it would let somebody else do it.

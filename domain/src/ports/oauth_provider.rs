@@ -40,6 +40,9 @@ pub trait OAuthProvider: Send + Sync {
     /// Whether people consent through a redirect back to this service, so that the page knows who consented.
     fn sends_browsers_back(&self) -> bool;
 
+    /// The client id of this service at the provider.
+    fn client_id(&self) -> String;
+
     /// Where the tokens of this provider come from.
     ///
     /// # Errors

@@ -234,6 +234,11 @@ impl OAuthProvider for ScriptedProvider {
         self.script().by_redirect
     }
 
+    fn client_id(&self) -> String {
+        let moved_to = self.script().moved_to.clone();
+        moved_to.unwrap_or_else(Self::origin).client_id
+    }
+
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
         let moved_to = self.script().moved_to.clone();
         Ok(moved_to.unwrap_or_else(Self::origin))

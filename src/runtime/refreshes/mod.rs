@@ -176,14 +176,24 @@ impl Inner {
                 Ok(Claim::Theirs) => {}
                 Ok(Claim::Settled) => return,
                 Err(error) => {
-                    self.pump.store_failed();
-                    let error = &error as &dyn Error;
-                    tracing::error!(error, "a refresh could not be claimed");
+                    self.note(&error);
+                    // The store has named a row that cannot be read, and callers may ask for it again and again.
+                    if !matches!(error, StoreError::Corrupt(_)) {
+                        let error = &error as &dyn Error;
+                        tracing::error!(error, "a refresh could not be claimed");
+                    }
                     return;
                 }
             }
             drop(place);
             sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Lets nothing be claimed for a while after the store failed. A row that cannot be read says nothing about the others.
+    fn note(&self, error: &StoreError) {
+        if matches!(error, StoreError::Unavailable(_)) {
+            self.pump.store_failed();
         }
     }
 
@@ -225,10 +235,7 @@ impl Inner {
                     return;
                 }
                 Err(error) => {
-                    // An invalid row says nothing about the others.
-                    if matches!(error, StoreError::Unavailable(_)) {
-                        self.pump.store_failed();
-                    }
+                    self.note(&error);
                     if attempt % ATTEMPTS_PER_LINE == 0 {
                         let error = &error as &dyn Error;
                         tracing::error!(account, error, "a refresh is not recorded yet");

@@ -97,6 +97,10 @@ impl OAuthProvider for ObservedProvider {
         self.provider.sends_browsers_back()
     }
 
+    fn client_id(&self) -> String {
+        self.provider.client_id()
+    }
+
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
         self.provider.origin().await
     }

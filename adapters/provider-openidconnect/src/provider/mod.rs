@@ -258,6 +258,10 @@ impl OAuthProvider for OpenIdConnectProvider {
         self.settings.flow == Flow::AuthorizationCode
     }
 
+    fn client_id(&self) -> String {
+        self.settings.client_id.clone()
+    }
+
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
         match &self.settings.token_endpoint {
             Some(given) => Ok(self.origin_of(None, given)),

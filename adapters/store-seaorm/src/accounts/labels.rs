@@ -8,6 +8,7 @@ use central_oauth_domain::ports::StoreError;
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 
+use crate::damage;
 use crate::entities::account_labels::{ActiveModel, Column, Entity};
 use crate::error::failed;
 
@@ -17,7 +18,7 @@ pub(super) async fn read(
     accounts: &[AccountId],
 ) -> Result<BTreeMap<AccountId, Labels>, StoreError> {
     let mut labels: BTreeMap<AccountId, Vec<(String, String)>> = BTreeMap::new();
-    for row in labels_of(accounts).all(db).await.map_err(failed)? {
+    for row in damage::readable(db, Column::Id, labels_of(accounts)).await? {
         let account = labels.entry(AccountId(row.account_id)).or_default();
         account.push((row.name, row.value));
     }

@@ -4,11 +4,13 @@ use central_oauth_domain::grant::{AccountId, AccountKey, StoredTokens};
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::{ExprTrait, IntoCondition, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, Iterable, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select, SelectTwoRequired, UpdateMany, Value,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
+    Iterable, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, SelectTwoRequired,
+    UpdateMany, Value,
 };
 
 use crate::convert::{FoundTokens, rows, stored_tokens};
+use crate::damage::{self, Numbered};
 use crate::entities::{accounts, tokens};
 use crate::error::failed;
 
@@ -17,11 +19,24 @@ pub(crate) async fn lock(
     db: &impl ConnectionTrait,
     account: AccountId,
 ) -> Result<Option<StoredTokens>, StoreError> {
-    let row = locked(tokens::Column::AccountId.eq(account.0))
-        .one(db)
+    let rows = locked(tokens::Column::AccountId.eq(account.0));
+    let row = db
+        .query_one_raw(rows.build(db.get_database_backend()))
         .await;
     let row = row.map_err(failed)?;
-    Ok(row.map(|(tokens, account)| stored_tokens(account, tokens)))
+    row.map(|row| damage::named(&row, NUMBERED, both)).transpose()
+}
+
+/// Tokens with their account, in a query for both.
+const NUMBERED: Numbered = Numbered {
+    table: "tokens",
+    number: "A_id",
+};
+
+fn both(row: &QueryResult) -> Result<StoredTokens, StoreError> {
+    let tokens = tokens::Model::from_query_result(row, "A_").map_err(failed)?;
+    let account = accounts::Model::from_query_result(row, "B_").map_err(failed)?;
+    Ok(stored_tokens(account, tokens))
 }
 
 /// Locks the tokens of a person, also if they are damaged.
@@ -41,9 +56,7 @@ pub(crate) async fn lock_all(
 ) -> Result<Vec<StoredTokens>, StoreError> {
     let numbers = accounts.map(|account| account.0);
     let rows = locked(tokens::Column::AccountId.is_in(numbers)).order_by_asc(tokens::Column::Id);
-    let rows = rows.all(db).await.map_err(failed)?.into_iter();
-    let rows = rows.map(|(tokens, account)| stored_tokens(account, tokens));
-    Ok(rows.collect())
+    damage::each(db, &rows, NUMBERED, both).await
 }
 
 /// Returns the first account that a query finds, also if it is damaged.

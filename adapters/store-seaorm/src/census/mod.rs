@@ -13,9 +13,9 @@ use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QuerySelect as _, Select,
 };
 
+use crate::damage;
 use crate::database::PoolUse;
 use crate::entities::{accounts, tokens};
-use crate::error::failed;
 use crate::refreshes::outages;
 use crate::store::SeaOrmStore;
 
@@ -49,8 +49,9 @@ impl SeaOrmStore {
         now: Timestamp,
         down: &[&str],
     ) -> Result<Vec<AccountCount>, StoreError> {
-        let rows = by_status(now).into_tuple::<(String, accounts::Status, i64, i64, i64)>();
-        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
+        type Group = (String, accounts::Status, i64, i64, i64);
+        let (db, rows) = (&self.read().await?, &by_status(now));
+        let rows = damage::groups::<Group>(db, rows).await?;
         let counts = rows
             .into_iter()
             .flat_map(|(provider, found, rows, over, due)| {
@@ -72,8 +73,8 @@ impl SeaOrmStore {
     }
 
     async fn dying(&self, now: Timestamp, down: &[&str]) -> Result<Vec<DyingCount>, StoreError> {
-        let rows = dying(now, down).into_tuple::<(String, i64, i64)>();
-        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
+        let (db, rows) = (&self.read().await?, &dying(now, down));
+        let rows = damage::groups::<(String, i64, i64)>(db, rows).await?;
         let counts = rows.into_iter().flat_map(|(provider, rows, lost)| {
             [(true, rows - lost), (false, lost)].map(|(refresh_due, count)| DyingCount {
                 provider: ProviderName::new(provider.clone()),
@@ -89,11 +90,9 @@ impl SeaOrmStore {
         now: Timestamp,
         down: &[&str],
     ) -> Result<Vec<OverdueCount>, StoreError> {
-        let rows = overdue(now)
-            .into_tuple::<(String, accounts::Status, i64, Option<i64>, Option<i64>)>()
-            .all(&self.read().await?)
-            .await
-            .map_err(failed)?;
+        type Group = (String, accounts::Status, i64, Option<i64>, Option<i64>);
+        let (db, rows) = (&self.read().await?, &overdue(now));
+        let rows = damage::groups::<Group>(db, rows).await?;
         let counts = rows
             .into_iter()
             .map(|(provider, found, rows, expiry, due)| {
@@ -216,8 +215,8 @@ fn overdue(now: Timestamp) -> Select<tokens::Entity> {
         .column(Column::Provider)
         .column(accounts::Column::Status)
         .column_as(Column::Id.count(), "rows")
-        .column_as(Column::AccessTokenExpiresAt.min(), "expiry")
-        .column_as(Column::NextRefreshAt.min(), "due")
+        .expr_as(damage::whole(Column::AccessTokenExpiresAt).min(), "expiry")
+        .expr_as(damage::whole(Column::NextRefreshAt).min(), "due")
         .group_by(Column::Provider)
         .group_by(accounts::Column::Status)
 }

@@ -7,8 +7,11 @@ use central_oauth_domain::audit::{
 use central_oauth_domain::grant::{AccessKeyId, AccountId};
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::{EntityName, FromQueryResult, QueryResult};
 
+use super::damaged::as_far_as_readable;
 use super::hash;
+use crate::damage;
 use crate::entities::{audit_ends, audit_inbox, audit_log};
 
 /// The number of the only row of ends.
@@ -32,8 +35,28 @@ macro_rules! entries {
             }
         }
 
-        fn $content(row: $table::Model) -> (AuditContent, KeyedHash) {
-            let mac = read_mac(&row.mac);
+        /// What cannot be read is replaced by defaults, which do not match the MAC.
+        fn $content(row: &QueryResult) -> (i64, AuditContent, KeyedHash) {
+            let row = $table::Model::from_query_result(row, "").unwrap_or_else(|error| {
+                let row = as_far_as_readable!(
+                    row,
+                    "",
+                    $table {
+                        id,
+                        reference,
+                        at,
+                        kind,
+                        actor,
+                        network,
+                        account_id,
+                        key_id,
+                        detail,
+                        mac,
+                    }
+                );
+                damage::name($table::Entity.table_name(), row.id, &error);
+                row
+            });
             let content = AuditContent {
                 reference: AuditReference(row.reference.try_into().unwrap_or_default()),
                 at: Timestamp::from_millis(row.at),
@@ -44,7 +67,7 @@ macro_rules! entries {
                 key: row.key_id.map(AccessKeyId),
                 detail: row.detail,
             };
-            (content, mac)
+            (row.id, content, read_mac(&row.mac))
         }
     };
 }
@@ -65,16 +88,16 @@ pub(crate) fn log_row(entry: &AuditEntry) -> audit_log::ActiveModel {
     }
 }
 
-pub(crate) fn signed_entry(row: audit_inbox::Model) -> SignedEntry {
-    let (content, mac) = inbox_content(row);
-    SignedEntry { content, mac }
+/// Returns an entry of the inbox with the number of its row.
+pub(crate) fn signed_entry(row: &QueryResult) -> (i64, SignedEntry) {
+    let (id, content, mac) = inbox_content(row);
+    (id, SignedEntry { content, mac })
 }
 
-pub(crate) fn audit_entry(row: audit_log::Model) -> AuditEntry {
-    let number = AuditNumber(row.id);
-    let (content, mac) = log_content(row);
+pub(crate) fn audit_entry(row: &QueryResult) -> AuditEntry {
+    let (id, content, mac) = log_content(row);
     AuditEntry {
-        number,
+        number: AuditNumber(id),
         content,
         mac,
     }
@@ -91,7 +114,20 @@ pub(crate) fn ends_row(ends: &AuditEnds) -> audit_ends::ActiveModel {
     }
 }
 
-pub(crate) fn audit_ends(row: &audit_ends::Model) -> AuditEnds {
+/// Ends that cannot be read are not signed.
+pub(crate) fn audit_ends(row: &QueryResult) -> AuditEnds {
+    let row = as_far_as_readable!(
+        row,
+        "",
+        audit_ends {
+            id,
+            start_number,
+            start_mac,
+            head_number,
+            head_mac,
+            mac,
+        }
+    );
     AuditEnds {
         start: AuditPosition {
             number: AuditNumber(row.start_number),

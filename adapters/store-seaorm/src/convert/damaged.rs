@@ -5,6 +5,7 @@ use central_oauth_domain::grant::StoredTokens;
 use sea_orm::{FromQueryResult, QueryResult};
 
 use super::account::stored_tokens;
+use crate::damage;
 use crate::entities::{accounts, tokens};
 
 const ADVICE: &str =
@@ -25,30 +26,32 @@ impl FoundTokens {
             accounts::Model::from_query_result(row, account),
             tokens::Model::from_query_result(row, tokens),
         );
-        if let (Ok(account), Ok(tokens)) = rows {
-            return Self {
-                tokens: stored_tokens(account, tokens),
-                is_damaged: false,
-            };
-        }
-        let tokens = stored_tokens(damaged_account(row, account), damaged_tokens(row, tokens));
-        let account = tokens.account.id.0;
-        tracing::error!(
-            account,
-            "a row cannot be read; the account shows what is left"
-        );
+        let ((table, prefix), error) = match rows {
+            (Ok(account), Ok(tokens)) => {
+                return Self {
+                    tokens: stored_tokens(account, tokens),
+                    is_damaged: false,
+                };
+            }
+            (Err(error), _) => (("accounts", account), error),
+            (_, Err(error)) => (("tokens", tokens), error),
+        };
+        let number = row.try_get(prefix, "id").unwrap_or_default();
+        damage::name(table, number, &error);
+        let (account, tokens) = (damaged_account(row, account), damaged_tokens(row, tokens));
         Self {
-            tokens,
+            tokens: stored_tokens(account, tokens),
             is_damaged: true,
         }
     }
 }
 
 macro_rules! as_far_as_readable {
-    ($row:ident, $prefix:ident, $table:ident { $($column:ident),+ $(,)? }) => {
+    ($row:ident, $prefix:expr, $table:ident { $($column:ident),+ $(,)? }) => {
         $table::Model { $($column: $row.try_get($prefix, stringify!($column)).unwrap_or_default(),)+ }
     };
 }
+pub(super) use as_far_as_readable;
 
 fn damaged_account(row: &QueryResult, prefix: &str) -> accounts::Model {
     let account = as_far_as_readable!(
@@ -76,8 +79,10 @@ fn damaged_account(row: &QueryResult, prefix: &str) -> accounts::Model {
     }
 }
 
+/// An access token whose end cannot be read counts as expired. Nobody can refresh the account, so nobody holds its lease.
 fn damaged_tokens(row: &QueryResult, prefix: &str) -> tokens::Model {
-    as_far_as_readable!(
+    let expires_at = row.try_get(prefix, "access_token_expires_at");
+    let found = as_far_as_readable!(
         row,
         prefix,
         tokens {
@@ -108,5 +113,10 @@ fn damaged_tokens(row: &QueryResult, prefix: &str) -> tokens::Model {
             access_token_lifetime,
             access_token_hinted_end,
         }
-    )
+    );
+    tokens::Model {
+        access_token_expires_at: expires_at.unwrap_or(Some(0)),
+        lease_until: None,
+        ..found
+    }
 }

@@ -36,7 +36,7 @@ pub(crate) fn to_account(account: &accounts::Model) -> KeyBinding {
 }
 
 /// The owner of the account.
-pub(crate) fn person(account: &accounts::Model) -> AccountKey {
+fn person(account: &accounts::Model) -> AccountKey {
     AccountKey {
         provider: ProviderName::new(account.provider.as_str()),
         account_id: account.account_id.clone(),

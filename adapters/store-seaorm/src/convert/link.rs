@@ -146,6 +146,7 @@ fn consent(row: Model) -> Result<SealedConsent, Column> {
         handle: handle.ok_or("device_code")?,
         prompt,
         callback: row.callback.map(Sealed::from_bytes),
+        client_id: row.client_id,
     })
 }
 
@@ -298,6 +299,7 @@ fn consent_columns(consent: &SealedConsent) -> ActiveModel {
         state: Set(State::Authorizing),
         device_code: Set(Some(bytes(&consent.handle))),
         callback: Set(consent.callback.as_ref().map(bytes)),
+        client_id: Set(consent.client_id.clone()),
         ..nothing_held()
     };
     match &consent.prompt {

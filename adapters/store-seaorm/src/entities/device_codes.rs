@@ -55,6 +55,7 @@ pub struct Model {
     pub access_token_expires_at: Option<i64>,
     pub refresh_token_expires_at: Option<i64>,
     pub token_endpoint: Option<String>,
+    /// The client of the consent, and then of the tokens.
     pub client_id: Option<String>,
     pub grant_expires_at: Option<i64>,
     pub issuer: Option<String>,

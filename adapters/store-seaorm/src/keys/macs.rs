@@ -9,12 +9,13 @@ use central_oauth_domain::ports::{NewLink, StoreError};
 use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, SelectTwo, UpdateMany,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
+    QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, SelectTwo, UpdateMany,
 };
 
 use super::UNNUMBERED;
 use crate::convert::{key_holder, key_row, mac_bytes, row_count, to_account};
+use crate::damage;
 use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, device_codes};
 use crate::error::failed;
@@ -103,7 +104,16 @@ pub(super) async fn missing(
     let rows = with_account(without_mac)
         .order_by_asc(Column::Id)
         .limit(row_count(limit));
-    let rows = rows.all(&db).await.map_err(failed)?;
+    let numbered = damage::Numbered {
+        table: "access_keys",
+        number: "A_id",
+    };
+    let rows = damage::each(&db, &rows, numbered, |row| {
+        let key = Model::from_query_result(row, "A_").map_err(failed)?;
+        let account = accounts::Model::from_query_result_optional(row, "B_");
+        Ok((key, account.map_err(failed)?))
+    });
+    let rows = rows.await?;
     let inert = rows.iter().filter(|(_, account)| account.is_none());
     let mut links = links_of(&db, inert.map(|(key, _)| key.id)).await?;
     let holders = rows.into_iter().filter_map(|(key, account)| {
@@ -112,9 +122,9 @@ pub(super) async fn missing(
             // Purged between the two queries.
             None => KeyBinding::Link(Box::new(links.remove(&key.id)?)),
         };
-        Some(key_holder(&key, binding).map_err(StoreError::from))
+        Some((key.id, key_holder(&key, binding).map_err(StoreError::from)))
     });
-    holders.collect()
+    damage::converted::<Entity, _>(holders)
 }
 
 /// Stores the MACs of keys that have not changed since they were read.
@@ -149,9 +159,13 @@ async fn links_of(
 ) -> Result<HashMap<i64, Link>, StoreError> {
     let links = device_codes::Entity::find();
     let links = links.filter(device_codes::Column::AccessKeyId.is_in(keys));
-    let rows = links.all(db).await.map_err(failed)?.into_iter();
-    rows.map(|row| Ok((row.access_key_id, Link::try_from(row)?)))
-        .collect()
+    let read = |row: &QueryResult| {
+        let row: device_codes::Model = damage::model(row)?;
+        Ok((row.access_key_id, Link::try_from(row)?))
+    };
+    let numbered = damage::numbered::<device_codes::Entity>(device_codes::Column::Id);
+    let links = damage::each(db, &links, numbered, read).await?;
+    Ok(links.into_iter().collect())
 }
 
 fn with_account(

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::{
-    AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey,
+    AccessKeyId, AccountId, AccountKey, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey,
+    ProviderName,
 };
 use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::{Descendants, KeyCreation, KeyStore, StoreError};
@@ -15,15 +16,15 @@ use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select, SelectThree, TopologyStar, UpdateMany,
+    Select, SelectGetableTuple, SelectThree, Selector, TopologyStar, UpdateMany,
 };
 
-use crate::convert::{key_holder, key_record, person, row_count, to_account};
+use crate::convert::{key_holder, key_record, row_count, to_account};
 use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, device_codes};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
-use crate::{audit, locks};
+use crate::{audit, damage, locks};
 
 pub(crate) use macs::{complete, insert_inert};
 
@@ -46,10 +47,9 @@ impl KeyStore for SeaOrmStore {
         after: Option<AccessKeyId>,
         limit: u64,
     ) -> Result<Vec<KeyRecord>, StoreError> {
-        let rows = keys_of(account, after).limit(row_count(limit));
-        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
-        let records = rows.into_iter().map(key_record);
-        Ok(records.collect::<Result<_, _>>()?)
+        let (db, after) = (&self.read().await?, after.map(|after| after.0));
+        let read = |row| Ok(key_record(row)?);
+        damage::page_of(db, keys_of(account), Column::Id, after, limit, read).await
     }
 
     async fn create_key(
@@ -79,8 +79,12 @@ impl KeyStore for SeaOrmStore {
     ) -> Result<Vec<AccessKeyId>, StoreError> {
         let write = self.write().await?;
         // No key is created meanwhile: see `create_key`.
-        let locked = accounts::Entity::find_by_id(account.0).lock_exclusive();
-        locked.one(&write.txn).await.map_err(failed)?;
+        let locked = accounts::Entity::find_by_id(account.0)
+            .select_only()
+            .column(accounts::Column::Id)
+            .lock_exclusive();
+        let locked = locked.into_tuple::<i64>().one(&write.txn).await;
+        locked.map_err(failed)?;
         let gone = doomed(&write.txn, account, key, with).await?;
         if gone.is_empty() {
             return Ok(gone);
@@ -148,16 +152,24 @@ pub(crate) async fn insert_reader(
     most: u64,
     macs: &RowMacs,
 ) -> Result<KeyCreation, StoreError> {
-    let account = accounts::Entity::find_by_id(key.account.0).lock_exclusive();
-    let account = account.one(db).await.map_err(failed)?;
-    let account = account.ok_or(StoreError::Conflict)?;
+    let person = accounts::Entity::find_by_id(key.account.0)
+        .select_only()
+        .columns([accounts::Column::Provider, accounts::Column::AccountId])
+        .lock_exclusive()
+        .into_tuple::<(String, String)>();
+    let person = person.one(db).await.map_err(failed)?;
+    let (provider, account_id) = person.ok_or(StoreError::Conflict)?;
+    let person = AccountKey {
+        provider: ProviderName::new(provider),
+        account_id,
+    };
     if let KeyMaker::Key(maker) = key.maker {
         require(db, maker, key.account).await?;
     }
     if is_full(db, key.account, most).await? {
         return Ok(KeyCreation::Full);
     }
-    let holder = key.holder(UNNUMBERED, person(&account));
+    let holder = key.holder(UNNUMBERED, person);
     let (name, now) = (Some(key.name), key.created_at);
     let row = macs::insert(db, holder, name, now, macs).await?;
     Ok(KeyCreation::Created(key_record(row)?))
@@ -179,9 +191,9 @@ async fn doomed(
     }
     let made = Column::CreatedBy.eq(KeyMaker::Key(key).to_string());
     let gone = Condition::any().add(Column::Id.eq(key.0)).add(made);
-    let rows = keys_of(account, None).filter(gone).all(db).await;
+    let rows = numbers(keys_of(account).filter(gone)).all(db).await;
     let rows = rows.map_err(failed)?.into_iter();
-    Ok(rows.map(|row| AccessKeyId(row.id)).collect())
+    Ok(rows.map(AccessKeyId).collect())
 }
 
 /// Uses that are recorded in one transaction.
@@ -201,11 +213,14 @@ async fn lock_keys(
     .await
 }
 
-pub(crate) fn keys_of(account: AccountId, after: Option<AccessKeyId>) -> Select<Entity> {
-    Entity::find()
-        .filter(Column::AccountId.eq(account.0))
-        .filter(Column::Id.gt(after.map_or(0, |after| after.0)))
-        .order_by_asc(Column::Id)
+pub(crate) fn keys_of(account: AccountId) -> Select<Entity> {
+    Entity::find().filter(Column::AccountId.eq(account.0))
+}
+
+/// The numbers of keys, which can be read even if their rows cannot.
+fn numbers(keys: Select<Entity>) -> Selector<SelectGetableTuple<i64>> {
+    let keys = keys.select_only().column(Column::Id);
+    keys.order_by_asc(Column::Id).into_tuple()
 }
 
 /// Whether an account has `most` keys already: tests whether the last of that many exists.
@@ -217,7 +232,7 @@ async fn is_full(
     let Some(others) = most.checked_sub(1) else {
         return Ok(true);
     };
-    let last = keys_of(account, None).offset(row_count(others)).limit(1);
+    let last = numbers(keys_of(account).offset(row_count(others)).limit(1));
     let last = last.one(db).await.map_err(failed)?;
     Ok(last.is_some())
 }
@@ -257,10 +272,7 @@ pub(crate) async fn require(
     key: AccessKeyId,
     account: AccountId,
 ) -> Result<(), StoreError> {
-    let row = Entity::find_by_id(key.0)
-        .filter(Column::AccountId.eq(account.0))
-        .one(db)
-        .await
-        .map_err(failed)?;
+    let row = numbers(keys_of(account).filter(Column::Id.eq(key.0)));
+    let row = row.one(db).await.map_err(failed)?;
     row.map(drop).ok_or(StoreError::Conflict)
 }

@@ -15,6 +15,7 @@ use sea_orm::{
 use super::open_links;
 use crate::claims::counted;
 use crate::convert::{link_columns, row_count};
+use crate::damage;
 use crate::database::Purpose;
 use crate::entities::device_codes::{ActiveModel, Column, Entity};
 use crate::error::failed;
@@ -134,7 +135,7 @@ async fn full_since(
 pub(crate) fn codes_of(network: &KeyedHash, since: Timestamp) -> Select<Entity> {
     Entity::find()
         .select_only()
-        .column(Column::CreatedAt)
+        .expr(damage::whole(Column::CreatedAt))
         .filter(Column::Network.eq(network.as_bytes().to_vec()))
         .filter(Column::CreatedAt.gt(since.as_millis()))
         .order_by_desc(Column::CreatedAt)

@@ -19,13 +19,16 @@ use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, StoreError};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_domain::vault::RowMacs;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
+    Select,
+};
 
 use crate::database::Purpose;
-use crate::entities::device_codes::{Column, Entity};
+use crate::entities::device_codes::{Column, Entity, Model};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
-use crate::{claims, complete, keys, locks, outbox};
+use crate::{claims, complete, damage, keys, locks, outbox};
 
 #[cfg(test)]
 pub(crate) use confirm::{underway, underway_from};
@@ -174,17 +177,11 @@ impl LinkStore for SeaOrmStore {
     }
 
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError> {
-        let rows = relinks_of(account)
-            .all(&self.read().await?)
-            .await
-            .map_err(failed)?;
-        rows.into_iter().map(Link::try_from).collect()
+        readable(&self.read().await?, &relinks_of(account)).await
     }
 
     async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError> {
-        let rows = keys::links_of(key).all(&self.read().await?).await;
-        let rows = rows.map_err(failed)?.into_iter();
-        rows.map(Link::try_from).collect()
+        readable(&self.read().await?, &keys::links_of(key)).await
     }
 
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError> {
@@ -199,6 +196,14 @@ impl LinkStore for SeaOrmStore {
     ) -> Result<u64, StoreError> {
         purge::purge(self, ended_before, left_over_before, limit).await
     }
+}
+
+async fn readable(
+    db: &impl ConnectionTrait,
+    links: &Select<Entity>,
+) -> Result<Vec<Link>, StoreError> {
+    let read = |row: &QueryResult| damage::model::<Model>(row)?.try_into();
+    damage::each(db, links, damage::numbered::<Entity>(Column::Id), read).await
 }
 
 /// Neither ended nor expired.

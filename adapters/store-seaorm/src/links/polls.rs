@@ -1,7 +1,5 @@
 //! Links that are polled at the provider.
 
-use std::error::Error;
-
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::{Link, in_turns};
@@ -11,7 +9,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Se
 
 use crate::claims::{self, Leased};
 use crate::convert::row_count;
-use crate::entities::device_codes::{Column, Entity, Model};
+use crate::damage;
+use crate::entities::device_codes::{Column, Entity};
 use crate::store::SeaOrmStore;
 
 pub(super) async fn claim_due(
@@ -28,7 +27,8 @@ pub(super) async fn claim_due(
     write.commit().await?;
     // An update returns its rows in any order.
     rows.sort_by_key(|row| (row.poll_next_at, row.id));
-    let links = rows.into_iter().filter_map(readable);
+    let links = rows.into_iter().map(|row| (row.id, Link::try_from(row)));
+    let links = damage::converted::<Entity, _>(links)?.into_iter();
     Ok(in_turns(
         links.map(|link| (link.confirmed_from, link)).collect(),
     ))
@@ -59,20 +59,6 @@ pub(crate) fn due_in_turns(now: Timestamp, limit: u64, busy: &[ProviderName]) ->
         .order_by((turns.clone(), Column::PollDueAt), Order::Asc)
         .order_by((turns, Column::Id), Order::Asc);
     found.limit(row_count(limit))
-}
-
-/// A row that cannot be read does not block the others.
-fn readable(row: Model) -> Option<Link> {
-    let id = row.id;
-    let link = Link::try_from(row);
-    link.inspect_err(|error| {
-        tracing::error!(
-            link = id,
-            error = error as &dyn Error,
-            "a link cannot be read"
-        );
-    })
-    .ok()
 }
 
 impl Leased for Entity {

@@ -12,6 +12,7 @@ use super::open_providers;
 use crate::accounts::locked::{lock, save};
 use crate::claims::{self, Leased};
 use crate::convert::stored_tokens;
+use crate::damage;
 use crate::database::Purpose;
 use crate::entities::accounts;
 use crate::entities::tokens::{Column, Entity, Model};
@@ -121,7 +122,7 @@ async fn with_accounts(
 ) -> Result<Vec<StoredTokens>, StoreError> {
     let ids = rows.iter().map(|row| row.account_id);
     let accounts = accounts::Entity::find().filter(accounts::Column::Id.is_in(ids));
-    let accounts = claims::readable(db, accounts::Column::Id, accounts).await?;
+    let accounts = damage::readable(db, accounts::Column::Id, accounts).await?;
     let mut accounts: std::collections::HashMap<_, _> = accounts
         .into_iter()
         .map(|account| (account.id, account))

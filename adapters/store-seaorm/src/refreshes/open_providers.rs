@@ -51,8 +51,11 @@ async fn first_due(
     let (mut open, mut last) = (Vec::new(), None);
     loop {
         let next = next_provider(last.as_deref()).into_tuple::<(String, i64)>();
-        let Some((provider, due_at)) = next.one(db).await.map_err(failed)? else {
-            return Ok(open);
+        let (provider, due_at) = match next.one(db).await.map_err(failed) {
+            Ok(Some(next)) => next,
+            // What is no text comes after all texts.
+            Ok(None) | Err(StoreError::Corrupt(_)) => return Ok(open),
+            Err(error) => return Err(error),
         };
         if !busy.iter().any(|busy| busy.as_str() == provider) {
             open.push((provider.clone(), due_at));

@@ -13,6 +13,8 @@ use sea_orm::{
 };
 
 use crate::accounts::locked::{lock, save};
+use crate::claims;
+use crate::damage;
 use crate::entities::outages::{ActiveModel, Column, Entity, Model};
 use crate::entities::tokens;
 use crate::error::failed;
@@ -29,6 +31,11 @@ impl OutageStore for SeaOrmStore {
 
     async fn begin_outage(&self, outage: Outage) -> Result<Option<Outage>, StoreError> {
         let write = self.write().await?;
+        if of(&write.txn, &outage.provider).await?.is_none() {
+            let damaged = Column::Provider.eq(outage.provider.as_str());
+            let damaged = Entity::delete_many().filter(damaged);
+            damaged.exec(&write.txn).await.map_err(failed)?;
+        }
         let known = OnConflict::column(Column::Provider).do_nothing().to_owned();
         let begun = Entity::insert(columns(&outage)).on_conflict(known);
         let rows = begun.exec_without_returning(&write.txn).await;
@@ -67,8 +74,7 @@ impl OutageStore for SeaOrmStore {
         }
         let stored = match lock(&write.txn, chosen.account).await {
             // A row that cannot be read counts as probed: otherwise it would be chosen for ever.
-            Err(StoreError::Corrupt(error)) => {
-                tracing::error!(account = chosen.account.0, %error, "tokens cannot be read");
+            Err(StoreError::Corrupt(_)) => {
                 write.commit().await?;
                 return Ok(None);
             }
@@ -108,8 +114,9 @@ impl OutageStore for SeaOrmStore {
 }
 
 pub(crate) async fn all(db: &impl ConnectionTrait) -> Result<Vec<Outage>, StoreError> {
-    let rows = Entity::find().order_by_asc(Column::Id).all(db).await;
-    Ok(rows.map_err(failed)?.into_iter().map(outage).collect())
+    let rows = Entity::find().order_by_asc(Column::Id);
+    let rows = damage::readable(db, Column::Id, rows).await?;
+    Ok(rows.into_iter().map(outage).collect())
 }
 
 async fn of(
@@ -117,7 +124,8 @@ async fn of(
     provider: &ProviderName,
 ) -> Result<Option<Outage>, StoreError> {
     let stored = Entity::find().filter(Column::Provider.eq(provider.as_str()));
-    Ok(stored.one(db).await.map_err(failed)?.map(outage))
+    let stored = damage::readable(db, Column::Id, stored).await?;
+    Ok(stored.into_iter().next().map(outage))
 }
 
 /// Returns the accounts whose turn may be next. One that has neither failed nor been probed comes before all others.
@@ -148,7 +156,8 @@ async fn rows(
     rows: Select<tokens::Entity>,
 ) -> Result<Vec<(i64, i64)>, StoreError> {
     let rows = rows.select_only();
-    let rows = rows.columns([tokens::Column::AccountId, tokens::Column::Failures]);
+    let rows = rows.column(tokens::Column::AccountId);
+    let rows = rows.expr(damage::whole(tokens::Column::Failures));
     rows.into_tuple().all(db).await.map_err(failed)
 }
 
@@ -166,9 +175,10 @@ pub(crate) fn next_unfailed(outage: &Outage) -> Select<tokens::Entity> {
     use tokens::Column;
     tokens::Entity::find()
         .select_only()
-        .column(Column::RefreshDueAt)
+        .expr(claims::due_at::<tokens::Entity>())
         .filter(Column::Provider.eq(outage.provider.as_str()))
         .filter(Column::RefreshDueAt.is_not_null())
+        .filter(claims::is_time::<tokens::Entity>())
         .filter(is_unfailed(outage))
         .order_by_asc(Column::RefreshDueAt)
         .limit(1)

@@ -94,8 +94,10 @@ pub(crate) async fn expire(
             audit: Some(audit),
         })
     };
-    let expired = change(store, Purpose::Change, account, expire).await?;
-    Ok(expired.unwrap_or(false))
+    match change(store, Purpose::Change, account, expire).await {
+        Err(StoreError::Corrupt(_)) => Ok(false),
+        expired => Ok(expired?.unwrap_or(false)),
+    }
 }
 
 /// A transition of an account's tokens.

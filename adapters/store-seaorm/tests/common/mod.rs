@@ -220,6 +220,7 @@ pub(crate) async fn authorizing(store: &SeaOrmStore, n: u64) -> Link {
             uri: sealed("address"),
         },
         callback: None,
+        client_id: None,
     };
     store
         .begin_consent(&link, consent, None, LATER, NOW)

@@ -129,6 +129,7 @@ pub(crate) async fn asked(store: &SeaOrmStore, vault: &Vault, n: u64) -> Link {
             verification_uri_complete: None,
         },
         callback: None,
+        client_id: Some("broker".to_owned()),
     };
     let poll = PollSchedule::at_once(NOW);
     let begun = store.begin_consent(&link, consent, Some(poll), LATER, NOW);

@@ -78,6 +78,7 @@ fn consent() -> SealedConsent {
         handle: sealed(1),
         prompt: SealedPrompt::Visit { uri: sealed(2) },
         callback: None,
+        client_id: None,
     }
 }
 

@@ -37,14 +37,21 @@ impl Consents {
             redirect_uri: self.callback_uri(&link.provider),
         };
         match provider.begin_consent(&request).await {
-            Ok(consent) => self.keep_consent(link, &consent).await,
+            Ok(consent) => {
+                let sealed = self.seal_consent(link, &consent, provider.client_id())?;
+                self.keep_consent(link, &consent, sealed).await
+            }
             Err(error) => self.consent_refused(link, error).await,
         }
     }
 
-    async fn keep_consent(&self, link: &Link, consent: &Consent) -> Result<(), Refusal> {
+    async fn keep_consent(
+        &self,
+        link: &Link,
+        consent: &Consent,
+        sealed: SealedConsent,
+    ) -> Result<(), Refusal> {
         let now = self.clock.now();
-        let sealed = self.seal_consent(link, consent)?;
         // Only the device flow is polled; a redirect comes back by itself.
         let poll = match consent.prompt {
             Prompt::UserCode { .. } => Some(PollSchedule::start(consent.interval, now)),
@@ -89,7 +96,12 @@ impl Consents {
         }
     }
 
-    fn seal_consent(&self, link: &Link, consent: &Consent) -> Result<SealedConsent, Refusal> {
+    fn seal_consent(
+        &self,
+        link: &Link,
+        consent: &Consent,
+        client_id: String,
+    ) -> Result<SealedConsent, Refusal> {
         let vault = &self.vault;
         let prompt = match &consent.prompt {
             Prompt::UserCode {
@@ -115,6 +127,7 @@ impl Consents {
             },
             prompt,
             callback: None,
+            client_id: Some(client_id),
         })
     }
 

@@ -7,7 +7,8 @@ use crate::grant::{AccessEnd, Extra, SaidEnd, TokenGrant};
 use crate::link::{
     Ending, Link, LinkState, PollSchedule, ReturnCode, SealedConsent, SealedGrant, SealedPrompt,
 };
-use crate::ports::{ConsentHandle, Redemption};
+use crate::ports::{ConsentHandle, OAuthProvider, Redemption};
+use crate::replica::Replica;
 use crate::time::Timestamp;
 
 impl Redeemer {
@@ -43,6 +44,9 @@ impl Redeemer {
             return Ok(Outcome::Over(Ending::Expired));
         }
         let provider = self.providers.get(&link.provider)?;
+        if let Some(client_id) = &consent.client_id {
+            self.require_client(&**provider, link, client_id).await?;
+        }
         let handle = self.open_handle(consent, link)?;
         let callback = consent.callback.as_ref();
         let callback = callback.map(|sealed| self.vault.open(sealed, &link.code));
@@ -71,6 +75,32 @@ impl Redeemer {
             }
             Redemption::Expired => Outcome::Over(Ending::Expired),
         })
+    }
+
+    /// Checks that this replica is the client that a consent or tokens belong to.
+    pub(super) async fn require_client(
+        &self,
+        provider: &dyn OAuthProvider,
+        link: &Link,
+        client_id: &str,
+    ) -> Result<(), RedeemError> {
+        if provider.client_id() == client_id {
+            return Ok(());
+        }
+        let is_alone = !self.may_others_be_its_client(link).await;
+        Err(RedeemError::OtherClient { is_alone })
+    }
+
+    /// Whether a replica runs that may be the client: beside this one, or since before the link. If the store fails, assumes
+    /// so.
+    async fn may_others_be_its_client(&self, link: &Link) -> bool {
+        let Ok(mut running) = self.replicas.replicas().await else {
+            return true;
+        };
+        let now = self.clock.now();
+        running.retain(|replica| replica.is_there(now));
+        let is_older = |replica: &Replica| replica.presence.started_at <= link.created_at;
+        running.len() > 1 || running.iter().any(is_older)
     }
 
     fn open_handle(
@@ -128,7 +158,7 @@ impl Redeemer {
     }
 
     /// Decides what a failed attempt means for the link. Keeps stored tokens until the deadline, because a failure to
-    /// identify their owner may be temporary. A forged ID token ends the link at once.
+    /// identify their owner may be temporary. A forged ID token ends the link at once, and so does a client id that nobody has.
     fn on_failure(&self, error: RedeemError, link: &Link, poll: PollSchedule) -> Outcome {
         let now = self.clock.now();
         let (id, provider) = (link.id.0, &link.provider);
@@ -150,10 +180,10 @@ impl Redeemer {
             poll.unanswered(error.retry_after(), now)
         };
         let again = ask_again(next, link);
-        let passing = error.is_passing() || redeemed && !error.is_a_forgery();
+        let passing = error.is_passing() || redeemed && !error.is_final();
         match link.is_past_deadline(now) {
             false if passing => again,
-            true if passing && !redeemed => Outcome::Over(Ending::Expired),
+            true if passing && !redeemed => Outcome::Over(error.at_the_deadline()),
             _ if error.is_late(link, now + poll.interval) => Outcome::Over(Ending::Expired),
             _ if poll.failures > 0 && !redeemed => {
                 Outcome::Over(Ending::Failed(error.after_a_lost_answer()))

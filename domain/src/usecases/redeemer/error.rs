@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::fault::{Fault, FaultCode};
-use crate::link::Link;
+use crate::link::{Ending, Link};
 use crate::ports::{CipherError, ProviderError};
 use crate::time::Timestamp;
 use crate::usecases::Refusal;
@@ -15,6 +15,12 @@ pub(super) enum RedeemError {
     Provider(#[from] ProviderError),
     #[error(transparent)]
     Refusal(#[from] Refusal),
+    /// The consent was given to another client id than the configured one. `is_alone` if no other replica is running that
+    /// may have it.
+    #[error(
+        "the consent was given to another client id than the one that is configured now: link again"
+    )]
+    OtherClient { is_alone: bool },
 }
 
 impl RedeemError {
@@ -25,30 +31,32 @@ impl RedeemError {
             Self::Refusal(refusal) => {
                 self.is_left_to_others() || matches!(refusal, Refusal::Store(_))
             }
+            Self::OtherClient { is_alone } => !is_alone,
         }
     }
 
     /// Whether nothing was sent because this replica cannot. While a configuration is rolled out, another one may have the
-    /// provider, or the secret key that sealed the consent.
+    /// provider, its client id, or the secret key that sealed the consent.
     pub(super) const fn is_left_to_others(&self) -> bool {
         matches!(
             self,
             Self::Refusal(
                 Refusal::ProviderNotConfigured(_) | Refusal::Cipher(CipherError::UnknownKey)
-            )
+            ) | Self::OtherClient { is_alone: false }
         )
     }
 
-    /// Whether it is an invalid ID token.
-    pub(super) fn is_a_forgery(&self) -> bool {
-        matches!(self, Self::Provider(ProviderError::Refused { code, .. }) if code == ProviderError::INVALID_ID_TOKEN)
+    /// Whether it ends a link that holds tokens: an invalid ID token, or a client id that no replica has any more.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::OtherClient { is_alone: true })
+            || matches!(self, Self::Provider(ProviderError::Refused { code, .. }) if code == ProviderError::INVALID_ID_TOKEN)
     }
 
     /// When the provider allows a retry, if it said so.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Provider(error) => error.retry_after(),
-            Self::Refusal(_) => None,
+            Self::Refusal(_) | Self::OtherClient { .. } => None,
         }
     }
 
@@ -76,11 +84,20 @@ impl RedeemError {
         }
     }
 
+    /// Returns how a link ends whose consent nobody could redeem in time.
+    pub(super) fn at_the_deadline(self) -> Ending {
+        match self {
+            Self::OtherClient { .. } => Ending::Failed(self.into_fault()),
+            _ => Ending::Expired,
+        }
+    }
+
     /// Returns the fault to store.
     pub(super) fn into_fault(self) -> Fault {
         match self {
             Self::Provider(error) => Fault::new(FaultCode::ProviderError, error.to_string()),
             Self::Refusal(refusal) => Fault::new(FaultCode::InternalError, refusal.to_string()),
+            Self::OtherClient { .. } => Fault::new(FaultCode::ClientChanged, self.to_string()),
         }
     }
 }

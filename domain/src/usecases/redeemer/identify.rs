@@ -14,6 +14,8 @@ impl Redeemer {
         grant: &SealedGrant,
     ) -> Result<Outcome, RedeemError> {
         let provider = self.providers.get(&link.provider)?;
+        self.require_client(&**provider, link, &grant.origin.client_id)
+            .await?;
         let access_token = self.vault.open(&grant.access_token, &link.code)?;
         let id_token = grant
             .id_token

@@ -21,12 +21,13 @@ use crate::entropy::Entropy;
 use crate::grant::{NewGrant, ProviderName};
 use crate::link::{Ending, Link, Owner, PollSchedule, SealedGrant};
 use crate::observe::Observer;
-use crate::ports::{Clock, LinkStore, StoreError, WriteTestStore};
+use crate::ports::{Clock, LinkStore, ReplicaStore, StoreError, WriteTestStore};
 use crate::vault::Vault;
 
 /// Turns consents into accounts.
 pub struct Redeemer {
     links: Arc<dyn LinkStore>,
+    replicas: Arc<dyn ReplicaStore>,
     write_tests: Arc<dyn WriteTestStore>,
     vault: Vault,
     clock: Arc<dyn Clock>,
@@ -67,6 +68,7 @@ impl Redeemer {
     ) -> Self {
         Self {
             links: ports.store.clone(),
+            replicas: ports.store.clone(),
             write_tests: ports.store.clone(),
             vault: ports.vault.clone(),
             clock: Arc::clone(&ports.clock),

@@ -17,11 +17,12 @@ pub(super) use super::{
     Caller, LinkReport, LinkRequest, Ports, Providers, Refusal, Services, Settings, StartedLink,
     Visitor, unlock,
 };
-pub(super) use crate::grant::AccountId;
 pub(super) use crate::grant::revocation::{Revocation, RevocationStatus};
+pub(super) use crate::grant::{AccountId, TokenOrigin};
 pub(super) use crate::link::{Link, LinkCode, LinkStatus, Requester};
 pub(super) use crate::operator::{OperatorKey, OperatorName, OperatorRole};
-pub(super) use crate::ports::{AccountStore, Descendants, OAuthProvider};
+pub(super) use crate::ports::{AccountStore, Descendants, OAuthProvider, ReplicaStore};
+pub(super) use crate::replica::Presence;
 pub(super) use crate::secret::{AccessKey, BrowserToken};
 pub(super) use crate::testing::{
     FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
@@ -63,6 +64,28 @@ impl Stage {
     /// Creates another service on the same store, as a replica or after a restart, with its own provider.
     pub(super) async fn another_replica(&self) -> Self {
         Self::over(Arc::clone(&self.store), self.clock.clone(), None).await
+    }
+
+    /// Creates another replica, which has another client id at the provider.
+    pub(super) async fn replica_with_another_client(&self) -> Self {
+        let other = self.another_replica().await;
+        other.provider.move_to(Some(TokenOrigin {
+            client_id: "the client of tomorrow".to_owned(),
+            ..ScriptedProvider::tokens("", None).origin
+        }));
+        other
+    }
+
+    /// Records that a replica is running.
+    pub(super) async fn check_in(&self, instance: &str) {
+        let now = self.clock_now();
+        let presence = Presence {
+            instance: instance.to_owned(),
+            name: instance.to_owned(),
+            version: String::new(),
+            started_at: now,
+        };
+        self.store.check_in(&presence, now).await.unwrap();
     }
 
     /// Creates another replica with a secret key that this one lacks; it also has this one's.

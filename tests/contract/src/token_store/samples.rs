@@ -142,6 +142,7 @@ pub(super) fn consent() -> SealedConsent {
             verification_uri_complete: Some(sealed("complete")),
         },
         callback: None,
+        client_id: Some("broker".to_owned()),
     }
 }
 

@@ -81,6 +81,7 @@ async fn consent_by(store: &dyn TokenStore, n: u8, first: u8) {
             verification_uri_complete: Some(by(first + 2, "complete")),
         },
         callback: None,
+        client_id: None,
     };
     let begun = store.begin_consent(&link, consent, None, link.expires_at, at(0));
     let link = begun.await.unwrap();

@@ -84,6 +84,10 @@ impl OAuthProvider for ScriptedProvider {
         false
     }
 
+    fn client_id(&self) -> String {
+        "client".to_owned()
+    }
+
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
         Ok(TokenOrigin {
             issuer: None,

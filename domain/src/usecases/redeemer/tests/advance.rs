@@ -61,6 +61,92 @@ async fn a_replica_without_the_new_secret_key_leaves_the_link_to_others() {
     assert!(newer.is_linked(&code, &key).await);
 }
 
+/// Two replicas that are running; the second one has another client id.
+async fn while_the_client_id_is_rolled_out() -> (Stage, Stage) {
+    let stage = Stage::new().await;
+    let other = stage.replica_with_another_client().await;
+    stage.check_in("one").await;
+    stage.check_in("two").await;
+    (stage, other)
+}
+
+#[tokio::test]
+async fn a_replica_with_another_client_leaves_the_link_to_others() {
+    let (stage, other) = while_the_client_id_is_rolled_out().await;
+    let (code, key) = authorizing(&stage).await;
+    other.grants("access");
+    other.poll_providers().await;
+    assert_eq!(other.provider.times_redeemed(), 0);
+    stage.grants("access");
+    stage.poll_providers().await;
+    assert!(stage.is_linked(&code, &key).await);
+}
+
+#[tokio::test]
+async fn tokens_of_another_client_are_left_to_others() {
+    let (stage, other) = while_the_client_id_is_rolled_out().await;
+    let (code, key) = authorizing(&stage).await;
+    stage.grants("access");
+    stage.provider.answer_identify(Err(unavailable(None)));
+    stage.poll_providers().await;
+    other
+        .provider
+        .answer_identify(Err(refused(ProviderError::INVALID_ID_TOKEN)));
+    other.poll_providers().await;
+    assert_eq!(other.status(&code, &key).await, LinkStatus::Authorizing);
+    stage.poll_providers().await;
+    assert!(stage.is_linked(&code, &key).await);
+}
+
+#[tokio::test]
+async fn a_link_of_another_client_ends_at_its_deadline() {
+    let (stage, other) = while_the_client_id_is_rolled_out().await;
+    let (code, key) = authorizing(&stage).await;
+    let mut polls = 0;
+    let fault = loop {
+        match other.status(&code, &key).await {
+            LinkStatus::Failed(fault) => break fault,
+            LinkStatus::Authorizing => {
+                stage.check_in("one").await;
+                stage.check_in("two").await;
+                other.poll_providers().await;
+            }
+            ended => panic!("{ended:?} after {polls} polls"),
+        }
+        polls += 1;
+    };
+    assert_eq!(fault.code, FaultCode::ClientChanged);
+    assert!(polls > 10);
+    assert_eq!(other.provider.times_redeemed(), 0);
+}
+
+#[tokio::test]
+async fn a_link_of_a_client_that_no_replica_has_ends_at_once() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    let other = stage.replica_with_another_client().await;
+    stage.clock.advance(secs(1));
+    other.check_in("two").await;
+    other.grants("access");
+    other.poll_providers().await;
+    let LinkStatus::Failed(fault) = other.status(&code, &key).await else {
+        panic!("the link goes on");
+    };
+    assert_eq!(fault.code, FaultCode::ClientChanged);
+    assert_eq!(other.provider.times_redeemed(), 0);
+}
+
+/// The first thing that a replica does may be a poll, before the store knows it.
+#[tokio::test]
+async fn a_replica_that_has_just_started_leaves_the_link_to_an_older_one() {
+    let stage = Stage::new().await;
+    stage.check_in("one").await;
+    let (code, key) = authorizing(&stage).await;
+    let other = stage.replica_with_another_client().await;
+    other.poll_providers().await;
+    assert_eq!(other.status(&code, &key).await, LinkStatus::Authorizing);
+}
+
 #[tokio::test]
 async fn slow_down_adds_five_seconds_for_good() {
     let stage = Stage::new().await;

@@ -1,38 +1,15 @@
 //! Replicas whose configurations differ, while a change is rolled out.
 
 use super::*;
-use crate::ports::ReplicaStore;
-use crate::replica::Presence;
 use crate::testing::services;
 
 impl Stage {
-    /// Creates a replica that is configured for another client.
-    async fn replica_with_another_client(&self) -> Self {
-        let other = self.another_replica().await;
-        other.provider.move_to(Some(TokenOrigin {
-            client_id: "the client of tomorrow".to_owned(),
-            ..ScriptedProvider::tokens("", None).origin
-        }));
-        other
-    }
-
+    /// Creates a replica that lacks the provider.
     async fn replica_without_provider(&self) -> Self {
         let mut other = self.another_replica().await;
         other.ports.providers = Providers::new([], None);
         other.services = services(&other.ports, &settings());
         other
-    }
-
-    /// Records that a replica is running.
-    async fn check_in(&self, instance: &str) {
-        let now = self.clock_now();
-        let presence = Presence {
-            instance: instance.to_owned(),
-            name: instance.to_owned(),
-            version: String::new(),
-            started_at: now,
-        };
-        self.store.check_in(&presence, now).await.unwrap();
     }
 
     /// Runs the scheduler until the account shows an error.

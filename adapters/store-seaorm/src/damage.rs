@@ -1,0 +1,192 @@
+//! Rows that cannot be read, for example because the file was damaged or a newer version wrote them.
+//!
+//! Such a row neither hides nor stops others: whatever reads several rows goes through this module, which leaves the
+//! row out and names it once in the log. What deletes a row does not read it. Accounts and audit entries are shown as
+//! far as they can be read.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use central_oauth_domain::ports::StoreError;
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic, QueryFilter,
+    QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, TryGetableMany,
+};
+
+use crate::convert::row_count;
+use crate::error::failed;
+
+/// How many rows are remembered as named. Beyond that, rows are named again.
+const MOST_NAMED: usize = 10_000;
+
+/// A table, and the name that its number has in the result of a query.
+#[derive(Clone, Copy)]
+pub(crate) struct Numbered {
+    pub(crate) table: &'static str,
+    pub(crate) number: &'static str,
+}
+
+/// Rows of one table, in a query for nothing else.
+pub(crate) fn numbered<E: EntityTrait>(number: E::Column) -> Numbered {
+    Numbered {
+        table: E::default().table_name(),
+        number: number.as_str(),
+    }
+}
+
+/// Returns the rows that a query finds.
+pub(crate) async fn readable<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    number: E::Column,
+    rows: Select<E>,
+) -> Result<Vec<E::Model>, StoreError> {
+    each(db, &rows, numbered::<E>(number), model::<E::Model>).await
+}
+
+/// Returns what `read` makes of the rows that a query finds.
+pub(crate) async fn each<T>(
+    db: &impl ConnectionTrait,
+    query: &impl QueryTrait,
+    numbered: Numbered,
+    read: impl Fn(&QueryResult) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let rows = raw(db, query).await?;
+    let read = rows.iter().map(|row| unless_damaged(row, numbered, &read));
+    read.filter_map(Result::transpose).collect()
+}
+
+/// Returns up to `limit` rows in the order of their numbers, those after `after`. There are fewer only if there are no
+/// more, however many cannot be read.
+pub(crate) async fn page<Q, T>(
+    db: &impl ConnectionTrait,
+    query: Q,
+    (column, numbered): (impl ColumnTrait, Numbered),
+    after: Option<i64>,
+    limit: u64,
+    read: impl Fn(&QueryResult) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError>
+where
+    Q: QueryTrait + QueryFilter + QuerySelect + QueryOrder + Clone,
+{
+    let (mut found, mut after) = (Vec::new(), after.unwrap_or(0));
+    loop {
+        let missing = limit - found.len() as u64;
+        let query = query.clone().filter(column.gt(after)).order_by_asc(column);
+        let rows = raw(db, &query.limit(row_count(missing))).await?;
+        for row in &rows {
+            after = row.try_get("", numbered.number).map_err(failed)?;
+            found.extend(unless_damaged(row, numbered, &read)?);
+        }
+        if (rows.len() as u64) < missing || found.len() as u64 >= limit {
+            return Ok(found);
+        }
+    }
+}
+
+/// Returns the page of one table: see [`page`].
+pub(crate) async fn page_of<E: EntityTrait, T>(
+    db: &impl ConnectionTrait,
+    rows: Select<E>,
+    number: E::Column,
+    after: Option<i64>,
+    limit: u64,
+    read: impl Fn(E::Model) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let read = |row: &QueryResult| read(model::<E::Model>(row)?);
+    let numbered = (number, numbered::<E>(number));
+    page(db, rows, numbered, after, limit, read).await
+}
+
+/// Returns the groups that a query counts. A group of rows that cannot be read is left out.
+pub(crate) async fn groups<T: TryGetableMany>(
+    db: &impl ConnectionTrait,
+    query: &impl QueryTrait,
+) -> Result<Vec<T>, StoreError> {
+    let rows = raw(db, query).await?;
+    let groups = rows.iter().map(|row| {
+        let group = T::try_get_many_by_index(row);
+        readable_or_none(group.map_err(|error| failed(DbErr::from(error))), |_| {})
+    });
+    groups.filter_map(Result::transpose).collect()
+}
+
+/// Returns the rows, with their numbers, that could be converted.
+pub(crate) fn converted<E: EntityTrait, T>(
+    rows: impl Iterator<Item = (i64, Result<T, StoreError>)>,
+) -> Result<Vec<T>, StoreError> {
+    let table = E::default().table_name();
+    let rows = rows.map(|(row, read)| readable_or_none(read, |error| name(table, row, error)));
+    rows.filter_map(Result::transpose).collect()
+}
+
+/// Returns a number of a row as a whole number: SQLite may have stored any value.
+pub(crate) fn whole(column: impl ColumnTrait) -> SimpleExpr {
+    Expr::col(column.as_column_ref()).cast_as("bigint")
+}
+
+pub(crate) fn model<M: FromQueryResult>(row: &QueryResult) -> Result<M, StoreError> {
+    M::from_query_result(row, "").map_err(failed)
+}
+
+/// Returns the rows that a query finds, for a caller that shows them as far as they can be read.
+pub(crate) async fn raw(
+    db: &impl ConnectionTrait,
+    query: &impl QueryTrait,
+) -> Result<Vec<QueryResult>, StoreError> {
+    let rows = db.query_all_raw(query.build(db.get_database_backend()));
+    rows.await.map_err(failed)
+}
+
+fn unless_damaged<T>(
+    row: &QueryResult,
+    numbered: Numbered,
+    read: impl Fn(&QueryResult) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    readable_or_none(named(row, numbered, read), |_| {})
+}
+
+/// Reads a row. Names it if it cannot be read.
+pub(crate) fn named<T>(
+    row: &QueryResult,
+    numbered: Numbered,
+    read: impl Fn(&QueryResult) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    read(row).inspect_err(|error| {
+        if let StoreError::Corrupt(error) = error {
+            let number = row.try_get("", numbered.number).unwrap_or_default();
+            name(numbered.table, number, &**error);
+        }
+    })
+}
+
+fn readable_or_none<T>(
+    read: Result<T, StoreError>,
+    name: impl FnOnce(&(dyn Error + 'static)),
+) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(StoreError::Corrupt(error)) => {
+            name(&*error);
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
+}
+
+/// Names a row in the log, once.
+pub(crate) fn name(table: &'static str, row: i64, error: &(dyn Error + 'static)) {
+    static NAMED: LazyLock<Mutex<HashSet<(&str, i64)>>> = LazyLock::new(Mutex::default);
+    let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
+    if named.len() >= MOST_NAMED {
+        named.clear();
+    }
+    if named.insert((table, row)) {
+        tracing::error!(
+            table,
+            row,
+            error,
+            "a database row cannot be read; the service goes on without it"
+        );
+    }
+}

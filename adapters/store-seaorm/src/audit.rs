@@ -18,9 +18,10 @@ use sea_orm::{
 };
 
 use crate::convert::{
-    ONLY_ROW, audit_ends, audit_entry, ends_row, inbox_row, log_row, row_count, signed_entry,
+    EndsRow, InboxRow, LogRow, ONLY_ROW, audit_ends, audit_entry, ends_row, inbox_row, log_row,
+    row_count, signed_entry,
 };
-use crate::entities::audit_log::{Column, Entity, Model};
+use crate::entities::audit_log::{Column, Entity};
 use crate::entities::{audit_ends as ends, audit_inbox as inbox};
 use crate::error::failed;
 use crate::locks;
@@ -100,8 +101,8 @@ impl AuditStore for SeaOrmStore {
         limit: u64,
     ) -> Result<Vec<AuditEntry>, StoreError> {
         let rows = filtered(filter, after).limit(row_count(limit));
-        let rows = rows.all(&self.read().await?).await.map_err(failed)?;
-        Ok(rows.into_iter().map(audit_entry).collect())
+        let rows = rows.into_model::<LogRow>().all(&self.read().await?).await;
+        Ok(rows.map_err(failed)?.into_iter().map(audit_entry).collect())
     }
 
     async fn audit_ends(&self) -> Result<Option<AuditEnds>, StoreError> {
@@ -114,8 +115,9 @@ impl AuditStore for SeaOrmStore {
         retained: RangeInclusive<Timestamp>,
         limit: u64,
     ) -> Result<u64, StoreError> {
-        let first = oldest(1).one(&self.read().await?).await.map_err(failed)?;
-        let is_outdated = |row: &Model| !retained.contains(&Timestamp::from_millis(row.at));
+        let first = oldest(1).into_model::<LogRow>();
+        let first = first.one(&self.read().await?).await.map_err(failed)?;
+        let is_outdated = |row: &LogRow| !retained.contains(&Timestamp::from_millis(row.0.at));
         if !first.as_ref().is_some_and(is_outdated) {
             return Ok(0);
         }
@@ -124,7 +126,8 @@ impl AuditStore for SeaOrmStore {
         let Some(stored) = read_ends(&write.txn).await? else {
             return Ok(0);
         };
-        let rows = oldest(limit.min(MOST_AT_ONCE)).all(&write.txn).await;
+        let rows = oldest(limit.min(MOST_AT_ONCE)).into_model::<LogRow>();
+        let rows = rows.all(&write.txn).await;
         let rows = rows.map_err(failed)?.into_iter();
         let entries: Vec<_> = rows.map(audit_entry).collect();
         let shortened = chain.shorten(&stored, &entries, &retained);
@@ -165,16 +168,17 @@ async fn take(db: &impl ConnectionTrait, limit: u64) -> Result<Taken, StoreError
     let rows = inbox::Entity::find()
         .order_by_asc(inbox::Column::Id)
         .limit(limit.min(MOST_AT_ONCE));
-    let rows = rows.all(db).await.map_err(failed)?;
-    let numbers = rows.iter().map(|row| row.id);
+    let rows = rows.into_model::<InboxRow>().all(db).await;
+    let rows = rows.map_err(failed)?;
+    let numbers = rows.iter().map(|row| row.0.id);
     let gone = inbox::Entity::delete_many().filter(inbox::Column::Id.is_in(numbers));
     gone.exec(db).await.map_err(failed)?;
-    let references = rows.iter().map(|row| row.reference.clone());
+    let references = rows.iter().map(|row| row.0.reference.clone());
     let known = in_log(db, references.collect()).await?;
     let count = rows.len() as u64;
     let fresh = rows
         .into_iter()
-        .filter(|row| !known.contains(&row.reference));
+        .filter(|row| !known.contains(&row.0.reference));
     let entries = fresh.map(signed_entry).collect();
     Ok(Taken { count, entries })
 }
@@ -211,7 +215,7 @@ pub(crate) async fn head(db: &impl ConnectionTrait) -> Result<AuditNumber, Store
 
 async fn last(db: &impl ConnectionTrait) -> Result<Option<AuditPosition>, StoreError> {
     let row = Entity::find().order_by_desc(Column::Id).limit(1);
-    let row = row.one(db).await.map_err(failed)?;
+    let row = row.into_model::<LogRow>().one(db).await.map_err(failed)?;
     Ok(row.map(audit_entry).as_ref().map(AuditPosition::of))
 }
 
@@ -241,7 +245,8 @@ pub(crate) fn filtered(filter: &AuditFilter, after: AuditNumber) -> Select<Entit
 }
 
 async fn read_ends(db: &impl ConnectionTrait) -> Result<Option<AuditEnds>, StoreError> {
-    let row = ends::Entity::find_by_id(ONLY_ROW).one(db).await;
+    let row = ends::Entity::find_by_id(ONLY_ROW).into_model::<EndsRow>();
+    let row = row.one(db).await;
     Ok(row.map_err(failed)?.as_ref().map(audit_ends))
 }
 

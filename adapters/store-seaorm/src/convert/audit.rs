@@ -7,12 +7,50 @@ use central_oauth_domain::audit::{
 use central_oauth_domain::grant::{AccessKeyId, AccountId};
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::{DbErr, FromQueryResult, QueryResult};
 
+use super::damaged::as_far_as_readable;
 use super::hash;
 use crate::entities::{audit_ends, audit_inbox, audit_log};
 
 /// The number of the only row of ends.
 pub(crate) const ONLY_ROW: i64 = 1;
+
+/// Reads a row in which SQLite may store values of any type. One that cannot be read gets no MAC, so that it is reported like
+/// any other change, and stands in nobody's way.
+macro_rules! readable {
+    ($(#[$doc:meta])* $name:ident, $table:ident { $($column:ident),+ }) => {
+        $(#[$doc])*
+        pub(crate) struct $name(pub(crate) $table::Model);
+
+        impl FromQueryResult for $name {
+            fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+                let whole = $table::Model::from_query_result(row, prefix);
+                let model = whole.unwrap_or_else(|_| $table::Model {
+                    mac: Vec::new(),
+                    ..as_far_as_readable!(row, prefix, $table { $($column),+ })
+                });
+                Ok(Self(model))
+            }
+        }
+    };
+}
+
+readable!(
+    /// An entry of the log.
+    LogRow,
+    audit_log { id, reference, at, kind, actor, network, account_id, key_id, detail, mac }
+);
+readable!(
+    /// An entry that waits.
+    InboxRow,
+    audit_inbox { id, reference, at, kind, actor, network, account_id, key_id, detail, mac }
+);
+readable!(
+    /// The ends of the log.
+    EndsRow,
+    audit_ends { id, start_number, start_mac, head_number, head_mac, mac }
+);
 
 /// Implements both directions for one of the two tables of entries, which have the same columns.
 macro_rules! entries {
@@ -65,14 +103,14 @@ pub(crate) fn log_row(entry: &AuditEntry) -> audit_log::ActiveModel {
     }
 }
 
-pub(crate) fn signed_entry(row: audit_inbox::Model) -> SignedEntry {
-    let (content, mac) = inbox_content(row);
+pub(crate) fn signed_entry(row: InboxRow) -> SignedEntry {
+    let (content, mac) = inbox_content(row.0);
     SignedEntry { content, mac }
 }
 
-pub(crate) fn audit_entry(row: audit_log::Model) -> AuditEntry {
-    let number = AuditNumber(row.id);
-    let (content, mac) = log_content(row);
+pub(crate) fn audit_entry(row: LogRow) -> AuditEntry {
+    let number = AuditNumber(row.0.id);
+    let (content, mac) = log_content(row.0);
     AuditEntry {
         number,
         content,
@@ -91,7 +129,7 @@ pub(crate) fn ends_row(ends: &AuditEnds) -> audit_ends::ActiveModel {
     }
 }
 
-pub(crate) fn audit_ends(row: &audit_ends::Model) -> AuditEnds {
+pub(crate) fn audit_ends(EndsRow(row): &EndsRow) -> AuditEnds {
     AuditEnds {
         start: AuditPosition {
             number: AuditNumber(row.start_number),

@@ -49,6 +49,7 @@ macro_rules! as_far_as_readable {
         $table::Model { $($column: $row.try_get($prefix, stringify!($column)).unwrap_or_default(),)+ }
     };
 }
+pub(super) use as_far_as_readable;
 
 fn damaged_account(row: &QueryResult, prefix: &str) -> accounts::Model {
     let account = as_far_as_readable!(

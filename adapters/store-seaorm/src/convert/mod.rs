@@ -10,7 +10,8 @@ mod scalars;
 
 pub(crate) use account::{AccountRow, rows, stored_tokens};
 pub(crate) use audit::{
-    ONLY_ROW, audit_ends, audit_entry, ends_row, inbox_row, log_row, signed_entry,
+    EndsRow, InboxRow, LogRow, ONLY_ROW, audit_ends, audit_entry, ends_row, inbox_row, log_row,
+    signed_entry,
 };
 pub(crate) use damaged::FoundTokens;
 pub(crate) use key::{key_holder, key_record, key_row, mac_bytes, person, to_account};

@@ -152,7 +152,7 @@ pub(crate) async fn insert_reader(
     let account = account.one(db).await.map_err(failed)?;
     let account = account.ok_or(StoreError::Conflict)?;
     if let KeyMaker::Key(maker) = key.maker {
-        require(db, maker, key.account).await?;
+        require_genuine(db, maker, &account, macs).await?;
     }
     if is_full(db, key.account, most).await? {
         return Ok(KeyCreation::Full);
@@ -257,10 +257,28 @@ pub(crate) async fn require(
     key: AccessKeyId,
     account: AccountId,
 ) -> Result<(), StoreError> {
-    let row = Entity::find_by_id(key.0)
-        .filter(Column::AccountId.eq(account.0))
-        .one(db)
-        .await
-        .map_err(failed)?;
-    row.map(drop).ok_or(StoreError::Conflict)
+    key_of(db, key, account).await.map(drop)
+}
+
+/// Checks also that the account still belongs to the same person, because a new key is bound to the person of the account.
+async fn require_genuine(
+    db: &impl ConnectionTrait,
+    key: AccessKeyId,
+    account: &accounts::Model,
+    macs: &RowMacs,
+) -> Result<(), StoreError> {
+    let row = key_of(db, key, AccountId(account.id)).await?;
+    let holder = key_holder(&row, to_account(account))?;
+    let is_genuine = macs.is_genuine(&holder);
+    is_genuine.then_some(()).ok_or(StoreError::Conflict)
+}
+
+async fn key_of(
+    db: &impl ConnectionTrait,
+    key: AccessKeyId,
+    account: AccountId,
+) -> Result<Model, StoreError> {
+    let row = Entity::find_by_id(key.0).filter(Column::AccountId.eq(account.0));
+    let row = row.one(db).await.map_err(failed)?;
+    row.ok_or(StoreError::Conflict)
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod admin_sessions;
+mod altered_links;
 mod altered_rows;
 mod authorization;
 mod operators;
@@ -21,7 +22,7 @@ pub(super) use crate::grant::AccountId;
 pub(super) use crate::grant::revocation::{Revocation, RevocationStatus};
 pub(super) use crate::link::{Link, LinkCode, LinkStatus, Requester};
 pub(super) use crate::operator::{OperatorKey, OperatorName, OperatorRole};
-pub(super) use crate::ports::{AccountStore, Descendants, OAuthProvider};
+pub(super) use crate::ports::{AccountStore, Descendants, LinkStore, OAuthProvider};
 pub(super) use crate::secret::{AccessKey, BrowserToken};
 pub(super) use crate::testing::{
     FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
@@ -165,6 +166,12 @@ impl Stage {
 
     pub(super) async fn caller(&self, key: &AccessKey) -> Caller {
         self.keys.authenticate(Some(key), address(9)).await.unwrap()
+    }
+
+    pub(super) async fn stored_link(&self, code: &str) -> Link {
+        let code = LinkCode::parse(code).unwrap();
+        let hash = self.ports.vault.hash_link_code(&code);
+        self.store.find_link(&hash).await.unwrap().unwrap()
     }
 
     pub(super) async fn report(&self, code: &str, key: &AccessKey) -> LinkReport {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::{Entry, IntoIter, Iter};
 
+use crate::text::{Unpresentable, check_chosen};
+
 /// Names and values that a client gave with its link, such as `team` and `billing`. Nobody has verified them, and they
 /// authorise nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,14 +31,13 @@ pub enum BadLabel {
         Label::LONGEST_NAME
     )]
     Name,
-    /// A value that is too long or has control characters.
-    #[error(
-        "labels: the value of {name} must have at most {} characters and no control characters",
-        Label::LONGEST_VALUE
-    )]
+    /// A value that people cannot be shown.
+    #[error("labels: the value of {name} {why}")]
     Value {
         /// The name of the label.
         name: String,
+        /// What is wrong with it.
+        why: Unpresentable,
     },
 }
 
@@ -64,11 +65,10 @@ impl Label {
         if !(1..=Self::LONGEST_NAME).contains(&name.len()) || !name.bytes().all(is_of_name) {
             return Err(BadLabel::Name);
         }
-        let is_long = value.chars().count() > Self::LONGEST_VALUE;
-        if is_long || value.chars().any(char::is_control) {
-            return Err(BadLabel::Value { name });
+        match check_chosen(&value, Self::LONGEST_VALUE) {
+            Ok(()) => Ok(Self { name, value }),
+            Err(why) => Err(BadLabel::Value { name, why }),
         }
-        Ok(Self { name, value })
     }
 }
 
@@ -171,10 +171,26 @@ mod tests {
         for name in ["", "Team", "a b", "a:b", "é", &too_long] {
             assert_eq!(labels(&[(name, "x")]), Err(BadLabel::Name), "{name:?}");
         }
-        for value in [format!("{value}x"), "a\nb".to_owned()] {
+        for (value, why) in [
+            (format!("{value}x"), Unpresentable::TooLong(255)),
+            ("a\nb".to_owned(), Unpresentable::Deceptive('\n')),
+            (
+                "bill\u{200b}ing".to_owned(),
+                Unpresentable::Deceptive('\u{200b}'),
+            ),
+            // A Cyrillic letter.
+            (
+                "b\u{456}lling".to_owned(),
+                Unpresentable::Lookalike('\u{456}'),
+            ),
+            (
+                "\u{202e}gnillib".to_owned(),
+                Unpresentable::Deceptive('\u{202e}'),
+            ),
+        ] {
             let refused = labels(&[("team", &value)]);
             let name = "team".to_owned();
-            assert_eq!(refused, Err(BadLabel::Value { name }));
+            assert_eq!(refused, Err(BadLabel::Value { name, why }));
         }
         let many = |count: usize| Labels::new((0..count).map(|n| (n.to_string(), String::new())));
         assert!(many(16).is_ok());

@@ -18,6 +18,7 @@ mod labels;
 mod networks;
 mod one_refresh_token;
 mod outages;
+mod owner_macs;
 mod receiver_macs;
 mod renewed_by_use;
 mod replicas;
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(announced_ends::Migration),
             Box::new(receiver_macs::Migration),
             Box::new(one_refresh_token::Migration),
+            Box::new(owner_macs::Migration),
         ]
     }
 }

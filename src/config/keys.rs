@@ -56,7 +56,7 @@ pub(super) fn bearer(
     let key = key.map(|key| AccessKey::new(key.expose_secret().trim()));
     match key.as_ref().map(is_bearer) {
         Some(false) => {
-            let problem = "is not a valid key: it needs at least 8 characters, all visible ASCII";
+            let problem = "is not a valid key: it is too short, or not all visible ASCII";
             Err(ConfigError::variable(name, problem))
         }
         _ => Ok(key),

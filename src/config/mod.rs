@@ -4,6 +4,8 @@ mod audit;
 mod client;
 mod copy;
 mod environment;
+#[cfg(test)]
+mod fuzz;
 mod http;
 mod keys;
 mod kms;

@@ -86,11 +86,17 @@ const fn v6_leads_inward(ip: Ipv6Addr) -> bool {
         || leads_to_embedded(ip)
 }
 
-/// Whether it may lead to an IPv4 address in a way that the network decides: site-local (RFC 3879), 6to4 (RFC 3056), local
-/// NAT64 (RFC 8215), or stateless translation (RFC 7915).
+/// Whether it may lead to another address in a way that the network decides: site-local (RFC 3879), 6to4 (RFC 3056), local
+/// NAT64 (RFC 8215), stateless translation (RFC 7915), protocol assignments such as Teredo (RFC 4380), the discard prefix
+/// (RFC 6666), segment routing (RFC 9602), or an interface identifier of ISATAP (RFC 5214).
 const fn leads_to_embedded(ip: Ipv6Addr) -> bool {
     match ip.segments() {
-        [0x2002, ..] | [0x64, 0xff9b, 1, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => true,
+        [0x2002 | 0x5f00, ..]
+        | [0x64, 0xff9b, 1, ..]
+        | [0, 0, 0, 0, 0xffff, 0, ..]
+        | [0x100, 0, 0, 0, ..]
+        | [_, _, _, _, 0 | 0x200, 0x5efe, ..] => true,
+        [0x2001, second, ..] => second < 0x200,
         [first, ..] => first & 0xffc0 == 0xfec0,
     }
 }
@@ -162,6 +168,19 @@ mod tests {
             "https://[64:ff9b:1::808:808]/t",
             "https://[2002:a9fe:a9fe::]/t",
             "https://[::ffff:0:10.0.0.1]/t",
+            // The Teredo address of 10.0.0.1, whose bits are inverted.
+            "https://[2001:0:7f00:1::f5ff:fffe]/t",
+            "https://[2001:1ff::1]/t",
+            "https://[100::1]/t",
+            "https://[5f00::1]/t",
+            "https://[2600::5efe:10.0.0.1]/t",
+            "https://[2600::200:5efe:10.0.0.1]/t",
+            "https://[::ffff:7f00:1]/t",
+            "https://0x7f.1/t",
+            "https://0177.0.0.1/t",
+            "https://127.0.0.1./t",
+            "https://\u{ff11}27.0.0.1/t",
+            "https://sub.localhost/t",
             "https://[fec0::1]/t",
             "https://198.18.0.1/t",
             "https://192.0.0.8/t",
@@ -170,7 +189,13 @@ mod tests {
             let judged = check_discovered(&public, &url(inward));
             assert_eq!(judged, Err(AddressFault::Private), "{inward}");
         }
-        assert_eq!(check_discovered(&public, &url("https://8.8.8.8/t")), Ok(()));
+        for outward in ["https://8.8.8.8/t", "https://[2001:4860::8888]/t"] {
+            assert_eq!(
+                check_discovered(&public, &url(outward)),
+                Ok(()),
+                "{outward}"
+            );
+        }
         let private = url("https://10.0.0.1");
         assert_eq!(
             check_discovered(&private, &url("https://10.0.0.2/t")),

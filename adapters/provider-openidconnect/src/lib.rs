@@ -45,6 +45,8 @@ mod identity;
 mod oauth_error;
 mod pattern;
 mod profile;
+#[cfg(test)]
+mod properties;
 mod provider;
 pub mod quirks;
 mod refresh;

@@ -3,7 +3,7 @@
 use central_oauth_domain::text::presentable;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use url::form_urlencoded::byte_serialize;
+use url::form_urlencoded::{self, byte_serialize};
 
 /// Maximum length of a quoted text.
 const MAX_CHARACTERS: usize = 300;
@@ -16,12 +16,15 @@ const MAX_CODE: usize = 64;
 pub(crate) struct Scrubber(Vec<SecretString>);
 
 impl Scrubber {
-    /// Adds a secret and its form-urlencoded and JSON forms.
+    /// Adds a secret, its form-urlencoded and JSON forms, and what a form makes of one that was not encoded.
     pub(crate) fn add(&mut self, secret: &str) {
         let encoded: String = byte_serialize(secret.as_bytes()).collect();
         let quoted = Value::from(secret).to_string();
         let quoted = quoted.trim_matches('"');
-        for form in [secret, encoded.as_str(), quoted] {
+        let whole = format!("={}", secret.replace('&', "%26"));
+        let decoded = form_urlencoded::parse(whole.as_bytes()).next();
+        let decoded = decoded.map(|(_, value)| value).unwrap_or_default();
+        for form in [secret, encoded.as_str(), quoted, &decoded] {
             if !form.is_empty() {
                 self.0.push(SecretString::from(form));
             }
@@ -70,6 +73,8 @@ mod tests {
             r#"{"token":"[removed]"}"#
         );
         assert_eq!(scrubber.text("a\r\nb"), "a  b");
+        scrubber.add("base64+with%2B&marks");
+        assert_eq!(scrubber.text("base64 with+&marks"), "[removed]");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use sea_orm::{
 
 use crate::claims::counted;
 use crate::damage;
+use crate::database::{Database, Purpose, Session};
 use crate::entities::wrong_codes::{ActiveModel, Column, Entity};
 use crate::error::failed;
 use crate::locks;
@@ -33,21 +34,17 @@ impl GuessStore for SeaOrmStore {
         if judged.is_err() {
             return Ok(judged);
         }
-        // Many callers wait here, so that they do not hold all connections.
-        let _turn = self.guessing.lock().await;
-        let write = self.write().await?;
-        locks::guesses(&write.txn).await?;
-        let judged = judge(&write.txn, guess, limit).await?;
-        if judged.is_ok() && guess.is_wrong {
-            new_row(guess).insert(&write.txn).await.map_err(failed)?;
-            // Networks without a wrong code are accepted beyond the limit. They must not fill the table.
-            if judged.is_ok_and(|before| before.of_all >= GuessLimit::SERVICE_WIDE) {
-                let surplus = delete_surplus(GuessLimit::MOST_KEPT).exec(&write.txn);
-                surplus.await.map_err(failed)?;
-            }
-            write.commit().await?;
-        }
-        Ok(judged)
+        // Many callers wait here, so that they do not hold all connections of a server. In a file, all of them share a commit:
+        // a person with the right code does not wait for each guess of a flood.
+        let _turn = match self.database {
+            Database::Postgres(_) => Some(self.guessing.lock().await),
+            Database::Sqlite(_) => None,
+        };
+        let guess = *guess;
+        let counted = self
+            .database
+            .write(Purpose::Change, move |db| Box::pin(count(db, guess, limit)));
+        counted.await
     }
 
     async fn count_guesses(&self, counting: Range<Timestamp>) -> Result<u64, StoreError> {
@@ -62,6 +59,24 @@ impl GuessStore for SeaOrmStore {
         write.commit().await?;
         Ok(deleted.rows_affected)
     }
+}
+
+async fn count(
+    db: &Session,
+    guess: Guess,
+    limit: GuessLimit,
+) -> Result<Result<WrongBefore, TooManyGuesses>, StoreError> {
+    locks::guesses(db).await?;
+    let judged = judge(db, &guess, limit).await?;
+    if judged.is_ok() && guess.is_wrong {
+        new_row(&guess).insert(db).await.map_err(failed)?;
+        // Networks without a wrong code are accepted beyond the limit. They must not fill the table.
+        if judged.is_ok_and(|before| before.of_all >= GuessLimit::SERVICE_WIDE) {
+            let surplus = delete_surplus(GuessLimit::MOST_KEPT).exec(db);
+            surplus.await.map_err(failed)?;
+        }
+    }
+    Ok(judged)
 }
 
 async fn judge(

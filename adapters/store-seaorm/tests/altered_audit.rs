@@ -54,8 +54,22 @@ const STATES: [&str; 9] = [
     "UPDATE audit_log SET reference = SHORT, id = 11 WHERE id = 10",
 ];
 
-async fn the_log_goes_on(store: &SeaOrmStore, short: &str, execute: impl AsyncFn(&str)) {
-    for state in STATES {
+/// SQLite stores values of any type.
+const UNREADABLE: [&str; 5] = [
+    "UPDATE audit_log SET account_id = 'x' WHERE id = 10",
+    "UPDATE audit_log SET kind = X'ff' WHERE id = 10",
+    "UPDATE audit_log SET mac = 1.5 WHERE id = 10",
+    "UPDATE audit_ends SET head_number = 'x'",
+    "UPDATE audit_ends SET mac = 1.5",
+];
+
+async fn the_log_goes_on(
+    store: &SeaOrmStore,
+    states: impl Iterator<Item = &'static str>,
+    short: &str,
+    execute: impl AsyncFn(&str),
+) {
+    for state in states {
         execute("DELETE FROM audit_log; DELETE FROM audit_ends").await;
         add(store, 0..10).await;
         assert!(is_verified(store).await, "{state}");
@@ -83,7 +97,8 @@ async fn the_log_goes_on(store: &SeaOrmStore, short: &str, execute: impl AsyncFn
 async fn the_log_goes_on_on_sqlite() {
     let disk = OnDisk::new().await;
     let execute = async |sql: &str| disk.scratch.execute(sql).await;
-    the_log_goes_on(&disk.store, "X'00'", execute).await;
+    let states = STATES.into_iter().chain(UNREADABLE);
+    the_log_goes_on(&disk.store, states, "X'00'", execute).await;
 }
 
 #[tokio::test]
@@ -91,7 +106,37 @@ async fn the_log_goes_on_on_postgresql() {
     let server = OnServer::new().await;
     let cluster = Cluster::shared();
     let execute = async |sql: &str| drop(cluster.execute(&server.database, sql));
-    the_log_goes_on(&server.store, "decode('00', 'hex')", execute).await;
+    let states = STATES.into_iter();
+    the_log_goes_on(&server.store, states, "decode('00', 'hex')", execute).await;
+}
+
+#[tokio::test]
+async fn an_unreadable_entry_that_waits_is_rejected() {
+    let disk = OnDisk::new().await;
+    add(&disk.store, 0..3).await;
+    let insert = "INSERT INTO audit_inbox VALUES (1, zeroblob(16), 'x', X'ff', 1.5, 7, 'x', 'x', X'ff', 'x')";
+    disk.scratch.execute(insert).await;
+    add(&disk.store, 3..5).await;
+    assert!(is_verified(&disk.store).await);
+    let kinds = all(&disk.store)
+        .await
+        .into_iter()
+        .map(|entry| entry.content.kind);
+    let kinds: Vec<_> = kinds.skip(3).collect();
+    assert_eq!(kinds, ["audit.rejected", "key.created", "key.created"]);
+}
+
+#[tokio::test]
+async fn an_unreadable_entry_is_no_obstacle_to_verification() {
+    let disk = OnDisk::new().await;
+    add(&disk.store, 0..5).await;
+    disk.scratch
+        .execute("UPDATE audit_log SET account_id = 'x' WHERE id = 3")
+        .await;
+    let verified = verify_audit(&*disk.store, &audit_chain(), None).await;
+    let broken = verified.unwrap_err().to_string();
+    assert!(broken.contains("entry 3 was changed"), "{broken}");
+    assert_eq!(all(&disk.store).await.len(), 5);
 }
 
 #[tokio::test]

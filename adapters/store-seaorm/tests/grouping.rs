@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
 use central_oauth_domain::grant::{Account, AccountStatus, Generation, InertKey, LeaseVersion};
+use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore};
 use central_oauth_domain::ports::{
-    AccountStore, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded, RefreshStore,
-    StoreError,
+    AccountStore, GuessStore, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded,
+    RefreshStore, StoreError,
 };
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::{Fault, FaultCode, Timestamp};
@@ -276,6 +277,37 @@ async fn a_group_gives_the_writer_to_others() {
     for write in writes {
         created(write).await;
     }
+}
+
+/// In a flood of wrong codes, a person with the right code waits for a few commits and not for one of each guess.
+#[tokio::test]
+async fn guesses_that_wait_are_counted_in_one_commit() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    let rolls_back = "SELECT RAISE(ROLLBACK, 'as if the disk were full')";
+    scratch.execute(&refusing(1, rolls_back)).await;
+    let lock = lock(&scratch).await;
+    let guesses: Vec<_> = (1..=20).map(|network| guess(&store, network)).collect();
+    sleep(Duration::from_millis(100)).await;
+    let fails = create(&store, new_link(1));
+    release(lock).await;
+    unavailable(fails).await;
+    for guess in guesses {
+        unavailable(guess).await;
+    }
+}
+
+fn guess(
+    store: &Arc<SeaOrmStore>,
+    network: u8,
+) -> JoinHandle<Result<Result<WrongBefore, TooManyGuesses>, StoreError>> {
+    let store = Arc::clone(store);
+    let guess = Guess {
+        network: KeyedHash::from_bytes([network; 32]),
+        at: NOW,
+        is_wrong: true,
+    };
+    let limit = GuessLimit::new(Duration::from_secs(600));
+    tokio::spawn(async move { store.admit_guess(&guess, limit).await })
 }
 
 /// Another process retries again and again, and gets the lock between two groups.

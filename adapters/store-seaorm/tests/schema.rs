@@ -48,7 +48,8 @@ async fn up_and_down_and_up_again() {
             "m0018_webhook_receivers",
             "m0019_announced_ends",
             "m0020_receiver_macs",
-            "m0021_one_refresh_token"
+            "m0021_one_refresh_token",
+            "m0022_owner_macs"
         ]
     );
     store.migrate_up().await.unwrap();

@@ -59,6 +59,12 @@ impl AccountKey {
             account_id: format!("{RANDOM_ACCOUNT_PREFIX}{}", entropy.text(16)),
         }
     }
+
+    /// Whether this can be a [random](Self::random) id.
+    #[must_use]
+    pub fn is_random(&self) -> bool {
+        self.account_id.starts_with(RANDOM_ACCOUNT_PREFIX)
+    }
 }
 
 words! {

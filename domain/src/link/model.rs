@@ -209,6 +209,8 @@ pub struct HeldGrant {
     pub grant: SealedGrant,
     /// Whose they are.
     pub owner: Owner,
+    /// The MAC of the owner; `None` if an earlier version has stored the row.
+    pub owner_mac: Option<KeyedHash>,
 }
 
 /// The person who consented, as the account will know them.

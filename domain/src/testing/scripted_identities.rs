@@ -14,6 +14,7 @@ use crate::workload::{ClaimValue, Claims, Rule, WorkloadRefusal};
 pub struct ScriptedIdentities {
     issued: Mutex<BTreeMap<String, SignedClaims>>,
     is_away: Mutex<bool>,
+    is_silent: Mutex<bool>,
 }
 
 impl ScriptedIdentities {
@@ -37,11 +38,29 @@ impl ScriptedIdentities {
     pub fn be_away(&self, is_away: bool) {
         *self.is_away.lock().unwrap_or_else(PoisonError::into_inner) = is_away;
     }
+
+    /// Lets no issuer answer any more.
+    pub fn be_silent(&self) {
+        *self
+            .is_silent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    fn is_silent(&self) -> bool {
+        *self
+            .is_silent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[async_trait]
 impl WorkloadIdentities for ScriptedIdentities {
     async fn verify(&self, token: &WorkloadToken) -> Result<SignedClaims, NotVerified> {
+        if self.is_silent() {
+            std::future::pending::<()>().await;
+        }
         if *self.is_away.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(NotVerified::KeysUnavailable {
                 issuer: "https://away.example".to_owned(),

@@ -30,6 +30,12 @@ pub enum Unpresentable {
     /// It is longer than this number of characters.
     #[error("is longer than {0} characters")]
     TooLong(usize),
+    /// A letter of it is one that [`lookalike`] finds.
+    #[error(
+        "holds U+{:04X}, a letter of another alphabet than the rest of its word",
+        u32::from(*.0)
+    )]
+    Lookalike(char),
 }
 
 /// Checks that a text is short and contains nothing that could be mistaken for the service's own words.
@@ -40,6 +46,18 @@ pub fn check_presentable(text: &str, longest: usize) -> Result<(), Unpresentable
     match deceptive(text) {
         Some(c) => Err(Unpresentable::Deceptive(c)),
         None if text.chars().count() > longest => Err(Unpresentable::TooLong(longest)),
+        None => Ok(()),
+    }
+}
+
+/// Checks a text that a stranger has chosen: also that it does not imitate another one.
+///
+/// # Errors
+/// See [`Unpresentable`].
+pub fn check_chosen(text: &str, longest: usize) -> Result<(), Unpresentable> {
+    check_presentable(text, longest)?;
+    match lookalike(text) {
+        Some(letter) => Err(Unpresentable::Lookalike(letter)),
         None => Ok(()),
     }
 }

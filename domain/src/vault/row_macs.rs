@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::place::bound;
 use crate::grant::{Account, KeyBinding, KeyHolder};
-use crate::link::Link;
+use crate::link::{HeldGrant, Link, Owner};
 use crate::ports::{Cipher, HashKey};
 use crate::secret::KeyedHash;
 use crate::webhook::Receiver;
@@ -19,11 +19,15 @@ pub struct RowMacs {
 
 /// The service has not written this row in its present form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the row of an access key was changed in the database, but not by this service")]
+#[error(
+    "the row of an access key, or of its link, was changed in the database, but not by this service"
+)]
 pub struct AlteredKey;
 
 /// The name in the MAC of an access key. It never changes: existing databases contain MACs that were made with it.
 const ACCESS_KEY: [&str; 2] = ["access_keys", "mac"];
+/// The name in the MAC of the owner of held tokens. It never changes either.
+const OWNER: [&str; 2] = ["device_codes", "owner_mac"];
 /// The name in the MAC of a receiver of webhooks. It never changes either.
 const RECEIVER: [&str; 2] = ["webhook_receivers", "mac"];
 
@@ -33,7 +37,8 @@ impl RowMacs {
     }
 
     /// Returns the MAC of a key: over its number, hash, role, expiry, maker and limits, and over its binding. The
-    /// binding is the number and the person of its account, or the code of its link while there is no account.
+    /// binding is the number and the person of its account. While there is no account, it is the code of its link, whether
+    /// that requires a return code, and which account it links again: a new key's link links none.
     #[must_use]
     pub fn of_key(&self, key: &KeyHolder) -> KeyedHash {
         let (id, expires_at) = (key.id.0.to_be_bytes(), key.expires_at);
@@ -42,13 +47,21 @@ impl RowMacs {
         let networks = key.limits.networks_text();
         let uses = key.limits.uses_per_minute.map(u32::to_be_bytes);
         let account = key.binding.account().map(|id| id.0.to_be_bytes());
+        let relinked = match &key.binding {
+            KeyBinding::Link(link) => link.relink_of.map(|id| id.0.to_be_bytes()),
+            KeyBinding::Account { .. } => None,
+        };
         let opens: [&[u8]; 3] = match &key.binding {
             KeyBinding::Account { person, .. } => [
                 slice(account.as_ref()),
                 person.provider.as_str().as_bytes(),
                 person.account_id.as_bytes(),
             ],
-            KeyBinding::Link(link) => [b"", b"", link.code.as_bytes()],
+            KeyBinding::Link(link) => [
+                slice(relinked.as_ref()),
+                return_code_word(link),
+                link.code.as_bytes(),
+            ],
         };
         let [number, provider, whose] = opens;
         let parts = [
@@ -78,6 +91,34 @@ impl RowMacs {
     pub fn authenticated(&self, key: KeyHolder) -> KeyHolder {
         let mac = Some(self.of_key(&key));
         KeyHolder { mac, ..key }
+    }
+
+    /// Returns the MAC of the person whose tokens a link holds: their account is completed without asking the provider
+    /// again.
+    #[must_use]
+    pub fn of_owner(&self, link: &Link, owner: &Owner) -> KeyedHash {
+        let relinked = link.relink_of.map(|id| id.0.to_be_bytes());
+        let identified: &[u8] = if owner.identified { b"identified" } else { b"" };
+        let parts = [
+            link.code.as_bytes().as_slice(),
+            slice(relinked.as_ref()),
+            owner.key.provider.as_str().as_bytes(),
+            owner.key.account_id.as_bytes(),
+            identified,
+            owner.display_name.as_bytes(),
+        ];
+        self.cipher
+            .keyed_hash(&self.hash_key, &bound(OWNER, &parts))
+    }
+
+    /// Whether the service has stored this person with these tokens.
+    ///
+    /// # Errors
+    /// [`AlteredKey`] if it has not.
+    pub fn require_genuine_owner(&self, link: &Link, held: &HeldGrant) -> Result<(), AlteredKey> {
+        let mac = self.of_owner(link, &held.owner);
+        let is_genuine = held.owner_mac.is_some_and(|stored| stored.is_equal(&mac));
+        is_genuine.then_some(()).ok_or(AlteredKey)
     }
 
     /// Returns the MAC of a receiver of webhooks: over its whole row.
@@ -150,6 +191,14 @@ impl RowMacs {
             }
             KeyBinding::Account { .. } | KeyBinding::Link(_) => Err(AlteredKey),
         }
+    }
+}
+
+/// Without a return code it is empty, as in MACs from before there were return codes.
+const fn return_code_word(link: &Link) -> &[u8] {
+    match link.return_code_tries {
+        Some(_) => b"return_code",
+        None => b"",
     }
 }
 

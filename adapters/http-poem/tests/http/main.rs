@@ -7,6 +7,7 @@ mod audit;
 mod deletion;
 mod documents;
 mod foreign;
+mod fuzz;
 mod head;
 mod health;
 mod keys;

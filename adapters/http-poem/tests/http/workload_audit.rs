@@ -325,6 +325,30 @@ async fn a_caller_who_hangs_up_is_recorded() {
     assert_eq!(world.details("workload.accepted").await.len(), before);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_hangs_up_while_the_issuer_is_asked_is_recorded() {
+    let world = trusting().await;
+    world.identities.be_silent();
+    let asked = world.token_for("eyJ0.eyJhIjoxfQ.c2ln");
+    let hung_up = tokio::time::timeout(Duration::from_millis(50), asked).await;
+    assert!(hung_up.is_err());
+    let expected = owned(&[("token", "unanswered")]);
+    assert_eq!(world.refusals().await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_request_is_answered_in_time_though_its_jwt_is_still_being_verified() {
+    let world = trusting().await;
+    world.identities.be_silent();
+    let asked_at = tokio::time::Instant::now();
+    let foreign = world.delete("/v1/accounts/1").key("eyJ0.eyJhIjoxfQ.c2ln");
+    let answer = foreign.send().await;
+    answer.assert_problem(503, "store_unavailable");
+    assert!(asked_at.elapsed() < Duration::from_secs(15));
+    let expected = owned(&[("other", "unanswered")]);
+    assert_eq!(world.refusals().await, expected);
+}
+
 #[tokio::test]
 async fn names_of_every_issuer_are_legible() {
     let world = trusting().await;

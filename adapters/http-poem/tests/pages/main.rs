@@ -9,6 +9,7 @@ mod callback;
 mod confirming;
 mod entering;
 mod forgery;
+mod fuzz;
 mod languages;
 mod operator;
 mod progress;

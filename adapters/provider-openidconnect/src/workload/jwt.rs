@@ -202,3 +202,78 @@ fn nested() -> WorkloadRefusal {
 fn form() -> WorkloadRefusal {
     WorkloadRefusal::new(Rule::Form, "the token is not a signed JWT")
 }
+
+#[cfg(test)]
+mod properties {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    const HEADERS: [&str; 18] = [
+        r#"{"#,
+        r#"}"#,
+        r#""alg":"RS256""#,
+        r#""alg":"none""#,
+        r#""alg":"HS256""#,
+        r#""alg":["RS256"]"#,
+        r#""typ":"JWT""#,
+        r#""kid":"k""#,
+        r#""kid":7"#,
+        r#""jwk":{}"#,
+        r#""crit":["exp"]"#,
+        r#""jku":"https://evil.example""#,
+        ",",
+        "null",
+        "\u{feff}",
+        "[",
+        "\"",
+        r#""zip":"DEF""#,
+    ];
+    const CLAIMS: [&str; 18] = [
+        r#"{"#,
+        r#"}"#,
+        r#""iss":"https://a.example""#,
+        r#""iss":7"#,
+        r#""exp":1e400"#,
+        r#""exp":-1"#,
+        r#""iat":9223372036854775808"#,
+        r#""nbf":1.5"#,
+        r#""aud":["a","b"]"#,
+        r#""sub":null"#,
+        r#""a":{"a":{"a":{"a":{"a":1}}}}"#,
+        ",",
+        "eyJ",
+        "\0",
+        "[[[[",
+        r#""\u0000":"#,
+        r#""sub":"x""#,
+        "true",
+    ];
+
+    fn part(pieces: &'static [&'static str]) -> impl Strategy<Value = String> {
+        let loose = vec(select(pieces), 0..10).prop_map(|pieces| pieces.concat());
+        let whole = vec(select(&pieces[2..11]), 0..6)
+            .prop_map(|members| format!("{{{}}}", members.join(",")));
+        prop_oneof![loose, whole].prop_map(|text| URL_SAFE_NO_PAD.encode(text))
+    }
+
+    fn token() -> impl Strategy<Value = String> {
+        let made = (part(&HEADERS), part(&CLAIMS), "[A-Za-z0-9_.=-]{0,20}");
+        let made = made.prop_map(|(header, payload, rest)| format!("{header}.{payload}.{rest}"));
+        prop_oneof![3 => made, 1 => "[eyJA-Za-z0-9_.=-]{0,80}", 1 => any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn no_token_is_genuine_without_a_key(token in token()) {
+            if let Ok(jwt) = Jwt::parse(&token) {
+                prop_assert!(matches!(jwt.algorithm, CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256), "{token}");
+                prop_assert!(jwt.verify(&CoreJsonWebKeySet::new(Vec::new())).is_err());
+                let _ = jwt.issuer();
+                let _ = jwt.into_claims();
+            }
+        }
+    }
+}

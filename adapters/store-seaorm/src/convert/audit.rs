@@ -35,7 +35,8 @@ macro_rules! entries {
             }
         }
 
-        /// What cannot be read is replaced by defaults, which do not match the MAC.
+        /// What cannot be read is replaced by defaults. They could be what was signed, so the row has no MAC any more and is
+        /// reported like any other change.
         fn $content(row: &QueryResult) -> (i64, AuditContent, KeyedHash) {
             let row = $table::Model::from_query_result(row, "").unwrap_or_else(|error| {
                 let row = as_far_as_readable!(
@@ -55,7 +56,10 @@ macro_rules! entries {
                     }
                 );
                 damage::name($table::Entity.table_name(), row.id, &error);
-                row
+                $table::Model {
+                    mac: Vec::new(),
+                    ..row
+                }
             });
             let content = AuditContent {
                 reference: AuditReference(row.reference.try_into().unwrap_or_default()),
@@ -114,20 +118,23 @@ pub(crate) fn ends_row(ends: &AuditEnds) -> audit_ends::ActiveModel {
     }
 }
 
-/// Ends that cannot be read are not signed.
+/// Ends that cannot be read have no MAC.
 pub(crate) fn audit_ends(row: &QueryResult) -> AuditEnds {
-    let row = as_far_as_readable!(
-        row,
-        "",
-        audit_ends {
-            id,
-            start_number,
-            start_mac,
-            head_number,
-            head_mac,
-            mac,
-        }
-    );
+    let row = audit_ends::Model::from_query_result(row, "").unwrap_or_else(|_| audit_ends::Model {
+        mac: Vec::new(),
+        ..as_far_as_readable!(
+            row,
+            "",
+            audit_ends {
+                id,
+                start_number,
+                start_mac,
+                head_number,
+                head_mac,
+                mac,
+            }
+        )
+    });
     AuditEnds {
         start: AuditPosition {
             number: AuditNumber(row.start_number),

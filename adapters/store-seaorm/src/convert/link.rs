@@ -151,6 +151,7 @@ fn consent(row: Model) -> Result<SealedConsent, Column> {
 }
 
 fn held(mut row: Model) -> Result<HeldGrant, Column> {
+    let owner_mac = optional_hash(row.owner_mac.take(), "owner_mac")?;
     let owner = Owner {
         key: AccountKey {
             provider: ProviderName::new(row.provider.clone()),
@@ -159,8 +160,11 @@ fn held(mut row: Model) -> Result<HeldGrant, Column> {
         identified: row.person_identified.ok_or("person_identified")?,
         display_name: row.person_name.take().ok_or("person_name")?,
     };
-    let grant = grant(row)?;
-    Ok(HeldGrant { grant, owner })
+    Ok(HeldGrant {
+        grant: grant(row)?,
+        owner,
+        owner_mac,
+    })
 }
 
 fn grant(row: Model) -> Result<SealedGrant, Column> {
@@ -243,11 +247,16 @@ fn state_columns(state: &LinkState) -> ActiveModel {
         },
         LinkState::Authorizing(consent) => consent_columns(consent),
         LinkState::Redeemed(grant) => grant_columns(grant),
-        LinkState::Confirming(HeldGrant { grant, owner }) => ActiveModel {
+        LinkState::Confirming(HeldGrant {
+            grant,
+            owner,
+            owner_mac,
+        }) => ActiveModel {
             state: Set(State::Confirming),
             person: Set(Some(owner.key.account_id.clone())),
             person_identified: Set(Some(owner.identified)),
             person_name: Set(Some(owner.display_name.clone())),
+            owner_mac: Set(optional_bytes(*owner_mac)),
             ..grant_columns(grant)
         },
         LinkState::Linked { account, at } => ActiveModel {
@@ -290,6 +299,7 @@ fn nothing_held() -> ActiveModel {
         person: Set(None),
         person_identified: Set(None),
         person_name: Set(None),
+        owner_mac: Set(None),
         ..Default::default()
     }
 }

@@ -71,6 +71,8 @@ pub struct Model {
     pub person: Option<String>,
     pub person_identified: Option<bool>,
     pub person_name: Option<String>,
+    /// Over the three columns before it.
+    pub owner_mac: Option<Vec<u8>>,
     /// What the JWT of the requesting workload says about the job, one claim per line.
     pub workload: Option<String>,
 }

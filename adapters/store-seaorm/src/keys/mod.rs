@@ -164,7 +164,7 @@ pub(crate) async fn insert_reader(
         account_id,
     };
     if let KeyMaker::Key(maker) = key.maker {
-        require(db, maker, key.account).await?;
+        require_genuine(db, maker, key.account, &person, macs).await?;
     }
     if is_full(db, key.account, most).await? {
         return Ok(KeyCreation::Full);
@@ -275,4 +275,23 @@ pub(crate) async fn require(
     let row = numbers(keys_of(account).filter(Column::Id.eq(key.0)));
     let row = row.one(db).await.map_err(failed)?;
     row.map(drop).ok_or(StoreError::Conflict)
+}
+
+/// Checks also that the key's row is genuine, because a new key is bound to the person of the account.
+async fn require_genuine(
+    db: &impl ConnectionTrait,
+    key: AccessKeyId,
+    account: AccountId,
+    person: &AccountKey,
+    macs: &RowMacs,
+) -> Result<(), StoreError> {
+    let row = keys_of(account).filter(Column::Id.eq(key.0));
+    let row = row.one(db).await.map_err(failed)?;
+    let row = row.ok_or(StoreError::Conflict)?;
+    let binding = KeyBinding::Account {
+        id: account,
+        person: person.clone(),
+    };
+    let is_genuine = macs.is_genuine(&key_holder(&row, binding)?);
+    is_genuine.then_some(()).ok_or(StoreError::Conflict)
 }

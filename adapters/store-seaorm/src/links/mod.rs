@@ -132,9 +132,10 @@ impl LinkStore for SeaOrmStore {
         &self,
         link: &Link,
         owner: Owner,
+        owner_mac: KeyedHash,
         now: Timestamp,
     ) -> Result<Link, StoreError> {
-        save::alone(self, Purpose::Save, link, link.hold(owner, now)?).await
+        save::alone(self, Purpose::Save, link, link.hold(owner, owner_mac, now)?).await
     }
 
     async fn count_wrong_return_code(

@@ -158,7 +158,7 @@ impl Link {
     ///
     /// # Errors
     /// The link holds no tokens, or requires no return code.
-    pub fn hold(&self, owner: Owner, now: Timestamp) -> Transition {
+    pub fn hold(&self, owner: Owner, owner_mac: KeyedHash, now: Timestamp) -> Transition {
         let (LinkState::Redeemed(grant), Some(_)) = (&self.state, self.return_code_tries) else {
             return Err(TransitionError::WrongState);
         };
@@ -170,6 +170,7 @@ impl Link {
             state: LinkState::Confirming(HeldGrant {
                 grant: grant.clone(),
                 owner,
+                owner_mac: Some(owner_mac),
             }),
             ..self.next()
         })

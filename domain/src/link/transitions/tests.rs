@@ -147,7 +147,7 @@ fn take(link: &Link, step: Step, seconds: u64) -> Transition {
         Step::Claim => link.claim(now, at(seconds + 15)),
         Step::Postpone(by) => link.postpone(poll(seconds + by)),
         Step::Redeem(deadline) => link.redeem(grant(), poll(seconds), at(deadline)),
-        Step::Hold => link.hold(owner(), now),
+        Step::Hold => link.hold(owner(), hash(9), now),
         Step::CountWrongReturnCode => link.count_wrong_return_code(now),
         Step::Complete(account) => link.complete(AccountId(account), now),
         Step::End(ending) => link.end(ending, now),
@@ -260,7 +260,7 @@ fn a_link_with_a_return_code_waits_for_it() {
         .unwrap();
     let redeemed = begun.redeem(grant(), poll(3), at(600)).unwrap();
     assert_eq!(redeemed.complete(AccountId(1), at(4)), Err(WrongState));
-    let held = redeemed.hold(owner(), at(10)).unwrap();
+    let held = redeemed.hold(owner(), hash(9), at(10)).unwrap();
     assert_eq!((held.expires_at, held.due_at()), (at(190), Some(at(190))));
     assert_eq!(held.status(at(189)), LinkStatus::Confirming);
     let LinkStatus::Failed(fault) = held.status(at(190)) else {
@@ -272,10 +272,10 @@ fn a_link_with_a_return_code_waits_for_it() {
     let twice = once.count_wrong_return_code(at(12)).unwrap();
     assert_eq!(twice.count_wrong_return_code(at(13)), Err(NoTriesLeft));
     assert!(twice.complete(AccountId(1), at(14)).is_ok());
-    assert_eq!(begun.hold(owner(), at(3)), Err(WrongState));
+    assert_eq!(begun.hold(owner(), hash(9), at(3)), Err(WrongState));
     let unasked = Link {
         return_code_tries: None,
         ..redeemed
     };
-    assert_eq!(unasked.hold(owner(), at(3)), Err(WrongState));
+    assert_eq!(unasked.hold(owner(), hash(9), at(3)), Err(WrongState));
 }

@@ -97,6 +97,7 @@ pub trait LinkStore: Send + Sync {
         &self,
         link: &Link,
         owner: Owner,
+        owner_mac: KeyedHash,
         now: Timestamp,
     ) -> Result<Link, StoreError>;
 

@@ -172,12 +172,11 @@ impl State {
     ) -> Result<KeyCreation, StoreError> {
         let account = self.accounts.get(&key.account.0);
         let person = account.ok_or(StoreError::Conflict)?.account.key.clone();
-        if let KeyMaker::Key(maker) = key.maker
-            && !self
-                .keys_of(key.account)
-                .any(|kept| kept.record.id == maker)
-        {
-            return Err(StoreError::Conflict);
+        if let KeyMaker::Key(maker) = key.maker {
+            let maker = self.holder(maker).ok_or(StoreError::Conflict)?;
+            if maker.binding.account() != Some(key.account) || !macs.is_genuine(&maker) {
+                return Err(StoreError::Conflict);
+            }
         }
         if self.keys_of(key.account).count() as u64 >= most {
             return Ok(KeyCreation::Full);

@@ -114,10 +114,11 @@ impl LinkStore for MemoryStore {
         &self,
         link: &Link,
         owner: Owner,
+        owner_mac: KeyedHash,
         now: Timestamp,
     ) -> Result<Link, StoreError> {
         let mut state = self.lock();
-        state.change_link(link, |link| link.hold(owner, now))
+        state.change_link(link, |link| link.hold(owner, owner_mac, now))
     }
 
     async fn count_wrong_return_code(

@@ -123,6 +123,26 @@ impl MemoryStore {
         }
     }
 
+    /// Gives two accounts the persons and the tokens of each other, as an attacker with access to the database but no secret
+    /// key could.
+    pub fn swap_people(&self, one: AccountId, other: AccountId) {
+        let accounts = &mut self.lock().accounts;
+        let both = [one, other].map(|id| accounts.get(&id.0).cloned());
+        if let [Some(first), Some(second)] = both {
+            for (id, mut tokens) in [(one, second), (other, first)] {
+                tokens.account.id = id;
+                accounts.insert(id.0, tokens);
+            }
+        }
+    }
+
+    /// Says that the provider did not identify the person of an account, as such an attacker could.
+    pub fn forget_identity(&self, account: AccountId) {
+        if let Some(tokens) = self.lock().accounts.get_mut(&account.0) {
+            tokens.account.identified = false;
+        }
+    }
+
     /// Replaces a link, as an attacker with access to the database but no secret key could.
     pub fn replace_link(&self, link: Link) {
         self.lock().links.insert(link.id.0, link);

@@ -87,17 +87,28 @@ impl Links {
         held: &HeldGrant,
         address: IpAddr,
     ) -> Result<(), Refusal> {
-        let grant = self
-            .completer
-            .seal_to(held.owner.clone(), link, &held.grant)?;
-        let audit = self.audit.draft(Actor::Key(link.key), Some(address));
-        match self.completer.complete(link, grant, audit).await {
-            Err(StoreError::Altered(altered)) => {
+        match self.complete_genuine(link, held, address).await {
+            Err(Refusal::Store(StoreError::Altered(altered))) => {
                 self.ender.end_altered(link, altered).await?;
                 Err(Refusal::LinkEnded)
             }
-            completed => Ok(completed.map(drop)?),
+            completed => completed,
         }
+    }
+
+    async fn complete_genuine(
+        &self,
+        link: &Link,
+        held: &HeldGrant,
+        address: IpAddr,
+    ) -> Result<(), Refusal> {
+        let genuine = self.vault.row_macs().require_genuine_owner(link, held);
+        genuine.map_err(StoreError::from)?;
+        let owner = held.owner.clone();
+        let grant = self.completer.seal_to(owner, link, &held.grant)?;
+        let audit = self.audit.draft(Actor::Key(link.key), Some(address));
+        self.completer.complete(link, grant, audit).await?;
+        Ok(())
     }
 
     /// Counts a wrong code, or ends the link with the last one. Returns how many attempts are left.

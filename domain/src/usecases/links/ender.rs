@@ -74,11 +74,7 @@ impl LinkEnder {
         grant: &SealedGrant,
         ending: Ending,
     ) -> Result<(), StoreError> {
-        let holding = Link {
-            state: LinkState::Redeemed(grant.clone()),
-            ..link.clone()
-        };
-        match self.end(&holding, ending).await {
+        match self.end(&holding(link, grant), ending).await {
             Err(StoreError::Conflict) if self.has_kept_its_tokens(link).await? => Ok(()),
             Err(StoreError::Conflict) => self.revoke(link, grant).await,
             ended => ended,
@@ -92,10 +88,12 @@ impl LinkEnder {
         altered: AlteredKey,
     ) -> Result<(), StoreError> {
         self.observer.key_altered();
-        tracing::error!(link = link.id.0, key = link.key.0, error = %altered, "link refused: it would open the account to a key that does not belong to it");
-        let detail = "the stored key of this link is not the one that was handed out with it";
-        let fault = Fault::new(FaultCode::KeyAltered, detail);
-        self.end(link, Ending::Failed(fault)).await
+        tracing::error!(link = link.id.0, key = link.key.0, error = %altered, "link refused: it would open an account to a key that does not belong to it");
+        let detail = "the stored key of this link is not the one that was handed out with it, or the stored link was changed";
+        let ending = Ending::Failed(Fault::new(FaultCode::KeyAltered, detail));
+        // The person in the row may be another one than the owner of the tokens, which are to be revoked.
+        let unowned = link.held().map(|grant| holding(link, grant));
+        self.end(unowned.as_ref().unwrap_or(link), ending).await
     }
 
     /// Whether tokens are stored with a link. A link has only one consent, so stored tokens mean that an attempt to
@@ -174,5 +172,13 @@ impl LinkEnder {
         let event = AuditEvent::link_ended(link, outcome, code);
         self.audit.record(event, actor, address);
         self.observer.link_ended(id, provider, outcome);
+    }
+}
+
+/// The link with these tokens, of nobody.
+fn holding(link: &Link, grant: &SealedGrant) -> Link {
+    Link {
+        state: LinkState::Redeemed(grant.clone()),
+        ..link.clone()
     }
 }

@@ -73,7 +73,7 @@ impl Redeemer {
                 Some(account),
             ) => {
                 let same = account.key.account_id == account_id;
-                (same || !account.identified).then(|| Owner {
+                (same || is_anonymous(&account)).then(|| Owner {
                     display_name: display_name.unwrap_or(account.display_name),
                     identified: same,
                     key: account.key,
@@ -88,11 +88,17 @@ impl Redeemer {
                     display_name,
                 })
             }
-            (Identity::Unknown, Some(account)) => (!account.identified).then_some(Owner {
+            (Identity::Unknown, Some(account)) => is_anonymous(&account).then_some(Owner {
                 display_name: account.display_name,
                 identified: false,
                 key: account.key,
             }),
         }
     }
+}
+
+/// Whether the provider has never identified the person. Somebody who can write to the database can say so of any account, but
+/// not change its id, to which its keys and tokens are bound.
+fn is_anonymous(account: &Account) -> bool {
+    !account.identified && account.key.is_random()
 }

@@ -36,7 +36,8 @@ impl Redeemer {
                 }
             }
             Outcome::Held(owner) => {
-                self.links.hold_grant(link, owner.clone(), now).await?;
+                let mac = self.vault.row_macs().of_owner(link, owner);
+                self.links.hold_grant(link, owner.clone(), mac, now).await?;
                 tracing::info!(link = link.id.0, provider = %link.provider, "link waits for its return code");
                 let confirming = AuditEvent::link_confirming(link);
                 self.audit.record(confirming, Actor::Service, None);

@@ -4,7 +4,7 @@ use super::*;
 use crate::fault::FaultCode;
 use crate::grant::{AccessKeyId, KeyBinding};
 use crate::link::LinkState;
-use crate::ports::{KeyStore, LinkStore, SealStore};
+use crate::ports::{KeyStore, SealStore};
 use crate::usecases::add_key_macs;
 use crate::vault::Vault;
 
@@ -23,12 +23,6 @@ async fn alice_and_eve() -> (Stage, AccountId, AccessKey, AccessKeyId) {
 async fn id_of(stage: &Stage, key: &AccessKey) -> AccessKeyId {
     let hash = stage.ports.vault.hash_access_key(key);
     stage.store.find_key(&hash).await.unwrap().unwrap().id
-}
-
-async fn link_of(stage: &Stage, code: &str) -> Link {
-    let code = LinkCode::parse(code).unwrap();
-    let hash = stage.ports.vault.hash_link_code(&code);
-    stage.store.find_link(&hash).await.unwrap().unwrap()
 }
 
 async fn is_refused(stage: &Stage, key: &AccessKey) -> bool {
@@ -63,7 +57,7 @@ async fn a_key_that_was_pointed_at_another_account_is_refused() {
 async fn a_pending_key_that_was_pointed_at_an_account_is_refused() {
     let (stage, alice, ..) = alice_and_eve().await;
     let (code, key) = stage.started().await;
-    let link = link_of(&stage, &code).await;
+    let link = stage.stored_link(&code).await;
     // Its link says that it is complete.
     let at = stage.clock_now();
     let state = LinkState::Linked { account: alice, at };
@@ -85,7 +79,7 @@ async fn a_link_that_was_pointed_at_another_account_tells_nothing_of_it() {
         .provider
         .answer_identify(Ok(ScriptedProvider::person("mallory")));
     let (code, key) = stage.linked().await;
-    let link = link_of(&stage, &code).await;
+    let link = stage.stored_link(&code).await;
     let at = stage.clock_now();
     let state = LinkState::Linked { account: alice, at };
     stage.store.replace_link(Link { state, ..link });
@@ -103,14 +97,14 @@ async fn a_link_that_was_given_to_another_key_fails_and_opens_nothing() {
         .provider
         .answer_identify(Ok(ScriptedProvider::person("bob")));
     let (code, bobs) = stage.started().await;
-    let link = link_of(&stage, &code).await;
+    let link = stage.stored_link(&code).await;
     let own = link.key;
     stage.store.replace_link(Link { key: id, ..link });
     stage.confirm(&code).await.unwrap();
     let grant = ScriptedProvider::grant("bobs", Some("bobs"));
     stage.provider.answer_redeem(Ok(grant));
     stage.poll_providers().await;
-    let link = link_of(&stage, &code).await;
+    let link = stage.stored_link(&code).await;
     let LinkStatus::Failed(fault) = link.status(stage.clock_now()) else {
         panic!("{:?}", link.state);
     };

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod admin_sessions;
+mod altered_links;
 mod altered_rows;
 mod authorization;
 mod operators;
@@ -21,7 +22,7 @@ pub(super) use crate::grant::revocation::{Revocation, RevocationStatus};
 pub(super) use crate::grant::{AccountId, TokenOrigin};
 pub(super) use crate::link::{Link, LinkCode, LinkStatus, Requester};
 pub(super) use crate::operator::{OperatorKey, OperatorName, OperatorRole};
-pub(super) use crate::ports::{AccountStore, Descendants, OAuthProvider, ReplicaStore};
+pub(super) use crate::ports::{AccountStore, Descendants, LinkStore, OAuthProvider, ReplicaStore};
 pub(super) use crate::replica::Presence;
 pub(super) use crate::secret::{AccessKey, BrowserToken};
 pub(super) use crate::testing::{
@@ -188,6 +189,12 @@ impl Stage {
 
     pub(super) async fn caller(&self, key: &AccessKey) -> Caller {
         self.keys.authenticate(Some(key), address(9)).await.unwrap()
+    }
+
+    pub(super) async fn stored_link(&self, code: &str) -> Link {
+        let code = LinkCode::parse(code).unwrap();
+        let hash = self.ports.vault.hash_link_code(&code);
+        self.store.find_link(&hash).await.unwrap().unwrap()
     }
 
     pub(super) async fn report(&self, code: &str, key: &AccessKey) -> LinkReport {

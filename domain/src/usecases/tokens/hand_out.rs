@@ -8,10 +8,12 @@ use crate::audit::{Actor, AuditKind};
 use crate::clock_step::CLOCKS_DIFFER;
 use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::FASTEST;
-use crate::grant::{AccessKeyId, Account, AccountId, AccountStatus, Extra, StoredTokens};
+use crate::grant::{
+    AccessKeyId, Account, AccountId, AccountStatus, Extra, KeyBinding, KeyHolder, StoredTokens,
+};
 use crate::secret::AccessToken;
 use crate::time::Timestamp;
-use crate::usecases::caller::{KEY_NEEDED, UNKNOWN_KEY, account_of};
+use crate::usecases::caller::{ALTERED_KEY, KEY_NEEDED, UNKNOWN_KEY, account_of};
 use crate::usecases::{Caller, Refusal, ShownKey};
 
 /// An access token for the client.
@@ -73,8 +75,10 @@ impl Tokens {
             }
         }
         let mut tokens = self.renewal.stored(account).await.map_err(gone)?;
+        require_same_person(key, &tokens)?;
         if wants_refresh(&tokens, min_ttl, self.clock.now()) {
             tokens = self.renewal.refreshed(tokens).await.map_err(gone)?;
+            require_same_person(key, &tokens)?;
             self.still_opens(key.id, account).await?;
         }
         self.open(tokens, min_ttl).await
@@ -145,6 +149,14 @@ pub(super) fn token_key(caller: &Caller) -> Result<&ShownKey, Refusal> {
         Caller::Key(key) => Ok(key),
         Caller::Nobody => Err(KEY_NEEDED),
         Caller::Admin(_) | Caller::Auditor(_) | Caller::Enroller(_) => Err(NOT_FOR_OPERATORS),
+    }
+}
+
+/// Fails if the account belongs to another person than when the key was read: only its number is the same.
+fn require_same_person(key: &KeyHolder, tokens: &StoredTokens) -> Result<(), Refusal> {
+    match &key.binding {
+        KeyBinding::Account { person, .. } if *person == tokens.account.key => Ok(()),
+        KeyBinding::Account { .. } | KeyBinding::Link(_) => Err(ALTERED_KEY),
     }
 }
 

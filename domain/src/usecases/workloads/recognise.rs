@@ -23,6 +23,18 @@ impl Workloads {
         call: WorkloadCall<'_>,
         action: &'static str,
     ) -> Result<ShownWorkload, Refusal> {
+        let visit = Visit::unproven(&call, action, None);
+        let unsettled = self.unverified(&visit);
+        let recognised = self.verified(call, action).await;
+        unsettled.settle();
+        recognised
+    }
+
+    async fn verified(
+        &self,
+        call: WorkloadCall<'_>,
+        action: &'static str,
+    ) -> Result<ShownWorkload, Refusal> {
         let unproven = |issuer| Visit::unproven(&call, action, issuer);
         let Some(trust) = &self.trust else {
             let detail = "this service trusts no issuer of workload tokens";

@@ -74,11 +74,12 @@ impl Visit {
     }
 }
 
-/// The request of a recognised workload that has no answer yet. Dropping it before it is settled (the caller has
-/// disconnected, the time is up) records a refusal.
+/// A request that has no answer yet. Dropping it before it is settled (the caller has disconnected, the time is up) records
+/// a refusal.
 pub(in crate::usecases) struct Unsettled<'a> {
     workloads: &'a Workloads,
     visit: Option<&'a Visit>,
+    note: fn(&Workloads, &Visit, Why),
 }
 
 impl Unsettled<'_> {
@@ -91,7 +92,7 @@ impl Unsettled<'_> {
 impl Drop for Unsettled<'_> {
     fn drop(&mut self) {
         if let Some(visit) = self.visit {
-            self.workloads.note_refusal(visit, Why::Code("unanswered"));
+            (self.note)(self.workloads, visit, Why::Code("unanswered"));
         }
     }
 }
@@ -99,8 +100,20 @@ impl Drop for Unsettled<'_> {
 impl Workloads {
     /// Marks the request of a workload as not answered yet.
     pub(in crate::usecases) fn unsettled<'a>(&'a self, shown: &'a ShownWorkload) -> Unsettled<'a> {
-        let (workloads, visit) = (self, Some(&shown.visit));
-        Unsettled { workloads, visit }
+        Unsettled {
+            workloads: self,
+            visit: Some(&shown.visit),
+            note: Self::note_refusal,
+        }
+    }
+
+    /// Marks a request whose JWT is being verified. Anybody can send one and disconnect, so the log does not say that.
+    pub(super) fn unverified<'a>(&'a self, visit: &'a Visit) -> Unsettled<'a> {
+        Unsettled {
+            workloads: self,
+            visit: Some(visit),
+            note: Self::audit_refusal,
+        }
     }
 
     /// Records what the request of a workload for a link code has come to. Returns the answer.

@@ -33,17 +33,21 @@ async fn held(store: &dyn TokenStore, n: u8) -> Link {
     let link = claim_one(store, 5, 65).await;
     let redeemed = store.keep_redeemed(&link, sealed_grant(), poll(6), at(700));
     let redeemed = redeemed.await.unwrap();
-    store.hold_grant(&redeemed, owner(), at(10)).await.unwrap()
+    store
+        .hold_grant(&redeemed, owner(), key(77), at(10))
+        .await
+        .unwrap()
 }
 
 pub(super) async fn holds_the_tokens_and_their_owner(fixture: &dyn Fixture) {
     let store = fixture.store();
     let link = held(&*store, 1).await;
-    let (grant, owner) = (sealed_grant(), owner());
-    assert_eq!(
-        link.state,
-        LinkState::Confirming(HeldGrant { grant, owner })
-    );
+    let held = HeldGrant {
+        grant: sealed_grant(),
+        owner: owner(),
+        owner_mac: Some(key(77)),
+    };
+    assert_eq!(link.state, LinkState::Confirming(held));
     assert_eq!(link.expires_at, at(190));
     assert_eq!(link.poll, Some(PollSchedule::at_once(at(190))));
     assert_eq!(link.lease_until, None);
@@ -62,9 +66,9 @@ pub(super) async fn holds_the_tokens_and_their_owner(fixture: &dyn Fixture) {
 pub(super) async fn only_tokens_of_a_link_with_a_return_code_are_held(fixture: &dyn Fixture) {
     let store = fixture.store();
     let link = redeemed(&*store, 1).await;
-    assert_conflict(store.hold_grant(&link, owner(), at(10)).await);
+    assert_conflict(store.hold_grant(&link, owner(), key(77), at(10)).await);
     let pending = pending(&*store, 2).await;
-    assert_conflict(store.hold_grant(&pending, owner(), at(10)).await);
+    assert_conflict(store.hold_grant(&pending, owner(), key(77), at(10)).await);
     assert_conflict(store.count_wrong_return_code(&pending, at(10)).await);
 }
 

@@ -473,7 +473,10 @@ pub(super) async fn tokens_that_are_held_stay_as_they_were_resealed(fixture: &dy
     let rows = otherwise(&*store, OwnerKind::Link, 50).await;
     let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
     assert_eq!(reseal(&*store, &rows).await, 1);
-    let held = store.hold_grant(&redeemed, owner(), at(10)).await.unwrap();
+    let held = store
+        .hold_grant(&redeemed, owner(), key(77), at(10))
+        .await
+        .unwrap();
     assert!(matches!(held.state, LinkState::Confirming(_)));
     assert_eq!(otherwise(&*store, OwnerKind::Link, 50).await, []);
 }

@@ -351,3 +351,53 @@ async fn a_link_that_was_given_to_another_key_ends() {
     assert_eq!(fault.code, FaultCode::KeyAltered);
     assert_eq!(stage.revocations().await.len(), 1);
 }
+
+#[tokio::test]
+async fn another_person_in_a_held_link_gets_nothing() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    let alice = stage.last_account().await;
+    let alices = stage.store.accounts(None, 9).await.unwrap().remove(0).key;
+    let eves = ScriptedProvider::person("eve");
+    stage.provider.answer_identify(Ok(eves));
+    let (code, key) = stage.confirming(&Caller::Nobody).await;
+    let key = key.unwrap();
+    let shown = stage.return_code(&code).await;
+    let held = stage.stored_link(&code).await;
+    let LinkState::Confirming(mut grant) = held.state.clone() else {
+        panic!("not held");
+    };
+    // Somebody writes Alice into the row, but has no secret key.
+    grant.owner.key = alices;
+    let state = LinkState::Confirming(grant);
+    stage.store.replace_link(Link { state, ..held });
+    let refused = stage.send(&code, &key, &shown).await;
+    assert!(matches!(refused, Err(Refusal::LinkEnded)), "{refused:?}");
+    let LinkStatus::Failed(fault) = stage.status(&code, &key).await else {
+        panic!("not failed");
+    };
+    assert_eq!(fault.code, FaultCode::KeyAltered);
+    assert_eq!(stage.last_account().await, alice);
+    assert_eq!(stage.revocations().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_link_from_which_somebody_removed_the_return_code_opens_nothing() {
+    let stage = Stage::new().await;
+    stage.provider.send_people_back();
+    let started = stage.asked(&Caller::Nobody).await.unwrap();
+    let code = started.code.digits().to_owned();
+    stage.confirm(&code).await.unwrap();
+    let link = stage.stored_link(&code).await;
+    stage.store.replace_link(Link {
+        return_code_tries: None,
+        ..link
+    });
+    stage.bring_back(&code).await;
+    let link = stage.stored_link(&code).await;
+    let LinkStatus::Failed(fault) = link.status(stage.clock_now()) else {
+        panic!("not failed");
+    };
+    assert_eq!(fault.code, FaultCode::KeyAltered);
+    assert!(stage.store.accounts(None, 9).await.unwrap().is_empty());
+}

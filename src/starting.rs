@@ -27,7 +27,7 @@ pub(crate) async fn secret_keys(config: &ServiceConfig) -> Result<SecretKeys, Fa
         unwrapped => return Ok(unwrapped?),
     };
     warn(&reason);
-    let (acceptor, _) = bind(config.http.listen).await?;
+    let (acceptor, _) = bind(config.http.listen, "CENTRAL_OAUTH_LISTEN_ADDR").await?;
     let (stop, stopped) = watch::channel(false);
     let why = "the key management service has not opened the secret key yet";
     let certificate = config.http.certificate()?;

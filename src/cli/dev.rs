@@ -7,6 +7,7 @@ use std::time::Duration;
 use central_oauth_cipher_aes_gcm_siv::SecretKey;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::operator::{OperatorKey, OperatorRole};
+use central_oauth_domain::ports::ScopeWords;
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::usecases::AuditSettings;
 use central_oauth_observer_opentelemetry::Telemetry;
@@ -45,7 +46,11 @@ pub(super) struct Options {
 }
 
 const CLIENT_ID: &str = "central-oauth-dev";
-const SCOPES: [&str; 2] = ["profile", "offline_access"];
+/// What the sandbox grants, and what the page says about it.
+const SCOPES: [(&str, &str); 2] = [
+    ("profile", "Read your name"),
+    ("offline_access", "Keep this access while you are away"),
+];
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
     // With --auto every step is printed anyway. Without, the log has a line for each event.
@@ -83,6 +88,11 @@ async fn start_sandbox(auto: bool) -> Result<Sandbox, Failure> {
     Ok(Sandbox::start(options).await?)
 }
 
+fn in_words((scope, text): (&str, &str)) -> (String, ScopeWords) {
+    let (text, language) = (text.to_owned(), Some("en"));
+    (scope.to_owned(), ScopeWords { text, language })
+}
+
 fn config(
     options: &Options,
     folder: &TempDir,
@@ -94,7 +104,8 @@ fn config(
     let url = |text: &str| Url::parse(text).map(Some).map_err(Failure::other);
     let provider = ProviderSettings {
         display_name: "Sandbox".to_owned(),
-        scopes: SCOPES.map(str::to_owned).to_vec(),
+        scopes: SCOPES.map(|(scope, _)| scope.to_owned()).to_vec(),
+        scope_words: SCOPES.map(in_words).into(),
         device_authorization_endpoint: url(&endpoints.device_authorization)?,
         token_endpoint: url(&endpoints.token)?,
         revocation_endpoint: url(&endpoints.revocation)?,

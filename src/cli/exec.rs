@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::help::Notes;
 use super::profile::Target;
-use super::token::fetch;
+use super::token::{fetch, seconds};
 use super::workload::Workload;
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment, SECRETS};
@@ -44,7 +44,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "NAME", default_value = "ACCESS_TOKEN", value_parser = variable)]
     env: String,
     /// Ask for a token that is valid for at least this many seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = seconds, allow_negative_numbers = true)]
     min_ttl: u64,
     /// The command to run, and its arguments.
     #[arg(required = true, last = true, value_name = "COMMAND")]

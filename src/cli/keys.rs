@@ -185,20 +185,31 @@ impl Create {
             max_uses_per_minute: self.max_uses_per_minute,
         };
         let created = client.create_key(&account.id, &wanted).await?;
-        if self.json {
-            return json(&created);
-        }
-        let text = |member: &str| created[member].as_str().map(str::to_owned);
-        let Some(key) = text("access_key") else {
-            let message = "the service returned no access key";
-            return Err(Failure::new(Exit::Other, message));
-        };
-        result(key)?;
         let (id, of) = (id_of(&created), name(&account));
+        self.show(&created).map_err(|failure| {
+            let lost = format!("{failure}; key {id} of {of} is lost: delete it with `central-oauth keys delete {id}`");
+            Failure::new(failure.code(), lost)
+        })?;
+        if self.json {
+            return Ok(());
+        }
         tell(format_args!(
             "Created key {id} for {of}. Save it now: the service does not show it again."
         ));
         Ok(())
+    }
+
+    fn show(&self, created: &Value) -> Result<(), Failure> {
+        if self.json {
+            return json(created);
+        }
+        match created["access_key"].as_str() {
+            Some(key) => result(key),
+            None => {
+                let message = "the service returned no access key";
+                Err(Failure::new(Exit::Other, message))
+            }
+        }
     }
 }
 

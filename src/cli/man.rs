@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap_mangen::{Man, generate_to};
 
 use super::help::Notes;
+use super::profile::failed;
 use super::{Exit, Failure, command_line, print};
 
 const NOTES: Notes = Notes {
@@ -30,8 +31,9 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
     let command = command_line();
     match &options.folder {
         Some(folder) => {
-            std::fs::create_dir_all(folder)?;
-            generate_to(command, folder)?;
+            let written =
+                std::fs::create_dir_all(folder).and_then(|()| generate_to(command, folder));
+            written.map_err(|error| failed(folder, "cannot be written", &error))?;
         }
         None => {
             let mut page = Vec::new();

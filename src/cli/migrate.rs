@@ -121,11 +121,19 @@ async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Fa
     given_up.map_err(wiring::refused)
 }
 
-/// Fails if there is no database file. Opening a store would create it, even in the wrong folder.
+/// Fails if the database of the service is missing.
 pub(super) fn must_exist(url: &DatabaseUrl) -> Result<(), Failure> {
+    must_exist_as(url, "CENTRAL_OAUTH_DATABASE_URL or CENTRAL_OAUTH_DB_PATH")
+}
+
+/// Fails if there is no database file where these settings say. Opening a store would create it, even in the wrong folder.
+pub(super) fn must_exist_as(url: &DatabaseUrl, settings: &str) -> Result<(), Failure> {
     match url.path() {
         Some(path) if !path.exists() => {
-            let message = format!("there is no database at {}", path.display());
+            let message = format!(
+                "there is no database at {}: check {settings}",
+                path.display()
+            );
             Err(Failure::new(Exit::Other, message))
         }
         _ => Ok(()),

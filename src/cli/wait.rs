@@ -76,7 +76,7 @@ fn ended(poll: Poll) -> Option<Result<Poll, Failure>> {
         }
         "expired" => failure(
             Exit::Expired,
-            "the link code expired before anybody consented",
+            "the link code expired before anybody consented: run this command again for a new code",
         ),
         "failed" => {
             let why = poll.error.map_or_else(

@@ -67,9 +67,9 @@ impl Service {
     ) -> Result<Self, Failure> {
         let http = &config.http;
         let certificate = http.certificate()?;
-        let (acceptor, listen) = bind(http.listen).await?;
+        let (acceptor, listen) = bind(http.listen, "CENTRAL_OAUTH_LISTEN_ADDR").await?;
         let (scraped, metrics) = match config.metrics {
-            Some(address) => Some(bind(address).await?).unzip(),
+            Some(address) => Some(bind(address, "CENTRAL_OAUTH_METRICS_ADDR").await?).unzip(),
             None => (None, None),
         };
         let public_url = http.public_url(listen)?;

@@ -43,9 +43,15 @@ async fn answer(
     central_oauth_http_poem::serve(acceptor, most, app, told_to_stop(stopped), GRACE).await;
 }
 
-pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpAcceptor, SocketAddr), Failure> {
+/// Listens on the address that this variable selects.
+pub(crate) async fn bind(
+    address: SocketAddr,
+    variable: &str,
+) -> Result<(TcpAcceptor, SocketAddr), Failure> {
     let failed = |error: io::Error| {
-        Failure::new(Exit::Other, format!("cannot listen on {address}: {error}"))
+        let message =
+            format!("cannot listen on {address}: {error}; {variable} selects another address");
+        Failure::new(Exit::Other, message)
     };
     let acceptor = TcpListener::bind(address)
         .into_acceptor()

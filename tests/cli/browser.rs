@@ -35,6 +35,11 @@ impl Browser {
         assert!(page.html.contains("<h1"), "{}", page.html);
     }
 
+    /// Enters a code at a service's page. Returns the page, which asks for confirmation.
+    pub(super) async fn look_up(&mut self, service: &str, code: &str) -> String {
+        self.enter(service, code).await.html
+    }
+
     /// Enters a code at a service's page and continues. Returns the address at the sandbox to which the page leads.
     pub(super) async fn confirm(&mut self, service: &str, code: &str) -> Url {
         let page = self.enter(service, code).await;

@@ -140,7 +140,8 @@ async fn migrates_up_down_and_says_where_it_stands() {
         let arguments = [&["migrate"], question].concat();
         let run = machine.run(&arguments).await.expect(1);
         assert!(
-            run.only_line().contains("there is no database at"),
+            run.only_line()
+                .ends_with(": check CENTRAL_OAUTH_DATABASE_URL or CENTRAL_OAUTH_DB_PATH"),
             "{run:?}"
         );
     }

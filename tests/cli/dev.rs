@@ -106,6 +106,8 @@ async fn links_by_hand_as_it_tells_to() {
     assert!(dev.said.contains(&link.join(" ")), "{}", dev.said);
     let linking = Linking::start(machine.command(&link)).await;
     let mut person = Browser::new();
+    let asked = person.look_up(dev.service(), &linking.code).await;
+    assert!(asked.contains("Read your name"), "{asked}");
     person.consent(dev.service(), &linking.code, "alice").await;
     linking.end().await.expect(0);
 

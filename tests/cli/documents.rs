@@ -288,6 +288,9 @@ async fn completions_and_man_pages_know_every_command() {
     assert!(run.stdout.contains(".TH central-oauth 1"), "{}", run.stdout);
     assert!(run.stdout.contains("Exit codes:"), "{}", run.stdout);
     machine.run(&["man", "pages"]).await.expect(0);
+    let wrong = "pages/central-oauth.1/pages";
+    let run = machine.run(&["man", wrong]).await.expect(1);
+    assert!(run.only_line().contains(wrong), "{run:?}");
     let pages = super::machine::names(&machine.work().join("pages"));
     for page in [
         "central-oauth.1",

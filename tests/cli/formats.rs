@@ -49,6 +49,15 @@ async fn json_is_the_answer_of_the_service_and_header_is_one_line(world: &World)
         &["token", "get"],
         &["token", "--format", "git"],
         &["token", "--format", "docker", "version-of"],
+        &[
+            "token",
+            "--format",
+            "git",
+            "--host",
+            "https://git.example.com",
+            "get",
+        ],
+        &["link", "--host", "*.example.com"],
     ] {
         world.run(wrong).await.expect(2);
     }
@@ -68,9 +77,10 @@ async fn git_gets_a_credential_for_named_hosts_only(world: &World) {
     assert!(run.stdout.starts_with("username=me\n"), "{run:?}");
 
     let unnamed = ["token", "--format", "git", "get"];
+    let run = reading(world.client(&unnamed), asked).await.expect(0);
+    assert!(run.only_line().contains("add --host"), "{run:?}");
     for (arguments, asked) in [
-        (&unnamed[..], asked),
-        (&helper, "protocol=https\nhost=evil.example.com\n\n"),
+        (&helper[..], "protocol=https\nhost=evil.example.com\n\n"),
         (&helper, "protocol=http\nhost=git.example.com\n\n"),
         (
             &helper,

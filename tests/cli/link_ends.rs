@@ -2,7 +2,7 @@
 
 use super::browser::Browser;
 use super::linking::Linking;
-use super::machine::Machine;
+use super::machine::{Machine, Run};
 use super::world::World;
 use crate::support::http;
 use crate::support::process::free_port;
@@ -45,7 +45,8 @@ async fn expired() {
     let run = world.run(&["link"]).await.expect(5);
     assert_eq!(run.stdout, "");
     assert!(
-        run.stderr.contains("expired before anybody consented"),
+        run.stderr
+            .ends_with("expired before anybody consented: run this command again for a new code\n"),
         "{run:?}"
     );
 }
@@ -56,6 +57,17 @@ async fn another_person_at_a_relink() {
     let run = world.link_as("bob", &["link", "--relink"]).await.expect(6);
     assert!(run.stderr.contains("(account_mismatch)"), "{run:?}");
     world.run(&["token"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn nobody_behind_a_proxy() {
+    let machine = Machine::new();
+    let proxy = format!("http://127.0.0.1:{}", free_port());
+    let mut command = machine.command(&["link", "--server", "https://auth.example.invalid"]);
+    command.env("HTTPS_PROXY", proxy);
+    let run = Run::of(command).await.expect(8);
+    let hint = "; check the proxy in HTTPS_PROXY";
+    assert!(run.only_line().ends_with(hint), "{run:?}");
 }
 
 #[tokio::test]

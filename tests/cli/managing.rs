@@ -14,6 +14,7 @@ async fn an_account_and_its_keys_are_managed() {
     accounts_can_be_picked(&world).await;
     refresh_gets_another_token(&world).await;
     the_operator_asks_for_another_consent(&world).await;
+    a_key_that_cannot_be_printed_is_named(&world).await;
     keys_are_created_listed_and_deleted(&world).await;
     logout_forgets_the_key_here(&world).await;
     revocations_are_the_operators(&world).await;
@@ -41,6 +42,25 @@ async fn logout_forgets_the_key_here(world: &World) {
     // The account is still there.
     std::fs::write(&file, saved).unwrap();
     world.run(&["token"]).await.expect(0);
+}
+
+/// Whoever cannot save the key can at least delete it.
+async fn a_key_that_cannot_be_printed_is_named(world: &World) {
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    for json in [&[][..], &["--json"]] {
+        let create = [&["keys", "create", "--name", "lost"], json].concat();
+        let mut command = world.client(&create);
+        let child = command.stdout(full.try_clone().unwrap()).spawn().unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let (_, id) = said.split_once("central-oauth keys delete ").unwrap();
+        let id = id.trim_end().trim_end_matches('`');
+        world.run(&["keys", "delete", id, "--yes"]).await.expect(0);
+    }
 }
 
 async fn keys_are_created_listed_and_deleted(world: &World) {

@@ -116,4 +116,6 @@ async fn a_taken_port_is_one_line() {
         .expect(1);
     let expected = format!("central-oauth: cannot listen on {address}: Address already in use");
     assert!(run.only_line().starts_with(&expected), "{run:?}");
+    let hint = "; CENTRAL_OAUTH_LISTEN_ADDR selects another address";
+    assert!(run.only_line().ends_with(hint), "{run:?}");
 }

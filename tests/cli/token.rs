@@ -57,6 +57,29 @@ async fn a_token_that_cannot_be_written_is_a_failure_without_it() {
 }
 
 #[tokio::test]
+async fn a_file_without_a_key_is_not_to_be_replaced_by_mistake() {
+    let machine = Machine::new();
+    std::fs::write(machine.work().join("notes"), "mine").unwrap();
+    let run = machine.run(&["token", "--key-file", "notes"]).await;
+    let advice = "choose another file, or replace this one with `central-oauth link --force --key-file notes`";
+    assert!(run.expect(1).only_line().ends_with(advice));
+}
+
+#[tokio::test]
+async fn a_lifetime_must_be_one_that_the_service_accepts() {
+    let machine = Machine::new();
+    for wrong in ["-1", "2147483648", "soon"] {
+        for command in [
+            &["token", "--min-ttl", wrong][..],
+            &["exec", "--min-ttl", wrong, "--", "true"],
+        ] {
+            let run = machine.run(command).await.expect(2);
+            assert!(run.stderr.contains("from 0 to 2147483647"), "{run:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_lifetime_that_no_token_has_is_warned_about() {
     let world = World::linked().await;
     world.run(&["token", "--min-ttl", "60"]).await.expect(0);

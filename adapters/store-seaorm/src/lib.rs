@@ -53,7 +53,7 @@ mod write_tests;
 #[cfg(test)]
 mod query_plans;
 
-pub use copy::{CopyError, CopyProgress, CopyReport, CopySource, SeaOrmCopy, copy};
+pub use copy::{CopyError, CopyProgress, CopyReport, CopySource, SeaOrmCopy, TableCount, copy};
 pub use database::{DatabaseClock, OpenError, PoolSettings, PoolUse};
 pub use schema::Migrating;
 pub use store::SeaOrmStore;

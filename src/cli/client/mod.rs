@@ -1,6 +1,7 @@
 //! HTTP client for the service's own API, used by the client commands.
 
 mod answers;
+mod unreachable;
 
 use std::error::Error;
 use std::time::Duration;
@@ -234,8 +235,9 @@ impl Client {
     /// Sends a request, and returns the response if it is a success.
     async fn send(&self, request: RequestBuilder) -> Result<Response, Refused> {
         let unreachable = |error: reqwest::Error| {
-            let why = innermost(&error);
-            Refused::Unreachable(format!("{} cannot be reached: {why}", self.server))
+            let (server, why) = (&self.server, innermost(&error));
+            let hint = unreachable::hint(server).unwrap_or_default();
+            Refused::Unreachable(format!("{server} cannot be reached: {why}{hint}"))
         };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();

@@ -4,10 +4,11 @@ mod progress;
 
 use std::sync::Arc;
 
-use central_oauth_store_seaorm::{CopyError, CopyReport, copy};
+use central_oauth_store_seaorm::{CopyError, CopyReport, TableCount, copy};
 
 use super::help::{Notes, SEALED};
-use super::migrate::must_exist;
+use super::migrate::must_exist_as;
+use super::table::lay_out;
 use super::{Exit, Failure, print};
 use crate::config::{CopyConfig, Environment, Keys, LogConfig};
 use crate::{telemetry, wiring};
@@ -40,7 +41,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let config = CopyConfig::read(environment, options.from.as_deref(), options.to.as_deref());
     let (config, keys) = (config.map_err(usage)?, Keys::read(environment)?);
     telemetry::install(LogConfig::read(environment, "warn")?);
-    must_exist(&config.from)?;
+    must_exist_as(&config.from, "--from or CENTRAL_OAUTH_DB_PATH")?;
     let keys = keys.secret.unwrap().await?;
     let mut progress = Progress::new();
     let cipher = wiring::cipher(&keys, &Arc::new(wiring::entropy()));
@@ -55,10 +56,7 @@ fn usage(error: impl std::error::Error) -> Failure {
 }
 
 fn tell(copied: &CopyReport) -> Result<Exit, Failure> {
-    for table in &copied.tables {
-        let (name, rows) = (table.table, table.destination);
-        print::result(format_args!("{name:<12} {rows:>9} rows"))?;
-    }
+    print::result(counts(&copied.tables))?;
     print::result(format_args!(
         "The copy is complete: all rows were copied, and all {} encrypted values can be decrypted.",
         copied.opened
@@ -70,6 +68,12 @@ fn tell(copied: &CopyReport) -> Result<Exit, Failure> {
         "Never start a service on the old database again: two services would use the same refresh tokens.",
     )?;
     Ok(Exit::Done)
+}
+
+fn counts(tables: &[TableCount]) -> String {
+    let rows = tables.iter();
+    let rows = rows.map(|table| [table.table.to_owned(), table.destination.to_string()]);
+    lay_out(["TABLE", "ROWS"], rows)
 }
 
 /// Explains why the copy is incomplete and what to do about it.
@@ -91,4 +95,22 @@ fn failure(error: CopyError) -> Failure {
     };
     let failure = Failure::other(error);
     Failure::new(Exit::Other, format!("{failure}; {advice}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_stand_in_columns() {
+        let count = |table, destination| TableCount {
+            table,
+            may_be_sealed: false,
+            source: destination,
+            destination,
+        };
+        let tables = [count("account", 7), count("a_much_longer_name", 12)];
+        let expected = "TABLE               ROWS\naccount             7\na_much_longer_name  12";
+        assert_eq!(counts(&tables), expected);
+    }
 }

@@ -8,6 +8,7 @@ use crate::cli::help::Notes;
 use crate::cli::keys::time;
 use crate::cli::label::Label;
 use crate::cli::profile::Target;
+use crate::cli::token::host;
 use crate::cli::workload::Workload;
 
 const NOTES: Notes = Notes {
@@ -78,7 +79,7 @@ pub(in crate::cli) struct Options {
     pub(super) force: bool,
     /// Save with the key that `token --format git`, `docker` and `kubectl` may give its tokens to this host. Can be
     /// repeated.
-    #[arg(long = "host", value_name = "HOST", conflicts_with = "relink")]
+    #[arg(long = "host", value_name = "HOST", value_parser = host, conflicts_with = "relink")]
     pub(super) hosts: Vec<String>,
     /// Give the account this label, by which the operator finds it. Can be repeated.
     #[arg(long = "label", value_name = "NAME=VALUE")]

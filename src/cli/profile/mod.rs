@@ -19,7 +19,8 @@ pub(super) use pending::Pending;
 /// Selects the service and the access key. Options take precedence over the environment.
 #[derive(clap::Args)]
 pub(super) struct Target {
-    /// The URL of the service [default: the service of the saved key, or CENTRAL_OAUTH_SERVER].
+    /// The URL of the service [default: the service of the saved key, or CENTRAL_OAUTH_SERVER, or else
+    /// http://127.0.0.1:8080].
     #[arg(long, value_name = "URL", value_parser = parse_server)]
     server: Option<Url>,
     /// Use the access key that is saved under this name [default: CENTRAL_OAUTH_ACCESS_KEY, or the name "default"].
@@ -204,9 +205,11 @@ impl Target {
     }
 }
 
+/// The service that commands ask if nothing names one.
+pub(super) const ON_THIS_MACHINE: &str = "http://127.0.0.1:8080/";
+
 /// Returns the service of the environment, or a service on this machine.
 fn default_server(config: &ClientConfig<'_>) -> Result<Url, Failure> {
-    const ON_THIS_MACHINE: &str = "http://127.0.0.1:8080";
     match &config.server {
         Some(server) => Ok(server.clone()),
         None => Url::parse(ON_THIS_MACHINE).map_err(Failure::other),
@@ -273,15 +276,17 @@ fn parse(text: &str, path: &Path) -> Result<Profile, Failure> {
         })
     };
     read().ok_or_else(|| {
+        let file = path.display();
         let message = format!(
-            "{} does not contain a server and an access key: `central-oauth link --force` replaces it",
-            path.display()
+            "{file} does not contain a server and an access key: choose another file, or replace this one with \
+             `central-oauth link --force --key-file {file}`"
         );
         Failure::new(Exit::Other, message)
     })
 }
 
-fn failed(path: &Path, how: &str, error: &std::io::Error) -> Failure {
+/// Names the file of a failure.
+pub(super) fn failed(path: &Path, how: &str, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Other, format!("{} {how}: {error}", path.display()))
 }
 

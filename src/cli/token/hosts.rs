@@ -25,9 +25,34 @@ impl Hosts<'_> {
     }
 }
 
+/// Parses a host of the command line. An address or a pattern would never match.
+pub(in crate::cli) fn host(text: &str) -> Result<String, &'static str> {
+    let is_other = |c: char| c.is_whitespace() || matches!(c, '/' | '\\' | '@' | '?' | '#' | '*');
+    if text.is_empty() || text.contains(is_other) {
+        return Err("is not a host such as git.example.com or git.example.com:8443");
+    }
+    Ok(text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_neither_an_address_nor_a_pattern() {
+        for good in ["git.example.com", "git.example.com:8443", "[::1]:3000"] {
+            assert_eq!(host(good).as_deref(), Ok(good));
+        }
+        for wrong in [
+            "",
+            "https://git.example.com",
+            "git.example.com/team",
+            "*.example.com",
+            "me@git.example.com",
+        ] {
+            assert!(host(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn only_named_hosts_over_a_private_connection() {

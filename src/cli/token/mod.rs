@@ -19,6 +19,7 @@ use super::workload::Workload;
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment};
 use hosts::Hosts;
+pub(super) use hosts::host;
 
 const NOTES: Notes = Notes {
     text: "\
@@ -43,7 +44,7 @@ pub(super) struct Options {
     #[command(flatten)]
     workload: Workload,
     /// Ask for a token that is valid for at least this many seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = seconds, allow_negative_numbers = true)]
     min_ttl: u64,
     /// What to print.
     #[arg(long, value_name = "FORMAT", default_value = "plain", conflicts_with_all = ["json", "header"])]
@@ -56,7 +57,7 @@ pub(super) struct Options {
     header: bool,
     /// Give the token only to this host, such as git.example.com or git.example.com:8443. Can be repeated. Required by
     /// --format git, docker and kubectl, unless `link --host` saved hosts with the key.
-    #[arg(long = "host", value_name = "HOST")]
+    #[arg(long = "host", value_name = "HOST", value_parser = host)]
     hosts: Vec<String>,
     /// The user name that --format git and --format docker print with the token.
     #[arg(long, value_name = "NAME", default_value = "oauth2")]
@@ -64,6 +65,15 @@ pub(super) struct Options {
     /// The request of git or Docker, which add it: get, store or erase. Only `get` prints something.
     #[arg(value_name = "REQUEST")]
     request: Option<String>,
+}
+
+/// Parses a number of seconds that the service accepts.
+pub(super) fn seconds(text: &str) -> Result<u64, &'static str> {
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| *seconds <= i32::MAX as u64);
+    seconds.ok_or("is not a number of seconds from 0 to 2147483647")
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -153,7 +163,11 @@ impl Options {
             return Ok(None);
         }
         let profile = self.workload.profile(&self.target, config).await?;
-        if !self.hosts(&profile).include(&server) {
+        let hosts = self.hosts(&profile);
+        if hosts.0.is_empty() {
+            print::warn("no host may get this token: add --host with the host of the server");
+        }
+        if !hosts.include(&server) {
             return Ok(None);
         }
         let (token, _) = fetch(&profile, self.min_ttl).await?;

@@ -44,7 +44,7 @@ exits! {
     RelinkRequired = 7 "a person must consent again: run central-oauth link --relink",
     Unavailable = 8 "the service or the provider cannot be reached; try again later",
     Tampered = 9 "the audit log was changed outside the service",
-    WrongPin = 10 "the PKCS#11 token rejects the PIN: do not start again before it is right, or the token locks",
+    WrongPin = 10 "the PKCS#11 token rejects the PIN: correct the PIN before you try again, because wrong tries lock the token",
     CannotExecute = 126 "exec found the command and cannot run it",
     CommandNotFound = 127 "exec did not find the command",
 }

@@ -1,5 +1,5 @@
-//! The published OpenAPI document: the real binary serves and prints it, strict linters find no problem, the service's
-//! responses match it, clients are generated from it and run, and it breaks no client of the last release.
+//! The published OpenAPI document. The real binary serves and prints it. Strict linters find no problem in it, and the
+//! service's responses match it. Clients are generated from it and run. It breaks no client of the last release.
 #![allow(clippy::unwrap_used)]
 
 mod support;

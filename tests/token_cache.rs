@@ -1,4 +1,4 @@
-//! Several processes of the real binary on one database serve cached tokens, while keys and accounts are deleted,
+//! Several processes of the real binary on one database serve cached tokens. Meanwhile keys and accounts are deleted,
 //! accounts are refreshed and linked again, and processes are stopped for a while. No request that is sent after an
 //! acknowledged deletion gets a token.
 

@@ -113,13 +113,13 @@ pub use words;
 words! {
     /// How a link ended.
     LinkEnd {
-        /// It led to an account.
+        /// The link led to an account.
         Linked => "linked",
         /// The person declined, or the provider did for them (`access_denied`).
         Denied => "denied",
-        /// It expired after a person confirmed it.
+        /// The link expired after a person confirmed it.
         Expired => "expired",
-        /// It failed permanently for another reason.
+        /// The link failed permanently for another reason.
         Failed => "failed",
     }
 }

@@ -1,4 +1,4 @@
-//! Schema 9: indexes that find times which a clock that was ahead has stored.
+//! Schema 9: indexes that find stored times from a clock that was ahead.
 
 use sea_orm_migration::prelude::*;
 

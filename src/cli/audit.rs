@@ -58,8 +58,8 @@ enum Action {
     /// Check that nobody has changed the log, and print its head.
     #[command(after_long_help = VERIFY_NOTES.render())]
     Verify {
-        /// A head that an earlier export or check has printed, as NUMBER:HASH. Fails if the log does not contain it: entries
-        /// are missing at the end, or the database was replaced by an older copy.
+        /// A head that an earlier export or check has printed, as NUMBER:HASH. If the log does not contain it, the command
+        /// fails: somebody has removed the last entries, or replaced the database by an older copy.
         #[arg(long, value_name = "HEAD")]
         head: Option<AuditPosition>,
     },

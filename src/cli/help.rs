@@ -9,7 +9,7 @@ pub(super) struct Notes {
     pub(super) examples: &'static [&'static str],
     /// Exit codes besides 0, 1 and 2.
     pub(super) exits: &'static [Exit],
-    /// Variables without the prefix, or foreign ones by their whole name.
+    /// Names of variables: without the prefix `CENTRAL_OAUTH_`, or whole if they have another one.
     pub(super) variables: &'static [&'static str],
 }
 

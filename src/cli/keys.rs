@@ -116,9 +116,8 @@ struct Delete {
     /// The id of the key, as `keys list` shows it.
     #[arg(value_name = "KEY_ID", value_parser = choice::id)]
     key: String,
-    /// Also delete the keys that this key has made. Do that if it has leaked. In the 24 hours after its
-    /// link, they are always deleted. At a terminal you are
-    /// asked; otherwise the default is false.
+    /// Also delete the keys that this key has made. Do that if the key has leaked. Without this option you are asked at a
+    /// terminal, and elsewhere they stay. In the 24 hours after the link that made the key, they are always deleted.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     descendants: Option<bool>,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! `central-oauth revocations`: lists the revocations of tokens at their providers.
 
 use serde::Deserialize as _;
+use url::Url;
 
 use super::client::{Client, Listed, RevocationDetails};
 use super::help::{KEY, Notes};
@@ -9,7 +10,7 @@ use super::profile::Target;
 use super::table::lay_out;
 use super::when::{ago, next};
 use super::{Exit, Failure};
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, parse_server};
 
 const NOTES: Notes = Notes {
     text: "",
@@ -25,16 +26,17 @@ const NOTES: Notes = Notes {
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
-    #[command(flatten)]
-    target: Target,
+    /// The URL of the service [default: CENTRAL_OAUTH_SERVER].
+    #[arg(long, value_name = "URL", value_parser = parse_server)]
+    server: Option<Url>,
     /// Print the complete response of the service as one JSON array, for scripts.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
-    let Some(operator) = options.target.operator(&config)? else {
-        let message = "only the operator sees revocations: set CENTRAL_OAUTH_ADMIN_KEY, without --profile or --key-file";
+    let Some(operator) = Target::at(options.server).operator(&config)? else {
+        let message = "only the operator sees revocations: set CENTRAL_OAUTH_ADMIN_KEY";
         return Err(Failure::new(Exit::NoKey, message));
     };
     let seen = Client::of(&operator)?.list("/v1/revocations", &[]).await?;

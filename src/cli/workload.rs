@@ -17,8 +17,8 @@ use crate::config::ClientConfig;
 /// Selects a token of the platform.
 #[derive(clap::Args)]
 pub(super) struct Workload {
-    /// Send a token of the platform that this runs on instead of an access key: the one in CENTRAL_OAUTH_ID_TOKEN or
-    /// CENTRAL_OAUTH_ID_TOKEN_FILE, one that GitHub Actions issues, or the projected one of a Kubernetes pod.
+    /// Send a token of your platform instead of an access key. It is read from CENTRAL_OAUTH_ID_TOKEN or
+    /// CENTRAL_OAUTH_ID_TOKEN_FILE, requested from GitHub Actions, or the projected token of a Kubernetes pod.
     #[arg(long, conflicts_with_all = ["profile", "key_file"])]
     workload: bool,
     /// The audience to request from GitHub Actions [default: the URL of the service].

@@ -15,7 +15,7 @@ use super::Stop;
 const BATCH: u64 = 100;
 /// How often ended rows are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
-/// How often times that a clock which was ahead has stored are repaired.
+/// How often stored times that come from a clock that was ahead are repaired.
 const LOOK_FOR_CLOCK_STEPS_EVERY: Duration = Duration::from_secs(5);
 /// How often grants that end soon are looked for.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);

@@ -14,8 +14,8 @@ use tokio::process::Command;
 /// The first start on a machine downloads the packages.
 const INSTALL_WITHIN: Duration = Duration::from_secs(300);
 
-/// A command whose child is killed when its handle is dropped, and by the kernel when the thread that spawned it dies,
-/// so that even a killed test leaves nothing behind. Spawn from the test itself or from a task, not from
+/// A command whose child is killed when its handle is dropped. The kernel kills it when the thread that spawned it dies,
+/// so that even a killed test leaves no process behind. Spawn from the test itself or from a task, not from
 /// `spawn_blocking`, whose threads come and go.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = if has_setpriv() {

@@ -1,5 +1,5 @@
-//! The examples of docs/WORKLOADS.md: each file of trusted workloads is given to the real binary, with the test's issuers instead
-//! of those of the example; a job shows a token in the shape that its platform documents, and its commands are run.
+//! The examples of docs/WORKLOADS.md work. The real binary reads each example file, with the test's issuers instead of
+//! those of the example. A job sends a token in the shape that its platform documents, and its commands are run.
 
 use serde_json::{Value, json};
 

@@ -79,7 +79,7 @@ impl PendingAuthorization {
 
     /// Checks that the ID token answers this request (nonce). Its signature is verified later, when the person is
     /// identified. An ID token is required if `openid` was requested from a server known to issue ID tokens (OpenID
-    /// Connect Core section 3.1.3.3); of other servers it is unknown what that scope means.
+    /// Connect Core section 3.1.3.3). Other servers may mean something else by that scope.
     pub(crate) fn check_nonce(
         &self,
         id_token: Option<&IdToken>,

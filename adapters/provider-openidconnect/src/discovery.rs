@@ -126,9 +126,9 @@ fn is_same(configured: &Url, named: &str) -> bool {
     Url::parse(named).is_ok_and(|named| bare(&named) == bare(configured))
 }
 
-/// Microsoft's metadata names the tenant by its GUID, or as `{tenantid}` if it is for many tenants, whatever name the
-/// tenant was requested by. (OpenID Connect Discovery section 4.3 requires equality.) A request by GUID must get that
-/// tenant.
+/// Microsoft's metadata names a tenant by its GUID, and many tenants by `{tenantid}`. So the issuer differs from the
+/// requested one if the request named the tenant otherwise, although OpenID Connect Discovery section 4.3 requires
+/// equality. A request by GUID must get that tenant.
 fn is_one_of(template: &str, configured: &Url, named: &str) -> bool {
     let Some((before, after)) = template.split_once(TENANT_ID) else {
         return false;

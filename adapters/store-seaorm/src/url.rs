@@ -34,16 +34,16 @@ const CACHE_CAPACITY: &str = "statement-cache-capacity";
 /// Why a text does not name a database. The error omits the text, because it may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDatabaseUrl {
-    /// It has no scheme.
+    /// The text has no scheme.
     #[error("must begin with sqlite:// or postgres://")]
     NoScheme,
-    /// It names another kind of database.
+    /// The text names another kind of database.
     #[error("knows only sqlite:// and postgres:// databases, not {scheme}://")]
     UnknownScheme {
         /// Its scheme.
         scheme: String,
     },
-    /// It names no file, or an in-memory database.
+    /// The text names no file, or an in-memory database.
     #[error("must name a file, like sqlite:///var/lib/central-oauth/central-oauth.sqlite3")]
     NoFile,
     /// The part after the scheme is invalid.

@@ -155,15 +155,15 @@ impl AuditDraft {
 /// Filters entries. `None` matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Those about an account.
+    /// Entries about an account.
     pub account: Option<AccountId>,
-    /// Those about a key.
+    /// Entries about a key.
     pub key: Option<AccessKeyId>,
-    /// Those of a kind.
+    /// Entries of a kind.
     pub kind: Option<AuditKind>,
-    /// Those of events at this instant or later.
+    /// Entries of events at this instant or later.
     pub after: Option<Timestamp>,
-    /// Those of events before this instant.
+    /// Entries of events before this instant.
     pub before: Option<Timestamp>,
 }
 

@@ -190,8 +190,8 @@ impl AuditEvent {
         Self { key, ..self }
     }
 
-    /// Adds a code or a number to the detail. A value with any other characters than letters, digits and `._:/,-`, or a long
-    /// one, becomes `other`, so that no text of a provider and no e-mail address gets into the log.
+    /// Adds a code or a number to the detail. A long value becomes `other`, and so does one with
+    /// characters other than letters, digits and `._:/,-`. So the log contains no text of a provider and no e-mail address.
     #[must_use]
     pub fn with(self, name: &'static str, value: impl Display) -> Self {
         let value = value.to_string();

@@ -177,9 +177,9 @@ impl Account {
         self.grant_expires_at.into_iter().chain(refresh_token)
     }
 
-    /// Returns the account as it is at `now`, given which providers have an outage. Two changes are not stored, so they
-    /// are computed here: nothing is scheduled for an account without a refresh token, which requires a relink once its
-    /// access token has expired; and an account whose refresh waits for the end of an outage is degraded.
+    /// Returns the account as it is at `now`, given which providers have an outage. Two changes are computed here,
+    /// because they are not stored. An account without a refresh token requires a relink once its access token has
+    /// expired. An account whose refresh waits for the end of an outage is degraded.
     #[must_use]
     pub fn as_of(mut self, now: Timestamp, outages: &[Outage]) -> Self {
         let expired = self.access_token_expires_at.is_some_and(|at| at <= now);

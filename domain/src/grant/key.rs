@@ -29,7 +29,7 @@ pub enum KeyBinding {
     Account {
         /// The store's number of the account.
         id: AccountId,
-        /// Whose account that number is.
+        /// The person whose account this is.
         person: AccountKey,
     },
     /// Nothing yet: its link has not been completed.
@@ -113,7 +113,7 @@ pub struct NewKey {
     pub maker: KeyMaker,
     /// Its limits.
     pub limits: KeyLimits,
-    /// Now.
+    /// When it is created.
     pub created_at: Timestamp,
     /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,

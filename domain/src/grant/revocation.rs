@@ -80,7 +80,7 @@ pub struct NewRevocation {
     pub tokens: RevocableTokens,
     /// When they were requested.
     pub requested_at: Timestamp,
-    /// Now: they are due at once.
+    /// When this is stored. The revocation is due from then on.
     pub created_at: Timestamp,
     /// How long the caller has the lease, if at all.
     pub lease_until: Option<Timestamp>,
@@ -147,14 +147,14 @@ pub struct RevocationLease {
 /// The result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RevocationResult {
-    /// It has ended, and the tokens are deleted.
+    /// The revocation has ended, and the tokens are deleted.
     Ended {
         /// Its status.
         status: RevocationStatus,
         /// The reason, if the provider has not confirmed it.
         fault: Option<Fault>,
     },
-    /// It is retried.
+    /// The revocation is retried.
     Again {
         /// When.
         at: Timestamp,

@@ -71,7 +71,7 @@ impl CodeLimit {
         match full_since {
             None => Ok(()),
             Some(first) => Err(TooManyCodes {
-                // Times that a clock which was ahead has stored do not count.
+                // Stored times from a clock that was ahead do not count.
                 retry_after: (first + self.window).since(now).min(self.window),
             }),
         }
@@ -84,9 +84,9 @@ pub struct ConsentLimit;
 /// How many consents are in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Underway {
-    /// Those that the same network has confirmed.
+    /// Consents that the same network has confirmed.
     pub of_network: u64,
-    /// All of them.
+    /// All consents.
     pub of_all: u64,
 }
 

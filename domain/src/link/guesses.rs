@@ -26,7 +26,7 @@ pub struct GuessLimit {
 pub struct Guess {
     /// The hash of the [`Network`] that it comes from.
     pub network: KeyedHash,
-    /// Now.
+    /// When it is made.
     pub at: Timestamp,
     /// Whether no link has this code.
     pub is_wrong: bool,

@@ -117,9 +117,9 @@ pub enum LinkState {
 pub enum Ending {
     /// The person cancelled on our page, or declined at the provider, or the provider declined. The latter two have a fault.
     Denied(Option<Fault>),
-    /// It expired.
+    /// The link expired.
     Expired,
-    /// It failed permanently for another reason.
+    /// The link failed permanently for another reason.
     Failed(Fault),
 }
 
@@ -136,9 +136,9 @@ pub enum LinkStatus {
     Linked(AccountId),
     /// The person cancelled on our page, or declined at the provider, or the provider declined. The latter two have a fault.
     Denied(Option<Fault>),
-    /// It expired.
+    /// The link expired.
     Expired,
-    /// It failed permanently.
+    /// The link failed permanently.
     Failed(Fault),
 }
 
@@ -207,7 +207,7 @@ pub struct SealedGrant {
 pub struct HeldGrant {
     /// The tokens, still sealed to the link.
     pub grant: SealedGrant,
-    /// Whose they are.
+    /// The person whose tokens they are.
     pub owner: Owner,
     /// The MAC of the owner; `None` if an earlier version has stored the row.
     pub owner_mac: Option<KeyedHash>,

@@ -29,7 +29,7 @@ pub struct SignedClaims {
 /// Why a JWT was not verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotVerified {
-    /// It violates a rule.
+    /// The JWT violates a rule.
     Refused {
         /// The trusted issuer that it names, if any. Without a valid signature that proves nothing.
         claimed_issuer: Option<String>,

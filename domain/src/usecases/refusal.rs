@@ -31,7 +31,7 @@ pub enum Refusal {
     /// The key is valid but may not do this.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// It does not exist for this caller.
+    /// The thing asked for does not exist, or not for this caller.
     #[error("{0}")]
     NotFound(&'static str),
     /// The key's link has not been completed.

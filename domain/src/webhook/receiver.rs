@@ -89,9 +89,9 @@ words! {
     Attempt {
         /// The receiver has accepted it.
         Delivered => "delivered",
-        /// It is tried again.
+        /// The attempt failed and is repeated.
         Again => "failed",
-        /// It is dropped: the service has tried for a day, or the receiver rejects this event.
+        /// The event is dropped: the service has tried for a day, or the receiver rejects this event.
         Dropped => "dropped",
     }
 }

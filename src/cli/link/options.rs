@@ -77,7 +77,7 @@ pub(in crate::cli) struct Options {
     /// Replace a saved access key that still works.
     #[arg(long, conflicts_with = "relink")]
     pub(super) force: bool,
-    /// Save with the key that `token --format git`, `docker` and `kubectl` may give its tokens to this host. Can be
+    /// Allow `token --format git`, `docker` and `kubectl` to give tokens to this host. Saved with the key. Can be
     /// repeated.
     #[arg(long = "host", value_name = "HOST", value_parser = host, conflicts_with = "relink")]
     pub(super) hosts: Vec<String>,
@@ -85,7 +85,7 @@ pub(in crate::cli) struct Options {
     #[arg(long = "label", value_name = "NAME=VALUE")]
     pub(super) labels: Vec<Label>,
     /// Ask for a return code: after the consent, the page shows a code, which you type here to complete the link. Protects
-    /// against people who talk you into confirming their link. Used without this option, too, if the service requires it.
+    /// against people who talk you into confirming their link. The service can require it of all programs.
     #[arg(long)]
     pub(super) return_code: bool,
     /// Do not open a web browser.

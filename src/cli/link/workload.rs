@@ -1,4 +1,4 @@
-//! Links an account to the workload that this runs in.
+//! Links an account to the workload in which the command runs.
 
 use super::Linked;
 use super::invitation::invite;

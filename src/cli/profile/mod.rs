@@ -31,6 +31,17 @@ pub(super) struct Target {
     key_file: Option<PathBuf>,
 }
 
+impl Target {
+    /// Selects this service and the key of the environment.
+    pub(super) const fn at(server: Option<Url>) -> Self {
+        Self {
+            server,
+            profile: None,
+            key_file: None,
+        }
+    }
+}
+
 /// A key, the service that it belongs to, and where the key came from.
 pub(super) struct Profile {
     pub(super) server: Url,

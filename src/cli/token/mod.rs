@@ -23,8 +23,8 @@ pub(super) use hosts::host;
 
 const NOTES: Notes = Notes {
     text: "\
-As a credential helper it answers only for the hosts of --host, or else of `link --host`, over https (or http on this
-machine). docs/RECIPES.md shows the configuration of git, Docker and kubectl.",
+Credential helpers give the token only to the hosts of --host, or without that option to those of `link --host`. The
+address must be https, or http on this machine. docs/RECIPES.md shows the configuration of git, Docker and kubectl.",
     examples: &[
         "central-oauth token --min-ttl 300",
         "central-oauth token --json",
@@ -62,7 +62,7 @@ pub(super) struct Options {
     /// The user name that --format git and --format docker print with the token.
     #[arg(long, value_name = "NAME", default_value = "oauth2")]
     username: String,
-    /// The request of git or Docker, which add it: get, store or erase. Only `get` prints something.
+    /// The request: get, store or erase. Git and Docker add it. Only `get` prints something.
     #[arg(value_name = "REQUEST")]
     request: Option<String>,
 }

@@ -21,8 +21,8 @@ pub(crate) struct Revocations {
 impl Revocations {
     /// List revocations
     ///
-    /// Pending revocations, and for a week those that ended: tokens of deleted accounts, and tokens that arrived too
-    /// late. Needs an admin's or an auditor's key.
+    /// Lists pending revocations, and those that ended within the last week. They concern tokens of deleted accounts and
+    /// tokens that arrived too late. Needs an admin's or an auditor's key.
     #[oai(
         path = "/revocations",
         method = "get",

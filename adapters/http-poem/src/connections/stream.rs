@@ -63,8 +63,8 @@ impl<Io> GuardedStream<Io> {
         }
     }
 
-    /// Fails if the connection has to give way. If the client has just sent something, perhaps in an earlier poll, that may be
-    /// the rest of a request, so there is a moment in which the work on it can begin.
+    /// Fails if the connection has to give way. It does not give way at the moment in which the client has sent something
+    /// (perhaps in an earlier poll), because that may be the rest of a request.
     fn poll_evicted(&mut self, has_arrived: bool, task: &mut Context<'_>) -> Poll<io::Error> {
         if has_arrived {
             self.arrived_at = Some(Instant::now());

@@ -100,7 +100,7 @@ impl StartedLink {
 }
 
 /// Status of a link: `pending` until somebody confirms the code, `authorizing` while the person is at the provider,
-/// `confirming` while a link that asks for a return code waits for it, and finally `linked`, `denied`, `expired` or `failed`.
+/// `confirming` while the link waits for its return code, and finally `linked`, `denied`, `expired` or `failed`.
 #[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
 pub(crate) enum LinkStatus {

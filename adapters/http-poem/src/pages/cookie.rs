@@ -13,7 +13,7 @@ pub(super) struct BrowserCookie {
     attributes: &'static str,
 }
 
-/// As long as an ended link answers, because the person may come back to see the result.
+/// The cookie of a browser. It lasts a day, as an ended link does, so that the person can come back for the result.
 const HTTPS: BrowserCookie = BrowserCookie {
     name: "__Host-central-oauth-browser",
     attributes: "; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax; Secure",

@@ -224,7 +224,7 @@ fn escaped(value: &str) -> String {
     }
 }
 
-/// Without markup; the template escapes it.
+/// Writes the text without markup. The template escapes the result.
 impl Display for Text {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(&self.format(str::to_owned))

@@ -52,7 +52,6 @@ pub(super) enum BadSignature {
 }
 
 impl Jws {
-    /// Parses a token.
     pub(super) fn parse(token: &IdToken) -> Result<Self, &'static str> {
         const FORM: &str = "not in the form of an ID token";
         let header = part(token, 0).ok_or(FORM)?;

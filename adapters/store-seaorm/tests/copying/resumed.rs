@@ -52,7 +52,7 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_destination_becomes_what_the_source_is_now() {
-    // One step per table that has rows, and then there are none.
+    // The copy takes one step per table that has rows: it ends before the eleventh step.
     for steps in [1, 2, 4, 11] {
         let (from, to) = (Place::file().filled().await, Place::server());
         assert_eq!(interrupted(&from, &to, steps).await, steps < 11);

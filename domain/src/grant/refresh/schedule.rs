@@ -33,9 +33,9 @@ pub struct Lifetimes {
     pub refresh_token_lasts: Option<Duration>,
 }
 
-/// Returns when tokens are refreshed: before the access token expires, by 5 to 10 % of its lifetime, and at the latest
-/// after `at_least_every` or half the lifetime of an unused refresh token; the other half is a reserve for outages.
-/// `None` if nothing is known to expire, or if there is no refresh token.
+/// Returns when tokens are refreshed. That is when 5 to 10 % of the access token's lifetime is left, at the latest after
+/// `at_least_every`, and at the latest after half the lifetime of an unused refresh token. The other half is a reserve
+/// for outages. `None` if nothing is known to expire, or if there is no refresh token.
 #[must_use]
 pub fn due_at(tokens: &Lifetimes, at_least_every: Duration, spread: f64) -> Option<Timestamp> {
     let from = tokens.requested_at;

@@ -1,4 +1,4 @@
-//! Repairs times that a clock which was ahead has stored.
+//! Repairs stored times that come from a clock that was ahead.
 
 use async_trait::async_trait;
 

@@ -63,16 +63,16 @@ pub trait KeyStore: Send + Sync {
 /// What happens to the keys that a deleted key has made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Descendants {
-    /// They stay.
+    /// These keys stay.
     Kept,
-    /// They are deleted too.
+    /// These keys are deleted too.
     Deleted,
 }
 
 /// The result of storing a new key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyCreation {
-    /// It is stored.
+    /// The key is stored.
     Created(KeyRecord),
     /// The account has as many keys as it may have.
     Full,

@@ -169,7 +169,7 @@ pub struct NewLink {
     pub network: Option<KeyedHash>,
     /// The key that will give access to the account.
     pub key: NewLinkKey,
-    /// Now.
+    /// When it is created.
     pub created_at: Timestamp,
     /// When it expires if nobody confirms it.
     pub expires_at: Timestamp,
@@ -180,7 +180,7 @@ pub struct NewLink {
 }
 
 impl NewLink {
-    /// The link that a store keeps under its number and key.
+    /// Returns the link that a store keeps under this number, with this key.
     #[must_use]
     pub fn into_link(self, id: LinkId, key: AccessKeyId) -> Link {
         Link {
@@ -225,7 +225,7 @@ pub enum NewLinkKey {
 /// The result of storing a new link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkCreation {
-    /// It is stored.
+    /// The link is stored.
     Created(Box<Link>),
     /// Another link has that code: try another.
     CodeTaken,

@@ -84,8 +84,8 @@ pub trait RefreshStore: Send + Sync {
 /// The result of recording refreshed tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
-    /// They are the stored ones now.
+    /// The tokens are stored.
     Stored,
-    /// Others were stored first.
+    /// Other tokens were stored first.
     Superseded,
 }

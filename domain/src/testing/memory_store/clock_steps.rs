@@ -1,4 +1,4 @@
-//! Repairs times that a clock which was ahead has stored, in memory.
+//! Repairs stored times that come from a clock that was ahead, in memory.
 
 use async_trait::async_trait;
 

@@ -33,11 +33,11 @@ pub const ENROLMENT_ONLY: Refusal =
 /// Which accounts a caller wants to see.
 #[derive(Debug, Clone, Default)]
 pub struct AccountQuery {
-    /// Those at this provider.
+    /// Accounts at this provider.
     pub provider: Option<ProviderName>,
-    /// Those with this status.
+    /// Accounts with this status.
     pub status: Option<AccountStatus>,
-    /// Those with this label.
+    /// Accounts with this label.
     pub label: Option<Label>,
 }
 

@@ -63,8 +63,8 @@ impl Keys {
     /// the key that creates it.
     ///
     /// # Errors
-    /// The same as for listing keys. [`Refusal::Unprocessable`] if the name is invalid, the expiry is in the past or
-    /// later than that of the key that creates it, there are too many networks, or the account has too many keys.
+    /// The same as for listing keys. [`Refusal::Unprocessable`] for an invalid name, too many networks, an account with
+    /// too many keys, and an expiry in the past or later than that of the key that creates this one.
     pub async fn create(
         &self,
         caller: &Caller,

@@ -24,10 +24,10 @@ pub struct RelinkView {
 /// Why the address of a relink starts no link.
 #[derive(Debug, thiserror::Error)]
 pub enum RelinkUrlError {
-    /// This service has not made it.
+    /// This service has not made the address.
     #[error("the address was not made by this service, or somebody has changed it")]
     Unknown,
-    /// It was made too long ago.
+    /// The address was made too long ago.
     #[error("the address has expired")]
     Expired,
     /// The account was linked again or deleted since it was made.

@@ -27,8 +27,8 @@ pub struct LinkReport {
 }
 
 impl Links {
-    /// Reports a link: its status to anybody who knows the code, the rest only to its own key, and to the admin if it
-    /// links an account again. Wrong codes are limited; other callers' guesses never slow down these two.
+    /// Reports a link. Anybody who knows the code sees the status. Only the link's own key sees the rest, and so does
+    /// the admin if the link is a relink. Wrong codes of other callers never slow down that key or the admin.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] for an unknown or malformed code, [`Refusal::RateLimited`] after too many of them,

@@ -46,7 +46,7 @@ impl RelinkUrls {
     }
 
     /// Returns the address for an account. `None` if the account has a random id, because anybody could consent instead
-    /// of its owner, and if every link needs a return code, because no program waits that could ask for it.
+    /// of its owner. `None` also if every link needs a return code, because no program waits for it.
     #[must_use]
     pub fn url(&self, account: &Account, now: Timestamp) -> Option<RelinkUrl> {
         if !account.identified || self.return_code == ReturnCodePolicy::Required {

@@ -72,7 +72,7 @@ impl OutageWatch {
     }
 
     /// Whether this process may send a probe. After a probe of its own it leaves the next one, and the next repetition, to
-    /// other replicas for a moment. A time that a clock which was ahead has stored does not count.
+    /// other replicas for a moment. A stored time from a clock that was ahead does not count.
     pub(super) fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
         let left = self.known.left_to_others(outage);
         let horizon = REFRESH_HORIZON.pause + left;

@@ -18,7 +18,7 @@ struct Tokens {
     id: Option<IdToken>,
 }
 
-/// Whose tokens they are.
+/// The account or person whose tokens are revoked.
 struct Owner {
     provider: ProviderName,
     person: Option<String>,

@@ -18,7 +18,7 @@ use crate::ports::{Clock, OpenedKey, ReadStore, StoreError};
 use crate::secret::KeyedHash;
 use crate::vault::RowMacs;
 
-/// How long an answer is served after the read that confirms it has begun.
+/// How long an answer is served, counted from the start of the read that confirmed it.
 pub(super) const SERVED_FOR: Duration = Duration::from_millis(500);
 /// How often answers are confirmed.
 pub(super) const CONFIRM_EVERY: Duration = Duration::from_millis(200);

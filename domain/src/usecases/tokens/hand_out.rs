@@ -168,10 +168,9 @@ fn gone(refusal: Refusal) -> Refusal {
     }
 }
 
-/// Whether a refresh is worthwhile. A valid token of a grant that was given up is handed out without one. If a caller
-/// wants a longer lifetime than a refresh can give, the token is refreshed only in the second half of its life, so not
-/// every such request causes a refresh. After a refresh that brought no better token, callers do not cause another one
-/// at once.
+/// Whether a refresh is worthwhile. A valid token of a grant that was given up is handed out without one. Some callers
+/// want a longer lifetime than a refresh can give. They cause a refresh only in the second half of the token's life, not
+/// with every request. After a refresh that brought no better token, callers do not cause another one at once.
 fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bool {
     let Some(end) = tokens.access_end().planned_by() else {
         return false;

@@ -59,9 +59,9 @@ impl Workloads {
     /// Lets a workload read the token and the account, within the limits and the expiry of the requesting key.
     ///
     /// # Errors
-    /// As for listing. [`Refusal::Unprocessable`] if there is no such policy, if it does not allow reading tokens of
-    /// the account's provider, if the claims are not those that identify a workload of its issuer permanently, or if
-    /// the account has too many keys.
+    /// The same as for listing. [`Refusal::Unprocessable`] for an unknown policy, for one that does not allow reading
+    /// tokens of this provider, and if the account has too many keys. Also if the claims are not exactly those that
+    /// identify a workload of the issuer permanently.
     pub async fn grant(
         &self,
         caller: &Caller,

@@ -32,7 +32,7 @@ pub enum WorkloadAction<'a> {
     Confirm(&'a str),
     /// The token of the account with this id, or of the only account that it may read.
     Token(Option<&'a str>),
-    /// This account.
+    /// The account with this number.
     Account(AccountId),
 }
 

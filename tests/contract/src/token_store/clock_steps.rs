@@ -1,4 +1,4 @@
-//! Times that a clock which was ahead has stored delay nobody once the clock is right.
+//! A clock that was ahead stores times too far ahead. They delay nobody once the clock is right.
 
 use std::time::Duration;
 

@@ -24,7 +24,6 @@ struct Revocations<'a> {
     next: Option<String>,
 }
 
-/// A revocation in a list.
 struct RevocationRow {
     id: String,
     account: Option<String>,

@@ -89,7 +89,7 @@ async fn the_token_alone() {
     }
 }
 
-// Slack, auth.revoke; Dropbox, auth/token/revoke: the token that the request carries.
+// Slack (auth.revoke) and Dropbox (auth/token/revoke) revoke the token in the `Authorization` header.
 #[tokio::test]
 async fn tokens_that_revoke_themselves() {
     for (name, answer, expected) in [

@@ -25,9 +25,9 @@ use settings::{connect_options, pool_options, told, try_out};
 
 /// How long a session waits after the server should have cancelled its statement.
 const GRACE: Duration = Duration::from_secs(2);
-/// The first timeout of saving. If a dead connection is detected in time, the response to a refresh can be stored over
-/// another one before the lease expires and another process sends the refresh token again: a lease lasts 5 s longer
-/// than a provider call.
+/// The first timeout of saving. A lease lasts 5 s longer than a provider call. A dead connection must be detected within
+/// that time, so that the response to a refresh is stored over another connection before the lease expires. Otherwise
+/// another process sends the refresh token again.
 const FIRST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A PostgreSQL server.

@@ -87,7 +87,7 @@ async fn an_error_of_another_replica_is_no_pause_for_one_that_can_refresh() {
         assert_eq!(&*shown.code, error);
         fit.clock.advance(secs(400));
         misfit.refresh_due().await;
-        // No replica that cannot refresh tries again during the pause.
+        // During the pause, replicas that cannot refresh do not try again.
         let failures = fit.stored().await.attempts.failures;
         let refusal = misfit.token(&key, 0).await.err();
         assert!(refusal.is_some(), "{error}");

@@ -133,7 +133,7 @@ async fn an_unreadable_entry_is_no_obstacle_to_verification() {
     disk.scratch
         .execute("UPDATE audit_log SET account_id = 'x' WHERE id = 3")
         .await;
-    let verified = verify_audit(&disk.store, &audit_chain(), None).await;
+    let verified = verify_audit(&*disk.store, &audit_chain(), None).await;
     let broken = verified.unwrap_err().to_string();
     assert!(broken.contains("entry 3 was changed"), "{broken}");
     assert_eq!(all(&disk.store).await.len(), 5);

@@ -1,7 +1,6 @@
 //! `central-oauth`: a token broker for programs that have no browser. This crate is the composition root: it parses,
 //! reads the environment, chooses adapters and runs.
 
-mod audit_start;
 mod cli;
 mod config;
 mod descriptors;

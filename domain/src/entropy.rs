@@ -1,6 +1,8 @@
 //! Randomness, handed in by the composition root.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+
+use crate::lock::lock;
 
 use rand_core::CryptoRng;
 
@@ -20,7 +22,7 @@ impl Entropy {
     #[must_use]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
-        self.lock().fill_bytes(&mut bytes);
+        lock(&self.0).fill_bytes(&mut bytes);
         bytes
     }
 
@@ -31,7 +33,7 @@ impl Entropy {
     #[must_use]
     pub fn below(&self, bound: u32) -> u32 {
         let unbiased = u32::MAX - u32::MAX % bound;
-        let mut rng = self.lock();
+        let mut rng = lock(&self.0);
         loop {
             let number = rng.next_u32();
             if number < unbiased {
@@ -43,7 +45,7 @@ impl Entropy {
     /// Returns a number in `0.0..1.0`.
     #[must_use]
     pub fn fraction(&self) -> f64 {
-        f64::from(self.lock().next_u32()) / 2_f64.powi(32)
+        f64::from(lock(&self.0).next_u32()) / 2_f64.powi(32)
     }
 
     /// Random text of `length` characters, five bits each, from Crockford's alphabet: no padding, nothing to escape
@@ -51,14 +53,10 @@ impl Entropy {
     #[must_use]
     pub fn text(&self, length: usize) -> String {
         let mut bytes = vec![0; length];
-        self.lock().fill_bytes(&mut bytes);
+        lock(&self.0).fill_bytes(&mut bytes);
         bytes
             .iter()
             .map(|byte| char::from(ALPHABET[usize::from(byte & 31)]))
             .collect()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Box<dyn CryptoRng + Send>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

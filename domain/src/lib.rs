@@ -16,6 +16,7 @@
 //! | [`vault`] | how secrets are sealed, decrypted and hashed |
 //! | [`webhook`] | which events receivers are told about, and when a delivery is tried again |
 //! | [`workload`] | what a workload's JWT must say, and what the workload may do |
+//! | [`lock`] | locks mutexes |
 //! | [`ports`] | interfaces to the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
 //! | [`observe`] | events for metrics: [`Observer`] |
 //! | [`usecases`] | the use cases: one service each, held by [`Services`] |
@@ -45,6 +46,7 @@ pub mod grant;
 mod key_checksum;
 mod labels;
 pub mod link;
+pub mod lock;
 mod number;
 pub mod observe;
 pub mod operator;

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
+
+use crate::lock::lock;
 
 /// Allows each caller one event per interval, with a burst. Callers do not use up each other's allowance.
 ///
@@ -55,7 +57,7 @@ impl<K: Eq + Hash> RateLimit<K> {
 
     /// Whether an event of a key would be admitted now. It is not counted.
     pub(crate) fn has_room(&self, key: &K, uptime: Duration) -> bool {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = lock(&self.state);
         let full_at = state.full_at.get(key).copied().unwrap_or_default();
         uptime.max(full_at) + self.interval <= uptime + self.interval * self.burst
     }
@@ -71,7 +73,7 @@ impl<K: Eq + Hash> RateLimit<K> {
         interval: Duration,
         burst: u32,
     ) -> Result<u32, Duration> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         state.sweep(uptime);
         let full_at = state.full_at.entry(key).or_default();
         let next = uptime.max(*full_at) + interval;

@@ -8,7 +8,7 @@ use central_oauth_store_seaorm::DatabaseUrl;
 
 use super::confirm::Confirmation;
 use super::help::{DATABASE, Notes, SEALED};
-use super::replicas::refuse_if_in_use;
+use super::in_use::refuse_if_in_use;
 use super::{Exit, Failure, print};
 use crate::config::{Environment, Keys, StoreConfig};
 use crate::wiring;

@@ -13,6 +13,7 @@ mod dev;
 mod exec;
 mod health;
 mod help;
+mod in_use;
 mod keys;
 mod label;
 mod link;

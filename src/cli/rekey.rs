@@ -6,9 +6,9 @@ use central_oauth_domain::replica::Replica;
 use central_oauth_domain::usecases::{Rekeyed, rekey};
 
 use super::help::{Notes, SEALED};
+use super::in_use::running;
 use super::migrate::must_exist;
 use super::print::{self, printable};
-use super::replicas::running;
 use super::{Exit, Failure};
 use crate::config::{Environment, Keys, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};

@@ -2,7 +2,7 @@
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::ReplicaStore;
-use central_oauth_domain::replica::{GONE_AFTER, Replica};
+use central_oauth_domain::replica::Replica;
 use central_oauth_store_seaorm::Migrating;
 use serde_json::json;
 
@@ -57,34 +57,6 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
         result(lay_out(["NAME", "VERSION", "STARTED", "SEEN"], rows))?;
     }
     Ok(Exit::Done)
-}
-
-/// Returns the services that use the database.
-pub(super) async fn running(
-    store: &wiring::Store,
-    now: Timestamp,
-) -> Result<Vec<Replica>, Failure> {
-    if !store.knows_replicas().await.map_err(Failure::other)? {
-        return Ok(Vec::new());
-    }
-    let mut replicas = store.replicas().await.map_err(Failure::other)?;
-    replicas.retain(|replica| replica.is_there(now));
-    Ok(replicas)
-}
-
-/// Fails while a service uses the database.
-pub(super) async fn refuse_if_in_use(store: &wiring::Store, now: Timestamp) -> Result<(), Failure> {
-    let Some(running) = running(store, now).await?.pop() else {
-        return Ok(());
-    };
-    let name = printable(&running.presence.name);
-    let ago = now.since(running.seen_at).as_secs();
-    let wait = GONE_AFTER.as_secs();
-    let message = format!(
-        "the service {name} used this database {ago} s ago: stop it, then run this again. If it does not run any more \
-         (it was killed, or the backup is that new), wait {wait} s"
-    );
-    Err(Failure::new(Exit::Other, message))
 }
 
 /// Says which machine runs a migration.

@@ -3,8 +3,8 @@
 use central_oauth_domain::usecases::after_restore;
 
 use super::help::{DATABASE, Notes};
+use super::in_use::refuse_if_in_use;
 use super::migrate::must_exist;
-use super::replicas::refuse_if_in_use;
 use super::{Exit, Failure, print};
 use crate::config::{Environment, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};

@@ -13,8 +13,9 @@ use super::{Exit, Failure};
 use crate::config::{
     ConfigError, Environment, LogConfig, LogFormat, TelemetryConfig, read_operators,
 };
+use crate::service::audit_start::operators_reloaded;
 use crate::service::{Service, ServiceConfig};
-use crate::{audit_start, private_memory, runtime, starting, telemetry, wiring};
+use crate::{private_memory, runtime, starting, telemetry, wiring};
 
 pub(super) const NOTES: Notes = Notes {
     text: "",
@@ -126,7 +127,7 @@ fn reload(environment: &Environment, operators: &Operators, audit: &AuditLog) {
     if let Err(error) = operators.replace(&keys) {
         return log_rejected(&error);
     }
-    audit.record(audit_start::operators_reloaded(&keys), Actor::Service, None);
+    audit.record(operators_reloaded(&keys), Actor::Service, None);
     let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
     tracing::info!(
         operators = names.join(", "),

@@ -4,7 +4,7 @@ use central_oauth_domain::secret::AccessKey;
 use secrecy::SecretString;
 use url::Url;
 
-use super::keys::bearer;
+use super::bearer::bearer;
 use super::{ConfigError, Environment};
 
 /// Settings of the client commands. A key is read when a command needs it, so that a wrong key stops no other command.

@@ -1,6 +1,7 @@
 //! Reads the environment once and validates it. One file per section.
 
 mod audit;
+mod bearer;
 mod client;
 mod copy;
 mod environment;
@@ -26,11 +27,12 @@ mod words;
 mod workloads;
 
 pub(crate) use audit::{audit_settings, effective_audit};
+pub(crate) use bearer::is_bearer;
 pub(crate) use client::{ClientConfig, NamedKey, parse_server};
 pub(crate) use copy::CopyConfig;
 pub(crate) use environment::{Environment, SECRETS};
 pub(crate) use http::HttpConfig;
-pub(crate) use keys::{Keys, is_bearer};
+pub(crate) use keys::Keys;
 pub(crate) use kms::KmsConfig;
 pub(crate) use links::LinkConfig;
 pub(crate) use log::{LogConfig, LogFormat};

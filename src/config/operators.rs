@@ -5,7 +5,7 @@ use central_oauth_domain::secret::AccessKey;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use super::keys::{bearer, is_bearer};
+use super::bearer::{bearer, is_bearer};
 use super::{ConfigError, Environment, toml_file};
 
 /// The length of 64 random bits in hexadecimal.
@@ -25,26 +25,18 @@ struct Tables {
 #[serde(deny_unknown_fields)]
 struct Table {
     name: String,
-    role: Role,
+    #[serde(with = "Role")]
+    role: OperatorRole,
     key: String,
 }
 
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
+/// The words for roles in the file.
+#[derive(Deserialize)]
+#[serde(remote = "OperatorRole", rename_all = "snake_case")]
 enum Role {
     Admin,
     Auditor,
     Enroll,
-}
-
-impl From<Role> for OperatorRole {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Admin => Self::Admin,
-            Role::Auditor => Self::Auditor,
-            Role::Enroll => Self::Enroll,
-        }
-    }
 }
 
 /// Reads all keys of operators; reads files again each time.
@@ -100,7 +92,7 @@ impl Table {
         )?;
         let key = OperatorKey {
             name,
-            role: self.role.into(),
+            role: self.role,
             key: AccessKey::new(self.key),
         };
         check(&key, others).map(|()| key)

@@ -5,11 +5,10 @@ use std::error::Error;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 
+use central_oauth_domain::lock::lock;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument as _;
-
-use super::lock;
 
 /// The flights in progress, each in its own task, and their states.
 pub(super) struct Flights<K: Key, S: State = ()> {

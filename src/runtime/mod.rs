@@ -34,7 +34,6 @@ pub(crate) use webhooks::deliver_webhooks;
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -86,9 +85,4 @@ pub(crate) async fn at_each(mut signals: Signal, mut act: impl FnMut()) -> Infal
 /// The grace period of work in progress after the stop signal: a provider call and its recording.
 pub(crate) fn grace(provider_timeout: Duration) -> Duration {
     provider_timeout + TO_RECORD
-}
-
-/// A panic while the lock is held does no harm: these maps and counters are consistent at every point.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

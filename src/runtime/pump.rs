@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use central_oauth_domain::grant::ProviderName;
+use central_oauth_domain::lock::lock;
 use central_oauth_domain::ports::StoreError;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 
-use super::{STORE_PAUSE, Stop, lock};
+use super::{STORE_PAUSE, Stop};
 
 /// The store is asked for due work at least this often: another process may have added some.
 const LONGEST_IDLE: Duration = Duration::from_secs(1);

@@ -100,7 +100,7 @@ impl Work for Outbox {
 impl Inner {
     async fn see_to(self: Arc<Self>, lease: RevocationLease) {
         let places = self.pump.places_at(&lease.revocation.provider);
-        // Never closed.
+        // The semaphore is never closed.
         if let Ok(place) = places.acquire_owned().await {
             self.see_through(&lease, place).await;
         }

@@ -45,11 +45,9 @@ impl Stage {
         );
         let settings = settings();
         let workers = Workers::new(&ports, &settings);
-        let workers = Workers {
-            revoke_on_demand: Arc::new(Outbox::new(Arc::clone(&workers.revoker))),
-            ..workers
-        };
-        let services = Services::new(&ports, &settings, workers);
+        let refresher = Arc::clone(&workers.refresher);
+        let outbox = Arc::new(Outbox::new(Arc::clone(&workers.revoker)));
+        let services = Services::new(&ports, &settings, workers, refresher, outbox);
         Self {
             services,
             store,

@@ -1,5 +1,6 @@
 //! The running service, from start to stop: store, HTTP server and background work.
 
+pub(crate) mod audit_start;
 mod config;
 mod parts;
 mod server;
@@ -24,7 +25,7 @@ use crate::exit::{Exit, Failure};
 use crate::runtime::{Outbox, Refreshes};
 use crate::watching::Watching;
 use crate::wiring::Store;
-use crate::{audit_start, runtime, watching, wiring};
+use crate::{runtime, watching, wiring};
 use parts::watched;
 
 pub(crate) use config::ServiceConfig;
@@ -96,12 +97,9 @@ impl Service {
         let workers = Workers::new(&ports, &settings);
         let refreshes = Refreshes::new(Arc::clone(&workers.refresher));
         let outbox = Outbox::new(Arc::clone(&workers.revoker));
-        let workers = Workers {
-            refresh_on_demand: Arc::new(refreshes.clone()),
-            revoke_on_demand: Arc::new(outbox.clone()),
-            ..workers
-        };
-        let services = Arc::new(Services::new(&ports, &settings, workers));
+        let (refresh, revoke) = (Arc::new(refreshes.clone()), Arc::new(outbox.clone()));
+        let services = Services::new(&ports, &settings, workers, refresh, revoke);
+        let services = Arc::new(services);
         services.audit.record(started, Actor::Service, None);
         if let Some(warning) = warning {
             tracing::warn!("{warning}");

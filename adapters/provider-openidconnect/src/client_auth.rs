@@ -10,6 +10,7 @@ use serde::Deserialize;
 use url::form_urlencoded::byte_serialize;
 
 use crate::http::Request;
+use crate::quirks::DeviceQuirks;
 
 /// The method of client authentication (OpenID Connect Core section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -100,6 +101,15 @@ impl ClientAuth {
         Self {
             names_client: true,
             ..self
+        }
+    }
+
+    /// Adapts it to grants of the device flow.
+    pub(crate) const fn in_device_flow(self, quirks: &DeviceQuirks) -> Self {
+        if quirks.refuses_secret {
+            Self::fixed(ClientAuthMethod::None)
+        } else {
+            self
         }
     }
 

@@ -6,7 +6,7 @@ use url::Url;
 use crate::address;
 use crate::deadline::Deadline;
 use crate::http::{Fields, Http, Request};
-use crate::server::{TENANT_ID, is_guid};
+use crate::tenant::{TENANT_ID, is_guid};
 
 /// The parts of an issuer's metadata that are used. Only the issuer is required: some servers omit the device endpoint,
 /// and OAuth-only servers have neither keys nor userinfo.

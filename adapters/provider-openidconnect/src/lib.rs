@@ -54,6 +54,7 @@ mod revocation;
 mod scrub;
 mod server;
 mod settings;
+mod tenant;
 mod token;
 mod token_exp;
 mod token_text;

@@ -6,6 +6,7 @@ use url::Url;
 use crate::client_auth::{ClientAuth, ClientAuthMethod};
 use crate::discovery::Metadata;
 use crate::settings::ProviderSettings;
+use crate::tenant::{TENANT_ID, is_guid};
 
 /// A provider's server.
 pub(crate) struct Server {
@@ -47,9 +48,6 @@ impl Issuer {
     }
 }
 
-/// The placeholder for the tenant in Microsoft's metadata for many tenants.
-pub(crate) const TENANT_ID: &str = "{tenantid}";
-
 /// A GUID of no tenant.
 const NO_TENANT: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -61,12 +59,6 @@ fn is_tenant_of(issuer: &str, name: &str) -> bool {
     let rest = name.strip_prefix(before);
     rest.and_then(|rest| rest.strip_suffix(after))
         .is_some_and(is_guid)
-}
-
-/// Whether the text is a GUID, like Microsoft's tenants.
-pub(crate) fn is_guid(text: &str) -> bool {
-    let lengths = text.split('-').map(str::len);
-    lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
 }
 
 impl Server {

@@ -10,7 +10,7 @@
 //! | `claims` | leases of due work, for tasks and replicas |
 //! | `damage` | rows that cannot be read |
 //! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `reads`, `revocations`, `seals`, `replicas`, `workloads`, `write_tests`, `audit`, `admin_sessions`, `webhooks`, `grant_ends` | the port's traits, one each |
-//! | `complete`, `outbox`, `sealed_rows` | helpers of these traits |
+//! | `hash_key`, `outbox`, `sealed_rows` | helpers of these traits |
 //! | `copy` | copies one database to another, for `central-oauth copy` |
 //! | `entities`, `convert` | the tables, and the conversion of their rows |
 //! | `error` | converts database errors to errors of the port |
@@ -24,7 +24,6 @@ mod audit;
 mod census;
 mod claims;
 mod clock_steps;
-mod complete;
 mod convert;
 mod copy;
 mod damage;
@@ -33,6 +32,7 @@ mod entities;
 mod error;
 mod grant_ends;
 mod guesses;
+mod hash_key;
 mod keys;
 mod links;
 mod locks;
@@ -55,6 +55,6 @@ mod query_plans;
 
 pub use copy::{CopyError, CopyProgress, CopyReport, CopySource, SeaOrmCopy, TableCount, copy};
 pub use database::{DatabaseClock, OpenError, PoolSettings, PoolUse};
-pub use schema::Migrating;
+pub use locks::Migrating;
 pub use store::SeaOrmStore;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};

@@ -14,7 +14,15 @@ use sea_orm::{
 use crate::database::Session;
 use crate::entities::{access_keys, accounts, device_codes, tokens};
 use crate::error::failed;
-use crate::schema::Migrating;
+
+/// A process that migrates, or the transaction of its migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrating {
+    /// The address of its connection; `None` for a socket on the same machine.
+    pub address: Option<String>,
+    /// How long it has been migrating.
+    pub since: Duration,
+}
 
 /// The class of our advisory locks, which distinguishes them from others in the same database.
 const CLASS: i32 = 0x0CEA_0A17;

@@ -1,32 +1,22 @@
-//! The version of the schema: applied, pending and unknown migrations.
+//! Migrates the schema.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use central_oauth_migration::Migrator;
-use sea_orm::{DatabaseExecutor, DbErr, EntityTrait};
-use sea_orm_migration::{MigratorTrait, SchemaManager, seaql_migrations};
+use sea_orm::{DatabaseExecutor, DbErr};
+use sea_orm_migration::{MigratorTrait, SchemaManager};
 use tokio::time::{sleep, timeout};
 
+use crate::database::versions::{known, pending, refuse_newer};
 use crate::database::{OpenError, Session, Write};
 use crate::error::is_locked;
-use crate::locks;
+use crate::locks::{self, Migrating};
 use crate::store::SeaOrmStore;
-use crate::url::DatabaseUrl;
 
 /// Longer than migrations take on a database with millions of accounts, including the wait for another process.
 const LONGEST_MIGRATION: Duration = Duration::from_secs(600);
 /// How long other transactions get the tables after a migration failed to lock them.
 const PAUSE: Duration = Duration::from_secs(2);
-
-/// A process that migrates, or the transaction of its migration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Migrating {
-    /// The address of its connection; `None` for a socket on the same machine.
-    pub address: Option<String>,
-    /// How long it has been migrating.
-    pub since: Duration,
-}
 
 impl SeaOrmStore {
     /// Applies all pending migrations, or none. If another process does the same at the moment, it waits for the
@@ -44,10 +34,8 @@ impl SeaOrmStore {
 
     /// Whether there is nothing to migrate. An empty transaction would look like a successful write.
     async fn is_up_to_date(&self) -> Result<bool, OpenError> {
-        let at = OpenError::at(self.url());
-        let session = self.database.read().await.map_err(&at)?;
-        refuse_newer(&session, self.url()).await?;
-        Ok(pending(&session).await.map_err(&at)?.is_empty())
+        refuse_newer(&self.look().await?, self.url()).await?;
+        Ok(self.pending_migrations().await?.is_empty())
     }
 
     /// Rolls back the last migrations, or all of them: what they created is deleted.
@@ -115,9 +103,8 @@ impl SeaOrmStore {
     /// # Errors
     /// When the database cannot be read.
     pub async fn migrating(&self) -> Result<Option<Migrating>, OpenError> {
-        let at = OpenError::at(self.url());
-        let session = self.database.read().await.map_err(&at)?;
-        locks::migrating(&session).await.map_err(&at)
+        let migrating = locks::migrating(&self.look().await?).await;
+        migrating.map_err(OpenError::at(self.url()))
     }
 
     /// Returns the migration that [`SeaOrmStore::migrate_down`] would roll back first.
@@ -135,9 +122,8 @@ impl SeaOrmStore {
     /// # Errors
     /// When the database cannot be read.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, OpenError> {
-        let at = OpenError::at(self.url());
-        let session = self.database.read().await.map_err(&at)?;
-        pending(&session).await.map_err(&at)
+        let pending = pending(&self.look().await?).await;
+        pending.map_err(OpenError::at(self.url()))
     }
 
     /// Whether the schema, which may be old, has the table of replicas.
@@ -146,48 +132,15 @@ impl SeaOrmStore {
     /// When the database cannot be read.
     pub async fn knows_replicas(&self) -> Result<bool, OpenError> {
         let at = OpenError::at(self.url());
-        let session = self.database.read().await.map_err(&at)?;
+        let session = self.look().await?;
         let tables = SchemaManager::new(session.unwatched().map_err(&at)?);
         tables.has_table("replicas").await.map_err(&at)
     }
-}
 
-/// Returns the pending migrations, in order.
-pub(crate) async fn pending(session: &Session) -> Result<Vec<String>, DbErr> {
-    let applied = applied(session).await?;
-    let mut pending = known();
-    pending.retain(|name| !applied.contains(name));
-    Ok(pending)
-}
-
-/// Rejects a database with unknown migrations, because this build could damage it.
-pub(crate) async fn refuse_newer(session: &Session, url: &DatabaseUrl) -> Result<(), OpenError> {
-    let mut unknown = applied(session).await.map_err(OpenError::at(url))?;
-    for name in known() {
-        unknown.remove(&name);
+    async fn look(&self) -> Result<Session, OpenError> {
+        let session = self.database.read().await;
+        session.map_err(OpenError::at(self.url()))
     }
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    Err(OpenError::NewerSchema {
-        database: url.to_string(),
-        migrations: unknown.into_iter().collect(),
-    })
-}
-
-fn known() -> Vec<String> {
-    let migrations = Migrator::migrations().into_iter();
-    migrations.map(|known| known.name().to_owned()).collect()
-}
-
-/// Reads without creating the migrator's own table, as the migrator would do.
-async fn applied(session: &Session) -> Result<BTreeSet<String>, DbErr> {
-    let tables = SchemaManager::new(session.unwatched()?);
-    if !tables.has_table("seaql_migrations").await? {
-        return Ok(BTreeSet::new());
-    }
-    let rows = seaql_migrations::Entity::find().all(session).await?;
-    Ok(rows.into_iter().map(|row| row.version).collect())
 }
 
 #[cfg(test)]

@@ -7,48 +7,43 @@ use central_oauth_domain::ports::{
     OwnerKind, Resealing, SealStore, SealedRow, SealedTo, StoreError,
 };
 use central_oauth_domain::secret::{SealId, Sealed};
-use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait, Select, SelectTwo, Statement,
 };
 
 use crate::convert::row_count;
-use crate::copy;
+use crate::copy::tables::is_empty;
 use crate::database::Session;
 use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
-use crate::error::{Unreadable, failed};
-use crate::locks;
+use crate::error::failed;
 use crate::sealed_rows::{
     Owned, Sealing, account_of, replace, sealed_otherwise, sealed_row, starts,
 };
 use crate::store::SeaOrmStore;
-
-/// The number of the hash key.
-const ONLY_ROW: i64 = 1;
+use crate::{hash_key, locks};
 
 #[async_trait]
 impl SealStore for SeaOrmStore {
     async fn hash_key(&self) -> Result<Option<Sealed>, StoreError> {
         let session = self.read().await?;
         refuse_read_only(&session).await.map_err(failed)?;
-        read_hash_key(&session).await.map_err(failed)
+        hash_key::read(&session).await.map_err(failed)
     }
 
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError> {
         let write = self.write().await?;
-        if let Some(kept) = read_hash_key(&write.txn).await.map_err(failed)? {
+        if let Some(kept) = hash_key::read(&write.txn).await.map_err(failed)? {
             return Ok(kept);
         }
         let nobody_copies = locks::not_copying(&write.txn).await.map_err(failed)?;
         // In this order: a transaction that has stored a row had stored a key before.
-        let is_new = copy::is_empty(&write.txn).await.map_err(failed)?;
-        let kept = read_hash_key(&write.txn).await.map_err(failed)?;
+        let is_new = is_empty(&write.txn).await.map_err(failed)?;
+        let kept = hash_key::read(&write.txn).await.map_err(failed)?;
         if kept.is_none() && !(nobody_copies && is_new) {
             return Err(StoreError::Conflict);
         }
-        let kept = keep_hash_key(&write.txn, &candidate).await?;
+        let kept = hash_key::keep(&write.txn, &candidate).await?;
         write.commit().await?;
         Ok(kept)
     }
@@ -57,7 +52,7 @@ impl SealStore for SeaOrmStore {
         let write = self.write().await?;
         let replaced = service_keys::Entity::update_many()
             .col_expr(service_keys::Column::HashKey, by.as_bytes().to_vec().into())
-            .filter(service_keys::Column::Id.eq(ONLY_ROW))
+            .filter(service_keys::Column::Id.eq(hash_key::ONLY_ROW))
             .filter(service_keys::Column::HashKey.eq(seen.as_bytes().to_vec()))
             .exec(&write.txn)
             .await
@@ -136,36 +131,6 @@ const WRITABLE: &str = "SELECT current_setting('transaction_read_only') = 'on' A
      WHERE relname IN ('accounts', 'tokens', 'access_keys', 'device_codes', 'revocations') \
      AND relkind IN ('r', 'p') AND pg_table_is_visible(pg_class.oid) \
      AND NOT has_table_privilege(pg_class.oid, permission)) AS missing";
-
-pub(crate) async fn read_hash_key(db: &impl ConnectionTrait) -> Result<Option<Sealed>, DbErr> {
-    let row = service_keys::Entity::find_by_id(ONLY_ROW).one(db).await?;
-    Ok(row.map(|row| Sealed::from_bytes(row.hash_key)))
-}
-
-/// Stores the key unless there is one; returns the stored one.
-pub(crate) async fn keep_hash_key(
-    db: &impl ConnectionTrait,
-    candidate: &Sealed,
-) -> Result<Sealed, StoreError> {
-    let row = service_keys::ActiveModel {
-        id: Set(ONLY_ROW),
-        hash_key: Set(candidate.as_bytes().to_vec()),
-    };
-    let unless_there = OnConflict::column(service_keys::Column::Id)
-        .do_nothing()
-        .to_owned();
-    service_keys::Entity::insert(row)
-        .on_conflict(unless_there)
-        .exec_without_returning(db)
-        .await
-        .map_err(failed)?;
-    let kept = read_hash_key(db).await.map_err(failed)?;
-    kept.ok_or_else(|| {
-        let (table, column) = ("service_keys", "hash_key");
-        let id = ONLY_ROW;
-        Unreadable { table, id, column }.into()
-    })
-}
 
 /// Reads the tables in the order in which tokens move between them, so that none is missed.
 pub(crate) async fn seals_in_use(

@@ -252,9 +252,7 @@ impl AuditEvent {
     /// An account was deleted.
     #[must_use]
     pub fn account_deleted(account: &Account) -> Self {
-        Self::new(AuditKind::AccountDeleted)
-            .account(account.id)
-            .with("provider", &account.key.provider)
+        Self::of_account(AuditKind::AccountDeleted, account)
     }
 
     /// A link code was handed out.
@@ -270,9 +268,7 @@ impl AuditEvent {
     /// An address was made at which the person of an account can link it again.
     #[must_use]
     pub fn link_invited(account: &Account) -> Self {
-        Self::new(AuditKind::LinkInvited)
-            .account(account.id)
-            .with("provider", &account.key.provider)
+        Self::of_account(AuditKind::LinkInvited, account)
     }
 
     /// A person has confirmed a link code.
@@ -317,11 +313,7 @@ impl AuditEvent {
                 || account.last_error.as_ref().is_some_and(is_restored)
         };
         let code = |account: &Account| Some(account.last_error.as_ref()?.code.clone());
-        let event = |kind| {
-            Self::new(kind)
-                .account(after.id)
-                .with("provider", &after.key.provider)
-        };
+        let event = |kind| Self::of_account(kind, after);
         if is_well(after) {
             return (!is_well(before)).then(|| event(AuditKind::RefreshRecovered));
         }
@@ -336,10 +328,7 @@ impl AuditEvent {
     /// A grant ends soon, and no refresh can extend it.
     #[must_use]
     pub fn ends_soon(account: &Account, left: Duration) -> Self {
-        Self::new(AuditKind::ExpiresSoon)
-            .account(account.id)
-            .with("provider", &account.key.provider)
-            .with("seconds_left", left.as_secs())
+        Self::of_account(AuditKind::ExpiresSoon, account).with("seconds_left", left.as_secs())
     }
 
     /// A revocation has ended.
@@ -355,6 +344,13 @@ impl AuditEvent {
             .with("outcome", outcome.as_str());
         let event = code.into_iter().fold(event, Self::code);
         revocation.account.into_iter().fold(event, Self::account)
+    }
+
+    fn of_account(kind: AuditKind, account: &Account) -> Self {
+        let provider = &account.key.provider;
+        Self::new(kind)
+            .account(account.id)
+            .with("provider", provider)
     }
 
     fn of_link(kind: AuditKind, link: &Link) -> Self {

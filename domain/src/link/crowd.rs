@@ -157,12 +157,6 @@ impl Link {
             FAR_TOO_MANY.. => Duration::from_secs(60),
         }
     }
-
-    /// Whether the link has ended or expired without an account.
-    #[must_use]
-    pub fn is_left_over(&self, now: Timestamp) -> bool {
-        !matches!(self.state, super::LinkState::Linked { .. }) && self.was_over_before(now)
-    }
 }
 
 /// Interleaves the networks: first the longest due item of each network, then the second of each, and so on. `due` is

@@ -32,15 +32,6 @@ pub struct Guess {
     pub is_wrong: bool,
 }
 
-/// A wrong code that was tried. The code itself is not stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WrongCode {
-    /// The hash of the [`Network`] that it came from.
-    pub network: KeyedHash,
-    /// When it was tried.
-    pub at: Timestamp,
-}
-
 /// The times of the wrong codes that count for an attempt, the latest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WrongTries {
@@ -57,23 +48,6 @@ pub struct WrongBefore {
     pub of_network: usize,
     /// Of everybody, up to [`GuessLimit::SERVICE_WIDE`].
     pub of_all: usize,
-}
-
-impl WrongTries {
-    /// Finds the attempts of a network among those that count.
-    #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn among(counting: &[WrongCode], network: &KeyedHash) -> Self {
-        let mut latest = counting.to_vec();
-        latest.sort_by_key(|tried| std::cmp::Reverse(tried.at));
-        let own = latest.iter().filter(|tried| tried.network == *network);
-        let own = own.take(GuessLimit::PER_ADDRESS).map(|tried| tried.at);
-        let of_network = own.collect();
-        latest.truncate(GuessLimit::SERVICE_WIDE);
-        Self {
-            of_network,
-            of_all: latest.iter().map(|tried| tried.at).collect(),
-        }
-    }
 }
 
 impl WrongBefore {
@@ -196,6 +170,7 @@ impl fmt::Display for Network {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::WrongCode;
 
     const LIMIT: GuessLimit = GuessLimit::new(Duration::from_secs(600));
 
@@ -221,7 +196,7 @@ mod tests {
             at: at(seconds),
             is_wrong: true,
         };
-        let judged = LIMIT.judge(&guess, &WrongTries::among(&tried, &network));
+        let judged = LIMIT.judge(&guess, &WrongCode::tries(&tried, &network));
         judged.map_err(|refused| refused.retry_after.as_secs())
     }
 

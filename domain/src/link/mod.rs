@@ -13,7 +13,7 @@ pub use code::{LinkCode, MalformedLinkCode};
 pub use crowd::{
     CodeLimit, Confirmation, ConsentLimit, TooManyCodes, TooManyConsents, Underway, in_turns,
 };
-pub use guesses::{Guess, GuessLimit, Network, TooManyGuesses, WrongBefore, WrongCode, WrongTries};
+pub use guesses::{Guess, GuessLimit, Network, TooManyGuesses, WrongBefore, WrongTries};
 pub use model::{
     Ending, HeldGrant, Link, LinkId, LinkState, LinkStatus, LinkVersion, Owner, PollSchedule,
     Requester, SealedConsent, SealedGrant, SealedPrompt,

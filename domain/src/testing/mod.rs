@@ -9,6 +9,7 @@ mod scripted_provider;
 mod seeded_entropy;
 mod services;
 mod settings;
+mod wrong_code;
 
 pub use audit::{audit_chain, audit_draft};
 pub use fake_cipher::FakeCipher;
@@ -19,3 +20,4 @@ pub use scripted_provider::ScriptedProvider;
 pub use seeded_entropy::seeded_entropy;
 pub use services::{ports, services};
 pub use settings::settings;
+pub(crate) use wrong_code::WrongCode;

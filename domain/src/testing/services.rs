@@ -6,10 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::entropy::Entropy;
+use crate::grant::revocation::RevocationLease;
 use crate::observe::Unobserved;
 use crate::ports::{Clock, TokenStore};
 use crate::usecases::{
-    AuditLog, AuditSettings, Pause, Ports, Providers, Services, Settings, TokenCache, Workers,
+    AuditLog, AuditSettings, Claim, Pause, Ports, Providers, RefreshOnDemand, RefreshRequest,
+    Refresher, RevokeOnDemand, Revoker, Services, Settings, TokenCache, Workers,
 };
 use crate::vault::Vault;
 
@@ -57,5 +59,28 @@ impl Pause for NoPause {
 /// Builds services that do the work for callers in the callers' own tasks.
 #[must_use]
 pub fn services(ports: &Ports, settings: &Settings) -> Services {
-    Services::new(ports, settings, Workers::new(ports, settings))
+    let workers = Workers::new(ports, settings);
+    let (refresher, revoker) = (Arc::clone(&workers.refresher), Arc::clone(&workers.revoker));
+    Services::new(ports, settings, workers, refresher, revoker)
+}
+
+/// Refreshes in the caller's own task: enough for tests, where no caller disconnects.
+#[async_trait]
+impl RefreshOnDemand for Refresher {
+    async fn refresh(&self, request: RefreshRequest, _: Duration) {
+        let Ok(Claim::Mine(lease)) = self.claim(&request).await else {
+            return;
+        };
+        let exchange = self.exchange(&lease).await;
+        let _ = self.record(&lease, &exchange).await;
+    }
+}
+
+/// Revokes in the caller's own task: enough for tests, where no caller disconnects.
+#[async_trait]
+impl RevokeOnDemand for Revoker {
+    async fn revoke(&self, lease: RevocationLease, _: Duration) {
+        let result = self.attempt(&lease).await;
+        let _ = self.record(&lease, result.as_ref()).await;
+    }
 }

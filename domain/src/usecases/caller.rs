@@ -75,6 +75,21 @@ impl Deref for ShownKey {
     }
 }
 
+/// Fails unless the caller is an operator who may read everything. `refused` is for other valid keys.
+pub(super) fn require_auditor(
+    caller: &Caller,
+    now: Timestamp,
+    refused: Refusal,
+) -> Result<(), Refusal> {
+    match caller {
+        Caller::Admin(_) | Caller::Auditor(_) => Ok(()),
+        Caller::Nobody => Err(KEY_NEEDED),
+        Caller::Enroller(_) => Err(refused),
+        // An invalid key is rejected as invalid, as everywhere else.
+        Caller::Key(key) => account_of(key, now).and(Err(refused)),
+    }
+}
+
 /// Returns the account to which a key gives access.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! The use cases of people and programs. Each service is a folder with its rules; [`Services`] holds one of each.
 
+mod account_reader;
 mod accounts;
 mod admin_sessions;
 mod audit;
@@ -32,7 +33,8 @@ mod webhooks;
 mod withdrawal;
 mod workloads;
 
-pub use accounts::{AccountPage, AccountQuery, Accounts, after_restore};
+pub use account_reader::{AccountPage, AccountQuery};
+pub use accounts::{Accounts, after_restore};
 pub use admin_sessions::{AdminSessions, LoggedIn};
 pub use audit::{
     AuditLog, AuditPage, AuditSettings, Verified, VerifyError, export_audit, verify_audit,
@@ -68,7 +70,7 @@ pub use workloads::{
 
 /// Refusals with constant texts, for the examples in an API document.
 pub mod refusals {
-    pub use super::accounts::{ENROLMENT_ONLY, NO_SUCH_ACCOUNT};
+    pub use super::account_reader::{ENROLMENT_ONLY, NO_SUCH_ACCOUNT};
     pub use super::audit::READERS_ONLY;
     pub use super::caller::{
         AUDITING_ONLY, KEY_NEEDED, NOT_FOR_WORKLOADS, READING_ONLY, UNKNOWN_KEY,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::caller::{KEY_NEEDED, account_of};
+use super::caller::require_auditor;
 use super::{Caller, Ports, Providers, Refusal};
 use crate::grant::ProviderName;
 use crate::grant::refresh::Outage;
@@ -67,13 +67,7 @@ impl Overview {
     /// [`Refusal`]: neither an admin nor an auditor, the store.
     pub async fn state(&self, caller: &Caller) -> Result<ServiceState, Refusal> {
         let now = self.clock.now();
-        match caller {
-            Caller::Admin(_) | Caller::Auditor(_) => {}
-            Caller::Nobody => return Err(KEY_NEEDED),
-            Caller::Enroller(_) => return Err(OPERATORS_ONLY),
-            // An invalid key is rejected as invalid, as everywhere else.
-            Caller::Key(key) => return account_of(key, now).and(Err(OPERATORS_ONLY)),
-        }
+        require_auditor(caller, now, OPERATORS_ONLY)?;
         let outages = self.outages.outages().await?;
         let state = |name: &ProviderName| outages.iter().find(|outage| outage.provider == *name);
         let providers = self.providers.iter().map(|provider| ProviderState {

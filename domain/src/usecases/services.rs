@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::accounts::AccountReader;
+use super::account_reader::AccountReader;
 use super::links::{GuessLimiter, LinkCompleter, LinkEnder};
 use super::readiness::Readiness;
 use super::tokens::Renewal;
@@ -70,31 +70,21 @@ pub struct Settings {
     pub workloads: Option<WorkloadTrust>,
 }
 
-/// The services that send tokens to providers, and the runners of work that callers wait for.
+/// The services that send tokens to providers.
 pub struct Workers {
     /// Refreshes grants.
     pub refresher: Arc<Refresher>,
     /// Revokes tokens.
     pub revoker: Arc<Revoker>,
-    /// Runs the refreshes that callers wait for.
-    pub refresh_on_demand: Arc<dyn RefreshOnDemand>,
-    /// Runs the revocations that callers wait for.
-    pub revoke_on_demand: Arc<dyn RevokeOnDemand>,
 }
 
 impl Workers {
-    /// Builds the workers. Work that callers wait for runs in their own tasks, and stops when they disconnect. Replace
-    /// `refresh_on_demand` and `revoke_on_demand` to have it run to completion.
+    /// Builds the workers.
     #[must_use]
     pub fn new(ports: &Ports, settings: &Settings) -> Self {
         let revoker = Arc::new(Revoker::new(ports, settings));
         let refresher = Arc::new(Refresher::new(ports, settings, &revoker));
-        Self {
-            refresh_on_demand: Arc::clone(&refresher) as _,
-            revoke_on_demand: Arc::clone(&revoker) as _,
-            refresher,
-            revoker,
-        }
+        Self { refresher, revoker }
     }
 }
 
@@ -137,15 +127,20 @@ pub struct Services {
 }
 
 impl Services {
-    /// Builds the services.
+    /// Builds the services. `refresh_on_demand` and `revoke_on_demand` run the work that callers wait for.
     #[must_use]
-    pub fn new(ports: &Ports, settings: &Settings, workers: Workers) -> Self {
+    pub fn new(
+        ports: &Ports,
+        settings: &Settings,
+        workers: Workers,
+        refresh_on_demand: Arc<dyn RefreshOnDemand>,
+        revoke_on_demand: Arc<dyn RevokeOnDemand>,
+    ) -> Self {
         let accounts = AccountReader::new(ports);
         let guesses = GuessLimiter::new(ports, settings);
         let ender = LinkEnder::new(ports, &workers.revoker);
         let completer = LinkCompleter::new(ports, settings);
-        let renewal = Renewal::new(ports, &accounts, workers.refresh_on_demand);
-        let revoke = workers.revoke_on_demand;
+        let renewal = Renewal::new(ports, &accounts, refresh_on_demand);
         let withdrawals = Withdrawals::new(ports);
         let operators = Operators::new(ports.vault.clone(), &settings.operators);
         let operators = Arc::new(operators);
@@ -156,7 +151,7 @@ impl Services {
             &renewal,
             &ender,
             &workers.revoker,
-            revoke,
+            revoke_on_demand,
             &withdrawals,
         ));
         let trusts_workloads = settings.workloads.is_some();

@@ -88,12 +88,10 @@ impl Vault {
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
     pub fn mark_rows_authenticated(&self, sealed: &Sealed) -> Result<Option<Sealed>, CipherError> {
-        let (plain, place) = open_hash_key(self.cipher.as_ref(), sealed)?;
-        let marked = associated_data(&SealedTo::Service, SecretKind::HashKey);
-        if place == marked {
-            return Ok(None);
-        }
-        self.cipher.seal(&plain, &marked).map(Some)
+        self.move_hash_key(
+            sealed,
+            &associated_data(&SealedTo::Service, SecretKind::HashKey),
+        )
     }
 
     /// Returns this hash key of the store in the sealed form of versions without MACs; `None` if it has that form
@@ -105,11 +103,14 @@ impl Vault {
         &self,
         sealed: &Sealed,
     ) -> Result<Option<Sealed>, CipherError> {
+        self.move_hash_key(sealed, &hash_key_without_macs())
+    }
+
+    /// Seals a hash key to this place; `None` if it is sealed to it already.
+    fn move_hash_key(&self, sealed: &Sealed, to: &[u8]) -> Result<Option<Sealed>, CipherError> {
         let (plain, place) = open_hash_key(self.cipher.as_ref(), sealed)?;
-        if place == hash_key_without_macs() {
-            return Ok(None);
-        }
-        self.cipher.seal(&plain, &hash_key_without_macs()).map(Some)
+        let moved = (place != to).then(|| self.cipher.seal(&plain, to));
+        moved.transpose()
     }
 
     /// Seals a secret to its owner.

@@ -159,7 +159,7 @@ impl Inner {
     async fn see_to(self: Arc<Self>, request: RefreshRequest) {
         let deadline = Deadline::after(self.refresher.clock(), LOOK_FOR);
         while !deadline.left().is_zero() {
-            // Never closed.
+            // The semaphore is never closed.
             let Ok(place) = self.pump.places_at(&request.provider).acquire_owned().await else {
                 return;
             };

@@ -1,16 +1,16 @@
 //! One request, one conversation with the token: load, initialise, log in, use the key, log out, finalise. Nothing is kept in
 //! between, so a token that went away and came back, or was replaced, needs no care.
 
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11};
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::judgement::judge;
 use super::uri::{KeyAddress, TokenName};
 use super::{Done, Task, key};
 use crate::KmsError;
-use crate::client::one_line;
 
 /// Holds conversations, one at a time.
 pub(super) struct Conversations {
@@ -125,139 +125,5 @@ impl Conversations {
             self.rejected = Some(pin);
         }
         logged_in
-    }
-}
-
-/// Decides whether the same request may succeed later.
-pub(super) fn judge(error: Error) -> KmsError {
-    match error {
-        Error::Pkcs11(problem, function) => {
-            let words = format!("C_{function:?}: {problem:x?}");
-            match function {
-                Function::Login => judge_login(problem, words),
-                _ => judge_use(problem, function, words),
-            }
-        }
-        // The module is no PKCS#11 library, or does not fit this program.
-        other => KmsError::Refused(one_line(&other.to_string())),
-    }
-}
-
-/// Judges an error of `C_Login`. A code of the vendor may mean a wrong PIN, so it counts as one: an HSM that was locked or
-/// erased is worse than a service that asks its operator.
-fn judge_login(problem: RvError, words: String) -> KmsError {
-    use RvError::{
-        ActionProhibited, ArgumentsBad, FunctionNotSupported, PinExpired, PinIncorrect, PinInvalid,
-        PinLenRange, PinLocked, PinTooWeak, UnknownErrorCode, UserPinNotInitialized,
-        UserTypeInvalid, VendorDefined,
-    };
-    match problem {
-        ArgumentsBad
-        | PinExpired
-        | PinIncorrect
-        | PinInvalid
-        | PinLenRange
-        | PinLocked
-        | PinTooWeak
-        | UserPinNotInitialized => KmsError::Pin(words),
-        VendorDefined(_) | UnknownErrorCode(_) => {
-            KmsError::Pin(format!("{words}, a code of the vendor"))
-        }
-        ActionProhibited | FunctionNotSupported | UserTypeInvalid => KmsError::Refused(words),
-        _ => KmsError::Unavailable(words),
-    }
-}
-
-/// Judges an error of any other function.
-fn judge_use(problem: RvError, function: Function, words: String) -> KmsError {
-    use RvError::{
-        EncryptedDataInvalid, EncryptedDataLenRange, FunctionNotSupported, GeneralError,
-        KeyFunctionNotPermitted, KeySizeRange, KeyTypeInconsistent, MechanismInvalid,
-        MechanismParamInvalid,
-    };
-    match problem {
-        EncryptedDataInvalid
-        | EncryptedDataLenRange
-        | FunctionNotSupported
-        | KeyFunctionNotPermitted
-        | KeySizeRange
-        | KeyTypeInconsistent
-        | MechanismInvalid
-        | MechanismParamInvalid => KmsError::Refused(words),
-        // SoftHSM says this of a changed ciphertext; others say it when they cannot work at the moment.
-        GeneralError if matches!(function, Function::Decrypt) => {
-            KmsError::Unavailable(format!("{words}; the wrapped key may be damaged"))
-        }
-        _ => KmsError::Unavailable(words),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use RvError::*;
-
-    use super::*;
-
-    #[test]
-    fn a_login_that_cannot_succeed_is_not_tried_again() {
-        let judged = |problem| judge(Error::Pkcs11(problem, Function::Login));
-        for problem in [
-            PinIncorrect,
-            PinInvalid,
-            PinLenRange,
-            PinExpired,
-            PinLocked,
-            PinTooWeak,
-            UserPinNotInitialized,
-            ArgumentsBad,
-            VendorDefined(0x8000_0123),
-            UnknownErrorCode(0x7fff),
-        ] {
-            let judged = judged(problem);
-            assert!(matches!(judged, KmsError::Pin(_)), "{judged}");
-        }
-        for problem in [UserTypeInvalid, FunctionNotSupported, ActionProhibited] {
-            let judged = judged(problem);
-            assert!(matches!(judged, KmsError::Refused(_)), "{judged}");
-        }
-        for problem in [
-            GeneralError,
-            FunctionFailed,
-            FunctionCanceled,
-            HostMemory,
-            DeviceError,
-            DeviceMemory,
-            DeviceRemoved,
-            TokenNotPresent,
-            SessionClosed,
-            SessionHandleInvalid,
-            CryptokiNotInitialized,
-            OperationActive,
-        ] {
-            let judged = judged(problem);
-            assert!(matches!(judged, KmsError::Unavailable(_)), "{judged}");
-        }
-        let said = judged(VendorDefined(0x8000_0123)).to_string();
-        let code = "C_Login: VendorDefined(80000123), a code of the vendor";
-        assert!(said.contains(code), "{said}");
-    }
-
-    #[test]
-    fn what_no_retry_mends_is_told_from_an_outage() {
-        let judged = |problem, function| judge(Error::Pkcs11(problem, function));
-        for problem in [
-            EncryptedDataInvalid,
-            KeyFunctionNotPermitted,
-            KeyTypeInconsistent,
-            MechanismInvalid,
-            FunctionNotSupported,
-        ] {
-            let judged = judged(problem, Function::Decrypt);
-            assert!(matches!(judged, KmsError::Refused(_)), "{judged}");
-        }
-        for problem in [GeneralError, DeviceRemoved, VendorDefined(0x8000_0123)] {
-            let judged = judged(problem, Function::Decrypt);
-            assert!(matches!(judged, KmsError::Unavailable(_)), "{judged}");
-        }
     }
 }

@@ -8,7 +8,7 @@ use cryptoki::session::Session;
 use zeroize::Zeroizing;
 
 use super::ciphertext::{Ciphertext, Method};
-use super::conversation::judge;
+use super::judgement::judge;
 use crate::{KEY_LENGTH, KmsError};
 
 const IV_LENGTH: usize = 12;

@@ -5,6 +5,7 @@
 
 mod ciphertext;
 mod conversation;
+mod judgement;
 mod key;
 mod uri;
 

@@ -16,7 +16,8 @@ use super::jws::{self, BadSignature, Jws};
 use crate::client_auth::Client;
 use crate::http::Fields;
 use crate::scrub::Scrubber;
-use crate::server::{Issuer, TENANT_ID, is_guid};
+use crate::server::Issuer;
+use crate::tenant::{TENANT_ID, is_guid};
 
 /// Allowed difference between the provider's clock and ours.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(60);

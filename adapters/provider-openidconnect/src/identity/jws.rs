@@ -45,9 +45,9 @@ pub(super) struct Jws {
 
 /// Why a signature is invalid.
 pub(super) enum BadSignature {
-    /// None of these keys can have made it.
+    /// None of these keys can have made the signature.
     UnknownKey,
-    /// It is wrong, or uses an unsupported method.
+    /// The signature is wrong, or uses an unsupported method.
     Refused(&'static str),
 }
 

@@ -137,7 +137,7 @@ impl OpenIdConnectProvider {
         let mut request = Request::post(server.device_authorization()?);
         self.name_scopes(&mut request);
         request.extra_fields(&quirks.parameters);
-        let auth = quirks.auth(server.auth).at_device_endpoint();
+        let auth = server.auth.in_device_flow(quirks).at_device_endpoint();
         let answer = self.post(auth, request, deadline).await?;
         let pause = answer.retry_after();
         let consent = device_authorization::read(&answer.success()?, quirks);
@@ -162,7 +162,7 @@ impl OpenIdConnectProvider {
             self.name_scopes(&mut request);
         }
         request.extra_fields(&self.settings.quirks.token.parameters);
-        let auth = quirks.auth(server.auth);
+        let auth = server.auth.in_device_flow(quirks);
         let answer = self.post(auth, request, deadline).await?;
         match answer.tokens() {
             Ok(fields) => self.read_tokens(
@@ -316,7 +316,7 @@ impl OAuthProvider for OpenIdConnectProvider {
         request.secret_field("refresh_token", refresh_token.expose());
         request.extra_fields(&quirks.refresh.parameters);
         let auth = match self.settings.flow {
-            Flow::Device => quirks.device.auth(server.auth),
+            Flow::Device => server.auth.in_device_flow(&quirks.device),
             Flow::AuthorizationCode => server.auth,
         };
         let answer = self.post(auth, request, deadline).await?;

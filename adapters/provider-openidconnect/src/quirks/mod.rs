@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::client_auth::{ClientAuth, ClientAuthMethod};
-
 /// All quirks. The profiles say which provider does what, with sources.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -294,17 +292,6 @@ impl RefreshQuirks {
     /// Returns the lifetime of a grant from the consent.
     pub(crate) fn grant_lasts(&self) -> Option<Duration> {
         self.grant_lasts.map(Duration::from_secs)
-    }
-}
-
-impl DeviceQuirks {
-    /// Returns the client authentication for grants of this flow.
-    pub(crate) fn auth(&self, otherwise: ClientAuth) -> ClientAuth {
-        if self.refuses_secret {
-            ClientAuth::fixed(ClientAuthMethod::None)
-        } else {
-            otherwise
-        }
     }
 }
 

@@ -138,7 +138,7 @@ async fn a_limit_is_no_refusal() {
     }
 }
 
-// The same page: 403 without Retry-After, but with no requests remaining.
+// GitHub, "Rate limits for the REST API": 403 without Retry-After, while the header says that no requests remain.
 #[tokio::test]
 async fn a_limit_that_shows_in_the_remaining_count() {
     for (remaining, expected) in [("0", "unavailable"), ("17", "refused")] {

@@ -3,8 +3,8 @@
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::UnlockError;
 
-use super::TableCount;
-use super::verify::{UnreadableValue, named};
+use super::progress::TableCount;
+use super::unreadable::{UnreadableValue, named};
 use crate::database::OpenError;
 
 /// Why a copy failed. Whatever was copied stays; running the copy again continues it.

@@ -11,9 +11,11 @@
 
 mod error;
 mod numbers;
+mod progress;
 mod rows;
 mod source;
-mod tables;
+pub(crate) mod tables;
+mod unreadable;
 mod verify;
 
 use std::sync::Arc;
@@ -21,18 +23,20 @@ use std::sync::Arc;
 use central_oauth_domain::ports::{Cipher, StoreError};
 use central_oauth_domain::secret::Sealed;
 use central_oauth_domain::vault::Vault;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QuerySelect};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 pub use error::CopyError;
+pub use progress::CopyProgress;
 pub use source::CopySource;
 
 use crate::database::{OpenError, PoolSettings, Write};
 use crate::error::{failed, is_locked};
 use crate::store::SeaOrmStore;
 use crate::url::DatabaseUrl;
-use crate::{locks, seals};
+use crate::{hash_key, locks};
+use progress::TableCount;
 use rows::{add_missing, count, drop_unequal};
-use tables::{Copied, Table, with_entity};
+use tables::{Table, with_entity};
 
 /// A complete copy.
 #[derive(Debug)]
@@ -41,34 +45,6 @@ pub struct CopyReport {
     pub tables: Vec<TableCount>,
     /// Sealed values that were decrypted at the destination.
     pub opened: u64,
-}
-
-/// How many rows of a table were copied, or are to be.
-#[derive(Debug, Clone, Copy)]
-pub struct TableCount {
-    /// Its name.
-    pub table: &'static str,
-    /// Whether its rows may have sealed values.
-    pub may_be_sealed: bool,
-    /// Rows at the source.
-    pub source: u64,
-    /// Rows at the destination.
-    pub destination: u64,
-}
-
-/// The progress of a copy, in rows.
-#[derive(Debug, Clone, Copy)]
-pub enum CopyProgress {
-    /// The copy began; the source has this many rows.
-    Begun(u64),
-    /// This many more rows of an earlier attempt were compared; those that differ from the source's were deleted.
-    Compared(u64),
-    /// The destination has this many more of the source's rows, copied now or earlier.
-    Copied(u64),
-    /// All rows were copied; the values of at most this many rows are to be decrypted.
-    Opening(u64),
-    /// The values of this many more rows were decrypted.
-    Opened(u64),
 }
 
 /// Copies everything from one database into another, and checks that every sealed value can be decrypted there. Only
@@ -147,7 +123,7 @@ impl<'a> SeaOrmCopy<'a> {
         };
         let guard = guard.staying().await.map_err(&at)?;
         let is_alone = locks::copying(&guard.txn).await.map_err(&at)?;
-        let hash_key = seals::read_hash_key(&guard.txn).await.map_err(&at)?;
+        let hash_key = hash_key::read(&guard.txn).await.map_err(&at)?;
         let database = database();
         match (hash_key, is_alone) {
             (Some(_), _) => Err(CopyError::DestinationIsComplete { database }),
@@ -192,7 +168,7 @@ impl<'a> SeaOrmCopy<'a> {
     /// guard.
     async fn begin_batch(&self) -> Result<Option<Write>, StoreError> {
         // Checks that the guard is still there, and that nobody else was faster.
-        let hash_key = seals::read_hash_key(&self.guard.txn).await;
+        let hash_key = hash_key::read(&self.guard.txn).await;
         if hash_key.map_err(failed)?.is_some() {
             return Err(StoreError::Conflict);
         }
@@ -285,7 +261,7 @@ impl<'a> SeaOrmCopy<'a> {
     pub async fn finish(self, hash_key: &Sealed) -> Result<(), StoreError> {
         let numbers = numbers::go_on(self.source.session(), &self.guard.txn).await;
         numbers.map_err(failed)?;
-        let kept = seals::keep_hash_key(&self.guard.txn, hash_key).await?;
+        let kept = hash_key::keep(&self.guard.txn, hash_key).await?;
         if kept != *hash_key {
             return Err(StoreError::Conflict);
         }
@@ -300,20 +276,4 @@ fn not_taken(error: DbErr) -> StoreError {
     } else {
         failed(error)
     }
-}
-
-/// Whether all tables that are copied are empty.
-pub(crate) async fn is_empty(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
-    for table in Table::ALL {
-        if with_entity!(table, has_rows(db))? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-async fn has_rows<E: Copied>(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
-    let any = E::find().select_only().column(E::ID).limit(1);
-    let any = any.into_tuple::<i64>().one(db).await?;
-    Ok(any.is_some())
 }

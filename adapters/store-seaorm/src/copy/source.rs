@@ -8,12 +8,12 @@ use central_oauth_domain::usecases::{UnlockError, require_known};
 use central_oauth_domain::vault::Vault;
 use sea_orm::DbErr;
 
-use super::CopyError;
+use super::error::CopyError;
 use super::tables::Table;
-use crate::database::{Held, OpenError, PoolSettings, Session};
+use crate::database::{Held, OpenError, PoolSettings, Session, versions};
 use crate::error::{failed, is_locked};
 use crate::url::DatabaseUrl;
-use crate::{schema, seals};
+use crate::{hash_key, seals};
 
 /// A database that is locked while it is copied. Nothing in it is changed.
 pub struct CopySource {
@@ -30,8 +30,8 @@ impl CopySource {
     pub async fn hold(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, CopyError> {
         let refused = |error| refused(url, error);
         let held = Held::open(url, settings).await.map_err(refused)?;
-        schema::refuse_newer(&held.session, url).await?;
-        let pending = schema::pending(&held.session).await.map_err(refused)?;
+        versions::refuse_newer(&held.session, url).await?;
+        let pending = versions::pending(&held.session).await.map_err(refused)?;
         if !pending.is_empty() {
             let database = url.to_string();
             return Err(CopyError::SourceIsBehind { database, pending });
@@ -52,9 +52,9 @@ impl CopySource {
     /// # Errors
     /// When there is no hash key, or a key is wrong or missing.
     pub async fn unlock(&self, cipher: Arc<dyn Cipher>) -> Result<(Sealed, Vault), CopyError> {
-        let hash_key = seals::read_hash_key(self.session()).await.map_err(failed)?;
+        let sealed = hash_key::read(self.session()).await.map_err(failed)?;
         let in_use = seals::seals_in_use(self.session()).await?;
-        let hash_key = hash_key.ok_or(CopyError::NoHashKey)?;
+        let hash_key = sealed.ok_or(CopyError::NoHashKey)?;
         let vault = Vault::unlock(cipher, &hash_key).map_err(UnlockError::WrongKey)?;
         require_known(in_use, &vault)?;
         Ok((hash_key, vault))

@@ -1,6 +1,6 @@
 //! The tables of a copy, and their particularities.
 
-use sea_orm::EntityTrait;
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QuerySelect};
 
 use crate::entities::{
     access_keys, account_labels, accounts, announced_ends, audit_ends, audit_inbox, audit_log,
@@ -14,9 +14,9 @@ pub(super) trait Copied: EntityTrait {
     const GENERATED: &'static [Self::Column];
 }
 
-/// Defines the tables from their entities and generated columns.
+/// Defines the tables from their entities and generated columns. `$d` is a dollar sign, for the inner macro.
 macro_rules! tables {
-    ($($table:ident: $entity:ident, generated [$($generated:ident),*];)+) => {
+    ($d:tt $($table:ident: $entity:ident, generated [$($generated:ident),*];)+) => {
         /// The tables that are copied row by row, parents before children. [`LEFT_OUT`] lists the others, with reasons.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum Table {
@@ -39,10 +39,20 @@ macro_rules! tables {
                 const GENERATED: &'static [Self::Column] = &[$($entity::Column::$generated),*];
             }
         )+
+
+        /// Calls a function that is generic over the entities with the entity of a table.
+        macro_rules! with_entity {
+            ($d table:expr, $d function:ident($d($d argument:expr),*)) => {
+                match $d table {
+                    $(Table::$table => $d function::<crate::entities::$entity::Entity>($d($d argument),*).await,)+
+                }
+            };
+        }
+        pub(super) use with_entity;
     };
 }
 
-tables! {
+tables! { $
     Accounts: accounts, generated [];
     AccountLabels: account_labels, generated [];
     Tokens: tokens, generated [SealedWith, RefreshDueAt];
@@ -107,26 +117,21 @@ const UNUSED: &[(&str, &str)] = &[
     ("revocations", "spare_refresh_token"),
 ];
 
-/// Calls a function that is generic over the entities with the entity of a table.
-macro_rules! with_entity {
-    ($table:expr, $function:ident($($argument:expr),*)) => {
-        match $table {
-            Table::Accounts => $function::<crate::entities::accounts::Entity>($($argument),*).await,
-            Table::AccountLabels => $function::<crate::entities::account_labels::Entity>($($argument),*).await,
-            Table::Tokens => $function::<crate::entities::tokens::Entity>($($argument),*).await,
-            Table::AccessKeys => $function::<crate::entities::access_keys::Entity>($($argument),*).await,
-            Table::DeviceCodes => $function::<crate::entities::device_codes::Entity>($($argument),*).await,
-            Table::Revocations => $function::<crate::entities::revocations::Entity>($($argument),*).await,
-            Table::Workloads => $function::<crate::entities::workloads::Entity>($($argument),*).await,
-            Table::AuditInbox => $function::<crate::entities::audit_inbox::Entity>($($argument),*).await,
-            Table::AuditLog => $function::<crate::entities::audit_log::Entity>($($argument),*).await,
-            Table::AuditEnds => $function::<crate::entities::audit_ends::Entity>($($argument),*).await,
-            Table::AnnouncedEnds => $function::<crate::entities::announced_ends::Entity>($($argument),*).await,
-            Table::WebhookReceivers => $function::<crate::entities::webhook_receivers::Entity>($($argument),*).await,
+/// Whether all tables that are copied are empty.
+pub(crate) async fn is_empty(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    for table in Table::ALL {
+        if with_entity!(table, has_rows(db))? {
+            return Ok(false);
         }
-    };
+    }
+    Ok(true)
 }
-pub(super) use with_entity;
+
+async fn has_rows<E: Copied>(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    let any = E::find().select_only().column(E::ID).limit(1);
+    let any = any.into_tuple::<i64>().one(db).await?;
+    Ok(any.is_some())
+}
 
 #[cfg(test)]
 mod tests {

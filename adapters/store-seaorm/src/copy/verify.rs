@@ -1,12 +1,12 @@
 //! Checks that every sealed value of a destination can be decrypted in its new place.
 
-use central_oauth_domain::ports::{
-    CipherError, OwnerKind, SealedRow, SealedTo, SecretKind, StoreError,
-};
+use central_oauth_domain::ports::{OwnerKind, SealedRow, StoreError};
 use central_oauth_domain::vault::Vault;
 use sea_orm::ConnectionTrait;
 
-use super::{CopyError, CopyProgress};
+use super::error::CopyError;
+use super::progress::CopyProgress;
+use super::unreadable::UnreadableValue;
 use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
 use crate::error::failed;
 use crate::sealed_rows::{account_of, holding_any, sealed_row};
@@ -14,41 +14,6 @@ use crate::seals::read;
 
 /// Rows whose values are decrypted at a time.
 const BATCH: u64 = 200;
-/// The error names no more values than this.
-const MOST_NAMED: usize = 10;
-
-/// A value that cannot be decrypted.
-#[derive(Debug)]
-pub struct UnreadableValue {
-    table: &'static str,
-    row: i64,
-    owner: SealedTo,
-    kind: SecretKind,
-    cause: CipherError,
-}
-
-pub(super) fn named(values: &[UnreadableValue]) -> String {
-    let names = values.iter().take(MOST_NAMED).map(|value| {
-        let UnreadableValue {
-            table, row, kind, ..
-        } = value;
-        let whose = match &value.owner {
-            SealedTo::Account(key) => format!(
-                ", of account {} at {}",
-                key.account_id,
-                key.provider.as_str()
-            ),
-            _ => String::new(),
-        };
-        format!("{kind:?} of row {row} of {table}{whose} ({})", value.cause)
-    });
-    let names = names.collect::<Vec<_>>().join(", ");
-    match values.len().saturating_sub(MOST_NAMED) {
-        0 => names,
-        more => format!("{names}, and {more} more"),
-    }
-}
-
 /// Decrypts all sealed values. Returns how many there are.
 pub(super) async fn open_all(
     db: &impl ConnectionTrait,

@@ -12,9 +12,7 @@
 //! - A write whose caller has gone before it began is left out. A write that has begun is committed with the others.
 //! - A group queues like any transaction: others wait for one group, not for all of them.
 
-use std::collections::VecDeque;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use central_oauth_domain::ports::StoreError;
@@ -24,61 +22,12 @@ use tracing::{Instrument as _, Span};
 
 use super::session::Session;
 use super::sqlite::Sqlite;
+use super::waiting::{Group, Member, Writing};
 use crate::error::unavailable;
 
 /// Writes per group: enough that each pays little for the commit, and few enough that others wait only for
 /// milliseconds.
 const MOST: usize = 64;
-
-/// A write in its transaction.
-pub(super) type Writing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// The writes that wait for a group.
-#[derive(Default)]
-pub(super) struct Group(Mutex<Waiting>);
-
-#[derive(Default)]
-struct Waiting {
-    members: VecDeque<Box<dyn Member>>,
-    /// Whether a task is committing them.
-    is_led: bool,
-}
-
-impl Group {
-    /// Adds a write. Returns whether the caller must start the task that commits.
-    fn join(&self, member: Box<dyn Member>) -> bool {
-        let mut waiting = self.lock();
-        waiting.members.push_back(member);
-        !std::mem::replace(&mut waiting.is_led, true)
-    }
-
-    /// Returns the span of the first waiting write. If there is none, the next to join starts a task.
-    fn goes_on(&self) -> Option<Span> {
-        let mut waiting = self.lock();
-        let span = waiting.members.front().map(|member| member.span());
-        waiting.is_led = span.is_some();
-        span
-    }
-
-    /// Takes the next write whose caller still waits, and whether others wait behind it.
-    fn next(&self) -> Option<(Box<dyn Member>, bool)> {
-        let mut waiting = self.lock();
-        loop {
-            let member = waiting.members.pop_front()?;
-            if member.is_awaited() {
-                return Some((member, !waiting.members.is_empty()));
-            }
-        }
-    }
-
-    fn take_all(&self) -> Vec<Box<dyn Member>> {
-        self.lock().members.drain(..).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Writes in a group. An error rolls back what was written.
 pub(super) async fn write<T, E, W>(file: &Arc<Sqlite>, writing: W) -> Result<T, E>
@@ -162,22 +111,6 @@ fn answer(members: Vec<Box<dyn Member>>, committed: &Result<(), DbErr>) {
     for member in members {
         member.answer(committed.clone());
     }
-}
-
-/// A write with any type of result.
-#[async_trait]
-trait Member: Send {
-    /// Whether the caller still waits.
-    fn is_awaited(&self) -> bool;
-
-    /// The span of the caller.
-    fn span(&self) -> Span;
-
-    /// Runs the write. Returns whether it is to be committed.
-    async fn run(&mut self, session: &Session) -> bool;
-
-    /// Sends the caller the result, or the failure of the whole group.
-    fn answer(self: Box<Self>, committed: Result<(), DbErr>);
 }
 
 struct Job<T, E, W> {

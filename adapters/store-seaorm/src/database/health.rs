@@ -1,7 +1,9 @@
 //! Whether the database is writable, according to the last writes.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
+
+use central_oauth_domain::lock::lock;
 
 use tokio::time::Instant;
 
@@ -21,7 +23,7 @@ struct State {
 impl WriteHealth {
     /// Records a failed write.
     pub(super) fn failed(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.0);
         if state.failures == state.proved_over {
             tracing::warn!(
                 "a database write failed; refreshes and links are paused until a test write succeeds"
@@ -32,12 +34,12 @@ impl WriteHealth {
 
     /// Records a commit. A small one does not prove that there is room for a larger one.
     pub(super) fn committed(&self) {
-        self.lock().committed_at = Some(Instant::now());
+        lock(&self.0).committed_at = Some(Instant::now());
     }
 
     /// Whether no write has failed since the last test, and one was committed within `recent`.
     pub(crate) fn is_well(&self, recent: Option<Duration>) -> bool {
-        let state = self.lock();
+        let state = lock(&self.0);
         let is_recent = |at: Instant| recent.is_none_or(|recent| at.elapsed() < recent);
         state.failures == state.proved_over
             && (recent.is_none() || state.committed_at.is_some_and(is_recent))
@@ -45,21 +47,17 @@ impl WriteHealth {
 
     /// Returns the number of failures so far, for [`WriteHealth::proved`].
     pub(crate) fn failures(&self) -> u64 {
-        self.lock().failures
+        lock(&self.0).failures
     }
 
     /// Records that a write test has succeeded that began after this many failures.
     pub(crate) fn proved(&self, failures: u64) {
-        let mut state = self.lock();
+        let mut state = lock(&self.0);
         let was_over = state.failures == state.proved_over;
         state.proved_over = state.proved_over.max(failures);
         if !was_over && state.failures == state.proved_over {
             tracing::info!("the database takes writes again; refreshes and links go on");
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

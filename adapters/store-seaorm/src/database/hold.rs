@@ -11,10 +11,10 @@ use sea_orm::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::PoolSettings;
+use super::open_file::connect;
+use super::pool_settings::PoolSettings;
 use super::postgres::Postgres;
 use super::session::{Channel, Session};
-use super::sqlite::connect;
 use super::transaction::{Origin, Transaction};
 use crate::url::{DatabaseUrl, Place};
 

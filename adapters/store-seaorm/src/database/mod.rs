@@ -5,17 +5,21 @@ mod error;
 mod group;
 mod health;
 mod hold;
+mod open_file;
 mod peek;
 mod place;
 mod pool;
+mod pool_settings;
 mod postgres;
 mod session;
 mod sqlite;
 mod transaction;
+pub(crate) mod versions;
+mod waiting;
+mod watched;
 
 use std::ops::Add;
 use std::sync::Arc;
-use std::time::Duration;
 
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::Sealed;
@@ -25,34 +29,14 @@ pub use clock::DatabaseClock;
 pub use error::OpenError;
 pub(crate) use health::WriteHealth;
 pub(crate) use hold::Held;
+pub use pool_settings::PoolSettings;
 pub(crate) use session::Session;
 
 use crate::error::unavailable;
 use crate::url::{DatabaseUrl, Place};
-use group::Writing;
 use postgres::Postgres;
 use sqlite::Sqlite;
-
-/// Connection settings of a database server. Not used with SQLite.
-#[derive(Debug, Clone, Copy)]
-pub struct PoolSettings {
-    /// Maximum number of connections, at least two. Half of them are reserved for saving.
-    pub max_connections: u32,
-    /// Timeout of getting a free or new connection.
-    pub connect_timeout: Duration,
-    /// Timeout of one statement.
-    pub statement_timeout: Duration,
-}
-
-impl Default for PoolSettings {
-    fn default() -> Self {
-        Self {
-            max_connections: 10,
-            connect_timeout: Duration::from_secs(5),
-            statement_timeout: Duration::from_secs(5),
-        }
-    }
-}
+use waiting::Writing;
 
 /// The use of the connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

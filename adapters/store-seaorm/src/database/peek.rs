@@ -9,11 +9,12 @@ use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm_migration::SchemaManager;
 
 use super::error::OpenError;
+use super::open_file::connect;
 use super::place::wal;
 use super::session::{Channel, Session};
-use super::sqlite::connect;
+use super::versions::refuse_newer;
+use crate::hash_key;
 use crate::url::DatabaseUrl;
-use crate::{schema, seals};
 
 /// Reads the sealed hash key of a file that has just replaced another one. The write-ahead log beside it may belong to
 /// the other one, so it is read only if the file itself has no hash key.
@@ -54,13 +55,13 @@ pub(super) async fn read(
     session: &Session,
     url: &DatabaseUrl,
 ) -> Result<Option<Sealed>, OpenError> {
-    schema::refuse_newer(session, url).await?;
+    refuse_newer(session, url).await?;
     let tables = SchemaManager::new(session.unwatched().map_err(OpenError::at(url))?);
     let is_set_up = tables.has_table("service_keys").await;
     if !is_set_up.map_err(OpenError::at(url))? {
         return Ok(None);
     }
-    let sealed = seals::read_hash_key(session).await;
+    let sealed = hash_key::read(session).await;
     sealed.map_err(OpenError::at(url))
 }
 

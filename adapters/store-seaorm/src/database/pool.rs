@@ -1,14 +1,14 @@
 //! Connections to a server, and when they are replaced.
 
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use central_oauth_domain::lock::lock;
 
 use sea_orm::DatabaseConnection;
 use sea_orm::sqlx::PgPool;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-
-use super::session::ResponseTimeout;
 
 /// After this many reconnects in vain the timeout is doubled, so that a slow server gets its response through in the
 /// end.
@@ -63,7 +63,7 @@ impl Pool {
 
     /// Returns the connections, and the timeout of their responses.
     pub(super) fn current(self: &Arc<Self>) -> (DatabaseConnection, ResponseTimeout) {
-        let current = self.lock();
+        let current = lock(&self.current);
         let response_timeout = ResponseTimeout {
             limit: self.limit(current.in_vain),
             pool: Arc::clone(self),
@@ -91,7 +91,7 @@ impl Pool {
     /// Reconnects. The old connections may hang until TCP times out, which takes a quarter of an hour, and would occupy
     /// their places meanwhile. Many callers may notice at the same moment; one reconnect is enough.
     pub(super) fn give_up(&self, generation: u64) {
-        let mut current = self.lock();
+        let mut current = lock(&self.current);
         if current.generation == generation {
             tracing::warn!("the database does not respond; reconnecting");
             let in_vain = current.in_vain.saturating_add(1);
@@ -107,7 +107,7 @@ impl Pool {
     /// Opens new connections, because one of these has behaved unexpectedly: its state is unknown, and a server that
     /// has become read-only may not be the one that new connections reach.
     pub(super) fn discard(&self, generation: u64) {
-        let mut current = self.lock();
+        let mut current = lock(&self.current);
         if current.generation == generation {
             tracing::debug!("a database transaction ended unexpectedly; connecting again");
             let limit = self.limit(current.in_vain);
@@ -118,11 +118,24 @@ impl Pool {
 
     /// Records that a transaction has completed.
     pub(super) fn is_well(&self) {
-        self.lock().in_vain = 0;
+        lock(&self.current).in_vain = 0;
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Current> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+/// The timeout of a response, and the pool to be told when it expires.
+#[derive(Clone)]
+pub(crate) struct ResponseTimeout {
+    pub(super) limit: Duration,
+    pub(super) pool: Arc<Pool>,
+    /// The pool's generation of this connection.
+    pub(super) generation: u64,
+}
+
+impl ResponseTimeout {
+    /// For statements that first wait for a connection.
+    pub(super) fn with_connecting(self) -> Self {
+        let limit = self.limit + self.pool.connecting();
+        Self { limit, ..self }
     }
 }
 

@@ -1,20 +1,15 @@
-//! Statements, with a timeout if the database is on another machine, and with spans for traces.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! Sessions: connections and transactions that run statements.
 
 use async_trait::async_trait;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseExecutor, DbBackend, DbErr, ExecResult,
-    QueryResult, RuntimeErr, Statement, Value,
+    QueryResult, Statement, Value,
 };
-use tokio::time::timeout;
-use tracing::field::Empty;
-use tracing::{Instrument as _, Span};
 
-use super::pool::Pool;
+use super::pool::ResponseTimeout;
 use super::transaction::Transaction;
-use crate::error::{is_disconnected, kind};
+use super::watched::{seen, span, within};
+use crate::error::is_disconnected;
 
 /// A connection, or a transaction.
 pub(crate) struct Session {
@@ -25,23 +20,6 @@ pub(crate) struct Session {
 pub(crate) enum Channel {
     Pool(DatabaseConnection),
     Transaction(Transaction),
-}
-
-/// The timeout of a response, and the pool to be told when it expires.
-#[derive(Clone)]
-pub(crate) struct ResponseTimeout {
-    pub(super) limit: Duration,
-    pub(super) pool: Arc<Pool>,
-    /// The pool's generation of this connection.
-    pub(super) generation: u64,
-}
-
-impl ResponseTimeout {
-    /// For statements that first wait for a connection.
-    pub(super) fn with_connecting(self) -> Self {
-        let limit = self.limit + self.pool.connecting();
-        Self { limit, ..self }
-    }
 }
 
 impl Session {
@@ -129,58 +107,6 @@ impl Session {
     }
 }
 
-/// Named after the semantic conventions of OpenTelemetry. Background queries for due work, which repeat for ever, are
-/// no traces of their own.
-pub(super) fn span(backend: DbBackend, operation: &str) -> Span {
-    if Span::current().is_none() {
-        return Span::none();
-    }
-    let system = match backend {
-        DbBackend::Postgres => "postgresql",
-        _ => "sqlite",
-    };
-    tracing::debug_span!(
-        "store",
-        otel.kind = "client",
-        otel.status_code = Empty,
-        db.system.name = system,
-        db.operation.name = operation,
-        error.type = Empty,
-    )
-}
-
-/// Waits for a response inside a span, and records a failure in it.
-pub(super) async fn seen<T>(
-    span: Span,
-    answer: impl Future<Output = Result<T, DbErr>>,
-) -> Result<T, DbErr> {
-    let answer = answer.instrument(span.clone()).await;
-    if let Err(error) = &answer {
-        span.record("error.type", &*kind(error));
-        span.record("otel.status_code", "ERROR");
-    }
-    answer
-}
-
-/// After a timeout the connection is given up too: the server cancels slow statements by itself, so the connection must
-/// be broken.
-pub(crate) async fn within<T>(
-    response_timeout: Option<&ResponseTimeout>,
-    answer: impl Future<Output = Result<T, DbErr>>,
-) -> Result<T, DbErr> {
-    let Some(response_timeout) = response_timeout else {
-        return answer.await;
-    };
-    match timeout(response_timeout.limit, answer).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            response_timeout.pool.give_up(response_timeout.generation);
-            let message = format!("no answer within {} s", response_timeout.limit.as_secs());
-            Err(DbErr::Conn(RuntimeErr::Internal(message)))
-        }
-    }
-}
-
 /// SeaORM fetches one row with a bound `LIMIT ?`. SQLite looks at its value when it plans, and so prepares the
 /// statement again at every execution. With a literal limit it is prepared once per connection.
 fn prepared_once(mut statement: Statement) -> Statement {
@@ -254,13 +180,13 @@ impl ConnectionTrait for Session {
 mod tests {
     use std::collections::BTreeMap;
     use std::fmt::Debug;
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use central_oauth_test_postgres::Cluster;
     use tracing::field::{Field, Visit};
     use tracing::instrument::WithSubscriber as _;
     use tracing::span::{Attributes, Id, Record};
-    use tracing::{Subscriber, error_span};
+    use tracing::{Instrument as _, Subscriber, error_span};
     use tracing_subscriber::Layer;
     use tracing_subscriber::layer::{Context, SubscriberExt as _};
 

@@ -3,45 +3,28 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
-use central_oauth_domain::secret::Sealed;
-use sea_orm::sqlx::Connection as _;
-use sea_orm::sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use central_oauth_domain::lock::lock;
+
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::error::OpenError;
-use super::group::Group;
 use super::health::WriteHealth;
+use super::open_file::{BUSY_TIMEOUT, OpenFile, moved};
 use super::peek;
-use super::place::FilePlace;
-use super::session::{Channel, Session, seen, span};
+use super::session::{Channel, Session};
 use super::transaction::{Origin, Transaction};
+use super::waiting::Group;
+use super::watched::{seen, span};
 use crate::error::is_locked;
-use crate::seals::read_hash_key;
 use crate::url::DatabaseUrl;
-
-/// Reader connections.
-const READERS: u32 = 4;
-/// How long a statement waits for another process that writes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the writer waits at a time. SQLite's busy handler retries more and more rarely, in the end every 100 ms:
-/// beside a process that writes continuously it would wait for seconds, longer than the lease of a refresh.
-const TURN_TIMEOUT: Duration = Duration::from_millis(5);
-/// Timeout of getting a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Enabling WAL needs exclusive access and ignores the busy timeout.
-const CONNECT_ATTEMPTS: u32 = 100;
-const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A database file.
 pub(crate) struct Sqlite {
@@ -53,20 +36,6 @@ pub(crate) struct Sqlite {
     /// Small writes, for group commit.
     group: Group,
     health: Arc<WriteHealth>,
-}
-
-/// The connections to a file.
-pub(super) struct OpenFile {
-    /// Reader connections.
-    readers: DatabaseConnection,
-    /// The writer connection, so that saving never waits behind readers.
-    writer: DatabaseConnection,
-    /// Whether the writer is closed instead of reused.
-    is_writer_discarded: Arc<AtomicBool>,
-    place: FilePlace,
-    /// The sealed hash key of this installation, once another file had to be compared with this one.
-    hash_key: OnceCell<Option<Sealed>>,
-    is_closed: AtomicBool,
 }
 
 impl Sqlite {
@@ -159,7 +128,7 @@ impl Sqlite {
         tracing::warn!("the database file has been replaced; opening the new one");
         // On the heap, so that this rare case does not make every write larger.
         let fresh = Arc::new(Box::pin(OpenFile::open(&self.path)).await?);
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = lock(&self.current);
         *current = Arc::clone(&fresh);
         Ok(fresh)
     }
@@ -176,7 +145,7 @@ impl Sqlite {
     }
 
     fn current(&self) -> Arc<OpenFile> {
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = lock(&self.current);
         Arc::clone(&current)
     }
 
@@ -185,133 +154,6 @@ impl Sqlite {
         self.turn.close();
         self.current().close().await
     }
-}
-
-impl OpenFile {
-    async fn open(path: &Path) -> Result<Self, DbErr> {
-        let place = FilePlace::of(path);
-        let is_writer_discarded = Arc::new(AtomicBool::new(false));
-        let pool = usable_writers(&is_writer_discarded);
-        Ok(Self {
-            writer: patiently(path, 1, writing, pool).await?,
-            readers: patiently(path, READERS, durable, |pool| pool).await?,
-            is_writer_discarded,
-            place,
-            hash_key: OnceCell::new(),
-            is_closed: AtomicBool::new(false),
-        })
-    }
-
-    /// Reads the hash key, unless it is known already.
-    async fn remember_hash_key(&self) -> Result<(), DbErr> {
-        let key = self
-            .hash_key
-            .get_or_try_init(|| read_hash_key(&self.readers));
-        key.await.map(drop)
-    }
-
-    /// Makes the next transaction use a new writer connection.
-    pub(super) fn discard_writer(&self) {
-        tracing::debug!("a database transaction ended unexpectedly; opening a new connection");
-        self.is_writer_discarded.store(true, Ordering::SeqCst);
-    }
-
-    /// Fails if the paths lead elsewhere now.
-    pub(super) fn confirm_place(&self) -> Result<(), DbErr> {
-        if self.place.is_unchanged() {
-            Ok(())
-        } else {
-            Err(moved())
-        }
-    }
-
-    async fn close(&self) -> Result<(), DbErr> {
-        self.is_closed.store(true, Ordering::Relaxed);
-        self.writer.close_by_ref().await?;
-        self.readers.close_by_ref().await
-    }
-}
-
-fn moved() -> DbErr {
-    let message = "the database file was moved, replaced or deleted; waiting until it is back";
-    DbErr::Conn(RuntimeErr::Internal(message.to_owned()))
-}
-
-/// Closes a writer that was discarded, or that is inside a transaction according to the driver.
-fn usable_writers(
-    is_discarded: &Arc<AtomicBool>,
-) -> impl Fn(SqlitePoolOptions) -> SqlitePoolOptions + Clone + Send + Sync + 'static {
-    let is_discarded = Arc::clone(is_discarded);
-    move |pool| {
-        let is_discarded = Arc::clone(&is_discarded);
-        pool.before_acquire(move |writer, _| {
-            let is_usable =
-                !is_discarded.swap(false, Ordering::SeqCst) && !writer.is_in_transaction();
-            Box::pin(async move { Ok(is_usable) })
-        })
-    }
-}
-
-async fn patiently(
-    path: &Path,
-    connections: u32,
-    tune: fn(SqliteConnectOptions) -> SqliteConnectOptions,
-    pool: impl Fn(SqlitePoolOptions) -> SqlitePoolOptions + Clone + Send + Sync + 'static,
-) -> Result<DatabaseConnection, DbErr> {
-    let mut attempts_left = CONNECT_ATTEMPTS;
-    loop {
-        match connect_pool(path, connections, tune, pool.clone()).await {
-            Err(error) if is_locked(&error) && attempts_left > 0 => attempts_left -= 1,
-            outcome => return outcome,
-        }
-        tokio::time::sleep(CONNECT_PAUSE).await;
-    }
-}
-
-/// Opens connections without special handling.
-pub(super) async fn connect(
-    path: &Path,
-    connections: u32,
-    tune: fn(SqliteConnectOptions) -> SqliteConnectOptions,
-) -> Result<DatabaseConnection, DbErr> {
-    connect_pool(path, connections, tune, |pool| pool).await
-}
-
-/// Opens a pool. SQLite gets the path literally, so nothing in a file's name can be taken for an option.
-async fn connect_pool(
-    path: &Path,
-    connections: u32,
-    tune: fn(SqliteConnectOptions) -> SqliteConnectOptions,
-    pool: impl Fn(SqlitePoolOptions) -> SqlitePoolOptions + Send + Sync + 'static,
-) -> Result<DatabaseConnection, DbErr> {
-    let path = std::path::absolute(path).map_err(|error| DbErr::Custom(error.to_string()))?;
-    let mut options = ConnectOptions::new("sqlite://");
-    options
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .sqlx_logging(false)
-        .record_stmt_in_spans(false)
-        .map_sqlx_sqlite_opts(move |options| {
-            tune(options.filename(&path).busy_timeout(BUSY_TIMEOUT))
-        })
-        .map_sqlx_sqlite_pool_opts(pool);
-    Database::connect(options).await
-}
-
-/// Commits survive a power failure, and readers do not wait for the writer.
-fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options
-        .create_if_missing(false)
-        .foreign_keys(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-}
-
-fn writing(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    durable(options).busy_timeout(TURN_TIMEOUT)
 }
 
 /// Creates the file if it does not exist: SQLite would make it readable by everybody, and it gives its companion files
@@ -337,8 +179,6 @@ fn refuse_read_only(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::ConnectionTrait;
-
     use super::*;
 
     #[test]
@@ -351,27 +191,5 @@ mod tests {
         mode.set_readonly(true);
         std::fs::set_permissions(&path, mode).unwrap();
         assert!(create_private(&path).is_err());
-    }
-
-    #[tokio::test]
-    async fn every_connection_is_durable_and_patient() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.sqlite3");
-        create_private(&path).unwrap();
-        let file = OpenFile::open(&path).await.unwrap();
-        let mut held = Vec::new();
-        let readers = std::iter::repeat_n(&file.readers, READERS as usize);
-        for db in readers.chain([&file.writer]) {
-            let pragma = async |name: &str| -> String {
-                let query = format!("SELECT CAST({name} AS TEXT) AS it FROM pragma_{name}");
-                let query = sea_orm::Statement::from_string(db.get_database_backend(), query);
-                let row = db.query_one_raw(query).await.unwrap().unwrap();
-                row.try_get("", "it").unwrap()
-            };
-            assert_eq!(pragma("journal_mode").await, "wal");
-            assert_eq!(pragma("synchronous").await, "2");
-            assert_eq!(pragma("foreign_keys").await, "1");
-            held.push(sea_orm::TransactionTrait::begin(db).await.unwrap());
-        }
     }
 }

@@ -16,8 +16,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument as _, Span};
 
 use super::health::WriteHealth;
-use super::session::{ResponseTimeout, seen, span, within};
-use super::sqlite::OpenFile;
+use super::open_file::OpenFile;
+use super::pool::ResponseTimeout;
+use super::watched::{seen, span, within};
 use crate::error::{
     is_about_the_connection, is_about_the_statement, is_locked, is_storage_failure,
 };
@@ -36,9 +37,7 @@ impl Origin {
     fn discard(&self) {
         match self {
             Self::File(file) => file.discard_writer(),
-            Self::Server(response_timeout) => {
-                response_timeout.pool.discard(response_timeout.generation);
-            }
+            Self::Server(server) => server.pool.discard(server.generation),
             Self::OneUse => {}
         }
     }
@@ -47,8 +46,8 @@ impl Origin {
     fn confirm(&self) -> Result<(), DbErr> {
         match self {
             Self::File(file) => file.confirm_place(),
-            Self::Server(response_timeout) => {
-                response_timeout.pool.is_well();
+            Self::Server(server) => {
+                server.pool.is_well();
                 Ok(())
             }
             Self::OneUse => Ok(()),

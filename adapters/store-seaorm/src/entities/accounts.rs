@@ -31,16 +31,8 @@ pub enum Status {
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
 pub enum Relation {
-    #[sea_orm(has_one = "super::tokens::Entity")]
-    Tokens,
     #[sea_orm(has_many = "super::account_labels::Entity")]
     Labels,
-}
-
-impl Related<super::tokens::Entity> for Entity {
-    fn to() -> RelationDef {
-        Relation::Tokens.def()
-    }
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -60,4 +60,10 @@ impl Related<super::accounts::Entity> for Entity {
     }
 }
 
+impl Related<Entity> for super::accounts::Entity {
+    fn to() -> RelationDef {
+        Relation::Account.def().rev()
+    }
+}
+
 impl ActiveModelBehavior for ActiveModel {}

@@ -1,5 +1,6 @@
 //! Links, from the code to their end.
 
+mod complete;
 mod confirm;
 mod create;
 mod polls;
@@ -28,7 +29,7 @@ use crate::database::Purpose;
 use crate::entities::device_codes::{Column, Entity, Model};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
-use crate::{claims, complete, damage, keys, locks, outbox};
+use crate::{claims, damage, keys, locks, outbox};
 
 #[cfg(test)]
 pub(crate) use confirm::{underway, underway_from};

@@ -2,9 +2,10 @@
 //! checks that they are still the stored ones.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use central_oauth_domain::grant::{AccountId, StoredTokens};
+use central_oauth_domain::lock::lock;
 
 use crate::database::Database;
 
@@ -21,7 +22,7 @@ impl Claimed {
         if !database.saves_at_once() {
             return;
         }
-        let mut known = self.lock();
+        let mut known = lock(&self.0);
         if known.len() + claimed.len() > MOST {
             known.clear();
         }
@@ -34,10 +35,6 @@ impl Claimed {
 
     /// Removes and returns the tokens of an account.
     pub(super) fn take(&self, account: AccountId) -> Option<StoredTokens> {
-        self.lock().remove(&account)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<AccountId, StoredTokens>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).remove(&account)
     }
 }

@@ -142,7 +142,7 @@ pub trait LinkStore: Send + Sync {
     /// Returns the links of a key, ended ones too.
     async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError>;
 
-    /// Counts the links that ended without an account ([`Link::is_left_over`]), up to [`Link::MOST_LEFT_OVER`].
+    /// Counts the links that have ended or expired without an account, up to [`Link::MOST_LEFT_OVER`].
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError>;
 
     /// Deletes up to `limit` links that ended before `ended_before`, together with their keys that never gave access to

@@ -5,8 +5,9 @@ use std::ops::Range;
 use async_trait::async_trait;
 
 use super::{MemoryStore, refuse};
-use crate::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore, WrongCode, WrongTries};
+use crate::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore};
 use crate::ports::{GuessStore, StoreError};
+use crate::testing::WrongCode;
 use crate::time::Timestamp;
 
 #[async_trait]
@@ -22,7 +23,7 @@ impl GuessStore for MemoryStore {
         let counting = limit.counting(guess.at);
         let counting = tried.iter().filter(|tried| counting.contains(&tried.at));
         let counting: Vec<_> = counting.copied().collect();
-        let judged = limit.judge(guess, &WrongTries::among(&counting, &guess.network));
+        let judged = limit.judge(guess, &WrongCode::tries(&counting, &guess.network));
         if judged.is_ok() && guess.is_wrong {
             tried.push(WrongCode {
                 network: guess.network,

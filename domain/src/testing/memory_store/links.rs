@@ -7,7 +7,7 @@ use crate::audit::{AuditDraft, AuditEvent};
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, InertKey, NewGrant, ProviderName};
 use crate::link::{
-    CodeLimit, Confirmation, ConsentLimit, Ending, Link, LinkId, Owner, PollSchedule,
+    CodeLimit, Confirmation, ConsentLimit, Ending, Link, LinkId, LinkState, Owner, PollSchedule,
     SealedConsent, SealedGrant, TooManyConsents, TransitionError, Underway, in_turns,
 };
 use crate::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, StoreError};
@@ -176,7 +176,7 @@ impl LinkStore for MemoryStore {
 
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError> {
         let state = self.lock();
-        let left_over = state.links.values().filter(|link| link.is_left_over(now));
+        let left_over = state.links.values().filter(|link| is_left_over(link, now));
         Ok((left_over.count() as u64).min(Link::MOST_LEFT_OVER))
     }
 
@@ -316,7 +316,7 @@ impl State {
             .links
             .values()
             .filter(|link| {
-                link.was_over_before(ended_before) || link.is_left_over(left_over_before)
+                link.was_over_before(ended_before) || is_left_over(link, left_over_before)
             })
             .take(usize::try_from(limit).unwrap_or(usize::MAX))
             .map(|link| (link.id, link.key))
@@ -329,4 +329,9 @@ impl State {
         }
         over.len() as u64
     }
+}
+
+/// Whether a link has ended or expired without an account.
+fn is_left_over(link: &Link, now: Timestamp) -> bool {
+    !matches!(link.state, LinkState::Linked { .. }) && link.was_over_before(now)
 }

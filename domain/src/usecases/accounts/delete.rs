@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Accounts, NO_SUCH_ACCOUNT};
+use super::Accounts;
 use crate::audit::Actor;
 use crate::grant::AccountId;
 use crate::grant::revocation::{RevocationLease, RevocationStatus};
 use crate::ports::StoreError;
+use crate::usecases::account_reader::NO_SUCH_ACCOUNT;
 use crate::usecases::{Caller, Refusal};
 
 /// How long a caller waits for the provider. The rest of the request fits into the 15 s limit of a response.

@@ -2,54 +2,23 @@
 
 mod after_restore;
 mod delete;
-mod reader;
 mod refresh;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::account_reader::{AccountPage, AccountQuery, AccountReader, ENROLMENT_ONLY};
 use super::caller::{KEY_NEEDED, account_of};
 use super::links::LinkEnder;
-use super::page::Page;
 use super::tokens::Renewal;
 use super::withdrawal::Withdrawals;
 use super::{AuditLog, Caller, Ports, Refusal, RevokeOnDemand, Revoker};
 use crate::fault::Fault;
-use crate::grant::{Account, AccountFilter, AccountId, AccountStatus, ProviderName, StatusAsOf};
-use crate::labels::{Label, Labels};
+use crate::grant::{Account, AccountId};
+use crate::labels::Labels;
 use crate::ports::{AccountStore, Clock, RevocationStore};
 
 pub use after_restore::after_restore;
-pub(super) use reader::AccountReader;
-pub use reader::NO_SUCH_ACCOUNT;
-
-/// One page of accounts.
-pub type AccountPage = Page<Account, AccountId>;
-
-/// For the enrolment key.
-pub const ENROLMENT_ONLY: Refusal =
-    Refusal::Forbidden("the enrolment key may only request link codes");
-
-/// Which accounts a caller wants to see.
-#[derive(Debug, Clone, Default)]
-pub struct AccountQuery {
-    /// Accounts at this provider.
-    pub provider: Option<ProviderName>,
-    /// Accounts with this status.
-    pub status: Option<AccountStatus>,
-    /// Accounts with this label.
-    pub label: Option<Label>,
-}
-
-impl AccountQuery {
-    fn into_filter(self, status: Option<StatusAsOf>) -> AccountFilter {
-        AccountFilter {
-            provider: self.provider,
-            status,
-            label: self.label,
-        }
-    }
-}
 
 /// For operators and owners: list, refresh and delete accounts.
 pub struct Accounts {

@@ -2,7 +2,7 @@
 
 use super::AuditLog;
 use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
-use crate::usecases::caller::{KEY_NEEDED, account_of};
+use crate::usecases::caller::require_auditor;
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Refusal};
 
@@ -26,7 +26,7 @@ impl AuditLog {
         after: Option<AuditNumber>,
         limit: u64,
     ) -> Result<AuditPage, Refusal> {
-        self.may_read(caller)?;
+        require_auditor(caller, self.clock.now(), READERS_ONLY)?;
         if let Err(error) = self.store(false).await {
             // The stored entries can still be read.
             let error = &error as &dyn std::error::Error;
@@ -36,16 +36,5 @@ impl AuditLog {
         let asked = limit.saturating_add(1);
         let entries = self.store.audit_entries(filter, after, asked).await?;
         Ok(Page::cut(entries, limit, |entry| entry.number))
-    }
-
-    /// Who may read the log.
-    fn may_read(&self, caller: &Caller) -> Result<(), Refusal> {
-        match caller {
-            Caller::Admin(_) | Caller::Auditor(_) => Ok(()),
-            Caller::Nobody => Err(KEY_NEEDED),
-            Caller::Enroller(_) => Err(READERS_ONLY),
-            // An invalid key is rejected as invalid, as everywhere else.
-            Caller::Key(key) => account_of(key, self.clock.now()).and(Err(READERS_ONLY)),
-        }
     }
 }

@@ -7,7 +7,7 @@ mod tests;
 mod verify;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use self::pending::{Pending, Recorded};
@@ -18,6 +18,7 @@ use crate::audit::{
 };
 use crate::entropy::Entropy;
 use crate::grant::{AccessKeyId, AccountId};
+use crate::lock::lock;
 use crate::observe::Observer;
 use crate::operator::OperatorRole;
 use crate::ports::{AuditStore, Clock, StoreError};
@@ -203,11 +204,6 @@ impl Drop for Outgoing<'_> {
     fn drop(&mut self) {
         *lock(self.unsent) = Some(std::mem::take(&mut self.entries));
     }
-}
-
-/// The data is consistent at every point at which a panic can happen.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl From<&Caller> for Actor {

@@ -10,7 +10,7 @@ use crate::grant::{
 use crate::ports::{Descendants, KeyCreation, StoreError};
 use crate::secret::AccessKey;
 use crate::time::Timestamp;
-use crate::usecases::accounts::NO_SUCH_ACCOUNT;
+use crate::usecases::account_reader::NO_SUCH_ACCOUNT;
 use crate::usecases::expiry::in_the_future;
 use crate::usecases::name::checked;
 use crate::usecases::page::Page;
@@ -50,10 +50,7 @@ impl Keys {
         after: Option<AccessKeyId>,
         limit: u64,
     ) -> Result<KeyPage, Refusal> {
-        match caller {
-            Caller::Auditor(_) => self.accounts.readable(caller, id).await?,
-            _ => self.accounts.owned(caller, id).await?,
-        };
+        self.accounts.with_listable_keys(caller, id).await?;
         let keys = self.keys.keys(id, after, limit.saturating_add(1)).await?;
         let keys = keys.into_iter().map(|key| self.uses.overlay(key));
         Ok(Page::cut(keys.collect(), limit, |key| key.id))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use self::unknown::UnknownBearers;
 use self::uses::KeyUses;
-use super::accounts::AccountReader;
+use super::account_reader::AccountReader;
 use super::links::LinkEnder;
 use super::withdrawal::Withdrawals;
 use super::{AuditLog, Operators, Ports, TokenCache};

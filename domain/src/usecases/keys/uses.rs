@@ -1,9 +1,10 @@
 //! Records when keys were last used, without a write for every request.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use crate::grant::{AccessKeyId, KeyRecord};
+use crate::lock::lock;
 use crate::ports::{KeyStore, StoreError};
 use crate::time::Timestamp;
 
@@ -14,7 +15,7 @@ pub(super) struct KeyUses(Mutex<HashMap<AccessKeyId, Timestamp>>);
 impl KeyUses {
     /// Records a use.
     pub(super) fn note(&self, key: AccessKeyId, now: Timestamp) {
-        let mut uses = self.lock();
+        let mut uses = lock(&self.0);
         let at = uses.entry(key).or_insert(now);
         *at = now.max(*at);
     }
@@ -29,12 +30,12 @@ impl KeyUses {
 
     /// Returns when a key was last used, including uses that are not stored yet.
     pub(super) fn latest(&self, key: AccessKeyId, stored: Option<Timestamp>) -> Option<Timestamp> {
-        stored.max(self.lock().get(&key).copied())
+        stored.max(lock(&self.0).get(&key).copied())
     }
 
     /// Stores all uses at once. Keeps them if the store fails.
     pub(super) async fn store(&self, store: &dyn KeyStore) -> Result<(), StoreError> {
-        let uses: Vec<_> = std::mem::take(&mut *self.lock()).into_iter().collect();
+        let uses: Vec<_> = std::mem::take(&mut *lock(&self.0)).into_iter().collect();
         if uses.is_empty() {
             return Ok(());
         }
@@ -43,9 +44,5 @@ impl KeyUses {
             uses.into_iter().for_each(|(key, at)| self.note(key, at));
         }
         written
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<AccessKeyId, Timestamp>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::accounts::AccountReader;
+use super::account_reader::AccountReader;
 use super::{AuditLog, Operators, Ports, Providers, Settings};
 use crate::cidr::Cidr;
 use crate::entropy::Entropy;

@@ -59,7 +59,7 @@ impl Links {
         Ok(url)
     }
 
-    /// Returns what the address with this value is for. Changes nothing.
+    /// Returns the provider and the program that a relink address concerns. Changes nothing.
     ///
     /// # Errors
     /// [`RelinkUrlError`].

@@ -13,7 +13,7 @@ mod record;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::accounts::AccountReader;
+use super::account_reader::AccountReader;
 use super::links::{LinkCompleter, LinkEnder};
 use super::{AuditLog, Ports, Providers, Settings};
 use crate::clock_step::LEASE_MARGIN;

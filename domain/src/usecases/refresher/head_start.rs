@@ -1,8 +1,9 @@
 //! Gives other replicas a head start, if this one could not send a refresh token for want of the right configuration.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::lock::lock;
 use crate::time::Timestamp;
 
 /// How much later than others this process claims what is due: a replica looks for due work once a second.
@@ -17,13 +18,13 @@ pub(super) struct HeadStart(Mutex<Option<Timestamp>>);
 impl HeadStart {
     /// Returns how long due refreshes are left to other replicas.
     pub(super) fn of_others(&self, now: Timestamp) -> Duration {
-        let given_at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let given_at = *lock(&self.0);
         let is_given = given_at.is_some_and(|at| (at + GIVEN_FOR).is_ahead(now, GIVEN_FOR));
         if is_given { HEAD_START } else { Duration::ZERO }
     }
 
     /// Records that this process could not send a refresh token.
     pub(super) fn give(&self, now: Timestamp) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        *lock(&self.0) = Some(now);
     }
 }

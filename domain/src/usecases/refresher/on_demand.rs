@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Claim, Refresher, is_left_to_others};
+use super::is_left_to_others;
 use crate::grant::{AccountId, Generation, ProviderName, StoredTokens};
 
 /// Refreshes an account while a caller waits.
@@ -45,17 +45,5 @@ impl RefreshRequest {
     pub(super) fn is_open(&self, tokens: &StoredTokens) -> bool {
         self.generation == tokens.generation
             && (self.failures == tokens.attempts.failures || is_left_to_others(tokens))
-    }
-}
-
-/// Refreshes in the caller's own task: enough for tests, where no caller disconnects.
-#[async_trait]
-impl RefreshOnDemand for Refresher {
-    async fn refresh(&self, request: RefreshRequest, _: Duration) {
-        let Ok(Claim::Mine(lease)) = self.claim(&request).await else {
-            return;
-        };
-        let exchange = self.exchange(&lease).await;
-        let _ = self.record(&lease, &exchange).await;
     }
 }

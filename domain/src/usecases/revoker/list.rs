@@ -2,7 +2,7 @@
 
 use super::Revoker;
 use crate::grant::revocation::{Revocation, RevocationId};
-use crate::usecases::caller::{KEY_NEEDED, account_of};
+use crate::usecases::caller::require_auditor;
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Refusal};
 
@@ -24,13 +24,7 @@ impl Revoker {
         after: Option<RevocationId>,
         limit: u64,
     ) -> Result<RevocationPage, Refusal> {
-        match caller {
-            Caller::Admin(_) | Caller::Auditor(_) => {}
-            Caller::Nobody => return Err(KEY_NEEDED),
-            Caller::Enroller(_) => return Err(ADMIN_ONLY),
-            // An invalid key is rejected as invalid, as everywhere else.
-            Caller::Key(key) => return account_of(key, self.clock.now()).and(Err(ADMIN_ONLY)),
-        }
+        require_auditor(caller, self.clock.now(), ADMIN_ONLY)?;
         let asked = self.revocations.revocations(after, limit.saturating_add(1));
         Ok(Page::cut(asked.await?, limit, |revocation| revocation.id))
     }

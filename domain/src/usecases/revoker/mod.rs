@@ -173,12 +173,3 @@ fn outcome(result: &RevocationResult) -> RevocationOutcome {
         },
     }
 }
-
-/// Revokes in the caller's own task: enough for tests, where no caller disconnects.
-#[async_trait]
-impl RevokeOnDemand for Revoker {
-    async fn revoke(&self, lease: RevocationLease, _: Duration) {
-        let result = self.attempt(&lease).await;
-        let _ = self.record(&lease, result.as_ref()).await;
-    }
-}

@@ -9,11 +9,12 @@ mod memory;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use self::memory::{Memory, ReadId};
 use crate::grant::AccountId;
+use crate::lock::lock;
 use crate::ports::{Clock, OpenedKey, ReadStore, StoreError};
 use crate::secret::KeyedHash;
 use crate::vault::RowMacs;
@@ -125,9 +126,4 @@ impl Drop for Reading<'_> {
     fn drop(&mut self) {
         lock(self.memory).end_read(self.id);
     }
-}
-
-/// What a panic left in the middle is forgotten or confirmed like everything else.
-fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
-    memory.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,7 @@ use crate::fault::{Fault, FaultCode};
 use crate::grant::{Account, AccountId, AccountStatus, StoredTokens};
 use crate::ports::{Clock, WriteTestStore};
 use crate::time::Timestamp;
-use crate::usecases::accounts::AccountReader;
+use crate::usecases::account_reader::AccountReader;
 use crate::usecases::refresher::{is_left_to_others, may_try};
 use crate::usecases::{Ports, RefreshOnDemand, RefreshRequest, Refusal};
 

@@ -7,7 +7,7 @@ use crate::audit::Actor;
 use crate::grant::{AccessKeyId, AccountId, KeyLimits, KeyRole, NewKey};
 use crate::ports::{Descendants, KeyCreation, StoreError};
 use crate::secret::AccessKey;
-use crate::usecases::accounts::NO_SUCH_ACCOUNT;
+use crate::usecases::account_reader::NO_SUCH_ACCOUNT;
 use crate::usecases::keys::{maker, maker_expiry};
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Keys, Refusal};
@@ -44,10 +44,7 @@ impl Workloads {
         after: Option<AccessKeyId>,
         limit: u64,
     ) -> Result<WorkloadPage, Refusal> {
-        match caller {
-            Caller::Auditor(_) => self.accounts.readable(caller, id).await?,
-            _ => self.accounts.owned(caller, id).await?,
-        };
+        self.accounts.with_listable_keys(caller, id).await?;
         let found = self.store.workloads(id, after, limit.saturating_add(1));
         let mut found = found.await?;
         for workload in &mut found {

@@ -8,7 +8,7 @@ mod shown;
 
 use std::sync::Arc;
 
-use super::accounts::AccountReader;
+use super::account_reader::AccountReader;
 use super::{AuditLog, Keys, Ports, Settings};
 use crate::entropy::Entropy;
 use crate::ports::{Clock, LinkStore, StoreError, WorkloadIdentities, WorkloadStore};

@@ -8,7 +8,7 @@ use crate::audit::Actor;
 use crate::grant::{AccountId, KeyBinding};
 use crate::link::LinkCode;
 use crate::secret::WorkloadToken;
-use crate::usecases::accounts::NO_SUCH_ACCOUNT;
+use crate::usecases::account_reader::NO_SUCH_ACCOUNT;
 use crate::usecases::{Caller, Coded, Refusal};
 use crate::workload::{Action, Rule, WorkloadGrant, WorkloadRefusal};
 

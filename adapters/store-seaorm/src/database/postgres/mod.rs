@@ -14,11 +14,12 @@ use sea_orm::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::PoolSettings;
 use super::health::WriteHealth;
 use super::pool::Pool;
-use super::session::{Channel, Session, seen, span, within};
+use super::pool_settings::PoolSettings;
+use super::session::{Channel, Session};
 use super::transaction::{Origin, Transaction};
+use super::watched::{seen, span, within};
 use crate::error::is_disconnected;
 use crate::url::Server;
 use settings::{connect_options, pool_options, told, try_out};
@@ -134,7 +135,7 @@ impl Postgres {
         let turn = Arc::clone(&self.turns).acquire_owned();
         let turn = timeout(self.settings.connect_timeout, turn).await;
         let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
-        // Never closed.
+        // The semaphore is never closed.
         turn.map_err(|error| DbErr::Custom(error.to_string()))
     }
 

@@ -8,7 +8,7 @@ use sea_orm::sqlx::{Connection, Executor, PgConnection};
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 use tokio::time::timeout;
 
-use crate::database::PoolSettings;
+use crate::database::pool_settings::PoolSettings;
 use crate::url::Server;
 
 /// A connection that was idle for this long is tested before it is used.

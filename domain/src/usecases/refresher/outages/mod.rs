@@ -4,11 +4,12 @@
 mod tests;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::grant::refresh::{OUTAGE_AFTER, Outage, Probed};
 use crate::grant::{AccountId, ProviderName};
+use crate::lock::lock;
 use crate::time::Timestamp;
 
 /// The replica that sent the last probe leaves the next one to the others for this long. They may have a working route to
@@ -111,18 +112,18 @@ impl Seen {
 impl Outages {
     /// The outage of a provider, as far as this process knows.
     pub(super) fn of(&self, provider: &ProviderName) -> Option<Outage> {
-        self.lock().of(provider).cloned()
+        lock(&self.0).of(provider).cloned()
     }
 
     /// Returns the moment at which a read of all outages begins.
     pub(super) fn begin_reading(&self) -> Moment {
-        self.lock().next_moment()
+        lock(&self.0).next_moment()
     }
 
     /// Stores the outages of a read that began at that moment, unless a later read has been processed already. Returns
     /// the providers whose outage has begun or ended since, and whether it has begun.
     pub(super) fn learn(&self, begun_at: Moment, read: Vec<Outage>) -> Vec<(ProviderName, bool)> {
-        let mut known = self.lock();
+        let mut known = lock(&self.0);
         if begun_at < known.read_at {
             return Vec::new();
         }
@@ -141,7 +142,7 @@ impl Outages {
 
     /// Stores a change of one outage that this process has made; `None` has ended it. Returns whether it is news.
     pub(super) fn learn_one(&self, provider: &ProviderName, outage: Option<Outage>) -> bool {
-        let mut known = self.lock();
+        let mut known = lock(&self.0);
         let moment = known.next_moment();
         known.changed_at.insert(provider.clone(), moment);
         let before = known.of(provider).cloned();
@@ -157,7 +158,7 @@ impl Outages {
 
     /// Returns for how long this process leaves a probe that is due to the others.
     pub(super) fn left_to_others(&self, outage: &Outage) -> Duration {
-        let known = self.lock();
+        let known = lock(&self.0);
         let seen = known.seen.get(&outage.provider);
         let own = seen.and_then(|seen| seen.last_probe);
         if own.is_some() && own == last_probe(outage) {
@@ -170,7 +171,7 @@ impl Outages {
     /// Returns the providers that do not respond to this process although others have ended the outage: due refreshes
     /// there are left to them.
     pub(super) fn cut_off(&self) -> Vec<ProviderName> {
-        let known = self.lock();
+        let known = lock(&self.0);
         let silent = known.seen.iter().filter(|(_, seen)| seen.sees_no_answer());
         let silent = silent.map(|(provider, _)| provider);
         let silent = silent.filter(|name| known.of(name).is_none());
@@ -183,12 +184,12 @@ impl Outages {
             refreshed_at: Some(now),
             ..Seen::default()
         };
-        self.lock().seen.insert(provider.clone(), seen);
+        lock(&self.0).seen.insert(provider.clone(), seen);
     }
 
     /// Records a definite response of the provider, even if it was an error.
     pub(super) fn answered(&self, provider: &ProviderName) {
-        if let Some(seen) = self.lock().seen.get_mut(provider) {
+        if let Some(seen) = lock(&self.0).seen.get_mut(provider) {
             seen.failing.clear();
             seen.silence = None;
         }
@@ -204,7 +205,7 @@ impl Outages {
         failures_before: u32,
         now: Timestamp,
     ) -> bool {
-        let mut known = self.lock();
+        let mut known = lock(&self.0);
         let seen = known.seen.entry(provider.clone()).or_default();
         let is_silent = seen.is_silent(account, now);
         if failures_before > 0 {
@@ -216,25 +217,21 @@ impl Outages {
 
     /// Records that the last probe of this outage is one of this process.
     pub(super) fn probed(&self, outage: &Outage) {
-        let mut known = self.lock();
+        let mut known = lock(&self.0);
         let seen = known.seen.entry(outage.provider.clone()).or_default();
         seen.last_probe = last_probe(outage);
     }
 
     /// Records that the last probe of this process was not sent.
     pub(super) fn gave_back(&self, provider: &ProviderName) {
-        if let Some(seen) = self.lock().seen.get_mut(provider) {
+        if let Some(seen) = lock(&self.0).seen.get_mut(provider) {
             seen.last_probe = None;
         }
     }
 
     /// When the provider last refreshed a token, as far as this process knows.
     pub(super) fn last_refresh(&self, provider: &ProviderName) -> Option<Timestamp> {
-        self.lock().seen.get(provider)?.refreshed_at
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).seen.get(provider)?.refreshed_at
     }
 }
 

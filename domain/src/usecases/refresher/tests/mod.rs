@@ -522,11 +522,9 @@ async fn a_key_that_is_deleted_while_its_caller_waits_opens_nothing() {
                 }
             }
         });
-        let workers = Workers {
-            refresh_on_demand: Arc::new(meanwhile),
-            ..Workers::new(&stage.ports, &settings())
-        };
-        let services = Services::new(&stage.ports, &settings(), workers);
+        let workers = Workers::new(&stage.ports, &settings());
+        let (meanwhile, revoker) = (Arc::new(meanwhile), Arc::clone(&workers.revoker));
+        let services = Services::new(&stage.ports, &settings(), workers, meanwhile, revoker);
         stage.clock.advance(secs(1000));
         let refusal = services
             .tokens

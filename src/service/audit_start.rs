@@ -6,7 +6,7 @@ use central_oauth_domain::audit::{AuditEvent, AuditKind, NetworkPrecision};
 use central_oauth_domain::operator::{OperatorKey, OperatorRole};
 use url::Url;
 
-use crate::service::ServiceConfig;
+use super::config::ServiceConfig;
 use crate::wiring::replica_name;
 
 /// Returns the entry of a service start.

@@ -2,26 +2,57 @@
 
 use std::sync::Arc;
 
-use super::{AccountPage, AccountQuery, ENROLMENT_ONLY};
-use crate::grant::{Account, AccountId, KeyRole, StatusAsOf, StoredTokens};
+use crate::grant::{
+    Account, AccountFilter, AccountId, AccountStatus, KeyRole, ProviderName, StatusAsOf,
+    StoredTokens,
+};
+use crate::labels::Label;
 use crate::ports::{AccountStore, Clock, OutageStore, StoreError};
 use crate::usecases::caller::{AUDITING_ONLY, KEY_NEEDED, READING_ONLY, account_of};
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Ports, Refusal};
+
+/// One page of accounts.
+pub type AccountPage = Page<Account, AccountId>;
+
+/// For the enrolment key.
+pub const ENROLMENT_ONLY: Refusal =
+    Refusal::Forbidden("the enrolment key may only request link codes");
+
+/// Which accounts a caller wants to see.
+#[derive(Debug, Clone, Default)]
+pub struct AccountQuery {
+    /// Accounts at this provider.
+    pub provider: Option<ProviderName>,
+    /// Accounts with this status.
+    pub status: Option<AccountStatus>,
+    /// Accounts with this label.
+    pub label: Option<Label>,
+}
+
+impl AccountQuery {
+    pub(super) fn into_filter(self, status: Option<StatusAsOf>) -> AccountFilter {
+        AccountFilter {
+            provider: self.provider,
+            status,
+            label: self.label,
+        }
+    }
+}
 
 /// For an account that does not exist, or not for this key.
 pub const NO_SUCH_ACCOUNT: Refusal = Refusal::NotFound("there is no such account");
 
 /// Reads accounts with their current health, including outages of their providers.
 #[derive(Clone)]
-pub(in crate::usecases) struct AccountReader {
+pub(super) struct AccountReader {
     accounts: Arc<dyn AccountStore>,
     outages: Arc<dyn OutageStore>,
     clock: Arc<dyn Clock>,
 }
 
 impl AccountReader {
-    pub(in crate::usecases) fn new(ports: &Ports) -> Self {
+    pub(super) fn new(ports: &Ports) -> Self {
         Self {
             accounts: ports.store.clone(),
             outages: ports.store.clone(),
@@ -29,12 +60,12 @@ impl AccountReader {
         }
     }
 
-    pub(in crate::usecases) async fn get(&self, id: AccountId) -> Result<Account, Refusal> {
+    pub(super) async fn get(&self, id: AccountId) -> Result<Account, Refusal> {
         let account = self.accounts.account(id).await?.ok_or(NO_SUCH_ACCOUNT)?;
         Ok(self.as_of_now(account).await?)
     }
 
-    pub(in crate::usecases) async fn tokens(&self, id: AccountId) -> Result<StoredTokens, Refusal> {
+    pub(super) async fn tokens(&self, id: AccountId) -> Result<StoredTokens, Refusal> {
         let gone = Refusal::NotFound("the account is gone");
         let mut tokens = self.accounts.tokens(id).await?.ok_or(gone)?;
         tokens.account = self.as_of_now(tokens.account).await?;
@@ -66,7 +97,7 @@ impl AccountReader {
     }
 
     /// Returns an account to a caller who may read it: the admin, an auditor, and any key of the account.
-    pub(in crate::usecases) async fn readable(
+    pub(super) async fn readable(
         &self,
         caller: &Caller,
         id: AccountId,
@@ -79,12 +110,20 @@ impl AccountReader {
         }
     }
 
-    /// Returns an account to a caller who may change it: the admin, and the key that was handed out with a link code.
-    pub(in crate::usecases) async fn owned(
+    /// Returns the account for a caller who may list its keys: its owners and operators, auditors among them.
+    pub(super) async fn with_listable_keys(
         &self,
         caller: &Caller,
         id: AccountId,
     ) -> Result<Account, Refusal> {
+        match caller {
+            Caller::Auditor(_) => self.readable(caller, id).await,
+            _ => self.owned(caller, id).await,
+        }
+    }
+
+    /// Returns an account to a caller who may change it: the admin, and the key that was handed out with a link code.
+    pub(super) async fn owned(&self, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
         let account = self.readable(caller, id).await?;
         match caller {
             Caller::Key(key) if key.role != KeyRole::Owner => Err(READING_ONLY),
@@ -95,10 +134,7 @@ impl AccountReader {
 
     /// Returns the account with its current health. Reads outages only if its refresh is due, because they do not
     /// affect other accounts.
-    pub(in crate::usecases) async fn as_of_now(
-        &self,
-        account: Account,
-    ) -> Result<Account, StoreError> {
+    pub(super) async fn as_of_now(&self, account: Account) -> Result<Account, StoreError> {
         let now = self.clock.now();
         let outages = match account.next_refresh_at {
             Some(due) if due <= now => self.outages.outages().await?,

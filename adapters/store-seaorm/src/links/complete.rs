@@ -7,10 +7,11 @@ use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::vault::RowMacs;
 
+use super::save::save;
 use crate::accounts::{labels, relink};
 use crate::database::Purpose;
 use crate::store::SeaOrmStore;
-use crate::{audit, keys, links, locks, outbox};
+use crate::{audit, keys, locks, outbox};
 
 pub(crate) async fn link(
     store: &SeaOrmStore,
@@ -29,7 +30,7 @@ pub(crate) async fn link(
             let completed = link.complete(account.id, now)?;
             keys::complete(db, &link, &account, &macs).await?;
             outbox::cancel(db, &account.key, now).await?;
-            links::save(db, &link, &completed).await?;
+            save(db, &link, &completed).await?;
             let event = AuditEvent::linked(&link, &account);
             audit::keep(db, &[audit.entry(event)]).await?;
             Ok(account)

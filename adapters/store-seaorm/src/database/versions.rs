@@ -1,0 +1,49 @@
+//! Which migrations a database has: applied, pending and unknown ones.
+
+use std::collections::BTreeSet;
+
+use central_oauth_migration::Migrator;
+use sea_orm::{DbErr, EntityTrait};
+use sea_orm_migration::{MigratorTrait, SchemaManager, seaql_migrations};
+
+use super::error::OpenError;
+use super::session::Session;
+use crate::url::DatabaseUrl;
+
+/// Returns the pending migrations, in order.
+pub(crate) async fn pending(session: &Session) -> Result<Vec<String>, DbErr> {
+    let applied = applied(session).await?;
+    let mut pending = known();
+    pending.retain(|name| !applied.contains(name));
+    Ok(pending)
+}
+
+/// Rejects a database with unknown migrations, because this build could damage it.
+pub(crate) async fn refuse_newer(session: &Session, url: &DatabaseUrl) -> Result<(), OpenError> {
+    let mut unknown = applied(session).await.map_err(OpenError::at(url))?;
+    for name in known() {
+        unknown.remove(&name);
+    }
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(OpenError::NewerSchema {
+        database: url.to_string(),
+        migrations: unknown.into_iter().collect(),
+    })
+}
+
+pub(crate) fn known() -> Vec<String> {
+    let migrations = Migrator::migrations().into_iter();
+    migrations.map(|known| known.name().to_owned()).collect()
+}
+
+/// Reads without creating the migrator's own table, as the migrator would do.
+async fn applied(session: &Session) -> Result<BTreeSet<String>, DbErr> {
+    let tables = SchemaManager::new(session.unwatched()?);
+    if !tables.has_table("seaql_migrations").await? {
+        return Ok(BTreeSet::new());
+    }
+    let rows = seaql_migrations::Entity::find().all(session).await?;
+    Ok(rows.into_iter().map(|row| row.version).collect())
+}

@@ -1,0 +1,61 @@
+//! Watches statements: spans for traces, and a timeout if the database is on another machine.
+
+use sea_orm::{DbBackend, DbErr, RuntimeErr};
+use tokio::time::timeout;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
+
+use super::pool::ResponseTimeout;
+use crate::error::kind;
+
+/// Named after the semantic conventions of OpenTelemetry. Background queries for due work, which repeat for ever, are
+/// no traces of their own.
+pub(super) fn span(backend: DbBackend, operation: &str) -> Span {
+    if Span::current().is_none() {
+        return Span::none();
+    }
+    let system = match backend {
+        DbBackend::Postgres => "postgresql",
+        _ => "sqlite",
+    };
+    tracing::debug_span!(
+        "store",
+        otel.kind = "client",
+        otel.status_code = Empty,
+        db.system.name = system,
+        db.operation.name = operation,
+        error.type = Empty,
+    )
+}
+
+/// Waits for a response inside a span, and records a failure in it.
+pub(super) async fn seen<T>(
+    span: Span,
+    answer: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, DbErr> {
+    let answer = answer.instrument(span.clone()).await;
+    if let Err(error) = &answer {
+        span.record("error.type", &*kind(error));
+        span.record("otel.status_code", "ERROR");
+    }
+    answer
+}
+
+/// After a timeout the connection is given up too: the server cancels slow statements by itself, so the connection must
+/// be broken.
+pub(super) async fn within<T>(
+    response_timeout: Option<&ResponseTimeout>,
+    answer: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, DbErr> {
+    let Some(response_timeout) = response_timeout else {
+        return answer.await;
+    };
+    match timeout(response_timeout.limit, answer).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            response_timeout.pool.give_up(response_timeout.generation);
+            let message = format!("no answer within {} s", response_timeout.limit.as_secs());
+            Err(DbErr::Conn(RuntimeErr::Internal(message)))
+        }
+    }
+}

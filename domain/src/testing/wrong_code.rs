@@ -1,0 +1,32 @@
+//! Wrong link codes, as the fake store keeps them.
+
+use std::cmp::Reverse;
+
+use crate::link::{GuessLimit, WrongTries};
+use crate::secret::KeyedHash;
+use crate::time::Timestamp;
+
+/// A wrong code that was tried. The code itself is not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WrongCode {
+    /// The hash of the [`Network`](crate::link::Network) that it came from.
+    pub(crate) network: KeyedHash,
+    /// When it was tried.
+    pub(crate) at: Timestamp,
+}
+
+impl WrongCode {
+    /// Finds the attempts of a network among those that count.
+    pub(crate) fn tries(counting: &[Self], network: &KeyedHash) -> WrongTries {
+        let mut latest = counting.to_vec();
+        latest.sort_by_key(|tried| Reverse(tried.at));
+        let own = latest.iter().filter(|tried| tried.network == *network);
+        let own = own.take(GuessLimit::PER_ADDRESS).map(|tried| tried.at);
+        let of_network = own.collect();
+        latest.truncate(GuessLimit::SERVICE_WIDE);
+        WrongTries {
+            of_network,
+            of_all: latest.iter().map(|tried| tried.at).collect(),
+        }
+    }
+}

@@ -45,7 +45,11 @@ async fn an_account_that_cannot_be_read_is_refused_at_once_and_stops_no_other() 
         "failures = 'x', access_token_expires_at = 1, next_refresh_at = 0, lease_until = NULL",
         "failures = 0, access_token_expires_at = 'x', lease_until = 9000000000000",
     ] {
-        execute(&service, &format!("UPDATE tokens SET {damage} WHERE id = 1")).await;
+        execute(
+            &service,
+            &format!("UPDATE tokens SET {damage} WHERE id = 1"),
+        )
+        .await;
         sleep(Duration::from_secs(2)).await;
         for _ in 0..2 {
             refused_at_once(&service, &ada).await;
@@ -55,7 +59,11 @@ async fn an_account_that_cannot_be_read_is_refused_at_once_and_stops_no_other() 
     let refreshed = crate::support::accounts::refresh(&http::client(), &service, &eve).await;
     assert_eq!(refreshed.status, 200, "{}", refreshed.text);
     let logs = service.logs();
-    assert_eq!(logs.matches("a database row cannot be read").count(), 1, "{logs}");
+    assert_eq!(
+        logs.matches("a database row cannot be read").count(),
+        1,
+        "{logs}"
+    );
     assert!(service.stop().await.success());
 }
 
@@ -68,16 +76,26 @@ async fn a_key_that_cannot_be_read_hides_no_other_and_can_be_deleted() {
     for name in ["one", "two"] {
         let body = serde_json::json!({ "name": name });
         let new = http::client().post(service.url(keys)).json(&body);
-        http::send(new.bearer_auth(Service::ADMIN_KEY)).await.expect(201);
+        http::send(new.bearer_auth(Service::ADMIN_KEY))
+            .await
+            .expect(201);
     }
-    execute(&service, "UPDATE access_keys SET created_at = 1.5 WHERE id = 2").await;
+    execute(
+        &service,
+        "UPDATE access_keys SET created_at = 1.5 WHERE id = 2",
+    )
+    .await;
     let listed = get(&service, keys, Service::ADMIN_KEY).await.expect(200);
     let ids = listed.json["items"].as_array().unwrap().iter();
-    let ids = ids.map(|key| key["id"].as_str().unwrap()).collect::<Vec<_>>();
+    let ids = ids
+        .map(|key| key["id"].as_str().unwrap())
+        .collect::<Vec<_>>();
     assert_eq!(ids, ["1", "3"]);
     let page = get(&service, &format!("{keys}?limit=1"), Service::ADMIN_KEY).await;
     assert!(page.expect(200).json["next_cursor"].is_string());
     let delete = http::client().delete(service.url(&format!("{keys}/2")));
-    http::send(delete.bearer_auth(Service::ADMIN_KEY)).await.expect(204);
+    http::send(delete.bearer_auth(Service::ADMIN_KEY))
+        .await
+        .expect(204);
     assert!(service.stop().await.success());
 }

@@ -5,8 +5,8 @@ use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::{ExprTrait, IntoCondition, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
-    Iterable, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, SelectTwoRequired,
-    UpdateMany, Value,
+    Iterable, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, Select,
+    SelectTwoRequired, UpdateMany, Value,
 };
 
 use crate::convert::{FoundTokens, rows, stored_tokens};
@@ -24,7 +24,8 @@ pub(crate) async fn lock(
         .query_one_raw(rows.build(db.get_database_backend()))
         .await;
     let row = row.map_err(failed)?;
-    row.map(|row| damage::named(&row, NUMBERED, both)).transpose()
+    row.map(|row| damage::named(&row, NUMBERED, both))
+        .transpose()
 }
 
 /// Tokens with their account, in a query for both.

@@ -47,7 +47,7 @@ async fn a_row_that_cannot_be_read_stops_no_other() {
                 }
             }
             damaged += done.len();
-            let work = Work::of(&world.store).await;
+            let work = Work::beside(&table, &world.store).await;
             let faults = work.faults.iter();
             wrong.extend(faults.map(|fault| format!("{table}.{column} {done:?}: {fault}")));
         }
@@ -64,6 +64,6 @@ async fn a_row_that_cannot_be_read_stops_no_other() {
 #[tokio::test]
 async fn all_work_is_done_without_damage() {
     let world = World::new().await;
-    let work = Work::of(&world.store).await;
+    let work = Work::beside("accounts", &world.store).await;
     assert!(work.faults.is_empty(), "{:#?}", work.faults);
 }

@@ -1,6 +1,7 @@
 //! What must work for the rows that are not damaged, and that the damaged ones can be deleted.
 
 use std::fmt::Debug;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use central_oauth_domain::audit::{AuditFilter, AuditNumber};
@@ -25,17 +26,41 @@ use crate::world::{
 
 /// More than there are rows.
 const ALL: u64 = 100;
+/// The tables with rows that belong to accounts.
+const OF_ACCOUNTS: [&str; 6] = [
+    "access_keys",
+    "account_labels",
+    "accounts",
+    "announced_ends",
+    "tokens",
+    "workloads",
+];
 const OURS: AccountId = AccountId(HEALTHY);
 
 pub(crate) struct Work<'a> {
     store: &'a SeaOrmStore,
+    /// The accounts whose rows, or rows that belong to them, are damaged; and ours.
+    accounts: RangeInclusive<i64>,
+    receivers: Range<i64>,
     pub(crate) faults: Vec<String>,
 }
 
 impl<'a> Work<'a> {
-    pub(crate) async fn of(store: &'a SeaOrmStore) -> Self {
+    pub(crate) async fn beside(table: &str, store: &'a SeaOrmStore) -> Self {
+        let first = if OF_ACCOUNTS.contains(&table) {
+            1
+        } else {
+            HEALTHY
+        };
+        let receivers = if table == "webhook_receivers" {
+            1..HEALTHY
+        } else {
+            1..1
+        };
         let mut work = Self {
             store,
+            accounts: first..=HEALTHY,
+            receivers,
             faults: Vec::new(),
         };
         work.lists().await;
@@ -145,7 +170,7 @@ impl<'a> Work<'a> {
             let completed = store.complete_link(&link, grant("eve"), NOW, macs(), audit());
             self.must("completed link", completed.await, |_| true);
         }
-        for n in 1..=HEALTHY {
+        for n in self.accounts.clone() {
             self.must("relinks", store.open_relinks(AccountId(n)).await, |_| true);
         }
         let found = store.links_of_key(AccessKeyId(9)).await;
@@ -215,7 +240,7 @@ impl<'a> Work<'a> {
             self.must("claimed webhook", saved, |is_saved| *is_saved);
         }
         // Also those that cannot be read: they are stored anew.
-        for n in 1..HEALTHY {
+        for n in self.receivers.clone() {
             let entry = central_oauth_domain::audit::AuditEvent::new(
                 central_oauth_domain::audit::AuditKind::ReceiverAltered,
             );
@@ -245,7 +270,7 @@ impl<'a> Work<'a> {
         );
         let period = NOW..LATER + Duration::from_secs(1);
         self.must("ends", store.unannounced_ends(period, ALL).await, |_| true);
-        for n in 1..=HEALTHY {
+        for n in self.accounts.clone() {
             let expired = store.expire_account(AccountId(n), NOW, audit());
             self.must("expired account", expired.await, |_| true);
         }
@@ -293,7 +318,7 @@ impl<'a> Work<'a> {
                 .await;
             self.must("deleted key", deleted, |_| true);
         }
-        for n in 1..=HEALTHY {
+        for n in self.accounts.clone() {
             let found = store.tokens(AccountId(n)).await;
             let Some(tokens) = self.must("tokens", found, Option::is_some).flatten() else {
                 continue;

@@ -44,13 +44,15 @@ async fn a_provider_that_is_down_is_probed_by_one_at_a_time() {
 #[tokio::test]
 async fn an_account_that_cannot_be_presented_is_no_probe() {
     let stage = Stage::new().await;
-    let (code, _) = stage.started().await;
-    stage.confirm(&code).await.unwrap();
     let mut grant = ScriptedProvider::tokens("access-1", Some("refresh-1"));
     grant.origin.client_id = "the client of yesterday".to_owned();
+    stage.provider.move_to(Some(grant.origin.clone()));
+    let (code, _) = stage.started().await;
+    stage.confirm(&code).await.unwrap();
     let grant = Redemption::Granted(Box::new(grant));
     stage.provider.answer_redeem(Ok(grant));
     stage.poll_providers().await;
+    stage.provider.move_to(None);
     stage.link_persons(5).await;
     stage.clock.advance(secs(3500));
     (0..60).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));

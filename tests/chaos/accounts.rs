@@ -53,9 +53,18 @@ pub(super) async fn link_all(services: &[Service], count: usize) -> Arc<Vec<Acco
     Arc::new(accounts)
 }
 
+/// Asks who the owner of a key is. On a busy machine the first token may have expired by now.
 async fn known(http: &Client, service: &Service, key: String) -> Account {
-    let request = http.get(service.url("/v1/token")).bearer_auth(&key);
-    let answer = http::send(request).await.expect(200);
+    let mut tries = TRIES;
+    let answer = loop {
+        let request = http.get(service.url("/v1/token")).bearer_auth(&key);
+        let answer = http::send(request).await;
+        if answer.status != 503 || tries == 0 {
+            break answer.expect(200);
+        }
+        tries -= 1;
+        sleep(PAUSE).await;
+    };
     let text = |name: &str| answer.json["account"][name].as_str().map(str::to_owned);
     Account {
         id: text("id").expect("an account has an id"),

@@ -120,12 +120,21 @@ impl Report {
         Ok(())
     }
 
-    fn clients_wrote(&self) -> [(&'static str, usize); 4] {
-        let promises = self.written.promises.iter();
-        let deleted = promises.filter(|one| matches!(one, Promise::AccountDeleted { .. }));
+    fn clients_wrote(&self) -> [(&'static str, usize); 5] {
+        let count = |is_it: fn(&Promise) -> bool| {
+            let promises = self.written.promises.iter();
+            promises.filter(|one| is_it(one)).count()
+        };
         [
             ("writes acknowledged", self.written.promises.len()),
-            ("  accounts deleted", deleted.count()),
+            (
+                "  keys deleted",
+                count(|one| matches!(one, Promise::KeyDeleted { .. })),
+            ),
+            (
+                "  accounts deleted",
+                count(|one| matches!(one, Promise::AccountDeleted { .. })),
+            ),
             ("  accounts linked again", self.written.relinks),
             (
                 "refreshes that the provider turned away",

@@ -109,13 +109,22 @@ impl Writer {
             match self.dice.u8(..10) {
                 0..=2 => self.ask_for_code().await,
                 3..=4 => self.make_key().await,
+                5 if self.keys.is_empty() => self.make_key().await,
                 5 => self.delete_key().await,
                 6 => self.refresh().await,
                 7 => self.link().await,
+                8 if self.linked.is_empty() => self.link().await,
                 8 => self.delete_account().await,
                 _ => self.link_again().await,
             }
         }
+        // So that each run has some, however slow it was.
+        self.make_key().await;
+        self.delete_key().await;
+        if self.linked.is_empty() {
+            self.link().await;
+        }
+        self.delete_account().await;
     }
 
     async fn ask_for_code(&mut self) {

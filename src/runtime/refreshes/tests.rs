@@ -19,6 +19,8 @@ use super::*;
 /// One linked account and its refreshes.
 struct Stage {
     refreshes: Refreshes,
+    /// Those of another process on the same store.
+    elsewhere: Refreshes,
     store: Arc<MemoryStore>,
     provider: Arc<ScriptedProvider>,
     clock: FixedClock,
@@ -49,6 +51,7 @@ impl Stage {
         let account = store.accounts(None, 1).await.unwrap()[0].id;
         Self {
             refreshes: Refreshes::new(services.refresher),
+            elsewhere: Refreshes::new(self::services(&ports, &settings()).refresher),
             store,
             provider,
             clock,
@@ -261,6 +264,33 @@ async fn a_lease_that_lapses_over_tokens_in_hand_is_not_presented_again() {
     assert_eq!(stage.stored().await.lease.until, None);
 }
 
+/// Otherwise another process would get the old refresh token as soon as that lease expires.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_over_tokens_in_hand_is_held_until_they_are_saved() {
+    let stage = Stage::new().await;
+    stage.store.refuse_recordings(u32::MAX);
+    let request = stage.request().await;
+    tokio::select! {
+        () = stage.refreshes.refresh(request, SOON) => panic!("nothing was waited for"),
+        () = stage.presented() => {}
+    }
+    stage.clock.advance(Duration::from_secs(3590));
+    let newer = stage.claimed_elsewhere().await;
+    let places = stage
+        .refreshes
+        .0
+        .pump
+        .places_at(Refreshes::provider(&newer));
+    let place = places.try_acquire_owned().unwrap();
+    assert!(stage.refreshes.start(&newer, place), "it is at work");
+    stage.store.refuse_recordings(1);
+    assert!(stage.refreshes.clone().finish(SOON).await);
+    assert_eq!(stage.provider.presented(), ["refresh"]);
+    let stored = stage.stored().await;
+    assert_eq!(stored.generation, Generation(2));
+    assert_eq!(stored.lease.until, None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_that_the_scheduler_gets_goes_to_who_waits_for_it() {
     let stage = Stage::new().await;
@@ -324,4 +354,42 @@ async fn what_was_claimed_is_not_presented_after_a_failed_write() {
     let exchange = refresher.exchange(&lease).await;
     assert!(matches!(exchange, Exchange::Unsent), "{exchange:?}");
     assert!(stage.provider.presented().is_empty());
+}
+
+/// When the store answers again, the lease of a process with a response in hand has expired. That process needs a
+/// moment to save it.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failure_of_the_store_responses_are_saved_before_anything_is_claimed() {
+    let stage = Stage::new().await;
+    stage.store.refuse_recordings(u32::MAX);
+    let request = stage.request().await;
+    tokio::select! {
+        () = stage.refreshes.refresh(request, SOON) => panic!("nothing was waited for"),
+        () = stage.presented() => {}
+    }
+    stage.store.be_full(true);
+    let tested = stage.store.test_write(Some(Duration::ZERO)).await;
+    tested.unwrap_err();
+    stage.clock.advance(Duration::from_secs(3590));
+    let (stop, stopped) = watch::channel(false);
+    let scheduler = tokio::spawn(stage.elsewhere.clone().schedule(stopped));
+    let noticed = async {
+        while stage.elsewhere.0.pump.held_back().is_none() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(SOON, noticed).await.unwrap();
+    stage.store.be_full(false);
+    stage.store.refuse_recordings(2);
+    let saved = async {
+        while stage.stored().await.generation == Generation::FIRST {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(SOON, saved).await.unwrap();
+    stop.send_replace(true);
+    scheduler.await.unwrap();
+    let presented = stage.provider.presented();
+    let refresh_again = presented.iter().filter(|token| *token == "refresh");
+    assert_eq!(refresh_again.count(), 1, "{presented:?}");
 }

@@ -7,6 +7,9 @@
 //! Begin, commit and rollback run in tasks of their own, because a caller may be dropped at any moment. A transaction
 //! keeps its place in the queue until it has ended.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 

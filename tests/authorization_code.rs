@@ -363,9 +363,9 @@ async fn event(events: &mut Lines<BufReader<ChildStdout>>) -> Value {
 #[tokio::test]
 async fn a_person_types_the_return_code_into_the_program() {
     let mut at = AtThePrompt::come().await;
+    picture(&at.browser, "return-code").await;
     at.browser.expect_accessible().await;
     at.browser.expect_tab_order_as_seen().await;
-    picture(&at.browser, "return-code").await;
     let shown = at.browser.find("#return-code").await.text().await.unwrap();
     at.type_in("BBB-BBB").await;
     assert_eq!(at.next().await["status"], "confirming");

@@ -260,7 +260,7 @@ async fn on_the_server(recording: &mut Recording, world: &mut World) {
     record("migrate status", &["central-oauth migrate status"]).await;
     record("rekey", &["central-oauth rekey"]).await;
     record("restored", &["central-oauth restored"]).await;
-    let copy = "central-oauth copy --from sqlite:///var/lib/central-oauth/central-oauth.sqlite3 \\\n    --to sqlite:///var/lib/central-oauth/new.sqlite3 2>/dev/null | tail -n 3";
+    let copy = "central-oauth copy --from sqlite:///var/lib/central-oauth/central-oauth.sqlite3 \\\n    --to sqlite:///var/lib/central-oauth/new.sqlite3 2>/dev/null";
     record("copy", &[copy]).await;
     record(
         "migrate down",

@@ -69,10 +69,8 @@ pub(super) struct Options {
 
 /// Parses a number of seconds that the service accepts.
 pub(super) fn seconds(text: &str) -> Result<u64, &'static str> {
-    let seconds = text
-        .parse()
-        .ok()
-        .filter(|seconds| *seconds <= i32::MAX as u64);
+    const MOST: u64 = 2_147_483_647;
+    let seconds = text.parse().ok().filter(|seconds| *seconds <= MOST);
     seconds.ok_or("is not a number of seconds from 0 to 2147483647")
 }
 

@@ -26,7 +26,7 @@ use central_oauth_domain::vault::Vault;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 pub use error::CopyError;
-pub use progress::CopyProgress;
+pub use progress::{CopyProgress, TableCount};
 pub use source::CopySource;
 
 use crate::database::{OpenError, PoolSettings, Write};
@@ -34,7 +34,6 @@ use crate::error::{failed, is_locked};
 use crate::store::SeaOrmStore;
 use crate::url::DatabaseUrl;
 use crate::{hash_key, locks};
-use progress::TableCount;
 use rows::{add_missing, count, drop_unequal};
 use tables::{Table, with_entity};
 

@@ -19,7 +19,6 @@ mod cli {
     mod client_config;
     mod commands;
     mod config_check;
-    mod damaged_rows;
     mod database;
     mod dev;
     mod documents;

@@ -19,6 +19,7 @@ mod cli {
     mod client_config;
     mod commands;
     mod config_check;
+    mod damaged_rows;
     mod database;
     mod dev;
     mod documents;

@@ -100,7 +100,7 @@ fn is_no_failure(answer: &Answer) -> Result<(), TestCaseError> {
 /// Runs a property on one service. Its clock goes on, so that limits on requests never refuse them all.
 fn check<V: std::fmt::Debug>(
     strategy: &impl Strategy<Value = V>,
-    property: impl AsyncFn(&World, &str, V) -> Answer,
+    property: &impl AsyncFn(&World, &str, V) -> Answer,
 ) {
     let runtime = Runtime::new().unwrap();
     let world = runtime.block_on(World::new());
@@ -136,7 +136,7 @@ fn no_body_makes_the_service_fail() {
         prop_oneof![4 => Just("application/json"), 1 => types],
         object(),
     );
-    check(&input, async |world, key, (route, media_type, body)| {
+    check(&input, &async |world, key, (route, media_type, body)| {
         let bearer = if route.ends_with("keys") || route.ends_with("workloads") {
             ADMIN
         } else {
@@ -149,7 +149,7 @@ fn no_body_makes_the_service_fail() {
 
 #[test]
 fn no_form_makes_the_service_fail() {
-    check(&text(&FORM), async |world, _, form| {
+    check(&text(&FORM), &async |world, _, form| {
         let call = world.call(Method::POST, "/oauth/token");
         call.body("application/x-www-form-urlencoded", &form)
             .send()
@@ -169,7 +169,7 @@ fn no_query_makes_the_service_fail() {
         ),
         0..8,
     );
-    check(&(routes, queries), async |world, key, (route, query)| {
+    check(&(routes, queries), &async |world, key, (route, query)| {
         let bearer = if route == "/v1/token" { key } else { ADMIN };
         let query: String = query.concat().replace('é', "%C3%A9");
         world

@@ -78,7 +78,7 @@ fn is_harmless(page: &Page) -> Result<(), TestCaseError> {
 
 fn check(
     pieces: &'static [&'static str],
-    sent: impl AsyncFn(&World, &mut Browser<'_>, String) -> Page,
+    sent: &impl AsyncFn(&World, &mut Browser<'_>, String) -> Page,
 ) {
     let runtime = Runtime::new().unwrap();
     let world = runtime.block_on(World::new());
@@ -97,7 +97,7 @@ fn check(
 
 #[test]
 fn no_form_does_harm() {
-    check(&FORM, async |world, browser, form| {
+    check(&FORM, &async |world, browser, form| {
         let request = world.client.post("/device").body(form);
         let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         browser.send(request).await
@@ -106,7 +106,7 @@ fn no_form_does_harm() {
 
 #[test]
 fn no_callback_does_harm() {
-    check(&CALLBACK, async |_, browser, query| {
+    check(&CALLBACK, &async |_, browser, query| {
         browser.get(&format!("/callback/scripted?{query}")).await
     });
 }

@@ -1,0 +1,101 @@
+//! Rows of a running service's database that cannot be read.
+
+use std::time::{Duration, Instant};
+
+use sea_orm::ConnectionTrait as _;
+use tokio::time::sleep;
+
+use crate::support::http::{self, Answer};
+use crate::support::linking::link;
+use crate::support::sandbox;
+use crate::support::service::Service;
+
+/// Longer than a token is cached.
+const FORGOTTEN: Duration = Duration::from_millis(600);
+/// Far less than the 14 s that a caller waits for a refresh.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+async fn execute(service: &Service, sql: &str) {
+    let file = service.file("central-oauth.sqlite3");
+    let url = format!("sqlite://{}", file.display());
+    let db = sea_orm::Database::connect(url).await.unwrap();
+    db.execute_unprepared(sql).await.unwrap();
+    db.close().await.unwrap();
+    sleep(FORGOTTEN).await;
+}
+
+async fn get(service: &Service, path: &str, key: &str) -> Answer {
+    http::send(http::client().get(service.url(path)).bearer_auth(key)).await
+}
+
+async fn refused_at_once(service: &Service, key: &str) {
+    let began = Instant::now();
+    let answer = get(service, "/v1/token", key).await;
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_cannot_be_read_is_refused_at_once_and_stops_no_other() {
+    let sandbox = sandbox::of_many(Duration::from_secs(300)).await;
+    let mut service = Service::start_for(&sandbox).await;
+    let (ada, eve) = (link(&service).await, link(&service).await);
+    // One that the scheduler has claimed, and one whose expiry is unknown.
+    for damage in [
+        "failures = 'x', access_token_expires_at = 1, next_refresh_at = 0, lease_until = NULL",
+        "failures = 0, access_token_expires_at = 'x', lease_until = 9000000000000",
+    ] {
+        execute(
+            &service,
+            &format!("UPDATE tokens SET {damage} WHERE id = 1"),
+        )
+        .await;
+        sleep(Duration::from_secs(2)).await;
+        for _ in 0..2 {
+            refused_at_once(&service, &ada).await;
+            get(&service, "/v1/token", &eve).await.expect(200);
+        }
+    }
+    let refreshed = crate::support::accounts::refresh(&http::client(), &service, &eve).await;
+    assert_eq!(refreshed.status, 200, "{}", refreshed.text);
+    let logs = service.logs();
+    assert_eq!(
+        logs.matches("a database row cannot be read").count(),
+        1,
+        "{logs}"
+    );
+    assert!(service.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_cannot_be_read_hides_no_other_and_can_be_deleted() {
+    let sandbox = sandbox::of_alice(Duration::from_secs(300)).await;
+    let mut service = Service::start_for(&sandbox).await;
+    link(&service).await;
+    let keys = "/v1/accounts/1/keys";
+    for name in ["one", "two"] {
+        let body = serde_json::json!({ "name": name });
+        let new = http::client().post(service.url(keys)).json(&body);
+        http::send(new.bearer_auth(Service::ADMIN_KEY))
+            .await
+            .expect(201);
+    }
+    execute(
+        &service,
+        "UPDATE access_keys SET created_at = 1.5 WHERE id = 2",
+    )
+    .await;
+    let listed = get(&service, keys, Service::ADMIN_KEY).await.expect(200);
+    let ids = listed.json["items"].as_array().unwrap().iter();
+    let ids = ids
+        .map(|key| key["id"].as_str().unwrap())
+        .collect::<Vec<_>>();
+    assert_eq!(ids, ["1", "3"]);
+    let page = get(&service, &format!("{keys}?limit=1"), Service::ADMIN_KEY).await;
+    assert!(page.expect(200).json["next_cursor"].is_string());
+    let delete = http::client().delete(service.url(&format!("{keys}/2")));
+    http::send(delete.bearer_auth(Service::ADMIN_KEY))
+        .await
+        .expect(204);
+    assert!(service.stop().await.success());
+}

@@ -7,12 +7,14 @@ use std::time::Duration;
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::replica::CHECK_IN_EVERY;
 use central_oauth_domain::usecases::Services;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Stop;
 
 /// Rows per transaction.
 const BATCH: u64 = 100;
+/// How long a start waits for the first report of this replica.
+const CHECK_IN_FIRST: Duration = Duration::from_secs(1);
 /// How often ended rows are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// How often stored times that come from a clock that was ahead are repaired.
@@ -22,15 +24,27 @@ const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
 /// How often uses of keys are stored. With one iteration of the loop that is within a minute.
 const NOTE_EVERY: Duration = Duration::from_secs(50);
 
-/// Until told to stop: reports that this replica runs, repairs times that a clock which was ahead has stored, stores
-/// when keys were last used, announces grants that end soon, and deletes old rows. Every replica does all of it: each deletes other rows.
+/// Reports that this replica runs, before it answers the first request: no command then takes the database of a service that
+/// is ready for an unused one. If the store is slow or fails, the start goes on without it.
+pub(crate) async fn check_in_first(services: &Services) {
+    // A timeout means the same as a failure: `keep_house` does it next.
+    let _ = timeout(CHECK_IN_FIRST, check_in(services)).await;
+}
+
+async fn check_in(services: &Services) {
+    done("this replica", services.housekeeping.check_in().await);
+}
+
+/// Until told to stop: goes on reporting that this replica runs, repairs stored times that come from a clock that was ahead,
+/// stores when keys were last used, announces grants that end soon, and deletes old rows. Every replica does all of it: each
+/// deletes other rows.
 pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
     let (mut check_in_at, mut purge_at) = (Instant::now(), Instant::now());
     let mut announce_at = Instant::now();
     let mut note_at = Instant::now() + NOTE_EVERY;
     while !*stop.borrow() {
         if check_in_at <= Instant::now() {
-            done("this replica", services.housekeeping.check_in().await);
+            check_in(&services).await;
             check_in_at = Instant::now() + CHECK_IN_EVERY;
         }
         done(

@@ -23,7 +23,7 @@ pub(crate) use audit::{store_audit_entries, store_last_audit_entries};
 pub(crate) use census::take_census;
 pub(crate) use certificate::follow_certificate;
 pub(crate) use confirming::confirm_tokens;
-pub(crate) use housekeeping::keep_house;
+pub(crate) use housekeeping::{check_in_first, keep_house};
 pub(crate) use issuers::look_up_issuers;
 pub(crate) use kms::watch_key;
 pub(crate) use pause::MachinePause;

@@ -126,6 +126,7 @@ impl Service {
             let following = runtime::follow_certificate(Arc::clone(certificate), stopped.clone());
             tokio::spawn(following);
         }
+        runtime::check_in_first(&services).await;
         let server = serve(acceptor, certificate, app, stopped.clone());
         let grace = runtime::grace(links.provider_timeout);
         let operators = Arc::clone(&services.operators);

@@ -114,7 +114,7 @@ async fn the_log_goes_on_on_postgresql() {
 async fn an_unreadable_entry_that_waits_is_rejected() {
     let disk = OnDisk::new().await;
     add(&disk.store, 0..3).await;
-    let insert = "INSERT INTO audit_inbox VALUES (1, zeroblob(16), 'x', X'ff', 1.5, 7, 'x', 'x', X'ff', 'x')";
+    let insert = "INSERT INTO audit_inbox VALUES (1, X'ffffffffffffffffffffffffffffffff', 'x', X'ff', 1.5, 7, 'x', 'x', X'ff', 'x')";
     disk.scratch.execute(insert).await;
     add(&disk.store, 3..5).await;
     assert!(is_verified(&disk.store).await);

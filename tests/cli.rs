@@ -6,6 +6,7 @@ mod support;
 mod cli {
     /// Shared helpers.
     mod browser;
+    mod changed_database;
     mod dev_run;
     mod guarded;
     mod linking;

@@ -2,27 +2,14 @@
 
 use std::time::Duration;
 
-use sea_orm::ConnectionTrait as _;
-use tokio::time::sleep;
-
+use super::changed_database::execute;
 use crate::support::http;
 use crate::support::linking::link;
 use crate::support::process::within;
 use crate::support::sandbox;
 use crate::support::service::Service;
 
-/// Longer than a token is cached.
-const FORGOTTEN: Duration = Duration::from_millis(600);
 const REFUSED: &str = "its row was changed in the database, but not by this service";
-
-async fn execute(service: &Service, sql: &str) {
-    let file = service.file("central-oauth.sqlite3");
-    let url = format!("sqlite://{}", file.display());
-    let db = sea_orm::Database::connect(url).await.unwrap();
-    db.execute_unprepared(sql).await.unwrap();
-    db.close().await.unwrap();
-    sleep(FORGOTTEN).await;
-}
 
 async fn statuses(service: &Service, key: &str) -> [u16; 2] {
     let mut statuses = [0; 2];

@@ -2,27 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use sea_orm::ConnectionTrait as _;
 use tokio::time::sleep;
 
+use super::changed_database::execute;
 use crate::support::http::{self, Answer};
 use crate::support::linking::link;
 use crate::support::sandbox;
 use crate::support::service::Service;
 
-/// Longer than a token is cached.
-const FORGOTTEN: Duration = Duration::from_millis(600);
 /// Far less than the 14 s that a caller waits for a refresh.
 const AT_ONCE: Duration = Duration::from_secs(5);
-
-async fn execute(service: &Service, sql: &str) {
-    let file = service.file("central-oauth.sqlite3");
-    let url = format!("sqlite://{}", file.display());
-    let db = sea_orm::Database::connect(url).await.unwrap();
-    db.execute_unprepared(sql).await.unwrap();
-    db.close().await.unwrap();
-    sleep(FORGOTTEN).await;
-}
 
 async fn get(service: &Service, path: &str, key: &str) -> Answer {
     http::send(http::client().get(service.url(path)).bearer_auth(key)).await

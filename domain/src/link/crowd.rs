@@ -28,7 +28,8 @@ impl CodeLimit {
     /// While this many links are open, a network gets only [`Self::PER_NETWORK_IN_A_CROWD`], so that a few networks do
     /// not lock out the others.
     pub const CROWD: u64 = 2_000;
-    /// Link codes per network in the window while many links are open.
+    /// Link codes per network in the window while many links are open. Codes that led to an account do not count then,
+    /// so a network that links many accounts is not taken for one that floods the service.
     pub const PER_NETWORK_IN_A_CROWD: u64 = 10;
 
     /// A limit over a sliding window, the lifetime of a code.
@@ -52,18 +53,22 @@ impl CodeLimit {
         now - self.window
     }
 
-    /// Returns how many link codes one network gets in the window while `open` links are open.
+    /// Returns which link codes one network gets in the window while `open` links are open.
     #[must_use]
-    pub const fn of_network(&self, open: u64) -> u64 {
-        if open < self.crowd {
-            Self::PER_NETWORK
-        } else {
-            Self::PER_NETWORK_IN_A_CROWD
+    pub const fn of_network(&self, open: u64) -> CodeQuota {
+        let is_crowded = open >= self.crowd;
+        CodeQuota {
+            most: if is_crowded {
+                Self::PER_NETWORK_IN_A_CROWD
+            } else {
+                Self::PER_NETWORK
+            },
+            counts_linked: !is_crowded,
         }
     }
 
     /// Judges a request for a link code. `full_since` is when the network got the first of the latest
-    /// [`Self::of_network`] codes that count; `None` if it got fewer.
+    /// [`CodeQuota::most`] codes that count; `None` if it got fewer.
     ///
     /// # Errors
     /// When the network has got as many as it may.
@@ -76,6 +81,15 @@ impl CodeLimit {
             }),
         }
     }
+}
+
+/// The link codes that one network gets in the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeQuota {
+    /// The largest number of codes that count.
+    pub most: u64,
+    /// Whether codes that led to an account count.
+    pub counts_linked: bool,
 }
 
 /// Limits the consents in progress: links that somebody has confirmed and that have not ended.
@@ -199,7 +213,8 @@ mod tests {
     fn a_network_gets_fewer_codes_in_a_crowd() {
         let limit = CodeLimit::new(Duration::from_secs(600));
         let open = [0, 1_999, 2_000, 9_000];
-        assert_eq!(open.map(|open| limit.of_network(open)), [300, 300, 10, 10]);
+        let most = open.map(|open| limit.of_network(open).most);
+        assert_eq!(most, [300, 300, 10, 10]);
     }
 
     #[test]

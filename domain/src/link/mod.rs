@@ -11,7 +11,8 @@ mod transitions;
 
 pub use code::{LinkCode, MalformedLinkCode};
 pub use crowd::{
-    CodeLimit, Confirmation, ConsentLimit, TooManyCodes, TooManyConsents, Underway, in_turns,
+    CodeLimit, CodeQuota, Confirmation, ConsentLimit, TooManyCodes, TooManyConsents, Underway,
+    in_turns,
 };
 pub use guesses::{Guess, GuessLimit, Network, TooManyGuesses, WrongBefore, WrongTries};
 pub use model::{

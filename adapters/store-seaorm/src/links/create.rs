@@ -2,7 +2,7 @@
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::AccessKeyId;
-use central_oauth_domain::link::{CodeLimit, Link, LinkId};
+use central_oauth_domain::link::{CodeLimit, CodeQuota, Link, LinkId};
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::vault::RowMacs;
@@ -17,7 +17,7 @@ use crate::claims::counted;
 use crate::convert::{link_columns, row_count};
 use crate::damage;
 use crate::database::Purpose;
-use crate::entities::device_codes::{ActiveModel, Column, Entity};
+use crate::entities::device_codes::{ActiveModel, Column, Entity, State};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
 use crate::{keys, locks, workloads};
@@ -125,18 +125,24 @@ async fn full_since(
     let Some(network) = &link.network else {
         return Ok(None);
     };
-    let codes = codes_of(network, limit.counting_since(link.created_at));
-    let first = codes.offset(limit.of_network(open) - 1).limit(1);
+    let quota = limit.of_network(open);
+    let codes = codes_of(network, quota, limit.counting_since(link.created_at));
+    let first = codes.offset(quota.most - 1).limit(1);
     let first = first.into_tuple::<i64>().one(db).await.map_err(failed)?;
     Ok(first.map(Timestamp::from_millis))
 }
 
-/// Returns when a network got link codes, the latest first.
-pub(crate) fn codes_of(network: &KeyedHash, since: Timestamp) -> Select<Entity> {
-    Entity::find()
+/// Returns when a network got the link codes that count, the latest first.
+pub(crate) fn codes_of(network: &KeyedHash, quota: CodeQuota, since: Timestamp) -> Select<Entity> {
+    let codes = Entity::find()
         .select_only()
         .expr(damage::whole(Column::CreatedAt))
         .filter(Column::Network.eq(network.as_bytes().to_vec()))
         .filter(Column::CreatedAt.gt(since.as_millis()))
-        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::CreatedAt);
+    if quota.counts_linked {
+        codes
+    } else {
+        codes.filter(Column::State.ne(State::Linked))
+    }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use central_oauth_domain::audit::{AuditFilter, AuditKind, AuditNumber};
 use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
 use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderName};
-use central_oauth_domain::link::GuessLimit;
 use central_oauth_domain::link::pace::POLL_HORIZON;
+use central_oauth_domain::link::{CodeLimit, GuessLimit};
 use central_oauth_domain::secret::{KeyedHash, SealId};
 use sea_orm::{DbBackend, QuerySelect, QueryTrait};
 
@@ -115,12 +115,15 @@ async fn links_that_are_over_are_found_by_indexes() {
 #[tokio::test]
 async fn links_of_networks_are_counted_in_indexes() {
     let network = KeyedHash::from_bytes([0; 32]);
-    let codes = links::codes_of(&network, NOW).offset(299).limit(1);
-    assert_uses(
-        codes,
-        &["COVERING INDEX ix_device_codes_network_created_at"],
-    )
-    .await;
+    let limit = CodeLimit::new(Duration::from_secs(600));
+    let [all, crowd] = [0, u64::MAX].map(|open| {
+        let quota = limit.of_network(open);
+        let codes = links::codes_of(&network, quota, NOW);
+        codes.offset(quota.most - 1).limit(1)
+    });
+    let index = "INDEX ix_device_codes_network_created_at";
+    assert_uses(all, &["COVERING", index]).await;
+    assert_uses(crowd, &[index]).await;
     let of_network = links::underway_from(&network, NOW).limit(10);
     let index = ["ix_device_codes_confirmed_from_expires_at"];
     assert_uses(of_network, &index).await;

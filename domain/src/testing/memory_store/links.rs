@@ -207,12 +207,15 @@ impl State {
     /// Returns when the network of a link got the oldest of the codes that count towards its limit.
     fn full_since(&self, link: &NewLink, open: u64, limit: CodeLimit) -> Option<Timestamp> {
         let network = link.network?;
+        let quota = limit.of_network(open);
         let links = self.links.values();
         let own = links.filter(|kept| kept.network == Some(network));
-        let mut created: Vec<_> = own.map(|kept| kept.created_at).collect();
+        let counted = own
+            .filter(|kept| quota.counts_linked || !matches!(kept.state, LinkState::Linked { .. }));
+        let mut created: Vec<_> = counted.map(|kept| kept.created_at).collect();
         created.retain(|at| *at > limit.counting_since(link.created_at));
         created.sort_by_key(|at| std::cmp::Reverse(*at));
-        created.get(limit.of_network(open) as usize - 1).copied()
+        created.get(quota.most as usize - 1).copied()
     }
 
     fn create_link(

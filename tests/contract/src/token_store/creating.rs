@@ -205,6 +205,17 @@ pub(super) async fn a_network_gets_fewer_codes_in_a_crowd(fixture: &dyn Fixture)
         assert!(is_created(&create(number, 2, 0).await));
     }
     assert_eq!(create(100, 2, 0).await, refused);
+    for number in 0..CodeLimit::PER_NETWORK_IN_A_CROWD {
+        assert!(is_created(&create(number, 3, 0).await));
+    }
+    let one = store.find_link(&link_from(0, 3, 0).code).await.unwrap();
+    let one = begin(&*store, &one.unwrap(), 5).await;
+    complete(&*store, &one, grant("ada", "one"), 0)
+        .await
+        .unwrap();
+    // A code that led to an account does not count in a crowd.
+    assert!(is_created(&create(100, 3, 0).await));
+    assert_eq!(create(101, 3, 0).await, refused);
     // The open links have expired.
     assert!(is_created(&create(100, 1, 600).await));
 }

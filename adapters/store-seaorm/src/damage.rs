@@ -6,8 +6,9 @@
 
 use std::collections::HashSet;
 use std::error::Error;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 
+use central_oauth_domain::lock::lock;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
@@ -139,6 +140,28 @@ pub(crate) async fn raw(
     rows.await.map_err(failed)
 }
 
+/// Returns what `read` makes of the row that a query finds.
+pub(crate) async fn one<T>(
+    db: &impl ConnectionTrait,
+    query: &impl QueryTrait,
+    numbered: Numbered,
+    read: impl Fn(&QueryResult) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let row = db.query_one_raw(query.build(db.get_database_backend()));
+    let row = row.await.map_err(failed)?;
+    row.map(|row| named(&row, numbered, read)).transpose()
+}
+
+/// Returns what a row has of a joined table, if anything. SeaORM takes what cannot be read for nothing.
+pub(crate) fn joined<M: FromQueryResult>(
+    row: &QueryResult,
+    prefix: &str,
+) -> Result<Option<M>, StoreError> {
+    let number: Option<i64> = row.try_get(prefix, "id").map_err(failed)?;
+    let found = number.map(|_| M::from_query_result(row, prefix));
+    found.transpose().map_err(failed)
+}
+
 fn unless_damaged<T>(
     row: &QueryResult,
     numbered: Numbered,
@@ -177,7 +200,7 @@ fn readable_or_none<T>(
 /// Names a row in the log, once.
 pub(crate) fn name(table: &'static str, row: i64, error: &(dyn Error + 'static)) {
     static NAMED: LazyLock<Mutex<HashSet<(&str, i64)>>> = LazyLock::new(Mutex::default);
-    let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut named = lock(&NAMED);
     if named.len() >= MOST_NAMED {
         named.clear();
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::sync::Once;
 
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sqlx::postgres::PgDatabaseError;
@@ -28,6 +29,9 @@ pub(crate) fn failed(error: DbErr) -> StoreError {
     if error.sql_err().is_some() {
         StoreError::Conflict
     } else if is_unreadable(&error) {
+        if is_damaged(&error) {
+            tell_damage(&error);
+        }
         StoreError::Corrupt(Box::new(error))
     } else {
         unavailable(error)
@@ -84,6 +88,18 @@ fn is_damaged(error: &DbErr) -> bool {
     const INDEX_CORRUPTED: &str = "XX002";
     matches!(sqlite_code(error), Some(CORRUPT | NOT_A_DATABASE))
         || matches!(sqlstate(error), Some(DATA_CORRUPTED | INDEX_CORRUPTED))
+}
+
+/// Says once that the database is damaged: whoever asks for a damaged part may ask often.
+fn tell_damage(error: &DbErr) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        let error = error as &dyn Error;
+        tracing::error!(
+            error,
+            "the database is damaged: stop the service, and restore a backup"
+        );
+    });
 }
 
 /// Whether another process has the database locked exclusively at the moment.

@@ -38,18 +38,16 @@ impl WebhookStore for SeaOrmStore {
         entry: SignedEntry,
     ) -> Result<bool, StoreError> {
         let write = self.write().await?;
-        if readable(&write.txn, &named(name)).await?.is_empty() {
-            let damaged = Entity::delete_many().filter(Column::Name.eq(name.as_str()));
-            damaged.exec(&write.txn).await.map_err(failed)?;
-        }
         let head = audit::head(&write.txn).await?;
         let fresh = Receiver::new(name.clone(), position.unwrap_or(head));
         let fresh = columns(&macs.authenticated_receiver(&fresh));
-        let unless_there = OnConflict::column(Column::Name).do_nothing().to_owned();
-        let added = Entity::insert(fresh).on_conflict(unless_there);
-        let added = added.exec_without_returning(&write.txn).await;
-        if added.map_err(failed)? == 0 {
-            return Ok(false);
+        if !insert(&write.txn, fresh.clone()).await? {
+            if !readable(&write.txn, &named(name)).await?.is_empty() {
+                return Ok(false);
+            }
+            let damaged = Entity::delete_many().filter(Column::Name.eq(name.as_str()));
+            damaged.exec(&write.txn).await.map_err(failed)?;
+            insert(&write.txn, fresh).await?;
         }
         audit::keep(&write.txn, &[entry]).await?;
         write.commit().await?;
@@ -66,6 +64,14 @@ impl WebhookStore for SeaOrmStore {
         write.commit().await?;
         Ok(saved.rows_affected > 0)
     }
+}
+
+/// Returns false if there is a row with this name.
+async fn insert(db: &impl ConnectionTrait, fresh: ActiveModel) -> Result<bool, StoreError> {
+    let unless_there = OnConflict::column(Column::Name).do_nothing().to_owned();
+    let added = Entity::insert(fresh).on_conflict(unless_there);
+    let added = added.exec_without_returning(db).await;
+    Ok(added.map_err(failed)? > 0)
 }
 
 fn named(name: &ReceiverName) -> Select<Entity> {

@@ -35,10 +35,7 @@ impl WorkloadStore for SeaOrmStore {
         let (db, rows) = (&self.read().await?, &with_identity(identity));
         let grants = damage::each(db, rows, NUMBERED, |row| {
             let workload = workload(row)?;
-            let key = optional::<access_keys::Model>(row, "B_")?;
-            let (account, link) = (optional(row, "C_")?, optional(row, "D_")?);
-            let Some(key) = key else { return Ok(None) };
-            let holder = keys::holder(&key, account, link)?;
+            let holder = keys::holder(row, ["B_", "C_", "D_"])?;
             let grant = |key| {
                 Ok(WorkloadGrant {
                     key,
@@ -130,10 +127,6 @@ const NUMBERED: Numbered = Numbered {
 
 fn workload(row: &QueryResult) -> Result<Model, StoreError> {
     Model::from_query_result(row, "A_").map_err(failed)
-}
-
-fn optional<M: FromQueryResult>(row: &QueryResult, prefix: &str) -> Result<Option<M>, StoreError> {
-    M::from_query_result_optional(row, prefix).map_err(failed)
 }
 
 /// Workloads with their keys and, as in [`keys::with_hash`], the accounts or links of these.

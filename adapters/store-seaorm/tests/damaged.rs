@@ -12,7 +12,7 @@ use central_oauth_domain::grant::{
     Account, AccountFilter, AccountStatus, NewGrant, ProviderName, StoredTokens,
 };
 use central_oauth_domain::ports::{
-    AccountStore, GrantEndStore, LinkStore, ReadStore, RefreshStore,
+    AccountStore, GrantEndStore, KeyStore, LinkStore, ReadStore, RefreshStore, StoreError,
 };
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
@@ -75,6 +75,8 @@ async fn assert_shown(store: &SeaOrmStore, damage: &str) {
     assert_eq!(all[0].key.account_id, "ada", "{damage}");
     let ada = store.account(all[0].id).await.unwrap();
     assert_eq!(ada.as_ref(), Some(&all[0]), "{damage}");
+    let holder = store.find_key(&key(1)).await.unwrap().unwrap();
+    assert_eq!(holder.binding.account(), Some(all[0].id), "{damage}");
     let opened = store.open_key(&key(1)).await.unwrap();
     let opened = opened.unwrap().grant.unwrap().tokens.account;
     // A list does not read all columns of the tokens.
@@ -133,6 +135,28 @@ async fn an_account_that_cannot_be_read_is_whole_after_it_is_linked_again() {
         let claimed = store.claim_due_refreshes(NOW, Duration::ZERO, LATER, 10, &[]);
         assert_eq!(claimed.await.unwrap().len(), 1, "{damage}");
     }
+}
+
+#[tokio::test]
+async fn a_label_that_cannot_be_read_keeps_nobody_from_linking() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    link(&store, 1, "ada").await;
+    let damage = "UPDATE account_labels SET value = x'fffe'";
+    scratch.execute(damage).await;
+    link(&store, 2, "ada").await;
+}
+
+/// A caller that looks for one link must not take it for missing.
+#[tokio::test]
+async fn the_links_of_a_key_are_all_read_or_none() {
+    let OnDisk { scratch, store } = OnDisk::new().await;
+    link(&store, 1, "ada").await;
+    let id = store.find_key(&key(1)).await.unwrap().unwrap().id;
+    assert_eq!(store.links_of_key(id).await.unwrap().len(), 1);
+    let damage = "UPDATE device_codes SET created_at = 'x'";
+    scratch.execute(damage).await;
+    let found = store.links_of_key(id).await;
+    assert!(matches!(found, Err(StoreError::Corrupt(_))), "{found:?}");
 }
 
 #[tokio::test]

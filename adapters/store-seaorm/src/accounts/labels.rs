@@ -6,6 +6,7 @@ use central_oauth_domain::Labels;
 use central_oauth_domain::grant::AccountId;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 
 use crate::damage;
@@ -52,6 +53,11 @@ pub(crate) async fn add(
     if rows.is_empty() {
         return Ok(());
     }
-    let added = Entity::insert_many(rows).exec_without_returning(db).await;
+    // A label that cannot be read is in the way of one with its name.
+    let taken = OnConflict::columns([Column::AccountId, Column::Name])
+        .do_nothing()
+        .to_owned();
+    let added = Entity::insert_many(rows).on_conflict(taken);
+    let added = added.exec_without_returning(db).await;
     added.map(drop).map_err(failed)
 }

@@ -20,12 +20,7 @@ pub(crate) async fn lock(
     account: AccountId,
 ) -> Result<Option<StoredTokens>, StoreError> {
     let rows = locked(tokens::Column::AccountId.eq(account.0));
-    let row = db
-        .query_one_raw(rows.build(db.get_database_backend()))
-        .await;
-    let row = row.map_err(failed)?;
-    row.map(|row| damage::named(&row, NUMBERED, both))
-        .transpose()
+    damage::one(db, &rows, NUMBERED, both).await
 }
 
 /// Tokens with their account, in a query for both.
@@ -65,11 +60,8 @@ pub(super) async fn first(
     db: &impl ConnectionTrait,
     rows: SelectTwoRequired<tokens::Entity, accounts::Entity>,
 ) -> Result<Option<FoundTokens>, StoreError> {
-    let row = db
-        .query_one_raw(rows.build(db.get_database_backend()))
-        .await;
-    let row = row.map_err(failed)?;
-    Ok(row.map(|row| FoundTokens::read(&row, "B_", "A_")))
+    let read = |row: &QueryResult| Ok(FoundTokens::read(row, "B_", "A_"));
+    damage::one(db, &rows, NUMBERED, read).await
 }
 
 /// Tokens are locked before their account, and several in the order of their numbers. Both rows are locked at once: a

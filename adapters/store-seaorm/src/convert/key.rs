@@ -28,18 +28,13 @@ pub(crate) fn key_holder(key: &Model, binding: KeyBinding) -> Result<KeyHolder, 
     })
 }
 
-pub(crate) fn to_account(account: &accounts::Model) -> KeyBinding {
+pub(crate) fn to_account(owner: accounts::Person) -> KeyBinding {
     KeyBinding::Account {
-        id: AccountId(account.id),
-        person: person(account),
-    }
-}
-
-/// The owner of the account.
-fn person(account: &accounts::Model) -> AccountKey {
-    AccountKey {
-        provider: ProviderName::new(account.provider.as_str()),
-        account_id: account.account_id.clone(),
+        id: AccountId(owner.id),
+        person: AccountKey {
+            provider: ProviderName::new(owner.provider),
+            account_id: owner.account_id,
+        },
     }
 }
 

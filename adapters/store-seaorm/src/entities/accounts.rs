@@ -1,5 +1,6 @@
 //! Accounts.
 
+use sea_orm::FromQueryResult;
 use sea_orm::entity::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -18,6 +19,14 @@ pub struct Model {
     pub linked_at: i64,
     pub last_error_code: Option<String>,
     pub last_error_detail: Option<String>,
+}
+
+/// What binds a key to an account. It can be read although the rest of the row cannot.
+#[derive(FromQueryResult)]
+pub struct Person {
+    pub id: i64,
+    pub provider: String,
+    pub account_id: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, EnumIter, DeriveActiveEnum)]

@@ -13,7 +13,7 @@ use sea_orm::{
     QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, SelectTwo, UpdateMany,
 };
 
-use super::UNNUMBERED;
+use super::{NUMBERED, UNNUMBERED};
 use crate::convert::{key_holder, key_row, mac_bytes, row_count, to_account};
 use crate::damage;
 use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
@@ -60,10 +60,11 @@ pub(crate) async fn complete(
     account: &Account,
     macs: &RowMacs,
 ) -> Result<(), StoreError> {
-    let row = with_account(Column::Id.eq(link.key.0)).one(db).await;
-    let (row, known) = row.map_err(failed)?.ok_or(StoreError::Conflict)?;
+    let row = with_account(Column::Id.eq(link.key.0));
+    let row = damage::one(db, &row, NUMBERED, key_and_owner).await?;
+    let (row, owner) = row.ok_or(StoreError::Conflict)?;
     let own = || KeyBinding::Link(Box::new(link.clone()));
-    let key = key_holder(&row, known.as_ref().map_or_else(own, to_account))?;
+    let key = key_holder(&row, owner.map_or_else(own, to_account))?;
     let Some(bound) = macs.completed(&key, link, account)? else {
         return Ok(());
     };
@@ -104,21 +105,12 @@ pub(super) async fn missing(
     let rows = with_account(without_mac)
         .order_by_asc(Column::Id)
         .limit(row_count(limit));
-    let numbered = damage::Numbered {
-        table: "access_keys",
-        number: "A_id",
-    };
-    let rows = damage::each(&db, &rows, numbered, |row| {
-        let key = Model::from_query_result(row, "A_").map_err(failed)?;
-        let account = accounts::Model::from_query_result_optional(row, "B_");
-        Ok((key, account.map_err(failed)?))
-    });
-    let rows = rows.await?;
-    let inert = rows.iter().filter(|(_, account)| account.is_none());
+    let rows = damage::each(&db, &rows, NUMBERED, key_and_owner).await?;
+    let inert = rows.iter().filter(|(_, owner)| owner.is_none());
     let mut links = links_of(&db, inert.map(|(key, _)| key.id)).await?;
-    let holders = rows.into_iter().filter_map(|(key, account)| {
-        let binding = match account {
-            Some(account) => to_account(&account),
+    let holders = rows.into_iter().filter_map(|(key, owner)| {
+        let binding = match owner {
+            Some(owner) => to_account(owner),
             // Purged between the two queries.
             None => KeyBinding::Link(Box::new(links.remove(&key.id)?)),
         };
@@ -166,6 +158,11 @@ async fn links_of(
     let numbered = damage::numbered::<device_codes::Entity>(device_codes::Column::Id);
     let links = damage::each(db, &links, numbered, read).await?;
     Ok(links.into_iter().collect())
+}
+
+fn key_and_owner(row: &QueryResult) -> Result<(Model, Option<accounts::Person>), StoreError> {
+    let key = Model::from_query_result(row, "A_").map_err(failed)?;
+    Ok((key, damage::joined(row, "B_")?))
 }
 
 fn with_account(

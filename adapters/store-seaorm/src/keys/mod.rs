@@ -15,11 +15,13 @@ use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select, SelectGetableTuple, SelectThree, Selector, TopologyStar, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, Select, SelectGetableTuple, SelectThree, Selector, TopologyStar,
+    UpdateMany,
 };
 
 use crate::convert::{key_holder, key_record, row_count, to_account};
+use crate::damage::Numbered;
 use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, device_codes};
 use crate::error::failed;
@@ -34,11 +36,9 @@ const UNNUMBERED: AccessKeyId = AccessKeyId(0);
 #[async_trait]
 impl KeyStore for SeaOrmStore {
     async fn find_key(&self, key: &KeyedHash) -> Result<Option<KeyHolder>, StoreError> {
-        let row = with_hash(key)
-            .one(&self.read().await?)
-            .await
-            .map_err(failed)?;
-        row.map_or(Ok(None), |(key, account, link)| holder(&key, account, link))
+        let read = |row: &QueryResult| holder(row, ["A_", "B_", "C_"]);
+        let found = damage::one(&self.read().await?, &with_hash(key), NUMBERED, read).await?;
+        Ok(found.flatten())
     }
 
     async fn keys(
@@ -130,19 +130,27 @@ impl KeyStore for SeaOrmStore {
     }
 }
 
-/// Returns a key and what it gives access to, or nothing if its link was purged. All rows must come from one statement:
-/// a link may be completed at any time.
+/// Keys in a query that joins other tables.
+const NUMBERED: Numbered = Numbered {
+    table: "access_keys",
+    number: "A_id",
+};
+
+/// Returns a key and what it gives access to, or nothing if its link was purged. The key, its account and its link have
+/// these prefixes. They must come from one statement: a link may be completed at any time.
 pub(crate) fn holder(
-    key: &Model,
-    account: Option<accounts::Model>,
-    link: Option<device_codes::Model>,
+    row: &QueryResult,
+    [key, account, link]: [&str; 3],
 ) -> Result<Option<KeyHolder>, StoreError> {
-    let binding = match (account, link) {
-        (Some(account), _) => to_account(&account),
-        (None, Some(link)) => KeyBinding::Link(Box::new(Link::try_from(link)?)),
-        (None, None) => return Ok(None),
+    let key = Model::from_query_result(row, key).map_err(failed)?;
+    let binding = match damage::joined(row, account)? {
+        Some(owner) => to_account(owner),
+        None => match damage::joined::<device_codes::Model>(row, link)? {
+            Some(link) => KeyBinding::Link(Box::new(Link::try_from(link)?)),
+            None => return Ok(None),
+        },
     };
-    Ok(Some(key_holder(key, binding)?))
+    Ok(Some(key_holder(&key, binding)?))
 }
 
 /// Stores an additional key of an account.

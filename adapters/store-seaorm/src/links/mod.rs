@@ -21,10 +21,10 @@ use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_domain::vault::RowMacs;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
-    Select,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Select,
 };
 
+use crate::damage::Numbered;
 use crate::database::Purpose;
 use crate::entities::device_codes::{Column, Entity, Model};
 use crate::error::failed;
@@ -179,11 +179,14 @@ impl LinkStore for SeaOrmStore {
     }
 
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError> {
-        readable(&self.read().await?, &relinks_of(account)).await
+        let (db, links) = (&self.read().await?, &relinks_of(account));
+        damage::each(db, links, numbered(), read).await
     }
 
     async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError> {
-        readable(&self.read().await?, &keys::links_of(key)).await
+        let rows = damage::raw(&self.read().await?, &keys::links_of(key)).await?;
+        let links = rows.iter().map(|row| damage::named(row, numbered(), read));
+        links.collect()
     }
 
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError> {
@@ -200,12 +203,12 @@ impl LinkStore for SeaOrmStore {
     }
 }
 
-async fn readable(
-    db: &impl ConnectionTrait,
-    links: &Select<Entity>,
-) -> Result<Vec<Link>, StoreError> {
-    let read = |row: &QueryResult| damage::model::<Model>(row)?.try_into();
-    damage::each(db, links, damage::numbered::<Entity>(Column::Id), read).await
+fn numbered() -> Numbered {
+    damage::numbered::<Entity>(Column::Id)
+}
+
+fn read(row: &QueryResult) -> Result<Link, StoreError> {
+    damage::model::<Model>(row)?.try_into()
 }
 
 /// Neither ended nor expired.

@@ -6,10 +6,12 @@ use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    TryGetableMany,
 };
 
 use crate::claims;
 use crate::convert::row_count;
+use crate::damage;
 use crate::entities::tokens::{Column, Entity};
 use crate::error::failed;
 
@@ -50,12 +52,13 @@ async fn first_due(
 ) -> Result<Vec<(String, i64)>, StoreError> {
     let (mut open, mut last) = (Vec::new(), None);
     loop {
-        let next = next_provider(last.as_deref()).into_tuple::<(String, i64)>();
-        let (provider, due_at) = match next.one(db).await.map_err(failed) {
-            Ok(Some(next)) => next,
+        let next = damage::raw(db, &next_provider(last.as_deref())).await?;
+        let Some(next) = next.first() else {
+            return Ok(open);
+        };
+        let Ok((provider, due_at)) = <(String, i64)>::try_get_many_by_index(next) else {
             // What is no text comes after all texts.
-            Ok(None) | Err(StoreError::Corrupt(_)) => return Ok(open),
-            Err(error) => return Err(error),
+            return Ok(open);
         };
         if !busy.iter().any(|busy| busy.as_str() == provider) {
             open.push((provider.clone(), due_at));

@@ -31,16 +31,14 @@ impl OutageStore for SeaOrmStore {
 
     async fn begin_outage(&self, outage: Outage) -> Result<Option<Outage>, StoreError> {
         let write = self.write().await?;
-        if of(&write.txn, &outage.provider).await?.is_none() {
+        if !insert(&write.txn, &outage).await? {
+            if of(&write.txn, &outage.provider).await?.is_some() {
+                return Ok(None);
+            }
             let damaged = Column::Provider.eq(outage.provider.as_str());
             let damaged = Entity::delete_many().filter(damaged);
             damaged.exec(&write.txn).await.map_err(failed)?;
-        }
-        let known = OnConflict::column(Column::Provider).do_nothing().to_owned();
-        let begun = Entity::insert(columns(&outage)).on_conflict(known);
-        let rows = begun.exec_without_returning(&write.txn).await;
-        if rows.map_err(failed)? == 0 {
-            return Ok(None);
+            insert(&write.txn, &outage).await?;
         }
         let begun = of(&write.txn, &outage.provider).await?;
         write.commit().await?;
@@ -117,6 +115,14 @@ pub(crate) async fn all(db: &impl ConnectionTrait) -> Result<Vec<Outage>, StoreE
     let rows = Entity::find().order_by_asc(Column::Id);
     let rows = damage::readable(db, Column::Id, rows).await?;
     Ok(rows.into_iter().map(outage).collect())
+}
+
+/// Returns false if the provider has an outage already.
+async fn insert(db: &impl ConnectionTrait, outage: &Outage) -> Result<bool, StoreError> {
+    let known = OnConflict::column(Column::Provider).do_nothing().to_owned();
+    let begun = Entity::insert(columns(outage)).on_conflict(known);
+    let rows = begun.exec_without_returning(db).await;
+    Ok(rows.map_err(failed)? > 0)
 }
 
 async fn of(

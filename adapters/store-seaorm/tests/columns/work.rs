@@ -173,8 +173,6 @@ impl<'a> Work<'a> {
         for n in self.accounts.clone() {
             self.must("relinks", store.open_relinks(AccountId(n)).await, |_| true);
         }
-        let found = store.links_of_key(AccessKeyId(9)).await;
-        self.must("links of a key", found, |_| true);
     }
 
     async fn refreshes(&mut self) {

@@ -53,6 +53,14 @@ pub struct Others {
     pub refreshed_at: Option<Timestamp>,
 }
 
+impl Others {
+    /// Whether the provider has refreshed one lately.
+    fn are_refreshed(self, now: Timestamp) -> bool {
+        let lately = |at| now.since(at) < BELIEVED_AMONG_OTHERS_AFTER / 3;
+        self.refreshed_at.is_some_and(lately)
+    }
+}
+
 /// The result of a failed refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshFailure {
@@ -109,7 +117,7 @@ pub fn judge(
         },
         None => {
             let pause = pause_after(failures, cause.retry_after(), spread);
-            let refuses = matches!(cause, ProviderError::Refused { .. });
+            let refuses = says_something(cause, others, now);
             RefreshFailure {
                 is_shown: true,
                 status: AccountStatus::Degraded,
@@ -121,11 +129,17 @@ pub fn judge(
     }
 }
 
-/// Whether refusals since then end the grant. If the provider refreshes others, it refuses this grant in particular.
-/// Otherwise what a gateway refuses says nothing about a grant, however long it lasts.
+/// Whether a failure counts as a refusal of this grant. If the provider refreshes others, it refuses this grant in
+/// particular. Otherwise what a gateway refuses says nothing about a grant, however long it lasts.
+fn says_something(cause: &ProviderError, others: Others, now: Timestamp) -> bool {
+    let is_refusal = matches!(cause, ProviderError::Refused { .. });
+    is_refusal && (others.are_refreshed(now) || !cause.is_of_gateway())
+}
+
+/// Whether refusals since then end the grant.
 fn is_believed(cause: &ProviderError, since: Timestamp, others: Others, now: Timestamp) -> bool {
-    let lately = |at| at >= since && now.since(at) < BELIEVED_AMONG_OTHERS_AFTER / 3;
-    let after = if others.refreshed_at.is_some_and(lately) {
+    let are_refreshed = others.are_refreshed(now) && others.refreshed_at >= Some(since);
+    let after = if are_refreshed {
         BELIEVED_AMONG_OTHERS_AFTER
     } else if cause.is_of_gateway() {
         return false;
@@ -315,6 +329,18 @@ mod tests {
         for code in ["http_400", "http_401", "http_404", "access_denied"] {
             assert_eq!(status(code, true, None), AccountStatus::RelinkRequired);
         }
+    }
+
+    #[test]
+    fn what_a_gateway_refuses_does_not_count_later() {
+        let (mut attempts, mut now) = (Attempts::default(), NOW);
+        while now < NOW + 25 * HOUR {
+            let firewall = refused("http_page_403").into();
+            let failure = judge(attempts, &firewall, ALONE, now, 0.0);
+            (attempts, now) = (failure.attempts, failure.next_refresh_at.unwrap());
+        }
+        let failure = judge(attempts, &refused("http_404").into(), ALONE, now, 0.0);
+        assert_eq!(failure.status, AccountStatus::Degraded);
     }
 
     #[test]

@@ -140,6 +140,9 @@ pub trait LinkStore: Send + Sync {
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError>;
 
     /// Returns the links of a key, ended ones too.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if one of them cannot be read.
     async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError>;
 
     /// Counts the links that have ended or expired without an account, up to [`Link::MOST_LEFT_OVER`].

@@ -149,14 +149,16 @@ impl LinkEnder {
         Err(StoreError::Conflict.into())
     }
 
-    /// Whether the person may still say "This was not me" about a link of this key.
+    /// Whether the person may still say "This was not me" about a link of this key. A link that cannot be read may be one.
     pub(in crate::usecases) async fn can_be_disowned(
         &self,
         key: AccessKeyId,
     ) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let links = self.links.links_of_key(key).await?;
-        Ok(links.iter().any(|link| link.disownable(now).is_some()))
+        match self.links.links_of_key(key).await {
+            Err(StoreError::Corrupt(_)) => Ok(true),
+            links => Ok(links?.iter().any(|link| link.disownable(now).is_some())),
+        }
     }
 
     fn report_end(&self, actor: Actor, address: Option<IpAddr>, link: &Link, ending: &Ending) {

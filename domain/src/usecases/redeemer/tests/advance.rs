@@ -147,6 +147,16 @@ async fn a_replica_that_has_just_started_leaves_the_link_to_an_older_one() {
     assert_eq!(other.status(&code, &key).await, LinkStatus::Authorizing);
 }
 
+/// While the store was away, no replica could report.
+#[tokio::test]
+async fn a_replica_is_not_alone_when_none_has_reported_lately() {
+    let (stage, other) = while_the_client_id_is_rolled_out().await;
+    let (code, key) = authorizing(&stage).await;
+    stage.clock.advance(secs(60));
+    other.poll_providers().await;
+    assert_eq!(other.status(&code, &key).await, LinkStatus::Authorizing);
+}
+
 #[tokio::test]
 async fn slow_down_adds_five_seconds_for_good() {
     let stage = Stage::new().await;

@@ -37,7 +37,7 @@ async fn site() -> (Site, Arc<Links>) {
     );
     let services = services(&ports, &settings());
     let url = "https://auth.example".parse().unwrap();
-    let site = Site::new(services.consents, &url, OperatorDetails::default());
+    let site = Site::new(services.consents, &url, OperatorDetails::default(), None);
     (site, services.links)
 }
 

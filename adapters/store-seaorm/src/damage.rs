@@ -6,8 +6,9 @@
 
 use std::collections::HashSet;
 use std::error::Error;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 
+use central_oauth_domain::lock::lock;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
@@ -177,7 +178,7 @@ fn readable_or_none<T>(
 /// Names a row in the log, once.
 pub(crate) fn name(table: &'static str, row: i64, error: &(dyn Error + 'static)) {
     static NAMED: LazyLock<Mutex<HashSet<(&str, i64)>>> = LazyLock::new(Mutex::default);
-    let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut named = lock(&NAMED);
     if named.len() >= MOST_NAMED {
         named.clear();
     }

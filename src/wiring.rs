@@ -210,14 +210,15 @@ pub(crate) fn refused(error: UnlockError) -> Failure {
     }
 }
 
-/// Builds only the providers, in their order, to check them.
-pub(crate) fn adapters(config: ProviderConfig) -> Result<Vec<OpenIdConnectProvider>, Failure> {
-    let clock = clock();
-    let entropy = Arc::new(entropy());
-    let adapters = config.providers.into_iter().map(|provider| {
+/// Builds the providers, in their order.
+pub(crate) fn adapters(
+    config: &ProviderConfig,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<Entropy>,
+) -> Result<Vec<OpenIdConnectProvider>, Failure> {
+    let adapters = config.providers.iter().map(|provider| {
         let settings = provider.settings.clone();
-        let adapter =
-            OpenIdConnectProvider::new(settings, Arc::clone(&clock), Arc::clone(&entropy));
+        let adapter = OpenIdConnectProvider::new(settings, Arc::clone(clock), Arc::clone(entropy));
         adapter.map_err(|error| provider.refused(&error).into())
     });
     adapters.collect()
@@ -247,8 +248,6 @@ pub(crate) fn telemetry(
     providers: &ProviderConfig,
 ) -> Result<Telemetry, Failure> {
     let names = providers.providers.iter();
-    let instance = entropy().bytes::<16>();
-    let instance = instance.iter().map(|byte| format!("{byte:02x}"));
     let options = TelemetryOptions {
         providers: names
             .map(|provider| provider.settings.name.clone())
@@ -258,7 +257,7 @@ pub(crate) fn telemetry(
         metrics: config.metrics,
         service_name: config.service_name,
         attributes: config.attributes,
-        instance: instance.collect(),
+        instance: entropy().hex::<16>(),
         started_at: clock().now(),
     };
     Telemetry::start(options).map_err(Failure::other)

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use crate::hex::hex;
 use crate::lock::lock;
 
 use rand_core::CryptoRng;
@@ -24,6 +25,12 @@ impl Entropy {
         let mut bytes = [0; N];
         lock(&self.0).fill_bytes(&mut bytes);
         bytes
+    }
+
+    /// Returns random bytes as hexadecimal digits.
+    #[must_use]
+    pub fn hex<const N: usize>(&self) -> String {
+        hex(&self.bytes::<N>())
     }
 
     /// Returns a number below `bound`, all equally likely (rejection sampling).

@@ -1,7 +1,7 @@
 //! Labels of an account.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::{Entry, IntoIter, Iter};
+use std::collections::btree_map::{IntoIter, Iter};
 
 use crate::text::{Unpresentable, check_chosen};
 
@@ -108,11 +108,7 @@ impl Labels {
 
     /// Adds labels as [`Labels::added_by`] decides.
     pub fn add(&mut self, later: &Self) {
-        for (name, value) in self.added_by(later) {
-            if let Entry::Vacant(place) = self.0.entry(name) {
-                place.insert(value);
-            }
-        }
+        self.0.extend(self.added_by(later));
     }
 
     /// Returns the labels in the order of their names.

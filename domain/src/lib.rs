@@ -43,6 +43,7 @@ pub mod clock_step;
 pub mod entropy;
 pub mod fault;
 pub mod grant;
+mod hex;
 mod key_checksum;
 mod labels;
 pub mod link;

@@ -3,6 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::entropy::Entropy;
+use crate::hex::hex;
 use crate::key_checksum::checksum;
 
 macro_rules! secrets {
@@ -122,7 +123,7 @@ impl SealId {
 
 impl std::fmt::Display for SealId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 

@@ -1,5 +1,7 @@
 //! `central-oauth config`: checks the configuration of the service and shows it without secrets.
 
+use std::sync::Arc;
+
 use central_oauth_domain::workload::TrustedIssuer;
 use central_oauth_provider_openidconnect::{Flow, ProviderSettings};
 use url::Url;
@@ -75,7 +77,8 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
     lines.extend(issuers.flat_map(of_issuer));
     lines.extend(service.keys.secret.preview().await?);
     // Settings that contradict each other are found when the providers and the receivers are made.
-    wiring::adapters(service.providers)?;
+    let entropy = Arc::new(wiring::entropy());
+    wiring::adapters(&service.providers, &wiring::clock(), &entropy)?;
     service.webhooks.map(wiring::webhooks).transpose()?;
     lines.iter().try_for_each(result)?;
     Ok(Exit::Done)

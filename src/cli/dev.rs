@@ -59,7 +59,8 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let told_to_stop = runtime::stop_signal()?;
     let folder = TempDir::new()?;
     let sandbox = start_sandbox(options.auto).await?;
-    let admin_key = admin_key();
+    // For as long as this command runs.
+    let admin_key = AccessKey::new(wiring::entropy().hex::<32>());
     let config = config(&options, &folder, &sandbox, admin_key.clone())?;
     let keys = config.keys.secret.unwrap().await?;
     let service = Service::start(config, &keys, &Telemetry::default()).await?;
@@ -132,13 +133,6 @@ fn config(
         audit: AuditSettings::default(),
         metrics: None,
     })
-}
-
-/// Makes an admin key for as long as this command runs.
-fn admin_key() -> AccessKey {
-    let bytes = wiring::entropy().bytes::<32>();
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    AccessKey::new(digits)
 }
 
 /// Returns this address, or one with a free port if the port is in use.

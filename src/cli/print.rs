@@ -4,7 +4,9 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use central_oauth_domain::text::{is_deceptive, presentable};
+use central_oauth_domain::text::is_deceptive;
+/// Makes foreign text safe to print.
+pub(super) use central_oauth_domain::text::presentable as printable;
 use serde::Serialize;
 
 use super::{Exit, Failure};
@@ -55,11 +57,6 @@ pub(super) fn insist(line: impl Display) {
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(Failure::other)?;
     result(printable_json(&text))
-}
-
-/// Makes foreign text safe to print: see [`presentable`].
-pub(super) fn printable(words: &str) -> String {
-    presentable(words)
 }
 
 /// Escapes deceptive characters in JSON text. Programs read the same values, because only strings can contain them.

@@ -1,5 +1,7 @@
 //! `central-oauth providers`: lists the configured providers and checks them.
 
+use std::sync::Arc;
+
 use central_oauth_provider_openidconnect::{Finding, Flow, ProviderSettings, Verdict};
 use serde_json::{Value, json};
 
@@ -137,12 +139,13 @@ fn display_name(settings: &ProviderSettings) -> String {
 
 /// Checks the providers one after the other and prints each result at once.
 async fn check(config: ProviderConfig, base: &str, json: bool) -> Result<Exit, Failure> {
-    let names = config.providers.iter().map(|it| it.settings.name.clone());
-    let names: Vec<_> = names.collect();
+    let entropy = Arc::new(wiring::entropy());
+    let adapters = wiring::adapters(&config, &wiring::clock(), &entropy)?;
     let mut all = Vec::new();
-    for (name, provider) in names.into_iter().zip(wiring::adapters(config)?) {
+    for (provider, adapter) in config.providers.iter().zip(adapters) {
+        let name = &provider.settings.name;
         let redirect_uri = format!("{base}/callback/{name}");
-        let findings = Box::pin(provider.check(&redirect_uri)).await;
+        let findings = Box::pin(adapter.check(&redirect_uri)).await;
         if !json {
             show(name.as_str(), &findings)?;
         }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::usecases::AuditLog;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use super::Stop;
+use super::{Stop, pause};
 
 /// How often entries are stored.
 const STORE_EVERY: Duration = Duration::from_secs(1);
@@ -36,10 +36,7 @@ pub(crate) async fn store_audit_entries(log: Arc<AuditLog>, mut stop: Stop) {
             _ => {}
         }
         is_behind = stored.is_err();
-        tokio::select! {
-            () = sleep(STORE_EVERY) => {}
-            _ = stop.changed() => {}
-        }
+        pause(STORE_EVERY, &mut stop).await;
     }
 }
 

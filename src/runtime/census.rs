@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::{Census, CensusStore, Clock};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::Stop;
+use super::{Stop, pause};
 
 /// The shortest pause between two counts.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(10);
@@ -36,10 +36,7 @@ pub(crate) async fn take_census(
                 tracing::warn!(error, "accounts could not be counted");
             }
         }
-        tokio::select! {
-            () = sleep((took * PAUSE_PER_CENSUS).max(SHORTEST_PAUSE)) => {}
-            _ = stop.changed() => {}
-        }
+        pause((took * PAUSE_PER_CENSUS).max(SHORTEST_PAUSE), &mut stop).await;
     }
 }
 

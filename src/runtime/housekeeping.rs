@@ -7,9 +7,9 @@ use std::time::Duration;
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::replica::CHECK_IN_EVERY;
 use central_oauth_domain::usecases::Services;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
-use super::Stop;
+use super::{Stop, pause};
 
 /// Rows per transaction.
 const BATCH: u64 = 100;
@@ -74,10 +74,7 @@ pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
             done("uses of keys", services.keys.store_uses().await);
             note_at = Instant::now() + NOTE_EVERY;
         }
-        tokio::select! {
-            () = sleep(LOOK_FOR_CLOCK_STEPS_EVERY) => {}
-            _ = stop.changed() => {}
-        }
+        pause(LOOK_FOR_CLOCK_STEPS_EVERY, &mut stop).await;
     }
     done("uses of keys", services.keys.store_uses().await);
     done("this replica", services.housekeeping.check_out().await);

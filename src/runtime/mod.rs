@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
@@ -53,6 +54,11 @@ pub(crate) type Stop = watch::Receiver<bool>;
 pub(crate) async fn told_to_stop(mut stop: Stop) {
     // An error means that the sender is gone, which also means to stop.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Pauses, but not longer than until the parts are told to stop.
+async fn pause(length: Duration, stop: &mut Stop) {
+    let _ = timeout(length, stop.changed()).await;
 }
 
 /// Begins to listen for the stop signal (SIGTERM, or Ctrl-C at a terminal); the future completes with it.

@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use central_oauth_domain::grant::revocation::RevocationStatus;
 use central_oauth_domain::link::{Link, Requester};
-use central_oauth_domain::ports::{AccountStore as _, OAuthProvider};
+use central_oauth_domain::ports::AccountStore as _;
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, settings,
+    FixedClock, MemoryStore, ScriptedProvider, ports, see_through, settings,
 };
-use central_oauth_domain::usecases::{
-    Caller, LinkRequest, Providers, Services, Visitor, Workers, unlock,
-};
+use central_oauth_domain::usecases::{Caller, LinkRequest, Services, Visitor, Workers};
 
 use super::{Outbox, polls};
 use crate::telemetry::captured_logs;
@@ -31,18 +29,9 @@ struct Stage {
 impl Stage {
     async fn new() -> Self {
         captured_logs::start();
-        let (clock, entropy) = (FixedClock::default(), Arc::new(seeded_entropy(6)));
-        let store = Arc::new(MemoryStore::default());
+        let (clock, store) = (FixedClock::default(), Arc::new(MemoryStore::default()));
         let provider = Arc::new(ScriptedProvider::new("one"));
-        let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
-        let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
-        let ports = ports(
-            Arc::clone(&store) as _,
-            vault.unwrap(),
-            Arc::new(clock.clone()),
-            entropy,
-            providers,
-        );
+        let ports = ports(&store, &clock, 6, &provider).await.unwrap();
         let settings = settings();
         let workers = Workers::new(&ports, &settings);
         let refresher = Arc::clone(&workers.refresher);
@@ -112,16 +101,8 @@ async fn a_revocation_that_is_not_recorded_is_logged_now_and_then() {
     let (link, key) = stage.due_link().await;
     let granted = ScriptedProvider::grant("access", Some("refresh"));
     stage.provider.answer_redeem(Ok(granted));
-    let mut next = Some(link);
-    while let Some(link) = next {
-        let outcome = stage.services.redeemer.advance(&link).await;
-        next = stage
-            .services
-            .redeemer
-            .record(&link, &outcome)
-            .await
-            .unwrap();
-    }
+    let done = see_through(&stage.services.redeemer, link);
+    done.await.unwrap();
     let account = stage.store.accounts(None, 1).await.unwrap()[0].id;
     let caller = stage
         .services

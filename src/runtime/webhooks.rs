@@ -4,9 +4,8 @@ use std::error::Error;
 
 use central_oauth_domain::usecases::Courier;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
-use super::{STORE_PAUSE, Stop, told_to_stop};
+use super::{STORE_PAUSE, Stop, pause, told_to_stop};
 
 /// Delivers the events of all receivers, until told to stop. A receiver that does not answer delays no other.
 pub(crate) async fn deliver_webhooks(couriers: Vec<Courier>, stop: Stop) {
@@ -36,9 +35,6 @@ async fn deliver(mut courier: Courier, mut stop: Stop) {
             tracing::error!(%receiver, error, "webhooks wait: the database failed");
         }
         has_failed = delivered.is_err();
-        tokio::select! {
-            () = sleep(delivered.unwrap_or(STORE_PAUSE)) => {}
-            _ = stop.changed() => {}
-        }
+        pause(delivered.unwrap_or(STORE_PAUSE), &mut stop).await;
     }
 }

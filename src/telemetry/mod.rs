@@ -16,6 +16,7 @@ use tracing_subscriber::{Layer, fmt, registry};
 use self::json::JsonLines;
 use self::text::WithoutTraces;
 use crate::config::{LogConfig, LogFormat};
+pub(crate) use panics::log as log_panics;
 
 /// Installs the subscriber for the whole process. A second call changes nothing.
 pub(crate) fn install(config: LogConfig) {
@@ -36,11 +37,6 @@ pub(crate) fn install_telling(config: LogConfig, telemetry: &Telemetry) {
     let all = registry().with(lines).with(telemetry.layer());
     // An error means that a subscriber is installed already, which is fine.
     let _ = all.try_init();
-}
-
-/// Logs panics like other events. Whether the program continues does not change.
-pub(crate) fn log_panics() {
-    panics::log();
 }
 
 /// Whether a field is for traces only. OpenTelemetry's conventions use names with a dot, our own fields have none. Events

@@ -5,8 +5,8 @@ use std::panic::{self, PanicHookInfo};
 
 use tracing::Level;
 
-/// Installs a panic hook that logs at `ERROR` instead of printing.
-pub(super) fn log() {
+/// Installs a panic hook that logs at `ERROR` instead of printing. Whether the program continues does not change.
+pub(crate) fn log() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         if tracing::enabled!(Level::ERROR) {

@@ -1,6 +1,8 @@
 //! Authenticates the bearer token of the `Authorization` header (RFC 6750).
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use central_oauth_domain::secret::{AccessKey, WorkloadToken};
 use central_oauth_domain::usecases::{
@@ -13,8 +15,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use crate::address::client_address;
 use crate::error::{Code, Problem};
-use crate::middleware::is_head;
-use crate::presented::Taken;
+use crate::head::is_head;
 
 /// The bearer token of a request. [`Keys`] decides whether it is a valid key. If `NEEDED`, a request without a token is
 /// rejected.
@@ -23,6 +24,21 @@ pub(crate) struct Bearer<const NEEDED: bool> {
     address: IpAddr,
     is_head: bool,
     taken: Option<Taken>,
+}
+
+/// Whether an operation has taken the JWT of its request. It records what comes of it.
+#[derive(Clone, Default)]
+pub(crate) struct Taken(Arc<AtomicBool>);
+
+impl Taken {
+    /// An operation takes the JWT.
+    fn take(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_taken(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// For operations that require a key.

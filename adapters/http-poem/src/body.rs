@@ -13,6 +13,10 @@ use crate::error::{Code, Problem};
 /// An optional JSON object: an empty body, with or without a content type, is the default of `T`.
 pub(crate) struct OptionalJson<T>(pub(crate) T);
 
+/// The size limit of bodies, many times larger than any valid request.
+pub(crate) const MAX_BYTES: usize = 64 * 1024;
+/// The media type of forms.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 /// A required JSON object.
@@ -66,6 +70,12 @@ impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for NeededJson<T> {
     }
 }
 
+/// The problem of a body over the limit.
+pub(crate) fn body_too_large() -> Problem {
+    let detail = format!("the body is larger than {MAX_BYTES} bytes");
+    Problem::new(Code::PayloadTooLarge, detail)
+}
+
 /// The problem of an empty body where one is needed.
 pub(crate) fn no_body() -> Problem {
     Problem::new(
@@ -91,16 +101,17 @@ async fn sent<T: DeserializeOwned>(request: &Request, body: &mut RequestBody) ->
     if bytes.is_empty() {
         return Ok(None);
     }
-    check_content_type(request.header(header::CONTENT_TYPE))?;
+    if !is_of_type(request, JSON) {
+        return Err(not_json().into());
+    }
     Ok(Some(read(&bytes)?))
 }
 
-fn check_content_type(content_type: Option<&str>) -> Result<(), Problem> {
-    let essence = content_type.and_then(|value| value.split(';').next());
-    if essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(JSON)) {
-        return Ok(());
-    }
-    Err(not_json())
+/// Whether the body of a request has this media type.
+pub(crate) fn is_of_type(request: &Request, media_type: &str) -> bool {
+    let content_type = request.header(header::CONTENT_TYPE).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case(media_type)
 }
 
 /// The problem of a body of another media type.

@@ -19,11 +19,9 @@ use poem_openapi::registry::{
 use poem_openapi::types::{ToJSON as _, Type as _};
 use serde_json::{Map, Value, json};
 
-use crate::api::bad_cursor;
-use crate::body::not_json;
+use crate::body::{body_too_large, not_json};
 use crate::dto::ProblemDetails;
 use crate::error::{PROBLEM_JSON, Problem};
-use crate::middleware::body_too_large;
 
 /// The error of an operation, documented by `D`.
 pub(crate) struct Failure<D> {
@@ -183,8 +181,6 @@ pub(crate) const PROVIDER_GONE: Answer =
     });
 /// For operations that need a body.
 pub(crate) const NOT_JSON: Answer = Answer("the body is not application/json", not_json);
-/// For lists.
-pub(crate) const BAD_PAGE: Answer = Answer("the limit or the cursor is invalid", bad_cursor);
 /// For all operations.
 const COMMON: [Answer; 2] = [
     Answer("the body is larger than 64 KiB", body_too_large),

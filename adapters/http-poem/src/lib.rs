@@ -9,7 +9,7 @@
 //! | `dto` | wire types, converted from the domain's types |
 //! | `error` | the table from refusals to problem codes and statuses |
 //! | `failure` | documents the problems of each operation |
-//! | `auth`, `body`, `address` | the caller's key, body and address |
+//! | `auth`, `body`, `head`, `address` | the caller's key and body, whether it sent a `HEAD`, and its address |
 //! | `presented` | records refused requests with the JWT of a workload |
 //! | `host`, `origin` | refuse requests that foreign web pages make browsers send |
 //! | `server` | answers the requests of each connection |
@@ -35,6 +35,7 @@ mod docs;
 mod dto;
 mod error;
 mod failure;
+mod head;
 mod host;
 mod middleware;
 mod operator_details;

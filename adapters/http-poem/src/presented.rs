@@ -1,17 +1,16 @@
 //! Requests of the API whose bearer is the JWT of a workload.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use central_oauth_domain::secret::WorkloadToken;
 use central_oauth_domain::usecases::{WorkloadCall, Workloads};
 use poem::{Request, Response, Result};
 
 use crate::address::client_address;
-use crate::auth::shown;
+use crate::auth::{Taken, shown};
 use crate::error::code_of;
-use crate::middleware::{answer_error, is_head};
+use crate::head::is_head;
+use crate::middleware::answer_error;
 
 /// The JWT of a request.
 pub(crate) struct PresentedJwt {
@@ -19,17 +18,6 @@ pub(crate) struct PresentedJwt {
     address: IpAddr,
     is_head: bool,
     taken: Taken,
-}
-
-/// Whether an operation has taken the JWT of its request. It records what comes of it.
-#[derive(Clone, Default)]
-pub(crate) struct Taken(Arc<AtomicBool>);
-
-impl Taken {
-    /// An operation takes the JWT.
-    pub(crate) fn take(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 impl PresentedJwt {
@@ -62,7 +50,7 @@ impl PresentedJwt {
     ) -> Result<Response> {
         let response = answer.await.unwrap_or_else(answer_error);
         if let Some(code) = code_of(&response)
-            && !self.taken.0.load(Ordering::Relaxed)
+            && !self.taken.is_taken()
         {
             let call = WorkloadCall {
                 token: &self.token,

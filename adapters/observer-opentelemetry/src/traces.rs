@@ -1,10 +1,11 @@
 //! Connects requests and background work in traces.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::LinkId;
+use central_oauth_domain::lock::lock;
 use central_oauth_domain::observe::{LinkEnd, Observer};
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{SpanContext, Status, TraceContextExt as _, TraceState};
@@ -32,7 +33,7 @@ impl Observer for LinkTraces {
         if !context.is_valid() {
             return;
         }
-        let mut remembered = self.lock();
+        let mut remembered = lock(&self.0);
         remembered.insert(link, context);
         if remembered.len() > MAX_LINKS {
             remembered.pop_first();
@@ -41,7 +42,7 @@ impl Observer for LinkTraces {
 
     /// Connects the current span to the request that started the link.
     fn link_resumed(&self, link: LinkId) {
-        let started_in = self.lock().get(&link).cloned();
+        let started_in = lock(&self.0).get(&link).cloned();
         if let Some(context) = started_in {
             Span::current().add_link(context);
         }
@@ -49,13 +50,7 @@ impl Observer for LinkTraces {
 
     /// Forgets a link that has ended.
     fn link_ended(&self, link: LinkId, _: &ProviderName, _: LinkEnd) {
-        self.lock().remove(&link);
-    }
-}
-
-impl LinkTraces {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<LinkId, SpanContext>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).remove(&link);
     }
 }
 
@@ -203,12 +198,12 @@ mod tests {
     fn of_a_link_ids_are_kept_and_no_longer_than_it_lasts() {
         let links = LinkTraces::default();
         with_state("vendor=words", |_| start(&links, 1));
-        let kept = links.lock()[&LinkId(1)].clone();
+        let kept = lock(&links.0)[&LinkId(1)].clone();
         assert_eq!(kept.trace_id().to_string(), &PARENT[3..35]);
         assert_eq!(kept.trace_state(), &TraceState::NONE);
         let provider = ProviderName::new("github");
         links.link_ended(LinkId(1), &provider, LinkEnd::Linked);
-        assert!(links.lock().is_empty());
+        assert!(lock(&links.0).is_empty());
     }
 
     #[test]
@@ -216,7 +211,7 @@ mod tests {
         let links = LinkTraces::default();
         let most = i64::try_from(MAX_LINKS).unwrap();
         with_state("", |_| (0..=most).for_each(|id| start(&links, id)));
-        let kept = links.lock();
+        let kept = lock(&links.0);
         assert_eq!(kept.len(), MAX_LINKS);
         assert!(!kept.contains_key(&LinkId(0)) && kept.contains_key(&LinkId(most)));
     }

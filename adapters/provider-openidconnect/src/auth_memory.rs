@@ -1,10 +1,11 @@
 //! Remembers which method of client authentication works at which endpoint.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
+use central_oauth_domain::lock::lock;
 use central_oauth_domain::ports::Clock;
 use url::Url;
 
@@ -38,7 +39,7 @@ impl AuthMemory {
 
     /// Returns the method to begin with.
     pub(crate) fn first(&self, endpoint: &Url, auth: ClientAuth) -> ClientAuthMethod {
-        match self.lessons().get(endpoint) {
+        match lock(&self.endpoints).get(endpoint) {
             Some(Lesson::Accepts(method)) if !auth.is_fixed => *method,
             _ => auth.method,
         }
@@ -57,7 +58,7 @@ impl AuthMemory {
             ClientAuthMethod::Post if auth.method == ClientAuthMethod::Basic => auth.method,
             ClientAuthMethod::Post | ClientAuthMethod::None => return None,
         };
-        let waits = match self.lessons().get(endpoint) {
+        let waits = match lock(&self.endpoints).get(endpoint) {
             Some(Lesson::RefusesBoth(at)) => {
                 let now = self.clock.now();
                 *at <= now && now < *at + PAUSE
@@ -69,7 +70,7 @@ impl AuthMemory {
 
     /// Records that the endpoint accepts this method.
     pub(crate) fn accepts(&self, endpoint: &Url, auth: ClientAuth, method: ClientAuthMethod) {
-        let mut lessons = self.lessons();
+        let mut lessons = lock(&self.endpoints);
         if method == auth.method {
             lessons.remove(endpoint);
         } else {
@@ -80,12 +81,6 @@ impl AuthMemory {
     /// Records that the endpoint rejects both methods.
     pub(crate) fn refuses_both(&self, endpoint: &Url) {
         let lesson = Lesson::RefusesBoth(self.clock.now());
-        self.lessons().insert(endpoint.clone(), lesson);
-    }
-
-    fn lessons(&self) -> MutexGuard<'_, HashMap<Url, Lesson>> {
-        self.endpoints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.endpoints).insert(endpoint.clone(), lesson);
     }
 }

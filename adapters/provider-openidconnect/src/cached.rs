@@ -58,14 +58,11 @@ impl<T> Cached<T> {
 
     /// Returns the value. The first caller that notices a stale value replaces it, within half of its timeout and without
     /// the lock, so that others use the old one meanwhile.
-    pub(crate) async fn get<F>(
+    pub(crate) async fn get(
         &self,
         deadline: Deadline,
-        fetch: impl FnOnce(Deadline) -> F,
-    ) -> Result<Arc<T>, ProviderError>
-    where
-        F: Future<Output = Result<T, ProviderError>>,
-    {
+        fetch: impl AsyncFnOnce(Deadline) -> Result<T, ProviderError>,
+    ) -> Result<Arc<T>, ProviderError> {
         let failures = self.failures.load(Ordering::Relaxed);
         let mut slot = deadline.bound(self.slot.lock()).await?;
         let now = self.clock.uptime();
@@ -99,14 +96,11 @@ impl<T> Cached<T> {
     }
 
     /// Returns a value that was fetched after this call, or a moment before it, because the cached one did not work.
-    pub(crate) async fn renew<F>(
+    pub(crate) async fn renew(
         &self,
         deadline: Deadline,
-        fetch: impl FnOnce(Deadline) -> F,
-    ) -> Result<Arc<T>, ProviderError>
-    where
-        F: Future<Output = Result<T, ProviderError>>,
-    {
+        fetch: impl AsyncFnOnce(Deadline) -> Result<T, ProviderError>,
+    ) -> Result<Arc<T>, ProviderError> {
         let slot = deadline.bound(self.slot.lock()).await?;
         match &slot.held {
             Some(held) if held.is_young(self.clock.uptime()) => Ok(Arc::clone(&held.value)),

@@ -9,9 +9,10 @@ use std::str::FromStr;
 
 use super::entry::{AuditContent, AuditEntry, AuditNumber, AuditReference, SignedEntry};
 use super::{Actor, AuditDraft, AuditEvent, AuditKind, AuditNetwork};
+use crate::hex::{hex, unhex};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
-use crate::vault::{Vault, hex, unhex};
+use crate::vault::Vault;
 
 /// Purposes keep the hashes of different things apart.
 const ENTRY: &str = "audit_entry";

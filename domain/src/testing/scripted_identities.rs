@@ -1,10 +1,11 @@
 //! Workload identities without signatures.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 
+use crate::lock::lock;
 use crate::ports::{NotVerified, SignedClaims, WorkloadIdentities};
 use crate::secret::WorkloadToken;
 use crate::workload::{ClaimValue, Claims, Rule, WorkloadRefusal};
@@ -20,7 +21,7 @@ pub struct ScriptedIdentities {
 impl ScriptedIdentities {
     /// Issues a token with these claims; `iss` is the issuer.
     pub fn issue(&self, issuer: &str, claims: &[(&str, ClaimValue)]) -> WorkloadToken {
-        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut issued = lock(&self.issued);
         let mut signed = Claims::default();
         for (name, value) in claims {
             let _ = signed.insert((*name).to_owned(), value.clone());
@@ -36,39 +37,29 @@ impl ScriptedIdentities {
 
     /// Forgets the keys of all issuers, or knows them again.
     pub fn be_away(&self, is_away: bool) {
-        *self.is_away.lock().unwrap_or_else(PoisonError::into_inner) = is_away;
+        *lock(&self.is_away) = is_away;
     }
 
     /// Lets no issuer answer any more.
     pub fn be_silent(&self) {
-        *self
-            .is_silent
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = true;
-    }
-
-    fn is_silent(&self) -> bool {
-        *self
-            .is_silent
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.is_silent) = true;
     }
 }
 
 #[async_trait]
 impl WorkloadIdentities for ScriptedIdentities {
     async fn verify(&self, token: &WorkloadToken) -> Result<SignedClaims, NotVerified> {
-        if self.is_silent() {
+        if *lock(&self.is_silent) {
             std::future::pending::<()>().await;
         }
-        if *self.is_away.lock().unwrap_or_else(PoisonError::into_inner) {
+        if *lock(&self.is_away) {
             return Err(NotVerified::KeysUnavailable {
                 issuer: "https://away.example".to_owned(),
                 detail: "away, as the test wants it".to_owned(),
                 retry_after: std::time::Duration::from_secs(10),
             });
         }
-        let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        let issued = lock(&self.issued);
         let signed = issued.get(token.expose()).cloned();
         signed.ok_or_else(|| NotVerified::Refused {
             claimed_issuer: None,

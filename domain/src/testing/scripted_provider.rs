@@ -1,12 +1,13 @@
 //! A provider with scripted responses.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
+use crate::lock::lock;
 use crate::ports::{
     Consent, ConsentHandle, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
     RefreshAnswer, RefreshError, Revoked, ScopeWords, TokenToRevoke,
@@ -204,7 +205,7 @@ impl ScriptedProvider {
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
-        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.script)
     }
 }
 

@@ -7,17 +7,37 @@ use async_trait::async_trait;
 
 use crate::entropy::Entropy;
 use crate::grant::revocation::RevocationLease;
+use crate::link::Link;
 use crate::observe::Unobserved;
-use crate::ports::{Clock, TokenStore};
+use crate::ports::{Clock, StoreError, TokenStore};
+use crate::testing::{FakeCipher, FixedClock, MemoryStore, ScriptedProvider, seeded_entropy};
 use crate::usecases::{
-    AuditLog, AuditSettings, Claim, Pause, Ports, Providers, RefreshOnDemand, RefreshRequest,
-    Refresher, RevokeOnDemand, Revoker, Services, Settings, TokenCache, Workers,
+    AuditLog, AuditSettings, Claim, Pause, Ports, Providers, Redeemer, RefreshOnDemand,
+    RefreshRequest, Refresher, RevokeOnDemand, Revoker, Services, Settings, TokenCache,
+    UnlockError, Workers, unlock,
 };
 use crate::vault::Vault;
 
-/// Ports without an observer.
+/// Ports over fakes, without an observer. `seed` decides what is random.
+///
+/// # Errors
+/// As [`unlock`].
+pub async fn ports(
+    store: &Arc<MemoryStore>,
+    clock: &FixedClock,
+    seed: u64,
+    provider: &Arc<ScriptedProvider>,
+) -> Result<Ports, UnlockError> {
+    let entropy = Arc::new(seeded_entropy(seed));
+    let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await?;
+    let clock = Arc::new(clock.clone());
+    let providers = Providers::new([Arc::clone(provider) as _], None);
+    Ok(ports_over(store.clone(), vault, clock, entropy, providers))
+}
+
+/// Ports over this store, without an observer.
 #[must_use]
-pub fn ports(
+pub fn ports_over(
     store: Arc<dyn TokenStore>,
     vault: Vault,
     clock: Arc<dyn Clock>,
@@ -62,6 +82,19 @@ pub fn services(ports: &Ports, settings: &Settings) -> Services {
     let workers = Workers::new(ports, settings);
     let (refresher, revoker) = (Arc::clone(&workers.refresher), Arc::clone(&workers.revoker));
     Services::new(ports, settings, workers, refresher, revoker)
+}
+
+/// Asks the provider and records what comes of it, until a link that is due has no further step.
+///
+/// # Errors
+/// As [`Redeemer::record`].
+pub async fn see_through(redeemer: &Redeemer, link: Link) -> Result<(), StoreError> {
+    let mut next = Some(link);
+    while let Some(link) = next {
+        let outcome = redeemer.advance(&link).await;
+        next = redeemer.record(&link, &outcome).await?;
+    }
+    Ok(())
 }
 
 /// Refreshes in the caller's own task: enough for tests, where no caller disconnects.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{Ports, Settings};
-use crate::entropy::Entropy;
 use crate::ports::{Clock, ClockStepStore, ReplicaStore, StoreError};
 use crate::replica::Presence;
 
@@ -21,7 +20,7 @@ pub struct Housekeeping {
 impl Housekeeping {
     pub(super) fn new(ports: &Ports, settings: &Settings) -> Self {
         let presence = Presence {
-            instance: instance(&ports.entropy),
+            instance: ports.entropy.hex::<16>(),
             name: settings.replica_name.clone(),
             version: settings.version.clone(),
             started_at: ports.clock.now(),
@@ -69,10 +68,4 @@ impl Housekeeping {
     pub async fn check_out(&self) -> Result<(), StoreError> {
         self.replicas.check_out(&self.presence.instance).await
     }
-}
-
-/// A name that no other process has.
-fn instance(entropy: &Entropy) -> String {
-    let random: [u8; 16] = entropy.bytes();
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -76,8 +76,11 @@ impl RowMacs {
             networks.as_bytes(),
             slice(uses.as_ref()),
         ];
-        let input = bound(ACCESS_KEY, &parts);
-        self.cipher.keyed_hash(&self.hash_key, &input)
+        self.mac(ACCESS_KEY, &parts)
+    }
+
+    fn mac(&self, row: [&str; 2], parts: &[&[u8]]) -> KeyedHash {
+        self.cipher.keyed_hash(&self.hash_key, &bound(row, parts))
     }
 
     /// Whether the service has written this key in its present form. Always false for a key without a MAC.
@@ -107,8 +110,7 @@ impl RowMacs {
             identified,
             owner.display_name.as_bytes(),
         ];
-        self.cipher
-            .keyed_hash(&self.hash_key, &bound(OWNER, &parts))
+        self.mac(OWNER, &parts)
     }
 
     /// Whether the service has stored this person with these tokens.
@@ -142,8 +144,7 @@ impl RowMacs {
         parts.extend(numbers.iter().map(<[u8; 8]>::as_slice));
         parts.extend(times.iter().map(|at| slice(at.as_ref())));
         parts.extend(error.map(str::as_bytes));
-        let input = bound(RECEIVER, &parts);
-        self.cipher.keyed_hash(&self.hash_key, &input)
+        self.mac(RECEIVER, &parts)
     }
 
     /// Whether the service has written this receiver in its present form.

@@ -2,11 +2,13 @@
 
 mod words;
 
+use central_oauth_domain::Label;
+use clap::ValueEnum as _;
 use serde::Deserialize as _;
 
 use super::client::{AccountDetails, Client, Listed};
 use super::help::{KEY, Notes, OPERATOR};
-use super::label::Label;
+use super::label::label;
 use super::print::{json, result, tell};
 use super::profile::Target;
 use super::table::lay_out;
@@ -40,7 +42,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
     /// Show only accounts with this label.
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     label: Option<Label>,
     /// Print the complete response of the service as one JSON array, for scripts.
     #[arg(long)]
@@ -56,16 +58,6 @@ enum Status {
     Degraded,
     /// A person must consent again.
     RelinkRequired,
-}
-
-impl Status {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Degraded => "degraded",
-            Self::RelinkRequired => "relink_required",
-        }
-    }
 }
 
 pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
@@ -94,8 +86,10 @@ pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Ex
 impl Options {
     /// Returns what the service filters by.
     fn filters(&self) -> Vec<(&'static str, String)> {
-        let status = self.status.map(|status| status.as_str().to_owned());
-        let label = self.label.as_ref().map(Label::filter);
+        let status = self.status.and_then(|status| status.to_possible_value());
+        let status = status.map(|status| status.get_name().to_owned());
+        let label = self.label.as_ref();
+        let label = label.map(|label| format!("{}:{}", label.name, label.value));
         let filters = [
             ("status", status),
             ("provider", self.provider.clone()),

@@ -66,20 +66,18 @@ struct Response {
 impl Client {
     /// Creates a client without a key.
     pub(super) fn new(server: Url) -> Result<Self, Failure> {
-        let http = http(&server).build().map_err(Failure::other)?;
-        Ok(Self {
-            http,
-            server,
-            bearer: None,
-        })
+        Self::over(http(&server), server)
     }
 
     /// Creates a client without a key, for a listener on this machine: its certificate is for the public address.
     pub(super) fn of_this_machine(server: Url) -> Result<Self, Failure> {
         let http = http(&server).tls_danger_accept_invalid_certs(true);
-        let http = http.build().map_err(Failure::other)?;
+        Self::over(http, server)
+    }
+
+    fn over(http: reqwest::ClientBuilder, server: Url) -> Result<Self, Failure> {
         Ok(Self {
-            http,
+            http: http.build().map_err(Failure::other)?,
             server,
             bearer: None,
         })

@@ -4,7 +4,6 @@ use super::options::{Options, Role};
 use super::return_code;
 use crate::cli::Failure;
 use crate::cli::client::{Client, LinkCode, LinkRequest};
-use crate::cli::label::Label;
 
 /// Asks for a return code, too, if the options or the service want one.
 pub(super) async fn ask(client: &Client, options: &Options) -> Result<LinkCode, Failure> {
@@ -16,7 +15,11 @@ pub(super) async fn ask(client: &Client, options: &Options) -> Result<LinkCode, 
     let request = |return_code| LinkRequest {
         provider: options.provider.as_deref(),
         client_name: options.client_name.as_deref().or(machine.as_deref()),
-        labels: options.labels.iter().map(Label::parts).collect(),
+        labels: options
+            .labels
+            .iter()
+            .map(|it| (&*it.name, &*it.value))
+            .collect(),
         role: options.role.map(Role::word),
         key_expires_at: options.key_expires_at.as_deref(),
         return_code,

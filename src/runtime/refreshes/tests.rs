@@ -4,12 +4,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use central_oauth_domain::grant::{AccountId, Generation};
 use central_oauth_domain::link::Requester;
-use central_oauth_domain::ports::{AccountStore, OAuthProvider, RefreshStore, WriteTestStore};
+use central_oauth_domain::ports::{AccountStore, RefreshStore, WriteTestStore};
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
-    settings,
+    FixedClock, MemoryStore, ScriptedProvider, ports, see_through, services, settings,
 };
-use central_oauth_domain::usecases::{Caller, LinkRequest, Providers, Services, Visitor, unlock};
+use central_oauth_domain::usecases::{Caller, LinkRequest, Services, Visitor};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -32,20 +31,9 @@ const SOON: Duration = Duration::from_secs(10);
 
 impl Stage {
     async fn new() -> Self {
-        let (clock, entropy) = (FixedClock::default(), Arc::new(seeded_entropy(5)));
-        let (store, provider) = (
-            Arc::new(MemoryStore::default()),
-            Arc::new(ScriptedProvider::new("one")),
-        );
-        let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
-        let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
-        let ports = ports(
-            Arc::clone(&store) as _,
-            vault.unwrap(),
-            Arc::new(clock.clone()),
-            entropy,
-            providers,
-        );
+        let (clock, store) = (FixedClock::default(), Arc::new(MemoryStore::default()));
+        let provider = Arc::new(ScriptedProvider::new("one"));
+        let ports = ports(&store, &clock, 5, &provider).await.unwrap();
         let services = services(&ports, &settings());
         link(&services, &provider, &clock).await;
         let account = store.accounts(None, 1).await.unwrap()[0].id;
@@ -114,11 +102,8 @@ async fn link(services: &Services, provider: &ScriptedProvider, clock: &FixedClo
     services.consents.start(&started.code, &link).await.unwrap();
     provider.answer_redeem(Ok(ScriptedProvider::grant("access", Some("refresh"))));
     clock.advance(ScriptedProvider::INTERVAL);
-    let mut next = services.redeemer.claim_due(1, &[]).await.unwrap().pop();
-    while let Some(link) = next {
-        let outcome = services.redeemer.advance(&link).await;
-        next = services.redeemer.record(&link, &outcome).await.unwrap();
-    }
+    let due = services.redeemer.claim_due(1, &[]).await.unwrap().pop();
+    see_through(&services.redeemer, due.unwrap()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

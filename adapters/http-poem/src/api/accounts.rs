@@ -10,17 +10,16 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::types::ToJSON as _;
 
-use super::cursor::{ACCOUNTS, page_size};
+use super::cursor::{ACCOUNTS, BAD_PAGE, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::dto::{AccountDetails, AccountList, AccountStatus, DeletedAccount};
 use crate::error::Problem;
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, BAD_PAGE, Documented, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT,
-    OWNERS_ONLY, PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE,
-    provider_refused, provider_unavailable,
+    AUDITORS_ONLY_READ, Answer, Documented, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, OWNERS_ONLY,
+    PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE, provider_refused,
+    provider_unavailable,
 };
-use crate::middleware::bad_parameter;
 
 pub(crate) struct Accounts {
     pub(super) services: Arc<Services>,
@@ -171,7 +170,7 @@ impl Accounts {
 }
 
 fn read_label(text: &str) -> Result<Label, Problem> {
-    Label::parse(text).map_err(|error| bad_parameter("label", &error.to_string()))
+    Label::parse(text).map_err(|error| Problem::bad_parameter("label", &error.to_string()))
 }
 
 /// Parses the account id of an address.
@@ -186,7 +185,7 @@ impl Documented for ListAccounts {
         BAD_PAGE,
         Answer(
             "an unknown status, or a label that is not `NAME:VALUE`",
-            || bad_parameter("label", &BadLabel::Name.to_string()),
+            || Problem::bad_parameter("label", &BadLabel::Name.to_string()),
         ),
         ENROLMENT_ONLY,
     ];

@@ -11,13 +11,12 @@ use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use time::OffsetDateTime;
 
-use super::cursor::{AUDIT, Cursors, page_size};
+use super::cursor::{AUDIT, BAD_PAGE, Cursors, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::dto::{AuditEntry, AuditEntryList};
 use crate::error::{Code, Problem};
-use crate::failure::{Answer, BAD_PAGE, Failure, documented};
-use crate::middleware::bad_parameter;
+use crate::failure::{Answer, Failure, documented};
 
 pub(crate) struct Audit {
     pub(super) services: Arc<Services>,
@@ -113,7 +112,7 @@ documented!(
         BAD_PAGE,
         Answer("`after` or `before` is not a time", || {
             let reason = r#"failed to parse "string_date-time": the 'year' component could not be parsed (occurred while parsing "optional_string_date-time")"#;
-            bad_parameter("after", reason)
+            Problem::bad_parameter("after", reason)
         }),
         Answer(
             "an unknown kind of entry; the detail lists all kinds",

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Code, Problem};
+use crate::failure::Answer;
 
 /// Prefixes that keep the cursors of different lists apart.
 pub(crate) struct Cursors(Cow<'static, str>);
@@ -61,8 +62,11 @@ impl Cursors {
     }
 }
 
+/// For lists.
+pub(super) const BAD_PAGE: Answer = Answer("the limit or the cursor is invalid", bad_cursor);
+
 /// The problem of a cursor that belongs to another list.
-pub(crate) fn bad_cursor() -> Problem {
+fn bad_cursor() -> Problem {
     let detail = "the parameter cursor is invalid: use the next_cursor of a page of this list";
     Problem::new(Code::InvalidRequest, detail)
 }

@@ -10,16 +10,16 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::accounts::account_id;
-use super::cursor::{KEYS, page_size};
+use super::cursor::{BAD_PAGE, KEYS, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::body::{NeededJson, no_body, rejected};
 use crate::dto::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
+use crate::error::Problem;
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, BAD_PAGE, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, NOT_JSON,
-    OWNERS_ONLY, documented,
+    AUDITORS_ONLY_READ, Answer, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, NOT_JSON, OWNERS_ONLY,
+    documented,
 };
-use crate::middleware::bad_parameter;
 
 pub(crate) struct Keys {
     pub(super) services: Arc<Services>,
@@ -192,7 +192,7 @@ documented!(
     [
         Answer("`descendants` is not `true` or `false`", || {
             let reason = r#"failed to parse "boolean": provided string was not `true` or `false`"#;
-            bad_parameter("descendants", reason)
+            Problem::bad_parameter("descendants", reason)
         }),
         ENROLMENT_ONLY,
         OWNERS_ONLY,

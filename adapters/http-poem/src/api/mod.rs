@@ -36,8 +36,6 @@ use revocations::Revocations;
 use token::TokenApi;
 use workloads::Workloads;
 
-pub(crate) use cursor::bad_cursor;
-
 /// All operations. The document has their tags in this order.
 pub(crate) type Api = (
     Links,

@@ -8,7 +8,7 @@ use central_oauth_domain::secret::{AccessKey, WorkloadToken};
 use central_oauth_domain::usecases::{
     Caller, ExchangeError, HandedToken, Services, WorkloadAction, WorkloadCall,
 };
-use poem::http::{StatusCode, header as headers};
+use poem::http::StatusCode;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::payload::Json;
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaResponse, MetaResponses, Registry};
@@ -18,6 +18,7 @@ use url::{Url, form_urlencoded};
 
 use super::Tag;
 use crate::address::client_address;
+use crate::body::{FORM, is_of_type};
 use crate::dto::{
     ACCESS_TOKEN, ExchangedToken, ID_TOKEN, JWT, LONGEST_PARAMETER, OAuthErrorBody, ServerMetadata,
     TOKEN_EXCHANGE, TokenExchange,
@@ -140,8 +141,6 @@ struct WrongForm {
     error: OAuthError,
 }
 
-const FORM: &str = "application/x-www-form-urlencoded";
-
 impl<'a> ApiExtractor<'a> for TokenForm {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
@@ -169,9 +168,7 @@ impl<'a> ApiExtractor<'a> for TokenForm {
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
         let bytes = body.take()?.into_bytes().await?;
-        let content_type = request.header(headers::CONTENT_TYPE);
-        let essence = content_type.and_then(|value| value.split(';').next());
-        if !essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(FORM)) {
+        if !is_of_type(request, FORM) {
             let detail =
                 "the body must be a form, with Content-Type: application/x-www-form-urlencoded";
             return Err(Problem::new(Code::UnsupportedMediaType, detail).into());

@@ -8,10 +8,10 @@ use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 
 use super::Tag;
-use super::cursor::{REVOCATIONS, page_size};
+use super::cursor::{BAD_PAGE, REVOCATIONS, page_size};
 use crate::auth::NeededBearer;
 use crate::dto::{Revocation, RevocationList};
-use crate::failure::{Answer, BAD_PAGE, Failure, documented};
+use crate::failure::{Answer, Failure, documented};
 
 pub(crate) struct Revocations {
     pub(super) services: Arc<Services>,

@@ -10,11 +10,11 @@ use poem_openapi::param::Query;
 use super::Tag;
 use crate::auth::NeededBearer;
 use crate::dto::Token;
+use crate::error::Problem;
 use crate::failure::{
     Answer, Failure, PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE,
     documented, provider_unavailable,
 };
-use crate::middleware::bad_parameter;
 use crate::serialized::Serialized;
 
 pub(crate) struct TokenApi {
@@ -56,7 +56,7 @@ documented!(
     [
         Answer("`min_ttl` is not a number of seconds", || {
             let reason = r#"failed to parse "integer(uint64)": invalid digit found in string"#;
-            bad_parameter("min_ttl", reason)
+            Problem::bad_parameter("min_ttl", reason)
         }),
         WORKLOAD_REFUSED,
         Answer("only an access key can read a token", || {

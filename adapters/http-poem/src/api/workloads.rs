@@ -9,15 +9,15 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::accounts::account_id;
-use super::cursor::{WORKLOADS, page_size};
+use super::cursor::{BAD_PAGE, WORKLOADS, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::body::{NeededJson, no_body, rejected};
 use crate::dto::{Workload, WorkloadGrant, WorkloadList};
 use crate::error::Problem;
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, BAD_PAGE, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT,
-    NOT_FOR_WORKLOADS, NOT_JSON, OWNERS_ONLY, documented,
+    AUDITORS_ONLY_READ, Answer, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, NOT_FOR_WORKLOADS,
+    NOT_JSON, OWNERS_ONLY, documented,
 };
 
 pub(crate) struct Workloads {

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use central_oauth_domain::lock::lock;
 use poem::http::uri::Scheme;
 use poem::listener::Acceptor;
 use poem::web::{LocalAddr, RemoteAddr};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
-use super::Registry;
 use super::connection::Connection;
 use super::stream::GuardedStream;
+use super::{Place, Registry};
 
 /// The pause after an error: when no descriptor is left, the next try fails at once, too.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -28,13 +28,6 @@ pub(crate) struct Accepted<Io> {
     pub(crate) stream: GuardedStream<Io>,
     pub(crate) connection: Arc<Connection>,
     pub(crate) ends: (LocalAddr, RemoteAddr, Scheme),
-}
-
-/// The place of an open connection.
-pub(super) struct Place {
-    registry: Arc<Registry>,
-    number: u64,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl<A: Acceptor> GuardedAcceptor<A> {
@@ -74,17 +67,11 @@ impl<A: Acceptor> GuardedAcceptor<A> {
         let permit = registry.place().await;
         let number = self.next_number;
         self.next_number += 1;
-        registry.open().insert(number, Arc::clone(connection));
+        lock(&registry.open).insert(number, Arc::clone(connection));
         Place {
             registry,
             number,
             _permit: permit,
         }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.registry.open().remove(&self.number);
     }
 }

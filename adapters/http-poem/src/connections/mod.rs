@@ -12,9 +12,10 @@ mod stream;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use central_oauth_domain::lock::lock;
 use poem::Request;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -55,10 +56,6 @@ impl Registry {
         }
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits for a place. If there is none, evicts the connection that has been silent for longest; again and again, because
     /// all connections may be busy at first.
     async fn place(&self) -> OwnedSemaphorePermit {
@@ -76,11 +73,24 @@ impl Registry {
 
     /// Closes the connection that has been silent for longest, if there is one.
     fn evict(&self) {
-        let open = self.open();
+        let open = lock(&self.open);
         let waited_for = open.values().filter(|one| one.is_waited_for());
         let longest = waited_for.min_by_key(|one| one.since());
         if let Some(longest) = longest {
             longest.evict();
         }
+    }
+}
+
+/// The place of an open connection.
+struct Place {
+    registry: Arc<Registry>,
+    number: u64,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.registry.open).remove(&self.number);
     }
 }

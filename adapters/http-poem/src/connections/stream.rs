@@ -9,9 +9,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::ANSWER;
-use super::acceptor::Place;
 use super::connection::{Connection, Phase};
+use super::{ANSWER, Place};
 
 /// The beginning of an interim response that asks for the body (RFC 9110 section 15.2.1). The rest of the request is
 /// still to come.

@@ -70,7 +70,7 @@ pub(crate) const fn seconds_up(wait: Duration) -> u64 {
 }
 
 /// RFC 3339 ends with the year 9999; a provider may claim more.
-fn utc(instant: Timestamp) -> OffsetDateTime {
+pub(crate) fn utc(instant: Timestamp) -> OffsetDateTime {
     const LAST_SECOND: i64 = 253_402_300_799;
     let seconds = instant.as_millis().div_euclid(1000);
     OffsetDateTime::from_unix_timestamp(seconds.clamp(0, LAST_SECOND))

@@ -90,6 +90,13 @@ impl Problem {
         }
     }
 
+    /// A parameter that cannot be parsed.
+    pub(crate) fn bad_parameter(name: &str, reason: &str) -> Self {
+        let reason = bound(reason).unwrap_or_else(|| reason.to_owned());
+        let detail = format!("the parameter {name} is invalid: {reason}");
+        Self::new(Code::InvalidRequest, detail)
+    }
+
     /// Adds a `Retry-After`.
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         Self {
@@ -149,6 +156,14 @@ impl Problem {
         )
         .retry_after(SOON)
     }
+}
+
+/// Puts the framework's "verification failed. maximum(200, exclusive: false)" into words.
+fn bound(reason: &str) -> Option<String> {
+    let rule = reason.strip_prefix("verification failed. ")?;
+    let (rule, bounds) = rule.split_once('(')?;
+    let (bound, _) = bounds.split_once(',')?;
+    matches!(rule, "maximum" | "minimum").then(|| format!("the {rule} is {bound}"))
 }
 
 const SOON: Duration = Duration::from_secs(5);

@@ -121,3 +121,15 @@ fn codes_are_unique() {
     let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(words.len(), Code::ALL.len());
 }
+
+#[test]
+fn a_bound_is_put_into_words() {
+    let theirs = "verification failed. maximum(200, exclusive: false)";
+    assert_eq!(bound(theirs).as_deref(), Some("the maximum is 200"));
+    for other in [
+        "verification failed. maxLength(200)",
+        "failed to parse \"integer(uint64)\": invalid digit found in string",
+    ] {
+        assert_eq!(bound(other), None);
+    }
+}

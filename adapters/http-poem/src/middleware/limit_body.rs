@@ -3,18 +3,11 @@
 use poem::http::header;
 use poem::{Request, Result};
 
+use crate::body::{MAX_BYTES, body_too_large};
 use crate::error::{Code, Problem};
 
-/// Many times larger than any valid request.
-const MAX_BYTES: usize = 64 * 1024;
 /// Enough for the headers that proxies add. A key of any length is just an unknown key, so it does not count.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
-
-/// The problem of a body over the limit.
-pub(crate) fn body_too_large() -> Problem {
-    let detail = format!("the body is larger than {MAX_BYTES} bytes");
-    Problem::new(Code::PayloadTooLarge, detail)
-}
 
 /// Reads the body up to the limit. A larger `Content-Length` is rejected before reading.
 pub(crate) async fn limit_body(request: &mut Request) -> Result<()> {

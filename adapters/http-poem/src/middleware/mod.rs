@@ -1,7 +1,6 @@
 //! What applies to every request and response. One endpoint does all of it, because each wrapper of poem's moves the
 //! request, which is large, once more.
 
-mod head;
 mod headers;
 mod limit_body;
 mod methods;
@@ -24,10 +23,9 @@ use tracing::Instrument as _;
 use crate::address::locate;
 use crate::connections::handling;
 use crate::error::translate;
+use crate::head::note_head;
 use crate::requests::Requests;
-pub(crate) use head::is_head;
-pub(crate) use limit_body::body_too_large;
-pub(crate) use problems::{answer as answer_error, bad_parameter};
+pub(crate) use problems::answer as answer_error;
 pub(crate) use repeated::reject_repeated;
 pub(crate) use timeout::in_time;
 use trace::Underway;
@@ -69,7 +67,7 @@ impl<R: DynEndpoint<Output = Response>> Endpoint for Shell<R> {
 
 impl<R: DynEndpoint<Output = Response>> Shell<R> {
     fn handle(&self, mut request: Request) -> impl Future<Output = Result<Response>> {
-        head::note_head(&mut request);
+        note_head(&mut request);
         async move {
             locate(&mut request, &self.trusted_proxies);
             limit_body::limit_body(&mut request).await?;

@@ -7,7 +7,6 @@ use poem_openapi::registry::{MetaParamIn, MetaPath};
 use url::form_urlencoded;
 
 use super::methods::documented;
-use super::problems::bad_parameter;
 use crate::auth::shows_bearer;
 use crate::error::Problem;
 
@@ -26,7 +25,7 @@ pub(crate) fn reject_repeated(request: &Request) -> Result<(), Problem> {
     let mut repeated = sent.filter(|name| is_parameter(path, name) && !seen.insert(name.clone()));
     match repeated.next() {
         None => Ok(()),
-        Some(name) => Err(bad_parameter(&name, "it comes twice")),
+        Some(name) => Err(Problem::bad_parameter(&name, "it comes twice")),
     }
 }
 

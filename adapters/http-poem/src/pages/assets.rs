@@ -9,7 +9,6 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::{Data, Path};
 use poem::{Request, Response, Result, handler};
 
-use super::site::Site;
 use crate::operator_details::{Logo, LogoFormat};
 
 /// A file that the pages load.
@@ -76,11 +75,11 @@ impl Asset {
 pub(super) fn serve(
     request: &Request,
     Path(name): Path<String>,
-    Data(site): Data<&Arc<Site>>,
+    Data(logo): Data<&Arc<Option<Asset>>>,
 ) -> Result<Response> {
     let asset = [&STYLE, &ADMIN_STYLE, &SCRIPT, &ICON]
         .into_iter()
-        .chain(&site.logo)
+        .chain(&**logo)
         .find(|asset| asset.name == name)
         .ok_or(NotFoundError)?;
     let version = asset.version();

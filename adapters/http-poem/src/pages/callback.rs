@@ -15,7 +15,7 @@ use super::prefetch::is_prefetch;
 use super::refused;
 use super::site::Site;
 use super::visit::Visit;
-use crate::middleware::is_head;
+use crate::head::is_head;
 
 /// Longer than the authorization code of any provider.
 const MAX_BYTES: usize = 8192;

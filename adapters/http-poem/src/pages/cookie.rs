@@ -89,12 +89,9 @@ pub(super) fn csrf_field(token: &KeyedHash) -> String {
 
 /// Checks the CSRF token of a form in constant time.
 pub(super) fn is_csrf_token(field: &str, token: &KeyedHash) -> bool {
-    let Ok(field) = URL_SAFE_NO_PAD.decode(field) else {
-        return false;
-    };
-    let token = token.as_bytes();
-    let difference = field.iter().zip(token).fold(0, |all, (a, b)| all | (a ^ b));
-    field.len() == token.len() && difference == 0
+    let bytes = URL_SAFE_NO_PAD.decode(field).ok();
+    let field = bytes.and_then(|bytes| bytes.try_into().ok());
+    field.is_some_and(|field| KeyedHash::from_bytes(field).is_equal(token))
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! The page's forms.
 
-use poem::http::{StatusCode, header};
+use poem::http::StatusCode;
 use poem::{Body, Request, error::ReadBodyError};
 use url::form_urlencoded;
+
+use crate::body::{FORM, is_of_type};
 
 /// Larger than any of our forms.
 const MAX_BYTES: usize = 4096;
@@ -71,7 +73,7 @@ impl NoForm {
 impl Fields {
     /// Reads the fields of a form from a request.
     pub(super) async fn read(request: &Request, body: Body) -> Result<Self, NoForm> {
-        if !is_form(request) {
+        if !is_of_type(request, FORM) {
             return Err(NoForm::OtherType);
         }
         let bytes = body.into_bytes_limit(MAX_BYTES).await;
@@ -133,11 +135,4 @@ impl Action {
             _ => None,
         }
     }
-}
-
-fn is_form(request: &Request) -> bool {
-    const FORM: &str = "application/x-www-form-urlencoded";
-    let content_type = request.header(header::CONTENT_TYPE).unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default();
-    media_type.trim().eq_ignore_ascii_case(FORM)
 }

@@ -46,6 +46,7 @@ use poem::{EndpointExt as _, Response, Route, get};
 use url::Url;
 
 use crate::operator_details::OperatorDetails;
+use assets::Asset;
 use site::Site;
 
 /// Returns the routes of the pages: those of `/device` and `/admin`, and the callback. `/` leads to `/device`.
@@ -56,7 +57,8 @@ pub(crate) fn routes(
     operator: OperatorDetails,
 ) -> Route {
     let (consents, links) = (Arc::clone(&services.consents), Arc::clone(&services.links));
-    let site = Arc::new(Site::new(consents, public_url, operator));
+    let logo = operator.logo.as_ref().map(Asset::from);
+    let site = Arc::new(Site::new(consents, public_url, operator, logo.as_ref()));
     let admin = admin::routes(services, Arc::clone(&site));
     let start = site.frame.page.clone();
     let callback = get(callback::take)
@@ -71,14 +73,12 @@ pub(crate) fn routes(
         .data(Arc::clone(&site))
         .data(links)
         .with(headers::private());
-    let status = get(status::report)
-        .data(Arc::clone(&site))
-        .with(headers::private());
+    let status = get(status::report).data(site).with(headers::private());
     let device = Route::new()
         .at("/", page)
         .at("/status", status)
         .at("/relink/:value", relink)
-        .at("/assets/:name", get(assets::serve).data(site));
+        .at("/assets/:name", get(assets::serve).data(Arc::new(logo)));
     route
         .at("/", get(make_sync(move |_| see_other(&start))))
         .nest("/admin", admin)

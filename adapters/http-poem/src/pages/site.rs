@@ -20,8 +20,6 @@ pub(super) struct Site {
     pub(super) cookie: BrowserCookie,
     /// What every page shows.
     pub(super) frame: Frame,
-    /// The operator's logo.
-    pub(super) logo: Option<Asset>,
 }
 
 /// What every page shows. The addresses are paths, so they work under any host name.
@@ -43,14 +41,13 @@ impl Site {
         consents: Arc<Consents>,
         public_url: &Url,
         operator: OperatorDetails,
+        logo: Option<&Asset>,
     ) -> Self {
-        let logo = operator.logo.as_ref().map(Asset::from);
         Self {
             consents,
             public_url: public_url.clone(),
             cookie: BrowserCookie::new(public_url),
-            frame: Frame::below(public_url, operator, logo.as_ref()),
-            logo,
+            frame: Frame::below(public_url, operator, logo),
         }
     }
 }

@@ -7,12 +7,9 @@ use central_oauth_domain::link::LinkCode;
 use central_oauth_domain::ports::{CipherError, Prompt, StoreError};
 use central_oauth_domain::secret::{ConsentUri, UserCode};
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
-    settings,
+    FixedClock, MemoryStore, ScriptedProvider, ports, services, settings,
 };
-use central_oauth_domain::usecases::{
-    Caller, LinkRequest, LinkView, Links, Providers, Refusal, Visitor, unlock,
-};
+use central_oauth_domain::usecases::{Caller, LinkRequest, LinkView, Links, Refusal, Visitor};
 use poem::http::StatusCode;
 use poem::{Request, Response};
 
@@ -22,22 +19,12 @@ use super::{progress, refused};
 use crate::operator_details::OperatorDetails;
 
 async fn site() -> (Site, Arc<Links>) {
-    let (entropy, store) = (
-        Arc::new(seeded_entropy(3)),
-        Arc::new(MemoryStore::default()),
-    );
-    let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
     let provider = Arc::new(ScriptedProvider::new("scripted"));
-    let ports = ports(
-        store,
-        vault.unwrap(),
-        Arc::new(FixedClock::default()),
-        entropy,
-        Providers::new([provider as _], None),
-    );
-    let services = services(&ports, &settings());
+    let (store, clock) = (Arc::new(MemoryStore::default()), FixedClock::default());
+    let ports = ports(&store, &clock, 3, &provider).await;
+    let services = services(&ports.unwrap(), &settings());
     let url = "https://auth.example".parse().unwrap();
-    let site = Site::new(services.consents, &url, OperatorDetails::default());
+    let site = Site::new(services.consents, &url, OperatorDetails::default(), None);
     (site, services.links)
 }
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::texts::{Text, Texts};
+use crate::dto::utc;
 
 /// A time in the three forms that a page needs.
 pub(super) struct Moment {
@@ -53,11 +53,6 @@ impl Moment {
             machine: utc.format(&Rfc3339).unwrap_or_default(),
         }
     }
-}
-
-fn utc(instant: Timestamp) -> OffsetDateTime {
-    let seconds = instant.as_millis().div_euclid(1000);
-    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 impl Texts {

@@ -7,12 +7,10 @@ use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::Requester;
 use central_oauth_domain::ports::{Clock as _, ProviderError, Redemption};
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedIdentities, ScriptedProvider, ports,
-    seeded_entropy, services, settings,
+    FixedClock, MemoryStore, ScriptedIdentities, ScriptedProvider, ports, see_through, services,
+    settings,
 };
-use central_oauth_domain::usecases::{
-    Caller, LinkRequest, Providers, Services, Settings, WorkloadTrust, unlock,
-};
+use central_oauth_domain::usecases::{Caller, LinkRequest, Services, Settings, WorkloadTrust};
 use central_oauth_domain::workload::{Action, ClaimValue, Policy, Preset, TrustedIssuer};
 use central_oauth_http_poem::{AllowedHosts, HttpSettings, OperatorDetails, app};
 use poem::endpoint::BoxEndpoint;
@@ -55,17 +53,9 @@ impl World {
     }
 
     async fn run(public_url: &str, provider: ScriptedProvider, operator: OperatorDetails) -> Self {
-        let (clock, entropy) = (FixedClock::default(), Arc::new(seeded_entropy(7)));
+        let (clock, provider) = (FixedClock::default(), Arc::new(provider));
         let store = Arc::new(MemoryStore::default());
-        let vault = unlock(store.as_ref(), Arc::new(FakeCipher::default()), &entropy).await;
-        let provider = Arc::new(provider);
-        let ports = ports(
-            Arc::clone(&store) as _,
-            vault.unwrap(),
-            Arc::new(clock.clone()),
-            entropy,
-            Providers::new([Arc::clone(&provider) as _], None),
-        );
+        let ports = ports(&store, &clock, 7, &provider).await.unwrap();
         let identities = Arc::new(ScriptedIdentities::default());
         let trusting = Settings {
             workloads: Some(trust(&identities)),
@@ -135,20 +125,9 @@ impl World {
     pub(crate) async fn provider_answers(&self, answer: Result<Redemption, ProviderError>) {
         self.provider.answer_redeem(answer);
         self.clock.advance(ScriptedProvider::INTERVAL);
-        for mut link in self.services.redeemer.claim_due(10, &[]).await.unwrap() {
-            loop {
-                let outcome = self.services.redeemer.advance(&link).await;
-                match self
-                    .services
-                    .redeemer
-                    .record(&link, &outcome)
-                    .await
-                    .unwrap()
-                {
-                    Some(next) => link = next,
-                    None => break,
-                }
-            }
+        let redeemer = &self.services.redeemer;
+        for link in redeemer.claim_due(10, &[]).await.unwrap() {
+            see_through(redeemer, link).await.unwrap();
         }
     }
 

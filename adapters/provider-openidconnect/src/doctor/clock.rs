@@ -1,10 +1,5 @@
 //! Compares this machine's clock with the provider's.
 
-use std::time::SystemTime;
-
-use central_oauth_domain::Timestamp;
-use reqwest::header::{AGE, DATE, HeaderMap};
-
 use super::reach::{Host, origin};
 use super::{Checkup, Finding, Subject};
 use crate::identity::id_token;
@@ -14,18 +9,6 @@ use crate::server::Server;
 const NOTICED: u64 = 30;
 /// How long after its expiry an ID token is accepted. Nothing else in it is compared with this machine's clock.
 const LEEWAY: u64 = id_token::LEEWAY.as_secs();
-
-/// Returns by how many milliseconds the server's clock is ahead of ours (RFC 9110 section 6.6.1). A cached response has
-/// the time of its storage.
-pub(super) fn ahead(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
-    if headers.contains_key(AGE) {
-        return None;
-    }
-    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
-    let date = date.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    let date = i64::try_from(date.as_millis()).ok()?;
-    Some(date.saturating_sub(now.as_millis()))
-}
 
 impl Checkup<'_> {
     /// Compares the clocks with the `Date` headers of the hosts.

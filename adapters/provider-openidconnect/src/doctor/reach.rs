@@ -1,12 +1,14 @@
 //! Checks whether each host can be reached: DNS, TCP, TLS.
 
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::ports::ProviderError;
+use reqwest::header::{AGE, DATE, HeaderMap};
 use url::Url;
 
-use super::{Checkup, Finding, Subject, clock};
-use crate::http::Request;
+use super::{Checkup, Finding, Subject};
+use crate::http::{Request, date};
 use crate::server::Server;
 use crate::settings::Flow;
-use central_oauth_domain::ports::ProviderError;
 
 /// A host that was contacted.
 pub(super) struct Host {
@@ -44,8 +46,8 @@ impl Checkup<'_> {
     pub(super) async fn reach(&mut self, url: &Url) -> bool {
         let http = &self.provider.http;
         let answer = http.send(Request::get(url), self.provider.deadline()).await;
-        let ahead = answer.as_ref().ok();
-        let ahead = ahead.and_then(|answer| clock::ahead(answer.headers(), http.now()));
+        let answered = answer.as_ref().ok();
+        let ahead = answered.and_then(|answer| ahead(answer.headers(), http.now()));
         let origin = origin(url);
         let finding = match answer.map_err(ProviderError::from) {
             Ok(answer) if answer.status().is_server_error() => Finding::warning(
@@ -74,4 +76,14 @@ impl Checkup<'_> {
 /// Scheme, name and port.
 pub(super) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
+}
+
+/// Returns by how many milliseconds the server's clock is ahead of ours (RFC 9110 section 6.6.1). A cached response has
+/// the time of its storage.
+fn ahead(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
+    if headers.contains_key(AGE) {
+        return None;
+    }
+    let date = date::of_http(headers.get(DATE)?.to_str().ok()?)?;
+    Some(date.as_millis().saturating_sub(now.as_millis()))
 }

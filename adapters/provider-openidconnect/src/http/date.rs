@@ -23,7 +23,8 @@ pub(crate) fn of_unix(seconds: Duration) -> Option<Timestamp> {
     is_time.then(|| Timestamp::from_millis(0) + seconds / divisor)
 }
 
-fn of_http(text: &str) -> Option<Timestamp> {
+/// Parses a date of HTTP (RFC 9110 section 5.6.7).
+pub(crate) fn of_http(text: &str) -> Option<Timestamp> {
     let date = httpdate::parse_http_date(text).ok()?;
     let since_epoch = date.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     Some(Timestamp::from_millis(0) + since_epoch)

@@ -6,8 +6,9 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use central_oauth_domain::lock::lock;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
@@ -60,8 +61,7 @@ impl Names {
     /// Records that a request goes to this host.
     pub(super) fn note(&self, url: &Url) {
         if let Some(host) = host(url).filter(|host| !self.operators.contains(host)) {
-            let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-            given.insert(host);
+            lock(&self.given).insert(host);
         }
     }
 
@@ -72,7 +72,7 @@ impl Names {
 
     /// Returns the issuer that named this host.
     fn issuer_behind(&self, name: &str) -> Option<String> {
-        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let given = lock(&self.given);
         self.issuer.clone().filter(|_| given.contains(name))
     }
 }

@@ -1,9 +1,9 @@
 //! The HTTP clients.
 
-use std::error::Error;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use central_oauth_domain::causes::with_causes;
 use central_oauth_domain::ports::ProviderError;
 use reqwest::{Client, ClientBuilder, redirect};
 use url::Url;
@@ -80,7 +80,7 @@ fn bare() -> ClientBuilder {
 fn build(builder: ClientBuilder) -> Result<Client, ClientUnavailable> {
     builder
         .build()
-        .map_err(|error| ClientUnavailable(chain(&error)))
+        .map_err(|error| ClientUnavailable(with_causes(&error)))
 }
 
 /// Converts a transport error.
@@ -90,18 +90,7 @@ pub(super) fn unavailable(error: reqwest::Error) -> ProviderError {
 
 /// Returns the causes of a transport error, without the address and without what may be a secret.
 pub(crate) fn words(error: reqwest::Error) -> String {
-    Scrubber::default().text(&chain(&error.without_url()))
-}
-
-/// Joins the error and its causes, because only the innermost says "connection refused".
-fn chain(error: &dyn Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        words = format!("{words}: {inner}");
-        cause = inner.source();
-    }
-    words
+    Scrubber::default().text(&with_causes(&error.without_url()))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The signing keys of an issuer.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use central_oauth_domain::lock::lock;
 use central_oauth_domain::ports::{Clock, ProviderError};
 use openidconnect::core::CoreJsonWebKeySet;
 use url::Url;
@@ -96,7 +97,7 @@ impl Keys {
     /// Why there are none.
     pub(super) async fn current(this: &Arc<Self>) -> Result<Arc<CoreJsonWebKeySet>, String> {
         let known = {
-            let state = this.lock();
+            let state = lock(&this.state);
             let is_fresh = this.clock.uptime() < state.fetched_at + FRESH_FOR;
             match &state.known {
                 Some(known) if is_fresh => return Ok(Arc::clone(known)),
@@ -121,12 +122,12 @@ impl Keys {
             let fetched = tokio::spawn(async move { keys.fetch_alone().await });
             let _ = fetched.await;
         }
-        let state = this.lock();
+        let state = lock(&this.state);
         state.known.clone().ok_or_else(|| state.last_error.clone())
     }
 
     fn may_ask(&self) -> bool {
-        let state = self.lock();
+        let state = lock(&self.state);
         let every = if state.known.is_some() {
             ASK_EVERY
         } else {
@@ -145,9 +146,9 @@ impl Keys {
             return;
         }
         let now = self.clock.uptime();
-        self.lock().asked_at = Some(now);
+        lock(&self.state).asked_at = Some(now);
         let fetched = self.fetch().await;
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         // The pause begins now: an issuer that hangs takes longer than the pause.
         state.asked_at = Some(self.clock.uptime());
         match fetched {
@@ -192,10 +193,6 @@ impl Keys {
             &uri.ok_or_else(|| nonsense("the metadata name no jwks_uri"))?,
         )
         .await
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -20,7 +20,7 @@ mod workloads;
 mod write_tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use self::audit::Audit;
@@ -32,6 +32,7 @@ use crate::grant::revocation::RevocationLease;
 use crate::grant::{AccessKeyId, AccountId, StoredTokens};
 use crate::labels::Labels;
 use crate::link::Link;
+use crate::lock::lock;
 use crate::ports::{SingleUse, StoreError, TokenStore};
 use crate::replica::Replica;
 use crate::secret::Sealed;
@@ -150,7 +151,7 @@ impl MemoryStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::grant::{Account, AccountId};
+use crate::hex::hex;
 use crate::link::ReturnCodePolicy;
 use crate::secret::RelinkUrl;
 use crate::time::Timestamp;
 use crate::usecases::{Ports, Settings};
-use crate::vault::{Vault, hex};
+use crate::vault::Vault;
 
 /// Makes and reads the addresses at which a person relinks their account. An address is bound to the account and to its
 /// latest consent. It gives nobody a key, and nobody but the same person can complete the link.

@@ -1,37 +1,10 @@
 //! Somebody who can write to the database but has no secret key makes links and accounts lead to another person.
 
+use super::altered_rows::{alice_and_eve, consent, fault};
 use super::*;
 use crate::fault::FaultCode;
 use crate::grant::{Identity, KeyLimits};
 use crate::usecases::KeyRequest;
-
-/// Consents to a link with tokens that leave the refresh token of an existing account in its place.
-async fn consent(stage: &Stage, code: &str, whose: Identity) {
-    stage.provider.answer_identify(Ok(whose));
-    stage.confirm(code).await.unwrap();
-    stage.grants("eves");
-    stage.poll_providers().await;
-}
-
-async fn fault(stage: &Stage, code: &str) -> FaultCode {
-    let link = stage.stored_link(code).await;
-    match link.status(stage.clock_now()) {
-        LinkStatus::Failed(fault) => fault.code,
-        other => panic!("not failed: {other:?}"),
-    }
-}
-
-/// Alice's account, and Eve's with an owner's key.
-async fn alice_and_eve() -> (Stage, AccountId, AccountId, AccessKey) {
-    let stage = Stage::new().await;
-    stage.linked().await;
-    let alice = stage.last_account().await;
-    let eves = ScriptedProvider::person("eve");
-    stage.provider.answer_identify(Ok(eves));
-    let (_, key) = stage.linked().await;
-    let eve = stage.last_account().await;
-    (stage, alice, eve, key)
-}
 
 #[tokio::test]
 async fn a_new_link_that_was_made_a_relink_of_another_account_opens_nothing() {

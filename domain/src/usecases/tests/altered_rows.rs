@@ -2,22 +2,38 @@
 
 use super::*;
 use crate::fault::FaultCode;
-use crate::grant::{AccessKeyId, KeyBinding};
+use crate::grant::{AccessKeyId, Identity, KeyBinding};
 use crate::link::LinkState;
 use crate::ports::{KeyStore, SealStore};
 use crate::usecases::add_key_macs;
 use crate::vault::Vault;
 
-/// Alice's account, and Eve's key to an account of her own.
-async fn alice_and_eve() -> (Stage, AccountId, AccessKey, AccessKeyId) {
+/// Consents to a link with tokens that leave the refresh token of an existing account in its place.
+pub(super) async fn consent(stage: &Stage, code: &str, whose: Identity) {
+    stage.provider.answer_identify(Ok(whose));
+    stage.confirm(code).await.unwrap();
+    stage.grants("eves");
+    stage.poll_providers().await;
+}
+
+pub(super) async fn fault(stage: &Stage, code: &str) -> FaultCode {
+    let link = stage.stored_link(code).await;
+    match link.status(stage.clock_now()) {
+        LinkStatus::Failed(fault) => fault.code,
+        other => panic!("not failed: {other:?}"),
+    }
+}
+
+/// Alice's account, and Eve's with an owner's key.
+pub(super) async fn alice_and_eve() -> (Stage, AccountId, AccountId, AccessKey) {
     let stage = Stage::new().await;
     stage.linked().await;
     let alice = stage.last_account().await;
     let eves = ScriptedProvider::person("eve");
     stage.provider.answer_identify(Ok(eves));
     let (_, key) = stage.linked().await;
-    let id = id_of(&stage, &key).await;
-    (stage, alice, key, id)
+    let eve = stage.last_account().await;
+    (stage, alice, eve, key)
 }
 
 async fn id_of(stage: &Stage, key: &AccessKey) -> AccessKeyId {
@@ -46,7 +62,8 @@ async fn is_refused(stage: &Stage, key: &AccessKey) -> bool {
 
 #[tokio::test]
 async fn a_key_that_was_pointed_at_another_account_is_refused() {
-    let (stage, alice, key, id) = alice_and_eve().await;
+    let (stage, alice, _, key) = alice_and_eve().await;
+    let id = id_of(&stage, &key).await;
     assert!(!is_refused(&stage, &key).await);
     stage.store.point_key_to(id, alice);
     stage.clock.advance(secs(1));
@@ -92,23 +109,13 @@ async fn a_link_that_was_pointed_at_another_account_tells_nothing_of_it() {
 
 #[tokio::test]
 async fn a_link_that_was_given_to_another_key_fails_and_opens_nothing() {
-    let (stage, _, eves, id) = alice_and_eve().await;
-    stage
-        .provider
-        .answer_identify(Ok(ScriptedProvider::person("bob")));
+    let (stage, _, _, eves) = alice_and_eve().await;
     let (code, bobs) = stage.started().await;
     let link = stage.stored_link(&code).await;
-    let own = link.key;
-    stage.store.replace_link(Link { key: id, ..link });
-    stage.confirm(&code).await.unwrap();
-    let grant = ScriptedProvider::grant("bobs", Some("bobs"));
-    stage.provider.answer_redeem(Ok(grant));
-    stage.poll_providers().await;
-    let link = stage.stored_link(&code).await;
-    let LinkStatus::Failed(fault) = link.status(stage.clock_now()) else {
-        panic!("{:?}", link.state);
-    };
-    assert_eq!(fault.code, FaultCode::KeyAltered);
+    let (own, key) = (link.key, id_of(&stage, &eves).await);
+    stage.store.replace_link(Link { key, ..link });
+    consent(&stage, &code, ScriptedProvider::person("bob")).await;
+    assert_eq!(fault(&stage, &code).await, FaultCode::KeyAltered);
     assert_eq!(stage.store.accounts(None, 10).await.unwrap().len(), 2);
     // His tokens are revoked, as for any failed link.
     assert_eq!(stage.revocations().await.len(), 1);
@@ -126,7 +133,8 @@ async fn a_link_that_was_given_to_another_key_fails_and_opens_nothing() {
 
 #[tokio::test]
 async fn keys_from_before_there_were_macs_get_theirs_once() {
-    let (stage, alice, key, id) = alice_and_eve().await;
+    let (stage, alice, _, key) = alice_and_eve().await;
+    let id = id_of(&stage, &key).await;
     let (_, pending) = stage.started().await;
     let (store, vault) = (stage.store.as_ref(), &stage.ports.vault);
     // As an earlier version has stored it.

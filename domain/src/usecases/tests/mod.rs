@@ -22,12 +22,12 @@ pub(super) use crate::grant::revocation::{Revocation, RevocationStatus};
 pub(super) use crate::grant::{AccountId, TokenOrigin};
 pub(super) use crate::link::{Link, LinkCode, LinkStatus, Requester};
 pub(super) use crate::operator::{OperatorKey, OperatorName, OperatorRole};
-pub(super) use crate::ports::{AccountStore, Descendants, LinkStore, OAuthProvider, ReplicaStore};
+pub(super) use crate::ports::{AccountStore, Descendants, LinkStore, ReplicaStore};
 pub(super) use crate::replica::Presence;
 pub(super) use crate::secret::{AccessKey, BrowserToken};
 pub(super) use crate::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, seeded_entropy, services,
-    settings,
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, see_through, seeded_entropy,
+    services, settings,
 };
 pub(super) use crate::time::Timestamp;
 
@@ -101,23 +101,13 @@ impl Stage {
 
     async fn over(store: Arc<MemoryStore>, clock: FixedClock, enroll_key: Option<&str>) -> Self {
         let provider = Arc::new(ScriptedProvider::new("one"));
-        let entropy = Arc::new(seeded_entropy(7));
-        let cipher = Arc::new(FakeCipher::default());
-        let vault = unlock(store.as_ref(), cipher, &entropy).await.unwrap();
         let settings = Settings {
             operators: operators(enroll_key),
             // Tests poll more often than clients may.
             poll_interval: Duration::ZERO,
             ..settings()
         };
-        let providers = Providers::new([Arc::clone(&provider) as Arc<dyn OAuthProvider>], None);
-        let ports = ports(
-            Arc::clone(&store) as _,
-            vault,
-            Arc::new(clock.clone()),
-            entropy,
-            providers,
-        );
+        let ports = ports(&store, &clock, 7, &provider).await.unwrap();
         let services = services(&ports, &settings);
         let browser = services.consents.new_browser();
         Self {
@@ -180,11 +170,7 @@ impl Stage {
     }
 
     pub(super) async fn see_through(&self, link: Link) {
-        let mut next = Some(link);
-        while let Some(link) = next {
-            let outcome = self.redeemer.advance(&link).await;
-            next = self.redeemer.record(&link, &outcome).await.unwrap();
-        }
+        see_through(&self.redeemer, link).await.unwrap();
     }
 
     pub(super) async fn caller(&self, key: &AccessKey) -> Caller {

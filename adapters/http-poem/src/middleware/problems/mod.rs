@@ -67,27 +67,12 @@ fn problem(error: &Error) -> Problem {
         return Problem::new(Code::InvalidRequest, "the body is incomplete");
     }
     if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
-        return bad_parameter(name, reason);
+        return Problem::bad_parameter(name, reason);
     }
     match code(error.status()) {
         Some(code) => Problem::new(code, error.to_string()),
         None => Problem::internal(error),
     }
-}
-
-/// The problem of a parameter that cannot be parsed.
-pub(crate) fn bad_parameter(name: &str, reason: &str) -> Problem {
-    let reason = bound(reason).unwrap_or_else(|| reason.to_owned());
-    let detail = format!("the parameter {name} is invalid: {reason}");
-    Problem::new(Code::InvalidRequest, detail)
-}
-
-/// Puts the framework's "verification failed. maximum(200, exclusive: false)" into words.
-fn bound(reason: &str) -> Option<String> {
-    let rule = reason.strip_prefix("verification failed. ")?;
-    let (rule, bounds) = rule.split_once('(')?;
-    let (bound, _) = bounds.split_once(',')?;
-    matches!(rule, "maximum" | "minimum").then(|| format!("the {rule} is {bound}"))
 }
 
 /// Returns the code for an error that has only a status; `None` if the error is not the caller's fault.

@@ -84,15 +84,3 @@ async fn errors_with_nothing_but_a_status_get_a_code() {
 async fn an_empty_problem_is_valid() {
     assert_problem("/elsewhere", 404, "not_found").await;
 }
-
-#[test]
-fn a_bound_is_put_into_words() {
-    let theirs = "verification failed. maximum(200, exclusive: false)";
-    assert_eq!(bound(theirs).as_deref(), Some("the maximum is 200"));
-    for other in [
-        "verification failed. maxLength(200)",
-        "failed to parse \"integer(uint64)\": invalid digit found in string",
-    ] {
-        assert_eq!(bound(other), None);
-    }
-}

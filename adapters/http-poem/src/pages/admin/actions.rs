@@ -15,16 +15,16 @@ use crate::pages::visit;
 
 /// What is asked before something is done to an account.
 #[derive(Clone, Copy)]
-pub(super) struct Words {
+pub(super) struct Words<'a> {
     /// The last part of the address.
-    pub(super) action: &'static str,
-    pub(super) heading: &'static str,
-    pub(super) text: &'static str,
-    pub(super) button: &'static str,
+    pub(super) action: &'a str,
+    pub(super) heading: &'a str,
+    pub(super) text: &'a str,
+    pub(super) button: &'a str,
     pub(super) asks: Asks,
 }
 
-pub(super) const REFRESH: Words = Words {
+pub(super) const REFRESH: Words<'_> = Words {
     action: "refresh",
     heading: "Refresh this account?",
     text: "The service asks the provider for new tokens now. This is safe, and seldom needed: tokens are refreshed in time.",
@@ -32,7 +32,7 @@ pub(super) const REFRESH: Words = Words {
     asks: Asks::Nothing,
 };
 
-pub(super) const REVOKE: Words = Words {
+pub(super) const REVOKE: Words<'_> = Words {
     action: "revoke",
     heading: "Delete this account and revoke its tokens?",
     text: "All its keys stop working at once. This cannot be undone: the person has to link the account anew, and programs need new keys.",
@@ -45,7 +45,7 @@ pub(super) const REVOKE: Words = Words {
 pub(super) async fn ask(
     AdminDesk(desk): AdminDesk<'_>,
     Path(id): Path<String>,
-    Data(words): Data<&Words>,
+    Data(words): Data<&Words<'static>>,
 ) -> Response {
     let account = desk.account(&id).await;
     desk.answer(account.map(|account| confirmation(&desk, &account, words, None)))
@@ -95,10 +95,10 @@ async fn revoking(desk: &Desk<'_>, id: &str, key: &AccessKey) -> Result<Response
     Ok(desk.done(&page, done))
 }
 
-fn confirmation(
+pub(super) fn confirmation(
     desk: &Desk<'_>,
     account: &Account,
-    words: &Words,
+    words: &Words<'_>,
     problem: Option<&str>,
 ) -> Response {
     let page = desk.account_page(account.id);
@@ -116,7 +116,7 @@ fn confirmation(
         action: &format!("{page}/{}", words.action),
         back: &page,
         asks: words.asks,
-        is_final: words.asks == Asks::OwnKey,
+        is_final: words.asks != Asks::Nothing,
         problem,
     };
     visit::html(status, &page)

@@ -11,8 +11,9 @@ use poem::http::StatusCode;
 use poem::web::Path;
 use poem::{Response, handler};
 
+use super::actions::{Words, confirmation};
 use super::desk::{self, AdminDesk, Desk, Sent};
-use super::templates::{Asks, Confirm, DeskFrame};
+use super::templates::{Asks, DeskFrame};
 use crate::api::{account_id, key_id};
 use crate::pages::form::Fields;
 use crate::pages::{site, visit};
@@ -108,20 +109,14 @@ pub(super) async fn ask_delete(
 ) -> Response {
     let (account, key) = (desk.account(&id).await, key_id(&key));
     desk.answer(account.map(|account| {
-        let page = desk.account_page(account.id);
-        desk.page(&Confirm {
-            frame: &desk.site.device.frame,
-            desk: desk.frame(desk::ACCOUNTS),
+        let words = Words {
+            action: &format!("keys/{key}/delete"),
             heading: &format!("Delete key {key}?"),
-            subject: &desk::named(&account),
             text: "The program that holds it gets no more tokens. The account stays. For 24 hours after the link of a key, the keys that it has made go with it.",
             button: "Delete the key",
-            action: &format!("{page}/keys/{key}/delete"),
-            back: &page,
             asks: Asks::Descendants,
-            is_final: true,
-            problem: None,
-        })
+        };
+        confirmation(&desk, &account, &words, None)
     }))
 }
 

@@ -105,6 +105,6 @@ pub(super) fn routes(
 }
 
 /// Asks with `words` before `action` is done to an account.
-fn asked(words: Words, action: impl Endpoint + 'static) -> impl Endpoint {
+fn asked(words: Words<'static>, action: impl Endpoint + 'static) -> impl Endpoint {
     get(actions::ask).post(action).data(words)
 }

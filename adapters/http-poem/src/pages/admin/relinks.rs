@@ -25,7 +25,7 @@ struct Relink<'a> {
     back: &'a str,
 }
 
-pub(super) const CODE: Words = Words {
+pub(super) const CODE: Words<'_> = Words {
     action: "relink",
     heading: "Ask for consent again?",
     text: "You get an address for the person whose account this is. Whoever opens it signs in at the provider. Nothing changes until then.",
@@ -33,7 +33,7 @@ pub(super) const CODE: Words = Words {
     asks: Asks::Nothing,
 };
 
-pub(super) const LINK: Words = Words {
+pub(super) const LINK: Words<'_> = Words {
     action: "relink-link",
     heading: "Make a relink link?",
     text: "You get a link for the person whose account this is. It is valid for seven days and gives nobody access. Nothing changes until the person signs in at the provider.",

@@ -9,8 +9,8 @@ use central_oauth_domain::operator::{OperatorKey, OperatorRole};
 use central_oauth_domain::ports::{Clock as _, OAuthProvider};
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedIdentities, ports, seeded_entropy, services,
-    settings,
+    FakeCipher, FixedClock, MemoryStore, ScriptedIdentities, ports_over, see_through,
+    seeded_entropy, services, settings,
 };
 use central_oauth_domain::usecases::{
     Providers, Services, Settings, Visitor, WorkloadTrust, unlock,
@@ -141,7 +141,7 @@ impl World {
         let provider = options.providers.first().cloned();
         let providers = options.providers.into_iter();
         let providers = providers.map(|provider| -> Arc<dyn OAuthProvider> { provider });
-        let ports = ports(
+        let ports = ports_over(
             store.clone(),
             vault.unwrap(),
             Arc::new(clock.clone()),
@@ -222,20 +222,9 @@ impl World {
 
     /// Polls the providers for all due links, once.
     pub(crate) async fn poll_what_is_due(&self) {
-        for mut link in self.services.redeemer.claim_due(10, &[]).await.unwrap() {
-            loop {
-                let outcome = self.services.redeemer.advance(&link).await;
-                match self
-                    .services
-                    .redeemer
-                    .record(&link, &outcome)
-                    .await
-                    .unwrap()
-                {
-                    Some(next) => link = next,
-                    None => break,
-                }
-            }
+        let redeemer = &self.services.redeemer;
+        for link in redeemer.claim_due(10, &[]).await.unwrap() {
+            see_through(redeemer, link).await.unwrap();
         }
     }
 

@@ -2,11 +2,11 @@
 
 use crate::audit::AuditFilter;
 use crate::grant::{Account, AccountStatus, Identity};
+use crate::hex::hex;
 use crate::link::{CodeLimit, ReturnCodePolicy};
 use crate::secret::RelinkUrl;
 use crate::usecases::tests::*;
 use crate::usecases::{RelinkUrlError, RelinkUrls};
-use crate::vault::hex;
 
 const DAY: u64 = 24 * 60 * 60;
 

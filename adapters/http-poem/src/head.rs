@@ -8,7 +8,7 @@ use poem::http::Method;
 struct Head;
 
 /// Marks `HEAD` requests, because the router passes them on as `GET`.
-pub(super) fn note_head(request: &mut Request) {
+pub(crate) fn note_head(request: &mut Request) {
     if request.method() == Method::HEAD {
         request.set_data(Head);
     }

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, NamedKey, is_bearer, parse_server};
-pub(super) use pending::Pending;
+pub(super) use pending::{Pending, Reserved};
 
 /// Selects the service and the access key. Options take precedence over the environment.
 #[derive(clap::Args)]

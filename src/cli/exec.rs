@@ -84,9 +84,12 @@ pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Ex
 fn variable(name: &str) -> Result<String, &'static str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if starts_well && name.chars().all(plain) {
-        Ok(name.to_owned())
-    } else {
-        Err("is not the name of a variable: use letters, digits and underscores")
+    if !starts_well || !name.chars().all(plain) {
+        return Err("is not the name of a variable: use letters, digits and underscores");
     }
+    // The dynamic linker prints values that it cannot load.
+    if name == "PATH" || name.starts_with("LD_") || name.starts_with("DYLD_") {
+        return Err("decides which programs and libraries run: choose another name");
+    }
+    Ok(name.to_owned())
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use central_oauth_domain::ports::{DamagedRow, OwnerKind};
 use central_oauth_domain::replica::Replica;
 use central_oauth_domain::usecases::{Rekeyed, rekey};
+use central_oauth_store_seaorm::{named_rows, table_of};
 
 use super::help::{Notes, SEALED};
 use super::in_use::running;
@@ -34,16 +36,25 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     tell(&rekeyed, &running)
 }
 
+/// Names the rows that were left, and says what to do about them.
+fn unreadable(rows: &[(OwnerKind, DamagedRow)]) -> String {
+    let rows = rows.iter().map(|(owners, row)| (table_of(*owners), row.0));
+    let rows = named_rows(&Vec::from_iter(rows));
+    format!(
+        "these rows are damaged, or need a key that is not configured, and were not changed: {rows}. If there is \
+         another previous key, add it to CENTRAL_OAUTH_PREVIOUS_SECRET_KEYS. Otherwise see docs/BACKUP.md#damaged-rows. \
+         Then run this again"
+    )
+}
+
 fn tell(rekeyed: &Rekeyed, running: &[Replica]) -> Result<Exit, Failure> {
     let failed = |message: String| Err(Failure::new(Exit::Other, message));
-    let (resealed, unreadable) = (rekeyed.resealed, rekeyed.unreadable);
     print::result(format_args!(
-        "Rows re-encrypted with the current key: {resealed}"
+        "Rows re-encrypted with the current key: {}",
+        rekeyed.resealed
     ))?;
-    if unreadable > 0 {
-        return failed(format!(
-            "{unreadable} rows cannot be decrypted with any configured key; they were not changed"
-        ));
+    if !rekeyed.unreadable.is_empty() {
+        return failed(unreadable(&rekeyed.unreadable));
     }
     if !rekeyed.left.is_empty() {
         let message = "a running service still encrypts with an old key: restart it with the current key, then run this again";

@@ -88,3 +88,49 @@ async fn a_key_that_cannot_be_read_hides_no_other_and_can_be_deleted() {
         .expect(204);
     assert!(service.stop().await.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rekey_names_the_rows_that_cannot_be_read_and_re_encrypts_all_others() {
+    let sandbox = sandbox::of_many(Duration::from_secs(300)).await;
+    let mut service = Service::start_for(&sandbox).await;
+    for _ in 0..3 {
+        link(&service).await;
+    }
+    let (old, new) = (Service::SECRET_KEY, Service::SECRET_KEY.replace('0', "d"));
+    assert!(service.stop().await.success());
+    service.set("SECRET_KEY", &new);
+    service.set("PREVIOUS_SECRET_KEYS", old);
+    execute(&service, "UPDATE tokens SET failures = 'x' WHERE id = 2").await;
+    let rekeyed = service.output(&["rekey"]).await;
+    let [out, err] = [&rekeyed.stdout, &rekeyed.stderr].map(|said| String::from_utf8_lossy(said));
+    assert_eq!(rekeyed.status.code(), Some(1), "{out}{err}");
+    // The hash key and two accounts.
+    assert!(out.contains("current key: 3\n"), "{out}{err}");
+    assert!(err.contains("row 2 of tokens."), "{err}");
+
+    execute(&service, "UPDATE tokens SET failures = 0 WHERE id = 2").await;
+    let rekeyed = service.output(&["rekey"]).await;
+    let out = String::from_utf8_lossy(&rekeyed.stdout);
+    assert!(rekeyed.status.success(), "{out}");
+    assert!(out.contains("current key: 1\n"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_names_all_rows_that_cannot_be_read() {
+    let sandbox = sandbox::of_many(Duration::from_secs(300)).await;
+    let mut service = Service::start_for(&sandbox).await;
+    for _ in 0..3 {
+        link(&service).await;
+    }
+    assert!(service.stop().await.success());
+    execute(&service, "UPDATE tokens SET failures = 'x' WHERE id = 2").await;
+    execute(&service, "UPDATE access_keys SET role = 1.5 WHERE id > 1").await;
+    let file = |name| format!("sqlite://{}", service.file(name).display());
+    let (from, to) = (file("central-oauth.sqlite3"), file("new.sqlite3"));
+    let arguments = ["copy", "--from", &from, "--to", &to];
+    let copied = service.output(&arguments).await;
+    let err = String::from_utf8_lossy(&copied.stderr);
+    assert_eq!(copied.status.code(), Some(1), "{err}");
+    let rows = "row 2 of tokens, row 2 of access_keys, row 3 of access_keys; nothing can be copied";
+    assert!(err.contains(rows), "{err}");
+}

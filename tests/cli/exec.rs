@@ -103,6 +103,8 @@ async fn a_command_that_cannot_run_is_told_as_shells_do(world: &World) {
         &["exec"][..],
         &["exec", "--"],
         &["exec", "--env", "A=B", "--", "env"],
+        &["exec", "--env", "PATH", "--", "env"],
+        &["exec", "--env", "LD_PRELOAD", "--", "env"],
     ] {
         world.run(wrong).await.expect(2);
     }

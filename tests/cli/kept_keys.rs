@@ -122,12 +122,14 @@ async fn a_kept_key_is_sent_to_no_other_service() {
             .await;
         assert!(run.expect(3).only_line().contains("belongs to"));
     }
-    let same = world.service.url("/");
-    world
-        .machine
-        .run(&["token", "--server", &same])
-        .await
-        .expect(0);
+    let same = world.service.url("");
+    for same in [&same, &format!("{same}/")] {
+        let run = world.machine.run(&["token", "--server", same]).await;
+        run.expect(0);
+    }
+    let below = world.service.url("/another");
+    let run = world.machine.run(&["token", "--server", &below]).await;
+    assert!(run.expect(3).only_line().contains("belongs to"));
 }
 
 #[tokio::test]

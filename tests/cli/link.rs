@@ -72,6 +72,25 @@ async fn draws_a_qr_code_when_asked_to() {
 }
 
 #[tokio::test]
+async fn of_two_links_of_one_profile_none_loses_the_key_of_the_other() {
+    let world = World::start().await;
+    let first = Linking::start(world.client(&["link"])).await;
+    for second in [&["link"][..], &["link", "--force"]] {
+        let run = world.run(second).await.expect(1);
+        assert!(run.only_line().contains("let it finish"), "{run:?}");
+    }
+    world
+        .link_as("bob", &["link", "--profile", "bob"])
+        .await
+        .expect(0);
+    let server = world.server();
+    Browser::new().consent(&server, &first.code, "alice").await;
+    first.end().await.expect(0);
+    let token = world.run(&["token"]).await.expect(0);
+    world.expect_token_of("Alice", &token).await;
+}
+
+#[tokio::test]
 async fn an_interrupted_link_is_taken_up_by_the_next() {
     let world = World::start().await;
     let linking = Linking::start(world.client(&["link"])).await;
@@ -80,7 +99,8 @@ async fn an_interrupted_link_is_taken_up_by_the_next() {
     assert_eq!(linking.end().await.code, None);
     let folder = world.machine.key_file("default");
     let pending = folder.with_file_name("default.toml.pending");
-    assert_eq!(names(folder.parent().unwrap()), ["default.toml.pending"]);
+    let left = ["default.toml.lock", "default.toml.pending"];
+    assert_eq!(names(folder.parent().unwrap()), left);
     assert_eq!(mode(&pending), 0o600);
 
     // The person consents although the command has ended.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use central_oauth_domain::cidr::Cidr;
 use poem::Request;
+use poem::http::HeaderMap;
 
 /// Returns the address of the client, or the unspecified address if there is none, as on a Unix socket.
 pub(crate) fn client_address(request: &Request) -> IpAddr {
@@ -22,12 +23,7 @@ struct ClientAddress(IpAddr);
 pub(crate) fn locate(request: &mut Request, proxies: &[Cidr]) {
     // Without proxies, the peer is the client.
     if let (Some(peer), [_, ..]) = (peer(request), proxies) {
-        let forwarded = request
-            .headers()
-            .get_all("x-forwarded-for")
-            .iter()
-            .flat_map(|value| value.to_str().unwrap_or_default().split(','));
-        let client = client(peer, forwarded, proxies);
+        let client = client(peer, hops(request.headers()), proxies);
         request.set_data(ClientAddress(client));
     }
 }
@@ -35,6 +31,14 @@ pub(crate) fn locate(request: &mut Request, proxies: &[Cidr]) {
 fn peer(request: &Request) -> Option<IpAddr> {
     let peer = request.remote_addr().as_socket_addr()?;
     Some(peer.ip().to_canonical())
+}
+
+/// Returns the hops of all headers. Each is read by itself, so that nothing that a client wrote makes unreadable what a proxy
+/// has appended.
+fn hops(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = &str> {
+    let values = headers.get_all("x-forwarded-for").iter();
+    let hops = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    hops.map(|hop| str::from_utf8(hop).unwrap_or_default())
 }
 
 /// Every proxy appends the address of its client. Reads from the right, because only entries written by trusted proxies
@@ -66,6 +70,8 @@ fn parse(hop: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use poem::http::{HeaderName, HeaderValue};
+
     use super::*;
 
     fn seen(peer: &str, forwarded: &[&str]) -> String {
@@ -106,6 +112,18 @@ mod tests {
             assert_eq!(seen("10.0.0.1", &[hop]), "198.51.100.7", "{hop:?}");
         }
         assert_eq!(seen("10.0.0.1", &["[2001:db8::7]"]), "2001:db8::7");
+    }
+
+    #[test]
+    fn what_a_client_wrote_does_not_hide_its_address() {
+        let proxies = ["10.0.0.0/8".parse().unwrap()];
+        for forged in [&b"\xff, 198.51.100.7"[..], b"10.0.0.9, \xe9, 198.51.100.7"] {
+            let value = HeaderValue::from_bytes(forged).unwrap();
+            let headers =
+                HeaderMap::from_iter([(HeaderName::from_static("x-forwarded-for"), value)]);
+            let client = client(Ipv4Addr::new(10, 0, 0, 1).into(), hops(&headers), &proxies);
+            assert_eq!(client.to_string(), "198.51.100.7");
+        }
     }
 
     #[test]

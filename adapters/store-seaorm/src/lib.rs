@@ -53,8 +53,11 @@ mod write_tests;
 #[cfg(test)]
 mod query_plans;
 
-pub use copy::{CopyError, CopyProgress, CopyReport, CopySource, SeaOrmCopy, TableCount, copy};
+pub use copy::{
+    CopyError, CopyProgress, CopyReport, CopySource, SeaOrmCopy, TableCount, copy, named_rows,
+};
 pub use database::{DatabaseClock, OpenError, PoolSettings, PoolUse};
 pub use locks::Migrating;
+pub use sealed_rows::table_of;
 pub use store::SeaOrmStore;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};

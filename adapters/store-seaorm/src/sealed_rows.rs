@@ -2,18 +2,20 @@
 
 use central_oauth_domain::grant::{AccountKey, ProviderName};
 use central_oauth_domain::ports::{
-    Resealing, SealedRow, SealedTo, SealedValue, SecretKind, StoreError,
+    DamagedRow, OwnerKind, Resealing, SealedRow, SealedTo, SealedValue, SecretKind, StoreError,
 };
 use central_oauth_domain::secret::{SealId, Sealed};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ModelTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    UpdateMany, Value,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IdenStatic, ModelTrait,
+    QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, SelectTwo, UpdateMany,
+    Value,
 };
 
 use crate::convert::{bytes, hash, reference, row_count};
+use crate::damage;
 use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
-use crate::error::Unreadable;
+use crate::error::{Unreadable, failed};
 
 /// A table with sealed values.
 pub(crate) trait Sealing: EntityTrait {
@@ -69,6 +71,17 @@ impl Sealing for revocations::Entity {
     const ENDED_AT: Option<Self::Column> = Some(revocations::Column::EndedAt);
 }
 
+/// Returns the table with the sealed values of a kind of owner.
+#[must_use]
+pub const fn table_of(owners: OwnerKind) -> &'static str {
+    match owners {
+        OwnerKind::Service => "service_keys",
+        OwnerKind::Account => "tokens",
+        OwnerKind::Link => "device_codes",
+        OwnerKind::Revocation => "revocations",
+    }
+}
+
 /// A row of a table with sealed values, and the owner to which they are sealed.
 pub(crate) trait Owned: ModelTrait {
     fn owner(&self) -> Result<SealedTo, StoreError>;
@@ -94,8 +107,57 @@ impl Owned for revocations::Model {
     }
 }
 
+/// A row of a page, or the number of one that cannot be read.
+pub(crate) type Found = Result<SealedRow, DamagedRow>;
+
+/// Returns the rows that a query finds.
+pub(crate) async fn read<E>(
+    db: &impl ConnectionTrait,
+    query: &Select<E>,
+) -> Result<Vec<Found>, StoreError>
+where
+    E: Sealing,
+    E::Model: Owned,
+{
+    let read = |id, row: &QueryResult| {
+        let row = damage::model::<E::Model>(row)?;
+        Ok(sealed_row(id, &row, row.owner()?))
+    };
+    each(db, query, E::ID.as_str(), read).await
+}
+
+/// Returns the tokens that a query finds.
+pub(crate) async fn read_tokens(
+    db: &impl ConnectionTrait,
+    query: &SelectTwo<tokens::Entity, accounts::Entity>,
+) -> Result<Vec<Found>, StoreError> {
+    let read = |id, row: &QueryResult| {
+        let tokens = tokens::Model::from_query_result(row, "A_").map_err(failed)?;
+        let account = accounts::Model::from_query_result_optional(row, "B_").map_err(failed)?;
+        Ok(sealed_row(id, &tokens, account_of(&tokens, account)?))
+    };
+    each(db, query, "A_id", read).await
+}
+
+async fn each(
+    db: &impl ConnectionTrait,
+    query: &impl QueryTrait,
+    number: &str,
+    read: impl Fn(i64, &QueryResult) -> Result<SealedRow, StoreError>,
+) -> Result<Vec<Found>, StoreError> {
+    let rows = damage::raw(db, query).await?;
+    let rows = rows.iter().map(|row| {
+        let id = row.try_get("", number).map_err(failed)?;
+        match read(id, row) {
+            Err(StoreError::Corrupt(_)) => Ok(Err(DamagedRow(id))),
+            read => read.map(Ok),
+        }
+    });
+    rows.collect()
+}
+
 /// Tokens are sealed to their account, which is a row of another table.
-pub(crate) fn account_of(
+fn account_of(
     row: &tokens::Model,
     account: Option<accounts::Model>,
 ) -> Result<SealedTo, StoreError> {
@@ -107,7 +169,7 @@ pub(crate) fn account_of(
     }))
 }
 
-pub(crate) fn sealed_row<M>(id: i64, row: &M, owner: SealedTo) -> SealedRow
+fn sealed_row<M>(id: i64, row: &M, owner: SealedTo) -> SealedRow
 where
     M: ModelTrait,
     M::Entity: Sealing,

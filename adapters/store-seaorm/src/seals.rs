@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use central_oauth_domain::ports::{
-    OwnerKind, Resealing, SealStore, SealedRow, SealedTo, StoreError,
+    DamagedRow, OwnerKind, Resealing, SealStore, SealedRow, SealedTo, StoreError,
 };
 use central_oauth_domain::secret::{SealId, Sealed};
 use sea_orm::{
@@ -17,9 +17,7 @@ use crate::copy::tables::is_empty;
 use crate::database::Session;
 use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
 use crate::error::failed;
-use crate::sealed_rows::{
-    Owned, Sealing, account_of, replace, sealed_otherwise, sealed_row, starts,
-};
+use crate::sealed_rows::{Found, Sealing, read, read_tokens, replace, sealed_otherwise, starts};
 use crate::store::SeaOrmStore;
 use crate::{hash_key, locks};
 
@@ -71,21 +69,30 @@ impl SealStore for SeaOrmStore {
         present: SealId,
         after: i64,
         limit: u64,
-    ) -> Result<Vec<SealedRow>, StoreError> {
+    ) -> Result<Vec<Result<SealedRow, DamagedRow>>, StoreError> {
         let db = &self.read().await?;
         match owners {
             OwnerKind::Service => {
-                let query = sealed_otherwise::<service_keys::Entity>(present, after, limit);
-                read(query.all(db).await, |row| row.id)
+                read(
+                    db,
+                    &sealed_otherwise::<service_keys::Entity>(present, after, limit),
+                )
+                .await
             }
             OwnerKind::Account => tokens_sealed_otherwise(db, present, after, limit).await,
             OwnerKind::Link => {
-                let query = sealed_otherwise::<device_codes::Entity>(present, after, limit);
-                read(query.all(db).await, |row| row.id)
+                read(
+                    db,
+                    &sealed_otherwise::<device_codes::Entity>(present, after, limit),
+                )
+                .await
             }
             OwnerKind::Revocation => {
-                let query = sealed_otherwise::<revocations::Entity>(present, after, limit);
-                read(query.all(db).await, |row| row.id)
+                read(
+                    db,
+                    &sealed_otherwise::<revocations::Entity>(present, after, limit),
+                )
+                .await
             }
         }
     }
@@ -196,19 +203,15 @@ async fn tokens_sealed_otherwise(
     present: SealId,
     after: i64,
     limit: u64,
-) -> Result<Vec<SealedRow>, StoreError> {
+) -> Result<Vec<Found>, StoreError> {
     let mut found = Vec::new();
     for seals in seals_of_tokens(db).await? {
         if seal_ids(&seals).all(|key| key == Some(present)) {
             continue;
         }
-        let rows = tokens_sealed_with(seals, after, limit).all(db).await;
-        for (row, account) in rows.map_err(failed)? {
-            let owner = account_of(&row, account)?;
-            found.push(sealed_row(row.id, &row, owner));
-        }
+        found.extend(read_tokens(db, &tokens_sealed_with(seals, after, limit)).await?);
     }
-    found.sort_unstable_by_key(|row| row.id);
+    found.sort_unstable_by_key(|row| row.as_ref().map_or_else(|damaged| damaged.0, |row| row.id));
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(found)
 }
@@ -224,19 +227,6 @@ pub(crate) fn tokens_sealed_with(
         .filter(tokens::Column::Id.gt(after))
         .order_by_asc(tokens::Column::Id)
         .limit(row_count(limit))
-}
-
-pub(crate) fn read<M>(
-    rows: Result<Vec<M>, DbErr>,
-    id: impl Fn(&M) -> i64,
-) -> Result<Vec<SealedRow>, StoreError>
-where
-    M: Owned,
-    M::Entity: Sealing,
-{
-    let rows = rows.map_err(failed)?;
-    let row = |row: &M| Ok(sealed_row(id(row), row, row.owner()?));
-    rows.iter().map(row).collect()
 }
 
 /// Returns how many rows were changed: one, or none if the row has changed since.

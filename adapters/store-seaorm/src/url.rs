@@ -160,6 +160,9 @@ fn file(url: &str, rest: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
 fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
     let malformed = |reason| malformed("a PostgreSQL", reason);
     let parsed = Url::parse(url).map_err(|error| malformed(error.to_string()))?;
+    if parsed.fragment().is_some() {
+        return Err(malformed("write a # of the password as %23".to_owned()));
+    }
     let mut names = parsed.query_pairs().map(|(name, _)| name);
     if let Some(name) = names.find(|name| !PARAMETERS.contains(&name.as_ref())) {
         let known = PARAMETERS.join(", ");
@@ -312,6 +315,7 @@ mod tests {
                 r#"unknown parameter "sslmod""#,
             ),
             ("postgres://me:secret@db/tokens?sslmode=must", "ssl"),
+            ("postgres://me:my@secret#@db/tokens", "%23"),
             (
                 "postgres://me:secret@db/tokens?statement-cache-capacity=100",
                 "can only be 0",

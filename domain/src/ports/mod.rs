@@ -15,11 +15,12 @@ pub use oauth_provider::{
 };
 pub use token_store::{
     AccountCount, AccountStore, AdminSessionStore, AuditStore, Census, CensusStore, Chained,
-    ClockStepStore, Descendants, DyingCount, GrantEndStore, GuessStore, KeyCreation, KeyStore,
-    LinkCreation, LinkStore, LinkingWorkload, NewLink, NewLinkKey, OpenedGrant, OpenedKey,
-    OutageStore, OverdueCount, OwnerKind, ReadStore, Recorded, RefreshStore, ReplicaStore,
-    Resealing, RevocationStore, RowVersion, SealStore, SealedRow, SealedTo, SealedValue,
-    SecretKind, SingleUse, StoreError, TokenStore, WebhookStore, WorkloadStore, WriteTestStore,
+    ClockStepStore, DamagedRow, Descendants, DyingCount, GrantEndStore, GuessStore, KeyCreation,
+    KeyStore, LinkCreation, LinkStore, LinkingWorkload, NewLink, NewLinkKey, OpenedGrant,
+    OpenedKey, OutageStore, OverdueCount, OwnerKind, ReadStore, Recorded, RefreshStore,
+    ReplicaStore, Resealing, RevocationStore, RowVersion, SealStore, SealedRow, SealedTo,
+    SealedValue, SecretKind, SingleUse, StoreError, TokenStore, WebhookStore, WorkloadStore,
+    WriteTestStore,
 };
 pub use webhook_sender::{WebhookError, WebhookSender};
 pub use workload_identities::{NotVerified, SignedClaims, WorkloadIdentities};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::UnlockError;
-use crate::ports::{OwnerKind, Resealing, SealedRow, StoreError, TokenStore};
+use crate::ports::{DamagedRow, OwnerKind, Resealing, SealedRow, StoreError, TokenStore};
 use crate::secret::{SealId, Sealed};
 use crate::vault::Vault;
 
@@ -19,8 +19,8 @@ pub struct Rekeyed {
     pub resealed: u64,
     /// Rows that changed meanwhile and were read again.
     pub overtaken: u64,
-    /// Rows with a value that cannot be decrypted; they stay unchanged.
-    pub unreadable: u64,
+    /// Rows that cannot be read or have a value that cannot be decrypted; they stay unchanged.
+    pub unreadable: Vec<(OwnerKind, DamagedRow)>,
     /// The other keys that stored values still need.
     pub left: Vec<SealId>,
 }
@@ -56,32 +56,33 @@ async fn one_pass(store: &dyn TokenStore, vault: &Vault) -> Result<Rekeyed, Stor
             let rows = store.rows_sealed_otherwise(owners, vault.present(), after, BATCH);
             let rows = rows.await?;
             let Some(last) = rows.last() else { break };
-            after = last.id;
-            let found = rows.len() as u64;
-            let resealings: Vec<_> = rows
-                .into_iter()
-                .filter_map(|row| resealing(vault, row))
-                .collect();
+            after = last.as_ref().map_or_else(|damaged| damaged.0, |row| row.id);
+            let mut resealings = Vec::new();
+            for row in rows {
+                match row.and_then(|row| resealing(vault, row)) {
+                    Ok(resealing) => resealings.push(resealing),
+                    Err(damaged) => pass.unreadable.push((owners, damaged)),
+                }
+            }
             let resealed = store.reseal(&resealings).await?;
             pass.resealed += resealed;
             pass.overtaken += resealings.len() as u64 - resealed;
-            pass.unreadable += found - resealings.len() as u64;
         }
     }
     Ok(pass)
 }
 
-fn resealing(vault: &Vault, row: SealedRow) -> Option<Resealing> {
+fn resealing(vault: &Vault, row: SealedRow) -> Result<Resealing, DamagedRow> {
     let values: Result<Vec<Sealed>, _> = row
         .values
         .iter()
         .map(|value| vault.reseal(&row.owner, value))
         .collect();
     match values {
-        Ok(values) => Some(Resealing { row, values }),
+        Ok(values) => Ok(Resealing { row, values }),
         Err(error) => {
-            tracing::error!(row = row.id, %error, "a row cannot be re-encrypted");
-            None
+            tracing::debug!(row = row.id, %error, "a row cannot be re-encrypted");
+            Err(DamagedRow(row.id))
         }
     }
 }

@@ -4,6 +4,7 @@ mod progress;
 
 use std::sync::Arc;
 
+use central_oauth_domain::ports::StoreError;
 use central_oauth_store_seaorm::{CopyError, CopyReport, TableCount, copy};
 
 use super::help::{Notes, SEALED};
@@ -76,6 +77,9 @@ fn counts(tables: &[TableCount]) -> String {
     lay_out(["TABLE", "ROWS"], rows)
 }
 
+const DAMAGED: &str = "nothing can be copied until the rows are restored from a backup or deleted from the source with SQL \
+     (docs/BACKUP.md#damaged-rows)";
+
 /// Explains why the copy is incomplete and what to do about it.
 fn failure(error: CopyError) -> Failure {
     let advice = match &error {
@@ -83,6 +87,7 @@ fn failure(error: CopyError) -> Failure {
             "delete or relink these accounts with a service on the source, or put their key into \
              CENTRAL_OAUTH_PREVIOUS_SECRET_KEYS; then stop the service and copy again"
         }
+        CopyError::Damaged(_) | CopyError::Store(StoreError::Corrupt(_)) => DAMAGED,
         CopyError::Differs(_) | CopyError::Store(_) => {
             "the copy is not complete; run the command again to continue"
         }

@@ -10,7 +10,7 @@ use super::options::Options;
 use super::request::ask;
 use crate::cli::client::{Client, Refused};
 use crate::cli::print::{tell, warn};
-use crate::cli::profile::{self, Origin, Pending, Profile};
+use crate::cli::profile::{self, Origin, Pending, Profile, Reserved};
 use crate::cli::wait::wait;
 use crate::cli::{Exit, Failure};
 use crate::config::{ClientConfig, Environment};
@@ -26,6 +26,7 @@ pub(super) async fn link(
         kept => kept?,
     };
     let server = options.target.server(config, kept.as_ref())?;
+    let _reserved = Reserved::new(&path)?;
     let pending = Pending::beside(&path);
     let key_file = path.display().to_string();
     if !options.force && adopt(&pending, &server).await? {

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, NamedKey, is_bearer, parse_server};
-pub(super) use pending::Pending;
+pub(super) use pending::{Pending, Reserved};
 
 /// Selects the service and the access key. Options take precedence over the environment.
 #[derive(clap::Args)]
@@ -141,7 +141,7 @@ impl Target {
             return Err(Failure::new(Exit::NoKey, message));
         };
         let asked = self.server(config, Some(&kept))?;
-        if asked.origin() == kept.server.origin() {
+        if is_same_service(&asked, &kept.server) {
             return Ok(kept);
         }
         let by = match &self.server {
@@ -176,7 +176,7 @@ impl Target {
             Some(server) => server.clone(),
             None => default_server(config)?,
         };
-        Ok(meant.origin() == server.origin())
+        Ok(is_same_service(&meant, server))
     }
 
     fn of_environment(
@@ -205,7 +205,7 @@ impl Target {
     pub(super) fn forget(&self, dead: &Profile) -> Result<Option<PathBuf>, Failure> {
         let is_dead = |kept: &Profile| {
             let same_key = kept.access_key.expose() == dead.access_key.expose();
-            same_key && kept.server.origin() == dead.server.origin()
+            same_key && is_same_service(&kept.server, &dead.server)
         };
         if !self.load()?.as_ref().is_some_and(is_dead) {
             return Ok(None);
@@ -225,6 +225,12 @@ fn default_server(config: &ClientConfig<'_>) -> Result<Url, Failure> {
         Some(server) => Ok(server.clone()),
         None => Url::parse(ON_THIS_MACHINE).map_err(Failure::other),
     }
+}
+
+/// Whether two URLs name the same service: several may share a host, each below a path.
+fn is_same_service(one: &Url, other: &Url) -> bool {
+    let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
+    one.origin() == other.origin() && path(one) == path(other)
 }
 
 /// Removes the file of a key.

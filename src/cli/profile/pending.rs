@@ -1,9 +1,10 @@
 //! Keys whose link is not complete.
 
+use std::fs::{File, TryLockError, create_dir_all, remove_file};
 use std::path::{Path, PathBuf};
 
 use super::{Profile, failed, parse};
-use crate::cli::Failure;
+use crate::cli::{Exit, Failure};
 
 /// A key whose link is not complete yet, saved in a file beside that of its profile.
 pub(crate) struct Pending {
@@ -14,10 +15,8 @@ pub(crate) struct Pending {
 impl Pending {
     /// Returns the pending file for this profile file.
     pub(crate) fn beside(profile: &Path) -> Self {
-        let mut name = profile.file_name().unwrap_or_default().to_owned();
-        name.push(".pending");
         Self {
-            path: profile.with_file_name(name),
+            path: neighbour(profile, ".pending"),
             profile: profile.to_owned(),
         }
     }
@@ -40,6 +39,47 @@ impl Pending {
 
     /// Removes the key, because its link ended without an account. A file that cannot be removed does no harm.
     pub(crate) fn forget(&self) {
-        let _ = std::fs::remove_file(&self.path);
+        let _ = remove_file(&self.path);
     }
+}
+
+/// A profile that no other process links meanwhile: of two keys, one would be lost.
+pub(crate) struct Reserved {
+    path: PathBuf,
+    _locked: File,
+}
+
+impl Reserved {
+    /// Reserves a profile until the value is dropped or the process ends.
+    pub(crate) fn new(profile: &Path) -> Result<Self, Failure> {
+        let path = neighbour(profile, ".lock");
+        let cannot = |error| failed(profile, "cannot be written", &error);
+        create_dir_all(path.parent().unwrap_or(&path)).map_err(cannot)?;
+        let file = File::create(&path).map_err(cannot)?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            let message = format!(
+                "another `central-oauth link` is about to save a key in {}: let it finish, or use --profile to save \
+                 another key beside it",
+                profile.display()
+            );
+            return Err(Failure::new(Exit::Other, message));
+        }
+        // Some network file systems have no locks.
+        Ok(Self {
+            path,
+            _locked: file,
+        })
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let _ = remove_file(&self.path);
+    }
+}
+
+fn neighbour(profile: &Path, suffix: &str) -> PathBuf {
+    let mut name = profile.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    profile.with_file_name(name)
 }

@@ -118,6 +118,12 @@ impl Texts {
     }
 }
 
+/// Removes extensions (RFC 5646 section 2.1), such as the temperature unit in `de-DE-u-mu-celsius`, which some phones send.
+fn without_extensions(tag: &str) -> String {
+    let parts = tag.split('-').take_while(|part| part.len() > 1);
+    parts.collect::<Vec<_>>().join("-")
+}
+
 /// One element of `Accept-Language`.
 struct Range {
     /// The language; `None` for `*`.
@@ -132,7 +138,7 @@ impl Range {
         let mut parts = range.split(';').map(str::trim);
         let language = match parts.next()? {
             "*" => None,
-            tag => Some(tag.parse().ok()?),
+            tag => Some(without_extensions(tag).parse().ok()?),
         };
         let weight = match parts.next() {
             None => 1.0,

@@ -4,7 +4,7 @@ use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::UnlockError;
 
 use super::progress::TableCount;
-use super::unreadable::{UnreadableValue, named};
+use super::unreadable::{UnreadableValue, named, rows};
 use crate::database::OpenError;
 
 /// Why a copy failed. Whatever was copied stays; running the copy again continues it.
@@ -68,6 +68,9 @@ pub enum CopyError {
     /// The numbers of rows differ after everything was copied.
     #[error("{} has {} rows at the source and {} at the destination", .0.table, .0.source, .0.destination)]
     Differs(TableCount),
+    /// Rows cannot be read, as tables and numbers.
+    #[error("these rows of the source cannot be read: {}", rows(.0))]
+    Damaged(Vec<(&'static str, i64)>),
     /// Values cannot be decrypted.
     #[error("these values cannot be decrypted, neither here nor in the source database: {}", named(.0))]
     Unreadable(Vec<UnreadableValue>),

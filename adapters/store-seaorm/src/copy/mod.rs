@@ -28,13 +28,14 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 pub use error::CopyError;
 pub use progress::{CopyProgress, TableCount};
 pub use source::CopySource;
+pub use unreadable::rows as named_rows;
 
 use crate::database::{OpenError, PoolSettings, Write};
 use crate::error::{failed, is_locked};
 use crate::store::SeaOrmStore;
 use crate::url::DatabaseUrl;
 use crate::{hash_key, locks};
-use rows::{add_missing, count, drop_unequal};
+use rows::{add_missing, count, damaged, drop_unequal};
 use tables::{Table, with_entity};
 
 /// A complete copy.
@@ -149,8 +150,13 @@ impl<'a> SeaOrmCopy<'a> {
     ) -> Result<CopyReport, CopyError> {
         let all = self.counts().await?.iter().map(|of| of.source).sum();
         progress(CopyProgress::Begun(all));
-        while let Some(step) = self.step().await? {
-            progress(step);
+        loop {
+            match self.step().await {
+                Ok(Some(step)) => progress(step),
+                Ok(None) => break,
+                Err(error @ StoreError::Corrupt(_)) => return Err(self.damage(error).await?),
+                Err(error) => return Err(error.into()),
+            }
         }
         let tables = self.counts().await?;
         if let Some(differs) = tables.iter().find(|of| of.source != of.destination) {
@@ -161,6 +167,19 @@ impl<'a> SeaOrmCopy<'a> {
         let opened = verify::open_all(&self.guard.txn, vault, progress).await?;
         self.finish(hash_key).await?;
         Ok(CopyReport { tables, opened })
+    }
+
+    /// Names all rows of the source that cannot be read, if `error` is about one of them.
+    async fn damage(&self, error: StoreError) -> Result<CopyError, StoreError> {
+        let (source, mut found) = (self.source.session(), Vec::new());
+        for table in Table::ALL {
+            let damaged = with_entity!(table, damaged(source))?;
+            found.extend(damaged.into_iter().map(|row| (table.name(), row)));
+        }
+        Ok(match found.is_empty() {
+            true => error.into(),
+            false => CopyError::Damaged(found),
+        })
     }
 
     /// Returns where the next rows are written: on a server in a transaction of their own, in a file in that of the

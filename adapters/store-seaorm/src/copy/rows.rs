@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use central_oauth_domain::ports::StoreError;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, IdenStatic, IntoActiveModel, Iterable,
-    ModelTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Value,
+    ModelTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Value,
 };
 
 use super::tables::Copied;
+use crate::damage;
+use crate::error::failed;
 
 /// Rows per transaction. The widest table has 34 columns, and both databases accept at least 32,766 values per
 /// statement.
@@ -87,12 +90,30 @@ where
     Ok(Some(Batch { rows, last }))
 }
 
+/// Returns the numbers of the rows that cannot be read.
+pub(super) async fn damaged<E: Copied>(db: &impl ConnectionTrait) -> Result<Vec<i64>, StoreError> {
+    let (mut found, mut after) = (Vec::new(), 0);
+    loop {
+        let rows = damage::raw(db, &next::<E>(after)).await?;
+        if rows.is_empty() {
+            return Ok(found);
+        }
+        for row in rows {
+            after = row.try_get("", E::ID.as_str()).map_err(failed)?;
+            found.extend(damage::model::<E::Model>(&row).err().map(|_| after));
+        }
+    }
+}
+
 async fn page<E: Copied>(db: &impl ConnectionTrait, after: i64) -> Result<Vec<E::Model>, DbErr> {
-    let page = E::find()
+    next::<E>(after).all(db).await
+}
+
+fn next<E: Copied>(after: i64) -> Select<E> {
+    E::find()
         .filter(E::ID.gt(after))
         .order_by_asc(E::ID)
-        .limit(BATCH);
-    page.all(db).await
+        .limit(BATCH)
 }
 
 fn id<E: Copied>(row: &E::Model) -> i64 {

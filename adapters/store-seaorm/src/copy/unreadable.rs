@@ -16,7 +16,7 @@ pub struct UnreadableValue {
 }
 
 pub(super) fn named(values: &[UnreadableValue]) -> String {
-    let names = values.iter().take(MOST_NAMED).map(|value| {
+    let names = values.iter().map(|value| {
         let UnreadableValue {
             table, row, kind, ..
         } = value;
@@ -30,8 +30,21 @@ pub(super) fn named(values: &[UnreadableValue]) -> String {
         };
         format!("{kind:?} of row {row} of {table}{whose} ({})", value.cause)
     });
-    let names = names.collect::<Vec<_>>().join(", ");
-    match values.len().saturating_sub(MOST_NAMED) {
+    list(names)
+}
+
+/// Names rows by their tables and numbers.
+#[must_use]
+pub fn rows(rows: &[(&'static str, i64)]) -> String {
+    list(
+        rows.iter()
+            .map(|(table, row)| format!("row {row} of {table}")),
+    )
+}
+
+fn list(mut all: impl ExactSizeIterator<Item = String>) -> String {
+    let names = Vec::from_iter(all.by_ref().take(MOST_NAMED)).join(", ");
+    match all.len() {
         0 => names,
         more => format!("{names}, and {more} more"),
     }

@@ -1,6 +1,6 @@
 //! Checks that every sealed value of a destination can be decrypted in its new place.
 
-use central_oauth_domain::ports::{OwnerKind, SealedRow, StoreError};
+use central_oauth_domain::ports::{DamagedRow, OwnerKind, SealedRow};
 use central_oauth_domain::vault::Vault;
 use sea_orm::ConnectionTrait;
 
@@ -8,9 +8,7 @@ use super::error::CopyError;
 use super::progress::CopyProgress;
 use super::unreadable::UnreadableValue;
 use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
-use crate::error::failed;
-use crate::sealed_rows::{account_of, holding_any, sealed_row};
-use crate::seals::read;
+use crate::sealed_rows::{holding_any, read, read_tokens, table_of};
 
 /// Rows whose values are decrypted at a time.
 const BATCH: u64 = 200;
@@ -41,15 +39,6 @@ pub(super) async fn open_all(
     }
 }
 
-const fn table_of(owners: OwnerKind) -> &'static str {
-    match owners {
-        OwnerKind::Service => "ServiceKeys",
-        OwnerKind::Account => "Tokens",
-        OwnerKind::Link => "DeviceCodes",
-        OwnerKind::Revocation => "Revocations",
-    }
-}
-
 fn check<'a>(
     vault: &'a Vault,
     table: &'static str,
@@ -71,29 +60,16 @@ async fn page(
     db: &impl ConnectionTrait,
     owners: OwnerKind,
     after: i64,
-) -> Result<Vec<SealedRow>, StoreError> {
-    match owners {
-        OwnerKind::Service => {
-            let rows = holding_any::<service_keys::Entity>(after, BATCH);
-            read(rows.all(db).await, |row| row.id)
-        }
+) -> Result<Vec<SealedRow>, CopyError> {
+    let rows = match owners {
+        OwnerKind::Service => read(db, &holding_any::<service_keys::Entity>(after, BATCH)).await,
         OwnerKind::Account => {
             let rows = holding_any::<tokens::Entity>(after, BATCH);
-            let rows = rows.find_also_related(accounts::Entity).all(db).await;
-            let rows = rows.map_err(failed)?.into_iter();
-            rows.map(|(row, account)| {
-                let owner = account_of(&row, account)?;
-                Ok(sealed_row(row.id, &row, owner))
-            })
-            .collect()
+            read_tokens(db, &rows.find_also_related(accounts::Entity)).await
         }
-        OwnerKind::Link => {
-            let rows = holding_any::<device_codes::Entity>(after, BATCH);
-            read(rows.all(db).await, |row| row.id)
-        }
-        OwnerKind::Revocation => {
-            let rows = holding_any::<revocations::Entity>(after, BATCH);
-            read(rows.all(db).await, |row| row.id)
-        }
-    }
+        OwnerKind::Link => read(db, &holding_any::<device_codes::Entity>(after, BATCH)).await,
+        OwnerKind::Revocation => read(db, &holding_any::<revocations::Entity>(after, BATCH)).await,
+    };
+    let damaged = |DamagedRow(row)| CopyError::Damaged(vec![(table_of(owners), row)]);
+    rows?.into_iter().map(|row| row.map_err(damaged)).collect()
 }

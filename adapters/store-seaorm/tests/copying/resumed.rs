@@ -158,7 +158,7 @@ async fn what_does_not_open_is_named_and_the_copy_stays_unfinished() {
         // Sealed, but to another account: it counts as damaged.
         (
             "UPDATE tokens SET refresh_token = (SELECT refresh_token FROM tokens WHERE id = 2) WHERE id = 1",
-            "RefreshToken of row 1 of Tokens, of account ada at github",
+            "RefreshToken of row 1 of tokens, of account ada at github",
         ),
         (
             "UPDATE revocations SET refresh_token = substr(refresh_token, 1, 20)",
@@ -167,7 +167,7 @@ async fn what_does_not_open_is_named_and_the_copy_stays_unfinished() {
         // An ended link should have no sealed values.
         (
             "UPDATE device_codes SET id_token = x'00' WHERE id = 1",
-            "IdToken of row 1 of DeviceCodes",
+            "IdToken of row 1 of device_codes",
         ),
     ] {
         for to in Place::each() {

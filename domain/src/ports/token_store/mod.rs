@@ -38,7 +38,9 @@ pub use reads::{OpenedGrant, OpenedKey, ReadStore, RowVersion};
 pub use refreshes::{Recorded, RefreshStore};
 pub use replicas::ReplicaStore;
 pub use revocations::RevocationStore;
-pub use seals::{OwnerKind, Resealing, SealStore, SealedRow, SealedTo, SealedValue, SecretKind};
+pub use seals::{
+    DamagedRow, OwnerKind, Resealing, SealStore, SealedRow, SealedTo, SealedValue, SecretKind,
+};
 pub use webhooks::WebhookStore;
 pub use workloads::{LinkingWorkload, SingleUse, WorkloadStore};
 pub use write_tests::WriteTestStore;

@@ -27,14 +27,14 @@ pub trait SealStore: Send + Sync {
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError>;
 
     /// Returns up to `limit` owners of a kind with a value that another key than `present` sealed, in the order of
-    /// their numbers, starting behind `after`.
+    /// their numbers, starting behind `after`. A row that cannot be read does not hide the others.
     async fn rows_sealed_otherwise(
         &self,
         owners: OwnerKind,
         present: SealId,
         after: i64,
         limit: u64,
-    ) -> Result<Vec<SealedRow>, StoreError>;
+    ) -> Result<Vec<Result<SealedRow, DamagedRow>>, StoreError>;
 
     /// Replaces sealed values with the same ones under another key. Skips rows whose values have changed since they
     /// were read. Returns how many rows were changed.
@@ -124,6 +124,10 @@ pub struct SealedRow {
     /// The owner's sealed values, those that there are.
     pub values: Vec<SealedValue>,
 }
+
+/// The number of a row that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DamagedRow(pub i64);
 
 /// A sealed value.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use crate::grant::StoredTokens;
 use crate::grant::revocation::RevocationLease;
 use crate::link::{HeldGrant, Link, LinkState, SealedPrompt};
 use crate::ports::{
-    OwnerKind, Resealing, SealStore, SealedRow, SealedTo, SealedValue, SecretKind, StoreError,
+    DamagedRow, OwnerKind, Resealing, SealStore, SealedRow, SealedTo, SealedValue, SecretKind,
+    StoreError,
 };
 use crate::secret::{SealId, Sealed};
 
@@ -53,12 +54,12 @@ impl SealStore for MemoryStore {
         present: SealId,
         after: i64,
         limit: u64,
-    ) -> Result<Vec<SealedRow>, StoreError> {
+    ) -> Result<Vec<Result<SealedRow, DamagedRow>>, StoreError> {
         let otherwise = |value: &SealedValue| value.sealed.seal_id() != Some(present);
         let mut rows = self.lock().sealed_rows(owners);
         rows.retain(|row| row.id > after && row.values.iter().any(otherwise));
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(rows)
+        Ok(rows.into_iter().map(Ok).collect())
     }
 
     async fn reseal(&self, rows: &[Resealing]) -> Result<u64, StoreError> {

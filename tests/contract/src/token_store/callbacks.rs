@@ -48,7 +48,7 @@ async fn any_held(store: &dyn TokenStore) -> bool {
     let unused = SealId([0xff; SealId::LENGTH]);
     let rows = store.rows_sealed_otherwise(OwnerKind::Link, unused, 0, u64::MAX);
     let rows = rows.await.unwrap();
-    let mut values = rows.iter().flat_map(|row| &row.values);
+    let mut values = rows.iter().flatten().flat_map(|row| &row.values);
     values.any(|value| value.kind == SecretKind::Callback)
 }
 

@@ -159,6 +159,7 @@ fn the_preferred_language_is_chosen() {
         ("", "en"),
         ("de", "de"),
         ("de-AT", "de"),
+        ("de-DE-u-mu-celsius, en;q=0.5", "de"),
         ("DE-at,en;q=0.5", "de"),
         ("de-Latn-AT", "de"),
         ("ja;q=0.3, fr-CA;q=0.8, es;q=0.7", "fr"),

@@ -117,7 +117,7 @@ struct Delete {
     #[arg(value_name = "KEY_ID", value_parser = choice::id)]
     key: String,
     /// Also delete the keys that this key has made. Do that if the key has leaked. Without this option you are asked at a
-    /// terminal, and elsewhere they stay. In the 24 hours after the link that made the key, they are always deleted.
+    /// terminal, and elsewhere they stay. In the 24 hours after a program has linked with the key, they are always deleted.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     descendants: Option<bool>,
     #[command(flatten)]
@@ -241,7 +241,7 @@ impl Delete {
         tell(format_args!("Deleted key {key} of {of}."));
         if !made.is_empty() && !descendants {
             tell(format_args!(
-                "The keys that it has made still work unless it was linked in the last 24 hours: {all}. If it has leaked, delete them too."
+                "The keys that it has made still work unless a program has linked with it in the last 24 hours: {all}. If it has leaked, delete them too."
             ));
         }
         Ok(())

@@ -133,7 +133,7 @@ pub(crate) async fn read_tokens(
 ) -> Result<Vec<Found>, StoreError> {
     let read = |id, row: &QueryResult| {
         let tokens = tokens::Model::from_query_result(row, "A_").map_err(failed)?;
-        let account = accounts::Model::from_query_result_optional(row, "B_").map_err(failed)?;
+        let account = damage::joined(row, "B_")?;
         Ok(sealed_row(id, &tokens, account_of(&tokens, account)?))
     };
     each(db, query, "A_id", read).await

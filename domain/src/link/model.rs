@@ -37,7 +37,8 @@ impl LinkVersion {
 pub struct Requester {
     /// The name that the client gave itself, not verified.
     pub client_name: Option<String>,
-    /// The network address that the request came from.
+    /// The network address of the program that asked. `None` if none did: a person, or an operator on their behalf, began
+    /// to link the account again.
     pub address: Option<String>,
     /// What the JWT of a workload says about the job, verified.
     pub workload: Option<Facts>,
@@ -236,11 +237,18 @@ pub struct PollSchedule {
 }
 
 impl Link {
+    /// Whether a program asked for this link. If none did, the key of the link belongs to a program that has nothing to do
+    /// with it.
+    #[must_use]
+    pub const fn is_of_program(&self) -> bool {
+        self.relink_of.is_none() || self.requester.address.is_some()
+    }
+
     /// Returns the account and when it was linked, while the person may still say "This was not me".
     #[must_use]
     pub fn disownable(&self, now: Timestamp) -> Option<(AccountId, Timestamp)> {
         match self.state {
-            LinkState::Linked { account, at } => {
+            LinkState::Linked { account, at } if self.is_of_program() => {
                 (now.since(at) < Self::KEPT_AFTER_END).then_some((account, at))
             }
             _ => None,

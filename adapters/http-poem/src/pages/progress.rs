@@ -216,6 +216,7 @@ fn linked<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> L
         client: view.link.requester.client_name.as_deref(),
         provider: &view.provider,
         account: view.account.as_ref().map(whose),
+        is_of_program: view.link.is_of_program(),
     }
 }
 

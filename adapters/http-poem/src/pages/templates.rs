@@ -157,6 +157,8 @@ pub(super) struct Linked<'a> {
     pub(super) client: Option<&'a str>,
     pub(super) provider: &'a str,
     pub(super) account: Option<LinkedAccount<'a>>,
+    /// Whether a program asked, whose access the person can end.
+    pub(super) is_of_program: bool,
 }
 
 pub(super) struct LinkedAccount<'a> {

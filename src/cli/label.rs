@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-/// A label, as `NAME=VALUE`.
 #[derive(Debug, Clone)]
 pub(super) struct Label {
     name: String,
@@ -10,7 +9,6 @@ pub(super) struct Label {
 }
 
 impl Label {
-    /// Returns its name and its value.
     pub(super) fn parts(&self) -> (&str, &str) {
         (&self.name, &self.value)
     }

@@ -162,7 +162,7 @@ pub(crate) const AUDITORS_ONLY_READ: Answer = Answer("an auditor's key may only 
 pub(crate) const NO_SUCH_ACCOUNT: Answer = Answer("there is no such account for this key", || {
     refusals::NO_SUCH_ACCOUNT.into()
 });
-/// For operations on what a key opens.
+/// For operations on the account of a key.
 pub(crate) const LINK_PENDING: Answer = Answer("the person has not consented yet", || {
     Refusal::LinkPending.into()
 });
@@ -185,7 +185,6 @@ pub(crate) const PROVIDER_GONE: Answer =
 pub(crate) const NOT_JSON: Answer = Answer("the body is not application/json", not_json);
 /// For lists.
 pub(crate) const BAD_PAGE: Answer = Answer("the limit or the cursor is invalid", bad_cursor);
-/// For all operations.
 const COMMON: [Answer; 2] = [
     Answer("the body is larger than 64 KiB", body_too_large),
     Answer(

@@ -13,7 +13,6 @@ use crate::auth::shown;
 use crate::error::code_of;
 use crate::middleware::{answer_error, is_head};
 
-/// The JWT of a request.
 pub(crate) struct PresentedJwt {
     token: WorkloadToken,
     address: IpAddr,
@@ -21,12 +20,11 @@ pub(crate) struct PresentedJwt {
     taken: Taken,
 }
 
-/// Whether an operation has taken the JWT of its request. It records what comes of it.
+/// Whether an operation has taken the JWT of its request. Then the operation records the outcome.
 #[derive(Clone, Default)]
 pub(crate) struct Taken(Arc<AtomicBool>);
 
 impl Taken {
-    /// An operation takes the JWT.
     pub(crate) fn take(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

@@ -28,7 +28,6 @@ enum Lesson {
 }
 
 impl AuthMemory {
-    /// Creates an empty memory.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,

@@ -1,5 +1,3 @@
-//! The options of `link`.
-
 use std::io::IsTerminal;
 
 use crate::cli::Exit;
@@ -41,7 +39,6 @@ const NOTES: Notes = Notes {
     ],
 };
 
-/// Options of `link`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(in crate::cli) struct Options {

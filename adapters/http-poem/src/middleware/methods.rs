@@ -12,7 +12,6 @@ static PATHS: LazyLock<Vec<MetaPath>> = LazyLock::new(|| {
     paths.collect()
 });
 
-/// Returns the `Allow` header of an address.
 pub(super) fn allowed(path: &str) -> String {
     let mut methods = match (documented(path), path) {
         (Some(path), _) => path

@@ -1,5 +1,3 @@
-//! The HTTP clients.
-
 use std::error::Error;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -11,7 +9,6 @@ use url::Url;
 use super::Names;
 use crate::scrub::Scrubber;
 
-/// Why no client could be created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no HTTPS client: {0} (SSL_CERT_FILE may name a file of CA certificates)")]
 pub struct ClientUnavailable(String);
@@ -41,7 +38,6 @@ impl Transport {
         })
     }
 
-    /// Returns the client for an address.
     pub(crate) fn client(&self, url: &Url) -> Result<&Client, ClientUnavailable> {
         if url.scheme() == "http" {
             return Ok(&self.plain);
@@ -83,7 +79,6 @@ fn build(builder: ClientBuilder) -> Result<Client, ClientUnavailable> {
         .map_err(|error| ClientUnavailable(chain(&error)))
 }
 
-/// Converts a transport error.
 pub(super) fn unavailable(error: reqwest::Error) -> ProviderError {
     ProviderError::unavailable(words(error))
 }

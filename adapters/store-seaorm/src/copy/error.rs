@@ -1,5 +1,3 @@
-//! Why a copy failed.
-
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::UnlockError;
 
@@ -38,7 +36,6 @@ pub enum CopyError {
         /// The migrations that are missing.
         pending: Vec<String>,
     },
-    /// No service has ever run on the source, or it is the unfinished destination of another copy.
     #[error(
         "the source has no hash key: no service has run on it yet, or it is an unfinished copy"
     )]
@@ -68,7 +65,6 @@ pub enum CopyError {
     /// The numbers of rows differ after everything was copied.
     #[error("{} has {} rows at the source and {} at the destination", .0.table, .0.source, .0.destination)]
     Differs(TableCount),
-    /// Values cannot be decrypted.
     #[error("these values cannot be decrypted, neither here nor in the source database: {}", named(.0))]
     Unreadable(Vec<UnreadableValue>),
     /// Something else gave the destination a hash key during the copy.

@@ -37,7 +37,6 @@ use crate::{hash_key, locks};
 use rows::{add_missing, count, drop_unequal};
 use tables::{Table, with_entity};
 
-/// A complete copy.
 #[derive(Debug)]
 pub struct CopyReport {
     /// The tables, with equal numbers of rows on both sides.
@@ -81,7 +80,6 @@ pub async fn copy(
     Ok(copied)
 }
 
-/// A copy in progress.
 pub struct SeaOrmCopy<'a> {
     source: &'a CopySource,
     destination: &'a SeaOrmStore,

@@ -12,7 +12,7 @@ use crate::error::failed;
 use crate::sealed_rows::{account_of, holding_any, sealed_row};
 use crate::seals::read;
 
-/// Rows whose values are decrypted at a time.
+/// Rows whose values are decrypted in one batch.
 const BATCH: u64 = 200;
 /// Decrypts all sealed values. Returns how many there are.
 pub(super) async fn open_all(

@@ -53,7 +53,7 @@ async fn first_due(
         let next = next_provider(last.as_deref()).into_tuple::<(String, i64)>();
         let (provider, due_at) = match next.one(db).await.map_err(failed) {
             Ok(Some(next)) => next,
-            // What is no text comes after all texts.
+            // Values that are not text sort after all texts.
             Ok(None) | Err(StoreError::Corrupt(_)) => return Ok(open),
             Err(error) => return Err(error),
         };

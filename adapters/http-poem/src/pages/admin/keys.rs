@@ -114,7 +114,7 @@ pub(super) async fn ask_delete(
             desk: desk.frame(desk::ACCOUNTS),
             heading: &format!("Delete key {key}?"),
             subject: &desk::named(&account),
-            text: "The program that holds it gets no more tokens. The account stays. For 24 hours after the link of a key, the keys that it has made go with it.",
+            text: "The program that holds it gets no more tokens. The account stays. For 24 hours after the link of a key, the keys that it has made are deleted too.",
             button: "Delete the key",
             action: &format!("{page}/keys/{key}/delete"),
             back: &page,

@@ -110,7 +110,8 @@ impl Server {
         );
         Ok(Self {
             auth: auth(methods),
-            // RFC 8414 section 2 defaults to Basic; servers mean the methods of the token endpoint.
+            // Without methods in the metadata, RFC 8414 section 2 says Basic. Servers mean the methods of the token
+            // endpoint.
             revocation_auth: auth(metadata.revocation_auth_methods.as_deref().or(methods)),
             userinfo,
             issuer: jwks_uri.map(|jwks_uri| Issuer {

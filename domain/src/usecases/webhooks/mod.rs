@@ -56,7 +56,7 @@ pub struct Courier {
     macs: RowMacs,
     log: Arc<AuditLog>,
     to: Subscription,
-    /// The last entry that this process knows to be done, or not to be for the receiver.
+    /// The last entry that is done, or not for the receiver, as far as this process knows.
     seen: AuditNumber,
 }
 

@@ -98,7 +98,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// The holder of the admin key that has no other name.
+    /// The holder of an admin key without a name of its own.
     pub const ADMIN: Self = Self::Operator(
         OperatorRole::Admin,
         OperatorName::of_role(OperatorRole::Admin),

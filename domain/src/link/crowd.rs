@@ -84,7 +84,6 @@ pub struct ConsentLimit;
 pub struct Underway {
     /// Consents that the same network has confirmed.
     pub of_network: u64,
-    /// All consents.
     pub of_all: u64,
 }
 

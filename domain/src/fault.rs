@@ -8,7 +8,6 @@ use crate::text::presentable;
 /// secrets: code that builds one from a provider's words first removes what was sent to the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// What went wrong, for programs.
     pub code: FaultCode,
     /// One sentence for a person, of bounded length and [`presentable`].
     pub detail: String,
@@ -58,7 +57,7 @@ macro_rules! fault_codes {
         const OURS: &[(FaultCode, &str)] = &[$((FaultCode::$name, $word)),+];
 
         impl From<&str> for FaultCode {
-            /// Returns the code with this word, whoever said it.
+            /// Returns the code with this word: one of ours, or else the provider's.
             fn from(word: &str) -> Self {
                 match word {
                     $($word => Self::$name,)+
@@ -99,7 +98,7 @@ fault_codes! {
     NoRefreshToken = "no_refresh_token",
     /// The return code of a link was not sent in time.
     NotConfirmed = "not_confirmed",
-    /// The provider failed, or refused, for good.
+    /// A permanent failure or rejection of the provider.
     ProviderError = "provider_error",
     /// The provider is not in the configuration any more.
     ProviderNotConfigured = "provider_not_configured",

@@ -1,5 +1,3 @@
-//! Mutexes.
-
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Locks a mutex, also after a holder has panicked: no holder leaves a value half changed.

@@ -9,7 +9,7 @@ use crate::webhook::{Attempt, ReceiverName};
 
 /// Receives events. Called in the middle of the work, so it must neither wait nor fail.
 pub trait Observer: Send + Sync {
-    /// A link code was handed out, for the request that is under way.
+    /// A link code was handed out for the request in progress.
     fn link_started(&self, _link: LinkId, _provider: &ProviderName) {}
 
     /// A person has confirmed a link, and the provider's flow has started.
@@ -18,11 +18,10 @@ pub trait Observer: Send + Sync {
     /// The work in progress continues a link that an earlier request started.
     fn link_resumed(&self, _link: LinkId) {}
 
-    /// A link has come to its end.
     fn link_ended(&self, _link: LinkId, _provider: &ProviderName, _how: LinkEnd) {}
 
-    /// A refresh was attempted. `lag` is the time from when it was due to its start; `None` if it was not due yet. It
-    /// is also `None` for verdicts, which are reported once they are stored.
+    /// A refresh was attempted. `lag` is the time between its due time and its start. It is `None` if the refresh was
+    /// not due yet, and for verdicts, which are reported after they are stored.
     fn refresh_tried(
         &self,
         _provider: &ProviderName,
@@ -31,19 +30,15 @@ pub trait Observer: Send + Sync {
     ) {
     }
 
-    /// A revocation has been tried.
     fn revocation_tried(&self, _provider: &ProviderName, _outcome: RevocationOutcome) {}
 
-    /// An outage of a provider has begun or ended.
     fn outage(&self, _provider: &ProviderName, _is_down: bool) {}
 
-    /// A call to a provider has ended.
     fn provider_asked(&self, _call: &ProviderCall<'_>) {}
 
     /// A cache of provider metadata or keys was looked up.
     fn cache_asked(&self, _cache: Cache, _hit: bool) {}
 
-    /// A bearer token was refused.
     fn bearer_refused(&self, _how: BearerRefusal) {}
 
     /// The row of an access key was changed by somebody who does not have the secret key; the key was refused.
@@ -52,14 +47,11 @@ pub trait Observer: Send + Sync {
     /// The audit log was changed by somebody who does not have the secret key.
     fn audit_log_altered(&self) {}
 
-    /// A delivery to a receiver of webhooks was tried.
     fn webhook_tried(&self, _receiver: &ReceiverName, _attempt: Attempt) {}
 
-    /// The accounts were counted.
     fn counted(&self, _census: &Census) {}
 }
 
-/// Ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unobserved;
 
@@ -76,10 +68,8 @@ macro_rules! words {
         }
 
         impl $name {
-            /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// Returns the word.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -87,13 +77,11 @@ macro_rules! words {
                 }
             }
 
-            /// Returns the value with this word.
             #[must_use]
             pub fn parse(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| known.as_str() == word)
             }
 
-            /// Returns all words, with commas between them.
             #[must_use]
             pub fn listed() -> String {
                 Vec::from_iter(Self::ALL.iter().map(|known| known.as_str())).join(", ")
@@ -111,9 +99,7 @@ macro_rules! words {
 pub use words;
 
 words! {
-    /// How a link ended.
     LinkEnd {
-        /// The link led to an account.
         Linked => "linked",
         /// The person declined, or the provider did for them (`access_denied`).
         Denied => "denied",
@@ -125,9 +111,7 @@ words! {
 }
 
 words! {
-    /// The outcome of an attempt to refresh.
     RefreshOutcome {
-        /// The provider issued new tokens.
         Refreshed => "refreshed",
         /// The grant was given up: a person must consent again.
         RelinkRequired => "relink_required",
@@ -141,7 +125,6 @@ words! {
 }
 
 words! {
-    /// The outcome of an attempt to revoke tokens.
     RevocationOutcome {
         /// The provider has confirmed it.
         Revoked => "revoked",
@@ -157,27 +140,20 @@ words! {
 }
 
 words! {
-    /// The purpose of a provider call.
     Exchange {
         /// Start a flow.
         Consent => "consent",
-        /// Redeem a consent.
         Redeem => "redeem",
-        /// Refresh.
         Refresh => "refresh",
-        /// Revoke tokens.
         Revoke => "revoke",
-        /// Identify the person.
         Identify => "identify",
     }
 }
 
 words! {
-    /// How a provider answered.
     CallOutcome {
         /// With a valid response of the protocol, `authorization_pending` included.
         Answered => "answered",
-        /// With a definite rejection.
         Refused => "refused",
         /// A rejection of this service's client.
         Misconfigured => "misconfigured",
@@ -191,7 +167,6 @@ words! {
 words! {
     /// How a bearer was refused.
     BearerRefusal {
-        /// The key is unknown or expired.
         Unauthorized => "unauthorized",
         /// Its network has tried too many unknown keys.
         RateLimited => "rate_limited",
@@ -209,21 +184,15 @@ words! {
     Cache {
         /// Discovered endpoints.
         Metadata => "metadata",
-        /// Signing keys.
         Keys => "keys",
     }
 }
 
-/// One call to a provider, answered or not.
 #[derive(Debug, Clone, Copy)]
 pub struct ProviderCall<'a> {
-    /// The provider.
     pub provider: &'a ProviderName,
-    /// Its purpose.
     pub exchange: Exchange,
-    /// Its result.
     pub outcome: CallOutcome,
-    /// Its duration.
     pub took: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Keys of operators, which open no account's token.
+//! Keys of operators. They give access to no account's token.
 
 use std::fmt::{self, Display};
 
@@ -6,7 +6,7 @@ use crate::observe::words;
 use crate::secret::AccessKey;
 
 words! {
-    /// What an operator may do. The only key of a role has the word as its name, unless it has another.
+    /// What an operator may do. If a role has only one key and that key has no name, it is named after the role.
     OperatorRole {
         /// Everything but tokens.
         Admin => "admin",
@@ -25,10 +25,8 @@ pub struct OperatorName {
 }
 
 impl OperatorName {
-    /// The most characters.
     pub const LONGEST: usize = 64;
 
-    /// Returns the name, if it is one.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
         let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-@".contains(&b);
@@ -58,7 +56,6 @@ impl OperatorName {
         }
     }
 
-    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         let bytes = self.bytes.get(..usize::from(self.length));
@@ -79,14 +76,11 @@ impl fmt::Debug for OperatorName {
     }
 }
 
-/// A key that the operator has configured.
 #[derive(Clone)]
 pub struct OperatorKey {
     /// The name that the operator gave it, for the log.
     pub name: OperatorName,
-    /// What it may do.
     pub role: OperatorRole,
-    /// The key.
     pub key: AccessKey,
 }
 

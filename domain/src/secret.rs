@@ -97,7 +97,6 @@ impl Sealed {
         Self(bytes)
     }
 
-    /// The bytes to store.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -112,7 +111,7 @@ impl Sealed {
     }
 }
 
-/// The header of every sealed value: the version of the format and the id of the key that opens it. Not secret.
+/// The header of every sealed value: the version of the format and the id of the key that decrypts it. Not secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SealId(pub [u8; Self::LENGTH]);
 
@@ -139,13 +138,11 @@ impl std::fmt::Debug for Sealed {
 pub struct KeyedHash([u8; 32]);
 
 impl KeyedHash {
-    /// Wraps the 32 bytes of a hash.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

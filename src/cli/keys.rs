@@ -58,7 +58,6 @@ const DELETE_NOTES: Notes = Notes {
     variables: OPERATOR,
 };
 
-/// Options of `keys`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
@@ -116,8 +115,9 @@ struct Delete {
     /// The id of the key, as `keys list` shows it.
     #[arg(value_name = "KEY_ID", value_parser = choice::id)]
     key: String,
-    /// Also delete the keys that this key has made. Do that if the key has leaked. Without this option you are asked at a
-    /// terminal, and elsewhere they stay. In the 24 hours after a program has linked with the key, they are always deleted.
+    /// Also delete the keys that this key has made. Do that if the key has leaked. Without this option, the command asks
+    /// at a terminal and otherwise keeps them. In the 24 hours after a program has linked with the key, the
+    /// service always deletes them.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     descendants: Option<bool>,
     #[command(flatten)]

@@ -22,7 +22,6 @@ const NOTES: Notes = Notes {
     variables: &["SERVER", "ADMIN_KEY"],
 };
 
-/// Options of `revocations`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

@@ -5,7 +5,6 @@ use secrecy::ExposeSecret;
 
 use super::{ConfigError, Environment};
 
-/// Reads a bearer key.
 pub(super) fn bearer(
     environment: &Environment,
     name: &str,

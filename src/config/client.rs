@@ -1,5 +1,3 @@
-//! Variables of the client commands.
-
 use central_oauth_domain::secret::AccessKey;
 use secrecy::SecretString;
 use url::Url;
@@ -9,7 +7,6 @@ use super::{ConfigError, Environment};
 
 /// Settings of the client commands. A key is read when a command needs it, so that a wrong key stops no other command.
 pub(crate) struct ClientConfig<'a> {
-    /// The address of the service.
     pub(crate) server: Option<Url>,
     environment: &'a Environment,
 }
@@ -63,7 +60,6 @@ impl<'a> ClientConfig<'a> {
     }
 }
 
-/// Parses the address of a service.
 pub(crate) fn parse_server(text: &str) -> Result<Url, &'static str> {
     const PROBLEM: &str = "is not an http or https URL such as https://auth.example.com";
     let url = Url::parse(text).map_err(|_| PROBLEM)?;

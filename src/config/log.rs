@@ -5,7 +5,6 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use super::words::Words;
 use super::{ConfigError, Effective, Environment};
 
-/// What to log, and how.
 pub(crate) struct LogConfig {
     pub(crate) filter: Targets,
     /// The filter as the operator writes it.
@@ -13,7 +12,6 @@ pub(crate) struct LogConfig {
     pub(crate) format: LogFormat,
 }
 
-/// The format of log lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
     /// For people.
@@ -64,7 +62,7 @@ fn filter(text: &str) -> Result<Targets, ConfigError> {
     directives.parse().map_err(|_| malformed())
 }
 
-/// A single unknown word would be taken for a module name and silence everything else, and spans cannot be named: no
+/// A single unknown word would count as a module name and silence everything else. Spans cannot be named, because no
 /// module has such a name.
 fn is_misleading(directive: &str) -> bool {
     let is_word = directive.chars().all(|c| c.is_alphanumeric() || c == '_');

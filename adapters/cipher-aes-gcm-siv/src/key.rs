@@ -1,5 +1,3 @@
-//! The secret key.
-
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -13,7 +11,6 @@ pub struct SecretKey(Zeroizing<[u8; 32]>);
 pub struct MalformedKey;
 
 impl SecretKey {
-    /// Creates a key from 32 random bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))

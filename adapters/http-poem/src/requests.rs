@@ -1,5 +1,3 @@
-//! The observer of requests.
-
 use std::time::Duration;
 
 use poem::http::HeaderMap;
@@ -14,7 +12,6 @@ pub trait Requests: Send + Sync {
     fn answered(&self, _span: &Span, _answered: &Answered<'_>) {}
 }
 
-/// An answered request.
 #[derive(Debug, Clone, Copy)]
 pub struct Answered<'a> {
     /// The method, or `_OTHER` for an invented one.
@@ -23,7 +20,6 @@ pub struct Answered<'a> {
     pub route: Option<&'a str>,
     /// The status of the response, or [`Answered::CLIENT_GONE`].
     pub status: u16,
-    /// The duration.
     pub took: Duration,
 }
 

@@ -1,21 +1,17 @@
 //! Every metric. The instruments and `docs/METRICS.md` are generated from this list.
 
-/// A metric of the service.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
     /// The OTLP name.
     pub name: &'static str,
-    /// The kind of instrument.
     pub kind: Kind,
     /// The UCUM unit: `s` for seconds, or the counted thing in braces.
     pub unit: &'static str,
     /// The labels. Each has a closed set of values: see [`LABELS`].
     pub labels: &'static [&'static str],
-    /// The help text.
     pub meaning: &'static str,
 }
 
-/// The kinds of instruments.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// Only increases.
@@ -42,7 +38,6 @@ impl Metric {
 }
 
 impl Kind {
-    /// Returns the name of the kind.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -104,7 +99,7 @@ catalogue! {
         ["provider", "exchange", "outcome"],
         "Duration of calls to providers, until the response or the timeout.";
     OUTAGE: "central_oauth.provider.outage", Kind::Gauge, "", ["provider"],
-        "1 during an outage of the provider: five different accounts got no definite response, and the service probes with one account at a time.";
+        "1 during an outage of the provider: several accounts in a row got no definite response, and the service probes with one account at a time.";
     BEARERS_REFUSED: "central_oauth.bearers.refused", Kind::Counter, "{request}", ["reason"],
         "Requests whose bearer was refused. If there are many, somebody is guessing keys, or a program still uses a \
          deleted key.";
@@ -149,7 +144,7 @@ pub const LABELS: &[(&str, &str)] = &[
     ),
     (
         "url.scheme",
-        "always `http`, the scheme of the service itself behind any proxy",
+        "always `http`, even if the service or its proxy uses TLS",
     ),
     (
         "http.request.method",

@@ -29,7 +29,6 @@ enum Lesson {
 }
 
 impl AuthMemory {
-    /// Creates an empty memory.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,

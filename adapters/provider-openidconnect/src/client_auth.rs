@@ -26,7 +26,6 @@ pub enum ClientAuthMethod {
     None,
 }
 
-/// An unknown method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be client_secret_basic, client_secret_post or none")]
 pub struct UnknownClientAuthMethod;
@@ -113,7 +112,6 @@ impl ClientAuth {
         }
     }
 
-    /// Uses another method.
     pub(crate) const fn by(self, method: ClientAuthMethod) -> Self {
         Self { method, ..self }
     }
@@ -131,7 +129,6 @@ impl Client {
         Self { id, secret }
     }
 
-    /// Returns the client id.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }

@@ -1,5 +1,3 @@
-//! Options of a sandbox.
-
 use std::time::Duration;
 
 use crate::model::{AutoPerson, Reuse};
@@ -14,7 +12,6 @@ pub(crate) const CLIENT_NAME: &str = "Central OAuth";
 /// Options of a sandbox. Start from [`SandboxOptions::default`].
 #[derive(Clone)]
 pub struct SandboxOptions {
-    /// The id of its only client.
     pub client_id: String,
     /// The client's secret; without one the client is public.
     pub client_secret: Option<String>,
@@ -22,9 +19,7 @@ pub struct SandboxOptions {
     pub auto_consent: Option<Duration>,
     /// Who consents automatically.
     pub auto_person: AutoPerson,
-    /// The polling interval.
     pub interval: Duration,
-    /// Lifetime of access tokens.
     pub access_token_ttl: Duration,
     /// What happens when a refresh token is used twice.
     pub reuse: Reuse,

@@ -72,7 +72,6 @@ impl Sandbox {
         &self.app.endpoints.issuer
     }
 
-    /// Returns its endpoints.
     #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
         &self.app.endpoints

@@ -17,11 +17,8 @@ use crate::damage;
 use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
 use crate::error::{Unreadable, failed};
 
-/// A table with sealed values.
 pub(crate) trait Sealing: EntityTrait {
-    /// The column of its number.
     const ID: Self::Column;
-    /// The columns with sealed values.
     const SEALED: &'static [(SecretKind, Self::Column)];
 
     /// The column of its end: ended rows have no sealed values, and few rows have not ended.

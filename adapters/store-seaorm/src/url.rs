@@ -1,5 +1,3 @@
-//! The location of the database.
-
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -34,15 +32,10 @@ const CACHE_CAPACITY: &str = "statement-cache-capacity";
 /// Why a text does not name a database. The error omits the text, because it may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDatabaseUrl {
-    /// The text has no scheme.
     #[error("must begin with sqlite:// or postgres://")]
     NoScheme,
-    /// The text names another kind of database.
     #[error("knows only sqlite:// and postgres:// databases, not {scheme}://")]
-    UnknownScheme {
-        /// Its scheme.
-        scheme: String,
-    },
+    UnknownScheme { scheme: String },
     /// The text names no file, or an in-memory database.
     #[error("must name a file, like sqlite:///var/lib/central-oauth/central-oauth.sqlite3")]
     NoFile,
@@ -51,7 +44,6 @@ pub enum InvalidDatabaseUrl {
     Malformed {
         /// The kind of database, with its article.
         database: &'static str,
-        /// The error.
         reason: String,
     },
     /// `PGSSLMODE` is set to a value that the driver does not know.
@@ -212,9 +204,9 @@ fn refuse_unknown(mode: Option<&OsStr>) -> Result<(), InvalidDatabaseUrl> {
 }
 
 /// For some modes the driver (sqlx 0.9.0, `tls_rustls.rs`) protects less than libpq does. It trusts a root certificate
-/// in addition to all public authorities, not instead of them, so with `verify-ca` anybody with a certificate for any
-/// host could pose as the server: only the host's name prevents that. With `require` it ignores root certificates, with
-/// `allow` it never uses TLS.
+/// in addition to all public authorities. So with `verify-ca`, anybody with a certificate for any host could pose as
+/// the server unless the host's name is checked too. With `require` it ignores root certificates, with `allow` it never
+/// uses TLS.
 const fn no_less_than_libpq(mode: PgSslMode, has_root: bool) -> PgSslMode {
     match mode {
         PgSslMode::Allow => PgSslMode::Prefer,

@@ -1,5 +1,3 @@
-//! What is recorded.
-
 use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
@@ -13,7 +11,6 @@ use crate::operator::{OperatorName, OperatorRole};
 words! {
     /// A kind of entry. Programs filter by these words, so they never change.
     AuditKind {
-        /// A link code was handed out.
         LinkStarted => "link.started",
         /// No link code was handed out: the request came from a network that may not link new accounts.
         LinkRefused => "link.refused",
@@ -25,15 +22,13 @@ words! {
         LinkConfirming => "link.confirming",
         /// A wrong return code was sent with the key of the link.
         LinkWrongReturnCode => "link.wrong_return_code",
-        /// A link has led to an account: its key opens the account from now on.
+        /// A link has led to an account. From now on its key gives access to the account.
         LinkLinked => "link.linked",
-        /// A link has ended without an account.
         LinkEnded => "link.ended",
         /// Access tokens were handed out, counted for each key and network.
         TokenHandedOut => "token.handed_out",
         /// A refresh has failed in a way that it did not fail before.
         RefreshFailed => "refresh.failed",
-        /// An operator has asked for a refresh.
         RefreshRequested => "refresh.requested",
         /// A grant that was degraded or given up has been refreshed.
         RefreshRecovered => "refresh.recovered",
@@ -41,39 +36,31 @@ words! {
         RelinkRequired => "refresh.relink_required",
         /// A grant ends soon, and no refresh can extend it.
         ExpiresSoon => "grant.expires_soon",
-        /// A revocation has ended.
         RevocationEnded => "revocation.ended",
         /// An account was deleted, with its tokens and keys.
         AccountDeleted => "account.deleted",
-        /// An access key was created for an account.
         KeyCreated => "key.created",
-        /// An access key was deleted.
         KeyDeleted => "key.deleted",
         /// A workload was recognised by its JWT and got what it asked for.
         WorkloadAccepted => "workload.accepted",
-        /// The JWT of a workload was refused.
         WorkloadRefused => "workload.refused",
         /// Bearers were refused, counted for each network.
         BearerRefused => "bearer.refused",
         /// An operator's key was used, counted for each network.
         OperatorUsed => "operator.used",
-        /// An operator has logged in at the page `/admin`.
         AdminLoggedIn => "admin.logged_in",
-        /// A key was refused at the page `/admin`.
         AdminRefused => "admin.refused",
-        /// An operator has logged out.
         AdminLoggedOut => "admin.logged_out",
-        /// A receiver of webhooks was seen for the first time: it is told about what happens from now on.
+        /// A receiver of webhooks was seen for the first time. It gets the events from now on.
         ReceiverAdded => "webhook.receiver_added",
-        /// Somebody else has changed or deleted what is stored about a receiver of webhooks. Events are sent again.
+        /// Somebody else has changed or deleted the stored row of a receiver of webhooks. Events are sent again.
         ReceiverAltered => "webhook.receiver_altered",
-        /// A process of the service has started, with this configuration.
         ServiceStarted => "service.started",
         /// The keys of operators were read again while the service was running.
         OperatorsReloaded => "operators.reloaded",
         /// Entries were found that this service has not written. They were not added to the log.
         EntriesRejected => "audit.rejected",
-        /// The log was changed by somebody else. The chain goes on behind a gap.
+        /// Somebody else has changed the log. The chain continues after a gap.
         ChainBroken => "audit.broken",
     }
 }
@@ -98,10 +85,8 @@ impl AuditKind {
     }
 }
 
-/// Who caused an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Actor {
-    /// The service itself.
     Service,
     /// A person, at the page or at the provider.
     Person,
@@ -109,12 +94,11 @@ pub enum Actor {
     Anonymous,
     /// The holder of an operator's key.
     Operator(OperatorRole, OperatorName),
-    /// A holder of an access key.
     Key(AccessKeyId),
 }
 
 impl Actor {
-    /// The holder of the admin key that has no other name.
+    /// The holder of an admin key without a name of its own.
     pub const ADMIN: Self = Self::Operator(
         OperatorRole::Admin,
         OperatorName::of_role(OperatorRole::Admin),
@@ -144,7 +128,7 @@ impl Display for Actor {
     }
 }
 
-/// What has happened: the kind, the account and the key that it is about, and a few named codes.
+/// An event: its kind, the account and the key that it is about, and a few named codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEvent {
     pub(super) kind: AuditKind,
@@ -159,7 +143,6 @@ impl AuditEvent {
     /// Replaces a value that is no code. It may be a sentence of a provider, an e-mail address or a secret.
     const NO_CODE: &str = "other";
 
-    /// An event of a kind.
     #[must_use]
     pub const fn new(kind: AuditKind) -> Self {
         Self {
@@ -170,7 +153,6 @@ impl AuditEvent {
         }
     }
 
-    /// The kind.
     #[must_use]
     pub const fn kind(&self) -> AuditKind {
         self.kind
@@ -241,7 +223,6 @@ impl AuditEvent {
         self.with("code", if is_code { code } else { Self::NO_CODE })
     }
 
-    /// An access key was created.
     #[must_use]
     pub fn key_created(account: AccountId, key: &KeyRecord) -> Self {
         Self::new(AuditKind::KeyCreated)
@@ -249,13 +230,11 @@ impl AuditEvent {
             .key(key.id)
     }
 
-    /// An account was deleted.
     #[must_use]
     pub fn account_deleted(account: &Account) -> Self {
         Self::of_account(AuditKind::AccountDeleted, account)
     }
 
-    /// A link code was handed out.
     #[must_use]
     pub fn link_started(link: &Link) -> Self {
         let event = Self::of_link(AuditKind::LinkStarted, link);
@@ -271,31 +250,26 @@ impl AuditEvent {
         Self::of_account(AuditKind::LinkInvited, account)
     }
 
-    /// A person has confirmed a link code.
     #[must_use]
     pub fn link_confirmed(link: &Link) -> Self {
         Self::of_link(AuditKind::LinkConfirmed, link)
     }
 
-    /// A link waits for its return code.
     #[must_use]
     pub fn link_confirming(link: &Link) -> Self {
         Self::of_link(AuditKind::LinkConfirming, link)
     }
 
-    /// A wrong return code was sent.
     #[must_use]
     pub fn wrong_return_code(link: &Link, tries_left: u32) -> Self {
         Self::of_link(AuditKind::LinkWrongReturnCode, link).with("tries_left", tries_left)
     }
 
-    /// A link has led to an account.
     #[must_use]
     pub fn linked(link: &Link, account: &Account) -> Self {
         Self::of_link(AuditKind::LinkLinked, link).account(account.id)
     }
 
-    /// A link has ended without an account.
     #[must_use]
     pub fn link_ended(link: &Link, outcome: LinkEnd, code: Option<&str>) -> Self {
         let event = Self::of_link(AuditKind::LinkEnded, link).with("outcome", outcome.as_str());
@@ -306,7 +280,7 @@ impl AuditEvent {
     /// given up, or has recovered. `None` if none of that is new.
     #[must_use]
     pub fn of_refresh(before: &Account, after: &Account) -> Option<Self> {
-        // Nobody was told that an account is in doubt after a restore.
+        // Marking an account after a restore is not recorded, so its recovery is not recorded either.
         let is_restored = |fault: &Fault| fault.code == FaultCode::RestoredFromBackup;
         let is_well = |account: &Account| {
             account.status == AccountStatus::Active
@@ -331,7 +305,6 @@ impl AuditEvent {
         Self::of_account(AuditKind::ExpiresSoon, account).with("seconds_left", left.as_secs())
     }
 
-    /// A revocation has ended.
     #[must_use]
     pub fn revocation_ended(
         revocation: &Revocation,

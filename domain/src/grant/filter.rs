@@ -1,5 +1,3 @@
-//! Which accounts are listed.
-
 use super::refresh::Outage;
 use super::{Account, AccountStatus, ProviderName};
 use crate::labels::{Label, Labels};
@@ -8,22 +6,17 @@ use crate::time::Timestamp;
 /// Selects accounts: those that match all of these.
 #[derive(Debug, Clone, Default)]
 pub struct AccountFilter {
-    /// The provider.
     pub provider: Option<ProviderName>,
     /// The status as it is shown.
     pub status: Option<StatusAsOf>,
-    /// One of the labels.
     pub label: Option<Label>,
 }
 
 /// A status as [`Account::as_of`] shows it.
 #[derive(Debug, Clone)]
 pub struct StatusAsOf {
-    /// The status.
     pub status: AccountStatus,
-    /// When it is shown.
     pub now: Timestamp,
-    /// The outages at that time.
     pub outages: Vec<Outage>,
 }
 

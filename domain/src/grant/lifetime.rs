@@ -24,7 +24,6 @@ pub struct LifetimeHints {
 /// The lifetime of an access token, according to the token response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SaidEnd {
-    /// When the request was sent.
     pub requested_at: Timestamp,
     /// `expires_in`, if greater than zero.
     pub expires_in: Option<Duration>,
@@ -41,12 +40,12 @@ pub struct SaidEnd {
 pub struct AccessEnd {
     /// The effective expiry: the token is not served afterwards.
     pub expires_at: Option<Timestamp>,
-    /// Everything else that is known.
     pub hints: LifetimeHints,
 }
 
 impl AccessEnd {
-    /// Returns what is known of stored tokens. Rows that are older than stored lifetimes are evaluated by their dates.
+    /// Returns what is known about the lifetime of stored tokens. For rows from before lifetimes were stored, it is
+    /// computed from their times.
     #[must_use]
     pub fn of_stored(
         expires_at: Option<Timestamp>,
@@ -218,7 +217,7 @@ mod tests {
         assert_eq!(before.after(said(None, exp, true)), before);
         let left = Duration::from_secs(7);
         let again = before.after(said(Some(left), None, true));
-        // The lifetime of a new token is still that of a whole one.
+        // A new token still has the full lifetime.
         assert_eq!(again, AccessEnd::at(NOW + left, Some(HOUR)));
     }
 

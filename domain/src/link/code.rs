@@ -1,5 +1,3 @@
-//! The short numeric code.
-
 use std::ops::RangeInclusive;
 
 use crate::entropy::Entropy;
@@ -15,7 +13,6 @@ pub struct LinkCode(String);
 pub struct MalformedLinkCode;
 
 impl LinkCode {
-    /// How many digits a code may have.
     pub const DIGITS: RangeInclusive<usize> = 8..=12;
     /// The most characters of a typed code, separators included.
     const LONGEST_TEXT: usize = 64;
@@ -48,7 +45,6 @@ impl LinkCode {
         }
     }
 
-    /// The digits.
     #[must_use]
     pub fn digits(&self) -> &str {
         &self.0

@@ -1,5 +1,3 @@
-//! Limits wrong link codes.
-
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
@@ -24,9 +22,7 @@ pub struct GuessLimit {
 /// An attempt by a caller who sends nothing but a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guess {
-    /// The hash of the [`Network`] that it comes from.
     pub network: KeyedHash,
-    /// When it is made.
     pub at: Timestamp,
     /// Whether no link has this code.
     pub is_wrong: bool,
@@ -44,9 +40,7 @@ pub struct WrongTries {
 /// How many wrong codes may precede an attempt that is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongBefore {
-    /// Of the same network.
     pub of_network: usize,
-    /// Of everybody, up to [`GuessLimit::SERVICE_WIDE`].
     pub of_all: usize,
 }
 
@@ -63,7 +57,6 @@ impl WrongBefore {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many wrong codes have been tried")]
 pub struct TooManyGuesses {
-    /// When the next attempt is accepted.
     pub retry_after: Duration,
 }
 
@@ -82,8 +75,8 @@ impl GuessLimit {
         Self { window }
     }
 
-    /// The period in which wrong codes count at `now`. Codes that a wrong clock has dated far ahead do not count: they
-    /// would lock everybody out until then.
+    /// The period in which wrong codes count at `now`. Codes that a wrong clock has dated far ahead do not count,
+    /// because they would lock everybody out for too long.
     #[must_use]
     pub fn counting(&self, now: Timestamp) -> Range<Timestamp> {
         // The end is exclusive: a code that is exactly one window old does not count.
@@ -95,7 +88,7 @@ impl GuessLimit {
     /// caller who has tried too many learns no more.
     ///
     /// # Errors
-    /// When the network has tried too many wrong codes, or any while all networks together have tried too many.
+    /// The network has tried too many wrong codes. Or all networks together have, and this one has tried at least one.
     pub fn judge(&self, guess: &Guess, wrong: &WrongTries) -> Result<WrongBefore, TooManyGuesses> {
         let WrongTries { of_network, of_all } = wrong;
         // An attempt is accepted once the oldest of the latest ones no longer counts.
@@ -139,7 +132,6 @@ impl GuessLimit {
 pub struct Network(IpAddr);
 
 impl Network {
-    /// The network of an address.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         Self::prefix(address, 64)

@@ -1,5 +1,3 @@
-//! How often clients may poll a link.
-
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -11,16 +9,12 @@ use crate::rate_limit::RateLimit;
 /// links are counted.
 pub struct PollLimit(RateLimit<Poller>);
 
-/// Who polls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Poller {
-    /// The holder of an access key.
     Key(AccessKeyId),
     /// A caller who sends only the code of a link.
     Stranger {
-        /// Where the request comes from.
         address: IpAddr,
-        /// The link.
         link: LinkId,
     },
 }
@@ -29,7 +23,6 @@ pub enum Poller {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("polled faster than the interval allows")]
 pub struct PolledTooSoon {
-    /// How long to wait.
     pub retry_after: Duration,
 }
 

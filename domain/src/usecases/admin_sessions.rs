@@ -151,7 +151,6 @@ impl AdminSessions {
     }
 }
 
-/// An operator with a session.
 pub struct LoggedIn {
     caller: Caller,
     operator: Operator,
@@ -164,7 +163,6 @@ impl LoggedIn {
         &self.caller
     }
 
-    /// The operator's name in the configuration.
     #[must_use]
     pub fn name(&self) -> &str {
         self.operator.name.as_str()

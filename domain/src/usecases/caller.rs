@@ -10,9 +10,7 @@ use crate::operator::{OperatorName, OperatorRole};
 use crate::ports::OpenedKey;
 use crate::time::Timestamp;
 
-/// Who calls.
 pub enum Caller {
-    /// The request has no bearer token.
     Nobody,
     /// An operator who may do everything but read tokens.
     Admin(OperatorName),
@@ -20,16 +18,15 @@ pub enum Caller {
     Auditor(OperatorName),
     /// A holder of the enrolment key.
     Enroller(OperatorName),
-    /// A holder of an access key.
     Key(ShownKey),
 }
 
 impl Caller {
-    /// The admin whose key has no other name.
+    /// The holder of an admin key without a name of its own.
     pub const ADMIN: Self = Self::Admin(OperatorName::of_role(OperatorRole::Admin));
-    /// The auditor whose key has no other name.
+    /// The holder of an auditor's key without a name of its own.
     pub const AUDITOR: Self = Self::Auditor(OperatorName::of_role(OperatorRole::Auditor));
-    /// The holder of the enrolment key that has no other name.
+    /// The holder of an enrolment key without a name of its own.
     pub const ENROLLER: Self = Self::Enroller(OperatorName::of_role(OperatorRole::Enroll));
 }
 

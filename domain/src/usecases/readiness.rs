@@ -1,5 +1,3 @@
-//! Readiness of the service.
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +8,6 @@ use crate::vault::Vault;
 /// For this long, a commit proves that the store is writable, unless a write has failed since.
 const PROVED_FOR: Duration = Duration::from_secs(10);
 
-/// Checks the readiness of the service.
 pub struct Readiness {
     write_tests: Arc<dyn WriteTestStore>,
     seals: Arc<dyn SealStore>,

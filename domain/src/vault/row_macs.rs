@@ -89,7 +89,6 @@ impl RowMacs {
         key.mac.is_some_and(|mac| mac.is_equal(&self.of_key(key)))
     }
 
-    /// A key with its MAC.
     #[must_use]
     pub fn authenticated(&self, key: KeyHolder) -> KeyHolder {
         let mac = Some(self.of_key(&key));
@@ -154,7 +153,6 @@ impl RowMacs {
         mac.is_some_and(|mac| mac.is_equal(&self.of_receiver(receiver)))
     }
 
-    /// A receiver with its MAC.
     #[must_use]
     pub fn authenticated_receiver(&self, receiver: &Receiver) -> Receiver {
         Receiver {

@@ -1,5 +1,3 @@
-//! Events, as receivers see them.
-
 use crate::audit::{AuditEntry, AuditKind};
 use crate::grant::AccountId;
 use crate::observe::words;
@@ -11,7 +9,7 @@ words! {
     WebhookKind {
         /// A link has led to an account, new or known.
         Linked => "link.linked",
-        /// A refresh has failed in a way that it did not fail before. The service goes on trying.
+        /// A refresh has failed with a new error. The service retries.
         Degraded => "account.degraded",
         /// A grant that was degraded or given up has been refreshed.
         Recovered => "account.recovered",
@@ -45,13 +43,9 @@ impl WebhookKind {
 pub struct WebhookEvent {
     /// Identifies the event: the same for each attempt and each receiver.
     pub id: String,
-    /// What has happened.
     pub kind: WebhookKind,
-    /// When it happened.
     pub at: Timestamp,
-    /// The account.
     pub account: AccountId,
-    /// The name of the provider.
     pub provider: String,
     /// The code of the error, for a failure.
     pub error: Option<String>,
@@ -59,7 +53,6 @@ pub struct WebhookEvent {
 
 /// An event for a receiver, with what is known of its account at the time of the delivery.
 pub struct WebhookMessage {
-    /// What has happened.
     pub event: WebhookEvent,
     /// When the grant ends, if that is known and no refresh can extend it.
     pub expires_at: Option<Timestamp>,

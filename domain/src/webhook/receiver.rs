@@ -12,13 +12,13 @@ use crate::ports::WebhookError;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// The timeout of one delivery.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long one replica may deliver to a receiver before it must claim the receiver again.
 const LEASE: Duration = DELIVERY_TIMEOUT.saturating_add(LEASE_MARGIN);
 /// How long a delivery is tried again.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// How long after an attempt was due it may be made. Later, the service was down or its clock was set ahead.
+/// How long after its due time an attempt may be made. If it comes later, the service was down or its clock was set
+/// ahead.
 const LATEST: Duration = Duration::from_secs(3600);
 /// How often in a row a receiver may reject an event before the event is dropped.
 const MOST_REJECTIONS: u32 = 5;
@@ -39,7 +39,6 @@ impl ReceiverName {
         is_name.then(|| Self(text.to_owned()))
     }
 
-    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -60,13 +59,11 @@ pub struct ReceiverVersion(pub i64);
 /// not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receiver {
-    /// Its name.
     pub name: ReceiverName,
-    /// Its version.
     pub version: ReceiverVersion,
     /// The last entry of the audit log that is done: delivered, dropped, or not for receivers.
     pub position: AuditNumber,
-    /// How long a replica has it; `None` if nobody does.
+    /// When the lease of a replica ends; `None` if nobody has one.
     pub lease_until: Option<Timestamp>,
     /// When the next attempt is due, after a failure.
     pub next_attempt_at: Option<Timestamp>,
@@ -74,9 +71,7 @@ pub struct Receiver {
     pub failures: u32,
     /// When the first attempt since the last delivery failed.
     pub failing_since: Option<Timestamp>,
-    /// The last error.
     pub last_error: Option<Fault>,
-    /// When an event was last delivered.
     pub delivered_at: Option<Timestamp>,
     /// How many events were dropped after a day of failures, or because the receiver rejected them.
     pub dropped: u64,
@@ -97,7 +92,7 @@ words! {
 }
 
 impl Receiver {
-    /// A receiver that is told about everything after `position`.
+    /// A receiver that gets all events after `position`.
     #[must_use]
     pub const fn new(name: ReceiverName, position: AuditNumber) -> Self {
         Self {
@@ -115,7 +110,7 @@ impl Receiver {
         }
     }
 
-    /// A receiver whose stored state cannot be trusted. It is told about everything after `position`.
+    /// A receiver whose stored state cannot be trusted. It gets all events after `position`.
     #[must_use]
     pub fn reset(&self, position: AuditNumber) -> Self {
         Self {
@@ -184,7 +179,7 @@ impl Receiver {
         if is_rejected || ((is_old(at) || at > now) && is_old(since)) {
             let dropped = Self {
                 dropped: self.dropped.saturating_add(1),
-                // If the receiver is down, the next event that is older than a day has one attempt.
+                // While the receiver stays down, each further event that is older than a day gets one attempt.
                 failing_since: (!is_rejected).then_some(since),
                 next_attempt_at: (!is_rejected).then_some(now),
                 last_error: Some(error.fault),
@@ -192,7 +187,7 @@ impl Receiver {
             };
             return (dropped, Attempt::Dropped);
         }
-        // A rejected event must not hold up the others for long.
+        // A rejected event must not delay the others for long.
         let asked_for = error.retry_after.filter(|_| !error.is_rejection());
         let pause = pause_after(failures, asked_for, spread);
         let failed = Self {
@@ -206,7 +201,7 @@ impl Receiver {
         (failed, Attempt::Again)
     }
 
-    /// Whether nobody has tried for so long that the day of attempts starts anew.
+    /// Whether nobody has tried for so long that the day of attempts starts again.
     fn is_late(&self, now: Timestamp) -> bool {
         let due = self.next_attempt_at;
         due.is_some_and(|due| now.since(due) > LATEST)

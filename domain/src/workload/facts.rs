@@ -1,5 +1,3 @@
-//! Stored names and values of claims.
-
 use std::fmt;
 
 /// Stored claims: names and values, in their own order. Neither contains control characters.
@@ -7,20 +5,17 @@ use std::fmt;
 pub struct Facts(Vec<(String, String)>);
 
 impl Facts {
-    /// Returns an iterator over names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.0.iter();
         pairs.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Returns the value with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut all = self.iter();
         all.find_map(|(known, value)| (known == name).then_some(value))
     }
 
-    /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,5 +1,3 @@
-//! The issuers whose JWTs are accepted.
-
 use crate::observe::words;
 
 words! {
@@ -121,11 +119,9 @@ impl Preset {
 /// An issuer whose JWTs are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedIssuer {
-    /// Its name in the configuration.
     pub name: String,
     /// The `iss` of its tokens, byte for byte.
     pub url: String,
-    /// What kind of platform it is.
     pub preset: Preset,
     /// The `aud` that its tokens must have, byte for byte.
     pub audience: String,
@@ -133,7 +129,6 @@ pub struct TrustedIssuer {
     pub immutable_claims: Vec<String>,
 }
 
-/// Why an audience is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UnusableAudience(&'static str);

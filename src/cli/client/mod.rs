@@ -32,7 +32,6 @@ pub(super) struct Client {
     bearer: Option<(AccessKey, Origin)>,
 }
 
-/// Why a request to the service failed.
 pub(super) enum Refused {
     /// The service could not be reached, or another kind of server answered. The text names the server.
     Unreachable(String),
@@ -113,7 +112,6 @@ impl Client {
         self.answer(self.request(Method::GET, &path)).await
     }
 
-    /// Sends the return code of a link.
     pub(super) async fn confirm(&self, link_code: &str, code: &str) -> Result<Poll, Refused> {
         let path = format!("/v1/link/{link_code}/confirm");
         let confirmation = Confirmation { return_code: code };
@@ -259,7 +257,6 @@ impl Client {
     }
 }
 
-/// Builds the HTTP client for this server.
 pub(super) fn http(server: &Url) -> reqwest::ClientBuilder {
     /// Longer than the service lets any caller wait (15 s).
     const TIMEOUT: Duration = Duration::from_secs(30);
@@ -305,7 +302,6 @@ impl Refused {
         matches!(self, Self::Problem(problem) if problem.code == code)
     }
 
-    /// Whether the service answered with this status.
     pub(super) fn is(&self, status: StatusCode) -> bool {
         matches!(self, Self::Problem(problem) if problem.status == status)
     }

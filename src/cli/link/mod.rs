@@ -49,7 +49,6 @@ pub(super) async fn run(
     Ok(Exit::Done)
 }
 
-/// A completed link.
 struct Linked {
     /// `None` if an earlier, interrupted link turned out to be complete.
     poll: Option<Poll>,

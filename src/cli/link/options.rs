@@ -1,5 +1,3 @@
-//! The options of `link`.
-
 use std::io::IsTerminal;
 
 use central_oauth_domain::Label;
@@ -43,7 +41,6 @@ const NOTES: Notes = Notes {
     ],
 };
 
-/// Options of `link`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(in crate::cli) struct Options {

@@ -58,7 +58,6 @@ pub(super) enum Origin {
     Variable(String),
     /// The platform of a workload: where its token was found.
     Platform(&'static str),
-    /// This file.
     File(PathBuf),
 }
 
@@ -83,7 +82,6 @@ struct Stored {
 impl Target {
     const DEFAULT_PROFILE: &'static str = "default";
 
-    /// The file of this profile.
     pub(super) fn path(&self) -> Result<PathBuf, Failure> {
         if let Some(path) = &self.key_file {
             return Ok(path.clone());
@@ -165,8 +163,8 @@ impl Target {
         config.key("ADMIN_KEY")?.map(profile).transpose()
     }
 
-    /// Whether keys of the environment are meant for this service: only if it is that of --server or
-    /// CENTRAL_OAUTH_SERVER, not that of a saved key.
+    /// Whether keys of the environment may be sent to this server: only if --server or CENTRAL_OAUTH_SERVER names it,
+    /// and not only a saved key.
     pub(super) fn is_of_environment(
         &self,
         server: &Url,

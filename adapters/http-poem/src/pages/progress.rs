@@ -35,7 +35,6 @@ pub(super) fn stage(view: &LinkView) -> &'static str {
     }
 }
 
-/// Returns the page of the link.
 pub(super) fn page(
     visit: &Visit<'_>,
     view: &LinkView,

@@ -23,7 +23,6 @@ pub fn spec_json() -> String {
     text
 }
 
-/// The OpenAPI document as YAML.
 #[must_use]
 pub fn spec_yaml() -> String {
     serde_yaml::to_string(&document()).unwrap_or_default()
@@ -69,7 +68,7 @@ fn sort_tags(tags: &mut Value) {
     }
 }
 
-/// Operations without a broker and database, for description only.
+/// Operations without services and a database, for description only.
 struct Described<T>(PhantomData<T>);
 
 impl<T: OpenApi> OpenApi for Described<T> {

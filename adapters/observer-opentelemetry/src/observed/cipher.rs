@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 pub struct ObservedCipher(Arc<dyn Cipher>);
 
 impl ObservedCipher {
-    /// Instruments this cipher.
     #[must_use]
     pub const fn new(cipher: Arc<dyn Cipher>) -> Self {
         Self(cipher)

@@ -1,17 +1,12 @@
-//! The result of a check.
-
 use central_oauth_domain::ports::ProviderError;
 use central_oauth_domain::words;
 
 use super::remedy;
 use crate::settings::Flow;
 
-/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What was checked.
     pub subject: Subject,
-    /// The verdict.
     pub verdict: Verdict,
     /// What was found, in words without a full stop.
     pub found: String,
@@ -62,7 +57,6 @@ words! {
 }
 
 impl Finding {
-    /// Creates a finding without a problem.
     pub(super) fn ok(subject: Subject, found: impl Into<String>) -> Self {
         Self {
             subject,
@@ -97,7 +91,6 @@ impl Finding {
         }
     }
 
-    /// Sets the remedy.
     pub(super) fn with(self, remedy: &str) -> Self {
         let remedy = Some(remedy.to_owned());
         Self { remedy, ..self }

@@ -23,9 +23,7 @@ pub(crate) struct Answer {
     pub(super) dialect: Arc<Dialect>,
 }
 
-/// Why a response is not a success.
 pub(crate) enum Rejection {
-    /// An OAuth error.
     Worded(OAuthError),
     /// Anything else.
     Failed(ProviderError),
@@ -41,7 +39,6 @@ impl From<Rejection> for ProviderError {
 }
 
 impl Answer {
-    /// Returns the HTTP status.
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
     }
@@ -50,7 +47,6 @@ impl Answer {
         &self.headers
     }
 
-    /// Whether the body is a signed JWT.
     pub(crate) const fn is_jwt(&self) -> bool {
         matches!(self.body, Body::Jwt)
     }
@@ -60,7 +56,6 @@ impl Answer {
         self.retry_after
     }
 
-    /// Whether the body is HTML.
     pub(crate) const fn is_page(&self) -> bool {
         matches!(self.body, Body::Page)
     }

@@ -9,17 +9,14 @@ use serde_json::{Map, Value};
 pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
-    /// Wraps a parsed object.
     pub(crate) const fn new(members: Map<String, Value>) -> Self {
         Self(members)
     }
 
-    /// Returns a member.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// Iterates over all members.
     pub(crate) const fn members(&self) -> &Map<String, Value> {
         &self.0
     }
@@ -62,7 +59,6 @@ impl Fields {
         ["ok", "success", "revoked"].into_iter().any(is_false)
     }
 
-    /// Returns all members as one JSON value.
     pub(crate) fn into_value(self) -> Value {
         Value::Object(self.0)
     }
@@ -72,7 +68,6 @@ impl Fields {
         self.get(name)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// Returns the first member that is a text.
     pub(crate) fn first_text(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| self.text(name))
     }
@@ -114,12 +109,10 @@ impl Fields {
         words(self.at(pointer)?)
     }
 
-    /// Returns the text at a JSON pointer.
     pub(crate) fn text_at(&self, pointer: &str) -> Option<&str> {
         self.at(pointer)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// Returns the identifier at a JSON pointer.
     pub(crate) fn identifier_at(&self, pointer: &str) -> Option<String> {
         identifier(self.at(pointer)?)
     }

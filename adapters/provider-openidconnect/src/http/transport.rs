@@ -11,7 +11,6 @@ use url::Url;
 use super::Names;
 use crate::scrub::Scrubber;
 
-/// Why no client could be created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no HTTPS client: {0} (SSL_CERT_FILE may name a file of CA certificates)")]
 pub struct ClientUnavailable(String);
@@ -41,7 +40,6 @@ impl Transport {
         })
     }
 
-    /// Returns the client for an address.
     pub(crate) fn client(&self, url: &Url) -> Result<&Client, ClientUnavailable> {
         if url.scheme() == "http" {
             return Ok(&self.plain);
@@ -83,7 +81,6 @@ fn build(builder: ClientBuilder) -> Result<Client, ClientUnavailable> {
         .map_err(|error| ClientUnavailable(with_causes(&error)))
 }
 
-/// Converts a transport error.
 pub(super) fn unavailable(error: reqwest::Error) -> ProviderError {
     ProviderError::unavailable(words(error))
 }

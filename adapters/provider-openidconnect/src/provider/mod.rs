@@ -1,5 +1,3 @@
-//! The adapter.
-
 mod ask;
 mod people;
 

@@ -23,21 +23,16 @@ pub use signature::{WebhookSecret, WebhookSecretError};
 /// A receiver and its secrets.
 #[derive(Clone)]
 pub struct WebhookReceiver {
-    /// Its name.
     pub name: ReceiverName,
-    /// Where it listens.
     pub url: Url,
     /// Each of them signs, so that a secret can be replaced without a gap.
     pub secrets: Vec<WebhookSecret>,
 }
 
-/// Why a receiver cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookReceiverError {
-    /// Its address.
     #[error("url {0}")]
     Address(#[from] AddressFault),
-    /// There is no HTTPS client.
     #[error(transparent)]
     Client(#[from] ClientUnavailable),
 }
@@ -142,7 +137,7 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), 
         300..400 => "; redirects are not followed, so configure the address that it redirects to",
         _ => "",
     };
-    // The others may have any cause. Some libraries answer 400 to a signature that is not verified.
+    // Other statuses may have any cause. Some libraries answer 400 to a signature that they cannot verify.
     let code = match status {
         413 | 422 => FaultCode::EventRejected,
         _ => FaultCode::ReceiverRefused,

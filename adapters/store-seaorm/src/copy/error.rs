@@ -1,5 +1,3 @@
-//! Why a copy failed.
-
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::UnlockError;
 
@@ -38,7 +36,6 @@ pub enum CopyError {
         /// The migrations that are missing.
         pending: Vec<String>,
     },
-    /// No service has ever run on the source, or it is the unfinished destination of another copy.
     #[error(
         "the source has no hash key: no service has run on it yet, or it is an unfinished copy"
     )]

@@ -38,7 +38,6 @@ use crate::{hash_key, locks};
 use rows::{add_missing, count, damaged, drop_unequal};
 use tables::{Table, with_entity};
 
-/// A complete copy.
 #[derive(Debug)]
 pub struct CopyReport {
     /// The tables, with equal numbers of rows on both sides.
@@ -82,7 +81,6 @@ pub async fn copy(
     Ok(copied)
 }
 
-/// A copy in progress.
 pub struct SeaOrmCopy<'a> {
     source: &'a CopySource,
     destination: &'a SeaOrmStore,

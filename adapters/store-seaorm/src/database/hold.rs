@@ -88,7 +88,6 @@ impl Held {
         }
     }
 
-    /// Unlocks it.
     pub(crate) async fn release(self) -> Result<(), DbErr> {
         drop(self.session);
         match self.connections {

@@ -38,12 +38,9 @@ use postgres::Postgres;
 use sqlite::Sqlite;
 use waiting::Writing;
 
-/// The use of the connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolUse {
-    /// Open connections.
     pub open: u64,
-    /// Busy connections.
     pub busy: u64,
 }
 
@@ -67,7 +64,6 @@ impl Add for PoolUse {
     }
 }
 
-/// An open database.
 pub(crate) enum Database {
     Sqlite(Arc<Sqlite>),
     Postgres(Arc<Postgres>),
@@ -122,7 +118,6 @@ impl Database {
         }
     }
 
-    /// Begins a transaction that writes.
     pub(crate) async fn begin(&self) -> Result<Write, DbErr> {
         let txn = match self {
             Self::Sqlite(file) => file.begin().await,
@@ -141,8 +136,8 @@ impl Database {
         self.begun(txn)
     }
 
-    /// Writes in a transaction; an error rolls it back, before the caller gets it: others skip what is still locked. SQLite
-    /// commits waiting writes together.
+    /// Writes in a transaction. After an error it is rolled back before the caller gets the error, because others skip
+    /// locked rows. SQLite commits waiting writes together.
     pub(crate) async fn write<T, E, W>(&self, purpose: Purpose, writing: W) -> Result<T, E>
     where
         T: Send + 'static,

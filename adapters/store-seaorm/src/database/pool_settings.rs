@@ -1,5 +1,3 @@
-//! Connection settings of a database server.
-
 use std::time::Duration;
 
 /// Connection settings of a database server. Not used with SQLite.
@@ -9,7 +7,6 @@ pub struct PoolSettings {
     pub max_connections: u32,
     /// Timeout of getting a free or new connection.
     pub connect_timeout: Duration,
-    /// Timeout of one statement.
     pub statement_timeout: Duration,
 }
 

@@ -1,5 +1,3 @@
-//! Creates links.
-
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::AccessKeyId;
 use central_oauth_domain::link::{CodeLimit, CodeQuota, Link, LinkId};

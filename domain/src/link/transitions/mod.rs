@@ -8,22 +8,17 @@ use crate::grant::AccountId;
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 
-/// Why a transition is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TransitionError {
     /// The transition does not start from this state.
     #[error("the link is in another state")]
     WrongState,
-    /// The link has expired.
     #[error("the link has expired")]
     Expired,
-    /// Another browser has confirmed the link.
     #[error("the link belongs to another browser")]
     OtherBrowser,
-    /// The link has a callback already.
     #[error("the link has already received a callback")]
     SecondCallback,
-    /// The link relinks another account than this one.
     #[error("the link relinks another account")]
     OtherAccount,
     /// The link has no poll that is due.
@@ -119,7 +114,7 @@ impl Link {
     /// Ends the lease. The provider is polled again later.
     ///
     /// # Errors
-    /// When the link is neither at the provider nor waits for its return code.
+    /// The link is not at the provider and does not wait for its return code.
     pub fn postpone(&self, poll: PollSchedule) -> Transition {
         if !matches!(self.state, LinkState::Confirming(_)) {
             self.require_at_provider()?;
@@ -176,7 +171,7 @@ impl Link {
         })
     }
 
-    /// Counts a wrong return code. The last one is for [`Link::end`].
+    /// Counts a wrong return code. For the last one use [`Link::end`].
     ///
     /// # Errors
     /// The link does not wait for a return code any more, or has no attempts left.

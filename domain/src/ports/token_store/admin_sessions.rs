@@ -1,5 +1,3 @@
-//! Sessions of operators in the store.
-
 use async_trait::async_trait;
 
 use super::StoreError;
@@ -10,7 +8,6 @@ use crate::time::Timestamp;
 /// The sessions of operators at the page `/admin`, on all replicas.
 #[async_trait]
 pub trait AdminSessionStore: Send + Sync {
-    /// Stores a new session.
     async fn begin_session(&self, session: &AdminSession) -> Result<(), StoreError>;
 
     /// Returns the session with this token, whether or not it is over.

@@ -15,7 +15,7 @@ pub trait ReadStore: Send + Sync {
     /// the tokens of its account, unless its link was completed during the call.
     async fn open_key(&self, key: &KeyedHash) -> Result<Option<OpenedKey>, StoreError>;
 
-    /// Returns the keys in `seen` for which [`ReadStore::open_key`] would now return something else.
+    /// Returns the keys in `seen` for which [`ReadStore::open_key`] would now return a different result.
     async fn changed(
         &self,
         seen: &[(AccessKeyId, RowVersion)],
@@ -25,7 +25,6 @@ pub trait ReadStore: Send + Sync {
 /// A key and what it gives access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedKey {
-    /// The key.
     pub holder: KeyHolder,
     /// The tokens of its account, read together with the key; `None` for a key that had no account a moment ago.
     pub grant: Option<OpenedGrant>,
@@ -34,7 +33,6 @@ pub struct OpenedKey {
 /// Sealed tokens with their version, to tell whether they are still the stored ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedGrant {
-    /// The tokens.
     pub tokens: StoredTokens,
     /// The version of the rows that they were read from.
     pub version: RowVersion,

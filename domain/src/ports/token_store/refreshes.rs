@@ -1,5 +1,3 @@
-//! Refreshes in the store: leases and results.
-
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -81,10 +79,8 @@ pub trait RefreshStore: Send + Sync {
     async fn doubt(&self, doubts: &[Doubt], fault: &Fault) -> Result<u64, StoreError>;
 }
 
-/// The result of recording refreshed tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
-    /// The tokens are stored.
     Stored,
     /// Other tokens were stored first.
     Superseded,

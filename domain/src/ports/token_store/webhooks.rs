@@ -1,5 +1,3 @@
-//! Receivers of webhooks in the store.
-
 use async_trait::async_trait;
 
 use super::StoreError;
@@ -10,10 +8,8 @@ use crate::webhook::{Receiver, ReceiverName};
 /// How far each receiver has got in the audit log, shared by all replicas.
 #[async_trait]
 pub trait WebhookStore: Send + Sync {
-    /// Returns all receivers, by name.
     async fn receivers(&self) -> Result<Vec<Receiver>, StoreError>;
 
-    /// Returns a receiver.
     async fn receiver(&self, name: &ReceiverName) -> Result<Option<Receiver>, StoreError>;
 
     /// Stores a receiver that is told about everything after `position`; without it, about everything after the last entry
@@ -26,7 +22,7 @@ pub trait WebhookStore: Send + Sync {
         audit: SignedEntry,
     ) -> Result<bool, StoreError>;
 
-    /// Stores the next state of a receiver. Returns `false` and stores nothing if the stored version is not the one before
-    /// that of `next`.
+    /// Stores the next state of a receiver. Returns `false` and stores nothing if `next` does not follow the stored
+    /// version.
     async fn save_receiver(&self, next: &Receiver) -> Result<bool, StoreError>;
 }

@@ -1,5 +1,3 @@
-//! Workloads in the store.
-
 use async_trait::async_trait;
 
 use super::{KeyCreation, StoreError};
@@ -35,7 +33,6 @@ pub trait WorkloadStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<KeyCreation, StoreError>;
 
-    /// Whether this key is one of a workload of the account.
     async fn is_workload(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError>;
 
     /// Deletes used tokens that expired before this, up to `limit`. Returns how many.
@@ -55,10 +52,8 @@ pub struct SingleUse {
     pub expires_at: Timestamp,
 }
 
-/// The workload that requests a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkingWorkload {
-    /// The token with which it authenticates.
     pub token: SingleUse,
     /// The workload that uses the new key of the link; `None` on a relink, where the old key stays.
     pub binding: Option<NewWorkload>,

@@ -27,17 +27,14 @@ use crate::vault::Vault;
 pub use list::{AuditPage, READERS_ONLY};
 pub use verify::{Verified, VerifyError, export_audit, verify_audit};
 
-/// Settings of the audit log.
 #[derive(Debug, Clone, Copy)]
 pub struct AuditSettings {
-    /// How much of an address is recorded.
     pub precision: NetworkPrecision,
-    /// How long entries are stored.
     pub retention: Duration,
 }
 
 impl Default for AuditSettings {
-    /// Networks, for 90 days.
+    /// Records networks and stores entries for 90 days.
     fn default() -> Self {
         Self {
             precision: NetworkPrecision::Cut,
@@ -70,7 +67,6 @@ const BATCH: usize = 200;
 const MOST_AHEAD: Duration = Duration::from_secs(24 * 3600);
 
 impl AuditLog {
-    /// Creates the log of one process.
     #[must_use]
     pub fn new(
         store: Arc<dyn AuditStore>,

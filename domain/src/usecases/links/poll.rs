@@ -1,5 +1,3 @@
-//! Polls a link.
-
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,11 +12,8 @@ use crate::usecases::{Caller, Refusal, ShownKey};
 /// The status of a link, as far as the caller may know it.
 #[derive(Debug, Clone)]
 pub struct LinkReport {
-    /// The status word.
     pub status: LinkStatus,
-    /// The remaining lifetime of the link.
     pub expires_in: Duration,
-    /// How often to poll.
     pub interval: Duration,
     /// The linked account, for the link's own key, and for the admin if the link is a relink.
     pub account: Option<Account>,
@@ -149,7 +144,6 @@ const fn is_open_to_admin(link: &Link, caller: &Caller) -> bool {
     matches!(caller, Caller::Admin(_)) && link.relink_of.is_some()
 }
 
-/// Returns the caller's key, if it is the key of this link.
 pub(super) fn own_key<'a>(link: Option<&Link>, caller: &'a Caller) -> Option<&'a ShownKey> {
     match (link, caller) {
         (Some(link), Caller::Key(key)) if key.id == link.key => Some(key),

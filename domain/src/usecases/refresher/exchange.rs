@@ -1,5 +1,3 @@
-//! Sends refresh tokens to providers.
-
 use std::time::Duration;
 
 use super::Refresher;
@@ -15,7 +13,6 @@ use crate::time::Timestamp;
 /// The outcome of a refresh request, ready to be recorded.
 #[derive(Debug, Clone)]
 pub enum Exchange {
-    /// New tokens.
     Refreshed(Box<RefreshedTokens>),
     /// The refresh failed. Carries the consequences for the account.
     Failed(Box<RefreshFailure>),
@@ -23,7 +20,6 @@ pub enum Exchange {
     Unsent,
 }
 
-/// Why there are no new tokens.
 pub(super) enum ExchangeError {
     Provider(RefreshError),
     /// Only the operator can fix the cause.
@@ -223,7 +219,7 @@ fn client_changed() -> Fault {
     Fault::new(FaultCode::ClientChanged, words)
 }
 
-/// A failed attempt for a grant that was given up keeps the original reason.
+/// If the grant was given up before, a failed attempt keeps the original reason.
 fn still_over(failure: RefreshFailure, lease: &StoredTokens) -> RefreshFailure {
     if lease.account.status != AccountStatus::RelinkRequired
         || failure.status == AccountStatus::RelinkRequired

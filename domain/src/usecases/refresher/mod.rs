@@ -61,7 +61,6 @@ pub struct Refresher {
     audit: Arc<AuditLog>,
 }
 
-/// The result of claiming one account.
 #[derive(Debug)]
 pub enum Claim {
     /// The caller may send the refresh token.
@@ -94,7 +93,6 @@ impl Refresher {
         }
     }
 
-    /// The clock of this service.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
@@ -236,8 +234,8 @@ impl Refresher {
         self.refreshes.release_refresh(account, version).await
     }
 
-    /// Whether a refresh can be tried now. A pause that another process made, because it could not send the refresh
-    /// token, does not bind one that can.
+    /// Whether a refresh can be tried now. A process that can send the refresh token ignores the pause of one that
+    /// could not.
     async fn may_claim(&self, tokens: &StoredTokens, now: Timestamp) -> bool {
         may_try(tokens, now) || is_left_to_others(tokens) && self.open_here(tokens).await.is_ok()
     }

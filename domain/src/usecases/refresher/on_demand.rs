@@ -21,9 +21,7 @@ pub trait RefreshOnDemand: Send + Sync {
 /// what the caller has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshRequest {
-    /// The account.
     pub account: AccountId,
-    /// Its provider.
     pub provider: ProviderName,
     generation: Generation,
     failures: u32,
@@ -41,7 +39,8 @@ impl RefreshRequest {
         }
     }
 
-    /// Whether the account has neither been refreshed since, nor failed to for a reason that concerns every process.
+    /// Whether the request is still open: since then the account was not refreshed, and no refresh failed for a reason
+    /// that concerns every process.
     pub(super) fn is_open(&self, tokens: &StoredTokens) -> bool {
         self.generation == tokens.generation
             && (self.failures == tokens.attempts.failures || is_left_to_others(tokens))

@@ -1,5 +1,3 @@
-//! Returns the access token of an account.
-
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -16,19 +14,14 @@ use crate::time::Timestamp;
 use crate::usecases::caller::{ALTERED_KEY, KEY_NEEDED, UNKNOWN_KEY, account_of};
 use crate::usecases::{Caller, Refusal, ShownKey};
 
-/// An access token for the client.
 pub struct HandedToken {
-    /// The access token.
     pub access_token: AccessToken,
-    /// When it expires, if it does.
     pub expires_at: Option<Timestamp>,
     /// The remaining lifetime, if it expires.
     pub expires_in: Option<Duration>,
     /// Extra members of the provider's token response that belong to the token.
     pub extra: Extra,
-    /// The account, with its scopes.
     pub account: Account,
-    /// A warning for the client.
     pub warning: Option<Fault>,
 }
 
@@ -114,7 +107,7 @@ impl Tokens {
         self.opened(&tokens, tokens.account.clone(), min_ttl)
     }
 
-    /// Whether the tokens can be handed out without a refresh. Otherwise the stored tokens decide what is done.
+    /// Whether the tokens can be handed out without a refresh. Otherwise the store is read again.
     fn serves(&self, tokens: &StoredTokens, min_ttl: Duration) -> bool {
         let now = self.clock.now();
         is_valid(tokens, now) && !wants_refresh(tokens, min_ttl, now)

@@ -25,7 +25,6 @@ pub const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, s
 /// How long a caller waits for a refresh. The rest of the request fits into the 15 s limit of a response.
 const TIMEOUT: Duration = Duration::from_secs(14);
 
-/// Refreshes tokens while a caller waits.
 #[derive(Clone)]
 pub(in crate::usecases) struct Renewal {
     accounts: AccountReader,

@@ -27,16 +27,13 @@ const STORE_AFTER: i64 = 1_000;
 pub struct Webhooks {
     /// Who is told about what.
     pub receivers: Vec<Subscription>,
-    /// Sends events.
     pub sender: Arc<dyn WebhookSender>,
 }
 
 /// A receiver, and the events that it wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
-    /// The receiver.
     pub receiver: ReceiverName,
-    /// The events.
     pub kinds: Vec<WebhookKind>,
 }
 
@@ -59,7 +56,7 @@ pub struct Courier {
     macs: RowMacs,
     log: Arc<AuditLog>,
     to: Subscription,
-    /// The last entry that this process knows to be done, or not to be for the receiver.
+    /// The last entry that is done, or not for the receiver, as far as this process knows.
     seen: AuditNumber,
 }
 
@@ -87,7 +84,6 @@ impl Courier {
         webhooks.receivers.iter().map(courier).collect()
     }
 
-    /// The receiver.
     #[must_use]
     pub const fn receiver(&self) -> &ReceiverName {
         &self.to.receiver
@@ -135,7 +131,7 @@ impl Courier {
         Ok(Some(page))
     }
 
-    /// Goes back to the beginning of the log. An operator has begun a new one, whose numbers begin anew.
+    /// Returns to the beginning of the log. An operator has started a new one, with new numbers.
     async fn start_anew(&mut self, stored: &Receiver) -> Result<Duration, StoreError> {
         let receiver = &self.to.receiver;
         tracing::warn!(%receiver, position = %self.seen, "the audit log ends before this position of a receiver of webhooks; all its events are sent");
@@ -177,7 +173,7 @@ impl Courier {
             return Ok(Self::POLL);
         }
         if self.clock.now() > now + LEASE_MARGIN {
-            // The lease might lapse during the delivery. It is claimed again.
+            // The lease might expire during the delivery. It is claimed again.
             return Ok(Self::POLL);
         }
         let result = self.sender.send(&self.to.receiver, &message, now).await;
@@ -219,7 +215,7 @@ impl Courier {
     }
 }
 
-/// Logs the first failure, the end of failures, and what is dropped. What is in between is logged at `DEBUG`.
+/// Logs the first failure, the end of failures, and dropped events; further failures only at `DEBUG`.
 fn log(before: &Receiver, after: &Receiver, event: &WebhookEvent, attempt: Attempt) {
     let (receiver, id, kind) = (&after.name, &*event.id, event.kind.as_str());
     let fault = after.last_error.as_ref();

@@ -13,12 +13,12 @@ use crate::time::Timestamp;
 /// This many different accounts that fail in a row without a definite response make an outage. With fewer accounts, the
 /// backoff of each account suffices.
 pub const OUTAGE_AFTER: usize = 5;
-/// The first probes of so many accounts are a second apart; then the pause grows. So up to 25 accounts that begin to fail
-/// delay one that works by at most one pause each.
+/// So many first probes are a second apart; then the pause grows. Up to this many accounts with problems of their own
+/// delay a healthy account by at most one pause each.
 const QUICK_PROBES: u32 = 25;
 const FIRST_PROBE_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause between two probes, unless the provider asks for a longer one. It also bounds how long an account
-/// waits that becomes due during an outage which does not concern it.
+/// The longest pause between two probes, unless the provider asks for a longer one. It also limits how long a healthy
+/// account waits that becomes due during an outage.
 const LONGEST_PROBE_PAUSE: Duration = Duration::from_secs(60);
 /// The longest `Retry-After` that counts for other accounts. The account that received it obeys all of it. A healthy
 /// account, whose token of an hour is refreshed three to six minutes early, is still probed in time.
@@ -40,11 +40,8 @@ pub struct OutageVersion {
 /// An outage of a provider, as all replicas know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
-    /// The provider.
     pub provider: ProviderName,
-    /// Its version.
     pub version: OutageVersion,
-    /// When the next probe may be sent.
     pub probe_at: Timestamp,
     /// Accounts that were probed and had not failed before.
     pub first_probes: u32,
@@ -54,26 +51,20 @@ pub struct Outage {
     pub probed: Vec<Probed>,
 }
 
-/// An account that was probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probed {
-    /// The account.
     pub account: AccountId,
-    /// How often it was probed.
     pub times: u32,
 }
 
 /// An account that waits for a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
-    /// The account.
     pub account: AccountId,
-    /// Its failures in a row.
     pub failures: u32,
 }
 
 impl Outage {
-    /// Begins an outage now.
     #[must_use]
     pub fn begin(
         provider: ProviderName,
@@ -178,13 +169,12 @@ impl Outage {
         probed.position(|probed| probed.account == account)
     }
 
-    /// Whether this account was probed in this outage.
     #[must_use]
     pub fn has_probed(&self, account: AccountId) -> bool {
         self.place_of(account).is_some()
     }
 
-    /// Returns the outage after a probe that had nothing to send: another account may be probed at once.
+    /// Returns the outage after a probe for which nothing was sent: another account may be probed at once.
     #[must_use]
     pub fn with_probe_given_back(mut self, probe: Waiting, now: Timestamp) -> Self {
         let times = self.place_of(probe.account).map(|at| self.probed[at].times);

@@ -16,14 +16,13 @@ const BELIEVED_AMONG_OTHERS_AFTER: Duration = Duration::from_secs(3 * 3600);
 /// The limit is this long if there are other grants and the provider refreshes none of them. Then a proxy or firewall
 /// in between is the likelier cause.
 const BELIEVED_AS_ALL_ARE_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// So many failures that concern one process alone are not shown while others run: within seconds, one of them takes over
-/// if it can.
+/// This many failures for a reason that concerns only one process are not shown while other replicas run: within
+/// seconds, another replica takes over if it can.
 const LEFT_TO_OTHERS: u32 = 2;
 
 /// The refresh attempts since the last success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Attempts {
-    /// Failures in a row.
     pub failures: u32,
     /// Whether a response was lost, so that the refresh token may be used up.
     pub ambiguous: bool,
@@ -61,18 +60,14 @@ impl Others {
     }
 }
 
-/// The result of a failed refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshFailure {
     /// Whether the account shows the status and the error.
     pub is_shown: bool,
-    /// The new status of the account.
     pub status: AccountStatus,
-    /// The error.
     pub fault: Fault,
     /// When to try again; `None` if never.
     pub next_refresh_at: Option<Timestamp>,
-    /// The attempts so far.
     pub attempts: Attempts,
 }
 

@@ -1,5 +1,7 @@
 //! Creates links.
 
+use std::ops::Range;
+
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::AccessKeyId;
 use central_oauth_domain::link::{CodeLimit, Link, LinkId};
@@ -125,18 +127,19 @@ async fn full_since(
     let Some(network) = &link.network else {
         return Ok(None);
     };
-    let codes = codes_of(network, limit.counting_since(link.created_at));
+    let codes = codes_of(network, &limit.counting(link.created_at));
     let first = codes.offset(limit.of_network(open) - 1).limit(1);
     let first = first.into_tuple::<i64>().one(db).await.map_err(failed)?;
     Ok(first.map(Timestamp::from_millis))
 }
 
-/// Returns when a network got link codes, the latest first.
-pub(crate) fn codes_of(network: &KeyedHash, since: Timestamp) -> Select<Entity> {
+/// Returns when a network got the link codes that count, the latest first.
+pub(crate) fn codes_of(network: &KeyedHash, counting: &Range<Timestamp>) -> Select<Entity> {
     Entity::find()
         .select_only()
         .expr(damage::whole(Column::CreatedAt))
         .filter(Column::Network.eq(network.as_bytes().to_vec()))
-        .filter(Column::CreatedAt.gt(since.as_millis()))
+        .filter(Column::CreatedAt.gte(counting.start.as_millis()))
+        .filter(Column::CreatedAt.lt(counting.end.as_millis()))
         .order_by_desc(Column::CreatedAt)
 }

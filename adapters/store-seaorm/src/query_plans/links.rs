@@ -115,7 +115,7 @@ async fn links_that_are_over_are_found_by_indexes() {
 #[tokio::test]
 async fn links_of_networks_are_counted_in_indexes() {
     let network = KeyedHash::from_bytes([0; 32]);
-    let codes = links::codes_of(&network, NOW).offset(299).limit(1);
+    let codes = links::codes_of(&network, &(NOW..NOW)).offset(299).limit(1);
     assert_uses(
         codes,
         &["COVERING INDEX ix_device_codes_network_created_at"],

@@ -210,7 +210,7 @@ impl State {
         let links = self.links.values();
         let own = links.filter(|kept| kept.network == Some(network));
         let mut created: Vec<_> = own.map(|kept| kept.created_at).collect();
-        created.retain(|at| *at > limit.counting_since(link.created_at));
+        created.retain(|at| limit.counting(link.created_at).contains(at));
         created.sort_by_key(|at| std::cmp::Reverse(*at));
         created.get(limit.of_network(open) as usize - 1).copied()
     }

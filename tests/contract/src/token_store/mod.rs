@@ -87,6 +87,7 @@ where
             a_new_link_is_pending, a_taken_code_leaves_nothing, a_taken_key_is_a_conflict,
             an_ended_link_holds_its_code, only_open_links_count, many_at_once_stay_below_the_limit,
             many_at_once_share_no_code, a_network_gets_so_many_codes,
+            codes_of_a_clock_that_was_ahead_lock_no_network_out,
             a_network_gets_fewer_codes_in_a_crowd,
         },
         guesses::{

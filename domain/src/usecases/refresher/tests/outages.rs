@@ -123,6 +123,25 @@ async fn who_asks_for_an_account_that_has_failed_is_answered_at_once() {
     assert!(matches!(claim, Claim::Settled));
 }
 
+/// Its next refresh is planned for much later, but that is no reason to wait.
+#[tokio::test]
+async fn who_asks_for_a_well_account_is_told_to_ask_again_soon() {
+    let stage = Stage::new().await;
+    stage.link_persons(6).await;
+    stage.clock.advance(secs(3500));
+    let person = ScriptedProvider::person("somebody-new");
+    stage.provider.answer_identify(Ok(person));
+    stage.linked().await;
+    (0..40).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
+    while stage.refresh_due().await > 0 {}
+    let well = stage.last_account().await;
+    let refused = stage.accounts.refresh(&Caller::ADMIN, well).await;
+    let Err(Refusal::ProviderUnavailable { retry_after, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(retry_after < secs(60), "{retry_after:?}");
+}
+
 /// Two replicas probe, and the one that probed first is told to wait.
 #[tokio::test]
 async fn a_retry_after_counts_although_another_replica_has_probed_meanwhile() {

@@ -154,9 +154,11 @@ where
             only_accounts_of_that_provider_are_probed, of_many_replicas_one_gets_the_probe,
         },
         clock_steps::{
-            a_pause_is_over, a_lease_is_over_and_counts_as_lapsed, one_account_is_claimed_over_such_a_lease,
+            a_pause_is_over, a_pause_is_cut_after_a_small_step, a_lease_is_over_and_counts_as_lapsed,
+            one_account_is_claimed_over_such_a_lease,
             a_plan_for_tokens_of_the_future_is_due, what_is_planned_by_the_rules_stays, polls_are_due_again,
-            revocations_are_due_again, links_that_would_never_expire_have_expired,
+            the_next_poll_is_one_interval_ahead, revocations_are_due_again,
+            links_that_would_never_expire_have_expired,
         },
         refresh_results::{
             a_success_replaces_the_tokens, the_old_refresh_token_may_stay, a_success_counts_without_the_lease,

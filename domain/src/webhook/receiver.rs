@@ -120,12 +120,12 @@ impl Receiver {
     }
 
     /// How long to wait until a delivery may be tried; zero if it may be now. A time that is further ahead than any rule
-    /// allows was stored by a clock that has been set back, and counts as past.
+    /// allows, or a pause that is longer than `longest`, was stored by a clock that has been set back, and counts as past.
     #[must_use]
-    pub fn waits(&self, now: Timestamp) -> Duration {
+    pub fn waits(&self, now: Timestamp, longest: Duration) -> Duration {
         let ahead = |at: Option<Timestamp>, longest| at.filter(|at| at.is_ahead(now, longest));
         let leased = ahead(self.lease_until, LEASE + CLOCKS_DIFFER);
-        let paused = ahead(self.next_attempt_at, REFRESH_HORIZON.pause);
+        let paused = ahead(self.next_attempt_at, REFRESH_HORIZON.cut(longest).pause);
         leased
             .max(paused)
             .map_or(Duration::ZERO, |at| at.since(now))

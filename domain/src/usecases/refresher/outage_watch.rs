@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::outages::Outages;
 use crate::fault::{Fault, FaultCode};
-use crate::grant::refresh::{Outage, REFRESH_HORIZON, Waiting};
+use crate::grant::refresh::{Outage, PROBE_HORIZON, Waiting};
 use crate::grant::{AccountId, ProviderName, StoredTokens};
 use crate::observe::Observer;
 use crate::ports::{Clock, OutageStore, ProviderError, RefreshError, StoreError};
@@ -75,7 +75,7 @@ impl OutageWatch {
     /// moment. A stored time from a clock that was ahead does not count.
     pub(super) fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
         let left = self.known.left_to_others(outage);
-        let horizon = REFRESH_HORIZON.pause + left;
+        let horizon = PROBE_HORIZON + left;
         let is_left = |at: Timestamp| (at + left).is_ahead(now, horizon);
         let (due, repeats) = (outage.is_probe_due(now), outage.may_repeat(now));
         due && !is_left(outage.probe_at) && !(repeats && is_left(outage.repeats_at()))

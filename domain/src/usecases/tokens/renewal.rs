@@ -112,7 +112,9 @@ fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
     {
         return Refusal::ProviderNotConfigured(fault.detail.clone());
     }
-    let next = tokens.account.next_refresh_at;
+    // Without a failure there is no pause: the next refresh may be planned for much later.
+    let paused = tokens.attempts.failures > 0;
+    let next = tokens.account.next_refresh_at.filter(|_| paused);
     let under_way = || "the token is being refreshed; try again soon".to_owned();
     Refusal::ProviderUnavailable {
         detail: fault.map_or_else(under_way, |fault| fault.detail),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{AuditLog, Ports, RelinkUrls, Settings};
 use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
-use crate::clock_step::LEASE_MARGIN;
+use crate::clock_step::{LEASE_MARGIN, StepWatch};
 use crate::entropy::Entropy;
 use crate::grant::{Account, AccountStatus};
 use crate::observe::Observer;
@@ -58,6 +58,7 @@ pub struct Courier {
     to: Subscription,
     /// The last entry that is done, or not for the receiver, as far as this process knows.
     seen: AuditNumber,
+    steps: StepWatch,
 }
 
 impl Courier {
@@ -80,6 +81,7 @@ impl Courier {
             log: Arc::clone(&ports.audit),
             to: to.clone(),
             seen: AuditNumber(0),
+            steps: StepWatch::default(),
         };
         webhooks.receivers.iter().map(courier).collect()
     }
@@ -97,7 +99,8 @@ impl Courier {
         let Some(stored) = self.stored().await? else {
             return Ok(Duration::ZERO);
         };
-        let pause = stored.waits(self.clock.now());
+        let longest = self.steps.longest_pause(&*self.clock);
+        let pause = stored.waits(self.clock.now(), longest);
         if !pause.is_zero() {
             return Ok(pause.min(Self::POLL));
         }
@@ -184,7 +187,7 @@ impl Courier {
             self.observer.webhook_tried(&self.to.receiver, attempt);
             log(&claimed, &next, event, attempt);
         }
-        Ok(next.waits(now).min(Self::POLL))
+        Ok(next.waits(now, Duration::MAX).min(Self::POLL))
     }
 
     /// Adds what is known about the account now.

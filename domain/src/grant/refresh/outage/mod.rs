@@ -5,7 +5,6 @@ mod tests;
 
 use std::time::Duration;
 
-use super::REFRESH_HORIZON;
 use crate::fault::Fault;
 use crate::grant::{AccountId, ProviderName};
 use crate::time::Timestamp;
@@ -23,6 +22,10 @@ const LONGEST_PROBE_PAUSE: Duration = Duration::from_secs(60);
 /// The longest `Retry-After` that counts for other accounts. The account that received it obeys all of it. A healthy
 /// account, whose token of an hour is refreshed three to six minutes early, is still probed in time.
 const LONGEST_RETRY_AFTER_FOR_OTHERS: Duration = Duration::from_secs(180);
+/// Upper limit for how far ahead the next probe, or the next repetition, can be. A later time was stored by a clock that
+/// has been set back since.
+pub const PROBE_HORIZON: Duration =
+    LONGEST_RETRY_AFTER_FOR_OTHERS.saturating_add(LONGEST_PROBE_PAUSE);
 /// Bounds the exponent, because [`Duration::mul_f64`] panics on overflow.
 const MOST_GROWTH: u32 = 16;
 /// How many accounts are remembered that were probed.
@@ -99,11 +102,10 @@ impl Outage {
         self
     }
 
-    /// Whether a probe may be sent. A time further ahead than any pause was stored by a clock that has been set back
-    /// since.
+    /// Whether a probe may be sent.
     #[must_use]
     pub fn is_probe_due(&self, now: Timestamp) -> bool {
-        !self.probe_at.is_ahead(now, REFRESH_HORIZON.pause)
+        !self.probe_at.is_ahead(now, PROBE_HORIZON)
     }
 
     /// Returns when an account that has failed or was probed before may be probed again. Such accounts are probed less
@@ -125,8 +127,7 @@ impl Outage {
     /// Whether accounts that have failed or were probed before may be probed again.
     #[must_use]
     pub fn may_repeat(&self, now: Timestamp) -> bool {
-        let horizon = REFRESH_HORIZON.pause + LONGEST_PROBE_PAUSE;
-        !self.repeats_at().is_ahead(now, horizon)
+        !self.repeats_at().is_ahead(now, PROBE_HORIZON)
     }
 
     /// Chooses the account that is probed next: the one with the fewest failures, so that accounts which always fail do

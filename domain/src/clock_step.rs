@@ -16,6 +16,7 @@ pub const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 /// How far ahead the stored times of one kind of work may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Horizon {
+    /// The longest lease.
     pub lease: Duration,
     /// The longest pause after a failure, or between two polls.
     pub pause: Duration,

@@ -14,10 +14,12 @@ pub(crate) const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 pub struct Entropy(Mutex<Box<dyn CryptoRng + Send>>);
 
 impl Entropy {
+    /// Wraps a generator.
     pub fn new(rng: impl CryptoRng + Send + 'static) -> Self {
         Self(Mutex::new(Box::new(rng)))
     }
 
+    /// Returns random bytes.
     #[must_use]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];

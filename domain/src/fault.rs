@@ -8,6 +8,7 @@ use crate::text::presentable;
 /// secrets: code that builds one from a provider's words first removes what was sent to the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
+    /// What went wrong, for programs.
     pub code: FaultCode,
     /// One sentence for a person, of bounded length and [`presentable`].
     pub detail: String,

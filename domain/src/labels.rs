@@ -8,14 +8,19 @@ use crate::text::{Unpresentable, check_chosen};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Labels(BTreeMap<String, String>);
 
+/// One label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
+    /// Its name.
     pub name: String,
+    /// Its value.
     pub value: String,
 }
 
+/// Why a label is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadLabel {
+    /// More than [`Labels::MOST`].
     #[error("labels: more than {} labels", Labels::MOST)]
     TooMany,
     /// A name that is empty, too long or has other characters.
@@ -26,11 +31,18 @@ pub enum BadLabel {
     Name,
     /// A value that pages cannot show.
     #[error("labels: the value of {name} {why}")]
-    Value { name: String, why: Unpresentable },
+    Value {
+        /// The name of the label.
+        name: String,
+        /// What is wrong with it.
+        why: Unpresentable,
+    },
 }
 
 impl Label {
+    /// Maximum length of a name.
     pub const LONGEST_NAME: usize = 63;
+    /// Maximum length of a value.
     pub const LONGEST_VALUE: usize = 255;
 
     /// Reads a label as `NAME:VALUE`. The value may contain colons.
@@ -92,6 +104,7 @@ impl Labels {
         )
     }
 
+    /// Adds labels as [`Labels::added_by`] decides.
     pub fn add(&mut self, later: &Self) {
         self.0.extend(self.added_by(later));
     }
@@ -101,11 +114,13 @@ impl Labels {
         self.0.iter()
     }
 
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// Whether this label is one of them.
     #[must_use]
     pub fn contains(&self, label: &Label) -> bool {
         self.0.get(&label.name) == Some(&label.value)

@@ -1,3 +1,5 @@
+//! Mutexes.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Locks a mutex, also after a holder has panicked: no holder leaves a value half changed.

@@ -18,6 +18,7 @@ pub trait Observer: Send + Sync {
     /// The work in progress continues a link that an earlier request started.
     fn link_resumed(&self, _link: LinkId) {}
 
+    /// A link has come to its end.
     fn link_ended(&self, _link: LinkId, _provider: &ProviderName, _how: LinkEnd) {}
 
     /// A refresh was attempted. `lag` is the time between its due time and its start. It is `None` if the refresh was
@@ -30,15 +31,19 @@ pub trait Observer: Send + Sync {
     ) {
     }
 
+    /// A revocation has been tried.
     fn revocation_tried(&self, _provider: &ProviderName, _outcome: RevocationOutcome) {}
 
+    /// An outage of a provider has begun or ended.
     fn outage(&self, _provider: &ProviderName, _is_down: bool) {}
 
+    /// A call to a provider has ended.
     fn provider_asked(&self, _call: &ProviderCall<'_>) {}
 
     /// A cache of provider metadata or keys was looked up.
     fn cache_asked(&self, _cache: Cache, _hit: bool) {}
 
+    /// A bearer token was refused.
     fn bearer_refused(&self, _how: BearerRefusal) {}
 
     /// The row of an access key was changed by somebody who does not have the secret key; the key was refused.
@@ -47,11 +52,14 @@ pub trait Observer: Send + Sync {
     /// The audit log was changed by somebody who does not have the secret key.
     fn audit_log_altered(&self) {}
 
+    /// A delivery to a receiver of webhooks was tried.
     fn webhook_tried(&self, _receiver: &ReceiverName, _attempt: Attempt) {}
 
+    /// The accounts were counted.
     fn counted(&self, _census: &Census) {}
 }
 
+/// Ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unobserved;
 
@@ -68,8 +76,10 @@ macro_rules! words {
         }
 
         impl $name {
+            /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
+            /// Returns the word.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -77,11 +87,13 @@ macro_rules! words {
                 }
             }
 
+            /// Returns the value with this word.
             #[must_use]
             pub fn parse(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| known.as_str() == word)
             }
 
+            /// Returns all words, with commas between them.
             #[must_use]
             pub fn listed() -> String {
                 Vec::from_iter(Self::ALL.iter().map(|known| known.as_str())).join(", ")
@@ -188,11 +200,16 @@ words! {
     }
 }
 
+/// One call to a provider, answered or not.
 #[derive(Debug, Clone, Copy)]
 pub struct ProviderCall<'a> {
+    /// The provider.
     pub provider: &'a ProviderName,
+    /// Its purpose.
     pub exchange: Exchange,
+    /// Its result.
     pub outcome: CallOutcome,
+    /// Its duration.
     pub took: Duration,
 }
 

@@ -25,8 +25,10 @@ pub struct OperatorName {
 }
 
 impl OperatorName {
+    /// The most characters.
     pub const LONGEST: usize = 64;
 
+    /// Returns the name, if it is one.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
         let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-@".contains(&b);
@@ -56,6 +58,7 @@ impl OperatorName {
         }
     }
 
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         let bytes = self.bytes.get(..usize::from(self.length));
@@ -76,11 +79,14 @@ impl fmt::Debug for OperatorName {
     }
 }
 
+/// A key that the operator has configured.
 #[derive(Clone)]
 pub struct OperatorKey {
     /// The name that the operator gave it, for the log.
     pub name: OperatorName,
+    /// What it may do.
     pub role: OperatorRole,
+    /// The key.
     pub key: AccessKey,
 }
 

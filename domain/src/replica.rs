@@ -11,13 +11,16 @@ pub const GONE_AFTER: Duration = Duration::from_secs(30);
 /// A replica that ended without signing off is remembered for this long.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(86_400);
 
+/// What a replica reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence {
     /// A random name for each start of a process.
     pub instance: String,
     /// The name for operators: its machine and listen address.
     pub name: String,
+    /// The version of the program.
     pub version: String,
+    /// When it started.
     pub started_at: Timestamp,
 }
 
@@ -26,10 +29,12 @@ pub struct Presence {
 pub struct Replica {
     /// Its report.
     pub presence: Presence,
+    /// When it last reported.
     pub seen_at: Timestamp,
 }
 
 impl Replica {
+    /// Whether it has reported recently.
     #[must_use]
     pub fn is_there(&self, now: Timestamp) -> bool {
         now.since(self.seen_at) < GONE_AFTER && self.seen_at <= now + GONE_AFTER

@@ -97,6 +97,7 @@ impl Sealed {
         Self(bytes)
     }
 
+    /// The bytes to store.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -138,11 +139,13 @@ impl std::fmt::Debug for Sealed {
 pub struct KeyedHash([u8; 32]);
 
 impl KeyedHash {
+    /// Wraps the 32 bytes of a hash.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
+    /// The bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

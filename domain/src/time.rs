@@ -15,6 +15,7 @@ impl Timestamp {
         Self(millis)
     }
 
+    /// Milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0

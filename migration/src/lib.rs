@@ -30,6 +30,7 @@ mod wrong_codes;
 
 use sea_orm_migration::prelude::*;
 
+/// All migrations, in order.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {

@@ -11,6 +11,7 @@ pub struct SecretKey(Zeroizing<[u8; 32]>);
 pub struct MalformedKey;
 
 impl SecretKey {
+    /// Creates a key from 32 random bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))

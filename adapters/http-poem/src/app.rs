@@ -24,11 +24,13 @@ const V1: &str = "/v1";
 /// Settings of the HTTP interface besides the services.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
+    /// The public address of this service.
     pub public_url: Url,
     /// The hosts under which pages and anonymous POSTs are answered.
     pub allowed_hosts: AllowedHosts,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<Cidr>,
+    /// Who runs the service.
     pub operator: OperatorDetails,
 }
 

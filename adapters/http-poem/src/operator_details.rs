@@ -10,7 +10,9 @@ use url::Url;
 /// Who runs the service. All pages for people show it.
 #[derive(Debug, Clone, Default)]
 pub struct OperatorDetails {
+    /// The name.
     pub name: Option<String>,
+    /// Where people reach the operator.
     pub contact: Option<Contact>,
     /// The picture beside the name.
     pub logo: Option<Logo>,
@@ -20,6 +22,7 @@ pub struct OperatorDetails {
 #[derive(Debug, Clone)]
 pub struct Contact(Url);
 
+/// The text is not a [`Contact`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be an https or mailto address, such as mailto:help@example.com")]
 pub struct NoContact;
@@ -65,10 +68,13 @@ pub(crate) enum LogoFormat {
     Svg,
 }
 
+/// Why a file is not a [`Logo`].
 #[derive(Debug, thiserror::Error)]
 pub enum LogoError {
+    /// The file cannot be read.
     #[error("the file cannot be read: {0}")]
     Unreadable(#[from] io::Error),
+    /// The file is too large.
     #[error("the file is larger than 256 KiB")]
     TooLarge,
     /// The file is something else.

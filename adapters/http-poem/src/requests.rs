@@ -12,6 +12,7 @@ pub trait Requests: Send + Sync {
     fn answered(&self, _span: &Span, _answered: &Answered<'_>) {}
 }
 
+/// An answered request.
 #[derive(Debug, Clone, Copy)]
 pub struct Answered<'a> {
     /// The method, or `_OTHER` for an invented one.
@@ -20,6 +21,7 @@ pub struct Answered<'a> {
     pub route: Option<&'a str>,
     /// The status of the response, or [`Answered::CLIENT_GONE`].
     pub status: u16,
+    /// The duration.
     pub took: Duration,
 }
 

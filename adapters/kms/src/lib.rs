@@ -46,6 +46,7 @@ pub enum KmsError {
     Pin(String),
 }
 
+/// The text does not name a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKeyName {
     /// Neither an ARN nor a URL.
@@ -55,6 +56,7 @@ pub enum InvalidKeyName {
          (pkcs11:token=NAME;object=NAME?module-path=/usr/lib/MODULE.so)"
     )]
     Malformed,
+    /// The PKCS#11 URI does not name one key.
     #[error(
         "is a PKCS#11 URI (pkcs11:token=NAME;object=NAME?module-path=/usr/lib/MODULE.so) that {0}"
     )]
@@ -68,10 +70,12 @@ pub enum InvalidKeyName {
     /// The secret key would be sent unencrypted.
     #[error("must be https (plain http is for loopback addresses only)")]
     NotHttps,
+    /// The endpoint that replaces that of AWS KMS is invalid.
     #[error(
         "cannot be used: AWS_ENDPOINT_URL_KMS or AWS_ENDPOINT_URL is no https URL (plain http is for loopback addresses only)"
     )]
     Endpoint,
+    /// No HTTPS client could be created.
     #[error("no HTTPS client: {0} (SSL_CERT_FILE may name a file of CA certificates)")]
     NoClient(String),
 }

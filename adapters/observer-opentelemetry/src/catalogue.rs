@@ -1,17 +1,21 @@
 //! Every metric. The instruments and `docs/METRICS.md` are generated from this list.
 
+/// A metric of the service.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
     /// The OTLP name.
     pub name: &'static str,
+    /// The kind of instrument.
     pub kind: Kind,
     /// The UCUM unit: `s` for seconds, or the counted thing in braces.
     pub unit: &'static str,
     /// The labels. Each has a closed set of values: see [`LABELS`].
     pub labels: &'static [&'static str],
+    /// The help text.
     pub meaning: &'static str,
 }
 
+/// The kinds of instruments.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// Only increases.
@@ -38,6 +42,7 @@ impl Metric {
 }
 
 impl Kind {
+    /// Returns the name of the kind.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {

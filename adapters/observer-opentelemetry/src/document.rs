@@ -16,6 +16,7 @@ are in [monitoring/](monitoring/).
 
 ";
 
+/// Returns the text of `docs/METRICS.md`.
 #[must_use]
 pub fn document() -> String {
     let mut text = String::from(HEAD);

@@ -26,6 +26,7 @@ const OTHER: &str = "other";
 /// The instrumentation scope.
 const SCOPE: &str = "central-oauth";
 
+/// All metrics of this process.
 pub struct Metrics {
     meters: SdkMeterProvider,
     meter: Meter,

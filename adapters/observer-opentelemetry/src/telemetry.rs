@@ -34,8 +34,11 @@ use crate::traces::LinkTraces;
 pub struct TelemetryOptions {
     /// The configured providers, which are values of a label.
     pub providers: Vec<ProviderName>,
+    /// Whether metrics are scraped.
     pub is_scraped: bool,
+    /// The collector of traces.
     pub traces: Option<Collector>,
+    /// The collector of metrics.
     pub metrics: Option<Collector>,
     /// The service name, if the operator set one (`OTEL_SERVICE_NAME`).
     pub service_name: Option<String>,
@@ -43,6 +46,7 @@ pub struct TelemetryOptions {
     pub attributes: Vec<(String, String)>,
     /// Distinguishes this process from others of the same service.
     pub instance: String,
+    /// The start of the process.
     pub started_at: Timestamp,
 }
 
@@ -51,20 +55,25 @@ pub struct TelemetryOptions {
 pub struct Collector {
     /// Whether its address is plain http.
     pub is_plain: bool,
+    /// Timeout of a request.
     pub timeout: Duration,
 }
 
+/// Why telemetry cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
+    /// The HTTP client could not be created.
     #[error("cannot create an HTTP client for the OTLP collector")]
     Client(#[from] reqwest::Error),
     /// The SDK rejects the settings.
     #[error("cannot set up the OTLP exporter")]
     Exporter(#[from] ExporterBuildError),
+    /// The reader for Prometheus failed.
     #[error("cannot set up metrics")]
     Metrics(#[from] OTelSdkError),
 }
 
+/// The running telemetry.
 #[derive(Default)]
 pub struct Telemetry {
     metrics: Option<Arc<Metrics>>,
@@ -98,6 +107,7 @@ impl Telemetry {
         self.metrics.as_ref()
     }
 
+    /// Whether spans are sent.
     #[must_use]
     pub const fn is_traced(&self) -> bool {
         self.tracer.is_some()

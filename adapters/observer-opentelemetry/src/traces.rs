@@ -71,7 +71,9 @@ fn context() -> SpanContext {
 /// The W3C Trace Context headers of a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TraceHeaders<'a> {
+    /// `traceparent`.
     pub parent: Option<&'a str>,
+    /// `tracestate`.
     pub state: Option<&'a str>,
 }
 

@@ -26,6 +26,7 @@ pub enum ClientAuthMethod {
     None,
 }
 
+/// An unknown method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be client_secret_basic, client_secret_post or none")]
 pub struct UnknownClientAuthMethod;

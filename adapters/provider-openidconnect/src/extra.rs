@@ -24,12 +24,16 @@ pub(crate) fn read(fields: &Fields, listed: &[String]) -> ListedMembers {
         .collect()
 }
 
+/// Why a list of members is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExtraError {
+    /// A token or a secret.
     #[error("cannot list {0:?}: tokens and secrets are never given to clients")]
     Secret(String),
+    /// Not the name of a member.
     #[error("has {0:?}, which is not a member or a dotted path of members, such as \"team.id\"")]
     Name(String),
+    /// Too many members.
     #[error("can list {} members at most", Extra::MOST_MEMBERS)]
     TooMany,
 }

@@ -11,13 +11,16 @@ use crate::options::{DEVICE_CODE_TTL, REFRESH_TOKEN_TTL, SandboxOptions};
 use crate::witness::Witness;
 use crate::{oauth, pages};
 
+/// The addresses of a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
     /// The issuer, and the base of all others.
     pub issuer: String,
     /// The device authorization endpoint (RFC 8628 section 3.1).
     pub device_authorization: String,
+    /// The token endpoint.
     pub token: String,
+    /// The userinfo endpoint.
     pub userinfo: String,
     /// The revocation endpoint (RFC 7009).
     pub revocation: String,

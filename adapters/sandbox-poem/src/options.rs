@@ -12,6 +12,7 @@ pub(crate) const CLIENT_NAME: &str = "Central OAuth";
 /// Options of a sandbox. Start from [`SandboxOptions::default`].
 #[derive(Clone)]
 pub struct SandboxOptions {
+    /// The id of its only client.
     pub client_id: String,
     /// The client's secret; without one the client is public.
     pub client_secret: Option<String>,
@@ -19,7 +20,9 @@ pub struct SandboxOptions {
     pub auto_consent: Option<Duration>,
     /// Who consents automatically.
     pub auto_person: AutoPerson,
+    /// The polling interval.
     pub interval: Duration,
+    /// Lifetime of access tokens.
     pub access_token_ttl: Duration,
     /// What happens when a refresh token is used twice.
     pub reuse: Reuse,

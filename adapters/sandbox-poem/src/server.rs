@@ -72,6 +72,7 @@ impl Sandbox {
         &self.app.endpoints.issuer
     }
 
+    /// Returns its endpoints.
     #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
         &self.app.endpoints

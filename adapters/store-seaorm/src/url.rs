@@ -32,10 +32,15 @@ const CACHE_CAPACITY: &str = "statement-cache-capacity";
 /// Why a text does not name a database. The error omits the text, because it may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDatabaseUrl {
+    /// The text has no scheme.
     #[error("must begin with sqlite:// or postgres://")]
     NoScheme,
+    /// The text names another kind of database.
     #[error("knows only sqlite:// and postgres:// databases, not {scheme}://")]
-    UnknownScheme { scheme: String },
+    UnknownScheme {
+        /// Its scheme.
+        scheme: String,
+    },
     /// The text names no file, or an in-memory database.
     #[error("must name a file, like sqlite:///var/lib/central-oauth/central-oauth.sqlite3")]
     NoFile,
@@ -44,6 +49,7 @@ pub enum InvalidDatabaseUrl {
     Malformed {
         /// The kind of database, with its article.
         database: &'static str,
+        /// The error.
         reason: String,
     },
     /// `PGSSLMODE` is set to a value that the driver does not know.

@@ -23,7 +23,9 @@ const REFERENCE: &str = "audit_reference";
 /// The number of an entry together with its hash: a position in a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditPosition {
+    /// The number of the entry.
     pub number: AuditNumber,
+    /// Its hash.
     pub mac: KeyedHash,
 }
 
@@ -42,6 +44,7 @@ impl AuditPosition {
         }
     }
 
+    /// The position of an entry.
     #[must_use]
     pub const fn of(entry: &AuditEntry) -> Self {
         Self {
@@ -50,6 +53,7 @@ impl AuditPosition {
         }
     }
 
+    /// The hash in hexadecimal.
     #[must_use]
     pub fn hash(&self) -> String {
         hex(self.mac.as_bytes())
@@ -63,6 +67,7 @@ impl fmt::Display for AuditPosition {
     }
 }
 
+/// The text is not a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a number, a colon and 64 hexadecimal digits")]
 pub struct NoPosition;
@@ -84,23 +89,29 @@ impl FromStr for AuditPosition {
 pub struct AuditEnds {
     /// The last entry that was deleted.
     pub start: AuditPosition,
+    /// The last entry.
     pub head: AuditPosition,
+    /// The keyed hash of both.
     pub mac: KeyedHash,
 }
 
 /// What is added to a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extension {
+    /// The new entries, in order.
     pub entries: Vec<AuditEntry>,
+    /// The new ends.
     pub ends: AuditEnds,
     /// Whether somebody else has changed the log. Then the first new entry says so.
     pub is_broken: bool,
 }
 
+/// What [`AuditChain::shorten`] deletes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shortening {
     /// How many of the oldest entries are deleted.
     pub deleted: usize,
+    /// The new ends.
     pub ends: AuditEnds,
 }
 
@@ -110,7 +121,9 @@ pub enum ChainBreak {
     /// An entry is missing, or in the wrong place.
     #[error("entry {expected} is missing; entry {found} follows instead")]
     Missing {
+        /// The expected number.
         expected: AuditNumber,
+        /// The number found.
         found: AuditNumber,
     },
     /// An entry was changed, or replaced by another one.
@@ -119,6 +132,7 @@ pub enum ChainBreak {
     /// The service has found the log changed, and has begun a new chain.
     #[error("entry {0} records that the log before it was changed")]
     Recorded(AuditNumber),
+    /// The last entries are missing.
     #[error("the entries after {last} are missing: the log ended with entry {head}")]
     Truncated {
         /// The last entry that is there.
@@ -126,8 +140,10 @@ pub enum ChainBreak {
         /// The last entry that was written.
         head: AuditNumber,
     },
+    /// The signed ends are missing or changed.
     #[error("the signed ends of the log are missing or changed")]
     Unsigned,
+    /// An exported head is not in the log.
     #[error("the log does not contain the exported head {0}")]
     OtherHead(AuditNumber),
 }
@@ -291,6 +307,7 @@ impl AuditChain {
             && self.link_mac(before, &entry.content) == entry.mac
     }
 
+    /// Whether this service has signed the ends.
     #[must_use]
     pub fn is_signed(&self, ends: &AuditEnds) -> bool {
         self.signed(ends.start, ends.head).mac == ends.mac

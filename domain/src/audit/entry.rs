@@ -18,9 +18,12 @@ impl AuditNumber {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AuditReference(pub [u8; 16]);
 
+/// What an entry says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditContent {
+    /// Identifies the entry.
     pub reference: AuditReference,
+    /// When the event happened.
     pub at: Timestamp,
     /// The word of its [`AuditKind`]; a newer version may have written one that this version does not know.
     pub kind: String,
@@ -28,7 +31,9 @@ pub struct AuditContent {
     pub actor: String,
     /// Where it came from, if it came from outside.
     pub network: Option<String>,
+    /// The account that it is about.
     pub account: Option<AccountId>,
+    /// The key that it is about.
     pub key: Option<AccessKeyId>,
     /// Codes: `name=value`, with a space between two of them.
     pub detail: String,
@@ -80,14 +85,18 @@ impl AuditContent {
 /// An entry that has no number in the log yet. Its signature shows that this service has written it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedEntry {
+    /// What it says.
     pub content: AuditContent,
+    /// The keyed hash of the content.
     pub mac: KeyedHash,
 }
 
 /// A numbered entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
+    /// Its number.
     pub number: AuditNumber,
+    /// What it says.
     pub content: AuditContent,
     /// The keyed hash of the content, the number, and the hash of the entry before it.
     pub mac: KeyedHash,
@@ -104,6 +113,7 @@ pub struct AuditDraft {
 }
 
 impl AuditDraft {
+    /// Completes and signs the entry.
     #[must_use]
     pub fn entry(self, event: AuditEvent) -> SignedEntry {
         self.chain.sign(AuditContent {
@@ -143,8 +153,11 @@ impl AuditDraft {
 /// Filters entries. `None` matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
+    /// Entries about an account.
     pub account: Option<AccountId>,
+    /// Entries about a key.
     pub key: Option<AccessKeyId>,
+    /// Entries of a kind.
     pub kind: Option<AuditKind>,
     /// Entries of events at this instant or later.
     pub after: Option<Timestamp>,

@@ -85,8 +85,10 @@ impl AuditKind {
     }
 }
 
+/// Who caused an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Actor {
+    /// The service itself.
     Service,
     /// A person, at the page or at the provider.
     Person,
@@ -94,6 +96,7 @@ pub enum Actor {
     Anonymous,
     /// The holder of an operator's key.
     Operator(OperatorRole, OperatorName),
+    /// A holder of an access key.
     Key(AccessKeyId),
 }
 
@@ -143,6 +146,7 @@ impl AuditEvent {
     /// Replaces a value that is no code. It may be a sentence of a provider, an e-mail address or a secret.
     const NO_CODE: &str = "other";
 
+    /// An event of a kind.
     #[must_use]
     pub const fn new(kind: AuditKind) -> Self {
         Self {
@@ -153,6 +157,7 @@ impl AuditEvent {
         }
     }
 
+    /// The kind.
     #[must_use]
     pub const fn kind(&self) -> AuditKind {
         self.kind
@@ -223,6 +228,7 @@ impl AuditEvent {
         self.with("code", if is_code { code } else { Self::NO_CODE })
     }
 
+    /// An access key was created.
     #[must_use]
     pub fn key_created(account: AccountId, key: &KeyRecord) -> Self {
         Self::new(AuditKind::KeyCreated)
@@ -230,11 +236,13 @@ impl AuditEvent {
             .key(key.id)
     }
 
+    /// An account was deleted.
     #[must_use]
     pub fn account_deleted(account: &Account) -> Self {
         Self::of_account(AuditKind::AccountDeleted, account)
     }
 
+    /// A link code was handed out.
     #[must_use]
     pub fn link_started(link: &Link) -> Self {
         let event = Self::of_link(AuditKind::LinkStarted, link);
@@ -250,26 +258,31 @@ impl AuditEvent {
         Self::of_account(AuditKind::LinkInvited, account)
     }
 
+    /// A person has confirmed a link code.
     #[must_use]
     pub fn link_confirmed(link: &Link) -> Self {
         Self::of_link(AuditKind::LinkConfirmed, link)
     }
 
+    /// A link waits for its return code.
     #[must_use]
     pub fn link_confirming(link: &Link) -> Self {
         Self::of_link(AuditKind::LinkConfirming, link)
     }
 
+    /// A wrong return code was sent.
     #[must_use]
     pub fn wrong_return_code(link: &Link, tries_left: u32) -> Self {
         Self::of_link(AuditKind::LinkWrongReturnCode, link).with("tries_left", tries_left)
     }
 
+    /// A link has led to an account.
     #[must_use]
     pub fn linked(link: &Link, account: &Account) -> Self {
         Self::of_link(AuditKind::LinkLinked, link).account(account.id)
     }
 
+    /// A link has ended without an account.
     #[must_use]
     pub fn link_ended(link: &Link, outcome: LinkEnd, code: Option<&str>) -> Self {
         let event = Self::of_link(AuditKind::LinkEnded, link).with("outcome", outcome.as_str());
@@ -305,6 +318,7 @@ impl AuditEvent {
         Self::of_account(AuditKind::ExpiresSoon, account).with("seconds_left", left.as_secs())
     }
 
+    /// A revocation has ended.
     #[must_use]
     pub fn revocation_ended(
         revocation: &Revocation,

@@ -25,6 +25,7 @@ impl ProviderName {
         Self(name.into())
     }
 
+    /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -40,6 +41,7 @@ impl fmt::Display for ProviderName {
 /// The identity of an account: the provider, and the provider's own id of the person. Tokens are sealed to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AccountKey {
+    /// The provider.
     pub provider: ProviderName,
     /// The provider's id of the person, or a random one if the provider does not say who the person is.
     pub account_id: String,
@@ -57,6 +59,7 @@ impl AccountKey {
         }
     }
 
+    /// Whether this can be a [random](Self::random) id.
     #[must_use]
     pub fn is_random(&self) -> bool {
         self.account_id.starts_with(RANDOM_ACCOUNT_PREFIX)
@@ -76,17 +79,23 @@ words! {
 /// An account and its health, without any secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
+    /// The store's number.
     pub id: AccountId,
     /// Provider and the provider's id of the person.
     pub key: AccountKey,
     /// Whether the provider identified the person; otherwise the id is random.
     pub identified: bool,
+    /// A name to show.
     pub display_name: String,
+    /// Health.
     pub status: AccountStatus,
+    /// The granted scopes.
     pub scopes: Vec<String>,
+    /// When the account was first linked.
     pub created_at: Timestamp,
     /// When a person last consented.
     pub linked_at: Timestamp,
+    /// When the stored access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
     /// When the refresh token expires unless it is used, if known.
     pub refresh_token_expires_at: Option<Timestamp>,
@@ -96,6 +105,7 @@ pub struct Account {
     pub grant_expires_at: Option<Timestamp>,
     /// When the request was sent that last refreshed the tokens. `None` if the refresh token came with a consent.
     pub last_refreshed_at: Option<Timestamp>,
+    /// When they are refreshed next.
     pub next_refresh_at: Option<Timestamp>,
     /// The last error that still matters.
     pub last_error: Option<Fault>,
@@ -198,6 +208,7 @@ impl Account {
 /// Who consented, as far as the provider says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
+    /// The provider identified the person.
     Known {
         /// The provider's id of the person, stable and unique there.
         account_id: String,

@@ -12,6 +12,7 @@ pub struct Extra(BTreeMap<String, String>);
 pub type ListedMembers = Vec<(String, Option<String>)>;
 
 impl Extra {
+    /// Maximum number of listed members.
     pub const MOST_MEMBERS: usize = 16;
     /// Maximum length of a member's name in bytes.
     pub const LONGEST_NAME: usize = 128;
@@ -42,11 +43,13 @@ impl Extra {
         Self(known.collect())
     }
 
+    /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// The members, for the client.
     #[must_use]
     pub fn into_members(self) -> BTreeMap<String, String> {
         self.0

@@ -6,17 +6,22 @@ use crate::time::Timestamp;
 /// Selects accounts: those that match all of these.
 #[derive(Debug, Clone, Default)]
 pub struct AccountFilter {
+    /// The provider.
     pub provider: Option<ProviderName>,
     /// The status as it is shown.
     pub status: Option<StatusAsOf>,
+    /// One of the labels.
     pub label: Option<Label>,
 }
 
 /// A status as [`Account::as_of`] shows it.
 #[derive(Debug, Clone)]
 pub struct StatusAsOf {
+    /// The status.
     pub status: AccountStatus,
+    /// When it is shown.
     pub now: Timestamp,
+    /// The outages at that time.
     pub outages: Vec<Outage>,
 }
 

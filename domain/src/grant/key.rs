@@ -21,10 +21,14 @@ words! {
     }
 }
 
+/// What a key gives access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyBinding {
+    /// A linked account.
     Account {
+        /// The store's number of the account.
         id: AccountId,
+        /// The person whose account this is.
         person: AccountKey,
     },
     /// Nothing yet: its link has not been completed.
@@ -47,14 +51,19 @@ impl KeyBinding {
 /// [`RowMacs`]: crate::vault::RowMacs
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyHolder {
+    /// The store's number.
     pub id: AccessKeyId,
     /// The hash by which it is looked up.
     pub hash: KeyedHash,
+    /// What it may do.
     pub role: KeyRole,
+    /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
     /// Who made it; `None` for a key from before makers were recorded.
     pub maker: Option<KeyMaker>,
+    /// Its other limits.
     pub limits: KeyLimits,
+    /// What it gives access to.
     pub binding: KeyBinding,
     /// The MAC of all this; `None` for a key that is older than MACs.
     pub mac: Option<KeyedHash>,
@@ -63,14 +72,19 @@ pub struct KeyHolder {
 /// A key as the owner of its account sees it: without the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {
+    /// The store's number.
     pub id: AccessKeyId,
+    /// What it may do.
     pub role: KeyRole,
     /// Its name: given when it was created, or taken from the client that requested the link.
     pub name: Option<String>,
     /// Who made it; `None` for a key from before makers were recorded.
     pub maker: Option<KeyMaker>,
+    /// Its other limits.
     pub limits: KeyLimits,
+    /// When it was handed out.
     pub created_at: Timestamp,
+    /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
@@ -88,12 +102,19 @@ impl KeyRecord {
 /// An additional key of an account. Its role is [`KeyRole::Reader`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKey {
+    /// The account that it opens.
     pub account: AccountId,
+    /// Its hash.
     pub hash: KeyedHash,
+    /// Its name.
     pub name: String,
+    /// Who creates it.
     pub maker: KeyMaker,
+    /// Its limits.
     pub limits: KeyLimits,
+    /// When it is created.
     pub created_at: Timestamp,
+    /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -120,9 +141,11 @@ impl NewKey {
 /// The key of a new link. It gives no access until the link is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InertKey {
+    /// Its hash.
     pub hash: KeyedHash,
     /// Its role once the link is complete.
     pub role: KeyRole,
+    /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
 }
 

@@ -8,11 +8,14 @@ use super::AccessKeyId;
 use crate::cidr::{self, Cidr, MalformedCidr};
 use crate::time::Timestamp;
 
+/// Who created a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyMaker {
     /// The link with which it was handed out.
     Link,
+    /// The operator.
     Operator,
+    /// Another key of the account.
     Key(AccessKeyId),
 }
 
@@ -69,6 +72,7 @@ pub fn expiry_under(
 }
 
 impl KeyLimits {
+    /// A key has at most this many networks.
     pub const MOST_NETWORKS: usize = 20;
 
     /// Whether the key may be used from this address.

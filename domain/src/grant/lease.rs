@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 pub struct LeaseVersion(pub i64);
 
 impl LeaseVersion {
+    /// Returns the version of the next claim.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(number::next(self.0))
@@ -18,12 +19,14 @@ impl LeaseVersion {
 /// The right to use a refresh token: one holder at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lease {
+    /// Increases with every claim.
     pub version: LeaseVersion,
     /// When it expires; `None` if nobody has claimed it since the last result.
     pub until: Option<Timestamp>,
 }
 
 impl Lease {
+    /// Returns the lease of the next claim.
     #[must_use]
     pub const fn next(self, until: Timestamp) -> Self {
         Self {

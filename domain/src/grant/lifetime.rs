@@ -24,6 +24,7 @@ pub struct LifetimeHints {
 /// The lifetime of an access token, according to the token response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SaidEnd {
+    /// When the request was sent.
     pub requested_at: Timestamp,
     /// `expires_in`, if greater than zero.
     pub expires_in: Option<Duration>,
@@ -40,6 +41,7 @@ pub struct SaidEnd {
 pub struct AccessEnd {
     /// The effective expiry: the token is not served afterwards.
     pub expires_at: Option<Timestamp>,
+    /// Everything else that is known.
     pub hints: LifetimeHints,
 }
 

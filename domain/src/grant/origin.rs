@@ -6,6 +6,7 @@ pub struct TokenOrigin {
     /// The issuer, if its metadata name the token endpoint. `None` if the operator configured the endpoint, and for
     /// tokens that were stored before the issuer was recorded.
     pub issuer: Option<String>,
+    /// The token endpoint.
     pub token_endpoint: String,
     /// The client to which they were issued.
     pub client_id: String,

@@ -39,11 +39,13 @@ number! {
 pub struct RevocationReference([u8; 16]);
 
 impl RevocationReference {
+    /// Wraps the 16 bytes of a reference.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
+    /// The bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
@@ -53,7 +55,9 @@ impl RevocationReference {
 /// The tokens of one grant, sealed to the reference of their revocation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RevocableTokens {
+    /// The access token.
     pub access_token: Option<Sealed>,
+    /// The refresh token.
     pub refresh_token: Option<Sealed>,
     /// The ID token, while it is unknown whose tokens they are.
     pub id_token: Option<Sealed>,
@@ -64,6 +68,7 @@ pub struct RevocableTokens {
 pub struct NewRevocation {
     /// The place to which they are sealed.
     pub reference: RevocationReference,
+    /// The provider.
     pub provider: ProviderName,
     /// The provider's id of the person; `None` if it is still unknown.
     pub person: Option<String>,
@@ -71,7 +76,9 @@ pub struct NewRevocation {
     pub account: Option<AccountId>,
     /// Where they came from: they are sent only there.
     pub origin: TokenOrigin,
+    /// The tokens.
     pub tokens: RevocableTokens,
+    /// When they were requested.
     pub requested_at: Timestamp,
     /// When this is stored. The revocation is due from then on.
     pub created_at: Timestamp,
@@ -79,6 +86,7 @@ pub struct NewRevocation {
     pub lease_until: Option<Timestamp>,
 }
 
+/// The status of a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevocationStatus {
     /// The provider has not confirmed it yet.
@@ -97,42 +105,62 @@ pub enum RevocationStatus {
 /// A revocation, without any token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
+    /// The store's number.
     pub id: RevocationId,
+    /// The provider.
     pub provider: ProviderName,
     /// The provider's id of the person, once known.
     pub person: Option<String>,
     /// The account that the tokens belonged to, if any.
     pub account: Option<AccountId>,
+    /// Its status.
     pub status: RevocationStatus,
+    /// When it began.
     pub created_at: Timestamp,
+    /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// When the next attempt is due.
     pub next_attempt_at: Option<Timestamp>,
+    /// Attempts that failed.
     pub failures: u32,
+    /// The last error.
     pub last_error: Option<Fault>,
+    /// Its lease.
     pub lease: Lease,
 }
 
 /// A revocation that the caller has leased.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevocationLease {
+    /// The revocation.
     pub revocation: Revocation,
     /// The place to which its tokens are sealed.
     pub reference: RevocationReference,
+    /// Where they came from.
     pub origin: TokenOrigin,
+    /// The tokens.
     pub tokens: RevocableTokens,
+    /// When they were requested.
     pub requested_at: Timestamp,
 }
 
+/// The result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RevocationResult {
     /// The revocation has ended, and the tokens are deleted.
     Ended {
+        /// Its status.
         status: RevocationStatus,
         /// The reason, if the provider has not confirmed it.
         fault: Option<Fault>,
     },
     /// The revocation is retried.
-    Again { at: Timestamp, fault: Fault },
+    Again {
+        /// When.
+        at: Timestamp,
+        /// What went wrong.
+        fault: Fault,
+    },
 }
 
 impl Revocation {

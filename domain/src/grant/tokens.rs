@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 /// A token response (RFC 6749 section 5.1).
 #[derive(Clone)]
 pub struct TokenGrant {
+    /// The access token.
     pub access_token: AccessToken,
     /// The refresh token, if the response has one.
     pub refresh_token: Option<RefreshToken>,
@@ -31,6 +32,7 @@ pub struct TokenGrant {
     pub scopes: Vec<String>,
     /// The members that the operator listed for clients.
     pub extra: ListedMembers,
+    /// Where they came from.
     pub origin: TokenOrigin,
 }
 
@@ -39,18 +41,26 @@ pub struct TokenGrant {
 pub struct NewGrant {
     /// Provider and the provider's id of the person.
     pub account: AccountKey,
+    /// Whether the provider identified the person.
     pub identified: bool,
+    /// A name to show.
     pub display_name: String,
+    /// The granted scopes.
     pub scopes: Vec<String>,
+    /// The access token.
     pub access_token: Sealed,
     /// The refresh token. With `None`, a stored one of the same origin stays, unless it is known to be dead: some
     /// providers issue one only at the first consent.
     pub refresh_token: Option<Sealed>,
     /// The extra members, sealed together with the access token.
     pub extra: Option<Sealed>,
+    /// Where they came from.
     pub origin: TokenOrigin,
+    /// When they were requested.
     pub requested_at: Timestamp,
+    /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
+    /// What else is known about its lifetime.
     pub hints: LifetimeHints,
     /// When an unused refresh token expires, if known. If the response has no refresh token, the stored time is kept.
     pub refresh_token_expires_at: Option<Timestamp>,
@@ -69,15 +79,21 @@ pub struct RefreshedTokens {
     pub access_token: Result<Sealed, Box<RefreshFailure>>,
     /// The new refresh token; `None` if the old one stays valid.
     pub refresh_token: Option<Sealed>,
+    /// The granted scopes.
     pub scopes: Vec<String>,
     /// The extra members, sealed together with the access token.
     pub extra: Option<Sealed>,
+    /// Where they came from.
     pub origin: TokenOrigin,
+    /// When they were requested.
     pub requested_at: Timestamp,
+    /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
+    /// What else is known about its lifetime.
     pub hints: LifetimeHints,
     /// When an unused refresh token expires; `None` leaves what was known before.
     pub refresh_token_expires_at: Option<Timestamp>,
+    /// When to refresh next.
     pub next_refresh_at: Option<Timestamp>,
 }
 
@@ -121,18 +137,25 @@ impl Generation {
 /// The stored tokens of an account: one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredTokens {
+    /// The account.
     pub account: Account,
     /// Incremented whenever the refresh token is replaced.
     pub generation: Generation,
+    /// The access token.
     pub access_token: Sealed,
+    /// The refresh token, if there is one.
     pub refresh_token: Option<Sealed>,
     /// The extra members, sealed together with the access token.
     pub extra: Option<Sealed>,
+    /// Where they came from.
     pub origin: TokenOrigin,
+    /// When the access token was obtained.
     pub obtained_at: Timestamp,
     /// What is known about the lifetime of access tokens, besides the expiry of this one.
     pub hints: LifetimeHints,
+    /// Who may use the refresh token.
     pub lease: Lease,
+    /// The refresh attempts since the last success.
     pub attempts: Attempts,
 }
 

@@ -13,6 +13,7 @@ pub struct LinkCode(String);
 pub struct MalformedLinkCode;
 
 impl LinkCode {
+    /// How many digits a code may have.
     pub const DIGITS: RangeInclusive<usize> = 8..=12;
     /// The most characters of a typed code, separators included.
     const LONGEST_TEXT: usize = 64;
@@ -45,6 +46,7 @@ impl LinkCode {
         }
     }
 
+    /// The digits.
     #[must_use]
     pub fn digits(&self) -> &str {
         &self.0

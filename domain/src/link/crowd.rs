@@ -19,6 +19,7 @@ pub struct CodeLimit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many link codes for this network")]
 pub struct TooManyCodes {
+    /// When it gets the next one.
     pub retry_after: Duration,
 }
 
@@ -98,26 +99,32 @@ pub struct CodeQuota {
 /// Limits the consents in progress: links that somebody has confirmed and that have not ended.
 pub struct ConsentLimit;
 
+/// How many consents are in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Underway {
     /// Consents that the same network has confirmed.
     pub of_network: u64,
+    /// All consents.
     pub of_all: u64,
 }
 
+/// Too many consents are in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many consents are in progress")]
 pub struct TooManyConsents {
+    /// When to retry.
     pub retry_after: Duration,
 }
 
 impl ConsentLimit {
+    /// Consents in progress per network.
     pub const PER_NETWORK: u64 = 50;
     /// Beyond this many in all, a network may have only [`Self::PER_NETWORK_IN_A_CROWD`], so that a few networks do not
     /// lock out the others.
     pub const CROWD: u64 = 1_000;
     /// Consents in progress per network while there are many in all.
     pub const PER_NETWORK_IN_A_CROWD: u64 = 3;
+    /// Consents in progress in all.
     pub const MOST: u64 = 4_000;
     /// Most people are done after a minute.
     const RETRY_AFTER: Duration = Duration::from_secs(60);
@@ -145,7 +152,9 @@ impl ConsentLimit {
 /// Who confirms a link, and from where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confirmation {
+    /// The browser.
     pub browser: KeyedHash,
+    /// The hash of its [`Network`](super::Network).
     pub network: KeyedHash,
 }
 

@@ -22,7 +22,9 @@ pub struct GuessLimit {
 /// An attempt by a caller who sends nothing but a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guess {
+    /// The hash of the [`Network`] that it comes from.
     pub network: KeyedHash,
+    /// When it is made.
     pub at: Timestamp,
     /// Whether no link has this code.
     pub is_wrong: bool,
@@ -40,7 +42,9 @@ pub struct WrongTries {
 /// How many wrong codes may precede an attempt that is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongBefore {
+    /// Of the same network.
     pub of_network: usize,
+    /// Of everybody, up to [`GuessLimit::SERVICE_WIDE`].
     pub of_all: usize,
 }
 
@@ -57,6 +61,7 @@ impl WrongBefore {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many wrong codes have been tried")]
 pub struct TooManyGuesses {
+    /// When the next attempt is accepted.
     pub retry_after: Duration,
 }
 
@@ -132,6 +137,7 @@ impl GuessLimit {
 pub struct Network(IpAddr);
 
 impl Network {
+    /// The network of an address.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         Self::prefix(address, 64)

@@ -20,6 +20,7 @@ pub struct LinkId(pub i64);
 pub struct LinkVersion(pub i64);
 
 impl LinkVersion {
+    /// The version of a new link.
     pub const FIRST: Self = Self(1);
 
     /// The version after one more change.
@@ -39,13 +40,18 @@ pub struct Requester {
     pub address: Option<String>,
     /// What the JWT of a workload says about the job, verified.
     pub workload: Option<Facts>,
+    /// Labels for the account.
     pub labels: Labels,
 }
 
+/// A link as the store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
+    /// The store's number.
     pub id: LinkId,
+    /// Grows with every change.
     pub version: LinkVersion,
+    /// The keyed hash of the link code.
     pub code: KeyedHash,
     /// The key that polls this link and, once linked, gives access to the account.
     pub key: AccessKeyId,
@@ -53,6 +59,7 @@ pub struct Link {
     pub relink_of: Option<AccountId>,
     /// The provider at which the person consents.
     pub provider: ProviderName,
+    /// Who requests it.
     pub requester: Requester,
     /// The hash of the requesting network, if it has no key: its link codes are limited.
     pub network: Option<KeyedHash>,
@@ -73,9 +80,11 @@ pub struct Link {
     pub lease_until: Option<Timestamp>,
     /// How often the link's key may still try a return code, if the link requires one.
     pub return_code_tries: Option<u32>,
+    /// Its state.
     pub state: LinkState,
 }
 
+/// The state of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkState {
     /// The code has been handed out; the provider knows nothing yet.
@@ -88,19 +97,26 @@ pub enum LinkState {
     Confirming(HeldGrant),
     /// Complete: the key gives access to this account.
     Linked {
+        /// The account.
         account: AccountId,
+        /// When.
         at: Timestamp,
     },
+    /// Ended without an account.
     Ended {
+        /// The reason.
         ending: Ending,
+        /// When.
         at: Timestamp,
     },
 }
 
+/// How a link ended without an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
     /// The person cancelled on our page, or declined at the provider, or the provider declined. The latter two have a fault.
     Denied(Option<Fault>),
+    /// The link expired.
     Expired,
     /// The link failed permanently for another reason.
     Failed(Fault),
@@ -113,11 +129,15 @@ pub enum LinkStatus {
     Pending,
     /// The person is at the provider.
     Authorizing,
+    /// The link waits for its return code.
     Confirming,
+    /// The key gives access to this account.
     Linked(AccountId),
     /// The person cancelled on our page, or declined at the provider, or the provider declined. The latter two have a fault.
     Denied(Option<Fault>),
+    /// The link expired.
     Expired,
+    /// The link failed permanently.
     Failed(Fault),
 }
 
@@ -126,6 +146,7 @@ pub enum LinkStatus {
 pub struct SealedConsent {
     /// The device code, or the pending callback of a redirect.
     pub handle: Sealed,
+    /// What the person has to do.
     pub prompt: SealedPrompt,
     /// The callback from the provider, in redirect flows.
     pub callback: Option<Sealed>,
@@ -139,6 +160,7 @@ pub struct SealedConsent {
 pub enum SealedPrompt {
     /// Type a code at the provider (RFC 8628 section 3.3).
     UserCode {
+        /// The code.
         user_code: Sealed,
         /// Where to type it.
         verification_uri: String,
@@ -146,17 +168,26 @@ pub enum SealedPrompt {
         verification_uri_complete: Option<Sealed>,
     },
     /// Visit an address of the provider, which redirects back.
-    Visit { uri: Sealed },
+    Visit {
+        /// The address.
+        uri: Sealed,
+    },
 }
 
 /// Tokens of a person who is not identified yet, sealed to the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedGrant {
+    /// The access token.
     pub access_token: Sealed,
+    /// The refresh token, if there is one.
     pub refresh_token: Option<Sealed>,
+    /// The ID token, if there is one.
     pub id_token: Option<Sealed>,
+    /// The granted scopes.
     pub scopes: Vec<String>,
+    /// The extra members.
     pub extra: Option<Sealed>,
+    /// When they were requested.
     pub requested_at: Timestamp,
     /// When the access token expires, if the provider said so.
     pub access_token_expires_at: Option<Timestamp>,
@@ -175,6 +206,7 @@ pub struct SealedGrant {
 pub struct HeldGrant {
     /// The tokens, still sealed to the link.
     pub grant: SealedGrant,
+    /// The person whose tokens they are.
     pub owner: Owner,
     /// The MAC of the owner; `None` if an earlier version has stored the row.
     pub owner_mac: Option<KeyedHash>,
@@ -185,7 +217,9 @@ pub struct HeldGrant {
 pub struct Owner {
     /// The provider and the person's id there, or a random id if the provider does not say.
     pub key: AccountKey,
+    /// Whether the provider identified the person.
     pub identified: bool,
+    /// A name for people.
     pub display_name: String,
 }
 
@@ -196,6 +230,7 @@ pub struct PollSchedule {
     pub interval: Duration,
     /// Attempts in a row without a response.
     pub failures: u32,
+    /// The next time.
     pub next_at: Timestamp,
 }
 
@@ -229,6 +264,7 @@ impl Link {
     /// further ahead was stored by a clock that has been set back since, and counts as past.
     pub const LONGEST: Duration = LONGEST_CONSENT.saturating_add(CLOCKS_DIFFER);
 
+    /// Returns the status at this time.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> LinkStatus {
         match &self.state {
@@ -285,6 +321,7 @@ impl Link {
         }
     }
 
+    /// Returns the tokens that the link holds.
     #[must_use]
     pub const fn held(&self) -> Option<&SealedGrant> {
         match &self.state {
@@ -333,6 +370,7 @@ impl Link {
 }
 
 impl LinkStatus {
+    /// Whether the link is finished.
     #[must_use]
     pub const fn is_final(&self) -> bool {
         !matches!(self, Self::Pending | Self::Authorizing | Self::Confirming)

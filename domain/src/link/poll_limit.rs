@@ -9,12 +9,16 @@ use crate::rate_limit::RateLimit;
 /// links are counted.
 pub struct PollLimit(RateLimit<Poller>);
 
+/// Who polls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Poller {
+    /// The holder of an access key.
     Key(AccessKeyId),
     /// A caller who sends only the code of a link.
     Stranger {
+        /// Where the request comes from.
         address: IpAddr,
+        /// The link.
         link: LinkId,
     },
 }
@@ -23,6 +27,7 @@ pub enum Poller {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("polled faster than the interval allows")]
 pub struct PolledTooSoon {
+    /// How long to wait.
     pub retry_after: Duration,
 }
 

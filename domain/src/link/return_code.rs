@@ -49,6 +49,7 @@ impl ReturnCode {
         format!("{first}-{second}")
     }
 
+    /// The reason of a link that was not confirmed.
     #[must_use]
     pub fn not_confirmed() -> Fault {
         Fault::new(

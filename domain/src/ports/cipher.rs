@@ -27,6 +27,7 @@ pub trait Cipher: Send + Sync {
     /// Whether a configured key can decrypt values with this header.
     fn knows(&self, seal: SealId) -> bool;
 
+    /// The keyed hash of a value.
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash;
 }
 
@@ -34,24 +35,29 @@ pub trait Cipher: Send + Sync {
 pub struct HashKey(Zeroizing<[u8; 32]>);
 
 impl HashKey {
+    /// Wraps the key.
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
         Self(Zeroizing::new(key))
     }
 
+    /// The key itself.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
+/// Why a cipher failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CipherError {
     /// None of the configured keys sealed the value.
     #[error("sealed with a key that is not configured")]
     UnknownKey,
+    /// The value is damaged, or it was sealed for another place.
     #[error("damaged, or sealed for another place")]
     Corrupt,
+    /// The value is too large to encrypt.
     #[error("too large to encrypt")]
     TooLarge,
 }

@@ -29,6 +29,7 @@ pub trait OAuthProvider: Send + Sync {
     /// The name under which the provider shows this service to people, if the operator stated it.
     fn consent_name(&self) -> Option<&str>;
 
+    /// The scopes that are requested.
     fn scopes(&self) -> &[String];
 
     /// What a scope permits, in words for people; for `""`, what a request without scopes permits.
@@ -37,6 +38,7 @@ pub trait OAuthProvider: Send + Sync {
     /// Whether people consent through a redirect back to this service, so that the page knows who consented.
     fn sends_browsers_back(&self) -> bool;
 
+    /// The client id of this service at the provider.
     fn client_id(&self) -> String;
 
     /// Where the tokens of this provider come from.
@@ -96,6 +98,7 @@ pub trait OAuthProvider: Send + Sync {
 /// What a scope permits, in words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeWords {
+    /// The words.
     pub text: String,
     /// The tag of their language (BCP 47), if it is known.
     pub language: Option<&'static str>,
@@ -111,7 +114,9 @@ pub struct ConsentRequest {
 
 /// A flow that has started.
 pub struct Consent {
+    /// What redeems the consent.
     pub handle: ConsentHandle,
+    /// What the person has to do.
     pub prompt: Prompt,
     /// When the consent expires at the provider.
     pub expires_in: Duration,
@@ -119,6 +124,7 @@ pub struct Consent {
     pub interval: Option<Duration>,
 }
 
+/// What redeems a consent.
 pub enum ConsentHandle {
     /// The device code, which is polled until the person has consented.
     DeviceCode(DeviceCode),
@@ -126,10 +132,12 @@ pub enum ConsentHandle {
     PendingCallback(PendingCallback),
 }
 
+/// What the person has to do.
 #[derive(Clone)]
 pub enum Prompt {
     /// Type a code at the provider (RFC 8628 section 3.3).
     UserCode {
+        /// The code.
         user_code: UserCode,
         /// Where to type it: http or https.
         verification_uri: String,
@@ -137,14 +145,21 @@ pub enum Prompt {
         verification_uri_complete: Option<ConsentUri>,
     },
     /// Visit an address of the provider, which redirects back.
-    Visit { uri: ConsentUri },
+    Visit {
+        /// The address.
+        uri: ConsentUri,
+    },
 }
 
+/// The result of redeeming a consent.
 pub enum Redemption {
+    /// The tokens.
     Granted(Box<TokenGrant>),
     /// Tokens that must not be used. They are valid at the provider, and must be revoked.
     Unusable {
+        /// The tokens.
         grant: Box<TokenGrant>,
+        /// What is wrong with them.
         why: ProviderError,
     },
     /// `authorization_pending`: the person has not responded yet.
@@ -161,13 +176,16 @@ pub enum Redemption {
     Expired,
 }
 
+/// The result of a refresh.
 #[derive(Clone)]
 pub enum RefreshAnswer {
+    /// Tokens.
     Granted(Box<TokenGrant>),
     /// The refresh succeeded, but the access token is missing or must not be used.
     Unusable {
         /// The new refresh token; `None` if the old one stays valid.
         refresh_token: Option<RefreshToken>,
+        /// What is wrong with the access token.
         why: ProviderError,
     },
 }
@@ -177,9 +195,11 @@ pub enum RefreshAnswer {
 pub enum TokenToRevoke<'a> {
     /// A refresh token; revoking it also revokes the access tokens of the grant, as RFC 7009 recommends.
     Refresh(&'a RefreshToken),
+    /// An access token.
     Access(&'a AccessToken),
 }
 
+/// The result of revoking a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revoked {
     /// The token is invalid, and so is its grant.
@@ -199,17 +219,22 @@ pub enum ProviderError {
     /// No response, or one that does not answer the request: connection failures, timeouts, 429, 5xx.
     #[error("the provider is unavailable: {detail}")]
     Unavailable {
+        /// What happened.
         detail: String,
         /// When the provider allows a retry, if it said so.
         retry_after: Option<Duration>,
     },
     /// A response that violates the protocol: HTML, truncated JSON, more than 2 MiB, a redirect.
     #[error("the provider sent an invalid response: {detail}")]
-    Nonsense { detail: String },
+    Nonsense {
+        /// What was wrong with it.
+        detail: String,
+    },
     /// The provider does not accept this service: `invalid_client`, `unauthorized_client`, `invalid_scope`, no device
     /// flow. The operator must act.
     #[error("the provider rejects this service's client: {code}: {detail}")]
     Misconfigured {
+        /// The OAuth error code.
         code: String,
         /// The provider's words.
         detail: String,
@@ -217,6 +242,7 @@ pub enum ProviderError {
     /// A definite refusal of this request, such as `invalid_grant`.
     #[error("the provider rejected the request: {code}: {detail}")]
     Refused {
+        /// The OAuth error code.
         code: String,
         /// The provider's words.
         detail: String,
@@ -240,16 +266,19 @@ impl ProviderError {
         }
     }
 
+    /// Creates a [`Nonsense`](Self::Nonsense).
     pub fn nonsense(detail: impl Into<String>) -> Self {
         let detail = detail.into();
         Self::Nonsense { detail }
     }
 
+    /// Creates a [`Misconfigured`](Self::Misconfigured).
     pub fn misconfigured(code: impl Into<String>, detail: impl Into<String>) -> Self {
         let (code, detail) = (code.into(), detail.into());
         Self::Misconfigured { code, detail }
     }
 
+    /// Creates a [`Refused`](Self::Refused).
     pub fn refused(code: impl Into<String>, detail: impl Into<String>) -> Self {
         let (code, detail) = (code.into(), detail.into());
         Self::Refused { code, detail }
@@ -302,9 +331,11 @@ impl From<&ProviderError> for Fault {
     }
 }
 
+/// Why a refresh brought no tokens.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{cause}")]
 pub struct RefreshError {
+    /// The error.
     #[source]
     pub cause: ProviderError,
     /// Whether the provider may have rotated the refresh token without this service learning the new one: the request

@@ -20,10 +20,12 @@ pub trait WebhookSender: Send + Sync {
     ) -> Result<(), WebhookError>;
 }
 
+/// Why an event was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookError {
     /// What went wrong, without any part of the response's body.
     pub fault: Fault,
+    /// The pause that the receiver asks for.
     pub retry_after: Option<Duration>,
 }
 

@@ -15,25 +15,32 @@ pub trait WorkloadIdentities: Send + Sync {
     async fn verify(&self, token: &WorkloadToken) -> Result<SignedClaims, NotVerified>;
 }
 
+/// Verified claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedClaims {
     /// The `iss` of the token: one of the trusted issuers, byte for byte.
     pub issuer: String,
+    /// All claims.
     pub claims: Claims,
 }
 
+/// Why a JWT was not verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotVerified {
     /// The JWT violates a rule.
     Refused {
         /// The trusted issuer that it names, if any. Without a valid signature that proves nothing.
         claimed_issuer: Option<String>,
+        /// The rule.
         refusal: WorkloadRefusal,
     },
     /// The keys of its issuer are not known, because the issuer does not answer.
     KeysUnavailable {
+        /// The trusted issuer that the token names.
         issuer: String,
+        /// What happened.
         detail: String,
+        /// When to retry.
         retry_after: Duration,
     },
 }

@@ -27,6 +27,7 @@ pub enum Unpresentable {
         u32::from(*.0)
     )]
     Deceptive(char),
+    /// It is longer than this number of characters.
     #[error("is longer than {0} characters")]
     TooLong(usize),
     /// A letter of it is one that [`lookalike`] finds.

@@ -12,16 +12,21 @@ use crate::usecases::caller::{AUDITING_ONLY, KEY_NEEDED, READING_ONLY, account_o
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Ports, Refusal};
 
+/// One page of accounts.
 pub type AccountPage = Page<Account, AccountId>;
 
 /// For the enrolment key.
 pub const ENROLMENT_ONLY: Refusal =
     Refusal::Forbidden("the enrolment key may only request link codes");
 
+/// Which accounts a caller wants to see.
 #[derive(Debug, Clone, Default)]
 pub struct AccountQuery {
+    /// Accounts at this provider.
     pub provider: Option<ProviderName>,
+    /// Accounts with this status.
     pub status: Option<AccountStatus>,
+    /// Accounts with this label.
     pub label: Option<Label>,
 }
 

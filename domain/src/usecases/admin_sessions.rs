@@ -151,6 +151,7 @@ impl AdminSessions {
     }
 }
 
+/// An operator with a session.
 pub struct LoggedIn {
     caller: Caller,
     operator: Operator,
@@ -163,6 +164,7 @@ impl LoggedIn {
         &self.caller
     }
 
+    /// The operator's name in the configuration.
     #[must_use]
     pub fn name(&self) -> &str {
         self.operator.name.as_str()

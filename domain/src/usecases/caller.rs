@@ -10,7 +10,9 @@ use crate::operator::{OperatorName, OperatorRole};
 use crate::ports::OpenedKey;
 use crate::time::Timestamp;
 
+/// Who calls.
 pub enum Caller {
+    /// The request has no bearer token.
     Nobody,
     /// An operator who may do everything but read tokens.
     Admin(OperatorName),
@@ -18,6 +20,7 @@ pub enum Caller {
     Auditor(OperatorName),
     /// A holder of the enrolment key.
     Enroller(OperatorName),
+    /// A holder of an access key.
     Key(ShownKey),
 }
 

@@ -13,6 +13,7 @@ use crate::webhook::Receiver;
 
 const OPERATORS_ONLY: Refusal = Refusal::Forbidden("only operators see providers and replicas");
 
+/// Shows the state of providers, replicas and receivers to operators.
 pub struct Overview {
     outages: Arc<dyn OutageStore>,
     replicas: Arc<dyn ReplicaStore>,
@@ -21,18 +22,25 @@ pub struct Overview {
     providers: Providers,
 }
 
+/// The state of the parts of the service.
 pub struct ServiceState {
+    /// The configured providers, by name.
     pub providers: Vec<ProviderState>,
     /// The replicas, in the order in which they were first seen.
     pub replicas: Vec<Replica>,
     /// The receivers of webhooks, by name, including those that were removed from the configuration.
     pub receivers: Vec<Receiver>,
+    /// When this was read.
     pub now: Timestamp,
 }
 
+/// The state of a provider.
 pub struct ProviderState {
+    /// Its name.
     pub name: ProviderName,
+    /// Its name for people.
     pub display_name: String,
+    /// Its outage, if it has one.
     pub outage: Option<Outage>,
 }
 
@@ -47,6 +55,7 @@ impl Overview {
         }
     }
 
+    /// The clock of this service.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()

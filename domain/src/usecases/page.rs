@@ -1,9 +1,11 @@
 //! Pagination of lists.
 
+/// One page of a list.
 #[derive(Debug, Clone)]
 pub struct Page<T, Cursor> {
     /// The items, in the order of their numbers.
     pub items: Vec<T>,
+    /// The cursor of the next page, if there is one.
     pub next: Option<Cursor>,
 }
 

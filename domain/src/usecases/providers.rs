@@ -7,6 +7,7 @@ use super::Refusal;
 use crate::grant::ProviderName;
 use crate::ports::OAuthProvider;
 
+/// The configured providers by name.
 #[derive(Clone, Default)]
 pub struct Providers {
     by_name: BTreeMap<ProviderName, Arc<dyn OAuthProvider>>,
@@ -26,10 +27,12 @@ impl Providers {
         Self { by_name, default }
     }
 
+    /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn OAuthProvider>> {
         self.by_name.values()
     }
 
+    /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()

@@ -8,6 +8,7 @@ use crate::vault::Vault;
 /// For this long, a commit proves that the store is writable, unless a write has failed since.
 const PROVED_FOR: Duration = Duration::from_secs(10);
 
+/// Checks the readiness of the service.
 pub struct Readiness {
     write_tests: Arc<dyn WriteTestStore>,
     seals: Arc<dyn SealStore>,

@@ -32,6 +32,7 @@ pub enum Refusal {
     /// The thing asked for does not exist, or not for this caller.
     #[error("{0}")]
     NotFound(&'static str),
+    /// The key's link has not been completed.
     #[error("the link of this key has not been completed yet")]
     LinkPending,
     /// Only a person can bring the grant back.
@@ -40,8 +41,10 @@ pub enum Refusal {
     /// The callback of a browser matches no consent in progress.
     #[error("{0}")]
     ForeignCallback(&'static str),
+    /// Another browser has confirmed this code.
     #[error("another browser has confirmed this code")]
     CodeInUse,
+    /// The link of this code has ended, and another browser had confirmed it.
     #[error("the link of this code has ended; another browser had confirmed it")]
     CodeFinished,
     /// The request is well formed and cannot be met.
@@ -55,24 +58,45 @@ pub enum Refusal {
     ReturnCodeRequired,
     /// The return code is not the one on the page.
     #[error("{}", wrong_return_code(*.tries_left))]
-    WrongReturnCode { tries_left: u32 },
+    WrongReturnCode {
+        /// How many attempts are left.
+        tries_left: u32,
+    },
+    /// The link has ended without an account.
     #[error("the link has ended without an account")]
     LinkEnded,
+    /// Too many wrong codes.
     #[error("too many wrong codes have been tried")]
-    RateLimited { retry_after: Duration },
+    RateLimited {
+        /// When the next attempt is accepted.
+        retry_after: Duration,
+    },
+    /// This network has sent too many unknown keys.
     #[error("too many unknown keys from this network; a valid key still works")]
     TooManyUnknownKeys {
         /// When the next unknown key gets a 401 again.
         retry_after: Duration,
     },
+    /// An access key was used more often than it may be.
     #[error("this access key was used more often than its limit allows")]
-    KeyUsedTooOften { retry_after: Duration },
+    KeyUsedTooOften {
+        /// When it may be used again.
+        retry_after: Duration,
+    },
+    /// Too many link codes for one network.
     #[error(
         "too many link codes for this network; an enrolment key or an access key has no such limit"
     )]
-    TooManyLinks { retry_after: Duration },
+    TooManyLinks {
+        /// When it gets the next one.
+        retry_after: Duration,
+    },
+    /// Too many consents are in progress, in this network or in all.
     #[error("too many consents are in progress")]
-    TooManyConsents { retry_after: Duration },
+    TooManyConsents {
+        /// When to retry.
+        retry_after: Duration,
+    },
     /// A client polled its link faster than the interval allows.
     #[error(transparent)]
     PolledTooSoon(#[from] PolledTooSoon),
@@ -82,15 +106,21 @@ pub enum Refusal {
     /// The provider gives no usable response at the moment.
     #[error("{detail}")]
     ProviderUnavailable {
+        /// What happened.
         detail: String,
+        /// When to retry.
         retry_after: Duration,
     },
+    /// The provider refuses.
     #[error("{0}")]
     ProviderRefused(String),
+    /// Too many links are open.
     #[error("too many links are open")]
     OverCapacity,
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A stored value cannot be decrypted.
     #[error("a stored value cannot be decrypted")]
     Cipher(#[from] CipherError),
 }

@@ -12,8 +12,10 @@ const BATCH: u64 = 100;
 /// Upper limit, because a service that still seals with an old key could keep this running for ever.
 const MOST_PASSES: u32 = 10;
 
+/// The result of re-encryption.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rekeyed {
+    /// Rows that were re-encrypted.
     pub resealed: u64,
     /// Rows that changed meanwhile and were read again.
     pub overtaken: u64,

@@ -24,19 +24,27 @@ use crate::vault::Vault;
 /// What the services need from the outside.
 #[derive(Clone)]
 pub struct Ports {
+    /// The store.
     pub store: Arc<dyn TokenStore>,
     /// Cached reads of keys.
     pub cache: Arc<TokenCache>,
+    /// Seals, opens and hashes secrets.
     pub vault: Vault,
+    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Waits until a time of the clock.
     pub pause: Arc<dyn Pause>,
+    /// The random source.
     pub entropy: Arc<Entropy>,
+    /// The providers at which people can consent.
     pub providers: Providers,
+    /// Receives events for metrics.
     pub observer: Arc<dyn Observer>,
+    /// Records what happens.
     pub audit: Arc<AuditLog>,
 }
 
+/// The operator's settings.
 pub struct Settings {
     /// The public address of the service, without a slash at the end.
     pub public_url: String,
@@ -46,6 +54,7 @@ pub struct Settings {
     pub poll_interval: Duration,
     /// Whether links may or must ask for a return code.
     pub return_code: ReturnCodePolicy,
+    /// The timeout of one provider call.
     pub provider_timeout: Duration,
     /// Tokens are refreshed at least this often, because unused refresh tokens expire.
     pub refresh_at_least_every: Duration,
@@ -55,17 +64,22 @@ pub struct Settings {
     pub enroll_networks: Vec<Cidr>,
     /// The name by which operators know this replica.
     pub replica_name: String,
+    /// The version of the program.
     pub version: String,
+    /// Which workloads are trusted, if any.
     pub workloads: Option<WorkloadTrust>,
 }
 
 /// The services that send tokens to providers.
 pub struct Workers {
+    /// Refreshes grants.
     pub refresher: Arc<Refresher>,
+    /// Revokes tokens.
     pub revoker: Arc<Revoker>,
 }
 
 impl Workers {
+    /// Builds the workers.
     #[must_use]
     pub fn new(ports: &Ports, settings: &Settings) -> Self {
         let revoker = Arc::new(Revoker::new(ports, settings));
@@ -76,27 +90,39 @@ impl Workers {
 
 /// The services. Each one holds only the ports and settings that it needs.
 pub struct Services {
+    /// For clients: request and poll link codes.
     pub links: Arc<Links>,
     /// For the person at the page: enter a code, confirm it, consent.
     pub consents: Arc<Consents>,
+    /// Turns consents into accounts.
     pub redeemer: Arc<Redeemer>,
     /// For clients: the access token of their account.
     pub tokens: Arc<Tokens>,
     /// For operators and owners: list, refresh and delete accounts.
     pub accounts: Arc<Accounts>,
+    /// Authenticates callers and manages access keys.
     pub keys: Arc<Keys>,
     /// Recognises workloads and manages which of them may use an account.
     pub workloads: Arc<Workloads>,
+    /// The keys of operators.
     pub operators: Arc<Operators>,
+    /// Logs operators in at the page `/admin`.
     pub admin_sessions: Arc<AdminSessions>,
     /// For operators: the state of providers and replicas.
     pub overview: Arc<Overview>,
+    /// Refreshes grants.
     pub refresher: Arc<Refresher>,
+    /// Revokes tokens.
     pub revoker: Arc<Revoker>,
+    /// Housekeeping for replicas that share one store.
     pub housekeeping: Arc<Housekeeping>,
+    /// Announces grants that end soon.
     pub grant_ends: Arc<GrantEnds>,
+    /// Records and lists audit entries.
     pub audit: Arc<AuditLog>,
+    /// Checks the readiness of the service.
     pub readiness: Arc<Readiness>,
+    /// The providers at which people can consent.
     pub providers: Providers,
 }
 

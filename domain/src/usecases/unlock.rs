@@ -7,16 +7,19 @@ use crate::ports::{Cipher, CipherError, HashKey, StoreError, TokenStore};
 use crate::secret::SealId;
 use crate::vault::Vault;
 
+/// Why the store could not be unlocked.
 #[derive(Debug, thiserror::Error)]
 pub enum UnlockError {
     /// The configured key is not the one that this store was made with.
     #[error("the secret key does not open this database")]
     WrongKey(#[source] CipherError),
+    /// Stored values need keys that are not configured.
     #[error("stored values need {} that {} not configured", keys(.0), if .0.len() == 1 { "is" } else { "are" })]
     MissingKeys(Vec<SealId>),
     /// The store has data but no hash key, as an unfinished copy does.
     #[error("this database has no hash key although it is not empty")]
     NoHashKey,
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

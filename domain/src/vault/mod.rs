@@ -67,6 +67,7 @@ impl Vault {
         }
     }
 
+    /// Computes the MACs of rows.
     #[must_use]
     pub fn row_macs(&self) -> RowMacs {
         RowMacs::new(Arc::clone(&self.cipher), Arc::clone(&self.hash_key))

@@ -8,8 +8,11 @@ use crate::secret::{
 
 /// A secret whose type determines which of its owner's values it is.
 pub trait Sealable {
+    /// Which value it is.
     const KIND: SecretKind;
+    /// Returns the secret itself.
     fn text(&self) -> &str;
+    /// Wraps a decrypted secret.
     fn from_text(text: &str) -> Self;
 }
 

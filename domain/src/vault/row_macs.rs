@@ -89,6 +89,7 @@ impl RowMacs {
         key.mac.is_some_and(|mac| mac.is_equal(&self.of_key(key)))
     }
 
+    /// A key with its MAC.
     #[must_use]
     pub fn authenticated(&self, key: KeyHolder) -> KeyHolder {
         let mac = Some(self.of_key(&key));
@@ -153,6 +154,7 @@ impl RowMacs {
         mac.is_some_and(|mac| mac.is_equal(&self.of_receiver(receiver)))
     }
 
+    /// A receiver with its MAC.
     #[must_use]
     pub fn authenticated_receiver(&self, receiver: &Receiver) -> Receiver {
         Receiver {

@@ -43,9 +43,13 @@ impl WebhookKind {
 pub struct WebhookEvent {
     /// Identifies the event: the same for each attempt and each receiver.
     pub id: String,
+    /// What has happened.
     pub kind: WebhookKind,
+    /// When it happened.
     pub at: Timestamp,
+    /// The account.
     pub account: AccountId,
+    /// The name of the provider.
     pub provider: String,
     /// The code of the error, for a failure.
     pub error: Option<String>,
@@ -53,6 +57,7 @@ pub struct WebhookEvent {
 
 /// An event for a receiver, with what is known of its account at the time of the delivery.
 pub struct WebhookMessage {
+    /// What has happened.
     pub event: WebhookEvent,
     /// When the grant ends, if that is known and no refresh can extend it.
     pub expires_at: Option<Timestamp>,

@@ -12,6 +12,7 @@ use crate::ports::WebhookError;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
+/// The timeout of one delivery.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long one replica may deliver to a receiver before it must claim the receiver again.
 const LEASE: Duration = DELIVERY_TIMEOUT.saturating_add(LEASE_MARGIN);
@@ -39,6 +40,7 @@ impl ReceiverName {
         is_name.then(|| Self(text.to_owned()))
     }
 
+    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -59,7 +61,9 @@ pub struct ReceiverVersion(pub i64);
 /// not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receiver {
+    /// Its name.
     pub name: ReceiverName,
+    /// Its version.
     pub version: ReceiverVersion,
     /// The last entry of the audit log that is done: delivered, dropped, or not for receivers.
     pub position: AuditNumber,
@@ -71,7 +75,9 @@ pub struct Receiver {
     pub failures: u32,
     /// When the first attempt since the last delivery failed.
     pub failing_since: Option<Timestamp>,
+    /// The last error.
     pub last_error: Option<Fault>,
+    /// When an event was last delivered.
     pub delivered_at: Option<Timestamp>,
     /// How many events were dropped after a day of failures, or because the receiver rejected them.
     pub dropped: u64,

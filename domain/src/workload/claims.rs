@@ -3,12 +3,16 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+/// The value of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimValue {
+    /// A string.
     Text(String),
+    /// A whole number.
     Number(i64),
     /// `true` or `false`.
     Flag(bool),
+    /// An array of strings.
     Texts(Vec<String>),
     /// Anything else. No rule accepts it.
     Other,
@@ -19,6 +23,7 @@ pub enum ClaimValue {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claims(BTreeMap<String, ClaimValue>);
 
+/// Two claims have the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("two claims have the same name")]
 pub struct RepeatedClaim;
@@ -36,6 +41,7 @@ impl Claims {
         }
     }
 
+    /// Returns a claim.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&ClaimValue> {
         self.0.get(name)

@@ -5,17 +5,20 @@ use std::fmt;
 pub struct Facts(Vec<(String, String)>);
 
 impl Facts {
+    /// Returns an iterator over names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.0.iter();
         pairs.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Returns the value with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut all = self.iter();
         all.find_map(|(known, value)| (known == name).then_some(value))
     }
 
+    /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -18,8 +18,10 @@ pub struct WorkloadBinding {
     pub claims: Facts,
 }
 
+/// A workload to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewWorkload {
+    /// The workload.
     pub binding: WorkloadBinding,
     /// The hash by which it is looked up.
     pub identity: KeyedHash,
@@ -30,7 +32,9 @@ pub struct NewWorkload {
 /// A stored workload, and what its key gives access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkloadGrant {
+    /// Its key.
     pub key: KeyHolder,
+    /// The workload.
     pub binding: WorkloadBinding,
     /// The MAC of the binding and its key.
     pub mac: KeyedHash,
@@ -39,9 +43,13 @@ pub struct WorkloadGrant {
 /// A workload, as the owner of the account sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkloadRecord {
+    /// The number of its key.
     pub id: AccessKeyId,
+    /// The workload.
     pub binding: WorkloadBinding,
+    /// What it may do.
     pub role: KeyRole,
+    /// Since when.
     pub created_at: Timestamp,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,

@@ -119,9 +119,11 @@ impl Preset {
 /// An issuer whose JWTs are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedIssuer {
+    /// Its name in the configuration.
     pub name: String,
     /// The `iss` of its tokens, byte for byte.
     pub url: String,
+    /// What kind of platform it is.
     pub preset: Preset,
     /// The `aud` that its tokens must have, byte for byte.
     pub audience: String,
@@ -129,6 +131,7 @@ pub struct TrustedIssuer {
     pub immutable_claims: Vec<String>,
 }
 
+/// Why an audience is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UnusableAudience(&'static str);

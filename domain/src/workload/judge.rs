@@ -25,6 +25,7 @@ pub struct Judged {
     pub shown: Facts,
     /// Its id (RFC 7519 section 4.1.7), if present.
     pub jti: Option<String>,
+    /// When it expires.
     pub expires_at: Timestamp,
     /// Whether a pull request has started the job. Anybody can open one, with code of their own.
     pub is_of_pull_request: bool,

@@ -17,9 +17,13 @@ words! {
 /// `[workload.NAME]`: which JWTs of an issuer may do what at which provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
+    /// Its name.
     pub name: String,
+    /// The name of the issuer.
     pub issuer: String,
+    /// The providers whose accounts it may use.
     pub providers: Vec<ProviderName>,
+    /// What it may do.
     pub may: Vec<Action>,
     /// The allowed values of each claim. All claims must match; values are compared byte for byte.
     pub claims: BTreeMap<String, Vec<String>>,
@@ -28,6 +32,7 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether it allows this at a provider.
     #[must_use]
     pub fn allows(&self, action: Action, provider: &ProviderName) -> bool {
         self.may.contains(&action) && self.providers.contains(provider)

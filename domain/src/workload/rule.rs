@@ -60,11 +60,14 @@ words! {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {detail}")]
 pub struct WorkloadRefusal {
+    /// The rule that was broken.
     pub rule: Rule,
+    /// What is wrong.
     pub detail: Cow<'static, str>,
 }
 
 impl WorkloadRefusal {
+    /// Creates a refusal.
     #[must_use]
     pub fn new(rule: Rule, detail: impl Into<Cow<'static, str>>) -> Self {
         let detail = detail.into();

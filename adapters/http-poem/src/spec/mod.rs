@@ -23,6 +23,7 @@ pub fn spec_json() -> String {
     text
 }
 
+/// The OpenAPI document as YAML.
 #[must_use]
 pub fn spec_yaml() -> String {
     serde_yaml::to_string(&document()).unwrap_or_default()

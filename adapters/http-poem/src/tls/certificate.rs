@@ -18,12 +18,16 @@ pub struct Certificate {
     current: RwLock<Arc<CertifiedKey>>,
 }
 
+/// Why the two files cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
+    /// A file cannot be read.
     #[error("{0} cannot be read: {1}")]
     Unreadable(PathBuf, #[source] io::Error),
+    /// The file of the chain has no PEM certificate.
     #[error("{0} has no certificate in PEM format")]
     NoCertificate(PathBuf),
+    /// The file of the key has no PEM private key.
     #[error("{0} has no private key in PEM format without a password")]
     NoKey(PathBuf),
     /// They do not match, or the type of the key is not supported.

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 pub struct ObservedCipher(Arc<dyn Cipher>);
 
 impl ObservedCipher {
+    /// Instruments this cipher.
     #[must_use]
     pub const fn new(cipher: Arc<dyn Cipher>) -> Self {
         Self(cipher)

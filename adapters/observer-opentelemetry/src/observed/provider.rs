@@ -15,12 +15,14 @@ use central_oauth_domain::secret::{AccessToken, CallbackQuery, IdToken, RefreshT
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, debug_span};
 
+/// An instrumented provider.
 pub struct ObservedProvider {
     provider: Arc<dyn OAuthProvider>,
     observer: Arc<dyn Observer>,
 }
 
 impl ObservedProvider {
+    /// Instruments this provider for that observer.
     #[must_use]
     pub fn new(provider: Arc<dyn OAuthProvider>, observer: Arc<dyn Observer>) -> Self {
         Self { provider, observer }

@@ -4,9 +4,12 @@ use central_oauth_domain::words;
 use super::remedy;
 use crate::settings::Flow;
 
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
+    /// What was checked.
     pub subject: Subject,
+    /// The verdict.
     pub verdict: Verdict,
     /// What was found, in words without a full stop.
     pub found: String,

@@ -11,6 +11,7 @@ use url::Url;
 use super::Names;
 use crate::scrub::Scrubber;
 
+/// Why no client could be created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no HTTPS client: {0} (SSL_CERT_FILE may name a file of CA certificates)")]
 pub struct ClientUnavailable(String);

@@ -28,7 +28,9 @@ pub struct Profile {
     pub flows: Vec<Flow>,
     /// The issuer to discover. Like all addresses here, it may contain placeholders.
     pub issuer: Option<String>,
+    /// The authentication method of a client with a secret.
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
+    /// The default scopes.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// What scopes permit, in English; `""` stands for a request without scopes.
@@ -43,6 +45,7 @@ pub struct Profile {
     /// Endpoints that need not, or cannot, be discovered.
     #[serde(default)]
     pub endpoints: Endpoints,
+    /// Parameters of every authorization request.
     #[serde(default)]
     pub authorization_parameters: BTreeMap<String, String>,
     /// Where the provider departs from the RFCs.
@@ -62,6 +65,7 @@ pub struct Profile {
 pub struct Placeholder {
     /// A description.
     pub what: String,
+    /// The default value.
     pub default: Option<String>,
     /// Without a value, parameters that contain it are left out.
     #[serde(default)]
@@ -71,6 +75,7 @@ pub struct Placeholder {
 /// Endpoints, named as in [`ProviderSettings`].
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Endpoints {
     pub authorization_endpoint: Option<String>,
     pub device_authorization_endpoint: Option<String>,
@@ -80,9 +85,11 @@ pub struct Endpoints {
     pub userinfo_endpoint: Option<String>,
 }
 
+/// Facts for operators.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Facts {
+    /// Lifetime of access tokens.
     pub access_token: Option<String>,
     /// Lifetime of refresh tokens, and what ends them.
     pub refresh_token: Option<String>,
@@ -102,6 +109,7 @@ pub struct Facts {
     pub limits: Option<String>,
 }
 
+/// What to set up at the provider.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
@@ -109,14 +117,18 @@ pub struct Setup {
     pub steps: Vec<String>,
 }
 
+/// No profile has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("is unknown; known presets are {}", Profile::names().collect::<Vec<_>>().join(", "))]
 pub struct UnknownProfile;
 
+/// Why a preset cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WrongProfile {
+    /// Unknown name.
     #[error("preset {0}")]
     Unknown(#[from] UnknownProfile),
+    /// Invalid quirks.
     #[error("quirks {}", .0.message())]
     Quirks(#[from] toml::de::Error),
 }
@@ -127,8 +139,10 @@ pub enum ProfileError {
     /// A placeholder of another profile.
     #[error("{0} is not a key of this preset")]
     UnknownKey(String),
+    /// A missing value.
     #[error("{key} is missing: {what}")]
     Missing {
+        /// The key.
         key: String,
         /// Its description.
         what: String,
@@ -139,6 +153,7 @@ pub enum ProfileError {
     /// The completed text is not an address.
     #[error("{0} is not an address with the given values")]
     NoAddress(&'static str),
+    /// The issuer is not on the server of the endpoints of the preset.
     #[error(
         "issuer is on another server than this preset's endpoints: {instead}, or set these endpoints too (in a file \"\" leaves \
          one to the issuer's metadata): {endpoints}"
@@ -178,6 +193,7 @@ impl Profile {
         Ok(profile)
     }
 
+    /// Returns the names of all profiles, sorted.
     pub fn names() -> impl Iterator<Item = &'static str> {
         embedded::FILES.iter().map(|(name, _)| *name)
     }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quirks {
+    /// Scopes (RFC 6749 section 3.3).
     pub scopes: ScopeQuirks,
     /// The authorization request and its response (RFC 6749 section 4.1.1, RFC 9207).
     pub authorization: AuthorizationQuirks,
@@ -19,11 +20,13 @@ pub struct Quirks {
     pub device: DeviceQuirks,
     /// Token requests and responses (RFC 6749 section 5).
     pub token: TokenQuirks,
+    /// Refreshing (RFC 6749 section 6).
     pub refresh: RefreshQuirks,
     /// The provider's own error codes, by their meaning.
     pub errors: ErrorWords,
     /// The person (OpenID Connect Core sections 2 and 5.3).
     pub identity: IdentityQuirks,
+    /// Revocation (RFC 7009).
     pub revocation: RevocationQuirks,
     /// Advice about an error, by its code, its whole description, or the text before the first colon of its description
     /// (`AADSTS50076`).
@@ -31,6 +34,7 @@ pub struct Quirks {
     pub advice: BTreeMap<String, String>,
 }
 
+/// Scopes.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScopeQuirks {
@@ -62,6 +66,7 @@ pub struct AuthorizationQuirks {
     pub needs_no_prompt: bool,
 }
 
+/// The device flow.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeviceQuirks {
@@ -71,6 +76,7 @@ pub struct DeviceQuirks {
     /// The parameter for scopes; `scope` by RFC 8628 section 3.1.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub scope_parameter: Option<String>,
+    /// Polls repeat the scopes.
     pub polls_repeat_scopes: bool,
     /// `grant_type` of polls, instead of the URN of RFC 8628 section 3.4.
     #[serde(deserialize_with = "operators::unless_empty")]
@@ -86,6 +92,7 @@ pub struct DeviceQuirks {
     pub refuses_secret: bool,
 }
 
+/// Token requests and responses.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenQuirks {
@@ -103,6 +110,7 @@ pub struct TokenQuirks {
     pub scopes_at: Vec<String>,
 }
 
+/// Refreshing.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RefreshQuirks {
@@ -145,6 +153,7 @@ pub struct ErrorWords {
     pub misconfigured: Vec<String>,
 }
 
+/// The person who consented.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityQuirks {
@@ -154,6 +163,7 @@ pub struct IdentityQuirks {
     pub name: Vec<String>,
     /// Userinfo is requested with POST.
     pub post: bool,
+    /// Headers of the userinfo request.
     #[serde(deserialize_with = "operators::without_empty")]
     pub headers: BTreeMap<String, String>,
     /// The authorization scheme at userinfo; `Bearer` by RFC 6750 section 2.1.
@@ -164,6 +174,7 @@ pub struct IdentityQuirks {
     pub issuer_template: Option<String>,
 }
 
+/// Revocation.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RevocationQuirks {
@@ -173,7 +184,9 @@ pub struct RevocationQuirks {
     /// The provider revokes only tokens of this type.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub takes: Option<TokenType>,
+    /// The method is DELETE.
     pub delete: bool,
+    /// Where the request contains the token.
     pub token_in: TokenPlace,
     /// The parameter for the token; `token` by RFC 7009 section 2.1.
     #[serde(deserialize_with = "operators::unless_empty")]
@@ -198,6 +211,7 @@ pub struct RevocationQuirks {
     pub ends_grants_of_live_tokens: bool,
 }
 
+/// The type of token in a revocation request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenType {
@@ -220,6 +234,7 @@ pub enum TokenPlace {
     Bearer,
 }
 
+/// Client authentication of revocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationAuth {

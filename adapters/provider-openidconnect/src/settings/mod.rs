@@ -29,15 +29,19 @@ pub struct ProviderSettings {
     pub consent_name: Option<String>,
     /// The issuer to discover, with or without a trailing slash.
     pub issuer: Option<Url>,
+    /// The client id.
     pub client_id: String,
     /// The client secret; a public client has none.
     pub client_secret: Option<SecretString>,
+    /// The scopes to request.
     pub scopes: Vec<String>,
     /// What scopes permit, in words for people; an empty text means no words.
     pub scope_words: BTreeMap<String, ScopeWords>,
+    /// How people consent.
     pub flow: Flow,
     /// RFC 6749 section 3.1.
     pub authorization_endpoint: Option<Url>,
+    /// Extra parameters of authorization requests.
     pub authorization_parameters: Vec<(String, String)>,
     /// RFC 8628 section 3.1.
     pub device_authorization_endpoint: Option<Url>,
@@ -73,6 +77,7 @@ pub enum Flow {
     AuthorizationCode,
 }
 
+/// Unknown flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be device or authorization_code")]
 pub struct UnknownFlow;
@@ -92,6 +97,7 @@ impl FromStr for Flow {
 /// Why settings are invalid. The keys are named as operators write them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
+    /// There is no client id.
     #[error("client_id is missing")]
     NoClientId,
     /// Neither configured nor discoverable.
@@ -100,28 +106,39 @@ pub enum SettingsError {
     /// An address that must not receive secrets.
     #[error("{key} {fault}")]
     Address {
+        /// The key of the address.
         key: &'static str,
+        /// Why it is rejected.
         fault: AddressFault,
     },
     /// RFC 8414 section 2: an issuer has no query or fragment.
     #[error("issuer must not have a query or a fragment")]
     IssuerWithQuery,
+    /// The method needs a secret.
     #[error("token_endpoint_auth_method needs a client_secret")]
     NoClientSecret,
     /// RFC 6749 section 3.3.
     #[error("{0:?} is not a scope")]
     Scope(String),
+    /// The provider would give no refresh token.
     #[error(
         "scopes lacks {0:?}: without it this provider gives no refresh token, so every grant ends with its first access token"
     )]
     NoRefreshScope(String),
+    /// The device flow cannot grant this scope.
     #[error(
         "scopes has {0:?}, which the device flow of this provider cannot grant: set flow to authorization_code"
     )]
     DeviceScope(String),
     /// A text that the page cannot show.
     #[error("{key} {fault}")]
-    Words { key: String, fault: Unpresentable },
+    Words {
+        /// The key of the text.
+        key: String,
+        /// Why it is rejected.
+        fault: Unpresentable,
+    },
+    /// Words for something that is not a scope.
     #[error("scope_words has {0:?}, which is not a scope")]
     WordsOfNoScope(String),
     /// A member that clients must not get.
@@ -130,8 +147,14 @@ pub enum SettingsError {
     /// Zero, or more than an hour.
     #[error("the timeout must be between one millisecond and one hour")]
     Timeout,
+    /// A reserved parameter.
     #[error("{key} cannot set {name}: this service sets it itself")]
-    Parameter { key: &'static str, name: String },
+    Parameter {
+        /// The key of the table.
+        key: &'static str,
+        /// The parameter.
+        name: String,
+    },
     /// The response would not come in the query of the redirect URI.
     #[error(
         "authorization_parameters can set response_mode only to \"query\": browsers keep this service's cookie out of a form \
@@ -144,6 +167,7 @@ pub enum SettingsError {
 }
 
 impl ProviderSettings {
+    /// The default timeout.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// Creates settings of a public client, with defaults for the rest.

@@ -23,16 +23,21 @@ pub use signature::{WebhookSecret, WebhookSecretError};
 /// A receiver and its secrets.
 #[derive(Clone)]
 pub struct WebhookReceiver {
+    /// Its name.
     pub name: ReceiverName,
+    /// Where it listens.
     pub url: Url,
     /// Each of them signs, so that a secret can be replaced without a gap.
     pub secrets: Vec<WebhookSecret>,
 }
 
+/// Why a receiver cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookReceiverError {
+    /// Its address.
     #[error("url {0}")]
     Address(#[from] AddressFault),
+    /// There is no HTTPS client.
     #[error(transparent)]
     Client(#[from] ClientUnavailable),
 }

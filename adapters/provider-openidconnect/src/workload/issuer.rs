@@ -12,18 +12,22 @@ pub struct WorkloadIssuerSettings {
     pub name: String,
     /// The `iss` of its tokens, byte for byte.
     pub issuer: String,
+    /// Where its keys are.
     pub keys: KeySource,
 }
 
+/// Where the keys of an issuer are.
 #[derive(Debug, Clone)]
 pub enum KeySource {
     /// In its metadata (OpenID Connect Discovery 1.0).
     Discovery,
     /// At an address.
     JwksUri(Url),
+    /// In a file.
     JwksFile(PathBuf),
 }
 
+/// Why an issuer cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkloadIssuerError {
     /// The issuer is not an address, so nothing can be discovered.
@@ -38,6 +42,7 @@ pub enum WorkloadIssuerError {
     /// The file of keys cannot be used.
     #[error("jwks_file {0}")]
     JwksFile(String),
+    /// There is no HTTPS client.
     #[error(transparent)]
     Client(#[from] ClientUnavailable),
 }

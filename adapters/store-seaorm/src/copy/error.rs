@@ -36,6 +36,7 @@ pub enum CopyError {
         /// The migrations that are missing.
         pending: Vec<String>,
     },
+    /// No service has ever run on the source, or it is the unfinished destination of another copy.
     #[error(
         "the source has no hash key: no service has run on it yet, or it is an unfinished copy"
     )]

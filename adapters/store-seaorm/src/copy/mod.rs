@@ -38,6 +38,7 @@ use crate::{hash_key, locks};
 use rows::{add_missing, count, damaged, drop_unequal};
 use tables::{Table, with_entity};
 
+/// A complete copy.
 #[derive(Debug)]
 pub struct CopyReport {
     /// The tables, with equal numbers of rows on both sides.
@@ -81,6 +82,7 @@ pub async fn copy(
     Ok(copied)
 }
 
+/// A copy in progress.
 pub struct SeaOrmCopy<'a> {
     source: &'a CopySource,
     destination: &'a SeaOrmStore,

@@ -1,13 +1,17 @@
 /// How many rows of a table were copied, or are to be.
 #[derive(Debug, Clone, Copy)]
 pub struct TableCount {
+    /// Its name.
     pub table: &'static str,
     /// Whether its rows may have sealed values.
     pub may_be_sealed: bool,
+    /// Rows at the source.
     pub source: u64,
+    /// Rows at the destination.
     pub destination: u64,
 }
 
+/// The progress of a copy, in rows.
 #[derive(Debug, Clone, Copy)]
 pub enum CopyProgress {
     /// The copy began; the source has this many rows.

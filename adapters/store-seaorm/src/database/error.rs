@@ -8,15 +8,23 @@ use sea_orm::DbErr;
 use crate::error::with_advice;
 use crate::url::DatabaseUrl;
 
+/// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file cannot be read or created.
     #[error("the database file {} cannot be used: {source}", .path.display())]
-    File { path: PathBuf, source: io::Error },
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The server rejects the connection, or the file is not a database or is damaged.
     #[error("the database {database} cannot be used: {source}")]
     Database {
+        /// The database.
         database: String,
+        /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
     /// A migration did not finish, for an unknown reason.
@@ -24,13 +32,20 @@ pub enum OpenError {
         "the database {database} was not migrated within {} s: another process is migrating it, or it does not answer any more",
         .limit.as_secs()
     )]
-    NotMigratedInTime { database: String, limit: Duration },
+    NotMigratedInTime {
+        /// The database.
+        database: String,
+        /// The timeout.
+        limit: Duration,
+    },
+    /// The database was migrated by a newer version of this program.
     #[error(
         "the database {database} was migrated by a newer version of this program ({}): start that version, or run \
          its `central-oauth migrate down`",
         .migrations.join(", ")
     )]
     NewerSchema {
+        /// The database.
         database: String,
         /// The migrations that this build does not know.
         migrations: Vec<String>,

@@ -38,9 +38,12 @@ use postgres::Postgres;
 use sqlite::Sqlite;
 use waiting::Writing;
 
+/// The use of the connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolUse {
+    /// Open connections.
     pub open: u64,
+    /// Busy connections.
     pub busy: u64,
 }
 

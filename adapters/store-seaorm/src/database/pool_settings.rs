@@ -7,6 +7,7 @@ pub struct PoolSettings {
     pub max_connections: u32,
     /// Timeout of getting a free or new connection.
     pub connect_timeout: Duration,
+    /// Timeout of one statement.
     pub statement_timeout: Duration,
 }
 

@@ -24,7 +24,9 @@ pub const REFRESH_HORIZON: Horizon = Horizon {
 /// The lifetimes of the tokens of one response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
+    /// When they were requested.
     pub requested_at: Timestamp,
+    /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
     /// The lifetime of an unused refresh token, if known.
     pub refresh_token_lasts: Option<Duration>,

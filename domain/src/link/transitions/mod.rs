@@ -8,17 +8,22 @@ use crate::grant::AccountId;
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 
+/// Why a transition is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TransitionError {
     /// The transition does not start from this state.
     #[error("the link is in another state")]
     WrongState,
+    /// The link has expired.
     #[error("the link has expired")]
     Expired,
+    /// Another browser has confirmed the link.
     #[error("the link belongs to another browser")]
     OtherBrowser,
+    /// The link has a callback already.
     #[error("the link has already received a callback")]
     SecondCallback,
+    /// The link relinks another account than this one.
     #[error("the link relinks another account")]
     OtherAccount,
     /// The link has no poll that is due.

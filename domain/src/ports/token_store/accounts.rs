@@ -8,8 +8,10 @@ use crate::grant::revocation::{NewRevocation, RevocationLease};
 use crate::grant::{Account, AccountFilter, AccountId, StoredTokens};
 use crate::labels::Labels;
 
+/// Reads and deletes accounts and their tokens.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
+    /// Returns an account.
     async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
 
     /// Returns up to `limit` accounts in the order of their numbers, starting behind `after`.
@@ -36,6 +38,7 @@ pub trait AccountStore: Send + Sync {
         accounts: &[AccountId],
     ) -> Result<BTreeMap<AccountId, Labels>, StoreError>;
 
+    /// Returns an account with its tokens.
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError>;
 
     /// Whether the provider of an account has another account here that has not been given up.

@@ -8,6 +8,7 @@ use crate::time::Timestamp;
 /// The sessions of operators at the page `/admin`, on all replicas.
 #[async_trait]
 pub trait AdminSessionStore: Send + Sync {
+    /// Stores a new session.
     async fn begin_session(&self, session: &AdminSession) -> Result<(), StoreError>;
 
     /// Returns the session with this token, whether or not it is over.

@@ -13,6 +13,7 @@ pub trait CensusStore: Send + Sync {
     async fn census(&self, now: Timestamp) -> Result<Census, StoreError>;
 }
 
+/// The counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
     /// Accounts by provider and status at `now` ([`Account::as_of`](crate::grant::Account::as_of)), in any order. One
@@ -25,10 +26,14 @@ pub struct Census {
     pub overdue: Vec<OverdueCount>,
 }
 
+/// A number of accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountCount {
+    /// Their provider.
     pub provider: ProviderName,
+    /// Their status.
     pub status: AccountStatus,
+    /// How many.
     pub count: u64,
 }
 
@@ -37,10 +42,12 @@ pub struct AccountCount {
 /// Within [`Self::HORIZON`]: by any other refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DyingCount {
+    /// Their provider.
     pub provider: ProviderName,
     /// Whether a refresh prevents that, as far as known: one is due before, refreshing works, and nothing else ends
     /// them soon. Otherwise only a person can.
     pub refresh_due: bool,
+    /// How many.
     pub count: u64,
 }
 
@@ -53,9 +60,11 @@ impl DyingCount {
 /// their scheduled refresh is due. A failure reschedules the refresh but does not change the expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverdueCount {
+    /// Their provider.
     pub provider: ProviderName,
     /// Their status: `active` if nobody has tried yet, `degraded` if attempts have failed.
     pub status: AccountStatus,
+    /// How many.
     pub count: u64,
     /// Age of the most overdue one.
     pub longest: Duration,

@@ -7,6 +7,7 @@ use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 use crate::vault::RowMacs;
 
+/// The access keys of accounts.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
     /// Returns the key with this hash and what it gives access to, from one snapshot, whether or not it has expired.
@@ -60,12 +61,16 @@ pub trait KeyStore: Send + Sync {
 /// What happens to the keys that a deleted key has made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Descendants {
+    /// These keys stay.
     Kept,
+    /// These keys are deleted too.
     Deleted,
 }
 
+/// The result of storing a new key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyCreation {
+    /// The key is stored.
     Created(KeyRecord),
     /// The account has reached the maximum number of keys.
     Full,

@@ -29,6 +29,7 @@ pub trait LinkStore: Send + Sync {
         macs: &RowMacs,
     ) -> Result<LinkCreation, StoreError>;
 
+    /// Returns the link with this code.
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError>;
 
     /// Assigns a link to a browser ([`Link::reserve`]), unless too many consents are in progress
@@ -133,6 +134,7 @@ pub trait LinkStore: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Returns the open relinks of this account.
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError>;
 
     /// Returns the links of a key, ended ones too.
@@ -155,18 +157,24 @@ pub trait LinkStore: Send + Sync {
     ) -> Result<u64, StoreError>;
 }
 
+/// A link to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLink {
+    /// The keyed hash of its code.
     pub code: KeyedHash,
+    /// The provider.
     pub provider: ProviderName,
+    /// Who requests it.
     pub requester: Requester,
     /// The hash of the requesting network, if its link codes are limited.
     pub network: Option<KeyedHash>,
     /// The key that will give access to the account.
     pub key: NewLinkKey,
+    /// When it is created.
     pub created_at: Timestamp,
     /// When it expires if nobody confirms it.
     pub expires_at: Timestamp,
+    /// The requesting workload, if it is one.
     pub workload: Option<LinkingWorkload>,
     /// Whether the program must send a return code before the key gives access to the account.
     pub return_code: bool,
@@ -201,19 +209,24 @@ impl NewLink {
     }
 }
 
+/// The key of a new link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewLinkKey {
     /// A new key, inactive until the link is complete.
     New(InertKey),
     /// A key of the account that is to be linked again.
     Relink {
+        /// The key.
         key: AccessKeyId,
+        /// Its account.
         account: AccountId,
     },
 }
 
+/// The result of storing a new link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkCreation {
+    /// The link is stored.
     Created(Box<Link>),
     /// Another link has that code: try another.
     CodeTaken,

@@ -73,8 +73,10 @@ pub trait TokenStore:
 /// Why a store operation failed. The cause is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The row was changed or deleted since it was read.
     #[error("the row has changed since it was read")]
     Conflict,
+    /// The stored data is invalid.
     #[error("the stored data is invalid")]
     Corrupt(#[source] Box<dyn Error + Send + Sync>),
     /// A row was changed by somebody who does not have the secret key.

@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 /// Providers that serve nobody, and who probes them.
 #[async_trait]
 pub trait OutageStore: Send + Sync {
+    /// Returns all outages.
     async fn outages(&self) -> Result<Vec<Outage>, StoreError>;
 
     /// Records that an outage has begun, and [numbers](Outage::numbered) it: later outages have greater numbers. `None`

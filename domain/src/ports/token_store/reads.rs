@@ -25,6 +25,7 @@ pub trait ReadStore: Send + Sync {
 /// A key and what it gives access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedKey {
+    /// The key.
     pub holder: KeyHolder,
     /// The tokens of its account, read together with the key; `None` for a key that had no account a moment ago.
     pub grant: Option<OpenedGrant>,
@@ -33,6 +34,7 @@ pub struct OpenedKey {
 /// Sealed tokens with their version, to tell whether they are still the stored ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedGrant {
+    /// The tokens.
     pub tokens: StoredTokens,
     /// The version of the rows that they were read from.
     pub version: RowVersion,

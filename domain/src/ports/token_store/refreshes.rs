@@ -79,8 +79,10 @@ pub trait RefreshStore: Send + Sync {
     async fn doubt(&self, doubts: &[Doubt], fault: &Fault) -> Result<u64, StoreError>;
 }
 
+/// The result of recording refreshed tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
+    /// The tokens are stored.
     Stored,
     /// Other tokens were stored first.
     Superseded,

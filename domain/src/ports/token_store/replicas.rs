@@ -4,6 +4,7 @@ use super::StoreError;
 use crate::replica::{Presence, Replica};
 use crate::time::Timestamp;
 
+/// The replicas that share the store.
 #[async_trait]
 pub trait ReplicaStore: Send + Sync {
     /// Records that a replica is running, and deletes those that have not been seen for [`REMEMBERED_FOR`].

@@ -53,6 +53,7 @@ pub trait RevocationStore: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
+    /// A revocation.
     async fn revocation(&self, id: RevocationId) -> Result<Option<Revocation>, StoreError>;
 
     /// Returns up to `limit` revocations in the order of their numbers, starting behind `after`.

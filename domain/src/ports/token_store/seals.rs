@@ -12,6 +12,7 @@ use crate::secret::{KeyedHash, SealId, Sealed};
 /// The hash key, and all sealed values regardless of their meaning.
 #[async_trait]
 pub trait SealStore: Send + Sync {
+    /// Returns the sealed hash key, if the store has one.
     async fn hash_key(&self) -> Result<Option<Sealed>, StoreError>;
 
     /// Stores `candidate` as the hash key unless there is one already. Returns the stored one. [`StoreError::Conflict`]
@@ -40,6 +41,7 @@ pub trait SealStore: Send + Sync {
     async fn reseal(&self, rows: &[Resealing]) -> Result<u64, StoreError>;
 }
 
+/// The kinds of owners of sealed values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnerKind {
     /// The service itself: its hash key.
@@ -53,21 +55,29 @@ pub enum OwnerKind {
 }
 
 impl OwnerKind {
+    /// All of them.
     pub const ALL: [Self; 4] = [Self::Service, Self::Account, Self::Link, Self::Revocation];
 }
 
 /// Which of its owner's values a sealed value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretKind {
+    /// The hash key of the service.
     HashKey,
+    /// An access token.
     AccessToken,
+    /// A refresh token.
     RefreshToken,
+    /// An ID token.
     IdToken,
     /// Extra members of a token response. Those of an account are always sealed together with its access token, so they
     /// need no other key.
     Extra,
+    /// A device code.
     DeviceCode,
+    /// A user code.
     UserCode,
+    /// The callback of a browser.
     Callback,
     /// A consent address.
     VerificationUriComplete,
@@ -76,10 +86,13 @@ pub enum SecretKind {
 /// The owner of sealed values. Values can be decrypted only for their owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SealedTo {
+    /// The service itself.
     Service,
+    /// An account.
     Account(AccountKey),
     /// A link, by the hash of its code.
     Link(KeyedHash),
+    /// A revocation.
     Revocation(RevocationReference),
 }
 
@@ -101,9 +114,12 @@ impl From<&RevocationReference> for SealedTo {
     }
 }
 
+/// An owner with its sealed values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedRow {
+    /// The store's number.
     pub id: i64,
+    /// The owner.
     pub owner: SealedTo,
     /// The owner's sealed values, those that there are.
     pub values: Vec<SealedValue>,
@@ -116,7 +132,9 @@ pub struct DamagedRow(pub i64);
 /// A sealed value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedValue {
+    /// Which of its owner's values it is.
     pub kind: SecretKind,
+    /// The value.
     pub sealed: Sealed,
 }
 

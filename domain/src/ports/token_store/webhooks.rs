@@ -8,8 +8,10 @@ use crate::webhook::{Receiver, ReceiverName};
 /// How far each receiver has got in the audit log, shared by all replicas.
 #[async_trait]
 pub trait WebhookStore: Send + Sync {
+    /// Returns all receivers, by name.
     async fn receivers(&self) -> Result<Vec<Receiver>, StoreError>;
 
+    /// Returns a receiver.
     async fn receiver(&self, name: &ReceiverName) -> Result<Option<Receiver>, StoreError>;
 
     /// Stores a receiver that is told about everything after `position`; without it, about everything after the last entry

@@ -33,6 +33,7 @@ pub trait WorkloadStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<KeyCreation, StoreError>;
 
+    /// Whether this key is one of a workload of the account.
     async fn is_workload(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError>;
 
     /// Deletes used tokens that expired before this, up to `limit`. Returns how many.
@@ -52,8 +53,10 @@ pub struct SingleUse {
     pub expires_at: Timestamp,
 }
 
+/// The workload that requests a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkingWorkload {
+    /// The token with which it authenticates.
     pub token: SingleUse,
     /// The workload that uses the new key of the link; `None` on a relink, where the old key stays.
     pub binding: Option<NewWorkload>,

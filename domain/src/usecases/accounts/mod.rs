@@ -20,6 +20,7 @@ use crate::ports::{AccountStore, Clock, RevocationStore};
 
 pub use after_restore::after_restore;
 
+/// For operators and owners: list, refresh and delete accounts.
 pub struct Accounts {
     accounts: Arc<dyn AccountStore>,
     revocations: Arc<dyn RevocationStore>,

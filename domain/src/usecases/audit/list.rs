@@ -4,6 +4,7 @@ use crate::usecases::caller::require_auditor;
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Refusal};
 
+/// One page of the audit log.
 pub type AuditPage = Page<AuditEntry, AuditNumber>;
 
 /// For a key that may not read the audit log.

@@ -27,9 +27,12 @@ use crate::vault::Vault;
 pub use list::{AuditPage, READERS_ONLY};
 pub use verify::{Verified, VerifyError, export_audit, verify_audit};
 
+/// Settings of the audit log.
 #[derive(Debug, Clone, Copy)]
 pub struct AuditSettings {
+    /// How much of an address is recorded.
     pub precision: NetworkPrecision,
+    /// How long entries are stored.
     pub retention: Duration,
 }
 
@@ -67,6 +70,7 @@ const BATCH: usize = 200;
 const MOST_AHEAD: Duration = Duration::from_secs(24 * 3600);
 
 impl AuditLog {
+    /// Creates the log of one process.
     #[must_use]
     pub fn new(
         store: Arc<dyn AuditStore>,

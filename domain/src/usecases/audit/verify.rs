@@ -9,15 +9,19 @@ const BATCH: u64 = 500;
 /// A log that is exactly as this service has written it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
+    /// How many entries were checked.
     pub entries: u64,
     /// The last entry; later exports and checks can refer to it.
     pub head: AuditPosition,
 }
 
+/// Why a log was not verified.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
+    /// The log was changed.
     #[error(transparent)]
     Broken(#[from] ChainBreak),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

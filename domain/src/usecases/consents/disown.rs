@@ -7,6 +7,7 @@ use crate::ports::Descendants;
 use crate::usecases::Refusal;
 use crate::usecases::refusal::UNKNOWN_CODE;
 
+/// What was withdrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disowned {
     /// The account, because this link had created it. Its tokens are revoked.

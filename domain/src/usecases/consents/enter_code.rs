@@ -18,13 +18,17 @@ use crate::usecases::refusal::UNKNOWN_CODE;
 pub struct Visitor<'a> {
     /// The value of its cookie.
     pub browser: &'a BrowserToken,
+    /// Where it comes from.
     pub address: IpAddr,
 }
 
 /// A link as the person sees it.
 pub struct LinkView {
+    /// The link.
     pub link: Link,
+    /// The status word.
     pub status: LinkStatus,
+    /// The provider's display name.
     pub provider: String,
     /// The name under which the provider shows this service, if it is known.
     pub consent_name: Option<String>,
@@ -36,6 +40,7 @@ pub struct LinkView {
     pub return_code: Option<ReturnCode>,
     /// The linked account, in the browser that confirmed.
     pub account: Option<Account>,
+    /// When this was read.
     pub now: Timestamp,
 }
 

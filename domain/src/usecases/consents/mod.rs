@@ -19,6 +19,7 @@ pub use disown::Disowned;
 pub use enter_code::{LinkView, Visitor};
 pub use take_callback::Callback;
 
+/// For the person at the page: enter a code, confirm it, consent at the provider, or cancel.
 pub struct Consents {
     links: Arc<dyn LinkStore>,
     accounts: Arc<dyn AccountStore>,

@@ -10,10 +10,12 @@ use crate::usecases::Refusal;
 pub struct Callback<'a> {
     /// The provider whose redirect URI was used.
     pub provider: &'a str,
+    /// The `state` in the query.
     pub state: &'a str,
     /// The parameters of the provider's response: `code` or `error`, and `iss`. Browsers repeat callbacks (reload,
     /// back, prefetch); two with the same state and the same parameters are the same callback.
     pub answer: CallbackQuery,
+    /// The whole query, for the provider's adapter.
     pub query: CallbackQuery,
 }
 

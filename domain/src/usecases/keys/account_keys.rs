@@ -16,17 +16,23 @@ use crate::usecases::name::checked;
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Refusal};
 
+/// One page of an account's keys.
 pub type KeyPage = Page<KeyRecord, AccessKeyId>;
 
+/// A request for a key.
 #[derive(Debug, Clone)]
 pub struct KeyRequest {
+    /// Its name.
     pub name: String,
+    /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
+    /// Its other limits.
     pub limits: KeyLimits,
 }
 
 /// A new key. It is shown only this once.
 pub struct HandedKey {
+    /// The key.
     pub access_key: AccessKey,
     /// The stored part.
     pub record: KeyRecord,

@@ -24,6 +24,7 @@ pub(super) use account_keys::{maker, maker_expiry};
 
 pub use account_keys::{HandedKey, KeyPage, KeyRequest, NO_SUCH_KEY};
 
+/// Authenticates callers, and manages the access keys of an account.
 pub struct Keys {
     keys: Arc<dyn KeyStore>,
     cache: Arc<TokenCache>,
@@ -45,6 +46,7 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// One account has at most this many keys.
     pub const MOST_PER_ACCOUNT: u64 = 100;
 
     pub(super) fn new(

@@ -33,6 +33,7 @@ pub use relink::{ADMINS_RELINK, NO_KEY_LEFT, NOT_IDENTIFIED};
 pub use relink_urls::RelinkUrls;
 pub use start::{KEY_IS_KEPT, LinkRequest, RETURN_CODES_ARE_OFF, StartedLink};
 
+/// For clients: request a link code, poll it and confirm it.
 pub struct Links {
     links: Arc<dyn LinkStore>,
     keys: Arc<dyn KeyStore>,

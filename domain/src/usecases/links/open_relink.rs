@@ -13,20 +13,24 @@ use crate::usecases::{Caller, Refusal};
 /// What a person may know who opens the address of a relink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelinkView {
+    /// The provider's display name.
     pub provider: String,
     /// The name of the program that will use the account, if it has one.
     pub client_name: Option<String>,
+    /// How long the address stays valid.
     pub expires_in: Duration,
 }
 
 /// Why the address of a relink starts no link.
 #[derive(Debug, thiserror::Error)]
 pub enum RelinkUrlError {
+    /// This service has not made the address.
     #[error("the address was not made by this service, or somebody has changed it")]
     Unknown,
     /// The address was made too long ago.
     #[error("the address has expired")]
     Expired,
+    /// The account was linked again or deleted since it was made.
     #[error("the account was linked again or deleted since the address was made")]
     Done,
     /// The link cannot start, as for any other link.

@@ -12,8 +12,11 @@ use crate::usecases::{Caller, Refusal, ShownKey};
 /// The status of a link, as far as the caller may know it.
 #[derive(Debug, Clone)]
 pub struct LinkReport {
+    /// The status word.
     pub status: LinkStatus,
+    /// The remaining lifetime of the link.
     pub expires_in: Duration,
+    /// How often to poll.
     pub interval: Duration,
     /// The linked account, for the link's own key, and for the admin if the link is a relink.
     pub account: Option<Account>,

@@ -29,6 +29,7 @@ pub(super) struct Ticket {
 }
 
 impl RelinkUrls {
+    /// How long an address is valid.
     pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
     /// The path of the page, below the public address. The value follows.
     pub const PATH: &'static str = "/device/relink/";

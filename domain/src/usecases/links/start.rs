@@ -25,15 +25,18 @@ pub const KEY_IS_KEPT: &str =
 /// The refusal of a return code if the service offers none.
 pub const RETURN_CODES_ARE_OFF: &str = "this service offers no return codes";
 
+/// A request for a link code.
 #[derive(Debug, Clone, Default)]
 pub struct LinkRequest {
     /// The provider's name, if the client chooses one.
     pub provider: Option<String>,
+    /// Who asks.
     pub requester: Requester,
     /// Where the request comes from, if that is known.
     pub address: Option<IpAddr>,
     /// The role of the new key; everything by default.
     pub role: Option<KeyRole>,
+    /// When the new key expires, if ever.
     pub key_expires_at: Option<Timestamp>,
     /// Whether the program will send a return code.
     pub return_code: bool,
@@ -41,12 +44,15 @@ pub struct LinkRequest {
 
 /// A new link, as the client gets it.
 pub struct StartedLink {
+    /// The code for the person.
     pub code: LinkCode,
     /// The key that polls and, once linked, gives access to the account; `None` on a relink, where the old key is used.
     pub access_key: Option<AccessKey>,
     /// The provider at which the person will consent.
     pub provider: ProviderName,
+    /// The lifetime of an unconfirmed code.
     pub expires_in: Duration,
+    /// The polling interval.
     pub interval: Duration,
 }
 

@@ -24,6 +24,7 @@ use crate::observe::Observer;
 use crate::ports::{Clock, LinkStore, ReplicaStore, StoreError, WriteTestStore};
 use crate::vault::Vault;
 
+/// Turns consents into accounts.
 pub struct Redeemer {
     links: Arc<dyn LinkStore>,
     replicas: Arc<dyn ReplicaStore>,
@@ -47,11 +48,13 @@ pub enum Outcome {
     AskAgain(PollSchedule),
     /// Tokens whose owner is not known yet.
     Redeemed(Box<SealedGrant>, PollSchedule),
+    /// Tokens and their owner.
     Identified(Box<NewGrant>),
     /// The owner of tokens that are held until the link is confirmed.
     Held(Owner),
     /// Tokens that must not be used: they are revoked, and the link ends.
     Unusable(Box<SealedGrant>, Ending),
+    /// The link ends.
     Over(Ending),
 }
 

@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 /// The outcome of a refresh request, ready to be recorded.
 #[derive(Debug, Clone)]
 pub enum Exchange {
+    /// New tokens.
     Refreshed(Box<RefreshedTokens>),
     /// The refresh failed. Carries the consequences for the account.
     Failed(Box<RefreshFailure>),

@@ -61,6 +61,7 @@ pub struct Refresher {
     audit: Arc<AuditLog>,
 }
 
+/// The result of claiming one account.
 #[derive(Debug)]
 pub enum Claim {
     /// The caller may send the refresh token.
@@ -93,6 +94,7 @@ impl Refresher {
         }
     }
 
+    /// The clock of this service.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock

@@ -21,7 +21,9 @@ pub trait RefreshOnDemand: Send + Sync {
 /// what the caller has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshRequest {
+    /// The account.
     pub account: AccountId,
+    /// Its provider.
     pub provider: ProviderName,
     generation: Generation,
     failures: u32,

@@ -4,6 +4,7 @@ use crate::usecases::caller::require_auditor;
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Refusal};
 
+/// One page of revocations.
 pub type RevocationPage = Page<Revocation, RevocationId>;
 
 /// For a key that is not the admin key.

@@ -65,6 +65,7 @@ impl Revoker {
         }
     }
 
+    /// The clock of this service.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock

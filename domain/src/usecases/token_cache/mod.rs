@@ -40,6 +40,7 @@ pub struct TokenCache {
 }
 
 impl TokenCache {
+    /// Creates an empty cache.
     #[must_use]
     pub fn new(store: Arc<dyn ReadStore>, clock: Arc<dyn Clock>, macs: RowMacs) -> Self {
         Self {

@@ -8,11 +8,13 @@ use super::hand_out::token_key;
 use crate::usecases::caller::account_of;
 use crate::usecases::{Caller, Coded, HandedToken, Refusal};
 
+/// Why a token was not exchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
     /// The subject token gives no access to this account. Whether it exists is not revealed.
     #[error("the subject token opens no such account; audience is the id of an account")]
     Target,
+    /// The account has not been granted all these scopes.
     #[error("the account has not been granted all requested scopes; granted are: {0}")]
     Scope(String),
     /// The subject token is rejected, or there is no token at the moment.

@@ -14,14 +14,19 @@ use crate::time::Timestamp;
 use crate::usecases::caller::{ALTERED_KEY, KEY_NEEDED, UNKNOWN_KEY, account_of};
 use crate::usecases::{Caller, Refusal, ShownKey};
 
+/// An access token for the client.
 pub struct HandedToken {
+    /// The access token.
     pub access_token: AccessToken,
+    /// When it expires, if it does.
     pub expires_at: Option<Timestamp>,
     /// The remaining lifetime, if it expires.
     pub expires_in: Option<Duration>,
     /// Extra members of the provider's token response that belong to the token.
     pub extra: Extra,
+    /// The account, with its scopes.
     pub account: Account,
+    /// A warning for the client.
     pub warning: Option<Fault>,
 }
 

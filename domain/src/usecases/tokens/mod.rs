@@ -17,6 +17,7 @@ pub use hand_out::{HandedToken, NOT_FOR_OPERATORS};
 pub use renewal::NOTHING_TO_REFRESH_WITH;
 pub(super) use renewal::Renewal;
 
+/// For clients: the access token of their account.
 pub struct Tokens {
     keys: Arc<dyn KeyStore>,
     cache: Arc<TokenCache>,

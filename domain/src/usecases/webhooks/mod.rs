@@ -27,13 +27,16 @@ const STORE_AFTER: i64 = 1_000;
 pub struct Webhooks {
     /// Who is told about what.
     pub receivers: Vec<Subscription>,
+    /// Sends events.
     pub sender: Arc<dyn WebhookSender>,
 }
 
 /// A receiver, and the events that it wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
+    /// The receiver.
     pub receiver: ReceiverName,
+    /// The events.
     pub kinds: Vec<WebhookKind>,
 }
 
@@ -86,6 +89,7 @@ impl Courier {
         webhooks.receivers.iter().map(courier).collect()
     }
 
+    /// The receiver.
     #[must_use]
     pub const fn receiver(&self) -> &ReceiverName {
         &self.to.receiver

@@ -15,6 +15,7 @@ use crate::workload::{
     Action, Facts, NewWorkload, Policy, TrustedIssuer, WorkloadBinding, WorkloadRecord,
 };
 
+/// One page of an account's workloads.
 pub type WorkloadPage = Page<WorkloadRecord, AccessKeyId>;
 
 /// A request to let a workload read an account.

@@ -19,13 +19,18 @@ pub use account_workloads::{NO_SUCH_POLICY, NO_SUCH_WORKLOAD, WorkloadPage, Work
 pub use serve::{SEVERAL_ACCOUNTS, WorkloadAction, WorkloadCall};
 pub(super) use shown::ShownWorkload;
 
+/// Which workloads the operator trusts.
 #[derive(Clone)]
 pub struct WorkloadTrust {
+    /// Checks signatures.
     pub identities: Arc<dyn WorkloadIdentities>,
+    /// The issuers.
     pub issuers: Vec<TrustedIssuer>,
+    /// The policies, by name.
     pub policies: Vec<Policy>,
 }
 
+/// Recognises workloads by their JWTs, and manages which of them may use an account.
 pub struct Workloads {
     trust: Option<WorkloadTrust>,
     store: Arc<dyn WorkloadStore>,
@@ -58,6 +63,7 @@ impl Workloads {
         }
     }
 
+    /// Whether any workload is trusted.
     #[must_use]
     pub const fn are_trusted(&self) -> bool {
         self.trust.is_some()

@@ -13,7 +13,9 @@ use crate::workload::{Action, Rule, WorkloadGrant, WorkloadRefusal};
 /// A request with the JWT of a workload.
 #[derive(Clone, Copy)]
 pub struct WorkloadCall<'a> {
+    /// The JWT.
     pub token: &'a WorkloadToken,
+    /// Where the request comes from.
     pub address: IpAddr,
     /// Whether it is a `HEAD`, which uses nothing.
     pub is_head: bool,
@@ -24,9 +26,11 @@ pub struct WorkloadCall<'a> {
 pub enum WorkloadAction<'a> {
     /// The status of the link with this code.
     Poll(&'a str),
+    /// To confirm the link with this code.
     Confirm(&'a str),
     /// The token of the account with this id, or of the only account that it may read.
     Token(Option<&'a str>),
+    /// The account with this number.
     Account(AccountId),
 }
 

@@ -25,6 +25,7 @@ pub(crate) struct DeviceRules {
     pub(crate) auto_person: AutoPerson,
 }
 
+/// The person who consents automatically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AutoPerson {
     /// Alice, always.

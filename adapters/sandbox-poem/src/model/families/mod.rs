@@ -54,15 +54,19 @@ pub(crate) struct Fresh {
 /// Two new tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issued {
+    /// The access token.
     pub access_token: String,
+    /// The refresh token.
     pub refresh_token: String,
     /// The scopes of both.
     pub scopes: Vec<String>,
+    /// Lifetime of the access token.
     pub expires_in: Duration,
     /// Whether they replace tokens whose response was lost.
     pub is_retry: bool,
 }
 
+/// Why a refresh returns no tokens.
 #[derive(Debug, PartialEq, Eq)]
 pub enum RefreshRefusal {
     /// Never issued, or of an ended family.

@@ -43,8 +43,11 @@ pub struct OutageVersion {
 /// An outage of a provider, as all replicas know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
+    /// The provider.
     pub provider: ProviderName,
+    /// Its version.
     pub version: OutageVersion,
+    /// When the next probe may be sent.
     pub probe_at: Timestamp,
     /// Accounts that were probed and had not failed before.
     pub first_probes: u32,
@@ -54,20 +57,26 @@ pub struct Outage {
     pub probed: Vec<Probed>,
 }
 
+/// An account that was probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probed {
+    /// The account.
     pub account: AccountId,
+    /// How often it was probed.
     pub times: u32,
 }
 
 /// An account that waits for a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
+    /// The account.
     pub account: AccountId,
+    /// Its failures in a row.
     pub failures: u32,
 }
 
 impl Outage {
+    /// Begins an outage now.
     #[must_use]
     pub fn begin(
         provider: ProviderName,
@@ -170,6 +179,7 @@ impl Outage {
         probed.position(|probed| probed.account == account)
     }
 
+    /// Whether this account was probed in this outage.
     #[must_use]
     pub fn has_probed(&self, account: AccountId) -> bool {
         self.place_of(account).is_some()

@@ -23,6 +23,7 @@ const LEFT_TO_OTHERS: u32 = 2;
 /// The refresh attempts since the last success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Attempts {
+    /// Failures in a row.
     pub failures: u32,
     /// Whether a response was lost, so that the refresh token may be used up.
     pub ambiguous: bool,
@@ -60,14 +61,18 @@ impl Others {
     }
 }
 
+/// The result of a failed refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshFailure {
     /// Whether the account shows the status and the error.
     pub is_shown: bool,
+    /// The new status of the account.
     pub status: AccountStatus,
+    /// The error.
     pub fault: Fault,
     /// When to try again; `None` if never.
     pub next_refresh_at: Option<Timestamp>,
+    /// The attempts so far.
     pub attempts: Attempts,
 }
 

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use central_oauth_domain::Labels;
+
 /// A label, as `NAME=VALUE`.
 #[derive(Debug, Clone)]
 pub(super) struct Label {
@@ -21,6 +23,14 @@ impl Label {
     }
 }
 
+/// Parses a label for a new link.
+pub(super) fn chosen(text: &str) -> Result<Label, String> {
+    let label: Label = text.parse()?;
+    let checked = Labels::new([(label.name.clone(), label.value.clone())]);
+    checked.map_err(|error| error.to_string())?;
+    Ok(label)
+}
+
 impl FromStr for Label {
     type Err = String;
 
@@ -34,5 +44,19 @@ impl FromStr for Label {
             name: label.name,
             value: label.value,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_earlier_versions_can_be_searched_but_not_given() {
+        for text in ["team=bill\u{200b}ing", "team=b\u{456}lling"] {
+            assert!(text.parse::<Label>().is_ok());
+            assert!(chosen(text).is_err());
+        }
+        assert!(chosen("team=billing").is_ok());
     }
 }

@@ -86,8 +86,12 @@ pub(crate) fn bad_parameter(name: &str, reason: &str) -> Problem {
 fn bound(reason: &str) -> Option<String> {
     let rule = reason.strip_prefix("verification failed. ")?;
     let (rule, bounds) = rule.split_once('(')?;
-    let (bound, _) = bounds.split_once(',')?;
-    matches!(rule, "maximum" | "minimum").then(|| format!("the {rule} is {bound}"))
+    let (bound, _) = bounds.split_once([',', ')'])?;
+    match rule {
+        "maximum" | "minimum" => Some(format!("the {rule} is {bound}")),
+        "maxLength" => Some(format!("the maximum is {bound} characters")),
+        _ => None,
+    }
 }
 
 /// Returns the code for an error that has only a status; `None` if the error is not the caller's fault.

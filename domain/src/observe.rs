@@ -111,7 +111,9 @@ macro_rules! words {
 pub use words;
 
 words! {
+    /// How a link ended.
     LinkEnd {
+        /// The link led to an account.
         Linked => "linked",
         /// The person declined, or the provider did for them (`access_denied`).
         Denied => "denied",
@@ -123,7 +125,9 @@ words! {
 }
 
 words! {
+    /// The outcome of an attempt to refresh.
     RefreshOutcome {
+        /// The provider issued new tokens.
         Refreshed => "refreshed",
         /// The grant was given up: a person must consent again.
         RelinkRequired => "relink_required",
@@ -137,6 +141,7 @@ words! {
 }
 
 words! {
+    /// The outcome of an attempt to revoke tokens.
     RevocationOutcome {
         /// The provider has confirmed it.
         Revoked => "revoked",
@@ -152,20 +157,27 @@ words! {
 }
 
 words! {
+    /// The purpose of a provider call.
     Exchange {
         /// Start a flow.
         Consent => "consent",
+        /// Redeem a consent.
         Redeem => "redeem",
+        /// Refresh.
         Refresh => "refresh",
+        /// Revoke tokens.
         Revoke => "revoke",
+        /// Identify the person.
         Identify => "identify",
     }
 }
 
 words! {
+    /// How a provider answered.
     CallOutcome {
         /// With a valid response of the protocol, `authorization_pending` included.
         Answered => "answered",
+        /// With a definite rejection.
         Refused => "refused",
         /// A rejection of this service's client.
         Misconfigured => "misconfigured",
@@ -179,6 +191,7 @@ words! {
 words! {
     /// How a bearer was refused.
     BearerRefusal {
+        /// The key is unknown or expired.
         Unauthorized => "unauthorized",
         /// Its network has tried too many unknown keys.
         RateLimited => "rate_limited",
@@ -196,6 +209,7 @@ words! {
     Cache {
         /// Discovered endpoints.
         Metadata => "metadata",
+        /// Signing keys.
         Keys => "keys",
     }
 }

@@ -184,9 +184,11 @@ impl Create {
             max_uses_per_minute: self.max_uses_per_minute,
         };
         let created = client.create_key(&account.id, &wanted).await?;
-        let (id, of) = (id_of(&created), name(&account));
+        let (id, of, again) = (id_of(&created), name(&account), self.choice.again());
         self.show(&created).map_err(|failure| {
-            let lost = format!("{failure}; key {id} of {of} is lost: delete it with `central-oauth keys delete {id}`");
+            let lost = format!(
+                "{failure}; key {id} of {of} is lost: delete it with `central-oauth keys delete {id}{again}`"
+            );
             Failure::new(failure.code(), lost)
         })?;
         if self.json {

@@ -2,7 +2,7 @@ use central_oauth_domain::secret::AccessKey;
 use secrecy::SecretString;
 use url::Url;
 
-use super::bearer::bearer;
+use super::bearer::{SHORTEST, bearer};
 use super::{ConfigError, Environment};
 
 /// Settings of the client commands. A key is read when a command needs it, so that a wrong key stops no other command.
@@ -48,7 +48,7 @@ impl<'a> ClientConfig<'a> {
 
     /// Returns the key in this variable, named without the prefix.
     pub(crate) fn key(&self, name: &str) -> Result<Option<NamedKey>, ConfigError> {
-        let key = bearer(self.environment, name)?;
+        let key = bearer(self.environment, name, SHORTEST)?;
         let variable = self.environment.variable_of(name);
         Ok(key.map(|key| NamedKey { key, variable }))
     }

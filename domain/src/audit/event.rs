@@ -11,6 +11,7 @@ use crate::operator::{OperatorName, OperatorRole};
 words! {
     /// A kind of entry. Programs filter by these words, so they never change.
     AuditKind {
+        /// A link code was handed out.
         LinkStarted => "link.started",
         /// No link code was handed out: the request came from a network that may not link new accounts.
         LinkRefused => "link.refused",
@@ -24,11 +25,13 @@ words! {
         LinkWrongReturnCode => "link.wrong_return_code",
         /// A link has led to an account. From now on its key gives access to the account.
         LinkLinked => "link.linked",
+        /// A link has ended without an account.
         LinkEnded => "link.ended",
         /// Access tokens were handed out, counted for each key and network.
         TokenHandedOut => "token.handed_out",
         /// A refresh has failed in a way that it did not fail before.
         RefreshFailed => "refresh.failed",
+        /// An operator has asked for a refresh.
         RefreshRequested => "refresh.requested",
         /// A grant that was degraded or given up has been refreshed.
         RefreshRecovered => "refresh.recovered",
@@ -36,25 +39,33 @@ words! {
         RelinkRequired => "refresh.relink_required",
         /// A grant ends soon, and no refresh can extend it.
         ExpiresSoon => "grant.expires_soon",
+        /// A revocation has ended.
         RevocationEnded => "revocation.ended",
         /// An account was deleted, with its tokens and keys.
         AccountDeleted => "account.deleted",
+        /// An access key was created for an account.
         KeyCreated => "key.created",
+        /// An access key was deleted.
         KeyDeleted => "key.deleted",
         /// A workload was recognised by its JWT and got what it asked for.
         WorkloadAccepted => "workload.accepted",
+        /// The JWT of a workload was refused.
         WorkloadRefused => "workload.refused",
         /// Bearers were refused, counted for each network.
         BearerRefused => "bearer.refused",
         /// An operator's key was used, counted for each network.
         OperatorUsed => "operator.used",
+        /// An operator has logged in at the page `/admin`.
         AdminLoggedIn => "admin.logged_in",
+        /// A key was refused at the page `/admin`.
         AdminRefused => "admin.refused",
+        /// An operator has logged out.
         AdminLoggedOut => "admin.logged_out",
         /// A receiver of webhooks was seen for the first time. It gets the events from now on.
         ReceiverAdded => "webhook.receiver_added",
         /// Somebody else has changed or deleted the stored row of a receiver of webhooks. Events are sent again.
         ReceiverAltered => "webhook.receiver_altered",
+        /// A process of the service has started, with this configuration.
         ServiceStarted => "service.started",
         /// The keys of operators were read again while the service was running.
         OperatorsReloaded => "operators.reloaded",

@@ -67,7 +67,9 @@ impl AccountKey {
 }
 
 words! {
+    /// An account's health.
     AccountStatus {
+        /// All is well.
         Active => "active",
         /// Refreshes fail at the moment.
         Degraded => "degraded",

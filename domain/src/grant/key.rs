@@ -13,6 +13,7 @@ number! {
 }
 
 words! {
+    /// What a key may do.
     KeyRole {
         /// A key handed out with a link code: it may do everything with its account.
         Owner => "owner",

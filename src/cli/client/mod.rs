@@ -29,6 +29,8 @@ pub(super) use answers::{
 pub(super) struct Client {
     http: reqwest::Client,
     server: Url,
+    /// Whether nothing has selected the server.
+    is_default: bool,
     bearer: Option<(AccessKey, Origin)>,
 }
 
@@ -78,6 +80,7 @@ impl Client {
         Ok(Self {
             http: http.build().map_err(Failure::other)?,
             server,
+            is_default: false,
             bearer: None,
         })
     }
@@ -85,7 +88,13 @@ impl Client {
     /// A client that sends the key of this profile to its service.
     pub(super) fn of(profile: &Profile) -> Result<Self, Failure> {
         let (key, origin) = (profile.access_key.clone(), profile.origin.clone());
-        Ok(Self::new(profile.server.clone())?.with(key, origin))
+        let client = Self::new(profile.server.clone())?.with(key, origin);
+        Ok(client.at_default(profile.is_default))
+    }
+
+    /// Says whether nothing has selected the server.
+    pub(super) fn at_default(self, is_default: bool) -> Self {
+        Self { is_default, ..self }
     }
 
     /// Sends this key from now on.
@@ -232,7 +241,7 @@ impl Client {
     async fn send(&self, request: RequestBuilder) -> Result<Response, Refused> {
         let unreachable = |error: reqwest::Error| {
             let (server, why) = (&self.server, innermost(&error));
-            let hint = unreachable::hint(server).unwrap_or_default();
+            let hint = unreachable::hint(server, self.is_default).unwrap_or_default();
             Refused::Unreachable(format!("{server} cannot be reached: {why}{hint}"))
         };
         let response = request.send().await.map_err(unreachable)?;

@@ -1,6 +1,9 @@
 //! Where a client saves its access key: one file for each profile, in the user's config folder, readable only by its owner.
 
+mod again;
 mod pending;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
@@ -14,6 +17,7 @@ use url::Url;
 
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, NamedKey, is_bearer, parse_server};
+use again::quoted;
 pub(super) use pending::{Pending, Reserved};
 
 /// Selects the service and the access key. Options take precedence over the environment.
@@ -45,6 +49,8 @@ impl Target {
 /// A key, the service that it belongs to, and where the key came from.
 pub(super) struct Profile {
     pub(super) server: Url,
+    /// Whether nothing has selected the service.
+    pub(super) is_default: bool,
     pub(super) access_key: AccessKey,
     pub(super) origin: Origin,
     /// The hosts that credential helpers may give tokens of this key to.
@@ -106,6 +112,11 @@ impl Target {
             Some(server) => Ok(server.clone()),
             None => default_server(config),
         }
+    }
+
+    /// Whether neither the command line nor the environment selects a service.
+    pub(super) const fn names_no_server(&self, config: &ClientConfig<'_>) -> bool {
+        self.server.is_none() && config.server.is_none()
     }
 
     /// Whether the command line selects a saved key.
@@ -184,19 +195,11 @@ impl Target {
     ) -> Result<Profile, Failure> {
         Ok(Profile {
             server: self.server(config, None)?,
+            is_default: self.names_no_server(config),
             access_key: named.key,
             origin: Origin::Variable(named.variable),
             hosts: Vec::new(),
         })
-    }
-
-    /// Returns the options that select this profile, for commands shown to people.
-    pub(super) fn again(&self) -> String {
-        match (&self.profile, &self.key_file) {
-            (_, Some(file)) => format!(" --key-file {}", file.display()),
-            (Some(name), None) => format!(" --profile {name}"),
-            (None, None) => String::new(),
-        }
     }
 
     /// Removes the file of a key that no longer works. Returns its path, or `None` if it holds another key.
@@ -214,11 +217,9 @@ impl Target {
     }
 }
 
-/// The service that commands ask if nothing names one.
-pub(super) const ON_THIS_MACHINE: &str = "http://127.0.0.1:8080/";
-
 /// Returns the service of the environment, or a service on this machine.
 fn default_server(config: &ClientConfig<'_>) -> Result<Url, Failure> {
+    const ON_THIS_MACHINE: &str = "http://127.0.0.1:8080/";
     match &config.server {
         Some(server) => Ok(server.clone()),
         None => Url::parse(ON_THIS_MACHINE).map_err(Failure::other),
@@ -285,6 +286,7 @@ fn parse(text: &str, path: &Path) -> Result<Profile, Failure> {
         let access_key = AccessKey::new(stored.access_key);
         is_bearer(&access_key).then_some(Profile {
             server,
+            is_default: false,
             access_key,
             origin: Origin::File(path.to_owned()),
             hosts: stored.hosts,
@@ -294,7 +296,8 @@ fn parse(text: &str, path: &Path) -> Result<Profile, Failure> {
         let file = path.display();
         let message = format!(
             "{file} does not contain a server and an access key: choose another file, or replace this one with \
-             `central-oauth link --force --key-file {file}`"
+             `central-oauth link --force --key-file {}`",
+            quoted(&file.to_string())
         );
         Failure::new(Exit::Other, message)
     })

@@ -157,8 +157,12 @@ impl Problem {
 fn bound(reason: &str) -> Option<String> {
     let rule = reason.strip_prefix("verification failed. ")?;
     let (rule, bounds) = rule.split_once('(')?;
-    let (bound, _) = bounds.split_once(',')?;
-    matches!(rule, "maximum" | "minimum").then(|| format!("the {rule} is {bound}"))
+    let (bound, _) = bounds.split_once([',', ')'])?;
+    match rule {
+        "maximum" | "minimum" => Some(format!("the {rule} is {bound}")),
+        "maxLength" => Some(format!("the maximum is {bound} characters")),
+        _ => None,
+    }
 }
 
 const SOON: Duration = Duration::from_secs(5);

@@ -16,7 +16,7 @@ mod timely_body;
 mod transport;
 mod unanswered;
 
-pub(crate) use answer::{Answer, Rejection, by_page, paused, unworded};
+pub(crate) use answer::{Answer, Rejection, paused, unworded};
 pub(crate) use body::Body;
 pub(crate) use fields::Fields;
 pub(crate) use names::Names;

@@ -26,6 +26,31 @@ impl<'a> ClientConfig<'a> {
         })
     }
 
+    /// Returns the key to use instead of a saved one.
+    pub(crate) fn access_key(&self) -> Result<Option<NamedKey>, ConfigError> {
+        self.key("ACCESS_KEY")
+    }
+
+    /// Returns the name of the variable that [`Self::access_key`] reads, if it is set, without reading the key.
+    pub(crate) fn access_key_variable(&self) -> Option<String> {
+        self.variable("ACCESS_KEY")
+    }
+
+    /// Returns the enrolment key.
+    pub(crate) fn enroll_key(&self) -> Result<Option<NamedKey>, ConfigError> {
+        self.key("ENROLL_KEY")
+    }
+
+    /// Returns the name of the variable that [`Self::enroll_key`] reads, if it is set, without reading the key.
+    pub(crate) fn enroll_key_variable(&self) -> Option<String> {
+        self.variable("ENROLL_KEY")
+    }
+
+    /// Returns the admin key, for commands of operators.
+    pub(crate) fn admin_key(&self) -> Result<Option<NamedKey>, ConfigError> {
+        self.key("ADMIN_KEY")
+    }
+
     /// Whether there is a token of the platform.
     pub(crate) fn has_id_token(&self) -> bool {
         self.environment.is_set("ID_TOKEN")
@@ -46,15 +71,13 @@ impl<'a> ClientConfig<'a> {
         variable("URL").zip(bearer)
     }
 
-    /// Returns the key in this variable, named without the prefix.
-    pub(crate) fn key(&self, name: &str) -> Result<Option<NamedKey>, ConfigError> {
+    fn key(&self, name: &str) -> Result<Option<NamedKey>, ConfigError> {
         let key = bearer(self.environment, name, SHORTEST)?;
         let variable = self.environment.variable_of(name);
         Ok(key.map(|key| NamedKey { key, variable }))
     }
 
-    /// Returns the full name of the variable that [`Self::key`] reads, if it is set, without reading the key.
-    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+    fn variable(&self, name: &str) -> Option<String> {
         let is_set = self.environment.is_set(name);
         is_set.then(|| self.environment.variable_of(name))
     }

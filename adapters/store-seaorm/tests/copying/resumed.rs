@@ -162,7 +162,7 @@ async fn what_does_not_open_is_named_and_the_copy_stays_unfinished() {
         ),
         (
             "UPDATE revocations SET refresh_token = substr(refresh_token, 1, 20)",
-            "RefreshToken of row 1 of Revocations",
+            "RefreshToken of row 1 of revocations",
         ),
         // An ended link should have no sealed values.
         (

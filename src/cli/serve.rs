@@ -102,7 +102,11 @@ async fn serve(
         keys = starting::secret_keys(&config) => keys?,
         () = &mut stop => return Ok(Exit::Done),
     };
-    let service = Service::start(config, &keys, telemetry).await?;
+    // A stop rolls back a migration, which is one transaction.
+    let service = tokio::select! {
+        started = Service::start(config, &keys, telemetry) => started?,
+        () = &mut stop => return Ok(Exit::Done),
+    };
     tracing::info!(
         listen = %service.listen,
         public_url = %service.url,

@@ -54,7 +54,9 @@ impl ServeConfig {
         let log = LogConfig::read(environment, "info")?;
         let mut warnings = environment.warnings();
         warnings.append(&mut telemetry.warnings);
-        warnings.extend(service.http.warnings().into_iter().map(str::to_owned));
+        let found = service.keys.secret.warning().into_iter();
+        let found = found.chain(service.http.warnings());
+        warnings.extend(found.map(str::to_owned));
         Ok(Self {
             service,
             telemetry,

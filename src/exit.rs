@@ -20,7 +20,6 @@ macro_rules! exits {
         }
 
         impl Exit {
-            /// All exit codes.
             pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)+];
 
             /// Says in `--help` what the code means.

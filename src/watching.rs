@@ -52,7 +52,7 @@ impl Watching {
         Self { tasks }
     }
 
-    /// Waits for the end, after everything was told to stop. Errors here do not matter any more.
+    /// Waits for the end, after all parts were told to stop. Errors do not matter any more.
     pub(crate) async fn stop(self) {
         for task in self.tasks {
             let _ = task.await;

@@ -37,7 +37,6 @@ pub(crate) fn entropy() -> Entropy {
     Entropy::new(UnwrapErr(SysRng))
 }
 
-/// The machine's clock.
 pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
@@ -50,14 +49,12 @@ pub(crate) async fn store(config: &StoreConfig) -> Result<SeaOrmStore, Failure> 
     Ok(SeaOrmStore::open(&config.url, config.pool).await?)
 }
 
-/// Opens the store with its clock.
 pub(crate) async fn store_and_clock(
     config: &StoreConfig,
 ) -> Result<(SeaOrmStore, Arc<dyn Clock>), Failure> {
     with_clock(store(config).await?).await
 }
 
-/// Returns a store and its clock.
 pub(crate) async fn with_clock(
     store: SeaOrmStore,
 ) -> Result<(SeaOrmStore, Arc<dyn Clock>), Failure> {
@@ -113,7 +110,6 @@ pub(crate) async fn ports(
     Ok((ports, store))
 }
 
-/// Returns the settings of the services.
 pub(crate) fn settings(
     keys: &Keys,
     links: &LinkConfig,
@@ -135,7 +131,6 @@ pub(crate) fn settings(
     }
 }
 
-/// The workloads that the operator trusts.
 pub(crate) fn workloads(
     config: WorkloadConfig,
     clock: &Arc<dyn Clock>,
@@ -149,7 +144,6 @@ pub(crate) fn workloads(
     })
 }
 
-/// The receivers of webhooks.
 pub(crate) fn webhooks(config: WebhookConfig) -> Result<Webhooks, Failure> {
     let sender = HttpWebhookSender::new(config.receivers.clone());
     let sender = sender.map_err(|(receiver, error)| config.refused(&receiver, &error))?;

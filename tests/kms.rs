@@ -81,7 +81,7 @@ async fn a_start_waits_for_the_key_and_a_running_service_needs_it_no_more() {
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(get(&service, "/v1/readyz").await.status, 200);
     assert!(
-        service.logs().contains("goes on with the secret key"),
+        service.logs().contains("continues with the secret key"),
         "{}",
         service.logs()
     );

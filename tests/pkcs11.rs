@@ -59,7 +59,7 @@ fn write_pin(service: &mut Service, pin: &str) {
 async fn a_token_that_goes_away_does_not_stop_the_service() {
     let (mut service, token) = wrapped_by_aes().await;
     token.pull_out();
-    is_said(&service, "goes on with the secret key").await;
+    is_said(&service, "continues with the secret key").await;
     assert_eq!(ready(&service).await, 200);
     let checked = service.output(&["config", "check"]).await;
     assert_eq!(checked.status.code(), Some(0));
@@ -67,7 +67,7 @@ async fn a_token_that_goes_away_does_not_stop_the_service() {
     assert!(warned.contains("the token is not there"), "{warned}");
     // It comes back while the service runs.
     token.plug_in();
-    is_said(&service, "opens the secret key again").await;
+    is_said(&service, "decrypts the secret key again").await;
     // And while the service waits for it at the start.
     token.pull_out();
     service.restart().await;
@@ -116,7 +116,7 @@ async fn a_wrong_pin_is_sent_once_and_not_again() {
     is_said(&service, "C_Login: PinIncorrect").await;
     assert_eq!(ready(&service).await, 200);
     write_pin(&mut service, SoftHsm::PIN);
-    is_said(&service, "opens the secret key again").await;
+    is_said(&service, "decrypts the secret key again").await;
     service.stop().await;
     assert!(!token.has_seen_a_wrong_pin());
     // A start says so with an exit code of its own, at which systemd does not try again.

@@ -307,7 +307,7 @@ async fn remembered_tokens_are_confirmed_by_a_running_service() {
     eventually(Duration::from_secs(20), "a confirmation", async || {
         service
             .logs()
-            .contains("remembered tokens are not confirmed")
+            .contains("cached tokens could not be confirmed")
     })
     .await;
 }

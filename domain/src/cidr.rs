@@ -23,7 +23,7 @@ impl Cidr {
     }
 }
 
-/// Whether one of the blocks contains an address, or there are none, which means any network.
+/// Whether one of the blocks contains the address. An empty list means any network.
 #[must_use]
 pub fn admits(blocks: &[Cidr], address: IpAddr) -> bool {
     blocks.is_empty() || blocks.iter().any(|block| block.contains(address))

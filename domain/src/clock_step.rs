@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use crate::ports::Clock;
+use crate::time::Timestamp;
+
 /// The upper limit for the timeout of one provider call.
 pub const LONGEST_PROVIDER_CALL: Duration = Duration::from_secs(120);
 /// A lease lasts this much longer than the longest provider call.
@@ -17,4 +20,98 @@ pub struct Horizon {
     pub lease: Duration,
     /// The longest pause after a failure, or between two polls.
     pub pause: Duration,
+}
+
+impl Horizon {
+    /// Returns the horizon with pauses of at most `pause`.
+    #[must_use]
+    pub fn cut(self, pause: Duration) -> Self {
+        Self {
+            pause: self.pause.min(pause),
+            ..self
+        }
+    }
+}
+
+/// Notices when the clock is set back while this process runs. Then times are known to be too far ahead that a horizon
+/// would allow.
+#[derive(Debug, Default)]
+pub struct StepWatch {
+    last: Option<Reading>,
+    noticed: Option<Step>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    now: Timestamp,
+    uptime: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    back: Duration,
+    noticed_at: Duration,
+}
+
+impl StepWatch {
+    /// Work that was under way is stored within this time.
+    const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+    /// A pause may have begun this long before the clock was set back.
+    const NOTICED_WITHIN: Duration = Duration::from_secs(15);
+
+    /// Reads the clock. Returns the longest pause that counts: a longer one was stored before the clock was set back.
+    /// Steps of up to [`CLOCKS_DIFFER`] are ignored.
+    pub fn longest_pause(&mut self, clock: &dyn Clock) -> Duration {
+        let begun_at = clock.uptime();
+        let reading = Reading {
+            now: clock.now(),
+            uptime: clock.uptime(),
+        };
+        // If the process was stopped in between, the two clocks say nothing about each other.
+        if reading.uptime.saturating_sub(begun_at) < Duration::from_secs(1) {
+            self.compare(reading);
+        }
+        let noticed = self
+            .noticed
+            .filter(|step| reading.uptime.saturating_sub(step.noticed_at) < Self::REMEMBERED_FOR);
+        noticed.map_or(Duration::MAX, |step| step.back - Self::NOTICED_WITHIN)
+    }
+
+    fn compare(&mut self, reading: Reading) {
+        if let Some(last) = self.last.replace(reading) {
+            let expected = last.now + reading.uptime.saturating_sub(last.uptime);
+            let back = expected.since(reading.now);
+            if back > CLOCKS_DIFFER {
+                let noticed_at = reading.uptime;
+                self.noticed = Some(Step { back, noticed_at });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::FixedClock;
+
+    #[test]
+    fn a_clock_that_is_set_back_is_noticed_for_a_minute() {
+        let start = Timestamp::from_millis(1_000_000_000);
+        let (clock, mut watch) = (FixedClock::new(start), StepWatch::default());
+        let secs = Duration::from_secs;
+        assert_eq!(watch.longest_pause(&clock), Duration::MAX);
+        // Ahead, as time passes, and back.
+        clock.set(start + secs(600));
+        assert_eq!(watch.longest_pause(&clock), Duration::MAX);
+        clock.advance(secs(3600));
+        assert_eq!(watch.longest_pause(&clock), Duration::MAX);
+        clock.set(start + secs(3600));
+        assert_eq!(watch.longest_pause(&clock), secs(585));
+        clock.advance(secs(59));
+        assert_eq!(watch.longest_pause(&clock), secs(585));
+        clock.advance(secs(1));
+        assert_eq!(watch.longest_pause(&clock), Duration::MAX);
+        clock.set(start + secs(3600));
+        assert_eq!(watch.longest_pause(&clock), Duration::MAX, "a small step");
+    }
 }

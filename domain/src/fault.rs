@@ -58,7 +58,7 @@ macro_rules! fault_codes {
         const OURS: &[(FaultCode, &str)] = &[$((FaultCode::$name, $word)),+];
 
         impl From<&str> for FaultCode {
-            /// Returns the code with this word, whoever said it.
+            /// Returns the code with this word: one of ours, or else the provider's.
             fn from(word: &str) -> Self {
                 match word {
                     $($word => Self::$name,)+
@@ -99,7 +99,7 @@ fault_codes! {
     NoRefreshToken = "no_refresh_token",
     /// The return code of a link was not sent in time.
     NotConfirmed = "not_confirmed",
-    /// The provider failed, or refused, for good.
+    /// A permanent failure or rejection of the provider.
     ProviderError = "provider_error",
     /// The provider is not in the configuration any more.
     ProviderNotConfigured = "provider_not_configured",

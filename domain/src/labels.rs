@@ -1,5 +1,3 @@
-//! Labels of an account.
-
 use std::collections::BTreeMap;
 use std::collections::btree_map::{IntoIter, Iter};
 
@@ -31,7 +29,7 @@ pub enum BadLabel {
         Label::LONGEST_NAME
     )]
     Name,
-    /// A value that people cannot be shown.
+    /// A value that pages cannot show.
     #[error("labels: the value of {name} {why}")]
     Value {
         /// The name of the label.
@@ -56,7 +54,7 @@ impl Label {
         Self::new(name.to_owned(), value.to_owned())
     }
 
-    /// Checks a label.
+    /// Checks a label that accounts may have. Those of earlier versions have values that [`Labels::new`] rejects.
     ///
     /// # Errors
     /// [`BadLabel::Name`] and [`BadLabel::Value`].
@@ -65,8 +63,21 @@ impl Label {
         if !(1..=Self::LONGEST_NAME).contains(&name.len()) || !name.bytes().all(is_of_name) {
             return Err(BadLabel::Name);
         }
+        let why = match value.chars().find(|c| c.is_control()) {
+            Some(control) => Unpresentable::Deceptive(control),
+            None if value.chars().count() > Self::LONGEST_VALUE => {
+                Unpresentable::TooLong(Self::LONGEST_VALUE)
+            }
+            None => return Ok(Self { name, value }),
+        };
+        Err(BadLabel::Value { name, why })
+    }
+
+    /// Checks a label that a client has chosen.
+    fn chosen(name: String, value: String) -> Result<(String, String), BadLabel> {
+        let Self { name, value } = Self::new(name, value)?;
         match check_chosen(&value, Self::LONGEST_VALUE) {
-            Ok(()) => Ok(Self { name, value }),
+            Ok(()) => Ok((name, value)),
             Err(why) => Err(BadLabel::Value { name, why }),
         }
     }
@@ -76,12 +87,12 @@ impl Labels {
     /// An account has at most this many labels.
     pub const MOST: usize = 16;
 
-    /// Checks labels.
+    /// Checks the labels of a new link.
     ///
     /// # Errors
     /// [`BadLabel`].
     pub fn new(labels: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadLabel> {
-        let checked = |(name, value)| Label::new(name, value).map(|it| (it.name, it.value));
+        let checked = |(name, value)| Label::chosen(name, value);
         let labels: BTreeMap<_, _> = labels.into_iter().map(checked).collect::<Result<_, _>>()?;
         if labels.len() > Self::MOST {
             return Err(BadLabel::TooMany);
@@ -199,6 +210,17 @@ mod tests {
         assert_eq!((&*label.name, &*label.value), ("url", "https://x"));
         for text in ["", "team", ":x", "Team:x"] {
             assert_eq!(Label::parse(text), Err(BadLabel::Name), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn labels_of_earlier_versions_are_found() {
+        for value in ["bill\u{200b}ing", "b\u{456}lling"] {
+            let found = Label::parse(&format!("team:{value}")).unwrap();
+            assert!(Labels::stored([("team".to_owned(), value.to_owned())]).contains(&found));
+        }
+        for value in ["a\0b".to_owned(), "x".repeat(256)] {
+            assert!(Label::parse(&format!("team:{value}")).is_err());
         }
     }
 

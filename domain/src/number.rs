@@ -25,8 +25,8 @@ macro_rules! number {
 
 pub(crate) use number;
 
-/// Returns the number after this one, and 0 after the last one: a row with an odd number must not cause a panic. Such
-/// numbers are only compared for equality.
+/// Returns the next number, or 0 after the highest one, so that a row with a wrong number causes no panic. The result
+/// is only compared for equality.
 pub(crate) const fn next(number: i64) -> i64 {
     match number.checked_add(1) {
         Some(next) => next,

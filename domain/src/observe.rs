@@ -9,7 +9,7 @@ use crate::webhook::{Attempt, ReceiverName};
 
 /// Receives events. Called in the middle of the work, so it must neither wait nor fail.
 pub trait Observer: Send + Sync {
-    /// A link code was handed out, for the request that is under way.
+    /// A link code was handed out for the request in progress.
     fn link_started(&self, _link: LinkId, _provider: &ProviderName) {}
 
     /// A person has confirmed a link, and the provider's flow has started.
@@ -21,8 +21,8 @@ pub trait Observer: Send + Sync {
     /// A link has come to its end.
     fn link_ended(&self, _link: LinkId, _provider: &ProviderName, _how: LinkEnd) {}
 
-    /// A refresh was attempted. `lag` is the time from when it was due to its start; `None` if it was not due yet. It
-    /// is also `None` for verdicts, which are reported once they are stored.
+    /// A refresh was attempted. `lag` is the time between its due time and its start. It is `None` if the refresh was
+    /// not due yet, and for verdicts, which are reported after they are stored.
     fn refresh_tried(
         &self,
         _provider: &ProviderName,

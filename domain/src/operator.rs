@@ -1,4 +1,4 @@
-//! Keys of operators, which open no account's token.
+//! Keys of operators. They give access to no account's token.
 
 use std::fmt::{self, Display};
 
@@ -6,7 +6,7 @@ use crate::observe::words;
 use crate::secret::AccessKey;
 
 words! {
-    /// What an operator may do. The only key of a role has the word as its name, unless it has another.
+    /// What an operator may do. If a role has only one key and that key has no name, it is named after the role.
     OperatorRole {
         /// Everything but tokens.
         Admin => "admin",

@@ -14,7 +14,7 @@ pub const REMEMBERED_FOR: Duration = Duration::from_secs(86_400);
 /// What a replica reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence {
-    /// A random name that no other process has, nor this one after a restart.
+    /// A random name for each start of a process.
     pub instance: String,
     /// The name for operators: its machine and listen address.
     pub name: String,

@@ -112,7 +112,7 @@ impl Sealed {
     }
 }
 
-/// The header of every sealed value: the version of the format and the id of the key that opens it. Not secret.
+/// The header of every sealed value: the version of the format and the id of the key that decrypts it. Not secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SealId(pub [u8; Self::LENGTH]);
 

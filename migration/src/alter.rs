@@ -36,7 +36,6 @@ pub(crate) async fn drop_columns<C: IntoIden>(
     Ok(())
 }
 
-/// Drops indexes of a table.
 pub(crate) async fn drop_indexes(
     manager: &SchemaManager<'_>,
     table: impl IntoIden,

@@ -4,7 +4,6 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-/// Creates the tables of the audit log.
 pub(crate) struct Migration;
 
 impl MigrationName for Migration {

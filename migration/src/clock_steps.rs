@@ -4,7 +4,6 @@ use sea_orm_migration::prelude::*;
 
 use crate::alter::drop_indexes;
 
-/// Creates the indexes.
 pub(crate) struct Migration;
 
 impl MigrationName for Migration {

@@ -7,7 +7,6 @@ use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::alter::{add_columns, drop_columns, drop_indexes};
 
-/// Adds the columns and the indexes.
 pub(crate) struct Migration;
 
 impl MigrationName for Migration {

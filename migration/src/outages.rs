@@ -2,7 +2,6 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-/// Creates the table of outages.
 pub(crate) struct Migration;
 
 impl MigrationName for Migration {

@@ -5,7 +5,6 @@ use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::alter::{add_columns, drop_columns};
 
-/// Adds the column.
 pub(crate) struct Migration;
 
 impl MigrationName for Migration {

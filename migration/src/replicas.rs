@@ -2,7 +2,6 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-/// Creates the table of replicas.
 pub(crate) struct Migration;
 
 impl MigrationName for Migration {

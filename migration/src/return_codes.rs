@@ -7,7 +7,6 @@ use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::alter::{add_columns, drop_columns};
 
-/// Adds the columns.
 pub(crate) struct Migration;
 
 impl MigrationName for Migration {

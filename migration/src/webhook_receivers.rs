@@ -2,7 +2,6 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-/// Creates the table of receivers.
 pub(crate) struct Migration;
 
 impl MigrationName for Migration {

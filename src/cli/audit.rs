@@ -40,7 +40,6 @@ log or replaced it by an older copy. A head that is older than CENTRAL_OAUTH_AUD
     variables: SEALED,
 };
 
-/// Options of `audit`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
@@ -50,7 +49,7 @@ pub(super) struct Options {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Print all entries, one JSON object per line. The last line is the head of the log. Fails where the log was changed.
+    /// Print all entries, one JSON object per line. The last line is the head of the log. Fails if the log was changed.
     #[command(after_long_help = EXPORT_NOTES.render())]
     Export,
     /// Check that nobody has changed the log, and print its head.

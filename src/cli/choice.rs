@@ -26,6 +26,13 @@ impl Choice {
         }
     }
 
+    /// Returns the options that select this account, service and key.
+    pub(super) fn again(&self) -> String {
+        let account = self.account.as_ref();
+        let account = account.map(|id| format!(" --account {id}"));
+        account.unwrap_or_default() + &self.target.again()
+    }
+
     pub(super) async fn find(&self, client: &Client) -> Result<AccountDetails, Failure> {
         match &self.account {
             Some(id) => Ok(client.account(id).await?),

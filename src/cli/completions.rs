@@ -15,7 +15,6 @@ const NOTES: Notes = Notes {
     variables: &[],
 };
 
-/// Options of `completions`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

@@ -36,7 +36,6 @@ management service is not available, that is a warning: serve would wait for it.
     variables: &["SECRET_KEY", "PROVIDERS", "*"],
 };
 
-/// Options of `config`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
@@ -47,7 +46,7 @@ pub(super) struct Options {
 #[derive(clap::Subcommand, Clone, Copy)]
 enum Question {
     /// Check the configuration as `serve` reads it, and print it with its defaults and without secrets. Contacts neither
-    /// the database nor a provider. Has the key management service unwrap the secret keys, which changes nothing.
+    /// the database nor a provider. Asks the key management service to unwrap the secret keys, which changes nothing.
     #[command(after_long_help = CHECK_NOTES.render())]
     Check,
 }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use super::{Exit, Failure};
 
-/// Whether a command that deletes may go on.
+/// Whether a command that deletes may continue.
 #[derive(clap::Args, Clone, Copy)]
 pub(super) struct Confirmation {
     /// Do not ask for confirmation. Required without a terminal.

@@ -33,7 +33,6 @@ const NOTES: Notes = Notes {
     variables: &["LOG"],
 };
 
-/// Options of `dev`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

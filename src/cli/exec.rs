@@ -14,9 +14,9 @@ use crate::config::{ClientConfig, Environment, SECRETS};
 
 const NOTES: Notes = Notes {
     text: "\
-The command replaces this process: it gets all signals, and its exit code is the exit code. If no token can be had, the
+The command replaces this process: it gets all signals, and its exit code is the exit code. If there is no valid token, the
 command does not run. The token is read once; a command that runs longer than its token should call `central-oauth
-token` itself. Keys of Central OAuth are removed from the environment of the command.",
+token` itself. `exec` removes keys of Central OAuth from the environment of the command.",
     examples: &[
         "central-oauth exec -- ./backup.sh",
         "central-oauth exec --env GITHUB_TOKEN --min-ttl 600 -- gh repo list",
@@ -32,7 +32,6 @@ token` itself. Keys of Central OAuth are removed from the environment of the com
     variables: &["SERVER", "ACCESS_KEY", "ID_TOKEN"],
 };
 
-/// Options of `exec`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

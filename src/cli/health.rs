@@ -22,7 +22,6 @@ const NOTES: Notes = Notes {
     variables: &["LISTEN_ADDR"],
 };
 
-/// Options of `health`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

@@ -8,7 +8,6 @@ use super::print::printable;
 use super::{Exit, Failure};
 use crate::wiring;
 
-/// Returns the services that use the database.
 pub(super) async fn running(
     store: &wiring::Store,
     now: Timestamp,

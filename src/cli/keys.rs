@@ -58,7 +58,6 @@ const DELETE_NOTES: Notes = Notes {
     variables: OPERATOR,
 };
 
-/// Options of `keys`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
@@ -116,8 +115,9 @@ struct Delete {
     /// The id of the key, as `keys list` shows it.
     #[arg(value_name = "KEY_ID", value_parser = choice::id)]
     key: String,
-    /// Also delete the keys that this key has made. Do that if the key has leaked. Without this option you are asked at a
-    /// terminal, and elsewhere they stay. In the 24 hours after the link that made the key, they are always deleted.
+    /// Also delete the keys that this key has made. Do that if the key has leaked. Without this option, the command asks
+    /// at a terminal and otherwise keeps them. In the 24 hours after a program has linked with the key, the
+    /// service always deletes them.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     descendants: Option<bool>,
     #[command(flatten)]
@@ -184,9 +184,11 @@ impl Create {
             max_uses_per_minute: self.max_uses_per_minute,
         };
         let created = client.create_key(&account.id, &wanted).await?;
-        let (id, of) = (id_of(&created), name(&account));
+        let (id, of, again) = (id_of(&created), name(&account), self.choice.again());
         self.show(&created).map_err(|failure| {
-            let lost = format!("{failure}; key {id} of {of} is lost: delete it with `central-oauth keys delete {id}`");
+            let lost = format!(
+                "{failure}; key {id} of {of} is lost: delete it with `central-oauth keys delete {id}{again}`"
+            );
             Failure::new(failure.code(), lost)
         })?;
         if self.json {
@@ -241,7 +243,7 @@ impl Delete {
         tell(format_args!("Deleted key {key} of {of}."));
         if !made.is_empty() && !descendants {
             tell(format_args!(
-                "The keys that it has made still work unless it was linked in the last 24 hours: {all}. If it has leaked, delete them too."
+                "The keys that it has made still work unless a program has linked with it in the last 24 hours: {all}. If it has leaked, delete them too."
             ));
         }
         Ok(())

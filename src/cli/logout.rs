@@ -17,7 +17,6 @@ const NOTES: Notes = Notes {
     variables: &["ACCESS_KEY"],
 };
 
-/// Options of `logout`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
@@ -46,7 +45,7 @@ pub(super) fn run(options: &Options, config: &ClientConfig<'_>) -> Result<Exit, 
         path.display()
     ));
     if !options.target.names_a_key()
-        && let Some(variable) = config.variable("ACCESS_KEY")
+        && let Some(variable) = config.access_key_variable()
     {
         warn(format_args!(
             "{variable} is set, so commands without --profile still use that key"

@@ -18,7 +18,6 @@ const NOTES: Notes = Notes {
     variables: &[],
 };
 
-/// Options of `man`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

@@ -42,7 +42,6 @@ const STATUS_NOTES: Notes = Notes {
     variables: DATABASE,
 };
 
-/// Options of `migrate`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
@@ -117,7 +116,7 @@ async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Fa
     let given_up = give_up_key_macs(store, Arc::clone(&cipher)).await;
     given_up.map_err(wiring::refused)?;
     store.migrate_down(Some(1)).await.map_err(Failure::other)?;
-    // A replica that started in between has said it again.
+    // A replica that started in between has marked the hash key again.
     let given_up = give_up_key_macs(store, cipher).await;
     given_up.map_err(wiring::refused)
 }

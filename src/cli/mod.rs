@@ -101,8 +101,8 @@ enum Command {
     Providers(providers::Options),
     /// Mark the database as restored from a backup. Run this before you start the service again.
     ///
-    /// Refresh tokens in a backup may be older than the tokens that the provider issued last. After this command the
-    /// service tries each of them carefully. It refuses while a service uses the database.
+    /// Refresh tokens in a backup may be older than the tokens that the provider issued last. After this command,
+    /// accounts show that their token may be outdated until a refresh succeeds. Stop all services first.
     #[command(after_long_help = restored::NOTES.render())]
     Restored,
     /// Export the audit log, or check that nobody has changed it.

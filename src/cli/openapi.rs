@@ -10,7 +10,6 @@ const NOTES: Notes = Notes {
     variables: &[],
 };
 
-/// Options of `openapi`.
 #[derive(clap::Args, Clone, Copy)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

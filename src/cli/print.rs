@@ -53,7 +53,6 @@ pub(super) fn insist(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Prints JSON for scripts.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(Failure::other)?;
     result(printable_json(&text))

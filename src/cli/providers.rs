@@ -39,7 +39,6 @@ const CHECK_NOTES: Notes = Notes {
     variables: &["PROVIDERS", "PUBLIC_URL", "LISTEN_ADDR", "*"],
 };
 
-/// Options of `providers`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

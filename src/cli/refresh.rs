@@ -17,7 +17,6 @@ const NOTES: Notes = Notes {
     variables: OPERATOR,
 };
 
-/// Options of `refresh`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

@@ -21,7 +21,6 @@ const NOTES: Notes = Notes {
     variables: DATABASE,
 };
 
-/// Options of `replicas`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

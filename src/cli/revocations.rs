@@ -22,11 +22,10 @@ const NOTES: Notes = Notes {
     variables: &["SERVER", "ADMIN_KEY"],
 };
 
-/// Options of `revocations`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {
-    /// The URL of the service [default: CENTRAL_OAUTH_SERVER].
+    /// The URL of the service [default: CENTRAL_OAUTH_SERVER, or else http://127.0.0.1:8080].
     #[arg(long, value_name = "URL", value_parser = parse_server)]
     server: Option<Url>,
     /// Print the complete response of the service as one JSON array, for scripts.

@@ -19,7 +19,6 @@ const NOTES: Notes = Notes {
     variables: OPERATOR,
 };
 
-/// Options of `revoke`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

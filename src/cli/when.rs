@@ -8,7 +8,6 @@ use super::table::distance;
 
 const NOTHING: &str = "-";
 
-/// Writes an instant for scripts.
 pub(super) fn rfc3339(at: Timestamp) -> String {
     let nanos = i128::from(at.as_millis()) * 1_000_000;
     let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok();

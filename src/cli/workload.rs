@@ -64,6 +64,7 @@ impl Workload {
             source: Source::find(config)?,
             audience,
             server,
+            is_default: target.names_no_server(config),
             fresh: None,
         })
     }
@@ -74,6 +75,7 @@ pub(super) struct Identity<'a> {
     source: Source<'a>,
     audience: String,
     server: Url,
+    is_default: bool,
     fresh: Option<(AccessKey, Instant)>,
 }
 
@@ -92,6 +94,7 @@ impl Identity<'_> {
         };
         Ok(Profile {
             server: self.server.clone(),
+            is_default: self.is_default,
             access_key,
             origin: Origin::Platform(self.source.name()),
             hosts: Vec::new(),
@@ -220,6 +223,7 @@ mod tests {
             source,
             audience: "us".to_owned(),
             server: "https://auth.example.com".parse().unwrap(),
+            is_default: false,
             fresh: None,
         };
         let origin = identity.profile().await.ok().unwrap().origin;

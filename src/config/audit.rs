@@ -1,5 +1,3 @@
-//! The audit log.
-
 use central_oauth_domain::audit::NetworkPrecision;
 use central_oauth_domain::usecases::AuditSettings;
 

@@ -5,25 +5,29 @@ use secrecy::ExposeSecret;
 
 use super::{ConfigError, Environment};
 
-/// Reads a bearer key.
+/// The minimum length of a key that a client sends.
+pub(super) const SHORTEST: usize = 8;
+
+/// Reads a bearer key that has at least this length.
 pub(super) fn bearer(
     environment: &Environment,
     name: &str,
+    shortest: usize,
 ) -> Result<Option<AccessKey>, ConfigError> {
     let key = environment.secret(name)?;
     let key = key.map(|key| AccessKey::new(key.expose_secret().trim()));
-    match key.as_ref().map(is_bearer) {
-        Some(false) => {
-            let problem = "is not a valid key: it is too short, or not all visible ASCII";
-            Err(ConfigError::variable(name, problem))
-        }
-        _ => Ok(key),
+    let is_valid = |key: &AccessKey| key.expose().len() >= shortest && is_bearer(key);
+    if key.as_ref().is_none_or(is_valid) {
+        return Ok(key);
     }
+    let problem = format!(
+        "is not a valid key: it must have at least {shortest} characters, all visible ASCII"
+    );
+    Err(ConfigError::variable(name, problem))
 }
 
 /// Whether a text can be a bearer key that is not trivial to guess.
 pub(crate) fn is_bearer(key: &AccessKey) -> bool {
-    const SHORTEST: usize = 8;
     let key = key.expose();
     key.len() >= SHORTEST && key.bytes().all(|b| b.is_ascii_graphic())
 }

@@ -1,15 +1,12 @@
-//! Variables of the client commands.
-
 use central_oauth_domain::secret::AccessKey;
 use secrecy::SecretString;
 use url::Url;
 
-use super::bearer::bearer;
+use super::bearer::{SHORTEST, bearer};
 use super::{ConfigError, Environment};
 
 /// Settings of the client commands. A key is read when a command needs it, so that a wrong key stops no other command.
 pub(crate) struct ClientConfig<'a> {
-    /// The address of the service.
     pub(crate) server: Option<Url>,
     environment: &'a Environment,
 }
@@ -27,6 +24,31 @@ impl<'a> ClientConfig<'a> {
             server: server.map_err(|problem| ConfigError::variable("SERVER", problem))?,
             environment,
         })
+    }
+
+    /// Returns the key to use instead of a saved one.
+    pub(crate) fn access_key(&self) -> Result<Option<NamedKey>, ConfigError> {
+        self.key("ACCESS_KEY")
+    }
+
+    /// Returns the name of the variable that [`Self::access_key`] reads, if it is set, without reading the key.
+    pub(crate) fn access_key_variable(&self) -> Option<String> {
+        self.variable("ACCESS_KEY")
+    }
+
+    /// Returns the enrolment key.
+    pub(crate) fn enroll_key(&self) -> Result<Option<NamedKey>, ConfigError> {
+        self.key("ENROLL_KEY")
+    }
+
+    /// Returns the name of the variable that [`Self::enroll_key`] reads, if it is set, without reading the key.
+    pub(crate) fn enroll_key_variable(&self) -> Option<String> {
+        self.variable("ENROLL_KEY")
+    }
+
+    /// Returns the admin key, for commands of operators.
+    pub(crate) fn admin_key(&self) -> Result<Option<NamedKey>, ConfigError> {
+        self.key("ADMIN_KEY")
     }
 
     /// Whether there is a token of the platform.
@@ -49,21 +71,18 @@ impl<'a> ClientConfig<'a> {
         variable("URL").zip(bearer)
     }
 
-    /// Returns the key in this variable, named without the prefix.
-    pub(crate) fn key(&self, name: &str) -> Result<Option<NamedKey>, ConfigError> {
-        let key = bearer(self.environment, name)?;
+    fn key(&self, name: &str) -> Result<Option<NamedKey>, ConfigError> {
+        let key = bearer(self.environment, name, SHORTEST)?;
         let variable = self.environment.variable_of(name);
         Ok(key.map(|key| NamedKey { key, variable }))
     }
 
-    /// Returns the full name of the variable that [`Self::key`] reads, if it is set, without reading the key.
-    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+    fn variable(&self, name: &str) -> Option<String> {
         let is_set = self.environment.is_set(name);
         is_set.then(|| self.environment.variable_of(name))
     }
 }
 
-/// Parses the address of a service.
 pub(crate) fn parse_server(text: &str) -> Result<Url, &'static str> {
     const PROBLEM: &str = "is not an http or https URL such as https://auth.example.com";
     let url = Url::parse(text).map_err(|_| PROBLEM)?;

@@ -5,7 +5,6 @@ use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl, PoolSettings};
 use super::store::{configured_file, configured_url};
 use super::{ConfigError, Environment, StoreConfig};
 
-/// Source and destination of `copy`.
 pub(crate) struct CopyConfig {
     pub(crate) from: DatabaseUrl,
     pub(crate) to: DatabaseUrl,

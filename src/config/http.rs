@@ -1,5 +1,3 @@
-//! Addresses of the service.
-
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,9 +9,7 @@ use url::{Host, Url};
 use super::networks::{list, networks};
 use super::{ConfigError, Effective, Environment, TlsConfig};
 
-/// Addresses of the service.
 pub(crate) struct HttpConfig {
-    /// The address to bind.
     pub(crate) listen: SocketAddr,
     /// The base of the addresses that people open.
     pub(crate) public_url: Option<Url>,

@@ -1,11 +1,8 @@
-//! The operator's secrets.
-
 use central_oauth_domain::operator::OperatorKey;
 
 use super::secret_keys::WrappedKeys;
 use super::{ConfigError, Effective, Environment, HIDDEN, hidden, operators};
 
-/// The operator's secrets.
 pub(crate) struct Keys {
     /// The keys that encrypt and decrypt the stored values.
     pub(crate) secret: WrappedKeys,

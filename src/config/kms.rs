@@ -76,7 +76,6 @@ fn require_secret(key: &str, environment: &Environment) -> Result<(), ConfigErro
         .ok_or_else(|| ConfigError::variable(name, problem))
 }
 
-/// Reads the PIN of a PKCS#11 token.
 fn pin(environment: &Environment) -> SecretSource {
     let environment = environment.clone();
     Box::new(move || {

@@ -21,15 +21,12 @@ const RETURN_CODE: Words<ReturnCodePolicy> = Words(
     ],
 );
 
-/// How links are made, and durations.
 pub(crate) struct LinkConfig {
-    /// Lifetime of a link code.
     pub(crate) code_ttl: Duration,
     /// Minimum interval between polls of a client.
     pub(crate) poll_interval: Duration,
     /// Whether links may or must ask for a return code.
     pub(crate) return_code: ReturnCodePolicy,
-    /// Timeout of a provider call.
     pub(crate) provider_timeout: Duration,
     /// Maximum interval between refreshes.
     pub(crate) refresh_at_least: Duration,

@@ -5,7 +5,6 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use super::words::Words;
 use super::{ConfigError, Effective, Environment};
 
-/// What to log, and how.
 pub(crate) struct LogConfig {
     pub(crate) filter: Targets,
     /// The filter as the operator writes it.
@@ -13,7 +12,6 @@ pub(crate) struct LogConfig {
     pub(crate) format: LogFormat,
 }
 
-/// The format of log lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
     /// For people.
@@ -64,9 +62,38 @@ fn filter(text: &str) -> Result<Targets, ConfigError> {
     directives.parse().map_err(|_| malformed())
 }
 
-/// A single unknown word would be taken for a module name and silence everything else, and spans cannot be named: no
-/// module has such a name.
+/// A single unknown word would be taken for a module name and silence everything else. Spans cannot be named, and no module
+/// has the name of the program, which has a hyphen.
 fn is_misleading(directive: &str) -> bool {
-    let is_word = directive.chars().all(|c| c.is_alphanumeric() || c == '_');
-    is_word && directive.parse::<LevelFilter>().is_err() || directive.contains('[')
+    let is_word = directive
+        .chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    let is_program = directive.starts_with(env!("CARGO_PKG_NAME"));
+    is_word && directive.parse::<LevelFilter>().is_err() || directive.contains('[') || is_program
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_silences_everything_is_a_mistake() {
+        for wrong in [
+            "central-oauth",
+            "central-oauth=debug",
+            "info,central-oauth=debug",
+            "central-oauth-domain=debug",
+            "opentelemetry-otlp",
+        ] {
+            assert!(filter(wrong).is_err(), "{wrong}");
+        }
+        // OpenTelemetry names its events after its packages.
+        for good in [
+            "info",
+            "info,central_oauth=debug",
+            "info,opentelemetry-otlp=debug",
+        ] {
+            assert!(filter(good).is_ok(), "{good}");
+        }
+    }
 }

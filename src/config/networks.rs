@@ -1,5 +1,3 @@
-//! Lists of networks.
-
 use central_oauth_domain::cidr::{Cidr, MalformedCidr};
 
 use super::{ConfigError, Environment};

@@ -1,5 +1,3 @@
-//! Variables with numbers.
-
 use std::ops::RangeInclusive;
 use std::time::Duration;
 

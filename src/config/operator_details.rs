@@ -7,7 +7,6 @@ use central_oauth_http_poem::{Contact, Logo, OperatorDetails};
 
 use super::{ConfigError, Effective, Environment};
 
-/// Who runs the service, as its pages say.
 #[derive(Default)]
 pub(crate) struct OperatorDetailsConfig {
     pub(crate) details: OperatorDetails,

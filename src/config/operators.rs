@@ -70,13 +70,8 @@ fn single(
     name: &str,
     role: OperatorRole,
 ) -> Result<Option<OperatorKey>, ConfigError> {
-    let Some(key) = bearer(environment, name)? else {
-        return Ok(None);
-    };
-    if key.expose().len() < SHORTEST_KEY {
-        return Err(ConfigError::variable(name, GUESSABLE));
-    }
-    Ok(Some(OperatorKey::of_role(role, key)))
+    let key = bearer(environment, name, SHORTEST_KEY)?;
+    Ok(key.map(|key| OperatorKey::of_role(role, key)))
 }
 
 fn tables(text: &str) -> Result<Vec<Table>, ConfigError> {
@@ -153,6 +148,16 @@ mod tests {
         let expected = expected.map(|(name, role)| (name.to_owned(), role));
         assert_eq!(read_text(&text), Ok(expected.to_vec()));
         assert_eq!(read_text("# nobody").map(|keys| keys.len()), Ok(1));
+    }
+
+    #[test]
+    fn a_short_key_is_told_the_minimum() {
+        for short in ["abc", "abcdefghi"] {
+            let variable = ("CENTRAL_OAUTH_ADMIN_KEY".into(), short.into());
+            let problem = read(&Environment::new([variable]).unwrap()).err().unwrap();
+            let problem = problem.to_string();
+            assert!(problem.contains("at least 16 characters"), "{problem}");
+        }
     }
 
     #[test]

@@ -35,7 +35,6 @@ enum ConfiguredKey {
     Wrapped(String),
 }
 
-/// Why keys could not be unwrapped.
 #[derive(Debug, thiserror::Error)]
 #[error("{}{variable}: {error}", Environment::PREFIX)]
 pub(crate) struct NotUnwrapped {
@@ -92,7 +91,6 @@ impl WrappedKeys {
         }
     }
 
-    /// Returns the number of previous keys.
     pub(crate) const fn previous(&self) -> usize {
         self.previous.len()
     }
@@ -138,7 +136,7 @@ impl WrappedKeys {
         self.unwrapped(PRESENT, &self.present).await
     }
 
-    /// Says what a start would come to at the key management service, and changes nothing there.
+    /// Says what `serve` would do with the key management service, and changes nothing there.
     ///
     /// # Errors
     /// [`NotUnwrapped`], if the start would fail.
@@ -184,7 +182,7 @@ impl WrappedKeys {
     }
 }
 
-/// Says that the service would start without its key, and warns about it.
+/// Warns that the service would start without its key and wait for it. Returns the same for the output.
 fn would_wait(reason: &dyn std::fmt::Display) -> String {
     tracing::warn!(
         "serve would start, wait for the key management service and not be ready: {reason}"

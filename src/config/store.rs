@@ -1,5 +1,3 @@
-//! The database.
-
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
@@ -12,7 +10,6 @@ use super::{ConfigError, Effective, Environment};
 
 const TOKEN_CACHE: Words<bool> = Words("TOKEN_CACHE", &[("on", true), ("off", false)]);
 
-/// The database.
 #[derive(Clone)]
 pub(crate) struct StoreConfig {
     pub(crate) url: DatabaseUrl,
@@ -73,8 +70,8 @@ impl StoreConfig {
         ]
     }
 
-    /// Rejects a database file that every user of the machine may read or write, and anything but a regular file, whose
-    /// permissions must stay as they are. A new file is created private.
+    /// Rejects a database file that every user of the machine may read or write, and anything but a regular file. A new
+    /// file is created private.
     ///
     /// # Errors
     /// The file, and what fixes it.

@@ -11,14 +11,12 @@ use url::Url;
 
 use super::{ConfigError, Effective, Environment};
 
-/// Metrics listener and OTLP collectors.
 pub(crate) struct TelemetryConfig {
     /// The listener for Prometheus.
     pub(crate) scraped_at: Option<SocketAddr>,
     pub(crate) traces: Option<Collector>,
     pub(crate) metrics: Option<Collector>,
     pub(crate) service_name: Option<String>,
-    /// Resource attributes.
     pub(crate) attributes: Vec<(String, String)>,
     /// Warnings about ignored variables, one sentence each.
     pub(crate) warnings: Vec<String>,

@@ -1,5 +1,3 @@
-//! The certificate of the service.
-
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,7 +26,6 @@ impl TlsConfig {
         }
     }
 
-    /// Reads the two files.
     pub(crate) fn certificate(&self) -> Result<Arc<Certificate>, ConfigError> {
         let certificate = Certificate::read(self.chain.clone(), self.key.clone());
         certificate

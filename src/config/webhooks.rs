@@ -14,7 +14,7 @@ use url::Url;
 use super::environment::read_secret;
 use super::{ConfigError, Effective, Environment, toml_file};
 
-/// The receivers, and what they are told.
+/// The receivers, and the events that each gets.
 pub(crate) struct WebhookConfig {
     pub(crate) receivers: Vec<WebhookReceiver>,
     pub(crate) subscriptions: Vec<Subscription>,

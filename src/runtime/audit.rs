@@ -1,5 +1,3 @@
-//! Stores the recorded audit entries.
-
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +7,6 @@ use tokio::time::timeout;
 
 use super::{Stop, pause};
 
-/// How often entries are stored.
 const STORE_EVERY: Duration = Duration::from_secs(1);
 /// How long a stopping process tries to store the last entries.
 const TO_STORE_LAST: Duration = Duration::from_secs(3);
@@ -19,7 +16,7 @@ const TO_STORE_LAST: Duration = Duration::from_secs(3);
 pub(crate) async fn store_audit_entries(log: Arc<AuditLog>, mut stop: Stop) {
     let mut is_behind = false;
     while !*stop.borrow() {
-        // What is given up here is stored with the last entries.
+        // Entries that are given up here are stored with the last ones.
         let stored = tokio::select! {
             stored = log.store(false) => stored,
             _ = stop.changed() => return,

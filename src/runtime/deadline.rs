@@ -17,7 +17,6 @@ pub(super) struct Deadline<'a> {
 }
 
 impl<'a> Deadline<'a> {
-    /// Starts a timeout.
     pub(super) fn after(clock: &'a dyn Clock, timeout: Duration) -> Self {
         Self {
             clock,
@@ -26,7 +25,6 @@ impl<'a> Deadline<'a> {
         }
     }
 
-    /// Returns the remaining time.
     pub(super) fn left(&self) -> Duration {
         let left = self.until.saturating_duration_since(Instant::now());
         left.min(self.uptime.saturating_sub(self.clock.uptime()))

@@ -16,12 +16,10 @@ pub(super) struct Flights<K: Key, S: State = ()> {
     tasks: Mutex<JoinSet<()>>,
 }
 
-/// The key of a flight.
 pub(super) trait Key: Copy + Eq + Hash + Send + 'static {}
 
 impl<T: Copy + Eq + Hash + Send + 'static> Key for T {}
 
-/// The state of a flight.
 pub(super) trait State: Default + Send + 'static {}
 
 impl<T: Default + Send + 'static> State for T {}
@@ -115,7 +113,6 @@ impl<K: Key, S: State> Flights<K, S> {
         running.get_mut(&key).map(|(_, state)| change(state))
     }
 
-    /// Waits for all flights.
     pub(super) async fn finish(&self) {
         loop {
             let mut tasks = std::mem::take(&mut *lock(&self.tasks));

@@ -1,5 +1,3 @@
-//! Periodic housekeeping.
-
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +22,8 @@ const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
 /// How often uses of keys are stored. With one iteration of the loop that is within a minute.
 const NOTE_EVERY: Duration = Duration::from_secs(50);
 
-/// Reports that this replica runs, before it answers the first request: no command then takes the database of a service that
-/// is ready for an unused one. If the store is slow or fails, the start goes on without it.
+/// Reports that this replica runs before it answers the first request. Otherwise a command could take the database of a
+/// ready service for unused. If the store is slow or fails, the service starts all the same.
 pub(crate) async fn check_in_first(services: &Services) {
     // A timeout means the same as a failure: `keep_house` does it next.
     let _ = timeout(CHECK_IN_FIRST, check_in(services)).await;
@@ -35,9 +33,9 @@ async fn check_in(services: &Services) {
     done("this replica", services.housekeeping.check_in().await);
 }
 
-/// Until told to stop: goes on reporting that this replica runs, repairs stored times that come from a clock that was ahead,
-/// stores when keys were last used, announces grants that end soon, and deletes old rows. Every replica does all of it: each
-/// deletes other rows.
+/// Until told to stop: reports that this replica runs, repairs stored times from a clock that was ahead, stores when
+/// keys were last used, announces grants that end soon, and deletes old rows. Every replica does all of it, on
+/// different rows.
 pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
     let (mut check_in_at, mut purge_at) = (Instant::now(), Instant::now());
     let mut announce_at = Instant::now();

@@ -10,9 +10,9 @@ use crate::config::{KmsConfig, NotUnwrapped, WrappedKeys};
 /// The interval of the checks.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// Has the key management service decrypt the secret key periodically. Returns when told to stop, or when it has
-/// refused for the grace period: somebody has disabled the key to stop its use. If the key management service is
-/// unavailable, or its token rejects the PIN, nothing changes: after a restart the wrong PIN would be sent again.
+/// Makes the key management service decrypt the secret key periodically. Returns when told to stop, or when the service
+/// has refused for the grace period: then somebody has disabled the key to stop its use. If the service is unavailable,
+/// or its token rejects the PIN, nothing changes, because a restart would send the wrong PIN again.
 pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
     let Some(&KmsConfig { grace, .. }) = keys.kms() else {
         return told_to_stop(stop).await;
@@ -25,14 +25,14 @@ pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
         match keys.unwrap_present().await {
             Ok(_) => {
                 if refused_since.take().is_some() || is_away {
-                    tracing::info!("the key management service opens the secret key again");
+                    tracing::info!("the key management service decrypts the secret key again");
                 }
                 is_away = false;
                 pause = usual;
             }
             Err(error) if error.may_pass() || error.is_wrong_pin() => {
                 if !std::mem::replace(&mut is_away, true) {
-                    tracing::warn!(%error, "the service goes on with the secret key that it has");
+                    tracing::warn!(%error, "the service continues with the secret key in its memory");
                 }
                 pause = usual;
             }

@@ -16,10 +16,10 @@ use super::{STORE_PAUSE, Stop};
 
 /// The store is asked for due work at least this often: another process may have added some.
 const LONGEST_IDLE: Duration = Duration::from_secs(1);
-/// The pause where something is due and cannot be claimed: another process is about to.
+/// The pause when something is due and cannot be claimed, because another process is about to claim it.
 const OTHERS_ARE_FASTER: Duration = Duration::from_millis(100);
-/// How long nothing is claimed once the store answers again. Leases lapsed while it was away, but whoever held them may have
-/// answers that it has not taken yet: they are saved first, by this process or by another one.
+/// How long nothing is claimed after the store answers again. Leases have expired meanwhile, but their holders may have
+/// responses that are not saved yet. Those are saved first, by this process or by another one.
 const HOLD_BACK: Duration = Duration::from_secs(3);
 
 /// Work of one kind, which the store hands out under leases.
@@ -58,7 +58,7 @@ pub(super) struct Pump {
 }
 
 impl Pump {
-    /// With this many places at each provider: one that is down holds up no other.
+    /// Creates a pump with this many places at each provider, so that a provider that is down delays no other.
     pub(super) fn new(places_each: usize) -> Self {
         Self {
             places_each,
@@ -68,7 +68,7 @@ impl Pump {
         }
     }
 
-    /// Does what is due, until told to stop.
+    /// Does due work, until told to stop.
     pub(super) async fn run(&self, work: &impl Work, mut stop: Stop) {
         let mut expects_more = false;
         while !*stop.borrow() {
@@ -89,7 +89,6 @@ impl Pump {
         Arc::clone(places.or_insert_with(|| Arc::new(Semaphore::new(self.places_each))))
     }
 
-    /// Frees a place.
     pub(super) fn free(&self, place: OwnedSemaphorePermit) {
         drop(place);
         self.place_freed.notify_one();
@@ -107,8 +106,8 @@ impl Pump {
         (!pause.is_zero()).then_some(pause)
     }
 
-    /// Returns the providers without a free place, and how much may be claimed at the others. Claimed work starts at once,
-    /// so that no lease expires in a queue.
+    /// Returns the providers without a free place, and how much may be claimed at the others. No more is claimed than
+    /// can start at once, so that no lease expires in a queue.
     fn room(&self) -> (Vec<ProviderName>, u64) {
         let (mut busy, mut room) = (Vec::new(), self.places_each);
         for (name, places) in lock(&self.places).iter() {
@@ -120,7 +119,7 @@ impl Pump {
         (busy, u64::try_from(room).unwrap_or(u64::MAX))
     }
 
-    /// Starts what is due. Returns how long to pause then, and whether as much was due as there was room for.
+    /// Starts due work. Returns how long to pause afterwards, and whether there was as much due work as room.
     async fn start_due<W: Work>(
         &self,
         work: &W,
@@ -168,7 +167,7 @@ impl Pump {
             Err(error) => {
                 self.store_failed();
                 let (what, error) = (W::NAME, &error as &dyn Error);
-                tracing::error!(what, error, "what is due could not be read");
+                tracing::error!(what, error, "due work could not be read");
                 (Vec::new(), STORE_PAUSE)
             }
         }

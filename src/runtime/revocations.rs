@@ -1,4 +1,4 @@
-//! Revocations: at once when somebody asks, and again until the provider confirms.
+//! Revokes tokens: at once on request, and again until the provider confirms.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use super::flights::Flights;
 use super::pump::{Pump, Work};
 use super::{ATTEMPTS_PER_LINE, STORE_PAUSE, Stop};
 
-/// Revocations at one provider under way at once.
+/// Concurrent revocations per provider.
 const MOST_PER_PROVIDER: usize = 8;
-/// Attempts to record what came of it; afterwards the lease lapses, and it is asked again, which does no harm.
+/// Attempts to record a result. Afterwards the lease expires and the provider is asked again, which does no harm.
 const TRIES: u32 = 10;
 
 /// All revocations of this process. Clones share them.
@@ -41,7 +41,7 @@ impl RevokeOnDemand for Outbox {
             .0
             .flights
             .join(id, || Arc::clone(&self.0).see_to(lease));
-        // Whether it has landed or the timeout has expired: the store says how things are.
+        // Whether it has ended or the timeout has expired: the store has the result.
         let clock = self.0.revoker.clock();
         Deadline::after(clock, timeout).wait(landed.wait()).await;
     }
@@ -56,12 +56,13 @@ impl Outbox {
         }))
     }
 
-    /// Revokes what is due, until told to stop.
+    /// Revokes due tokens, until told to stop.
     pub(crate) async fn work_off(self, stop: Stop) {
         self.0.pump.run(&self, stop).await;
     }
 
-    /// Waits for what is under way, within `grace`: what is not confirmed is asked again after the next start.
+    /// Waits for revocations in progress, within `grace`. Those that are not confirmed are retried after the next
+    /// start.
     pub(crate) async fn finish(self, grace: Duration) {
         let _ = timeout(grace, self.0.flights.finish()).await;
     }
@@ -108,7 +109,7 @@ impl Inner {
 
     async fn see_through(&self, lease: &RevocationLease, place: OwnedSemaphorePermit) {
         let (revocation, provider) = (lease.revocation.id.0, &lease.revocation.provider);
-        // At the highest level, as that of a request is.
+        // At the highest level, like that of a request.
         let span = tracing::error_span!("revocation", revocation, %provider);
         let attempt = async {
             let result = self.revoker.attempt(lease).await;

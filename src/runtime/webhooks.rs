@@ -1,5 +1,3 @@
-//! Delivers webhooks.
-
 use std::error::Error;
 
 use central_oauth_domain::usecases::Courier;

@@ -48,7 +48,7 @@ pub(crate) fn service_started(
         .with("audit_retention", config.audit.retention.as_secs())
 }
 
-/// Returns the entry of a service that has read the keys of operators again.
+/// Returns the audit event for operators' keys that were read again.
 pub(crate) fn operators_reloaded(keys: &[OperatorKey]) -> AuditEvent {
     AuditEvent::new(AuditKind::OperatorsReloaded).with("operator_keys", keys.len())
 }

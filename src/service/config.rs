@@ -9,7 +9,6 @@ use crate::config::{
     ProviderConfig, StoreConfig, TelemetryConfig, WebhookConfig, WorkloadConfig,
 };
 
-/// Everything that the service needs to know before it starts.
 pub(crate) struct ServiceConfig {
     pub(crate) store: StoreConfig,
     pub(crate) keys: Keys,
@@ -20,7 +19,6 @@ pub(crate) struct ServiceConfig {
     pub(crate) webhooks: Option<WebhookConfig>,
     pub(crate) workloads: Option<WorkloadConfig>,
     pub(crate) audit: AuditSettings,
-    /// The address of the metrics listener.
     pub(crate) metrics: Option<SocketAddr>,
 }
 

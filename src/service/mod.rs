@@ -33,9 +33,7 @@ pub(crate) use server::{bind, serve};
 
 /// A service that accepts requests.
 pub(crate) struct Service {
-    /// The address that it listens at.
     pub(crate) listen: SocketAddr,
-    /// The address of the metrics listener.
     pub(crate) metrics: Option<SocketAddr>,
     /// Where people and programs reach it.
     pub(crate) url: Url,
@@ -214,7 +212,7 @@ impl Service {
             refreshing,
             revoking
         );
-        // Last, because the others have recorded entries until now.
+        // Last, because the other parts record entries until they end.
         runtime::store_last_audit_entries(&self.audit).await;
         self.watching.stop().await;
         self.store.close().await?;

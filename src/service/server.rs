@@ -1,5 +1,3 @@
-//! Listens, and answers requests.
-
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;

@@ -19,7 +19,6 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::is_for_traces;
 
-/// Writes to stderr.
 pub(super) struct JsonLines;
 
 /// The first fields of every line, in this order.

@@ -63,11 +63,17 @@ async fn another_person_at_a_relink() {
 async fn nobody_behind_a_proxy() {
     let machine = Machine::new();
     let proxy = format!("http://127.0.0.1:{}", free_port());
-    let mut command = machine.command(&["link", "--server", "https://auth.example.invalid"]);
-    command.env("HTTPS_PROXY", proxy);
-    let run = Run::of(command).await.expect(8);
-    let hint = "; check the proxy in HTTPS_PROXY";
-    assert!(run.only_line().ends_with(hint), "{run:?}");
+    for (exceptions, hint) in [
+        ("", "; check the proxy in HTTPS_PROXY"),
+        ("auth.example.invalid", "; check HTTPS_PROXY and NO_PROXY"),
+    ] {
+        let mut command = machine.command(&["link", "--server", "https://auth.example.invalid"]);
+        command
+            .env("HTTPS_PROXY", &proxy)
+            .env("NO_PROXY", exceptions);
+        let run = Run::of(command).await.expect(8);
+        assert!(run.only_line().ends_with(hint), "{run:?}");
+    }
 }
 
 #[tokio::test]

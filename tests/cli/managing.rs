@@ -50,16 +50,20 @@ async fn a_key_that_cannot_be_printed_is_named(world: &World) {
         .write(true)
         .open("/dev/full")
         .unwrap();
-    for json in [&[][..], &["--json"]] {
-        let create = [&["keys", "create", "--name", "lost"], json].concat();
+    let server = world.service.url("/");
+    let chosen = ["--account", "1", "--server", &server];
+    for (options, json) in [(&[][..], &[][..]), (&chosen[..], &["--json"][..])] {
+        let create = [&["keys", "create", "--name", "lost"], options, json].concat();
         let mut command = world.client(&create);
         let child = command.stdout(full.try_clone().unwrap()).spawn().unwrap();
         let output = child.wait_with_output().await.unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{said}");
-        let (_, id) = said.split_once("central-oauth keys delete ").unwrap();
-        let id = id.trim_end().trim_end_matches('`');
-        world.run(&["keys", "delete", id, "--yes"]).await.expect(0);
+        let (_, advice) = said.split_once("`central-oauth ").unwrap();
+        let advice: Vec<_> = advice.trim_end().trim_end_matches('`').split(' ').collect();
+        assert!(advice.ends_with(options), "{said}");
+        let delete = [&advice[..], &["--yes"]].concat();
+        world.run(&delete).await.expect(0);
     }
 }
 

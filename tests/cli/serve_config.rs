@@ -85,6 +85,7 @@ const WRONG: &[(&str, &str)] = &[
     ("PROVIDER_NAME", "work"),
     ("PROVIDER_DISPLAY_NAME", "Work"),
     ("LOG", "verbose"),
+    ("LOG", "central-oauth"),
     ("LOG", "info,central_oauth=loud"),
     ("LOG", "[refresh{account=1}]=debug"),
     ("LOG", ","),

@@ -1,5 +1,3 @@
-//! The secret key.
-
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 

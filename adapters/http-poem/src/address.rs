@@ -1,5 +1,3 @@
-//! The client address of a request.
-
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use central_oauth_domain::cidr::Cidr;

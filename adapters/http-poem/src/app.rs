@@ -1,5 +1,3 @@
-//! Assembles routes and middleware.
-
 use std::future::ready;
 use std::sync::Arc;
 
@@ -18,9 +16,9 @@ use crate::presented::PresentedJwt;
 use crate::requests::Requests;
 use crate::{api, docs, pages};
 
-/// Where the API is: its own part, and what OAuth clients look for.
+/// The paths of the API: its own, and those that OAuth clients expect.
 const API: [&str; 3] = [V1, "/oauth", "/.well-known"];
-/// The service's own API. Only here is a bearer the JWT of a workload; `/oauth/token` has it in the form.
+/// The service's own API. Only here can a bearer be the JWT of a workload; `/oauth/token` has the JWT in the form.
 const V1: &str = "/v1";
 
 /// Settings of the HTTP interface besides the services.

@@ -110,7 +110,6 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         }
     }
 
-    /// The address that the request came from.
     pub(crate) const fn address(&self) -> IpAddr {
         self.address
     }

@@ -160,7 +160,7 @@ pub(crate) const AUDITORS_ONLY_READ: Answer = Answer("an auditor's key may only 
 pub(crate) const NO_SUCH_ACCOUNT: Answer = Answer("there is no such account for this key", || {
     refusals::NO_SUCH_ACCOUNT.into()
 });
-/// For operations on what a key opens.
+/// For operations on the account of a key.
 pub(crate) const LINK_PENDING: Answer = Answer("the person has not consented yet", || {
     Refusal::LinkPending.into()
 });

@@ -3,7 +3,6 @@
 use poem::Request;
 use poem::http::Method;
 
-/// Marks a `HEAD` request.
 #[derive(Clone, Copy)]
 struct Head;
 

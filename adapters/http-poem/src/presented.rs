@@ -12,7 +12,6 @@ use crate::error::code_of;
 use crate::head::is_head;
 use crate::middleware::answer_error;
 
-/// The JWT of a request.
 pub(crate) struct PresentedJwt {
     token: WorkloadToken,
     address: IpAddr,

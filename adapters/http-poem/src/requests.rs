@@ -1,5 +1,3 @@
-//! The observer of requests.
-
 use std::time::Duration;
 
 use poem::http::HeaderMap;

@@ -46,7 +46,6 @@ pub async fn serve(
     let _ = timeout(grace, finish.closed()).await;
 }
 
-/// Answers the requests of one connection.
 async fn answer<Io, App>(accepted: Accepted<Io>, app: Arc<App>, mut finishing: watch::Receiver<()>)
 where
     Io: AsyncRead + AsyncWrite + Unpin,

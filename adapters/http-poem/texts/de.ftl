@@ -173,6 +173,7 @@ linked-closing = Sie können diesen Tab schließen und zum Programm zurückkehre
 linked-disown = Das war ich nicht
 linked-busy = Wird zurückgenommen …
 linked-footer = Nicht das, was Sie wollten? 24 Stunden lang beendet „Das war ich nicht“ den Zugriff des Programms. Sie können die Erlaubnis auch in Ihren Einstellungen bei { $provider } zurücknehmen oder <a>den Betreiber dieses Dienstes</a> bitten, sie zu entfernen.
+linked-footer-again = Nicht das, was Sie wollten? Sie können die Erlaubnis in Ihren Einstellungen bei { $provider } zurücknehmen oder <a>den Betreiber dieses Dienstes</a> bitten, sie zu entfernen.
 
 ## Ends and errors
 

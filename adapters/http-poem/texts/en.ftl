@@ -175,6 +175,7 @@ linked-closing = You can close this tab and go back to the program.
 linked-disown = This was not me
 linked-busy = Taking it back…
 linked-footer = Not what you wanted? For 24 hours, “This was not me” ends the program's access. You can also take the permission back in your settings at { $provider }, or ask <a>the operator of this service</a> to remove it.
+linked-footer-again = Not what you wanted? You can take the permission back in your settings at { $provider }, or ask <a>the operator of this service</a> to remove it.
 
 ## Ends and errors
 

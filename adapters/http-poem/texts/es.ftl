@@ -173,6 +173,7 @@ linked-closing = Puede cerrar esta pestaña y volver al programa.
 linked-disown = No fui yo
 linked-busy = Retirando el permiso…
 linked-footer = ¿No es lo que quería? Durante 24 horas, «No fui yo» pone fin al acceso del programa. También puede retirar el permiso en sus ajustes de { $provider } o pedir <a>al operador de este servicio</a> que lo elimine.
+linked-footer-again = ¿No es lo que quería? Puede retirar el permiso en sus ajustes de { $provider } o pedir <a>al operador de este servicio</a> que lo elimine.
 
 ## Ends and errors
 

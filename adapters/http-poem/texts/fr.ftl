@@ -173,6 +173,7 @@ linked-closing = Vous pouvez fermer cet onglet et retourner au programme.
 linked-disown = Ce n’était pas moi
 linked-busy = Retrait en cours…
 linked-footer = Ce n’est pas ce que vous vouliez ? Pendant 24 heures, « Ce n’était pas moi » met fin à l’accès du programme. Vous pouvez aussi retirer l’autorisation dans vos paramètres chez { $provider }, ou demander à <a>l’opérateur de ce service</a> de la supprimer.
+linked-footer-again = Ce n’est pas ce que vous vouliez ? Vous pouvez retirer l’autorisation dans vos paramètres chez { $provider }, ou demander à <a>l’opérateur de ce service</a> de la supprimer.
 
 ## Ends and errors
 

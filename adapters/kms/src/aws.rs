@@ -238,7 +238,7 @@ impl HttpSend for Http {
             headers.clone_from(response.headers());
         }
         let body = response.bytes().await.map_err(failed)?;
-        let malformed = |_| Error::unexpected("credentials come in a malformed response");
+        let malformed = |_| Error::unexpected("the response with the credentials is malformed");
         answer.body(body).map_err(malformed)
     }
 }

@@ -1,5 +1,3 @@
-//! Sends requests to a key management service.
-
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -64,7 +62,6 @@ pub(crate) fn secret_json(body: &impl Serialize) -> Result<Bytes, KmsError> {
     Ok(Bytes::from_owner(buffer))
 }
 
-/// Sends a request and reads the response.
 pub(crate) async fn send(request: RequestBuilder) -> Result<Answer, KmsError> {
     let mut response = request.send().await.map_err(unavailable)?;
     let status = response.status();

@@ -13,9 +13,7 @@ use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use reqwest::{Client, redirect};
 use tokio::runtime::Handle;
 
-/// Maximum size of a collector's response.
 const MAX_BYTES: usize = 64 * 1024;
-/// Timeout of connecting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
 /// Counts exports by result.

@@ -104,7 +104,7 @@ catalogue! {
         ["provider", "exchange", "outcome"],
         "Duration of calls to providers, until the response or the timeout.";
     OUTAGE: "central_oauth.provider.outage", Kind::Gauge, "", ["provider"],
-        "1 during an outage of the provider: five different accounts got no definite response, and the service probes with one account at a time.";
+        "1 during an outage of the provider: several accounts in a row got no definite response, and the service probes with one account at a time.";
     BEARERS_REFUSED: "central_oauth.bearers.refused", Kind::Counter, "{request}", ["reason"],
         "Requests whose bearer was refused. If there are many, somebody is guessing keys, or a program still uses a \
          deleted key.";
@@ -149,7 +149,7 @@ pub const LABELS: &[(&str, &str)] = &[
     ),
     (
         "url.scheme",
-        "always `http`, the scheme of the service itself behind any proxy",
+        "always `http`, even if the service or its proxy uses TLS",
     ),
     (
         "http.request.method",

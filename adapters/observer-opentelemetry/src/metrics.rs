@@ -33,7 +33,7 @@ pub struct Metrics {
     registry: Registry,
     is: Instruments,
     providers: BTreeSet<ProviderName>,
-    /// Told of links as well. Without traces it remembers nothing.
+    /// Receives the events of links as well. Without traces it stores nothing.
     links: LinkTraces,
 }
 
@@ -57,8 +57,8 @@ impl Metrics {
         metrics
     }
 
-    /// Sets all counters to zero at the start, so that the first event is an increase. The last count of accounts is set
-    /// to the start, so that one that never succeeds looks late.
+    /// Sets all counters to zero at the start, so that the first event is an increase. The time of the last account
+    /// count is set to the start, so that a count that never succeeds appears to be late.
     fn begin(&self, started_at: Timestamp) {
         self.census_ended(started_at, Duration::ZERO);
         let version = env!("CARGO_PKG_VERSION");
@@ -88,7 +88,7 @@ impl Metrics {
         }
     }
 
-    /// Returns everything in Prometheus' text format, without waiting: other tasks collect what takes time.
+    /// Returns everything in Prometheus' text format, without waiting: slow values are collected in the background.
     #[must_use]
     pub fn text(&self) -> String {
         let families = self.registry.gather();

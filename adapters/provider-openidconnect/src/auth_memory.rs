@@ -29,7 +29,6 @@ enum Lesson {
 }
 
 impl AuthMemory {
-    /// Creates an empty memory.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
@@ -45,7 +44,7 @@ impl AuthMemory {
         }
     }
 
-    /// Returns the method to try after the endpoint has answered `invalid_client` to this one.
+    /// Returns the method to try after the endpoint has rejected the client with this one.
     pub(crate) fn second(
         &self,
         endpoint: &Url,
@@ -68,13 +67,14 @@ impl AuthMemory {
         (!auth.is_fixed && !waits).then_some(other)
     }
 
-    /// Records that the endpoint accepts this method.
+    /// Records that the endpoint accepts this method. That the usual one works does not end the pause after both were
+    /// rejected: a server may answer a dead token as it answers a wrong client, with a 401 that says nothing.
     pub(crate) fn accepts(&self, endpoint: &Url, auth: ClientAuth, method: ClientAuthMethod) {
         let mut lessons = lock(&self.endpoints);
-        if method == auth.method {
-            lessons.remove(endpoint);
-        } else {
+        if method != auth.method {
             lessons.insert(endpoint.clone(), Lesson::Accepts(method));
+        } else if let Some(Lesson::Accepts(_)) = lessons.get(endpoint) {
+            lessons.remove(endpoint);
         }
     }
 

@@ -44,7 +44,6 @@ impl<T> Held<T> {
 }
 
 impl<T> Cached<T> {
-    /// Creates an empty cache.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
@@ -56,8 +55,8 @@ impl<T> Cached<T> {
         }
     }
 
-    /// Returns the value. The first caller that notices a stale value replaces it, within half of its timeout and without
-    /// the lock, so that others use the old one meanwhile.
+    /// Returns the value. The first caller that notices a stale value replaces it, within half of its timeout. It holds
+    /// no lock, so others use the old value meanwhile.
     pub(crate) async fn get(
         &self,
         deadline: Deadline,

@@ -113,7 +113,6 @@ impl ClientAuth {
         }
     }
 
-    /// Uses another method.
     pub(crate) const fn by(self, method: ClientAuthMethod) -> Self {
         Self { method, ..self }
     }
@@ -131,7 +130,6 @@ impl Client {
         Self { id, secret }
     }
 
-    /// Returns the client id.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }

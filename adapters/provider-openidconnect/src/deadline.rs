@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// A process that notices a deadline later than this has been stopped, or had no processor.
 const TIMERS_ARE_LATE_BY: Duration = Duration::from_millis(50);
-/// How long such a process reads what has arrived meanwhile.
+/// How long such a process reads data that has arrived meanwhile.
 const TO_READ_WHAT_ARRIVED: Duration = Duration::from_millis(500);
 
 /// The deadline of a call. Discovery, fetching keys and the request itself share it.
@@ -37,15 +37,14 @@ impl Deadline {
         }
     }
 
-    /// Whether it has passed.
     pub(crate) fn is_over(self, clock: &dyn Clock) -> bool {
         Instant::now() >= self.at || clock.uptime() >= self.uptime
     }
 
     /// Runs `step` with the remaining time as timeout.
     ///
-    /// A process that was stopped until after the deadline reads what has arrived meanwhile: a rotated refresh token may
-    /// be in it.
+    /// A process that was stopped until after the deadline reads data that has arrived meanwhile: a rotated refresh
+    /// token may be in it.
     pub(crate) async fn bound<T>(self, step: impl Future<Output = T>) -> Result<T, ProviderError> {
         let mut step = pin!(step);
         let in_time = timeout_at(self.at, step.as_mut()).await;

@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 use crate::pattern::{Pattern, code_in, normal};
 use crate::quirks::{ErrorWords, Quirks};
 
-/// The meaning of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// RFC 8628 section 3.5: the person has not answered yet.
@@ -39,7 +38,6 @@ impl Meaning {
 /// The parts of a response that may name the error.
 #[derive(Debug)]
 pub(crate) struct ErrorTexts<'a> {
-    /// The error code.
     pub(crate) code: Option<&'a str>,
     /// Other texts in places for codes and descriptions.
     pub(crate) texts: Vec<&'a str>,

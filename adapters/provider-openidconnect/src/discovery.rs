@@ -13,11 +13,9 @@ use crate::tenant::{TENANT_ID, is_guid};
 pub(crate) struct Metadata {
     /// The issuer exactly as written in the metadata; ID tokens contain the same text.
     pub(crate) issuer: String,
-    /// Client authentication methods of the token endpoint.
     pub(crate) auth_methods: Option<Vec<String>>,
     /// Client authentication methods of the revocation endpoint, if stated.
     pub(crate) revocation_auth_methods: Option<Vec<String>>,
-    /// Signature algorithms of ID tokens.
     pub(crate) id_token_algorithms: Vec<String>,
     /// `authorization_response_iss_parameter_supported` (RFC 9207 section 3).
     pub(crate) names_issuer_in_responses: bool,
@@ -30,7 +28,7 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// Looks at the address of OpenID Connect first, then at that of RFC 8414.
+    /// Tries the address of OpenID Connect first, then that of RFC 8414.
     pub(crate) async fn discover(
         http: &Http,
         issuer: &Url,

@@ -38,7 +38,6 @@ pub enum ExtraError {
     TooMany,
 }
 
-/// Validates the operator's list.
 pub(crate) fn check(listed: &[String]) -> Result<(), ExtraError> {
     if listed.len() > Extra::MOST_MEMBERS {
         return Err(ExtraError::TooMany);

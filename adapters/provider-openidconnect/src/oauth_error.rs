@@ -141,7 +141,6 @@ const MAX_ERRORS: usize = 8;
 
 /// The unscrubbed error texts of a response.
 pub(crate) struct Wording<'a> {
-    /// The description for people.
     pub(crate) description: Option<&'a str>,
     texts: ErrorTexts<'a>,
 }

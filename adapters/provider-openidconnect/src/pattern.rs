@@ -23,7 +23,6 @@ pub(crate) enum Pattern {
 }
 
 impl Pattern {
-    /// Parses an entry.
     pub(crate) fn new(written: &str) -> Self {
         if let Some((pointer, value)) = written.split_once('=')
             && let Some(steps) = pointer.strip_prefix('/')
@@ -38,7 +37,6 @@ impl Pattern {
         }
     }
 
-    /// Whether it matches this text.
     pub(crate) fn matches(&self, text: &str) -> bool {
         match self {
             Self::Text(known) => normal(text) == *known || code_in(text).as_ref() == Some(known),

@@ -5,7 +5,7 @@ use central_oauth_domain::ports::{ProviderError, RefreshAnswer, RefreshError};
 use central_oauth_domain::secret::RefreshToken;
 use reqwest::StatusCode;
 
-use crate::http::{Answer, Rejection, by_page, unworded};
+use crate::http::{Answer, Rejection, unworded};
 use crate::oauth_error::{OAuthError, UNNAMED};
 use crate::quirks::{Quirks, RefreshQuirks};
 use crate::{token, token_text};
@@ -36,11 +36,7 @@ pub(crate) fn read(
         }),
         Err(Rejection::Failed(cause)) if is_refusal(status) => Err(RefreshError {
             may_have_acted: has_rotated,
-            cause: if is_page {
-                by_page(cause, status)
-            } else {
-                unworded(cause, status)
-            },
+            cause: unworded(cause, status, is_page),
         }),
         Err(Rejection::Failed(cause)) => Err(RefreshError {
             may_have_acted: has_rotated || status != StatusCode::TOO_MANY_REQUESTS,

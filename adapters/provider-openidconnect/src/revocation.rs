@@ -73,7 +73,7 @@ pub(crate) fn auth(
 ///
 /// A page is no success either: it comes from a proxy or a sign-in in front of the server.
 pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked, ProviderError> {
-    let status = answer.status();
+    let (status, is_page) = (answer.status(), answer.is_page());
     if quirks.gone_statuses.contains(&status.as_u16()) || is_gone_by_words(&answer, quirks) {
         return Ok(Revoked::Unknown);
     }
@@ -90,7 +90,7 @@ pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked,
         Ok(fields) => confirmed(&fields, quirks).map(|()| revoked),
         Err(Rejection::Worded(error)) if quirks.doubts_unknown => Err(ours(error.into(), status)),
         Err(Rejection::Worded(error)) => judge(error, status),
-        Err(Rejection::Failed(cause)) => Err(ours(unworded(cause, status), status)),
+        Err(Rejection::Failed(cause)) => Err(ours(unworded(cause, status, is_page), status)),
     }
 }
 

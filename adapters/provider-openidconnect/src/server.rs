@@ -10,9 +10,7 @@ use crate::tenant::{TENANT_ID, is_guid};
 
 /// A provider's server.
 pub(crate) struct Server {
-    /// Client authentication.
     pub(crate) auth: ClientAuth,
-    /// Client authentication at the revocation endpoint.
     pub(crate) revocation_auth: ClientAuth,
     /// The userinfo endpoint (OpenID Connect Core section 5.3).
     pub(crate) userinfo: Option<Url>,
@@ -35,9 +33,7 @@ pub(crate) struct Server {
 pub(crate) struct Issuer {
     /// Its exact name.
     pub(crate) name: String,
-    /// The address of its keys.
     pub(crate) jwks_uri: Url,
-    /// Its announced signature algorithms.
     pub(crate) algorithms: Vec<String>,
 }
 
@@ -114,7 +110,8 @@ impl Server {
         );
         Ok(Self {
             auth: auth(methods),
-            // RFC 8414 section 2 defaults to Basic; servers mean the methods of the token endpoint.
+            // Without methods in the metadata, RFC 8414 section 2 says Basic. Servers mean the methods of the token
+            // endpoint.
             revocation_auth: auth(metadata.revocation_auth_methods.as_deref().or(methods)),
             userinfo,
             issuer: jwks_uri.map(|jwks_uri| Issuer {

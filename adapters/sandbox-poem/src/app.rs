@@ -53,7 +53,6 @@ pub(crate) struct App {
     state: Mutex<State>,
 }
 
-/// All remembered data.
 pub(crate) struct State {
     pub(crate) flows: DeviceFlows,
     pub(crate) families: Families,

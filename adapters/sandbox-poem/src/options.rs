@@ -1,5 +1,3 @@
-//! Options of a sandbox.
-
 use std::time::Duration;
 
 use crate::model::{AutoPerson, Reuse};

@@ -17,7 +17,6 @@ pub(crate) fn secret() -> Result<String, NoEntropy> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// A random number.
 pub(crate) fn number() -> Result<u64, NoEntropy> {
     getrandom::u64()
 }

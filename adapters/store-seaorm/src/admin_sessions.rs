@@ -1,5 +1,3 @@
-//! Sessions of operators.
-
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::admin_session::AdminSession;

@@ -80,7 +80,7 @@ impl AuditStore for SeaOrmStore {
         if let Some(extension) = extension {
             chained.is_broken = extension.is_broken;
             if chained.is_broken {
-                // They would stand in the way of all entries to come.
+                // Rows beyond the highest number would block all later entries.
                 let beyond = Column::Id.gt(AuditNumber::HIGHEST.0);
                 let gone = Entity::delete_many().filter(beyond).exec(&write.txn).await;
                 gone.map_err(failed)?;

@@ -24,7 +24,6 @@ pub(crate) trait Leased: EntityTrait {
     const LEASE_UNTIL: Self::Column;
     /// When the row is due, leased or not.
     const NEXT_AT: Self::Column;
-    /// The version of the lease.
     const VERSION: Self::Column;
 
     /// The update that leases rows. Holders of older leases can no longer record anything.
@@ -80,8 +79,8 @@ pub(crate) fn due_at<E: Leased>() -> SimpleExpr {
     damage::whole(E::DUE_AT)
 }
 
-/// Leaves out texts, which SQLite may have stored as well: they are greater than all numbers. With the function, it uses
-/// no index, because the others choose better ones.
+/// Leaves out texts, which SQLite may have stored too, because they compare greater than all numbers. The function
+/// keeps the planner from using an index for this condition; the others have better ones.
 pub(crate) fn is_time<E: Leased>() -> SimpleExpr {
     let due_at = [Expr::col(E::DUE_AT), Expr::val(0_i64)];
     Func::coalesce(due_at).lte(i64::MAX)

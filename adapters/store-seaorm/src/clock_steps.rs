@@ -1,12 +1,14 @@
 //! Repairs times that a clock which was ahead has stored: those further ahead than any rule allows.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::clock_step::{CLOCKS_DIFFER, Horizon};
 use central_oauth_domain::grant::refresh::REFRESH_HORIZON;
 use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
 use central_oauth_domain::link::Link;
-use central_oauth_domain::link::pace::POLL_HORIZON;
+use central_oauth_domain::link::pace::{POLL_HORIZON, STORED_WITHIN};
 use central_oauth_domain::ports::{ClockStepStore, StoreError};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 use sea_orm::{
@@ -15,37 +17,54 @@ use sea_orm::{
 
 use crate::claims::{Leased, skipping_locked};
 use crate::convert::row_count;
-use crate::entities::{device_codes, revocations, tokens};
+use crate::entities::device_codes::{self, State};
+use crate::entities::{revocations, tokens};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
 
 #[async_trait]
 impl ClockStepStore for SeaOrmStore {
-    async fn undo_clock_steps(&self, now: Timestamp, limit: u64) -> Result<u64, StoreError> {
-        if !any(&self.read().await?, now).await? {
+    async fn undo_clock_steps(
+        &self,
+        now: Timestamp,
+        pause: Duration,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        if !any(&self.read().await?, now, pause).await? {
             return Ok(0);
         }
         let write = self.write().await?;
         let (now, _) = self.time.both(&write.txn, now, now).await?;
         let mut changed = 0;
-        for far in [paused(now), planned(now)] {
-            changed += make_due(&write.txn, far, limit, now, REFRESH_HORIZON).await?;
+        let refreshes = REFRESH_HORIZON.cut(pause);
+        for far in [paused(now, refreshes), planned(now)] {
+            changed += make_due(&write.txn, far, limit, now, refreshes).await?;
         }
-        let polls = beyond::<device_codes::Entity>(now, POLL_HORIZON);
-        changed += make_due(&write.txn, polls, limit, now, POLL_HORIZON).await?;
-        let outbox = beyond::<revocations::Entity>(now, REVOCATION_HORIZON);
-        changed += make_due(&write.txn, outbox, limit, now, REVOCATION_HORIZON).await?;
+        changed += poll_sooner(&write.txn, limit, now).await?;
+        let horizon = POLL_HORIZON.cut(pause);
+        let polls = beyond::<device_codes::Entity>(now, horizon);
+        changed += make_due(&write.txn, polls, limit, now, horizon).await?;
+        let horizon = REVOCATION_HORIZON.cut(pause);
+        let outbox = beyond::<revocations::Entity>(now, horizon);
+        changed += make_due(&write.txn, outbox, limit, now, horizon).await?;
         changed += expire(&write.txn, endless(now), limit, now).await?;
         write.commit().await?;
         Ok(changed)
     }
 }
 
-async fn any(db: &impl ConnectionTrait, now: Timestamp) -> Result<bool, StoreError> {
-    Ok(exists(db, paused(now)).await?
+async fn any(
+    db: &impl ConnectionTrait,
+    now: Timestamp,
+    pause: Duration,
+) -> Result<bool, StoreError> {
+    let polls = beyond::<device_codes::Entity>(now, POLL_HORIZON.cut(pause));
+    let outbox = beyond::<revocations::Entity>(now, REVOCATION_HORIZON.cut(pause));
+    Ok(exists(db, paused(now, REFRESH_HORIZON.cut(pause))).await?
         || exists(db, planned(now)).await?
-        || exists(db, beyond::<device_codes::Entity>(now, POLL_HORIZON)).await?
-        || exists(db, beyond::<revocations::Entity>(now, REVOCATION_HORIZON)).await?
+        || exists(db, polled_late(now)).await?
+        || exists(db, polls).await?
+        || exists(db, outbox).await?
         || exists(db, endless(now)).await?)
 }
 
@@ -70,17 +89,17 @@ pub(crate) fn beyond<E: Leased>(now: Timestamp, horizon: Horizon) -> Select<E> {
 
 /// Tokens whose lease, or whose pause after a failure, is beyond the horizon. The literal condition is that of the
 /// index.
-pub(crate) fn paused(now: Timestamp) -> Select<tokens::Entity> {
+pub(crate) fn paused(now: Timestamp, horizon: Horizon) -> Select<tokens::Entity> {
     use tokens::Column;
-    let longest_lease = (now + REFRESH_HORIZON.lease).as_millis();
-    let longest_pause = (now + REFRESH_HORIZON.pause).as_millis();
+    let longest_lease = (now + horizon.lease).as_millis();
+    let longest_pause = (now + horizon.pause).as_millis();
     let pauses = Column::Failures
         .gt(0)
         .and(Column::NextRefreshAt.gt(longest_pause));
     tokens::Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::RefreshDueAt.gt(longest_lease))
+        .filter(Column::RefreshDueAt.gt(Ord::min(longest_lease, longest_pause)))
         .filter(Expr::cust("(failures > 0 OR lease_until IS NOT NULL)"))
         .filter(Column::LeaseUntil.gt(longest_lease).or(pauses))
 }
@@ -94,6 +113,36 @@ pub(crate) fn planned(now: Timestamp) -> Select<tokens::Entity> {
         .filter(Column::ObtainedAt.gt((now + CLOCKS_DIFFER).as_millis()))
         .filter(Column::Failures.eq(0))
         .filter(Column::NextRefreshAt.gt(now.as_millis()))
+}
+
+/// Links to which [`Link::poll_after_clock_step`] gives another schedule.
+pub(crate) fn polled_late(now: Timestamp) -> Select<device_codes::Entity> {
+    use device_codes::Column;
+    let latest = (now + STORED_WITHIN).as_millis();
+    device_codes::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::PollDueAt.gt(latest))
+        .filter(Column::State.eq(State::Authorizing))
+        .filter(Column::PollFailures.eq(0))
+        .filter(Expr::col(Column::PollNextAt).gt(Expr::col(Column::PollInterval).add(latest)))
+}
+
+/// Sets the next poll of such links to one interval from now.
+async fn poll_sooner(
+    db: &impl ConnectionTrait,
+    limit: u64,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    use device_codes::{Column, Entity};
+    let rows = locked_rows(db, polled_late(now), limit).await?;
+    let next_at = Expr::col(Column::PollInterval).add(now.as_millis());
+    let sooner = Entity::update_many()
+        .col_expr(Column::PollNextAt, next_at)
+        .filter(Column::Id.is_in(rows))
+        .exec(db)
+        .await;
+    Ok(sooner.map_err(failed)?.rows_affected)
 }
 
 /// Links whose deadline is further ahead than any rule allows.

@@ -29,7 +29,7 @@ pub(crate) struct Numbered {
     pub(crate) number: &'static str,
 }
 
-/// Rows of one table, in a query for nothing else.
+/// Rows of one table, in a query for this table alone.
 pub(crate) fn numbered<E: EntityTrait>(number: E::Column) -> Numbered {
     Numbered {
         table: E::default().table_name(),

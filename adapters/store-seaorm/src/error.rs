@@ -38,7 +38,7 @@ pub(crate) fn failed(error: DbErr) -> StoreError {
     }
 }
 
-/// A failed BEGIN or COMMIT says nothing about the rows.
+/// Converts an error that says nothing about the rows, such as that of a failed BEGIN or COMMIT.
 pub(crate) fn unavailable(error: DbErr) -> StoreError {
     StoreError::Unavailable(with_advice(error))
 }
@@ -80,7 +80,7 @@ fn is_unreadable(error: &DbErr) -> bool {
     }
 }
 
-/// Error messages of damaged files.
+/// Whether the error says that the database file is damaged.
 fn is_damaged(error: &DbErr) -> bool {
     const CORRUPT: i32 = 11;
     const NOT_A_DATABASE: i32 = 26;

@@ -118,8 +118,8 @@ pub(crate) async fn audit(db: &impl ConnectionTrait) -> Result<(), StoreError> {
     advisory(db, AUDIT).await.map_err(failed)
 }
 
-/// Locks the question whether a person of a provider has a live account here: no account may appear between the
-/// question and its consequences. Take it before all other locks, so that nobody waits for it while holding a row.
+/// Locks the decision whether a person of a provider has a live account here: no account may appear between the check
+/// and what follows from it. Take this lock before all others, so that nobody waits for it while holding a row.
 pub(crate) async fn persons(
     db: &impl ConnectionTrait,
     provider: &ProviderName,
@@ -147,8 +147,8 @@ async fn lock(db: &impl ConnectionTrait, sql: &str, values: [Value; 2]) -> Resul
     db.query_one_raw(lock).await.map(drop)
 }
 
-/// Locks the tokens of an account, so that what is read of them is still true when it is written. Take it before the
-/// account's own row is written.
+/// Locks the tokens of an account, so that nobody changes them between a read and a write. Take it before the account's
+/// own row is written.
 pub(crate) async fn tokens_of(
     db: &impl ConnectionTrait,
     account: AccountId,

@@ -1,4 +1,4 @@
-//! What goes into the outbox of revocations, and what is taken out of it, as a part of other changes.
+//! Adds revocations to the outbox and cancels them, as part of other changes.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::revocation::{NewRevocation, RevocationLease, RevocationStatus};
@@ -41,7 +41,8 @@ pub(crate) async fn insert(
     row.map_err(failed)?.try_into()
 }
 
-/// Whether a person has a live account; with `None`, whether anybody has whom the provider does not name.
+/// Whether a person has a live account. With `None`: whether there is a live account of a person whom the provider does
+/// not identify.
 pub(crate) async fn is_alive(
     db: &impl ConnectionTrait,
     provider: &ProviderName,
@@ -62,12 +63,12 @@ pub(crate) fn live_accounts(
         .limit(1);
     match person {
         Some(person) => accounts.filter(accounts::Column::AccountId.eq(person)),
-        // As it stands in the index.
+        // In the same form as in the index.
         None => accounts.filter(Expr::col(accounts::Column::Identified).not()),
     }
 }
 
-/// Whatever is still to be revoked of a person is not any more.
+/// Cancels the pending revocations of a person.
 pub(crate) async fn cancel(
     db: &impl ConnectionTrait,
     person: &AccountKey,

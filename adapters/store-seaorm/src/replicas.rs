@@ -1,5 +1,3 @@
-//! Replicas.
-
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::{ReplicaStore, StoreError};

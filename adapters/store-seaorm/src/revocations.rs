@@ -1,4 +1,4 @@
-//! The outbox of tokens that are to be revoked: who sees to them, and what became of it.
+//! The outbox of tokens to be revoked: leases and results.
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
@@ -45,7 +45,7 @@ impl RevocationStore for SeaOrmStore {
         let due = claims::due::<Entity>(now, limit, busy);
         let mut rows = claims::claim(&write.txn, due, now, lease_until).await?;
         write.commit().await?;
-        // An update gives its rows back in any order.
+        // An update returns its rows in any order.
         rows.sort_by_key(|row| (row.next_attempt_at, row.id));
         let leases = rows
             .into_iter()
@@ -149,7 +149,7 @@ impl Leased for Entity {
     const VERSION: Column = Column::LeaseVersion;
 }
 
-/// What never changes of a revocation can be read before it is locked.
+/// Returns the provider of a revocation. It never changes, so it can be read before the row is locked.
 async fn provider_of(
     db: &impl ConnectionTrait,
     id: RevocationId,
@@ -162,7 +162,7 @@ async fn provider_of(
     Ok(provider.map(ProviderName::new))
 }
 
-/// The row as it was claimed, if it still is and has not ended.
+/// Returns the row if it still has this lease and has not ended.
 async fn leased(
     db: &impl ConnectionTrait,
     id: RevocationId,

@@ -1,5 +1,3 @@
-//! Migrates the schema.
-
 use std::time::Duration;
 
 use central_oauth_migration::Migrator;
@@ -38,7 +36,7 @@ impl SeaOrmStore {
         Ok(self.pending_migrations().await?.is_empty())
     }
 
-    /// Rolls back the last migrations, or all of them: what they created is deleted.
+    /// Rolls back the last migrations, or all of them. Deletes what they created.
     ///
     /// # Errors
     /// When a migration fails or times out.

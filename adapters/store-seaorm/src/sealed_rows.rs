@@ -17,11 +17,8 @@ use crate::damage;
 use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
 use crate::error::{Unreadable, failed};
 
-/// A table with sealed values.
 pub(crate) trait Sealing: EntityTrait {
-    /// The column of its number.
     const ID: Self::Column;
-    /// The columns with sealed values.
     const SEALED: &'static [(SecretKind, Self::Column)];
 
     /// The column of its end: ended rows have no sealed values, and few rows have not ended.
@@ -133,7 +130,7 @@ pub(crate) async fn read_tokens(
 ) -> Result<Vec<Found>, StoreError> {
     let read = |id, row: &QueryResult| {
         let tokens = tokens::Model::from_query_result(row, "A_").map_err(failed)?;
-        let account = accounts::Model::from_query_result_optional(row, "B_").map_err(failed)?;
+        let account = damage::joined(row, "B_")?;
         Ok(sealed_row(id, &tokens, account_of(&tokens, account)?))
     };
     each(db, query, "A_id", read).await

@@ -35,7 +35,7 @@ impl SealStore for SeaOrmStore {
             return Ok(kept);
         }
         let nobody_copies = locks::not_copying(&write.txn).await.map_err(failed)?;
-        // In this order: a transaction that has stored a row had stored a key before.
+        // Reads in this order, because every transaction that stores a row stores a key before it.
         let is_new = is_empty(&write.txn).await.map_err(failed)?;
         let kept = hash_key::read(&write.txn).await.map_err(failed)?;
         if kept.is_none() && !(nobody_copies && is_new) {

@@ -111,7 +111,6 @@ impl SeaOrmStore {
     }
 }
 
-/// The time by the clock of the database server.
 #[derive(Clone, Default)]
 pub(crate) struct ServerTime(Option<Arc<DatabaseClock>>);
 

@@ -1,5 +1,3 @@
-//! The location of the database.
-
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -212,9 +210,9 @@ fn refuse_unknown(mode: Option<&OsStr>) -> Result<(), InvalidDatabaseUrl> {
 }
 
 /// For some modes the driver (sqlx 0.9.0, `tls_rustls.rs`) protects less than libpq does. It trusts a root certificate
-/// in addition to all public authorities, not instead of them, so with `verify-ca` anybody with a certificate for any
-/// host could pose as the server: only the host's name prevents that. With `require` it ignores root certificates, with
-/// `allow` it never uses TLS.
+/// in addition to all public authorities. So with `verify-ca`, anybody with a certificate for any host could pose as
+/// the server unless the host's name is checked too. With `require` it ignores root certificates, with `allow` it never
+/// uses TLS.
 const fn no_less_than_libpq(mode: PgSslMode, has_root: bool) -> PgSslMode {
     match mode {
         PgSslMode::Allow => PgSslMode::Prefer,

@@ -1,5 +1,3 @@
-//! Receivers of webhooks.
-
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditNumber, SignedEntry};

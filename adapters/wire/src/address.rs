@@ -1,5 +1,3 @@
-//! Addresses.
-
 use url::{Host, Url};
 
 /// Whether a URL leads to this machine, so that plain http is safe.

@@ -102,7 +102,7 @@ pub struct Extension {
     pub entries: Vec<AuditEntry>,
     /// The new ends.
     pub ends: AuditEnds,
-    /// Whether somebody else has changed the log. The first new entry says so.
+    /// Whether somebody else has changed the log. Then the first new entry says so.
     pub is_broken: bool,
 }
 
@@ -118,7 +118,7 @@ pub struct Shortening {
 /// Why a log is not as this service has written it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ChainBreak {
-    /// An entry is missing, or stands in the wrong place.
+    /// An entry is missing, or in the wrong place.
     #[error("entry {expected} is missing; entry {found} follows instead")]
     Missing {
         /// The expected number.
@@ -126,7 +126,7 @@ pub enum ChainBreak {
         /// The number found.
         found: AuditNumber,
     },
-    /// An entry was changed, or another one stands in its place.
+    /// An entry was changed, or replaced by another one.
     #[error("entry {0} was changed")]
     Changed(AuditNumber),
     /// The service has found the log changed, and has begun a new chain.

@@ -1,5 +1,3 @@
-//! An entry of the audit log.
-
 use super::{Actor, AuditChain, AuditEvent, AuditKind, AuditNetwork};
 use crate::grant::{AccessKeyId, AccountId};
 use crate::number::number;

@@ -1,5 +1,3 @@
-//! What is recorded.
-
 use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
@@ -25,7 +23,7 @@ words! {
         LinkConfirming => "link.confirming",
         /// A wrong return code was sent with the key of the link.
         LinkWrongReturnCode => "link.wrong_return_code",
-        /// A link has led to an account: its key opens the account from now on.
+        /// A link has led to an account. From now on its key gives access to the account.
         LinkLinked => "link.linked",
         /// A link has ended without an account.
         LinkEnded => "link.ended",
@@ -63,9 +61,9 @@ words! {
         AdminRefused => "admin.refused",
         /// An operator has logged out.
         AdminLoggedOut => "admin.logged_out",
-        /// A receiver of webhooks was seen for the first time: it is told about what happens from now on.
+        /// A receiver of webhooks was seen for the first time. It gets the events from now on.
         ReceiverAdded => "webhook.receiver_added",
-        /// Somebody else has changed or deleted what is stored about a receiver of webhooks. Events are sent again.
+        /// Somebody else has changed or deleted the stored row of a receiver of webhooks. Events are sent again.
         ReceiverAltered => "webhook.receiver_altered",
         /// A process of the service has started, with this configuration.
         ServiceStarted => "service.started",
@@ -73,7 +71,7 @@ words! {
         OperatorsReloaded => "operators.reloaded",
         /// Entries were found that this service has not written. They were not added to the log.
         EntriesRejected => "audit.rejected",
-        /// The log was changed by somebody else. The chain goes on behind a gap.
+        /// Somebody else has changed the log. The chain continues after a gap.
         ChainBroken => "audit.broken",
     }
 }
@@ -114,7 +112,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// The holder of the admin key that has no other name.
+    /// The holder of an admin key without a name of its own.
     pub const ADMIN: Self = Self::Operator(
         OperatorRole::Admin,
         OperatorName::of_role(OperatorRole::Admin),
@@ -144,7 +142,7 @@ impl Display for Actor {
     }
 }
 
-/// What has happened: the kind, the account and the key that it is about, and a few named codes.
+/// An event: its kind, the account and the key that it is about, and a few named codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEvent {
     pub(super) kind: AuditKind,
@@ -306,7 +304,7 @@ impl AuditEvent {
     /// given up, or has recovered. `None` if none of that is new.
     #[must_use]
     pub fn of_refresh(before: &Account, after: &Account) -> Option<Self> {
-        // Nobody was told that an account is in doubt after a restore.
+        // Marking an account after a restore is not recorded, so its recovery is not recorded either.
         let is_restored = |fault: &Fault| fault.code == FaultCode::RestoredFromBackup;
         let is_well = |account: &Account| {
             account.status == AccountStatus::Active

@@ -1,5 +1,3 @@
-//! Where an event came from.
-
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -20,7 +20,7 @@ number! {
 pub struct ProviderName(String);
 
 impl ProviderName {
-    /// Takes a name as it stands.
+    /// Accepts any name, unchecked.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
@@ -47,7 +47,6 @@ pub struct AccountKey {
     pub account_id: String,
 }
 
-/// The prefix of every random account id.
 const RANDOM_ACCOUNT_PREFIX: &str = "anonymous-";
 
 impl AccountKey {
@@ -170,7 +169,7 @@ impl Account {
     }
 
     /// Returns the ends of the grant that no refresh can postpone: its maximum age, and the expiry of a refresh token
-    /// that has been seen not to move.
+    /// whose use does not extend it.
     pub fn fixed_ends(&self) -> impl Iterator<Item = Timestamp> {
         let stays = self.renewed_by_use == Some(false);
         let refresh_token = self.refresh_token_expires_at.filter(|_| stays);

@@ -1,5 +1,3 @@
-//! Which accounts are listed.
-
 use super::refresh::Outage;
 use super::{Account, AccountStatus, ProviderName};
 use crate::labels::{Label, Labels};

@@ -37,7 +37,7 @@ pub enum KeyBinding {
 }
 
 impl KeyBinding {
-    /// Returns the account that the key opens, if it does.
+    /// Returns the account to which the key gives access, if there is one.
     #[must_use]
     pub const fn account(&self) -> Option<AccountId> {
         match self {

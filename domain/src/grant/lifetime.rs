@@ -46,7 +46,8 @@ pub struct AccessEnd {
 }
 
 impl AccessEnd {
-    /// Returns what is known of stored tokens. Rows that are older than stored lifetimes are evaluated by their dates.
+    /// Returns what is known about the lifetime of stored tokens. For rows from before lifetimes were stored, it is
+    /// computed from their times.
     #[must_use]
     pub fn of_stored(
         expires_at: Option<Timestamp>,
@@ -218,7 +219,7 @@ mod tests {
         assert_eq!(before.after(said(None, exp, true)), before);
         let left = Duration::from_secs(7);
         let again = before.after(said(Some(left), None, true));
-        // The lifetime of a new token is still that of a whole one.
+        // A new token still has the full lifetime.
         assert_eq!(again, AccessEnd::at(NOW + left, Some(HOUR)));
     }
 

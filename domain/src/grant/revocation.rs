@@ -82,7 +82,7 @@ pub struct NewRevocation {
     pub requested_at: Timestamp,
     /// When this is stored. The revocation is due from then on.
     pub created_at: Timestamp,
-    /// How long the caller has the lease, if at all.
+    /// When the caller's lease ends; `None` without a lease.
     pub lease_until: Option<Timestamp>,
 }
 

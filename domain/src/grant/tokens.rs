@@ -62,9 +62,10 @@ pub struct NewGrant {
     pub access_token_expires_at: Option<Timestamp>,
     /// What else is known about its lifetime.
     pub hints: LifetimeHints,
-    /// When an unused refresh token expires, if known. A refresh token that stays keeps its own time.
+    /// When an unused refresh token expires, if known. If the response has no refresh token, the stored time is kept.
     pub refresh_token_expires_at: Option<Timestamp>,
-    /// When the grant ends and cannot be extended, if known. A refresh token that stays keeps its own time.
+    /// When the grant ends and cannot be extended, if known. If the response has no refresh token, the stored time is
+    /// kept.
     pub grant_expires_at: Option<Timestamp>,
     /// When to refresh next, if the account has a refresh token afterwards, new or old.
     pub next_refresh_at: Option<Timestamp>,

@@ -1,5 +1,3 @@
-//! The short numeric code.
-
 use std::ops::RangeInclusive;
 
 use crate::entropy::Entropy;

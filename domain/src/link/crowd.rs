@@ -1,6 +1,7 @@
 //! Limits on the number of links. Well-behaved clients never reach them; strangers can neither fill the disk nor flood
 //! a provider.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::Link;
@@ -47,10 +48,13 @@ impl CodeLimit {
         Self { crowd, ..self }
     }
 
-    /// Since when the link codes of a network count.
+    /// The period in which the link codes of a network count at `now`. Codes that a wrong clock has dated far ahead do
+    /// not count: they would lock the network out until then.
     #[must_use]
-    pub fn counting_since(&self, now: Timestamp) -> Timestamp {
-        now - self.window
+    pub fn counting(&self, now: Timestamp) -> Range<Timestamp> {
+        // The end is exclusive: a code that is exactly one window old does not count.
+        let moment = Duration::from_millis(1);
+        now - self.window + moment..now + self.window
     }
 
     /// Returns which link codes one network gets in the window while `open` links are open.
@@ -71,12 +75,12 @@ impl CodeLimit {
     /// [`CodeQuota::most`] codes that count; `None` if it got fewer.
     ///
     /// # Errors
-    /// When the network has got as many as it may.
+    /// The network has reached its limit.
     pub fn judge(&self, full_since: Option<Timestamp>, now: Timestamp) -> Result<(), TooManyCodes> {
         match full_since {
             None => Ok(()),
             Some(first) => Err(TooManyCodes {
-                // Stored times from a clock that was ahead do not count.
+                // Also for a code that a clock which was a little ahead has stored.
                 retry_after: (first + self.window).since(now).min(self.window),
             }),
         }
@@ -155,8 +159,7 @@ pub struct Confirmation {
 }
 
 impl Link {
-    /// Stored links that ended without an account are limited to this many: beyond, callers without a key get no link
-    /// code.
+    /// Maximum number of stored links that ended without an account. Beyond it, callers without a key get no link code.
     pub const MOST_LEFT_OVER: u64 = 50_000;
 
     /// Returns how long a link that ended without an account is stored, given the number of such links.

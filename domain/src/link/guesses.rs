@@ -1,5 +1,3 @@
-//! Limits wrong link codes.
-
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
@@ -82,8 +80,8 @@ impl GuessLimit {
         Self { window }
     }
 
-    /// The period in which wrong codes count at `now`. Codes that a wrong clock has dated far ahead do not count: they
-    /// would lock everybody out until then.
+    /// The period in which wrong codes count at `now`. Codes that a wrong clock has dated far ahead do not count,
+    /// because they would lock everybody out for too long.
     #[must_use]
     pub fn counting(&self, now: Timestamp) -> Range<Timestamp> {
         // The end is exclusive: a code that is exactly one window old does not count.
@@ -95,7 +93,7 @@ impl GuessLimit {
     /// caller who has tried too many learns no more.
     ///
     /// # Errors
-    /// When the network has tried too many wrong codes, or any while all networks together have tried too many.
+    /// The network has tried too many wrong codes. Or all networks together have, and this one has tried at least one.
     pub fn judge(&self, guess: &Guess, wrong: &WrongTries) -> Result<WrongBefore, TooManyGuesses> {
         let WrongTries { of_network, of_all } = wrong;
         // An attempt is accepted once the oldest of the latest ones no longer counts.

@@ -1,5 +1,3 @@
-//! The states of a link.
-
 use std::time::Duration;
 
 use super::ReturnCode;
@@ -37,7 +35,8 @@ impl LinkVersion {
 pub struct Requester {
     /// The name that the client gave itself, not verified.
     pub client_name: Option<String>,
-    /// The network address that the request came from.
+    /// The network address of the program that asked. `None` if none did: a person, or an operator on their behalf, began
+    /// to link the account again.
     pub address: Option<String>,
     /// What the JWT of a workload says about the job, verified.
     pub workload: Option<Facts>,
@@ -156,7 +155,7 @@ pub struct SealedConsent {
     pub client_id: Option<String>,
 }
 
-/// What the person has to do, sealed where it would let somebody else do it.
+/// What the person has to do. Parts with which somebody else could do it are sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SealedPrompt {
     /// Type a code at the provider (RFC 8628 section 3.3).
@@ -236,11 +235,18 @@ pub struct PollSchedule {
 }
 
 impl Link {
+    /// Whether a program asked for this link. If none did, the key of the link belongs to a program that has nothing to do
+    /// with it.
+    #[must_use]
+    pub const fn is_of_program(&self) -> bool {
+        self.relink_of.is_none() || self.requester.address.is_some()
+    }
+
     /// Returns the account and when it was linked, while the person may still say "This was not me".
     #[must_use]
     pub fn disownable(&self, now: Timestamp) -> Option<(AccountId, Timestamp)> {
         match self.state {
-            LinkState::Linked { account, at } => {
+            LinkState::Linked { account, at } if self.is_of_program() => {
                 (now.since(at) < Self::KEPT_AFTER_END).then_some((account, at))
             }
             _ => None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::PollSchedule;
+use super::{Link, LinkState, PollSchedule};
 use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::time::Timestamp;
 
@@ -26,6 +26,22 @@ pub const POLL_HORIZON: Horizon = Horizon {
     lease: LONGEST_PROVIDER_CALL.saturating_add(LEASE_MARGIN),
     pause: LONGEST_INTERVAL.saturating_mul(2),
 };
+
+/// How far beyond an interval the next poll can be: the answer may have to wait for the store.
+pub const STORED_WITHIN: Duration = Duration::from_secs(15);
+
+impl Link {
+    /// Returns the schedule for a link whose next poll is further ahead than its interval, although the provider has
+    /// answered: a clock that has been set back since has stored it. `None` if the schedule is right. The interval
+    /// passes once more, so that no poll is early.
+    #[must_use]
+    pub fn poll_after_clock_step(&self, now: Timestamp) -> Option<PollSchedule> {
+        let polled = matches!(self.state, LinkState::Authorizing(_));
+        let poll = self.poll.filter(|poll| polled && poll.failures == 0)?;
+        let next_at = now + poll.interval;
+        (poll.next_at > next_at + STORED_WITHIN).then_some(PollSchedule { next_at, ..poll })
+    }
+}
 
 impl PollSchedule {
     /// Schedules the first poll, one interval after the flow started. An interval of zero counts as one second.

@@ -1,5 +1,3 @@
-//! How often clients may poll a link.
-
 use std::net::IpAddr;
 use std::time::Duration;
 

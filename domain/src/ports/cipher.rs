@@ -1,5 +1,3 @@
-//! The Cipher port.
-
 use zeroize::Zeroizing;
 
 use crate::secret::{KeyedHash, SealId, Sealed};

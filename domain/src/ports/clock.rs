@@ -1,5 +1,3 @@
-//! The Clock port.
-
 use std::time::Duration;
 
 use crate::time::Timestamp;

@@ -1,5 +1,3 @@
-//! Sends events to receivers.
-
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -1,5 +1,3 @@
-//! The WorkloadIdentities port.
-
 use std::time::Duration;
 
 use async_trait::async_trait;

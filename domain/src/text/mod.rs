@@ -12,7 +12,7 @@ use icu_properties::props::{
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// Marks on one character. Living languages need three; a tower of them covers the lines around it.
+/// Maximum number of marks on one character. Living languages need three; more would cover the lines around it.
 const MOST_MARKS: u32 = 3;
 
 /// The longest name that pages show, in characters.
@@ -63,9 +63,9 @@ pub fn check_chosen(text: &str, longest: usize) -> Result<(), Unpresentable> {
 }
 
 /// Returns the first character that is invisible, that changes how other characters look, or that passes for a space:
-/// control and format characters (bidirectional controls, zero-width characters, tags), variation selectors, blank letters,
-/// unusual spaces, and combining marks without a letter or stacked on one. What joins emoji or makes them pictures is accepted
-/// where it does that, and so are joiners between letters whose shape they change, as in Persian and Hindi.
+/// control and format characters (bidirectional controls, zero-width characters, tags), variation selectors, blank
+/// letters, unusual spaces, and combining marks without a letter or stacked on one. Joiners and variation selectors are
+/// accepted in emoji. Joiners are also accepted between letters whose shapes they change, as in Persian and Hindi.
 #[must_use]
 pub fn deceptive(text: &str) -> Option<char> {
     judged(text).find_map(|(c, shown)| (shown != Some(c)).then_some(c))
@@ -77,13 +77,14 @@ pub fn is_deceptive(c: char) -> bool {
     shown(c) != Some(c)
 }
 
-/// Returns the text without such characters. Control characters and unusual spaces become spaces, the others go.
+/// Returns the text without such characters. Control characters and unusual spaces become spaces, the others are
+/// removed.
 #[must_use]
 pub fn presentable(text: &str) -> String {
     judged(text).filter_map(|(_, shown)| shown).collect()
 }
 
-/// Returns each character with what is shown in its place, which depends on its neighbours.
+/// Returns each character and its replacement, which depends on the characters around it.
 fn judged(text: &str) -> impl Iterator<Item = (char, Option<char>)> {
     let mut before = Before::default();
     let mut rest = text.chars();
@@ -103,10 +104,10 @@ const AS_PICTURE: char = '\u{fe0f}';
 const JOINER: char = '\u{200d}';
 const NON_JOINER: char = '\u{200c}';
 
-/// What is shown before a character.
+/// The characters before the present one.
 struct Before {
     last: Option<char>,
-    /// Marks on the last letter. Nothing carries a mark at the beginning and after a space: there is no room for one.
+    /// Number of marks on the last letter. At the beginning and after a space no mark is accepted.
     marks: u32,
     /// Whether the last letter, marks aside, joins the next one.
     joins: bool,
@@ -196,7 +197,7 @@ fn is_blank(c: char) -> bool {
     is_ignorable || matches!(c, '\u{2800}' | '\u{1d159}' | '\u{16fe4}')
 }
 
-/// Whether the character sits on the one before it and takes no room of its own.
+/// Whether the character is drawn on the one before it.
 fn is_mark(c: char) -> bool {
     use GeneralCategory::{EnclosingMark, NonspacingMark};
     matches!(property(c), NonspacingMark | EnclosingMark)

@@ -25,11 +25,11 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// The admin whose key has no other name.
+    /// The holder of an admin key without a name of its own.
     pub const ADMIN: Self = Self::Admin(OperatorName::of_role(OperatorRole::Admin));
-    /// The auditor whose key has no other name.
+    /// The holder of an auditor's key without a name of its own.
     pub const AUDITOR: Self = Self::Auditor(OperatorName::of_role(OperatorRole::Auditor));
-    /// The holder of the enrolment key that has no other name.
+    /// The holder of an enrolment key without a name of its own.
     pub const ENROLLER: Self = Self::Enroller(OperatorName::of_role(OperatorRole::Enroll));
 }
 

@@ -1,5 +1,3 @@
-//! Validates expiry times in requests.
-
 use super::Refusal;
 use crate::time::Timestamp;
 

@@ -1,8 +1,10 @@
 //! Several replicas on one store: each reports that it runs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::{Ports, Settings};
+use crate::clock_step::StepWatch;
+use crate::lock::lock;
 use crate::ports::{Clock, ClockStepStore, ReplicaStore, StoreError};
 use crate::replica::Presence;
 
@@ -15,6 +17,7 @@ pub struct Housekeeping {
     clock_steps: Arc<dyn ClockStepStore>,
     clock: Arc<dyn Clock>,
     presence: Presence,
+    steps: Mutex<StepWatch>,
 }
 
 impl Housekeeping {
@@ -30,6 +33,7 @@ impl Housekeeping {
             clock_steps: ports.store.clone(),
             clock: Arc::clone(&ports.clock),
             presence,
+            steps: Mutex::default(),
         }
     }
 
@@ -39,8 +43,11 @@ impl Housekeeping {
     /// # Errors
     /// When the store fails.
     pub async fn undo_clock_steps(&self) -> Result<(), StoreError> {
+        let pause = lock(&self.steps).longest_pause(&*self.clock);
         let now = self.clock.now();
-        let rows = self.clock_steps.undo_clock_steps(now, CLOCK_STEP_BATCH);
+        let rows = self
+            .clock_steps
+            .undo_clock_steps(now, pause, CLOCK_STEP_BATCH);
         let rows = rows.await?;
         if rows > 0 {
             tracing::warn!(

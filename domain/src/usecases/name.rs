@@ -1,5 +1,3 @@
-//! Names that callers choose.
-
 use super::Refusal;
 use crate::text::{LONGEST_NAME, check_chosen};
 

@@ -1,5 +1,3 @@
-//! Recognises operators by their keys.
-
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::operator::{OperatorKey, OperatorName, OperatorRole};
@@ -72,7 +70,6 @@ impl Operators {
         Some(found.clone())
     }
 
-    /// All of them.
     pub(super) fn all(&self) -> Arc<[Operator]> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&known)

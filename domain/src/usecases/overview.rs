@@ -28,7 +28,7 @@ pub struct ServiceState {
     pub providers: Vec<ProviderState>,
     /// The replicas, in the order in which they were first seen.
     pub replicas: Vec<Replica>,
-    /// The receivers of webhooks, by name: those of the configuration, and those that were in it before.
+    /// The receivers of webhooks, by name, including those that were removed from the configuration.
     pub receivers: Vec<Receiver>,
     /// When this was read.
     pub now: Timestamp,
@@ -64,7 +64,7 @@ impl Overview {
     /// Returns the state of the parts of the service.
     ///
     /// # Errors
-    /// [`Refusal`]: neither an admin nor an auditor, the store.
+    /// [`Refusal`]: the caller is no admin or auditor, or the store fails.
     pub async fn state(&self, caller: &Caller) -> Result<ServiceState, Refusal> {
         let now = self.clock.now();
         require_auditor(caller, now, OPERATORS_ONLY)?;

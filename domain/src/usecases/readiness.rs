@@ -1,5 +1,3 @@
-//! Readiness of the service.
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,5 +1,3 @@
-//! Why a use case refused.
-
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -67,7 +65,7 @@ pub enum Refusal {
     /// The link has ended without an account.
     #[error("the link has ended without an account")]
     LinkEnded,
-    /// Too many requests.
+    /// Too many wrong codes.
     #[error("too many wrong codes have been tried")]
     RateLimited {
         /// When the next attempt is accepted.
@@ -85,7 +83,7 @@ pub enum Refusal {
         /// When it may be used again.
         retry_after: Duration,
     },
-    /// This network has asked for too many link codes.
+    /// Too many link codes for one network.
     #[error(
         "too many link codes for this network; an enrolment key or an access key has no such limit"
     )]

@@ -56,7 +56,7 @@ impl Withdrawals {
 }
 
 impl Withdrawal<'_> {
-    /// Waits until no replica serves what was deleted.
+    /// Waits until no replica serves the deleted tokens any more.
     pub(super) async fn complete(self) {
         self.pause.until(self.complete_at).await;
     }

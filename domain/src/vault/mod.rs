@@ -133,7 +133,7 @@ impl Vault {
     }
 
     /// Returns the extra members of an account's tokens; empty if there are none. A value that cannot be decrypted is
-    /// left out, so that it neither keeps a client from its token nor a new refresh token from being stored.
+    /// left out. Otherwise clients would get no token, and no new refresh token could be stored.
     #[must_use]
     pub fn read_extra(&self, sealed: Option<&Sealed>, owner: &AccountKey) -> Extra {
         let Some(sealed) = sealed else {
@@ -346,7 +346,7 @@ fn open_hash_key(
     open_at(cipher, sealed, places)
 }
 
-/// Decrypts a value at the first place where that succeeds.
+/// Decrypts a value at the first matching place.
 fn open_at(
     cipher: &dyn Cipher,
     sealed: &Sealed,

@@ -1,5 +1,3 @@
-//! Events, as receivers see them.
-
 use crate::audit::{AuditEntry, AuditKind};
 use crate::grant::AccountId;
 use crate::observe::words;
@@ -11,7 +9,7 @@ words! {
     WebhookKind {
         /// A link has led to an account, new or known.
         Linked => "link.linked",
-        /// A refresh has failed in a way that it did not fail before. The service goes on trying.
+        /// A refresh has failed with a new error. The service retries.
         Degraded => "account.degraded",
         /// A grant that was degraded or given up has been refreshed.
         Recovered => "account.recovered",

@@ -18,7 +18,8 @@ pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
 const LEASE: Duration = DELIVERY_TIMEOUT.saturating_add(LEASE_MARGIN);
 /// How long a delivery is tried again.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// How long after an attempt was due it may be made. Later, the service was down or its clock was set ahead.
+/// How long after its due time an attempt may be made. If it comes later, the service was down or its clock was set
+/// ahead.
 const LATEST: Duration = Duration::from_secs(3600);
 /// How often in a row a receiver may reject an event before the event is dropped.
 const MOST_REJECTIONS: u32 = 5;
@@ -66,7 +67,7 @@ pub struct Receiver {
     pub version: ReceiverVersion,
     /// The last entry of the audit log that is done: delivered, dropped, or not for receivers.
     pub position: AuditNumber,
-    /// How long a replica has it; `None` if nobody does.
+    /// When the lease of a replica ends; `None` if nobody has one.
     pub lease_until: Option<Timestamp>,
     /// When the next attempt is due, after a failure.
     pub next_attempt_at: Option<Timestamp>,
@@ -97,7 +98,7 @@ words! {
 }
 
 impl Receiver {
-    /// A receiver that is told about everything after `position`.
+    /// A receiver that gets all events after `position`.
     #[must_use]
     pub const fn new(name: ReceiverName, position: AuditNumber) -> Self {
         Self {
@@ -115,7 +116,7 @@ impl Receiver {
         }
     }
 
-    /// A receiver whose stored state cannot be trusted. It is told about everything after `position`.
+    /// A receiver whose stored state cannot be trusted. It gets all events after `position`.
     #[must_use]
     pub fn reset(&self, position: AuditNumber) -> Self {
         Self {
@@ -125,12 +126,12 @@ impl Receiver {
     }
 
     /// How long to wait until a delivery may be tried; zero if it may be now. A time that is further ahead than any rule
-    /// allows was stored by a clock that has been set back, and counts as past.
+    /// allows, or a pause that is longer than `longest`, was stored by a clock that has been set back, and counts as past.
     #[must_use]
-    pub fn waits(&self, now: Timestamp) -> Duration {
+    pub fn waits(&self, now: Timestamp, longest: Duration) -> Duration {
         let ahead = |at: Option<Timestamp>, longest| at.filter(|at| at.is_ahead(now, longest));
         let leased = ahead(self.lease_until, LEASE + CLOCKS_DIFFER);
-        let paused = ahead(self.next_attempt_at, REFRESH_HORIZON.pause);
+        let paused = ahead(self.next_attempt_at, REFRESH_HORIZON.cut(longest).pause);
         leased
             .max(paused)
             .map_or(Duration::ZERO, |at| at.since(now))
@@ -184,7 +185,7 @@ impl Receiver {
         if is_rejected || ((is_old(at) || at > now) && is_old(since)) {
             let dropped = Self {
                 dropped: self.dropped.saturating_add(1),
-                // If the receiver is down, the next event that is older than a day has one attempt.
+                // While the receiver stays down, each further event that is older than a day gets one attempt.
                 failing_since: (!is_rejected).then_some(since),
                 next_attempt_at: (!is_rejected).then_some(now),
                 last_error: Some(error.fault),
@@ -192,7 +193,7 @@ impl Receiver {
             };
             return (dropped, Attempt::Dropped);
         }
-        // A rejected event must not hold up the others for long.
+        // A rejected event must not delay the others for long.
         let asked_for = error.retry_after.filter(|_| !error.is_rejection());
         let pause = pause_after(failures, asked_for, spread);
         let failed = Self {
@@ -206,7 +207,7 @@ impl Receiver {
         (failed, Attempt::Again)
     }
 
-    /// Whether nobody has tried for so long that the day of attempts starts anew.
+    /// Whether nobody has tried for so long that the day of attempts starts again.
     fn is_late(&self, now: Timestamp) -> bool {
         let due = self.next_attempt_at;
         due.is_some_and(|due| now.since(due) > LATEST)

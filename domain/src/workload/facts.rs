@@ -1,5 +1,3 @@
-//! Stored names and values of claims.
-
 use std::fmt;
 
 /// Stored claims: names and values, in their own order. Neither contains control characters.

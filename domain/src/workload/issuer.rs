@@ -1,5 +1,3 @@
-//! The issuers whose JWTs are accepted.
-
 use crate::observe::words;
 
 words! {

@@ -126,7 +126,7 @@ impl TrustedIssuer {
             Preset::Gitlab => claims.text("pipeline_source"),
             _ => return false,
         };
-        // These platforms always say it. What does not is not trusted.
+        // These platforms always state the event. A token without it is not trusted.
         event.is_none_or(|event| {
             event.starts_with("pull_request")
                 || matches!(
@@ -140,8 +140,8 @@ impl TrustedIssuer {
     }
 }
 
-/// Returns the value of a claim as pages and logs show it: whoever writes a workflow or makes a branch chooses its name, as a
-/// program chooses its own.
+/// Returns the value of a claim as pages and logs show it. Its author chose it, such as the name of a workflow or a
+/// branch, so it may deceive.
 pub(crate) fn shown_text(value: &str) -> String {
     let shown = presentable(value);
     shown.trim().chars().take(LONGEST_SHOWN).collect()

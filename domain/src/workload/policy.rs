@@ -1,5 +1,3 @@
-//! What workloads may do.
-
 use std::collections::BTreeMap;
 
 use super::{Claims, Judged};

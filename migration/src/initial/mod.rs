@@ -9,7 +9,6 @@ mod tokens;
 
 use sea_orm_migration::prelude::*;
 
-/// Creates the tables, parents before children.
 pub(crate) struct Migration;
 
 impl MigrationName for Migration {

@@ -80,7 +80,7 @@ pub(super) fn indexes() -> Vec<IndexCreateStatement> {
     let ended = index(Revocations::Table, Revocations::EndedAt)
         .and_where(Expr::col(Revocations::EndedAt).is_not_null())
         .to_owned();
-    // A person who links again cancels what is still to be revoked.
+    // A person who links again cancels the pending revocations.
     let of_person = index(Revocations::Table, Revocations::Provider)
         .name("ix_revocations_provider_person")
         .col(Revocations::Person)

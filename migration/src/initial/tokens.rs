@@ -103,8 +103,8 @@ pub(super) fn indexes() -> Vec<IndexCreateStatement> {
         .col(Tokens::RefreshDueAt)
         .and_where(Expr::col(Tokens::RefreshDueAt).is_not_null())
         .to_owned();
-    // Few values, each of many rows: the keys in use are found by skipping from one value to the next, and the rows
-    // that need a key by that value, in the order of their numbers.
+    // Few values, each of many rows: a query finds the keys in use by skipping from one value to the next. It finds the
+    // rows that need a key by that value, in the order of their numbers.
     let sealed_with = index(Tokens::Table, Tokens::SealedWith)
         .col(Tokens::Id)
         .to_owned();

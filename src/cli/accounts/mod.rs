@@ -29,7 +29,6 @@ CENTRAL_OAUTH_SERVER, never to the service of a saved key.",
     variables: OPERATOR,
 };
 
-/// Options of `accounts`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

@@ -29,10 +29,11 @@ pub(super) use answers::{
 pub(super) struct Client {
     http: reqwest::Client,
     server: Url,
+    /// Whether nothing has selected the server.
+    is_default: bool,
     bearer: Option<(AccessKey, Origin)>,
 }
 
-/// Why a request to the service failed.
 pub(super) enum Refused {
     /// The service could not be reached, or another kind of server answered. The text names the server.
     Unreachable(String),
@@ -79,6 +80,7 @@ impl Client {
         Ok(Self {
             http: http.build().map_err(Failure::other)?,
             server,
+            is_default: false,
             bearer: None,
         })
     }
@@ -86,7 +88,13 @@ impl Client {
     /// A client that sends the key of this profile to its service.
     pub(super) fn of(profile: &Profile) -> Result<Self, Failure> {
         let (key, origin) = (profile.access_key.clone(), profile.origin.clone());
-        Ok(Self::new(profile.server.clone())?.with(key, origin))
+        let client = Self::new(profile.server.clone())?.with(key, origin);
+        Ok(client.at_default(profile.is_default))
+    }
+
+    /// Says whether nothing has selected the server.
+    pub(super) fn at_default(self, is_default: bool) -> Self {
+        Self { is_default, ..self }
     }
 
     /// Sends this key from now on.
@@ -113,7 +121,6 @@ impl Client {
         self.answer(self.request(Method::GET, &path)).await
     }
 
-    /// Sends the return code of a link.
     pub(super) async fn confirm(&self, link_code: &str, code: &str) -> Result<Poll, Refused> {
         let path = format!("/v1/link/{link_code}/confirm");
         let confirmation = Confirmation { return_code: code };
@@ -234,7 +241,7 @@ impl Client {
     async fn send(&self, request: RequestBuilder) -> Result<Response, Refused> {
         let unreachable = |error: reqwest::Error| {
             let (server, why) = (&self.server, innermost(&error));
-            let hint = unreachable::hint(server).unwrap_or_default();
+            let hint = unreachable::hint(server, self.is_default).unwrap_or_default();
             Refused::Unreachable(format!("{server} cannot be reached: {why}{hint}"))
         };
         let response = request.send().await.map_err(unreachable)?;
@@ -259,7 +266,6 @@ impl Client {
     }
 }
 
-/// Builds the HTTP client for this server.
 pub(super) fn http(server: &Url) -> reqwest::ClientBuilder {
     /// Longer than the service lets any caller wait (15 s).
     const TIMEOUT: Duration = Duration::from_secs(30);
@@ -305,7 +311,6 @@ impl Refused {
         matches!(self, Self::Problem(problem) if problem.code == code)
     }
 
-    /// Whether the service answered with this status.
     pub(super) fn is(&self, status: StatusCode) -> bool {
         matches!(self, Self::Problem(problem) if problem.status == status)
     }

@@ -3,31 +3,35 @@
 use central_oauth_wire::is_loopback;
 use url::Url;
 
-use crate::cli::profile::ON_THIS_MACHINE;
-
-/// Returns the end of a message: what the reader may not know about the way to this server.
-pub(super) fn hint(server: &Url) -> Option<String> {
-    if server.as_str() == ON_THIS_MACHINE {
+/// Returns the end of a message: what the reader may not know about the way to this server. It is the default one if
+/// nothing has selected a server.
+pub(super) fn hint(server: &Url, is_default: bool) -> Option<String> {
+    if is_default {
         let hint = "; --server or CENTRAL_OAUTH_SERVER selects a service on another machine";
         return Some(hint.to_owned());
     }
     let proxy = proxy_variable(server)?;
-    Some(format!("; check the proxy in {proxy}"))
+    Some(match set(["NO_PROXY", "no_proxy"]) {
+        Some(exceptions) => format!("; check {proxy} and {exceptions}"),
+        None => format!("; check the proxy in {proxy}"),
+    })
 }
 
-/// Returns the variable that sends requests for this server through a proxy.
+/// Returns the variable that sends requests through a proxy, if they are for a server of this kind.
+fn proxy_variable(server: &Url) -> Option<&'static str> {
+    match server.scheme() {
+        _ if is_loopback(server) => None,
+        "http" => set(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]),
+        _ => set(["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+    }
+}
+
+/// Returns the first of these variables that is set.
 #[expect(
     clippy::disallowed_methods,
     reason = "the HTTP client reads these variables by itself"
 )]
-fn proxy_variable(server: &Url) -> Option<&'static str> {
-    const HTTP: [&str; 4] = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-    const HTTPS: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    let names = match server.scheme() {
-        _ if is_loopback(server) => return None,
-        "http" => HTTP,
-        _ => HTTPS,
-    };
+fn set<const N: usize>(names: [&'static str; N]) -> Option<&'static str> {
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     names.into_iter().find(is_set)
 }
@@ -38,12 +42,9 @@ mod tests {
 
     #[test]
     fn whoever_named_no_service_learns_how_to_name_one() {
-        let hint_for = |url: &str| hint(&Url::parse(url).unwrap());
-        assert!(
-            hint_for(ON_THIS_MACHINE)
-                .unwrap()
-                .contains("CENTRAL_OAUTH_SERVER")
-        );
-        assert_eq!(hint_for("http://127.0.0.1:8081/"), None);
+        let server = Url::parse("http://127.0.0.1:8080/").unwrap();
+        let named = hint(&server, true).unwrap();
+        assert!(named.contains("CENTRAL_OAUTH_SERVER"));
+        assert_eq!(hint(&server, false), None);
     }
 }

@@ -24,7 +24,6 @@ const NOTES: Notes = Notes {
     variables: SEALED,
 };
 
-/// Options of `copy`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

@@ -1,5 +1,3 @@
-//! Shows the progress of a copy.
-
 use std::time::Duration;
 
 use central_oauth_store_seaorm::CopyProgress;

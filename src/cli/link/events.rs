@@ -24,7 +24,6 @@ pub(super) fn confirming(expires_in: u64) -> Result<(), Failure> {
     line(&json!({ "status": "confirming", "expires_in": expires_in }))
 }
 
-/// Prints how the link ended.
 pub(super) fn result(linked: &Result<Linked, Failure>) -> Result<(), Failure> {
     match linked {
         Ok(linked) => {

@@ -40,7 +40,7 @@ pub(super) async fn run(
     }
     if !options.target.names_a_key()
         && options.account.is_none()
-        && let Some(variable) = config.variable("ACCESS_KEY")
+        && let Some(variable) = config.access_key_variable()
     {
         warn(format_args!(
             "{variable} is set and takes precedence: unset it or add --profile to use the saved key"
@@ -49,7 +49,6 @@ pub(super) async fn run(
     Ok(Exit::Done)
 }
 
-/// A completed link.
 struct Linked {
     /// `None` if an earlier, interrupted link turned out to be complete.
     poll: Option<Poll>,

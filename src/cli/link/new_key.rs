@@ -27,6 +27,7 @@ pub(super) async fn link(
     };
     let server = options.target.server(config, kept.as_ref())?;
     let _reserved = Reserved::new(&path)?;
+    let is_default = kept.is_none() && options.target.names_no_server(config);
     let pending = Pending::beside(&path);
     let key_file = path.display().to_string();
     if !options.force && adopt(&pending, &server).await? {
@@ -42,7 +43,7 @@ pub(super) async fn link(
         refuse_if_it_works(&kept, &holds).await?;
     }
     profile::check_writable(&path)?;
-    let client = enrolling(&server, options, config)?;
+    let client = enrolling(&server, options, config)?.at_default(is_default);
     let code = ask(&client, options).await?;
     let Some(access_key) = code.access_key.clone().map(AccessKey::new) else {
         let message = "the service returned no access key";
@@ -51,6 +52,7 @@ pub(super) async fn link(
     // The service returns the key only once. Saving it before anybody can consent means an interruption loses no grant.
     let profile = Profile {
         server,
+        is_default: false,
         access_key,
         origin: Origin::File(path),
         hosts: options.hosts.clone(),
@@ -80,12 +82,12 @@ fn enrolling(
 ) -> Result<Client, Failure> {
     let client = Client::new(server.clone())?;
     if options.target.is_of_environment(server, config)? {
-        return Ok(match config.key("ENROLL_KEY")? {
+        return Ok(match config.enroll_key()? {
             Some(named) => client.with(named.key, Origin::Variable(named.variable)),
             None => client,
         });
     }
-    if let Some(variable) = config.variable("ENROLL_KEY") {
+    if let Some(variable) = config.enroll_key_variable() {
         warn(format_args!(
             "{variable} is not sent to {server}, the service of a saved key: add --server {server} to send it"
         ));

@@ -1,5 +1,3 @@
-//! The options of `link`.
-
 use std::io::IsTerminal;
 
 use central_oauth_domain::Label;
@@ -8,7 +6,7 @@ use crate::cli::Exit;
 use crate::cli::choice::id;
 use crate::cli::help::Notes;
 use crate::cli::keys::time;
-use crate::cli::label::label;
+use crate::cli::label;
 use crate::cli::profile::Target;
 use crate::cli::token::host;
 use crate::cli::workload::Workload;
@@ -43,7 +41,6 @@ const NOTES: Notes = Notes {
     ],
 };
 
-/// Options of `link`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(in crate::cli) struct Options {
@@ -84,7 +81,7 @@ pub(in crate::cli) struct Options {
     #[arg(long = "host", value_name = "HOST", value_parser = host, conflicts_with = "relink")]
     pub(super) hosts: Vec<String>,
     /// Give the account this label, by which the operator finds it. Can be repeated.
-    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label::chosen)]
     pub(super) labels: Vec<Label>,
     /// Ask for a return code: after the consent, the page shows a code, which you type here to complete the link. Protects
     /// against people who talk you into confirming their link. The service can require it of all programs.

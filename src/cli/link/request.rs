@@ -1,5 +1,3 @@
-//! Requests a link code.
-
 use super::options::{Options, Role};
 use super::return_code;
 use crate::cli::Failure;

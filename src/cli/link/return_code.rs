@@ -21,7 +21,7 @@ pub(super) fn can_be_typed(json: bool) -> Result<(), Failure> {
     Err(Failure::new(Exit::Usage, message))
 }
 
-/// Asks once and sends what was typed. Returns the completed link, or `None` if the link must be polled again.
+/// Asks once and sends the typed code. Returns the completed link, or `None` if the link must be polled again.
 pub(in crate::cli) async fn confirm(
     client: &Client,
     code: &LinkCode,

@@ -44,7 +44,7 @@ async fn ask_for_a_code(client: &Client, service: &Url) -> Result<(LinkCode, Acc
     answer(&format!("verification_url {}", code.verification_url))?;
     let key = code.access_key.clone().map(AccessKey::new);
     let key = key.ok_or_else(|| unexpected("no access_key"))?;
-    answer("access_key coak_…, which the client saves; it opens nothing yet")?;
+    answer("access_key coak_…, which the client saves; it gives no access yet")?;
     Ok((code, key))
 }
 

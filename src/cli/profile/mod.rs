@@ -1,6 +1,9 @@
 //! Where a client saves its access key: one file for each profile, in the user's config folder, readable only by its owner.
 
+mod again;
 mod pending;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
@@ -14,6 +17,7 @@ use url::Url;
 
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, NamedKey, is_bearer, parse_server};
+use again::quoted;
 pub(super) use pending::{Pending, Reserved};
 
 /// Selects the service and the access key. Options take precedence over the environment.
@@ -45,6 +49,8 @@ impl Target {
 /// A key, the service that it belongs to, and where the key came from.
 pub(super) struct Profile {
     pub(super) server: Url,
+    /// Whether nothing has selected the service.
+    pub(super) is_default: bool,
     pub(super) access_key: AccessKey,
     pub(super) origin: Origin,
     /// The hosts that credential helpers may give tokens of this key to.
@@ -58,7 +64,6 @@ pub(super) enum Origin {
     Variable(String),
     /// The platform of a workload: where its token was found.
     Platform(&'static str),
-    /// This file.
     File(PathBuf),
 }
 
@@ -83,7 +88,6 @@ struct Stored {
 impl Target {
     const DEFAULT_PROFILE: &'static str = "default";
 
-    /// The file of this profile.
     pub(super) fn path(&self) -> Result<PathBuf, Failure> {
         if let Some(path) = &self.key_file {
             return Ok(path.clone());
@@ -110,6 +114,11 @@ impl Target {
         }
     }
 
+    /// Whether neither the command line nor the environment selects a service.
+    pub(super) const fn names_no_server(&self, config: &ClientConfig<'_>) -> bool {
+        self.server.is_none() && config.server.is_none()
+    }
+
     /// Whether the command line selects a saved key.
     pub(super) const fn names_a_key(&self) -> bool {
         self.profile.is_some() || self.key_file.is_some()
@@ -128,7 +137,7 @@ impl Target {
     /// Returns the key to use and the service to send it to. A saved key is only sent to its own service.
     pub(super) fn profile(&self, config: &ClientConfig<'_>) -> Result<Profile, Failure> {
         if !self.names_a_key()
-            && let Some(access_key) = config.key("ACCESS_KEY")?
+            && let Some(access_key) = config.access_key()?
         {
             return self.of_environment(config, access_key);
         }
@@ -162,11 +171,11 @@ impl Target {
             return Ok(None);
         }
         let profile = |key| self.of_environment(config, key);
-        config.key("ADMIN_KEY")?.map(profile).transpose()
+        config.admin_key()?.map(profile).transpose()
     }
 
-    /// Whether keys of the environment are meant for this service: only if it is that of --server or
-    /// CENTRAL_OAUTH_SERVER, not that of a saved key.
+    /// Whether keys of the environment may be sent to this server: only if --server or CENTRAL_OAUTH_SERVER names it,
+    /// and not only a saved key.
     pub(super) fn is_of_environment(
         &self,
         server: &Url,
@@ -186,19 +195,11 @@ impl Target {
     ) -> Result<Profile, Failure> {
         Ok(Profile {
             server: self.server(config, None)?,
+            is_default: self.names_no_server(config),
             access_key: named.key,
             origin: Origin::Variable(named.variable),
             hosts: Vec::new(),
         })
-    }
-
-    /// Returns the options that select this profile, for commands shown to people.
-    pub(super) fn again(&self) -> String {
-        match (&self.profile, &self.key_file) {
-            (_, Some(file)) => format!(" --key-file {}", file.display()),
-            (Some(name), None) => format!(" --profile {name}"),
-            (None, None) => String::new(),
-        }
     }
 
     /// Removes the file of a key that no longer works. Returns its path, or `None` if it holds another key.
@@ -216,11 +217,9 @@ impl Target {
     }
 }
 
-/// The service that commands ask if nothing names one.
-pub(super) const ON_THIS_MACHINE: &str = "http://127.0.0.1:8080/";
-
 /// Returns the service of the environment, or a service on this machine.
 fn default_server(config: &ClientConfig<'_>) -> Result<Url, Failure> {
+    const ON_THIS_MACHINE: &str = "http://127.0.0.1:8080/";
     match &config.server {
         Some(server) => Ok(server.clone()),
         None => Url::parse(ON_THIS_MACHINE).map_err(Failure::other),
@@ -287,6 +286,7 @@ fn parse(text: &str, path: &Path) -> Result<Profile, Failure> {
         let access_key = AccessKey::new(stored.access_key);
         is_bearer(&access_key).then_some(Profile {
             server,
+            is_default: false,
             access_key,
             origin: Origin::File(path.to_owned()),
             hosts: stored.hosts,
@@ -296,7 +296,8 @@ fn parse(text: &str, path: &Path) -> Result<Profile, Failure> {
         let file = path.display();
         let message = format!(
             "{file} does not contain a server and an access key: choose another file, or replace this one with \
-             `central-oauth link --force --key-file {file}`"
+             `central-oauth link --force --key-file {}`",
+            quoted(&file.to_string())
         );
         Failure::new(Exit::Other, message)
     })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Profile, failed, parse};
 use crate::cli::{Exit, Failure};
 
-/// A key whose link is not complete yet, saved in a file beside that of its profile.
+/// A key whose link is not complete yet. Its file is beside the file of the profile.
 pub(crate) struct Pending {
     path: PathBuf,
     profile: PathBuf,

@@ -11,7 +11,6 @@ use crate::config::ClientConfig;
 /// By these words Docker recognises that a helper has no credentials for a server.
 const NOT_FOUND: &str = "credentials not found in native keychain";
 
-/// Answers one request of Docker.
 pub(super) async fn answer(
     request: &str,
     options: &Options,

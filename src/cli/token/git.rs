@@ -36,7 +36,7 @@ fn server(attributes: &str) -> Option<Url> {
         let named = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         named.last()
     };
-    // Decoded characters could otherwise be taken for the end of the host.
+    // A decoded character could end the host too early.
     let is_host = |host: &&str| !host.contains(['/', '\\', '@', '?', '#', '%']);
     let host = value("host").filter(is_host)?;
     Url::parse(&format!("{}://{host}", value("protocol")?)).ok()

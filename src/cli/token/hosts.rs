@@ -25,9 +25,10 @@ impl Hosts<'_> {
     }
 }
 
-/// Parses a host of the command line. An address or a pattern would never match.
+/// Parses a host of the command line. An address, a pattern or a list would never match.
 pub(in crate::cli) fn host(text: &str) -> Result<String, &'static str> {
-    let is_other = |c: char| c.is_whitespace() || matches!(c, '/' | '\\' | '@' | '?' | '#' | '*');
+    let is_other =
+        |c: char| c.is_whitespace() || matches!(c, '/' | '\\' | '@' | '?' | '#' | '*' | ',');
     if text.is_empty() || text.contains(is_other) {
         return Err("is not a host such as git.example.com or git.example.com:8443");
     }
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_neither_an_address_nor_a_pattern() {
+    fn a_host_is_no_address_no_pattern_and_no_list() {
         for good in ["git.example.com", "git.example.com:8443", "[::1]:3000"] {
             assert_eq!(host(good).as_deref(), Ok(good));
         }
@@ -49,6 +50,7 @@ mod tests {
             "git.example.com/team",
             "*.example.com",
             "me@git.example.com",
+            "git.example.com,registry.example.com",
         ] {
             assert!(host(wrong).is_err(), "{wrong}");
         }

@@ -35,7 +35,6 @@ address must be https, or http on this machine. docs/RECIPES.md shows the config
     variables: &["SERVER", "ACCESS_KEY", "ID_TOKEN", "KUBERNETES_EXEC_INFO"],
 };
 
-/// Options of `token`.
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
 pub(super) struct Options {

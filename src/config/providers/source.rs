@@ -2,16 +2,11 @@
 
 use super::super::{ConfigError, Environment, KNOWN};
 
-/// Where a provider is configured.
 pub(crate) enum Source {
     /// In `CENTRAL_OAUTH_PROVIDER_*`.
     Environment,
     /// In a table of the file that `CENTRAL_OAUTH_PROVIDERS` names.
-    File {
-        /// The file.
-        path: String,
-        table: String,
-    },
+    File { path: String, table: String },
     /// In the program itself.
     BuiltIn,
 }

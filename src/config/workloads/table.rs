@@ -1,5 +1,3 @@
-//! One table of the file.
-
 use std::collections::BTreeMap;
 
 use central_oauth_domain::grant::ProviderName;

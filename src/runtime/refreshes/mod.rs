@@ -43,7 +43,6 @@ struct Inner {
     stopping: AtomicBool,
 }
 
-/// The state of an account's refresh.
 #[derive(Default)]
 enum Phase {
     /// It waits for a place or for the lease, or has ended.
@@ -190,7 +189,7 @@ impl Inner {
         }
     }
 
-    /// Lets nothing be claimed for a while after the store failed. A row that cannot be read says nothing about the others.
+    /// Claims nothing for a while after the store failed. A row that cannot be read says nothing about the others.
     fn note(&self, error: &StoreError) {
         if matches!(error, StoreError::Unavailable(_)) {
             self.pump.store_failed();

@@ -1,5 +1,3 @@
-//! Accounts.
-
 use std::sync::Arc;
 
 use central_oauth_domain::grant::{Account, AccountId, ProviderName};

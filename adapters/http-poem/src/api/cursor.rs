@@ -36,7 +36,7 @@ impl Cursors {
         if set.is_empty() {
             return Self(self.0.clone());
         }
-        // Of any length, while a cursor has to fit into an address. A hash of 72 bits tells filters apart.
+        // Filters have any length, but a cursor must fit into an address. So it contains a hash of 72 bits.
         let hash = &Sha256::digest(set)[..9];
         Self(Cow::Owned(format!(
             "{}{}:",

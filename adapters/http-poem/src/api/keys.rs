@@ -109,9 +109,9 @@ impl Keys {
     /// Delete an access key
     ///
     /// Also deletes the key's links; the account and its other keys stay. With `descendants=true` the keys are deleted too that
-    /// this key has made: do that if the key has leaked. In the 24 hours after the key's link, in which the person may say "This
-    /// was not me", they are always deleted. Needs the admin key or the key that came with a link code of the account, which may
-    /// delete itself.
+    /// this key has made: do that if the key has leaked. In the 24 hours after a program has linked with the key, in which
+    /// the person may say "This was not me", they are always deleted. Needs the admin key or the key that came with a link code
+    /// of the account, which may delete itself.
     #[oai(
         path = "/accounts/:id/keys/:key_id",
         method = "delete",

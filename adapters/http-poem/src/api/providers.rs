@@ -1,5 +1,3 @@
-//! Providers.
-
 use std::sync::Arc;
 
 use central_oauth_domain::usecases::Services;

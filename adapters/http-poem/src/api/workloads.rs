@@ -165,7 +165,7 @@ documented!(
             || unprocessable("the workload nightly may not read tokens of github"),
         ),
         Answer(
-            "the claims are not exactly those that name the workload for good",
+            "the claims are not exactly those that identify the workload permanently",
             || {
                 let needed = "claims must be exactly repository_id, repository_owner_id, as texts";
                 unprocessable(needed)

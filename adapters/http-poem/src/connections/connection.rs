@@ -1,5 +1,3 @@
-//! The state of one connection.
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::Waker;
@@ -30,7 +28,6 @@ const EVICTED: u8 = 0b1000;
 pub(super) enum Phase {
     /// The first request, or the rest of one.
     Request,
-    /// The work on a request.
     Work,
     /// The next request.
     Idle,
@@ -70,7 +67,6 @@ impl Connection {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
     }
 
-    /// When the phase began.
     pub(super) fn since(&self) -> Instant {
         self.opened_at + Duration::from_millis(self.since.load(Ordering::Acquire))
     }

@@ -26,7 +26,6 @@ pub(crate) struct GuardedStream<Io> {
     timer: Pin<Box<Sleep>>,
     /// Since when the client has not read the sent data.
     stuck_since: Option<Instant>,
-    /// When the client last sent something.
     arrived_at: Option<Instant>,
     /// The first time for which an evicted connection is spared.
     spared_since: Option<Instant>,
@@ -62,8 +61,8 @@ impl<Io> GuardedStream<Io> {
         }
     }
 
-    /// Fails if the connection has to give way. It does not give way at the moment in which the client has sent something
-    /// (perhaps in an earlier poll), because that may be the rest of a request.
+    /// Fails if the connection must be closed. It stays open if the client has just sent something (perhaps in an
+    /// earlier poll), because that may be the rest of a request.
     fn poll_evicted(&mut self, has_arrived: bool, task: &mut Context<'_>) -> Poll<io::Error> {
         if has_arrived {
             self.arrived_at = Some(Instant::now());
@@ -166,7 +165,8 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for GuardedStream<Io> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Data in a stream's own buffer, as TLS has one, is read no sooner than data that is written at once.
+        // A stream such as TLS has a buffer of its own. The client gets that data no sooner than data that is written
+        // at once.
         let flushed = Pin::new(&mut self.io).poll_flush(task);
         self.poll_taken(flushed, task)
     }

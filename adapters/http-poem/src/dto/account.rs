@@ -1,5 +1,3 @@
-//! Accounts.
-
 use std::collections::BTreeMap;
 
 use central_oauth_domain::{Fault, Labels, grant};

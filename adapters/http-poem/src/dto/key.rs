@@ -98,7 +98,7 @@ pub(crate) struct CreatedAccessKey {
 }
 
 impl NewAccessKey {
-    /// Converts to the broker's type.
+    /// Converts to the domain's type.
     ///
     /// # Errors
     /// [`Code::InvalidRequest`](crate::error::Code::InvalidRequest) if `expires_at` is not a time,
@@ -147,7 +147,6 @@ fn malformed(text: &str, error: MalformedCidr) -> Problem {
     Problem::new(Code::Unprocessable, detail)
 }
 
-/// The networks of a key, if it is limited to any.
 fn networks(limits: &KeyLimits) -> Option<Vec<String>> {
     let networks: Vec<_> = limits.networks.iter().map(Cidr::to_string).collect();
     (!networks.is_empty()).then_some(networks)

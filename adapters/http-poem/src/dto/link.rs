@@ -1,5 +1,3 @@
-//! Links.
-
 use std::collections::BTreeMap;
 
 use central_oauth_domain::link::LinkStatus as Status;
@@ -36,8 +34,8 @@ pub(crate) struct NewLink {
     /// shows to the person. Only for providers that send people back to the page.
     #[oai(nullable)]
     pub(crate) return_code: Option<bool>,
-    /// Labels that the account gets: at most 16. A name has 1 to 63 characters of `a-z`, `0-9`, `.`, `_`, `/` and `-`, a
-    /// value at most 255 that neither hide nor imitate others, as in a name. The account keeps its labels: a later link
+    /// Labels that the account gets: at most 16. A name has 1 to 63 characters of `a-z`, `0-9`, `.`, `_`, `/` and `-`. A
+    /// value has at most 255 characters; deceptive ones are rejected, as in names. The account keeps its labels: a later link
     /// adds new names and overwrites nothing. Nobody verifies labels, and they authorise nothing.
     #[oai(nullable, validator(max_properties = 16, max_length = 255))]
     pub(crate) labels: Option<BTreeMap<String, String>>,

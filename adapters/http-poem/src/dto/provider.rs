@@ -1,5 +1,3 @@
-//! Providers.
-
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 

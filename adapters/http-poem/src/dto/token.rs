@@ -1,5 +1,3 @@
-//! Tokens.
-
 use std::collections::BTreeMap;
 
 use central_oauth_domain::usecases::HandedToken;

@@ -27,15 +27,12 @@ macro_rules! codes {
         pub(crate) enum Code { $($name),+ }
 
         impl Code {
-            /// All codes.
             pub(crate) const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// Returns the code on the wire.
             pub(crate) const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word),+ }
             }
 
-            /// Returns its HTTP status.
             pub(crate) const fn status(self) -> StatusCode {
                 match self { $(Self::$name => StatusCode::$status),+ }
             }
@@ -105,12 +102,10 @@ impl Problem {
         }
     }
 
-    /// Returns its HTTP status.
     pub(crate) const fn status(&self) -> StatusCode {
         self.code.status()
     }
 
-    /// Returns what it says to people.
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
@@ -162,8 +157,12 @@ impl Problem {
 fn bound(reason: &str) -> Option<String> {
     let rule = reason.strip_prefix("verification failed. ")?;
     let (rule, bounds) = rule.split_once('(')?;
-    let (bound, _) = bounds.split_once(',')?;
-    matches!(rule, "maximum" | "minimum").then(|| format!("the {rule} is {bound}"))
+    let (bound, _) = bounds.split_once([',', ')'])?;
+    match rule {
+        "maximum" | "minimum" => Some(format!("the {rule} is {bound}")),
+        "maxLength" => Some(format!("the maximum is {bound} characters")),
+        _ => None,
+    }
 }
 
 const SOON: Duration = Duration::from_secs(5);
@@ -231,7 +230,6 @@ impl Problem {
         self.code
     }
 
-    /// Returns its body.
     pub(crate) fn into_details(self) -> ProblemDetails {
         let mut details = ProblemDetails::new(self.code, self.detail.into_owned());
         details.tries_left = self.tries_left;
@@ -262,7 +260,7 @@ impl From<Problem> for poem::Error {
     fn from(problem: Problem) -> Self {
         let data = problem.data();
         let mut error = Self::from_response(problem.into_response());
-        // An error has its own data, in place of that of its response.
+        // poem replaces the data of the response with that of the error.
         error.set_data(data);
         error
     }

@@ -52,11 +52,9 @@ impl IntoResponse for OAuthError {
     }
 }
 
-/// The error of a token exchange.
 pub(crate) enum ExchangeFailure {
     /// An error with a problem code.
     Problem(Problem),
-    /// Another error.
     OAuth(OAuthError),
 }
 
@@ -87,7 +85,6 @@ pub(super) struct ProblemData {
     pub(super) detail: String,
 }
 
-/// Returns the code of a problem response.
 pub(crate) fn code_of(response: &Response) -> Option<&'static str> {
     let data = response.data::<ProblemData>();
     data.map(|data| data.code.as_str())

@@ -124,10 +124,15 @@ fn codes_are_unique() {
 
 #[test]
 fn a_bound_is_put_into_words() {
-    let theirs = "verification failed. maximum(200, exclusive: false)";
-    assert_eq!(bound(theirs).as_deref(), Some("the maximum is 200"));
+    for (theirs, ours) in [
+        ("maximum(200, exclusive: false)", "the maximum is 200"),
+        ("maxLength(100)", "the maximum is 100 characters"),
+    ] {
+        let theirs = format!("verification failed. {theirs}");
+        assert_eq!(bound(&theirs).as_deref(), Some(ours));
+    }
     for other in [
-        "verification failed. maxLength(200)",
+        "verification failed. pattern(\"a(b),c\")",
         "failed to parse \"integer(uint64)\": invalid digit found in string",
     ] {
         assert_eq!(bound(other), None);

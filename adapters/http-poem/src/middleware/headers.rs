@@ -1,5 +1,3 @@
-//! Headers of every response.
-
 use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Default headers. Nothing is cached, because most responses contain a secret or change quickly. Responses that a
@@ -20,7 +18,7 @@ const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Adds the headers that a response lacks.
 pub(super) fn secure(headers: &mut HeaderMap, is_https: bool) {
-    // And the request id: the map grows once.
+    // Also for the request id, so that the map grows only once.
     headers.reserve(DEFAULTS.len() + 2);
     if is_https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);

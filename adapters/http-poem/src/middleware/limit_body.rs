@@ -1,5 +1,3 @@
-//! Limits the size of requests.
-
 use poem::http::header;
 use poem::{Request, Result};
 

@@ -12,7 +12,6 @@ static PATHS: LazyLock<Vec<MetaPath>> = LazyLock::new(|| {
     paths.collect()
 });
 
-/// Returns the `Allow` header of an address.
 pub(super) fn allowed(path: &str) -> String {
     let mut methods = match (documented(path), path) {
         (Some(path), _) => path
@@ -31,7 +30,7 @@ pub(super) fn allowed(path: &str) -> String {
     methods.join(", ")
 }
 
-/// Whether an address is that of something which operators can do to an account.
+/// Whether this is the address of an operator's action on an account.
 fn is_action(path: &str) -> bool {
     let account = path.strip_prefix("/admin/accounts/");
     account.is_some_and(|rest| rest.contains('/'))

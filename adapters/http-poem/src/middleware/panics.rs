@@ -6,7 +6,6 @@ use poem::{IntoResponse as _, Response};
 
 use crate::error::Problem;
 
-/// Answers a panic with a problem.
 pub(super) fn answer(panic: &(dyn Any + Send)) -> Response {
     let message = panic
         .downcast_ref::<&str>()

@@ -1,5 +1,3 @@
-//! Timeout of API requests.
-
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;

@@ -21,7 +21,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// was perhaps the slowest.
 pub(super) struct Underway<'a> {
     id: HeaderValue,
-    /// The span, if somebody wants to know how the request ends.
+    /// The span, if somebody observes how the request ends.
     span: Option<Span>,
     method: Method,
     uri: Uri,
@@ -70,7 +70,7 @@ impl<'a> Underway<'a> {
         response.headers_mut().insert(REQUEST_ID, self.id.clone());
     }
 
-    /// Finds the route only if somebody wants to know it.
+    /// Looks up the route only if somebody observes it.
     fn tell<'r>(&self, status: u16, route: impl FnOnce() -> Option<&'r str>) {
         let Some(span) = &self.span else {
             return;
@@ -91,7 +91,7 @@ impl<'a> Underway<'a> {
 impl Drop for Underway<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            // The router's answer is not known, so the document's has to do.
+            // The router's pattern is not known here, so the documented path is used.
             self.tell(Answered::CLIENT_GONE, || {
                 let path = methods::documented(self.path());
                 path.map(|path| path.path.as_str())
@@ -100,7 +100,7 @@ impl Drop for Underway<'_> {
     }
 }
 
-/// Returns the id of a request, as it stands in the log and in the response.
+/// Returns the id of a request, for the log and the response.
 pub(crate) fn id_of(request: &Request) -> &str {
     request.header(REQUEST_ID).unwrap_or_default()
 }

@@ -16,7 +16,6 @@ use super::visit::Visit;
 use super::words::Moment;
 use super::{consent, progress, refused};
 
-/// Handles a form of the page.
 #[handler]
 pub(super) async fn take(request: &Request, body: Body, Data(site): Data<&Arc<Site>>) -> Response {
     let visit = Visit::of(site, request);

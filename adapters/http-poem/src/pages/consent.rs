@@ -14,7 +14,6 @@ use super::visit::Visit;
 
 /// How long a person waits for the provider before the page offers to try again.
 const CONSENT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Assigns the link to this browser and starts the provider's flow. It continues even if the person closes the tab or the

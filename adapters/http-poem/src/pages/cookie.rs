@@ -82,7 +82,6 @@ fn is_plausible(value: &str) -> bool {
     (20..=100).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// Returns the CSRF token for forms.
 pub(super) fn csrf_field(token: &KeyedHash) -> String {
     URL_SAFE_NO_PAD.encode(token.as_bytes())
 }

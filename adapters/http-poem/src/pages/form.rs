@@ -12,17 +12,12 @@ const MAX_BYTES: usize = 4096;
 /// The fields of a form, or of the query of an address.
 pub(super) struct Fields(Vec<(String, String)>);
 
-/// A form of the page.
 pub(super) struct Form {
-    /// The CSRF token.
     pub(super) csrf: String,
-    /// The code as typed.
     pub(super) code: String,
-    /// The button that was pressed.
     pub(super) action: Action,
 }
 
-/// The action of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     /// Show who asks.
@@ -47,7 +42,6 @@ pub(super) enum NoForm {
 }
 
 impl NoForm {
-    /// Returns the HTTP status.
     pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::OtherType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -71,7 +65,6 @@ impl NoForm {
 }
 
 impl Fields {
-    /// Reads the fields of a form from a request.
     pub(super) async fn read(request: &Request, body: Body) -> Result<Self, NoForm> {
         if !is_of_type(request, FORM) {
             return Err(NoForm::OtherType);
@@ -84,7 +77,6 @@ impl Fields {
         Ok(Self::parse(&bytes))
     }
 
-    /// Reads the fields of a request's query.
     pub(super) fn of_query(request: &Request) -> Self {
         Self::parse(request.uri().query().unwrap_or_default().as_bytes())
     }
@@ -105,7 +97,6 @@ impl Fields {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// Returns the CSRF token.
     pub(super) fn csrf(&self) -> &str {
         self.get("csrf").unwrap_or_default()
     }

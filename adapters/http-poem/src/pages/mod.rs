@@ -86,7 +86,7 @@ pub(crate) fn routes(
         .at("/callback/:provider", callback)
 }
 
-/// Leads a browser to another page.
+/// Redirects a browser to another page.
 fn see_other(address: &str) -> Response {
     Response::builder()
         .status(StatusCode::SEE_OTHER)

@@ -35,7 +35,6 @@ pub(super) fn stage(view: &LinkView) -> &'static str {
     }
 }
 
-/// Returns the page of the link.
 pub(super) fn page(
     visit: &Visit<'_>,
     view: &LinkView,
@@ -216,6 +215,7 @@ fn linked<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> L
         client: view.link.requester.client_name.as_deref(),
         provider: &view.provider,
         account: view.account.as_ref().map(whose),
+        is_of_program: view.link.is_of_program(),
     }
 }
 

@@ -1,5 +1,3 @@
-//! Error pages.
-
 use std::time::Duration;
 
 use central_oauth_domain::link::{LinkCode, LinkStatus};
@@ -30,7 +28,7 @@ impl Words {
         Self::with_text(texts, stem, &format!("{stem}-text"))
     }
 
-    /// Returns heading and advice of the stem, and another text.
+    /// Returns the page with `text`, and with the heading and the advice whose message ids begin with `stem`.
     pub(super) fn with_text(texts: Texts, stem: &str, text: &str) -> Self {
         Self {
             heading: texts.say(&format!("{stem}-heading")),
@@ -243,7 +241,6 @@ pub(super) fn page(visit: &Visit<'_>, status: StatusCode, mood: Mood, words: Wor
     visit.page(status, &page)
 }
 
-/// Adds `Retry-After`.
 pub(super) fn after(mut response: Response, wait: Duration) -> Response {
     let wait = HeaderValue::from(seconds_up(wait).max(1));
     response.headers_mut().insert(header::RETRY_AFTER, wait);

@@ -16,7 +16,7 @@ use super::texts::Text;
 use super::visit::Visit;
 use super::{answer, refused};
 
-/// Shows what the address is for. Starts nothing, so programs that look at links in messages do no harm.
+/// Shows the purpose of the address. Starts nothing, so programs that check links in messages do no harm.
 #[handler]
 pub(super) async fn show(
     request: &Request,
@@ -31,7 +31,7 @@ pub(super) async fn show(
     }
 }
 
-/// Starts the link, and goes on as if this browser had entered the new code.
+/// Starts the link, and continues as if this browser had entered the new code.
 #[handler]
 pub(super) async fn start(
     request: &Request,

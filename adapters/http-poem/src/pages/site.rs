@@ -12,11 +12,8 @@ use crate::operator_details::OperatorDetails;
 
 /// The page of one service.
 pub(super) struct Site {
-    /// The rules.
     pub(super) consents: Arc<Consents>,
-    /// The public address of the service.
     pub(super) public_url: Url,
-    /// The cookie of browsers.
     pub(super) cookie: BrowserCookie,
     /// What every page shows.
     pub(super) frame: Frame,
@@ -24,15 +21,11 @@ pub(super) struct Site {
 
 /// What every page shows. The addresses are paths, so they work under any host name.
 pub(super) struct Frame {
-    /// The page itself.
     pub(super) page: String,
-    /// The stylesheet.
     pub(super) style: String,
     pub(super) script: String,
     pub(super) icon: String,
-    /// The operator's logo.
     pub(super) logo: Option<String>,
-    /// Who runs the service.
     pub(super) operator: OperatorDetails,
 }
 

@@ -11,7 +11,6 @@ use super::visit::Visit;
 use super::{progress, show};
 use crate::error::{Code, Problem};
 
-/// The status for the script.
 #[derive(Serialize)]
 struct Report {
     /// Changes when the page must reload.

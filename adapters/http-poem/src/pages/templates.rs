@@ -14,11 +14,8 @@ pub(super) struct Enter<'a> {
     pub(super) t: Texts,
     pub(super) frame: &'a Frame,
     pub(super) csrf: &'a str,
-    /// The content of the field.
     pub(super) code: &'a str,
-    /// What is wrong with the code.
     pub(super) problem: Option<Text>,
-    /// Another error.
     pub(super) notice: Option<Notice>,
 }
 
@@ -64,7 +61,6 @@ pub(super) struct Relink<'a> {
     pub(super) provider: &'a str,
     pub(super) client: Option<&'a str>,
     pub(super) time_left: Text,
-    /// Why the form was not accepted.
     pub(super) notice: Option<Text>,
 }
 
@@ -72,9 +68,7 @@ pub(super) struct Relink<'a> {
 pub(super) struct Live<'a> {
     pub(super) csrf: &'a str,
     pub(super) code: &'a str,
-    /// This page's address.
     pub(super) address: String,
-    /// The address of the status.
     pub(super) status: String,
     /// The stage; the page reloads when it changes.
     pub(super) stage: &'static str,
@@ -105,7 +99,7 @@ pub(super) struct AtProvider<'a> {
     pub(super) live: Live<'a>,
     /// The code to type there, in flows that have one.
     pub(super) user_code: Option<&'a str>,
-    /// The button.
+    /// The link to the provider, shown as a button.
     pub(super) way: Option<Way>,
     /// Where to type the code by hand.
     pub(super) by_hand: Option<ByHand<'a>>,
@@ -114,7 +108,6 @@ pub(super) struct AtProvider<'a> {
 /// A link to the provider.
 pub(super) struct Way {
     pub(super) href: String,
-    /// The host of the link.
     pub(super) host: String,
     /// Whether the link contains the code, or no code is needed.
     pub(super) has_code: bool,
@@ -157,6 +150,8 @@ pub(super) struct Linked<'a> {
     pub(super) client: Option<&'a str>,
     pub(super) provider: &'a str,
     pub(super) account: Option<LinkedAccount<'a>>,
+    /// Whether a program asked, whose access the person can end.
+    pub(super) is_of_program: bool,
 }
 
 pub(super) struct LinkedAccount<'a> {
@@ -175,27 +170,24 @@ pub(super) struct Ended<'a> {
     pub(super) mood: Mood,
     pub(super) heading: Text,
     pub(super) text: Text,
-    /// What to do about it.
     pub(super) advice: Text,
     /// A provider's or an error's own words.
     pub(super) detail: Option<String>,
-    /// The id of the request, where the operator is to be told.
+    /// The id of the request, if the person should tell the operator.
     pub(super) request_id: Option<&'a str>,
 }
 
-/// The sign of a page.
+/// How a page looks at the end of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mood {
-    /// As the person wanted.
+    /// The link ended as the person wanted.
     Calm,
-    /// May work another time.
+    /// It may work another time.
     Careful,
-    /// Failed.
     Bad,
 }
 
 impl Mood {
-    /// Returns the class of the sign.
     pub(super) const fn class(self) -> &'static str {
         match self {
             Self::Calm => "calm",

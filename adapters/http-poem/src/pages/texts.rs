@@ -60,12 +60,10 @@ impl Language {
     }
 }
 
-/// The texts of one language.
 #[derive(Clone, Copy)]
 pub(super) struct Texts(&'static Language);
 
 impl Texts {
-    /// Returns the texts in English.
     pub(super) fn english() -> Self {
         Self(&LANGUAGES[0])
     }
@@ -102,7 +100,6 @@ impl Texts {
             .map_or_else(Self::english, Self)
     }
 
-    /// Returns the tag of the language.
     pub(super) const fn tag(self) -> &'static str {
         self.0.tag
     }
@@ -165,7 +162,6 @@ impl Range {
     }
 }
 
-/// A message with its values.
 pub(super) struct Text {
     texts: Texts,
     id: String,
@@ -174,7 +170,6 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Sets a value.
     pub(super) fn with(mut self, name: &str, value: impl Display) -> Self {
         self.values.push((name.to_owned(), value.to_string()));
         self
@@ -186,7 +181,7 @@ impl Text {
         self
     }
 
-    /// Sets `name`, and whether there is one, for a message with a variant for each.
+    /// Sets `name`, and whether there is one, for messages with a variant for each case.
     pub(super) fn named(self, name: &Option<&str>) -> Self {
         let is_named = if name.is_some() { "yes" } else { "no" };
         self.with("named", is_named)

@@ -24,7 +24,6 @@ pub(super) struct Visit<'a> {
     pub(super) site: &'a Site,
     /// The token of the browser: its cookie, or a new one that the response sets.
     pub(super) browser: BrowserToken,
-    /// The CSRF token of the browser's forms.
     pub(super) csrf: String,
     /// The texts in the language of the browser.
     pub(super) texts: Texts,
@@ -58,7 +57,6 @@ impl<'a> Visit<'a> {
         Self { texts, ..self }
     }
 
-    /// Returns the rules.
     pub(super) fn consents(&self) -> &'a Arc<Consents> {
         &self.site.consents
     }
@@ -95,7 +93,6 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Responds with a page.
     pub(super) fn page(&self, status: StatusCode, page: &impl Template) -> Response {
         let mut response = html(status, page);
         let headers = response.headers_mut();
@@ -120,7 +117,6 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// Responds with a page.
 pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(html) => Response::builder()
@@ -134,18 +130,16 @@ pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
     }
 }
 
-/// Why a form is not trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Distrust {
     /// The browser says that another site sent it.
     OtherSite,
-    /// The browser sent no cookie.
     NoCookie,
     /// The form was made for another browser, or before the cookie was lost.
     WrongToken,
 }
 
-/// Inward addresses may be those of proxies, which stand for any number of networks.
+/// Private addresses may be those of proxies, which stand for any number of networks.
 fn is_near(one: IpAddr, other: IpAddr) -> Option<bool> {
     let is_known = |address: &IpAddr| match address.to_canonical() {
         IpAddr::V4(ip) => !(ip.is_loopback() || ip.is_private() || ip.is_unspecified()),

@@ -69,7 +69,8 @@ impl Texts {
         }
     }
 
-    /// Returns the words for 0, 1 and 2 of a unit, for the script. In these languages, more of them have the words of 2.
+    /// Returns the words for 0, 1 and 2 of a unit, for the script. In these languages, larger numbers use the form of
+    /// 2.
     pub(super) fn forms(self, id: &str) -> String {
         [0, 1, 2]
             .map(|number| self.say(id).count(number).to_string())

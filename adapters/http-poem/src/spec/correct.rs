@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use crate::error::{Code, PROBLEM_JSON};
 use crate::failure;
 
-/// Corrects the document.
 pub(super) fn correct(document: &mut Value) {
     correct_values(document);
     let schemas = document["components"]["schemas"].clone();
@@ -46,7 +45,8 @@ fn correct_schema(name: &str, schema: &mut Value) {
         let names = names.map(|word| format!("{}_{}", constant_case(name), word.to_uppercase()));
         schema["x-enum-varnames"] = names.collect();
     } else if schema.get("additionalProperties").is_none() {
-        // The default. Clients that OpenAPI Generator makes for Go reject fields that are added later unless it is said.
+        // The default, stated because clients that OpenAPI Generator makes for Go otherwise reject fields that are
+        // added later.
         schema["additionalProperties"] = json!(true);
     }
 }

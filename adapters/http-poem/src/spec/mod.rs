@@ -69,7 +69,7 @@ fn sort_tags(tags: &mut Value) {
     }
 }
 
-/// Operations without a broker and database, for description only.
+/// Operations without services and a database, for description only.
 struct Described<T>(PhantomData<T>);
 
 impl<T: OpenApi> OpenApi for Described<T> {

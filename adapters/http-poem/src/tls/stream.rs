@@ -1,5 +1,3 @@
-//! The byte stream of a TLS connection.
-
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -21,7 +19,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> TlsStream<Io> {
         Self(State::Handshaking(Box::new(handshake)))
     }
 
-    /// Finishes the handshake first.
     fn poll_open(
         &mut self,
         task: &mut Context<'_>,

@@ -106,6 +106,8 @@ async fn accounts_are_listed_by_filters() {
         ("label=team:billing", &["person-1", "person-3"]),
         ("label=url:https://x", &["person-1", "person-3"]),
         ("label=team:bill", &[]),
+        // Earlier versions accepted this zero-width space.
+        ("label=team:bill%E2%80%8Bing", &[]),
         ("label=nobody:has", &[]),
         ("provider=scripted&label=team:sales", &["person-2"]),
         ("provider=other", &[]),
@@ -129,6 +131,7 @@ async fn accounts_are_listed_by_filters() {
         "label=team",
         "label=Team:x",
         "label=:x",
+        "label=team:a%00b",
         "label=",
     ] {
         let call = world.get(&format!("/v1/accounts?{wrong}")).key(ADMIN);

@@ -105,6 +105,10 @@ async fn the_person_goes_on_to_the_provider_and_the_link_is_used_up() {
     browser
         .shows(&code, &["can now use this account", "alice"])
         .await;
+    // The program did not ask, so its key is not at stake.
+    let page = browser.get(&format!("/device?code={code}")).await;
+    page.assert(200, &["take the permission back"]);
+    page.assert_lacks("disown");
     let account = world.services.accounts.get(&Caller::ADMIN, id).await;
     assert_eq!(account.unwrap().status, AccountStatus::Active);
 

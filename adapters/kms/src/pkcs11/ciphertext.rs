@@ -1,5 +1,5 @@
-//! The text of a wrapped key: `pkcs11:METHOD:LABEL:BASE64`. The label names the key on the token that decrypts it, so that
-//! another key can be configured before everything is encrypted anew.
+//! The text of a wrapped key: `pkcs11:METHOD:LABEL:BASE64`. The label names the key on the token that decrypts it, so
+//! that another key can be configured before everything is re-encrypted.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! One request, one conversation with the token: load, initialise, log in, use the key, log out, finalise. Nothing is kept in
-//! between, so a token that went away and came back, or was replaced, needs no care.
+//! Talks to the token. Each request is one conversation: initialise, log in, use the key, log out, finalise. Nothing is
+//! kept in between, so a token that was unplugged or replaced works at the next request.
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
@@ -30,7 +30,7 @@ impl Conversations {
         }
     }
 
-    /// Has the token do one task.
+    /// Makes the token do one task.
     pub(super) fn hold(&mut self, pin: SecretString, task: Task) -> Result<Done, KmsError> {
         let module = self.module()?;
         let flags = CInitializeFlags::OS_LOCKING_OK;
@@ -76,7 +76,7 @@ impl Conversations {
     fn token(&self, module: &Pkcs11) -> Result<(Slot, TokenInfo), KmsError> {
         let slots = module.get_slots_with_token().map_err(judge)?;
         let tokens = slots.into_iter().filter_map(|slot| {
-            // A token that says nothing about itself is none that could be meant.
+            // A token that cannot describe itself cannot be the configured one.
             let info = module.get_token_info(slot).ok()?;
             let is_meant = match &self.address.token {
                 TokenName::Label(label) => info.label() == label,

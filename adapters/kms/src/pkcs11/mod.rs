@@ -26,7 +26,6 @@ use ciphertext::Ciphertext;
 use conversation::Conversations;
 use uri::KeyAddress;
 
-/// A key on a token.
 pub(crate) struct Pkcs11 {
     address: KeyAddress,
     pin: SecretSource,
@@ -84,7 +83,8 @@ impl Pkcs11 {
     }
 }
 
-/// Works until nobody can ask any more. Skips what nobody waits for, so a token that hung for long is not flooded.
+/// Processes tasks until nobody can send any more. Skips tasks whose callers no longer wait, so that a token that hung
+/// for long is not flooded.
 fn work(mut conversations: Conversations, queue: &mpsc::Receiver<Job>) {
     while let Ok(Job { pin, task, answer }) = queue.recv() {
         if !answer.is_closed() {
@@ -105,7 +105,7 @@ impl Service for Pkcs11 {
             return Err(KmsError::Refused("it did not encrypt".to_owned()));
         };
         let encrypted = ciphertext.to_string();
-        // A module that uses an IV of its own encrypts what nobody can decrypt.
+        // If a module uses an IV of its own, nobody can decrypt the result.
         match self.ask(Task::Decrypt(ciphertext)).await? {
             Done::Decrypted(decrypted) if *decrypted == key[..] => Ok(encrypted),
             _ => Err(KmsError::Refused(

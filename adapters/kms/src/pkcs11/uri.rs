@@ -6,13 +6,11 @@ use percent_encoding::percent_decode_str;
 
 use crate::InvalidKeyName;
 
-/// Where a key is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeyAddress {
     /// The library of the token's vendor.
     pub(super) module: PathBuf,
     pub(super) token: TokenName,
-    /// The label of the key.
     pub(super) object: String,
 }
 

@@ -1,5 +1,3 @@
-//! The result of a check.
-
 use central_oauth_domain::ports::ProviderError;
 use central_oauth_domain::words;
 
@@ -62,7 +60,6 @@ words! {
 }
 
 impl Finding {
-    /// Creates a finding without a problem.
     pub(super) fn ok(subject: Subject, found: impl Into<String>) -> Self {
         Self {
             subject,
@@ -97,7 +94,6 @@ impl Finding {
         }
     }
 
-    /// Sets the remedy.
     pub(super) fn with(self, remedy: &str) -> Self {
         let remedy = Some(remedy.to_owned());
         Self { remedy, ..self }

@@ -4,7 +4,6 @@ use central_oauth_domain::ports::ProviderError;
 
 use crate::settings::Flow;
 
-/// Returns the remedy for this error.
 pub(super) fn of(error: &ProviderError, flow: Flow) -> &'static str {
     match error {
         ProviderError::Unavailable { detail, .. } => of_silence(&detail.to_lowercase()),

@@ -23,9 +23,7 @@ pub(crate) struct Answer {
     pub(super) dialect: Arc<Dialect>,
 }
 
-/// Why a response is not a success.
 pub(crate) enum Rejection {
-    /// An OAuth error.
     Worded(OAuthError),
     /// Anything else.
     Failed(ProviderError),
@@ -41,7 +39,6 @@ impl From<Rejection> for ProviderError {
 }
 
 impl Answer {
-    /// Returns the HTTP status.
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
     }
@@ -50,7 +47,6 @@ impl Answer {
         &self.headers
     }
 
-    /// Whether the body is a signed JWT.
     pub(crate) const fn is_jwt(&self) -> bool {
         matches!(self.body, Body::Jwt)
     }
@@ -60,7 +56,6 @@ impl Answer {
         self.retry_after
     }
 
-    /// Whether the body is HTML.
     pub(crate) const fn is_page(&self) -> bool {
         matches!(self.body, Body::Page)
     }
@@ -97,16 +92,15 @@ impl Answer {
         self
     }
 
-    /// Returns the members of a token response, even if its body breaks its format: its tokens cannot be requested again.
-    /// Fails like [`Answer::success`].
-    pub(crate) fn tokens(self) -> Result<Fields, Rejection> {
-        let mut answer = self.unwrapped();
-        if let Body::Salvaged(fields) = answer.body {
-            answer.body = Body::Fields(fields);
+    /// Returns the members of an [`unwrapped`](Self::unwrapped) token response, even if its body breaks its format: its
+    /// tokens cannot be requested again. Fails like [`Answer::success`].
+    pub(crate) fn tokens(mut self) -> Result<Fields, Rejection> {
+        if let Body::Salvaged(fields) = self.body {
+            self.body = Body::Fields(fields);
         }
-        let pause = answer.retry_after;
-        let words = answer.description().map(|words| answer.secrets.text(words));
-        let fields = answer.success()?;
+        let pause = self.retry_after;
+        let words = self.description().map(|words| self.secrets.text(words));
+        let fields = self.success()?;
         if token_text::has_token(&fields) {
             return Ok(fields);
         }
@@ -200,17 +194,14 @@ impl Answer {
     }
 }
 
-/// Uses the status as error code, because some servers reject a token without one: 400 with an empty body, 404.
-pub(crate) fn unworded(cause: ProviderError, status: StatusCode) -> ProviderError {
-    coded(cause, status, ProviderError::UNWORDED)
-}
-
-/// Does the same for a page, which is probably not from the authorization server.
-pub(crate) fn by_page(cause: ProviderError, status: StatusCode) -> ProviderError {
-    coded(cause, status, ProviderError::BY_PAGE)
-}
-
-fn coded(cause: ProviderError, status: StatusCode, prefix: &str) -> ProviderError {
+/// Uses the status as error code, because some servers reject a token without one: 400 with an empty body, 404. A page has
+/// a code of its own, because it is probably not from the authorization server.
+pub(crate) fn unworded(cause: ProviderError, status: StatusCode, is_page: bool) -> ProviderError {
+    let prefix = if is_page {
+        ProviderError::BY_PAGE
+    } else {
+        ProviderError::UNWORDED
+    };
     match cause {
         ProviderError::Nonsense { detail } if status.is_client_error() => ProviderError::Refused {
             code: format!("{prefix}{}", status.as_u16()),

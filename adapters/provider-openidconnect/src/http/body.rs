@@ -2,7 +2,6 @@
 
 use super::{Fields, salvage, text};
 
-/// A parsed body.
 pub(crate) enum Body {
     /// A JSON object, or a form-urlencoded response (GitHub without `Accept`).
     Fields(Fields),
@@ -32,8 +31,9 @@ impl Body {
             .unwrap_or_else(|| Self::unreadable(text, is_utf8))
     }
 
-    /// Parses a body whose end is missing, if what came is enough: a whole JSON object, or at least a refresh token. Some
-    /// servers end the connection without a word (TLS `close_notify`, the last chunk) once they have sent everything.
+    /// Parses a body whose end is missing, if the received part is enough: a whole JSON object, or at least a refresh
+    /// token. Some servers end the connection without a word (TLS `close_notify`, the last chunk) once they have sent
+    /// everything.
     pub(crate) fn parse_part(bytes: &[u8]) -> Option<Self> {
         let (text, is_utf8) = text::decode(bytes);
         let text = text::trimmed(&text);

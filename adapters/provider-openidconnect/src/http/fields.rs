@@ -9,33 +9,40 @@ use serde_json::{Map, Value};
 pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
-    /// Wraps a parsed object.
     pub(crate) const fn new(members: Map<String, Value>) -> Self {
         Self(members)
     }
 
-    /// Returns a member.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// Iterates over all members.
     pub(crate) const fn members(&self) -> &Map<String, Value> {
         &self.0
     }
 
-    /// Returns the members together with those of the only object that holds tokens, if they are not where they belong
-    /// (RFC 6749 section 5.1): in `data` (TikTok, Lark) or `authed_user` (Slack).
+    /// Returns the members together with those of the only object that holds an access token, if the tokens are not where
+    /// they belong (RFC 6749 section 5.1): in `data` (TikTok, Lark) or `authed_user` (Slack). An object with a refresh
+    /// token alone may be an echo of the request.
     pub(crate) fn unwrapped(mut self) -> Self {
-        let has_tokens = |members: &Map<String, Value>| {
-            let token = |name: &str| members.get(name)?.as_str();
-            let mut tokens = ["access_token", "refresh_token"].into_iter();
-            tokens.any(|name| token(name).is_some_and(|token| !token.is_empty()))
+        if self
+            .text("access_token")
+            .or(self.text("refresh_token"))
+            .is_some()
+        {
+            return self;
+        }
+        let has_token = |members: &&Map<String, Value>| {
+            let token = members.get("access_token").and_then(Value::as_str);
+            token.is_some_and(|token| !token.is_empty())
         };
         let objects = self.0.values().filter_map(Value::as_object);
-        let mut wrapped = objects.filter(|members| has_tokens(members));
-        if let (false, Some(only), None) = (has_tokens(&self.0), wrapped.next(), wrapped.next()) {
-            let only = only.clone();
+        let mut wrapped = objects.filter(has_token);
+        if let (Some(only), None) = (wrapped.next(), wrapped.next()) {
+            let mut only = only.clone();
+            if self.says_error() {
+                only.remove("error");
+            }
             self.0.extend(only);
         }
         self
@@ -62,7 +69,6 @@ impl Fields {
         ["ok", "success", "revoked"].into_iter().any(is_false)
     }
 
-    /// Returns all members as one JSON value.
     pub(crate) fn into_value(self) -> Value {
         Value::Object(self.0)
     }
@@ -72,7 +78,6 @@ impl Fields {
         self.get(name)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// Returns the first member that is a text.
     pub(crate) fn first_text(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| self.text(name))
     }
@@ -114,12 +119,10 @@ impl Fields {
         words(self.at(pointer)?)
     }
 
-    /// Returns the text at a JSON pointer.
     pub(crate) fn text_at(&self, pointer: &str) -> Option<&str> {
         self.at(pointer)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// Returns the identifier at a JSON pointer.
     pub(crate) fn identifier_at(&self, pointer: &str) -> Option<String> {
         identifier(self.at(pointer)?)
     }
@@ -203,11 +206,14 @@ mod tests {
             r#"{"refresh_token":"b","user":{"access_token":"c"}}"#,
             r#"{"data":{"data":{"access_token":"a"}}}"#,
             r#"{"data":[{"access_token":"a"}]}"#,
+            r#"{"data":{"access_token":"","refresh_token":"b"}}"#,
         ] {
             assert_eq!(token(other), None, "{other}");
         }
-        let members = fields(r#"{"error":"x","data":{"access_token":"a"}}"#).unwrapped();
-        assert!(members.says_error());
+        for inner in ["", r#""error":null,"#, r#""error":"","#] {
+            let json = format!(r#"{{"error":"x","data":{{{inner}"access_token":"a"}}}}"#);
+            assert_eq!(fields(&json).unwrapped().text("error"), Some("x"), "{json}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod timely_body;
 mod transport;
 mod unanswered;
 
-pub(crate) use answer::{Answer, Rejection, by_page, paused, unworded};
+pub(crate) use answer::{Answer, Rejection, paused, unworded};
 pub(crate) use body::Body;
 pub(crate) use fields::Fields;
 pub(crate) use names::Names;
@@ -44,10 +44,8 @@ use crate::deadline::Deadline;
 use crate::dialect::Dialect;
 use timely_body::TimelyBody;
 
-/// Maximum size of a body.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// Sends requests to one provider.
 pub(crate) struct Http {
     provider: String,
     transport: Transport,
@@ -86,7 +84,6 @@ impl Http {
         self.transport.client(url).map(drop)
     }
 
-    /// Returns the time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -227,7 +224,8 @@ fn codings(response: &Response) -> String {
     texts.collect::<Vec<_>>().join(",")
 }
 
-/// Reads the body in chunks, and stops at the size limit and at the deadline. Returns what came, and why more is missing.
+/// Reads the body in chunks, and stops at the size limit and at the deadline. Returns the received part, and why the
+/// rest is missing.
 async fn read(response: &mut Response, deadline: Deadline) -> (Vec<u8>, Option<ProviderError>) {
     let mut bytes = Vec::new();
     let reading = async {
@@ -260,7 +258,7 @@ fn with_pause(cut: ProviderError, pause: Option<Duration>) -> ProviderError {
     }
 }
 
-/// Parses what came. If something is missing, it may still hold tokens, which the provider sends only once.
+/// Parses the received part. Even an incomplete one may hold tokens, which the provider sends only once.
 fn body(
     response: &Response,
     bytes: Vec<u8>,

@@ -31,7 +31,6 @@ struct IssuerKind {
     was_public: AtomicBool,
 }
 
-/// Why a name was not resolved.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum Inward {
     #[error("a public issuer named this host, which has a private address")]

@@ -28,7 +28,6 @@ impl Request {
         Self::new(Method::POST, url)
     }
 
-    /// Creates a GET request.
     pub(crate) fn get(url: &Url) -> Self {
         Self::new(Method::GET, url)
     }
@@ -38,7 +37,6 @@ impl Request {
         Self::new(Method::DELETE, url)
     }
 
-    /// Returns the address.
     pub(crate) const fn url(&self) -> &Url {
         &self.url
     }
@@ -72,7 +70,6 @@ impl Request {
         }
     }
 
-    /// Adds a secret parameter.
     pub(crate) fn secret_field(&mut self, name: &str, value: &str) {
         self.hide(value);
         self.field(name, value);
@@ -90,7 +87,6 @@ impl Request {
         }
     }
 
-    /// Sets the `Authorization` header.
     pub(crate) fn authorize(
         &mut self,
         scheme: &str,

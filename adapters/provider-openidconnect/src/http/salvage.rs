@@ -22,7 +22,7 @@ const PICKED: [&str; 7] = [
     "error",
     "error_description",
 ];
-/// Maximum number of objects that are tried and cannot be read. Each may cost a look at the whole text.
+/// Maximum number of unreadable objects that are tried. Each may cost a scan of the whole text.
 const MAX_FAILURES: usize = 4;
 
 /// Returns the members: of a form without its content type, of JSON with faults, or those that can be found in the text.
@@ -62,7 +62,6 @@ pub(super) fn members_of_part(text: &str) -> Option<Map<String, Value>> {
     }
 }
 
-/// Parses a form.
 pub(super) fn pairs(text: &str) -> Map<String, Value> {
     form_urlencoded::parse(text.as_bytes())
         .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
@@ -112,7 +111,7 @@ fn is_telling(members: &Map<String, Value>) -> bool {
     rank(members) < TELLING.len()
 }
 
-/// Returns how little the members say: 0 with a refresh token.
+/// Ranks members by what they contain: 0, the best, with a refresh token.
 fn rank(members: &Map<String, Value>) -> usize {
     let first = TELLING.iter().position(|name| says(members, name));
     first.unwrap_or(TELLING.len())
@@ -124,7 +123,7 @@ fn says(members: &Map<String, Value>, name: &str) -> bool {
         .is_some_and(|value| !value.is_null() && value != "")
 }
 
-/// Returns the object that says the most. A part of a text that cannot be read as a whole must be unmistakable.
+/// Returns the object with the best members. If not all of the text can be read, its members must occur only once.
 fn json(text: &str) -> Option<Map<String, Value>> {
     let Objects { best, are_sound } = objects(text);
     let is_once = |name: &&str| text.matches(&format!("\"{name}\"")).nth(1).is_none();
@@ -135,7 +134,6 @@ fn json(text: &str) -> Option<Map<String, Value>> {
     }
 }
 
-/// The objects in a text.
 struct Objects {
     /// The first of those that say the most.
     best: Option<Map<String, Value>>,
@@ -190,8 +188,8 @@ fn of_value(value: Value) -> Option<Map<String, Value>> {
     }
 }
 
-/// Finds single members in broken JSON. They count only if there is a refresh token, or an error: an access token can be
-/// had again.
+/// Finds single members in broken JSON. They count only if there is a refresh token or an error: an access token can be
+/// requested again.
 fn picked(text: &str) -> Option<Map<String, Value>> {
     let found = PICKED.iter().filter_map(|name| pick(text, name));
     let members: Map<_, _> = found.collect();

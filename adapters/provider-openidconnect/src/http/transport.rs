@@ -41,7 +41,6 @@ impl Transport {
         })
     }
 
-    /// Returns the client for an address.
     pub(crate) fn client(&self, url: &Url) -> Result<&Client, ClientUnavailable> {
         if url.scheme() == "http" {
             return Ok(&self.plain);
@@ -83,7 +82,6 @@ fn build(builder: ClientBuilder) -> Result<Client, ClientUnavailable> {
         .map_err(|error| ClientUnavailable(with_causes(&error)))
 }
 
-/// Converts a transport error.
 pub(super) fn unavailable(error: reqwest::Error) -> ProviderError {
     ProviderError::unavailable(words(error))
 }

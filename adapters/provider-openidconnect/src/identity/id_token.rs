@@ -35,7 +35,6 @@ pub(crate) struct Verifier<'a> {
     secrets: Scrubber,
 }
 
-/// Why a token is invalid.
 pub(crate) enum Unverified {
     /// None of these keys made the signature; the issuer may have newer ones.
     UnknownKey,

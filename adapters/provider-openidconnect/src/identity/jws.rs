@@ -43,7 +43,6 @@ pub(super) struct Jws {
     signature: Vec<u8>,
 }
 
-/// Why a signature is invalid.
 pub(super) enum BadSignature {
     /// None of these keys can have made the signature.
     UnknownKey,

@@ -1,5 +1,3 @@
-//! The person who consented.
-
 pub(crate) mod id_token;
 pub(crate) mod jws;
 mod userinfo;
@@ -21,7 +19,6 @@ pub(crate) struct Person {
     pub(crate) id: String,
     /// The tenant of the id, if the issuer has many.
     pub(crate) tenant: Option<String>,
-    /// A display name.
     pub(crate) name: Option<String>,
 }
 

@@ -35,7 +35,6 @@ pub(super) const FILES: &[(&str, &str)] = &[
     file!("zoom"),
 ];
 
-/// Returns the contents of the file with this name.
 pub(super) fn file(name: &str) -> Option<&'static str> {
     let (_, text) = FILES.iter().find(|(known, _)| *known == name)?;
     Some(text)

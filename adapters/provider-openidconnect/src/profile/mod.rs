@@ -153,7 +153,7 @@ pub enum ProfileError {
     /// The completed text is not an address.
     #[error("{0} is not an address with the given values")]
     NoAddress(&'static str),
-    /// The issuer is on another server than the preset's endpoints.
+    /// The issuer is not on the server of the endpoints of the preset.
     #[error(
         "issuer is on another server than this preset's endpoints: {instead}, or set these endpoints too (in a file \"\" leaves \
          one to the issuer's metadata): {endpoints}"

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 
 use super::OpenIdConnectProvider;
-use crate::client_auth::{ClientAuth, ClientAuthMethod};
+use crate::client_auth::ClientAuth;
 use crate::deadline::Deadline;
 use crate::http::{Answer, Request, Unanswered};
 
@@ -13,8 +13,8 @@ impl OpenIdConnectProvider {
     /// In practice, metadata and endpoints disagree about client authentication. If an endpoint rejects the client with a
     /// method that nobody chose, the other method is tried once. The second request carries the same refresh token. That
     /// is no reuse: a server authenticates the client before it looks at the grant (RFC 6749 section 3.2.1), so nothing
-    /// was used up. If a server uses up an authorization code anyway, the person must
-    /// try once more; the method is remembered. Both requests share one deadline, which is shorter than the lease.
+    /// was used up. If a server uses up an authorization code anyway, the person must try once more; the method is
+    /// remembered. Both requests share one deadline, which is shorter than the lease.
     pub(super) async fn post(
         &self,
         auth: ClientAuth,
@@ -41,7 +41,7 @@ impl OpenIdConnectProvider {
             tracing::info!(
                 provider = self.settings.name.as_str(),
                 endpoint = endpoint.path(),
-                method = second_method.name(),
+                method = second_method.as_str(),
                 "the endpoint rejected the client, and accepts this method of client authentication, which is used there \
                  from now on"
             );
@@ -134,14 +134,4 @@ fn says_nothing(answer: &Answer) -> bool {
         || status == StatusCode::TOO_MANY_REQUESTS
         || status == StatusCode::REQUEST_TIMEOUT
         || answer.retry_after().is_some_and(|pause| !pause.is_zero())
-}
-
-impl ClientAuthMethod {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Basic => "client_secret_basic",
-            Self::Post => "client_secret_post",
-            Self::None => "none",
-        }
-    }
 }

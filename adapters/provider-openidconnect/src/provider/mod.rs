@@ -1,5 +1,3 @@
-//! The adapter.
-
 mod ask;
 mod people;
 
@@ -164,7 +162,7 @@ impl OpenIdConnectProvider {
         request.extra_fields(&self.settings.quirks.token.parameters);
         let auth = server.auth.in_device_flow(quirks);
         let answer = self.post(auth, request, deadline).await?;
-        match answer.tokens() {
+        match answer.unwrapped().tokens() {
             Ok(fields) => self.read_tokens(
                 &fields,
                 self.origin_of(server.of_tokens.as_ref(), token_endpoint),
@@ -217,11 +215,12 @@ impl OpenIdConnectProvider {
         let request = pending.token_request(token_endpoint, &code, &self.settings);
         let answer = self.post(server.auth, request, deadline).await?;
         let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
-        let status = answer.status();
-        let fields = answer.tokens().map_err(|rejection| match rejection {
+        let (status, is_page) = (answer.status(), answer.is_page());
+        let tokens = answer.unwrapped().tokens();
+        let fields = tokens.map_err(|rejection| match rejection {
             Rejection::Worded(error) => error.into(),
             // A code cannot be used again, so any rejection is final.
-            Rejection::Failed(cause) => unworded(cause, status),
+            Rejection::Failed(cause) => unworded(cause, status, is_page),
         })?;
         self.read_tokens(&fields, origin, |grant| {
             pending.check_nonce(grant.id_token.as_ref(), server)

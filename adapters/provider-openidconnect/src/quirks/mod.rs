@@ -259,7 +259,6 @@ impl Quirks {
 }
 
 impl ScopeQuirks {
-    /// Joins scopes for a request.
     pub(crate) fn join(&self, scopes: &[String]) -> String {
         scopes.join(self.separator.as_deref().unwrap_or(" "))
     }
@@ -276,7 +275,6 @@ impl ScopeQuirks {
 }
 
 impl AuthorizationQuirks {
-    /// Whether PKCE (RFC 7636) is used.
     pub(crate) const fn takes_pkce(&self, has_secret: bool) -> bool {
         !(self.refuses_pkce || self.refuses_pkce_with_secret && has_secret)
     }

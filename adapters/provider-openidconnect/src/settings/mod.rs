@@ -1,5 +1,3 @@
-//! The operator's settings of a provider.
-
 mod parameters;
 mod words;
 
@@ -248,7 +246,6 @@ impl ProviderSettings {
         }
     }
 
-    /// Returns the scope that is missing to identify the person.
     pub(crate) fn missing_identity_scope(&self) -> Option<&str> {
         let wanted = &self.quirks.scopes.for_identity;
         let first = wanted.first().map(String::as_str);

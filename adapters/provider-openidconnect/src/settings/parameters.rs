@@ -36,7 +36,6 @@ const REFRESH: [&str; 2] = ["grant_type", "refresh_token"];
 /// RFC 7009 section 2.1.
 const REVOCATION: [&str; 2] = ["token", "token_type_hint"];
 
-/// Rejects reserved parameters.
 pub(super) fn check(settings: &ProviderSettings) -> Result<(), SettingsError> {
     let quirks = &settings.quirks;
     let device = &quirks.device;

@@ -1,5 +1,3 @@
-//! The body of a request.
-
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::webhook::WebhookMessage;
 use serde::Serialize;

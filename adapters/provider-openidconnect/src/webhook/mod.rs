@@ -142,7 +142,7 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), 
         300..400 => "; redirects are not followed, so configure the address that it redirects to",
         _ => "",
     };
-    // The others may have any cause. Some libraries answer 400 to a signature that is not verified.
+    // Other statuses may have any cause. Some libraries answer 400 to a signature that they cannot verify.
     let code = match status {
         413 | 422 => FaultCode::EventRejected,
         _ => FaultCode::ReceiverRefused,

@@ -1,5 +1,3 @@
-//! Settings of an issuer.
-
 use std::path::PathBuf;
 
 use url::Url;

@@ -4,7 +4,6 @@ use central_oauth_domain::workload::{Rule, WorkloadRefusal};
 use central_oauth_wire::unambiguous;
 use serde_json::{Map, Value};
 
-/// Parses a JSON object.
 pub(super) fn object(
     bytes: &[u8],
     part: &'static str,

@@ -27,7 +27,6 @@ pub(super) struct Jwt<'a> {
 }
 
 impl<'a> Jwt<'a> {
-    /// Parses a token.
     pub(super) fn parse(token: &'a str) -> Result<Self, WorkloadRefusal> {
         if token.len() > MAX_BYTES {
             let detail = format!("the token is larger than {MAX_BYTES} bytes");

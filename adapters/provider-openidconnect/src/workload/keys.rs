@@ -1,5 +1,3 @@
-//! The signing keys of an issuer.
-
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,7 +19,6 @@ const ASK_EVERY: Duration = Duration::from_secs(60);
 const RETRY_EVERY: Duration = Duration::from_secs(5);
 /// Older keys are fetched again, so that a withdrawn key is dropped.
 const FRESH_FOR: Duration = Duration::from_secs(5 * 60);
-/// The timeout of fetching keys.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// A larger key file is a mistake.
 const MAX_FILE_BYTES: u64 = 2 * 1024 * 1024;

@@ -306,6 +306,25 @@ async fn requests_are_not_doubled_for_ever() {
     assert_eq!(stub.count("/token"), 7);
 }
 
+// A 401 without a code may be about the token. Other accounts go on working meanwhile.
+#[tokio::test]
+async fn a_dead_token_is_not_presented_twice_for_ever() {
+    let stub = Stub::start(|seen, _| match seen.form().contains_key("refresh_token") {
+        true => reply(401, "application/json", ""),
+        false => reply_json(200, &json!({"access_token": "at", "refresh_token": "rt"})),
+    })
+    .await;
+    let subject = Subject::new(confidential(plain(&stub.base)));
+    for expected in [2, 4, 6] {
+        assert!(subject.refresh().await.is_err());
+        assert_eq!(stub.count("/token"), expected);
+        assert_eq!(step(&subject.redeem().await), "granted");
+    }
+    subject.clock.advance(Duration::from_secs(3600));
+    assert!(subject.refresh().await.is_err());
+    assert_eq!(stub.count("/token"), 9, "after an hour it is tried again");
+}
+
 // A second response about the client proves nothing about the other method.
 #[tokio::test]
 async fn a_second_refusal_in_other_words_is_none_of_the_first() {

@@ -116,7 +116,7 @@ async fn the_operator_s_mistakes_are_no_revocations() {
         assert_eq!(kind(&error), ("misconfigured", code), "{status}");
     }
     let error = error_of(answered(|| reply(401, "text/html", "<html>")).await);
-    assert_eq!(kind(&error), ("misconfigured", "http_401"));
+    assert_eq!(kind(&error), ("misconfigured", "http_page_401"));
 }
 
 // The stack notes: 400 for an unknown token, with an empty body; who knows what else it is said for.
@@ -129,7 +129,7 @@ async fn refusals_that_say_too_little() {
         (400, r#"{"error":"invalid_request"}"#, "invalid_request"),
         (403, r#"{"error":"invalid_token"}"#, "invalid_token"),
         (403, r#"{"message":"Invalid token"}"#, "http_403"),
-        (404, "<html>", "http_404"),
+        (404, "<html>", "http_page_404"),
         (405, "", "http_405"),
     ] {
         let outcome = answered(move || reply(status, "application/json", body)).await;

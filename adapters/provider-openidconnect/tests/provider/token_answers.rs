@@ -231,6 +231,10 @@ async fn a_success_without_a_token_is_explained_in_the_provider_s_words() {
             "{words}"
         );
     }
+    // A masked echo is not the new refresh token.
+    let echo = json!({"success": false, "request": {"refresh_token": "rt-***"}});
+    let error = refreshed(&echo, None).await.err().unwrap();
+    assert_eq!(kind(&error.cause), ("nonsense", ""));
     let echo = json!({"message": format!("no such token: {REFRESH_TOKEN}")});
     let words = refreshed(&echo, None).await.err().unwrap().to_string();
     assert!(!words.contains(REFRESH_TOKEN), "{words}");

@@ -1,5 +1,3 @@
-//! Browsers.
-
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -17,10 +15,8 @@ pub(crate) struct Sessions {
     sessions: HashMap<String, Session>,
 }
 
-/// One browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
-    /// The CSRF token of its forms.
     pub(crate) csrf: String,
     /// Who logged in.
     pub(crate) person: Option<Person>,
@@ -45,7 +41,6 @@ impl Sessions {
         self.sessions.insert(id, session);
     }
 
-    /// Returns the browser with this cookie.
     pub(crate) fn find(&mut self, id: &str, now: Moment) -> Option<&mut Session> {
         self.sessions
             .get_mut(id)

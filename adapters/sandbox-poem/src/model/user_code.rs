@@ -1,5 +1,3 @@
-//! The code that people type.
-
 use std::fmt;
 
 /// Eight consonants, shown as `BCDF-GHJK`: no vowels, so no words; nothing that looks like a digit (RFC 8628

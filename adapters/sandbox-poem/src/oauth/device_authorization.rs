@@ -14,7 +14,6 @@ use crate::model::{self, UserCode};
 use crate::options::DEVICE_CODE_TTL;
 use crate::random;
 
-/// The default scopes of a request without any.
 const DEFAULT_SCOPES: [&str; 2] = ["profile", "hello"];
 
 /// `POST /device_authorization`

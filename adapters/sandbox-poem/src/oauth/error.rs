@@ -9,7 +9,6 @@ use serde_json::json;
 
 use crate::random::NoEntropy;
 
-/// An error response of an OAuth endpoint.
 #[derive(Debug)]
 pub(crate) struct OAuthError {
     status: StatusCode,
@@ -37,7 +36,6 @@ impl OAuthError {
         Self::new("invalid_grant", description)
     }
 
-    /// Client authentication failed.
     pub(crate) fn invalid_client(description: impl Into<String>) -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,

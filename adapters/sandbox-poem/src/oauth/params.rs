@@ -1,11 +1,8 @@
-//! Parameters of requests.
-
 use poem::{FromRequest, Request, RequestBody};
 use url::form_urlencoded;
 
 use super::error::OAuthError;
 
-/// Maximum size of a body.
 const LARGEST: usize = 16 * 1024;
 
 /// The fields of a form or a query.

@@ -1,5 +1,3 @@
-//! The token endpoint.
-
 use std::sync::Arc;
 
 use poem::web::Data;

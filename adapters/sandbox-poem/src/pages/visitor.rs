@@ -45,7 +45,6 @@ impl Visitor {
             .ok_or(DeadEnd::StaleForm)
     }
 
-    /// Stores who logged in.
     pub(super) fn log_in(&self, app: &App, person: Person) {
         let now = app.now();
         if let Some(session) = app.state().sessions.find(&self.id, now) {

@@ -9,13 +9,11 @@ pub(crate) struct Idle {
     pub(crate) accounts: u64,
     /// The header of their sealed values. The rest is no ciphertext, because nobody decrypts them.
     pub(crate) seal: SealId,
-    /// Where their tokens came from.
     pub(crate) token_endpoint: String,
     /// In milliseconds. Nothing is due in the hour after it.
     pub(crate) now: i64,
 }
 
-/// The provider of all accounts.
 pub(crate) const PROVIDER: &str = "default";
 
 /// The person's id, followed by the number of the account.

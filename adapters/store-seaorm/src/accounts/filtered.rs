@@ -1,5 +1,3 @@
-//! Accounts that a filter admits.
-
 use central_oauth_domain::grant::{AccountFilter, AccountId, AccountStatus, StatusAsOf};
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{

@@ -1,5 +1,3 @@
-//! Labels of accounts.
-
 use std::collections::BTreeMap;
 
 use central_oauth_domain::Labels;

@@ -14,7 +14,6 @@ use crate::damage::{self, Numbered};
 use crate::entities::{accounts, tokens};
 use crate::error::failed;
 
-/// Locks the tokens of an account.
 pub(crate) async fn lock(
     db: &impl ConnectionTrait,
     account: AccountId,
@@ -45,7 +44,6 @@ pub(super) async fn lock_of_person(
     first(db, locked(provider.and(account_id))).await
 }
 
-/// Locks the tokens of several accounts.
 pub(crate) async fn lock_all(
     db: &impl ConnectionTrait,
     accounts: impl Iterator<Item = AccountId>,
@@ -150,7 +148,6 @@ fn equal<A: ActiveModelTrait>(row: &A) -> Condition {
     })
 }
 
-/// The columns that differ.
 fn changes<A: ActiveModelTrait>(before: &A, mut after: A) -> Option<A> {
     for column in <A::Entity as EntityTrait>::Column::iter() {
         if before.get(column) == after.get(column) {

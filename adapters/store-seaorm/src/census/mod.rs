@@ -173,7 +173,7 @@ fn dying(now: Timestamp, down: &[&str]) -> Select<tokens::Entity> {
         .group_by(Column::Provider)
 }
 
-/// The opposite of having ended nevertheless, written so that NULL counts as alive.
+/// The opposite of having ended although the stored status is active, written so that NULL counts as alive.
 fn lives(now: Timestamp) -> Condition {
     use tokens::Column;
     Condition::any()

@@ -1,5 +1,3 @@
-//! Accounts and their tokens.
-
 use central_oauth_domain::grant::refresh::Attempts;
 use central_oauth_domain::grant::{
     Account, AccountId, AccountKey, Generation, Lease, LeaseVersion, LifetimeHints, ProviderName,

@@ -1,5 +1,3 @@
-//! Entries of the audit log.
-
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{
     AuditContent, AuditEnds, AuditEntry, AuditNumber, AuditPosition, AuditReference, SignedEntry,
@@ -35,8 +33,8 @@ macro_rules! entries {
             }
         }
 
-        /// What cannot be read is replaced by defaults. They could be what was signed, so the row has no MAC any more and is
-        /// reported like any other change.
+        /// Unreadable values are replaced by defaults. A default could equal the signed value, so the row loses its MAC
+        /// and is reported like any other change.
         fn $content(row: &QueryResult) -> (i64, AuditContent, KeyedHash) {
             let row = $table::Model::from_query_result(row, "").unwrap_or_else(|error| {
                 let row = as_far_as_readable!(

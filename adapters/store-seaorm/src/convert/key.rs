@@ -1,5 +1,3 @@
-//! Access keys.
-
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{
     AccessKeyId, AccountId, AccountKey, KeyBinding, KeyHolder, KeyLimits, KeyMaker, KeyRecord,

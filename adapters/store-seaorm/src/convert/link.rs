@@ -1,5 +1,3 @@
-//! Links.
-
 use std::mem::discriminant;
 
 use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderName, TokenOrigin};
@@ -206,7 +204,6 @@ pub(crate) fn link_changes(before: &Link, after: &Link) -> ActiveModel {
     new
 }
 
-/// The row of a link.
 pub(crate) fn link_columns(link: &Link) -> ActiveModel {
     columns(link, state_columns(&link.state))
 }

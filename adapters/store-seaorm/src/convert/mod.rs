@@ -1,5 +1,3 @@
-//! Converts between rows and the domain's types.
-
 mod account;
 mod audit;
 mod damaged;

@@ -1,5 +1,3 @@
-//! Revocations.
-
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, Revocation, RevocationId, RevocationLease, RevocationReference,
     RevocationStatus,

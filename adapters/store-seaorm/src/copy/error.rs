@@ -1,5 +1,3 @@
-//! Why a copy failed.
-
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::UnlockError;
 

@@ -1,5 +1,3 @@
-//! How far a copy has got.
-
 /// How many rows of a table were copied, or are to be.
 #[derive(Debug, Clone, Copy)]
 pub struct TableCount {

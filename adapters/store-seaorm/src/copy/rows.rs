@@ -58,7 +58,7 @@ pub(super) async fn drop_unequal<E: Copied>(
     Ok(Some(Batch { rows, last }))
 }
 
-/// Adds those of the source's next rows that the destination lacks. `None` at the end.
+/// Adds missing rows to the destination, in the order of the source. `None` at the end.
 pub(super) async fn add_missing<E>(
     source: &impl ConnectionTrait,
     destination: &impl ConnectionTrait,

@@ -9,7 +9,6 @@ use crate::entities::{
 
 /// A table whose rows are copied.
 pub(super) trait Copied: EntityTrait {
-    /// Its number.
     const ID: Self::Column;
     const GENERATED: &'static [Self::Column];
 }

@@ -1,11 +1,8 @@
-//! Values that cannot be decrypted.
-
 use central_oauth_domain::ports::{CipherError, SealedTo, SecretKind};
 
 /// The error names no more values than this.
 const MOST_NAMED: usize = 10;
 
-/// A value that cannot be decrypted.
 #[derive(Debug)]
 pub struct UnreadableValue {
     pub(super) table: &'static str,

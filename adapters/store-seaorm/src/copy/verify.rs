@@ -10,7 +10,7 @@ use super::unreadable::UnreadableValue;
 use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
 use crate::sealed_rows::{holding_any, read, read_tokens, table_of};
 
-/// Rows whose values are decrypted at a time.
+/// Rows whose values are decrypted in one batch.
 const BATCH: u64 = 200;
 /// Decrypts all sealed values. Returns how many there are.
 pub(super) async fn open_all(

@@ -1,5 +1,3 @@
-//! The database's time.
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

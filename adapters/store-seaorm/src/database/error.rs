@@ -1,5 +1,3 @@
-//! Why a database cannot be used.
-
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};

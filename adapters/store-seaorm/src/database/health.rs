@@ -13,7 +13,6 @@ pub(crate) struct WriteHealth(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Writes that have failed.
     failures: u64,
     /// Failures before the last successful write test.
     proved_over: u64,
@@ -21,7 +20,6 @@ struct State {
 }
 
 impl WriteHealth {
-    /// Records a failed write.
     pub(super) fn failed(&self) {
         let mut state = lock(&self.0);
         if state.failures == state.proved_over {

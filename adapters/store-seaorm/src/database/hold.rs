@@ -94,7 +94,6 @@ impl Held {
         Ok(others > 0 || replicas::any_is_there(&self.session, now).await?)
     }
 
-    /// Unlocks it.
     pub(crate) async fn release(self) -> Result<(), DbErr> {
         drop(self.session);
         match self.connections {

@@ -67,7 +67,6 @@ impl Add for PoolUse {
     }
 }
 
-/// An open database.
 pub(crate) enum Database {
     Sqlite(Arc<Sqlite>),
     Postgres(Arc<Postgres>),
@@ -116,7 +115,6 @@ impl Database {
         }
     }
 
-    /// Begins a transaction that writes.
     pub(crate) async fn begin(&self) -> Result<Write, DbErr> {
         let txn = match self {
             Self::Sqlite(file) => file.begin().await,
@@ -135,8 +133,8 @@ impl Database {
         self.begun(txn)
     }
 
-    /// Writes in a transaction; an error rolls it back, before the caller gets it: others skip what is still locked. SQLite
-    /// commits waiting writes together.
+    /// Writes in a transaction. After an error it is rolled back before the caller gets the error, because others skip
+    /// locked rows. SQLite commits waiting writes together.
     pub(crate) async fn write<T, E, W>(&self, purpose: Purpose, writing: W) -> Result<T, E>
     where
         T: Send + 'static,

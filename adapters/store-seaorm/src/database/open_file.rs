@@ -1,5 +1,3 @@
-//! The connections to a SQLite file.
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +15,6 @@ use super::place::FilePlace;
 use crate::error::is_locked;
 use crate::hash_key;
 
-/// Reader connections.
 const READERS: u32 = 4;
 /// How long a statement waits for another process that writes.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,9 +27,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_ATTEMPTS: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The connections to a file.
 pub(super) struct OpenFile {
-    /// Reader connections.
     pub(super) readers: DatabaseConnection,
     /// The writer connection, so that saving never waits behind readers.
     pub(super) writer: DatabaseConnection,
@@ -134,7 +129,7 @@ pub(super) async fn connect(
     connect_pool(path, connections, tune, |pool| pool).await
 }
 
-/// Opens a pool. SQLite gets the path literally, so nothing in a file's name can be taken for an option.
+/// Opens a pool. SQLite gets the path literally, so that no part of a file's name can be an option.
 async fn connect_pool(
     path: &Path,
     connections: u32,

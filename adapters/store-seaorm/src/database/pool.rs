@@ -10,8 +10,8 @@ use sea_orm::DatabaseConnection;
 use sea_orm::sqlx::PgPool;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-/// After this many reconnects in vain the timeout is doubled, so that a slow server gets its response through in the
-/// end.
+/// After this many reconnects without success the timeout is doubled, so that the responses of a slow server arrive in
+/// the end.
 const HURRIED_TRIES: u32 = 3;
 /// The response timeout must fire before the pool's acquire timeout, so that the connections are replaced.
 const LATER: Duration = Duration::from_millis(100);
@@ -83,7 +83,6 @@ impl Pool {
         longer.min(*self.response_timeout.end())
     }
 
-    /// Returns the maximum number of connections.
     pub(super) fn most(&self) -> u32 {
         self.pool_options.get_max_connections()
     }

@@ -1,5 +1,3 @@
-//! Connection settings of a database server.
-
 use std::time::Duration;
 
 /// Connection settings of a database server. Not used with SQLite.

@@ -30,7 +30,6 @@ impl Session {
         }
     }
 
-    /// Returns the session without a timeout.
     pub(crate) fn without_timeout(self) -> Self {
         Self {
             response_timeout: None,

@@ -26,7 +26,6 @@ use super::watched::{seen, span};
 use crate::error::is_locked;
 use crate::url::DatabaseUrl;
 
-/// A database file.
 pub(crate) struct Sqlite {
     path: PathBuf,
     url: DatabaseUrl,
@@ -156,8 +155,9 @@ impl Sqlite {
     }
 }
 
-/// Creates the file if it does not exist: SQLite would make it readable by everybody, and it gives its companion files
-/// the same permissions. It would open a file that nobody may write to, and make companions that stay like that.
+/// Creates the file if it does not exist, readable only by its owner. SQLite would make it readable by everybody, and
+/// would give its companion files the same permissions. Fails if the file cannot be written, because SQLite would open
+/// it and create companions with wrong permissions.
 fn create_private(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -45,7 +45,7 @@ impl Origin {
         }
     }
 
-    /// Fails if the next start would not find the commit.
+    /// Fails if the next start of the service would not see the commit.
     fn confirm(&self) -> Result<(), DbErr> {
         match self {
             Self::File(file) => file.confirm_place(),

@@ -10,7 +10,6 @@ use super::error::OpenError;
 use super::session::Session;
 use crate::url::DatabaseUrl;
 
-/// Returns the pending migrations, in order.
 pub(crate) async fn pending(session: &Session) -> Result<Vec<String>, DbErr> {
     let applied = applied(session).await?;
     let mut pending = known();

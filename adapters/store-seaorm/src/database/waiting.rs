@@ -64,7 +64,6 @@ pub(super) trait Member: Send {
     /// Whether the caller still waits.
     fn is_awaited(&self) -> bool;
 
-    /// The span of the caller.
     fn span(&self) -> Span;
 
     /// Runs the write. Returns whether it is to be committed.

@@ -1,5 +1,3 @@
-//! Labels of accounts.
-
 use sea_orm::entity::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]

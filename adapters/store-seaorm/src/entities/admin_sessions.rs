@@ -1,5 +1,3 @@
-//! Sessions of operators.
-
 use sea_orm::entity::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]

@@ -1,5 +1,3 @@
-//! The audit log.
-
 use sea_orm::entity::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]

@@ -1,5 +1,3 @@
-//! Outages of providers.
-
 use sea_orm::entity::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]

@@ -1,5 +1,3 @@
-//! Revocations.
-
 use sea_orm::entity::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]

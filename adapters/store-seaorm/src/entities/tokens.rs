@@ -1,5 +1,3 @@
-//! Tokens.
-
 use sea_orm::entity::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]

@@ -1,5 +1,3 @@
-//! Receivers of webhooks.
-
 use sea_orm::entity::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]

@@ -131,7 +131,8 @@ pub(super) async fn keep(store: &SeaOrmStore, keys: &[KeyHolder]) -> Result<u64,
     Ok(kept)
 }
 
-/// Of the parts that a MAC covers, only the binding of a key ever changes.
+/// Stores the MAC of a key, unless the key has one or its binding has changed. Nothing else that a MAC covers ever
+/// changes.
 fn keeping(key: &KeyHolder) -> UpdateMany<Entity> {
     let account = match key.binding.account() {
         Some(account) => Column::AccountId.eq(account.0),

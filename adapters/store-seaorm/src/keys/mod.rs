@@ -1,5 +1,3 @@
-//! Access keys.
-
 mod macs;
 
 use async_trait::async_trait;

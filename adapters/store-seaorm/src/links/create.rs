@@ -1,4 +1,4 @@
-//! Creates links.
+use std::ops::Range;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::AccessKeyId;
@@ -126,19 +126,24 @@ async fn full_since(
         return Ok(None);
     };
     let quota = limit.of_network(open);
-    let codes = codes_of(network, quota, limit.counting_since(link.created_at));
+    let codes = codes_of(network, quota, &limit.counting(link.created_at));
     let first = codes.offset(quota.most - 1).limit(1);
     let first = first.into_tuple::<i64>().one(db).await.map_err(failed)?;
     Ok(first.map(Timestamp::from_millis))
 }
 
 /// Returns when a network got the link codes that count, the latest first.
-pub(crate) fn codes_of(network: &KeyedHash, quota: CodeQuota, since: Timestamp) -> Select<Entity> {
+pub(crate) fn codes_of(
+    network: &KeyedHash,
+    quota: CodeQuota,
+    counting: &Range<Timestamp>,
+) -> Select<Entity> {
     let codes = Entity::find()
         .select_only()
         .expr(damage::whole(Column::CreatedAt))
         .filter(Column::Network.eq(network.as_bytes().to_vec()))
-        .filter(Column::CreatedAt.gt(since.as_millis()))
+        .filter(Column::CreatedAt.gte(counting.start.as_millis()))
+        .filter(Column::CreatedAt.lt(counting.end.as_millis()))
         .order_by_desc(Column::CreatedAt);
     if quota.counts_linked {
         codes

@@ -1,5 +1,3 @@
-//! Deletes links that have ended.
-
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;

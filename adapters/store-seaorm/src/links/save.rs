@@ -1,5 +1,3 @@
-//! Saves changes of links.
-
 use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};

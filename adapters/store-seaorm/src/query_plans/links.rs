@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use central_oauth_domain::audit::{AuditFilter, AuditKind, AuditNumber};
+use central_oauth_domain::grant::refresh::REFRESH_HORIZON;
 use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
 use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderName};
 use central_oauth_domain::link::pace::POLL_HORIZON;
@@ -64,12 +65,14 @@ async fn due_polls_are_claimed_by_an_index() {
 
 #[tokio::test]
 async fn what_a_wrong_clock_has_dated_is_found_by_indexes() {
-    let paused = clock_steps::paused(NOW).limit(1);
+    let paused = clock_steps::paused(NOW, REFRESH_HORIZON).limit(1);
     assert_uses(paused, &["ix_tokens_waiting_until (refresh_due_at>?)"]).await;
     let planned = clock_steps::planned(NOW).limit(1);
     assert_uses(planned, &["ix_tokens_obtained_at (obtained_at>?)"]).await;
     let polls = clock_steps::beyond::<device_codes::Entity>(NOW, POLL_HORIZON).limit(1);
     assert_uses(polls, &["ix_device_codes_poll_due_at"]).await;
+    let late = clock_steps::polled_late(NOW).limit(1);
+    assert_uses(late, &["ix_device_codes_poll_due_at (poll_due_at>?)"]).await;
     let outbox = clock_steps::beyond::<outgoing::Entity>(NOW, REVOCATION_HORIZON).limit(1);
     assert_uses(outbox, &["ix_revocations_due_at"]).await;
     let endless = clock_steps::endless(NOW).limit(1);
@@ -118,7 +121,7 @@ async fn links_of_networks_are_counted_in_indexes() {
     let limit = CodeLimit::new(Duration::from_secs(600));
     let [all, crowd] = [0, u64::MAX].map(|open| {
         let quota = limit.of_network(open);
-        let codes = links::codes_of(&network, quota, NOW);
+        let codes = links::codes_of(&network, quota, &(NOW..NOW));
         codes.offset(quota.most - 1).limit(1)
     });
     let index = "INDEX ix_device_codes_network_created_at";

@@ -118,7 +118,7 @@ fn version(backend: DbBackend) -> String {
         .map(|column| format!("k.{}", column.as_str()))
         .chain(accounts.map(|column| format!("a.{}", column.as_str())))
         .chain(tokens.map(|column| format!("t.{}", column.as_str())));
-    // As a literal, because any column may have a value of any type.
+    // As SQL literals, because the columns have different types.
     let names = names.map(|name| format!("quote({name})"));
     let names = names.collect::<Vec<_>>().join(", ");
     format!(

@@ -1,5 +1,3 @@
-//! Leases for refreshes.
-
 use std::time::Duration;
 
 use central_oauth_domain::Timestamp;

@@ -33,7 +33,6 @@ impl Claimed {
         );
     }
 
-    /// Removes and returns the tokens of an account.
     pub(super) fn take(&self, account: AccountId) -> Option<StoredTokens> {
         lock(&self.0).remove(&account)
     }

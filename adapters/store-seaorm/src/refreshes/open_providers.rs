@@ -57,7 +57,7 @@ async fn first_due(
             return Ok(open);
         };
         let Ok((provider, due_at)) = <(String, i64)>::try_get_many_by_index(next) else {
-            // What is no text comes after all texts.
+            // Values that are not text sort after all texts.
             return Ok(open);
         };
         if !busy.iter().any(|busy| busy.as_str() == provider) {

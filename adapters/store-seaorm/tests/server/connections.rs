@@ -30,6 +30,18 @@ async fn a_server_that_rejects_us_is_reported_without_the_password() {
     }
 }
 
+#[tokio::test]
+async fn a_database_that_cannot_store_all_names_is_refused() {
+    let (cluster, latin) = (Cluster::shared(), "latin_1");
+    let template = "TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'";
+    let create = format!("CREATE DATABASE {latin} ENCODING 'LATIN1' {template}");
+    cluster.execute("postgres", &create);
+    let url = cluster.url(latin).parse().unwrap();
+    let refused = SeaOrmStore::open(&url, POOL).await.map(drop);
+    let told = refused.unwrap_err().to_string();
+    assert!(told.contains("LATIN1") && told.contains("UTF8"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_were_cut_are_not_noticed() {
     let cluster = Cluster::shared();

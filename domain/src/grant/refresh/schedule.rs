@@ -6,10 +6,9 @@ use std::time::Duration;
 use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::time::Timestamp;
 
-/// The shortest time between two refreshes of an account. A token with a shorter lifetime is useless, and a provider
-/// that returns a cached token in its last second does not issue a new one any sooner.
+/// The shortest time between two refreshes of an account. A token with a shorter lifetime is useless. If a provider
+/// returns a cached token in its last second, asking more often does not help.
 pub const FASTEST: Duration = Duration::from_secs(1);
-/// The pause after the first failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest backoff of the service itself.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -33,9 +32,9 @@ pub struct Lifetimes {
     pub refresh_token_lasts: Option<Duration>,
 }
 
-/// Returns when tokens are refreshed. That is when 5 to 10 % of the access token's lifetime is left, at the latest after
-/// `at_least_every`, and at the latest after half the lifetime of an unused refresh token. The other half is a reserve
-/// for outages. `None` if nothing is known to expire, or if there is no refresh token.
+/// Returns when tokens are refreshed; `None` if nothing is known to expire, or if there is no refresh token. The
+/// earliest of these counts: 5 to 10 % of the access token's lifetime is left; `at_least_every` has passed; half the
+/// lifetime of an unused refresh token has passed. The other half is a reserve for outages.
 #[must_use]
 pub fn due_at(tokens: &Lifetimes, at_least_every: Duration, spread: f64) -> Option<Timestamp> {
     let from = tokens.requested_at;

@@ -126,7 +126,6 @@ impl World {
         self.now = self.now + Duration::from_millis(1);
     }
 
-    /// A response with the newest refresh token.
     fn answer(&self, is_usable: bool) -> RefreshedTokens {
         let answer = answer(self.newest, self.now);
         if is_usable {

@@ -119,7 +119,7 @@ impl Link {
     /// Ends the lease. The provider is polled again later.
     ///
     /// # Errors
-    /// When the link is neither at the provider nor waits for its return code.
+    /// The link is not at the provider and does not wait for its return code.
     pub fn postpone(&self, poll: PollSchedule) -> Transition {
         if !matches!(self.state, LinkState::Confirming(_)) {
             self.require_at_provider()?;
@@ -176,7 +176,7 @@ impl Link {
         })
     }
 
-    /// Counts a wrong return code. The last one is for [`Link::end`].
+    /// Counts a wrong return code. For the last one use [`Link::end`].
     ///
     /// # Errors
     /// The link does not wait for a return code any more, or has no attempts left.

@@ -1,5 +1,3 @@
-//! Accounts in the store.
-
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;

@@ -1,5 +1,3 @@
-//! Sessions of operators in the store.
-
 use async_trait::async_trait;
 
 use super::StoreError;

@@ -1,5 +1,3 @@
-//! The audit log in the store.
-
 use std::ops::RangeInclusive;
 
 use async_trait::async_trait;

@@ -1,5 +1,3 @@
-//! Counts what is stored.
-
 use std::time::Duration;
 
 use async_trait::async_trait;

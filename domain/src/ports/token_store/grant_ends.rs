@@ -9,7 +9,7 @@ use crate::audit::{AuditDraft, SignedEntry};
 use crate::grant::{Account, AccountId};
 use crate::time::Timestamp;
 
-/// Which accounts end soon, and who has been told.
+/// Which accounts end soon, and which of these ends were announced.
 #[async_trait]
 pub trait GrantEndStore: Send + Sync {
     /// Returns up to `limit` accounts that have not been given up and that have an end within `period`, the earliest first.

@@ -1,5 +1,3 @@
-//! Access keys in the store.
-
 use async_trait::async_trait;
 
 use super::StoreError;
@@ -74,6 +72,6 @@ pub enum Descendants {
 pub enum KeyCreation {
     /// The key is stored.
     Created(KeyRecord),
-    /// The account has as many keys as it may have.
+    /// The account has reached the maximum number of keys.
     Full,
 }

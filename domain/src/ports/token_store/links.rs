@@ -1,5 +1,3 @@
-//! Links in the store.
-
 use async_trait::async_trait;
 
 use super::{LinkingWorkload, StoreError};
@@ -234,7 +232,7 @@ pub enum LinkCreation {
     CodeTaken,
     /// Too many links are open: with more, codes could be guessed.
     OverCapacity,
-    /// Its network has got as many link codes as it may.
+    /// Its network has reached its limit of link codes.
     TooManyCodes(TooManyCodes),
     /// The workload's token has been used before.
     TokenUsed,

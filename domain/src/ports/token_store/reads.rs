@@ -15,7 +15,7 @@ pub trait ReadStore: Send + Sync {
     /// the tokens of its account, unless its link was completed during the call.
     async fn open_key(&self, key: &KeyedHash) -> Result<Option<OpenedKey>, StoreError>;
 
-    /// Returns the keys in `seen` for which [`ReadStore::open_key`] would now return something else.
+    /// Returns the keys in `seen` for which [`ReadStore::open_key`] would now return a different result.
     async fn changed(
         &self,
         seen: &[(AccessKeyId, RowVersion)],

@@ -1,5 +1,3 @@
-//! Refreshes in the store: leases and results.
-
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -1,5 +1,3 @@
-//! Replicas in the store.
-
 use async_trait::async_trait;
 
 use super::StoreError;

@@ -9,15 +9,15 @@ use crate::grant::revocation::{
 use crate::grant::{LeaseVersion, ProviderName};
 use crate::time::Timestamp;
 
-/// What is to be revoked at providers, and what became of it. A revocation that has ended holds no token any more.
+/// The outbox of tokens to be revoked at providers, and the results. A revocation that has ended holds no token.
 #[async_trait]
 pub trait RevocationStore: Send + Sync {
-    /// Keeps tokens that nobody waits for any more, to be revoked, unless the person is known and has a live account;
-    /// whether they were kept. Keeping the same ones again changes nothing.
+    /// Stores tokens that nobody waits for any more, to be revoked, unless the person is known and has a live account.
+    /// Returns whether they were stored. Storing the same tokens again changes nothing.
     async fn keep_stray(&self, stray: NewRevocation) -> Result<bool, StoreError>;
 
-    /// Leases up to `limit` revocations that are due at `now` and which nobody holds a lease of, the longest due first;
-    /// those at the providers in `busy` are left alone. Claiming raises the lease's version.
+    /// Leases up to `limit` revocations that are due at `now` and that nobody has leased, the longest due first. Skips
+    /// those at the providers in `busy`. Claiming increments the lease's version.
     async fn claim_due_revocations(
         &self,
         now: Timestamp,
@@ -26,15 +26,15 @@ pub trait RevocationStore: Send + Sync {
         busy: &[ProviderName],
     ) -> Result<Vec<RevocationLease>, StoreError>;
 
-    /// When the next revocation is due at a provider that is not `busy`, leases counted in.
+    /// Returns when the next revocation is due at a provider that is not `busy`, including leased ones.
     async fn next_revocation_at(
         &self,
         busy: &[ProviderName],
     ) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Notes whose tokens a revocation holds, and cancels it if that person has a live account. With `None` the
-    /// provider does not say who it is: any live account of the provider whose person is not known either may be
-    /// theirs. Whether there is still something to revoke under this lease.
+    /// Records whose tokens a revocation holds, and cancels it if that person has a live account. `None` means that the
+    /// provider does not identify the person. Then any live account at the provider whose person is unknown may be
+    /// theirs. Returns whether there is still something to revoke under this lease.
     async fn attribute_revocation(
         &self,
         id: RevocationId,
@@ -43,8 +43,8 @@ pub trait RevocationStore: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Keeps what an attempt brought and ends the lease, if it is still that of the claim and the revocation has not
-    /// ended. Returns whether it was kept.
+    /// Records the result of an attempt and ends the lease, if this lease still counts and the revocation has not
+    /// ended. Returns whether the result was recorded.
     async fn record_revocation(
         &self,
         id: RevocationId,
@@ -56,14 +56,14 @@ pub trait RevocationStore: Send + Sync {
     /// A revocation.
     async fn revocation(&self, id: RevocationId) -> Result<Option<Revocation>, StoreError>;
 
-    /// Up to `limit` revocations in the order of their numbers, those after `after` only.
+    /// Returns up to `limit` revocations in the order of their numbers, starting behind `after`.
     async fn revocations(
         &self,
         after: Option<RevocationId>,
         limit: u64,
     ) -> Result<Vec<Revocation>, StoreError>;
 
-    /// Deletes up to `limit` revocations that ended before `ended_before`. Returns how many went.
+    /// Deletes up to `limit` revocations that ended before `ended_before`. Returns how many were deleted.
     async fn purge_revocations(
         &self,
         ended_before: Timestamp,

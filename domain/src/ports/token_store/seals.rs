@@ -16,8 +16,8 @@ pub trait SealStore: Send + Sync {
     async fn hash_key(&self) -> Result<Option<Sealed>, StoreError>;
 
     /// Stores `candidate` as the hash key unless there is one already. Returns the stored one. [`StoreError::Conflict`]
-    /// if there is none and yet something else is stored, or is being copied here: hashes under a new key would not
-    /// match those under the old one.
+    /// if there is none although the store has other data or a copy into it is running: a new key would not match the
+    /// existing hashes.
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError>;
 
     /// Replaces the hash key with `by` if it still is `seen`. Returns whether it was.
@@ -48,9 +48,9 @@ pub enum OwnerKind {
     Service,
     /// Accounts: their tokens.
     Account,
-    /// Links: what they hold while a person consents.
+    /// Links: the values that they hold while a person consents.
     Link,
-    /// Revocations: what is to be revoked.
+    /// Revocations: the tokens to be revoked.
     Revocation,
 }
 

@@ -1,5 +1,3 @@
-//! Receivers of webhooks in the store.
-
 use async_trait::async_trait;
 
 use super::StoreError;
@@ -26,7 +24,7 @@ pub trait WebhookStore: Send + Sync {
         audit: SignedEntry,
     ) -> Result<bool, StoreError>;
 
-    /// Stores the next state of a receiver. Returns `false` and stores nothing if the stored version is not the one before
-    /// that of `next`.
+    /// Stores the next state of a receiver. Returns `false` and stores nothing if `next` does not follow the stored
+    /// version.
     async fn save_receiver(&self, next: &Receiver) -> Result<bool, StoreError>;
 }

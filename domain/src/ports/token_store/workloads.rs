@@ -1,5 +1,3 @@
-//! Workloads in the store.
-
 use async_trait::async_trait;
 
 use super::{KeyCreation, StoreError};

@@ -1,5 +1,7 @@
 //! Repairs stored times that come from a clock that was ahead, in memory.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::MemoryStore;
@@ -14,7 +16,13 @@ use crate::time::Timestamp;
 
 #[async_trait]
 impl ClockStepStore for MemoryStore {
-    async fn undo_clock_steps(&self, now: Timestamp, limit: u64) -> Result<u64, StoreError> {
+    async fn undo_clock_steps(
+        &self,
+        now: Timestamp,
+        pause: Duration,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        let refresh_horizon = REFRESH_HORIZON.cut(pause);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut state = self.lock();
         let tokens = state.accounts.values_mut().filter_map(|tokens| {
@@ -22,22 +30,30 @@ impl ClockStepStore for MemoryStore {
             let pauses = tokens.attempts.failures > 0;
             let next_at = tokens.account.next_refresh_at.as_mut();
             let next_at = next_at.filter(|at| {
-                is_planned || is_beyond(**at, now, pauses, tokens.lease.until, REFRESH_HORIZON)
+                is_planned || is_beyond(**at, now, pauses, tokens.lease.until, refresh_horizon)
             });
-            next_at.map(|next_at| (next_at, &mut tokens.lease.until, REFRESH_HORIZON))
+            next_at.map(|next_at| (next_at, &mut tokens.lease.until, refresh_horizon))
         });
         let refreshes = tokens.take(limit).map(|due| make_due(due, now)).count();
+        let polled = state.links.values_mut().filter_map(|link| {
+            link.poll = Some(link.poll_after_clock_step(now)?);
+            Some(())
+        });
+        let sooner = polled.take(limit).count();
         let links = state.links.values_mut().filter_map(|link| {
             let next_at = &mut link.poll.as_mut()?.next_at;
-            is_beyond(*next_at, now, true, link.lease_until, POLL_HORIZON).then_some((
-                next_at,
-                &mut link.lease_until,
-                POLL_HORIZON,
-            ))
+            is_beyond(
+                *next_at,
+                now,
+                true,
+                link.lease_until,
+                POLL_HORIZON.cut(pause),
+            )
+            .then_some((next_at, &mut link.lease_until, POLL_HORIZON))
         });
         let polls = links.take(limit).map(|due| make_due(due, now)).count();
         let outbox = state.revocations.values_mut().filter_map(|kept| {
-            let (revocation, horizon) = (&mut kept.revocation, REVOCATION_HORIZON);
+            let (revocation, horizon) = (&mut kept.revocation, REVOCATION_HORIZON.cut(pause));
             let next_at = revocation.next_attempt_at.as_mut()?;
             is_beyond(*next_at, now, true, revocation.lease.until, horizon).then_some((
                 next_at,
@@ -53,7 +69,7 @@ impl ClockStepStore for MemoryStore {
         let endless = open.filter(|link| link.expires_at > now + Link::LONGEST);
         let expire = |link: &mut Link| link.expires_at = now - Link::LAST_WORD;
         let deadlines = endless.take(limit).map(expire).count();
-        Ok((refreshes + polls + revocations + deadlines) as u64)
+        Ok((refreshes + sooner + polls + revocations + deadlines) as u64)
     }
 }
 

@@ -213,7 +213,7 @@ impl State {
         let counted = own
             .filter(|kept| quota.counts_linked || !matches!(kept.state, LinkState::Linked { .. }));
         let mut created: Vec<_> = counted.map(|kept| kept.created_at).collect();
-        created.retain(|at| *at > limit.counting_since(link.created_at));
+        created.retain(|at| limit.counting(link.created_at).contains(at));
         created.sort_by_key(|at| std::cmp::Reverse(*at));
         created.get(quota.most as usize - 1).copied()
     }

@@ -13,9 +13,9 @@ const BATCH: u64 = 100;
 /// Everything that was due at the time of the backup is due at once, so it is spread over this long.
 const SPREAD_OVER: Duration = Duration::from_secs(600);
 
-/// Marks every grant whose refresh token may be older than the provider's. Its access token is served until it expires.
-/// Only then, or when scheduled, the refresh token is tried; until that succeeds the account's health says why it may
-/// not. Returns how many grants were marked. It can be interrupted and repeated.
+/// Marks every grant whose refresh token may be older than the provider's. The access token is served until it expires.
+/// The refresh token is tried then, or when a refresh is scheduled. Until a refresh succeeds, the account's error says
+/// that the token may be outdated. Returns how many grants were marked. It can be interrupted and repeated.
 ///
 /// # Errors
 /// When the store fails.

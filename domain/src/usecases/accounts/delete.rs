@@ -1,5 +1,3 @@
-//! Deletes an account.
-
 use std::net::IpAddr;
 use std::time::Duration;
 

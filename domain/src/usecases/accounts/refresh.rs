@@ -1,5 +1,3 @@
-//! Refreshes an account on request.
-
 use super::Accounts;
 use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::grant::{Account, AccountId};

@@ -1,5 +1,3 @@
-//! Shows the audit log.
-
 use super::AuditLog;
 use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
 use crate::usecases::caller::require_auditor;

@@ -37,7 +37,7 @@ pub struct AuditSettings {
 }
 
 impl Default for AuditSettings {
-    /// Networks, for 90 days.
+    /// Records networks and stores entries for 90 days.
     fn default() -> Self {
         Self {
             precision: NetworkPrecision::Cut,

@@ -7,7 +7,6 @@ use crate::audit::{Actor, AuditEvent, AuditKind, AuditNetwork};
 use crate::grant::{AccessKeyId, AccountId};
 use crate::time::Timestamp;
 
-/// Entries that wait for the store.
 const MOST_ENTRIES: usize = 10_000;
 /// Entries per minute of events that anybody can cause.
 const MOST_OF_STRANGERS: u32 = 100;
@@ -15,7 +14,6 @@ const MOST_OF_STRANGERS: u32 = 100;
 const MOST_COUNTERS: usize = 100_000;
 /// Networks that are counted separately in a period, for each kind and key.
 const MOST_NETWORKS: usize = 20;
-/// The length of a counting period.
 const PERIOD: Duration = Duration::from_secs(600);
 const MINUTE_MS: i64 = 60_000;
 
@@ -28,7 +26,6 @@ pub(super) struct Recorded {
     pub(super) network: Option<AuditNetwork>,
 }
 
-/// The key of a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Counted {
     kind: AuditKind,
@@ -66,7 +63,6 @@ impl Counted {
     }
 }
 
-/// What was recorded and counted.
 #[derive(Default)]
 pub(super) struct Pending {
     entries: Vec<Recorded>,
@@ -113,7 +109,6 @@ impl Pending {
         }
     }
 
-    /// Counts an event.
     pub(super) fn count(
         &mut self,
         kind: AuditKind,

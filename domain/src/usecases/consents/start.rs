@@ -131,7 +131,6 @@ impl Consents {
         })
     }
 
-    /// Returns the redirect URI of a provider.
     fn callback_uri(&self, provider: &ProviderName) -> String {
         format!("{}/callback/{provider}", self.public_url)
     }

@@ -1,5 +1,3 @@
-//! Authenticates callers by their bearer token.
-
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -96,7 +94,6 @@ impl Keys {
         })
     }
 
-    /// Looks a key up.
     async fn found(
         &self,
         hash: &KeyedHash,
@@ -142,7 +139,7 @@ impl Keys {
     /// Admits a workload with its genuine key, and records that the key was used, unless this is a `HEAD`.
     ///
     /// # Errors
-    /// An expired key, one that may not be used from this address, or one that is used too often.
+    /// The key has expired, may not be used from this address, or is used too often.
     pub(in crate::usecases) fn admit(
         &self,
         key: KeyHolder,
@@ -186,7 +183,6 @@ impl Keys {
         }
     }
 
-    /// Checks the limits of a genuine key.
     fn within_limits(&self, key: &KeyHolder, from: IpAddr) -> Result<(), Refusal> {
         if key.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(Refusal::Unauthorized("this access key has expired"));
@@ -208,7 +204,6 @@ impl Keys {
         })
     }
 
-    /// Records that the caller's key was used.
     fn note_use(&self, caller: &Caller) {
         if let Caller::Key(key) = caller {
             self.uses.note(key.id, self.clock.now());
@@ -216,7 +211,6 @@ impl Keys {
     }
 }
 
-/// How a key is looked up.
 #[derive(Clone, Copy)]
 enum Source {
     /// The key alone, from the store.

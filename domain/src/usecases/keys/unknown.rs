@@ -1,5 +1,3 @@
-//! Limits rejected bearer tokens.
-
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -53,10 +51,10 @@ impl Keys {
         }
     }
 
-    /// Counts a refused bearer of this address. The caller logs what is within the limit.
+    /// Counts a refused bearer of this address. The caller logs refusals within the limit.
     ///
     /// # Errors
-    /// [`Refusal::TooManyUnknownKeys`] where its network has tried too many.
+    /// [`Refusal::TooManyUnknownKeys`] if its network has tried too many.
     pub(in crate::usecases) fn within_refusals(
         &self,
         how: BearerRefusal,

@@ -13,7 +13,6 @@ use crate::time::Timestamp;
 pub(super) struct KeyUses(Mutex<HashMap<AccessKeyId, Timestamp>>);
 
 impl KeyUses {
-    /// Records a use.
     pub(super) fn note(&self, key: AccessKeyId, now: Timestamp) {
         let mut uses = lock(&self.0);
         let at = uses.entry(key).or_insert(now);

@@ -1,5 +1,3 @@
-//! Confirms a link with its return code.
-
 use std::net::IpAddr;
 
 use super::poll::own_key;

@@ -12,7 +12,6 @@ use crate::ports::{Clock, LinkStore, StoreError};
 use crate::usecases::{AuditLog, Ports, Refusal, Revoker};
 use crate::vault::AlteredKey;
 
-/// Ends links without an account.
 #[derive(Clone)]
 pub(in crate::usecases) struct LinkEnder {
     links: Arc<dyn LinkStore>,
@@ -91,7 +90,7 @@ impl LinkEnder {
         tracing::error!(link = link.id.0, key = link.key.0, error = %altered, "link refused: it would open an account to a key that does not belong to it");
         let detail = "the stored key of this link is not the one that was handed out with it, or the stored link was changed";
         let ending = Ending::Failed(Fault::new(FaultCode::KeyAltered, detail));
-        // The person in the row may be another one than the owner of the tokens, which are to be revoked.
+        // The row may name another person than the owner of the tokens. The tokens are revoked all the same.
         let unowned = link.held().map(|grant| holding(link, grant));
         self.end(unowned.as_ref().unwrap_or(link), ending).await
     }

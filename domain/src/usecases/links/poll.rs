@@ -1,5 +1,3 @@
-//! Polls a link.
-
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -149,7 +147,6 @@ const fn is_open_to_admin(link: &Link, caller: &Caller) -> bool {
     matches!(caller, Caller::Admin(_)) && link.relink_of.is_some()
 }
 
-/// Returns the caller's key, if it is the key of this link.
 pub(super) fn own_key<'a>(link: Option<&Link>, caller: &'a Caller) -> Option<&'a ShownKey> {
     match (link, caller) {
         (Some(link), Caller::Key(key)) if key.id == link.key => Some(key),

@@ -56,7 +56,6 @@ pub struct StartedLink {
     pub interval: Duration,
 }
 
-/// A link to be stored.
 pub(super) struct Wanted {
     pub(super) provider: ProviderName,
     pub(super) requester: Requester,

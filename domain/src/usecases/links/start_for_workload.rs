@@ -1,5 +1,3 @@
-//! Hands out link codes to workloads.
-
 use super::Links;
 use super::start::{LinkRequest, StartedLink, Wanted, client_name};
 use crate::audit::Actor;
@@ -12,8 +10,8 @@ use crate::usecases::{Refusal, WorkloadCall, Workloads};
 
 impl Links {
     /// Hands out a link code to a workload. If it has linked an account of the provider before, this relinks that
-    /// account. There is no access key: the workload polls, and later gets the token, with any fresh JWT. Records what comes of
-    /// the request.
+    /// account. There is no access key: the workload polls, and later gets the token, with any fresh JWT. Records the
+    /// result.
     ///
     /// # Errors
     /// As [`Workloads::serve`]: no policy allows a link at the provider, the token was used before, too many links.
@@ -89,7 +87,7 @@ impl Links {
         for (key, id) in shown.relinkable(provider) {
             match self.accounts.get(id).await {
                 Ok(account) if account.key.provider == *provider => return Ok(Some((key, id))),
-                // It is another provider's, or was deleted since.
+                // The account belongs to another provider, or was deleted since.
                 Ok(_) | Err(Refusal::NotFound(_)) => {}
                 Err(error) => return Err(error),
             }

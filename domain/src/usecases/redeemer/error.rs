@@ -1,5 +1,3 @@
-//! Why a redemption brought no usable response.
-
 use std::time::Duration;
 
 use crate::fault::{Fault, FaultCode};
@@ -8,7 +6,7 @@ use crate::ports::{CipherError, ProviderError};
 use crate::time::Timestamp;
 use crate::usecases::Refusal;
 
-/// The provider gave no response, or one that could not be handled.
+/// Why a consent was not redeemed, or its person not identified.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RedeemError {
     #[error(transparent)]
@@ -92,7 +90,6 @@ impl RedeemError {
         }
     }
 
-    /// Returns the fault to store.
     pub(super) fn into_fault(self) -> Fault {
         match self {
             Self::Provider(error) => Fault::new(FaultCode::ProviderError, error.to_string()),

@@ -1,5 +1,3 @@
-//! Identifies the person who consented.
-
 use super::error::RedeemError;
 use super::{Outcome, Redeemer};
 use crate::fault::{Fault, FaultCode};

@@ -1,5 +1,3 @@
-//! Records the provider's response.
-
 use super::{Outcome, Redeemer};
 use crate::audit::{Actor, AuditEvent};
 use crate::grant::NewGrant;

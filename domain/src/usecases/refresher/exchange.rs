@@ -1,5 +1,3 @@
-//! Sends refresh tokens to providers.
-
 use std::time::Duration;
 
 use super::Refresher;
@@ -23,7 +21,6 @@ pub enum Exchange {
     Unsent,
 }
 
-/// Why there are no new tokens.
 pub(super) enum ExchangeError {
     Provider(RefreshError),
     /// Only the operator can fix the cause.
@@ -223,7 +220,7 @@ fn client_changed() -> Fault {
     Fault::new(FaultCode::ClientChanged, words)
 }
 
-/// A failed attempt for a grant that was given up keeps the original reason.
+/// If the grant was given up before, a failed attempt keeps the original reason.
 fn still_over(failure: RefreshFailure, lease: &StoredTokens) -> RefreshFailure {
     if lease.account.status != AccountStatus::RelinkRequired
         || failure.status == AccountStatus::RelinkRequired

@@ -1,4 +1,4 @@
-//! Gives other replicas a head start, if this one could not send a refresh token for want of the right configuration.
+//! Gives other replicas a head start after this one could not send a refresh token because of its configuration.
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -236,8 +236,8 @@ impl Refresher {
         self.refreshes.release_refresh(account, version).await
     }
 
-    /// Whether a refresh can be tried now. A pause that another process made, because it could not send the refresh
-    /// token, does not bind one that can.
+    /// Whether a refresh can be tried now. A process that can send the refresh token ignores the pause of one that
+    /// could not.
     async fn may_claim(&self, tokens: &StoredTokens, now: Timestamp) -> bool {
         may_try(tokens, now) || is_left_to_others(tokens) && self.open_here(tokens).await.is_ok()
     }

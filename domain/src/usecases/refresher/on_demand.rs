@@ -41,7 +41,8 @@ impl RefreshRequest {
         }
     }
 
-    /// Whether the account has neither been refreshed since, nor failed to for a reason that concerns every process.
+    /// Whether the request is still open: since then the account was not refreshed, and no refresh failed for a reason
+    /// that concerns every process.
     pub(super) fn is_open(&self, tokens: &StoredTokens) -> bool {
         self.generation == tokens.generation
             && (self.failures == tokens.attempts.failures || is_left_to_others(tokens))

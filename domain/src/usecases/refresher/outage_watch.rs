@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::outages::Outages;
 use crate::fault::{Fault, FaultCode};
-use crate::grant::refresh::{Outage, REFRESH_HORIZON, Waiting};
+use crate::grant::refresh::{Outage, PROBE_HORIZON, Waiting};
 use crate::grant::{AccountId, ProviderName, StoredTokens};
 use crate::observe::Observer;
 use crate::ports::{Clock, OutageStore, ProviderError, RefreshError, StoreError};
 use crate::time::Timestamp;
 use crate::usecases::Ports;
 
-/// How often a change of an outage is tried that other replicas change, too.
+/// Attempts to change an outage that other replicas change at the same time.
 const CHANGE_ATTEMPTS: usize = 3;
 
 /// Begins, probes and ends outages of providers.
@@ -32,13 +32,13 @@ impl OutageWatch {
         }
     }
 
-    /// Providers that do not respond to this process although another replica has ended the outage.
+    /// Returns the providers that do not respond to this process although another replica has ended the outage.
     pub(super) fn cut_off(&self) -> Vec<ProviderName> {
         self.known.cut_off()
     }
 
-    /// Returns when this process may send the next probe, unless it may probe any account now. Accounts that have not
-    /// failed come sooner than the others.
+    /// Returns when this process may send the next probe; `None` if it may probe any account now. Accounts that have
+    /// not failed may be probed earlier than the others.
     pub(super) async fn opens_at(
         &self,
         outage: &Outage,
@@ -56,7 +56,7 @@ impl OutageWatch {
         Ok(Some(next.map_or(again, |next| again.min(next))))
     }
 
-    /// When the provider last refreshed a token, as far as this process knows.
+    /// Returns when the provider last refreshed a token, as far as this process knows.
     pub(super) fn last_refresh(&self, provider: &ProviderName) -> Option<Timestamp> {
         self.known.last_refresh(provider)
     }
@@ -71,11 +71,11 @@ impl OutageWatch {
         Ok(outages)
     }
 
-    /// Whether this process may send a probe. After a probe of its own it leaves the next one, and the next repetition, to
-    /// other replicas for a moment. A stored time from a clock that was ahead does not count.
+    /// Whether this process may send a probe. After a probe of its own, it leaves the next one to other replicas for a
+    /// moment. A stored time from a clock that was ahead does not count.
     pub(super) fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
         let left = self.known.left_to_others(outage);
-        let horizon = REFRESH_HORIZON.pause + left;
+        let horizon = PROBE_HORIZON + left;
         let is_left = |at: Timestamp| (at + left).is_ahead(now, horizon);
         let (due, repeats) = (outage.is_probe_due(now), outage.may_repeat(now));
         due && !is_left(outage.probe_at) && !(repeats && is_left(outage.repeats_at()))
@@ -156,7 +156,7 @@ impl OutageWatch {
         outage.is_some_and(|outage| !outage.has_probed(lease.account.id))
     }
 
-    /// Passes the turn to another account if the probe had nothing to send.
+    /// Passes the turn to another account if nothing was sent for the probe.
     pub(super) async fn give_probe_back(&self, lease: &StoredTokens) {
         let provider = &lease.account.key.provider;
         let probe = Waiting {
@@ -170,7 +170,7 @@ impl OutageWatch {
             has_probed.then(|| outage.clone().with_probe_given_back(probe, now))
         };
         if let Err(error) = self.change_outage(provider, given_back).await {
-            tracing::warn!(%provider, %error, "the turn of a probe could not be passed on");
+            tracing::warn!(%provider, %error, "the outage could not be updated after a probe that was not sent");
         }
     }
 

@@ -1,5 +1,3 @@
-//! Records the result of a refresh.
-
 use super::{Exchange, Refresher};
 use crate::audit::Actor;
 use crate::grant::refresh::RefreshFailure;

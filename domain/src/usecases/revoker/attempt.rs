@@ -1,5 +1,3 @@
-//! Sends revocations to providers.
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +12,6 @@ use crate::ports::{CipherError, OAuthProvider, ProviderError, Revoked, StoreErro
 /// The pause after a definite rejection.
 const AFTER_A_NO: Duration = Duration::from_secs(3600);
 
-/// Why an attempt brought no result.
 enum AttemptError {
     Provider(ProviderError),
     /// Only the operator can fix the cause.
@@ -60,8 +57,8 @@ impl From<CipherError> for AttemptError {
 }
 
 impl Revoker {
-    /// Revokes the tokens of a lease. Changes nothing that is stored except whose tokens they are. Returns `None` if
-    /// there is nothing left to do under this lease.
+    /// Revokes the tokens of a lease. Stores only whose tokens they are. Returns `None` if there is nothing left to do
+    /// under this lease.
     pub async fn attempt(&self, lease: &RevocationLease) -> Option<RevocationResult> {
         if lease.tokens == RevocableTokens::default() {
             return Some(RevocationResult::Ended {

@@ -1,5 +1,3 @@
-//! Lists revocations.
-
 use super::Revoker;
 use crate::grant::revocation::{Revocation, RevocationId};
 use crate::usecases::caller::require_auditor;

@@ -1,4 +1,4 @@
-//! The remembered answers, and when each was confirmed.
+//! The cached answers, and when each was confirmed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,20 +9,18 @@ use crate::grant::{AccessKeyId, AccountId};
 use crate::ports::{Clock, OpenedKey, RowVersion};
 use crate::secret::{KeyedHash, Sealed};
 
-/// The most answers that are remembered.
 const MOST_ANSWERS: usize = 20_000;
-/// The most bytes of sealed tokens that are remembered.
+/// The maximum size of all cached sealed tokens, in bytes.
 const MOST_BYTES: usize = 32 << 20;
-/// How often room is made when there is none.
+/// The minimum time between two attempts to make room.
 const MAKE_ROOM_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Default)]
 pub(super) struct Memory {
     answers: HashMap<KeyedHash, Answer>,
-    /// The keys of an account whose answers are remembered.
     keys: HashMap<AccountId, Vec<KeyedHash>>,
     bytes: usize,
-    /// The reads under way, each with the accounts that were forgotten since it began.
+    /// The reads in progress, each with the accounts that were removed since it began.
     reads: HashMap<ReadId, HashSet<AccountId>>,
     last_read: ReadId,
     made_room_at: Duration,
@@ -33,24 +31,22 @@ struct Answer {
     account: AccountId,
     version: RowVersion,
     bytes: usize,
-    /// When the latest read began that has shown it.
+    /// When the latest read that confirmed it began.
     confirmed_at: Duration,
     used_at: Duration,
 }
 
-/// An answer that is to be confirmed.
 pub(super) struct Unconfirmed {
     pub(super) id: AccessKeyId,
     pub(super) version: RowVersion,
     key: KeyedHash,
 }
 
-/// Tells reads apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) struct ReadId(u64);
 
 impl Memory {
-    /// Returns an answer that may be served now.
+    /// Returns a cached answer that may be served now.
     pub(super) fn recall(&mut self, key: &KeyedHash, clock: &dyn Clock) -> Option<Arc<OpenedKey>> {
         let answer = self.answers.get_mut(key)?;
         let now = clock.uptime();
@@ -59,7 +55,7 @@ impl Memory {
         is_confirmed.then(|| Arc::clone(&answer.opened))
     }
 
-    /// Returns the answers that somebody has asked for recently, and forgets the others.
+    /// Returns the answers that somebody has requested recently, and removes the others.
     pub(super) fn in_use(&mut self, now: Duration) -> Vec<Unconfirmed> {
         self.forget_unused(now);
         let answers = self.answers.iter();
@@ -71,7 +67,7 @@ impl Memory {
         answers.collect()
     }
 
-    /// Takes notice of what a read that began then has shown of these answers.
+    /// Records the result of a read of these answers that began at this time.
     pub(super) fn confirm(
         &mut self,
         answers: &[Unconfirmed],
@@ -105,7 +101,7 @@ impl Memory {
         self.reads.remove(&read);
     }
 
-    /// Remembers what a read that began then has shown, if there is room. A key without tokens is not remembered.
+    /// Caches the result of a read that began at this time, if there is room. A key without tokens is not cached.
     pub(super) fn keep(
         &mut self,
         read: ReadId,
@@ -156,7 +152,7 @@ impl Memory {
         !is_full(self)
     }
 
-    /// Forgets the answers of an account, and has those forgotten that are being read.
+    /// Removes the answers of an account, and keeps reads in progress from caching them again.
     pub(super) fn forget(&mut self, account: AccountId) {
         for key in self.keys.remove(&account).unwrap_or_default() {
             self.remove(&key);
@@ -191,7 +187,7 @@ impl Memory {
     }
 }
 
-/// About how many bytes an answer takes.
+/// Returns the approximate size of an answer in bytes.
 fn size(opened: &OpenedKey) -> usize {
     const STRUCTS: usize = 1024;
     let Some(grant) = &opened.grant else {

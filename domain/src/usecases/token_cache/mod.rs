@@ -1,9 +1,10 @@
-//! Remembers for half a second what keys open, so that most requests for a token ask no database.
+//! Caches keys and the tokens of their accounts for half a second, so that most token requests need no query.
 //!
-//! Every remembered answer is confirmed by a read of the database that began at most [`SERVED_FOR`] ago. The runtime has them
-//! confirmed every [`CONFIRM_EVERY`]; what is not confirmed is read again. Whoever deletes a key or an account waits longer than
-//! that before the deletion is acknowledged (see [`withdrawal`](super::withdrawal)), so no replica serves a token after it. Times are taken from
-//! [`Clock::uptime`], which nobody sets and which counts the time that the machine was suspended.
+//! A read of the database that began at most [`SERVED_FOR`] ago has confirmed every answer in the cache. The runtime
+//! confirms answers every [`CONFIRM_EVERY`]; an answer that is not confirmed in time is read again. Deleting a key or
+//! an account takes longer than that (see [`withdrawal`](super::withdrawal)), so afterwards no replica serves a token
+//! for it. Times are taken from [`Clock::uptime`], which nobody can set and which includes the time that the machine
+//! was suspended.
 
 mod memory;
 #[cfg(test)]
@@ -23,17 +24,18 @@ use crate::vault::RowMacs;
 pub(super) const SERVED_FOR: Duration = Duration::from_millis(500);
 /// How often answers are confirmed.
 pub(super) const CONFIRM_EVERY: Duration = Duration::from_millis(200);
-/// How many answers one question confirms. More at once would keep a connection of the store busy for too long.
+/// Maximum number of answers that one query confirms. More would keep a connection of the store busy for too long.
 const CONFIRMED_AT_ONCE: usize = 1000;
-/// Answers that nobody has asked for in this time are forgotten.
+/// Answers that nobody has requested for this long are removed.
 const KEPT_UNUSED: Duration = Duration::from_secs(1);
 
-/// What genuine keys open, as the store has said it recently. It holds sealed tokens and hashes of keys, nothing in plain text.
+/// Recently read genuine keys with the tokens of their accounts. It holds sealed tokens and hashes of keys, nothing in
+/// plain text.
 pub struct TokenCache {
     store: Arc<dyn ReadStore>,
     clock: Arc<dyn Clock>,
     macs: RowMacs,
-    /// `None` if nothing is remembered.
+    /// `None` if the cache is off.
     memory: Option<Mutex<Memory>>,
 }
 
@@ -49,7 +51,7 @@ impl TokenCache {
         }
     }
 
-    /// Creates one that remembers nothing and asks the store each time.
+    /// Creates a cache that is off: each request reads the store.
     #[must_use]
     pub fn off(store: Arc<dyn ReadStore>, clock: Arc<dyn Clock>, macs: RowMacs) -> Self {
         let memory = None;
@@ -59,12 +61,12 @@ impl TokenCache {
         }
     }
 
-    /// Returns the key with this hash and what it opens, if it is remembered. It is genuine.
+    /// Returns the key with this hash and its tokens from the cache. Only genuine keys are cached.
     pub(super) fn recall(&self, key: &KeyedHash) -> Option<Arc<OpenedKey>> {
         lock(self.memory.as_ref()?).recall(key, &*self.clock)
     }
 
-    /// Reads the key with this hash and what it opens, and remembers it if it is genuine.
+    /// Reads the key with this hash and its tokens, and caches them if the key is genuine.
     pub(super) async fn read(&self, key: &KeyedHash) -> Result<Option<Arc<OpenedKey>>, StoreError> {
         let Some(memory) = &self.memory else {
             return Ok(self.store.open_key(key).await?.map(Arc::new));
@@ -79,15 +81,15 @@ impl TokenCache {
         Ok(opened)
     }
 
-    /// Forgets what is known of an account, because this process has changed it.
+    /// Removes an account from the cache, because this process has changed it.
     pub(super) fn forget(&self, account: AccountId) {
         if let Some(memory) = &self.memory {
             lock(memory).forget(account);
         }
     }
 
-    /// Confirms all answers that somebody has asked for recently, and forgets the others. No request waits for it: where it
-    /// fails or takes too long, requests read the store.
+    /// Confirms all answers that somebody has requested recently, and removes the others. No request waits for it: if
+    /// it fails or takes too long, requests read the store.
     pub(super) async fn confirm(&self) {
         let Some(memory) = &self.memory else { return };
         let answers = lock(memory).in_use(self.clock.uptime());
@@ -101,7 +103,7 @@ impl TokenCache {
                 Ok(changed) => lock(memory).confirm(answers, &changed, began),
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
-                    tracing::debug!(error, "remembered tokens are not confirmed");
+                    tracing::debug!(error, "cached tokens could not be confirmed");
                     return;
                 }
             }
@@ -109,7 +111,7 @@ impl TokenCache {
     }
 }
 
-/// A read that is under way; what is forgotten meanwhile is not remembered afterwards.
+/// A read in progress. It does not cache accounts that were removed meanwhile.
 struct Reading<'a> {
     memory: &'a Mutex<Memory>,
     id: ReadId,

@@ -1,5 +1,3 @@
-//! Returns the access token of an account.
-
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -114,7 +112,7 @@ impl Tokens {
         self.opened(&tokens, tokens.account.clone(), min_ttl)
     }
 
-    /// Whether the tokens can be handed out without a refresh. Otherwise the stored tokens decide what is done.
+    /// Whether the tokens can be handed out without a refresh. Otherwise the store is read again.
     fn serves(&self, tokens: &StoredTokens, min_ttl: Duration) -> bool {
         let now = self.clock.now();
         is_valid(tokens, now) && !wants_refresh(tokens, min_ttl, now)

@@ -25,7 +25,6 @@ pub const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, s
 /// How long a caller waits for a refresh. The rest of the request fits into the 15 s limit of a response.
 const TIMEOUT: Duration = Duration::from_secs(14);
 
-/// Refreshes tokens while a caller waits.
 #[derive(Clone)]
 pub(in crate::usecases) struct Renewal {
     accounts: AccountReader,
@@ -113,7 +112,9 @@ fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
     {
         return Refusal::ProviderNotConfigured(fault.detail.clone());
     }
-    let next = tokens.account.next_refresh_at;
+    // Without a failure there is no pause: the next refresh may be planned for much later.
+    let paused = tokens.attempts.failures > 0;
+    let next = tokens.account.next_refresh_at.filter(|_| paused);
     let under_way = || "the token is being refreshed; try again soon".to_owned();
     Refusal::ProviderUnavailable {
         detail: fault.map_or_else(under_way, |fault| fault.detail),

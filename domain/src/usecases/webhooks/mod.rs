@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{AuditLog, Ports, RelinkUrls, Settings};
 use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
-use crate::clock_step::LEASE_MARGIN;
+use crate::clock_step::{LEASE_MARGIN, StepWatch};
 use crate::entropy::Entropy;
 use crate::grant::{Account, AccountStatus};
 use crate::observe::Observer;
@@ -59,8 +59,9 @@ pub struct Courier {
     macs: RowMacs,
     log: Arc<AuditLog>,
     to: Subscription,
-    /// The last entry that this process knows to be done, or not to be for the receiver.
+    /// The last entry that is done, or not for the receiver, as far as this process knows.
     seen: AuditNumber,
+    steps: StepWatch,
 }
 
 impl Courier {
@@ -83,6 +84,7 @@ impl Courier {
             log: Arc::clone(&ports.audit),
             to: to.clone(),
             seen: AuditNumber(0),
+            steps: StepWatch::default(),
         };
         webhooks.receivers.iter().map(courier).collect()
     }
@@ -101,7 +103,8 @@ impl Courier {
         let Some(stored) = self.stored().await? else {
             return Ok(Duration::ZERO);
         };
-        let pause = stored.waits(self.clock.now());
+        let longest = self.steps.longest_pause(&*self.clock);
+        let pause = stored.waits(self.clock.now(), longest);
         if !pause.is_zero() {
             return Ok(pause.min(Self::POLL));
         }
@@ -135,7 +138,7 @@ impl Courier {
         Ok(Some(page))
     }
 
-    /// Goes back to the beginning of the log. An operator has begun a new one, whose numbers begin anew.
+    /// Returns to the beginning of the log. An operator has started a new one, with new numbers.
     async fn start_anew(&mut self, stored: &Receiver) -> Result<Duration, StoreError> {
         let receiver = &self.to.receiver;
         tracing::warn!(%receiver, position = %self.seen, "the audit log ends before this position of a receiver of webhooks; all its events are sent");
@@ -177,7 +180,7 @@ impl Courier {
             return Ok(Self::POLL);
         }
         if self.clock.now() > now + LEASE_MARGIN {
-            // The lease might lapse during the delivery. It is claimed again.
+            // The lease might expire during the delivery. It is claimed again.
             return Ok(Self::POLL);
         }
         let result = self.sender.send(&self.to.receiver, &message, now).await;
@@ -188,7 +191,7 @@ impl Courier {
             self.observer.webhook_tried(&self.to.receiver, attempt);
             log(&claimed, &next, event, attempt);
         }
-        Ok(next.waits(now).min(Self::POLL))
+        Ok(next.waits(now, Duration::MAX).min(Self::POLL))
     }
 
     /// Adds what is known about the account now.
@@ -219,7 +222,7 @@ impl Courier {
     }
 }
 
-/// Logs the first failure, the end of failures, and what is dropped. What is in between is logged at `DEBUG`.
+/// Logs the first failure, the end of failures, and dropped events; further failures only at `DEBUG`.
 fn log(before: &Receiver, after: &Receiver, event: &WebhookEvent, attempt: Attempt) {
     let (receiver, id, kind) = (&after.name, &*event.id, event.kind.as_str());
     let fault = after.last_error.as_ref();

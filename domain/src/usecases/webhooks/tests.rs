@@ -149,6 +149,20 @@ async fn a_receiver_gets_only_what_it_wants() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_ahead_for_a_moment_delays_no_event() {
+    let mut scene = Scene::with(WebhookKind::ALL).await;
+    let before = scene.stage.clock_now();
+    scene.receiver.be_down(1);
+    scene.stage.clock.set(before + secs(600));
+    scene.stage.linked().await;
+    scene.deliver().await;
+    assert_eq!(scene.stored().await.failures, 1);
+    scene.stage.clock.set(before);
+    scene.deliver().await;
+    assert_eq!(scene.receiver.kinds().len(), 2);
+}
+
+#[tokio::test]
 async fn a_receiver_that_is_down_loses_nothing() {
     let mut scene = Scene::with(WebhookKind::ALL).await;
     scene.receiver.be_down(3);

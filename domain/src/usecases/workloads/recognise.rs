@@ -1,5 +1,3 @@
-//! Recognises a workload by its JWT.
-
 use std::net::IpAddr;
 
 use super::record::{Visit, Why};

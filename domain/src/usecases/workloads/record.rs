@@ -1,4 +1,4 @@
-//! Records what the requests of workloads come to. Nothing else writes about them to the audit log.
+//! Records the results of workloads' requests. Only this module writes about them to the audit log.
 
 use std::net::IpAddr;
 
@@ -19,10 +19,8 @@ pub(super) struct Visit {
     pub(super) is_head: bool,
 }
 
-/// Why a request was refused.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Why {
-    /// The JWT violates a rule.
     Rule(Rule),
     /// The JWT is valid, or cannot be verified now, and the answer has this code.
     Code(&'static str),
@@ -116,7 +114,7 @@ impl Workloads {
         }
     }
 
-    /// Records what the request of a workload for a link code has come to. Returns the answer.
+    /// Records the result of a workload's request for a link code. Returns it.
     pub(in crate::usecases) fn settled<T>(
         &self,
         shown: &ShownWorkload,
@@ -170,7 +168,6 @@ impl Workloads {
         }
     }
 
-    /// Records and logs a refusal.
     pub(super) fn note_refusal(&self, visit: &Visit, why: Why) {
         self.audit_refusal(visit, why);
         let Visit {

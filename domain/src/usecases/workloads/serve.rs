@@ -1,5 +1,3 @@
-//! Serves the requests of workloads.
-
 use std::net::IpAddr;
 
 use super::record::Why;
@@ -50,13 +48,14 @@ impl WorkloadAction<'_> {
 }
 
 impl Workloads {
-    /// Recognises a workload, lets `work` answer it as the caller with the workload's key, and records what came of it. At the
-    /// link of somebody else the workload is a stranger.
+    /// Recognises a workload, lets `work` answer it as the caller with the workload's key, and records the result. At
+    /// somebody else's link, a workload has no more rights than a stranger.
     ///
     /// # Errors
-    /// [`Refusal::WorkloadRefused`] with the rule that the JWT violates, [`Refusal::ProviderUnavailable`] if the keys of its
-    /// issuer are not known; [`Refusal::NotFound`] for an account that it may not read; [`Refusal::Unprocessable`] if it may
-    /// read several and names none; [`Refusal::LinkPending`] while its link is open; and those of `work`.
+    /// [`Refusal::WorkloadRefused`] with the rule that the JWT violates, [`Refusal::ProviderUnavailable`] if the keys
+    /// of its issuer are not known; [`Refusal::NotFound`] for an account that it may not read;
+    /// [`Refusal::Unprocessable`] if it may read several and names none; [`Refusal::LinkPending`] while its link is
+    /// open; and those of `work`.
     pub async fn serve<T, E, W>(
         &self,
         call: WorkloadCall<'_>,
@@ -82,15 +81,15 @@ impl Workloads {
         match &outcome {
             Ok(_) if is_stranger => self.note_refusal(&shown.visit, Why::Rule(Rule::Linked)),
             Ok(_) => self.accept(&shown.visit, actor),
-            // It says nothing about the workload, and programs in a hurry send many.
+            // Such a refusal says nothing about the workload, and some programs repeat their requests quickly.
             Err(error) if error.is_too_soon() => {}
             Err(error) => self.note_refusal(&shown.visit, Why::Code(error.code())),
         }
         outcome
     }
 
-    /// Records that a request with the JWT of a workload was refused before an operation has looked at the JWT, or because no
-    /// workload may make it. `code` is that of the answer.
+    /// Records a refused request with the JWT of a workload, if no operation has read the JWT yet or no workload may
+    /// make the request. `code` is that of the answer.
     pub async fn turn_away(
         &self,
         call: WorkloadCall<'_>,

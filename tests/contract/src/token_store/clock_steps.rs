@@ -8,8 +8,8 @@ use central_oauth_domain::clock_step::Horizon;
 use central_oauth_domain::grant::refresh::{REFRESH_HORIZON, RefreshFailure};
 use central_oauth_domain::grant::revocation::{NewRevocation, REVOCATION_HORIZON};
 use central_oauth_domain::grant::{NewGrant, RefreshedTokens};
-use central_oauth_domain::link::pace::POLL_HORIZON;
-use central_oauth_domain::link::{Link, LinkStatus};
+use central_oauth_domain::link::pace::{POLL_HORIZON, STORED_WITHIN};
+use central_oauth_domain::link::{Link, LinkStatus, PollSchedule};
 use central_oauth_domain::ports::TokenStore;
 
 use super::Fixture;
@@ -19,7 +19,8 @@ const HOUR: u64 = 3600;
 const MOMENT: Duration = Duration::from_millis(1);
 
 async fn undo(store: &dyn TokenStore, now: Timestamp) -> u64 {
-    store.undo_clock_steps(now, 10).await.unwrap()
+    let pause = Duration::MAX;
+    store.undo_clock_steps(now, pause, 10).await.unwrap()
 }
 
 /// The last time at which a stored time is further ahead than `longest`.
@@ -50,6 +51,28 @@ pub(super) async fn a_pause_is_over(fixture: &dyn Fixture) {
     assert_eq!(undo(&*store, now).await, 0);
     assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(now));
     assert_eq!(due(&*store, now).await, 1);
+}
+
+/// The clock was seen to be set back by a step that a horizon would allow.
+pub(super) async fn a_pause_is_cut_after_a_small_step(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
+    let claimed = claim_refresh(&*store, id, 600, 615).await;
+    let failed = RefreshFailure {
+        next_refresh_at: Some(at(602)),
+        ..failure(0)
+    };
+    assert!(record_failure(&*store, &claimed, failed).await);
+    let link = unanswered(&*store, 2, 602).await;
+    let undo = async |pause| {
+        let undone = store.undo_clock_steps(at(100), pause, 10);
+        undone.await.unwrap()
+    };
+    assert_eq!(undo(secs(502)).await, 0);
+    assert_eq!(undo(secs(501)).await, 2);
+    assert_eq!(due(&*store, at(100)).await, 1);
+    let found = store.find_link(&link.code).await.unwrap().unwrap();
+    assert_eq!(found.due_at(), Some(at(100)));
 }
 
 pub(super) async fn a_lease_is_over_and_counts_as_lapsed(fixture: &dyn Fixture) {
@@ -110,19 +133,48 @@ pub(super) async fn what_is_planned_by_the_rules_stays(fixture: &dyn Fixture) {
     let ada = linked(&*store, 1, far, 10).await.id;
     let busy = linked(&*store, 2, grant("bob", "one"), 10).await.id;
     let kept = claim_refresh(&*store, busy, 20, 145).await;
-    let link = authorizing(&*store, 3, 20 + POLL_HORIZON.pause.as_secs()).await;
+    let link = unanswered(&*store, 3, 20 + POLL_HORIZON.pause.as_secs()).await;
+    let polled = authorizing(&*store, 4, 20 + INTERVAL.as_secs()).await;
     let before = stored(&*store, ada).await;
     assert_eq!(undo(&*store, at(20)).await, 0);
     assert_eq!(stored(&*store, ada).await, before);
     assert_eq!(stored(&*store, busy).await, kept);
     let found = store.find_link(&code(3)).await.unwrap().unwrap();
     assert_eq!(found.poll, link.poll);
+    let found = store.find_link(&code(4)).await.unwrap().unwrap();
+    assert_eq!(found.poll, polled.poll);
+}
+
+/// A link whose provider has not answered the last poll.
+async fn unanswered(store: &dyn TokenStore, n: u8, due: u64) -> Link {
+    let link = pending(store, n).await;
+    let poll = PollSchedule {
+        failures: 1,
+        ..poll(due)
+    };
+    let begun = store.begin_consent(&link, consent(), Some(poll), link.expires_at, at(0));
+    begun.await.unwrap()
+}
+
+/// Even a small step would keep a person waiting.
+pub(super) async fn the_next_poll_is_one_interval_ahead(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let link = authorizing(&*store, 1, 300).await;
+    let latest = at(300) - INTERVAL - STORED_WITHIN;
+    assert_eq!(undo(&*store, latest).await, 0);
+    let now = latest - MOMENT;
+    assert_eq!(undo(&*store, now).await, 1);
+    assert_eq!(undo(&*store, now).await, 0);
+    let found = store.find_link(&link.code).await.unwrap().unwrap();
+    assert_eq!(found.poll.unwrap().next_at, now + INTERVAL);
+    let due = store.claim_due_polls(now + INTERVAL, at(600), 10, &[]);
+    assert_eq!(due.await.unwrap().len(), 1);
 }
 
 pub(super) async fn polls_are_due_again(fixture: &dyn Fixture) {
     let Horizon { lease, pause } = POLL_HORIZON;
     let store = fixture.store();
-    let paused = authorizing(&*store, 1, 2 * HOUR).await;
+    let paused = unanswered(&*store, 1, 2 * HOUR).await;
     let now = before(at(2 * HOUR), pause);
     assert_eq!(undo(&*store, now + MOMENT).await, 0);
     assert_eq!(undo(&*store, now).await, 1);

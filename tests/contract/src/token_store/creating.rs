@@ -185,6 +185,22 @@ pub(super) async fn a_network_gets_so_many_codes(fixture: &dyn Fixture) {
     assert_eq!(create(601, 1, 600).await, refused);
 }
 
+pub(super) async fn codes_of_a_clock_that_was_ahead_lock_no_network_out(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let create = async |number: u64, now: u64| {
+        let link = link_from(number, 1, now);
+        let created = store.create_link(link, PLENTY, CODES, macs());
+        created.await.unwrap()
+    };
+    for number in 0..CodeLimit::PER_NETWORK {
+        assert!(is_created(&create(number, 7200).await));
+    }
+    assert!(!is_created(&create(400, 7200).await));
+    assert!(is_created(&create(400, 0).await));
+    // A small step does not lift the limit.
+    assert!(!is_created(&create(401, 7100).await));
+}
+
 pub(super) async fn a_network_gets_fewer_codes_in_a_crowd(fixture: &dyn Fixture) {
     let store = fixture.store();
     let limit = CODES.with_crowd(CodeLimit::PER_NETWORK_IN_A_CROWD + 5);

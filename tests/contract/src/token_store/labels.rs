@@ -132,7 +132,9 @@ pub(super) async fn lists_hold_what_the_filter_admits(fixture: &dyn Fixture) {
     let fault = Fault::new("provider_unavailable", "gone");
     let outage = Outage::begin(github.clone(), fault, None, at(20));
     let (mut listed, mut lists) = (0, 0);
-    for provider in [None, Some(github), Some(ProviderName::new("nowhere"))] {
+    // PostgreSQL rejects a NUL.
+    let nowhere = ["nowhere", "no\0where"].map(ProviderName::new);
+    for provider in [None, Some(github)].into_iter().chain(nowhere.map(Some)) {
         for outages in [vec![], vec![outage.clone()]] {
             for status in [
                 None,

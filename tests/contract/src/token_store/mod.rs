@@ -87,6 +87,7 @@ where
             a_new_link_is_pending, a_taken_code_leaves_nothing, a_taken_key_is_a_conflict,
             an_ended_link_holds_its_code, only_open_links_count, many_at_once_stay_below_the_limit,
             many_at_once_share_no_code, a_network_gets_so_many_codes,
+            codes_of_a_clock_that_was_ahead_lock_no_network_out,
             a_network_gets_fewer_codes_in_a_crowd,
         },
         guesses::{
@@ -153,9 +154,11 @@ where
             only_accounts_of_that_provider_are_probed, of_many_replicas_one_gets_the_probe,
         },
         clock_steps::{
-            a_pause_is_over, a_lease_is_over_and_counts_as_lapsed, one_account_is_claimed_over_such_a_lease,
+            a_pause_is_over, a_pause_is_cut_after_a_small_step, a_lease_is_over_and_counts_as_lapsed,
+            one_account_is_claimed_over_such_a_lease,
             a_plan_for_tokens_of_the_future_is_due, what_is_planned_by_the_rules_stays, polls_are_due_again,
-            revocations_are_due_again, links_that_would_never_expire_have_expired,
+            the_next_poll_is_one_interval_ahead, revocations_are_due_again,
+            links_that_would_never_expire_have_expired,
         },
         refresh_results::{
             a_success_replaces_the_tokens, the_old_refresh_token_may_stay, a_success_counts_without_the_lease,

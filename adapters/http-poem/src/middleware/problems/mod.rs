@@ -21,8 +21,8 @@ pub(super) fn complete(response: &mut Response, path: &str, challenge: HeaderVal
         headers.extend(allowed.map(|allowed| (header::ALLOW, allowed)));
     }
     if status == StatusCode::PAYLOAD_TOO_LARGE {
-        // The rest of the body stays unread, so the connection cannot be reused. Tells the client, which would otherwise
-        // send its next request on it.
+        // The rest of the body stays unread, so the connection cannot be reused. The header tells the client, which
+        // would otherwise send its next request on it.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }
@@ -36,7 +36,6 @@ pub(super) fn challenge(headers: &HeaderMap) -> HeaderValue {
     })
 }
 
-/// Answers an error.
 pub(crate) fn answer(error: Error) -> Response {
     if error.is_from_response() {
         return error.into_response();

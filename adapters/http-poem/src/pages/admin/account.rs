@@ -33,7 +33,6 @@ struct OneAccount<'a> {
     next: Option<String>,
 }
 
-/// A key in a list.
 struct KeyRow {
     id: String,
     name: Option<String>,

@@ -1,5 +1,3 @@
-//! The list of accounts.
-
 use askama::Template;
 use central_oauth_domain::grant::{Account, AccountStatus, ProviderName};
 use central_oauth_domain::usecases::AccountQuery;
@@ -14,7 +12,6 @@ use crate::pages::form::Fields;
 use crate::pages::site;
 use crate::pages::words::Moment;
 
-/// The list of accounts.
 #[derive(Template)]
 #[template(path = "admin/accounts.html")]
 struct Accounts<'a> {
@@ -25,11 +22,9 @@ struct Accounts<'a> {
     /// The word and the name of each status, and which one is chosen.
     statuses: Vec<(&'static str, &'static str, bool)>,
     accounts: Vec<AccountRow>,
-    /// The address of the next page.
     next: Option<String>,
 }
 
-/// An account in a list.
 pub(super) struct AccountRow {
     pub(super) href: String,
     pub(super) id: String,

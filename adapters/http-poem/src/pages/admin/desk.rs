@@ -24,8 +24,8 @@ use crate::pages::form::{Fields, NoForm};
 use crate::pages::refused::after;
 use crate::pages::{see_other, visit};
 
-/// A request of an operator who has logged in. Without a session, the answer is 404 if nobody can log in, and else leads to
-/// the login.
+/// A request of an operator who has logged in. Without a session, the answer is 404 if nobody can log in; otherwise it
+/// redirects to the login.
 pub(super) struct Desk<'a> {
     pub(super) site: &'a AdminSite,
     pub(super) who: LoggedIn,
@@ -36,7 +36,8 @@ pub(super) struct Desk<'a> {
     is_own: bool,
 }
 
-/// The desk of an operator who may change something, so that an auditor fills in no form in vain. The services check it again.
+/// The desk of an operator who may change something, so that an auditor gets no form that cannot be sent. The services
+/// check it again.
 pub(super) struct AdminDesk<'a>(pub(super) Desk<'a>);
 
 /// A form that a page of this session has sent. Nothing has happened yet when it is rejected.
@@ -99,7 +100,7 @@ impl<'a> Desk<'a> {
         &self.site.services
     }
 
-    /// As whom the operator calls the services.
+    /// Returns the caller as which the operator uses the services.
     pub(super) const fn caller(&self) -> &Caller {
         self.who.caller()
     }
@@ -127,18 +128,16 @@ impl<'a> Desk<'a> {
         Err(self.error(StatusCode::FORBIDDEN, "Not allowed", text))
     }
 
-    /// Returns the account of an address.
     pub(super) async fn account(&self, id: &str) -> Result<Account, Refusal> {
         let accounts = &self.services().accounts;
         accounts.get(self.caller(), account_id(id)).await
     }
 
-    /// Returns the address of an account's page.
     pub(super) fn account_page(&self, id: AccountId) -> String {
         format!("{}/accounts/{id}", self.site.base)
     }
 
-    /// Leads to another page once something is done, so that reloading repeats nothing. `done` is a word that
+    /// Redirects to another page once something is done, so that reloading repeats nothing. `done` is a word that
     /// [`done`] knows.
     pub(super) fn done(&self, page: &str, done: &str) -> Response {
         see_other(&format!("{page}?done={done}"))
@@ -176,7 +175,6 @@ impl<'a> Desk<'a> {
         visit::html(status, &page)
     }
 
-    /// Responds with a page.
     pub(super) fn page(&self, page: &impl Template) -> Response {
         visit::html(StatusCode::OK, page)
     }
@@ -202,20 +200,20 @@ pub(super) const ACCOUNTS: &str = "Accounts";
 pub(super) const REVOCATIONS: &str = "Revocations";
 pub(super) const SERVICE: &str = "Service";
 
-/// The pages that all pages lead to, and where they are.
+/// The pages in the navigation, and their paths.
 const TABS: [(&str, &str); 3] = [
     (ACCOUNTS, ""),
     (REVOCATIONS, "/revocations"),
     (SERVICE, "/service"),
 ];
 
-/// Names an account so that no other one is meant: people choose their names at their providers.
+/// Names an account unmistakably: people choose their names at their providers.
 pub(super) fn named(account: &Account) -> String {
     let (name, provider) = (&account.display_name, &account.key.provider);
     format!("{name}, {provider}, account {}", account.id)
 }
 
-/// What a page says about what was done just before.
+/// Returns what a page says about an action that was just done.
 pub(super) fn done(fields: &Fields) -> Option<&'static str> {
     match fields.get("done")? {
         "refreshed" => Some("Refreshed: the account has a new access token."),

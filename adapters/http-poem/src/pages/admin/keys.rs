@@ -112,7 +112,7 @@ pub(super) async fn ask_delete(
         let words = Words {
             action: &format!("keys/{key}/delete"),
             heading: &format!("Delete key {key}?"),
-            text: "The program that holds it gets no more tokens. The account stays. For 24 hours after the link of a key, the keys that it has made go with it.",
+            text: "The program that holds it gets no more tokens. The account stays. For 24 hours after a program has linked with a key, the keys that it has made are deleted too.",
             button: "Delete the key",
             asks: Asks::Descendants,
         };

@@ -26,7 +26,6 @@ struct Login<'a> {
     frame: &'a site::Frame,
     action: &'a str,
     csrf: &'a str,
-    /// Why the last try failed.
     problem: Option<&'a str>,
 }
 

@@ -63,7 +63,6 @@ impl AdminSite {
     }
 }
 
-/// Returns the routes below `/admin`.
 pub(super) fn routes(
     services: Arc<Services>,
     device: Arc<Site>,

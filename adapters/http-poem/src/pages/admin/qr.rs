@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use qrcode::{Color, QrCode};
 
-/// A QR code.
 pub(super) struct Drawing {
     /// The box with the quiet zone around the code.
     pub(super) view_box: String,

@@ -28,7 +28,7 @@ struct Relink<'a> {
 pub(super) const CODE: Words<'_> = Words {
     action: "relink",
     heading: "Ask for consent again?",
-    text: "You get an address for the person whose account this is. Whoever opens it signs in at the provider. Nothing changes until then.",
+    text: "You get an address for the person whose account this is. Nothing changes until the person signs in at the provider.",
     button: "Make the address",
     asks: Asks::Nothing,
 };

@@ -1,5 +1,3 @@
-//! The list of revocations.
-
 use askama::Template;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::revocation::Revocation;
@@ -13,7 +11,6 @@ use crate::pages::form::Fields;
 use crate::pages::site;
 use crate::pages::words::Moment;
 
-/// The list of revocations.
 #[derive(Template)]
 #[template(path = "admin/revocations.html")]
 struct Revocations<'a> {

@@ -1,5 +1,3 @@
-//! Providers, replicas and receivers of webhooks.
-
 use askama::Template;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::replica::Replica;
@@ -12,7 +10,6 @@ use super::templates::{DeskFrame, Status};
 use crate::pages::site;
 use crate::pages::words::Moment;
 
-/// Providers, replicas and receivers of webhooks.
 #[derive(Template)]
 #[template(path = "admin/service.html")]
 struct Service<'a> {
@@ -23,7 +20,6 @@ struct Service<'a> {
     receivers: Vec<ReceiverRow>,
 }
 
-/// A provider in a list.
 struct ProviderRow {
     name: String,
     display_name: String,
@@ -33,7 +29,6 @@ struct ProviderRow {
     accounts_probed: Option<usize>,
 }
 
-/// A replica in a list.
 struct ReplicaRow {
     name: String,
     version: String,
@@ -42,7 +37,6 @@ struct ReplicaRow {
     seen: Option<Moment>,
 }
 
-/// A receiver in a list.
 struct ReceiverRow {
     name: String,
     status: Status,

@@ -39,7 +39,6 @@ pub(super) struct Confirm<'a> {
     pub(super) asks: Asks,
     /// Whether it cannot be undone.
     pub(super) is_final: bool,
-    /// Why the last try failed.
     pub(super) problem: Option<&'a str>,
 }
 

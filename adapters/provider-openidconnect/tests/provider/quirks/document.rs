@@ -80,7 +80,7 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
         Some(quoted.join(", ")).filter(|_| !scopes.is_empty())
     };
     let explained = profile.scope_words.keys().filter(|scope| !scope.is_empty());
-    let explained: Vec<_> = explained.cloned().collect();
+    let explained = Some(explained.count()).filter(|count| *count > 0);
     let any = |scopes| list(scopes).map(|text| text.replace(", ", " or "));
     let all = [
         ("Default scopes", list(&profile.scopes)),
@@ -90,7 +90,10 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
             "Scopes that the device flow can grant",
             list(&scopes.device_flow_gives),
         ),
-        ("Scopes with words for people", list(&explained)),
+        (
+            "Scopes with words for people",
+            explained.map(|count| count.to_string()),
+        ),
         (
             "What people read without scopes",
             profile.scope_words.get("").cloned(),

@@ -18,7 +18,6 @@ const CAPACITY: usize = 1000;
 pub(crate) struct DeviceRules {
     /// How long people have to consent.
     pub(crate) lifetime: Duration,
-    /// The polling interval.
     pub(crate) interval: Duration,
     /// When a person consents automatically.
     pub(crate) auto_consent: Option<Duration>,
@@ -79,7 +78,6 @@ pub(crate) enum Outcome {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
-/// Why a poll returns no tokens.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum PollRefusal {
     Unknown,
@@ -102,7 +100,6 @@ impl DeviceFlows {
         }
     }
 
-    /// Starts a flow.
     pub(crate) fn start(
         &mut self,
         device_code: String,

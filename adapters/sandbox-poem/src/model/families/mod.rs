@@ -15,7 +15,6 @@ const CAPACITY: usize = 10_000;
 /// Maximum number of valid access tokens per family; the oldest is dropped.
 const ACCESS_TOKENS: usize = 16;
 
-/// Lifetimes of tokens.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lifetimes {
     pub(crate) access: Duration,
@@ -185,7 +184,6 @@ impl Families {
         }
     }
 
-    /// Returns the person of a valid access token.
     pub(crate) fn person(&self, access_token: &str, now: Moment) -> Option<&Person> {
         let access = self.access.get(access_token)?;
         let family = self.families.get(&access.family)?;
@@ -202,7 +200,6 @@ impl Families {
         }
     }
 
-    /// Ends a family and all its tokens.
     pub(crate) fn end(&mut self, name: &str) {
         if let Some(family) = self.families.remove(name) {
             for token in family.access_tokens {
@@ -243,7 +240,7 @@ impl Families {
         issued
     }
 
-    /// Looks at all families only when there is no room, not at every start.
+    /// Scans all families only when there is no room, not at every start.
     fn make_room(&mut self, now: Moment) {
         if self.families.len() < CAPACITY {
             return;

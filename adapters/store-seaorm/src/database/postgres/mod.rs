@@ -31,7 +31,6 @@ const GRACE: Duration = Duration::from_secs(2);
 /// another process sends the refresh token again.
 const FIRST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A PostgreSQL server.
 pub(crate) struct Postgres {
     general: Arc<Pool>,
     /// For data that exists nowhere else until it is stored. Reads do not delay it, and it does not wait long on a dead
@@ -41,7 +40,7 @@ pub(crate) struct Postgres {
     turns: Arc<Semaphore>,
     settings: PoolSettings,
     is_pooled: bool,
-    /// What a session, or behind a pooler each transaction, executes first.
+    /// The statements that each session executes first; behind a pooler, each transaction executes them.
     told: Arc<str>,
     health: Arc<WriteHealth>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sea_orm::sqlx::{Connection, Executor, PgConnection};
+use sea_orm::sqlx::{Connection, Executor, PgConnection, Row};
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 use tokio::time::timeout;
 
@@ -41,6 +41,7 @@ pub(super) async fn try_out(
     let trying = async {
         let mut connection = PgConnection::connect_with(options).await?;
         tell(&mut connection, told).await?;
+        require_unicode(&mut connection).await?;
         connection.close().await
     };
     let tried = timeout(limit, trying).await.map_err(|_| {
@@ -48,6 +49,19 @@ pub(super) async fn try_out(
         DbErr::Conn(RuntimeErr::Internal(message))
     })?;
     tried.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
+}
+
+/// Names and error texts may contain any character, and a database with an older encoding rejects most of them.
+async fn require_unicode(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    /// SQL_ASCII stores what it gets.
+    const SUITABLE: [&str; 2] = ["UTF8", "SQL_ASCII"];
+    let row = connection.fetch_one("SHOW server_encoding").await?;
+    let encoding: String = row.try_get(0)?;
+    if SUITABLE.contains(&encoding.as_str()) {
+        return Ok(());
+    }
+    let message = format!("its encoding is {encoding}: create it with ENCODING 'UTF8'");
+    Err(sqlx::Error::Configuration(message.into()))
 }
 
 pub(super) fn pool_options(told: Option<Arc<str>>) -> PgPoolOptions {

@@ -5,7 +5,6 @@ mod tests;
 
 use std::time::Duration;
 
-use super::REFRESH_HORIZON;
 use crate::fault::Fault;
 use crate::grant::{AccountId, ProviderName};
 use crate::time::Timestamp;
@@ -13,16 +12,20 @@ use crate::time::Timestamp;
 /// This many different accounts that fail in a row without a definite response make an outage. With fewer accounts, the
 /// backoff of each account suffices.
 pub const OUTAGE_AFTER: usize = 5;
-/// The first probes of so many accounts are a second apart; then the pause grows. So up to 25 accounts that begin to fail
-/// delay one that works by at most one pause each.
+/// So many first probes are a second apart; then the pause grows. Up to this many accounts with problems of their own
+/// delay a healthy account by at most one pause each.
 const QUICK_PROBES: u32 = 25;
 const FIRST_PROBE_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause between two probes, unless the provider asks for a longer one. It also bounds how long an account
-/// waits that becomes due during an outage which does not concern it.
+/// The longest pause between two probes, unless the provider asks for a longer one. It also limits how long a healthy
+/// account waits that becomes due during an outage.
 const LONGEST_PROBE_PAUSE: Duration = Duration::from_secs(60);
 /// The longest `Retry-After` that counts for other accounts. The account that received it obeys all of it. A healthy
 /// account, whose token of an hour is refreshed three to six minutes early, is still probed in time.
 const LONGEST_RETRY_AFTER_FOR_OTHERS: Duration = Duration::from_secs(180);
+/// Upper limit for how far ahead the next probe, or the next repetition, can be. A later time was stored by a clock that
+/// has been set back since.
+pub const PROBE_HORIZON: Duration =
+    LONGEST_RETRY_AFTER_FOR_OTHERS.saturating_add(LONGEST_PROBE_PAUSE);
 /// Bounds the exponent, because [`Duration::mul_f64`] panics on overflow.
 const MOST_GROWTH: u32 = 16;
 /// How many accounts are remembered that were probed.
@@ -108,11 +111,10 @@ impl Outage {
         self
     }
 
-    /// Whether a probe may be sent. A time further ahead than any pause was stored by a clock that has been set back
-    /// since.
+    /// Whether a probe may be sent.
     #[must_use]
     pub fn is_probe_due(&self, now: Timestamp) -> bool {
-        !self.probe_at.is_ahead(now, REFRESH_HORIZON.pause)
+        !self.probe_at.is_ahead(now, PROBE_HORIZON)
     }
 
     /// Returns when an account that has failed or was probed before may be probed again. Such accounts are probed less
@@ -134,8 +136,7 @@ impl Outage {
     /// Whether accounts that have failed or were probed before may be probed again.
     #[must_use]
     pub fn may_repeat(&self, now: Timestamp) -> bool {
-        let horizon = REFRESH_HORIZON.pause + LONGEST_PROBE_PAUSE;
-        !self.repeats_at().is_ahead(now, horizon)
+        !self.repeats_at().is_ahead(now, PROBE_HORIZON)
     }
 
     /// Chooses the account that is probed next: the one with the fewest failures, so that accounts which always fail do
@@ -184,7 +185,7 @@ impl Outage {
         self.place_of(account).is_some()
     }
 
-    /// Returns the outage after a probe that had nothing to send: another account may be probed at once.
+    /// Returns the outage after a probe for which nothing was sent: another account may be probed at once.
     #[must_use]
     pub fn with_probe_given_back(mut self, probe: Waiting, now: Timestamp) -> Self {
         let times = self.place_of(probe.account).map(|at| self.probed[at].times);

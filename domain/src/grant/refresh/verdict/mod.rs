@@ -16,8 +16,8 @@ const BELIEVED_AMONG_OTHERS_AFTER: Duration = Duration::from_secs(3 * 3600);
 /// The limit is this long if there are other grants and the provider refreshes none of them. Then a proxy or firewall
 /// in between is the likelier cause.
 const BELIEVED_AS_ALL_ARE_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// So many failures that concern one process alone are not shown while others run: within seconds, one of them takes over
-/// if it can.
+/// This many failures for a reason that concerns only one process are not shown while other replicas run: within
+/// seconds, another replica takes over if it can.
 const LEFT_TO_OTHERS: u32 = 2;
 
 /// The refresh attempts since the last success.

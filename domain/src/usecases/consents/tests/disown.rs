@@ -2,6 +2,7 @@
 
 use crate::grant::{AccessKeyId, KeyLimits};
 use crate::link::Link;
+use crate::ports::Descendants;
 use crate::usecases::Disowned;
 use crate::usecases::KeyRequest;
 use crate::usecases::tests::*;
@@ -56,6 +57,28 @@ async fn of_an_account_that_was_there_before_only_the_key_goes() {
     assert!(stage.is_known(&first).await && !stage.is_known(&second).await);
     assert_eq!(stage.store.accounts(None, 9).await.unwrap().len(), 1);
     assert!(stage.provider.revoked().is_empty());
+}
+
+/// The link has the key of a program that did not ask for it.
+#[tokio::test]
+async fn a_relink_that_no_program_asked_for_ends_no_key() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let (own, made) = made_by(&stage, &key).await;
+    stage.clock.advance(Link::KEPT_AFTER_END);
+    let account = stage.last_account().await;
+    let started = stage.links.start_relink(&Caller::ADMIN, account, HOME);
+    let code = started.await.unwrap().code.digits().to_owned();
+    stage.confirm(&code).await.unwrap();
+    stage.grants("access-2");
+    stage.poll_providers().await;
+    let refused = stage.disown(&code).await;
+    assert!(matches!(refused, Err(Refusal::NotFound(_))), "{refused:?}");
+    let deleted = stage
+        .keys
+        .delete(&Caller::ADMIN, account, own, Descendants::Kept, HOME);
+    deleted.await.unwrap();
+    assert!(!stage.is_known(&key).await && stage.is_known(&made).await);
 }
 
 #[tokio::test]

@@ -178,7 +178,6 @@ impl Outages {
         silent.cloned().collect()
     }
 
-    /// The provider has refreshed a token.
     pub(super) fn refreshed(&self, provider: &ProviderName, now: Timestamp) {
         let seen = Seen {
             refreshed_at: Some(now),
@@ -195,9 +194,9 @@ impl Outages {
         }
     }
 
-    /// Records that the provider has given this account no definite response. Returns whether that makes an outage. The
-    /// response says nothing about the provider if the account had failed before, because it may be the cause itself;
-    /// unless nobody has got an answer for long.
+    /// Records that the provider has given this account no definite response. Returns whether that makes an outage. An
+    /// account that had failed before may itself be the cause, so it counts only if nobody has got a definite response
+    /// for a long time.
     pub(super) fn failed(
         &self,
         provider: &ProviderName,

@@ -123,6 +123,25 @@ async fn who_asks_for_an_account_that_has_failed_is_answered_at_once() {
     assert!(matches!(claim, Claim::Settled));
 }
 
+/// Its next refresh is planned for much later, but that is no reason to wait.
+#[tokio::test]
+async fn who_asks_for_a_well_account_is_told_to_ask_again_soon() {
+    let stage = Stage::new().await;
+    stage.link_persons(6).await;
+    stage.clock.advance(secs(3500));
+    let person = ScriptedProvider::person("somebody-new");
+    stage.provider.answer_identify(Ok(person));
+    stage.linked().await;
+    (0..40).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
+    while stage.refresh_due().await > 0 {}
+    let well = stage.last_account().await;
+    let refused = stage.accounts.refresh(&Caller::ADMIN, well).await;
+    let Err(Refusal::ProviderUnavailable { retry_after, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(retry_after < secs(60), "{retry_after:?}");
+}
+
 /// Two replicas probe, and the one that probed first is told to wait.
 #[tokio::test]
 async fn a_retry_after_counts_although_another_replica_has_probed_meanwhile() {
@@ -225,24 +244,28 @@ async fn a_firewall_s_refusal_of_everybody_ends_no_grant() {
 
 #[tokio::test]
 async fn an_outage_of_a_clock_that_was_ahead_closes_no_provider() {
-    let stage = Stage::new().await;
-    stage.link_persons(6).await;
-    let before = stage.clock_now();
-    stage.clock.set(before + secs(2 * 3600));
-    (0..8).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
-    while stage.refresh_due().await > 0 {}
-    // The probe fails too, so that this process leaves the next one to others for a moment.
-    stage.until_due().await;
-    stage.refresh_due().await;
-    assert_eq!(stage.store.outages().await.unwrap().len(), 1);
+    for step in [300, 7200] {
+        let stage = Stage::new().await;
+        stage.link_persons(6).await;
+        stage.clock.advance(secs(3600));
+        let before = stage.clock_now();
+        stage.clock.set(before + secs(step));
+        (0..8).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
+        while stage.refresh_due().await > 0 {}
+        // The probe fails too, so that this process leaves the next one to others for a moment.
+        stage.until_due().await;
+        stage.refresh_due().await;
+        assert_eq!(stage.store.outages().await.unwrap().len(), 1);
 
-    stage.provider.forget_refreshes();
-    stage.clock.set(before);
-    let refresher = &stage.refresher;
-    let tokens = stage.store.tokens(stage.listed().await[5].id).await;
-    let request = RefreshRequest::for_better_than(&tokens.unwrap().unwrap());
-    refresher.refresh(request, secs(1)).await;
-    assert_eq!(stage.store.outages().await.unwrap(), [], "it is asked");
+        stage.provider.forget_refreshes();
+        stage.clock.set(before);
+        let refresher = &stage.refresher;
+        let tokens = stage.store.tokens(stage.listed().await[5].id).await;
+        let request = RefreshRequest::for_better_than(&tokens.unwrap().unwrap());
+        refresher.refresh(request, secs(1)).await;
+        let outages = stage.store.outages().await.unwrap();
+        assert_eq!(outages, [], "it is asked, {step} s later");
+    }
 }
 
 /// After an outage all accounts have failed before. A firewall that refuses everybody again ends no grant either.

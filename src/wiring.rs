@@ -8,6 +8,7 @@ use central_oauth_clock_system::SystemClock;
 use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::observe::Observer;
 use central_oauth_domain::ports::{Cipher, Clock, OAuthProvider};
+use central_oauth_domain::secret::Sealed;
 use central_oauth_domain::usecases::{
     AuditLog, AuditSettings, Ports, Providers, Settings, TokenCache, UnlockError, Webhooks,
     WorkloadTrust, add_key_macs, require_all_keys, unlock,
@@ -76,7 +77,7 @@ pub(crate) async fn ports(
     let database_clock = Arc::new(DatabaseClock::new(clock()));
     let clock: Arc<dyn Clock> = database_clock.clone();
     let providers = self::providers(providers, &clock, &entropy, &observer)?;
-    let (store, vault) = unlocked_store(&config, keys, &entropy).await?;
+    let (store, vault) = migrated_store(&config, keys, &entropy).await?;
     let store = Arc::new(store.keeping_right(database_clock).await?);
     let required = require_all_keys(store.as_ref(), &vault).await;
     required.map_err(refused)?;
@@ -159,22 +160,53 @@ pub(crate) fn replica_name(listen: SocketAddr) -> String {
 }
 
 /// Opens the store, migrates its schema, and decrypts the hash key. A wrong key is rejected before anything is written.
-pub(crate) async fn unlocked_store(
+async fn migrated_store(
     config: &StoreConfig,
     keys: &SecretKeys,
     entropy: &Arc<Entropy>,
 ) -> Result<(SeaOrmStore, Vault), Failure> {
     let cipher: Arc<dyn Cipher> = Arc::new(ObservedCipher::new(cipher(keys, entropy)));
     let store = SeaOrmStore::open_if(&config.url, config.pool, |hash_key| {
-        let opened = Vault::unlock(Arc::clone(&cipher), hash_key);
-        opened
-            .map(drop)
-            .map_err(|error| refused(UnlockError::WrongKey(error)))
+        hash_key.map_or(Ok(()), |hash_key| decrypts(&cipher, hash_key))
     });
     let store = store.await?;
     store.migrate_up().await?;
     let vault = unlock(&store, cipher, entropy).await.map_err(refused)?;
     Ok((store, vault))
+}
+
+/// Opens a store that a service has used, and decrypts its hash key. Writes nothing.
+pub(crate) async fn unlocked_store(
+    config: &StoreConfig,
+    keys: &SecretKeys,
+) -> Result<(SeaOrmStore, Vault), Failure> {
+    let entropy = Arc::new(entropy());
+    let cipher = cipher(keys, &entropy);
+    let store = used_store(config, |hash_key| decrypts(&cipher, hash_key)).await?;
+    let vault = unlock(&store, cipher, &entropy).await.map_err(refused)?;
+    Ok((store, vault))
+}
+
+/// Opens a store that a service has used, unless `check` rejects its hash key. Writes nothing.
+pub(crate) async fn used_store(
+    config: &StoreConfig,
+    check: impl FnOnce(&Sealed) -> Result<(), Failure>,
+) -> Result<SeaOrmStore, Failure> {
+    let never_used = || {
+        let message = "no service has used this database: check CENTRAL_OAUTH_DATABASE_URL or CENTRAL_OAUTH_DB_PATH, and \
+                       whether a restore or `central-oauth copy` into it is complete";
+        Failure::new(Exit::Other, message)
+    };
+    let store = SeaOrmStore::open_if(&config.url, config.pool, |hash_key| {
+        check(hash_key.ok_or_else(never_used)?)
+    });
+    store.await
+}
+
+/// Fails if the keys do not decrypt the hash key.
+fn decrypts(cipher: &Arc<dyn Cipher>, hash_key: &Sealed) -> Result<(), Failure> {
+    let opened = Vault::unlock(Arc::clone(cipher), hash_key).map(drop);
+    opened.map_err(|error| refused(UnlockError::WrongKey(error)))
 }
 
 pub(crate) fn cipher(keys: &SecretKeys, entropy: &Arc<Entropy>) -> Arc<dyn Cipher> {

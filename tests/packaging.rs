@@ -44,7 +44,7 @@ fn check(settings: &[(&str, &str)]) {
     let checked = command.envs(settings.iter().copied()).output().unwrap();
     let said = String::from_utf8_lossy(&checked.stderr);
     assert!(checked.status.success(), "{said}");
-    assert!(!said.contains("unknown"), "{said}");
+    assert!(!said.contains("is unknown; did you mean"), "{said}");
 }
 
 const UNIT: &str = "packaging/debian/central-oauth.service";
@@ -192,6 +192,24 @@ async fn manifest(name: &str) -> Vec<Value> {
     serde_json::from_str(&chart(&["read", &path]).await).unwrap()
 }
 
+/// In seconds.
+fn longest_migration() -> u64 {
+    let source = read("adapters/store-seaorm/src/schema.rs");
+    let (_, rest) = source
+        .split_once("LONGEST_MIGRATION: Duration = Duration::from_secs(")
+        .unwrap();
+    rest.split_once(')').unwrap().0.parse().unwrap()
+}
+
+/// The variables that are secrets.
+fn secrets() -> Vec<String> {
+    let source = read("src/config/environment.rs");
+    let (_, list) = source.split_once("SECRETS: &[&str] = &[").unwrap();
+    let (list, _) = list.split_once("];").unwrap();
+    let names = list.split('"').skip(1).step_by(2);
+    names.map(|name| format!("CENTRAL_OAUTH_{name}")).collect()
+}
+
 fn object<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
     let mut found = objects.iter().filter(|object| object["kind"] == kind);
     found.next().unwrap_or_else(|| panic!("no {kind}"))
@@ -219,6 +237,10 @@ async fn manifests_are_valid_and_restricted() {
         assert_eq!(context["allowPrivilegeEscalation"], false, "{name}");
         assert_eq!(context["readOnlyRootFilesystem"], true, "{name}");
         assert_eq!(context["capabilities"]["drop"][0], "ALL", "{name}");
+        // A pod that is killed while it migrates rolls back and starts over.
+        let probe = |field: &str| container["startupProbe"][field].as_u64().unwrap();
+        let patience = probe("periodSeconds") * probe("failureThreshold");
+        assert!(patience > longest_migration(), "{name}: {patience} s");
         assert_eq!(pod["enableServiceLinks"], false, "{name}");
         assert_eq!(pod["automountServiceAccountToken"], false, "{name}");
         let port = container["ports"][0]["containerPort"].as_u64().unwrap();
@@ -288,6 +310,8 @@ mod helm {
             "providers": "[work]\nissuer = \"https://login.example.com\"\nclient_id = \"x\"\n",
             "ingress": { "enabled": true, "className": "nginx", "tlsSecret": "tls" },
             "settings": { "CENTRAL_OAUTH_PUBLIC_URL": "https://tokens.example.org" },
+            "extraVolumes": [{ "name": "operators", "secret": { "secretName": "operators" } }],
+            "extraVolumeMounts": [{ "name": "operators", "mountPath": "/run/operators", "readOnly": true }],
         }))
         .await;
         let ingress = &object(&objects, "Ingress")["spec"];
@@ -296,6 +320,12 @@ mod helm {
         let pod = &object(&objects, "Deployment")["spec"]["template"]["spec"];
         assert_eq!(pod["containers"][0]["ports"][1]["containerPort"], 9464);
         let mounted = &pod["containers"][0]["volumeMounts"][0]["mountPath"];
+        let named = |list: &Value, name: &str| {
+            let mut list = list.as_array().unwrap().iter();
+            list.any(|one| one["name"] == name)
+        };
+        assert!(named(&pod["volumes"], "operators"));
+        assert!(named(&pod["containers"][0]["volumeMounts"], "operators"));
         let settings = &object(&objects, "ConfigMap")["data"];
         let providers = settings["CENTRAL_OAUTH_PROVIDERS"].as_str().unwrap();
         assert!(
@@ -308,6 +338,18 @@ mod helm {
                 .iter()
                 .all(|object| object["kind"] != "PersistentVolumeClaim")
         );
+    }
+
+    #[test]
+    fn the_chart_keeps_secrets_out_of_its_config_map() {
+        let schema = read("packaging/helm/central-oauth/values.schema.json");
+        let schema: Value = serde_json::from_str(&schema).unwrap();
+        let settings = &schema["properties"]["settings"]["properties"];
+        let secrets = secrets();
+        assert!(secrets.len() > 10, "{secrets:?}");
+        for name in secrets {
+            assert_eq!(settings[&name], false, "{name}");
+        }
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use central_oauth_test_postgres::{Cluster, PgBouncer};
 use central_oauth_test_sandbox::{Reuse, Sandbox, SandboxOptions};
 use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
 use support::http;
 use support::linking::link;
@@ -208,6 +209,28 @@ async fn a_newer_version_migrates_beside_an_older_one() {
     );
     assert!(!log.contains(cluster.password()), "{log}");
     old.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_a_start_that_waits_for_a_migration() {
+    let (cluster, database) = (Cluster::shared(), Cluster::shared().create_database());
+    let db = sea_orm::Database::connect(&database.url).await;
+    let migration = db.expect("no connection").begin().await;
+    let migration = migration.expect("no transaction");
+    let lock = "SELECT pg_advisory_xact_lock(216664599, 0)";
+    migration.execute_unprepared(lock).await.expect("no lock");
+    let mut service = Service::prepare(&[("DATABASE_URL", &database.url)]);
+    service.begin();
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' \
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    eventually(TIMEOUT, "a replica that waits", async || {
+        cluster.execute(&database.name, waiting).trim() == "1"
+    })
+    .await;
+    assert!(service.stop().await.success(), "{}", service.logs());
+    migration.rollback().await.expect("no rollback");
+    service.run().await;
+    service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

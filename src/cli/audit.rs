@@ -1,13 +1,11 @@
 //! `central-oauth audit`: exports the audit log, or checks that nobody has changed it.
 
-use std::sync::Arc;
-
 use central_oauth_domain::audit::{AuditChain, AuditEntry, AuditPosition};
 use central_oauth_domain::usecases::{Verified, VerifyError, export_audit, verify_audit};
 use serde_json::{Map, Value, json};
 
 use super::help::{Notes, SEALED};
-use super::migrate::must_exist;
+use super::migrate::{must_be_up_to_date, must_exist};
 use super::when::rfc3339;
 use super::{Exit, Failure, print};
 use crate::config::{Environment, Keys, LogConfig, StoreConfig};
@@ -68,9 +66,9 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let (config, keys) = (StoreConfig::read(environment)?, Keys::read(environment)?);
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.url)?;
-    let entropy = Arc::new(wiring::entropy());
     let keys = keys.secret.unwrap().await?;
-    let (store, vault) = wiring::unlocked_store(&config, &keys, &entropy).await?;
+    let (store, vault) = wiring::unlocked_store(&config, &keys).await?;
+    must_be_up_to_date(&store).await?;
     let chain = AuditChain::new(vault);
     let done = match options.action {
         Action::Export => export(&store, &chain).await,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use central_oauth_domain::ports::SealStore;
 use central_oauth_domain::usecases::give_up_key_macs;
-use central_oauth_store_seaorm::DatabaseUrl;
+use central_oauth_store_seaorm::{DatabaseUrl, Migrating};
 
 use super::confirm::Confirmation;
 use super::help::{DATABASE, Notes, SEALED};
 use super::in_use::refuse_if_in_use;
+use super::table::distance;
 use super::{Exit, Failure, print};
 use crate::config::{Environment, Keys, StoreConfig};
 use crate::wiring;
@@ -118,6 +119,26 @@ async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Fa
     // A replica that started in between has marked the hash key again.
     let given_up = give_up_key_macs(store, cipher).await;
     given_up.map_err(wiring::refused)
+}
+
+/// Fails while migrations are pending. Replicas of an earlier version may be using the schema.
+pub(super) async fn must_be_up_to_date(store: &wiring::Store) -> Result<(), Failure> {
+    let pending = store.pending_migrations().await.map_err(Failure::other)?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let message = match store.migrating().await.map_err(Failure::other)? {
+        Some(migrating) => at_it(&migrating),
+        None => "the schema is not up to date: run `central-oauth migrate`".to_owned(),
+    };
+    Err(Failure::new(Exit::Other, message))
+}
+
+/// Says which machine runs a migration.
+fn at_it(migrating: &Migrating) -> String {
+    let since = distance(migrating.since.as_secs());
+    let who = migrating.address.as_deref().unwrap_or("this machine");
+    format!("{who} has been migrating the schema for {since}: try again when it is done")
 }
 
 /// Fails if the database of the service is missing.

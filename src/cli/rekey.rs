@@ -1,7 +1,5 @@
 //! `central-oauth rekey`: re-encrypts everything in the database with the current key.
 
-use std::sync::Arc;
-
 use central_oauth_domain::ports::{DamagedRow, OwnerKind};
 use central_oauth_domain::replica::Replica;
 use central_oauth_domain::usecases::{Rekeyed, rekey};
@@ -9,7 +7,7 @@ use central_oauth_store_seaorm::{named_rows, table_of};
 
 use super::help::{Notes, SEALED};
 use super::in_use::running;
-use super::migrate::must_exist;
+use super::migrate::{must_be_up_to_date, must_exist};
 use super::print::{self, printable};
 use super::{Exit, Failure};
 use crate::config::{Environment, Keys, LogConfig, StoreConfig};
@@ -27,8 +25,8 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.url)?;
     let keys = keys.secret.unwrap().await?;
-    let entropy = Arc::new(wiring::entropy());
-    let (store, vault) = wiring::unlocked_store(&config, &keys, &entropy).await?;
+    let (store, vault) = wiring::unlocked_store(&config, &keys).await?;
+    must_be_up_to_date(&store).await?;
     let rekeyed = rekey(&store, &vault).await.map_err(Failure::other)?;
     let (store, clock) = wiring::with_clock(store).await?;
     let running = running(&store, clock.now()).await?;

@@ -3,11 +3,10 @@
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::ReplicaStore;
 use central_oauth_domain::replica::Replica;
-use central_oauth_store_seaorm::Migrating;
 use serde_json::json;
 
 use super::help::{DATABASE, Notes};
-use super::migrate::must_exist;
+use super::migrate::{must_be_up_to_date, must_exist};
 use super::print::{self, printable, result, tell};
 use super::table::{distance, lay_out};
 use super::when::rfc3339;
@@ -35,14 +34,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.url)?;
     let (store, clock) = wiring::store_and_clock(&config).await?;
-    let pending = store.pending_migrations().await.map_err(Failure::other)?;
-    if !pending.is_empty() {
-        let message = match store.migrating().await.map_err(Failure::other)? {
-            Some(migrating) => at_it(&migrating),
-            None => "the schema is not up to date: run `central-oauth migrate`".to_owned(),
-        };
-        return Err(Failure::new(Exit::Other, message));
-    }
+    must_be_up_to_date(&store).await?;
     let now = clock.now();
     let replicas = store.replicas().await.map_err(Failure::other)?;
     store.close().await.map_err(Failure::other)?;
@@ -56,13 +48,6 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
         result(lay_out(["NAME", "VERSION", "STARTED", "SEEN"], rows))?;
     }
     Ok(Exit::Done)
-}
-
-/// Says which machine runs a migration.
-fn at_it(migrating: &Migrating) -> String {
-    let since = distance(migrating.since.as_secs());
-    let who = migrating.address.as_deref().unwrap_or("this machine");
-    format!("{who} has been migrating the schema for {since}: try again when it is done")
 }
 
 fn row(replica: &Replica, now: Timestamp) -> [String; 4] {

@@ -20,7 +20,8 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = StoreConfig::read(environment)?;
     telemetry::install(LogConfig::read(environment, "warn")?);
     must_exist(&config.url)?;
-    let (store, clock) = wiring::store_and_clock(&config).await?;
+    let store = wiring::used_store(&config, |_| Ok(())).await?;
+    let (store, clock) = wiring::with_clock(store).await?;
     // Nothing may change under a service of an earlier version, not even the schema. A service would use the refresh
     // tokens that this command marks.
     refuse_if_in_use(&store, clock.now()).await?;

@@ -54,7 +54,9 @@ impl ServeConfig {
         let log = LogConfig::read(environment, "info")?;
         let mut warnings = environment.warnings();
         warnings.append(&mut telemetry.warnings);
-        warnings.extend(service.http.warnings().into_iter().map(str::to_owned));
+        let found = service.keys.secret.warning().into_iter();
+        let found = found.chain(service.http.warnings());
+        warnings.extend(found.map(str::to_owned));
         Ok(Self {
             service,
             telemetry,
@@ -102,7 +104,11 @@ async fn serve(
         keys = starting::secret_keys(&config) => keys?,
         () = &mut stop => return Ok(Exit::Done),
     };
-    let service = Service::start(config, &keys, telemetry).await?;
+    // A stop rolls back a migration, which is one transaction.
+    let service = tokio::select! {
+        started = Service::start(config, &keys, telemetry) => started?,
+        () = &mut stop => return Ok(Exit::Done),
+    };
     tracing::info!(
         listen = %service.listen,
         public_url = %service.url,

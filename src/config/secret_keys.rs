@@ -101,6 +101,15 @@ impl WrappedKeys {
         self.kms.as_ref().filter(|_| is_wrapped)
     }
 
+    /// Returns a warning about a key management service that does not protect the present key.
+    pub(crate) fn warning(&self) -> Option<&'static str> {
+        let is_idle = self.kms.is_some() && self.kms().is_none();
+        is_idle.then_some(
+            "CENTRAL_OAUTH_KMS is set, but CENTRAL_OAUTH_SECRET_KEY is in plain text: the key management service does not \
+             protect it, and disabling its key stops nothing; `central-oauth wrap-key` wraps the key",
+        )
+    }
+
     /// Returns the settings of the key management service in force.
     pub(super) fn effective_kms(&self) -> [Effective; 2] {
         KmsConfig::effective(self.kms.as_ref())

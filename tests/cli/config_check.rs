@@ -77,7 +77,9 @@ async fn prints_what_is_in_force_and_no_secret() {
     ];
     let run = machine.run_with(&settings, &["config", "check"]).await;
     let run = run.expect(0);
-    assert_eq!(run.stderr, "");
+    let idle = "CENTRAL_OAUTH_KMS is set, but CENTRAL_OAUTH_SECRET_KEY is in plain text";
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains(idle), "{}", run.stderr);
     for line in [
         "CENTRAL_OAUTH_SECRET_KEY=(secret)",
         "CENTRAL_OAUTH_KMS=https://vault.example.com/v1/transit/keys/tokens",

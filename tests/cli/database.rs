@@ -171,6 +171,52 @@ async fn migrates_up_down_and_says_where_it_stands() {
     assert_eq!(migrate(&["up"]).await, UP_TO_DATE);
 }
 
+const MAINTENANCE: [&[&str]; 4] = [
+    &["audit", "verify"],
+    &["audit", "export"],
+    &["rekey"],
+    &["restored"],
+];
+
+/// It is probably another one than that of the service, or a restore into it has failed.
+#[tokio::test]
+async fn no_maintenance_of_a_database_that_no_service_has_used() {
+    let machine = Machine::new();
+    let settings = [
+        ("DB_PATH", "db.sqlite3"),
+        ("SECRET_KEY", Service::SECRET_KEY),
+    ];
+    let expect_refused = async || {
+        let before = contents(&machine.work());
+        for arguments in MAINTENANCE {
+            let run = machine.run_with(&settings, arguments).await.expect(1);
+            let line = run.only_line();
+            assert!(line.contains("no service has used this database"), "{line}");
+            assert!(before == contents(&machine.work()), "{arguments:?}");
+        }
+    };
+    std::fs::write(machine.work().join("db.sqlite3"), "").unwrap();
+    expect_refused().await;
+    machine.run_with(&settings, &["migrate"]).await.expect(0);
+    expect_refused().await;
+}
+
+/// Replicas of an earlier version may be running.
+#[tokio::test]
+async fn rekey_and_audit_leave_the_schema_alone() {
+    let mut kept = Kept::start().await;
+    kept.service.stop().await;
+    let down = kept.run(&[], &["migrate", "down", "--delete-data"]).await;
+    let pending = down.expect(0).stdout;
+    for arguments in &MAINTENANCE[..3] {
+        let run = kept.run(&[], arguments).await.expect(1);
+        let line = run.only_line();
+        assert!(line.ends_with("run `central-oauth migrate`"), "{line}");
+        let status = kept.run(&[], &["migrate", "status"]).await.expect(0);
+        assert_eq!(status.stdout, pending, "{arguments:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let mut kept = Kept::start().await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::machine::{Machine, Run};
+use super::machine::{Machine, Run, mode};
 
 /// A file of the repository.
 fn read(path: &str) -> String {
@@ -238,6 +238,36 @@ fn one_service_of_each_profile_builds_the_image_and_none_pulls_it() {
     let (shared, _) = text.split_once("\nx-settings:").unwrap();
     assert!(!shared.contains("build:"), "{shared}");
     assert!(shared.contains("pull_policy: never"), "{shared}");
+    // Compose passes on only what it is told to.
+    assert!(shared.contains("\n  env_file: .env\n"), "{shared}");
+}
+
+/// As the comment in `docker-compose.yml` says, twice.
+#[test]
+fn the_secrets_for_compose_are_private_and_made_once() {
+    let text = read("docker-compose.yml");
+    let commands = text.lines().map_while(|line| line.strip_prefix('#'));
+    let commands = commands.filter_map(|line| line.strip_prefix("   "));
+    let commands = commands.filter(|line| !line.starts_with("docker"));
+    let commands = Vec::from_iter(commands).join("\n");
+    let machine = Machine::new();
+    let secrets = machine.work().join(".env");
+    let mut made = Vec::new();
+    for _ in 0..2 {
+        let mut shell = std::process::Command::new("sh");
+        let shell = shell.args(["-euc", &format!("umask 022\n{commands}")]);
+        assert!(
+            shell
+                .current_dir(machine.work())
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(mode(&secrets), 0o600);
+        made.push(std::fs::read_to_string(&secrets).unwrap());
+    }
+    assert_eq!(made[0].lines().count(), 2, "{commands}");
+    assert_eq!(made[0], made[1]);
 }
 
 #[tokio::test]

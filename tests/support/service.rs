@@ -203,10 +203,15 @@ impl Service {
         output.unwrap_or_else(|error| panic!("cannot run {what}: {error}"))
     }
 
-    /// Starts it; on return it answers.
-    pub(crate) async fn run(&mut self) {
+    /// Starts it, and does not wait until it answers.
+    pub(crate) fn begin(&mut self) {
         assert!(self.child.is_none(), "the service runs already");
         self.child = Some(self.spawn());
+    }
+
+    /// Starts it; on return it answers.
+    pub(crate) async fn run(&mut self) {
+        self.begin();
         let answers = timeout(START_WITHIN, self.answers()).await;
         assert!(answers.is_ok(), "it does not answer:\n{}", self.logs());
     }

@@ -4,7 +4,7 @@ use central_oauth_domain::ports::{ReplicaStore, StoreError};
 use central_oauth_domain::replica::{Presence, REMEMBERED_FOR, Replica};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::damage;
 use crate::entities::replicas::{ActiveModel, Column, Entity, Model};
@@ -34,6 +34,12 @@ impl ReplicaStore for SeaOrmStore {
         let rows = damage::readable(&session, Column::Id, rows).await?;
         Ok(rows.into_iter().map(replica).collect())
     }
+}
+
+/// Whether a replica has reported recently.
+pub(crate) async fn any_is_there(db: &impl ConnectionTrait, now: Timestamp) -> Result<bool, DbErr> {
+    let rows = Entity::find().all(db).await?;
+    Ok(rows.into_iter().any(|row| replica(row).is_there(now)))
 }
 
 async fn forget(db: &impl ConnectionTrait, now: Timestamp) -> Result<(), StoreError> {

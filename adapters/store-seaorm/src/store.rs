@@ -42,15 +42,15 @@ impl SeaOrmStore {
         Self::open_if(url, settings, |_| Ok(())).await
     }
 
-    /// Opens the database, unless `check` rejects the sealed hash key that it has. Nothing has been written before
-    /// that, not even a new file.
+    /// Opens the database, unless `check` rejects its sealed hash key, or that it has none. Nothing has been written
+    /// before that, not even a new file.
     ///
     /// # Errors
     /// As [`SeaOrmStore::open`], and what `check` returns.
     pub async fn open_if<E: From<OpenError>>(
         url: &DatabaseUrl,
         settings: PoolSettings,
-        check: impl FnOnce(&Sealed) -> Result<(), E>,
+        check: impl FnOnce(Option<&Sealed>) -> Result<(), E>,
     ) -> Result<Self, E> {
         Ok(Self {
             database: Database::open_if(url, settings, check).await?,

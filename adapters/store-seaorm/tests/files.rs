@@ -73,8 +73,11 @@ impl From<OpenError> for Rejected {
 
 /// Rejects the hash key of a database, and returns it. Opens and closes a database without one.
 async fn rejected(url: &DatabaseUrl) -> Option<Sealed> {
-    let opened = SeaOrmStore::open_if(url, POOL, |key| Err(Rejected(key.clone()))).await;
-    match opened {
+    let opened = SeaOrmStore::open_if(url, POOL, |key| match key {
+        None => Ok(()),
+        Some(key) => Err(Rejected(key.clone())),
+    });
+    match opened.await {
         Ok(store) => {
             store.close().await.unwrap();
             None

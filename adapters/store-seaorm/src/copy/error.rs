@@ -14,10 +14,11 @@ pub enum CopyError {
         /// The URL of the source, without its password.
         database: String,
     },
-    /// A service is connected to the server, or a pooler still is: PgBouncer keeps the application name of the last client
+    /// A service was seen just now or is connected to the server, or a pooler still is: PgBouncer keeps the application name of the last client
     /// on an idle connection.
     #[error(
-        "{database} is in use: stop the services that run on it, then copy again. A pooler that they came through keeps its \
+        "{database} is in use: stop the services that run on it, then copy again. One that was killed counts as running for \
+         30 seconds. A pooler that they came through keeps its \
          connections for a while (PgBouncer's server_idle_timeout, 10 minutes if not set): stop it too, or have it close \
          them (RECONNECT at PgBouncer's console)"
     )]

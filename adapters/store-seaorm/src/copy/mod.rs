@@ -63,9 +63,12 @@ pub async fn copy(
 ) -> Result<CopyReport, CopyError> {
     let source = CopySource::hold(from, settings).await?;
     let (hash_key, vault) = source.unlock(cipher).await?;
-    let destination = SeaOrmStore::open_if(to, settings, |_| {
-        let database = to.to_string();
-        Err(CopyError::DestinationIsComplete { database })
+    let destination = SeaOrmStore::open_if(to, settings, |hash_key| match hash_key {
+        None => Ok(()),
+        Some(_) => {
+            let database = to.to_string();
+            Err(CopyError::DestinationIsComplete { database })
+        }
     });
     let destination = destination.await?;
     destination.migrate_up().await?;

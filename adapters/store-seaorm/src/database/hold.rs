@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use central_oauth_domain::Timestamp;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, Statement,
@@ -16,6 +17,7 @@ use super::pool_settings::PoolSettings;
 use super::postgres::Postgres;
 use super::session::{Channel, Session};
 use super::transaction::{Origin, Transaction};
+use crate::replicas;
 use crate::url::{DatabaseUrl, Place};
 
 /// How long a process that is about to end may take.
@@ -54,7 +56,8 @@ impl Held {
 
     /// Locks these tables against writes. Returns whether nobody else uses them. On a server, others can still read,
     /// and writers wait and time out. But a service that has used a refresh token meanwhile would store the next one
-    /// afterwards, so no service may be connected. A service behind another user's connections is not detected.
+    /// afterwards, so no service may be connected, nor have been seen just now: the server does not show what another
+    /// user's connections are for.
     pub(crate) async fn keep(&self, tables: &[&str]) -> Result<bool, DbErr> {
         if let Connections::File(_) = self.connections {
             return Ok(true);
@@ -65,7 +68,7 @@ impl Held {
             format!("SET LOCAL lock_timeout = {lock_timeout}; LOCK TABLE {tables} IN SHARE MODE");
         self.session.execute_unprepared(&lock).await?;
         let give_up_at = Instant::now() + TIMEOUT;
-        while self.others().await? > 0 {
+        while self.is_in_use().await? {
             if Instant::now() >= give_up_at {
                 return Ok(false);
             }
@@ -74,18 +77,21 @@ impl Held {
         Ok(true)
     }
 
-    /// Returns the connections of services to this database.
-    async fn others(&self) -> Result<i64, DbErr> {
+    /// Whether services are connected to this database, or were seen just now.
+    async fn is_in_use(&self) -> Result<bool, DbErr> {
         // Within a transaction the server caches the list of sessions, unless the cache is cleared.
         let look_again = "SELECT pg_stat_clear_snapshot()";
         self.session.execute_unprepared(look_again).await?;
-        let others = "SELECT count(*) AS others FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
+        let others = "SELECT count(*) AS others, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now \
+                      FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
                       AND datname = current_database() AND application_name = 'central-oauth'";
         let others = Statement::from_string(self.session.get_database_backend(), others);
-        match self.session.query_one_raw(others).await? {
-            Some(row) => row.try_get("", "others"),
-            None => Ok(0),
-        }
+        let Some(row) = self.session.query_one_raw(others).await? else {
+            return Ok(false);
+        };
+        let others: i64 = row.try_get("", "others")?;
+        let now = Timestamp::from_millis(row.try_get("", "now")?);
+        Ok(others > 0 || replicas::any_is_there(&self.session, now).await?)
     }
 
     pub(crate) async fn release(self) -> Result<(), DbErr> {

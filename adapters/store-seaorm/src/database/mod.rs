@@ -86,29 +86,23 @@ pub(crate) struct Write {
 }
 
 impl Database {
-    /// Opens a database whose schema is not newer than this build; creates a file if necessary. `check` may reject the
-    /// sealed hash key of an existing database before anything is written, even a new file.
+    /// Opens a database whose schema is not newer than this build; creates a file if necessary. `check` may reject a
+    /// database by its sealed hash key, or because it has none, before anything is written, even a new file.
     pub(crate) async fn open_if<E: From<OpenError>>(
         url: &DatabaseUrl,
         settings: PoolSettings,
-        check: impl FnOnce(&Sealed) -> Result<(), E>,
+        check: impl FnOnce(Option<&Sealed>) -> Result<(), E>,
     ) -> Result<Self, E> {
         match url.place() {
             Place::File(path) => {
-                peek::hash_key_in(path, url)
-                    .await?
-                    .as_ref()
-                    .map_or(Ok(()), check)?;
+                check(peek::hash_key_in(path, url).await?.as_ref())?;
                 Ok(Self::Sqlite(Arc::new(Sqlite::open(path, url).await?)))
             }
             Place::Server(server) => {
                 let server = Postgres::open(server, settings).await;
                 let server = server.map_err(OpenError::at(url))?;
                 let session = server.read().await.map_err(OpenError::at(url))?;
-                peek::read(&session, url)
-                    .await?
-                    .as_ref()
-                    .map_or(Ok(()), check)?;
+                check(peek::read(&session, url).await?.as_ref())?;
                 Ok(Self::Postgres(server))
             }
         }

@@ -69,6 +69,24 @@ async fn a_server_that_a_service_is_connected_to_is_in_use() {
     copy(&from, &to).await.unwrap();
 }
 
+/// Its connections may be another user's, and the server does not show what they are for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_replica_was_seen_just_now_is_in_use() {
+    let (from, to) = (Place::server().filled().await, Place::file());
+    let database = from.database.as_ref().unwrap();
+    let seen = "INSERT INTO replicas (instance, name, version, started_at, seen_at) \
+                VALUES ('a', 'b', 'c', 0, extract(epoch FROM clock_timestamp()) * 1000)";
+    Cluster::shared().execute(database, seen);
+    let refused = copy(&from, &to).await.unwrap_err();
+    assert!(
+        matches!(refused, CopyError::SourceHasConnections { .. }),
+        "{refused}"
+    );
+    let gone = "UPDATE replicas SET seen_at = seen_at - 31000";
+    Cluster::shared().execute(database, gone);
+    copy(&from, &to).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pooler_that_keeps_connections_of_a_stopped_service_is_told() {
     let (from, to) = (Place::server().filled().await, Place::file());

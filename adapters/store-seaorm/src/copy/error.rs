@@ -14,8 +14,8 @@ pub enum CopyError {
         /// The URL of the source, without its password.
         database: String,
     },
-    /// A service was seen just now or is connected to the server, or a pooler still is: PgBouncer keeps the application name of the last client
-    /// on an idle connection.
+    /// A service is connected to the server or was seen just now, or a pooler is still connected: PgBouncer keeps the
+    /// application name of the last client on an idle connection.
     #[error(
         "{database} is in use: stop the services that run on it, then copy again. One that was killed counts as running for \
          30 seconds. A pooler that they came through keeps its \

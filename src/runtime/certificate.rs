@@ -1,6 +1,7 @@
 //! Reloads the certificate, whose files are replaced before it expires.
 
 use std::error::Error;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,8 +41,11 @@ pub(crate) async fn follow_certificate(certificate: Arc<Certificate>, mut stop: 
                 }
                 failures += 1;
             }
-            // The runtime is ending.
-            Err(_) => return,
+            Err(failed) => match failed.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // The runtime is ending.
+                Err(_) => return,
+            },
         }
     }
 }

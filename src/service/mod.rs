@@ -120,11 +120,12 @@ impl Service {
         );
         let (stop, stopped) = watch::channel(false);
         let watching = Watching::start(telemetry, scraped, &store, &stopped);
+        runtime::check_in_first(&services).await;
+        let (tell, ended) = mpsc::unbounded_channel();
         if let Some(certificate) = &certificate {
             let following = runtime::follow_certificate(Arc::clone(certificate), stopped.clone());
-            tokio::spawn(following);
+            watched("reloading the certificate", &tell, following);
         }
-        runtime::check_in_first(&services).await;
         let server = serve(acceptor, certificate, app, stopped.clone());
         let grace = runtime::grace(links.provider_timeout);
         let operators = Arc::clone(&services.operators);
@@ -135,7 +136,6 @@ impl Service {
         let housekeeping = runtime::keep_house(services, stopped.clone());
         let scheduler = refreshes.clone().schedule(stopped.clone());
         let delivering = runtime::deliver_webhooks(couriers.unwrap_or_default(), stopped.clone());
-        let (tell, ended) = mpsc::unbounded_channel();
         watched("confirming tokens", &tell, confirming);
         let watch_key = runtime::watch_key(keys.secret, stopped.clone());
         watched("the check of the secret key", &tell, watch_key);

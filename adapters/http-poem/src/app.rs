@@ -10,7 +10,7 @@ use poem::{Endpoint, Error, IntoEndpoint as _, PathPattern, Request, Response, R
 use url::Url;
 
 use crate::host::{self, AllowedHosts};
-use crate::middleware::{Shell, in_time, reject_repeated};
+use crate::middleware::{Shell, in_time, reject_repeated, to_its_end};
 use crate::operator_details::OperatorDetails;
 use crate::presented::PresentedJwt;
 use crate::requests::Requests;
@@ -59,7 +59,7 @@ pub fn app(
 /// The routes. Those of the API are not nested in the others, because nesting parses the address of each request again.
 struct Routes {
     api: BoxEndpoint<'static>,
-    others: Route,
+    others: Arc<Route>,
     services: Arc<Services>,
     public_url: Url,
     allowed_hosts: AllowedHosts,
@@ -75,7 +75,7 @@ impl Routes {
         let others = pages::routes(docs::routes(), Arc::clone(&services), &public_url, operator);
         Self {
             api: api::service(api::new(Arc::clone(&services), &public_url)).into_endpoint(),
-            others,
+            others: Arc::new(others),
             services,
             public_url,
             allowed_hosts,
@@ -96,7 +96,9 @@ impl DynEndpoint for Routes {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let Some(part) = API.iter().find(is_below).copied() else {
-            return Box::pin(self.others.call(request));
+            // A person may close the tab while the service still stores what the page has sent.
+            let others = Arc::clone(&self.others);
+            return Box::pin(to_its_end(async move { others.call(request).await }));
         };
         let workloads = &self.services.workloads;
         let presented = (part == V1).then(|| PresentedJwt::of(&mut request, workloads));

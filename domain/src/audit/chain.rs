@@ -291,7 +291,7 @@ impl AuditChain {
             return Err(ChainBreak::Missing { expected, found });
         }
         let linked = self.link_mac(before, &entry.content);
-        if linked != entry.mac {
+        if !linked.is_equal(&entry.mac) {
             return Err(ChainBreak::Changed(entry.number));
         }
         if is_of_kind(entry, AuditKind::ChainBroken) {
@@ -304,13 +304,13 @@ impl AuditChain {
     fn is_recorded_break(&self, entry: &AuditEntry) -> bool {
         let before = AuditPosition::before(entry.number);
         is_of_kind(entry, AuditKind::ChainBroken)
-            && self.link_mac(before, &entry.content) == entry.mac
+            && self.link_mac(before, &entry.content).is_equal(&entry.mac)
     }
 
     /// Whether this service has signed the ends.
     #[must_use]
     pub fn is_signed(&self, ends: &AuditEnds) -> bool {
-        self.signed(ends.start, ends.head).mac == ends.mac
+        self.signed(ends.start, ends.head).mac.is_equal(&ends.mac)
     }
 
     /// The ends of a log without entries.
@@ -320,7 +320,9 @@ impl AuditChain {
     }
 
     fn has_signed(&self, entry: &SignedEntry) -> bool {
-        self.vault.mac(ENTRY, &entry.content.to_bytes()) == entry.mac
+        self.vault
+            .mac(ENTRY, &entry.content.to_bytes())
+            .is_equal(&entry.mac)
     }
 
     fn link(&self, before: AuditPosition, content: AuditContent) -> AuditEntry {

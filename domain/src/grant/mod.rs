@@ -20,5 +20,5 @@ pub use key::{AccessKeyId, InertKey, KeyBinding, KeyHolder, KeyRecord, KeyRole, 
 pub use key_limits::{KeyLimits, KeyMaker, OutlivesMaker, expiry_under};
 pub use lease::{Lease, LeaseVersion};
 pub use lifetime::{AccessEnd, LifetimeHints, SaidEnd};
-pub use origin::TokenOrigin;
+pub use origin::{OtherServer, TokenOrigin};
 pub use tokens::{Generation, NewGrant, RefreshedTokens, StoredTokens, TokenGrant};

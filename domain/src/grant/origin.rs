@@ -29,6 +29,17 @@ impl TokenOrigin {
         }
     }
 
+    /// Whether the provider's name stands for another server now. There, the same id may be another person's. Without both
+    /// issuers, the address of the token endpoint tells.
+    #[must_use]
+    pub fn is_of_other_server(&self, now: &Self) -> bool {
+        match (&self.issuer, &now.issuer) {
+            (Some(before), Some(now)) => bare(before) != bare(now),
+            _ => server(&self.token_endpoint)
+                .is_some_and(|before| Some(before) != server(&now.token_endpoint)),
+        }
+    }
+
     /// Whether tokens without a recorded issuer belong to this issuer: their endpoint is below the issuer's address,
     /// and today's endpoint is on the same server. So they are sent to no other server than before.
     fn was_of(&self, issuer: &str, now: &Self) -> bool {
@@ -39,6 +50,14 @@ impl TokenOrigin {
             && server == self::server(&now.token_endpoint)
     }
 }
+
+/// The account belongs to another server than the one at which the person has consented now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the account was linked at another server, where the same id may be another person's: link it again with its access \
+     key, or delete it"
+)]
+pub struct OtherServer;
 
 fn bare(issuer: &str) -> &str {
     issuer.trim_end_matches('/')
@@ -79,6 +98,42 @@ mod tests {
         assert!(before.may_be_sent_to(&slash) && slash.may_be_sent_to(&before));
         let other = origin(Some("https://id.example/realms/play"), TOKEN);
         assert!(!before.may_be_sent_to(&other), "another issuer");
+    }
+
+    #[test]
+    fn the_same_id_at_another_server_is_another_person() {
+        let same = [
+            (
+                origin(WORK, TOKEN),
+                origin(WORK, "https://new.example/token"),
+            ),
+            (
+                origin(None, TOKEN),
+                origin(None, "https://id.example/moved"),
+            ),
+            (origin(None, TOKEN), origin(WORK, TOKEN)),
+            (origin(WORK, TOKEN), origin(None, TOKEN)),
+        ];
+        for (before, now) in same {
+            assert!(!before.is_of_other_server(&now), "{before:?} {now:?}");
+        }
+        let other = [
+            (
+                origin(WORK, TOKEN),
+                origin(Some("https://id.example/realms/play"), TOKEN),
+            ),
+            (
+                origin(None, TOKEN),
+                origin(None, "https://other.example/token"),
+            ),
+            (
+                origin(None, TOKEN),
+                origin(WORK, "https://id.example:8443/token"),
+            ),
+        ];
+        for (before, now) in other {
+            assert!(before.is_of_other_server(&now), "{before:?} {now:?}");
+        }
     }
 
     #[test]

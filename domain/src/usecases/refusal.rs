@@ -167,9 +167,10 @@ impl Coded for Refusal {
             Self::ProviderRefused(_) => "provider_error",
             Self::OverCapacity => "over_capacity",
             Self::Store(StoreError::Conflict | StoreError::Unavailable(_)) => "store_unavailable",
-            Self::Store(StoreError::Corrupt(_) | StoreError::Altered(_)) | Self::Cipher(_) => {
-                "internal_error"
-            }
+            Self::Store(
+                StoreError::Corrupt(_) | StoreError::Altered(_) | StoreError::OtherServer(_),
+            )
+            | Self::Cipher(_) => "internal_error",
         }
     }
 }

@@ -217,9 +217,7 @@ impl From<Refusal> for Problem {
                 );
                 Self::store_unavailable()
             }
-            Refusal::Store(error @ (StoreError::Corrupt(_) | StoreError::Altered(_))) => {
-                Self::internal(&error)
-            }
+            Refusal::Store(error) => Self::internal(&error),
             Refusal::Cipher(error) => Self::internal(&error),
         }
     }

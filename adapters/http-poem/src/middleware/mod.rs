@@ -8,6 +8,7 @@ mod panics;
 mod problems;
 mod repeated;
 mod timeout;
+mod to_its_end;
 mod trace;
 
 use std::panic::AssertUnwindSafe;
@@ -28,6 +29,7 @@ use crate::requests::Requests;
 pub(crate) use problems::answer as answer_error;
 pub(crate) use repeated::reject_repeated;
 pub(crate) use timeout::in_time;
+pub(crate) use to_its_end::to_its_end;
 use trace::Underway;
 pub(crate) use trace::id_of;
 

@@ -8,9 +8,9 @@ use central_oauth_domain::link::LinkCode;
 use central_oauth_domain::secret::BrowserToken;
 use central_oauth_domain::usecases::{Consents, Refusal, Visitor};
 use tokio::time::{Instant, sleep, timeout};
-use tracing::Instrument as _;
 
 use super::visit::Visit;
+use crate::middleware::to_its_end;
 
 /// How long a person waits for the provider before the page offers to try again.
 const CONSENT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,15 +25,8 @@ pub(super) async fn start(visit: &Visit<'_>, code: &LinkCode) -> Result<(), Refu
         browser: visit.browser.clone(),
         address: visit.visitor().address,
     };
-    let task = tokio::spawn(attempt.run().in_current_span());
-    match timeout(CONSENT_TIMEOUT, task).await {
-        Ok(Ok(started)) => started,
-        Ok(Err(failed)) => match failed.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(unanswered("the service is stopping")),
-        },
-        Err(_) => Err(unanswered("the provider has not answered yet")),
-    }
+    let started = timeout(CONSENT_TIMEOUT, to_its_end(attempt.run())).await;
+    started.unwrap_or_else(|_| Err(unanswered("the provider has not answered yet")))
 }
 
 struct Attempt {

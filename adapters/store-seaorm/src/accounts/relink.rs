@@ -15,11 +15,12 @@ use crate::error::failed;
 pub(crate) async fn link(
     db: &impl ConnectionTrait,
     grant: NewGrant,
+    relink_of: Option<AccountId>,
     now: Timestamp,
 ) -> Result<Account, StoreError> {
     match lock_of_person(db, &grant.account).await? {
         Some(known) => {
-            let linked = known.tokens.relink(grant, now);
+            let linked = known.tokens.relink(grant, relink_of, now)?;
             match known.is_damaged {
                 true => overwrite(db, &linked).await?,
                 false => save(db, &known.tokens, &linked).await?,

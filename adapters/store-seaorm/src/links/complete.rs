@@ -25,7 +25,7 @@ pub(crate) async fn link(
     let completed = store.database.write(Purpose::Save, move |db| {
         Box::pin(async move {
             locks::persons(db, &grant.account.provider).await?;
-            let account = relink::link(db, grant, now).await?;
+            let account = relink::link(db, grant, link.relink_of, now).await?;
             labels::add(db, account.id, &link.requester.labels).await?;
             let completed = link.complete(account.id, now)?;
             keys::complete(db, &link, &account, &macs).await?;

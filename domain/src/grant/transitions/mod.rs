@@ -9,8 +9,8 @@ mod properties;
 
 use super::refresh::{Attempts, RefreshFailure};
 use super::{
-    Account, AccountId, AccountStatus, Generation, Lease, LeaseVersion, NewGrant, RefreshedTokens,
-    StoredTokens,
+    Account, AccountId, AccountStatus, Generation, Lease, LeaseVersion, NewGrant, OtherServer,
+    RefreshedTokens, StoredTokens,
 };
 use crate::fault::Fault;
 use crate::ports::Recorded;
@@ -54,8 +54,20 @@ impl StoredTokens {
     /// Returns the tokens of an account that is linked again. The account is active again. A new refresh token ends
     /// every lease. If the provider issued none, the stored refresh token stays with its lease and its known expiry,
     /// unless it [cannot be used](NewGrant::refresh_token) any more.
-    #[must_use]
-    pub fn relink(&self, mut grant: NewGrant, now: Timestamp) -> Self {
+    ///
+    /// # Errors
+    /// [`OtherServer`] if the account was linked at another server and the link was not started to link it again
+    /// (`relink_of`): its keys would open the tokens of whoever has the same id there.
+    pub fn relink(
+        &self,
+        mut grant: NewGrant,
+        relink_of: Option<AccountId>,
+        now: Timestamp,
+    ) -> Result<Self, OtherServer> {
+        let is_relink = relink_of == Some(self.account.id);
+        if !is_relink && self.origin.is_of_other_server(&grant.origin) {
+            return Err(OtherServer);
+        }
         let keeps_refresh_token = grant.refresh_token.is_none() && self.is_usable_at(&grant);
         if keeps_refresh_token {
             grant.refresh_token.clone_from(&self.refresh_token);
@@ -76,7 +88,7 @@ impl StoredTokens {
             next.generation = self.generation.next();
             next.lease.version = self.lease.version.next();
         }
-        next
+        Ok(next)
     }
 
     /// A refresh token of another origin, or of a grant that has ended, cannot be used.

@@ -144,7 +144,8 @@ impl World {
             (self.newest, self.before) = (self.given, None);
         }
         let grant = grant(brings_one.then(|| token(self.newest)));
-        self.stored = self.stored.relink(grant, self.now);
+        let relinked = self.stored.relink(grant, None, self.now);
+        self.stored = relinked.expect("another server");
     }
 
     /// Claims and uses the refresh token, if the lease allows it.
@@ -320,7 +321,8 @@ proptest! {
             grant.origin.client_id = "another".to_owned();
         }
         let is_of_use = stored.account.status != AccountStatus::RelinkRequired && !is_foreign;
-        let linked = stored.relink(grant.clone(), world.now);
+        let linked = stored.relink(grant.clone(), None, world.now);
+        let linked = linked.expect("another server");
         prop_assert_eq!(linked.account.status, AccountStatus::Active);
         if is_of_use && !brings_one {
             prop_assert_eq!(linked.refresh_token, stored.refresh_token);

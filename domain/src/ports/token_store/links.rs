@@ -110,8 +110,10 @@ pub trait LinkStore: Send + Sync {
     /// link's key access to it ([`RowMacs::completed`]). Adds the link's labels as [`Labels::added_by`] decides. See
     /// [`NewGrant::refresh_token`] for what happens without a refresh token. Cancels pending revocations of the same
     /// person, because some providers revoke by person and would end the new grant too. The audit entry is part of the
-    /// transaction. [`StoreError::Altered`] when the key's row is not one that the service has written for this link.
+    /// transaction. [`StoreError::Altered`] when the key's row is not one that the service has written for this link;
+    /// [`StoreError::OtherServer`] as [`StoredTokens::relink`] decides.
     ///
+    /// [`StoredTokens::relink`]: crate::grant::StoredTokens::relink
     /// [`Labels::added_by`]: crate::Labels::added_by
     async fn complete_link(
         &self,

@@ -21,6 +21,7 @@ mod write_tests;
 
 use std::error::Error;
 
+use crate::grant::OtherServer;
 use crate::link::TransitionError;
 use crate::vault::AlteredKey;
 
@@ -82,6 +83,9 @@ pub enum StoreError {
     /// A row was changed by somebody who does not have the secret key.
     #[error(transparent)]
     Altered(#[from] AlteredKey),
+    /// The account was linked at another server.
+    #[error(transparent)]
+    OtherServer(#[from] OtherServer),
     /// The store cannot be reached, or does not respond in time.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),

@@ -100,8 +100,13 @@ impl State {
         let opened = StoredTokens::new(id, grant.clone(), now).account;
         link.complete(id, now)?;
         let completed = macs.completed(&key, link, &opened)?;
+        let tokens = match self.accounts.get(&id.0) {
+            Some(stored) => stored.relink(grant, link.relink_of, now)?,
+            None => StoredTokens::new(id, grant, now),
+        };
         self.change_link(link, |link| link.complete(id, now))?;
-        let account = self.link_account(id, grant, now);
+        let account = tokens.account.clone();
+        self.accounts.insert(id.0, tokens);
         let asked = &link.requester.labels;
         if !asked.is_empty() {
             self.labels.entry(id).or_default().add(asked);
@@ -119,16 +124,6 @@ impl State {
     fn account_with(&self, key: &AccountKey) -> Option<AccountId> {
         let mut accounts = self.accounts.values().map(|tokens| &tokens.account);
         accounts.find(|a| a.key == *key).map(|a| a.id)
-    }
-
-    fn link_account(&mut self, id: AccountId, grant: NewGrant, now: Timestamp) -> Account {
-        let tokens = match self.accounts.get(&id.0) {
-            Some(stored) => stored.relink(grant, now),
-            None => StoredTokens::new(id, grant, now),
-        };
-        let account = tokens.account.clone();
-        self.accounts.insert(id.0, tokens);
-        account
     }
 
     fn delete_account(

@@ -9,8 +9,8 @@ use crate::ports::StoreError;
 use crate::usecases::account_reader::NO_SUCH_ACCOUNT;
 use crate::usecases::{Caller, Refusal};
 
-/// How long a caller waits for the provider. The rest of the request fits into the 15 s limit of a response.
-const TIMEOUT: Duration = Duration::from_secs(14);
+/// How long a caller waits for the provider. The rest of the request fits into the 14.5 s after which a response leaves.
+const TIMEOUT: Duration = Duration::from_secs(13);
 /// How often the account is read again when it changes concurrently.
 const TRIES: usize = 20;
 

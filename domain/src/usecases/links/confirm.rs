@@ -86,8 +86,8 @@ impl Links {
         address: IpAddr,
     ) -> Result<(), Refusal> {
         match self.complete_genuine(link, held, address).await {
-            Err(Refusal::Store(StoreError::Altered(altered))) => {
-                self.ender.end_altered(link, altered).await?;
+            Err(Refusal::Store(error)) => {
+                self.ender.end_refused(link, error).await?;
                 Err(Refusal::LinkEnded)
             }
             completed => completed,

@@ -80,19 +80,32 @@ impl LinkEnder {
         }
     }
 
-    /// Ends a link whose key was tampered with.
-    pub(in crate::usecases) async fn end_altered(
+    /// Ends a link that could not be completed because its key was tampered with, or because its account belongs to another
+    /// server. Returns any other error.
+    pub(in crate::usecases) async fn end_refused(
         &self,
         link: &Link,
-        altered: AlteredKey,
+        error: StoreError,
     ) -> Result<(), StoreError> {
-        self.observer.key_altered();
-        tracing::error!(link = link.id.0, key = link.key.0, error = %altered, "link refused: it would open an account to a key that does not belong to it");
-        let detail = "the stored key of this link is not the one that was handed out with it, or the stored link was changed";
-        let ending = Ending::Failed(Fault::new(FaultCode::KeyAltered, detail));
+        let fault = match error {
+            StoreError::Altered(altered) => self.tampered(link, altered),
+            StoreError::OtherServer(other) => {
+                tracing::warn!(link = link.id.0, provider = %link.provider, error = %other, "link refused");
+                Fault::new(FaultCode::ClientChanged, other.to_string())
+            }
+            error => return Err(error),
+        };
+        let ending = Ending::Failed(fault);
         // The row may name another person than the owner of the tokens. The tokens are revoked all the same.
         let unowned = link.held().map(|grant| holding(link, grant));
         self.end(unowned.as_ref().unwrap_or(link), ending).await
+    }
+
+    fn tampered(&self, link: &Link, altered: AlteredKey) -> Fault {
+        self.observer.key_altered();
+        tracing::error!(link = link.id.0, key = link.key.0, error = %altered, "link refused: it would open an account to a key that does not belong to it");
+        let detail = "the stored key of this link is not the one that was handed out with it, or the stored link was changed";
+        Fault::new(FaultCode::KeyAltered, detail)
     }
 
     /// Whether tokens are stored with a link. A link has only one consent, so stored tokens mean that an attempt to

@@ -26,11 +26,8 @@ impl Redeemer {
             Outcome::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
                 let audit = self.audit.draft(Actor::Person, None);
-                match self.completer.complete(link, grant, audit).await {
-                    Err(StoreError::Altered(altered)) => {
-                        self.ender.end_altered(link, altered).await?;
-                    }
-                    completed => drop(completed?),
+                if let Err(error) = self.completer.complete(link, grant, audit).await {
+                    self.ender.end_refused(link, error).await?;
                 }
             }
             Outcome::Held(owner) => {

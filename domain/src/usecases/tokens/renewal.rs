@@ -22,8 +22,8 @@ const OURS: [FaultCode; 3] = [
 pub const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, so the account cannot be refreshed; \
     the access token is served until it expires";
 
-/// How long a caller waits for a refresh. The rest of the request fits into the 15 s limit of a response.
-const TIMEOUT: Duration = Duration::from_secs(14);
+/// How long a caller waits for a refresh. The rest of the request fits into the 14.5 s after which a response leaves.
+const TIMEOUT: Duration = Duration::from_secs(13);
 
 #[derive(Clone)]
 pub(in crate::usecases) struct Renewal {
@@ -112,8 +112,9 @@ fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
     {
         return Refusal::ProviderNotConfigured(fault.detail.clone());
     }
-    // Without a failure there is no pause: the next refresh may be planned for much later.
-    let paused = tokens.attempts.failures > 0;
+    // Without a failure or an outage there is no pause: the next refresh may be planned for much later.
+    let is_degraded = tokens.account.status == AccountStatus::Degraded;
+    let paused = tokens.attempts.failures > 0 || is_degraded;
     let next = tokens.account.next_refresh_at.filter(|_| paused);
     let under_way = || "the token is being refreshed; try again soon".to_owned();
     Refusal::ProviderUnavailable {

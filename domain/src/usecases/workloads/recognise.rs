@@ -130,8 +130,8 @@ impl Workloads {
             ..
         } = &grant.binding;
         let is_its = *bound_to == issuer.url && *claims == judged.bound;
-        let is_genuine =
-            is_its && self.vault.workload_mac(&grant.key.hash, &grant.binding) == grant.mac;
+        let mac = self.vault.workload_mac(&grant.key.hash, &grant.binding);
+        let is_genuine = is_its && mac.is_equal(&grant.mac);
         if !is_genuine && self.keys.logs_refusal(from) {
             tracing::error!(
                 key = grant.key.id.0,

@@ -142,7 +142,7 @@ pub(super) async fn a_missing_refresh_token_keeps_the_old_one(fixture: &dyn Fixt
 pub(super) async fn a_refresh_token_stays_with_its_origin(fixture: &dyn Fixture) {
     let store = fixture.store();
     let elsewhere = TokenOrigin {
-        token_endpoint: "https://elsewhere.example/token".to_owned(),
+        token_endpoint: "https://provider.example/elsewhere".to_owned(),
         ..origin()
     };
     let somebody_else = TokenOrigin {
@@ -208,7 +208,7 @@ fn without_refresh_token(which: &str) -> NewGrant {
     }
 }
 
-async fn tokens(store: &dyn TokenStore, key: &AccountKey) -> StoredTokens {
+pub(super) async fn tokens(store: &dyn TokenStore, key: &AccountKey) -> StoredTokens {
     let accounts = store.accounts(None, 10).await.unwrap();
     let account = accounts.iter().find(|account| account.key == *key).unwrap();
     store.tokens(account.id).await.unwrap().unwrap()

@@ -133,7 +133,7 @@ where
             they_go_with_the_account, lists_hold_what_the_filter_admits,
         },
         relinking::{
-            other_keys_keep_working, another_person_is_refused, the_key_must_open_the_account,
+            an_account_of_another_server_is_only_relinked, other_keys_keep_working, another_person_is_refused, the_key_must_open_the_account,
             failing_takes_nothing_away, open_ones_can_be_looked_up,
         },
         ending::{

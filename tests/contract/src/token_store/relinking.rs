@@ -3,9 +3,10 @@
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::{AccessKeyId, Account, AccountId};
 use central_oauth_domain::link::{Ending, Link, LinkState};
-use central_oauth_domain::ports::TokenStore;
+use central_oauth_domain::ports::{StoreError, TokenStore};
 
 use super::Fixture;
+use super::completing::tokens;
 use super::samples::*;
 
 /// Link number `n`, with which the holder of the first link's key relinks an account.
@@ -52,6 +53,27 @@ pub(super) async fn another_person_is_refused(fixture: &dyn Fixture) {
     assert_eq!(accounts, [ada.clone(), bob]);
     assert_eq!(found(&*store, 3).await, link);
     assert_opens(&*store, &[1], &ada).await;
+}
+
+/// The same id at another server may be another person's, whose tokens the account's keys must not open.
+pub(super) async fn an_account_of_another_server_is_only_relinked(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let account = linked(&*store, 1, grant("7", "one"), 10).await;
+    let before = tokens(&*store, &account.key).await;
+    let mut moved = grant("7", "two");
+    moved.origin.token_endpoint = "https://elsewhere.example/token".to_owned();
+    let strangers = authorizing(&*store, 2, 10).await;
+    let refused = complete(&*store, &strangers, moved.clone(), 20).await;
+    assert!(
+        matches!(refused, Err(StoreError::OtherServer(_))),
+        "{refused:?}"
+    );
+    assert_eq!(tokens(&*store, &account.key).await, before);
+    assert_eq!(found(&*store, 2).await, strangers);
+    let link = relink(&*store, 3, account.id).await;
+    let relinked = complete(&*store, &link, moved.clone(), 30).await;
+    assert_eq!(relinked.unwrap().id, account.id);
+    assert_eq!(tokens(&*store, &account.key).await.origin, moved.origin);
 }
 
 pub(super) async fn the_key_must_open_the_account(fixture: &dyn Fixture) {

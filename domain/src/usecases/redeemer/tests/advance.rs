@@ -450,6 +450,35 @@ async fn the_same_person_gets_the_same_account_and_both_keys_work() {
     }
 }
 
+/// The operator has configured another server under the same name. The same id there may be another person's.
+#[tokio::test]
+async fn a_person_with_the_same_id_at_another_server_gets_no_account_of_the_first() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let mut elsewhere = ScriptedProvider::tokens("stranger-1", Some("stranger-refresh"));
+    elsewhere.origin.token_endpoint = "https://elsewhere.test/token".to_owned();
+    let granted = || Redemption::Granted(Box::new(elsewhere.clone()));
+
+    let (code, strangers) = authorizing(&stage).await;
+    stage.provider.answer_redeem(Ok(granted()));
+    stage.poll_providers().await;
+    let LinkStatus::Failed(fault) = stage.status(&code, &strangers).await else {
+        panic!("the link goes on");
+    };
+    assert_eq!(fault.code, FaultCode::ClientChanged);
+    let caller = stage.caller(&key).await;
+    let token = stage.tokens.hand_out(&caller, secs(0), HOME).await;
+    assert_eq!(token.unwrap().access_token.expose(), "access-1");
+    // Nobody uses the stranger's tokens.
+    assert_eq!(stage.revocations().await.len(), 1);
+
+    let relink = stage.link_for(&caller).await.unwrap();
+    stage.confirm(relink.code.digits()).await.unwrap();
+    stage.provider.answer_redeem(Ok(granted()));
+    stage.poll_providers().await;
+    assert!(stage.is_linked(relink.code.digits(), &key).await);
+}
+
 #[tokio::test]
 async fn people_without_a_name_get_accounts_of_their_own_repaired_only_by_relink() {
     let stage = Stage::new().await;

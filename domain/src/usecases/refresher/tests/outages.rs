@@ -142,6 +142,29 @@ async fn who_asks_for_a_well_account_is_told_to_ask_again_soon() {
     assert!(retry_after < secs(60), "{retry_after:?}");
 }
 
+/// An outage is recorded once for all accounts, so most of them have not failed themselves.
+#[tokio::test]
+async fn who_asks_during_an_outage_is_told_to_ask_again_after_the_next_probe() {
+    let stage = Stage::new().await;
+    stage.link_persons(10).await;
+    stage.clock.advance(secs(3700));
+    let told = || ProviderError::Unavailable {
+        detail: "busy".to_owned(),
+        retry_after: Some(secs(120)),
+    };
+    (0..40).for_each(|_| stage.provider.answer_refresh(Err(told().into())));
+    while stage.refresh_due().await > 0 {}
+    let probe_at = stage.store.outages().await.unwrap().remove(0).probe_at;
+    assert_eq!(probe_at.since(stage.clock_now()), secs(120));
+    for account in stage.store.accounts(None, 10).await.unwrap() {
+        let refused = stage.accounts.refresh(&Caller::ADMIN, account.id).await;
+        let Err(Refusal::ProviderUnavailable { retry_after, .. }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!((secs(120)..secs(180)).contains(&retry_after));
+    }
+}
+
 /// Two replicas probe, and the one that probed first is told to wait.
 #[tokio::test]
 async fn a_retry_after_counts_although_another_replica_has_probed_meanwhile() {

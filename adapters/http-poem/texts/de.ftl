@@ -152,7 +152,7 @@ prompt-open = { $provider } öffnen
 prompt-host = Führt zu <span class="mono">{ $host }</span>
 prompt-host-new-tab = Führt zu <span class="mono">{ $host }</span>, in einem neuen Tab
 finishing-title = Fast fertig
-finishing-text = { $provider } hat zugestimmt. Es dauert noch einen Moment.
+finishing-text = { $provider } hat geantwortet. Es dauert noch einen Moment.
 finishing-state = Es wird ermittelt, wessen Konto es ist
 confirming-title = Geben Sie diesen Code im Programm ein
 confirming-text = Gehen Sie zurück zu dem Programm, das Sie gestartet haben, und geben Sie dort diesen Rückgabecode ein:

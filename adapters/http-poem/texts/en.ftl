@@ -154,7 +154,7 @@ prompt-open = Open { $provider }
 prompt-host = Leads to <span class="mono">{ $host }</span>
 prompt-host-new-tab = Leads to <span class="mono">{ $host }</span>, in a new tab
 finishing-title = Almost done
-finishing-text = { $provider } has agreed. This takes a moment more.
+finishing-text = { $provider } has answered. This takes a moment more.
 finishing-state = Finding out whose account it is
 confirming-title = Type this code into the program
 confirming-text = Go back to the program that you started and type this return code there:

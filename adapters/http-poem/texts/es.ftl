@@ -152,7 +152,7 @@ prompt-open = Abrir { $provider }
 prompt-host = Lleva a <span class="mono">{ $host }</span>
 prompt-host-new-tab = Lleva a <span class="mono">{ $host }</span>, en una pestaña nueva
 finishing-title = Casi listo
-finishing-text = { $provider } ha dado su aprobación. Solo falta un momento.
+finishing-text = { $provider } ha respondido. Solo falta un momento.
 finishing-state = Averiguando de quién es la cuenta
 confirming-title = Escriba este código en el programa
 confirming-text = Vuelva al programa que ha iniciado y escriba allí este código de retorno:

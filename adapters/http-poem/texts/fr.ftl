@@ -152,7 +152,7 @@ prompt-open = Ouvrir { $provider }
 prompt-host = Mène à <span class="mono">{ $host }</span>
 prompt-host-new-tab = Mène à <span class="mono">{ $host }</span>, dans un nouvel onglet
 finishing-title = Presque terminé
-finishing-text = { $provider } a donné son accord. Encore un instant.
+finishing-text = { $provider } a répondu. Encore un instant.
 finishing-state = Recherche du titulaire du compte
 confirming-title = Saisissez ce code dans le programme
 confirming-text = Retournez au programme que vous avez lancé et saisissez-y ce code de retour :

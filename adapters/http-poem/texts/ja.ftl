@@ -128,7 +128,7 @@ prompt-open = { $provider } を開く
 prompt-host = <span class="mono">{ $host }</span> に移動します
 prompt-host-new-tab = 新しいタブで <span class="mono">{ $host }</span> に移動します
 finishing-title = まもなく完了します
-finishing-text = { $provider } が同意しました。もう少しお待ちください。
+finishing-text = { $provider } から応答がありました。もう少しお待ちください。
 finishing-state = 誰のアカウントかを確認しています
 confirming-title = このコードをプログラムに入力してください
 confirming-text = 起動したプログラムに戻り、次の返信コードを入力してください：

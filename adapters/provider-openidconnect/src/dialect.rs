@@ -170,6 +170,21 @@ fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
     pairs.collect()
 }
 
+/// Whether this is an error code that every server may use, in lower case.
+pub(crate) fn is_registered(code: &str) -> bool {
+    /// RFC 7009 section 2.2.1, RFC 6749 section 4.1.2.1, RFC 6750 section 3.1, OpenID Connect Core section 3.1.2.6.
+    const OTHERS: [&str; 7] = [
+        "unsupported_token_type",
+        "unsupported_response_type",
+        "invalid_token",
+        "insufficient_scope",
+        "interaction_required",
+        "login_required",
+        "consent_required",
+    ];
+    shared(code).is_some() || OTHERS.contains(&code)
+}
+
 /// RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8707 section 2, and codes that several servers use. Microsoft:
 /// `authorization_declined`. Google, Auth0 and gateways send the codes of limits with statuses other than 429, too. Older
 /// GitHub documentation: `token_expired`, `device_flow_disabled`, `incorrect_client_credentials`.

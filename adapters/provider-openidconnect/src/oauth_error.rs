@@ -6,7 +6,7 @@ use central_oauth_domain::ports::ProviderError;
 use reqwest::StatusCode;
 use serde_json::{Map, Value};
 
-use crate::dialect::{Dialect, ErrorTexts, Meaning};
+use crate::dialect::{Dialect, ErrorTexts, Meaning, is_registered};
 use crate::http::Fields;
 use crate::scrub::Scrubber;
 use crate::token_text;
@@ -22,6 +22,8 @@ pub(crate) struct OAuthError {
     pub(crate) meaning: Meaning,
     /// Whether it shows, at a refresh, that the refresh token is dead.
     pub(crate) is_dead: bool,
+    /// Whether the description says that the request lacks the credentials of the client.
+    pub(crate) misses_credentials: bool,
     /// The interval in the response (GitHub with `slow_down`).
     pub(crate) interval: Option<Duration>,
     /// The pause that the provider asks for.
@@ -36,7 +38,12 @@ impl OAuthError {
     pub(crate) fn read(fields: &Fields, dialect: &Dialect, secrets: &Scrubber) -> Option<Self> {
         let wording = Wording::of(fields, dialect);
         let code = wording.code();
-        let code = code.and_then(|word| secrets.code(&dialect.canonical(word)));
+        // A registered code is no secret, even if a short secret is a part of it.
+        let code = code.map(|word| dialect.canonical(word));
+        let code = code.and_then(|code| match is_registered(&code) {
+            true => Some(code),
+            false => secrets.code(&code),
+        });
         if code.is_none() && !dialect.lists(&wording.texts) {
             return None;
         }
@@ -67,6 +74,7 @@ impl OAuthError {
             detail,
             meaning: dialect.meaning(&wording.texts),
             is_dead: dialect.is_dead(&wording.texts),
+            misses_credentials: misses_credentials(wording.description.unwrap_or_default()),
             interval: None,
             retry_after: None,
         }
@@ -99,6 +107,13 @@ impl From<OAuthError> for ProviderError {
             }
         }
     }
+}
+
+fn misses_credentials(description: &str) -> bool {
+    let words = description.to_lowercase().replace('_', " ");
+    ["client id", "client secret", "client credentials"]
+        .iter()
+        .any(|credential| words.contains(credential))
 }
 
 /// Members with a code: `code` and `status` of Google's APIs, `errorType` of Fitbit, `errorCode` of Okta and Salesforce,

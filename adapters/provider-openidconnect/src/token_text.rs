@@ -1,16 +1,20 @@
 //! Which texts can be tokens. Some servers put an error or a placeholder in the place of a token (casdoor/casdoor issue 662).
 
+use crate::dialect::is_registered;
 use crate::http::Fields;
 
 /// What scripts write for a missing value.
 const PLACEHOLDERS: [&str; 3] = ["null", "undefined", "none"];
+/// What casdoor writes before an error in the place of a token.
+const ERROR: &str = "error:";
 
 /// Returns the access token: visible ASCII (RFC 6749 appendix A.12) without spaces, because it is sent in a header (RFC
 /// 6750 section 2.1).
 pub(crate) fn access_token(fields: &Fields) -> Option<&str> {
     let token = fields.text("access_token")?;
     let is_visible = token.bytes().all(|byte| byte.is_ascii_graphic());
-    (is_visible && !is_placeholder(token)).then_some(token)
+    let is_markup = token.starts_with('<');
+    (is_visible && !is_markup && !is_placeholder(token)).then_some(token)
 }
 
 /// Returns the refresh token. It is only sent encoded, so more texts are accepted than RFC 6749 appendix A.17 allows:
@@ -34,11 +38,16 @@ pub(crate) fn sentence(fields: &Fields) -> Option<&str> {
         return None;
     }
     let sentence = fields.text("access_token")?.trim();
-    let sentence = sentence.strip_prefix("error:").unwrap_or(sentence).trim();
+    let sentence = sentence.strip_prefix(ERROR).unwrap_or(sentence).trim();
     (!sentence.is_empty()).then_some(sentence)
 }
 
+/// Whether the text stands for a missing value, is an error, or was masked.
 fn is_placeholder(text: &str) -> bool {
-    let is = |word: &&str| text.trim().eq_ignore_ascii_case(word);
+    let text = text.trim();
+    let is = |word: &&str| text.eq_ignore_ascii_case(word);
     PLACEHOLDERS.iter().any(is)
+        || is_registered(&text.to_ascii_lowercase())
+        || text.starts_with(ERROR)
+        || text.bytes().all(|byte| byte == b'*')
 }

@@ -68,7 +68,8 @@ impl AccessEnd {
     /// Computes the expiry of a response's access token, given what was known before: by `expires_in`, then by the
     /// `exp` of a JWT, then by the last known lifetime. If the tokens of an account used to expire, a new token expires
     /// too. If a provider returns the stored token again, its expiry moves only if the provider says so, or if the
-    /// provider has never stated a lifetime.
+    /// provider has never stated a lifetime; and never beyond its `exp`, because some servers state the lifetime of a new
+    /// token with it.
     #[must_use]
     pub fn after(self, said: SaidEnd) -> Self {
         let from = said.requested_at;
@@ -82,7 +83,9 @@ impl AccessEnd {
             } else {
                 Some(expires_in)
             };
-            return Self::at(from + expires_in, lifetime);
+            let exp = exp.filter(|_| said.is_stored);
+            let end = from + expires_in;
+            return Self::at(exp.map_or(end, |exp| exp.min(end)), lifetime);
         }
         if said.is_stored && said.assumed.is_none() && self.expires_at.is_some() {
             return self;
@@ -221,6 +224,11 @@ mod tests {
         let again = before.after(said(Some(left), None, true));
         // A new token still has the full lifetime.
         assert_eq!(again, AccessEnd::at(NOW + left, Some(HOUR)));
+        // Some servers state the lifetime of a new token with a cached one.
+        let full = before.after(said(Some(HOUR), Some(NOW + left), true));
+        assert_eq!(full, AccessEnd::at(NOW + left, Some(HOUR)));
+        let new = before.after(said(Some(HOUR), Some(NOW + left), false));
+        assert_eq!(new, AccessEnd::at(NOW + HOUR, Some(HOUR)), "clocks differ");
     }
 
     #[test]

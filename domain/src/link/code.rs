@@ -1,6 +1,7 @@
 use std::ops::RangeInclusive;
 
 use crate::entropy::Entropy;
+use crate::text::is_deceptive;
 
 /// Eight to twelve decimal digits that identify a link. A code alone protects nothing, but it is still neither printed
 /// nor stored in plain text.
@@ -28,17 +29,21 @@ impl LinkCode {
         Self((0..digits).filter_map(digit).collect())
     }
 
-    /// Parses a code as people type it: `12345678`, `1234 5678`, `1234-5678`.
+    /// Parses a code as people type and copy it: `12345678`, `1234 5678`, `1234-5678`, `１２３４５６７８`.
     ///
     /// # Errors
-    /// Unless the text consists of eight to twelve digits, white space and hyphens or dashes.
+    /// Unless the text consists of eight to twelve digits, white space, hyphens or dashes, and invisible characters.
     pub fn parse(text: &str) -> Result<Self, MalformedLinkCode> {
         if text.chars().count() > Self::LONGEST_TEXT {
             return Err(MalformedLinkCode);
         }
-        let is_separator =
-            |c: char| c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}');
-        let digits: String = text.chars().filter(|c| !is_separator(*c)).collect();
+        let is_separator = |c: char| {
+            c.is_whitespace()
+                || is_deceptive(c)
+                || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+        };
+        let typed = text.chars().filter(|c| !is_separator(*c));
+        let digits: String = typed.map(ascii_digit).collect();
         if Self::DIGITS.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
             Ok(Self(digits))
         } else {
@@ -66,6 +71,16 @@ impl LinkCode {
     }
 }
 
+/// Turns a digit of another keyboard into its ASCII digit: full-width, Arabic-Indic, and extended Arabic-Indic.
+fn ascii_digit(c: char) -> char {
+    const ZEROS: [char; 3] = ['\u{ff10}', '\u{660}', '\u{6f0}'];
+    let value = |zero: &char| u32::from(c).checked_sub(u32::from(*zero));
+    let digit = ZEROS.iter().filter_map(value).find(|value| *value < 10);
+    digit
+        .and_then(|digit| char::from_digit(digit, 10))
+        .unwrap_or(c)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +93,11 @@ mod tests {
             " 1234-5678\n",
             "1234\u{2013}5678",
             "1234\u{a0}5678",
+            "1234\u{2212}5678",
+            "\u{feff}1234\u{200b}5678",
+            "１２３４　５６７８",
+            "١٢٣٤٥٦٧٨",
+            "۱۲۳۴۵۶۷۸",
         ] {
             let code = LinkCode::parse(typed).ok().map(|c| c.digits().to_owned());
             assert_eq!(code.as_deref(), Some("12345678"), "{typed:?}");
@@ -104,7 +124,7 @@ mod tests {
             "1234567",
             "1234567890123",
             "1234567a",
-            "１２３４５６７８",
+            "१२३४५६७८",
             "+1234567",
             "1234_5678",
         ] {

@@ -41,6 +41,6 @@ mod tests {
     #[tokio::test]
     #[should_panic(expected = "a fault")]
     async fn a_panic_reaches_the_caller() {
-        to_its_end(async { panic!("a fault") }).await
+        to_its_end(async { panic!("a fault") }).await;
     }
 }

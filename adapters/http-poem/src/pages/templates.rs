@@ -121,7 +121,7 @@ pub(super) struct ByHand<'a> {
     pub(super) href: Option<String>,
 }
 
-/// The provider has agreed; the service finds out whose account it is.
+/// The provider has answered; the service finds out whose account it is, or that the person declined.
 #[derive(Template)]
 #[template(path = "device/finishing.html")]
 pub(super) struct Finishing<'a> {

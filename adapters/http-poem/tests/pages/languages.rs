@@ -43,7 +43,7 @@ impl Tour {
         assert_eq!(page.header("vary"), "accept-language");
         assert_eq!(page.header("cache-control"), "no-store");
         // The mark of a message or a value that is missing.
-        let html = page.html.replace("{8,12}", "");
+        let html = page.html.replace("{8,12}", "").replace("{Nd}", "");
         assert!(!html.contains('{'), "{html}");
         // The mark of words that lead to the operator, who is nobody here.
         for mark in ["<a>", "&#60;a&#62;"] {

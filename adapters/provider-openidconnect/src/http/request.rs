@@ -52,6 +52,11 @@ impl Request {
         }
     }
 
+    /// Whether a parameter of this name is sent.
+    pub(crate) fn has_field(&self, name: &str) -> bool {
+        self.fields.iter().any(|(field, _)| field == name)
+    }
+
     /// Sends the parameters as a JSON object if `is_json` (Notion).
     pub(crate) fn json_if(mut self, is_json: bool) -> Self {
         self.is_json = is_json;

@@ -22,10 +22,11 @@ impl OpenIdConnectProvider {
         deadline: Deadline,
     ) -> Result<Answer, Unanswered> {
         let endpoint = request.url().clone();
+        let is_refresh = request.has_field("refresh_token");
         let method = self.auth_memory.first(&endpoint, auth);
         let first = self.post_by(auth.by(method), request.clone(), deadline);
         let first = first.await?;
-        let refused = refuses_client(&first);
+        let refused = refuses_client(&first, is_refresh);
         let second_method = match self.auth_memory.second(&endpoint, auth, method) {
             Some(method) if refused && self.client.secret().is_some() => method,
             _ => {
@@ -91,27 +92,22 @@ const GONE: [StatusCode; 4] = [
 ];
 
 /// Whether the server rejected the client's authentication: by `invalid_client`, by a 401 (RFC 6749 section 5.2) that says
-/// nothing else, or by missing a parameter of the other method.
-fn refuses_client(answer: &Answer) -> bool {
+/// nothing else, or by missing a parameter of the other method. Except at a refresh,
+/// which risks a token, two vaguer answers count, too: those of servers that look for the client id only in the body.
+fn refuses_client(answer: &Answer, is_refresh: bool) -> bool {
     let is_401 = answer.status() == StatusCode::UNAUTHORIZED;
     match answer.oauth_error() {
         Some(error) if error.is_limit() => false,
         Some(error) => match error.code.as_str() {
             "invalid_client" => true,
-            "unauthorized_client" => is_401,
-            "invalid_request" => is_401 || misses_credentials(&error.detail),
+            "unauthorized_client" => is_401 || !is_refresh,
+            "invalid_request" => {
+                is_401 || error.misses_credentials || !is_refresh && error.words.is_none()
+            }
             _ => false,
         },
         None => is_401 && !says_nothing(answer) && !answer.is_challenge(),
     }
-}
-
-/// Whether the description says that the request lacks the credentials of the client.
-fn misses_credentials(description: &str) -> bool {
-    let words = description.to_lowercase().replace('_', " ");
-    ["client id", "client secret", "client credentials"]
-        .iter()
-        .any(|credential| words.contains(credential))
 }
 
 /// Whether the server accepted the client and looked at the request.

@@ -75,7 +75,12 @@ fn own(text: &str) -> Option<String> {
 }
 
 async fn refusing() -> Stub {
-    Stub::saying(400, "application/json", r#"{"error":"invalid_request"}"#).await
+    Stub::saying(
+        400,
+        "application/json",
+        r#"{"error":"invalid_request","error_description":"no"}"#,
+    )
+    .await
 }
 
 #[tokio::test]
@@ -124,7 +129,10 @@ async fn as_the_issuer_says() {
             answer["token_endpoint_auth_methods_supported"] = supported.clone();
             match seen.path.as_str() {
                 "/.well-known/openid-configuration" => reply_json(200, &answer),
-                _ => reply_json(400, &json!({"error": "invalid_request"})),
+                _ => reply_json(
+                    400,
+                    &json!({"error": "invalid_request", "error_description": "no"}),
+                ),
             }
         })
         .await;
@@ -149,7 +157,10 @@ async fn as_the_issuer_says_of_revocation() {
             answer["token_endpoint_auth_methods_supported"] = json!([at_token]);
             answer["revocation_endpoint_auth_methods_supported"] = json!([at_revocation]);
             match seen.path.as_str() {
-                "/revoke" => reply_json(400, &json!({"error": "invalid_request"})),
+                "/revoke" => reply_json(
+                    400,
+                    &json!({"error": "invalid_request", "error_description": "no"}),
+                ),
                 _ => reply_json(200, &answer),
             }
         })
@@ -245,6 +256,44 @@ async fn a_client_is_refused_in_several_ways() {
             assert!(subject.refresh().await.is_ok(), "{status} {body}");
             assert_eq!(stub.count("/token"), requests, "{status} {body}");
         }
+    }
+}
+
+// Servers that look for the client id in the body only.
+#[tokio::test]
+async fn a_vague_refusal_before_there_is_a_grant_may_be_about_the_client() {
+    for body in [
+        r#"{"error":"unauthorized_client"}"#,
+        r#"{"error":"invalid_request"}"#,
+    ] {
+        let stub = accepting(true, move || reply(400, "application/json", body)).await;
+        let subject = Subject::new(confidential(plain(&stub.base)));
+        assert!(subject.begin().await.is_ok(), "{body}");
+        assert_eq!(step(&subject.redeem().await), "granted", "{body}");
+        assert_eq!(stub.count("/token"), 2, "{body}");
+        assert!(subject.refresh().await.is_ok(), "{body}");
+        assert_eq!(stub.count("/token"), 3, "{body}");
+    }
+}
+
+// Secrets are removed from texts, and a short one is a part of many words.
+#[tokio::test]
+async fn a_secret_that_is_a_part_of_an_error_hides_nothing_about_the_client() {
+    for secret in ["s", "secret", "client", "id", "long-enough"] {
+        let missing = || json!({"error": "invalid_request", "error_description": "client_secret is required"});
+        let stub = accepting(true, move || reply_json(400, &missing())).await;
+        let subject = Subject::new(ProviderSettings {
+            client_secret: Some(SecretString::from(secret)),
+            ..plain(&stub.base)
+        });
+        assert!(subject.refresh().await.is_ok(), "{secret}");
+        let stub =
+            Stub::start(|_, _| reply_json(400, &json!({"error": "unsupported_token_type"}))).await;
+        let subject = Subject::new(ProviderSettings {
+            client_secret: Some(SecretString::from(secret)),
+            ..plain(&stub.base)
+        });
+        assert_eq!(subject.revoke().await, Ok(Revoked::Unsupported), "{secret}");
     }
 }
 

@@ -269,6 +269,8 @@ async fn only_a_token_is_a_token() {
         "tök€n",
         "null",
         "Undefined",
+        "<html>",
+        "****",
     ] {
         let answer = json!({"access_token": text, "token_type": "", "expires_in": 0});
         let error = error_of(redeem(200, answer.clone()).await);
@@ -300,9 +302,11 @@ async fn only_a_token_is_a_token() {
 }
 
 #[tokio::test]
-async fn a_sentence_may_be_a_known_error() {
+async fn a_text_in_the_place_of_a_token_may_be_a_known_error() {
     for (text, expected) in [
         ("error: invalid_grant", ("refused", "invalid_grant")),
+        ("error:invalid_refresh_token", ("refused", "invalid_grant")),
+        ("invalid_grant", ("refused", "invalid_grant")),
         (
             "invalid_grant: the token was revoked",
             ("refused", "invalid_grant"),

@@ -19,7 +19,8 @@ impl Links {
     ///
     /// # Errors
     /// [`Refusal::NotFound`] unless the caller has the link's key, [`Refusal::LinkPending`] before the person has
-    /// consented, [`Refusal::WrongReturnCode`], [`Refusal::LinkEnded`].
+    /// consented, [`Refusal::WrongReturnCode`], [`Refusal::LinkEnded`], [`Refusal::Unprocessable`] for an empty code,
+    /// which is not counted.
     pub async fn confirm(
         &self,
         code: &str,
@@ -67,6 +68,11 @@ impl Links {
             (status, _) if status.is_final() => return Err(Refusal::LinkEnded),
             _ => return Err(Refusal::LinkPending),
         };
+        if return_code.trim().is_empty() {
+            return Err(Refusal::Unprocessable(
+                "the return code is empty".to_owned(),
+            ));
+        }
         self.observer.link_resumed(link.id);
         if self.vault.return_code(link).is_typed(return_code) {
             return self.complete(link, held, address).await;

@@ -88,6 +88,13 @@ async fn the_key_is_inert_until_the_code_of_the_page_is_sent() {
     assert!(matches!(refused, Err(Refusal::LinkPending)), "{refused:?}");
     assert!(stage.store.accounts(None, 9).await.unwrap().is_empty());
 
+    for empty in ["", " ", "\n", "\t"] {
+        let refused = stage.send(&code, &key, empty).await;
+        assert!(
+            matches!(refused, Err(Refusal::Unprocessable(_))),
+            "{refused:?}"
+        );
+    }
     let shown = stage.return_code(&code).await;
     let confirmed = stage.send(&code, &key, &shown.to_lowercase()).await;
     let account = stage.last_account().await;

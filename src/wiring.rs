@@ -228,7 +228,7 @@ pub(crate) fn refused(error: UnlockError) -> Failure {
             );
             ConfigError::variable("PREVIOUS_SECRET_KEYS", problem).into()
         }
-        UnlockError::Store(error) => Failure::other(error),
+        UnlockError::Store(error) => error.into(),
         UnlockError::NoHashKey => Failure::new(
             Exit::Other,
             "this database is an unfinished copy: run `central-oauth copy` again until it says that it is complete",
@@ -286,5 +286,5 @@ pub(crate) fn telemetry(
         instance: entropy().hex::<16>(),
         started_at: clock().now(),
     };
-    Telemetry::start(options).map_err(Failure::other)
+    Ok(Telemetry::start(options)?)
 }

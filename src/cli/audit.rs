@@ -74,7 +74,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
         Action::Export => export(&store, &chain).await,
         Action::Verify { head } => verify(&store, &chain, head).await,
     };
-    store.close().await.map_err(Failure::other)?;
+    store.close().await?;
     done.map(|()| Exit::Done)
 }
 
@@ -113,7 +113,7 @@ fn failure(error: VerifyError) -> Failure {
             Exit::Tampered,
             format!("the audit log was changed outside the service: {broken}"),
         ),
-        VerifyError::Store(error) => Failure::other(error),
+        VerifyError::Store(error) => error.into(),
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let keys = config.keys.secret.unwrap().await?;
     let service = Service::start(config, &keys, &Telemetry::default()).await?;
     let ended = if options.auto {
-        let api = Url::parse(&sandbox.endpoints().hello).map_err(Failure::other)?;
+        let api = Url::parse(&sandbox.endpoints().hello)?;
         let played = tokio::select! {
             played = play::run(&service.url, &api) => played,
             () = told_to_stop => Err(Failure::new(Exit::Other, "stopped before the end")),
@@ -101,7 +101,7 @@ fn config(
 ) -> Result<ServiceConfig, Failure> {
     let links = LinkConfig::default();
     let endpoints = sandbox.endpoints();
-    let url = |text: &str| Url::parse(text).map(Some).map_err(Failure::other);
+    let url = |text: &str| Url::parse(text).map(Some);
     let provider = ProviderSettings {
         display_name: "Sandbox".to_owned(),
         scopes: SCOPES.map(|(scope, _)| scope.to_owned()).to_vec(),

@@ -60,5 +60,5 @@ fn beside(http: &HttpConfig) -> Result<Url, Failure> {
         });
     }
     let scheme = if http.tls.is_some() { "https" } else { "http" };
-    Url::parse(&format!("{scheme}://{listen}")).map_err(Failure::other)
+    Ok(Url::parse(&format!("{scheme}://{listen}"))?)
 }

@@ -12,10 +12,10 @@ pub(super) async fn running(
     store: &wiring::Store,
     now: Timestamp,
 ) -> Result<Vec<Replica>, Failure> {
-    if !store.knows_replicas().await.map_err(Failure::other)? {
+    if !store.knows_replicas().await? {
         return Ok(Vec::new());
     }
-    let mut replicas = store.replicas().await.map_err(Failure::other)?;
+    let mut replicas = store.replicas().await?;
     replicas.retain(|replica| replica.is_there(now));
     Ok(replicas)
 }

@@ -159,7 +159,7 @@ fn show(keys: &Listed) -> Result<(), Failure> {
     ];
     let mut rows = Vec::new();
     for key in &keys.items {
-        let key = KeyDetails::deserialize(key).map_err(Failure::other)?;
+        let key = KeyDetails::deserialize(key)?;
         rows.push([
             key.id,
             key.name.unwrap_or_else(|| "-".to_owned()),
@@ -256,9 +256,7 @@ async fn made_by(client: &Client, account: &str, key: &str) -> Result<Vec<String
         .list(&format!("/v1/accounts/{account}/keys"), &[])
         .await?;
     let keys = keys.items.iter().map(KeyDetails::deserialize);
-    let keys = keys
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(Failure::other)?;
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
     let made = keys
         .into_iter()
         .filter(|made| made.created_by.as_deref() == Some(key));

@@ -83,15 +83,15 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     }
     let (store, clock) = wiring::store_and_clock(&config).await?;
     match direction {
-        Direction::Up => store.migrate_up().await.map_err(Failure::other)?,
+        Direction::Up => store.migrate_up().await?,
         Direction::Down { .. } => {
             refuse_if_in_use(&store, clock.now()).await?;
             down(&store, environment).await?;
         }
         Direction::Status => {}
     }
-    let pending = store.pending_migrations().await.map_err(Failure::other)?;
-    store.close().await.map_err(Failure::other)?;
+    let pending = store.pending_migrations().await?;
+    store.close().await?;
     if pending.is_empty() {
         print::result("The schema is up to date.")?;
     }
@@ -105,17 +105,17 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
 /// as one without MACs, which needs the secret key: the next start would otherwise expect them.
 async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Failure> {
     const KEY_MACS: &str = "m0012_key_macs";
-    let newest = store.newest_migration().await.map_err(Failure::other)?;
+    let newest = store.newest_migration().await?;
     // A store that no service has used has no hash key, and no keys.
-    let hash_key = store.hash_key().await.map_err(Failure::other)?;
+    let hash_key = store.hash_key().await?;
     if newest.as_deref() != Some(KEY_MACS) || hash_key.is_none() {
-        return store.migrate_down(Some(1)).await.map_err(Failure::other);
+        return Ok(store.migrate_down(Some(1)).await?);
     }
     let keys = Keys::read(environment)?.secret.unwrap().await?;
     let cipher = wiring::cipher(&keys, &Arc::new(wiring::entropy()));
     let given_up = give_up_key_macs(store, Arc::clone(&cipher)).await;
     given_up.map_err(wiring::refused)?;
-    store.migrate_down(Some(1)).await.map_err(Failure::other)?;
+    store.migrate_down(Some(1)).await?;
     // A replica that started in between has marked the hash key again.
     let given_up = give_up_key_macs(store, cipher).await;
     given_up.map_err(wiring::refused)
@@ -123,11 +123,11 @@ async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Fa
 
 /// Fails while migrations are pending. Replicas of an earlier version may be using the schema.
 pub(super) async fn must_be_up_to_date(store: &wiring::Store) -> Result<(), Failure> {
-    let pending = store.pending_migrations().await.map_err(Failure::other)?;
+    let pending = store.pending_migrations().await?;
     if pending.is_empty() {
         return Ok(());
     }
-    let message = match store.migrating().await.map_err(Failure::other)? {
+    let message = match store.migrating().await? {
         Some(migrating) => at_it(&migrating),
         None => "the schema is not up to date: run `central-oauth migrate`".to_owned(),
     };

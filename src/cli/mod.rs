@@ -163,9 +163,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     }
     let environment = Environment::new(std::env::vars_os())?;
     let command = dispatch(cli.command, &environment);
-    tokio::runtime::Runtime::new()
-        .map_err(Failure::other)?
-        .block_on(Box::pin(command))
+    tokio::runtime::Runtime::new()?.block_on(Box::pin(command))
 }
 
 async fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure> {

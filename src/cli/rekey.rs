@@ -27,10 +27,10 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let keys = keys.secret.unwrap().await?;
     let (store, vault) = wiring::unlocked_store(&config, &keys).await?;
     must_be_up_to_date(&store).await?;
-    let rekeyed = rekey(&store, &vault).await.map_err(Failure::other)?;
+    let rekeyed = rekey(&store, &vault).await?;
     let (store, clock) = wiring::with_clock(store).await?;
     let running = running(&store, clock.now()).await?;
-    store.close().await.map_err(Failure::other)?;
+    store.close().await?;
     tell(&rekeyed, &running)
 }
 

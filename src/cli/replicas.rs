@@ -36,8 +36,8 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let (store, clock) = wiring::store_and_clock(&config).await?;
     must_be_up_to_date(&store).await?;
     let now = clock.now();
-    let replicas = store.replicas().await.map_err(Failure::other)?;
-    store.close().await.map_err(Failure::other)?;
+    let replicas = store.replicas().await?;
+    store.close().await?;
     if options.json {
         let items: Vec<_> = replicas.iter().map(|replica| json(replica, now)).collect();
         print::json(&items)?;

@@ -25,10 +25,10 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     // Nothing may change under a service of an earlier version, not even the schema. A service would use the refresh
     // tokens that this command marks.
     refuse_if_in_use(&store, clock.now()).await?;
-    store.migrate_up().await.map_err(Failure::other)?;
+    store.migrate_up().await?;
     let doubted = after_restore(&store, clock.as_ref(), &wiring::entropy()).await;
-    let doubted = doubted.map_err(Failure::other)?;
-    store.close().await.map_err(Failure::other)?;
+    let doubted = doubted?;
+    store.close().await?;
     print::result(format_args!(
         "Grants whose refresh token may be outdated: {doubted}"
     ))?;

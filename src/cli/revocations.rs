@@ -63,7 +63,7 @@ fn show(seen: &Listed) -> Result<(), Failure> {
     let nothing = || "-".to_owned();
     let mut rows = Vec::new();
     for item in &seen.items {
-        let it = RevocationDetails::deserialize(item).map_err(Failure::other)?;
+        let it = RevocationDetails::deserialize(item)?;
         rows.push([
             it.id,
             it.provider,

@@ -39,6 +39,7 @@ enum ConfiguredKey {
 #[error("{}{variable}: {error}", Environment::PREFIX)]
 pub(crate) struct NotUnwrapped {
     variable: &'static str,
+    #[source]
     error: KmsError,
 }
 

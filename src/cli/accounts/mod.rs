@@ -103,7 +103,7 @@ impl Options {
 /// Prints the table, and below it advice for each account that is not active.
 fn show(seen: &Listed, relink: &str) -> Result<(), Failure> {
     let accounts: Result<Vec<_>, _> = seen.items.iter().map(AccountDetails::deserialize).collect();
-    let accounts = accounts.map_err(Failure::other)?;
+    let accounts = accounts?;
     let rows = accounts.iter().map(|account| words::row(account, seen.now));
     result(lay_out(words::HEAD, rows))?;
     let advice = accounts

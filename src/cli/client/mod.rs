@@ -78,7 +78,7 @@ impl Client {
 
     fn over(http: reqwest::ClientBuilder, server: Url) -> Result<Self, Failure> {
         Ok(Self {
-            http: http.build().map_err(Failure::other)?,
+            http: http.build()?,
             server,
             is_default: false,
             bearer: None,

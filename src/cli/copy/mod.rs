@@ -93,11 +93,11 @@ fn failure(error: CopyError) -> Failure {
         _ => {
             return match error {
                 CopyError::Unlock(error) => wiring::refused(error),
-                error => Failure::other(error),
+                error => error.into(),
             };
         }
     };
-    let failure = Failure::other(error);
+    let failure = Failure::from(error);
     Failure::new(Exit::Other, format!("{failure}; {advice}"))
 }
 

@@ -125,7 +125,7 @@ async fn print(
 /// Asks for the token, and passes on a warning of the service. Also returns the complete response.
 pub(super) async fn fetch(profile: &Profile, min_ttl: u64) -> Result<(Token, Value), Failure> {
     let complete = Client::of(profile)?.token(min_ttl).await?;
-    let token = Token::deserialize(&complete).map_err(Failure::other)?;
+    let token = Token::deserialize(&complete)?;
     // RFC 6749, appendix A.12. A line feed would let the token add headers or attributes of its own.
     if !token.access_token.bytes().all(|b| matches!(b, b' '..=b'~')) {
         let message = "the service returned a token that is not visible ASCII";
@@ -186,7 +186,7 @@ fn input() -> Result<String, Failure> {
     let mut text = String::new();
     let read = std::io::stdin().take(LONGEST).read_to_string(&mut text);
     match read {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::other(error)),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(text),
     }
 }

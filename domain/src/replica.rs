@@ -40,3 +40,9 @@ impl Replica {
         now.since(self.seen_at) < GONE_AFTER && self.seen_at <= now + GONE_AFTER
     }
 }
+
+/// Returns those that are there.
+pub fn running(mut replicas: Vec<Replica>, now: Timestamp) -> Vec<Replica> {
+    replicas.retain(|replica| replica.is_there(now));
+    replicas
+}

@@ -263,30 +263,6 @@ impl AuditEvent {
         }
     }
 
-    /// An address was made at which the person of an account can link it again.
-    #[must_use]
-    pub fn link_invited(account: &Account) -> Self {
-        Self::of_account(AuditKind::LinkInvited, account)
-    }
-
-    /// A person has confirmed a link code.
-    #[must_use]
-    pub fn link_confirmed(link: &Link) -> Self {
-        Self::of_link(AuditKind::LinkConfirmed, link)
-    }
-
-    /// A link waits for its return code.
-    #[must_use]
-    pub fn link_confirming(link: &Link) -> Self {
-        Self::of_link(AuditKind::LinkConfirming, link)
-    }
-
-    /// A wrong return code was sent.
-    #[must_use]
-    pub fn wrong_return_code(link: &Link, tries_left: u32) -> Self {
-        Self::of_link(AuditKind::LinkWrongReturnCode, link).with("tries_left", tries_left)
-    }
-
     /// A link has led to an account.
     #[must_use]
     pub fn linked(link: &Link, account: &Account) -> Self {
@@ -344,14 +320,14 @@ impl AuditEvent {
         revocation.account.into_iter().fold(event, Self::account)
     }
 
-    fn of_account(kind: AuditKind, account: &Account) -> Self {
+    pub(crate) fn of_account(kind: AuditKind, account: &Account) -> Self {
         let provider = &account.key.provider;
         Self::new(kind)
             .account(account.id)
             .with("provider", provider)
     }
 
-    fn of_link(kind: AuditKind, link: &Link) -> Self {
+    pub(crate) fn of_link(kind: AuditKind, link: &Link) -> Self {
         Self::new(kind)
             .key(link.key)
             .with("link", link.id.0)

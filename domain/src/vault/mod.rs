@@ -132,6 +132,30 @@ impl Vault {
         Ok(S::from_text(text))
     }
 
+    /// Encrypts a secret that may be absent.
+    ///
+    /// # Errors
+    /// As [`Self::seal`].
+    pub fn seal_some<S: Sealable>(
+        &self,
+        secret: Option<&S>,
+        owner: impl Into<SealedTo>,
+    ) -> Result<Option<Sealed>, CipherError> {
+        secret.map(|secret| self.seal(secret, owner)).transpose()
+    }
+
+    /// Decrypts a secret that may be absent.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_some<S: Sealable>(
+        &self,
+        sealed: Option<&Sealed>,
+        owner: impl Into<SealedTo>,
+    ) -> Result<Option<S>, CipherError> {
+        sealed.map(|sealed| self.open(sealed, owner)).transpose()
+    }
+
     /// Returns the extra members of an account's tokens; empty if there are none. A value that cannot be decrypted is
     /// left out. Otherwise clients would get no token, and no new refresh token could be stored.
     #[must_use]

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use super::links::{GuessLimiter, LinkEnder};
 use super::{Accounts, AuditLog, Keys, Ports, Providers, Settings};
 use crate::entropy::Entropy;
+use crate::link::{Link, LinkCode};
 use crate::observe::Observer;
-use crate::ports::{AccountStore, Clock, LinkStore};
+use crate::ports::{AccountStore, Clock, LinkStore, StoreError};
 use crate::secret::{BrowserToken, KeyedHash};
 use crate::vault::Vault;
 
@@ -60,6 +61,10 @@ impl Consents {
             observer: Arc::clone(&ports.observer),
             audit: Arc::clone(&ports.audit),
         }
+    }
+
+    async fn find(&self, code: &LinkCode) -> Result<Option<Link>, StoreError> {
+        self.links.find_link(&self.vault.hash_link_code(code)).await
     }
 
     /// Returns the token that the forms of this browser must carry.

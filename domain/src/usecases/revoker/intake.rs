@@ -119,13 +119,8 @@ impl Revoker {
         requested_at: Timestamp,
         tokens: &Tokens,
     ) -> Result<NewRevocation, CipherError> {
-        let (vault, to) = (
-            &self.vault,
-            &RevocationReference::from_bytes(self.entropy.bytes()),
-        );
-        let access = tokens.access.as_ref();
-        let refresh = tokens.refresh.as_ref();
-        let id = tokens.id.as_ref();
+        let to = &RevocationReference::from_bytes(self.entropy.bytes());
+        let vault = &self.vault;
         Ok(NewRevocation {
             reference: *to,
             provider: owner.provider,
@@ -133,9 +128,9 @@ impl Revoker {
             account: owner.account,
             origin: origin.clone(),
             tokens: RevocableTokens {
-                access_token: access.map(|token| vault.seal(token, to)).transpose()?,
-                refresh_token: refresh.map(|token| vault.seal(token, to)).transpose()?,
-                id_token: id.map(|token| vault.seal(token, to)).transpose()?,
+                access_token: vault.seal_some(tokens.access.as_ref(), to)?,
+                refresh_token: vault.seal_some(tokens.refresh.as_ref(), to)?,
+                id_token: vault.seal_some(tokens.id.as_ref(), to)?,
             },
             requested_at,
             created_at: self.clock.now(),

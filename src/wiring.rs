@@ -256,15 +256,13 @@ fn providers(
     entropy: &Arc<Entropy>,
     observer: &Arc<dyn Observer>,
 ) -> Result<Providers, Failure> {
-    let mut adapters = Vec::<Arc<dyn OAuthProvider>>::new();
-    for provider in config.providers {
-        let settings = provider.settings.clone();
-        let adapter = OpenIdConnectProvider::new(settings, Arc::clone(clock), Arc::clone(entropy));
-        let adapter = adapter.map_err(|error| provider.refused(&error))?;
+    let watched = |adapter: OpenIdConnectProvider| {
         let adapter = adapter.watched(Arc::clone(observer), headers_to_pass_on);
         let watched = ObservedProvider::new(Arc::new(adapter), Arc::clone(observer));
-        adapters.push(Arc::new(watched));
-    }
+        Arc::new(watched) as Arc<dyn OAuthProvider>
+    };
+    let adapters = adapters(&config, clock, entropy)?;
+    let adapters = adapters.into_iter().map(watched);
     Ok(Providers::new(adapters, config.default))
 }
 

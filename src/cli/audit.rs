@@ -11,34 +11,28 @@ use super::{Exit, Failure, print};
 use crate::config::{Environment, Keys, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
 
-const NOTES: Notes = Notes {
-    text: "The service may keep running.",
-    examples: &[
-        "central-oauth audit verify",
-        "central-oauth audit export > audit.jsonl",
-    ],
-    exits: &[],
-    variables: SEALED,
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth audit verify",
+    "central-oauth audit export > audit.jsonl",
+])
+.text("The service may keep running.")
+.variables(SEALED);
 
-const EXPORT_NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth audit export > audit.jsonl"],
-    exits: &[Exit::Tampered],
-    variables: SEALED,
-};
+const EXPORT_NOTES: Notes = Notes::of(&["central-oauth audit export > audit.jsonl"])
+    .exits(&[Exit::Tampered])
+    .variables(SEALED);
 
-const VERIFY_NOTES: Notes = Notes {
-    text: "\
+const VERIFY_NOTES: Notes = Notes::of(&[
+    "central-oauth audit verify",
+    "central-oauth audit verify --head 1000:5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
+])
+.text(
+    "\
 Keep the head where nobody who can write to the database can change it. Only a kept head reveals that somebody emptied the
 log or replaced it by an older copy. A head that is older than CENTRAL_OAUTH_AUDIT_RETENTION proves nothing any more.",
-    examples: &[
-        "central-oauth audit verify",
-        "central-oauth audit verify --head 1000:5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
-    ],
-    exits: &[Exit::Tampered],
-    variables: SEALED,
-};
+)
+.exits(&[Exit::Tampered])
+.variables(SEALED);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::workload::TrustedIssuer;
-use central_oauth_provider_openidconnect::{Flow, ProviderSettings};
+use central_oauth_provider_openidconnect::ProviderSettings;
 use url::Url;
 
 use super::help::Notes;
@@ -11,30 +11,26 @@ use super::print::{printable, result};
 use super::serve::ServeConfig;
 use super::{Exit, Failure};
 use crate::config::{
-    Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, TlsConfig, WebhookConfig,
-    WorkloadConfig, effective_audit,
+    Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, WebhookConfig, WorkloadConfig,
+    effective_audit,
 };
 use crate::service::ServiceConfig;
 use crate::{telemetry, wiring};
 
-const NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth config check"],
-    exits: &[],
-    variables: &["SECRET_KEY", "PROVIDERS", "*"],
-};
+const NOTES: Notes =
+    Notes::of(&["central-oauth config check"]).variables(&["SECRET_KEY", "PROVIDERS", "*"]);
 
-const CHECK_NOTES: Notes = Notes {
-    text: "\
+const CHECK_NOTES: Notes = Notes::of(&[
+    "central-oauth config check",
+    "docker compose run --rm central-oauth config check",
+])
+.text(
+    "\
 Prints a variable without a value as empty. Warnings go to standard error and do not change the exit code. If the key
 management service is not available, that is a warning: serve would wait for it. If it refuses, that is an error.",
-    examples: &[
-        "central-oauth config check",
-        "docker compose run --rm central-oauth config check",
-    ],
-    exits: &[Exit::WrongPin],
-    variables: &["SECRET_KEY", "PROVIDERS", "*"],
-};
+)
+.exits(&[Exit::WrongPin])
+.variables(&["SECRET_KEY", "PROVIDERS", "*"]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -61,8 +57,7 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
         tracing::warn!("{warning}");
     }
     service.store.refuse_unsafe_file()?;
-    let tls = service.http.tls.as_ref();
-    tls.map(TlsConfig::certificate).transpose()?;
+    service.http.certificate()?;
     let mut lines = settings(environment, &service, &config.log, &config.telemetry)?;
     for provider in &service.providers.providers {
         let is_default = service.providers.default.as_ref() == Some(&provider.settings.name);
@@ -142,10 +137,6 @@ fn of_issuer(issuer: &TrustedIssuer) -> [String; 3] {
 
 /// Returns the keys of the providers file that are in force, with the words for the scopes that are requested.
 fn keys(settings: &ProviderSettings) -> Vec<(String, String)> {
-    let flow = match settings.flow {
-        Flow::Device => "device",
-        Flow::AuthorizationCode => "authorization_code",
-    };
     let secret = settings.client_secret.as_ref().map(|_| HIDDEN.to_owned());
     let url = |url: &Option<Url>| url.as_ref().map(Url::to_string);
     let display_name = Some(settings.display_name.clone());
@@ -162,7 +153,7 @@ fn keys(settings: &ProviderSettings) -> Vec<(String, String)> {
     let known = [
         ("display_name", display_name.filter(|name| !name.is_empty())),
         ("consent_name", settings.consent_name.clone()),
-        ("flow", Some(flow.to_owned())),
+        ("flow", Some(settings.flow.to_string())),
         ("issuer", url(&settings.issuer)),
         ("client_id", Some(settings.client_id.clone())),
         ("client_secret", secret),

@@ -26,12 +26,8 @@ use crate::config::{
 use crate::service::{Service, ServiceConfig};
 use crate::{runtime, telemetry, wiring};
 
-const NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth dev --auto", "central-oauth dev --port 9000"],
-    exits: &[],
-    variables: &["LOG"],
-};
+const NOTES: Notes =
+    Notes::of(&["central-oauth dev --auto", "central-oauth dev --port 9000"]).variables(&["LOG"]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]

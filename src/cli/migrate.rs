@@ -14,33 +14,17 @@ use super::{Exit, Failure, print};
 use crate::config::{Environment, Keys, StoreConfig};
 use crate::wiring;
 
-const NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth migrate", "central-oauth migrate status"],
-    exits: &[Exit::Denied],
-    variables: DATABASE,
-};
+const NOTES: Notes = Notes::of(&["central-oauth migrate", "central-oauth migrate status"])
+    .exits(&[Exit::Denied])
+    .variables(DATABASE);
 
-const UP_NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth migrate up"],
-    exits: &[],
-    variables: DATABASE,
-};
+const UP_NOTES: Notes = Notes::of(&["central-oauth migrate up"]).variables(DATABASE);
 
-const DOWN_NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth migrate down --delete-data"],
-    exits: &[Exit::Denied],
-    variables: SEALED,
-};
+const DOWN_NOTES: Notes = Notes::of(&["central-oauth migrate down --delete-data"])
+    .exits(&[Exit::Denied])
+    .variables(SEALED);
 
-const STATUS_NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth migrate status"],
-    exits: &[],
-    variables: DATABASE,
-};
+const STATUS_NOTES: Notes = Notes::of(&["central-oauth migrate status"]).variables(DATABASE);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]

@@ -13,12 +13,9 @@ use super::{Exit, Failure};
 use crate::config::{Environment, Keys, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
 
-pub(super) const NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth rekey"],
-    exits: &[Exit::WrongPin],
-    variables: SEALED,
-};
+pub(super) const NOTES: Notes = Notes::of(&["central-oauth rekey"])
+    .exits(&[Exit::WrongPin])
+    .variables(SEALED);
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let (config, keys) = (StoreConfig::read(environment)?, Keys::read(environment)?);

@@ -14,12 +14,9 @@ use super::{Exit, Failure};
 use crate::config::{Environment, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
 
-const NOTES: Notes = Notes {
-    text: "Needs no secret key.",
-    examples: &["central-oauth replicas", "central-oauth replicas --json"],
-    exits: &[],
-    variables: DATABASE,
-};
+const NOTES: Notes = Notes::of(&["central-oauth replicas", "central-oauth replicas --json"])
+    .text("Needs no secret key.")
+    .variables(DATABASE);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]

@@ -9,12 +9,7 @@ use super::{Exit, Failure, print};
 use crate::config::{Environment, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
 
-pub(super) const NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth restored"],
-    exits: &[],
-    variables: DATABASE,
-};
+pub(super) const NOTES: Notes = Notes::of(&["central-oauth restored"]).variables(DATABASE);
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = StoreConfig::read(environment)?;

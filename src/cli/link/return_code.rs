@@ -61,7 +61,7 @@ async fn ended(client: &Client, code: &LinkCode) {
     loop {
         sleep(code.pause()).await;
         let poll = client.poll(&code.link_code).await;
-        if poll.is_ok_and(|poll| poll.status != "confirming") {
+        if poll.is_ok_and(|poll| *poll.status != "confirming") {
             return;
         }
     }

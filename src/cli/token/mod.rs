@@ -21,19 +21,19 @@ use crate::config::{ClientConfig, Environment};
 use hosts::Hosts;
 pub(super) use hosts::host;
 
-const NOTES: Notes = Notes {
-    text: "\
+const NOTES: Notes = Notes::of(&[
+    "central-oauth token --min-ttl 300",
+    "central-oauth token --json",
+    "central-oauth token --workload --server https://auth.example.com",
+    "git config --global credential.https://github.com.helper \\\n      '!central-oauth token --format git --host github.com'",
+])
+.text(
+    "\
 Credential helpers give the token only to the hosts of --host, or without that option to those of `link --host`. The
 address must be https, or http on this machine. docs/RECIPES.md shows the configuration of git, Docker and kubectl.",
-    examples: &[
-        "central-oauth token --min-ttl 300",
-        "central-oauth token --json",
-        "central-oauth token --workload --server https://auth.example.com",
-        "git config --global credential.https://github.com.helper \\\n      '!central-oauth token --format git --host github.com'",
-    ],
-    exits: GRANT,
-    variables: &["SERVER", "ACCESS_KEY", "ID_TOKEN", "KUBERNETES_EXEC_INFO"],
-};
+)
+.exits(GRANT)
+.variables(&["SERVER", "ACCESS_KEY", "ID_TOKEN", "KUBERNETES_EXEC_INFO"]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]

@@ -35,7 +35,6 @@ pub struct Replica {
 
 impl Replica {
     /// Whether it has reported recently.
-    #[must_use]
     pub fn is_there(&self, now: Timestamp) -> bool {
         now.since(self.seen_at) < GONE_AFTER && self.seen_at <= now + GONE_AFTER
     }

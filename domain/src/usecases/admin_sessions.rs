@@ -41,7 +41,6 @@ impl AdminSessions {
     }
 
     /// Whether anybody can log in: there is a key of an admin or an auditor.
-    #[must_use]
     pub fn is_open(&self) -> bool {
         self.operators.all().iter().any(|one| caller(one).is_some())
     }
@@ -159,19 +158,16 @@ pub struct LoggedIn {
 
 impl LoggedIn {
     /// The caller as which the operator uses the services.
-    #[must_use]
     pub const fn caller(&self) -> &Caller {
         &self.caller
     }
 
     /// The operator's name in the configuration.
-    #[must_use]
     pub fn name(&self) -> &str {
         self.operator.name.as_str()
     }
 
     /// Whether the operator may change something.
-    #[must_use]
     pub const fn is_admin(&self) -> bool {
         matches!(self.caller, Caller::Admin(_))
     }

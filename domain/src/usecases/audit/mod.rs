@@ -71,7 +71,6 @@ const MOST_AHEAD: Duration = Duration::from_secs(24 * 3600);
 
 impl AuditLog {
     /// Creates the log of one process.
-    #[must_use]
     pub fn new(
         store: Arc<dyn AuditStore>,
         vault: Vault,
@@ -123,7 +122,6 @@ impl AuditLog {
     }
 
     /// Prepares an entry that the store records in the transaction of the event.
-    #[must_use]
     pub fn draft(&self, actor: Actor, address: Option<IpAddr>) -> AuditDraft {
         let (now, network) = (self.clock.now(), self.network(address));
         self.chain.draft(self.reference(), now, actor, network)

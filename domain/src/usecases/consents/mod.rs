@@ -68,13 +68,11 @@ impl Consents {
     }
 
     /// Returns the token that the forms of this browser must carry.
-    #[must_use]
     pub fn csrf_token(&self, browser: &BrowserToken) -> KeyedHash {
         self.vault.csrf_token(browser)
     }
 
     /// Returns a new value for a browser's cookie.
-    #[must_use]
     pub fn new_browser(&self) -> BrowserToken {
         BrowserToken::generate(&self.entropy)
     }

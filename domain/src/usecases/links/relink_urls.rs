@@ -37,7 +37,6 @@ impl RelinkUrls {
     const VERSION: &'static str = "1";
 
     /// Makes addresses of the service with these ports and settings.
-    #[must_use]
     pub fn new(ports: &Ports, settings: &Settings) -> Self {
         Self {
             vault: ports.vault.clone(),
@@ -48,7 +47,6 @@ impl RelinkUrls {
 
     /// Returns the address for an account. `None` if the account has a random id, because anybody could consent instead
     /// of its owner. `None` also if every link needs a return code, because no program waits for it.
-    #[must_use]
     pub fn url(&self, account: &Account, now: Timestamp) -> Option<RelinkUrl> {
         if !account.identified || self.return_code == ReturnCodePolicy::Required {
             return None;

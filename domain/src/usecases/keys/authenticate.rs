@@ -128,7 +128,7 @@ impl Keys {
 
     /// Whether the service has written this row of a key, and the row of its link. Reports one that was altered. Only the
     /// key's own row says to which account it gives access, and the store reads it and its link from one snapshot.
-    pub(in crate::usecases) fn is_genuine(&self, key: &KeyHolder, from: IpAddr) -> bool {
+    pub(crate) fn is_genuine(&self, key: &KeyHolder, from: IpAddr) -> bool {
         let is_genuine = !is_behind_its_link(key) && self.macs.is_genuine(key);
         if !is_genuine {
             self.report_altered(key, from);
@@ -140,7 +140,7 @@ impl Keys {
     ///
     /// # Errors
     /// The key has expired, may not be used from this address, or is used too often.
-    pub(in crate::usecases) fn admit(
+    pub(crate) fn admit(
         &self,
         key: KeyHolder,
         from: IpAddr,
@@ -155,7 +155,7 @@ impl Keys {
     }
 
     /// When a key was last used, including uses that are not stored yet.
-    pub(in crate::usecases) fn last_used(
+    pub(crate) fn last_used(
         &self,
         key: AccessKeyId,
         stored: Option<Timestamp>,

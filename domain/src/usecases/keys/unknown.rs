@@ -54,7 +54,7 @@ impl Keys {
     ///
     /// # Errors
     /// [`Refusal::TooManyUnknownKeys`] if its network has tried too many.
-    pub(in crate::usecases) fn within_refusals(
+    pub(crate) fn within_refusals(
         &self,
         how: BearerRefusal,
         address: IpAddr,
@@ -76,7 +76,7 @@ impl Keys {
     }
 
     /// Whether a bearer of this address that is about to be refused is within the limit, so that it is logged.
-    pub(in crate::usecases) fn logs_refusal(&self, address: IpAddr) -> bool {
+    pub(crate) fn logs_refusal(&self, address: IpAddr) -> bool {
         let (network, uptime) = (Network::of(address), self.clock.uptime());
         self.unknown.0.has_room(&network, uptime)
     }

@@ -15,7 +15,7 @@ use crate::usecases::{Ports, Settings, TokenCache};
 use crate::vault::Vault;
 
 #[derive(Clone)]
-pub(in crate::usecases) struct LinkCompleter {
+pub(crate) struct LinkCompleter {
     links: Arc<dyn LinkStore>,
     cache: Arc<TokenCache>,
     vault: Vault,
@@ -26,7 +26,7 @@ pub(in crate::usecases) struct LinkCompleter {
 }
 
 impl LinkCompleter {
-    pub(in crate::usecases) fn new(ports: &Ports, settings: &Settings) -> Self {
+    pub(crate) fn new(ports: &Ports, settings: &Settings) -> Self {
         Self {
             links: ports.store.clone(),
             cache: Arc::clone(&ports.cache),
@@ -39,7 +39,7 @@ impl LinkCompleter {
     }
 
     /// Stores tokens in their owner's account, and gives the link's key access to it.
-    pub(in crate::usecases) async fn complete(
+    pub(crate) async fn complete(
         &self,
         link: &Link,
         grant: NewGrant,
@@ -57,7 +57,7 @@ impl LinkCompleter {
     }
 
     /// Re-seals tokens from the link to their owner.
-    pub(in crate::usecases) fn seal_to(
+    pub(crate) fn seal_to(
         &self,
         owner: Owner,
         link: &Link,

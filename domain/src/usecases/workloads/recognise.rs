@@ -16,7 +16,7 @@ impl Workloads {
     /// # Errors
     /// [`Refusal::WorkloadRefused`] with the rule that the token violates, [`Refusal::ProviderUnavailable`] if the keys
     /// of its issuer are not known.
-    pub(in crate::usecases) async fn recognise(
+    pub(crate) async fn recognise(
         &self,
         call: WorkloadCall<'_>,
         action: &'static str,

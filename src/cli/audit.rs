@@ -5,11 +5,11 @@ use central_oauth_domain::usecases::{Verified, VerifyError, export_audit, verify
 use serde_json::{Map, Value, json};
 
 use super::help::{Notes, SEALED};
-use super::migrate::{must_be_up_to_date, must_exist};
+use super::migrate::unlocked_store;
 use super::when::rfc3339;
 use super::{Exit, Failure, print};
-use crate::config::{Environment, Keys, LogConfig, StoreConfig};
-use crate::{telemetry, wiring};
+use crate::config::Environment;
+use crate::wiring;
 
 const NOTES: Notes = Notes::of(&[
     "central-oauth audit verify",
@@ -57,12 +57,7 @@ enum Action {
 }
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
-    let (config, keys) = (StoreConfig::read(environment)?, Keys::read(environment)?);
-    telemetry::install(LogConfig::read(environment, "warn")?);
-    must_exist(&config.url)?;
-    let keys = keys.secret.unwrap().await?;
-    let (store, vault) = wiring::unlocked_store(&config, &keys).await?;
-    must_be_up_to_date(&store).await?;
+    let (store, vault) = unlocked_store(environment).await?;
     let chain = AuditChain::new(vault);
     let done = match options.action {
         Action::Export => export(&store, &chain).await,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use central_oauth_domain::ports::SealStore;
 use central_oauth_domain::usecases::give_up_key_macs;
+use central_oauth_domain::vault::Vault;
 use central_oauth_store_seaorm::{DatabaseUrl, Migrating};
 
 use super::confirm::Confirmation;
@@ -11,8 +12,8 @@ use super::help::{DATABASE, Notes, SEALED};
 use super::in_use::refuse_if_in_use;
 use super::table::distance;
 use super::{Exit, Failure, print};
-use crate::config::{Environment, Keys, StoreConfig};
-use crate::wiring;
+use crate::config::{Environment, Keys, LogConfig, StoreConfig};
+use crate::{telemetry, wiring};
 
 const NOTES: Notes = Notes::of(&["central-oauth migrate", "central-oauth migrate status"])
     .exits(&[Exit::Denied])
@@ -103,6 +104,19 @@ async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Fa
     // A replica that started in between has marked the hash key again.
     let given_up = give_up_key_macs(store, cipher).await;
     given_up.map_err(wiring::refused)
+}
+
+/// Opens the database of the service and its values, for a command of the operator.
+pub(super) async fn unlocked_store(
+    environment: &Environment,
+) -> Result<(wiring::Store, Vault), Failure> {
+    let (config, keys) = (StoreConfig::read(environment)?, Keys::read(environment)?);
+    telemetry::install(LogConfig::read(environment, "warn")?);
+    must_exist(&config.url)?;
+    let keys = keys.secret.unwrap().await?;
+    let (store, vault) = wiring::unlocked_store(&config, &keys).await?;
+    must_be_up_to_date(&store).await?;
+    Ok((store, vault))
 }
 
 /// Fails while migrations are pending. Replicas of an earlier version may be using the schema.

@@ -174,10 +174,6 @@ impl LoggedIn {
 }
 
 /// Returns the caller as which an operator with a session uses the services; `None` for operators who have no sessions.
-const fn caller(operator: &Operator) -> Option<Caller> {
-    match operator.role {
-        OperatorRole::Admin => Some(Caller::Admin(operator.name)),
-        OperatorRole::Auditor => Some(Caller::Auditor(operator.name)),
-        OperatorRole::Enroll => None,
-    }
+fn caller(operator: &Operator) -> Option<Caller> {
+    (operator.role != OperatorRole::Enroll).then(|| Caller::from(operator))
 }

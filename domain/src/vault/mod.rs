@@ -301,14 +301,9 @@ impl Vault {
 
     /// Returns the MAC of a workload: it binds the workload to its key, so that a row which was changed or moved is
     /// detected.
-    pub fn workload_mac(&self, key: &KeyedHash, workload: &WorkloadBinding) -> KeyedHash {
-        let WorkloadBinding {
-            workload,
-            issuer,
-            claims,
-        } = workload;
-        let key = hex(key.as_bytes());
-        let text = format!("{key}\n{workload}\n{issuer}\n{}", claims.to_text());
+    pub fn workload_mac(&self, key: &KeyedHash, binding: &WorkloadBinding) -> KeyedHash {
+        let (key, claims) = (hex(key.as_bytes()), binding.claims.to_text());
+        let text = format!("{key}\n{}\n{}\n{claims}", binding.workload, binding.issuer);
         self.mac("workload_mac", text.as_bytes())
     }
 

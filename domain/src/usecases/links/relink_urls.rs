@@ -77,17 +77,10 @@ impl RelinkUrls {
     }
 
     fn write(&self, ticket: &Ticket) -> String {
-        let Ticket {
-            account,
-            linked_at,
-            expires_at,
-        } = *ticket;
-        let fields = format!(
-            "{}.{account}.{}.{}",
-            Self::VERSION,
-            linked_at.as_millis(),
-            expires_at.as_millis()
-        );
+        let times = [ticket.linked_at, ticket.expires_at].map(Timestamp::as_millis);
+        let [linked_at, expires_at] = times;
+        let (version, account) = (Self::VERSION, ticket.account);
+        let fields = format!("{version}.{account}.{linked_at}.{expires_at}");
         let mac = self.vault.relink_mac(&fields);
         format!("{fields}.{}", hex(mac.as_bytes()))
     }

@@ -6,8 +6,7 @@ use crate::ports::{NotVerified, SignedClaims, SingleUse};
 use crate::secret::WorkloadToken;
 use crate::usecases::{Coded as _, Refusal};
 use crate::workload::{
-    Judged, Policy, Rule, TrustedIssuer, WorkloadBinding, WorkloadGrant, WorkloadRefusal,
-    shown_text,
+    Judged, Policy, Rule, TrustedIssuer, WorkloadGrant, WorkloadRefusal, shown_text,
 };
 
 impl Workloads {
@@ -124,14 +123,9 @@ impl Workloads {
         judged: &Judged,
         from: IpAddr,
     ) -> bool {
-        let WorkloadBinding {
-            issuer: bound_to,
-            claims,
-            ..
-        } = &grant.binding;
-        let is_its = *bound_to == issuer.url && *claims == judged.bound;
-        let is_genuine =
-            is_its && self.vault.workload_mac(&grant.key.hash, &grant.binding) == grant.mac;
+        let binding = &grant.binding;
+        let is_its = binding.issuer == issuer.url && binding.claims == judged.bound;
+        let is_genuine = is_its && self.vault.workload_mac(&grant.key.hash, binding) == grant.mac;
         if !is_genuine && self.keys.logs_refusal(from) {
             tracing::error!(
                 key = grant.key.id.0,

@@ -134,18 +134,11 @@ impl Workloads {
         if visit.is_head {
             return;
         }
-        let Visit {
-            issuer,
-            subject,
-            run,
-            action,
-            address,
-            ..
-        } = visit;
-        let (subject, run) = (subject.as_deref(), run.as_deref());
+        let (issuer, action) = (&visit.issuer, visit.action);
+        let (subject, run) = (visit.subject.as_deref(), visit.run.as_deref());
         tracing::info!(issuer, subject, run, action, "workload accepted");
         let event = visit.event(AuditKind::WorkloadAccepted);
-        self.audit.record(event, actor, Some(*address));
+        self.audit.record(event, actor, Some(visit.address));
     }
 
     /// Records that a request was refused. Returns the answer: [`Refusal::TooManyUnknownKeys`], and no line in the log,
@@ -170,14 +163,8 @@ impl Workloads {
 
     pub(super) fn note_refusal(&self, visit: &Visit, why: Why) {
         self.audit_refusal(visit, why);
-        let Visit {
-            issuer,
-            subject,
-            run,
-            action,
-            ..
-        } = visit;
-        let (subject, run) = (subject.as_deref(), run.as_deref());
+        let (issuer, action) = (&visit.issuer, visit.action);
+        let (subject, run) = (visit.subject.as_deref(), visit.run.as_deref());
         match why {
             Why::Rule(rule) => {
                 tracing::info!(issuer, subject, run, action, %rule, "workload refused");

@@ -10,11 +10,7 @@ use super::help::Notes;
 use super::print::{printable, result};
 use super::serve::ServeConfig;
 use super::{Exit, Failure};
-use crate::config::{
-    Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, WebhookConfig, WorkloadConfig,
-    effective_audit,
-};
-use crate::service::ServiceConfig;
+use crate::config::{ConfigError, Environment, HIDDEN, LogConfig, Provider, TelemetryConfig};
 use crate::{telemetry, wiring};
 
 const NOTES: Notes =
@@ -50,6 +46,8 @@ enum Question {
 pub(super) async fn run(options: &Options, environment: &Environment) -> Result<Exit, Failure> {
     let Question::Check = options.question;
     let config = ServeConfig::read(environment)?;
+    // Before this command reads the log level, whose default is another one for `serve`.
+    let mut lines = settings(environment, &config.telemetry)?;
     telemetry::install(LogConfig::read(environment, "warn")?);
     let service = config.service;
     let warnings = config.warnings.iter().map(String::as_str);
@@ -58,7 +56,6 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
     }
     service.store.refuse_unsafe_file()?;
     service.http.certificate()?;
-    let mut lines = settings(environment, &service, &config.log, &config.telemetry)?;
     for provider in &service.providers.providers {
         let is_default = service.providers.default.as_ref() == Some(&provider.settings.name);
         lines.extend(of_provider(provider, is_default));
@@ -78,28 +75,18 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
     Ok(Exit::Done)
 }
 
-/// Returns the variables in force, as `NAME=value`.
+/// Returns the variables of the service with their values in force, without those that are shown with each provider.
 fn settings(
     environment: &Environment,
-    service: &ServiceConfig,
-    log: &LogConfig,
     telemetry: &TelemetryConfig,
-) -> Result<Vec<String>, Failure> {
-    let ours = [
-        service.http.effective()?,
-        service.store.effective(),
-        service.keys.effective(environment)?,
-        service.links.effective(),
-        service.operator.effective(),
-        vec![
-            WebhookConfig::effective(service.webhooks.as_ref()),
-            WorkloadConfig::effective(service.workloads.as_ref()),
-        ],
-        effective_audit(&service.audit),
-        log.effective(),
-        telemetry.effective(),
-    ];
-    let ours = ours.into_iter().flatten();
+) -> Result<Vec<String>, ConfigError> {
+    // The start does not read them.
+    for name in ["KMS_TOKEN", "KMS_PIN"] {
+        environment.secret(name)?;
+    }
+    let is_shown = |name: &str| !name.starts_with("PROVIDER") || name == "PROVIDER_TIMEOUT";
+    let ours = environment.effective().into_iter();
+    let ours = ours.filter(|(name, _)| is_shown(name));
     let ours = ours.map(|(name, value)| {
         let value = printable(&value);
         format!("{}{name}={value}", Environment::PREFIX)
@@ -121,16 +108,10 @@ fn of_provider(provider: &Provider, is_default: bool) -> Vec<String> {
 
 /// Returns the head of an issuer of workloads, and what their tokens must name byte for byte.
 fn of_issuer(issuer: &TrustedIssuer) -> [String; 3] {
-    let TrustedIssuer {
-        name,
-        url,
-        audience,
-        ..
-    } = issuer;
     [
-        ("\nworkload issuer ", name),
-        ("  issuer = ", url),
-        ("  audience = ", audience),
+        ("\nworkload issuer ", &issuer.name),
+        ("  issuer = ", &issuer.url),
+        ("  audience = ", &issuer.audience),
     ]
     .map(|(key, value)| format!("{key}{}", printable(value)))
 }

@@ -10,6 +10,7 @@ use central_oauth_domain::operator::{OperatorKey, OperatorRole};
 use central_oauth_domain::ports::ScopeWords;
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::usecases::AuditSettings;
+use central_oauth_http_poem::OperatorDetails;
 use central_oauth_observer_opentelemetry::Telemetry;
 use central_oauth_provider_openidconnect::ProviderSettings;
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
@@ -20,8 +21,7 @@ use url::Url;
 use super::help::Notes;
 use super::{Exit, Failure, play, print};
 use crate::config::{
-    Environment, HttpConfig, Keys, LinkConfig, LogConfig, OperatorDetailsConfig, ProviderConfig,
-    StoreConfig, WrappedKeys,
+    Environment, HttpConfig, Keys, LinkConfig, LogConfig, ProviderConfig, StoreConfig, WrappedKeys,
 };
 use crate::service::{Service, ServiceConfig};
 use crate::{runtime, telemetry, wiring};
@@ -121,7 +121,7 @@ fn config(
         },
         http: HttpConfig::local(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
         links,
-        operator: OperatorDetailsConfig::default(),
+        operator: OperatorDetails::default(),
         providers: ProviderConfig::built_in(provider),
         webhooks: None,
         workloads: None,

@@ -6,7 +6,7 @@ use central_oauth_kms::{Kms, SecretSource};
 use secrecy::SecretString;
 
 use super::numbers::read_seconds;
-use super::{ConfigError, Effective, Environment};
+use super::{ConfigError, Environment};
 
 /// The key management service that wraps the secret key.
 pub(crate) struct KmsConfig {
@@ -41,18 +41,6 @@ impl KmsConfig {
             name: key.to_owned(),
             grace,
         }))
-    }
-
-    /// Returns the values in force, which are empty if the secret key is not wrapped.
-    pub(super) fn effective(config: Option<&Self>) -> [Effective; 2] {
-        let value = |of: fn(&Self) -> String| config.map_or_else(String::new, of);
-        [
-            ("KMS", value(|config| config.name.clone())),
-            (
-                "KMS_GRACE",
-                value(|config| config.grace.as_secs().to_string()),
-            ),
-        ]
     }
 }
 

@@ -114,7 +114,7 @@ impl Service {
                     .allowed_hosts()
                     .map_or_else(AllowedHosts::any, AllowedHosts::only),
                 trusted_proxies: http.trusted_proxies.clone(),
-                operator: config.operator.details,
+                operator: config.operator,
             },
             watching::requests(telemetry),
         );

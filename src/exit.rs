@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt;
-use std::process::ExitCode;
 
 use central_oauth_domain::causes::with_causes;
 use central_oauth_kms::KmsError;
@@ -43,12 +42,6 @@ exits! {
     WrongPin = 10 "the PKCS#11 token rejects the PIN: correct the PIN before you try again, because wrong tries lock the token",
     CannotExecute = 126 "exec found the command and cannot run it",
     CommandNotFound = 127 "exec did not find the command",
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
 }
 
 /// Why a command failed: one line for the person, and the exit code.

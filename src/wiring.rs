@@ -45,14 +45,10 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
 pub(crate) type Store = SeaOrmStore;
 
 /// Opens the store without migrating its schema.
-pub(crate) async fn store(config: &StoreConfig) -> Result<SeaOrmStore, Failure> {
-    Ok(SeaOrmStore::open(&config.url, config.pool).await?)
-}
-
 pub(crate) async fn store_and_clock(
     config: &StoreConfig,
 ) -> Result<(SeaOrmStore, Arc<dyn Clock>), Failure> {
-    with_clock(store(config).await?).await
+    with_clock(SeaOrmStore::open(&config.url, config.pool).await?).await
 }
 
 pub(crate) async fn with_clock(

@@ -98,13 +98,8 @@ impl HttpConfig {
         if public.is_none() && self.other_hosts.is_empty() && !self.listen.ip().is_loopback() {
             return None;
         }
-        let public = public.map(|host| host.to_owned());
-        Some(
-            public
-                .into_iter()
-                .chain(self.other_hosts.iter().cloned())
-                .collect(),
-        )
+        let public = public.map(|host| host.to_owned()).into_iter();
+        Some(public.chain(self.other_hosts.iter().cloned()).collect())
     }
 
     /// Returns the configured public URL, or else the listen address. A service bound to all addresses uses loopback.

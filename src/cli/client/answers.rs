@@ -112,7 +112,7 @@ pub(crate) struct Account {
     pub(crate) display_name: Shown,
 }
 
-/// A `{code, detail}`.
+/// The `code` and `detail` of an error, also of a problem (RFC 9457).
 #[derive(Deserialize)]
 pub(crate) struct Trouble {
     pub(crate) code: Shown,
@@ -214,13 +214,6 @@ pub(crate) struct RevocationDetails {
 #[derive(Deserialize)]
 pub(crate) struct Deleted {
     pub(crate) provider_revocation: Shown,
-}
-
-/// A problem (RFC 9457).
-#[derive(Deserialize)]
-pub(crate) struct ProblemBody {
-    pub(crate) code: Shown,
-    pub(crate) detail: Shown,
 }
 
 /// The response to `GET /v1/healthz` and `GET /v1/readyz`.

@@ -22,7 +22,7 @@ pub(super) use answers::{
     AccountDetails, Confirmation, Deleted, Health, KeyDetails, LinkCode, LinkRequest, NewKey, Page,
     Poll, ProviderList, RevocationDetails, Role, Token,
 };
-use answers::{ProblemBody, Shown};
+use answers::{Shown, Trouble};
 
 /// Talks to one service, with at most one key.
 #[derive(Clone)]
@@ -260,7 +260,7 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
-        let problem: ProblemBody = self.read(&response)?;
+        let problem: Trouble = self.read(&response)?;
         Err(Refused::Problem(Box::new(Problem {
             status,
             code: problem.code,

@@ -2,13 +2,9 @@
 
 use std::error::Error;
 use std::fmt;
-use std::process::ExitCode;
 
 use central_oauth_domain::causes::with_causes;
 use central_oauth_kms::KmsError;
-use central_oauth_store_seaorm::OpenError;
-
-use crate::config::{ConfigError, NotUnwrapped};
 
 /// Defines the exit codes, with their meanings in `--help`.
 macro_rules! exits {
@@ -48,12 +44,6 @@ exits! {
     CommandNotFound = 127 "exec did not find the command",
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
-
 /// Why a command failed: one line for the person, and the exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -68,23 +58,6 @@ impl Failure {
             code,
             message: message.into(),
             is_printed: false,
-        }
-    }
-
-    /// Builds a failure with exit code 1 and all its causes in one line.
-    pub(crate) fn other(error: impl Error) -> Self {
-        Self::new(Exit::Other, with_causes(&error))
-    }
-
-    fn of_kms(is_wrong_pin: bool, error: impl Error) -> Self {
-        let failure = Self::other(error);
-        if is_wrong_pin {
-            Self {
-                code: Exit::WrongPin,
-                ..failure
-            }
-        } else {
-            failure
         }
     }
 
@@ -112,32 +85,18 @@ impl fmt::Display for Failure {
     }
 }
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self::other(error)
+/// Puts all causes of an error in one line.
+impl<E: Error + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let code = match is_wrong_pin(&error) {
+            true => Exit::WrongPin,
+            false => Exit::Other,
+        };
+        Self::new(code, with_causes(&error))
     }
 }
 
-impl From<NotUnwrapped> for Failure {
-    fn from(error: NotUnwrapped) -> Self {
-        Self::of_kms(error.is_wrong_pin(), error)
-    }
-}
-
-impl From<KmsError> for Failure {
-    fn from(error: KmsError) -> Self {
-        Self::of_kms(matches!(error, KmsError::Pin(_)), error)
-    }
-}
-
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
-        Self::other(error)
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::other(error)
-    }
+fn is_wrong_pin(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.any(|cause| matches!(cause.downcast_ref(), Some(KmsError::Pin(_))))
 }

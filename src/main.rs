@@ -25,14 +25,15 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 fn main() -> ExitCode {
     // The only TLS provider in the tree; an error means that it is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match cli::run(cli::parse()) {
-        Ok(code) => code.into(),
+    let exit = match cli::run(cli::parse()) {
+        Ok(exit) => exit,
         Err(failure) => {
             if failure.is_news() {
                 // If stderr is closed, only the exit code remains.
                 let _ = writeln!(io::stderr(), "central-oauth: {failure}");
             }
-            failure.code().into()
+            failure.code()
         }
-    }
+    };
+    ExitCode::from(exit as u8)
 }

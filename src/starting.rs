@@ -39,7 +39,7 @@ pub(crate) async fn secret_keys(config: &ServiceConfig) -> Result<SecretKeys, Fa
         tokio::select! {
             // Nobody could check any more whether the service is ready.
             ended = &mut serving => {
-                ended.map_err(Failure::other)?;
+                ended?;
                 return Err(Failure::new(Exit::Other, "the service stopped listening while it waited"));
             }
             () = sleep(pause) => {}
@@ -57,7 +57,7 @@ pub(crate) async fn secret_keys(config: &ServiceConfig) -> Result<SecretKeys, Fa
         }
     };
     stop.send_replace(true);
-    serving.await.map_err(Failure::other)?;
+    serving.await?;
     Ok(unwrapped?)
 }
 

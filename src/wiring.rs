@@ -45,14 +45,10 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
 pub(crate) type Store = SeaOrmStore;
 
 /// Opens the store without migrating its schema.
-pub(crate) async fn store(config: &StoreConfig) -> Result<SeaOrmStore, Failure> {
-    Ok(SeaOrmStore::open(&config.url, config.pool).await?)
-}
-
 pub(crate) async fn store_and_clock(
     config: &StoreConfig,
 ) -> Result<(SeaOrmStore, Arc<dyn Clock>), Failure> {
-    with_clock(store(config).await?).await
+    with_clock(SeaOrmStore::open(&config.url, config.pool).await?).await
 }
 
 pub(crate) async fn with_clock(
@@ -228,7 +224,7 @@ pub(crate) fn refused(error: UnlockError) -> Failure {
             );
             ConfigError::variable("PREVIOUS_SECRET_KEYS", problem).into()
         }
-        UnlockError::Store(error) => Failure::other(error),
+        UnlockError::Store(error) => error.into(),
         UnlockError::NoHashKey => Failure::new(
             Exit::Other,
             "this database is an unfinished copy: run `central-oauth copy` again until it says that it is complete",
@@ -256,15 +252,13 @@ fn providers(
     entropy: &Arc<Entropy>,
     observer: &Arc<dyn Observer>,
 ) -> Result<Providers, Failure> {
-    let mut adapters = Vec::<Arc<dyn OAuthProvider>>::new();
-    for provider in config.providers {
-        let settings = provider.settings.clone();
-        let adapter = OpenIdConnectProvider::new(settings, Arc::clone(clock), Arc::clone(entropy));
-        let adapter = adapter.map_err(|error| provider.refused(&error))?;
+    let watched = |adapter: OpenIdConnectProvider| {
         let adapter = adapter.watched(Arc::clone(observer), headers_to_pass_on);
         let watched = ObservedProvider::new(Arc::new(adapter), Arc::clone(observer));
-        adapters.push(Arc::new(watched));
-    }
+        Arc::new(watched) as Arc<dyn OAuthProvider>
+    };
+    let adapters = adapters(&config, clock, entropy)?;
+    let adapters = adapters.into_iter().map(watched);
     Ok(Providers::new(adapters, config.default))
 }
 
@@ -286,5 +280,5 @@ pub(crate) fn telemetry(
         instance: entropy().hex::<16>(),
         started_at: clock().now(),
     };
-    Telemetry::start(options).map_err(Failure::other)
+    Ok(Telemetry::start(options)?)
 }

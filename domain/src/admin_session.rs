@@ -28,7 +28,6 @@ impl AdminSession {
 
     /// Whether the session has ended. A start slightly in the future is accepted, because clocks of replicas differ;
     /// one further ahead is not.
-    #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         now.since(self.seen_at) >= Self::LONGEST_PAUSE
             || now.since(self.created_at) >= Self::LONGEST
@@ -36,7 +35,6 @@ impl AdminSession {
     }
 
     /// Whether a use at this time must be stored.
-    #[must_use]
     pub fn is_use_due(&self, now: Timestamp) -> bool {
         now.since(self.seen_at) >= Self::STORED_EVERY
     }

@@ -17,14 +17,12 @@ pub struct MalformedCidr;
 
 impl Cidr {
     /// Whether an address is in the block. An IPv4-mapped IPv6 address counts as the IPv4 address.
-    #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }
 }
 
 /// Whether one of the blocks contains the address. An empty list means any network.
-#[must_use]
 pub fn admits(blocks: &[Cidr], address: IpAddr) -> bool {
     blocks.is_empty() || blocks.iter().any(|block| block.contains(address))
 }

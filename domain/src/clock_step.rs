@@ -24,7 +24,6 @@ pub struct Horizon {
 
 impl Horizon {
     /// Returns the horizon with pauses of at most `pause`.
-    #[must_use]
     pub fn cut(self, pause: Duration) -> Self {
         Self {
             pause: self.pause.min(pause),

@@ -20,7 +20,6 @@ impl Entropy {
     }
 
     /// Returns random bytes.
-    #[must_use]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         lock(&self.0).fill_bytes(&mut bytes);
@@ -28,7 +27,6 @@ impl Entropy {
     }
 
     /// Returns random bytes as hexadecimal digits.
-    #[must_use]
     pub fn hex<const N: usize>(&self) -> String {
         hex(&self.bytes::<N>())
     }
@@ -37,7 +35,6 @@ impl Entropy {
     ///
     /// # Panics
     /// When `bound` is zero.
-    #[must_use]
     pub fn below(&self, bound: u32) -> u32 {
         let unbiased = u32::MAX - u32::MAX % bound;
         let mut rng = lock(&self.0);
@@ -50,14 +47,12 @@ impl Entropy {
     }
 
     /// Returns a number in `0.0..1.0`.
-    #[must_use]
     pub fn fraction(&self) -> f64 {
         f64::from(lock(&self.0).next_u32()) / 2_f64.powi(32)
     }
 
     /// Random text of `length` characters, five bits each, from Crockford's alphabet: no padding, nothing to escape
     /// in a header, a URL or a shell.
-    #[must_use]
     pub fn text(&self, length: usize) -> String {
         let mut bytes = vec![0; length];
         lock(&self.0).fill_bytes(&mut bytes);

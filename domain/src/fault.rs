@@ -124,7 +124,6 @@ fault_codes! {
 impl FaultCode {
     /// Whether it says something about one process and not about the account: a replica with another configuration may
     /// have the provider, the client or the secret key.
-    #[must_use]
     pub const fn is_local(&self) -> bool {
         matches!(
             self,

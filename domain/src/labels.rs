@@ -107,7 +107,6 @@ impl Labels {
 
     /// Returns the labels that a later link adds to these: those with new names, while there is room. Labels are never
     /// overwritten.
-    #[must_use]
     pub fn added_by(&self, later: &Self) -> Self {
         let room = Self::MOST.saturating_sub(self.0.len());
         let new = later.iter().filter(|(name, _)| !self.0.contains_key(*name));
@@ -128,13 +127,11 @@ impl Labels {
     }
 
     /// Whether there are none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether this label is one of them.
-    #[must_use]
     pub fn contains(&self, label: &Label) -> bool {
         self.0.get(&label.name) == Some(&label.value)
     }

@@ -80,7 +80,6 @@ macro_rules! words {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// Returns the word.
-            #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)+
@@ -88,13 +87,11 @@ macro_rules! words {
             }
 
             /// Returns the value with this word.
-            #[must_use]
             pub fn parse(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| known.as_str() == word)
             }
 
             /// Returns all words, with commas between them.
-            #[must_use]
             pub fn listed() -> String {
                 Vec::from_iter(Self::ALL.iter().map(|known| known.as_str())).join(", ")
             }

@@ -29,7 +29,6 @@ impl OperatorName {
     pub const LONGEST: usize = 64;
 
     /// Returns the name, if it is one.
-    #[must_use]
     pub fn new(name: &str) -> Option<Self> {
         let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-@".contains(&b);
         let is_name = !name.is_empty() && name.bytes().all(is_plain);
@@ -43,7 +42,6 @@ impl OperatorName {
     }
 
     /// Returns the name of the only key of a role.
-    #[must_use]
     pub const fn of_role(role: OperatorRole) -> Self {
         let name = role.as_str().as_bytes();
         let mut bytes = [0; Self::LONGEST];
@@ -59,7 +57,6 @@ impl OperatorName {
     }
 
     /// Returns the name as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         let bytes = self.bytes.get(..usize::from(self.length));
         // The bytes are ASCII.
@@ -92,7 +89,6 @@ pub struct OperatorKey {
 
 impl OperatorKey {
     /// Creates the only key of this role, named after the role.
-    #[must_use]
     pub fn of_role(role: OperatorRole, key: AccessKey) -> Self {
         let name = OperatorName::of_role(role);
         Self { name, role, key }

@@ -35,8 +35,13 @@ pub struct Replica {
 
 impl Replica {
     /// Whether it has reported recently.
-    #[must_use]
     pub fn is_there(&self, now: Timestamp) -> bool {
         now.since(self.seen_at) < GONE_AFTER && self.seen_at <= now + GONE_AFTER
     }
+}
+
+/// Returns those that are there.
+pub fn running(mut replicas: Vec<Replica>, now: Timestamp) -> Vec<Replica> {
+    replicas.retain(|replica| replica.is_there(now));
+    replicas
 }

@@ -19,7 +19,6 @@ macro_rules! secrets {
             }
 
             /// The secret itself. Every use of this is a place to review.
-            #[must_use]
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
             }
@@ -62,7 +61,6 @@ impl AccessKey {
     pub const PREFIX: &'static str = "coak_";
 
     /// Creates a key with 200 random bits and a checksum. Older keys without a checksum stay valid.
-    #[must_use]
     pub fn generate(entropy: &Entropy) -> Self {
         let key = format!("{}{}", Self::PREFIX, entropy.text(40));
         let checksum = checksum(&key);
@@ -72,7 +70,6 @@ impl AccessKey {
 
 impl WorkloadToken {
     /// Whether a bearer token looks like a JWT: base64url of a JSON object, and a second part.
-    #[must_use]
     pub fn is_like(bearer: &str) -> bool {
         bearer.starts_with("eyJ") && bearer.contains('.')
     }
@@ -80,7 +77,6 @@ impl WorkloadToken {
 
 impl BrowserToken {
     /// Creates a token with 160 random bits.
-    #[must_use]
     pub fn generate(entropy: &Entropy) -> Self {
         Self::new(entropy.text(32))
     }
@@ -92,13 +88,11 @@ pub struct Sealed(Vec<u8>);
 
 impl Sealed {
     /// Wraps bytes that a cipher made or a store kept.
-    #[must_use]
     pub const fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
     /// The bytes to store.
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -106,7 +100,6 @@ impl Sealed {
 
 impl Sealed {
     /// Returns the id of the key that sealed it; `None` if no cipher made it.
-    #[must_use]
     pub fn seal_id(&self) -> Option<SealId> {
         self.0.first_chunk().copied().map(SealId)
     }
@@ -140,19 +133,16 @@ pub struct KeyedHash([u8; 32]);
 
 impl KeyedHash {
     /// Wraps the 32 bytes of a hash.
-    #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
     /// The bytes to store.
-    #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
     /// Compares in constant time, so that the duration does not reveal how much of a MAC is right.
-    #[must_use]
     pub fn is_equal(&self, other: &Self) -> bool {
         let pairs = self.0.iter().zip(&other.0);
         let difference = pairs.fold(0, |difference, (one, other)| difference | (one ^ other));

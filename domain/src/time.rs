@@ -10,26 +10,22 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     /// The instant this many milliseconds after the Unix epoch.
-    #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
     /// Milliseconds since the Unix epoch.
-    #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
     /// Returns the time from `earlier` to this timestamp; zero if `earlier` is in fact later.
-    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).try_into().unwrap_or(0))
     }
 
     /// Whether this timestamp is in the future, but by no more than `longest`. One that is further ahead was stored by
     /// a clock that has been set back since.
-    #[must_use]
     pub fn is_ahead(self, now: Self, longest: Duration) -> bool {
         self > now && self <= now + longest
     }

@@ -5,40 +5,34 @@ use central_oauth_domain::usecases::{Verified, VerifyError, export_audit, verify
 use serde_json::{Map, Value, json};
 
 use super::help::{Notes, SEALED};
-use super::migrate::{must_be_up_to_date, must_exist};
+use super::migrate::unlocked_store;
 use super::when::rfc3339;
 use super::{Exit, Failure, print};
-use crate::config::{Environment, Keys, LogConfig, StoreConfig};
-use crate::{telemetry, wiring};
+use crate::config::Environment;
+use crate::wiring;
 
-const NOTES: Notes = Notes {
-    text: "The service may keep running.",
-    examples: &[
-        "central-oauth audit verify",
-        "central-oauth audit export > audit.jsonl",
-    ],
-    exits: &[],
-    variables: SEALED,
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth audit verify",
+    "central-oauth audit export > audit.jsonl",
+])
+.text("The service may keep running.")
+.variables(SEALED);
 
-const EXPORT_NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth audit export > audit.jsonl"],
-    exits: &[Exit::Tampered],
-    variables: SEALED,
-};
+const EXPORT_NOTES: Notes = Notes::of(&["central-oauth audit export > audit.jsonl"])
+    .exits(&[Exit::Tampered])
+    .variables(SEALED);
 
-const VERIFY_NOTES: Notes = Notes {
-    text: "\
+const VERIFY_NOTES: Notes = Notes::of(&[
+    "central-oauth audit verify",
+    "central-oauth audit verify --head 1000:5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
+])
+.text(
+    "\
 Keep the head where nobody who can write to the database can change it. Only a kept head reveals that somebody emptied the
 log or replaced it by an older copy. A head that is older than CENTRAL_OAUTH_AUDIT_RETENTION proves nothing any more.",
-    examples: &[
-        "central-oauth audit verify",
-        "central-oauth audit verify --head 1000:5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
-    ],
-    exits: &[Exit::Tampered],
-    variables: SEALED,
-};
+)
+.exits(&[Exit::Tampered])
+.variables(SEALED);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -63,18 +57,13 @@ enum Action {
 }
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
-    let (config, keys) = (StoreConfig::read(environment)?, Keys::read(environment)?);
-    telemetry::install(LogConfig::read(environment, "warn")?);
-    must_exist(&config.url)?;
-    let keys = keys.secret.unwrap().await?;
-    let (store, vault) = wiring::unlocked_store(&config, &keys).await?;
-    must_be_up_to_date(&store).await?;
+    let (store, vault) = unlocked_store(environment).await?;
     let chain = AuditChain::new(vault);
     let done = match options.action {
         Action::Export => export(&store, &chain).await,
         Action::Verify { head } => verify(&store, &chain, head).await,
     };
-    store.close().await.map_err(Failure::other)?;
+    store.close().await?;
     done.map(|()| Exit::Done)
 }
 
@@ -113,7 +102,7 @@ fn failure(error: VerifyError) -> Failure {
             Exit::Tampered,
             format!("the audit log was changed outside the service: {broken}"),
         ),
-        VerifyError::Store(error) => Failure::other(error),
+        VerifyError::Store(error) => error.into(),
     }
 }
 

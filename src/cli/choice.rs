@@ -46,7 +46,7 @@ async fn own(client: &Client) -> Result<AccountDetails, Failure> {
     let (page, _) = client.page("/v1/accounts", &[], None).await?;
     let mut items = page.items.into_iter();
     match (items.next(), items.next()) {
-        (Some(only), None) => serde_json::from_value(only).map_err(Failure::other),
+        (Some(only), None) => Ok(serde_json::from_value(only)?),
         _ => Err(unnamed()),
     }
 }

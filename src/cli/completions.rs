@@ -5,15 +5,10 @@ use clap_complete::{Shell, generate};
 use super::help::Notes;
 use super::{Exit, Failure, command_line, print};
 
-const NOTES: Notes = Notes {
-    text: "",
-    examples: &[
-        "central-oauth completions bash > ~/.local/share/bash-completion/completions/central-oauth",
-        "central-oauth completions zsh > ~/.zfunc/_central-oauth",
-    ],
-    exits: &[],
-    variables: &[],
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth completions bash > ~/.local/share/bash-completion/completions/central-oauth",
+    "central-oauth completions zsh > ~/.zfunc/_central-oauth",
+]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]

@@ -3,38 +3,30 @@
 use std::sync::Arc;
 
 use central_oauth_domain::workload::TrustedIssuer;
-use central_oauth_provider_openidconnect::{Flow, ProviderSettings};
+use central_oauth_provider_openidconnect::ProviderSettings;
 use url::Url;
 
 use super::help::Notes;
 use super::print::{printable, result};
 use super::serve::ServeConfig;
 use super::{Exit, Failure};
-use crate::config::{
-    Environment, HIDDEN, LogConfig, Provider, TelemetryConfig, TlsConfig, WebhookConfig,
-    WorkloadConfig, effective_audit,
-};
-use crate::service::ServiceConfig;
+use crate::config::{ConfigError, Environment, HIDDEN, LogConfig, Provider, TelemetryConfig};
 use crate::{telemetry, wiring};
 
-const NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth config check"],
-    exits: &[],
-    variables: &["SECRET_KEY", "PROVIDERS", "*"],
-};
+const NOTES: Notes =
+    Notes::of(&["central-oauth config check"]).variables(&["SECRET_KEY", "PROVIDERS", "*"]);
 
-const CHECK_NOTES: Notes = Notes {
-    text: "\
+const CHECK_NOTES: Notes = Notes::of(&[
+    "central-oauth config check",
+    "docker compose run --rm central-oauth config check",
+])
+.text(
+    "\
 Prints a variable without a value as empty. Warnings go to standard error and do not change the exit code. If the key
 management service is not available, that is a warning: serve would wait for it. If it refuses, that is an error.",
-    examples: &[
-        "central-oauth config check",
-        "docker compose run --rm central-oauth config check",
-    ],
-    exits: &[Exit::WrongPin],
-    variables: &["SECRET_KEY", "PROVIDERS", "*"],
-};
+)
+.exits(&[Exit::WrongPin])
+.variables(&["SECRET_KEY", "PROVIDERS", "*"]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -54,6 +46,8 @@ enum Question {
 pub(super) async fn run(options: &Options, environment: &Environment) -> Result<Exit, Failure> {
     let Question::Check = options.question;
     let config = ServeConfig::read(environment)?;
+    // Before this command reads the log level, whose default is another one for `serve`.
+    let mut lines = settings(environment, &config.telemetry)?;
     telemetry::install(LogConfig::read(environment, "warn")?);
     let service = config.service;
     let warnings = config.warnings.iter().map(String::as_str);
@@ -61,9 +55,7 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
         tracing::warn!("{warning}");
     }
     service.store.refuse_unsafe_file()?;
-    let tls = service.http.tls.as_ref();
-    tls.map(TlsConfig::certificate).transpose()?;
-    let mut lines = settings(environment, &service, &config.log, &config.telemetry)?;
+    service.http.certificate()?;
     for provider in &service.providers.providers {
         let is_default = service.providers.default.as_ref() == Some(&provider.settings.name);
         lines.extend(of_provider(provider, is_default));
@@ -83,28 +75,18 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
     Ok(Exit::Done)
 }
 
-/// Returns the variables in force, as `NAME=value`.
+/// Returns the variables of the service with their values in force, without those that are shown with each provider.
 fn settings(
     environment: &Environment,
-    service: &ServiceConfig,
-    log: &LogConfig,
     telemetry: &TelemetryConfig,
-) -> Result<Vec<String>, Failure> {
-    let ours = [
-        service.http.effective()?,
-        service.store.effective(),
-        service.keys.effective(environment)?,
-        service.links.effective(),
-        service.operator.effective(),
-        vec![
-            WebhookConfig::effective(service.webhooks.as_ref()),
-            WorkloadConfig::effective(service.workloads.as_ref()),
-        ],
-        effective_audit(&service.audit),
-        log.effective(),
-        telemetry.effective(),
-    ];
-    let ours = ours.into_iter().flatten();
+) -> Result<Vec<String>, ConfigError> {
+    // The start does not read them.
+    for name in ["KMS_TOKEN", "KMS_PIN"] {
+        environment.secret(name)?;
+    }
+    let is_shown = |name: &str| !name.starts_with("PROVIDER") || name == "PROVIDER_TIMEOUT";
+    let ours = environment.effective().into_iter();
+    let ours = ours.filter(|(name, _)| is_shown(name));
     let ours = ours.map(|(name, value)| {
         let value = printable(&value);
         format!("{}{name}={value}", Environment::PREFIX)
@@ -126,26 +108,16 @@ fn of_provider(provider: &Provider, is_default: bool) -> Vec<String> {
 
 /// Returns the head of an issuer of workloads, and what their tokens must name byte for byte.
 fn of_issuer(issuer: &TrustedIssuer) -> [String; 3] {
-    let TrustedIssuer {
-        name,
-        url,
-        audience,
-        ..
-    } = issuer;
     [
-        ("\nworkload issuer ", name),
-        ("  issuer = ", url),
-        ("  audience = ", audience),
+        ("\nworkload issuer ", &issuer.name),
+        ("  issuer = ", &issuer.url),
+        ("  audience = ", &issuer.audience),
     ]
     .map(|(key, value)| format!("{key}{}", printable(value)))
 }
 
 /// Returns the keys of the providers file that are in force, with the words for the scopes that are requested.
 fn keys(settings: &ProviderSettings) -> Vec<(String, String)> {
-    let flow = match settings.flow {
-        Flow::Device => "device",
-        Flow::AuthorizationCode => "authorization_code",
-    };
     let secret = settings.client_secret.as_ref().map(|_| HIDDEN.to_owned());
     let url = |url: &Option<Url>| url.as_ref().map(Url::to_string);
     let display_name = Some(settings.display_name.clone());
@@ -162,7 +134,7 @@ fn keys(settings: &ProviderSettings) -> Vec<(String, String)> {
     let known = [
         ("display_name", display_name.filter(|name| !name.is_empty())),
         ("consent_name", settings.consent_name.clone()),
-        ("flow", Some(flow.to_owned())),
+        ("flow", Some(settings.flow.to_string())),
         ("issuer", url(&settings.issuer)),
         ("client_id", Some(settings.client_id.clone())),
         ("client_secret", secret),

@@ -10,6 +10,7 @@ use central_oauth_domain::operator::{OperatorKey, OperatorRole};
 use central_oauth_domain::ports::ScopeWords;
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::usecases::AuditSettings;
+use central_oauth_http_poem::OperatorDetails;
 use central_oauth_observer_opentelemetry::Telemetry;
 use central_oauth_provider_openidconnect::ProviderSettings;
 use central_oauth_sandbox_poem::{Sandbox, SandboxOptions};
@@ -20,18 +21,13 @@ use url::Url;
 use super::help::Notes;
 use super::{Exit, Failure, play, print};
 use crate::config::{
-    Environment, HttpConfig, Keys, LinkConfig, LogConfig, OperatorDetailsConfig, ProviderConfig,
-    StoreConfig, WrappedKeys,
+    Environment, HttpConfig, Keys, LinkConfig, LogConfig, ProviderConfig, StoreConfig, WrappedKeys,
 };
 use crate::service::{Service, ServiceConfig};
 use crate::{runtime, telemetry, wiring};
 
-const NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth dev --auto", "central-oauth dev --port 9000"],
-    exits: &[],
-    variables: &["LOG"],
-};
+const NOTES: Notes =
+    Notes::of(&["central-oauth dev --auto", "central-oauth dev --port 9000"]).variables(&["LOG"]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -64,7 +60,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let keys = config.keys.secret.unwrap().await?;
     let service = Service::start(config, &keys, &Telemetry::default()).await?;
     let ended = if options.auto {
-        let api = Url::parse(&sandbox.endpoints().hello).map_err(Failure::other)?;
+        let api = Url::parse(&sandbox.endpoints().hello)?;
         let played = tokio::select! {
             played = play::run(&service.url, &api) => played,
             () = told_to_stop => Err(Failure::new(Exit::Other, "stopped before the end")),
@@ -101,7 +97,7 @@ fn config(
 ) -> Result<ServiceConfig, Failure> {
     let links = LinkConfig::default();
     let endpoints = sandbox.endpoints();
-    let url = |text: &str| Url::parse(text).map(Some).map_err(Failure::other);
+    let url = |text: &str| Url::parse(text).map(Some);
     let provider = ProviderSettings {
         display_name: "Sandbox".to_owned(),
         scopes: SCOPES.map(|(scope, _)| scope.to_owned()).to_vec(),
@@ -125,7 +121,7 @@ fn config(
         },
         http: HttpConfig::local(free(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))),
         links,
-        operator: OperatorDetailsConfig::default(),
+        operator: OperatorDetails::default(),
         providers: ProviderConfig::built_in(provider),
         webhooks: None,
         workloads: None,

@@ -12,25 +12,25 @@ use super::workload::Workload;
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment, SECRETS};
 
-const NOTES: Notes = Notes {
-    text: "\
+const NOTES: Notes = Notes::of(&[
+    "central-oauth exec -- ./backup.sh",
+    "central-oauth exec --env GITHUB_TOKEN --min-ttl 600 -- gh repo list",
+    "central-oauth exec --workload --server https://auth.example.com -- ./backup.sh",
+])
+.text(
+    "\
 The command replaces this process: it gets all signals, and its exit code is the exit code. If there is no valid token, the
 command does not run. The token is read once; a command that runs longer than its token should call `central-oauth
 token` itself. `exec` removes keys of Central OAuth from the environment of the command.",
-    examples: &[
-        "central-oauth exec -- ./backup.sh",
-        "central-oauth exec --env GITHUB_TOKEN --min-ttl 600 -- gh repo list",
-        "central-oauth exec --workload --server https://auth.example.com -- ./backup.sh",
-    ],
-    exits: &[
-        Exit::NoKey,
-        Exit::RelinkRequired,
-        Exit::Unavailable,
-        Exit::CannotExecute,
-        Exit::CommandNotFound,
-    ],
-    variables: &["SERVER", "ACCESS_KEY", "ID_TOKEN"],
-};
+)
+.exits(&[
+    Exit::NoKey,
+    Exit::RelinkRequired,
+    Exit::Unavailable,
+    Exit::CannotExecute,
+    Exit::CommandNotFound,
+])
+.variables(&["SERVER", "ACCESS_KEY", "ID_TOKEN"]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]

@@ -12,15 +12,12 @@ use super::print::result;
 use super::{Exit, Failure};
 use crate::config::{Environment, HttpConfig, parse_server};
 
-const NOTES: Notes = Notes {
-    text: "Exits with 0 if the service is healthy, else with 1, within 5 seconds.",
-    examples: &[
-        "central-oauth health",
-        "central-oauth health --server https://auth.example.com",
-    ],
-    exits: &[],
-    variables: &["LISTEN_ADDR"],
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth health",
+    "central-oauth health --server https://auth.example.com",
+])
+.text("Exits with 0 if the service is healthy, else with 1, within 5 seconds.")
+.variables(&["LISTEN_ADDR"]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -60,5 +57,5 @@ fn beside(http: &HttpConfig) -> Result<Url, Failure> {
         });
     }
     let scheme = if http.tls.is_some() { "https" } else { "http" };
-    Url::parse(&format!("{scheme}://{listen}")).map_err(Failure::other)
+    Ok(Url::parse(&format!("{scheme}://{listen}"))?)
 }

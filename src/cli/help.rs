@@ -4,13 +4,10 @@ use crate::exit::Exit;
 
 /// The lower part of one help text. Each command has its own beside its options.
 pub(super) struct Notes {
-    /// What the options cannot say; may be empty.
-    pub(super) text: &'static str,
-    pub(super) examples: &'static [&'static str],
-    /// Exit codes besides 0, 1 and 2.
-    pub(super) exits: &'static [Exit],
-    /// Names of variables: without the prefix `CENTRAL_OAUTH_`, or whole if they have another one.
-    pub(super) variables: &'static [&'static str],
+    text: &'static str,
+    examples: &'static [&'static str],
+    exits: &'static [Exit],
+    variables: &'static [&'static str],
 }
 
 /// Of commands that send an access key.
@@ -88,6 +85,30 @@ const FOREIGN: &[(&str, &str)] = &[
 ];
 
 impl Notes {
+    pub(super) const fn of(examples: &'static [&'static str]) -> Self {
+        Self {
+            text: "",
+            examples,
+            exits: &[],
+            variables: &[],
+        }
+    }
+
+    /// Adds what the options cannot say.
+    pub(super) const fn text(self, text: &'static str) -> Self {
+        Self { text, ..self }
+    }
+
+    /// Adds exit codes besides 0, 1 and 2.
+    pub(super) const fn exits(self, exits: &'static [Exit]) -> Self {
+        Self { exits, ..self }
+    }
+
+    /// Adds variables: their names without the prefix `CENTRAL_OAUTH_`, or whole if they have another one.
+    pub(super) const fn variables(self, variables: &'static [&'static str]) -> Self {
+        Self { variables, ..self }
+    }
+
     /// Returns the text below the options.
     pub(super) fn render(&self) -> String {
         let mut parts = Vec::new();
@@ -103,7 +124,7 @@ impl Notes {
             ));
         }
         let lines = self
-            .exits()
+            .all_exits()
             .map(|exit| format!("  {:<3}  {}", exit as u8, exit.meaning()));
         parts.push(format!(
             "Exit codes:\n{}",
@@ -112,7 +133,7 @@ impl Notes {
         parts.join("\n\n")
     }
 
-    fn exits(&self) -> impl Iterator<Item = Exit> {
+    fn all_exits(&self) -> impl Iterator<Item = Exit> {
         const ALWAYS: [Exit; 3] = [Exit::Done, Exit::Other, Exit::Usage];
         let all = Exit::ALL.iter().copied();
         all.filter(|exit| ALWAYS.contains(exit) || self.exits.contains(exit))

@@ -2,7 +2,7 @@
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::ReplicaStore;
-use central_oauth_domain::replica::{GONE_AFTER, Replica};
+use central_oauth_domain::replica::{self, GONE_AFTER, Replica};
 
 use super::print::printable;
 use super::{Exit, Failure};
@@ -12,12 +12,10 @@ pub(super) async fn running(
     store: &wiring::Store,
     now: Timestamp,
 ) -> Result<Vec<Replica>, Failure> {
-    if !store.knows_replicas().await.map_err(Failure::other)? {
+    if !store.knows_replicas().await? {
         return Ok(Vec::new());
     }
-    let mut replicas = store.replicas().await.map_err(Failure::other)?;
-    replicas.retain(|replica| replica.is_there(now));
-    Ok(replicas)
+    Ok(replica::running(store.replicas().await?, now))
 }
 
 /// Fails while a service uses the database.

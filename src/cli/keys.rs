@@ -1,6 +1,5 @@
 //! `central-oauth keys`: lists, creates and deletes the access keys of an account.
 
-use serde::Deserialize as _;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -15,48 +14,40 @@ use super::when::{ago, expiry};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
-const NOTES: Notes = Notes {
-    text: WHOSE,
-    examples: &[
-        "central-oauth keys list",
-        "central-oauth keys create --name nightly-build",
-        "central-oauth keys delete 7",
-    ],
-    exits: ASKING,
-    variables: OPERATOR,
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth keys list",
+    "central-oauth keys create --name nightly-build",
+    "central-oauth keys delete 7",
+])
+.text(WHOSE)
+.exits(ASKING)
+.variables(OPERATOR);
 
-const LIST_NOTES: Notes = Notes {
-    text: WHOSE,
-    examples: &[
-        "central-oauth keys list",
-        "central-oauth keys list --account 42 --json",
-    ],
-    exits: KEY,
-    variables: OPERATOR,
-};
+const LIST_NOTES: Notes = Notes::of(&[
+    "central-oauth keys list",
+    "central-oauth keys list --account 42 --json",
+])
+.text(WHOSE)
+.exits(KEY)
+.variables(OPERATOR);
 
-const CREATE_NOTES: Notes = Notes {
-    text: WHOSE,
-    examples: &[
-        "central-oauth keys create --name nightly-build",
-        "central-oauth keys create --name trial --expires-at 2027-01-31T00:00:00Z",
-        "central-oauth keys create --name build --network 192.0.2.0/24 --max-uses-per-minute 60",
-    ],
-    exits: KEY,
-    variables: OPERATOR,
-};
+const CREATE_NOTES: Notes = Notes::of(&[
+    "central-oauth keys create --name nightly-build",
+    "central-oauth keys create --name trial --expires-at 2027-01-31T00:00:00Z",
+    "central-oauth keys create --name build --network 192.0.2.0/24 --max-uses-per-minute 60",
+])
+.text(WHOSE)
+.exits(KEY)
+.variables(OPERATOR);
 
-const DELETE_NOTES: Notes = Notes {
-    text: WHOSE,
-    examples: &[
-        "central-oauth keys delete 7",
-        "central-oauth keys delete 7 --descendants",
-        "central-oauth keys delete 7 --account 42 --yes",
-    ],
-    exits: ASKING,
-    variables: OPERATOR,
-};
+const DELETE_NOTES: Notes = Notes::of(&[
+    "central-oauth keys delete 7",
+    "central-oauth keys delete 7 --descendants",
+    "central-oauth keys delete 7 --account 42 --yes",
+])
+.text(WHOSE)
+.exits(ASKING)
+.variables(OPERATOR);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -157,19 +148,20 @@ fn show(keys: &Listed) -> Result<(), Failure> {
         "EXPIRES",
         "LAST USED",
     ];
-    let mut rows = Vec::new();
-    for key in &keys.items {
-        let key = KeyDetails::deserialize(key).map_err(Failure::other)?;
-        rows.push([
-            key.id,
-            key.name.unwrap_or_else(|| "-".to_owned()),
-            key.role,
-            key.created_by.unwrap_or_else(|| "-".to_owned()),
+    let nothing = || "-".to_owned();
+    let row = |key: KeyDetails| {
+        [
+            key.id.to_string(),
+            key.name.map_or_else(nothing, |name| name.to_string()),
+            key.role.to_string(),
+            key.created_by
+                .map_or_else(nothing, |maker| maker.to_string()),
             ago(key.created_at, keys.now),
             expiry(key.expires_at, keys.now),
             ago(key.last_used_at, keys.now),
-        ]);
-    }
+        ]
+    };
+    let rows = keys.read()?.into_iter().map(row);
     result(lay_out(HEAD, rows))
 }
 
@@ -252,17 +244,16 @@ impl Delete {
 
 /// Returns the ids of the keys that a key has made.
 async fn made_by(client: &Client, account: &str, key: &str) -> Result<Vec<String>, Failure> {
-    let keys = client
-        .list(&format!("/v1/accounts/{account}/keys"), &[])
-        .await?;
-    let keys = keys.items.iter().map(KeyDetails::deserialize);
-    let keys = keys
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(Failure::other)?;
-    let made = keys
-        .into_iter()
-        .filter(|made| made.created_by.as_deref() == Some(key));
-    Ok(made.map(|made| made.id).collect())
+    let path = format!("/v1/accounts/{account}/keys");
+    let keys: Vec<KeyDetails> = client.list(&path, &[]).await?.read()?;
+    let is_made = |other: &&KeyDetails| {
+        other
+            .created_by
+            .as_ref()
+            .is_some_and(|maker| **maker == key)
+    };
+    let made = keys.iter().filter(is_made);
+    Ok(made.map(|made| made.id.to_string()).collect())
 }
 
 /// Checks a time of the command line.

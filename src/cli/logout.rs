@@ -7,15 +7,13 @@ use super::profile::{self, Pending, Target};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
-const NOTES: Notes = Notes {
-    text: "To end the access of all programs, run `central-oauth revoke` instead.",
-    examples: &[
-        "central-oauth logout",
-        "central-oauth logout --profile work --yes",
-    ],
-    exits: &[Exit::NoKey, Exit::Denied],
-    variables: &["ACCESS_KEY"],
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth logout",
+    "central-oauth logout --profile work --yes",
+])
+.text("To end the access of all programs, run `central-oauth revoke` instead.")
+.exits(&[Exit::NoKey, Exit::Denied])
+.variables(&["ACCESS_KEY"]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]

@@ -8,15 +8,10 @@ use super::help::Notes;
 use super::profile::failed;
 use super::{Exit, Failure, command_line, print};
 
-const NOTES: Notes = Notes {
-    text: "",
-    examples: &[
-        "central-oauth man | man -l -",
-        "central-oauth man /usr/local/share/man/man1",
-    ],
-    exits: &[],
-    variables: &[],
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth man | man -l -",
+    "central-oauth man /usr/local/share/man/man1",
+]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]

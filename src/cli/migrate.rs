@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use central_oauth_domain::ports::SealStore;
 use central_oauth_domain::usecases::give_up_key_macs;
+use central_oauth_domain::vault::Vault;
 use central_oauth_store_seaorm::{DatabaseUrl, Migrating};
 
 use super::confirm::Confirmation;
@@ -11,36 +12,20 @@ use super::help::{DATABASE, Notes, SEALED};
 use super::in_use::refuse_if_in_use;
 use super::table::distance;
 use super::{Exit, Failure, print};
-use crate::config::{Environment, Keys, StoreConfig};
-use crate::wiring;
+use crate::config::{Environment, Keys, LogConfig, StoreConfig};
+use crate::{telemetry, wiring};
 
-const NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth migrate", "central-oauth migrate status"],
-    exits: &[Exit::Denied],
-    variables: DATABASE,
-};
+const NOTES: Notes = Notes::of(&["central-oauth migrate", "central-oauth migrate status"])
+    .exits(&[Exit::Denied])
+    .variables(DATABASE);
 
-const UP_NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth migrate up"],
-    exits: &[],
-    variables: DATABASE,
-};
+const UP_NOTES: Notes = Notes::of(&["central-oauth migrate up"]).variables(DATABASE);
 
-const DOWN_NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth migrate down --delete-data"],
-    exits: &[Exit::Denied],
-    variables: SEALED,
-};
+const DOWN_NOTES: Notes = Notes::of(&["central-oauth migrate down --delete-data"])
+    .exits(&[Exit::Denied])
+    .variables(SEALED);
 
-const STATUS_NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth migrate status"],
-    exits: &[],
-    variables: DATABASE,
-};
+const STATUS_NOTES: Notes = Notes::of(&["central-oauth migrate status"]).variables(DATABASE);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -83,15 +68,15 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     }
     let (store, clock) = wiring::store_and_clock(&config).await?;
     match direction {
-        Direction::Up => store.migrate_up().await.map_err(Failure::other)?,
+        Direction::Up => store.migrate_up().await?,
         Direction::Down { .. } => {
             refuse_if_in_use(&store, clock.now()).await?;
             down(&store, environment).await?;
         }
         Direction::Status => {}
     }
-    let pending = store.pending_migrations().await.map_err(Failure::other)?;
-    store.close().await.map_err(Failure::other)?;
+    let pending = store.pending_migrations().await?;
+    store.close().await?;
     if pending.is_empty() {
         print::result("The schema is up to date.")?;
     }
@@ -105,29 +90,42 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
 /// as one without MACs, which needs the secret key: the next start would otherwise expect them.
 async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Failure> {
     const KEY_MACS: &str = "m0012_key_macs";
-    let newest = store.newest_migration().await.map_err(Failure::other)?;
+    let newest = store.newest_migration().await?;
     // A store that no service has used has no hash key, and no keys.
-    let hash_key = store.hash_key().await.map_err(Failure::other)?;
+    let hash_key = store.hash_key().await?;
     if newest.as_deref() != Some(KEY_MACS) || hash_key.is_none() {
-        return store.migrate_down(Some(1)).await.map_err(Failure::other);
+        return Ok(store.migrate_down(Some(1)).await?);
     }
     let keys = Keys::read(environment)?.secret.unwrap().await?;
     let cipher = wiring::cipher(&keys, &Arc::new(wiring::entropy()));
     let given_up = give_up_key_macs(store, Arc::clone(&cipher)).await;
     given_up.map_err(wiring::refused)?;
-    store.migrate_down(Some(1)).await.map_err(Failure::other)?;
+    store.migrate_down(Some(1)).await?;
     // A replica that started in between has marked the hash key again.
     let given_up = give_up_key_macs(store, cipher).await;
     given_up.map_err(wiring::refused)
 }
 
+/// Opens the database of the service and its values, for a command of the operator.
+pub(super) async fn unlocked_store(
+    environment: &Environment,
+) -> Result<(wiring::Store, Vault), Failure> {
+    let (config, keys) = (StoreConfig::read(environment)?, Keys::read(environment)?);
+    telemetry::install(LogConfig::read(environment, "warn")?);
+    must_exist(&config.url)?;
+    let keys = keys.secret.unwrap().await?;
+    let (store, vault) = wiring::unlocked_store(&config, &keys).await?;
+    must_be_up_to_date(&store).await?;
+    Ok((store, vault))
+}
+
 /// Fails while migrations are pending. Replicas of an earlier version may be using the schema.
 pub(super) async fn must_be_up_to_date(store: &wiring::Store) -> Result<(), Failure> {
-    let pending = store.pending_migrations().await.map_err(Failure::other)?;
+    let pending = store.pending_migrations().await?;
     if pending.is_empty() {
         return Ok(());
     }
-    let message = match store.migrating().await.map_err(Failure::other)? {
+    let message = match store.migrating().await? {
         Some(migrating) => at_it(&migrating),
         None => "the schema is not up to date: run `central-oauth migrate`".to_owned(),
     };

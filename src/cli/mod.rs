@@ -46,16 +46,13 @@ use crate::config::{ClientConfig, Environment};
 use crate::exit::{Exit, Failure};
 use help::Notes;
 
-const NOTES: Notes = Notes {
-    text: "",
-    examples: &[
-        "central-oauth dev --auto",
-        "central-oauth link --server https://auth.example.com",
-        "central-oauth exec -- sh -c 'echo \"$ACCESS_TOKEN\"'",
-    ],
-    exits: Exit::ALL,
-    variables: &["SERVER", "ACCESS_KEY", "ADMIN_KEY", "ENROLL_KEY"],
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth dev --auto",
+    "central-oauth link --server https://auth.example.com",
+    "central-oauth exec -- sh -c 'echo \"$ACCESS_TOKEN\"'",
+])
+.exits(Exit::ALL)
+.variables(&["SERVER", "ACCESS_KEY", "ADMIN_KEY", "ENROLL_KEY"]);
 
 /// A token broker for programs that have no browser. A person consents once at /device, the service keeps the grant
 /// alive, and the program asks for a valid access token whenever it needs one.
@@ -163,9 +160,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     }
     let environment = Environment::new(std::env::vars_os())?;
     let command = dispatch(cli.command, &environment);
-    tokio::runtime::Runtime::new()
-        .map_err(Failure::other)?
-        .block_on(Box::pin(command))
+    tokio::runtime::Runtime::new()?.block_on(Box::pin(command))
 }
 
 async fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure> {

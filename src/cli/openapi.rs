@@ -3,12 +3,7 @@
 use super::help::Notes;
 use super::{Exit, Failure, print};
 
-const NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth openapi --yaml"],
-    exits: &[],
-    variables: &[],
-};
+const NOTES: Notes = Notes::of(&["central-oauth openapi --yaml"]);
 
 #[derive(clap::Args, Clone, Copy)]
 #[command(after_long_help = NOTES.render())]

@@ -54,7 +54,7 @@ pub(super) fn insist(line: impl Display) {
 }
 
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(Failure::other)?;
+    let text = serde_json::to_string_pretty(value)?;
     result(printable_json(&text))
 }
 

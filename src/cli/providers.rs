@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use central_oauth_provider_openidconnect::{Finding, Flow, ProviderSettings, Verdict};
+use central_oauth_provider_openidconnect::{Finding, ProviderSettings, Verdict};
 use serde_json::{Value, json};
 
 use super::help::Notes;
@@ -12,32 +12,23 @@ use super::{Exit, Failure};
 use crate::config::{Environment, HttpConfig, LinkConfig, LogConfig, ProviderConfig};
 use crate::{telemetry, wiring};
 
-const NOTES: Notes = Notes {
-    text: "Reads the same configuration as `serve`. Needs neither the database nor the secret key.",
-    examples: &[
-        "central-oauth providers list",
-        "central-oauth providers check github",
-    ],
-    exits: &[Exit::Unavailable],
-    variables: &["PROVIDERS", "PUBLIC_URL", "LISTEN_ADDR", "*"],
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth providers list",
+    "central-oauth providers check github",
+])
+.text("Reads the same configuration as `serve`. Needs neither the database nor the secret key.")
+.exits(&[Exit::Unavailable])
+.variables(&["PROVIDERS", "PUBLIC_URL", "LISTEN_ADDR", "*"]);
 
-const LIST_NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth providers list"],
-    exits: &[],
-    variables: &["PROVIDERS", "*"],
-};
+const LIST_NOTES: Notes =
+    Notes::of(&["central-oauth providers list"]).variables(&["PROVIDERS", "*"]);
 
-const CHECK_NOTES: Notes = Notes {
-    text: "",
-    examples: &[
-        "central-oauth providers check",
-        "central-oauth providers check github --json",
-    ],
-    exits: &[Exit::Unavailable],
-    variables: &["PROVIDERS", "PUBLIC_URL", "LISTEN_ADDR", "*"],
-};
+const CHECK_NOTES: Notes = Notes::of(&[
+    "central-oauth providers check",
+    "central-oauth providers check github --json",
+])
+.exits(&[Exit::Unavailable])
+.variables(&["PROVIDERS", "PUBLIC_URL", "LISTEN_ADDR", "*"]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -113,17 +104,13 @@ fn list(config: &ProviderConfig) -> Result<Exit, Failure> {
 }
 
 fn row(settings: &ProviderSettings) -> [String; 4] {
-    let flow = match settings.flow {
-        Flow::Device => "device",
-        Flow::AuthorizationCode => "authorization_code",
-    };
     let server = settings
         .issuer
         .as_ref()
         .or(settings.token_endpoint.as_ref());
     [
         settings.name.as_str().to_owned(),
-        flow.to_owned(),
+        settings.flow.to_string(),
         server.map(ToString::to_string).unwrap_or_default(),
         display_name(settings),
     ]

@@ -7,15 +7,13 @@ use super::print::tell;
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
-const NOTES: Notes = Notes {
-    text: WHOSE,
-    examples: &[
-        "central-oauth refresh",
-        "central-oauth refresh --account 42",
-    ],
-    exits: GRANT,
-    variables: OPERATOR,
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth refresh",
+    "central-oauth refresh --account 42",
+])
+.text(WHOSE)
+.exits(GRANT)
+.variables(OPERATOR);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]

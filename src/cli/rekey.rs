@@ -7,30 +7,22 @@ use central_oauth_store_seaorm::{named_rows, table_of};
 
 use super::help::{Notes, SEALED};
 use super::in_use::running;
-use super::migrate::{must_be_up_to_date, must_exist};
+use super::migrate::unlocked_store;
 use super::print::{self, printable};
 use super::{Exit, Failure};
-use crate::config::{Environment, Keys, LogConfig, StoreConfig};
-use crate::{telemetry, wiring};
+use crate::config::Environment;
+use crate::wiring;
 
-pub(super) const NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth rekey"],
-    exits: &[Exit::WrongPin],
-    variables: SEALED,
-};
+pub(super) const NOTES: Notes = Notes::of(&["central-oauth rekey"])
+    .exits(&[Exit::WrongPin])
+    .variables(SEALED);
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
-    let (config, keys) = (StoreConfig::read(environment)?, Keys::read(environment)?);
-    telemetry::install(LogConfig::read(environment, "warn")?);
-    must_exist(&config.url)?;
-    let keys = keys.secret.unwrap().await?;
-    let (store, vault) = wiring::unlocked_store(&config, &keys).await?;
-    must_be_up_to_date(&store).await?;
-    let rekeyed = rekey(&store, &vault).await.map_err(Failure::other)?;
+    let (store, vault) = unlocked_store(environment).await?;
+    let rekeyed = rekey(&store, &vault).await?;
     let (store, clock) = wiring::with_clock(store).await?;
     let running = running(&store, clock.now()).await?;
-    store.close().await.map_err(Failure::other)?;
+    store.close().await?;
     tell(&rekeyed, &running)
 }
 

@@ -14,12 +14,9 @@ use super::{Exit, Failure};
 use crate::config::{Environment, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
 
-const NOTES: Notes = Notes {
-    text: "Needs no secret key.",
-    examples: &["central-oauth replicas", "central-oauth replicas --json"],
-    exits: &[],
-    variables: DATABASE,
-};
+const NOTES: Notes = Notes::of(&["central-oauth replicas", "central-oauth replicas --json"])
+    .text("Needs no secret key.")
+    .variables(DATABASE);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -36,8 +33,8 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let (store, clock) = wiring::store_and_clock(&config).await?;
     must_be_up_to_date(&store).await?;
     let now = clock.now();
-    let replicas = store.replicas().await.map_err(Failure::other)?;
-    store.close().await.map_err(Failure::other)?;
+    let replicas = store.replicas().await?;
+    store.close().await?;
     if options.json {
         let items: Vec<_> = replicas.iter().map(|replica| json(replica, now)).collect();
         print::json(&items)?;

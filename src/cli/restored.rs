@@ -9,12 +9,7 @@ use super::{Exit, Failure, print};
 use crate::config::{Environment, LogConfig, StoreConfig};
 use crate::{telemetry, wiring};
 
-pub(super) const NOTES: Notes = Notes {
-    text: "",
-    examples: &["central-oauth restored"],
-    exits: &[],
-    variables: DATABASE,
-};
+pub(super) const NOTES: Notes = Notes::of(&["central-oauth restored"]).variables(DATABASE);
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = StoreConfig::read(environment)?;
@@ -25,10 +20,10 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     // Nothing may change under a service of an earlier version, not even the schema. A service would use the refresh
     // tokens that this command marks.
     refuse_if_in_use(&store, clock.now()).await?;
-    store.migrate_up().await.map_err(Failure::other)?;
+    store.migrate_up().await?;
     let doubted = after_restore(&store, clock.as_ref(), &wiring::entropy()).await;
-    let doubted = doubted.map_err(Failure::other)?;
-    store.close().await.map_err(Failure::other)?;
+    let doubted = doubted?;
+    store.close().await?;
     print::result(format_args!(
         "Grants whose refresh token may be outdated: {doubted}"
     ))?;

@@ -1,6 +1,5 @@
 //! `central-oauth revocations`: lists the revocations of tokens at their providers.
 
-use serde::Deserialize as _;
 use url::Url;
 
 use super::client::{Client, Listed, RevocationDetails};
@@ -12,15 +11,12 @@ use super::when::{ago, next};
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, parse_server};
 
-const NOTES: Notes = Notes {
-    text: "",
-    examples: &[
-        "central-oauth revocations",
-        "central-oauth revocations --json",
-    ],
-    exits: KEY,
-    variables: &["SERVER", "ADMIN_KEY"],
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth revocations",
+    "central-oauth revocations --json",
+])
+.exits(KEY)
+.variables(&["SERVER", "ADMIN_KEY"]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -61,19 +57,19 @@ fn show(seen: &Listed) -> Result<(), Failure> {
         "LAST ERROR",
     ];
     let nothing = || "-".to_owned();
-    let mut rows = Vec::new();
-    for item in &seen.items {
-        let it = RevocationDetails::deserialize(item).map_err(Failure::other)?;
-        rows.push([
-            it.id,
-            it.provider,
-            it.account_id.unwrap_or_else(nothing),
-            it.status,
+    let row = |it: RevocationDetails| {
+        [
+            it.id.to_string(),
+            it.provider.to_string(),
+            it.account_id.map_or_else(nothing, |id| id.to_string()),
+            it.status.to_string(),
             ago(it.created_at, seen.now),
             next(it.next_attempt_at, seen.now).unwrap_or_else(nothing),
             it.attempts_failed.to_string(),
-            it.last_error.map_or_else(nothing, |error| error.code),
-        ]);
-    }
+            it.last_error
+                .map_or_else(nothing, |error| error.code.to_string()),
+        ]
+    };
+    let rows = seen.read()?.into_iter().map(row);
     result(lay_out(HEAD, rows))
 }

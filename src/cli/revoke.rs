@@ -9,15 +9,13 @@ use super::profile::{Origin, Profile, Target};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
-const NOTES: Notes = Notes {
-    text: WHOSE,
-    examples: &[
-        "central-oauth revoke",
-        "central-oauth revoke --account 42 --yes",
-    ],
-    exits: ASKING,
-    variables: OPERATOR,
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth revoke",
+    "central-oauth revoke --account 42 --yes",
+])
+.text(WHOSE)
+.exits(ASKING)
+.variables(OPERATOR);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]

@@ -17,25 +17,22 @@ use crate::service::audit_start::operators_reloaded;
 use crate::service::{Service, ServiceConfig};
 use crate::{private_memory, runtime, starting, telemetry, wiring};
 
-pub(super) const NOTES: Notes = Notes {
-    text: "",
-    examples: &[
-        "CENTRAL_OAUTH_PROVIDERS=providers.toml CENTRAL_OAUTH_SECRET_KEY=$(cat secret.key) central-oauth serve",
-    ],
-    exits: &[Exit::WrongPin],
-    variables: &[
-        "SECRET_KEY",
-        "DATABASE_URL",
-        "DB_PATH",
-        "LISTEN_ADDR",
-        "PUBLIC_URL",
-        "PROVIDERS",
-        "OPERATOR_NAME",
-        "OPERATOR_CONTACT",
-        "OPERATOR_LOGO_FILE",
-        "*",
-    ],
-};
+pub(super) const NOTES: Notes = Notes::of(&[
+    "CENTRAL_OAUTH_PROVIDERS=providers.toml CENTRAL_OAUTH_SECRET_KEY=$(cat secret.key) central-oauth serve",
+])
+.exits(&[Exit::WrongPin])
+.variables(&[
+    "SECRET_KEY",
+    "DATABASE_URL",
+    "DB_PATH",
+    "LISTEN_ADDR",
+    "PUBLIC_URL",
+    "PROVIDERS",
+    "OPERATOR_NAME",
+    "OPERATOR_CONTACT",
+    "OPERATOR_LOGO_FILE",
+    "*",
+]);
 
 /// Everything that the service reads from its environment. `config check` reads the same.
 pub(super) struct ServeConfig {

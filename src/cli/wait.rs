@@ -40,7 +40,7 @@ pub(super) async fn wait_by(
         match polled {
             Ok((client, poll)) => {
                 progress.heard(&poll);
-                if poll.status == "confirming" {
+                if *poll.status == "confirming" {
                     let asked = return_code::confirm(&client, code, &poll, json);
                     if let Some(linked) = progress.silently(asked).await? {
                         return Ok(linked);

@@ -8,16 +8,13 @@ use super::{Exit, Failure, print};
 use crate::config::{ConfigError, Environment, KmsConfig};
 use crate::wiring;
 
-pub(super) const NOTES: Notes = Notes {
-    text: "",
-    examples: &[
-        "CENTRAL_OAUTH_KMS=arn:aws:kms:eu-central-1:111122223333:alias/central-oauth central-oauth wrap-key",
-        "CENTRAL_OAUTH_KMS=https://vault.example.com:8200/v1/transit/keys/central-oauth central-oauth wrap-key",
-        "CENTRAL_OAUTH_KMS='pkcs11:token=my-token;object=central-oauth?module-path=/usr/lib/softhsm/libsofthsm2.so' central-oauth wrap-key",
-    ],
-    exits: &[Exit::WrongPin],
-    variables: &["KMS", "KMS_TOKEN", "KMS_PIN", "SECRET_KEY"],
-};
+pub(super) const NOTES: Notes = Notes::of(&[
+    "CENTRAL_OAUTH_KMS=arn:aws:kms:eu-central-1:111122223333:alias/central-oauth central-oauth wrap-key",
+    "CENTRAL_OAUTH_KMS=https://vault.example.com:8200/v1/transit/keys/central-oauth central-oauth wrap-key",
+    "CENTRAL_OAUTH_KMS='pkcs11:token=my-token;object=central-oauth?module-path=/usr/lib/softhsm/libsofthsm2.so' central-oauth wrap-key",
+])
+.exits(&[Exit::WrongPin])
+.variables(&["KMS", "KMS_TOKEN", "KMS_PIN", "SECRET_KEY"]);
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = KmsConfig::read(environment)?.ok_or_else(|| {

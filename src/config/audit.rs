@@ -3,7 +3,7 @@ use central_oauth_domain::usecases::AuditSettings;
 
 use super::numbers::read_seconds;
 use super::words::Words;
-use super::{ConfigError, Effective, Environment};
+use super::{ConfigError, Environment};
 
 const DAY: u64 = 24 * 3600;
 
@@ -23,12 +23,4 @@ pub(crate) fn audit_settings(environment: &Environment) -> Result<AuditSettings,
         precision: PRECISIONS.read(environment, NetworkPrecision::Cut)?,
         retention: read_seconds(environment, "AUDIT_RETENTION", range, default)?,
     })
-}
-
-/// Returns the values in force.
-pub(crate) fn effective_audit(settings: &AuditSettings) -> Vec<Effective> {
-    vec![
-        PRECISIONS.effective(settings.precision),
-        ("AUDIT_RETENTION", settings.retention.as_secs().to_string()),
-    ]
 }

@@ -1,14 +1,17 @@
 //! The environment variables of this program.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::fs::File;
 use std::io::Read as _;
+use std::sync::{Arc, Mutex};
 
+use central_oauth_domain::lock::lock;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::{ConfigError, KNOWN};
+use super::{ConfigError, HIDDEN, KNOWN};
 
 /// The variables that are secrets, without the prefix. Each has a second one, with `_FILE` appended, that names a file with
 /// the value.
@@ -33,6 +36,8 @@ const LONGEST_FILE: u64 = 64 * 1024;
 pub(crate) struct Environment {
     ours: Vec<(String, SecretString)>,
     others: HashMap<OsString, OsString>,
+    /// The values in force of the variables that were read, by their names without the prefix, and without secrets.
+    effective: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Environment {
@@ -83,6 +88,7 @@ impl Environment {
             (value, None) => value.cloned(),
             (None, Some(path)) => Some(read_secret(path.expose_secret()).map_err(wrong)?),
         };
+        self.note(name, secret.as_ref().map_or("", |_| HIDDEN));
         let without_end = |secret: SecretString| {
             let secret = secret.expose_secret().trim_end_matches(['\r', '\n']);
             SecretString::from(secret)
@@ -118,8 +124,23 @@ impl Environment {
     /// Returns a variable that is no secret, named without the prefix.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         debug_assert!(KNOWN.contains(&name) && !SECRETS.contains(&name), "{name}");
-        let value = self.ours(&format!("{}{name}", Self::PREFIX))?;
-        Some(value.expose_secret())
+        let value = self.ours(&format!("{}{name}", Self::PREFIX));
+        let text = value.map(|value| value.expose_secret());
+        let mut effective = lock(&self.effective);
+        effective
+            .entry(name.to_owned())
+            .or_insert_with(|| text.unwrap_or_default().to_owned());
+        text
+    }
+
+    /// Notes the value in force of a variable, where it is not the text of the variable: a default, or another form.
+    pub(super) fn note(&self, name: &str, value: impl Display) {
+        lock(&self.effective).insert(name.to_owned(), value.to_string());
+    }
+
+    /// Returns the values in force of the variables that were read, by their names without the prefix. Secrets are hidden.
+    pub(crate) fn effective(&self) -> BTreeMap<String, String> {
+        lock(&self.effective).clone()
     }
 
     /// Returns a warning for each unknown variable, with the nearest known name.

@@ -110,7 +110,7 @@ fn read_all(environment: &Environment) -> Vec<String> {
         KmsConfig::read(environment).err(),
         LinkConfig::read(environment).err(),
         LogConfig::read(environment, "info").err(),
-        OperatorDetailsConfig::read(environment).err(),
+        operator_details(environment).err(),
         StoreConfig::read(environment).err(),
         TelemetryConfig::read(environment).err(),
         TlsConfig::read(environment).err(),

@@ -1,13 +1,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 
 use central_oauth_domain::cidr::Cidr;
 use central_oauth_http_poem::Certificate;
 use url::{Host, Url};
 
-use super::networks::{list, networks};
-use super::{ConfigError, Effective, Environment, TlsConfig};
+use super::networks::networks;
+use super::{ConfigError, Environment, TlsConfig};
 
 pub(crate) struct HttpConfig {
     pub(crate) listen: SocketAddr,
@@ -45,30 +44,16 @@ impl HttpConfig {
             )
         })?;
         let hosts = text("ALLOWED_HOSTS").unwrap_or_default();
-        Ok(Self {
+        let config = Self {
             listen,
             public_url: text("PUBLIC_URL").map(public_url).transpose()?,
             other_hosts: listed(hosts).map(host).collect::<Result<_, _>>()?,
             trusted_proxies: networks(environment, "TRUSTED_PROXIES")?,
             tls: TlsConfig::read(environment)?,
-        })
-    }
-
-    /// Returns the values in force.
-    pub(crate) fn effective(&self) -> Result<Vec<Effective>, ConfigError> {
-        let file = |file: fn(&TlsConfig) -> &Path| {
-            let tls = self.tls.as_ref();
-            tls.map_or_else(String::new, |tls| file(tls).display().to_string())
         };
-        let hosts: Vec<_> = self.other_hosts.iter().map(Host::to_string).collect();
-        Ok(vec![
-            ("LISTEN_ADDR", self.listen.to_string()),
-            ("PUBLIC_URL", self.public_url(self.listen)?.to_string()),
-            ("ALLOWED_HOSTS", hosts.join(",")),
-            ("TRUSTED_PROXIES", list(&self.trusted_proxies)),
-            ("TLS_CERT_FILE", file(|tls| &tls.chain)),
-            ("TLS_KEY_FILE", file(|tls| &tls.key)),
-        ])
+        environment.note("LISTEN_ADDR", listen);
+        environment.note("PUBLIC_URL", config.public_url(listen)?);
+        Ok(config)
     }
 
     /// Reads the certificate, where the service itself speaks TLS.
@@ -113,13 +98,8 @@ impl HttpConfig {
         if public.is_none() && self.other_hosts.is_empty() && !self.listen.ip().is_loopback() {
             return None;
         }
-        let public = public.map(|host| host.to_owned());
-        Some(
-            public
-                .into_iter()
-                .chain(self.other_hosts.iter().cloned())
-                .collect(),
-        )
+        let public = public.map(|host| host.to_owned()).into_iter();
+        Some(public.chain(self.other_hosts.iter().cloned()).collect())
     }
 
     /// Returns the configured public URL, or else the listen address. A service bound to all addresses uses loopback.

@@ -6,7 +6,7 @@ use central_oauth_kms::{Kms, SecretSource};
 use secrecy::SecretString;
 
 use super::numbers::read_seconds;
-use super::{ConfigError, Effective, Environment};
+use super::{ConfigError, Environment};
 
 /// The key management service that wraps the secret key.
 pub(crate) struct KmsConfig {
@@ -30,8 +30,8 @@ impl KmsConfig {
             return Ok(None);
         };
         let secret = match Kms::is_on_token(key) {
-            true => pin(environment),
-            false => token(environment),
+            true => source(environment, "KMS_PIN", |_| None),
+            false => source(environment, "KMS_TOKEN", foreign_token),
         };
         let kms = Kms::new(key, endpoint, secret);
         let kms = kms.map_err(|error| ConfigError::variable("KMS", error))?;
@@ -41,18 +41,6 @@ impl KmsConfig {
             name: key.to_owned(),
             grace,
         }))
-    }
-
-    /// Returns the values in force, which are empty if the secret key is not wrapped.
-    pub(super) fn effective(config: Option<&Self>) -> [Effective; 2] {
-        let value = |of: fn(&Self) -> String| config.map_or_else(String::new, of);
-        [
-            ("KMS", value(|config| config.name.clone())),
-            (
-                "KMS_GRACE",
-                value(|config| config.grace.as_secs().to_string()),
-            ),
-        ]
     }
 }
 
@@ -76,29 +64,22 @@ fn require_secret(key: &str, environment: &Environment) -> Result<(), ConfigErro
         .ok_or_else(|| ConfigError::variable(name, problem))
 }
 
-fn pin(environment: &Environment) -> SecretSource {
+/// Reads a secret again for each request, because agents renew it in its file. Without a variable of ours, uses another one.
+fn source(
+    environment: &Environment,
+    name: &'static str,
+    other: fn(&Environment) -> Option<SecretString>,
+) -> SecretSource {
     let environment = environment.clone();
     Box::new(move || {
-        let pin = environment.secret("KMS_PIN");
-        let missing = || "CENTRAL_OAUTH_KMS_PIN is not set".to_owned();
-        pin.map_err(|error| error.to_string())?.ok_or_else(missing)
+        let ours = environment.secret(name);
+        let ours = ours.map_err(|error| error.to_string())?;
+        let missing = || format!("{}{name} is not set", Environment::PREFIX);
+        ours.or_else(|| other(&environment)).ok_or_else(missing)
     })
 }
 
-/// Reads the token again for each request, because agents renew it in its file. Without a variable of ours, uses those
-/// of the Vault and OpenBao tools.
-fn token(environment: &Environment) -> SecretSource {
-    let environment = environment.clone();
-    Box::new(move || {
-        let ours = environment.secret("KMS_TOKEN");
-        let token = ours.map(|ours| ours.or_else(|| foreign_token(&environment)));
-        let missing = || "CENTRAL_OAUTH_KMS_TOKEN is not set".to_owned();
-        token
-            .map_err(|error| error.to_string())?
-            .ok_or_else(missing)
-    })
-}
-
+/// Returns the token of the Vault and OpenBao tools.
 fn foreign_token(environment: &Environment) -> Option<SecretString> {
     let mut names = ["BAO_TOKEN", "VAULT_TOKEN"].iter();
     let token = names.find_map(|name| environment.other(name));

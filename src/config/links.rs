@@ -7,10 +7,10 @@ use central_oauth_domain::clock_step::LONGEST_PROVIDER_CALL;
 use central_oauth_domain::link::ReturnCodePolicy;
 use central_oauth_domain::link::pace::LONGEST_CONSENT;
 
-use super::networks::{list, networks};
+use super::networks::networks;
 use super::numbers::read_seconds;
 use super::words::Words;
-use super::{ConfigError, Effective, Environment};
+use super::{ConfigError, Environment};
 
 const RETURN_CODE: Words<ReturnCodePolicy> = Words(
     "RETURN_CODE",
@@ -70,23 +70,6 @@ impl LinkConfig {
             enroll_networks: networks(environment, "ENROLL_NETWORKS")?,
         })
     }
-
-    /// Returns the values in force. Durations are in seconds.
-    pub(crate) fn effective(&self) -> Vec<Effective> {
-        let durations = [
-            ("LINK_CODE_TTL", self.code_ttl),
-            ("POLL_INTERVAL", self.poll_interval),
-            ("PROVIDER_TIMEOUT", self.provider_timeout),
-            ("REFRESH_AT_LEAST", self.refresh_at_least),
-        ]
-        .map(|(name, duration)| (name, duration.as_secs().to_string()));
-        let return_code = RETURN_CODE.effective(self.return_code);
-        let networks = ("ENROLL_NETWORKS", list(&self.enroll_networks));
-        durations
-            .into_iter()
-            .chain([return_code, networks])
-            .collect()
-    }
 }
 
 #[cfg(test)]
@@ -96,9 +79,8 @@ mod tests {
     fn read(text: &str) -> Result<String, String> {
         let variable = ("CENTRAL_OAUTH_ENROLL_NETWORKS".into(), text.into());
         let environment = Environment::new([variable]).unwrap();
-        let config = LinkConfig::read(&environment).map_err(|error| error.to_string())?;
-        let (_, value) = config.effective().pop().unwrap();
-        Ok(value)
+        LinkConfig::read(&environment).map_err(|error| error.to_string())?;
+        Ok(environment.effective()["ENROLL_NETWORKS"].clone())
     }
 
     #[test]

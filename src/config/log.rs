@@ -3,12 +3,10 @@
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::words::Words;
-use super::{ConfigError, Effective, Environment};
+use super::{ConfigError, Environment};
 
 pub(crate) struct LogConfig {
     pub(crate) filter: Targets,
-    /// The filter as the operator writes it.
-    directives: String,
     pub(crate) format: LogFormat,
 }
 
@@ -29,19 +27,11 @@ impl LogConfig {
     /// Reads the section; this is the default level.
     pub(crate) fn read(environment: &Environment, level: &str) -> Result<Self, ConfigError> {
         let directives = environment.text("LOG").unwrap_or(level);
+        environment.note("LOG", directives);
         Ok(Self {
             filter: filter(directives)?,
-            directives: directives.to_owned(),
             format: FORMATS.read(environment, LogFormat::Text)?,
         })
-    }
-
-    /// Returns the values in force.
-    pub(crate) fn effective(&self) -> Vec<Effective> {
-        vec![
-            ("LOG", self.directives.clone()),
-            FORMATS.effective(self.format),
-        ]
     }
 }
 

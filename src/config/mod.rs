@@ -26,7 +26,7 @@ mod webhooks;
 mod words;
 mod workloads;
 
-pub(crate) use audit::{audit_settings, effective_audit};
+pub(crate) use audit::audit_settings;
 pub(crate) use bearer::is_bearer;
 pub(crate) use client::{ClientConfig, NamedKey, parse_server};
 pub(crate) use copy::CopyConfig;
@@ -36,7 +36,7 @@ pub(crate) use keys::Keys;
 pub(crate) use kms::KmsConfig;
 pub(crate) use links::LinkConfig;
 pub(crate) use log::{LogConfig, LogFormat};
-pub(crate) use operator_details::OperatorDetailsConfig;
+pub(crate) use operator_details::operator_details;
 pub(crate) use operators::read as read_operators;
 pub(crate) use providers::{Provider, ProviderConfig};
 pub(crate) use secret_keys::{NotUnwrapped, SecretKeys, WrappedKeys};
@@ -46,15 +46,8 @@ pub(crate) use tls::TlsConfig;
 pub(crate) use webhooks::WebhookConfig;
 pub(crate) use workloads::WorkloadConfig;
 
-/// A variable, named without the prefix, and the value in force. Of a secret only whether it is set.
-pub(crate) type Effective = (&'static str, String);
-
 /// What is shown instead of a secret.
 pub(crate) const HIDDEN: &str = "(secret)";
-
-fn hidden(is_set: bool) -> String {
-    if is_set { HIDDEN } else { "" }.to_owned()
-}
 
 /// All known variables, without the prefix.
 pub(crate) const KNOWN: &[&str] = &[

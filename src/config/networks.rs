@@ -19,11 +19,8 @@ pub(super) fn networks(
         let network = text.trim().parse();
         network.map_err(|problem| wrong(entry, problem))
     });
-    read.collect()
-}
-
-/// Returns networks as a variable lists them.
-pub(super) fn list(networks: &[Cidr]) -> String {
-    let networks = networks.iter().map(Cidr::to_string);
-    Vec::from_iter(networks).join(",")
+    let networks = read.collect::<Result<Vec<_>, _>>()?;
+    let list = Vec::from_iter(networks.iter().map(Cidr::to_string));
+    environment.note(variable, list.join(","));
+    Ok(networks)
 }

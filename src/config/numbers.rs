@@ -11,8 +11,8 @@ pub(super) fn read_seconds(
     default: Duration,
 ) -> Result<Duration, ConfigError> {
     let what = "a whole number of seconds";
-    let seconds = read(environment, name, range, what)?;
-    Ok(seconds.map_or(default, Duration::from_secs))
+    let seconds = read(environment, name, range, default.as_secs(), what)?;
+    Ok(Duration::from_secs(seconds))
 }
 
 /// Reads a whole number, or returns the default.
@@ -22,22 +22,23 @@ pub(super) fn read_number(
     range: RangeInclusive<u64>,
     default: u64,
 ) -> Result<u64, ConfigError> {
-    let number = read(environment, name, range, "a whole number")?;
-    Ok(number.unwrap_or(default))
+    read(environment, name, range, default, "a whole number")
 }
 
 fn read(
     environment: &Environment,
     name: &str,
     range: RangeInclusive<u64>,
+    default: u64,
     what: &str,
-) -> Result<Option<u64>, ConfigError> {
-    let Some(text) = environment.text(name) else {
-        return Ok(None);
-    };
-    let number = text.parse().ok().filter(|number| range.contains(number));
+) -> Result<u64, ConfigError> {
     let (least, most) = (range.start(), range.end());
-    let problem = || format!("must be {what} from {least} to {most}");
-    let number = number.ok_or_else(|| ConfigError::variable(name, problem()));
-    number.map(Some)
+    let problem = || ConfigError::variable(name, format!("must be {what} from {least} to {most}"));
+    let number = match environment.text(name) {
+        Some(text) => text.parse().ok().filter(|number| range.contains(number)),
+        None => Some(default),
+    };
+    let number = number.ok_or_else(problem)?;
+    environment.note(name, number);
+    Ok(number)
 }

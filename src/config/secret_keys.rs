@@ -7,7 +7,7 @@ use central_oauth_kms::KmsError;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
-use super::{ConfigError, Effective, Environment, KmsConfig};
+use super::{ConfigError, Environment, KmsConfig};
 
 const PRESENT: &str = "SECRET_KEY";
 const PREVIOUS: &str = "PREVIOUS_SECRET_KEYS";
@@ -39,6 +39,7 @@ enum ConfiguredKey {
 #[error("{}{variable}: {error}", Environment::PREFIX)]
 pub(crate) struct NotUnwrapped {
     variable: &'static str,
+    #[source]
     error: KmsError,
 }
 
@@ -108,11 +109,6 @@ impl WrappedKeys {
             "CENTRAL_OAUTH_KMS is set, but CENTRAL_OAUTH_SECRET_KEY is in plain text: the key management service does not \
              protect it, and disabling its key stops nothing; `central-oauth wrap-key` wraps the key",
         )
-    }
-
-    /// Returns the settings of the key management service in force.
-    pub(super) fn effective_kms(&self) -> [Effective; 2] {
-        KmsConfig::effective(self.kms.as_ref())
     }
 
     /// Has the key management service unwrap all wrapped keys.

@@ -1,12 +1,11 @@
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
 
 use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl, PoolSettings};
 use secrecy::ExposeSecret;
 
 use super::numbers::{read_number, read_seconds};
 use super::words::Words;
-use super::{ConfigError, Effective, Environment};
+use super::{ConfigError, Environment};
 
 const TOKEN_CACHE: Words<bool> = Words("TOKEN_CACHE", &[("on", true), ("off", false)]);
 
@@ -41,33 +40,18 @@ impl StoreConfig {
             Some(url) => url,
             None => configured_file(environment),
         };
+        let (file, server) = match url.path() {
+            Some(_) => (url.to_string(), String::new()),
+            None => (String::new(), url.to_string()),
+        };
+        environment.note("DB_PATH", file);
+        // Without user and password.
+        environment.note("DATABASE_URL", server);
         Ok(Self {
             url,
             pool: pool(environment)?,
             caches_tokens: TOKEN_CACHE.read(environment, true)?,
         })
-    }
-
-    /// Returns the values in force. The URL is shown without user and password.
-    pub(crate) fn effective(&self) -> Vec<Effective> {
-        let place = self.url.to_string();
-        let (file, server) = match self.url.path() {
-            Some(_) => (place, String::new()),
-            None => (String::new(), place),
-        };
-        let pool = &self.pool;
-        let seconds = |duration: Duration| duration.as_secs().to_string();
-        vec![
-            ("DB_PATH", file),
-            ("DATABASE_URL", server),
-            ("DATABASE_MAX_CONNECTIONS", pool.max_connections.to_string()),
-            ("DATABASE_CONNECT_TIMEOUT", seconds(pool.connect_timeout)),
-            (
-                "DATABASE_STATEMENT_TIMEOUT",
-                seconds(pool.statement_timeout),
-            ),
-            TOKEN_CACHE.effective(self.caches_tokens),
-        ]
     }
 
     /// Rejects a database file that every user of the machine may read or write, and anything but a regular file. A new

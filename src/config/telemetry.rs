@@ -9,7 +9,7 @@ use central_oauth_observer_opentelemetry::Collector;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{ConfigError, Effective, Environment};
+use super::{ConfigError, Environment};
 
 pub(crate) struct TelemetryConfig {
     /// The listener for Prometheus.
@@ -52,12 +52,6 @@ impl TelemetryConfig {
             attributes: attributes.unwrap_or_default(),
             warnings,
         })
-    }
-
-    /// Returns the values in force.
-    pub(crate) fn effective(&self) -> Vec<Effective> {
-        let scraped_at = self.scraped_at.map(|address| address.to_string());
-        vec![("METRICS_ADDR", scraped_at.unwrap_or_default())]
     }
 
     /// Returns the exporters in force, by the standard names of their variables.

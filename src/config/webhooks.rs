@@ -12,7 +12,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::environment::read_secret;
-use super::{ConfigError, Effective, Environment, toml_file};
+use super::{ConfigError, Environment, toml_file};
 
 /// The receivers, and the events that each gets.
 pub(crate) struct WebhookConfig {
@@ -49,12 +49,6 @@ impl WebhookConfig {
         let file: File = toml_file::read(Self::VARIABLE, path)?;
         let wrong = |problem| ConfigError::variable(Self::VARIABLE, format!("{path}, {problem}"));
         file.validated(path.to_owned()).map(Some).map_err(wrong)
-    }
-
-    /// Returns the file.
-    pub(crate) fn effective(config: Option<&Self>) -> Effective {
-        let path = config.map(|config| config.path.clone());
-        (Self::VARIABLE, path.unwrap_or_default())
     }
 
     /// Creates an error about a receiver of the file.

@@ -1,6 +1,6 @@
 //! Variables whose value is one of some words.
 
-use super::{ConfigError, Effective, Environment};
+use super::{ConfigError, Environment};
 
 /// A variable, its words, and what they mean.
 pub(super) struct Words<T: 'static>(
@@ -11,19 +11,15 @@ pub(super) struct Words<T: 'static>(
 impl<T: Copy + PartialEq> Words<T> {
     /// Returns the meaning of the variable, or `default` if it is not set.
     pub(super) fn read(&self, environment: &Environment, default: T) -> Result<T, ConfigError> {
-        let Some(text) = environment.text(self.0) else {
-            return Ok(default);
+        let mut words = self.1.iter();
+        let meant = match environment.text(self.0) {
+            Some(text) => words.find(|(word, _)| *word == text),
+            None => words.find(|(_, value)| *value == default),
         };
-        let meant = self.1.iter().find(|(word, _)| *word == text);
-        meant
-            .map(|(_, value)| *value)
-            .ok_or_else(|| ConfigError::variable(self.0, format!("must be {}", self.choice())))
-    }
-
-    /// Returns the variable with the word for `value`.
-    pub(super) fn effective(&self, value: T) -> Effective {
-        let word = self.1.iter().find(|(_, meant)| *meant == value);
-        (self.0, word.map_or("", |(word, _)| word).to_owned())
+        let (word, value) = meant
+            .ok_or_else(|| ConfigError::variable(self.0, format!("must be {}", self.choice())))?;
+        environment.note(self.0, word);
+        Ok(*value)
     }
 
     fn choice(&self) -> String {

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use central_oauth_domain::usecases::AuditSettings;
+use central_oauth_http_poem::OperatorDetails;
 
 use crate::config::{
-    self, ConfigError, Environment, HttpConfig, Keys, LinkConfig, OperatorDetailsConfig,
-    ProviderConfig, StoreConfig, TelemetryConfig, WebhookConfig, WorkloadConfig,
+    self, ConfigError, Environment, HttpConfig, Keys, LinkConfig, ProviderConfig, StoreConfig,
+    TelemetryConfig, WebhookConfig, WorkloadConfig,
 };
 
 pub(crate) struct ServiceConfig {
@@ -14,7 +15,7 @@ pub(crate) struct ServiceConfig {
     pub(crate) keys: Keys,
     pub(crate) http: HttpConfig,
     pub(crate) links: LinkConfig,
-    pub(crate) operator: OperatorDetailsConfig,
+    pub(crate) operator: OperatorDetails,
     pub(crate) providers: ProviderConfig,
     pub(crate) webhooks: Option<WebhookConfig>,
     pub(crate) workloads: Option<WorkloadConfig>,
@@ -35,7 +36,7 @@ impl ServiceConfig {
             keys: Keys::read(environment)?,
             http: HttpConfig::read(environment)?,
             webhooks: WebhookConfig::read(environment)?,
-            operator: OperatorDetailsConfig::read(environment)?,
+            operator: config::operator_details(environment)?,
             workloads: WorkloadConfig::read(environment, &providers)?,
             providers,
             links,

@@ -114,7 +114,7 @@ impl Service {
                     .allowed_hosts()
                     .map_or_else(AllowedHosts::any, AllowedHosts::only),
                 trusted_proxies: http.trusted_proxies.clone(),
-                operator: config.operator.details,
+                operator: config.operator,
             },
             watching::requests(telemetry),
         );
@@ -216,11 +216,11 @@ impl Service {
         runtime::store_last_audit_entries(&self.audit).await;
         self.watching.stop().await;
         self.store.close().await?;
-        server.map_err(Failure::other)?;
+        server?;
         let ended = tidied.and(audited).and(delivered).and(revoked);
-        ended.map_err(Failure::other)?;
-        let recorded = recorded.map_err(Failure::other)?;
-        let saved = saved.map_err(Failure::other)?;
+        ended?;
+        let recorded = recorded?;
+        let saved = saved?;
         if recorded && saved {
             tracing::info!("stopped");
             Ok(Exit::Done)

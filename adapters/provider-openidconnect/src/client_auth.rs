@@ -1,10 +1,9 @@
 //! Client authentication (RFC 6749 section 2.3).
 
-use std::str::FromStr;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use central_oauth_domain::ports::ProviderError;
+use central_oauth_domain::words;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::form_urlencoded::byte_serialize;
@@ -12,49 +11,23 @@ use url::form_urlencoded::byte_serialize;
 use crate::http::Request;
 use crate::quirks::DeviceQuirks;
 
-/// The method of client authentication (OpenID Connect Core section 9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum ClientAuthMethod {
-    /// Client id and secret in the `Authorization` header: `client_secret_basic`.
-    #[serde(rename = "client_secret_basic")]
-    Basic,
-    /// Client id and secret in the body: `client_secret_post`.
-    #[serde(rename = "client_secret_post")]
-    Post,
-    /// Only the client id in the body: `none`.
-    #[serde(rename = "none")]
-    None,
-}
-
-/// An unknown method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be client_secret_basic, client_secret_post or none")]
-pub struct UnknownClientAuthMethod;
-
-impl FromStr for ClientAuthMethod {
-    type Err = UnknownClientAuthMethod;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "client_secret_basic" => Ok(Self::Basic),
-            "client_secret_post" => Ok(Self::Post),
-            "none" => Ok(Self::None),
-            _ => Err(UnknownClientAuthMethod),
-        }
+words! {
+    /// The method of client authentication (OpenID Connect Core section 9).
+    #[derive(Deserialize)]
+    ClientAuthMethod {
+        /// Client id and secret in the `Authorization` header.
+        #[serde(rename = "client_secret_basic")]
+        Basic => "client_secret_basic",
+        /// Client id and secret in the body.
+        #[serde(rename = "client_secret_post")]
+        Post => "client_secret_post",
+        /// Only the client id in the body.
+        #[serde(rename = "none")]
+        None => "none",
     }
 }
 
 impl ClientAuthMethod {
-    /// The registered name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Basic => "client_secret_basic",
-            Self::Post => "client_secret_post",
-            Self::None => "none",
-        }
-    }
-
     /// Returns the best method that the server supports. Basic is the default of RFC 8414 section 2, and RFC 6749 section
     /// 2.3.1 requires every server to support it.
     pub(crate) fn best_of(supported: Option<&[String]>) -> Self {

@@ -62,7 +62,7 @@ mod webhook;
 mod workload;
 
 pub use address::AddressFault;
-pub use client_auth::{ClientAuthMethod, UnknownClientAuthMethod};
+pub use client_auth::ClientAuthMethod;
 pub use doctor::{Finding, Subject, Verdict};
 pub use extra::ExtraError;
 pub use http::{ClientUnavailable, TraceHeaders};
@@ -70,7 +70,7 @@ pub use profile::{
     Endpoints, Facts, Placeholder, Profile, ProfileError, Setup, UnknownProfile, WrongProfile,
 };
 pub use provider::OpenIdConnectProvider;
-pub use settings::{Flow, ProviderSettings, SettingsError, UnknownFlow};
+pub use settings::{Flow, ProviderSettings, SettingsError};
 pub use webhook::{
     HttpWebhookSender, WebhookReceiver, WebhookReceiverError, WebhookSecret, WebhookSecretError,
 };

@@ -45,7 +45,6 @@ impl AuditPosition {
     }
 
     /// The position of an entry.
-    #[must_use]
     pub const fn of(entry: &AuditEntry) -> Self {
         Self {
             number: entry.number,
@@ -54,7 +53,6 @@ impl AuditPosition {
     }
 
     /// The hash in hexadecimal.
-    #[must_use]
     pub fn hash(&self) -> String {
         hex(self.mac.as_bytes())
     }
@@ -156,13 +154,11 @@ pub struct AuditChain {
 
 impl AuditChain {
     /// A chain under the hash key of a vault.
-    #[must_use]
     pub const fn new(vault: Vault) -> Self {
         Self { vault }
     }
 
     /// Prepares an entry; only the event is still missing.
-    #[must_use]
     pub fn draft(
         &self,
         reference: AuditReference,
@@ -179,7 +175,6 @@ impl AuditChain {
         }
     }
 
-    #[must_use]
     pub(super) fn sign(&self, content: AuditContent) -> SignedEntry {
         let mac = self.vault.mac(ENTRY, &content.to_bytes());
         SignedEntry { content, mac }
@@ -191,7 +186,6 @@ impl AuditChain {
     /// entry do not match, somebody else has changed the log. A new chain then begins, after a gap in the numbers, with
     /// an entry that says so. If the signed ends are missing, nobody knows where the log began, so it begins with that
     /// entry.
-    #[must_use]
     pub fn extend(
         &self,
         ends: Option<&AuditEnds>,
@@ -308,13 +302,11 @@ impl AuditChain {
     }
 
     /// Whether this service has signed the ends.
-    #[must_use]
     pub fn is_signed(&self, ends: &AuditEnds) -> bool {
         self.signed(ends.start, ends.head).mac.is_equal(&ends.mac)
     }
 
     /// The ends of a log without entries.
-    #[must_use]
     pub fn empty(&self) -> AuditEnds {
         self.signed(AuditPosition::ORIGIN, AuditPosition::ORIGIN)
     }

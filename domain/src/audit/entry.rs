@@ -47,7 +47,6 @@ impl AuditContent {
     }
 
     /// The value with this name in the detail.
-    #[must_use]
     pub fn detail(&self, wanted: &str) -> Option<&str> {
         let mut details = self.details();
         details.find_map(|(name, value)| (name == wanted).then_some(value))
@@ -103,6 +102,7 @@ pub struct AuditEntry {
 }
 
 /// An entry without its event. A store completes it inside the transaction of the event.
+#[must_use]
 #[derive(Clone)]
 pub struct AuditDraft {
     pub(super) chain: AuditChain,
@@ -114,7 +114,6 @@ pub struct AuditDraft {
 
 impl AuditDraft {
     /// Completes and signs the entry.
-    #[must_use]
     pub fn entry(self, event: AuditEvent) -> SignedEntry {
         self.chain.sign(AuditContent {
             reference: self.reference,
@@ -129,7 +128,6 @@ impl AuditDraft {
     }
 
     /// Completes and signs one entry for each deleted key: the key that somebody has deleted, then those that went with it.
-    #[must_use]
     pub fn keys_deleted(self, account: AccountId, gone: &[AccessKeyId]) -> Vec<SignedEntry> {
         let reference = u128::from_be_bytes(self.reference.0);
         let entry = |(n, key): (u32, &AccessKeyId)| {
@@ -167,7 +165,6 @@ pub struct AuditFilter {
 
 impl AuditFilter {
     /// Whether an entry is one of those asked for.
-    #[must_use]
     pub fn admits(&self, content: &AuditContent) -> bool {
         let equals = |wanted: Option<i64>, is: Option<i64>| wanted.is_none() || wanted == is;
         equals(self.account.map(|a| a.0), content.account.map(|a| a.0))

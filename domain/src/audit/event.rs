@@ -79,7 +79,6 @@ words! {
 impl AuditKind {
     /// Whether anybody on the network can cause events of this kind without a key. Beyond a bound they are counted instead
     /// of recorded one by one, so that strangers cannot fill the store.
-    #[must_use]
     pub const fn is_open_to_strangers(self) -> bool {
         matches!(
             self,
@@ -143,6 +142,7 @@ impl Display for Actor {
 }
 
 /// An event: its kind, the account and the key that it is about, and a few named codes.
+#[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEvent {
     pub(super) kind: AuditKind,
@@ -158,7 +158,6 @@ impl AuditEvent {
     const NO_CODE: &str = "other";
 
     /// An event of a kind.
-    #[must_use]
     pub const fn new(kind: AuditKind) -> Self {
         Self {
             kind,
@@ -169,20 +168,17 @@ impl AuditEvent {
     }
 
     /// The kind.
-    #[must_use]
     pub const fn kind(&self) -> AuditKind {
         self.kind
     }
 
     /// Names the account that the event is about.
-    #[must_use]
     pub fn account(self, account: AccountId) -> Self {
         let account = Some(account);
         Self { account, ..self }
     }
 
     /// Names the key that the event is about.
-    #[must_use]
     pub fn key(self, key: AccessKeyId) -> Self {
         let key = Some(key);
         Self { key, ..self }
@@ -190,7 +186,6 @@ impl AuditEvent {
 
     /// Adds a code or a number to the detail. A long value becomes `other`, and so does one with
     /// characters other than letters, digits and `._:/,-`. So the log contains no text of a provider and no e-mail address.
-    #[must_use]
     pub fn with(self, name: &'static str, value: impl Display) -> Self {
         let value = value.to_string();
         let is_code = !value.is_empty()
@@ -212,7 +207,6 @@ impl AuditEvent {
 
     /// Adds a name that a trusted issuer has given: characters that [`AuditEvent::with`] does not allow are percent-encoded, and
     /// the end of a long name is left out.
-    #[must_use]
     pub fn named(self, name: &'static str, value: &str) -> Self {
         let mut encoded = String::new();
         for c in value.chars() {
@@ -231,7 +225,6 @@ impl AuditEvent {
     }
 
     /// Adds the code of a fault. Providers choose codes too: one that is not lower-case letters and underscores becomes `other`.
-    #[must_use]
     pub fn code(self, code: &str) -> Self {
         const LONGEST: usize = 40;
         let is_code = |b: u8| b.is_ascii_lowercase() || b == b'_';
@@ -240,7 +233,6 @@ impl AuditEvent {
     }
 
     /// An access key was created.
-    #[must_use]
     pub fn key_created(account: AccountId, key: &KeyRecord) -> Self {
         Self::new(AuditKind::KeyCreated)
             .account(account)
@@ -248,13 +240,11 @@ impl AuditEvent {
     }
 
     /// An account was deleted.
-    #[must_use]
     pub fn account_deleted(account: &Account) -> Self {
         Self::of_account(AuditKind::AccountDeleted, account)
     }
 
     /// A link code was handed out.
-    #[must_use]
     pub fn link_started(link: &Link) -> Self {
         let event = Self::of_link(AuditKind::LinkStarted, link);
         match link.relink_of {
@@ -263,38 +253,12 @@ impl AuditEvent {
         }
     }
 
-    /// An address was made at which the person of an account can link it again.
-    #[must_use]
-    pub fn link_invited(account: &Account) -> Self {
-        Self::of_account(AuditKind::LinkInvited, account)
-    }
-
-    /// A person has confirmed a link code.
-    #[must_use]
-    pub fn link_confirmed(link: &Link) -> Self {
-        Self::of_link(AuditKind::LinkConfirmed, link)
-    }
-
-    /// A link waits for its return code.
-    #[must_use]
-    pub fn link_confirming(link: &Link) -> Self {
-        Self::of_link(AuditKind::LinkConfirming, link)
-    }
-
-    /// A wrong return code was sent.
-    #[must_use]
-    pub fn wrong_return_code(link: &Link, tries_left: u32) -> Self {
-        Self::of_link(AuditKind::LinkWrongReturnCode, link).with("tries_left", tries_left)
-    }
-
     /// A link has led to an account.
-    #[must_use]
     pub fn linked(link: &Link, account: &Account) -> Self {
         Self::of_link(AuditKind::LinkLinked, link).account(account.id)
     }
 
     /// A link has ended without an account.
-    #[must_use]
     pub fn link_ended(link: &Link, outcome: LinkEnd, code: Option<&str>) -> Self {
         let event = Self::of_link(AuditKind::LinkEnded, link).with("outcome", outcome.as_str());
         code.into_iter().fold(event, Self::code)
@@ -302,7 +266,6 @@ impl AuditEvent {
 
     /// Returns what a result of a refresh has changed for an account: it fails in a way that it did not fail before, was
     /// given up, or has recovered. `None` if none of that is new.
-    #[must_use]
     pub fn of_refresh(before: &Account, after: &Account) -> Option<Self> {
         // Marking an account after a restore is not recorded, so its recovery is not recorded either.
         let is_restored = |fault: &Fault| fault.code == FaultCode::RestoredFromBackup;
@@ -324,13 +287,11 @@ impl AuditEvent {
     }
 
     /// A grant ends soon, and no refresh can extend it.
-    #[must_use]
     pub fn ends_soon(account: &Account, left: Duration) -> Self {
         Self::of_account(AuditKind::ExpiresSoon, account).with("seconds_left", left.as_secs())
     }
 
     /// A revocation has ended.
-    #[must_use]
     pub fn revocation_ended(
         revocation: &Revocation,
         outcome: RevocationOutcome,
@@ -344,14 +305,14 @@ impl AuditEvent {
         revocation.account.into_iter().fold(event, Self::account)
     }
 
-    fn of_account(kind: AuditKind, account: &Account) -> Self {
+    pub(crate) fn of_account(kind: AuditKind, account: &Account) -> Self {
         let provider = &account.key.provider;
         Self::new(kind)
             .account(account.id)
             .with("provider", provider)
     }
 
-    fn of_link(kind: AuditKind, link: &Link) -> Self {
+    pub(crate) fn of_link(kind: AuditKind, link: &Link) -> Self {
         Self::new(kind)
             .key(link.key)
             .with("link", link.id.0)

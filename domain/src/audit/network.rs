@@ -20,7 +20,6 @@ pub struct AuditNetwork {
 
 impl AuditNetwork {
     /// Returns what is recorded of an address; `None` for the unspecified address, which stands for no address at all.
-    #[must_use]
     pub fn of(address: IpAddr, precision: NetworkPrecision) -> Option<Self> {
         let address = address.to_canonical();
         let (address, prefix) = match (address, precision) {

@@ -26,7 +26,6 @@ impl ProviderName {
     }
 
     /// The name.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -51,7 +50,6 @@ const RANDOM_ACCOUNT_PREFIX: &str = "anonymous-";
 
 impl AccountKey {
     /// Creates a random id for a person whom the provider does not identify.
-    #[must_use]
     pub fn random(provider: ProviderName, entropy: &Entropy) -> Self {
         Self {
             provider,
@@ -60,7 +58,6 @@ impl AccountKey {
     }
 
     /// Whether this can be a [random](Self::random) id.
-    #[must_use]
     pub fn is_random(&self) -> bool {
         self.account_id.starts_with(RANDOM_ACCOUNT_PREFIX)
     }
@@ -122,7 +119,6 @@ impl Account {
 
     /// Returns the warning at `now` for an account without an error. An account without a refresh token ends when its
     /// access token expires, usually before anything else ends it. Otherwise warns that the grant ends soon.
-    #[must_use]
     pub fn warning(&self, now: Timestamp) -> Option<Fault> {
         let ends = self.access_token_expires_at.is_some() && self.next_refresh_at.is_none();
         if ends && self.status == AccountStatus::Active {
@@ -154,14 +150,12 @@ impl Account {
 
     /// Whether two known ends are the same one. A provider that counts the remaining seconds names another moment at each
     /// refresh.
-    #[must_use]
     pub fn is_same_end(one: Timestamp, other: Timestamp) -> bool {
         one.since(other).max(other.since(one)) <= Self::SAME_END
     }
 
     /// Returns when the grant ends, if that is known and no refresh can postpone it. An account without a refresh token ends
     /// with its access token.
-    #[must_use]
     pub fn known_end(&self) -> Option<Timestamp> {
         let last_token = self.access_token_expires_at;
         let last_token = last_token.filter(|_| self.next_refresh_at.is_none());
@@ -199,7 +193,6 @@ impl Account {
     }
 
     /// Whether a refresh is due that waits for the end of an outage.
-    #[must_use]
     pub fn waits_for(&self, outage: &Outage, now: Timestamp) -> bool {
         self.key.provider == outage.provider
             && self.status != AccountStatus::RelinkRequired

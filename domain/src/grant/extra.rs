@@ -21,7 +21,6 @@ impl Extra {
 
     /// Whether a member may be returned to clients. Tokens and secrets may not, at any depth: `access_token`,
     /// `authed_user.access_token`, `client_secret`, `refreshToken`.
-    #[must_use]
     pub fn may_hold(name: &str) -> bool {
         let is_secret = |segment: &str| {
             let letters = segment.chars().filter(char::is_ascii_alphanumeric);
@@ -33,7 +32,6 @@ impl Extra {
 
     /// Returns the members after a response: members of the response replace known ones, others stay. Members that are
     /// no longer listed are dropped.
-    #[must_use]
     pub fn after(self, answer: ListedMembers) -> Self {
         let Self(mut before) = self;
         let known = answer.into_iter().filter_map(|(name, value)| {
@@ -44,19 +42,16 @@ impl Extra {
     }
 
     /// Whether there is none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The members, for the client.
-    #[must_use]
     pub fn into_members(self) -> BTreeMap<String, String> {
         self.0
     }
 
     /// Returns the members as one text to be sealed. Each name and value is prefixed with its length in bytes.
-    #[must_use]
     pub fn to_text(&self) -> ExtraText {
         let parts = self.0.iter().flat_map(|(name, value)| [name, value]);
         let text: String = parts.map(|part| format!("{}:{part}", part.len())).collect();
@@ -64,7 +59,6 @@ impl Extra {
     }
 
     /// Parses such a text; `None` for any other.
-    #[must_use]
     pub fn from_text(text: &ExtraText) -> Option<Self> {
         let (mut rest, mut members) = (text.expose(), BTreeMap::new());
         while !rest.is_empty() {

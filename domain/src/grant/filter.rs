@@ -27,7 +27,6 @@ pub struct StatusAsOf {
 
 impl AccountFilter {
     /// Whether an account with these labels is listed.
-    #[must_use]
     pub fn admits(&self, account: &Account, labels: &Labels) -> bool {
         let provider = self.provider.as_ref();
         let status = self.status.as_ref();

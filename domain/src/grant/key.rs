@@ -38,7 +38,6 @@ pub enum KeyBinding {
 
 impl KeyBinding {
     /// Returns the account to which the key gives access, if there is one.
-    #[must_use]
     pub const fn account(&self) -> Option<AccountId> {
         match self {
             Self::Account { id, .. } => Some(*id),
@@ -94,7 +93,6 @@ pub struct KeyRecord {
 impl KeyRecord {
     /// Whether deleting `key` and its descendants deletes this key. A created key is a reader and cannot create keys
     /// itself.
-    #[must_use]
     pub fn goes_with(&self, key: AccessKeyId) -> bool {
         self.id == key || self.maker == Some(KeyMaker::Key(key))
     }
@@ -121,7 +119,6 @@ pub struct NewKey {
 
 impl NewKey {
     /// Returns the key that a store keeps under this number, without its MAC.
-    #[must_use]
     pub fn holder(&self, id: AccessKeyId, person: AccountKey) -> KeyHolder {
         KeyHolder {
             id,
@@ -152,7 +149,6 @@ pub struct InertKey {
 
 impl InertKey {
     /// Returns a key that may do everything and does not expire.
-    #[must_use]
     pub const fn owner(hash: KeyedHash) -> Self {
         Self {
             hash,
@@ -162,7 +158,6 @@ impl InertKey {
     }
 
     /// Returns the key that a store keeps with its link, without its MAC.
-    #[must_use]
     pub fn holder(self, link: &Link) -> KeyHolder {
         KeyHolder {
             id: link.key,

@@ -76,13 +76,11 @@ impl KeyLimits {
     pub const MOST_NETWORKS: usize = 20;
 
     /// Whether the key may be used from this address.
-    #[must_use]
     pub fn admit(&self, address: IpAddr) -> bool {
         cidr::admits(&self.networks, address)
     }
 
     /// The networks as one text, empty if there are none.
-    #[must_use]
     pub fn networks_text(&self) -> String {
         let blocks: Vec<_> = self.networks.iter().map(Cidr::to_string).collect();
         blocks.join(" ")

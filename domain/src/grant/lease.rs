@@ -10,13 +10,13 @@ pub struct LeaseVersion(pub i64);
 
 impl LeaseVersion {
     /// Returns the version of the next claim.
-    #[must_use]
     pub const fn next(self) -> Self {
         Self(number::next(self.0))
     }
 }
 
 /// The right to use a refresh token: one holder at a time.
+#[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lease {
     /// Increases with every claim.
@@ -27,7 +27,6 @@ pub struct Lease {
 
 impl Lease {
     /// Returns the lease of the next claim.
-    #[must_use]
     pub const fn next(self, until: Timestamp) -> Self {
         Self {
             version: self.version.next(),
@@ -36,7 +35,6 @@ impl Lease {
     }
 
     /// Whether somebody holds it. A lease that ends further in the future than any lease can last counts as expired.
-    #[must_use]
     pub fn is_held(&self, now: Timestamp) -> bool {
         self.until
             .is_some_and(|until| until.is_ahead(now, REFRESH_HORIZON.lease))

@@ -37,6 +37,7 @@ pub struct SaidEnd {
 }
 
 /// When an access token expires, as far as known.
+#[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AccessEnd {
     /// The effective expiry: the token is not served afterwards.
@@ -48,7 +49,6 @@ pub struct AccessEnd {
 impl AccessEnd {
     /// Returns what is known about the lifetime of stored tokens. For rows from before lifetimes were stored, it is
     /// computed from their times.
-    #[must_use]
     pub fn of_stored(
         expires_at: Option<Timestamp>,
         hints: LifetimeHints,
@@ -70,7 +70,6 @@ impl AccessEnd {
     /// too. If a provider returns the stored token again, its expiry moves only if the provider says so, or if the
     /// provider has never stated a lifetime; and never beyond its `exp`, because some servers state the lifetime of a new
     /// token with it.
-    #[must_use]
     pub fn after(self, said: SaidEnd) -> Self {
         let from = said.requested_at;
         let exp = said
@@ -116,13 +115,11 @@ impl AccessEnd {
     }
 
     /// Returns the time for scheduling refreshes: the known expiry, or else the hint.
-    #[must_use]
     pub fn planned_by(&self) -> Option<Timestamp> {
         self.expires_at.or(self.hints.hinted_end)
     }
 
     /// Whether the token had expired before it was requested, by more than rounding explains.
-    #[must_use]
     pub fn is_over(&self, requested_at: Timestamp) -> bool {
         self.expires_at
             .is_some_and(|end| end + ROUNDING <= requested_at)
@@ -133,7 +130,6 @@ impl NewGrant {
     /// Returns this grant for an account whose tokens used to last this long: if the provider does not state the
     /// lifetime of its access token, the previous lifetime applies. A grant without a refresh token stays as it is: the
     /// person may have consented to another kind of token, and a wrong guess would end the account.
-    #[must_use]
     pub fn lasting_as_before(mut self, before: AccessEnd, has_refresh_token: bool) -> Self {
         let Some(lifetime) = before.hints.lifetime.filter(|_| has_refresh_token) else {
             return self;

@@ -15,7 +15,6 @@ pub struct TokenOrigin {
 impl TokenOrigin {
     /// Whether tokens of this origin may be sent to the configured provider. An issuer may move its token endpoint, and
     /// add or drop a slash at the end of its name; an endpoint that the operator configured must be the same.
-    #[must_use]
     pub fn may_be_sent_to(&self, now: &Self) -> bool {
         if self.client_id != now.client_id {
             return false;

@@ -40,13 +40,11 @@ pub struct RevocationReference([u8; 16]);
 
 impl RevocationReference {
     /// Wraps the 16 bytes of a reference.
-    #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
     /// The bytes to store.
-    #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -166,7 +164,6 @@ pub enum RevocationResult {
 impl Revocation {
     /// Returns the result of a failed attempt: pauses double up to five minutes, and after a day the revocation ends,
     /// if it has been tried often enough.
-    #[must_use]
     pub fn failed(
         &self,
         fault: Fault,

@@ -104,7 +104,6 @@ impl RefreshedTokens {
     /// Whether using the refresh token has extended its lifetime, given its previous expiry and when the previous
     /// tokens were requested. `None` if unknown. An expiry that is extended moves by about as much time as has passed.
     /// A response that states no expiry has not extended it.
-    #[must_use]
     pub(super) fn renews(
         &self,
         end_before: Option<Timestamp>,
@@ -128,7 +127,6 @@ impl Generation {
     pub const FIRST: Self = Self(1);
 
     /// Returns the generation of the refresh token that replaces this one.
-    #[must_use]
     pub const fn next(self) -> Self {
         Self(number::next(self.0))
     }
@@ -161,7 +159,6 @@ pub struct StoredTokens {
 
 impl StoredTokens {
     /// Returns what is known about the expiry of the access token.
-    #[must_use]
     pub fn access_end(&self) -> AccessEnd {
         let expires_at = self.account.access_token_expires_at;
         AccessEnd::of_stored(expires_at, self.hints, self.obtained_at)

@@ -22,7 +22,6 @@ impl LinkCode {
     const GROUP: usize = 4;
 
     /// Generates a code of this many digits, within [`Self::DIGITS`]. All codes of that length are equally likely.
-    #[must_use]
     pub fn generate(entropy: &Entropy, digits: usize) -> Self {
         let digits = digits.clamp(*Self::DIGITS.start(), *Self::DIGITS.end());
         let digit = |_| char::from_digit(entropy.below(10), 10);
@@ -52,13 +51,11 @@ impl LinkCode {
     }
 
     /// The digits.
-    #[must_use]
     pub fn digits(&self) -> &str {
         &self.0
     }
 
     /// The code as people read it: `1234 5678`.
-    #[must_use]
     pub fn grouped(&self) -> String {
         let mut grouped = String::new();
         for (place, digit) in self.0.chars().enumerate() {

@@ -34,7 +34,6 @@ impl CodeLimit {
     pub const PER_NETWORK_IN_A_CROWD: u64 = 10;
 
     /// A limit over a sliding window, the lifetime of a code.
-    #[must_use]
     pub const fn new(window: Duration) -> Self {
         Self {
             window,
@@ -43,14 +42,12 @@ impl CodeLimit {
     }
 
     /// The same limit, with another number of open links that counts as many.
-    #[must_use]
     pub const fn with_crowd(self, crowd: u64) -> Self {
         Self { crowd, ..self }
     }
 
     /// The period in which the link codes of a network count at `now`. Codes that a wrong clock has dated far ahead do
     /// not count: they would lock the network out until then.
-    #[must_use]
     pub fn counting(&self, now: Timestamp) -> Range<Timestamp> {
         // The end is exclusive: a code that is exactly one window old does not count.
         let moment = Duration::from_millis(1);
@@ -58,7 +55,6 @@ impl CodeLimit {
     }
 
     /// Returns which link codes one network gets in the window while `open` links are open.
-    #[must_use]
     pub const fn of_network(&self, open: u64) -> CodeQuota {
         let is_crowded = open >= self.crowd;
         CodeQuota {
@@ -163,7 +159,6 @@ impl Link {
     pub const MOST_LEFT_OVER: u64 = 50_000;
 
     /// Returns how long a link that ended without an account is stored, given the number of such links.
-    #[must_use]
     pub const fn kept_without_account(left_over: u64) -> Duration {
         const MANY: u64 = 2_000;
         const FAR_TOO_MANY: u64 = 20_000;
@@ -178,7 +173,6 @@ impl Link {
 
 /// Interleaves the networks: first the longest due item of each network, then the second of each, and so on. `due` is
 /// sorted by when each item became due.
-#[must_use]
 pub fn in_turns<T>(due: Vec<(Option<KeyedHash>, T)>) -> Vec<T> {
     let mut turns = std::collections::HashMap::<_, usize>::new();
     let mut ordered: Vec<_> = due

@@ -50,7 +50,6 @@ pub struct WrongBefore {
 
 impl WrongBefore {
     /// Whether a limit is reached with one more wrong code.
-    #[must_use]
     pub const fn leaves_one(self) -> bool {
         self.of_network + 1 == GuessLimit::PER_ADDRESS
             || self.of_all + 1 == GuessLimit::SERVICE_WIDE
@@ -75,14 +74,12 @@ impl GuessLimit {
     pub const MOST_KEPT: u64 = 10_000;
 
     /// A limit over a sliding window, the lifetime of a code.
-    #[must_use]
     pub const fn new(window: Duration) -> Self {
         Self { window }
     }
 
     /// The period in which wrong codes count at `now`. Codes that a wrong clock has dated far ahead do not count,
     /// because they would lock everybody out for too long.
-    #[must_use]
     pub fn counting(&self, now: Timestamp) -> Range<Timestamp> {
         // The end is exclusive: a code that is exactly one window old does not count.
         let moment = Duration::from_millis(1);
@@ -114,7 +111,6 @@ impl GuessLimit {
 
     /// Returns the number of digits of a new code after this many wrong codes in all: enough that twice as many guesses
     /// find one of 10,000 open links with a probability of at most 1 %, up to twelve.
-    #[must_use]
     pub fn digits_after(wrong: u64) -> usize {
         const GUESSES_FOR_EIGHT: u64 = 100;
         // The exact number beyond this is unknown.
@@ -138,13 +134,11 @@ pub struct Network(IpAddr);
 
 impl Network {
     /// The network of an address.
-    #[must_use]
     pub fn of(address: IpAddr) -> Self {
         Self::prefix(address, 64)
     }
 
     /// The site of an address: an IPv6 /48, of which one customer may hold all 65,536 networks.
-    #[must_use]
     pub fn site_of(address: IpAddr) -> Self {
         Self::prefix(address, 48)
     }

@@ -24,7 +24,6 @@ impl LinkVersion {
     pub const FIRST: Self = Self(1);
 
     /// The version after one more change.
-    #[must_use]
     pub const fn next(self) -> Self {
         Self(number::next(self.0))
     }
@@ -224,6 +223,7 @@ pub struct Owner {
 }
 
 /// When a provider is polled about a link.
+#[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PollSchedule {
     /// The interval that the provider asked for; `slow_down` increases it permanently (RFC 8628 section 3.5).
@@ -237,13 +237,11 @@ pub struct PollSchedule {
 impl Link {
     /// Whether a program asked for this link. If none did, the key of the link belongs to a program that has nothing to do
     /// with it.
-    #[must_use]
     pub const fn is_of_program(&self) -> bool {
         self.relink_of.is_none() || self.requester.address.is_some()
     }
 
     /// Returns the account and when it was linked, while the person may still say "This was not me".
-    #[must_use]
     pub fn disownable(&self, now: Timestamp) -> Option<(AccountId, Timestamp)> {
         match self.state {
             LinkState::Linked { account, at } if self.is_of_program() => {
@@ -265,7 +263,6 @@ impl Link {
     pub const LONGEST: Duration = LONGEST_CONSENT.saturating_add(CLOCKS_DIFFER);
 
     /// Returns the status at this time.
-    #[must_use]
     pub fn status(&self, now: Timestamp) -> LinkStatus {
         match &self.state {
             LinkState::Linked { account, .. } => LinkStatus::Linked(*account),
@@ -286,20 +283,17 @@ impl Link {
     }
 
     /// Whether the link has expired.
-    #[must_use]
     pub fn is_past_deadline(&self, now: Timestamp) -> bool {
         !self.expires_at.is_ahead(now, Self::LONGEST)
     }
 
     /// Whether the time for a last response of the provider is over too.
-    #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         let last_word = self.expires_at + Self::LAST_WORD;
         !last_word.is_ahead(now, Self::LONGEST + Self::LAST_WORD)
     }
 
     /// Returns the remaining lifetime; zero once it has ended.
-    #[must_use]
     pub fn expires_in(&self, now: Timestamp) -> Duration {
         match self.state {
             LinkState::Linked { .. } | LinkState::Ended { .. } => Duration::ZERO,
@@ -310,7 +304,6 @@ impl Link {
 
     /// Returns when the link ended, with an account or without one. An expired link has not ended until that is
     /// recorded.
-    #[must_use]
     pub const fn ended_at(&self) -> Option<Timestamp> {
         match self.state {
             LinkState::Linked { at, .. } | LinkState::Ended { at, .. } => Some(at),
@@ -322,7 +315,6 @@ impl Link {
     }
 
     /// Returns the tokens that the link holds.
-    #[must_use]
     pub const fn held(&self) -> Option<&SealedGrant> {
         match &self.state {
             LinkState::Redeemed(grant) | LinkState::Confirming(HeldGrant { grant, .. }) => {
@@ -333,13 +325,11 @@ impl Link {
     }
 
     /// Whether the link has neither ended nor expired.
-    #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.ended_at().is_none() && !self.is_past_deadline(now)
     }
 
     /// Returns when the link may be claimed: at its next poll, or when its lease expires if that is later.
-    #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         let next_at = self.poll?.next_at;
         Some(self.lease_until.map_or(next_at, |until| until.max(next_at)))
@@ -347,7 +337,6 @@ impl Link {
 
     /// Whether the link may be deleted because it ended or expired before `moment`. A link with a lease or with tokens
     /// does not expire.
-    #[must_use]
     pub fn was_over_before(&self, moment: Timestamp) -> bool {
         match (&self.state, self.ended_at()) {
             (_, Some(at)) => at < moment,
@@ -357,13 +346,11 @@ impl Link {
     }
 
     /// Whether a browser may act on this link: nobody has confirmed it yet, or this browser did.
-    #[must_use]
     pub fn is_open_to(&self, browser: &KeyedHash) -> bool {
         self.browser.as_ref().is_none_or(|owner| owner == browser)
     }
 
     /// Whether this browser confirmed the link.
-    #[must_use]
     pub fn belongs_to(&self, browser: &KeyedHash) -> bool {
         self.browser.as_ref() == Some(browser)
     }
@@ -371,7 +358,6 @@ impl Link {
 
 impl LinkStatus {
     /// Whether the link is finished.
-    #[must_use]
     pub const fn is_final(&self) -> bool {
         !matches!(self, Self::Pending | Self::Authorizing | Self::Confirming)
     }

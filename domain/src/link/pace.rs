@@ -34,7 +34,6 @@ impl Link {
     /// Returns the schedule for a link whose next poll is further ahead than its interval, although the provider has
     /// answered: a clock that has been set back since has stored it. `None` if the schedule is right. The interval
     /// passes once more, so that no poll is early.
-    #[must_use]
     pub fn poll_after_clock_step(&self, now: Timestamp) -> Option<PollSchedule> {
         let polled = matches!(self.state, LinkState::Authorizing(_));
         let poll = self.poll.filter(|poll| polled && poll.failures == 0)?;
@@ -45,7 +44,6 @@ impl Link {
 
 impl PollSchedule {
     /// Schedules the first poll, one interval after the flow started. An interval of zero counts as one second.
-    #[must_use]
     pub fn start(interval: Option<Duration>, now: Timestamp) -> Self {
         let interval = interval
             .unwrap_or(DEFAULT_INTERVAL)
@@ -58,7 +56,6 @@ impl PollSchedule {
     }
 
     /// Schedules the only poll of a redirect flow.
-    #[must_use]
     pub fn at_once(now: Timestamp) -> Self {
         Self {
             next_at: now,
@@ -67,7 +64,6 @@ impl PollSchedule {
     }
 
     /// After `authorization_pending`.
-    #[must_use]
     pub fn still_pending(self, now: Timestamp) -> Self {
         Self {
             failures: 0,
@@ -78,7 +74,6 @@ impl PollSchedule {
 
     /// Returns the pace after `slow_down`: five seconds more from now on, or the interval in the response if that is
     /// longer.
-    #[must_use]
     pub fn slowed_down(self, asked_for: Option<Duration>, now: Timestamp) -> Self {
         let longer = self.interval.saturating_add(SLOW_DOWN);
         let interval = longer
@@ -94,7 +89,6 @@ impl PollSchedule {
     /// Returns the pace after an attempt without a usable response. The pause doubles each time, also the first time
     /// (RFC 8628 section 3.5), up to a minute or twice an interval that is longer. It is at least the provider's
     /// `Retry-After`, of up to five minutes.
-    #[must_use]
     pub fn unanswered(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
         let twice = self.interval.saturating_mul(2);
         self.after_failure(twice, LONGEST_PAUSE.max(twice), retry_after, now)
@@ -103,7 +97,6 @@ impl PollSchedule {
     /// Returns the pace after an attempt to identify the person. A client waits for the result, and RFC 8628 says
     /// nothing about these requests: the pause starts at a second and doubles up to 15 seconds. `Retry-After` counts as
     /// after other attempts.
-    #[must_use]
     pub fn unidentified(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
         let (first, longest) = IDENTIFY_PAUSES;
         self.after_failure(first, longest, retry_after, now)

@@ -35,7 +35,6 @@ impl PollLimit {
     const BURST: u32 = 3;
 
     /// A limit of one poll an interval. An interval of zero is no limit.
-    #[must_use]
     pub fn new(interval: Duration) -> Self {
         Self(RateLimit::new(interval, Self::BURST))
     }

@@ -23,7 +23,6 @@ impl ReturnCode {
     const LONGEST_TEXT: usize = 64;
 
     /// Derives a code from random bytes or a keyed hash. With 20^6 codes, the bias in 128 bits is negligible.
-    #[must_use]
     pub fn from_random(bytes: [u8; 16]) -> Self {
         let mut number = u128::from_be_bytes(bytes);
         let base = Self::LETTERS.len() as u128;
@@ -36,21 +35,18 @@ impl ReturnCode {
     }
 
     /// Whether this text is the code. Case, spaces and hyphens do not matter.
-    #[must_use]
     pub fn is_typed(&self, text: &str) -> bool {
         let typed = text.chars().filter(|c| !matches!(c, ' ' | '-'));
         text.len() <= Self::LONGEST_TEXT && typed.map(|c| c.to_ascii_uppercase()).eq(self.0.chars())
     }
 
     /// Returns the code as it is shown: `BCD-FGH`.
-    #[must_use]
     pub fn grouped(&self) -> String {
         let (first, second) = self.0.split_at(self.0.len() / 2);
         format!("{first}-{second}")
     }
 
     /// The reason of a link that was not confirmed.
-    #[must_use]
     pub fn not_confirmed() -> Fault {
         Fault::new(
             FaultCode::NotConfirmed,

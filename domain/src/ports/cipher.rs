@@ -36,13 +36,11 @@ pub struct HashKey(Zeroizing<[u8; 32]>);
 
 impl HashKey {
     /// Wraps the key.
-    #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
         Self(Zeroizing::new(key))
     }
 
     /// The key itself.
-    #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }

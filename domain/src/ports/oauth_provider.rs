@@ -285,21 +285,18 @@ impl ProviderError {
     }
 
     /// Whether a retry may help.
-    #[must_use]
     pub const fn is_passing(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Nonsense { .. })
     }
 
     /// Whether the provider has responded about this grant, with an OAuth error code. A refusal without a code may come
     /// from a proxy or a firewall, and then everybody gets it.
-    #[must_use]
     pub fn is_definite(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if !code.starts_with(Self::UNWORDED))
     }
 
     /// Whether it looks like the refusal of a proxy or a firewall in front of the provider: a page for people, or a 403
     /// without a code. An authorization server refuses a grant with a 400 (RFC 6749 section 5.2).
-    #[must_use]
     pub fn is_of_gateway(&self) -> bool {
         let Self::Refused { code, .. } = self else {
             return false;
@@ -308,7 +305,6 @@ impl ProviderError {
     }
 
     /// Returns when the provider allows a retry, if it said so.
-    #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,

@@ -31,7 +31,6 @@ pub struct WebhookError {
 
 impl WebhookError {
     /// Whether the receiver has read the event and rejects it ([`FaultCode::EventRejected`]).
-    #[must_use]
     pub fn is_rejection(&self) -> bool {
         self.fault.code == FaultCode::EventRejected
     }

@@ -13,7 +13,6 @@ use crate::vault::Vault;
 ///
 /// # Panics
 /// Never: the fake cipher opens what it has sealed.
-#[must_use]
 pub fn audit_chain() -> AuditChain {
     let cipher = Arc::new(FakeCipher::default());
     let sealed = Vault::seal_hash_key(cipher.as_ref(), &HashKey::new([7; 32]));
@@ -22,7 +21,6 @@ pub fn audit_chain() -> AuditChain {
 }
 
 /// An entry without its event. No two are the same.
-#[must_use]
 pub fn audit_draft(actor: Actor, at: Timestamp) -> AuditDraft {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = u128::from(NUMBER.fetch_add(1, Ordering::Relaxed));

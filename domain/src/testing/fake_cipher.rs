@@ -21,7 +21,6 @@ const VERSION: u8 = 1;
 
 impl FakeCipher {
     /// A cipher with this key; another number is another key.
-    #[must_use]
     pub const fn new(key: u32) -> Self {
         Self {
             key,
@@ -31,7 +30,6 @@ impl FakeCipher {
     }
 
     /// One that also opens what these keys sealed.
-    #[must_use]
     pub fn also_opening(self, previous: &[u32]) -> Self {
         let previous = previous.to_vec();
         Self { previous, ..self }

@@ -16,7 +16,6 @@ pub struct FixedClock {
 
 impl FixedClock {
     /// A clock that shows `now`.
-    #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self {
             now: Arc::new(AtomicI64::new(now.as_millis())),

@@ -50,7 +50,6 @@ impl ScriptedProvider {
     pub const INTERVAL: Duration = Duration::from_secs(5);
 
     /// Creates a provider of this name with an empty script.
-    #[must_use]
     pub fn new(name: &str) -> Self {
         Self {
             name: ProviderName::new(name),
@@ -62,7 +61,6 @@ impl ScriptedProvider {
     }
 
     /// Shows the service to people under this name.
-    #[must_use]
     pub fn showing_us_as(self, name: &str) -> Self {
         let consent_name = Some(name.to_owned());
         Self {
@@ -72,7 +70,6 @@ impl ScriptedProvider {
     }
 
     /// Requests no scopes, and says in words what that permits.
-    #[must_use]
     pub fn without_scopes(mut self, text: &str) -> Self {
         self.scopes.clear();
         let (text, language) = (text.to_owned(), Some("en"));
@@ -82,7 +79,6 @@ impl ScriptedProvider {
     }
 
     /// Requests one more scope, with words for people.
-    #[must_use]
     pub fn with_scope(mut self, scope: &str, text: &str, language: Option<&'static str>) -> Self {
         let text = text.to_owned();
         let words = ScopeWords { text, language };
@@ -97,7 +93,6 @@ impl ScriptedProvider {
     }
 
     /// Returns the callbacks of browsers, in order.
-    #[must_use]
     pub fn callbacks(&self) -> Vec<String> {
         self.script().callbacks.clone()
     }
@@ -136,7 +131,6 @@ impl ScriptedProvider {
     }
 
     /// Returns the refresh tokens that were used, in order.
-    #[must_use]
     pub fn presented(&self) -> Vec<String> {
         self.script().presented.clone()
     }
@@ -147,7 +141,6 @@ impl ScriptedProvider {
     }
 
     /// Returns the revoked tokens, in order.
-    #[must_use]
     pub fn revoked(&self) -> Vec<String> {
         self.script().revoked.clone()
     }
@@ -158,19 +151,16 @@ impl ScriptedProvider {
     }
 
     /// Returns the number of token requests.
-    #[must_use]
     pub fn times_redeemed(&self) -> usize {
         self.script().redeemed
     }
 
     /// Tokens that last an hour, for a redeemed device code.
-    #[must_use]
     pub fn grant(access_token: &str, refresh_token: Option<&str>) -> Redemption {
         Redemption::Granted(Box::new(Self::tokens(access_token, refresh_token)))
     }
 
     /// Tokens that last an hour.
-    #[must_use]
     pub fn tokens(access_token: &str, refresh_token: Option<&str>) -> TokenGrant {
         TokenGrant {
             access_token: AccessToken::new(access_token),
@@ -196,7 +186,6 @@ impl ScriptedProvider {
     }
 
     /// A person whom the provider names.
-    #[must_use]
     pub fn person(account_id: &str) -> Identity {
         Identity::Known {
             account_id: account_id.to_owned(),

@@ -8,7 +8,6 @@ use crate::entropy::Entropy;
 
 /// Entropy that is the same in every run with the same seed. It claims to be cryptographically secure only to satisfy
 /// the trait.
-#[must_use]
 pub fn seeded_entropy(seed: u64) -> Entropy {
     Entropy::new(SplitMix(seed))
 }

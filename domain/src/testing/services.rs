@@ -36,7 +36,6 @@ pub async fn ports(
 }
 
 /// Ports over this store, without an observer.
-#[must_use]
 pub fn ports_over(
     store: Arc<dyn TokenStore>,
     vault: Vault,
@@ -77,7 +76,6 @@ impl Pause for NoPause {
 }
 
 /// Builds services that do the work for callers in the callers' own tasks.
-#[must_use]
 pub fn services(ports: &Ports, settings: &Settings) -> Services {
     let workers = Workers::new(ports, settings);
     let (refresher, revoker) = (Arc::clone(&workers.refresher), Arc::clone(&workers.revoker));

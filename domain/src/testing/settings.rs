@@ -6,7 +6,6 @@ use crate::link::ReturnCodePolicy;
 use crate::usecases::Settings;
 
 /// Codes live for ten minutes and are polled every two seconds; there is no admin, and anybody may request a code.
-#[must_use]
 pub fn settings() -> Settings {
     Settings {
         public_url: "https://auth.example".to_owned(),

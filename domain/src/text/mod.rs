@@ -66,20 +66,17 @@ pub fn check_chosen(text: &str, longest: usize) -> Result<(), Unpresentable> {
 /// control and format characters (bidirectional controls, zero-width characters, tags), variation selectors, blank
 /// letters, unusual spaces, and combining marks without a letter or stacked on one. Joiners and variation selectors are
 /// accepted in emoji. Joiners are also accepted between letters whose shapes they change, as in Persian and Hindi.
-#[must_use]
 pub fn deceptive(text: &str) -> Option<char> {
     judged(text).find_map(|(c, shown)| (shown != Some(c)).then_some(c))
 }
 
 /// Whether the character is deceptive wherever it stands.
-#[must_use]
 pub fn is_deceptive(c: char) -> bool {
     shown(c) != Some(c)
 }
 
 /// Returns the text without such characters. Control characters and unusual spaces become spaces, the others are
 /// removed.
-#[must_use]
 pub fn presentable(text: &str) -> String {
     judged(text).filter_map(|(_, shown)| shown).collect()
 }
@@ -205,7 +202,6 @@ fn is_mark(c: char) -> bool {
 
 /// Returns the first letter of another alphabet than the rest of its word, where letters of both look alike: a Cyrillic `а` in a
 /// Latin word, for example. A word that consists of such letters alone is not found.
-#[must_use]
 pub fn lookalike(text: &str) -> Option<char> {
     let words = text.split(|c: char| !c.is_alphanumeric() && !is_mark(c));
     words.into_iter().find_map(|word| {

@@ -41,7 +41,6 @@ impl AdminSessions {
     }
 
     /// Whether anybody can log in: there is a key of an admin or an auditor.
-    #[must_use]
     pub fn is_open(&self) -> bool {
         self.operators.all().iter().any(|one| caller(one).is_some())
     }
@@ -159,29 +158,22 @@ pub struct LoggedIn {
 
 impl LoggedIn {
     /// The caller as which the operator uses the services.
-    #[must_use]
     pub const fn caller(&self) -> &Caller {
         &self.caller
     }
 
     /// The operator's name in the configuration.
-    #[must_use]
     pub fn name(&self) -> &str {
         self.operator.name.as_str()
     }
 
     /// Whether the operator may change something.
-    #[must_use]
     pub const fn is_admin(&self) -> bool {
         matches!(self.caller, Caller::Admin(_))
     }
 }
 
 /// Returns the caller as which an operator with a session uses the services; `None` for operators who have no sessions.
-const fn caller(operator: &Operator) -> Option<Caller> {
-    match operator.role {
-        OperatorRole::Admin => Some(Caller::Admin(operator.name)),
-        OperatorRole::Auditor => Some(Caller::Auditor(operator.name)),
-        OperatorRole::Enroll => None,
-    }
+fn caller(operator: &Operator) -> Option<Caller> {
+    (operator.role != OperatorRole::Enroll).then(|| Caller::from(operator))
 }

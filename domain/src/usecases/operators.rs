@@ -27,7 +27,6 @@ pub struct LastEnrolmentKey;
 
 impl Operators {
     /// Takes the keys from the configuration.
-    #[must_use]
     pub fn new(vault: Vault, keys: &[OperatorKey]) -> Self {
         let known = hashed(&vault, keys);
         Self {

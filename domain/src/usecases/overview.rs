@@ -56,7 +56,6 @@ impl Overview {
     }
 
     /// The clock of this service.
-    #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

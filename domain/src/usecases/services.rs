@@ -80,7 +80,6 @@ pub struct Workers {
 
 impl Workers {
     /// Builds the workers.
-    #[must_use]
     pub fn new(ports: &Ports, settings: &Settings) -> Self {
         let revoker = Arc::new(Revoker::new(ports, settings));
         let refresher = Arc::new(Refresher::new(ports, settings, &revoker));
@@ -128,7 +127,6 @@ pub struct Services {
 
 impl Services {
     /// Builds the services. `refresh_on_demand` and `revoke_on_demand` run the work that callers wait for.
-    #[must_use]
     pub fn new(
         ports: &Ports,
         settings: &Settings,

@@ -68,7 +68,6 @@ impl Vault {
     }
 
     /// Computes the MACs of rows.
-    #[must_use]
     pub fn row_macs(&self) -> RowMacs {
         RowMacs::new(Arc::clone(&self.cipher), Arc::clone(&self.hash_key))
     }
@@ -132,9 +131,32 @@ impl Vault {
         Ok(S::from_text(text))
     }
 
+    /// Encrypts a secret that may be absent.
+    ///
+    /// # Errors
+    /// As [`Self::seal`].
+    pub fn seal_some<S: Sealable>(
+        &self,
+        secret: Option<&S>,
+        owner: impl Into<SealedTo>,
+    ) -> Result<Option<Sealed>, CipherError> {
+        secret.map(|secret| self.seal(secret, owner)).transpose()
+    }
+
+    /// Decrypts a secret that may be absent.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_some<S: Sealable>(
+        &self,
+        sealed: Option<&Sealed>,
+        owner: impl Into<SealedTo>,
+    ) -> Result<Option<S>, CipherError> {
+        sealed.map(|sealed| self.open(sealed, owner)).transpose()
+    }
+
     /// Returns the extra members of an account's tokens; empty if there are none. A value that cannot be decrypted is
     /// left out. Otherwise clients would get no token, and no new refresh token could be stored.
-    #[must_use]
     pub fn read_extra(&self, sealed: Option<&Sealed>, owner: &AccountKey) -> Extra {
         let Some(sealed) = sealed else {
             return Extra::default();
@@ -172,13 +194,11 @@ impl Vault {
     }
 
     /// Returns the header of values that are sealed from now on.
-    #[must_use]
     pub fn present(&self) -> SealId {
         self.cipher.present()
     }
 
     /// Whether a configured key can decrypt values with this header.
-    #[must_use]
     pub fn knows(&self, seal: SealId) -> bool {
         self.cipher.knows(seal)
     }
@@ -207,13 +227,11 @@ impl Vault {
     }
 
     /// Returns the hash by which a link code is looked up.
-    #[must_use]
     pub fn hash_link_code(&self, code: &LinkCode) -> KeyedHash {
         self.hash("link_code", code.digits())
     }
 
     /// Returns the return code of a link. It is not stored: it is derived with the hash key.
-    #[must_use]
     pub fn return_code(&self, link: &Link) -> ReturnCode {
         let place = format!("{} {}", link.id.0, link.created_at.as_millis());
         let code = hex(link.code.as_bytes());
@@ -224,44 +242,37 @@ impl Vault {
     }
 
     /// Returns the hash by which an access key is looked up.
-    #[must_use]
     pub fn hash_access_key(&self, key: &AccessKey) -> KeyedHash {
         self.hash("access_key", key.expose())
     }
 
     /// Returns the hash by which a network's wrong codes are counted.
-    #[must_use]
     pub fn hash_network(&self, network: Network) -> KeyedHash {
         self.hash("network", &network.to_string())
     }
 
     /// Returns the hash by which a browser is recognised.
-    #[must_use]
     pub fn hash_browser(&self, browser: &BrowserToken) -> KeyedHash {
         self.hash("browser", browser.expose())
     }
 
     /// Returns the hash by which a repeated callback is recognised.
-    #[must_use]
     pub fn hash_callback(&self, answer: &CallbackQuery) -> KeyedHash {
         self.hash("callback", answer.expose())
     }
 
     /// Returns the token that a browser's forms must carry. It is derived from the browser's cookie, so another site
     /// cannot know it.
-    #[must_use]
     pub fn csrf_token(&self, browser: &BrowserToken) -> KeyedHash {
         self.hash("csrf", browser.expose())
     }
 
     /// Returns the hash by which the session of an operator is looked up.
-    #[must_use]
     pub fn hash_session(&self, token: &BrowserToken) -> KeyedHash {
         self.hash("admin_session", token.expose())
     }
 
     /// The MAC of an operator's session: over its token, its start and the operator's key.
-    #[must_use]
     pub fn session_mac(
         &self,
         token: &KeyedHash,
@@ -274,40 +285,30 @@ impl Vault {
     }
 
     /// The MAC of the address of a relink, over its fields.
-    #[must_use]
     pub(crate) fn relink_mac(&self, fields: &str) -> KeyedHash {
         self.hash("relink_url", fields)
     }
 
     /// Returns the hash of an operator's key, for comparison in constant time.
-    #[must_use]
     pub fn hash_operator_key(&self, key: &AccessKey) -> KeyedHash {
         self.hash("operator_key", key.expose())
     }
 
     /// Returns the hash by which a workload is looked up.
-    #[must_use]
     pub fn hash_workload(&self, issuer: &str, claims: &Facts) -> KeyedHash {
         self.hash("workload", &format!("{issuer}\n{}", claims.to_text()))
     }
 
     /// Returns the MAC of a workload: it binds the workload to its key, so that a row which was changed or moved is
     /// detected.
-    #[must_use]
-    pub fn workload_mac(&self, key: &KeyedHash, workload: &WorkloadBinding) -> KeyedHash {
-        let WorkloadBinding {
-            workload,
-            issuer,
-            claims,
-        } = workload;
-        let key = hex(key.as_bytes());
-        let text = format!("{key}\n{workload}\n{issuer}\n{}", claims.to_text());
+    pub fn workload_mac(&self, key: &KeyedHash, binding: &WorkloadBinding) -> KeyedHash {
+        let (key, claims) = (hex(key.as_bytes()), binding.claims.to_text());
+        let text = format!("{key}\n{}\n{}\n{claims}", binding.workload, binding.issuer);
         self.mac("workload_mac", text.as_bytes())
     }
 
     /// Returns the hash by which a second use of a workload's token is recognised: of its id, or else of its header and
     /// payload, because a signature can be encoded in several ways.
-    #[must_use]
     pub fn hash_workload_token(
         &self,
         token: &WorkloadToken,
@@ -330,7 +331,6 @@ impl Vault {
 
     /// Returns the MAC of a value. The purpose is a prefix, so that different kinds of values have different MACs; it
     /// contains no zero byte.
-    #[must_use]
     pub(crate) fn mac(&self, purpose: &str, value: &[u8]) -> KeyedHash {
         let input = zeroize::Zeroizing::new([purpose.as_bytes(), &[0], value].concat());
         self.cipher.keyed_hash(&self.hash_key, &input)

@@ -39,7 +39,6 @@ impl RowMacs {
     /// Returns the MAC of a key: over its number, hash, role, expiry, maker and limits, and over its binding. The
     /// binding is the number and the person of its account. While there is no account, it is the code of its link, whether
     /// that requires a return code, and which account it links again: a new key's link links none.
-    #[must_use]
     pub fn of_key(&self, key: &KeyHolder) -> KeyedHash {
         let (id, expires_at) = (key.id.0.to_be_bytes(), key.expires_at);
         let expires_at = expires_at.map(|at| at.as_millis().to_be_bytes());
@@ -84,13 +83,11 @@ impl RowMacs {
     }
 
     /// Whether the service has written this key in its present form. Always false for a key without a MAC.
-    #[must_use]
     pub fn is_genuine(&self, key: &KeyHolder) -> bool {
         key.mac.is_some_and(|mac| mac.is_equal(&self.of_key(key)))
     }
 
     /// A key with its MAC.
-    #[must_use]
     pub fn authenticated(&self, key: KeyHolder) -> KeyHolder {
         let mac = Some(self.of_key(&key));
         KeyHolder { mac, ..key }
@@ -98,7 +95,6 @@ impl RowMacs {
 
     /// Returns the MAC of the person whose tokens a link holds: their account is completed without asking the provider
     /// again.
-    #[must_use]
     pub fn of_owner(&self, link: &Link, owner: &Owner) -> KeyedHash {
         let relinked = link.relink_of.map(|id| id.0.to_be_bytes());
         let identified: &[u8] = if owner.identified { b"identified" } else { b"" };
@@ -124,7 +120,6 @@ impl RowMacs {
     }
 
     /// Returns the MAC of a receiver of webhooks: over its whole row.
-    #[must_use]
     pub fn of_receiver(&self, receiver: &Receiver) -> KeyedHash {
         let times = [
             receiver.lease_until,
@@ -148,14 +143,12 @@ impl RowMacs {
     }
 
     /// Whether the service has written this receiver in its present form.
-    #[must_use]
     pub fn is_genuine_receiver(&self, receiver: &Receiver) -> bool {
         let mac = receiver.mac;
         mac.is_some_and(|mac| mac.is_equal(&self.of_receiver(receiver)))
     }
 
     /// A receiver with its MAC.
-    #[must_use]
     pub fn authenticated_receiver(&self, receiver: &Receiver) -> Receiver {
         Receiver {
             mac: Some(self.of_receiver(receiver)),

@@ -24,7 +24,6 @@ words! {
 
 impl WebhookKind {
     /// Returns the kind of event that entries of this kind stand for, if receivers are told about them.
-    #[must_use]
     pub fn of(kind: AuditKind) -> Option<Self> {
         match kind {
             AuditKind::LinkLinked => Some(Self::Linked),
@@ -67,7 +66,6 @@ pub struct WebhookMessage {
 
 impl WebhookEvent {
     /// Returns the event of an entry, if receivers are told about it.
-    #[must_use]
     pub fn of(entry: &AuditEntry) -> Option<Self> {
         let content = &entry.content;
         let kind = WebhookKind::of(AuditKind::parse(&content.kind)?)?;

@@ -33,7 +33,6 @@ impl ReceiverName {
     const LONGEST: usize = 63;
 
     /// Reads a name: 1 to 63 lower-case letters, digits, `-` and `_`.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_named = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
         let is_name = (1..=Self::LONGEST).contains(&text.len()) && text.bytes().all(is_named);
@@ -41,7 +40,6 @@ impl ReceiverName {
     }
 
     /// The text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -59,6 +57,7 @@ pub struct ReceiverVersion(pub i64);
 
 /// A receiver as it is stored. Its methods are transitions: they return the next state, to be stored if the version has
 /// not changed.
+#[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receiver {
     /// Its name.
@@ -99,7 +98,6 @@ words! {
 
 impl Receiver {
     /// A receiver that gets all events after `position`.
-    #[must_use]
     pub const fn new(name: ReceiverName, position: AuditNumber) -> Self {
         Self {
             name,
@@ -117,7 +115,6 @@ impl Receiver {
     }
 
     /// A receiver whose stored state cannot be trusted. It gets all events after `position`.
-    #[must_use]
     pub fn reset(&self, position: AuditNumber) -> Self {
         Self {
             version: self.changed().version,
@@ -127,7 +124,6 @@ impl Receiver {
 
     /// How long to wait until a delivery may be tried; zero if it may be now. A time that is further ahead than any rule
     /// allows, or a pause that is longer than `longest`, was stored by a clock that has been set back, and counts as past.
-    #[must_use]
     pub fn waits(&self, now: Timestamp, longest: Duration) -> Duration {
         let ahead = |at: Option<Timestamp>, longest| at.filter(|at| at.is_ahead(now, longest));
         let leased = ahead(self.lease_until, LEASE + CLOCKS_DIFFER);
@@ -138,7 +134,6 @@ impl Receiver {
     }
 
     /// Leases it, to deliver one event.
-    #[must_use]
     pub fn claimed(&self, now: Timestamp) -> Self {
         Self {
             lease_until: Some(now + LEASE),
@@ -147,7 +142,6 @@ impl Receiver {
     }
 
     /// Nothing up to `position` is for this receiver.
-    #[must_use]
     pub fn skipped(&self, position: AuditNumber) -> Self {
         Self {
             position,
@@ -157,7 +151,6 @@ impl Receiver {
     }
 
     /// Records an attempt to deliver the entry `number`, whose event happened at `at`. `spread` is between 0 and 1.
-    #[must_use]
     pub fn attempted(
         &self,
         number: AuditNumber,

@@ -42,14 +42,12 @@ impl Claims {
     }
 
     /// Returns a claim.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&ClaimValue> {
         self.0.get(name)
     }
 
     /// Returns a claim that has one value as text. Numbers are written in decimal. Empty texts, and texts with control
     /// characters, count as missing.
-    #[must_use]
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         let text = match self.get(name)? {
             ClaimValue::Text(text) => Cow::Borrowed(text.as_str()),
@@ -62,7 +60,6 @@ impl Claims {
     }
 
     /// Returns a claim that is a whole number.
-    #[must_use]
     pub fn number(&self, name: &str) -> Option<i64> {
         match self.get(name)? {
             ClaimValue::Number(number) => Some(*number),

@@ -12,20 +12,17 @@ impl Facts {
     }
 
     /// Returns the value with this name.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut all = self.iter();
         all.find_map(|(known, value)| (known == name).then_some(value))
     }
 
     /// Whether there is none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Returns one text for a store: a line per claim, with a tab between name and value.
-    #[must_use]
     pub fn to_text(&self) -> String {
         let lines = self
             .iter()
@@ -34,7 +31,6 @@ impl Facts {
     }
 
     /// Reads what [`Facts::to_text`] has written.
-    #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
         let pair = |line: &str| {
             let (name, value) = line.split_once('\t')?;

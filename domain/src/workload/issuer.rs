@@ -23,7 +23,6 @@ words! {
 
 impl Preset {
     /// Returns the issuer of the platform's public service, if it has one.
-    #[must_use]
     pub const fn public_issuer(self) -> Option<&'static str> {
         match self {
             Self::GithubActions => Some("https://token.actions.githubusercontent.com"),
@@ -35,7 +34,6 @@ impl Preset {
 
     /// Returns the claims that identify a workload permanently. Names of repositories, projects and pipelines can be
     /// taken over by somebody else; these ids cannot.
-    #[must_use]
     pub const fn immutable_claims(self) -> &'static [&'static str] {
         match self {
             Self::GithubActions => &["repository_id", "repository_owner_id"],
@@ -53,7 +51,6 @@ impl Preset {
 
     /// Returns claims that identify the owner of a workload. If strangers have workloads at the same issuer, a policy
     /// must name one of them. Empty for issuers that belong to the operator.
-    #[must_use]
     pub const fn owner_claims(self) -> &'static [&'static str] {
         match self {
             Self::GithubActions => &[
@@ -77,7 +74,6 @@ impl Preset {
     }
 
     /// Returns what the page and the audit log show: a word for each claim.
-    #[must_use]
     pub const fn shown_claims(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::GithubActions => &[

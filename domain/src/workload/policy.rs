@@ -33,7 +33,6 @@ pub struct Policy {
 
 impl Policy {
     /// Whether it allows this at a provider.
-    #[must_use]
     pub fn allows(&self, action: Action, provider: &ProviderName) -> bool {
         self.may.contains(&action) && self.providers.contains(provider)
     }
@@ -54,7 +53,6 @@ impl Policy {
     }
 
     /// Whether it accepts the job of a token with regard to pull requests.
-    #[must_use]
     pub const fn accepts_event(&self, judged: &Judged) -> bool {
         self.allows_pull_requests || !judged.is_of_pull_request
     }

@@ -68,7 +68,6 @@ pub struct WorkloadRefusal {
 
 impl WorkloadRefusal {
     /// Creates a refusal.
-    #[must_use]
     pub fn new(rule: Rule, detail: impl Into<Cow<'static, str>>) -> Self {
         let detail = detail.into();
         Self { rule, detail }

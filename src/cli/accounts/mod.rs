@@ -4,7 +4,6 @@ mod words;
 
 use central_oauth_domain::Label;
 use clap::ValueEnum as _;
-use serde::Deserialize as _;
 
 use super::client::{AccountDetails, Client, Listed};
 use super::help::{KEY, Notes, OPERATOR};
@@ -15,19 +14,19 @@ use super::table::lay_out;
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
-const NOTES: Notes = Notes {
-    text: "\
+const NOTES: Notes = Notes::of(&[
+    "central-oauth accounts",
+    "central-oauth accounts --status relink_required --json",
+    "central-oauth accounts --label team=billing",
+])
+.text(
+    "\
 Shows the account of the saved key, or of the key in CENTRAL_OAUTH_ACCESS_KEY. If CENTRAL_OAUTH_ADMIN_KEY is set, shows
 all accounts, unless --profile or --key-file selects a saved key. The admin key is sent only to --server or
 CENTRAL_OAUTH_SERVER, never to the service of a saved key.",
-    examples: &[
-        "central-oauth accounts",
-        "central-oauth accounts --status relink_required --json",
-        "central-oauth accounts --label team=billing",
-    ],
-    exits: KEY,
-    variables: OPERATOR,
-};
+)
+.exits(KEY)
+.variables(OPERATOR);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -102,8 +101,7 @@ impl Options {
 
 /// Prints the table, and below it advice for each account that is not active.
 fn show(seen: &Listed, relink: &str) -> Result<(), Failure> {
-    let accounts: Result<Vec<_>, _> = seen.items.iter().map(AccountDetails::deserialize).collect();
-    let accounts = accounts.map_err(Failure::other)?;
+    let accounts: Vec<AccountDetails> = seen.read()?;
     let rows = accounts.iter().map(|account| words::row(account, seen.now));
     result(lay_out(words::HEAD, rows))?;
     let advice = accounts

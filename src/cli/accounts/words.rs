@@ -78,7 +78,7 @@ fn patience(account: &AccountDetails, now: Option<OffsetDateTime>) -> String {
     let again =
         next(account.next_refresh_at, now).map_or_else(String::new, |next| format!(" {next}"));
     match &account.last_error {
-        Some(error) if error.code != PASSING => format!(
+        Some(error) if *error.code != PASSING => format!(
             "if this continues, ask the operator to check the provider's settings; the service tries again{again}"
         ),
         _ => format!("the service tries again{again}"),

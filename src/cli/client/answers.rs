@@ -1,6 +1,8 @@
 //! The parts of requests and responses that the client commands use.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+use std::ops::Deref;
 use std::time::Duration;
 
 use serde::de::Error;
@@ -11,15 +13,29 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::cli::print::printable;
 
-/// Reads a text that is shown to people. Others chose it, so it may contain terminal control sequences; they are removed.
-fn shown<'de, D: Deserializer<'de>>(words: D) -> Result<String, D::Error> {
-    let words = String::deserialize(words)?;
-    Ok(printable(&words))
+/// A text that is shown to people. Others chose it, so it may contain terminal control sequences; they are removed.
+#[derive(Deserialize, Serialize)]
+#[serde(from = "String")]
+pub(crate) struct Shown(String);
+
+impl From<String> for Shown {
+    fn from(text: String) -> Self {
+        Self(printable(&text))
+    }
 }
 
-fn maybe_shown<'de, D: Deserializer<'de>>(words: D) -> Result<Option<String>, D::Error> {
-    let words = Option::<String>::deserialize(words)?;
-    Ok(words.as_deref().map(printable))
+impl Deref for Shown {
+    type Target = String;
+
+    fn deref(&self) -> &String {
+        &self.0
+    }
+}
+
+impl Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 fn time<'de, D: Deserializer<'de>>(text: D) -> Result<Option<OffsetDateTime>, D::Error> {
@@ -36,13 +52,23 @@ pub(crate) struct LinkRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) role: Option<&'a str>,
+    pub(crate) role: Option<Role>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key_expires_at: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) return_code: bool,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) labels: BTreeMap<&'a str, &'a str>,
+}
+
+/// What a new key may do.
+#[derive(Clone, Copy, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    /// Everything that concerns the account.
+    Owner,
+    /// The token and the account, to read.
+    Reader,
 }
 
 /// The body of `POST /v1/link/{link_code}/confirm`.
@@ -54,17 +80,13 @@ pub(crate) struct Confirmation<'a> {
 /// The response to [`LinkRequest`].
 #[derive(Deserialize)]
 pub(crate) struct LinkCode {
-    #[serde(deserialize_with = "shown")]
-    pub(crate) link_code: String,
-    #[serde(deserialize_with = "shown")]
-    pub(crate) verification_url: String,
-    #[serde(deserialize_with = "shown")]
-    pub(crate) verification_url_complete: String,
+    pub(crate) link_code: Shown,
+    pub(crate) verification_url: Shown,
+    pub(crate) verification_url_complete: Shown,
     pub(crate) expires_in: u64,
     pub(crate) interval: u64,
     pub(crate) access_key: Option<String>,
-    #[serde(deserialize_with = "shown")]
-    pub(crate) provider: String,
+    pub(crate) provider: Shown,
 }
 
 impl LinkCode {
@@ -77,8 +99,7 @@ impl LinkCode {
 /// The response to `GET /v1/poll/{link_code}`.
 #[derive(Deserialize)]
 pub(crate) struct Poll {
-    #[serde(deserialize_with = "shown")]
-    pub(crate) status: String,
+    pub(crate) status: Shown,
     pub(crate) expires_in: u64,
     pub(crate) account: Option<Account>,
     pub(crate) error: Option<Trouble>,
@@ -87,19 +108,15 @@ pub(crate) struct Poll {
 /// An account inside another response.
 #[derive(Deserialize)]
 pub(crate) struct Account {
-    #[serde(deserialize_with = "shown")]
-    pub(crate) provider: String,
-    #[serde(deserialize_with = "shown")]
-    pub(crate) display_name: String,
+    pub(crate) provider: Shown,
+    pub(crate) display_name: Shown,
 }
 
-/// A `{code, detail}`.
+/// The `code` and `detail` of an error, also of a problem (RFC 9457).
 #[derive(Deserialize)]
 pub(crate) struct Trouble {
-    #[serde(deserialize_with = "shown")]
-    pub(crate) code: String,
-    #[serde(deserialize_with = "shown")]
-    pub(crate) detail: String,
+    pub(crate) code: Shown,
+    pub(crate) detail: Shown,
 }
 
 /// The parts of the response to `GET /v1/token` that commands use.
@@ -122,14 +139,10 @@ pub(crate) struct Page {
 /// One account, and the response to `GET /v1/accounts/{id}`.
 #[derive(Deserialize)]
 pub(crate) struct AccountDetails {
-    #[serde(deserialize_with = "shown")]
-    pub(crate) id: String,
-    #[serde(deserialize_with = "shown")]
-    pub(crate) provider: String,
-    #[serde(deserialize_with = "shown")]
-    pub(crate) display_name: String,
-    #[serde(deserialize_with = "shown")]
-    pub(crate) status: String,
+    pub(crate) id: Shown,
+    pub(crate) provider: Shown,
+    pub(crate) display_name: Shown,
+    pub(crate) status: Shown,
     #[serde(default, deserialize_with = "time")]
     pub(crate) access_token_expires_at: Option<OffsetDateTime>,
     #[serde(default, deserialize_with = "time")]
@@ -151,10 +164,8 @@ pub(crate) struct ProviderList {
 /// A provider, and its name as people see it.
 #[derive(Deserialize)]
 pub(crate) struct Provider {
-    #[serde(deserialize_with = "shown")]
-    pub(crate) name: String,
-    #[serde(deserialize_with = "shown")]
-    pub(crate) display_name: String,
+    pub(crate) name: Shown,
+    pub(crate) display_name: Shown,
 }
 
 /// The body of `POST /v1/accounts/{id}/keys`.
@@ -172,14 +183,10 @@ pub(crate) struct NewKey<'a> {
 /// An access key without its secret.
 #[derive(Deserialize)]
 pub(crate) struct KeyDetails {
-    #[serde(deserialize_with = "shown")]
-    pub(crate) id: String,
-    #[serde(default, deserialize_with = "maybe_shown")]
-    pub(crate) name: Option<String>,
-    #[serde(deserialize_with = "shown")]
-    pub(crate) role: String,
-    #[serde(default, deserialize_with = "maybe_shown")]
-    pub(crate) created_by: Option<String>,
+    pub(crate) id: Shown,
+    pub(crate) name: Option<Shown>,
+    pub(crate) role: Shown,
+    pub(crate) created_by: Option<Shown>,
     #[serde(default, deserialize_with = "time")]
     pub(crate) created_at: Option<OffsetDateTime>,
     #[serde(default, deserialize_with = "time")]
@@ -191,14 +198,10 @@ pub(crate) struct KeyDetails {
 /// A revocation of tokens at their provider.
 #[derive(Deserialize)]
 pub(crate) struct RevocationDetails {
-    #[serde(deserialize_with = "shown")]
-    pub(crate) id: String,
-    #[serde(deserialize_with = "shown")]
-    pub(crate) provider: String,
-    #[serde(default, deserialize_with = "maybe_shown")]
-    pub(crate) account_id: Option<String>,
-    #[serde(deserialize_with = "shown")]
-    pub(crate) status: String,
+    pub(crate) id: Shown,
+    pub(crate) provider: Shown,
+    pub(crate) account_id: Option<Shown>,
+    pub(crate) status: Shown,
     #[serde(default, deserialize_with = "time")]
     pub(crate) created_at: Option<OffsetDateTime>,
     #[serde(default, deserialize_with = "time")]
@@ -210,17 +213,7 @@ pub(crate) struct RevocationDetails {
 /// The response to `DELETE /v1/accounts/{id}`.
 #[derive(Deserialize)]
 pub(crate) struct Deleted {
-    #[serde(deserialize_with = "shown")]
-    pub(crate) provider_revocation: String,
-}
-
-/// A problem (RFC 9457).
-#[derive(Deserialize)]
-pub(crate) struct ProblemBody {
-    #[serde(deserialize_with = "shown")]
-    pub(crate) code: String,
-    #[serde(deserialize_with = "shown")]
-    pub(crate) detail: String,
+    pub(crate) provider_revocation: Shown,
 }
 
 /// The response to `GET /v1/healthz` and `GET /v1/readyz`.

@@ -18,11 +18,11 @@ use url::Url;
 
 use super::profile::{Origin, Profile};
 use super::{Exit, Failure};
-use answers::ProblemBody;
 pub(super) use answers::{
     AccountDetails, Confirmation, Deleted, Health, KeyDetails, LinkCode, LinkRequest, NewKey, Page,
-    Poll, ProviderList, RevocationDetails, Token,
+    Poll, ProviderList, RevocationDetails, Role, Token,
 };
+use answers::{Shown, Trouble};
 
 /// Talks to one service, with at most one key.
 #[derive(Clone)]
@@ -44,8 +44,8 @@ pub(super) enum Refused {
 /// A problem (RFC 9457), the server that sent it, and the key of the request.
 pub(super) struct Problem {
     pub(super) status: StatusCode,
-    code: String,
-    detail: String,
+    code: Shown,
+    detail: Shown,
     retry_after: Option<Duration>,
     server: Url,
     bearer: Option<Origin>,
@@ -55,6 +55,12 @@ pub(super) struct Problem {
 pub(super) struct Listed {
     pub(super) items: Vec<Value>,
     pub(super) now: Option<OffsetDateTime>,
+}
+
+impl Listed {
+    pub(super) fn read<T: DeserializeOwned>(&self) -> serde_json::Result<Vec<T>> {
+        self.items.iter().map(T::deserialize).collect()
+    }
 }
 
 /// A response, and its time by the service's clock.
@@ -78,7 +84,7 @@ impl Client {
 
     fn over(http: reqwest::ClientBuilder, server: Url) -> Result<Self, Failure> {
         Ok(Self {
-            http: http.build().map_err(Failure::other)?,
+            http: http.build()?,
             server,
             is_default: false,
             bearer: None,
@@ -254,7 +260,7 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
-        let problem: ProblemBody = self.read(&response)?;
+        let problem: Trouble = self.read(&response)?;
         Err(Refused::Problem(Box::new(Problem {
             status,
             code: problem.code,
@@ -308,7 +314,7 @@ impl Refused {
 
     /// Whether the service answered with this problem code.
     pub(super) fn has_code(&self, code: &str) -> bool {
-        matches!(self, Self::Problem(problem) if problem.code == code)
+        matches!(self, Self::Problem(problem) if *problem.code == code)
     }
 
     pub(super) fn is(&self, status: StatusCode) -> bool {
@@ -332,7 +338,7 @@ impl Problem {
     fn message(&self) -> String {
         let (server, detail, code) = (&self.server, &self.detail, &self.code);
         match &self.bearer {
-            _ if code == "enroll_key_required" => format!(
+            _ if code.as_str() == "enroll_key_required" => format!(
                 "{server} needs an enrolment key for a new link: ask its operator for the key, and set \
                  CENTRAL_OAUTH_ENROLL_KEY ({code})"
             ),

@@ -15,14 +15,10 @@ use crate::config::{CopyConfig, Environment, Keys, LogConfig};
 use crate::{telemetry, wiring};
 use progress::Progress;
 
-const NOTES: Notes = Notes {
-    text: "",
-    examples: &[
-        "central-oauth copy --from sqlite:///data/db.sqlite3 --to postgres://user@host/database",
-    ],
-    exits: &[],
-    variables: SEALED,
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth copy --from sqlite:///data/db.sqlite3 --to postgres://user@host/database",
+])
+.variables(SEALED);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -93,11 +89,11 @@ fn failure(error: CopyError) -> Failure {
         _ => {
             return match error {
                 CopyError::Unlock(error) => wiring::refused(error),
-                error => Failure::other(error),
+                error => error.into(),
             };
         }
     };
-    let failure = Failure::other(error);
+    let failure = Failure::from(error);
     Failure::new(Exit::Other, format!("{failure}; {advice}"))
 }
 

@@ -30,8 +30,11 @@ pub(super) async fn invite(
 async fn provider_name(client: &Client, code: &LinkCode) -> String {
     let providers = client.providers().await.map(|list| list.items);
     let mut providers = providers.unwrap_or_default().into_iter();
-    let found = providers.find(|provider| provider.name == code.provider);
-    found.map_or_else(|| code.provider.clone(), |found| found.display_name)
+    let found = providers.find(|provider| *provider.name == *code.provider);
+    found.map_or_else(
+        || code.provider.clone(),
+        |found| found.display_name.to_string(),
+    )
 }
 
 /// Shows the code and the address. Opens a browser where there is one, unless the person is somebody else.

@@ -4,6 +4,7 @@ use central_oauth_domain::Label;
 
 use crate::cli::Exit;
 use crate::cli::choice::id;
+use crate::cli::client::Role;
 use crate::cli::help::Notes;
 use crate::cli::keys::time;
 use crate::cli::label;
@@ -11,35 +12,33 @@ use crate::cli::profile::Target;
 use crate::cli::token::host;
 use crate::cli::workload::Workload;
 
-const NOTES: Notes = Notes {
-    text: "The address and the code go to standard error. Give them to a person who has the account.",
-    examples: &[
-        "central-oauth link --server https://auth.example.com",
-        "central-oauth link --profile work --provider github --host github.com",
-        "central-oauth link --label team=billing --label host=db1",
-        "central-oauth link --relink",
-        "central-oauth link --relink --account 42",
-        "central-oauth link --return-code",
-        "central-oauth link --json --no-browser",
-        "central-oauth link --workload --server https://auth.example.com",
-    ],
-    exits: &[
-        Exit::NoKey,
-        Exit::Denied,
-        Exit::Expired,
-        Exit::LinkFailed,
-        Exit::Unavailable,
-    ],
-    variables: &[
-        "SERVER",
-        "ACCESS_KEY",
-        "ADMIN_KEY",
-        "ENROLL_KEY",
-        "ID_TOKEN",
-        "NO_COLOR",
-        "BROWSER",
-    ],
-};
+const NOTES: Notes = Notes::of(&[
+    "central-oauth link --server https://auth.example.com",
+    "central-oauth link --profile work --provider github --host github.com",
+    "central-oauth link --label team=billing --label host=db1",
+    "central-oauth link --relink",
+    "central-oauth link --relink --account 42",
+    "central-oauth link --return-code",
+    "central-oauth link --json --no-browser",
+    "central-oauth link --workload --server https://auth.example.com",
+])
+.text("The address and the code go to standard error. Give them to a person who has the account.")
+.exits(&[
+    Exit::NoKey,
+    Exit::Denied,
+    Exit::Expired,
+    Exit::LinkFailed,
+    Exit::Unavailable,
+])
+.variables(&[
+    "SERVER",
+    "ACCESS_KEY",
+    "ADMIN_KEY",
+    "ENROLL_KEY",
+    "ID_TOKEN",
+    "NO_COLOR",
+    "BROWSER",
+]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -97,23 +96,6 @@ pub(in crate::cli) struct Options {
     /// from standard input, one line for each `confirming` event.
     #[arg(long)]
     pub(super) json: bool,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-pub(super) enum Role {
-    /// Everything that concerns the account.
-    Owner,
-    /// The token and the account, to read.
-    Reader,
-}
-
-impl Role {
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Reader => "reader",
-        }
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

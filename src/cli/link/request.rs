@@ -1,4 +1,4 @@
-use super::options::{Options, Role};
+use super::options::Options;
 use super::return_code;
 use crate::cli::Failure;
 use crate::cli::client::{Client, LinkCode, LinkRequest};
@@ -18,7 +18,7 @@ pub(super) async fn ask(client: &Client, options: &Options) -> Result<LinkCode, 
             .iter()
             .map(|it| (&*it.name, &*it.value))
             .collect(),
-        role: options.role.map(Role::word),
+        role: options.role,
         key_expires_at: options.key_expires_at.as_deref(),
         return_code,
     };

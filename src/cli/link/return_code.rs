@@ -61,7 +61,7 @@ async fn ended(client: &Client, code: &LinkCode) {
     loop {
         sleep(code.pause()).await;
         let poll = client.poll(&code.link_code).await;
-        if poll.is_ok_and(|poll| poll.status != "confirming") {
+        if poll.is_ok_and(|poll| *poll.status != "confirming") {
             return;
         }
     }
@@ -79,7 +79,7 @@ async fn line() -> Result<String, Failure> {
         let read = io::stdin().read_line(&mut line);
         let _ = sender.send(read.map(|length| (length, line)));
     });
-    let (length, line) = receiver.await.map_err(Failure::other)??;
+    let (length, line) = receiver.await??;
     if length == 0 {
         let message = "standard input has ended, so nobody can type the return code; the link fails by itself";
         return Err(Failure::new(Exit::Other, message));

@@ -74,7 +74,7 @@ async fn wait_for_the_link(client: &Client, code: &LinkCode) -> Result<(), Failu
 async fn fetch_a_token(client: &Client) -> Result<String, Failure> {
     let what = "The client asks for an access token.";
     step(6, what, "GET", "/v1/token")?;
-    let token = Token::deserialize(client.token(0).await?).map_err(Failure::other)?;
+    let token = Token::deserialize(client.token(0).await?)?;
     let shown: String = token.access_token.chars().take(6).collect();
     let lasts = token
         .expires_in
@@ -86,14 +86,10 @@ async fn fetch_a_token(client: &Client) -> Result<String, Failure> {
 async fn use_the_token(api: &Url, token: &str) -> Result<(), Failure> {
     let what = "The client uses it at the provider.";
     step(7, what, "GET", api.as_str())?;
-    let request = http(api)
-        .build()
-        .map_err(Failure::other)?
-        .get(api.clone())
-        .bearer_auth(token);
-    let response = request.send().await.map_err(Failure::other)?;
+    let request = http(api).build()?.get(api.clone()).bearer_auth(token);
+    let response = request.send().await?;
     let status = response.status();
-    let body = response.text().await.map_err(Failure::other)?;
+    let body = response.text().await?;
     answer(&format!("{status} {}", body.trim()))?;
     if status.is_success() {
         Ok(())

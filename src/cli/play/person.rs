@@ -16,8 +16,8 @@ pub(super) struct Person {
 
 impl Person {
     pub(super) fn new(service: &Url) -> Result<Self, Failure> {
-        let page = service.join("device").map_err(Failure::other)?;
-        let http = http(&page).build().map_err(Failure::other)?;
+        let page = service.join("device")?;
+        let http = http(&page).build()?;
         Ok(Self { http, page })
     }
 
@@ -26,9 +26,9 @@ impl Person {
         let page = self.page.as_str();
         step(2, "The person opens the page.", "GET", page)?;
         let request = self.http.get(self.page.clone());
-        let opened = request.send().await.map_err(Failure::other)?;
+        let opened = request.send().await?;
         let cookie = cookie(&opened).ok_or_else(|| unexpected("the page set no cookie"))?;
-        let html = opened.text().await.map_err(Failure::other)?;
+        let html = opened.text().await?;
         let csrf = field(&html, "csrf").ok_or_else(|| unexpected("the page has no form"))?;
         answer("a form for the code")?;
 
@@ -56,7 +56,7 @@ impl Person {
         let form = [("csrf", csrf), ("code", code), ("action", action)];
         let request = self.http.post(self.page.clone());
         let request = request.header(COOKIE, cookie).form(&form);
-        let response = request.send().await.map_err(Failure::other)?;
+        let response = request.send().await?;
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
             return Err(unexpected(&format!("the page answered {status}")));

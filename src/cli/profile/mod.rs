@@ -92,7 +92,7 @@ impl Target {
         if let Some(path) = &self.key_file {
             return Ok(path.clone());
         }
-        let folders = etcetera::choose_base_strategy().map_err(Failure::other)?;
+        let folders = etcetera::choose_base_strategy()?;
         let name = self.profile.as_deref().unwrap_or(Self::DEFAULT_PROFILE);
         let file = format!("{name}.toml");
         Ok(folders.config_dir().join("central-oauth").join(file))
@@ -222,7 +222,7 @@ fn default_server(config: &ClientConfig<'_>) -> Result<Url, Failure> {
     const ON_THIS_MACHINE: &str = "http://127.0.0.1:8080/";
     match &config.server {
         Some(server) => Ok(server.clone()),
-        None => Url::parse(ON_THIS_MACHINE).map_err(Failure::other),
+        None => Ok(Url::parse(ON_THIS_MACHINE)?),
     }
 }
 
@@ -245,7 +245,7 @@ impl Profile {
             access_key: self.access_key.expose().to_owned(),
             hosts: self.hosts.clone(),
         };
-        let text = toml::to_string(&stored).map_err(Failure::other)?;
+        let text = toml::to_string(&stored)?;
         let write = || {
             let mut file = neighbour(path)?;
             file.write_all(text.as_bytes())?;

@@ -36,7 +36,7 @@ pub(super) async fn answer(
     let (token, _) = fetch(&profile, options.min_ttl).await?;
     let mut status = json!({ "token": token.access_token });
     if let Some(at) = token.expires_at {
-        status["expirationTimestamp"] = at.format(&Rfc3339).map_err(Failure::other)?.into();
+        status["expirationTimestamp"] = at.format(&Rfc3339)?.into();
     }
     let version = VERSIONS.into_iter().find(|it| asked["apiVersion"] == *it);
     result(json!({

@@ -21,19 +21,19 @@ use crate::config::{ClientConfig, Environment};
 use hosts::Hosts;
 pub(super) use hosts::host;
 
-const NOTES: Notes = Notes {
-    text: "\
+const NOTES: Notes = Notes::of(&[
+    "central-oauth token --min-ttl 300",
+    "central-oauth token --json",
+    "central-oauth token --workload --server https://auth.example.com",
+    "git config --global credential.https://github.com.helper \\\n      '!central-oauth token --format git --host github.com'",
+])
+.text(
+    "\
 Credential helpers give the token only to the hosts of --host, or without that option to those of `link --host`. The
 address must be https, or http on this machine. docs/RECIPES.md shows the configuration of git, Docker and kubectl.",
-    examples: &[
-        "central-oauth token --min-ttl 300",
-        "central-oauth token --json",
-        "central-oauth token --workload --server https://auth.example.com",
-        "git config --global credential.https://github.com.helper \\\n      '!central-oauth token --format git --host github.com'",
-    ],
-    exits: GRANT,
-    variables: &["SERVER", "ACCESS_KEY", "ID_TOKEN", "KUBERNETES_EXEC_INFO"],
-};
+)
+.exits(GRANT)
+.variables(&["SERVER", "ACCESS_KEY", "ID_TOKEN", "KUBERNETES_EXEC_INFO"]);
 
 #[derive(clap::Args)]
 #[command(after_long_help = NOTES.render())]
@@ -125,7 +125,7 @@ async fn print(
 /// Asks for the token, and passes on a warning of the service. Also returns the complete response.
 pub(super) async fn fetch(profile: &Profile, min_ttl: u64) -> Result<(Token, Value), Failure> {
     let complete = Client::of(profile)?.token(min_ttl).await?;
-    let token = Token::deserialize(&complete).map_err(Failure::other)?;
+    let token = Token::deserialize(&complete)?;
     // RFC 6749, appendix A.12. A line feed would let the token add headers or attributes of its own.
     if !token.access_token.bytes().all(|b| matches!(b, b' '..=b'~')) {
         let message = "the service returned a token that is not visible ASCII";
@@ -186,7 +186,7 @@ fn input() -> Result<String, Failure> {
     let mut text = String::new();
     let read = std::io::stdin().take(LONGEST).read_to_string(&mut text);
     match read {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::other(error)),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(text),
     }
 }

@@ -8,7 +8,7 @@ use central_oauth_domain::workload::{Policy, TrustedIssuer};
 use central_oauth_provider_openidconnect::{WorkloadIssuerError, WorkloadIssuerSettings};
 use serde::Deserialize;
 
-use super::{ConfigError, Effective, Environment, ProviderConfig, toml_file};
+use super::{ConfigError, Environment, ProviderConfig, toml_file};
 use table::{IssuerTable, PolicyTable};
 
 /// The trusted issuers, and what their workloads may do.
@@ -50,12 +50,6 @@ impl WorkloadConfig {
         file.validated(public_url, providers, path.to_owned())
             .map(Some)
             .map_err(wrong)
-    }
-
-    /// Returns the file.
-    pub(crate) fn effective(config: Option<&Self>) -> Effective {
-        let path = config.map(|config| config.path.clone());
-        (Self::VARIABLE, path.unwrap_or_default())
     }
 
     /// Creates an error about an issuer of the file.

@@ -2,12 +2,12 @@ mod parameters;
 mod words;
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::ScopeWords;
 use central_oauth_domain::text::Unpresentable;
+use central_oauth_domain::words;
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
@@ -65,32 +65,16 @@ pub struct ProviderSettings {
     pub quirks: Quirks,
 }
 
-/// How people consent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Flow {
-    /// People type a code at the provider (RFC 8628): `device`.
-    #[default]
-    Device,
-    /// The browser is redirected to the provider and back, with PKCE (RFC 6749 section 4.1, RFC 7636):
-    /// `authorization_code`.
-    AuthorizationCode,
-}
-
-/// Unknown flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be device or authorization_code")]
-pub struct UnknownFlow;
-
-impl FromStr for Flow {
-    type Err = UnknownFlow;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "device" => Ok(Self::Device),
-            "authorization_code" => Ok(Self::AuthorizationCode),
-            _ => Err(UnknownFlow),
-        }
+words! {
+    /// How people consent.
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    Flow {
+        /// People type a code at the provider (RFC 8628).
+        #[default]
+        Device => "device",
+        /// The browser is redirected to the provider and back, with PKCE (RFC 6749 section 4.1, RFC 7636).
+        AuthorizationCode => "authorization_code",
     }
 }
 

@@ -7,7 +7,6 @@ use crate::time::Timestamp;
 
 /// The account is degraded, never worse: the provider has just accepted its refresh token, and the newest one is
 /// stored. So the attempts are not ambiguous, and earlier refusals no longer count.
-#[must_use]
 pub fn refreshed_in_vain(
     before: Attempts,
     why: &ProviderError,

@@ -35,7 +35,6 @@ pub struct Lifetimes {
 /// Returns when tokens are refreshed; `None` if nothing is known to expire, or if there is no refresh token. The
 /// earliest of these counts: 5 to 10 % of the access token's lifetime is left; `at_least_every` has passed; half the
 /// lifetime of an unused refresh token has passed. The other half is a reserve for outages.
-#[must_use]
 pub fn due_at(tokens: &Lifetimes, at_least_every: Duration, spread: f64) -> Option<Timestamp> {
     let from = tokens.requested_at;
     let lasts = tokens.refresh_token_lasts;
@@ -53,7 +52,6 @@ pub fn due_at(tokens: &Lifetimes, at_least_every: Duration, spread: f64) -> Opti
 
 /// Returns the pause after this many failures in a row: one second, doubling up to five minutes, and at least the
 /// provider's `Retry-After` of up to an hour; plus up to a quarter.
-#[must_use]
 pub fn pause_after(failures: u32, retry_after: Option<Duration>, spread: f64) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     let pause = FIRST_PAUSE.saturating_mul(1 << doublings);

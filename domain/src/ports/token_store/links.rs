@@ -184,7 +184,6 @@ pub struct NewLink {
 
 impl NewLink {
     /// Returns the link that a store keeps under this number, with this key.
-    #[must_use]
     pub fn into_link(self, id: LinkId, key: AccessKeyId) -> Link {
         Link {
             id,

@@ -51,7 +51,6 @@ impl RowVersion {
     }
 
     /// The version, for the store that made it.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

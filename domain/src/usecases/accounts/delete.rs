@@ -35,7 +35,7 @@ impl Accounts {
     }
 
     /// Does the same for the person who owns the account.
-    pub(in crate::usecases) async fn disown(
+    pub(crate) async fn disown(
         &self,
         id: AccountId,
         address: IpAddr,

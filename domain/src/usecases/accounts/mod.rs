@@ -115,7 +115,6 @@ impl Accounts {
     }
 
     /// Returns the warning of an account that has no error, if there is one ([`Account::warning`]).
-    #[must_use]
     pub fn warning(&self, account: &Account) -> Option<Fault> {
         account.warning(self.clock.now())
     }

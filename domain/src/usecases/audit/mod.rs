@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use self::pending::{Pending, Recorded};
+use self::pending::{Counted, Pending, Recorded};
 use super::Caller;
 use crate::audit::{
     Actor, AuditChain, AuditDraft, AuditEvent, AuditKind, AuditNetwork, AuditReference,
@@ -71,7 +71,6 @@ const MOST_AHEAD: Duration = Duration::from_secs(24 * 3600);
 
 impl AuditLog {
     /// Creates the log of one process.
-    #[must_use]
     pub fn new(
         store: Arc<dyn AuditStore>,
         vault: Vault,
@@ -94,9 +93,14 @@ impl AuditLog {
 
     /// Records an event. It is stored within about a second.
     pub fn record(&self, event: AuditEvent, actor: Actor, address: Option<IpAddr>) {
-        let (now, network) = (self.clock.now(), self.network(address));
+        let recorded = Recorded {
+            at: self.clock.now(),
+            event,
+            actor,
+            network: self.network(address),
+        };
         let uptime = self.clock.uptime();
-        lock(&self.pending).record(event, actor, network, now, uptime);
+        lock(&self.pending).record(recorded, uptime);
     }
 
     /// Counts a frequent event. The count is stored within about ten minutes.
@@ -107,13 +111,17 @@ impl AuditLog {
         actor: Actor,
         address: IpAddr,
     ) {
-        let (now, network) = (self.clock.now(), self.network(Some(address)));
-        let uptime = self.clock.uptime();
-        lock(&self.pending).count(kind, about, actor, network, now, uptime);
+        let counted = Counted {
+            kind,
+            about,
+            actor,
+            network: self.network(Some(address)),
+        };
+        let (now, uptime) = (self.clock.now(), self.clock.uptime());
+        lock(&self.pending).count(counted, now, uptime);
     }
 
     /// Prepares an entry that the store records in the transaction of the event.
-    #[must_use]
     pub fn draft(&self, actor: Actor, address: Option<IpAddr>) -> AuditDraft {
         let (now, network) = (self.clock.now(), self.network(address));
         self.chain.draft(self.reference(), now, actor, network)

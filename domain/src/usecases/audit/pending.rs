@@ -27,11 +27,11 @@ pub(super) struct Recorded {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Counted {
-    kind: AuditKind,
-    about: Option<(AccountId, AccessKeyId)>,
-    actor: Actor,
-    network: Option<AuditNetwork>,
+pub(super) struct Counted {
+    pub(super) kind: AuditKind,
+    pub(super) about: Option<(AccountId, AccessKeyId)>,
+    pub(super) actor: Actor,
+    pub(super) network: Option<AuditNetwork>,
 }
 
 impl Counted {
@@ -80,16 +80,10 @@ struct Period {
 
 impl Pending {
     /// Records an event, or only counts it if there are too many.
-    pub(super) fn record(
-        &mut self,
-        event: AuditEvent,
-        actor: Actor,
-        network: Option<AuditNetwork>,
-        at: Timestamp,
-        uptime: Duration,
-    ) {
+    pub(super) fn record(&mut self, recorded: Recorded, uptime: Duration) {
+        let kind = recorded.event.kind();
         let mut has_room = self.entries.len() < MOST_ENTRIES;
-        if event.kind().is_open_to_strangers() {
+        if kind.is_open_to_strangers() {
             let minute = uptime.as_secs() / 60;
             if self.of_strangers.0 != minute {
                 self.of_strangers = (minute, 0);
@@ -98,33 +92,19 @@ impl Pending {
             self.of_strangers.1 = self.of_strangers.1.saturating_add(1);
         }
         if has_room {
-            self.entries.push(Recorded {
-                at,
-                event,
-                actor,
-                network,
-            });
-        } else {
-            self.count(event.kind(), None, actor, network, at, uptime);
+            return self.entries.push(recorded);
         }
+        let counted = Counted {
+            kind,
+            about: None,
+            actor: recorded.actor,
+            network: recorded.network,
+        };
+        self.count(counted, recorded.at, uptime);
     }
 
-    pub(super) fn count(
-        &mut self,
-        kind: AuditKind,
-        about: Option<(AccountId, AccessKeyId)>,
-        actor: Actor,
-        network: Option<AuditNetwork>,
-        at: Timestamp,
-        uptime: Duration,
-    ) {
+    pub(super) fn count(&mut self, mut counted: Counted, at: Timestamp, uptime: Duration) {
         self.period.get_or_insert(Period { at, uptime });
-        let mut counted = Counted {
-            kind,
-            about,
-            actor,
-            network,
-        };
         if self.counts.len() >= MOST_COUNTERS && !self.counts.contains_key(&counted) {
             let about = None;
             counted = Counted { about, ..counted }.without_network();

@@ -23,9 +23,8 @@ impl Consents {
     /// # Errors
     /// [`Refusal::NotFound`] unless there is such a link, and it is linked.
     pub async fn disown(&self, code: &str, visitor: &Visitor<'_>) -> Result<Disowned, Refusal> {
-        let hash = self.vault.hash_link_code(&LinkCode::parse(code)?);
         let browser = self.vault.hash_browser(visitor.browser);
-        let link = self.links.find_link(&hash).await?;
+        let link = self.find(&LinkCode::parse(code)?).await?;
         let link = link.filter(|link| link.belongs_to(&browser));
         let link = link.ok_or(UNKNOWN_CODE)?;
         let now = self.clock.now();

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Consents;
-use crate::audit::{Actor, AuditEvent};
+use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::grant::Account;
 use crate::link::{
     Confirmation, Ending, Link, LinkCode, LinkState, LinkStatus, Network, ReturnCode, SealedPrompt,
@@ -67,11 +67,7 @@ impl Consents {
         let Ok(code) = LinkCode::parse(code) else {
             return Ok(None);
         };
-        let link = self
-            .links
-            .find_link(&self.vault.hash_link_code(&code))
-            .await?;
-        match link {
+        match self.find(&code).await? {
             Some(link) if link.belongs_to(&self.vault.hash_browser(browser)) => {
                 self.view(link, browser).await.map(Some)
             }
@@ -96,7 +92,7 @@ impl Consents {
         };
         match self.links.reserve_link(&link, &by, now).await {
             Ok(Ok(link)) => {
-                let confirmed = AuditEvent::link_confirmed(&link);
+                let confirmed = AuditEvent::of_link(AuditKind::LinkConfirmed, &link);
                 let address = Some(visitor.address);
                 self.audit.record(confirmed, Actor::Person, address);
                 Ok(link)
@@ -147,11 +143,7 @@ impl Consents {
     }
 
     async fn entered(&self, code: &str, visitor: &Visitor<'_>) -> Result<Link, Refusal> {
-        let code = LinkCode::parse(code)?;
-        let link = self
-            .links
-            .find_link(&self.vault.hash_link_code(&code))
-            .await?;
+        let link = self.find(&LinkCode::parse(code)?).await?;
         let browser = self.vault.hash_browser(visitor.browser);
         match link {
             Some(link) if link.belongs_to(&browser) => Ok(link),
@@ -214,10 +206,8 @@ impl Consents {
             } => Prompt::UserCode {
                 user_code: vault.open(user_code, &link.code)?,
                 verification_uri: verification_uri.clone(),
-                verification_uri_complete: verification_uri_complete
-                    .as_ref()
-                    .map(|uri| vault.open(uri, &link.code))
-                    .transpose()?,
+                verification_uri_complete: vault
+                    .open_some(verification_uri_complete.as_ref(), &link.code)?,
             },
             SealedPrompt::Visit { uri } => Prompt::Visit {
                 uri: vault.open(uri, &link.code)?,

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use super::links::{GuessLimiter, LinkEnder};
 use super::{Accounts, AuditLog, Keys, Ports, Providers, Settings};
 use crate::entropy::Entropy;
+use crate::link::{Link, LinkCode};
 use crate::observe::Observer;
-use crate::ports::{AccountStore, Clock, LinkStore};
+use crate::ports::{AccountStore, Clock, LinkStore, StoreError};
 use crate::secret::{BrowserToken, KeyedHash};
 use crate::vault::Vault;
 
@@ -62,14 +63,16 @@ impl Consents {
         }
     }
 
+    async fn find(&self, code: &LinkCode) -> Result<Option<Link>, StoreError> {
+        self.links.find_link(&self.vault.hash_link_code(code)).await
+    }
+
     /// Returns the token that the forms of this browser must carry.
-    #[must_use]
     pub fn csrf_token(&self, browser: &BrowserToken) -> KeyedHash {
         self.vault.csrf_token(browser)
     }
 
     /// Returns a new value for a browser's cookie.
-    #[must_use]
     pub fn new_browser(&self) -> BrowserToken {
         BrowserToken::generate(&self.entropy)
     }

@@ -111,10 +111,8 @@ impl Consents {
             } => SealedPrompt::UserCode {
                 user_code: vault.seal(user_code, &link.code)?,
                 verification_uri: verification_uri.clone(),
-                verification_uri_complete: verification_uri_complete
-                    .as_ref()
-                    .map(|uri| vault.seal(uri, &link.code))
-                    .transpose()?,
+                verification_uri_complete: vault
+                    .seal_some(verification_uri_complete.as_ref(), &link.code)?,
             },
             Prompt::Visit { uri } => SealedPrompt::Visit {
                 uri: vault.seal(uri, &link.code)?,

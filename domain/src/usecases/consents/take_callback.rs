@@ -87,8 +87,7 @@ impl Consents {
         let browser = self.vault.hash_browser(browser);
         let code = self.vault.open_state(callback.state, &browser);
         let code = code.map_err(|_| FOREIGN)?;
-        let hash = self.vault.hash_link_code(&code);
-        let link = self.links.find_link(&hash).await?;
+        let link = self.find(&code).await?;
         let is_own =
             |link: &Link| link.belongs_to(&browser) && link.provider.as_str() == callback.provider;
         Ok((code, link.filter(is_own).ok_or(FOREIGN)?))

@@ -123,7 +123,7 @@ impl Keys {
     }
 
     /// Deletes a key on behalf of an authorised actor.
-    pub(in crate::usecases) async fn delete_as(
+    pub(crate) async fn delete_as(
         &self,
         actor: Actor,
         id: AccountId,
@@ -178,7 +178,7 @@ impl Keys {
 }
 
 /// Returns the maker that is recorded for this caller's keys.
-pub(in crate::usecases) fn maker(caller: &Caller) -> KeyMaker {
+pub(crate) fn maker(caller: &Caller) -> KeyMaker {
     match caller {
         Caller::Key(key) => KeyMaker::Key(key.id),
         Caller::Nobody | Caller::Admin(_) | Caller::Auditor(_) | Caller::Enroller(_) => {
@@ -188,7 +188,7 @@ pub(in crate::usecases) fn maker(caller: &Caller) -> KeyMaker {
 }
 
 /// Returns when this caller's own key expires: its descendants expire no later.
-pub(in crate::usecases) fn maker_expiry(caller: &Caller) -> Option<Timestamp> {
+pub(crate) fn maker_expiry(caller: &Caller) -> Option<Timestamp> {
     match caller {
         Caller::Key(maker) => maker.expires_at,
         _ => None,

@@ -40,13 +40,7 @@ impl Keys {
         bearer: Option<&AccessKey>,
         from: IpAddr,
     ) -> Result<Caller, Refusal> {
-        let caller = match self.operator_or_key(bearer)? {
-            Shown::Other(caller) => caller,
-            Shown::Key(key) => {
-                let hash = self.vault.hash_access_key(key);
-                self.found(&hash, Source::Cache, from).await?
-            }
-        };
+        let caller = self.caller(bearer, Source::Cache, from).await?;
         self.note_use(&caller);
         Ok(caller)
     }
@@ -60,13 +54,7 @@ impl Keys {
         bearer: Option<&AccessKey>,
         from: IpAddr,
     ) -> Result<Caller, Refusal> {
-        match self.operator_or_key(bearer)? {
-            Shown::Other(caller) => Ok(caller),
-            Shown::Key(key) => {
-                let hash = self.vault.hash_access_key(key);
-                self.found(&hash, Source::Store, from).await
-            }
-        }
+        self.caller(bearer, Source::Store, from).await
     }
 
     /// Counts a request with an operator's key for the audit log.
@@ -81,17 +69,25 @@ impl Keys {
         }
     }
 
-    fn operator_or_key<'a>(&self, bearer: Option<&'a AccessKey>) -> Result<Shown<'a>, Refusal> {
+    async fn caller(
+        &self,
+        bearer: Option<&AccessKey>,
+        source: Source,
+        from: IpAddr,
+    ) -> Result<Caller, Refusal> {
         let Some(bearer) = bearer else {
-            return Ok(Shown::Other(Caller::Nobody));
+            return Ok(Caller::Nobody);
         };
-        Ok(match self.operators.find(bearer) {
-            Some(operator) => Shown::Other(Caller::from(&operator)),
+        match self.operators.find(bearer) {
+            Some(operator) => Ok(Caller::from(&operator)),
             None if self.trusts_workloads && WorkloadToken::is_like(bearer.expose()) => {
-                return Err(NOT_FOR_WORKLOADS);
+                Err(NOT_FOR_WORKLOADS)
             }
-            None => Shown::Key(bearer),
-        })
+            None => {
+                let hash = self.vault.hash_access_key(bearer);
+                self.found(&hash, source, from).await
+            }
+        }
     }
 
     async fn found(
@@ -128,7 +124,7 @@ impl Keys {
 
     /// Whether the service has written this row of a key, and the row of its link. Reports one that was altered. Only the
     /// key's own row says to which account it gives access, and the store reads it and its link from one snapshot.
-    pub(in crate::usecases) fn is_genuine(&self, key: &KeyHolder, from: IpAddr) -> bool {
+    pub(crate) fn is_genuine(&self, key: &KeyHolder, from: IpAddr) -> bool {
         let is_genuine = !is_behind_its_link(key) && self.macs.is_genuine(key);
         if !is_genuine {
             self.report_altered(key, from);
@@ -140,7 +136,7 @@ impl Keys {
     ///
     /// # Errors
     /// The key has expired, may not be used from this address, or is used too often.
-    pub(in crate::usecases) fn admit(
+    pub(crate) fn admit(
         &self,
         key: KeyHolder,
         from: IpAddr,
@@ -155,7 +151,7 @@ impl Keys {
     }
 
     /// When a key was last used, including uses that are not stored yet.
-    pub(in crate::usecases) fn last_used(
+    pub(crate) fn last_used(
         &self,
         key: AccessKeyId,
         stored: Option<Timestamp>,
@@ -217,14 +213,6 @@ enum Source {
     Store,
     /// The key and its tokens, at most half a second old.
     Cache,
-}
-
-/// What a bearer token may be.
-enum Shown<'a> {
-    /// Unknown, or an operator's key.
-    Other(Caller),
-    /// Perhaps an access key.
-    Key(&'a AccessKey),
 }
 
 /// Whether the link of a key is complete although the key's own row says otherwise.

@@ -31,7 +31,6 @@ impl Keys {
 
     /// Counts, reports and logs a rejected bearer from this address. Returns the refusal for the caller:
     /// [`Refusal::TooManyUnknownKeys`] if its network has tried too many.
-    #[must_use]
     pub fn refuse_bearer(&self, refusal: Refusal, address: IpAddr) -> Refusal {
         let Refusal::Unauthorized(why) = refusal else {
             return refusal;
@@ -55,7 +54,7 @@ impl Keys {
     ///
     /// # Errors
     /// [`Refusal::TooManyUnknownKeys`] if its network has tried too many.
-    pub(in crate::usecases) fn within_refusals(
+    pub(crate) fn within_refusals(
         &self,
         how: BearerRefusal,
         address: IpAddr,
@@ -77,7 +76,7 @@ impl Keys {
     }
 
     /// Whether a bearer of this address that is about to be refused is within the limit, so that it is logged.
-    pub(in crate::usecases) fn logs_refusal(&self, address: IpAddr) -> bool {
+    pub(crate) fn logs_refusal(&self, address: IpAddr) -> bool {
         let (network, uptime) = (Network::of(address), self.clock.uptime());
         self.unknown.0.has_room(&network, uptime)
     }

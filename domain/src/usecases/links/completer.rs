@@ -15,7 +15,7 @@ use crate::usecases::{Ports, Settings, TokenCache};
 use crate::vault::Vault;
 
 #[derive(Clone)]
-pub(in crate::usecases) struct LinkCompleter {
+pub(crate) struct LinkCompleter {
     links: Arc<dyn LinkStore>,
     cache: Arc<TokenCache>,
     vault: Vault,
@@ -26,7 +26,7 @@ pub(in crate::usecases) struct LinkCompleter {
 }
 
 impl LinkCompleter {
-    pub(in crate::usecases) fn new(ports: &Ports, settings: &Settings) -> Self {
+    pub(crate) fn new(ports: &Ports, settings: &Settings) -> Self {
         Self {
             links: ports.store.clone(),
             cache: Arc::clone(&ports.cache),
@@ -39,7 +39,7 @@ impl LinkCompleter {
     }
 
     /// Stores tokens in their owner's account, and gives the link's key access to it.
-    pub(in crate::usecases) async fn complete(
+    pub(crate) async fn complete(
         &self,
         link: &Link,
         grant: NewGrant,
@@ -57,7 +57,7 @@ impl LinkCompleter {
     }
 
     /// Re-seals tokens from the link to their owner.
-    pub(in crate::usecases) fn seal_to(
+    pub(crate) fn seal_to(
         &self,
         owner: Owner,
         link: &Link,
@@ -65,15 +65,10 @@ impl LinkCompleter {
     ) -> Result<NewGrant, CipherError> {
         let vault = &self.vault;
         let access_token: AccessToken = vault.open(&grant.access_token, &link.code)?;
-        let refresh_token = grant
-            .refresh_token
-            .as_ref()
-            .map(|sealed| vault.open::<RefreshToken>(sealed, &link.code))
-            .transpose()?;
+        let refresh_token = grant.refresh_token.as_ref();
+        let refresh_token: Option<RefreshToken> = vault.open_some(refresh_token, &link.code)?;
         let dies_at = grant.refresh_token_expires_at;
-        let extra = grant.extra.as_ref();
-        let extra = extra.map(|sealed| vault.open::<ExtraText>(sealed, &link.code));
-        let extra = extra.transpose()?;
+        let extra: Option<ExtraText> = vault.open_some(grant.extra.as_ref(), &link.code)?;
         let (requested_at, expires_at) = (grant.requested_at, grant.access_token_expires_at);
         let hints = LifetimeHints {
             lifetime: expires_at.map(|at| at.since(requested_at)),
@@ -87,12 +82,8 @@ impl LinkCompleter {
         };
         Ok(NewGrant {
             access_token: vault.seal(&access_token, &owner.key)?,
-            refresh_token: refresh_token
-                .map(|token| vault.seal(&token, &owner.key))
-                .transpose()?,
-            extra: extra
-                .map(|text| vault.seal(&text, &owner.key))
-                .transpose()?,
+            refresh_token: vault.seal_some(refresh_token.as_ref(), &owner.key)?,
+            extra: vault.seal_some(extra.as_ref(), &owner.key)?,
             account: owner.key,
             identified: owner.identified,
             display_name: owner.display_name,

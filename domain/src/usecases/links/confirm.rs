@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use super::poll::own_key;
 use super::{LinkReport, Links};
-use crate::audit::{Actor, AuditEvent};
+use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::grant::KeyHolder;
 use crate::link::{Ending, HeldGrant, Link, LinkCode, LinkState, LinkStatus, ReturnCode};
 use crate::ports::StoreError;
@@ -79,7 +79,8 @@ impl Links {
         }
         let tries_left = self.count_wrong(link, address).await?;
         tracing::warn!(link = link.id.0, provider = %link.provider, tries_left, "wrong return code");
-        let wrong = AuditEvent::wrong_return_code(link, tries_left);
+        let wrong = AuditEvent::of_link(AuditKind::LinkWrongReturnCode, link);
+        let wrong = wrong.with("tries_left", tries_left);
         self.audit
             .record(wrong, Actor::Key(link.key), Some(address));
         Err(Refusal::WrongReturnCode { tries_left })

@@ -13,7 +13,7 @@ use crate::usecases::{AuditLog, Ports, Refusal, Revoker};
 use crate::vault::AlteredKey;
 
 #[derive(Clone)]
-pub(in crate::usecases) struct LinkEnder {
+pub(crate) struct LinkEnder {
     links: Arc<dyn LinkStore>,
     revoker: Arc<Revoker>,
     clock: Arc<dyn Clock>,
@@ -22,7 +22,7 @@ pub(in crate::usecases) struct LinkEnder {
 }
 
 impl LinkEnder {
-    pub(in crate::usecases) fn new(ports: &Ports, revoker: &Arc<Revoker>) -> Self {
+    pub(crate) fn new(ports: &Ports, revoker: &Arc<Revoker>) -> Self {
         Self {
             links: ports.store.clone(),
             revoker: Arc::clone(revoker),
@@ -33,11 +33,7 @@ impl LinkEnder {
     }
 
     /// Ends a link because of the provider, a timeout, or the person at the provider. Its tokens are revoked.
-    pub(in crate::usecases) async fn end(
-        &self,
-        link: &Link,
-        ending: Ending,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn end(&self, link: &Link, ending: Ending) -> Result<(), StoreError> {
         let actor = match ending {
             Ending::Denied(_) => Actor::Person,
             Ending::Expired | Ending::Failed(_) => Actor::Service,
@@ -46,7 +42,7 @@ impl LinkEnder {
     }
 
     /// Does the same on behalf of a caller.
-    pub(in crate::usecases) async fn end_by(
+    pub(crate) async fn end_by(
         &self,
         actor: Actor,
         address: Option<IpAddr>,
@@ -67,7 +63,7 @@ impl LinkEnder {
     }
 
     /// Ends a link that has just received tokens, and revokes them.
-    pub(in crate::usecases) async fn end_with(
+    pub(crate) async fn end_with(
         &self,
         link: &Link,
         grant: &SealedGrant,
@@ -82,7 +78,7 @@ impl LinkEnder {
 
     /// Ends a link that could not be completed because its key was tampered with, or because its account belongs to another
     /// server. Returns any other error.
-    pub(in crate::usecases) async fn end_refused(
+    pub(crate) async fn end_refused(
         &self,
         link: &Link,
         error: StoreError,
@@ -120,11 +116,7 @@ impl LinkEnder {
     }
 
     /// Revokes tokens that arrived after their link had ended.
-    pub(in crate::usecases) async fn revoke(
-        &self,
-        link: &Link,
-        grant: &SealedGrant,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn revoke(&self, link: &Link, grant: &SealedGrant) -> Result<(), StoreError> {
         match self.revoker.of_link(link, grant) {
             Ok(stray) => self.revoker.keep_stray(stray).await,
             Err(error) => {
@@ -135,7 +127,7 @@ impl LinkEnder {
     }
 
     /// Ends the open relinks of an account, or only those that one of its keys has started.
-    pub(in crate::usecases) async fn end_relinks(
+    pub(crate) async fn end_relinks(
         &self,
         account: AccountId,
         by: Option<AccessKeyId>,
@@ -162,10 +154,7 @@ impl LinkEnder {
     }
 
     /// Whether the person may still say "This was not me" about a link of this key. A link that cannot be read may be one.
-    pub(in crate::usecases) async fn can_be_disowned(
-        &self,
-        key: AccessKeyId,
-    ) -> Result<bool, StoreError> {
+    pub(crate) async fn can_be_disowned(&self, key: AccessKeyId) -> Result<bool, StoreError> {
         let now = self.clock.now();
         match self.links.links_of_key(key).await {
             Err(StoreError::Corrupt(_)) => Ok(true),

@@ -11,7 +11,7 @@ use crate::vault::Vault;
 
 /// Counts wrong link codes and rejects attempts once there were too many.
 #[derive(Clone)]
-pub(in crate::usecases) struct GuessLimiter {
+pub(crate) struct GuessLimiter {
     guesses: Arc<dyn GuessStore>,
     vault: Vault,
     clock: Arc<dyn Clock>,
@@ -19,7 +19,7 @@ pub(in crate::usecases) struct GuessLimiter {
 }
 
 impl GuessLimiter {
-    pub(in crate::usecases) fn new(ports: &Ports, settings: &Settings) -> Self {
+    pub(crate) fn new(ports: &Ports, settings: &Settings) -> Self {
         Self {
             guesses: ports.store.clone(),
             vault: ports.vault.clone(),
@@ -30,7 +30,7 @@ impl GuessLimiter {
 
     /// Returns the found link, unless this address has guessed too often. A wrong code is counted before the caller
     /// learns that it is wrong; if it cannot be counted, the caller gets the store's error instead.
-    pub(in crate::usecases) async fn admit(
+    pub(crate) async fn admit(
         &self,
         found: Option<Link>,
         address: IpAddr,

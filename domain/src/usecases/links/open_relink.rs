@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::relink::{NOT_IDENTIFIED, Starter};
 use super::{Links, RelinkUrls, StartedLink};
-use crate::audit::{Actor, AuditEvent};
+use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::grant::{Account, AccountId};
 use crate::secret::RelinkUrl;
 use crate::usecases::{Caller, Refusal};
@@ -53,7 +53,7 @@ impl Links {
         self.relink_key(&account).await?;
         let url = self.relink_urls.url(&account, self.clock.now());
         let url = url.ok_or_else(|| Refusal::Unprocessable(NOT_IDENTIFIED.to_owned()))?;
-        let invited = AuditEvent::link_invited(&account);
+        let invited = AuditEvent::of_account(AuditKind::LinkInvited, &account);
         self.audit
             .record(invited, Actor::from(caller), Some(address));
         Ok(url)

@@ -92,11 +92,7 @@ impl Links {
         starter: Starter,
     ) -> Result<StartedLink, Refusal> {
         let (provider, key) = self.relink_key(account).await?;
-        let Starter {
-            actor,
-            address,
-            is_stranger,
-        } = starter;
+        let (is_stranger, address) = (starter.is_stranger, starter.address);
         let wanted = Wanted {
             provider,
             requester: Requester {
@@ -114,7 +110,7 @@ impl Links {
             } else {
                 Self::MOST_OPEN
             },
-            actor,
+            actor: starter.actor,
             address: Some(address),
             workload: None,
         };

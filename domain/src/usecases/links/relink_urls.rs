@@ -37,7 +37,6 @@ impl RelinkUrls {
     const VERSION: &'static str = "1";
 
     /// Makes addresses of the service with these ports and settings.
-    #[must_use]
     pub fn new(ports: &Ports, settings: &Settings) -> Self {
         Self {
             vault: ports.vault.clone(),
@@ -48,7 +47,6 @@ impl RelinkUrls {
 
     /// Returns the address for an account. `None` if the account has a random id, because anybody could consent instead
     /// of its owner. `None` also if every link needs a return code, because no program waits for it.
-    #[must_use]
     pub fn url(&self, account: &Account, now: Timestamp) -> Option<RelinkUrl> {
         if !account.identified || self.return_code == ReturnCodePolicy::Required {
             return None;
@@ -79,17 +77,10 @@ impl RelinkUrls {
     }
 
     fn write(&self, ticket: &Ticket) -> String {
-        let Ticket {
-            account,
-            linked_at,
-            expires_at,
-        } = *ticket;
-        let fields = format!(
-            "{}.{account}.{}.{}",
-            Self::VERSION,
-            linked_at.as_millis(),
-            expires_at.as_millis()
-        );
+        let times = [ticket.linked_at, ticket.expires_at].map(Timestamp::as_millis);
+        let [linked_at, expires_at] = times;
+        let (version, account) = (Self::VERSION, ticket.account);
+        let fields = format!("{version}.{account}.{linked_at}.{expires_at}");
         let mac = self.vault.relink_mac(&fields);
         format!("{fields}.{}", hex(mac.as_bytes()))
     }

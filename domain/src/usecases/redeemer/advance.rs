@@ -8,7 +8,7 @@ use crate::link::{
     Ending, Link, LinkState, PollSchedule, ReturnCode, SealedConsent, SealedGrant, SealedPrompt,
 };
 use crate::ports::{ConsentHandle, OAuthProvider, Redemption};
-use crate::replica::Replica;
+use crate::replica::{Replica, running};
 use crate::time::Timestamp;
 
 impl Redeemer {
@@ -49,8 +49,7 @@ impl Redeemer {
         }
         let handle = self.open_handle(consent, link)?;
         let callback = consent.callback.as_ref();
-        let callback = callback.map(|sealed| self.vault.open(sealed, &link.code));
-        let callback = callback.transpose()?;
+        let callback = self.vault.open_some(callback, &link.code)?;
         let redemption = provider.redeem(&handle, callback.as_ref()).await?;
         let now = self.clock.now();
         Ok(match redemption {
@@ -94,11 +93,10 @@ impl Redeemer {
     /// Whether a replica runs that may be the client: beside this one, or since before the link. If the store fails, assumes
     /// so.
     async fn may_others_be_its_client(&self, link: &Link) -> bool {
-        let Ok(mut running) = self.replicas.replicas().await else {
+        let Ok(replicas) = self.replicas.replicas().await else {
             return true;
         };
-        let now = self.clock.now();
-        running.retain(|replica| replica.is_there(now));
+        let running = running(replicas, self.clock.now());
         let is_older = |replica: &Replica| replica.presence.started_at <= link.created_at;
         // None is there after the store was away for a while.
         running.len() != 1 || running.iter().any(is_older)
@@ -127,8 +125,6 @@ impl Redeemer {
         requested_at: Timestamp,
     ) -> Result<SealedGrant, RedeemError> {
         let vault = &self.vault;
-        let refresh_token = grant.refresh_token.as_ref();
-        let id_token = grant.id_token.as_ref();
         let after = |lifetime| requested_at + lifetime;
         let end = AccessEnd::default().after(SaidEnd {
             requested_at,
@@ -141,12 +137,8 @@ impl Redeemer {
         let seal_extra = || vault.seal(&extra.to_text(), &link.code);
         Ok(SealedGrant {
             access_token: vault.seal(&grant.access_token, &link.code)?,
-            refresh_token: refresh_token
-                .map(|token| vault.seal(token, &link.code))
-                .transpose()?,
-            id_token: id_token
-                .map(|token| vault.seal(token, &link.code))
-                .transpose()?,
+            refresh_token: vault.seal_some(grant.refresh_token.as_ref(), &link.code)?,
+            id_token: vault.seal_some(grant.id_token.as_ref(), &link.code)?,
             scopes: grant.scopes.clone(),
             extra: (!extra.is_empty()).then(seal_extra).transpose()?,
             requested_at,

@@ -15,11 +15,7 @@ impl Redeemer {
         self.require_client(&**provider, link, &grant.origin.client_id)
             .await?;
         let access_token = self.vault.open(&grant.access_token, &link.code)?;
-        let id_token = grant
-            .id_token
-            .as_ref()
-            .map(|token| self.vault.open(token, &link.code))
-            .transpose()?;
+        let id_token = self.vault.open_some(grant.id_token.as_ref(), &link.code)?;
         let identity = provider
             .identify(&access_token, id_token.as_ref(), grant.requested_at)
             .await?;
@@ -43,55 +39,34 @@ impl Redeemer {
     /// Returns the identity of the account; `None` if another person consented than the one whose account is linked
     /// again. An account under a random id is repaired only by a relink with its key.
     fn owner(&self, link: &Link, identity: Identity, relinked: Option<Account>) -> Option<Owner> {
-        let provider = link.provider.clone();
-        match (identity, relinked) {
-            (
-                Identity::Known {
-                    account_id,
-                    display_name,
-                },
-                None,
-            ) => {
-                let display_name = display_name.unwrap_or_else(|| account_id.clone());
-                let key = AccountKey {
+        let (known_as, display_name) = match identity {
+            Identity::Known {
+                account_id,
+                display_name,
+            } => (Some(account_id), display_name),
+            Identity::Unknown => (None, None),
+        };
+        let Some(account) = relinked else {
+            let (provider, identified) = (link.provider.clone(), known_as.is_some());
+            let key = match known_as {
+                Some(account_id) => AccountKey {
                     provider,
                     account_id,
-                };
-                Some(Owner {
-                    key,
-                    identified: true,
-                    display_name,
-                })
-            }
-            (
-                Identity::Known {
-                    account_id,
-                    display_name,
                 },
-                Some(account),
-            ) => {
-                let same = account.key.account_id == account_id;
-                (same || is_anonymous(&account)).then(|| Owner {
-                    display_name: display_name.unwrap_or(account.display_name),
-                    identified: same,
-                    key: account.key,
-                })
-            }
-            (Identity::Unknown, None) => {
-                let key = AccountKey::random(provider, &self.entropy);
-                let display_name = key.account_id.clone();
-                Some(Owner {
-                    key,
-                    identified: false,
-                    display_name,
-                })
-            }
-            (Identity::Unknown, Some(account)) => is_anonymous(&account).then_some(Owner {
-                display_name: account.display_name,
-                identified: false,
-                key: account.key,
-            }),
-        }
+                None => AccountKey::random(provider, &self.entropy),
+            };
+            return Some(Owner {
+                display_name: display_name.unwrap_or_else(|| key.account_id.clone()),
+                identified,
+                key,
+            });
+        };
+        let same = known_as.as_ref() == Some(&account.key.account_id);
+        (same || is_anonymous(&account)).then(|| Owner {
+            display_name: display_name.unwrap_or(account.display_name),
+            identified: same,
+            key: account.key,
+        })
     }
 }
 

@@ -110,7 +110,6 @@ impl Redeemer {
     }
 
     /// Whether the lease of a claimed link still outlasts a provider call that starts now.
-    #[must_use]
     pub fn holds_lease(&self, link: &Link) -> bool {
         let answered_by = self.clock.now() + self.provider_timeout;
         link.lease_until.is_some_and(|until| until > answered_by)

@@ -1,5 +1,5 @@
 use super::{Outcome, Redeemer};
-use crate::audit::{Actor, AuditEvent};
+use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::grant::NewGrant;
 use crate::link::pace::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
@@ -34,7 +34,7 @@ impl Redeemer {
                 let mac = self.vault.row_macs().of_owner(link, owner);
                 self.links.hold_grant(link, owner.clone(), mac, now).await?;
                 tracing::info!(link = link.id.0, provider = %link.provider, "link waits for its return code");
-                let confirming = AuditEvent::link_confirming(link);
+                let confirming = AuditEvent::of_link(AuditKind::LinkConfirming, link);
                 self.audit.record(confirming, Actor::Service, None);
             }
             Outcome::Over(ending) => self.ender.end(link, ending.clone()).await?,

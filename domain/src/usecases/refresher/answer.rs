@@ -45,7 +45,7 @@ impl Refresher {
         let lasts = granted.refresh_token_expires_in;
         Ok(RefreshedTokens {
             access_token: Ok(self.vault.seal(&granted.access_token, key)?),
-            refresh_token: self.seal_new(lease, refresh_token)?,
+            refresh_token: self.vault.seal_some(refresh_token, key)?,
             scopes: granted.scopes.clone(),
             extra: self.seal_extra(lease, &granted.extra)?,
             origin: granted.origin.clone(),
@@ -81,9 +81,10 @@ impl Refresher {
     ) -> Result<RefreshedTokens, CipherError> {
         let (now, spread) = (self.clock.now(), self.entropy.fraction());
         let failure = refreshed_in_vain(lease.attempts, why, now, spread);
+        let key = &lease.account.key;
         let AccessEnd { expires_at, hints } = lease.access_end();
         Ok(RefreshedTokens {
-            refresh_token: self.seal_new(lease, refresh_token)?,
+            refresh_token: self.vault.seal_some(refresh_token, key)?,
             scopes: lease.account.scopes.clone(),
             extra: lease.extra.clone(),
             origin: lease.origin.clone(),
@@ -94,15 +95,6 @@ impl Refresher {
             next_refresh_at: failure.next_refresh_at,
             access_token: Err(Box::new(failure)),
         })
-    }
-
-    fn seal_new(
-        &self,
-        lease: &StoredTokens,
-        refresh_token: Option<&RefreshToken>,
-    ) -> Result<Option<Sealed>, CipherError> {
-        let seal = |token| self.vault.seal(token, &lease.account.key);
-        refresh_token.map(seal).transpose()
     }
 
     /// Whether the provider has returned the stored access token again.

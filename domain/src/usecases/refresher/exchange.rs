@@ -7,6 +7,7 @@ use crate::grant::refresh::{Others, RefreshFailure, judge, wait_for_operator};
 use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
 use crate::observe::RefreshOutcome;
 use crate::ports::{CipherError, OAuthProvider, ProviderError, RefreshError};
+use crate::replica::running;
 use crate::secret::RefreshToken;
 use crate::time::Timestamp;
 
@@ -117,10 +118,7 @@ impl Refresher {
     /// Whether other replicas run that may be able to refresh. If the store fails, assumes so.
     async fn are_others_running(&self, now: Timestamp) -> bool {
         let replicas = self.replicas.replicas().await;
-        replicas.map_or(true, |replicas| {
-            let running = replicas.iter().filter(|replica| replica.is_there(now));
-            running.count() > 1
-        })
+        replicas.map_or(true, |replicas| running(replicas, now).len() > 1)
     }
 
     /// Returns how long a refresh has been due. `None` if it is not due yet, because a caller requested it early.

@@ -95,7 +95,6 @@ impl Refresher {
     }
 
     /// The clock of this service.
-    #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }

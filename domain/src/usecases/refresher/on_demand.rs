@@ -31,7 +31,6 @@ pub struct RefreshRequest {
 
 impl RefreshRequest {
     /// Requests newer tokens than these.
-    #[must_use]
     pub fn for_better_than(tokens: &StoredTokens) -> Self {
         Self {
             account: tokens.account.id,

@@ -28,15 +28,6 @@ struct SoFar {
     refusal: Option<ProviderError>,
 }
 
-impl Default for SoFar {
-    fn default() -> Self {
-        Self {
-            status: RevocationStatus::Unsupported,
-            refusal: None,
-        }
-    }
-}
-
 impl From<ProviderError> for AttemptError {
     fn from(error: ProviderError) -> Self {
         Self::Provider(error)
@@ -93,7 +84,10 @@ impl Revoker {
             self.attribute(provider.as_ref(), lease).await?;
         }
         let (vault, to, tokens) = (&self.vault, &lease.reference, &lease.tokens);
-        let mut so_far = SoFar::default();
+        let mut so_far = SoFar {
+            status: RevocationStatus::Unsupported,
+            refusal: None,
+        };
         if let Some(sealed) = &tokens.refresh_token {
             let token = vault.open(sealed, to)?;
             let token = TokenToRevoke::Refresh(&token);
@@ -145,8 +139,7 @@ impl Revoker {
             return Ok(());
         };
         let access_token = vault.open(sealed, to)?;
-        let id_token = tokens.id_token.as_ref();
-        let id_token = id_token.map(|sealed| vault.open(sealed, to)).transpose()?;
+        let id_token = vault.open_some(tokens.id_token.as_ref(), to)?;
         self.check(lease).await?;
         let identity = provider
             .identify(&access_token, id_token.as_ref(), lease.requested_at)

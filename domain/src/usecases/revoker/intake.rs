@@ -37,10 +37,7 @@ impl Owner {
 
 impl Revoker {
     /// Returns the tokens of an account, leased to the caller, who deletes it.
-    pub(in crate::usecases) fn of_account(
-        &self,
-        stored: &StoredTokens,
-    ) -> Result<NewRevocation, CipherError> {
+    pub(crate) fn of_account(&self, stored: &StoredTokens) -> Result<NewRevocation, CipherError> {
         let (vault, key) = (&self.vault, &stored.account.key);
         let refresh = |sealed| opened(vault.open(sealed, key));
         let tokens = Tokens {
@@ -58,7 +55,7 @@ impl Revoker {
     }
 
     /// Returns the tokens of a link. Its person is known only if it waits for a return code.
-    pub(in crate::usecases) fn of_link(
+    pub(crate) fn of_link(
         &self,
         link: &Link,
         grant: &SealedGrant,
@@ -84,7 +81,7 @@ impl Revoker {
     }
 
     /// Returns the tokens of a refresh for an account that is gone.
-    pub(in crate::usecases) fn of_refresh(
+    pub(crate) fn of_refresh(
         &self,
         lease: &StoredTokens,
         refreshed: &RefreshedTokens,
@@ -102,10 +99,7 @@ impl Revoker {
     }
 
     /// Stores tokens that arrived too late, to be revoked.
-    pub(in crate::usecases) async fn keep_stray(
-        &self,
-        stray: NewRevocation,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn keep_stray(&self, stray: NewRevocation) -> Result<(), StoreError> {
         let provider = stray.provider.clone();
         let kept = self.revocations.keep_stray(stray).await?;
         tracing::info!(%provider, kept, "tokens arrived after their link or account had ended");
@@ -119,13 +113,8 @@ impl Revoker {
         requested_at: Timestamp,
         tokens: &Tokens,
     ) -> Result<NewRevocation, CipherError> {
-        let (vault, to) = (
-            &self.vault,
-            &RevocationReference::from_bytes(self.entropy.bytes()),
-        );
-        let access = tokens.access.as_ref();
-        let refresh = tokens.refresh.as_ref();
-        let id = tokens.id.as_ref();
+        let to = &RevocationReference::from_bytes(self.entropy.bytes());
+        let vault = &self.vault;
         Ok(NewRevocation {
             reference: *to,
             provider: owner.provider,
@@ -133,9 +122,9 @@ impl Revoker {
             account: owner.account,
             origin: origin.clone(),
             tokens: RevocableTokens {
-                access_token: access.map(|token| vault.seal(token, to)).transpose()?,
-                refresh_token: refresh.map(|token| vault.seal(token, to)).transpose()?,
-                id_token: id.map(|token| vault.seal(token, to)).transpose()?,
+                access_token: vault.seal_some(tokens.access.as_ref(), to)?,
+                refresh_token: vault.seal_some(tokens.refresh.as_ref(), to)?,
+                id_token: vault.seal_some(tokens.id.as_ref(), to)?,
             },
             requested_at,
             created_at: self.clock.now(),

@@ -66,7 +66,6 @@ impl Revoker {
     }
 
     /// The clock of this service.
-    #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }

@@ -26,7 +26,7 @@ pub const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, s
 const TIMEOUT: Duration = Duration::from_secs(13);
 
 #[derive(Clone)]
-pub(in crate::usecases) struct Renewal {
+pub(crate) struct Renewal {
     accounts: AccountReader,
     write_tests: Arc<dyn WriteTestStore>,
     clock: Arc<dyn Clock>,
@@ -34,7 +34,7 @@ pub(in crate::usecases) struct Renewal {
 }
 
 impl Renewal {
-    pub(in crate::usecases) fn new(
+    pub(crate) fn new(
         ports: &Ports,
         accounts: &AccountReader,
         refresher: Arc<dyn RefreshOnDemand>,
@@ -47,23 +47,17 @@ impl Renewal {
         }
     }
 
-    pub(in crate::usecases) async fn stored(&self, id: AccountId) -> Result<StoredTokens, Refusal> {
+    pub(crate) async fn stored(&self, id: AccountId) -> Result<StoredTokens, Refusal> {
         self.accounts.tokens(id).await
     }
 
     /// Returns the current state of an account that was read with its tokens.
-    pub(in crate::usecases) async fn as_of_now(
-        &self,
-        account: Account,
-    ) -> Result<Account, Refusal> {
+    pub(crate) async fn as_of_now(&self, account: Account) -> Result<Account, Refusal> {
         Ok(self.accounts.as_of_now(account).await?)
     }
 
     /// Tries a refresh, unless none may be tried now, and returns the tokens that are stored afterwards.
-    pub(in crate::usecases) async fn refreshed(
-        &self,
-        tokens: StoredTokens,
-    ) -> Result<StoredTokens, Refusal> {
+    pub(crate) async fn refreshed(&self, tokens: StoredTokens) -> Result<StoredTokens, Refusal> {
         if !may_try(&tokens, self.clock.now()) && !is_left_to_others(&tokens) {
             return Ok(tokens);
         }
@@ -73,7 +67,7 @@ impl Renewal {
     }
 
     /// Returns the refusal for an account whose access token has expired.
-    pub(in crate::usecases) async fn why_no_token(&self, tokens: &StoredTokens) -> Refusal {
+    pub(crate) async fn why_no_token(&self, tokens: &StoredTokens) -> Refusal {
         match self.write_tests.test_write(None).await {
             Err(error) if !is_over(tokens) => error.into(),
             _ => no_token_now(tokens, self.clock.now()),
@@ -81,7 +75,7 @@ impl Renewal {
     }
 
     /// Returns the reason why a refresh brought no newer tokens than these.
-    pub(in crate::usecases) async fn why_not_refreshed(&self, tokens: &StoredTokens) -> Refusal {
+    pub(crate) async fn why_not_refreshed(&self, tokens: &StoredTokens) -> Refusal {
         if tokens.refresh_token.is_none() && tokens.account.status == AccountStatus::Active {
             return Refusal::Unprocessable(NOTHING_TO_REFRESH_WITH.to_owned());
         }

@@ -69,7 +69,6 @@ impl Courier {
     pub const POLL: Duration = Duration::from_secs(1);
 
     /// Returns one courier for each receiver.
-    #[must_use]
     pub fn all(ports: &Ports, settings: &Settings, webhooks: &Webhooks) -> Vec<Self> {
         let courier = |to: &Subscription| Self {
             store: ports.store.clone(),
@@ -90,7 +89,6 @@ impl Courier {
     }
 
     /// The receiver.
-    #[must_use]
     pub const fn receiver(&self) -> &ReceiverName {
         &self.to.receiver
     }

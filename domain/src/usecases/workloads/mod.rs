@@ -64,7 +64,6 @@ impl Workloads {
     }
 
     /// Whether any workload is trusted.
-    #[must_use]
     pub const fn are_trusted(&self) -> bool {
         self.trust.is_some()
     }

@@ -6,8 +6,7 @@ use crate::ports::{NotVerified, SignedClaims, SingleUse};
 use crate::secret::WorkloadToken;
 use crate::usecases::{Coded as _, Refusal};
 use crate::workload::{
-    Judged, Policy, Rule, TrustedIssuer, WorkloadBinding, WorkloadGrant, WorkloadRefusal,
-    shown_text,
+    Judged, Policy, Rule, TrustedIssuer, WorkloadGrant, WorkloadRefusal, shown_text,
 };
 
 impl Workloads {
@@ -16,7 +15,7 @@ impl Workloads {
     /// # Errors
     /// [`Refusal::WorkloadRefused`] with the rule that the token violates, [`Refusal::ProviderUnavailable`] if the keys
     /// of its issuer are not known.
-    pub(in crate::usecases) async fn recognise(
+    pub(crate) async fn recognise(
         &self,
         call: WorkloadCall<'_>,
         action: &'static str,
@@ -124,13 +123,9 @@ impl Workloads {
         judged: &Judged,
         from: IpAddr,
     ) -> bool {
-        let WorkloadBinding {
-            issuer: bound_to,
-            claims,
-            ..
-        } = &grant.binding;
-        let is_its = *bound_to == issuer.url && *claims == judged.bound;
-        let mac = self.vault.workload_mac(&grant.key.hash, &grant.binding);
+        let binding = &grant.binding;
+        let is_its = binding.issuer == issuer.url && binding.claims == judged.bound;
+        let mac = self.vault.workload_mac(&grant.key.hash, binding);
         let is_genuine = is_its && mac.is_equal(&grant.mac);
         if !is_genuine && self.keys.logs_refusal(from) {
             tracing::error!(

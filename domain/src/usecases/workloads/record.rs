@@ -74,7 +74,7 @@ impl Visit {
 
 /// A request that has no answer yet. Dropping it before it is settled (the caller has disconnected, the time is up) records
 /// a refusal.
-pub(in crate::usecases) struct Unsettled<'a> {
+pub(crate) struct Unsettled<'a> {
     workloads: &'a Workloads,
     visit: Option<&'a Visit>,
     note: fn(&Workloads, &Visit, Why),
@@ -82,7 +82,7 @@ pub(in crate::usecases) struct Unsettled<'a> {
 
 impl Unsettled<'_> {
     /// The request has an answer.
-    pub(in crate::usecases) fn settle(mut self) {
+    pub(crate) fn settle(mut self) {
         self.visit = None;
     }
 }
@@ -97,7 +97,7 @@ impl Drop for Unsettled<'_> {
 
 impl Workloads {
     /// Marks the request of a workload as not answered yet.
-    pub(in crate::usecases) fn unsettled<'a>(&'a self, shown: &'a ShownWorkload) -> Unsettled<'a> {
+    pub(crate) fn unsettled<'a>(&'a self, shown: &'a ShownWorkload) -> Unsettled<'a> {
         Unsettled {
             workloads: self,
             visit: Some(&shown.visit),
@@ -115,7 +115,7 @@ impl Workloads {
     }
 
     /// Records the result of a workload's request for a link code. Returns it.
-    pub(in crate::usecases) fn settled<T>(
+    pub(crate) fn settled<T>(
         &self,
         shown: &ShownWorkload,
         outcome: Result<T, Refusal>,
@@ -134,18 +134,11 @@ impl Workloads {
         if visit.is_head {
             return;
         }
-        let Visit {
-            issuer,
-            subject,
-            run,
-            action,
-            address,
-            ..
-        } = visit;
-        let (subject, run) = (subject.as_deref(), run.as_deref());
+        let (issuer, action) = (&visit.issuer, visit.action);
+        let (subject, run) = (visit.subject.as_deref(), visit.run.as_deref());
         tracing::info!(issuer, subject, run, action, "workload accepted");
         let event = visit.event(AuditKind::WorkloadAccepted);
-        self.audit.record(event, actor, Some(*address));
+        self.audit.record(event, actor, Some(visit.address));
     }
 
     /// Records that a request was refused. Returns the answer: [`Refusal::TooManyUnknownKeys`], and no line in the log,
@@ -170,14 +163,8 @@ impl Workloads {
 
     pub(super) fn note_refusal(&self, visit: &Visit, why: Why) {
         self.audit_refusal(visit, why);
-        let Visit {
-            issuer,
-            subject,
-            run,
-            action,
-            ..
-        } = visit;
-        let (subject, run) = (subject.as_deref(), run.as_deref());
+        let (issuer, action) = (&visit.issuer, visit.action);
+        let (subject, run) = (visit.subject.as_deref(), visit.run.as_deref());
         match why {
             Why::Rule(rule) => {
                 tracing::info!(issuer, subject, run, action, %rule, "workload refused");

@@ -36,7 +36,6 @@ pub enum WorkloadAction<'a> {
 
 impl WorkloadAction<'_> {
     /// Returns its word in the audit log. It never changes.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Poll(_) => "poll",

@@ -10,7 +10,7 @@ use crate::workload::{
 };
 
 /// A workload that has presented a valid JWT. The policies accept it; its grants may belong to others.
-pub(in crate::usecases) struct ShownWorkload {
+pub(crate) struct ShownWorkload {
     pub(super) visit: Visit,
     pub(super) issuer: String,
     pub(super) facts: Facts,
@@ -23,17 +23,17 @@ pub(in crate::usecases) struct ShownWorkload {
 
 impl ShownWorkload {
     /// What the page shows of it.
-    pub(in crate::usecases) const fn facts(&self) -> &Facts {
+    pub(crate) const fn facts(&self) -> &Facts {
         &self.facts
     }
 
     /// The hash by which it is looked up.
-    pub(in crate::usecases) const fn identity(&self) -> KeyedHash {
+    pub(crate) const fn identity(&self) -> KeyedHash {
         self.identity
     }
 
     /// Returns the only provider at which it may link, if there is only one.
-    pub(in crate::usecases) fn only_provider(&self) -> Option<&ProviderName> {
+    pub(crate) fn only_provider(&self) -> Option<&ProviderName> {
         let linking = self.policies.iter();
         let linking = linking.filter(|policy| policy.may.contains(&Action::Link));
         let mut providers = linking.flat_map(|policy| &policy.providers);
@@ -57,7 +57,7 @@ impl ShownWorkload {
 
     /// Returns the keys with which it has linked accounts, where the policy of the grant lets it link accounts of this provider:
     /// without that it could start a link but not poll it.
-    pub(in crate::usecases) fn relinkable(
+    pub(crate) fn relinkable(
         &self,
         provider: &ProviderName,
     ) -> impl Iterator<Item = (&KeyHolder, AccountId)> {
@@ -88,7 +88,7 @@ impl ShownWorkload {
 impl Workloads {
     /// Returns what is stored of a workload that requests a link at a provider. `key` is the hash of the link's new
     /// key; without one the link is a relink.
-    pub(in crate::usecases) fn linking(
+    pub(crate) fn linking(
         &self,
         shown: &ShownWorkload,
         provider: &ProviderName,

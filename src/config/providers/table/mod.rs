@@ -6,7 +6,7 @@ use std::time::Duration;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::ScopeWords;
 use central_oauth_provider_openidconnect::{
-    Profile, ProviderSettings, UnknownClientAuthMethod, UnknownFlow, WrongProfile,
+    ClientAuthMethod, Flow, Profile, ProviderSettings, WrongProfile,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -120,8 +120,11 @@ impl Table {
         })?;
         self.remove_empty(profile.as_mut());
         let values = self.take_placeholders();
-        let flow = self.flow.take().map(|flow| flow.parse()).transpose();
-        let flow = flow.map_err(|error: UnknownFlow| format!("flow {error}"))?;
+        let flow = self.flow.take().map(|flow| {
+            let known = Flow::parse(&flow);
+            known.ok_or("flow must be device or authorization_code")
+        });
+        let flow = flow.transpose()?;
         let settings = self.written(name, environment)?;
         let settings = ProviderSettings {
             timeout,
@@ -145,7 +148,10 @@ impl Table {
         let client_secret = self.secret(environment)?;
         let client_id = self.client_id.ok_or("client_id is missing")?;
         let settings = ProviderSettings::new(ProviderName::new(name), client_id);
-        let method = self.token_endpoint_auth_method;
+        let method = self.token_endpoint_auth_method.map(|method| {
+            let known = ClientAuthMethod::parse(&method);
+            known.ok_or("token_endpoint_auth_method must be client_secret_basic, client_secret_post or none")
+        });
         let consent_name = self.consent_name.map(|name| name.trim().to_owned());
         let scope_words = self.scope_words.into_iter().map(|(scope, text)| {
             let language = None;
@@ -165,9 +171,7 @@ impl Table {
             token_endpoint: url("token_endpoint", self.token_endpoint)?,
             revocation_endpoint: url("revocation_endpoint", self.revocation_endpoint)?,
             userinfo_endpoint: url("userinfo_endpoint", self.userinfo_endpoint)?,
-            token_endpoint_auth_method: method.map(|method| method.parse()).transpose().map_err(
-                |error: UnknownClientAuthMethod| format!("token_endpoint_auth_method {error}"),
-            )?,
+            token_endpoint_auth_method: method.transpose()?,
             device_token_endpoint: url("device_token_endpoint", self.device_token_endpoint)?,
             authorization_parameters: self.authorization_parameters.into_iter().collect(),
             scopes: self.scopes,

@@ -41,6 +41,7 @@ pub struct OutageVersion {
 }
 
 /// An outage of a provider, as all replicas know it.
+#[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
     /// The provider.
@@ -77,7 +78,6 @@ pub struct Waiting {
 
 impl Outage {
     /// Begins an outage now.
-    #[must_use]
     pub fn begin(
         provider: ProviderName,
         fault: Fault,
@@ -98,28 +98,24 @@ impl Outage {
     }
 
     /// Returns the outage with the number that the store gave it.
-    #[must_use]
     pub const fn numbered(mut self, number: i64) -> Self {
         self.version.outage = number;
         self
     }
 
     /// Returns the outage with the version that the store gives it when it records a change.
-    #[must_use]
     pub const fn changed(mut self) -> Self {
         self.version.change += 1;
         self
     }
 
     /// Whether a probe may be sent.
-    #[must_use]
     pub fn is_probe_due(&self, now: Timestamp) -> bool {
         !self.probe_at.is_ahead(now, PROBE_HORIZON)
     }
 
     /// Returns when an account that has failed or was probed before may be probed again. Such accounts are probed less
     /// often: their answer is known.
-    #[must_use]
     pub fn repeats_at(&self) -> Timestamp {
         self.probe_at + self.repetitions_wait()
     }
@@ -134,7 +130,6 @@ impl Outage {
     }
 
     /// Whether accounts that have failed or were probed before may be probed again.
-    #[must_use]
     pub fn may_repeat(&self, now: Timestamp) -> bool {
         !self.repeats_at().is_ahead(now, PROBE_HORIZON)
     }
@@ -160,7 +155,6 @@ impl Outage {
 
     /// Returns the outage once this account is probed. The next probe comes after a pause, whether this one is answered or
     /// not: the provider may hang, and the process may be killed.
-    #[must_use]
     pub fn probing(mut self, waiting: Waiting, now: Timestamp) -> Self {
         let Waiting { account, failures } = waiting;
         let earlier = self.place_of(account).map(|at| self.probed.remove(at));
@@ -180,13 +174,11 @@ impl Outage {
     }
 
     /// Whether this account was probed in this outage.
-    #[must_use]
     pub fn has_probed(&self, account: AccountId) -> bool {
         self.place_of(account).is_some()
     }
 
     /// Returns the outage after a probe for which nothing was sent: another account may be probed at once.
-    #[must_use]
     pub fn with_probe_given_back(mut self, probe: Waiting, now: Timestamp) -> Self {
         let times = self.place_of(probe.account).map(|at| self.probed[at].times);
         let was_first = probe.failures == 0 && times == Some(1);
@@ -197,7 +189,6 @@ impl Outage {
 
     /// Returns the outage after a failed request, if that changes anything: the error that waiting accounts show, or the
     /// time of the next probe because of its `Retry-After`.
-    #[must_use]
     pub fn after_failure(
         &self,
         fault: Fault,

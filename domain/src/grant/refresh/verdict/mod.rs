@@ -21,6 +21,7 @@ const BELIEVED_AS_ALL_ARE_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 const LEFT_TO_OTHERS: u32 = 2;
 
 /// The refresh attempts since the last success.
+#[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Attempts {
     /// Failures in a row.
@@ -34,7 +35,6 @@ pub struct Attempts {
 
 impl Attempts {
     /// Returns the attempts after a period in which the provider was not asked, or did not respond.
-    #[must_use]
     pub fn after_waiting(self, waited: Duration) -> Self {
         let refused_since = self.refused_since.map(|since| since + waited);
         Self {
@@ -62,6 +62,7 @@ impl Others {
 }
 
 /// The result of a failed refresh.
+#[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshFailure {
     /// Whether the account shows the status and the error.
@@ -77,7 +78,6 @@ pub struct RefreshFailure {
 }
 
 /// Judges a failed attempt by the provider's response, the history of the account, and the provider's other grants.
-#[must_use]
 pub fn judge(
     before: Attempts,
     error: &RefreshError,
@@ -153,7 +153,6 @@ fn is_believed(cause: &ProviderError, since: Timestamp, others: Others, now: Tim
 
 /// The verdict for an attempt that was not made, because the operator must correct something first. Nothing was sent,
 /// so it does not count as a refusal of the provider.
-#[must_use]
 pub fn wait_for_operator(
     before: Attempts,
     fault: Fault,

@@ -8,8 +8,9 @@ use super::{Exit, Failure, command_line, print};
 const NOTES: Notes = Notes {
     text: "",
     examples: &[
-        "central-oauth completions bash > ~/.local/share/bash-completion/completions/central-oauth",
-        "central-oauth completions zsh > ~/.zfunc/_central-oauth",
+        "source <(central-oauth completions bash)        # a line for ~/.bashrc",
+        "source <(central-oauth completions zsh)         # a line for ~/.zshrc, after compinit",
+        "central-oauth completions fish | source         # a line for ~/.config/fish/config.fish",
     ],
     exits: &[],
     variables: &[],

@@ -4,7 +4,7 @@ FROM docker.io/library/rust:1-bookworm AS build
 WORKDIR /src
 COPY . .
 # The GNU target links statically with this flag; the explicit target keeps it away from build scripts.
-RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
+RUN target="$(rustc --print host-tuple)" \
  && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" --bin central-oauth \
  && install -D "target/$target/release/central-oauth" /image/usr/local/bin/central-oauth \
  && install -D /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \

@@ -1,11 +1,11 @@
-//! What operators install: the systemd unit, the Debian package, the image, the Helm chart and the manifests. Nothing is built
-//! here; `packaging/release` builds them.
+//! What operators install: the systemd unit, the Debian package, the image, the Compose file, the Helm chart and the
+//! manifests. Nothing is built here; `packaging/release` builds them.
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -61,6 +61,23 @@ fn the_unit_is_hardened() {
     assert!(report.contains("Overall exposure level"), "{report}");
 }
 
+/// The files of an asset of the package, which may be a pattern such as `docs/*.md`.
+fn files(source: &str) -> Vec<String> {
+    // `packaging/release` makes what is in target.
+    let Some((folder, end)) = source.split_once('*') else {
+        assert!(source.starts_with("target/") || Path::new(source).is_file());
+        return vec![source.to_owned()];
+    };
+    if source.starts_with("target/") {
+        return Vec::new();
+    }
+    let found = std::fs::read_dir(folder).unwrap();
+    let found = found.map(|entry| entry.unwrap().path().to_str().unwrap().to_owned());
+    let found = Vec::from_iter(found.filter(|path| path.ends_with(end)));
+    assert!(!found.is_empty(), "{source}");
+    found
+}
+
 #[test]
 fn the_package_has_every_file_that_it_names() {
     let manifest: toml::Value = toml::from_str(&read("Cargo.toml")).unwrap();
@@ -68,12 +85,10 @@ fn the_package_has_every_file_that_it_names() {
     let mut destinations = Vec::new();
     for asset in package["assets"].as_array().unwrap() {
         let part = |index: usize| asset[index].as_str().unwrap();
-        // `packaging/release` makes what is in target.
-        if !part(0).starts_with("target/") {
-            read(part(0));
+        for source in files(part(0)) {
+            let name = source.rsplit('/').next().unwrap();
+            destinations.push((format!("/{}{name}", part(1)), part(2)));
         }
-        let name = part(0).rsplit('/').next().unwrap();
-        destinations.push((format!("/{}{name}", part(1)), part(2)));
     }
     let installed = |path: &str| {
         let found = destinations.iter().find(|(installed, _)| installed == path);
@@ -89,6 +104,10 @@ fn the_package_has_every_file_that_it_names() {
     let program = value("ExecStart").split(' ').next().unwrap();
     assert_eq!(installed(program), "755");
     assert_eq!(value("ExecReload"), "/bin/kill -HUP $MAINPID");
+    // Its package, which a minimal Debian lacks.
+    assert!(package["depends"].as_str().unwrap().contains("procps"));
+    let (_, document) = value("Documentation").split_once("file://").unwrap();
+    assert_eq!(installed(document), "644");
     let environment = value("EnvironmentFile");
     assert_eq!(installed(environment), "600");
     let kept: Vec<_> = package["conf-files"].as_array().unwrap().iter().collect();
@@ -177,6 +196,62 @@ fn image_and_release_link_statically_in_the_same_way() {
         assert!(last.contains(&expected), "{expected}");
     }
     assert!(last.iter().any(|line| line.starts_with("HEALTHCHECK ")));
+}
+
+#[tokio::test]
+async fn a_linter_has_nothing_to_say_about_the_image() {
+    let hadolint = modules("charts").await.join("bin/hadolint");
+    assert_eq!(output(hadolint, &["Dockerfile"]), "");
+}
+
+/// What Compose reads from a copy of `docker-compose.yml`, beside an `.env` with this content, if any.
+async fn compose(secrets: Option<&str>, shell: &[(&str, &str)], profile: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("docker-compose.yml", &read("docker-compose.yml"));
+    if let Some(secrets) = secrets {
+        write(".env", secrets);
+    }
+    let program = modules("charts").await.join("bin/docker-compose");
+    let mut command = Command::new(program);
+    command.args(["--profile", profile, "config", "--format", "json"]);
+    let command = command.current_dir(&folder).env_clear();
+    command.envs(shell.iter().copied()).output().unwrap()
+}
+
+#[tokio::test]
+async fn compose_reads_secrets_from_the_env_file_or_the_shell() {
+    let (name, value) = ("CENTRAL_OAUTH_OPERATOR_NAME", "Acme");
+    let (key_name, key) = SECRET_KEY;
+    let written = format!("{key_name}={key}\nPOSTGRES_PASSWORD=x\n{name}={value}\n");
+    for (profile, services) in [("default", 1), ("scale", 3)] {
+        for (secrets, shell) in [
+            (Some(written.as_str()), &[][..]),
+            (None, &[SECRET_KEY, ("POSTGRES_PASSWORD", "x")]),
+        ] {
+            let read = compose(secrets, shell, profile).await;
+            assert!(read.status.success(), "{read:?}");
+            // Not even a warning.
+            assert_eq!(String::from_utf8_lossy(&read.stderr), "");
+            let project: Value = serde_json::from_slice(&read.stdout).unwrap();
+            let all = project["services"].as_object().unwrap().values();
+            let ours = all.filter(|service| service["image"] == "central-oauth:latest");
+            let settings = Vec::from_iter(ours.map(|service| &service["environment"]));
+            assert_eq!(settings.len(), services, "{profile}");
+            for settings in settings {
+                assert_eq!(settings[key_name], key, "{profile}");
+                // A variable that docker-compose.yml does not name.
+                let expected = secrets.map_or(Value::Null, |_| Value::from(value));
+                assert_eq!(settings[name], expected, "{profile}");
+            }
+        }
+    }
+    let without = compose(None, &[], "default").await;
+    let said = String::from_utf8_lossy(&without.stderr);
+    assert!(
+        !without.status.success() && said.contains("put it into .env"),
+        "{said}"
+    );
 }
 
 /// Runs the script that uses Helm and the schemas of Kubernetes.

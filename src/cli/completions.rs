@@ -6,8 +6,9 @@ use super::help::Notes;
 use super::{Exit, Failure, command_line, print};
 
 const NOTES: Notes = Notes::of(&[
-    "central-oauth completions bash > ~/.local/share/bash-completion/completions/central-oauth",
-    "central-oauth completions zsh > ~/.zfunc/_central-oauth",
+    "source <(central-oauth completions bash)        # a line for ~/.bashrc",
+    "source <(central-oauth completions zsh)         # a line for ~/.zshrc, after compinit",
+    "central-oauth completions fish | source         # a line for ~/.config/fish/config.fish",
 ]);
 
 #[derive(clap::Args)]

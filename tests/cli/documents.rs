@@ -238,8 +238,6 @@ fn one_service_of_each_profile_builds_the_image_and_none_pulls_it() {
     let (shared, _) = text.split_once("\nx-settings:").unwrap();
     assert!(!shared.contains("build:"), "{shared}");
     assert!(shared.contains("pull_policy: never"), "{shared}");
-    // Compose passes on only what it is told to.
-    assert!(shared.contains("\n  env_file: .env\n"), "{shared}");
 }
 
 /// As the comment in `docker-compose.yml` says, twice.

@@ -231,3 +231,18 @@ async fn a_service_that_never_comes_back() {
     let trying = "\nthe service cannot be reached, trying again\n";
     assert_eq!(run.stderr.matches(trying).count(), 1, "{run:?}");
 }
+
+#[tokio::test]
+async fn a_machine_without_ca_certificates_is_told_how_to_name_some() {
+    let machine = Machine::new();
+    let mut link = machine.command(&["link", "--server", "https://127.0.0.1:1"]);
+    let output = link.env("SSL_CERT_FILE", "/dev/null").output();
+    let output = output.await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.starts_with("central-oauth: no HTTPS client: "),
+        "{said}"
+    );
+    assert!(said.contains("(SSL_CERT_FILE may name"), "{said}");
+}

@@ -84,7 +84,7 @@ impl Client {
 
     fn over(http: reqwest::ClientBuilder, server: Url) -> Result<Self, Failure> {
         Ok(Self {
-            http: http.build()?,
+            http: http.build().map_err(|error| no_client(&error))?,
             server,
             is_default: false,
             bearer: None,
@@ -288,6 +288,13 @@ pub(super) fn http(server: &Url) -> reqwest::ClientBuilder {
         builder = builder.no_proxy();
     }
     builder
+}
+
+fn no_client(error: &reqwest::Error) -> Failure {
+    let cause = innermost(error);
+    let message =
+        format!("no HTTPS client: {cause} (SSL_CERT_FILE may name a file of CA certificates)");
+    Failure::new(Exit::Other, message)
 }
 
 /// Returns the innermost cause. Only that one says "connection refused".

@@ -7,7 +7,7 @@ use std::sync::Once;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sqlx::postgres::PgDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteError;
-use sea_orm::{DbErr, RuntimeErr, sqlx};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 
 /// A row with contradictory columns.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,11 @@ pub(crate) fn failed(error: DbErr) -> StoreError {
 
 /// Converts an error that says nothing about the rows, such as that of a failed BEGIN or COMMIT.
 pub(crate) fn unavailable(error: DbErr) -> StoreError {
-    StoreError::Unavailable(with_advice(error))
+    if is_busy(&error) {
+        StoreError::Busy(Box::new(error))
+    } else {
+        StoreError::Unavailable(with_advice(error))
+    }
 }
 
 /// An error that a pooler causes if it is used as if it were a server.
@@ -106,13 +110,21 @@ fn tell_damage(error: &DbErr) {
 pub(crate) fn is_locked(error: &DbErr) -> bool {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
-    const LOCK_NOT_AVAILABLE: &str = "55P03";
     matches!(sqlite_code(error), Some(BUSY | LOCKED)) || sqlstate(error) == Some(LOCK_NOT_AVAILABLE)
+}
+
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// Whether a server is well, and others have locked the row or use all connections.
+pub(crate) fn is_busy(error: &DbErr) -> bool {
+    const DEADLOCK: &str = "40P01";
+    matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
+        || matches!(sqlstate(error), Some(LOCK_NOT_AVAILABLE | DEADLOCK))
 }
 
 /// Whether the storage has failed, and not the request.
 pub(crate) fn is_storage_failure(error: &DbErr) -> bool {
-    error.sql_err().is_none() && !is_unreadable(error)
+    error.sql_err().is_none() && !is_unreadable(error) && !is_busy(error)
 }
 
 /// Whether SQLite rejected a statement because of the statement itself. Earlier writes can still be committed.

@@ -166,7 +166,9 @@ impl Coded for Refusal {
             Self::ProviderUnavailable { .. } => "provider_unavailable",
             Self::ProviderRefused(_) => "provider_error",
             Self::OverCapacity => "over_capacity",
-            Self::Store(StoreError::Conflict | StoreError::Unavailable(_)) => "store_unavailable",
+            Self::Store(
+                StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Busy(_),
+            ) => "store_unavailable",
             Self::Store(StoreError::Corrupt(_) | StoreError::Altered(_)) | Self::Cipher(_) => {
                 "internal_error"
             }

@@ -210,7 +210,15 @@ impl From<Refusal> for Problem {
             }
             Refusal::ProviderRefused(_) => problem(Code::ProviderError),
             Refusal::OverCapacity => problem(Code::OverCapacity).retry_after(AFTER_LINKS_END),
-            Refusal::Store(error @ (StoreError::Conflict | StoreError::Unavailable(_))) => {
+            Refusal::Store(error @ (StoreError::Conflict | StoreError::Busy(_))) => {
+                tracing::warn!(
+                    error = &error as &dyn Error,
+                    "request failed; a retry may succeed"
+                );
+                let detail = "other requests are using the same data at the moment; try again";
+                Self::new(Code::StoreUnavailable, detail).retry_after(SOON)
+            }
+            Refusal::Store(error @ StoreError::Unavailable(_)) => {
                 tracing::warn!(
                     error = &error as &dyn Error,
                     "request failed: the database does not answer or takes no writes"

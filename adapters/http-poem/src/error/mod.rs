@@ -3,6 +3,7 @@
 mod oauth;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::time::Duration;
 
@@ -91,6 +92,15 @@ impl Problem {
     pub(crate) fn bad_parameter(name: &str, reason: &str) -> Self {
         let reason = bound(reason).unwrap_or_else(|| reason.to_owned());
         let detail = format!("the parameter {name} is invalid: {reason}");
+        Self::new(Code::InvalidRequest, detail)
+    }
+
+    /// A query parameter that the address does not have.
+    pub(crate) fn unknown_parameter(name: &str, known: &BTreeSet<&str>) -> Self {
+        const MAX_SHOWN: usize = 40;
+        let name = String::from_iter(name.chars().take(MAX_SHOWN));
+        let known = Vec::from_iter(known.iter().copied()).join(", ");
+        let detail = format!("there is no parameter {name:?} here; the parameters are {known}");
         Self::new(Code::InvalidRequest, detail)
     }
 

@@ -120,6 +120,14 @@ pub(crate) fn is_busy(error: &DbErr) -> bool {
     const DEADLOCK: &str = "40P01";
     matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
         || matches!(sqlstate(error), Some(LOCK_NOT_AVAILABLE | DEADLOCK))
+        || is_cancelled_at_a_row(error)
+}
+
+/// Whether a statement timed out while it waited for a row. It waits first for those who wait before it, each time with
+/// a new lock timeout. Only such a wait gives a cancelled statement of ours a context.
+fn is_cancelled_at_a_row(error: &DbErr) -> bool {
+    const QUERY_CANCELED: &str = "57014";
+    postgres_error(error).is_some_and(|it| it.code() == QUERY_CANCELED && it.r#where().is_some())
 }
 
 /// Whether the storage has failed, and not the request.
@@ -189,8 +197,11 @@ fn sqlite_code(error: &DbErr) -> Option<i32> {
 
 /// PostgreSQL's five-character code.
 fn sqlstate(error: &DbErr) -> Option<&str> {
-    let error = sqlx_error(error)?.as_database_error()?;
-    Some(error.try_downcast_ref::<PgDatabaseError>()?.code())
+    Some(postgres_error(error)?.code())
+}
+
+fn postgres_error(error: &DbErr) -> Option<&PgDatabaseError> {
+    sqlx_error(error)?.as_database_error()?.try_downcast_ref()
 }
 
 fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {

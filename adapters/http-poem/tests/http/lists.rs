@@ -84,7 +84,8 @@ async fn a_misspelt_filter_is_no_list_of_everything() {
         (&format!("{account}/workloads"), "curs%6fr "),
     ] {
         let call = world.get(&format!("{path}?limit=2&{name}=x")).key(ADMIN);
-        let detail = call.send().await.assert_problem(400, "invalid_request");
+        let answer = call.send().await;
+        let detail = answer.assert_problem(400, "invalid_request");
         let name = name.replace("%6f", "o");
         assert!(detail.contains(&format!("{name:?}")), "{detail}");
         assert!(detail.contains("cursor, "), "{detail}");

@@ -11,6 +11,7 @@ use central_oauth_domain::ports::{
     AccountStore, Descendants, KeyStore, Recorded, RefreshStore, SealStore, StoreError,
     WriteTestStore,
 };
+use central_oauth_store_seaorm::{PoolSettings, SeaOrmStore};
 use central_oauth_test_postgres::Cluster;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use tokio::task::JoinSet;
@@ -80,6 +81,8 @@ async fn a_locked_row_and_a_full_pool_are_no_failure_of_the_database() {
     store.init_hash_key(sealed("key")).await.unwrap();
     let account = linked(&store, 1, "ada").await.id;
     let url = Cluster::shared().url(&database);
+    let store = SeaOrmStore::open(&url.parse().unwrap(), PoolSettings::default()).await;
+    let store = Arc::new(store.unwrap());
     let other = sea_orm::Database::connect(url).await.unwrap();
     let held = other.begin().await.unwrap();
     // A write test would fail, so it succeeds only because none is needed.
@@ -88,9 +91,11 @@ async fn a_locked_row_and_a_full_pool_are_no_failure_of_the_database() {
     }
 
     let mut callers = JoinSet::new();
-    for _ in 0..8 {
+    for n in 0..8 {
         let store = Arc::clone(&store);
         callers.spawn(async move {
+            // Some wait for the row behind others, and then for the row itself.
+            sleep(Duration::from_millis(500) * n).await;
             let seen = LeaseVersion(0);
             let claimed = store.claim_refresh(account, seen, NOW, LATER).await;
             claimed.map(drop)

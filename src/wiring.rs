@@ -7,7 +7,7 @@ use central_oauth_cipher_aes_gcm_siv::AesGcmSivCipher;
 use central_oauth_clock_system::SystemClock;
 use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::observe::Observer;
-use central_oauth_domain::ports::{Cipher, Clock, OAuthProvider};
+use central_oauth_domain::ports::{Cipher, Clock, DamagedRow, OAuthProvider, OwnerKind};
 use central_oauth_domain::secret::Sealed;
 use central_oauth_domain::usecases::{
     AuditLog, AuditSettings, Ports, Providers, Settings, TokenCache, UnlockError, Webhooks,
@@ -20,7 +20,7 @@ use central_oauth_observer_opentelemetry::{
 use central_oauth_provider_openidconnect::{
     HttpWebhookSender, OpenIdConnectProvider, WorkloadVerifier,
 };
-use central_oauth_store_seaorm::{DatabaseClock, SeaOrmStore};
+use central_oauth_store_seaorm::{DatabaseClock, SeaOrmStore, named_rows, table_of};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use url::Url;
@@ -75,8 +75,8 @@ pub(crate) async fn ports(
     let providers = self::providers(providers, &clock, &entropy, &observer)?;
     let (store, vault) = migrated_store(&config, keys, &entropy).await?;
     let store = Arc::new(store.keeping_right(database_clock).await?);
-    let required = require_all_keys(store.as_ref(), &vault).await;
-    required.map_err(refused)?;
+    let damaged = require_all_keys(store.as_ref(), &vault).await;
+    log_damaged(&damaged.map_err(refused)?);
     let added = add_key_macs(store.as_ref(), &vault).await;
     added.map_err(refused)?;
     let cache = match config.caches_tokens {
@@ -208,6 +208,19 @@ fn decrypts(cipher: &Arc<dyn Cipher>, hash_key: &Sealed) -> Result<(), Failure> 
 pub(crate) fn cipher(keys: &SecretKeys, entropy: &Arc<Entropy>) -> Arc<dyn Cipher> {
     let cipher = AesGcmSivCipher::new(&keys.present, &keys.previous, Arc::clone(entropy));
     Arc::new(cipher)
+}
+
+/// Logs which rows have values with a damaged header.
+fn log_damaged(rows: &[(OwnerKind, DamagedRow)]) {
+    if rows.is_empty() {
+        return;
+    }
+    let rows = rows.iter().map(|(owners, row)| (table_of(*owners), row.0));
+    let rows = named_rows(&Vec::from_iter(rows));
+    tracing::error!(
+        rows,
+        "sealed values are damaged and cannot be decrypted; see docs/BACKUP.md#damaged-rows"
+    );
 }
 
 /// Names the variable whose key is wrong or missing.

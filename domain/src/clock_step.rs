@@ -23,6 +23,16 @@ pub struct Horizon {
 }
 
 impl Horizon {
+    /// Returns the horizon of leases that last `lease` at most. The clock that reads a lease may be behind the one that
+    /// wrote it: a lease that counted as too far ahead would be given to a second task.
+    #[must_use]
+    pub const fn new(lease: Duration, pause: Duration) -> Self {
+        Self {
+            lease: lease.saturating_add(CLOCKS_DIFFER),
+            pause,
+        }
+    }
+
     /// Returns the horizon with pauses of at most `pause`.
     pub fn cut(self, pause: Duration) -> Self {
         Self {

@@ -98,7 +98,7 @@ pub(super) async fn record(redeemer: &Redeemer, link: &Link, outcome: &Outcome) 
     loop {
         match redeemer.record(link, outcome).await {
             Ok(next) => return next,
-            Err(StoreError::Unavailable(error)) => {
+            Err(StoreError::Unavailable(error) | StoreError::Busy(error)) => {
                 if attempts.is_multiple_of(ATTEMPTS_PER_LINE.into()) {
                     let error = &*error as &dyn Error;
                     tracing::error!(link = link.id.0, error, "not recorded yet");

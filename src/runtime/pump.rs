@@ -94,9 +94,11 @@ impl Pump {
         self.place_freed.notify_one();
     }
 
-    /// Pauses claiming because the store failed.
-    pub(super) fn store_failed(&self) {
-        *lock(&self.hold_until) = Some(Instant::now() + HOLD_BACK);
+    /// Pauses claiming if the store failed. A row that is locked or cannot be read says nothing about the others.
+    pub(super) fn note(&self, error: &StoreError) {
+        if matches!(error, StoreError::Unavailable(_)) {
+            *lock(&self.hold_until) = Some(Instant::now() + HOLD_BACK);
+        }
     }
 
     /// Returns how long nothing may be claimed.
@@ -165,11 +167,31 @@ impl Pump {
             Ok(claimed) if claimed.is_empty() && !expects_more => (claimed, OTHERS_ARE_FASTER),
             Ok(claimed) => (claimed, Duration::ZERO),
             Err(error) => {
-                self.store_failed();
+                self.note(&error);
                 let (what, error) = (W::NAME, &error as &dyn Error);
                 tracing::error!(what, error, "due work could not be read");
                 (Vec::new(), STORE_PAUSE)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_failed_store_holds_claims_back() {
+        let pump = Pump::new(1);
+        for not_failed in [
+            StoreError::Busy("the row is locked".into()),
+            StoreError::Corrupt("a bit is wrong".into()),
+            StoreError::Conflict,
+        ] {
+            pump.note(&not_failed);
+            assert_eq!(pump.held_back(), None, "{not_failed:?}");
+        }
+        pump.note(&StoreError::Unavailable("the disk is full".into()));
+        assert!(pump.held_back().is_some());
     }
 }

@@ -116,6 +116,35 @@ async fn rekey_names_the_rows_that_cannot_be_read_and_re_encrypts_all_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_header_of_one_value_costs_one_account() {
+    let sandbox = sandbox::of_many(Duration::from_secs(300)).await;
+    let mut service = Service::start_for(&sandbox).await;
+    let (ada, eve) = (link(&service).await, link(&service).await);
+    assert!(service.stop().await.success());
+    // A bit of the key's id.
+    let damage = "access_token = CAST(substr(access_token, 1, 4) || X'00' || substr(access_token, 6) AS BLOB)";
+    execute(
+        &service,
+        &format!("UPDATE tokens SET {damage} WHERE id = 1"),
+    )
+    .await;
+    service.run().await;
+    get(&service, "/v1/token", &eve).await.expect(200);
+    let answer = get(&service, "/v1/token", &ada).await.expect(500);
+    assert_eq!(answer.json["code"], "internal_error", "{}", answer.text);
+    let logs = service.logs();
+    let named = logs
+        .lines()
+        .filter(|line| line.contains("sealed values are damaged"));
+    let named: Vec<_> = named.collect();
+    assert!(
+        matches!(named[..], [line] if line.contains("row 1 of tokens")),
+        "{logs}"
+    );
+    assert!(service.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn copy_names_all_rows_that_cannot_be_read() {
     let sandbox = sandbox::of_many(Duration::from_secs(300)).await;
     let mut service = Service::start_for(&sandbox).await;

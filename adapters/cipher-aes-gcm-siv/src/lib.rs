@@ -45,10 +45,8 @@ impl AesGcmSivCipher {
         }
     }
 
-    fn key(&self, id: SealId) -> Option<&KeyedCipher> {
-        std::iter::once(&self.present)
-            .chain(&self.previous)
-            .find(|key| key.id == id)
+    fn keys(&self) -> impl Iterator<Item = &KeyedCipher> {
+        std::iter::once(&self.present).chain(&self.previous)
     }
 }
 
@@ -92,7 +90,8 @@ impl Cipher for AesGcmSivCipher {
         let (nonce, ciphertext) = sealed.as_bytes()[SealId::LENGTH..]
             .split_first_chunk::<NONCE_LENGTH>()
             .ok_or(CipherError::Corrupt)?;
-        let key = self.key(id).ok_or(CipherError::UnknownKey)?;
+        let key = self.keys().find(|key| key.id == id);
+        let key = key.ok_or(CipherError::UnknownKey)?;
         let payload = Payload {
             msg: ciphertext,
             aad: &[id.0.as_slice(), associated_data].concat(),
@@ -107,8 +106,8 @@ impl Cipher for AesGcmSivCipher {
         self.present.id
     }
 
-    fn knows(&self, seal: SealId) -> bool {
-        self.key(seal).is_some()
+    fn known(&self) -> Vec<SealId> {
+        self.keys().map(|key| key.id).collect()
     }
 
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash {

@@ -10,7 +10,7 @@ use poem::{Endpoint, Error, IntoEndpoint as _, PathPattern, Request, Response, R
 use url::Url;
 
 use crate::host::{self, AllowedHosts};
-use crate::middleware::{Shell, in_time, reject_repeated, to_its_end};
+use crate::middleware::{Shell, check_parameters, in_time, to_its_end};
 use crate::operator_details::OperatorDetails;
 use crate::presented::PresentedJwt;
 use crate::requests::Requests;
@@ -102,9 +102,9 @@ impl DynEndpoint for Routes {
         };
         let workloads = &self.services.workloads;
         let presented = (part == V1).then(|| PresentedJwt::of(&mut request, workloads));
-        let answer = match reject_repeated(&request) {
+        let answer = match check_parameters(&request) {
             Ok(()) => Either::Left(DynEndpoint::call(&*self.api, request)),
-            Err(repeated) => Either::Right(ready(Err(repeated.into()))),
+            Err(problem) => Either::Right(ready(Err(problem.into()))),
         };
         let of_part = |mut error: Error| {
             if error.data::<PathPattern>().is_none() {

@@ -13,6 +13,9 @@ use crate::deadline::Deadline;
 const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
 /// How long a stale value is used before the next attempt, after a failed one.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
+/// How long a caller waits for the replacement of a value that only is old. A lease outlasts a provider call by twice this,
+/// so a refresh is sent under the lease for which the value was needed.
+const WAIT: Duration = Duration::from_millis(2500);
 /// A younger value is not refetched on demand.
 const MIN_AGE: Duration = Duration::from_secs(10);
 
@@ -34,6 +37,8 @@ struct Held<T> {
     value: Arc<T>,
     fetched_at: Duration,
     stale_at: Duration,
+    /// Whether it did not seem to work.
+    is_suspect: bool,
 }
 
 impl<T> Held<T> {
@@ -55,8 +60,8 @@ impl<T> Cached<T> {
         }
     }
 
-    /// Returns the value. The first caller that notices a stale value replaces it, within half of its timeout. It holds
-    /// no lock, so others use the old value meanwhile.
+    /// Returns the value. The first caller that notices a stale value replaces it, within half of its timeout, or sooner if
+    /// the old value may still work. It holds no lock, so others use the old value meanwhile.
     pub(crate) async fn get(
         &self,
         deadline: Deadline,
@@ -69,9 +74,11 @@ impl<T> Cached<T> {
             Some(held) if now < held.stale_at => Ok(Arc::clone(&held.value)),
             Some(held) => {
                 held.stale_at = now + RETRY_AFTER;
-                let old = Arc::clone(&held.value);
+                let (old, half) = (Arc::clone(&held.value), deadline.half());
+                let is_suspect = held.is_suspect;
                 drop(slot);
-                match fetch(deadline.half()).await {
+                let within = if is_suspect { half } else { half.at_most(WAIT) };
+                match fetch(within).await {
                     Ok(value) => Ok(self.slot.lock().await.keep(value, now)),
                     Err(_) => Ok(old),
                 }
@@ -91,6 +98,7 @@ impl<T> Cached<T> {
             && !held.is_young(now)
         {
             held.stale_at = held.stale_at.min(now);
+            held.is_suspect = true;
         }
     }
 
@@ -130,7 +138,47 @@ impl<T> Slot<T> {
             value: Arc::clone(&value),
             fetched_at: now,
             stale_at: now + KEPT_FOR,
+            is_suspect: false,
         });
         value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use central_oauth_domain::clock_step::LEASE_MARGIN;
+    use central_oauth_domain::testing::FixedClock;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    async fn hang(deadline: Deadline) -> Result<u8, ProviderError> {
+        deadline.bound(std::future::pending()).await?
+    }
+
+    /// Returns the value, and how long the caller waits for it while the provider hangs.
+    async fn waited(cached: &Cached<u8>, timeout: Duration) -> (u8, Duration) {
+        let began = Instant::now();
+        let deadline = Deadline::after(timeout, &*cached.clock);
+        let value = cached.get(deadline, hang).await.ok();
+        (value.map_or(0, |value| *value), began.elapsed())
+    }
+
+    #[tokio::test]
+    async fn who_needs_an_old_value_waits_less_than_a_lease_outlasts_a_call() {
+        let clock = Arc::new(FixedClock::default());
+        let cached = Cached::new(clock.clone());
+        let deadline = Deadline::after(RETRY_AFTER, &*clock);
+        let fetched = cached.get(deadline, async |_| Ok(7)).await;
+        assert_eq!(fetched.ok().as_deref(), Some(&7));
+
+        clock.advance(KEPT_FOR);
+        let (value, waited_for) = waited(&cached, RETRY_AFTER).await;
+        assert!(value == 7 && waited_for < LEASE_MARGIN, "{waited_for:?}");
+
+        // One that did not work may be replaced for longer.
+        cached.expire().await;
+        let (value, waited_for) = waited(&cached, WAIT * 4).await;
+        assert!(value == 7 && waited_for >= WAIT * 2, "{waited_for:?}");
     }
 }

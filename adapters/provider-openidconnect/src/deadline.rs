@@ -30,10 +30,19 @@ impl Deadline {
 
     /// Returns half of the remaining time, for an optional step.
     pub(crate) fn half(self) -> Self {
-        let half = self.at.saturating_duration_since(Instant::now()) / 2;
+        self.at_most(self.left() / 2)
+    }
+
+    fn left(self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+
+    /// Returns a deadline that is `longest` from now, or this one if it is earlier.
+    pub(crate) fn at_most(self, longest: Duration) -> Self {
+        let cut = self.left().saturating_sub(longest);
         Self {
-            at: self.at - half,
-            uptime: self.uptime.saturating_sub(half),
+            at: self.at - cut,
+            uptime: self.uptime.saturating_sub(cut),
         }
     }
 

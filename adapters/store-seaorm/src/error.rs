@@ -7,7 +7,7 @@ use std::sync::Once;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sqlx::postgres::PgDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteError;
-use sea_orm::{DbErr, RuntimeErr, sqlx};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 
 /// A row with contradictory columns.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,11 @@ pub(crate) fn failed(error: DbErr) -> StoreError {
 
 /// Converts an error that says nothing about the rows, such as that of a failed BEGIN or COMMIT.
 pub(crate) fn unavailable(error: DbErr) -> StoreError {
-    StoreError::Unavailable(with_advice(error))
+    if is_busy(&error) {
+        StoreError::Busy(Box::new(error))
+    } else {
+        StoreError::Unavailable(with_advice(error))
+    }
 }
 
 /// An error that a pooler causes if it is used as if it were a server.
@@ -106,13 +110,29 @@ fn tell_damage(error: &DbErr) {
 pub(crate) fn is_locked(error: &DbErr) -> bool {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
-    const LOCK_NOT_AVAILABLE: &str = "55P03";
     matches!(sqlite_code(error), Some(BUSY | LOCKED)) || sqlstate(error) == Some(LOCK_NOT_AVAILABLE)
+}
+
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// Whether a server is well, and others have locked the row or use all connections.
+pub(crate) fn is_busy(error: &DbErr) -> bool {
+    const DEADLOCK: &str = "40P01";
+    matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
+        || matches!(sqlstate(error), Some(LOCK_NOT_AVAILABLE | DEADLOCK))
+        || is_cancelled_at_a_row(error)
+}
+
+/// Whether a statement timed out while it waited for a row. It waits first for those who wait before it, each time with
+/// a new lock timeout. Only such a wait gives a cancelled statement of ours a context.
+fn is_cancelled_at_a_row(error: &DbErr) -> bool {
+    const QUERY_CANCELED: &str = "57014";
+    postgres_error(error).is_some_and(|it| it.code() == QUERY_CANCELED && it.r#where().is_some())
 }
 
 /// Whether the storage has failed, and not the request.
 pub(crate) fn is_storage_failure(error: &DbErr) -> bool {
-    error.sql_err().is_none() && !is_unreadable(error)
+    error.sql_err().is_none() && !is_unreadable(error) && !is_busy(error)
 }
 
 /// Whether SQLite rejected a statement because of the statement itself. Earlier writes can still be committed.
@@ -177,8 +197,11 @@ fn sqlite_code(error: &DbErr) -> Option<i32> {
 
 /// PostgreSQL's five-character code.
 fn sqlstate(error: &DbErr) -> Option<&str> {
-    let error = sqlx_error(error)?.as_database_error()?;
-    Some(error.try_downcast_ref::<PgDatabaseError>()?.code())
+    Some(postgres_error(error)?.code())
+}
+
+fn postgres_error(error: &DbErr) -> Option<&PgDatabaseError> {
+    sqlx_error(error)?.as_database_error()?.try_downcast_ref()
 }
 
 fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {

@@ -41,8 +41,8 @@ pub(crate) async fn migrations(session: &Session) -> Result<(), DbErr> {
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
-    db.execute_unprepared("SET LOCAL statement_timeout = 0")
-        .await?;
+    let no_timeouts = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
+    db.execute_unprepared(no_timeouts).await?;
     advisory(db, MIGRATIONS).await?;
     db.execute_unprepared("SET LOCAL lock_timeout = '1s'")
         .await

@@ -31,6 +31,9 @@ impl WriteTestStore for SeaOrmStore {
         }
         let failures = health.failures();
         let tested = self.replace_test_row().await;
+        if matches!(tested, Err(StoreError::Busy(_))) && health.is_well(None) {
+            return Ok(());
+        }
         *failed_at = tested.is_err().then(Instant::now);
         tested?;
         health.proved(failures);

@@ -46,13 +46,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::clock_step::{CLOCKS_DIFFER, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 
     #[test]
     fn a_lease_that_a_wrong_clock_has_made_is_over() {
         let now = Timestamp::from_millis(1_790_000_000_000);
         let is_held = |ahead| Lease::default().next(now + ahead).is_held(now);
-        assert!(is_held(Duration::from_secs(125)));
-        assert!(!is_held(Duration::from_secs(126)));
+        let longest = LONGEST_PROVIDER_CALL + LEASE_MARGIN;
+        assert!(is_held(longest));
+        assert!(is_held(longest + CLOCKS_DIFFER), "read by a clock behind");
+        assert!(!is_held(longest + CLOCKS_DIFFER + Duration::from_secs(1)));
         assert!(!is_held(Duration::ZERO));
     }
 }

@@ -21,12 +21,12 @@ pub const KEPT_AFTER_END: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const MOST_EXCHANGES: u32 = 4;
 
 /// Upper limit for how far ahead leases and pauses of revocations can be.
-pub const REVOCATION_HORIZON: Horizon = Horizon {
-    lease: LONGEST_PROVIDER_CALL
+pub const REVOCATION_HORIZON: Horizon = Horizon::new(
+    LONGEST_PROVIDER_CALL
         .saturating_mul(MOST_EXCHANGES)
         .saturating_add(LEASE_MARGIN),
-    pause: REFRESH_HORIZON.pause,
-};
+    REFRESH_HORIZON.pause,
+);
 
 number! {
     /// The store's number of a revocation; a string on the wire.

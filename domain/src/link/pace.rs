@@ -22,10 +22,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Upper limit for how far ahead leases and polls of links can be.
-pub const POLL_HORIZON: Horizon = Horizon {
-    lease: LONGEST_PROVIDER_CALL.saturating_add(LEASE_MARGIN),
-    pause: LONGEST_INTERVAL.saturating_mul(2),
-};
+pub const POLL_HORIZON: Horizon = Horizon::new(
+    LONGEST_PROVIDER_CALL.saturating_add(LEASE_MARGIN),
+    LONGEST_INTERVAL.saturating_mul(2),
+);
 
 /// How far beyond an interval the next poll can be: the answer may have to wait for the store.
 pub const STORED_WITHIN: Duration = Duration::from_secs(15);

@@ -24,8 +24,8 @@ pub trait Cipher: Send + Sync {
     /// Returns the header of values that are sealed with the present key.
     fn present(&self) -> SealId;
 
-    /// Whether a configured key can decrypt values with this header.
-    fn knows(&self, seal: SealId) -> bool;
+    /// Returns the headers of values that a configured key can decrypt.
+    fn known(&self) -> Vec<SealId>;
 
     /// The keyed hash of a value.
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::grant::refresh::Outage;
 use crate::grant::{
     Account, AccountFilter, AccountId, AccountStatus, KeyRole, ProviderName, StatusAsOf,
     StoredTokens,
@@ -130,6 +131,15 @@ impl AccountReader {
             Caller::Auditor(_) => Err(AUDITING_ONLY),
             _ => Ok(account),
         }
+    }
+
+    /// Returns the outage of a provider, if it has one.
+    pub(super) async fn outage(
+        &self,
+        provider: &ProviderName,
+    ) -> Result<Option<Outage>, StoreError> {
+        let mut outages = self.outages.outages().await?.into_iter();
+        Ok(outages.find(|outage| outage.provider == *provider))
     }
 
     /// Returns the account with its current health. Reads outages only if its refresh is due, because they do not

@@ -166,11 +166,10 @@ impl Coded for Refusal {
             Self::ProviderUnavailable { .. } => "provider_unavailable",
             Self::ProviderRefused(_) => "provider_error",
             Self::OverCapacity => "over_capacity",
-            Self::Store(StoreError::Conflict | StoreError::Unavailable(_)) => "store_unavailable",
             Self::Store(
-                StoreError::Corrupt(_) | StoreError::Altered(_) | StoreError::OtherServer(_),
-            )
-            | Self::Cipher(_) => "internal_error",
+                StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Busy(_),
+            ) => "store_unavailable",
+            Self::Store(_) | Self::Cipher(_) => "internal_error",
         }
     }
 }

@@ -53,10 +53,10 @@ async fn one_pass(store: &dyn TokenStore, vault: &Vault) -> Result<Rekeyed, Stor
     for owners in OwnerKind::ALL {
         let mut after = 0;
         loop {
-            let rows = store.rows_sealed_otherwise(owners, vault.present(), after, BATCH);
-            let rows = rows.await?;
-            let Some(last) = rows.last() else { break };
-            after = last.as_ref().map_or_else(|damaged| damaged.0, |row| row.id);
+            let rows = next_rows(store, vault, owners, &mut after).await?;
+            if rows.is_empty() {
+                break;
+            }
             let mut resealings = Vec::new();
             for row in rows {
                 match row.and_then(|row| resealing(vault, row)) {
@@ -87,12 +87,62 @@ fn resealing(vault: &Vault, row: SealedRow) -> Result<Resealing, DamagedRow> {
     }
 }
 
-/// Fails if a stored value needs a key that is not configured, because it would look like a lost grant.
+/// Fails if a stored value needs a key that is not configured, because it would look like a lost grant. Returns the rows
+/// that seem to need one because the header of a value is damaged.
 ///
 /// # Errors
 /// [`UnlockError::MissingKeys`], or when the store fails.
-pub async fn require_all_keys(store: &dyn TokenStore, vault: &Vault) -> Result<(), UnlockError> {
-    require_known(store.seals_in_use().await?, vault)
+pub async fn require_all_keys(
+    store: &dyn TokenStore,
+    vault: &Vault,
+) -> Result<Vec<(OwnerKind, DamagedRow)>, UnlockError> {
+    let unknown = unknown(store.seals_in_use().await?, vault);
+    let (mut damaged, mut missing) = (Vec::new(), BTreeSet::new());
+    for owners in OwnerKind::ALL {
+        let mut after = 0;
+        while missing.len() < unknown.len() {
+            let rows = next_rows(store, vault, owners, &mut after).await?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in rows.into_iter().flatten() {
+                for value in &row.values {
+                    match value.sealed.seal_id() {
+                        Some(seal) if vault.lacks_key(&row.owner, value) => {
+                            missing.insert(seal);
+                        }
+                        Some(seal) if unknown.contains(&seal) => {
+                            damaged.push((owners, DamagedRow(row.id)));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    require_known(missing, vault)?;
+    damaged.dedup();
+    Ok(damaged)
+}
+
+/// Returns the next rows with a value that another key than the present one sealed, and moves behind them.
+async fn next_rows(
+    store: &dyn TokenStore,
+    vault: &Vault,
+    owners: OwnerKind,
+    after: &mut i64,
+) -> Result<Vec<Result<SealedRow, DamagedRow>>, StoreError> {
+    let rows = store.rows_sealed_otherwise(owners, vault.present(), *after, BATCH);
+    let rows = rows.await?;
+    if let Some(last) = rows.last() {
+        *after = last.as_ref().map_or_else(|damaged| damaged.0, |row| row.id);
+    }
+    Ok(rows)
+}
+
+fn unknown(in_use: BTreeSet<SealId>, vault: &Vault) -> Vec<SealId> {
+    let unknown = in_use.into_iter().filter(|seal| !vault.knows(*seal));
+    unknown.collect()
 }
 
 /// Checks that each key is configured.
@@ -100,8 +150,7 @@ pub async fn require_all_keys(store: &dyn TokenStore, vault: &Vault) -> Result<(
 /// # Errors
 /// [`UnlockError::MissingKeys`].
 pub fn require_known(in_use: BTreeSet<SealId>, vault: &Vault) -> Result<(), UnlockError> {
-    let missing = in_use.into_iter().filter(|seal| !vault.knows(*seal));
-    let missing: Vec<_> = missing.collect();
+    let missing = unknown(in_use, vault);
     if missing.is_empty() {
         return Ok(());
     }

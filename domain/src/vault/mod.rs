@@ -200,7 +200,23 @@ impl Vault {
 
     /// Whether a configured key can decrypt values with this header.
     pub fn knows(&self, seal: SealId) -> bool {
-        self.cipher.knows(seal)
+        self.cipher.known().contains(&seal)
+    }
+
+    /// Whether a sealed value needs a key that is not configured. A value with a damaged header does not: its version does
+    /// not exist, or it can be decrypted with the header of a configured key.
+    #[must_use]
+    pub fn lacks_key(&self, owner: &SealedTo, value: &SealedValue) -> bool {
+        let Some((header, rest)) = value.sealed.as_bytes().split_first_chunk() else {
+            return false;
+        };
+        let opens_with = |known: SealId| {
+            let sealed = Sealed::from_bytes([&known.0, rest].concat());
+            self.check(owner, &SealedValue { sealed, ..*value }).is_ok()
+        };
+        let known = self.cipher.known();
+        let has_version = header[0] == self.present().0[0];
+        has_version && !known.contains(&SealId(*header)) && !known.into_iter().any(opens_with)
     }
 
     /// Checks that a sealed value can be decrypted.

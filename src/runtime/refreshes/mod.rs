@@ -172,10 +172,10 @@ impl Inner {
             }
             match self.refresher.claim(&request).await {
                 Ok(Claim::Mine(lease)) => return self.see_through(*lease, place).await,
-                Ok(Claim::Theirs) => {}
+                Ok(Claim::Theirs) | Err(StoreError::Busy(_)) => {}
                 Ok(Claim::Settled) => return,
                 Err(error) => {
-                    self.note(&error);
+                    self.pump.note(&error);
                     // The store has named a row that cannot be read, and callers may ask for it again and again.
                     if !matches!(error, StoreError::Corrupt(_)) {
                         let error = &error as &dyn Error;
@@ -186,13 +186,6 @@ impl Inner {
             }
             drop(place);
             sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// Claims nothing for a while after the store failed. A row that cannot be read says nothing about the others.
-    fn note(&self, error: &StoreError) {
-        if matches!(error, StoreError::Unavailable(_)) {
-            self.pump.store_failed();
         }
     }
 
@@ -234,7 +227,7 @@ impl Inner {
                     return;
                 }
                 Err(error) => {
-                    self.note(&error);
+                    self.pump.note(&error);
                     if attempt % ATTEMPTS_PER_LINE == 0 {
                         let error = &error as &dyn Error;
                         tracing::error!(account, error, "a refresh is not recorded yet");

@@ -15,7 +15,7 @@ mod token;
 mod workloads;
 
 pub(crate) use accounts::account_id;
-pub(crate) use cursor::{ACCOUNTS, KEYS, REVOCATIONS};
+pub(crate) use cursor::{ACCOUNTS, Cursors, KEYS, REVOCATIONS};
 pub(crate) use keys::key_id;
 
 use std::sync::Arc;

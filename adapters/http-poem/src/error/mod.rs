@@ -3,6 +3,7 @@
 mod oauth;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::time::Duration;
 
@@ -91,6 +92,15 @@ impl Problem {
     pub(crate) fn bad_parameter(name: &str, reason: &str) -> Self {
         let reason = bound(reason).unwrap_or_else(|| reason.to_owned());
         let detail = format!("the parameter {name} is invalid: {reason}");
+        Self::new(Code::InvalidRequest, detail)
+    }
+
+    /// A query parameter that the address does not have.
+    pub(crate) fn unknown_parameter(name: &str, known: &BTreeSet<&str>) -> Self {
+        const MAX_SHOWN: usize = 40;
+        let name = String::from_iter(name.chars().take(MAX_SHOWN));
+        let known = Vec::from_iter(known.iter().copied()).join(", ");
+        let detail = format!("there is no parameter {name:?} here; the parameters are {known}");
         Self::new(Code::InvalidRequest, detail)
     }
 
@@ -210,7 +220,15 @@ impl From<Refusal> for Problem {
             }
             Refusal::ProviderRefused(_) => problem(Code::ProviderError),
             Refusal::OverCapacity => problem(Code::OverCapacity).retry_after(AFTER_LINKS_END),
-            Refusal::Store(error @ (StoreError::Conflict | StoreError::Unavailable(_))) => {
+            Refusal::Store(error @ (StoreError::Conflict | StoreError::Busy(_))) => {
+                tracing::warn!(
+                    error = &error as &dyn Error,
+                    "request failed; a retry may succeed"
+                );
+                let detail = "other requests are using the same data at the moment; try again";
+                Self::new(Code::StoreUnavailable, detail).retry_after(SOON)
+            }
+            Refusal::Store(error @ StoreError::Unavailable(_)) => {
                 tracing::warn!(
                     error = &error as &dyn Error,
                     "request failed: the database does not answer or takes no writes"

@@ -98,6 +98,12 @@ async fn every_refusal_has_its_code_and_status() {
             Some("5"),
         ),
         (
+            StoreError::Busy(cause()).into(),
+            503,
+            "store_unavailable",
+            Some("5"),
+        ),
+        (
             StoreError::Corrupt(cause()).into(),
             500,
             "internal_error",

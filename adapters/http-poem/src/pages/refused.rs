@@ -64,7 +64,9 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
             retry_after,
         ),
         Refusal::ProviderNotConfigured(_) => not_configured(visit),
-        Refusal::Store(error @ (StoreError::Unavailable(_) | StoreError::Conflict)) => {
+        Refusal::Store(
+            error @ (StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Conflict),
+        ) => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "page failed: the database does not answer or takes no writes"

@@ -72,6 +72,29 @@ async fn limits_and_cursors_are_checked() {
 }
 
 #[tokio::test]
+async fn a_misspelt_filter_is_no_list_of_everything() {
+    let world = World::new().await;
+    let (id, _) = world.account().await;
+    let account = format!("/v1/accounts/{id}");
+    for (path, name) in [
+        ("/v1/accounts", "stauts"),
+        ("/v1/audit", "acount"),
+        ("/v1/revocations", "status"),
+        (&format!("{account}/keys"), "Limit"),
+        (&format!("{account}/workloads"), "c%75rsors"),
+    ] {
+        let call = world.get(&format!("{path}?limit=2&{name}=x")).key(ADMIN);
+        let answer = call.send().await;
+        let detail = answer.assert_problem(400, "invalid_request");
+        let name = name.replace("%75", "u");
+        assert!(detail.contains(&format!("{name:?}")), "{detail}");
+        assert!(detail.contains("cursor, "), "{detail}");
+    }
+    let other = world.get(&format!("{account}?stauts=x")).key(ADMIN);
+    other.send().await.assert(200);
+}
+
+#[tokio::test]
 async fn what_is_no_account_is_not_found() {
     let world = World::new().await;
     let (id, owner) = world.account().await;

@@ -43,8 +43,8 @@ impl Cipher for ObservedCipher {
         self.0.present()
     }
 
-    fn knows(&self, seal: SealId) -> bool {
-        self.0.knows(seal)
+    fn known(&self) -> Vec<SealId> {
+        self.0.known()
     }
 
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash {

@@ -131,8 +131,8 @@ fn alone(options: SqliteConnectOptions) -> SqliteConnectOptions {
 /// A transaction that may stay open for long, and whose statements have no timeout, for example to count a large table.
 pub(super) async fn stay(session: Session) -> Result<Session, DbErr> {
     if session.get_database_backend() == DbBackend::Postgres {
-        let stay =
-            "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0";
+        let stay = "SET LOCAL idle_in_transaction_session_timeout = 0; \
+                    SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
         session.execute_unprepared(stay).await?;
     }
     Ok(session.without_timeout())

@@ -32,7 +32,7 @@ pub(crate) use hold::Held;
 pub use pool_settings::PoolSettings;
 pub(crate) use session::Session;
 
-use crate::error::unavailable;
+use crate::error::{is_storage_failure, unavailable};
 use crate::url::{DatabaseUrl, Place};
 use postgres::Postgres;
 use sqlite::Sqlite;
@@ -173,7 +173,7 @@ impl Database {
     }
 
     fn begun(&self, txn: Result<Session, DbErr>) -> Result<Write, DbErr> {
-        if txn.is_err() {
+        if txn.as_ref().is_err_and(is_storage_failure) {
             self.health().failed();
         }
         Ok(Write { txn: txn? })

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use central_oauth_domain::lock::lock;
 
-use sea_orm::DatabaseConnection;
 use sea_orm::sqlx::PgPool;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
+use tokio::time::Instant;
+
+use crate::error::is_busy;
 
 /// After this many reconnects without success the timeout is doubled, so that the responses of a slow server arrive in
 /// the end.
@@ -20,6 +23,8 @@ const LATER: Duration = Duration::from_millis(100);
 pub(crate) struct Pool {
     options: PgConnectOptions,
     pool_options: PgPoolOptions,
+    /// The statements that each session executes first; behind a pooler, each transaction executes them.
+    told: Arc<str>,
     /// Timeout of a response: at first, and at most.
     response_timeout: RangeInclusive<Duration>,
     /// Additional timeout of getting a connection; `None` if it is part of the response timeout.
@@ -33,12 +38,15 @@ struct Current {
     generation: u64,
     /// Number of reconnects at the last completed transaction.
     in_vain: u32,
+    /// When the server last answered over these connections.
+    answered_at: Option<Instant>,
 }
 
 impl Pool {
     pub(super) fn new(
         options: PgConnectOptions,
         pool_options: PgPoolOptions,
+        told: Arc<str>,
         response_timeout: RangeInclusive<Duration>,
         connecting: Option<Duration>,
     ) -> Self {
@@ -51,10 +59,12 @@ impl Pool {
             ),
             generation: 0,
             in_vain: 0,
+            answered_at: None,
         });
         Self {
             options,
             pool_options,
+            told,
             response_timeout,
             connecting,
             current,
@@ -83,6 +93,10 @@ impl Pool {
         longer.min(*self.response_timeout.end())
     }
 
+    pub(super) fn told(&self) -> &str {
+        &self.told
+    }
+
     pub(super) fn most(&self) -> u32 {
         self.pool_options.get_max_connections()
     }
@@ -99,6 +113,7 @@ impl Pool {
                 connections: lazy(&self.options, &self.pool_options, self.connecting, limit),
                 generation: generation + 1,
                 in_vain,
+                answered_at: None,
             };
         }
     }
@@ -112,6 +127,29 @@ impl Pool {
             let limit = self.limit(current.in_vain);
             current.connections = lazy(&self.options, &self.pool_options, self.connecting, limit);
             current.generation += 1;
+        }
+    }
+
+    /// Records that the server has answered. If there was no free connection, and the server has answered nobody since
+    /// `asked_at`, returns that it does not respond.
+    pub(super) fn answer<T>(
+        &self,
+        asked_at: Instant,
+        answer: Result<T, DbErr>,
+    ) -> Result<T, DbErr> {
+        let mut current = lock(&self.current);
+        match answer {
+            Err(DbErr::ConnectionAcquire(_)) if current.answered_at < Some(asked_at) => {
+                let message = "no connection in time, and no answer over the others";
+                Err(DbErr::Conn(RuntimeErr::Internal(message.to_owned())))
+            }
+            Err(error @ DbErr::ConnectionAcquire(_)) => Err(error),
+            answer => {
+                if answer.as_ref().err().is_none_or(is_busy) {
+                    current.answered_at = Some(Instant::now());
+                }
+                answer
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Watches statements: spans for traces, and a timeout if the database is on another machine.
 
 use sea_orm::{DbBackend, DbErr, RuntimeErr};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
@@ -50,8 +50,9 @@ pub(super) async fn within<T>(
     let Some(response_timeout) = response_timeout else {
         return answer.await;
     };
+    let asked_at = Instant::now();
     match timeout(response_timeout.limit, answer).await {
-        Ok(answer) => answer,
+        Ok(answer) => response_timeout.pool.answer(asked_at, answer),
         Err(_) => {
             response_timeout.pool.give_up(response_timeout.generation);
             let message = format!("no answer within {} s", response_timeout.limit.as_secs());

@@ -6,12 +6,18 @@ use std::time::Duration;
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, RevocationReference,
 };
-use central_oauth_domain::ports::{AccountStore, Descendants, KeyStore};
+use central_oauth_domain::grant::{Generation, LeaseVersion};
+use central_oauth_domain::ports::{
+    AccountStore, Descendants, KeyStore, Recorded, RefreshStore, SealStore, StoreError,
+    WriteTestStore,
+};
+use central_oauth_store_seaorm::{PoolSettings, SeaOrmStore};
 use central_oauth_test_postgres::Cluster;
 use sea_orm::{ConnectionTrait, TransactionTrait};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::common::{LATER, NOW, OnServer, audit, grant, linked, sealed};
+use crate::common::{LATER, NOW, OnServer, answer, audit, grant, linked, sealed};
 
 /// Waits until so many transactions wait for others.
 pub(super) async fn waiting(database: &str, count: &str) {
@@ -66,4 +72,58 @@ async fn an_account_and_one_of_its_keys_are_deleted_at_the_same_time() {
     assert_eq!(deleting_key.await.unwrap().unwrap(), [key]);
     deleting_account.await.unwrap().unwrap();
     assert!(store.tokens(account).await.unwrap().is_none());
+}
+
+/// An operator's transaction locks a row, and so many callers ask for it that no connection is free.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_row_and_a_full_pool_are_no_failure_of_the_database() {
+    let OnServer { store, database } = OnServer::new().await;
+    store.init_hash_key(sealed("key")).await.unwrap();
+    let account = linked(&store, 1, "ada").await.id;
+    let url = Cluster::shared().url(&database);
+    let store = SeaOrmStore::open(&url.parse().unwrap(), PoolSettings::default()).await;
+    let store = Arc::new(store.unwrap());
+    let other = sea_orm::Database::connect(url).await.unwrap();
+    let held = other.begin().await.unwrap();
+    // A write test would fail, so it succeeds only because none is needed.
+    for lock in ["SELECT id FROM tokens FOR UPDATE", "LOCK TABLE write_tests"] {
+        held.execute_unprepared(lock).await.unwrap();
+    }
+
+    let mut callers = JoinSet::new();
+    for n in 0..8 {
+        let store = Arc::clone(&store);
+        callers.spawn(async move {
+            // Some wait for the row behind others, and then for the row itself.
+            sleep(Duration::from_millis(500) * n).await;
+            let seen = LeaseVersion(0);
+            let claimed = store.claim_refresh(account, seen, NOW, LATER).await;
+            claimed.map(drop)
+        });
+    }
+    let response = answer("newer", "rotated");
+    let recorded = store.record_refresh(
+        account,
+        Generation::FIRST,
+        LeaseVersion(0),
+        response,
+        audit(),
+    );
+    assert!(matches!(recorded.await, Err(StoreError::Busy(_))));
+    while let Some(refused) = callers.join_next().await {
+        let refused = refused.unwrap();
+        assert!(matches!(refused, Err(StoreError::Busy(_))), "{refused:?}");
+    }
+    store.test_write(None).await.unwrap();
+    assert_eq!(store.hash_key().await.unwrap(), Some(sealed("key")));
+    held.rollback().await.unwrap();
+    let response = answer("newer", "rotated");
+    let recorded = store.record_refresh(
+        account,
+        Generation::FIRST,
+        LeaseVersion(0),
+        response,
+        audit(),
+    );
+    assert_eq!(recorded.await.unwrap(), Recorded::Stored);
 }

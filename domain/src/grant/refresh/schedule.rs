@@ -16,10 +16,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// Upper limit for how far ahead leases and pauses of refreshes can be.
-pub const REFRESH_HORIZON: Horizon = Horizon {
-    lease: LONGEST_PROVIDER_CALL.saturating_add(LEASE_MARGIN),
-    pause: LONGEST_RETRY_AFTER.saturating_add(Duration::from_secs(LONGEST_PAUSE.as_secs() / 4)),
-};
+pub const REFRESH_HORIZON: Horizon = Horizon::new(
+    LONGEST_PROVIDER_CALL.saturating_add(LEASE_MARGIN),
+    LONGEST_RETRY_AFTER.saturating_add(Duration::from_secs(LONGEST_PAUSE.as_secs() / 4)),
+);
 
 /// The lifetimes of the tokens of one response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

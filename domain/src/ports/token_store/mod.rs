@@ -89,6 +89,9 @@ pub enum StoreError {
     /// The store cannot be reached, or does not respond in time.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// The store is well, but others have locked the row or use all connections: retry soon.
+    #[error("the row is locked, or all connections are in use")]
+    Busy(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl From<TransitionError> for StoreError {

@@ -16,7 +16,8 @@ impl AdminSessionStore for MemoryStore {
     }
 
     async fn session(&self, token: &KeyedHash) -> Result<Option<AdminSession>, StoreError> {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.admit_read()?;
         let found = state.sessions.iter().find(|known| known.token == *token);
         Ok(found.cloned())
     }

@@ -97,12 +97,12 @@ impl MemoryStore {
         self.lock().is_full = is_full;
     }
 
-    /// Stops or resumes answering reads of keys.
+    /// Stops or resumes answering reads of keys and sessions.
     pub fn be_away(&self, is_away: bool) {
         self.lock().is_away = is_away;
     }
 
-    /// Returns the number of reads of keys and of confirmations.
+    /// Returns the number of reads of keys and sessions, and of confirmations.
     pub fn reads(&self) -> u64 {
         self.lock().reads
     }

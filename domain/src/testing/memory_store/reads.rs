@@ -33,7 +33,7 @@ impl ReadStore for MemoryStore {
 
 impl State {
     /// Counts a read of a key, and fails if the test wants that.
-    fn admit_read(&mut self) -> Result<(), StoreError> {
+    pub(super) fn admit_read(&mut self) -> Result<(), StoreError> {
         self.reads += 1;
         if self.is_away {
             return Err(StoreError::Unavailable("away, as the test wants it".into()));

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::Refresher;
 use super::answer::unsealable;
+use super::outage_watch::log_if_not_stored;
 use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::{Others, RefreshFailure, judge, wait_for_operator};
 use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
@@ -143,10 +144,13 @@ impl Refresher {
                 self.outages.note_error(lease, &error).await;
                 return Err(ExchangeError::Provider(error));
             }
-            Err(error) => {
-                self.outages.give_probe_back(lease).await;
-                return Err(error);
+            Err(ExchangeError::Operator(fault)) => {
+                let given_back = self.outages.give_probe_back(lease).await;
+                log_if_not_stored(&lease.account.key.provider, given_back);
+                return Err(ExchangeError::Operator(fault));
             }
+            // `record` gives the turn of a probe back, with the lease.
+            Err(error) => return Err(error),
             Ok(ready) => ready,
         };
         let requested_at = self.clock.now();

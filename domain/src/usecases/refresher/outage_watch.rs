@@ -157,7 +157,10 @@ impl OutageWatch {
     }
 
     /// Passes the turn to another account if nothing was sent for the probe.
-    pub(super) async fn give_probe_back(&self, lease: &StoredTokens) {
+    ///
+    /// # Errors
+    /// When the store fails: call it again.
+    pub(super) async fn give_probe_back(&self, lease: &StoredTokens) -> Result<(), StoreError> {
         let provider = &lease.account.key.provider;
         let probe = Waiting {
             account: lease.account.id,
@@ -169,9 +172,7 @@ impl OutageWatch {
             let has_probed = outage.has_probed(probe.account);
             has_probed.then(|| outage.clone().with_probe_given_back(probe, now))
         };
-        if let Err(error) = self.change_outage(provider, given_back).await {
-            tracing::warn!(%provider, %error, "the outage could not be updated after a probe that was not sent");
-        }
+        self.change_outage(provider, given_back).await
     }
 
     /// Returns a refusal that says nothing about the grant as [`ProviderError::Nonsense`]. During an outage that is
@@ -249,7 +250,7 @@ impl OutageWatch {
     }
 }
 
-fn log_if_not_stored(provider: &ProviderName, noted: Result<(), StoreError>) {
+pub(super) fn log_if_not_stored(provider: &ProviderName, noted: Result<(), StoreError>) {
     if let Err(error) = noted {
         tracing::warn!(%provider, %error, "an outage could not be stored");
     }

@@ -18,7 +18,7 @@ impl Refresher {
         let recorded = match exchange {
             Exchange::Refreshed(tokens) => self.keep(lease, tokens).await,
             Exchange::Failed(failure) => self.keep_failure(lease, failure).await,
-            Exchange::Unsent => self.release(lease).await,
+            Exchange::Unsent => self.give_back_unsent(lease).await,
         };
         // Even if the store returned an error: it may have recorded the result.
         self.cache.forget(lease.account.id);
@@ -56,6 +56,12 @@ impl Refresher {
             }
         }
         Ok(())
+    }
+
+    /// Gives back the lease, and the turn to probe if the account was the probe of an outage.
+    async fn give_back_unsent(&self, lease: &StoredTokens) -> Result<(), StoreError> {
+        self.release(lease).await?;
+        self.outages.give_probe_back(lease).await
     }
 
     /// The account was deleted while its tokens were in flight.

@@ -1,8 +1,8 @@
 //! Changing the secret key.
 
 use super::*;
-use crate::ports::SealStore;
-use crate::secret::RefreshToken;
+use crate::ports::{DamagedRow, OwnerKind, Resealing, SealStore};
+use crate::secret::{RefreshToken, SealId, Sealed};
 use crate::usecases::{UnlockError, rekey, require_all_keys};
 use crate::vault::Vault;
 
@@ -109,4 +109,45 @@ async fn a_token_that_was_refreshed_meanwhile_is_never_put_back() {
     let caller = stage.caller(&key).await;
     let token = stage.tokens.hand_out(&caller, secs(0), HOME).await.unwrap();
     assert_eq!(token.access_token.expose(), "refreshed-1");
+}
+
+/// Replaces the header of one value of a kind of owner.
+async fn damage(stage: &Stage, owners: OwnerKind, vault: &Vault, header: SealId) -> DamagedRow {
+    let store = stage.store.as_ref();
+    let row = store.rows_sealed_otherwise(owners, vault.present(), 0, 1);
+    let row = row.await.unwrap().remove(0).unwrap();
+    let mut values: Vec<_> = row.values.iter().map(|it| it.sealed.clone()).collect();
+    let rest = &values[0].as_bytes()[SealId::LENGTH..];
+    values[0] = Sealed::from_bytes([&header.0, rest].concat());
+    let damaged = DamagedRow(row.id);
+    assert_eq!(store.reseal(&[Resealing { row, values }]).await.unwrap(), 1);
+    damaged
+}
+
+#[tokio::test]
+async fn a_damaged_header_is_no_missing_key() {
+    let stage = full_stage().await;
+    let store = stage.store.as_ref();
+    // Finds the rows of key 1.
+    let new = FakeCipher::new(2).also_opening(&[1]);
+    let new = Vault::unlock(Arc::new(new), &store.hash_key().await.unwrap().unwrap()).unwrap();
+    let vault = vault(&stage, FakeCipher::new(1)).await.unwrap();
+    // A version that does not exist, and a key that does not.
+    let version = damage(&stage, OwnerKind::Account, &new, SealId([0xff; 5])).await;
+    let key = damage(&stage, OwnerKind::Link, &new, SealId([1, 0, 0, 0, 3])).await;
+    let expected = vec![(OwnerKind::Account, version), (OwnerKind::Link, key)];
+    assert_eq!(require_all_keys(store, &vault).await.unwrap(), expected);
+
+    // The key of one more row is missing.
+    let owners = OwnerKind::Revocation;
+    let row = store.rows_sealed_otherwise(owners, new.present(), 0, 1);
+    let row = row.await.unwrap().remove(0).unwrap();
+    let values = row
+        .values
+        .iter()
+        .map(|it| new.reseal(&row.owner, it).unwrap());
+    let values = values.collect();
+    assert_eq!(store.reseal(&[Resealing { row, values }]).await.unwrap(), 1);
+    let refused = require_all_keys(store, &vault).await;
+    assert!(matches!(refused, Err(UnlockError::MissingKeys(keys)) if keys == [new.present()]));
 }

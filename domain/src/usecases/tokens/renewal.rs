@@ -83,7 +83,20 @@ impl Renewal {
             Some(fault) if !is_over(tokens) && !OURS.contains(&fault.code) => {
                 Refusal::ProviderRefused(fault.detail.clone())
             }
+            None if !is_over(tokens) => self.why_not_tried(tokens).await,
             _ => self.why_no_token(tokens).await,
+        }
+    }
+
+    /// Returns the reason why a healthy account was not refreshed. During an outage it may be the next probe.
+    async fn why_not_tried(&self, tokens: &StoredTokens) -> Refusal {
+        match self.accounts.outage(&tokens.account.key.provider).await {
+            Err(error) => error.into(),
+            Ok(None) => self.why_no_token(tokens).await,
+            Ok(Some(outage)) => Refusal::ProviderUnavailable {
+                retry_after: outage.probe_at.since(self.clock.now()),
+                detail: outage.fault.detail,
+            },
         }
     }
 }

@@ -52,7 +52,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response> {
     let query = Fields::of_query(request);
-    let after = api::KEYS.read(query.get("cursor"))?;
+    let after = desk.after(&api::KEYS, &query)?;
     Ok(desk.answer(page(&desk, &id, after, desk::done(&query)).await))
 }
 

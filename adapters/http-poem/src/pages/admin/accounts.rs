@@ -63,7 +63,7 @@ pub(super) async fn list(request: &Request, desk: Desk<'_>) -> Result<Response> 
         ("status", status.map(|(word, ..)| (*word).to_owned())),
     ];
     let cursors = api::ACCOUNTS.filtered(&filters);
-    let after = cursors.read(query.get("cursor"))?;
+    let after = desk.after(&cursors, &query)?;
     let wanted = AccountQuery {
         provider: provider.clone(),
         status: status.map(|(_, _, status)| *status),

@@ -1,6 +1,7 @@
 //! A request of an operator who has logged in, and its answer.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use askama::Template;
@@ -16,12 +17,13 @@ use poem::{Body, Error, FromRequest, Request, RequestBody, Response, Result};
 use super::AdminSite;
 use super::templates::{DeskFrame, Message, Tab};
 use crate::address::client_address;
-use crate::api::account_id;
+use crate::api::{Cursors, account_id};
 use crate::error::Problem;
 use crate::origin;
 use crate::pages::cookie::{csrf_field, is_csrf_token};
 use crate::pages::form::{Fields, NoForm};
-use crate::pages::refused::after;
+use crate::pages::refused::{self, after};
+use crate::pages::visit::Visit;
 use crate::pages::{see_other, visit};
 
 /// A request of an operator who has logged in. Without a session, the answer is 404 if nobody can log in; otherwise it
@@ -75,8 +77,12 @@ impl<'a> Desk<'a> {
             return Err(NotFoundError.into());
         }
         let token = site.cookie.read(request);
+        let unavailable = |refusal| {
+            let visit = Visit::of(&site.device, request);
+            Error::from_response(refused::answer(&visit, refusal, None))
+        };
         let found = match &token {
-            Some(token) => sessions.resume(token).await.map_err(Problem::from)?,
+            Some(token) => sessions.resume(token).await.map_err(unavailable)?,
             None => None,
         };
         let Some((who, token)) = found.zip(token) else {
@@ -148,8 +154,24 @@ impl<'a> Desk<'a> {
         answer.unwrap_or_else(|refusal| self.refused(refusal))
     }
 
+    /// Returns the item after which the list continues, if the address has a cursor.
+    ///
+    /// # Errors
+    /// A page that says that the cursor is invalid.
+    pub(super) fn after<Id: FromStr>(
+        &self,
+        cursors: &Cursors,
+        query: &Fields,
+    ) -> Result<Option<Id>> {
+        let after = cursors.read(query.get("cursor"));
+        after.map_err(|problem| Error::from_response(self.failed(&problem)))
+    }
+
     fn refused(&self, refusal: Refusal) -> Response {
-        let problem = Problem::from(refusal);
+        self.failed(&Problem::from(refusal))
+    }
+
+    fn failed(&self, problem: &Problem) -> Response {
         let response = self.message(problem.status(), "That did not work", problem.detail());
         match problem.wait() {
             Some(wait) => after(response, wait),

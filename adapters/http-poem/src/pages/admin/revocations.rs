@@ -36,7 +36,7 @@ struct RevocationRow {
 #[handler]
 pub(super) async fn list(request: &Request, desk: Desk<'_>) -> Result<Response> {
     let query = Fields::of_query(request);
-    let after = REVOCATIONS.read(query.get("cursor"))?;
+    let after = desk.after(&REVOCATIONS, &query)?;
     let revoker = &desk.services().revoker;
     let listed = revoker.list(desk.caller(), after, PAGE).await;
     Ok(desk.answer(listed.map(|page| {

@@ -14,6 +14,17 @@ const PAGES: [&str; 5] = [
 ];
 
 #[tokio::test]
+async fn an_unavailable_store_gets_a_page() {
+    let world = world().await;
+    let mut browser = logged_in(&world, ADMIN).await;
+    world.store.be_away(true);
+    let page = browser.get("/admin").await;
+    page.assert(503, &["<html", "not available"]);
+    world.store.be_away(false);
+    browser.get("/admin").await.assert(200, &["Accounts"]);
+}
+
+#[tokio::test]
 async fn without_an_admin_and_an_auditor_there_is_no_page() {
     let world = World::new().await;
     let mut browser = world.browser();

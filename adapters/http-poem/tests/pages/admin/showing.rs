@@ -49,6 +49,17 @@ async fn accounts_show_how_they_are_and_who_holds_keys() {
 }
 
 #[tokio::test]
+async fn a_cursor_that_fits_no_list_gets_a_page() {
+    let world = world().await;
+    let account = linked(&world, "cron").await;
+    let mut browser = logged_in(&world, AUDITOR).await;
+    for list in ["/admin", "/admin/revocations", &account] {
+        let page = browser.get(&format!("{list}?cursor=zz")).await;
+        page.assert(400, &["<html", "That did not work", "cursor is invalid"]);
+    }
+}
+
+#[tokio::test]
 async fn accounts_are_found_by_status_and_provider() {
     let world = world().await;
     let account = linked(&world, "cron").await;

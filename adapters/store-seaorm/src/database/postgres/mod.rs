@@ -4,6 +4,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,8 +41,6 @@ pub(crate) struct Postgres {
     turns: Arc<Semaphore>,
     settings: PoolSettings,
     is_pooled: bool,
-    /// The statements that each session executes first; behind a pooler, each transaction executes them.
-    told: Arc<str>,
     health: Arc<WriteHealth>,
 }
 
@@ -49,16 +48,21 @@ impl Postgres {
     pub(super) async fn open(server: &Server, settings: PoolSettings) -> Result<Arc<Self>, DbErr> {
         let is_pooled = server.is_pooled;
         let options = connect_options(server);
-        let told: Arc<str> = told(settings, is_pooled).into();
-        try_out(&options, &told, settings.connect_timeout * 4).await?;
-        let pool_options = pool_options((!is_pooled).then(|| Arc::clone(&told)));
+        let plain = told(settings, is_pooled, settings.statement_timeout);
+        try_out(&options, &plain, settings.connect_timeout * 4).await?;
         let saving = (settings.max_connections / 2).max(1);
         let general = settings.max_connections.saturating_sub(saving).max(1);
-        let pool = |connections, response_timeout, connecting| {
-            let pool_options = pool_options.clone().max_connections(connections);
+        let pool = |connections, response_timeout: RangeInclusive<Duration>, connecting| {
+            let patience = [settings.connect_timeout, settings.statement_timeout];
+            let shortest = patience
+                .into_iter()
+                .fold(*response_timeout.start(), Duration::min);
+            let told: Arc<str> = told(settings, is_pooled, shortest * 9 / 10).into();
+            let pool_options = pool_options((!is_pooled).then(|| Arc::clone(&told)));
             Arc::new(Pool::new(
                 options.clone(),
-                pool_options,
+                pool_options.max_connections(connections),
+                told,
                 response_timeout,
                 connecting,
             ))
@@ -78,7 +82,6 @@ impl Postgres {
             turns: Arc::new(Semaphore::new(saving as usize)),
             settings,
             is_pooled,
-            told,
             health: Arc::default(),
         }))
     }
@@ -155,7 +158,7 @@ impl Postgres {
             }
         };
         if self.is_pooled {
-            session.execute_unprepared(&self.told).await?;
+            session.execute_unprepared(pool.told()).await?;
         }
         Ok(session)
     }

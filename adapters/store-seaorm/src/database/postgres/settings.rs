@@ -15,7 +15,7 @@ use crate::url::Server;
 const ASK_AFTER: Duration = Duration::from_secs(1);
 /// The server ends a transaction that idles for this long and releases its locks: its process was suspended or
 /// disconnected. Our transactions wait for nothing but the server.
-const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(5);
+const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(4);
 /// A setting of the server that we invent, and that only a session of our own has. A pooler rejects or drops it. So a
 /// pooler that the URL does not announce cannot mix up the statements that two of its clients have prepared.
 const OWN_SESSION: &str = "central_oauth.own_session";
@@ -88,7 +88,9 @@ async fn tell(connection: &mut PgConnection, told: &str) -> Result<(), sqlx::Err
 
 /// Returns the statements that a session executes first; behind a pooler each transaction does. They replace the
 /// settings of the transaction before, and its prepared statements: sqlx names them even if it does not cache them.
-pub(super) fn told(settings: PoolSettings, is_pooled: bool) -> String {
+///
+/// A locked row must not look like a server that hangs, so the wait for a lock times out before the statement does.
+pub(super) fn told(settings: PoolSettings, is_pooled: bool, lock_timeout: Duration) -> String {
     let (first, set, last) = if is_pooled {
         // Transactions have their own name for the isolation level.
         let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
@@ -99,12 +101,13 @@ pub(super) fn told(settings: PoolSettings, is_pooled: bool) -> String {
         let own = format!("SELECT current_setting('{OWN_SESSION}'); {isolation}");
         (own, "SET", "")
     };
+    let lock = lock_timeout.as_millis();
     let statement = settings.statement_timeout.as_millis();
     let idle = LONGEST_IDLE_TRANSACTION.as_millis();
     // Otherwise the server would report commits that are not durable, and a crash would lose refresh tokens that
     // providers have rotated.
     format!(
-        "{first}; {set} statement_timeout = {statement}; \
+        "{first}; {set} statement_timeout = {statement}; {set} lock_timeout = {lock}; \
          {set} idle_in_transaction_session_timeout = {idle}; \
          SELECT set_config('synchronous_commit', 'on', {is_pooled}) \
          WHERE current_setting('synchronous_commit') = 'off'{last}"

@@ -44,8 +44,9 @@ async fn sessions_are_told_the_same_with_and_without_a_pooler() {
             server.read().await.expect("no session"),
         ] {
             assert_eq!(shown(&session, "statement_timeout").await, "5s");
+            assert_eq!(shown(&session, "lock_timeout").await, "4500ms");
             let idle = "idle_in_transaction_session_timeout";
-            assert_eq!(shown(&session, idle).await, "5s");
+            assert_eq!(shown(&session, idle).await, "4s");
             let isolation = shown(&session, "transaction_isolation").await;
             assert_eq!(isolation, "read committed");
             assert_eq!(shown(&session, "synchronous_commit").await, "on");

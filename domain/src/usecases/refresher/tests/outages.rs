@@ -75,6 +75,22 @@ async fn an_account_that_cannot_be_presented_is_no_probe() {
     assert_eq!(stage.provider.presented().len(), presented + 1);
 }
 
+/// Its account is being refreshed already, or a caller has taken the last place.
+#[tokio::test]
+async fn a_probe_that_is_not_started_gives_its_turn_to_another_account() {
+    let stage = Stage::new().await;
+    stage.link_persons(10).await;
+    stage.clock.advance(secs(3500));
+    (0..5).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
+    while stage.refresh_due().await > 0 {}
+    stage.until_due().await;
+    let probe = stage.claim_due_one().await;
+    let unsent = stage.refresher.record(&probe, &Exchange::Unsent);
+    unsent.await.unwrap();
+    let next = stage.claim_due_one().await;
+    assert_ne!(next.account.id, probe.account.id);
+}
+
 /// The provider hangs, or the process is killed.
 #[tokio::test]
 async fn a_probe_without_an_answer_delays_the_next_one_by_a_pause() {
@@ -127,7 +143,7 @@ async fn who_asks_for_an_account_that_has_failed_is_answered_at_once() {
 #[tokio::test]
 async fn who_asks_for_a_well_account_is_told_to_ask_again_soon() {
     let stage = Stage::new().await;
-    stage.link_persons(6).await;
+    stage.link_persons(5).await;
     stage.clock.advance(secs(3500));
     let person = ScriptedProvider::person("somebody-new");
     stage.provider.answer_identify(Ok(person));
@@ -136,10 +152,20 @@ async fn who_asks_for_a_well_account_is_told_to_ask_again_soon() {
     while stage.refresh_due().await > 0 {}
     let well = stage.last_account().await;
     let refused = stage.accounts.refresh(&Caller::ADMIN, well).await;
-    let Err(Refusal::ProviderUnavailable { retry_after, .. }) = refused else {
+    let Err(Refusal::ProviderUnavailable {
+        retry_after,
+        detail,
+    }) = refused
+    else {
         panic!("{refused:?}");
     };
     assert!(retry_after < secs(60), "{retry_after:?}");
+    assert!(detail.contains("the provider is down"), "{detail}");
+    // Then it is the probe.
+    stage.provider.forget_refreshes();
+    stage.clock.advance(retry_after);
+    let refreshed = stage.accounts.refresh(&Caller::ADMIN, well).await;
+    assert_eq!(refreshed.unwrap().status, AccountStatus::Active);
 }
 
 /// An outage is recorded once for all accounts, so most of them have not failed themselves.

@@ -1,0 +1,42 @@
+//! Rejects query parameters that come twice, because the sender and the service could read different ones, and unknown
+//! ones of lists, because a list without the filter that the sender misspelt looks like the right one.
+
+use std::collections::BTreeSet;
+
+use poem::Request;
+use poem_openapi::registry::{MetaParamIn, MetaPath};
+use url::form_urlencoded;
+
+use super::methods::documented;
+use crate::auth::shows_bearer;
+use crate::error::Problem;
+
+/// Rejects a request with such a query parameter, before its key is checked. Operations with parameters need a key; a
+/// request without one gets 401 instead.
+pub(crate) fn check_parameters(request: &Request) -> Result<(), Problem> {
+    let query = request.uri().query().unwrap_or_default();
+    if query.is_empty() || !shows_bearer(request.headers()) {
+        return Ok(());
+    }
+    let Some(path) = documented(request.uri().path()) else {
+        return Ok(());
+    };
+    let known = parameters(path);
+    let mut seen = BTreeSet::new();
+    for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+        if !known.contains(&*name) {
+            if known.contains("cursor") {
+                return Err(Problem::unknown_parameter(&name, &known));
+            }
+        } else if !seen.insert(name.clone()) {
+            return Err(Problem::bad_parameter(&name, "it comes twice"));
+        }
+    }
+    Ok(())
+}
+
+fn parameters(path: &MetaPath) -> BTreeSet<&str> {
+    let parameters = path.operations.iter().flat_map(|op| &op.params);
+    let of_query = parameters.filter(|it| it.in_type == MetaParamIn::Query);
+    of_query.map(|it| it.name.as_str()).collect()
+}

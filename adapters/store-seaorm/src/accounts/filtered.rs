@@ -1,9 +1,6 @@
 use central_oauth_domain::grant::{AccountFilter, AccountId, AccountStatus, StatusAsOf};
 use sea_orm::sea_query::ExprTrait;
-use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
-    RelationTrait, Select,
-};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::convert::row_count;
 use crate::entities::accounts::{self, Status};
@@ -20,7 +17,7 @@ pub(crate) fn matching(
     let mut query = accounts::Entity::find().inner_join(tokens::Entity);
     query = match &filter.label {
         Some(label) => query
-            .join(JoinType::InnerJoin, accounts::Relation::Labels.def())
+            .inner_join(account_labels::Entity)
             .filter(account_labels::Column::Name.eq(&label.name))
             .filter(account_labels::Column::Value.eq(&label.value))
             .filter(account_labels::Column::AccountId.gt(after))

@@ -38,10 +38,4 @@ pub enum Status {
     RelinkRequired,
 }
 
-#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
-pub enum Relation {
-    #[sea_orm(has_many = "super::account_labels::Entity")]
-    Labels,
-}
-
-impl ActiveModelBehavior for ActiveModel {}
+table!();

@@ -14,4 +14,4 @@ pub struct Model {
     pub mac: Vec<u8>,
 }
 
-unrelated!();
+table!();

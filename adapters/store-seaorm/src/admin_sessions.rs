@@ -6,8 +6,7 @@ use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DeleteMany, EntityTrait, QueryFilter, QueryResult, QuerySelect,
-    QueryTrait,
+    ActiveModelTrait, ColumnTrait, DeleteMany, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
 };
 
 use crate::convert::hash;
@@ -33,10 +32,8 @@ impl AdminSessionStore for SeaOrmStore {
 
     async fn session(&self, token: &KeyedHash) -> Result<Option<AdminSession>, StoreError> {
         let found = Entity::find().filter(Column::Token.eq(bytes(token)));
-        let read = |row: &QueryResult| session(&damage::model(row)?);
-        let numbered = damage::numbered::<Entity>(Column::Id);
         let db = &self.read().await?;
-        Ok(damage::each(db, &found, numbered, read).await?.pop())
+        Ok(damage::each(db, found, session).await?.pop())
     }
 
     async fn note_session_use(&self, token: &KeyedHash, at: Timestamp) -> Result<(), StoreError> {
@@ -81,7 +78,7 @@ fn bytes(hash: &KeyedHash) -> Vec<u8> {
     hash.as_bytes().to_vec()
 }
 
-fn session(row: &Model) -> Result<AdminSession, StoreError> {
+fn session(row: Model) -> Result<AdminSession, StoreError> {
     let hashes = hash(&row.token).zip(hash(&row.mac));
     let unreadable = || StoreError::Corrupt("a session has hashes of another length".into());
     let (token, mac) = hashes.ok_or_else(unreadable)?;

@@ -17,6 +17,7 @@ use sea_orm::{
 };
 
 use crate::convert::row_count;
+use crate::entities::Table;
 use crate::error::failed;
 
 /// How many rows are remembered as named. Beyond that, rows are named again.
@@ -30,24 +31,33 @@ pub(crate) struct Numbered {
 }
 
 /// Rows of one table, in a query for this table alone.
-pub(crate) fn numbered<E: EntityTrait>(number: E::Column) -> Numbered {
+pub(crate) fn numbered<E: Table>() -> Numbered {
     Numbered {
         table: E::default().table_name(),
-        number: number.as_str(),
+        number: E::ID.as_str(),
     }
 }
 
 /// Returns the rows that a query finds.
-pub(crate) async fn readable<E: EntityTrait>(
+pub(crate) async fn readable<E: Table>(
     db: &impl ConnectionTrait,
-    number: E::Column,
     rows: Select<E>,
 ) -> Result<Vec<E::Model>, StoreError> {
-    each(db, &rows, numbered::<E>(number), model::<E::Model>).await
+    each(db, rows, Ok).await
+}
+
+/// Returns what `read` makes of the rows that a query for one table finds.
+pub(crate) async fn each<E: Table, T>(
+    db: &impl ConnectionTrait,
+    rows: Select<E>,
+    read: impl Fn(E::Model) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let read = |row: &QueryResult| read(model::<E::Model>(row)?);
+    each_of(db, &rows, numbered::<E>(), read).await
 }
 
 /// Returns what `read` makes of the rows that a query finds.
-pub(crate) async fn each<T>(
+pub(crate) async fn each_of<T>(
     db: &impl ConnectionTrait,
     query: &impl QueryTrait,
     numbered: Numbered,
@@ -87,16 +97,15 @@ where
 }
 
 /// Returns the page of one table: see [`page`].
-pub(crate) async fn page_of<E: EntityTrait, T>(
+pub(crate) async fn page_of<E: Table, T>(
     db: &impl ConnectionTrait,
     rows: Select<E>,
-    number: E::Column,
     after: Option<i64>,
     limit: u64,
     read: impl Fn(E::Model) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let read = |row: &QueryResult| read(model::<E::Model>(row)?);
-    let numbered = (number, numbered::<E>(number));
+    let numbered = (E::ID, numbered::<E>());
     page(db, rows, numbered, after, limit, read).await
 }
 

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use crate::database::Session;
-use crate::entities::{access_keys, accounts, device_codes, tokens};
+use crate::entities::{Table, access_keys, accounts, device_codes, tokens};
 use crate::error::failed;
 
 /// A process that migrates, or the transaction of its migration.
@@ -168,7 +168,7 @@ pub(crate) async fn keys_and_links_of(
     account: AccountId,
 ) -> Result<(), StoreError> {
     let keys = access_keys::Entity::find().filter(access_keys::Column::AccountId.eq(account.0));
-    in_order(db, keys, access_keys::Column::Id).await?;
+    in_order(db, keys).await?;
     let of_its_keys = access_keys::Entity::find()
         .select_only()
         .column(access_keys::Column::Id)
@@ -178,22 +178,21 @@ pub(crate) async fn keys_and_links_of(
         .add(device_codes::Column::RelinkOf.eq(account.0))
         .add(device_codes::Column::AccessKeyId.in_subquery(of_its_keys.into_query()));
     let links = device_codes::Entity::find().filter(of_account);
-    in_order(db, links, device_codes::Column::Id).await
+    in_order(db, links).await
 }
 
 /// Locks rows of a table in the order of their numbers, so that there are no deadlocks.
-pub(crate) async fn in_order<E: EntityTrait>(
+pub(crate) async fn in_order<E: Table>(
     db: &impl ConnectionTrait,
     rows: Select<E>,
-    number: E::Column,
 ) -> Result<(), StoreError> {
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
     let rows = rows
         .select_only()
-        .column(number)
-        .order_by_asc(number)
+        .column(E::ID)
+        .order_by_asc(E::ID)
         .lock(LockType::NoKeyUpdate);
     let locked = rows.into_tuple::<i64>().all(db).await;
     locked.map(drop).map_err(failed)

@@ -31,7 +31,7 @@ impl ReplicaStore for SeaOrmStore {
     async fn replicas(&self) -> Result<Vec<Replica>, StoreError> {
         let session = self.read().await?;
         let rows = Entity::find().order_by_asc(Column::Id);
-        let rows = damage::readable(&session, Column::Id, rows).await?;
+        let rows = damage::readable(&session, rows).await?;
         Ok(rows.into_iter().map(replica).collect())
     }
 }

@@ -43,14 +43,9 @@ impl RevocationStore for SeaOrmStore {
         let write = self.write().await?;
         let (now, lease_until) = self.time.both(&write.txn, now, lease_until).await?;
         let due = claims::due::<Entity>(now, limit, busy);
-        let mut rows = claims::claim(&write.txn, due, now, lease_until).await?;
+        let leases = claims::claim(&write.txn, due, now, lease_until, Model::try_into).await?;
         write.commit().await?;
-        // An update returns its rows in any order.
-        rows.sort_by_key(|row| (row.next_attempt_at, row.id));
-        let leases = rows
-            .into_iter()
-            .map(|row| (row.id, RevocationLease::try_from(row)));
-        damage::converted::<Entity, _>(leases)
+        Ok(leases)
     }
 
     async fn next_revocation_at(
@@ -123,8 +118,7 @@ impl RevocationStore for SeaOrmStore {
         limit: u64,
     ) -> Result<Vec<Revocation>, StoreError> {
         let (db, after) = (&self.read().await?, after.map(|after| after.0));
-        let read = |row: Model| row.try_into();
-        damage::page_of(db, Entity::find(), Column::Id, after, limit, read).await
+        damage::page_of(db, Entity::find(), after, limit, Model::try_into).await
     }
 
     async fn purge_revocations(
@@ -141,7 +135,6 @@ impl RevocationStore for SeaOrmStore {
 }
 
 impl Leased for Entity {
-    const ID: Column = Column::Id;
     const PROVIDER: Column = Column::Provider;
     const DUE_AT: Column = Column::DueAt;
     const LEASE_UNTIL: Column = Column::LeaseUntil;

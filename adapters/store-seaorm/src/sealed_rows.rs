@@ -7,18 +7,16 @@ use central_oauth_domain::ports::{
 use central_oauth_domain::secret::{SealId, Sealed};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IdenStatic, ModelTrait,
-    QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, SelectTwo, UpdateMany,
-    Value,
+    ColumnTrait, Condition, ConnectionTrait, FromQueryResult, IdenStatic, ModelTrait, QueryFilter,
+    QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, SelectTwo, UpdateMany, Value,
 };
 
 use crate::convert::{bytes, hash, reference, row_count};
 use crate::damage;
-use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
+use crate::entities::{Table, accounts, device_codes, revocations, service_keys, tokens};
 use crate::error::{Unreadable, failed};
 
-pub(crate) trait Sealing: EntityTrait {
-    const ID: Self::Column;
+pub(crate) trait Sealing: Table {
     const SEALED: &'static [(SecretKind, Self::Column)];
 
     /// The column of its end: ended rows have no sealed values, and few rows have not ended.
@@ -26,13 +24,11 @@ pub(crate) trait Sealing: EntityTrait {
 }
 
 impl Sealing for service_keys::Entity {
-    const ID: Self::Column = service_keys::Column::Id;
     const SEALED: &'static [(SecretKind, Self::Column)] =
         &[(SecretKind::HashKey, service_keys::Column::HashKey)];
 }
 
 impl Sealing for tokens::Entity {
-    const ID: Self::Column = tokens::Column::Id;
     const SEALED: &'static [(SecretKind, Self::Column)] = &[
         (SecretKind::AccessToken, tokens::Column::AccessToken),
         (SecretKind::Extra, tokens::Column::Extra),
@@ -41,7 +37,6 @@ impl Sealing for tokens::Entity {
 }
 
 impl Sealing for device_codes::Entity {
-    const ID: Self::Column = device_codes::Column::Id;
     const SEALED: &'static [(SecretKind, Self::Column)] = &[
         (SecretKind::DeviceCode, device_codes::Column::DeviceCode),
         (SecretKind::Callback, device_codes::Column::Callback),
@@ -59,7 +54,6 @@ impl Sealing for device_codes::Entity {
 }
 
 impl Sealing for revocations::Entity {
-    const ID: Self::Column = revocations::Column::Id;
     const SEALED: &'static [(SecretKind, Self::Column)] = &[
         (SecretKind::AccessToken, revocations::Column::AccessToken),
         (SecretKind::RefreshToken, revocations::Column::RefreshToken),

@@ -6,9 +6,7 @@ use central_oauth_domain::vault::RowMacs;
 use central_oauth_domain::webhook::{Receiver, ReceiverName, ReceiverVersion};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, Select,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 
 use crate::audit;
 use crate::convert::{fault, hash, time};
@@ -21,11 +19,11 @@ use crate::store::SeaOrmStore;
 impl WebhookStore for SeaOrmStore {
     async fn receivers(&self) -> Result<Vec<Receiver>, StoreError> {
         let rows = Entity::find().order_by_asc(Column::Name);
-        readable(&self.read().await?, &rows).await
+        readable(&self.read().await?, rows).await
     }
 
     async fn receiver(&self, name: &ReceiverName) -> Result<Option<Receiver>, StoreError> {
-        Ok(readable(&self.read().await?, &named(name)).await?.pop())
+        Ok(readable(&self.read().await?, named(name)).await?.pop())
     }
 
     async fn add_receiver(
@@ -40,7 +38,7 @@ impl WebhookStore for SeaOrmStore {
         let fresh = Receiver::new(name.clone(), position.unwrap_or(head));
         let fresh = columns(&macs.authenticated_receiver(&fresh));
         if !insert(&write.txn, fresh.clone()).await? {
-            if !readable(&write.txn, &named(name)).await?.is_empty() {
+            if !readable(&write.txn, named(name)).await?.is_empty() {
                 return Ok(false);
             }
             let damaged = Entity::delete_many().filter(Column::Name.eq(name.as_str()));
@@ -78,10 +76,9 @@ fn named(name: &ReceiverName) -> Select<Entity> {
 
 async fn readable(
     db: &impl ConnectionTrait,
-    rows: &Select<Entity>,
+    rows: Select<Entity>,
 ) -> Result<Vec<Receiver>, StoreError> {
-    let read = |row: &QueryResult| damage::model::<Model>(row)?.try_into();
-    damage::each(db, rows, damage::numbered::<Entity>(Column::Id), read).await
+    damage::each(db, rows, Receiver::try_from).await
 }
 
 fn columns(receiver: &Receiver) -> ActiveModel {

@@ -33,7 +33,7 @@ const MOST_OF_ONE: u64 = 1_000;
 impl WorkloadStore for SeaOrmStore {
     async fn find_workloads(&self, identity: &KeyedHash) -> Result<Vec<WorkloadGrant>, StoreError> {
         let (db, rows) = (&self.read().await?, &with_identity(identity));
-        let grants = damage::each(db, rows, NUMBERED, |row| {
+        let grants = damage::each_of(db, rows, NUMBERED, |row| {
             let workload = workload(row)?;
             let holder = keys::holder(row, ["B_", "C_", "D_"])?;
             let grant = |key| {

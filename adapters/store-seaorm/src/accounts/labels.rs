@@ -17,7 +17,7 @@ pub(super) async fn read(
     accounts: &[AccountId],
 ) -> Result<BTreeMap<AccountId, Labels>, StoreError> {
     let mut labels: BTreeMap<AccountId, Vec<(String, String)>> = BTreeMap::new();
-    for row in damage::readable(db, Column::Id, labels_of(accounts)).await? {
+    for row in damage::readable(db, labels_of(accounts)).await? {
         let account = labels.entry(AccountId(row.account_id)).or_default();
         account.push((row.name, row.value));
     }

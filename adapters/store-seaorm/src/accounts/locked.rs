@@ -50,7 +50,7 @@ pub(crate) async fn lock_all(
 ) -> Result<Vec<StoredTokens>, StoreError> {
     let numbers = accounts.map(|account| account.0);
     let rows = locked(tokens::Column::AccountId.is_in(numbers)).order_by_asc(tokens::Column::Id);
-    damage::each(db, &rows, NUMBERED, both).await
+    damage::each_of(db, &rows, NUMBERED, both).await
 }
 
 /// Returns the first account that a query finds, also if it is damaged.

@@ -1,15 +1,14 @@
 //! The tables of a copy, and their particularities.
 
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QuerySelect};
+use sea_orm::{ConnectionTrait, DbErr, QuerySelect};
 
 use crate::entities::{
-    access_keys, account_labels, accounts, announced_ends, audit_ends, audit_inbox, audit_log,
-    device_codes, revocations, tokens, webhook_receivers, workloads,
+    self, access_keys, account_labels, accounts, announced_ends, audit_ends, audit_inbox,
+    audit_log, device_codes, revocations, tokens, webhook_receivers, workloads,
 };
 
 /// A table whose rows are copied.
-pub(super) trait Copied: EntityTrait {
-    const ID: Self::Column;
+pub(super) trait Copied: entities::Table {
     const GENERATED: &'static [Self::Column];
 }
 
@@ -34,7 +33,6 @@ macro_rules! tables {
 
         $(
             impl Copied for $entity::Entity {
-                const ID: Self::Column = $entity::Column::Id;
                 const GENERATED: &'static [Self::Column] = &[$($entity::Column::$generated),*];
             }
         )+

@@ -105,7 +105,7 @@ pub(super) async fn missing(
     let rows = with_account(without_mac)
         .order_by_asc(Column::Id)
         .limit(row_count(limit));
-    let rows = damage::each(&db, &rows, NUMBERED, key_and_owner).await?;
+    let rows = damage::each_of(&db, &rows, NUMBERED, key_and_owner).await?;
     let inert = rows.iter().filter(|(_, owner)| owner.is_none());
     let mut links = links_of(&db, inert.map(|(key, _)| key.id)).await?;
     let holders = rows.into_iter().filter_map(|(key, owner)| {
@@ -152,12 +152,8 @@ async fn links_of(
 ) -> Result<HashMap<i64, Link>, StoreError> {
     let links = device_codes::Entity::find();
     let links = links.filter(device_codes::Column::AccessKeyId.is_in(keys));
-    let read = |row: &QueryResult| {
-        let row: device_codes::Model = damage::model(row)?;
-        Ok((row.access_key_id, Link::try_from(row)?))
-    };
-    let numbered = damage::numbered::<device_codes::Entity>(device_codes::Column::Id);
-    let links = damage::each(db, &links, numbered, read).await?;
+    let read = |row: device_codes::Model| Ok((row.access_key_id, Link::try_from(row)?));
+    let links = damage::each(db, links, read).await?;
     Ok(links.into_iter().collect())
 }
 

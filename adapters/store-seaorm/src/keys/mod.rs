@@ -47,7 +47,7 @@ impl KeyStore for SeaOrmStore {
     ) -> Result<Vec<KeyRecord>, StoreError> {
         let (db, after) = (&self.read().await?, after.map(|after| after.0));
         let read = |row| Ok(key_record(row)?);
-        damage::page_of(db, keys_of(account), Column::Id, after, limit, read).await
+        damage::page_of(db, keys_of(account), after, limit, read).await
     }
 
     async fn create_key(
@@ -90,7 +90,7 @@ impl KeyStore for SeaOrmStore {
         // In the order in which uses are recorded.
         let numbers = gone.iter().map(|key| key.0);
         let rows = Entity::find().filter(Column::Id.is_in(numbers.clone()));
-        locks::in_order(&write.txn, rows, Column::Id).await?;
+        locks::in_order(&write.txn, rows).await?;
         let deleted = Entity::delete_many().filter(Column::Id.is_in(numbers));
         deleted.exec(&write.txn).await.map_err(failed)?;
         audit::keep(&write.txn, &audit.keys_deleted(account, &gone)).await?;
@@ -211,12 +211,7 @@ async fn lock_keys(
     uses: &[(AccessKeyId, Timestamp)],
 ) -> Result<(), StoreError> {
     let keys = uses.iter().map(|(key, _)| key.0);
-    locks::in_order(
-        db,
-        Entity::find().filter(Column::Id.is_in(keys)),
-        Column::Id,
-    )
-    .await
+    locks::in_order(db, Entity::find().filter(Column::Id.is_in(keys))).await
 }
 
 pub(crate) fn keys_of(account: AccountId) -> Select<Entity> {

@@ -24,7 +24,6 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Select,
 };
 
-use crate::damage::Numbered;
 use crate::database::Purpose;
 use crate::entities::device_codes::{Column, Entity, Model};
 use crate::error::failed;
@@ -179,13 +178,14 @@ impl LinkStore for SeaOrmStore {
     }
 
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError> {
-        let (db, links) = (&self.read().await?, &relinks_of(account));
-        damage::each(db, links, numbered(), read).await
+        damage::each(&self.read().await?, relinks_of(account), Link::try_from).await
     }
 
     async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError> {
         let rows = damage::raw(&self.read().await?, &keys::links_of(key)).await?;
-        let links = rows.iter().map(|row| damage::named(row, numbered(), read));
+        let read = |row: &QueryResult| damage::model::<Model>(row)?.try_into();
+        let numbered = damage::numbered::<Entity>();
+        let links = rows.iter().map(|row| damage::named(row, numbered, read));
         links.collect()
     }
 
@@ -201,14 +201,6 @@ impl LinkStore for SeaOrmStore {
     ) -> Result<u64, StoreError> {
         purge::purge(self, ended_before, left_over_before, limit).await
     }
-}
-
-fn numbered() -> Numbered {
-    damage::numbered::<Entity>(Column::Id)
-}
-
-fn read(row: &QueryResult) -> Result<Link, StoreError> {
-    damage::model::<Model>(row)?.try_into()
 }
 
 /// Neither ended nor expired.

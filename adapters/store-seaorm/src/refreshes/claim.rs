@@ -45,14 +45,12 @@ pub(super) async fn due(
                 Some(rows) => due.filter(Column::Id.is_in(rows)),
                 None => due,
             };
-            let rows = claims::claim(db, due, now, lease_until).await?;
+            let rows = claims::claim(db, due, now, lease_until, Ok).await?;
             with_accounts(db, rows).await
         })
     });
-    let mut claimed = claimed.await?;
+    let claimed = claimed.await?;
     store.claimed.remember(&store.database, &claimed);
-    // An update returns its rows in any order.
-    claimed.sort_by_key(|tokens| (tokens.account.next_refresh_at, tokens.account.id));
     Ok(claimed)
 }
 
@@ -95,7 +93,6 @@ pub(super) async fn next_due(
 }
 
 impl Leased for Entity {
-    const ID: Column = Column::Id;
     const PROVIDER: Column = Column::Provider;
     const DUE_AT: Column = Column::RefreshDueAt;
     const LEASE_UNTIL: Column = Column::LeaseUntil;
@@ -120,7 +117,7 @@ async fn with_accounts(
 ) -> Result<Vec<StoredTokens>, StoreError> {
     let ids = rows.iter().map(|row| row.account_id);
     let accounts = accounts::Entity::find().filter(accounts::Column::Id.is_in(ids));
-    let accounts = damage::readable(db, accounts::Column::Id, accounts).await?;
+    let accounts = damage::readable(db, accounts).await?;
     let mut accounts: std::collections::HashMap<_, _> = accounts
         .into_iter()
         .map(|account| (account.id, account))

@@ -113,7 +113,7 @@ impl OutageStore for SeaOrmStore {
 
 pub(crate) async fn all(db: &impl ConnectionTrait) -> Result<Vec<Outage>, StoreError> {
     let rows = Entity::find().order_by_asc(Column::Id);
-    let rows = damage::readable(db, Column::Id, rows).await?;
+    let rows = damage::readable(db, rows).await?;
     Ok(rows.into_iter().map(outage).collect())
 }
 
@@ -130,7 +130,7 @@ async fn of(
     provider: &ProviderName,
 ) -> Result<Option<Outage>, StoreError> {
     let stored = Entity::find().filter(Column::Provider.eq(provider.as_str()));
-    let stored = damage::readable(db, Column::Id, stored).await?;
+    let stored = damage::readable(db, stored).await?;
     Ok(stored.into_iter().next().map(outage))
 }
 
@@ -181,7 +181,7 @@ pub(crate) fn next_unfailed(outage: &Outage) -> Select<tokens::Entity> {
     use tokens::Column;
     tokens::Entity::find()
         .select_only()
-        .expr(claims::due_at::<tokens::Entity>())
+        .expr(damage::whole(Column::RefreshDueAt))
         .filter(Column::Provider.eq(outage.provider.as_str()))
         .filter(Column::RefreshDueAt.is_not_null())
         .filter(claims::is_time::<tokens::Entity>())

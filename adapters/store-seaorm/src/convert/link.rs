@@ -9,7 +9,7 @@ use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_domain::workload::Facts;
 use central_oauth_domain::{Fault, Labels, Timestamp};
-use sea_orm::ActiveValue::Set;
+use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ActiveModelTrait, Iterable};
 
 use super::scalars::{bytes, duration, fault, hash, millis, scopes, time};
@@ -208,6 +208,7 @@ pub(crate) fn link_columns(link: &Link) -> ActiveModel {
     columns(link, state_columns(&link.state))
 }
 
+/// Returns the row of a link with these columns of its state.
 fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
     let poll = link.poll;
     ActiveModel {
@@ -231,16 +232,18 @@ fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
         poll_failures: Set(poll.map(|poll| poll.failures.into())),
         poll_next_at: Set(poll.map(|poll| poll.next_at.as_millis())),
         lease_until: Set(link.lease_until.map(Timestamp::as_millis)),
+        poll_due_at: NotSet,
         return_code_tries: Set(link.return_code_tries.map(i64::from)),
         ..state
     }
 }
 
+/// Returns the columns that belong to a state. The default of all others is NULL.
 fn state_columns(state: &LinkState) -> ActiveModel {
     match state {
         LinkState::Pending => ActiveModel {
             state: Set(State::Pending),
-            ..nothing_held()
+            ..ActiveModel::default_values()
         },
         LinkState::Authorizing(consent) => consent_columns(consent),
         LinkState::Redeemed(grant) => grant_columns(grant),
@@ -268,46 +271,13 @@ fn state_columns(state: &LinkState) -> ActiveModel {
     }
 }
 
-/// All columns that belong to a state, empty.
-fn nothing_held() -> ActiveModel {
-    ActiveModel {
-        ended_at: Set(None),
-        account_id: Set(None),
-        error_code: Set(None),
-        error_detail: Set(None),
-        device_code: Set(None),
-        user_code: Set(None),
-        verification_uri: Set(None),
-        verification_uri_complete: Set(None),
-        callback: Set(None),
-        access_token: Set(None),
-        refresh_token: Set(None),
-        id_token: Set(None),
-        scopes: Set(None),
-        extra: Set(None),
-        requested_at: Set(None),
-        access_token_expires_at: Set(None),
-        access_token_hinted_end: Set(None),
-        refresh_token_expires_at: Set(None),
-        grant_expires_at: Set(None),
-        issuer: Set(None),
-        token_endpoint: Set(None),
-        client_id: Set(None),
-        person: Set(None),
-        person_identified: Set(None),
-        person_name: Set(None),
-        owner_mac: Set(None),
-        ..Default::default()
-    }
-}
-
 fn consent_columns(consent: &SealedConsent) -> ActiveModel {
     let row = ActiveModel {
         state: Set(State::Authorizing),
         device_code: Set(Some(bytes(&consent.handle))),
         callback: Set(consent.callback.as_ref().map(bytes)),
         client_id: Set(consent.client_id.clone()),
-        ..nothing_held()
+        ..ActiveModel::default_values()
     };
     match &consent.prompt {
         SealedPrompt::UserCode {
@@ -344,7 +314,7 @@ fn grant_columns(grant: &SealedGrant) -> ActiveModel {
         issuer: Set(grant.origin.issuer.clone()),
         token_endpoint: Set(Some(grant.origin.token_endpoint.clone())),
         client_id: Set(Some(grant.origin.client_id.clone())),
-        ..nothing_held()
+        ..ActiveModel::default_values()
     }
 }
 
@@ -354,6 +324,6 @@ fn ended_columns(state: State, fault: Option<&Fault>, at: Timestamp) -> ActiveMo
         ended_at: Set(Some(at.as_millis())),
         error_code: Set(fault.map(|fault| fault.code.to_string())),
         error_detail: Set(fault.map(|fault| fault.detail.clone())),
-        ..nothing_held()
+        ..ActiveModel::default_values()
     }
 }

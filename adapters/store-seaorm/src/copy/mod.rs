@@ -30,7 +30,7 @@ pub use progress::{CopyProgress, TableCount};
 pub use source::CopySource;
 pub use unreadable::rows as named_rows;
 
-use crate::database::{OpenError, PoolSettings, Write};
+use crate::database::{OpenError, PoolSettings, Purpose, Write};
 use crate::error::{failed, is_locked};
 use crate::store::SeaOrmStore;
 use crate::url::DatabaseUrl;
@@ -117,7 +117,7 @@ impl<'a> SeaOrmCopy<'a> {
     ) -> Result<Self, CopyError> {
         let database = || destination.url().to_string();
         let at = OpenError::at(destination.url());
-        let guard = match destination.database.begin().await {
+        let guard = match destination.database.begin(Purpose::Change).await {
             Err(error) if is_locked(&error) => {
                 let database = database();
                 return Err(CopyError::DestinationInUse { database });

@@ -12,6 +12,7 @@ use sea_orm::{
 };
 use tokio::time::{Instant, sleep};
 
+use super::Purpose;
 use super::open_file::connect;
 use super::pool_settings::PoolSettings;
 use super::postgres::Postgres;
@@ -44,7 +45,7 @@ impl Held {
             Place::File(path) => hold_file(path).await,
             Place::Server(server) => {
                 let server = Postgres::open(server, settings).await?;
-                let session = stay(server.begin().await?).await?;
+                let session = stay(server.begin(Purpose::Change).await?).await?;
                 let connections = Connections::Server(server);
                 Ok(Self {
                     session,

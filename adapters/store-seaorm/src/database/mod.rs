@@ -64,6 +64,8 @@ impl Add for PoolUse {
             open: self.open + other.open,
             busy: self.busy + other.busy,
         }
+    /// Storing data that exists nowhere else until it is stored. A server has connections for this alone, so reads do
+    /// not delay it. It fails soon if its connection is dead: the next attempt gets a new one.
     }
 }
 
@@ -72,8 +74,7 @@ pub(crate) enum Database {
     Postgres(Arc<Postgres>),
 }
 
-/// The purpose of a write. Some connections of a server are reserved for data that exists nowhere else until it is
-/// stored.
+/// The purpose of a write.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     Change,
@@ -115,22 +116,15 @@ impl Database {
         }
     }
 
-    pub(crate) async fn begin(&self) -> Result<Write, DbErr> {
+    pub(crate) async fn begin(&self, purpose: Purpose) -> Result<Write, DbErr> {
         let txn = match self {
             Self::Sqlite(file) => file.begin().await,
-            Self::Postgres(server) => server.begin().await,
+            Self::Postgres(server) => server.begin(purpose).await,
         };
-        self.begun(txn)
-    }
-
-    /// Begins a transaction for data that exists nowhere else until it is stored. On a server, reads do not delay it,
-    /// and it fails soon if the connection is dead: the next attempt gets a new connection.
-    pub(crate) async fn begin_saving(&self) -> Result<Write, DbErr> {
-        let txn = match self {
-            Self::Sqlite(file) => file.begin().await,
-            Self::Postgres(server) => server.begin_saving().await,
-        };
-        self.begun(txn)
+        if txn.is_err() {
+            self.health().failed();
+        }
+        Ok(Write { txn: txn? })
     }
 
     /// Writes in a transaction. After an error it is rolled back before the caller gets the error, because others skip
@@ -144,11 +138,7 @@ impl Database {
         if let Self::Sqlite(file) = self {
             return group::write(file, writing).await;
         }
-        let begun = match purpose {
-            Purpose::Change => self.begin().await,
-            Purpose::Save => self.begin_saving().await,
-        };
-        let write = begun.map_err(unavailable)?;
+        let write = self.begin(purpose).await.map_err(unavailable)?;
         let written = writing(&write.txn).await;
         match written {
             Ok(_) => write.commit().await?,
@@ -170,13 +160,6 @@ impl Database {
         };
         let saved = server.save_at_once(statement.build(DbBackend::Postgres));
         saved.await.unwrap_or(false)
-    }
-
-    fn begun(&self, txn: Result<Session, DbErr>) -> Result<Write, DbErr> {
-        if txn.is_err() {
-            self.health().failed();
-        }
-        Ok(Write { txn: txn? })
     }
 
     pub(crate) fn health(&self) -> &Arc<WriteHealth> {

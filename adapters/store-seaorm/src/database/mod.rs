@@ -18,7 +18,6 @@ pub(crate) mod versions;
 mod waiting;
 mod watched;
 
-use std::ops::Add;
 use std::sync::Arc;
 
 use central_oauth_domain::ports::StoreError;
@@ -53,19 +52,6 @@ impl PoolUse {
         let idle = u64::try_from(pool.num_idle()).unwrap_or(u64::MAX);
         let busy = open.saturating_sub(idle);
         Self { open, busy }
-    }
-}
-
-impl Add for PoolUse {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            open: self.open + other.open,
-            busy: self.busy + other.busy,
-        }
-    /// Storing data that exists nowhere else until it is stored. A server has connections for this alone, so reads do
-    /// not delay it. It fails soon if its connection is dead: the next attempt gets a new one.
     }
 }
 
@@ -174,9 +160,13 @@ impl Database {
         match self {
             Self::Sqlite(file) => PoolUse::of(file.readers().get_sqlite_connection_pool()),
             Self::Postgres(server) => {
-                let [general, saving] = server.connections();
-                PoolUse::of(general.get_postgres_connection_pool())
-                    + PoolUse::of(saving.get_postgres_connection_pool())
+                let [general, saving] = server
+                    .connections()
+                    .map(|pool| PoolUse::of(pool.get_postgres_connection_pool()));
+                PoolUse {
+                    open: general.open + saving.open,
+                    busy: general.busy + saving.busy,
+                }
             }
         }
     }

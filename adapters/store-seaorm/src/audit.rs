@@ -14,7 +14,8 @@ use central_oauth_domain::audit::{
 use central_oauth_domain::ports::{AuditStore, Chained, StoreError};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect,
+    Select,
 };
 
 use crate::convert::{
@@ -24,7 +25,8 @@ use crate::damage;
 use crate::entities::audit_log::{Column, Entity};
 use crate::entities::{audit_ends as ends, audit_inbox as inbox};
 use crate::error::failed;
-use crate::locks;
+use crate::locks::{self, Alone};
+use crate::statements::insert_unless_taken;
 use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 
 /// Rows in one statement: ten values each, of which SQLite takes 32,766.
@@ -47,12 +49,7 @@ impl AuditStore for SeaOrmStore {
         if fresh.is_empty() {
             return Ok(());
         }
-        let unless_there = OnConflict::column(inbox::Column::Reference)
-            .do_nothing()
-            .to_owned();
-        let kept = inbox::Entity::insert_many(fresh).on_conflict(unless_there);
-        let kept = kept.exec_without_returning(&write.txn).await;
-        kept.map_err(failed)?;
+        insert_unless_taken(&write.txn, fresh, [inbox::Column::Reference]).await?;
         write.commit().await
     }
 
@@ -72,7 +69,7 @@ impl AuditStore for SeaOrmStore {
             return Ok(chained);
         }
         let write = self.write().await?;
-        locks::audit(&write.txn).await?;
+        locks::alone(&write.txn, Alone::Audit).await?;
         let taken = take(&write.txn, limit).await?;
         chained.taken = taken.count;
         let (stored, last) = (read_ends(&write.txn).await?, last(&write.txn).await?);
@@ -121,7 +118,7 @@ impl AuditStore for SeaOrmStore {
             return Ok(0);
         }
         let write = self.write().await?;
-        locks::audit(&write.txn).await?;
+        locks::alone(&write.txn, Alone::Audit).await?;
         let Some(stored) = read_ends(&write.txn).await? else {
             return Ok(0);
         };
@@ -247,13 +244,7 @@ async fn read_ends(db: &impl ConnectionTrait) -> Result<Option<AuditEnds>, Store
 
 async fn save_ends(db: &impl ConnectionTrait, signed: &AuditEnds) -> Result<(), StoreError> {
     let replace = OnConflict::column(ends::Column::Id)
-        .update_columns([
-            ends::Column::StartNumber,
-            ends::Column::StartMac,
-            ends::Column::HeadNumber,
-            ends::Column::HeadMac,
-            ends::Column::Mac,
-        ])
+        .update_columns(ends::Column::iter())
         .to_owned();
     let saved = ends::Entity::insert(ends_row(signed)).on_conflict(replace);
     let saved = saved.exec_without_returning(db).await;

@@ -20,6 +20,7 @@ use crate::convert::row_count;
 use crate::entities::device_codes::{self, State};
 use crate::entities::{revocations, tokens};
 use crate::error::failed;
+use crate::statements::finds_any;
 use crate::store::SeaOrmStore;
 
 #[async_trait]
@@ -60,17 +61,14 @@ async fn any(
 ) -> Result<bool, StoreError> {
     let polls = beyond::<device_codes::Entity>(now, POLL_HORIZON.cut(pause));
     let outbox = beyond::<revocations::Entity>(now, REVOCATION_HORIZON.cut(pause));
-    Ok(exists(db, paused(now, REFRESH_HORIZON.cut(pause))).await?
-        || exists(db, planned(now)).await?
-        || exists(db, polled_late(now)).await?
-        || exists(db, polls).await?
-        || exists(db, outbox).await?
-        || exists(db, endless(now)).await?)
-}
-
-async fn exists<E: Leased>(db: &impl ConnectionTrait, rows: Select<E>) -> Result<bool, StoreError> {
-    let first = rows.limit(1).into_tuple::<i64>().one(db).await;
-    Ok(first.map_err(failed)?.is_some())
+    Ok(
+        finds_any(db, paused(now, REFRESH_HORIZON.cut(pause))).await?
+            || finds_any(db, planned(now)).await?
+            || finds_any(db, polled_late(now)).await?
+            || finds_any(db, polls).await?
+            || finds_any(db, outbox).await?
+            || finds_any(db, endless(now)).await?,
+    )
 }
 
 /// Rows whose lease or pause lies beyond the horizon.

@@ -22,10 +22,8 @@ impl ReplicaStore for SeaOrmStore {
     }
 
     async fn check_out(&self, instance: &str) -> Result<(), StoreError> {
-        let write = self.write().await?;
         let gone = Entity::delete_many().filter(Column::Instance.eq(instance));
-        gone.exec(&write.txn).await.map_err(failed)?;
-        write.commit().await
+        self.run(&gone).await.map(drop)
     }
 
     async fn replicas(&self) -> Result<Vec<Replica>, StoreError> {

@@ -5,7 +5,6 @@ use central_oauth_domain::ports::{StoreError, WebhookStore};
 use central_oauth_domain::vault::RowMacs;
 use central_oauth_domain::webhook::{Receiver, ReceiverName, ReceiverVersion};
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 
 use crate::audit;
@@ -13,6 +12,7 @@ use crate::convert::{fault, hash, time};
 use crate::damage;
 use crate::entities::webhook_receivers::{ActiveModel, Column, Entity, Model};
 use crate::error::{Unreadable, failed};
+use crate::statements::insert_unless_taken;
 use crate::store::SeaOrmStore;
 
 #[async_trait]
@@ -51,23 +51,18 @@ impl WebhookStore for SeaOrmStore {
     }
 
     async fn save_receiver(&self, next: &Receiver) -> Result<bool, StoreError> {
-        let write = self.write().await?;
-        let saved = Entity::update_many()
+        let saving = Entity::update_many()
             .set(columns(next))
             .filter(Column::Name.eq(next.name.as_str()))
             .filter(Column::Version.eq(next.version.0.wrapping_sub(1)));
-        let saved = saved.exec(&write.txn).await.map_err(failed)?;
-        write.commit().await?;
-        Ok(saved.rows_affected > 0)
+        Ok(self.run(&saving).await? > 0)
     }
 }
 
 /// Returns false if there is a row with this name.
 async fn insert(db: &impl ConnectionTrait, fresh: ActiveModel) -> Result<bool, StoreError> {
-    let unless_there = OnConflict::column(Column::Name).do_nothing().to_owned();
-    let added = Entity::insert(fresh).on_conflict(unless_there);
-    let added = added.exec_without_returning(db).await;
-    Ok(added.map_err(failed)? > 0)
+    let added = insert_unless_taken(db, [fresh], [Column::Name]).await?;
+    Ok(added > 0)
 }
 
 fn named(name: &ReceiverName) -> Select<Entity> {

@@ -14,8 +14,7 @@ use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QueryResult, QuerySelect, Select, SelectGetableTuple, SelectThree, Selector, TopologyStar,
-    UpdateMany,
+    QueryResult, QuerySelect, Select, SelectThree, TopologyStar, UpdateMany,
 };
 
 use crate::convert::{key_holder, key_record, row_count, to_account};
@@ -23,6 +22,7 @@ use crate::damage::Numbered;
 use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, device_codes};
 use crate::error::failed;
+use crate::statements::finds_any;
 use crate::store::SeaOrmStore;
 use crate::{audit, damage, locks};
 
@@ -77,12 +77,7 @@ impl KeyStore for SeaOrmStore {
     ) -> Result<Vec<AccessKeyId>, StoreError> {
         let write = self.write().await?;
         // No key is created meanwhile: see `create_key`.
-        let locked = accounts::Entity::find_by_id(account.0)
-            .select_only()
-            .column(accounts::Column::Id)
-            .lock_exclusive();
-        let locked = locked.into_tuple::<i64>().one(&write.txn).await;
-        locked.map_err(failed)?;
+        locks::account(&write.txn, account).await?;
         let gone = doomed(&write.txn, account, key, with).await?;
         if gone.is_empty() {
             return Ok(gone);
@@ -197,8 +192,10 @@ async fn doomed(
     }
     let made = Column::CreatedBy.eq(KeyMaker::Key(key).to_string());
     let gone = Condition::any().add(Column::Id.eq(key.0)).add(made);
-    let rows = numbers(keys_of(account).filter(gone)).all(db).await;
-    let rows = rows.map_err(failed)?.into_iter();
+    let rows = keys_of(account).filter(gone).order_by_asc(Column::Id);
+    // The numbers can be read even if the rows cannot.
+    let rows = rows.select_only().column(Column::Id).into_tuple::<i64>();
+    let rows = rows.all(db).await.map_err(failed)?.into_iter();
     Ok(rows.map(AccessKeyId).collect())
 }
 
@@ -218,12 +215,6 @@ pub(crate) fn keys_of(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.0))
 }
 
-/// The numbers of keys, which can be read even if their rows cannot.
-fn numbers(keys: Select<Entity>) -> Selector<SelectGetableTuple<i64>> {
-    let keys = keys.select_only().column(Column::Id);
-    keys.order_by_asc(Column::Id).into_tuple()
-}
-
 /// Whether an account has `most` keys already: tests whether the last of that many exists.
 async fn is_full(
     db: &impl ConnectionTrait,
@@ -233,9 +224,8 @@ async fn is_full(
     let Some(others) = most.checked_sub(1) else {
         return Ok(true);
     };
-    let last = numbers(keys_of(account).offset(row_count(others)).limit(1));
-    let last = last.one(db).await.map_err(failed)?;
-    Ok(last.is_some())
+    let last = keys_of(account).order_by_asc(Column::Id);
+    finds_any(db, last.offset(row_count(others))).await
 }
 
 pub(crate) fn note_use(key: AccessKeyId, at: Timestamp) -> UpdateMany<Entity> {
@@ -273,9 +263,11 @@ pub(crate) async fn require(
     key: AccessKeyId,
     account: AccountId,
 ) -> Result<(), StoreError> {
-    let row = numbers(keys_of(account).filter(Column::Id.eq(key.0)));
-    let row = row.one(db).await.map_err(failed)?;
-    row.map(drop).ok_or(StoreError::Conflict)
+    let row = keys_of(account).filter(Column::Id.eq(key.0));
+    match finds_any(db, row).await? {
+        true => Ok(()),
+        false => Err(StoreError::Conflict),
+    }
 }
 
 /// Checks also that the key's row is genuine, because a new key is bound to the person of the account.

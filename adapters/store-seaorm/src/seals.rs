@@ -17,7 +17,7 @@ use crate::copy::tables::is_empty;
 use crate::database::Session;
 use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
 use crate::error::failed;
-use crate::sealed_rows::{Found, Sealing, read, read_tokens, replace, sealed_otherwise, starts};
+use crate::sealed_rows::{Found, Sealing, page, read_tokens, replace, starts};
 use crate::store::SeaOrmStore;
 use crate::{hash_key, locks};
 
@@ -67,28 +67,8 @@ impl SealStore for SeaOrmStore {
     ) -> Result<Vec<Result<SealedRow, DamagedRow>>, StoreError> {
         let db = &self.read().await?;
         match owners {
-            OwnerKind::Service => {
-                read(
-                    db,
-                    &sealed_otherwise::<service_keys::Entity>(present, after, limit),
-                )
-                .await
-            }
             OwnerKind::Account => tokens_sealed_otherwise(db, present, after, limit).await,
-            OwnerKind::Link => {
-                read(
-                    db,
-                    &sealed_otherwise::<device_codes::Entity>(present, after, limit),
-                )
-                .await
-            }
-            OwnerKind::Revocation => {
-                read(
-                    db,
-                    &sealed_otherwise::<revocations::Entity>(present, after, limit),
-                )
-                .await
-            }
+            owners => page(db, owners, Some(present), after, limit).await,
         }
     }
 

@@ -12,8 +12,8 @@ use central_oauth_domain::lock::lock;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic, QueryFilter,
-    QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, TryGetableMany,
+    ColumnTrait, ConnectionTrait, DbErr, FromQueryResult, IdenStatic, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, QueryTrait, Select, TryGetableMany,
 };
 
 use crate::convert::row_count;
@@ -120,15 +120,6 @@ pub(crate) async fn groups<T: TryGetableMany>(
         readable_or_none(group.map_err(|error| failed(DbErr::from(error))), |_| {})
     });
     groups.filter_map(Result::transpose).collect()
-}
-
-/// Returns the rows, with their numbers, that could be converted.
-pub(crate) fn converted<E: EntityTrait, T>(
-    rows: impl Iterator<Item = (i64, Result<T, StoreError>)>,
-) -> Result<Vec<T>, StoreError> {
-    let table = E::default().table_name();
-    let rows = rows.map(|(row, read)| readable_or_none(read, |error| name(table, row, error)));
-    rows.filter_map(Result::transpose).collect()
 }
 
 /// Returns a number of a row as a whole number: SQLite may have stored any value.

@@ -34,8 +34,8 @@ const UNNUMBERED: AccessKeyId = AccessKeyId(0);
 #[async_trait]
 impl KeyStore for SeaOrmStore {
     async fn find_key(&self, key: &KeyedHash) -> Result<Option<KeyHolder>, StoreError> {
-        let read = |row: &QueryResult| holder(row, ["A_", "B_", "C_"]);
-        let found = damage::one(&self.read().await?, &with_hash(key), NUMBERED, read).await?;
+        let db = &self.read().await?;
+        let found = damage::one(db, &with_hash(key), NUMBERED, key_holder_of).await?;
         Ok(found.flatten())
     }
 
@@ -98,11 +98,30 @@ impl KeyStore for SeaOrmStore {
         after: Option<AccessKeyId>,
         limit: u64,
     ) -> Result<Vec<KeyHolder>, StoreError> {
-        macs::missing(self, after, limit).await
+        // A key whose link was purged gives access to nothing, and gets none.
+        let opens_something = Condition::any()
+            .add(Column::AccountId.is_not_null())
+            .add(device_codes::Column::Id.is_not_null());
+        let rows = with_binding()
+            .filter(Column::Mac.is_null())
+            .filter(Column::Id.gt(after.map_or(0, |after| after.0)))
+            .filter(opens_something)
+            .order_by_asc(Column::Id)
+            .limit(row_count(limit));
+        let db = &self.read().await?;
+        let found = damage::each_of(db, &rows, NUMBERED, key_holder_of).await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     async fn keep_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError> {
-        macs::keep(self, keys).await
+        let write = self.write().await?;
+        let mut kept = 0;
+        for key in keys {
+            let changed = macs::keeping(key).exec(&write.txn).await;
+            kept += changed.map_err(failed)?.rows_affected;
+        }
+        write.commit().await?;
+        Ok(kept)
     }
 
     async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError> {
@@ -128,6 +147,11 @@ const NUMBERED: Numbered = Numbered {
     table: "access_keys",
     number: "A_id",
 };
+
+/// Reads a row of [`with_binding`].
+fn key_holder_of(row: &QueryResult) -> Result<Option<KeyHolder>, StoreError> {
+    holder(row, ["A_", "B_", "C_"])
+}
 
 /// Returns a key and what it gives access to, or nothing if its link was purged. The key, its account and its link have
 /// these prefixes. They must come from one statement: a link may be completed at any time.
@@ -243,14 +267,17 @@ pub(crate) fn note_use(key: AccessKeyId, at: Timestamp) -> UpdateMany<Entity> {
         .filter(not_later)
 }
 
-/// Returns the key with this hash, and its account, or its link as long as it has no account.
-pub(crate) fn with_hash(
-    hash: &KeyedHash,
-) -> SelectThree<Entity, accounts::Entity, device_codes::Entity, TopologyStar> {
+/// Keys, each with its account, or with its link as long as it has no account.
+type WithBinding = SelectThree<Entity, accounts::Entity, device_codes::Entity, TopologyStar>;
+
+fn with_binding() -> WithBinding {
     Entity::find()
         .find_also_related(accounts::Entity)
         .find_also_related(device_codes::Entity)
-        .filter(Column::Hash.eq(hash.as_bytes().to_vec()))
+}
+
+pub(crate) fn with_hash(hash: &KeyedHash) -> WithBinding {
+    with_binding().filter(Column::Hash.eq(hash.as_bytes().to_vec()))
 }
 
 pub(crate) fn links_of(key: AccessKeyId) -> Select<device_codes::Entity> {

@@ -14,8 +14,8 @@ use central_oauth_domain::audit::{
 use central_oauth_domain::ports::{AuditStore, Chained, StoreError};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
 
 use crate::convert::{
@@ -218,23 +218,14 @@ pub(crate) fn oldest(limit: u64) -> Select<Entity> {
 
 /// Entries in the order of their numbers.
 pub(crate) fn filtered(filter: &AuditFilter, after: AuditNumber) -> Select<Entity> {
-    let mut found = Entity::find().filter(Column::Id.gt(after.0));
-    if let Some(account) = filter.account {
-        found = found.filter(Column::AccountId.eq(account.0));
-    }
-    if let Some(key) = filter.key {
-        found = found.filter(Column::KeyId.eq(key.0));
-    }
-    if let Some(kind) = filter.kind {
-        found = found.filter(Column::Kind.eq(kind.as_str()));
-    }
-    if let Some(after) = filter.after {
-        found = found.filter(Column::At.gte(after.as_millis()));
-    }
-    if let Some(before) = filter.before {
-        found = found.filter(Column::At.lt(before.as_millis()));
-    }
-    found.order_by_asc(Column::Id)
+    let wanted = Condition::all()
+        .add(Column::Id.gt(after.0))
+        .add_option(filter.account.map(|id| Column::AccountId.eq(id.0)))
+        .add_option(filter.key.map(|id| Column::KeyId.eq(id.0)))
+        .add_option(filter.kind.map(|kind| Column::Kind.eq(kind.as_str())))
+        .add_option(filter.after.map(|time| Column::At.gte(time.as_millis())))
+        .add_option(filter.before.map(|time| Column::At.lt(time.as_millis())));
+    Entity::find().filter(wanted).order_by_asc(Column::Id)
 }
 
 async fn read_ends(db: &impl ConnectionTrait) -> Result<Option<AuditEnds>, StoreError> {

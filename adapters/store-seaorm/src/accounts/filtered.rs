@@ -14,8 +14,8 @@ pub(crate) fn matching(
     limit: u64,
 ) -> Select<accounts::Entity> {
     let after = after.map_or(0, |after| after.0);
-    let mut query = accounts::Entity::find().inner_join(tokens::Entity);
-    query = match &filter.label {
+    let query = accounts::Entity::find().inner_join(tokens::Entity);
+    let query = match &filter.label {
         Some(label) => query
             .inner_join(account_labels::Entity)
             .filter(account_labels::Column::Name.eq(&label.name))
@@ -26,13 +26,11 @@ pub(crate) fn matching(
             .filter(accounts::Column::Id.gt(after))
             .order_by_asc(accounts::Column::Id),
     };
-    if let Some(provider) = &filter.provider {
-        query = query.filter(accounts::Column::Provider.eq(provider.as_str()));
-    }
-    if let Some(status) = &filter.status {
-        query = query.filter(is_shown_as(status));
-    }
-    query.limit(row_count(limit))
+    let provider = filter.provider.as_ref();
+    let wanted = Condition::all()
+        .add_option(provider.map(|name| accounts::Column::Provider.eq(name.as_str())))
+        .add_option(filter.status.as_ref().map(is_shown_as));
+    query.filter(wanted).limit(row_count(limit))
 }
 
 /// The rule of `Account::as_of`, in SQL.

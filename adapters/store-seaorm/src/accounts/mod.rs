@@ -28,7 +28,8 @@ use crate::store::SeaOrmStore;
 #[async_trait]
 impl AccountStore for SeaOrmStore {
     async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        find(&self.read().await?, id).await
+        let this = with_times().filter(accounts::Column::Id.eq(id.0));
+        Ok(readable(&self.read().await?, this).await?.pop())
     }
 
     async fn accounts_matching(
@@ -92,11 +93,6 @@ impl AccountStore for SeaOrmStore {
         write.commit().await?;
         Ok(lease)
     }
-}
-
-async fn find(db: &impl ConnectionTrait, id: AccountId) -> Result<Option<Account>, StoreError> {
-    let found = readable(db, with_times().filter(accounts::Column::Id.eq(id.0)));
-    Ok(found.await?.pop())
 }
 
 /// Returns the accounts that a query finds, joined with their tokens. An account with a row that cannot be read is

@@ -131,7 +131,9 @@ impl KeyStore for SeaOrmStore {
         // In small batches, because others wait for these rows.
         for uses in uses.chunks(USES_AT_ONCE) {
             let write = self.write().await?;
-            lock_keys(&write.txn, uses).await?;
+            // In the order of their numbers, as when an account is deleted.
+            let keys = uses.iter().map(|(key, _)| key.0);
+            locks::in_order(&write.txn, Entity::find().filter(Column::Id.is_in(keys))).await?;
             for (key, at) in uses {
                 let noted = note_use(*key, *at).exec(&write.txn).await;
                 noted.map_err(failed)?;
@@ -226,15 +228,6 @@ async fn doomed(
 /// Uses that are recorded in one transaction.
 const USES_AT_ONCE: usize = 100;
 
-/// In the order of their numbers, as when an account is deleted.
-async fn lock_keys(
-    db: &impl ConnectionTrait,
-    uses: &[(AccessKeyId, Timestamp)],
-) -> Result<(), StoreError> {
-    let keys = uses.iter().map(|(key, _)| key.0);
-    locks::in_order(db, Entity::find().filter(Column::Id.is_in(keys))).await
-}
-
 pub(crate) fn keys_of(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.0))
 }
@@ -291,10 +284,8 @@ pub(crate) async fn require(
     account: AccountId,
 ) -> Result<(), StoreError> {
     let row = keys_of(account).filter(Column::Id.eq(key.0));
-    match finds_any(db, row).await? {
-        true => Ok(()),
-        false => Err(StoreError::Conflict),
-    }
+    let is_there = finds_any(db, row).await?;
+    is_there.then_some(()).ok_or(StoreError::Conflict)
 }
 
 /// Checks also that the key's row is genuine, because a new key is bound to the person of the account.

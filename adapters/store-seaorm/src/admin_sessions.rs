@@ -7,7 +7,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, DeleteMany, EntityTrait, QueryFilter};
 
-use crate::convert::hash;
+use crate::convert::{hash, hash_bytes};
 use crate::damage;
 use crate::entities::admin_sessions::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
@@ -18,10 +18,10 @@ use crate::store::SeaOrmStore;
 impl AdminSessionStore for SeaOrmStore {
     async fn begin_session(&self, session: &AdminSession) -> Result<(), StoreError> {
         let row = ActiveModel {
-            token: Set(bytes(&session.token)),
+            token: Set(hash_bytes(&session.token)),
             created_at: Set(session.created_at.as_millis()),
             seen_at: Set(session.seen_at.as_millis()),
-            mac: Set(bytes(&session.mac)),
+            mac: Set(hash_bytes(&session.mac)),
             ..Default::default()
         };
         let write = self.write().await?;
@@ -30,7 +30,7 @@ impl AdminSessionStore for SeaOrmStore {
     }
 
     async fn session(&self, token: &KeyedHash) -> Result<Option<AdminSession>, StoreError> {
-        let found = Entity::find().filter(Column::Token.eq(bytes(token)));
+        let found = Entity::find().filter(Column::Token.eq(hash_bytes(token)));
         let db = &self.read().await?;
         Ok(damage::each(db, found, session).await?.pop())
     }
@@ -39,13 +39,13 @@ impl AdminSessionStore for SeaOrmStore {
         let at = at.as_millis();
         let noted = Entity::update_many()
             .col_expr(Column::SeenAt, Expr::value(at))
-            .filter(Column::Token.eq(bytes(token)))
+            .filter(Column::Token.eq(hash_bytes(token)))
             .filter(Column::SeenAt.lt(at));
         self.run(&noted).await.map(drop)
     }
 
     async fn end_session(&self, token: &KeyedHash) -> Result<bool, StoreError> {
-        let ended = Entity::delete_many().filter(Column::Token.eq(bytes(token)));
+        let ended = Entity::delete_many().filter(Column::Token.eq(hash_bytes(token)));
         Ok(self.run(&ended).await? > 0)
     }
 
@@ -56,10 +56,6 @@ impl AdminSessionStore for SeaOrmStore {
 
 pub(crate) fn delete_unused(seen_before: Timestamp, limit: u64) -> DeleteMany<Entity> {
     delete_before(Column::SeenAt, seen_before, limit)
-}
-
-fn bytes(hash: &KeyedHash) -> Vec<u8> {
-    hash.as_bytes().to_vec()
 }
 
 fn session(row: Model) -> Result<AdminSession, StoreError> {

@@ -8,7 +8,7 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 
 use crate::audit;
-use crate::convert::{fault, hash, time};
+use crate::convert::{fault, fault_columns, hash, hash_bytes, time};
 use crate::damage;
 use crate::entities::webhook_receivers::{ActiveModel, Column, Entity, Model};
 use crate::error::{Unreadable, failed};
@@ -78,7 +78,7 @@ async fn readable(
 
 fn columns(receiver: &Receiver) -> ActiveModel {
     let millis = |at: Option<Timestamp>| Set(at.map(Timestamp::as_millis));
-    let error = receiver.last_error.as_ref();
+    let (code, detail) = fault_columns(receiver.last_error.clone());
     ActiveModel {
         id: NotSet,
         name: Set(receiver.name.as_str().to_owned()),
@@ -88,11 +88,11 @@ fn columns(receiver: &Receiver) -> ActiveModel {
         next_attempt_at: millis(receiver.next_attempt_at),
         failures: Set(receiver.failures.into()),
         failing_since: millis(receiver.failing_since),
-        last_error_code: Set(error.map(|fault| fault.code.to_string())),
-        last_error_detail: Set(error.map(|fault| fault.detail.clone())),
+        last_error_code: Set(code),
+        last_error_detail: Set(detail),
         delivered_at: millis(receiver.delivered_at),
         dropped: Set(receiver.dropped.try_into().unwrap_or(i64::MAX)),
-        mac: Set(receiver.mac.map(|mac| mac.as_bytes().to_vec())),
+        mac: Set(receiver.mac.as_ref().map(hash_bytes)),
     }
 }
 

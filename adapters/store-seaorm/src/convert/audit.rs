@@ -8,7 +8,7 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{FromQueryResult, QueryResult};
 
 use super::damaged::as_far_as_readable;
-use super::hash;
+use super::{hash, hash_bytes};
 use crate::damage;
 use crate::entities::{audit_ends, audit_inbox, audit_log};
 
@@ -26,7 +26,7 @@ pub(crate) fn inbox_row(content: &AuditContent, mac: &KeyedHash) -> audit_inbox:
         account_id: Set(content.account.map(|account| account.0)),
         key_id: Set(content.key.map(|key| key.0)),
         detail: Set(content.detail.clone()),
-        mac: Set(mac.as_bytes().to_vec()),
+        mac: Set(hash_bytes(mac)),
     }
 }
 
@@ -93,10 +93,10 @@ pub(crate) fn ends_row(ends: &AuditEnds) -> audit_ends::ActiveModel {
     audit_ends::ActiveModel {
         id: Set(ONLY_ROW),
         start_number: Set(ends.start.number.0),
-        start_mac: Set(ends.start.mac.as_bytes().to_vec()),
+        start_mac: Set(hash_bytes(&ends.start.mac)),
         head_number: Set(ends.head.number.0),
-        head_mac: Set(ends.head.mac.as_bytes().to_vec()),
-        mac: Set(ends.mac.as_bytes().to_vec()),
+        head_mac: Set(hash_bytes(&ends.head.mac)),
+        mac: Set(hash_bytes(&ends.mac)),
     }
 }
 

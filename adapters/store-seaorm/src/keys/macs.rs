@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use super::{NUMBERED, UNNUMBERED};
-use crate::convert::{key_holder, key_row, mac_bytes, to_account};
+use crate::convert::{hash_bytes, key_holder, key_row, to_account};
 use crate::damage;
 use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
 use crate::entities::accounts;
@@ -29,7 +29,7 @@ pub(super) async fn insert(
     let row = key_row(&key, name, now).insert(db).await.map_err(failed)?;
     let id = AccessKeyId(row.id);
     let mac = macs.of_key(&KeyHolder { id, ..key });
-    let mac = Some(mac_bytes(&mac));
+    let mac = Some(hash_bytes(&mac));
     let kept = Entity::update_many()
         .col_expr(Column::Mac, mac.clone().into())
         .filter(Column::Id.eq(row.id));
@@ -67,7 +67,7 @@ pub(crate) async fn complete(
     };
     let changed = ActiveModel {
         account_id: Set(Some(account.id.0)),
-        mac: Set(bound.mac.as_ref().map(mac_bytes)),
+        mac: Set(bound.mac.as_ref().map(hash_bytes)),
         ..Default::default()
     };
     let same = Column::Mac.eq(row.mac);
@@ -89,9 +89,9 @@ pub(super) fn keeping(key: &KeyHolder) -> UpdateMany<Entity> {
         None => Column::AccountId.is_null(),
     };
     Entity::update_many()
-        .col_expr(Column::Mac, key.mac.as_ref().map(mac_bytes).into())
+        .col_expr(Column::Mac, key.mac.as_ref().map(hash_bytes).into())
         .filter(Column::Id.eq(key.id.0))
-        .filter(Column::Hash.eq(key.hash.as_bytes().to_vec()))
+        .filter(Column::Hash.eq(hash_bytes(&key.hash)))
         .filter(Column::Mac.is_null())
         .filter(account)
 }

@@ -117,7 +117,7 @@ pub(crate) async fn groups<T: TryGetableMany>(
     let rows = raw(db, query).await?;
     let groups = rows.iter().map(|row| {
         let group = T::try_get_many_by_index(row);
-        readable_or_none(group.map_err(|error| failed(DbErr::from(error))), |_| {})
+        readable_or_none(group.map_err(|error| failed(DbErr::from(error))))
     });
     groups.filter_map(Result::transpose).collect()
 }
@@ -167,7 +167,7 @@ fn unless_damaged<T>(
     numbered: Numbered,
     read: impl Fn(&QueryResult) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
-    readable_or_none(named(row, numbered, read), |_| {})
+    readable_or_none(named(row, numbered, read))
 }
 
 /// Reads a row. Names it if it cannot be read.
@@ -184,15 +184,9 @@ pub(crate) fn named<T>(
     })
 }
 
-fn readable_or_none<T>(
-    read: Result<T, StoreError>,
-    name: impl FnOnce(&(dyn Error + 'static)),
-) -> Result<Option<T>, StoreError> {
+fn readable_or_none<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match read {
-        Err(StoreError::Corrupt(error)) => {
-            name(&*error);
-            Ok(None)
-        }
+        Err(StoreError::Corrupt(_)) => Ok(None),
         read => read.map(Some),
     }
 }

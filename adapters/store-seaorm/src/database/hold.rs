@@ -107,7 +107,7 @@ impl Held {
 /// In exclusive mode a file can be opened only if no other process has it open, not even an idle one, and no other can
 /// open it afterwards.
 async fn hold_file(path: &Path) -> Result<Held, DbErr> {
-    let file = connect(path, 1, alone).await?;
+    let file = connect(path, alone).await?;
     let exclusive = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Exclusive),
         ..TransactionOptions::default()

@@ -64,6 +64,8 @@ pub(crate) enum Database {
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     Change,
+    /// Storing data that exists nowhere else until it is stored. A server has connections for this alone, so reads do
+    /// not delay it. It fails soon if its connection is dead: the next attempt gets a new one.
     Save,
 }
 

@@ -32,7 +32,7 @@ impl AdminSessionStore for SeaOrmStore {
     async fn session(&self, token: &KeyedHash) -> Result<Option<AdminSession>, StoreError> {
         let found = Entity::find().filter(Column::Token.eq(hash_bytes(token)));
         let db = &self.read().await?;
-        Ok(damage::each(db, found, session).await?.pop())
+        Ok(damage::each(db, found, |row| session(&row)).await?.pop())
     }
 
     async fn note_session_use(&self, token: &KeyedHash, at: Timestamp) -> Result<(), StoreError> {
@@ -58,7 +58,7 @@ pub(crate) fn delete_unused(seen_before: Timestamp, limit: u64) -> DeleteMany<En
     delete_before(Column::SeenAt, seen_before, limit)
 }
 
-fn session(row: Model) -> Result<AdminSession, StoreError> {
+fn session(row: &Model) -> Result<AdminSession, StoreError> {
     let hashes = hash(&row.token).zip(hash(&row.mac));
     let unreadable = || StoreError::Corrupt("a session has hashes of another length".into());
     let (token, mac) = hashes.ok_or_else(unreadable)?;

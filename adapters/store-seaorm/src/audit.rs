@@ -26,7 +26,7 @@ use crate::entities::audit_log::{Column, Entity};
 use crate::entities::{audit_ends as ends, audit_inbox as inbox};
 use crate::error::failed;
 use crate::locks::{self, Alone};
-use crate::statements::insert_unless_taken;
+use crate::statements::{finds_any, insert_unless_taken};
 use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 
 /// Rows in one statement: ten values each, of which SQLite takes 32,766.
@@ -59,13 +59,11 @@ impl AuditStore for SeaOrmStore {
         limit: u64,
         now: Timestamp,
     ) -> Result<Chained, StoreError> {
-        let waiting = next_kept(1).into_tuple::<i64>();
-        let waiting = waiting.one(&self.read().await?).await.map_err(failed)?;
         let mut chained = Chained {
             taken: 0,
             is_broken: false,
         };
-        if waiting.is_none() {
+        if !finds_any(&self.read().await?, waiting()).await? {
             return Ok(chained);
         }
         let write = self.write().await?;
@@ -159,10 +157,7 @@ struct Taken {
 
 /// Takes the oldest entries out of the inbox. Those that are in the log already are dropped.
 async fn take(db: &impl ConnectionTrait, limit: u64) -> Result<Taken, StoreError> {
-    let rows = inbox::Entity::find()
-        .order_by_asc(inbox::Column::Id)
-        .limit(limit.min(MOST_AT_ONCE));
-    let rows = damage::raw(db, &rows).await?;
+    let rows = damage::raw(db, &waiting().limit(limit.min(MOST_AT_ONCE))).await?;
     let (numbers, entries): (Vec<_>, Vec<_>) = rows.iter().map(signed_entry).unzip();
     let gone = inbox::Entity::delete_many().filter(inbox::Column::Id.is_in(numbers));
     gone.exec(db).await.map_err(failed)?;
@@ -175,12 +170,9 @@ async fn take(db: &impl ConnectionTrait, limit: u64) -> Result<Taken, StoreError
     Ok(Taken { count, entries })
 }
 
-pub(crate) fn next_kept(limit: u64) -> Select<inbox::Entity> {
-    inbox::Entity::find()
-        .select_only()
-        .column(inbox::Column::Id)
-        .order_by_asc(inbox::Column::Id)
-        .limit(limit)
+/// The entries of the inbox, the oldest first.
+fn waiting() -> Select<inbox::Entity> {
+    inbox::Entity::find().order_by_asc(inbox::Column::Id)
 }
 
 async fn in_log(

@@ -16,7 +16,9 @@ impl ReplicaStore for SeaOrmStore {
     async fn check_in(&self, replica: &Presence, now: Timestamp) -> Result<(), StoreError> {
         let write = self.write().await?;
         let (now, _) = self.time.both(&write.txn, now, now).await?;
-        forget(&write.txn, now).await?;
+        let long_gone = Column::SeenAt.lte((now - REMEMBERED_FOR).as_millis());
+        let gone = Entity::delete_many().filter(long_gone);
+        gone.exec(&write.txn).await.map_err(failed)?;
         note(&write.txn, replica, now).await?;
         write.commit().await
     }
@@ -38,12 +40,6 @@ impl ReplicaStore for SeaOrmStore {
 pub(crate) async fn any_is_there(db: &impl ConnectionTrait, now: Timestamp) -> Result<bool, DbErr> {
     let rows = Entity::find().all(db).await?;
     Ok(rows.into_iter().any(|row| replica(row).is_there(now)))
-}
-
-async fn forget(db: &impl ConnectionTrait, now: Timestamp) -> Result<(), StoreError> {
-    let long_gone = (now - REMEMBERED_FOR).as_millis();
-    let gone = Entity::delete_many().filter(Column::SeenAt.lte(long_gone));
-    gone.exec(db).await.map(drop).map_err(failed)
 }
 
 async fn note(

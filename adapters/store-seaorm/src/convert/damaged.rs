@@ -57,12 +57,7 @@ where
 {
     let mut found = E::Model::default();
     for column in E::Column::iter() {
-        if let Ok(value) = value(
-            row,
-            prefix,
-            column.as_str(),
-            E::Model::get_value_type(column),
-        ) {
+        if let Ok(value) = value::<E>(row, prefix, column) {
             // A value that the column cannot have is left out too.
             let _ = found.try_set(column, value);
         }
@@ -70,8 +65,13 @@ where
     found
 }
 
-fn value(row: &QueryResult, prefix: &str, name: &str, kind: ArrayType) -> Result<Value, DbErr> {
-    Ok(match kind {
+fn value<E: EntityTrait>(
+    row: &QueryResult,
+    prefix: &str,
+    column: E::Column,
+) -> Result<Value, DbErr> {
+    let name = column.as_str();
+    Ok(match E::Model::get_value_type(column) {
         ArrayType::BigInt => row.try_get::<Option<i64>>(prefix, name)?.into(),
         ArrayType::Bool => row.try_get::<Option<bool>>(prefix, name)?.into(),
         ArrayType::Bytes => row.try_get::<Option<Vec<u8>>>(prefix, name)?.into(),

@@ -14,7 +14,8 @@ use central_oauth_domain::audit::{
 use central_oauth_domain::ports::{AuditStore, Chained, StoreError};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
 
 use crate::convert::{
@@ -24,7 +25,8 @@ use crate::damage;
 use crate::entities::audit_log::{Column, Entity};
 use crate::entities::{audit_ends as ends, audit_inbox as inbox};
 use crate::error::failed;
-use crate::locks;
+use crate::locks::{self, Alone};
+use crate::statements::{finds_any, insert_unless_taken};
 use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 
 /// Rows in one statement: ten values each, of which SQLite takes 32,766.
@@ -47,12 +49,7 @@ impl AuditStore for SeaOrmStore {
         if fresh.is_empty() {
             return Ok(());
         }
-        let unless_there = OnConflict::column(inbox::Column::Reference)
-            .do_nothing()
-            .to_owned();
-        let kept = inbox::Entity::insert_many(fresh).on_conflict(unless_there);
-        let kept = kept.exec_without_returning(&write.txn).await;
-        kept.map_err(failed)?;
+        insert_unless_taken(&write.txn, fresh, [inbox::Column::Reference]).await?;
         write.commit().await
     }
 
@@ -62,17 +59,15 @@ impl AuditStore for SeaOrmStore {
         limit: u64,
         now: Timestamp,
     ) -> Result<Chained, StoreError> {
-        let waiting = next_kept(1).into_tuple::<i64>();
-        let waiting = waiting.one(&self.read().await?).await.map_err(failed)?;
         let mut chained = Chained {
             taken: 0,
             is_broken: false,
         };
-        if waiting.is_none() {
+        if !finds_any(&self.read().await?, waiting()).await? {
             return Ok(chained);
         }
         let write = self.write().await?;
-        locks::audit(&write.txn).await?;
+        locks::alone(&write.txn, Alone::Audit).await?;
         let taken = take(&write.txn, limit).await?;
         chained.taken = taken.count;
         let (stored, last) = (read_ends(&write.txn).await?, last(&write.txn).await?);
@@ -121,7 +116,7 @@ impl AuditStore for SeaOrmStore {
             return Ok(0);
         }
         let write = self.write().await?;
-        locks::audit(&write.txn).await?;
+        locks::alone(&write.txn, Alone::Audit).await?;
         let Some(stored) = read_ends(&write.txn).await? else {
             return Ok(0);
         };
@@ -162,10 +157,7 @@ struct Taken {
 
 /// Takes the oldest entries out of the inbox. Those that are in the log already are dropped.
 async fn take(db: &impl ConnectionTrait, limit: u64) -> Result<Taken, StoreError> {
-    let rows = inbox::Entity::find()
-        .order_by_asc(inbox::Column::Id)
-        .limit(limit.min(MOST_AT_ONCE));
-    let rows = damage::raw(db, &rows).await?;
+    let rows = damage::raw(db, &waiting().limit(limit.min(MOST_AT_ONCE))).await?;
     let (numbers, entries): (Vec<_>, Vec<_>) = rows.iter().map(signed_entry).unzip();
     let gone = inbox::Entity::delete_many().filter(inbox::Column::Id.is_in(numbers));
     gone.exec(db).await.map_err(failed)?;
@@ -178,12 +170,9 @@ async fn take(db: &impl ConnectionTrait, limit: u64) -> Result<Taken, StoreError
     Ok(Taken { count, entries })
 }
 
-pub(crate) fn next_kept(limit: u64) -> Select<inbox::Entity> {
-    inbox::Entity::find()
-        .select_only()
-        .column(inbox::Column::Id)
-        .order_by_asc(inbox::Column::Id)
-        .limit(limit)
+/// The entries of the inbox, the oldest first.
+fn waiting() -> Select<inbox::Entity> {
+    inbox::Entity::find().order_by_asc(inbox::Column::Id)
 }
 
 async fn in_log(
@@ -221,23 +210,14 @@ pub(crate) fn oldest(limit: u64) -> Select<Entity> {
 
 /// Entries in the order of their numbers.
 pub(crate) fn filtered(filter: &AuditFilter, after: AuditNumber) -> Select<Entity> {
-    let mut found = Entity::find().filter(Column::Id.gt(after.0));
-    if let Some(account) = filter.account {
-        found = found.filter(Column::AccountId.eq(account.0));
-    }
-    if let Some(key) = filter.key {
-        found = found.filter(Column::KeyId.eq(key.0));
-    }
-    if let Some(kind) = filter.kind {
-        found = found.filter(Column::Kind.eq(kind.as_str()));
-    }
-    if let Some(after) = filter.after {
-        found = found.filter(Column::At.gte(after.as_millis()));
-    }
-    if let Some(before) = filter.before {
-        found = found.filter(Column::At.lt(before.as_millis()));
-    }
-    found.order_by_asc(Column::Id)
+    let wanted = Condition::all()
+        .add(Column::Id.gt(after.0))
+        .add_option(filter.account.map(|id| Column::AccountId.eq(id.0)))
+        .add_option(filter.key.map(|id| Column::KeyId.eq(id.0)))
+        .add_option(filter.kind.map(|kind| Column::Kind.eq(kind.as_str())))
+        .add_option(filter.after.map(|time| Column::At.gte(time.as_millis())))
+        .add_option(filter.before.map(|time| Column::At.lt(time.as_millis())));
+    Entity::find().filter(wanted).order_by_asc(Column::Id)
 }
 
 async fn read_ends(db: &impl ConnectionTrait) -> Result<Option<AuditEnds>, StoreError> {
@@ -247,13 +227,7 @@ async fn read_ends(db: &impl ConnectionTrait) -> Result<Option<AuditEnds>, Store
 
 async fn save_ends(db: &impl ConnectionTrait, signed: &AuditEnds) -> Result<(), StoreError> {
     let replace = OnConflict::column(ends::Column::Id)
-        .update_columns([
-            ends::Column::StartNumber,
-            ends::Column::StartMac,
-            ends::Column::HeadNumber,
-            ends::Column::HeadMac,
-            ends::Column::Mac,
-        ])
+        .update_columns(ends::Column::iter())
         .to_owned();
     let saved = ends::Entity::insert(ends_row(signed)).on_conflict(replace);
     let saved = saved.exec_without_returning(db).await;

@@ -13,11 +13,11 @@ use sea_orm::{
 
 use crate::convert::row_count;
 use crate::damage;
+use crate::entities::Table;
 use crate::error::failed;
 
 /// A table whose rows become due and are leased.
-pub(crate) trait Leased: EntityTrait {
-    const ID: Self::Column;
+pub(crate) trait Leased: Table {
     const PROVIDER: Self::Column;
     /// When the row is due, or when its lease expires if that is later; empty if never.
     const DUE_AT: Self::Column;
@@ -66,17 +66,12 @@ pub(crate) async fn next_due_at<E: Leased>(
 pub(crate) fn next_due<E: Leased>(busy: &[ProviderName]) -> Select<E> {
     E::find()
         .select_only()
-        .expr(due_at::<E>())
+        .expr(damage::whole(E::DUE_AT))
         .filter(E::DUE_AT.is_not_null())
         .filter(is_time::<E>())
         .filter(not_at::<E>(busy))
         .order_by_asc(E::DUE_AT)
         .limit(1)
-}
-
-/// The time when a row is due, as a whole number.
-pub(crate) fn due_at<E: Leased>() -> SimpleExpr {
-    damage::whole(E::DUE_AT)
 }
 
 /// Leaves out texts, which SQLite may have stored too, because they compare greater than all numbers. The function
@@ -92,14 +87,16 @@ pub(crate) fn not_at<E: Leased>(busy: &[ProviderName]) -> Condition {
     Condition::all().add_option((!busy.is_empty()).then(|| E::PROVIDER.is_not_in(names)))
 }
 
-/// Leases the rows that a query finds. If transactions run concurrently, skips rows that another one has locked, so
-/// that replicas share the work instead of waiting for each other.
-pub(crate) async fn claim<E: Leased>(
+/// Leases the rows that a query finds, and returns what `read` makes of them, the longest due first. If transactions run
+/// concurrently, skips rows that another one has locked, so that replicas share the work instead of waiting for each
+/// other.
+pub(crate) async fn claim<E: Leased, T>(
     db: &impl ConnectionTrait,
     due: Select<E>,
     now: Timestamp,
     lease_until: Timestamp,
-) -> Result<Vec<E::Model>, StoreError> {
+    read: impl Fn(E::Model) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
     let rows = skipping_locked(due).into_tuple::<i64>().all(db).await;
     let rows = rows.map_err(failed)?;
     if rows.is_empty() {
@@ -107,7 +104,9 @@ pub(crate) async fn claim<E: Leased>(
     }
     let claimed = claim_rows::<E>(now, lease_until, rows.clone()).exec(db);
     claimed.await.map_err(failed)?;
-    damage::readable(db, E::ID, E::find().filter(E::ID.is_in(rows))).await
+    let claimed = E::find().filter(E::ID.is_in(rows));
+    let claimed = claimed.order_by_asc(E::NEXT_AT).order_by_asc(E::ID);
+    damage::each(db, claimed, read).await
 }
 
 pub(crate) fn skipping_locked<E: Leased>(due: Select<E>) -> Select<E> {

@@ -20,6 +20,7 @@ use crate::convert::row_count;
 use crate::entities::device_codes::{self, State};
 use crate::entities::{revocations, tokens};
 use crate::error::failed;
+use crate::statements::finds_any;
 use crate::store::SeaOrmStore;
 
 #[async_trait]
@@ -38,16 +39,16 @@ impl ClockStepStore for SeaOrmStore {
         let mut changed = 0;
         let refreshes = REFRESH_HORIZON.cut(pause);
         for far in [paused(now, refreshes), planned(now)] {
-            changed += make_due(&write.txn, far, limit, now, refreshes).await?;
+            changed += change(&write.txn, far, limit, due_now(now, refreshes)).await?;
         }
-        changed += poll_sooner(&write.txn, limit, now).await?;
+        changed += change(&write.txn, polled_late(now), limit, polled_soon(now)).await?;
         let horizon = POLL_HORIZON.cut(pause);
         let polls = beyond::<device_codes::Entity>(now, horizon);
-        changed += make_due(&write.txn, polls, limit, now, horizon).await?;
+        changed += change(&write.txn, polls, limit, due_now(now, horizon)).await?;
         let horizon = REVOCATION_HORIZON.cut(pause);
         let outbox = beyond::<revocations::Entity>(now, horizon);
-        changed += make_due(&write.txn, outbox, limit, now, horizon).await?;
-        changed += expire(&write.txn, endless(now), limit, now).await?;
+        changed += change(&write.txn, outbox, limit, due_now(now, horizon)).await?;
+        changed += change(&write.txn, endless(now), limit, expired(now)).await?;
         write.commit().await?;
         Ok(changed)
     }
@@ -60,17 +61,14 @@ async fn any(
 ) -> Result<bool, StoreError> {
     let polls = beyond::<device_codes::Entity>(now, POLL_HORIZON.cut(pause));
     let outbox = beyond::<revocations::Entity>(now, REVOCATION_HORIZON.cut(pause));
-    Ok(exists(db, paused(now, REFRESH_HORIZON.cut(pause))).await?
-        || exists(db, planned(now)).await?
-        || exists(db, polled_late(now)).await?
-        || exists(db, polls).await?
-        || exists(db, outbox).await?
-        || exists(db, endless(now)).await?)
-}
-
-async fn exists<E: Leased>(db: &impl ConnectionTrait, rows: Select<E>) -> Result<bool, StoreError> {
-    let first = rows.limit(1).into_tuple::<i64>().one(db).await;
-    Ok(first.map_err(failed)?.is_some())
+    Ok(
+        finds_any(db, paused(now, REFRESH_HORIZON.cut(pause))).await?
+            || finds_any(db, planned(now)).await?
+            || finds_any(db, polled_late(now)).await?
+            || finds_any(db, polls).await?
+            || finds_any(db, outbox).await?
+            || finds_any(db, endless(now)).await?,
+    )
 }
 
 /// Rows whose lease or pause lies beyond the horizon.
@@ -129,20 +127,10 @@ pub(crate) fn polled_late(now: Timestamp) -> Select<device_codes::Entity> {
 }
 
 /// Sets the next poll of such links to one interval from now.
-async fn poll_sooner(
-    db: &impl ConnectionTrait,
-    limit: u64,
-    now: Timestamp,
-) -> Result<u64, StoreError> {
-    use device_codes::{Column, Entity};
-    let rows = locked_rows(db, polled_late(now), limit).await?;
+fn polled_soon(now: Timestamp) -> UpdateMany<device_codes::Entity> {
+    use device_codes::Column;
     let next_at = Expr::col(Column::PollInterval).add(now.as_millis());
-    let sooner = Entity::update_many()
-        .col_expr(Column::PollNextAt, next_at)
-        .filter(Column::Id.is_in(rows))
-        .exec(db)
-        .await;
-    Ok(sooner.map_err(failed)?.rows_affected)
+    device_codes::Entity::update_many().col_expr(Column::PollNextAt, next_at)
 }
 
 /// Links whose deadline is further ahead than any rule allows.
@@ -156,45 +144,12 @@ pub(crate) fn endless(now: Timestamp) -> Select<device_codes::Entity> {
 }
 
 /// Lets links expire, including the time for a last response of the provider.
-async fn expire(
-    db: &impl ConnectionTrait,
-    rows: Select<device_codes::Entity>,
-    limit: u64,
-    now: Timestamp,
-) -> Result<u64, StoreError> {
-    use device_codes::{Column, Entity};
-    let deadline = now - Link::LAST_WORD;
-    let rows = locked_rows(db, rows, limit).await?;
-    let expired = Entity::update_many()
-        .col_expr(Column::ExpiresAt, Expr::value(deadline.as_millis()))
-        .filter(Column::Id.is_in(rows))
-        .exec(db)
-        .await;
-    Ok(expired.map_err(failed)?.rows_affected)
+fn expired(now: Timestamp) -> UpdateMany<device_codes::Entity> {
+    let deadline = Expr::value((now - Link::LAST_WORD).as_millis());
+    device_codes::Entity::update_many().col_expr(device_codes::Column::ExpiresAt, deadline)
 }
 
-async fn locked_rows<E: Leased>(
-    db: &impl ConnectionTrait,
-    rows: Select<E>,
-    limit: u64,
-) -> Result<Vec<i64>, StoreError> {
-    let rows = skipping_locked(rows.limit(row_count(limit))).into_tuple::<i64>();
-    rows.all(db).await.map_err(failed)
-}
-
-async fn make_due<E: Leased>(
-    db: &impl ConnectionTrait,
-    rows: Select<E>,
-    limit: u64,
-    now: Timestamp,
-    horizon: Horizon,
-) -> Result<u64, StoreError> {
-    let rows = locked_rows(db, rows, limit).await?;
-    let changed = due_now::<E>(rows, now, horizon).exec(db).await;
-    Ok(changed.map_err(failed)?.rows_affected)
-}
-
-fn due_now<E: Leased>(rows: Vec<i64>, now: Timestamp, horizon: Horizon) -> UpdateMany<E> {
+fn due_now<E: Leased>(now: Timestamp, horizon: Horizon) -> UpdateMany<E> {
     let longest_lease = (now + horizon.lease).as_millis();
     let now = now.as_millis();
     let no_later = |column: E::Column, than: i64| {
@@ -208,5 +163,17 @@ fn due_now<E: Leased>(rows: Vec<i64>, now: Timestamp, horizon: Horizon) -> Updat
             E::LEASE_UNTIL,
             no_later(E::LEASE_UNTIL, longest_lease).into(),
         )
-        .filter(E::ID.is_in(rows))
+}
+
+/// Changes the rows that a query finds, except those that another transaction has locked. Returns how many were changed.
+async fn change<E: Leased>(
+    db: &impl ConnectionTrait,
+    rows: Select<E>,
+    limit: u64,
+    change: UpdateMany<E>,
+) -> Result<u64, StoreError> {
+    let rows = skipping_locked(rows.limit(row_count(limit))).into_tuple::<i64>();
+    let rows = rows.all(db).await.map_err(failed)?;
+    let changed = change.filter(E::ID.is_in(rows)).exec(db).await;
+    Ok(changed.map_err(failed)?.rows_affected)
 }

@@ -12,11 +12,12 @@ use central_oauth_domain::lock::lock;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic, QueryFilter,
-    QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, TryGetableMany,
+    ColumnTrait, ConnectionTrait, DbErr, FromQueryResult, IdenStatic, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, QueryTrait, Select, TryGetableMany,
 };
 
 use crate::convert::row_count;
+use crate::entities::Table;
 use crate::error::failed;
 
 /// How many rows are remembered as named. Beyond that, rows are named again.
@@ -30,24 +31,33 @@ pub(crate) struct Numbered {
 }
 
 /// Rows of one table, in a query for this table alone.
-pub(crate) fn numbered<E: EntityTrait>(number: E::Column) -> Numbered {
+pub(crate) fn numbered<E: Table>() -> Numbered {
     Numbered {
         table: E::default().table_name(),
-        number: number.as_str(),
+        number: E::ID.as_str(),
     }
 }
 
 /// Returns the rows that a query finds.
-pub(crate) async fn readable<E: EntityTrait>(
+pub(crate) async fn readable<E: Table>(
     db: &impl ConnectionTrait,
-    number: E::Column,
     rows: Select<E>,
 ) -> Result<Vec<E::Model>, StoreError> {
-    each(db, &rows, numbered::<E>(number), model::<E::Model>).await
+    each(db, rows, Ok).await
+}
+
+/// Returns what `read` makes of the rows that a query for one table finds.
+pub(crate) async fn each<E: Table, T>(
+    db: &impl ConnectionTrait,
+    rows: Select<E>,
+    read: impl Fn(E::Model) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let read = |row: &QueryResult| read(model::<E::Model>(row)?);
+    each_of(db, &rows, numbered::<E>(), read).await
 }
 
 /// Returns what `read` makes of the rows that a query finds.
-pub(crate) async fn each<T>(
+pub(crate) async fn each_of<T>(
     db: &impl ConnectionTrait,
     query: &impl QueryTrait,
     numbered: Numbered,
@@ -87,16 +97,15 @@ where
 }
 
 /// Returns the page of one table: see [`page`].
-pub(crate) async fn page_of<E: EntityTrait, T>(
+pub(crate) async fn page_of<E: Table, T>(
     db: &impl ConnectionTrait,
     rows: Select<E>,
-    number: E::Column,
     after: Option<i64>,
     limit: u64,
     read: impl Fn(E::Model) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let read = |row: &QueryResult| read(model::<E::Model>(row)?);
-    let numbered = (number, numbered::<E>(number));
+    let numbered = (E::ID, numbered::<E>());
     page(db, rows, numbered, after, limit, read).await
 }
 
@@ -108,18 +117,9 @@ pub(crate) async fn groups<T: TryGetableMany>(
     let rows = raw(db, query).await?;
     let groups = rows.iter().map(|row| {
         let group = T::try_get_many_by_index(row);
-        readable_or_none(group.map_err(|error| failed(DbErr::from(error))), |_| {})
+        readable_or_none(group.map_err(|error| failed(DbErr::from(error))))
     });
     groups.filter_map(Result::transpose).collect()
-}
-
-/// Returns the rows, with their numbers, that could be converted.
-pub(crate) fn converted<E: EntityTrait, T>(
-    rows: impl Iterator<Item = (i64, Result<T, StoreError>)>,
-) -> Result<Vec<T>, StoreError> {
-    let table = E::default().table_name();
-    let rows = rows.map(|(row, read)| readable_or_none(read, |error| name(table, row, error)));
-    rows.filter_map(Result::transpose).collect()
 }
 
 /// Returns a number of a row as a whole number: SQLite may have stored any value.
@@ -167,7 +167,7 @@ fn unless_damaged<T>(
     numbered: Numbered,
     read: impl Fn(&QueryResult) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
-    readable_or_none(named(row, numbered, read), |_| {})
+    readable_or_none(named(row, numbered, read))
 }
 
 /// Reads a row. Names it if it cannot be read.
@@ -184,15 +184,9 @@ pub(crate) fn named<T>(
     })
 }
 
-fn readable_or_none<T>(
-    read: Result<T, StoreError>,
-    name: impl FnOnce(&(dyn Error + 'static)),
-) -> Result<Option<T>, StoreError> {
+fn readable_or_none<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match read {
-        Err(StoreError::Corrupt(error)) => {
-            name(&*error);
-            Ok(None)
-        }
+        Err(StoreError::Corrupt(_)) => Ok(None),
         read => read.map(Some),
     }
 }

@@ -50,7 +50,7 @@ impl GrantEndStore for SeaOrmStore {
         // Also waits for another replica that announces it.
         locks::tokens_of(&write.txn, account).await?;
         let known = Entity::find().filter(Column::AccountId.eq(account.0));
-        let known = damage::readable(&write.txn, Column::Id, known).await?;
+        let known = damage::readable(&write.txn, known).await?;
         let announced = |known: &Model| Timestamp::from_millis(known.ends_at);
         if known
             .first()

@@ -8,7 +8,7 @@ use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore,
 use central_oauth_domain::ports::{GuessStore, StoreError};
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select,
@@ -19,8 +19,9 @@ use crate::damage;
 use crate::database::{Database, Purpose, Session};
 use crate::entities::wrong_codes::{ActiveModel, Column, Entity};
 use crate::error::failed;
-use crate::locks;
-use crate::store::{MOST_AT_ONCE, SeaOrmStore};
+use crate::locks::{self, Alone};
+use crate::statements::delete_before;
+use crate::store::SeaOrmStore;
 
 #[async_trait]
 impl GuessStore for SeaOrmStore {
@@ -53,11 +54,7 @@ impl GuessStore for SeaOrmStore {
     }
 
     async fn purge_guesses(&self, tried_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
-        let write = self.write().await?;
-        let deleted = delete_old(tried_before, limit).exec(&write.txn).await;
-        let deleted = deleted.map_err(failed)?;
-        write.commit().await?;
-        Ok(deleted.rows_affected)
+        self.run(&delete_old(tried_before, limit)).await
     }
 }
 
@@ -66,7 +63,7 @@ async fn count(
     guess: Guess,
     limit: GuessLimit,
 ) -> Result<Result<WrongBefore, TooManyGuesses>, StoreError> {
-    locks::guesses(db).await?;
+    locks::alone(db, Alone::Guesses).await?;
     let judged = judge(db, &guess, limit).await?;
     if judged.is_ok() && guess.is_wrong {
         new_row(&guess).insert(db).await.map_err(failed)?;
@@ -130,13 +127,7 @@ pub(crate) fn delete_surplus(most: u64) -> DeleteMany<Entity> {
 }
 
 pub(crate) fn delete_old(tried_before: Timestamp, limit: u64) -> DeleteMany<Entity> {
-    let old = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::TriedAt.lt(tried_before.as_millis()))
-        .limit(Ord::min(limit, MOST_AT_ONCE))
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    Entity::delete_many().filter(Column::Id.in_subquery(old.into_query()))
+    delete_before(Column::TriedAt, tried_before, limit)
 }
 
 fn new_row(guess: &Guess) -> ActiveModel {

@@ -3,11 +3,11 @@
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::Sealed;
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
 
 use crate::entities::service_keys;
 use crate::error::{Unreadable, failed};
+use crate::statements::insert_unless_taken;
 
 /// The number of the hash key.
 pub(crate) const ONLY_ROW: i64 = 1;
@@ -27,14 +27,7 @@ pub(crate) async fn keep(
         id: Set(ONLY_ROW),
         hash_key: Set(candidate.as_bytes().to_vec()),
     };
-    let unless_there = OnConflict::column(service_keys::Column::Id)
-        .do_nothing()
-        .to_owned();
-    service_keys::Entity::insert(row)
-        .on_conflict(unless_there)
-        .exec_without_returning(db)
-        .await
-        .map_err(failed)?;
+    insert_unless_taken(db, [row], [service_keys::Column::Id]).await?;
     let kept = read(db).await.map_err(failed)?;
     kept.ok_or_else(|| {
         let (table, column) = ("service_keys", "hash_key");

@@ -10,7 +10,7 @@
 //! | `claims` | leases of due work, for tasks and replicas |
 //! | `damage` | rows that cannot be read |
 //! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `reads`, `revocations`, `seals`, `replicas`, `workloads`, `write_tests`, `audit`, `admin_sessions`, `webhooks`, `grant_ends` | the port's traits, one each |
-//! | `hash_key`, `outbox`, `sealed_rows` | helpers of these traits |
+//! | `hash_key`, `outbox`, `sealed_rows`, `statements` | helpers of these traits |
 //! | `copy` | copies one database to another, for `central-oauth copy` |
 //! | `entities`, `convert` | the tables, and the conversion of their rows |
 //! | `error` | converts database errors to errors of the port |
@@ -44,6 +44,7 @@ mod revocations;
 mod schema;
 mod sealed_rows;
 mod seals;
+mod statements;
 mod store;
 mod url;
 mod webhooks;

@@ -12,8 +12,9 @@ use sea_orm::{
 };
 
 use crate::database::Session;
-use crate::entities::{access_keys, accounts, device_codes, tokens};
+use crate::entities::{Table, access_keys, accounts, device_codes, tokens};
 use crate::error::failed;
+use crate::statements::finds_any;
 
 /// A process that migrates, or the transaction of its migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +28,21 @@ pub struct Migrating {
 /// The class of our advisory locks, which distinguishes them from others in the same database.
 const CLASS: i32 = 0x0CEA_0A17;
 const MIGRATIONS: i32 = 0;
-const NEW_LINKS: i32 = 1;
 // 2 was the lock of housekeeping in earlier versions.
 const COPYING: i32 = 3;
-const GUESSES: i32 = 4;
-const CONSENTS: i32 = 5;
-const AUDIT: i32 = 6;
+
+/// Work that one transaction does at a time.
+#[derive(Clone, Copy)]
+pub(crate) enum Alone {
+    /// Counting links before one is added.
+    NewLinks = 1,
+    /// Counting wrong codes before an attempt.
+    Guesses = 4,
+    /// Counting consents in progress before one is added.
+    Consents = 5,
+    /// Numbering and deleting audit entries.
+    Audit = 6,
+}
 
 /// Locks migrations. A migration may take long, but does not wait long for a table: all later requests for the table
 /// would queue behind it, and could neither read nor save tokens for as long as a backup takes.
@@ -98,24 +108,9 @@ async fn at_once(db: &impl ConnectionTrait, lock: &str) -> Result<bool, DbErr> {
     }
 }
 
-/// Locks counting links before one is added.
-pub(crate) async fn new_links(db: &impl ConnectionTrait) -> Result<(), StoreError> {
-    advisory(db, NEW_LINKS).await.map_err(failed)
-}
-
-/// Locks counting wrong codes before an attempt.
-pub(crate) async fn guesses(db: &impl ConnectionTrait) -> Result<(), StoreError> {
-    advisory(db, GUESSES).await.map_err(failed)
-}
-
-/// Locks counting consents in progress before one is added.
-pub(crate) async fn consents(db: &impl ConnectionTrait) -> Result<(), StoreError> {
-    advisory(db, CONSENTS).await.map_err(failed)
-}
-
-/// Locks numbering and deleting audit entries.
-pub(crate) async fn audit(db: &impl ConnectionTrait) -> Result<(), StoreError> {
-    advisory(db, AUDIT).await.map_err(failed)
+/// Waits until no other transaction does this work.
+pub(crate) async fn alone(db: &impl ConnectionTrait, work: Alone) -> Result<(), StoreError> {
+    advisory(db, work as i32).await.map_err(failed)
 }
 
 /// Locks the decision whether a person of a provider has a live account here: no account may appear between the check
@@ -153,13 +148,17 @@ pub(crate) async fn tokens_of(
     db: &impl ConnectionTrait,
     account: AccountId,
 ) -> Result<(), StoreError> {
-    let locked = tokens::Entity::find()
-        .select_only()
-        .column(tokens::Column::Id)
-        .filter(tokens::Column::AccountId.eq(account.0))
-        .lock_exclusive();
-    let locked = locked.into_tuple::<i64>().one(db).await;
-    locked.map(drop).map_err(failed)
+    let tokens = tokens::Entity::find().filter(tokens::Column::AccountId.eq(account.0));
+    finds_any(db, tokens.lock_exclusive()).await.map(drop)
+}
+
+/// Locks an account before its keys change.
+pub(crate) async fn account(
+    db: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<(), StoreError> {
+    let account = accounts::Entity::find_by_id(account.0).lock_exclusive();
+    finds_any(db, account).await.map(drop)
 }
 
 /// Locks the keys and links of an account. Deleting the account would lock them in any order.
@@ -168,7 +167,7 @@ pub(crate) async fn keys_and_links_of(
     account: AccountId,
 ) -> Result<(), StoreError> {
     let keys = access_keys::Entity::find().filter(access_keys::Column::AccountId.eq(account.0));
-    in_order(db, keys, access_keys::Column::Id).await?;
+    in_order(db, keys).await?;
     let of_its_keys = access_keys::Entity::find()
         .select_only()
         .column(access_keys::Column::Id)
@@ -178,22 +177,21 @@ pub(crate) async fn keys_and_links_of(
         .add(device_codes::Column::RelinkOf.eq(account.0))
         .add(device_codes::Column::AccessKeyId.in_subquery(of_its_keys.into_query()));
     let links = device_codes::Entity::find().filter(of_account);
-    in_order(db, links, device_codes::Column::Id).await
+    in_order(db, links).await
 }
 
 /// Locks rows of a table in the order of their numbers, so that there are no deadlocks.
-pub(crate) async fn in_order<E: EntityTrait>(
+pub(crate) async fn in_order<E: Table>(
     db: &impl ConnectionTrait,
     rows: Select<E>,
-    number: E::Column,
 ) -> Result<(), StoreError> {
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
     let rows = rows
         .select_only()
-        .column(number)
-        .order_by_asc(number)
+        .column(E::ID)
+        .order_by_asc(E::ID)
         .lock(LockType::NoKeyUpdate);
     let locked = rows.into_tuple::<i64>().all(db).await;
     locked.map(drop).map_err(failed)
@@ -205,10 +203,6 @@ pub(crate) async fn parent(
     db: &impl ConnectionTrait,
     account: AccountId,
 ) -> Result<(), StoreError> {
-    let parent = accounts::Entity::find_by_id(account.0)
-        .select_only()
-        .column(accounts::Column::Id)
-        .lock(LockType::KeyShare);
-    let locked = parent.into_tuple::<i64>().one(db).await;
-    locked.map(drop).map_err(failed)
+    let parent = accounts::Entity::find_by_id(account.0).lock(LockType::KeyShare);
+    finds_any(db, parent).await.map(drop)
 }

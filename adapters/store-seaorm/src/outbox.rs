@@ -14,6 +14,7 @@ use crate::convert::{ended_revocation, new_revocation};
 use crate::entities::accounts;
 use crate::entities::revocations::{Column, Entity};
 use crate::error::failed;
+use crate::statements::finds_any;
 
 pub(crate) async fn keep_stray(
     db: &impl ConnectionTrait,
@@ -21,8 +22,7 @@ pub(crate) async fn keep_stray(
 ) -> Result<bool, StoreError> {
     let reference = stray.reference.as_bytes().to_vec();
     let known = Entity::find().filter(Column::Reference.eq(reference));
-    let known = known.select_only().column(Column::Id).into_tuple::<i64>();
-    if known.one(db).await.map_err(failed)?.is_some() {
+    if finds_any(db, known).await? {
         return Ok(true);
     }
     if let Some(person) = &stray.person
@@ -48,8 +48,7 @@ pub(crate) async fn is_alive(
     provider: &ProviderName,
     person: Option<&str>,
 ) -> Result<bool, StoreError> {
-    let live = live_accounts(provider, person).into_tuple::<i64>();
-    Ok(live.one(db).await.map_err(failed)?.is_some())
+    finds_any(db, live_accounts(provider, person)).await
 }
 
 pub(crate) fn live_accounts(

@@ -16,22 +16,22 @@ impl ReplicaStore for SeaOrmStore {
     async fn check_in(&self, replica: &Presence, now: Timestamp) -> Result<(), StoreError> {
         let write = self.write().await?;
         let (now, _) = self.time.both(&write.txn, now, now).await?;
-        forget(&write.txn, now).await?;
+        let long_gone = Column::SeenAt.lte((now - REMEMBERED_FOR).as_millis());
+        let gone = Entity::delete_many().filter(long_gone);
+        gone.exec(&write.txn).await.map_err(failed)?;
         note(&write.txn, replica, now).await?;
         write.commit().await
     }
 
     async fn check_out(&self, instance: &str) -> Result<(), StoreError> {
-        let write = self.write().await?;
         let gone = Entity::delete_many().filter(Column::Instance.eq(instance));
-        gone.exec(&write.txn).await.map_err(failed)?;
-        write.commit().await
+        self.run(&gone).await.map(drop)
     }
 
     async fn replicas(&self) -> Result<Vec<Replica>, StoreError> {
         let session = self.read().await?;
         let rows = Entity::find().order_by_asc(Column::Id);
-        let rows = damage::readable(&session, Column::Id, rows).await?;
+        let rows = damage::readable(&session, rows).await?;
         Ok(rows.into_iter().map(replica).collect())
     }
 }
@@ -40,12 +40,6 @@ impl ReplicaStore for SeaOrmStore {
 pub(crate) async fn any_is_there(db: &impl ConnectionTrait, now: Timestamp) -> Result<bool, DbErr> {
     let rows = Entity::find().all(db).await?;
     Ok(rows.into_iter().any(|row| replica(row).is_there(now)))
-}
-
-async fn forget(db: &impl ConnectionTrait, now: Timestamp) -> Result<(), StoreError> {
-    let long_gone = (now - REMEMBERED_FOR).as_millis();
-    let gone = Entity::delete_many().filter(Column::SeenAt.lte(long_gone));
-    gone.exec(db).await.map(drop).map_err(failed)
 }
 
 async fn note(

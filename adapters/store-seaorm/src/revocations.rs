@@ -8,10 +8,9 @@ use central_oauth_domain::grant::revocation::{
 use central_oauth_domain::grant::{LeaseVersion, ProviderName};
 use central_oauth_domain::ports::{RevocationStore, StoreError};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, QueryFilter,
-    QuerySelect, QueryTrait,
+    QuerySelect,
 };
 
 use crate::claims::{self, Leased};
@@ -21,7 +20,8 @@ use crate::entities::revocations::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
 use crate::locks;
 use crate::outbox;
-use crate::store::{MOST_AT_ONCE, SeaOrmStore};
+use crate::statements::delete_before;
+use crate::store::SeaOrmStore;
 
 #[async_trait]
 impl RevocationStore for SeaOrmStore {
@@ -43,14 +43,9 @@ impl RevocationStore for SeaOrmStore {
         let write = self.write().await?;
         let (now, lease_until) = self.time.both(&write.txn, now, lease_until).await?;
         let due = claims::due::<Entity>(now, limit, busy);
-        let mut rows = claims::claim(&write.txn, due, now, lease_until).await?;
+        let leases = claims::claim(&write.txn, due, now, lease_until, Model::try_into).await?;
         write.commit().await?;
-        // An update returns its rows in any order.
-        rows.sort_by_key(|row| (row.next_attempt_at, row.id));
-        let leases = rows
-            .into_iter()
-            .map(|row| (row.id, RevocationLease::try_from(row)));
-        damage::converted::<Entity, _>(leases)
+        Ok(leases)
     }
 
     async fn next_revocation_at(
@@ -123,8 +118,7 @@ impl RevocationStore for SeaOrmStore {
         limit: u64,
     ) -> Result<Vec<Revocation>, StoreError> {
         let (db, after) = (&self.read().await?, after.map(|after| after.0));
-        let read = |row: Model| row.try_into();
-        damage::page_of(db, Entity::find(), Column::Id, after, limit, read).await
+        damage::page_of(db, Entity::find(), after, limit, Model::try_into).await
     }
 
     async fn purge_revocations(
@@ -132,16 +126,11 @@ impl RevocationStore for SeaOrmStore {
         ended_before: Timestamp,
         limit: u64,
     ) -> Result<u64, StoreError> {
-        let write = self.write().await?;
-        let deleted = delete_over(ended_before, limit).exec(&write.txn).await;
-        let deleted = deleted.map_err(failed)?;
-        write.commit().await?;
-        Ok(deleted.rows_affected)
+        self.run(&delete_over(ended_before, limit)).await
     }
 }
 
 impl Leased for Entity {
-    const ID: Column = Column::Id;
     const PROVIDER: Column = Column::Provider;
     const DUE_AT: Column = Column::DueAt;
     const LEASE_UNTIL: Column = Column::LeaseUntil;
@@ -195,11 +184,5 @@ fn result_columns(result: RevocationResult, failures: i64, now: Timestamp) -> Ac
 }
 
 pub(crate) fn delete_over(ended_before: Timestamp, limit: u64) -> DeleteMany<Entity> {
-    let over = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::EndedAt.lt(ended_before.as_millis()))
-        .limit(Ord::min(limit, MOST_AT_ONCE))
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    Entity::delete_many().filter(Column::Id.in_subquery(over.into_query()))
+    delete_before(Column::EndedAt, ended_before, limit)
 }

@@ -6,7 +6,7 @@ use sea_orm_migration::{MigratorTrait, SchemaManager};
 use tokio::time::{sleep, timeout};
 
 use crate::database::versions::{known, pending, refuse_newer};
-use crate::database::{OpenError, Session, Write};
+use crate::database::{OpenError, Purpose, Session, Write};
 use crate::error::is_locked;
 use crate::locks::{self, Migrating};
 use crate::store::SeaOrmStore;
@@ -91,7 +91,7 @@ impl SeaOrmStore {
 
     /// One process migrates at a time: the others wait, and then find nothing pending.
     async fn begin_to_migrate(&self) -> Result<Write, DbErr> {
-        let write = self.database.begin().await?;
+        let write = self.database.begin(Purpose::Change).await?;
         locks::migrations(&write.txn).await?;
         Ok(write)
     }

@@ -7,18 +7,16 @@ use central_oauth_domain::ports::{
 use central_oauth_domain::secret::{SealId, Sealed};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IdenStatic, ModelTrait,
-    QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, SelectTwo, UpdateMany,
-    Value,
+    ColumnTrait, Condition, ConnectionTrait, FromQueryResult, IdenStatic, ModelTrait, QueryFilter,
+    QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, SelectTwo, UpdateMany, Value,
 };
 
 use crate::convert::{bytes, hash, reference, row_count};
 use crate::damage;
-use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
+use crate::entities::{Table, accounts, device_codes, revocations, service_keys, tokens};
 use crate::error::{Unreadable, failed};
 
-pub(crate) trait Sealing: EntityTrait {
-    const ID: Self::Column;
+pub(crate) trait Sealing: Table {
     const SEALED: &'static [(SecretKind, Self::Column)];
 
     /// The column of its end: ended rows have no sealed values, and few rows have not ended.
@@ -26,13 +24,11 @@ pub(crate) trait Sealing: EntityTrait {
 }
 
 impl Sealing for service_keys::Entity {
-    const ID: Self::Column = service_keys::Column::Id;
     const SEALED: &'static [(SecretKind, Self::Column)] =
         &[(SecretKind::HashKey, service_keys::Column::HashKey)];
 }
 
 impl Sealing for tokens::Entity {
-    const ID: Self::Column = tokens::Column::Id;
     const SEALED: &'static [(SecretKind, Self::Column)] = &[
         (SecretKind::AccessToken, tokens::Column::AccessToken),
         (SecretKind::Extra, tokens::Column::Extra),
@@ -41,7 +37,6 @@ impl Sealing for tokens::Entity {
 }
 
 impl Sealing for device_codes::Entity {
-    const ID: Self::Column = device_codes::Column::Id;
     const SEALED: &'static [(SecretKind, Self::Column)] = &[
         (SecretKind::DeviceCode, device_codes::Column::DeviceCode),
         (SecretKind::Callback, device_codes::Column::Callback),
@@ -59,7 +54,6 @@ impl Sealing for device_codes::Entity {
 }
 
 impl Sealing for revocations::Entity {
-    const ID: Self::Column = revocations::Column::Id;
     const SEALED: &'static [(SecretKind, Self::Column)] = &[
         (SecretKind::AccessToken, revocations::Column::AccessToken),
         (SecretKind::RefreshToken, revocations::Column::RefreshToken),
@@ -108,10 +102,7 @@ impl Owned for revocations::Model {
 pub(crate) type Found = Result<SealedRow, DamagedRow>;
 
 /// Returns the rows that a query finds.
-pub(crate) async fn read<E>(
-    db: &impl ConnectionTrait,
-    query: &Select<E>,
-) -> Result<Vec<Found>, StoreError>
+async fn read<E>(db: &impl ConnectionTrait, query: &Select<E>) -> Result<Vec<Found>, StoreError>
 where
     E: Sealing,
     E::Model: Owned,
@@ -121,6 +112,29 @@ where
         Ok(sealed_row(id, &row, row.owner()?))
     };
     each(db, query, E::ID.as_str(), read).await
+}
+
+/// Returns the rows of a table with a sealed value, or with one under another key than `present`.
+pub(crate) async fn page(
+    db: &impl ConnectionTrait,
+    owners: OwnerKind,
+    present: Option<SealId>,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<Found>, StoreError> {
+    match owners {
+        OwnerKind::Service => {
+            read::<service_keys::Entity>(db, &sealed(present, after, limit)).await
+        }
+        OwnerKind::Account => {
+            let rows = sealed::<tokens::Entity>(present, after, limit);
+            read_tokens(db, &rows.find_also_related(accounts::Entity)).await
+        }
+        OwnerKind::Link => read::<device_codes::Entity>(db, &sealed(present, after, limit)).await,
+        OwnerKind::Revocation => {
+            read::<revocations::Entity>(db, &sealed(present, after, limit)).await
+        }
+    }
 }
 
 /// Returns the tokens that a query finds.
@@ -210,25 +224,20 @@ pub(crate) fn starts<E: Sealing>() -> Select<E> {
     })
 }
 
-/// Returns rows with a value under another key, in the order of their numbers.
-pub(crate) fn sealed_otherwise<E: Sealing>(present: SealId, after: i64, limit: u64) -> Select<E> {
-    let otherwise = E::SEALED.iter().fold(Condition::any(), |any, (_, column)| {
-        any.add(start::<E::Column>(*column).ne(present.0.to_vec()))
-    });
-    in_order(holding::<E>().add(otherwise), after, limit)
-}
-
-/// Returns rows with any sealed value, in the order of their numbers.
-pub(crate) fn holding_any<E: Sealing>(after: i64, limit: u64) -> Select<E> {
+/// Returns rows with a sealed value, or with one under another key than `present`, in the order of their numbers.
+pub(crate) fn sealed<E: Sealing>(present: Option<SealId>, after: i64, limit: u64) -> Select<E> {
     let any = E::SEALED.iter().fold(Condition::any(), |any, (_, column)| {
-        any.add(column.is_not_null())
+        any.add(match present {
+            Some(present) => start::<E::Column>(*column).ne(present.0.to_vec()),
+            None => column.is_not_null(),
+        })
     });
-    in_order(any, after, limit)
-}
-
-fn in_order<E: Sealing>(which: Condition, after: i64, limit: u64) -> Select<E> {
+    let among = match present {
+        Some(_) => holding::<E>(),
+        None => Condition::all(),
+    };
     E::find()
-        .filter(which)
+        .filter(among.add(any))
         .filter(E::ID.gt(after))
         .order_by_asc(E::ID)
         .limit(row_count(limit))

@@ -17,7 +17,7 @@ use crate::copy::tables::is_empty;
 use crate::database::Session;
 use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
 use crate::error::failed;
-use crate::sealed_rows::{Found, Sealing, read, read_tokens, replace, sealed_otherwise, starts};
+use crate::sealed_rows::{Found, Sealing, page, read_tokens, replace, starts};
 use crate::store::SeaOrmStore;
 use crate::{hash_key, locks};
 
@@ -36,7 +36,7 @@ impl SealStore for SeaOrmStore {
         }
         let nobody_copies = locks::not_copying(&write.txn).await.map_err(failed)?;
         // Reads in this order, because every transaction that stores a row stores a key before it.
-        let is_new = is_empty(&write.txn).await.map_err(failed)?;
+        let is_new = is_empty(&write.txn).await?;
         let kept = hash_key::read(&write.txn).await.map_err(failed)?;
         if kept.is_none() && !(nobody_copies && is_new) {
             return Err(StoreError::Conflict);
@@ -47,16 +47,11 @@ impl SealStore for SeaOrmStore {
     }
 
     async fn replace_hash_key(&self, seen: &Sealed, by: &Sealed) -> Result<bool, StoreError> {
-        let write = self.write().await?;
-        let replaced = service_keys::Entity::update_many()
+        let replacing = service_keys::Entity::update_many()
             .col_expr(service_keys::Column::HashKey, by.as_bytes().to_vec().into())
             .filter(service_keys::Column::Id.eq(hash_key::ONLY_ROW))
-            .filter(service_keys::Column::HashKey.eq(seen.as_bytes().to_vec()))
-            .exec(&write.txn)
-            .await
-            .map_err(failed)?;
-        write.commit().await?;
-        Ok(replaced.rows_affected > 0)
+            .filter(service_keys::Column::HashKey.eq(seen.as_bytes().to_vec()));
+        Ok(self.run(&replacing).await? > 0)
     }
 
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError> {
@@ -72,28 +67,8 @@ impl SealStore for SeaOrmStore {
     ) -> Result<Vec<Result<SealedRow, DamagedRow>>, StoreError> {
         let db = &self.read().await?;
         match owners {
-            OwnerKind::Service => {
-                read(
-                    db,
-                    &sealed_otherwise::<service_keys::Entity>(present, after, limit),
-                )
-                .await
-            }
             OwnerKind::Account => tokens_sealed_otherwise(db, present, after, limit).await,
-            OwnerKind::Link => {
-                read(
-                    db,
-                    &sealed_otherwise::<device_codes::Entity>(present, after, limit),
-                )
-                .await
-            }
-            OwnerKind::Revocation => {
-                read(
-                    db,
-                    &sealed_otherwise::<revocations::Entity>(present, after, limit),
-                )
-                .await
-            }
+            owners => page(db, owners, Some(present), after, limit).await,
         }
     }
 

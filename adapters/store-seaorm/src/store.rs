@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Session, Write};
+use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Purpose, Session, Write};
 use crate::error::{failed, unavailable};
 use crate::refreshes::claimed::Claimed;
 use crate::url::DatabaseUrl;
@@ -102,12 +102,14 @@ impl SeaOrmStore {
     }
 
     pub(crate) async fn write(&self) -> Result<Write, StoreError> {
-        self.database.begin().await.map_err(unavailable)
+        let begun = self.database.begin(Purpose::Change).await;
+        begun.map_err(unavailable)
     }
 
     /// Begins a transaction for a provider's response: it exists nowhere else until it is stored.
     pub(crate) async fn save(&self) -> Result<Write, StoreError> {
-        self.database.begin_saving().await.map_err(unavailable)
+        let begun = self.database.begin(Purpose::Save).await;
+        begun.map_err(unavailable)
     }
 }
 

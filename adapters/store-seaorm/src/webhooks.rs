@@ -5,27 +5,25 @@ use central_oauth_domain::ports::{StoreError, WebhookStore};
 use central_oauth_domain::vault::RowMacs;
 use central_oauth_domain::webhook::{Receiver, ReceiverName, ReceiverVersion};
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, Select,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 
 use crate::audit;
-use crate::convert::{fault, hash, time};
+use crate::convert::{fault, fault_columns, hash, hash_bytes, time};
 use crate::damage;
 use crate::entities::webhook_receivers::{ActiveModel, Column, Entity, Model};
 use crate::error::{Unreadable, failed};
+use crate::statements::insert_unless_taken;
 use crate::store::SeaOrmStore;
 
 #[async_trait]
 impl WebhookStore for SeaOrmStore {
     async fn receivers(&self) -> Result<Vec<Receiver>, StoreError> {
         let rows = Entity::find().order_by_asc(Column::Name);
-        readable(&self.read().await?, &rows).await
+        readable(&self.read().await?, rows).await
     }
 
     async fn receiver(&self, name: &ReceiverName) -> Result<Option<Receiver>, StoreError> {
-        Ok(readable(&self.read().await?, &named(name)).await?.pop())
+        Ok(readable(&self.read().await?, named(name)).await?.pop())
     }
 
     async fn add_receiver(
@@ -40,7 +38,7 @@ impl WebhookStore for SeaOrmStore {
         let fresh = Receiver::new(name.clone(), position.unwrap_or(head));
         let fresh = columns(&macs.authenticated_receiver(&fresh));
         if !insert(&write.txn, fresh.clone()).await? {
-            if !readable(&write.txn, &named(name)).await?.is_empty() {
+            if !readable(&write.txn, named(name)).await?.is_empty() {
                 return Ok(false);
             }
             let damaged = Entity::delete_many().filter(Column::Name.eq(name.as_str()));
@@ -53,23 +51,18 @@ impl WebhookStore for SeaOrmStore {
     }
 
     async fn save_receiver(&self, next: &Receiver) -> Result<bool, StoreError> {
-        let write = self.write().await?;
-        let saved = Entity::update_many()
+        let saving = Entity::update_many()
             .set(columns(next))
             .filter(Column::Name.eq(next.name.as_str()))
             .filter(Column::Version.eq(next.version.0.wrapping_sub(1)));
-        let saved = saved.exec(&write.txn).await.map_err(failed)?;
-        write.commit().await?;
-        Ok(saved.rows_affected > 0)
+        Ok(self.run(&saving).await? > 0)
     }
 }
 
 /// Returns false if there is a row with this name.
 async fn insert(db: &impl ConnectionTrait, fresh: ActiveModel) -> Result<bool, StoreError> {
-    let unless_there = OnConflict::column(Column::Name).do_nothing().to_owned();
-    let added = Entity::insert(fresh).on_conflict(unless_there);
-    let added = added.exec_without_returning(db).await;
-    Ok(added.map_err(failed)? > 0)
+    let added = insert_unless_taken(db, [fresh], [Column::Name]).await?;
+    Ok(added > 0)
 }
 
 fn named(name: &ReceiverName) -> Select<Entity> {
@@ -78,15 +71,14 @@ fn named(name: &ReceiverName) -> Select<Entity> {
 
 async fn readable(
     db: &impl ConnectionTrait,
-    rows: &Select<Entity>,
+    rows: Select<Entity>,
 ) -> Result<Vec<Receiver>, StoreError> {
-    let read = |row: &QueryResult| damage::model::<Model>(row)?.try_into();
-    damage::each(db, rows, damage::numbered::<Entity>(Column::Id), read).await
+    damage::each(db, rows, Receiver::try_from).await
 }
 
 fn columns(receiver: &Receiver) -> ActiveModel {
     let millis = |at: Option<Timestamp>| Set(at.map(Timestamp::as_millis));
-    let error = receiver.last_error.as_ref();
+    let (code, detail) = fault_columns(receiver.last_error.clone());
     ActiveModel {
         id: NotSet,
         name: Set(receiver.name.as_str().to_owned()),
@@ -96,11 +88,11 @@ fn columns(receiver: &Receiver) -> ActiveModel {
         next_attempt_at: millis(receiver.next_attempt_at),
         failures: Set(receiver.failures.into()),
         failing_since: millis(receiver.failing_since),
-        last_error_code: Set(error.map(|fault| fault.code.to_string())),
-        last_error_detail: Set(error.map(|fault| fault.detail.clone())),
+        last_error_code: Set(code),
+        last_error_detail: Set(detail),
         delivered_at: millis(receiver.delivered_at),
         dropped: Set(receiver.dropped.try_into().unwrap_or(i64::MAX)),
-        mac: Set(receiver.mac.map(|mac| mac.as_bytes().to_vec())),
+        mac: Set(receiver.mac.as_ref().map(hash_bytes)),
     }
 }
 

@@ -11,11 +11,9 @@ use central_oauth_domain::workload::{
     Facts, NewWorkload, WorkloadBinding, WorkloadGrant, WorkloadRecord,
 };
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, FromQueryResult,
-    QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, SelectFour, TopologyStar,
-    TryInsertResult,
+    QueryFilter, QueryOrder, QueryResult, QuerySelect, SelectFour, TopologyStar,
 };
 
 use crate::convert::{hash, key_record};
@@ -23,7 +21,8 @@ use crate::damage::{self, Numbered};
 use crate::entities::workloads::{ActiveModel, Column, Entity, Model};
 use crate::entities::{access_keys, accounts, device_codes, used_tokens};
 use crate::error::{Unreadable, failed};
-use crate::store::{MOST_AT_ONCE, SeaOrmStore};
+use crate::statements::{delete_before, finds_any, insert_unless_taken};
+use crate::store::SeaOrmStore;
 use crate::{audit, keys};
 
 /// One workload uses at most this many accounts.
@@ -33,7 +32,7 @@ const MOST_OF_ONE: u64 = 1_000;
 impl WorkloadStore for SeaOrmStore {
     async fn find_workloads(&self, identity: &KeyedHash) -> Result<Vec<WorkloadGrant>, StoreError> {
         let (db, rows) = (&self.read().await?, &with_identity(identity));
-        let grants = damage::each(db, rows, NUMBERED, |row| {
+        let grants = damage::each_of(db, rows, NUMBERED, |row| {
             let workload = workload(row)?;
             let holder = keys::holder(row, ["B_", "C_", "D_"])?;
             let grant = |key| {
@@ -95,15 +94,9 @@ impl WorkloadStore for SeaOrmStore {
 
     async fn is_workload(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError> {
         let row = Entity::find_by_id(key.0)
-            .select_only()
-            .column(Column::Id)
             .inner_join(access_keys::Entity)
-            .filter(access_keys::Column::AccountId.eq(account.0))
-            .into_tuple::<i64>()
-            .one(&self.read().await?)
-            .await
-            .map_err(failed)?;
-        Ok(row.is_some())
+            .filter(access_keys::Column::AccountId.eq(account.0));
+        finds_any(&self.read().await?, row).await
     }
 
     async fn purge_used_tokens(
@@ -111,11 +104,7 @@ impl WorkloadStore for SeaOrmStore {
         expired_before: Timestamp,
         limit: u64,
     ) -> Result<u64, StoreError> {
-        let write = self.write().await?;
-        let deleted = delete_expired(expired_before, limit).exec(&write.txn).await;
-        let deleted = deleted.map_err(failed)?;
-        write.commit().await?;
-        Ok(deleted.rows_affected)
+        self.run(&delete_expired(expired_before, limit)).await
     }
 }
 
@@ -147,14 +136,7 @@ pub(crate) fn delete_expired(
     expired_before: Timestamp,
     limit: u64,
 ) -> DeleteMany<used_tokens::Entity> {
-    use used_tokens::{Column, Entity};
-    let expired = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::ExpiresAt.lt(expired_before.as_millis()))
-        .limit(Ord::min(limit, MOST_AT_ONCE))
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    Entity::delete_many().filter(Column::Id.in_subquery(expired.into_query()))
+    delete_before(used_tokens::Column::ExpiresAt, expired_before, limit)
 }
 
 /// Stores the workload that uses a key.
@@ -184,17 +166,13 @@ pub(crate) async fn use_once(
     db: &impl ConnectionTrait,
     token: &SingleUse,
 ) -> Result<bool, StoreError> {
-    use used_tokens::{ActiveModel, Column, Entity};
-    let row = ActiveModel {
+    let row = used_tokens::ActiveModel {
         hash: Set(token.hash.as_bytes().to_vec()),
         expires_at: Set(token.expires_at.as_millis()),
         ..Default::default()
     };
-    let noted = Entity::insert(row).on_conflict_do_nothing_on([Column::Hash]);
-    match noted.exec(db).await.map_err(failed)? {
-        TryInsertResult::Inserted(_) => Ok(true),
-        TryInsertResult::Conflicted | TryInsertResult::Empty => Ok(false),
-    }
+    let noted = insert_unless_taken(db, [row], [used_tokens::Column::Hash]);
+    Ok(noted.await? > 0)
 }
 
 fn binding(row: Model) -> Result<WorkloadBinding, StoreError> {

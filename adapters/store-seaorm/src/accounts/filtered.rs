@@ -1,9 +1,6 @@
 use central_oauth_domain::grant::{AccountFilter, AccountId, AccountStatus, StatusAsOf};
 use sea_orm::sea_query::ExprTrait;
-use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
-    RelationTrait, Select,
-};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::convert::row_count;
 use crate::entities::accounts::{self, Status};
@@ -17,10 +14,10 @@ pub(crate) fn matching(
     limit: u64,
 ) -> Select<accounts::Entity> {
     let after = after.map_or(0, |after| after.0);
-    let mut query = accounts::Entity::find().inner_join(tokens::Entity);
-    query = match &filter.label {
+    let query = accounts::Entity::find().inner_join(tokens::Entity);
+    let query = match &filter.label {
         Some(label) => query
-            .join(JoinType::InnerJoin, accounts::Relation::Labels.def())
+            .inner_join(account_labels::Entity)
             .filter(account_labels::Column::Name.eq(&label.name))
             .filter(account_labels::Column::Value.eq(&label.value))
             .filter(account_labels::Column::AccountId.gt(after))
@@ -29,13 +26,11 @@ pub(crate) fn matching(
             .filter(accounts::Column::Id.gt(after))
             .order_by_asc(accounts::Column::Id),
     };
-    if let Some(provider) = &filter.provider {
-        query = query.filter(accounts::Column::Provider.eq(provider.as_str()));
-    }
-    if let Some(status) = &filter.status {
-        query = query.filter(is_shown_as(status));
-    }
-    query.limit(row_count(limit))
+    let provider = filter.provider.as_ref();
+    let wanted = Condition::all()
+        .add_option(provider.map(|name| accounts::Column::Provider.eq(name.as_str())))
+        .add_option(filter.status.as_ref().map(is_shown_as));
+    query.filter(wanted).limit(row_count(limit))
 }
 
 /// The rule of `Account::as_of`, in SQL.

@@ -4,12 +4,11 @@ use central_oauth_domain::Labels;
 use central_oauth_domain::grant::AccountId;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 
 use crate::damage;
 use crate::entities::account_labels::{ActiveModel, Column, Entity};
-use crate::error::failed;
+use crate::statements::insert_unless_taken;
 
 /// Returns the labels of these accounts; accounts without labels are left out.
 pub(super) async fn read(
@@ -17,7 +16,7 @@ pub(super) async fn read(
     accounts: &[AccountId],
 ) -> Result<BTreeMap<AccountId, Labels>, StoreError> {
     let mut labels: BTreeMap<AccountId, Vec<(String, String)>> = BTreeMap::new();
-    for row in damage::readable(db, Column::Id, labels_of(accounts)).await? {
+    for row in damage::readable(db, labels_of(accounts)).await? {
         let account = labels.entry(AccountId(row.account_id)).or_default();
         account.push((row.name, row.value));
     }
@@ -52,10 +51,6 @@ pub(crate) async fn add(
         return Ok(());
     }
     // A label that cannot be read is in the way of one with its name.
-    let taken = OnConflict::columns([Column::AccountId, Column::Name])
-        .do_nothing()
-        .to_owned();
-    let added = Entity::insert_many(rows).on_conflict(taken);
-    let added = added.exec_without_returning(db).await;
-    added.map(drop).map_err(failed)
+    let added = insert_unless_taken(db, rows, [Column::AccountId, Column::Name]);
+    added.await.map(drop)
 }

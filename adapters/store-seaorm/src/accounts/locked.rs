@@ -50,7 +50,7 @@ pub(crate) async fn lock_all(
 ) -> Result<Vec<StoredTokens>, StoreError> {
     let numbers = accounts.map(|account| account.0);
     let rows = locked(tokens::Column::AccountId.is_in(numbers)).order_by_asc(tokens::Column::Id);
-    damage::each(db, &rows, NUMBERED, both).await
+    damage::each_of(db, &rows, NUMBERED, both).await
 }
 
 /// Returns the first account that a query finds, also if it is damaged.
@@ -83,19 +83,9 @@ pub(crate) async fn save(
     before: &StoredTokens,
     after: &StoredTokens,
 ) -> Result<(), StoreError> {
-    let id = before.account.id.0;
     let ((account, tokens), (new_account, new_tokens)) = (rows(before), rows(after));
-    if let Some(changed) = changes(&tokens, new_tokens) {
-        let saved = tokens::Entity::update_many().set(changed);
-        let saved = saved.filter(tokens::Column::AccountId.eq(id)).exec(db);
-        saved.await.map_err(failed)?;
-    }
-    if let Some(changed) = changes(&account, new_account) {
-        let saved = accounts::Entity::update_many().set(changed);
-        let saved = saved.filter(accounts::Column::Id.eq(id)).exec(db);
-        saved.await.map_err(failed)?;
-    }
-    Ok(())
+    let changed = (changes(&account, new_account), changes(&tokens, new_tokens));
+    update(db, before.account.id, changed).await
 }
 
 /// Saves all values of an account, whatever its rows contain.
@@ -103,14 +93,26 @@ pub(super) async fn overwrite(
     db: &impl ConnectionTrait,
     tokens: &StoredTokens,
 ) -> Result<(), StoreError> {
-    let id = tokens.account.id.0;
-    let (account, tokens) = rows(tokens);
-    let saved = tokens::Entity::update_many().set(tokens);
-    let saved = saved.filter(tokens::Column::AccountId.eq(id)).exec(db);
-    saved.await.map_err(failed)?;
-    let saved = accounts::Entity::update_many().set(account);
-    let saved = saved.filter(accounts::Column::Id.eq(id)).exec(db);
-    saved.await.map(drop).map_err(failed)
+    let (account, row) = rows(tokens);
+    update(db, tokens.account.id, (Some(account), Some(row))).await
+}
+
+async fn update(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    (account, tokens): (Option<accounts::ActiveModel>, Option<tokens::ActiveModel>),
+) -> Result<(), StoreError> {
+    if let Some(tokens) = tokens {
+        let saved = tokens::Entity::update_many().set(tokens);
+        let saved = saved.filter(tokens::Column::AccountId.eq(id.0)).exec(db);
+        saved.await.map_err(failed)?;
+    }
+    if let Some(account) = account {
+        let saved = accounts::Entity::update_many().set(account);
+        let saved = saved.filter(accounts::Column::Id.eq(id.0)).exec(db);
+        saved.await.map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Returns the statement that locks tokens and saves the changes of a transition, if both rows are still those that the

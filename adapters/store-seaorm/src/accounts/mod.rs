@@ -22,12 +22,14 @@ use crate::entities::tokens;
 use crate::error::failed;
 use crate::locks;
 use crate::outbox;
+use crate::statements::finds_any;
 use crate::store::SeaOrmStore;
 
 #[async_trait]
 impl AccountStore for SeaOrmStore {
     async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        find(&self.read().await?, id).await
+        let this = with_times().filter(accounts::Column::Id.eq(id.0));
+        Ok(readable(&self.read().await?, this).await?.pop())
     }
 
     async fn accounts_matching(
@@ -57,17 +59,11 @@ impl AccountStore for SeaOrmStore {
     }
 
     async fn has_others_alive(&self, than: &Account) -> Result<bool, StoreError> {
-        let other = accounts::Entity::find()
-            .select_only()
-            .column(accounts::Column::Id)
+        let others = accounts::Entity::find()
             .filter(accounts::Column::Provider.eq(than.key.provider.as_str()))
             .filter(accounts::Column::Id.ne(than.id.0))
-            .filter(accounts::Column::Status.ne(Status::RelinkRequired))
-            .into_tuple::<i64>()
-            .one(&self.read().await?)
-            .await
-            .map_err(failed)?;
-        Ok(other.is_some())
+            .filter(accounts::Column::Status.ne(Status::RelinkRequired));
+        finds_any(&self.read().await?, others).await
     }
 
     async fn delete_account(
@@ -80,11 +76,7 @@ impl AccountStore for SeaOrmStore {
         let write = self.write().await?;
         locks::persons(&write.txn, &seen.account.key.provider).await?;
         locks::tokens_of(&write.txn, id).await?;
-        // Locked before its keys, as when a key is created or deleted.
-        let account = accounts::Entity::find_by_id(id.0).select_only();
-        let account = account.column(accounts::Column::Id).lock_exclusive();
-        let account = account.into_tuple::<i64>().one(&write.txn).await;
-        account.map_err(failed)?;
+        locks::account(&write.txn, id).await?;
         locks::keys_and_links_of(&write.txn, id).await?;
         let stored = read_tokens(&write.txn, id).await?;
         if !stored.is_some_and(|stored| stored.are_those_of(seen)) {
@@ -101,11 +93,6 @@ impl AccountStore for SeaOrmStore {
         write.commit().await?;
         Ok(lease)
     }
-}
-
-async fn find(db: &impl ConnectionTrait, id: AccountId) -> Result<Option<Account>, StoreError> {
-    let found = readable(db, with_times().filter(accounts::Column::Id.eq(id.0)));
-    Ok(found.await?.pop())
 }
 
 /// Returns the accounts that a query finds, joined with their tokens. An account with a row that cannot be read is

@@ -8,7 +8,7 @@ use central_oauth_domain::{Fault, FaultCode, Timestamp};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::DerivePartialModel;
 
-use super::scalars::{bytes, duration, millis, scopes, time};
+use super::scalars::{bytes, duration, fault_columns, millis, scopes, time};
 use crate::entities::{accounts, tokens};
 
 /// Converts an account with the parts of its tokens that concern its health, without reading the tokens themselves.
@@ -104,10 +104,7 @@ pub(crate) fn rows(tokens: &StoredTokens) -> (accounts::ActiveModel, tokens::Act
 }
 
 fn account_row(account: &Account) -> accounts::ActiveModel {
-    let error = account.last_error.clone();
-    let (code, detail) = error
-        .map(|fault| (fault.code.to_string(), fault.detail))
-        .unzip();
+    let (code, detail) = fault_columns(account.last_error.clone());
     accounts::ActiveModel {
         id: NotSet,
         provider: Set(account.key.provider.as_str().to_owned()),

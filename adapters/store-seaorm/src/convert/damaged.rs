@@ -2,7 +2,10 @@
 
 use central_oauth_domain::FaultCode;
 use central_oauth_domain::grant::StoredTokens;
-use sea_orm::{FromQueryResult, QueryResult};
+use sea_orm::sea_query::ArrayType;
+use sea_orm::{
+    DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable, ModelTrait, QueryResult, Value,
+};
 
 use super::account::stored_tokens;
 use crate::damage;
@@ -46,77 +49,51 @@ impl FoundTokens {
     }
 }
 
-macro_rules! as_far_as_readable {
-    ($row:ident, $prefix:expr, $table:ident { $($column:ident),+ $(,)? }) => {
-        $table::Model { $($column: $row.try_get($prefix, stringify!($column)).unwrap_or_default(),)+ }
-    };
+/// Returns a row whose values that cannot be read are replaced by defaults.
+pub(super) fn as_far_as_readable<E>(row: &QueryResult, prefix: &str) -> E::Model
+where
+    E: EntityTrait,
+    E::Model: Default,
+{
+    let mut found = E::Model::default();
+    for column in E::Column::iter() {
+        if let Ok(value) = value::<E>(row, prefix, column) {
+            // A value that the column cannot have is left out too.
+            let _ = found.try_set(column, value);
+        }
+    }
+    found
 }
-pub(super) use as_far_as_readable;
+
+fn value<E: EntityTrait>(
+    row: &QueryResult,
+    prefix: &str,
+    column: E::Column,
+) -> Result<Value, DbErr> {
+    let name = column.as_str();
+    Ok(match E::Model::get_value_type(column) {
+        ArrayType::BigInt => row.try_get::<Option<i64>>(prefix, name)?.into(),
+        ArrayType::Bool => row.try_get::<Option<bool>>(prefix, name)?.into(),
+        ArrayType::Bytes => row.try_get::<Option<Vec<u8>>>(prefix, name)?.into(),
+        _ => row.try_get::<Option<String>>(prefix, name)?.into(),
+    })
+}
 
 fn damaged_account(row: &QueryResult, prefix: &str) -> accounts::Model {
-    let account = as_far_as_readable!(
-        row,
-        prefix,
-        accounts {
-            id,
-            provider,
-            account_id,
-            identified,
-            display_name,
-            status,
-            scopes,
-            created_at,
-            linked_at,
-            last_error_code,
-            last_error_detail,
-        }
-    );
     accounts::Model {
         status: accounts::Status::Degraded,
         last_error_code: Some(FaultCode::InternalError.to_string()),
         last_error_detail: Some(ADVICE.to_owned()),
-        ..account
+        ..as_far_as_readable::<accounts::Entity>(row, prefix)
     }
 }
 
 /// An access token whose end cannot be read counts as expired. Nobody can refresh the account, so nobody holds its lease.
 fn damaged_tokens(row: &QueryResult, prefix: &str) -> tokens::Model {
     let expires_at = row.try_get(prefix, "access_token_expires_at");
-    let found = as_far_as_readable!(
-        row,
-        prefix,
-        tokens {
-            id,
-            account_id,
-            provider,
-            generation,
-            access_token,
-            refresh_token,
-            sealed_with,
-            token_endpoint,
-            client_id,
-            access_token_expires_at,
-            refresh_token_expires_at,
-            obtained_at,
-            last_refreshed_at,
-            next_refresh_at,
-            lease_until,
-            lease_version,
-            refresh_due_at,
-            failures,
-            ambiguous,
-            refused_since,
-            renewed_by_use,
-            grant_expires_at,
-            issuer,
-            extra,
-            access_token_lifetime,
-            access_token_hinted_end,
-        }
-    );
     tokens::Model {
         access_token_expires_at: expires_at.unwrap_or(Some(0)),
         lease_until: None,
-        ..found
+        ..as_far_as_readable::<tokens::Entity>(row, prefix)
     }
 }

@@ -3,10 +3,9 @@ use central_oauth_domain::grant::{
     AccessKeyId, AccountId, AccountKey, KeyBinding, KeyHolder, KeyLimits, KeyMaker, KeyRecord,
     ProviderName,
 };
-use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::{NotSet, Set};
 
-use super::scalars::{hash, time};
+use super::scalars::{hash, hash_bytes, time};
 use crate::entities::access_keys::{ActiveModel, Model};
 use crate::entities::accounts;
 use crate::error::Unreadable;
@@ -54,22 +53,18 @@ pub(crate) fn key_row(key: &KeyHolder, name: Option<String>, created_at: Timesta
     let networks = key.limits.networks_text();
     ActiveModel {
         id: NotSet,
-        hash: Set(key.hash.as_bytes().to_vec()),
+        hash: Set(hash_bytes(&key.hash)),
         role: Set(key.role.into()),
         name: Set(name),
         account_id: Set(key.binding.account().map(|account| account.0)),
         expires_at: Set(key.expires_at.map(Timestamp::as_millis)),
         created_at: Set(created_at.as_millis()),
         last_used_at: Set(None),
-        mac: Set(key.mac.as_ref().map(mac_bytes)),
+        mac: Set(key.mac.as_ref().map(hash_bytes)),
         created_by: Set(key.maker.map(|maker| maker.to_string())),
         networks: Set((!networks.is_empty()).then_some(networks)),
         uses_per_minute: Set(key.limits.uses_per_minute.map(i64::from)),
     }
-}
-
-pub(crate) fn mac_bytes(mac: &KeyedHash) -> Vec<u8> {
-    mac.as_bytes().to_vec()
 }
 
 fn maker(key: &Model) -> Result<Option<KeyMaker>, Unreadable> {

@@ -9,10 +9,12 @@ use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_domain::workload::Facts;
 use central_oauth_domain::{Fault, Labels, Timestamp};
-use sea_orm::ActiveValue::Set;
+use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ActiveModelTrait, Iterable};
 
-use super::scalars::{bytes, duration, fault, hash, millis, scopes, time};
+use super::scalars::{
+    bytes, duration, fault, fault_columns, hash, hash_bytes, millis, scopes, time,
+};
 use crate::entities::device_codes::{self, ActiveModel, Model, State};
 use crate::error::Unreadable;
 
@@ -75,10 +77,6 @@ fn optional_hash(bytes: Option<Vec<u8>>, column: Column) -> Result<Option<KeyedH
 fn workload(text: Option<String>) -> Result<Option<Facts>, Column> {
     let read = |text: String| Facts::from_text(&text).ok_or("workload");
     text.map(read).transpose()
-}
-
-fn optional_bytes(hash: Option<KeyedHash>) -> Option<Vec<u8>> {
-    hash.map(|hash| hash.as_bytes().to_vec())
 }
 
 fn poll(row: &Model) -> Result<Option<PollSchedule>, Column> {
@@ -208,12 +206,13 @@ pub(crate) fn link_columns(link: &Link) -> ActiveModel {
     columns(link, state_columns(&link.state))
 }
 
+/// Returns the row of a link with these columns of its state.
 fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
     let poll = link.poll;
     ActiveModel {
         id: Set(link.id.0),
         version: Set(link.version.0),
-        code_hash: Set(link.code.as_bytes().to_vec()),
+        code_hash: Set(hash_bytes(&link.code)),
         access_key_id: Set(link.key.0),
         relink_of: Set(link.relink_of.map(|account| account.0)),
         provider: Set(link.provider.as_str().to_owned()),
@@ -221,26 +220,28 @@ fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
         address: Set(link.requester.address.clone()),
         workload: Set(link.requester.workload.as_ref().map(Facts::to_text)),
         labels: Set(label_lines(&link.requester.labels)),
-        network: Set(optional_bytes(link.network)),
+        network: Set(link.network.as_ref().map(hash_bytes)),
         created_at: Set(link.created_at.as_millis()),
         expires_at: Set(link.expires_at.as_millis()),
-        browser_hash: Set(optional_bytes(link.browser)),
-        confirmed_from: Set(optional_bytes(link.confirmed_from)),
-        callback_hash: Set(optional_bytes(link.callback)),
+        browser_hash: Set(link.browser.as_ref().map(hash_bytes)),
+        confirmed_from: Set(link.confirmed_from.as_ref().map(hash_bytes)),
+        callback_hash: Set(link.callback.as_ref().map(hash_bytes)),
         poll_interval: Set(poll.map(|poll| millis(poll.interval))),
         poll_failures: Set(poll.map(|poll| poll.failures.into())),
         poll_next_at: Set(poll.map(|poll| poll.next_at.as_millis())),
         lease_until: Set(link.lease_until.map(Timestamp::as_millis)),
+        poll_due_at: NotSet,
         return_code_tries: Set(link.return_code_tries.map(i64::from)),
         ..state
     }
 }
 
+/// Returns the columns that belong to a state. The default of all others is NULL.
 fn state_columns(state: &LinkState) -> ActiveModel {
     match state {
         LinkState::Pending => ActiveModel {
             state: Set(State::Pending),
-            ..nothing_held()
+            ..ActiveModel::default_values()
         },
         LinkState::Authorizing(consent) => consent_columns(consent),
         LinkState::Redeemed(grant) => grant_columns(grant),
@@ -253,7 +254,7 @@ fn state_columns(state: &LinkState) -> ActiveModel {
             person: Set(Some(owner.key.account_id.clone())),
             person_identified: Set(Some(owner.identified)),
             person_name: Set(Some(owner.display_name.clone())),
-            owner_mac: Set(optional_bytes(*owner_mac)),
+            owner_mac: Set(owner_mac.as_ref().map(hash_bytes)),
             ..grant_columns(grant)
         },
         LinkState::Linked { account, at } => ActiveModel {
@@ -268,46 +269,13 @@ fn state_columns(state: &LinkState) -> ActiveModel {
     }
 }
 
-/// All columns that belong to a state, empty.
-fn nothing_held() -> ActiveModel {
-    ActiveModel {
-        ended_at: Set(None),
-        account_id: Set(None),
-        error_code: Set(None),
-        error_detail: Set(None),
-        device_code: Set(None),
-        user_code: Set(None),
-        verification_uri: Set(None),
-        verification_uri_complete: Set(None),
-        callback: Set(None),
-        access_token: Set(None),
-        refresh_token: Set(None),
-        id_token: Set(None),
-        scopes: Set(None),
-        extra: Set(None),
-        requested_at: Set(None),
-        access_token_expires_at: Set(None),
-        access_token_hinted_end: Set(None),
-        refresh_token_expires_at: Set(None),
-        grant_expires_at: Set(None),
-        issuer: Set(None),
-        token_endpoint: Set(None),
-        client_id: Set(None),
-        person: Set(None),
-        person_identified: Set(None),
-        person_name: Set(None),
-        owner_mac: Set(None),
-        ..Default::default()
-    }
-}
-
 fn consent_columns(consent: &SealedConsent) -> ActiveModel {
     let row = ActiveModel {
         state: Set(State::Authorizing),
         device_code: Set(Some(bytes(&consent.handle))),
         callback: Set(consent.callback.as_ref().map(bytes)),
         client_id: Set(consent.client_id.clone()),
-        ..nothing_held()
+        ..ActiveModel::default_values()
     };
     match &consent.prompt {
         SealedPrompt::UserCode {
@@ -344,16 +312,17 @@ fn grant_columns(grant: &SealedGrant) -> ActiveModel {
         issuer: Set(grant.origin.issuer.clone()),
         token_endpoint: Set(Some(grant.origin.token_endpoint.clone())),
         client_id: Set(Some(grant.origin.client_id.clone())),
-        ..nothing_held()
+        ..ActiveModel::default_values()
     }
 }
 
 fn ended_columns(state: State, fault: Option<&Fault>, at: Timestamp) -> ActiveModel {
+    let (code, detail) = fault_columns(fault.cloned());
     ActiveModel {
         state: Set(state),
         ended_at: Set(Some(at.as_millis())),
-        error_code: Set(fault.map(|fault| fault.code.to_string())),
-        error_detail: Set(fault.map(|fault| fault.detail.clone())),
-        ..nothing_held()
+        error_code: Set(code),
+        error_detail: Set(detail),
+        ..ActiveModel::default_values()
     }
 }

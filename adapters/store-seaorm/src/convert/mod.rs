@@ -11,7 +11,7 @@ pub(crate) use audit::{
     ONLY_ROW, audit_ends, audit_entry, ends_row, inbox_row, log_row, signed_entry,
 };
 pub(crate) use damaged::FoundTokens;
-pub(crate) use key::{key_holder, key_record, key_row, mac_bytes, to_account};
+pub(crate) use key::{key_holder, key_record, key_row, to_account};
 pub(crate) use link::{link_changes, link_columns};
 pub(crate) use revocation::{ended_revocation, new_revocation, reference, revocation_fault};
-pub(crate) use scalars::{bytes, fault, hash, row_count, time};
+pub(crate) use scalars::{bytes, fault, fault_columns, hash, hash_bytes, row_count, time};

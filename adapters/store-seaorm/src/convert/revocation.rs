@@ -8,7 +8,7 @@ use central_oauth_domain::secret::Sealed;
 use central_oauth_domain::{Fault, Timestamp};
 use sea_orm::ActiveValue::Set;
 
-use super::scalars::{bytes, fault, time};
+use super::scalars::{bytes, fault, fault_columns, time};
 use crate::entities::revocations::{ActiveModel, Model, Status};
 use crate::error::Unreadable;
 
@@ -113,9 +113,7 @@ pub(crate) fn ended_revocation(status: RevocationStatus, now: Timestamp) -> Acti
 }
 
 pub(crate) fn revocation_fault(fault: Option<Fault>, row: ActiveModel) -> ActiveModel {
-    let (code, detail) = fault
-        .map(|fault| (fault.code.to_string(), fault.detail))
-        .unzip();
+    let (code, detail) = fault_columns(fault);
     ActiveModel {
         last_error_code: Set(code),
         last_error_detail: Set(detail),

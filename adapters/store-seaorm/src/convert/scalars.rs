@@ -13,6 +13,10 @@ pub(crate) fn hash(bytes: &[u8]) -> Option<KeyedHash> {
     bytes.try_into().ok().map(KeyedHash::from_bytes)
 }
 
+pub(crate) fn hash_bytes(hash: &KeyedHash) -> Vec<u8> {
+    hash.as_bytes().to_vec()
+}
+
 pub(crate) fn bytes(sealed: &Sealed) -> Vec<u8> {
     sealed.as_bytes().to_vec()
 }
@@ -49,6 +53,12 @@ pub(crate) fn fault(code: Option<String>, detail: Option<String>) -> Result<Opti
         (None, None) => Ok(None),
         _ => Err(()),
     }
+}
+
+/// Returns the columns of a fault: its code and its detail.
+pub(crate) fn fault_columns(fault: Option<Fault>) -> (Option<String>, Option<String>) {
+    let columns = fault.map(|fault| (fault.code.to_string(), fault.detail));
+    columns.unzip()
 }
 
 /// Converts between the enum of a column and that of the domain, which have the same variants.

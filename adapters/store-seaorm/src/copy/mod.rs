@@ -18,6 +18,7 @@ pub(crate) mod tables;
 mod unreadable;
 mod verify;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use central_oauth_domain::ports::{Cipher, StoreError};
@@ -30,7 +31,7 @@ pub use progress::{CopyProgress, TableCount};
 pub use source::CopySource;
 pub use unreadable::rows as named_rows;
 
-use crate::database::{OpenError, PoolSettings, Write};
+use crate::database::{OpenError, PoolSettings, Purpose, Write};
 use crate::error::{failed, is_locked};
 use crate::store::SeaOrmStore;
 use crate::url::DatabaseUrl;
@@ -90,13 +91,9 @@ pub struct SeaOrmCopy<'a> {
     source: &'a CopySource,
     destination: &'a SeaOrmStore,
     guard: Write,
-    position: Position,
-}
-
-/// The position of the next row.
-struct Position {
-    pass: Pass,
-    table: usize,
+    /// The passes over tables that are not finished.
+    rest: VecDeque<(Pass, Table)>,
+    /// Where the first of them goes on.
     after: i64,
 }
 
@@ -117,7 +114,7 @@ impl<'a> SeaOrmCopy<'a> {
     ) -> Result<Self, CopyError> {
         let database = || destination.url().to_string();
         let at = OpenError::at(destination.url());
-        let guard = match destination.database.begin().await {
+        let guard = match destination.database.begin(Purpose::Change).await {
             Err(error) if is_locked(&error) => {
                 let database = database();
                 return Err(CopyError::DestinationInUse { database });
@@ -135,11 +132,11 @@ impl<'a> SeaOrmCopy<'a> {
                 source,
                 destination,
                 guard,
-                position: Position {
-                    pass: Pass::Drop,
-                    table: 0,
-                    after: 0,
-                },
+                rest: [Pass::Drop, Pass::Add]
+                    .into_iter()
+                    .flat_map(|pass| Table::ALL.map(|table| (pass, table)))
+                    .collect(),
+                after: 0,
             }),
         }
     }
@@ -213,11 +210,11 @@ impl<'a> SeaOrmCopy<'a> {
     }
 
     /// Returns the next rows of a table; `None` at the end.
-    async fn batch(&self, table: Table) -> Result<Option<rows::Batch>, StoreError> {
+    async fn batch(&self, pass: Pass, table: Table) -> Result<Option<rows::Batch>, StoreError> {
         let own = self.begin_batch().await?;
         let there = own.as_ref().map_or(&self.guard.txn, |own| &own.txn);
-        let (source, after) = (self.source.session(), self.position.after);
-        let done = match self.position.pass {
+        let (source, after) = (self.source.session(), self.after);
+        let done = match pass {
             Pass::Drop => with_entity!(table, drop_unequal(source, there, after)),
             Pass::Add => with_entity!(table, add_missing(source, there, after)),
         };
@@ -253,26 +250,19 @@ impl<'a> SeaOrmCopy<'a> {
     /// [`StoreError::Conflict`] when the destination has a hash key, [`StoreError::Corrupt`] when it rejects a row of the
     /// source.
     pub async fn step(&mut self) -> Result<Option<CopyProgress>, StoreError> {
-        loop {
-            let Some(table) = Table::ALL.get(self.position.table) else {
-                let Pass::Drop = self.position.pass else {
-                    self.analyze().await?;
-                    return Ok(None);
-                };
-                self.position.pass = Pass::Add;
-                self.position.table = 0;
-                continue;
-            };
-            if let Some(done) = self.batch(*table).await? {
-                self.position.after = done.last;
-                return Ok(Some(match self.position.pass {
+        while let Some((pass, table)) = self.rest.front().copied() {
+            if let Some(done) = self.batch(pass, table).await? {
+                self.after = done.last;
+                return Ok(Some(match pass {
                     Pass::Drop => CopyProgress::Compared(done.rows),
                     Pass::Add => CopyProgress::Copied(done.rows),
                 }));
             }
-            self.position.table += 1;
-            self.position.after = 0;
+            self.rest.pop_front();
+            self.after = 0;
         }
+        self.analyze().await?;
+        Ok(None)
     }
 
     /// Gives the destination the hash key, which completes it.

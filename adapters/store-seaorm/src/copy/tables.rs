@@ -1,15 +1,16 @@
 //! The tables of a copy, and their particularities.
 
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QuerySelect};
+use central_oauth_domain::ports::StoreError;
+use sea_orm::ConnectionTrait;
 
 use crate::entities::{
-    access_keys, account_labels, accounts, announced_ends, audit_ends, audit_inbox, audit_log,
-    device_codes, revocations, tokens, webhook_receivers, workloads,
+    self, access_keys, account_labels, accounts, announced_ends, audit_ends, audit_inbox,
+    audit_log, device_codes, revocations, tokens, webhook_receivers, workloads,
 };
+use crate::statements::finds_any;
 
 /// A table whose rows are copied.
-pub(super) trait Copied: EntityTrait {
-    const ID: Self::Column;
+pub(super) trait Copied: entities::Table {
     const GENERATED: &'static [Self::Column];
 }
 
@@ -34,7 +35,6 @@ macro_rules! tables {
 
         $(
             impl Copied for $entity::Entity {
-                const ID: Self::Column = $entity::Column::Id;
                 const GENERATED: &'static [Self::Column] = &[$($entity::Column::$generated),*];
             }
         )+
@@ -117,7 +117,7 @@ const UNUSED: &[(&str, &str)] = &[
 ];
 
 /// Whether all tables that are copied are empty.
-pub(crate) async fn is_empty(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+pub(crate) async fn is_empty(db: &impl ConnectionTrait) -> Result<bool, StoreError> {
     for table in Table::ALL {
         if with_entity!(table, has_rows(db))? {
             return Ok(false);
@@ -126,10 +126,8 @@ pub(crate) async fn is_empty(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(true)
 }
 
-async fn has_rows<E: Copied>(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
-    let any = E::find().select_only().column(E::ID).limit(1);
-    let any = any.into_tuple::<i64>().one(db).await?;
-    Ok(any.is_some())
+async fn has_rows<E: Copied>(db: &impl ConnectionTrait) -> Result<bool, StoreError> {
+    finds_any(db, E::find()).await
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@ use sea_orm::ConnectionTrait;
 use super::error::CopyError;
 use super::progress::CopyProgress;
 use super::unreadable::UnreadableValue;
-use crate::entities::{accounts, device_codes, revocations, service_keys, tokens};
-use crate::sealed_rows::{holding_any, read, read_tokens, table_of};
+use crate::sealed_rows::{page, table_of};
 
 /// Rows whose values are decrypted in one batch.
 const BATCH: u64 = 200;
@@ -22,7 +21,10 @@ pub(super) async fn open_all(
     for owners in OwnerKind::ALL {
         let mut after = 0;
         loop {
-            let rows = page(db, owners, after).await?;
+            let damaged = |DamagedRow(row)| CopyError::Damaged(vec![(table_of(owners), row)]);
+            let rows = page(db, owners, None, after, BATCH).await?.into_iter();
+            let rows = rows.map(|row| row.map_err(damaged));
+            let rows = rows.collect::<Result<Vec<_>, _>>()?;
             let Some(last) = rows.last() else { break };
             after = last.id;
             for row in &rows {
@@ -54,22 +56,4 @@ fn check<'a>(
             cause,
         })
     })
-}
-
-async fn page(
-    db: &impl ConnectionTrait,
-    owners: OwnerKind,
-    after: i64,
-) -> Result<Vec<SealedRow>, CopyError> {
-    let rows = match owners {
-        OwnerKind::Service => read(db, &holding_any::<service_keys::Entity>(after, BATCH)).await,
-        OwnerKind::Account => {
-            let rows = holding_any::<tokens::Entity>(after, BATCH);
-            read_tokens(db, &rows.find_also_related(accounts::Entity)).await
-        }
-        OwnerKind::Link => read(db, &holding_any::<device_codes::Entity>(after, BATCH)).await,
-        OwnerKind::Revocation => read(db, &holding_any::<revocations::Entity>(after, BATCH)).await,
-    };
-    let damaged = |DamagedRow(row)| CopyError::Damaged(vec![(table_of(owners), row)]);
-    rows?.into_iter().map(|row| row.map_err(damaged)).collect()
 }

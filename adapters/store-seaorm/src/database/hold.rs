@@ -12,6 +12,7 @@ use sea_orm::{
 };
 use tokio::time::{Instant, sleep};
 
+use super::Purpose;
 use super::open_file::connect;
 use super::pool_settings::PoolSettings;
 use super::postgres::Postgres;
@@ -44,7 +45,7 @@ impl Held {
             Place::File(path) => hold_file(path).await,
             Place::Server(server) => {
                 let server = Postgres::open(server, settings).await?;
-                let session = stay(server.begin().await?).await?;
+                let session = stay(server.begin(Purpose::Change).await?).await?;
                 let connections = Connections::Server(server);
                 Ok(Self {
                     session,
@@ -106,7 +107,7 @@ impl Held {
 /// In exclusive mode a file can be opened only if no other process has it open, not even an idle one, and no other can
 /// open it afterwards.
 async fn hold_file(path: &Path) -> Result<Held, DbErr> {
-    let file = connect(path, 1, alone).await?;
+    let file = connect(path, alone).await?;
     let exclusive = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Exclusive),
         ..TransactionOptions::default()

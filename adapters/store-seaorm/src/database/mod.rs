@@ -18,7 +18,6 @@ pub(crate) mod versions;
 mod waiting;
 mod watched;
 
-use std::ops::Add;
 use std::sync::Arc;
 
 use central_oauth_domain::ports::StoreError;
@@ -56,27 +55,17 @@ impl PoolUse {
     }
 }
 
-impl Add for PoolUse {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            open: self.open + other.open,
-            busy: self.busy + other.busy,
-        }
-    }
-}
-
 pub(crate) enum Database {
     Sqlite(Arc<Sqlite>),
     Postgres(Arc<Postgres>),
 }
 
-/// The purpose of a write. Some connections of a server are reserved for data that exists nowhere else until it is
-/// stored.
+/// The purpose of a write.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     Change,
+    /// Storing data that exists nowhere else until it is stored. A server has connections for this alone, so reads do
+    /// not delay it. It fails soon if its connection is dead: the next attempt gets a new one.
     Save,
 }
 
@@ -115,22 +104,15 @@ impl Database {
         }
     }
 
-    pub(crate) async fn begin(&self) -> Result<Write, DbErr> {
+    pub(crate) async fn begin(&self, purpose: Purpose) -> Result<Write, DbErr> {
         let txn = match self {
             Self::Sqlite(file) => file.begin().await,
-            Self::Postgres(server) => server.begin().await,
+            Self::Postgres(server) => server.begin(purpose).await,
         };
-        self.begun(txn)
-    }
-
-    /// Begins a transaction for data that exists nowhere else until it is stored. On a server, reads do not delay it,
-    /// and it fails soon if the connection is dead: the next attempt gets a new connection.
-    pub(crate) async fn begin_saving(&self) -> Result<Write, DbErr> {
-        let txn = match self {
-            Self::Sqlite(file) => file.begin().await,
-            Self::Postgres(server) => server.begin_saving().await,
-        };
-        self.begun(txn)
+        if txn.as_ref().is_err_and(is_storage_failure) {
+            self.health().failed();
+        }
+        Ok(Write { txn: txn? })
     }
 
     /// Writes in a transaction. After an error it is rolled back before the caller gets the error, because others skip
@@ -144,11 +126,7 @@ impl Database {
         if let Self::Sqlite(file) = self {
             return group::write(file, writing).await;
         }
-        let begun = match purpose {
-            Purpose::Change => self.begin().await,
-            Purpose::Save => self.begin_saving().await,
-        };
-        let write = begun.map_err(unavailable)?;
+        let write = self.begin(purpose).await.map_err(unavailable)?;
         let written = writing(&write.txn).await;
         match written {
             Ok(_) => write.commit().await?,
@@ -172,13 +150,6 @@ impl Database {
         saved.await.unwrap_or(false)
     }
 
-    fn begun(&self, txn: Result<Session, DbErr>) -> Result<Write, DbErr> {
-        if txn.as_ref().is_err_and(is_storage_failure) {
-            self.health().failed();
-        }
-        Ok(Write { txn: txn? })
-    }
-
     pub(crate) fn health(&self) -> &Arc<WriteHealth> {
         match self {
             Self::Sqlite(file) => file.health(),
@@ -191,9 +162,13 @@ impl Database {
         match self {
             Self::Sqlite(file) => PoolUse::of(file.readers().get_sqlite_connection_pool()),
             Self::Postgres(server) => {
-                let [general, saving] = server.connections();
-                PoolUse::of(general.get_postgres_connection_pool())
-                    + PoolUse::of(saving.get_postgres_connection_pool())
+                let [general, saving] = server
+                    .connections()
+                    .map(|pool| PoolUse::of(pool.get_postgres_connection_pool()));
+                PoolUse {
+                    open: general.open + saving.open,
+                    busy: general.busy + saving.busy,
+                }
             }
         }
     }

@@ -120,13 +120,12 @@ async fn patiently(
     }
 }
 
-/// Opens connections without special handling.
+/// Opens one connection without special handling.
 pub(super) async fn connect(
     path: &Path,
-    connections: u32,
     tune: fn(SqliteConnectOptions) -> SqliteConnectOptions,
 ) -> Result<DatabaseConnection, DbErr> {
-    connect_pool(path, connections, tune, |pool| pool).await
+    connect_pool(path, 1, tune, |pool| pool).await
 }
 
 /// Opens a pool. SQLite gets the path literally, so that no part of a file's name can be an option.

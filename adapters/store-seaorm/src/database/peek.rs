@@ -22,7 +22,7 @@ pub(super) async fn hash_key_of_file(
     path: &Path,
     url: &DatabaseUrl,
 ) -> Result<Option<Sealed>, OpenError> {
-    let file = connect(path, 1, at_rest).await;
+    let file = connect(path, at_rest).await;
     let file = file.map_err(OpenError::at(url))?;
     let sealed = read(&reading(&file), url).await;
     file.close().await.map_err(OpenError::at(url))?;
@@ -79,7 +79,7 @@ async fn look_into(
     } else {
         in_use
     };
-    let file = connect(path, 1, tune).await.map_err(OpenError::at(url))?;
+    let file = connect(path, tune).await.map_err(OpenError::at(url))?;
     Ok(Some(file))
 }
 

@@ -1,11 +1,11 @@
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::IntoCondition;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "access_keys")]
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    #[sea_orm(unique)]
     pub hash: Vec<u8>,
     pub role: Role,
     pub name: Option<String>,
@@ -29,35 +29,21 @@ pub enum Role {
     Reader,
 }
 
-#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
-pub enum Relation {
-    #[sea_orm(
-        belongs_to = "super::accounts::Entity",
-        from = "Column::AccountId",
-        to = "super::accounts::Column::Id",
-        on_delete = "Cascade"
-    )]
-    Account,
-    /// The link of a key that gives no access yet; such a key has only one.
-    #[sea_orm(
-        belongs_to = "super::device_codes::Entity",
-        from = "Column::Id",
-        to = "super::device_codes::Column::AccessKeyId",
-        on_condition = "Column::AccountId.is_null()"
-    )]
-    OpenLink,
-}
-
 impl Related<super::accounts::Entity> for Entity {
     fn to() -> RelationDef {
-        Relation::Account.def()
+        let account = Self::belongs_to(super::accounts::Entity).from(Column::AccountId);
+        account.to(super::accounts::Column::Id).into()
     }
 }
 
+/// The link of a key that gives no access yet; such a key has only one.
 impl Related<super::device_codes::Entity> for Entity {
     fn to() -> RelationDef {
-        Relation::OpenLink.def()
+        let link = Self::belongs_to(super::device_codes::Entity).from(Column::Id);
+        let link = link.to(super::device_codes::Column::AccessKeyId);
+        link.on_condition(|_, _| Column::AccountId.is_null().into_condition())
+            .into()
     }
 }
 
-impl ActiveModelBehavior for ActiveModel {}
+table!();

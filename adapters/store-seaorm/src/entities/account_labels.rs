@@ -10,20 +10,17 @@ pub struct Model {
     pub value: String,
 }
 
-#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
-pub enum Relation {
-    #[sea_orm(
-        belongs_to = "super::accounts::Entity",
-        from = "Column::AccountId",
-        to = "super::accounts::Column::Id"
-    )]
-    Account,
-}
-
 impl Related<super::accounts::Entity> for Entity {
     fn to() -> RelationDef {
-        Relation::Account.def()
+        let account = Self::belongs_to(super::accounts::Entity).from(Column::AccountId);
+        account.to(super::accounts::Column::Id).into()
     }
 }
 
-impl ActiveModelBehavior for ActiveModel {}
+impl Related<Entity> for super::accounts::Entity {
+    fn to() -> RelationDef {
+        <Entity as Related<Self>>::to().rev()
+    }
+}
+
+table!();

@@ -3,7 +3,7 @@
 use sea_orm::FromQueryResult;
 use sea_orm::entity::prelude::*;
 
-#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "accounts")]
 pub struct Model {
     #[sea_orm(primary_key)]
@@ -38,10 +38,4 @@ pub enum Status {
     RelinkRequired,
 }
 
-#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
-pub enum Relation {
-    #[sea_orm(has_many = "super::account_labels::Entity")]
-    Labels,
-}
-
-impl ActiveModelBehavior for ActiveModel {}
+table!();

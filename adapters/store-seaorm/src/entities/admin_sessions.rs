@@ -5,11 +5,10 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    #[sea_orm(unique)]
     pub token: Vec<u8>,
     pub created_at: i64,
     pub seen_at: i64,
     pub mac: Vec<u8>,
 }
 
-unrelated!();
+table!();

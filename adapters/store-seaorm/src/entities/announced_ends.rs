@@ -7,9 +7,8 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    #[sea_orm(unique)]
     pub account_id: i64,
     pub ends_at: i64,
 }
 
-unrelated!();
+table!();

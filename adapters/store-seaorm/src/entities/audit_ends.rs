@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_ends")]
 pub struct Model {
     #[sea_orm(primary_key)]
@@ -14,4 +14,4 @@ pub struct Model {
     pub mac: Vec<u8>,
 }
 
-unrelated!();
+table!();

@@ -7,7 +7,6 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    #[sea_orm(unique)]
     pub reference: Vec<u8>,
     pub at: i64,
     pub kind: String,
@@ -19,4 +18,4 @@ pub struct Model {
     pub mac: Vec<u8>,
 }
 
-unrelated!();
+table!();

@@ -1,11 +1,10 @@
 use sea_orm::entity::prelude::*;
 
-#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_log")]
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    #[sea_orm(unique)]
     pub reference: Vec<u8>,
     pub at: i64,
     pub kind: String,
@@ -17,4 +16,4 @@ pub struct Model {
     pub mac: Vec<u8>,
 }
 
-unrelated!();
+table!();

@@ -6,7 +6,6 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
     pub version: i64,
-    #[sea_orm(unique)]
     pub code_hash: Vec<u8>,
     pub access_key_id: i64,
     pub relink_of: Option<i64>,
@@ -88,4 +87,4 @@ pub enum State {
     Failed,
 }
 
-unrelated!();
+table!();

@@ -4,13 +4,24 @@
     reason = "what SeaORM derives is pub, and may not show types that are less so"
 )]
 
-/// Completes an entity without relations.
-macro_rules! unrelated {
+use sea_orm::EntityTrait;
+
+/// A table. Every table numbers its rows.
+pub(crate) trait Table: EntityTrait {
+    const ID: Self::Column;
+}
+
+/// Completes an entity. Its relations, if any, are implementations of `Related`, because migrations make the schema.
+macro_rules! table {
     () => {
         #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
         pub enum Relation {}
 
         impl ActiveModelBehavior for ActiveModel {}
+
+        impl super::Table for Entity {
+            const ID: Column = Column::Id;
+        }
     };
 }
 

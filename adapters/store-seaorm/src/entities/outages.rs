@@ -5,7 +5,6 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    #[sea_orm(unique)]
     pub provider: String,
     pub version: i64,
     pub probe_at: i64,
@@ -18,4 +17,4 @@ pub struct Model {
     pub probed: String,
 }
 
-unrelated!();
+table!();

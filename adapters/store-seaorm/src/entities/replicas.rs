@@ -7,7 +7,6 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    #[sea_orm(unique)]
     pub instance: String,
     pub name: String,
     pub version: String,
@@ -15,4 +14,4 @@ pub struct Model {
     pub seen_at: i64,
 }
 
-unrelated!();
+table!();

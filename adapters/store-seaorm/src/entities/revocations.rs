@@ -5,7 +5,6 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    #[sea_orm(unique)]
     pub reference: Vec<u8>,
     pub provider: String,
     pub person: Option<String>,
@@ -41,4 +40,4 @@ pub enum Status {
     Cancelled,
 }
 
-unrelated!();
+table!();

@@ -10,4 +10,4 @@ pub struct Model {
     pub hash_key: Vec<u8>,
 }
 
-unrelated!();
+table!();

@@ -1,11 +1,10 @@
 use sea_orm::entity::prelude::*;
 
-#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tokens")]
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    #[sea_orm(unique)]
     pub account_id: i64,
     /// The account's provider, which never changes.
     pub provider: String,
@@ -41,27 +40,17 @@ pub struct Model {
     pub access_token_hinted_end: Option<i64>,
 }
 
-#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
-pub enum Relation {
-    #[sea_orm(
-        belongs_to = "super::accounts::Entity",
-        from = "Column::AccountId",
-        to = "super::accounts::Column::Id",
-        on_delete = "Cascade"
-    )]
-    Account,
-}
-
 impl Related<super::accounts::Entity> for Entity {
     fn to() -> RelationDef {
-        Relation::Account.def()
+        let account = Self::belongs_to(super::accounts::Entity).from(Column::AccountId);
+        account.to(super::accounts::Column::Id).into()
     }
 }
 
 impl Related<Entity> for super::accounts::Entity {
     fn to() -> RelationDef {
-        Relation::Account.def().rev()
+        <Entity as Related<Self>>::to().rev()
     }
 }
 
-impl ActiveModelBehavior for ActiveModel {}
+table!();

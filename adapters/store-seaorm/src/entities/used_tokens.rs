@@ -7,9 +7,8 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    #[sea_orm(unique)]
     pub hash: Vec<u8>,
     pub expires_at: i64,
 }
 
-unrelated!();
+table!();

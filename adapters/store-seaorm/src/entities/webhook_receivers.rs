@@ -5,7 +5,6 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    #[sea_orm(unique)]
     pub name: String,
     pub version: i64,
     pub position: i64,
@@ -21,4 +20,4 @@ pub struct Model {
     pub mac: Option<Vec<u8>>,
 }
 
-unrelated!();
+table!();

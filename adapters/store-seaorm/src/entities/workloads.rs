@@ -18,20 +18,11 @@ pub struct Model {
     pub mac: Vec<u8>,
 }
 
-#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
-pub enum Relation {
-    #[sea_orm(
-        belongs_to = "super::access_keys::Entity",
-        from = "Column::Id",
-        to = "super::access_keys::Column::Id"
-    )]
-    Key,
-}
-
 impl Related<super::access_keys::Entity> for Entity {
     fn to() -> RelationDef {
-        Relation::Key.def()
+        let key = Self::belongs_to(super::access_keys::Entity).from(Column::Id);
+        key.to(super::access_keys::Column::Id).into()
     }
 }
 
-impl ActiveModelBehavior for ActiveModel {}
+table!();

@@ -11,4 +11,4 @@ pub struct Model {
     pub tried_at: i64,
 }
 
-unrelated!();
+table!();

@@ -1,7 +1,5 @@
 //! Keys and the MACs of their rows.
 
-use std::collections::HashMap;
-
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{AccessKeyId, Account, InertKey, KeyBinding, KeyHolder};
 use central_oauth_domain::link::{Link, LinkId};
@@ -9,17 +7,16 @@ use central_oauth_domain::ports::{NewLink, StoreError};
 use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
-    QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, SelectTwo, UpdateMany,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
+    QueryResult, UpdateMany,
 };
 
 use super::{NUMBERED, UNNUMBERED};
-use crate::convert::{key_holder, key_row, mac_bytes, row_count, to_account};
+use crate::convert::{hash_bytes, key_holder, key_row, to_account};
 use crate::damage;
 use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
-use crate::entities::{accounts, device_codes};
+use crate::entities::accounts;
 use crate::error::failed;
-use crate::store::SeaOrmStore;
 
 /// Inserts a key. Its MAC follows in the same transaction, because it covers the number that the database assigns.
 pub(super) async fn insert(
@@ -32,7 +29,7 @@ pub(super) async fn insert(
     let row = key_row(&key, name, now).insert(db).await.map_err(failed)?;
     let id = AccessKeyId(row.id);
     let mac = macs.of_key(&KeyHolder { id, ..key });
-    let mac = Some(mac_bytes(&mac));
+    let mac = Some(hash_bytes(&mac));
     let kept = Entity::update_many()
         .col_expr(Column::Mac, mac.clone().into())
         .filter(Column::Id.eq(row.id));
@@ -60,7 +57,7 @@ pub(crate) async fn complete(
     account: &Account,
     macs: &RowMacs,
 ) -> Result<(), StoreError> {
-    let row = with_account(Column::Id.eq(link.key.0));
+    let row = Entity::find_by_id(link.key.0).find_also_related(accounts::Entity);
     let row = damage::one(db, &row, NUMBERED, key_and_owner).await?;
     let (row, owner) = row.ok_or(StoreError::Conflict)?;
     let own = || KeyBinding::Link(Box::new(link.clone()));
@@ -70,7 +67,7 @@ pub(crate) async fn complete(
     };
     let changed = ActiveModel {
         account_id: Set(Some(account.id.0)),
-        mac: Set(bound.mac.as_ref().map(mac_bytes)),
+        mac: Set(bound.mac.as_ref().map(hash_bytes)),
         ..Default::default()
     };
     let same = Column::Mac.eq(row.mac);
@@ -84,92 +81,22 @@ pub(crate) async fn complete(
     }
 }
 
-/// Reads keys without a MAC. A key whose link was purged gives access to nothing, and gets none.
-pub(super) async fn missing(
-    store: &SeaOrmStore,
-    after: Option<AccessKeyId>,
-    limit: u64,
-) -> Result<Vec<KeyHolder>, StoreError> {
-    let db = store.read().await?;
-    let linked = device_codes::Entity::find()
-        .select_only()
-        .column(device_codes::Column::AccessKeyId)
-        .into_query();
-    let opens_something = Condition::any()
-        .add(Column::AccountId.is_not_null())
-        .add(Column::Id.in_subquery(linked));
-    let without_mac = Condition::all()
-        .add(Column::Mac.is_null())
-        .add(Column::Id.gt(after.map_or(0, |after| after.0)))
-        .add(opens_something);
-    let rows = with_account(without_mac)
-        .order_by_asc(Column::Id)
-        .limit(row_count(limit));
-    let rows = damage::each(&db, &rows, NUMBERED, key_and_owner).await?;
-    let inert = rows.iter().filter(|(_, owner)| owner.is_none());
-    let mut links = links_of(&db, inert.map(|(key, _)| key.id)).await?;
-    let holders = rows.into_iter().filter_map(|(key, owner)| {
-        let binding = match owner {
-            Some(owner) => to_account(owner),
-            // Purged between the two queries.
-            None => KeyBinding::Link(Box::new(links.remove(&key.id)?)),
-        };
-        Some((key.id, key_holder(&key, binding).map_err(StoreError::from)))
-    });
-    damage::converted::<Entity, _>(holders)
-}
-
-/// Stores the MACs of keys that have not changed since they were read.
-pub(super) async fn keep(store: &SeaOrmStore, keys: &[KeyHolder]) -> Result<u64, StoreError> {
-    let write = store.write().await?;
-    let mut kept = 0;
-    for key in keys {
-        let changed = keeping(key).exec(&write.txn).await.map_err(failed)?;
-        kept += changed.rows_affected;
-    }
-    write.commit().await?;
-    Ok(kept)
-}
-
 /// Stores the MAC of a key, unless the key has one or its binding has changed. Nothing else that a MAC covers ever
 /// changes.
-fn keeping(key: &KeyHolder) -> UpdateMany<Entity> {
+pub(super) fn keeping(key: &KeyHolder) -> UpdateMany<Entity> {
     let account = match key.binding.account() {
         Some(account) => Column::AccountId.eq(account.0),
         None => Column::AccountId.is_null(),
     };
     Entity::update_many()
-        .col_expr(Column::Mac, key.mac.as_ref().map(mac_bytes).into())
+        .col_expr(Column::Mac, key.mac.as_ref().map(hash_bytes).into())
         .filter(Column::Id.eq(key.id.0))
-        .filter(Column::Hash.eq(key.hash.as_bytes().to_vec()))
+        .filter(Column::Hash.eq(hash_bytes(&key.hash)))
         .filter(Column::Mac.is_null())
         .filter(account)
-}
-
-async fn links_of(
-    db: &impl ConnectionTrait,
-    keys: impl Iterator<Item = i64>,
-) -> Result<HashMap<i64, Link>, StoreError> {
-    let links = device_codes::Entity::find();
-    let links = links.filter(device_codes::Column::AccessKeyId.is_in(keys));
-    let read = |row: &QueryResult| {
-        let row: device_codes::Model = damage::model(row)?;
-        Ok((row.access_key_id, Link::try_from(row)?))
-    };
-    let numbered = damage::numbered::<device_codes::Entity>(device_codes::Column::Id);
-    let links = damage::each(db, &links, numbered, read).await?;
-    Ok(links.into_iter().collect())
 }
 
 fn key_and_owner(row: &QueryResult) -> Result<(Model, Option<accounts::Person>), StoreError> {
     let key = Model::from_query_result(row, "A_").map_err(failed)?;
     Ok((key, damage::joined(row, "B_")?))
-}
-
-fn with_account(
-    which: impl sea_orm::sea_query::IntoCondition,
-) -> SelectTwo<Entity, accounts::Entity> {
-    Entity::find()
-        .find_also_related(accounts::Entity)
-        .filter(which.into_condition())
 }

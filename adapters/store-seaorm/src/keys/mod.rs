@@ -14,8 +14,7 @@ use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QueryResult, QuerySelect, Select, SelectGetableTuple, SelectThree, Selector, TopologyStar,
-    UpdateMany,
+    QueryResult, QuerySelect, Select, SelectThree, TopologyStar, UpdateMany,
 };
 
 use crate::convert::{key_holder, key_record, row_count, to_account};
@@ -23,6 +22,7 @@ use crate::damage::Numbered;
 use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, device_codes};
 use crate::error::failed;
+use crate::statements::finds_any;
 use crate::store::SeaOrmStore;
 use crate::{audit, damage, locks};
 
@@ -34,8 +34,8 @@ const UNNUMBERED: AccessKeyId = AccessKeyId(0);
 #[async_trait]
 impl KeyStore for SeaOrmStore {
     async fn find_key(&self, key: &KeyedHash) -> Result<Option<KeyHolder>, StoreError> {
-        let read = |row: &QueryResult| holder(row, ["A_", "B_", "C_"]);
-        let found = damage::one(&self.read().await?, &with_hash(key), NUMBERED, read).await?;
+        let db = &self.read().await?;
+        let found = damage::one(db, &with_hash(key), NUMBERED, key_holder_of).await?;
         Ok(found.flatten())
     }
 
@@ -47,7 +47,7 @@ impl KeyStore for SeaOrmStore {
     ) -> Result<Vec<KeyRecord>, StoreError> {
         let (db, after) = (&self.read().await?, after.map(|after| after.0));
         let read = |row| Ok(key_record(row)?);
-        damage::page_of(db, keys_of(account), Column::Id, after, limit, read).await
+        damage::page_of(db, keys_of(account), after, limit, read).await
     }
 
     async fn create_key(
@@ -77,12 +77,7 @@ impl KeyStore for SeaOrmStore {
     ) -> Result<Vec<AccessKeyId>, StoreError> {
         let write = self.write().await?;
         // No key is created meanwhile: see `create_key`.
-        let locked = accounts::Entity::find_by_id(account.0)
-            .select_only()
-            .column(accounts::Column::Id)
-            .lock_exclusive();
-        let locked = locked.into_tuple::<i64>().one(&write.txn).await;
-        locked.map_err(failed)?;
+        locks::account(&write.txn, account).await?;
         let gone = doomed(&write.txn, account, key, with).await?;
         if gone.is_empty() {
             return Ok(gone);
@@ -90,7 +85,7 @@ impl KeyStore for SeaOrmStore {
         // In the order in which uses are recorded.
         let numbers = gone.iter().map(|key| key.0);
         let rows = Entity::find().filter(Column::Id.is_in(numbers.clone()));
-        locks::in_order(&write.txn, rows, Column::Id).await?;
+        locks::in_order(&write.txn, rows).await?;
         let deleted = Entity::delete_many().filter(Column::Id.is_in(numbers));
         deleted.exec(&write.txn).await.map_err(failed)?;
         audit::keep(&write.txn, &audit.keys_deleted(account, &gone)).await?;
@@ -103,11 +98,30 @@ impl KeyStore for SeaOrmStore {
         after: Option<AccessKeyId>,
         limit: u64,
     ) -> Result<Vec<KeyHolder>, StoreError> {
-        macs::missing(self, after, limit).await
+        // A key whose link was purged gives access to nothing, and gets none.
+        let opens_something = Condition::any()
+            .add(Column::AccountId.is_not_null())
+            .add(device_codes::Column::Id.is_not_null());
+        let rows = with_binding()
+            .filter(Column::Mac.is_null())
+            .filter(Column::Id.gt(after.map_or(0, |after| after.0)))
+            .filter(opens_something)
+            .order_by_asc(Column::Id)
+            .limit(row_count(limit));
+        let db = &self.read().await?;
+        let found = damage::each_of(db, &rows, NUMBERED, key_holder_of).await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     async fn keep_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError> {
-        macs::keep(self, keys).await
+        let write = self.write().await?;
+        let mut kept = 0;
+        for key in keys {
+            let changed = macs::keeping(key).exec(&write.txn).await;
+            kept += changed.map_err(failed)?.rows_affected;
+        }
+        write.commit().await?;
+        Ok(kept)
     }
 
     async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError> {
@@ -117,7 +131,9 @@ impl KeyStore for SeaOrmStore {
         // In small batches, because others wait for these rows.
         for uses in uses.chunks(USES_AT_ONCE) {
             let write = self.write().await?;
-            lock_keys(&write.txn, uses).await?;
+            // In the order of their numbers, as when an account is deleted.
+            let keys = uses.iter().map(|(key, _)| key.0);
+            locks::in_order(&write.txn, Entity::find().filter(Column::Id.is_in(keys))).await?;
             for (key, at) in uses {
                 let noted = note_use(*key, *at).exec(&write.txn).await;
                 noted.map_err(failed)?;
@@ -133,6 +149,11 @@ const NUMBERED: Numbered = Numbered {
     table: "access_keys",
     number: "A_id",
 };
+
+/// Reads a row of [`with_binding`].
+fn key_holder_of(row: &QueryResult) -> Result<Option<KeyHolder>, StoreError> {
+    holder(row, ["A_", "B_", "C_"])
+}
 
 /// Returns a key and what it gives access to, or nothing if its link was purged. The key, its account and its link have
 /// these prefixes. They must come from one statement: a link may be completed at any time.
@@ -197,36 +218,18 @@ async fn doomed(
     }
     let made = Column::CreatedBy.eq(KeyMaker::Key(key).to_string());
     let gone = Condition::any().add(Column::Id.eq(key.0)).add(made);
-    let rows = numbers(keys_of(account).filter(gone)).all(db).await;
-    let rows = rows.map_err(failed)?.into_iter();
+    let rows = keys_of(account).filter(gone).order_by_asc(Column::Id);
+    // The numbers can be read even if the rows cannot.
+    let rows = rows.select_only().column(Column::Id).into_tuple::<i64>();
+    let rows = rows.all(db).await.map_err(failed)?.into_iter();
     Ok(rows.map(AccessKeyId).collect())
 }
 
 /// Uses that are recorded in one transaction.
 const USES_AT_ONCE: usize = 100;
 
-/// In the order of their numbers, as when an account is deleted.
-async fn lock_keys(
-    db: &impl ConnectionTrait,
-    uses: &[(AccessKeyId, Timestamp)],
-) -> Result<(), StoreError> {
-    let keys = uses.iter().map(|(key, _)| key.0);
-    locks::in_order(
-        db,
-        Entity::find().filter(Column::Id.is_in(keys)),
-        Column::Id,
-    )
-    .await
-}
-
 pub(crate) fn keys_of(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.0))
-}
-
-/// The numbers of keys, which can be read even if their rows cannot.
-fn numbers(keys: Select<Entity>) -> Selector<SelectGetableTuple<i64>> {
-    let keys = keys.select_only().column(Column::Id);
-    keys.order_by_asc(Column::Id).into_tuple()
 }
 
 /// Whether an account has `most` keys already: tests whether the last of that many exists.
@@ -238,9 +241,8 @@ async fn is_full(
     let Some(others) = most.checked_sub(1) else {
         return Ok(true);
     };
-    let last = numbers(keys_of(account).offset(row_count(others)).limit(1));
-    let last = last.one(db).await.map_err(failed)?;
-    Ok(last.is_some())
+    let last = keys_of(account).order_by_asc(Column::Id);
+    finds_any(db, last.offset(row_count(others))).await
 }
 
 pub(crate) fn note_use(key: AccessKeyId, at: Timestamp) -> UpdateMany<Entity> {
@@ -258,14 +260,17 @@ pub(crate) fn note_use(key: AccessKeyId, at: Timestamp) -> UpdateMany<Entity> {
         .filter(not_later)
 }
 
-/// Returns the key with this hash, and its account, or its link as long as it has no account.
-pub(crate) fn with_hash(
-    hash: &KeyedHash,
-) -> SelectThree<Entity, accounts::Entity, device_codes::Entity, TopologyStar> {
+/// Keys, each with its account, or with its link as long as it has no account.
+type WithBinding = SelectThree<Entity, accounts::Entity, device_codes::Entity, TopologyStar>;
+
+fn with_binding() -> WithBinding {
     Entity::find()
         .find_also_related(accounts::Entity)
         .find_also_related(device_codes::Entity)
-        .filter(Column::Hash.eq(hash.as_bytes().to_vec()))
+}
+
+pub(crate) fn with_hash(hash: &KeyedHash) -> WithBinding {
+    with_binding().filter(Column::Hash.eq(hash.as_bytes().to_vec()))
 }
 
 pub(crate) fn links_of(key: AccessKeyId) -> Select<device_codes::Entity> {
@@ -278,9 +283,9 @@ pub(crate) async fn require(
     key: AccessKeyId,
     account: AccountId,
 ) -> Result<(), StoreError> {
-    let row = numbers(keys_of(account).filter(Column::Id.eq(key.0)));
-    let row = row.one(db).await.map_err(failed)?;
-    row.map(drop).ok_or(StoreError::Conflict)
+    let row = keys_of(account).filter(Column::Id.eq(key.0));
+    let is_there = finds_any(db, row).await?;
+    is_there.then_some(()).ok_or(StoreError::Conflict)
 }
 
 /// Checks also that the key's row is genuine, because a new key is bound to the person of the account.

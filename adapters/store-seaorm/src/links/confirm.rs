@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 use crate::claims::counted;
 use crate::entities::device_codes::{Column, Entity};
 use crate::links::save;
-use crate::locks;
+use crate::locks::{self, Alone};
 use crate::store::SeaOrmStore;
 
 pub(super) async fn reserve(
@@ -23,7 +23,7 @@ pub(super) async fn reserve(
         return Ok(Ok(reserved));
     }
     let write = store.write().await?;
-    locks::consents(&write.txn).await?;
+    locks::alone(&write.txn, Alone::Consents).await?;
     let of_network = underway_from(&by.network, now);
     let underway = Underway {
         of_network: counted(&write.txn, of_network.limit(ConsentLimit::PER_NETWORK)).await?,

@@ -19,6 +19,7 @@ use crate::damage;
 use crate::database::Purpose;
 use crate::entities::device_codes::{ActiveModel, Column, Entity, State};
 use crate::error::failed;
+use crate::locks::Alone;
 use crate::store::SeaOrmStore;
 use crate::{keys, locks, workloads};
 
@@ -59,7 +60,7 @@ async fn insert(
     limit: CodeLimit,
     macs: RowMacs,
 ) -> Result<Link, NotCreated> {
-    locks::new_links(db).await?;
+    locks::alone(db, Alone::NewLinks).await?;
     let open = open_links(link.created_at).limit(row_count(most_open));
     let open = counted(db, open).await?;
     let full_since = full_since(db, &link, open, limit).await?;

@@ -1,6 +1,5 @@
 //! Links, from the code to their end.
 
-mod complete;
 mod confirm;
 mod create;
 mod polls;
@@ -9,7 +8,7 @@ mod save;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::audit::AuditDraft;
+use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::revocation::NewRevocation;
 use central_oauth_domain::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use central_oauth_domain::link::{
@@ -24,12 +23,12 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Select,
 };
 
-use crate::damage::Numbered;
+use crate::accounts::{labels, relink};
 use crate::database::Purpose;
 use crate::entities::device_codes::{Column, Entity, Model};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
-use crate::{claims, damage, keys, locks, outbox};
+use crate::{audit, claims, damage, keys, locks, outbox};
 
 #[cfg(test)]
 pub(crate) use confirm::{underway, underway_from};
@@ -156,7 +155,22 @@ impl LinkStore for SeaOrmStore {
         macs: &RowMacs,
         audit: AuditDraft,
     ) -> Result<Account, StoreError> {
-        complete::link(self, link, grant, now, macs, audit).await
+        let (link, macs) = (link.clone(), macs.clone());
+        let completed = self.database.write(Purpose::Save, move |db| {
+            Box::pin(async move {
+                locks::persons(db, &grant.account.provider).await?;
+                let account = relink::link(db, grant, link.relink_of, now).await?;
+                labels::add(db, account.id, &link.requester.labels).await?;
+                let completed = link.complete(account.id, now)?;
+                keys::complete(db, &link, &account, &macs).await?;
+                outbox::cancel(db, &account.key, now).await?;
+                save(db, &link, &completed).await?;
+                let event = AuditEvent::linked(&link, &account);
+                audit::keep(db, &[audit.entry(event)]).await?;
+                Ok(account)
+            })
+        });
+        completed.await
     }
 
     async fn end_link(
@@ -179,13 +193,14 @@ impl LinkStore for SeaOrmStore {
     }
 
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError> {
-        let (db, links) = (&self.read().await?, &relinks_of(account));
-        damage::each(db, links, numbered(), read).await
+        damage::each(&self.read().await?, relinks_of(account), Link::try_from).await
     }
 
     async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError> {
         let rows = damage::raw(&self.read().await?, &keys::links_of(key)).await?;
-        let links = rows.iter().map(|row| damage::named(row, numbered(), read));
+        let read = |row: &QueryResult| damage::model::<Model>(row)?.try_into();
+        let numbered = damage::numbered::<Entity>();
+        let links = rows.iter().map(|row| damage::named(row, numbered, read));
         links.collect()
     }
 
@@ -201,14 +216,6 @@ impl LinkStore for SeaOrmStore {
     ) -> Result<u64, StoreError> {
         purge::purge(self, ended_before, left_over_before, limit).await
     }
-}
-
-fn numbered() -> Numbered {
-    damage::numbered::<Entity>(Column::Id)
-}
-
-fn read(row: &QueryResult) -> Result<Link, StoreError> {
-    damage::model::<Model>(row)?.try_into()
 }
 
 /// Neither ended nor expired.

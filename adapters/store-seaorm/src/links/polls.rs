@@ -9,7 +9,6 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Se
 
 use crate::claims::{self, Leased};
 use crate::convert::row_count;
-use crate::damage;
 use crate::entities::device_codes::{Column, Entity};
 use crate::store::SeaOrmStore;
 
@@ -23,15 +22,10 @@ pub(super) async fn claim_due(
     let write = store.write().await?;
     let (now, lease_until) = store.time.both(&write.txn, now, lease_until).await?;
     let due = due_in_turns(now, limit, busy);
-    let mut rows = claims::claim(&write.txn, due, now, lease_until).await?;
+    let links = claims::claim(&write.txn, due, now, lease_until, Link::try_from).await?;
     write.commit().await?;
-    // An update returns its rows in any order.
-    rows.sort_by_key(|row| (row.poll_next_at, row.id));
-    let links = rows.into_iter().map(|row| (row.id, Link::try_from(row)));
-    let links = damage::converted::<Entity, _>(links)?.into_iter();
-    Ok(in_turns(
-        links.map(|link| (link.confirmed_from, link)).collect(),
-    ))
+    let links = links.into_iter().map(|link| (link.confirmed_from, link));
+    Ok(in_turns(links.collect()))
 }
 
 /// Polls that are due at providers that are not busy, in the order of [`in_turns`].
@@ -62,7 +56,6 @@ pub(crate) fn due_in_turns(now: Timestamp, limit: u64, busy: &[ProviderName]) ->
 }
 
 impl Leased for Entity {
-    const ID: Column = Column::Id;
     const PROVIDER: Column = Column::Provider;
     const DUE_AT: Column = Column::PollDueAt;
     const LEASE_UNTIL: Column = Column::LeaseUntil;

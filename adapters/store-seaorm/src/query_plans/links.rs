@@ -178,6 +178,6 @@ async fn keys_of_what_passes_are_found_in_what_has_not_ended() {
 
 #[tokio::test]
 async fn rows_of_other_keys_come_in_the_order_of_their_numbers() {
-    let query = sealed_rows::sealed_otherwise::<device_codes::Entity>(SealId([1; 5]), 7, 10);
+    let query = sealed_rows::sealed::<device_codes::Entity>(Some(SealId([1; 5])), 7, 10);
     assert_uses(query, &["INTEGER PRIMARY KEY (rowid>?)"]).await;
 }

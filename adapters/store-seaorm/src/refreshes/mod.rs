@@ -9,17 +9,24 @@ mod record;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use central_oauth_domain::audit::AuditDraft;
+use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::refresh::{Doubt, RefreshFailure};
 use central_oauth_domain::grant::{
     AccountId, Generation, LeaseVersion, ProviderName, RefreshedTokens, StoredTokens,
 };
 use central_oauth_domain::ports::{Recorded, RefreshStore, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
+use sea_orm::{ColumnTrait, QueryFilter};
 
 pub(crate) use record::expire;
 
+use crate::accounts::locked::{lock, lock_all, save, save_unchanged};
+use crate::claims;
+use crate::database::Purpose;
+use crate::entities::tokens::{Column, Entity};
+use crate::error::failed;
 use crate::store::SeaOrmStore;
+use record::change;
 
 #[async_trait]
 impl RefreshStore for SeaOrmStore {
@@ -31,7 +38,33 @@ impl RefreshStore for SeaOrmStore {
         limit: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError> {
-        claim::due(self, now, overdue_by, lease_until, limit, busy).await
+        // Before anything is locked, because this runs one query per provider.
+        let rows = match busy {
+            [] => None,
+            busy => {
+                let due_by = now - overdue_by;
+                Some(open_providers::due_rows(&self.read().await?, due_by, limit, busy).await?)
+            }
+        };
+        if rows.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        let time = self.time.clone();
+        let claimed = self.database.write(Purpose::Change, move |db| {
+            Box::pin(async move {
+                let (now, lease_until) = time.both(db, now, lease_until).await?;
+                let due = claims::due::<Entity>(now - overdue_by, limit, &[]);
+                let due = match rows {
+                    Some(rows) => due.filter(Column::Id.is_in(rows)),
+                    None => due,
+                };
+                let rows = claims::claim(db, due, now, lease_until, Ok).await?;
+                claim::with_accounts(db, rows).await
+            })
+        });
+        let claimed = claimed.await?;
+        self.claimed.remember(&self.database, &claimed);
+        Ok(claimed)
     }
 
     async fn claim_refresh(
@@ -41,14 +74,34 @@ impl RefreshStore for SeaOrmStore {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<StoredTokens, StoreError> {
-        claim::one(self, account, seen, now, lease_until).await
+        let time = self.time.clone();
+        let claimed = self.database.write(Purpose::Change, move |db| {
+            Box::pin(async move {
+                let (now, lease_until) = time.both(db, now, lease_until).await?;
+                let stored = lock(db, account).await?.ok_or(StoreError::Conflict)?;
+                let claimed = stored.claim(seen, now, lease_until);
+                let claimed = claimed.ok_or(StoreError::Conflict)?;
+                save(db, &stored, &claimed).await?;
+                Ok::<_, StoreError>(claimed)
+            })
+        });
+        let claimed = claimed.await?;
+        let row = std::slice::from_ref(&claimed);
+        self.claimed.remember(&self.database, row);
+        Ok(claimed)
     }
 
     async fn next_refresh_at(
         &self,
         busy: &[ProviderName],
     ) -> Result<Option<Timestamp>, StoreError> {
-        claim::next_due(self, busy).await
+        let session = self.read().await?;
+        // This runs about once a second, so it keeps the clock synchronised even if nothing seems due.
+        self.time.ask(&session).await.map_err(failed)?;
+        if busy.is_empty() {
+            return claims::next_due_at::<Entity>(&session, &[]).await;
+        }
+        open_providers::next_due(&session, busy).await
     }
 
     async fn release_refresh(
@@ -56,7 +109,9 @@ impl RefreshStore for SeaOrmStore {
         account: AccountId,
         lease: LeaseVersion,
     ) -> Result<(), StoreError> {
-        record::release(self, account, lease).await
+        let release = move |stored: &StoredTokens| Ok((stored.release(lease), ()));
+        let released = change(self, Purpose::Change, account, None, release);
+        released.await.map(drop)
     }
 
     async fn record_refresh(
@@ -67,7 +122,21 @@ impl RefreshStore for SeaOrmStore {
         tokens: RefreshedTokens,
         audit: AuditDraft,
     ) -> Result<Recorded, StoreError> {
-        record::success(self, account, generation, lease, tokens, audit).await
+        if let Some(claimed) = self.claimed.take(account)
+            && let Some((next, recorded)) = claimed.record_refresh(generation, lease, tokens.clone())
+            // An audit entry needs a transaction.
+            && AuditEvent::of_refresh(&claimed.account, &next.account).is_none()
+            && let Some(save) = save_unchanged(&claimed, &next)
+            && self.database.save_at_once(&save).await
+        {
+            return Ok(recorded);
+        }
+        let record = move |stored: &StoredTokens| {
+            let recorded = stored.record_refresh(generation, lease, tokens);
+            recorded.ok_or(StoreError::Conflict)
+        };
+        let recorded = change(self, Purpose::Save, account, Some(audit), record).await?;
+        recorded.ok_or(StoreError::Conflict)
     }
 
     async fn record_refresh_failure(
@@ -78,10 +147,26 @@ impl RefreshStore for SeaOrmStore {
         failure: RefreshFailure,
         audit: AuditDraft,
     ) -> Result<bool, StoreError> {
-        record::failure(self, account, generation, lease, failure, audit).await
+        let record =
+            move |stored: &StoredTokens| Ok(stored.record_failure(generation, lease, failure));
+        let counts = change(self, Purpose::Save, account, Some(audit), record).await?;
+        Ok(counts.unwrap_or(false))
     }
 
     async fn doubt(&self, doubts: &[Doubt], fault: &Fault) -> Result<u64, StoreError> {
-        record::doubt(self, doubts, fault).await
+        let write = self.write().await?;
+        let accounts = doubts.iter().map(|doubt| doubt.account);
+        let mut doubted = 0;
+        for stored in lock_all(&write.txn, accounts).await? {
+            let is_of = |doubt: &&Doubt| doubt.account == stored.account.id;
+            let doubt = doubts.iter().find(is_of);
+            let next = doubt.and_then(|doubt| stored.doubt(doubt.next_refresh_at, fault));
+            if let Some(next) = next {
+                save(&write.txn, &stored, &next).await?;
+                doubted += 1;
+            }
+        }
+        write.commit().await?;
+        Ok(doubted)
     }
 }

@@ -71,7 +71,7 @@ pub(crate) fn next_provider(last: Option<&str>) -> Select<Entity> {
     Entity::find()
         .select_only()
         .column(Column::Provider)
-        .expr(claims::due_at::<Entity>())
+        .expr(damage::whole(Column::RefreshDueAt))
         .filter(Column::RefreshDueAt.is_not_null())
         .filter(claims::is_time::<Entity>())
         .filter(Column::Provider.gt(last.unwrap_or_default()))
@@ -83,7 +83,7 @@ pub(crate) fn next_provider(last: Option<&str>) -> Select<Entity> {
 pub(crate) fn due_at_provider(provider: &str, now: Timestamp, limit: u64) -> Select<Entity> {
     Entity::find()
         .select_only()
-        .expr(claims::due_at::<Entity>())
+        .expr(damage::whole(Column::RefreshDueAt))
         .column(Column::Id)
         .filter(Column::Provider.eq(provider))
         .filter(Column::RefreshDueAt.lte(now.as_millis()))

@@ -6,10 +6,9 @@ use central_oauth_domain::grant::{AccountId, ProviderName, StoredTokens};
 use central_oauth_domain::ports::{OutageStore, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    Select, UpdateMany,
 };
 
 use crate::accounts::locked::{lock, save};
@@ -18,6 +17,7 @@ use crate::damage;
 use crate::entities::outages::{ActiveModel, Column, Entity, Model};
 use crate::entities::tokens;
 use crate::error::failed;
+use crate::statements::insert_unless_taken;
 use crate::store::SeaOrmStore;
 
 /// How many waiting accounts are compared.
@@ -67,7 +67,8 @@ impl OutageStore for SeaOrmStore {
         let write = self.write().await?;
         let (now, lease_until) = self.time.both(&write.txn, now, lease_until).await?;
         let probing = outage.probing(chosen, now);
-        if !change(&write.txn, &probing).await? {
+        let changed = changing(&probing).exec(&write.txn).await;
+        if changed.map_err(failed)?.rows_affected == 0 {
             return Ok(None);
         }
         let stored = match lock(&write.txn, chosen.account).await {
@@ -96,33 +97,25 @@ impl OutageStore for SeaOrmStore {
     }
 
     async fn change_outage(&self, outage: &Outage) -> Result<bool, StoreError> {
-        let write = self.write().await?;
-        let changed = change(&write.txn, outage).await?;
-        write.commit().await?;
-        Ok(changed)
+        Ok(self.run(&changing(outage)).await? > 0)
     }
 
     async fn end_outage(&self, provider: &ProviderName) -> Result<bool, StoreError> {
-        let write = self.write().await?;
         let ended = Entity::delete_many().filter(Column::Provider.eq(provider.as_str()));
-        let ended = ended.exec(&write.txn).await.map_err(failed)?;
-        write.commit().await?;
-        Ok(ended.rows_affected > 0)
+        Ok(self.run(&ended).await? > 0)
     }
 }
 
 pub(crate) async fn all(db: &impl ConnectionTrait) -> Result<Vec<Outage>, StoreError> {
     let rows = Entity::find().order_by_asc(Column::Id);
-    let rows = damage::readable(db, Column::Id, rows).await?;
+    let rows = damage::readable(db, rows).await?;
     Ok(rows.into_iter().map(outage).collect())
 }
 
 /// Returns false if the provider has an outage already.
 async fn insert(db: &impl ConnectionTrait, outage: &Outage) -> Result<bool, StoreError> {
-    let known = OnConflict::column(Column::Provider).do_nothing().to_owned();
-    let begun = Entity::insert(columns(outage)).on_conflict(known);
-    let rows = begun.exec_without_returning(db).await;
-    Ok(rows.map_err(failed)? > 0)
+    let begun = insert_unless_taken(db, [columns(outage)], [Column::Provider]).await?;
+    Ok(begun > 0)
 }
 
 async fn of(
@@ -130,7 +123,7 @@ async fn of(
     provider: &ProviderName,
 ) -> Result<Option<Outage>, StoreError> {
     let stored = Entity::find().filter(Column::Provider.eq(provider.as_str()));
-    let stored = damage::readable(db, Column::Id, stored).await?;
+    let stored = damage::readable(db, stored).await?;
     Ok(stored.into_iter().next().map(outage))
 }
 
@@ -181,7 +174,7 @@ pub(crate) fn next_unfailed(outage: &Outage) -> Select<tokens::Entity> {
     use tokens::Column;
     tokens::Entity::find()
         .select_only()
-        .expr(claims::due_at::<tokens::Entity>())
+        .expr(damage::whole(Column::RefreshDueAt))
         .filter(Column::Provider.eq(outage.provider.as_str()))
         .filter(Column::RefreshDueAt.is_not_null())
         .filter(claims::is_time::<tokens::Entity>())
@@ -216,13 +209,11 @@ fn one(account: AccountId) -> Select<tokens::Entity> {
 }
 
 /// Stores a change of an outage if the stored outage still has its version.
-async fn change(db: &impl ConnectionTrait, outage: &Outage) -> Result<bool, StoreError> {
-    let changed = Entity::update_many()
+fn changing(outage: &Outage) -> UpdateMany<Entity> {
+    Entity::update_many()
         .set(columns(&outage.clone().changed()))
         .filter(Column::Id.eq(outage.version.outage))
-        .filter(Column::Version.eq(outage.version.change));
-    let changed = changed.exec(db).await.map_err(failed)?;
-    Ok(changed.rows_affected > 0)
+        .filter(Column::Version.eq(outage.version.change))
 }
 
 fn columns(outage: &Outage) -> ActiveModel {

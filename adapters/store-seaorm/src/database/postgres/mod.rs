@@ -15,6 +15,7 @@ use sea_orm::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::Purpose;
 use super::health::WriteHealth;
 use super::pool::Pool;
 use super::pool_settings::PoolSettings;
@@ -101,16 +102,13 @@ impl Postgres {
         }
     }
 
-    pub(super) async fn begin(&self) -> Result<Session, DbErr> {
+    pub(super) async fn begin(&self, purpose: Purpose) -> Result<Session, DbErr> {
+        let (pool, turn) = match purpose {
+            Purpose::Change => (&self.general, None),
+            Purpose::Save => (&self.saving, Some(self.turn_to_save().await?)),
+        };
         let health = Some(Arc::clone(&self.health));
-        self.begin_at(&self.general, health, None).await
-    }
-
-    /// Begins a transaction for data that exists nowhere else until it is stored.
-    pub(super) async fn begin_saving(&self) -> Result<Session, DbErr> {
-        let turn = self.turn_to_save().await?;
-        let health = Some(Arc::clone(&self.health));
-        self.begin_at(&self.saving, health, Some(turn)).await
+        self.begin_at(pool, health, turn).await
     }
 
     /// Whether a statement can run without a transaction. Behind a pooler, a transaction is needed for the session's

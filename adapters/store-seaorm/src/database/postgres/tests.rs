@@ -40,7 +40,7 @@ async fn sessions_are_told_the_same_with_and_without_a_pooler() {
     for url in [database.url, pooled] {
         let server = open(&url).await;
         for session in [
-            server.begin().await.expect("no transaction"),
+            server.begin(Purpose::Change).await.expect("no transaction"),
             server.read().await.expect("no session"),
         ] {
             assert_eq!(shown(&session, "statement_timeout").await, "5s");
@@ -78,7 +78,7 @@ async fn errors_about_prepared_statements_name_the_option_for_poolers() {
         ("DO $$ BEGIN RAISE SQLSTATE '08P01'; END $$", true),
         ("SELECT 1 / 0", false),
     ] {
-        let session = server.begin().await.expect("no transaction");
+        let session = server.begin(Purpose::Change).await.expect("no transaction");
         let error = session.execute_unprepared(sql).await.expect_err(sql);
         let error = crate::error::failed(error);
         let error = std::error::Error::source(&error)
@@ -109,12 +109,12 @@ async fn who_goes_away_while_a_transaction_begins_leaves_none_open() {
         }
         panic!("a transaction is open that nobody knows of");
     };
-    drop(server.begin().await.expect("no transaction"));
+    drop(server.begin(Purpose::Change).await.expect("no transaction"));
     none_is_open().await;
     // Polled once, the free connection sends BEGIN. On a busy machine the response may be there at once.
     let mut was_pending = false;
     for _ in 0..100 {
-        let mut begun = Box::pin(server.begin());
+        let mut begun = Box::pin(server.begin(Purpose::Change));
         let first = poll_fn(|context| Poll::Ready(begun.as_mut().poll(context))).await;
         was_pending = first.is_pending();
         if was_pending {
@@ -132,12 +132,12 @@ async fn who_stops_in_the_middle_lets_go_of_what_it_locked() {
     let setup = "CREATE TABLE held (id int); INSERT INTO held VALUES (1)";
     cluster.execute(&database.name, setup);
     let server = open(&database.url).await;
-    let stopped = server.begin().await.expect("no transaction");
+    let stopped = server.begin(Purpose::Change).await.expect("no transaction");
     let locked = stopped.execute_unprepared("UPDATE held SET id = 2").await;
     locked.expect("no lock");
 
     // It waits while the row is locked, and no longer.
-    let other = server.begin().await.expect("no transaction");
+    let other = server.begin(Purpose::Change).await.expect("no transaction");
     let changed = other.execute_unprepared("UPDATE held SET id = 3").await;
     changed.expect("the row is locked still");
     other.commit().await.expect("no commit");

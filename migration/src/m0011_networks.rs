@@ -7,13 +7,8 @@ use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::alter::{add_columns, drop_columns, drop_indexes};
 
+#[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0011_networks"
-    }
-}
 
 #[derive(DeriveIden)]
 enum DeviceCodes {

@@ -5,13 +5,8 @@ use sea_orm_migration::{prelude::*, schema::*};
 use crate::alter::{add_columns, drop_columns, drop_indexes};
 
 /// Creates the table of labels, the labels of a link, and the indexes.
+#[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0016_labels"
-    }
-}
 
 #[derive(DeriveIden)]
 enum AccountLabels {

@@ -5,13 +5,8 @@ use sea_orm_migration::{prelude::*, schema::*};
 use crate::alter::drop_indexes;
 
 /// Creates the table, and the indexes for grants that end.
+#[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0019_announced_ends"
-    }
-}
 
 #[derive(DeriveIden)]
 enum AnnouncedEnds {

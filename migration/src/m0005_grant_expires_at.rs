@@ -8,13 +8,8 @@ use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::alter::{add_columns, drop_columns};
 
+#[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0005_grant_expires_at"
-    }
-}
 
 #[derive(DeriveIden)]
 enum Tokens {

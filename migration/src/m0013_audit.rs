@@ -4,13 +4,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+#[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0013_audit"
-    }
-}
 
 /// Entries that have no number in the log yet.
 #[derive(DeriveIden)]

@@ -10,13 +10,8 @@ use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::alter::{add_columns, drop_columns};
 
+#[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0012_key_macs"
-    }
-}
 
 #[derive(DeriveIden, Clone, Copy)]
 enum AccessKeys {

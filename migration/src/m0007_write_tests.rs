@@ -3,13 +3,8 @@
 use sea_orm_migration::{prelude::*, schema::*};
 
 /// Creates the table of write tests.
+#[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0007_write_tests"
-    }
-}
 
 #[derive(DeriveIden)]
 enum WriteTests {

@@ -2,13 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+#[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0010_outages"
-    }
-}
 
 #[derive(DeriveIden)]
 enum Outages {

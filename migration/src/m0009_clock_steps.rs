@@ -4,13 +4,8 @@ use sea_orm_migration::prelude::*;
 
 use crate::alter::drop_indexes;
 
+#[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0009_clock_steps"
-    }
-}
 
 #[derive(DeriveIden)]
 enum Tokens {

@@ -6,13 +6,8 @@
 use sea_orm_migration::prelude::*;
 
 /// Deletes the values.
+#[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0021_one_refresh_token"
-    }
-}
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {

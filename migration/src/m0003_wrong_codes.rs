@@ -2,13 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+#[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
-
-impl MigrationName for Migration {
-    fn name(&self) -> &str {
-        "m0003_wrong_codes"
-    }
-}
 
 #[derive(DeriveIden)]
 enum WrongCodes {

@@ -1,0 +1,63 @@
+//! Statements that several modules need, for any table.
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::ports::StoreError;
+use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, QueryFilter,
+    QuerySelect, QueryTrait, Select,
+};
+
+use crate::entities::Table;
+use crate::error::failed;
+use crate::store::{MOST_AT_ONCE, SeaOrmStore};
+
+impl SeaOrmStore {
+    /// Runs a statement in a transaction of its own. Returns how many rows it has changed.
+    pub(crate) async fn run(&self, statement: &impl QueryTrait) -> Result<u64, StoreError> {
+        let write = self.write().await?;
+        let statement = statement.build(write.txn.get_database_backend());
+        let done = write.txn.execute_raw(statement).await.map_err(failed)?;
+        write.commit().await?;
+        Ok(done.rows_affected())
+    }
+}
+
+/// Whether a query finds a row.
+pub(crate) async fn finds_any<E: Table>(
+    db: &impl ConnectionTrait,
+    rows: Select<E>,
+) -> Result<bool, StoreError> {
+    let first = rows.select_only().column(E::ID).into_tuple::<i64>();
+    let first = first.one(db).await.map_err(failed)?;
+    Ok(first.is_some())
+}
+
+/// Inserts rows, except those whose values in these columns are taken. Returns how many were inserted.
+pub(crate) async fn insert_unless_taken<A>(
+    db: &impl ConnectionTrait,
+    rows: impl IntoIterator<Item = A>,
+    columns: impl IntoIterator<Item = <A::Entity as EntityTrait>::Column>,
+) -> Result<u64, StoreError>
+where
+    A: ActiveModelTrait,
+{
+    let taken = OnConflict::columns(columns).do_nothing().to_owned();
+    let added = A::Entity::insert_many(rows).on_conflict(taken);
+    added.exec_without_returning(db).await.map_err(failed)
+}
+
+/// Deletes rows with an earlier time, except those that another transaction has locked.
+pub(crate) fn delete_before<E: Table>(
+    column: E::Column,
+    time: Timestamp,
+    limit: u64,
+) -> DeleteMany<E> {
+    let earlier = E::find()
+        .select_only()
+        .column(E::ID)
+        .filter(column.lt(time.as_millis()))
+        .limit(limit.min(MOST_AT_ONCE))
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    E::delete_many().filter(E::ID.in_subquery(earlier.into_query()))
+}

@@ -81,7 +81,7 @@ fn median(mut rates: Vec<f64>) -> f64 {
 }
 
 async fn compare(name: &str, store: &Arc<SeaOrmStore>) {
-    for askers in [1, 16] {
+    for askers in [1, 32] {
         let (mut two, mut one) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             two.push(

@@ -77,15 +77,11 @@ impl Idle {
         for sql in ["BEGIN", &noise, &self.accounts(), &tokens, &keys, "COMMIT"] {
             execute(db, sql).await;
         }
-        execute(
-            db,
-            if is_sqlite {
-                "ANALYZE"
-            } else {
-                "VACUUM ANALYZE"
-            },
-        )
-        .await;
+        // A server does so by itself. The service never does so in a file, where SQLite would prepare most statements at
+        // every execution.
+        if !is_sqlite {
+            execute(db, "VACUUM ANALYZE").await;
+        }
     }
 
     async fn rejuvenate(&self, db: &DatabaseConnection, first: i64) {

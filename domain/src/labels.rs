@@ -107,6 +107,7 @@ impl Labels {
 
     /// Returns the labels that a later link adds to these: those with new names, while there is room. Labels are never
     /// overwritten.
+    #[must_use]
     pub fn added_by(&self, later: &Self) -> Self {
         let room = Self::MOST.saturating_sub(self.0.len());
         let new = later.iter().filter(|(name, _)| !self.0.contains_key(*name));

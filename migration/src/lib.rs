@@ -2,8 +2,8 @@
 //!
 //! Rules for a migration: portable types only (`BIGINT` for numbers and for times, which are milliseconds since the
 //! Unix epoch; `TEXT`; `BLOB`), an index for whatever a periodic scan looks for, and a working way down. A migration
-//! that has been released is never edited: the next one follows it. Databases know it by the name of its file, which stays
-//! too.
+//! that has been released is never edited: the next one follows it. Databases know it by the name of its file (the
+//! first: `m0001_initial`), which stays too.
 
 mod alter;
 mod initial;

@@ -10,7 +10,7 @@ use crate::support::linking::link;
 use crate::support::sandbox;
 use crate::support::service::Service;
 
-/// Far less than the 14 s that a caller waits for a refresh.
+/// Far less than the 13 s that a caller waits for a refresh.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 async fn get(service: &Service, path: &str, key: &str) -> Answer {

@@ -96,6 +96,9 @@ impl DynEndpoint for Routes {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let Some(part) = API.iter().find(is_below).copied() else {
+            if !pages::may_change(&request) {
+                return Box::pin(self.others.call(request));
+            }
             // A person may close the tab while the service still stores what the page has sent.
             let others = Arc::clone(&self.others);
             return Box::pin(to_its_end(async move { others.call(request).await }));

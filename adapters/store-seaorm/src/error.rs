@@ -124,7 +124,7 @@ pub(crate) fn is_busy(error: &DbErr) -> bool {
 }
 
 /// Whether a statement timed out while it waited for a row. It waits first for those who wait before it, each time with
-/// a new lock timeout. Only such a wait gives a cancelled statement of ours a context.
+/// a new lock timeout. Such a wait gives the error a context. So does a cascade; but that is rarely what is slow.
 fn is_cancelled_at_a_row(error: &DbErr) -> bool {
     const QUERY_CANCELED: &str = "57014";
     postgres_error(error).is_some_and(|it| it.code() == QUERY_CANCELED && it.r#where().is_some())

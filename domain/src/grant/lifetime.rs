@@ -72,9 +72,9 @@ impl AccessEnd {
     /// token with it.
     pub fn after(self, said: SaidEnd) -> Self {
         let from = said.requested_at;
-        let exp = said
-            .exp
-            .filter(|exp| *exp > from && *exp <= from + FARTHEST_EXP);
+        let is_near = |exp: &Timestamp| *exp <= from + FARTHEST_EXP;
+        let stated = said.exp.filter(is_near);
+        let exp = stated.filter(|exp| *exp > from);
         let known = said.assumed.or(self.hints.lifetime);
         if let Some(expires_in) = said.expires_in {
             let lifetime = if said.is_stored {
@@ -82,7 +82,7 @@ impl AccessEnd {
             } else {
                 Some(expires_in)
             };
-            let exp = exp.filter(|_| said.is_stored);
+            let exp = stated.filter(|_| said.is_stored);
             let end = from + expires_in;
             return Self::at(exp.map_or(end, |exp| exp.min(end)), lifetime);
         }
@@ -130,6 +130,7 @@ impl NewGrant {
     /// Returns this grant for an account whose tokens used to last this long: if the provider does not state the
     /// lifetime of its access token, the previous lifetime applies. A grant without a refresh token stays as it is: the
     /// person may have consented to another kind of token, and a wrong guess would end the account.
+    #[must_use]
     pub fn lasting_as_before(mut self, before: AccessEnd, has_refresh_token: bool) -> Self {
         let Some(lifetime) = before.hints.lifetime.filter(|_| has_refresh_token) else {
             return self;
@@ -223,6 +224,8 @@ mod tests {
         // Some servers state the lifetime of a new token with a cached one.
         let full = before.after(said(Some(HOUR), Some(NOW + left), true));
         assert_eq!(full, AccessEnd::at(NOW + left, Some(HOUR)));
+        let dead = before.after(said(Some(HOUR), Some(NOW - left), true));
+        assert!(dead.is_over(NOW));
         let new = before.after(said(Some(HOUR), Some(NOW + left), false));
         assert_eq!(new, AccessEnd::at(NOW + HOUR, Some(HOUR)), "clocks differ");
     }

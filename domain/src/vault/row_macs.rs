@@ -88,6 +88,7 @@ impl RowMacs {
     }
 
     /// A key with its MAC.
+    #[must_use]
     pub fn authenticated(&self, key: KeyHolder) -> KeyHolder {
         let mac = Some(self.of_key(&key));
         KeyHolder { mac, ..key }

@@ -225,7 +225,7 @@ impl From<Refusal> for Problem {
                     error = &error as &dyn Error,
                     "request failed; a retry may succeed"
                 );
-                let detail = "other requests are using the same data at the moment; try again";
+                let detail = "other requests use the same data, or all connections to the database, at the moment; try again";
                 Self::new(Code::StoreUnavailable, detail).retry_after(SOON)
             }
             Refusal::Store(error @ StoreError::Unavailable(_)) => {

@@ -41,13 +41,19 @@ use std::sync::Arc;
 
 use central_oauth_domain::usecases::Services;
 use poem::endpoint::make_sync;
-use poem::http::{StatusCode, header};
-use poem::{EndpointExt as _, Response, Route, get};
+use poem::http::{Method, StatusCode, header};
+use poem::{EndpointExt as _, Request, Response, Route, get};
 use url::Url;
 
 use crate::operator_details::OperatorDetails;
 use assets::Asset;
 use site::Site;
+
+/// Whether a request may change something: forms, and what providers send back with a browser.
+pub(crate) fn may_change(request: &Request) -> bool {
+    let is_safe = [Method::GET, Method::HEAD].contains(request.method());
+    !is_safe || request.uri().path().starts_with("/callback/")
+}
 
 /// Returns the routes of the pages: those of `/device` and `/admin`, and the callback. `/` leads to `/device`.
 pub(crate) fn routes(

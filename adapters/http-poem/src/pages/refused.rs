@@ -67,10 +67,8 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
         Refusal::Store(
             error @ (StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Conflict),
         ) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "page failed: the database does not answer or takes no writes"
-            );
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "page failed; a retry may succeed");
             after(unavailable(visit, "unavailable-service-heading"), SOON)
         }
         other => broken(visit, &other),

@@ -22,13 +22,15 @@ impl OpenIdConnectProvider {
         deadline: Deadline,
     ) -> Result<Answer, Unanswered> {
         let endpoint = request.url().clone();
-        let is_refresh = request.has_field("refresh_token");
         let method = self.auth_memory.first(&endpoint, auth);
+        // A refresh risks its token, and a method that was learned has worked.
+        let may_guess = method == auth.method && !request.has_field("refresh_token");
         let first = self.post_by(auth.by(method), request.clone(), deadline);
         let first = first.await?;
-        let refused = refuses_client(&first, is_refresh);
+        let is_refused = refuses_client(&first);
+        let is_worth_trying = is_refused || may_guess && may_refuse_client(&first);
         let second_method = match self.auth_memory.second(&endpoint, auth, method) {
-            Some(method) if refused && self.client.secret().is_some() => method,
+            Some(method) if is_worth_trying && self.client.secret().is_some() => method,
             _ => {
                 if has_seen_grant(&first) {
                     self.auth_memory.accepts(&endpoint, auth, method);
@@ -52,7 +54,9 @@ impl OpenIdConnectProvider {
         if says_nothing(&second) {
             return Ok(second);
         }
-        self.auth_memory.refuses_both(&endpoint);
+        if is_refused {
+            self.auth_memory.refuses_both(&endpoint);
+        }
         Ok(first)
     }
 
@@ -92,22 +96,32 @@ const GONE: [StatusCode; 4] = [
 ];
 
 /// Whether the server rejected the client's authentication: by `invalid_client`, by a 401 (RFC 6749 section 5.2) that says
-/// nothing else, or by missing a parameter of the other method. Except at a refresh,
-/// which risks a token, two vaguer answers count, too: those of servers that look for the client id only in the body.
-fn refuses_client(answer: &Answer, is_refresh: bool) -> bool {
+/// nothing else, or by missing a parameter of the other method.
+fn refuses_client(answer: &Answer) -> bool {
     let is_401 = answer.status() == StatusCode::UNAUTHORIZED;
     match answer.oauth_error() {
         Some(error) if error.is_limit() => false,
         Some(error) => match error.code.as_str() {
             "invalid_client" => true,
-            "unauthorized_client" => is_401 || !is_refresh,
-            "invalid_request" => {
-                is_401 || error.misses_credentials || !is_refresh && error.words.is_none()
-            }
+            "unauthorized_client" => is_401,
+            "invalid_request" => is_401 || error.misses_credentials,
             _ => false,
         },
         None => is_401 && !says_nothing(answer) && !answer.is_challenge(),
     }
+}
+
+/// Whether the response may come from a server that looks for the client id only in the body. It may mean something else.
+fn may_refuse_client(answer: &Answer) -> bool {
+    let Some(error) = answer.oauth_error() else {
+        return false;
+    };
+    let is_vague = match error.code.as_str() {
+        "unauthorized_client" => true,
+        "invalid_request" => error.words.is_none(),
+        _ => false,
+    };
+    is_vague && !error.is_limit()
 }
 
 /// Whether the server accepted the client and looked at the request.

@@ -6,6 +6,8 @@ use central_oauth_provider_openidconnect::{ClientAuthMethod, ProviderSettings};
 use secrecy::SecretString;
 use serde_json::json;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use central_oauth_domain::ports::{ProviderError, Revoked};
@@ -274,6 +276,39 @@ async fn a_vague_refusal_before_there_is_a_grant_may_be_about_the_client() {
         assert!(subject.refresh().await.is_ok(), "{body}");
         assert_eq!(stub.count("/token"), 3, "{body}");
     }
+}
+
+// Such a refusal may also be about the grant: then both methods fail, and neither is blamed.
+#[tokio::test]
+async fn a_vague_refusal_teaches_nothing() {
+    let is_bad = Arc::new(AtomicBool::new(true));
+    let bad = Arc::clone(&is_bad);
+    let stub = Stub::start(move |seen, _| match &read(seen)[3] {
+        Some(_) if !bad.load(Ordering::SeqCst) => {
+            reply_json(200, &json!({"access_token": "at", "refresh_token": "rt"}))
+        }
+        _ => reply_json(400, &json!({"error": "invalid_request"})),
+    })
+    .await;
+    let subject = Subject::new(confidential(plain(&stub.base)));
+    for (is_bad_now, expected, requests) in [
+        (true, "failed", 2),
+        (false, "granted", 4),
+        (true, "failed", 5),
+        (false, "granted", 6),
+    ] {
+        is_bad.store(is_bad_now, Ordering::SeqCst);
+        let redeemed = subject.redeem().await;
+        let outcome = redeemed
+            .as_ref()
+            .map_or("failed".to_owned(), |_| step(&redeemed));
+        assert_eq!(
+            (outcome.as_str(), stub.count("/token")),
+            (expected, requests)
+        );
+    }
+    assert!(subject.refresh().await.is_ok());
+    assert_eq!(stub.count("/token"), 7);
 }
 
 // Secrets are removed from texts, and a short one is a part of many words.

@@ -192,7 +192,7 @@ impl Write {
     /// Commits.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], whatever the database reports: the commit may have succeeded nevertheless.
+    /// [`StoreError::Unavailable`] or [`StoreError::Busy`]: the commit may have succeeded nevertheless.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         self.txn.commit().await.map_err(unavailable)
     }

@@ -31,6 +31,7 @@ impl Keys {
 
     /// Counts, reports and logs a rejected bearer from this address. Returns the refusal for the caller:
     /// [`Refusal::TooManyUnknownKeys`] if its network has tried too many.
+    #[must_use]
     pub fn refuse_bearer(&self, refusal: Refusal, address: IpAddr) -> Refusal {
         let Refusal::Unauthorized(why) = refusal else {
             return refusal;

@@ -9,7 +9,7 @@ impl Redeemer {
     /// Records an outcome. Returns the link if its next step is due at once, under the same lease.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: call it again with the same outcome. [`StoreError::Conflict`]: the link has ended,
+    /// [`StoreError::Unavailable`] and [`StoreError::Busy`]: call it again with the same outcome. [`StoreError::Conflict`]: the link has ended,
     /// or somebody else has leased it.
     pub async fn record(&self, link: &Link, outcome: &Outcome) -> Result<Option<Link>, StoreError> {
         let now = self.clock.now();

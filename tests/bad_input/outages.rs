@@ -81,8 +81,10 @@ async fn begin(scene: &Scene, link: &Link) {
     scene.provider.recover().await;
     link.person.press("confirm", &link.code).await.expect(303);
     let page = link.person.look(&link.code).await.expect(200);
-    let user_code = scene.provider.secrets().pop().unwrap();
-    assert!(page.text.contains(&user_code), "{}", page.text);
+    // The attempt that the page gave up may have succeeded in the last moment, before this one.
+    let issued = scene.provider.secrets();
+    let has_user_code = issued.iter().any(|code| page.text.contains(code));
+    assert!(has_user_code, "{}", page.text);
     scene.expect_status(link, "authorizing").await;
 }
 

@@ -37,7 +37,9 @@ pub(super) fn run(options: &Options, config: &ClientConfig<'_>) -> Result<Exit, 
     );
     options.confirmation.ask(&question, "nothing was removed")?;
     profile::remove(&path)?;
-    Pending::beside(&path).forget();
+    for (pending, _) in Pending::earlier(&path) {
+        pending.forget();
+    }
     tell(format_args!(
         "Removed {}. The account and its tokens stay at the service; `central-oauth revoke` would have ended them.",
         path.display()

@@ -1,5 +1,8 @@
 //! Reads TOML without showing its values, which may be secrets.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
@@ -10,9 +13,21 @@ pub(super) fn read<T: DeserializeOwned>(
     path: &str,
 ) -> Result<T, ConfigError> {
     let wrong = |problem| ConfigError::variable(variable, problem);
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| wrong(format!("the file {path} cannot be read: {error}")))?;
+    let text =
+        text_of(path).map_err(|error| wrong(format!("the file {path} cannot be read: {error}")))?;
     parse(&text).map_err(|problem| wrong(format!("{path}, {problem}")))
+}
+
+fn text_of(path: &str) -> std::io::Result<String> {
+    const LONGEST: u64 = 4 << 20;
+    let mut text = String::new();
+    let read = File::open(path)?
+        .take(LONGEST + 1)
+        .read_to_string(&mut text)?;
+    if read as u64 > LONGEST {
+        return Err(ErrorKind::FileTooLarge.into());
+    }
+    Ok(text)
 }
 
 /// Parses `text`. An error names the line.

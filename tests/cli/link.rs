@@ -121,6 +121,51 @@ async fn an_interrupted_link_is_taken_up_by_the_next() {
 }
 
 #[tokio::test]
+async fn of_two_interrupted_links_the_first_can_still_be_completed() {
+    let world = World::start().await;
+    let mut codes = Vec::new();
+    for _ in 0..2 {
+        let linking = Linking::start(world.client(&["link"])).await;
+        codes.push(linking.code.clone());
+        send(linking.child(), Signal::KILL);
+        linking.end().await;
+    }
+    Browser::new()
+        .consent(&world.server(), &codes[0], "bob")
+        .await;
+    let key_file = world.machine.key_file("default");
+    let first = key_file.with_file_name("default.toml.pending");
+    let with_first = ["token", "--key-file", first.to_str().unwrap()];
+    eventually(Duration::from_secs(60), "the consent", async || {
+        world.run(&with_first).await.code == Some(0)
+    })
+    .await;
+    let run = world.run(&["link"]).await.expect(0);
+    assert!(
+        run.stderr
+            .contains("An earlier, interrupted link has been completed"),
+        "{run:?}"
+    );
+    let token = world.run(&["token"]).await.expect(0);
+    world.expect_token_of("Bob", &token).await;
+}
+
+#[tokio::test]
+async fn a_completed_link_is_saved_although_the_folder_of_keys_is_gone() {
+    let world = World::start().await;
+    let linking = Linking::start(world.client(&["link"])).await;
+    let key_file = world.machine.key_file("default");
+    std::fs::remove_dir_all(key_file.parent().unwrap()).unwrap();
+    let server = world.server();
+    Browser::new()
+        .consent(&server, &linking.code, "alice")
+        .await;
+    linking.end().await.expect(0);
+    let token = world.run(&["token"]).await.expect(0);
+    world.expect_token_of("Alice", &token).await;
+}
+
+#[tokio::test]
 async fn survives_a_restart_of_the_service() {
     let mut world = World::start().await;
     let mut linking = Linking::start(world.client(&["link"])).await;

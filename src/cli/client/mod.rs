@@ -10,6 +10,7 @@ use central_oauth_domain::secret::AccessKey;
 use central_oauth_wire::is_loopback;
 use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, StatusCode};
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -53,13 +54,15 @@ pub(super) struct Problem {
 
 /// All items of a list, unparsed, and the time of the service's clock.
 pub(super) struct Listed {
+    server: Url,
     pub(super) items: Vec<Value>,
     pub(super) now: Option<OffsetDateTime>,
 }
 
 impl Listed {
-    pub(super) fn read<T: DeserializeOwned>(&self) -> serde_json::Result<Vec<T>> {
-        self.items.iter().map(T::deserialize).collect()
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<Vec<T>, Refused> {
+        let items: serde_json::Result<_> = self.items.iter().map(T::deserialize).collect();
+        items.map_err(|_| foreign(&self.server, StatusCode::OK))
     }
 }
 
@@ -134,10 +137,14 @@ impl Client {
         self.answer(request.json(&confirmation)).await
     }
 
-    /// Returns the complete response of `GET /v1/token`. [`Token`] has the members that commands use.
-    pub(super) async fn token(&self, min_ttl: u64) -> Result<Value, Refused> {
+    /// Returns the response of `GET /v1/token`: the members that commands use, and the complete one.
+    pub(super) async fn token(&self, min_ttl: u64) -> Result<(Token, Value), Refused> {
         let request = self.request(Method::GET, "/v1/token");
-        self.answer(request.query(&[("min_ttl", min_ttl)])).await
+        let complete: Value = self.answer(request.query(&[("min_ttl", min_ttl)])).await?;
+        let token = Token::deserialize(&complete).ok();
+        let token = token.filter(|token| !token.access_token.is_empty());
+        let token = token.ok_or_else(|| foreign(&self.server, StatusCode::OK))?;
+        Ok((token, complete))
     }
 
     pub(super) async fn providers(&self) -> Result<ProviderList, Refused> {
@@ -171,9 +178,15 @@ impl Client {
         let mut items = page.items;
         while let Some(cursor) = page.next_cursor {
             (page, _) = self.page(path, filters, Some(&cursor)).await?;
+            if page.next_cursor.as_ref() == Some(&cursor) {
+                let server = &self.server;
+                let why = format!("{server} answered the same page of a list again");
+                return Err(Refused::Unreachable(why));
+            }
             items.append(&mut page.items);
         }
-        Ok(Listed { items, now })
+        let server = self.server.clone();
+        Ok(Listed { server, items, now })
     }
 
     pub(super) async fn account(&self, id: &str) -> Result<AccountDetails, Refused> {
@@ -235,12 +248,7 @@ impl Client {
     }
 
     fn read<T: DeserializeOwned>(&self, response: &Response) -> Result<T, Refused> {
-        serde_json::from_slice(&response.body).map_err(|_| {
-            let (server, status) = (&self.server, response.status);
-            Refused::Unreachable(format!(
-                "{server} answered {status}, not as a Central OAuth service does"
-            ))
-        })
+        serde_json::from_slice(&response.body).map_err(|_| foreign(&self.server, response.status))
     }
 
     /// Sends a request, and returns the response if it is a success.
@@ -288,6 +296,12 @@ pub(super) fn http(server: &Url) -> reqwest::ClientBuilder {
         builder = builder.no_proxy();
     }
     builder
+}
+
+fn foreign(server: &Url, status: StatusCode) -> Refused {
+    Refused::Unreachable(format!(
+        "{server} answered {status}, not as a Central OAuth service does"
+    ))
 }
 
 fn no_client(error: &reqwest::Error) -> Failure {

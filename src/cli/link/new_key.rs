@@ -28,9 +28,11 @@ pub(super) async fn link(
     let server = options.target.server(config, kept.as_ref())?;
     let _reserved = Reserved::new(&path)?;
     let is_default = kept.is_none() && options.target.names_no_server(config);
+    let mut earlier = Pending::earlier(&path);
+    earlier.retain(|(_, key)| key.server == server);
     let pending = Pending::beside(&path);
     let key_file = path.display().to_string();
-    if !options.force && adopt(&pending, &server).await? {
+    if !options.force && adopt(&earlier).await? {
         tell("An earlier, interrupted link has been completed.");
         return Ok(Linked {
             poll: None,
@@ -66,7 +68,8 @@ pub(super) async fn link(
         pending.forget();
     }
     let poll = Some(linked?);
-    pending.promote()?;
+    pending.promote(&profile)?;
+    earlier.iter().for_each(|(pending, _)| pending.forget());
     Ok(Linked {
         poll,
         provider,
@@ -95,17 +98,32 @@ fn enrolling(
     Ok(client)
 }
 
-/// Saves the key of a link that was interrupted on this side but completed by the person.
-async fn adopt(pending: &Pending, server: &Url) -> Result<bool, Failure> {
-    let Some(profile) = pending.load().filter(|kept| kept.server == *server) else {
-        return Ok(false);
-    };
-    if Client::of(&profile)?.token(0).await.is_err() {
-        return Ok(false);
+/// Saves the key of a link that was interrupted on this side but completed by the person. Forgets keys that the service does
+/// not know. Others stay: the person may still consent.
+async fn adopt(earlier: &[(Pending, Profile)]) -> Result<bool, Failure> {
+    for (pending, key) in earlier {
+        match Client::of(key)?.token(0).await {
+            Err(refused) if refused.is(StatusCode::UNAUTHORIZED) => pending.forget(),
+            Err(refused) if refused.has_code("link_pending") => {}
+            Err(refused) if !OF_ACCOUNTS.iter().any(|code| refused.has_code(code)) => {
+                return Err(refused.into());
+            }
+            _ => {
+                pending.promote(key)?;
+                return Ok(true);
+            }
+        }
     }
-    pending.promote()?;
-    Ok(true)
+    Ok(false)
 }
+
+/// The problems of a key that opens an account, whose token cannot be had at the moment.
+const OF_ACCOUNTS: [&str; 4] = [
+    "relink_required",
+    "provider_unavailable",
+    "provider_not_configured",
+    "provider_error",
+];
 
 /// Prevents the accidental loss of a key that still works, or may still work.
 async fn refuse_if_it_works(kept: &Profile, holds: &str) -> Result<(), Failure> {

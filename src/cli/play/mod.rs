@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
 use reqwest::StatusCode;
-use serde::Deserialize as _;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use super::client::{Client, LinkCode, LinkRequest, Token, http};
+use super::client::{Client, LinkCode, LinkRequest, http};
 use super::profile::Origin;
 use super::{Exit, Failure, print};
 use person::Person;
@@ -74,7 +73,7 @@ async fn wait_for_the_link(client: &Client, code: &LinkCode) -> Result<(), Failu
 async fn fetch_a_token(client: &Client) -> Result<String, Failure> {
     let what = "The client asks for an access token.";
     step(6, what, "GET", "/v1/token")?;
-    let token = Token::deserialize(client.token(0).await?)?;
+    let (token, _) = client.token(0).await?;
     let shown: String = token.access_token.chars().take(6).collect();
     let lasts = token
         .expires_in

@@ -13,16 +13,37 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// Returns the pending file for this profile file.
+    /// How many interrupted links are remembered for a profile.
+    const MOST: usize = 8;
+
+    /// Returns a free file for the key of a new link. If there is none, the oldest key is overwritten.
     pub(crate) fn beside(profile: &Path) -> Self {
+        let is_free = |pending: &Self| !pending.path.exists();
+        let free = (0..Self::MOST)
+            .map(|number| Self::numbered(profile, number))
+            .find(is_free);
+        free.unwrap_or_else(|| Self::numbered(profile, 0))
+    }
+
+    /// Returns the keys of interrupted links of this profile.
+    pub(crate) fn earlier(profile: &Path) -> Vec<(Self, Profile)> {
+        let all = (0..Self::MOST).map(|number| Self::numbered(profile, number));
+        all.filter_map(|pending| pending.load().map(|key| (pending, key)))
+            .collect()
+    }
+
+    fn numbered(profile: &Path, number: usize) -> Self {
+        let suffix = match number {
+            0 => ".pending".to_owned(),
+            number => format!(".pending{number}"),
+        };
         Self {
-            path: neighbour(profile, ".pending"),
+            path: neighbour(profile, &suffix),
             profile: profile.to_owned(),
         }
     }
 
-    /// Loads the key of an interrupted link, if there is one.
-    pub(crate) fn load(&self) -> Option<Profile> {
+    fn load(&self) -> Option<Profile> {
         let text = std::fs::read_to_string(&self.path).ok()?;
         parse(&text, &self.path).ok()
     }
@@ -31,10 +52,9 @@ impl Pending {
         profile.keep(&self.path)
     }
 
-    /// Makes this the key of the profile, because its link is complete.
-    pub(crate) fn promote(&self) -> Result<(), Failure> {
-        let moved = std::fs::rename(&self.path, &self.profile);
-        moved.map_err(|error| failed(&self.profile, "cannot be written", &error))
+    /// Makes this the key of the profile, because its link is complete. If its file is gone, writes the key again.
+    pub(crate) fn promote(&self, key: &Profile) -> Result<(), Failure> {
+        std::fs::rename(&self.path, &self.profile).or_else(|_| key.keep(&self.profile))
     }
 
     /// Removes the key, because its link ended without an account. A file that cannot be removed does no harm.

@@ -7,7 +7,6 @@ mod kubectl;
 
 use std::io::{ErrorKind, Read};
 
-use serde::Deserialize as _;
 use serde_json::Value;
 use url::Url;
 
@@ -124,8 +123,7 @@ async fn print(
 
 /// Asks for the token, and passes on a warning of the service. Also returns the complete response.
 pub(super) async fn fetch(profile: &Profile, min_ttl: u64) -> Result<(Token, Value), Failure> {
-    let complete = Client::of(profile)?.token(min_ttl).await?;
-    let token = Token::deserialize(&complete)?;
+    let (token, complete) = Client::of(profile)?.token(min_ttl).await?;
     // RFC 6749, appendix A.12. A line feed would let the token add headers or attributes of its own.
     if !token.access_token.bytes().all(|b| matches!(b, b' '..=b'~')) {
         let message = "the service returned a token that is not visible ASCII";

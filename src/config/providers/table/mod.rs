@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::ScopeWords;
+use central_oauth_domain::text::is_deceptive;
 use central_oauth_provider_openidconnect::{
     ClientAuthMethod, Flow, Profile, ProviderSettings, WrongProfile,
 };
@@ -147,6 +148,7 @@ impl Table {
     fn written(self, name: &str, environment: &Environment) -> Result<ProviderSettings, String> {
         let client_secret = self.secret(environment)?;
         let client_id = self.client_id.ok_or("client_id is missing")?;
+        check_copied("client_id", &client_id)?;
         let settings = ProviderSettings::new(ProviderName::new(name), client_id);
         let method = self.token_endpoint_auth_method.map(|method| {
             let known = ClientAuthMethod::parse(&method);
@@ -250,11 +252,24 @@ impl Table {
             }
         };
         // Secret files often end with a line feed.
-        match secret.expose_secret().trim_end_matches(['\r', '\n']) {
-            "" => Err("client_secret is empty".to_owned()),
-            secret => Ok(Some(SecretString::from(secret))),
-        }
+        let secret = secret.expose_secret().trim_end_matches(['\r', '\n']);
+        check_copied("client_secret", secret)?;
+        Ok(Some(SecretString::from(secret)))
     }
+}
+
+/// Rejects what copying adds to a client id or secret. RFC 6749, appendices A.1 and A.2, allow visible characters and spaces.
+fn check_copied(key: &str, text: &str) -> Result<(), String> {
+    if text.trim().is_empty() {
+        return Err(format!("{key} is empty"));
+    }
+    if text.trim() != text {
+        return Err(format!("{key} begins or ends with white space"));
+    }
+    if text.chars().any(is_deceptive) {
+        return Err(format!("{key} has a line break or an invisible character"));
+    }
+    Ok(())
 }
 
 fn url(key: &str, text: Option<String>) -> Result<Option<Url>, String> {

@@ -203,3 +203,17 @@ fn words_for_people_are_those_of_the_table_and_of_the_preset() {
     let plain = settings("preset = \"github\"\nclient_id = \"a\"\nconsent_name = \"\"");
     assert_eq!(plain.expect("no settings").consent_name, None);
 }
+
+#[test]
+fn what_copying_adds_to_an_id_or_a_secret_is_noticed() {
+    for wrong in ["", " ", "a ", "\u{feff}a", "a\nb", "a\u{0}"] {
+        let text = toml::Value::from(wrong).to_string();
+        assert!(
+            settings(&format!("client_id = {text}")).is_err(),
+            "{wrong:?}"
+        );
+        let secret = format!("client_id = \"a\"\nclient_secret = {text}");
+        assert!(settings(&secret).is_err(), "{wrong:?}");
+    }
+    assert!(settings("client_id = \"a b\"\nclient_secret = \"a b~\\n\"").is_ok());
+}

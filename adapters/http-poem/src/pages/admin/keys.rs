@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use askama::Template;
-use central_oauth_domain::grant::{Account, KeyLimits};
+use central_oauth_domain::grant::{AccessKeyId, Account, KeyLimits};
 use central_oauth_domain::ports::Descendants;
+use central_oauth_domain::usecases::refusals::NO_SUCH_KEY;
 use central_oauth_domain::usecases::{KeyRequest, Refusal};
 use poem::http::StatusCode;
 use poem::web::Path;
@@ -108,6 +109,10 @@ pub(super) async fn ask_delete(
     Path((id, key)): Path<(String, String)>,
 ) -> Response {
     let (account, key) = (desk.account(&id).await, key_id(&key));
+    let account = match account {
+        Ok(account) => has_key(&desk, &account, key).await.map(|()| account),
+        refused => refused,
+    };
     desk.answer(account.map(|account| {
         let words = Words {
             action: &format!("keys/{key}/delete"),
@@ -118,6 +123,16 @@ pub(super) async fn ask_delete(
         };
         confirmation(&desk, &account, &words, None)
     }))
+}
+
+async fn has_key(desk: &Desk<'_>, account: &Account, key: AccessKeyId) -> Result<(), Refusal> {
+    let before = AccessKeyId(key.0.saturating_sub(1));
+    let keys = &desk.services().keys;
+    let found = keys
+        .list(desk.caller(), account.id, Some(before), 1)
+        .await?;
+    let has_key = found.items.iter().any(|found| found.id == key);
+    has_key.then_some(()).ok_or(NO_SUCH_KEY)
 }
 
 /// `POST /admin/accounts/{id}/keys/{key}/delete`.

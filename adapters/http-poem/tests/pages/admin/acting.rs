@@ -179,6 +179,37 @@ async fn a_relink_link_is_made_and_works() {
     assert!(recorded(&world).await.contains(&"link.invited".to_owned()));
 }
 
+/// The number of a key that the page of an account offers to delete.
+fn deletable(html: &str, account: &str) -> String {
+    let link = format!("href=\"{account}/keys/");
+    let links = html.split(&link).skip(1);
+    let mut keys = links.filter_map(|link| link.split('"').next()?.strip_suffix("/delete"));
+    keys.next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_key_that_the_account_does_not_have_is_not_offered() {
+    let world = world().await;
+    let account = linked(&world, "cron").await;
+    world
+        .provider
+        .answer_identify(Ok(ScriptedProvider::person("bob")));
+    let other = linked(&world, "backup").await;
+    assert_ne!(account, other);
+    let mut browser = logged_in(&world, ADMIN).await;
+    let page = browser.get(&account).await;
+    let own = deletable(&page.html, &account);
+    let page = browser.get(&other).await;
+    let others = deletable(&page.html, &other);
+    let keys = format!("{account}/keys/");
+    for key in [&*others, "999", "abc", "-1"] {
+        let page = browser.get(&format!("{keys}{key}/delete")).await;
+        page.assert(404, &["no such key"]);
+    }
+    let page = browser.get(&format!("{keys}{own}/delete")).await;
+    page.assert(200, &["The program that holds it"]);
+}
+
 #[tokio::test]
 async fn an_auditor_changes_nothing() {
     let world = world().await;

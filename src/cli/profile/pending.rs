@@ -16,7 +16,7 @@ impl Pending {
     /// How many interrupted links are remembered for a profile.
     const MOST: usize = 8;
 
-    /// Returns a free file for the key of a new link. If there is none, the oldest key is overwritten.
+    /// Returns a free file for the key of a new link. If there is none, the first is overwritten.
     pub(crate) fn beside(profile: &Path) -> Self {
         let is_free = |pending: &Self| !pending.path.exists();
         let free = (0..Self::MOST)

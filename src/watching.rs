@@ -13,7 +13,7 @@ use poem::listener::TcpAcceptor;
 use tokio::task::JoinHandle;
 use tracing::Span;
 
-use crate::runtime::{Stop, take_census, told_to_stop};
+use crate::runtime::{Stop, take_census, wait_for_stop};
 use crate::wiring::{self, Store};
 
 /// Maximum number of connections for scrapes.
@@ -78,7 +78,7 @@ fn count(
 
 async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, stop: Stop) {
     let app = central_oauth_http_poem::metrics_app(move || metrics.text());
-    let stopped = told_to_stop(stop);
+    let stopped = wait_for_stop(stop);
     central_oauth_http_poem::serve(acceptor, MOST_SCRAPERS, app, stopped, Watching::GRACE).await;
 }
 

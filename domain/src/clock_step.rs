@@ -45,7 +45,7 @@ impl Horizon {
 /// Notices when the clock is set back while this process runs. Then times are known to be too far ahead that a horizon
 /// would allow.
 #[derive(Debug, Default)]
-pub struct StepWatch {
+pub struct ClockStepDetector {
     last: Option<Reading>,
     noticed: Option<Step>,
 }
@@ -62,7 +62,7 @@ struct Step {
     noticed_at: Duration,
 }
 
-impl StepWatch {
+impl ClockStepDetector {
     /// Work that was under way is stored within this time.
     const REMEMBERED_FOR: Duration = Duration::from_secs(60);
     /// A pause may have begun this long before the clock was set back.
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_is_noticed_for_a_minute() {
         let start = Timestamp::from_millis(1_000_000_000);
-        let (clock, mut watch) = (FixedClock::new(start), StepWatch::default());
+        let (clock, mut watch) = (FixedClock::new(start), ClockStepDetector::default());
         let secs = Duration::from_secs;
         assert_eq!(watch.longest_pause(&clock), Duration::MAX);
         // Ahead, as time passes, and back.

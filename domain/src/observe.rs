@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::grant::ProviderName;
 use crate::link::LinkId;
 use crate::ports::{Census, ProviderError};
-use crate::webhook::{Attempt, ReceiverName};
+use crate::webhook::{DeliveryOutcome, ReceiverName};
 
 /// Receives events. Called in the middle of the work, so it must neither wait nor fail.
 pub trait Observer: Send + Sync {
@@ -53,7 +53,7 @@ pub trait Observer: Send + Sync {
     fn audit_log_altered(&self) {}
 
     /// A delivery to a receiver of webhooks was tried.
-    fn webhook_tried(&self, _receiver: &ReceiverName, _attempt: Attempt) {}
+    fn webhook_tried(&self, _receiver: &ReceiverName, _attempt: DeliveryOutcome) {}
 
     /// The accounts were counted.
     fn counted(&self, _census: &Census) {}

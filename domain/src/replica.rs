@@ -13,7 +13,7 @@ pub const REMEMBERED_FOR: Duration = Duration::from_secs(86_400);
 
 /// What a replica reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Presence {
+pub struct ReplicaReport {
     /// A random name for each start of a process.
     pub instance: String,
     /// The name for operators: its machine and listen address.
@@ -28,20 +28,20 @@ pub struct Presence {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replica {
     /// Its report.
-    pub presence: Presence,
+    pub report: ReplicaReport,
     /// When it last reported.
     pub seen_at: Timestamp,
 }
 
 impl Replica {
     /// Whether it has reported recently.
-    pub fn is_there(&self, now: Timestamp) -> bool {
+    pub fn is_running(&self, now: Timestamp) -> bool {
         now.since(self.seen_at) < GONE_AFTER && self.seen_at <= now + GONE_AFTER
     }
 }
 
 /// Returns those that are there.
 pub fn running(mut replicas: Vec<Replica>, now: Timestamp) -> Vec<Replica> {
-    replicas.retain(|replica| replica.is_there(now));
+    replicas.retain(|replica| replica.is_running(now));
     replicas
 }

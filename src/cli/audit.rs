@@ -1,7 +1,7 @@
 //! `central-oauth audit`: exports the audit log, or checks that nobody has changed it.
 
 use central_oauth_domain::audit::{AuditChain, AuditEntry, AuditPosition};
-use central_oauth_domain::usecases::{Verified, VerifyError, export_audit, verify_audit};
+use central_oauth_domain::usecases::{VerifiedLog, VerifyError, export_audit, verify_audit};
 use serde_json::{Map, Value, json};
 
 use super::help::{Notes, SEALED};
@@ -76,7 +76,7 @@ async fn export(store: &wiring::Store, chain: &AuditChain) -> Result<(), Failure
     };
     let exported = export_audit(store, chain, None, &mut print_entry).await;
     printed?;
-    let Verified { entries, head } = exported.map_err(failure)?;
+    let VerifiedLog { entries, head } = exported.map_err(failure)?;
     print::result(json!({ "head": head.to_string(), "entries": entries }))
 }
 
@@ -86,7 +86,7 @@ async fn verify(
     head: Option<AuditPosition>,
 ) -> Result<(), Failure> {
     let verified = verify_audit(store, chain, head).await;
-    let Verified { entries, head } = verified.map_err(failure)?;
+    let VerifiedLog { entries, head } = verified.map_err(failure)?;
     if entries == 0 {
         print::warn(
             "the log is empty, but each start of the service adds an entry; has somebody emptied the tables?",

@@ -23,7 +23,7 @@ pub(super) async fn refuse_if_in_use(store: &wiring::Store, now: Timestamp) -> R
     let Some(running) = running(store, now).await?.pop() else {
         return Ok(());
     };
-    let name = printable(&running.presence.name);
+    let name = printable(&running.report.name);
     let ago = now.since(running.seen_at).as_secs();
     let wait = GONE_AFTER.as_secs();
     let message = format!(

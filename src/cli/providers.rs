@@ -178,7 +178,7 @@ fn exit<'a>(findings: impl Iterator<Item = &'a Finding>) -> Exit {
     let mut problems = problems.peekable();
     if problems.peek().is_none() {
         Exit::Done
-    } else if problems.all(|problem| problem.is_passing) {
+    } else if problems.all(|problem| problem.is_temporary) {
         Exit::Unavailable
     } else {
         Exit::Other

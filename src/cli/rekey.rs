@@ -23,7 +23,7 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let (store, clock) = wiring::with_clock(store).await?;
     let running = running(&store, clock.now()).await?;
     store.close().await?;
-    tell(&rekeyed, &running)
+    print_result(&rekeyed, &running)
 }
 
 /// Names the rows that were left, and says what to do about them.
@@ -37,7 +37,7 @@ fn unreadable(rows: &[(OwnerKind, DamagedRow)]) -> String {
     )
 }
 
-fn tell(rekeyed: &Rekeyed, running: &[Replica]) -> Result<Exit, Failure> {
+fn print_result(rekeyed: &Rekeyed, running: &[Replica]) -> Result<Exit, Failure> {
     let failed = |message: String| Err(Failure::new(Exit::Other, message));
     print::result(format_args!(
         "Rows re-encrypted with the current key: {}",
@@ -55,7 +55,7 @@ fn tell(rekeyed: &Rekeyed, running: &[Replica]) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     // The database does not say which keys a service has.
-    let names = running.iter().map(|one| printable(&one.presence.name));
+    let names = running.iter().map(|one| printable(&one.report.name));
     let names = Vec::from_iter(names).join(", ");
     print::result(format_args!(
         "Running services, which need the current key to read these rows: {names}\n\

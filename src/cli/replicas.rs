@@ -50,25 +50,25 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
 fn row(replica: &Replica, now: Timestamp) -> [String; 4] {
     let ago = |at: Timestamp| format!("{} ago", distance(now.since(at).as_secs()));
     let seen = ago(replica.seen_at);
-    let seen = match replica.is_there(now) {
+    let seen = match replica.is_running(now) {
         true => seen,
         false => format!("{seen}, gone"),
     };
     [
-        printable(&replica.presence.name),
-        printable(&replica.presence.version),
-        ago(replica.presence.started_at),
+        printable(&replica.report.name),
+        printable(&replica.report.version),
+        ago(replica.report.started_at),
         seen,
     ]
 }
 
 fn json(replica: &Replica, now: Timestamp) -> serde_json::Value {
     json!({
-        "instance": replica.presence.instance,
-        "name": replica.presence.name,
-        "version": replica.presence.version,
-        "started_at": rfc3339(replica.presence.started_at),
+        "instance": replica.report.instance,
+        "name": replica.report.name,
+        "version": replica.report.version,
+        "started_at": rfc3339(replica.report.started_at),
         "seen_at": rfc3339(replica.seen_at),
-        "is_there": replica.is_there(now),
+        "is_there": replica.is_running(now),
     })
 }

@@ -100,7 +100,7 @@ fn variables() -> impl Strategy<Value = Vec<(&'static str, String)>> {
 
 /// Reads everything that `serve` reads. Returns the errors.
 fn read_all(environment: &Environment) -> Vec<String> {
-    let told = |error: ConfigError| error.to_string();
+    let message = |error: ConfigError| error.to_string();
     let providers = ProviderConfig::read(environment, Duration::from_secs(1));
     let workloads = providers.as_ref().ok();
     let workloads = workloads.and_then(|known| WorkloadConfig::read(environment, known).err());
@@ -119,7 +119,7 @@ fn read_all(environment: &Environment) -> Vec<String> {
         workloads,
         providers.err(),
     ];
-    errors.into_iter().flatten().map(told).collect()
+    errors.into_iter().flatten().map(message).collect()
 }
 
 fn environment(variables: &[(&str, String)]) -> Option<Environment> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use central_oauth_domain::cidr::Cidr;
 use central_oauth_domain::clock_step::LONGEST_PROVIDER_CALL;
 use central_oauth_domain::link::ReturnCodePolicy;
-use central_oauth_domain::link::pace::LONGEST_CONSENT;
+use central_oauth_domain::link::polling::LONGEST_CONSENT;
 
 use super::networks::networks;
 use super::numbers::read_seconds;

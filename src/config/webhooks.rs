@@ -193,10 +193,10 @@ secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo
             ),
             ("events", "event", "unknown field"),
         ] {
-            let told = mistake(from, to).unwrap_or_default();
-            assert!(told.contains(words), "{to}: {told}");
-            assert!(!told.contains("MfKQ"), "{told}");
+            let message = mistake(from, to).unwrap_or_default();
+            assert!(message.contains(words), "{to}: {message}");
+            assert!(!message.contains("MfKQ"), "{message}");
         }
-        assert!(read("").is_err_and(|told| told.contains("[receiver.NAME]")));
+        assert!(read("").is_err_and(|message| message.contains("[receiver.NAME]")));
     }
 }

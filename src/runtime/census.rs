@@ -20,7 +20,7 @@ pub(crate) async fn take_census(
     store: Arc<dyn CensusStore>,
     clock: Arc<dyn Clock>,
     mut stop: Stop,
-    tell: impl Fn(&Census, Timestamp, Duration) + Send + Sync,
+    report: impl Fn(&Census, Timestamp, Duration) + Send + Sync,
 ) {
     while !*stop.borrow() {
         let (started, now) = (Instant::now(), clock.now());
@@ -30,7 +30,7 @@ pub(crate) async fn take_census(
         };
         let took = started.elapsed();
         match census {
-            Ok(census) => tell(&census, now, took),
+            Ok(census) => report(&census, now, took),
             Err(error) => {
                 let error = &error as &dyn Error;
                 tracing::warn!(error, "accounts could not be counted");
@@ -67,14 +67,14 @@ mod tests {
     #[tokio::test]
     async fn figures_are_told_at_once_and_counting_ends_when_told_to() {
         let (stop, stopped) = watch::channel(false);
-        let (told, mut figures) = mpsc::unbounded_channel();
+        let (sender, mut figures) = mpsc::unbounded_channel();
         let clock = Arc::new(FixedClock::default());
         let now = clock.now();
         let counting = take_census(
             Arc::new(MemoryStore::default()),
             clock,
             stopped,
-            move |census, at, _| told.send((census.clone(), at)).unwrap(),
+            move |census, at, _| sender.send((census.clone(), at)).unwrap(),
         );
         let counting = tokio::spawn(counting);
         let first = timeout(SOON, figures.recv()).await.unwrap();

@@ -25,7 +25,7 @@ const NOTE_EVERY: Duration = Duration::from_secs(50);
 /// Reports that this replica runs before it answers the first request. Otherwise a command could take the database of a
 /// ready service for unused. If the store is slow or fails, the service starts all the same.
 pub(crate) async fn check_in_first(services: &Services) {
-    // A timeout means the same as a failure: `keep_house` does it next.
+    // A timeout means the same as a failure: `run_housekeeping` does it next.
     let _ = timeout(CHECK_IN_FIRST, check_in(services)).await;
 }
 
@@ -36,7 +36,7 @@ async fn check_in(services: &Services) {
 /// Until told to stop: reports that this replica runs, repairs stored times from a clock that was ahead, stores when
 /// keys were last used, announces grants that end soon, and deletes old rows. Every replica does all of it, on
 /// different rows.
-pub(crate) async fn keep_house(services: Arc<Services>, mut stop: Stop) {
+pub(crate) async fn run_housekeeping(services: Arc<Services>, mut stop: Stop) {
     let (mut check_in_at, mut purge_at) = (Instant::now(), Instant::now());
     let mut announce_at = Instant::now();
     let mut note_at = Instant::now() + NOTE_EVERY;

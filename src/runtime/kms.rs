@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::{Stop, told_to_stop};
+use super::{Stop, wait_for_stop};
 use crate::config::{KmsConfig, NotUnwrapped, WrappedKeys};
 
 /// The interval of the checks.
@@ -15,13 +15,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// or its token rejects the PIN, nothing changes, because a restart would send the wrong PIN again.
 pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
     let Some(&KmsConfig { grace, .. }) = keys.kms() else {
-        return told_to_stop(stop).await;
+        return wait_for_stop(stop).await;
     };
     let mut refused_since = None;
     let mut is_away = false;
     let usual = LOOK_EVERY.min(grace.max(Duration::from_secs(1)));
     let mut pause = usual;
-    while timeout(pause, told_to_stop(stop.clone())).await.is_err() {
+    while timeout(pause, wait_for_stop(stop.clone())).await.is_err() {
         match keys.unwrap_present().await {
             Ok(_) => {
                 if refused_since.take().is_some() || is_away {
@@ -39,7 +39,7 @@ pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
             Err(error) => {
                 let since = *refused_since.get_or_insert_with(Instant::now);
                 let left = grace.saturating_sub(since.elapsed());
-                tell(&error, left);
+                log_refusal(&error, left);
                 if left.is_zero() {
                     return;
                 }
@@ -49,7 +49,7 @@ pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
     }
 }
 
-fn tell(error: &NotUnwrapped, left: Duration) {
+fn log_refusal(error: &NotUnwrapped, left: Duration) {
     let seconds_left = left.as_secs();
     if left.is_zero() {
         tracing::error!(%error, "the secret key may not be used any more; the service stops");

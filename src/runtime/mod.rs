@@ -4,7 +4,6 @@
 mod audit;
 mod census;
 mod certificate;
-mod confirming;
 mod deadline;
 mod flights;
 mod housekeeping;
@@ -12,9 +11,10 @@ mod issuers;
 mod kms;
 mod pause;
 mod polls;
-mod pump;
 mod refreshes;
+mod revalidating;
 mod revocations;
+mod scheduler;
 #[cfg(test)]
 mod tests;
 mod webhooks;
@@ -22,13 +22,13 @@ mod webhooks;
 pub(crate) use audit::{store_audit_entries, store_last_audit_entries};
 pub(crate) use census::take_census;
 pub(crate) use certificate::follow_certificate;
-pub(crate) use confirming::confirm_tokens;
-pub(crate) use housekeeping::{check_in_first, keep_house};
+pub(crate) use housekeeping::{check_in_first, run_housekeeping};
 pub(crate) use issuers::look_up_issuers;
 pub(crate) use kms::watch_key;
 pub(crate) use pause::MachinePause;
 pub(crate) use polls::coordinate;
 pub(crate) use refreshes::Refreshes;
+pub(crate) use revalidating::revalidate_cached_tokens;
 pub(crate) use revocations::Outbox;
 pub(crate) use webhooks::deliver_webhooks;
 
@@ -36,9 +36,10 @@ use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
+use central_oauth_domain::ports::StoreError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
@@ -51,7 +52,7 @@ const TO_RECORD: Duration = Duration::from_secs(10);
 pub(crate) type Stop = watch::Receiver<bool>;
 
 /// Waits until the parts are told to stop.
-pub(crate) async fn told_to_stop(mut stop: Stop) {
+pub(crate) async fn wait_for_stop(mut stop: Stop) {
     // An error means that the sender is gone, which also means to stop.
     let _ = stop.wait_for(|stop| *stop).await;
 }
@@ -59,6 +60,24 @@ pub(crate) async fn told_to_stop(mut stop: Stop) {
 /// Pauses, but not longer than until the parts are told to stop.
 async fn pause(length: Duration, stop: &mut Stop) {
     let _ = timeout(length, stop.changed()).await;
+}
+
+/// Records a result up to `tries` times, with a pause after each failure, as long as `may_retry` returns `true` for the error.
+/// Its second argument says whether this failure is logged.
+async fn record_repeatedly<T, F: Future<Output = Result<T, StoreError>>>(
+    tries: u32,
+    record: impl Fn() -> F,
+    may_retry: impl Fn(&StoreError, bool) -> bool,
+) -> Option<T> {
+    for attempt in 0..tries {
+        match record().await {
+            Ok(recorded) => return Some(recorded),
+            Err(error) if may_retry(&error, attempt.is_multiple_of(ATTEMPTS_PER_LINE)) => {}
+            Err(_) => return None,
+        }
+        sleep(STORE_PAUSE).await;
+    }
+    None
 }
 
 /// Begins to listen for the stop signal (SIGTERM, or Ctrl-C at a terminal); the future completes with it.

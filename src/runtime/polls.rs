@@ -9,14 +9,14 @@ use async_trait::async_trait;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::{Link, LinkId};
 use central_oauth_domain::ports::StoreError;
-use central_oauth_domain::usecases::{Outcome, Redeemer};
+use central_oauth_domain::usecases::{RedeemResult, Redeemer};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use super::flights::Flights;
-use super::pump::{Pump, Work};
-use super::{ATTEMPTS_PER_LINE, STORE_PAUSE, Stop};
+use super::scheduler::{Work, WorkScheduler};
+use super::{Stop, record_repeatedly};
 
 /// Concurrent polls per provider.
 const MOST_PER_PROVIDER: usize = 16;
@@ -26,10 +26,10 @@ const MOST_PER_PROVIDER: usize = 16;
 pub(crate) async fn coordinate(redeemer: Arc<Redeemer>, stop: Stop, grace: Duration) -> bool {
     let polls = Polls {
         redeemer,
-        pump: Arc::new(Pump::new(MOST_PER_PROVIDER)),
+        scheduler: Arc::new(WorkScheduler::new(MOST_PER_PROVIDER)),
         flights: Flights::default(),
     };
-    polls.pump.run(&polls, stop).await;
+    polls.scheduler.run(&polls, stop).await;
     // Dropped last, because dropping it ends all flights.
     let mut all_landed = pin!(polls.flights.finish());
     let is_recorded = timeout(grace, &mut all_landed).await.is_ok();
@@ -44,7 +44,7 @@ pub(crate) async fn coordinate(redeemer: Arc<Redeemer>, stop: Stop, grace: Durat
 
 struct Polls {
     redeemer: Arc<Redeemer>,
-    pump: Arc<Pump>,
+    scheduler: Arc<WorkScheduler>,
     flights: Flights<LinkId>,
 }
 
@@ -69,55 +69,56 @@ impl Work for Polls {
     /// If this process is still working on the link, the device code may have been redeemed: for example the machine
     /// was suspended, and the lease expired meanwhile. Then the link is due again once the new lease has expired too.
     fn start(&self, link: &Link, place: OwnedSemaphorePermit) -> bool {
-        let (redeemer, pump) = (Arc::clone(&self.redeemer), Arc::clone(&self.pump));
+        let (redeemer, scheduler) = (Arc::clone(&self.redeemer), Arc::clone(&self.scheduler));
         let link = link.clone();
         self.flights.start(link.id, async move {
             if redeemer.holds_lease(&link) {
                 // At the highest level, like that of a request.
                 let span =
                     tracing::error_span!("link", link = link.id.0, provider = %link.provider);
-                see_through(&redeemer, link).instrument(span).await;
+                poll_and_record(&redeemer, link).instrument(span).await;
             }
-            pump.free(place);
+            scheduler.free(place);
         })
     }
 }
 
 /// Polls and records until the link has no further step under this lease.
-async fn see_through(redeemer: &Redeemer, link: Link) {
+async fn poll_and_record(redeemer: &Redeemer, link: Link) {
     let mut next = Some(link);
     while let Some(link) = next {
-        let outcome = redeemer.advance(&link).await;
-        next = record(redeemer, &link, &outcome).await;
+        let result = redeemer.advance(&link).await;
+        next = record(redeemer, &link, &result).await;
     }
 }
 
-/// Records an outcome, repeatedly while the store is unavailable: it may hold tokens that exist nowhere else.
-pub(super) async fn record(redeemer: &Redeemer, link: &Link, outcome: &Outcome) -> Option<Link> {
-    let mut attempts = 0_u64;
-    loop {
-        match redeemer.record(link, outcome).await {
-            Ok(next) => return next,
-            Err(StoreError::Unavailable(error) | StoreError::Busy(error)) => {
-                if attempts.is_multiple_of(ATTEMPTS_PER_LINE.into()) {
-                    let error = &*error as &dyn Error;
-                    tracing::error!(link = link.id.0, error, "not recorded yet");
-                }
-                attempts += 1;
-                sleep(STORE_PAUSE).await;
-            }
-            Err(StoreError::Conflict) => {
-                tracing::debug!(link = link.id.0, "the link has changed meanwhile");
-                return None;
-            }
-            Err(error) => {
+/// Records a result, repeatedly while the store is unavailable: it may hold tokens that exist nowhere else.
+pub(super) async fn record(
+    redeemer: &Redeemer,
+    link: &Link,
+    result: &RedeemResult,
+) -> Option<Link> {
+    let id = link.id.0;
+    let may_retry = |error: &StoreError, is_logged: bool| match error {
+        StoreError::Unavailable(cause) | StoreError::Busy(cause) => {
+            if is_logged {
                 tracing::error!(
-                    link = link.id.0,
-                    error = &error as &dyn Error,
-                    "not recorded"
+                    link = id,
+                    error = &**cause as &dyn Error,
+                    "not recorded yet"
                 );
-                return None;
             }
+            true
         }
-    }
+        StoreError::Conflict => {
+            tracing::debug!(link = id, "the link has changed meanwhile");
+            false
+        }
+        error => {
+            tracing::error!(link = id, error = error as &dyn Error, "not recorded");
+            false
+        }
+    };
+    let record = || redeemer.record_result(link, result);
+    record_repeatedly(u32::MAX, record, may_retry).await?
 }

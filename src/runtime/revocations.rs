@@ -10,13 +10,13 @@ use central_oauth_domain::grant::revocation::{RevocationId, RevocationLease, Rev
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{RevokeOnDemand, Revoker};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use super::deadline::Deadline;
 use super::flights::Flights;
-use super::pump::{Pump, Work};
-use super::{ATTEMPTS_PER_LINE, STORE_PAUSE, Stop};
+use super::scheduler::{Work, WorkScheduler};
+use super::{Stop, record_repeatedly};
 
 /// Concurrent revocations per provider.
 const MOST_PER_PROVIDER: usize = 8;
@@ -29,7 +29,7 @@ pub(crate) struct Outbox(Arc<Inner>);
 
 struct Inner {
     revoker: Arc<Revoker>,
-    pump: Pump,
+    scheduler: WorkScheduler,
     flights: Flights<RevocationId>,
 }
 
@@ -40,7 +40,7 @@ impl RevokeOnDemand for Outbox {
         let landed = self
             .0
             .flights
-            .join(id, || Arc::clone(&self.0).see_to(lease));
+            .join(id, || Arc::clone(&self.0).run_on_demand(lease));
         // Whether it has ended or the timeout has expired: the store has the result.
         let clock = self.0.revoker.clock();
         Deadline::after(clock, timeout).wait(landed.wait()).await;
@@ -51,14 +51,14 @@ impl Outbox {
     pub(crate) fn new(revoker: Arc<Revoker>) -> Self {
         Self(Arc::new(Inner {
             revoker,
-            pump: Pump::new(MOST_PER_PROVIDER),
+            scheduler: WorkScheduler::new(MOST_PER_PROVIDER),
             flights: Flights::default(),
         }))
     }
 
     /// Revokes due tokens, until told to stop.
-    pub(crate) async fn work_off(self, stop: Stop) {
-        self.0.pump.run(&self, stop).await;
+    pub(crate) async fn run(self, stop: Stop) {
+        self.0.scheduler.run(&self, stop).await;
     }
 
     /// Waits for revocations in progress, within `grace`. Those that are not confirmed are retried after the next
@@ -93,21 +93,21 @@ impl Work for Outbox {
     fn start(&self, lease: &RevocationLease, place: OwnedSemaphorePermit) -> bool {
         let (inner, lease) = (Arc::clone(&self.0), lease.clone());
         self.0.flights.start(lease.revocation.id, async move {
-            inner.see_through(&lease, place).await;
+            inner.revoke_leased(&lease, place).await;
         })
     }
 }
 
 impl Inner {
-    async fn see_to(self: Arc<Self>, lease: RevocationLease) {
-        let places = self.pump.places_at(&lease.revocation.provider);
+    async fn run_on_demand(self: Arc<Self>, lease: RevocationLease) {
+        let places = self.scheduler.places_at(&lease.revocation.provider);
         // The semaphore is never closed.
         if let Ok(place) = places.acquire_owned().await {
-            self.see_through(&lease, place).await;
+            self.revoke_leased(&lease, place).await;
         }
     }
 
-    async fn see_through(&self, lease: &RevocationLease, place: OwnedSemaphorePermit) {
+    async fn revoke_leased(&self, lease: &RevocationLease, place: OwnedSemaphorePermit) {
         let (revocation, provider) = (lease.revocation.id.0, &lease.revocation.provider);
         // At the highest level, like that of a request.
         let span = tracing::error_span!("revocation", revocation, %provider);
@@ -116,19 +116,18 @@ impl Inner {
             self.record(lease, result.as_ref()).await;
         };
         attempt.instrument(span).await;
-        self.pump.free(place);
+        self.scheduler.free(place);
     }
 
     async fn record(&self, lease: &RevocationLease, result: Option<&RevocationResult>) {
-        for attempt in 0..TRIES {
-            let Err(error) = self.revoker.record(lease, result).await else {
-                return;
-            };
-            if attempt.is_multiple_of(ATTEMPTS_PER_LINE) {
-                let (revocation, error) = (lease.revocation.id.0, &error as &dyn Error);
+        let may_retry = |error: &StoreError, is_logged: bool| {
+            if is_logged {
+                let (revocation, error) = (lease.revocation.id.0, error as &dyn Error);
                 tracing::error!(revocation, error, "a revocation is not recorded yet");
             }
-            sleep(STORE_PAUSE).await;
-        }
+            true
+        };
+        let record = || self.revoker.record_result(lease, result);
+        record_repeatedly(TRIES, record, may_retry).await;
     }
 }

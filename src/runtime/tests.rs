@@ -8,7 +8,7 @@ use central_oauth_domain::link::{Link, Requester};
 use central_oauth_domain::ports::AccountStore as _;
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::testing::{
-    FixedClock, MemoryStore, ScriptedProvider, ports, see_through, settings,
+    FixedClock, MemoryStore, ScriptedProvider, ports, redeem_to_end, settings,
 };
 use central_oauth_domain::usecases::{Caller, LinkRequest, Services, Visitor, Workers};
 
@@ -74,7 +74,7 @@ impl Stage {
     }
 }
 
-fn told(words: &str) -> usize {
+fn error_lines(words: &str) -> usize {
     let log = captured_logs::written();
     log.lines()
         .filter(|line| line.contains("ERROR") && line.contains(words))
@@ -92,7 +92,12 @@ async fn a_poll_that_is_not_recorded_is_logged_now_and_then() {
             .await
             .is_none()
     );
-    assert_eq!(told("not recorded yet"), 1, "{}", captured_logs::written());
+    assert_eq!(
+        error_lines("not recorded yet"),
+        1,
+        "{}",
+        captured_logs::written()
+    );
 }
 
 #[tokio::test]
@@ -101,7 +106,7 @@ async fn a_revocation_that_is_not_recorded_is_logged_now_and_then() {
     let (link, key) = stage.due_link().await;
     let granted = ScriptedProvider::grant("access", Some("refresh"));
     stage.provider.answer_redeem(Ok(granted));
-    let done = see_through(&stage.services.redeemer, link);
+    let done = redeem_to_end(&stage.services.redeemer, link);
     done.await.unwrap();
     let account = stage.store.accounts(None, 1).await.unwrap()[0].id;
     let caller = stage
@@ -118,5 +123,5 @@ async fn a_revocation_that_is_not_recorded_is_logged_now_and_then() {
         .await;
     assert_eq!(status.unwrap(), RevocationStatus::Revoked);
     let words = "a revocation is not recorded yet";
-    assert_eq!(told(words), 1, "{}", captured_logs::written());
+    assert_eq!(error_lines(words), 1, "{}", captured_logs::written());
 }

@@ -1,12 +1,12 @@
 use std::error::Error;
 
-use central_oauth_domain::usecases::Courier;
+use central_oauth_domain::usecases::WebhookDispatcher;
 use tokio::task::JoinSet;
 
-use super::{STORE_PAUSE, Stop, pause, told_to_stop};
+use super::{STORE_PAUSE, Stop, pause, wait_for_stop};
 
 /// Delivers the events of all receivers, until told to stop. A receiver that does not answer delays no other.
-pub(crate) async fn deliver_webhooks(couriers: Vec<Courier>, stop: Stop) {
+pub(crate) async fn deliver_webhooks(couriers: Vec<WebhookDispatcher>, stop: Stop) {
     let deliveries = couriers.into_iter();
     let mut deliveries: JoinSet<()> = deliveries
         .map(|courier| deliver(courier, stop.clone()))
@@ -17,14 +17,14 @@ pub(crate) async fn deliver_webhooks(couriers: Vec<Courier>, stop: Stop) {
             return;
         }
     }
-    told_to_stop(stop).await;
+    wait_for_stop(stop).await;
 }
 
 /// Delivers one event after the other. Finishes the one in progress before it ends, which takes at most
 /// [`DELIVERY_TIMEOUT`].
 ///
 /// [`DELIVERY_TIMEOUT`]: central_oauth_domain::webhook::DELIVERY_TIMEOUT
-async fn deliver(mut courier: Courier, mut stop: Stop) {
+async fn deliver(mut courier: WebhookDispatcher, mut stop: Stop) {
     let mut has_failed = false;
     while !*stop.borrow() {
         let delivered = courier.deliver_next().await;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use central_oauth_domain::audit::Actor;
 use central_oauth_domain::link::ReturnCodePolicy;
 use central_oauth_domain::usecases::{
-    AuditLog, Courier, Operators, Providers, Services, Settings, Workers,
+    AuditLog, Operators, Providers, Services, Settings, WebhookDispatcher, Workers,
 };
 use central_oauth_http_poem::{AllowedHosts, HttpSettings};
 use central_oauth_observer_opentelemetry::Telemetry;
@@ -91,7 +91,8 @@ impl Service {
             ..wiring::settings(&keys, links, &public_url, listen)
         };
         let webhooks = config.webhooks.map(wiring::webhooks).transpose()?;
-        let couriers = webhooks.map(|webhooks| Courier::all(&ports, &settings, &webhooks));
+        let couriers =
+            webhooks.map(|webhooks| WebhookDispatcher::all(&ports, &settings, &webhooks));
         let workers = Workers::new(&ports, &settings);
         let refreshes = Refreshes::new(Arc::clone(&workers.refresher));
         let outbox = Outbox::new(Arc::clone(&workers.revoker));
@@ -121,24 +122,25 @@ impl Service {
         let (stop, stopped) = watch::channel(false);
         let watching = Watching::start(telemetry, scraped, &store, &stopped);
         runtime::check_in_first(&services).await;
-        let (tell, ended) = mpsc::unbounded_channel();
+        let (ended_sender, ended) = mpsc::unbounded_channel();
         if let Some(certificate) = &certificate {
             let following = runtime::follow_certificate(Arc::clone(certificate), stopped.clone());
-            watched("reloading the certificate", &tell, following);
+            watched("reloading the certificate", &ended_sender, following);
         }
         let server = serve(acceptor, certificate, app, stopped.clone());
         let grace = runtime::grace(links.provider_timeout);
         let operators = Arc::clone(&services.operators);
         let polls = runtime::coordinate(Arc::clone(&services.redeemer), stopped.clone(), grace);
-        let confirming = runtime::confirm_tokens(Arc::clone(&services), stopped.clone());
+        let revalidating =
+            runtime::revalidate_cached_tokens(Arc::clone(&services), stopped.clone());
         let audit = Arc::clone(&services.audit);
         let auditing = runtime::store_audit_entries(Arc::clone(&audit), stopped.clone());
-        let housekeeping = runtime::keep_house(services, stopped.clone());
+        let housekeeping = runtime::run_housekeeping(services, stopped.clone());
         let scheduler = refreshes.clone().schedule(stopped.clone());
         let delivering = runtime::deliver_webhooks(couriers.unwrap_or_default(), stopped.clone());
-        watched("confirming tokens", &tell, confirming);
+        watched("confirming tokens", &ended_sender, revalidating);
         let watch_key = runtime::watch_key(keys.secret, stopped.clone());
-        watched("the check of the secret key", &tell, watch_key);
+        watched("the check of the secret key", &ended_sender, watch_key);
         Ok(Self {
             listen,
             metrics,
@@ -146,14 +148,18 @@ impl Service {
             audit,
             operators,
             stop,
-            server: watched("the server", &tell, server),
-            coordinator: watched("polling for links", &tell, polls),
-            housekeeping: watched("housekeeping", &tell, housekeeping),
-            delivering: watched("delivering webhooks", &tell, delivering),
-            auditing: watched("the audit log", &tell, auditing),
-            scheduler: watched("refreshing", &tell, scheduler),
+            server: watched("the server", &ended_sender, server),
+            coordinator: watched("polling for links", &ended_sender, polls),
+            housekeeping: watched("housekeeping", &ended_sender, housekeeping),
+            delivering: watched("delivering webhooks", &ended_sender, delivering),
+            auditing: watched("the audit log", &ended_sender, auditing),
+            scheduler: watched("refreshing", &ended_sender, scheduler),
             refreshes,
-            worker: watched("revoking", &tell, outbox.clone().work_off(stopped.clone())),
+            worker: watched(
+                "revoking",
+                &ended_sender,
+                outbox.clone().run(stopped.clone()),
+            ),
             outbox,
             grace,
             ended,

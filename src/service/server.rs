@@ -10,7 +10,7 @@ use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
 
 use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
-use crate::runtime::{Stop, told_to_stop};
+use crate::runtime::{Stop, wait_for_stop};
 
 /// Grace period of running requests after the stop signal.
 const GRACE: Duration = Duration::from_secs(15);
@@ -38,7 +38,7 @@ async fn answer(
     stopped: Stop,
 ) {
     let most = most_connections();
-    central_oauth_http_poem::serve(acceptor, most, app, told_to_stop(stopped), GRACE).await;
+    central_oauth_http_poem::serve(acceptor, most, app, wait_for_stop(stopped), GRACE).await;
 }
 
 /// Listens on the address that this variable selects.

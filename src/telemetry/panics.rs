@@ -10,7 +10,7 @@ pub(crate) fn log() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         if tracing::enabled!(Level::ERROR) {
-            tell(panic);
+            log_panic(panic);
         } else {
             print(panic);
         }
@@ -18,7 +18,7 @@ pub(crate) fn log() {
 }
 
 /// The message comes from this program or a library and quotes no request.
-fn tell(panic: &PanicHookInfo<'_>) {
+fn log_panic(panic: &PanicHookInfo<'_>) {
     let words = panic.payload();
     let error = words.downcast_ref::<&str>().copied();
     let error = error.or_else(|| words.downcast_ref::<String>().map(String::as_str));

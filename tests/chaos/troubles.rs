@@ -269,7 +269,7 @@ async fn befall(
             sandbox.elapsed()
         }
         (Kind::CutOff, Some(namespace)) => {
-            namespace.cut_off();
+            namespace.unreachable_providers();
             sleep(length).await;
             namespace.join();
             sandbox.elapsed()

@@ -36,7 +36,7 @@ pub(super) async fn world(url: &str, accounts: u64) -> Sandbox {
     let vault = vault(url, &entropy).await;
     let idle = Idle {
         accounts,
-        seal: vault.present(),
+        seal: vault.current_seal_id(),
         token_endpoint: sandbox.endpoints().token.clone(),
         now: SystemClock.now().as_millis(),
     };

@@ -102,11 +102,11 @@ impl Cipher for AesGcmSivCipher {
             .map_err(|_| CipherError::Corrupt)
     }
 
-    fn present(&self) -> SealId {
+    fn current_seal_id(&self) -> SealId {
         self.present.id
     }
 
-    fn known(&self) -> Vec<SealId> {
+    fn known_seal_ids(&self) -> Vec<SealId> {
         self.keys().map(|key| key.id).collect()
     }
 

@@ -36,18 +36,22 @@ fn a_previous_key_opens_what_it_sealed_and_another_key_does_not() {
 #[test]
 fn knows_the_keys_that_it_was_given() {
     let entropy = Arc::new(seeded_entropy(1));
-    let first = cipher(1, &[], &entropy).present();
+    let first = cipher(1, &[], &entropy).current_seal_id();
     let second = cipher(2, &[1], &entropy);
-    assert_ne!(second.present(), first);
-    assert_eq!(second.known(), [second.present(), first]);
-    assert!(!cipher(1, &[], &entropy).known().contains(&second.present()));
-    assert!(!cipher(2, &[3], &entropy).known().contains(&first));
+    assert_ne!(second.current_seal_id(), first);
+    assert_eq!(second.known_seal_ids(), [second.current_seal_id(), first]);
+    assert!(
+        !cipher(1, &[], &entropy)
+            .known_seal_ids()
+            .contains(&second.current_seal_id())
+    );
+    assert!(!cipher(2, &[3], &entropy).known_seal_ids().contains(&first));
 }
 
 /// The same key gives the same id in every process, and in databases of years ago.
 #[test]
 fn the_seal_id_is_a_version_and_the_start_of_a_hash() {
-    let present = cipher(1, &[], &Arc::new(seeded_entropy(1))).present();
+    let present = cipher(1, &[], &Arc::new(seeded_entropy(1))).current_seal_id();
     assert_eq!(present.to_string(), "01a242c73b");
 }
 

@@ -178,7 +178,7 @@ impl<'a, const NEEDED: bool> ApiExtractor<'a> for Bearer<NEEDED> {
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
         // Authenticates before the body and the parameters are read; only a parameter that comes twice is rejected earlier.
-        match shown(request.headers())? {
+        match bearer_of(request.headers())? {
             None if NEEDED => Err(needed().into()),
             key => Ok(Self {
                 key,
@@ -191,7 +191,7 @@ impl<'a, const NEEDED: bool> ApiExtractor<'a> for Bearer<NEEDED> {
 }
 
 /// Rejects an invalid header even where no key is required: the sender meant to authenticate.
-pub(crate) fn shown(headers: &HeaderMap) -> Result<Option<AccessKey>, Problem> {
+pub(crate) fn bearer_of(headers: &HeaderMap) -> Result<Option<AccessKey>, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
@@ -243,7 +243,7 @@ mod tests {
     fn read(values: &[&str]) -> Result<Option<String>, Problem> {
         let values = values.iter().map(|v| HeaderValue::from_str(v).unwrap());
         let headers = values.map(|value| (header::AUTHORIZATION, value)).collect();
-        shown(&headers).map(|key| key.map(|key| key.expose().to_owned()))
+        bearer_of(&headers).map(|key| key.map(|key| key.expose().to_owned()))
     }
 
     #[test]

@@ -7,7 +7,7 @@ use central_oauth_domain::usecases::{WorkloadCall, Workloads};
 use poem::{Request, Response, Result};
 
 use crate::address::client_address;
-use crate::auth::{Taken, shown};
+use crate::auth::{Taken, bearer_of};
 use crate::error::code_of;
 use crate::head::is_head;
 use crate::middleware::answer_error;
@@ -25,7 +25,7 @@ impl PresentedJwt {
         if !workloads.are_trusted() {
             return None;
         }
-        let bearer = shown(request.headers()).ok()??;
+        let bearer = bearer_of(request.headers()).ok()??;
         let bearer = bearer.expose();
         if !WorkloadToken::is_like(bearer) {
             return None;
@@ -56,7 +56,7 @@ impl PresentedJwt {
                 address: self.address,
                 is_head: self.is_head,
             };
-            workloads.turn_away(call, "other", code).await;
+            workloads.record_rejection(call, "other", code).await;
         }
         Ok(response)
     }

@@ -11,7 +11,7 @@ use central_oauth_domain::observe::{
     BearerRefusal, Cache, LinkEnd, Observer, ProviderCall, RefreshOutcome, RevocationOutcome,
 };
 use central_oauth_domain::ports::Census;
-use central_oauth_domain::webhook::{Attempt, ReceiverName};
+use central_oauth_domain::webhook::{DeliveryOutcome, ReceiverName};
 use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
@@ -200,7 +200,7 @@ impl Observer for Metrics {
         self.is.revocations.add(1, &labels);
     }
 
-    fn webhook_tried(&self, receiver: &ReceiverName, attempt: Attempt) {
+    fn webhook_tried(&self, receiver: &ReceiverName, attempt: DeliveryOutcome) {
         let receiver = KeyValue::new("receiver", receiver.to_string());
         self.is
             .webhooks

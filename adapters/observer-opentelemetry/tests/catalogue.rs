@@ -12,7 +12,7 @@ use central_oauth_domain::observe::{
     RevocationOutcome,
 };
 use central_oauth_domain::ports::{AccountCount, Census, DyingCount, OverdueCount};
-use central_oauth_domain::webhook::{Attempt, ReceiverName};
+use central_oauth_domain::webhook::{DeliveryOutcome, ReceiverName};
 use central_oauth_observer_opentelemetry::catalogue::{ALL, LABELS};
 use central_oauth_observer_opentelemetry::{Metrics, Telemetry, TelemetryOptions, document};
 
@@ -44,7 +44,7 @@ fn tell_everything(metrics: &Metrics, provider: &str) {
         metrics.refresh_tried(&provider, *outcome, Some(second));
     }
     let receiver = ReceiverName::parse("ops").unwrap();
-    for attempt in Attempt::ALL {
+    for attempt in DeliveryOutcome::ALL {
         metrics.webhook_tried(&receiver, *attempt);
     }
     for outcome in RevocationOutcome::ALL {

@@ -34,7 +34,7 @@ const ROWS_AT_ONCE: usize = 1_000;
 
 #[async_trait]
 impl AuditStore for SeaOrmStore {
-    async fn keep_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError> {
+    async fn store_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
         }

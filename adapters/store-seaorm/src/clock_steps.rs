@@ -8,7 +8,7 @@ use central_oauth_domain::clock_step::{CLOCKS_DIFFER, Horizon};
 use central_oauth_domain::grant::refresh::REFRESH_HORIZON;
 use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
 use central_oauth_domain::link::Link;
-use central_oauth_domain::link::pace::{POLL_HORIZON, STORED_WITHIN};
+use central_oauth_domain::link::polling::{POLL_HORIZON, STORED_WITHIN};
 use central_oauth_domain::ports::{ClockStepStore, StoreError};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 use sea_orm::{
@@ -145,7 +145,7 @@ pub(crate) fn endless(now: Timestamp) -> Select<device_codes::Entity> {
 
 /// Lets links expire, including the time for a last response of the provider.
 fn expired(now: Timestamp) -> UpdateMany<device_codes::Entity> {
-    let deadline = Expr::value((now - Link::LAST_WORD).as_millis());
+    let deadline = Expr::value((now - Link::FINAL_POLL_GRACE).as_millis());
     device_codes::Entity::update_many().col_expr(device_codes::Column::ExpiresAt, deadline)
 }
 

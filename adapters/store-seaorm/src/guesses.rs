@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore, WrongTries};
+use central_oauth_domain::link::{
+    Guess, GuessLimit, TooManyGuesses, WrongCodeCounts, WrongCodeTimes,
+};
 use central_oauth_domain::ports::{GuessStore, StoreError};
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::Set;
@@ -29,7 +31,7 @@ impl GuessStore for SeaOrmStore {
         &self,
         guess: &Guess,
         limit: GuessLimit,
-    ) -> Result<Result<WrongBefore, TooManyGuesses>, StoreError> {
+    ) -> Result<Result<WrongCodeCounts, TooManyGuesses>, StoreError> {
         // A caller that is rejected already neither waits nor writes.
         let judged = judge(&self.read().await?, guess, limit).await?;
         if judged.is_err() {
@@ -62,7 +64,7 @@ async fn count(
     db: &Session,
     guess: Guess,
     limit: GuessLimit,
-) -> Result<Result<WrongBefore, TooManyGuesses>, StoreError> {
+) -> Result<Result<WrongCodeCounts, TooManyGuesses>, StoreError> {
     locks::alone(db, Alone::Guesses).await?;
     let judged = judge(db, &guess, limit).await?;
     if judged.is_ok() && guess.is_wrong {
@@ -80,9 +82,9 @@ async fn judge(
     db: &impl ConnectionTrait,
     guess: &Guess,
     limit: GuessLimit,
-) -> Result<Result<WrongBefore, TooManyGuesses>, StoreError> {
+) -> Result<Result<WrongCodeCounts, TooManyGuesses>, StoreError> {
     let counting = limit.counting(guess.at);
-    let wrong = WrongTries {
+    let wrong = WrongCodeTimes {
         of_network: times(db, latest_of(&guess.network, &counting)).await?,
         of_all: times(db, latest(&counting, GuessLimit::SERVICE_WIDE as u64)).await?,
     };

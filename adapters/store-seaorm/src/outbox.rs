@@ -16,7 +16,7 @@ use crate::entities::revocations::{Column, Entity};
 use crate::error::failed;
 use crate::statements::finds_any;
 
-pub(crate) async fn keep_stray(
+pub(crate) async fn store_stray(
     db: &impl ConnectionTrait,
     stray: NewRevocation,
 ) -> Result<bool, StoreError> {

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::{ReplicaStore, StoreError};
-use central_oauth_domain::replica::{Presence, REMEMBERED_FOR, Replica};
+use central_oauth_domain::replica::{REMEMBERED_FOR, Replica, ReplicaReport};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
@@ -13,7 +13,7 @@ use crate::store::SeaOrmStore;
 
 #[async_trait]
 impl ReplicaStore for SeaOrmStore {
-    async fn check_in(&self, replica: &Presence, now: Timestamp) -> Result<(), StoreError> {
+    async fn check_in(&self, replica: &ReplicaReport, now: Timestamp) -> Result<(), StoreError> {
         let write = self.write().await?;
         let (now, _) = self.time.both(&write.txn, now, now).await?;
         let long_gone = Column::SeenAt.lte((now - REMEMBERED_FOR).as_millis());
@@ -39,12 +39,12 @@ impl ReplicaStore for SeaOrmStore {
 /// Whether a replica has reported recently.
 pub(crate) async fn any_is_there(db: &impl ConnectionTrait, now: Timestamp) -> Result<bool, DbErr> {
     let rows = Entity::find().all(db).await?;
-    Ok(rows.into_iter().any(|row| replica(row).is_there(now)))
+    Ok(rows.into_iter().any(|row| replica(row).is_running(now)))
 }
 
 async fn note(
     db: &impl ConnectionTrait,
-    replica: &Presence,
+    replica: &ReplicaReport,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let row = ActiveModel {
@@ -65,7 +65,7 @@ async fn note(
 
 fn replica(row: Model) -> Replica {
     Replica {
-        presence: Presence {
+        report: ReplicaReport {
             instance: row.instance,
             name: row.name,
             version: row.version,

@@ -25,10 +25,10 @@ use crate::store::SeaOrmStore;
 
 #[async_trait]
 impl RevocationStore for SeaOrmStore {
-    async fn keep_stray(&self, stray: NewRevocation) -> Result<bool, StoreError> {
+    async fn store_stray(&self, stray: NewRevocation) -> Result<bool, StoreError> {
         let write = self.save().await?;
         locks::persons(&write.txn, &stray.provider).await?;
-        let kept = outbox::keep_stray(&write.txn, stray).await?;
+        let kept = outbox::store_stray(&write.txn, stray).await?;
         write.commit().await?;
         Ok(kept)
     }

@@ -8,7 +8,7 @@ use central_oauth_domain::ports::{KeyCreation, SingleUse, StoreError, WorkloadSt
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::vault::RowMacs;
 use central_oauth_domain::workload::{
-    Facts, NewWorkload, WorkloadBinding, WorkloadGrant, WorkloadRecord,
+    ClaimList, NewWorkload, WorkloadBinding, WorkloadGrant, WorkloadRecord,
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
@@ -176,7 +176,7 @@ pub(crate) async fn use_once(
 }
 
 fn binding(row: Model) -> Result<WorkloadBinding, StoreError> {
-    let claims = Facts::from_text(&row.claims).ok_or_else(|| unreadable(&row, "claims"))?;
+    let claims = ClaimList::from_text(&row.claims).ok_or_else(|| unreadable(&row, "claims"))?;
     Ok(WorkloadBinding {
         workload: row.workload,
         issuer: row.issuer,

@@ -26,7 +26,7 @@ const fn at(second: i64) -> Timestamp {
 async fn add(store: &SeaOrmStore, seconds: std::ops::Range<i64>) {
     let last = seconds.end;
     let entries: Vec<_> = seconds.map(entry).collect();
-    store.keep_entries(&entries).await.unwrap();
+    store.store_entries(&entries).await.unwrap();
     let chained = store.chain_entries(&audit_chain(), 100, at(last)).await;
     chained.unwrap();
 }

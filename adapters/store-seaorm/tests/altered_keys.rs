@@ -134,7 +134,7 @@ async fn older_keys_get_theirs(store: &SeaOrmStore, execute: impl AsyncFn(&str))
     execute("UPDATE access_keys SET account_id = 2 WHERE id = 1").await;
     let all = first.into_iter().chain(rest);
     let all: Vec<_> = all.map(|key| macs().authenticated(key)).collect();
-    assert_eq!(store.keep_key_macs(&all).await.unwrap(), 2);
+    assert_eq!(store.store_key_macs(&all).await.unwrap(), 2);
     let left = store.keys_without_mac(None, 10).await.unwrap();
     assert_eq!(left.iter().map(|key| key.id.0).collect::<Vec<_>>(), [1]);
     for n in [2, 3] {

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
 use central_oauth_domain::grant::{Account, AccountStatus, Generation, InertKey, LeaseVersion};
-use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore};
+use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongCodeCounts};
 use central_oauth_domain::ports::{
-    AccountStore, GuessStore, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey, Recorded,
-    RefreshStore, StoreError,
+    AccountStore, GuessStore, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey,
+    RecordedRefresh, RefreshStore, StoreError,
 };
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::{Fault, FaultCode, Timestamp};
@@ -63,7 +63,7 @@ fn record(
     store: &Arc<SeaOrmStore>,
     account: &Account,
     answered: &str,
-) -> JoinHandle<Result<Recorded, StoreError>> {
+) -> JoinHandle<Result<RecordedRefresh, StoreError>> {
     let (store, id, tokens) = (Arc::clone(store), account.id, answer(answered, answered));
     let lease = LeaseVersion(0);
     tokio::spawn(async move {
@@ -176,7 +176,7 @@ async fn a_failed_commit_fails_every_member() {
     let (link, recorded) = (create(&store, new_link(3)), record(&store, &account, "two"));
     release(lock).await;
     created(link).await;
-    assert_eq!(recorded.await.unwrap().unwrap(), Recorded::Stored);
+    assert_eq!(recorded.await.unwrap().unwrap(), RecordedRefresh::Stored);
     let later = scratch.open().await;
     let stored = later.tokens(account.id).await.unwrap().unwrap();
     assert_eq!(stored.access_token, sealed("two"));
@@ -249,8 +249,8 @@ async fn members_for_the_same_account_see_each_other() {
         })
     };
     release(lock).await;
-    assert_eq!(first.await.unwrap().unwrap(), Recorded::Stored);
-    assert_eq!(second.await.unwrap().unwrap(), Recorded::Superseded);
+    assert_eq!(first.await.unwrap().unwrap(), RecordedRefresh::Stored);
+    assert_eq!(second.await.unwrap().unwrap(), RecordedRefresh::Superseded);
     assert!(!failed.await.unwrap().unwrap());
     let stored = store.tokens(account.id).await.unwrap().unwrap();
     assert_eq!(stored.access_token, sealed("two"));
@@ -299,7 +299,7 @@ async fn guesses_that_wait_are_counted_in_one_commit() {
 fn guess(
     store: &Arc<SeaOrmStore>,
     network: u8,
-) -> JoinHandle<Result<Result<WrongBefore, TooManyGuesses>, StoreError>> {
+) -> JoinHandle<Result<Result<WrongCodeCounts, TooManyGuesses>, StoreError>> {
     let store = Arc::clone(store);
     let guess = Guess {
         network: KeyedHash::from_bytes([network; 32]),

@@ -212,7 +212,7 @@ async fn a_revocation_that_makes_no_sense_holds_up_no_other() {
     let on_disk = OnDisk::new().await;
     let store = &on_disk.store;
     for n in 1..=4 {
-        store.keep_stray(stray(n)).await.unwrap();
+        store.store_stray(stray(n)).await.unwrap();
     }
     for damage in [
         "reference = x'00' WHERE id = 1",

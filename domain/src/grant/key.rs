@@ -93,7 +93,7 @@ pub struct KeyRecord {
 impl KeyRecord {
     /// Whether deleting `key` and its descendants deletes this key. A created key is a reader and cannot create keys
     /// itself.
-    pub fn goes_with(&self, key: AccessKeyId) -> bool {
+    pub fn is_deleted_with(&self, key: AccessKeyId) -> bool {
         self.id == key || self.maker == Some(KeyMaker::Key(key))
     }
 }

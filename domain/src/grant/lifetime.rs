@@ -23,7 +23,7 @@ pub struct LifetimeHints {
 
 /// The lifetime of an access token, according to the token response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SaidEnd {
+pub struct StatedLifetime {
     /// When the request was sent.
     pub requested_at: Timestamp,
     /// `expires_in`, if greater than zero.
@@ -39,14 +39,14 @@ pub struct SaidEnd {
 /// When an access token expires, as far as known.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct AccessEnd {
+pub struct AccessTokenExpiry {
     /// The effective expiry: the token is not served afterwards.
     pub expires_at: Option<Timestamp>,
     /// Everything else that is known.
     pub hints: LifetimeHints,
 }
 
-impl AccessEnd {
+impl AccessTokenExpiry {
     /// Returns what is known about the lifetime of stored tokens. For rows from before lifetimes were stored, it is
     /// computed from their times.
     pub fn of_stored(
@@ -54,10 +54,10 @@ impl AccessEnd {
         hints: LifetimeHints,
         obtained_at: Timestamp,
     ) -> Self {
-        let told = || expires_at.map(|at| at.since(obtained_at));
+        let stated = || expires_at.map(|at| at.since(obtained_at));
         let lifetime = hints
             .lifetime
-            .or_else(told)
+            .or_else(stated)
             .filter(|lifetime| !lifetime.is_zero());
         Self {
             expires_at,
@@ -70,7 +70,7 @@ impl AccessEnd {
     /// too. If a provider returns the stored token again, its expiry moves only if the provider says so, or if the
     /// provider has never stated a lifetime; and never beyond its `exp`, because some servers state the lifetime of a new
     /// token with it.
-    pub fn after(self, said: SaidEnd) -> Self {
+    pub fn after(self, said: StatedLifetime) -> Self {
         let from = said.requested_at;
         let exp = said
             .exp
@@ -120,7 +120,7 @@ impl AccessEnd {
     }
 
     /// Returns the time for scheduling refreshes: the known expiry, or else the hint.
-    pub fn planned_by(&self) -> Option<Timestamp> {
+    pub fn expected_expiry(&self) -> Option<Timestamp> {
         self.expires_at.or(self.hints.hinted_end)
     }
 
@@ -136,7 +136,11 @@ impl NewGrant {
     /// lifetime of its access token, the previous lifetime applies. A grant without a refresh token stays as it is: the
     /// person may have consented to another kind of token, and a wrong guess would end the account.
     #[must_use]
-    pub fn lasting_as_before(mut self, before: AccessEnd, has_refresh_token: bool) -> Self {
+    pub fn with_earlier_lifetime(
+        mut self,
+        before: AccessTokenExpiry,
+        has_refresh_token: bool,
+    ) -> Self {
         let Some(lifetime) = before.hints.lifetime.filter(|_| has_refresh_token) else {
             return self;
         };
@@ -159,8 +163,12 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
-    fn said(expires_in: Option<Duration>, exp: Option<Timestamp>, is_stored: bool) -> SaidEnd {
-        SaidEnd {
+    fn said(
+        expires_in: Option<Duration>,
+        exp: Option<Timestamp>,
+        is_stored: bool,
+    ) -> StatedLifetime {
+        StatedLifetime {
             requested_at: NOW,
             expires_in,
             assumed: None,
@@ -169,8 +177,8 @@ mod tests {
         }
     }
 
-    fn known(left: Duration) -> AccessEnd {
-        AccessEnd::at(NOW + left, Some(HOUR))
+    fn known(left: Duration) -> AccessTokenExpiry {
+        AccessTokenExpiry::at(NOW + left, Some(HOUR))
     }
 
     #[test]
@@ -180,13 +188,16 @@ mod tests {
         let after = |expires_in, exp| before.after(said(expires_in, exp, false));
         assert_eq!(
             after(Some(2 * HOUR), exp),
-            AccessEnd::at(NOW + 2 * HOUR, Some(2 * HOUR))
+            AccessTokenExpiry::at(NOW + 2 * HOUR, Some(2 * HOUR))
         );
         assert_eq!(
             after(None, exp),
-            AccessEnd::at(NOW + HOUR / 2, Some(HOUR / 2))
+            AccessTokenExpiry::at(NOW + HOUR / 2, Some(HOUR / 2))
         );
-        assert_eq!(after(None, None), AccessEnd::at(NOW + HOUR, Some(HOUR)));
+        assert_eq!(
+            after(None, None),
+            AccessTokenExpiry::at(NOW + HOUR, Some(HOUR))
+        );
     }
 
     #[test]
@@ -197,22 +208,22 @@ mod tests {
             NOW + 400 * 24 * HOUR,
             Timestamp::from_millis(i64::MAX),
         ] {
-            let first = AccessEnd::default().after(said(None, Some(exp), false));
-            assert_eq!(first, AccessEnd::default(), "{exp:?}");
+            let first = AccessTokenExpiry::default().after(said(None, Some(exp), false));
+            assert_eq!(first, AccessTokenExpiry::default(), "{exp:?}");
             let later = known(HOUR).after(said(None, Some(exp), false));
-            assert_eq!(later, AccessEnd::at(NOW + HOUR, Some(HOUR)));
+            assert_eq!(later, AccessTokenExpiry::at(NOW + HOUR, Some(HOUR)));
         }
     }
 
     #[test]
     fn exp_alone_is_a_hint_and_no_end() {
-        let hinted = AccessEnd::default().after(said(None, Some(NOW + HOUR), false));
+        let hinted = AccessTokenExpiry::default().after(said(None, Some(NOW + HOUR), false));
         assert_eq!(
-            (hinted.expires_at, hinted.planned_by()),
+            (hinted.expires_at, hinted.expected_expiry()),
             (None, Some(NOW + HOUR))
         );
         let opaque = hinted.after(said(None, None, false));
-        assert_eq!(opaque, AccessEnd::default());
+        assert_eq!(opaque, AccessTokenExpiry::default());
         assert_eq!(hinted.after(said(None, None, true)), hinted);
     }
 
@@ -225,53 +236,57 @@ mod tests {
         let left = Duration::from_secs(7);
         let again = before.after(said(Some(left), None, true));
         // A new token still has the full lifetime.
-        assert_eq!(again, AccessEnd::at(NOW + left, Some(HOUR)));
+        assert_eq!(again, AccessTokenExpiry::at(NOW + left, Some(HOUR)));
         // Some servers state the lifetime of a new token with a cached one.
         let full = before.after(said(Some(HOUR), Some(NOW + left), true));
-        assert_eq!(full, AccessEnd::at(NOW + left, Some(HOUR)));
+        assert_eq!(full, AccessTokenExpiry::at(NOW + left, Some(HOUR)));
         let dead = before.after(said(Some(HOUR), Some(NOW - left), true));
         assert_eq!(
             dead, before,
             "its end is known, whatever the clock of the provider says"
         );
         let far = before.after(said(Some(HOUR), Some(NOW + FARTHEST_EXP * 2), true));
-        assert_eq!(far, AccessEnd::at(NOW + HOUR, Some(HOUR)));
+        assert_eq!(far, AccessTokenExpiry::at(NOW + HOUR, Some(HOUR)));
         let new = before.after(said(Some(HOUR), Some(NOW + left), false));
-        assert_eq!(new, AccessEnd::at(NOW + HOUR, Some(HOUR)), "clocks differ");
+        assert_eq!(
+            new,
+            AccessTokenExpiry::at(NOW + HOUR, Some(HOUR)),
+            "clocks differ"
+        );
     }
 
     #[test]
     fn a_token_without_any_end_stays_one() {
-        let never = AccessEnd::default();
+        let never = AccessTokenExpiry::default();
         assert_eq!(never.after(said(None, None, false)), never);
-        assert_eq!(never.planned_by(), None);
+        assert_eq!(never.expected_expiry(), None);
         assert!(!never.is_over(NOW));
     }
 
     #[test]
     fn dates_tell_a_lifetime_that_was_not_stored() {
         let hints = LifetimeHints::default();
-        let stored = AccessEnd::of_stored(Some(NOW + HOUR), hints, NOW);
+        let stored = AccessTokenExpiry::of_stored(Some(NOW + HOUR), hints, NOW);
         assert_eq!(stored.hints.lifetime, Some(HOUR));
-        let none = AccessEnd::of_stored(Some(NOW), hints, NOW);
+        let none = AccessTokenExpiry::of_stored(Some(NOW), hints, NOW);
         assert_eq!(none.hints.lifetime, None, "a lifetime of nothing is none");
     }
 
     #[test]
     fn a_cached_token_is_over_once_rounding_does_not_explain_it() {
-        let end = |ago| AccessEnd::at(NOW - Duration::from_millis(ago), None);
+        let end = |ago| AccessTokenExpiry::at(NOW - Duration::from_millis(ago), None);
         assert!(!end(0).is_over(NOW) && !end(1900).is_over(NOW));
         assert!(end(2000).is_over(NOW));
     }
 
     #[test]
     fn an_assumed_lifetime_counts_from_every_answer() {
-        let silent = |is_stored| SaidEnd {
+        let silent = |is_stored| StatedLifetime {
             assumed: Some(2 * HOUR),
             ..said(None, None, is_stored)
         };
-        let assumed = AccessEnd::at(NOW + 2 * HOUR, Some(2 * HOUR));
-        for before in [AccessEnd::default(), known(HOUR / 20)] {
+        let assumed = AccessTokenExpiry::at(NOW + 2 * HOUR, Some(2 * HOUR));
+        for before in [AccessTokenExpiry::default(), known(HOUR / 20)] {
             assert_eq!(before.after(silent(false)), assumed);
             assert_eq!(before.after(silent(true)), assumed);
         }

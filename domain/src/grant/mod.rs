@@ -19,6 +19,6 @@ pub use filter::{AccountFilter, StatusAsOf};
 pub use key::{AccessKeyId, InertKey, KeyBinding, KeyHolder, KeyRecord, KeyRole, NewKey};
 pub use key_limits::{KeyLimits, KeyMaker, OutlivesMaker, expiry_under};
 pub use lease::{Lease, LeaseVersion};
-pub use lifetime::{AccessEnd, LifetimeHints, SaidEnd};
+pub use lifetime::{AccessTokenExpiry, LifetimeHints, StatedLifetime};
 pub use origin::{OtherServer, TokenOrigin};
 pub use tokens::{Generation, NewGrant, RefreshedTokens, StoredTokens, TokenGrant};

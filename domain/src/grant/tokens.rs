@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::refresh::{Attempts, RefreshFailure};
-use super::{AccessEnd, Account, AccountKey, Lease, LifetimeHints, ListedMembers, TokenOrigin};
+use super::{
+    AccessTokenExpiry, Account, AccountKey, Lease, LifetimeHints, ListedMembers, TokenOrigin,
+};
 use crate::number;
 use crate::secret::{AccessToken, IdToken, RefreshToken, Sealed};
 use crate::time::Timestamp;
@@ -98,7 +100,7 @@ pub struct RefreshedTokens {
 }
 
 /// A smaller change of an expiry may be due to rounding.
-const TELLING: Duration = Duration::from_secs(10);
+const SIGNIFICANT_CHANGE: Duration = Duration::from_secs(10);
 
 impl RefreshedTokens {
     /// Whether using the refresh token has extended its lifetime, given its previous expiry and when the previous
@@ -114,7 +116,7 @@ impl RefreshedTokens {
             return Some(false);
         };
         let passed = self.requested_at.since(obtained_at);
-        (passed >= TELLING).then(|| end.since(end_before) >= passed / 2)
+        (passed >= SIGNIFICANT_CHANGE).then(|| end.since(end_before) >= passed / 2)
     }
 }
 
@@ -159,9 +161,9 @@ pub struct StoredTokens {
 
 impl StoredTokens {
     /// Returns what is known about the expiry of the access token.
-    pub fn access_end(&self) -> AccessEnd {
+    pub fn access_token_expiry(&self) -> AccessTokenExpiry {
         let expires_at = self.account.access_token_expires_at;
-        AccessEnd::of_stored(expires_at, self.hints, self.obtained_at)
+        AccessTokenExpiry::of_stored(expires_at, self.hints, self.obtained_at)
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::LinkCode;
+use super::limits::counting;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
@@ -32,7 +33,7 @@ pub struct Guess {
 
 /// The times of the wrong codes that count for an attempt, the latest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WrongTries {
+pub struct WrongCodeTimes {
     /// Of the same network: the latest [`GuessLimit::PER_ADDRESS`] are enough.
     pub of_network: Vec<Timestamp>,
     /// Of everybody: the latest [`GuessLimit::SERVICE_WIDE`] are enough.
@@ -41,16 +42,16 @@ pub struct WrongTries {
 
 /// How many wrong codes may precede an attempt that is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WrongBefore {
+pub struct WrongCodeCounts {
     /// Of the same network.
     pub of_network: usize,
     /// Of everybody, up to [`GuessLimit::SERVICE_WIDE`].
     pub of_all: usize,
 }
 
-impl WrongBefore {
+impl WrongCodeCounts {
     /// Whether a limit is reached with one more wrong code.
-    pub const fn leaves_one(self) -> bool {
+    pub const fn is_one_below_a_limit(self) -> bool {
         self.of_network + 1 == GuessLimit::PER_ADDRESS
             || self.of_all + 1 == GuessLimit::SERVICE_WIDE
     }
@@ -78,12 +79,9 @@ impl GuessLimit {
         Self { window }
     }
 
-    /// The period in which wrong codes count at `now`. Codes that a wrong clock has dated far ahead do not count,
-    /// because they would lock everybody out for too long.
+    /// The period in which wrong codes count at `now`.
     pub fn counting(&self, now: Timestamp) -> Range<Timestamp> {
-        // The end is exclusive: a code that is exactly one window old does not count.
-        let moment = Duration::from_millis(1);
-        now - self.window + moment..now + self.window
+        counting(self.window, now)
     }
 
     /// Decides about an attempt by the wrong codes that count. Right and wrong codes are treated alike, so that a
@@ -91,8 +89,12 @@ impl GuessLimit {
     ///
     /// # Errors
     /// The network has tried too many wrong codes. Or all networks together have, and this one has tried at least one.
-    pub fn judge(&self, guess: &Guess, wrong: &WrongTries) -> Result<WrongBefore, TooManyGuesses> {
-        let WrongTries { of_network, of_all } = wrong;
+    pub fn judge(
+        &self,
+        guess: &Guess,
+        wrong: &WrongCodeTimes,
+    ) -> Result<WrongCodeCounts, TooManyGuesses> {
+        let WrongCodeTimes { of_network, of_all } = wrong;
         // An attempt is accepted once the oldest of the latest ones no longer counts.
         let network_full = of_network.get(Self::PER_ADDRESS - 1).copied();
         let all_full = of_all.get(Self::SERVICE_WIDE - 1).copied();
@@ -102,7 +104,7 @@ impl GuessLimit {
             Some(first) => Err(TooManyGuesses {
                 retry_after: (first + self.window).since(guess.at),
             }),
-            None => Ok(WrongBefore {
+            None => Ok(WrongCodeCounts {
                 of_network: of_network.len(),
                 of_all: of_all.len(),
             }),
@@ -178,7 +180,7 @@ mod tests {
     }
 
     /// The result of an attempt after those wrong ones.
-    fn judge(network: u8, seconds: i64, tried: &[WrongCode]) -> Result<WrongBefore, u64> {
+    fn judge(network: u8, seconds: i64, tried: &[WrongCode]) -> Result<WrongCodeCounts, u64> {
         let counting = LIMIT.counting(at(seconds));
         let mut tried = tried.to_vec();
         tried.retain(|tried| counting.contains(&tried.at));
@@ -195,11 +197,11 @@ mod tests {
     #[test]
     fn one_network_is_stopped_and_others_go_on() {
         let mut tried = vec![wrong(1, 0); GuessLimit::PER_ADDRESS - 1];
-        assert!(judge(1, 0, &tried).is_ok_and(WrongBefore::leaves_one));
+        assert!(judge(1, 0, &tried).is_ok_and(WrongCodeCounts::is_one_below_a_limit));
         tried.push(wrong(1, 50));
         assert_eq!(judge(1, 100, &tried), Err(500));
-        assert!(judge(2, 100, &tried).is_ok_and(|before| !before.leaves_one()));
-        let one = WrongBefore {
+        assert!(judge(2, 100, &tried).is_ok_and(|before| !before.is_one_below_a_limit()));
+        let one = WrongCodeCounts {
             of_network: 1,
             of_all: 1,
         };
@@ -211,15 +213,15 @@ mod tests {
         let networks = 0..GuessLimit::SERVICE_WIDE as u8;
         let mut tried: Vec<_> = networks.map(|n| wrong(n % 50, i64::from(n))).collect();
         assert_eq!(judge(0, 99, &tried), Err(501));
-        assert!(judge(0, 600, &tried).is_ok_and(WrongBefore::leaves_one));
+        assert!(judge(0, 600, &tried).is_ok_and(WrongCodeCounts::is_one_below_a_limit));
         tried.pop();
-        assert!(judge(0, 99, &tried).is_ok_and(WrongBefore::leaves_one));
+        assert!(judge(0, 99, &tried).is_ok_and(WrongCodeCounts::is_one_below_a_limit));
     }
 
     #[test]
     fn a_network_without_wrong_codes_is_not_stopped_by_others() {
         let mut tried = vec![wrong(1, 0); 5 * GuessLimit::SERVICE_WIDE];
-        let all = WrongBefore {
+        let all = WrongCodeCounts {
             of_network: 0,
             of_all: GuessLimit::SERVICE_WIDE,
         };

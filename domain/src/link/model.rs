@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::ReturnCode;
-use super::pace::LONGEST_CONSENT;
+use super::polling::LONGEST_CONSENT;
 use crate::clock_step::CLOCKS_DIFFER;
 use crate::fault::Fault;
 use crate::grant::{AccessKeyId, AccountId, AccountKey, ProviderName, TokenOrigin};
@@ -9,7 +9,7 @@ use crate::labels::Labels;
 use crate::number;
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
-use crate::workload::Facts;
+use crate::workload::ClaimList;
 
 /// The store's number of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +38,7 @@ pub struct Requester {
     /// to link the account again.
     pub address: Option<String>,
     /// What the JWT of a workload says about the job, verified.
-    pub workload: Option<Facts>,
+    pub workload: Option<ClaimList>,
     /// Labels for the account.
     pub labels: Labels,
 }
@@ -256,7 +256,7 @@ impl Link {
 
     /// The provider is polled one last time at the deadline. The response counts if it comes within this time, so that
     /// a client never sees a link return from `expired`.
-    pub const LAST_WORD: Duration = Duration::from_secs(20);
+    pub const FINAL_POLL_GRACE: Duration = Duration::from_secs(20);
 
     /// How far ahead a deadline can be: no code and no consent lasts longer than [`LONGEST_CONSENT`]. A deadline that is
     /// further ahead was stored by a clock that has been set back since, and counts as past.
@@ -289,8 +289,8 @@ impl Link {
 
     /// Whether the time for a last response of the provider is over too.
     pub fn is_over(&self, now: Timestamp) -> bool {
-        let last_word = self.expires_at + Self::LAST_WORD;
-        !last_word.is_ahead(now, Self::LONGEST + Self::LAST_WORD)
+        let last_word = self.expires_at + Self::FINAL_POLL_GRACE;
+        !last_word.is_ahead(now, Self::LONGEST + Self::FINAL_POLL_GRACE)
     }
 
     /// Returns the remaining lifetime; zero once it has ended.

@@ -15,7 +15,7 @@ impl ReturnCode {
     /// How many attempts the link's key has.
     pub const TRIES: u32 = 3;
     /// How long a link waits for its return code.
-    pub const LASTS: Duration = Duration::from_secs(180);
+    pub const LIFETIME: Duration = Duration::from_secs(180);
 
     const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
     const LENGTH: u32 = 6;

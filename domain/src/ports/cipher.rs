@@ -22,10 +22,10 @@ pub trait Cipher: Send + Sync {
     ) -> Result<Zeroizing<Vec<u8>>, CipherError>;
 
     /// Returns the header of values that are sealed with the present key.
-    fn present(&self) -> SealId;
+    fn current_seal_id(&self) -> SealId;
 
     /// Returns the headers of values that a configured key can decrypt.
-    fn known(&self) -> Vec<SealId>;
+    fn known_seal_ids(&self) -> Vec<SealId>;
 
     /// The keyed hash of a value.
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash;

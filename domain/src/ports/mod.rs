@@ -17,7 +17,7 @@ pub use token_store::{
     AccountCount, AccountStore, AdminSessionStore, AuditStore, Census, CensusStore, Chained,
     ClockStepStore, DamagedRow, Descendants, DyingCount, GrantEndStore, GuessStore, KeyCreation,
     KeyStore, LinkCreation, LinkStore, LinkingWorkload, NewLink, NewLinkKey, OpenedGrant,
-    OpenedKey, OutageStore, OverdueCount, OwnerKind, ReadStore, Recorded, RefreshStore,
+    OpenedKey, OutageStore, OverdueCount, OwnerKind, ReadStore, RecordedRefresh, RefreshStore,
     ReplicaStore, Resealing, RevocationStore, RowVersion, SealStore, SealedRow, SealedTo,
     SealedValue, SecretKind, SingleUse, StoreError, TokenStore, WebhookStore, WorkloadStore,
     WriteTestStore,

@@ -285,7 +285,7 @@ impl ProviderError {
     }
 
     /// Whether a retry may help.
-    pub const fn is_passing(&self) -> bool {
+    pub const fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Nonsense { .. })
     }
 

@@ -66,7 +66,7 @@ impl Default for FakeCipher {
 impl Cipher for FakeCipher {
     fn seal(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Sealed, CipherError> {
         let nonce = self.nonces.fetch_add(1, Ordering::Relaxed);
-        let key = self.present();
+        let key = self.current_seal_id();
         let masked = mask(key, nonce, plaintext);
         let tag = tag(key, nonce, &masked, associated_data);
         let words = [nonce, tag].map(u64::to_be_bytes);
@@ -85,7 +85,7 @@ impl Cipher for FakeCipher {
         if key.0[0] != VERSION {
             return Err(CipherError::Corrupt);
         }
-        if !self.known().contains(&key) {
+        if !self.known_seal_ids().contains(&key) {
             return Err(CipherError::UnknownKey);
         }
         if stored != tag(key, nonce, masked, associated_data) {
@@ -94,11 +94,11 @@ impl Cipher for FakeCipher {
         Ok(Zeroizing::new(mask(key, nonce, masked)))
     }
 
-    fn present(&self) -> SealId {
+    fn current_seal_id(&self) -> SealId {
         Self::seal_id(self.key)
     }
 
-    fn known(&self) -> Vec<SealId> {
+    fn known_seal_ids(&self) -> Vec<SealId> {
         let keys = std::iter::once(&self.key).chain(&self.previous);
         keys.map(|key| Self::seal_id(*key)).collect()
     }

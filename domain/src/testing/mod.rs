@@ -18,6 +18,6 @@ pub use memory_store::MemoryStore;
 pub use scripted_identities::ScriptedIdentities;
 pub use scripted_provider::ScriptedProvider;
 pub use seeded_entropy::seeded_entropy;
-pub use services::{ports, ports_over, see_through, services};
+pub use services::{ports, ports_over, redeem_to_end, services};
 pub use settings::settings;
 pub(crate) use wrong_code::WrongCode;

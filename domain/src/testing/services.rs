@@ -85,12 +85,12 @@ pub fn services(ports: &Ports, settings: &Settings) -> Services {
 /// Asks the provider and records what comes of it, until a link that is due has no further step.
 ///
 /// # Errors
-/// As [`Redeemer::record`].
-pub async fn see_through(redeemer: &Redeemer, link: Link) -> Result<(), StoreError> {
+/// As [`Redeemer::record_result`].
+pub async fn redeem_to_end(redeemer: &Redeemer, link: Link) -> Result<(), StoreError> {
     let mut next = Some(link);
     while let Some(link) = next {
         let outcome = redeemer.advance(&link).await;
-        next = redeemer.record(&link, &outcome).await?;
+        next = redeemer.record_result(&link, &outcome).await?;
     }
     Ok(())
 }
@@ -102,8 +102,8 @@ impl RefreshOnDemand for Refresher {
         let Ok(Claim::Mine(lease)) = self.claim(&request).await else {
             return;
         };
-        let exchange = self.exchange(&lease).await;
-        let _ = self.record(&lease, &exchange).await;
+        let result = self.attempt(&lease).await;
+        let _ = self.record_result(&lease, &result).await;
     }
 }
 
@@ -112,6 +112,6 @@ impl RefreshOnDemand for Refresher {
 impl RevokeOnDemand for Revoker {
     async fn revoke(&self, lease: RevocationLease, _: Duration) {
         let result = self.attempt(&lease).await;
-        let _ = self.record(&lease, result.as_ref()).await;
+        let _ = self.record_result(&lease, result.as_ref()).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::link::{GuessLimit, WrongTries};
+use crate::link::{GuessLimit, WrongCodeTimes};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
@@ -17,14 +17,14 @@ pub(crate) struct WrongCode {
 
 impl WrongCode {
     /// Finds the attempts of a network among those that count.
-    pub(crate) fn tries(counting: &[Self], network: &KeyedHash) -> WrongTries {
+    pub(crate) fn tries(counting: &[Self], network: &KeyedHash) -> WrongCodeTimes {
         let mut latest = counting.to_vec();
         latest.sort_by_key(|tried| Reverse(tried.at));
         let own = latest.iter().filter(|tried| tried.network == *network);
         let own = own.take(GuessLimit::PER_ADDRESS).map(|tried| tried.at);
         let of_network = own.collect();
         latest.truncate(GuessLimit::SERVICE_WIDE);
-        WrongTries {
+        WrongCodeTimes {
             of_network,
             of_all: latest.iter().map(|tried| tried.at).collect(),
         }

@@ -78,7 +78,7 @@ impl AdminSessions {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn resume(&self, token: &BrowserToken) -> Result<Option<LoggedIn>, Refusal> {
+    pub async fn resume(&self, token: &BrowserToken) -> Result<Option<LoggedInOperator>, Refusal> {
         let (hash, now) = (self.vault.hash_session(token), self.clock.now());
         let Some(session) = self.sessions.session(&hash).await? else {
             return Ok(None);
@@ -95,16 +95,21 @@ impl AdminSessions {
         if session.is_use_due(now) {
             self.sessions.note_session_use(&hash, now).await?;
         }
-        Ok(Some(LoggedIn { caller, operator }))
+        Ok(Some(LoggedInOperator { caller, operator }))
     }
 
     /// Checks that this is the key that the operator logged in with, before something that cannot be undone.
     ///
     /// # Errors
     /// As [`Keys::refuse_bearer`] for any other key.
-    pub fn confirm(&self, who: &LoggedIn, key: &AccessKey, address: IpAddr) -> Result<(), Refusal> {
-        let shown = self.vault.hash_operator_key(key);
-        if shown.is_equal(&who.operator.hash) {
+    pub fn confirm(
+        &self,
+        who: &LoggedInOperator,
+        key: &AccessKey,
+        address: IpAddr,
+    ) -> Result<(), Refusal> {
+        let presented = self.vault.hash_operator_key(key);
+        if presented.is_equal(&who.operator.hash) {
             return Ok(());
         }
         Err(self.refuse(OTHER_KEY, Actor::from(&who.caller), address))
@@ -116,7 +121,7 @@ impl AdminSessions {
     /// When the store fails.
     pub async fn log_out(
         &self,
-        who: &LoggedIn,
+        who: &LoggedInOperator,
         token: &BrowserToken,
         address: IpAddr,
     ) -> Result<(), Refusal> {
@@ -151,12 +156,12 @@ impl AdminSessions {
 }
 
 /// An operator with a session.
-pub struct LoggedIn {
+pub struct LoggedInOperator {
     caller: Caller,
     operator: Operator,
 }
 
-impl LoggedIn {
+impl LoggedInOperator {
     /// The caller as which the operator uses the services.
     pub const fn caller(&self) -> &Caller {
         &self.caller

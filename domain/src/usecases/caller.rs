@@ -21,7 +21,7 @@ pub enum Caller {
     /// A holder of the enrolment key.
     Enroller(OperatorName),
     /// A holder of an access key.
-    Key(ShownKey),
+    Key(PresentedKey),
 }
 
 impl Caller {
@@ -44,22 +44,22 @@ impl From<&Operator> for Caller {
 }
 
 /// A presented access key, perhaps with the tokens that were read together with it.
-pub struct ShownKey(Arc<OpenedKey>);
+pub struct PresentedKey(Arc<OpenedKey>);
 
-impl ShownKey {
+impl PresentedKey {
     /// The tokens of its account as they were stored at most half a second ago, if they were read.
     pub(super) fn tokens(&self) -> Option<&StoredTokens> {
         self.0.grant.as_ref().map(|grant| &grant.tokens)
     }
 }
 
-impl From<Arc<OpenedKey>> for ShownKey {
+impl From<Arc<OpenedKey>> for PresentedKey {
     fn from(opened: Arc<OpenedKey>) -> Self {
         Self(opened)
     }
 }
 
-impl From<KeyHolder> for ShownKey {
+impl From<KeyHolder> for PresentedKey {
     /// A key whose tokens were not read.
     fn from(holder: KeyHolder) -> Self {
         let grant = None;
@@ -67,7 +67,7 @@ impl From<KeyHolder> for ShownKey {
     }
 }
 
-impl Deref for ShownKey {
+impl Deref for PresentedKey {
     type Target = KeyHolder;
 
     fn deref(&self) -> &KeyHolder {

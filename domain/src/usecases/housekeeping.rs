@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use super::{Ports, Settings};
-use crate::clock_step::StepWatch;
+use crate::clock_step::ClockStepDetector;
 use crate::lock::lock;
 use crate::ports::{Clock, ClockStepStore, ReplicaStore, StoreError};
-use crate::replica::Presence;
+use crate::replica::ReplicaReport;
 
 /// Rows of each kind that are made due at a time, so that not all rows with a wrong time are due in the same second.
 const CLOCK_STEP_BATCH: u64 = 500;
@@ -16,13 +16,13 @@ pub struct Housekeeping {
     replicas: Arc<dyn ReplicaStore>,
     clock_steps: Arc<dyn ClockStepStore>,
     clock: Arc<dyn Clock>,
-    presence: Presence,
-    steps: Mutex<StepWatch>,
+    report: ReplicaReport,
+    steps: Mutex<ClockStepDetector>,
 }
 
 impl Housekeeping {
     pub(super) fn new(ports: &Ports, settings: &Settings) -> Self {
-        let presence = Presence {
+        let report = ReplicaReport {
             instance: ports.entropy.hex::<16>(),
             name: settings.replica_name.clone(),
             version: settings.version.clone(),
@@ -32,7 +32,7 @@ impl Housekeeping {
             replicas: ports.store.clone(),
             clock_steps: ports.store.clone(),
             clock: Arc::clone(&ports.clock),
-            presence,
+            report,
             steps: Mutex::default(),
         }
     }
@@ -63,9 +63,7 @@ impl Housekeeping {
     /// # Errors
     /// When the store fails.
     pub async fn check_in(&self) -> Result<(), StoreError> {
-        self.replicas
-            .check_in(&self.presence, self.clock.now())
-            .await
+        self.replicas.check_in(&self.report, self.clock.now()).await
     }
 
     /// Reports that this replica stops.
@@ -73,6 +71,6 @@ impl Housekeeping {
     /// # Errors
     /// When the store fails.
     pub async fn check_out(&self) -> Result<(), StoreError> {
-        self.replicas.check_out(&self.presence.instance).await
+        self.replicas.check_out(&self.report.instance).await
     }
 }

@@ -85,6 +85,6 @@ async fn add_missing(store: &dyn TokenStore, vault: &Vault) -> Result<Pass, Stor
             .into_iter()
             .map(|key| macs.authenticated(key))
             .collect();
-        pass.added += store.keep_key_macs(&keys).await?;
+        pass.added += store.store_key_macs(&keys).await?;
     }
 }

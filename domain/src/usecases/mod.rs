@@ -6,13 +6,11 @@ mod admin_sessions;
 mod audit;
 mod caller;
 mod consents;
-mod expiry;
 mod grant_ends;
 mod housekeeping;
 mod key_macs;
 mod keys;
 mod links;
-mod name;
 mod operators;
 mod overview;
 mod page;
@@ -22,6 +20,7 @@ mod redeemer;
 mod refresher;
 mod refusal;
 mod rekey;
+mod request_fields;
 mod revoker;
 mod services;
 #[cfg(test)]
@@ -35,11 +34,11 @@ mod workloads;
 
 pub use account_reader::{AccountPage, AccountQuery};
 pub use accounts::{Accounts, after_restore};
-pub use admin_sessions::{AdminSessions, LoggedIn};
+pub use admin_sessions::{AdminSessions, LoggedInOperator};
 pub use audit::{
-    AuditLog, AuditPage, AuditSettings, Verified, VerifyError, export_audit, verify_audit,
+    AuditLog, AuditPage, AuditSettings, VerifiedLog, VerifyError, export_audit, verify_audit,
 };
-pub use caller::{Caller, ShownKey};
+pub use caller::{Caller, PresentedKey};
 pub use consents::{Callback, Consents, Disowned, LinkView, Visitor};
 pub use grant_ends::GrantEnds;
 pub use housekeeping::Housekeeping;
@@ -53,16 +52,16 @@ pub use overview::{Overview, ProviderState, ServiceState};
 pub use page::Page;
 pub use providers::Providers;
 pub use readiness::Readiness;
-pub use redeemer::{Outcome, Redeemer};
-pub use refresher::{Claim, Exchange, RefreshOnDemand, RefreshRequest, Refresher};
+pub use redeemer::{RedeemResult, Redeemer};
+pub use refresher::{Claim, RefreshOnDemand, RefreshRequest, RefreshResult, Refresher};
 pub use refusal::{Coded, Refusal};
 pub use rekey::{Rekeyed, rekey, require_all_keys, require_known};
 pub use revoker::{RevocationPage, RevokeOnDemand, Revoker};
 pub use services::{Ports, Services, Settings, Workers};
 pub use token_cache::TokenCache;
-pub use tokens::{ExchangeError, HandedToken, Tokens};
+pub use tokens::{HandedToken, TokenExchangeError, Tokens};
 pub use unlock::{UnlockError, unlock};
-pub use webhooks::{Courier, Subscription, Webhooks};
+pub use webhooks::{Subscription, WebhookDispatcher, Webhooks};
 pub use withdrawal::Pause;
 pub use workloads::{
     WorkloadAction, WorkloadCall, WorkloadPage, WorkloadRequest, WorkloadTrust, Workloads,

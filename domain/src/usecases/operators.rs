@@ -55,14 +55,14 @@ impl Operators {
     }
 
     /// Returns the operator with this key, in constant time.
-    pub(super) fn find(&self, shown: &AccessKey) -> Option<Operator> {
+    pub(super) fn find(&self, presented: &AccessKey) -> Option<Operator> {
         let known = self.all();
         if known.is_empty() {
             return None;
         }
-        let shown = self.vault.hash_operator_key(shown);
+        let presented = self.vault.hash_operator_key(presented);
         let found = known.iter().fold(None, |found, key| {
-            let is_equal = key.hash.is_equal(&shown);
+            let is_equal = key.hash.is_equal(&presented);
             if is_equal { Some(key) } else { found }
         })?;
         tracing::debug!(operator = %found.name, "operator recognised");

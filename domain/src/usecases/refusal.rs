@@ -7,8 +7,7 @@ use crate::link::{MalformedLinkCode, PolledTooSoon, TooManyConsents, TooManyGues
 use crate::ports::{CipherError, ProviderError, StoreError};
 use crate::workload::WorkloadRefusal;
 
-/// Why a request was refused, in terms that a caller can act on. The HTTP interface has one table from these to problem
-/// codes.
+/// Why a request was refused, in terms that a caller can act on.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// No key, or one that is unknown, expired or revoked.
@@ -18,7 +17,7 @@ pub enum Refusal {
     #[error("this service gives link codes only to programs that send its enrolment key")]
     EnrollKeyRequired,
     /// New accounts may be linked from certain networks only.
-    #[error("this service gives link codes only to certain networks, and {}", whence(*.address))]
+    #[error("this service gives link codes only to certain networks, and {}", describe_origin(*.address))]
     EnrollNetwork {
         /// Where the request comes from, if that is known.
         address: Option<IpAddr>,
@@ -66,11 +65,8 @@ pub enum Refusal {
     #[error("the link has ended without an account")]
     LinkEnded,
     /// Too many wrong codes.
-    #[error("too many wrong codes have been tried")]
-    RateLimited {
-        /// When the next attempt is accepted.
-        retry_after: Duration,
-    },
+    #[error(transparent)]
+    RateLimited(#[from] TooManyGuesses),
     /// This network has sent too many unknown keys.
     #[error("too many unknown keys from this network; a valid key still works")]
     TooManyUnknownKeys {
@@ -92,11 +88,8 @@ pub enum Refusal {
         retry_after: Duration,
     },
     /// Too many consents are in progress, in this network or in all.
-    #[error("too many consents are in progress")]
-    TooManyConsents {
-        /// When to retry.
-        retry_after: Duration,
-    },
+    #[error(transparent)]
+    TooManyConsents(#[from] TooManyConsents),
     /// A client polled its link faster than the interval allows.
     #[error(transparent)]
     PolledTooSoon(#[from] PolledTooSoon),
@@ -156,11 +149,11 @@ impl Coded for Refusal {
             Self::ReturnCodeRequired => "return_code_required",
             Self::WrongReturnCode { .. } => "wrong_return_code",
             Self::LinkEnded => "link_ended",
-            Self::RateLimited { .. }
+            Self::RateLimited(_)
             | Self::TooManyUnknownKeys { .. }
             | Self::KeyUsedTooOften { .. }
             | Self::TooManyLinks { .. }
-            | Self::TooManyConsents { .. }
+            | Self::TooManyConsents(_)
             | Self::PolledTooSoon(_) => "rate_limited",
             Self::ProviderNotConfigured(_) => "provider_not_configured",
             Self::ProviderUnavailable { .. } => "provider_unavailable",
@@ -170,6 +163,25 @@ impl Coded for Refusal {
                 StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Busy(_),
             ) => "store_unavailable",
             Self::Store(_) | Self::Cipher(_) => "internal_error",
+        }
+    }
+}
+
+impl Refusal {
+    /// Returns when to retry, if that helps.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        const A_MINUTE: Duration = Duration::from_secs(60);
+        match self {
+            Self::RateLimited(TooManyGuesses { retry_after })
+            | Self::TooManyConsents(TooManyConsents { retry_after })
+            | Self::PolledTooSoon(PolledTooSoon { retry_after })
+            | Self::TooManyUnknownKeys { retry_after }
+            | Self::KeyUsedTooOften { retry_after }
+            | Self::TooManyLinks { retry_after }
+            | Self::ProviderUnavailable { retry_after, .. } => Some(*retry_after),
+            // The operator must change the configuration first; open links expire after minutes.
+            Self::ProviderNotConfigured(_) | Self::OverCapacity => Some(A_MINUTE),
+            _ => None,
         }
     }
 }
@@ -187,26 +199,10 @@ impl From<BadLabel> for Refusal {
     }
 }
 
-impl From<TooManyGuesses> for Refusal {
-    fn from(guesses: TooManyGuesses) -> Self {
-        Self::RateLimited {
-            retry_after: guesses.retry_after,
-        }
-    }
-}
-
-impl From<TooManyConsents> for Refusal {
-    fn from(consents: TooManyConsents) -> Self {
-        Self::TooManyConsents {
-            retry_after: consents.retry_after,
-        }
-    }
-}
-
 impl From<ProviderError> for Refusal {
     fn from(error: ProviderError) -> Self {
         const SOON: Duration = Duration::from_secs(1);
-        if error.is_passing() {
+        if error.is_temporary() {
             Self::ProviderUnavailable {
                 retry_after: error.retry_after().unwrap_or(SOON),
                 detail: error.to_string(),
@@ -224,7 +220,7 @@ pub const UNKNOWN_CODE: Refusal = Refusal::NotFound("no link has this code");
 pub const NO_RETURN_CODE: &str = "this provider does not send people back to this service (device flow), so a return code \
      would prove nothing";
 
-fn whence(address: Option<IpAddr>) -> String {
+fn describe_origin(address: Option<IpAddr>) -> String {
     match address {
         Some(address) => format!("this request comes from {address}"),
         None => "the address of this request is unknown".to_owned(),

@@ -43,7 +43,9 @@ pub async fn rekey(store: &dyn TokenStore, vault: &Vault) -> Result<Rekeyed, Sto
         }
     }
     let in_use = store.seals_in_use().await?;
-    let others = in_use.into_iter().filter(|seal| *seal != vault.present());
+    let others = in_use
+        .into_iter()
+        .filter(|seal| *seal != vault.current_seal_id());
     total.left = others.collect();
     Ok(total)
 }
@@ -132,7 +134,7 @@ async fn next_rows(
     owners: OwnerKind,
     after: &mut i64,
 ) -> Result<Vec<Result<SealedRow, DamagedRow>>, StoreError> {
-    let rows = store.rows_sealed_otherwise(owners, vault.present(), *after, BATCH);
+    let rows = store.rows_sealed_otherwise(owners, vault.current_seal_id(), *after, BATCH);
     let rows = rows.await?;
     if let Some(last) = rows.last() {
         *after = last.as_ref().map_or_else(|damaged| damaged.0, |row| row.id);

@@ -47,7 +47,7 @@ impl Withdrawals {
     /// Begins to withdraw access to an account. The deletion must be durable already.
     #[must_use]
     pub(super) fn begin(&self, account: AccountId) -> Withdrawal<'_> {
-        self.cache.forget(account);
+        self.cache.invalidate(account);
         Withdrawal {
             pause: &*self.pause,
             complete_at: self.clock.uptime() + ACKNOWLEDGED_AFTER,

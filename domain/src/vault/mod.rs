@@ -17,7 +17,7 @@ use crate::secret::{
     AccessKey, BrowserToken, CallbackQuery, KeyedHash, SealId, Sealed, WorkloadToken,
 };
 use crate::time::Timestamp;
-use crate::workload::{Facts, WorkloadBinding};
+use crate::workload::{ClaimList, WorkloadBinding};
 
 pub use place::Sealable;
 use place::{STATE, associated_data, bound, hash_key_without_macs, places};
@@ -69,7 +69,7 @@ impl Vault {
 
     /// Computes the MACs of rows.
     pub fn row_macs(&self) -> RowMacs {
-        RowMacs::new(Arc::clone(&self.cipher), Arc::clone(&self.hash_key))
+        RowMacs(self.clone())
     }
 
     /// Returns this hash key of the store in the sealed form that says that all rows have MACs; `None` if it has that
@@ -194,13 +194,13 @@ impl Vault {
     }
 
     /// Returns the header of values that are sealed from now on.
-    pub fn present(&self) -> SealId {
-        self.cipher.present()
+    pub fn current_seal_id(&self) -> SealId {
+        self.cipher.current_seal_id()
     }
 
     /// Whether a configured key can decrypt values with this header.
     pub fn knows(&self, seal: SealId) -> bool {
-        self.cipher.known().contains(&seal)
+        self.cipher.known_seal_ids().contains(&seal)
     }
 
     /// Whether a sealed value needs a key that is not configured. A value with a damaged header does not: its version does
@@ -214,8 +214,8 @@ impl Vault {
             let sealed = Sealed::from_bytes([&known.0, rest].concat());
             self.check(owner, &SealedValue { sealed, ..*value }).is_ok()
         };
-        let known = self.cipher.known();
-        let has_version = header[0] == self.present().0[0];
+        let known = self.cipher.known_seal_ids();
+        let has_version = header[0] == self.current_seal_id().0[0];
         has_version && !known.contains(&SealId(*header)) && !known.into_iter().any(opens_with)
     }
 
@@ -311,7 +311,7 @@ impl Vault {
     }
 
     /// Returns the hash by which a workload is looked up.
-    pub fn hash_workload(&self, issuer: &str, claims: &Facts) -> KeyedHash {
+    pub fn hash_workload(&self, issuer: &str, claims: &ClaimList) -> KeyedHash {
         self.hash("workload", &format!("{issuer}\n{}", claims.to_text()))
     }
 
@@ -349,7 +349,11 @@ impl Vault {
     /// contains no zero byte.
     pub(crate) fn mac(&self, purpose: &str, value: &[u8]) -> KeyedHash {
         let input = zeroize::Zeroizing::new([purpose.as_bytes(), &[0], value].concat());
-        self.cipher.keyed_hash(&self.hash_key, &input)
+        self.keyed_hash(&input)
+    }
+
+    fn keyed_hash(&self, value: &[u8]) -> KeyedHash {
+        self.cipher.keyed_hash(&self.hash_key, value)
     }
 }
 

@@ -1,21 +1,16 @@
 //! MACs of rows that contain no sealed value.
 
-use std::sync::Arc;
-
+use super::Vault;
 use super::place::bound;
 use crate::grant::{Account, KeyBinding, KeyHolder};
 use crate::link::{HeldGrant, Link, Owner};
-use crate::ports::{Cipher, HashKey};
 use crate::secret::KeyedHash;
 use crate::webhook::Receiver;
 
 /// Computes the keyed MACs of rows. Somebody who can write to the database but does not have the secret key can neither
 /// change such a row nor create one. Clones share the key.
 #[derive(Clone)]
-pub struct RowMacs {
-    cipher: Arc<dyn Cipher>,
-    hash_key: Arc<HashKey>,
-}
+pub struct RowMacs(pub(super) Vault);
 
 /// The service has not written this row in its present form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,10 +27,6 @@ const OWNER: [&str; 2] = ["device_codes", "owner_mac"];
 const RECEIVER: [&str; 2] = ["webhook_receivers", "mac"];
 
 impl RowMacs {
-    pub(super) const fn new(cipher: Arc<dyn Cipher>, hash_key: Arc<HashKey>) -> Self {
-        Self { cipher, hash_key }
-    }
-
     /// Returns the MAC of a key: over its number, hash, role, expiry, maker and limits, and over its binding. The
     /// binding is the number and the person of its account. While there is no account, it is the code of its link, whether
     /// that requires a return code, and which account it links again: a new key's link links none.
@@ -79,7 +70,7 @@ impl RowMacs {
     }
 
     fn mac(&self, row: [&str; 2], parts: &[&[u8]]) -> KeyedHash {
-        self.cipher.keyed_hash(&self.hash_key, &bound(row, parts))
+        self.0.keyed_hash(&bound(row, parts))
     }
 
     /// Whether the service has written this key in its present form. Always false for a key without a MAC.

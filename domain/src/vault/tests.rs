@@ -24,12 +24,12 @@ impl Cipher for Showing {
         Ok(zeroize::Zeroizing::new(vec![0; 32]))
     }
 
-    fn present(&self) -> SealId {
+    fn current_seal_id(&self) -> SealId {
         SealId([0; 5])
     }
 
-    fn known(&self) -> Vec<SealId> {
-        vec![self.present()]
+    fn known_seal_ids(&self) -> Vec<SealId> {
+        vec![self.current_seal_id()]
     }
 
     fn keyed_hash(&self, _: &HashKey, _: &[u8]) -> KeyedHash {

@@ -86,7 +86,7 @@ pub struct Receiver {
 
 words! {
     /// The result of an attempt to deliver an event.
-    Attempt {
+    DeliveryOutcome {
         /// The receiver has accepted it.
         Delivered => "delivered",
         /// The attempt failed and is repeated.
@@ -158,13 +158,13 @@ impl Receiver {
         result: Result<(), WebhookError>,
         now: Timestamp,
         spread: f64,
-    ) -> (Self, Attempt) {
+    ) -> (Self, DeliveryOutcome) {
         let Err(error) = result else {
             let delivered = Self {
                 delivered_at: Some(now),
                 ..self.done(number)
             };
-            return (delivered, Attempt::Delivered);
+            return (delivered, DeliveryOutcome::Delivered);
         };
         let failures = match self.is_rejecting() == error.is_rejection() {
             true => self.failures.saturating_add(1),
@@ -184,7 +184,7 @@ impl Receiver {
                 last_error: Some(error.fault),
                 ..self.done(number)
             };
-            return (dropped, Attempt::Dropped);
+            return (dropped, DeliveryOutcome::Dropped);
         }
         // A rejected event must not delay the others for long.
         let asked_for = error.retry_after.filter(|_| !error.is_rejection());
@@ -197,7 +197,7 @@ impl Receiver {
             last_error: Some(error.fault),
             ..self.changed()
         };
-        (failed, Attempt::Again)
+        (failed, DeliveryOutcome::Again)
     }
 
     /// Whether nobody has tried for so long that the day of attempts starts again.

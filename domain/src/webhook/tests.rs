@@ -48,7 +48,7 @@ fn tried(
     at: Timestamp,
     mut now: Timestamp,
     error: &WebhookError,
-) -> (Receiver, Vec<Attempt>, Timestamp) {
+) -> (Receiver, Vec<DeliveryOutcome>, Timestamp) {
     let mut attempts = Vec::new();
     loop {
         now = now + receiver.waits(now, Duration::MAX);
@@ -57,7 +57,7 @@ fn tried(
         let (next, attempt) = claimed.attempted(AuditNumber(number), at, result, now, 0.5);
         attempts.push(attempt);
         receiver = next;
-        if attempt != Attempt::Again {
+        if attempt != DeliveryOutcome::Again {
             return (receiver, attempts, now);
         }
     }
@@ -81,11 +81,11 @@ fn an_entry_becomes_an_event() {
 
 #[test]
 fn receivers_are_told_of_accounts_only() {
-    let told: Vec<_> = AuditKind::ALL
+    let kinds: Vec<_> = AuditKind::ALL
         .iter()
         .filter(|kind| WebhookKind::of(**kind).is_some())
         .collect();
-    assert_eq!(told.len(), WebhookKind::ALL.len());
+    assert_eq!(kinds.len(), WebhookKind::ALL.len());
     let handed_out = AuditEvent::new(AuditKind::TokenHandedOut).account(AccountId(1));
     assert_eq!(WebhookEvent::of(&entry(handed_out)), None);
     let of_nobody = AuditEvent::new(AuditKind::AccountDeleted).with("provider", "google");
@@ -95,7 +95,7 @@ fn receivers_are_told_of_accounts_only() {
 #[test]
 fn a_receiver_that_is_down_is_tried_for_a_day() {
     let (after, attempts, given_up) = tried(receiver(), 1, START, START, &down());
-    assert_eq!(attempts.last(), Some(&Attempt::Dropped));
+    assert_eq!(attempts.last(), Some(&DeliveryOutcome::Dropped));
     assert!((200..400).contains(&attempts.len()), "{}", attempts.len());
     let took = given_up.since(START);
     assert!(took >= 24 * HOUR && took < 25 * HOUR, "{took:?}");
@@ -141,7 +141,7 @@ fn only_rejections_in_a_row_drop_an_event() {
         rejected(),
     ] {
         let (next, attempt) = receiver.attempted(AuditNumber(1), START, Err(error), START, 0.0);
-        assert_eq!(attempt, Attempt::Again);
+        assert_eq!(attempt, DeliveryOutcome::Again);
         receiver = next;
     }
     assert_eq!(receiver.failures, 1);
@@ -152,7 +152,7 @@ fn a_clock_that_was_ahead_blocks_nobody() {
     let ahead = START + 48 * HOUR;
     let (failed, _) = receiver().attempted(AuditNumber(1), ahead, Err(down()), ahead, 0.0);
     let (_, attempts, given_up) = tried(failed, 1, ahead, START, &down());
-    assert_eq!(attempts.last(), Some(&Attempt::Dropped));
+    assert_eq!(attempts.last(), Some(&DeliveryOutcome::Dropped));
     assert!(given_up.since(START) < 25 * HOUR);
 }
 
@@ -175,7 +175,7 @@ fn a_clock_that_is_set_ahead_costs_no_event() {
 fn a_receiver_that_is_down_delays_old_events_no_longer() {
     let (after, _, given_up) = tried(receiver(), 1, START, START, &down());
     let (_, attempts, _) = tried(after, 2, START, given_up, &down());
-    assert_eq!(attempts, [Attempt::Dropped]);
+    assert_eq!(attempts, [DeliveryOutcome::Dropped]);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn a_delivery_forgets_earlier_failures() {
     let (failed, _) = receiver().attempted(AuditNumber(1), START, Err(down()), START, 0.0);
     assert!(!failed.waits(START, Duration::MAX).is_zero());
     let (delivered, attempt) = failed.attempted(AuditNumber(1), START, Ok(()), START, 0.0);
-    assert_eq!(attempt, Attempt::Delivered);
+    assert_eq!(attempt, DeliveryOutcome::Delivered);
     assert_eq!((delivered.failures, delivered.failing_since), (0, None));
     assert_eq!(delivered.last_error, None);
     assert_eq!(delivered.delivered_at, Some(START));

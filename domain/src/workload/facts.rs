@@ -2,9 +2,9 @@ use std::fmt;
 
 /// Stored claims: names and values, in their own order. Neither contains control characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts(Vec<(String, String)>);
+pub struct ClaimList(Vec<(String, String)>);
 
-impl Facts {
+impl ClaimList {
     /// Returns an iterator over names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.0.iter();
@@ -30,7 +30,7 @@ impl Facts {
         lines.collect()
     }
 
-    /// Reads what [`Facts::to_text`] has written.
+    /// Reads what [`ClaimList::to_text`] has written.
     pub fn from_text(text: &str) -> Option<Self> {
         let pair = |line: &str| {
             let (name, value) = line.split_once('\t')?;
@@ -40,8 +40,8 @@ impl Facts {
     }
 }
 
-impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Facts {
-    /// Leaves out pairs with control characters, which [`Facts::to_text`] could not write.
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for ClaimList {
+    /// Leaves out pairs with control characters, which [`ClaimList::to_text`] could not write.
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         let pairs = pairs.into_iter().map(|(n, v)| (n.into(), v.into()));
         let is_plain = |text: &str| !text.chars().any(char::is_control);
@@ -51,7 +51,7 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Facts {
     }
 }
 
-impl fmt::Display for Facts {
+impl fmt::Display for ClaimList {
     /// `name=value, name=value`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, value)) in self.iter().enumerate() {
@@ -68,16 +68,16 @@ mod tests {
 
     #[test]
     fn facts_survive_their_text() {
-        let facts: Facts = [("repository", "octo/app"), ("ref", "a = b"), ("empty", "")]
+        let facts: ClaimList = [("repository", "octo/app"), ("ref", "a = b"), ("empty", "")]
             .into_iter()
             .collect();
-        assert_eq!(Facts::from_text(&facts.to_text()), Some(facts));
-        assert_eq!(Facts::from_text("no tab"), None);
+        assert_eq!(ClaimList::from_text(&facts.to_text()), Some(facts));
+        assert_eq!(ClaimList::from_text("no tab"), None);
     }
 
     #[test]
     fn a_value_cannot_forge_a_line() {
-        let facts: Facts = [("a", "1\nb\t2"), ("c", "3")].into_iter().collect();
+        let facts: ClaimList = [("a", "1\nb\t2"), ("c", "3")].into_iter().collect();
         assert_eq!(facts.to_text(), "c\t3\n");
     }
 }

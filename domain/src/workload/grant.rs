@@ -5,7 +5,7 @@ use crate::grant::{AccessKeyId, KeyHolder, KeyRole};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-use super::Facts;
+use super::ClaimList;
 
 /// A workload, as an account knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct WorkloadBinding {
     /// The `iss` of its tokens.
     pub issuer: String,
     /// The claims that identify it permanently, with their values.
-    pub claims: Facts,
+    pub claims: ClaimList,
 }
 
 /// A workload to be stored.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::rule::Rule;
-use super::{ClaimValue, Claims, Facts, Preset, TrustedIssuer, WorkloadRefusal};
+use super::{ClaimList, ClaimValue, Claims, Preset, TrustedIssuer, WorkloadRefusal};
 use crate::text::presentable;
 use crate::time::Timestamp;
 
@@ -18,11 +18,11 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// A valid JWT that its issuer has made for this service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judged {
+pub struct ValidJwt {
     /// The claims that identify the workload permanently.
-    pub bound: Facts,
+    pub bound: ClaimList,
     /// What the page and the audit log show.
-    pub shown: Facts,
+    pub shown: ClaimList,
     /// Its id (RFC 7519 section 4.1.7), if present.
     pub jti: Option<String>,
     /// When it expires.
@@ -36,11 +36,11 @@ impl TrustedIssuer {
     ///
     /// # Errors
     /// [`WorkloadRefusal`] with the first violated rule.
-    pub fn judge(&self, claims: &Claims, now: Timestamp) -> Result<Judged, WorkloadRefusal> {
+    pub fn judge(&self, claims: &Claims, now: Timestamp) -> Result<ValidJwt, WorkloadRefusal> {
         self.check_audience_of(claims)?;
         let expires_at = check_time(claims, now)?;
         self.check_platform(claims)?;
-        Ok(Judged {
+        Ok(ValidJwt {
             bound: self.bound(claims)?,
             shown: self.shown(claims),
             jti: claims.text("jti").map(Into::into),
@@ -96,7 +96,7 @@ impl TrustedIssuer {
         Ok(())
     }
 
-    fn bound(&self, claims: &Claims) -> Result<Facts, WorkloadRefusal> {
+    fn bound(&self, claims: &Claims) -> Result<ClaimList, WorkloadRefusal> {
         let names = self.immutable_claims.iter();
         let bound = names.map(|name| match claims.text(name) {
             Some(value) => Ok((name.clone(), value.into_owned())),
@@ -110,7 +110,7 @@ impl TrustedIssuer {
     }
 
     /// Returns what the page and the audit log show of a token that this issuer has signed, whether or not it is accepted.
-    pub(crate) fn shown(&self, claims: &Claims) -> Facts {
+    pub(crate) fn shown(&self, claims: &Claims) -> ClaimList {
         let shown = self.preset.shown_claims().iter();
         let known = shown.filter_map(|(word, claim)| Some((*word, claims.text(claim)?)));
         let clean = known.map(|(word, value)| (word, shown_text(&value)));

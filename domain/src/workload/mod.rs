@@ -13,10 +13,10 @@ mod policy;
 mod rule;
 
 pub use claims::{ClaimValue, Claims, RepeatedClaim};
-pub use facts::Facts;
+pub use facts::ClaimList;
 pub use grant::{NewWorkload, WorkloadBinding, WorkloadGrant, WorkloadRecord};
 pub use issuer::{Preset, TrustedIssuer, UnusableAudience, check_audience};
 pub(crate) use judge::shown_text;
-pub use judge::{CLOCK_SKEW, Judged, LONGEST_LIFETIME};
-pub use policy::{Action, Policy};
+pub use judge::{CLOCK_SKEW, LONGEST_LIFETIME, ValidJwt};
+pub use policy::{Permission, Policy};
 pub use rule::{Rule, WorkloadRefusal};

@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
-use super::{Claims, Judged};
+use super::{Claims, ValidJwt};
 use crate::grant::ProviderName;
 use crate::observe::words;
 
 words! {
     /// What a workload wants to do, by its name in the configuration.
-    Action {
+    Permission {
         /// Request link codes and poll them.
         Link => "link",
         /// Read the token and the account.
@@ -24,7 +24,7 @@ pub struct Policy {
     /// The providers whose accounts it may use.
     pub providers: Vec<ProviderName>,
     /// What it may do.
-    pub may: Vec<Action>,
+    pub may: Vec<Permission>,
     /// The allowed values of each claim. All claims must match; values are compared byte for byte.
     pub claims: BTreeMap<String, Vec<String>>,
     /// Whether jobs that a pull request has started are accepted.
@@ -33,7 +33,7 @@ pub struct Policy {
 
 impl Policy {
     /// Whether it allows this at a provider.
-    pub fn allows(&self, action: Action, provider: &ProviderName) -> bool {
+    pub fn allows(&self, action: Permission, provider: &ProviderName) -> bool {
         self.may.contains(&action) && self.providers.contains(provider)
     }
 
@@ -53,7 +53,7 @@ impl Policy {
     }
 
     /// Whether it accepts the job of a token with regard to pull requests.
-    pub const fn accepts_event(&self, judged: &Judged) -> bool {
+    pub const fn accepts_event(&self, judged: &ValidJwt) -> bool {
         self.allows_pull_requests || !judged.is_of_pull_request
     }
 }

@@ -16,15 +16,15 @@ use crate::cli::print::printable;
 /// A text that is shown to people. Others chose it, so it may contain terminal control sequences; they are removed.
 #[derive(Deserialize, Serialize)]
 #[serde(from = "String")]
-pub(crate) struct Shown(String);
+pub(crate) struct DisplayText(String);
 
-impl From<String> for Shown {
+impl From<String> for DisplayText {
     fn from(text: String) -> Self {
         Self(printable(&text))
     }
 }
 
-impl Deref for Shown {
+impl Deref for DisplayText {
     type Target = String;
 
     fn deref(&self) -> &String {
@@ -32,7 +32,7 @@ impl Deref for Shown {
     }
 }
 
-impl Display for Shown {
+impl Display for DisplayText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -80,13 +80,13 @@ pub(crate) struct Confirmation<'a> {
 /// The response to [`LinkRequest`].
 #[derive(Deserialize)]
 pub(crate) struct LinkCode {
-    pub(crate) link_code: Shown,
-    pub(crate) verification_url: Shown,
-    pub(crate) verification_url_complete: Shown,
+    pub(crate) link_code: DisplayText,
+    pub(crate) verification_url: DisplayText,
+    pub(crate) verification_url_complete: DisplayText,
     pub(crate) expires_in: u64,
     pub(crate) interval: u64,
     pub(crate) access_key: Option<String>,
-    pub(crate) provider: Shown,
+    pub(crate) provider: DisplayText,
 }
 
 impl LinkCode {
@@ -99,24 +99,24 @@ impl LinkCode {
 /// The response to `GET /v1/poll/{link_code}`.
 #[derive(Deserialize)]
 pub(crate) struct Poll {
-    pub(crate) status: Shown,
+    pub(crate) status: DisplayText,
     pub(crate) expires_in: u64,
     pub(crate) account: Option<Account>,
-    pub(crate) error: Option<Trouble>,
+    pub(crate) error: Option<ErrorDetail>,
 }
 
 /// An account inside another response.
 #[derive(Deserialize)]
 pub(crate) struct Account {
-    pub(crate) provider: Shown,
-    pub(crate) display_name: Shown,
+    pub(crate) provider: DisplayText,
+    pub(crate) display_name: DisplayText,
 }
 
 /// The `code` and `detail` of an error, also of a problem (RFC 9457).
 #[derive(Deserialize)]
-pub(crate) struct Trouble {
-    pub(crate) code: Shown,
-    pub(crate) detail: Shown,
+pub(crate) struct ErrorDetail {
+    pub(crate) code: DisplayText,
+    pub(crate) detail: DisplayText,
 }
 
 /// The parts of the response to `GET /v1/token` that commands use.
@@ -126,7 +126,7 @@ pub(crate) struct Token {
     #[serde(default, deserialize_with = "time")]
     pub(crate) expires_at: Option<OffsetDateTime>,
     pub(crate) expires_in: Option<u64>,
-    pub(crate) warning: Option<Trouble>,
+    pub(crate) warning: Option<ErrorDetail>,
 }
 
 /// One page of a list. Items stay unparsed, because `--json` prints all their members.
@@ -139,10 +139,10 @@ pub(crate) struct Page {
 /// One account, and the response to `GET /v1/accounts/{id}`.
 #[derive(Deserialize)]
 pub(crate) struct AccountDetails {
-    pub(crate) id: Shown,
-    pub(crate) provider: Shown,
-    pub(crate) display_name: Shown,
-    pub(crate) status: Shown,
+    pub(crate) id: DisplayText,
+    pub(crate) provider: DisplayText,
+    pub(crate) display_name: DisplayText,
+    pub(crate) status: DisplayText,
     #[serde(default, deserialize_with = "time")]
     pub(crate) access_token_expires_at: Option<OffsetDateTime>,
     #[serde(default, deserialize_with = "time")]
@@ -151,8 +151,8 @@ pub(crate) struct AccountDetails {
     pub(crate) grant_expires_at: Option<OffsetDateTime>,
     #[serde(default, deserialize_with = "time")]
     pub(crate) next_refresh_at: Option<OffsetDateTime>,
-    pub(crate) last_error: Option<Trouble>,
-    pub(crate) warning: Option<Trouble>,
+    pub(crate) last_error: Option<ErrorDetail>,
+    pub(crate) warning: Option<ErrorDetail>,
 }
 
 /// The response to `GET /v1/providers`.
@@ -164,8 +164,8 @@ pub(crate) struct ProviderList {
 /// A provider, and its name as people see it.
 #[derive(Deserialize)]
 pub(crate) struct Provider {
-    pub(crate) name: Shown,
-    pub(crate) display_name: Shown,
+    pub(crate) name: DisplayText,
+    pub(crate) display_name: DisplayText,
 }
 
 /// The body of `POST /v1/accounts/{id}/keys`.
@@ -183,10 +183,10 @@ pub(crate) struct NewKey<'a> {
 /// An access key without its secret.
 #[derive(Deserialize)]
 pub(crate) struct KeyDetails {
-    pub(crate) id: Shown,
-    pub(crate) name: Option<Shown>,
-    pub(crate) role: Shown,
-    pub(crate) created_by: Option<Shown>,
+    pub(crate) id: DisplayText,
+    pub(crate) name: Option<DisplayText>,
+    pub(crate) role: DisplayText,
+    pub(crate) created_by: Option<DisplayText>,
     #[serde(default, deserialize_with = "time")]
     pub(crate) created_at: Option<OffsetDateTime>,
     #[serde(default, deserialize_with = "time")]
@@ -198,22 +198,22 @@ pub(crate) struct KeyDetails {
 /// A revocation of tokens at their provider.
 #[derive(Deserialize)]
 pub(crate) struct RevocationDetails {
-    pub(crate) id: Shown,
-    pub(crate) provider: Shown,
-    pub(crate) account_id: Option<Shown>,
-    pub(crate) status: Shown,
+    pub(crate) id: DisplayText,
+    pub(crate) provider: DisplayText,
+    pub(crate) account_id: Option<DisplayText>,
+    pub(crate) status: DisplayText,
     #[serde(default, deserialize_with = "time")]
     pub(crate) created_at: Option<OffsetDateTime>,
     #[serde(default, deserialize_with = "time")]
     pub(crate) next_attempt_at: Option<OffsetDateTime>,
     pub(crate) attempts_failed: u32,
-    pub(crate) last_error: Option<Trouble>,
+    pub(crate) last_error: Option<ErrorDetail>,
 }
 
 /// The response to `DELETE /v1/accounts/{id}`.
 #[derive(Deserialize)]
 pub(crate) struct Deleted {
-    pub(crate) provider_revocation: Shown,
+    pub(crate) provider_revocation: DisplayText,
 }
 
 /// The response to `GET /v1/healthz` and `GET /v1/readyz`.

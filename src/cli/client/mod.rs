@@ -23,7 +23,7 @@ pub(super) use answers::{
     AccountDetails, Confirmation, Deleted, Health, KeyDetails, LinkCode, LinkRequest, NewKey, Page,
     Poll, ProviderList, RevocationDetails, Role, Token,
 };
-use answers::{Shown, Trouble};
+use answers::{DisplayText, ErrorDetail};
 
 /// Talks to one service, with at most one key.
 #[derive(Clone)]
@@ -45,8 +45,8 @@ pub(super) enum Refused {
 /// A problem (RFC 9457), the server that sent it, and the key of the request.
 pub(super) struct Problem {
     pub(super) status: StatusCode,
-    code: Shown,
-    detail: Shown,
+    code: DisplayText,
+    detail: DisplayText,
     retry_after: Option<Duration>,
     server: Url,
     bearer: Option<Origin>,
@@ -268,7 +268,7 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
-        let problem: Trouble = self.read(&response)?;
+        let problem: ErrorDetail = self.read(&response)?;
         Err(Refused::Problem(Box::new(Problem {
             status,
             code: problem.code,

@@ -44,14 +44,14 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     let mut show = |step| progress.show(step);
     let copied = copy(&config.from, &config.to, config.pool, cipher, &mut show).await;
     drop(progress);
-    tell(&copied.map_err(failure)?)
+    print_result(&copied.map_err(failure)?)
 }
 
 fn usage(error: impl std::error::Error) -> Failure {
     Failure::new(Exit::Usage, error.to_string())
 }
 
-fn tell(copied: &CopyReport) -> Result<Exit, Failure> {
+fn print_result(copied: &CopyReport) -> Result<Exit, Failure> {
     print::result(counts(&copied.tables))?;
     print::result(format_args!(
         "The copy is complete: all rows were copied, and all {} encrypted values can be decrypted.",

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_domain::workload::{Action, Policy, Preset, TrustedIssuer, check_audience};
+use central_oauth_domain::workload::{Permission, Policy, Preset, TrustedIssuer, check_audience};
 use central_oauth_provider_openidconnect::{KeySource, WorkloadIssuerSettings};
 use serde::Deserialize;
 use url::Url;
@@ -167,9 +167,9 @@ fn known(names: Vec<String>, providers: &ProviderConfig) -> Result<Vec<ProviderN
     found.collect()
 }
 
-fn actions(words: &[String]) -> Result<Vec<Action>, String> {
+fn actions(words: &[String]) -> Result<Vec<Permission>, String> {
     let action = |word: &String| {
-        let action = Action::parse(word);
+        let action = Permission::parse(word);
         action.ok_or_else(|| "may is \"link\", \"token\" or a list of both".to_owned())
     };
     match words {

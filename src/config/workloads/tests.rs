@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_domain::workload::{Action, Preset, Rule};
+use central_oauth_domain::workload::{Permission, Preset, Rule};
 use central_oauth_provider_openidconnect::ProviderSettings;
 
 const GOOD: &str = r#"
@@ -39,7 +39,7 @@ fn a_policy_is_read() {
     let [policy] = config.policies.as_slice() else {
         panic!("one policy");
     };
-    assert!(policy.allows(Action::Link, &ProviderName::new("google")));
+    assert!(policy.allows(Permission::Link, &ProviderName::new("google")));
     assert_eq!(policy.claims["ref"], ["refs/heads/main", "refs/heads/next"]);
     assert!(!policy.allows_pull_requests);
 }
@@ -100,19 +100,19 @@ fn mistakes_are_named() {
             "use the preset github-actions",
         ),
     ] {
-        let told = mistake(from, to);
-        assert!(told.contains(words), "{to}: {told}");
+        let message = mistake(from, to);
+        assert!(message.contains(words), "{to}: {message}");
     }
     let twice = format!("{GOOD}\n[issuer.again]\npreset = \"github-actions\"\n");
-    assert!(read(&twice, url).is_err_and(|told| told.contains("same issuer")));
+    assert!(read(&twice, url).is_err_and(|message| message.contains("same issuer")));
     let none = "[issuer.github]\npreset = \"github-actions\"\n";
-    assert!(read(none, url).is_err_and(|told| told.contains("[workload.NAME]")));
+    assert!(read(none, url).is_err_and(|message| message.contains("[workload.NAME]")));
 }
 
 #[test]
 fn tokens_must_be_made_for_this_service() {
-    let told = read(GOOD, None).err().unwrap_or_default();
-    assert!(told.contains("CENTRAL_OAUTH_PUBLIC_URL"), "{told}");
+    let message = read(GOOD, None).err().unwrap_or_default();
+    assert!(message.contains("CENTRAL_OAUTH_PUBLIC_URL"), "{message}");
     let own = GOOD.replace("actions\"", "actions\"\naudience = \"central-oauth\"");
     let config = read(&own, None).unwrap();
     assert_eq!(config.issuers[0].audience, "central-oauth");

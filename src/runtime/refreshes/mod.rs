@@ -13,15 +13,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use central_oauth_domain::grant::{AccountId, ProviderName, StoredTokens};
 use central_oauth_domain::ports::StoreError;
-use central_oauth_domain::usecases::{Claim, Exchange, RefreshOnDemand, RefreshRequest, Refresher};
+use central_oauth_domain::usecases::{
+    Claim, RefreshOnDemand, RefreshRequest, RefreshResult, Refresher,
+};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
 
 use super::deadline::Deadline;
 use super::flights::Flights;
-use super::pump::{Pump, Work};
-use super::{ATTEMPTS_PER_LINE, STORE_PAUSE, Stop};
+use super::scheduler::{Work, WorkScheduler};
+use super::{Stop, record_repeatedly};
 
 /// Concurrent refreshes per provider.
 const MOST_PER_PROVIDER: usize = 32;
@@ -38,7 +40,7 @@ pub(crate) struct Refreshes(Arc<Inner>);
 
 struct Inner {
     refresher: Arc<Refresher>,
-    pump: Pump,
+    scheduler: WorkScheduler,
     flights: Flights<AccountId, Phase>,
     stopping: AtomicBool,
 }
@@ -50,7 +52,7 @@ enum Phase {
     Waiting,
     /// The refresh token is being sent, or was sent and the response is not saved yet. Holds the lease that this
     /// process took meanwhile because the first one had expired.
-    Presenting(Option<Box<StoredTokens>>),
+    Sending(Option<Box<StoredTokens>>),
 }
 
 #[async_trait]
@@ -60,7 +62,7 @@ impl RefreshOnDemand for Refreshes {
         let landed = self
             .0
             .flights
-            .join(account, || Arc::clone(&self.0).see_to(request));
+            .join(account, || Arc::clone(&self.0).run_on_demand(request));
         // Whether it has ended or the timeout has expired: the store has the result.
         let clock = self.0.refresher.clock();
         Deadline::after(clock, timeout).wait(landed.wait()).await;
@@ -71,7 +73,7 @@ impl Refreshes {
     pub(crate) fn new(refresher: Arc<Refresher>) -> Self {
         Self(Arc::new(Inner {
             refresher,
-            pump: Pump::new(MOST_PER_PROVIDER),
+            scheduler: WorkScheduler::new(MOST_PER_PROVIDER),
             flights: Flights::default(),
             stopping: AtomicBool::new(false),
         }))
@@ -79,7 +81,7 @@ impl Refreshes {
 
     /// Refreshes due accounts, until told to stop.
     pub(crate) async fn schedule(self, stop: Stop) {
-        self.0.pump.run(&self, stop).await;
+        self.0.scheduler.run(&self, stop).await;
     }
 
     /// Waits for all refreshes in progress, once no new ones are started, within `grace`. Returns whether all responses
@@ -91,8 +93,8 @@ impl Refreshes {
         if timeout(grace, &mut all_landed).await.is_ok() {
             return true;
         }
-        let is_presenting = |phase: &Phase| matches!(phase, Phase::Presenting(_));
-        let unsaved = self.0.flights.running(is_presenting);
+        let is_sending = |phase: &Phase| matches!(phase, Phase::Sending(_));
+        let unsaved = self.0.flights.running(is_sending);
         for account in &unsaved {
             tracing::error!(
                 account = account.0,
@@ -133,7 +135,7 @@ impl Work for Refreshes {
     fn start(&self, lease: &StoredTokens, place: OwnedSemaphorePermit) -> bool {
         let (account, flights) = (lease.account.id, &self.0.flights);
         let keep = |phase: &mut Phase| match phase {
-            Phase::Presenting(newer) => {
+            Phase::Sending(newer) => {
                 *newer = Some(Box::new(lease.clone()));
                 true
             }
@@ -144,38 +146,43 @@ impl Work for Refreshes {
         }
         let (inner, lease) = (Arc::clone(&self.0), lease.clone());
         flights.start(account, async move {
-            inner.see_through(lease, place).await;
+            inner.refresh_leased(&lease, place).await;
         })
     }
 
     async fn give_back(&self, lease: &StoredTokens) {
-        self.0.record(lease, &Exchange::Unsent).await;
+        self.0.record(lease, &RefreshResult::Unsent).await;
     }
 }
 
 impl Inner {
     /// Refreshes one account on request, or waits until another process has done so.
-    async fn see_to(self: Arc<Self>, request: RefreshRequest) {
+    async fn run_on_demand(self: Arc<Self>, request: RefreshRequest) {
         let deadline = Deadline::after(self.refresher.clock(), LOOK_FOR);
         while !deadline.left().is_zero() {
             // The semaphore is never closed.
-            let Ok(place) = self.pump.places_at(&request.provider).acquire_owned().await else {
+            let Ok(place) = self
+                .scheduler
+                .places_at(&request.provider)
+                .acquire_owned()
+                .await
+            else {
                 return;
             };
             if self.stopping.load(Ordering::SeqCst) {
                 return;
             }
-            if let Some(pause) = self.pump.held_back() {
+            if let Some(pause) = self.scheduler.held_back() {
                 drop(place);
                 sleep(pause).await;
                 continue;
             }
             match self.refresher.claim(&request).await {
-                Ok(Claim::Mine(lease)) => return self.see_through(*lease, place).await,
+                Ok(Claim::Mine(lease)) => return self.refresh_leased(&lease, place).await,
                 Ok(Claim::Theirs) | Err(StoreError::Busy(_)) => {}
                 Ok(Claim::Settled) => return,
                 Err(error) => {
-                    self.pump.note(&error);
+                    self.scheduler.note(&error);
                     // The store has named a row that cannot be read, and callers may ask for it again and again.
                     if !matches!(error, StoreError::Corrupt(_)) {
                         let error = &error as &dyn Error;
@@ -190,7 +197,7 @@ impl Inner {
     }
 
     /// Sends the refresh token of a lease and records the result.
-    async fn see_through(&self, lease: StoredTokens, place: OwnedSemaphorePermit) {
+    async fn refresh_leased(&self, lease: &StoredTokens, place: OwnedSemaphorePermit) {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
         // At the highest level, like that of a request.
         let span = tracing::error_span!("refresh", account = account.0, %provider);
@@ -198,45 +205,40 @@ impl Inner {
             self.flights
                 .with_state(account, |phase| std::mem::replace(phase, to))
         };
-        set(Phase::Presenting(None));
-        self.present(lease).instrument(span).await;
-        if let Some(Phase::Presenting(Some(newer))) = set(Phase::Waiting) {
-            self.record(&newer, &Exchange::Unsent).await;
+        set(Phase::Sending(None));
+        let attempt = async {
+            let result = self.refresher.attempt(lease).await;
+            self.record(lease, &result).await;
+        };
+        attempt.instrument(span).await;
+        if let Some(Phase::Sending(Some(newer))) = set(Phase::Waiting) {
+            self.record(&newer, &RefreshResult::Unsent).await;
         }
-        self.pump.free(place);
+        self.scheduler.free(place);
     }
 
-    async fn present(&self, lease: StoredTokens) {
-        let exchange = self.refresher.exchange(&lease).await;
-        self.record(&lease, &exchange).await;
-    }
-
-    /// Records, repeatedly while the store is unavailable.
-    async fn record(&self, lease: &StoredTokens, exchange: &Exchange) {
+    /// Records, repeatedly while the store is unavailable. The pauses are always as short: when the store is available again,
+    /// this must come before another process claims expired leases.
+    async fn record(&self, lease: &StoredTokens, result: &RefreshResult) {
         // Tokens exist nowhere else until the store has them.
-        let tries = match exchange {
-            Exchange::Refreshed(_) => u32::MAX,
-            Exchange::Failed(_) | Exchange::Unsent => TRIES_WITHOUT_TOKENS,
+        let tries = match result {
+            RefreshResult::Refreshed(_) => u32::MAX,
+            RefreshResult::Failed(_) | RefreshResult::Unsent => TRIES_WITHOUT_TOKENS,
         };
         let account = lease.account.id.0;
-        for attempt in 0..tries {
-            match self.refresher.record(lease, exchange).await {
-                Ok(()) => return,
-                Err(StoreError::Conflict) => {
-                    tracing::debug!(account, "the account is gone");
-                    return;
-                }
-                Err(error) => {
-                    self.pump.note(&error);
-                    if attempt % ATTEMPTS_PER_LINE == 0 {
-                        let error = &error as &dyn Error;
-                        tracing::error!(account, error, "a refresh is not recorded yet");
-                    }
-                }
+        let may_retry = |error: &StoreError, is_logged: bool| {
+            if matches!(error, StoreError::Conflict) {
+                tracing::debug!(account, "the account is gone");
+                return false;
             }
-            // Always this short: when the store is available again, this must come before another process claims
-            // expired leases.
-            sleep(STORE_PAUSE).await;
-        }
+            self.scheduler.note(error);
+            if is_logged {
+                let error = error as &dyn Error;
+                tracing::error!(account, error, "a refresh is not recorded yet");
+            }
+            true
+        };
+        let record = || self.refresher.record_result(lease, result);
+        record_repeatedly(tries, record, may_retry).await;
     }
 }

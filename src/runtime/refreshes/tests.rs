@@ -6,7 +6,7 @@ use central_oauth_domain::grant::{AccountId, Generation};
 use central_oauth_domain::link::Requester;
 use central_oauth_domain::ports::{AccountStore, RefreshStore, WriteTestStore};
 use central_oauth_domain::testing::{
-    FixedClock, MemoryStore, ScriptedProvider, ports, see_through, services, settings,
+    FixedClock, MemoryStore, ScriptedProvider, ports, redeem_to_end, services, settings,
 };
 use central_oauth_domain::usecases::{Caller, LinkRequest, Services, Visitor};
 use tokio::sync::watch;
@@ -103,7 +103,9 @@ async fn link(services: &Services, provider: &ScriptedProvider, clock: &FixedClo
     provider.answer_redeem(Ok(ScriptedProvider::grant("access", Some("refresh"))));
     clock.advance(ScriptedProvider::INTERVAL);
     let due = services.redeemer.claim_due(1, &[]).await.unwrap().pop();
-    see_through(&services.redeemer, due.unwrap()).await.unwrap();
+    redeem_to_end(&services.redeemer, due.unwrap())
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,8 +180,8 @@ async fn what_another_process_has_in_hand_is_waited_for() {
     };
     sleep(Duration::from_millis(200)).await;
     assert!(!waiting.is_finished());
-    let exchange = stage.refreshes.0.refresher.exchange(&theirs).await;
-    stage.refreshes.0.record(&theirs, &exchange).await;
+    let result = stage.refreshes.0.refresher.attempt(&theirs).await;
+    stage.refreshes.0.record(&theirs, &result).await;
     timeout(SOON, waiting).await.unwrap().unwrap();
     assert_eq!(stage.provider.presented(), ["refresh"]);
 }
@@ -264,7 +266,7 @@ async fn a_lease_over_tokens_in_hand_is_held_until_they_are_saved() {
     let places = stage
         .refreshes
         .0
-        .pump
+        .scheduler
         .places_at(Refreshes::provider(&newer));
     let place = places.try_acquire_owned().unwrap();
     assert!(stage.refreshes.start(&newer, place), "it is at work");
@@ -336,8 +338,8 @@ async fn what_was_claimed_is_not_presented_after_a_failed_write() {
     stage.store.be_full(true);
     let tested = stage.store.test_write(Some(Duration::ZERO)).await;
     tested.unwrap_err();
-    let exchange = refresher.exchange(&lease).await;
-    assert!(matches!(exchange, Exchange::Unsent), "{exchange:?}");
+    let result = refresher.attempt(&lease).await;
+    assert!(matches!(result, RefreshResult::Unsent), "{result:?}");
     assert!(stage.provider.presented().is_empty());
 }
 
@@ -359,7 +361,7 @@ async fn after_a_failure_of_the_store_responses_are_saved_before_anything_is_cla
     let (stop, stopped) = watch::channel(false);
     let scheduler = tokio::spawn(stage.elsewhere.clone().schedule(stopped));
     let noticed = async {
-        while stage.elsewhere.0.pump.held_back().is_none() {
+        while stage.elsewhere.0.scheduler.held_back().is_none() {
             sleep(Duration::from_millis(5)).await;
         }
     };

@@ -38,7 +38,7 @@ pub(crate) async fn pass<E: Endpoint>(
         _ => None,
     };
     let Verdict::Up(fate) = watch.faults.judge(place) else {
-        turn_away(&watch, refresh_token.as_deref(), None);
+        record_rejection(&watch, refresh_token.as_deref(), None);
         watch.cut(line.as_deref());
         return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
     };
@@ -81,7 +81,7 @@ async fn refresh_token_in(request: &mut Request) -> Option<String> {
 }
 
 /// Records a refresh request that is rejected whatever its refresh token is.
-fn turn_away(watch: &Watch, refresh_token: Option<&str>, retry_after: Option<Duration>) {
+fn record_rejection(watch: &Watch, refresh_token: Option<&str>, retry_after: Option<Duration>) {
     if let Some(token) = refresh_token {
         watch.ledger().refused(token, retry_after, watch.now());
     }
@@ -93,7 +93,7 @@ fn refuse_the_ill(watch: &Watch, refresh_token: &str) -> Option<Response> {
         let ledger = watch.ledger();
         watch.faults.illness(ledger.person_of(refresh_token)?)?
     };
-    turn_away(watch, Some(refresh_token), illness.retry_after());
+    record_rejection(watch, Some(refresh_token), illness.retry_after());
     let (status, code) = match illness {
         Illness::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded"),
         Illness::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use central_oauth_domain::grant::KeyRole;
-use central_oauth_domain::link::{PolledTooSoon, Requester};
+use central_oauth_domain::link::{PolledTooSoon, Requester, TooManyGuesses};
 use central_oauth_domain::usecases::{LinkRequest, Refusal, Services, WorkloadAction, refusals};
 use central_oauth_domain::{BadLabel, Labels};
 use poem::Request;
@@ -276,7 +276,7 @@ documented!(
         }),
         Answer("too many wrong codes were tried", || {
             let retry_after = A_WHILE;
-            Refusal::RateLimited { retry_after }.into()
+            Refusal::from(TooManyGuesses { retry_after }).into()
         }),
         WORKLOAD_UNKNOWABLE,
     ]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use central_oauth_domain::secret::{AccessKey, WorkloadToken};
 use central_oauth_domain::usecases::{
-    Caller, ExchangeError, HandedToken, Services, WorkloadAction, WorkloadCall,
+    Caller, HandedToken, Services, TokenExchangeError, WorkloadAction, WorkloadCall,
 };
 use poem::http::StatusCode;
 use poem::{Request, RequestBody, Result};
@@ -42,7 +42,7 @@ impl OAuth {
         &self,
         form: &TokenExchange,
         address: IpAddr,
-    ) -> Result<HandedToken, ExchangeError> {
+    ) -> Result<HandedToken, TokenExchangeError> {
         let scope = form.scope.as_deref().unwrap_or_default();
         let scopes: Vec<_> = scope.split_ascii_whitespace().collect();
         let (audience, scopes) = (form.audience.as_deref(), &scopes);
@@ -76,7 +76,7 @@ impl OAuth {
             let workloads = &self.services.workloads;
             let action = WorkloadAction::Token(None);
             workloads
-                .turn_away(call(&jwt, address), action.as_str(), error.code())
+                .record_rejection(call(&jwt, address), action.as_str(), error.code())
                 .await;
         }
         ExchangeAnswer(ExchangeFailure::OAuth(error))
@@ -318,7 +318,7 @@ impl ApiResponse for ExchangeAnswer {
     }
 }
 
-impl<E: Into<ExchangeError>> From<E> for ExchangeAnswer {
+impl<E: Into<TokenExchangeError>> From<E> for ExchangeAnswer {
     fn from(error: E) -> Self {
         Self(error.into().into())
     }

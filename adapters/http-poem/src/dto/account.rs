@@ -6,7 +6,7 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{Trouble, example_time, utc};
+use super::{ErrorDetail, example_time, utc};
 
 /// An account inside another response.
 #[derive(Object, Serialize)]
@@ -66,10 +66,10 @@ pub(crate) struct AccountDetails {
     /// The labels that clients gave with their link codes. Nobody has verified them.
     labels: BTreeMap<String, String>,
     /// The last error, if it still matters.
-    last_error: Option<Trouble>,
+    last_error: Option<ErrorDetail>,
     /// A warning although nothing has failed. `no_refresh_token`: the account cannot be refreshed and ends when its
     /// access token expires. `grant_expires_soon`: the grant ends within 7 days, and no refresh changes that.
-    warning: Option<Trouble>,
+    warning: Option<ErrorDetail>,
 }
 
 /// One page of accounts.
@@ -118,7 +118,7 @@ impl AccountDetails {
     /// Converts an account, with its labels and its warning at this moment.
     pub(crate) fn new(account: grant::Account, labels: Labels, warning: Option<Fault>) -> Self {
         Self {
-            warning: warning.map(Trouble::from),
+            warning: warning.map(ErrorDetail::from),
             id: account.id.to_string(),
             provider: account.key.provider.to_string(),
             account_id: account.key.account_id,
@@ -133,7 +133,7 @@ impl AccountDetails {
             last_refreshed_at: account.last_refreshed_at.map(utc),
             next_refresh_at: account.next_refresh_at.map(utc),
             labels: labels.into_iter().collect(),
-            last_error: account.last_error.map(Trouble::from),
+            last_error: account.last_error.map(ErrorDetail::from),
         }
     }
 }

@@ -10,7 +10,7 @@ use url::Url;
 use super::account::example_labels;
 use super::key::AccessKeyRole;
 use super::time_text::TimeText;
-use super::{Account, Trouble, seconds_down, seconds_up};
+use super::{Account, ErrorDetail, seconds_down, seconds_up};
 use crate::error::Problem;
 
 /// A request for a link code.
@@ -121,7 +121,7 @@ pub(crate) struct LinkReport {
     /// Seconds to wait between polls.
     interval: u64,
     account: Option<Account>,
-    error: Option<Trouble>,
+    error: Option<ErrorDetail>,
 }
 
 impl From<&Status> for LinkStatus {
@@ -152,7 +152,7 @@ impl From<usecases::LinkReport> for LinkReport {
             expires_in: seconds_down(report.expires_in),
             interval: seconds_up(report.interval),
             account: report.account.map(Account::from),
-            error: report.error.map(Trouble::from),
+            error: report.error.map(ErrorDetail::from),
         }
     }
 }

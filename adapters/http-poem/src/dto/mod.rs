@@ -38,14 +38,16 @@ pub(crate) use workload::{Workload, WorkloadGrant, WorkloadList};
 
 /// An error or a warning that still matters.
 #[derive(Object, Serialize)]
-pub(crate) struct Trouble {
+// The published name of the schema.
+#[oai(rename = "Trouble")]
+pub(crate) struct ErrorDetail {
     /// What went wrong, for programs.
     code: String,
     /// What went wrong, for people.
     detail: String,
 }
 
-impl From<Fault> for Trouble {
+impl From<Fault> for ErrorDetail {
     fn from(fault: Fault) -> Self {
         Self {
             code: fault.code.to_string(),

@@ -5,7 +5,7 @@ use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
 
-use super::{Trouble, example_time, utc};
+use super::{ErrorDetail, example_time, utc};
 
 /// Whether the provider has revoked the tokens: `revoked`; `unsupported`, if it cannot revoke them; `failed`, if it has
 /// not confirmed yet. The service retries for a day, unless the person is linked again, because revoking the old tokens
@@ -59,7 +59,7 @@ pub(crate) struct Revocation {
     next_attempt_at: Option<OffsetDateTime>,
     /// Number of failed attempts.
     attempts_failed: u32,
-    last_error: Option<Trouble>,
+    last_error: Option<ErrorDetail>,
 }
 
 /// One page of revocations.
@@ -112,7 +112,7 @@ impl From<revocation::Revocation> for Revocation {
             ended_at: revocation.ended_at.map(utc),
             next_attempt_at: revocation.next_attempt_at.map(utc),
             attempts_failed: revocation.failures,
-            last_error: revocation.last_error.map(Trouble::from),
+            last_error: revocation.last_error.map(ErrorDetail::from),
         }
     }
 }
@@ -137,7 +137,7 @@ impl Example for Revocation {
             ended_at: None,
             next_attempt_at: Some(example_time(5)),
             attempts_failed: 9,
-            last_error: Some(Trouble {
+            last_error: Some(ErrorDetail {
                 code: "provider_unavailable".to_owned(),
                 detail: "the provider did not answer".to_owned(),
             }),

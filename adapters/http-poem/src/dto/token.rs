@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Account, Trouble, example_time, seconds_down, utc};
+use super::{Account, ErrorDetail, example_time, seconds_down, utc};
 
 /// A valid access token of the provider.
 #[derive(Object, Serialize)]
@@ -31,7 +31,7 @@ pub(crate) struct Token {
     extra: Option<BTreeMap<String, String>>,
     account: Account,
     #[serde(skip_serializing_if = "Option::is_none")]
-    warning: Option<Trouble>,
+    warning: Option<ErrorDetail>,
 }
 
 impl From<HandedToken> for Token {
@@ -44,7 +44,7 @@ impl From<HandedToken> for Token {
             scopes: std::mem::take(&mut token.account.scopes),
             extra: Some(token.extra.into_members()).filter(|members| !members.is_empty()),
             account: token.account.into(),
-            warning: token.warning.map(Trouble::from),
+            warning: token.warning.map(ErrorDetail::from),
         }
     }
 }

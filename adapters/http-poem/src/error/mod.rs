@@ -1,4 +1,4 @@
-//! Errors on the wire: the single table from refusals of the domain to problem codes and statuses.
+//! Errors on the wire: the table of problem codes and their statuses.
 
 mod oauth;
 
@@ -8,7 +8,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use central_oauth_domain::ports::StoreError;
-use central_oauth_domain::usecases::Refusal;
+use central_oauth_domain::usecases::{Coded as _, Refusal};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::types::ToJSON as _;
@@ -176,50 +176,23 @@ fn bound(reason: &str) -> Option<String> {
 }
 
 const SOON: Duration = Duration::from_secs(5);
-/// The operator must change the configuration first.
-const AFTER_RESTART: Duration = Duration::from_secs(60);
-/// Open links expire after minutes.
-const AFTER_LINKS_END: Duration = Duration::from_secs(60);
 
 impl From<Refusal> for Problem {
+    /// The domain gives each refusal its code; this gives the code its status.
     fn from(refusal: Refusal) -> Self {
-        let detail = refusal.to_string();
-        let problem = |code| Self::new(code, detail);
+        let word = refusal.code();
+        let code = Code::ALL.iter().find(|code| code.as_str() == word);
+        let problem = Self {
+            code: code.copied().unwrap_or(Code::InternalError),
+            detail: refusal.to_string().into(),
+            retry_after: refusal.retry_after(),
+            tries_left: None,
+        };
         match refusal {
-            Refusal::Unauthorized(_) => problem(Code::Unauthorized),
-            Refusal::EnrollKeyRequired => problem(Code::EnrollKeyRequired),
-            Refusal::WorkloadRefused(_) => problem(Code::WorkloadRefused),
-            Refusal::Forbidden(_) | Refusal::EnrollNetwork { .. } => problem(Code::Forbidden),
-            Refusal::NotFound(_) => problem(Code::NotFound),
-            Refusal::LinkPending => problem(Code::LinkPending),
-            Refusal::RelinkRequired(_) => problem(Code::RelinkRequired),
-            Refusal::ForeignCallback(_) => problem(Code::InvalidRequest),
-            Refusal::CodeInUse | Refusal::CodeFinished => problem(Code::CodeInUse),
-            Refusal::Unprocessable(_) => problem(Code::Unprocessable),
-            Refusal::ReturnCodeRequired => problem(Code::ReturnCodeRequired),
             Refusal::WrongReturnCode { tries_left } => Self {
                 tries_left: Some(tries_left),
-                ..problem(Code::WrongReturnCode)
+                ..problem
             },
-            Refusal::LinkEnded => problem(Code::LinkEnded),
-            Refusal::RateLimited { retry_after }
-            | Refusal::TooManyUnknownKeys { retry_after }
-            | Refusal::KeyUsedTooOften { retry_after }
-            | Refusal::TooManyLinks { retry_after }
-            | Refusal::TooManyConsents { retry_after } => {
-                problem(Code::RateLimited).retry_after(retry_after)
-            }
-            Refusal::PolledTooSoon(too_soon) => {
-                problem(Code::RateLimited).retry_after(too_soon.retry_after)
-            }
-            Refusal::ProviderNotConfigured(_) => {
-                problem(Code::ProviderNotConfigured).retry_after(AFTER_RESTART)
-            }
-            Refusal::ProviderUnavailable { retry_after, .. } => {
-                problem(Code::ProviderUnavailable).retry_after(retry_after)
-            }
-            Refusal::ProviderRefused(_) => problem(Code::ProviderError),
-            Refusal::OverCapacity => problem(Code::OverCapacity).retry_after(AFTER_LINKS_END),
             Refusal::Store(error @ (StoreError::Conflict | StoreError::Busy(_))) => {
                 tracing::warn!(
                     error = &error as &dyn Error,
@@ -237,6 +210,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::Store(error) => Self::internal(&error),
             Refusal::Cipher(error) => Self::internal(&error),
+            _ => problem,
         }
     }
 }

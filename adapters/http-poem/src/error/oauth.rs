@@ -1,6 +1,6 @@
 //! Errors of the token endpoint (RFC 6749 section 5.2, RFC 8693 section 2.2.2).
 
-use central_oauth_domain::usecases::ExchangeError;
+use central_oauth_domain::usecases::TokenExchangeError;
 use poem::http::{StatusCode, header};
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::types::ToJSON as _;
@@ -58,13 +58,15 @@ pub(crate) enum ExchangeFailure {
     OAuth(OAuthError),
 }
 
-impl From<ExchangeError> for ExchangeFailure {
-    fn from(error: ExchangeError) -> Self {
+impl From<TokenExchangeError> for ExchangeFailure {
+    fn from(error: TokenExchangeError) -> Self {
         let description = error.to_string();
         match error {
-            ExchangeError::Target => Self::OAuth(OAuthError::invalid_target(description)),
-            ExchangeError::Scope(_) => Self::OAuth(OAuthError::new("invalid_scope", description)),
-            ExchangeError::Refused(refusal) => Self::Problem(refusal.into()),
+            TokenExchangeError::Target => Self::OAuth(OAuthError::invalid_target(description)),
+            TokenExchangeError::Scope(_) => {
+                Self::OAuth(OAuthError::new("invalid_scope", description))
+            }
+            TokenExchangeError::Refused(refusal) => Self::Problem(refusal.into()),
         }
     }
 }

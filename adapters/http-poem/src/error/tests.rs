@@ -1,9 +1,8 @@
 use std::collections::BTreeSet;
 
 use central_oauth_domain::Fault;
-use central_oauth_domain::link::PolledTooSoon;
+use central_oauth_domain::link::{PolledTooSoon, TooManyGuesses};
 use central_oauth_domain::ports::CipherError;
-use central_oauth_domain::usecases::Coded as _;
 use serde_json::{Value, json};
 
 use super::*;
@@ -52,7 +51,7 @@ async fn every_refusal_has_its_code_and_status() {
         (Refusal::ForeignCallback("x"), 400, "invalid_request", None),
         (Refusal::Unprocessable(text()), 422, "unprocessable", None),
         (
-            Refusal::RateLimited { retry_after: wait },
+            TooManyGuesses { retry_after: wait }.into(),
             429,
             "rate_limited",
             Some("2"),

@@ -38,8 +38,8 @@ mod tests {
         for is_https in [true, false] {
             let mut headers = HeaderMap::new();
             secure(&mut headers, is_https);
-            let told = headers.contains_key(header::STRICT_TRANSPORT_SECURITY);
-            assert_eq!(told, is_https);
+            let has_header = headers.contains_key(header::STRICT_TRANSPORT_SECURITY);
+            assert_eq!(has_header, is_https);
         }
     }
 }

@@ -28,14 +28,14 @@ mod tests {
     #[tokio::test]
     async fn work_goes_on_although_nobody_waits_for_it() {
         let (begin, begun) = oneshot::channel();
-        let (tell, told) = oneshot::channel();
+        let (tell, outcome) = oneshot::channel();
         let waiting = to_its_end(async move {
             begun.await.unwrap();
             tell.send("stored").unwrap();
         });
         assert_eq!(waiting.now_or_never(), None);
         begin.send(()).unwrap();
-        assert_eq!(told.await, Ok("stored"));
+        assert_eq!(outcome.await, Ok("stored"));
     }
 
     #[tokio::test]

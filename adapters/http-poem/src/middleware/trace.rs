@@ -63,7 +63,7 @@ impl<'a> Underway<'a> {
     /// Reports the response, and adds the id to it.
     pub(super) fn answered(mut self, response: &mut Response) {
         self.is_over = true;
-        self.tell(response.status().as_u16(), || {
+        self.report(response.status().as_u16(), || {
             let pattern = response.data::<PathPattern>();
             pattern.map(|pattern| methods::template(&pattern.0))
         });
@@ -71,7 +71,7 @@ impl<'a> Underway<'a> {
     }
 
     /// Looks up the route only if somebody observes it.
-    fn tell<'r>(&self, status: u16, route: impl FnOnce() -> Option<&'r str>) {
+    fn report<'r>(&self, status: u16, route: impl FnOnce() -> Option<&'r str>) {
         let Some(span) = &self.span else {
             return;
         };
@@ -92,7 +92,7 @@ impl Drop for Underway<'_> {
     fn drop(&mut self) {
         if !self.is_over {
             // The router's pattern is not known here, so the documented path is used.
-            self.tell(Answered::CLIENT_GONE, || {
+            self.report(Answered::CLIENT_GONE, || {
                 let path = methods::documented(self.path());
                 path.map(|path| path.path.as_str())
             });
@@ -164,29 +164,29 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Told(Mutex<Vec<(Option<String>, u16)>>);
+    struct RecordedRequests(Mutex<Vec<(Option<String>, u16)>>);
 
-    impl Requests for Told {
+    impl Requests for RecordedRequests {
         fn answered(&self, _: &Span, answered: &Answered<'_>) {
             let route = answered.route.map(str::to_owned);
             self.0.lock().unwrap().push((route, answered.status));
         }
     }
 
-    fn told(path: &str, end: impl FnOnce(Underway<'_>)) -> Vec<(Option<String>, u16)> {
-        let told = Arc::new(Told::default());
-        let requests: Arc<dyn Requests> = Arc::clone(&told) as _;
+    fn recorded(path: &str, end: impl FnOnce(Underway<'_>)) -> Vec<(Option<String>, u16)> {
+        let recorded = Arc::new(RecordedRequests::default());
+        let requests: Arc<dyn Requests> = Arc::clone(&recorded) as _;
         let mut request = Request::builder().uri(path.parse().unwrap()).finish();
         end(Underway::begin(&mut request, Some(&requests)).0);
-        told.0.lock().unwrap().clone()
+        recorded.0.lock().unwrap().clone()
     }
 
     #[test]
     fn a_disconnected_client_is_reported_once() {
         let expected = [(Some("/v1/token".to_owned()), 499)];
         let gone = |underway: Underway<'_>| drop(underway);
-        assert_eq!(told("/v1/token?min_ttl=60", gone), expected);
-        assert_eq!(told("/made-up", gone), [(None, 499)]);
+        assert_eq!(recorded("/v1/token?min_ttl=60", gone), expected);
+        assert_eq!(recorded("/made-up", gone), [(None, 499)]);
     }
 
     #[test]
@@ -198,6 +198,6 @@ mod tests {
     #[test]
     fn an_answered_request_is_reported_once() {
         let answered = |underway: Underway<'_>| underway.answered(&mut Response::default());
-        assert_eq!(told("/", answered), [(None, 200)]);
+        assert_eq!(recorded("/", answered), [(None, 200)]);
     }
 }

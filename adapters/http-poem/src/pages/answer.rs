@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use central_oauth_domain::link::{LinkCode, LinkStatus};
 use central_oauth_domain::usecases::{LinkView, Refusal};
-use central_oauth_domain::workload::Facts;
+use central_oauth_domain::workload::ClaimList;
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Body, Request, Response, handler};
@@ -144,7 +144,11 @@ fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode, is_invited: boo
         code: &code.grouped(),
         client: requester.client_name.as_deref(),
         address: requester.address.as_deref(),
-        workload: requester.workload.iter().flat_map(Facts::iter).collect(),
+        workload: requester
+            .workload
+            .iter()
+            .flat_map(ClaimList::iter)
+            .collect(),
         is_near: requester
             .address
             .as_deref()

@@ -55,8 +55,8 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
         Refusal::CodeInUse => in_use(visit),
         Refusal::CodeFinished => finished_elsewhere(visit),
         Refusal::ForeignCallback(why) => foreign(visit, why),
-        Refusal::RateLimited { retry_after } => crowded(visit, "too-many", retry_after),
-        Refusal::TooManyConsents { retry_after } => crowded(visit, "crowded", retry_after),
+        Refusal::RateLimited(refused) => crowded(visit, "too-many", refused.retry_after),
+        Refusal::TooManyConsents(refused) => crowded(visit, "crowded", refused.retry_after),
         Refusal::TooManyLinks { retry_after } => crowded(visit, "relink-crowded", retry_after),
         Refusal::OverCapacity => crowded(visit, "relink-crowded", A_MINUTE),
         Refusal::ProviderUnavailable { retry_after, .. } => after(

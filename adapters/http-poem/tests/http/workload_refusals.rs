@@ -1,7 +1,7 @@
 //! Forbidden claims of a signed token, and the response to each.
 
 use central_oauth_domain::ports::Clock as _;
-use central_oauth_domain::workload::{Action, ClaimValue};
+use central_oauth_domain::workload::{ClaimValue, Permission};
 use poem::http::Method;
 
 use crate::oauth::EXCHANGE;
@@ -162,7 +162,7 @@ async fn a_flood_of_forged_tokens_is_limited_and_valid_ones_work() {
 async fn a_policy_allows_what_it_says_and_nothing_more() {
     let reading = World::with(|options| {
         let mut policy = nightly();
-        policy.may = vec![Action::Token];
+        policy.may = vec![Permission::Token];
         options.policies = vec![policy];
     });
     let reading = reading.await;

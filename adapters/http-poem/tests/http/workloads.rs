@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::Clock as _;
-use central_oauth_domain::workload::{Action, ClaimValue, Policy};
+use central_oauth_domain::workload::{ClaimValue, Permission, Policy};
 use poem::http::Method;
 use serde_json::json;
 
@@ -19,7 +19,7 @@ pub(crate) fn nightly() -> Policy {
         name: "nightly".to_owned(),
         issuer: "github".to_owned(),
         providers: vec![ProviderName::new("scripted")],
-        may: vec![Action::Link, Action::Token],
+        may: vec![Permission::Link, Permission::Token],
         claims: [
             ("repository_owner_id".to_owned(), vec!["65".to_owned()]),
             ("ref".to_owned(), vec!["refs/heads/main".to_owned()]),
@@ -306,9 +306,9 @@ async fn a_relink_needs_the_policy_of_its_grant() {
     // The operator takes the right to link from the policy of the grant, and gives it to another one.
     let world = world.restarted(|options| {
         let (mut first, mut second) = (nightly(), nightly());
-        first.may = vec![Action::Token];
+        first.may = vec![Permission::Token];
         second.name = "second".to_owned();
-        second.may = vec![Action::Link];
+        second.may = vec![Permission::Link];
         options.policies = vec![first, second];
     });
     let world = world.await;
@@ -329,7 +329,7 @@ async fn a_relink_needs_the_policy_of_its_grant() {
 async fn of_several_policies_the_first_that_also_reads_owns_the_link() {
     let world = World::with(|options| {
         let (mut linking, mut other) = (nightly(), nightly());
-        (linking.name, linking.may) = ("a".to_owned(), vec![Action::Link]);
+        (linking.name, linking.may) = ("a".to_owned(), vec![Permission::Link]);
         other.name = "z".to_owned();
         options.policies = vec![linking, nightly(), other];
     });

@@ -109,7 +109,7 @@ async fn denied_and_expired_say_so() {
 async fn a_deadline_that_passes_is_the_end() {
     let world = World::new().await;
     let (code, mut browser) = at_the_provider(&world).await;
-    let over = ScriptedProvider::EXPIRES_IN + Link::LAST_WORD;
+    let over = ScriptedProvider::EXPIRES_IN + Link::FINAL_POLL_GRACE;
     world.clock.advance(over);
     browser.shows(&code, &["The code has expired"]).await;
 }

@@ -7,11 +7,11 @@ use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::Requester;
 use central_oauth_domain::ports::{Clock as _, ProviderError, Redemption};
 use central_oauth_domain::testing::{
-    FixedClock, MemoryStore, ScriptedIdentities, ScriptedProvider, ports, see_through, services,
+    FixedClock, MemoryStore, ScriptedIdentities, ScriptedProvider, ports, redeem_to_end, services,
     settings,
 };
 use central_oauth_domain::usecases::{Caller, LinkRequest, Services, Settings, WorkloadTrust};
-use central_oauth_domain::workload::{Action, ClaimValue, Policy, Preset, TrustedIssuer};
+use central_oauth_domain::workload::{ClaimValue, Permission, Policy, Preset, TrustedIssuer};
 use central_oauth_http_poem::{AllowedHosts, HttpSettings, OperatorDetails, app};
 use poem::endpoint::BoxEndpoint;
 use poem::test::TestClient;
@@ -127,7 +127,7 @@ impl World {
         self.clock.advance(ScriptedProvider::INTERVAL);
         let redeemer = &self.services.redeemer;
         for link in redeemer.claim_due(10, &[]).await.unwrap() {
-            see_through(redeemer, link).await.unwrap();
+            redeem_to_end(redeemer, link).await.unwrap();
         }
     }
 
@@ -152,7 +152,7 @@ fn trust(identities: &Arc<ScriptedIdentities>) -> WorkloadTrust {
         name: "jobs".to_owned(),
         issuer: issuer.name.clone(),
         providers: vec![ProviderName::new("scripted")],
-        may: vec![Action::Link, Action::Token],
+        may: vec![Permission::Link, Permission::Token],
         claims: [("team".to_owned(), vec!["ours".to_owned()])].into(),
         allows_pull_requests: false,
     };

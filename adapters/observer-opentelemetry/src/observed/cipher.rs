@@ -39,12 +39,12 @@ impl Cipher for ObservedCipher {
         part("cipher open", || self.0.open(sealed, associated_data))
     }
 
-    fn present(&self) -> SealId {
-        self.0.present()
+    fn current_seal_id(&self) -> SealId {
+        self.0.current_seal_id()
     }
 
-    fn known(&self) -> Vec<SealId> {
-        self.0.known()
+    fn known_seal_ids(&self) -> Vec<SealId> {
+        self.0.known_seal_ids()
     }
 
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash {

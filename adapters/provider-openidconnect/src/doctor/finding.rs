@@ -16,7 +16,7 @@ pub struct Finding {
     /// What to do, in whole sentences.
     pub remedy: Option<String>,
     /// Whether the problem may pass by itself.
-    pub is_passing: bool,
+    pub is_temporary: bool,
 }
 
 words! {
@@ -66,7 +66,7 @@ impl Finding {
             verdict: Verdict::Ok,
             found: found.into(),
             remedy: None,
-            is_passing: false,
+            is_temporary: false,
         }
     }
 
@@ -89,7 +89,7 @@ impl Finding {
     /// Converts an error of the provider, whose texts contain nothing that was sent.
     pub(super) fn failed(subject: Subject, error: &ProviderError, flow: Flow) -> Self {
         Self {
-            is_passing: remedy::is_passing(error),
+            is_temporary: remedy::is_temporary(error),
             ..Self::problem(subject, error.to_string(), remedy::of(error, flow))
         }
     }

@@ -28,7 +28,7 @@ pub(super) fn of(error: &ProviderError, flow: Flow) -> &'static str {
 }
 
 /// Whether it may pass by itself. An untrusted certificate does not.
-pub(super) fn is_passing(error: &ProviderError) -> bool {
+pub(super) fn is_temporary(error: &ProviderError) -> bool {
     match error {
         ProviderError::Unavailable { detail, .. } => !is_about_trust(&detail.to_lowercase()),
         _ => false,

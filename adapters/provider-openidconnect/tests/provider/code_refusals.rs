@@ -63,7 +63,7 @@ async fn other_errors_end_the_link() {
         let stub = granting().await;
         let error = error_of(round_trip(code_flow(&stub.base), callback).await);
         assert_eq!(kind(&error), ("refused", code), "{callback}");
-        assert!(!error.is_passing());
+        assert!(!error.is_temporary());
         assert_eq!(stub.count("/token"), 0, "{callback}");
     }
 }

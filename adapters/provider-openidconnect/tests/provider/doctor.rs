@@ -368,7 +368,7 @@ async fn the_device_flow_is_refused() {
                 Verdict::Problem,
                 &[code, "no way", remedy],
             );
-            assert!(!about(&findings, About::DeviceFlow).is_passing);
+            assert!(!about(&findings, About::DeviceFlow).is_temporary);
             assert_eq!(stub.count("/token"), 0);
         }
     }
@@ -442,7 +442,7 @@ async fn servers_in_trouble() {
             Verdict::Problem,
             &[&number, words],
         );
-        assert!(about(&findings, About::DeviceFlow).is_passing);
+        assert!(about(&findings, About::DeviceFlow).is_temporary);
     }
     let stub = Stub::saying(503, "text/plain", "").await;
     let findings = check(good(&stub.base)).await;
@@ -453,7 +453,7 @@ async fn servers_in_trouble() {
         &["HTTP 503"],
     );
     expect(&findings, About::Discovery, Verdict::Problem, &["HTTP 503"]);
-    assert!(about(&findings, About::Discovery).is_passing);
+    assert!(about(&findings, About::Discovery).is_temporary);
 }
 
 #[tokio::test]
@@ -463,7 +463,7 @@ async fn nobody_listens() {
     let findings = check(good(&base)).await;
     let words = [base.as_str(), "refused", "Check the address"];
     expect(&findings, About::Reachability, Verdict::Problem, &words);
-    assert!(about(&findings, About::Reachability).is_passing);
+    assert!(about(&findings, About::Reachability).is_temporary);
     assert_eq!(
         findings.len(),
         2,
@@ -503,7 +503,7 @@ async fn pages_for_people() {
             Verdict::Problem,
             &["HTML", "Compare it with"],
         );
-        assert!(!about(&findings, subject).is_passing);
+        assert!(!about(&findings, subject).is_temporary);
     }
 }
 

@@ -7,7 +7,7 @@ use central_oauth_domain::link::{
 };
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::{KeyedHash, Sealed};
-use central_oauth_domain::workload::Facts;
+use central_oauth_domain::workload::ClaimList;
 use central_oauth_domain::{Fault, Labels, Timestamp};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ActiveModelTrait, Iterable};
@@ -74,8 +74,8 @@ fn optional_hash(bytes: Option<Vec<u8>>, column: Column) -> Result<Option<KeyedH
     bytes.map(read).transpose()
 }
 
-fn workload(text: Option<String>) -> Result<Option<Facts>, Column> {
-    let read = |text: String| Facts::from_text(&text).ok_or("workload");
+fn workload(text: Option<String>) -> Result<Option<ClaimList>, Column> {
+    let read = |text: String| ClaimList::from_text(&text).ok_or("workload");
     text.map(read).transpose()
 }
 
@@ -218,7 +218,7 @@ fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
         provider: Set(link.provider.as_str().to_owned()),
         client_name: Set(link.requester.client_name.clone()),
         address: Set(link.requester.address.clone()),
-        workload: Set(link.requester.workload.as_ref().map(Facts::to_text)),
+        workload: Set(link.requester.workload.as_ref().map(ClaimList::to_text)),
         labels: Set(label_lines(&link.requester.labels)),
         network: Set(link.network.as_ref().map(hash_bytes)),
         created_at: Set(link.created_at.as_millis()),

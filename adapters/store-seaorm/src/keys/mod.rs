@@ -113,7 +113,7 @@ impl KeyStore for SeaOrmStore {
         Ok(found.into_iter().flatten().collect())
     }
 
-    async fn keep_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError> {
+    async fn store_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError> {
         let write = self.write().await?;
         let mut kept = 0;
         for key in keys {

@@ -1,7 +1,9 @@
 //! Links that a browser confirms.
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::link::{Confirmation, ConsentLimit, Link, TooManyConsents, Underway};
+use central_oauth_domain::link::{
+    Confirmation, ConsentLimit, ConsentsInProgress, Link, TooManyConsents,
+};
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
@@ -25,7 +27,7 @@ pub(super) async fn reserve(
     let write = store.write().await?;
     locks::alone(&write.txn, Alone::Consents).await?;
     let of_network = underway_from(&by.network, now);
-    let underway = Underway {
+    let underway = ConsentsInProgress {
         of_network: counted(&write.txn, of_network.limit(ConsentLimit::PER_NETWORK)).await?,
         of_all: counted(&write.txn, underway(now).limit(ConsentLimit::MOST)).await?,
     };

@@ -81,7 +81,7 @@ impl LinkStore for SeaOrmStore {
         save::alone(self, Purpose::Change, link, begun).await
     }
 
-    async fn keep_callback(
+    async fn store_callback(
         &self,
         link: &Link,
         callback: Sealed,
@@ -92,7 +92,7 @@ impl LinkStore for SeaOrmStore {
             self,
             Purpose::Change,
             link,
-            link.keep_callback(callback, answer, poll)?,
+            link.store_callback(callback, answer, poll)?,
         )
         .await
     }
@@ -117,7 +117,7 @@ impl LinkStore for SeaOrmStore {
             .map(drop)
     }
 
-    async fn keep_redeemed(
+    async fn store_redeemed(
         &self,
         link: &Link,
         grant: SealedGrant,
@@ -187,7 +187,7 @@ impl LinkStore for SeaOrmStore {
         }
         save(&write.txn, link, &ended).await?;
         if let Some(stray) = stray {
-            outbox::keep_stray(&write.txn, stray).await?;
+            outbox::store_stray(&write.txn, stray).await?;
         }
         write.commit().await
     }

@@ -2,7 +2,7 @@
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
-use central_oauth_domain::link::{Link, in_turns};
+use central_oauth_domain::link::{Link, interleave_networks};
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Order};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
@@ -25,10 +25,10 @@ pub(super) async fn claim_due(
     let links = claims::claim(&write.txn, due, now, lease_until, Link::try_from).await?;
     write.commit().await?;
     let links = links.into_iter().map(|link| (link.confirmed_from, link));
-    Ok(in_turns(links.collect()))
+    Ok(interleave_networks(links.collect()))
 }
 
-/// Polls that are due at providers that are not busy, in the order of [`in_turns`].
+/// Polls that are due at providers that are not busy, in the order of [`interleave_networks`].
 pub(crate) fn due_in_turns(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
     let (turns, turn) = (Alias::new("turns"), Alias::new("turn"));
     let mut due = Entity::find()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::grant::refresh::{Outage, Waiting};
+use central_oauth_domain::grant::refresh::{Outage, WaitingAccount};
 use central_oauth_domain::grant::{
     AccessKeyId, AccountFilter, AccountId, AccountStatus, ProviderName, StatusAsOf,
 };
@@ -80,7 +80,7 @@ async fn the_next_probe_is_found_by_indexes() {
     let begun = Outage::begin(ProviderName::new("github"), fault, None, NOW);
     let outage = [1, 2].map(AccountId).into_iter();
     let outage = outage.fold(begun, |outage, account| {
-        let waiting = Waiting {
+        let waiting = WaitingAccount {
             account,
             failures: 0,
         };

@@ -6,7 +6,7 @@ use central_oauth_domain::audit::{AuditFilter, AuditKind, AuditNumber};
 use central_oauth_domain::grant::refresh::REFRESH_HORIZON;
 use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
 use central_oauth_domain::grant::{AccessKeyId, AccountId, AccountKey, ProviderName};
-use central_oauth_domain::link::pace::POLL_HORIZON;
+use central_oauth_domain::link::polling::POLL_HORIZON;
 use central_oauth_domain::link::{CodeLimit, GuessLimit};
 use central_oauth_domain::secret::{KeyedHash, SealId};
 use sea_orm::{DbBackend, QuerySelect, QueryTrait};

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use central_oauth_domain::audit::{AuditDraft, AuditEvent};
-use central_oauth_domain::grant::refresh::{Doubt, RefreshFailure};
+use central_oauth_domain::grant::refresh::{RefreshFailure, SuspectGrant};
 use central_oauth_domain::grant::{
     AccountId, Generation, LeaseVersion, ProviderName, RefreshedTokens, StoredTokens,
 };
-use central_oauth_domain::ports::{Recorded, RefreshStore, StoreError};
+use central_oauth_domain::ports::{RecordedRefresh, RefreshStore, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
 use sea_orm::{ColumnTrait, QueryFilter};
 
@@ -121,7 +121,7 @@ impl RefreshStore for SeaOrmStore {
         lease: LeaseVersion,
         tokens: RefreshedTokens,
         audit: AuditDraft,
-    ) -> Result<Recorded, StoreError> {
+    ) -> Result<RecordedRefresh, StoreError> {
         if let Some(claimed) = self.claimed.take(account)
             && let Some((next, recorded)) = claimed.record_refresh(generation, lease, tokens.clone())
             // An audit entry needs a transaction.
@@ -153,20 +153,25 @@ impl RefreshStore for SeaOrmStore {
         Ok(counts.unwrap_or(false))
     }
 
-    async fn doubt(&self, doubts: &[Doubt], fault: &Fault) -> Result<u64, StoreError> {
+    async fn mark_suspect(
+        &self,
+        suspects: &[SuspectGrant],
+        fault: &Fault,
+    ) -> Result<u64, StoreError> {
         let write = self.write().await?;
-        let accounts = doubts.iter().map(|doubt| doubt.account);
-        let mut doubted = 0;
+        let accounts = suspects.iter().map(|suspect| suspect.account);
+        let mut marked = 0;
         for stored in lock_all(&write.txn, accounts).await? {
-            let is_of = |doubt: &&Doubt| doubt.account == stored.account.id;
-            let doubt = doubts.iter().find(is_of);
-            let next = doubt.and_then(|doubt| stored.doubt(doubt.next_refresh_at, fault));
+            let is_of = |suspect: &&SuspectGrant| suspect.account == stored.account.id;
+            let suspect = suspects.iter().find(is_of);
+            let next =
+                suspect.and_then(|suspect| stored.mark_suspect(suspect.next_refresh_at, fault));
             if let Some(next) = next {
                 save(&write.txn, &stored, &next).await?;
-                doubted += 1;
+                marked += 1;
             }
         }
         write.commit().await?;
-        Ok(doubted)
+        Ok(marked)
     }
 }

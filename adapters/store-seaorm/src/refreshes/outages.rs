@@ -1,7 +1,7 @@
 //! Outages of providers, and who probes next.
 
 use async_trait::async_trait;
-use central_oauth_domain::grant::refresh::{Outage, OutageVersion, Probed, Waiting};
+use central_oauth_domain::grant::refresh::{Outage, OutageVersion, ProbedAccount, WaitingAccount};
 use central_oauth_domain::grant::{AccountId, ProviderName, StoredTokens};
 use central_oauth_domain::ports::{OutageStore, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
@@ -60,7 +60,8 @@ impl OutageStore for SeaOrmStore {
         let waiting = waiting(&read, &outage, asked_for, now).await?;
         drop(read);
         let chosen = outage.choose(waiting, now);
-        let is_asked_for = |it: &Waiting| asked_for.is_none_or(|asked_for| asked_for == it.account);
+        let is_asked_for =
+            |it: &WaitingAccount| asked_for.is_none_or(|asked_for| asked_for == it.account);
         let Some(chosen) = chosen.filter(is_asked_for) else {
             return Ok(None);
         };
@@ -133,7 +134,7 @@ async fn waiting(
     outage: &Outage,
     asked_for: Option<AccountId>,
     now: Timestamp,
-) -> Result<Vec<Waiting>, StoreError> {
+) -> Result<Vec<WaitingAccount>, StoreError> {
     let mut rows = rows(db, unfailed(outage, now)).await?;
     if rows.is_empty() {
         if outage.may_repeat(now) {
@@ -143,7 +144,7 @@ async fn waiting(
             rows.extend(self::rows(db, one(account)).await?);
         }
     }
-    let waiting = rows.into_iter().map(|(account, failures)| Waiting {
+    let waiting = rows.into_iter().map(|(account, failures)| WaitingAccount {
         account: AccountId(account),
         failures: failures.try_into().unwrap_or(u32::MAX),
     });
@@ -246,16 +247,16 @@ fn outage(row: Model) -> Outage {
 }
 
 /// Encodes a probed account: `7`, or `7*3` after three probes.
-fn word(probed: &Probed) -> String {
+fn word(probed: &ProbedAccount) -> String {
     match probed {
-        Probed { account, times: 1 } => account.0.to_string(),
-        Probed { account, times } => format!("{}*{times}", account.0),
+        ProbedAccount { account, times: 1 } => account.0.to_string(),
+        ProbedAccount { account, times } => format!("{}*{times}", account.0),
     }
 }
 
-fn probed(word: &str) -> Option<Probed> {
+fn probed(word: &str) -> Option<ProbedAccount> {
     let (account, times) = word.split_once('*').unwrap_or((word, "1"));
-    Some(Probed {
+    Some(ProbedAccount {
         account: AccountId(account.parse().ok()?),
         times: times.parse().ok()?,
     })

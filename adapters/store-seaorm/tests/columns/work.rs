@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use central_oauth_domain::audit::{AuditFilter, AuditNumber};
-use central_oauth_domain::grant::refresh::Doubt;
+use central_oauth_domain::grant::refresh::SuspectGrant;
 use central_oauth_domain::grant::revocation::{RevocationResult, RevocationStatus};
 use central_oauth_domain::grant::{AccessKeyId, AccountFilter, AccountId, ProviderName};
 use central_oauth_domain::link::{Guess, GuessLimit};
@@ -108,7 +108,7 @@ impl<'a> Work<'a> {
         let found = store.replicas().await;
         let is_ours = format!("instance {HEALTHY}");
         self.must("replicas", found, |all| {
-            all.iter().any(|one| one.presence.instance == is_ours)
+            all.iter().any(|one| one.report.instance == is_ours)
         });
         let found = store.outages().await;
         self.must("outages", found, |all| {
@@ -182,13 +182,13 @@ impl<'a> Work<'a> {
             let next = store.next_unfailed_at(&outage).await;
             self.must("next probe", next, |_| true);
         }
-        let doubts = (1..=HEALTHY).map(|n| Doubt {
+        let suspects = (1..=HEALTHY).map(|n| SuspectGrant {
             account: AccountId(n),
             next_refresh_at: NOW,
         });
         let fault = Fault::new(FaultCode::ProviderUnavailable, "restored");
-        let doubted = store.doubt(&Vec::from_iter(doubts), &fault).await;
-        self.must("doubts", doubted, |_| true);
+        let marked = store.mark_suspect(&Vec::from_iter(suspects), &fault).await;
+        self.must("suspects", marked, |_| true);
         for busy in [vec![], vec![ProviderName::new("busy")]] {
             let next = store.next_refresh_at(&busy).await;
             self.must("next refresh", next, |at| at.is_some_and(|at| at <= NOW));

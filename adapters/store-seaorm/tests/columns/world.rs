@@ -16,7 +16,7 @@ use central_oauth_domain::ports::{
     OutageStore, ReplicaStore, RevocationStore, SingleUse, WebhookStore, WorkloadStore,
     WriteTestStore,
 };
-use central_oauth_domain::replica::Presence;
+use central_oauth_domain::replica::ReplicaReport;
 use central_oauth_domain::testing::audit_chain;
 use central_oauth_domain::webhook::ReceiverName;
 use central_oauth_domain::workload::{NewWorkload, WorkloadBinding};
@@ -157,7 +157,7 @@ async fn fill(store: &SeaOrmStore) {
     assert_eq!(chained.taken, ENTRIES as u64);
     for _ in 0..8 {
         let entry = audit().entry(AuditEvent::new(AuditKind::ReceiverAltered));
-        store.keep_entries(&[entry]).await.unwrap();
+        store.store_entries(&[entry]).await.unwrap();
     }
     store.test_write(Some(Duration::ZERO)).await.unwrap();
 }
@@ -208,7 +208,7 @@ async fn workload(store: &SeaOrmStore, account: AccountId) {
 
 async fn others(store: &SeaOrmStore, n: i64) {
     let small = n.unsigned_abs();
-    assert!(store.keep_stray(stray(n)).await.unwrap());
+    assert!(store.store_stray(stray(n)).await.unwrap());
     let provider = ProviderName::new(format!("p{n}"));
     let fault = Fault::new(FaultCode::ProviderUnavailable, "down");
     let outage = Outage::begin(provider, fault, None, NOW);
@@ -259,8 +259,8 @@ pub(crate) fn stray(n: i64) -> NewRevocation {
     }
 }
 
-pub(crate) fn presence(n: i64) -> Presence {
-    Presence {
+pub(crate) fn presence(n: i64) -> ReplicaReport {
+    ReplicaReport {
         instance: format!("instance {n}"),
         name: format!("replica {n}"),
         version: "1".to_owned(),

@@ -233,7 +233,7 @@ pub(crate) async fn returned(store: &SeaOrmStore, n: u64) -> Link {
     let link = authorizing(store, n).await;
     let poll = PollSchedule::at_once(NOW);
     store
-        .keep_callback(&link, sealed("callback"), code(n), poll)
+        .store_callback(&link, sealed("callback"), code(n), poll)
         .await
         .unwrap()
 }

@@ -89,7 +89,7 @@ async fn record(store: &SeaOrmStore, vault: &Vault, times: u128) {
         draft.entry(AuditEvent::new(AuditKind::ServiceStarted))
     });
     let entries: Vec<_> = entries.collect();
-    store.keep_entries(&entries).await.unwrap();
+    store.store_entries(&entries).await.unwrap();
     let chained = store.chain_entries(&chain, entries.len() as u64, NOW).await;
     assert!(!chained.unwrap().is_broken);
 }

@@ -47,7 +47,7 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
     linked(store, vault, 21, "eve").await;
     linked(store, vault, 22, "new").await;
     pending(store, 23).await;
-    assert!(store.keep_stray(revocation(vault, 13)).await.unwrap());
+    assert!(store.store_stray(revocation(vault, 13)).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -177,7 +177,7 @@ async fn fill(store: &SeaOrmStore, vault: &Vault) {
     assert!(added.await.unwrap());
     pending(store, 4).await;
     asked(store, vault, 5).await;
-    assert!(store.keep_stray(revocation(vault, 1)).await.unwrap());
+    assert!(store.store_stray(revocation(vault, 1)).await.unwrap());
     // A service that was stopped during a refresh.
     let claimed = store
         .claim_due_refreshes(NOW, Duration::ZERO, LATER, 1, &[])

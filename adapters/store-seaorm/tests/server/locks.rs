@@ -8,7 +8,7 @@ use central_oauth_domain::grant::revocation::{
 };
 use central_oauth_domain::grant::{Generation, LeaseVersion};
 use central_oauth_domain::ports::{
-    AccountStore, Descendants, KeyStore, Recorded, RefreshStore, SealStore, StoreError,
+    AccountStore, Descendants, KeyStore, RecordedRefresh, RefreshStore, SealStore, StoreError,
     WriteTestStore,
 };
 use central_oauth_store_seaorm::{PoolSettings, SeaOrmStore};
@@ -125,5 +125,5 @@ async fn a_locked_row_and_a_full_pool_are_no_failure_of_the_database() {
         response,
         audit(),
     );
-    assert_eq!(recorded.await.unwrap(), Recorded::Stored);
+    assert_eq!(recorded.await.unwrap(), RecordedRefresh::Stored);
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::grant::{Account, Generation, LeaseVersion, StoredTokens};
-use central_oauth_domain::ports::{AccountStore, LinkStore, Recorded, RefreshStore, StoreError};
+use central_oauth_domain::ports::{
+    AccountStore, LinkStore, RecordedRefresh, RefreshStore, StoreError,
+};
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database};
 use sea_orm::{ConnectionTrait, TransactionTrait};
@@ -14,7 +16,7 @@ use tokio::time::sleep;
 use super::deaf::{HURRIED, way_to};
 use crate::common::{LATER, NOW, OnDisk, OnServer, answer, audit, code, linked};
 
-async fn save(store: &SeaOrmStore, account: &Account) -> Result<Recorded, StoreError> {
+async fn save(store: &SeaOrmStore, account: &Account) -> Result<RecordedRefresh, StoreError> {
     let tokens = answer("newer", "rotated");
     store
         .record_refresh(
@@ -51,7 +53,10 @@ async fn an_answer_is_saved_although_questions_keep_all_other_connections_busy()
         assert!(questions.try_join_next().is_none(), "nothing is locked");
         sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(save(&store, &account).await.unwrap(), Recorded::Stored);
+    assert_eq!(
+        save(&store, &account).await.unwrap(),
+        RecordedRefresh::Stored
+    );
     lock.rollback().await.unwrap();
 }
 
@@ -74,7 +79,10 @@ async fn an_answer_is_saved_by_another_connection_before_a_dead_one_is_given_up_
     let failed = save(&store, &account).await.unwrap_err();
     assert!(matches!(failed, StoreError::Unavailable(_)), "{failed:?}");
     block.send_replace(false);
-    assert_eq!(save(&store, &account).await.unwrap(), Recorded::Stored);
+    assert_eq!(
+        save(&store, &account).await.unwrap(),
+        RecordedRefresh::Stored
+    );
     assert!(!question.is_finished(), "the question was given up as soon");
     question.abort();
 }
@@ -85,7 +93,7 @@ async fn recorded_after(
     n: u64,
     change: &str,
     behind: impl AsyncFn(&str),
-) -> (Recorded, StoredTokens) {
+) -> (RecordedRefresh, StoredTokens) {
     let account = linked(store, n, &format!("person {n}")).await;
     let claimed = store.claim_refresh(account.id, LeaseVersion(0), NOW, LATER);
     let claimed = claimed.await.unwrap();

@@ -13,7 +13,7 @@ use super::{
     RefreshedTokens, StoredTokens,
 };
 use crate::fault::Fault;
-use crate::ports::Recorded;
+use crate::ports::RecordedRefresh;
 use crate::time::Timestamp;
 
 impl StoredTokens {
@@ -75,7 +75,7 @@ impl StoredTokens {
             grant.grant_expires_at = self.account.grant_expires_at;
         }
         let has_refresh_token = grant.refresh_token.is_some();
-        let grant = grant.lasting_as_before(self.access_end(), has_refresh_token);
+        let grant = grant.with_earlier_lifetime(self.access_token_expiry(), has_refresh_token);
         let mut next = Self::new(self.account.id, grant, now);
         next.account.created_at = self.account.created_at;
         if keeps_refresh_token {
@@ -151,21 +151,21 @@ impl StoredTokens {
         presented: Generation,
         lease: LeaseVersion,
         answer: RefreshedTokens,
-    ) -> Option<(Self, Recorded)> {
+    ) -> Option<(Self, RecordedRefresh)> {
         if !self.origin.may_be_sent_to(&answer.origin) {
             return None;
         }
         let mut next = self.release(lease);
         if self.are_of(&answer) {
-            return Some((next, Recorded::Stored));
+            return Some((next, RecordedRefresh::Stored));
         }
         let is_given_up = self.account.status == AccountStatus::RelinkRequired;
         let is_current = self.generation == presented || is_given_up;
         if is_current || self.are_of_an_earlier_answer(presented, &answer) {
             next.replace(answer);
-            return Some((next, Recorded::Stored));
+            return Some((next, RecordedRefresh::Stored));
         }
-        Some((next, Recorded::Superseded))
+        Some((next, RecordedRefresh::Superseded))
     }
 
     /// Whether these came with this response. Sealing a value twice gives different bytes, so equal ones come from one
@@ -260,7 +260,7 @@ impl StoredTokens {
     /// Marks the attempts as ambiguous and plans the next refresh. An account that is degraded already keeps its error.
     /// `None` where no refresh is planned.
     #[must_use]
-    pub fn doubt(&self, next_refresh_at: Timestamp, fault: &Fault) -> Option<Self> {
+    pub fn mark_suspect(&self, next_refresh_at: Timestamp, fault: &Fault) -> Option<Self> {
         self.account.next_refresh_at?;
         let mut next = self.clone();
         next.attempts.ambiguous = true;

@@ -176,9 +176,9 @@ impl World {
             return;
         };
         // The outcome of a commit may be unknown, so everything is recorded again.
-        if outcome == Recorded::Stored {
+        if outcome == RecordedRefresh::Stored {
             let again = next.record_refresh(generation, lease, answer);
-            assert_eq!(again, Some((next.clone(), Recorded::Stored)));
+            assert_eq!(again, Some((next.clone(), RecordedRefresh::Stored)));
         }
         self.stored = next;
     }
@@ -207,7 +207,7 @@ enum Step {
     Fail(i64),
     /// Gives back an earlier lease, this many before the present one.
     Release(i64),
-    Doubt,
+    SuspectGrant,
     Wait(u64),
     /// The person consents again, and the provider may issue a refresh token.
     Consent {
@@ -222,7 +222,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => any::<usize>().prop_map(Step::Record),
         1 => (0..2_i64).prop_map(Step::Fail),
         1 => (0..3_i64).prop_map(Step::Release),
-        1 => Just(Step::Doubt),
+        1 => Just(Step::SuspectGrant),
         3 => (1..20_u64).prop_map(Step::Wait),
         1 => any::<bool>().prop_map(|brings_one| Step::Consent { brings_one }),
     ];
@@ -243,10 +243,10 @@ impl World {
             Step::Release(earlier) => {
                 self.stored = self.stored.release(LeaseVersion(lease.0 - earlier));
             }
-            Step::Doubt => {
+            Step::SuspectGrant => {
                 let fault = Fault::new(FaultCode::ProviderUnavailable, "restored");
-                let doubted = self.stored.doubt(self.now, &fault);
-                self.stored = doubted.unwrap_or_else(|| self.stored.clone());
+                let marked = self.stored.mark_suspect(self.now, &fault);
+                self.stored = marked.unwrap_or_else(|| self.stored.clone());
             }
             Step::Wait(seconds) => self.now = self.now + Duration::from_secs(seconds),
             Step::Consent { brings_one } => self.consent(brings_one),

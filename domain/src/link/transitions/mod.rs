@@ -79,7 +79,7 @@ impl Link {
     ///
     /// # Errors
     /// The link is not authorizing, or has a callback.
-    pub fn keep_callback(
+    pub fn store_callback(
         &self,
         callback: Sealed,
         answer: KeyedHash,
@@ -162,7 +162,7 @@ impl Link {
         let (LinkState::Redeemed(grant), Some(_)) = (&self.state, self.return_code_tries) else {
             return Err(TransitionError::WrongState);
         };
-        let expires_at = now + ReturnCode::LASTS;
+        let expires_at = now + ReturnCode::LIFETIME;
         Ok(Self {
             poll: Some(PollSchedule::at_once(expires_at)),
             lease_until: None,

@@ -143,7 +143,7 @@ fn take(link: &Link, step: Step, seconds: u64) -> Transition {
             let polled = (lasts % 2 == 0).then(|| poll(seconds + 5));
             link.begin_consent(consent(), polled, at(seconds + lasts), now)
         }
-        Step::KeepCallback(n) => link.keep_callback(sealed(n), hash(n), poll(seconds)),
+        Step::KeepCallback(n) => link.store_callback(sealed(n), hash(n), poll(seconds)),
         Step::Claim => link.claim(now, at(seconds + 15)),
         Step::Postpone(by) => link.postpone(poll(seconds + by)),
         Step::Redeem(deadline) => link.redeem(grant(), poll(seconds), at(deadline)),
@@ -240,8 +240,8 @@ fn every_rejection_says_why() {
     assert_eq!(mine.redeem(grant(), poll(1), at(1)), Err(WrongState));
     let begun = mine.begin_consent(consent(), None, at(900), at(2)).unwrap();
     assert_eq!(begun.claim(at(9), at(20)), Err(NotDue));
-    let back = begun.keep_callback(sealed(5), hash(5), poll(3)).unwrap();
-    let again = back.keep_callback(sealed(5), hash(5), poll(3));
+    let back = begun.store_callback(sealed(5), hash(5), poll(3)).unwrap();
+    let again = back.store_callback(sealed(5), hash(5), poll(3));
     assert_eq!(again, Err(SecondCallback));
     assert_eq!(back.complete(AccountId(1), at(4)), Err(OtherAccount));
     let linked = back.complete(AccountId(2), at(4)).unwrap();

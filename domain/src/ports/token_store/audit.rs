@@ -19,7 +19,7 @@ pub struct Chained {
 #[async_trait]
 pub trait AuditStore: Send + Sync {
     /// Stores entries until they are numbered. An entry that is stored already is not stored again.
-    async fn keep_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError>;
+    async fn store_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError>;
 
     /// Numbers up to `limit` stored entries, the oldest first, with [`AuditChain::extend`]. Only one caller at a time,
     /// across all replicas, does so.

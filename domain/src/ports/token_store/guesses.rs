@@ -5,7 +5,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore};
+use crate::link::{Guess, GuessLimit, TooManyGuesses, WrongCodeCounts};
 use crate::time::Timestamp;
 
 /// The wrong codes that were tried, shared by all replicas.
@@ -19,7 +19,7 @@ pub trait GuessStore: Send + Sync {
         &self,
         guess: &Guess,
         limit: GuessLimit,
-    ) -> Result<Result<WrongBefore, TooManyGuesses>, StoreError>;
+    ) -> Result<Result<WrongCodeCounts, TooManyGuesses>, StoreError>;
 
     /// Counts the wrong codes that were tried in this time, up to [`GuessLimit::MOST_KEPT`].
     async fn count_guesses(&self, counting: Range<Timestamp>) -> Result<u64, StoreError>;

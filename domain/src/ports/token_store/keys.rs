@@ -32,7 +32,7 @@ pub trait KeyStore: Send + Sync {
     ) -> Result<KeyCreation, StoreError>;
 
     /// Deletes a key of an account with its links, and on request the keys that it has made
-    /// ([`KeyRecord::goes_with`](crate::grant::KeyRecord::goes_with)). Returns the deleted keys; none if there was no
+    /// ([`KeyRecord::is_deleted_with`](crate::grant::KeyRecord::is_deleted_with)). Returns the deleted keys; none if there was no
     /// such key. A key that is created concurrently is either deleted too, or its creation fails. The audit entry is
     /// part of the transaction.
     async fn delete_key(
@@ -52,7 +52,7 @@ pub trait KeyStore: Send + Sync {
 
     /// Stores the MACs of keys that had none. Skips keys that are gone or have changed since they were read. Returns
     /// how many keys got one.
-    async fn keep_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError>;
+    async fn store_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError>;
 
     /// Records when keys were last used. Skips keys that are gone, or have a later use recorded.
     async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError>;

@@ -53,8 +53,8 @@ pub trait LinkStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Link, StoreError>;
 
-    /// Stores the callback that the browser brought back: [`Link::keep_callback`].
-    async fn keep_callback(
+    /// Stores the callback that the browser brought back: [`Link::store_callback`].
+    async fn store_callback(
         &self,
         link: &Link,
         callback: Sealed,
@@ -63,10 +63,10 @@ pub trait LinkStore: Send + Sync {
     ) -> Result<Link, StoreError>;
 
     /// Leases up to `limit` links whose poll is due at `now` and that nobody has leased. The networks that confirmed
-    /// them take turns ([`in_turns`]); within a network the longest due comes first. Skips links at the providers in
+    /// them take turns ([`interleave_networks`]); within a network the longest due comes first. Skips links at the providers in
     /// `busy`. Claiming increments a link's version, so holders of older leases can no longer record anything.
     ///
-    /// [`in_turns`]: crate::link::in_turns
+    /// [`interleave_networks`]: crate::link::interleave_networks
     async fn claim_due_polls(
         &self,
         now: Timestamp,
@@ -82,7 +82,7 @@ pub trait LinkStore: Send + Sync {
     async fn postpone_poll(&self, link: &Link, poll: PollSchedule) -> Result<(), StoreError>;
 
     /// Stores the tokens that the provider issued: [`Link::redeem`].
-    async fn keep_redeemed(
+    async fn store_redeemed(
         &self,
         link: &Link,
         grant: SealedGrant,
@@ -125,9 +125,9 @@ pub trait LinkStore: Send + Sync {
     ) -> Result<Account, StoreError>;
 
     /// Ends a link without an account ([`Link::end`]). Tokens that it held are stored as `stray` in the same
-    /// transaction; see [`RevocationStore::keep_stray`].
+    /// transaction; see [`RevocationStore::store_stray`].
     ///
-    /// [`RevocationStore::keep_stray`]: super::RevocationStore::keep_stray
+    /// [`RevocationStore::store_stray`]: super::RevocationStore::store_stray
     async fn end_link(
         &self,
         link: &Link,

@@ -36,7 +36,7 @@ pub use keys::{Descendants, KeyCreation, KeyStore};
 pub use links::{LinkCreation, LinkStore, NewLink, NewLinkKey};
 pub use outages::OutageStore;
 pub use reads::{OpenedGrant, OpenedKey, ReadStore, RowVersion};
-pub use refreshes::{Recorded, RefreshStore};
+pub use refreshes::{RecordedRefresh, RefreshStore};
 pub use replicas::ReplicaStore;
 pub use revocations::RevocationStore;
 pub use seals::{

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::Fault;
 use crate::audit::AuditDraft;
-use crate::grant::refresh::{Doubt, RefreshFailure};
+use crate::grant::refresh::{RefreshFailure, SuspectGrant};
 use crate::grant::{
     AccountId, Generation, LeaseVersion, ProviderName, RefreshedTokens, StoredTokens,
 };
@@ -60,7 +60,7 @@ pub trait RefreshStore: Send + Sync {
         lease: LeaseVersion,
         tokens: RefreshedTokens,
         audit: AuditDraft,
-    ) -> Result<Recorded, StoreError>;
+    ) -> Result<RecordedRefresh, StoreError>;
 
     /// Records a failure, as [`StoredTokens::record_failure`] decides. Ends the lease if it is still `lease`. Returns whether
     /// the failure was recorded. What that [changes](crate::audit::AuditEvent::of_refresh) for the account is recorded in the same
@@ -76,12 +76,16 @@ pub trait RefreshStore: Send + Sync {
 
     /// Marks the attempts of these accounts as ambiguous and reschedules their next refresh, with `fault` as their
     /// error. Skips accounts without a scheduled refresh. Returns how many were marked.
-    async fn doubt(&self, doubts: &[Doubt], fault: &Fault) -> Result<u64, StoreError>;
+    async fn mark_suspect(
+        &self,
+        suspects: &[SuspectGrant],
+        fault: &Fault,
+    ) -> Result<u64, StoreError>;
 }
 
 /// The result of recording refreshed tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recorded {
+pub enum RecordedRefresh {
     /// The tokens are stored.
     Stored,
     /// Other tokens were stored first.

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::replica::{Presence, Replica};
+use crate::replica::{Replica, ReplicaReport};
 use crate::time::Timestamp;
 
 /// The replicas that share the store.
@@ -10,7 +10,7 @@ pub trait ReplicaStore: Send + Sync {
     /// Records that a replica is running, and deletes those that have not been seen for [`REMEMBERED_FOR`].
     ///
     /// [`REMEMBERED_FOR`]: crate::replica::REMEMBERED_FOR
-    async fn check_in(&self, replica: &Presence, now: Timestamp) -> Result<(), StoreError>;
+    async fn check_in(&self, replica: &ReplicaReport, now: Timestamp) -> Result<(), StoreError>;
 
     /// Deletes a replica that stops.
     async fn check_out(&self, instance: &str) -> Result<(), StoreError>;

@@ -36,7 +36,7 @@ impl Audit {
 
 #[async_trait]
 impl AuditStore for MemoryStore {
-    async fn keep_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError> {
+    async fn store_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError> {
         let mut state = self.lock();
         state.take_tokens()?;
         for entry in entries {

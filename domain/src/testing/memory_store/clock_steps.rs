@@ -10,7 +10,7 @@ use crate::grant::StoredTokens;
 use crate::grant::refresh::REFRESH_HORIZON;
 use crate::grant::revocation::REVOCATION_HORIZON;
 use crate::link::Link;
-use crate::link::pace::POLL_HORIZON;
+use crate::link::polling::POLL_HORIZON;
 use crate::ports::{ClockStepStore, StoreError};
 use crate::time::Timestamp;
 
@@ -67,7 +67,7 @@ impl ClockStepStore for MemoryStore {
             .values_mut()
             .filter(|link| link.ended_at().is_none());
         let endless = open.filter(|link| link.expires_at > now + Link::LONGEST);
-        let expire = |link: &mut Link| link.expires_at = now - Link::LAST_WORD;
+        let expire = |link: &mut Link| link.expires_at = now - Link::FINAL_POLL_GRACE;
         let deadlines = endless.take(limit).map(expire).count();
         Ok((refreshes + sooner + polls + revocations + deadlines) as u64)
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 
 use super::{MemoryStore, refuse};
-use crate::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore};
+use crate::link::{Guess, GuessLimit, TooManyGuesses, WrongCodeCounts};
 use crate::ports::{GuessStore, StoreError};
 use crate::testing::WrongCode;
 use crate::time::Timestamp;
@@ -16,7 +16,7 @@ impl GuessStore for MemoryStore {
         &self,
         guess: &Guess,
         limit: GuessLimit,
-    ) -> Result<Result<WrongBefore, TooManyGuesses>, StoreError> {
+    ) -> Result<Result<WrongCodeCounts, TooManyGuesses>, StoreError> {
         let mut state = self.lock();
         refuse(&mut state.guesses_to_refuse)?;
         let tried = &mut state.wrong_codes;

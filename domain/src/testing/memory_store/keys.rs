@@ -72,7 +72,7 @@ impl KeyStore for MemoryStore {
         }
         let mut gone = vec![key];
         if with == Descendants::Deleted {
-            let made = records.iter().filter(|record| record.goes_with(key));
+            let made = records.iter().filter(|record| record.is_deleted_with(key));
             gone.extend(made.map(|made| made.id).filter(|made| *made != key));
         }
         for key in &gone {
@@ -100,7 +100,7 @@ impl KeyStore for MemoryStore {
             .collect())
     }
 
-    async fn keep_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError> {
+    async fn store_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError> {
         let mut state = self.lock();
         let mut kept = 0;
         for read in keys {

@@ -7,8 +7,9 @@ use crate::audit::{AuditDraft, AuditEvent};
 use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, InertKey, NewGrant, ProviderName};
 use crate::link::{
-    CodeLimit, Confirmation, ConsentLimit, Ending, Link, LinkId, LinkState, Owner, PollSchedule,
-    SealedConsent, SealedGrant, TooManyConsents, TransitionError, Underway, in_turns,
+    CodeLimit, Confirmation, ConsentLimit, ConsentsInProgress, Ending, Link, LinkId, LinkState,
+    Owner, PollSchedule, SealedConsent, SealedGrant, TooManyConsents, TransitionError,
+    interleave_networks,
 };
 use crate::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, StoreError};
 use crate::secret::{KeyedHash, Sealed};
@@ -63,7 +64,7 @@ impl LinkStore for MemoryStore {
         })
     }
 
-    async fn keep_callback(
+    async fn store_callback(
         &self,
         link: &Link,
         callback: Sealed,
@@ -71,7 +72,7 @@ impl LinkStore for MemoryStore {
         poll: PollSchedule,
     ) -> Result<Link, StoreError> {
         let mut state = self.lock();
-        state.change_link(link, |link| link.keep_callback(callback, answer, poll))
+        state.change_link(link, |link| link.store_callback(callback, answer, poll))
     }
 
     async fn claim_due_polls(
@@ -99,7 +100,7 @@ impl LinkStore for MemoryStore {
             .map(drop)
     }
 
-    async fn keep_redeemed(
+    async fn store_redeemed(
         &self,
         link: &Link,
         grant: SealedGrant,
@@ -154,7 +155,7 @@ impl LinkStore for MemoryStore {
         let mut state = self.lock();
         state.change_link(link, |link| link.end(ending, now))?;
         if let Some(stray) = stray {
-            state.keep_stray(stray);
+            state.store_stray(stray);
         }
         Ok(())
     }
@@ -193,12 +194,12 @@ impl LinkStore for MemoryStore {
 
 impl State {
     /// Returns the consents in progress: those of the network from which this one is confirmed, and all.
-    fn underway(&self, by: &Confirmation, now: Timestamp) -> Underway {
+    fn underway(&self, by: &Confirmation, now: Timestamp) -> ConsentsInProgress {
         let open = self.links.values().filter(|link| link.is_open(now));
         let from = open.filter_map(|link| link.confirmed_from);
         let from: Vec<_> = from.collect();
         let of_network = from.iter().filter(|from| **from == by.network);
-        Underway {
+        ConsentsInProgress {
             of_network: of_network.count() as u64,
             of_all: from.len() as u64,
         }
@@ -300,7 +301,7 @@ impl State {
             .collect();
         due.sort_by_key(|(_, link)| (link.due_at(), link.id));
         let by_network = due.into_iter().map(|due| (due.1.confirmed_from, due));
-        let mut due = in_turns(by_network.collect());
+        let mut due = interleave_networks(by_network.collect());
         due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let claim = |(claimed, link): (Link, &mut Link)| {
             link.clone_from(&claimed);

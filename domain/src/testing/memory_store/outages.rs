@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use super::refreshes::due_at;
-use crate::grant::refresh::{Outage, Waiting};
+use crate::grant::refresh::{Outage, WaitingAccount};
 use crate::grant::{AccountId, ProviderName, StoredTokens};
 use crate::ports::{OutageStore, StoreError};
 use crate::time::Timestamp;
@@ -48,12 +48,13 @@ impl OutageStore for MemoryStore {
         due.sort_by_key(|(due_at, tokens)| (std::cmp::Reverse(*due_at), tokens.account.id));
         let asked_for_too = asked_for.and_then(|id| state.accounts.get(&id.0));
         let waiting = due.into_iter().map(|(_, tokens)| tokens);
-        let waiting = waiting.chain(asked_for_too).map(|tokens| Waiting {
+        let waiting = waiting.chain(asked_for_too).map(|tokens| WaitingAccount {
             account: tokens.account.id,
             failures: tokens.attempts.failures,
         });
         let chosen = outage.choose(waiting, now);
-        let is_asked_for = |it: &Waiting| asked_for.is_none_or(|asked_for| asked_for == it.account);
+        let is_asked_for =
+            |it: &WaitingAccount| asked_for.is_none_or(|asked_for| asked_for == it.account);
         let Some(chosen) = chosen.filter(is_asked_for) else {
             return Ok(None);
         };

@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use super::{MemoryStore, State, refuse};
 use crate::audit::{AuditDraft, AuditEvent, SignedEntry};
 use crate::fault::Fault;
-use crate::grant::refresh::{Doubt, RefreshFailure};
+use crate::grant::refresh::{RefreshFailure, SuspectGrant};
 use crate::grant::{
     AccountId, Generation, LeaseVersion, ProviderName, RefreshedTokens, StoredTokens,
 };
-use crate::ports::{Recorded, RefreshStore, StoreError};
+use crate::ports::{RecordedRefresh, RefreshStore, StoreError};
 use crate::time::Timestamp;
 
 #[async_trait]
@@ -71,7 +71,7 @@ impl RefreshStore for MemoryStore {
         lease: LeaseVersion,
         tokens: RefreshedTokens,
         audit: AuditDraft,
-    ) -> Result<Recorded, StoreError> {
+    ) -> Result<RecordedRefresh, StoreError> {
         let mut state = self.lock();
         refuse(&mut state.recordings_to_refuse)?;
         state.take_tokens()?;
@@ -104,18 +104,22 @@ impl RefreshStore for MemoryStore {
         Ok(counts)
     }
 
-    async fn doubt(&self, doubts: &[Doubt], fault: &Fault) -> Result<u64, StoreError> {
+    async fn mark_suspect(
+        &self,
+        suspects: &[SuspectGrant],
+        fault: &Fault,
+    ) -> Result<u64, StoreError> {
         let mut state = self.lock();
-        let mut doubted = 0;
-        for doubt in doubts {
-            if let Some(stored) = state.accounts.get_mut(&doubt.account.0)
-                && let Some(next) = stored.doubt(doubt.next_refresh_at, fault)
+        let mut marked = 0;
+        for suspect in suspects {
+            if let Some(stored) = state.accounts.get_mut(&suspect.account.0)
+                && let Some(next) = stored.mark_suspect(suspect.next_refresh_at, fault)
             {
                 *stored = next;
-                doubted += 1;
+                marked += 1;
             }
         }
-        Ok(doubted)
+        Ok(marked)
     }
 }
 

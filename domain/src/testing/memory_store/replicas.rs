@@ -4,19 +4,19 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use crate::ports::{ReplicaStore, StoreError};
-use crate::replica::{Presence, REMEMBERED_FOR, Replica};
+use crate::replica::{REMEMBERED_FOR, Replica, ReplicaReport};
 use crate::time::Timestamp;
 
 #[async_trait]
 impl ReplicaStore for MemoryStore {
-    async fn check_in(&self, replica: &Presence, now: Timestamp) -> Result<(), StoreError> {
+    async fn check_in(&self, replica: &ReplicaReport, now: Timestamp) -> Result<(), StoreError> {
         let replicas = &mut self.lock().replicas;
         replicas.retain(|known| now.since(known.seen_at) < REMEMBERED_FOR);
         let mut known = replicas.iter_mut();
-        match known.find(|known| known.presence.instance == replica.instance) {
+        match known.find(|known| known.report.instance == replica.instance) {
             Some(known) => known.seen_at = now,
             None => replicas.push(Replica {
-                presence: replica.clone(),
+                report: replica.clone(),
                 seen_at: now,
             }),
         }
@@ -24,7 +24,7 @@ impl ReplicaStore for MemoryStore {
     }
 
     async fn check_out(&self, instance: &str) -> Result<(), StoreError> {
-        let is_other = |known: &Replica| known.presence.instance != instance;
+        let is_other = |known: &Replica| known.report.instance != instance;
         self.lock().replicas.retain(is_other);
         Ok(())
     }

@@ -13,8 +13,8 @@ use crate::time::Timestamp;
 
 #[async_trait]
 impl RevocationStore for MemoryStore {
-    async fn keep_stray(&self, stray: NewRevocation) -> Result<bool, StoreError> {
-        Ok(self.lock().keep_stray(stray))
+    async fn store_stray(&self, stray: NewRevocation) -> Result<bool, StoreError> {
+        Ok(self.lock().store_stray(stray))
     }
 
     async fn claim_due_revocations(
@@ -142,7 +142,7 @@ fn end(kept: &mut RevocationLease, status: RevocationStatus, now: Timestamp) {
 }
 
 impl State {
-    pub(super) fn keep_stray(&mut self, stray: NewRevocation) -> bool {
+    pub(super) fn store_stray(&mut self, stray: NewRevocation) -> bool {
         let is_known = |kept: &RevocationLease| kept.reference == stray.reference;
         if self.revocations.values().any(is_known) {
             return true;

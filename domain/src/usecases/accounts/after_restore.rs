@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::entropy::Entropy;
 use crate::fault::{Fault, FaultCode};
-use crate::grant::refresh::Doubt;
+use crate::grant::refresh::SuspectGrant;
 use crate::ports::{Clock, StoreError, TokenStore};
 
 /// Accounts read at a time.
@@ -27,22 +27,22 @@ pub async fn after_restore(
     let words = "the database was restored from a backup, so the refresh token may be outdated; it is tried once the \
         access token expires";
     let fault = Fault::new(FaultCode::RestoredFromBackup, words);
-    let (mut doubted, mut last) = (0, None);
+    let (mut marked, mut last) = (0, None);
     loop {
         let accounts = store.accounts(last, BATCH).await?;
         let Some(account) = accounts.last() else {
-            return Ok(doubted);
+            return Ok(marked);
         };
         last = Some(account.id);
         let now = clock.now();
-        let doubts = accounts.iter().filter_map(|account| {
+        let suspects = accounts.iter().filter_map(|account| {
             let earliest = now + SPREAD_OVER.mul_f64(entropy.fraction());
-            Some(Doubt {
+            Some(SuspectGrant {
                 account: account.id,
                 next_refresh_at: account.next_refresh_at?.max(earliest),
             })
         });
-        let doubts: Vec<_> = doubts.collect();
-        doubted += store.doubt(&doubts, &fault).await?;
+        let suspects: Vec<_> = suspects.collect();
+        marked += store.mark_suspect(&suspects, &fault).await?;
     }
 }

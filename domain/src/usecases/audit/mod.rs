@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use self::pending::{Counted, Pending, Recorded};
+use self::pending::{Pending, PendingCount, PendingEntry};
 use super::Caller;
 use crate::audit::{
     Actor, AuditChain, AuditDraft, AuditEvent, AuditKind, AuditNetwork, AuditReference,
@@ -25,7 +25,7 @@ use crate::ports::{AuditStore, Clock, StoreError};
 use crate::vault::Vault;
 
 pub use list::{AuditPage, READERS_ONLY};
-pub use verify::{Verified, VerifyError, export_audit, verify_audit};
+pub use verify::{VerifiedLog, VerifyError, export_audit, verify_audit};
 
 /// Settings of the audit log.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +93,7 @@ impl AuditLog {
 
     /// Records an event. It is stored within about a second.
     pub fn record(&self, event: AuditEvent, actor: Actor, address: Option<IpAddr>) {
-        let recorded = Recorded {
+        let recorded = PendingEntry {
             at: self.clock.now(),
             event,
             actor,
@@ -111,7 +111,7 @@ impl AuditLog {
         actor: Actor,
         address: IpAddr,
     ) {
-        let counted = Counted {
+        let counted = PendingCount {
             kind,
             about,
             actor,
@@ -151,13 +151,13 @@ impl AuditLog {
     async fn send(&self, entries: &mut Vec<SignedEntry>) -> Result<(), StoreError> {
         while !entries.is_empty() {
             let batch = entries.len().min(BATCH);
-            self.store.keep_entries(&entries[..batch]).await?;
+            self.store.store_entries(&entries[..batch]).await?;
             entries.drain(..batch);
         }
         Ok(())
     }
 
-    fn signed(&self, recorded: Recorded) -> SignedEntry {
+    fn signed(&self, recorded: PendingEntry) -> SignedEntry {
         let (at, actor) = (recorded.at, recorded.actor);
         let draft = self
             .chain

@@ -19,7 +19,7 @@ const MINUTE_MS: i64 = 60_000;
 
 /// An event with its context.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Recorded {
+pub(super) struct PendingEntry {
     pub(super) at: Timestamp,
     pub(super) event: AuditEvent,
     pub(super) actor: Actor,
@@ -27,14 +27,14 @@ pub(super) struct Recorded {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Counted {
+pub(super) struct PendingCount {
     pub(super) kind: AuditKind,
     pub(super) about: Option<(AccountId, AccessKeyId)>,
     pub(super) actor: Actor,
     pub(super) network: Option<AuditNetwork>,
 }
 
-impl Counted {
+impl PendingCount {
     /// The same key without its network. The actor stays only if there are few of them: an operator, or the key that it
     /// is about.
     fn without_network(self) -> Self {
@@ -49,12 +49,12 @@ impl Counted {
         }
     }
 
-    fn recorded(self, at: Timestamp, count: u64) -> Recorded {
+    fn recorded(self, at: Timestamp, count: u64) -> PendingEntry {
         let mut event = AuditEvent::new(self.kind).with("count", count);
         if let Some((account, key)) = self.about {
             event = event.account(account).key(key);
         }
-        Recorded {
+        PendingEntry {
             at,
             event,
             actor: self.actor,
@@ -65,10 +65,10 @@ impl Counted {
 
 #[derive(Default)]
 pub(super) struct Pending {
-    entries: Vec<Recorded>,
+    entries: Vec<PendingEntry>,
     /// Events in this minute of the uptime that anybody can cause.
     of_strangers: (u64, u32),
-    counts: HashMap<Counted, u64>,
+    counts: HashMap<PendingCount, u64>,
     period: Option<Period>,
 }
 
@@ -80,7 +80,7 @@ struct Period {
 
 impl Pending {
     /// Records an event, or only counts it if there are too many.
-    pub(super) fn record(&mut self, recorded: Recorded, uptime: Duration) {
+    pub(super) fn record(&mut self, recorded: PendingEntry, uptime: Duration) {
         let kind = recorded.event.kind();
         let mut has_room = self.entries.len() < MOST_ENTRIES;
         if kind.is_open_to_strangers() {
@@ -94,7 +94,7 @@ impl Pending {
         if has_room {
             return self.entries.push(recorded);
         }
-        let counted = Counted {
+        let counted = PendingCount {
             kind,
             about: None,
             actor: recorded.actor,
@@ -103,18 +103,18 @@ impl Pending {
         self.count(counted, recorded.at, uptime);
     }
 
-    pub(super) fn count(&mut self, mut counted: Counted, at: Timestamp, uptime: Duration) {
+    pub(super) fn count(&mut self, mut counted: PendingCount, at: Timestamp, uptime: Duration) {
         self.period.get_or_insert(Period { at, uptime });
         if self.counts.len() >= MOST_COUNTERS && !self.counts.contains_key(&counted) {
             let about = None;
-            counted = Counted { about, ..counted }.without_network();
+            counted = PendingCount { about, ..counted }.without_network();
         }
         *self.counts.entry(counted).or_default() += 1;
     }
 
     /// Takes entries to be stored, and the counts of a period that is over; all counts if `with_counts`. Counts are
     /// added up until they are taken, so they do not grow in number while the store is unavailable.
-    pub(super) fn take(&mut self, uptime: Duration, with_counts: bool) -> Vec<Recorded> {
+    pub(super) fn take(&mut self, uptime: Duration, with_counts: bool) -> Vec<PendingEntry> {
         let mut taken = std::mem::take(&mut self.entries);
         let is_over = |period: &Period| uptime.saturating_sub(period.uptime) >= PERIOD;
         if let Some(period) = self.period.take_if(|period| with_counts || is_over(period)) {
@@ -130,12 +130,12 @@ impl Pending {
 
 /// Keeps the networks with the most events of each kind and key, and adds up the others, so that a caller with many
 /// addresses cannot fill the store.
-fn fold_networks(counts: HashMap<Counted, u64>) -> Vec<(Counted, u64)> {
+fn fold_networks(counts: HashMap<PendingCount, u64>) -> Vec<(PendingCount, u64)> {
     let mut sorted: Vec<_> = counts.into_iter().collect();
     sorted.sort_unstable_by_key(|(_, count)| std::cmp::Reverse(*count));
     let mut kept = Vec::with_capacity(sorted.len());
     let mut networks = HashMap::<_, usize>::new();
-    let mut others = HashMap::<Counted, u64>::new();
+    let mut others = HashMap::<PendingCount, u64>::new();
     for (counted, count) in sorted {
         let known = networks.entry((counted.kind, counted.about)).or_default();
         if *known >= MOST_NETWORKS {

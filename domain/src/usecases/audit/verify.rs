@@ -8,7 +8,7 @@ const BATCH: u64 = 500;
 
 /// A log that is exactly as this service has written it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifiedLog {
     /// How many entries were checked.
     pub entries: u64,
     /// The last entry; later exports and checks can refer to it.
@@ -35,7 +35,7 @@ pub async fn verify_audit(
     store: &dyn AuditStore,
     chain: &AuditChain,
     exported: Option<AuditPosition>,
-) -> Result<Verified, VerifyError> {
+) -> Result<VerifiedLog, VerifyError> {
     export_audit(store, chain, exported, &mut |_| ()).await
 }
 
@@ -48,7 +48,7 @@ pub async fn export_audit(
     chain: &AuditChain,
     exported: Option<AuditPosition>,
     each: &mut (dyn FnMut(&AuditEntry) + Send),
-) -> Result<Verified, VerifyError> {
+) -> Result<VerifiedLog, VerifyError> {
     let all = AuditFilter::default();
     let mut walk = Walk::new(exported);
     loop {
@@ -134,12 +134,12 @@ impl Walk {
         Err(ChainBreak::Truncated { last, head })
     }
 
-    fn finish(self) -> Result<Verified, VerifyError> {
+    fn finish(self) -> Result<VerifiedLog, VerifyError> {
         match self.exported {
             Some(exported) if !self.has_exported => {
                 Err(ChainBreak::OtherHead(exported.number).into())
             }
-            _ => Ok(Verified {
+            _ => Ok(VerifiedLog {
                 entries: self.entries,
                 head: self.position,
             }),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::Consents;
 use crate::fault::{Fault, FaultCode};
 use crate::grant::ProviderName;
-use crate::link::pace::LONGEST_CONSENT;
+use crate::link::polling::LONGEST_CONSENT;
 use crate::link::{Ending, Link, LinkCode, LinkStatus, PollSchedule, SealedConsent, SealedPrompt};
-use crate::ports::{Consent, ConsentHandle, ConsentRequest, Prompt, ProviderError, StoreError};
+use crate::ports::{Consent, ConsentHandle, ConsentRequest, Prompt, StoreError};
 use crate::usecases::Refusal;
 use crate::usecases::refusal::NO_RETURN_CODE;
 
@@ -29,8 +29,7 @@ impl Consents {
         let provider = Arc::clone(self.providers.get(&link.provider)?);
         // The operator has changed the provider's flow since the request.
         if link.return_code_tries.is_some() && !provider.sends_browsers_back() {
-            let ending = Ending::Failed(Fault::new(FaultCode::ProviderError, NO_RETURN_CODE));
-            return self.end(link, ending).await;
+            return self.fail(link, NO_RETURN_CODE).await;
         }
         let request = ConsentRequest {
             state: self.vault.seal_state(code, browser)?,
@@ -41,7 +40,13 @@ impl Consents {
                 let sealed = self.seal_consent(link, &consent, provider.client_id())?;
                 self.keep_consent(link, &consent, sealed).await
             }
-            Err(error) => self.consent_refused(link, error).await,
+            Err(error) => {
+                tracing::warn!(link = link.id.0, provider = %link.provider, %error, "consent could not start");
+                if !error.is_temporary() {
+                    self.fail(link, &error.to_string()).await?;
+                }
+                Err(error.into())
+            }
         }
     }
 
@@ -74,22 +79,9 @@ impl Consents {
         }
     }
 
-    async fn consent_refused(&self, link: &Link, error: ProviderError) -> Result<(), Refusal> {
-        tracing::warn!(link = link.id.0, provider = %link.provider, %error, "consent could not start");
-        if !error.is_passing() {
-            self.fail(link, &error).await?;
-        }
-        Err(error.into())
-    }
-
-    /// Ends a link because the provider refuses this service. A flow that another press of the button has started meanwhile
-    /// continues.
-    async fn fail(&self, link: &Link, error: &ProviderError) -> Result<(), Refusal> {
-        let ending = Ending::Failed(Fault::new(FaultCode::ProviderError, error.to_string()));
-        self.end(link, ending).await
-    }
-
-    async fn end(&self, link: &Link, ending: Ending) -> Result<(), Refusal> {
+    /// Ends a link because its provider cannot be used. A flow that another press of the button has started meanwhile continues.
+    async fn fail(&self, link: &Link, words: &str) -> Result<(), Refusal> {
+        let ending = Ending::Failed(Fault::new(FaultCode::ProviderError, words));
         match self.ender.end(link, ending).await {
             Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),

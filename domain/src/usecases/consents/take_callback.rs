@@ -20,11 +20,11 @@ pub struct Callback<'a> {
 }
 
 /// Whether the link waits for this callback, or has received it already.
-enum Standing {
+enum CallbackState {
     /// The link waits for it.
     Awaited,
     /// The link has taken this very callback before.
-    Known,
+    Repeated,
 }
 
 /// How often the link is read again when it changes concurrently.
@@ -46,12 +46,12 @@ impl Consents {
         let answer = self.vault.hash_callback(&callback.answer);
         for _ in 0..TRIES {
             let (code, link) = self.link_of(callback, browser).await?;
-            if let Standing::Known = self.standing(&link, &answer)? {
+            if let CallbackState::Repeated = self.callback_state(&link, &answer)? {
                 return Ok(code);
             }
             let sealed = self.vault.seal(&callback.query, &link.code)?;
             let poll = PollSchedule::at_once(self.clock.now());
-            let kept = self.links.keep_callback(&link, sealed, answer, poll);
+            let kept = self.links.store_callback(&link, sealed, answer, poll);
             match kept.await {
                 Ok(link) => {
                     tracing::debug!(link = link.id.0, provider = %link.provider, "the person came back from the provider");
@@ -76,7 +76,7 @@ impl Consents {
     ) -> Result<LinkCode, Refusal> {
         let answer = self.vault.hash_callback(&callback.answer);
         let (code, link) = self.link_of(callback, browser).await?;
-        self.standing(&link, &answer).map(|_| code)
+        self.callback_state(&link, &answer).map(|_| code)
     }
 
     async fn link_of(
@@ -93,9 +93,9 @@ impl Consents {
         Ok((code, link.filter(is_own).ok_or(FOREIGN)?))
     }
 
-    fn standing(&self, link: &Link, answer: &KeyedHash) -> Result<Standing, Refusal> {
+    fn callback_state(&self, link: &Link, answer: &KeyedHash) -> Result<CallbackState, Refusal> {
         match &link.callback {
-            Some(taken) if taken == answer => return Ok(Standing::Known),
+            Some(taken) if taken == answer => return Ok(CallbackState::Repeated),
             Some(_) => return Err(OTHER),
             None => {}
         }
@@ -107,7 +107,7 @@ impl Consents {
                 (SealedPrompt::Visit { .. }, None) if link.is_past_deadline(self.clock.now()) => {
                     Err(OVER)
                 }
-                (SealedPrompt::Visit { .. }, None) => Ok(Standing::Awaited),
+                (SealedPrompt::Visit { .. }, None) => Ok(CallbackState::Awaited),
             },
             LinkState::Redeemed(_) | LinkState::Confirming(_) | LinkState::Linked { .. } => {
                 Err(OTHER)

@@ -11,9 +11,8 @@ use crate::ports::{Descendants, KeyCreation, StoreError};
 use crate::secret::AccessKey;
 use crate::time::Timestamp;
 use crate::usecases::account_reader::NO_SUCH_ACCOUNT;
-use crate::usecases::expiry::in_the_future;
-use crate::usecases::name::checked;
 use crate::usecases::page::Page;
+use crate::usecases::request_fields::{checked_name, in_the_future};
 use crate::usecases::{Caller, Refusal};
 
 /// One page of an account's keys.
@@ -51,9 +50,11 @@ impl Keys {
         limit: u64,
     ) -> Result<KeyPage, Refusal> {
         self.accounts.with_listable_keys(caller, id).await?;
-        let keys = self.keys.keys(id, after, limit.saturating_add(1)).await?;
-        let keys = keys.into_iter().map(|key| self.uses.overlay(key));
-        Ok(Page::cut(keys.collect(), limit, |key| key.id))
+        let mut keys = self.keys.keys(id, after, limit.saturating_add(1)).await?;
+        for key in &mut keys {
+            key.last_used_at = self.last_used(key.id, key.last_used_at);
+        }
+        Ok(Page::cut(keys, limit, |key| key.id))
     }
 
     /// Creates a key that may read the token and the account. If the request has no expiry, the new key gets that of
@@ -163,7 +164,7 @@ impl Keys {
         key: AccessKeyId,
     ) -> Result<Vec<AccessKeyId>, StoreError> {
         let all = self.keys.keys(id, None, u64::MAX).await?;
-        let made = all.iter().filter(|other| other.goes_with(key));
+        let made = all.iter().filter(|other| other.is_deleted_with(key));
         Ok(made.map(|made| made.id).collect())
     }
 
@@ -216,7 +217,7 @@ impl From<OutlivesMaker> for Refusal {
 pub const NO_SUCH_KEY: Refusal = Refusal::NotFound("the account has no such key");
 
 fn named(name: &str) -> Result<String, Refusal> {
-    let name = checked("name", name)?;
+    let name = checked_name("name", name)?;
     if name.is_empty() {
         let detail = "name is empty".to_owned();
         return Err(Refusal::Unprocessable(detail));

@@ -9,7 +9,7 @@ use crate::link::LinkState;
 use crate::observe::BearerRefusal;
 use crate::secret::{AccessKey, KeyedHash, WorkloadToken};
 use crate::time::Timestamp;
-use crate::usecases::caller::{ALTERED_KEY, NOT_FOR_WORKLOADS, ShownKey, UNKNOWN_KEY};
+use crate::usecases::caller::{ALTERED_KEY, NOT_FOR_WORKLOADS, PresentedKey, UNKNOWN_KEY};
 use crate::usecases::{Caller, Refusal};
 
 impl Keys {
@@ -78,43 +78,36 @@ impl Keys {
         let Some(bearer) = bearer else {
             return Ok(Caller::Nobody);
         };
-        match self.operators.find(bearer) {
-            Some(operator) => Ok(Caller::from(&operator)),
-            None if self.trusts_workloads && WorkloadToken::is_like(bearer.expose()) => {
-                Err(NOT_FOR_WORKLOADS)
-            }
-            None => {
-                let hash = self.vault.hash_access_key(bearer);
-                self.found(&hash, source, from).await
-            }
+        if let Some(operator) = self.operators.find(bearer) {
+            return Ok(Caller::from(&operator));
         }
-    }
-
-    async fn found(
-        &self,
-        hash: &KeyedHash,
-        source: Source,
-        from: IpAddr,
-    ) -> Result<Caller, Refusal> {
-        let remembered = match source {
-            Source::Cache => self.cache.recall(hash).map(ShownKey::from),
+        if self.trusts_workloads && WorkloadToken::is_like(bearer.expose()) {
+            return Err(NOT_FOR_WORKLOADS);
+        }
+        let hash = self.vault.hash_access_key(bearer);
+        let cached = match source {
+            Source::Cache => self.cache.get(&hash),
             Source::Store => None,
         };
-        let key = match remembered {
-            Some(key) => key,
-            None => self.read_genuine(hash, source, from).await?,
+        let key = match cached {
+            Some(cached) => PresentedKey::from(cached),
+            None => self.read(&hash, source, from).await?,
         };
-        self.within_limits(&key, from)?;
+        self.require_within_limits(&key, from)?;
         Ok(Caller::Key(key))
     }
 
-    async fn read_genuine(
+    async fn read(
         &self,
         hash: &KeyedHash,
         source: Source,
         from: IpAddr,
-    ) -> Result<ShownKey, Refusal> {
-        let key = self.read(hash, source).await?;
+    ) -> Result<PresentedKey, Refusal> {
+        let found = match source {
+            Source::Store => self.keys.find_key(hash).await?.map(PresentedKey::from),
+            Source::Cache => self.cache.read(hash).await?.map(PresentedKey::from),
+        };
+        let key = found.ok_or(UNKNOWN_KEY)?;
         if self.is_genuine(&key, from) {
             Ok(key)
         } else {
@@ -142,8 +135,8 @@ impl Keys {
         from: IpAddr,
         is_head: bool,
     ) -> Result<Caller, Refusal> {
-        self.within_limits(&key, from)?;
-        let caller = Caller::Key(ShownKey::from(key));
+        self.require_within_limits(&key, from)?;
+        let caller = Caller::Key(PresentedKey::from(key));
         if !is_head {
             self.note_use(&caller);
         }
@@ -159,14 +152,6 @@ impl Keys {
         self.uses.latest(key, stored)
     }
 
-    async fn read(&self, hash: &KeyedHash, source: Source) -> Result<ShownKey, Refusal> {
-        let found = match source {
-            Source::Store => self.keys.find_key(hash).await?.map(ShownKey::from),
-            Source::Cache => self.cache.read(hash).await?.map(ShownKey::from),
-        };
-        found.ok_or(UNKNOWN_KEY)
-    }
-
     fn report_altered(&self, key: &KeyHolder, from: IpAddr) {
         self.observer.key_altered();
         if self.logs_refusal(from) {
@@ -179,7 +164,7 @@ impl Keys {
         }
     }
 
-    fn within_limits(&self, key: &KeyHolder, from: IpAddr) -> Result<(), Refusal> {
+    fn require_within_limits(&self, key: &KeyHolder, from: IpAddr) -> Result<(), Refusal> {
         if key.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(Refusal::Unauthorized("this access key has expired"));
         }

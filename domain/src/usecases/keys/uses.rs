@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use crate::grant::{AccessKeyId, KeyRecord};
+use crate::grant::AccessKeyId;
 use crate::lock::lock;
 use crate::ports::{KeyStore, StoreError};
 use crate::time::Timestamp;
@@ -17,14 +17,6 @@ impl KeyUses {
         let mut uses = lock(&self.0);
         let at = uses.entry(key).or_insert(now);
         *at = now.max(*at);
-    }
-
-    /// Returns a key with the uses that are not stored yet.
-    pub(super) fn overlay(&self, key: KeyRecord) -> KeyRecord {
-        KeyRecord {
-            last_used_at: self.latest(key.id, key.last_used_at),
-            ..key
-        }
     }
 
     /// Returns when a key was last used, including uses that are not stored yet.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::audit::AuditDraft;
 use crate::entropy::Entropy;
 use crate::grant::refresh::{Lifetimes, due_at};
-use crate::grant::{AccessEnd, Account, LifetimeHints, NewGrant};
+use crate::grant::{AccessTokenExpiry, Account, LifetimeHints, NewGrant};
 use crate::link::{Link, Owner, SealedGrant};
 use crate::observe::{LinkEnd, Observer};
 use crate::ports::{CipherError, Clock, LinkStore, StoreError};
@@ -49,7 +49,7 @@ impl LinkCompleter {
         let macs = self.vault.row_macs();
         let completed = self.links.complete_link(link, grant, now, &macs, audit);
         let account = completed.await?;
-        self.cache.forget(account.id);
+        self.cache.invalidate(account.id);
         tracing::info!(link = id.0, account = account.id.0, provider = %link.provider, "account linked");
         let linked = LinkEnd::Linked;
         self.observer.link_ended(id, &link.provider, linked);
@@ -74,10 +74,10 @@ impl LinkCompleter {
             lifetime: expires_at.map(|at| at.since(requested_at)),
             hinted_end: grant.access_token_hinted_end,
         };
-        let end = AccessEnd { expires_at, hints };
+        let end = AccessTokenExpiry { expires_at, hints };
         let lifetimes = Lifetimes {
             requested_at,
-            access_token_expires_at: end.planned_by(),
+            access_token_expires_at: end.expected_expiry(),
             refresh_token_lasts: dies_at.map(|at| at.since(requested_at)),
         };
         Ok(NewGrant {

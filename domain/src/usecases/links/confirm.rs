@@ -38,7 +38,7 @@ impl Links {
                 return Err(UNKNOWN_CODE);
             };
             let key: &KeyHolder = fresh.as_ref().unwrap_or(key);
-            let link = self.as_the_key_says(link, key)?;
+            let link = self.confirmed_by_key(link, key)?;
             match self.confirm_once(link, return_code, address).await {
                 // Another request may have completed the link after the caller's key was read.
                 Err(Refusal::Store(StoreError::Conflict)) => fresh = self.read_again(key).await?,

@@ -118,7 +118,7 @@ impl LinkEnder {
     /// Revokes tokens that arrived after their link had ended.
     pub(crate) async fn revoke(&self, link: &Link, grant: &SealedGrant) -> Result<(), StoreError> {
         match self.revoker.of_link(link, grant) {
-            Ok(stray) => self.revoker.keep_stray(stray).await,
+            Ok(stray) => self.revoker.store_stray(stray).await,
             Err(error) => {
                 tracing::error!(link = link.id.0, %error, "tokens of an ended link are not revoked");
                 Ok(())

@@ -41,7 +41,7 @@ impl GuessLimiter {
             is_wrong: found.is_none(),
         };
         let before = self.guesses.admit_guess(&guess, self.limit).await??;
-        if guess.is_wrong && before.leaves_one() {
+        if guess.is_wrong && before.is_one_below_a_limit() {
             let all = before.of_all + 1;
             tracing::warn!(%address, all, "too many wrong link codes: networks that try more are rejected for now, and new codes are longer");
         }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::relink::{NOT_IDENTIFIED, Starter};
+use super::relink::{NOT_IDENTIFIED, RelinkStarter};
 use super::{Links, RelinkUrls, StartedLink};
 use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::grant::{Account, AccountId};
@@ -86,7 +86,7 @@ impl Links {
     ) -> Result<StartedLink, RelinkUrlError> {
         let (account, _) = self.invited(value).await?;
         self.require_room()?;
-        let starter = Starter {
+        let starter = RelinkStarter {
             actor: Actor::Service,
             address,
             is_stranger: true,

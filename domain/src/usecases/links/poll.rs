@@ -7,7 +7,7 @@ use crate::grant::{Account, KeyBinding, KeyHolder};
 use crate::link::{Link, LinkCode, LinkState, LinkStatus, Poller};
 use crate::usecases::caller::ALTERED_KEY;
 use crate::usecases::refusal::UNKNOWN_CODE;
-use crate::usecases::{Caller, Refusal, ShownKey};
+use crate::usecases::{Caller, PresentedKey, Refusal};
 
 /// The status of a link, as far as the caller may know it.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ impl Links {
         let (link, report) = match (own_key(link.as_ref(), caller), link) {
             (Some(key), Some(link)) => {
                 self.observer.link_resumed(link.id);
-                let report = self.full_report(self.as_the_key_says(&link, key)?).await?;
+                let report = self.full_report(self.confirmed_by_key(&link, key)?).await?;
                 (link.id, report)
             }
             (None, Some(link)) if is_open_to_admin(&link, caller) => {
@@ -80,7 +80,7 @@ impl Links {
         let link = self.links.find_link(&hash).await?;
         match (own_key(link.as_ref(), caller), link) {
             (Some(key), Some(link)) => {
-                let link = self.as_the_key_says(&link, key)?;
+                let link = self.confirmed_by_key(&link, key)?;
                 self.full_report(link).await
             }
             (None, Some(link)) if is_open_to_admin(&link, caller) => self.full_report(&link).await,
@@ -90,7 +90,7 @@ impl Links {
 
     /// Returns the link as far as its key confirms it. The account of a link is taken from the key, whose row has a
     /// MAC. A link that was completed after the key was read is reported as not complete yet.
-    pub(super) fn as_the_key_says<'a>(
+    pub(super) fn confirmed_by_key<'a>(
         &self,
         link: &'a Link,
         key: &'a KeyHolder,
@@ -147,7 +147,7 @@ const fn is_open_to_admin(link: &Link, caller: &Caller) -> bool {
     matches!(caller, Caller::Admin(_)) && link.relink_of.is_some()
 }
 
-pub(super) fn own_key<'a>(link: Option<&Link>, caller: &'a Caller) -> Option<&'a ShownKey> {
+pub(super) fn own_key<'a>(link: Option<&Link>, caller: &'a Caller) -> Option<&'a PresentedKey> {
     match (link, caller) {
         (Some(link), Caller::Key(key)) if key.id == link.key => Some(key),
         _ => None,

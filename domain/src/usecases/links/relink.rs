@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::Links;
-use super::start::{StartedLink, Wanted};
+use super::start::{LinkParameters, StartedLink};
 use crate::audit::Actor;
 use crate::grant::{Account, AccountId, KeyRecord, KeyRole, ProviderName};
 use crate::link::Requester;
@@ -25,7 +25,7 @@ pub const NO_KEY_LEFT: &str =
     "the account has no access key any more, so it can only be linked anew by a program";
 
 /// Who starts a relink, and which limits apply.
-pub(super) struct Starter {
+pub(super) struct RelinkStarter {
     pub(super) actor: Actor,
     pub(super) address: IpAddr,
     /// Whether this is somebody without a key, whose network's link codes are limited.
@@ -46,7 +46,7 @@ impl Links {
         address: IpAddr,
     ) -> Result<StartedLink, Refusal> {
         let account = self.for_admin(caller, id).await?;
-        let starter = Starter {
+        let starter = RelinkStarter {
             actor: Actor::from(caller),
             address,
             is_stranger: false,
@@ -89,11 +89,11 @@ impl Links {
     pub(super) async fn start_for_person(
         &self,
         account: &Account,
-        starter: Starter,
+        starter: RelinkStarter,
     ) -> Result<StartedLink, Refusal> {
         let (provider, key) = self.relink_key(account).await?;
         let (is_stranger, address) = (starter.is_stranger, starter.address);
-        let wanted = Wanted {
+        let parameters = LinkParameters {
             provider,
             requester: Requester {
                 client_name: key.name,
@@ -114,6 +114,6 @@ impl Links {
             address: Some(address),
             workload: None,
         };
-        self.create(wanted, None).await
+        self.create(parameters, None).await
     }
 }

@@ -13,9 +13,8 @@ use crate::ports::{LinkCreation, LinkingWorkload, NewLink, NewLinkKey, StoreErro
 use crate::secret::{AccessKey, KeyedHash};
 use crate::time::Timestamp;
 use crate::usecases::caller::{AUDITING_ONLY, READING_ONLY, UNKNOWN_KEY, account_of};
-use crate::usecases::expiry::in_the_future;
-use crate::usecases::name::checked;
 use crate::usecases::refusal::NO_RETURN_CODE;
+use crate::usecases::request_fields::{checked_name, in_the_future};
 use crate::usecases::{Caller, Refusal};
 use crate::workload::{Rule, WorkloadRefusal};
 
@@ -56,7 +55,7 @@ pub struct StartedLink {
     pub interval: Duration,
 }
 
-pub(super) struct Wanted {
+pub(super) struct LinkParameters {
     pub(super) provider: ProviderName,
     pub(super) requester: Requester,
     /// The network whose link codes are limited.
@@ -127,7 +126,7 @@ impl Links {
             }
             _ => (Self::MOST_OPEN, None),
         };
-        let wanted = Wanted {
+        let parameters = LinkParameters {
             provider,
             requester,
             network,
@@ -138,7 +137,7 @@ impl Links {
             actor: Actor::from(caller),
             address: request.address,
         };
-        self.create(wanted, access_key).await
+        self.create(parameters, access_key).await
     }
 
     /// Checks whether new accounts may be linked from an address. Accounts that are linked again, and workloads, have
@@ -222,11 +221,11 @@ impl Links {
     /// Stores a link under an unused code. `access_key` is the new key, if the link brings one.
     pub(super) async fn create(
         &self,
-        wanted: Wanted,
+        parameters: LinkParameters,
         access_key: Option<AccessKey>,
     ) -> Result<StartedLink, Refusal> {
         const TRIES: usize = 20;
-        let provider = &wanted.provider;
+        let provider = &parameters.provider;
         let digits = self.guesses.code_digits().await?;
         for _ in 0..TRIES {
             let code = LinkCode::generate(&self.entropy, digits);
@@ -234,27 +233,28 @@ impl Links {
             let link = NewLink {
                 code: self.vault.hash_link_code(&code),
                 provider: provider.clone(),
-                requester: wanted.requester.clone(),
-                network: wanted.network,
-                key: wanted.key,
+                requester: parameters.requester.clone(),
+                network: parameters.network,
+                key: parameters.key,
                 created_at: now,
                 expires_at: now + self.code_ttl,
-                workload: wanted.workload.clone(),
-                return_code: wanted.return_code,
+                workload: parameters.workload.clone(),
+                return_code: parameters.return_code,
             };
             let macs = self.vault.row_macs();
-            let (most_open, codes) = (wanted.most_open, self.codes);
+            let (most_open, codes) = (parameters.most_open, self.codes);
             let created = self.links.create_link(link, most_open, codes, &macs);
             match created.await {
                 Ok(LinkCreation::Created(link)) => {
                     tracing::info!(link = link.id.0, %provider, relink = link.relink_of.is_some(), "link code handed out");
                     self.observer.link_started(link.id, provider);
                     let started = AuditEvent::link_started(&link);
-                    self.audit.record(started, wanted.actor, wanted.address);
+                    self.audit
+                        .record(started, parameters.actor, parameters.address);
                     return Ok(StartedLink {
                         code,
                         access_key,
-                        provider: wanted.provider,
+                        provider: parameters.provider,
                         expires_in: self.code_ttl,
                         interval: self.poll_interval,
                     });
@@ -263,7 +263,7 @@ impl Links {
                 Ok(LinkCreation::TokenUsed) => return Err(token_used().into()),
                 Ok(LinkCreation::OverCapacity) => break,
                 Ok(LinkCreation::TooManyCodes(TooManyCodes { retry_after })) => {
-                    let address = wanted.requester.address;
+                    let address = parameters.requester.address;
                     tracing::warn!(address, "no link code: this network has requested too many");
                     return Err(Refusal::TooManyLinks { retry_after });
                 }
@@ -282,6 +282,8 @@ fn token_used() -> WorkloadRefusal {
 }
 
 pub(super) fn client_name(name: Option<String>) -> Result<Option<String>, Refusal> {
-    let name = name.map(|name| checked("client_name", &name)).transpose()?;
+    let name = name
+        .map(|name| checked_name("client_name", &name))
+        .transpose()?;
     Ok(name.filter(|name| !name.is_empty()))
 }

@@ -1,11 +1,11 @@
 use super::Links;
-use super::start::{LinkRequest, StartedLink, Wanted, client_name};
+use super::start::{LinkParameters, LinkRequest, StartedLink, client_name};
 use crate::audit::Actor;
-use crate::grant::{AccountId, InertKey, KeyHolder, KeyRole, ProviderName};
+use crate::grant::{AccountId, InertKey, KeyHolder, ProviderName};
 use crate::link::Requester;
 use crate::ports::NewLinkKey;
 use crate::secret::AccessKey;
-use crate::usecases::workloads::ShownWorkload;
+use crate::usecases::workloads::VerifiedWorkload;
 use crate::usecases::{Refusal, WorkloadCall, Workloads};
 
 impl Links {
@@ -21,28 +21,28 @@ impl Links {
         call: WorkloadCall<'_>,
         request: LinkRequest,
     ) -> Result<StartedLink, Refusal> {
-        let shown = workloads.recognise(call, "link").await?;
-        let unsettled = workloads.unsettled(&shown);
-        let started = self.start_for(workloads, &shown, request).await;
-        unsettled.settle();
-        workloads.settled(&shown, started)
+        let workload = workloads.recognise(call, "link").await?;
+        let unanswered = workloads.unanswered(&workload);
+        let started = self.start_for(workloads, &workload, request).await;
+        unanswered.mark_answered();
+        workloads.record_link_result(&workload, started)
     }
 
     async fn start_for(
         &self,
         workloads: &Workloads,
-        shown: &ShownWorkload,
+        workload: &VerifiedWorkload,
         request: LinkRequest,
     ) -> Result<StartedLink, Refusal> {
         if request.role.is_some() || request.key_expires_at.is_some() {
             let detail = "role and key_expires_at are for new keys, and a workload gets none";
             return Err(Refusal::Unprocessable(detail.to_owned()));
         }
-        let only = shown.only_provider().map(ProviderName::as_str);
+        let only = workload.only_provider().map(ProviderName::as_str);
         let named = request.provider.as_deref().or(only);
         let provider = self.providers.choose(named)?.name().clone();
         self.judge_return_code(request.return_code, &provider)?;
-        let (key, hash) = match self.linked_by(shown, &provider).await? {
+        let (key, hash) = match self.linked_by(workload, &provider).await? {
             Some((key, account)) => {
                 let key = key.id;
                 (NewLinkKey::Relink { key, account }, None)
@@ -50,41 +50,36 @@ impl Links {
             None => {
                 let unused = AccessKey::generate(&self.entropy);
                 let hash = self.vault.hash_access_key(&unused);
-                let key = InertKey {
-                    hash,
-                    role: KeyRole::Owner,
-                    expires_at: None,
-                };
-                (NewLinkKey::New(key), Some(hash))
+                (NewLinkKey::New(InertKey::owner(hash)), Some(hash))
             }
         };
-        let workload = workloads.linking(shown, &provider, hash.as_ref())?;
-        let wanted = Wanted {
+        let linking = workloads.linking(workload, &provider, hash.as_ref())?;
+        let parameters = LinkParameters {
             provider,
             requester: Requester {
                 client_name: client_name(request.requester.client_name)?,
-                workload: Some(shown.facts().clone()),
+                workload: Some(workload.facts().clone()),
                 ..request.requester
             },
             // All jobs of a workload share one limit, wherever they run.
-            network: Some(shown.identity()),
+            network: Some(workload.identity()),
             key,
             return_code: request.return_code,
             most_open: Self::MOST_OPEN,
             actor: Actor::Anonymous,
             address: request.address,
-            workload: Some(workload),
+            workload: Some(linking),
         };
-        self.create(wanted, None).await
+        self.create(parameters, None).await
     }
 
     /// Returns the account of a provider that a workload has linked, and the key of that link.
     async fn linked_by<'a>(
         &self,
-        shown: &'a ShownWorkload,
+        workload: &'a VerifiedWorkload,
         provider: &ProviderName,
     ) -> Result<Option<(&'a KeyHolder, AccountId)>, Refusal> {
-        for (key, id) in shown.relinkable(provider) {
+        for (key, id) in workload.relinkable(provider) {
             match self.accounts.get(id).await {
                 Ok(account) if account.key.provider == *provider => return Ok(Some((key, id))),
                 // The account belongs to another provider, or was deleted since.

@@ -1,9 +1,9 @@
 //! Sends the next request of a link to its provider.
 
 use super::error::RedeemError;
-use super::{Outcome, Redeemer};
+use super::{RedeemResult, Redeemer};
 use crate::fault::{Fault, FaultCode};
-use crate::grant::{AccessEnd, Extra, SaidEnd, TokenGrant};
+use crate::grant::{AccessTokenExpiry, Extra, StatedLifetime, TokenGrant};
 use crate::link::{
     Ending, Link, LinkState, PollSchedule, ReturnCode, SealedConsent, SealedGrant, SealedPrompt,
 };
@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 impl Redeemer {
     /// Sends the next request of a leased link to its provider. Changes nothing that is stored.
     #[tracing::instrument(level = "debug", name = "poll", skip_all, fields(link = link.id.0, provider = %link.provider))]
-    pub async fn advance(&self, link: &Link) -> Outcome {
+    pub async fn advance(&self, link: &Link) -> RedeemResult {
         let poll = link
             .poll
             .unwrap_or_else(|| PollSchedule::start(None, self.clock.now()));
@@ -22,15 +22,15 @@ impl Redeemer {
         let asked = match &link.state {
             LinkState::Authorizing(consent) => self.redeem(link, consent, poll).await,
             LinkState::Redeemed(grant) => self.identify(link, grant).await,
-            LinkState::Confirming(_) if link.is_past_deadline(self.clock.now()) => {
-                Ok(Outcome::Over(Ending::Failed(ReturnCode::not_confirmed())))
-            }
+            LinkState::Confirming(_) if link.is_past_deadline(self.clock.now()) => Ok(
+                RedeemResult::Over(Ending::Failed(ReturnCode::not_confirmed())),
+            ),
             LinkState::Pending
             | LinkState::Confirming(_)
             | LinkState::Linked { .. }
-            | LinkState::Ended { .. } => Ok(Outcome::AskAgain(poll)),
+            | LinkState::Ended { .. } => Ok(RedeemResult::AskAgain(poll)),
         };
-        asked.unwrap_or_else(|error| self.on_failure(error, link, poll))
+        asked.unwrap_or_else(|error| self.judge_failure(error, link, poll))
     }
 
     async fn redeem(
@@ -38,10 +38,10 @@ impl Redeemer {
         link: &Link,
         consent: &SealedConsent,
         poll: PollSchedule,
-    ) -> Result<Outcome, RedeemError> {
+    ) -> Result<RedeemResult, RedeemError> {
         let requested_at = self.clock.now();
         if link.is_over(requested_at) {
-            return Ok(Outcome::Over(Ending::Expired));
+            return Ok(RedeemResult::Over(Ending::Expired));
         }
         let provider = self.providers.get(&link.provider)?;
         if let Some(client_id) = &consent.client_id {
@@ -54,25 +54,25 @@ impl Redeemer {
         let now = self.clock.now();
         Ok(match redemption {
             Redemption::Pending | Redemption::SlowDown { .. } if link.is_past_deadline(now) => {
-                Outcome::Over(Ending::Expired)
+                RedeemResult::Over(Ending::Expired)
             }
             Redemption::Granted(grant) => {
                 let sealed = self.seal_grant(link, &grant, requested_at)?;
-                Outcome::Redeemed(Box::new(sealed), PollSchedule::start(None, now))
+                RedeemResult::Redeemed(Box::new(sealed), PollSchedule::start(None, now))
             }
             Redemption::Unusable { grant, why } => {
                 let sealed = self.seal_grant(link, &grant, requested_at)?;
                 let fault = RedeemError::from(why).into_fault();
-                Outcome::Unusable(Box::new(sealed), Ending::Failed(fault))
+                RedeemResult::Unusable(Box::new(sealed), Ending::Failed(fault))
             }
             Redemption::Pending => ask_again(poll.still_pending(now), link),
             Redemption::SlowDown { interval } => ask_again(poll.slowed_down(interval, now), link),
             Redemption::Denied(words) => {
                 let words = words.unwrap_or_else(|| Fault::DECLINED.to_owned());
                 let why = Fault::new(FaultCode::AccessDenied, words);
-                Outcome::Over(Ending::Denied(Some(why)))
+                RedeemResult::Over(Ending::Denied(Some(why)))
             }
-            Redemption::Expired => Outcome::Over(Ending::Expired),
+            Redemption::Expired => RedeemResult::Over(Ending::Expired),
         })
     }
 
@@ -97,7 +97,7 @@ impl Redeemer {
             return true;
         };
         let running = running(replicas, self.clock.now());
-        let is_older = |replica: &Replica| replica.presence.started_at <= link.created_at;
+        let is_older = |replica: &Replica| replica.report.started_at <= link.created_at;
         // None is there after the store was away for a while.
         running.len() != 1 || running.iter().any(is_older)
     }
@@ -126,7 +126,7 @@ impl Redeemer {
     ) -> Result<SealedGrant, RedeemError> {
         let vault = &self.vault;
         let after = |lifetime| requested_at + lifetime;
-        let end = AccessEnd::default().after(SaidEnd {
+        let end = AccessTokenExpiry::default().after(StatedLifetime {
             requested_at,
             expires_in: grant.expires_in,
             assumed: grant.assumed_expires_in,
@@ -150,9 +150,9 @@ impl Redeemer {
         })
     }
 
-    /// Decides what a failed attempt means for the link. Keeps stored tokens until the deadline, because a failure to
+    /// Decides what a failed request means for the link. Keeps stored tokens until the deadline, because a failure to
     /// identify their owner may be temporary. A forged ID token ends the link at once, and so does a client id that nobody has.
-    fn on_failure(&self, error: RedeemError, link: &Link, poll: PollSchedule) -> Outcome {
+    fn judge_failure(&self, error: RedeemError, link: &Link, poll: PollSchedule) -> RedeemResult {
         let now = self.clock.now();
         let (id, provider) = (link.id.0, &link.provider);
         // Only the first failure in a row is logged as news.
@@ -161,34 +161,36 @@ impl Redeemer {
         } else {
             tracing::debug!(link = id, %provider, %error, "asking the provider failed, as before");
         }
-        let redeemed = matches!(link.state, LinkState::Redeemed(_));
-        let next = if redeemed {
-            poll.unidentified(error.retry_after(), now)
-        } else if error.is_left_to_others() {
-            PollSchedule {
-                next_at: now + poll.interval,
-                ..poll
-            }
-        } else {
-            poll.unanswered(error.retry_after(), now)
-        };
-        let again = ask_again(next, link);
-        let passing = error.is_passing() || redeemed && !error.is_final();
-        match link.is_past_deadline(now) {
-            false if passing => again,
-            true if passing && !redeemed => Outcome::Over(error.at_the_deadline()),
-            _ if error.is_late(link, now + poll.interval) => Outcome::Over(Ending::Expired),
-            _ if poll.failures > 0 && !redeemed => {
-                Outcome::Over(Ending::Failed(error.after_a_lost_answer()))
-            }
-            _ => Outcome::Over(Ending::Failed(error.into_fault())),
+        let has_tokens = matches!(link.state, LinkState::Redeemed(_));
+        let may_retry = error.is_temporary() || has_tokens && !error.is_final();
+        if may_retry && !link.is_past_deadline(now) {
+            let next = if has_tokens {
+                poll.unidentified(error.retry_after(), now)
+            } else if error.is_local() {
+                PollSchedule {
+                    next_at: now + poll.interval,
+                    ..poll
+                }
+            } else {
+                poll.unanswered(error.retry_after(), now)
+            };
+            return ask_again(next, link);
         }
+        RedeemResult::Over(if may_retry && !has_tokens {
+            error.ending_at_deadline()
+        } else if error.is_late(link, now + poll.interval) {
+            Ending::Expired
+        } else if poll.failures > 0 && !has_tokens {
+            Ending::Failed(error.fault_after_lost_response())
+        } else {
+            Ending::Failed(error.into_fault())
+        })
     }
 }
 
 /// The next request is no later than the deadline, so that a link ends in time.
-fn ask_again(poll: PollSchedule, link: &Link) -> Outcome {
-    Outcome::AskAgain(PollSchedule {
+fn ask_again(poll: PollSchedule, link: &Link) -> RedeemResult {
+    RedeemResult::AskAgain(PollSchedule {
         next_at: poll.next_at.min(link.expires_at),
         ..poll
     })

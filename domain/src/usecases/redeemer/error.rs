@@ -23,19 +23,17 @@ pub(super) enum RedeemError {
 
 impl RedeemError {
     /// Whether a retry may help.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(super) fn is_temporary(&self) -> bool {
         match self {
-            Self::Provider(error) => error.is_passing(),
-            Self::Refusal(refusal) => {
-                self.is_left_to_others() || matches!(refusal, Refusal::Store(_))
-            }
+            Self::Provider(error) => error.is_temporary(),
+            Self::Refusal(refusal) => self.is_local() || matches!(refusal, Refusal::Store(_)),
             Self::OtherClient { is_alone } => !is_alone,
         }
     }
 
     /// Whether nothing was sent because this replica cannot. While a configuration is rolled out, another one may have the
     /// provider, its client id, or the secret key that sealed the consent.
-    pub(super) const fn is_left_to_others(&self) -> bool {
+    pub(super) const fn is_local(&self) -> bool {
         matches!(
             self,
             Self::Refusal(
@@ -69,7 +67,7 @@ impl RedeemError {
 
     /// Returns the fault of a refusal after an earlier response was lost. A code can be redeemed once (RFC 6749 section
     /// 4.1.2), so the person has to consent again.
-    pub(super) fn after_a_lost_answer(self) -> Fault {
+    pub(super) fn fault_after_lost_response(self) -> Fault {
         match self {
             Self::Provider(error @ ProviderError::Refused { .. }) => {
                 let words = format!(
@@ -83,7 +81,7 @@ impl RedeemError {
     }
 
     /// Returns how a link ends whose consent nobody could redeem in time.
-    pub(super) fn at_the_deadline(self) -> Ending {
+    pub(super) fn ending_at_deadline(self) -> Ending {
         match self {
             Self::OtherClient { .. } => Ending::Failed(self.into_fault()),
             _ => Ending::Expired,

@@ -1,5 +1,5 @@
 use super::error::RedeemError;
-use super::{Outcome, Redeemer};
+use super::{RedeemResult, Redeemer};
 use crate::fault::{Fault, FaultCode};
 use crate::grant::{Account, AccountKey, Identity};
 use crate::link::{Ending, Link, Owner, SealedGrant};
@@ -10,7 +10,7 @@ impl Redeemer {
         &self,
         link: &Link,
         grant: &SealedGrant,
-    ) -> Result<Outcome, RedeemError> {
+    ) -> Result<RedeemResult, RedeemError> {
         let provider = self.providers.get(&link.provider)?;
         self.require_client(&**provider, link, &grant.origin.client_id)
             .await?;
@@ -27,13 +27,13 @@ impl Redeemer {
             let detail =
                 "another person consented, but only the owner of the account can link it again";
             let mismatch = Fault::new(FaultCode::AccountMismatch, detail);
-            return Ok(Outcome::Over(Ending::Failed(mismatch)));
+            return Ok(RedeemResult::Over(Ending::Failed(mismatch)));
         };
         if link.return_code_tries.is_some() {
-            return Ok(Outcome::Held(owner));
+            return Ok(RedeemResult::Held(owner));
         }
         let grant = self.completer.seal_to(owner, link, grant)?;
-        Ok(Outcome::Identified(Box::new(grant)))
+        Ok(RedeemResult::Identified(Box::new(grant)))
     }
 
     /// Returns the identity of the account; `None` if another person consented than the one whose account is linked

@@ -2,7 +2,7 @@
 //! codes, and identifies the person.
 //!
 //! Claim (one transaction), call the provider (no transaction), record (another transaction): the runtime calls
-//! [`Redeemer::claim_due`], then for each link [`Redeemer::advance`] and [`Redeemer::record`]. It repeats the last one
+//! [`Redeemer::claim_due`], then for each link [`Redeemer::advance`] and [`Redeemer::record_result`]. It repeats the last one
 //! while the store is unavailable, because the outcome may hold tokens that exist nowhere else.
 
 mod advance;
@@ -43,7 +43,7 @@ pub struct Redeemer {
 
 /// The provider's response, ready to be recorded.
 #[derive(Debug, Clone)]
-pub enum Outcome {
+pub enum RedeemResult {
     /// Nothing yet.
     AskAgain(PollSchedule),
     /// Tokens whose owner is not known yet.

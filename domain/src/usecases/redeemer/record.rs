@@ -1,7 +1,7 @@
-use super::{Outcome, Redeemer};
+use super::{RedeemResult, Redeemer};
 use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::grant::NewGrant;
-use crate::link::pace::IDENTIFY_WITHIN;
+use crate::link::polling::IDENTIFY_WITHIN;
 use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
 use crate::ports::StoreError;
 
@@ -11,33 +11,37 @@ impl Redeemer {
     /// # Errors
     /// [`StoreError::Unavailable`] and [`StoreError::Busy`]: call it again with the same outcome. [`StoreError::Conflict`]: the link has ended,
     /// or somebody else has leased it.
-    pub async fn record(&self, link: &Link, outcome: &Outcome) -> Result<Option<Link>, StoreError> {
+    pub async fn record_result(
+        &self,
+        link: &Link,
+        outcome: &RedeemResult,
+    ) -> Result<Option<Link>, StoreError> {
         let now = self.clock.now();
         match outcome {
-            Outcome::AskAgain(poll) => self.links.postpone_poll(link, *poll).await?,
+            RedeemResult::AskAgain(poll) => self.links.postpone_poll(link, *poll).await?,
             // The client has already seen `expired`, which is final.
-            Outcome::Redeemed(grant, _) if link.is_over(now) => {
+            RedeemResult::Redeemed(grant, _) if link.is_over(now) => {
                 self.ender.end_with(link, grant, Ending::Expired).await?;
             }
-            Outcome::Unusable(grant, ending) => {
+            RedeemResult::Unusable(grant, ending) => {
                 self.ender.end_with(link, grant, ending.clone()).await?;
             }
-            Outcome::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
-            Outcome::Identified(grant) => {
+            RedeemResult::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
+            RedeemResult::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
                 let audit = self.audit.draft(Actor::Person, None);
                 if let Err(error) = self.completer.complete(link, grant, audit).await {
                     self.ender.end_refused(link, error).await?;
                 }
             }
-            Outcome::Held(owner) => {
+            RedeemResult::Held(owner) => {
                 let mac = self.vault.row_macs().of_owner(link, owner);
                 self.links.hold_grant(link, owner.clone(), mac, now).await?;
                 tracing::info!(link = link.id.0, provider = %link.provider, "link waits for its return code");
                 let confirming = AuditEvent::of_link(AuditKind::LinkConfirming, link);
                 self.audit.record(confirming, Actor::Service, None);
             }
-            Outcome::Over(ending) => self.ender.end(link, ending.clone()).await?,
+            RedeemResult::Over(ending) => self.ender.end(link, ending.clone()).await?,
         }
         Ok(None)
     }
@@ -55,7 +59,7 @@ impl Redeemer {
         loop {
             let kept = self
                 .links
-                .keep_redeemed(&read, grant.clone(), poll, expires_at)
+                .store_redeemed(&read, grant.clone(), poll, expires_at)
                 .await;
             if !matches!(kept, Err(StoreError::Conflict)) {
                 return kept.map(Some);

@@ -1,8 +1,10 @@
 //! Seals the tokens of a refresh. A new refresh token is sealed even if the rest of the response is unusable.
 
 use super::Refresher;
-use crate::grant::refresh::{Lifetimes, due_at, refreshed_in_vain};
-use crate::grant::{AccessEnd, ListedMembers, RefreshedTokens, SaidEnd, StoredTokens, TokenGrant};
+use crate::grant::refresh::{Lifetimes, due_at, judge_unusable_answer};
+use crate::grant::{
+    AccessTokenExpiry, ListedMembers, RefreshedTokens, StatedLifetime, StoredTokens, TokenGrant,
+};
 use crate::ports::{CipherError, ProviderError, RefreshAnswer, RefreshError};
 use crate::secret::{AccessToken, RefreshToken, Sealed};
 use crate::time::Timestamp;
@@ -18,7 +20,7 @@ impl Refresher {
         match answer {
             RefreshAnswer::Granted(granted) => self.seal_granted(lease, granted, requested_at),
             RefreshAnswer::Unusable { refresh_token, why } => {
-                self.seal_in_vain(lease, refresh_token.as_ref(), why, requested_at)
+                self.seal_unusable(lease, refresh_token.as_ref(), why, requested_at)
             }
         }
     }
@@ -31,7 +33,7 @@ impl Refresher {
     ) -> Result<RefreshedTokens, CipherError> {
         let key = &lease.account.key;
         let refresh_token = granted.refresh_token.as_ref();
-        let end = lease.access_end().after(SaidEnd {
+        let end = lease.access_token_expiry().after(StatedLifetime {
             requested_at,
             expires_in: granted.expires_in,
             assumed: granted.assumed_expires_in,
@@ -40,7 +42,7 @@ impl Refresher {
         });
         if end.is_over(requested_at) {
             let why = expired_token();
-            return self.seal_in_vain(lease, refresh_token, &why, requested_at);
+            return self.seal_unusable(lease, refresh_token, &why, requested_at);
         }
         let lasts = granted.refresh_token_expires_in;
         Ok(RefreshedTokens {
@@ -59,20 +61,20 @@ impl Refresher {
 
     fn next_refresh(
         &self,
-        end: &AccessEnd,
+        end: &AccessTokenExpiry,
         refresh_token_lasts: Option<std::time::Duration>,
         requested_at: Timestamp,
     ) -> Option<Timestamp> {
         let lifetimes = Lifetimes {
             requested_at,
-            access_token_expires_at: end.planned_by(),
+            access_token_expires_at: end.expected_expiry(),
             refresh_token_lasts,
         };
         due_at(&lifetimes, self.at_least_every, self.entropy.fraction())
     }
 
     /// The stored access token stays, and the account is degraded until a refresh returns a usable one.
-    fn seal_in_vain(
+    fn seal_unusable(
         &self,
         lease: &StoredTokens,
         refresh_token: Option<&RefreshToken>,
@@ -80,9 +82,9 @@ impl Refresher {
         requested_at: Timestamp,
     ) -> Result<RefreshedTokens, CipherError> {
         let (now, spread) = (self.clock.now(), self.entropy.fraction());
-        let failure = refreshed_in_vain(lease.attempts, why, now, spread);
+        let failure = judge_unusable_answer(lease.attempts, why, now, spread);
         let key = &lease.account.key;
-        let AccessEnd { expires_at, hints } = lease.access_end();
+        let AccessTokenExpiry { expires_at, hints } = lease.access_token_expiry();
         Ok(RefreshedTokens {
             refresh_token: self.vault.seal_some(refresh_token, key)?,
             scopes: lease.account.scopes.clone(),

@@ -1,7 +1,7 @@
 //! Keeps grants alive: refreshes tokens before they expire and on demand.
 //!
 //! Claim (one transaction), send the refresh token (no transaction), record (another transaction): the runtime claims
-//! with [`Refresher::claim_due`] or [`Refresher::claim`], then calls [`Refresher::exchange`] and [`Refresher::record`].
+//! with [`Refresher::claim_due`] or [`Refresher::claim`], then calls [`Refresher::attempt`] and [`Refresher::record_result`].
 //! It repeats the last one while the store is unavailable, because the outcome may hold a refresh token that exists
 //! nowhere else.
 //!
@@ -9,8 +9,8 @@
 //! may fit where the new tokens do not.
 
 mod answer;
-mod exchange;
-mod head_start;
+mod attempt;
+mod claim_delay;
 mod on_demand;
 mod outage_watch;
 mod outages;
@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
-use crate::grant::refresh::{REFRESH_HORIZON, Waiting};
+use crate::grant::refresh::{REFRESH_HORIZON, WaitingAccount};
 use crate::grant::{AccountStatus, ProviderName, StoredTokens};
 use crate::observe::Observer;
 use crate::ports::{AccountStore, Clock, RefreshStore, ReplicaStore, StoreError, WriteTestStore};
@@ -31,15 +31,15 @@ use crate::time::Timestamp;
 use crate::vault::Vault;
 
 use super::{AuditLog, Ports, Providers, Revoker, Settings, TokenCache};
-use head_start::HeadStart;
+use claim_delay::ClaimDelay;
 use outage_watch::OutageWatch;
 
-pub use exchange::Exchange;
+pub use attempt::RefreshResult;
 pub use on_demand::{RefreshOnDemand, RefreshRequest};
 
 /// How long due refreshes are left to other replicas, if the provider responds to them and not to this process. If
 /// nobody has taken them by then, there may be no other replica.
-const LEFT_TO_OTHERS: Duration = Duration::from_secs(30);
+const UNREACHABLE_CLAIM_DELAY: Duration = Duration::from_secs(30);
 
 /// Refreshes tokens, ahead of their expiry and when asked to.
 pub struct Refresher {
@@ -56,7 +56,7 @@ pub struct Refresher {
     at_least_every: Duration,
     revoker: Arc<Revoker>,
     outages: OutageWatch,
-    head_start: HeadStart,
+    claim_delay: ClaimDelay,
     observer: Arc<dyn Observer>,
     audit: Arc<AuditLog>,
 }
@@ -88,7 +88,7 @@ impl Refresher {
             at_least_every: settings.refresh_at_least_every,
             revoker: Arc::clone(revoker),
             outages: OutageWatch::new(ports),
-            head_start: HeadStart::default(),
+            claim_delay: ClaimDelay::default(),
             observer: Arc::clone(&ports.observer),
             audit: Arc::clone(&ports.audit),
         }
@@ -114,19 +114,19 @@ impl Refresher {
         let outages = self.outages.read().await?;
         let now = self.clock.now();
         let until = self.lease_until(now);
-        let due = async |limit, overdue_by, elsewhere: &[ProviderName]| {
+        let due = async |limit, overdue_by, skipped: &[ProviderName]| {
             self.refreshes
-                .claim_due_refreshes(now, overdue_by, until, limit, elsewhere)
+                .claim_due_refreshes(now, overdue_by, until, limit, skipped)
                 .await
         };
         let closed: Vec<_> = outages
             .iter()
             .map(|outage| outage.provider.clone())
             .collect();
-        let cut_off = self.outages.cut_off();
-        let elsewhere = [busy, &closed, &cut_off].concat();
-        let head_start = self.head_start.of_others(now);
-        let mut claimed = due(limit, head_start, &elsewhere).await?;
+        let unreachable_providers = self.outages.unreachable_providers();
+        let skipped = [busy, &closed, &unreachable_providers].concat();
+        let claim_delay = self.claim_delay.current(now);
+        let mut claimed = due(limit, claim_delay, &skipped).await?;
         for outage in &outages {
             let has_room = (claimed.len() as u64) < limit && !busy.contains(&outage.provider);
             if has_room && self.outages.may_probe(outage, now) {
@@ -142,9 +142,9 @@ impl Refresher {
                 }
             }
         }
-        if claimed.is_empty() && !cut_off.is_empty() {
-            let elsewhere = [busy, &closed].concat();
-            claimed = due(1, LEFT_TO_OTHERS, &elsewhere).await?;
+        if claimed.is_empty() && !unreachable_providers.is_empty() {
+            let skipped = [busy, &closed].concat();
+            claimed = due(1, UNREACHABLE_CLAIM_DELAY, &skipped).await?;
         }
         Ok(claimed)
     }
@@ -164,19 +164,19 @@ impl Refresher {
                 opens_at.extend(Some(at).filter(|_| !busy.contains(&outage.provider)));
             }
         }
-        let cut_off = self.outages.cut_off();
-        let elsewhere = [busy, &closed, &cut_off].concat();
-        let next = self.refreshes.next_refresh_at(&elsewhere).await?;
+        let unreachable_providers = self.outages.unreachable_providers();
+        let skipped = [busy, &closed, &unreachable_providers].concat();
+        let next = self.refreshes.next_refresh_at(&skipped).await?;
         let mut left_alone = None;
-        if !cut_off.is_empty() {
+        if !unreachable_providers.is_empty() {
             let due_at = self
                 .refreshes
                 .next_refresh_at(&[busy, &closed].concat())
                 .await?;
-            left_alone = due_at.map(|due_at| due_at + LEFT_TO_OTHERS);
+            left_alone = due_at.map(|due_at| due_at + UNREACHABLE_CLAIM_DELAY);
         }
         let next = opens_at.into_iter().chain(next).chain(left_alone).min();
-        Ok(next.map(|at| (at + self.head_start.of_others(now)).since(now)))
+        Ok(next.map(|at| (at + self.claim_delay.current(now)).since(now)))
     }
 
     /// Leases one account, unless the request is settled. During an outage of its provider, only if it is the account's
@@ -200,7 +200,7 @@ impl Refresher {
         let outages = self.outages.read().await?;
         let until = self.lease_until(now);
         if let Some(outage) = outages.iter().find(|o| o.provider == request.provider) {
-            let asked = Waiting {
+            let asked = WaitingAccount {
                 account: request.account,
                 failures: tokens.attempts.failures,
             };
@@ -238,7 +238,8 @@ impl Refresher {
     /// Whether a refresh can be tried now. A process that can send the refresh token ignores the pause of one that
     /// could not.
     async fn may_claim(&self, tokens: &StoredTokens, now: Timestamp) -> bool {
-        may_try(tokens, now) || is_left_to_others(tokens) && self.open_here(tokens).await.is_ok()
+        may_try(tokens, now)
+            || failed_locally(tokens) && self.open_refresh_token(tokens).await.is_ok()
     }
 
     fn lease_until(&self, now: Timestamp) -> Timestamp {
@@ -258,7 +259,7 @@ pub(super) fn may_try(tokens: &StoredTokens, now: Timestamp) -> bool {
 }
 
 /// Whether the last attempt failed for a reason that concerns only the process that made it.
-pub(super) fn is_left_to_others(tokens: &StoredTokens) -> bool {
+pub(super) fn failed_locally(tokens: &StoredTokens) -> bool {
     let error = tokens.account.last_error.as_ref();
     tokens.attempts.failures > 0 && error.is_none_or(|fault| fault.code.is_local())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::is_left_to_others;
+use super::failed_locally;
 use crate::grant::{AccountId, Generation, ProviderName, StoredTokens};
 
 /// Refreshes an account while a caller waits.
@@ -44,6 +44,6 @@ impl RefreshRequest {
     /// that concerns every process.
     pub(super) fn is_open(&self, tokens: &StoredTokens) -> bool {
         self.generation == tokens.generation
-            && (self.failures == tokens.attempts.failures || is_left_to_others(tokens))
+            && (self.failures == tokens.attempts.failures || failed_locally(tokens))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::outages::Outages;
 use crate::fault::{Fault, FaultCode};
-use crate::grant::refresh::{Outage, PROBE_HORIZON, Waiting};
+use crate::grant::refresh::{Outage, PROBE_HORIZON, WaitingAccount};
 use crate::grant::{AccountId, ProviderName, StoredTokens};
 use crate::observe::Observer;
 use crate::ports::{Clock, OutageStore, ProviderError, RefreshError, StoreError};
@@ -33,8 +33,8 @@ impl OutageWatch {
     }
 
     /// Returns the providers that do not respond to this process although another replica has ended the outage.
-    pub(super) fn cut_off(&self) -> Vec<ProviderName> {
-        self.known.cut_off()
+    pub(super) fn unreachable_providers(&self) -> Vec<ProviderName> {
+        self.known.unreachable_providers()
     }
 
     /// Returns when this process may send the next probe; `None` if it may probe any account now. Accounts that have
@@ -44,7 +44,7 @@ impl OutageWatch {
         outage: &Outage,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let left = self.known.left_to_others(outage);
+        let left = self.known.probe_delay(outage);
         let (first, again) = (outage.probe_at + left, outage.repeats_at() + left);
         if !self.may_probe(outage, now) {
             return Ok(Some(if first > now { first } else { again }));
@@ -74,7 +74,7 @@ impl OutageWatch {
     /// Whether this process may send a probe. After a probe of its own, it leaves the next one to other replicas for a
     /// moment. A stored time from a clock that was ahead does not count.
     pub(super) fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
-        let left = self.known.left_to_others(outage);
+        let left = self.known.probe_delay(outage);
         let horizon = PROBE_HORIZON + left;
         let is_left = |at: Timestamp| (at + left).is_ahead(now, horizon);
         let (due, repeats) = (outage.is_probe_due(now), outage.may_repeat(now));
@@ -162,7 +162,7 @@ impl OutageWatch {
     /// When the store fails: call it again.
     pub(super) async fn give_probe_back(&self, lease: &StoredTokens) -> Result<(), StoreError> {
         let provider = &lease.account.key.provider;
-        let probe = Waiting {
+        let probe = WaitingAccount {
             account: lease.account.id,
             failures: lease.attempts.failures,
         };

@@ -1,28 +1,28 @@
-use super::{Exchange, Refresher};
+use super::{RefreshResult, Refresher};
 use crate::audit::Actor;
 use crate::grant::refresh::RefreshFailure;
 use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
 use crate::observe::RefreshOutcome;
-use crate::ports::{Recorded, StoreError};
+use crate::ports::{RecordedRefresh, StoreError};
 
 impl Refresher {
     /// Records the result of sending the refresh token of a lease.
     ///
     /// # Errors
     /// When the store fails: call it again with the same exchange.
-    pub async fn record(
+    pub async fn record_result(
         &self,
         lease: &StoredTokens,
-        exchange: &Exchange,
+        result: &RefreshResult,
     ) -> Result<(), StoreError> {
-        let recorded = match exchange {
-            Exchange::Refreshed(tokens) => self.keep(lease, tokens).await,
-            Exchange::Failed(failure) => self.keep_failure(lease, failure).await,
-            Exchange::Unsent => self.give_back_unsent(lease).await,
+        let recorded = match result {
+            RefreshResult::Refreshed(tokens) => self.keep(lease, tokens).await,
+            RefreshResult::Failed(failure) => self.keep_failure(lease, failure).await,
+            RefreshResult::Unsent => self.give_back_unsent(lease).await,
         };
         // Even if the store returned an error: it may have recorded the result.
-        self.cache.forget(lease.account.id);
-        if recorded.is_ok() && matches!(exchange, Exchange::Refreshed(_)) {
+        self.cache.invalidate(lease.account.id);
+        if recorded.is_ok() && matches!(result, RefreshResult::Refreshed(_)) {
             self.outages.note_saved(lease).await;
         }
         recorded
@@ -44,14 +44,14 @@ impl Refresher {
             recorded => recorded?,
         };
         match recorded {
-            Recorded::Stored if let Err(failure) = &tokens.access_token => {
+            RecordedRefresh::Stored if let Err(failure) = &tokens.access_token => {
                 log_failure(lease, failure, true);
             }
-            Recorded::Stored if account.status != AccountStatus::Active => {
+            RecordedRefresh::Stored if account.status != AccountStatus::Active => {
                 tracing::info!(account = id, %provider, "refreshed: the grant has recovered");
             }
-            Recorded::Stored => tracing::debug!(account = id, %provider, "refreshed"),
-            Recorded::Superseded => {
+            RecordedRefresh::Stored => tracing::debug!(account = id, %provider, "refreshed"),
+            RecordedRefresh::Superseded => {
                 tracing::warn!(account = id, %provider, "refreshed too late: newer tokens are stored");
             }
         }
@@ -71,7 +71,7 @@ impl Refresher {
         tokens: &RefreshedTokens,
     ) -> Result<(), StoreError> {
         match self.revoker.of_refresh(lease, tokens) {
-            Ok(stray) => self.revoker.keep_stray(stray).await,
+            Ok(stray) => self.revoker.store_stray(stray).await,
             Err(error) => {
                 let account = lease.account.id.0;
                 tracing::error!(account, %error, "tokens of a deleted account are not revoked");

@@ -10,7 +10,7 @@ use crate::grant::revocation::{
 use crate::ports::{CipherError, OAuthProvider, ProviderError, Revoked, StoreError, TokenToRevoke};
 
 /// The pause after a definite rejection.
-const AFTER_A_NO: Duration = Duration::from_secs(3600);
+const AFTER_REJECTION: Duration = Duration::from_secs(3600);
 
 enum AttemptError {
     Provider(ProviderError),
@@ -176,7 +176,7 @@ impl Revoker {
         match provider.revoke(token).await {
             Ok(Revoked::Revoked) => so_far.status = RevocationStatus::Revoked,
             Ok(Revoked::Unknown) if so_far.status == RevocationStatus::Revoked => {}
-            Ok(Revoked::Unknown) if tells_of_the_grant(token, lease) => {
+            Ok(Revoked::Unknown) if proves_grant_is_gone(token, lease) => {
                 so_far.status = RevocationStatus::Revoked;
             }
             Ok(Revoked::Unknown) => so_far.refusal = Some(out_of_date()),
@@ -184,7 +184,7 @@ impl Revoker {
                 so_far.status = RevocationStatus::Revoked;
             }
             Ok(Revoked::TokenAlone | Revoked::Unsupported) => {}
-            Err(error) if error.is_passing() => return Err(error.into()),
+            Err(error) if error.is_temporary() => return Err(error.into()),
             Err(_) if so_far.status == RevocationStatus::Revoked => {}
             Err(error) => so_far.refusal = Some(error),
         }
@@ -209,7 +209,7 @@ impl Revoker {
 }
 
 /// Whether a grant is gone if the provider no longer knows this token.
-const fn tells_of_the_grant(token: TokenToRevoke<'_>, lease: &RevocationLease) -> bool {
+const fn proves_grant_is_gone(token: TokenToRevoke<'_>, lease: &RevocationLease) -> bool {
     match token {
         TokenToRevoke::Refresh(_) => true,
         TokenToRevoke::Access(_) => !has_refresh_token(lease),
@@ -239,7 +239,7 @@ fn out_of_date() -> ProviderError {
 /// A definite rejection hardly changes within minutes.
 fn pause(error: &ProviderError) -> Option<Duration> {
     match error {
-        ProviderError::Refused { .. } => Some(AFTER_A_NO),
+        ProviderError::Refused { .. } => Some(AFTER_REJECTION),
         _ => error.retry_after(),
     }
 }

@@ -3,54 +3,59 @@
 
 use super::Revoker;
 use crate::grant::revocation::{NewRevocation, RevocableTokens, RevocationReference};
-use crate::grant::{
-    AccountId, AccountKey, ProviderName, RefreshedTokens, StoredTokens, TokenOrigin,
-};
+use crate::grant::{Account, RefreshedTokens, StoredTokens, TokenOrigin};
 use crate::link::{Link, LinkState, SealedGrant};
-use crate::ports::{CipherError, StoreError};
-use crate::secret::{AccessToken, IdToken, RefreshToken};
+use crate::ports::{CipherError, SealedTo, StoreError};
+use crate::secret::{AccessToken, IdToken, RefreshToken, Sealed};
 use crate::time::Timestamp;
-
-/// Prepares tokens for revocation. A value that cannot be decrypted cannot be revoked, and is skipped.
-struct Tokens {
-    access: Option<AccessToken>,
-    refresh: Option<RefreshToken>,
-    id: Option<IdToken>,
-}
-
-/// The account or person whose tokens are revoked.
-struct Owner {
-    provider: ProviderName,
-    person: Option<String>,
-    account: Option<AccountId>,
-}
-
-impl Owner {
-    fn account(id: AccountId, key: &AccountKey) -> Self {
-        Self {
-            provider: key.provider.clone(),
-            person: Some(key.account_id.clone()),
-            account: Some(id),
-        }
-    }
-}
+use crate::vault::Sealable;
 
 impl Revoker {
     /// Returns the tokens of an account, leased to the caller, who deletes it.
     pub(crate) fn of_account(&self, stored: &StoredTokens) -> Result<NewRevocation, CipherError> {
-        let (vault, key) = (&self.vault, &stored.account.key);
-        let refresh = |sealed| opened(vault.open(sealed, key));
-        let tokens = Tokens {
-            access: opened(vault.open(&stored.access_token, key)),
-            refresh: stored.refresh_token.as_ref().and_then(refresh),
-            id: None,
-        };
-        let owner = Owner::account(stored.account.id, key);
-        let revocation = self.seal(owner, &stored.origin, stored.obtained_at, &tokens)?;
-        let lease_until = Some(self.lease_until(revocation.created_at));
+        let tokens = (Some(&stored.access_token), stored.refresh_token.as_ref());
+        let (account, origin) = (&stored.account, &stored.origin);
+        let revocation = self.of_tokens(account, tokens, origin, stored.obtained_at)?;
         Ok(NewRevocation {
-            lease_until,
+            lease_until: Some(self.lease_until(revocation.created_at)),
             ..revocation
+        })
+    }
+
+    /// Returns the tokens of a refresh for an account that is gone.
+    pub(crate) fn of_refresh(
+        &self,
+        lease: &StoredTokens,
+        refreshed: &RefreshedTokens,
+    ) -> Result<NewRevocation, CipherError> {
+        let access_token = refreshed.access_token.as_ref().ok();
+        let tokens = (access_token, refreshed.refresh_token.as_ref());
+        let (account, origin) = (&lease.account, &lease.origin);
+        self.of_tokens(account, tokens, origin, refreshed.requested_at)
+    }
+
+    fn of_tokens(
+        &self,
+        account: &Account,
+        (access_token, refresh_token): (Option<&Sealed>, Option<&Sealed>),
+        origin: &TokenOrigin,
+        requested_at: Timestamp,
+    ) -> Result<NewRevocation, CipherError> {
+        let (key, reference) = (&account.key, self.new_reference());
+        Ok(NewRevocation {
+            reference,
+            provider: key.provider.clone(),
+            person: Some(key.account_id.clone()),
+            account: Some(account.id),
+            origin: origin.clone(),
+            tokens: RevocableTokens {
+                access_token: self.move_token::<AccessToken>(access_token, key, reference)?,
+                refresh_token: self.move_token::<RefreshToken>(refresh_token, key, reference)?,
+                id_token: None,
+            },
+            requested_at,
+            created_at: self.clock.now(),
+            lease_until: None,
         })
     }
 
@@ -60,81 +65,54 @@ impl Revoker {
         link: &Link,
         grant: &SealedGrant,
     ) -> Result<NewRevocation, CipherError> {
-        let (vault, code) = (&self.vault, &link.code);
-        let refresh = |sealed| opened(vault.open(sealed, code));
-        let id = |sealed| opened(vault.open(sealed, code));
-        let tokens = Tokens {
-            access: opened(vault.open(&grant.access_token, code)),
-            refresh: grant.refresh_token.as_ref().and_then(refresh),
-            id: grant.id_token.as_ref().and_then(id),
-        };
-        let person = match &link.state {
-            LinkState::Confirming(held) => Some(held.owner.key.account_id.clone()),
-            _ => None,
-        };
-        let owner = Owner {
-            provider: link.provider.clone(),
-            person,
-            account: None,
-        };
-        self.seal(owner, &grant.origin, grant.requested_at, &tokens)
-    }
-
-    /// Returns the tokens of a refresh for an account that is gone.
-    pub(crate) fn of_refresh(
-        &self,
-        lease: &StoredTokens,
-        refreshed: &RefreshedTokens,
-    ) -> Result<NewRevocation, CipherError> {
-        let (vault, key) = (&self.vault, &lease.account.key);
-        let refresh = |sealed| opened(vault.open(sealed, key));
-        let access = refreshed.access_token.as_ref().ok();
-        let tokens = Tokens {
-            access: access.and_then(|sealed| opened(vault.open(sealed, key))),
-            refresh: refreshed.refresh_token.as_ref().and_then(refresh),
-            id: None,
-        };
-        let owner = Owner::account(lease.account.id, key);
-        self.seal(owner, &lease.origin, refreshed.requested_at, &tokens)
-    }
-
-    /// Stores tokens that arrived too late, to be revoked.
-    pub(crate) async fn keep_stray(&self, stray: NewRevocation) -> Result<(), StoreError> {
-        let provider = stray.provider.clone();
-        let kept = self.revocations.keep_stray(stray).await?;
-        tracing::info!(%provider, kept, "tokens arrived after their link or account had ended");
-        Ok(())
-    }
-
-    fn seal(
-        &self,
-        owner: Owner,
-        origin: &TokenOrigin,
-        requested_at: Timestamp,
-        tokens: &Tokens,
-    ) -> Result<NewRevocation, CipherError> {
-        let to = &RevocationReference::from_bytes(self.entropy.bytes());
-        let vault = &self.vault;
+        let (code, reference) = (&link.code, self.new_reference());
+        let access_token = Some(&grant.access_token);
+        let refresh_token = grant.refresh_token.as_ref();
+        let id_token = grant.id_token.as_ref();
         Ok(NewRevocation {
-            reference: *to,
-            provider: owner.provider,
-            person: owner.person,
-            account: owner.account,
-            origin: origin.clone(),
-            tokens: RevocableTokens {
-                access_token: vault.seal_some(tokens.access.as_ref(), to)?,
-                refresh_token: vault.seal_some(tokens.refresh.as_ref(), to)?,
-                id_token: vault.seal_some(tokens.id.as_ref(), to)?,
+            reference,
+            provider: link.provider.clone(),
+            person: match &link.state {
+                LinkState::Confirming(held) => Some(held.owner.key.account_id.clone()),
+                _ => None,
             },
-            requested_at,
+            account: None,
+            origin: grant.origin.clone(),
+            tokens: RevocableTokens {
+                access_token: self.move_token::<AccessToken>(access_token, code, reference)?,
+                refresh_token: self.move_token::<RefreshToken>(refresh_token, code, reference)?,
+                id_token: self.move_token::<IdToken>(id_token, code, reference)?,
+            },
+            requested_at: grant.requested_at,
             created_at: self.clock.now(),
             lease_until: None,
         })
     }
-}
 
-fn opened<T>(token: Result<T, CipherError>) -> Option<T> {
-    token
-        .inspect_err(|error| tracing::error!(%error, "a token to be revoked cannot be decrypted"))
-        .ok()
+    /// Stores tokens that arrived too late, to be revoked.
+    pub(crate) async fn store_stray(&self, stray: NewRevocation) -> Result<(), StoreError> {
+        let provider = stray.provider.clone();
+        let kept = self.revocations.store_stray(stray).await?;
+        tracing::info!(%provider, kept, "tokens arrived after their link or account had ended");
+        Ok(())
+    }
+
+    fn new_reference(&self) -> RevocationReference {
+        RevocationReference::from_bytes(self.entropy.bytes())
+    }
+
+    /// Seals a token to a revocation. One that cannot be decrypted cannot be revoked, and is left out.
+    fn move_token<S: Sealable>(
+        &self,
+        token: Option<&Sealed>,
+        from: impl Into<SealedTo>,
+        to: RevocationReference,
+    ) -> Result<Option<Sealed>, CipherError> {
+        let opened = self.vault.open_some::<S>(token, from);
+        let opened = opened.unwrap_or_else(|error| {
+            tracing::error!(%error, "a token to be revoked cannot be decrypted");
+            None
+        });
+        self.vault.seal_some(opened.as_ref(), &to)
+    }
 }

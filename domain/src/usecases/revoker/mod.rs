@@ -2,7 +2,7 @@
 //!
 //! Claim (one transaction), call the provider (no transaction), record (another transaction): the runtime claims with
 //! [`Revoker::claim_due`], or gets a lease from deleting an account, then calls [`Revoker::attempt`] and
-//! [`Revoker::record`].
+//! [`Revoker::record_result`].
 
 mod attempt;
 mod intake;
@@ -100,7 +100,7 @@ impl Revoker {
     ///
     /// # Errors
     /// When the store fails: call it again with the same result.
-    pub async fn record(
+    pub async fn record_result(
         &self,
         lease: &RevocationLease,
         result: Option<&RevocationResult>,
@@ -127,7 +127,7 @@ impl Revoker {
                 tracing::info!(revocation, %provider, outcome, code, detail, kept, "revocation ended");
             }
             RevocationResult::Again { fault, .. } => {
-                tell_of_failure(&lease.revocation, fault, kept);
+                log_failure(&lease.revocation, fault, kept);
             }
         }
         Ok(())
@@ -150,7 +150,7 @@ impl Revoker {
 }
 
 /// The log reports only new failures, because a revocation is retried for a day.
-fn tell_of_failure(before: &Revocation, fault: &Fault, kept: bool) {
+fn log_failure(before: &Revocation, fault: &Fault, kept: bool) {
     let (revocation, provider) = (before.id.0, &before.provider);
     let (code, detail) = (&*fault.code, &*fault.detail);
     let known = before.last_error.as_ref().map(|fault| &*fault.code);

@@ -177,7 +177,7 @@ async fn the_mark_survives_a_change_of_the_secret_key() {
         }
         crate::usecases::rekey(store, &vault).await.unwrap();
         let sealed = store.hash_key().await.unwrap().unwrap();
-        assert_eq!(sealed.seal_id(), Some(vault.present()));
+        assert_eq!(sealed.seal_id(), Some(vault.current_seal_id()));
         let marked = vault.mark_rows_authenticated(&sealed).unwrap();
         assert_eq!(marked.is_none(), is_marked);
     }

@@ -23,10 +23,10 @@ pub(super) use crate::grant::{AccountId, TokenOrigin};
 pub(super) use crate::link::{Link, LinkCode, LinkStatus, Requester};
 pub(super) use crate::operator::{OperatorKey, OperatorName, OperatorRole};
 pub(super) use crate::ports::{AccountStore, Descendants, LinkStore, ReplicaStore};
-pub(super) use crate::replica::Presence;
+pub(super) use crate::replica::ReplicaReport;
 pub(super) use crate::secret::{AccessKey, BrowserToken};
 pub(super) use crate::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, see_through, seeded_entropy,
+    FakeCipher, FixedClock, MemoryStore, ScriptedProvider, ports, redeem_to_end, seeded_entropy,
     services, settings,
 };
 pub(super) use crate::time::Timestamp;
@@ -80,13 +80,13 @@ impl Stage {
     /// Records that a replica is running.
     pub(super) async fn check_in(&self, instance: &str) {
         let now = self.clock_now();
-        let presence = Presence {
+        let report = ReplicaReport {
             instance: instance.to_owned(),
             name: instance.to_owned(),
             version: String::new(),
             started_at: now,
         };
-        self.store.check_in(&presence, now).await.unwrap();
+        self.store.check_in(&report, now).await.unwrap();
     }
 
     /// Creates another replica with a secret key that this one lacks; it also has this one's.
@@ -165,12 +165,12 @@ impl Stage {
                 .unwrap_or_default(),
         );
         for link in self.redeemer.claim_due(100, &[]).await.unwrap() {
-            self.see_through(link).await;
+            self.redeem_to_end(link).await;
         }
     }
 
-    pub(super) async fn see_through(&self, link: Link) {
-        see_through(&self.redeemer, link).await.unwrap();
+    pub(super) async fn redeem_to_end(&self, link: Link) {
+        redeem_to_end(&self.redeemer, link).await.unwrap();
     }
 
     pub(super) async fn caller(&self, key: &AccessKey) -> Caller {
@@ -219,7 +219,10 @@ impl Stage {
         let claimed = leases.len();
         for lease in leases {
             let result = revoker.attempt(&lease).await;
-            revoker.record(&lease, result.as_ref()).await.unwrap();
+            revoker
+                .record_result(&lease, result.as_ref())
+                .await
+                .unwrap();
         }
         claimed
     }

@@ -65,7 +65,7 @@ async fn a_key_that_is_still_needed_is_missed() {
         .unwrap();
     // Killed after the hash key: the rest still needs the old key.
     let owners = crate::ports::OwnerKind::Service;
-    let row = store.rows_sealed_otherwise(owners, both.present(), 0, 1);
+    let row = store.rows_sealed_otherwise(owners, both.current_seal_id(), 0, 1);
     let row = row.await.unwrap().remove(0).unwrap();
     let values = vec![both.reseal(&row.owner, &row.values[0]).unwrap()];
     let resealing = crate::ports::Resealing { row, values };
@@ -91,7 +91,7 @@ async fn a_token_that_was_refreshed_meanwhile_is_never_put_back() {
         .await
         .unwrap();
     let owners = crate::ports::OwnerKind::Account;
-    let row = store.rows_sealed_otherwise(owners, both.present(), 0, 1);
+    let row = store.rows_sealed_otherwise(owners, both.current_seal_id(), 0, 1);
     let row = row.await.unwrap().remove(0).unwrap();
     let values = row
         .values
@@ -114,7 +114,7 @@ async fn a_token_that_was_refreshed_meanwhile_is_never_put_back() {
 /// Replaces the header of one value of a kind of owner.
 async fn damage(stage: &Stage, owners: OwnerKind, vault: &Vault, header: SealId) -> DamagedRow {
     let store = stage.store.as_ref();
-    let row = store.rows_sealed_otherwise(owners, vault.present(), 0, 1);
+    let row = store.rows_sealed_otherwise(owners, vault.current_seal_id(), 0, 1);
     let row = row.await.unwrap().remove(0).unwrap();
     let mut values: Vec<_> = row.values.iter().map(|it| it.sealed.clone()).collect();
     let rest = &values[0].as_bytes()[SealId::LENGTH..];
@@ -140,7 +140,7 @@ async fn a_damaged_header_is_no_missing_key() {
 
     // The key of one more row is missing.
     let owners = OwnerKind::Revocation;
-    let row = store.rows_sealed_otherwise(owners, new.present(), 0, 1);
+    let row = store.rows_sealed_otherwise(owners, new.current_seal_id(), 0, 1);
     let row = row.await.unwrap().remove(0).unwrap();
     let values = row
         .values
@@ -149,5 +149,7 @@ async fn a_damaged_header_is_no_missing_key() {
     let values = values.collect();
     assert_eq!(store.reseal(&[Resealing { row, values }]).await.unwrap(), 1);
     let refused = require_all_keys(store, &vault).await;
-    assert!(matches!(refused, Err(UnlockError::MissingKeys(keys)) if keys == [new.present()]));
+    assert!(
+        matches!(refused, Err(UnlockError::MissingKeys(keys)) if keys == [new.current_seal_id()])
+    );
 }

@@ -47,7 +47,7 @@ pub(super) struct ReadId(u64);
 
 impl Memory {
     /// Returns a cached answer that may be served now.
-    pub(super) fn recall(&mut self, key: &KeyedHash, clock: &dyn Clock) -> Option<Arc<OpenedKey>> {
+    pub(super) fn get(&mut self, key: &KeyedHash, clock: &dyn Clock) -> Option<Arc<OpenedKey>> {
         let answer = self.answers.get_mut(key)?;
         let now = clock.uptime();
         answer.used_at = now;
@@ -57,7 +57,7 @@ impl Memory {
 
     /// Returns the answers that somebody has requested recently, and removes the others.
     pub(super) fn in_use(&mut self, now: Duration) -> Vec<Unconfirmed> {
-        self.forget_unused(now);
+        self.remove_unused(now);
         let answers = self.answers.iter();
         let answers = answers.map(|(key, answer)| Unconfirmed {
             id: answer.opened.holder.id,
@@ -68,7 +68,7 @@ impl Memory {
     }
 
     /// Records the result of a read of these answers that began at this time.
-    pub(super) fn confirm(
+    pub(super) fn revalidate(
         &mut self,
         answers: &[Unconfirmed],
         changed: &[AccessKeyId],
@@ -120,12 +120,12 @@ impl Memory {
             return;
         };
         let account = grant.tokens.account.id;
-        let was_forgotten = self
+        let was_invalidated = self
             .reads
             .get(&read)
             .is_none_or(|gone| gone.contains(&account));
         let bytes = size(opened);
-        if was_forgotten || !self.has_room(bytes, began) {
+        if was_invalidated || !self.has_room(bytes, began) {
             return;
         }
         let answer = Answer {
@@ -147,22 +147,22 @@ impl Memory {
         };
         if is_full(self) && now.saturating_sub(self.made_room_at) >= MAKE_ROOM_EVERY {
             self.made_room_at = now;
-            self.forget_unused(now);
+            self.remove_unused(now);
         }
         !is_full(self)
     }
 
     /// Removes the answers of an account, and keeps reads in progress from caching them again.
-    pub(super) fn forget(&mut self, account: AccountId) {
+    pub(super) fn invalidate(&mut self, account: AccountId) {
         for key in self.keys.remove(&account).unwrap_or_default() {
             self.remove(&key);
         }
-        for forgotten in self.reads.values_mut() {
-            forgotten.insert(account);
+        for invalidated in self.reads.values_mut() {
+            invalidated.insert(account);
         }
     }
 
-    pub(super) fn forget_unused(&mut self, now: Duration) {
+    pub(super) fn remove_unused(&mut self, now: Duration) {
         let is_unused = |answer: &Answer| now.saturating_sub(answer.used_at) > KEPT_UNUSED;
         let unused = self.answers.iter().filter(|(_, answer)| is_unused(answer));
         let unused: Vec<_> = unused.map(|(key, _)| *key).collect();

@@ -1,7 +1,7 @@
 //! Caches keys and the tokens of their accounts for half a second, so that most token requests need no query.
 //!
 //! A read of the database that began at most [`SERVED_FOR`] ago has confirmed every answer in the cache. The runtime
-//! confirms answers every [`CONFIRM_EVERY`]; an answer that is not confirmed in time is read again. Deleting a key or
+//! confirms answers every [`REVALIDATE_EVERY`]; an answer that is not confirmed in time is read again. Deleting a key or
 //! an account takes longer than that (see [`withdrawal`](super::withdrawal)), so afterwards no replica serves a token
 //! for it. Times are taken from [`Clock::uptime`], which nobody can set and which includes the time that the machine
 //! was suspended.
@@ -23,9 +23,9 @@ use crate::vault::RowMacs;
 /// How long an answer is served, counted from the start of the read that confirmed it.
 pub(super) const SERVED_FOR: Duration = Duration::from_millis(500);
 /// How often answers are confirmed.
-pub(super) const CONFIRM_EVERY: Duration = Duration::from_millis(200);
+pub(super) const REVALIDATE_EVERY: Duration = Duration::from_millis(200);
 /// Maximum number of answers that one query confirms. More would keep a connection of the store busy for too long.
-const CONFIRMED_AT_ONCE: usize = 1000;
+const REVALIDATED_AT_ONCE: usize = 1000;
 /// Answers that nobody has requested for this long are removed.
 const KEPT_UNUSED: Duration = Duration::from_secs(1);
 
@@ -62,8 +62,8 @@ impl TokenCache {
     }
 
     /// Returns the key with this hash and its tokens from the cache. Only genuine keys are cached.
-    pub(super) fn recall(&self, key: &KeyedHash) -> Option<Arc<OpenedKey>> {
-        lock(self.memory.as_ref()?).recall(key, &*self.clock)
+    pub(super) fn get(&self, key: &KeyedHash) -> Option<Arc<OpenedKey>> {
+        lock(self.memory.as_ref()?).get(key, &*self.clock)
     }
 
     /// Reads the key with this hash and its tokens, and caches them if the key is genuine.
@@ -82,25 +82,25 @@ impl TokenCache {
     }
 
     /// Removes an account from the cache, because this process has changed it.
-    pub(super) fn forget(&self, account: AccountId) {
+    pub(super) fn invalidate(&self, account: AccountId) {
         if let Some(memory) = &self.memory {
-            lock(memory).forget(account);
+            lock(memory).invalidate(account);
         }
     }
 
     /// Confirms all answers that somebody has requested recently, and removes the others. No request waits for it: if
     /// it fails or takes too long, requests read the store.
-    pub(super) async fn confirm(&self) {
+    pub(super) async fn revalidate(&self) {
         let Some(memory) = &self.memory else { return };
         let answers = lock(memory).in_use(self.clock.uptime());
-        for answers in answers.chunks(CONFIRMED_AT_ONCE) {
+        for answers in answers.chunks(REVALIDATED_AT_ONCE) {
             let began = self.clock.uptime();
             let seen: Vec<_> = answers
                 .iter()
                 .map(|answer| (answer.id, answer.version.clone()))
                 .collect();
             match self.store.changed(&seen).await {
-                Ok(changed) => lock(memory).confirm(answers, &changed, began),
+                Ok(changed) => lock(memory).revalidate(answers, &changed, began),
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::debug!(error, "cached tokens could not be confirmed");

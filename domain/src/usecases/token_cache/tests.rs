@@ -69,7 +69,7 @@ async fn one_question_confirms_all_that_are_in_use() {
             stage.served(key).await.unwrap();
         }
         stage.clock.advance(millis(500));
-        stage.tokens.confirm_remembered().await;
+        stage.tokens.revalidate_cache().await;
     }
     // Each was read once, and then all were confirmed each time.
     assert_eq!(stage.store.reads(), 4 + 20);
@@ -77,8 +77,8 @@ async fn one_question_confirms_all_that_are_in_use() {
     assert_eq!(stage.store.reads(), 4 + 20 + 1);
     // Nobody asks any more.
     stage.clock.advance(secs(2));
-    stage.tokens.confirm_remembered().await;
-    stage.tokens.confirm_remembered().await;
+    stage.tokens.revalidate_cache().await;
+    stage.tokens.revalidate_cache().await;
     assert_eq!(stage.store.reads(), 4 + 20 + 1);
 }
 
@@ -88,7 +88,7 @@ async fn a_confirmation_counts_from_when_it_began() {
     let (_, key) = stage.linked().await;
     stage.served(&key).await.unwrap();
     stage.clock.advance(millis(400));
-    stage.tokens.confirm_remembered().await;
+    stage.tokens.revalidate_cache().await;
     stage.clock.advance(millis(500));
     stage.served(&key).await.unwrap();
     assert_eq!(stage.store.reads(), 2);
@@ -105,7 +105,7 @@ async fn nothing_unconfirmed_is_served_while_the_store_is_away() {
     stage.store.be_away(true);
     for passed in [0, 300, 200] {
         stage.clock.advance(millis(passed));
-        stage.tokens.confirm_remembered().await;
+        stage.tokens.revalidate_cache().await;
         assert!(stage.served(&key).await.is_ok());
     }
     stage.clock.advance(millis(1));
@@ -135,7 +135,7 @@ async fn what_another_replica_deletes_is_served_for_half_a_second_at_most() {
     stage.clock.advance(millis(500));
     // The bound, and why a deletion waits.
     assert!(stage.served(&reader.access_key).await.is_ok());
-    stage.tokens.confirm_remembered().await;
+    stage.tokens.revalidate_cache().await;
     assert!(is_unauthorized(&stage.served(&reader.access_key).await));
     stage.served(&key).await.unwrap();
     other.accounts.delete(&admin, account, HOME).await.unwrap();
@@ -294,15 +294,15 @@ async fn a_read_that_was_under_way_at_a_change_is_not_remembered() {
     let (opened, account) = an_answer().await;
     let (mut memory, clock, key) = (Memory::default(), FixedClock::default(), numbered(1));
     let [early, late] = [memory.begin_read(), memory.begin_read()];
-    memory.forget(account);
+    memory.invalidate(account);
     let after = memory.begin_read();
     memory.keep(early, key, Some(&opened), Duration::ZERO);
     memory.keep(late, key, Some(&opened), Duration::ZERO);
-    assert!(memory.recall(&key, &clock).is_none());
+    assert!(memory.get(&key, &clock).is_none());
     memory.keep(after, key, Some(&opened), Duration::ZERO);
-    assert!(memory.recall(&key, &clock).is_some());
-    memory.forget(account);
-    assert!(memory.recall(&key, &clock).is_none());
+    assert!(memory.get(&key, &clock).is_some());
+    memory.invalidate(account);
+    assert!(memory.get(&key, &clock).is_none());
 }
 
 #[tokio::test]
@@ -318,14 +318,14 @@ async fn a_confirmation_speaks_of_what_it_has_asked_about() {
         version: RowVersion::new("another"),
         ..grant
     });
-    memory.forget(account);
+    memory.invalidate(account);
     memory.read(key, &Arc::new(other), millis(10));
     let id = opened.holder.id;
-    memory.confirm(&asked, &[id], millis(5));
-    assert!(memory.recall(&key, &clock).is_some());
-    memory.confirm(&asked, &[], millis(900));
+    memory.revalidate(&asked, &[id], millis(5));
+    assert!(memory.get(&key, &clock).is_some());
+    memory.revalidate(&asked, &[], millis(900));
     clock.advance(millis(600));
-    assert!(memory.recall(&key, &clock).is_none());
+    assert!(memory.get(&key, &clock).is_none());
 }
 
 #[tokio::test]
@@ -335,8 +335,7 @@ async fn what_is_remembered_is_bounded() {
     let clock = FixedClock::default();
     let remembered = |memory: &mut Memory| {
         let keys = (0..2 * MANY).map(numbered);
-        keys.filter(|key| memory.recall(key, &clock).is_some())
-            .count()
+        keys.filter(|key| memory.get(key, &clock).is_some()).count()
     };
     let mut memory = Memory::default();
     (0..MANY).for_each(|key| memory.read(numbered(key), &opened, Duration::ZERO));
@@ -346,6 +345,6 @@ async fn what_is_remembered_is_bounded() {
     clock.advance(secs(2));
     (MANY..MANY + 100).for_each(|key| memory.read(numbered(key), &opened, clock.uptime()));
     assert_eq!(remembered(&mut memory), 100);
-    memory.forget(account);
+    memory.invalidate(account);
     assert_eq!(remembered(&mut memory), 0);
 }

@@ -10,7 +10,7 @@ use crate::usecases::{Caller, Coded, HandedToken, Refusal};
 
 /// Why a token was not exchanged.
 #[derive(Debug, thiserror::Error)]
-pub enum ExchangeError {
+pub enum TokenExchangeError {
     /// The subject token gives no access to this account. Whether it exists is not revealed.
     #[error("the subject token opens no such account; audience is the id of an account")]
     Target,
@@ -22,7 +22,7 @@ pub enum ExchangeError {
     Refused(Refusal),
 }
 
-impl From<Refusal> for ExchangeError {
+impl From<Refusal> for TokenExchangeError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotFound(_) => Self::Target,
@@ -31,7 +31,7 @@ impl From<Refusal> for ExchangeError {
     }
 }
 
-impl Coded for ExchangeError {
+impl Coded for TokenExchangeError {
     fn code(&self) -> &'static str {
         match self {
             Self::Target => "invalid_target",
@@ -46,27 +46,27 @@ impl Tokens {
     /// only compared, because the provider has decided about scopes already.
     ///
     /// # Errors
-    /// [`ExchangeError`]; as [`Tokens::hand_out`].
+    /// [`TokenExchangeError`]; as [`Tokens::hand_out`].
     pub async fn exchange(
         &self,
         caller: &Caller,
         audience: Option<&str>,
         scopes: &[&str],
         address: IpAddr,
-    ) -> Result<HandedToken, ExchangeError> {
+    ) -> Result<HandedToken, TokenExchangeError> {
         let key = token_key(caller)?;
         let own = account_of(key, self.clock.now());
         if let (Ok(own), Some(named)) = (&own, audience)
             && own.to_string() != named
         {
-            return Err(ExchangeError::Target);
+            return Err(TokenExchangeError::Target);
         }
         let own = own?;
         let token = self.hand_out_to(key, own, Duration::ZERO).await?;
         let granted = &token.account.scopes;
         let is_granted = |scope: &&str| granted.iter().any(|granted| granted == scope);
         if !scopes.iter().all(is_granted) {
-            return Err(ExchangeError::Scope(granted.join(" ")));
+            return Err(TokenExchangeError::Scope(granted.join(" ")));
         }
         self.count_hand_out(key, own, address);
         Ok(token)

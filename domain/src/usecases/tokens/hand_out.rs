@@ -12,7 +12,7 @@ use crate::grant::{
 use crate::secret::AccessToken;
 use crate::time::Timestamp;
 use crate::usecases::caller::{ALTERED_KEY, KEY_NEEDED, UNKNOWN_KEY, account_of};
-use crate::usecases::{Caller, Refusal, ShownKey};
+use crate::usecases::{Caller, PresentedKey, Refusal};
 
 /// An access token for the client.
 pub struct HandedToken {
@@ -50,7 +50,7 @@ impl Tokens {
         Ok(handed)
     }
 
-    pub(super) fn count_hand_out(&self, key: &ShownKey, account: AccountId, address: IpAddr) {
+    pub(super) fn count_hand_out(&self, key: &PresentedKey, account: AccountId, address: IpAddr) {
         let about = Some((account, key.id));
         let kind = AuditKind::TokenHandedOut;
         self.audit.count(kind, about, Actor::Key(key.id), address);
@@ -59,7 +59,7 @@ impl Tokens {
     /// Does the same and leaves no audit entry.
     pub(super) async fn hand_out_to(
         &self,
-        key: &ShownKey,
+        key: &PresentedKey,
         account: AccountId,
         min_ttl: Duration,
     ) -> Result<HandedToken, Refusal> {
@@ -142,7 +142,7 @@ impl Tokens {
 pub const NOT_FOR_OPERATORS: Refusal =
     Refusal::Forbidden("only an access key can read a token; operators' keys cannot");
 
-pub(super) fn token_key(caller: &Caller) -> Result<&ShownKey, Refusal> {
+pub(super) fn token_key(caller: &Caller) -> Result<&PresentedKey, Refusal> {
     match caller {
         Caller::Key(key) => Ok(key),
         Caller::Nobody => Err(KEY_NEEDED),
@@ -170,7 +170,7 @@ fn gone(refusal: Refusal) -> Refusal {
 /// want a longer lifetime than a refresh can give. They cause a refresh only in the second half of the token's life, not
 /// with every request. After a refresh that brought no better token, callers do not cause another one at once.
 fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bool {
-    let Some(end) = tokens.access_end().planned_by() else {
+    let Some(end) = tokens.access_token_expiry().expected_expiry() else {
         return false;
     };
     let left = end.since(now);
@@ -194,7 +194,7 @@ fn wants_refresh_since_clock_step(tokens: &StoredTokens, now: Timestamp) -> bool
     tokens.obtained_at > now + CLOCKS_DIFFER
         && tokens.refresh_token.is_some()
         && tokens.account.status != AccountStatus::RelinkRequired
-        && tokens.access_end().planned_by().is_some()
+        && tokens.access_token_expiry().expected_expiry().is_some()
 }
 
 /// Whether an access token may be handed out.
@@ -214,7 +214,7 @@ fn warning(
     now: Timestamp,
     min_ttl: Duration,
 ) -> Option<Fault> {
-    let end = tokens.access_end().planned_by();
+    let end = tokens.access_token_expiry().expected_expiry();
     let left = end.map(|end| end.since(now));
     let hint = || {
         let words =

@@ -7,12 +7,12 @@ mod renewal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::token_cache::CONFIRM_EVERY;
+use super::token_cache::REVALIDATE_EVERY;
 use super::{AuditLog, Ports, TokenCache};
 use crate::ports::{Clock, KeyStore};
 use crate::vault::Vault;
 
-pub use exchange::ExchangeError;
+pub use exchange::TokenExchangeError;
 pub use hand_out::{HandedToken, NOT_FOR_OPERATORS};
 pub use renewal::NOTHING_TO_REFRESH_WITH;
 pub(super) use renewal::Renewal;
@@ -39,11 +39,11 @@ impl Tokens {
         }
     }
 
-    /// How often [`Tokens::confirm_remembered`] is called.
-    pub const CONFIRM_EVERY: Duration = CONFIRM_EVERY;
+    /// How often [`Tokens::revalidate_cache`] is called.
+    pub const REVALIDATE_EVERY: Duration = REVALIDATE_EVERY;
 
     /// Confirms the cached reads of keys that are in use, and drops the others.
-    pub async fn confirm_remembered(&self) {
-        self.cache.confirm().await;
+    pub async fn revalidate_cache(&self) {
+        self.cache.revalidate().await;
     }
 }

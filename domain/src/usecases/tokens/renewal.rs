@@ -8,7 +8,7 @@ use crate::grant::{Account, AccountId, AccountStatus, StoredTokens};
 use crate::ports::{Clock, WriteTestStore};
 use crate::time::Timestamp;
 use crate::usecases::account_reader::AccountReader;
-use crate::usecases::refresher::{is_left_to_others, may_try};
+use crate::usecases::refresher::{failed_locally, may_try};
 use crate::usecases::{Ports, RefreshOnDemand, RefreshRequest, Refusal};
 
 /// Fault codes of this service itself, not of the provider.
@@ -58,7 +58,7 @@ impl Renewal {
 
     /// Tries a refresh, unless none may be tried now, and returns the tokens that are stored afterwards.
     pub(crate) async fn refreshed(&self, tokens: StoredTokens) -> Result<StoredTokens, Refusal> {
-        if !may_try(&tokens, self.clock.now()) && !is_left_to_others(&tokens) {
+        if !may_try(&tokens, self.clock.now()) && !failed_locally(&tokens) {
             return Ok(tokens);
         }
         let request = RefreshRequest::for_better_than(&tokens);

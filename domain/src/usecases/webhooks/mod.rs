@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use super::{AuditLog, Ports, RelinkUrls, Settings};
 use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
-use crate::clock_step::{LEASE_MARGIN, StepWatch};
+use crate::clock_step::{ClockStepDetector, LEASE_MARGIN};
 use crate::entropy::Entropy;
 use crate::grant::{Account, AccountStatus};
 use crate::observe::Observer;
 use crate::ports::{AccountStore, AuditStore, Clock, StoreError, WebhookSender, WebhookStore};
 use crate::vault::RowMacs;
-use crate::webhook::{Attempt, Receiver, ReceiverName, WebhookEvent, WebhookKind, WebhookMessage};
+use crate::webhook::{
+    DeliveryOutcome, Receiver, ReceiverName, WebhookEvent, WebhookKind, WebhookMessage,
+};
 
 /// Entries that are looked at together.
 const PAGE: u64 = 200;
@@ -47,7 +49,7 @@ impl Subscription {
 }
 
 /// Delivers events to one receiver, in order. All replicas may do so at the same time: the stored receiver is leased.
-pub struct Courier {
+pub struct WebhookDispatcher {
     store: Arc<dyn WebhookStore>,
     audit: Arc<dyn AuditStore>,
     accounts: Arc<dyn AccountStore>,
@@ -61,10 +63,10 @@ pub struct Courier {
     to: Subscription,
     /// The last entry that is done, or not for the receiver, as far as this process knows.
     seen: AuditNumber,
-    steps: StepWatch,
+    steps: ClockStepDetector,
 }
 
-impl Courier {
+impl WebhookDispatcher {
     /// How long to wait when there is no event.
     pub const POLL: Duration = Duration::from_secs(1);
 
@@ -83,7 +85,7 @@ impl Courier {
             log: Arc::clone(&ports.audit),
             to: to.clone(),
             seen: AuditNumber(0),
-            steps: StepWatch::default(),
+            steps: ClockStepDetector::default(),
         };
         webhooks.receivers.iter().map(courier).collect()
     }
@@ -221,22 +223,22 @@ impl Courier {
 }
 
 /// Logs the first failure, the end of failures, and dropped events; further failures only at `DEBUG`.
-fn log(before: &Receiver, after: &Receiver, event: &WebhookEvent, attempt: Attempt) {
+fn log(before: &Receiver, after: &Receiver, event: &WebhookEvent, attempt: DeliveryOutcome) {
     let (receiver, id, kind) = (&after.name, &*event.id, event.kind.as_str());
     let fault = after.last_error.as_ref();
     let (code, detail) = fault.map(|fault| (&*fault.code, &*fault.detail)).unzip();
     match attempt {
-        Attempt::Delivered if before.failing_since.is_some() => {
+        DeliveryOutcome::Delivered if before.failing_since.is_some() => {
             tracing::info!(%receiver, id, kind, "the receiver accepts webhooks again");
         }
-        Attempt::Delivered => tracing::debug!(%receiver, id, kind, "webhook delivered"),
-        Attempt::Again if before.failing_since.is_none() => {
+        DeliveryOutcome::Delivered => tracing::debug!(%receiver, id, kind, "webhook delivered"),
+        DeliveryOutcome::Again if before.failing_since.is_none() => {
             tracing::warn!(%receiver, id, kind, code, detail, "webhook not delivered; the service tries again for a day");
         }
-        Attempt::Again => {
+        DeliveryOutcome::Again => {
             tracing::debug!(%receiver, id, kind, code, detail, "webhook not delivered");
         }
-        Attempt::Dropped => {
+        DeliveryOutcome::Dropped => {
             tracing::error!(%receiver, id, kind, code, detail, "webhook dropped: the receiver will not get this event");
         }
     }

@@ -1,11 +1,11 @@
 //! The stored row of a receiver: it is added when it is missing, and reset when somebody has altered it.
 
-use super::Courier;
+use super::WebhookDispatcher;
 use crate::audit::{Actor, AuditEntry, AuditEvent, AuditFilter, AuditKind, AuditNumber};
 use crate::ports::StoreError;
 use crate::webhook::Receiver;
 
-impl Courier {
+impl WebhookDispatcher {
     /// Returns the receiver as it is stored. `None` if it was not there, or if somebody else has written it: then it is stored
     /// as new, or starts behind the last entry that this process knows to be done. So nobody can make it skip events.
     pub(super) async fn stored(&mut self) -> Result<Option<Receiver>, StoreError> {

@@ -55,7 +55,7 @@ impl ScriptedReceiver {
 struct Scene {
     stage: Stage,
     receiver: Arc<ScriptedReceiver>,
-    courier: Courier,
+    courier: WebhookDispatcher,
 }
 
 impl Scene {
@@ -92,14 +92,18 @@ impl Scene {
         }
         self.stage.clock.advance(secs(3600));
         for lease in self.stage.refresher.claim_due(10, &[]).await.unwrap() {
-            let exchange = self.stage.refresher.exchange(&lease).await;
-            let recorded = self.stage.refresher.record(&lease, &exchange).await;
+            let result = self.stage.refresher.attempt(&lease).await;
+            let recorded = self.stage.refresher.record_result(&lease, &result).await;
             recorded.unwrap();
         }
     }
 }
 
-fn courier(stage: &Stage, receiver: &Arc<ScriptedReceiver>, kinds: &[WebhookKind]) -> Courier {
+fn courier(
+    stage: &Stage,
+    receiver: &Arc<ScriptedReceiver>,
+    kinds: &[WebhookKind],
+) -> WebhookDispatcher {
     let webhooks = Webhooks {
         receivers: vec![Subscription {
             receiver: ReceiverName::parse("ops").unwrap(),
@@ -107,7 +111,7 @@ fn courier(stage: &Stage, receiver: &Arc<ScriptedReceiver>, kinds: &[WebhookKind
         }],
         sender: Arc::clone(receiver) as _,
     };
-    Courier::all(&stage.ports, &settings(), &webhooks).remove(0)
+    WebhookDispatcher::all(&stage.ports, &settings(), &webhooks).remove(0)
 }
 
 fn refused(code: &str) -> ProviderError {
@@ -135,8 +139,11 @@ async fn the_life_of_an_account_is_told_in_order() {
     deleted.await.unwrap();
     scene.deliver().await;
     use WebhookKind::*;
-    let told = scene.receiver.kinds();
-    assert_eq!(told, [Linked, Degraded, Recovered, RelinkRequired, Deleted]);
+    let received = scene.receiver.kinds();
+    assert_eq!(
+        received,
+        [Linked, Degraded, Recovered, RelinkRequired, Deleted]
+    );
 }
 
 #[tokio::test]
@@ -212,7 +219,7 @@ async fn what_happened_before_a_receiver_was_configured_is_not_told() {
 }
 
 /// A courier of a service that was started again.
-async fn restarted(scene: &Scene) -> Courier {
+async fn restarted(scene: &Scene) -> WebhookDispatcher {
     courier(&scene.stage, &scene.receiver, WebhookKind::ALL)
 }
 
@@ -300,8 +307,8 @@ async fn an_account_that_ends_with_its_token_needs_a_person_although_nobody_asks
     }
     scene.deliver().await;
     use WebhookKind::*;
-    let told = scene.receiver.kinds();
-    assert_eq!(told, [Linked, ExpiresSoon, RelinkRequired]);
+    let received = scene.receiver.kinds();
+    assert_eq!(received, [Linked, ExpiresSoon, RelinkRequired]);
     let error = scene.receiver.last().error;
     assert_eq!(error.as_deref(), Some("access_token_expired"));
     assert_eq!(scene.receiver.relink_urls.lock().unwrap().len(), 2);

@@ -12,7 +12,7 @@ use crate::usecases::keys::{maker, maker_expiry};
 use crate::usecases::page::Page;
 use crate::usecases::{Caller, Keys, Refusal};
 use crate::workload::{
-    Action, Facts, NewWorkload, Policy, TrustedIssuer, WorkloadBinding, WorkloadRecord,
+    ClaimList, NewWorkload, Permission, Policy, TrustedIssuer, WorkloadBinding, WorkloadRecord,
 };
 
 /// One page of an account's workloads.
@@ -68,7 +68,7 @@ impl Workloads {
     ) -> Result<WorkloadRecord, Refusal> {
         let account = self.accounts.owned(caller, id).await?;
         let (policy, issuer) = self.policy(&request.workload)?;
-        if !policy.allows(Action::Token, &account.key.provider) {
+        if !policy.allows(Permission::Token, &account.key.provider) {
             let provider = &account.key.provider;
             let detail = format!(
                 "the workload {} may not read tokens of {provider}",
@@ -166,7 +166,7 @@ fn claims(
     issuer: &TrustedIssuer,
     policy: &Policy,
     given: &[(String, String)],
-) -> Result<Facts, Refusal> {
+) -> Result<ClaimList, Refusal> {
     let needed = &issuer.immutable_claims;
     let is_plain =
         |text: &str| !text.is_empty() && text.len() <= 255 && !text.chars().any(char::is_control);
@@ -176,11 +176,11 @@ fn claims(
         let found = given.find_map(|(known, value)| (known == name).then_some(value))?;
         is_plain(found).then(|| (name.clone(), found.clone()))
     };
-    let claims: Option<Facts> = needed
+    let claims: Option<ClaimList> = needed
         .iter()
         .map(value)
         .collect::<Option<Vec<_>>>()
-        .map(Facts::from_iter);
+        .map(ClaimList::from_iter);
     let Some(claims) = claims.filter(|_| is_complete) else {
         let detail = format!("claims must be exactly {}, as texts", needed.join(", "));
         return Err(Refusal::Unprocessable(detail));

@@ -4,7 +4,7 @@ mod account_workloads;
 mod recognise;
 mod record;
 mod serve;
-mod shown;
+mod verified;
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::workload::{CLOCK_SKEW, Policy, TrustedIssuer};
 
 pub use account_workloads::{NO_SUCH_POLICY, NO_SUCH_WORKLOAD, WorkloadPage, WorkloadRequest};
 pub use serve::{SEVERAL_ACCOUNTS, WorkloadAction, WorkloadCall};
-pub(super) use shown::ShownWorkload;
+pub(super) use verified::VerifiedWorkload;
 
 /// Which workloads the operator trusts.
 #[derive(Clone)]

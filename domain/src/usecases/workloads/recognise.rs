@@ -1,12 +1,12 @@
 use std::net::IpAddr;
 
-use super::record::{Visit, Why};
-use super::{ShownWorkload, WorkloadCall, WorkloadTrust, Workloads};
+use super::record::{RefusalReason, RequestContext};
+use super::{VerifiedWorkload, WorkloadCall, WorkloadTrust, Workloads};
 use crate::ports::{NotVerified, SignedClaims, SingleUse};
 use crate::secret::WorkloadToken;
 use crate::usecases::{Coded as _, Refusal};
 use crate::workload::{
-    Judged, Policy, Rule, TrustedIssuer, WorkloadGrant, WorkloadRefusal, shown_text,
+    Policy, Rule, TrustedIssuer, ValidJwt, WorkloadGrant, WorkloadRefusal, shown_text,
 };
 
 impl Workloads {
@@ -19,11 +19,11 @@ impl Workloads {
         &self,
         call: WorkloadCall<'_>,
         action: &'static str,
-    ) -> Result<ShownWorkload, Refusal> {
-        let visit = Visit::unproven(&call, action, None);
-        let unsettled = self.unverified(&visit);
+    ) -> Result<VerifiedWorkload, Refusal> {
+        let context = RequestContext::unverified_jwt(&call, action, None);
+        let unanswered = self.unanswered_unverified(&context);
         let recognised = self.verified(call, action).await;
-        unsettled.settle();
+        unanswered.mark_answered();
         recognised
     }
 
@@ -31,19 +31,19 @@ impl Workloads {
         &self,
         call: WorkloadCall<'_>,
         action: &'static str,
-    ) -> Result<ShownWorkload, Refusal> {
-        let unproven = |issuer| Visit::unproven(&call, action, issuer);
+    ) -> Result<VerifiedWorkload, Refusal> {
+        let unverified_jwt = |issuer| RequestContext::unverified_jwt(&call, action, issuer);
         let Some(trust) = &self.trust else {
             let detail = "this service trusts no issuer of workload tokens";
             let refusal = WorkloadRefusal::new(Rule::Issuer, detail);
-            return Err(self.refuse(&unproven(None), refusal.into()));
+            return Err(self.refuse(&unverified_jwt(None), refusal.into()));
         };
         let signed = match trust.identities.verify(call.token).await {
             Ok(signed) => signed,
             Err(NotVerified::Refused {
                 claimed_issuer,
                 refusal,
-            }) => return Err(self.refuse(&unproven(claimed_issuer), refusal.into())),
+            }) => return Err(self.refuse(&unverified_jwt(claimed_issuer), refusal.into())),
             Err(NotVerified::KeysUnavailable {
                 issuer,
                 detail,
@@ -54,60 +54,63 @@ impl Workloads {
                     retry_after,
                 };
                 // Anybody can cause this; the verifier logs that it has no keys.
-                self.audit_refusal(&unproven(Some(issuer)), Why::Code(refusal.code()));
+                self.audit_refusal(
+                    &unverified_jwt(Some(issuer)),
+                    RefusalReason::Code(refusal.code()),
+                );
                 return Err(refusal);
             }
         };
-        let visit = named(trust, &signed, unproven(Some(signed.issuer.clone())));
-        match self.judged(trust, &signed) {
-            Ok((issuer, judged, policies)) => {
-                let shown = self.shown(call.token, issuer, judged, policies, visit);
-                shown.await
+        let context = named(trust, &signed, unverified_jwt(Some(signed.issuer.clone())));
+        match self.judge(trust, &signed) {
+            Ok((issuer, jwt, policies)) => {
+                let workload = self.workload(call.token, issuer, jwt, policies, context);
+                workload.await
             }
-            Err(refusal) => Err(self.refuse(&visit, refusal.into())),
+            Err(refusal) => Err(self.refuse(&context, refusal.into())),
         }
     }
 
-    fn judged<'a>(
+    fn judge<'a>(
         &self,
         trust: &'a WorkloadTrust,
         signed: &SignedClaims,
-    ) -> Result<(&'a TrustedIssuer, Judged, Vec<&'a Policy>), WorkloadRefusal> {
+    ) -> Result<(&'a TrustedIssuer, ValidJwt, Vec<&'a Policy>), WorkloadRefusal> {
         let mut issuers = trust.issuers.iter();
         let issuer = issuers.find(|issuer| issuer.url == signed.issuer);
         let issuer = issuer.ok_or_else(|| {
             WorkloadRefusal::new(Rule::Issuer, "the token's issuer is not trusted here")
         })?;
-        let judged = issuer.judge(&signed.claims, self.clock.now())?;
-        let policies = met(trust, issuer, signed, &judged)?;
-        Ok((issuer, judged, policies))
+        let jwt = issuer.judge(&signed.claims, self.clock.now())?;
+        let policies = met(trust, issuer, signed, &jwt)?;
+        Ok((issuer, jwt, policies))
     }
 
-    async fn shown(
+    async fn workload(
         &self,
         token: &WorkloadToken,
         issuer: &TrustedIssuer,
-        judged: Judged,
+        jwt: ValidJwt,
         policies: Vec<&Policy>,
-        visit: Visit,
-    ) -> Result<ShownWorkload, Refusal> {
-        let identity = self.vault.hash_workload(&issuer.url, &judged.bound);
+        context: RequestContext,
+    ) -> Result<VerifiedWorkload, Refusal> {
+        let identity = self.vault.hash_workload(&issuer.url, &jwt.bound);
         let hash = self
             .vault
-            .hash_workload_token(token, &issuer.url, judged.jti.as_deref());
+            .hash_workload_token(token, &issuer.url, jwt.jti.as_deref());
         let found = self.store.find_workloads(&identity).await;
-        let mut grants = found.map_err(|error| self.refuse(&visit, error.into()))?;
-        grants.retain(|grant| self.is_genuine(grant, issuer, &judged, visit.address));
+        let mut grants = found.map_err(|error| self.refuse(&context, error.into()))?;
+        grants.retain(|grant| self.is_genuine(grant, issuer, &jwt, context.address));
         let now = self.clock.now();
         grants.retain(|grant| grant.key.expires_at.is_none_or(|at| at > now));
-        Ok(ShownWorkload {
-            visit,
+        Ok(VerifiedWorkload {
+            context,
             issuer: issuer.url.clone(),
-            facts: judged.shown,
-            bound: judged.bound,
+            facts: jwt.shown,
+            bound: jwt.bound,
             token: SingleUse {
                 hash,
-                expires_at: judged.expires_at,
+                expires_at: jwt.expires_at,
             },
             identity,
             policies: policies.into_iter().cloned().collect(),
@@ -120,11 +123,11 @@ impl Workloads {
         &self,
         grant: &WorkloadGrant,
         issuer: &TrustedIssuer,
-        judged: &Judged,
+        jwt: &ValidJwt,
         from: IpAddr,
     ) -> bool {
         let binding = &grant.binding;
-        let is_its = binding.issuer == issuer.url && binding.claims == judged.bound;
+        let is_its = binding.issuer == issuer.url && binding.claims == jwt.bound;
         let mac = self.vault.workload_mac(&grant.key.hash, binding);
         let is_genuine = is_its && mac.is_equal(&grant.mac);
         if !is_genuine && self.keys.logs_refusal(from) {
@@ -142,7 +145,7 @@ fn met<'a>(
     trust: &'a WorkloadTrust,
     issuer: &TrustedIssuer,
     signed: &SignedClaims,
-    judged: &Judged,
+    jwt: &ValidJwt,
 ) -> Result<Vec<&'a Policy>, WorkloadRefusal> {
     let own = trust.policies.iter();
     let own = own.filter(|policy| policy.issuer == issuer.name);
@@ -161,7 +164,7 @@ fn met<'a>(
         );
         return Err(WorkloadRefusal::new(Rule::Policy, detail));
     }
-    by_claims.retain(|policy| policy.accepts_event(judged));
+    by_claims.retain(|policy| policy.accepts_event(jwt));
     if by_claims.is_empty() {
         let detail = "a pull request has started the job, or an event that follows one, and no policy allows that";
         return Err(WorkloadRefusal::new(Rule::PullRequest, detail));
@@ -170,10 +173,10 @@ fn met<'a>(
 }
 
 /// Adds to a request what its verified token says, whether or not it is accepted.
-fn named(trust: &WorkloadTrust, signed: &SignedClaims, visit: Visit) -> Visit {
+fn named(trust: &WorkloadTrust, signed: &SignedClaims, context: RequestContext) -> RequestContext {
     let mut issuers = trust.issuers.iter();
     let issuer = issuers.find(|issuer| issuer.url == signed.issuer);
     let run = issuer.and_then(|issuer| issuer.shown(&signed.claims).get("run").map(str::to_owned));
     let subject = signed.claims.text("sub").map(|it| shown_text(&it));
-    visit.proven(subject, run)
+    context.with_verified_claims(subject, run)
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{ShownWorkload, WorkloadCall, Workloads};
+use super::{VerifiedWorkload, WorkloadCall, Workloads};
 use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::observe::BearerRefusal;
 use crate::usecases::{Coded as _, Refusal};
@@ -10,7 +10,7 @@ use crate::workload::{Rule, WorkloadRefusal};
 
 /// A request, as logs describe it.
 #[derive(Debug, Clone)]
-pub(super) struct Visit {
+pub(super) struct RequestContext {
     issuer: String,
     subject: Option<String>,
     run: Option<String>,
@@ -20,13 +20,13 @@ pub(super) struct Visit {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Why {
+pub(super) enum RefusalReason {
     Rule(Rule),
     /// The JWT is valid, or cannot be verified now, and the answer has this code.
     Code(&'static str),
 }
 
-impl Why {
+impl RefusalReason {
     const fn pair(self) -> (&'static str, &'static str) {
         match self {
             Self::Rule(rule) => ("rule", rule.as_str()),
@@ -35,9 +35,9 @@ impl Why {
     }
 }
 
-impl Visit {
+impl RequestContext {
     /// A request whose JWT is not verified: nothing but the issuer that it names is worth a log line.
-    pub(super) fn unproven(
+    pub(super) fn unverified_jwt(
         call: &WorkloadCall<'_>,
         action: &'static str,
         issuer: Option<String>,
@@ -53,7 +53,7 @@ impl Visit {
     }
 
     /// The same request, once the JWT is verified.
-    pub(super) fn proven(self, subject: Option<String>, run: Option<String>) -> Self {
+    pub(super) fn with_verified_claims(self, subject: Option<String>, run: Option<String>) -> Self {
         Self {
             subject,
             run,
@@ -74,112 +74,118 @@ impl Visit {
 
 /// A request that has no answer yet. Dropping it before it is settled (the caller has disconnected, the time is up) records
 /// a refusal.
-pub(crate) struct Unsettled<'a> {
+pub(crate) struct UnansweredRequest<'a> {
     workloads: &'a Workloads,
-    visit: Option<&'a Visit>,
-    note: fn(&Workloads, &Visit, Why),
+    context: Option<&'a RequestContext>,
+    note: fn(&Workloads, &RequestContext, RefusalReason),
 }
 
-impl Unsettled<'_> {
+impl UnansweredRequest<'_> {
     /// The request has an answer.
-    pub(crate) fn settle(mut self) {
-        self.visit = None;
+    pub(crate) fn mark_answered(mut self) {
+        self.context = None;
     }
 }
 
-impl Drop for Unsettled<'_> {
+impl Drop for UnansweredRequest<'_> {
     fn drop(&mut self) {
-        if let Some(visit) = self.visit {
-            (self.note)(self.workloads, visit, Why::Code("unanswered"));
+        if let Some(context) = self.context {
+            (self.note)(self.workloads, context, RefusalReason::Code("unanswered"));
         }
     }
 }
 
 impl Workloads {
     /// Marks the request of a workload as not answered yet.
-    pub(crate) fn unsettled<'a>(&'a self, shown: &'a ShownWorkload) -> Unsettled<'a> {
-        Unsettled {
+    pub(crate) fn unanswered<'a>(
+        &'a self,
+        workload: &'a VerifiedWorkload,
+    ) -> UnansweredRequest<'a> {
+        UnansweredRequest {
             workloads: self,
-            visit: Some(&shown.visit),
+            context: Some(&workload.context),
             note: Self::note_refusal,
         }
     }
 
     /// Marks a request whose JWT is being verified. Anybody can send one and disconnect, so the log does not say that.
-    pub(super) fn unverified<'a>(&'a self, visit: &'a Visit) -> Unsettled<'a> {
-        Unsettled {
+    pub(super) fn unanswered_unverified<'a>(
+        &'a self,
+        context: &'a RequestContext,
+    ) -> UnansweredRequest<'a> {
+        UnansweredRequest {
             workloads: self,
-            visit: Some(visit),
+            context: Some(context),
             note: Self::audit_refusal,
         }
     }
 
     /// Records the result of a workload's request for a link code. Returns it.
-    pub(crate) fn settled<T>(
+    pub(crate) fn record_link_result<T>(
         &self,
-        shown: &ShownWorkload,
+        workload: &VerifiedWorkload,
         outcome: Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         match outcome {
             Ok(value) => {
-                self.accept(&shown.visit, Actor::Anonymous);
+                self.accept(&workload.context, Actor::Anonymous);
                 Ok(value)
             }
-            Err(refusal) => Err(self.refuse(&shown.visit, refusal)),
+            Err(refusal) => Err(self.refuse(&workload.context, refusal)),
         }
     }
 
     /// Records that a workload got what it asked for. A `HEAD` asks for nothing.
-    pub(super) fn accept(&self, visit: &Visit, actor: Actor) {
-        if visit.is_head {
+    pub(super) fn accept(&self, context: &RequestContext, actor: Actor) {
+        if context.is_head {
             return;
         }
-        let (issuer, action) = (&visit.issuer, visit.action);
-        let (subject, run) = (visit.subject.as_deref(), visit.run.as_deref());
+        let (issuer, action) = (&context.issuer, context.action);
+        let (subject, run) = (context.subject.as_deref(), context.run.as_deref());
         tracing::info!(issuer, subject, run, action, "workload accepted");
-        let event = visit.event(AuditKind::WorkloadAccepted);
-        self.audit.record(event, actor, Some(visit.address));
+        let event = context.event(AuditKind::WorkloadAccepted);
+        self.audit.record(event, actor, Some(context.address));
     }
 
     /// Records that a request was refused. Returns the answer: [`Refusal::TooManyUnknownKeys`], and no line in the log,
     /// where the network has sent too many JWTs that violate a rule.
-    pub(super) fn refuse(&self, visit: &Visit, refusal: Refusal) -> Refusal {
+    pub(super) fn refuse(&self, context: &RequestContext, refusal: Refusal) -> Refusal {
         let Refusal::WorkloadRefused(WorkloadRefusal { rule, .. }) = &refusal else {
-            self.note_refusal(visit, Why::Code(refusal.code()));
+            self.note_refusal(context, RefusalReason::Code(refusal.code()));
             return refusal;
         };
-        let why = Why::Rule(*rule);
-        match (self.keys).within_refusals(BearerRefusal::Workload, visit.address) {
+        let why = RefusalReason::Rule(*rule);
+        match (self.keys).within_refusals(BearerRefusal::Workload, context.address) {
             Ok(()) => {
-                self.note_refusal(visit, why);
+                self.note_refusal(context, why);
                 refusal
             }
             Err(too_many) => {
-                self.audit_refusal(visit, why);
+                self.audit_refusal(context, why);
                 too_many
             }
         }
     }
 
-    pub(super) fn note_refusal(&self, visit: &Visit, why: Why) {
-        self.audit_refusal(visit, why);
-        let (issuer, action) = (&visit.issuer, visit.action);
-        let (subject, run) = (visit.subject.as_deref(), visit.run.as_deref());
+    pub(super) fn note_refusal(&self, context: &RequestContext, why: RefusalReason) {
+        self.audit_refusal(context, why);
+        let (issuer, action) = (&context.issuer, context.action);
+        let (subject, run) = (context.subject.as_deref(), context.run.as_deref());
         match why {
-            Why::Rule(rule) => {
+            RefusalReason::Rule(rule) => {
                 tracing::info!(issuer, subject, run, action, %rule, "workload refused");
             }
-            Why::Code(code) => {
+            RefusalReason::Code(code) => {
                 tracing::info!(issuer, subject, run, action, code, "workload refused");
             }
         }
     }
 
     /// Records a refusal and does not log it.
-    pub(super) fn audit_refusal(&self, visit: &Visit, why: Why) {
+    pub(super) fn audit_refusal(&self, context: &RequestContext, why: RefusalReason) {
         let (name, value) = why.pair();
-        let event = visit.event(AuditKind::WorkloadRefused).with(name, value);
-        let address = Some(visit.address);
+        let event = context.event(AuditKind::WorkloadRefused).with(name, value);
+        let address = Some(context.address);
         self.audit.record(event, Actor::Anonymous, address);
     }
 }

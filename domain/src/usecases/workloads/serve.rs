@@ -1,14 +1,14 @@
 use std::net::IpAddr;
 
-use super::record::Why;
-use super::{ShownWorkload, Workloads};
+use super::record::RefusalReason;
+use super::{VerifiedWorkload, Workloads};
 use crate::audit::Actor;
 use crate::grant::{AccountId, KeyBinding};
 use crate::link::LinkCode;
 use crate::secret::WorkloadToken;
 use crate::usecases::account_reader::NO_SUCH_ACCOUNT;
 use crate::usecases::{Caller, Coded, Refusal};
-use crate::workload::{Action, Rule, WorkloadGrant, WorkloadRefusal};
+use crate::workload::{Permission, Rule, WorkloadGrant, WorkloadRefusal};
 
 /// A request with the JWT of a workload.
 #[derive(Clone, Copy)]
@@ -65,65 +65,67 @@ impl Workloads {
         E: From<Refusal> + Coded,
         W: Future<Output = Result<T, E>>,
     {
-        let shown = self.recognise(call, action.as_str()).await?;
-        let unsettled = self.unsettled(&shown);
-        let caller = match self.caller(&shown, action).await {
+        let workload = self.recognise(call, action.as_str()).await?;
+        let unanswered = self.unanswered(&workload);
+        let caller = match self.caller(&workload, action).await {
             Ok(caller) => caller,
             Err(refusal) => {
-                unsettled.settle();
-                return Err(self.refuse(&shown.visit, refusal).into());
+                unanswered.mark_answered();
+                return Err(self.refuse(&workload.context, refusal).into());
             }
         };
         let (actor, is_stranger) = (Actor::from(&caller), matches!(caller, Caller::Nobody));
         let outcome = work(caller).await;
-        unsettled.settle();
+        unanswered.mark_answered();
         match &outcome {
-            Ok(_) if is_stranger => self.note_refusal(&shown.visit, Why::Rule(Rule::Linked)),
-            Ok(_) => self.accept(&shown.visit, actor),
+            Ok(_) if is_stranger => {
+                self.note_refusal(&workload.context, RefusalReason::Rule(Rule::Linked))
+            }
+            Ok(_) => self.accept(&workload.context, actor),
             // Such a refusal says nothing about the workload, and some programs repeat their requests quickly.
             Err(error) if error.is_too_soon() => {}
-            Err(error) => self.note_refusal(&shown.visit, Why::Code(error.code())),
+            Err(error) => self.note_refusal(&workload.context, RefusalReason::Code(error.code())),
         }
         outcome
     }
 
     /// Records a refused request with the JWT of a workload, if no operation has read the JWT yet or no workload may
     /// make the request. `code` is that of the answer.
-    pub async fn turn_away(
+    pub async fn record_rejection(
         &self,
         call: WorkloadCall<'_>,
         action: &'static str,
         code: &'static str,
     ) {
         // A JWT that violates a rule is recorded with the rule.
-        if let Ok(shown) = self.recognise(call, action).await {
-            self.note_refusal(&shown.visit, Why::Code(code));
+        if let Ok(workload) = self.recognise(call, action).await {
+            self.note_refusal(&workload.context, RefusalReason::Code(code));
         }
     }
 
     async fn caller(
         &self,
-        shown: &ShownWorkload,
+        workload: &VerifiedWorkload,
         action: WorkloadAction<'_>,
     ) -> Result<Caller, Refusal> {
         let grant = match action {
             WorkloadAction::Poll(code) | WorkloadAction::Confirm(code) => {
-                self.of_link(shown, code).await?
+                self.of_link(workload, code).await?
             }
-            WorkloadAction::Token(named) => Some(self.of_token(shown, named).await?),
-            WorkloadAction::Account(id) => Some(self.of_account(shown, id).await?),
+            WorkloadAction::Token(named) => Some(self.of_token(workload, named).await?),
+            WorkloadAction::Account(id) => Some(self.of_account(workload, id).await?),
         };
         let Some(grant) = grant else {
             return Ok(Caller::Nobody);
         };
-        let (key, visit) = (grant.key.clone(), &shown.visit);
-        self.keys.admit(key, visit.address, visit.is_head)
+        let (key, context) = (grant.key.clone(), &workload.context);
+        self.keys.admit(key, context.address, context.is_head)
     }
 
     /// Returns the grant with which a workload polls a link, if the link is its own.
     async fn of_link<'a>(
         &self,
-        shown: &'a ShownWorkload,
+        workload: &'a VerifiedWorkload,
         code: &str,
     ) -> Result<Option<&'a WorkloadGrant>, Refusal> {
         let code = LinkCode::parse(code)?;
@@ -131,23 +133,23 @@ impl Workloads {
         let Some(link) = self.links.find_link(&hash).await? else {
             return Ok(None);
         };
-        let mut grants = shown.grants.iter();
+        let mut grants = workload.grants.iter();
         let own = grants.find(|grant| grant.key.id == link.key);
-        Ok(own.filter(|grant| shown.allows(Action::Link, grant, &link.provider)))
+        Ok(own.filter(|grant| workload.allows(Permission::Link, grant, &link.provider)))
     }
 
     async fn of_token<'a>(
         &self,
-        shown: &'a ShownWorkload,
+        workload: &'a VerifiedWorkload,
         named: Option<&str>,
     ) -> Result<&'a WorkloadGrant, Refusal> {
-        let readable = self.readable(shown).await?;
+        let readable = self.readable(workload).await?;
         if let Some(name) = named {
             let found = readable.iter().find(|(_, id)| id.to_string() == name);
             return found.map(|(grant, _)| *grant).ok_or(NO_SUCH_TARGET);
         }
         let Some((grant, account)) = readable.first() else {
-            return Err(self.nothing_to_read(shown));
+            return Err(self.nothing_to_read(workload));
         };
         if readable.iter().any(|(_, other)| other != account) {
             return Err(Refusal::Unprocessable(SEVERAL_ACCOUNTS.to_owned()));
@@ -157,10 +159,10 @@ impl Workloads {
 
     async fn of_account<'a>(
         &self,
-        shown: &'a ShownWorkload,
+        workload: &'a VerifiedWorkload,
         id: AccountId,
     ) -> Result<&'a WorkloadGrant, Refusal> {
-        let readable = self.readable(shown).await?;
+        let readable = self.readable(workload).await?;
         let found = readable.iter().find(|(_, account)| *account == id);
         found.map(|(grant, _)| *grant).ok_or(NO_SUCH_ACCOUNT)
     }
@@ -168,10 +170,10 @@ impl Workloads {
     /// Returns the accounts that a workload may read by the present policies.
     async fn readable<'a>(
         &self,
-        shown: &'a ShownWorkload,
+        workload: &'a VerifiedWorkload,
     ) -> Result<Vec<(&'a WorkloadGrant, AccountId)>, Refusal> {
         let mut readable = Vec::new();
-        for grant in &shown.grants {
+        for grant in &workload.grants {
             let Some(id) = grant.key.binding.account() else {
                 continue;
             };
@@ -180,25 +182,25 @@ impl Workloads {
                 Err(Refusal::NotFound(_)) => continue,
                 account => account?,
             };
-            if shown.allows(Action::Token, grant, &account.key.provider) {
+            if workload.allows(Permission::Token, grant, &account.key.provider) {
                 readable.push((grant, id));
             }
         }
         Ok(readable)
     }
 
-    fn nothing_to_read(&self, shown: &ShownWorkload) -> Refusal {
+    fn nothing_to_read(&self, workload: &VerifiedWorkload) -> Refusal {
         let now = self.clock.now();
         let is_open = |grant: &WorkloadGrant| match &grant.key.binding {
             KeyBinding::Link(link) => {
-                !link.status(now).is_final() && shown.policy_of(grant).is_some()
+                !link.status(now).is_final() && workload.policy_of(grant).is_some()
             }
             KeyBinding::Account { .. } => false,
         };
-        if shown.grants.iter().any(is_open) {
+        if workload.grants.iter().any(is_open) {
             return Refusal::LinkPending;
         }
-        let mut grants = shown.grants.iter();
+        let mut grants = workload.grants.iter();
         let refusal = if let Some(grant) =
             grants.find(|grant| grant.key.binding.account().is_some())
         {
@@ -210,7 +212,7 @@ impl Workloads {
         } else {
             let detail = format!(
                 "no account is linked to this workload or granted to it ({})",
-                shown.bound
+                workload.bound
             );
             WorkloadRefusal::new(Rule::Linked, detail)
         };

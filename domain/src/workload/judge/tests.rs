@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::super::{ClaimValue, Claims, Facts, Preset, Rule, TrustedIssuer};
+use super::super::{ClaimList, ClaimValue, Claims, Preset, Rule, TrustedIssuer};
 use super::{CLOCK_SKEW, LONGEST_LIFETIME};
 use crate::time::Timestamp;
 
@@ -81,7 +81,7 @@ fn claims(preset: Preset) -> Vec<(&'static str, ClaimValue)> {
     claims
 }
 
-fn judged(preset: Preset, changes: &[(&str, Option<ClaimValue>)]) -> Result<super::Judged, Rule> {
+fn judged(preset: Preset, changes: &[(&str, Option<ClaimValue>)]) -> Result<super::ValidJwt, Rule> {
     let mut kept = Claims::default();
     for (name, value) in claims(preset) {
         if !changes.iter().any(|(changed, _)| *changed == name) {
@@ -138,7 +138,7 @@ fn people_see_what_each_platform_calls_its_jobs() {
         ),
     ] {
         let shown = judged(preset, &[]).unwrap().shown;
-        assert_eq!(shown, expected.iter().copied().collect::<Facts>());
+        assert_eq!(shown, expected.iter().copied().collect::<ClaimList>());
     }
 }
 

@@ -8,7 +8,9 @@ use central_oauth_domain::audit::{
     Actor, AuditEntry, AuditEvent, AuditFilter, AuditKind, AuditNumber, SignedEntry,
 };
 use central_oauth_domain::grant::{AccessKeyId, AccountId, KeyMaker, NewKey};
-use central_oauth_domain::ports::{Descendants, KeyCreation, Recorded, StoreError, TokenStore};
+use central_oauth_domain::ports::{
+    Descendants, KeyCreation, RecordedRefresh, StoreError, TokenStore,
+};
 use central_oauth_domain::testing::{audit_chain, audit_draft};
 use central_oauth_domain::usecases::verify_audit;
 use tokio::task::JoinSet;
@@ -58,8 +60,8 @@ pub(super) async fn entries_come_back_as_they_were_kept(fixture: &dyn Fixture) {
         .key(AccessKeyId(2))
         .with("count", 3);
     let kept = [audit_draft(Actor::Anonymous, at(4)).entry(event), entry(5)];
-    store.keep_entries(&[]).await.unwrap();
-    store.keep_entries(&kept).await.unwrap();
+    store.store_entries(&[]).await.unwrap();
+    store.store_entries(&kept).await.unwrap();
     let entries = log(&*store).await;
     let contents: Vec<_> = entries.iter().map(|entry| &entry.content).collect();
     assert_eq!(contents, [&kept[0].content, &kept[1].content]);
@@ -70,10 +72,10 @@ pub(super) async fn entries_come_back_as_they_were_kept(fixture: &dyn Fixture) {
 pub(super) async fn an_entry_is_kept_once(fixture: &dyn Fixture) {
     let store = fixture.store();
     let kept = [entry(1), entry(2)];
-    store.keep_entries(&kept).await.unwrap();
-    store.keep_entries(&kept[..1]).await.unwrap();
+    store.store_entries(&kept).await.unwrap();
+    store.store_entries(&kept[..1]).await.unwrap();
     assert_eq!(log(&*store).await.len(), 2);
-    store.keep_entries(&kept).await.unwrap();
+    store.store_entries(&kept).await.unwrap();
     assert_eq!(log(&*store).await.len(), 2);
 }
 
@@ -83,7 +85,7 @@ pub(super) async fn they_are_chained_in_batches(fixture: &dyn Fixture) {
     let none = store.chain_entries(&chain, 10, at(0)).await.unwrap();
     assert_eq!((none.taken, none.is_broken), (0, false));
     let kept: Vec<_> = (0..25).map(entry).collect();
-    store.keep_entries(&kept).await.unwrap();
+    store.store_entries(&kept).await.unwrap();
     for chained in [10, 10, 5, 0] {
         let done = store.chain_entries(&chain, 10, at(0)).await.unwrap();
         assert_eq!((done.taken, done.is_broken), (chained, false));
@@ -102,7 +104,7 @@ pub(super) async fn many_at_once_make_one_chain(fixture: &dyn Fixture) {
         tasks.spawn(async move {
             for n in 0..10 {
                 store
-                    .keep_entries(&[entry(replica * 10 + n)])
+                    .store_entries(&[entry(replica * 10 + n)])
                     .await
                     .unwrap();
                 let chained = store.chain_entries(&audit_chain(), 3, at(0)).await;
@@ -131,7 +133,7 @@ pub(super) async fn they_are_found_by_what_they_say(fixture: &dyn Fixture) {
         about(3, AuditKind::KeyCreated, 2, 3),
         about(4, AuditKind::KeyCreated, 1, 3),
     ];
-    store.keep_entries(&kept).await.unwrap();
+    store.store_entries(&kept).await.unwrap();
     chain_all(&*store).await;
     let found = async |filter: AuditFilter, after, limit| {
         let found = store
@@ -186,7 +188,7 @@ pub(super) async fn old_ones_are_deleted_and_the_rest_is_verified(fixture: &dyn 
     let chain = audit_chain();
     assert_eq!(store.purge_entries(&chain, since(99), 10).await.unwrap(), 0);
     let kept: Vec<_> = (0..20).map(entry).collect();
-    store.keep_entries(&kept).await.unwrap();
+    store.store_entries(&kept).await.unwrap();
     chain_all(&*store).await;
     for (before, purged, left) in [(0, 0, 20), (5, 5, 15), (18, 10, 5), (18, 3, 2)] {
         let deleted = store.purge_entries(&chain, since(before), 10).await;
@@ -195,7 +197,7 @@ pub(super) async fn old_ones_are_deleted_and_the_rest_is_verified(fixture: &dyn 
         assert_verified(&*store, left as u64).await;
     }
     assert_eq!(store.purge_entries(&chain, since(99), 10).await.unwrap(), 2);
-    store.keep_entries(&[entry(20)]).await.unwrap();
+    store.store_entries(&[entry(20)]).await.unwrap();
     assert_eq!(log(&*store).await[0].number, AuditNumber(21));
     assert_verified(&*store, 1).await;
 }
@@ -204,7 +206,7 @@ pub(super) async fn one_that_is_dated_ahead_keeps_no_others(fixture: &dyn Fixtur
     let store = fixture.store();
     let chain = audit_chain();
     let kept = [1, 900_000, 3, 4].map(entry);
-    store.keep_entries(&kept).await.unwrap();
+    store.store_entries(&kept).await.unwrap();
     chain_all(&*store).await;
     assert_eq!(store.purge_entries(&chain, since(4), 10).await.unwrap(), 3);
     assert_eq!(store.purge_entries(&chain, since(4), 10).await.unwrap(), 0);
@@ -216,7 +218,7 @@ pub(super) async fn one_that_is_dated_long_ago_takes_no_others(fixture: &dyn Fix
     let store = fixture.store();
     let chain = audit_chain();
     let kept = [5, 1, 6].map(entry);
-    store.keep_entries(&kept).await.unwrap();
+    store.store_entries(&kept).await.unwrap();
     chain_all(&*store).await;
     assert_eq!(store.purge_entries(&chain, since(4), 10).await.unwrap(), 0);
     assert_eq!(store.purge_entries(&chain, since(6), 10).await.unwrap(), 2);
@@ -324,7 +326,7 @@ pub(super) async fn results_of_refreshes_are_stored_with_their_entries(fixture: 
     }
     // Results that come too late change nothing.
     let late = store.record_refresh(id, generation, lease, fresh("late"), audit());
-    assert_eq!(late.await.unwrap(), Recorded::Superseded);
+    assert_eq!(late.await.unwrap(), RecordedRefresh::Superseded);
     let late = store.record_refresh_failure(id, generation, lease, failure(25), audit());
     assert!(!late.await.unwrap());
     let kinds = kinds(&*store).await.split_off(before);

@@ -25,7 +25,7 @@ async fn visiting(store: &dyn TokenStore, n: u8) -> Link {
 
 /// Stores a callback; the request is due at second 20.
 async fn keep(store: &dyn TokenStore, link: &Link, callback: &str) -> Result<Link, StoreError> {
-    let kept = store.keep_callback(link, sealed(callback), answer(1), poll(20));
+    let kept = store.store_callback(link, sealed(callback), answer(1), poll(20));
     kept.await
 }
 
@@ -111,7 +111,7 @@ pub(super) async fn the_hash_of_the_answer_outlives_the_answer(fixture: &dyn Fix
     ended.await.unwrap();
     returned(&*store, 3).await;
     let link = claim_one(&*store, 20, 60).await;
-    let redeemed = store.keep_redeemed(&link, sealed_grant(), poll(21), at(900));
+    let redeemed = store.store_redeemed(&link, sealed_grant(), poll(21), at(900));
     let redeemed = redeemed.await.unwrap();
     assert_eq!(redeemed.callback, Some(answer(1)));
     let linked = complete(&*store, &redeemed, grant("ada", "one"), 22);
@@ -176,7 +176,7 @@ pub(super) async fn redeemed_links_hold_none(fixture: &dyn Fixture) {
     returned(&*store, 1).await;
     assert!(any_held(&*store).await);
     let link = claim_one(&*store, 20, 60).await;
-    let kept = store.keep_redeemed(&link, sealed_grant(), poll(21), at(900));
+    let kept = store.store_redeemed(&link, sealed_grant(), poll(21), at(900));
     let kept = kept.await.unwrap();
     assert_eq!(kept.state, LinkState::Redeemed(sealed_grant()));
     assert!(!any_held(&*store).await);

@@ -8,7 +8,7 @@ use central_oauth_domain::clock_step::Horizon;
 use central_oauth_domain::grant::refresh::{REFRESH_HORIZON, RefreshFailure};
 use central_oauth_domain::grant::revocation::{NewRevocation, REVOCATION_HORIZON};
 use central_oauth_domain::grant::{NewGrant, RefreshedTokens};
-use central_oauth_domain::link::pace::{POLL_HORIZON, STORED_WITHIN};
+use central_oauth_domain::link::polling::{POLL_HORIZON, STORED_WITHIN};
 use central_oauth_domain::link::{Link, LinkStatus, PollSchedule};
 use central_oauth_domain::ports::TokenStore;
 

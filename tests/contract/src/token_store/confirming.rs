@@ -31,7 +31,7 @@ async fn held(store: &dyn TokenStore, n: u8) -> Link {
     assert_eq!(link.return_code_tries, Some(ReturnCode::TRIES));
     begin(store, &link, 5).await;
     let link = claim_one(store, 5, 65).await;
-    let redeemed = store.keep_redeemed(&link, sealed_grant(), poll(6), at(700));
+    let redeemed = store.store_redeemed(&link, sealed_grant(), poll(6), at(700));
     let redeemed = redeemed.await.unwrap();
     store
         .hold_grant(&redeemed, owner(), key(77), at(10))

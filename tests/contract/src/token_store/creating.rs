@@ -203,7 +203,7 @@ pub(super) async fn codes_of_a_clock_that_was_ahead_lock_no_network_out(fixture:
 
 pub(super) async fn a_network_gets_fewer_codes_in_a_crowd(fixture: &dyn Fixture) {
     let store = fixture.store();
-    let limit = CODES.with_crowd(CodeLimit::PER_NETWORK_IN_A_CROWD + 5);
+    let limit = CODES.with_load_threshold(CodeLimit::PER_NETWORK_UNDER_LOAD + 5);
     let create = async |number: u64, from: u8, now: u64| {
         let link = link_from(number, from, now);
         store
@@ -211,17 +211,17 @@ pub(super) async fn a_network_gets_fewer_codes_in_a_crowd(fixture: &dyn Fixture)
             .await
             .unwrap()
     };
-    for number in 0..CodeLimit::PER_NETWORK_IN_A_CROWD + 5 {
+    for number in 0..CodeLimit::PER_NETWORK_UNDER_LOAD + 5 {
         assert!(is_created(&create(number, 1, 0).await));
     }
     let retry_after = LIFETIME;
     let refused = LinkCreation::TooManyCodes(TooManyCodes { retry_after });
     assert_eq!(create(100, 1, 0).await, refused);
-    for number in 0..CodeLimit::PER_NETWORK_IN_A_CROWD {
+    for number in 0..CodeLimit::PER_NETWORK_UNDER_LOAD {
         assert!(is_created(&create(number, 2, 0).await));
     }
     assert_eq!(create(100, 2, 0).await, refused);
-    for number in 0..CodeLimit::PER_NETWORK_IN_A_CROWD {
+    for number in 0..CodeLimit::PER_NETWORK_UNDER_LOAD {
         assert!(is_created(&create(number, 3, 0).await));
     }
     let one = store.find_link(&link_from(0, 3, 0).code).await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::revocation::{NewRevocation, RevocationStatus};
 use central_oauth_domain::grant::{AccountId, Lease, LeaseVersion, StoredTokens};
-use central_oauth_domain::ports::{Recorded, StoreError, TokenStore};
+use central_oauth_domain::ports::{RecordedRefresh, StoreError, TokenStore};
 use tokio::task::JoinSet;
 
 use super::Fixture;
@@ -176,7 +176,7 @@ pub(super) async fn a_refresh_at_the_same_time_loses_no_tokens(fixture: &dyn Fix
                 (Ok(_), Err(StoreError::Conflict)) => {
                     assert_eq!(refresher.tokens(id).await.unwrap(), None);
                 }
-                (Err(StoreError::Conflict), Ok(Recorded::Stored)) => {
+                (Err(StoreError::Conflict), Ok(RecordedRefresh::Stored)) => {
                     let now = stored(&*refresher, id).await;
                     assert_eq!(now.access_token, sealed("access two"));
                 }

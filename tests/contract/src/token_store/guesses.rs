@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongBefore};
+use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongCodeCounts};
 use central_oauth_domain::ports::TokenStore;
 use central_oauth_domain::secret::KeyedHash;
 use tokio::task::JoinSet;
@@ -26,7 +26,7 @@ const fn right(network: usize, second: u64) -> (usize, u64, bool) {
 async fn admit(
     store: &dyn TokenStore,
     (network, second, is_wrong): (usize, u64, bool),
-) -> Result<WrongBefore, Duration> {
+) -> Result<WrongCodeCounts, Duration> {
     let guess = Guess {
         network: KeyedHash::from_bytes([network as u8; 32]),
         at: at(second),
@@ -36,8 +36,8 @@ async fn admit(
     judged.map_err(|TooManyGuesses { retry_after }| retry_after)
 }
 
-const fn before(of_network: usize, of_all: usize) -> WrongBefore {
-    WrongBefore { of_network, of_all }
+const fn before(of_network: usize, of_all: usize) -> WrongCodeCounts {
+    WrongCodeCounts { of_network, of_all }
 }
 
 pub(super) async fn wrong_ones_are_counted_by_network(fixture: &dyn Fixture) {

@@ -89,6 +89,6 @@ pub(super) async fn keys_that_have_one_get_no_other(fixture: &dyn Fixture) {
     assert_eq!(store.keys_without_mac(None, 10).await.unwrap(), []);
     let before = holder(&*store, 1).await;
     let another = macs_of(8).authenticated(before.clone());
-    assert_eq!(store.keep_key_macs(&[another]).await.unwrap(), 0);
+    assert_eq!(store.store_key_macs(&[another]).await.unwrap(), 0);
     assert_eq!(holder(&*store, 1).await, before);
 }

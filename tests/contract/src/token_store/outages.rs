@@ -1,7 +1,7 @@
 //! Outages and their probes.
 
 use central_oauth_domain::Fault;
-use central_oauth_domain::grant::refresh::{Outage, Probed};
+use central_oauth_domain::grant::refresh::{Outage, ProbedAccount};
 use central_oauth_domain::grant::{AccountId, AccountKey, NewGrant, ProviderName};
 use central_oauth_domain::ports::TokenStore;
 use tokio::task::JoinSet;
@@ -110,7 +110,7 @@ pub(super) async fn one_account_is_probed_after_another(fixture: &dyn Fixture) {
     assert_eq!(probe(&*store, None, 20).await, None, "too early");
     assert_eq!(probe(&*store, None, 21).await, Some(bob));
     let probing = store.outages().await.unwrap().remove(0);
-    let probed = Probed {
+    let probed = ProbedAccount {
         account: bob,
         times: 1,
     };
@@ -164,7 +164,7 @@ pub(super) async fn who_has_not_failed_is_known_and_need_not_wait(fixture: &dyn 
     fail(&*store, ada, 22).await;
     assert_eq!(next(&begun).await, None);
     // After many probes, accounts that have failed before are probed less often.
-    let probed = Probed {
+    let probed = ProbedAccount {
         account: ada,
         times: 20,
     };

@@ -95,7 +95,7 @@ pub(super) async fn a_lapsed_lease_records_nothing(fixture: &dyn Fixture) {
     let mine = claim_one(&*store, 5, 20).await;
     let theirs = claim_one(&*store, 20, 40).await;
     assert_conflict(store.postpone_poll(&mine, poll(50)).await);
-    let kept = store.keep_redeemed(&mine, sealed_grant(), poll(50), at(900));
+    let kept = store.store_redeemed(&mine, sealed_grant(), poll(50), at(900));
     assert_conflict(kept.await);
     let completed = store.complete_link(
         &mine,

@@ -118,12 +118,14 @@ pub(super) async fn what_becomes_of_tokens_is_noticed(fixture: &dyn Fixture) {
     })
     .await;
     is_noticed(fixture, "a doubt", async |tokens| {
-        let doubt = central_oauth_domain::grant::refresh::Doubt {
+        let suspect = central_oauth_domain::grant::refresh::SuspectGrant {
             account: tokens.account.id,
             next_refresh_at: at(40),
         };
-        let doubted = store.doubt(&[doubt], &Fault::new("doubt", "a doubt")).await;
-        assert_eq!(doubted.unwrap(), 1);
+        let marked = store
+            .mark_suspect(&[suspect], &Fault::new("doubt", "a doubt"))
+            .await;
+        assert_eq!(marked.unwrap(), 1);
     })
     .await;
     is_noticed(fixture, "the end", async |tokens| {

@@ -23,7 +23,7 @@ pub(super) async fn keeps_the_tokens_and_the_lease(fixture: &dyn Fixture) {
         authorizing(&*store, n, 5).await;
         let link = claim_one(&*store, 5, 60).await;
         let kept = store
-            .keep_redeemed(&link, tokens.clone(), poll(30), at(900))
+            .store_redeemed(&link, tokens.clone(), poll(30), at(900))
             .await
             .unwrap();
         assert_eq!(kept.state, LinkState::Redeemed(tokens));
@@ -40,12 +40,12 @@ pub(super) async fn keeps_the_tokens_and_the_lease(fixture: &dyn Fixture) {
 pub(super) async fn a_later_deadline_stands(fixture: &dyn Fixture) {
     let store = fixture.store();
     let link = authorizing(&*store, 1, 5).await;
-    let kept = store.keep_redeemed(&link, sealed_grant(), poll(9), at(1));
+    let kept = store.store_redeemed(&link, sealed_grant(), poll(9), at(1));
     assert_eq!(kept.await.unwrap().expires_at, link.expires_at);
 }
 
 async fn keep_tokens(store: &dyn TokenStore, link: &Link) -> Result<Link, StoreError> {
-    let kept = store.keep_redeemed(link, sealed_grant(), poll(9), at(9));
+    let kept = store.store_redeemed(link, sealed_grant(), poll(9), at(9));
     kept.await
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn the_next_question_waits_for_schedule_and_lease(fixture: &dyn
     authorizing(&*store, 1, 5).await;
     let link = claim_one(&*store, 5, 20).await;
     let kept = store
-        .keep_redeemed(&link, sealed_grant(), poll(30), at(900))
+        .store_redeemed(&link, sealed_grant(), poll(30), at(900))
         .await
         .unwrap();
     assert_eq!(store.next_poll_at(&[]).await.unwrap(), Some(at(30)));

@@ -3,7 +3,7 @@
 use central_oauth_domain::grant::{
     AccountStatus, LifetimeHints, NewGrant, RefreshedTokens, StoredTokens, TokenOrigin,
 };
-use central_oauth_domain::ports::{Recorded, TokenStore};
+use central_oauth_domain::ports::{RecordedRefresh, TokenStore};
 
 use super::Fixture;
 use super::samples::*;
@@ -35,7 +35,7 @@ pub(super) async fn an_unusable_access_token_leaves_the_stored_one(fixture: &dyn
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
     let claimed = claim_refresh(&*store, id, 19, 34).await;
     let recorded = record_for(&*store, &claimed, unusable("two")).await;
-    assert_eq!(recorded, Recorded::Stored);
+    assert_eq!(recorded, RecordedRefresh::Stored);
     let now = stored(&*store, id).await;
     assert_eq!(now.refresh_token, Some(sealed("refresh two")));
     assert!(now.generation > claimed.generation);
@@ -53,7 +53,7 @@ pub(super) async fn an_unusable_access_token_leaves_the_stored_one(fixture: &dyn
 
     let again = claim_refresh(&*store, id, 30, 45).await;
     let healed = record_for(&*store, &again, fresh("three")).await;
-    assert_eq!(healed, Recorded::Stored);
+    assert_eq!(healed, RecordedRefresh::Stored);
     let now = stored(&*store, id).await;
     assert_eq!(now.account.status, AccountStatus::Active);
     assert_eq!(now.access_token, sealed("access three"));
@@ -64,9 +64,9 @@ pub(super) async fn an_unusable_answer_is_recorded_once(fixture: &dyn Fixture) {
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
     let claimed = claim_refresh(&*store, id, 19, 34).await;
     let record = async || record_for(&*store, &claimed, unusable("two")).await;
-    assert_eq!(record().await, Recorded::Stored);
+    assert_eq!(record().await, RecordedRefresh::Stored);
     let once = stored(&*store, id).await;
-    assert_eq!(record().await, Recorded::Stored);
+    assert_eq!(record().await, RecordedRefresh::Stored);
     assert_eq!(stored(&*store, id).await, once);
 }
 
@@ -78,7 +78,7 @@ pub(super) async fn a_late_unusable_answer_is_dropped(fixture: &dyn Fixture) {
     record_for(&*store, &theirs, fresh("theirs")).await;
     let before = stored(&*store, id).await;
     let recorded = record_for(&*store, &late, unusable("late")).await;
-    assert_eq!(recorded, Recorded::Superseded);
+    assert_eq!(recorded, RecordedRefresh::Superseded);
     assert_eq!(stored(&*store, id).await, before);
 }
 
@@ -105,7 +105,7 @@ pub(super) async fn an_earlier_answer_does_not_replace_an_unusable_one(fixture: 
     record_for(&*store, &retry, later).await;
     let before = stored(&*store, first.account.id).await;
     let recorded = record_for(&*store, &first, fresh("earlier")).await;
-    assert_eq!(recorded, Recorded::Superseded);
+    assert_eq!(recorded, RecordedRefresh::Superseded);
     assert_eq!(stored(&*store, first.account.id).await, before);
 }
 
@@ -118,7 +118,7 @@ pub(super) async fn a_later_answer_replaces_an_unusable_one(fixture: &dyn Fixtur
         ..fresh("later")
     };
     let recorded = record_for(&*store, &retry, later).await;
-    assert_eq!(recorded, Recorded::Stored);
+    assert_eq!(recorded, RecordedRefresh::Stored);
     let now = stored(&*store, first.account.id).await;
     assert_eq!(now.refresh_token, Some(sealed("refresh later")));
     assert_eq!(now.account.status, AccountStatus::Active);
@@ -130,7 +130,7 @@ pub(super) async fn an_unusable_answer_brings_a_dead_grant_back(fixture: &dyn Fi
     require_relink(&*store, id).await;
     let claimed = claim_refresh(&*store, id, 19, 34).await;
     let recorded = record_for(&*store, &claimed, unusable("two")).await;
-    assert_eq!(recorded, Recorded::Stored);
+    assert_eq!(recorded, RecordedRefresh::Stored);
     let account = store.account(id).await.unwrap().unwrap();
     assert_eq!(account.status, AccountStatus::Degraded);
 }
@@ -179,7 +179,7 @@ pub(super) async fn an_issuer_may_move_its_token_endpoint(fixture: &dyn Fixture)
             ..fresh("two")
         };
         let recorded = record_for(&*store, &tokens, moved).await;
-        assert_eq!(recorded, Recorded::Stored);
+        assert_eq!(recorded, RecordedRefresh::Stored);
         let now = stored(&*store, id).await;
         assert_eq!(now.origin, at_issuer(ISSUER, MOVED));
     }

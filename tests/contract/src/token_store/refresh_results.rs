@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use central_oauth_domain::Fault;
-use central_oauth_domain::grant::refresh::Doubt;
+use central_oauth_domain::grant::refresh::SuspectGrant;
 use central_oauth_domain::grant::{
     Account, AccountId, AccountStatus, Generation, NewGrant, RefreshedTokens, TokenOrigin,
 };
-use central_oauth_domain::ports::{Recorded, TokenStore};
+use central_oauth_domain::ports::{RecordedRefresh, TokenStore};
 use tokio::task::JoinSet;
 
 use super::Fixture;
@@ -22,7 +22,7 @@ pub(super) async fn a_success_replaces_the_tokens(fixture: &dyn Fixture) {
     let id = ada(&*store).await.id;
     let claimed = claim_refresh(&*store, id, 19, 34).await;
     let recorded = record_for(&*store, &claimed, fresh("two")).await;
-    assert_eq!(recorded, Recorded::Stored);
+    assert_eq!(recorded, RecordedRefresh::Stored);
     let now = stored(&*store, id).await;
     assert!(now.generation > claimed.generation);
     assert_eq!(now.access_token, sealed("access two"));
@@ -64,7 +64,7 @@ pub(super) async fn a_success_counts_without_the_lease(fixture: &dyn Fixture) {
     let theirs = claim_refresh(&*store, id, 20, 40).await;
     assert_eq!(late.generation, theirs.generation);
     let recorded = record_for(&*store, &late, fresh("late")).await;
-    assert_eq!(recorded, Recorded::Stored);
+    assert_eq!(recorded, RecordedRefresh::Stored);
     let now = stored(&*store, id).await;
     assert_eq!(now.access_token, sealed("access late"));
 }
@@ -104,7 +104,7 @@ pub(super) async fn the_second_result_ends_only_its_own_lease(fixture: &dyn Fixt
         match n {
             1 => {
                 let earlier = record_for(&*store, &retry, fresh("earlier")).await;
-                assert_eq!(earlier, Recorded::Superseded);
+                assert_eq!(earlier, RecordedRefresh::Superseded);
             }
             2 => {
                 let later = RefreshedTokens {
@@ -112,7 +112,7 @@ pub(super) async fn the_second_result_ends_only_its_own_lease(fixture: &dyn Fixt
                     ..fresh("later")
                 };
                 let later = record_for(&*store, &retry, later).await;
-                assert_eq!(later, Recorded::Stored);
+                assert_eq!(later, RecordedRefresh::Stored);
             }
             _ => {
                 assert!(!record_failure(&*store, &retry, failure(22)).await);
@@ -199,7 +199,7 @@ pub(super) async fn a_late_success_is_dropped(fixture: &dyn Fixture) {
     record_for(&*store, &theirs, fresh("theirs")).await;
     let before = stored(&*store, id).await;
     let recorded = record_for(&*store, &late, fresh("late")).await;
-    assert_eq!(recorded, Recorded::Superseded);
+    assert_eq!(recorded, RecordedRefresh::Superseded);
     assert_eq!(stored(&*store, id).await, before);
 }
 
@@ -216,7 +216,7 @@ pub(super) async fn of_two_answers_the_later_one_stands(fixture: &dyn Fixture) {
     };
     record_for(&*store, &first, fresh("earlier")).await;
     let recorded = record_for(&*store, &retry, later.clone()).await;
-    assert_eq!(recorded, Recorded::Stored);
+    assert_eq!(recorded, RecordedRefresh::Stored);
     let now = stored(&*store, id).await;
     assert_eq!(now.access_token, sealed("access later"));
     assert_eq!(now.refresh_token, Some(sealed("refresh later")));
@@ -248,7 +248,7 @@ pub(super) async fn a_consent_without_a_refresh_token_makes_no_answer_older(fixt
         ..fresh("later")
     };
     let recorded = record_for(&*store, &retry, later).await;
-    assert_eq!(recorded, Recorded::Stored);
+    assert_eq!(recorded, RecordedRefresh::Stored);
     let now = stored(&*store, id).await;
     assert_eq!(now.refresh_token, Some(sealed("refresh later")));
     assert_eq!(now.account.last_refreshed_at, Some(at(25)));
@@ -265,7 +265,7 @@ pub(super) async fn no_answer_is_later_than_a_new_consent(fixture: &dyn Fixture)
         ..fresh("late")
     };
     let recorded = record_for(&*store, &claimed, late).await;
-    assert_eq!(recorded, Recorded::Superseded);
+    assert_eq!(recorded, RecordedRefresh::Superseded);
     let now = stored(&*store, id).await;
     assert_eq!(now.refresh_token, Some(sealed("refresh two")));
 }
@@ -297,7 +297,7 @@ pub(super) async fn a_late_success_replaces_a_dead_token(fixture: &dyn Fixture) 
     record_for(&*store, &theirs, fresh("theirs")).await;
     require_relink(&*store, id).await;
     let recorded = record_for(&*store, &late, fresh("late")).await;
-    assert_eq!(recorded, Recorded::Stored);
+    assert_eq!(recorded, RecordedRefresh::Stored);
     let now = stored(&*store, id).await;
     assert_eq!(now.refresh_token, Some(sealed("refresh late")));
     assert_eq!(now.account.status, AccountStatus::Active);
@@ -310,7 +310,7 @@ pub(super) async fn recording_twice_changes_nothing(fixture: &dyn Fixture) {
     record_for(&*store, &claimed, fresh("two")).await;
     let once = stored(&*store, id).await;
     let again = record_for(&*store, &claimed, fresh("two")).await;
-    assert_eq!(again, Recorded::Stored);
+    assert_eq!(again, RecordedRefresh::Stored);
     assert_eq!(stored(&*store, id).await, once);
 }
 
@@ -381,7 +381,7 @@ pub(super) async fn of_many_successes_one_is_stored(fixture: &dyn Fixture) {
         tasks.spawn(async move { record(&*store, id, generation, tokens).await });
     }
     let recorded = tasks.join_all().await;
-    let stored_ones = recorded.iter().filter(|r| **r == Recorded::Stored);
+    let stored_ones = recorded.iter().filter(|r| **r == RecordedRefresh::Stored);
     assert_eq!(stored_ones.count(), 1);
     let now = stored(&*fixture.store(), id).await;
     assert_eq!(now.generation, generation.next());
@@ -397,16 +397,16 @@ pub(super) async fn doubts_are_kept_where_a_refresh_is_planned(fixture: &dyn Fix
     };
     let bob = linked(&*store, 2, bare, 10).await;
     let fault = Fault::new("restored_from_backup", "it may be an old one");
-    let doubts = [id, bob.id, AccountId(i64::MAX)].map(|account| Doubt {
+    let suspects = [id, bob.id, AccountId(i64::MAX)].map(|account| SuspectGrant {
         account,
         next_refresh_at: at(50),
     });
-    assert_eq!(store.doubt(&doubts, &fault).await.unwrap(), 1);
+    assert_eq!(store.mark_suspect(&suspects, &fault).await.unwrap(), 1);
     assert_eq!(store.account(bob.id).await.unwrap(), Some(bob));
-    let doubted = stored(&*store, id).await;
-    assert!(doubted.attempts.ambiguous);
-    assert_eq!(doubted.account.status, AccountStatus::Degraded);
-    assert_eq!(doubted.account.last_error, Some(fault));
+    let marked = stored(&*store, id).await;
+    assert!(marked.attempts.ambiguous);
+    assert_eq!(marked.account.status, AccountStatus::Degraded);
+    assert_eq!(marked.account.last_error, Some(fault));
     assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(at(50)));
     // A refresh token that works is not marked any more.
     let claimed = claim_refresh(&*store, id, 51, 66).await;

@@ -2,13 +2,13 @@
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::TokenStore;
-use central_oauth_domain::replica::Presence;
+use central_oauth_domain::replica::ReplicaReport;
 
 use super::Fixture;
 use super::samples::*;
 
-fn replica(instance: &str) -> Presence {
-    Presence {
+fn replica(instance: &str) -> ReplicaReport {
+    ReplicaReport {
         instance: instance.to_owned(),
         name: format!("{instance}:8080"),
         version: "0.1.0".to_owned(),
@@ -24,7 +24,7 @@ async fn check_in(store: &dyn TokenStore, instance: &str, second: u64) {
 /// Each replica with the time at which it was seen.
 async fn seen(store: &dyn TokenStore) -> Vec<(String, Timestamp)> {
     let replicas = store.replicas().await.unwrap().into_iter();
-    let seen = replicas.map(|replica| (replica.presence.instance, replica.seen_at));
+    let seen = replicas.map(|replica| (replica.report.instance, replica.seen_at));
     seen.collect()
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn they_say_who_they_are(fixture: &dyn Fixture) {
     check_in(&*store, "one", 1).await;
     check_in(&*store, "two", 2).await;
     let known = store.replicas().await.unwrap();
-    let known: Vec<_> = known.into_iter().map(|known| known.presence).collect();
+    let known: Vec<_> = known.into_iter().map(|known| known.report).collect();
     assert_eq!(known, [replica("one"), replica("two")]);
 }
 

@@ -77,7 +77,7 @@ pub(super) async fn there_are_none_at_first(fixture: &dyn Fixture) {
 pub(super) async fn strays_are_due_at_once(fixture: &dyn Fixture) {
     let store = fixture.store();
     let new = new_revocation(1, None);
-    assert!(store.keep_stray(new.clone()).await.unwrap());
+    assert!(store.store_stray(new.clone()).await.unwrap());
     let [kept] = <[_; 1]>::try_from(store.revocations(None, 10).await.unwrap()).unwrap();
     assert_eq!(kept.status, RevocationStatus::Pending);
     assert_eq!((&kept.person, kept.account), (&None, None));
@@ -124,7 +124,7 @@ pub(super) async fn of_many_that_keep_one_it_is_kept_once(fixture: &dyn Fixture)
 pub(super) async fn a_live_person_s_tokens_are_not_kept(fixture: &dyn Fixture) {
     let store = fixture.store();
     linked(&*store, 1, grant("ada", "one"), 5).await;
-    let hers = store.keep_stray(new_revocation(1, Some("ada"))).await;
+    let hers = store.store_stray(new_revocation(1, Some("ada"))).await;
     assert!(!hers.unwrap());
     assert_eq!(store.revocations(None, 10).await.unwrap(), []);
     stray(&*store, 2, Some("bob")).await;
@@ -134,7 +134,7 @@ pub(super) async fn a_live_person_s_tokens_are_not_kept(fixture: &dyn Fixture) {
         provider: elsewhere(),
         ..new_revocation(4, Some("ada"))
     };
-    assert!(store.keep_stray(at_another).await.unwrap());
+    assert!(store.store_stray(at_another).await.unwrap());
     assert_eq!(store.revocations(None, 10).await.unwrap().len(), 3);
 }
 
@@ -150,7 +150,7 @@ pub(super) async fn the_longest_due_comes_first(fixture: &dyn Fixture) {
             created_at: at(due),
             ..new_revocation(n, Some(person))
         };
-        store.keep_stray(new).await.unwrap();
+        store.store_stray(new).await.unwrap();
     }
     assert_eq!(claim_revocations(&*store, 30, 60, 0).await, []);
     let first = claim_revocations(&*store, 30, 60, 2).await;
@@ -168,7 +168,7 @@ pub(super) async fn busy_providers_are_left_alone(fixture: &dyn Fixture) {
         created_at: at(20),
         ..new_revocation(2, Some("bob"))
     };
-    store.keep_stray(at_another).await.unwrap();
+    store.store_stray(at_another).await.unwrap();
     let github = [ProviderName::new("github")];
     let next = store.next_revocation_at(&github).await.unwrap();
     assert_eq!(next, Some(at(20)));
@@ -318,7 +318,7 @@ pub(super) async fn linking_again_cancels(fixture: &dyn Fixture) {
         provider: elsewhere(),
         ..new_revocation(6, Some("ada"))
     };
-    store.keep_stray(at_another).await.unwrap();
+    store.store_stray(at_another).await.unwrap();
 
     linked(&*store, 1, grant("ada", "again"), 20).await;
     let all = store.revocations(None, 10).await.unwrap();

@@ -20,7 +20,7 @@ use central_oauth_domain::link::{
     SealedGrant, SealedPrompt,
 };
 use central_oauth_domain::ports::{
-    HashKey, LinkCreation, NewLink, NewLinkKey, Recorded, StoreError, TokenStore,
+    HashKey, LinkCreation, NewLink, NewLinkKey, RecordedRefresh, StoreError, TokenStore,
 };
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_domain::testing::{FakeCipher, audit_draft};
@@ -246,7 +246,7 @@ pub(super) async fn redeemed(store: &dyn TokenStore, n: u8) -> Link {
     authorizing(store, n, 5).await;
     let link = claim_one(store, 5, 65).await;
     store
-        .keep_redeemed(&link, sealed_grant(), poll(6), at(700))
+        .store_redeemed(&link, sealed_grant(), poll(6), at(700))
         .await
         .unwrap()
 }
@@ -318,7 +318,7 @@ pub(super) async fn record_for(
     store: &dyn TokenStore,
     lease: &StoredTokens,
     tokens: RefreshedTokens,
-) -> Recorded {
+) -> RecordedRefresh {
     let (account, generation) = (lease.account.id, lease.generation);
     let recorded = store.record_refresh(account, generation, lease.lease.version, tokens, audit());
     recorded.await.unwrap()
@@ -330,7 +330,7 @@ pub(super) async fn record(
     account: AccountId,
     generation: Generation,
     tokens: RefreshedTokens,
-) -> Recorded {
+) -> RecordedRefresh {
     let recorded = store.record_refresh(account, generation, NO_LEASE, tokens, audit());
     recorded.await.unwrap()
 }
@@ -449,7 +449,7 @@ pub(super) fn new_revocation(n: u8, person: Option<&str>) -> NewRevocation {
 
 /// Stores tokens to be revoked; asserts that they were stored.
 pub(super) async fn stray(store: &dyn TokenStore, n: u8, person: Option<&str>) {
-    let kept = store.keep_stray(new_revocation(n, person)).await;
+    let kept = store.store_stray(new_revocation(n, person)).await;
     assert!(kept.unwrap());
 }
 

@@ -86,7 +86,7 @@ async fn consent_by(store: &dyn TokenStore, n: u8, first: u8) {
     };
     let begun = store.begin_consent(&link, consent, None, link.expires_at, at(0));
     let link = begun.await.unwrap();
-    let kept = store.keep_callback(&link, by(first + 3, "callback"), answer(1), poll(5));
+    let kept = store.store_callback(&link, by(first + 3, "callback"), answer(1), poll(5));
     kept.await.unwrap();
 }
 
@@ -100,7 +100,7 @@ async fn redeemed_by(store: &dyn TokenStore, n: u8, first: u8) {
         extra: Some(by(first, "extra")),
         ..sealed_grant()
     };
-    let kept = store.keep_redeemed(&link, grant, poll(6), at(700));
+    let kept = store.store_redeemed(&link, grant, poll(6), at(700));
     kept.await.unwrap();
 }
 
@@ -117,7 +117,7 @@ async fn revocation_by(store: &dyn TokenStore, n: u8, first: u8) {
         refresh_token: Some(by(first + 1, "refresh")),
         id_token: Some(by(first + 2, "id")),
     };
-    assert!(store.keep_stray(new).await.unwrap());
+    assert!(store.store_stray(new).await.unwrap());
 }
 
 /// One row in each table and one of both kinds of links; their keys are 1, 2 to 4, 12 to 15, 22 and 23, and 32 to 34.
@@ -388,7 +388,7 @@ pub(super) async fn a_callback_comes_before_or_after_resealing(fixture: &dyn Fix
     let rows = otherwise(&*store, OwnerKind::Link, 50).await;
     let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
     let keep = async |link: &Link| {
-        let kept = store.keep_callback(link, by(50, "new"), answer(2), poll(6));
+        let kept = store.store_callback(link, by(50, "new"), answer(2), poll(6));
         kept.await.unwrap()
     };
     let kept = keep(&before).await;
@@ -469,7 +469,7 @@ pub(super) async fn tokens_that_are_held_stay_as_they_were_resealed(fixture: &dy
     let link = keep(&*store, link).await;
     begin(&*store, &link, 5).await;
     let link = claim_one(&*store, 5, 65).await;
-    let redeemed = store.keep_redeemed(&link, sealed_grant(), poll(6), at(700));
+    let redeemed = store.store_redeemed(&link, sealed_grant(), poll(6), at(700));
     let redeemed = redeemed.await.unwrap();
     let rows = otherwise(&*store, OwnerKind::Link, 50).await;
     let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();

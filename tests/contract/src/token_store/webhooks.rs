@@ -28,7 +28,7 @@ async fn add(store: &dyn TokenStore, text: &str, position: Option<AuditNumber>) 
 pub(super) async fn a_new_one_starts_behind_the_last_entry(fixture: &dyn Fixture) {
     let store = fixture.store();
     assert_eq!(receiver(&*store, "early").await.position, AuditNumber(0));
-    store.keep_entries(&[entry(1), entry(2)]).await.unwrap();
+    store.store_entries(&[entry(1), entry(2)]).await.unwrap();
     chain_all(&*store).await;
     let late = receiver(&*store, "late").await;
     // One entry says that the first one was added.

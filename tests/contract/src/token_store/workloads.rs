@@ -6,7 +6,7 @@ use central_oauth_domain::ports::{
     Descendants, KeyCreation, LinkCreation, LinkingWorkload, NewLink, SingleUse, TokenStore,
 };
 use central_oauth_domain::secret::KeyedHash;
-use central_oauth_domain::workload::{Facts, NewWorkload, WorkloadBinding};
+use central_oauth_domain::workload::{ClaimList, NewWorkload, WorkloadBinding};
 
 use super::Fixture;
 use super::samples::*;
@@ -37,7 +37,7 @@ fn workload(n: u8) -> NewWorkload {
 fn link_of(n: u8, token: u8) -> NewLink {
     let mut link = new_link(n);
     let facts = [("repository", "octo/app"), ("run", "1658")];
-    link.requester.workload = Some(facts.into_iter().collect::<Facts>());
+    link.requester.workload = Some(facts.into_iter().collect::<ClaimList>());
     link.workload = Some(LinkingWorkload {
         token: SingleUse {
             hash: hash(3, token),

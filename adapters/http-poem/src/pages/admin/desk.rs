@@ -8,7 +8,7 @@ use askama::Template;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Account, AccountId};
 use central_oauth_domain::secret::BrowserToken;
-use central_oauth_domain::usecases::{Caller, LoggedIn, Refusal, Services};
+use central_oauth_domain::usecases::{Caller, LoggedInOperator, Refusal, Services};
 use poem::error::NotFoundError;
 use poem::http::StatusCode;
 use poem::web::Data;
@@ -30,7 +30,7 @@ use crate::pages::{see_other, visit};
 /// redirects to the login.
 pub(super) struct Desk<'a> {
     pub(super) site: &'a AdminSite,
-    pub(super) who: LoggedIn,
+    pub(super) who: LoggedInOperator,
     pub(super) address: IpAddr,
     pub(super) token: BrowserToken,
     pub(super) now: Timestamp,

@@ -87,14 +87,14 @@ fn provider(one: ProviderState, now: Timestamp) -> ProviderRow {
 
 fn replica(one: Replica, now: Timestamp) -> ReplicaRow {
     ReplicaRow {
-        status: match one.is_there(now) {
+        status: match one.is_running(now) {
             true => Status::RUNS,
             false => Status::GONE,
         },
-        started: Some(Moment::of(one.presence.started_at, now)),
+        started: Some(Moment::of(one.report.started_at, now)),
         seen: Some(Moment::of(one.seen_at, now)),
-        name: one.presence.name,
-        version: one.presence.version,
+        name: one.report.name,
+        version: one.report.version,
     }
 }
 

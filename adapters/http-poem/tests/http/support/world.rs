@@ -9,7 +9,7 @@ use central_oauth_domain::operator::{OperatorKey, OperatorRole};
 use central_oauth_domain::ports::{Clock as _, OAuthProvider};
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::testing::{
-    FakeCipher, FixedClock, MemoryStore, ScriptedIdentities, ports_over, see_through,
+    FakeCipher, FixedClock, MemoryStore, ScriptedIdentities, ports_over, redeem_to_end,
     seeded_entropy, services, settings,
 };
 use central_oauth_domain::usecases::{
@@ -224,7 +224,7 @@ impl World {
     pub(crate) async fn poll_what_is_due(&self) {
         let redeemer = &self.services.redeemer;
         for link in redeemer.claim_due(10, &[]).await.unwrap() {
-            see_through(redeemer, link).await.unwrap();
+            redeem_to_end(redeemer, link).await.unwrap();
         }
     }
 
@@ -259,7 +259,7 @@ impl World {
         let due = revoker.claim_due(10, &[]).await.unwrap();
         for lease in &due {
             let result = revoker.attempt(lease).await;
-            revoker.record(lease, result.as_ref()).await.unwrap();
+            revoker.record_result(lease, result.as_ref()).await.unwrap();
         }
         due.len()
     }

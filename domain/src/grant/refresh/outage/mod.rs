@@ -55,12 +55,12 @@ pub struct Outage {
     /// The error that waiting accounts show.
     pub fault: Fault,
     /// The accounts that were probed in this outage, the latest last.
-    pub probed: Vec<Probed>,
+    pub probed: Vec<ProbedAccount>,
 }
 
 /// An account that was probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Probed {
+pub struct ProbedAccount {
     /// The account.
     pub account: AccountId,
     /// How often it was probed.
@@ -69,7 +69,7 @@ pub struct Probed {
 
 /// An account that waits for a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Waiting {
+pub struct WaitingAccount {
     /// The account.
     pub account: AccountId,
     /// Its failures in a row.
@@ -139,28 +139,28 @@ impl Outage {
     /// counts like a failure.
     pub fn choose(
         &self,
-        waiting: impl IntoIterator<Item = Waiting>,
+        waiting: impl IntoIterator<Item = WaitingAccount>,
         now: Timestamp,
-    ) -> Option<Waiting> {
-        let turn = |waiting: &Waiting| {
+    ) -> Option<WaitingAccount> {
+        let turn = |waiting: &WaitingAccount| {
             let latest = self.place_of(waiting.account);
             let times = latest.map_or(0, |at| self.probed[at].times);
             (times.max(waiting.failures), latest)
         };
         let may_repeat = self.may_repeat(now);
-        let may_be_probed = |waiting: &Waiting| may_repeat || turn(waiting).0 == 0;
+        let may_be_probed = |waiting: &WaitingAccount| may_repeat || turn(waiting).0 == 0;
         let waiting = waiting.into_iter().filter(may_be_probed);
         waiting.min_by_key(turn)
     }
 
     /// Returns the outage once this account is probed. The next probe comes after a pause, whether this one is answered or
     /// not: the provider may hang, and the process may be killed.
-    pub fn probing(mut self, waiting: Waiting, now: Timestamp) -> Self {
-        let Waiting { account, failures } = waiting;
+    pub fn probing(mut self, waiting: WaitingAccount, now: Timestamp) -> Self {
+        let WaitingAccount { account, failures } = waiting;
         let earlier = self.place_of(account).map(|at| self.probed.remove(at));
         let is_first = earlier.is_none() && failures == 0;
         let times = earlier.map_or(0, |earlier| earlier.times).saturating_add(1);
-        self.probed.push(Probed { account, times });
+        self.probed.push(ProbedAccount { account, times });
         let forgotten = self.probed.len().saturating_sub(PROBED_AT_MOST);
         self.probed.drain(..forgotten);
         self.first_probes = self.first_probes.saturating_add(is_first.into());
@@ -179,7 +179,7 @@ impl Outage {
     }
 
     /// Returns the outage after a probe for which nothing was sent: another account may be probed at once.
-    pub fn with_probe_given_back(mut self, probe: Waiting, now: Timestamp) -> Self {
+    pub fn with_probe_given_back(mut self, probe: WaitingAccount, now: Timestamp) -> Self {
         let times = self.place_of(probe.account).map(|at| self.probed[at].times);
         let was_first = probe.failures == 0 && times == Some(1);
         self.first_probes = self.first_probes.saturating_sub(was_first.into());

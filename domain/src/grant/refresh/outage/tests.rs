@@ -16,8 +16,8 @@ fn outage() -> Outage {
     Outage::begin(ProviderName::new("one"), gone(), None, NOW)
 }
 
-fn waiting(account: i64, failures: u32) -> Waiting {
-    Waiting {
+fn waiting(account: i64, failures: u32) -> WaitingAccount {
+    WaitingAccount {
         account: AccountId(account),
         failures,
     }
@@ -130,13 +130,13 @@ fn a_probe_with_nothing_to_ask_is_given_back() {
 
 #[test]
 fn the_provider_s_pause_is_kept_also_when_others_were_told() {
-    let told = |seconds| outage().after_failure(gone(), Some(seconds * SECOND), NOW);
-    assert_eq!(told(9).map(|told| told.probe_at), Some(NOW + 9 * SECOND));
+    let after = |seconds| outage().after_failure(gone(), Some(seconds * SECOND), NOW);
+    assert_eq!(after(9).map(|after| after.probe_at), Some(NOW + 9 * SECOND));
     assert_eq!(
-        told(999).map(|told| told.probe_at),
+        after(999).map(|after| after.probe_at),
         Some(NOW + 180 * SECOND)
     );
-    assert_eq!(told(1), None);
+    assert_eq!(after(1), None);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn longest_wait(sick: &[u64], well: &[u64], spread: f64) -> (Duration, u32) {
         let mut waiting: Vec<_> = waiting.copied().collect();
         waiting.sort_by_key(|(_, due, _)| std::cmp::Reverse(*due));
         let waiting = waiting.into_iter();
-        let waiting = waiting.map(|(account, _, failures)| Waiting { account, failures });
+        let waiting = waiting.map(|(account, _, failures)| WaitingAccount { account, failures });
         let chosen = outage.choose(waiting, now);
         let is_sick = |at: &usize| *at < sick.len();
         let chosen_id = chosen.map(|chosen| chosen.account);
@@ -208,7 +208,7 @@ proptest! {
     ) {
         let well = waiting(99, 0);
         let ids = (0..).map(AccountId);
-        let mut waiting: Vec<_> = ids.zip(sick).map(|(account, failures)| Waiting { account, failures }).collect();
+        let mut waiting: Vec<_> = ids.zip(sick).map(|(account, failures)| WaitingAccount { account, failures }).collect();
         let (mut outage, mut now) = (outage(), NOW);
         for _ in 0..rounds {
             now = now.max(outage.probe_at);

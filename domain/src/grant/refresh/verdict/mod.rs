@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use super::pause_after;
 use crate::fault::{Fault, FaultCode};
-use crate::grant::AccountStatus;
+use crate::grant::{AccountId, AccountStatus};
 use crate::ports::{ProviderError, RefreshError};
 use crate::time::Timestamp;
 
 /// Some servers refuse a dead refresh token without saying so. After this long such refusals end the grant.
-const BELIEVED_AFTER: Duration = Duration::from_secs(24 * 3600);
+const ENDS_GRANT_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// The limit is this short if the provider refreshes other grants meanwhile.
-const BELIEVED_AMONG_OTHERS_AFTER: Duration = Duration::from_secs(3 * 3600);
+const ENDS_GRANT_AFTER_IF_OTHERS_REFRESH: Duration = Duration::from_secs(3 * 3600);
 /// The limit is this long if there are other grants and the provider refreshes none of them. Then a proxy or firewall
 /// in between is the likelier cause.
-const BELIEVED_AS_ALL_ARE_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+const ENDS_GRANT_AFTER_IF_NONE_REFRESHES: Duration = Duration::from_secs(7 * 24 * 3600);
 /// This many failures for a reason that concerns only one process are not shown while other replicas run: within
 /// seconds, another replica takes over if it can.
-const LEFT_TO_OTHERS: u32 = 2;
+const HIDDEN_LOCAL_FAILURES: u32 = 2;
 
 /// The refresh attempts since the last success.
 #[must_use]
@@ -44,19 +44,28 @@ impl Attempts {
     }
 }
 
+/// An account whose refresh token may be older than the one that the provider expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SuspectGrant {
+    /// The account.
+    pub account: AccountId,
+    /// When the refresh token is tried.
+    pub next_refresh_at: Timestamp,
+}
+
 /// How the other grants of the provider are doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Others {
+pub struct OtherGrants {
     /// Whether there are others that have not been given up.
     pub exist: bool,
     /// When the provider last refreshed one, if known.
     pub refreshed_at: Option<Timestamp>,
 }
 
-impl Others {
+impl OtherGrants {
     /// Whether the provider has refreshed one lately.
     fn are_refreshed(self, now: Timestamp) -> bool {
-        let lately = |at| now.since(at) < BELIEVED_AMONG_OTHERS_AFTER / 3;
+        let lately = |at| now.since(at) < ENDS_GRANT_AFTER_IF_OTHERS_REFRESH / 3;
         self.refreshed_at.is_some_and(lately)
     }
 }
@@ -81,7 +90,7 @@ pub struct RefreshFailure {
 pub fn judge(
     before: Attempts,
     error: &RefreshError,
-    others: Others,
+    others: OtherGrants,
     now: Timestamp,
     spread: f64,
 ) -> RefreshFailure {
@@ -99,7 +108,7 @@ pub fn judge(
         ProviderError::Refused { code, .. } => {
             let since = before.refused_since.map_or(now, |since| since.min(now));
             attempts.refused_since = Some(since);
-            is_believed(cause, since, others, now).then(|| {
+            ends_grant(cause, since, others, now).then(|| {
                 let hours = now.since(since).as_secs() / 3600;
                 let words = format!("{cause}; this has lasted for {hours} hours");
                 Fault::new(code.as_str(), words)
@@ -117,7 +126,7 @@ pub fn judge(
         },
         None => {
             let pause = pause_after(failures, cause.retry_after(), spread);
-            let refuses = says_something(cause, others, now);
+            let refuses = refuses_this_grant(cause, others, now);
             RefreshFailure {
                 is_shown: true,
                 status: AccountStatus::Degraded,
@@ -131,24 +140,52 @@ pub fn judge(
 
 /// Whether a failure counts as a refusal of this grant. If the provider refreshes others, it refuses this grant in
 /// particular. Otherwise what a gateway refuses says nothing about a grant, however long it lasts.
-fn says_something(cause: &ProviderError, others: Others, now: Timestamp) -> bool {
+fn refuses_this_grant(cause: &ProviderError, others: OtherGrants, now: Timestamp) -> bool {
     let is_refusal = matches!(cause, ProviderError::Refused { .. });
     is_refusal && (others.are_refreshed(now) || !cause.is_of_gateway())
 }
 
 /// Whether refusals since then end the grant.
-fn is_believed(cause: &ProviderError, since: Timestamp, others: Others, now: Timestamp) -> bool {
+fn ends_grant(
+    cause: &ProviderError,
+    since: Timestamp,
+    others: OtherGrants,
+    now: Timestamp,
+) -> bool {
     let are_refreshed = others.are_refreshed(now) && others.refreshed_at >= Some(since);
     let after = if are_refreshed {
-        BELIEVED_AMONG_OTHERS_AFTER
+        ENDS_GRANT_AFTER_IF_OTHERS_REFRESH
     } else if cause.is_of_gateway() {
         return false;
     } else if others.exist {
-        BELIEVED_AS_ALL_ARE_AFTER
+        ENDS_GRANT_AFTER_IF_NONE_REFRESHES
     } else {
-        BELIEVED_AFTER
+        ENDS_GRANT_AFTER
     };
     now.since(since) >= after
+}
+
+/// The verdict for a refresh that succeeded at the provider but brought no usable access token. The account is degraded, never
+/// worse: the provider has just accepted its refresh token, and the newest one is
+/// stored. So the attempts are not ambiguous, and earlier refusals no longer count.
+pub fn judge_unusable_answer(
+    before: Attempts,
+    why: &ProviderError,
+    now: Timestamp,
+    spread: f64,
+) -> RefreshFailure {
+    let failures = before.failures.saturating_add(1);
+    RefreshFailure {
+        is_shown: true,
+        status: AccountStatus::Degraded,
+        fault: why.into(),
+        next_refresh_at: Some(now + pause_after(failures, why.retry_after(), spread)),
+        attempts: Attempts {
+            failures,
+            ambiguous: false,
+            refused_since: None,
+        },
+    }
 }
 
 /// The verdict for an attempt that was not made, because the operator must correct something first. Nothing was sent,
@@ -162,9 +199,9 @@ pub fn wait_for_operator(
 ) -> RefreshFailure {
     let failures = before.failures.saturating_add(1);
     let pause = pause_after(failures, None, spread);
-    let is_left_to_others = are_others_running && fault.code.is_local();
+    let is_hidden = are_others_running && fault.code.is_local();
     RefreshFailure {
-        is_shown: !is_left_to_others || failures > LEFT_TO_OTHERS,
+        is_shown: !is_hidden || failures > HIDDEN_LOCAL_FAILURES,
         status: AccountStatus::Degraded,
         fault,
         next_refresh_at: Some(now + pause),

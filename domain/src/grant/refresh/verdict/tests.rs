@@ -4,7 +4,7 @@ use super::*;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
-const ALONE: Others = Others {
+const ALONE: OtherGrants = OtherGrants {
     exist: false,
     refreshed_at: None,
 };
@@ -88,7 +88,7 @@ fn an_unsaid_refusal_is_believed_sooner_while_others_are_refreshed() {
         ..Attempts::default()
     };
     let status = |age, refreshed: Option<Duration>| {
-        let others = Others {
+        let others = OtherGrants {
             exist: true,
             refreshed_at: refreshed.map(|ago| NOW - ago),
         };
@@ -120,7 +120,7 @@ fn a_gateway_that_refuses_everybody_ends_nothing() {
         ..Attempts::default()
     };
     let status = |code, exist, refreshed: Option<Duration>| {
-        let others = Others {
+        let others = OtherGrants {
             exist,
             refreshed_at: refreshed.map(|ago| NOW - ago),
         };

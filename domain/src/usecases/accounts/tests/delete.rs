@@ -31,9 +31,9 @@ async fn access_ends_and_tokens_are_revoked_at_the_provider() {
     let caller = stage.keys.authenticate(Some(&key), address(9)).await;
     assert!(matches!(caller, Err(Refusal::Unauthorized(_))));
     assert!(stage.store.accounts(None, 1).await.unwrap().is_empty());
-    let told = stage.only_revocation().await;
-    assert_eq!(told.person.as_deref(), Some("alice"));
-    assert!(told.ended_at.is_some());
+    let revocation = stage.only_revocation().await;
+    assert_eq!(revocation.person.as_deref(), Some("alice"));
+    assert!(revocation.ended_at.is_some());
 }
 
 #[tokio::test]
@@ -53,9 +53,9 @@ async fn a_provider_that_is_down_is_asked_again_until_it_answers() {
     assert_eq!(stage.revoke_due().await, 0, "the pause lasts");
     stage.clock.advance(secs(2));
     assert_eq!(stage.revoke_due().await, 1);
-    let told = stage.only_revocation().await;
-    assert_eq!(told.status, RevocationStatus::Revoked);
-    assert_eq!(told.failures, 1);
+    let revocation = stage.only_revocation().await;
+    assert_eq!(revocation.status, RevocationStatus::Revoked);
+    assert_eq!(revocation.failures, 1);
     assert_eq!(
         stage.provider.revoked(),
         ["refresh-1", "refresh-1", "access-1"]
@@ -75,10 +75,13 @@ async fn after_a_day_it_is_over() {
         asked += stage.revoke_due().await;
         assert!(asked < 1000);
     }
-    let told = stage.only_revocation().await;
-    assert_eq!(told.status, RevocationStatus::Failed);
-    assert_eq!(told.last_error.unwrap().code, "provider_unavailable".into());
-    assert!(told.ended_at.unwrap().since(told.created_at) <= secs(86_400));
+    let revocation = stage.only_revocation().await;
+    assert_eq!(revocation.status, RevocationStatus::Failed);
+    assert_eq!(
+        revocation.last_error.unwrap().code,
+        "provider_unavailable".into()
+    );
+    assert!(revocation.ended_at.unwrap().since(revocation.created_at) <= secs(86_400));
 }
 
 #[tokio::test]
@@ -183,8 +186,8 @@ async fn tokens_are_sent_only_where_they_came_from() {
     let status = stage.delete(&key).await.unwrap();
     assert_eq!(status, RevocationStatus::Pending);
     assert!(stage.provider.revoked().is_empty());
-    let told = stage.only_revocation().await;
-    assert_eq!(told.last_error.unwrap().code, "client_changed".into());
+    let revocation = stage.only_revocation().await;
+    assert_eq!(revocation.last_error.unwrap().code, "client_changed".into());
     stage.provider.move_to(None);
     stage.clock.advance(secs(3));
     stage.revoke_due().await;
@@ -200,8 +203,8 @@ async fn linking_again_calls_it_off() {
     let (_, key) = stage.linked().await;
     stage.clock.advance(secs(3));
     assert_eq!(stage.revoke_due().await, 0);
-    let told = stage.only_revocation().await;
-    assert_eq!(told.status, RevocationStatus::Cancelled);
+    let revocation = stage.only_revocation().await;
+    assert_eq!(revocation.status, RevocationStatus::Cancelled);
     let caller = stage.caller(&key).await;
     assert!(stage.tokens.hand_out(&caller, secs(0), HOME).await.is_ok());
 }
@@ -229,9 +232,9 @@ async fn a_refresh_in_flight_does_not_bring_the_account_back() {
     stage.clock.advance(idle.unwrap());
     let refresher = &stage.refresher;
     let lease = refresher.claim_due(1, &[]).await.unwrap().remove(0);
-    let exchange = refresher.exchange(&lease).await;
+    let result = refresher.attempt(&lease).await;
     stage.delete(&key).await.unwrap();
-    refresher.record(&lease, &exchange).await.unwrap();
+    refresher.record_result(&lease, &result).await.unwrap();
     assert!(stage.store.accounts(None, 1).await.unwrap().is_empty());
     assert_eq!(stage.revoke_due().await, 1);
     let revoked = stage.provider.revoked();

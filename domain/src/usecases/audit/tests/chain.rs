@@ -82,8 +82,8 @@ struct Shrinking {
 
 #[async_trait::async_trait]
 impl AuditStore for Shrinking {
-    async fn keep_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError> {
-        self.store.keep_entries(entries).await
+    async fn store_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError> {
+        self.store.store_entries(entries).await
     }
 
     async fn chain_entries(

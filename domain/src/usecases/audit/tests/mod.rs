@@ -342,7 +342,7 @@ async fn a_discarded_outcome_of_a_revocation_is_not_recorded() {
     for _ in 0..2 {
         stage
             .revoker
-            .record(&leases[0], Some(&ended))
+            .record_result(&leases[0], Some(&ended))
             .await
             .unwrap();
     }

@@ -19,7 +19,7 @@ impl Stage {
 
 async fn made_by(stage: &Stage, key: &AccessKey) -> (AccessKeyId, AccessKey) {
     let caller = stage.caller(key).await;
-    let Caller::Key(ref shown) = caller else {
+    let Caller::Key(ref presented) = caller else {
         panic!("no key");
     };
     let request = KeyRequest {
@@ -29,7 +29,7 @@ async fn made_by(stage: &Stage, key: &AccessKey) -> (AccessKeyId, AccessKey) {
     };
     let account = stage.last_account().await;
     let made = stage.keys.create(&caller, account, request, HOME).await;
-    (shown.id, made.unwrap().access_key)
+    (presented.id, made.unwrap().access_key)
 }
 
 #[tokio::test]

@@ -89,7 +89,7 @@ async fn the_same_callback_again_leads_to_the_same_link() {
     // The code is being redeemed.
     assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
     for link in claimed {
-        stage.see_through(link).await;
+        stage.redeem_to_end(link).await;
     }
     // The tokens are stored, their owner is not known yet.
     assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
@@ -252,8 +252,11 @@ async fn a_no_after_a_lost_answer_says_to_link_again() {
             stage.provider.answer_redeem(Err(answer));
             stage.poll_providers().await;
         }
-        let Fault { code: told, detail } = stage.report(&link, &key).await.error.unwrap();
-        assert_eq!(&*told, code);
+        let Fault {
+            code: reported,
+            detail,
+        } = stage.report(&link, &key).await.error.unwrap();
+        assert_eq!(&*reported, code);
         let says_so = detail.contains("first response was lost") && detail.contains("link again");
         assert_eq!(says_so, code == "answer_lost", "{detail}");
         assert!(detail.contains("invalid_grant"), "{detail}");
@@ -278,8 +281,8 @@ async fn nothing_is_lost_where_nothing_was_sent() {
         detail: "over".to_owned(),
     }));
     stage.poll_providers().await;
-    let told = stage.report(&link, &key).await.error.unwrap();
-    assert_eq!(&*told.code, "provider_error");
+    let error = stage.report(&link, &key).await.error.unwrap();
+    assert_eq!(&*error.code, "provider_error");
 }
 
 #[tokio::test]

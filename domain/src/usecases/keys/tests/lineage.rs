@@ -38,14 +38,14 @@ async fn a_key_tells_who_made_it() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
     let owner = stage.caller(&key).await;
-    let Caller::Key(ref shown) = owner else {
+    let Caller::Key(ref presented) = owner else {
         panic!("no key");
     };
     let by_owner = reader(&stage, &owner).await.record.id;
     let by_operator = reader(&stage, &Caller::ADMIN).await.record.id;
     let expected = [
-        (shown.id, Some(KeyMaker::Link)),
-        (by_owner, Some(KeyMaker::Key(shown.id))),
+        (presented.id, Some(KeyMaker::Link)),
+        (by_owner, Some(KeyMaker::Key(presented.id))),
         (by_operator, Some(KeyMaker::Operator)),
     ];
     assert_eq!(makers(&stage).await, expected);

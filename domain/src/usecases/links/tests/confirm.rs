@@ -197,7 +197,7 @@ async fn a_link_that_nobody_confirms_fails_after_three_minutes() {
     let (code, key) = stage.confirming(&Caller::Nobody).await;
     let key = key.unwrap();
     let shown = stage.return_code(&code).await;
-    stage.clock.advance(ReturnCode::LASTS);
+    stage.clock.advance(ReturnCode::LIFETIME);
     stage.assert_not_confirmed(&code, &key).await;
     let late = stage.send(&code, &key, &shown).await;
     assert!(matches!(late, Err(Refusal::LinkEnded)), "{late:?}");

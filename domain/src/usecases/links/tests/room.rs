@@ -142,15 +142,15 @@ async fn many_networks_of_one_site_are_one() {
 #[tokio::test]
 async fn networks_get_fewer_codes_in_a_crowd() {
     let stage = Stage::new().await;
-    let several = CodeLimit::CROWD / CodeLimit::PER_NETWORK + 1;
+    let several = CodeLimit::LOAD_THRESHOLD / CodeLimit::PER_NETWORK + 1;
     let mut got = 0;
     for from in 1..=several {
         for _ in 0..CodeLimit::PER_NETWORK {
             got += u64::from(ask(&stage, from as u8).await.is_ok());
         }
     }
-    assert_eq!(got, CodeLimit::CROWD);
-    for _ in 0..CodeLimit::PER_NETWORK_IN_A_CROWD {
+    assert_eq!(got, CodeLimit::LOAD_THRESHOLD);
+    for _ in 0..CodeLimit::PER_NETWORK_UNDER_LOAD {
         assert!(ask(&stage, 100).await.is_ok());
     }
     assert!(ask(&stage, 100).await.is_err());

@@ -4,7 +4,7 @@ use crate::fault::{Fault, FaultCode};
 use crate::grant::Identity;
 use crate::link::LinkState;
 use crate::ports::{ProviderError, Redemption, StoreError};
-use crate::usecases::Outcome;
+use crate::usecases::RedeemResult;
 use crate::usecases::tests::*;
 
 async fn authorizing(stage: &Stage) -> (String, AccessKey) {
@@ -254,12 +254,12 @@ async fn the_service_keeps_its_own_deadline() {
     let (code, key) = authorizing(&stage).await;
     stage
         .clock
-        .advance(ScriptedProvider::EXPIRES_IN + Link::LAST_WORD);
+        .advance(ScriptedProvider::EXPIRES_IN + Link::FINAL_POLL_GRACE);
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     stage.grants("late");
     let claimed = stage.redeemer.claim_due(1, &[]).await.unwrap().remove(0);
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
-    stage.see_through(claimed).await;
+    stage.redeem_to_end(claimed).await;
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     assert_eq!(stage.provider.times_redeemed(), 0);
 }
@@ -373,20 +373,20 @@ async fn tokens_are_kept_even_when_the_lease_ran_out() {
     assert!(!stage.redeemer.holds_lease(&stalled));
     let kept = stage
         .redeemer
-        .record(&stalled, &outcome)
+        .record_result(&stalled, &outcome)
         .await
         .unwrap()
         .unwrap();
     assert!(matches!(kept.state, LinkState::Redeemed(_)));
     let late = stage
         .redeemer
-        .record(
+        .record_result(
             &taken_over,
-            &Outcome::Over(crate::link::Ending::Denied(None)),
+            &RedeemResult::Over(crate::link::Ending::Denied(None)),
         )
         .await;
     assert!(matches!(late, Err(StoreError::Conflict)));
-    stage.see_through(kept).await;
+    stage.redeem_to_end(kept).await;
     assert!(stage.is_linked(&code, &key).await);
 }
 
@@ -403,7 +403,11 @@ async fn cancelling_wins_over_an_answer_that_comes_later() {
         .cancel(&code, &stage.visitor())
         .await
         .unwrap();
-    let next = stage.redeemer.record(&claimed, &outcome).await.unwrap();
+    let next = stage
+        .redeemer
+        .record_result(&claimed, &outcome)
+        .await
+        .unwrap();
     assert!(next.is_none());
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Denied(None));
 }

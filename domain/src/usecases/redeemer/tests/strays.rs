@@ -1,7 +1,7 @@
 //! Tokens that arrive after their link has ended.
 
 use crate::grant::Identity;
-use crate::usecases::Outcome;
+use crate::usecases::RedeemResult;
 use crate::usecases::tests::*;
 
 impl Stage {
@@ -10,12 +10,12 @@ impl Stage {
         let (code, _) = self.started().await;
         let (link, outcome) = self.tokens_under_way(&code, which).await;
         self.consents.cancel(&code, &self.visitor()).await.unwrap();
-        let next = self.redeemer.record(&link, &outcome).await.unwrap();
+        let next = self.redeemer.record_result(&link, &outcome).await.unwrap();
         assert!(next.is_none());
     }
 
     /// Returns the response to the first poll of a link that its person has confirmed, not recorded yet.
-    async fn tokens_under_way(&self, code: &str, which: &str) -> (Link, Outcome) {
+    async fn tokens_under_way(&self, code: &str, which: &str) -> (Link, RedeemResult) {
         self.confirm(code).await.unwrap();
         let refresh = format!("{which}'s refresh");
         let granted = ScriptedProvider::grant(which, Some(&refresh));
@@ -49,12 +49,12 @@ async fn a_link_that_has_said_expired_does_not_come_back() {
     let (code, key) = stage.started().await;
     let (link, outcome) = stage.tokens_under_way(&code, "late").await;
     let left = link.expires_at.since(stage.clock_now());
-    stage.clock.advance(left + Link::LAST_WORD);
+    stage.clock.advance(left + Link::FINAL_POLL_GRACE);
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     assert!(
         stage
             .redeemer
-            .record(&link, &outcome)
+            .record_result(&link, &outcome)
             .await
             .unwrap()
             .is_none()
@@ -72,10 +72,14 @@ async fn tokens_that_are_stored_already_are_not_revoked_when_they_are_recorded_a
     let (code, key) = stage.started().await;
     let (link, outcome) = stage.tokens_under_way(&code, "late").await;
     let redeemer = &stage.redeemer;
-    redeemer.record(&link, &outcome).await.unwrap().unwrap();
+    redeemer
+        .record_result(&link, &outcome)
+        .await
+        .unwrap()
+        .unwrap();
     let left = link.expires_at.since(stage.clock_now());
-    stage.clock.advance(left + Link::LAST_WORD);
-    redeemer.record(&link, &outcome).await.unwrap();
+    stage.clock.advance(left + Link::FINAL_POLL_GRACE);
+    redeemer.record_result(&link, &outcome).await.unwrap();
     assert!(stage.revocations().await.is_empty());
     stage.poll_providers().await;
     let status = stage.status(&code, &key).await;
@@ -147,7 +151,7 @@ async fn a_relink_under_way_ends_with_its_account() {
     let outcome = stage.redeemer.advance(link).await;
     let redeemed = stage
         .redeemer
-        .record(link, &outcome)
+        .record_result(link, &outcome)
         .await
         .unwrap()
         .unwrap();
@@ -158,6 +162,12 @@ async fn a_relink_under_way_ends_with_its_account() {
     assert_eq!(revoked, ["refresh-1", "access-1", "refresh-again", "again"]);
     // A task that is still identifying the person finds no link to complete.
     let outcome = stage.redeemer.advance(&redeemed).await;
-    assert!(stage.redeemer.record(&redeemed, &outcome).await.is_err());
+    assert!(
+        stage
+            .redeemer
+            .record_result(&redeemed, &outcome)
+            .await
+            .is_err()
+    );
     assert!(stage.store.accounts(None, 1).await.unwrap().is_empty());
 }

@@ -7,14 +7,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::grant::refresh::{OUTAGE_AFTER, Outage, Probed};
+use crate::grant::refresh::{OUTAGE_AFTER, Outage, ProbedAccount};
 use crate::grant::{AccountId, ProviderName};
 use crate::lock::lock;
 use crate::time::Timestamp;
 
 /// The replica that sent the last probe leaves the next one to the others for this long. They may have a working route to
 /// the provider, and check every second.
-const PROBE_LEFT_TO_OTHERS: Duration = Duration::from_millis(1200);
+const PROBE_DELAY: Duration = Duration::from_millis(1200);
 
 /// After this long without a definite answer, accounts that had failed before make an outage, too. A shorter silence
 /// proves nothing: healthy accounts may not be due for hours.
@@ -85,7 +85,7 @@ struct Seen {
     /// All failures since the last definite answer.
     silence: Option<Silence>,
     /// The last probe of this process, and the store's number of the outage.
-    last_probe: Option<(i64, Probed)>,
+    last_probe: Option<(i64, ProbedAccount)>,
 }
 
 struct Silence {
@@ -157,12 +157,12 @@ impl Outages {
     }
 
     /// Returns for how long this process leaves a probe that is due to the others.
-    pub(super) fn left_to_others(&self, outage: &Outage) -> Duration {
+    pub(super) fn probe_delay(&self, outage: &Outage) -> Duration {
         let known = lock(&self.0);
         let seen = known.seen.get(&outage.provider);
         let own = seen.and_then(|seen| seen.last_probe);
         if own.is_some() && own == last_probe(outage) {
-            PROBE_LEFT_TO_OTHERS
+            PROBE_DELAY
         } else {
             Duration::ZERO
         }
@@ -170,7 +170,7 @@ impl Outages {
 
     /// Returns the providers that do not respond to this process although others have ended the outage: due refreshes
     /// there are left to them.
-    pub(super) fn cut_off(&self) -> Vec<ProviderName> {
+    pub(super) fn unreachable_providers(&self) -> Vec<ProviderName> {
         let known = lock(&self.0);
         let silent = known.seen.iter().filter(|(_, seen)| seen.sees_no_answer());
         let silent = silent.map(|(provider, _)| provider);
@@ -235,7 +235,7 @@ impl Outages {
 }
 
 /// Returns the last probe of an outage, and the store's number of the outage.
-fn last_probe(outage: &Outage) -> Option<(i64, Probed)> {
+fn last_probe(outage: &Outage) -> Option<(i64, ProbedAccount)> {
     let last = outage.probed.last()?;
     Some((outage.version.outage, *last))
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fault::{Fault, FaultCode};
-use crate::grant::refresh::Waiting;
+use crate::grant::refresh::WaitingAccount;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -16,7 +16,7 @@ fn outage() -> Outage {
 }
 
 fn probed_by(account: i64) -> Outage {
-    let waiting = Waiting {
+    let waiting = WaitingAccount {
         account: AccountId(account),
         failures: 0,
     };
@@ -145,16 +145,13 @@ fn an_older_version_never_replaces_a_newer_one() {
 #[test]
 fn the_replica_that_probed_last_lets_others_go_first() {
     let outages = Outages::default();
-    assert_eq!(outages.left_to_others(&outage()), Duration::ZERO);
+    assert_eq!(outages.probe_delay(&outage()), Duration::ZERO);
     let own = probed_by(1);
     outages.probed(&own);
-    assert_eq!(outages.left_to_others(&own), PROBE_LEFT_TO_OTHERS);
-    assert_eq!(
-        outages.left_to_others(&own.clone().changed()),
-        PROBE_LEFT_TO_OTHERS
-    );
-    assert_eq!(outages.left_to_others(&own.numbered(2)), Duration::ZERO);
-    assert_eq!(outages.left_to_others(&probed_by(2)), Duration::ZERO);
+    assert_eq!(outages.probe_delay(&own), PROBE_DELAY);
+    assert_eq!(outages.probe_delay(&own.clone().changed()), PROBE_DELAY);
+    assert_eq!(outages.probe_delay(&own.numbered(2)), Duration::ZERO);
+    assert_eq!(outages.probe_delay(&probed_by(2)), Duration::ZERO);
 }
 
 #[test]
@@ -162,9 +159,9 @@ fn a_replica_without_answers_where_others_get_some_is_cut_off() {
     let outages = Outages::default();
     fails(&outages, 1..=5);
     read(&outages, vec![outage()]);
-    assert_eq!(outages.cut_off(), []);
+    assert_eq!(outages.unreachable_providers(), []);
     read(&outages, Vec::new());
-    assert_eq!(outages.cut_off(), [one()]);
+    assert_eq!(outages.unreachable_providers(), [one()]);
     outages.answered(&one());
-    assert_eq!(outages.cut_off(), []);
+    assert_eq!(outages.unreachable_providers(), []);
 }

@@ -14,7 +14,7 @@ use crate::ports::{AccountStore, KeyStore, OutageStore, ProviderError, Redemptio
 use crate::testing::audit_draft;
 use crate::usecases::tests::*;
 use crate::usecases::{
-    AccountQuery, Exchange, HandedToken, RefreshOnDemand, RefreshRequest, Workers,
+    AccountQuery, HandedToken, RefreshOnDemand, RefreshRequest, RefreshResult, Workers,
 };
 
 fn gone() -> ProviderError {
@@ -75,8 +75,8 @@ impl Stage {
     }
 
     async fn see_lease_through(&self, lease: StoredTokens) {
-        let exchange = self.refresher.exchange(&lease).await;
-        self.refresher.record(&lease, &exchange).await.unwrap();
+        let result = self.refresher.attempt(&lease).await;
+        self.refresher.record_result(&lease, &result).await.unwrap();
     }
 
     /// Waits until the next refresh is due.
@@ -204,7 +204,7 @@ async fn a_crash_presents_the_same_token_again_and_says_so_at_the_end() {
     stage.linked().await;
     stage.until_due().await;
     let crashed = stage.claim_due_one().await;
-    stage.refresher.exchange(&crashed).await;
+    stage.refresher.attempt(&crashed).await;
     assert_eq!(stage.refresh_due().await, 0, "the lease lasts");
     stage.until_due().await;
     stage
@@ -224,11 +224,11 @@ async fn a_late_success_changes_nothing() {
     stage.linked().await;
     stage.until_due().await;
     let late = stage.claim_due_one().await;
-    let answer = stage.refresher.exchange(&late).await;
+    let answer = stage.refresher.attempt(&late).await;
     stage.until_due().await;
     stage.refresh_due().await;
     let newer = stage.stored().await;
-    stage.refresher.record(&late, &answer).await.unwrap();
+    stage.refresher.record_result(&late, &answer).await.unwrap();
     assert_eq!(stage.stored().await, newer);
     stage.until_due().await;
     stage.refresh_due().await;
@@ -243,9 +243,9 @@ async fn a_lease_that_is_over_sends_nothing() {
     stage.until_due().await;
     let slow = stage.claim_due_one().await;
     stage.clock.advance(secs(6));
-    let exchange = stage.refresher.exchange(&slow).await;
-    assert!(matches!(exchange, Exchange::Unsent));
-    stage.refresher.record(&slow, &exchange).await.unwrap();
+    let result = stage.refresher.attempt(&slow).await;
+    assert!(matches!(result, RefreshResult::Unsent));
+    stage.refresher.record_result(&slow, &result).await.unwrap();
     assert!(stage.provider.presented().is_empty());
     assert_eq!(stage.refresh_due().await, 1);
 
@@ -253,9 +253,13 @@ async fn a_lease_that_is_over_sends_nothing() {
     stage.until_due().await;
     let stale = stage.claim_due_one().await;
     stage.linked().await;
-    let exchange = stage.refresher.exchange(&stale).await;
-    assert!(matches!(exchange, Exchange::Unsent));
-    stage.refresher.record(&stale, &exchange).await.unwrap();
+    let result = stage.refresher.attempt(&stale).await;
+    assert!(matches!(result, RefreshResult::Unsent));
+    stage
+        .refresher
+        .record_result(&stale, &result)
+        .await
+        .unwrap();
     assert_eq!(stage.stored().await.account.status, AccountStatus::Active);
 }
 
@@ -267,8 +271,8 @@ async fn a_lease_that_runs_out_while_it_is_looked_at_sends_nothing() {
     let slow = stage.claim_due_one().await;
     // The process was suspended, or the connection to the database broke, after the store had read the row.
     stage.store.answer_late(&stage.clock, secs(60));
-    let exchange = stage.refresher.exchange(&slow).await;
-    assert!(matches!(exchange, Exchange::Unsent));
+    let result = stage.refresher.attempt(&slow).await;
+    assert!(matches!(result, RefreshResult::Unsent));
     assert!(stage.provider.presented().is_empty());
 }
 

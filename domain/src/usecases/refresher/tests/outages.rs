@@ -85,7 +85,9 @@ async fn a_probe_that_is_not_started_gives_its_turn_to_another_account() {
     while stage.refresh_due().await > 0 {}
     stage.until_due().await;
     let probe = stage.claim_due_one().await;
-    let unsent = stage.refresher.record(&probe, &Exchange::Unsent);
+    let unsent = stage
+        .refresher
+        .record_result(&probe, &RefreshResult::Unsent);
     unsent.await.unwrap();
     let next = stage.claim_due_one().await;
     assert_ne!(next.account.id, probe.account.id);
@@ -174,11 +176,11 @@ async fn who_asks_during_an_outage_is_told_to_ask_again_after_the_next_probe() {
     let stage = Stage::new().await;
     stage.link_persons(10).await;
     stage.clock.advance(secs(3700));
-    let told = || ProviderError::Unavailable {
+    let unavailable = || ProviderError::Unavailable {
         detail: "busy".to_owned(),
         retry_after: Some(secs(120)),
     };
-    (0..40).for_each(|_| stage.provider.answer_refresh(Err(told().into())));
+    (0..40).for_each(|_| stage.provider.answer_refresh(Err(unavailable().into())));
     while stage.refresh_due().await > 0 {}
     let probe_at = stage.store.outages().await.unwrap().remove(0).probe_at;
     assert_eq!(probe_at.since(stage.clock_now()), secs(120));
@@ -204,12 +206,12 @@ async fn a_retry_after_counts_although_another_replica_has_probed_meanwhile() {
     let first = one.claim_due_one().await;
     one.clock.advance(secs(2));
     two.claim_due_one().await;
-    let told = ProviderError::Unavailable {
+    let unavailable = ProviderError::Unavailable {
         detail: "busy".to_owned(),
         retry_after: Some(secs(120)),
     };
-    one.provider.answer_refresh(Err(told.into()));
-    one.refresher.exchange(&first).await;
+    one.provider.answer_refresh(Err(unavailable.into()));
+    one.refresher.attempt(&first).await;
     let outage = one.store.outages().await.unwrap().remove(0);
     assert_eq!(outage.probe_at, one.clock_now() + secs(120));
 }

@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeLimit {
     window: Duration,
-    crowd: u64,
+    load_threshold: u64,
 }
 
 /// A network has asked for too many link codes.
@@ -26,44 +26,44 @@ pub struct TooManyCodes {
 impl CodeLimit {
     /// Link codes per network in the window.
     pub const PER_NETWORK: u64 = 300;
-    /// While this many links are open, a network gets only [`Self::PER_NETWORK_IN_A_CROWD`], so that a few networks do
+    /// While this many links are open, a network gets only [`Self::PER_NETWORK_UNDER_LOAD`], so that a few networks do
     /// not lock out the others.
-    pub const CROWD: u64 = 2_000;
+    pub const LOAD_THRESHOLD: u64 = 2_000;
     /// Link codes per network in the window while many links are open. Codes that led to an account do not count then,
     /// so a network that links many accounts is not taken for one that floods the service.
-    pub const PER_NETWORK_IN_A_CROWD: u64 = 10;
+    pub const PER_NETWORK_UNDER_LOAD: u64 = 10;
 
     /// A limit over a sliding window, the lifetime of a code.
     pub const fn new(window: Duration) -> Self {
         Self {
             window,
-            crowd: Self::CROWD,
+            load_threshold: Self::LOAD_THRESHOLD,
         }
     }
 
     /// The same limit, with another number of open links that counts as many.
-    pub const fn with_crowd(self, crowd: u64) -> Self {
-        Self { crowd, ..self }
+    pub const fn with_load_threshold(self, load_threshold: u64) -> Self {
+        Self {
+            load_threshold,
+            ..self
+        }
     }
 
-    /// The period in which the link codes of a network count at `now`. Codes that a wrong clock has dated far ahead do
-    /// not count: they would lock the network out until then.
+    /// The period in which the link codes of a network count at `now`.
     pub fn counting(&self, now: Timestamp) -> Range<Timestamp> {
-        // The end is exclusive: a code that is exactly one window old does not count.
-        let moment = Duration::from_millis(1);
-        now - self.window + moment..now + self.window
+        counting(self.window, now)
     }
 
     /// Returns which link codes one network gets in the window while `open` links are open.
     pub const fn of_network(&self, open: u64) -> CodeQuota {
-        let is_crowded = open >= self.crowd;
+        let is_under_load = open >= self.load_threshold;
         CodeQuota {
-            most: if is_crowded {
-                Self::PER_NETWORK_IN_A_CROWD
+            most: if is_under_load {
+                Self::PER_NETWORK_UNDER_LOAD
             } else {
                 Self::PER_NETWORK
             },
-            counts_linked: !is_crowded,
+            counts_linked: !is_under_load,
         }
     }
 
@@ -83,6 +83,14 @@ impl CodeLimit {
     }
 }
 
+/// The times that count at `now` in a sliding window. Times that a wrong clock has set far ahead do not count: they would
+/// lock callers out until then.
+pub(super) fn counting(window: Duration, now: Timestamp) -> Range<Timestamp> {
+    // A time that is exactly one window old does not count.
+    let moment = Duration::from_millis(1);
+    now - window + moment..now + window
+}
+
 /// The link codes that one network gets in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeQuota {
@@ -97,7 +105,7 @@ pub struct ConsentLimit;
 
 /// How many consents are in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Underway {
+pub struct ConsentsInProgress {
     /// Consents that the same network has confirmed.
     pub of_network: u64,
     /// All consents.
@@ -115,11 +123,11 @@ pub struct TooManyConsents {
 impl ConsentLimit {
     /// Consents in progress per network.
     pub const PER_NETWORK: u64 = 50;
-    /// Beyond this many in all, a network may have only [`Self::PER_NETWORK_IN_A_CROWD`], so that a few networks do not
+    /// Beyond this many in all, a network may have only [`Self::PER_NETWORK_UNDER_LOAD`], so that a few networks do not
     /// lock out the others.
-    pub const CROWD: u64 = 1_000;
+    pub const LOAD_THRESHOLD: u64 = 1_000;
     /// Consents in progress per network while there are many in all.
-    pub const PER_NETWORK_IN_A_CROWD: u64 = 3;
+    pub const PER_NETWORK_UNDER_LOAD: u64 = 3;
     /// Consents in progress in all.
     pub const MOST: u64 = 4_000;
     /// Most people are done after a minute.
@@ -129,11 +137,11 @@ impl ConsentLimit {
     ///
     /// # Errors
     /// When too many are in progress.
-    pub const fn judge(underway: Underway) -> Result<(), TooManyConsents> {
-        let most_of_network = if underway.of_all < Self::CROWD {
+    pub const fn judge(underway: ConsentsInProgress) -> Result<(), TooManyConsents> {
+        let most_of_network = if underway.of_all < Self::LOAD_THRESHOLD {
             Self::PER_NETWORK
         } else {
-            Self::PER_NETWORK_IN_A_CROWD
+            Self::PER_NETWORK_UNDER_LOAD
         };
         if underway.of_network < most_of_network && underway.of_all < Self::MOST {
             Ok(())
@@ -173,7 +181,7 @@ impl Link {
 
 /// Interleaves the networks: first the longest due item of each network, then the second of each, and so on. `due` is
 /// sorted by when each item became due.
-pub fn in_turns<T>(due: Vec<(Option<KeyedHash>, T)>) -> Vec<T> {
+pub fn interleave_networks<T>(due: Vec<(Option<KeyedHash>, T)>) -> Vec<T> {
     let mut turns = std::collections::HashMap::<_, usize>::new();
     let mut ordered: Vec<_> = due
         .into_iter()
@@ -216,8 +224,9 @@ mod tests {
 
     #[test]
     fn some_networks_do_not_keep_out_the_others() {
-        let is_borne =
-            |of_network, of_all| ConsentLimit::judge(Underway { of_network, of_all }).is_ok();
+        let is_borne = |of_network, of_all| {
+            ConsentLimit::judge(ConsentsInProgress { of_network, of_all }).is_ok()
+        };
         assert!(is_borne(49, 49) && !is_borne(50, 50));
         assert!(is_borne(49, 999) && !is_borne(49, 1_000));
         assert!(is_borne(2, 3_999) && !is_borne(3, 3_999));
@@ -242,7 +251,7 @@ mod tests {
             (network(2), 'e'),
             (None, 'f'),
         ];
-        let ordered: String = in_turns(due).into_iter().collect();
+        let ordered: String = interleave_networks(due).into_iter().collect();
         assert_eq!(ordered, "adebfc");
     }
 }

@@ -1,29 +1,30 @@
 //! A workload that has presented a valid JWT, and what it may do.
 
 use super::Workloads;
-use super::record::Visit;
+use super::record::RequestContext;
 use crate::grant::{AccountId, KeyHolder, KeyRole, ProviderName};
 use crate::ports::{LinkingWorkload, SingleUse};
 use crate::secret::KeyedHash;
 use crate::workload::{
-    Action, Facts, NewWorkload, Policy, Rule, WorkloadBinding, WorkloadGrant, WorkloadRefusal,
+    ClaimList, NewWorkload, Permission, Policy, Rule, WorkloadBinding, WorkloadGrant,
+    WorkloadRefusal,
 };
 
 /// A workload that has presented a valid JWT. The policies accept it; its grants may belong to others.
-pub(crate) struct ShownWorkload {
-    pub(super) visit: Visit,
+pub(crate) struct VerifiedWorkload {
+    pub(super) context: RequestContext,
     pub(super) issuer: String,
-    pub(super) facts: Facts,
-    pub(super) bound: Facts,
+    pub(super) facts: ClaimList,
+    pub(super) bound: ClaimList,
     pub(super) token: SingleUse,
     pub(super) identity: KeyedHash,
     pub(super) policies: Vec<Policy>,
     pub(super) grants: Vec<WorkloadGrant>,
 }
 
-impl ShownWorkload {
+impl VerifiedWorkload {
     /// What the page shows of it.
-    pub(crate) const fn facts(&self) -> &Facts {
+    pub(crate) const fn facts(&self) -> &ClaimList {
         &self.facts
     }
 
@@ -35,7 +36,7 @@ impl ShownWorkload {
     /// Returns the only provider at which it may link, if there is only one.
     pub(crate) fn only_provider(&self) -> Option<&ProviderName> {
         let linking = self.policies.iter();
-        let linking = linking.filter(|policy| policy.may.contains(&Action::Link));
+        let linking = linking.filter(|policy| policy.may.contains(&Permission::Link));
         let mut providers = linking.flat_map(|policy| &policy.providers);
         let first = providers.next()?;
         providers.all(|other| other == first).then_some(first)
@@ -46,9 +47,9 @@ impl ShownWorkload {
         let allowing = || {
             self.policies
                 .iter()
-                .filter(|policy| policy.allows(Action::Link, provider))
+                .filter(|policy| policy.allows(Permission::Link, provider))
         };
-        let reading = allowing().find(|policy| policy.may.contains(&Action::Token));
+        let reading = allowing().find(|policy| policy.may.contains(&Permission::Token));
         reading.or_else(|| allowing().next()).ok_or_else(|| {
             let detail = format!("no policy lets this workload link an account of {provider}");
             WorkloadRefusal::new(Rule::Policy, detail)
@@ -62,7 +63,7 @@ impl ShownWorkload {
         provider: &ProviderName,
     ) -> impl Iterator<Item = (&KeyHolder, AccountId)> {
         let owners = self.grants.iter().filter(|grant| {
-            grant.key.role == KeyRole::Owner && self.allows(Action::Link, grant, provider)
+            grant.key.role == KeyRole::Owner && self.allows(Permission::Link, grant, provider)
         });
         owners.filter_map(|grant| Some((&grant.key, grant.key.binding.account()?)))
     }
@@ -70,7 +71,7 @@ impl ShownWorkload {
     /// Whether the policy of a grant allows this at a provider.
     pub(super) fn allows(
         &self,
-        action: Action,
+        action: Permission,
         grant: &WorkloadGrant,
         provider: &ProviderName,
     ) -> bool {
@@ -90,25 +91,25 @@ impl Workloads {
     /// key; without one the link is a relink.
     pub(crate) fn linking(
         &self,
-        shown: &ShownWorkload,
+        workload: &VerifiedWorkload,
         provider: &ProviderName,
         key: Option<&KeyedHash>,
     ) -> Result<LinkingWorkload, WorkloadRefusal> {
-        let policy = shown.linking_policy(provider)?;
+        let policy = workload.linking_policy(provider)?;
         let binding = key.map(|key| {
             let binding = WorkloadBinding {
                 workload: policy.name.clone(),
-                issuer: shown.issuer.clone(),
-                claims: shown.bound.clone(),
+                issuer: workload.issuer.clone(),
+                claims: workload.bound.clone(),
             };
             NewWorkload {
                 mac: self.vault.workload_mac(key, &binding),
-                identity: shown.identity,
+                identity: workload.identity,
                 binding,
             }
         });
         Ok(LinkingWorkload {
-            token: shown.token,
+            token: workload.token,
             binding,
         })
     }

@@ -49,7 +49,7 @@ pub(super) trait Work: Sync {
 }
 
 /// The places at each provider, and when to look for work.
-pub(super) struct Pump {
+pub(super) struct WorkScheduler {
     places_each: usize,
     places: Mutex<HashMap<ProviderName, Arc<Semaphore>>>,
     place_freed: Notify,
@@ -57,8 +57,8 @@ pub(super) struct Pump {
     hold_until: Mutex<Option<Instant>>,
 }
 
-impl Pump {
-    /// Creates a pump with this many places at each provider, so that a provider that is down delays no other.
+impl WorkScheduler {
+    /// Creates a scheduler with this many places at each provider, so that a provider that is down delays no other.
     pub(super) fn new(places_each: usize) -> Self {
         Self {
             places_each,
@@ -182,16 +182,16 @@ mod tests {
 
     #[test]
     fn only_a_failed_store_holds_claims_back() {
-        let pump = Pump::new(1);
+        let scheduler = WorkScheduler::new(1);
         for not_failed in [
             StoreError::Busy("the row is locked".into()),
             StoreError::Corrupt("a bit is wrong".into()),
             StoreError::Conflict,
         ] {
-            pump.note(&not_failed);
-            assert_eq!(pump.held_back(), None, "{not_failed:?}");
+            scheduler.note(&not_failed);
+            assert_eq!(scheduler.held_back(), None, "{not_failed:?}");
         }
-        pump.note(&StoreError::Unavailable("the disk is full".into()));
-        assert!(pump.held_back().is_some());
+        scheduler.note(&StoreError::Unavailable("the disk is full".into()));
+        assert!(scheduler.held_back().is_some());
     }
 }

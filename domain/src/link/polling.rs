@@ -181,8 +181,8 @@ mod tests {
             pauses.push(poll.next_at.since(NOW).as_secs());
         }
         assert_eq!(pauses, [1, 2, 4, 8, 15, 15]);
-        let told = PollSchedule::start(None, NOW).unidentified(Some(secs(40)), NOW);
-        assert_eq!(told.next_at, NOW + secs(40));
+        let delayed = PollSchedule::start(None, NOW).unidentified(Some(secs(40)), NOW);
+        assert_eq!(delayed.next_at, NOW + secs(40));
     }
 
     proptest! {

@@ -1,5 +1,16 @@
+//! Checks fields of requests.
+
 use super::Refusal;
+use crate::text::{LONGEST_NAME, check_chosen};
 use crate::time::Timestamp;
+
+/// Checks a name, which pages show beside the service's own words.
+pub(super) fn checked_name(field: &str, name: &str) -> Result<String, Refusal> {
+    let name = name.trim();
+    let checked = check_chosen(name, LONGEST_NAME);
+    checked.map_err(|why| Refusal::Unprocessable(format!("{field} {why}")))?;
+    Ok(name.to_owned())
+}
 
 /// Checks that the time in this field of a request is in the future.
 ///

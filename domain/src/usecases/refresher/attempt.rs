@@ -4,7 +4,7 @@ use super::Refresher;
 use super::answer::unsealable;
 use super::outage_watch::log_if_not_stored;
 use crate::fault::{Fault, FaultCode};
-use crate::grant::refresh::{Others, RefreshFailure, judge, wait_for_operator};
+use crate::grant::refresh::{OtherGrants, RefreshFailure, judge, wait_for_operator};
 use crate::grant::{AccountStatus, RefreshedTokens, StoredTokens};
 use crate::observe::RefreshOutcome;
 use crate::ports::{CipherError, OAuthProvider, ProviderError, RefreshError};
@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 /// The outcome of a refresh request, ready to be recorded.
 #[derive(Debug, Clone)]
-pub enum Exchange {
+pub enum RefreshResult {
     /// New tokens.
     Refreshed(Box<RefreshedTokens>),
     /// The refresh failed. Carries the consequences for the account.
@@ -23,14 +23,14 @@ pub enum Exchange {
     Unsent,
 }
 
-pub(super) enum ExchangeError {
+pub(super) enum AttemptError {
     Provider(RefreshError),
     /// Only the operator can fix the cause.
     Operator(Fault),
     LeaseLost,
 }
 
-impl ExchangeError {
+impl AttemptError {
     /// Returns the outcome for metrics; `None` if nothing was sent.
     const fn outcome(&self) -> Option<RefreshOutcome> {
         match self {
@@ -45,7 +45,7 @@ impl ExchangeError {
     }
 }
 
-impl From<CipherError> for ExchangeError {
+impl From<CipherError> for AttemptError {
     fn from(error: CipherError) -> Self {
         let code = match error {
             CipherError::UnknownKey => FaultCode::SecretKeyMissing,
@@ -64,17 +64,17 @@ impl Refresher {
         skip_all,
         fields(account = lease.account.id.0, provider = %lease.account.key.provider)
     )]
-    pub async fn exchange(&self, lease: &StoredTokens) -> Exchange {
+    pub async fn attempt(&self, lease: &StoredTokens) -> RefreshResult {
         let due = lease.account.next_refresh_at;
         let lag = due.and_then(|due| self.lag(due));
-        let error = match self.present(lease).await {
+        let error = match self.send_refresh_token(lease).await {
             Ok(tokens) => {
                 let outcome = match tokens.access_token {
                     Ok(_) => RefreshOutcome::Refreshed,
                     Err(_) => RefreshOutcome::Unavailable,
                 };
                 self.report(lease, outcome, lag);
-                return Exchange::Refreshed(Box::new(tokens));
+                return RefreshResult::Refreshed(Box::new(tokens));
             }
             Err(error) => error,
         };
@@ -83,16 +83,16 @@ impl Refresher {
         let now = self.clock.now();
         let spread = self.entropy.fraction();
         let failure = match error {
-            ExchangeError::LeaseLost => return Exchange::Unsent,
-            ExchangeError::Operator(fault) => {
+            AttemptError::LeaseLost => return RefreshResult::Unsent,
+            AttemptError::Operator(fault) => {
                 let are_others_running =
                     fault.code.is_local() && self.are_others_running(now).await;
                 if are_others_running {
-                    self.head_start.give(now);
+                    self.claim_delay.start(now);
                 }
                 wait_for_operator(before, fault, are_others_running, now, spread)
             }
-            ExchangeError::Provider(error) => {
+            AttemptError::Provider(error) => {
                 let error = self.outages.reinterpret(lease, error);
                 let others = self.others(lease).await;
                 judge(before, &error, others, now, spread)
@@ -104,13 +104,13 @@ impl Refresher {
         {
             self.report(lease, outcome, lag);
         }
-        Exchange::Failed(Box::new(still_over(failure, lease)))
+        RefreshResult::Failed(Box::new(keep_verdict(failure, lease)))
     }
 
     /// Returns how the provider's other grants are doing. If the store fails, assumes that there are some.
-    async fn others(&self, lease: &StoredTokens) -> Others {
+    async fn others(&self, lease: &StoredTokens) -> OtherGrants {
         let others = self.accounts.has_others_alive(&lease.account).await;
-        Others {
+        OtherGrants {
             exist: others.unwrap_or(true),
             refreshed_at: self.outages.last_refresh(&lease.account.key.provider),
         }
@@ -138,16 +138,19 @@ impl Refresher {
         self.observer.refresh_tried(provider, outcome, lag);
     }
 
-    async fn present(&self, lease: &StoredTokens) -> Result<RefreshedTokens, ExchangeError> {
-        let (provider, refresh_token) = match self.make_ready(lease).await {
-            Err(ExchangeError::Provider(error)) => {
+    async fn send_refresh_token(
+        &self,
+        lease: &StoredTokens,
+    ) -> Result<RefreshedTokens, AttemptError> {
+        let (provider, refresh_token) = match self.prepare(lease).await {
+            Err(AttemptError::Provider(error)) => {
                 self.outages.note_error(lease, &error).await;
-                return Err(ExchangeError::Provider(error));
+                return Err(AttemptError::Provider(error));
             }
-            Err(ExchangeError::Operator(fault)) => {
+            Err(AttemptError::Operator(fault)) => {
                 let given_back = self.outages.give_probe_back(lease).await;
                 log_if_not_stored(&lease.account.key.provider, given_back);
-                return Err(ExchangeError::Operator(fault));
+                return Err(AttemptError::Operator(fault));
             }
             // `record` gives the turn of a probe back, with the lease.
             Err(error) => return Err(error),
@@ -161,44 +164,44 @@ impl Refresher {
             Ok(answer) => answer,
             Err(error) => {
                 self.outages.note_error(lease, &error).await;
-                return Err(ExchangeError::Provider(error));
+                return Err(AttemptError::Provider(error));
             }
         };
         self.outages.note_success(lease);
         self.seal(lease, &answer, requested_at)
-            .map_err(|error| ExchangeError::Provider(unsealable(error)))
+            .map_err(|error| AttemptError::Provider(unsealable(error)))
     }
 
     /// Returns the refresh token of a lease and its provider, if it may be sent there now.
-    async fn make_ready(
+    async fn prepare(
         &self,
         lease: &StoredTokens,
-    ) -> Result<(&dyn OAuthProvider, RefreshToken), ExchangeError> {
-        let ready = self.open_here(lease).await?;
+    ) -> Result<(&dyn OAuthProvider, RefreshToken), AttemptError> {
+        let ready = self.open_refresh_token(lease).await?;
         let can_store = self.write_tests.test_write(None).await.is_ok();
         if !can_store || self.outages.waits_for_probe(lease) || !self.holds(lease).await {
-            return Err(ExchangeError::LeaseLost);
+            return Err(AttemptError::LeaseLost);
         }
         Ok(ready)
     }
 
     /// Returns the refresh token and its provider, if this process is configured to send it there.
-    pub(super) async fn open_here(
+    pub(super) async fn open_refresh_token(
         &self,
         tokens: &StoredTokens,
-    ) -> Result<(&dyn OAuthProvider, RefreshToken), ExchangeError> {
+    ) -> Result<(&dyn OAuthProvider, RefreshToken), AttemptError> {
         let key = &tokens.account.key;
         let provider = self.providers.get(&key.provider).map_err(|refusal| {
             let words = refusal.to_string();
-            ExchangeError::Operator(Fault::new(FaultCode::ProviderNotConfigured, words))
+            AttemptError::Operator(Fault::new(FaultCode::ProviderNotConfigured, words))
         })?;
         let origin = provider.origin().await;
-        let origin = origin.map_err(|cause| ExchangeError::Provider(RefreshError::from(cause)))?;
+        let origin = origin.map_err(|cause| AttemptError::Provider(RefreshError::from(cause)))?;
         if !tokens.origin.may_be_sent_to(&origin) {
-            return Err(ExchangeError::Operator(client_changed()));
+            return Err(AttemptError::Operator(client_changed()));
         }
         let sealed = tokens.refresh_token.as_ref();
-        let sealed = sealed.ok_or(ExchangeError::LeaseLost)?;
+        let sealed = sealed.ok_or(AttemptError::LeaseLost)?;
         Ok((provider.as_ref(), self.vault.open(sealed, key)?))
     }
 
@@ -223,7 +226,7 @@ fn client_changed() -> Fault {
 }
 
 /// If the grant was given up before, a failed attempt keeps the original reason.
-fn still_over(failure: RefreshFailure, lease: &StoredTokens) -> RefreshFailure {
+fn keep_verdict(failure: RefreshFailure, lease: &StoredTokens) -> RefreshFailure {
     if lease.account.status != AccountStatus::RelinkRequired
         || failure.status == AccountStatus::RelinkRequired
     {

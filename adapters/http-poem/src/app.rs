@@ -91,11 +91,8 @@ impl DynEndpoint for Routes {
             return Box::pin(ready(Err(foreign.into())));
         }
         let path = request.uri().path();
-        let is_below = |part: &&&str| {
-            let rest = path.strip_prefix(**part);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let Some(part) = API.iter().find(is_below).copied() else {
+        let part = API.into_iter().find(|part| host::is_below(path, part));
+        let Some(part) = part else {
             if !pages::may_change(&request) {
                 return Box::pin(self.others.call(request));
             }

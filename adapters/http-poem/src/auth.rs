@@ -52,12 +52,7 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
     /// # Errors
     /// As [`Keys::authenticate`], through [`Keys::refuse_bearer`].
     pub(crate) async fn caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
-        let recognised = if self.is_head {
-            keys.recognise(self.key.as_ref(), self.address).await
-        } else {
-            keys.authenticate(self.key.as_ref(), self.address).await
-        };
-        self.reported(keys, recognised)
+        self.authenticated(keys, false).await
     }
 
     /// Authenticates the caller, a workload with its JWT included, and answers with `work`.
@@ -78,36 +73,22 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
             let call = self.call(&token);
             return services.workloads.serve(call, action, work).await;
         }
-        let caller = match action {
-            WorkloadAction::Token(_) => self.token_caller(&services.keys).await?,
-            _ => self.caller(&services.keys).await?,
-        };
-        work(caller).await
+        let for_token = matches!(action, WorkloadAction::Token(_));
+        work(self.authenticated(&services.keys, for_token).await?).await
     }
 
-    /// Authenticates a caller who asks for a token.
-    async fn token_caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
+    async fn authenticated(&self, keys: &Keys, for_token: bool) -> Result<Caller, Refusal> {
+        let (key, address) = (self.key.as_ref(), self.address);
         let recognised = if self.is_head {
-            keys.recognise(self.key.as_ref(), self.address).await
+            keys.recognise(key, address).await
+        } else if for_token {
+            keys.authenticate_for_token(key, address).await
         } else {
-            keys.authenticate_for_token(self.key.as_ref(), self.address)
-                .await
+            keys.authenticate(key, address).await
         };
-        self.reported(keys, recognised)
-    }
-
-    fn reported(
-        &self,
-        keys: &Keys,
-        recognised: Result<Caller, Refusal>,
-    ) -> Result<Caller, Refusal> {
-        match recognised {
-            Ok(caller) => {
-                keys.count_operator(&caller, self.address);
-                Ok(caller)
-            }
-            Err(refusal) => Err(keys.refuse_bearer(refusal, self.address)),
-        }
+        let caller = recognised.map_err(|refusal| keys.refuse_bearer(refusal, address))?;
+        keys.count_operator(&caller, address);
+        Ok(caller)
     }
 
     pub(crate) const fn address(&self) -> IpAddr {

@@ -10,43 +10,22 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Code, Problem};
 
-/// An optional JSON object: an empty body, with or without a content type, is the default of `T`.
-pub(crate) struct OptionalJson<T>(pub(crate) T);
-
 /// The size limit of bodies, many times larger than any valid request.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 /// The media type of forms.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-/// A required JSON object.
-pub(crate) struct NeededJson<T>(pub(crate) T);
+/// A JSON object.
+pub(crate) struct JsonBody<T>(pub(crate) T);
 
-impl<'a, T: Type + DeserializeOwned + Default> ApiExtractor<'a> for OptionalJson<T> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
-
-    fn request_meta() -> Option<MetaRequest> {
-        Some(meta::<T>(false))
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _options: ExtractParamOptions<Self::ParamType>,
-    ) -> Result<Self> {
-        let sent = sent(request, body).await?;
-        Ok(Self(sent.unwrap_or_default()))
-    }
+/// An object that operations take as their body.
+pub(crate) trait RequestObject: Type + DeserializeOwned {
+    /// Whether the body may be empty, with or without a content type.
+    const EMPTY: Option<fn() -> Self> = None;
 }
 
-impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for NeededJson<T> {
+impl<'a, T: RequestObject> ApiExtractor<'a> for JsonBody<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
     type ParamType = ();
@@ -57,7 +36,14 @@ impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for NeededJson<T> {
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        Some(meta::<T>(true))
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType {
+                content_type: JSON,
+                schema: T::schema_ref(),
+            }],
+            required: T::EMPTY.is_none(),
+        })
     }
 
     async fn from_request(
@@ -65,8 +51,15 @@ impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for NeededJson<T> {
         body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        let sent = sent(request, body).await?;
-        Ok(Self(sent.ok_or_else(no_body)?))
+        let bytes = body.take()?.into_bytes().await?;
+        if bytes.is_empty() {
+            let empty = T::EMPTY.ok_or_else(no_body)?;
+            return Ok(Self(empty()));
+        }
+        if !is_of_type(request, JSON) {
+            return Err(not_json().into());
+        }
+        Ok(Self(read(&bytes)?))
     }
 }
 
@@ -82,29 +75,6 @@ pub(crate) fn no_body() -> Problem {
         Code::InvalidRequest,
         "the body must be a JSON object, but it is empty",
     )
-}
-
-fn meta<T: Type>(required: bool) -> MetaRequest {
-    MetaRequest {
-        description: None,
-        content: vec![MetaMediaType {
-            content_type: JSON,
-            schema: T::schema_ref(),
-        }],
-        required,
-    }
-}
-
-/// Reads the body; `None` if it is empty.
-async fn sent<T: DeserializeOwned>(request: &Request, body: &mut RequestBody) -> Result<Option<T>> {
-    let bytes = body.take()?.into_bytes().await?;
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    if !is_of_type(request, JSON) {
-        return Err(not_json().into());
-    }
-    Ok(Some(read(&bytes)?))
 }
 
 /// Whether the body of a request has this media type.

@@ -226,13 +226,13 @@ impl<D> From<Failure<D>> for poem::Error {
 
 impl<D: Documented> ApiResponse for Failure<D> {
     fn meta() -> MetaResponses {
-        let mut statuses: BTreeMap<StatusCode, Vec<Documentation>> = BTreeMap::new();
+        let mut statuses: BTreeMap<StatusCode, Vec<(&str, Problem)>> = BTreeMap::new();
         let of_operation = D::KEY.first().iter().chain(D::PROBLEMS);
         let all = of_operation.chain(D::KEY.last()).chain(&COMMON);
         for Answer(when, example) in all {
             let problem = example();
             let same_status = statuses.entry(problem.code().status()).or_default();
-            same_status.push(Documentation { when, problem });
+            same_status.push((when, problem));
         }
         let responses = statuses.into_iter();
         MetaResponses {
@@ -245,18 +245,15 @@ impl<D: Documented> ApiResponse for Failure<D> {
     }
 }
 
-struct Documentation {
-    when: &'static str,
-    problem: Problem,
-}
-
 /// poem-openapi has no place for examples and computed descriptions of a response. They travel as the example of an inline
 /// schema until [`unpack`] puts them where they belong.
-fn meta(status: StatusCode, problems: Vec<Documentation>) -> MetaResponse {
-    let words = |it: &Documentation| format!("`{}`: {}", it.problem.code().as_str(), it.when);
-    let description = Vec::from_iter(problems.iter().map(words)).join("; ");
+fn meta(status: StatusCode, problems: Vec<(&str, Problem)>) -> MetaResponse {
+    let words = problems
+        .iter()
+        .map(|(when, problem)| format!("`{}`: {when}", problem.code().as_str()));
+    let description = Vec::from_iter(words).join("; ");
     let mut examples = Map::new();
-    for Documentation { when, problem } in problems {
+    for (when, problem) in problems {
         let code = problem.code().as_str();
         let count = examples
             .keys()

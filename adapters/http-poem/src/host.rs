@@ -58,15 +58,18 @@ pub(crate) fn foreign(base: &str) -> Problem {
 
 fn is_of_interest(request: &Request) -> bool {
     let path = request.uri().path();
-    let is_below = |page: &str| {
-        let rest = path.strip_prefix(page);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    let is_page = is_below("/device") || is_below("/admin") || path.starts_with("/callback/");
+    let is_page =
+        is_below(path, "/device") || is_below(path, "/admin") || path.starts_with("/callback/");
     // The form of a token exchange holds its key.
     let is_anonymous =
         !request.headers().contains_key(header::AUTHORIZATION) && path != TOKEN_ENDPOINT;
     is_page || request.method() == Method::POST && is_anonymous
+}
+
+/// Whether the path is `parent`, or below it.
+pub(crate) fn is_below(path: &str, parent: &str) -> bool {
+    let rest = path.strip_prefix(parent);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Returns the host that the request names, without its port: proxies and containers map ports.

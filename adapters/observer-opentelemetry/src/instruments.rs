@@ -4,57 +4,45 @@ use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
 
 use crate::catalogue::{self, Kind, Metric};
 
-pub(crate) struct Instruments {
-    pub(crate) request_duration: Histogram<f64>,
-    pub(crate) links_started: Counter<u64>,
-    pub(crate) links_confirmed: Counter<u64>,
-    pub(crate) links_ended: Counter<u64>,
-    pub(crate) refreshes: Counter<u64>,
-    pub(crate) refresh_lag: Histogram<f64>,
-    pub(crate) revocations: Counter<u64>,
-    pub(crate) webhooks: Counter<u64>,
-    pub(crate) call_duration: Histogram<f64>,
-    pub(crate) outage: Gauge<u64>,
-    pub(crate) bearers_refused: Counter<u64>,
-    pub(crate) keys_altered: Counter<u64>,
-    pub(crate) audit_logs_altered: Counter<u64>,
-    pub(crate) cache_lookups: Counter<u64>,
-    pub(crate) accounts: Gauge<u64>,
-    pub(crate) grants_dying: Gauge<u64>,
-    pub(crate) grants_overdue: Gauge<u64>,
-    pub(crate) overdue_age: Gauge<f64>,
-    pub(crate) census_timestamp: Gauge<f64>,
-    pub(crate) census_duration: Gauge<f64>,
-    pub(crate) build_info: Gauge<u64>,
+/// Defines the instruments, each of a metric in the catalogue.
+macro_rules! instruments {
+    ($($name:ident: $kind:ty = $make:ident($metric:ident);)+) => {
+        pub(crate) struct Instruments {
+            $(pub(crate) $name: $kind),+
+        }
+
+        impl Instruments {
+            pub(crate) fn new(meter: &Meter) -> Self {
+                Self {
+                    $($name: $make(meter, &catalogue::$metric)),+
+                }
+            }
+        }
+    };
 }
 
-impl Instruments {
-    pub(crate) fn new(meter: &Meter) -> Self {
-        let counter = |metric| counter(meter, metric);
-        Self {
-            request_duration: histogram(meter, &catalogue::REQUEST_DURATION),
-            links_started: counter(&catalogue::LINKS_STARTED),
-            links_confirmed: counter(&catalogue::LINKS_CONFIRMED),
-            links_ended: counter(&catalogue::LINKS_ENDED),
-            refreshes: counter(&catalogue::REFRESHES),
-            refresh_lag: histogram(meter, &catalogue::REFRESH_LAG),
-            revocations: counter(&catalogue::REVOCATIONS),
-            webhooks: counter(&catalogue::WEBHOOKS),
-            call_duration: histogram(meter, &catalogue::CALL_DURATION),
-            outage: gauge(meter, &catalogue::OUTAGE),
-            bearers_refused: counter(&catalogue::BEARERS_REFUSED),
-            keys_altered: counter(&catalogue::KEYS_ALTERED),
-            audit_logs_altered: counter(&catalogue::AUDIT_LOGS_ALTERED),
-            cache_lookups: counter(&catalogue::CACHE_LOOKUPS),
-            accounts: gauge(meter, &catalogue::ACCOUNTS),
-            grants_dying: gauge(meter, &catalogue::GRANTS_DYING),
-            grants_overdue: gauge(meter, &catalogue::GRANTS_OVERDUE),
-            overdue_age: seconds(meter, &catalogue::OVERDUE_AGE),
-            census_timestamp: seconds(meter, &catalogue::CENSUS_TIMESTAMP),
-            census_duration: seconds(meter, &catalogue::CENSUS_DURATION),
-            build_info: gauge(meter, &catalogue::BUILD_INFO),
-        }
-    }
+instruments! {
+    request_duration: Histogram<f64> = histogram(REQUEST_DURATION);
+    links_started: Counter<u64> = counter(LINKS_STARTED);
+    links_confirmed: Counter<u64> = counter(LINKS_CONFIRMED);
+    links_ended: Counter<u64> = counter(LINKS_ENDED);
+    refreshes: Counter<u64> = counter(REFRESHES);
+    refresh_lag: Histogram<f64> = histogram(REFRESH_LAG);
+    revocations: Counter<u64> = counter(REVOCATIONS);
+    webhooks: Counter<u64> = counter(WEBHOOKS);
+    call_duration: Histogram<f64> = histogram(CALL_DURATION);
+    outage: Gauge<u64> = gauge(OUTAGE);
+    bearers_refused: Counter<u64> = counter(BEARERS_REFUSED);
+    keys_altered: Counter<u64> = counter(KEYS_ALTERED);
+    audit_logs_altered: Counter<u64> = counter(AUDIT_LOGS_ALTERED);
+    cache_lookups: Counter<u64> = counter(CACHE_LOOKUPS);
+    accounts: Gauge<u64> = gauge(ACCOUNTS);
+    grants_dying: Gauge<u64> = gauge(GRANTS_DYING);
+    grants_overdue: Gauge<u64> = gauge(GRANTS_OVERDUE);
+    overdue_age: Gauge<f64> = seconds(OVERDUE_AGE);
+    census_timestamp: Gauge<f64> = seconds(CENSUS_TIMESTAMP);
+    census_duration: Gauge<f64> = seconds(CENSUS_DURATION);
+    build_info: Gauge<u64> = gauge(BUILD_INFO);
 }
 
 fn counter(meter: &Meter, metric: &Metric) -> Counter<u64> {

@@ -1,14 +1,14 @@
 //! The authorization code grant with PKCE (RFC 6749 section 4.1, RFC 7636): the authorization request and its response.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use central_oauth_domain::entropy::Entropy;
 use central_oauth_domain::ports::{Consent, ConsentHandle, ConsentRequest, Prompt, ProviderError};
 use central_oauth_domain::secret::{CallbackQuery, ConsentUri, IdToken, PendingCallback};
 use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
-use serde_json::{Value, json};
-use url::{Url, form_urlencoded};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
 
 use crate::dialect::{Dialect, Meaning};
 use crate::http::{Fields, Request};
@@ -25,6 +25,7 @@ const VERIFIER_LENGTH: usize = 64;
 const NONCE_LENGTH: usize = 32;
 
 /// What the service stores while the person is at the provider, in the place of a device code.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct PendingAuthorization {
     verifier: String,
     nonce: Option<String>,
@@ -42,20 +43,14 @@ impl PendingAuthorization {
     }
 
     fn to_handle(&self) -> ConsentHandle {
-        let (verifier, nonce, redirect_uri) = (&self.verifier, &self.nonce, &self.redirect_uri);
-        let stored = json!({ "verifier": verifier, "nonce": nonce, "redirect_uri": redirect_uri });
-        ConsentHandle::PendingCallback(PendingCallback::new(stored.to_string()))
+        // Texts always become JSON.
+        let stored = serde_json::to_string(self).unwrap_or_default();
+        ConsentHandle::PendingCallback(PendingCallback::new(stored))
     }
 
     /// Parses a stored one.
     pub(crate) fn read(pending: &PendingCallback) -> Result<Self, ProviderError> {
-        let stored: Value = serde_json::from_str(pending.expose()).unwrap_or_default();
-        let text = |name: &str| stored[name].as_str().map(str::to_owned);
-        Ok(Self {
-            verifier: text("verifier").ok_or_else(other_flow)?,
-            nonce: text("nonce"),
-            redirect_uri: text("redirect_uri").ok_or_else(other_flow)?,
-        })
+        serde_json::from_str(pending.expose()).map_err(|_| other_flow())
     }
 
     /// Returns the token request (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
@@ -186,19 +181,15 @@ pub(crate) fn read(
     server: &Server,
     dialect: &Dialect,
 ) -> Result<CallbackResponse, ProviderError> {
-    let pairs = form_urlencoded::parse(callback.expose().as_bytes());
-    let pairs: BTreeMap<String, String> = pairs.into_owned().collect();
-    check_issuer(pairs.get("iss").map(String::as_str), server)?;
+    let fields = Fields::of_form(callback.expose());
+    check_issuer(fields.get("iss").and_then(Value::as_str), server)?;
     // Some servers fill in every parameter.
-    let says_error = |error: &String| !error.trim().is_empty();
-    if pairs.get("error").is_some_and(says_error) {
-        return read_error(&pairs, dialect);
+    if fields.says_error() {
+        return read_error(&fields, dialect);
     }
-    let code = pairs.get("code").filter(|code| !code.is_empty());
     let missing = || refused("invalid_callback", "the provider sent no code");
-    code.cloned()
-        .map(CallbackResponse::Code)
-        .ok_or_else(missing)
+    let code = fields.text("code").ok_or_else(missing)?;
+    Ok(CallbackResponse::Code(code.to_owned()))
 }
 
 /// The response, even an error, must be from the expected issuer (RFC 9207 section 2.4).
@@ -218,26 +209,12 @@ fn check_issuer(named: Option<&str>, server: &Server) -> Result<(), ProviderErro
 }
 
 /// RFC 6749 section 4.1.2.1. All these errors are final, because the response cannot be requested again.
-fn read_error(
-    pairs: &BTreeMap<String, String>,
-    dialect: &Dialect,
-) -> Result<CallbackResponse, ProviderError> {
-    let members = pairs
-        .iter()
-        .map(|(name, value)| (name.clone(), Value::String(value.clone())));
-    let error = OAuthError::read(
-        &Fields::new(members.collect()),
-        dialect,
-        &Scrubber::default(),
-    );
-    match error {
+fn read_error(fields: &Fields, dialect: &Dialect) -> Result<CallbackResponse, ProviderError> {
+    match OAuthError::read(fields, dialect, &Scrubber::default()) {
         Some(error) if error.meaning == Meaning::Denied => {
             Ok(CallbackResponse::Denied(error.words))
         }
-        Some(error) => {
-            let OAuthError { code, detail, .. } = error;
-            Err(ProviderError::refused(code, detail))
-        }
+        Some(OAuthError { code, detail, .. }) => Err(ProviderError::refused(code, detail)),
         None => Err(refused(
             "invalid_callback",
             "the provider sent an error without a code",

@@ -35,10 +35,11 @@ impl Meaning {
     }
 }
 
-/// The parts of a response that may name the error.
+/// The unscrubbed parts of a response that may name the error.
 #[derive(Debug)]
 pub(crate) struct ErrorTexts<'a> {
     pub(crate) code: Option<&'a str>,
+    pub(crate) description: Option<&'a str>,
     /// Other texts in places for codes and descriptions.
     pub(crate) texts: Vec<&'a str>,
     pub(crate) members: &'a Map<String, Value>,
@@ -134,8 +135,9 @@ impl Dialect {
     }
 
     /// Returns the profile's advice. The text before a colon is Microsoft's error number.
-    pub(crate) fn advice(&self, code: &str, description: Option<&str>) -> Option<&str> {
-        let description = description.unwrap_or_default();
+    pub(crate) fn advice(&self, texts: &ErrorTexts<'_>) -> Option<&str> {
+        let code = texts.code.unwrap_or_default();
+        let description = texts.description.unwrap_or_default();
         let first = description.split(':').next().unwrap_or_default();
         let mut keys = [first, description, code].into_iter();
         keys.find_map(|key| self.advice.get(&normal(key)))
@@ -231,6 +233,7 @@ mod tests {
         let said = |code, description| {
             let texts = ErrorTexts {
                 code: Some(code),
+                description: None,
                 texts: vec![description],
                 members: &members,
             };
@@ -273,10 +276,17 @@ mod tests {
 
     #[test]
     fn advice_by_number() {
-        let words = dialect();
-        let advice = |description| words.advice("x", Some(description));
-        assert_eq!(advice("AADSTS1: so and so"), Some("Do this."));
-        assert_eq!(advice("AADSTS12: so and so"), None);
-        assert_eq!(words.advice("aadsts1", None), Some("Do this."));
+        let (words, members) = (dialect(), Map::new());
+        let advice = |code, description| {
+            words.advice(&ErrorTexts {
+                code,
+                description,
+                texts: Vec::new(),
+                members: &members,
+            })
+        };
+        assert_eq!(advice(None, Some("AADSTS1: so and so")), Some("Do this."));
+        assert_eq!(advice(None, Some("AADSTS12: so and so")), None);
+        assert_eq!(advice(Some("aadsts1"), None), Some("Do this."));
     }
 }

@@ -6,7 +6,7 @@ use url::Url;
 use crate::address;
 use crate::deadline::Deadline;
 use crate::http::{Fields, Http, Request};
-use crate::tenant::{TENANT_ID, is_guid};
+use crate::tenant::{TENANT_ID, is_guid, tenant_of};
 
 /// The parts of an issuer's metadata that are used. Only the issuer is required: some servers omit the device endpoint,
 /// and OAuth-only servers have neither keys nor userinfo.
@@ -128,17 +128,9 @@ fn is_same(configured: &Url, named: &str) -> bool {
 /// requested one if the request named the tenant otherwise, although OpenID Connect Discovery section 4.3 requires
 /// equality. A request by GUID must get that tenant.
 fn is_one_of(template: &str, configured: &Url, named: &str) -> bool {
-    let Some((before, after)) = template.split_once(TENANT_ID) else {
-        return false;
-    };
-    let tenant = |issuer: &str| {
-        let rest = issuer.strip_prefix(before)?.strip_suffix(after)?;
-        Some(rest.to_owned())
-    };
-    match (tenant(configured.as_str()), tenant(named)) {
-        (Some(asked), Some(answer)) => {
-            !is_guid(&asked) && (answer == TENANT_ID || is_guid(&answer))
-        }
+    let configured = tenant_of(template, configured.as_str());
+    match (configured, tenant_of(template, named)) {
+        (Some(asked), Some(answer)) => !is_guid(asked) && (answer == TENANT_ID || is_guid(answer)),
         _ => false,
     }
 }

@@ -66,9 +66,7 @@ pub use client_auth::ClientAuthMethod;
 pub use doctor::{Finding, Subject, Verdict};
 pub use extra::ExtraError;
 pub use http::{ClientUnavailable, TraceHeaders};
-pub use profile::{
-    Endpoints, Facts, Placeholder, Profile, ProfileError, Setup, UnknownProfile, WrongProfile,
-};
+pub use profile::{Facts, Placeholder, Profile, ProfileError, Setup, UnknownProfile, WrongProfile};
 pub use provider::OpenIdConnectProvider;
 pub use settings::{Flow, ProviderSettings, SettingsError};
 pub use webhook::{

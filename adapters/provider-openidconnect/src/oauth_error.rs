@@ -36,34 +36,33 @@ pub(crate) const UNNAMED: &str = "unnamed_error";
 impl OAuthError {
     /// Reads an error that has a code or that the profile lists, and removes these secrets.
     pub(crate) fn read(fields: &Fields, dialect: &Dialect, secrets: &Scrubber) -> Option<Self> {
-        let wording = Wording::of(fields, dialect);
-        let code = wording.code();
+        let texts = ErrorTexts::of(fields, dialect);
         // A registered code is no secret, even if a short secret is a part of it.
-        let code = code.map(|word| dialect.canonical(word));
+        let code = texts.code.map(|word| dialect.canonical(word));
         let code = code.and_then(|code| match is_registered(&code) {
             true => Some(code),
             false => secrets.code(&code),
         });
-        if code.is_none() && !dialect.lists(&wording.texts) {
+        if code.is_none() && !dialect.lists(&texts) {
             return None;
         }
-        Some(Self::new(code.as_deref(), &wording, dialect, secrets))
+        Some(Self::new(code.as_deref(), &texts, dialect, secrets))
     }
 
     /// Reads a response whose member `error` makes it an error, even without a valid code.
     pub(crate) fn unnamed(fields: &Fields, dialect: &Dialect, secrets: &Scrubber) -> Self {
-        Self::new(None, &Wording::of(fields, dialect), dialect, secrets)
+        Self::new(None, &ErrorTexts::of(fields, dialect), dialect, secrets)
     }
 
     fn new(
         code: Option<&str>,
-        wording: &Wording<'_>,
+        texts: &ErrorTexts<'_>,
         dialect: &Dialect,
         secrets: &Scrubber,
     ) -> Self {
-        let words = secrets.text(wording.description.unwrap_or_default());
-        let advice = dialect.advice(wording.code().unwrap_or_default(), wording.description);
-        let detail = match advice {
+        let description = texts.description.unwrap_or_default();
+        let words = secrets.text(description);
+        let detail = match dialect.advice(texts) {
             Some(advice) => format!("{advice} {words}"),
             None => words,
         };
@@ -72,9 +71,9 @@ impl OAuthError {
             code: code.unwrap_or(UNNAMED).to_owned(),
             words: Some(detail.clone()).filter(|words| !words.is_empty()),
             detail,
-            meaning: dialect.meaning(&wording.texts),
-            is_dead: dialect.is_dead(&wording.texts),
-            misses_credentials: misses_credentials(wording.description.unwrap_or_default()),
+            meaning: dialect.meaning(texts),
+            is_dead: dialect.is_dead(texts),
+            misses_credentials: misses_credentials(description),
             interval: None,
             retry_after: None,
         }
@@ -154,13 +153,7 @@ const MAX_DEPTH: u8 = 4;
 /// Maximum number of errors read from an array.
 const MAX_ERRORS: usize = 8;
 
-/// The unscrubbed error texts of a response.
-pub(crate) struct Wording<'a> {
-    pub(crate) description: Option<&'a str>,
-    texts: ErrorTexts<'a>,
-}
-
-impl<'a> Wording<'a> {
+impl<'a> ErrorTexts<'a> {
     /// Finds a code and a description.
     ///
     /// `error` is a text in RFC 6749; other APIs have an object, an array, or `errors`. In other members, a text counts
@@ -198,18 +191,11 @@ impl<'a> Wording<'a> {
             .or_else(|| fields.first_text(&WORDS))
             .or_else(|| in_error(|text| text.contains(' ')));
         Self {
+            code,
             description,
-            texts: ErrorTexts {
-                code,
-                texts: [error.codes, error.words, elsewhere].concat(),
-                members,
-            },
+            texts: [error.codes, error.words, elsewhere].concat(),
+            members,
         }
-    }
-
-    /// Whether a text may be an error code.
-    pub(crate) const fn code(&self) -> Option<&'a str> {
-        self.texts.code
     }
 }
 

@@ -12,7 +12,8 @@ use crate::http::{Body, Fields};
 use crate::oauth_error::OAuthError;
 use crate::quirks::Quirks;
 use crate::scrub::Scrubber;
-use crate::{device_authorization, identity, token};
+use crate::token::TokenResponses;
+use crate::{device_authorization, identity};
 
 /// What was sent, and is echoed.
 const SECRET: &str = "s3cr3t/with+marks";
@@ -98,7 +99,13 @@ fn scrubber() -> Scrubber {
 
 fn read(fields: &Fields) -> Result<(), TestCaseError> {
     let quirks = Quirks::default();
-    if let Ok(grant) = token::read(fields, &[], origin(), &quirks, &[]) {
+    let responses = TokenResponses {
+        scopes: &[],
+        origin: origin(),
+        quirks: &quirks,
+        extra: &[],
+    };
+    if let Ok(grant) = responses.first(fields) {
         prop_assert!(!grant.access_token.expose().is_empty());
     }
     if let Ok(consent) = device_authorization::read(fields, &quirks.device)

@@ -1,38 +1,36 @@
 //! Responses to a refresh (RFC 6749 section 6), and whether a failed one may have used up the refresh token.
 
-use central_oauth_domain::grant::TokenOrigin;
 use central_oauth_domain::ports::{ProviderError, RefreshAnswer, RefreshError};
 use central_oauth_domain::secret::RefreshToken;
 use reqwest::StatusCode;
 
 use crate::http::{Answer, Rejection, unworded};
 use crate::oauth_error::{OAuthError, UNNAMED};
-use crate::quirks::{Quirks, RefreshQuirks};
-use crate::{token, token_text};
+use crate::quirks::RefreshQuirks;
+use crate::token::TokenResponses;
+use crate::token_text;
 
-/// Parses the response to a refresh with the `presented` token. `granted` are the scopes if the response names none. An
-/// ID token is ignored, so that a bad one does no harm.
+/// Parses the response to a refresh with the `presented` token. An ID token is ignored, so that a bad one does no harm.
 pub(crate) fn read(
     answer: Answer,
     presented: &RefreshToken,
-    granted: &[String],
-    origin: TokenOrigin,
-    quirks: &Quirks,
-    listed: &[String],
+    responses: TokenResponses<'_>,
 ) -> Result<RefreshAnswer, RefreshError> {
+    let quirks = &responses.quirks.refresh;
     let answer = answer.unwrapped();
     let (status, is_page) = (answer.status(), answer.is_page());
     let has_rotated = brings_another(&answer, presented);
     match answer.tokens() {
         // The server may have rotated, whatever is wrong with the response.
-        Ok(fields) => token::read_refreshed(&fields, has_rotated, granted, origin, quirks, listed)
+        Ok(fields) => responses
+            .refreshed(&fields, has_rotated)
             .map_err(|cause| RefreshError {
                 cause,
                 may_have_acted: true,
             }),
         Err(Rejection::Worded(error)) => Err(RefreshError {
-            may_have_acted: has_rotated || quirks.refresh.may_have_acted.contains(&error.code),
-            cause: judge(error, &quirks.refresh),
+            may_have_acted: has_rotated || quirks.may_have_acted.contains(&error.code),
+            cause: judge(error, quirks),
         }),
         Err(Rejection::Failed(cause)) if is_refusal(status) => Err(RefreshError {
             may_have_acted: has_rotated,

@@ -1,12 +1,13 @@
 //! The endpoints of a provider: the operator's settings override discovery.
 
+use central_oauth_domain::grant::TokenOrigin;
 use central_oauth_domain::ports::ProviderError;
 use url::Url;
 
 use crate::client_auth::{ClientAuth, ClientAuthMethod};
 use crate::discovery::Metadata;
 use crate::settings::ProviderSettings;
-use crate::tenant::{TENANT_ID, is_guid};
+use crate::tenant::{TENANT_ID, is_guid, tenant_of};
 
 /// A provider's server.
 pub(crate) struct Server {
@@ -19,7 +20,8 @@ pub(crate) struct Server {
     /// Whether it announces its issuer in authorization responses (RFC 9207 section 3).
     pub(crate) names_issuer_in_responses: bool,
     /// The issuer of the token endpoint's tokens; `None` if the operator configured that endpoint.
-    pub(crate) of_tokens: Option<String>,
+    token_issuer: Option<String>,
+    client_id: String,
     response_issuer: Option<String>,
     authorization: Option<Url>,
     device_authorization: Option<Url>,
@@ -47,16 +49,6 @@ impl Issuer {
 /// A GUID of no tenant.
 const NO_TENANT: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Whether this is the issuer or, if it is for many tenants, one of theirs.
-fn is_tenant_of(issuer: &str, name: &str) -> bool {
-    let Some((before, after)) = issuer.split_once(TENANT_ID) else {
-        return issuer == name;
-    };
-    let rest = name.strip_prefix(before);
-    rest.and_then(|rest| rest.strip_suffix(after))
-        .is_some_and(is_guid)
-}
-
 impl Server {
     /// Returns a server that the operator configured completely.
     pub(crate) fn described(settings: &ProviderSettings) -> Self {
@@ -69,7 +61,8 @@ impl Server {
             userinfo: settings.userinfo_endpoint.clone(),
             issuer: None,
             names_issuer_in_responses: false,
-            of_tokens: None,
+            token_issuer: None,
+            client_id: settings.client_id.clone(),
             response_issuer: response_issuer.clone(),
             authorization: settings.authorization_endpoint.clone(),
             device_authorization: settings.device_authorization_endpoint.clone(),
@@ -120,7 +113,8 @@ impl Server {
                 algorithms: metadata.id_token_algorithms.clone(),
             }),
             names_issuer_in_responses: metadata.names_issuer_in_responses,
-            of_tokens: settings
+            client_id: settings.client_id.clone(),
+            token_issuer: settings
                 .token_endpoint
                 .is_none()
                 .then(|| metadata.issuer.clone()),
@@ -146,8 +140,10 @@ impl Server {
 
     /// Whether it may be the issuer of an authorization response: exactly (RFC 9207 section 2.4), except for the tenant.
     pub(crate) fn may_be_named(&self, name: &str) -> bool {
-        let known = self.response_issuer.as_deref();
-        known.is_none_or(|known| is_tenant_of(known, name))
+        match self.response_issuer.as_deref() {
+            Some(many) if many.contains(TENANT_ID) => tenant_of(many, name).is_some_and(is_guid),
+            known => known.is_none_or(|known| known == name),
+        }
     }
 
     /// Returns a possible issuer in responses, for a tenant that nobody has.
@@ -164,6 +160,15 @@ impl Server {
     /// Returns the token endpoint (RFC 6749 section 3.2).
     pub(crate) fn token(&self) -> Result<&Url, ProviderError> {
         present(&self.token, "token_endpoint")
+    }
+
+    /// Returns the origin of the tokens that the token endpoint issues.
+    pub(crate) fn token_origin(&self) -> Result<TokenOrigin, ProviderError> {
+        Ok(TokenOrigin {
+            issuer: self.token_issuer.clone(),
+            token_endpoint: self.token()?.to_string(),
+            client_id: self.client_id.clone(),
+        })
     }
 
     /// Returns the revocation endpoint (RFC 7009 section 2), if the server has one.

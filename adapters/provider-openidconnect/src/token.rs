@@ -13,74 +13,74 @@ use crate::http::{Fields, date};
 use crate::quirks::{Quirks, TokenQuirks};
 use crate::{extra, token_exp, token_text};
 
-/// Parses the response that starts a grant, with tokens of any type. `asked_for` are the scopes if the response names
-/// none.
-pub(crate) fn read(
-    fields: &Fields,
-    asked_for: &[String],
-    origin: TokenOrigin,
-    quirks: &Quirks,
-    listed: &[String],
-) -> Result<TokenGrant, ProviderError> {
-    let mut grant = read_unchecked(fields, asked_for, origin, quirks, listed)?;
-    let lasts = quirks.refresh.lasts(false);
-    grant.refresh_token_expires_in = grant.refresh_token_expires_in.or(lasts);
-    grant.grant_expires_in = quirks.refresh.grant_lasts();
-    Ok(grant)
+/// How token responses of a provider are read.
+pub(crate) struct TokenResponses<'a> {
+    /// The scopes if the response names none.
+    pub(crate) scopes: &'a [String],
+    pub(crate) origin: TokenOrigin,
+    pub(crate) quirks: &'a Quirks,
+    /// The members for clients.
+    pub(crate) extra: &'a [String],
 }
 
-/// Parses a later response. A new refresh token is kept whatever is wrong with the rest, because the provider has
-/// rotated. A response with neither that nor an access token is an error: a sentence in the place of a token, or an echo
-/// of the request.
-pub(crate) fn read_refreshed(
-    fields: &Fields,
-    has_rotated: bool,
-    asked_for: &[String],
-    origin: TokenOrigin,
-    quirks: &Quirks,
-    listed: &[String],
-) -> Result<RefreshAnswer, ProviderError> {
-    let refresh_token = token_text::refresh_token(fields).map(RefreshToken::new);
-    let grant = read_unchecked(fields, asked_for, origin, quirks, listed);
-    let checked = grant.and_then(|grant| check_type(fields, &quirks.token).map(|()| grant));
-    match checked {
-        Ok(grant) => Ok(RefreshAnswer::Granted(Box::new(grant))),
-        Err(why) if !has_rotated && token_text::access_token(fields).is_none() => Err(why),
-        Err(why) => Ok(RefreshAnswer::Unusable { refresh_token, why }),
+impl TokenResponses<'_> {
+    /// Parses the response that starts a grant, with tokens of any type.
+    pub(crate) fn first(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
+        let quirks = &self.quirks.refresh;
+        let mut grant = self.unchecked(fields)?;
+        let lasts = quirks.lasts(false);
+        grant.refresh_token_expires_in = grant.refresh_token_expires_in.or(lasts);
+        grant.grant_expires_in = quirks.grant_lasts();
+        Ok(grant)
     }
-}
 
-/// A missing, zero or negative `expires_in` counts as unknown: an expired token would be useless, and servers send 0 for
-/// "never" or in the last second of a cached token.
-fn read_unchecked(
-    fields: &Fields,
-    asked_for: &[String],
-    origin: TokenOrigin,
-    quirks: &Quirks,
-    listed: &[String],
-) -> Result<TokenGrant, ProviderError> {
-    let missing = || ProviderError::nonsense("a token response without a usable access_token");
-    let access_token = token_text::access_token(fields).ok_or_else(missing)?;
-    let is_unsaid = |name: &&str| fields.get(name).is_none_or(Value::is_null);
-    let is_silent = LIFETIMES.iter().all(is_unsaid);
-    let assumed = quirks.token.default_expires_in.filter(|_| is_silent);
-    let scopes = scopes(fields, &quirks.token);
-    Ok(TokenGrant {
-        access_token: AccessToken::new(access_token),
-        exp: token_exp::exp(access_token).or_else(|| end(fields)),
-        refresh_token: token_text::refresh_token(fields).map(RefreshToken::new),
-        id_token: fields.text("id_token").map(IdToken::new),
-        expires_in: LIFETIMES.iter().find_map(|name| lifetime(fields, name)),
-        assumed_expires_in: assumed.map(Duration::from_secs),
-        refresh_token_expires_in: REFRESH_TOKEN_LIFETIMES
-            .iter()
-            .find_map(|name| lifetime(fields, name))
-            .or_else(|| quirks.refresh.lasts(true)),
-        grant_expires_in: None,
-        scopes: scopes.unwrap_or_else(|| asked_for.to_vec()),
-        extra: extra::read(fields, listed),
-        origin,
-    })
+    /// Parses a later response. A new refresh token is kept whatever is wrong with the rest, because the provider has
+    /// rotated. A response with neither that nor an access token is an error: a sentence in the place of a token, or an
+    /// echo of the request.
+    pub(crate) fn refreshed(
+        self,
+        fields: &Fields,
+        has_rotated: bool,
+    ) -> Result<RefreshAnswer, ProviderError> {
+        let refresh_token = token_text::refresh_token(fields).map(RefreshToken::new);
+        let quirks = &self.quirks.token;
+        let checked = self
+            .unchecked(fields)
+            .and_then(|grant| check_type(fields, quirks).map(|()| grant));
+        match checked {
+            Ok(grant) => Ok(RefreshAnswer::Granted(Box::new(grant))),
+            Err(why) if !has_rotated && token_text::access_token(fields).is_none() => Err(why),
+            Err(why) => Ok(RefreshAnswer::Unusable { refresh_token, why }),
+        }
+    }
+
+    /// A missing, zero or negative `expires_in` counts as unknown: an expired token would be useless, and servers send 0
+    /// for "never" or in the last second of a cached token.
+    fn unchecked(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
+        let missing = || ProviderError::nonsense("a token response without a usable access_token");
+        let access_token = token_text::access_token(fields).ok_or_else(missing)?;
+        let quirks = self.quirks;
+        let is_unsaid = |name: &&str| fields.get(name).is_none_or(Value::is_null);
+        let is_silent = LIFETIMES.iter().all(is_unsaid);
+        let assumed = quirks.token.default_expires_in.filter(|_| is_silent);
+        let scopes = scopes(fields, &quirks.token);
+        Ok(TokenGrant {
+            access_token: AccessToken::new(access_token),
+            exp: token_exp::exp(access_token).or_else(|| end(fields)),
+            refresh_token: token_text::refresh_token(fields).map(RefreshToken::new),
+            id_token: fields.text("id_token").map(IdToken::new),
+            expires_in: LIFETIMES.iter().find_map(|name| lifetime(fields, name)),
+            assumed_expires_in: assumed.map(Duration::from_secs),
+            refresh_token_expires_in: REFRESH_TOKEN_LIFETIMES
+                .iter()
+                .find_map(|name| lifetime(fields, name))
+                .or_else(|| quirks.refresh.lasts(true)),
+            grant_expires_in: None,
+            scopes: scopes.unwrap_or_else(|| self.scopes.to_vec()),
+            extra: extra::read(fields, self.extra),
+            origin: self.origin,
+        })
+    }
 }
 
 /// RFC 6749 section 5.1; Stack Exchange and Deezer; cTrader.

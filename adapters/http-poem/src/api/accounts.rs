@@ -14,9 +14,9 @@ use crate::auth::NeededBearer;
 use crate::dto::{AccountDetails, AccountList, AccountStatus, DeletedAccount};
 use crate::error::Problem;
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, Documented, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, OWNERS_ONLY,
-    PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE, provider_refused,
-    provider_unavailable,
+    AUDITORS_ONLY_READ, Answer, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, OWNERS_ONLY,
+    PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE, documented,
+    provider_refused, provider_unavailable,
 };
 
 pub(crate) struct Accounts {
@@ -176,45 +176,41 @@ pub(crate) fn account_id(text: &str) -> AccountId {
     id::read(text, AccountId(-1))
 }
 
-struct ListAccounts;
-
-impl Documented for ListAccounts {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    ListAccounts,
+    [
         BAD_PAGE,
         Answer(
             "an unknown status, or a label that is not `NAME:VALUE`",
             || Problem::bad_parameter("label", &BadLabel::Name.to_string()),
         ),
         ENROLMENT_ONLY,
-    ];
-}
+    ]
+);
 
-struct GetAccount;
-
-impl Documented for GetAccount {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    GetAccount,
+    [
         WORKLOAD_REFUSED,
         ENROLMENT_ONLY,
         NO_SUCH_ACCOUNT,
         WORKLOAD_UNKNOWABLE,
-    ];
-}
+    ]
+);
 
-struct DeleteAccount;
-
-impl Documented for DeleteAccount {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    DeleteAccount,
+    [
         ENROLMENT_ONLY,
         OWNERS_ONLY,
         AUDITORS_ONLY_READ,
-        NO_SUCH_ACCOUNT,
-    ];
-}
+        NO_SUCH_ACCOUNT
+    ]
+);
 
-struct RefreshAccount;
-
-impl Documented for RefreshAccount {
-    const PROBLEMS: &'static [Answer] = &[
+documented!(
+    RefreshAccount,
+    [
         ENROLMENT_ONLY,
         OWNERS_ONLY,
         AUDITORS_ONLY_READ,
@@ -230,5 +226,5 @@ impl Documented for RefreshAccount {
             provider_unavailable,
         ),
         PROVIDER_GONE,
-    ];
-}
+    ]
+);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditFilter, AuditKind, AuditNumber};
 use central_oauth_domain::grant::{AccessKeyId, AccountId};
 use central_oauth_domain::usecases::{Services, refusals};
@@ -14,7 +13,7 @@ use time::OffsetDateTime;
 use super::cursor::{AUDIT, BAD_PAGE, Cursors, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
-use crate::dto::{AuditEntry, AuditEntryList};
+use crate::dto::{AuditEntry, AuditEntryList, instant};
 use crate::error::{Code, Problem};
 use crate::failure::{Answer, Failure, documented};
 
@@ -87,11 +86,6 @@ fn read_kind(word: &str) -> Result<AuditKind, Problem> {
 fn bad_kind() -> Problem {
     let detail = format!("the parameter kind must be one of {}", AuditKind::listed());
     Problem::new(Code::InvalidRequest, detail)
-}
-
-fn instant(time: OffsetDateTime) -> Timestamp {
-    let millis = i64::from(time.millisecond());
-    Timestamp::from_millis(time.unix_timestamp() * 1000 + millis)
 }
 
 /// The cursors of the list with these filters.

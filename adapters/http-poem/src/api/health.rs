@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use super::Tag;
 use crate::dto::{Liveness, Readiness as Ready};
 use crate::error::{Code, Problem};
-use crate::failure::{Answer, Documented, Failure, KeyUse};
+use crate::failure::{Answer, Failure, documented};
 
 /// Programs that ask for readiness wait only a few seconds for the answer.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -107,19 +107,13 @@ impl Health {
     }
 }
 
-struct GetLiveness;
+documented!(GetLiveness, None, []);
 
-impl Documented for GetLiveness {
-    const KEY: KeyUse = KeyUse::None;
-    const PROBLEMS: &'static [Answer] = &[];
-}
-
-struct GetReadiness;
-
-impl Documented for GetReadiness {
-    const KEY: KeyUse = KeyUse::None;
-    const PROBLEMS: &'static [Answer] = &[Answer(
+documented!(
+    GetReadiness,
+    None,
+    [Answer(
         "the store does not answer or takes no writes, or the secret key cannot decrypt it",
         || Problem::new(Code::NotReady, TOO_SLOW),
-    )];
-}
+    )]
+);

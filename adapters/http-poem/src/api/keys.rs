@@ -13,7 +13,7 @@ use super::accounts::account_id;
 use super::cursor::{BAD_PAGE, KEYS, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
-use crate::body::{NeededJson, no_body, rejected};
+use crate::body::{JsonBody, no_body, rejected};
 use crate::dto::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 use crate::error::Problem;
 use crate::failure::{
@@ -92,10 +92,10 @@ impl Keys {
         /// The id of the account.
         #[oai(example = "id::example")]
         id: Path<String>,
-        body: NeededJson<NewAccessKey>,
+        body: JsonBody<NewAccessKey>,
     ) -> Result<Created, Failure<CreateKey>> {
         let caller = bearer.caller(&self.services.keys).await?;
-        let NeededJson(asked) = body;
+        let JsonBody(asked) = body;
         let request = asked.read()?;
         let id = account_id(&id);
         let key = self

@@ -16,7 +16,7 @@ use url::Url;
 use super::Tag;
 use crate::address::client_address;
 use crate::auth::{NeededBearer, OptionalBearer};
-use crate::body::{NeededJson, OptionalJson, no_body, rejected};
+use crate::body::{JsonBody, no_body, rejected};
 use crate::dto::{Confirmation, LinkReport, NewLink, StartedLink};
 use crate::error::{Code, Problem};
 use crate::failure::{
@@ -69,12 +69,12 @@ impl Links {
         &self,
         request: &Request,
         bearer: OptionalBearer,
-        body: OptionalJson<NewLink>,
+        body: JsonBody<NewLink>,
     ) -> Result<Started, Failure<StartLink>> {
         if !origin::is_own(request, &self.public_url) {
             return Err(foreign_page().into());
         }
-        let OptionalJson(asked) = body;
+        let JsonBody(asked) = body;
         let labels = Labels::new(asked.labels.unwrap_or_default()).map_err(Refusal::from)?;
         let address = known(client_address(request));
         let key_expires_at = asked.key_expires_at.map(|text| text.read("key_expires_at"));
@@ -149,9 +149,9 @@ impl Links {
         /// The link code. Spaces and hyphens are ignored.
         #[oai(example = "example_code")]
         link_code: Path<String>,
-        body: NeededJson<Confirmation>,
+        body: JsonBody<Confirmation>,
     ) -> Result<Json<LinkReport>, Failure<ConfirmLink>> {
-        let NeededJson(Confirmation { return_code }) = &body;
+        let JsonBody(Confirmation { return_code }) = &body;
         let (links, code) = (&self.services.links, &link_code);
         let address = bearer.address();
         let action = WorkloadAction::Confirm(code);

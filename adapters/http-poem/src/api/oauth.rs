@@ -68,19 +68,6 @@ impl OAuth {
             .serve(call(&token, address), action, exchange)
             .await
     }
-
-    /// Answers a form that is no token exchange, and records the workload whose JWT it has.
-    async fn turned_away(&self, wrong: WrongForm, address: IpAddr) -> ExchangeAnswer {
-        let WrongForm { jwt, error } = wrong;
-        if let Some(jwt) = jwt {
-            let workloads = &self.services.workloads;
-            let action = WorkloadAction::Token(None);
-            workloads
-                .record_rejection(call(&jwt, address), action.as_str(), error.code())
-                .await;
-        }
-        ExchangeAnswer(ExchangeFailure::OAuth(error))
-    }
 }
 
 const fn call(token: &WorkloadToken, address: IpAddr) -> WorkloadCall<'_> {
@@ -106,11 +93,20 @@ impl OAuth {
         &self,
         request: &Request,
         form: TokenForm,
-    ) -> Result<Json<ExchangedToken>, ExchangeAnswer> {
+    ) -> Result<Json<ExchangedToken>, ExchangeFailure> {
         let address = client_address(request);
-        let form = match form.read(self.services.workloads.are_trusted()) {
+        let workloads = &self.services.workloads;
+        let jwt = form.jwt().filter(|_| workloads.are_trusted());
+        let form = match form.read(jwt.is_some()) {
             Ok(form) => form,
-            Err(wrong) => return Err(self.turned_away(wrong, address).await),
+            Err(error) => {
+                if let Some(jwt) = jwt {
+                    let action = WorkloadAction::Token(None).as_str();
+                    let call = call(&jwt, address);
+                    workloads.record_rejection(call, action, error.code()).await;
+                }
+                return Err(ExchangeFailure::OAuth(error));
+            }
         };
         let token = self.exchanged(&form, address).await?;
         Ok(Json(token.into()))
@@ -133,13 +129,6 @@ documented!(Metadata, None, []);
 
 /// The parameters of a form.
 struct TokenForm(Vec<(String, String)>);
-
-/// A form that is no token exchange.
-struct WrongForm {
-    /// The subject token, if it is the JWT of a workload.
-    jwt: Option<WorkloadToken>,
-    error: OAuthError,
-}
 
 impl<'a> ApiExtractor<'a> for TokenForm {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
@@ -180,22 +169,21 @@ impl<'a> ApiExtractor<'a> for TokenForm {
 }
 
 impl TokenForm {
+    /// Returns the subject token, if it looks like the JWT of a workload.
+    fn jwt(&self) -> Option<WorkloadToken> {
+        let mut tokens = self.0.iter().filter(|(name, _)| name == "subject_token");
+        let jwt = tokens.find(|(_, token)| WorkloadToken::is_like(token));
+        jwt.map(|(_, token)| WorkloadToken::new(token.as_str()))
+    }
+
     /// Reads the parameters.
-    fn read(self, trusts_workloads: bool) -> Result<TokenExchange, WrongForm> {
-        let tokens = self.0.iter().filter(|(name, _)| name == "subject_token");
-        let jwts = tokens.filter(|(_, token)| trusts_workloads && WorkloadToken::is_like(token));
-        let jwt = jwts
-            .map(|(_, token)| WorkloadToken::new(token.as_str()))
-            .next();
-        match read(self.0) {
-            Ok(form) if jwt.is_some() && form.subject_token_type == ACCESS_TOKEN => {
-                let description = "the subject token is a JWT: subject_token_type must be urn:ietf:params:oauth:token-type:jwt";
-                let error = OAuthError::invalid_request(description);
-                Err(WrongForm { jwt, error })
-            }
-            Ok(form) => Ok(form),
-            Err(error) => Err(WrongForm { jwt, error }),
+    fn read(self, has_jwt: bool) -> Result<TokenExchange, OAuthError> {
+        let form = read(self.0)?;
+        if has_jwt && form.subject_token_type == ACCESS_TOKEN {
+            let description = "the subject token is a JWT: subject_token_type must be urn:ietf:params:oauth:token-type:jwt";
+            return Err(OAuthError::invalid_request(description));
         }
+        Ok(form)
     }
 }
 
@@ -257,10 +245,7 @@ fn read(sent: Vec<(String, String)>) -> Result<TokenExchange, OAuthError> {
     Ok(form)
 }
 
-/// The errors of the token endpoint, in the document.
-struct ExchangeAnswer(ExchangeFailure);
-
-/// Status and meaning of each.
+/// The errors of the token endpoint in the document: status and meaning of each.
 const ERRORS: [(StatusCode, &str); 7] = [
     (
         StatusCode::BAD_REQUEST,
@@ -296,7 +281,7 @@ const ERRORS: [(StatusCode, &str); 7] = [
     ),
 ];
 
-impl ApiResponse for ExchangeAnswer {
+impl ApiResponse for ExchangeFailure {
     fn meta() -> MetaResponses {
         let responses = ERRORS.iter().map(|(status, description)| MetaResponse {
             description,
@@ -315,17 +300,5 @@ impl ApiResponse for ExchangeAnswer {
 
     fn register(registry: &mut Registry) {
         OAuthErrorBody::register(registry);
-    }
-}
-
-impl<E: Into<TokenExchangeError>> From<E> for ExchangeAnswer {
-    fn from(error: E) -> Self {
-        Self(error.into().into())
-    }
-}
-
-impl From<ExchangeAnswer> for poem::Error {
-    fn from(answer: ExchangeAnswer) -> Self {
-        answer.0.into()
     }
 }

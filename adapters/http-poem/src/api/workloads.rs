@@ -12,7 +12,7 @@ use super::accounts::account_id;
 use super::cursor::{BAD_PAGE, WORKLOADS, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
-use crate::body::{NeededJson, no_body, rejected};
+use crate::body::{JsonBody, no_body, rejected};
 use crate::dto::{Workload, WorkloadGrant, WorkloadList};
 use crate::error::Problem;
 use crate::failure::{
@@ -91,10 +91,10 @@ impl Workloads {
         /// The id of the account.
         #[oai(example = "id::example")]
         id: Path<String>,
-        body: NeededJson<WorkloadGrant>,
+        body: JsonBody<WorkloadGrant>,
     ) -> Result<Granted, Failure<GrantWorkload>> {
         let caller = bearer.caller(&self.services.keys).await?;
-        let NeededJson(asked) = body;
+        let JsonBody(asked) = body;
         let workloads = &self.services.workloads;
         let granted = workloads.grant(&caller, account_id(&id), asked.into(), bearer.address());
         Ok(Granted::Created(Json(granted.await?.into())))

@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
 use central_oauth_domain::{Fault, Labels, grant};
+use poem_openapi::Object;
 use poem_openapi::types::Example;
-use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{ErrorDetail, example_time, utc};
+use super::{ErrorDetail, example_time, mirror, page, utc};
 
 /// An account inside another response.
 #[derive(Object, Serialize)]
@@ -22,30 +22,20 @@ pub(crate) struct Account {
     pub(super) status: AccountStatus,
 }
 
-/// Status of an account: `active`; `degraded`, if refreshing fails at the moment; `relink_required`, if the grant is over and a
-/// person must consent again.
-#[derive(Enum, Serialize, Clone, Copy)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum AccountStatus {
-    Active,
-    Degraded,
-    RelinkRequired,
+mirror! {
+    /// Status of an account: `active`; `degraded`, if refreshing fails at the moment; `relink_required`, if the grant is over and a
+    /// person must consent again.
+    #[derive(Serialize)]
+    #[serde(rename_all = "snake_case")]
+    AccountStatus of grant::AccountStatus { Active, Degraded, RelinkRequired }
 }
 
 /// An account and its health, without tokens.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct AccountDetails {
-    /// The account's id at this service.
-    id: String,
-    /// The provider's name.
-    provider: String,
-    /// The person's id at the provider; random if the provider does not say who the person is.
-    account_id: String,
-    /// A display name.
-    display_name: String,
-    status: AccountStatus,
+    #[oai(flatten)]
+    account: Account,
     /// The granted scopes.
     scopes: Vec<String>,
     /// When the account was first linked.
@@ -72,34 +62,11 @@ pub(crate) struct AccountDetails {
     warning: Option<ErrorDetail>,
 }
 
-/// One page of accounts.
-#[derive(Object)]
-#[oai(skip_serializing_if_is_none, example)]
-pub(crate) struct AccountList {
+page! {
+    /// One page of accounts.
+    AccountList,
     /// The accounts of this page, the oldest first.
-    pub(crate) items: Vec<AccountDetails>,
-    /// Send this as `cursor` to get the next page. Absent on the last page.
-    pub(crate) next_cursor: Option<String>,
-}
-
-impl From<AccountStatus> for grant::AccountStatus {
-    fn from(status: AccountStatus) -> Self {
-        match status {
-            AccountStatus::Active => Self::Active,
-            AccountStatus::Degraded => Self::Degraded,
-            AccountStatus::RelinkRequired => Self::RelinkRequired,
-        }
-    }
-}
-
-impl From<grant::AccountStatus> for AccountStatus {
-    fn from(status: grant::AccountStatus) -> Self {
-        match status {
-            grant::AccountStatus::Active => Self::Active,
-            grant::AccountStatus::Degraded => Self::Degraded,
-            grant::AccountStatus::RelinkRequired => Self::RelinkRequired,
-        }
-    }
+    AccountDetails
 }
 
 impl From<grant::Account> for Account {
@@ -116,15 +83,9 @@ impl From<grant::Account> for Account {
 
 impl AccountDetails {
     /// Converts an account, with its labels and its warning at this moment.
-    pub(crate) fn new(account: grant::Account, labels: Labels, warning: Option<Fault>) -> Self {
+    pub(crate) fn new(mut account: grant::Account, labels: Labels, warning: Option<Fault>) -> Self {
         Self {
             warning: warning.map(ErrorDetail::from),
-            id: account.id.to_string(),
-            provider: account.key.provider.to_string(),
-            account_id: account.key.account_id,
-            display_name: account.display_name,
-            status: account.status.into(),
-            scopes: account.scopes,
             created_at: utc(account.created_at),
             linked_at: utc(account.linked_at),
             access_token_expires_at: account.access_token_expires_at.map(utc),
@@ -133,7 +94,9 @@ impl AccountDetails {
             last_refreshed_at: account.last_refreshed_at.map(utc),
             next_refresh_at: account.next_refresh_at.map(utc),
             labels: labels.into_iter().collect(),
-            last_error: account.last_error.map(ErrorDetail::from),
+            last_error: account.last_error.take().map(ErrorDetail::from),
+            scopes: std::mem::take(&mut account.scopes),
+            account: account.into(),
         }
     }
 }
@@ -157,13 +120,8 @@ impl Example for Account {
 
 impl Example for AccountDetails {
     fn example() -> Self {
-        let account = Account::example();
         Self {
-            id: account.id,
-            provider: account.provider,
-            account_id: account.account_id,
-            display_name: account.display_name,
-            status: account.status,
+            account: Account::example(),
             scopes: vec!["repo".to_owned(), "read:user".to_owned()],
             created_at: example_time(0),
             linked_at: example_time(0),
@@ -175,15 +133,6 @@ impl Example for AccountDetails {
             labels: example_labels(),
             last_error: None,
             warning: None,
-        }
-    }
-}
-
-impl Example for AccountList {
-    fn example() -> Self {
-        Self {
-            items: vec![AccountDetails::example()],
-            next_cursor: None,
         }
     }
 }

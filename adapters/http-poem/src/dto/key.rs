@@ -3,13 +3,14 @@
 use central_oauth_domain::cidr::{Cidr, MalformedCidr};
 use central_oauth_domain::grant::{KeyLimits, KeyRecord, KeyRole};
 use central_oauth_domain::usecases::{HandedKey, KeyRequest};
+use poem_openapi::Object;
 use poem_openapi::types::Example;
-use poem_openapi::{Enum, Object};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::time_text::TimeText;
-use super::{A_DECADE, example_time, utc};
+use super::{A_DECADE, example_time, mirror, page, utc};
+use crate::body::RequestObject;
 use crate::error::{Code, Problem};
 
 /// A request for an access key.
@@ -33,14 +34,12 @@ pub(crate) struct NewAccessKey {
     max_uses_per_minute: Option<u32>,
 }
 
-/// What a key may do with its account. `owner`, by default the key that came with a link code: everything. `reader`,
-/// any key that was created later: read the token and the account.
-#[derive(Enum, Deserialize, Clone, Copy)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum AccessKeyRole {
-    Owner,
-    Reader,
+mirror! {
+    /// What a key may do with its account. `owner`, by default the key that came with a link code: everything. `reader`,
+    /// any key that was created later: read the token and the account.
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    AccessKeyRole of KeyRole { Owner, Reader }
 }
 
 /// An access key without its secret.
@@ -67,14 +66,11 @@ pub(crate) struct AccessKeyDetails {
     max_uses_per_minute: Option<u32>,
 }
 
-/// One page of an account's access keys.
-#[derive(Object)]
-#[oai(skip_serializing_if_is_none, example)]
-pub(crate) struct AccessKeyList {
+page! {
+    /// One page of an account's access keys.
+    AccessKeyList,
     /// The keys of this page, the oldest first.
-    pub(crate) items: Vec<AccessKeyDetails>,
-    /// Send this as `cursor` to get the next page. Absent on the last page.
-    pub(crate) next_cursor: Option<String>,
+    AccessKeyDetails
 }
 
 /// A new access key.
@@ -96,6 +92,8 @@ pub(crate) struct CreatedAccessKey {
     /// How often the key may be used in a minute, on each replica. Absent if it is not limited.
     max_uses_per_minute: Option<u32>,
 }
+
+impl RequestObject for NewAccessKey {}
 
 impl NewAccessKey {
     /// Converts to the domain's type.
@@ -121,9 +119,7 @@ impl NewAccessKey {
             },
         })
     }
-}
 
-impl NewAccessKey {
     /// The problem of an `expires_at` that is not a time.
     pub(crate) fn bad_expiry() -> Problem {
         TimeText::malformed("expires_at")
@@ -150,24 +146,6 @@ fn malformed(text: &str, error: MalformedCidr) -> Problem {
 fn networks(limits: &KeyLimits) -> Option<Vec<String>> {
     let networks: Vec<_> = limits.networks.iter().map(Cidr::to_string).collect();
     (!networks.is_empty()).then_some(networks)
-}
-
-impl From<AccessKeyRole> for KeyRole {
-    fn from(role: AccessKeyRole) -> Self {
-        match role {
-            AccessKeyRole::Owner => Self::Owner,
-            AccessKeyRole::Reader => Self::Reader,
-        }
-    }
-}
-
-impl From<KeyRole> for AccessKeyRole {
-    fn from(role: KeyRole) -> Self {
-        match role {
-            KeyRole::Owner => Self::Owner,
-            KeyRole::Reader => Self::Reader,
-        }
-    }
 }
 
 impl From<KeyRecord> for AccessKeyDetails {
@@ -237,15 +215,6 @@ impl Example for CreatedAccessKey {
             expires_at: Some(example_time(A_DECADE)),
             networks: Some(vec!["192.0.2.0/24".to_owned()]),
             max_uses_per_minute: Some(60),
-        }
-    }
-}
-
-impl Example for AccessKeyList {
-    fn example() -> Self {
-        Self {
-            items: vec![AccessKeyDetails::example()],
-            next_cursor: None,
         }
     }
 }

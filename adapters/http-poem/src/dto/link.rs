@@ -11,6 +11,7 @@ use super::account::example_labels;
 use super::key::AccessKeyRole;
 use super::time_text::TimeText;
 use super::{Account, ErrorDetail, seconds_down, seconds_up};
+use crate::body::RequestObject;
 use crate::error::Problem;
 
 /// A request for a link code.
@@ -137,6 +138,12 @@ impl From<&Status> for LinkStatus {
         }
     }
 }
+
+impl RequestObject for NewLink {
+    const EMPTY: Option<fn() -> Self> = Some(Self::default);
+}
+
+impl RequestObject for Confirmation {}
 
 impl NewLink {
     /// The problem of a `key_expires_at` that is not a time.

@@ -36,6 +36,63 @@ pub(crate) use status::{Liveness, Readiness};
 pub(crate) use token::Token;
 pub(crate) use workload::{Workload, WorkloadGrant, WorkloadList};
 
+/// Defines one page of a list, and its example.
+macro_rules! page {
+    ($(#[$doc:meta])* $list:ident, $(#[$items_doc:meta])* $item:ident) => {
+        $(#[$doc])*
+        #[derive(poem_openapi::Object)]
+        #[oai(skip_serializing_if_is_none, example)]
+        pub(crate) struct $list {
+            $(#[$items_doc])*
+            pub(crate) items: Vec<$item>,
+            /// Send this as `cursor` to get the next page. Absent on the last page.
+            pub(crate) next_cursor: Option<String>,
+        }
+
+        impl poem_openapi::types::Example for $list {
+            fn example() -> Self {
+                Self {
+                    items: vec![$item::example()],
+                    next_cursor: None,
+                }
+            }
+        }
+    };
+}
+
+use page;
+
+/// Defines an enum of the API with the same values as one of the domain.
+macro_rules! mirror {
+    ($(#[$attribute:meta])* $name:ident of $($domain:ident)::+ { $($value:ident),+ }) => {
+        $(#[$attribute])*
+        #[derive(poem_openapi::Enum, Clone, Copy)]
+        #[oai(rename_all = "snake_case")]
+        pub(crate) enum $name {
+            $($value),+
+        }
+
+        impl From<$($domain)::+> for $name {
+            fn from(value: $($domain)::+) -> Self {
+                use $($domain)::+ as Domain;
+                match value {
+                    $(Domain::$value => Self::$value),+
+                }
+            }
+        }
+
+        impl From<$name> for $($domain)::+ {
+            fn from(value: $name) -> Self {
+                match value {
+                    $($name::$value => Self::$value),+
+                }
+            }
+        }
+    };
+}
+
+use mirror;
+
 /// An error or a warning that still matters.
 #[derive(Object, Serialize)]
 // The published name of the schema.
@@ -69,6 +126,11 @@ pub(crate) const fn seconds_up(wait: Duration) -> u64 {
     } else {
         whole.saturating_add(1)
     }
+}
+
+pub(crate) fn instant(time: OffsetDateTime) -> Timestamp {
+    let millis = i64::from(time.millisecond());
+    Timestamp::from_millis(time.unix_timestamp() * 1000 + millis)
 }
 
 /// RFC 3339 ends with the year 9999; a provider may claim more.

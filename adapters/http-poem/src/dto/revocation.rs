@@ -5,7 +5,7 @@ use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
 use time::OffsetDateTime;
 
-use super::{ErrorDetail, example_time, utc};
+use super::{ErrorDetail, example_time, mirror, page, utc};
 
 /// Whether the provider has revoked the tokens: `revoked`; `unsupported`, if it cannot revoke them; `failed`, if it has
 /// not confirmed yet. The service retries for a day, unless the person is linked again, because revoking the old tokens
@@ -25,17 +25,11 @@ pub(crate) struct DeletedAccount {
     provider_revocation: ProviderRevocation,
 }
 
-/// Status of a revocation: `pending` until the provider has confirmed it; then `revoked`, or `unsupported` if the
-/// provider cannot revoke the tokens, `failed` if it has not confirmed for a day, `cancelled` if the person has linked
-/// again and revoking might end the new grant.
-#[derive(Enum, Clone, Copy)]
-#[oai(rename_all = "snake_case")]
-pub(crate) enum RevocationStatus {
-    Pending,
-    Revoked,
-    Unsupported,
-    Failed,
-    Cancelled,
+mirror! {
+    /// Status of a revocation: `pending` until the provider has confirmed it; then `revoked`, or `unsupported` if the
+    /// provider cannot revoke the tokens, `failed` if it has not confirmed for a day, `cancelled` if the person has linked
+    /// again and revoking might end the new grant.
+    RevocationStatus of revocation::RevocationStatus { Pending, Revoked, Unsupported, Failed, Cancelled }
 }
 
 /// A revocation of tokens at their provider, without the tokens.
@@ -62,14 +56,11 @@ pub(crate) struct Revocation {
     last_error: Option<ErrorDetail>,
 }
 
-/// One page of revocations.
-#[derive(Object)]
-#[oai(skip_serializing_if_is_none, example)]
-pub(crate) struct RevocationList {
+page! {
+    /// One page of revocations.
+    RevocationList,
     /// The revocations of this page, the oldest first.
-    pub(crate) items: Vec<Revocation>,
-    /// Send this as `cursor` to get the next page. Absent on the last page.
-    pub(crate) next_cursor: Option<String>,
+    Revocation
 }
 
 impl From<revocation::RevocationStatus> for DeletedAccount {
@@ -83,19 +74,6 @@ impl From<revocation::RevocationStatus> for DeletedAccount {
         };
         Self {
             provider_revocation,
-        }
-    }
-}
-
-impl From<revocation::RevocationStatus> for RevocationStatus {
-    fn from(status: revocation::RevocationStatus) -> Self {
-        use revocation::RevocationStatus as Status;
-        match status {
-            Status::Pending => Self::Pending,
-            Status::Revoked => Self::Revoked,
-            Status::Unsupported => Self::Unsupported,
-            Status::Failed => Self::Failed,
-            Status::Cancelled => Self::Cancelled,
         }
     }
 }
@@ -141,15 +119,6 @@ impl Example for Revocation {
                 code: "provider_unavailable".to_owned(),
                 detail: "the provider did not answer".to_owned(),
             }),
-        }
-    }
-}
-
-impl Example for RevocationList {
-    fn example() -> Self {
-        Self {
-            items: vec![Revocation::example()],
-            next_cursor: None,
         }
     }
 }

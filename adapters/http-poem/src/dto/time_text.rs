@@ -10,7 +10,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{A_DECADE, example_time};
+use super::{A_DECADE, example_time, instant};
 use crate::error::{Code, Problem};
 
 /// A time as the caller wrote it. Parsing it later makes a malformed time a malformed request, not a wrong type.
@@ -31,10 +31,7 @@ impl TimeText {
     /// [`Code::InvalidRequest`] if it is not an RFC 3339 time.
     pub(crate) fn read(&self, field: &str) -> Result<Timestamp, Problem> {
         let time = OffsetDateTime::parse(&self.0, &Rfc3339).map_err(|_| Self::malformed(field))?;
-        let millis = i64::from(time.millisecond());
-        Ok(Timestamp::from_millis(
-            time.unix_timestamp() * 1000 + millis,
-        ))
+        Ok(instant(time))
     }
 }
 

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::key::AccessKeyRole;
-use super::{example_time, utc};
+use super::{example_time, page, utc};
+use crate::body::RequestObject;
 
 /// A request to let a workload read an account.
 #[derive(Object, Deserialize)]
@@ -47,15 +48,14 @@ pub(crate) struct Workload {
     last_used_at: Option<OffsetDateTime>,
 }
 
-/// One page of an account's workloads.
-#[derive(Object)]
-#[oai(skip_serializing_if_is_none, example)]
-pub(crate) struct WorkloadList {
+page! {
+    /// One page of an account's workloads.
+    WorkloadList,
     /// The workloads of this page, the oldest first.
-    pub(crate) items: Vec<Workload>,
-    /// Send this as `cursor` to get the next page. Absent on the last page.
-    pub(crate) next_cursor: Option<String>,
+    Workload
 }
+
+impl RequestObject for WorkloadGrant {}
 
 impl From<WorkloadGrant> for WorkloadRequest {
     fn from(new: WorkloadGrant) -> Self {
@@ -107,15 +107,6 @@ impl Example for Workload {
             role: AccessKeyRole::Reader,
             created_at: example_time(0),
             last_used_at: Some(example_time(30)),
-        }
-    }
-}
-
-impl Example for WorkloadList {
-    fn example() -> Self {
-        Self {
-            items: vec![Workload::example()],
-            next_cursor: None,
         }
     }
 }

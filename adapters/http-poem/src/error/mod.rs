@@ -69,7 +69,7 @@ codes! {
 }
 
 /// An error, ready to be sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Problem {
     code: Code,
     detail: Cow<'static, str>,
@@ -145,12 +145,14 @@ impl Problem {
         Self::new(Code::StoreUnavailable, detail).retry_after(SOON)
     }
 
-    /// The corresponding error of the token endpoint.
-    fn data(&self) -> oauth::ProblemData {
-        oauth::ProblemData {
-            code: self.code,
-            detail: self.detail.to_string(),
-        }
+    pub(crate) const fn code(&self) -> Code {
+        self.code
+    }
+
+    pub(crate) fn into_details(self) -> ProblemDetails {
+        let mut details = ProblemDetails::new(self.code, self.detail.into_owned());
+        details.tries_left = self.tries_left;
+        details
     }
 
     /// The store cannot be used; the cause is in the log.
@@ -215,43 +217,33 @@ impl From<Refusal> for Problem {
     }
 }
 
-impl Problem {
-    pub(crate) const fn code(&self) -> Code {
-        self.code
-    }
-
-    pub(crate) fn into_details(self) -> ProblemDetails {
-        let mut details = ProblemDetails::new(self.code, self.detail.into_owned());
-        details.tries_left = self.tries_left;
-        details
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = self.clone().into_details().to_json_string();
+        let mut response = Response::builder()
+            .status(self.status())
+            .content_type(PROBLEM_JSON)
+            .body(Body::from_string(body));
+        set_retry_after(&mut response, self.retry_after);
+        // For `translate`.
+        response.set_data(self);
+        response
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let status = self.code.status();
-        let (data, retry_after) = (self.data(), self.retry_after);
-        let body = self.into_details().to_json_string();
-        let mut response = Response::builder()
-            .status(status)
-            .content_type(PROBLEM_JSON)
-            .body(Body::from_string(body));
-        response.set_data(data);
-        if let Some(wait) = retry_after {
-            // At least 1 s: a client that retries at once would be rejected again.
-            let wait = HeaderValue::from(seconds_up(wait).max(1));
-            response.headers_mut().insert(header::RETRY_AFTER, wait);
-        }
-        response
+/// Asks the client to wait. At least 1 s: a client that retries at once would be rejected again.
+pub(crate) fn set_retry_after(response: &mut Response, wait: Option<Duration>) {
+    if let Some(wait) = wait {
+        let wait = HeaderValue::from(seconds_up(wait).max(1));
+        response.headers_mut().insert(header::RETRY_AFTER, wait);
     }
 }
 
 impl From<Problem> for poem::Error {
     fn from(problem: Problem) -> Self {
-        let data = problem.data();
-        let mut error = Self::from_response(problem.into_response());
+        let mut error = Self::from_response(problem.clone().into_response());
         // poem replaces the data of the response with that of the error.
-        error.set_data(data);
+        error.set_data(problem);
         error
     }
 }

@@ -58,8 +58,9 @@ pub(crate) enum ExchangeFailure {
     OAuth(OAuthError),
 }
 
-impl From<TokenExchangeError> for ExchangeFailure {
-    fn from(error: TokenExchangeError) -> Self {
+impl<E: Into<TokenExchangeError>> From<E> for ExchangeFailure {
+    fn from(error: E) -> Self {
+        let error = error.into();
         let description = error.to_string();
         match error {
             TokenExchangeError::Target => Self::OAuth(OAuthError::invalid_target(description)),
@@ -80,16 +81,9 @@ impl From<ExchangeFailure> for poem::Error {
     }
 }
 
-/// Data of a problem response, for [`translate`].
-#[derive(Clone)]
-pub(super) struct ProblemData {
-    pub(super) code: Code,
-    pub(super) detail: String,
-}
-
 pub(crate) fn code_of(response: &Response) -> Option<&'static str> {
-    let data = response.data::<ProblemData>();
-    data.map(|data| data.code.as_str())
+    let problem = response.data::<Problem>();
+    problem.map(|problem| problem.code().as_str())
 }
 
 /// Turns a problem of the token endpoint into an error of RFC 6749. Its other headers stay.
@@ -97,12 +91,12 @@ pub(crate) fn translate(path: &str, response: &mut Response) {
     if path.trim_end_matches('/') != TOKEN_ENDPOINT {
         return;
     }
-    let Some(ProblemData { code, detail }) = response.data::<ProblemData>().cloned() else {
+    let Some(problem) = response.data::<Problem>().cloned() else {
         return;
     };
-    let (status, error) = meaning(code);
+    let (status, error) = meaning(problem.code());
     response.set_status(status);
-    write(response, error, &detail);
+    write(response, error, problem.detail());
 }
 
 fn meaning(code: Code) -> (StatusCode, &'static str) {

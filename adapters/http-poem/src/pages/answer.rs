@@ -39,7 +39,7 @@ pub(super) async fn take(request: &Request, body: Body, Data(site): Data<&Arc<Si
 }
 
 async fn look_up(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
-    if own_link(visit, code).await?.is_some() {
+    if visit.own_link(code).await?.is_some() {
         return Ok(visit.to_link(code));
     }
     let view = visit
@@ -70,7 +70,7 @@ async fn confirm(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
             // The link has failed; its page says why.
             Ok(()) | Err(Refusal::ProviderRefused(_)) => {}
             Err(Refusal::ProviderUnavailable { retry_after, .. }) => {
-                return Ok(match own_link(visit, code).await? {
+                return Ok(match visit.own_link(code).await? {
                     Some(view) if view.status == LinkStatus::Pending => {
                         progress::unanswered(visit, &view, code, retry_after)
                     }
@@ -97,7 +97,7 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
         .consents()
         .cancel(code.digits(), &visit.visitor())
         .await?;
-    Ok(match own_link(visit, code).await? {
+    Ok(match visit.own_link(code).await? {
         Some(_) => visit.to_link(code),
         // Nobody has confirmed it, so no browser has a page for it.
         None => progress::cancelled(visit),
@@ -124,40 +124,26 @@ async fn shown(
     code: &LinkCode,
     status: &LinkStatus,
 ) -> Result<Response, Refusal> {
-    Ok(match own_link(visit, code).await? {
+    Ok(match visit.own_link(code).await? {
         Some(_) => visit.to_link(code),
         None => refused::used(visit, status),
     })
 }
 
-async fn own_link(visit: &Visit<'_>, code: &LinkCode) -> Result<Option<LinkView>, Refusal> {
-    let consents = visit.consents();
-    consents.confirmed_by(code.digits(), &visit.browser).await
-}
-
 fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode, is_invited: bool) -> Response {
     let requester = &view.link.requester;
+    let address = requester.address.as_deref();
     let page = Confirm {
-        t: visit.texts,
-        frame: &visit.site.frame,
-        csrf: &visit.csrf,
-        code: &code.grouped(),
-        client: requester.client_name.as_deref(),
-        address: requester.address.as_deref(),
+        visit,
+        view,
+        code,
         workload: requester
             .workload
             .iter()
             .flat_map(ClaimList::iter)
             .collect(),
-        is_near: requester
-            .address
-            .as_deref()
-            .and_then(|address| visit.is_near(address)),
+        is_near: address.and_then(|address| visit.is_near(address)),
         asked: Moment::said(visit.texts, view.link.created_at, view.now),
-        provider: &view.provider,
-        consent_name: view.consent_name.as_deref(),
-        scopes: &view.scopes,
-        is_relink: view.link.relink_of.is_some(),
         is_invited,
     };
     visit.page(StatusCode::OK, &page)

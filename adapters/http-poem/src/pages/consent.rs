@@ -1,12 +1,10 @@
 //! Starts the provider's flow, with retries.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::link::LinkCode;
-use central_oauth_domain::secret::BrowserToken;
-use central_oauth_domain::usecases::{Consents, Refusal, Visitor};
+use central_oauth_domain::usecases::{Refusal, Visitor};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::visit::Visit;
@@ -19,33 +17,15 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Assigns the link to this browser and starts the provider's flow. It continues even if the person closes the tab or the
 /// page stops waiting; the link's page shows the result.
 pub(super) async fn start(visit: &Visit<'_>, code: &LinkCode) -> Result<(), Refusal> {
-    let attempt = Attempt {
-        consents: Arc::clone(visit.consents()),
-        code: code.clone(),
-        browser: visit.browser.clone(),
-        address: visit.visitor().address,
-    };
-    let started = timeout(CONSENT_TIMEOUT, to_its_end(attempt.run())).await;
-    started.unwrap_or_else(|_| Err(unanswered("the provider has not answered yet")))
-}
-
-struct Attempt {
-    consents: Arc<Consents>,
-    code: LinkCode,
-    browser: BrowserToken,
-    address: IpAddr,
-}
-
-impl Attempt {
-    async fn run(self) -> Result<(), Refusal> {
-        let visitor = Visitor {
-            browser: &self.browser,
-            address: self.address,
-        };
-        let link = self.consents.confirm(self.code.digits(), &visitor).await?;
+    let (consents, code) = (Arc::clone(visit.consents()), code.clone());
+    let (browser, address) = (visit.browser.clone(), visit.address);
+    let start = async move {
+        let browser = &browser;
+        let visitor = Visitor { browser, address };
+        let link = consents.confirm(code.digits(), &visitor).await?;
         let give_up_at = Instant::now() + CONSENT_TIMEOUT;
         loop {
-            let pause = match self.consents.start(&self.code, &link).await {
+            let pause = match consents.start(&code, &link).await {
                 Err(Refusal::ProviderUnavailable { retry_after, .. })
                     if is_worth_waiting(retry_after, give_up_at) =>
                 {
@@ -55,19 +35,19 @@ impl Attempt {
             };
             sleep(pause).await;
         }
-    }
+    };
+    let started = timeout(CONSENT_TIMEOUT, to_its_end(start)).await;
+    started.unwrap_or_else(|_| {
+        Err(Refusal::ProviderUnavailable {
+            detail: "the provider has not answered yet".to_owned(),
+            retry_after: PAUSE,
+        })
+    })
 }
 
 /// Gives up at once if the provider asks for a longer pause than a person would wait.
 fn is_worth_waiting(retry_after: Duration, give_up_at: Instant) -> bool {
     retry_after.max(PAUSE) < give_up_at.saturating_duration_since(Instant::now())
-}
-
-fn unanswered(detail: &str) -> Refusal {
-    Refusal::ProviderUnavailable {
-        detail: detail.to_owned(),
-        retry_after: PAUSE,
-    }
 }
 
 #[cfg(test)]

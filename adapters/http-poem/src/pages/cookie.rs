@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use central_oauth_domain::secret::{BrowserToken, KeyedHash};
-use poem::Request;
-use poem::http::header;
+use poem::http::{HeaderValue, header};
+use poem::{Request, Response};
 use url::Url;
 
 /// Name and attributes of the cookie.
@@ -66,14 +66,22 @@ impl BrowserCookie {
             .map(|(_, value)| BrowserToken::new(value))
     }
 
-    /// Returns the `Set-Cookie` header that sets a token or extends it.
-    pub(super) fn write(&self, browser: &BrowserToken) -> String {
-        format!("{}={}{}", self.name, browser.expose(), self.attributes)
+    /// Sets the cookie to this token, or extends it.
+    pub(super) fn set(&self, response: Response, token: &BrowserToken) -> Response {
+        self.add_to(response, token.expose())
     }
 
-    /// Returns the `Set-Cookie` header that deletes a session.
-    pub(super) fn delete(&self) -> String {
-        format!("{}=; Max-Age=0{}", self.name, self.attributes)
+    /// Deletes the cookie.
+    pub(super) fn delete(&self, response: Response) -> Response {
+        self.add_to(response, "; Max-Age=0")
+    }
+
+    fn add_to(&self, mut response: Response, value: &str) -> Response {
+        let cookie = format!("{}={value}{}", self.name, self.attributes);
+        let cookie = HeaderValue::try_from(cookie);
+        let headers = response.headers_mut();
+        headers.extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+        response
     }
 }
 

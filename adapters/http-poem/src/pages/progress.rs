@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::grant::Account;
 use central_oauth_domain::link::{LinkCode, LinkStatus, ReturnCode};
 use central_oauth_domain::ports::Prompt;
 use central_oauth_domain::usecases::{Disowned, LinkView};
@@ -12,13 +11,9 @@ use poem::http::StatusCode;
 use url::Url;
 
 use super::refused;
-use super::refused::Words;
-use super::site::Frame;
 use super::templates::{
-    AtProvider, ByHand, Confirming, Ended, Finishing, Linked, LinkedAccount, Live, Mood, Waiting,
-    Way,
+    AtProvider, ByHand, Confirming, Ended, Finishing, Linked, Mood, Waiting, Way,
 };
-use super::texts::Texts;
 use super::visit::Visit;
 
 /// The stage of a link; the page reloads when it changes.
@@ -35,28 +30,36 @@ pub(super) fn stage(view: &LinkView) -> &'static str {
     }
 }
 
+pub(super) fn time_left(view: &LinkView) -> Duration {
+    view.link.expires_in(view.now)
+}
+
 pub(super) fn page(
     visit: &Visit<'_>,
     view: &LinkView,
     code: &LinkCode,
     status: StatusCode,
 ) -> Response {
-    let (t, frame) = (visit.texts, &visit.site.frame);
-    let live = live(visit, view, code);
     match &view.status {
-        LinkStatus::Pending => visit.page(status, &Waiting { t, frame, live }),
+        LinkStatus::Pending => visit.page(status, &Waiting { visit, view, code }),
         LinkStatus::Authorizing => match &view.prompt {
-            Some(prompt) => visit.page(status, &at_provider(t, frame, live, prompt)),
-            None => visit.page(status, &Finishing { t, frame, live }),
+            Some(prompt) => visit.page(status, &at_provider(visit, view, code, prompt)),
+            None => visit.page(status, &Finishing { visit, view, code }),
         },
-        LinkStatus::Confirming => visit.page(status, &confirming(t, frame, live, view)),
-        LinkStatus::Linked(_) => visit.page(status, &linked(visit, view, code)),
+        LinkStatus::Confirming => {
+            let return_code = view.return_code.as_ref().map(ReturnCode::grouped);
+            let page = Confirming {
+                visit,
+                view,
+                code,
+                return_code: return_code.unwrap_or_default(),
+            };
+            visit.page(status, &page)
+        }
+        LinkStatus::Linked(_) => visit.page(status, &Linked { visit, view, code }),
         LinkStatus::Denied(None) => cancelled(visit),
         LinkStatus::Denied(Some(why)) => visit.page(status, &denied(visit, view, why)),
-        LinkStatus::Expired => {
-            let words = Words::of(t, "expired");
-            refused::page(visit, status, Mood::Careful, words)
-        }
+        LinkStatus::Expired => visit.page(status, &Ended::new(visit, Mood::Careful, "expired")),
         LinkStatus::Failed(fault) => visit.page(status, &failed(visit, view, fault)),
     }
 }
@@ -74,8 +77,8 @@ pub(super) fn unanswered(
 
 /// The person cancelled at our page.
 pub(super) fn cancelled(visit: &Visit<'_>) -> Response {
-    let words = Words::of(visit.texts, "cancelled");
-    refused::page(visit, StatusCode::OK, Mood::Calm, words)
+    let page = Ended::new(visit, Mood::Calm, "cancelled");
+    visit.page(StatusCode::OK, &page)
 }
 
 /// The person took the consent back.
@@ -84,14 +87,18 @@ pub(super) fn disowned(visit: &Visit<'_>, disowned: Disowned) -> Response {
         Disowned::Account => "disowned-account",
         Disowned::Key => "disowned-key",
     };
-    let words = Words::with_text(visit.texts, "disowned", text).for_operator();
-    refused::page(visit, StatusCode::OK, Mood::Calm, words)
+    let page = Ended {
+        text: visit.texts.say(text),
+        tells_operator: true,
+        ..Ended::new(visit, Mood::Calm, "disowned")
+    };
+    visit.page(StatusCode::OK, &page)
 }
 
 /// This browser has no link with this code that could be taken back.
 pub(super) fn nothing_to_take_back(visit: &Visit<'_>) -> Response {
-    let words = Words::of(visit.texts, "nothing-left");
-    refused::page(visit, StatusCode::NOT_FOUND, Mood::Calm, words)
+    let page = Ended::new(visit, Mood::Calm, "nothing-left");
+    visit.page(StatusCode::NOT_FOUND, &page)
 }
 
 /// The person declined at the provider, or the provider for them. It may have said why.
@@ -99,52 +106,19 @@ fn denied<'a>(visit: &'a Visit<'_>, view: &LinkView, why: &Fault) -> Ended<'a> {
     let t = visit.texts;
     let says = |words| t.say("denied-detail").with("words", words).to_string();
     Ended {
-        t,
-        frame: &visit.site.frame,
-        mood: Mood::Careful,
-        heading: t.say("denied-heading"),
         text: t.say("denied-text").with("provider", &view.provider),
-        advice: t.say("denied-advice"),
         detail: (why.detail != Fault::DECLINED).then(|| says(&why.detail)),
-        request_id: None,
-    }
-}
-
-fn live<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> Live<'a> {
-    let frame = &visit.site.frame;
-    let left = view.link.expires_in(view.now);
-    Live {
-        csrf: &visit.csrf,
-        code: code.digits(),
-        address: frame.link(code),
-        status: frame.status(code),
-        stage: stage(view),
-        provider: &view.provider,
-        consent_name: view.consent_name.as_deref(),
-        client: view.link.requester.client_name.as_deref(),
-        seconds_left: left.as_secs(),
-        time_left: visit.texts.span(left),
-        request_id: &visit.request_id,
-    }
-}
-
-fn confirming<'a>(t: Texts, frame: &'a Frame, live: Live<'a>, view: &LinkView) -> Confirming<'a> {
-    let code = view.return_code.as_ref().map(ReturnCode::grouped);
-    Confirming {
-        t,
-        frame,
-        live,
-        return_code: code.unwrap_or_default(),
+        ..Ended::new(visit, Mood::Careful, "denied")
     }
 }
 
 fn at_provider<'a>(
-    t: Texts,
-    frame: &'a Frame,
-    live: Live<'a>,
+    visit: &'a Visit<'_>,
+    view: &'a LinkView,
+    code: &'a LinkCode,
     prompt: &'a Prompt,
 ) -> AtProvider<'a> {
-    match prompt {
+    let (user_code, way, by_hand) = match prompt {
         Prompt::UserCode {
             user_code,
             verification_uri,
@@ -152,23 +126,19 @@ fn at_provider<'a>(
         } => {
             let complete = verification_uri_complete.as_ref();
             let complete = complete.and_then(|uri| Way::to(uri.expose(), true));
-            AtProvider {
-                t,
-                frame,
-                live,
-                user_code: Some(user_code.expose()),
-                by_hand: complete.is_some().then(|| ByHand::at(verification_uri)),
-                way: complete.or_else(|| Way::to(verification_uri, false)),
-            }
+            let by_hand = complete.is_some().then(|| ByHand::at(verification_uri));
+            let way = complete.or_else(|| Way::to(verification_uri, false));
+            (Some(user_code.expose()), way, by_hand)
         }
-        Prompt::Visit { uri } => AtProvider {
-            t,
-            frame,
-            live,
-            user_code: None,
-            way: Way::there_and_back(uri.expose()),
-            by_hand: None,
-        },
+        Prompt::Visit { uri } => (None, Way::there_and_back(uri.expose()), None),
+    };
+    AtProvider {
+        visit,
+        view,
+        code,
+        user_code,
+        way,
+        by_hand,
     }
 }
 
@@ -206,30 +176,7 @@ fn web_address(uri: &str) -> Option<Url> {
     matches!(url.scheme(), "http" | "https").then_some(url)
 }
 
-fn linked<'a>(visit: &'a Visit<'_>, view: &'a LinkView, code: &'a LinkCode) -> Linked<'a> {
-    Linked {
-        t: visit.texts,
-        frame: &visit.site.frame,
-        csrf: &visit.csrf,
-        code: code.digits(),
-        client: view.link.requester.client_name.as_deref(),
-        provider: &view.provider,
-        account: view.account.as_ref().map(whose),
-        is_of_program: view.link.is_of_program(),
-    }
-}
-
-fn whose(account: &Account) -> LinkedAccount<'_> {
-    let id = account.key.account_id.as_str();
-    LinkedAccount {
-        name: &account.display_name,
-        id: (id != account.display_name).then_some(id),
-        is_identified: account.identified,
-    }
-}
-
 fn failed<'a>(visit: &'a Visit<'_>, view: &LinkView, fault: &Fault) -> Ended<'a> {
-    let t = visit.texts;
     let cause = match fault.code {
         FaultCode::AccountMismatch => "failed-mismatch",
         FaultCode::NotConfirmed => "failed-not-confirmed",
@@ -243,13 +190,9 @@ fn failed<'a>(visit: &'a Visit<'_>, view: &LinkView, fault: &Fault) -> Ended<'a>
         tracing::info!(link, provider = %view.link.provider, error, "page shows a failed link");
     }
     Ended {
-        t,
-        frame: &visit.site.frame,
-        mood: Mood::Bad,
-        heading: t.say("failed-heading"),
-        text: t.say(&format!("{cause}-text")),
-        advice: t.say(&format!("{cause}-advice")),
+        heading: visit.texts.say("failed-heading"),
         detail: Some(fault.detail.clone()),
-        request_id: tells_operator.then_some(&visit.request_id),
+        tells_operator,
+        ..Ended::new(visit, Mood::Bad, cause)
     }
 }

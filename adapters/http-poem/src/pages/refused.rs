@@ -1,60 +1,30 @@
+//! Error pages.
+
 use std::time::Duration;
 
 use central_oauth_domain::link::{LinkCode, LinkStatus};
 use central_oauth_domain::ports::StoreError;
-use central_oauth_domain::text::presentable;
 use central_oauth_domain::usecases::Refusal;
 use poem::Response;
-use poem::http::{HeaderValue, StatusCode, header};
+use poem::http::StatusCode;
 
 use super::form::NoForm;
-use super::templates::{Ended, Enter, Mood, Notice};
-use super::texts::{Text, Texts};
+use super::show::enter;
+use super::templates::{Ended, Mood, Notice};
 use super::visit::{Distrust, Visit};
-use crate::dto::seconds_up;
-
-/// The words of a page that ends something.
-pub(super) struct Words {
-    heading: Text,
-    text: Text,
-    advice: Text,
-    /// Whether the page shows the id of the request.
-    tells_operator: bool,
-}
-
-impl Words {
-    /// Returns the messages `{stem}-heading`, `{stem}-text` and `{stem}-advice`.
-    pub(super) fn of(texts: Texts, stem: &str) -> Self {
-        Self::with_text(texts, stem, &format!("{stem}-text"))
-    }
-
-    /// Returns the page with `text`, and with the heading and the advice whose message ids begin with `stem`.
-    pub(super) fn with_text(texts: Texts, stem: &str, text: &str) -> Self {
-        Self {
-            heading: texts.say(&format!("{stem}-heading")),
-            text: texts.say(text),
-            advice: texts.say(&format!("{stem}-advice")),
-            tells_operator: false,
-        }
-    }
-
-    /// Shows the id of the request, because the advice is to tell the operator.
-    pub(super) fn for_operator(self) -> Self {
-        let tells_operator = true;
-        Self {
-            tells_operator,
-            ..self
-        }
-    }
-}
+use crate::error::set_retry_after;
 
 /// Returns the page for a refusal of the domain.
 pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode>) -> Response {
     match refusal {
         Refusal::NotFound(_) => unknown(visit, code),
-        Refusal::CodeInUse => in_use(visit),
-        Refusal::CodeFinished => finished_elsewhere(visit),
-        Refusal::ForeignCallback(why) => foreign(visit, why),
+        Refusal::CodeInUse => careful(visit, StatusCode::CONFLICT, "in-use"),
+        // Says nothing about the account.
+        Refusal::CodeFinished => used_up(visit, "used-elsewhere"),
+        Refusal::ForeignCallback(why) => {
+            tracing::debug!(why, "callback rejected");
+            careful(visit, StatusCode::BAD_REQUEST, "foreign")
+        }
         Refusal::RateLimited(refused) => crowded(visit, "too-many", refused.retry_after),
         Refusal::TooManyConsents(refused) => crowded(visit, "crowded", refused.retry_after),
         Refusal::TooManyLinks { retry_after } => crowded(visit, "relink-crowded", retry_after),
@@ -63,7 +33,9 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
             unavailable(visit, "unavailable-provider-heading"),
             retry_after,
         ),
-        Refusal::ProviderNotConfigured(_) => not_configured(visit),
+        Refusal::ProviderNotConfigured(_) => {
+            broken(visit, StatusCode::SERVICE_UNAVAILABLE, "not-configured")
+        }
         Refusal::Store(
             error @ (StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Conflict),
         ) => {
@@ -71,7 +43,11 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
             tracing::warn!(error, "page failed; a retry may succeed");
             after(unavailable(visit, "unavailable-service-heading"), SOON)
         }
-        other => broken(visit, &other),
+        other => {
+            let error = &other as &dyn std::error::Error;
+            tracing::error!(error, "page failed: internal error");
+            broken(visit, StatusCode::INTERNAL_SERVER_ERROR, "broken")
+        }
     }
 }
 
@@ -85,11 +61,12 @@ pub(super) fn malformed(visit: &Visit<'_>, typed: &str) -> Response {
     } else {
         "enter-malformed"
     };
-    form(
+    let problem = Some(visit.texts.say(problem));
+    enter(
         visit,
         StatusCode::UNPROCESSABLE_ENTITY,
         typed,
-        Some(visit.texts.say(problem)),
+        problem,
         None,
     )
 }
@@ -97,7 +74,7 @@ pub(super) fn malformed(visit: &Visit<'_>, typed: &str) -> Response {
 fn unknown(visit: &Visit<'_>, code: Option<&LinkCode>) -> Response {
     let typed = code.map(LinkCode::digits).unwrap_or_default();
     let problem = visit.texts.say("enter-unknown");
-    form(visit, StatusCode::NOT_FOUND, typed, Some(problem), None)
+    enter(visit, StatusCode::NOT_FOUND, typed, Some(problem), None)
 }
 
 /// Shows the form again if it may come from another site. The next attempt works if the browser accepts cookies.
@@ -107,7 +84,7 @@ pub(super) fn distrusted(visit: &Visit<'_>, why: Distrust, typed: &str) -> Respo
         text: visit.texts.say(notice(why)),
         address: format!("{}device", with_slash(visit.site.public_url.as_str())),
     };
-    form(visit, StatusCode::FORBIDDEN, typed, None, Some(notice))
+    enter(visit, StatusCode::FORBIDDEN, typed, None, Some(notice))
 }
 
 /// Returns the message that says why a form is not trusted.
@@ -122,29 +99,6 @@ fn with_slash(url: &str) -> String {
     format!("{}/", url.trim_end_matches('/'))
 }
 
-fn form(
-    visit: &Visit<'_>,
-    status: StatusCode,
-    typed: &str,
-    problem: Option<Text>,
-    notice: Option<Notice>,
-) -> Response {
-    const MAX_SHOWN: usize = 40;
-    let code = match LinkCode::parse(typed) {
-        Ok(code) => code.grouped(),
-        Err(_) => presentable(typed).chars().take(MAX_SHOWN).collect(),
-    };
-    let page = Enter {
-        t: visit.texts,
-        frame: &visit.site.frame,
-        csrf: &visit.csrf,
-        code: &code,
-        problem,
-        notice,
-    };
-    visit.page(status, &page)
-}
-
 /// A code whose link has ended.
 pub(super) fn used(visit: &Visit<'_>, status: &LinkStatus) -> Response {
     let text = match status {
@@ -153,65 +107,50 @@ pub(super) fn used(visit: &Visit<'_>, status: &LinkStatus) -> Response {
         LinkStatus::Denied(Some(_)) => "used-denied",
         _ => "used-once",
     };
-    let words = Words::with_text(visit.texts, "used", text);
-    page(visit, StatusCode::GONE, Mood::Careful, words)
+    used_up(visit, text)
 }
 
-/// Says nothing about the account.
-fn finished_elsewhere(visit: &Visit<'_>) -> Response {
-    let words = Words::with_text(visit.texts, "used", "used-elsewhere");
-    page(visit, StatusCode::GONE, Mood::Careful, words)
-}
-
-fn in_use(visit: &Visit<'_>) -> Response {
-    let words = Words::of(visit.texts, "in-use");
-    page(visit, StatusCode::CONFLICT, Mood::Careful, words)
-}
-
-/// A callback that fits no link.
-fn foreign(visit: &Visit<'_>, why: &str) -> Response {
-    tracing::debug!(why, "callback rejected");
-    let words = Words::of(visit.texts, "foreign");
-    page(visit, StatusCode::BAD_REQUEST, Mood::Careful, words)
+fn used_up(visit: &Visit<'_>, text: &str) -> Response {
+    let page = Ended {
+        text: visit.texts.say(text),
+        ..Ended::new(visit, Mood::Careful, "used")
+    };
+    visit.page(StatusCode::GONE, &page)
 }
 
 /// A prefetch of a callback. It gets no success, so that the browser asks again when the person opens it.
 pub(super) fn prefetch(visit: &Visit<'_>) -> Response {
-    let words = Words::of(visit.texts, "prefetch");
-    page(visit, StatusCode::SERVICE_UNAVAILABLE, Mood::Careful, words)
+    careful(visit, StatusCode::SERVICE_UNAVAILABLE, "prefetch")
 }
 
 /// Asks the person to wait.
 fn crowded(visit: &Visit<'_>, stem: &str, retry_after: Duration) -> Response {
     let wait = visit.texts.span(retry_after.max(Duration::from_secs(1)));
-    let words = Words::of(visit.texts, stem);
-    let advice = words.advice.with("wait", wait);
-    let words = Words { advice, ..words };
-    let page = page(visit, StatusCode::TOO_MANY_REQUESTS, Mood::Careful, words);
+    let page = Ended::new(visit, Mood::Careful, stem);
+    let advice = page.advice.with("wait", wait);
+    let page = visit.page(StatusCode::TOO_MANY_REQUESTS, &Ended { advice, ..page });
     after(page, retry_after)
 }
 
 fn unavailable(visit: &Visit<'_>, heading: &str) -> Response {
-    let words = Words {
+    let page = Ended {
         heading: visit.texts.say(heading),
-        ..Words::of(visit.texts, "unavailable")
+        ..Ended::new(visit, Mood::Careful, "unavailable")
     };
-    page(visit, StatusCode::SERVICE_UNAVAILABLE, Mood::Careful, words)
+    visit.page(StatusCode::SERVICE_UNAVAILABLE, &page)
 }
 
-fn not_configured(visit: &Visit<'_>) -> Response {
-    let words = Words::of(visit.texts, "not-configured").for_operator();
-    page(visit, StatusCode::SERVICE_UNAVAILABLE, Mood::Bad, words)
+fn careful(visit: &Visit<'_>, status: StatusCode, stem: &str) -> Response {
+    visit.page(status, &Ended::new(visit, Mood::Careful, stem))
 }
 
 /// An error that the person cannot fix.
-fn broken(visit: &Visit<'_>, refusal: &Refusal) -> Response {
-    tracing::error!(
-        error = refusal as &dyn std::error::Error,
-        "page failed: internal error"
-    );
-    let words = Words::of(visit.texts, "broken").for_operator();
-    page(visit, StatusCode::INTERNAL_SERVER_ERROR, Mood::Bad, words)
+fn broken(visit: &Visit<'_>, status: StatusCode, stem: &str) -> Response {
+    let page = Ended {
+        tells_operator: true,
+        ..Ended::new(visit, Mood::Bad, stem)
+    };
+    visit.page(status, &page)
 }
 
 /// A body that is not one of our forms.
@@ -222,27 +161,14 @@ pub(super) fn no_form(visit: &Visit<'_>, why: NoForm) -> Response {
         NoForm::BrokenOff => "no-form-incomplete",
         NoForm::UnknownAction => "no-form-action",
     };
-    let words = Words::with_text(visit.texts, "no-form", text);
-    page(visit, why.status(), Mood::Careful, words)
-}
-
-/// Responds with a page that ends something.
-pub(super) fn page(visit: &Visit<'_>, status: StatusCode, mood: Mood, words: Words) -> Response {
     let page = Ended {
-        t: visit.texts,
-        frame: &visit.site.frame,
-        mood,
-        heading: words.heading,
-        text: words.text,
-        advice: words.advice,
-        detail: None,
-        request_id: words.tells_operator.then_some(&visit.request_id),
+        text: visit.texts.say(text),
+        ..Ended::new(visit, Mood::Careful, "no-form")
     };
-    visit.page(status, &page)
+    visit.page(why.status(), &page)
 }
 
 pub(super) fn after(mut response: Response, wait: Duration) -> Response {
-    let wait = HeaderValue::from(seconds_up(wait).max(1));
-    response.headers_mut().insert(header::RETRY_AFTER, wait);
+    set_retry_after(&mut response, Some(wait));
     response
 }

@@ -9,9 +9,8 @@ use poem::web::{Data, Path};
 use poem::{Body, Request, Response, handler};
 
 use super::form::Fields;
-use super::refused::Words;
 use super::site::Site;
-use super::templates::{Mood, Relink};
+use super::templates::{Ended, Mood, Relink};
 use super::texts::Text;
 use super::visit::Visit;
 use super::{answer, refused};
@@ -56,7 +55,7 @@ pub(super) async fn start(
 }
 
 async fn begin(visit: &Visit<'_>, links: &Links, value: &str) -> Result<Response, RelinkUrlError> {
-    let started = links.start_relink_at(value, visit.visitor().address);
+    let started = links.start_relink_at(value, visit.address);
     let code = started.await?.code;
     Ok(answer::invite(visit, &code).await?)
 }
@@ -67,11 +66,8 @@ fn page(visit: &Visit<'_>, view: &RelinkView, notice: Option<Text>) -> Response 
         Some(_) => StatusCode::FORBIDDEN,
     };
     let page = Relink {
-        t: visit.texts,
-        frame: &visit.site.frame,
-        csrf: &visit.csrf,
-        provider: &view.provider,
-        client: view.client_name.as_deref(),
+        visit,
+        view,
         time_left: visit.texts.span(view.expires_in),
         notice,
     };
@@ -79,15 +75,19 @@ fn page(visit: &Visit<'_>, view: &RelinkView, notice: Option<Text>) -> Response 
 }
 
 fn refuse(visit: &Visit<'_>, error: RelinkUrlError) -> Response {
-    let gone = |text| Words::with_text(visit.texts, "relink-gone", text);
-    let (status, words) = match error {
+    let page = |stem| Ended::new(visit, Mood::Careful, stem);
+    let gone = |text| Ended {
+        text: visit.texts.say(text),
+        ..page("relink-gone")
+    };
+    let (status, page) = match error {
         RelinkUrlError::Unknown => (StatusCode::NOT_FOUND, gone("relink-unknown")),
         RelinkUrlError::Expired => (StatusCode::GONE, gone("relink-expired")),
-        RelinkUrlError::Done => (StatusCode::GONE, Words::of(visit.texts, "relink-done")),
+        RelinkUrlError::Done => (StatusCode::GONE, page("relink-done")),
         RelinkUrlError::Refused(Refusal::Unprocessable(_) | Refusal::ReturnCodeRequired) => {
             (StatusCode::GONE, gone("relink-impossible"))
         }
         RelinkUrlError::Refused(refusal) => return refused::answer(visit, refusal, None),
     };
-    refused::page(visit, status, Mood::Careful, words)
+    visit.page(status, &page)
 }

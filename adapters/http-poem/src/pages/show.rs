@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::link::LinkCode;
+use central_oauth_domain::text::presentable;
 use central_oauth_domain::usecases::Refusal;
 use poem::http::StatusCode;
 use poem::web::Data;
@@ -10,7 +11,8 @@ use poem::{Request, Response, handler};
 use url::form_urlencoded;
 
 use super::site::Site;
-use super::templates::Enter;
+use super::templates::{Enter, Notice};
+use super::texts::Text;
 use super::visit::Visit;
 use super::{progress, refused};
 
@@ -26,30 +28,35 @@ pub(super) async fn show(request: &Request, Data(site): Data<&Arc<Site>>) -> Res
 }
 
 async fn own_link(visit: &Visit<'_>, code: Option<&LinkCode>) -> Result<Response, Refusal> {
-    let link = match code {
-        Some(code) if visit.is_known() => {
-            let confirmed = visit.consents().confirmed_by(code.digits(), &visit.browser);
-            confirmed.await?.map(|view| (view, code))
-        }
-        _ => None,
-    };
-    Ok(match link {
-        Some((view, code)) => progress::page(visit, &view, code, StatusCode::OK),
-        None => form(visit, code),
-    })
+    if let Some(code) = code
+        && let Some(view) = visit.own_link(code).await?
+    {
+        return Ok(progress::page(visit, &view, code, StatusCode::OK));
+    }
+    let code = code.map(LinkCode::digits).unwrap_or_default();
+    Ok(enter(visit, StatusCode::OK, code, None, None))
 }
 
-fn form(visit: &Visit<'_>, code: Option<&LinkCode>) -> Response {
-    let code = code.map(LinkCode::grouped).unwrap_or_default();
-    let page = Enter {
-        t: visit.texts,
-        frame: &visit.site.frame,
-        csrf: &visit.csrf,
-        code: &code,
-        problem: None,
-        notice: None,
+/// Shows the form for a code, with what was typed.
+pub(super) fn enter(
+    visit: &Visit<'_>,
+    status: StatusCode,
+    typed: &str,
+    problem: Option<Text>,
+    notice: Option<Notice>,
+) -> Response {
+    const MAX_SHOWN: usize = 40;
+    let code = match LinkCode::parse(typed) {
+        Ok(code) => code.grouped(),
+        Err(_) => presentable(typed).chars().take(MAX_SHOWN).collect(),
     };
-    visit.page(StatusCode::OK, &page)
+    let page = Enter {
+        visit,
+        code: &code,
+        problem,
+        notice,
+    };
+    visit.page(status, &page)
 }
 
 /// Returns the code of the address, if it is well-formed.

@@ -27,11 +27,8 @@ pub(super) async fn report(
 ) -> Result<Json<Report>> {
     let visit = Visit::of(site, request);
     let view = match show::code_of(request) {
-        Some(code) if visit.is_known() => {
-            let confirmed = visit.consents().confirmed_by(code.digits(), &visit.browser);
-            confirmed.await.map_err(Problem::from)?
-        }
-        _ => None,
+        Some(code) => visit.own_link(&code).await.map_err(Problem::from)?,
+        None => None,
     };
     let view = view.ok_or_else(|| {
         Problem::new(
@@ -41,6 +38,6 @@ pub(super) async fn report(
     })?;
     Ok(Json(Report {
         stage: progress::stage(&view),
-        expires_in: view.link.expires_in(view.now).as_secs(),
+        expires_in: progress::time_left(&view).as_secs(),
     }))
 }

@@ -182,7 +182,7 @@ impl Text {
     }
 
     /// Sets `name`, and whether there is one, for messages with a variant for each case.
-    pub(super) fn named(self, name: &Option<&str>) -> Self {
+    pub(super) fn named(self, name: Option<&str>) -> Self {
         let is_named = if name.is_some() { "yes" } else { "no" };
         self.with("named", is_named)
             .with("name", name.unwrap_or_default())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use central_oauth_domain::link::{LinkCode, Network};
 use central_oauth_domain::secret::BrowserToken;
-use central_oauth_domain::usecases::{Consents, Visitor};
+use central_oauth_domain::usecases::{Consents, LinkView, Refusal, Visitor};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 
@@ -29,16 +29,24 @@ pub(super) struct Visit<'a> {
     pub(super) texts: Texts,
     /// The id of the request, for the operator to find it in the log.
     pub(super) request_id: String,
-    address: IpAddr,
+    pub(super) address: IpAddr,
     is_known: bool,
     is_own: bool,
 }
 
 impl<'a> Visit<'a> {
     pub(super) fn of(site: &'a Site, request: &Request) -> Self {
-        let shown = site.cookie.read(request);
-        let is_known = shown.is_some();
-        let browser = shown.unwrap_or_else(|| site.consents.new_browser());
+        Self::with_token(site, request, site.cookie.read(request))
+    }
+
+    /// Takes `token` as the token of the browser.
+    pub(super) fn with_token(
+        site: &'a Site,
+        request: &Request,
+        token: Option<BrowserToken>,
+    ) -> Self {
+        let is_known = token.is_some();
+        let browser = token.unwrap_or_else(|| site.consents.new_browser());
         Self {
             csrf: csrf_field(&site.consents.csrf_token(&browser)),
             texts: Texts::accepted(request),
@@ -74,6 +82,15 @@ impl<'a> Visit<'a> {
         is_near(address.parse().ok()?, self.address)
     }
 
+    /// Returns the link with this code, if this browser has confirmed it.
+    pub(super) async fn own_link(&self, code: &LinkCode) -> Result<Option<LinkView>, Refusal> {
+        if !self.is_known {
+            return Ok(None);
+        }
+        let consents = self.consents();
+        consents.confirmed_by(code.digits(), &self.browser).await
+    }
+
     /// Whether this browser sent a cookie; a new browser cannot own a link.
     pub(super) const fn is_known(&self) -> bool {
         self.is_known
@@ -100,20 +117,13 @@ impl<'a> Visit<'a> {
         headers.insert(header::CONTENT_LANGUAGE, language);
         let varies = HeaderValue::from_static("accept-language");
         headers.insert(header::VARY, varies);
-        self.remember(response)
+        self.site.cookie.set(response, &self.browser)
     }
 
     /// Redirects to the page of a link that the browser confirmed, so that reloading repeats nothing.
     pub(super) fn to_link(&self, code: &LinkCode) -> Response {
-        self.remember(see_other(&self.site.frame.link(code)))
-    }
-
-    /// Sets the cookie, or extends it.
-    fn remember(&self, mut response: Response) -> Response {
-        let cookie = HeaderValue::try_from(self.site.cookie.write(&self.browser));
-        let headers = response.headers_mut();
-        headers.extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
-        response
+        let page = see_other(&self.site.frame.link(code));
+        self.site.cookie.set(page, &self.browser)
     }
 }
 

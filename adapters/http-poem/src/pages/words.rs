@@ -34,24 +34,15 @@ impl Moment {
         }
     }
 
+    /// Returns a time in English, for operators. It may be in the future.
     pub(super) fn of(instant: Timestamp, now: Timestamp) -> Self {
-        let utc = utc(instant);
-        Self {
-            when: if instant > now {
-                format!("in {}", span(instant.since(now)))
-            } else {
-                ago(now.since(instant))
-            },
-            date: format!(
-                "{} {} {}, {:02}:{:02} UTC",
-                utc.day(),
-                utc.month(),
-                utc.year(),
-                utc.hour(),
-                utc.minute()
-            ),
-            machine: utc.format(&Rfc3339).unwrap_or_default(),
+        let english = Texts::english();
+        let moment = Self::said(english, instant, now);
+        if instant <= now {
+            return moment;
         }
+        let when = format!("in {}", english.span(instant.since(now)));
+        Self { when, ..moment }
     }
 }
 
@@ -78,13 +69,6 @@ impl Texts {
     }
 }
 
-fn ago(age: Duration) -> String {
-    match age.as_secs() {
-        0..10 => "just now".to_owned(),
-        _ => format!("{} ago", span(age)),
-    }
-}
-
 /// Rounds a duration down to its largest unit.
 fn rounded(length: Duration) -> (u64, &'static str) {
     let seconds = length.as_secs();
@@ -96,21 +80,17 @@ fn rounded(length: Duration) -> (u64, &'static str) {
     }
 }
 
-/// Formats a duration in English, for operators.
-fn span(length: Duration) -> String {
-    let (number, unit) = rounded(length);
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {unit}{plural}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn durations_are_formatted() {
-        let said = [0, 1, 59, 60, 119, 120, 3600, 86_400, 200_000]
-            .map(|seconds| span(Duration::from_secs(seconds)));
+        let said = [0, 1, 59, 60, 119, 120, 3600, 86_400, 200_000].map(|seconds| {
+            Texts::english()
+                .span(Duration::from_secs(seconds))
+                .to_string()
+        });
         let expected = [
             "0 seconds",
             "1 second",

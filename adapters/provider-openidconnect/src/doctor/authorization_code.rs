@@ -5,7 +5,6 @@ use central_oauth_domain::ports::{
 };
 use central_oauth_domain::secret::{CallbackQuery, ConsentUri};
 use reqwest::header::LOCATION;
-use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
@@ -72,14 +71,8 @@ impl Checkup<'_> {
         if !location.as_str().starts_with(redirect_uri) {
             return None;
         }
-        let pairs = location.query_pairs().into_owned();
-        let members = pairs.map(|(name, value)| (name, Value::String(value)));
-        let dialect = self.provider.http.dialect();
-        OAuthError::read(
-            &Fields::new(members.collect()),
-            dialect,
-            &Scrubber::default(),
-        )
+        let fields = Fields::of_form(location.query().unwrap_or_default());
+        OAuthError::read(&fields, self.provider.http.dialect(), &Scrubber::default())
     }
 
     async fn invented_code(&mut self, handle: &ConsentHandle, server: &Server) {

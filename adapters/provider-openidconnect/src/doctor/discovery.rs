@@ -1,7 +1,5 @@
 //! Checks the issuer's metadata and the required endpoints.
 
-use std::sync::Arc;
-
 use central_oauth_domain::ports::ProviderError;
 use url::Url;
 
@@ -18,7 +16,7 @@ impl Checkup<'_> {
             let words = "no issuer is configured; the configured endpoints are used";
             self.add(Finding::ok(Subject::Discovery, words));
             return Some(Found {
-                server: Arc::new(Server::described(settings)),
+                server: Server::described(settings),
                 metadata: None,
             });
         };
@@ -46,7 +44,7 @@ impl Checkup<'_> {
             format!("the issuer's metadata is at {location} and names the configured issuer");
         self.add(Finding::ok(Subject::Discovery, words));
         Ok(Found {
-            server: Arc::new(server),
+            server,
             metadata: Some(metadata),
         })
     }

@@ -10,8 +10,6 @@ mod remedy;
 mod revocation;
 mod settings;
 
-use std::sync::Arc;
-
 pub use finding::{Finding, Subject, Verdict};
 
 use crate::discovery::Metadata;
@@ -55,7 +53,7 @@ struct Checkup<'a> {
 
 /// The server as it describes itself, or as the operator configured it.
 struct Found {
-    server: Arc<Server>,
+    server: Server,
     metadata: Option<Metadata>,
 }
 

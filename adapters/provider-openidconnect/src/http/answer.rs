@@ -8,8 +8,8 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
 use super::{Body, Fields};
-use crate::dialect::Dialect;
-use crate::oauth_error::{OAuthError, Wording};
+use crate::dialect::{Dialect, ErrorTexts};
+use crate::oauth_error::OAuthError;
 use crate::scrub::Scrubber;
 use crate::token_text;
 
@@ -166,7 +166,10 @@ impl Answer {
     /// Converts the response to a temporary failure.
     pub(crate) fn unavailable(&self) -> ProviderError {
         let detail = match self.fields() {
-            Some(fields) => self.describe(&Wording::of(fields, &self.dialect)),
+            Some(_) => match self.description() {
+                Some(words) => format!("{} ({})", self.secrets.text(words), http(self.status)),
+                None => http(self.status),
+            },
             None if self.is_challenge() => {
                 format!(
                     "a firewall's challenge for browsers ({})",
@@ -183,14 +186,7 @@ impl Answer {
 
     /// Returns the provider's unscrubbed description, which may contain secrets. For comparison only; never show it.
     pub(crate) fn description(&self) -> Option<&str> {
-        Wording::of(self.fields()?, &self.dialect).description
-    }
-
-    fn describe(&self, wording: &Wording<'_>) -> String {
-        match wording.description {
-            Some(words) => format!("{} ({})", self.secrets.text(words), http(self.status)),
-            None => http(self.status),
-        }
+        ErrorTexts::of(self.fields()?, &self.dialect).description
     }
 }
 
@@ -228,7 +224,7 @@ fn unexplained(
             format!("a body that breaks its format ({status_text})")
         }
         Body::Fields(fields) | Body::Salvaged(fields) => {
-            match Wording::of(fields, dialect).description {
+            match ErrorTexts::of(fields, dialect).description {
                 Some(words) => format!("no error code ({status_text}): {}", secrets.text(words)),
                 None => format!("no error code ({status_text})"),
             }

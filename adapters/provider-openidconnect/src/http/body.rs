@@ -51,7 +51,7 @@ impl Body {
             b'[' | b'<' => None,
             _ if is("application/jwt") => Some(Self::Jwt),
             _ if is("application/x-www-form-urlencoded") => {
-                Some(Self::Fields(Fields::new(salvage::pairs(text))))
+                Some(Self::Fields(Fields::of_form(text)))
             }
             _ => None,
         }

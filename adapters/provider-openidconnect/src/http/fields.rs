@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use url::form_urlencoded;
 
 /// The members of a JSON or form-urlencoded response.
 #[derive(Debug, Default)]
@@ -11,6 +12,12 @@ pub(crate) struct Fields(Map<String, Value>);
 impl Fields {
     pub(crate) const fn new(members: Map<String, Value>) -> Self {
         Self(members)
+    }
+
+    /// Parses a form or a query. Of parameters with one name, the last one counts.
+    pub(crate) fn of_form(text: &str) -> Self {
+        let pairs = form_urlencoded::parse(text.as_bytes()).into_owned();
+        Self(pairs.map(|(name, value)| (name, value.into())).collect())
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
@@ -67,6 +74,10 @@ impl Fields {
         let is_no = |value: &Value| *value == false || *value == "false";
         let is_false = |name: &str| self.get(name).is_some_and(is_no);
         ["ok", "success", "revoked"].into_iter().any(is_false)
+    }
+
+    pub(crate) fn into_members(self) -> Map<String, Value> {
+        self.0
     }
 
     pub(crate) fn into_value(self) -> Value {

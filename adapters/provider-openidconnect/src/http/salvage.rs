@@ -6,9 +6,8 @@
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
-use url::form_urlencoded;
 
-use super::repair;
+use super::{Fields, repair};
 
 /// Members that only a response of an authorization server has, the most precious first.
 const TELLING: [&str; 3] = ["refresh_token", "access_token", "error"];
@@ -62,12 +61,6 @@ pub(super) fn members_of_part(text: &str) -> Option<Map<String, Value>> {
     }
 }
 
-pub(super) fn pairs(text: &str) -> Map<String, Value> {
-    form_urlencoded::parse(text.as_bytes())
-        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
-        .collect()
-}
-
 /// Whether it is a page: HTML or XML, and not only markup in front of JSON.
 fn is_page(text: &str) -> bool {
     let start = before_json(text).to_ascii_lowercase();
@@ -103,7 +96,7 @@ fn form(text: &str) -> Option<Map<String, Value>> {
     let is_name = name
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let members = is_name.then(|| pairs(text));
+    let members = is_name.then(|| Fields::of_form(text).into_members());
     members.filter(is_telling)
 }
 

@@ -37,13 +37,19 @@ pub(crate) const TYPES: [&str; 4] = ["jwt", "application/jwt", "jose", "applicat
 /// A parsed token. Trust nothing in it before [`verify`](Jws::verify) has succeeded.
 pub(super) struct Jws {
     pub(super) claims: Map<String, Value>,
-    algorithm: CoreJwsSigningAlgorithm,
-    key_id: Option<String>,
+    signature: Signature,
     signed: String,
-    signature: Vec<u8>,
 }
 
-pub(super) enum BadSignature {
+/// A signature, with what the header says about it.
+pub(crate) struct Signature {
+    pub(crate) algorithm: CoreJwsSigningAlgorithm,
+    /// The id of the key (`kid`).
+    pub(crate) key_id: Option<String>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+pub(crate) enum BadSignature {
     /// None of these keys can have made the signature.
     UnknownKey,
     /// The signature is wrong, or uses an unsupported method.
@@ -64,11 +70,13 @@ impl Jws {
         check_header(&header)?;
         Ok(Self {
             claims,
-            algorithm: serde_json::from_value(header["alg"].clone())
-                .map_err(|_| "its algorithm is not supported")?,
-            key_id: header["kid"].as_str().map(str::to_owned),
+            signature: Signature {
+                algorithm: serde_json::from_value(header["alg"].clone())
+                    .map_err(|_| "its algorithm is not supported")?,
+                key_id: header["kid"].as_str().map(str::to_owned),
+                bytes: URL_SAFE_NO_PAD.decode(signature).map_err(|_| FORM)?,
+            },
             signed: signed.to_owned(),
-            signature: URL_SAFE_NO_PAD.decode(signature).map_err(|_| FORM)?,
         })
     }
 
@@ -80,29 +88,38 @@ impl Jws {
         announced: &[String],
         secret: Option<&SecretString>,
     ) -> Result<(), BadSignature> {
-        if ASYMMETRIC.contains(&self.algorithm) {
-            return self.verify_with(keys);
+        let Signature { algorithm, .. } = &self.signature;
+        if ASYMMETRIC.contains(algorithm) {
+            return self.signature.verify(&self.signed, keys);
         }
-        let name = serde_json::to_value(&self.algorithm).unwrap_or_default();
+        let name = serde_json::to_value(algorithm).unwrap_or_default();
         let is_announced = announced.iter().any(|known| name == known.as_str());
         match secret {
-            Some(secret) if is_announced && SYMMETRIC.contains(&self.algorithm) => {
+            Some(secret) if is_announced && SYMMETRIC.contains(algorithm) => {
                 let key = secret.expose_secret().as_bytes().to_vec();
                 let key = CoreJsonWebKey::new_symmetric(key);
-                self.check(&key).map_err(|_| BadSignature::Refused(WRONG))
+                let checked = self.signature.check(&self.signed, &key);
+                checked.map_err(|_| BadSignature::Refused(WRONG))
             }
             _ => Err(BadSignature::Refused("its algorithm is not supported")),
         }
     }
+}
 
-    fn verify_with(&self, keys: &CoreJsonWebKeySet) -> Result<(), BadSignature> {
+impl Signature {
+    /// Checks the signature of a text with the keys of an issuer.
+    pub(crate) fn verify(
+        &self,
+        signed: &str,
+        keys: &CoreJsonWebKeySet,
+    ) -> Result<(), BadSignature> {
         let is_named = |key: &&CoreJsonWebKey| match &self.key_id {
             Some(id) => key.key_id().is_some_and(|known| known.as_str() == id),
             None => true,
         };
         let mut failure = BadSignature::UnknownKey;
         for key in keys.keys().iter().filter(is_named) {
-            match self.check(key) {
+            match self.check(signed, key) {
                 Ok(()) => return Ok(()),
                 // A key for something else: another type or algorithm, or for encryption.
                 Err(SignatureVerificationError::InvalidKey(_)) => {}
@@ -117,8 +134,8 @@ impl Jws {
         }
     }
 
-    fn check(&self, key: &CoreJsonWebKey) -> Result<(), SignatureVerificationError> {
-        key.verify_signature(&self.algorithm, self.signed.as_bytes(), &self.signature)
+    fn check(&self, signed: &str, key: &CoreJsonWebKey) -> Result<(), SignatureVerificationError> {
+        key.verify_signature(&self.algorithm, signed.as_bytes(), &self.bytes)
     }
 }
 

@@ -3,49 +3,17 @@
 use url::Url;
 
 use super::template::Template;
-use super::{Endpoints, Profile, ProfileError};
+use super::{Profile, ProfileError};
 use crate::settings::ProviderSettings;
-
-/// The endpoints by key: the preset's, and the operator's to be completed.
-fn endpoints<'a>(
-    from: &'a Endpoints,
-    to: &'a mut ProviderSettings,
-) -> impl Iterator<Item = (&'static str, &'a Option<String>, &'a mut Option<Url>)> {
-    macro_rules! pairs {
-        ($($key:ident),+) => {
-            [$((stringify!($key), &from.$key, &mut to.$key)),+]
-        };
-    }
-    let all = pairs!(
-        authorization_endpoint,
-        device_authorization_endpoint,
-        device_token_endpoint,
-        token_endpoint,
-        revocation_endpoint,
-        userinfo_endpoint
-    );
-    all.into_iter()
-}
 
 impl Profile {
     /// Removes an address, or the authentication method, that the operator's table sets to an empty text.
     pub fn forget(&mut self, key: &str) {
-        let endpoints = &mut self.endpoints;
-        let address = match key {
-            "issuer" => &mut self.issuer,
-            "authorization_endpoint" => &mut endpoints.authorization_endpoint,
-            "device_authorization_endpoint" => &mut endpoints.device_authorization_endpoint,
-            "device_token_endpoint" => &mut endpoints.device_token_endpoint,
-            "token_endpoint" => &mut endpoints.token_endpoint,
-            "revocation_endpoint" => &mut endpoints.revocation_endpoint,
-            "userinfo_endpoint" => &mut endpoints.userinfo_endpoint,
-            "token_endpoint_auth_method" => {
-                self.token_endpoint_auth_method = None;
-                return;
-            }
-            _ => return,
-        };
-        *address = None;
+        match key {
+            "issuer" => self.issuer = None,
+            "token_endpoint_auth_method" => self.token_endpoint_auth_method = None,
+            endpoint => drop(self.endpoints.remove(endpoint)),
+        }
     }
 
     /// Fills in the issuer and the endpoints that the operator did not set.
@@ -58,9 +26,9 @@ impl Profile {
         if let (None, Some(text)) = (&settings.issuer, &self.issuer) {
             settings.issuer = Some(address("issuer", text, template)?);
         }
-        for (key, from, to) in endpoints(&self.endpoints, settings) {
-            if let (Some(text), None) = (from, to.as_ref()) {
-                *to = Some(address(key, text, template)?);
+        for (key, endpoint) in settings.endpoints() {
+            if let (Some(text), None) = (self.endpoints.get(key), &endpoint) {
+                *endpoint = Some(address(key, text, template)?);
             }
         }
         Ok(())
@@ -76,9 +44,10 @@ impl Profile {
         let Some(issuer) = settings.issuer.clone() else {
             return Ok(());
         };
-        let left_out = endpoints(&self.endpoints, settings)
-            .filter(|(_, from, to)| from.is_some() && to.is_none());
-        let left_out: Vec<_> = left_out.map(|(key, ..)| key).collect();
+        let endpoints = settings.endpoints().into_iter();
+        let left_out = endpoints
+            .filter(|(key, endpoint)| endpoint.is_none() && self.endpoints.contains_key(*key));
+        let left_out: Vec<_> = left_out.map(|(key, _)| key).collect();
         if left_out.is_empty() || self.owns(&issuer, template)? {
             return Ok(());
         }
@@ -103,7 +72,7 @@ impl Profile {
             let bare = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
             return Ok(bare(&own) == bare(issuer));
         }
-        match &self.endpoints.token_endpoint {
+        match self.endpoints.get("token_endpoint") {
             Some(own) => Ok(address("token_endpoint", own, template)?.origin() == issuer.origin()),
             None => Ok(false),
         }

@@ -42,9 +42,9 @@ pub struct Profile {
     /// Values from the operator, by the key of the same name.
     #[serde(default)]
     pub placeholders: BTreeMap<String, Placeholder>,
-    /// Endpoints that need not, or cannot, be discovered.
+    /// Endpoints that need not, or cannot, be discovered, by their keys in [`ProviderSettings`].
     #[serde(default)]
-    pub endpoints: Endpoints,
+    pub endpoints: BTreeMap<String, String>,
     /// Parameters of every authorization request.
     #[serde(default)]
     pub authorization_parameters: BTreeMap<String, String>,
@@ -70,19 +70,6 @@ pub struct Placeholder {
     /// Without a value, parameters that contain it are left out.
     #[serde(default)]
     pub optional: bool,
-}
-
-/// Endpoints, named as in [`ProviderSettings`].
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct Endpoints {
-    pub authorization_endpoint: Option<String>,
-    pub device_authorization_endpoint: Option<String>,
-    pub device_token_endpoint: Option<String>,
-    pub token_endpoint: Option<String>,
-    pub revocation_endpoint: Option<String>,
-    pub userinfo_endpoint: Option<String>,
 }
 
 /// Facts for operators.

@@ -17,7 +17,6 @@ use central_oauth_domain::secret::{
     AccessToken, CallbackQuery, DeviceCode, IdToken, PendingCallback, RefreshToken,
 };
 use openidconnect::core::CoreJsonWebKeySet;
-use url::Url;
 
 use crate::auth_memory::AuthMemory;
 use crate::authorization_code::{CallbackResponse, PendingAuthorization};
@@ -29,7 +28,8 @@ use crate::discovery::Metadata;
 use crate::http::{Fields, Http, Names, Rejection, Request, TraceHeaders, paused, unworded};
 use crate::server::Server;
 use crate::settings::{Flow, ProviderSettings, SettingsError};
-use crate::{authorization_code, device_authorization, refresh, revocation, token};
+use crate::token::{self, TokenResponses};
+use crate::{authorization_code, device_authorization, refresh, revocation};
 
 /// RFC 8628 section 3.4.
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -97,14 +97,6 @@ impl OpenIdConnectProvider {
         self
     }
 
-    fn origin_of(&self, issuer: Option<&String>, token_endpoint: &Url) -> TokenOrigin {
-        TokenOrigin {
-            issuer: issuer.cloned(),
-            token_endpoint: token_endpoint.to_string(),
-            client_id: self.settings.client_id.clone(),
-        }
-    }
-
     pub(crate) fn deadline(&self) -> Deadline {
         self.http.deadline(self.settings.timeout)
     }
@@ -113,17 +105,32 @@ impl OpenIdConnectProvider {
         let Some(issuer) = &self.settings.issuer else {
             return Ok(Arc::new(Server::described(&self.settings)));
         };
-        let missed = AtomicBool::new(false);
         let discover = async |deadline| {
-            missed.store(true, Ordering::Relaxed);
             let template = self.settings.quirks.identity.issuer_template.as_deref();
             let metadata = Metadata::discover(&self.http, issuer, template, deadline).await?;
             Server::discovered(&self.settings, &metadata)
         };
-        let server = self.server.get(deadline, discover).await;
+        self.look_up(&self.server, Cache::Metadata, deadline, discover)
+            .await
+    }
+
+    /// Looks up a value, and reports whether it was cached.
+    async fn look_up<T>(
+        &self,
+        cached: &Cached<T>,
+        cache: Cache,
+        deadline: Deadline,
+        fetch: impl AsyncFnOnce(Deadline) -> Result<T, ProviderError>,
+    ) -> Result<Arc<T>, ProviderError> {
+        let missed = AtomicBool::new(false);
+        let fetch = async |deadline| {
+            missed.store(true, Ordering::Relaxed);
+            fetch(deadline).await
+        };
+        let value = cached.get(deadline, fetch).await;
         let hit = !missed.load(Ordering::Relaxed);
-        self.observer.cache_asked(Cache::Metadata, hit);
-        server
+        self.observer.cache_asked(cache, hit);
+        value
     }
 
     async fn begin_device_flow(
@@ -150,8 +157,8 @@ impl OpenIdConnectProvider {
     ) -> Result<Redemption, ProviderError> {
         let quirks = &self.settings.quirks.device;
         let token_endpoint = server.token()?;
-        let polled = self.settings.device_token_endpoint.as_ref();
-        let mut request = Request::post(polled.unwrap_or(token_endpoint));
+        let endpoint = self.settings.device_token_endpoint.as_ref();
+        let mut request = Request::post(endpoint.unwrap_or(token_endpoint));
         let grant_type = quirks.grant_type.as_deref().unwrap_or(DEVICE_CODE_GRANT);
         request.field("grant_type", grant_type);
         let parameter = quirks.code_parameter.as_deref().unwrap_or("device_code");
@@ -163,11 +170,7 @@ impl OpenIdConnectProvider {
         let auth = server.auth.in_device_flow(quirks);
         let answer = self.post(auth, request, deadline).await?;
         match answer.unwrapped().tokens() {
-            Ok(fields) => self.read_tokens(
-                &fields,
-                self.origin_of(server.of_tokens.as_ref(), token_endpoint),
-                |_| Ok(()),
-            ),
+            Ok(fields) => self.read_tokens(&fields, server, |_| Ok(())),
             Err(Rejection::Worded(error)) => device_authorization::unfinished(error),
             Err(Rejection::Failed(error)) => Err(error),
         }
@@ -186,16 +189,30 @@ impl OpenIdConnectProvider {
     fn read_tokens(
         &self,
         fields: &Fields,
-        origin: TokenOrigin,
+        server: &Server,
         check: impl FnOnce(&TokenGrant) -> Result<(), ProviderError>,
     ) -> Result<Redemption, ProviderError> {
-        let (scopes, quirks) = (&self.settings.scopes, &self.settings.quirks);
-        let listed = &self.settings.extra;
-        let grant = Box::new(token::read(fields, scopes, origin, quirks, listed)?);
-        let checked = token::check_type(fields, &quirks.token).and_then(|()| check(&grant));
+        let responses = self.token_responses(server, &self.settings.scopes)?;
+        let quirks = &responses.quirks.token;
+        let grant = Box::new(responses.first(fields)?);
+        let checked = token::check_type(fields, quirks).and_then(|()| check(&grant));
         Ok(match checked {
             Ok(()) => Redemption::Granted(grant),
             Err(why) => Redemption::Unusable { grant, why },
+        })
+    }
+
+    /// `scopes` are those of a response that names none.
+    fn token_responses<'a>(
+        &'a self,
+        server: &Server,
+        scopes: &'a [String],
+    ) -> Result<TokenResponses<'a>, ProviderError> {
+        Ok(TokenResponses {
+            scopes,
+            origin: server.token_origin()?,
+            quirks: &self.settings.quirks,
+            extra: &self.settings.extra,
         })
     }
 
@@ -211,10 +228,8 @@ impl OpenIdConnectProvider {
             CallbackResponse::Code(code) => code,
             CallbackResponse::Denied(words) => return Ok(Redemption::Denied(words)),
         };
-        let token_endpoint = server.token()?;
-        let request = pending.token_request(token_endpoint, &code, &self.settings);
+        let request = pending.token_request(server.token()?, &code, &self.settings);
         let answer = self.post(server.auth, request, deadline).await?;
-        let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
         let (status, is_page) = (answer.status(), answer.is_page());
         let tokens = answer.unwrapped().tokens();
         let fields = tokens.map_err(|rejection| match rejection {
@@ -222,7 +237,7 @@ impl OpenIdConnectProvider {
             // A code cannot be used again, so any rejection is final.
             Rejection::Failed(cause) => unworded(cause, status, is_page),
         })?;
-        self.read_tokens(&fields, origin, |grant| {
+        self.read_tokens(&fields, server, |grant| {
             pending.check_nonce(grant.id_token.as_ref(), server)
         })
     }
@@ -263,11 +278,8 @@ impl OAuthProvider for OpenIdConnectProvider {
 
     async fn origin(&self) -> Result<TokenOrigin, ProviderError> {
         match &self.settings.token_endpoint {
-            Some(given) => Ok(self.origin_of(None, given)),
-            None => {
-                let server = self.server(self.deadline()).await?;
-                Ok(self.origin_of(server.of_tokens.as_ref(), server.token()?))
-            }
+            Some(_) => Server::described(&self.settings).token_origin(),
+            None => self.server(self.deadline()).await?.token_origin(),
         }
     }
 
@@ -308,9 +320,8 @@ impl OAuthProvider for OpenIdConnectProvider {
     ) -> Result<RefreshAnswer, RefreshError> {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
-        let token_endpoint = server.token()?;
         let quirks = &self.settings.quirks;
-        let mut request = Request::post(token_endpoint).json_if(quirks.token.json_requests);
+        let mut request = Request::post(server.token()?).json_if(quirks.token.json_requests);
         request.field("grant_type", "refresh_token");
         request.secret_field("refresh_token", refresh_token.expose());
         request.extra_fields(&quirks.refresh.parameters);
@@ -319,9 +330,8 @@ impl OAuthProvider for OpenIdConnectProvider {
             Flow::AuthorizationCode => server.auth,
         };
         let answer = self.post(auth, request, deadline).await?;
-        let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
-        let listed = &self.settings.extra;
-        refresh::read(answer, refresh_token, granted, origin, quirks, listed)
+        let responses = self.token_responses(&server, granted)?;
+        refresh::read(answer, refresh_token, responses)
     }
 
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError> {

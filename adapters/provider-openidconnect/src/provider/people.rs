@@ -1,7 +1,5 @@
 //! Identifies the person, by ID token, by userinfo, or not at all.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::observe::Cache;
 use central_oauth_domain::ports::{ProviderError, TokenToRevoke};
@@ -36,15 +34,10 @@ impl OpenIdConnectProvider {
     ) -> Result<Person, ProviderError> {
         // The time of the first attempt counts: the person does not change while the keys are unreachable.
         let verifier = Verifier::new(id_token, issuer, &self.client, requested_at)?;
-        let missed = AtomicBool::new(false);
-        let fetch = |deadline| {
-            missed.store(true, Ordering::Relaxed);
-            self.fetch_keys(&issuer.jwks_uri, deadline)
-        };
-        let keys = self.keys.get(deadline, fetch).await;
-        let hit = !missed.load(Ordering::Relaxed);
-        self.observer.cache_asked(Cache::Keys, hit);
-        let keys = keys?;
+        let fetch = |deadline| self.fetch_keys(&issuer.jwks_uri, deadline);
+        let keys = self
+            .look_up(&self.keys, Cache::Keys, deadline, fetch)
+            .await?;
         match verifier.person(&keys) {
             // The issuer may have rotated its keys (OpenID Connect Core section 10.1.1).
             Err(Unverified::UnknownKey) => {

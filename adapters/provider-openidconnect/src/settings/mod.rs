@@ -199,6 +199,21 @@ impl ProviderSettings {
         .filter_map(|(key, url)| Some((key, url.as_ref()?)))
     }
 
+    /// Returns every endpoint of these settings, by key.
+    pub(crate) fn endpoints(&mut self) -> [(&'static str, &mut Option<Url>); 6] {
+        macro_rules! by_key {
+            ($($key:ident),+) => { [$((stringify!($key), &mut self.$key)),+] };
+        }
+        by_key!(
+            authorization_endpoint,
+            device_authorization_endpoint,
+            device_token_endpoint,
+            token_endpoint,
+            revocation_endpoint,
+            userinfo_endpoint
+        )
+    }
+
     /// Validates the settings without contacting the provider.
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
         self.check_addresses()?;

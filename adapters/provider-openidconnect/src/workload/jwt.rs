@@ -3,12 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use central_oauth_domain::workload::{ClaimValue, Claims, RepeatedClaim, Rule, WorkloadRefusal};
-use openidconnect::core::{CoreJsonWebKey, CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
-use openidconnect::{JsonWebKey, SignatureVerificationError};
+use openidconnect::core::{CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
 use serde_json::{Map, Number, Value};
 
 use super::json;
-use crate::identity::jws::{ASYMMETRIC, TYPES};
+use crate::identity::jws::{ASYMMETRIC, BadSignature, Signature, TYPES};
 
 /// Tokens of platforms have one to three kilobytes.
 const MAX_BYTES: usize = 16 * 1024;
@@ -19,10 +18,8 @@ const MAX_DEPTH: usize = 4;
 
 /// A token. Do not trust its content before [`Jwt::verify`] has succeeded.
 pub(super) struct Jwt<'a> {
-    algorithm: CoreJwsSigningAlgorithm,
-    key_id: Option<String>,
+    signature: Signature,
     signed: &'a str,
-    signature: Vec<u8>,
     claims: Claims,
 }
 
@@ -54,10 +51,12 @@ impl<'a> Jwt<'a> {
             MAX_DEPTH,
         )?;
         Ok(Self {
-            algorithm,
-            key_id,
+            signature: Signature {
+                algorithm,
+                key_id,
+                bytes: decode(signature)?,
+            },
             signed,
-            signature: decode(signature)?,
             claims,
         })
     }
@@ -73,30 +72,16 @@ impl<'a> Jwt<'a> {
 
     /// Checks the signature. [`Rule::Key`] means that none of these keys can have made it.
     pub(super) fn verify(&self, keys: &CoreJsonWebKeySet) -> Result<(), WorkloadRefusal> {
-        let is_named = |key: &&CoreJsonWebKey| match &self.key_id {
-            Some(id) => key.key_id().is_some_and(|known| known.as_str() == id),
-            None => true,
-        };
-        let mut rule = Rule::Key;
-        for key in keys.keys().iter().filter(is_named) {
-            match key.verify_signature(&self.algorithm, self.signed.as_bytes(), &self.signature) {
-                Ok(()) => return Ok(()),
-                // A key for something else: another type or algorithm, or for encryption.
-                Err(SignatureVerificationError::InvalidKey(_)) => {}
-                Err(_) => rule = Rule::Signature,
+        let verified = self.signature.verify(self.signed, keys);
+        verified.map_err(|reason| match reason {
+            BadSignature::UnknownKey => {
+                let detail = "the issuer publishes no key that can have signed the token";
+                WorkloadRefusal::new(Rule::Key, detail)
             }
-        }
-        // Without a `kid`, a new key looks like a wrong signature.
-        if self.key_id.is_none() {
-            rule = Rule::Key;
-        }
-        Err(WorkloadRefusal::new(
-            rule,
-            match rule {
-                Rule::Key => "the issuer publishes no key that can have signed the token",
-                _ => "the token's signature is wrong",
-            },
-        ))
+            BadSignature::Refused(_) => {
+                WorkloadRefusal::new(Rule::Signature, "the token's signature is wrong")
+            }
+        })
     }
 
     pub(super) fn into_claims(self) -> Claims {
@@ -268,7 +253,7 @@ mod properties {
         #[test]
         fn no_token_is_genuine_without_a_key(token in token()) {
             if let Ok(jwt) = Jwt::parse(&token) {
-                prop_assert!(matches!(jwt.algorithm, CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256), "{token}");
+                prop_assert!(matches!(jwt.signature.algorithm, CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256), "{token}");
                 prop_assert!(jwt.verify(&CoreJsonWebKeySet::new(Vec::new())).is_err());
                 let _ = jwt.issuer();
                 let _ = jwt.into_claims();

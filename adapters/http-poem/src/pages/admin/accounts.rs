@@ -1,41 +1,28 @@
+//! The list of accounts.
+
 use askama::Template;
 use central_oauth_domain::grant::{Account, AccountStatus, ProviderName};
 use central_oauth_domain::usecases::AccountQuery;
-use central_oauth_domain::{Fault, Timestamp};
 use poem::{Request, Response, Result, handler};
 use url::form_urlencoded;
 
-use super::desk::{self, Desk};
-use super::templates::{DeskFrame, Status};
+use super::desk::Desk;
+use super::templates::Status;
 use crate::api;
 use crate::pages::form::Fields;
-use crate::pages::site;
-use crate::pages::words::Moment;
+use crate::pages::visit::Visit;
 
 #[derive(Template)]
 #[template(path = "admin/accounts.html")]
 struct Accounts<'a> {
-    frame: &'a site::Frame,
-    desk: DeskFrame<'a>,
+    visit: &'a Visit<'a>,
+    desk: &'a Desk<'a>,
     /// The providers that can be chosen, and which one is.
     providers: Vec<(String, bool)>,
     /// The word and the name of each status, and which one is chosen.
     statuses: Vec<(&'static str, &'static str, bool)>,
-    accounts: Vec<AccountRow>,
+    accounts: Vec<Account>,
     next: Option<String>,
-}
-
-pub(super) struct AccountRow {
-    pub(super) href: String,
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) provider: String,
-    pub(super) status: Status,
-    /// The last error, or a warning.
-    pub(super) trouble: Option<String>,
-    /// When the grant ends, whatever is done.
-    pub(super) ends: Option<Moment>,
-    pub(super) next_refresh: Option<Moment>,
 }
 
 /// Items on a page.
@@ -73,17 +60,15 @@ pub(super) async fn list(request: &Request, desk: Desk<'_>) -> Result<Response> 
     let found = accounts.list(desk.caller(), wanted, after, PAGE).await;
     Ok(desk.answer(found.map(|page| {
         let cursor = page.next.map(|id| cursors.write(id));
-        let next = cursor.map(|cursor| next_page(&desk.site.base, &filters, &cursor));
-        let rows = page.items.into_iter().map(|one| row(&desk, one));
         desk.page(&Accounts {
-            frame: &desk.site.device.frame,
-            desk: desk.frame(desk::ACCOUNTS),
+            visit: &desk.visit,
+            desk: &desk,
             providers: providers(&desk, provider.as_ref()),
             statuses: STATUSES
                 .map(|(word, name, _)| (word, name, chosen == Some(word)))
                 .to_vec(),
-            accounts: rows.collect(),
-            next,
+            accounts: page.items,
+            next: cursor.map(|cursor| next_page(&desk.site.base, &filters, &cursor)),
         })
     })))
 }
@@ -110,24 +95,4 @@ fn providers(desk: &Desk<'_>, chosen: Option<&ProviderName>) -> Vec<(String, boo
     names
         .map(|name| (name.to_string(), is_chosen(name)))
         .collect()
-}
-
-pub(super) fn row(desk: &Desk<'_>, account: Account) -> AccountRow {
-    let moment = |at: Timestamp| Moment::of(at, desk.now);
-    AccountRow {
-        href: desk.account_page(account.id),
-        id: account.id.to_string(),
-        status: account.status.into(),
-        trouble: trouble(desk, &account).map(|fault| fault.code.to_string()),
-        ends: account.known_end().map(moment),
-        next_refresh: account.next_refresh_at.map(moment),
-        provider: account.key.provider.to_string(),
-        name: account.display_name,
-    }
-}
-
-/// The last error of an account, or a warning.
-pub(super) fn trouble(desk: &Desk<'_>, account: &Account) -> Option<Fault> {
-    let warning = desk.services().accounts.warning(account);
-    account.last_error.clone().or(warning)
 }

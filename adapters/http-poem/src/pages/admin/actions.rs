@@ -8,7 +8,7 @@ use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Response, Result, handler};
 
-use super::desk::{self, AdminDesk, Desk, Sent};
+use super::desk::{AdminDesk, Desk, Sent};
 use super::templates::{Asks, Confirm};
 use crate::api::account_id;
 use crate::pages::visit;
@@ -74,7 +74,7 @@ pub(super) async fn revoke(
 async fn revoking(desk: &Desk<'_>, id: &str, key: &AccessKey) -> Result<Response, Refusal> {
     let account = desk.account(id).await?;
     let sessions = &desk.services().admin_sessions;
-    match sessions.confirm(&desk.who, key, desk.address) {
+    match sessions.confirm(&desk.who, key, desk.visit.address) {
         Ok(()) => {}
         Err(Refusal::Unauthorized(_)) => {
             let problem = Some("This is not the key that you logged in with.");
@@ -83,7 +83,7 @@ async fn revoking(desk: &Desk<'_>, id: &str, key: &AccessKey) -> Result<Response
         Err(refusal) => return Err(refusal),
     }
     let accounts = &desk.services().accounts;
-    let deleted = accounts.delete(desk.caller(), account.id, desk.address);
+    let deleted = accounts.delete(desk.caller(), account.id, desk.visit.address);
     let done = match deleted.await? {
         RevocationStatus::Revoked => "revoked",
         RevocationStatus::Unsupported => "unsupported",
@@ -101,22 +101,15 @@ pub(super) fn confirmation(
     words: &Words<'_>,
     problem: Option<&str>,
 ) -> Response {
-    let page = desk.account_page(account.id);
     let status = match problem {
         None => StatusCode::OK,
         Some(_) => StatusCode::FORBIDDEN,
     };
     let page = Confirm {
-        frame: &desk.site.device.frame,
-        desk: desk.frame(desk::ACCOUNTS),
-        heading: words.heading,
-        subject: &desk::named(account),
-        text: words.text,
-        button: words.button,
-        action: &format!("{page}/{}", words.action),
-        back: &page,
-        asks: words.asks,
-        is_final: words.asks != Asks::Nothing,
+        visit: &desk.visit,
+        desk,
+        account,
+        words,
         problem,
     };
     visit::html(status, &page)

@@ -1,41 +1,36 @@
 //! A request of an operator who has logged in, and its answer.
 
-use std::net::IpAddr;
+use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use askama::Template;
-use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{Account, AccountId};
-use central_oauth_domain::secret::BrowserToken;
+use central_oauth_domain::grant::Account;
+use central_oauth_domain::replica::Replica;
 use central_oauth_domain::usecases::{Caller, LoggedInOperator, Refusal, Services};
+use central_oauth_domain::{Fault, Timestamp};
 use poem::error::NotFoundError;
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Body, Error, FromRequest, Request, RequestBody, Response, Result};
 
 use super::AdminSite;
-use super::templates::{DeskFrame, Message, Tab};
-use crate::address::client_address;
+use super::templates::Message;
 use crate::api::{Cursors, account_id};
-use crate::error::Problem;
-use crate::origin;
-use crate::pages::cookie::{csrf_field, is_csrf_token};
-use crate::pages::form::{Fields, NoForm};
-use crate::pages::refused::{self, after};
+use crate::error::{Problem, set_retry_after};
+use crate::pages::form::Fields;
 use crate::pages::visit::Visit;
-use crate::pages::{see_other, visit};
+use crate::pages::words::Moment;
+use crate::pages::{refused, see_other, visit};
 
 /// A request of an operator who has logged in. Without a session, the answer is 404 if nobody can log in; otherwise it
 /// redirects to the login.
 pub(super) struct Desk<'a> {
     pub(super) site: &'a AdminSite,
+    /// The request, with the token of the session as that of the browser.
+    pub(super) visit: Visit<'a>,
     pub(super) who: LoggedInOperator,
-    pub(super) address: IpAddr,
-    pub(super) token: BrowserToken,
     pub(super) now: Timestamp,
-    csrf: String,
-    is_own: bool,
 }
 
 /// The desk of an operator who may change something, so that an auditor gets no form that cannot be sent. The services
@@ -85,20 +80,18 @@ impl<'a> Desk<'a> {
             Some(token) => sessions.resume(token).await.map_err(unavailable)?,
             None => None,
         };
-        let Some((who, token)) = found.zip(token) else {
+        let Some(who) = found else {
             let login = see_other(&format!("{}/login", site.base));
             return Err(Error::from_response(login));
         };
-        let address = client_address(request);
-        site.services.keys.count_operator(who.caller(), address);
+        let visit = Visit::with_token(&site.device, request, token).in_english();
+        let keys = &site.services.keys;
+        keys.count_operator(who.caller(), visit.address);
         Ok(Self {
-            csrf: csrf_field(&site.device.consents.csrf_token(&token)),
-            is_own: origin::is_own(request, &site.device.public_url),
             now: site.services.overview.now(),
             site,
+            visit,
             who,
-            address,
-            token,
         })
     }
 
@@ -113,9 +106,9 @@ impl<'a> Desk<'a> {
 
     async fn form(&self, request: &Request, body: Body) -> Result<Fields> {
         let fields = Fields::read(request, body).await;
-        let fields = fields.map_err(|no_form| self.unread(no_form))?;
-        let token = self.site.device.consents.csrf_token(&self.token);
-        if self.is_own && is_csrf_token(fields.csrf(), &token) {
+        let fields = fields
+            .map_err(|why| self.error(why.status(), "The form could not be read", why.detail()))?;
+        if self.visit.distrust(fields.csrf()).is_none() {
             return Ok(fields);
         }
         tracing::debug!("form of an operator rejected");
@@ -139,8 +132,25 @@ impl<'a> Desk<'a> {
         accounts.get(self.caller(), account_id(id)).await
     }
 
-    pub(super) fn account_page(&self, id: AccountId) -> String {
+    /// Returns the address of the page of the account with this id.
+    pub(super) fn account_page(&self, id: impl Display) -> String {
         format!("{}/accounts/{id}", self.site.base)
+    }
+
+    /// Returns the last error of an account, or a warning.
+    pub(super) fn trouble(&self, account: &Account) -> Option<Fault> {
+        let warning = self.services().accounts.warning(account);
+        account.last_error.clone().or(warning)
+    }
+
+    /// Returns a time in words, if there is one.
+    pub(super) fn moment(&self, at: &(impl Into<Option<Timestamp>> + Copy)) -> Option<Moment> {
+        let at: Option<Timestamp> = (*at).into();
+        at.map(|at| Moment::of(at, self.now))
+    }
+
+    pub(super) fn is_running(&self, replica: &Replica) -> bool {
+        replica.is_running(self.now)
     }
 
     /// Redirects to another page once something is done, so that reloading repeats nothing. `done` is a word that
@@ -151,7 +161,7 @@ impl<'a> Desk<'a> {
 
     /// Answers, with a page if the services have refused.
     pub(super) fn answer(&self, answer: Result<Response, Refusal>) -> Response {
-        answer.unwrap_or_else(|refusal| self.refused(refusal))
+        answer.unwrap_or_else(|refusal| self.failed(&Problem::from(refusal)))
     }
 
     /// Returns the item after which the list continues, if the address has a cursor.
@@ -167,20 +177,10 @@ impl<'a> Desk<'a> {
         after.map_err(|problem| Error::from_response(self.failed(&problem)))
     }
 
-    fn refused(&self, refusal: Refusal) -> Response {
-        self.failed(&Problem::from(refusal))
-    }
-
     fn failed(&self, problem: &Problem) -> Response {
-        let response = self.message(problem.status(), "That did not work", problem.detail());
-        match problem.wait() {
-            Some(wait) => after(response, wait),
-            None => response,
-        }
-    }
-
-    fn unread(&self, why: NoForm) -> Error {
-        self.error(why.status(), "The form could not be read", why.detail())
+        let mut response = self.message(problem.status(), "That did not work", problem.detail());
+        set_retry_after(&mut response, problem.wait());
+        response
     }
 
     fn error(&self, status: StatusCode, heading: &str, text: &str) -> Error {
@@ -189,8 +189,8 @@ impl<'a> Desk<'a> {
 
     fn message(&self, status: StatusCode, heading: &str, text: &str) -> Response {
         let page = Message {
-            frame: &self.site.device.frame,
-            desk: self.frame(""),
+            visit: &self.visit,
+            desk: self,
             heading,
             text,
         };
@@ -200,39 +200,6 @@ impl<'a> Desk<'a> {
     pub(super) fn page(&self, page: &impl Template) -> Response {
         visit::html(StatusCode::OK, page)
     }
-
-    /// Returns what all pages show around their content. `present` is the address of the page below the base.
-    pub(super) fn frame(&self, present: &'static str) -> DeskFrame<'_> {
-        DeskFrame {
-            base: &self.site.base,
-            style: &self.site.style,
-            csrf: &self.csrf,
-            operator: self.who.name(),
-            is_admin: self.who.is_admin(),
-            tabs: TABS.map(|(name, below)| Tab {
-                name,
-                href: format!("{}{below}", self.site.base),
-                is_present: name == present,
-            }),
-        }
-    }
-}
-
-pub(super) const ACCOUNTS: &str = "Accounts";
-pub(super) const REVOCATIONS: &str = "Revocations";
-pub(super) const SERVICE: &str = "Service";
-
-/// The pages in the navigation, and their paths.
-const TABS: [(&str, &str); 3] = [
-    (ACCOUNTS, ""),
-    (REVOCATIONS, "/revocations"),
-    (SERVICE, "/service"),
-];
-
-/// Names an account unmistakably: people choose their names at their providers.
-pub(super) fn named(account: &Account) -> String {
-    let (name, provider) = (&account.display_name, &account.key.provider);
-    format!("{name}, {provider}, account {}", account.id)
 }
 
 /// Returns what a page says about an action that was just done.

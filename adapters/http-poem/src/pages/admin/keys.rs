@@ -1,33 +1,30 @@
 //! Makes and deletes access keys of an account.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use askama::Template;
 use central_oauth_domain::grant::{AccessKeyId, Account, KeyLimits};
 use central_oauth_domain::ports::Descendants;
 use central_oauth_domain::usecases::refusals::NO_SUCH_KEY;
-use central_oauth_domain::usecases::{KeyRequest, Refusal};
+use central_oauth_domain::usecases::{HandedKey, KeyRequest, Refusal};
 use poem::http::StatusCode;
 use poem::web::Path;
 use poem::{Response, handler};
 
 use super::actions::{Words, confirmation};
-use super::desk::{self, AdminDesk, Desk, Sent};
-use super::templates::{Asks, DeskFrame};
+use super::desk::{AdminDesk, Desk, Sent};
+use super::templates::Asks;
 use crate::api::{account_id, key_id};
 use crate::pages::form::Fields;
-use crate::pages::{site, visit};
+use crate::pages::visit::{self, Visit};
 
 /// The form for a new key.
 #[derive(Template)]
 #[template(path = "admin/new_key.html")]
 struct NewKey<'a> {
-    frame: &'a site::Frame,
-    desk: DeskFrame<'a>,
-    subject: &'a str,
-    action: &'a str,
-    back: &'a str,
+    visit: &'a Visit<'a>,
+    desk: &'a Desk<'a>,
+    account: &'a Account,
     name: &'a str,
     days: &'a str,
     problem: Option<&'a str>,
@@ -37,12 +34,10 @@ struct NewKey<'a> {
 #[derive(Template)]
 #[template(path = "admin/key.html")]
 struct Key<'a> {
-    frame: &'a site::Frame,
-    desk: DeskFrame<'a>,
-    key: &'a str,
-    name: &'a str,
-    subject: &'a str,
-    back: &'a str,
+    visit: &'a Visit<'a>,
+    desk: &'a Desk<'a>,
+    account: &'a Account,
+    made: &'a HandedKey,
 }
 
 /// `GET /admin/accounts/{id}/keys/new`.
@@ -73,19 +68,17 @@ async fn creating(desk: &Desk<'_>, id: &str, fields: &Fields) -> Result<Response
         expires_at: lasts.map(|lasts| desk.now + lasts),
         limits: KeyLimits::default(),
     };
-    let (caller, address): (_, IpAddr) = (desk.caller(), desk.address);
+    let (caller, address) = (desk.caller(), desk.visit.address);
     let keys = &desk.services().keys;
     let made = match keys.create(caller, account.id, request, address).await {
         Err(Refusal::Unprocessable(why)) => return Ok(again(&why)),
         made => made?,
     };
     let page = Key {
-        frame: &desk.site.device.frame,
-        desk: desk.frame(desk::ACCOUNTS),
-        key: made.access_key.expose(),
-        name: made.record.name.as_deref().unwrap_or_default(),
-        subject: &desk::named(&account),
-        back: &desk.account_page(account.id),
+        visit: &desk.visit,
+        desk,
+        account: &account,
+        made: &made,
     };
     Ok(visit::html(StatusCode::CREATED, &page))
 }
@@ -147,7 +140,7 @@ pub(super) async fn delete(
     };
     let (id, key, caller) = (account_id(&id), key_id(&key), desk.caller());
     let keys = &desk.services().keys;
-    let deleted = keys.delete(caller, id, key, with, desk.address).await;
+    let deleted = keys.delete(caller, id, key, with, desk.visit.address).await;
     desk.answer(deleted.map(|()| desk.done(&desk.account_page(id), "key-deleted")))
 }
 
@@ -158,17 +151,14 @@ fn form(
     (name, days): (&str, &str),
     problem: Option<&str>,
 ) -> Response {
-    let page = desk.account_page(account.id);
     let status = match problem {
         None => StatusCode::OK,
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let page = NewKey {
-        frame: &desk.site.device.frame,
-        desk: desk.frame(desk::ACCOUNTS),
-        subject: &desk::named(account),
-        action: &format!("{page}/keys/new"),
-        back: &page,
+        visit: &desk.visit,
+        desk,
+        account,
         name,
         days,
         problem,

@@ -6,26 +6,24 @@ use askama::Template;
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_domain::usecases::Refusal;
 use poem::error::NotFoundError;
-use poem::http::{HeaderValue, StatusCode, header};
+use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Body, Request, Response, Result, handler};
 
 use super::AdminSite;
 use super::desk::{Desk, Sent};
 use crate::address::client_address;
-use crate::error::Problem;
+use crate::error::{Problem, set_retry_after};
 use crate::pages::form::Fields;
-use crate::pages::refused::after;
+use crate::pages::see_other;
 use crate::pages::visit::Visit;
-use crate::pages::{see_other, site};
 
 /// The form for an operator's key.
 #[derive(Template)]
 #[template(path = "admin/login.html")]
 struct Login<'a> {
-    frame: &'a site::Frame,
-    action: &'a str,
-    csrf: &'a str,
+    visit: &'a Visit<'a>,
+    site: &'a AdminSite,
     problem: Option<&'a str>,
 }
 
@@ -65,7 +63,7 @@ pub(super) async fn log_in(
     let key = AccessKey::new(fields.get("key").unwrap_or_default().trim());
     let sessions = &site.services.admin_sessions;
     Ok(match sessions.log_in(&key, client_address(request)).await {
-        Ok(token) => set_cookie(see_other(&site.base), site.cookie.write(&token)),
+        Ok(token) => site.cookie.set(see_other(&site.base), &token),
         Err(refusal) => refused(site, &visit, refusal),
     })
 }
@@ -74,9 +72,11 @@ pub(super) async fn log_in(
 #[handler]
 pub(super) async fn log_out(Sent { desk, .. }: Sent<'_>) -> Response {
     let sessions = &desk.services().admin_sessions;
-    let out = sessions.log_out(&desk.who, &desk.token, desk.address).await;
+    let out = sessions
+        .log_out(&desk.who, &desk.visit.browser, desk.visit.address)
+        .await;
     let login = see_other(&format!("{}/login", desk.site.base));
-    desk.answer(out.map(|()| set_cookie(login, desk.site.cookie.delete())))
+    desk.answer(out.map(|()| desk.site.cookie.delete(login)))
 }
 
 /// The page does not exist where nobody can log in.
@@ -97,11 +97,9 @@ fn refused(site: &AdminSite, visit: &Visit<'_>, refusal: Refusal) -> Response {
     };
     let problem = Problem::from(refusal);
     let words = words.unwrap_or_else(|| problem.detail());
-    let response = form(site, visit, problem.status(), Some(words));
-    match problem.wait() {
-        Some(wait) => after(response, wait),
-        None => response,
-    }
+    let mut response = form(site, visit, problem.status(), Some(words));
+    set_retry_after(&mut response, problem.wait());
+    response
 }
 
 fn form(
@@ -111,17 +109,9 @@ fn form(
     problem: Option<&str>,
 ) -> Response {
     let page = Login {
-        frame: &site.device.frame,
-        action: &format!("{}/login", site.base),
-        csrf: &visit.csrf,
+        visit,
+        site,
         problem,
     };
     visit.page(status, &page)
-}
-
-fn set_cookie(mut response: Response, cookie: String) -> Response {
-    let cookie = HeaderValue::try_from(cookie);
-    let headers = response.headers_mut();
-    headers.extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
-    response
 }

@@ -1,28 +1,28 @@
 //! Asks the person of an account to consent again: with a code for the next minutes, or with a link for seven days.
 
 use askama::Template;
+use central_oauth_domain::grant::Account;
 use central_oauth_domain::usecases::Refusal;
 use poem::web::Path;
 use poem::{Response, handler};
 
 use super::actions::Words;
-use super::desk::{self, Desk, Sent};
+use super::desk::{Desk, Sent};
 use super::qr;
-use super::templates::{Asks, DeskFrame};
-use crate::pages::site;
+use super::templates::Asks;
+use crate::pages::visit::Visit;
 
 /// The address at which a person consents again.
 #[derive(Template)]
 #[template(path = "admin/relink.html")]
 struct Relink<'a> {
-    frame: &'a site::Frame,
-    desk: DeskFrame<'a>,
+    visit: &'a Visit<'a>,
+    desk: &'a Desk<'a>,
+    account: &'a Account,
     heading: &'a str,
     text: &'a str,
-    subject: &'a str,
     address: &'a str,
     qr: Option<qr::Drawing>,
-    back: &'a str,
 }
 
 pub(super) const CODE: Words<'_> = Words {
@@ -50,7 +50,7 @@ pub(super) async fn make_code(Sent { desk, .. }: Sent<'_>, Path(id): Path<String
 async fn code(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
     let account = desk.account(id).await?;
     let links = &desk.services().links;
-    let started = links.start_relink(desk.caller(), account.id, desk.address);
+    let started = links.start_relink(desk.caller(), account.id, desk.visit.address);
     let started = started.await?;
     let public_url = desk.site.device.public_url.as_str();
     let public_url = public_url.trim_end_matches('/');
@@ -60,14 +60,13 @@ async fn code(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
         "Send this address to the person whose account it is, or let them scan the code. It works once and for {minutes} minutes."
     );
     Ok(desk.page(&Relink {
-        frame: &desk.site.device.frame,
-        desk: desk.frame(desk::ACCOUNTS),
+        visit: &desk.visit,
+        desk,
+        account: &account,
         heading: "Ask for consent again",
         text: &text,
-        subject: &desk::named(&account),
         qr: qr::draw(&address),
         address: &address,
-        back: &desk.account_page(account.id),
     }))
 }
 
@@ -80,16 +79,15 @@ pub(super) async fn make_link(Sent { desk, .. }: Sent<'_>, Path(id): Path<String
 async fn link(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
     let account = desk.account(id).await?;
     let links = &desk.services().links;
-    let url = links.relink_url(desk.caller(), account.id, desk.address);
+    let url = links.relink_url(desk.caller(), account.id, desk.visit.address);
     let url = url.await?;
     Ok(desk.page(&Relink {
-        frame: &desk.site.device.frame,
-        desk: desk.frame(desk::ACCOUNTS),
+        visit: &desk.visit,
+        desk,
+        account: &account,
         heading: "Relink link",
         text: "Send this link to the person whose account it is. It works until somebody has linked the account again, for seven days at most. It is not shown again, but you can make another.",
-        subject: &desk::named(&account),
         qr: None,
         address: url.expose(),
-        back: &desk.account_page(account.id),
     }))
 }

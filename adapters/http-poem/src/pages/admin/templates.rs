@@ -1,44 +1,21 @@
 //! Data that several pages have in common. Askama escapes every value for HTML.
 
 use askama::Template;
-use central_oauth_domain::grant::AccountStatus;
 use central_oauth_domain::grant::revocation::RevocationStatus;
+use central_oauth_domain::grant::{Account, AccountStatus};
 
-use crate::pages::site;
-
-/// What all pages of operators show around their content.
-pub(super) struct DeskFrame<'a> {
-    pub(super) base: &'a str,
-    pub(super) style: &'a str,
-    pub(super) csrf: &'a str,
-    pub(super) operator: &'a str,
-    pub(super) is_admin: bool,
-    pub(super) tabs: [Tab; 3],
-}
-
-/// A page that all pages lead to.
-pub(super) struct Tab {
-    pub(super) name: &'static str,
-    pub(super) href: String,
-    pub(super) is_present: bool,
-}
+use super::actions::Words;
+use super::desk::Desk;
+use crate::pages::visit::Visit;
 
 /// Asks before something is done.
 #[derive(Template)]
 #[template(path = "admin/confirm.html")]
 pub(super) struct Confirm<'a> {
-    pub(super) frame: &'a site::Frame,
-    pub(super) desk: DeskFrame<'a>,
-    pub(super) heading: &'a str,
-    /// What it is done to.
-    pub(super) subject: &'a str,
-    pub(super) text: &'a str,
-    pub(super) button: &'a str,
-    pub(super) action: &'a str,
-    pub(super) back: &'a str,
-    pub(super) asks: Asks,
-    /// Whether it cannot be undone.
-    pub(super) is_final: bool,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) desk: &'a Desk<'a>,
+    pub(super) account: &'a Account,
+    pub(super) words: &'a Words<'a>,
     pub(super) problem: Option<&'a str>,
 }
 
@@ -56,8 +33,8 @@ pub(super) enum Asks {
 #[derive(Template)]
 #[template(path = "admin/message.html")]
 pub(super) struct Message<'a> {
-    pub(super) frame: &'a site::Frame,
-    pub(super) desk: DeskFrame<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) desk: &'a Desk<'a>,
     pub(super) heading: &'a str,
     pub(super) text: &'a str,
 }
@@ -80,8 +57,8 @@ impl Status {
     }
 }
 
-impl From<AccountStatus> for Status {
-    fn from(status: AccountStatus) -> Self {
+impl From<&AccountStatus> for Status {
+    fn from(status: &AccountStatus) -> Self {
         match status {
             AccountStatus::Active => Self::new("active", "good"),
             AccountStatus::Degraded => Self::new("degraded", "careful"),
@@ -90,8 +67,8 @@ impl From<AccountStatus> for Status {
     }
 }
 
-impl From<RevocationStatus> for Status {
-    fn from(status: RevocationStatus) -> Self {
+impl From<&RevocationStatus> for Status {
+    fn from(status: &RevocationStatus) -> Self {
         match status {
             RevocationStatus::Pending => Self::new("pending", "careful"),
             RevocationStatus::Revoked => Self::new("revoked", "good"),

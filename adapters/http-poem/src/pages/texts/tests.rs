@@ -215,7 +215,7 @@ fn only_messages_lead_to_the_operator_and_no_value_does() {
 
 #[test]
 fn values_are_escaped_in_markup_only() {
-    let text = Texts::english().say("linked-text").named(&Some("<b>"));
+    let text = Texts::english().say("linked-text").named(Some("<b>"));
     assert!(text.html().0.contains("“&#60;b&#62;”"), "{}", text.html().0);
     let plain = Texts::english()
         .say("prompt-open")

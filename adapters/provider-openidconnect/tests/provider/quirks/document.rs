@@ -151,7 +151,7 @@ fn keys(profile: &Profile) -> String {
 
 fn revocation(profile: &Profile) -> String {
     let quirks = &profile.quirks.revocation;
-    if profile.endpoints.revocation_endpoint.is_none() {
+    if !profile.endpoints.contains_key("revocation_endpoint") {
         // Discovery may find one.
         let is_known = profile.issuer.is_none() || profile.facts.revoke_at.is_some();
         return if is_known {

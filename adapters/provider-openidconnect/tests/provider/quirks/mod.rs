@@ -24,20 +24,19 @@ pub(crate) const SECRET: &str = "s3cret";
 /// ones.
 pub(crate) fn preset(name: &str, base: &str) -> ProviderSettings {
     let profile = Profile::named(name).unwrap();
-    let at = |given: &Option<String>, path: &str| {
-        given.as_ref()?;
+    let at = |key: &str, path: &str| {
+        profile.endpoints.get(key)?;
         Some(Url::parse(&format!("{base}{path}")).unwrap())
     };
-    let from = &profile.endpoints;
     let settings = ProviderSettings {
         client_secret: Some(SecretString::from(SECRET)),
         issuer: Some(Url::parse(base).unwrap()),
-        authorization_endpoint: at(&from.authorization_endpoint, "/authorize"),
-        device_authorization_endpoint: at(&from.device_authorization_endpoint, "/device"),
-        device_token_endpoint: at(&from.device_token_endpoint, "/device-token"),
-        token_endpoint: at(&from.token_endpoint, "/token"),
-        revocation_endpoint: at(&from.revocation_endpoint, "/revoke"),
-        userinfo_endpoint: at(&from.userinfo_endpoint, "/userinfo"),
+        authorization_endpoint: at("authorization_endpoint", "/authorize"),
+        device_authorization_endpoint: at("device_authorization_endpoint", "/device"),
+        device_token_endpoint: at("device_token_endpoint", "/device-token"),
+        token_endpoint: at("token_endpoint", "/token"),
+        revocation_endpoint: at("revocation_endpoint", "/revoke"),
+        userinfo_endpoint: at("userinfo_endpoint", "/userinfo"),
         scopes: Vec::new(),
         ..client()
     };

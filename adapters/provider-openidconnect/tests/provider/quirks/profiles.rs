@@ -54,8 +54,18 @@ fn every_file_is_embedded_and_parses() {
     let listed: BTreeSet<_> = names.iter().map(|name| format!("{name}.toml")).collect();
     assert_eq!(listed, files);
     assert!(names.is_sorted());
+    let endpoints = [
+        "authorization_endpoint",
+        "device_authorization_endpoint",
+        "device_token_endpoint",
+        "revocation_endpoint",
+        "token_endpoint",
+        "userinfo_endpoint",
+    ];
     for name in names {
-        assert!(Profile::named(name).is_ok(), "{name}");
+        let profile = Profile::named(name).unwrap_or_else(|error| panic!("{name} {error}"));
+        let mut keys = profile.endpoints.keys();
+        assert!(keys.all(|key| endpoints.contains(&key.as_str())), "{name}");
     }
     let error = Profile::named("gitub").unwrap_err().to_string();
     assert!(error.contains("github, github-app, gitlab"), "{error}");

@@ -157,12 +157,12 @@ impl RefreshStore for SeaOrmStore {
         let write = self.write().await?;
         let accounts = doubts.iter().map(|doubt| doubt.account);
         let mut doubted = 0;
-        for stored in lock_all(&write.txn, accounts).await? {
+        for stored in lock_all(&write, accounts).await? {
             let is_of = |doubt: &&Doubt| doubt.account == stored.account.id;
             let doubt = doubts.iter().find(is_of);
             let next = doubt.and_then(|doubt| stored.doubt(doubt.next_refresh_at, fault));
             if let Some(next) = next {
-                save(&write.txn, &stored, &next).await?;
+                save(&write, &stored, &next).await?;
                 doubted += 1;
             }
         }

@@ -1,44 +1,27 @@
 //! Schema 2: the processes that share the database. An older version that runs at the same time ignores it.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::schema::*;
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::changes::{Changes, table};
 
-#[derive(DeriveIden)]
-enum Replicas {
-    Table,
-    Id,
-    /// A random name for each start of a process.
-    Instance,
-    Name,
-    Version,
-    StartedAt,
-    SeenAt,
-    /// Start and end of its turn as housekeeper, in earlier versions.
-    KeepsHouseSince,
-    KeepsHouseUntil,
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::create()
-            .table(Replicas::Table)
-            .col(big_pk_auto(Replicas::Id))
-            .col(text(Replicas::Instance).unique_key())
-            .col(text(Replicas::Name))
-            .col(text(Replicas::Version))
-            .col(big_integer(Replicas::StartedAt))
-            .col(big_integer(Replicas::SeenAt))
-            .col(big_integer_null(Replicas::KeepsHouseSince))
-            .col(big_integer_null(Replicas::KeepsHouseUntil))
-            .to_owned();
-        manager.create_table(table).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::drop().table(Replicas::Table).to_owned();
-        manager.drop_table(table).await
+pub(crate) fn changes() -> Changes {
+    let replicas = table(
+        "replicas",
+        [
+            big_pk_auto("id"),
+            // A random name for each start of a process.
+            text_uniq("instance"),
+            text("name"),
+            text("version"),
+            big_integer("started_at"),
+            big_integer("seen_at"),
+            // Start and end of its turn as housekeeper, in earlier versions.
+            big_integer_null("keeps_house_since"),
+            big_integer_null("keeps_house_until"),
+        ],
+    );
+    Changes {
+        tables: vec![replicas],
+        ..Changes::default()
     }
 }

@@ -1,40 +1,24 @@
 //! Schema 3: wrong link codes that were tried. Replicas of an older version count wrong codes separately.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::schema::*;
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::changes::{Changes, index, table};
 
-#[derive(DeriveIden)]
-enum WrongCodes {
-    Table,
-    Id,
-    /// The keyed hash of the network.
-    Network,
-    TriedAt,
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::create()
-            .table(WrongCodes::Table)
-            .col(big_pk_auto(WrongCodes::Id))
-            .col(blob(WrongCodes::Network))
-            .col(big_integer(WrongCodes::TriedAt))
-            .to_owned();
-        manager.create_table(table).await?;
+pub(crate) fn changes() -> Changes {
+    let columns = [
+        big_pk_auto("id"),
+        // The keyed hash of the network.
+        blob("network"),
+        big_integer("tried_at"),
+    ];
+    Changes {
+        tables: vec![table("wrong_codes", columns)],
         // The latest are counted, and the oldest deleted.
-        let tried = Index::create()
-            .name("ix_wrong_codes_tried_at")
-            .table(WrongCodes::Table)
-            .col(WrongCodes::TriedAt)
-            .to_owned();
-        manager.create_index(tried).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::drop().table(WrongCodes::Table).to_owned();
-        manager.drop_table(table).await
+        indexes: vec![index(
+            "ix_wrong_codes_tried_at",
+            "wrong_codes",
+            ["tried_at"],
+        )],
+        ..Changes::default()
     }
 }

@@ -4,59 +4,22 @@
 //! An older version that runs at the same time does not change these columns. After its refreshes, they keep the values
 //! of an earlier response until the next refresh by this version.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::schema::*;
 
-use crate::alter::{add_columns, drop_columns};
+use crate::changes::Changes;
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[derive(DeriveIden, Clone, Copy)]
-enum Name {
-    Tokens,
-    DeviceCodes,
-    Revocations,
-    Issuer,
-    Extra,
-    AccessTokenLifetime,
-    AccessTokenHintedEnd,
-}
-
-/// Every new column, with its table.
-fn columns() -> Vec<(Name, Name)> {
-    vec![
-        (Name::Tokens, Name::Issuer),
-        (Name::Tokens, Name::Extra),
-        (Name::Tokens, Name::AccessTokenLifetime),
-        (Name::Tokens, Name::AccessTokenHintedEnd),
-        (Name::DeviceCodes, Name::Issuer),
-        (Name::DeviceCodes, Name::Extra),
-        (Name::DeviceCodes, Name::AccessTokenHintedEnd),
-        (Name::Revocations, Name::Issuer),
-    ]
-}
-
-fn definition(column: Name) -> ColumnDef {
-    match column {
-        Name::Issuer => text_null(column),
-        Name::Extra => blob_null(column),
-        _ => big_integer_null(column),
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, column) in columns() {
-            add_columns(manager, table, [definition(column)]).await?;
-        }
-        Ok(())
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, column) in columns() {
-            drop_columns(manager, table, [column]).await?;
-        }
-        Ok(())
+pub(crate) fn changes() -> Changes {
+    Changes {
+        columns: vec![
+            ("tokens", text_null("issuer")),
+            ("tokens", blob_null("extra")),
+            ("tokens", big_integer_null("access_token_lifetime")),
+            ("tokens", big_integer_null("access_token_hinted_end")),
+            ("device_codes", text_null("issuer")),
+            ("device_codes", blob_null("extra")),
+            ("device_codes", big_integer_null("access_token_hinted_end")),
+            ("revocations", text_null("issuer")),
+        ],
+        ..Changes::default()
     }
 }

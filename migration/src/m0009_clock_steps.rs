@@ -2,41 +2,16 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::alter::drop_indexes;
+use crate::changes::{Changes, index};
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[derive(DeriveIden)]
-enum Tokens {
-    Table,
-    RefreshDueAt,
-    ObtainedAt,
-}
-
-/// Tokens whose refresh has failed or is in progress. There are few, and each is due soon.
-const WAITING: &str = "ix_tokens_waiting_until";
-const OBTAINED: &str = "ix_tokens_obtained_at";
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let waiting = Index::create()
-            .name(WAITING)
-            .table(Tokens::Table)
-            .col(Tokens::RefreshDueAt)
-            .and_where(Expr::cust("failures > 0 OR lease_until IS NOT NULL"))
-            .to_owned();
-        manager.create_index(waiting).await?;
-        let obtained = Index::create()
-            .name(OBTAINED)
-            .table(Tokens::Table)
-            .col(Tokens::ObtainedAt)
-            .to_owned();
-        manager.create_index(obtained).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_indexes(manager, Tokens::Table, [WAITING, OBTAINED]).await
+pub(crate) fn changes() -> Changes {
+    // Tokens whose refresh has failed or is in progress. There are few, and each is due soon.
+    let waiting = index("ix_tokens_waiting_until", "tokens", ["refresh_due_at"])
+        .and_where(Expr::cust("failures > 0 OR lease_until IS NOT NULL"))
+        .to_owned();
+    let obtained = index("ix_tokens_obtained_at", "tokens", ["obtained_at"]);
+    Changes {
+        indexes: vec![waiting, obtained],
+        ..Changes::default()
     }
 }

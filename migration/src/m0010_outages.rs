@@ -1,43 +1,23 @@
 //! Schema 10: outages of providers, which all replicas share.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::schema::*;
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::changes::{Changes, table};
 
-#[derive(DeriveIden)]
-enum Outages {
-    Table,
-    Id,
-    Provider,
-    Version,
-    ProbeAt,
-    FailedProbes,
-    FaultCode,
-    FaultDetail,
-    /// The numbers of the accounts that were probed, the latest last.
-    Probed,
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::create()
-            .table(Outages::Table)
-            .col(big_pk_auto(Outages::Id))
-            .col(text(Outages::Provider).unique_key())
-            .col(big_integer(Outages::Version))
-            .col(big_integer(Outages::ProbeAt))
-            .col(big_integer(Outages::FailedProbes))
-            .col(text(Outages::FaultCode))
-            .col(text(Outages::FaultDetail))
-            .col(text(Outages::Probed))
-            .to_owned();
-        manager.create_table(table).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::drop().table(Outages::Table).to_owned();
-        manager.drop_table(table).await
+pub(crate) fn changes() -> Changes {
+    let columns = [
+        big_pk_auto("id"),
+        text_uniq("provider"),
+        big_integer("version"),
+        big_integer("probe_at"),
+        big_integer("failed_probes"),
+        text("fault_code"),
+        text("fault_detail"),
+        // The numbers of the accounts that were probed, the latest last.
+        text("probed"),
+    ];
+    Changes {
+        tables: vec![table("outages", columns)],
+        ..Changes::default()
     }
 }

@@ -6,53 +6,25 @@
 //!
 //! Rolling back deletes keys with limits, because an older version would not enforce them.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::schema::*;
 
-use crate::alter::{add_columns, drop_columns};
+use crate::changes::Changes;
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[derive(DeriveIden, Clone, Copy)]
-enum AccessKeys {
-    Table,
-    /// Empty in rows of an older version.
-    Mac,
-    /// `link`, `operator`, or the number of another key; empty in rows of an older version.
-    CreatedBy,
-    /// CIDRs with spaces between; empty for any network.
-    Networks,
-    /// Empty without a limit.
-    UsesPerMinute,
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns = [
-            blob_null(AccessKeys::Mac),
-            text_null(AccessKeys::CreatedBy),
-            text_null(AccessKeys::Networks),
-            big_integer_null(AccessKeys::UsesPerMinute),
-        ];
-        add_columns(manager, AccessKeys::Table, columns).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let limited = Query::delete()
-            .from_table(AccessKeys::Table)
-            .cond_where(any![
-                Expr::col(AccessKeys::Networks).is_not_null(),
-                Expr::col(AccessKeys::UsesPerMinute).is_not_null(),
-            ])
-            .to_owned();
-        manager.execute(limited).await?;
-        let columns = [
-            AccessKeys::Mac,
-            AccessKeys::CreatedBy,
-            AccessKeys::Networks,
-            AccessKeys::UsesPerMinute,
-        ];
-        drop_columns(manager, AccessKeys::Table, columns).await
+pub(crate) fn changes() -> Changes {
+    Changes {
+        columns: vec![
+            // These two are empty in rows of an older version.
+            ("access_keys", blob_null("mac")),
+            // `link`, `operator`, or the number of another key.
+            ("access_keys", text_null("created_by")),
+            // CIDRs with spaces between; empty for any network.
+            ("access_keys", text_null("networks")),
+            // Empty without a limit.
+            ("access_keys", big_integer_null("uses_per_minute")),
+        ],
+        rows_down: &[
+            "DELETE FROM access_keys WHERE networks IS NOT NULL OR uses_per_minute IS NOT NULL",
+        ],
+        ..Changes::default()
     }
 }

@@ -2,92 +2,42 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use crate::alter::drop_indexes;
+use crate::changes::{Changes, cascade, index, table};
 
-/// Creates the table, and the indexes for grants that end.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[derive(DeriveIden)]
-enum AnnouncedEnds {
-    Table,
-    Id,
-    AccountId,
-    EndsAt,
-}
-
-#[derive(DeriveIden)]
-enum Accounts {
-    Table,
-    Id,
-}
-
-#[derive(DeriveIden)]
-enum Tokens {
-    Table,
-    AccessTokenExpiresAt,
-    GrantExpiresAt,
-    RefreshToken,
-    RefreshTokenExpiresAt,
-}
-
-const OF_GRANTS: &str = "ix_tokens_grant_expires_at";
-const OF_REFRESH_TOKENS: &str = "ix_tokens_refresh_token_expires_at";
-const OF_LAST_TOKENS: &str = "ix_tokens_access_token_expires_at";
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.create_table(table()).await?;
-        for index in indexes() {
-            manager.create_index(index).await?;
-        }
-        Ok(())
+pub(crate) fn changes() -> Changes {
+    let columns = [
+        big_pk_auto("id"),
+        big_integer_uniq("account_id"),
+        big_integer("ends_at"),
+    ];
+    let announced = table("announced_ends", columns)
+        .foreign_key(&mut cascade("announced_ends", "account_id", "accounts"))
+        .to_owned();
+    // Few grants have an end that no refresh can extend, so these indexes are small.
+    let ends = |name, column, condition| {
+        index(name, "tokens", [column])
+            .and_where(condition)
+            .to_owned()
+    };
+    Changes {
+        tables: vec![announced],
+        indexes: vec![
+            ends(
+                "ix_tokens_grant_expires_at",
+                "grant_expires_at",
+                Expr::col("grant_expires_at").is_not_null(),
+            ),
+            ends(
+                "ix_tokens_refresh_token_expires_at",
+                "refresh_token_expires_at",
+                Expr::cust("NOT renewed_by_use"),
+            ),
+            ends(
+                "ix_tokens_access_token_expires_at",
+                "access_token_expires_at",
+                Expr::col("refresh_token").is_null(),
+            ),
+        ],
+        ..Changes::default()
     }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let of_tokens = [OF_GRANTS, OF_REFRESH_TOKENS, OF_LAST_TOKENS];
-        drop_indexes(manager, Tokens::Table, of_tokens).await?;
-        let table = Table::drop().table(AnnouncedEnds::Table).to_owned();
-        manager.drop_table(table).await
-    }
-}
-
-fn table() -> TableCreateStatement {
-    Table::create()
-        .table(AnnouncedEnds::Table)
-        .col(big_pk_auto(AnnouncedEnds::Id))
-        .col(big_integer(AnnouncedEnds::AccountId).unique_key())
-        .col(big_integer(AnnouncedEnds::EndsAt))
-        .foreign_key(
-            ForeignKey::create()
-                .name("fk_announced_ends_account_id")
-                .from(AnnouncedEnds::Table, AnnouncedEnds::AccountId)
-                .to(Accounts::Table, Accounts::Id)
-                .on_delete(ForeignKeyAction::Cascade),
-        )
-        .to_owned()
-}
-
-/// Few grants have an end that no refresh can extend, so the indexes are small.
-fn indexes() -> [IndexCreateStatement; 3] {
-    let of_grants = Index::create()
-        .name(OF_GRANTS)
-        .table(Tokens::Table)
-        .col(Tokens::GrantExpiresAt)
-        .and_where(Expr::col(Tokens::GrantExpiresAt).is_not_null())
-        .to_owned();
-    let of_refresh_tokens = Index::create()
-        .name(OF_REFRESH_TOKENS)
-        .table(Tokens::Table)
-        .col(Tokens::RefreshTokenExpiresAt)
-        .and_where(Expr::cust("NOT renewed_by_use"))
-        .to_owned();
-    let of_last_tokens = Index::create()
-        .name(OF_LAST_TOKENS)
-        .table(Tokens::Table)
-        .col(Tokens::AccessTokenExpiresAt)
-        .and_where(Expr::col(Tokens::RefreshToken).is_null())
-        .to_owned();
-    [of_grants, of_refresh_tokens, of_last_tokens]
 }

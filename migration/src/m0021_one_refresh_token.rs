@@ -3,26 +3,14 @@
 //! An older version that runs at the same time still reads and writes the columns, so they stay, unused, until the next
 //! minor version.
 
-use sea_orm_migration::prelude::*;
+use crate::changes::Changes;
 
-/// Deletes the values.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in ["tokens", "revocations"] {
-            let delete = format!(
-                "UPDATE {table} SET spare_refresh_token = NULL WHERE spare_refresh_token IS NOT NULL"
-            );
-            manager.get_connection().execute_unprepared(&delete).await?;
-        }
-        Ok(())
-    }
-
-    /// The columns are as they were.
-    async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
-        Ok(())
+pub(crate) fn changes() -> Changes {
+    Changes {
+        rows_up: &[
+            "UPDATE tokens SET spare_refresh_token = NULL WHERE spare_refresh_token IS NOT NULL",
+            "UPDATE revocations SET spare_refresh_token = NULL WHERE spare_refresh_token IS NOT NULL",
+        ],
+        ..Changes::default()
     }
 }

@@ -25,7 +25,7 @@ impl AdminSessionStore for SeaOrmStore {
             ..Default::default()
         };
         let write = self.write().await?;
-        row.insert(&write.txn).await.map_err(failed)?;
+        row.insert(&write).await.map_err(failed)?;
         write.commit().await
     }
 

@@ -40,7 +40,7 @@ impl AuditStore for SeaOrmStore {
         }
         let write = self.write().await?;
         let references = entries.iter().map(|kept| kept.content.reference.0.to_vec());
-        let known = in_log(&write.txn, references.collect()).await?;
+        let known = in_log(&write, references.collect()).await?;
         let fresh = entries
             .iter()
             .filter(|kept| !known.contains(kept.content.reference.0.as_slice()))
@@ -49,7 +49,7 @@ impl AuditStore for SeaOrmStore {
         if fresh.is_empty() {
             return Ok(());
         }
-        insert_unless_taken(&write.txn, fresh, [inbox::Column::Reference]).await?;
+        insert_unless_taken(&write, fresh, [inbox::Column::Reference]).await?;
         write.commit().await
     }
 
@@ -67,23 +67,23 @@ impl AuditStore for SeaOrmStore {
             return Ok(chained);
         }
         let write = self.write().await?;
-        locks::alone(&write.txn, Alone::Audit).await?;
-        let taken = take(&write.txn, limit).await?;
+        locks::alone(&write, Alone::Audit).await?;
+        let taken = take(&write, limit).await?;
         chained.taken = taken.count;
-        let (stored, last) = (read_ends(&write.txn).await?, last(&write.txn).await?);
+        let (stored, last) = (read_ends(&write).await?, last(&write).await?);
         let extension = chain.extend(stored.as_ref(), last, taken.entries, now);
         if let Some(extension) = extension {
             chained.is_broken = extension.is_broken;
             if chained.is_broken {
                 // Rows beyond the highest number would block all later entries.
                 let beyond = Column::Id.gt(AuditNumber::HIGHEST.0);
-                let gone = Entity::delete_many().filter(beyond).exec(&write.txn).await;
+                let gone = Entity::delete_many().filter(beyond).exec(&write).await;
                 gone.map_err(failed)?;
             }
             let rows = extension.entries.iter().map(log_row);
-            let added = Entity::insert_many(rows).exec_without_returning(&write.txn);
+            let added = Entity::insert_many(rows).exec_without_returning(&write);
             added.await.map_err(failed)?;
-            save_ends(&write.txn, &extension.ends).await?;
+            save_ends(&write, &extension.ends).await?;
         }
         write.commit().await?;
         Ok(chained)
@@ -116,11 +116,11 @@ impl AuditStore for SeaOrmStore {
             return Ok(0);
         }
         let write = self.write().await?;
-        locks::alone(&write.txn, Alone::Audit).await?;
-        let Some(stored) = read_ends(&write.txn).await? else {
+        locks::alone(&write, Alone::Audit).await?;
+        let Some(stored) = read_ends(&write).await? else {
             return Ok(0);
         };
-        let rows = damage::raw(&write.txn, &oldest(limit.min(MOST_AT_ONCE))).await?;
+        let rows = damage::raw(&write, &oldest(limit.min(MOST_AT_ONCE))).await?;
         let entries: Vec<_> = rows.iter().map(audit_entry).collect();
         let shortened = chain.shorten(&stored, &entries, &retained);
         let shortened = shortened.map_err(|broken| StoreError::Corrupt(Box::new(broken)))?;
@@ -128,8 +128,8 @@ impl AuditStore for SeaOrmStore {
             return Ok(0);
         };
         let gone = Entity::delete_many().filter(Column::Id.lte(last.number.0));
-        gone.exec(&write.txn).await.map_err(failed)?;
-        save_ends(&write.txn, &shortened.ends).await?;
+        gone.exec(&write).await.map_err(failed)?;
+        save_ends(&write, &shortened.ends).await?;
         write.commit().await?;
         Ok(shortened.deleted as u64)
     }

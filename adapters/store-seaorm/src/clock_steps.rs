@@ -35,20 +35,20 @@ impl ClockStepStore for SeaOrmStore {
             return Ok(0);
         }
         let write = self.write().await?;
-        let (now, _) = self.time.both(&write.txn, now, now).await?;
+        let (now, _) = self.time.both(&write, now, now).await?;
         let mut changed = 0;
         let refreshes = REFRESH_HORIZON.cut(pause);
         for far in [paused(now, refreshes), planned(now)] {
-            changed += change(&write.txn, far, limit, due_now(now, refreshes)).await?;
+            changed += change(&write, far, limit, due_now(now, refreshes)).await?;
         }
-        changed += change(&write.txn, polled_late(now), limit, polled_soon(now)).await?;
+        changed += change(&write, polled_late(now), limit, polled_soon(now)).await?;
         let horizon = POLL_HORIZON.cut(pause);
         let polls = beyond::<device_codes::Entity>(now, horizon);
-        changed += change(&write.txn, polls, limit, due_now(now, horizon)).await?;
+        changed += change(&write, polls, limit, due_now(now, horizon)).await?;
         let horizon = REVOCATION_HORIZON.cut(pause);
         let outbox = beyond::<revocations::Entity>(now, horizon);
-        changed += change(&write.txn, outbox, limit, due_now(now, horizon)).await?;
-        changed += change(&write.txn, endless(now), limit, expired(now)).await?;
+        changed += change(&write, outbox, limit, due_now(now, horizon)).await?;
+        changed += change(&write, endless(now), limit, expired(now)).await?;
         write.commit().await?;
         Ok(changed)
     }

@@ -12,8 +12,8 @@ use central_oauth_domain::lock::lock;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, FromQueryResult, IdenStatic, QueryFilter, QueryOrder,
-    QueryResult, QuerySelect, QueryTrait, Select, TryGetableMany,
+    ColumnTrait, ConnectionTrait, FromQueryResult, IdenStatic, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, QueryTrait, Select,
 };
 
 use crate::convert::row_count;
@@ -110,15 +110,12 @@ pub(crate) async fn page_of<E: Table, T>(
 }
 
 /// Returns the groups that a query counts. A group of rows that cannot be read is left out.
-pub(crate) async fn groups<T: TryGetableMany>(
+pub(crate) async fn groups<T: FromQueryResult>(
     db: &impl ConnectionTrait,
     query: &impl QueryTrait,
 ) -> Result<Vec<T>, StoreError> {
     let rows = raw(db, query).await?;
-    let groups = rows.iter().map(|row| {
-        let group = T::try_get_many_by_index(row);
-        readable_or_none(group.map_err(|error| failed(DbErr::from(error))))
-    });
+    let groups = rows.iter().map(|row| readable_or_none(model(row)));
     groups.filter_map(Result::transpose).collect()
 }
 

@@ -48,9 +48,9 @@ impl GrantEndStore for SeaOrmStore {
     ) -> Result<bool, StoreError> {
         let write = self.write().await?;
         // Also waits for another replica that announces it.
-        locks::tokens_of(&write.txn, account).await?;
+        locks::tokens_of(&write, account).await?;
         let known = Entity::find().filter(Column::AccountId.eq(account.0));
-        let known = damage::readable(&write.txn, known).await?;
+        let known = damage::readable(&write, known).await?;
         let announced = |known: &Model| Timestamp::from_millis(known.ends_at);
         if known
             .first()
@@ -68,7 +68,7 @@ impl GrantEndStore for SeaOrmStore {
             .to_owned();
         let announced = announced.on_conflict(instead);
         match announced
-            .exec_without_returning(&write.txn)
+            .exec_without_returning(&write)
             .await
             .map_err(failed)
         {
@@ -76,7 +76,7 @@ impl GrantEndStore for SeaOrmStore {
             Err(StoreError::Conflict) => return Ok(false),
             announced => announced?,
         };
-        audit::keep(&write.txn, &[entry]).await?;
+        audit::keep(&write, &[entry]).await?;
         write.commit().await?;
         Ok(true)
     }

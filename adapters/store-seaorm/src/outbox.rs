@@ -20,11 +20,6 @@ pub(crate) async fn store_stray(
     db: &impl ConnectionTrait,
     stray: NewRevocation,
 ) -> Result<bool, StoreError> {
-    let reference = stray.reference.as_bytes().to_vec();
-    let known = Entity::find().filter(Column::Reference.eq(reference));
-    if finds_any(db, known).await? {
-        return Ok(true);
-    }
     if let Some(person) = &stray.person
         && is_alive(db, &stray.provider, Some(person)).await?
     {

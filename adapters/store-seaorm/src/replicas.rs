@@ -15,11 +15,11 @@ use crate::store::SeaOrmStore;
 impl ReplicaStore for SeaOrmStore {
     async fn check_in(&self, replica: &ReplicaReport, now: Timestamp) -> Result<(), StoreError> {
         let write = self.write().await?;
-        let (now, _) = self.time.both(&write.txn, now, now).await?;
+        let (now, _) = self.time.both(&write, now, now).await?;
         let long_gone = Column::SeenAt.lte((now - REMEMBERED_FOR).as_millis());
         let gone = Entity::delete_many().filter(long_gone);
-        gone.exec(&write.txn).await.map_err(failed)?;
-        note(&write.txn, replica, now).await?;
+        gone.exec(&write).await.map_err(failed)?;
+        note(&write, replica, now).await?;
         write.commit().await
     }
 

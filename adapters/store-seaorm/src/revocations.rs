@@ -27,8 +27,8 @@ use crate::store::SeaOrmStore;
 impl RevocationStore for SeaOrmStore {
     async fn store_stray(&self, stray: NewRevocation) -> Result<bool, StoreError> {
         let write = self.save().await?;
-        locks::persons(&write.txn, &stray.provider).await?;
-        let kept = outbox::store_stray(&write.txn, stray).await?;
+        locks::persons(&write, &stray.provider).await?;
+        let kept = outbox::store_stray(&write, stray).await?;
         write.commit().await?;
         Ok(kept)
     }
@@ -41,9 +41,9 @@ impl RevocationStore for SeaOrmStore {
         busy: &[ProviderName],
     ) -> Result<Vec<RevocationLease>, StoreError> {
         let write = self.write().await?;
-        let (now, lease_until) = self.time.both(&write.txn, now, lease_until).await?;
+        let (now, lease_until) = self.time.both(&write, now, lease_until).await?;
         let due = claims::due::<Entity>(now, limit, busy);
-        let leases = claims::claim(&write.txn, due, now, lease_until, Model::try_into).await?;
+        let leases = claims::claim(&write, due, now, lease_until, Model::try_into).await?;
         write.commit().await?;
         Ok(leases)
     }
@@ -63,14 +63,14 @@ impl RevocationStore for SeaOrmStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let write = self.write().await?;
-        let Some(provider) = provider_of(&write.txn, id).await? else {
+        let Some(provider) = provider_of(&write, id).await? else {
             return Ok(false);
         };
-        locks::persons(&write.txn, &provider).await?;
-        let Some(row) = leased(&write.txn, id, lease).await? else {
+        locks::persons(&write, &provider).await?;
+        let Some(row) = leased(&write, id, lease).await? else {
             return Ok(false);
         };
-        let is_alive = outbox::is_alive(&write.txn, &provider, person).await?;
+        let is_alive = outbox::is_alive(&write, &provider, person).await?;
         let attributed = if is_alive {
             ended_revocation(RevocationStatus::Cancelled, now)
         } else {
@@ -81,7 +81,7 @@ impl RevocationStore for SeaOrmStore {
             person: Set(person.map(str::to_owned)),
             ..attributed
         };
-        attributed.update(&write.txn).await.map_err(failed)?;
+        attributed.update(&write).await.map_err(failed)?;
         write.commit().await?;
         Ok(!is_alive)
     }
@@ -94,14 +94,14 @@ impl RevocationStore for SeaOrmStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let write = self.write().await?;
-        let Some(row) = leased(&write.txn, id, lease).await? else {
+        let Some(row) = leased(&write, id, lease).await? else {
             return Ok(false);
         };
         let recorded = ActiveModel {
             id: Set(row.id),
             ..result_columns(result, row.failures, now)
         };
-        recorded.update(&write.txn).await.map_err(failed)?;
+        recorded.update(&write).await.map_err(failed)?;
         write.commit().await?;
         Ok(true)
     }

@@ -6,7 +6,7 @@ use sea_orm_migration::{MigratorTrait, SchemaManager};
 use tokio::time::{sleep, timeout};
 
 use crate::database::versions::{known, pending, refuse_newer};
-use crate::database::{OpenError, Purpose, Session, Write};
+use crate::database::{OpenError, Purpose, Session};
 use crate::error::is_locked;
 use crate::locks::{self, Migrating};
 use crate::store::SeaOrmStore;
@@ -53,9 +53,9 @@ impl SeaOrmStore {
         let at = OpenError::at(self.url());
         loop {
             let write = self.begin_to_migrate().await.map_err(&at)?;
-            refuse_newer(&write.txn, self.url()).await?;
-            match migrate(write.txn.unwatched().map_err(&at)?).await {
-                Ok(()) => return write.txn.commit().await.map_err(&at),
+            refuse_newer(&write, self.url()).await?;
+            match migrate(write.unwatched().map_err(&at)?).await {
+                Ok(()) => return write.try_commit().await.map_err(&at),
                 Err(error) if self.is_on_server() && is_locked(&error) => {
                     tracing::warn!(
                         "the migration waits for another transaction on the tables, such as a backup"
@@ -90,9 +90,9 @@ impl SeaOrmStore {
     }
 
     /// One process migrates at a time: the others wait, and then find nothing pending.
-    async fn begin_to_migrate(&self) -> Result<Write, DbErr> {
+    async fn begin_to_migrate(&self) -> Result<Session, DbErr> {
         let write = self.database.begin(Purpose::Change).await?;
-        locks::migrations(&write.txn).await?;
+        locks::migrations(&write).await?;
         Ok(write)
     }
 

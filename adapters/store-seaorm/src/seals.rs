@@ -31,17 +31,17 @@ impl SealStore for SeaOrmStore {
 
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError> {
         let write = self.write().await?;
-        if let Some(kept) = hash_key::read(&write.txn).await.map_err(failed)? {
+        if let Some(kept) = hash_key::read(&write).await.map_err(failed)? {
             return Ok(kept);
         }
-        let nobody_copies = locks::not_copying(&write.txn).await.map_err(failed)?;
+        let nobody_copies = locks::not_copying(&write).await.map_err(failed)?;
         // Reads in this order, because every transaction that stores a row stores a key before it.
-        let is_new = is_empty(&write.txn).await?;
-        let kept = hash_key::read(&write.txn).await.map_err(failed)?;
+        let is_new = is_empty(&write).await?;
+        let kept = hash_key::read(&write).await.map_err(failed)?;
         if kept.is_none() && !(nobody_copies && is_new) {
             return Err(StoreError::Conflict);
         }
-        let kept = hash_key::keep(&write.txn, &candidate).await?;
+        let kept = hash_key::keep(&write, &candidate).await?;
         write.commit().await?;
         Ok(kept)
     }
@@ -76,7 +76,7 @@ impl SealStore for SeaOrmStore {
         let write = self.write().await?;
         let mut changed = 0;
         for row in rows.iter().filter(|row| !row.values.is_empty()) {
-            changed += reseal_row(&write.txn, row).await.map_err(failed)?;
+            changed += reseal_row(&write, row).await.map_err(failed)?;
         }
         write.commit().await?;
         Ok(changed)

@@ -16,8 +16,8 @@ impl SeaOrmStore {
     /// Runs a statement in a transaction of its own. Returns how many rows it has changed.
     pub(crate) async fn run(&self, statement: &impl QueryTrait) -> Result<u64, StoreError> {
         let write = self.write().await?;
-        let statement = statement.build(write.txn.get_database_backend());
-        let done = write.txn.execute_raw(statement).await.map_err(failed)?;
+        let statement = statement.build(write.get_database_backend());
+        let done = write.execute_raw(statement).await.map_err(failed)?;
         write.commit().await?;
         Ok(done.rows_affected())
     }

@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Purpose, Session, Write};
+use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Purpose, Session};
 use crate::error::{failed, unavailable};
 use crate::refreshes::claimed::Claimed;
 use crate::url::DatabaseUrl;
@@ -101,13 +101,13 @@ impl SeaOrmStore {
         self.database.read().await.map_err(failed)
     }
 
-    pub(crate) async fn write(&self) -> Result<Write, StoreError> {
+    pub(crate) async fn write(&self) -> Result<Session, StoreError> {
         let begun = self.database.begin(Purpose::Change).await;
         begun.map_err(unavailable)
     }
 
     /// Begins a transaction for a provider's response: it exists nowhere else until it is stored.
-    pub(crate) async fn save(&self) -> Result<Write, StoreError> {
+    pub(crate) async fn save(&self) -> Result<Session, StoreError> {
         let begun = self.database.begin(Purpose::Save).await;
         begun.map_err(unavailable)
     }

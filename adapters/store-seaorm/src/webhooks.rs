@@ -34,18 +34,18 @@ impl WebhookStore for SeaOrmStore {
         entry: SignedEntry,
     ) -> Result<bool, StoreError> {
         let write = self.write().await?;
-        let head = audit::head(&write.txn).await?;
+        let head = audit::head(&write).await?;
         let fresh = Receiver::new(name.clone(), position.unwrap_or(head));
         let fresh = columns(&macs.authenticated_receiver(&fresh));
-        if !insert(&write.txn, fresh.clone()).await? {
-            if !readable(&write.txn, named(name)).await?.is_empty() {
+        if !insert(&write, fresh.clone()).await? {
+            if !readable(&write, named(name)).await?.is_empty() {
                 return Ok(false);
             }
             let damaged = Entity::delete_many().filter(Column::Name.eq(name.as_str()));
-            damaged.exec(&write.txn).await.map_err(failed)?;
-            insert(&write.txn, fresh).await?;
+            damaged.exec(&write).await.map_err(failed)?;
+            insert(&write, fresh).await?;
         }
-        audit::keep(&write.txn, &[entry]).await?;
+        audit::keep(&write, &[entry]).await?;
         write.commit().await?;
         Ok(true)
     }

@@ -82,11 +82,11 @@ impl WorkloadStore for SeaOrmStore {
     ) -> Result<KeyCreation, StoreError> {
         let account = key.account;
         let write = self.write().await?;
-        let created = keys::insert_reader(&write.txn, key, most, macs).await?;
+        let created = keys::insert_reader(&write, key, most, macs).await?;
         if let KeyCreation::Created(record) = &created {
-            insert(&write.txn, record.id, workload).await?;
+            insert(&write, record.id, workload).await?;
             let event = AuditEvent::key_created(account, record);
-            audit::keep(&write.txn, &[audit.entry(event)]).await?;
+            audit::keep(&write, &[audit.entry(event)]).await?;
         }
         write.commit().await?;
         Ok(created)

@@ -46,7 +46,7 @@ impl SeaOrmStore {
     /// again may never write them.
     async fn replace_test_row(&self) -> Result<(), StoreError> {
         let write = self.write().await?;
-        let [delete, insert] = match write.txn.get_database_backend() {
+        let [delete, insert] = match write.get_database_backend() {
             // Replicas test at the same time and do not wait for each other.
             DbBackend::Postgres => [
                 "DELETE FROM write_tests WHERE id IN (SELECT id FROM write_tests FOR UPDATE SKIP LOCKED)",
@@ -59,7 +59,7 @@ impl SeaOrmStore {
             ],
         };
         for sql in [delete, insert] {
-            let done = write.txn.execute_unprepared(sql).await;
+            let done = write.execute_unprepared(sql).await;
             done.map_err(failed)?;
         }
         write.commit().await

@@ -1,7 +1,7 @@
 use central_oauth_domain::grant::{AccountFilter, AccountId, AccountStatus, StatusAsOf};
-use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
+use super::shown::{has_ended, waits};
 use crate::convert::row_count;
 use crate::entities::accounts::{self, Status};
 use crate::entities::{account_labels, tokens};
@@ -33,44 +33,21 @@ pub(crate) fn matching(
     query.filter(wanted).limit(row_count(limit))
 }
 
-/// The rule of `Account::as_of`, in SQL.
 fn is_shown_as(wanted: &StatusAsOf) -> Condition {
-    let now = wanted.now.as_millis();
-    let outages = wanted.outages.iter().map(|outage| outage.provider.as_str());
-    let outages = Vec::from_iter(outages);
-    let stored = |status| accounts::Column::Status.eq(status);
-    let due = tokens::Column::NextRefreshAt;
-    let end = tokens::Column::AccessTokenExpiresAt;
+    let down = wanted.outages.iter().map(|outage| outage.provider.as_str());
+    let down = Vec::from_iter(down);
+    let stored = |status| Condition::all().add(accounts::Column::Status.eq(status));
     match wanted.status {
-        AccountStatus::Active => {
-            let none_waits = Condition::any()
-                .add(accounts::Column::Provider.is_not_in(outages))
-                .add(due.is_null())
-                .add(due.gt(now));
-            let none_is_over = due.is_not_null().or(end.is_null()).or(end.gt(now));
-            Condition::all()
-                .add(stored(Status::Active))
-                .add(none_waits)
-                .add(none_is_over)
-        }
-        AccountStatus::Degraded if outages.is_empty() => {
-            Condition::all().add(stored(Status::Degraded))
-        }
-        AccountStatus::Degraded => {
-            let waits = Condition::all()
-                .add(stored(Status::Active))
-                .add(accounts::Column::Provider.is_in(outages))
-                .add(due.lte(now));
-            Condition::any().add(stored(Status::Degraded)).add(waits)
-        }
-        AccountStatus::RelinkRequired => {
-            let is_over = Condition::all()
-                .add(stored(Status::Active))
-                .add(due.is_null())
-                .add(end.lte(now));
-            Condition::any()
-                .add(stored(Status::RelinkRequired))
-                .add(is_over)
-        }
+        AccountStatus::Active => stored(Status::Active)
+            .add(has_ended(wanted.now).not())
+            .add(waits(wanted.now, &down).not()),
+        // With this condition alone, the index is used.
+        AccountStatus::Degraded if down.is_empty() => stored(Status::Degraded),
+        AccountStatus::Degraded => Condition::any()
+            .add(stored(Status::Degraded))
+            .add(waits(wanted.now, &down)),
+        AccountStatus::RelinkRequired => Condition::any()
+            .add(stored(Status::RelinkRequired))
+            .add(has_ended(wanted.now)),
     }
 }

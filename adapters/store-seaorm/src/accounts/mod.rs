@@ -4,6 +4,7 @@ pub(crate) mod filtered;
 pub(crate) mod labels;
 pub(crate) mod locked;
 pub(crate) mod relink;
+pub(crate) mod shown;
 
 use std::collections::BTreeMap;
 
@@ -74,22 +75,22 @@ impl AccountStore for SeaOrmStore {
     ) -> Result<RevocationLease, StoreError> {
         let id = seen.account.id;
         let write = self.write().await?;
-        locks::persons(&write.txn, &seen.account.key.provider).await?;
-        locks::tokens_of(&write.txn, id).await?;
-        locks::account(&write.txn, id).await?;
-        locks::keys_and_links_of(&write.txn, id).await?;
-        let stored = read_tokens(&write.txn, id).await?;
+        locks::persons(&write, &seen.account.key.provider).await?;
+        locks::tokens_of(&write, id).await?;
+        locks::account(&write, id).await?;
+        locks::keys_and_links_of(&write, id).await?;
+        let stored = read_tokens(&write, id).await?;
         if !stored.is_some_and(|stored| stored.are_those_of(seen)) {
             return Err(StoreError::Conflict);
         }
         // Also deletes its tokens, its keys and their links.
         accounts::Entity::delete_by_id(id.0)
-            .exec(&write.txn)
+            .exec(&write)
             .await
             .map_err(failed)?;
-        let lease = outbox::insert(&write.txn, revocation).await?;
+        let lease = outbox::insert(&write, revocation).await?;
         let event = AuditEvent::account_deleted(&seen.account);
-        audit::keep(&write.txn, &[audit.entry(event)]).await?;
+        audit::keep(&write, &[audit.entry(event)]).await?;
         write.commit().await?;
         Ok(lease)
     }

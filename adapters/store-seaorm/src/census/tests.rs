@@ -1,11 +1,13 @@
 //! Counts in both databases.
 
+use std::collections::BTreeMap;
+
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::refresh::Outage;
 use central_oauth_domain::ports::OutageStore as _;
 use central_oauth_test_postgres::Cluster;
 use sea_orm::ActiveValue::Set;
-use sea_orm::EntityTrait as _;
+use sea_orm::{EntityTrait as _, QueryFilter as _};
 
 use super::*;
 use crate::entities::accounts::Status;
@@ -50,9 +52,9 @@ async fn add(store: &SeaOrmStore, id: i64, provider: &str, grant: Grant) {
     };
     let write = store.write().await.unwrap();
     let account = accounts::Entity::insert(account);
-    account.exec_without_returning(&write.txn).await.unwrap();
+    account.exec_without_returning(&write).await.unwrap();
     let tokens = tokens::Entity::insert(tokens);
-    tokens.exec_without_returning(&write.txn).await.unwrap();
+    tokens.exec_without_returning(&write).await.unwrap();
     write.commit().await.unwrap();
 }
 
@@ -119,7 +121,7 @@ async fn count_at(url: &DatabaseUrl) {
         tokens::Entity::update_many()
             .col_expr(tokens::Column::RenewedByUse, Expr::value(renews))
             .filter(tokens::Column::AccountId.eq(1))
-            .exec(&write.txn)
+            .exec(&write)
             .await
             .unwrap();
         write.commit().await.unwrap();
@@ -213,7 +215,7 @@ async fn ends_of_age_at(store: &SeaOrmStore) {
             .col_expr(tokens::Column::GrantExpiresAt, Expr::value(ends_at))
             .col_expr(tokens::Column::RenewedByUse, Expr::value(renews))
             .filter(tokens::Column::AccountId.eq(id))
-            .exec(&write.txn)
+            .exec(&write)
             .await
             .unwrap();
         write.commit().await.unwrap();
@@ -231,12 +233,19 @@ fn dying((provider, refresh_due, count): (&str, bool, u64)) -> DyingCount {
     }
 }
 
-/// Grants that end soon.
+/// Grants that end soon, whatever their status.
 async fn dying_at(store: &SeaOrmStore) -> Vec<DyingCount> {
     let census = store.census(Timestamp::from_millis(NOW)).await.unwrap();
-    let mut found = census.dying;
-    found.sort_by_key(|dying| (dying.provider.clone(), dying.refresh_due));
+    let mut counts = BTreeMap::new();
+    for found in census.dying {
+        *counts
+            .entry((found.provider, found.refresh_due))
+            .or_insert(0) += found.count;
+    }
+    let found = counts.iter();
     found
+        .map(|((provider, due), count)| dying((provider.as_str(), *due, *count)))
+        .collect()
 }
 
 /// The same grants an hour and a half later, when those that were due after an hour are overdue. One of them has
@@ -248,7 +257,7 @@ async fn late_at(store: &SeaOrmStore) {
         .col_expr(tokens::Column::NextRefreshAt, Expr::value(now + 1))
         .col_expr(tokens::Column::AccessTokenExpiresAt, Expr::value(NOW))
         .filter(tokens::Column::AccountId.eq(3))
-        .exec(&write.txn)
+        .exec(&write)
         .await
         .unwrap();
     write.commit().await.unwrap();

@@ -31,7 +31,7 @@ pub use progress::{CopyProgress, TableCount};
 pub use source::CopySource;
 pub use unreadable::rows as named_rows;
 
-use crate::database::{OpenError, PoolSettings, Purpose, Write};
+use crate::database::{OpenError, PoolSettings, Purpose, Session};
 use crate::error::{failed, is_locked};
 use crate::store::SeaOrmStore;
 use crate::url::DatabaseUrl;
@@ -90,7 +90,7 @@ pub async fn copy(
 pub struct SeaOrmCopy<'a> {
     source: &'a CopySource,
     destination: &'a SeaOrmStore,
-    guard: Write,
+    guard: Session,
     /// The passes over tables that are not finished.
     rest: VecDeque<(Pass, Table)>,
     /// Where the first of them goes on.
@@ -122,8 +122,8 @@ impl<'a> SeaOrmCopy<'a> {
             guard => guard.map_err(&at)?,
         };
         let guard = guard.staying().await.map_err(&at)?;
-        let is_alone = locks::copying(&guard.txn).await.map_err(&at)?;
-        let hash_key = hash_key::read(&guard.txn).await.map_err(&at)?;
+        let is_alone = locks::copying(&guard).await.map_err(&at)?;
+        let hash_key = hash_key::read(&guard).await.map_err(&at)?;
         let database = database();
         match (hash_key, is_alone) {
             (Some(_), _) => Err(CopyError::DestinationIsComplete { database }),
@@ -164,7 +164,7 @@ impl<'a> SeaOrmCopy<'a> {
         }
         let holding = tables.iter().filter(|of| of.may_be_sealed);
         progress(CopyProgress::Opening(holding.map(|of| of.source).sum()));
-        let opened = verify::open_all(&self.guard.txn, vault, progress).await?;
+        let opened = verify::open_all(&self.guard, vault, progress).await?;
         self.finish(hash_key).await?;
         Ok(CopyReport { tables, opened })
     }
@@ -184,13 +184,13 @@ impl<'a> SeaOrmCopy<'a> {
 
     /// Returns where the next rows are written: on a server in a transaction of their own, in a file in that of the
     /// guard.
-    async fn begin_batch(&self) -> Result<Option<Write>, StoreError> {
+    async fn begin_batch(&self) -> Result<Option<Session>, StoreError> {
         // Checks that the guard is still there, and that nobody else was faster.
-        let hash_key = hash_key::read(&self.guard.txn).await;
+        let hash_key = hash_key::read(&self.guard).await;
         if hash_key.map_err(failed)?.is_some() {
             return Err(StoreError::Conflict);
         }
-        match self.guard.txn.get_database_backend() {
+        match self.guard.get_database_backend() {
             DbBackend::Postgres => self.destination.write().await.map(Some),
             _ => Ok(None),
         }
@@ -202,7 +202,7 @@ impl<'a> SeaOrmCopy<'a> {
             let own = own.staying().await.map_err(failed)?;
             let tables = Table::ALL.map(Table::name).join(", ");
             let analyze = format!("ANALYZE {tables}");
-            let analyzed = own.txn.execute_unprepared(&analyze).await;
+            let analyzed = own.execute_unprepared(&analyze).await;
             analyzed.map_err(failed)?;
             own.commit().await?;
         }
@@ -212,7 +212,7 @@ impl<'a> SeaOrmCopy<'a> {
     /// Returns the next rows of a table; `None` at the end.
     async fn batch(&self, pass: Pass, table: Table) -> Result<Option<rows::Batch>, StoreError> {
         let own = self.begin_batch().await?;
-        let there = own.as_ref().map_or(&self.guard.txn, |own| &own.txn);
+        let there = own.as_ref().unwrap_or(&self.guard);
         let (source, after) = (self.source.session(), self.after);
         let done = match pass {
             Pass::Drop => with_entity!(table, drop_unequal(source, there, after)),
@@ -230,7 +230,7 @@ impl<'a> SeaOrmCopy<'a> {
     /// # Errors
     /// When a database fails.
     pub async fn counts(&self) -> Result<Vec<TableCount>, StoreError> {
-        let (source, destination) = (self.source.session(), &self.guard.txn);
+        let (source, destination) = (self.source.session(), &self.guard);
         let mut counts = Vec::new();
         for table in Table::ALL {
             let name = table.name();
@@ -270,9 +270,9 @@ impl<'a> SeaOrmCopy<'a> {
     /// # Errors
     /// [`StoreError::Conflict`] when the destination has another one already.
     pub async fn finish(self, hash_key: &Sealed) -> Result<(), StoreError> {
-        let numbers = numbers::go_on(self.source.session(), &self.guard.txn).await;
+        let numbers = numbers::go_on(self.source.session(), &self.guard).await;
         numbers.map_err(failed)?;
-        let kept = hash_key::keep(&self.guard.txn, hash_key).await?;
+        let kept = hash_key::keep(&self.guard, hash_key).await?;
         if kept != *hash_key {
             return Err(StoreError::Conflict);
         }

@@ -72,7 +72,7 @@ async fn commit_group(file: &Sqlite) {
     };
     let mut members = Vec::new();
     let committed = match run(&session, file.group(), &mut members).await {
-        Ok(true) => session.commit().await,
+        Ok(true) => session.try_commit().await,
         Ok(false) => Ok(()),
         Err(error) => Err(error),
     };

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode};
+use sea_orm::sqlx::sqlite::SqliteLockingMode;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, Statement,
+    ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait,
 };
 use tokio::time::{Instant, sleep};
 
 use super::Purpose;
-use super::open_file::connect;
+use super::open_file::{connect, options};
 use super::pool_settings::PoolSettings;
 use super::postgres::Postgres;
 use super::session::{Channel, Session};
@@ -45,7 +45,7 @@ impl Held {
             Place::File(path) => hold_file(path).await,
             Place::Server(server) => {
                 let server = Postgres::open(server, settings).await?;
-                let session = stay(server.begin(Purpose::Change).await?).await?;
+                let session = server.begin(Purpose::Change).await?.staying().await?;
                 let connections = Connections::Server(server);
                 Ok(Self {
                     session,
@@ -107,7 +107,11 @@ impl Held {
 /// In exclusive mode a file can be opened only if no other process has it open, not even an idle one, and no other can
 /// open it afterwards.
 async fn hold_file(path: &Path) -> Result<Held, DbErr> {
-    let file = connect(path, alone).await?;
+    // The type of the journal does not change.
+    let alone = options(path)?
+        .busy_timeout(TIMEOUT)
+        .locking_mode(SqliteLockingMode::Exclusive);
+    let file = connect(alone).await?;
     let exclusive = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Exclusive),
         ..TransactionOptions::default()
@@ -119,22 +123,4 @@ async fn hold_file(path: &Path) -> Result<Held, DbErr> {
         session: Session::new(Channel::Transaction(txn), None),
         connections: Connections::File(file),
     })
-}
-
-/// The type of the journal does not change.
-fn alone(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options
-        .create_if_missing(false)
-        .busy_timeout(TIMEOUT)
-        .locking_mode(SqliteLockingMode::Exclusive)
-}
-
-/// A transaction that may stay open for long, and whose statements have no timeout, for example to count a large table.
-pub(super) async fn stay(session: Session) -> Result<Session, DbErr> {
-    if session.get_database_backend() == DbBackend::Postgres {
-        let stay = "SET LOCAL idle_in_transaction_session_timeout = 0; \
-                    SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
-        session.execute_unprepared(stay).await?;
-    }
-    Ok(session.without_timeout())
 }

@@ -69,11 +69,6 @@ pub(crate) enum Purpose {
     Save,
 }
 
-/// An open transaction that may write; dropping it rolls it back.
-pub(crate) struct Write {
-    pub(crate) txn: Session,
-}
-
 impl Database {
     /// Opens a database whose schema is not newer than this build; creates a file if necessary. `check` may reject a
     /// database by its sealed hash key, or because it has none, before anything is written, even a new file.
@@ -104,15 +99,16 @@ impl Database {
         }
     }
 
-    pub(crate) async fn begin(&self, purpose: Purpose) -> Result<Write, DbErr> {
-        let txn = match self {
+    /// Begins a transaction that may write.
+    pub(crate) async fn begin(&self, purpose: Purpose) -> Result<Session, DbErr> {
+        let begun = match self {
             Self::Sqlite(file) => file.begin().await,
             Self::Postgres(server) => server.begin(purpose).await,
         };
-        if txn.as_ref().is_err_and(is_storage_failure) {
+        if begun.as_ref().is_err_and(is_storage_failure) {
             self.health().failed();
         }
-        Ok(Write { txn: txn? })
+        begun
     }
 
     /// Writes in a transaction. After an error it is rolled back before the caller gets the error, because others skip
@@ -127,10 +123,10 @@ impl Database {
             return group::write(file, writing).await;
         }
         let write = self.begin(purpose).await.map_err(unavailable)?;
-        let written = writing(&write.txn).await;
+        let written = writing(&write).await;
         match written {
             Ok(_) => write.commit().await?,
-            Err(_) => write.txn.roll_back().await,
+            Err(_) => write.roll_back().await,
         }
         written
     }
@@ -179,21 +175,5 @@ impl Database {
             Self::Sqlite(file) => file.close().await,
             Self::Postgres(server) => server.close().await,
         }
-    }
-}
-
-impl Write {
-    /// Returns the transaction without a time limit.
-    pub(crate) async fn staying(self) -> Result<Self, DbErr> {
-        let txn = hold::stay(self.txn).await?;
-        Ok(Self { txn })
-    }
-
-    /// Commits.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] or [`StoreError::Busy`]: the commit may have succeeded nevertheless.
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.txn.commit().await.map_err(unavailable)
     }
 }

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use central_oauth_domain::secret::Sealed;
-use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr};
+use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
+use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
 use tokio::sync::OnceCell;
 
 use super::place::FilePlace;
@@ -43,10 +43,11 @@ impl OpenFile {
     pub(super) async fn open(path: &Path) -> Result<Self, DbErr> {
         let place = FilePlace::of(path);
         let is_writer_discarded = Arc::new(AtomicBool::new(false));
-        let pool = usable_writers(&is_writer_discarded);
+        let writer = usable_writers(Arc::clone(&is_writer_discarded));
+        let durable = durable(options(path)?);
         Ok(Self {
-            writer: patiently(path, 1, writing, pool).await?,
-            readers: patiently(path, READERS, durable, |pool| pool).await?,
+            writer: patiently(writer, durable.clone().busy_timeout(TURN_TIMEOUT)).await?,
+            readers: patiently(pool(READERS), durable).await?,
             is_writer_discarded,
             place,
             hash_key: OnceCell::new(),
@@ -90,29 +91,20 @@ pub(super) fn moved() -> DbErr {
 }
 
 /// Closes a writer that was discarded, or that is inside a transaction according to the driver.
-fn usable_writers(
-    is_discarded: &Arc<AtomicBool>,
-) -> impl Fn(SqlitePoolOptions) -> SqlitePoolOptions + Clone + Send + Sync + 'static {
-    let is_discarded = Arc::clone(is_discarded);
-    move |pool| {
-        let is_discarded = Arc::clone(&is_discarded);
-        pool.before_acquire(move |writer, _| {
-            let is_usable =
-                !is_discarded.swap(false, Ordering::SeqCst) && !writer.is_in_transaction();
-            Box::pin(async move { Ok(is_usable) })
-        })
-    }
+fn usable_writers(is_discarded: Arc<AtomicBool>) -> SqlitePoolOptions {
+    pool(1).before_acquire(move |writer, _| {
+        let is_usable = !is_discarded.swap(false, Ordering::SeqCst) && !writer.is_in_transaction();
+        Box::pin(async move { Ok(is_usable) })
+    })
 }
 
 async fn patiently(
-    path: &Path,
-    connections: u32,
-    tune: fn(SqliteConnectOptions) -> SqliteConnectOptions,
-    pool: impl Fn(SqlitePoolOptions) -> SqlitePoolOptions + Clone + Send + Sync + 'static,
+    pool: SqlitePoolOptions,
+    options: SqliteConnectOptions,
 ) -> Result<DatabaseConnection, DbErr> {
     let mut attempts_left = CONNECT_ATTEMPTS;
     loop {
-        match connect_pool(path, connections, tune, pool.clone()).await {
+        match connect_pool(pool.clone(), options.clone()).await {
             Err(error) if is_locked(&error) && attempts_left > 0 => attempts_left -= 1,
             outcome => return outcome,
         }
@@ -121,48 +113,44 @@ async fn patiently(
 }
 
 /// Opens one connection without special handling.
-pub(super) async fn connect(
-    path: &Path,
-    tune: fn(SqliteConnectOptions) -> SqliteConnectOptions,
-) -> Result<DatabaseConnection, DbErr> {
-    connect_pool(path, 1, tune, |pool| pool).await
+pub(super) async fn connect(options: SqliteConnectOptions) -> Result<DatabaseConnection, DbErr> {
+    connect_pool(pool(1), options).await
 }
 
-/// Opens a pool. SQLite gets the path literally, so that no part of a file's name can be an option.
 async fn connect_pool(
-    path: &Path,
-    connections: u32,
-    tune: fn(SqliteConnectOptions) -> SqliteConnectOptions,
-    pool: impl Fn(SqlitePoolOptions) -> SqlitePoolOptions + Send + Sync + 'static,
+    pool: SqlitePoolOptions,
+    options: SqliteConnectOptions,
 ) -> Result<DatabaseConnection, DbErr> {
-    let path = std::path::absolute(path).map_err(|error| DbErr::Custom(error.to_string()))?;
-    let mut options = ConnectOptions::new("sqlite://");
-    options
+    match pool.connect_with(options).await {
+        Ok(pool) => Ok(pool.into()),
+        Err(error) => Err(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))),
+    }
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .sqlx_logging(false)
-        .record_stmt_in_spans(false)
-        .map_sqlx_sqlite_opts(move |options| {
-            tune(options.filename(&path).busy_timeout(BUSY_TIMEOUT))
-        })
-        .map_sqlx_sqlite_pool_opts(pool);
-    Database::connect(options).await
+}
+
+/// SQLite gets the path literally, so that no part of a file's name can be an option.
+pub(super) fn options(path: &Path) -> Result<SqliteConnectOptions, DbErr> {
+    let path = std::path::absolute(path).map_err(|error| DbErr::Custom(error.to_string()))?;
+    let options = SqliteConnectOptions::new().filename(path);
+    Ok(options
+        .busy_timeout(BUSY_TIMEOUT)
+        .disable_statement_logging())
 }
 
 /// Commits survive a power failure, and readers do not wait for the writer.
 fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options
-        .create_if_missing(false)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-}
-
-fn writing(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    durable(options).busy_timeout(TURN_TIMEOUT)
 }
 
 #[cfg(test)]

@@ -4,12 +4,10 @@ use std::io;
 use std::path::Path;
 
 use central_oauth_domain::secret::Sealed;
-use sea_orm::DatabaseConnection;
-use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm_migration::SchemaManager;
 
 use super::error::OpenError;
-use super::open_file::connect;
+use super::open_file::{connect, options};
 use super::place::wal;
 use super::session::{Channel, Session};
 use super::versions::refuse_newer;
@@ -22,11 +20,7 @@ pub(super) async fn hash_key_of_file(
     path: &Path,
     url: &DatabaseUrl,
 ) -> Result<Option<Sealed>, OpenError> {
-    let file = connect(path, at_rest).await;
-    let file = file.map_err(OpenError::at(url))?;
-    let sealed = read(&reading(&file), url).await;
-    file.close().await.map_err(OpenError::at(url))?;
-    match sealed? {
+    match look_into(path, true, url).await? {
         Some(sealed) => Ok(Some(sealed)),
         None => hash_key_in(path, url).await,
     }
@@ -38,16 +32,28 @@ pub(super) async fn hash_key_in(
     path: &Path,
     url: &DatabaseUrl,
 ) -> Result<Option<Sealed>, OpenError> {
-    let Some(file) = look_into(path, url).await? else {
+    let size = |path: &Path| size(path).map_err(|source| OpenError::file(path, source));
+    if size(path)? == 0 {
         return Ok(None);
-    };
-    let sealed = read(&reading(&file), url).await;
-    file.close().await.map_err(OpenError::at(url))?;
-    sealed
+    }
+    // Even a reader would recreate an empty log and its index and leave them behind, unless it is told that the file is
+    // immutable. Any other log exists already: another process has the database open, or died.
+    look_into(path, size(&wal(path))? == 0, url).await
 }
 
-fn reading(file: &DatabaseConnection) -> Session {
-    Session::new(Channel::Pool(file.clone()), None)
+async fn look_into(
+    path: &Path,
+    is_immutable: bool,
+    url: &DatabaseUrl,
+) -> Result<Option<Sealed>, OpenError> {
+    let at = OpenError::at(url);
+    let options = options(path).map_err(&at)?.read_only(true);
+    let file = connect(options.immutable(is_immutable))
+        .await
+        .map_err(&at)?;
+    let sealed = read(&Session::new(Channel::Pool(file.clone()), None), url).await;
+    file.close().await.map_err(&at)?;
+    sealed
 }
 
 /// Reads the sealed hash key of a database that no newer version has migrated.
@@ -63,35 +69,6 @@ pub(super) async fn read(
     }
     let sealed = hash_key::read(session).await;
     sealed.map_err(OpenError::at(url))
-}
-
-/// Opens a file read-only, if there is one.
-async fn look_into(
-    path: &Path,
-    url: &DatabaseUrl,
-) -> Result<Option<DatabaseConnection>, OpenError> {
-    let size = |path: &Path| size(path).map_err(|source| OpenError::file(path, source));
-    if size(path)? == 0 {
-        return Ok(None);
-    }
-    let tune = if size(&wal(path))? == 0 {
-        at_rest
-    } else {
-        in_use
-    };
-    let file = connect(path, tune).await.map_err(OpenError::at(url))?;
-    Ok(Some(file))
-}
-
-/// With an empty write-ahead log the file is complete. Even a reader would recreate the log and its index and leave
-/// them behind, unless it is told that the file is immutable.
-fn at_rest(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options.read_only(true).immutable(true)
-}
-
-/// The log exists already: another process has the database open, or died.
-fn in_use(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options.read_only(true)
 }
 
 /// A file that does not exist counts as empty.

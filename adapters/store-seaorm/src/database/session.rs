@@ -1,6 +1,7 @@
 //! Sessions: connections and transactions that run statements.
 
 use async_trait::async_trait;
+use central_oauth_domain::ports::StoreError;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseExecutor, DbBackend, DbErr, ExecResult,
     QueryResult, Statement, Value,
@@ -9,9 +10,9 @@ use sea_orm::{
 use super::pool::ResponseTimeout;
 use super::transaction::Transaction;
 use super::watched::{seen, span, within};
-use crate::error::is_disconnected;
+use crate::error::{is_disconnected, unavailable};
 
-/// A connection, or a transaction.
+/// A connection, or a transaction; dropping it rolls a transaction back.
 pub(crate) struct Session {
     channel: Channel,
     response_timeout: Option<ResponseTimeout>,
@@ -30,11 +31,18 @@ impl Session {
         }
     }
 
-    pub(crate) fn without_timeout(self) -> Self {
-        Self {
+    /// Returns a transaction that may stay open for long, and whose statements have no timeout, for example to count a
+    /// large table.
+    pub(crate) async fn staying(self) -> Result<Self, DbErr> {
+        if self.get_database_backend() == DbBackend::Postgres {
+            let stay = "SET LOCAL idle_in_transaction_session_timeout = 0; \
+                        SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
+            self.execute_unprepared(stay).await?;
+        }
+        Ok(Self {
             response_timeout: None,
             ..self
-        }
+        })
     }
 
     /// For migrations: without timeout and spans. After a failure the transaction must not be committed.
@@ -59,8 +67,16 @@ impl Session {
     /// Commits.
     ///
     /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Busy`]: the commit may have succeeded nevertheless.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        self.try_commit().await.map_err(unavailable)
+    }
+
+    /// Commits.
+    ///
+    /// # Errors
     /// When the database has not confirmed the commit. It may have succeeded: the response may have been lost.
-    pub(crate) async fn commit(self) -> Result<(), DbErr> {
+    pub(crate) async fn try_commit(self) -> Result<(), DbErr> {
         match self.channel {
             Channel::Pool(_) => Ok(()),
             Channel::Transaction(txn) => txn.commit(self.response_timeout).await,
@@ -145,33 +161,31 @@ impl ConnectionTrait for Session {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let statement = prepared_once(statement);
-        let sql = &statement.sql;
-        for _ in 0..self.connections_to_try() {
-            let question = self.executor()?;
-            let asked = self.asked(sql, question.query_one_raw(statement.clone()));
-            match asked.await {
-                Err(error) if is_disconnected(&error) => {}
+        let mut connections_left = self.connections_to_try();
+        loop {
+            let executor = self.executor()?;
+            let asked = executor.query_one_raw(statement.clone());
+            match self.asked(&statement.sql, asked).await {
+                Err(error) if is_disconnected(&error) && connections_left > 0 => {
+                    connections_left -= 1;
+                }
                 answer => return answer,
             }
         }
-        let executor = self.executor()?;
-        self.asked(sql, executor.query_one_raw(statement.clone()))
-            .await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let sql = &statement.sql;
-        for _ in 0..self.connections_to_try() {
-            let question = self.executor()?;
-            let asked = self.asked(sql, question.query_all_raw(statement.clone()));
-            match asked.await {
-                Err(error) if is_disconnected(&error) => {}
+        let mut connections_left = self.connections_to_try();
+        loop {
+            let executor = self.executor()?;
+            let asked = executor.query_all_raw(statement.clone());
+            match self.asked(&statement.sql, asked).await {
+                Err(error) if is_disconnected(&error) && connections_left > 0 => {
+                    connections_left -= 1;
+                }
                 answer => return answer,
             }
         }
-        let executor = self.executor()?;
-        self.asked(sql, executor.query_all_raw(statement.clone()))
-            .await
     }
 }
 
@@ -241,7 +255,7 @@ mod tests {
 
     async fn ask(store: &SeaOrmStore) {
         let write = store.write().await.unwrap();
-        let asked = write.txn.execute_unprepared("SELECT 1").await;
+        let asked = write.execute_unprepared("SELECT 1").await;
         asked.unwrap();
         write.commit().await.unwrap();
         let read = store.read().await.unwrap();

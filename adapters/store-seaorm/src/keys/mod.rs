@@ -59,10 +59,10 @@ impl KeyStore for SeaOrmStore {
     ) -> Result<KeyCreation, StoreError> {
         let write = self.write().await?;
         let account = key.account;
-        let created = insert_reader(&write.txn, key, most, macs).await?;
+        let created = insert_reader(&write, key, most, macs).await?;
         if let KeyCreation::Created(record) = &created {
             let event = AuditEvent::key_created(account, record);
-            audit::keep(&write.txn, &[audit.entry(event)]).await?;
+            audit::keep(&write, &[audit.entry(event)]).await?;
         }
         write.commit().await?;
         Ok(created)
@@ -77,18 +77,18 @@ impl KeyStore for SeaOrmStore {
     ) -> Result<Vec<AccessKeyId>, StoreError> {
         let write = self.write().await?;
         // No key is created meanwhile: see `create_key`.
-        locks::account(&write.txn, account).await?;
-        let gone = doomed(&write.txn, account, key, with).await?;
+        locks::account(&write, account).await?;
+        let gone = doomed(&write, account, key, with).await?;
         if gone.is_empty() {
             return Ok(gone);
         }
         // In the order in which uses are recorded.
         let numbers = gone.iter().map(|key| key.0);
         let rows = Entity::find().filter(Column::Id.is_in(numbers.clone()));
-        locks::in_order(&write.txn, rows).await?;
+        locks::in_order(&write, rows).await?;
         let deleted = Entity::delete_many().filter(Column::Id.is_in(numbers));
-        deleted.exec(&write.txn).await.map_err(failed)?;
-        audit::keep(&write.txn, &audit.keys_deleted(account, &gone)).await?;
+        deleted.exec(&write).await.map_err(failed)?;
+        audit::keep(&write, &audit.keys_deleted(account, &gone)).await?;
         write.commit().await?;
         Ok(gone)
     }
@@ -117,7 +117,7 @@ impl KeyStore for SeaOrmStore {
         let write = self.write().await?;
         let mut kept = 0;
         for key in keys {
-            let changed = macs::keeping(key).exec(&write.txn).await;
+            let changed = macs::keeping(key).exec(&write).await;
             kept += changed.map_err(failed)?.rows_affected;
         }
         write.commit().await?;
@@ -133,9 +133,9 @@ impl KeyStore for SeaOrmStore {
             let write = self.write().await?;
             // In the order of their numbers, as when an account is deleted.
             let keys = uses.iter().map(|(key, _)| key.0);
-            locks::in_order(&write.txn, Entity::find().filter(Column::Id.is_in(keys))).await?;
+            locks::in_order(&write, Entity::find().filter(Column::Id.is_in(keys))).await?;
             for (key, at) in uses {
-                let noted = note_use(*key, *at).exec(&write.txn).await;
+                let noted = note_use(*key, *at).exec(&write).await;
                 noted.map_err(failed)?;
             }
             write.commit().await?;

@@ -1,23 +1,16 @@
-use std::ops::Range;
-
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::AccessKeyId;
-use central_oauth_domain::link::{CodeLimit, CodeQuota, Link, LinkId};
+use central_oauth_domain::link::{CodeLimit, Link, LinkId};
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, StoreError};
-use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::NotSet;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, SqlErr,
-};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, QuerySelect, SqlErr};
 
-use super::open_links;
+use super::queries::{codes_of, open_links};
 use crate::claims::counted;
 use crate::convert::{link_columns, row_count};
-use crate::damage;
 use crate::database::Purpose;
-use crate::entities::device_codes::{ActiveModel, Column, Entity, State};
+use crate::entities::device_codes::ActiveModel;
 use crate::error::failed;
 use crate::locks::Alone;
 use crate::store::SeaOrmStore;
@@ -131,24 +124,4 @@ async fn full_since(
     let first = codes.offset(quota.most - 1).limit(1);
     let first = first.into_tuple::<i64>().one(db).await.map_err(failed)?;
     Ok(first.map(Timestamp::from_millis))
-}
-
-/// Returns when a network got the link codes that count, the latest first.
-pub(crate) fn codes_of(
-    network: &KeyedHash,
-    quota: CodeQuota,
-    counting: &Range<Timestamp>,
-) -> Select<Entity> {
-    let codes = Entity::find()
-        .select_only()
-        .expr(damage::whole(Column::CreatedAt))
-        .filter(Column::Network.eq(network.as_bytes().to_vec()))
-        .filter(Column::CreatedAt.gte(counting.start.as_millis()))
-        .filter(Column::CreatedAt.lt(counting.end.as_millis()))
-        .order_by_desc(Column::CreatedAt);
-    if quota.counts_linked {
-        codes
-    } else {
-        codes.filter(Column::State.ne(State::Linked))
-    }
 }

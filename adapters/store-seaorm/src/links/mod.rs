@@ -1,9 +1,7 @@
 //! Links, from the code to their end.
 
-mod confirm;
 mod create;
-mod polls;
-mod purge;
+pub(crate) mod queries;
 mod save;
 
 use async_trait::async_trait;
@@ -12,33 +10,29 @@ use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::revocation::NewRevocation;
 use central_oauth_domain::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use central_oauth_domain::link::{
-    CodeLimit, Confirmation, Ending, Link, Owner, PollSchedule, SealedConsent, SealedGrant,
-    TooManyConsents,
+    CodeLimit, Confirmation, ConsentLimit, Ending, Link, Owner, PollSchedule, SealedConsent,
+    SealedGrant, TooManyConsents, ConsentsInProgress, interleave_networks,
 };
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, StoreError};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
 use central_oauth_domain::vault::RowMacs;
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Select,
-};
+use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect};
 
 use crate::accounts::{labels, relink};
+use crate::claims::{self, counted};
 use crate::database::Purpose;
+use crate::entities::access_keys;
 use crate::entities::device_codes::{Column, Entity, Model};
 use crate::error::failed;
-use crate::store::SeaOrmStore;
-use crate::{audit, claims, damage, keys, locks, outbox};
-
-#[cfg(test)]
-pub(crate) use confirm::{underway, underway_from};
-#[cfg(test)]
-pub(crate) use create::codes_of;
-#[cfg(test)]
-pub(crate) use polls::due_in_turns;
-#[cfg(test)]
-pub(crate) use purge::{ended_without_account, over_before, ran_out_before};
-pub(crate) use save::save;
+use crate::locks::{self, Alone};
+use crate::store::{MOST_AT_ONCE, SeaOrmStore};
+use crate::{audit, damage, keys, outbox};
+use queries::{
+    due_in_turns, ended_without_account, over_before, ran_out_before, relinks_of, underway,
+    underway_from, with_code,
+};
+use save::save;
 
 #[async_trait]
 impl LinkStore for SeaOrmStore {
@@ -66,7 +60,23 @@ impl LinkStore for SeaOrmStore {
         by: &Confirmation,
         now: Timestamp,
     ) -> Result<Result<Link, TooManyConsents>, StoreError> {
-        confirm::reserve(self, link, by, now).await
+        let reserved = link.reserve(by, now)?;
+        if reserved.version == link.version {
+            return Ok(Ok(reserved));
+        }
+        let write = self.write().await?;
+        locks::alone(&write, Alone::Consents).await?;
+        let of_network = underway_from(&by.network, now);
+        let underway = ConsentsInProgress {
+            of_network: counted(&write, of_network.limit(ConsentLimit::PER_NETWORK)).await?,
+            of_all: counted(&write, underway(now).limit(ConsentLimit::MOST)).await?,
+        };
+        if let Err(refused) = ConsentLimit::judge(underway) {
+            return Ok(Err(refused));
+        }
+        let saved = save(&write, link, &reserved).await?;
+        write.commit().await?;
+        Ok(Ok(saved))
     }
 
     async fn begin_consent(
@@ -104,7 +114,13 @@ impl LinkStore for SeaOrmStore {
         limit: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<Link>, StoreError> {
-        polls::claim_due(self, now, lease_until, limit, busy).await
+        let write = self.write().await?;
+        let (now, lease_until) = self.time.both(&write, now, lease_until).await?;
+        let due = due_in_turns(now, limit, busy);
+        let links = claims::claim(&write, due, now, lease_until, Link::try_from).await?;
+        write.commit().await?;
+        let links = links.into_iter().map(|link| (link.confirmed_from, link));
+        Ok(interleave_networks(links.collect()))
     }
 
     async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError> {
@@ -183,11 +199,11 @@ impl LinkStore for SeaOrmStore {
         let ended = link.end(ending, now)?;
         let write = self.save().await?;
         if let Some(stray) = &stray {
-            locks::persons(&write.txn, &stray.provider).await?;
+            locks::persons(&write, &stray.provider).await?;
         }
-        save(&write.txn, link, &ended).await?;
+        save(&write, link, &ended).await?;
         if let Some(stray) = stray {
-            outbox::store_stray(&write.txn, stray).await?;
+            outbox::store_stray(&write, stray).await?;
         }
         write.commit().await
     }
@@ -205,7 +221,10 @@ impl LinkStore for SeaOrmStore {
     }
 
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError> {
-        purge::count_left_over(self, now).await
+        let (db, most) = (&self.read().await?, Link::MOST_LEFT_OVER);
+        let ended = counted(db, ended_without_account(now).limit(most)).await?;
+        let ran_out = counted(db, ran_out_before(now).limit(most)).await?;
+        Ok(most.min(ended + ran_out))
     }
 
     async fn purge_links(
@@ -214,34 +233,29 @@ impl LinkStore for SeaOrmStore {
         left_over_before: Timestamp,
         limit: u64,
     ) -> Result<u64, StoreError> {
-        purge::purge(self, ended_before, left_over_before, limit).await
+        let write = self.write().await?;
+        let over: Vec<(i64, i64)> = over_before(ended_before, left_over_before)
+            .limit(limit.min(MOST_AT_ONCE))
+            .order_by_asc(Column::Id)
+            // A link that somebody is changing at the moment has not ended.
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .into_tuple()
+            .all(&write)
+            .await
+            .map_err(failed)?;
+        let (links, keys): (Vec<i64>, Vec<i64>) = over.into_iter().unzip();
+        let deleted = Entity::delete_many()
+            .filter(Column::Id.is_in(links))
+            .exec(&write)
+            .await
+            .map_err(failed)?;
+        access_keys::Entity::delete_many()
+            .filter(access_keys::Column::Id.is_in(keys))
+            .filter(access_keys::Column::AccountId.is_null())
+            .exec(&write)
+            .await
+            .map_err(failed)?;
+        write.commit().await?;
+        Ok(deleted.rows_affected)
     }
-}
-
-/// Neither ended nor expired.
-pub(crate) fn open_links(now: Timestamp) -> Select<Entity> {
-    Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::EndedAt.is_null())
-        .filter(is_ahead(now))
-        .order_by_asc(Column::ExpiresAt)
-}
-
-/// The condition of [`Link::is_past_deadline`], negated.
-fn is_ahead(now: Timestamp) -> Expr {
-    let latest = now + Link::LONGEST;
-    let ahead = Column::ExpiresAt.gt(now.as_millis());
-    ahead.and(Column::ExpiresAt.lte(latest.as_millis()))
-}
-
-pub(crate) fn with_code(code: &KeyedHash) -> Select<Entity> {
-    Entity::find().filter(Column::CodeHash.eq(code.as_bytes().to_vec()))
-}
-
-pub(crate) fn relinks_of(account: AccountId) -> Select<Entity> {
-    Entity::find()
-        .filter(Column::RelinkOf.eq(account.0))
-        .filter(Column::EndedAt.is_null())
-        .order_by_asc(Column::Id)
 }

@@ -17,8 +17,9 @@ use crate::accounts::filtered;
 use crate::accounts::labels::labels_of;
 use crate::accounts::locked::locked;
 use crate::entities::{access_keys, accounts, tokens};
+use crate::links::queries;
 use crate::refreshes::{open_providers, outages};
-use crate::{claims, grant_ends, keys, links, outbox, reads, seals, workloads};
+use crate::{claims, grant_ends, keys, outbox, reads, seals, workloads};
 
 #[tokio::test]
 async fn keys_are_found_by_their_hash_and_links_by_their_key() {
@@ -164,7 +165,7 @@ async fn keys_and_relinks_of_an_account_are_found_by_indexes() {
     assert_uses(page, &["ix_access_keys_account_id"]).await;
     let note = keys::note_use(AccessKeyId(1), NOW);
     assert_uses(note, &["INTEGER PRIMARY KEY (rowid=?)"]).await;
-    let query = links::relinks_of(account);
+    let query = queries::relinks_of(account);
     assert_uses(query, &["ix_device_codes_relink_of"]).await;
 }
 

@@ -13,13 +13,14 @@ use sea_orm::{DbBackend, QuerySelect, QueryTrait};
 
 use super::{NOW, assert_uses, plan};
 use crate::entities::{device_codes, revocations as outgoing};
+use crate::links::queries;
 use crate::{
-    admin_sessions, audit, claims, clock_steps, guesses, links, outbox, revocations, sealed_rows,
+    admin_sessions, audit, claims, clock_steps, guesses, outbox, revocations, sealed_rows,
 };
 
 #[tokio::test]
 async fn links_are_found_by_their_code() {
-    let query = links::with_code(&KeyedHash::from_bytes([0; 32]));
+    let query = queries::with_code(&KeyedHash::from_bytes([0; 32]));
     assert_uses(query, &["(code_hash=?)"]).await;
 }
 
@@ -55,7 +56,7 @@ async fn audit_entries_are_found_by_indexes() {
 async fn due_polls_are_claimed_by_an_index() {
     let busy = [ProviderName::new("github")];
     // Few polls are due, and those are sorted.
-    let query = links::due_in_turns(NOW, 10, &busy);
+    let query = queries::due_in_turns(NOW, 10, &busy);
     let plan = plan(query.build(DbBackend::Sqlite)).await;
     assert!(plan.contains("poll_due_at<?"), "{plan}");
     assert!(!plan.contains("SCAN device_codes"), "{plan}");
@@ -81,7 +82,7 @@ async fn what_a_wrong_clock_has_dated_is_found_by_indexes() {
 
 #[tokio::test]
 async fn open_links_are_counted_in_an_index() {
-    let query = links::open_links(NOW).limit(10_000);
+    let query = queries::open_links(NOW).limit(10_000);
     assert_uses(query, &["ix_device_codes_expires_at"]).await;
 }
 
@@ -109,10 +110,10 @@ async fn sessions_are_forgotten_by_an_index() {
 #[tokio::test]
 async fn links_that_are_over_are_found_by_indexes() {
     let indexes = ["ix_device_codes_ended_at", "ix_device_codes_expires_at"];
-    assert_uses(links::over_before(NOW, NOW).limit(10), &indexes).await;
+    assert_uses(queries::over_before(NOW, NOW).limit(10), &indexes).await;
     let left_over = ["ix_device_codes_account_id"];
-    assert_uses(links::ended_without_account(NOW), &left_over).await;
-    assert_uses(links::ran_out_before(NOW), &indexes[1..]).await;
+    assert_uses(queries::ended_without_account(NOW), &left_over).await;
+    assert_uses(queries::ran_out_before(NOW), &indexes[1..]).await;
 }
 
 #[tokio::test]
@@ -121,17 +122,17 @@ async fn links_of_networks_are_counted_in_indexes() {
     let limit = CodeLimit::new(Duration::from_secs(600));
     let [all, crowd] = [0, u64::MAX].map(|open| {
         let quota = limit.of_network(open);
-        let codes = links::codes_of(&network, quota, &(NOW..NOW));
+        let codes = queries::codes_of(&network, quota, &(NOW..NOW));
         codes.offset(quota.most - 1).limit(1)
     });
     let index = "INDEX ix_device_codes_network_created_at";
     assert_uses(all, &["COVERING", index]).await;
     assert_uses(crowd, &[index]).await;
-    let of_network = links::underway_from(&network, NOW).limit(10);
+    let of_network = queries::underway_from(&network, NOW).limit(10);
     let index = ["ix_device_codes_confirmed_from_expires_at"];
     assert_uses(of_network, &index).await;
     let index = ["ix_device_codes_expires_at"];
-    assert_uses(links::underway(NOW).limit(10), &index).await;
+    assert_uses(queries::underway(NOW).limit(10), &index).await;
 }
 
 #[tokio::test]

@@ -47,13 +47,13 @@ async fn plan_on_server(query: Statement) -> String {
     let write = store.as_ref().unwrap().write().await.unwrap();
     for costly in ["seqscan", "sort", "hashjoin", "mergejoin"] {
         let forbid = format!("SET LOCAL enable_{costly} = off");
-        write.txn.execute_unprepared(&forbid).await.unwrap();
+        write.execute_unprepared(&forbid).await.unwrap();
     }
     let explain = Statement {
         sql: format!("EXPLAIN {}", query.sql),
         ..query
     };
-    let steps = write.txn.query_all_raw(explain).await.unwrap();
+    let steps = write.query_all_raw(explain).await.unwrap();
     let steps = steps.iter().map(|step| step.try_get_by_index(0).unwrap());
     steps.collect::<Vec<String>>().join("\n")
 }

@@ -161,13 +161,13 @@ impl RefreshStore for SeaOrmStore {
         let write = self.write().await?;
         let accounts = suspects.iter().map(|suspect| suspect.account);
         let mut marked = 0;
-        for stored in lock_all(&write.txn, accounts).await? {
+        for stored in lock_all(&write, accounts).await? {
             let is_of = |suspect: &&SuspectGrant| suspect.account == stored.account.id;
             let suspect = suspects.iter().find(is_of);
             let next =
                 suspect.and_then(|suspect| stored.mark_suspect(suspect.next_refresh_at, fault));
             if let Some(next) = next {
-                save(&write.txn, &stored, &next).await?;
+                save(&write, &stored, &next).await?;
                 marked += 1;
             }
         }

@@ -31,16 +31,16 @@ impl OutageStore for SeaOrmStore {
 
     async fn begin_outage(&self, outage: Outage) -> Result<Option<Outage>, StoreError> {
         let write = self.write().await?;
-        if !insert(&write.txn, &outage).await? {
-            if of(&write.txn, &outage.provider).await?.is_some() {
+        if !insert(&write, &outage).await? {
+            if of(&write, &outage.provider).await?.is_some() {
                 return Ok(None);
             }
             let damaged = Column::Provider.eq(outage.provider.as_str());
             let damaged = Entity::delete_many().filter(damaged);
-            damaged.exec(&write.txn).await.map_err(failed)?;
-            insert(&write.txn, &outage).await?;
+            damaged.exec(&write).await.map_err(failed)?;
+            insert(&write, &outage).await?;
         }
-        let begun = of(&write.txn, &outage.provider).await?;
+        let begun = of(&write, &outage.provider).await?;
         write.commit().await?;
         Ok(begun)
     }
@@ -66,13 +66,13 @@ impl OutageStore for SeaOrmStore {
             return Ok(None);
         };
         let write = self.write().await?;
-        let (now, lease_until) = self.time.both(&write.txn, now, lease_until).await?;
+        let (now, lease_until) = self.time.both(&write, now, lease_until).await?;
         let probing = outage.probing(chosen, now);
-        let changed = changing(&probing).exec(&write.txn).await;
+        let changed = changing(&probing).exec(&write).await;
         if changed.map_err(failed)?.rows_affected == 0 {
             return Ok(None);
         }
-        let stored = match lock(&write.txn, chosen.account).await {
+        let stored = match lock(&write, chosen.account).await {
             // A row that cannot be read counts as probed: otherwise it would be chosen for ever.
             Err(StoreError::Corrupt(_)) => {
                 write.commit().await?;
@@ -86,7 +86,7 @@ impl OutageStore for SeaOrmStore {
         let Some(claimed) = stored.claim(stored.lease.version, now, lease_until) else {
             return Ok(None);
         };
-        save(&write.txn, &stored, &claimed).await?;
+        save(&write, &stored, &claimed).await?;
         write.commit().await?;
         Ok(Some((probing.changed(), claimed)))
     }

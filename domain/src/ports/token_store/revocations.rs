@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 #[async_trait]
 pub trait RevocationStore: Send + Sync {
     /// Stores tokens that nobody waits for any more, to be revoked, unless the person is known and has a live account.
-    /// Returns whether they were stored. Storing the same tokens again changes nothing.
+    /// Returns whether they were stored.
     async fn store_stray(&self, stray: NewRevocation) -> Result<bool, StoreError>;
 
     /// Leases up to `limit` revocations that are due at `now` and that nobody has leased, the longest due first. Skips

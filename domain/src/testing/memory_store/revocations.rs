@@ -143,10 +143,6 @@ fn end(kept: &mut RevocationLease, status: RevocationStatus, now: Timestamp) {
 
 impl State {
     pub(super) fn store_stray(&mut self, stray: NewRevocation) -> bool {
-        let is_known = |kept: &RevocationLease| kept.reference == stray.reference;
-        if self.revocations.values().any(is_known) {
-            return true;
-        }
         let person = stray.person.as_deref();
         if person.is_some_and(|person| self.is_alive(&stray.provider, Some(person))) {
             return false;

@@ -200,8 +200,7 @@ where
             a_refresh_at_the_same_time_loses_no_tokens, a_person_who_links_again_has_a_new_account,
         },
         revocations::{
-            there_are_none_at_first, strays_are_due_at_once, keeping_one_again_changes_nothing,
-            of_many_that_keep_one_it_is_kept_once, a_live_person_s_tokens_are_not_kept, the_longest_due_comes_first,
+            there_are_none_at_first, strays_are_due_at_once, a_live_person_s_tokens_are_not_kept, the_longest_due_comes_first,
             busy_providers_are_left_alone, a_lease_keeps_others_away, a_failed_attempt_is_made_again,
             what_has_ended_holds_nothing, a_person_found_out_is_noted, an_unknown_person_may_be_any_unknown_one,
             linking_again_cancels, a_link_that_fails_cancels_nothing, nobody_gets_the_same_one_twice,

@@ -7,7 +7,6 @@ use central_oauth_domain::grant::revocation::{
 use central_oauth_domain::grant::{AccountKey, NewGrant, ProviderName};
 use central_oauth_domain::ports::{OwnerKind, TokenStore};
 use central_oauth_domain::secret::SealId;
-use tokio::task::JoinSet;
 
 use super::Fixture;
 use super::samples::*;
@@ -95,30 +94,6 @@ pub(super) async fn strays_are_due_at_once(fixture: &dyn Fixture) {
     assert_eq!(lease.revocation.lease.until, Some(at(30)));
     assert!(lease.revocation.lease.version > kept.lease.version);
     assert_eq!(lease.revocation.next_attempt_at, kept.next_attempt_at);
-}
-
-pub(super) async fn keeping_one_again_changes_nothing(fixture: &dyn Fixture) {
-    let store = fixture.store();
-    stray(&*store, 1, Some("ada")).await;
-    let lease = claim_revocation(&*store, 10, 30).await;
-    stray(&*store, 1, Some("ada")).await;
-    let kept = store.revocations(None, 10).await.unwrap();
-    assert_eq!(kept, std::slice::from_ref(&lease.revocation));
-    assert!(record(&*store, &lease, ended(RevocationStatus::Revoked), 20).await);
-    stray(&*store, 1, Some("ada")).await;
-    assert_eq!(status(&*store, &lease).await, RevocationStatus::Revoked);
-    assert_eq!(store.revocations(None, 10).await.unwrap().len(), 1);
-}
-
-pub(super) async fn of_many_that_keep_one_it_is_kept_once(fixture: &dyn Fixture) {
-    let mut tasks = JoinSet::new();
-    for _ in 0..12 {
-        let store = fixture.store();
-        tasks.spawn(async move { stray(&*store, 1, None).await });
-    }
-    tasks.join_all().await;
-    let kept = fixture.store().revocations(None, 20).await.unwrap();
-    assert_eq!(kept.len(), 1);
 }
 
 pub(super) async fn a_live_person_s_tokens_are_not_kept(fixture: &dyn Fixture) {

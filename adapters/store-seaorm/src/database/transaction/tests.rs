@@ -16,7 +16,7 @@ async fn opened() -> (TempDir, SeaOrmStore) {
     let store = SeaOrmStore::open(&url, PoolSettings::default()).await;
     let store = store.unwrap();
     let write = store.write().await.unwrap();
-    write.txn.execute_unprepared(SCHEMA).await.unwrap();
+    write.execute_unprepared(SCHEMA).await.unwrap();
     write.commit().await.unwrap();
     (folder, store)
 }
@@ -35,7 +35,7 @@ async fn nothing_is_executed_after_a_failed_statement() {
     let write = store.write().await.unwrap();
     for n in [1, 2] {
         let insert = format!("INSERT INTO numbers VALUES ({n})");
-        write.txn.execute_unprepared(&insert).await.unwrap_err();
+        write.execute_unprepared(&insert).await.unwrap_err();
     }
     write.commit().await.unwrap_err();
     assert_eq!(count(&store).await, 0);
@@ -47,7 +47,7 @@ async fn a_commit_to_a_file_that_was_moved_meanwhile_is_not_acknowledged() {
     let (folder, store) = opened().await;
     let write = store.write().await.unwrap();
     let insert = "INSERT INTO numbers VALUES (2)";
-    write.txn.execute_unprepared(insert).await.unwrap();
+    write.execute_unprepared(insert).await.unwrap();
     let path = folder.path().join("store.sqlite3");
     std::fs::rename(&path, path.with_extension("aside")).unwrap();
     write.commit().await.unwrap_err();

@@ -1,0 +1,26 @@
+//! The rules of `Account::as_of`, in SQL: which accounts are shown with another status than the stored one. NULL never
+//! makes a condition NULL, so each can be negated.
+
+use central_oauth_domain::Timestamp;
+use sea_orm::{ColumnTrait, Condition};
+
+use crate::entities::accounts::{self, Status};
+use crate::entities::tokens::Column;
+
+/// Active accounts whose grant has ended: the last access token has expired, and nobody can refresh it.
+pub(crate) fn has_ended(now: Timestamp) -> Condition {
+    Condition::all()
+        .add(accounts::Column::Status.eq(Status::Active))
+        .add(Column::NextRefreshAt.is_null())
+        .add(Column::AccessTokenExpiresAt.is_not_null())
+        .add(Column::AccessTokenExpiresAt.lte(now.as_millis()))
+}
+
+/// Active accounts whose refresh is due at a provider that is `down`.
+pub(crate) fn waits(now: Timestamp, down: &[&str]) -> Condition {
+    Condition::all()
+        .add(accounts::Column::Status.eq(Status::Active))
+        .add(accounts::Column::Provider.is_in(down.iter().copied()))
+        .add(Column::NextRefreshAt.is_not_null())
+        .add(Column::NextRefreshAt.lte(now.as_millis()))
+}

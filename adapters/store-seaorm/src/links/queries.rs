@@ -1,0 +1,160 @@
+//! The queries for links.
+
+use std::ops::Range;
+
+use central_oauth_domain::Timestamp;
+use central_oauth_domain::grant::{AccountId, ProviderName};
+use central_oauth_domain::link::{CodeQuota, Link};
+use central_oauth_domain::secret::KeyedHash;
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Order};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+};
+
+use crate::claims::{self, Leased};
+use crate::convert::row_count;
+use crate::damage;
+use crate::entities::device_codes::{Column, Entity, State};
+
+/// Neither ended nor expired.
+pub(crate) fn open_links(now: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::EndedAt.is_null())
+        .filter(is_ahead(now))
+        .order_by_asc(Column::ExpiresAt)
+}
+
+/// The condition of [`Link::is_past_deadline`], negated.
+fn is_ahead(now: Timestamp) -> Expr {
+    let latest = now + Link::LONGEST;
+    let ahead = Column::ExpiresAt.gt(now.as_millis());
+    ahead.and(Column::ExpiresAt.lte(latest.as_millis()))
+}
+
+pub(crate) fn with_code(code: &KeyedHash) -> Select<Entity> {
+    Entity::find().filter(Column::CodeHash.eq(code.as_bytes().to_vec()))
+}
+
+pub(crate) fn relinks_of(account: AccountId) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::RelinkOf.eq(account.0))
+        .filter(Column::EndedAt.is_null())
+        .order_by_asc(Column::Id)
+}
+
+/// Returns when a network got the link codes that count, the latest first.
+pub(crate) fn codes_of(
+    network: &KeyedHash,
+    quota: CodeQuota,
+    counting: &Range<Timestamp>,
+) -> Select<Entity> {
+    let codes = Entity::find()
+        .select_only()
+        .expr(damage::whole(Column::CreatedAt))
+        .filter(Column::Network.eq(network.as_bytes().to_vec()))
+        .filter(Column::CreatedAt.gte(counting.start.as_millis()))
+        .filter(Column::CreatedAt.lt(counting.end.as_millis()))
+        .order_by_desc(Column::CreatedAt);
+    if quota.counts_linked {
+        codes
+    } else {
+        codes.filter(Column::State.ne(State::Linked))
+    }
+}
+
+/// Links that somebody has confirmed and that have neither ended nor expired.
+pub(crate) fn underway(now: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::ExpiresAt)
+        .filter(Column::ConfirmedFrom.is_not_null())
+        .filter(Column::EndedAt.is_null())
+        .filter(is_ahead(now))
+}
+
+/// The same, confirmed from one network.
+pub(crate) fn underway_from(network: &KeyedHash, now: Timestamp) -> Select<Entity> {
+    underway(now).filter(Column::ConfirmedFrom.eq(network.as_bytes().to_vec()))
+}
+
+/// Polls that are due at providers that are not busy, in the order of [`interleave_networks`].
+pub(crate) fn due_in_turns(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
+    let (turns, turn) = (Alias::new("turns"), Alias::new("turn"));
+    let mut due = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::PollDueAt])
+        .filter(Column::PollDueAt.lte(now.as_millis()))
+        .filter(claims::not_at::<Entity>(busy))
+        .into_query();
+    let row_number = "ROW_NUMBER() OVER (PARTITION BY confirmed_from ORDER BY poll_due_at, id)";
+    due.expr_as(Expr::cust(row_number), turn.clone());
+    let of_turn = Expr::col((turns.clone(), Column::Id)).equals((Entity, Column::Id));
+    // PostgreSQL evaluates this condition again for a row that another transaction has changed before it could be
+    // locked.
+    let still_due = Column::PollDueAt.lte(now.as_millis());
+    let mut found = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(still_due);
+    QuerySelect::query(&mut found)
+        .join_subquery(JoinType::InnerJoin, due, turns.clone(), of_turn)
+        .order_by((turns.clone(), turn), Order::Asc)
+        .order_by((turns.clone(), Column::PollDueAt), Order::Asc)
+        .order_by((turns, Column::Id), Order::Asc);
+    found.limit(row_count(limit))
+}
+
+impl Leased for Entity {
+    const PROVIDER: Column = Column::Provider;
+    const DUE_AT: Column = Column::PollDueAt;
+    const LEASE_UNTIL: Column = Column::LeaseUntil;
+    const NEXT_AT: Column = Column::PollNextAt;
+    const VERSION: Column = Column::Version;
+}
+
+pub(crate) fn ended_without_account(before: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::EndedAt)
+        .filter(Column::EndedAt.lt(before.as_millis()))
+        .filter(Column::EndedAt.is_not_null())
+        .filter(Column::AccountId.is_null())
+}
+
+pub(crate) fn ran_out_before(moment: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::ExpiresAt)
+        .filter(ran_out(moment))
+}
+
+/// Links that expired before that time. A link with a lease or with tokens does not expire by itself.
+fn ran_out(moment: Timestamp) -> Condition {
+    let moment = moment.as_millis();
+    let not_leased = Condition::any()
+        .add(Column::LeaseUntil.is_null())
+        .add(Column::LeaseUntil.lt(moment));
+    Condition::all()
+        .add(Column::EndedAt.is_null())
+        .add(Column::ExpiresAt.lt(moment))
+        .add(Column::State.is_not_in([State::Redeemed, State::Confirming]))
+        .add(not_leased)
+}
+
+/// Links that ended before the first time, or that ended or expired without an account before the second one, which is
+/// not earlier.
+pub(crate) fn over_before(ended: Timestamp, left_over: Timestamp) -> Select<Entity> {
+    let has_ended = Condition::all()
+        .add(Column::EndedAt.lt(left_over.as_millis()))
+        .add(
+            Condition::any()
+                .add(Column::AccountId.is_null())
+                .add(Column::EndedAt.lt(ended.as_millis())),
+        );
+    Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::AccessKeyId])
+        .filter(Condition::any().add(has_ended).add(ran_out(left_over)))
+}

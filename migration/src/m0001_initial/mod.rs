@@ -1,0 +1,119 @@
+//! The first schema: links, accounts, tokens, keys and revocations.
+
+mod device_codes;
+mod revocations;
+mod tokens;
+
+use sea_orm_migration::sea_orm::DbBackend;
+use sea_orm_migration::{prelude::*, schema::*};
+
+use crate::changes::{Changes, cascade, index, table};
+
+pub(crate) fn changes(backend: DbBackend) -> Changes {
+    let mut indexes = vec![unidentified()];
+    indexes.extend(tokens::indexes());
+    indexes.push(index(
+        "ix_access_keys_account_id",
+        "access_keys",
+        ["account_id"],
+    ));
+    indexes.extend(device_codes::indexes());
+    indexes.extend(revocations::indexes());
+    Changes {
+        tables: vec![
+            service_keys(),
+            accounts(),
+            tokens::table(backend),
+            access_keys(),
+            device_codes::table(),
+            revocations::table(),
+        ],
+        indexes,
+        ..Changes::default()
+    }
+}
+
+/// The key of the keyed hash, sealed: one row.
+fn service_keys() -> TableCreateStatement {
+    let only_one = Expr::col("id").eq(1);
+    let id = big_integer("id").primary_key().check(only_one).to_owned();
+    table("service_keys", [id, blob("hash_key")])
+}
+
+/// People's accounts at providers, without any secret.
+fn accounts() -> TableCreateStatement {
+    table(
+        "accounts",
+        [
+            big_pk_auto("id"),
+            text("provider"),
+            text("account_id"),
+            boolean("identified"),
+            text("display_name"),
+            text("status"),
+            text("scopes"),
+            big_integer("created_at"),
+            big_integer("linked_at"),
+            text_null("last_error_code"),
+            text_null("last_error_detail"),
+        ],
+    )
+    .index(
+        Index::create()
+            .name("uq_accounts_provider_account_id")
+            .col("provider")
+            .col("account_id")
+            .unique(),
+    )
+    .to_owned()
+}
+
+/// Tokens of an unidentified person may belong to any of these accounts.
+fn unidentified() -> IndexCreateStatement {
+    index("ix_accounts_provider", "accounts", ["provider"])
+        .and_where(Expr::col("identified").not())
+        .to_owned()
+}
+
+/// Clients' keys. A key without an account gives no access: its link is not complete.
+fn access_keys() -> TableCreateStatement {
+    table(
+        "access_keys",
+        [
+            big_pk_auto("id"),
+            blob_uniq("hash"),
+            text("role"),
+            text_null("name"),
+            big_integer_null("account_id"),
+            big_integer_null("expires_at"),
+            big_integer("created_at"),
+            big_integer_null("last_used_at"),
+        ],
+    )
+    .foreign_key(&mut cascade("access_keys", "account_id", "accounts"))
+    .to_owned()
+}
+
+/// An index over the rows in which `column` has a value.
+fn index_of_values(
+    name: &'static str,
+    table: &'static str,
+    column: &'static str,
+) -> IndexCreateStatement {
+    index(name, table, [column])
+        .and_where(Expr::col(column).is_not_null())
+        .to_owned()
+}
+
+/// When a row is due: at `next_at`, or when its lease expires if that is later. It is a generated column, so that a
+/// scan for due rows touches neither waiting rows nor leased ones.
+fn due_at(column: &'static str, next_at: &'static str) -> ColumnDef {
+    let leased_longer = Expr::col("lease_until").gt(Expr::col(next_at));
+    let due = CaseStatement::new()
+        .case(leased_longer, Expr::col("lease_until"))
+        .finally(Expr::col(next_at));
+    ColumnDef::new(column)
+        .big_integer()
+        .generated(due, true)
+        .to_owned()
+}

@@ -4,11 +4,12 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::{
-    Alias, CaseStatement, Expr, ExprTrait, Func, LockBehavior, LockType, Query, SimpleExpr,
+    Alias, CaseStatement, CommonTableExpression, Expr, ExprTrait, Func, LockBehavior, LockType,
+    Query, SimpleExpr, WithQuery,
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IdenStatic, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
 };
 
 use crate::convert::row_count;
@@ -93,20 +94,35 @@ pub(crate) fn not_at<E: Leased>(busy: &[ProviderName]) -> Condition {
 pub(crate) async fn claim<E: Leased, T>(
     db: &impl ConnectionTrait,
     due: Select<E>,
-    now: Timestamp,
     lease_until: Timestamp,
     read: impl Fn(E::Model) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let rows = skipping_locked(due).into_tuple::<i64>().all(db).await;
-    let rows = rows.map_err(failed)?;
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let claimed = claim_rows::<E>(now, lease_until, rows.clone()).exec(db);
-    claimed.await.map_err(failed)?;
-    let claimed = E::find().filter(E::ID.is_in(rows));
-    let claimed = claimed.order_by_asc(E::NEXT_AT).order_by_asc(E::ID);
-    damage::each(db, claimed, read).await
+    let leased = db.query_all(&lease_due(due, lease_until)).await;
+    let mut leased = leased.map_err(failed)?;
+    leased.sort_by_cached_key(|row| {
+        let [next_at, id] = [E::NEXT_AT, E::ID].map(|column| {
+            let number: Result<Option<i64>, DbErr> = row.try_get("", column.as_str());
+            number.ok()
+        });
+        (next_at, id)
+    });
+    damage::each_row(&leased, damage::numbered::<E>(), |row| {
+        read(damage::model(row)?)
+    })
+}
+
+/// Leases rows, and returns them. PostgreSQL evaluates a common table expression that locks rows exactly once; it would
+/// evaluate a subquery repeatedly, and lease more rows than its limit.
+pub(crate) fn lease_due<E: Leased>(due: Select<E>, lease_until: Timestamp) -> WithQuery {
+    let name = Alias::new("due");
+    let mut due_rows = CommonTableExpression::new();
+    due_rows
+        .table_name(name.clone())
+        .query(skipping_locked(due).into_query());
+    let due = Query::select().column(E::ID).from(name).to_owned();
+    let lease = E::lease(lease_until).filter(E::ID.in_subquery(due));
+    let lease = lease.into_query().returning_all().to_owned();
+    lease.with(Query::with().cte(due_rows).to_owned())
 }
 
 pub(crate) fn skipping_locked<E: Leased>(due: Select<E>) -> Select<E> {
@@ -136,15 +152,4 @@ pub(crate) async fn counted<E: EntityTrait>(
     Ok(number
         .and_then(|number| number.try_into().ok())
         .unwrap_or(0))
-}
-
-/// Leases those of the rows that are still due.
-pub(crate) fn claim_rows<E: Leased>(
-    now: Timestamp,
-    lease_until: Timestamp,
-    rows: Vec<i64>,
-) -> UpdateMany<E> {
-    E::lease(lease_until)
-        .filter(E::ID.is_in(rows))
-        .filter(E::DUE_AT.lte(now.as_millis()))
 }

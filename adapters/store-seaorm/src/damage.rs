@@ -63,7 +63,15 @@ pub(crate) async fn each_of<T>(
     numbered: Numbered,
     read: impl Fn(&QueryResult) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let rows = raw(db, query).await?;
+    each_row(&raw(db, query).await?, numbered, read)
+}
+
+/// Returns what `read` makes of rows.
+pub(crate) fn each_row<T>(
+    rows: &[QueryResult],
+    numbered: Numbered,
+    read: impl Fn(&QueryResult) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
     let read = rows.iter().map(|row| unless_damaged(row, numbered, &read));
     read.filter_map(Result::transpose).collect()
 }

@@ -43,7 +43,7 @@ impl RevocationStore for SeaOrmStore {
         let write = self.write().await?;
         let (now, lease_until) = self.time.both(&write, now, lease_until).await?;
         let due = claims::due::<Entity>(now, limit, busy);
-        let leases = claims::claim(&write, due, now, lease_until, Model::try_into).await?;
+        let leases = claims::claim(&write, due, lease_until, Model::try_into).await?;
         write.commit().await?;
         Ok(leases)
     }

@@ -23,6 +23,14 @@ impl SeaOrmStore {
     }
 }
 
+/// Repeats the last number until there are 1, 2, 4, … numbers. Each number of values makes another statement, which every
+/// connection would prepare.
+pub(crate) fn padded(mut numbers: Vec<i64>) -> Vec<i64> {
+    let last = numbers.last().copied().unwrap_or_default();
+    numbers.resize(numbers.len().next_power_of_two(), last);
+    numbers
+}
+
 /// Whether a query finds a row.
 pub(crate) async fn finds_any<E: Table>(
     db: &impl ConnectionTrait,

@@ -10,8 +10,8 @@ use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::revocation::NewRevocation;
 use central_oauth_domain::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use central_oauth_domain::link::{
-    CodeLimit, Confirmation, ConsentLimit, Ending, Link, Owner, PollSchedule, SealedConsent,
-    SealedGrant, TooManyConsents, ConsentsInProgress, interleave_networks,
+    CodeLimit, Confirmation, ConsentLimit, ConsentsInProgress, Ending, Link, Owner, PollSchedule,
+    SealedConsent, SealedGrant, TooManyConsents, interleave_networks,
 };
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, StoreError};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
@@ -117,7 +117,7 @@ impl LinkStore for SeaOrmStore {
         let write = self.write().await?;
         let (now, lease_until) = self.time.both(&write, now, lease_until).await?;
         let due = due_in_turns(now, limit, busy);
-        let links = claims::claim(&write, due, now, lease_until, Link::try_from).await?;
+        let links = claims::claim(&write, due, lease_until, Link::try_from).await?;
         write.commit().await?;
         let links = links.into_iter().map(|link| (link.confirmed_from, link));
         Ok(interleave_networks(links.collect()))

@@ -60,6 +60,11 @@ async fn due_refreshes_are_claimed_by_an_index() {
     let index = ["ix_tokens_refresh_due_at"];
     assert_uses(claims::due::<tokens::Entity>(NOW, 10, &[]), &index).await;
     assert_uses(claims::next_due::<tokens::Entity>(&[]), &index).await;
+    let lease = claims::lease_due(claims::due::<tokens::Entity>(NOW, 10, &[]), NOW);
+    let plan = plan(DbBackend::Sqlite.build(&lease)).await;
+    assert!(plan.contains("INTEGER PRIMARY KEY (rowid=?)"), "{plan}");
+    let plan = plan_on_server(DbBackend::Postgres.build(&lease)).await;
+    assert!(!plan.contains("Seq Scan"), "{plan}");
 }
 
 #[tokio::test]
@@ -71,8 +76,6 @@ async fn busy_providers_are_passed_over_by_an_index() {
     let index = ["ix_tokens_provider_refresh_due_at (provider=? AND refresh_due_at<?)"];
     let due = open_providers::due_at_provider("github", NOW, 10);
     assert_uses(due, &index).await;
-    let claim = claims::claim_rows::<tokens::Entity>(NOW, NOW, vec![1, 2]);
-    assert_uses(claim, &["INTEGER PRIMARY KEY (rowid=?)"]).await;
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use crate::convert::stored_tokens;
 use crate::damage;
 use crate::entities::accounts;
 use crate::entities::tokens::{Column, Entity, Model};
+use crate::statements::padded;
 
 impl Leased for Entity {
     const PROVIDER: Column = Column::Provider;
@@ -36,7 +37,7 @@ pub(super) async fn with_accounts(
     db: &impl ConnectionTrait,
     rows: Vec<Model>,
 ) -> Result<Vec<StoredTokens>, StoreError> {
-    let ids = rows.iter().map(|row| row.account_id);
+    let ids = padded(rows.iter().map(|row| row.account_id).collect());
     let accounts = accounts::Entity::find().filter(accounts::Column::Id.is_in(ids));
     let accounts = damage::readable(db, accounts).await?;
     let mut accounts: HashMap<_, _> = accounts

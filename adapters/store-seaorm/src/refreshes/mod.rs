@@ -58,7 +58,7 @@ impl RefreshStore for SeaOrmStore {
                     Some(rows) => due.filter(Column::Id.is_in(rows)),
                     None => due,
                 };
-                let rows = claims::claim(db, due, now, lease_until, Ok).await?;
+                let rows = claims::claim(db, due, lease_until, Ok).await?;
                 claim::with_accounts(db, rows).await
             })
         });

@@ -123,7 +123,8 @@ impl Service {
         runtime::check_in_first(&services).await;
         let (tell, ended) = mpsc::unbounded_channel();
         if let Some(certificate) = &certificate {
-            let following = runtime::follow_certificate(Arc::clone(certificate), stopped.clone());
+            let (certificate, stopped) = (Arc::clone(certificate), stopped.clone());
+            let following = runtime::follow_certificate(certificate, wiring::clock(), stopped);
             watched("reloading the certificate", &tell, following);
         }
         let server = serve(acceptor, certificate, app, stopped.clone());

@@ -1,5 +1,6 @@
 //! Answers of providers that are put together at random from what real ones contain. `PROPTEST_CASES` sets how many.
 
+use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::TokenOrigin;
 use central_oauth_domain::ports::Prompt;
 use central_oauth_domain::secret::IdToken;
@@ -98,7 +99,8 @@ fn scrubber() -> Scrubber {
 
 fn read(fields: &Fields) -> Result<(), TestCaseError> {
     let quirks = Quirks::default();
-    if let Ok(grant) = token::read(fields, &[], origin(), &quirks, &[]) {
+    let now = Timestamp::from_millis(1_800_000_000_000);
+    if let Ok(grant) = token::read(fields, &[], origin(), &quirks, &[], now) {
         prop_assert!(!grant.access_token.expose().is_empty());
     }
     if let Ok(consent) = device_authorization::read(fields, &quirks.device)

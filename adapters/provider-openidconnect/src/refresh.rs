@@ -1,5 +1,6 @@
 //! Responses to a refresh (RFC 6749 section 6), and whether a failed one may have used up the refresh token.
 
+use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::TokenOrigin;
 use central_oauth_domain::ports::{ProviderError, RefreshAnswer, RefreshError};
 use central_oauth_domain::secret::RefreshToken;
@@ -19,17 +20,20 @@ pub(crate) fn read(
     origin: TokenOrigin,
     quirks: &Quirks,
     listed: &[String],
+    now: Timestamp,
 ) -> Result<RefreshAnswer, RefreshError> {
     let answer = answer.unwrapped();
     let (status, is_page) = (answer.status(), answer.is_page());
     let has_rotated = brings_another(&answer, presented);
     match answer.tokens() {
         // The server may have rotated, whatever is wrong with the response.
-        Ok(fields) => token::read_refreshed(&fields, has_rotated, granted, origin, quirks, listed)
-            .map_err(|cause| RefreshError {
-                cause,
-                may_have_acted: true,
-            }),
+        Ok(fields) => {
+            token::read_refreshed(&fields, has_rotated, granted, origin, quirks, listed, now)
+                .map_err(|cause| RefreshError {
+                    cause,
+                    may_have_acted: true,
+                })
+        }
         Err(Rejection::Worded(error)) => Err(RefreshError {
             may_have_acted: has_rotated || quirks.refresh.may_have_acted.contains(&error.code),
             cause: judge(error, &quirks.refresh),

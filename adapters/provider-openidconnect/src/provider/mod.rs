@@ -191,7 +191,8 @@ impl OpenIdConnectProvider {
     ) -> Result<Redemption, ProviderError> {
         let (scopes, quirks) = (&self.settings.scopes, &self.settings.quirks);
         let listed = &self.settings.extra;
-        let grant = Box::new(token::read(fields, scopes, origin, quirks, listed)?);
+        let now = self.http.now();
+        let grant = Box::new(token::read(fields, scopes, origin, quirks, listed, now)?);
         let checked = token::check_type(fields, &quirks.token).and_then(|()| check(&grant));
         Ok(match checked {
             Ok(()) => Redemption::Granted(grant),
@@ -321,7 +322,8 @@ impl OAuthProvider for OpenIdConnectProvider {
         let answer = self.post(auth, request, deadline).await?;
         let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
         let listed = &self.settings.extra;
-        refresh::read(answer, refresh_token, granted, origin, quirks, listed)
+        let now = self.http.now();
+        refresh::read(answer, refresh_token, granted, origin, quirks, listed, now)
     }
 
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError> {

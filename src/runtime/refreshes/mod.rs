@@ -149,7 +149,7 @@ impl Work for Refreshes {
     }
 
     async fn give_back(&self, lease: &StoredTokens) {
-        self.0.record(lease, &Exchange::Unsent).await;
+        self.0.record(lease, &Exchange::Unsent, &mut None).await;
     }
 }
 
@@ -199,20 +199,33 @@ impl Inner {
                 .with_state(account, |phase| std::mem::replace(phase, to))
         };
         set(Phase::Presenting(None));
-        self.present(lease).instrument(span).await;
+        let mut place = Some(place);
+        self.present(lease, &mut place).instrument(span).await;
         if let Some(Phase::Presenting(Some(newer))) = set(Phase::Waiting) {
-            self.record(&newer, &Exchange::Unsent).await;
+            self.record(&newer, &Exchange::Unsent, &mut place).await;
         }
-        self.pump.free(place);
+        self.free(&mut place);
     }
 
-    async fn present(&self, lease: StoredTokens) {
+    async fn present(&self, lease: StoredTokens, place: &mut Option<OwnedSemaphorePermit>) {
         let exchange = self.refresher.exchange(&lease).await;
-        self.record(&lease, &exchange).await;
+        self.record(&lease, &exchange, place).await;
     }
 
-    /// Records, repeatedly while the store is unavailable.
-    async fn record(&self, lease: &StoredTokens, exchange: &Exchange) {
+    fn free(&self, place: &mut Option<OwnedSemaphorePermit>) {
+        if let Some(place) = place.take() {
+            self.pump.free(place);
+        }
+    }
+
+    /// Records, repeatedly while the store is unavailable. While the row is damaged, others have the place at the provider:
+    /// nobody knows when it will be repaired.
+    async fn record(
+        &self,
+        lease: &StoredTokens,
+        exchange: &Exchange,
+        place: &mut Option<OwnedSemaphorePermit>,
+    ) {
         // Tokens exist nowhere else until the store has them.
         let tries = match exchange {
             Exchange::Refreshed(_) => u32::MAX,
@@ -228,6 +241,9 @@ impl Inner {
                 }
                 Err(error) => {
                     self.pump.note(&error);
+                    if matches!(error, StoreError::Corrupt(_)) {
+                        self.free(place);
+                    }
                     if attempt % ATTEMPTS_PER_LINE == 0 {
                         let error = &error as &dyn Error;
                         tracing::error!(account, error, "a refresh is not recorded yet");

@@ -43,7 +43,8 @@ async fn renew(folder: &Path) {
 /// Signs the present key again, for a certificate with these dates (as `YYYYMMDDHHMMSSZ`).
 async fn date(folder: &Path, from: &str, until: &str) {
     const AUTHORITY: &str = "[ca]\ndefault_ca = tests\n[tests]\ndatabase = index\nserial = serial\nnew_certs_dir = .\n\
-        default_md = sha256\npolicy = names\nunique_subject = no\n[names]\ncommonName = supplied\n";
+        default_md = sha256\npolicy = names\nunique_subject = no\nx509_extensions = v3\n[names]\n\
+        commonName = supplied\n[v3]\nbasicConstraints = critical,CA:FALSE\n";
     std::fs::write(folder.join("ca"), AUTHORITY).unwrap();
     std::fs::write(folder.join("index"), "").unwrap();
     let request = [

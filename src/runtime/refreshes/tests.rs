@@ -202,8 +202,8 @@ async fn what_another_process_has_in_hand_is_waited_for() {
     sleep(Duration::from_millis(200)).await;
     assert!(!waiting.is_finished());
     let exchange = stage.refreshes.0.refresher.exchange(&theirs).await;
-    let recording = stage.refreshes.0.record(&theirs, &exchange, &mut None);
-    recording.await;
+    let (inner, place) = (&stage.refreshes.0, &mut None);
+    inner.record(&theirs, &exchange, place).await;
     timeout(SOON, waiting).await.unwrap().unwrap();
     assert_eq!(stage.provider.presented(), ["refresh"]);
 }

@@ -55,7 +55,11 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
         tracing::warn!("{warning}");
     }
     service.store.refuse_unsafe_file()?;
-    service.http.certificate()?;
+    if let Some(certificate) = service.http.certificate()?
+        && let Some(warning) = certificate.warning(wiring::clock().now())
+    {
+        tracing::warn!("{warning}");
+    }
     for provider in &service.providers.providers {
         let is_default = service.providers.default.as_ref() == Some(&provider.settings.name);
         lines.extend(of_provider(provider, is_default));

@@ -22,7 +22,7 @@ impl CopyConfig {
         let pool = StoreConfig::read(environment)?.pool;
         let from = match from {
             Some(url) => parse(url, "--from")?,
-            None => configured_file(environment),
+            None => configured_file(environment)?,
         };
         let to = match to {
             Some(url) => parse(url, "--to")?,

@@ -175,10 +175,12 @@ pub(crate) fn read_secret(path: &str) -> Result<SecretString, String> {
     let mut text = Zeroizing::new(String::new());
     let read = file.take(LONGEST_FILE + 1).read_to_string(&mut text);
     read.map_err(|error| wrong(&format_args!("cannot be read: {error}")))?;
-    match text.len() as u64 {
-        _ if text.trim().is_empty() => Err(wrong(&"is empty")),
-        length if length > LONGEST_FILE => Err(wrong(&"is too long for a secret")),
-        _ => Ok(SecretString::from(text.as_str())),
+    let is_too_long = text.len() as u64 > LONGEST_FILE;
+    // Editors on Windows write a byte order mark.
+    match text.strip_prefix('\u{feff}').unwrap_or(&text) {
+        text if text.trim().is_empty() => Err(wrong(&"is empty")),
+        _ if is_too_long => Err(wrong(&"is too long for a secret")),
+        text => Ok(SecretString::from(text)),
     }
 }
 

@@ -1,6 +1,6 @@
 use std::os::unix::fs::PermissionsExt as _;
 
-use central_oauth_store_seaorm::{DatabaseUrl, InvalidDatabaseUrl, PoolSettings};
+use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings};
 use secrecy::ExposeSecret;
 
 use super::numbers::{read_number, read_seconds};
@@ -18,19 +18,35 @@ pub(crate) struct StoreConfig {
 }
 
 /// The file that is used without a URL.
-pub(super) fn configured_file(environment: &Environment) -> DatabaseUrl {
+pub(super) fn configured_file(environment: &Environment) -> Result<DatabaseUrl, ConfigError> {
     let path = environment.text("DB_PATH");
-    DatabaseUrl::file(path.unwrap_or("./central-oauth.sqlite3"))
+    let path = path.unwrap_or("./central-oauth.sqlite3");
+    refuse_blanks("DB_PATH", path)?;
+    Ok(DatabaseUrl::file(path))
 }
 
 /// The URL that replaces the file. It may contain a password.
 pub(super) fn configured_url(
     environment: &Environment,
 ) -> Result<Option<DatabaseUrl>, ConfigError> {
-    let url = environment.secret("DATABASE_URL")?;
-    let url = url.map(|url| url.expose_secret().parse());
-    url.transpose()
-        .map_err(|error: InvalidDatabaseUrl| ConfigError::variable("DATABASE_URL", error))
+    const NAME: &str = "DATABASE_URL";
+    let Some(url) = environment.secret(NAME)? else {
+        return Ok(None);
+    };
+    refuse_blanks(NAME, url.expose_secret())?;
+    let url = url.expose_secret().parse::<DatabaseUrl>();
+    url.map(Some)
+        .map_err(|error| ConfigError::variable(NAME, error))
+}
+
+/// Rejects a blank at the start or the end. Whether it belongs to the name of the file cannot be known, and with the wrong
+/// name the service would start on a new, empty database.
+fn refuse_blanks(variable: &str, text: &str) -> Result<(), ConfigError> {
+    if text == text.trim() {
+        return Ok(());
+    }
+    let problem = "begins or ends with a blank or a line break: remove it";
+    Err(ConfigError::variable(variable, problem))
 }
 
 impl StoreConfig {
@@ -38,7 +54,7 @@ impl StoreConfig {
         // The operator's URL overrides the path that the container image sets.
         let url = match configured_url(environment)? {
             Some(url) => url,
-            None => configured_file(environment),
+            None => configured_file(environment)?,
         };
         let (file, server) = match url.path() {
             Some(_) => (url.to_string(), String::new()),

@@ -1,28 +1,38 @@
-//! Reloads the certificate, whose files are replaced before it expires.
+//! Reloads the certificate, whose files are replaced before it expires, and warns if they are not.
 
 use std::error::Error;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
+use central_oauth_domain::ports::Clock;
 use central_oauth_http_poem::Certificate;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::Stop;
+use super::{Stop, wait_for_stop};
 
 /// How often the files are read.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often a warning about the dates of the certificate is repeated.
+const WARN_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Failures per log line.
 const FAILURES_PER_LINE: u32 = 60;
 
 /// Uses a new certificate within seconds, until told to stop. One that cannot be used is logged, and the earlier one stays.
-pub(crate) async fn follow_certificate(certificate: Arc<Certificate>, mut stop: Stop) {
+pub(crate) async fn follow_certificate(
+    certificate: Arc<Certificate>,
+    clock: Arc<dyn Clock>,
+    stop: Stop,
+) {
     let mut failures = 0_u32;
-    while timeout(LOOK_EVERY, stop.wait_for(|stop| *stop))
-        .await
-        .is_err()
-    {
+    let mut warned = Warned::default();
+    loop {
+        warned.tell(certificate.warning(clock.now()), clock.uptime());
+        let stopped = timeout(LOOK_EVERY, wait_for_stop(stop.clone()));
+        if stopped.await.is_ok() {
+            return;
+        }
         let certificate = Arc::clone(&certificate);
         match spawn_blocking(move || certificate.read_again()).await {
             Ok(Ok(is_new)) => {
@@ -47,5 +57,51 @@ pub(crate) async fn follow_certificate(certificate: Arc<Certificate>, mut stop: 
                 Err(_) => return,
             },
         }
+    }
+}
+
+/// The last warning about the dates of the certificate, and when it was given.
+#[derive(Default)]
+struct Warned(Option<(String, Duration)>);
+
+impl Warned {
+    /// Logs a warning if it is another one than the last, or if that was given a day ago.
+    fn tell(&mut self, warning: Option<String>, uptime: Duration) {
+        let Some(warning) = warning else {
+            self.0 = None;
+            return;
+        };
+        let last = self.0.as_ref();
+        if last.is_none_or(|(told, at)| *told != warning || uptime >= *at + WARN_EVERY) {
+            tracing::warn!("{warning}");
+            self.0 = Some((warning, uptime));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::captured_logs;
+
+    #[test]
+    fn a_warning_is_repeated_daily() {
+        captured_logs::start();
+        let mut warned = Warned::default();
+        let minute = Duration::from_secs(60);
+        let mut tell = |text: Option<&str>, uptime| warned.tell(text.map(str::to_owned), uptime);
+        for (text, uptime) in [
+            (Some("soon"), minute),
+            (Some("soon"), WARN_EVERY),
+            (Some("soon"), WARN_EVERY + minute),
+            (Some("over"), WARN_EVERY + minute),
+            (None, WARN_EVERY + minute),
+            (Some("over"), WARN_EVERY + minute),
+        ] {
+            tell(text, uptime);
+        }
+        let log = captured_logs::written();
+        let told = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+        assert_eq!((told("soon"), told("over")), (2, 2), "{log}");
     }
 }

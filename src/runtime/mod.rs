@@ -67,7 +67,7 @@ async fn pause(length: Duration, stop: &mut Stop) {
 async fn record_repeatedly<T, F: Future<Output = Result<T, StoreError>>>(
     tries: u32,
     record: impl Fn() -> F,
-    may_retry: impl Fn(&StoreError, bool) -> bool,
+    mut may_retry: impl FnMut(&StoreError, bool) -> bool,
 ) -> Option<T> {
     for attempt in 0..tries {
         match record().await {

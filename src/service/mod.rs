@@ -124,7 +124,8 @@ impl Service {
         runtime::check_in_first(&services).await;
         let (ended_sender, ended) = mpsc::unbounded_channel();
         if let Some(certificate) = &certificate {
-            let following = runtime::follow_certificate(Arc::clone(certificate), stopped.clone());
+            let (certificate, stopped) = (Arc::clone(certificate), stopped.clone());
+            let following = runtime::follow_certificate(certificate, wiring::clock(), stopped);
             watched("reloading the certificate", &ended_sender, following);
         }
         let server = serve(acceptor, certificate, app, stopped.clone());

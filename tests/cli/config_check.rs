@@ -130,6 +130,34 @@ async fn prints_what_is_in_force_and_no_secret() {
 }
 
 #[tokio::test]
+async fn a_byte_order_mark_is_no_part_of_a_file() {
+    let machine = Machine::new();
+    let keys = format!(r#"{{"keys":[{PUBLIC_KEY}]}}"#);
+    for (name, text) in [
+        ("providers.toml", PROVIDERS),
+        ("workloads.toml", WORKLOADS),
+        ("keys.json", &keys),
+        ("secret.key", Service::SECRET_KEY),
+    ] {
+        std::fs::write(machine.work().join(name), format!("\u{feff}{text}")).unwrap();
+    }
+    let settings = [
+        ("SECRET_KEY_FILE", "secret.key"),
+        ("PUBLIC_URL", "https://auth.example.com"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8"),
+        ("PROVIDERS", "providers.toml"),
+        ("WORKLOADS", "workloads.toml"),
+    ];
+    let run = machine.run_with(&settings, &["config", "check"]).await;
+    let run = run.expect(0);
+    assert_eq!(run.stderr, "");
+    assert!(
+        run.stdout.contains("\nworkload issuer cluster\n"),
+        "{run:?}"
+    );
+}
+
+#[tokio::test]
 async fn prints_every_variable_of_the_service() {
     let settings = [("SECRET_KEY", Service::SECRET_KEY)];
     let run = Machine::new()

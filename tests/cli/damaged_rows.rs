@@ -142,6 +142,23 @@ async fn a_damaged_header_of_one_value_costs_one_account() {
         "{logs}"
     );
     assert!(service.stop().await.success());
+
+    let file = |name| format!("sqlite://{}", service.file(name).display());
+    let (from, to) = (file("central-oauth.sqlite3"), file("new.sqlite3"));
+    let copied = service
+        .output(&["copy", "--from", &from, "--to", &to])
+        .await;
+    let err = String::from_utf8_lossy(&copied.stderr);
+    assert_eq!(copied.status.code(), Some(1), "{err}");
+    assert!(
+        err.contains("AccessToken of row 1 of tokens, of account"),
+        "{err}"
+    );
+    assert!(
+        err.contains("(damaged, or sealed for another place)"),
+        "{err}"
+    );
+    assert!(!service.file("new.sqlite3").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

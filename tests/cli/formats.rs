@@ -21,10 +21,10 @@ async fn each_program_gets_the_token_in_its_own_words() {
 }
 
 /// Runs a command with this standard input.
-pub(super) async fn reading(mut command: Command, text: &str) -> Run {
+pub(super) async fn reading(mut command: Command, text: impl AsRef<[u8]>) -> Run {
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(text.as_bytes()).await.unwrap();
+    stdin.write_all(text.as_ref()).await.unwrap();
     drop(stdin);
     let output = child.wait_with_output().await.unwrap();
     Run {
@@ -75,6 +75,13 @@ async fn git_gets_a_credential_for_named_hosts_only(world: &World) {
     assert!(run.stdout.starts_with(&start), "{run:?}");
     let run = reading(world.client(&named), asked).await.expect(0);
     assert!(run.stdout.starts_with("username=me\n"), "{run:?}");
+
+    let elsewhere = b"protocol=https\nhost=git.example.com\npath=caf\xe9.git\n\n";
+    let run = reading(world.client(&helper), elsewhere).await.expect(0);
+    assert!(run.stdout.starts_with(&start), "{run:?}");
+    let in_host = b"protocol=https\nhost=caf\xe9.example.com\n\n";
+    let run = reading(world.client(&helper), in_host).await.expect(2);
+    assert!(run.only_line().contains("is not UTF-8"), "{run:?}");
 
     let unnamed = ["token", "--format", "git", "get"];
     let run = reading(world.client(&unnamed), asked).await.expect(0);
@@ -131,6 +138,10 @@ async fn docker_gets_a_credential_for_named_registries_only(world: &World) {
     let run = reading(asking("get"), "evil.example.com").await.expect(1);
     assert_eq!(run.stdout, "credentials not found in native keychain\n");
     assert_eq!(run.stderr, "");
+    let run = reading(asking("get"), b"caf\xe9.example.com")
+        .await
+        .expect(2);
+    assert!(run.only_line().contains("is not UTF-8"), "{run:?}");
     let stored = r#"{"ServerURL":"registry.example.com","Username":"u","Secret":"s"}"#;
     for (request, answer) in [("store", ""), ("erase", ""), ("list", "{}\n")] {
         let run = reading(asking(request), stored).await.expect(0);

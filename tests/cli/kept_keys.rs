@@ -1,5 +1,7 @@
 //! Saved keys: which one is used, where it is sent, and when it is replaced.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::browser::Browser;
@@ -38,6 +40,25 @@ async fn a_key_that_works_is_not_replaced_by_accident() {
     assert_eq!(mode(&file), 0o600);
     let token = world.run(&["token"]).await.expect(0);
     world.expect_token_of("Bob", &token).await;
+}
+
+#[tokio::test]
+async fn a_key_that_others_may_read_is_warned_of() {
+    let world = World::linked().await;
+    let file = world.machine.key_file("default");
+    let allow = |mode| std::fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+    for mode in [0o644, 0o640, 0o602] {
+        allow(mode);
+        let run = world.run(&["token"]).await.expect(0);
+        let advice = format!("run `chmod 600 {}`\n", file.display());
+        assert!(run.stderr.ends_with(&advice), "{run:?}");
+        assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+        let run = world.run(&["token", "--quiet"]).await.expect(0);
+        assert_eq!(run.stderr, "");
+    }
+    allow(0o600);
+    let run = world.run(&["token"]).await.expect(0);
+    assert_eq!(run.stderr, "");
 }
 
 #[tokio::test]

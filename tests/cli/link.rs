@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -90,64 +91,76 @@ async fn of_two_links_of_one_profile_none_loses_the_key_of_the_other() {
     world.expect_token_of("Alice", &token).await;
 }
 
-#[tokio::test]
-async fn an_interrupted_link_is_taken_up_by_the_next() {
-    let world = World::start().await;
+/// Starts a link and ends the command before anybody consents. Returns the code.
+async fn interrupted(world: &World, signal: Signal) -> String {
     let linking = Linking::start(world.client(&["link"])).await;
-    send(linking.child(), Signal::INT);
+    send(linking.child(), signal);
     let code = linking.code.clone();
     assert_eq!(linking.end().await.code, None);
-    let folder = world.machine.key_file("default");
-    let pending = folder.with_file_name("default.toml.pending");
-    let left = ["default.toml.lock", "default.toml.pending"];
-    assert_eq!(names(folder.parent().unwrap()), left);
-    assert_eq!(mode(&pending), 0o600);
+    code
+}
 
-    // The person consents although the command has ended.
-    Browser::new().consent(&world.server(), &code, "bob").await;
+/// Returns the key of the first interrupted link.
+fn pending(world: &World) -> PathBuf {
+    let key_file = world.machine.key_file("default");
+    key_file.with_file_name("default.toml.pending")
+}
+
+/// Bob consents although the command has ended, and the next `link` takes up the key of the first interrupted link.
+async fn expect_taken_up(world: &World, code: &str) {
+    Browser::new().consent(&world.server(), code, "bob").await;
+    let pending = pending(world);
     let with_pending = ["token", "--key-file", pending.to_str().unwrap()];
     eventually(Duration::from_secs(60), "the consent", async || {
         world.run(&with_pending).await.code == Some(0)
     })
     .await;
     let run = world.run(&["link"]).await.expect(0);
-    assert!(
-        run.stderr
-            .contains("An earlier, interrupted link has been completed"),
-        "{run:?}"
-    );
-    assert_eq!(names(folder.parent().unwrap()), ["default.toml"]);
-    world.run(&["token"]).await.expect(0);
+    let completed = "An earlier, interrupted link has been completed";
+    assert!(run.stderr.contains(completed), "{run:?}");
+    let token = world.run(&["token"]).await.expect(0);
+    world.expect_token_of("Bob", &token).await;
+}
+
+#[tokio::test]
+async fn an_interrupted_link_is_taken_up_by_the_next() {
+    let world = World::start().await;
+    let code = interrupted(&world, Signal::INT).await;
+    let pending = pending(&world);
+    let folder = pending.parent().unwrap();
+    let left = ["default.toml.lock", "default.toml.pending"];
+    assert_eq!(names(folder), left);
+    assert_eq!(mode(&pending), 0o600);
+    expect_taken_up(&world, &code).await;
+    assert_eq!(names(folder), ["default.toml"]);
 }
 
 #[tokio::test]
 async fn of_two_interrupted_links_the_first_can_still_be_completed() {
     let world = World::start().await;
-    let mut codes = Vec::new();
-    for _ in 0..2 {
-        let linking = Linking::start(world.client(&["link"])).await;
-        codes.push(linking.code.clone());
-        send(linking.child(), Signal::KILL);
-        linking.end().await;
+    let first = interrupted(&world, Signal::KILL).await;
+    interrupted(&world, Signal::KILL).await;
+    expect_taken_up(&world, &first).await;
+}
+
+#[tokio::test]
+async fn no_interrupted_link_is_lost_to_a_later_one() {
+    let world = World::start().await;
+    let first = interrupted(&world, Signal::KILL).await;
+    let key = std::fs::read_to_string(pending(&world)).unwrap();
+    for _ in 1..8 {
+        interrupted(&world, Signal::KILL).await;
     }
-    Browser::new()
-        .consent(&world.server(), &codes[0], "bob")
-        .await;
-    let key_file = world.machine.key_file("default");
-    let first = key_file.with_file_name("default.toml.pending");
-    let with_first = ["token", "--key-file", first.to_str().unwrap()];
-    eventually(Duration::from_secs(60), "the consent", async || {
-        world.run(&with_first).await.code == Some(0)
-    })
-    .await;
-    let run = world.run(&["link"]).await.expect(0);
-    assert!(
-        run.stderr
-            .contains("An earlier, interrupted link has been completed"),
-        "{run:?}"
-    );
-    let token = world.run(&["token"]).await.expect(0);
-    world.expect_token_of("Bob", &token).await;
+    for link in [&["link"][..], &["link", "--force"]] {
+        let run = world.run(link).await.expect(1);
+        let line = run.only_line();
+        assert!(line.contains("8 interrupted links"), "{line}");
+        assert_eq!(std::fs::read_to_string(pending(&world)).unwrap(), key);
+    }
+    // A link that has ended makes room.
+    Browser::new().cancel(&world.server(), &first).await;
+    world.link_as("alice", &["link"]).await.expect(0);
+    assert!(!pending(&world).exists());
 }
 
 #[tokio::test]

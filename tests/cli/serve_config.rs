@@ -30,6 +30,10 @@ const WRONG: &[(&str, &str)] = &[
         "DATABASE_URL",
         "postgres://me:hunter2@db/tokens?sslmod=require",
     ),
+    ("DATABASE_URL", " sqlite://hunter2"),
+    ("DATABASE_URL", "sqlite://hunter2 \n"),
+    ("DB_PATH", " hunter2"),
+    ("DB_PATH", "hunter2\n"),
     ("DATABASE_MAX_CONNECTIONS", "1"),
     ("DATABASE_CONNECT_TIMEOUT", "0"),
     ("DATABASE_STATEMENT_TIMEOUT", "2 s"),
@@ -192,13 +196,7 @@ const ISSUER: (&str, &str) = ("PROVIDER_ISSUER", "https://login.example.com");
 /// Valid unless overridden above. No other machine is contacted before a person comes.
 const GOOD: [(&str, &str); 2] = [("SECRET_KEY", KEY), ("LISTEN_ADDR", "127.0.0.1:0")];
 /// These have no wrong values of their own: the tests for the client commands and the database are about them.
-const ELSEWHERE: [&str; 5] = [
-    "ACCESS_KEY",
-    "DB_PATH",
-    "ID_TOKEN",
-    "PROVIDER_CLIENT_ID",
-    "SERVER",
-];
+const ELSEWHERE: [&str; 4] = ["ACCESS_KEY", "ID_TOKEN", "PROVIDER_CLIENT_ID", "SERVER"];
 
 /// Each variable at fault, with the settings.
 fn mistakes() -> impl Iterator<Item = (&'static str, Vec<(&'static str, &'static str)>)> {
@@ -303,6 +301,37 @@ async fn a_place_without_a_database_is_one_line_too() {
     let run = serve(&machine, &[("DB_PATH", "text")]).await;
     assert!(run.only_line().contains("text"), "{run:?}");
     assert_eq!(names(&machine.work()), ["text"]);
+}
+
+/// Root may do everything; here it loses the capability to ignore the permissions of files.
+#[tokio::test]
+async fn a_database_that_may_not_be_written_says_what_is_missing() {
+    let machine = Machine::new();
+    let settings = [GOOD[0], ("DB_PATH", "data/db.sqlite3")];
+    let folder = machine.work().join("data");
+    let database = folder.join("db.sqlite3");
+    std::fs::create_dir(&folder).unwrap();
+    machine.run_with(&settings, &["migrate"]).await.expect(0);
+    let binary = env!("CARGO_BIN_EXE_central-oauth");
+    let script = format!(
+        "test $(id -u) = 0 && exec setpriv --bounding-set -dac_override,-dac_read_search {binary} serve; exec {binary} serve"
+    );
+    for (of_folder, of_database) in [(0o500, 0o600), (0o700, 0o400), (0o700, 0o000)] {
+        let allow =
+            |path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
+        allow(&database, of_database).unwrap();
+        allow(&folder, of_folder).unwrap();
+        let mut command = machine.shell(&settings, &script);
+        command.env("CENTRAL_OAUTH_LISTEN_ADDR", "127.0.0.1:0");
+        let run = Run::of(command).await.expect(1);
+        allow(&folder, 0o700).unwrap();
+        let line = run.stderr.lines().last().unwrap();
+        assert!(line.contains("data/db.sqlite3 cannot be used"), "{run:?}");
+        assert!(
+            line.contains("may read and write the database file and its folder"),
+            "{run:?}"
+        );
+    }
 }
 
 #[tokio::test]

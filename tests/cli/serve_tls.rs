@@ -5,13 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, Version};
+use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use super::machine::{Machine, Run};
 use crate::support::http;
-use crate::support::process::{free_port, within};
+use crate::support::process::{eventually, free_port, within};
 use crate::support::service::Service;
 
 /// Time limit for a start, or for using a new certificate.
@@ -37,6 +38,57 @@ async fn renew(folder: &Path) {
         .current_dir(folder);
     let made = openssl.output().await.unwrap();
     assert!(made.status.success(), "{made:?}");
+}
+
+/// Signs the present key again, for a certificate with these dates (as `YYYYMMDDHHMMSSZ`).
+async fn date(folder: &Path, from: &str, until: &str) {
+    const AUTHORITY: &str = "[ca]\ndefault_ca = tests\n[tests]\ndatabase = index\nserial = serial\nnew_certs_dir = .\n\
+        default_md = sha256\npolicy = names\nunique_subject = no\nx509_extensions = v3\n[names]\n\
+        commonName = supplied\n[v3]\nbasicConstraints = critical,CA:FALSE\n";
+    std::fs::write(folder.join("ca"), AUTHORITY).unwrap();
+    std::fs::write(folder.join("index"), "").unwrap();
+    let request = [
+        "req",
+        "-new",
+        "-key",
+        "tls.key",
+        "-subj",
+        "/CN=tests",
+        "-out",
+        "request",
+    ];
+    let sign = [
+        "ca",
+        "-selfsign",
+        "-batch",
+        "-notext",
+        "-rand_serial",
+        "-config",
+        "ca",
+        "-keyfile",
+        "tls.key",
+    ];
+    let dates = [
+        "-in",
+        "request",
+        "-out",
+        "dated.crt",
+        "-startdate",
+        from,
+        "-enddate",
+        until,
+    ];
+    for arguments in [&request[..], &[&sign[..], &dates].concat()] {
+        let mut openssl = Command::new("openssl");
+        let made = openssl
+            .args(arguments)
+            .current_dir(folder)
+            .output()
+            .await
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+    }
+    std::fs::rename(folder.join("dated.crt"), folder.join("tls.crt")).unwrap();
 }
 
 fn certificate(folder: &Path) -> Certificate {
@@ -125,6 +177,77 @@ async fn tls_is_spoken_with_the_certificate_of_the_day() {
     answers(&trusting(&certificate(&folder)), &url).await;
     let refused = trusting(&old).get(&url).send().await;
     assert!(refused.is_err(), "the old one is gone");
+    service.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn dates_by_which_clients_refuse_a_certificate_are_warned_of() {
+    let machine = Machine::new();
+    let folder = machine.work();
+    renew(&folder).await;
+    let settings = [
+        ("SECRET_KEY", Service::SECRET_KEY),
+        ("LISTEN_ADDR", "127.0.0.1:0"),
+        ("TLS_CERT_FILE", "tls.crt"),
+        ("TLS_KEY_FILE", "tls.key"),
+    ];
+    let checked = async || {
+        machine
+            .run_with(&settings, &["config", "check"])
+            .await
+            .expect(0)
+            .stderr
+    };
+    let told = checked().await;
+    assert!(!told.contains("tls.crt"), "{told}");
+    for name in ["tls.crt", "tls.key"] {
+        let pem = std::fs::read_to_string(folder.join(name)).unwrap();
+        std::fs::write(folder.join(name), format!("\u{feff}{pem}")).unwrap();
+    }
+    checked().await;
+    renew(&folder).await;
+
+    let in_days = |days: u64| {
+        let day = OffsetDateTime::now_utc() + Duration::from_secs(days * 24 * 3600);
+        let (date, year) = (day.date(), day.year());
+        let (month, day) = (u8::from(date.month()), date.day());
+        (
+            format!("{year}{month:02}{day:02}120000Z"),
+            format!("{year}-{month:02}-{day:02}T12:00:00Z"),
+        )
+    };
+    let (later, _) = in_days(20);
+    date(&folder, "20200101000000Z", &later).await;
+    let told = checked().await;
+    assert!(!told.contains("tls.crt"), "{told}");
+
+    date(&folder, "20200101000000Z", "20200201000000Z").await;
+    let mut command = machine.command_with(&settings, &["serve"]);
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    command.stdout(log.try_clone().unwrap()).stderr(log);
+    let mut service = command.kill_on_drop(true).spawn().unwrap();
+    let logs = || std::fs::read_to_string(folder.join("log")).unwrap();
+    let (soon, date_of_soon) = in_days(10);
+    let expires = format!("tls.crt expires at {date_of_soon}");
+    for (from, until, expected) in [
+        (
+            "20200101000000Z",
+            "20200201000000Z",
+            "tls.crt expired at 2020-02-01T00:00:00Z",
+        ),
+        (
+            "20900101000000Z",
+            "20910101000000Z",
+            "tls.crt is valid from 2090-01-01T00:00:00Z",
+        ),
+        ("20200101000000Z", soon.as_str(), expires.as_str()),
+    ] {
+        date(&folder, from, until).await;
+        eventually(SOON, expected, async || logs().contains(expected)).await;
+        assert_eq!(logs().matches(expected).count(), 1, "{}", logs());
+        let told = checked().await;
+        assert!(told.contains(expected), "{told}");
+    }
     service.kill().await.unwrap();
 }
 

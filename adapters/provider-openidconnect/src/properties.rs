@@ -1,5 +1,6 @@
 //! Answers of providers that are put together at random from what real ones contain. `PROPTEST_CASES` sets how many.
 
+use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::TokenOrigin;
 use central_oauth_domain::ports::Prompt;
 use central_oauth_domain::secret::IdToken;
@@ -104,6 +105,7 @@ fn read(fields: &Fields) -> Result<(), TestCaseError> {
         origin: origin(),
         quirks: &quirks,
         extra: &[],
+        now: Timestamp::from_millis(1_800_000_000_000),
     };
     if let Ok(grant) = responses.first(fields) {
         prop_assert!(!grant.access_token.expose().is_empty());

@@ -21,6 +21,8 @@ pub(crate) struct TokenResponses<'a> {
     pub(crate) quirks: &'a Quirks,
     /// The members for clients.
     pub(crate) extra: &'a [String],
+    /// When the response arrived.
+    pub(crate) now: Timestamp,
 }
 
 impl TokenResponses<'_> {
@@ -66,14 +68,12 @@ impl TokenResponses<'_> {
         let scopes = scopes(fields, &quirks.token);
         Ok(TokenGrant {
             access_token: AccessToken::new(access_token),
-            exp: token_exp::exp(access_token).or_else(|| end(fields)),
+            exp: token_exp::exp(access_token).or_else(|| end(fields, &ENDS)),
             refresh_token: token_text::refresh_token(fields).map(RefreshToken::new),
             id_token: fields.text("id_token").map(IdToken::new),
             expires_in: LIFETIMES.iter().find_map(|name| lifetime(fields, name)),
             assumed_expires_in: assumed.map(Duration::from_secs),
-            refresh_token_expires_in: REFRESH_TOKEN_LIFETIMES
-                .iter()
-                .find_map(|name| lifetime(fields, name))
+            refresh_token_expires_in: refresh_token_lifetime(fields, self.now)
                 .or_else(|| quirks.refresh.lasts(true)),
             grant_expires_in: None,
             scopes: scopes.unwrap_or_else(|| self.scopes.to_vec()),
@@ -93,16 +93,37 @@ const REFRESH_TOKEN_LIFETIMES: [&str; 3] = [
     "x_refresh_token_expires_in",
 ];
 
+/// The end of the refresh token: Square; TikTok Shop and others send a Unix time as a lifetime.
+const REFRESH_TOKEN_ENDS: [&str; 3] = [
+    "refresh_token_expires_at",
+    "refresh_token_expires_in",
+    "refresh_expires_in",
+];
+
+/// The end of the access token, which some servers send instead of a lifetime (`expires_on` of Microsoft, `expires_at` of
+/// Strava and Square). Like the `exp` of a JWT it is only a hint.
+const ENDS: [&str; 4] = ["expires_at", "expires_on", "expires", "expires_in"];
+
 /// A "lifetime" that is long enough for a Unix time is one, or stands for "never".
 fn lifetime(fields: &Fields, name: &str) -> Option<Duration> {
-    let lifetime = fields.seconds(name);
-    lifetime.filter(|lifetime| !lifetime.is_zero() && *lifetime < date::FIRST_UNIX_TIME)
+    plausible(fields.seconds(name)?)
 }
 
-/// Returns the end of the access token as a Unix time or a date, which some servers send instead of a lifetime
-/// (`expires_on` of Microsoft, `expires_at` of Strava and Square). Like the `exp` of a JWT it is only a hint.
-fn end(fields: &Fields) -> Option<Timestamp> {
-    let names = ["expires_at", "expires_on", "expires", "expires_in"];
+fn plausible(lifetime: Duration) -> Option<Duration> {
+    let is_plausible = !lifetime.is_zero() && lifetime < date::FIRST_UNIX_TIME;
+    is_plausible.then_some(lifetime)
+}
+
+/// Returns the lifetime of the refresh token, or the time until its end. An end that has passed counts as unknown.
+fn refresh_token_lifetime(fields: &Fields, now: Timestamp) -> Option<Duration> {
+    let mut names = REFRESH_TOKEN_LIFETIMES.iter();
+    names
+        .find_map(|name| lifetime(fields, name))
+        .or_else(|| plausible(end(fields, &REFRESH_TOKEN_ENDS)?.since(now)))
+}
+
+/// Returns the first of these members that is a Unix time or a date.
+fn end(fields: &Fields, names: &[&str]) -> Option<Timestamp> {
     names.iter().find_map(|name| {
         let seconds = fields.seconds(name).and_then(date::of_unix);
         seconds.or_else(|| date::parse(fields.text(name)?))

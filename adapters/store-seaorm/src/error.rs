@@ -54,7 +54,16 @@ pub(crate) fn unavailable(error: DbErr) -> StoreError {
 )]
 struct Pooled(DbErr);
 
-/// Names the option that poolers need, if one may have caused the error: they reject or drop startup parameters, and mix
+/// An error of SQLite that missing permissions cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; {advice}", advice = ACCESS_NEEDED)]
+struct NoAccess(DbErr);
+
+/// What SQLite needs to open a file and to write to it.
+pub(crate) const ACCESS_NEEDED: &str = "check that the user of this process may read and write the database file and its \
+    folder, where SQLite makes more files, and that the file system is not read-only";
+
+/// Names the permissions that SQLite needs, if missing ones may have caused the error. Names the option that poolers need, if one may have caused the error: they reject or drop startup parameters, and mix
 /// up the prepared statements of their clients.
 pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
     const PROTOCOL_VIOLATION: &str = "08P01";
@@ -62,7 +71,12 @@ pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
     const NO_SUCH_STATEMENT: &str = "26000";
     const DUPLICATE_STATEMENT: &str = "42P05";
     const NO_SUCH_SETTING: &str = "42704";
+    const READ_ONLY: i32 = 8;
+    const CANNOT_OPEN: i32 = 14;
     match sqlstate(&error) {
+        _ if matches!(sqlite_code(&error), Some(READ_ONLY | CANNOT_OPEN)) => {
+            Box::new(NoAccess(error))
+        }
         Some(
             PROTOCOL_VIOLATION
             | FEATURE_NOT_SUPPORTED

@@ -30,7 +30,6 @@ pub(super) async fn link(
     let is_default = kept.is_none() && options.target.names_no_server(config);
     let mut earlier = Pending::earlier(&path);
     earlier.retain(|(_, key)| key.server == server);
-    let pending = Pending::beside(&path);
     let key_file = path.display().to_string();
     if !options.force && adopt(&earlier).await? {
         tell("An earlier, interrupted link has been completed.");
@@ -45,6 +44,7 @@ pub(super) async fn link(
         refuse_if_it_works(&kept, &holds).await?;
     }
     profile::check_writable(&path)?;
+    let pending = Pending::beside(&path)?;
     let client = enrolling(&server, options, config)?.at_default(is_default);
     let code = ask(&client, options).await?;
     let Some(access_key) = code.access_key.clone().map(AccessKey::new) else {

@@ -7,14 +7,17 @@ mod tests;
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use central_oauth_domain::secret::AccessKey;
 use etcetera::BaseStrategy;
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use url::Url;
 
+use super::print::warn;
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, NamedKey, is_bearer, parse_server};
 use again::quoted;
@@ -151,6 +154,7 @@ impl Target {
         };
         let asked = self.server(config, Some(&kept))?;
         if is_same_service(&asked, &kept.server) {
+            warn_if_shared(&self.path()?);
             return Ok(kept);
         }
         let by = match &self.server {
@@ -230,6 +234,19 @@ fn default_server(config: &ClientConfig<'_>) -> Result<Url, Failure> {
 fn is_same_service(one: &Url, other: &Url) -> bool {
     let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
     one.origin() == other.origin() && path(one) == path(other)
+}
+
+/// Warns, as ssh does, of a key file of this user that other users may open.
+fn warn_if_shared(path: &Path) {
+    let is_shared =
+        |file: std::fs::Metadata| file.uid() == geteuid().as_raw() && file.mode() & 0o077 != 0;
+    if path.metadata().is_ok_and(is_shared) {
+        let file = path.display().to_string();
+        warn(format_args!(
+            "other users of this machine may open {file}, which holds an access key: run `chmod 600 {}`",
+            quoted(&file)
+        ));
+    }
 }
 
 /// Removes the file of a key.

@@ -1,6 +1,7 @@
 //! Keys whose link is not complete.
 
-use std::fs::{File, TryLockError, create_dir_all, remove_file};
+use std::fs::{File, Metadata, TryLockError, create_dir_all, remove_file};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Profile, failed, parse};
@@ -16,13 +17,18 @@ impl Pending {
     /// How many interrupted links are remembered for a profile.
     const MOST: usize = 8;
 
-    /// Returns a free file for the key of a new link. If there is none, the first is overwritten.
-    pub(crate) fn beside(profile: &Path) -> Self {
-        let is_free = |pending: &Self| !pending.path.exists();
-        let free = (0..Self::MOST)
-            .map(|number| Self::numbered(profile, number))
-            .find(is_free);
-        free.unwrap_or_else(|| Self::numbered(profile, 0))
+    /// Returns a free file for the key of a new link. Fails if there is none: a person may still consent to each of the
+    /// interrupted links.
+    pub(crate) fn beside(profile: &Path) -> Result<Self, Failure> {
+        let mut all = (0..Self::MOST).map(|number| Self::numbered(profile, number));
+        all.find(|pending| !pending.path.exists()).ok_or_else(|| {
+            let (most, file) = (Self::MOST, profile.display());
+            let message = format!(
+                "{most} interrupted links of {file} may still be completed: when their codes have expired, run `central-oauth link` \
+                 again without --force, which forgets them. Or use --profile to save another key, or delete {file}.pending*"
+            );
+            Failure::new(Exit::Other, message)
+        })
     }
 
     /// Returns the keys of interrupted links of this profile.
@@ -75,24 +81,36 @@ impl Reserved {
         let path = neighbour(profile, ".lock");
         let cannot = |error| failed(profile, "cannot be written", &error);
         create_dir_all(path.parent().unwrap_or(&path)).map_err(cannot)?;
-        let file = File::create(&path).map_err(cannot)?;
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            let message = format!(
-                "another `central-oauth link` is about to save a key in {}: let it finish, or use --profile to save \
-                 another key beside it",
-                profile.display()
-            );
-            return Err(Failure::new(Exit::Other, message));
+        loop {
+            let file = File::create(&path).map_err(cannot)?;
+            // Some network file systems have no locks.
+            if let Err(TryLockError::WouldBlock) = file.try_lock() {
+                let message = format!(
+                    "another `central-oauth link` is about to save a key in {}: let it finish, or use --profile to \
+                     save another key beside it",
+                    profile.display()
+                );
+                return Err(Failure::new(Exit::Other, message));
+            }
+            // The process that had it locked may just have removed it, and another one may lock a new file.
+            if is_at(&file, &path) {
+                return Ok(Self {
+                    path,
+                    _locked: file,
+                });
+            }
         }
-        // Some network file systems have no locks.
-        Ok(Self {
-            path,
-            _locked: file,
-        })
     }
 }
 
+/// Whether the path still leads to this file.
+fn is_at(file: &File, path: &Path) -> bool {
+    let number = |found: Metadata| (found.dev(), found.ino());
+    file.metadata().ok().map(number) == path.metadata().ok().map(number)
+}
+
 impl Drop for Reserved {
+    /// Removes the file while it is still locked.
     fn drop(&mut self) {
         let _ = remove_file(&self.path);
     }
@@ -102,4 +120,35 @@ fn neighbour(profile: &Path, suffix: &str) -> PathBuf {
     let mut name = profile.file_name().unwrap_or_default().to_owned();
     name.push(suffix);
     profile.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn only_one_at_a_time_reserves_a_profile() {
+        let folder = tempfile::tempdir().unwrap();
+        let profile = folder.path().join("default.toml");
+        let (holders, reserved) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..5000 {
+                        let Ok(held) = Reserved::new(&profile) else {
+                            continue;
+                        };
+                        assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
+                        reserved.fetch_add(1, Ordering::SeqCst);
+                        std::thread::yield_now();
+                        holders.fetch_sub(1, Ordering::SeqCst);
+                        drop(held);
+                    }
+                });
+            }
+        });
+        assert!(reserved.into_inner() > 0);
+    }
 }

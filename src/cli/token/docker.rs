@@ -3,7 +3,7 @@
 use serde_json::json;
 use url::Url;
 
-use super::{Options, input};
+use super::{Options, input, server_name};
 use crate::cli::print::result;
 use crate::cli::{Exit, Failure};
 use crate::config::ClientConfig;
@@ -18,7 +18,7 @@ pub(super) async fn answer(
 ) -> Result<Exit, Failure> {
     let server = input()?;
     match request {
-        "get" => get(server.trim(), options, config).await,
+        "get" => get(server_name(&server)?.trim(), options, config).await,
         "list" => result("{}").map(|()| Exit::Done),
         "store" | "erase" => Ok(Exit::Done),
         _ => Err(super::usage(

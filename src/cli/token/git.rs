@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use url::Url;
 
-use super::{Options, input};
+use super::{Options, input, server_name};
 use crate::cli::print::result;
 use crate::cli::{Exit, Failure};
 use crate::config::ClientConfig;
@@ -15,7 +15,11 @@ pub(super) async fn answer(
     options: &Options,
     config: &ClientConfig<'_>,
 ) -> Result<Exit, Failure> {
-    let server = server(&input()?).filter(|_| request == "get");
+    let attributes = input()?;
+    let server = match request {
+        "get" => server(&attributes)?,
+        _ => None,
+    };
     let Some(token) = options.credential(server, config).await? else {
         return Ok(Exit::Done);
     };
@@ -30,14 +34,17 @@ pub(super) async fn answer(
 }
 
 /// Returns the server that git talks to. The last value of an attribute counts.
-fn server(attributes: &str) -> Option<Url> {
+fn server(attributes: &[u8]) -> Result<Option<Url>, Failure> {
     let value = |name: &str| {
-        let lines = attributes.lines().take_while(|line| !line.is_empty());
-        let named = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        named.last()
+        let lines = attributes.split(|byte| *byte == b'\n');
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let lines = lines.take_while(|line| !line.is_empty());
+        let named = lines.filter_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+        named.last().map(server_name).transpose()
     };
     // A decoded character could end the host too early.
     let is_host = |host: &&str| !host.contains(['/', '\\', '@', '?', '#', '%']);
-    let host = value("host").filter(is_host)?;
-    Url::parse(&format!("{}://{host}", value("protocol")?)).ok()
+    let (protocol, host) = (value("protocol")?, value("host")?.filter(is_host));
+    let server = protocol.zip(host);
+    Ok(server.and_then(|(protocol, host)| Url::parse(&format!("{protocol}://{host}")).ok()))
 }

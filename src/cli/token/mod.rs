@@ -179,14 +179,19 @@ impl Options {
 }
 
 /// Reads what git or Docker writes to standard input.
-fn input() -> Result<String, Failure> {
+fn input() -> Result<Vec<u8>, Failure> {
     const LONGEST: u64 = 64 * 1024;
-    let mut text = String::new();
-    let read = std::io::stdin().take(LONGEST).read_to_string(&mut text);
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().take(LONGEST).read_to_end(&mut bytes);
     match read {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(text),
+        _ => Ok(bytes),
     }
+}
+
+/// Decodes the part of the input that names the server. Other parts may be in any encoding.
+fn server_name(bytes: &[u8]) -> Result<&str, Failure> {
+    str::from_utf8(bytes).map_err(|_| usage("the server that standard input names is not UTF-8"))
 }
 
 fn usage(what: &str) -> Failure {

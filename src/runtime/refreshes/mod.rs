@@ -151,7 +151,9 @@ impl Work for Refreshes {
     }
 
     async fn give_back(&self, lease: &StoredTokens) {
-        self.0.record(lease, &RefreshResult::Unsent).await;
+        self.0
+            .record(lease, &RefreshResult::Unsent, &mut None)
+            .await;
     }
 }
 
@@ -206,20 +208,34 @@ impl Inner {
                 .with_state(account, |phase| std::mem::replace(phase, to))
         };
         set(Phase::Sending(None));
+        let mut place = Some(place);
         let attempt = async {
             let result = self.refresher.attempt(lease).await;
-            self.record(lease, &result).await;
+            self.record(lease, &result, &mut place).await;
         };
         attempt.instrument(span).await;
         if let Some(Phase::Sending(Some(newer))) = set(Phase::Waiting) {
-            self.record(&newer, &RefreshResult::Unsent).await;
+            self.record(&newer, &RefreshResult::Unsent, &mut place)
+                .await;
         }
-        self.scheduler.free(place);
+        self.free(&mut place);
+    }
+
+    fn free(&self, place: &mut Option<OwnedSemaphorePermit>) {
+        if let Some(place) = place.take() {
+            self.scheduler.free(place);
+        }
     }
 
     /// Records, repeatedly while the store is unavailable. The pauses are always as short: when the store is available again,
-    /// this must come before another process claims expired leases.
-    async fn record(&self, lease: &StoredTokens, result: &RefreshResult) {
+    /// this must come before another process claims expired leases. While the row is damaged, others have the place at the
+    /// provider: nobody knows when it will be repaired.
+    async fn record(
+        &self,
+        lease: &StoredTokens,
+        result: &RefreshResult,
+        place: &mut Option<OwnedSemaphorePermit>,
+    ) {
         // Tokens exist nowhere else until the store has them.
         let tries = match result {
             RefreshResult::Refreshed(_) => u32::MAX,
@@ -232,6 +248,9 @@ impl Inner {
                 return false;
             }
             self.scheduler.note(error);
+            if matches!(error, StoreError::Corrupt(_)) {
+                self.free(place);
+            }
             if is_logged {
                 let error = error as &dyn Error;
                 tracing::error!(account, error, "a refresh is not recorded yet");

@@ -161,6 +161,29 @@ async fn tokens_outlive_a_store_that_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_row_holds_no_place_at_the_provider() {
+    let stage = Stage::new().await;
+    stage.store.be_damaged(true);
+    let request = stage.request().await;
+    let places = stage.refreshes.0.scheduler.places_at(&request.provider);
+    let free = async {
+        while places.available_permits() < MOST_PER_PROVIDER {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let refreshing = stage.refreshes.refresh(request, SOON);
+    tokio::select! {
+        () = refreshing => panic!("nothing was waited for"),
+        () = async { stage.presented().await; timeout(SOON, free).await.unwrap() } => {}
+    }
+    assert_eq!(stage.stored().await.generation, Generation(1));
+    // The tokens are saved once the row is repaired.
+    stage.store.be_damaged(false);
+    assert!(stage.refreshes.clone().finish(SOON).await);
+    assert_eq!(stage.stored().await.generation, Generation(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tokens_that_cannot_be_saved_are_logged_at_the_end() {
     let stage = Stage::new().await;
     stage.store.refuse_recordings(u32::MAX);
@@ -181,7 +204,8 @@ async fn what_another_process_has_in_hand_is_waited_for() {
     sleep(Duration::from_millis(200)).await;
     assert!(!waiting.is_finished());
     let result = stage.refreshes.0.refresher.attempt(&theirs).await;
-    stage.refreshes.0.record(&theirs, &result).await;
+    let (inner, place) = (&stage.refreshes.0, &mut None);
+    inner.record(&theirs, &result, place).await;
     timeout(SOON, waiting).await.unwrap().unwrap();
     assert_eq!(stage.provider.presented(), ["refresh"]);
 }

@@ -4,12 +4,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::{fmt, io};
 
+use central_oauth_domain::Timestamp;
 use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self};
+
+use super::validity::Validity;
 
 /// A certificate chain and its key, from two PEM files.
 pub struct Certificate {
@@ -63,6 +66,17 @@ impl Certificate {
         Ok(true)
     }
 
+    /// Returns a warning if clients refuse the certificate by its dates, or will soon. It names the file and the date.
+    pub fn warning(&self, now: Timestamp) -> Option<String> {
+        let current = self.current();
+        let validity = Validity::of(current.cert.first()?).ok()?;
+        let problem = validity.warning(now)?;
+        Some(format!(
+            "the certificate in {} {problem}",
+            self.chain.display()
+        ))
+    }
+
     fn current(&self) -> Arc<CertifiedKey> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -71,21 +85,27 @@ impl Certificate {
 type Chain = Vec<CertificateDer<'static>>;
 
 fn read_chain(path: &PathBuf) -> Result<Chain, CertificateError> {
-    let chain = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Chain, _>>);
-    match chain {
-        Ok(chain) if !chain.is_empty() => Ok(chain),
-        Err(pem::Error::Io(error)) => Err(CertificateError::Unreadable(path.clone(), error)),
-        Ok(_) | Err(_) => Err(CertificateError::NoCertificate(path.clone())),
-    }
+    let pem = read_pem(path)?;
+    let chain: Result<Chain, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let chain = chain.ok().filter(|chain| !chain.is_empty());
+    chain.ok_or_else(|| CertificateError::NoCertificate(path.clone()))
 }
 
 fn certified(chain: Chain, key: &PathBuf) -> Result<Arc<CertifiedKey>, CertificateError> {
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| match error {
-        pem::Error::Io(error) => CertificateError::Unreadable(key.clone(), error),
-        _ => CertificateError::NoKey(key.clone()),
-    })?;
-    let certified = CertifiedKey::from_der(chain, key, &default_provider());
+    let parsed = PrivateKeyDer::from_pem_slice(&read_pem(key)?);
+    let parsed = parsed.map_err(|_| CertificateError::NoKey(key.clone()))?;
+    let certified = CertifiedKey::from_der(chain, parsed, &default_provider());
     certified.map(Arc::new).map_err(CertificateError::Unusable)
+}
+
+/// Reads a file without the byte order mark that editors on Windows write: it would hide the first line.
+fn read_pem(path: &PathBuf) -> Result<Vec<u8>, CertificateError> {
+    let pem = std::fs::read(path);
+    let mut pem = pem.map_err(|error| CertificateError::Unreadable(path.clone(), error))?;
+    if pem.starts_with(b"\xef\xbb\xbf") {
+        pem.drain(..3);
+    }
+    Ok(pem)
 }
 
 impl ResolvesServerCert for Certificate {

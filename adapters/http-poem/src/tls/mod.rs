@@ -4,6 +4,7 @@
 
 mod certificate;
 mod stream;
+mod validity;
 
 use std::io;
 use std::sync::Arc;

@@ -21,6 +21,7 @@ pub(crate) use body::Body;
 pub(crate) use fields::Fields;
 pub(crate) use names::Names;
 pub(crate) use request::Request;
+use retry_after::retry_after_in;
 pub(crate) use retry_after::{is_used_up, retry_after};
 pub use transport::ClientUnavailable;
 pub(crate) use transport::{Transport, words as transport_words};
@@ -138,14 +139,18 @@ impl Http {
             let has_failed = !response.status().is_success();
             Unanswered::after_sending(with_pause(cut, retry_after.filter(|_| has_failed)))
         })?;
-        Ok(Answer {
+        let mut answer = Answer {
             status: response.status(),
             body,
             retry_after,
             headers: std::mem::take(response.headers_mut()),
             secrets: request.secrets,
             dialect: Arc::clone(&self.dialect),
-        })
+        };
+        let (is_success, fields) = (answer.status.is_success(), answer.fields());
+        let failed = fields.filter(|fields| !is_success || fields.says_error());
+        answer.retry_after = retry_after.or_else(|| retry_after_in(failed?));
+        Ok(answer)
     }
 
     fn builder(

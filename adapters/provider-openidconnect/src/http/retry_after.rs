@@ -5,7 +5,7 @@ use std::time::Duration;
 use central_oauth_domain::Timestamp;
 use reqwest::header::HeaderMap;
 
-use super::date;
+use super::{Fields, date};
 
 /// Maximum pause, whatever a server says.
 const LONGEST: Duration = Duration::from_secs(86_400);
@@ -36,6 +36,12 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
             .filter(|(count, _)| is_used_up(headers, count));
         resets.find_map(|(_, reset)| pause(text(reset)?, now))
     })
+}
+
+/// Returns the pause in the body of a failed response, in seconds: Discord's "Rate Limits", Cloudflare's "Error 1xxx". For
+/// responses without a pause in the headers.
+pub(super) fn retry_after_in(fields: &Fields) -> Option<Duration> {
+    Some(fields.seconds("retry_after")?.min(LONGEST))
 }
 
 /// Whether the header counts no remaining requests. Reddit writes `0.0`.

@@ -213,6 +213,7 @@ impl OpenIdConnectProvider {
             origin: server.token_origin()?,
             quirks: &self.settings.quirks,
             extra: &self.settings.extra,
+            now: self.http.now(),
         })
     }
 

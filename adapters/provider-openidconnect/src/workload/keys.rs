@@ -206,7 +206,8 @@ fn read(path: &Path) -> Result<CoreJsonWebKeySet, String> {
         return Err(format!("{} is too large", path.display()));
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
-    let keys = serde_json::from_slice(&bytes);
+    // RFC 8259 section 8.1 allows parsers to ignore a byte order mark.
+    let keys = serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes));
     usable(keys.map_err(|_| format!("{} is not a set of keys (RFC 7517)", path.display()))?)
 }
 

@@ -60,6 +60,34 @@ async fn a_pause_counts_at_every_endpoint() {
     }
 }
 
+// Discord, "Rate Limits"; Cloudflare, "Error 1xxx".
+#[tokio::test]
+async fn a_pause_may_be_in_the_body() {
+    for (status, body) in [
+        (
+            429,
+            r#"{"message":"You are being rate limited.","retry_after":90.0,"global":false}"#,
+        ),
+        (
+            403,
+            r#"{"error_code":1015,"retryable":true,"retry_after":90}"#,
+        ),
+        (400, r#"{"error":"slow_down","retry_after":"90"}"#),
+        (200, r#"{"error":"rate limit exceeded","retry_after":90}"#),
+    ] {
+        let stub = Stub::start(move |_, _| reply(status, "application/json", body)).await;
+        let refresh = Subject::plain(&stub.base).refresh().await.err().unwrap();
+        assert_eq!(pause(&refresh.cause), NINETY, "{status} {body}");
+        let odd = body.replace("90", "-1");
+        let stub = Stub::start(move |_, _| reply(status, "application/json", odd.clone())).await;
+        let refresh = Subject::plain(&stub.base).refresh().await.err().unwrap();
+        assert_eq!(refresh.cause.retry_after(), None, "{status} {body}");
+    }
+    let (subject, _stub) = limiting(429, r#"{"retry_after":30}"#).await;
+    let refresh = subject.refresh().await.err().unwrap();
+    assert_eq!(pause(&refresh.cause), NINETY, "the header counts");
+}
+
 #[tokio::test]
 async fn a_success_without_what_was_asked_for_may_ask_for_a_pause() {
     let (subject, _stub) = limiting(202, r#"{"status":"processing"}"#).await;

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use crate::support::{
-    Nobody, REFRESH_TOKEN, Stub, Subject, WithHeader, issuer, json as reply_json, kind, metadata,
-    plain, raw, reply,
+    Nobody, REFRESH_TOKEN, Stub, Subject, TestClock, WithHeader, issuer, json as reply_json, kind,
+    metadata, plain, raw, reply,
 };
 
 async fn answered(
@@ -127,6 +127,40 @@ async fn odd_members_cost_no_token() {
         });
         let grant = granted(answer).await;
         assert_eq!(grant.refresh_token.unwrap().expose(), "rt", "{value}");
+    }
+}
+
+// Square's `ObtainToken` sends a date; TikTok Shop a Unix time in the place of a lifetime.
+#[tokio::test]
+async fn the_end_of_a_refresh_token_is_a_lifetime_too() {
+    let hour = Some(Duration::from_secs(3600));
+    let (end, date) = (TestClock::START + 3600, "2027-01-15T09:00:00Z");
+    for (name, value, expected) in [
+        ("refresh_token_expires_at", json!(date), hour),
+        ("refresh_token_expires_at", json!(end), hour),
+        ("refresh_token_expires_at", json!(end.to_string()), hour),
+        ("refresh_token_expires_at", json!(end * 1000), hour),
+        ("refresh_token_expires_in", json!(end), hour),
+        ("refresh_token_expires_in", json!("3600"), hour),
+        ("refresh_expires_in", json!(date), hour),
+        ("refresh_expires_in", json!("3600.0"), hour),
+        (
+            "refresh_token_expires_at",
+            json!("2020-01-01T00:00:00Z"),
+            None,
+        ),
+        (
+            "refresh_token_expires_at",
+            json!("9999-12-31T23:59:59Z"),
+            None,
+        ),
+        ("refresh_token_expires_at", json!(3600), None),
+        ("refresh_token_expires_at", json!("soon"), None),
+        ("refresh_expires_in", json!(-1), None),
+    ] {
+        let grant =
+            granted(json!({"access_token": "at", "refresh_token": "rt", name: value})).await;
+        assert_eq!(grant.refresh_token_expires_in, expected, "{name}: {value}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use central_oauth_domain::ports::Cipher;
+use central_oauth_domain::ports::{Cipher, CipherError};
 use central_oauth_domain::secret::Sealed;
 use central_oauth_domain::usecases::{UnlockError, require_known};
 use central_oauth_domain::vault::Vault;
@@ -10,6 +10,8 @@ use sea_orm::DbErr;
 
 use super::error::CopyError;
 use super::tables::Table;
+use super::unreadable::UnreadableValue;
+use super::verify;
 use crate::database::{Held, OpenError, PoolSettings, Session, versions};
 use crate::error::{failed, is_locked};
 use crate::url::DatabaseUrl;
@@ -56,8 +58,21 @@ impl CopySource {
         let in_use = seals::seals_in_use(self.session()).await?;
         let hash_key = sealed.ok_or(CopyError::NoHashKey)?;
         let vault = Vault::unlock(cipher, &hash_key).map_err(UnlockError::WrongKey)?;
-        require_known(in_use, &vault)?;
+        if let Err(missing) = require_known(in_use, &vault) {
+            self.refuse_unopened(&vault, missing).await?;
+        }
         Ok((hash_key, vault))
+    }
+
+    /// Names the damaged values, unless one of the values that do not open really needs another key.
+    async fn refuse_unopened(&self, vault: &Vault, missing: UnlockError) -> Result<(), CopyError> {
+        let needs_key = |value: &UnreadableValue| value.cause == CipherError::UnknownKey;
+        match verify::open_all(self.session(), vault, &mut |_| {}).await {
+            Err(CopyError::Unreadable(values)) if values.iter().any(needs_key) => {
+                Err(missing.into())
+            }
+            opened => opened.map(drop),
+        }
     }
 
     /// Unlocks it.

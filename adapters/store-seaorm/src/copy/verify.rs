@@ -1,6 +1,6 @@
 //! Checks that every sealed value of a destination can be decrypted in its new place.
 
-use central_oauth_domain::ports::{DamagedRow, OwnerKind, SealedRow};
+use central_oauth_domain::ports::{CipherError, DamagedRow, OwnerKind, SealedRow};
 use central_oauth_domain::vault::Vault;
 use sea_orm::ConnectionTrait;
 
@@ -47,7 +47,11 @@ fn check<'a>(
     row: &'a SealedRow,
 ) -> impl Iterator<Item = UnreadableValue> + 'a {
     row.values.iter().filter_map(move |value| {
-        let cause = vault.check(&row.owner, value).err()?;
+        let cause = match vault.check(&row.owner, value).err()? {
+            // A damaged header looks like that of another key.
+            CipherError::UnknownKey if !vault.lacks_key(&row.owner, value) => CipherError::Corrupt,
+            cause => cause,
+        };
         Some(UnreadableValue {
             table,
             row: row.id,

@@ -1,11 +1,11 @@
 use std::error::Error;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sea_orm::DbErr;
 
-use crate::error::with_advice;
+use crate::error::{ACCESS_NEEDED, with_advice};
 use crate::url::DatabaseUrl;
 
 /// Why a database cannot be used.
@@ -54,7 +54,16 @@ pub enum OpenError {
 
 impl OpenError {
     /// Wraps a file system error.
-    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn file(path: &Path, error: io::Error) -> Self {
+        let advice = match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Some(ACCESS_NEEDED),
+            ErrorKind::NotFound => Some("make its folder, or correct the path"),
+            _ => None,
+        };
+        let source = match advice {
+            Some(advice) => io::Error::new(error.kind(), format!("{error}; {advice}")),
+            None => error,
+        };
         Self::File {
             path: path.to_owned(),
             source,

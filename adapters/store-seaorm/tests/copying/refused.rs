@@ -172,6 +172,15 @@ async fn a_wrong_or_a_missing_key_is_found_out_first() {
     scratch
         .execute("UPDATE tokens SET refresh_token = x'0909090909' WHERE id = 1")
         .await;
+    let damaged = refused(FakeCipher::new(1)).await;
+    assert!(
+        matches!(damaged, CopyError::Unreadable(_))
+            && damaged.to_string().contains("row 1 of tokens"),
+        "{damaged}"
+    );
+    scratch
+        .execute("UPDATE tokens SET refresh_token = x'0100000003' WHERE id = 2")
+        .await;
     let missing = refused(FakeCipher::new(1)).await;
     assert!(
         matches!(missing, CopyError::Unlock(UnlockError::MissingKeys(_))),

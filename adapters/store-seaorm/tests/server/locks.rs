@@ -101,15 +101,14 @@ async fn a_locked_row_and_a_full_pool_are_no_failure_of_the_database() {
             claimed.map(drop)
         });
     }
-    let response = answer("newer", "rotated");
-    let recorded = store.record_refresh(
-        account,
-        Generation::FIRST,
-        LeaseVersion(0),
-        response,
-        audit(),
-    );
-    assert!(matches!(recorded.await, Err(StoreError::Busy(_))));
+    let record = async || {
+        let (generation, seen) = (Generation::FIRST, LeaseVersion(0));
+        let response = answer("newer", "rotated");
+        store
+            .record_refresh(account, generation, seen, response, audit())
+            .await
+    };
+    assert!(matches!(record().await, Err(StoreError::Busy(_))));
     while let Some(refused) = callers.join_next().await {
         let refused = refused.unwrap();
         assert!(matches!(refused, Err(StoreError::Busy(_))), "{refused:?}");
@@ -117,13 +116,5 @@ async fn a_locked_row_and_a_full_pool_are_no_failure_of_the_database() {
     store.test_write(None).await.unwrap();
     assert_eq!(store.hash_key().await.unwrap(), Some(sealed("key")));
     held.rollback().await.unwrap();
-    let response = answer("newer", "rotated");
-    let recorded = store.record_refresh(
-        account,
-        Generation::FIRST,
-        LeaseVersion(0),
-        response,
-        audit(),
-    );
-    assert_eq!(recorded.await.unwrap(), RecordedRefresh::Stored);
+    assert_eq!(record().await.unwrap(), RecordedRefresh::Stored);
 }

@@ -68,6 +68,7 @@ struct State {
     guesses_to_refuse: u32,
     is_silent: bool,
     is_full: bool,
+    is_damaged: bool,
     has_failed: bool,
     is_away: bool,
     reads: u64,
@@ -95,6 +96,11 @@ impl MemoryStore {
     /// Rejects rows of tokens, as on a full disk, or accepts them again.
     pub fn be_full(&self, is_full: bool) {
         self.lock().is_full = is_full;
+    }
+
+    /// Makes all rows of tokens unreadable to those who record refreshed tokens, or readable again.
+    pub fn be_damaged(&self, is_damaged: bool) {
+        self.lock().is_damaged = is_damaged;
     }
 
     /// Stops or resumes answering reads of keys and sessions.

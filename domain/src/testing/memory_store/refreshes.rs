@@ -74,6 +74,9 @@ impl RefreshStore for MemoryStore {
     ) -> Result<RecordedRefresh, StoreError> {
         let mut state = self.lock();
         refuse(&mut state.recordings_to_refuse)?;
+        if state.is_damaged {
+            return Err(StoreError::Corrupt("damaged, as the test wants it".into()));
+        }
         state.take_tokens()?;
         let stored = state.accounts.get_mut(&account.0);
         let stored = stored.ok_or(StoreError::Conflict)?;

@@ -1,0 +1,65 @@
+//! When a certificate is valid (RFC 5280, section 4.1.2.5).
+
+use std::time::Duration;
+
+use central_oauth_domain::Timestamp;
+use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
+use der::{DateTime, Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
+
+/// How long before its end a certificate should have been renewed.
+const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
+
+pub(super) struct Validity {
+    from: DateTime,
+    until: DateTime,
+}
+
+impl Validity {
+    /// Reads the validity of a certificate in DER.
+    pub(super) fn of(certificate: &[u8]) -> der::Result<Self> {
+        let mut certificate = inside(AnyRef::from_der(certificate)?)?;
+        let mut fields = inside(certificate.decode()?)?;
+        // The serial number, the algorithm and the issuer; certificates since version 2 have the version before them.
+        if fields.decode::<AnyRef<'_>>()?.tag().is_context_specific() {
+            fields.decode::<AnyRef<'_>>()?;
+        }
+        fields.decode::<AnyRef<'_>>()?;
+        fields.decode::<AnyRef<'_>>()?;
+        let mut times = inside(fields.decode()?)?;
+        Ok(Self {
+            from: time(times.decode()?)?,
+            until: time(times.decode()?)?,
+        })
+    }
+
+    /// Returns why clients refuse the certificate, or will refuse it soon.
+    pub(super) fn warning(&self, now: Timestamp) -> Option<String> {
+        let now = Duration::from_millis(now.as_millis().try_into().unwrap_or(0));
+        let (from, until) = (self.from.unix_duration(), self.until.unix_duration());
+        // Certificates that live for days are renewed late.
+        let soon = SOON.min(until.saturating_sub(from) / 4);
+        if until <= now {
+            let until = self.until;
+            return Some(format!("expired at {until}: clients refuse it; renew it"));
+        }
+        if now < from {
+            let from = self.from;
+            return Some(format!(
+                "is valid from {from}: clients refuse it until then"
+            ));
+        }
+        let is_soon = until - now <= soon;
+        is_soon.then(|| format!("expires at {}: renew it", self.until))
+    }
+}
+
+fn inside(sequence: AnyRef<'_>) -> der::Result<SliceReader<'_>> {
+    SliceReader::new(sequence.value())
+}
+
+fn time(time: AnyRef<'_>) -> der::Result<DateTime> {
+    match time.tag() {
+        Tag::UtcTime => Ok(time.decode_as::<UtcTime>()?.to_date_time()),
+        _ => Ok(time.decode_as::<GeneralizedTime>()?.to_date_time()),
+    }
+}

@@ -83,9 +83,12 @@ fn accepted(answer: Answer) -> Result<Fields, ProviderError> {
 
 fn refused(answer: &Answer) -> ProviderError {
     let status = answer.status().as_u16();
+    let invalid = ProviderError::INVALID_TOKEN.to_owned();
     let (code, detail) = match answer.oauth_error() {
-        Some(error) => (error.code, error.detail),
-        None => ("invalid_token".to_owned(), format!("HTTP {status}")),
+        // A 401 is about the token, whatever its code says: Google sends `invalid_request`.
+        Some(error) if answer.status() != StatusCode::UNAUTHORIZED => (error.code, error.detail),
+        Some(error) => (invalid, format!("{}: {}", error.code, error.detail)),
+        None => (invalid, format!("HTTP {status}")),
     };
     ProviderError::Refused {
         code,

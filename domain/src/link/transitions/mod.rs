@@ -153,6 +153,20 @@ impl Link {
         })
     }
 
+    /// Replaces the tokens of a person who is not identified yet with those of a refresh. The lease and the deadline stay.
+    ///
+    /// # Errors
+    /// The link holds no tokens, or its person is identified.
+    pub fn renew(&self, grant: SealedGrant) -> Transition {
+        if !matches!(self.state, LinkState::Redeemed(_)) {
+            return Err(TransitionError::WrongState);
+        }
+        Ok(Self {
+            state: LinkState::Redeemed(grant),
+            ..self.next()
+        })
+    }
+
     /// Holds the tokens of the identified person until the link's key sends the return code. The link is due again at
     /// its deadline.
     ///

@@ -126,6 +126,12 @@ impl OpenIdConnectProvider {
         server
     }
 
+    /// Whether the issuer names another token endpoint by now: the old one cannot have used up a code.
+    async fn has_moved(&self, token_endpoint: &Url, deadline: Deadline) -> bool {
+        let server = self.server(deadline).await;
+        server.is_ok_and(|server| server.token().is_ok_and(|now| now != token_endpoint))
+    }
+
     async fn begin_device_flow(
         &self,
         server: &Server,
@@ -216,12 +222,15 @@ impl OpenIdConnectProvider {
         let answer = self.post(server.auth, request, deadline).await?;
         let origin = self.origin_of(server.of_tokens.as_ref(), token_endpoint);
         let (status, is_page) = (answer.status(), answer.is_page());
-        let tokens = answer.unwrapped().tokens();
-        let fields = tokens.map_err(|rejection| match rejection {
-            Rejection::Worded(error) => error.into(),
+        let fields = match answer.unwrapped().tokens() {
+            Ok(fields) => fields,
+            Err(Rejection::Worded(error)) => return Err(error.into()),
+            Err(Rejection::Failed(cause)) if self.has_moved(token_endpoint, deadline).await => {
+                return Err(cause);
+            }
             // A code cannot be used again, so any rejection is final.
-            Rejection::Failed(cause) => unworded(cause, status, is_page),
-        })?;
+            Err(Rejection::Failed(cause)) => return Err(unworded(cause, status, is_page)),
+        };
         self.read_tokens(&fields, origin, |grant| {
             pending.check_nonce(grant.id_token.as_ref(), server)
         })

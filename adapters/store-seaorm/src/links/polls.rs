@@ -4,8 +4,8 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::{Link, in_turns};
 use central_oauth_domain::ports::StoreError;
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Order};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
+use sea_orm::sea_query::{Alias, CaseStatement, Expr, ExprTrait, JoinType, Order};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select, UpdateMany};
 
 use crate::claims::{self, Leased};
 use crate::convert::row_count;
@@ -61,4 +61,18 @@ impl Leased for Entity {
     const LEASE_UNTIL: Column = Column::LeaseUntil;
     const NEXT_AT: Column = Column::PollNextAt;
     const VERSION: Column = Column::Version;
+
+    /// The rule of [`Link::claim`].
+    fn lease(until: Timestamp) -> UpdateMany<Self> {
+        let failures = Expr::col(Column::PollFailures);
+        let is_lost = Expr::col(Column::LeaseUntil).is_not_null();
+        let is_lost = is_lost.and(Expr::col(Column::PollFailures).lt(i64::from(u32::MAX)));
+        let failures = CaseStatement::new()
+            .case(is_lost, failures.clone().add(1))
+            .finally(failures);
+        Self::update_many()
+            .col_expr(Self::LEASE_UNTIL, Expr::value(until.as_millis()))
+            .col_expr(Self::VERSION, claims::next_version::<Self>())
+            .col_expr(Column::PollFailures, failures.into())
+    }
 }

@@ -86,7 +86,8 @@ pub trait OAuthProvider: Send + Sync {
     /// Finds out who consented: from the ID token, verified as of the time of its request, else from userinfo.
     ///
     /// # Errors
-    /// See [`ProviderError`]; an invalid ID token is [`ProviderError::Refused`].
+    /// See [`ProviderError`]; an invalid ID token and an access token that is not accepted are
+    /// [`ProviderError::Refused`], with codes of their own.
     async fn identify(
         &self,
         access_token: &AccessToken,
@@ -254,6 +255,8 @@ impl ProviderError {
     pub const UNWORDED: &str = "http_";
     /// The same if the refusal was a page for people. It begins with [`UNWORDED`](Self::UNWORDED).
     pub const BY_PAGE: &str = "http_page_";
+    /// The code of an access token that userinfo does not accept (RFC 6750 section 3.1).
+    pub const INVALID_TOKEN: &str = "invalid_token";
     /// The code of an invalid ID token (OpenID Connect Core section 3.1.3.7).
     pub const INVALID_ID_TOKEN: &str = "invalid_id_token";
 

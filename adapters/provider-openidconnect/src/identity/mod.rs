@@ -1,9 +1,8 @@
 pub(crate) mod id_token;
 pub(crate) mod jws;
-mod userinfo;
+pub(crate) mod userinfo;
 
 pub(crate) use id_token::{Unverified, Verifier, unverified_claims};
-pub(crate) use userinfo::ask as ask_userinfo;
 
 use central_oauth_domain::grant::Identity;
 use central_oauth_domain::ports::ProviderError;

@@ -6,8 +6,7 @@ use reqwest::StatusCode;
 use url::Url;
 
 use super::Person;
-use crate::deadline::Deadline;
-use crate::http::{Answer, Fields, Http, Request, is_used_up, paused};
+use crate::http::{Answer, Fields, Request, is_used_up, paused};
 use crate::quirks::IdentityQuirks;
 
 /// Members for the name, best first. `login` is GitHub's.
@@ -20,14 +19,12 @@ const NAMES: [&str; 6] = [
     "email",
 ];
 
-/// Requests the owner of a token.
-pub(crate) async fn ask(
-    http: &Http,
+/// Returns the request for the owner of a token.
+pub(crate) fn request(
     url: &Url,
     token: &AccessToken,
     quirks: &IdentityQuirks,
-    deadline: Deadline,
-) -> Result<Person, ProviderError> {
+) -> Result<Request, ProviderError> {
     let mut request = if quirks.post {
         Request::post(url)
     } else {
@@ -38,7 +35,11 @@ pub(crate) async fn ask(
     }
     let scheme = quirks.scheme.as_deref().unwrap_or("Bearer");
     request.authorize(scheme, token.expose())?;
-    let answer = http.send(request, deadline).await?;
+    Ok(request)
+}
+
+/// Reads the owner of a token.
+pub(crate) fn read(answer: Answer, quirks: &IdentityQuirks) -> Result<Person, ProviderError> {
     let pause = answer.retry_after();
     person_of(answer, quirks).map_err(|error| paused(error, pause))
 }
@@ -83,9 +84,12 @@ fn accepted(answer: Answer) -> Result<Fields, ProviderError> {
 
 fn refused(answer: &Answer) -> ProviderError {
     let status = answer.status().as_u16();
+    let invalid = ProviderError::INVALID_TOKEN.to_owned();
     let (code, detail) = match answer.oauth_error() {
-        Some(error) => (error.code, error.detail),
-        None => ("invalid_token".to_owned(), format!("HTTP {status}")),
+        // A 401 is about the token, whatever its code says: Google sends `invalid_request`.
+        Some(error) if answer.status() != StatusCode::UNAUTHORIZED => (error.code, error.detail),
+        Some(error) => (invalid, format!("{}: {}", error.code, error.detail)),
+        None => (invalid, format!("HTTP {status}")),
     };
     ProviderError::Refused {
         code,

@@ -17,6 +17,7 @@ use central_oauth_domain::secret::{
     AccessToken, CallbackQuery, DeviceCode, IdToken, PendingCallback, RefreshToken,
 };
 use openidconnect::core::CoreJsonWebKeySet;
+use url::Url;
 
 use crate::auth_memory::AuthMemory;
 use crate::authorization_code::{CallbackResponse, PendingAuthorization};
@@ -133,6 +134,12 @@ impl OpenIdConnectProvider {
         value
     }
 
+    /// Whether the issuer names another token endpoint by now: the old one cannot have used up a code.
+    async fn has_moved(&self, token_endpoint: &Url, deadline: Deadline) -> bool {
+        let server = self.server(deadline).await;
+        server.is_ok_and(|server| server.token().is_ok_and(|now| now != token_endpoint))
+    }
+
     async fn begin_device_flow(
         &self,
         server: &Server,
@@ -229,15 +236,19 @@ impl OpenIdConnectProvider {
             CallbackResponse::Code(code) => code,
             CallbackResponse::Denied(words) => return Ok(Redemption::Denied(words)),
         };
-        let request = pending.token_request(server.token()?, &code, &self.settings);
+        let token_endpoint = server.token()?;
+        let request = pending.token_request(token_endpoint, &code, &self.settings);
         let answer = self.post(server.auth, request, deadline).await?;
         let (status, is_page) = (answer.status(), answer.is_page());
-        let tokens = answer.unwrapped().tokens();
-        let fields = tokens.map_err(|rejection| match rejection {
-            Rejection::Worded(error) => error.into(),
+        let fields = match answer.unwrapped().tokens() {
+            Ok(fields) => fields,
+            Err(Rejection::Worded(error)) => return Err(error.into()),
+            Err(Rejection::Failed(cause)) if self.has_moved(token_endpoint, deadline).await => {
+                return Err(cause);
+            }
             // A code cannot be used again, so any rejection is final.
-            Rejection::Failed(cause) => unworded(cause, status, is_page),
-        })?;
+            Err(Rejection::Failed(cause)) => return Err(unworded(cause, status, is_page)),
+        };
         self.read_tokens(&fields, server, |grant| {
             pending.check_nonce(grant.id_token.as_ref(), server)
         })

@@ -11,7 +11,7 @@ use url::Url;
 use super::OpenIdConnectProvider;
 use crate::deadline::Deadline;
 use crate::http::Request;
-use crate::identity::{Person, Unverified, Verifier, ask_userinfo};
+use crate::identity::{Person, Unverified, Verifier, userinfo};
 use crate::server::{Issuer, Server};
 
 impl OpenIdConnectProvider {
@@ -22,7 +22,10 @@ impl OpenIdConnectProvider {
         deadline: Deadline,
     ) -> Result<Person, ProviderError> {
         let quirks = &self.settings.quirks.identity;
-        ask_userinfo(&self.http, url, access_token, quirks, deadline).await
+        let request = userinfo::request(url, access_token, quirks)?;
+        let outcome = self.http.send(request, deadline).await;
+        self.refetch_moved_endpoints(&outcome).await;
+        userinfo::read(outcome?, quirks)
     }
 
     pub(super) async fn verify(

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use central_oauth_domain::ports::OAuthProvider;
-use central_oauth_provider_openidconnect::ProviderSettings;
+use central_oauth_provider_openidconnect::{Flow, ProviderSettings};
 use poem::Response;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::authorization_code::CALLBACK;
 use crate::support::{
     Nobody, Seen, Stub, Subject, changed, error_of, issuer, json as reply_json, kind, metadata,
     reply, step,
@@ -287,7 +288,10 @@ async fn moving(
     Stub::start(move |seen, base| {
         let has_moved = moved.load(Ordering::Relaxed) != 0;
         let changes = if has_moved {
-            json!({"token_endpoint": format!("{base}/v2/token")})
+            json!({
+                "token_endpoint": format!("{base}/v2/token"),
+                "userinfo_endpoint": format!("{base}/v2/userinfo"),
+            })
         } else {
             json!({})
         };
@@ -295,6 +299,9 @@ async fn moving(
             (OIDC, _) => reply_json(200, &changed(metadata(base), changes)),
             ("/token", false) | ("/v2/token", true) => {
                 reply_json(200, &json!({"access_token": "at"}))
+            }
+            ("/userinfo", false) | ("/v2/userinfo", true) => {
+                reply_json(200, &json!({"sub": "ada"}))
             }
             _ => old(),
         }
@@ -323,6 +330,45 @@ async fn endpoints_that_are_gone_are_looked_for_at_once() {
         let now = subject.provider.origin().await.unwrap();
         assert!(before.may_be_sent_to(&now));
         assert_eq!(stub.count(OIDC), 2, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_userinfo_endpoint_that_is_gone_is_looked_for_at_once() {
+    for status in [302, 404, 405, 410] {
+        let moved = Arc::new(AtomicUsize::new(0));
+        let gone = move || reply(status, "text/plain", "gone");
+        let stub = moving(Arc::clone(&moved), gone).await;
+        let subject = Subject::new(issuer(&stub.base));
+        assert!(subject.identify(None).await.is_ok());
+        moved.store(1, Ordering::Relaxed);
+        subject.clock.advance(Duration::from_secs(10));
+        assert!(subject.identify(None).await.is_err(), "{status}");
+        assert!(subject.identify(None).await.is_ok(), "{status}");
+        assert_eq!(stub.count(OIDC), 2, "{status}");
+    }
+}
+
+// The old endpoint has not seen the code, so it is redeemed at the new one.
+#[tokio::test]
+async fn a_code_is_not_lost_when_the_token_endpoint_moves() {
+    for status in [302, 404, 405, 410] {
+        let moved = Arc::new(AtomicUsize::new(0));
+        let gone = move || reply(status, "text/plain", "gone");
+        let stub = moving(Arc::clone(&moved), gone).await;
+        let subject = Subject::new(ProviderSettings {
+            flow: Flow::AuthorizationCode,
+            authorization_endpoint: format!("{}/authorize", stub.base).parse().ok(),
+            scopes: vec!["repo".to_owned()],
+            ..issuer(&stub.base)
+        });
+        let consent = subject.begin().await.ok().unwrap();
+        moved.store(1, Ordering::Relaxed);
+        subject.clock.advance(Duration::from_secs(10));
+        let error = error_of(subject.come_back(&consent.handle, CALLBACK).await);
+        assert!(error.is_temporary(), "{status}: {error}");
+        let redeemed = subject.come_back(&consent.handle, CALLBACK).await;
+        assert_eq!(step(&redeemed), "granted", "{status}");
     }
 }
 

@@ -109,7 +109,13 @@ async fn a_token_that_is_not_accepted() {
                 json!({"error": "invalid_token", "error_description": "expired"}),
                 "invalid_token",
             ),
-            (json!({"error": "insufficient_scope"}), "insufficient_scope"),
+            (
+                json!({"error": "insufficient_scope"}),
+                match status {
+                    401 => "invalid_token",
+                    _ => "insufficient_scope",
+                },
+            ),
             (json!({"message": "Bad credentials"}), "invalid_token"),
         ] {
             let error = error_of(identify(status, body).await);

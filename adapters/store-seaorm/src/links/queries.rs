@@ -6,9 +6,10 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{AccountId, ProviderName};
 use central_oauth_domain::link::{CodeQuota, Link};
 use central_oauth_domain::secret::KeyedHash;
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Order};
+use sea_orm::sea_query::{Alias, CaseStatement, Expr, ExprTrait, JoinType, Order};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    UpdateMany,
 };
 
 use crate::claims::{self, Leased};
@@ -112,6 +113,20 @@ impl Leased for Entity {
     const LEASE_UNTIL: Column = Column::LeaseUntil;
     const NEXT_AT: Column = Column::PollNextAt;
     const VERSION: Column = Column::Version;
+
+    /// The rule of [`Link::claim`].
+    fn lease(until: Timestamp) -> UpdateMany<Self> {
+        let failures = Expr::col(Column::PollFailures);
+        let is_lost = Expr::col(Column::LeaseUntil).is_not_null();
+        let is_lost = is_lost.and(Expr::col(Column::PollFailures).lt(i64::from(u32::MAX)));
+        let failures = CaseStatement::new()
+            .case(is_lost, failures.clone().add(1))
+            .finally(failures);
+        Self::update_many()
+            .col_expr(Self::LEASE_UNTIL, Expr::value(until.as_millis()))
+            .col_expr(Self::VERSION, claims::next_version::<Self>())
+            .col_expr(Column::PollFailures, failures.into())
+    }
 }
 
 pub(crate) fn ended_without_account(before: Timestamp) -> Select<Entity> {

@@ -102,7 +102,8 @@ impl Link {
         })
     }
 
-    /// Leases a link whose poll is due. The version is the fencing token: holders of older leases can change nothing.
+    /// Leases a link whose poll is due. The version is the fencing token: holders of older leases can change nothing. If an
+    /// earlier lease expired without a result, its holder may have lost a response: that counts as a failure.
     ///
     /// # Errors
     /// The link is not due, or somebody else holds its lease.
@@ -110,7 +111,12 @@ impl Link {
         self.due_at()
             .filter(|due_at| *due_at <= now)
             .ok_or(TransitionError::NotDue)?;
+        let is_lost = self.lease_until.is_some();
         Ok(Self {
+            poll: self.poll.map(|poll| PollSchedule {
+                failures: poll.failures.saturating_add(is_lost.into()),
+                ..poll
+            }),
             lease_until: Some(lease_until),
             ..self.next()
         })
@@ -148,6 +154,20 @@ impl Link {
         Ok(Self {
             poll: Some(poll),
             expires_at: self.expires_at.max(expires_at),
+            state: LinkState::Redeemed(grant),
+            ..self.next()
+        })
+    }
+
+    /// Replaces the tokens of a person who is not identified yet with those of a refresh. The lease and the deadline stay.
+    ///
+    /// # Errors
+    /// The link holds no tokens, or its person is identified.
+    pub fn renew(&self, grant: SealedGrant) -> Transition {
+        if !matches!(self.state, LinkState::Redeemed(_)) {
+            return Err(TransitionError::WrongState);
+        }
+        Ok(Self {
             state: LinkState::Redeemed(grant),
             ..self.next()
         })

@@ -18,6 +18,7 @@ enum Step {
     Claim,
     Postpone(u64),
     Redeem(u64),
+    Renew,
     Hold,
     CountWrongReturnCode,
     Complete(i64),
@@ -37,6 +38,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, u64)>> {
         Just(Step::Claim),
         (0..100_u64).prop_map(Step::Postpone),
         (0..4000_u64).prop_map(Step::Redeem),
+        Just(Step::Renew),
         Just(Step::Hold),
         Just(Step::CountWrongReturnCode),
         (0..3_i64).prop_map(Step::Complete),
@@ -147,6 +149,7 @@ fn take(link: &Link, step: Step, seconds: u64) -> Transition {
         Step::Claim => link.claim(now, at(seconds + 15)),
         Step::Postpone(by) => link.postpone(poll(seconds + by)),
         Step::Redeem(deadline) => link.redeem(grant(), poll(seconds), at(deadline)),
+        Step::Renew => link.renew(grant()),
         Step::Hold => link.hold(owner(), hash(9), now),
         Step::CountWrongReturnCode => link.count_wrong_return_code(now),
         Step::Complete(account) => link.complete(AccountId(account), now),
@@ -179,6 +182,13 @@ fn check(before: &Link, step: &Step, after: &Link) -> Result<(), TestCaseError> 
     }
     if !matches!(step, Step::BeginConsent(_) | Step::Hold) {
         prop_assert!(after.expires_at >= before.expires_at);
+    }
+    if matches!(step, Step::Renew) {
+        prop_assert!(matches!(before.state, LinkState::Redeemed(_)));
+        prop_assert_eq!(
+            (after.poll, after.lease_until, after.expires_at),
+            (before.poll, before.lease_until, before.expires_at)
+        );
     }
     if let LinkState::Linked { account, .. } = after.state {
         prop_assert!(after.relink_of.is_none_or(|relinked| relinked == account));

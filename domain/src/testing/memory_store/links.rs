@@ -111,6 +111,10 @@ impl LinkStore for MemoryStore {
         state.change_link(link, |link| link.redeem(grant, poll, expires_at))
     }
 
+    async fn store_renewed(&self, link: &Link, grant: SealedGrant) -> Result<Link, StoreError> {
+        self.lock().change_link(link, |link| link.renew(grant))
+    }
+
     async fn hold_grant(
         &self,
         link: &Link,

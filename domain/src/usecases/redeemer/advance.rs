@@ -21,7 +21,7 @@ impl Redeemer {
         self.observer.link_resumed(link.id);
         let asked = match &link.state {
             LinkState::Authorizing(consent) => self.redeem(link, consent, poll).await,
-            LinkState::Redeemed(grant) => self.identify(link, grant).await,
+            LinkState::Redeemed(grant) => self.identify(link, grant, poll).await,
             LinkState::Confirming(_) if link.is_past_deadline(self.clock.now()) => Ok(
                 RedeemResult::Over(Ending::Failed(ReturnCode::not_confirmed())),
             ),
@@ -118,7 +118,7 @@ impl Redeemer {
         })
     }
 
-    fn seal_grant(
+    pub(super) fn seal_grant(
         &self,
         link: &Link,
         grant: &TokenGrant,

@@ -2,7 +2,7 @@ use super::error::RedeemError;
 use super::{RedeemResult, Redeemer};
 use crate::fault::{Fault, FaultCode};
 use crate::grant::{Account, AccountKey, Identity};
-use crate::link::{Ending, Link, Owner, SealedGrant};
+use crate::link::{Ending, Link, Owner, PollSchedule, SealedGrant};
 
 impl Redeemer {
     /// Finds out whose tokens a link holds.
@@ -10,6 +10,7 @@ impl Redeemer {
         &self,
         link: &Link,
         grant: &SealedGrant,
+        poll: PollSchedule,
     ) -> Result<RedeemResult, RedeemError> {
         let provider = self.providers.get(&link.provider)?;
         self.require_client(&**provider, link, &grant.origin.client_id)
@@ -18,7 +19,14 @@ impl Redeemer {
         let id_token = self.vault.open_some(grant.id_token.as_ref(), &link.code)?;
         let identity = provider
             .identify(&access_token, id_token.as_ref(), grant.requested_at)
-            .await?;
+            .await;
+        let identity = match (identity, &grant.refresh_token) {
+            (Err(error), Some(refresh_token)) if self.may_have_expired(grant, &error) => {
+                let refreshed = self.refresh(&**provider, link, grant, refresh_token, poll);
+                return refreshed.await?.ok_or_else(|| error.into());
+            }
+            (identity, _) => identity?,
+        };
         let relinked = match link.relink_of {
             Some(id) => Some(self.accounts.get(id).await?),
             None => None,

@@ -9,6 +9,7 @@ mod advance;
 mod error;
 mod identify;
 mod record;
+mod refresh;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +47,7 @@ pub struct Redeemer {
 pub enum RedeemResult {
     /// Nothing yet.
     AskAgain(PollSchedule),
-    /// Tokens whose owner is not known yet.
+    /// Tokens whose owner is not known yet, from a consent or from a refresh.
     Redeemed(Box<SealedGrant>, PollSchedule),
     /// Tokens and their owner.
     Identified(Box<NewGrant>),
@@ -119,5 +120,6 @@ impl Redeemer {
 #[cfg(test)]
 mod tests {
     mod advance;
+    mod refresh;
     mod strays;
 }

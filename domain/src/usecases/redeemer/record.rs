@@ -47,7 +47,8 @@ impl Redeemer {
     }
 
     /// Stores tokens that just arrived. They exist nowhere else, so they are stored even if the lease was lost
-    /// meanwhile, as long as the link still waits for this consent. Otherwise they are revoked.
+    /// meanwhile, as long as the link still waits for this consent, or holds the tokens that were refreshed. Otherwise
+    /// they are revoked.
     async fn keep(
         &self,
         link: &Link,
@@ -57,25 +58,28 @@ impl Redeemer {
         let expires_at = self.clock.now() + IDENTIFY_WITHIN;
         let mut read = link.clone();
         loop {
-            let kept = self
-                .links
-                .store_redeemed(&read, grant.clone(), poll, expires_at)
-                .await;
+            let (links, tokens) = (&self.links, grant.clone());
+            let kept = match read.state {
+                LinkState::Redeemed(_) => links.store_renewed(&read, tokens).await,
+                _ => links.store_redeemed(&read, tokens, poll, expires_at).await,
+            };
             if !matches!(kept, Err(StoreError::Conflict)) {
                 return kept.map(Some);
             }
             let Some(current) = self.links.find_link(&link.code).await? else {
                 return self.ender.revoke(link, grant).await.map(|()| None);
             };
-            match current.state {
+            match &current.state {
                 LinkState::Ended { .. } => {
                     return self.ender.revoke(link, grant).await.map(|()| None);
                 }
                 // A link has one consent, so it does not matter who holds the lease.
                 LinkState::Authorizing(_) => read = current,
+                LinkState::Redeemed(_) if current.held() == link.held() => read = current,
                 // A device code is redeemed once: an attempt that seemed to fail has stored these tokens.
-                LinkState::Redeemed(_) => {
-                    let is_ours = current.version == read.version.next();
+                LinkState::Redeemed(held) => {
+                    let is_ours = current.version == read.version.next()
+                        && held.access_token == grant.access_token;
                     return Ok(is_ours.then_some(current));
                 }
                 LinkState::Confirming(_) | LinkState::Linked { .. } | LinkState::Pending => {

@@ -120,7 +120,7 @@ where
         },
         redeeming::{
             keeps_the_tokens_and_the_lease, a_later_deadline_stands, only_once_and_only_authorizing,
-            the_next_question_waits_for_schedule_and_lease,
+            the_next_question_waits_for_schedule_and_lease, a_refresh_replaces_the_tokens,
         },
         completing::{
             opens_the_account_to_the_key, needs_a_consent, a_stale_version_leaves_nothing,

@@ -87,6 +87,10 @@ pub(super) async fn a_lease_keeps_others_away(fixture: &dyn Fixture) {
     let again = claim_one(&*store, 20, 40).await;
     assert_eq!(again.lease_until, Some(at(40)));
     assert!(again.version > claimed.version);
+    assert_eq!(found(&*store, 1).await, again);
+    // The first holder may have lost a response.
+    let failures = [claimed, again].map(|link| link.poll.unwrap().failures);
+    assert_eq!(failures, [0, 1]);
 }
 
 pub(super) async fn a_lapsed_lease_records_nothing(fixture: &dyn Fixture) {

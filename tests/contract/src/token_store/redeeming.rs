@@ -78,3 +78,28 @@ pub(super) async fn the_next_question_waits_for_schedule_and_lease(fixture: &dyn
     store.postpone_poll(&claimed, poll(40)).await.unwrap();
     assert_eq!(found(&*store, 1).await.state, kept.state);
 }
+
+pub(super) async fn a_refresh_replaces_the_tokens(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    authorizing(&*store, 1, 5).await;
+    let link = claim_one(&*store, 5, 20).await;
+    assert_conflict(store.store_renewed(&link, sealed_grant()).await);
+    let kept = store.store_redeemed(&link, sealed_grant(), poll(30), at(900));
+    let kept = kept.await.unwrap();
+    let fresh = SealedGrant {
+        access_token: sealed("fresh access"),
+        refresh_token: Some(sealed("fresh refresh")),
+        requested_at: at(12),
+        access_token_expires_at: None,
+        ..sealed_grant()
+    };
+    let renewed = store.store_renewed(&kept, fresh.clone()).await.unwrap();
+    let expected = Link {
+        version: kept.version.next(),
+        state: LinkState::Redeemed(fresh),
+        ..kept.clone()
+    };
+    assert_eq!(renewed, expected);
+    assert_eq!(found(&*store, 1).await, renewed);
+    assert_conflict(store.store_renewed(&kept, sealed_grant()).await);
+}

@@ -221,6 +221,21 @@ async fn a_definite_refusal_fails_the_link_and_says_why() {
     assert!(fault.detail.contains("invalid_grant"));
 }
 
+/// The process that sent the first request was killed before it had an answer.
+#[tokio::test]
+async fn a_refusal_after_a_lapsed_lease_means_that_the_answer_was_lost() {
+    let stage = Stage::new().await;
+    let (code, key) = authorizing(&stage).await;
+    stage.clock.advance(pause(&stage).await);
+    assert_eq!(stage.redeemer.claim_due(1, &[]).await.unwrap().len(), 1);
+    stage.provider.answer_redeem(Err(refused("invalid_grant")));
+    stage.poll_providers().await;
+    let LinkStatus::Failed(fault) = stage.status(&code, &key).await else {
+        panic!("the link goes on");
+    };
+    assert_eq!(fault.code, FaultCode::AnswerLost);
+}
+
 #[tokio::test]
 async fn an_expired_device_code_may_be_called_invalid_grant() {
     let stage = Stage::new().await;

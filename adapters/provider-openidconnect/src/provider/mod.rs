@@ -182,6 +182,32 @@ impl OpenIdConnectProvider {
         }
     }
 
+    async fn revoke_at(
+        &self,
+        server: &Server,
+        token: TokenToRevoke<'_>,
+        deadline: Deadline,
+    ) -> Result<Revoked, ProviderError> {
+        let Some(endpoint) = server.revocation()? else {
+            return Ok(Revoked::Unsupported);
+        };
+        let quirks = &self.settings.quirks.revocation;
+        if !revocation::takes(token, quirks) {
+            return Ok(Revoked::Unsupported);
+        }
+        if quirks.ends_grants_of_live_tokens && !self.is_live(token, server, deadline).await? {
+            return Ok(Revoked::Unknown);
+        }
+        let request = revocation::request(endpoint, token, quirks)?;
+        let has_secret = self.client.secret().is_some();
+        let usual = server.revocation_auth;
+        let answer = match revocation::auth(quirks, has_secret, usual)? {
+            Some(auth) => self.post(auth, request, deadline).await?,
+            None => self.http.send(request, deadline).await?,
+        };
+        revocation::read(answer, quirks)
+    }
+
     /// Keeps tokens that fail a check, because they are valid at the provider.
     fn read_tokens(
         &self,
@@ -327,24 +353,15 @@ impl OAuthProvider for OpenIdConnectProvider {
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError> {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
-        let Some(endpoint) = server.revocation()? else {
-            return Ok(Revoked::Unsupported);
-        };
-        let quirks = &self.settings.quirks.revocation;
-        if !revocation::takes(token, quirks) {
-            return Ok(Revoked::Unsupported);
+        let outcome = self.revoke_at(&server, token, deadline).await;
+        // If the endpoint seems to be gone, the metadata are fetched again.
+        if outcome.is_err()
+            && let Ok(renewed) = self.server(deadline).await
+            && renewed.revocation().ok() != server.revocation().ok()
+        {
+            return self.revoke_at(&renewed, token, deadline).await;
         }
-        if quirks.ends_grants_of_live_tokens && !self.is_live(token, &server, deadline).await? {
-            return Ok(Revoked::Unknown);
-        }
-        let request = revocation::request(endpoint, token, quirks)?;
-        let has_secret = self.client.secret().is_some();
-        let usual = server.revocation_auth;
-        let answer = match revocation::auth(quirks, has_secret, usual)? {
-            Some(auth) => self.post(auth, request, deadline).await?,
-            None => self.http.send(request, deadline).await?,
-        };
-        revocation::read(answer, quirks)
+        outcome
     }
 
     async fn identify(

@@ -132,13 +132,15 @@ impl OpenIdConnectProvider {
         deadline: Deadline,
     ) -> Result<Consent, ProviderError> {
         let quirks = &self.settings.quirks.device;
-        let mut request = Request::post(server.device_authorization()?);
+        let endpoint = server.device_authorization()?;
+        let mut request = Request::post(endpoint);
         self.name_scopes(&mut request);
         request.extra_fields(&quirks.parameters);
         let auth = server.auth.in_device_flow(quirks).at_device_endpoint();
         let answer = self.post(auth, request, deadline).await?;
         let pause = answer.retry_after();
-        let consent = device_authorization::read(&answer.success()?, quirks);
+        let fields = answer.success()?.unwrapped("device_code");
+        let consent = device_authorization::read(&fields, endpoint, quirks);
         consent.map_err(|error| paused(error, pause))
     }
 

@@ -18,9 +18,14 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
 /// Nobody types a longer code.
 const MAX_USER_CODE: usize = 128;
 
-/// Parses the response. Google calls the addresses `verification_url` and `verification_url_complete`. Codes of digits may
-/// be numbers. Without its own address, the complete one leads to the same page.
-pub(crate) fn read(fields: &Fields, quirks: &DeviceQuirks) -> Result<Consent, ProviderError> {
+/// Parses the response of this endpoint. Google calls the addresses `verification_url` and `verification_url_complete`. Codes
+/// of digits may be numbers. Without its own address, the complete one leads to the same page. A complete address that
+/// cannot be used is ignored, because it is optional.
+pub(crate) fn read(
+    fields: &Fields,
+    endpoint: &Url,
+    quirks: &DeviceQuirks,
+) -> Result<Consent, ProviderError> {
     let device_code = fields
         .identifier("device_code")
         .ok_or_else(|| nonsense("no device_code"))?;
@@ -40,10 +45,9 @@ pub(crate) fn read(fields: &Fields, quirks: &DeviceQuirks) -> Result<Consent, Pr
         handle: ConsentHandle::DeviceCode(DeviceCode::new(device_code)),
         prompt: Prompt::UserCode {
             user_code: user_code(fields)?,
-            verification_uri: verification_uri(uri)?,
+            verification_uri: verification_uri(uri, endpoint)?,
             verification_uri_complete: complete
-                .map(verification_uri)
-                .transpose()?
+                .and_then(|uri| verification_uri(uri, endpoint).ok())
                 .map(ConsentUri::new),
         },
         expires_in: time("expires_in")
@@ -63,9 +67,14 @@ fn user_code(fields: &Fields) -> Result<UserCode, ProviderError> {
     Ok(UserCode::new(code))
 }
 
-/// The person's browser opens this address, so only web pages are accepted, not `javascript:` and the like.
-fn verification_uri(text: &str) -> Result<String, ProviderError> {
-    match Url::parse(text) {
+/// The person's browser opens this address, so only web pages are accepted, not `javascript:` and the like. Better Auth
+/// sends a path (`/device`).
+fn verification_uri(text: &str, endpoint: &Url) -> Result<String, ProviderError> {
+    let url = match text.starts_with('/') {
+        true => endpoint.join(text),
+        false => Url::parse(text),
+    };
+    match url {
         Ok(url) if matches!(url.scheme(), "https" | "http") => Ok(url.into()),
         _ => Err(nonsense("a verification_uri that is not a web address")),
     }
@@ -80,7 +89,9 @@ fn nonsense(what: &str) -> ProviderError {
 /// Interprets an error of the token endpoint for a flow that may continue (RFC 8628 section 3.5).
 pub(crate) fn unfinished(error: OAuthError) -> Result<Redemption, ProviderError> {
     match error.meaning {
-        Meaning::Pending => Ok(Redemption::Pending),
+        Meaning::Pending => Ok(Redemption::Pending {
+            interval: error.retry_after,
+        }),
         Meaning::SlowDown => Ok(Redemption::SlowDown {
             interval: error.interval.or(error.retry_after),
         }),

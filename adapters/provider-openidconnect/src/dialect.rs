@@ -119,8 +119,8 @@ impl Dialect {
     pub(crate) fn canonical(&self, text: &str) -> String {
         let whole = normal(text);
         let head = whole.split(':').next().unwrap_or_default();
-        if head.replace([' ', '-', '_'], "") == "invalidgrant" {
-            return INVALID_GRANT.to_owned();
+        if let Some(code) = spelled(head.trim()) {
+            return code.to_owned();
         }
         match code_in(text) {
             Some(code) if shared(&code).is_some() || self.is_own(&code) => code,
@@ -147,13 +147,19 @@ impl Dialect {
 
 const INVALID_GRANT: &str = "invalid_grant";
 
-/// After the first: GitHub ("Refreshing user access tokens"), Slack ("Token rotation"), Supabase ("Error codes").
-const DEAD: [&str; 5] = [
+/// After the first: GitHub ("Refreshing user access tokens"), Slack ("Token rotation"), Supabase ("Error codes"), OpenAI
+/// (github.com/openai/codex, `classify_refresh_token_failure`). The last two say the same.
+const DEAD: [&str; 10] = [
     INVALID_GRANT,
     "bad_refresh_token",
     "invalid_refresh_token",
     "refresh_token_not_found",
     "refresh_token_already_used",
+    "refresh_token_expired",
+    "refresh_token_reused",
+    "refresh_token_invalidated",
+    "refresh_token_revoked",
+    "expired_refresh_token",
 ];
 
 fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
@@ -190,27 +196,50 @@ pub(crate) fn is_registered(code: &str) -> bool {
 /// RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8707 section 2, and codes that several servers use. Microsoft:
 /// `authorization_declined`. Google, Auth0 and gateways send the codes of limits with statuses other than 429, too. Older
 /// GitHub documentation: `token_expired`, `device_flow_disabled`, `incorrect_client_credentials`.
+const SHARED: [(&str, Meaning); 20] = [
+    ("authorization_pending", Meaning::Pending),
+    ("slow_down", Meaning::SlowDown),
+    ("access_denied", Meaning::Denied),
+    ("authorization_declined", Meaning::Denied),
+    ("expired_token", Meaning::Expired),
+    ("token_expired", Meaning::Expired),
+    ("code_expired", Meaning::Expired),
+    ("server_error", Meaning::Passing),
+    ("temporarily_unavailable", Meaning::Passing),
+    ("rate_limit_exceeded", Meaning::Passing),
+    ("rate_limited", Meaning::Passing),
+    ("too_many_requests", Meaning::Passing),
+    ("invalid_client", Meaning::Misconfigured),
+    ("unauthorized_client", Meaning::Misconfigured),
+    ("invalid_scope", Meaning::Misconfigured),
+    ("unsupported_grant_type", Meaning::Misconfigured),
+    ("device_flow_disabled", Meaning::Misconfigured),
+    ("incorrect_client_credentials", Meaning::Misconfigured),
+    ("invalid_request", Meaning::Refused),
+    ("invalid_target", Meaning::Refused),
+];
+
+/// Returns the codes that every server may use.
+fn all_shared() -> impl Iterator<Item = (&'static str, Meaning)> {
+    let dead = DEAD.into_iter().map(|code| (code, Meaning::Refused));
+    SHARED.into_iter().chain(dead)
+}
+
 fn shared(code: &str) -> Option<Meaning> {
-    Some(match code {
-        "authorization_pending" => Meaning::Pending,
-        "slow_down" => Meaning::SlowDown,
-        "access_denied" | "authorization_declined" => Meaning::Denied,
-        "expired_token" | "token_expired" => Meaning::Expired,
-        "server_error"
-        | "temporarily_unavailable"
-        | "rate_limit_exceeded"
-        | "rate_limited"
-        | "too_many_requests" => Meaning::Passing,
-        "invalid_client"
-        | "unauthorized_client"
-        | "invalid_scope"
-        | "unsupported_grant_type"
-        | "device_flow_disabled"
-        | "incorrect_client_credentials" => Meaning::Misconfigured,
-        "invalid_request" | "invalid_target" => Meaning::Refused,
-        code if DEAD.contains(&code) => Meaning::Refused,
-        _ => return None,
-    })
+    let (_, meaning) = all_shared().find(|(known, _)| *known == code)?;
+    Some(meaning)
+}
+
+/// Returns the shared code that a text in lower case spells in another way: `authorization-pending`, `expiredtoken`,
+/// `slowdownexception` (AWS). Most phrases are prose: a firewall says `Access Denied`, too.
+fn spelled(text: &str) -> Option<&'static str> {
+    const PHRASES: [&str; 3] = [INVALID_GRANT, "authorization_pending", "slow_down"];
+    let plain = |text: &str| text.replace([' ', '-', '_'], "");
+    let word = plain(text);
+    let word = word.strip_suffix("exception").unwrap_or(&word);
+    let is_phrase = text.contains(' ');
+    let mut codes = all_shared().map(|(code, _)| code);
+    codes.find(|code| plain(code) == word && (!is_phrase || PHRASES.contains(code)))
 }
 
 #[cfg(test)]
@@ -263,6 +292,11 @@ mod tests {
             ("invalid_grant: Token has been revoked", "invalid_grant"),
             ("Invalid Grant: revoked", "invalid_grant"),
             ("invalid-grant", "invalid_grant"),
+            ("InvalidGrantException", "invalid_grant"),
+            ("RefreshTokenExpired", "refresh_token_expired"),
+            ("invalid-client : no", "invalid_client"),
+            ("Authorization pending", "authorization_pending"),
+            ("invalid client", "invalid client"),
             ("invalid_client, says the gateway", "invalid_client"),
             ("gone_for_good: really", "gone_for_good"),
             ("Access Denied", "access_denied"),
@@ -272,6 +306,16 @@ mod tests {
             assert_eq!(words.canonical(text), code);
         }
         assert!(words.knows("invalid_scope: no") && !words.knows("made_up"));
+    }
+
+    /// A firewall says so, too.
+    #[test]
+    fn phrases_of_others_are_no_codes() {
+        let words = Dialect::default();
+        for text in ["Access Denied", "Server error", "Too many requests"] {
+            assert!(!words.knows(text), "{text}");
+        }
+        assert!(words.knows("AccessDenied") && words.knows("Slow Down"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use central_oauth_domain::secret::IdToken;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use url::Url;
 
 use crate::dialect::Dialect;
 use crate::http::{Body, Fields};
@@ -110,7 +111,8 @@ fn read(fields: &Fields) -> Result<(), TestCaseError> {
     if let Ok(grant) = responses.first(fields) {
         prop_assert!(!grant.access_token.expose().is_empty());
     }
-    if let Ok(consent) = device_authorization::read(fields, &quirks.device)
+    let endpoint = Url::parse("https://provider.test/device").expect("an address");
+    if let Ok(consent) = device_authorization::read(fields, &endpoint, &quirks.device)
         && let Prompt::UserCode {
             verification_uri, ..
         } = &consent.prompt

@@ -154,6 +154,21 @@ impl NewGrant {
         self.hints.lifetime = self.hints.lifetime.or(Some(lifetime));
         self
     }
+
+    /// Returns this grant for an account whose unused refresh tokens used to last this long: if the provider does not state
+    /// the lifetime of the new one, the previous lifetime applies.
+    #[must_use]
+    pub fn refreshable_as_before(mut self, lasts: Option<Duration>) -> Self {
+        if self.refresh_token.is_some()
+            && self.refresh_token_expires_at.is_none()
+            && let Some(lasts) = lasts
+        {
+            let half = self.requested_at + lasts / 2;
+            self.refresh_token_expires_at = Some(self.requested_at + lasts);
+            self.next_refresh_at = Some(self.next_refresh_at.map_or(half, |at| at.min(half)));
+        }
+        self
+    }
 }
 
 #[cfg(test)]

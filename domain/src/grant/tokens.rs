@@ -165,6 +165,16 @@ impl StoredTokens {
         let expires_at = self.account.access_token_expires_at;
         AccessTokenExpiry::of_stored(expires_at, self.hints, self.obtained_at)
     }
+
+    /// Returns the last known lifetime of an unused refresh token, which counts for each new one whose lifetime the provider
+    /// does not state. `None` if its end has been seen to stay.
+    pub fn refresh_token_lasts(&self) -> Option<Duration> {
+        let account = &self.account;
+        let end = account.refresh_token_expires_at;
+        end.filter(|_| account.renewed_by_use != Some(false))
+            .map(|end| end.since(self.obtained_at))
+            .filter(|lasts| !lasts.is_zero())
+    }
 }
 
 #[cfg(test)]

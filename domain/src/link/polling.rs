@@ -43,6 +43,16 @@ impl Link {
 }
 
 impl PollSchedule {
+    /// Schedules the first poll of a flow that lasts this long: [`start`](Self::start), unless the flow would be over by then,
+    /// as with an interval in milliseconds.
+    pub fn within(lifetime: Duration, interval: Option<Duration>, now: Timestamp) -> Self {
+        let usual = Self::start(interval, now);
+        if usual.interval < lifetime {
+            return usual;
+        }
+        Self::start(Some(lifetime / 2), now)
+    }
+
     /// Schedules the first poll, one interval after the flow started. An interval of zero counts as one second.
     pub fn start(interval: Option<Duration>, now: Timestamp) -> Self {
         let interval = interval
@@ -63,20 +73,20 @@ impl PollSchedule {
         }
     }
 
-    /// After `authorization_pending`.
-    pub fn still_pending(self, now: Timestamp) -> Self {
-        Self {
-            failures: 0,
-            next_at: now + self.interval,
-            ..self
-        }
+    /// Returns the pace after `authorization_pending`: as before, or slower if the response asks for a longer interval.
+    pub fn still_pending(self, asked_for: Option<Duration>, now: Timestamp) -> Self {
+        Self::paced(self.interval, asked_for, now)
     }
 
     /// Returns the pace after `slow_down`: five seconds more from now on, or the interval in the response if that is
     /// longer.
     pub fn slowed_down(self, asked_for: Option<Duration>, now: Timestamp) -> Self {
         let longer = self.interval.saturating_add(SLOW_DOWN);
-        let interval = longer
+        Self::paced(longer, asked_for, now)
+    }
+
+    fn paced(interval: Duration, asked_for: Option<Duration>, now: Timestamp) -> Self {
+        let interval = interval
             .max(asked_for.unwrap_or_default())
             .min(LONGEST_INTERVAL);
         Self {
@@ -145,10 +155,28 @@ mod tests {
     }
 
     #[test]
+    fn the_first_poll_comes_while_the_flow_lasts() {
+        let first = |lifetime, interval| PollSchedule::within(secs(lifetime), interval, NOW);
+        assert_eq!(first(900, Some(secs(5000))).next_at, NOW + secs(300));
+        assert_eq!(first(40, Some(secs(5000))).next_at, NOW + secs(20));
+        assert_eq!(first(4, None).next_at, NOW + secs(2));
+        assert_eq!(first(6, None).next_at, NOW + secs(5));
+    }
+
+    #[test]
+    fn a_pause_while_pending_lasts() {
+        let pending = |asked_for| PollSchedule::start(None, NOW).still_pending(asked_for, NOW);
+        assert_eq!(pending(Some(secs(30))).next_at, NOW + secs(30));
+        assert_eq!(pending(Some(secs(30))).interval, secs(30));
+        assert_eq!(pending(Some(secs(1))).next_at, NOW + secs(5));
+        assert_eq!(pending(Some(secs(86_400))).next_at, NOW + secs(300));
+    }
+
+    #[test]
     fn slow_down_lasts() {
         let slowed = PollSchedule::start(Some(secs(5)), NOW).slowed_down(None, NOW);
         assert_eq!(slowed.interval, secs(10));
-        assert_eq!(slowed.still_pending(NOW).next_at, NOW + secs(10));
+        assert_eq!(slowed.still_pending(None, NOW).next_at, NOW + secs(10));
         assert_eq!(slowed.slowed_down(Some(secs(60)), NOW).interval, secs(60));
         assert_eq!(slowed.slowed_down(Some(secs(1)), NOW).interval, secs(15));
     }
@@ -163,7 +191,7 @@ mod tests {
         }
         assert_eq!(pauses, [10, 20, 40, 60, 60, 60]);
         assert_eq!(poll.interval, secs(5));
-        assert_eq!(poll.still_pending(NOW).next_at, NOW + secs(5));
+        assert_eq!(poll.still_pending(None, NOW).next_at, NOW + secs(5));
         let slow = PollSchedule::start(Some(secs(60)), NOW).unanswered(None, NOW);
         assert_eq!(slow.next_at, NOW + secs(120));
         for (asked_for, borne) in [(90, 90), (86_400, 300)] {
@@ -194,7 +222,7 @@ mod tests {
             let mut poll = PollSchedule::start(interval.map(secs), NOW);
             for (answer, asked_for) in answers {
                 poll = match answer {
-                    0 => poll.still_pending(NOW),
+                    0 => poll.still_pending(asked_for.map(secs), NOW),
                     1 => poll.slowed_down(asked_for.map(secs), NOW),
                     2 => poll.unidentified(asked_for.map(secs), NOW),
                     _ => poll.unanswered(asked_for.map(secs), NOW),

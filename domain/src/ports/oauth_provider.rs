@@ -164,7 +164,10 @@ pub enum Redemption {
         why: ProviderError,
     },
     /// `authorization_pending`: the person has not responded yet.
-    Pending,
+    Pending {
+        /// The least interval from now on, if the response asks for a pause.
+        interval: Option<Duration>,
+    },
     /// `slow_down`: poll less often from now on.
     SlowDown {
         /// The new interval, if the response states one.

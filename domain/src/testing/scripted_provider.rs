@@ -276,7 +276,7 @@ impl OAuthProvider for ScriptedProvider {
         script
             .redemptions
             .pop_front()
-            .unwrap_or(Ok(Redemption::Pending))
+            .unwrap_or(Ok(Redemption::Pending { interval: None }))
     }
 
     async fn refresh(

@@ -32,7 +32,7 @@ impl Checkup<'_> {
 fn judge(polled: &Result<Redemption, ProviderError>) -> Finding {
     let ok = |words| Finding::ok(Subject::Client, words);
     match polled {
-        Ok(Redemption::Pending | Redemption::SlowDown { .. }) => {
+        Ok(Redemption::Pending { .. } | Redemption::SlowDown { .. }) => {
             ok("the token endpoint accepts this client and waits for a person")
         }
         Ok(Redemption::Expired) => {

@@ -85,8 +85,8 @@ impl Answer {
     /// Returns the token response with its tokens where they belong: see [`Fields::unwrapped`].
     pub(crate) fn unwrapped(mut self) -> Self {
         self.body = match self.body {
-            Body::Fields(fields) => Body::Fields(fields.unwrapped()),
-            Body::Salvaged(fields) => Body::Salvaged(fields.unwrapped()),
+            Body::Fields(fields) => Body::Fields(fields.unwrapped("access_token")),
+            Body::Salvaged(fields) => Body::Salvaged(fields.unwrapped("access_token")),
             other => other,
         };
         self

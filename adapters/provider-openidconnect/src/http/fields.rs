@@ -28,19 +28,15 @@ impl Fields {
         &self.0
     }
 
-    /// Returns the members together with those of the only object that holds an access token, if the tokens are not where
-    /// they belong (RFC 6749 section 5.1): in `data` (TikTok, Lark) or `authed_user` (Slack). An object with a refresh
-    /// token alone may be an echo of the request.
-    pub(crate) fn unwrapped(mut self) -> Self {
-        if self
-            .text("access_token")
-            .or(self.text("refresh_token"))
-            .is_some()
-        {
+    /// Returns the members together with those of the only object that holds this token, if the tokens are not where they
+    /// belong (RFC 6749 section 5.1): in `data` (TikTok, Lark) or `authed_user` (Slack). An object with a refresh token
+    /// alone may be an echo of the request.
+    pub(crate) fn unwrapped(mut self, token: &str) -> Self {
+        if self.first_text(&[token, "refresh_token"]).is_some() {
             return self;
         }
         let has_token = |members: &&Map<String, Value>| {
-            let token = members.get("access_token").and_then(Value::as_str);
+            let token = members.get(token).and_then(Value::as_str);
             token.is_some_and(|token| !token.is_empty())
         };
         let objects = self.0.values().filter_map(Value::as_object);
@@ -201,7 +197,7 @@ mod tests {
     #[test]
     fn wrapped_tokens_are_found_unless_that_is_ambiguous() {
         let token = |json: &str| {
-            let fields = fields(json).unwrapped();
+            let fields = fields(json).unwrapped("access_token");
             fields.text("access_token").map(str::to_owned)
         };
         for wrapped in [
@@ -223,7 +219,8 @@ mod tests {
         }
         for inner in ["", r#""error":null,"#, r#""error":"","#] {
             let json = format!(r#"{{"error":"x","data":{{{inner}"access_token":"a"}}}}"#);
-            assert_eq!(fields(&json).unwrapped().text("error"), Some("x"), "{json}");
+            let unwrapped = fields(&json).unwrapped("access_token");
+            assert_eq!(unwrapped.text("error"), Some("x"), "{json}");
         }
     }
 

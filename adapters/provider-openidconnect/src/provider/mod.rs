@@ -146,13 +146,15 @@ impl OpenIdConnectProvider {
         deadline: Deadline,
     ) -> Result<Consent, ProviderError> {
         let quirks = &self.settings.quirks.device;
-        let mut request = Request::post(server.device_authorization()?);
+        let endpoint = server.device_authorization()?;
+        let mut request = Request::post(endpoint);
         self.name_scopes(&mut request);
         request.extra_fields(&quirks.parameters);
         let auth = server.auth.in_device_flow(quirks).at_device_endpoint();
         let answer = self.post(auth, request, deadline).await?;
         let pause = answer.retry_after();
-        let consent = device_authorization::read(&answer.success()?, quirks);
+        let fields = answer.success()?.unwrapped("device_code");
+        let consent = device_authorization::read(&fields, endpoint, quirks);
         consent.map_err(|error| paused(error, pause))
     }
 
@@ -190,6 +192,32 @@ impl OpenIdConnectProvider {
             let parameter = quirks.device.scope_parameter.as_deref();
             request.field(parameter.unwrap_or("scope"), &quirks.scopes.join(scopes));
         }
+    }
+
+    async fn revoke_at(
+        &self,
+        server: &Server,
+        token: TokenToRevoke<'_>,
+        deadline: Deadline,
+    ) -> Result<Revoked, ProviderError> {
+        let Some(endpoint) = server.revocation()? else {
+            return Ok(Revoked::Unsupported);
+        };
+        let quirks = &self.settings.quirks.revocation;
+        if !revocation::takes(token, quirks) {
+            return Ok(Revoked::Unsupported);
+        }
+        if quirks.ends_grants_of_live_tokens && !self.is_live(token, server, deadline).await? {
+            return Ok(Revoked::Unknown);
+        }
+        let request = revocation::request(endpoint, token, quirks)?;
+        let has_secret = self.client.secret().is_some();
+        let usual = server.revocation_auth;
+        let answer = match revocation::auth(quirks, has_secret, usual)? {
+            Some(auth) => self.post(auth, request, deadline).await?,
+            None => self.http.send(request, deadline).await?,
+        };
+        revocation::read(answer, quirks)
     }
 
     /// Keeps tokens that fail a check, because they are valid at the provider.
@@ -349,24 +377,15 @@ impl OAuthProvider for OpenIdConnectProvider {
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError> {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
-        let Some(endpoint) = server.revocation()? else {
-            return Ok(Revoked::Unsupported);
-        };
-        let quirks = &self.settings.quirks.revocation;
-        if !revocation::takes(token, quirks) {
-            return Ok(Revoked::Unsupported);
+        let outcome = self.revoke_at(&server, token, deadline).await;
+        // If the endpoint seems to be gone, the metadata are fetched again.
+        if outcome.is_err()
+            && let Ok(renewed) = self.server(deadline).await
+            && renewed.revocation().ok() != server.revocation().ok()
+        {
+            return self.revoke_at(&renewed, token, deadline).await;
         }
-        if quirks.ends_grants_of_live_tokens && !self.is_live(token, &server, deadline).await? {
-            return Ok(Revoked::Unknown);
-        }
-        let request = revocation::request(endpoint, token, quirks)?;
-        let has_secret = self.client.secret().is_some();
-        let usual = server.revocation_auth;
-        let answer = match revocation::auth(quirks, has_secret, usual)? {
-            Some(auth) => self.post(auth, request, deadline).await?,
-            None => self.http.send(request, deadline).await?,
-        };
-        revocation::read(answer, quirks)
+        outcome
     }
 
     async fn identify(

@@ -160,14 +160,46 @@ async fn only_web_addresses_are_shown() {
         "javascript:alert(1)",
         "data:text/html,x",
         "file:///etc/passwd",
-        "/device",
         "device",
+        "www.example.com/device",
+        "not an address",
     ] {
-        for member in ["verification_uri", "verification_uri_complete"] {
-            let answer = example_with(json!({ member: bad }));
-            let error = error_of(begin(answer).await);
-            assert_eq!(kind(&error), ("nonsense", ""), "{member} {bad}");
-        }
+        let answer = example_with(json!({"verification_uri": bad}));
+        let error = error_of(begin(answer).await);
+        assert_eq!(kind(&error), ("nonsense", ""), "{bad}");
+        // It is optional.
+        let answer = example_with(json!({"verification_uri_complete": bad}));
+        let consent = begin(answer).await.ok().unwrap();
+        let expected = ("WDJB-MJHT", "https://example.com/device", None);
+        assert_eq!(prompt(&consent), expected, "{bad}");
+    }
+}
+
+// Better Auth, "Device Authorization": verification_uri is "/device" by default.
+#[tokio::test]
+async fn a_path_is_one_of_the_endpoint() {
+    let answer = example_with(json!({
+        "verification_uri": "/activate", "verification_uri_complete": "/activate?user_code=A",
+    }));
+    let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
+    let consent = Subject::plain(&stub.base).begin().await.ok().unwrap();
+    let (_, uri, complete) = prompt(&consent);
+    assert_eq!(uri, format!("{}/activate", stub.base));
+    assert_eq!(
+        complete,
+        Some(&*format!("{}/activate?user_code=A", stub.base))
+    );
+}
+
+#[tokio::test]
+async fn the_response_may_be_wrapped() {
+    for answer in [
+        json!({"data": example()}),
+        json!({"code": 0, "message": "success", "data": example()}),
+    ] {
+        let consent = begin(answer).await.ok().unwrap();
+        assert_eq!(prompt(&consent).1, "https://example.com/device");
+        assert_eq!(consent.expires_in, Duration::from_secs(1800));
     }
 }
 

@@ -71,6 +71,41 @@ async fn slow_down_may_name_the_interval() {
     assert_eq!(step(&outcome), "slow down Some(15s)");
 }
 
+#[tokio::test]
+async fn a_pending_consent_may_ask_for_a_pause() {
+    for status in [400, 429] {
+        let waiting = move |_: &_, _: &_| {
+            let response = reply_json(status, &json!({"error": "authorization_pending"}));
+            with_header(response, "retry-after", "6")
+        };
+        let stub = Stub::start(waiting).await;
+        let outcome = Subject::plain(&stub.base).redeem().await;
+        assert_eq!(step(&outcome), "pending Some(6s)", "{status}");
+    }
+}
+
+// AWS: `AuthorizationPendingException`.
+#[tokio::test]
+async fn steps_are_spelled_in_many_ways() {
+    for (code, expected) in [
+        ("authorization-pending", "pending"),
+        ("AuthorizationPendingException", "pending"),
+        ("authorizationPending", "pending"),
+        ("authorization pending", "pending"),
+        ("SlowDown", "slow down None"),
+        ("access-denied", "denied"),
+        ("AccessDenied", "denied"),
+        ("ExpiredToken", "expired"),
+        ("expired-token", "expired"),
+        ("code_expired", "expired"),
+    ] {
+        let step = redeem(400, json!({"error": code})).await;
+        assert_eq!(step, expected, "{code}");
+    }
+    let firewall = json!({"status": 403, "message": "Access Denied"});
+    assert_eq!(redeem(403, firewall).await, "nonsense");
+}
+
 // GitHub without Accept: a form, with 200.
 #[tokio::test]
 async fn a_step_in_a_form() {

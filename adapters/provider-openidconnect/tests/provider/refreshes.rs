@@ -211,7 +211,7 @@ async fn a_bad_id_token_discards_nothing() {
     assert_eq!(stub.count("/jwks"), 0);
 }
 
-// RFC 6749 section 5.2; GitHub, "Refreshing user access tokens" (with 200); Slack, "Token rotation".
+// RFC 6749 section 5.2; GitHub, "Refreshing user access tokens" (with 200); Slack, "Token rotation"; OpenAI (with 401).
 #[tokio::test]
 async fn a_dead_refresh_token_has_several_names() {
     for (status, code) in [
@@ -219,6 +219,11 @@ async fn a_dead_refresh_token_has_several_names() {
         (401, "INVALID_GRANT"),
         (200, "bad_refresh_token"),
         (200, "invalid_refresh_token"),
+        (401, "refresh_token_expired"),
+        (401, "refresh_token_reused"),
+        (401, "refresh_token_invalidated"),
+        (400, "RefreshTokenRevoked"),
+        (400, "expired_refresh_token"),
     ] {
         let answer = json!({"error": code, "error_description": "expired"});
         let expected = ("refused", "invalid_grant".to_owned(), false);

@@ -1,8 +1,9 @@
 //! Giving tokens back: RFC 7009, and what servers make of it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use central_oauth_domain::ports::{ProviderError, Revoked};
+use central_oauth_domain::ports::{OAuthProvider, ProviderError, Revoked};
 use central_oauth_provider_openidconnect::ProviderSettings;
 use poem::Response;
 use serde_json::{Value, json};
@@ -269,4 +270,30 @@ async fn an_issuer_that_cannot_be_discovered_has_not_said_no() {
     let stub = Stub::saying(503, "text/plain", "").await;
     let error = error_of(Subject::new(issuer(&stub.base)).revoke().await);
     assert_eq!(kind(&error), ("unavailable", ""));
+}
+
+// The metadata are fetched again, and say where the endpoint is now.
+#[tokio::test]
+async fn an_endpoint_that_has_moved_is_found_at_once() {
+    for status in [301, 404, 405, 410] {
+        let fetched = AtomicUsize::new(0);
+        let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+            OIDC if fetched.fetch_add(1, Ordering::Relaxed) == 0 => {
+                reply_json(200, &metadata(base))
+            }
+            OIDC => {
+                let moved = json!({"revocation_endpoint": format!("{base}/v2/revoke")});
+                reply_json(200, &changed(metadata(base), moved))
+            }
+            "/v2/revoke" => reply(200, "text/plain", ""),
+            _ => reply(status, "text/plain", ""),
+        })
+        .await;
+        let subject = Subject::new(issuer(&stub.base));
+        subject.provider.origin().await.unwrap();
+        subject.clock.advance(Duration::from_secs(10));
+        let revoked = subject.revoke().await;
+        assert_eq!(revoked.ok(), Some(Revoked::Revoked), "{status}");
+        assert_eq!(stub.count("/v2/revoke"), 1, "{status}");
+    }
 }

@@ -398,7 +398,8 @@ pub(crate) fn words_of(outcome: &Result<Redemption, ProviderError>) -> Option<&s
 pub(crate) fn step(outcome: &Result<Redemption, ProviderError>) -> String {
     match outcome {
         Ok(Redemption::Granted(_)) => "granted".to_owned(),
-        Ok(Redemption::Pending) => "pending".to_owned(),
+        Ok(Redemption::Pending { interval: None }) => "pending".to_owned(),
+        Ok(Redemption::Pending { interval }) => format!("pending {interval:?}"),
         Ok(Redemption::SlowDown { interval }) => format!("slow down {interval:?}"),
         Ok(Redemption::Denied(_)) => "denied".to_owned(),
         Ok(Redemption::Expired) => "expired".to_owned(),

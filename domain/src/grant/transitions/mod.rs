@@ -75,7 +75,9 @@ impl StoredTokens {
             grant.grant_expires_at = self.account.grant_expires_at;
         }
         let has_refresh_token = grant.refresh_token.is_some();
-        let grant = grant.with_earlier_lifetime(self.access_token_expiry(), has_refresh_token);
+        let grant = grant
+            .with_earlier_lifetime(self.access_token_expiry(), has_refresh_token)
+            .refreshable_as_before(self.refresh_token_lasts());
         let mut next = Self::new(self.account.id, grant, now);
         next.account.created_at = self.account.created_at;
         if keeps_refresh_token {

@@ -57,12 +57,13 @@ impl Consents {
         sealed: SealedConsent,
     ) -> Result<(), Refusal> {
         let now = self.clock.now();
+        let lifetime = consent.expires_in.min(LONGEST_CONSENT);
         // Only the device flow is polled; a redirect comes back by itself.
         let poll = match consent.prompt {
-            Prompt::UserCode { .. } => Some(PollSchedule::start(consent.interval, now)),
+            Prompt::UserCode { .. } => Some(PollSchedule::within(lifetime, consent.interval, now)),
             Prompt::Visit { .. } => None,
         };
-        let expires_at = now + consent.expires_in.min(LONGEST_CONSENT);
+        let expires_at = now + lifetime;
         let started = self
             .links
             .begin_consent(link, sealed, poll, expires_at, now)

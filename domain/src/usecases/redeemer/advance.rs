@@ -53,7 +53,9 @@ impl Redeemer {
         let redemption = provider.redeem(&handle, callback.as_ref()).await?;
         let now = self.clock.now();
         Ok(match redemption {
-            Redemption::Pending | Redemption::SlowDown { .. } if link.is_past_deadline(now) => {
+            Redemption::Pending { .. } | Redemption::SlowDown { .. }
+                if link.is_past_deadline(now) =>
+            {
                 RedeemResult::Over(Ending::Expired)
             }
             Redemption::Granted(grant) => {
@@ -65,7 +67,7 @@ impl Redeemer {
                 let fault = RedeemError::from(why).into_fault();
                 RedeemResult::Unusable(Box::new(sealed), Ending::Failed(fault))
             }
-            Redemption::Pending => ask_again(poll.still_pending(now), link),
+            Redemption::Pending { interval } => ask_again(poll.still_pending(interval, now), link),
             Redemption::SlowDown { interval } => ask_again(poll.slowed_down(interval, now), link),
             Redemption::Denied(words) => {
                 let words = words.unwrap_or_else(|| Fault::DECLINED.to_owned());

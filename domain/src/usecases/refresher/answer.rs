@@ -44,7 +44,11 @@ impl Refresher {
             let why = expired_token();
             return self.seal_unusable(lease, refresh_token, &why, requested_at);
         }
-        let lasts = granted.refresh_token_expires_in;
+        let known = || match self.is_new(lease, refresh_token) {
+            true => lease.refresh_token_lasts(),
+            false => None,
+        };
+        let lasts = granted.refresh_token_expires_in.or_else(known);
         Ok(RefreshedTokens {
             access_token: Ok(self.vault.seal(&granted.access_token, key)?),
             refresh_token: self.vault.seal_some(refresh_token, key)?,
@@ -104,6 +108,17 @@ impl Refresher {
         let (vault, key) = (&self.vault, &lease.account.key);
         let stored = vault.open::<AccessToken>(&lease.access_token, key);
         stored.is_ok_and(|stored| stored.expose() == access_token.expose())
+    }
+
+    /// Whether the response has a refresh token other than the stored one.
+    fn is_new(&self, lease: &StoredTokens, refresh_token: Option<&RefreshToken>) -> bool {
+        let (vault, key) = (&self.vault, &lease.account.key);
+        let stored = vault.open_some::<RefreshToken>(lease.refresh_token.as_ref(), key);
+        let is_stored = |new: &RefreshToken| {
+            let stored = stored.as_ref().ok().and_then(Option::as_ref);
+            stored.is_some_and(|stored| stored.expose() == new.expose())
+        };
+        refresh_token.is_some_and(|new| !is_stored(new))
     }
 
     /// Returns the extra members of a lease after a response, sealed with the present key like the access token.

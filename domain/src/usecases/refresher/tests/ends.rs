@@ -35,6 +35,15 @@ impl Stage {
             .collect()
     }
 
+    /// Refreshes; the response has this refresh token, or none, and does not state its lifetime.
+    async fn refreshed_silently(&self, refresh_token: Option<&str>) -> Account {
+        let tokens = ScriptedProvider::tokens("access-3", refresh_token);
+        self.provider.answer_refresh(Ok(tokens));
+        self.until_due().await;
+        assert_eq!(self.refresh_due().await, 1);
+        self.only_account().await
+    }
+
     /// Refreshes; the response states this lifetime of the refresh token.
     async fn refreshed_with_end(&self, end_in: u64) {
         let mut tokens = ScriptedProvider::tokens("access-2", Some("refresh-2"));
@@ -151,4 +160,54 @@ async fn that_there_is_no_refresh_token_is_said_before_that_the_grant_ends() {
     assert_eq!(stage.dying().await, [(false, 1)]);
     stage.clock.advance(secs(3600));
     assert_eq!(stage.dying().await, [], "it has died already");
+}
+
+#[tokio::test]
+async fn the_last_known_lifetime_of_refresh_tokens_goes_on_counting() {
+    let stage = Stage::new().await;
+    stage.linked_for(None, Some("refresh-1")).await;
+    stage.refreshed_with_end(1800).await;
+    let mut end = None;
+    for refresh_token in ["refresh-3", "refresh-4", "refresh-5"] {
+        let account = stage.refreshed_silently(Some(refresh_token)).await;
+        let refreshed_at = account.last_refreshed_at.unwrap();
+        end = account.refresh_token_expires_at;
+        assert_eq!(end, Some(refreshed_at + secs(1800)));
+        assert!(account.next_refresh_at.unwrap() <= refreshed_at + secs(900));
+        assert_eq!(stage.warned_of().await, None);
+    }
+    for same in [Some("refresh-5"), None] {
+        let account = stage.refreshed_silently(same).await;
+        assert_eq!(account.refresh_token_expires_at, end, "{same:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_does_not_move_is_not_moved_by_silence() {
+    let stage = Stage::new().await;
+    stage.linked_for(None, Some("refresh-1")).await;
+    stage.refreshed_with_end(2 * DAY).await;
+    stage.refreshed_with_end(2 * DAY - 3400).await;
+    let end = stage.only_account().await.refresh_token_expires_at;
+    let account = stage.refreshed_silently(Some("refresh-3")).await;
+    assert_eq!(account.refresh_token_expires_at, end);
+    assert_eq!(
+        stage.warned_of().await.as_deref(),
+        Some("grant_expires_soon")
+    );
+}
+
+#[tokio::test]
+async fn the_lifetime_of_refresh_tokens_counts_after_a_relink_too() {
+    let stage = Stage::new().await;
+    stage.linked_for(None, Some("refresh-1")).await;
+    stage.refreshed_with_end(1800).await;
+    let now = stage.clock_now();
+    let account = stage.linked_for(None, Some("refresh-9")).await;
+    let (end, due) = (
+        account.refresh_token_expires_at.unwrap(),
+        account.next_refresh_at.unwrap(),
+    );
+    assert!(end >= now + secs(1800) && end <= account.linked_at + secs(1800));
+    assert!(due <= account.linked_at + secs(900));
 }

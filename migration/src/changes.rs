@@ -3,7 +3,7 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
-/// A migration of this name.
+/// A migration, under the name that databases record.
 pub(crate) struct Migration {
     pub(crate) name: &'static str,
     pub(crate) changes: fn(DbBackend) -> Changes,

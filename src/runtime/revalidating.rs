@@ -1,4 +1,4 @@
-//! Confirms cached tokens.
+//! Revalidates cached tokens.
 
 use std::sync::Arc;
 

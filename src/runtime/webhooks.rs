@@ -6,10 +6,10 @@ use tokio::task::JoinSet;
 use super::{STORE_PAUSE, Stop, pause, wait_for_stop};
 
 /// Delivers the events of all receivers, until told to stop. A receiver that does not answer delays no other.
-pub(crate) async fn deliver_webhooks(couriers: Vec<WebhookDispatcher>, stop: Stop) {
-    let deliveries = couriers.into_iter();
+pub(crate) async fn deliver_webhooks(dispatchers: Vec<WebhookDispatcher>, stop: Stop) {
+    let deliveries = dispatchers.into_iter();
     let mut deliveries: JoinSet<()> = deliveries
-        .map(|courier| deliver(courier, stop.clone()))
+        .map(|dispatcher| deliver(dispatcher, stop.clone()))
         .collect();
     while let Some(ended) = deliveries.join_next().await {
         if ended.is_err() {
@@ -24,12 +24,12 @@ pub(crate) async fn deliver_webhooks(couriers: Vec<WebhookDispatcher>, stop: Sto
 /// [`DELIVERY_TIMEOUT`].
 ///
 /// [`DELIVERY_TIMEOUT`]: central_oauth_domain::webhook::DELIVERY_TIMEOUT
-async fn deliver(mut courier: WebhookDispatcher, mut stop: Stop) {
+async fn deliver(mut dispatcher: WebhookDispatcher, mut stop: Stop) {
     let mut has_failed = false;
     while !*stop.borrow() {
-        let delivered = courier.deliver_next().await;
+        let delivered = dispatcher.deliver_next().await;
         if let (Err(error), false) = (&delivered, has_failed) {
-            let (receiver, error) = (courier.receiver(), error as &dyn Error);
+            let (receiver, error) = (dispatcher.receiver(), error as &dyn Error);
             tracing::error!(%receiver, error, "webhooks wait: the database failed");
         }
         has_failed = delivered.is_err();

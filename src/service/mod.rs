@@ -91,7 +91,7 @@ impl Service {
             ..wiring::settings(&keys, links, &public_url, listen)
         };
         let webhooks = config.webhooks.map(wiring::webhooks).transpose()?;
-        let couriers =
+        let dispatchers =
             webhooks.map(|webhooks| WebhookDispatcher::all(&ports, &settings, &webhooks));
         let workers = Workers::new(&ports, &settings);
         let refreshes = Refreshes::new(Arc::clone(&workers.refresher));
@@ -138,8 +138,9 @@ impl Service {
         let auditing = runtime::store_audit_entries(Arc::clone(&audit), stopped.clone());
         let housekeeping = runtime::run_housekeeping(services, stopped.clone());
         let scheduler = refreshes.clone().schedule(stopped.clone());
-        let delivering = runtime::deliver_webhooks(couriers.unwrap_or_default(), stopped.clone());
-        watched("confirming tokens", &ended_sender, revalidating);
+        let delivering =
+            runtime::deliver_webhooks(dispatchers.unwrap_or_default(), stopped.clone());
+        watched("revalidating cached tokens", &ended_sender, revalidating);
         let watch_key = runtime::watch_key(keys.secret, stopped.clone());
         watched("the check of the secret key", &ended_sender, watch_key);
         Ok(Self {

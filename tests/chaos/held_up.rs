@@ -23,8 +23,8 @@ impl Case<'_> {
         self.before_commit(Kind::Frozen, before, again)
             .map(|one| Ambiguity::Frozen(one.to - one.from))
             .or_else(|| {
-                let unreachable_providers = self.before_commit(Kind::CutOff, before, again);
-                unreachable_providers.map(|one| Ambiguity::CutOff(one.to - one.from))
+                let cut_off = self.before_commit(Kind::CutOff, before, again);
+                cut_off.map(|one| Ambiguity::CutOff(one.to - one.from))
             })
             .or_else(|| self.before_sending(before, again))
     }

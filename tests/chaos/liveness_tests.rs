@@ -175,6 +175,6 @@ fn an_answer_is_too_late_after_fifteen_seconds_in_which_its_process_ran() {
     assert!(is_too_late(&late(118), &stopped(1)));
     assert!(is_too_late(&late(117), &stopped(0)));
     // A process that cannot reach the database must respond so in time.
-    let unreachable_providers = [trouble(Kind::CutOff, Some(1), 90, 110)];
-    assert!(is_too_late(&late(117), &unreachable_providers));
+    let cut_off = [trouble(Kind::CutOff, Some(1), 90, 110)];
+    assert!(is_too_late(&late(117), &cut_off));
 }

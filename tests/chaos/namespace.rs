@@ -95,7 +95,7 @@ impl Namespace {
     }
 
     /// Drops all packets between the replica and the database from now on.
-    pub(super) fn unreachable_providers(&self) {
+    pub(super) fn cut_off(&self) {
         for (end, device, other) in self.ends() {
             let wrong = format!("{end} neigh replace {other} lladdr {NOWHERE} dev {device}");
             ip(&format!("{wrong} nud permanent")).expect("cannot cut the replica off");

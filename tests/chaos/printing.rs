@@ -174,7 +174,7 @@ impl Report {
     fn replicas_did(&self) -> [(&'static str, usize); 3] {
         let frozen = |why| matches!(why, Ambiguity::Frozen(_));
         let before = |why| matches!(why, Ambiguity::FrozenBeforeSending(_));
-        let unreachable_providers = |why| matches!(why, Ambiguity::CutOff(_));
+        let cut_off = |why| matches!(why, Ambiguity::CutOff(_));
         [
             (
                 "retries of what a stopped process sent",
@@ -186,7 +186,7 @@ impl Report {
             ),
             (
                 "retries of what a partitioned one sent",
-                self.ambiguous(unreachable_providers),
+                self.ambiguous(cut_off),
             ),
         ]
     }

@@ -269,7 +269,7 @@ async fn befall(
             sandbox.elapsed()
         }
         (Kind::CutOff, Some(namespace)) => {
-            namespace.unreachable_providers();
+            namespace.cut_off();
             sleep(length).await;
             namespace.join();
             sandbox.elapsed()

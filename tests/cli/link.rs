@@ -157,7 +157,11 @@ async fn no_interrupted_link_is_lost_to_a_later_one() {
         assert!(line.contains("8 interrupted links"), "{line}");
         assert_eq!(std::fs::read_to_string(pending(&world)).unwrap(), key);
     }
-    // A link that has ended makes room.
+    // A file without a key makes room, and so does a link that has ended.
+    let last = pending(&world).with_extension("pending7");
+    std::fs::write(&last, "").unwrap();
+    interrupted(&world, Signal::KILL).await;
+    assert!(std::fs::read_to_string(&last).unwrap().contains("coak_"));
     Browser::new().cancel(&world.server(), &first).await;
     world.link_as("alice", &["link"]).await.expect(0);
     assert!(!pending(&world).exists());

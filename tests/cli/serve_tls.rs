@@ -238,7 +238,7 @@ async fn dates_by_which_clients_refuse_a_certificate_are_warned_of() {
         (
             "20900101000000Z",
             "20910101000000Z",
-            "tls.crt is valid from 2090-01-01T00:00:00Z",
+            "tls.crt is not valid before 2090-01-01T00:00:00Z",
         ),
         ("20200101000000Z", soon.as_str(), expires.as_str()),
     ] {

@@ -30,9 +30,14 @@ impl TokenResponses<'_> {
     pub(crate) fn first(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
         let quirks = &self.quirks.refresh;
         let mut grant = self.unchecked(fields)?;
-        let lasts = quirks.lasts(false);
-        grant.refresh_token_expires_in = grant.refresh_token_expires_in.or(lasts);
         grant.grant_expires_in = quirks.grant_lasts();
+        if grant.refresh_token_expires_in.is_none() {
+            let lasts = quirks.lasts(false);
+            grant.refresh_token_expires_in = lasts;
+            grant.grant_expires_in = grant
+                .grant_expires_in
+                .or(lasts.filter(|_| !quirks.use_renews));
+        }
         Ok(grant)
     }
 

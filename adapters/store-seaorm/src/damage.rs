@@ -66,7 +66,7 @@ pub(crate) async fn each_of<T>(
     each_row(&raw(db, query).await?, numbered, read)
 }
 
-/// Returns what `read` makes of rows.
+/// Reads rows. Leaves out damaged ones, and names each once in the log.
 pub(crate) fn each_row<T>(
     rows: &[QueryResult],
     numbered: Numbered,

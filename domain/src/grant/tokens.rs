@@ -166,12 +166,13 @@ impl StoredTokens {
         AccessTokenExpiry::of_stored(expires_at, self.hints, self.obtained_at)
     }
 
-    /// Returns the last known lifetime of an unused refresh token, which counts for each new one whose lifetime the provider
-    /// does not state. `None` if its end has been seen to stay.
+    /// Returns the last known lifetime of the refresh token. It applies to new refresh tokens whose lifetime the provider
+    /// does not state. `None` if a refresh does not extend it, or if it ends together with the grant.
     pub fn refresh_token_lasts(&self) -> Option<Duration> {
         let account = &self.account;
         let end = account.refresh_token_expires_at;
         end.filter(|_| account.renewed_by_use != Some(false))
+            .filter(|end| account.grant_expires_at.is_none_or(|grant| *end < grant))
             .map(|end| end.since(self.obtained_at))
             .filter(|lasts| !lasts.is_zero())
     }

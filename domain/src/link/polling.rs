@@ -73,19 +73,19 @@ impl PollSchedule {
         }
     }
 
-    /// Returns the pace after `authorization_pending`: as before, or slower if the response asks for a longer interval.
+    /// Returns the schedule after `authorization_pending`: as before, or slower if the response asks for a longer interval.
     pub fn still_pending(self, asked_for: Option<Duration>, now: Timestamp) -> Self {
-        Self::paced(self.interval, asked_for, now)
+        Self::with_interval(self.interval, asked_for, now)
     }
 
-    /// Returns the pace after `slow_down`: five seconds more from now on, or the interval in the response if that is
+    /// Returns the schedule after `slow_down`: five seconds more from now on, or the interval in the response if that is
     /// longer.
     pub fn slowed_down(self, asked_for: Option<Duration>, now: Timestamp) -> Self {
         let longer = self.interval.saturating_add(SLOW_DOWN);
-        Self::paced(longer, asked_for, now)
+        Self::with_interval(longer, asked_for, now)
     }
 
-    fn paced(interval: Duration, asked_for: Option<Duration>, now: Timestamp) -> Self {
+    fn with_interval(interval: Duration, asked_for: Option<Duration>, now: Timestamp) -> Self {
         let interval = interval
             .max(asked_for.unwrap_or_default())
             .min(LONGEST_INTERVAL);
@@ -96,7 +96,7 @@ impl PollSchedule {
         }
     }
 
-    /// Returns the pace after an attempt without a usable response. The pause doubles each time, also the first time
+    /// Returns the schedule after an attempt without a usable response. The pause doubles each time, also the first time
     /// (RFC 8628 section 3.5), up to a minute or twice an interval that is longer. It is at least the provider's
     /// `Retry-After`, of up to five minutes.
     pub fn unanswered(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
@@ -104,7 +104,7 @@ impl PollSchedule {
         self.after_failure(twice, LONGEST_PAUSE.max(twice), retry_after, now)
     }
 
-    /// Returns the pace after an attempt to identify the person. A client waits for the result, and RFC 8628 says
+    /// Returns the schedule after an attempt to identify the person. A client waits for the result, and RFC 8628 says
     /// nothing about these requests: the pause starts at a second and doubles up to 15 seconds. `Retry-After` counts as
     /// after other attempts.
     pub fn unidentified(self, retry_after: Option<Duration>, now: Timestamp) -> Self {

@@ -1,5 +1,7 @@
 //! Links an account to a new access key and saves the key.
 
+use std::path::Path;
+
 use central_oauth_domain::secret::AccessKey;
 use reqwest::StatusCode;
 use url::Url;
@@ -44,7 +46,7 @@ pub(super) async fn link(
         refuse_if_it_works(&kept, &holds).await?;
     }
     profile::check_writable(&path)?;
-    let pending = Pending::beside(&path)?;
+    let pending = free_place(&path).await?;
     let client = enrolling(&server, options, config)?.at_default(is_default);
     let code = ask(&client, options).await?;
     let Some(access_key) = code.access_key.clone().map(AccessKey::new) else {
@@ -115,6 +117,23 @@ async fn adopt(earlier: &[(Pending, Profile)]) -> Result<bool, Failure> {
         }
     }
     Ok(false)
+}
+
+/// Returns a free file for the new key. If there is none, first forgets the keys, with any service, that their service does
+/// not know.
+async fn free_place(profile: &Path) -> Result<Pending, Failure> {
+    if let Some(free) = Pending::beside(profile) {
+        return Ok(free);
+    }
+    for (pending, key) in Pending::earlier(profile) {
+        if let Ok(client) = Client::of(&key)
+            && let Err(refused) = client.token(0).await
+            && refused.is(StatusCode::UNAUTHORIZED)
+        {
+            pending.forget();
+        }
+    }
+    Pending::beside(profile).ok_or_else(|| Pending::none_free(profile))
 }
 
 /// The problems of a key that opens an account, whose token cannot be had at the moment.

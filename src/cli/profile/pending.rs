@@ -1,6 +1,7 @@
 //! Keys whose link is not complete.
 
 use std::fs::{File, Metadata, TryLockError, create_dir_all, remove_file};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -17,18 +18,28 @@ impl Pending {
     /// How many interrupted links are remembered for a profile.
     const MOST: usize = 8;
 
-    /// Returns a free file for the key of a new link. Fails if there is none: a person may still consent to each of the
-    /// interrupted links.
-    pub(crate) fn beside(profile: &Path) -> Result<Self, Failure> {
+    /// Returns a free file for the key of a new link; `None` if the keys of interrupted links take all places.
+    pub(crate) fn beside(profile: &Path) -> Option<Self> {
         let mut all = (0..Self::MOST).map(|number| Self::numbered(profile, number));
-        all.find(|pending| !pending.path.exists()).ok_or_else(|| {
-            let (most, file) = (Self::MOST, profile.display());
-            let message = format!(
-                "{most} interrupted links of {file} may still be completed: when their codes have expired, run `central-oauth link` \
-                 again without --force, which forgets them. Or use --profile to save another key, or delete {file}.pending*"
-            );
-            Failure::new(Exit::Other, message)
-        })
+        all.find(Self::is_free)
+    }
+
+    /// The error if no place is free: a person may still consent to each of the interrupted links.
+    pub(crate) fn none_free(profile: &Path) -> Failure {
+        let (most, file) = (Self::MOST, profile.display());
+        let message = format!(
+            "{most} interrupted links of {file} may still be completed. Run `central-oauth link` again when their codes have \
+             expired, save another key with --profile, or delete {file}.pending*"
+        );
+        Failure::new(Exit::Other, message)
+    }
+
+    /// Whether there is no key in the file.
+    fn is_free(&self) -> bool {
+        match std::fs::read_to_string(&self.path) {
+            Ok(text) => parse(&text, &self.path).is_err(),
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        }
     }
 
     /// Returns the keys of interrupted links of this profile.

@@ -45,7 +45,7 @@ impl Validity {
         if now < from {
             let from = self.from;
             return Some(format!(
-                "is valid from {from}: clients refuse it until then"
+                "is not valid before {from}: clients refuse it until then"
             ));
         }
         let is_soon = until - now <= soon;

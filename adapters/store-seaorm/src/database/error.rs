@@ -57,7 +57,7 @@ impl OpenError {
     pub(crate) fn file(path: &Path, error: io::Error) -> Self {
         let advice = match error.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Some(ACCESS_NEEDED),
-            ErrorKind::NotFound => Some("make its folder, or correct the path"),
+            ErrorKind::NotFound => Some("create its folder, or correct the path"),
             _ => None,
         };
         let source = match advice {

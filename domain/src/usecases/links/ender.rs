@@ -70,7 +70,7 @@ impl LinkEnder {
         ending: Ending,
     ) -> Result<(), StoreError> {
         match self.end(&holding(link, grant), ending).await {
-            Err(StoreError::Conflict) if self.has_kept_its_tokens(link).await? => Ok(()),
+            Err(StoreError::Conflict) if self.has_stored(link, grant).await? => Ok(()),
             Err(StoreError::Conflict) => self.revoke(link, grant).await,
             ended => ended,
         }
@@ -104,15 +104,17 @@ impl LinkEnder {
         Fault::new(FaultCode::KeyAltered, detail)
     }
 
-    /// Whether tokens are stored with a link. A link has only one consent, so stored tokens mean that an attempt to
-    /// store them has succeeded although it seemed to fail.
-    async fn has_kept_its_tokens(&self, link: &Link) -> Result<bool, StoreError> {
-        let current = self.links.find_link(&link.code).await?;
-        let state = current.map(|link| link.state);
-        Ok(matches!(
-            state,
-            Some(LinkState::Redeemed(_) | LinkState::Confirming(_) | LinkState::Linked { .. })
-        ))
+    /// Whether tokens that a link has just received are stored. A link has only one consent, so stored tokens mean that an
+    /// attempt to store them has succeeded although it seemed to fail. A link that had tokens before has received others
+    /// by a refresh.
+    async fn has_stored(&self, link: &Link, grant: &SealedGrant) -> Result<bool, StoreError> {
+        let Some(current) = self.links.find_link(&link.code).await? else {
+            return Ok(false);
+        };
+        Ok(match current.held() {
+            Some(held) => link.held().is_none() || held.refresh_token == grant.refresh_token,
+            None => matches!(current.state, LinkState::Linked { .. }),
+        })
     }
 
     /// Revokes tokens that arrived after their link had ended.

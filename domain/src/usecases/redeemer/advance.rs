@@ -135,7 +135,10 @@ impl Redeemer {
             exp: grant.exp,
             is_stored: false,
         });
-        let extra = Extra::default().after(grant.extra.clone());
+        let before = link.held().and_then(|held| held.extra.as_ref());
+        let before = vault.open_some(before, &link.code)?;
+        let before = before.and_then(|text| Extra::from_text(&text));
+        let extra = before.unwrap_or_default().after(grant.extra.clone());
         let seal_extra = || vault.seal(&extra.to_text(), &link.code);
         Ok(SealedGrant {
             access_token: vault.seal(&grant.access_token, &link.code)?,

@@ -6,18 +6,18 @@ use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
 use crate::ports::StoreError;
 
 impl Redeemer {
-    /// Records an outcome. Returns the link if its next step is due at once, under the same lease.
+    /// Records a result. Returns the link if its next step is due at once, under the same lease.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] and [`StoreError::Busy`]: call it again with the same outcome. [`StoreError::Conflict`]: the link has ended,
+    /// [`StoreError::Unavailable`] and [`StoreError::Busy`]: call it again with the same result. [`StoreError::Conflict`]: the link has ended,
     /// or somebody else has leased it.
     pub async fn record_result(
         &self,
         link: &Link,
-        outcome: &RedeemResult,
+        result: &RedeemResult,
     ) -> Result<Option<Link>, StoreError> {
         let now = self.clock.now();
-        match outcome {
+        match result {
             RedeemResult::AskAgain(poll) => self.links.postpone_poll(link, *poll).await?,
             // The client has already seen `expired`, which is final.
             RedeemResult::Redeemed(grant, _) if link.is_over(now) => {

@@ -8,13 +8,14 @@ use crate::ports::{OAuthProvider, ProviderError, RefreshAnswer};
 use crate::secret::{RefreshToken, Sealed};
 use crate::usecases::Refusal;
 
-/// A younger access token is refreshed only if it has expired, so that no refused request leads to the next one at once.
-const WORKS_FOR: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// A refused access token counts as expired at its stated end, but at least 1 s and at most 60 s after it was requested.
+/// The lower bound prevents an endless loop of refreshes.
+const ASSUMED_LIFETIME: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 impl Redeemer {
     /// Whether the access token may have been refused because it has expired.
     pub(super) fn may_have_expired(&self, grant: &SealedGrant, error: &ProviderError) -> bool {
-        let (shortest, longest) = WORKS_FOR;
+        let (shortest, longest) = ASSUMED_LIFETIME;
         let latest = grant.requested_at + longest;
         let end = grant.access_token_expires_at.unwrap_or(latest);
         let end = end.clamp(grant.requested_at + shortest, latest);
@@ -50,7 +51,6 @@ impl Redeemer {
                         .or(before.refresh_token_expires_at),
                     grant_expires_at: fresh.grant_expires_at.or(before.grant_expires_at),
                     id_token: before.id_token,
-                    extra: fresh.extra.or(before.extra),
                     ..fresh
                 };
                 RedeemResult::Redeemed(Box::new(fresh), poll)

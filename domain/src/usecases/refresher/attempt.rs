@@ -98,7 +98,7 @@ impl Refresher {
                 judge(before, &error, others, now, spread)
             }
         };
-        // `record` reports a verdict once it is stored.
+        // `record_result` reports a verdict once it is stored.
         if let Some(outcome) = outcome
             && failure.status != AccountStatus::RelinkRequired
         {
@@ -152,7 +152,7 @@ impl Refresher {
                 log_if_not_stored(&lease.account.key.provider, given_back);
                 return Err(AttemptError::Operator(fault));
             }
-            // `record` gives the turn of a probe back, with the lease.
+            // `record_result` gives back the lease, and the turn of a probe.
             Err(error) => return Err(error),
             Ok(ready) => ready,
         };

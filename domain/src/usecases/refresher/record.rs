@@ -9,7 +9,7 @@ impl Refresher {
     /// Records the result of sending the refresh token of a lease.
     ///
     /// # Errors
-    /// When the store fails: call it again with the same exchange.
+    /// When the store fails: call it again with the same result.
     pub async fn record_result(
         &self,
         lease: &StoredTokens,

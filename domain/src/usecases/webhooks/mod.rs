@@ -70,9 +70,9 @@ impl WebhookDispatcher {
     /// How long to wait when there is no event.
     pub const POLL: Duration = Duration::from_secs(1);
 
-    /// Returns one courier for each receiver.
+    /// Returns one dispatcher for each receiver.
     pub fn all(ports: &Ports, settings: &Settings, webhooks: &Webhooks) -> Vec<Self> {
-        let courier = |to: &Subscription| Self {
+        let dispatcher = |to: &Subscription| Self {
             store: ports.store.clone(),
             audit: ports.store.clone(),
             accounts: ports.store.clone(),
@@ -87,7 +87,7 @@ impl WebhookDispatcher {
             seen: AuditNumber(0),
             steps: ClockStepDetector::default(),
         };
-        webhooks.receivers.iter().map(courier).collect()
+        webhooks.receivers.iter().map(dispatcher).collect()
     }
 
     /// The receiver.

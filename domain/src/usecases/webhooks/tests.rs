@@ -55,27 +55,27 @@ impl ScriptedReceiver {
 struct Scene {
     stage: Stage,
     receiver: Arc<ScriptedReceiver>,
-    courier: WebhookDispatcher,
+    dispatcher: WebhookDispatcher,
 }
 
 impl Scene {
     async fn with(kinds: &[WebhookKind]) -> Self {
         let stage = Stage::new().await;
         let receiver = Arc::new(ScriptedReceiver::default());
-        let mut courier = courier(&stage, &receiver, kinds);
+        let mut dispatcher = dispatcher(&stage, &receiver, kinds);
         // A receiver is told about what happens after it is first seen.
-        while courier.deliver_next().await.unwrap().is_zero() {}
+        while dispatcher.deliver_next().await.unwrap().is_zero() {}
         Self {
             stage,
             receiver,
-            courier,
+            dispatcher,
         }
     }
 
     /// Stores the audit entries, and delivers until there is nothing left to do now.
     async fn deliver(&mut self) {
         self.stage.audit.store(false).await.unwrap();
-        while self.courier.deliver_next().await.unwrap().is_zero() {}
+        while self.dispatcher.deliver_next().await.unwrap().is_zero() {}
     }
 
     async fn stored(&self) -> Receiver {
@@ -99,7 +99,7 @@ impl Scene {
     }
 }
 
-fn courier(
+fn dispatcher(
     stage: &Stage,
     receiver: &Arc<ScriptedReceiver>,
     kinds: &[WebhookKind],
@@ -192,11 +192,11 @@ async fn a_receiver_that_is_down_loses_nothing() {
 async fn of_two_replicas_one_delivers() {
     let mut scene = Scene::with(WebhookKind::ALL).await;
     let replica = scene.stage.another_replica().await;
-    let mut other = courier(&replica, &scene.receiver, WebhookKind::ALL);
+    let mut other = dispatcher(&replica, &scene.receiver, WebhookKind::ALL);
     scene.stage.linked().await;
     scene.stage.audit.store(false).await.unwrap();
     let claimed = scene.stored().await.claimed(scene.stage.clock_now());
-    assert!(scene.courier.save(&claimed).await.unwrap());
+    assert!(scene.dispatcher.save(&claimed).await.unwrap());
     scene.deliver().await;
     other.deliver_next().await.unwrap();
     assert!(scene.receiver.kinds().is_empty(), "another replica has it");
@@ -213,14 +213,14 @@ async fn what_happened_before_a_receiver_was_configured_is_not_told() {
     stage.linked().await;
     stage.audit.store(false).await.unwrap();
     let receiver = Arc::new(ScriptedReceiver::default());
-    let mut courier = courier(&stage, &receiver, WebhookKind::ALL);
-    while courier.deliver_next().await.unwrap().is_zero() {}
+    let mut dispatcher = dispatcher(&stage, &receiver, WebhookKind::ALL);
+    while dispatcher.deliver_next().await.unwrap().is_zero() {}
     assert!(receiver.kinds().is_empty());
 }
 
-/// A courier of a service that was started again.
+/// A dispatcher of a service that was started again.
 async fn restarted(scene: &Scene) -> WebhookDispatcher {
-    courier(&scene.stage, &scene.receiver, WebhookKind::ALL)
+    dispatcher(&scene.stage, &scene.receiver, WebhookKind::ALL)
 }
 
 /// How often the audit log says that somebody else has changed the receiver.
@@ -253,7 +253,7 @@ async fn a_receiver_whose_row_was_changed_skips_no_event() {
     // After a restart nobody knows what was delivered: everything is sent again.
     let moved = scene.stored().await.skipped(AuditNumber(99));
     assert!(scene.stage.store.save_receiver(&moved).await.unwrap());
-    scene.courier = restarted(&scene).await;
+    scene.dispatcher = restarted(&scene).await;
     scene.deliver().await;
     assert_eq!(scene.receiver.kinds(), [Linked, Degraded, Linked, Degraded]);
     assert_eq!(altered(&scene).await, 2);
@@ -265,7 +265,7 @@ async fn a_receiver_whose_row_was_deleted_skips_no_event() {
     scene.stage.linked().await;
     scene.stage.audit.store(false).await.unwrap();
     scene.stage.store.forget_receivers();
-    scene.courier = restarted(&scene).await;
+    scene.dispatcher = restarted(&scene).await;
     scene.deliver().await;
     assert_eq!(scene.receiver.kinds(), [WebhookKind::Linked]);
     assert_eq!(altered(&scene).await, 1);
@@ -278,12 +278,12 @@ async fn a_new_log_is_told_from_its_beginning() {
     scene.deliver().await;
     // The service is stopped meanwhile.
     scene.stage.store.begin_new_audit_log();
-    scene.courier = restarted(&scene).await;
+    scene.dispatcher = restarted(&scene).await;
     scene.refresh(Err("invalid_request")).await;
     scene.deliver().await;
     // The service runs, so it sees the empty log.
     scene.stage.store.begin_new_audit_log();
-    while scene.courier.deliver_next().await.unwrap().is_zero() {}
+    while scene.dispatcher.deliver_next().await.unwrap().is_zero() {}
     scene.refresh(Ok(())).await;
     scene.deliver().await;
     use WebhookKind::*;

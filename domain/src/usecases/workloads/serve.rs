@@ -79,7 +79,7 @@ impl Workloads {
         unanswered.mark_answered();
         match &outcome {
             Ok(_) if is_stranger => {
-                self.note_refusal(&workload.context, RefusalReason::Rule(Rule::Linked))
+                self.note_refusal(&workload.context, RefusalReason::Rule(Rule::Linked));
             }
             Ok(_) => self.accept(&workload.context, actor),
             // Such a refusal says nothing about the workload, and some programs repeat their requests quickly.

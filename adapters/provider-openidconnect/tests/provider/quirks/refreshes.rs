@@ -273,6 +273,13 @@ async fn how_long_tokens_last() {
 async fn a_grant_may_have_an_end_that_no_use_moves() {
     let answer = json!({"access_token": "a", "refresh_token": "r"});
     let days = |days: u64| Some(Duration::from_secs(days * 86_400));
+    for (name, ends_after) in [("okta", days(90)), ("spotify", days(183)), ("entra", None)] {
+        let (subject, _stub) = saying(name, 200, &answer).await;
+        let Ok(Redemption::Granted(granted)) = subject.redeem().await else {
+            panic!("tokens");
+        };
+        assert_eq!(granted.grant_expires_in, ends_after, "{name}");
+    }
     let (subject, _stub) = saying("atlassian", 200, &answer).await;
     let Ok(Redemption::Granted(granted)) = subject.redeem().await else {
         panic!("tokens");

@@ -211,3 +211,22 @@ async fn the_lifetime_of_refresh_tokens_counts_after_a_relink_too() {
     assert!(end >= now + secs(1800) && end <= account.linked_at + secs(1800));
     assert!(due <= account.linked_at + secs(900));
 }
+
+#[tokio::test]
+async fn a_refresh_token_that_ends_with_the_grant_is_not_extended_by_silence() {
+    let stage = Stage::new().await;
+    let (code, _) = stage.started().await;
+    stage.confirm(&code).await.unwrap();
+    let mut tokens = ScriptedProvider::tokens("access-1", Some("refresh-1"));
+    tokens.grant_expires_in = Some(secs(DAY));
+    tokens.refresh_token_expires_in = Some(secs(DAY));
+    let granted = Redemption::Granted(Box::new(tokens));
+    stage.provider.answer_redeem(Ok(granted));
+    stage.poll_providers().await;
+    let end = stage.only_account().await.refresh_token_expires_at;
+    for refresh_token in ["refresh-2", "refresh-3"] {
+        let account = stage.refreshed_silently(Some(refresh_token)).await;
+        assert_eq!(account.refresh_token_expires_at, end);
+        assert_eq!(account.renewed_by_use, Some(false));
+    }
+}

@@ -132,7 +132,7 @@ async fn a_dead_token_stays_dead() {
 #[tokio::test]
 async fn steps_of_the_device_flow_go_on() {
     for (body, expected) in [
-        (r#"{"error":"authorization_pending"}"#, "pending"),
+        (r#"{"error":"authorization_pending"}"#, "pending Some(90s)"),
         (r#"{"error":"slow_down"}"#, "slow down Some(90s)"),
         (r#"{"error":"expired_token"}"#, "expired"),
     ] {

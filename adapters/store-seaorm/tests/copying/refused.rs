@@ -179,7 +179,7 @@ async fn a_wrong_or_a_missing_key_is_found_out_first() {
         "{damaged}"
     );
     scratch
-        .execute("UPDATE tokens SET refresh_token = x'0100000003' WHERE id = 2")
+        .execute("UPDATE tokens SET refresh_token = x'010000000300000000000000000000000000000000' WHERE id = 2")
         .await;
     let missing = refused(FakeCipher::new(1)).await;
     assert!(

@@ -2,18 +2,14 @@
 //! expired device code `invalid_grant`, and rotates refresh tokens. The person has a real browser.
 #![allow(clippy::unwrap_used)]
 
-#[path = "link_flow/client.rs"]
-mod client;
-mod support;
-
 use std::time::Duration;
 
-use client::Program;
-use support::allauth::{self, Allauth, AllauthOptions};
-use support::browser::Browser;
-use support::linking;
-use support::process::eventually;
-use support::service::Service;
+use crate::link_flow::client::Program;
+use crate::support::allauth::{self, Allauth, AllauthOptions};
+use crate::support::browser::Browser;
+use crate::support::linking;
+use crate::support::process::eventually;
+use crate::support::service::Service;
 
 const SCOPES: &str = "openid profile email";
 const SOON: Duration = Duration::from_secs(60);

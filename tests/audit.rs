@@ -1,7 +1,5 @@
 //! The audit log of the real binary: its content, and the detection of changes.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::process::Output;
 use std::time::Duration;
@@ -12,11 +10,11 @@ use futures_util::future::join_all;
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use support::http;
-use support::linking::link;
-use support::process::{self, eventually};
-use support::sandbox;
-use support::service::Service;
+use crate::support::http;
+use crate::support::linking::link;
+use crate::support::process::{self, eventually};
+use crate::support::sandbox;
+use crate::support::service::Service;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Secrets that must not be in the log.

@@ -4,22 +4,18 @@
 //! With `CENTRAL_OAUTH_TEST_PICTURES=folder` pictures are taken of the pages.
 #![allow(clippy::unwrap_used)]
 
-#[path = "link_flow/client.rs"]
-mod client;
-mod support;
-
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use client::Program;
+use crate::link_flow::client::Program;
+use crate::support::browser::{Browser, BrowserOptions};
+use crate::support::http;
+use crate::support::oidc::{OidcOptions, OidcProvider};
+use crate::support::process::{self, eventually, within};
+use crate::support::service::Service;
 use fantoccini::Locator;
 use serde_json::Value;
-use support::browser::{Browser, BrowserOptions};
-use support::http;
-use support::oidc::{OidcOptions, OidcProvider};
-use support::process::{self, eventually, within};
-use support::service::Service;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};

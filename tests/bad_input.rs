@@ -5,21 +5,17 @@
 //! contains a secret: see `scene::Scene::end`.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
-mod bad_input {
-    mod api;
-    mod crashes;
-    mod harm;
-    mod limits;
-    mod operators;
-    mod outages;
-    mod page;
-    mod person;
-    mod provider;
-    mod raw;
-    mod refusals;
-    mod scene;
-    mod traces;
-    mod trouble;
-}
+mod api;
+mod crashes;
+mod harm;
+mod limits;
+mod operators;
+mod outages;
+mod page;
+mod person;
+mod provider;
+mod raw;
+mod refusals;
+mod scene;
+mod traces;
+mod trouble;

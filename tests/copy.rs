@@ -1,8 +1,6 @@
 //! From SQLite to PostgreSQL with the real binary, killed meanwhile: keys still give access to the same accounts, and
 //! no refresh token is used twice.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::process::Output;
 use std::time::Duration;
@@ -12,13 +10,13 @@ use central_oauth_test_sandbox::{RefreshOutcome, Sandbox};
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
-use support::accounts::refresh;
-use support::http;
-use support::linking::link;
-use support::process::eventually;
-use support::sandbox;
-use support::service::Service;
-use support::tokens::working_token_at;
+use crate::support::accounts::refresh;
+use crate::support::http;
+use crate::support::linking::link;
+use crate::support::process::eventually;
+use crate::support::sandbox;
+use crate::support::service::Service;
+use crate::support::tokens::working_token_at;
 
 const ACCOUNTS: usize = 12;
 const LIFETIME: Duration = Duration::from_secs(4);

@@ -1,9 +1,7 @@
 //! Tests the fixtures of the system tests with each other: a program and a person go through the device flow of each
 //! provider that other tests rely on.
 
-#[path = "fixtures_work/device.rs"]
 mod device;
-mod support;
 
 use std::time::Duration;
 
@@ -11,10 +9,10 @@ use device::Device;
 use reqwest::Client;
 use serde_json::Value;
 
-use support::allauth::{self, Allauth, AllauthOptions};
-use support::browser::Browser;
-use support::http::{self, Answer};
-use support::oidc::{OidcOptions, OidcProvider, consent};
+use crate::support::allauth::{self, Allauth, AllauthOptions};
+use crate::support::browser::Browser;
+use crate::support::http::{self, Answer};
+use crate::support::oidc::{OidcOptions, OidcProvider, consent};
 
 const SCOPES: &str = "openid profile email offline_access";
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";

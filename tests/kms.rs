@@ -1,17 +1,15 @@
 //! A secret key that a key management service has wrapped: OpenBao, and moto, which imitates AWS KMS
 //! (<https://docs.getmoto.org/en/latest/docs/services/kms.html>).
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use support::bao::{Bao, Server};
-use support::http::{self, Answer};
-use support::process::{self, eventually, free_port};
-use support::service::Service;
+use crate::support::bao::{Bao, Server};
+use crate::support::http::{self, Answer};
+use crate::support::process::{self, eventually, free_port};
+use crate::support::service::Service;
 
 const START_WITHIN: Duration = Duration::from_secs(60);
 const KEY: &str = "/v1/transit/keys/central-oauth";

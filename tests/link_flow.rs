@@ -4,25 +4,18 @@
 //! With `CENTRAL_OAUTH_TEST_PICTURES=folder` the person takes a picture of every page.
 #![allow(clippy::unwrap_used)]
 
-#[path = "link_flow/barriers.rs"]
 mod barriers;
-#[path = "link_flow/client.rs"]
-mod client;
-#[path = "link_flow/logo.rs"]
+pub(crate) mod client;
 mod logo;
-#[path = "link_flow/operator.rs"]
 mod operator;
-#[path = "link_flow/person.rs"]
 mod person;
-#[path = "link_flow/relinking.rs"]
 mod relinking;
-mod support;
 
+use crate::support::browser::{Browser, BrowserOptions};
+use crate::support::oidc::{OidcOptions, OidcProvider};
+use crate::support::service::Service;
 use client::Program;
 use person::Person;
-use support::browser::{Browser, BrowserOptions};
-use support::oidc::{OidcOptions, OidcProvider};
-use support::service::Service;
 
 const SCOPES: &str = "openid profile email offline_access";
 const PHONE: (u32, u32) = (500, 900);

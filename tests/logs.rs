@@ -1,8 +1,6 @@
 //! The real binary's log in JSON.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -10,11 +8,11 @@ use central_oauth_test_postgres::Cluster;
 use central_oauth_test_sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use support::http;
-use support::linking::link;
-use support::process::{eventually, free_port};
-use support::sandbox;
-use support::service::Service;
+use crate::support::http;
+use crate::support::linking::link;
+use crate::support::process::{eventually, free_port};
+use crate::support::sandbox;
+use crate::support::service::Service;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 

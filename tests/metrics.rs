@@ -2,9 +2,6 @@
 //! `docs/monitoring`.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
-#[path = "metrics/monitoring.rs"]
 mod monitoring;
 
 use std::collections::BTreeSet;
@@ -15,12 +12,12 @@ use reqwest::{Client, Method};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
 use serde_json::json;
 
-use support::http::{self, Answer};
-use support::linking::link;
-use support::process::{eventually, free_port};
-use support::prometheus::Prometheus;
-use support::sandbox;
-use support::service::Service;
+use crate::support::http::{self, Answer};
+use crate::support::linking::link;
+use crate::support::process::{eventually, free_port};
+use crate::support::prometheus::Prometheus;
+use crate::support::sandbox;
+use crate::support::service::Service;
 
 /// The series that the first count after a link creates.
 const COUNTED: &str = "central_oauth_accounts{provider=\"sandbox\",status=\"active\"} 1";

@@ -2,13 +2,9 @@
 //! service's responses match it. Clients are generated from it and run. It breaks no client of the last release.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
-mod openapi {
-    mod answers;
-    mod clients;
-    mod document;
-    mod lint;
-    mod released;
-    mod schemathesis;
-}
+mod answers;
+mod clients;
+mod document;
+mod lint;
+mod released;
+mod schemathesis;

@@ -2,14 +2,12 @@
 //! manifests. Nothing is built here; `packaging/release` builds them.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use support::process::{fixtures, modules};
+use crate::support::process::{fixtures, modules};
 
 /// A file of the repository.
 fn read(path: &str) -> String {

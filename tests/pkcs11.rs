@@ -1,13 +1,11 @@
 //! A secret key that a PKCS#11 token has wrapped: SoftHSM.
 
-mod support;
-
 use std::time::Duration;
 
-use support::http;
-use support::process::eventually;
-use support::service::Service;
-use support::softhsm::SoftHsm;
+use crate::support::http;
+use crate::support::process::eventually;
+use crate::support::service::Service;
+use crate::support::softhsm::SoftHsm;
 
 const WITHIN: Duration = Duration::from_secs(60);
 const WRONG_PIN: i32 = 10;

@@ -1,8 +1,6 @@
 //! Several replicas of the real binary on one PostgreSQL.
 
-#[path = "postgresql/proxy.rs"]
 mod proxy;
-mod support;
 
 use std::time::Duration;
 
@@ -11,12 +9,12 @@ use central_oauth_test_sandbox::{Reuse, Sandbox, SandboxOptions};
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
-use support::http;
-use support::linking::link;
-use support::process::eventually;
-use support::sandbox;
-use support::service::Service;
-use support::tokens::{token, working_token, works};
+use crate::support::http;
+use crate::support::linking::link;
+use crate::support::process::eventually;
+use crate::support::sandbox;
+use crate::support::service::Service;
+use crate::support::tokens::{token, working_token, works};
 
 /// Long enough for everything in these tests, even on a very slow machine.
 const TIMEOUT: Duration = Duration::from_secs(60);

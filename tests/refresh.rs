@@ -1,8 +1,6 @@
 //! Keeping grants alive: the real binary with the sandbox, which ends a token family when a refresh token is used
 //! twice, and with access tokens that last some seconds.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,13 +10,13 @@ use central_oauth_test_sandbox::Sandbox;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use support::accounts::{account, refresh};
-use support::http;
-use support::linking::link;
-use support::process::{eventually, free_port};
-use support::sandbox;
-use support::service::Service;
-use support::tokens::{has_run_out, token, working_token, works};
+use crate::support::accounts::{account, refresh};
+use crate::support::http;
+use crate::support::linking::link;
+use crate::support::process::{eventually, free_port};
+use crate::support::sandbox;
+use crate::support::service::Service;
+use crate::support::tokens::{has_run_out, token, working_token, works};
 
 const LIFETIME: Duration = Duration::from_secs(4);
 /// Long enough for everything in these tests, even on a very slow machine.

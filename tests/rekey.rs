@@ -1,7 +1,5 @@
 //! Changing the secret key: the real binary, under load and while tokens are refreshed, killed at any moment.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,12 +8,12 @@ use central_oauth_test_sandbox::Sandbox;
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
-use support::accounts::refresh;
-use support::http;
-use support::linking::link;
-use support::sandbox;
-use support::service::Service;
-use support::tokens::has_run_out;
+use crate::support::accounts::refresh;
+use crate::support::http;
+use crate::support::linking::link;
+use crate::support::sandbox;
+use crate::support::service::Service;
+use crate::support::tokens::has_run_out;
 
 const NEW_KEY: &str = "ffeeddccbbaa99887766554433221100f0e0d0c0b0a090807060504030201000";
 const ACCOUNTS: usize = 12;

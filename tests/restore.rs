@@ -1,7 +1,5 @@
 //! A restored backup: its refresh tokens are outdated.
 
-mod support;
-
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -9,13 +7,13 @@ use std::time::Duration;
 use central_oauth_test_postgres::Cluster;
 use central_oauth_test_sandbox::Sandbox;
 
-use support::accounts::{account, refresh};
-use support::http;
-use support::linking::link;
-use support::process::{self, eventually};
-use support::sandbox;
-use support::service::Service;
-use support::tokens::{token, works};
+use crate::support::accounts::{account, refresh};
+use crate::support::http;
+use crate::support::linking::link;
+use crate::support::process::{self, eventually};
+use crate::support::sandbox;
+use crate::support::service::Service;
+use crate::support::tokens::{token, works};
 
 /// Longer than it takes to restore a backup and check it, even on a very slow machine.
 const LIFETIME: Duration = Duration::from_secs(30);

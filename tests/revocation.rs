@@ -1,21 +1,19 @@
 //! Deliberate ends of grants: the real binary with the sandbox and with npm's oidc-provider.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use central_oauth_test_sandbox::Sandbox;
 use reqwest::{Client, RequestBuilder};
 
-use support::accounts::account;
-use support::browser::Browser;
-use support::http::{self, Answer};
-use support::linking::{self, link};
-use support::oidc::{OidcOptions, OidcProvider, consent};
-use support::process::eventually;
-use support::sandbox;
-use support::service::Service;
-use support::tokens::token;
+use crate::support::accounts::account;
+use crate::support::browser::Browser;
+use crate::support::http::{self, Answer};
+use crate::support::linking::{self, link};
+use crate::support::oidc::{OidcOptions, OidcProvider, consent};
+use crate::support::process::eventually;
+use crate::support::sandbox;
+use crate::support::service::Service;
+use crate::support::tokens::token;
 
 const SOON: Duration = Duration::from_secs(60);
 

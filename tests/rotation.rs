@@ -1,20 +1,18 @@
 //! Rotation with a certified provider that ends the grant when a used refresh token is used again, tokens of a few
 //! seconds, and restarts in between. It has no ledger that could be read; `tests/chaos.rs` looks closer.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use tokio::time::sleep;
 
-use support::browser::Browser;
-use support::http::{self, Answer};
-use support::linking::{self, Confirmed};
-use support::oidc::{OidcOptions, OidcProvider, consent};
-use support::process::eventually;
-use support::service::Service;
-use support::tokens::has_run_out;
+use crate::support::browser::Browser;
+use crate::support::http::{self, Answer};
+use crate::support::linking::{self, Confirmed};
+use crate::support::oidc::{OidcOptions, OidcProvider, consent};
+use crate::support::process::eventually;
+use crate::support::service::Service;
+use crate::support::tokens::has_run_out;
 
 const SCOPES: &str = "openid profile offline_access";
 const LIFETIME: Duration = Duration::from_secs(5);

@@ -1,21 +1,19 @@
 //! A database that cannot store tokens: nothing is acknowledged that is not stored, and no refresh token is used for
 //! nothing.
 
-mod support;
-
 use std::time::Duration;
 
 use central_oauth_test_sandbox::Sandbox;
 use reqwest::Client;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 
-use support::accounts::refresh;
-use support::http::{self, Answer};
-use support::linking::link;
-use support::process::eventually;
-use support::sandbox;
-use support::service::Service;
-use support::tokens::{token, works};
+use crate::support::accounts::refresh;
+use crate::support::http::{self, Answer};
+use crate::support::linking::link;
+use crate::support::process::eventually;
+use crate::support::sandbox;
+use crate::support::service::Service;
+use crate::support::tokens::{token, works};
 
 /// Long enough for everything in these tests, even on a very slow machine.
 const TIMEOUT: Duration = Duration::from_secs(120);

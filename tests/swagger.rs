@@ -1,8 +1,6 @@
 //! Swagger UI at /docs, in a real browser without access to other machines.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -12,10 +10,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use url::{ParseError, Url};
 
-use support::browser::Browser;
-use support::http;
-use support::process::{eventually, within};
-use support::service::Service;
+use crate::support::browser::Browser;
+use crate::support::http;
+use crate::support::process::{eventually, within};
+use crate::support::service::Service;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -2,8 +2,6 @@
 //! accounts are refreshed and linked again, and processes are stopped for a while. No request that is sent after an
 //! acknowledged deletion gets a token.
 
-mod support;
-
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,11 +15,11 @@ use sea_orm::ConnectionTrait as _;
 use serde_json::json;
 use tokio::time::sleep;
 
-use support::http::{self, Answer};
-use support::linking::{link, try_confirm};
-use support::process::eventually;
-use support::sandbox;
-use support::service::Service;
+use crate::support::http::{self, Answer};
+use crate::support::linking::{link, try_confirm};
+use crate::support::process::eventually;
+use crate::support::sandbox;
+use crate::support::service::Service;
 
 /// How often each key is used at each process.
 const SHOWN_EVERY: Duration = Duration::from_millis(25);

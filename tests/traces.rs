@@ -1,8 +1,6 @@
 //! Traces: the real binary with a real OTLP collector, or one that misbehaves.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,12 +10,12 @@ use poem::listener::TcpListener;
 use poem::{Request, Response, Server, endpoint};
 use tokio::io::AsyncReadExt as _;
 
-use support::collector::{Collector, Span};
-use support::http;
-use support::linking::{ask, link};
-use support::process::{eventually, free_port};
-use support::sandbox;
-use support::service::Service;
+use crate::support::collector::{Collector, Span};
+use crate::support::http;
+use crate::support::linking::{ask, link};
+use crate::support::process::{eventually, free_port};
+use crate::support::sandbox;
+use crate::support::service::Service;
 
 const SOON: Duration = Duration::from_secs(60);
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -94,7 +92,7 @@ async fn one_link_from_post_to_first_token() {
     let code = http::send(code.header("traceparent", traceparent())).await;
     let code = code.expect(201);
     let (link_code, key) = (code.str("link_code"), code.str("access_key"));
-    support::linking::confirm(&client, &service, link_code).await;
+    crate::support::linking::confirm(&client, &service, link_code).await;
     let poll = service.url(&format!("/v1/poll/{link_code}"));
     eventually(SOON, "linked", async || {
         let answer = http::send(client.get(&poll).bearer_auth(key)).await;

@@ -1,7 +1,5 @@
 //! Webhooks of the real binary, verified by the receivers' own library.
 
-mod support;
-
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,10 +9,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Child;
 
-use support::http;
-use support::linking::link;
-use support::process::{self, eventually, fixtures, free_port, modules};
-use support::service::Service;
+use crate::support::http;
+use crate::support::linking::link;
+use crate::support::process::{self, eventually, fixtures, free_port, modules};
+use crate::support::service::Service;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

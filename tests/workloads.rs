@@ -2,22 +2,18 @@
 //! clients that nobody here wrote.
 #![allow(clippy::unwrap_used)]
 
-mod support;
+use std::time::Duration;
 
-mod workloads {
-    use std::time::Duration;
+/// What the tests below share.
+mod platform;
+mod world;
 
-    /// What the tests below share.
-    mod platform;
-    mod world;
+/// The tests.
+mod bao;
+mod documents;
+mod jobs;
+mod page;
+mod refusals;
+mod replays;
 
-    /// The tests.
-    mod bao;
-    mod documents;
-    mod jobs;
-    mod page;
-    mod refusals;
-    mod replays;
-
-    const TIMEOUT: Duration = Duration::from_secs(60);
-}
+const TIMEOUT: Duration = Duration::from_secs(60);

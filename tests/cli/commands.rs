@@ -46,7 +46,7 @@ async fn the_recordings_are_current() {
     let written = std::fs::read_to_string(DOCUMENT).unwrap();
     let mut lines = recorded.lines().zip(written.lines());
     let differs = lines.find(|(recorded, written)| recorded != written);
-    let again = "cargo test --workspace --test cli record_the_commands -- --ignored";
+    let again = "cargo test --workspace --test system record_the_commands -- --ignored";
     assert!(
         recorded == written,
         "out of date: run {again}\n{differs:#?}"

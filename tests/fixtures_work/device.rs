@@ -31,7 +31,7 @@ impl Device {
 
     pub(crate) async fn poll(&self, device_code: &str) -> Answer {
         let form = [
-            ("grant_type", crate::DEVICE_CODE_GRANT),
+            ("grant_type", super::DEVICE_CODE_GRANT),
             ("device_code", device_code),
         ];
         self.post("token_endpoint", &form).await

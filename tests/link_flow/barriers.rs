@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use central_oauth_test_sandbox::{Sandbox, SandboxOptions};
 
-use crate::client::Program;
-use crate::person::Person;
+use super::client::Program;
+use super::person::Person;
 use crate::support::browser::{Browser, BrowserOptions};
 use crate::support::service::Service;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use central_oauth_test_sandbox::{Sandbox, SandboxOptions};
 
-use crate::PHONE;
-use crate::person::Person;
+use super::PHONE;
+use super::person::Person;
 use crate::support::browser::{Browser, BrowserOptions};
 use crate::support::linking::link;
 use crate::support::service::Service;

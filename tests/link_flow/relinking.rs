@@ -6,9 +6,9 @@ use reqwest::Method;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::client::Program;
-use crate::person::Person;
-use crate::service_with;
+use super::client::Program;
+use super::person::Person;
+use super::service_with;
 use crate::support::browser::Browser;
 use crate::support::http::{self, Answer};
 use crate::support::oidc::{OidcOptions, OidcProvider};

@@ -66,34 +66,48 @@ fn inner(page: &str, element: &str) -> String {
     content.map_or_else(String::new, |(content, _)| content.to_owned())
 }
 
-/// Returns the routes of the documents and the page.
+/// Returns the routes of the documents and the page. What is generated is made for the first request that wants it, so
+/// that it delays no start.
 pub(crate) fn routes() -> Route {
     const HOUR: &str = "public, max-age=3600";
     Route::new()
-        .at("/openapi.json", file("application/json", "no-cache", &JSON))
-        .at("/openapi.yaml", file("application/yaml", "no-cache", &YAML))
-        .at("/docs", file("text/html; charset=utf-8", "no-cache", PAGE))
+        .at(
+            "/openapi.json",
+            file("application/json", "no-cache", || &JSON),
+        )
+        .at(
+            "/openapi.yaml",
+            file("application/yaml", "no-cache", || &YAML),
+        )
+        .at(
+            "/docs",
+            file("text/html; charset=utf-8", "no-cache", || PAGE),
+        )
         .at(
             "/docs/swagger-ui.css",
-            file("text/css; charset=utf-8", HOUR, &ASSETS.style),
+            file("text/css; charset=utf-8", HOUR, || &ASSETS.style),
         )
         .at(
             "/docs/swagger-ui.js",
-            file("text/javascript; charset=utf-8", HOUR, &ASSETS.script),
+            file("text/javascript; charset=utf-8", HOUR, || &ASSETS.script),
         )
         .at(
             "/docs/start.js",
-            file("text/javascript; charset=utf-8", HOUR, START),
+            file("text/javascript; charset=utf-8", HOUR, || START),
         )
 }
 
 /// Serves a file from memory.
-fn file(content_type: &'static str, keep: &'static str, text: &'static str) -> RouteMethod {
+fn file(
+    content_type: &'static str,
+    cache_control: &'static str,
+    text: fn() -> &'static str,
+) -> RouteMethod {
     get(make_sync(move |_| {
         Response::builder()
             .content_type(content_type)
-            .header(header::CACHE_CONTROL, keep)
+            .header(header::CACHE_CONTROL, cache_control)
             .header(header::CONTENT_SECURITY_POLICY, POLICY)
-            .body(text)
+            .body(text())
     }))
 }

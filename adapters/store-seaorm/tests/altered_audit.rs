@@ -1,8 +1,7 @@
 //! An audit log that somebody changes in the database.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
-mod common;
-
+use crate::common::{OnDisk, OnServer};
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{
     Actor, AuditEntry, AuditEvent, AuditFilter, AuditKind, AuditNumber, SignedEntry,
@@ -12,7 +11,6 @@ use central_oauth_domain::testing::{audit_chain, audit_draft};
 use central_oauth_domain::usecases::verify_audit;
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
-use common::{OnDisk, OnServer};
 
 fn entry(second: i64) -> SignedEntry {
     let event = AuditEvent::new(AuditKind::KeyCreated);

@@ -1,13 +1,11 @@
 //! Keys that somebody changes in the database, and keys that are older than MACs.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
-mod common;
-
+use crate::common::{NOW, OnDisk, OnServer, audit, key, linked, macs, pending};
 use central_oauth_domain::grant::{AccessKeyId, KeyHolder, KeyLimits, KeyMaker, NewKey};
 use central_oauth_domain::ports::{KeyCreation, KeyStore, ReadStore};
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
-use common::{NOW, OnDisk, OnServer, audit, key, linked, macs, pending};
 
 async fn holder(store: &SeaOrmStore, n: u64) -> Option<KeyHolder> {
     let found = store.find_key(&key(n)).await;

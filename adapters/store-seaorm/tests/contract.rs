@@ -1,9 +1,7 @@
 //! The store keeps the contract of its port, on each database.
 
-mod common;
-
+use crate::common::{OnDisk, OnServer};
 use central_oauth_test_postgres::{Cluster, PgBouncer};
-use common::{OnDisk, OnServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_on_sqlite() {

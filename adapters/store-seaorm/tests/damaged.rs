@@ -1,10 +1,9 @@
 //! Accounts whose rows cannot be read: they are shown, deleted and linked again, and delay no other.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
-mod common;
-
 use std::time::Duration;
 
+use crate::common::{LATER, NOW, OnDisk, OnServer, audit, authorizing, grant, key, macs};
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, RevocationReference,
 };
@@ -16,7 +15,6 @@ use central_oauth_domain::ports::{
 };
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
-use common::{LATER, NOW, OnDisk, OnServer, audit, authorizing, grant, key, macs};
 
 /// Values that SQLite stores and the service cannot read.
 const DAMAGES: [&str; 14] = [

@@ -1,24 +1,22 @@
 //! Transactions that begin or end unexpectedly: acknowledged writes are durable, and no transaction stays open.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
-mod common;
-
 use std::time::Duration;
 
+use crate::common::{OnDisk, OnServer, Scratch, audit, code, key, linked, macs, pending};
 use central_oauth_domain::ports::{
     Descendants, KeyStore, LinkStore, SealStore, StoreError, WriteTestStore,
 };
 use central_oauth_domain::secret::Sealed;
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
-use common::{OnDisk, OnServer, Scratch, audit, code, key, linked, macs, pending};
 use tokio::time::sleep;
 
 /// Creates a link whose storage fails.
 async fn refused(store: &SeaOrmStore, n: u64) {
-    let link = common::new_link(n);
+    let link = crate::common::new_link(n);
     let refused = store
-        .create_link(link, u64::MAX, common::CODES, macs())
+        .create_link(link, u64::MAX, crate::common::CODES, macs())
         .await;
     assert!(
         matches!(refused, Err(StoreError::Unavailable(_))),
@@ -53,7 +51,12 @@ async fn after_a_failed_write_a_file_stores_what_it_acknowledges() {
         scratch.execute("DROP TRIGGER trouble").await;
         // A rollback would leave a connection inside a transaction, with a wrong nesting count.
         let taken = store
-            .create_link(common::new_link(1), u64::MAX, common::CODES, macs())
+            .create_link(
+                crate::common::new_link(1),
+                u64::MAX,
+                crate::common::CODES,
+                macs(),
+            )
             .await;
         assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
         pending(&store, 4).await;

@@ -1,14 +1,12 @@
 //! Files of the database.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
-mod common;
-
 use std::path::Path;
 
+use crate::common::{POOL, Scratch, code, key, linked, pending, sealed};
 use central_oauth_domain::ports::{AccountStore, KeyStore, LinkStore, SealStore};
 use central_oauth_domain::secret::Sealed;
 use central_oauth_store_seaorm::{DatabaseUrl, OpenError, SeaOrmStore};
-use common::{POOL, Scratch, code, key, linked, pending, sealed};
 
 #[cfg(unix)]
 fn mode(path: &Path) -> u32 {

@@ -1,12 +1,13 @@
 //! Group commit: writes that wait for the writer of a file are committed together.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
-mod common;
-
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::common::{
+    CODES, NOW, OnDisk, Scratch, answer, audit, code, key, linked, macs, new_link, pending, sealed,
+};
 use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
 use central_oauth_domain::grant::{Account, AccountStatus, Generation, InertKey, LeaseVersion};
 use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongCodeCounts};
@@ -17,9 +18,6 @@ use central_oauth_domain::ports::{
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::{Fault, FaultCode, Timestamp};
 use central_oauth_store_seaorm::SeaOrmStore;
-use common::{
-    CODES, NOW, OnDisk, Scratch, answer, audit, code, key, linked, macs, new_link, pending, sealed,
-};
 use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;

@@ -1,11 +1,9 @@
 //! Migrations.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
-mod common;
-
+use crate::common::{POOL, Scratch, linked, pending, sealed};
 use central_oauth_domain::ports::{AccountStore, SealStore, StoreError};
 use central_oauth_store_seaorm::{OpenError, SeaOrmStore};
-use common::{POOL, Scratch, linked, pending, sealed};
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::task::JoinSet;
 

@@ -1,13 +1,10 @@
 //! Database servers that disappear, have another clock, or require TLS.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
-mod common;
-mod server {
-    mod clock;
-    mod connections;
-    mod deaf;
-    mod locks;
-    mod saving;
-    mod snapshots;
-    mod tls;
-}
+mod clock;
+mod connections;
+mod deaf;
+mod locks;
+mod saving;
+mod snapshots;
+mod tls;

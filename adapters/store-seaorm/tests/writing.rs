@@ -1,11 +1,13 @@
 //! Many writers, writers that disappear, and invalid rows.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::common::{
+    LATER, NOW, OnDisk, POOL, Scratch, audit, authorizing, code, grant, key, linked, macs, pending,
+    returned,
+};
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, RevocationReference,
@@ -16,10 +18,6 @@ use central_oauth_domain::ports::{
 };
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database};
-use common::{
-    LATER, NOW, OnDisk, POOL, Scratch, audit, authorizing, code, grant, key, linked, macs, pending,
-    returned,
-};
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::task::JoinSet;
 

@@ -19,10 +19,10 @@ use central_oauth_domain::testing::audit_chain;
 use central_oauth_domain::{Fault, FaultCode, Timestamp};
 use central_oauth_store_seaorm::SeaOrmStore;
 
-use crate::common::{CODES, LATER, NOW, answer, audit, code, grant, key, macs, new_link};
-use crate::world::{
+use super::world::{
     ENTRIES, FIRST_DUE, HEALTHY, IDENTITY, NETWORK, presence, receiver, session, stray,
 };
+use crate::common::{CODES, LATER, NOW, answer, audit, code, grant, key, macs, new_link};
 
 /// More than there are rows.
 const ALL: u64 = 100;

@@ -8,8 +8,8 @@ use central_oauth_domain::usecases::UnlockError;
 use central_oauth_store_seaorm::{CopyError, CopySource, OpenError, SeaOrmCopy, SeaOrmStore};
 use central_oauth_test_postgres::{Cluster, PgBouncer};
 
+use super::world::{Place, copy};
 use crate::common::POOL;
-use crate::world::{Place, copy};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_complete_destination_stays_as_it_is() {

@@ -12,8 +12,8 @@ use central_oauth_store_seaorm::{CopyError, CopySource, PoolSettings, SeaOrmCopy
 use central_oauth_test_postgres::Cluster;
 use tokio::task::JoinHandle;
 
+use super::world::{Place, cipher, copy, interrupted, linked, person, revocation};
 use crate::common::{NOW, POOL, audit, pending, sealed};
-use crate::world::{Place, cipher, copy, interrupted, linked, person, revocation};
 
 /// Changes the source as its service would between two attempts: one token is rotated, one account is deleted, one is
 /// deleted and linked again under another number, and one is new.

@@ -1,12 +1,11 @@
 //! Copies of complete databases.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod refused;
 mod resumed;
 mod world;
 
+use crate::common::{NOW, audit, pending};
 use central_oauth_domain::audit::{
     Actor, AuditChain, AuditEvent, AuditFilter, AuditKind, AuditNumber, AuditReference,
 };
@@ -14,7 +13,6 @@ use central_oauth_domain::ports::{AccountStore, AuditStore, SealStore};
 use central_oauth_domain::usecases::verify_audit;
 use central_oauth_domain::vault::Vault;
 use central_oauth_store_seaorm::{CopyError, SeaOrmStore};
-use common::{NOW, audit, pending};
 use world::{Place, copy, linked, revocation};
 
 #[tokio::test(flavor = "multi_thread")]

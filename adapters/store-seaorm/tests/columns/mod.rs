@@ -2,8 +2,6 @@
 //! work for all other rows goes on.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod work;
 mod world;
 

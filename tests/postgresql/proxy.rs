@@ -9,12 +9,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::support::http;
-use super::support::linking::link;
-use super::support::process::eventually;
-use super::support::service::Service;
-use super::support::tokens::{token, working_token};
 use super::{TIMEOUT, sandbox, sandbox_that};
+use crate::support::http;
+use crate::support::linking::link;
+use crate::support::process::eventually;
+use crate::support::service::Service;
+use crate::support::tokens::{token, working_token};
 
 /// The documented proxy in front of these replicas, with no other proxy in front of it.
 fn proxy(replicas: &[Service]) -> HaProxy {

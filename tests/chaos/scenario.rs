@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_test_sandbox::{AutoPerson, Fault, Odds, Place, Reuse, Sandbox, SandboxOptions};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use crate::support::http;
@@ -34,6 +35,9 @@ const PROBE_PAUSE: Duration = Duration::from_millis(1250);
 const RESTART: Duration = Duration::from_secs(6);
 /// A lease lasts this much longer than the service's provider timeout.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
+
+/// Runs at one time, whatever the number of test threads: more need more processor time than the judge allows.
+static AT_ONCE: Semaphore = Semaphore::const_new(2);
 
 /// What is tested.
 #[derive(Clone, Copy)]
@@ -95,6 +99,7 @@ enum Surroundings {
 impl Scenario {
     /// Runs it, prints the report, and fails if the promise is broken.
     pub(crate) async fn run(&self, size: Size) {
+        let _permit = AT_ONCE.acquire().await.expect("nobody closes it");
         let report = within(size.limit, self.name, self.play(size)).await;
         eprintln!("{report}");
         let problems = report.problems();

@@ -1,6 +1,5 @@
 //! The program that has no browser.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::time::Duration;
 

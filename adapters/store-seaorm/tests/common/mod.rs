@@ -1,5 +1,4 @@
 //! Databases in temporary folders.
-#![allow(dead_code, reason = "no test file uses all of it")]
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 use std::path::PathBuf;

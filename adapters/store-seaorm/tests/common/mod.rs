@@ -1,4 +1,5 @@
 //! Databases in temporary folders.
+#![allow(dead_code, reason = "the benchmarks use a part of it")]
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 use std::path::PathBuf;

@@ -10,6 +10,7 @@
 //! CHAOS_SEED=1 cargo test --test chaos -- --ignored --nocapture --test-threads=1
 //! ```
 
+#[allow(dead_code, reason = "the chaos test uses a part of it")]
 mod support;
 
 mod chaos {

@@ -1,6 +1,5 @@
 //! The program that has no browser.
 
-
 use std::time::Duration;
 
 use reqwest::RequestBuilder;

@@ -9,6 +9,7 @@
 
 #[path = "../../adapters/store-seaorm/benches/fill/mod.rs"]
 mod fill;
+#[allow(dead_code, reason = "the benchmark uses a part of it")]
 #[path = "../support/mod.rs"]
 mod support;
 

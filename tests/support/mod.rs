@@ -20,8 +20,6 @@
 //! What is missing on a machine, `tests/fixtures/install` installs. Everything here panics with the reason when it
 //! fails, and nothing waits for ever.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 pub(crate) mod accounts;
 pub(crate) mod allauth;
 pub(crate) mod bao;

@@ -18,7 +18,7 @@ pub(crate) struct Prometheus {
     port: u16,
     client: Client,
     _child: Child,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Prometheus {
@@ -50,7 +50,7 @@ impl Prometheus {
             port,
             client: http::client(),
             _child: child,
-            folder,
+            _folder: folder,
         };
         prometheus.wait_until_ready().await;
         prometheus
@@ -87,11 +87,6 @@ impl Prometheus {
             async || matches!(self.query(query).await[..], [value] if is_right(value)),
         )
         .await;
-    }
-
-    /// Returns its output so far.
-    pub(crate) fn logs(&self) -> String {
-        process::read_log(&self.folder.path().join("prometheus.log"))
     }
 }
 

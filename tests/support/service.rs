@@ -141,6 +141,7 @@ impl Service {
     }
 
     /// Lets it run in a network namespace, in which it listens at this address.
+    #[allow(dead_code, reason = "only the chaos test calls it")]
     pub(crate) fn move_to(&mut self, namespace: &str, host: &str) {
         self.namespace = Some(namespace.to_owned());
         host.clone_into(&mut self.host);
@@ -148,6 +149,7 @@ impl Service {
     }
 
     /// Runs the binary by this command from the next start on. The command must replace itself by the binary.
+    #[allow(dead_code, reason = "only the chaos test calls it")]
     pub(crate) fn run_by(&mut self, wrapper: Vec<String>) {
         self.wrapper = wrapper;
     }

@@ -29,8 +29,8 @@ use crate::locks::{self, Alone};
 use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 use crate::{audit, damage, keys, outbox};
 use queries::{
-    due_in_turns, ended_without_account, over_before, ran_out_before, relinks_of, underway,
-    underway_from, with_code,
+    consents_in_progress, consents_in_progress_from, due_in_turns, ended_without_account,
+    over_before, ran_out_before, relinks_of, with_code,
 };
 use save::save;
 
@@ -66,12 +66,12 @@ impl LinkStore for SeaOrmStore {
         }
         let write = self.write().await?;
         locks::alone(&write, Alone::Consents).await?;
-        let of_network = underway_from(&by.network, now);
-        let underway = ConsentsInProgress {
+        let of_network = consents_in_progress_from(&by.network, now);
+        let in_progress = ConsentsInProgress {
             of_network: counted(&write, of_network.limit(ConsentLimit::PER_NETWORK)).await?,
-            of_all: counted(&write, underway(now).limit(ConsentLimit::MOST)).await?,
+            of_all: counted(&write, consents_in_progress(now).limit(ConsentLimit::MOST)).await?,
         };
-        if let Err(refused) = ConsentLimit::judge(underway) {
+        if let Err(refused) = ConsentLimit::judge(in_progress) {
             return Ok(Err(refused));
         }
         let saved = save(&write, link, &reserved).await?;

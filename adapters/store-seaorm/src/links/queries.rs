@@ -66,7 +66,7 @@ pub(crate) fn codes_of(
 }
 
 /// Links that somebody has confirmed and that have neither ended nor expired.
-pub(crate) fn underway(now: Timestamp) -> Select<Entity> {
+pub(crate) fn consents_in_progress(now: Timestamp) -> Select<Entity> {
     Entity::find()
         .select_only()
         .column(Column::ExpiresAt)
@@ -76,8 +76,8 @@ pub(crate) fn underway(now: Timestamp) -> Select<Entity> {
 }
 
 /// The same, confirmed from one network.
-pub(crate) fn underway_from(network: &KeyedHash, now: Timestamp) -> Select<Entity> {
-    underway(now).filter(Column::ConfirmedFrom.eq(network.as_bytes().to_vec()))
+pub(crate) fn consents_in_progress_from(network: &KeyedHash, now: Timestamp) -> Select<Entity> {
+    consents_in_progress(now).filter(Column::ConfirmedFrom.eq(network.as_bytes().to_vec()))
 }
 
 /// Polls that are due at providers that are not busy, in the order of [`interleave_networks`].

@@ -41,7 +41,7 @@ impl LinkStore for MemoryStore {
     ) -> Result<Result<Link, TooManyConsents>, StoreError> {
         let mut state = self.lock();
         if link.browser.is_none()
-            && let Err(refused) = ConsentLimit::judge(state.underway(by, now))
+            && let Err(refused) = ConsentLimit::judge(state.consents_in_progress(by, now))
         {
             return Ok(Err(refused));
         }
@@ -198,7 +198,7 @@ impl LinkStore for MemoryStore {
 
 impl State {
     /// Returns the consents in progress: those of the network from which this one is confirmed, and all.
-    fn underway(&self, by: &Confirmation, now: Timestamp) -> ConsentsInProgress {
+    fn consents_in_progress(&self, by: &Confirmation, now: Timestamp) -> ConsentsInProgress {
         let open = self.links.values().filter(|link| link.is_open(now));
         let from = open.filter_map(|link| link.confirmed_from);
         let from: Vec<_> = from.collect();

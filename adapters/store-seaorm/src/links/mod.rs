@@ -29,7 +29,7 @@ use crate::locks::{self, Alone};
 use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 use crate::{audit, damage, keys, outbox};
 use queries::{
-    consents_in_progress, consents_in_progress_from, due_in_turns, ended_without_account,
+    consents_in_progress, consents_in_progress_from, due_interleaved, ended_without_account,
     over_before, ran_out_before, relinks_of, with_code,
 };
 use save::save;
@@ -116,7 +116,7 @@ impl LinkStore for SeaOrmStore {
     ) -> Result<Vec<Link>, StoreError> {
         let write = self.write().await?;
         let (now, lease_until) = self.time.both(&write, now, lease_until).await?;
-        let due = due_in_turns(now, limit, busy);
+        let due = due_interleaved(now, limit, busy);
         let links = claims::claim(&write, due, lease_until, Link::try_from).await?;
         write.commit().await?;
         let links = links.into_iter().map(|link| (link.confirmed_from, link));

@@ -81,7 +81,7 @@ pub(crate) fn consents_in_progress_from(network: &KeyedHash, now: Timestamp) -> 
 }
 
 /// Polls that are due at providers that are not busy, in the order of [`interleave_networks`].
-pub(crate) fn due_in_turns(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
+pub(crate) fn due_interleaved(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
     let (turns, turn) = (Alias::new("turns"), Alias::new("turn"));
     let mut due = Entity::find()
         .select_only()

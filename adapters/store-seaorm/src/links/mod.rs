@@ -144,8 +144,8 @@ impl LinkStore for SeaOrmStore {
         save::alone(self, Purpose::Save, link, redeemed).await
     }
 
-    async fn store_renewed(&self, link: &Link, grant: SealedGrant) -> Result<Link, StoreError> {
-        save::alone(self, Purpose::Save, link, link.renew(grant)?).await
+    async fn store_refreshed(&self, link: &Link, grant: SealedGrant) -> Result<Link, StoreError> {
+        save::alone(self, Purpose::Save, link, link.replace_tokens(grant)?).await
     }
 
     async fn hold_grant(

@@ -111,8 +111,9 @@ impl LinkStore for MemoryStore {
         state.change_link(link, |link| link.redeem(grant, poll, expires_at))
     }
 
-    async fn store_renewed(&self, link: &Link, grant: SealedGrant) -> Result<Link, StoreError> {
-        self.lock().change_link(link, |link| link.renew(grant))
+    async fn store_refreshed(&self, link: &Link, grant: SealedGrant) -> Result<Link, StoreError> {
+        self.lock()
+            .change_link(link, |link| link.replace_tokens(grant))
     }
 
     async fn hold_grant(

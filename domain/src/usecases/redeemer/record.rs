@@ -20,13 +20,13 @@ impl Redeemer {
         match result {
             RedeemResult::AskAgain(poll) => self.links.postpone_poll(link, *poll).await?,
             // The client has already seen `expired`, which is final.
-            RedeemResult::Redeemed(grant, _) if link.is_over(now) => {
+            RedeemResult::Tokens(grant, _) if link.is_over(now) => {
                 self.ender.end_with(link, grant, Ending::Expired).await?;
             }
             RedeemResult::Unusable(grant, ending) => {
                 self.ender.end_with(link, grant, ending.clone()).await?;
             }
-            RedeemResult::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
+            RedeemResult::Tokens(grant, poll) => return self.keep(link, grant, *poll).await,
             RedeemResult::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
                 let audit = self.audit.draft(Actor::Person, None);
@@ -60,7 +60,7 @@ impl Redeemer {
         loop {
             let (links, tokens) = (&self.links, grant.clone());
             let kept = match read.state {
-                LinkState::Redeemed(_) => links.store_renewed(&read, tokens).await,
+                LinkState::Redeemed(_) => links.store_refreshed(&read, tokens).await,
                 _ => links.store_redeemed(&read, tokens, poll, expires_at).await,
             };
             if !matches!(kept, Err(StoreError::Conflict)) {

@@ -53,7 +53,7 @@ impl Redeemer {
                     id_token: before.id_token,
                     ..fresh
                 };
-                RedeemResult::Redeemed(Box::new(fresh), poll)
+                RedeemResult::Tokens(Box::new(fresh), poll)
             }
             Ok(RefreshAnswer::Unusable { refresh_token, why }) => {
                 let rotated = vault.seal_some(refresh_token.as_ref(), &link.code)?;

@@ -77,7 +77,7 @@ impl StoredTokens {
         let has_refresh_token = grant.refresh_token.is_some();
         let grant = grant
             .with_earlier_lifetime(self.access_token_expiry(), has_refresh_token)
-            .refreshable_as_before(self.refresh_token_lasts());
+            .with_earlier_refresh_token_lifetime(self.refresh_token_lasts());
         let mut next = Self::new(self.account.id, grant, now);
         next.account.created_at = self.account.created_at;
         if keeps_refresh_token {

@@ -138,7 +138,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Returns the last error of an account, or a warning.
-    pub(super) fn trouble(&self, account: &Account) -> Option<Fault> {
+    pub(super) fn fault(&self, account: &Account) -> Option<Fault> {
         let warning = self.services().accounts.warning(account);
         account.last_error.clone().or(warning)
     }

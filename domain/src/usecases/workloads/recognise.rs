@@ -106,7 +106,7 @@ impl Workloads {
         Ok(VerifiedWorkload {
             context,
             issuer: issuer.url.clone(),
-            facts: jwt.shown,
+            shown: jwt.shown,
             bound: jwt.bound,
             token: SingleUse {
                 hash,

@@ -62,7 +62,7 @@ impl KeyStore for SeaOrmStore {
         let created = insert_reader(&write, key, most, macs).await?;
         if let KeyCreation::Created(record) = &created {
             let event = AuditEvent::key_created(account, record);
-            audit::keep(&write, &[audit.entry(event)]).await?;
+            audit::store(&write, &[audit.entry(event)]).await?;
         }
         write.commit().await?;
         Ok(created)
@@ -88,7 +88,7 @@ impl KeyStore for SeaOrmStore {
         locks::in_order(&write, rows).await?;
         let deleted = Entity::delete_many().filter(Column::Id.is_in(numbers));
         deleted.exec(&write).await.map_err(failed)?;
-        audit::keep(&write, &audit.keys_deleted(account, &gone)).await?;
+        audit::store(&write, &audit.keys_deleted(account, &gone)).await?;
         write.commit().await?;
         Ok(gone)
     }

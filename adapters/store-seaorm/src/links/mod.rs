@@ -186,7 +186,7 @@ impl LinkStore for SeaOrmStore {
                 outbox::cancel(db, &account.key, now).await?;
                 save(db, &link, &completed).await?;
                 let event = AuditEvent::linked(&link, &account);
-                audit::keep(db, &[audit.entry(event)]).await?;
+                audit::store(db, &[audit.entry(event)]).await?;
                 Ok(account)
             })
         });

@@ -41,7 +41,7 @@ impl SealStore for SeaOrmStore {
         if kept.is_none() && !(nobody_copies && is_new) {
             return Err(StoreError::Conflict);
         }
-        let kept = hash_key::keep(&write, &candidate).await?;
+        let kept = hash_key::init(&write, &candidate).await?;
         write.commit().await?;
         Ok(kept)
     }

@@ -66,7 +66,7 @@ impl SeaOrmStore {
     ///
     /// # Errors
     /// When the server does not return the time.
-    pub async fn keeping_right(self, clock: Arc<DatabaseClock>) -> Result<Self, OpenError> {
+    pub async fn with_server_time(self, clock: Arc<DatabaseClock>) -> Result<Self, OpenError> {
         let store = Self {
             time: ServerTime(Some(clock)),
             ..self

@@ -272,7 +272,7 @@ impl<'a> SeaOrmCopy<'a> {
     pub async fn finish(self, hash_key: &Sealed) -> Result<(), StoreError> {
         let numbers = numbers::go_on(self.source.session(), &self.guard).await;
         numbers.map_err(failed)?;
-        let kept = hash_key::keep(&self.guard, hash_key).await?;
+        let kept = hash_key::init(&self.guard, hash_key).await?;
         if kept != *hash_key {
             return Err(StoreError::Conflict);
         }

@@ -40,7 +40,7 @@ impl CopySource {
         }
         let tables = Table::ALL.map(Table::name);
         let tables = [&tables[..], &["service_keys"]].concat();
-        if !held.keep(&tables).await.map_err(refused)? {
+        if !held.lock_tables(&tables).await.map_err(refused)? {
             let database = url.to_string();
             return Err(CopyError::SourceHasConnections { database });
         }

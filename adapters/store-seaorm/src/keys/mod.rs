@@ -117,7 +117,7 @@ impl KeyStore for SeaOrmStore {
         let write = self.write().await?;
         let mut kept = 0;
         for key in keys {
-            let changed = macs::keeping(key).exec(&write).await;
+            let changed = macs::store_mac(key).exec(&write).await;
             kept += changed.map_err(failed)?.rows_affected;
         }
         write.commit().await?;

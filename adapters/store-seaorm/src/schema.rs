@@ -55,7 +55,7 @@ impl SeaOrmStore {
             let write = self.begin_to_migrate().await.map_err(&at)?;
             refuse_newer(&write, self.url()).await?;
             match migrate(write.unwatched().map_err(&at)?).await {
-                Ok(()) => return write.try_commit().await.map_err(&at),
+                Ok(()) => return write.commit_raw().await.map_err(&at),
                 Err(error) if self.is_on_server() && is_locked(&error) => {
                     tracing::warn!(
                         "the migration waits for another transaction on the tables, such as a backup"

@@ -72,7 +72,7 @@ async fn commit_group(file: &Sqlite) {
     };
     let mut members = Vec::new();
     let committed = match run(&session, file.group(), &mut members).await {
-        Ok(true) => session.try_commit().await,
+        Ok(true) => session.commit_raw().await,
         Ok(false) => Ok(()),
         Err(error) => Err(error),
     };

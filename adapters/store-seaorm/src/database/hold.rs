@@ -45,7 +45,11 @@ impl Held {
             Place::File(path) => hold_file(path).await,
             Place::Server(server) => {
                 let server = Postgres::open(server, settings).await?;
-                let session = server.begin(Purpose::Change).await?.staying().await?;
+                let session = server
+                    .begin(Purpose::Change)
+                    .await?
+                    .without_timeouts()
+                    .await?;
                 let connections = Connections::Server(server);
                 Ok(Self {
                     session,

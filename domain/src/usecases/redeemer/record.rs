@@ -26,7 +26,9 @@ impl Redeemer {
             RedeemResult::Unusable(grant, ending) => {
                 self.ender.end_with(link, grant, ending.clone()).await?;
             }
-            RedeemResult::Tokens(grant, poll) => return self.keep(link, grant, *poll).await,
+            RedeemResult::Tokens(grant, poll) => {
+                return self.store_tokens(link, grant, *poll).await;
+            }
             RedeemResult::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
                 let audit = self.audit.draft(Actor::Person, None);
@@ -49,7 +51,7 @@ impl Redeemer {
     /// Stores tokens that just arrived. They exist nowhere else, so they are stored even if the lease was lost
     /// meanwhile, as long as the link still waits for this consent, or holds the tokens that were refreshed. Otherwise
     /// they are revoked.
-    async fn keep(
+    async fn store_tokens(
         &self,
         link: &Link,
         grant: &SealedGrant,

@@ -104,7 +104,7 @@ impl Refresher {
         {
             self.report(lease, outcome, lag);
         }
-        RefreshResult::Failed(Box::new(keep_verdict(failure, lease)))
+        RefreshResult::Failed(Box::new(with_earlier_verdict(failure, lease)))
     }
 
     /// Returns how the provider's other grants are doing. If the store fails, assumes that there are some.
@@ -226,7 +226,7 @@ fn client_changed() -> Fault {
 }
 
 /// If the grant was given up before, a failed attempt keeps the original reason.
-fn keep_verdict(failure: RefreshFailure, lease: &StoredTokens) -> RefreshFailure {
+fn with_earlier_verdict(failure: RefreshFailure, lease: &StoredTokens) -> RefreshFailure {
     if lease.account.status != AccountStatus::RelinkRequired
         || failure.status == AccountStatus::RelinkRequired
     {

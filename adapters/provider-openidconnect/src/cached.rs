@@ -79,7 +79,7 @@ impl<T> Cached<T> {
                 drop(slot);
                 let within = if is_suspect { half } else { half.at_most(WAIT) };
                 match fetch(within).await {
-                    Ok(value) => Ok(self.slot.lock().await.keep(value, now)),
+                    Ok(value) => Ok(self.slot.lock().await.set(value, now)),
                     Err(_) => Ok(old),
                 }
             }
@@ -121,7 +121,7 @@ impl<T> Cached<T> {
         fetched: Result<T, ProviderError>,
     ) -> Result<Arc<T>, ProviderError> {
         match fetched {
-            Ok(value) => Ok(slot.keep(value, self.clock.uptime())),
+            Ok(value) => Ok(slot.set(value, self.clock.uptime())),
             Err(error) => {
                 slot.last_failure = Some(error.clone());
                 self.failures.fetch_add(1, Ordering::Relaxed);
@@ -132,7 +132,7 @@ impl<T> Cached<T> {
 }
 
 impl<T> Slot<T> {
-    fn keep(&mut self, value: T, now: Duration) -> Arc<T> {
+    fn set(&mut self, value: T, now: Duration) -> Arc<T> {
         let value = Arc::new(value);
         self.held = Some(Held {
             value: Arc::clone(&value),

@@ -27,9 +27,9 @@ pub(crate) struct TokenResponses<'a> {
 
 impl TokenResponses<'_> {
     /// Parses the response that starts a grant, with tokens of any type.
-    pub(crate) fn first(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
+    pub(crate) fn read_grant(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
         let quirks = &self.quirks.refresh;
-        let mut grant = self.unchecked(fields)?;
+        let mut grant = self.read_unchecked(fields)?;
         grant.grant_expires_in = quirks.grant_lasts();
         if grant.refresh_token_expires_in.is_none() {
             let lasts = quirks.lasts(false);
@@ -44,7 +44,7 @@ impl TokenResponses<'_> {
     /// Parses a later response. A new refresh token is kept whatever is wrong with the rest, because the provider has
     /// rotated. A response with neither that nor an access token is an error: a sentence in the place of a token, or an
     /// echo of the request.
-    pub(crate) fn refreshed(
+    pub(crate) fn read_refresh(
         self,
         fields: &Fields,
         has_rotated: bool,
@@ -52,7 +52,7 @@ impl TokenResponses<'_> {
         let refresh_token = token_text::refresh_token(fields).map(RefreshToken::new);
         let quirks = &self.quirks.token;
         let checked = self
-            .unchecked(fields)
+            .read_unchecked(fields)
             .and_then(|grant| check_type(fields, quirks).map(|()| grant));
         match checked {
             Ok(grant) => Ok(RefreshAnswer::Granted(Box::new(grant))),
@@ -63,7 +63,7 @@ impl TokenResponses<'_> {
 
     /// A missing, zero or negative `expires_in` counts as unknown: an expired token would be useless, and servers send 0
     /// for "never" or in the last second of a cached token.
-    fn unchecked(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
+    fn read_unchecked(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
         let missing = || ProviderError::nonsense("a token response without a usable access_token");
         let access_token = token_text::access_token(fields).ok_or_else(missing)?;
         let quirks = self.quirks;

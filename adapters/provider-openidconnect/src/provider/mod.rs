@@ -229,7 +229,7 @@ impl OpenIdConnectProvider {
     ) -> Result<Redemption, ProviderError> {
         let responses = self.token_responses(server, &self.settings.scopes)?;
         let quirks = &responses.quirks.token;
-        let grant = Box::new(responses.first(fields)?);
+        let grant = Box::new(responses.read_grant(fields)?);
         let checked = token::check_type(fields, quirks).and_then(|()| check(&grant));
         Ok(match checked {
             Ok(()) => Redemption::Granted(grant),

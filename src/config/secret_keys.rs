@@ -65,8 +65,7 @@ impl WrappedKeys {
         let kms = KmsConfig::read(environment)?;
         let present = environment.secret("SECRET_KEY")?.ok_or_else(missing)?;
         let present = present.expose_secret().trim();
-        // A placeholder that people write until they have a key. As a previous key it is accepted, because it must be
-        // replaced.
+        // People write zeros as a placeholder. They are accepted as a previous key, so that `rekey` can replace it.
         if !present.is_empty() && present.bytes().all(|digit| digit == b'0') {
             let problem = "is all zeros; make a key, for example with `openssl rand -hex 32`";
             return Err(ConfigError::variable(PRESENT, problem));
@@ -96,13 +95,13 @@ impl WrappedKeys {
         self.previous.len()
     }
 
-    /// Returns the key management service of the present key.
+    /// Returns the key management service of the current key.
     pub(crate) fn kms(&self) -> Option<&KmsConfig> {
         let is_wrapped = matches!(self.present, ConfiguredKey::Wrapped(_));
         self.kms.as_ref().filter(|_| is_wrapped)
     }
 
-    /// Returns a warning about a key management service that does not protect the present key.
+    /// Returns a warning about a key management service that does not protect the current key.
     pub(crate) fn warning(&self) -> Option<&'static str> {
         let is_idle = self.kms.is_some() && self.kms().is_none();
         is_idle.then_some(
@@ -124,7 +123,7 @@ impl WrappedKeys {
         Ok(SecretKeys { present, previous })
     }
 
-    /// Has the key management service unwrap only the present key.
+    /// Has the key management service unwrap only the current key.
     ///
     /// # Errors
     /// As [`WrappedKeys::unwrap`].

@@ -13,8 +13,8 @@ use crate::deadline::Deadline;
 const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
 /// How long a stale value is used before the next attempt, after a failed one.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
-/// How long a caller waits for the replacement of a value that only is old. A lease outlasts a provider call by twice this,
-/// so a refresh is sent under the lease for which the value was needed.
+/// How long a caller waits for the replacement of a value that is old but may still work. A lease outlasts a provider
+/// call by twice this, so a refresh is sent under the lease for which the value was needed.
 const WAIT: Duration = Duration::from_millis(2500);
 /// A younger value is not refetched on demand.
 const MIN_AGE: Duration = Duration::from_secs(10);

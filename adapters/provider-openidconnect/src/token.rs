@@ -41,9 +41,9 @@ impl TokenResponses<'_> {
         Ok(grant)
     }
 
-    /// Parses a later response. A new refresh token is kept whatever is wrong with the rest, because the provider has
-    /// rotated. A response with neither that nor an access token is an error: a sentence in the place of a token, or an
-    /// echo of the request.
+    /// Parses the response to a refresh. A new refresh token is kept even if the rest is unusable, because the provider
+    /// has rotated. A response with neither a new refresh token nor an access token is an error: it has a message in
+    /// the place of a token, or echoes the request.
     pub(crate) fn read_refresh(
         self,
         fields: &Fields,
@@ -88,17 +88,18 @@ impl TokenResponses<'_> {
     }
 }
 
-/// RFC 6749 section 5.1; Stack Exchange and Deezer; cTrader.
+/// In this order: RFC 6749 section 5.1; Stack Exchange and Deezer; cTrader.
 const LIFETIMES: [&str; 3] = ["expires_in", "expires", "expiresIn"];
 
-/// GitHub, Google and LinkedIn; Keycloak, which sends 0 for an unlimited token; QuickBooks.
+/// In this order: GitHub, Google and LinkedIn; Keycloak, which sends 0 for an unlimited token; QuickBooks.
 const REFRESH_TOKEN_LIFETIMES: [&str; 3] = [
     "refresh_token_expires_in",
     "refresh_expires_in",
     "x_refresh_token_expires_in",
 ];
 
-/// The end of the refresh token: Square; TikTok Shop and others send a Unix time as a lifetime.
+/// Members with the expiry of the refresh token: the first is Square's. TikTok Shop and others send a Unix time in the
+/// place of a lifetime.
 const REFRESH_TOKEN_ENDS: [&str; 3] = [
     "refresh_token_expires_at",
     "refresh_token_expires_in",
@@ -109,7 +110,7 @@ const REFRESH_TOKEN_ENDS: [&str; 3] = [
 /// Strava and Square). Like the `exp` of a JWT it is only a hint.
 const ENDS: [&str; 4] = ["expires_at", "expires_on", "expires", "expires_in"];
 
-/// A "lifetime" that is long enough for a Unix time is one, or stands for "never".
+/// Returns a lifetime, unless it is so long that it must be a Unix time, or stands for "never".
 fn lifetime(fields: &Fields, name: &str) -> Option<Duration> {
     plausible(fields.seconds(name)?)
 }

@@ -75,8 +75,8 @@ pub(crate) fn next_due<E: Leased>(busy: &[ProviderName]) -> Select<E> {
         .limit(1)
 }
 
-/// Leaves out texts, which SQLite may have stored too, because they compare greater than all numbers. The function
-/// keeps the planner from using an index for this condition; the others have better ones.
+/// Leaves out values that SQLite has stored as text, because text compares greater than all numbers. The function keeps
+/// the planner from using an index for this condition; the other conditions have better indexes.
 pub(crate) fn is_time<E: Leased>() -> SimpleExpr {
     let due_at = [Expr::col(E::DUE_AT), Expr::val(0_i64)];
     Func::coalesce(due_at).lte(i64::MAX)
@@ -88,7 +88,7 @@ pub(crate) fn not_at<E: Leased>(busy: &[ProviderName]) -> Condition {
     Condition::all().add_option((!busy.is_empty()).then(|| E::PROVIDER.is_not_in(names)))
 }
 
-/// Leases the rows that a query finds, and returns what `read` makes of them, the longest due first. If transactions run
+/// Leases the rows that a query finds. Returns them, converted by `read`, the longest due first. If transactions run
 /// concurrently, skips rows that another one has locked, so that replicas share the work instead of waiting for each
 /// other.
 pub(crate) async fn claim<E: Leased, T>(

@@ -72,8 +72,8 @@ impl SeaOrmStore {
         self.url().path().is_none()
     }
 
-    /// Sets a timeout: migrations have no statement timeout, and TCP would wait for a vanished server for ever if there
-    /// is nothing to send. A file does not vanish.
+    /// Fails after `limit` on a server. Migrations have no statement timeout, and without one TCP would wait for ever
+    /// for a server that has vanished.
     async fn in_time<T>(
         &self,
         limit: Duration,

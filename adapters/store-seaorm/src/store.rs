@@ -42,7 +42,7 @@ impl SeaOrmStore {
         Self::open_if(url, settings, |_| Ok(())).await
     }
 
-    /// Opens the database, unless `check` rejects its sealed hash key, or that it has none. Nothing has been written
+    /// Opens the database, unless `check` rejects its sealed hash key or the lack of one. Nothing has been written
     /// before that, not even a new file.
     ///
     /// # Errors
@@ -62,7 +62,8 @@ impl SeaOrmStore {
         })
     }
 
-    /// Keeps a clock synchronised: all processes on one database server must judge leases by the server's clock.
+    /// Keeps this clock synchronised with the database server, because all its processes must judge leases by one
+    /// clock.
     ///
     /// # Errors
     /// When the server does not return the time.

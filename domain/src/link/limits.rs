@@ -76,7 +76,7 @@ impl CodeLimit {
         match full_since {
             None => Ok(()),
             Some(first) => Err(TooManyCodes {
-                // Also for a code that a clock which was a little ahead has stored.
+                // At most the window, because another replica's clock may have been ahead.
                 retry_after: (first + self.window).since(now).min(self.window),
             }),
         }

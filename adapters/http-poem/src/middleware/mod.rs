@@ -73,7 +73,7 @@ impl<R: DynEndpoint<Output = Response>> Shell<R> {
         async move {
             locate(&mut request, &self.trusted_proxies);
             limit_body::limit_body(&mut request).await?;
-            // The request has arrived in full, so its connection keeps its place: nobody holds one with half a body.
+            // The whole request has arrived, so from now on its connection cannot be evicted.
             let _handling = handling(&request);
             self.routes.call(request).await
         }

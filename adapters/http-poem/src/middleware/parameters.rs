@@ -1,5 +1,5 @@
-//! Rejects query parameters that come twice, because the sender and the service could read different ones, and unknown
-//! ones of lists, because a list without the filter that the sender misspelt looks like the right one.
+//! Rejects query parameters that come twice, because the sender and the service could read different values. Also
+//! rejects unknown parameters of lists, because a list without a misspelt filter looks like the right one.
 
 use std::collections::BTreeSet;
 

@@ -99,13 +99,14 @@ impl OpenIdConnectProvider {
             pending.check_nonce(grant.id_token.as_ref(), server)
         })
     }
-    /// Whether the issuer names another token endpoint by now: the old one cannot have used up a code.
+    /// Whether the issuer's metadata now name another token endpoint. Then the old one cannot have redeemed the code.
     async fn has_moved(&self, token_endpoint: &Url, deadline: Deadline) -> bool {
         let server = self.server(deadline).await;
         server.is_ok_and(|server| server.token().is_ok_and(|now| now != token_endpoint))
     }
 
-    /// Keeps tokens that fail a check, because they are valid at the provider.
+    /// Reads the tokens of a response. Tokens that fail a check are returned as unusable, because they are valid at the
+    /// provider.
     fn read_tokens(
         &self,
         fields: &Fields,

@@ -154,7 +154,7 @@ impl OpenIdConnectProvider {
         revocation::read(answer, quirks)
     }
 
-    /// `scopes` are those of a response that names none.
+    /// `scopes` apply if a response names none.
     fn token_responses<'a>(
         &'a self,
         server: &Server,

@@ -127,7 +127,7 @@ pub struct RefreshQuirks {
     pub lasts: Option<u64>,
     /// Using the refresh token restarts its lifetime, by rotation or because it only expires from disuse.
     pub use_renews: bool,
-    /// Seconds from the consent after which the grant ends in any case.
+    /// Maximum age of a grant in seconds, counted from the consent.
     #[serde(deserialize_with = "operators::unless_zero")]
     pub grant_lasts: Option<u64>,
     /// Codes of failures that may have used up the refresh token.

@@ -98,7 +98,7 @@ impl KeyStore for SeaOrmStore {
         after: Option<AccessKeyId>,
         limit: u64,
     ) -> Result<Vec<KeyHolder>, StoreError> {
-        // A key whose link was purged gives access to nothing, and gets none.
+        // A key whose link was purged gives access to nothing, and gets no MAC.
         let opens_something = Condition::any()
             .add(Column::AccountId.is_not_null())
             .add(device_codes::Column::Id.is_not_null());

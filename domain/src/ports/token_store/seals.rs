@@ -20,7 +20,7 @@ pub trait SealStore: Send + Sync {
     /// existing hashes.
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError>;
 
-    /// Replaces the hash key with `by` if it still is `seen`. Returns whether it was.
+    /// Replaces the hash key `seen` with `by`. Returns `false` and changes nothing if another one is stored.
     async fn replace_hash_key(&self, seen: &Sealed, by: &Sealed) -> Result<bool, StoreError>;
 
     /// Returns the keys with which stored values were sealed. The cost does not depend on the number of values.

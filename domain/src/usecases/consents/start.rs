@@ -80,7 +80,8 @@ impl Consents {
         }
     }
 
-    /// Ends a link because its provider cannot be used. A flow that another press of the button has started meanwhile continues.
+    /// Ends a link because its provider cannot be used. A flow that another press of the button has started meanwhile
+    /// continues.
     async fn fail(&self, link: &Link, words: &str) -> Result<(), Refusal> {
         let ending = Ending::Failed(Fault::new(FaultCode::ProviderError, words));
         match self.ender.end(link, ending).await {

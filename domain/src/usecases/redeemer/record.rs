@@ -9,8 +9,8 @@ impl Redeemer {
     /// Records a result. Returns the link if its next step is due at once, under the same lease.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] and [`StoreError::Busy`]: call it again with the same result. [`StoreError::Conflict`]: the link has ended,
-    /// or somebody else has leased it.
+    /// [`StoreError::Unavailable`] and [`StoreError::Busy`]: call it again with the same result.
+    /// [`StoreError::Conflict`]: the link has ended, or somebody else has leased it.
     pub async fn record_result(
         &self,
         link: &Link,

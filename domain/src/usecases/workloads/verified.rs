@@ -56,8 +56,8 @@ impl VerifiedWorkload {
         })
     }
 
-    /// Returns the keys with which it has linked accounts, where the policy of the grant lets it link accounts of this provider:
-    /// without that it could start a link but not poll it.
+    /// Returns the keys with which it has linked accounts, where the policy of the grant lets it link accounts of this
+    /// provider: without that it could start a link but not poll it.
     pub(crate) fn relinkable(
         &self,
         provider: &ProviderName,

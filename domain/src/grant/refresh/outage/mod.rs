@@ -12,8 +12,8 @@ use crate::time::Timestamp;
 /// This many different accounts that fail in a row without a definite response make an outage. With fewer accounts, the
 /// backoff of each account suffices.
 pub const OUTAGE_AFTER: usize = 5;
-/// So many first probes are a second apart; then the pause grows. Up to this many accounts with problems of their own
-/// delay a healthy account by at most one pause each.
+/// This many probes are a second apart; then the pause grows. If no more accounts than this have problems of their own,
+/// each delays a healthy account by at most one second.
 const QUICK_PROBES: u32 = 25;
 const FIRST_PROBE_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two probes, unless the provider asks for a longer one. It also limits how long a healthy

@@ -110,7 +110,7 @@ impl Revoker {
     ) -> Result<Option<Sealed>, CipherError> {
         let opened = self.vault.open_some::<S>(token, from);
         let opened = opened.unwrap_or_else(|error| {
-            tracing::error!(%error, "a token to be revoked cannot be decrypted");
+            tracing::error!(%error, "a token cannot be decrypted, so it stays valid at the provider until it expires");
             None
         });
         self.vault.seal_some(opened.as_ref(), &to)

@@ -37,6 +37,6 @@ pub(crate) fn check_parameters(request: &Request) -> Result<(), Problem> {
 
 fn parameters(path: &MetaPath) -> BTreeSet<&str> {
     let parameters = path.operations.iter().flat_map(|op| &op.params);
-    let of_query = parameters.filter(|it| it.in_type == MetaParamIn::Query);
-    of_query.map(|it| it.name.as_str()).collect()
+    let of_query = parameters.filter(|parameter| parameter.in_type == MetaParamIn::Query);
+    of_query.map(|parameter| parameter.name.as_str()).collect()
 }

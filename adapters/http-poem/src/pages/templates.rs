@@ -71,13 +71,13 @@ pub(super) struct AtProvider<'a> {
     /// The code to type there, in flows that have one.
     pub(super) user_code: Option<&'a str>,
     /// The link to the provider, shown as a button.
-    pub(super) way: Option<Way>,
+    pub(super) provider_link: Option<ProviderLink>,
     /// Where to type the code by hand.
     pub(super) by_hand: Option<ByHand<'a>>,
 }
 
 /// A link to the provider.
-pub(super) struct Way {
+pub(super) struct ProviderLink {
     pub(super) href: String,
     pub(super) host: String,
     /// Whether the link contains the code, or no code is needed.

@@ -70,7 +70,7 @@ impl Dialect {
                 .refresh
                 .dead
                 .iter()
-                .map(|it| Pattern::new(it))
+                .map(|text| Pattern::new(text))
                 .collect(),
             advice: advice
                 .map(|(key, words)| (normal(key), words.clone()))

@@ -143,7 +143,8 @@ pub(crate) fn is_busy(error: &DbErr) -> bool {
 /// one too, but cascades are rarely slow.
 fn is_cancelled_at_a_row(error: &DbErr) -> bool {
     const QUERY_CANCELED: &str = "57014";
-    postgres_error(error).is_some_and(|it| it.code() == QUERY_CANCELED && it.r#where().is_some())
+    postgres_error(error)
+        .is_some_and(|error| error.code() == QUERY_CANCELED && error.r#where().is_some())
 }
 
 /// Whether the storage has failed, and not the request.

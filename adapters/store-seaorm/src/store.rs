@@ -146,7 +146,7 @@ impl ServerTime {
             return Ok(None);
         };
         let server = row.try_get("", "now")?;
-        clock.put_right(asked, server, clock.machine());
+        clock.correct(asked, server, clock.machine());
         Ok(Some(Timestamp::from_millis(server)))
     }
 }

@@ -157,10 +157,7 @@ impl ProviderLink {
     /// Returns a link that leads back here.
     fn there_and_back(uri: &str) -> Option<Self> {
         let leads_back = true;
-        Self::to(uri, true).map(|provider_link| Self {
-            leads_back,
-            ..provider_link
-        })
+        Self::to(uri, true).map(|link| Self { leads_back, ..link })
     }
 }
 

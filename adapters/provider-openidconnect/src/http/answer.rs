@@ -104,11 +104,11 @@ impl Answer {
         if token_text::has_token(&fields) {
             return Ok(fields);
         }
-        let what = match fields.text("access_token") {
+        let problem = match fields.text("access_token") {
             None => "a token response without an access_token",
             Some(_) => "a token response whose access_token is no token",
         };
-        let detail = words.map_or(what.to_owned(), |words| format!("{what}: {words}"));
+        let detail = words.map_or(problem.to_owned(), |words| format!("{problem}: {words}"));
         let error = ProviderError::Nonsense { detail };
         Err(Rejection::Failed(paused(error, pause)))
     }

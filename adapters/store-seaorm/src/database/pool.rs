@@ -24,7 +24,7 @@ pub(crate) struct Pool {
     options: PgConnectOptions,
     pool_options: PgPoolOptions,
     /// The statements that each session executes first; behind a pooler, each transaction executes them.
-    told: Arc<str>,
+    session_settings: Arc<str>,
     /// Timeout of a response: at first, and at most.
     response_timeout: RangeInclusive<Duration>,
     /// Additional timeout of getting a connection; `None` if it is part of the response timeout.
@@ -46,7 +46,7 @@ impl Pool {
     pub(super) fn new(
         options: PgConnectOptions,
         pool_options: PgPoolOptions,
-        told: Arc<str>,
+        session_settings: Arc<str>,
         response_timeout: RangeInclusive<Duration>,
         connecting: Option<Duration>,
     ) -> Self {
@@ -64,7 +64,7 @@ impl Pool {
         Self {
             options,
             pool_options,
-            told,
+            session_settings,
             response_timeout,
             connecting,
             current,
@@ -93,8 +93,8 @@ impl Pool {
         longer.min(*self.response_timeout.end())
     }
 
-    pub(super) fn told(&self) -> &str {
-        &self.told
+    pub(super) fn session_settings(&self) -> &str {
+        &self.session_settings
     }
 
     pub(super) fn most(&self) -> u32 {

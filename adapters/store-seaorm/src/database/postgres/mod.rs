@@ -24,7 +24,7 @@ use super::transaction::{Origin, Transaction};
 use super::watched::{seen, span, within};
 use crate::error::is_disconnected;
 use crate::url::Server;
-use settings::{connect_options, pool_options, told, try_out};
+use settings::{connect_options, pool_options, session_settings, try_out};
 
 /// How long a session waits after the server should have cancelled its statement.
 const GRACE: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ impl Postgres {
     pub(super) async fn open(server: &Server, settings: PoolSettings) -> Result<Arc<Self>, DbErr> {
         let is_pooled = server.is_pooled;
         let options = connect_options(server);
-        let plain = told(settings, is_pooled, settings.statement_timeout);
+        let plain = session_settings(settings, is_pooled, settings.statement_timeout);
         try_out(&options, &plain, settings.connect_timeout * 4).await?;
         let saving = (settings.max_connections / 2).max(1);
         let general = settings.max_connections.saturating_sub(saving).max(1);
@@ -58,12 +58,13 @@ impl Postgres {
             let shortest = patience
                 .into_iter()
                 .fold(*response_timeout.start(), Duration::min);
-            let told: Arc<str> = told(settings, is_pooled, shortest * 9 / 10).into();
-            let pool_options = pool_options((!is_pooled).then(|| Arc::clone(&told)));
+            let session_settings: Arc<str> =
+                session_settings(settings, is_pooled, shortest * 9 / 10).into();
+            let pool_options = pool_options((!is_pooled).then(|| Arc::clone(&session_settings)));
             Arc::new(Pool::new(
                 options.clone(),
                 pool_options.max_connections(connections),
-                told,
+                session_settings,
                 response_timeout,
                 connecting,
             ))
@@ -156,7 +157,7 @@ impl Postgres {
             }
         };
         if self.is_pooled {
-            session.execute_unprepared(pool.told()).await?;
+            session.execute_unprepared(pool.session_settings()).await?;
         }
         Ok(session)
     }

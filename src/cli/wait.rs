@@ -130,12 +130,12 @@ impl Progress {
     /// Shows the status that the service returned. Confirming a code changes its expiry.
     fn heard(&mut self, poll: &Poll) {
         self.deadline = Self::deadline(poll.expires_in);
-        let what = match poll.status.as_str() {
+        let text = match poll.status.as_str() {
             "pending" => Self::PENDING,
             "authorizing" => "waiting for consent at the provider",
             _ => return,
         };
-        self.show(what, Some(poll.expires_in));
+        self.show(text, Some(poll.expires_in));
     }
 
     /// Waits without the bar, which would cover what is typed.
@@ -155,13 +155,13 @@ impl Progress {
         }
     }
 
-    fn show(&mut self, what: &'static str, left: Option<u64>) {
+    fn show(&mut self, text: &'static str, left: Option<u64>) {
         let left = left.map(|left| format!(", {}:{:02} left", left / 60, left % 60));
         self.bar
-            .set_message(format!("{what}{}", left.unwrap_or_default()));
-        if self.bar.is_hidden() && self.last != what {
-            tell(what);
-            self.last = what;
+            .set_message(format!("{text}{}", left.unwrap_or_default()));
+        if self.bar.is_hidden() && self.last != text {
+            tell(text);
+            self.last = text;
         }
     }
 

@@ -115,17 +115,14 @@ impl Leased for Entity {
     const VERSION: Column = Column::Version;
 
     /// The rule of [`Link::claim`].
-    fn lease(until: Timestamp) -> UpdateMany<Self> {
+    fn note_expired_lease(claim: UpdateMany<Self>) -> UpdateMany<Self> {
         let failures = Expr::col(Column::PollFailures);
         let is_lost = Expr::col(Column::LeaseUntil).is_not_null();
         let is_lost = is_lost.and(Expr::col(Column::PollFailures).lt(i64::from(u32::MAX)));
         let failures = CaseStatement::new()
             .case(is_lost, failures.clone().add(1))
             .finally(failures);
-        Self::update_many()
-            .col_expr(Self::LEASE_UNTIL, Expr::value(until.as_millis()))
-            .col_expr(Self::VERSION, claims::next_version::<Self>())
-            .col_expr(Column::PollFailures, failures.into())
+        claim.col_expr(Column::PollFailures, failures.into())
     }
 }
 

@@ -32,7 +32,7 @@ impl TokenResponses<'_> {
         let mut grant = self.read_unchecked(fields)?;
         grant.grant_expires_in = quirks.grant_lasts();
         if grant.refresh_token_expires_in.is_none() {
-            let lasts = quirks.lasts(false);
+            let lasts = quirks.lasts();
             grant.refresh_token_expires_in = lasts;
             grant.grant_expires_in = grant
                 .grant_expires_in
@@ -79,7 +79,7 @@ impl TokenResponses<'_> {
             expires_in: LIFETIMES.iter().find_map(|name| lifetime(fields, name)),
             assumed_expires_in: assumed.map(Duration::from_secs),
             refresh_token_expires_in: refresh_token_lifetime(fields, self.now)
-                .or_else(|| quirks.refresh.lasts(true)),
+                .or_else(|| quirks.refresh.lasts_if_renewed()),
             grant_expires_in: None,
             scopes: scopes.unwrap_or_else(|| self.scopes.to_vec()),
             extra: extra::read(fields, self.extra),

@@ -281,10 +281,14 @@ impl AuthorizationQuirks {
 }
 
 impl RefreshQuirks {
-    /// Returns the lifetime of a refresh token from a response that does not say.
-    pub(crate) fn lasts(&self, is_refreshed: bool) -> Option<Duration> {
-        let seconds = self.lasts.filter(|_| self.use_renews || !is_refreshed);
-        seconds.map(Duration::from_secs)
+    /// Returns the lifetime of a refresh token that a consent brought, if the response does not say.
+    pub(crate) fn lasts(&self) -> Option<Duration> {
+        self.lasts.map(Duration::from_secs)
+    }
+
+    /// Returns the lifetime of a refresh token from any response, if the response does not say.
+    pub(crate) fn lasts_if_renewed(&self) -> Option<Duration> {
+        self.lasts().filter(|_| self.use_renews)
     }
 
     /// Returns the lifetime of a grant from the consent.

@@ -52,12 +52,12 @@ pub(super) async fn wait_by(
                 }
             }
             Err(refused) => {
-                let patience = refused.may_pass_after().filter(|_| progress.time_left());
-                let Some(patience) = patience else {
+                let retry_after = refused.may_pass_after().filter(|_| progress.time_left());
+                let Some(retry_after) = retry_after else {
                     return Err(refused.into());
                 };
                 progress.unheard(&refused);
-                pause = patience.clamp(interval, LONGEST_PAUSE);
+                pause = retry_after.clamp(interval, LONGEST_PAUSE);
             }
         }
     }

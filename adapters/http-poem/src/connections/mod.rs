@@ -74,10 +74,8 @@ impl Registry {
     /// Closes the connection that has been silent for longest, if there is one.
     fn evict(&self) {
         let open = lock(&self.open);
-        let waited_for = open
-            .values()
-            .filter(|connection| connection.is_waited_for());
-        let longest = waited_for.min_by_key(|connection| connection.since());
+        let waited_for = open.values().filter(|one| one.is_waited_for());
+        let longest = waited_for.min_by_key(|one| one.since());
         if let Some(longest) = longest {
             longest.evict();
         }

@@ -75,7 +75,7 @@ impl<'a> Template<'a> {
         let is_optional = |key: &str| {
             self.placeholders
                 .get(key)
-                .is_some_and(|placeholder| placeholder.optional)
+                .is_some_and(|known| known.optional)
         };
         split(text).is_some_and(|(_, key, _)| is_optional(key) && !self.values.contains_key(key))
     }

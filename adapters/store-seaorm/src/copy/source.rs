@@ -59,17 +59,13 @@ impl CopySource {
         let hash_key = sealed.ok_or(CopyError::NoHashKey)?;
         let vault = Vault::unlock(cipher, &hash_key).map_err(UnlockError::WrongKey)?;
         if let Err(missing) = require_known(in_use, &vault) {
-            self.require_decryptable(&vault, missing).await?;
+            self.verify(&vault, missing).await?;
         }
         Ok((hash_key, vault))
     }
 
     /// Tries to decrypt everything. Returns `missing` if a value needs another key, or else the damaged values.
-    async fn require_decryptable(
-        &self,
-        vault: &Vault,
-        missing: UnlockError,
-    ) -> Result<(), CopyError> {
+    async fn verify(&self, vault: &Vault, missing: UnlockError) -> Result<(), CopyError> {
         let needs_key = |value: &UnreadableValue| value.cause == CipherError::UnknownKey;
         match verify::open_all(self.session(), vault, &mut |_| {}).await {
             Err(CopyError::Unreadable(values)) if values.iter().any(needs_key) => {

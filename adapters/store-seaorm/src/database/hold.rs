@@ -45,11 +45,8 @@ impl Held {
             Place::File(path) => hold_file(path).await,
             Place::Server(server) => {
                 let server = Postgres::open(server, settings).await?;
-                let session = server
-                    .begin(Purpose::Change)
-                    .await?
-                    .without_timeouts()
-                    .await?;
+                let session = server.begin(Purpose::Change).await?;
+                let session = session.without_timeouts().await?;
                 let connections = Connections::Server(server);
                 Ok(Self {
                     session,

@@ -50,7 +50,7 @@ impl Origin {
         match self {
             Self::File(file) => file.confirm_place(),
             Self::Server(server) => {
-                server.pool.is_well();
+                server.pool.note_success();
                 Ok(())
             }
             Self::OneUse => Ok(()),

@@ -206,7 +206,7 @@ fn decrypts(cipher: &Arc<dyn Cipher>, hash_key: &Sealed) -> Result<(), Failure> 
 }
 
 pub(crate) fn cipher(keys: &SecretKeys, entropy: &Arc<Entropy>) -> Arc<dyn Cipher> {
-    let cipher = AesGcmSivCipher::new(&keys.present, &keys.previous, Arc::clone(entropy));
+    let cipher = AesGcmSivCipher::new(&keys.current, &keys.previous, Arc::clone(entropy));
     Arc::new(cipher)
 }
 

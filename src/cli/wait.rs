@@ -39,7 +39,7 @@ pub(super) async fn wait_by(
         };
         match polled {
             Ok((client, poll)) => {
-                progress.heard(&poll);
+                progress.show_status(&poll);
                 if *poll.status == "confirming" {
                     let asked = return_code::confirm(&client, code, &poll, json);
                     if let Some(linked) = progress.silently(asked).await? {
@@ -56,7 +56,7 @@ pub(super) async fn wait_by(
                 let Some(retry_after) = retry_after else {
                     return Err(refused.into());
                 };
-                progress.unheard(&refused);
+                progress.show_failure(&refused);
                 pause = retry_after.clamp(interval, LONGEST_PAUSE);
             }
         }
@@ -128,7 +128,7 @@ impl Progress {
     }
 
     /// Shows the status that the service returned. Confirming a code changes its expiry.
-    fn heard(&mut self, poll: &Poll) {
+    fn show_status(&mut self, poll: &Poll) {
         self.deadline = Self::deadline(poll.expires_in);
         let text = match poll.status.as_str() {
             "pending" => Self::PENDING,
@@ -149,7 +149,7 @@ impl Progress {
     }
 
     /// Shows that the service did not answer.
-    fn unheard(&mut self, refused: &Refused) {
+    fn show_failure(&mut self, refused: &Refused) {
         if matches!(refused, Refused::Unreachable(_)) {
             self.show("the service cannot be reached, trying again", None);
         }

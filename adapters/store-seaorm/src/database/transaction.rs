@@ -133,7 +133,7 @@ impl Transaction {
     pub(super) fn running(&self) -> Result<&DatabaseTransaction, DbErr> {
         match &self.open {
             Some(open) if !self.has_failed.load(Ordering::Relaxed) => Ok(&open.txn),
-            _ => Err(spoilt()),
+            _ => Err(rolled_back()),
         }
     }
 
@@ -212,7 +212,7 @@ impl Transaction {
         let span = span(self.backend, "COMMIT");
         match self.open.take() {
             Some(open) => in_a_task(Box::pin(open.commit(response_timeout, span))).await,
-            None => Err(spoilt()),
+            None => Err(rolled_back()),
         }
     }
 }
@@ -266,6 +266,6 @@ async fn in_a_task<T: Send + 'static>(
     done.map_err(|error| DbErr::Custom(error.to_string()))?
 }
 
-fn spoilt() -> DbErr {
+fn rolled_back() -> DbErr {
     DbErr::Custom("a statement of the transaction has failed".to_owned())
 }

@@ -78,7 +78,7 @@ impl KeyStore for SeaOrmStore {
         let write = self.write().await?;
         // No key is created meanwhile: see `create_key`.
         locks::account(&write, account).await?;
-        let gone = doomed(&write, account, key, with).await?;
+        let gone = to_delete(&write, account, key, with).await?;
         if gone.is_empty() {
             return Ok(gone);
         }
@@ -203,7 +203,7 @@ pub(crate) async fn insert_reader(
 }
 
 /// Returns the key, if the account has it, and on request the keys that it has made.
-async fn doomed(
+async fn to_delete(
     db: &impl ConnectionTrait,
     account: AccountId,
     key: AccessKeyId,

@@ -126,7 +126,7 @@ impl Outage {
         let probes = probes.fold(0, u32::saturating_add);
         let pause = FIRST_PROBE_PAUSE.saturating_mul(probes);
         let pause = pause.min(LONGEST_PROBE_PAUSE);
-        pause.saturating_sub(grown(slower(self.first_probes)))
+        pause.saturating_sub(growth(slower(self.first_probes)))
     }
 
     /// Whether accounts that have failed or were probed before may be probed again.
@@ -164,7 +164,7 @@ impl Outage {
         let forgotten = self.probed.len().saturating_sub(PROBED_AT_MOST);
         self.probed.drain(..forgotten);
         self.first_probes = self.first_probes.saturating_add(is_first.into());
-        self.probe_at = now + grown(slower(self.first_probes));
+        self.probe_at = now + growth(slower(self.first_probes));
         self
     }
 
@@ -215,7 +215,7 @@ const fn slower(first_probes: u32) -> u32 {
     first_probes.saturating_sub(QUICK_PROBES)
 }
 
-fn grown(steps: u32) -> Duration {
+fn growth(steps: u32) -> Duration {
     let growth = 1.5_f64.powf(f64::from(steps.min(MOST_GROWTH)));
     FIRST_PROBE_PAUSE.mul_f64(growth).min(LONGEST_PROBE_PAUSE)
 }

@@ -20,7 +20,7 @@ pub(crate) struct AuthMemory {
     endpoints: Mutex<HashMap<Url, Lesson>>,
 }
 
-/// What an endpoint has shown.
+/// What this process knows about an endpoint.
 enum Lesson {
     /// It accepts this method and rejected the usual one.
     Accepts(ClientAuthMethod),

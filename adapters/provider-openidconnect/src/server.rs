@@ -122,7 +122,7 @@ impl Server {
             authorization,
             device_authorization,
             token: pick(&settings.token_endpoint, "token_endpoint")?,
-            // Likewise; a rejected endpoint is reported when it is used.
+            // An endpoint that is rejected is reported when it is used.
             revocation: pick(&settings.revocation_endpoint, "revocation_endpoint"),
             unfit,
         })

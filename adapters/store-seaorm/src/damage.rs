@@ -56,7 +56,7 @@ pub(crate) async fn each<E: Table, T>(
     each_of(db, &rows, numbered::<E>(), read).await
 }
 
-/// Returns what `read` makes of the rows that a query finds.
+/// Returns the rows that a query finds, converted by `read`.
 pub(crate) async fn each_of<T>(
     db: &impl ConnectionTrait,
     query: &impl QueryTrait,
@@ -145,7 +145,7 @@ pub(crate) async fn raw(
     rows.await.map_err(failed)
 }
 
-/// Returns what `read` makes of the row that a query finds.
+/// Returns the row that a query finds, converted by `read`.
 pub(crate) async fn one<T>(
     db: &impl ConnectionTrait,
     query: &impl QueryTrait,

@@ -59,7 +59,7 @@ struct Pooled(DbErr);
 #[error("{0}; {advice}", advice = ACCESS_NEEDED)]
 struct NoAccess(DbErr);
 
-/// What SQLite needs to open a file and to write to it.
+/// The permissions that SQLite needs to open a file and to write to it.
 pub(crate) const ACCESS_NEEDED: &str = "check that the user of this process may read and write the database file and its \
     folder, where SQLite makes more files, and that the file system is not read-only";
 

@@ -30,7 +30,7 @@ pub enum Unpresentable {
     /// It is longer than this number of characters.
     #[error("is longer than {0} characters")]
     TooLong(usize),
-    /// A letter of it is one that [`lookalike`] finds.
+    /// [`lookalike`] has found a letter.
     #[error(
         "holds U+{:04X}, a letter of another alphabet than the rest of its word",
         u32::from(*.0)

@@ -21,7 +21,7 @@ use crate::operator::OperatorKey;
 use crate::ports::{Clock, TokenStore};
 use crate::vault::Vault;
 
-/// What the services need from the outside.
+/// The ports of the services.
 #[derive(Clone)]
 pub struct Ports {
     /// The store.

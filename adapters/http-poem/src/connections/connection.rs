@@ -22,7 +22,7 @@ pub(crate) struct Connection {
 /// Added to the phase of an evicted connection.
 const EVICTED: u8 = 0b1000;
 
-/// What a connection waits for.
+/// The phase of a connection: what it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Phase {

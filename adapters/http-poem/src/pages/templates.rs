@@ -42,7 +42,7 @@ pub(super) struct Confirm<'a> {
     pub(super) is_invited: bool,
 }
 
-/// What the address of a relink is for.
+/// The page at the address of a relink.
 #[derive(Template)]
 #[template(path = "device/relink.html")]
 pub(super) struct Relink<'a> {
@@ -61,7 +61,7 @@ pub(super) struct Waiting<'a> {
     pub(super) code: &'a LinkCode,
 }
 
-/// What to do at the provider.
+/// The page that leads to the provider.
 #[derive(Template)]
 #[template(path = "device/prompt.html")]
 pub(super) struct AtProvider<'a> {

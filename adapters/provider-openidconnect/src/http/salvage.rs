@@ -130,7 +130,7 @@ fn json(text: &str) -> Option<Map<String, Value>> {
 struct Objects {
     /// The first of those that say the most.
     best: Option<Map<String, Value>>,
-    /// Whether all of them could be read.
+    /// Whether all objects could be read.
     are_sound: bool,
 }
 

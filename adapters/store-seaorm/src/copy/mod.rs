@@ -93,7 +93,7 @@ pub struct SeaOrmCopy<'a> {
     guard: Session,
     /// The passes over tables that are not finished.
     rest: VecDeque<(Pass, Table)>,
-    /// Where the first of them goes on.
+    /// Where the first of them continues.
     after: i64,
 }
 

@@ -171,7 +171,7 @@ impl Transaction {
         if let Some(error) = self.storage_failure.get() {
             return Err(error.clone());
         }
-        let open = self.open.as_ref().ok_or_else(spoilt)?;
+        let open = self.open.as_ref().ok_or_else(rolled_back)?;
         let sql = format!("ROLLBACK TO {savepoint}");
         let rolled_back = open.txn.execute_unprepared(&sql).await;
         match &rolled_back {

@@ -4,8 +4,8 @@ use rustix::process::{Resource, getrlimit};
 
 /// Descriptors that are reserved for the database, for providers and for what every process has open.
 const RESERVED: u64 = 48;
-/// Each connection may hold 64 KiB of unfinished headers and as much of an unfinished body. So strangers can take 128 MiB, half of
-/// what the manifests for Kubernetes allow.
+/// Each connection may hold 64 KiB of unfinished headers and as much of an unfinished body. So strangers can take 128
+/// MiB, half of what the manifests for Kubernetes allow.
 const MOST: u64 = 1024;
 
 /// Returns how many connections the service accepts at a time. As many descriptors are left, because requests open

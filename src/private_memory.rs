@@ -1,12 +1,12 @@
 //! Keeps the memory of the service, which holds keys and tokens, from other programs of the same user.
 
 /// Forbids debuggers of the same user, and dumps after a crash. Only Linux has this; elsewhere nothing changes.
-pub(crate) fn keep() {
+pub(crate) fn protect() {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        let kept = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-        if let Err(error) = kept {
+        let protected = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+        if let Err(error) = protected {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "other programs of this user can read the memory of the service"
@@ -21,7 +21,7 @@ mod tests {
 
     #[test]
     fn memory_is_not_dumped() {
-        super::keep();
+        super::protect();
         let behavior = dumpable_behavior().unwrap();
         assert_eq!(behavior, DumpableBehavior::NotDumpable);
     }

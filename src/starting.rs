@@ -47,10 +47,10 @@ pub(crate) async fn secret_keys(config: &ServiceConfig) -> Result<SecretKeys, Fa
         pause = LONGEST_PAUSE.min(pause * 2);
         match keys.unwrap().await {
             Err(error) if error.may_pass() => {
-                let present = error.to_string();
-                if present != reason {
-                    warn(&present);
-                    reason = present;
+                let current = error.to_string();
+                if current != reason {
+                    warn(&current);
+                    reason = current;
                 }
             }
             unwrapped => break unwrapped,

@@ -55,7 +55,7 @@ pub(crate) async fn with_clock(
     store: SeaOrmStore,
 ) -> Result<(SeaOrmStore, Arc<dyn Clock>), Failure> {
     let clock = Arc::new(DatabaseClock::new(Arc::new(SystemClock)));
-    let store = store.keeping_right(clock.clone()).await?;
+    let store = store.with_server_time(clock.clone()).await?;
     Ok((store, clock))
 }
 
@@ -74,7 +74,7 @@ pub(crate) async fn ports(
     let clock: Arc<dyn Clock> = database_clock.clone();
     let providers = self::providers(providers, &clock, &entropy, &observer)?;
     let (store, vault) = migrated_store(&config, keys, &entropy).await?;
-    let store = Arc::new(store.keeping_right(database_clock).await?);
+    let store = Arc::new(store.with_server_time(database_clock).await?);
     let damaged = require_all_keys(store.as_ref(), &vault).await;
     log_damaged(&damaged.map_err(refused)?);
     let added = add_key_macs(store.as_ref(), &vault).await;
@@ -206,7 +206,7 @@ fn decrypts(cipher: &Arc<dyn Cipher>, hash_key: &Sealed) -> Result<(), Failure> 
 }
 
 pub(crate) fn cipher(keys: &SecretKeys, entropy: &Arc<Entropy>) -> Arc<dyn Cipher> {
-    let cipher = AesGcmSivCipher::new(&keys.present, &keys.previous, Arc::clone(entropy));
+    let cipher = AesGcmSivCipher::new(&keys.current, &keys.previous, Arc::clone(entropy));
     Arc::new(cipher)
 }
 

@@ -42,8 +42,8 @@ impl Horizon {
     }
 }
 
-/// Notices when the clock is set back while this process runs. Then times are known to be too far ahead that a horizon
-/// would allow.
+/// Notices when the clock is set back while this process runs. Then even some times within a horizon are known to be
+/// too far ahead.
 #[derive(Debug, Default)]
 pub struct ClockStepDetector {
     last: Option<Reading>,
@@ -63,7 +63,7 @@ struct Step {
 }
 
 impl ClockStepDetector {
-    /// Work that was under way is stored within this time.
+    /// Work that was in progress is stored within this time.
     const REMEMBERED_FOR: Duration = Duration::from_secs(60);
     /// A pause may have begun this long before the clock was set back.
     const NOTICED_WITHIN: Duration = Duration::from_secs(15);

@@ -51,7 +51,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     // With --auto every step is printed anyway. Without, the log has a line for each event.
     let level = if options.auto { "warn" } else { "info" };
     telemetry::install(LogConfig::read(environment, level)?);
-    let wait_for_stop = runtime::stop_signal()?;
+    let stop_signal = runtime::stop_signal()?;
     let folder = TempDir::new()?;
     let sandbox = start_sandbox(options.auto).await?;
     // For as long as this command runs.
@@ -63,13 +63,13 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
         let api = Url::parse(&sandbox.endpoints().hello)?;
         let played = tokio::select! {
             played = play::run(&service.url, &api) => played,
-            () = wait_for_stop => Err(Failure::new(Exit::Other, "stopped before the end")),
+            () = stop_signal => Err(Failure::new(Exit::Other, "stopped before the end")),
         };
         let stopped = service.stop().await;
         played.and(stopped)
     } else {
         invite(&service, &sandbox, folder.path(), &admin_key)?;
-        service.run_until(wait_for_stop).await
+        service.run_until(stop_signal).await
     };
     sandbox.stop().await?;
     ended

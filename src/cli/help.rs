@@ -94,7 +94,7 @@ impl Notes {
         }
     }
 
-    /// Adds what the options cannot say.
+    /// Adds a text about the command.
     pub(super) const fn text(self, text: &'static str) -> Self {
         Self { text, ..self }
     }

@@ -92,7 +92,7 @@ async fn serve(
     config: ServiceConfig,
     telemetry: &Telemetry,
 ) -> Result<Exit, Failure> {
-    private_memory::keep();
+    private_memory::protect();
     for warning in warnings {
         tracing::warn!("{warning}");
     }

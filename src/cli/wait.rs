@@ -39,7 +39,7 @@ pub(super) async fn wait_by(
         };
         match polled {
             Ok((client, poll)) => {
-                progress.heard(&poll);
+                progress.show_status(&poll);
                 if *poll.status == "confirming" {
                     let asked = return_code::confirm(&client, code, &poll, json);
                     if let Some(linked) = progress.silently(asked).await? {
@@ -52,12 +52,12 @@ pub(super) async fn wait_by(
                 }
             }
             Err(refused) => {
-                let patience = refused.may_pass_after().filter(|_| progress.time_left());
-                let Some(patience) = patience else {
+                let retry_after = refused.may_pass_after().filter(|_| progress.time_left());
+                let Some(retry_after) = retry_after else {
                     return Err(refused.into());
                 };
-                progress.unheard(&refused);
-                pause = patience.clamp(interval, LONGEST_PAUSE);
+                progress.show_failure(&refused);
+                pause = retry_after.clamp(interval, LONGEST_PAUSE);
             }
         }
     }
@@ -128,14 +128,14 @@ impl Progress {
     }
 
     /// Shows the status that the service returned. Confirming a code changes its expiry.
-    fn heard(&mut self, poll: &Poll) {
+    fn show_status(&mut self, poll: &Poll) {
         self.deadline = Self::deadline(poll.expires_in);
-        let what = match poll.status.as_str() {
+        let text = match poll.status.as_str() {
             "pending" => Self::PENDING,
             "authorizing" => "waiting for consent at the provider",
             _ => return,
         };
-        self.show(what, Some(poll.expires_in));
+        self.show(text, Some(poll.expires_in));
     }
 
     /// Waits without the bar, which would cover what is typed.
@@ -149,19 +149,19 @@ impl Progress {
     }
 
     /// Shows that the service did not answer.
-    fn unheard(&mut self, refused: &Refused) {
+    fn show_failure(&mut self, refused: &Refused) {
         if matches!(refused, Refused::Unreachable(_)) {
             self.show("the service cannot be reached, trying again", None);
         }
     }
 
-    fn show(&mut self, what: &'static str, left: Option<u64>) {
+    fn show(&mut self, text: &'static str, left: Option<u64>) {
         let left = left.map(|left| format!(", {}:{:02} left", left / 60, left % 60));
         self.bar
-            .set_message(format!("{what}{}", left.unwrap_or_default()));
-        if self.bar.is_hidden() && self.last != what {
-            tell(what);
-            self.last = what;
+            .set_message(format!("{text}{}", left.unwrap_or_default()));
+        if self.bar.is_hidden() && self.last != text {
+            tell(text);
+            self.last = text;
         }
     }
 

@@ -64,7 +64,8 @@ fn require_secret(key: &str, environment: &Environment) -> Result<(), ConfigErro
         .ok_or_else(|| ConfigError::variable(name, problem))
 }
 
-/// Reads a secret again for each request, because agents renew it in its file. Without a variable of ours, uses another one.
+/// Reads a secret again for each request, because agents renew it in its file. If our variable is not set, uses another
+/// one.
 fn source(
     environment: &Environment,
     name: &'static str,

@@ -46,7 +46,7 @@ pub(crate) use tls::TlsConfig;
 pub(crate) use webhooks::WebhookConfig;
 pub(crate) use workloads::WorkloadConfig;
 
-/// What is shown instead of a secret.
+/// The text that is shown instead of a secret.
 pub(crate) const HIDDEN: &str = "(secret)";
 
 /// All known variables, without the prefix.

@@ -2,8 +2,8 @@ use central_oauth_domain::cidr::{Cidr, MalformedCidr};
 
 use super::{ConfigError, Environment};
 
-/// Reads the networks of a variable, which commas separate; none if it is not set. A text without any is an error, because no
-/// network may mean every network.
+/// Reads a comma-separated list of networks; an empty one if the variable is not set. A text without networks is an
+/// error, because an empty list may mean every network.
 pub(super) fn networks(
     environment: &Environment,
     variable: &'static str,

@@ -10,8 +10,8 @@ pub(super) fn read_seconds(
     range: RangeInclusive<u64>,
     default: Duration,
 ) -> Result<Duration, ConfigError> {
-    let what = "a whole number of seconds";
-    let seconds = read(environment, name, range, default.as_secs(), what)?;
+    let expected = "a whole number of seconds";
+    let seconds = read(environment, name, range, default.as_secs(), expected)?;
     Ok(Duration::from_secs(seconds))
 }
 
@@ -30,10 +30,11 @@ fn read(
     name: &str,
     range: RangeInclusive<u64>,
     default: u64,
-    what: &str,
+    expected: &str,
 ) -> Result<u64, ConfigError> {
     let (least, most) = (range.start(), range.end());
-    let problem = || ConfigError::variable(name, format!("must be {what} from {least} to {most}"));
+    let problem =
+        || ConfigError::variable(name, format!("must be {expected} from {least} to {most}"));
     let number = match environment.text(name) {
         Some(text) => text.parse().ok().filter(|number| range.contains(number)),
         None => Some(default),

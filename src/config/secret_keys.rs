@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{ConfigError, Environment, KmsConfig};
 
-const PRESENT: &str = "SECRET_KEY";
+const CURRENT: &str = "SECRET_KEY";
 const PREVIOUS: &str = "PREVIOUS_SECRET_KEYS";
 /// The longest time that a preview takes. AWS credentials may take a request of their own.
 const PREVIEW_TIMEOUT: Duration = Duration::from_secs(20);
@@ -17,14 +17,14 @@ const PREVIEW_TIMEOUT: Duration = Duration::from_secs(20);
 /// The keys that encrypt and decrypt stored values.
 pub(crate) struct SecretKeys {
     /// Encrypts and decrypts.
-    pub(crate) present: SecretKey,
+    pub(crate) current: SecretKey,
     /// Earlier keys that only decrypt.
     pub(crate) previous: Vec<SecretKey>,
 }
 
 /// These keys as they are configured.
 pub(crate) struct WrappedKeys {
-    present: ConfiguredKey,
+    current: ConfiguredKey,
     previous: Vec<ConfiguredKey>,
     kms: Option<KmsConfig>,
 }
@@ -60,16 +60,15 @@ impl WrappedKeys {
     pub(super) fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let missing = || {
             let problem = "is not set: set it to 64 hexadecimal digits, for example from `openssl rand -hex 32`";
-            ConfigError::variable(PRESENT, problem)
+            ConfigError::variable(CURRENT, problem)
         };
         let kms = KmsConfig::read(environment)?;
-        let present = environment.secret("SECRET_KEY")?.ok_or_else(missing)?;
-        let present = present.expose_secret().trim();
-        // A placeholder that people write until they have a key. As a previous key it is accepted, because it must be
-        // replaced.
-        if !present.is_empty() && present.bytes().all(|digit| digit == b'0') {
+        let current = environment.secret("SECRET_KEY")?.ok_or_else(missing)?;
+        let current = current.expose_secret().trim();
+        // People write zeros as a placeholder. They are accepted as a previous key, so that `rekey` can replace it.
+        if !current.is_empty() && current.bytes().all(|digit| digit == b'0') {
             let problem = "is all zeros; make a key, for example with `openssl rand -hex 32`";
-            return Err(ConfigError::variable(PRESENT, problem));
+            return Err(ConfigError::variable(CURRENT, problem));
         }
         let previous = environment.secret("PREVIOUS_SECRET_KEYS")?;
         let previous = previous.as_ref().map_or("", ExposeSecret::expose_secret);
@@ -77,7 +76,7 @@ impl WrappedKeys {
         let previous = previous.filter(|key| !key.is_empty());
         let previous = previous.map(|text| ConfiguredKey::read(PREVIOUS, text, kms.is_some()));
         Ok(Self {
-            present: ConfiguredKey::read(PRESENT, present, kms.is_some())?,
+            current: ConfiguredKey::read(CURRENT, current, kms.is_some())?,
             previous: previous.collect::<Result<_, _>>()?,
             kms,
         })
@@ -86,7 +85,7 @@ impl WrappedKeys {
     /// Accepts only a key in plain text.
     pub(crate) const fn plain(key: SecretKey) -> Self {
         Self {
-            present: ConfiguredKey::Plain(key),
+            current: ConfiguredKey::Plain(key),
             previous: Vec::new(),
             kms: None,
         }
@@ -96,13 +95,13 @@ impl WrappedKeys {
         self.previous.len()
     }
 
-    /// Returns the key management service of the present key.
+    /// Returns the key management service of the current key.
     pub(crate) fn kms(&self) -> Option<&KmsConfig> {
-        let is_wrapped = matches!(self.present, ConfiguredKey::Wrapped(_));
+        let is_wrapped = matches!(self.current, ConfiguredKey::Wrapped(_));
         self.kms.as_ref().filter(|_| is_wrapped)
     }
 
-    /// Returns a warning about a key management service that does not protect the present key.
+    /// Returns a warning about a key management service that does not protect the current key.
     pub(crate) fn warning(&self) -> Option<&'static str> {
         let is_idle = self.kms.is_some() && self.kms().is_none();
         is_idle.then_some(
@@ -120,16 +119,16 @@ impl WrappedKeys {
         for key in &self.previous {
             previous.push(self.unwrapped(PREVIOUS, key).await?);
         }
-        let present = self.unwrap_present().await?;
-        Ok(SecretKeys { present, previous })
+        let current = self.unwrap_current().await?;
+        Ok(SecretKeys { current, previous })
     }
 
-    /// Has the key management service unwrap only the present key.
+    /// Has the key management service unwrap only the current key.
     ///
     /// # Errors
     /// As [`WrappedKeys::unwrap`].
-    pub(crate) async fn unwrap_present(&self) -> Result<SecretKey, NotUnwrapped> {
-        self.unwrapped(PRESENT, &self.present).await
+    pub(crate) async fn unwrap_current(&self) -> Result<SecretKey, NotUnwrapped> {
+        self.unwrapped(CURRENT, &self.current).await
     }
 
     /// Says what `serve` would do with the key management service, and changes nothing there.
@@ -140,7 +139,7 @@ impl WrappedKeys {
         let Some(KmsConfig { name, .. }) = &self.kms else {
             return Ok(Vec::new());
         };
-        let wrapped = self.previous.iter().chain([&self.present]);
+        let wrapped = self.previous.iter().chain([&self.current]);
         let wrapped = wrapped.filter(|key| matches!(key, ConfiguredKey::Wrapped(_)));
         let count = wrapped.count();
         let outcome = match timeout(PREVIEW_TIMEOUT, self.unwrap()).await {

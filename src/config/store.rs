@@ -21,7 +21,7 @@ pub(crate) struct StoreConfig {
 pub(super) fn configured_file(environment: &Environment) -> Result<DatabaseUrl, ConfigError> {
     let path = environment.text("DB_PATH");
     let path = path.unwrap_or("./central-oauth.sqlite3");
-    refuse_blanks("DB_PATH", path)?;
+    reject_outer_blanks("DB_PATH", path)?;
     Ok(DatabaseUrl::file(path))
 }
 
@@ -33,7 +33,7 @@ pub(super) fn configured_url(
     let Some(url) = environment.secret(NAME)? else {
         return Ok(None);
     };
-    refuse_blanks(NAME, url.expose_secret())?;
+    reject_outer_blanks(NAME, url.expose_secret())?;
     let url = url.expose_secret().parse::<DatabaseUrl>();
     url.map(Some)
         .map_err(|error| ConfigError::variable(NAME, error))
@@ -41,7 +41,7 @@ pub(super) fn configured_url(
 
 /// Rejects a blank at the start or the end. Whether it belongs to the name of the file cannot be known, and with the wrong
 /// name the service would start on a new, empty database.
-fn refuse_blanks(variable: &str, text: &str) -> Result<(), ConfigError> {
+fn reject_outer_blanks(variable: &str, text: &str) -> Result<(), ConfigError> {
     if text == text.trim() {
         return Ok(());
     }

@@ -94,7 +94,7 @@ fn ignored_variables(environment: &Environment) -> impl Iterator<Item = String> 
             "CLIENT_CERTIFICATE",
             "CLIENT_KEY",
         ]
-        .map(|what| format!("OTEL_EXPORTER_OTLP_{signal}{what}"))
+        .map(|suffix| format!("OTEL_EXPORTER_OTLP_{signal}{suffix}"))
     });
     let names = of_exporters.chain(["OTEL_PROPAGATORS".to_owned()]);
     names.filter_map(|name| {
@@ -157,11 +157,11 @@ fn timeout(environment: &Environment, signal: &str) -> Result<Duration, ConfigEr
 fn of_signal<'a>(
     environment: &'a Environment,
     signal: &str,
-    what: &str,
+    suffix: &str,
 ) -> Option<(String, &'a str)> {
     let names = [
-        format!("OTEL_EXPORTER_OTLP_{signal}_{what}"),
-        format!("OTEL_EXPORTER_OTLP_{what}"),
+        format!("OTEL_EXPORTER_OTLP_{signal}_{suffix}"),
+        format!("OTEL_EXPORTER_OTLP_{suffix}"),
     ];
     let mut found = names
         .into_iter()

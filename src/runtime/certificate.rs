@@ -1,4 +1,4 @@
-//! Reloads the certificate, whose files are replaced before it expires, and warns if they are not.
+//! Reloads the certificate when its files are replaced, and warns if it expires soon.
 
 use std::error::Error;
 use std::panic::resume_unwind;
@@ -19,7 +19,8 @@ const WARN_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Failures per log line.
 const FAILURES_PER_LINE: u32 = 60;
 
-/// Uses a new certificate within seconds, until told to stop. One that cannot be used is logged, and the earlier one stays.
+/// Uses a new certificate within seconds, until told to stop. If it cannot be used, logs an error, and keeps the
+/// earlier one.
 pub(crate) async fn follow_certificate(
     certificate: Arc<Certificate>,
     clock: Arc<dyn Clock>,
@@ -65,7 +66,7 @@ pub(crate) async fn follow_certificate(
 struct Warned(Option<(String, Duration)>);
 
 impl Warned {
-    /// Logs a warning if it is another one than the last, or if that was given a day ago.
+    /// Logs a warning if it differs from the last one, or if the last one is a day old.
     fn tell(&mut self, warning: Option<String>, uptime: Duration) {
         let Some(warning) = warning else {
             self.0 = None;

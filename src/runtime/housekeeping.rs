@@ -82,17 +82,18 @@ pub(crate) async fn run_housekeeping(services: Arc<Services>, mut stop: Stop) {
 async fn purge(services: &Services, stop: &Stop) -> bool {
     let began_at = Instant::now();
     let goes_on = || !*stop.borrow() && began_at.elapsed() < CHECK_IN_EVERY;
-    while goes_on() && is_whole("ended links", services.links.purge(BATCH).await) {}
-    while goes_on() && is_whole("wrong codes", services.links.purge_guesses(BATCH).await) {}
-    while goes_on() && is_whole("ended revocations", services.revoker.purge(BATCH).await) {}
+    while goes_on() && is_full_batch("ended links", services.links.purge(BATCH).await) {}
+    while goes_on() && is_full_batch("wrong codes", services.links.purge_guesses(BATCH).await) {}
+    while goes_on() && is_full_batch("ended revocations", services.revoker.purge(BATCH).await) {}
     let workloads = &services.workloads;
-    while goes_on() && is_whole("used tokens", workloads.purge_used_tokens(BATCH).await) {}
-    while goes_on() && is_whole("old audit entries", services.audit.purge(BATCH).await) {}
-    while goes_on() && is_whole("ended sessions", services.admin_sessions.purge(BATCH).await) {}
+    while goes_on() && is_full_batch("used tokens", workloads.purge_used_tokens(BATCH).await) {}
+    while goes_on() && is_full_batch("old audit entries", services.audit.purge(BATCH).await) {}
+    while goes_on() && is_full_batch("ended sessions", services.admin_sessions.purge(BATCH).await) {
+    }
     goes_on()
 }
 
-fn is_whole(what: &str, purged: Result<u64, StoreError>) -> bool {
+fn is_full_batch(what: &str, purged: Result<u64, StoreError>) -> bool {
     done(what, purged) == Some(BATCH)
 }
 

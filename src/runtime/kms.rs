@@ -22,7 +22,7 @@ pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
     let usual = LOOK_EVERY.min(grace.max(Duration::from_secs(1)));
     let mut pause = usual;
     while timeout(pause, wait_for_stop(stop.clone())).await.is_err() {
-        match keys.unwrap_present().await {
+        match keys.unwrap_current().await {
             Ok(_) => {
                 if refused_since.take().is_some() || is_away {
                     tracing::info!("the key management service decrypts the secret key again");

@@ -105,7 +105,7 @@ pub(super) async fn record(
                 tracing::error!(
                     link = id,
                     error = &**cause as &dyn Error,
-                    "not recorded yet"
+                    "a poll is not recorded yet"
                 );
             }
             true
@@ -115,7 +115,11 @@ pub(super) async fn record(
             false
         }
         error => {
-            tracing::error!(link = id, error = error as &dyn Error, "not recorded");
+            tracing::error!(
+                link = id,
+                error = error as &dyn Error,
+                "a poll cannot be recorded"
+            );
             false
         }
     };

@@ -142,7 +142,7 @@ impl WorkScheduler {
         (pause, was_full)
     }
 
-    /// Looks before it claims, because a claim is a write transaction, unless more is expected to be due.
+    /// Asks what is due before it claims, unless more is expected to be due: a claim is a write transaction.
     async fn claim_due<W: Work>(
         &self,
         work: &W,

@@ -93,7 +93,7 @@ async fn a_poll_that_is_not_recorded_is_logged_now_and_then() {
             .is_none()
     );
     assert_eq!(
-        error_lines("not recorded yet"),
+        error_lines("a poll is not recorded yet"),
         1,
         "{}",
         captured_logs::written()

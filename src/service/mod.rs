@@ -26,7 +26,7 @@ use crate::runtime::{Outbox, Refreshes};
 use crate::watching::Watching;
 use crate::wiring::Store;
 use crate::{runtime, watching, wiring};
-use parts::watched;
+use parts::Parts;
 
 pub(crate) use config::ServiceConfig;
 pub(crate) use server::{bind, serve};
@@ -85,7 +85,7 @@ impl Service {
         );
         let (ports, store) = wired.await?;
         let workloads = config.workloads;
-        let workloads = workloads.map(|it| wiring::workloads(it, &ports.clock));
+        let workloads = workloads.map(|config| wiring::workloads(config, &ports.clock));
         let settings = Settings {
             workloads: workloads.transpose()?,
             ..wiring::settings(&keys, links, &public_url, listen)
@@ -107,6 +107,8 @@ impl Service {
             warn_of_device_flows(&services.providers);
         }
         runtime::look_up_issuers(&services.providers, issuers);
+        let operators = Arc::clone(&services.operators);
+        let audit = Arc::clone(&services.audit);
         let app = central_oauth_http_poem::app(
             Arc::clone(&services),
             HttpSettings {
@@ -122,46 +124,42 @@ impl Service {
         let (stop, stopped) = watch::channel(false);
         let watching = Watching::start(telemetry, scraped, &store, &stopped);
         runtime::check_in_first(&services).await;
-        let (ended_sender, ended) = mpsc::unbounded_channel();
-        if let Some(certificate) = &certificate {
-            let (certificate, stopped) = (Arc::clone(certificate), stopped.clone());
-            let following = runtime::follow_certificate(certificate, wiring::clock(), stopped);
-            watched("reloading the certificate", &ended_sender, following);
-        }
-        let server = serve(acceptor, certificate, app, stopped.clone());
         let grace = runtime::grace(links.provider_timeout);
-        let operators = Arc::clone(&services.operators);
-        let polls = runtime::coordinate(Arc::clone(&services.redeemer), stopped.clone(), grace);
-        let revalidating =
-            runtime::revalidate_cached_tokens(Arc::clone(&services), stopped.clone());
-        let audit = Arc::clone(&services.audit);
-        let auditing = runtime::store_audit_entries(Arc::clone(&audit), stopped.clone());
-        let housekeeping = runtime::run_housekeeping(services, stopped.clone());
-        let scheduler = refreshes.clone().schedule(stopped.clone());
-        let delivering =
-            runtime::deliver_webhooks(dispatchers.unwrap_or_default(), stopped.clone());
-        watched("revalidating cached tokens", &ended_sender, revalidating);
-        let watch_key = runtime::watch_key(keys.secret, stopped.clone());
-        watched("the check of the secret key", &ended_sender, watch_key);
+        let (parts, ended) = Parts::new(stopped);
+        if let Some(certificate) = certificate.clone() {
+            parts.start("reloading the certificate", |stop| {
+                runtime::follow_certificate(certificate, wiring::clock(), stop)
+            });
+        }
+        parts.start("revalidating cached tokens", |stop| {
+            runtime::revalidate_cached_tokens(Arc::clone(&services), stop)
+        });
+        parts.start("the check of the secret key", |stop| {
+            runtime::watch_key(keys.secret, stop)
+        });
         Ok(Self {
             listen,
             metrics,
             url: public_url,
+            server: parts.start("the server", |stop| serve(acceptor, certificate, app, stop)),
+            coordinator: parts.start("polling for links", |stop| {
+                runtime::coordinate(Arc::clone(&services.redeemer), stop, grace)
+            }),
+            delivering: parts.start("delivering webhooks", |stop| {
+                runtime::deliver_webhooks(dispatchers.unwrap_or_default(), stop)
+            }),
+            auditing: parts.start("the audit log", |stop| {
+                runtime::store_audit_entries(Arc::clone(&audit), stop)
+            }),
+            scheduler: parts.start("refreshing", |stop| refreshes.clone().schedule(stop)),
+            worker: parts.start("revoking", |stop| outbox.clone().run(stop)),
+            housekeeping: parts.start("housekeeping", |stop| {
+                runtime::run_housekeeping(services, stop)
+            }),
             audit,
             operators,
             stop,
-            server: watched("the server", &ended_sender, server),
-            coordinator: watched("polling for links", &ended_sender, polls),
-            housekeeping: watched("housekeeping", &ended_sender, housekeeping),
-            delivering: watched("delivering webhooks", &ended_sender, delivering),
-            auditing: watched("the audit log", &ended_sender, auditing),
-            scheduler: watched("refreshing", &ended_sender, scheduler),
             refreshes,
-            worker: watched(
-                "revoking",
-                &ended_sender,
-                outbox.clone().run(stopped.clone()),
-            ),
             outbox,
             grace,
             ended,

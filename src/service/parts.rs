@@ -3,17 +3,38 @@
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Spawns a part of the service, and reports its end, even by a panic.
-pub(super) fn watched<T: Send + 'static>(
-    part: &'static str,
-    ended_sender: &mpsc::UnboundedSender<&'static str>,
-    task: impl Future<Output = T> + Send + 'static,
-) -> JoinHandle<T> {
-    let watch = Watch(part, ended_sender.clone());
-    tokio::spawn(async move {
-        let _watch = watch;
-        task.await
-    })
+use crate::runtime::Stop;
+
+/// Starts the parts of the service.
+pub(super) struct Parts {
+    stop: Stop,
+    ended: mpsc::UnboundedSender<&'static str>,
+}
+
+impl Parts {
+    /// Parts run until `stop`. The receiver gets the name of each part that has ended.
+    pub(super) fn new(stop: Stop) -> (Self, mpsc::UnboundedReceiver<&'static str>) {
+        let (ended, receiver) = mpsc::unbounded_channel();
+        (Self { stop, ended }, receiver)
+    }
+
+    /// Spawns a part, and reports its end, even by a panic.
+    pub(super) fn start<T, F>(
+        &self,
+        part: &'static str,
+        task: impl FnOnce(Stop) -> F,
+    ) -> JoinHandle<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let watch = Watch(part, self.ended.clone());
+        let task = task(self.stop.clone());
+        tokio::spawn(async move {
+            let _watch = watch;
+            task.await
+        })
+    }
 }
 
 struct Watch(&'static str, mpsc::UnboundedSender<&'static str>);
@@ -27,19 +48,16 @@ impl Drop for Watch {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::watch;
+
     use super::*;
 
     #[tokio::test]
     async fn a_part_that_panics_is_reported_by_its_name() {
-        let (ended_sender, mut ended) = mpsc::unbounded_channel();
-        let well = watched(
-            "one that waits",
-            &ended_sender,
-            std::future::pending::<()>(),
-        );
-        let ill = watched("one that falls", &ended_sender, async {
-            panic!("it falls")
-        });
+        let (_stop, stopped) = watch::channel(false);
+        let (parts, mut ended) = Parts::new(stopped);
+        let well = parts.start("one that waits", |_| std::future::pending::<()>());
+        let ill = parts.start("one that falls", async |_| panic!("it falls"));
         assert_eq!(ended.recv().await, Some("one that falls"));
         let _: Result<(), _> = ill.await;
         assert!(!well.is_finished() && ended.try_recv().is_err());

@@ -24,7 +24,7 @@ const NONCE_LENGTH: usize = 12;
 
 /// Encrypts with one key; decrypts with that key and previous ones.
 pub struct AesGcmSivCipher {
-    present: KeyedCipher,
+    current: KeyedCipher,
     previous: Vec<KeyedCipher>,
     entropy: Arc<Entropy>,
 }
@@ -37,16 +37,16 @@ struct KeyedCipher {
 impl AesGcmSivCipher {
     /// Takes the current key, previous keys and the source of nonces.
     #[must_use]
-    pub fn new(present: &SecretKey, previous: &[SecretKey], entropy: Arc<Entropy>) -> Self {
+    pub fn new(current: &SecretKey, previous: &[SecretKey], entropy: Arc<Entropy>) -> Self {
         Self {
-            present: KeyedCipher::new(present),
+            current: KeyedCipher::new(current),
             previous: previous.iter().map(KeyedCipher::new).collect(),
             entropy,
         }
     }
 
     fn keys(&self) -> impl Iterator<Item = &KeyedCipher> {
-        std::iter::once(&self.present).chain(&self.previous)
+        std::iter::once(&self.current).chain(&self.previous)
     }
 }
 
@@ -62,14 +62,14 @@ impl KeyedCipher {
 
 impl Cipher for AesGcmSivCipher {
     fn seal(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Sealed, CipherError> {
-        let SealId(header) = self.present.id;
+        let SealId(header) = self.current.id;
         let nonce = self.entropy.bytes::<NONCE_LENGTH>();
         let payload = Payload {
             msg: plaintext,
             aad: &[&header, associated_data].concat(),
         };
         let ciphertext = self
-            .present
+            .current
             .cipher
             .encrypt(&Nonce::from(nonce), payload)
             .map_err(|_| CipherError::TooLarge)?;
@@ -103,7 +103,7 @@ impl Cipher for AesGcmSivCipher {
     }
 
     fn current_seal_id(&self) -> SealId {
-        self.present.id
+        self.current.id
     }
 
     fn known_seal_ids(&self) -> Vec<SealId> {

@@ -31,8 +31,8 @@ fn peer(request: &Request) -> Option<IpAddr> {
     Some(peer.ip().to_canonical())
 }
 
-/// Returns the hops of all headers. Each is read by itself, so that nothing that a client wrote makes unreadable what a proxy
-/// has appended.
+/// Returns the hops of all headers. Parses each header by itself, so that a malformed one from the client does not hide
+/// what a proxy has appended.
 fn hops(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = &str> {
     let values = headers.get_all("x-forwarded-for").iter();
     let hops = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));

@@ -26,7 +26,7 @@ pub(crate) struct Bearer<const NEEDED: bool> {
     taken: Option<Taken>,
 }
 
-/// Whether an operation has taken the JWT of its request. It records what comes of it.
+/// Whether an operation has taken the JWT of its request. That operation records the result.
 #[derive(Clone, Default)]
 pub(crate) struct Taken(Arc<AtomicBool>);
 

@@ -36,14 +36,7 @@ impl<'a, T: RequestObject> ApiExtractor<'a> for JsonBody<T> {
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        Some(MetaRequest {
-            description: None,
-            content: vec![MetaMediaType {
-                content_type: JSON,
-                schema: T::schema_ref(),
-            }],
-            required: T::EMPTY.is_none(),
-        })
+        body_meta::<T>(JSON, T::EMPTY.is_none())
     }
 
     async fn from_request(
@@ -61,6 +54,21 @@ impl<'a, T: RequestObject> ApiExtractor<'a> for JsonBody<T> {
         }
         Ok(Self(read(&bytes)?))
     }
+}
+
+/// Describes a body for the OpenAPI document.
+pub(crate) fn body_meta<T: Type>(
+    content_type: &'static str,
+    required: bool,
+) -> Option<MetaRequest> {
+    Some(MetaRequest {
+        description: None,
+        content: vec![MetaMediaType {
+            content_type,
+            schema: T::schema_ref(),
+        }],
+        required,
+    })
 }
 
 /// The problem of a body over the limit.

@@ -100,13 +100,13 @@ pub(crate) fn routes() -> Route {
 /// Serves a file from memory.
 fn file(
     content_type: &'static str,
-    cache_control: &'static str,
+    caching: &'static str,
     text: fn() -> &'static str,
 ) -> RouteMethod {
     get(make_sync(move |_| {
         Response::builder()
             .content_type(content_type)
-            .header(header::CACHE_CONTROL, cache_control)
+            .header(header::CACHE_CONTROL, caching)
             .header(header::CONTENT_SECURITY_POLICY, POLICY)
             .body(text())
     }))

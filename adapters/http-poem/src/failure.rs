@@ -1,7 +1,7 @@
 //! Documents the problem responses of each operation in the OpenAPI document.
 //!
-//! An operation lists its problems as [`Answer`]s next to itself. Each has an example that the service makes in the same way
-//! as the real response, so code, status and words in the document are those that clients get.
+//! An operation lists its problems as [`Answer`]s next to itself. The service makes the example of each in the same way
+//! as the real response, so the document has the code, the status and the words that clients get.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

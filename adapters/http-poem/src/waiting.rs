@@ -1,4 +1,4 @@
-//! What the service answers before it can open its database.
+//! Responses before the service can open its database.
 
 use poem::endpoint::{Endpoint, make_sync};
 use poem::http::StatusCode;

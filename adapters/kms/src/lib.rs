@@ -86,7 +86,7 @@ trait Service: Send + Sync {
     /// Encrypts a key; returns text without blanks and commas.
     async fn encrypt(&self, key: &[u8; KEY_LENGTH]) -> Result<String, KmsError>;
 
-    /// Decrypts what [`Service::encrypt`] has returned, to base64.
+    /// Decrypts the ciphertext of [`Service::encrypt`], to base64.
     async fn decrypt(&self, ciphertext: &str) -> Result<SecretString, KmsError>;
 }
 

@@ -98,8 +98,8 @@ impl Metrics {
             .unwrap_or_default()
     }
 
-    /// Records an answered request: its method, `_OTHER` if it is not one of HTTP's, the route template and never the path, the status
-    /// and the duration.
+    /// Records an answered request: its method, `_OTHER` if it is not one of HTTP's, the route template and never the
+    /// path, the status and the duration.
     pub fn answered(&self, method: &'static str, route: Option<&str>, status: u16, took: Duration) {
         let mut labels = vec![
             KeyValue::new("url.scheme", "http"),

@@ -20,7 +20,7 @@ pub(crate) struct AuthMemory {
     endpoints: Mutex<HashMap<Url, Lesson>>,
 }
 
-/// What an endpoint has shown.
+/// What this process knows about an endpoint.
 enum Lesson {
     /// It accepts this method and rejected the usual one.
     Accepts(ClientAuthMethod),
@@ -67,8 +67,8 @@ impl AuthMemory {
         (!auth.is_fixed && !waits).then_some(other)
     }
 
-    /// Records that the endpoint accepts this method. That the usual one works does not end the pause after both were
-    /// rejected: a server may answer a dead token as it answers a wrong client, with a 401 that says nothing.
+    /// Records that the endpoint accepts this method. Success with the usual method does not end the pause after both
+    /// were rejected: a server may answer a dead token like a wrong client, with a 401 that says nothing.
     pub(crate) fn accepts(&self, endpoint: &Url, auth: ClientAuth, method: ClientAuthMethod) {
         let mut lessons = lock(&self.endpoints);
         if method != auth.method {

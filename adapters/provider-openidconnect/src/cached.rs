@@ -13,8 +13,8 @@ use crate::deadline::Deadline;
 const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
 /// How long a stale value is used before the next attempt, after a failed one.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
-/// How long a caller waits for the replacement of a value that only is old. A lease outlasts a provider call by twice this,
-/// so a refresh is sent under the lease for which the value was needed.
+/// How long a caller waits for the replacement of a value that is old but may still work. A lease outlasts a provider
+/// call by twice this, so a refresh is sent under the lease for which the value was needed.
 const WAIT: Duration = Duration::from_millis(2500);
 /// A younger value is not refetched on demand.
 const MIN_AGE: Duration = Duration::from_secs(10);
@@ -79,7 +79,7 @@ impl<T> Cached<T> {
                 drop(slot);
                 let within = if is_suspect { half } else { half.at_most(WAIT) };
                 match fetch(within).await {
-                    Ok(value) => Ok(self.slot.lock().await.keep(value, now)),
+                    Ok(value) => Ok(self.slot.lock().await.set(value, now)),
                     Err(_) => Ok(old),
                 }
             }
@@ -121,7 +121,7 @@ impl<T> Cached<T> {
         fetched: Result<T, ProviderError>,
     ) -> Result<Arc<T>, ProviderError> {
         match fetched {
-            Ok(value) => Ok(slot.keep(value, self.clock.uptime())),
+            Ok(value) => Ok(slot.set(value, self.clock.uptime())),
             Err(error) => {
                 slot.last_failure = Some(error.clone());
                 self.failures.fetch_add(1, Ordering::Relaxed);
@@ -132,7 +132,7 @@ impl<T> Cached<T> {
 }
 
 impl<T> Slot<T> {
-    fn keep(&mut self, value: T, now: Duration) -> Arc<T> {
+    fn set(&mut self, value: T, now: Duration) -> Arc<T> {
         let value = Arc::new(value);
         self.held = Some(Held {
             value: Arc::clone(&value),

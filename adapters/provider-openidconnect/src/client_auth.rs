@@ -31,7 +31,8 @@ impl ClientAuthMethod {
     /// Returns the best method that the server supports. Basic is the default of RFC 8414 section 2, and RFC 6749 section
     /// 2.3.1 requires every server to support it.
     pub(crate) fn best_of(supported: Option<&[String]>) -> Self {
-        let supports = |name: &str| supported.is_some_and(|all| all.iter().any(|one| one == name));
+        let supports =
+            |name: &str| supported.is_some_and(|all| all.iter().any(|method| method == name));
         if supports("client_secret_post") && !supports("client_secret_basic") {
             Self::Post
         } else {

@@ -70,7 +70,7 @@ impl Dialect {
                 .refresh
                 .dead
                 .iter()
-                .map(|it| Pattern::new(it))
+                .map(|text| Pattern::new(text))
                 .collect(),
             advice: advice
                 .map(|(key, words)| (normal(key), words.clone()))
@@ -147,8 +147,9 @@ impl Dialect {
 
 const INVALID_GRANT: &str = "invalid_grant";
 
-/// After the first: GitHub ("Refreshing user access tokens"), Slack ("Token rotation"), Supabase ("Error codes"), OpenAI
-/// (github.com/openai/codex, `classify_refresh_token_failure`). The last two say the same.
+/// Codes of a dead refresh token. Sources, beside RFC 6749: GitHub ("Refreshing user access tokens"), Slack ("Token
+/// rotation"), Supabase ("Error codes"), OpenAI (github.com/openai/codex, `classify_refresh_token_failure`). The last
+/// two codes have no source, but the same meaning.
 const DEAD: [&str; 10] = [
     INVALID_GRANT,
     "bad_refresh_token",
@@ -193,9 +194,10 @@ pub(crate) fn is_registered(code: &str) -> bool {
     shared(code).is_some() || OTHERS.contains(&code)
 }
 
-/// RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8707 section 2, and codes that several servers use. Microsoft:
-/// `authorization_declined`. Google, Auth0 and gateways send the codes of limits with statuses other than 429, too. Older
-/// GitHub documentation: `token_expired`, `device_flow_disabled`, `incorrect_client_credentials`.
+/// RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8707 section 2, and codes that several servers use.
+/// `authorization_declined` is Microsoft's. Google, Auth0 and gateways send the codes of rate limits with other
+/// statuses than 429, too. Older documentation of GitHub has `token_expired`, `device_flow_disabled` and
+/// `incorrect_client_credentials`.
 const SHARED: [(&str, Meaning); 20] = [
     ("authorization_pending", Meaning::Pending),
     ("slow_down", Meaning::SlowDown),
@@ -230,8 +232,9 @@ fn shared(code: &str) -> Option<Meaning> {
     Some(meaning)
 }
 
-/// Returns the shared code that a text in lower case spells in another way: `authorization-pending`, `expiredtoken`,
-/// `slowdownexception` (AWS). Most phrases are prose: a firewall says `Access Denied`, too.
+/// Returns the shared code that a text, in lower case, spells differently: `authorization-pending`, `expiredtoken`,
+/// `slowdownexception` (AWS). Phrases count only for three codes, because others may be prose: a firewall says `Access
+/// Denied`, too.
 fn spelled(text: &str) -> Option<&'static str> {
     const PHRASES: [&str; 3] = [INVALID_GRANT, "authorization_pending", "slow_down"];
     let plain = |text: &str| text.replace([' ', '-', '_'], "");

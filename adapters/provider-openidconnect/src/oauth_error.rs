@@ -79,8 +79,8 @@ impl OAuthError {
         }
     }
 
-    /// Whether the provider limits requests: `Retry-After` means that the same request may work later. Except if the
-    /// response is definite: a dead token stays dead.
+    /// Whether the provider limits requests: `Retry-After` means that the same request may work later. A definite
+    /// response is no limit: a dead token stays dead.
     pub(crate) fn is_limit(&self) -> bool {
         let is_definite = self.is_dead || matches!(self.meaning, Meaning::Expired);
         !is_definite && self.retry_after.is_some_and(|pause| !pause.is_zero())

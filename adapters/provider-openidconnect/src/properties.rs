@@ -108,7 +108,7 @@ fn read(fields: &Fields) -> Result<(), TestCaseError> {
         extra: &[],
         now: Timestamp::from_millis(1_800_000_000_000),
     };
-    if let Ok(grant) = responses.first(fields) {
+    if let Ok(grant) = responses.read_grant(fields) {
         prop_assert!(!grant.access_token.expose().is_empty());
     }
     let endpoint = Url::parse("https://provider.test/device").expect("an address");

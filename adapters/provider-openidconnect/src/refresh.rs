@@ -23,7 +23,7 @@ pub(crate) fn read(
     match answer.tokens() {
         // The server may have rotated, whatever is wrong with the response.
         Ok(fields) => responses
-            .refreshed(&fields, has_rotated)
+            .read_refresh(&fields, has_rotated)
             .map_err(|cause| RefreshError {
                 cause,
                 may_have_acted: true,

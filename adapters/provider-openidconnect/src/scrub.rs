@@ -16,7 +16,8 @@ const MAX_CODE: usize = 64;
 pub(crate) struct Scrubber(Vec<SecretString>);
 
 impl Scrubber {
-    /// Adds a secret, its form-urlencoded and JSON forms, and what a form makes of one that was not encoded.
+    /// Adds a secret as it is, form-urlencoded, in JSON, and decoded as a form, because a provider may echo it
+    /// unencoded in a form.
     pub(crate) fn add(&mut self, secret: &str) {
         let encoded: String = byte_serialize(secret.as_bytes()).collect();
         let quoted = Value::from(secret).to_string();

@@ -122,7 +122,7 @@ impl Server {
             authorization,
             device_authorization,
             token: pick(&settings.token_endpoint, "token_endpoint")?,
-            // Likewise; a rejected endpoint is reported when it is used.
+            // An endpoint that is rejected is reported when it is used.
             revocation: pick(&settings.revocation_endpoint, "revocation_endpoint"),
             unfit,
         })
@@ -135,7 +135,7 @@ impl Server {
 
     /// Returns the authorization endpoint (RFC 6749 section 3.1).
     pub(crate) fn authorization(&self) -> Result<&Url, ProviderError> {
-        present(&self.authorization, "authorization_endpoint")
+        required(&self.authorization, "authorization_endpoint")
     }
 
     /// Whether it may be the issuer of an authorization response: exactly (RFC 9207 section 2.4), except for the tenant.
@@ -154,12 +154,12 @@ impl Server {
 
     /// Returns the device authorization endpoint (RFC 8628 section 3.1).
     pub(crate) fn device_authorization(&self) -> Result<&Url, ProviderError> {
-        present(&self.device_authorization, "device_authorization_endpoint")
+        required(&self.device_authorization, "device_authorization_endpoint")
     }
 
     /// Returns the token endpoint (RFC 6749 section 3.2).
     pub(crate) fn token(&self) -> Result<&Url, ProviderError> {
-        present(&self.token, "token_endpoint")
+        required(&self.token, "token_endpoint")
     }
 
     /// Returns the origin of the tokens that the token endpoint issues.
@@ -180,7 +180,7 @@ impl Server {
     }
 }
 
-fn present<'a>(endpoint: &'a Option<Url>, name: &str) -> Result<&'a Url, ProviderError> {
+fn required<'a>(endpoint: &'a Option<Url>, name: &str) -> Result<&'a Url, ProviderError> {
     endpoint
         .as_ref()
         .ok_or_else(|| ProviderError::Misconfigured {

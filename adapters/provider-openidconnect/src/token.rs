@@ -27,12 +27,12 @@ pub(crate) struct TokenResponses<'a> {
 
 impl TokenResponses<'_> {
     /// Parses the response that starts a grant, with tokens of any type.
-    pub(crate) fn first(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
+    pub(crate) fn read_grant(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
         let quirks = &self.quirks.refresh;
-        let mut grant = self.unchecked(fields)?;
+        let mut grant = self.read_unchecked(fields)?;
         grant.grant_expires_in = quirks.grant_lasts();
         if grant.refresh_token_expires_in.is_none() {
-            let lasts = quirks.lasts(false);
+            let lasts = quirks.lasts();
             grant.refresh_token_expires_in = lasts;
             grant.grant_expires_in = grant
                 .grant_expires_in
@@ -41,10 +41,10 @@ impl TokenResponses<'_> {
         Ok(grant)
     }
 
-    /// Parses a later response. A new refresh token is kept whatever is wrong with the rest, because the provider has
-    /// rotated. A response with neither that nor an access token is an error: a sentence in the place of a token, or an
-    /// echo of the request.
-    pub(crate) fn refreshed(
+    /// Parses the response to a refresh. A new refresh token is kept even if the rest is unusable, because the provider
+    /// has rotated. A response with neither a new refresh token nor an access token is an error: it has a message in
+    /// the place of a token, or echoes the request.
+    pub(crate) fn read_refresh(
         self,
         fields: &Fields,
         has_rotated: bool,
@@ -52,7 +52,7 @@ impl TokenResponses<'_> {
         let refresh_token = token_text::refresh_token(fields).map(RefreshToken::new);
         let quirks = &self.quirks.token;
         let checked = self
-            .unchecked(fields)
+            .read_unchecked(fields)
             .and_then(|grant| check_type(fields, quirks).map(|()| grant));
         match checked {
             Ok(grant) => Ok(RefreshAnswer::Granted(Box::new(grant))),
@@ -63,7 +63,7 @@ impl TokenResponses<'_> {
 
     /// A missing, zero or negative `expires_in` counts as unknown: an expired token would be useless, and servers send 0
     /// for "never" or in the last second of a cached token.
-    fn unchecked(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
+    fn read_unchecked(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
         let missing = || ProviderError::nonsense("a token response without a usable access_token");
         let access_token = token_text::access_token(fields).ok_or_else(missing)?;
         let quirks = self.quirks;
@@ -79,7 +79,7 @@ impl TokenResponses<'_> {
             expires_in: LIFETIMES.iter().find_map(|name| lifetime(fields, name)),
             assumed_expires_in: assumed.map(Duration::from_secs),
             refresh_token_expires_in: refresh_token_lifetime(fields, self.now)
-                .or_else(|| quirks.refresh.lasts(true)),
+                .or_else(|| quirks.refresh.lasts_if_renewed()),
             grant_expires_in: None,
             scopes: scopes.unwrap_or_else(|| self.scopes.to_vec()),
             extra: extra::read(fields, self.extra),
@@ -88,17 +88,18 @@ impl TokenResponses<'_> {
     }
 }
 
-/// RFC 6749 section 5.1; Stack Exchange and Deezer; cTrader.
+/// In this order: RFC 6749 section 5.1; Stack Exchange and Deezer; cTrader.
 const LIFETIMES: [&str; 3] = ["expires_in", "expires", "expiresIn"];
 
-/// GitHub, Google and LinkedIn; Keycloak, which sends 0 for an unlimited token; QuickBooks.
+/// In this order: GitHub, Google and LinkedIn; Keycloak, which sends 0 for an unlimited token; QuickBooks.
 const REFRESH_TOKEN_LIFETIMES: [&str; 3] = [
     "refresh_token_expires_in",
     "refresh_expires_in",
     "x_refresh_token_expires_in",
 ];
 
-/// The end of the refresh token: Square; TikTok Shop and others send a Unix time as a lifetime.
+/// Members with the expiry of the refresh token: the first is Square's. TikTok Shop and others send a Unix time in the
+/// place of a lifetime.
 const REFRESH_TOKEN_ENDS: [&str; 3] = [
     "refresh_token_expires_at",
     "refresh_token_expires_in",
@@ -109,7 +110,7 @@ const REFRESH_TOKEN_ENDS: [&str; 3] = [
 /// Strava and Square). Like the `exp` of a JWT it is only a hint.
 const ENDS: [&str; 4] = ["expires_at", "expires_on", "expires", "expires_in"];
 
-/// A "lifetime" that is long enough for a Unix time is one, or stands for "never".
+/// Returns a lifetime, unless it is so long that it must be a Unix time, or stands for "never".
 fn lifetime(fields: &Fields, name: &str) -> Option<Duration> {
     plausible(fields.seconds(name)?)
 }

@@ -3,9 +3,9 @@
 use crate::dialect::is_registered;
 use crate::http::Fields;
 
-/// What scripts write for a missing value.
+/// Texts that scripts write for a missing value.
 const PLACEHOLDERS: [&str; 3] = ["null", "undefined", "none"];
-/// What casdoor writes before an error in the place of a token.
+/// The prefix that casdoor writes before an error in the place of a token.
 const ERROR: &str = "error:";
 
 /// Returns the access token: visible ASCII (RFC 6749 appendix A.12) without spaces, because it is sent in a header (RFC

@@ -136,7 +136,7 @@ impl AuditStore for SeaOrmStore {
 }
 
 /// Adds entries in the transaction of their event.
-pub(crate) async fn keep(
+pub(crate) async fn store(
     db: &impl ConnectionTrait,
     entries: &[SignedEntry],
 ) -> Result<(), StoreError> {

@@ -27,16 +27,14 @@ pub(crate) trait Leased: Table {
     const NEXT_AT: Self::Column;
     const VERSION: Self::Column;
 
-    /// The update that leases rows. Holders of older leases can no longer record anything.
-    fn lease(until: Timestamp) -> UpdateMany<Self> {
-        Self::update_many()
-            .col_expr(Self::LEASE_UNTIL, Expr::value(until.as_millis()))
-            .col_expr(Self::VERSION, next_version::<Self>())
+    /// Adds what else a claim changes. A lease that is still there has expired without a result.
+    fn note_expired_lease(claim: UpdateMany<Self>) -> UpdateMany<Self> {
+        claim
     }
 }
 
 /// The rule of `LeaseVersion::next`, in SQL.
-pub(crate) fn next_version<E: Leased>() -> SimpleExpr {
+fn next_version<E: Leased>() -> SimpleExpr {
     let next = Expr::col(E::VERSION).add(1);
     let last = Expr::col(E::VERSION).eq(i64::MAX);
     CaseStatement::new().case(last, 0).finally(next).into()
@@ -75,8 +73,8 @@ pub(crate) fn next_due<E: Leased>(busy: &[ProviderName]) -> Select<E> {
         .limit(1)
 }
 
-/// Leaves out texts, which SQLite may have stored too, because they compare greater than all numbers. The function
-/// keeps the planner from using an index for this condition; the others have better ones.
+/// Leaves out values that SQLite has stored as text, because text compares greater than all numbers. The function keeps
+/// the planner from using an index for this condition; the other conditions have better indexes.
 pub(crate) fn is_time<E: Leased>() -> SimpleExpr {
     let due_at = [Expr::col(E::DUE_AT), Expr::val(0_i64)];
     Func::coalesce(due_at).lte(i64::MAX)
@@ -88,7 +86,7 @@ pub(crate) fn not_at<E: Leased>(busy: &[ProviderName]) -> Condition {
     Condition::all().add_option((!busy.is_empty()).then(|| E::PROVIDER.is_not_in(names)))
 }
 
-/// Leases the rows that a query finds, and returns what `read` makes of them, the longest due first. If transactions run
+/// Leases the rows that a query finds. Returns them, converted by `read`, the longest due first. If transactions run
 /// concurrently, skips rows that another one has locked, so that replicas share the work instead of waiting for each
 /// other.
 pub(crate) async fn claim<E: Leased, T>(
@@ -120,7 +118,12 @@ pub(crate) fn lease_due<E: Leased>(due: Select<E>, lease_until: Timestamp) -> Wi
         .table_name(name.clone())
         .query(skipping_locked(due).into_query());
     let due = Query::select().column(E::ID).from(name).to_owned();
-    let lease = E::lease(lease_until).filter(E::ID.in_subquery(due));
+    // Holders of older leases can no longer record anything.
+    let lease = E::update_many()
+        .col_expr(E::LEASE_UNTIL, Expr::value(lease_until.as_millis()))
+        .col_expr(E::VERSION, next_version::<E>())
+        .filter(E::ID.in_subquery(due));
+    let lease = E::note_expired_lease(lease);
     let lease = lease.into_query().returning_all().to_owned();
     lease.with(Query::with().cte(due_rows).to_owned())
 }

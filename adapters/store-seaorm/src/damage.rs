@@ -1,8 +1,8 @@
 //! Rows that cannot be read, for example because the file was damaged or a newer version wrote them.
 //!
-//! Such a row neither hides nor stops others: whatever reads several rows goes through this module, which leaves the
-//! row out and names it once in the log. What deletes a row does not read it. Accounts and audit entries are shown as
-//! far as they can be read.
+//! Such a row neither hides nor stops others: all reads of several rows go through this module, which leaves the row
+//! out and names it once in the log. Rows are deleted without being read. Accounts and audit entries are shown as far
+//! as they can be read.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -46,7 +46,7 @@ pub(crate) async fn readable<E: Table>(
     each(db, rows, Ok).await
 }
 
-/// Returns what `read` makes of the rows that a query for one table finds.
+/// Returns the rows that a query for one table finds, converted by `read`.
 pub(crate) async fn each<E: Table, T>(
     db: &impl ConnectionTrait,
     rows: Select<E>,
@@ -56,7 +56,7 @@ pub(crate) async fn each<E: Table, T>(
     each_of(db, &rows, numbered::<E>(), read).await
 }
 
-/// Returns what `read` makes of the rows that a query finds.
+/// Returns the rows that a query finds, converted by `read`.
 pub(crate) async fn each_of<T>(
     db: &impl ConnectionTrait,
     query: &impl QueryTrait,
@@ -76,8 +76,8 @@ pub(crate) fn each_row<T>(
     read.filter_map(Result::transpose).collect()
 }
 
-/// Returns up to `limit` rows in the order of their numbers, those after `after`. There are fewer only if there are no
-/// more, however many cannot be read.
+/// Returns the next `limit` rows after `after`, in the order of their numbers. Returns fewer only if there are no more:
+/// rows that cannot be read do not count.
 pub(crate) async fn page<Q, T>(
     db: &impl ConnectionTrait,
     query: Q,
@@ -145,7 +145,7 @@ pub(crate) async fn raw(
     rows.await.map_err(failed)
 }
 
-/// Returns what `read` makes of the row that a query finds.
+/// Returns the row that a query finds, converted by `read`.
 pub(crate) async fn one<T>(
     db: &impl ConnectionTrait,
     query: &impl QueryTrait,
@@ -157,7 +157,7 @@ pub(crate) async fn one<T>(
     row.map(|row| named(&row, numbered, read)).transpose()
 }
 
-/// Returns what a row has of a joined table, if anything. SeaORM takes what cannot be read for nothing.
+/// Returns the columns of a joined table, if the row has any. SeaORM would take unreadable columns for missing ones.
 pub(crate) fn joined<M: FromQueryResult>(
     row: &QueryResult,
     prefix: &str,

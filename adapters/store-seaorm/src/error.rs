@@ -47,7 +47,7 @@ pub(crate) fn unavailable(error: DbErr) -> StoreError {
     }
 }
 
-/// An error that a pooler causes if it is used as if it were a server.
+/// An error of a connection pooler that the URL does not announce.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{0}; if a connection pooler like PgBouncer is in between, add statement-cache-capacity=0 to the database URL"
@@ -59,12 +59,13 @@ struct Pooled(DbErr);
 #[error("{0}; {advice}", advice = ACCESS_NEEDED)]
 struct NoAccess(DbErr);
 
-/// What SQLite needs to open a file and to write to it.
+/// The permissions that SQLite needs to open a file and to write to it.
 pub(crate) const ACCESS_NEEDED: &str = "check that the user of this process may read and write the database file and its \
     folder, where SQLite makes more files, and that the file system is not read-only";
 
-/// Names the permissions that SQLite needs, if missing ones may have caused the error. Names the option that poolers need, if one may have caused the error: they reject or drop startup parameters, and mix
-/// up the prepared statements of their clients.
+/// Adds advice to an error: the permissions that SQLite needs, if missing ones may have caused it; the option for
+/// poolers, if a pooler may have caused it. Poolers reject or drop startup parameters, and mix up the prepared
+/// statements of their clients.
 pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
     const PROTOCOL_VIOLATION: &str = "08P01";
     const FEATURE_NOT_SUPPORTED: &str = "0A000";
@@ -108,7 +109,7 @@ fn is_damaged(error: &DbErr) -> bool {
         || matches!(sqlstate(error), Some(DATA_CORRUPTED | INDEX_CORRUPTED))
 }
 
-/// Says once that the database is damaged: whoever asks for a damaged part may ask often.
+/// Logs once that the database is damaged, because a damaged part may be requested again and again.
 fn tell_damage(error: &DbErr) {
     static TOLD: Once = Once::new();
     TOLD.call_once(|| {
@@ -129,7 +130,7 @@ pub(crate) fn is_locked(error: &DbErr) -> bool {
 
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// Whether a server is well, and others have locked the row or use all connections.
+/// Whether the server works, but others have locked the row or use all connections.
 pub(crate) fn is_busy(error: &DbErr) -> bool {
     const DEADLOCK: &str = "40P01";
     matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
@@ -137,11 +138,13 @@ pub(crate) fn is_busy(error: &DbErr) -> bool {
         || is_cancelled_at_a_row(error)
 }
 
-/// Whether a statement timed out while it waited for a row. It waits first for those who wait before it, each time with
-/// a new lock timeout. Such a wait gives the error a context. So does a cascade; but that is rarely what is slow.
+/// Whether a statement timed out while it waited for a row. The lock timeout starts again for each transaction that it
+/// waits for, so the statement timeout may come first. Such an error has a context (`where`). Errors in a cascade have
+/// one too, but cascades are rarely slow.
 fn is_cancelled_at_a_row(error: &DbErr) -> bool {
     const QUERY_CANCELED: &str = "57014";
-    postgres_error(error).is_some_and(|it| it.code() == QUERY_CANCELED && it.r#where().is_some())
+    postgres_error(error)
+        .is_some_and(|error| error.code() == QUERY_CANCELED && error.r#where().is_some())
 }
 
 /// Whether the storage has failed, and not the request.

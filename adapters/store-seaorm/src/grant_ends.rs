@@ -76,7 +76,7 @@ impl GrantEndStore for SeaOrmStore {
             Err(StoreError::Conflict) => return Ok(false),
             announced => announced?,
         };
-        audit::keep(&write, &[entry]).await?;
+        audit::store(&write, &[entry]).await?;
         write.commit().await?;
         Ok(true)
     }

@@ -19,7 +19,7 @@ pub(crate) async fn read(db: &impl ConnectionTrait) -> Result<Option<Sealed>, Db
 }
 
 /// Stores the key unless there is one; returns the stored one.
-pub(crate) async fn keep(
+pub(crate) async fn init(
     db: &impl ConnectionTrait,
     candidate: &Sealed,
 ) -> Result<Sealed, StoreError> {

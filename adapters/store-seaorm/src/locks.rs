@@ -114,7 +114,8 @@ pub(crate) async fn alone(db: &impl ConnectionTrait, work: Alone) -> Result<(), 
 }
 
 /// Locks the decision whether a person of a provider has a live account here: no account may appear between the check
-/// and what follows from it. Take this lock before all others, so that nobody waits for it while holding a row.
+/// and the change that depends on it. Take this lock before all others, so that nobody waits for it while holding a
+/// row.
 pub(crate) async fn persons(
     db: &impl ConnectionTrait,
     provider: &ProviderName,

@@ -55,7 +55,7 @@ impl SeaOrmStore {
             let write = self.begin_to_migrate().await.map_err(&at)?;
             refuse_newer(&write, self.url()).await?;
             match migrate(write.unwatched().map_err(&at)?).await {
-                Ok(()) => return write.try_commit().await.map_err(&at),
+                Ok(()) => return write.commit_raw().await.map_err(&at),
                 Err(error) if self.is_on_server() && is_locked(&error) => {
                     tracing::warn!(
                         "the migration waits for another transaction on the tables, such as a backup"
@@ -72,8 +72,8 @@ impl SeaOrmStore {
         self.url().path().is_none()
     }
 
-    /// Sets a timeout: migrations have no statement timeout, and TCP would wait for a vanished server for ever if there
-    /// is nothing to send. A file does not vanish.
+    /// Fails after `limit` on a server. Migrations have no statement timeout, and without one TCP would wait for ever
+    /// for a server that has vanished.
     async fn in_time<T>(
         &self,
         limit: Duration,

@@ -114,25 +114,25 @@ where
     each(db, query, E::ID.as_str(), read).await
 }
 
-/// Returns the rows of a table with a sealed value, or with one under another key than `present`.
+/// Returns the rows of a table with a sealed value, or with one under another key than `current`.
 pub(crate) async fn page(
     db: &impl ConnectionTrait,
     owners: OwnerKind,
-    present: Option<SealId>,
+    current: Option<SealId>,
     after: i64,
     limit: u64,
 ) -> Result<Vec<Found>, StoreError> {
     match owners {
         OwnerKind::Service => {
-            read::<service_keys::Entity>(db, &sealed(present, after, limit)).await
+            read::<service_keys::Entity>(db, &sealed(current, after, limit)).await
         }
         OwnerKind::Account => {
-            let rows = sealed::<tokens::Entity>(present, after, limit);
+            let rows = sealed::<tokens::Entity>(current, after, limit);
             read_tokens(db, &rows.find_also_related(accounts::Entity)).await
         }
-        OwnerKind::Link => read::<device_codes::Entity>(db, &sealed(present, after, limit)).await,
+        OwnerKind::Link => read::<device_codes::Entity>(db, &sealed(current, after, limit)).await,
         OwnerKind::Revocation => {
-            read::<revocations::Entity>(db, &sealed(present, after, limit)).await
+            read::<revocations::Entity>(db, &sealed(current, after, limit)).await
         }
     }
 }
@@ -224,15 +224,15 @@ pub(crate) fn starts<E: Sealing>() -> Select<E> {
     })
 }
 
-/// Returns rows with a sealed value, or with one under another key than `present`, in the order of their numbers.
-pub(crate) fn sealed<E: Sealing>(present: Option<SealId>, after: i64, limit: u64) -> Select<E> {
+/// Returns rows with a sealed value, or with one under another key than `current`, in the order of their numbers.
+pub(crate) fn sealed<E: Sealing>(current: Option<SealId>, after: i64, limit: u64) -> Select<E> {
     let any = E::SEALED.iter().fold(Condition::any(), |any, (_, column)| {
-        any.add(match present {
-            Some(present) => start::<E::Column>(*column).ne(present.0.to_vec()),
+        any.add(match current {
+            Some(current) => start::<E::Column>(*column).ne(current.0.to_vec()),
             None => column.is_not_null(),
         })
     });
-    let among = match present {
+    let among = match current {
         Some(_) => holding::<E>(),
         None => Condition::all(),
     };

@@ -41,7 +41,7 @@ impl SealStore for SeaOrmStore {
         if kept.is_none() && !(nobody_copies && is_new) {
             return Err(StoreError::Conflict);
         }
-        let kept = hash_key::keep(&write, &candidate).await?;
+        let kept = hash_key::init(&write, &candidate).await?;
         write.commit().await?;
         Ok(kept)
     }
@@ -61,14 +61,14 @@ impl SealStore for SeaOrmStore {
     async fn rows_sealed_otherwise(
         &self,
         owners: OwnerKind,
-        present: SealId,
+        current: SealId,
         after: i64,
         limit: u64,
     ) -> Result<Vec<Result<SealedRow, DamagedRow>>, StoreError> {
         let db = &self.read().await?;
         match owners {
-            OwnerKind::Account => tokens_sealed_otherwise(db, present, after, limit).await,
-            owners => page(db, owners, Some(present), after, limit).await,
+            OwnerKind::Account => tokens_sealed_otherwise(db, current, after, limit).await,
+            owners => page(db, owners, Some(current), after, limit).await,
         }
     }
 
@@ -175,13 +175,13 @@ fn seal_ids(seals: &[u8]) -> impl Iterator<Item = Option<SealId>> {
 /// Runs one query for each combination with another key in it, because each can use an index.
 async fn tokens_sealed_otherwise(
     db: &impl ConnectionTrait,
-    present: SealId,
+    current: SealId,
     after: i64,
     limit: u64,
 ) -> Result<Vec<Found>, StoreError> {
     let mut found = Vec::new();
     for seals in seals_of_tokens(db).await? {
-        if seal_ids(&seals).all(|key| key == Some(present)) {
+        if seal_ids(&seals).all(|key| key == Some(current)) {
             continue;
         }
         found.extend(read_tokens(db, &tokens_sealed_with(seals, after, limit)).await?);

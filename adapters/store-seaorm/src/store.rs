@@ -42,7 +42,7 @@ impl SeaOrmStore {
         Self::open_if(url, settings, |_| Ok(())).await
     }
 
-    /// Opens the database, unless `check` rejects its sealed hash key, or that it has none. Nothing has been written
+    /// Opens the database, unless `check` rejects its sealed hash key or the lack of one. Nothing has been written
     /// before that, not even a new file.
     ///
     /// # Errors
@@ -62,11 +62,12 @@ impl SeaOrmStore {
         })
     }
 
-    /// Keeps a clock synchronised: all processes on one database server must judge leases by the server's clock.
+    /// Keeps this clock synchronised with the database server, because all its processes must judge leases by one
+    /// clock.
     ///
     /// # Errors
     /// When the server does not return the time.
-    pub async fn keeping_right(self, clock: Arc<DatabaseClock>) -> Result<Self, OpenError> {
+    pub async fn with_server_time(self, clock: Arc<DatabaseClock>) -> Result<Self, OpenError> {
         let store = Self {
             time: ServerTime(Some(clock)),
             ..self
@@ -145,7 +146,7 @@ impl ServerTime {
             return Ok(None);
         };
         let server = row.try_get("", "now")?;
-        clock.put_right(asked, server, clock.machine());
+        clock.correct(asked, server, clock.machine());
         Ok(Some(Timestamp::from_millis(server)))
     }
 }

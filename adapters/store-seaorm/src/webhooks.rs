@@ -45,7 +45,7 @@ impl WebhookStore for SeaOrmStore {
             damaged.exec(&write).await.map_err(failed)?;
             insert(&write, fresh).await?;
         }
-        audit::keep(&write, &[entry]).await?;
+        audit::store(&write, &[entry]).await?;
         write.commit().await?;
         Ok(true)
     }

@@ -86,7 +86,7 @@ impl WorkloadStore for SeaOrmStore {
         if let KeyCreation::Created(record) = &created {
             insert(&write, record.id, workload).await?;
             let event = AuditEvent::key_created(account, record);
-            audit::keep(&write, &[audit.entry(event)]).await?;
+            audit::store(&write, &[audit.entry(event)]).await?;
         }
         write.commit().await?;
         Ok(created)

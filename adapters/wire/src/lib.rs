@@ -1,4 +1,4 @@
-//! What several adapters read from the wire in the same way.
+//! Parsing that several adapters need.
 
 mod address;
 mod json;

@@ -93,7 +93,7 @@ pub struct AuditEnds {
     pub mac: KeyedHash,
 }
 
-/// What is added to a log.
+/// The entries and the ends that are added to a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extension {
     /// The new entries, in order.
@@ -104,7 +104,7 @@ pub struct Extension {
     pub is_broken: bool,
 }
 
-/// What [`AuditChain::shorten`] deletes.
+/// The result of [`AuditChain::shorten`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shortening {
     /// How many of the oldest entries are deleted.

@@ -18,7 +18,7 @@ impl AuditNumber {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AuditReference(pub [u8; 16]);
 
-/// What an entry says.
+/// The content of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditContent {
     /// Identifies the entry.

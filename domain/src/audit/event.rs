@@ -205,8 +205,8 @@ impl AuditEvent {
         self
     }
 
-    /// Adds a name that a trusted issuer has given: characters that [`AuditEvent::with`] does not allow are percent-encoded, and
-    /// the end of a long name is left out.
+    /// Adds a name that a trusted issuer has given: characters that [`AuditEvent::with`] does not allow are
+    /// percent-encoded, and the end of a long name is left out.
     pub fn named(self, name: &'static str, value: &str) -> Self {
         let mut encoded = String::new();
         for c in value.chars() {
@@ -224,7 +224,8 @@ impl AuditEvent {
         self.pair(name, &encoded)
     }
 
-    /// Adds the code of a fault. Providers choose codes too: one that is not lower-case letters and underscores becomes `other`.
+    /// Adds the code of a fault. Providers choose codes too: one that is not lower-case letters and underscores becomes
+    /// `other`.
     pub fn code(self, code: &str) -> Self {
         const LONGEST: usize = 40;
         let is_code = |b: u8| b.is_ascii_lowercase() || b == b'_';

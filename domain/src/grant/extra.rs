@@ -58,7 +58,7 @@ impl Extra {
         ExtraText::new(text)
     }
 
-    /// Parses such a text; `None` for any other.
+    /// Parses the text of [`Extra::to_text`]; `None` for any other text.
     pub fn from_text(text: &ExtraText) -> Option<Self> {
         let (mut rest, mut members) = (text.expose(), BTreeMap::new());
         while !rest.is_empty() {

@@ -61,13 +61,13 @@ pub struct OutlivesMaker;
 /// # Errors
 /// [`OutlivesMaker`].
 pub fn expiry_under(
-    asked: Option<Timestamp>,
+    requested: Option<Timestamp>,
     maker: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, OutlivesMaker> {
-    match (asked, maker) {
+    match (requested, maker) {
         (None, last) => Ok(last),
-        (Some(asked), Some(last)) if asked > last => Err(OutlivesMaker),
-        (asked, _) => Ok(asked),
+        (Some(requested), Some(last)) if requested > last => Err(OutlivesMaker),
+        (requested, _) => Ok(requested),
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_key_never_outlives_its_maker() {
         let at = |second: i64| Some(Timestamp::from_millis(second));
-        for (asked, maker, expected) in [
+        for (requested, maker, expected) in [
             (None, None, Ok(None)),
             (at(5), None, Ok(at(5))),
             (None, at(5), Ok(at(5))),
@@ -136,7 +136,11 @@ mod tests {
             (at(5), at(5), Ok(at(5))),
             (at(6), at(5), Err(OutlivesMaker)),
         ] {
-            assert_eq!(expiry_under(asked, maker), expected, "{asked:?} {maker:?}");
+            assert_eq!(
+                expiry_under(requested, maker),
+                expected,
+                "{requested:?} {maker:?}"
+            );
         }
     }
 

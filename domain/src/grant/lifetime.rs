@@ -158,7 +158,7 @@ impl NewGrant {
     /// Returns this grant for an account whose unused refresh tokens used to last this long: if the provider does not state
     /// the lifetime of the new one, the previous lifetime applies.
     #[must_use]
-    pub fn refreshable_as_before(mut self, lasts: Option<Duration>) -> Self {
+    pub fn with_earlier_refresh_token_lifetime(mut self, lasts: Option<Duration>) -> Self {
         if self.refresh_token.is_some()
             && self.refresh_token_expires_at.is_none()
             && let Some(lasts) = lasts

@@ -28,8 +28,8 @@ impl TokenOrigin {
         }
     }
 
-    /// Whether the provider's name stands for another server now. There, the same id may be another person's. Without both
-    /// issuers, the address of the token endpoint tells.
+    /// Whether the provider's name stands for another server now. There, the same id may be another person's. If an
+    /// issuer is unknown, the servers of the token endpoints are compared.
     #[must_use]
     pub fn is_of_other_server(&self, now: &Self) -> bool {
         match (&self.issuer, &now.issuer) {

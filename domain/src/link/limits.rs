@@ -76,7 +76,7 @@ impl CodeLimit {
         match full_since {
             None => Ok(()),
             Some(first) => Err(TooManyCodes {
-                // Also for a code that a clock which was a little ahead has stored.
+                // At most the window, because another replica's clock may have been ahead.
                 retry_after: (first + self.window).since(now).min(self.window),
             }),
         }
@@ -137,13 +137,13 @@ impl ConsentLimit {
     ///
     /// # Errors
     /// When too many are in progress.
-    pub const fn judge(underway: ConsentsInProgress) -> Result<(), TooManyConsents> {
-        let most_of_network = if underway.of_all < Self::LOAD_THRESHOLD {
+    pub const fn judge(in_progress: ConsentsInProgress) -> Result<(), TooManyConsents> {
+        let most_of_network = if in_progress.of_all < Self::LOAD_THRESHOLD {
             Self::PER_NETWORK
         } else {
             Self::PER_NETWORK_UNDER_LOAD
         };
-        if underway.of_network < most_of_network && underway.of_all < Self::MOST {
+        if in_progress.of_network < most_of_network && in_progress.of_all < Self::MOST {
             Ok(())
         } else {
             Err(TooManyConsents {

@@ -10,7 +10,7 @@ pub trait Cipher: Send + Sync {
     /// [`CipherError::TooLarge`] for a value beyond the limit of the algorithm.
     fn seal(&self, plaintext: &[u8], associated_data: &[u8]) -> Result<Sealed, CipherError>;
 
-    /// Decrypts a value with the present key or a previous one.
+    /// Decrypts a value with the current key or a previous one.
     ///
     /// # Errors
     /// [`CipherError::UnknownKey`] when no configured key sealed it, [`CipherError::Corrupt`] when it is damaged or was
@@ -21,7 +21,7 @@ pub trait Cipher: Send + Sync {
         associated_data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, CipherError>;
 
-    /// Returns the header of values that are sealed with the present key.
+    /// Returns the header of values that are sealed with the current key.
     fn current_seal_id(&self) -> SealId;
 
     /// Returns the headers of values that a configured key can decrypt.

@@ -1,4 +1,4 @@
-//! What the rules need from the outside.
+//! The interfaces through which the rules use the outside world.
 
 mod cipher;
 mod clock;

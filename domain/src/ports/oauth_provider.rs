@@ -125,7 +125,7 @@ pub struct Consent {
     pub interval: Option<Duration>,
 }
 
-/// What redeems a consent.
+/// The value that redeems a consent.
 pub enum ConsentHandle {
     /// The device code, which is polled until the person has consented.
     DeviceCode(DeviceCode),

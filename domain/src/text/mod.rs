@@ -30,7 +30,7 @@ pub enum Unpresentable {
     /// It is longer than this number of characters.
     #[error("is longer than {0} characters")]
     TooLong(usize),
-    /// A letter of it is one that [`lookalike`] finds.
+    /// [`lookalike`] has found a letter.
     #[error(
         "holds U+{:04X}, a letter of another alphabet than the rest of its word",
         u32::from(*.0)
@@ -200,8 +200,8 @@ fn is_mark(c: char) -> bool {
     matches!(property(c), NonspacingMark | EnclosingMark)
 }
 
-/// Returns the first letter of another alphabet than the rest of its word, where letters of both look alike: a Cyrillic `а` in a
-/// Latin word, for example. A word that consists of such letters alone is not found.
+/// Returns the first letter of another alphabet than the rest of its word, where letters of both look alike: a Cyrillic
+/// `а` in a Latin word, for example. A word that consists of such letters alone is not found.
 pub fn lookalike(text: &str) -> Option<char> {
     let words = text.split(|c: char| !c.is_alphanumeric() && !is_mark(c));
     words.into_iter().find_map(|word| {

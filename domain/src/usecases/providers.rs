@@ -52,11 +52,11 @@ impl Providers {
                 .and_then(|name| self.by_name.get(name)),
         };
         chosen.ok_or_else(|| {
-            let what = named.map_or_else(
+            let problem = named.map_or_else(
                 || "name a provider".to_owned(),
                 |name| format!("there is no provider {:?}", shorten(name)),
             );
-            Refusal::Unprocessable(format!("{what}; this service has: {}", self.names()))
+            Refusal::Unprocessable(format!("{problem}; this service has: {}", self.names()))
         })
     }
 

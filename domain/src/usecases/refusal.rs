@@ -123,7 +123,7 @@ pub trait Coded {
     /// Returns the code. It never changes.
     fn code(&self) -> &'static str;
 
-    /// Whether the request merely came before its time, and may be repeated soon.
+    /// Whether the request came too early, and may succeed soon.
     fn is_too_soon(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! Re-encrypts all sealed values with the present key.
+//! Re-encrypts all sealed values with the current key.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub struct Rekeyed {
     pub left: Vec<SealId>,
 }
 
-/// Re-encrypts everything in the store that another key than the present one sealed. It may run while the service does,
+/// Re-encrypts everything in the store that another key than the current one sealed. It may run while the service does,
 /// and can be interrupted and repeated at any time: each row is replaced only if it has not changed since it was read,
 /// so that a refreshed token is never overwritten.
 ///
@@ -127,7 +127,7 @@ pub async fn require_all_keys(
     Ok(damaged)
 }
 
-/// Returns the next rows with a value that another key than the present one sealed, and moves behind them.
+/// Returns the next rows with a value that another key than the current one sealed, and moves behind them.
 async fn next_rows(
     store: &dyn TokenStore,
     vault: &Vault,

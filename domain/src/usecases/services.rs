@@ -21,7 +21,7 @@ use crate::operator::OperatorKey;
 use crate::ports::{Clock, TokenStore};
 use crate::vault::Vault;
 
-/// What the services need from the outside.
+/// The ports of the services.
 #[derive(Clone)]
 pub struct Ports {
     /// The store.
@@ -134,47 +134,40 @@ impl Services {
         refresh_on_demand: Arc<dyn RefreshOnDemand>,
         revoke_on_demand: Arc<dyn RevokeOnDemand>,
     ) -> Self {
-        let accounts = AccountReader::new(ports);
+        let reader = AccountReader::new(ports);
         let guesses = GuessLimiter::new(ports, settings);
         let ender = LinkEnder::new(ports, &workers.revoker);
         let completer = LinkCompleter::new(ports, settings);
-        let renewal = Renewal::new(ports, &accounts, refresh_on_demand);
+        let renewal = Renewal::new(ports, &reader, refresh_on_demand);
         let withdrawals = Withdrawals::new(ports);
         let operators = Operators::new(ports.vault.clone(), &settings.operators);
         let operators = Arc::new(operators);
-        let redeemer = Redeemer::new(ports, settings, &accounts, &ender, &completer);
-        let deletion = Arc::new(Accounts::new(
+        let redeemer = Redeemer::new(ports, settings, &reader, &ender, &completer);
+        let accounts = Arc::new(Accounts::new(
             ports,
-            &accounts,
+            &reader,
             &renewal,
             &ender,
             &workers.revoker,
             revoke_on_demand,
             &withdrawals,
         ));
-        let trusts_workloads = settings.workloads.is_some();
-        let keys = Keys::new(
-            ports,
-            &operators,
-            trusts_workloads,
-            &accounts,
-            &ender,
-            withdrawals,
-        );
+        let keys = Keys::new(ports, settings, &operators, &reader, &ender, withdrawals);
         let keys = Arc::new(keys);
-        let workloads = Workloads::new(ports, settings, &accounts, Arc::clone(&keys));
-        let consents = Consents::new(ports, settings, &guesses, ender.clone(), &deletion, &keys);
+        let workloads = Workloads::new(ports, settings, &reader, Arc::clone(&keys));
+        let consents = Consents::new(ports, settings, &guesses, ender.clone(), &accounts, &keys);
+        let links = Links::new(
+            ports, settings, &operators, reader, guesses, ender, completer,
+        );
         Self {
             redeemer: Arc::new(redeemer),
             tokens: Arc::new(Tokens::new(ports, &renewal)),
-            accounts: deletion,
+            accounts,
             admin_sessions: Arc::new(AdminSessions::new(ports, &operators, &keys)),
             overview: Arc::new(Overview::new(ports)),
             keys,
             consents: Arc::new(consents),
-            links: Arc::new(Links::new(
-                ports, settings, &operators, accounts, guesses, ender, completer,
-            )),
+            links: Arc::new(links),
             workloads: Arc::new(workloads),
             operators,
             refresher: workers.refresher,

@@ -232,7 +232,7 @@ impl Vault {
         .map(drop)
     }
 
-    /// Re-encrypts a sealed value with the present key, for the same place.
+    /// Re-encrypts a sealed value with the current key, for the same place.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].

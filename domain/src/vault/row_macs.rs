@@ -12,7 +12,7 @@ use crate::webhook::Receiver;
 #[derive(Clone)]
 pub struct RowMacs(pub(super) Vault);
 
-/// The service has not written this row in its present form.
+/// The service has not written this row as it is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the row of an access key, or of its link, was changed in the database, but not by this service"
@@ -73,7 +73,7 @@ impl RowMacs {
         self.0.keyed_hash(&bound(row, parts))
     }
 
-    /// Whether the service has written this key in its present form. Always false for a key without a MAC.
+    /// Whether the service has written this key as it is now. Always false for a key without a MAC.
     pub fn is_genuine(&self, key: &KeyHolder) -> bool {
         key.mac.is_some_and(|mac| mac.is_equal(&self.of_key(key)))
     }
@@ -134,7 +134,7 @@ impl RowMacs {
         self.mac(RECEIVER, &parts)
     }
 
-    /// Whether the service has written this receiver in its present form.
+    /// Whether the service has written this receiver as it is now.
     pub fn is_genuine_receiver(&self, receiver: &Receiver) -> bool {
         let mac = receiver.mac;
         mac.is_some_and(|mac| mac.is_equal(&self.of_receiver(receiver)))

@@ -53,7 +53,7 @@ pub(super) fn advice(
     let help = match account.status.as_str() {
         "active" => return caution(account),
         "relink_required" => relink.to_owned(),
-        "degraded" => patience(account, now),
+        "degraded" => retry_advice(account, now),
         _ => "see the documentation of the service".to_owned(),
     };
     let (id, name, provider) = (&account.id, &account.display_name, &account.provider);
@@ -73,7 +73,7 @@ fn caution(account: &AccountDetails) -> Option<String> {
 }
 
 /// Says when the service tries again, and whether the operator should act.
-fn patience(account: &AccountDetails, now: Option<OffsetDateTime>) -> String {
+fn retry_advice(account: &AccountDetails, now: Option<OffsetDateTime>) -> String {
     const PASSING: &str = "provider_unavailable";
     let again =
         next(account.next_refresh_at, now).map_or_else(String::new, |next| format!(" {next}"));

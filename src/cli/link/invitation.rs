@@ -1,4 +1,4 @@
-//! What `link` shows to the person.
+//! Shows the person the code and the address.
 
 use std::io::IsTerminal;
 

@@ -61,7 +61,7 @@ pub(super) async fn link(
         origin: Origin::File(path),
         hosts: options.hosts.clone(),
     };
-    pending.keep(&profile)?;
+    pending.save(&profile)?;
     let provider = invite(&client, &code, options, environment).await?;
     let linked = wait(&Client::of(&profile)?, &code, options.json).await;
     if let Err(failure) = &linked

@@ -48,8 +48,8 @@ async fn ask_for_a_code(client: &Client, service: &Url) -> Result<(LinkCode, Acc
 }
 
 async fn wait_for_the_link(client: &Client, code: &LinkCode) -> Result<(), Failure> {
-    let what = "The sandbox's person consents; the client polls.";
-    step(5, what, "GET", "/v1/poll/{link_code}")?;
+    let text = "The sandbox's person consents; the client polls.";
+    step(5, text, "GET", "/v1/poll/{link_code}")?;
     let deadline = Instant::now() + TIMEOUT;
     while Instant::now() < deadline {
         sleep(Duration::from_secs(code.interval)).await;
@@ -71,8 +71,8 @@ async fn wait_for_the_link(client: &Client, code: &LinkCode) -> Result<(), Failu
 }
 
 async fn fetch_a_token(client: &Client) -> Result<String, Failure> {
-    let what = "The client asks for an access token.";
-    step(6, what, "GET", "/v1/token")?;
+    let text = "The client asks for an access token.";
+    step(6, text, "GET", "/v1/token")?;
     let (token, _) = client.token(0).await?;
     let shown: String = token.access_token.chars().take(6).collect();
     let lasts = token
@@ -83,8 +83,8 @@ async fn fetch_a_token(client: &Client) -> Result<String, Failure> {
 }
 
 async fn use_the_token(api: &Url, token: &str) -> Result<(), Failure> {
-    let what = "The client uses it at the provider.";
-    step(7, what, "GET", api.as_str())?;
+    let text = "The client uses it at the provider.";
+    step(7, text, "GET", api.as_str())?;
     let request = http(api).build()?.get(api.clone()).bearer_auth(token);
     let response = request.send().await?;
     let status = response.status();
@@ -97,14 +97,14 @@ async fn use_the_token(api: &Url, token: &str) -> Result<(), Failure> {
     }
 }
 
-fn step(number: u8, what: &str, method: &str, url: &str) -> Result<(), Failure> {
-    print::result(format_args!("\n{number}. {what}\n   {method} {url}"))
+fn step(number: u8, text: &str, method: &str, url: &str) -> Result<(), Failure> {
+    print::result(format_args!("\n{number}. {text}\n   {method} {url}"))
 }
 
-fn answer(what: &str) -> Result<(), Failure> {
-    print::result(format_args!("   -> {what}"))
+fn answer(text: &str) -> Result<(), Failure> {
+    print::result(format_args!("   -> {text}"))
 }
 
-fn unexpected(what: &str) -> Failure {
-    Failure::new(Exit::Other, what)
+fn unexpected(text: &str) -> Failure {
+    Failure::new(Exit::Other, text)
 }

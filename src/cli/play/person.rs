@@ -37,8 +37,8 @@ impl Person {
         let status = asked.status();
         answer(&format!("{status}: who asks, which provider, which scopes"))?;
 
-        let what = "The person confirms; only now the provider's device flow starts.";
-        step(4, what, "POST", page)?;
+        let text = "The person confirms; only now the provider's device flow starts.";
+        step(4, text, "POST", page)?;
         let confirmed = self.submit(&cookie, csrf, code, "confirm").await?;
         let status = confirmed.status();
         answer(&format!(

@@ -256,7 +256,7 @@ pub(super) fn remove(path: &Path) -> Result<(), Failure> {
 
 impl Profile {
     /// Saves the key, atomically replacing the file.
-    pub(super) fn keep(&self, path: &Path) -> Result<(), Failure> {
+    pub(super) fn save(&self, path: &Path) -> Result<(), Failure> {
         let stored = Stored {
             server: self.server.to_string(),
             access_key: self.access_key.expose().to_owned(),

@@ -65,13 +65,13 @@ impl Pending {
         parse(&text, &self.path).ok()
     }
 
-    pub(crate) fn keep(&self, profile: &Profile) -> Result<(), Failure> {
-        profile.keep(&self.path)
+    pub(crate) fn save(&self, profile: &Profile) -> Result<(), Failure> {
+        profile.save(&self.path)
     }
 
     /// Makes this the key of the profile, because its link is complete. If its file is gone, writes the key again.
     pub(crate) fn promote(&self, key: &Profile) -> Result<(), Failure> {
-        std::fs::rename(&self.path, &self.profile).or_else(|_| key.keep(&self.profile))
+        std::fs::rename(&self.path, &self.profile).or_else(|_| key.save(&self.profile))
     }
 
     /// Removes the key, because its link ended without an account. A file that cannot be removed does no harm.

@@ -194,9 +194,9 @@ fn server_name(bytes: &[u8]) -> Result<&str, Failure> {
     str::from_utf8(bytes).map_err(|_| usage("the server that standard input names is not UTF-8"))
 }
 
-fn usage(what: &str) -> Failure {
+fn usage(problem: &str) -> Failure {
     Failure::new(
         Exit::Usage,
-        format!("{what}; see `central-oauth token --help`"),
+        format!("{problem}; see `central-oauth token --help`"),
     )
 }

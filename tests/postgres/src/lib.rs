@@ -7,10 +7,11 @@
 //! | [`PgBouncer`] | a pool in front of a cluster, in transaction mode |
 //! | [`HaProxy`] | a proxy with the configuration that the test gives it |
 //!
-//! Every server listens on 127.0.0.1 only, unless told otherwise, and keeps its files in a temporary folder of its own. It ends with its handle
-//! and with the test process, however that ends, and takes its folder along. What is missing on a machine,
-//! `tests/fixtures/install` installs. Folders are made where `TMPDIR` says; in memory (`/dev/shm`) databases are made twice
-//! as fast. The folder above must let everybody pass when root runs the tests. Everything here panics with the reason when it fails, and nothing waits for ever.
+//! Every server listens on 127.0.0.1 only, unless told otherwise, and keeps its files in a temporary folder of its own.
+//! It ends with its handle and with the test process, however that ends, and takes its folder along. What is missing on
+//! a machine, `tests/fixtures/install` installs. Folders are made where `TMPDIR` says; in memory (`/dev/shm`) databases
+//! are made twice as fast. The folder above must let everybody pass when root runs the tests. Everything here panics
+//! with the reason when it fails, and nothing waits for ever.
 
 mod certificates;
 mod cluster;

@@ -51,7 +51,7 @@ pub(crate) type Api = (
     Health,
 );
 
-/// What operations are about, in the order of use.
+/// Subjects of operations, in the order of use.
 #[derive(Tags)]
 enum Tag {
     /// Link codes: from a code to a person's consent.

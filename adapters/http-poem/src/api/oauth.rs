@@ -18,7 +18,7 @@ use url::{Url, form_urlencoded};
 
 use super::Tag;
 use crate::address::client_address;
-use crate::body::{FORM, is_of_type};
+use crate::body::{FORM, body_meta, is_of_type};
 use crate::dto::{
     ACCESS_TOKEN, ExchangedToken, ID_TOKEN, JWT, LONGEST_PARAMETER, OAuthErrorBody, ServerMetadata,
     TOKEN_EXCHANGE, TokenExchange,
@@ -141,14 +141,7 @@ impl<'a> ApiExtractor<'a> for TokenForm {
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        Some(MetaRequest {
-            description: None,
-            content: vec![MetaMediaType {
-                content_type: FORM,
-                schema: TokenExchange::schema_ref(),
-            }],
-            required: true,
-        })
+        body_meta::<TokenExchange>(FORM, true)
     }
 
     async fn from_request(

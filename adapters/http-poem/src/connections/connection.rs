@@ -22,7 +22,7 @@ pub(crate) struct Connection {
 /// Added to the phase of an evicted connection.
 const EVICTED: u8 = 0b1000;
 
-/// What a connection waits for.
+/// The phase of a connection: what it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Phase {
@@ -51,8 +51,8 @@ impl Connection {
         }
     }
 
-    /// Begins a phase. An evicted connection stays evicted, except for the work on a request that has arrived: it was chosen
-    /// a moment too late.
+    /// Begins a phase. An evicted connection stays evicted, unless its request has just arrived: then it was evicted a
+    /// moment too late.
     pub(super) fn enter(&self, phase: Phase) {
         let since = u64::try_from(self.opened_at.elapsed().as_millis());
         self.since

@@ -27,7 +27,7 @@ pub(crate) struct GuardedStream<Io> {
     /// Since when the client has not read the sent data.
     stuck_since: Option<Instant>,
     arrived_at: Option<Instant>,
-    /// The first time for which an evicted connection is spared.
+    /// Since when an evicted connection is spared.
     spared_since: Option<Instant>,
     /// Dropped after `io`, as the place is free only when the descriptor is.
     _place: Place,

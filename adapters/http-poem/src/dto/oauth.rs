@@ -1,4 +1,4 @@
-//! Token exchange (RFC 8693) and what describes it (RFC 8414).
+//! Token exchange (RFC 8693) and the metadata of its server (RFC 8414).
 
 use central_oauth_domain::usecases::HandedToken;
 use poem_openapi::Object;

@@ -30,7 +30,7 @@ pub(crate) use parameters::check_parameters;
 pub(crate) use problems::answer as answer_error;
 pub(crate) use timeout::in_time;
 pub(crate) use to_its_end::to_its_end;
-use trace::Underway;
+use trace::RequestInProgress;
 pub(crate) use trace::id_of;
 
 /// The routes with everything that applies to all of them. It never fails: errors become problem responses.
@@ -47,7 +47,7 @@ impl<R: DynEndpoint<Output = Response>> Endpoint for Shell<R> {
 
     // Neither this nor `handle` is an `async fn`, which would hold the request twice.
     fn call(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
-        let (underway, span) = Underway::begin(&mut request, self.requests.as_ref());
+        let (in_progress, span) = RequestInProgress::begin(&mut request, self.requests.as_ref());
         let challenge = problems::challenge(request.headers());
         let handled = AssertUnwindSafe(self.handle(request)).catch_unwind();
         let handled = handled.instrument(span);
@@ -58,10 +58,10 @@ impl<R: DynEndpoint<Output = Response>> Endpoint for Shell<R> {
                 Ok(Err(error)) => handled.span().in_scope(|| problems::answer(error)),
                 Err(panic) => handled.span().in_scope(|| panics::answer(&*panic)),
             };
-            translate(underway.path(), &mut response);
-            problems::complete(&mut response, underway.path(), challenge);
+            translate(in_progress.path(), &mut response);
+            problems::complete(&mut response, in_progress.path(), challenge);
             headers::secure(response.headers_mut(), self.is_https);
-            underway.answered(&mut response);
+            in_progress.answered(&mut response);
             Ok(response)
         }
     }
@@ -73,7 +73,7 @@ impl<R: DynEndpoint<Output = Response>> Shell<R> {
         async move {
             locate(&mut request, &self.trusted_proxies);
             limit_body::limit_body(&mut request).await?;
-            // The request has arrived in full, so its connection keeps its place: nobody holds one with half a body.
+            // The whole request has arrived, so from now on its connection cannot be evicted.
             let _handling = handling(&request);
             self.routes.call(request).await
         }

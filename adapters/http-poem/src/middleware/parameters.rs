@@ -1,5 +1,5 @@
-//! Rejects query parameters that come twice, because the sender and the service could read different ones, and unknown
-//! ones of lists, because a list without the filter that the sender misspelt looks like the right one.
+//! Rejects query parameters that come twice, because the sender and the service could read different values. Also
+//! rejects unknown parameters of lists, because a list without a misspelt filter looks like the right one.
 
 use std::collections::BTreeSet;
 
@@ -37,6 +37,6 @@ pub(crate) fn check_parameters(request: &Request) -> Result<(), Problem> {
 
 fn parameters(path: &MetaPath) -> BTreeSet<&str> {
     let parameters = path.operations.iter().flat_map(|op| &op.params);
-    let of_query = parameters.filter(|it| it.in_type == MetaParamIn::Query);
-    of_query.map(|it| it.name.as_str()).collect()
+    let of_query = parameters.filter(|parameter| parameter.in_type == MetaParamIn::Query);
+    of_query.map(|parameter| parameter.name.as_str()).collect()
 }

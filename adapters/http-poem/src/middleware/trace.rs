@@ -19,7 +19,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 ///
 /// If the client disconnects, the server drops the request and this guard with it. The guard then reports the request, which
 /// was perhaps the slowest.
-pub(super) struct Underway<'a> {
+pub(super) struct RequestInProgress<'a> {
     id: HeaderValue,
     /// The span, if somebody observes how the request ends.
     span: Option<Span>,
@@ -30,7 +30,7 @@ pub(super) struct Underway<'a> {
     is_over: bool,
 }
 
-impl<'a> Underway<'a> {
+impl<'a> RequestInProgress<'a> {
     /// Gives the request its id, and returns it and the span to work in.
     pub(super) fn begin(
         request: &mut Request,
@@ -44,7 +44,7 @@ impl<'a> Underway<'a> {
         }
         request.headers_mut().insert(REQUEST_ID, id.clone());
         let is_watched = requests.is_some() || tracing::enabled!(Level::DEBUG);
-        let underway = Self {
+        let in_progress = Self {
             id,
             span: is_watched.then(|| span.clone()),
             method,
@@ -53,7 +53,7 @@ impl<'a> Underway<'a> {
             started: Instant::now(),
             is_over: false,
         };
-        (underway, span)
+        (in_progress, span)
     }
 
     pub(super) fn path(&self) -> &str {
@@ -88,7 +88,7 @@ impl<'a> Underway<'a> {
     }
 }
 
-impl Drop for Underway<'_> {
+impl Drop for RequestInProgress<'_> {
     fn drop(&mut self) {
         if !self.is_over {
             // The router's pattern is not known here, so the documented path is used.
@@ -173,18 +173,18 @@ mod tests {
         }
     }
 
-    fn recorded(path: &str, end: impl FnOnce(Underway<'_>)) -> Vec<(Option<String>, u16)> {
+    fn recorded(path: &str, end: impl FnOnce(RequestInProgress<'_>)) -> Vec<(Option<String>, u16)> {
         let recorded = Arc::new(RecordedRequests::default());
         let requests: Arc<dyn Requests> = Arc::clone(&recorded) as _;
         let mut request = Request::builder().uri(path.parse().unwrap()).finish();
-        end(Underway::begin(&mut request, Some(&requests)).0);
+        end(RequestInProgress::begin(&mut request, Some(&requests)).0);
         recorded.0.lock().unwrap().clone()
     }
 
     #[test]
     fn a_disconnected_client_is_reported_once() {
         let expected = [(Some("/v1/token".to_owned()), 499)];
-        let gone = |underway: Underway<'_>| drop(underway);
+        let gone = |in_progress: RequestInProgress<'_>| drop(in_progress);
         assert_eq!(recorded("/v1/token?min_ttl=60", gone), expected);
         assert_eq!(recorded("/made-up", gone), [(None, 499)]);
     }
@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn an_answered_request_is_reported_once() {
-        let answered = |underway: Underway<'_>| underway.answered(&mut Response::default());
+        let answered =
+            |in_progress: RequestInProgress<'_>| in_progress.answered(&mut Response::default());
         assert_eq!(recorded("/", answered), [(None, 200)]);
     }
 }

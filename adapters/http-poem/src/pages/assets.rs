@@ -93,13 +93,13 @@ pub(super) fn serve(
             .content_type(asset.content_type)
             .body(asset.bytes.to_vec())
     };
-    let keep = if named_exactly {
+    let caching = if named_exactly {
         "public, max-age=31536000, immutable"
     } else {
         "public, no-cache"
     };
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     headers.insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(CONTENT_SECURITY_POLICY),

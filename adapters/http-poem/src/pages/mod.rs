@@ -1,4 +1,5 @@
-//! The page at `/device`, and the operators' at `/admin`. At `/device`, a person enters a link code, sees who asks, and continues to the provider.
+//! The page at `/device`, and the operators' at `/admin`. At `/device`, a person enters a link code, sees who asks, and
+//! continues to the provider.
 //!
 //! | file | what it does |
 //! | --- | --- |

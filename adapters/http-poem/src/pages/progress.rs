@@ -12,7 +12,7 @@ use url::Url;
 
 use super::refused;
 use super::templates::{
-    AtProvider, ByHand, Confirming, Ended, Finishing, Linked, Mood, Waiting, Way,
+    AtProvider, ByHand, Confirming, Ended, Finishing, Linked, Mood, ProviderLink, Waiting,
 };
 use super::visit::Visit;
 
@@ -118,31 +118,31 @@ fn at_provider<'a>(
     code: &'a LinkCode,
     prompt: &'a Prompt,
 ) -> AtProvider<'a> {
-    let (user_code, way, by_hand) = match prompt {
+    let (user_code, provider_link, by_hand) = match prompt {
         Prompt::UserCode {
             user_code,
             verification_uri,
             verification_uri_complete,
         } => {
             let complete = verification_uri_complete.as_ref();
-            let complete = complete.and_then(|uri| Way::to(uri.expose(), true));
+            let complete = complete.and_then(|uri| ProviderLink::to(uri.expose(), true));
             let by_hand = complete.is_some().then(|| ByHand::at(verification_uri));
-            let way = complete.or_else(|| Way::to(verification_uri, false));
-            (Some(user_code.expose()), way, by_hand)
+            let provider_link = complete.or_else(|| ProviderLink::to(verification_uri, false));
+            (Some(user_code.expose()), provider_link, by_hand)
         }
-        Prompt::Visit { uri } => (None, Way::there_and_back(uri.expose()), None),
+        Prompt::Visit { uri } => (None, ProviderLink::there_and_back(uri.expose()), None),
     };
     AtProvider {
         visit,
         view,
         code,
         user_code,
-        way,
+        provider_link,
         by_hand,
     }
 }
 
-impl Way {
+impl ProviderLink {
     /// Returns a link, unless the provider's address is unsafe.
     fn to(uri: &str, has_code: bool) -> Option<Self> {
         let url = web_address(uri)?;
@@ -157,7 +157,7 @@ impl Way {
     /// Returns a link that leads back here.
     fn there_and_back(uri: &str) -> Option<Self> {
         let leads_back = true;
-        Self::to(uri, true).map(|way| Self { leads_back, ..way })
+        Self::to(uri, true).map(|link| Self { leads_back, ..link })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What all requests to the page share.
+//! The state that all requests to the pages share.
 
 use std::sync::Arc;
 

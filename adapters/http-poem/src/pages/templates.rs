@@ -42,7 +42,7 @@ pub(super) struct Confirm<'a> {
     pub(super) is_invited: bool,
 }
 
-/// What the address of a relink is for.
+/// The page at the address of a relink.
 #[derive(Template)]
 #[template(path = "device/relink.html")]
 pub(super) struct Relink<'a> {
@@ -61,7 +61,7 @@ pub(super) struct Waiting<'a> {
     pub(super) code: &'a LinkCode,
 }
 
-/// What to do at the provider.
+/// The page that leads to the provider.
 #[derive(Template)]
 #[template(path = "device/prompt.html")]
 pub(super) struct AtProvider<'a> {
@@ -71,13 +71,13 @@ pub(super) struct AtProvider<'a> {
     /// The code to type there, in flows that have one.
     pub(super) user_code: Option<&'a str>,
     /// The link to the provider, shown as a button.
-    pub(super) way: Option<Way>,
+    pub(super) provider_link: Option<ProviderLink>,
     /// Where to type the code by hand.
     pub(super) by_hand: Option<ByHand<'a>>,
 }
 
 /// A link to the provider.
-pub(super) struct Way {
+pub(super) struct ProviderLink {
     pub(super) href: String,
     pub(super) host: String,
     /// Whether the link contains the code, or no code is needed.

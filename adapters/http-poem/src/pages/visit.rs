@@ -20,7 +20,7 @@ use crate::origin;
 
 /// A request with its browser.
 pub(super) struct Visit<'a> {
-    /// What all requests share.
+    /// The state that all requests share.
     pub(super) site: &'a Site,
     /// The token of the browser: its cookie, or a new one that the response sets.
     pub(super) browser: BrowserToken,

@@ -108,8 +108,8 @@ fn use_known_formats(schema: &mut Map<String, Value>) {
     schema.entry("minimum").or_insert(json!(0));
 }
 
-/// OpenAPI 3.0 allows `nullable` only beside a `type`, and no description beside a reference. So poem-openapi puts both into
-/// a second part; here, what such references name is an enum.
+/// OpenAPI 3.0 allows `nullable` only beside a `type`, and no description beside a reference. So poem-openapi puts both
+/// into a second part; here, all such references name enums.
 fn give_nullable_a_type(schema: &mut Map<String, Value>) {
     let parts = schema.get_mut("allOf").and_then(Value::as_array_mut);
     let mut parts = parts.into_iter().flatten().filter_map(Value::as_object_mut);

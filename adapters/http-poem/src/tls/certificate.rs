@@ -66,7 +66,8 @@ impl Certificate {
         Ok(true)
     }
 
-    /// Returns a warning if clients refuse the certificate by its dates, or will soon. It names the file and the date.
+    /// Returns a warning if the certificate has expired, is not valid yet or expires soon. It names the file and the
+    /// date.
     pub fn warning(&self, now: Timestamp) -> Option<String> {
         let current = self.current();
         let validity = Validity::of(current.cert.first()?).ok()?;

@@ -6,7 +6,7 @@ use central_oauth_domain::Timestamp;
 use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
 use der::{DateTime, Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
 
-/// How long before its end a certificate should have been renewed.
+/// A certificate should have been renewed this long before it expires.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 
 pub(super) struct Validity {
@@ -19,7 +19,8 @@ impl Validity {
     pub(super) fn of(certificate: &[u8]) -> der::Result<Self> {
         let mut certificate = inside(AnyRef::from_der(certificate)?)?;
         let mut fields = inside(certificate.decode()?)?;
-        // The serial number, the algorithm and the issuer; certificates since version 2 have the version before them.
+        // Skips the version, which certificates of version 1 lack, and then the serial number, the algorithm and the
+        // issuer.
         if fields.decode::<AnyRef<'_>>()?.tag().is_context_specific() {
             fields.decode::<AnyRef<'_>>()?;
         }
@@ -32,11 +33,11 @@ impl Validity {
         })
     }
 
-    /// Returns why clients refuse the certificate, or will refuse it soon.
+    /// Returns a warning if the certificate has expired, is not valid yet or expires soon.
     pub(super) fn warning(&self, now: Timestamp) -> Option<String> {
         let now = Duration::from_millis(now.as_millis().try_into().unwrap_or(0));
         let (from, until) = (self.from.unix_duration(), self.until.unix_duration());
-        // Certificates that live for days are renewed late.
+        // Short-lived certificates are renewed later than that.
         let soon = SOON.min(until.saturating_sub(from) / 4);
         if until <= now {
             let until = self.until;

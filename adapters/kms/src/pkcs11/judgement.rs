@@ -1,4 +1,4 @@
-//! What an error of a token means.
+//! The meaning of a token's errors.
 
 use cryptoki::context::Function;
 use cryptoki::error::{Error, RvError};

@@ -39,7 +39,7 @@ struct Job {
     answer: oneshot::Sender<Result<Done, KmsError>>,
 }
 
-/// What the token is asked to do.
+/// A request to the token.
 enum Task {
     Encrypt {
         object: String,
@@ -48,7 +48,7 @@ enum Task {
     Decrypt(Ciphertext),
 }
 
-/// What it has done.
+/// The result of a request.
 enum Done {
     Encrypted(Ciphertext),
     Decrypted(Zeroizing<Vec<u8>>),

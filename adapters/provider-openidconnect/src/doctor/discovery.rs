@@ -68,7 +68,7 @@ impl Checkup<'_> {
         let is_complete = missing.is_empty();
         self.findings.extend(missing);
         if is_complete {
-            let words = format!("the server has {}", present(server).join(", "));
+            let words = format!("the server has {}", endpoints(server).join(", "));
             self.add(Finding::ok(Subject::Endpoints, words));
         }
         is_complete
@@ -78,7 +78,7 @@ impl Checkup<'_> {
 const NO_DEVICE_ENDPOINT: &str = "Enable the device flow at the provider. If the server has it and only its metadata does \
      not, set device_authorization_endpoint. If it has no device flow, set flow = \"authorization_code\".";
 
-fn present(server: &Server) -> Vec<&'static str> {
+fn endpoints(server: &Server) -> Vec<&'static str> {
     let all = [
         ("token", server.token().is_ok()),
         (

@@ -95,8 +95,8 @@ fn mismatch(settings: &ProviderSettings, listed: &[String]) -> Option<Hint> {
 fn refresh_hint(settings: &ProviderSettings, metadata: Option<&Metadata>) -> Option<Hint> {
     const OFFLINE: &str = "offline_access";
     let listed = metadata.and_then(|metadata| metadata.scopes.as_deref());
-    let is_listed = listed.is_some_and(|scopes| scopes.iter().any(|one| one == OFFLINE));
-    let is_asked = settings.scopes.iter().any(|one| one == OFFLINE);
+    let is_listed = listed.is_some_and(|scopes| scopes.iter().any(|scope| scope == OFFLINE));
+    let is_asked = settings.scopes.iter().any(|scope| scope == OFFLINE);
     // The profile's own rules were checked when the settings were read.
     let is_known = !settings.quirks.scopes.for_refresh.is_empty();
     (is_listed && !is_asked && !is_known).then_some((

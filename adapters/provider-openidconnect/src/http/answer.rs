@@ -66,7 +66,7 @@ impl Answer {
         marks.any(|mark| self.headers.contains_key(mark))
     }
 
-    /// Returns the members of the body, if it has any. The body may break its format.
+    /// Returns the members of the body, if it has any. The body may be malformed.
     pub(crate) const fn fields(&self) -> Option<&Fields> {
         match &self.body {
             Body::Fields(fields) | Body::Salvaged(fields) => Some(fields),
@@ -74,7 +74,7 @@ impl Answer {
         }
     }
 
-    /// Returns the members of a body that keeps to its format.
+    /// Returns the members of a well-formed body.
     pub(crate) const fn sound_fields(&self) -> Option<&Fields> {
         match &self.body {
             Body::Fields(fields) => Some(fields),
@@ -92,8 +92,8 @@ impl Answer {
         self
     }
 
-    /// Returns the members of an [`unwrapped`](Self::unwrapped) token response, even if its body breaks its format: its
-    /// tokens cannot be requested again. Fails like [`Answer::success`].
+    /// Returns the members of an [`unwrapped`](Self::unwrapped) token response, even of a malformed body: its tokens
+    /// cannot be requested again. Fails like [`Answer::success`].
     pub(crate) fn tokens(mut self) -> Result<Fields, Rejection> {
         if let Body::Salvaged(fields) = self.body {
             self.body = Body::Fields(fields);
@@ -104,11 +104,11 @@ impl Answer {
         if token_text::has_token(&fields) {
             return Ok(fields);
         }
-        let what = match fields.text("access_token") {
+        let problem = match fields.text("access_token") {
             None => "a token response without an access_token",
             Some(_) => "a token response whose access_token is no token",
         };
-        let detail = words.map_or(what.to_owned(), |words| format!("{what}: {words}"));
+        let detail = words.map_or(problem.to_owned(), |words| format!("{problem}: {words}"));
         let error = ProviderError::Nonsense { detail };
         Err(Rejection::Failed(paused(error, pause)))
     }

@@ -5,7 +5,7 @@ use super::{Fields, salvage, text};
 pub(crate) enum Body {
     /// A JSON object, or a form-urlencoded response (GitHub without `Accept`).
     Fields(Fields),
-    /// The members of a body that breaks its format. Only tokens and errors are taken from it.
+    /// The members of a malformed body. Only tokens and errors are taken from it.
     Salvaged(Fields),
     /// A signed JWT (allowed for userinfo: OpenID Connect Core section 5.3.2).
     Jwt,

@@ -11,7 +11,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Maximum number of codings that are removed. Each may cost the time that it takes to decompress the largest body.
 const MAX_CODINGS: usize = 4;
 
-/// A decoded body, and a description of the error if this is only the beginning of it.
+/// A decoded body. If only its beginning could be decoded, with a description of the error.
 type Decoded = (Vec<u8>, Option<&'static str>);
 
 /// Removes the content codings of a body.

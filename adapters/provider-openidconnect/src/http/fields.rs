@@ -28,9 +28,9 @@ impl Fields {
         &self.0
     }
 
-    /// Returns the members together with those of the only object that holds this token, if the tokens are not where they
-    /// belong (RFC 6749 section 5.1): in `data` (TikTok, Lark) or `authed_user` (Slack). An object with a refresh token
-    /// alone may be an echo of the request.
+    /// Returns the members. If the tokens are not where they belong (RFC 6749 section 5.1), adds the members of the
+    /// only object with this token: `data` (TikTok, Lark) or `authed_user` (Slack). An object with only a refresh token
+    /// is ignored: it may be an echo of the request.
     pub(crate) fn unwrapped(mut self, token: &str) -> Self {
         if self.first_text(&[token, "refresh_token"]).is_some() {
             return self;

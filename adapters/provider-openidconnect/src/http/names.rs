@@ -24,8 +24,8 @@ pub(crate) struct Names {
     given: Mutex<BTreeSet<String>>,
 }
 
-/// Whether the issuer's name has ever led to public addresses. Its name server must not change that later, to reach into our own
-/// network (DNS rebinding).
+/// Whether the issuer's name has ever led to public addresses. Its name server must not change that later, to reach
+/// into our own network (DNS rebinding).
 #[derive(Default)]
 struct IssuerKind {
     was_public: AtomicBool,

@@ -1,4 +1,4 @@
-//! Reads tokens and errors from bodies that break their format.
+//! Reads tokens and errors from malformed bodies.
 //!
 //! A provider that has rotated a refresh token sends the new one only once, so a notice of PHP before the JSON must not cost
 //! the grant. Callers trust these members for nothing else.
@@ -130,7 +130,7 @@ fn json(text: &str) -> Option<Map<String, Value>> {
 struct Objects {
     /// The first of those that say the most.
     best: Option<Map<String, Value>>,
-    /// Whether all of them could be read.
+    /// Whether all objects could be read.
     are_sound: bool,
 }
 

@@ -86,7 +86,7 @@ pub(super) fn unavailable(error: reqwest::Error) -> ProviderError {
     ProviderError::unavailable(words(error))
 }
 
-/// Returns the causes of a transport error, without the address and without what may be a secret.
+/// Returns the causes of a transport error, without the address and without possible secrets.
 pub(crate) fn words(error: reqwest::Error) -> String {
     Scrubber::default().text(&with_causes(&error.without_url()))
 }

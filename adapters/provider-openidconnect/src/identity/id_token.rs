@@ -25,7 +25,7 @@ pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 /// Claims for the name, best first.
 const NAMES: [&str; 4] = ["name", "preferred_username", "email", "nickname"];
 
-/// What an ID token is checked against.
+/// The expected values of an ID token.
 pub(crate) struct Verifier<'a> {
     token: Jws,
     issuer: &'a Issuer,

@@ -80,7 +80,7 @@ pub struct Facts {
     pub access_token: Option<String>,
     /// Lifetime of refresh tokens, and what ends them.
     pub refresh_token: Option<String>,
-    /// When grants end however they are used, if neither a response nor a quirk says so.
+    /// Maximum age of grants, if neither a response nor a quirk states it.
     pub grant: Option<String>,
     /// Whether a refresh returns a new refresh token.
     pub rotation: Option<String>,

@@ -72,7 +72,11 @@ impl<'a> Template<'a> {
     }
 
     fn lacks_optional(&self, text: &str) -> bool {
-        let is_optional = |key: &str| self.placeholders.get(key).is_some_and(|it| it.optional);
+        let is_optional = |key: &str| {
+            self.placeholders
+                .get(key)
+                .is_some_and(|known| known.optional)
+        };
         split(text).is_some_and(|(_, key, _)| is_optional(key) && !self.values.contains_key(key))
     }
 

@@ -1,4 +1,5 @@
 mod ask;
+mod flows;
 mod people;
 
 use std::sync::Arc;
@@ -7,33 +8,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::entropy::Entropy;
-use central_oauth_domain::grant::{Identity, ProviderName, TokenGrant, TokenOrigin};
+use central_oauth_domain::grant::{Identity, ProviderName, TokenOrigin};
 use central_oauth_domain::observe::{Cache, Observer, Unobserved};
 use central_oauth_domain::ports::{
     Clock, Consent, ConsentHandle, ConsentRequest, OAuthProvider, ProviderError, Redemption,
     RefreshAnswer, RefreshError, Revoked, ScopeWords, TokenToRevoke,
 };
-use central_oauth_domain::secret::{
-    AccessToken, CallbackQuery, DeviceCode, IdToken, PendingCallback, RefreshToken,
-};
+use central_oauth_domain::secret::{AccessToken, CallbackQuery, IdToken, RefreshToken};
 use openidconnect::core::CoreJsonWebKeySet;
-use url::Url;
 
 use crate::auth_memory::AuthMemory;
-use crate::authorization_code::{CallbackResponse, PendingAuthorization};
 use crate::cached::Cached;
 use crate::client_auth::Client;
 use crate::deadline::Deadline;
 use crate::dialect::Dialect;
 use crate::discovery::Metadata;
-use crate::http::{Fields, Http, Names, Rejection, Request, TraceHeaders, paused, unworded};
+use crate::http::{Http, Names, Request, TraceHeaders};
 use crate::server::Server;
 use crate::settings::{Flow, ProviderSettings, SettingsError};
-use crate::token::{self, TokenResponses};
-use crate::{authorization_code, device_authorization, refresh, revocation};
-
-/// RFC 8628 section 3.4.
-const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+use crate::token::TokenResponses;
+use crate::{authorization_code, refresh, revocation};
 
 /// A provider with its flow.
 pub struct OpenIdConnectProvider {
@@ -134,66 +128,6 @@ impl OpenIdConnectProvider {
         value
     }
 
-    /// Whether the issuer names another token endpoint by now: the old one cannot have used up a code.
-    async fn has_moved(&self, token_endpoint: &Url, deadline: Deadline) -> bool {
-        let server = self.server(deadline).await;
-        server.is_ok_and(|server| server.token().is_ok_and(|now| now != token_endpoint))
-    }
-
-    async fn begin_device_flow(
-        &self,
-        server: &Server,
-        deadline: Deadline,
-    ) -> Result<Consent, ProviderError> {
-        let quirks = &self.settings.quirks.device;
-        let endpoint = server.device_authorization()?;
-        let mut request = Request::post(endpoint);
-        self.name_scopes(&mut request);
-        request.extra_fields(&quirks.parameters);
-        let auth = server.auth.in_device_flow(quirks).at_device_endpoint();
-        let answer = self.post(auth, request, deadline).await?;
-        let pause = answer.retry_after();
-        let fields = answer.success()?.unwrapped("device_code");
-        let consent = device_authorization::read(&fields, endpoint, quirks);
-        consent.map_err(|error| paused(error, pause))
-    }
-
-    async fn redeem_device_code(
-        &self,
-        device_code: &DeviceCode,
-        server: &Server,
-        deadline: Deadline,
-    ) -> Result<Redemption, ProviderError> {
-        let quirks = &self.settings.quirks.device;
-        let token_endpoint = server.token()?;
-        let endpoint = self.settings.device_token_endpoint.as_ref();
-        let mut request = Request::post(endpoint.unwrap_or(token_endpoint));
-        let grant_type = quirks.grant_type.as_deref().unwrap_or(DEVICE_CODE_GRANT);
-        request.field("grant_type", grant_type);
-        let parameter = quirks.code_parameter.as_deref().unwrap_or("device_code");
-        request.secret_field(parameter, device_code.expose());
-        if quirks.polls_repeat_scopes {
-            self.name_scopes(&mut request);
-        }
-        request.extra_fields(&self.settings.quirks.token.parameters);
-        let auth = server.auth.in_device_flow(quirks);
-        let answer = self.post(auth, request, deadline).await?;
-        match answer.unwrapped().tokens() {
-            Ok(fields) => self.read_tokens(&fields, server, |_| Ok(())),
-            Err(Rejection::Worded(error)) => device_authorization::unfinished(error),
-            Err(Rejection::Failed(error)) => Err(error),
-        }
-    }
-
-    /// Adds the scopes to a request of the device flow (RFC 8628 section 3.1).
-    fn name_scopes(&self, request: &mut Request) {
-        let (scopes, quirks) = (&self.settings.scopes, &self.settings.quirks);
-        if !scopes.is_empty() {
-            let parameter = quirks.device.scope_parameter.as_deref();
-            request.field(parameter.unwrap_or("scope"), &quirks.scopes.join(scopes));
-        }
-    }
-
     async fn revoke_at(
         &self,
         server: &Server,
@@ -220,24 +154,7 @@ impl OpenIdConnectProvider {
         revocation::read(answer, quirks)
     }
 
-    /// Keeps tokens that fail a check, because they are valid at the provider.
-    fn read_tokens(
-        &self,
-        fields: &Fields,
-        server: &Server,
-        check: impl FnOnce(&TokenGrant) -> Result<(), ProviderError>,
-    ) -> Result<Redemption, ProviderError> {
-        let responses = self.token_responses(server, &self.settings.scopes)?;
-        let quirks = &responses.quirks.token;
-        let grant = Box::new(responses.first(fields)?);
-        let checked = token::check_type(fields, quirks).and_then(|()| check(&grant));
-        Ok(match checked {
-            Ok(()) => Redemption::Granted(grant),
-            Err(why) => Redemption::Unusable { grant, why },
-        })
-    }
-
-    /// `scopes` are those of a response that names none.
+    /// `scopes` apply if a response names none.
     fn token_responses<'a>(
         &'a self,
         server: &Server,
@@ -249,36 +166,6 @@ impl OpenIdConnectProvider {
             quirks: &self.settings.quirks,
             extra: &self.settings.extra,
             now: self.http.now(),
-        })
-    }
-
-    async fn redeem_code(
-        &self,
-        pending: &PendingCallback,
-        callback: &CallbackQuery,
-        server: &Server,
-        deadline: Deadline,
-    ) -> Result<Redemption, ProviderError> {
-        let pending = PendingAuthorization::read(pending)?;
-        let code = match authorization_code::read(callback, server, self.http.dialect())? {
-            CallbackResponse::Code(code) => code,
-            CallbackResponse::Denied(words) => return Ok(Redemption::Denied(words)),
-        };
-        let token_endpoint = server.token()?;
-        let request = pending.token_request(token_endpoint, &code, &self.settings);
-        let answer = self.post(server.auth, request, deadline).await?;
-        let (status, is_page) = (answer.status(), answer.is_page());
-        let fields = match answer.unwrapped().tokens() {
-            Ok(fields) => fields,
-            Err(Rejection::Worded(error)) => return Err(error.into()),
-            Err(Rejection::Failed(cause)) if self.has_moved(token_endpoint, deadline).await => {
-                return Err(cause);
-            }
-            // A code cannot be used again, so any rejection is final.
-            Err(Rejection::Failed(cause)) => return Err(unworded(cause, status, is_page)),
-        };
-        self.read_tokens(&fields, server, |grant| {
-            pending.check_nonce(grant.id_token.as_ref(), server)
         })
     }
 }

@@ -127,7 +127,7 @@ pub struct RefreshQuirks {
     pub lasts: Option<u64>,
     /// Using the refresh token restarts its lifetime, by rotation or because it only expires from disuse.
     pub use_renews: bool,
-    /// Seconds from the consent after which the grant ends in any case.
+    /// Maximum age of a grant in seconds, counted from the consent.
     #[serde(deserialize_with = "operators::unless_zero")]
     pub grant_lasts: Option<u64>,
     /// Codes of failures that may have used up the refresh token.
@@ -281,10 +281,14 @@ impl AuthorizationQuirks {
 }
 
 impl RefreshQuirks {
-    /// Returns the lifetime of a refresh token from a response that does not say.
-    pub(crate) fn lasts(&self, is_refreshed: bool) -> Option<Duration> {
-        let seconds = self.lasts.filter(|_| self.use_renews || !is_refreshed);
-        seconds.map(Duration::from_secs)
+    /// Returns the lifetime of a refresh token that a consent brought, if the response does not say.
+    pub(crate) fn lasts(&self) -> Option<Duration> {
+        self.lasts.map(Duration::from_secs)
+    }
+
+    /// Returns the lifetime of a refresh token from any response, if the response does not say.
+    pub(crate) fn lasts_if_renewed(&self) -> Option<Duration> {
+        self.lasts().filter(|_| self.use_renews)
     }
 
     /// Returns the lifetime of a grant from the consent.

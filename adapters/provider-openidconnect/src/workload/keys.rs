@@ -107,8 +107,8 @@ impl Keys {
         }
     }
 
-    /// Returns keys that were fetched just now, or the known ones if the issuer was contacted a short time ago. Waits for a fetch
-    /// in progress: it may bring the key that the caller needs.
+    /// Returns keys that were fetched just now, or the known ones if the issuer was contacted a short time ago. Waits
+    /// for a fetch in progress: it may bring the key that the caller needs.
     ///
     /// # Errors
     /// As [`Keys::current`].

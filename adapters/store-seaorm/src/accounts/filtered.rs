@@ -41,7 +41,7 @@ fn is_shown_as(wanted: &StatusAsOf) -> Condition {
         AccountStatus::Active => stored(Status::Active)
             .add(has_ended(wanted.now).not())
             .add(waits(wanted.now, &down).not()),
-        // With this condition alone, the index is used.
+        // Without an outage, this condition suffices, and the database can use its index.
         AccountStatus::Degraded if down.is_empty() => stored(Status::Degraded),
         AccountStatus::Degraded => Condition::any()
             .add(stored(Status::Degraded))

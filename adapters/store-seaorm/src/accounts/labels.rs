@@ -50,7 +50,7 @@ pub(crate) async fn add(
     if rows.is_empty() {
         return Ok(());
     }
-    // A label that cannot be read is in the way of one with its name.
+    // A label that cannot be read still occupies its name.
     let added = insert_unless_taken(db, rows, [Column::AccountId, Column::Name]);
     added.await.map(drop)
 }

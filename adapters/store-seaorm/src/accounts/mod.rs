@@ -90,7 +90,7 @@ impl AccountStore for SeaOrmStore {
             .map_err(failed)?;
         let lease = outbox::insert(&write, revocation).await?;
         let event = AuditEvent::account_deleted(&seen.account);
-        audit::keep(&write, &[audit.entry(event)]).await?;
+        audit::store(&write, &[audit.entry(event)]).await?;
         write.commit().await?;
         Ok(lease)
     }

@@ -1,5 +1,5 @@
-//! The rules of `Account::as_of`, in SQL: which accounts are shown with another status than the stored one. NULL never
-//! makes a condition NULL, so each can be negated.
+//! The rules of `Account::as_of` in SQL: which accounts have another status than the stored one. No condition is ever
+//! NULL, so each can be negated.
 
 use central_oauth_domain::Timestamp;
 use sea_orm::{ColumnTrait, Condition};

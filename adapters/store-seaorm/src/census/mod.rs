@@ -51,15 +51,17 @@ struct Group {
     provider: String,
     status: Status,
     accounts: i64,
-    /// Among them: shown as `relink_required`, and shown as `degraded`.
+    /// Those that are shown as `relink_required`.
     ended: i64,
+    /// Those that are shown as `degraded`.
     waiting: i64,
     dying: i64,
-    /// Among those that die: those that no refresh saves.
+    /// Those of the dying grants that no refresh saves.
     lost: i64,
     overdue: i64,
-    /// The earliest times of those that are overdue.
+    /// The earliest expiry of an overdue grant.
     expired_at: Option<i64>,
+    /// The earliest due time of an overdue grant.
     due_at: Option<i64>,
 }
 
@@ -104,8 +106,8 @@ impl Group {
     }
 }
 
-/// Counts by provider and stored status. Other properties are counted, not grouped by, because PostgreSQL treats two
-/// placeholders as two expressions.
+/// Counts by provider and stored status. Other properties are counted by conditions, not grouped by: PostgreSQL takes
+/// an expression in SELECT and the same one in GROUP BY for two, because their placeholders differ.
 fn groups(now: Timestamp, down: &[&str]) -> Select<accounts::Entity> {
     let number = Expr::col((tokens::Entity, Column::Id));
     let count_if = |condition: Condition| Expr::case(condition, number.clone()).count();
@@ -159,7 +161,7 @@ fn within(column: Column, now: Timestamp, horizon: Duration) -> SimpleExpr {
     is_alive.and(column.lte((now + horizon).as_millis()))
 }
 
-/// Whether a refresh comes before the refresh token expires. Never NULL, so that its opposite is not NULL either.
+/// Whether a refresh comes before the refresh token expires. Never NULL, so that it can be negated.
 fn saved(now: Timestamp, down: &[&str]) -> Condition {
     let is_before = Expr::col((tokens::Entity, Column::NextRefreshAt))
         .lt(Expr::col((tokens::Entity, Column::RefreshTokenExpiresAt)));

@@ -186,8 +186,8 @@ fn grant(row: Model) -> Result<SealedGrant, Column> {
 
 /// Returns the columns to be changed from the row of one version of a link to the next. Columns with equal values are
 /// left out, because their sealed values may have been re-encrypted since `before` was read. A change of state writes
-/// all columns that belong to a state, so that nothing of the old state remains; except if the tokens stay, which are
-/// such values.
+/// all columns that belong to a state, so that nothing of the old state remains. Exception: tokens that stay are left
+/// out, because they are equal.
 pub(crate) fn link_changes(before: &Link, after: &Link) -> ActiveModel {
     let keeps_state = discriminant(&before.state) == discriminant(&after.state);
     let keeps_tokens = before.held().is_some() && before.held() == after.held();

@@ -93,7 +93,7 @@ pub struct SeaOrmCopy<'a> {
     guard: Session,
     /// The passes over tables that are not finished.
     rest: VecDeque<(Pass, Table)>,
-    /// Where the first of them goes on.
+    /// Where the first of them continues.
     after: i64,
 }
 
@@ -121,7 +121,7 @@ impl<'a> SeaOrmCopy<'a> {
             }
             guard => guard.map_err(&at)?,
         };
-        let guard = guard.staying().await.map_err(&at)?;
+        let guard = guard.without_timeouts().await.map_err(&at)?;
         let is_alone = locks::copying(&guard).await.map_err(&at)?;
         let hash_key = hash_key::read(&guard).await.map_err(&at)?;
         let database = database();
@@ -199,7 +199,7 @@ impl<'a> SeaOrmCopy<'a> {
     /// Updates a server's statistics: otherwise a service that starts at once would get slow query plans.
     async fn analyze(&self) -> Result<(), StoreError> {
         if let Some(own) = self.begin_batch().await? {
-            let own = own.staying().await.map_err(failed)?;
+            let own = own.without_timeouts().await.map_err(failed)?;
             let tables = Table::ALL.map(Table::name).join(", ");
             let analyze = format!("ANALYZE {tables}");
             let analyzed = own.execute_unprepared(&analyze).await;
@@ -272,7 +272,7 @@ impl<'a> SeaOrmCopy<'a> {
     pub async fn finish(self, hash_key: &Sealed) -> Result<(), StoreError> {
         let numbers = numbers::go_on(self.source.session(), &self.guard).await;
         numbers.map_err(failed)?;
-        let kept = hash_key::keep(&self.guard, hash_key).await?;
+        let kept = hash_key::init(&self.guard, hash_key).await?;
         if kept != *hash_key {
             return Err(StoreError::Conflict);
         }

@@ -123,11 +123,11 @@ fn id<E: Copied>(row: &E::Model) -> i64 {
     }
 }
 
-fn are_equal<E: Copied>(one: &E::Model, other: &E::Model) -> bool {
+fn are_equal<E: Copied>(row: &E::Model, other: &E::Model) -> bool {
     let stored = E::Column::iter().filter(|column| !is_generated::<E>(*column));
     stored
         .into_iter()
-        .all(|column| one.get(column) == other.get(column))
+        .all(|column| row.get(column) == other.get(column))
 }
 
 fn is_generated<E: Copied>(column: E::Column) -> bool {

@@ -40,7 +40,7 @@ impl CopySource {
         }
         let tables = Table::ALL.map(Table::name);
         let tables = [&tables[..], &["service_keys"]].concat();
-        if !held.keep(&tables).await.map_err(refused)? {
+        if !held.lock_tables(&tables).await.map_err(refused)? {
             let database = url.to_string();
             return Err(CopyError::SourceHasConnections { database });
         }
@@ -59,13 +59,13 @@ impl CopySource {
         let hash_key = sealed.ok_or(CopyError::NoHashKey)?;
         let vault = Vault::unlock(cipher, &hash_key).map_err(UnlockError::WrongKey)?;
         if let Err(missing) = require_known(in_use, &vault) {
-            self.refuse_unopened(&vault, missing).await?;
+            self.verify(&vault, missing).await?;
         }
         Ok((hash_key, vault))
     }
 
-    /// Names the damaged values, unless one of the values that do not open really needs another key.
-    async fn refuse_unopened(&self, vault: &Vault, missing: UnlockError) -> Result<(), CopyError> {
+    /// Tries to decrypt everything. Returns `missing` if a value needs another key, or else the damaged values.
+    async fn verify(&self, vault: &Vault, missing: UnlockError) -> Result<(), CopyError> {
         let needs_key = |value: &UnreadableValue| value.cause == CipherError::UnknownKey;
         match verify::open_all(self.session(), vault, &mut |_| {}).await {
             Err(CopyError::Unreadable(values)) if values.iter().any(needs_key) => {

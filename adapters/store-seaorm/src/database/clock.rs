@@ -31,7 +31,7 @@ impl DatabaseClock {
     /// Processes a reading of the server's clock, taken between two times of this machine. Returns by how many
     /// milliseconds this clock has been moved: only by the part of the difference that is certain. The query or the
     /// response may have been delayed, or this process suspended meanwhile, which is no reason to move the clock.
-    pub(crate) fn put_right(&self, asked: Timestamp, server: i64, answered: Timestamp) -> i64 {
+    pub(crate) fn correct(&self, asked: Timestamp, server: i64, answered: Timestamp) -> i64 {
         let least = server.saturating_sub(answered.as_millis());
         let most = server.saturating_sub(asked.as_millis()).max(least);
         // Concurrent readings are compared with each other's corrections.
@@ -78,13 +78,13 @@ mod tests {
         let clock = DatabaseClock::new(machine);
         let now = || clock.now().as_millis();
         assert_eq!(now(), 1_000_000);
-        let told = |server| clock.put_right(clock.machine(), server, clock.machine());
-        assert_eq!(told(1_000_200), 0);
+        let correct = |server| clock.correct(clock.machine(), server, clock.machine());
+        assert_eq!(correct(1_000_200), 0);
         assert_eq!(now(), 1_000_000);
-        assert_eq!(told(4_600_000), 3_600_000);
+        assert_eq!(correct(4_600_000), 3_600_000);
         assert_eq!(now(), 4_600_000);
-        assert_eq!(told(4_599_800), 0);
-        assert_eq!(told(990_000), -3_610_000);
+        assert_eq!(correct(4_599_800), 0);
+        assert_eq!(correct(990_000), -3_610_000);
         assert_eq!(now(), 990_000);
     }
 
@@ -94,10 +94,10 @@ mod tests {
         let machine = Arc::new(FixedClock::new(at(1_000_000)));
         let clock = DatabaseClock::new(machine);
         // The process was suspended, or packets were lost, in either direction.
-        assert_eq!(clock.put_right(at(1_000_000), 1_000_000, at(1_008_000)), 0);
-        assert_eq!(clock.put_right(at(1_000_000), 1_008_000, at(1_008_000)), 0);
+        assert_eq!(clock.correct(at(1_000_000), 1_000_000, at(1_008_000)), 0);
+        assert_eq!(clock.correct(at(1_000_000), 1_008_000, at(1_008_000)), 0);
         // Neither can explain such a difference.
-        let moved = clock.put_right(at(1_000_000), 1_010_000, at(1_008_000));
+        let moved = clock.correct(at(1_000_000), 1_010_000, at(1_008_000));
         assert_eq!(moved, 2000);
         assert_eq!(clock.now(), at(1_002_000));
     }
@@ -109,7 +109,7 @@ mod tests {
         let clock = DatabaseClock::new(machine);
         for moved in [500_000, 0] {
             assert_eq!(
-                clock.put_right(at(1_000_000), 1_500_000, at(1_000_000)),
+                clock.correct(at(1_000_000), 1_500_000, at(1_000_000)),
                 moved
             );
         }

@@ -44,12 +44,12 @@ where
         span: Span::current(),
     };
     if file.group().join(Box::new(job)) {
-        tokio::spawn(lead(Arc::clone(file)));
+        tokio::spawn(commit_groups(Arc::clone(file)));
     }
     answer.await.unwrap_or_else(|_| Err(ended_early().into()))
 }
 
-async fn lead(file: Arc<Sqlite>) {
+async fn commit_groups(file: Arc<Sqlite>) {
     // The BEGIN and COMMIT of a group belong to the trace of its first member.
     while let Some(span) = file.group().goes_on() {
         let file = Arc::clone(&file);
@@ -72,7 +72,7 @@ async fn commit_group(file: &Sqlite) {
     };
     let mut members = Vec::new();
     let committed = match run(&session, file.group(), &mut members).await {
-        Ok(true) => session.try_commit().await,
+        Ok(true) => session.commit_raw().await,
         Ok(false) => Ok(()),
         Err(error) => Err(error),
     };

@@ -39,13 +39,14 @@ enum Connections {
 
 impl Held {
     /// Locks a whole file, and fails if another process has it open. On a server this only begins a transaction: see
-    /// [`Held::keep`].
+    /// [`Held::lock_tables`].
     pub(crate) async fn open(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, DbErr> {
         match url.place() {
             Place::File(path) => hold_file(path).await,
             Place::Server(server) => {
                 let server = Postgres::open(server, settings).await?;
-                let session = server.begin(Purpose::Change).await?.staying().await?;
+                let session = server.begin(Purpose::Change).await?;
+                let session = session.without_timeouts().await?;
                 let connections = Connections::Server(server);
                 Ok(Self {
                     session,
@@ -59,7 +60,7 @@ impl Held {
     /// and writers wait and time out. But a service that has used a refresh token meanwhile would store the next one
     /// afterwards, so no service may be connected, nor have been seen just now: the server does not show what another
     /// user's connections are for.
-    pub(crate) async fn keep(&self, tables: &[&str]) -> Result<bool, DbErr> {
+    pub(crate) async fn lock_tables(&self, tables: &[&str]) -> Result<bool, DbErr> {
         if let Connections::File(_) = self.connections {
             return Ok(true);
         }

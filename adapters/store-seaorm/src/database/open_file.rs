@@ -46,8 +46,8 @@ impl OpenFile {
         let writer = usable_writers(Arc::clone(&is_writer_discarded));
         let durable = durable(options(path)?);
         Ok(Self {
-            writer: patiently(writer, durable.clone().busy_timeout(TURN_TIMEOUT)).await?,
-            readers: patiently(pool(READERS), durable).await?,
+            writer: connect_repeatedly(writer, durable.clone().busy_timeout(TURN_TIMEOUT)).await?,
+            readers: connect_repeatedly(pool(READERS), durable).await?,
             is_writer_discarded,
             place,
             hash_key: OnceCell::new(),
@@ -98,7 +98,7 @@ fn usable_writers(is_discarded: Arc<AtomicBool>) -> SqlitePoolOptions {
     })
 }
 
-async fn patiently(
+async fn connect_repeatedly(
     pool: SqlitePoolOptions,
     options: SqliteConnectOptions,
 ) -> Result<DatabaseConnection, DbErr> {

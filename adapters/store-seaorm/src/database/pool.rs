@@ -15,7 +15,7 @@ use crate::error::is_busy;
 
 /// After this many reconnects without success the timeout is doubled, so that the responses of a slow server arrive in
 /// the end.
-const HURRIED_TRIES: u32 = 3;
+const RECONNECTS_PER_TIMEOUT: u32 = 3;
 /// The response timeout must fire before the pool's acquire timeout, so that the connections are replaced.
 const LATER: Duration = Duration::from_millis(100);
 
@@ -24,7 +24,7 @@ pub(crate) struct Pool {
     options: PgConnectOptions,
     pool_options: PgPoolOptions,
     /// The statements that each session executes first; behind a pooler, each transaction executes them.
-    told: Arc<str>,
+    setup: Arc<str>,
     /// Timeout of a response: at first, and at most.
     response_timeout: RangeInclusive<Duration>,
     /// Additional timeout of getting a connection; `None` if it is part of the response timeout.
@@ -36,8 +36,8 @@ struct Current {
     connections: DatabaseConnection,
     /// Number of reconnects.
     generation: u64,
-    /// Number of reconnects at the last completed transaction.
-    in_vain: u32,
+    /// Number of reconnects since the last completed transaction.
+    failed_reconnects: u32,
     /// When the server last answered over these connections.
     answered_at: Option<Instant>,
 }
@@ -46,7 +46,7 @@ impl Pool {
     pub(super) fn new(
         options: PgConnectOptions,
         pool_options: PgPoolOptions,
-        told: Arc<str>,
+        setup: Arc<str>,
         response_timeout: RangeInclusive<Duration>,
         connecting: Option<Duration>,
     ) -> Self {
@@ -58,13 +58,13 @@ impl Pool {
                 *response_timeout.start(),
             ),
             generation: 0,
-            in_vain: 0,
+            failed_reconnects: 0,
             answered_at: None,
         });
         Self {
             options,
             pool_options,
-            told,
+            setup,
             response_timeout,
             connecting,
             current,
@@ -75,7 +75,7 @@ impl Pool {
     pub(super) fn current(self: &Arc<Self>) -> (DatabaseConnection, ResponseTimeout) {
         let current = lock(&self.current);
         let response_timeout = ResponseTimeout {
-            limit: self.limit(current.in_vain),
+            limit: self.limit(current.failed_reconnects),
             pool: Arc::clone(self),
             generation: current.generation,
         };
@@ -87,14 +87,14 @@ impl Pool {
         self.connecting.unwrap_or_default()
     }
 
-    fn limit(&self, in_vain: u32) -> Duration {
-        let times = 2_u32.saturating_pow(in_vain / HURRIED_TRIES);
+    fn limit(&self, failed_reconnects: u32) -> Duration {
+        let times = 2_u32.saturating_pow(failed_reconnects / RECONNECTS_PER_TIMEOUT);
         let longer = self.response_timeout.start().saturating_mul(times);
         longer.min(*self.response_timeout.end())
     }
 
-    pub(super) fn told(&self) -> &str {
-        &self.told
+    pub(super) fn setup(&self) -> &str {
+        &self.setup
     }
 
     pub(super) fn most(&self) -> u32 {
@@ -107,12 +107,12 @@ impl Pool {
         let mut current = lock(&self.current);
         if current.generation == generation {
             tracing::warn!("the database does not respond; reconnecting");
-            let in_vain = current.in_vain.saturating_add(1);
-            let limit = self.limit(in_vain);
+            let failed_reconnects = current.failed_reconnects.saturating_add(1);
+            let limit = self.limit(failed_reconnects);
             *current = Current {
                 connections: lazy(&self.options, &self.pool_options, self.connecting, limit),
                 generation: generation + 1,
-                in_vain,
+                failed_reconnects,
                 answered_at: None,
             };
         }
@@ -124,7 +124,7 @@ impl Pool {
         let mut current = lock(&self.current);
         if current.generation == generation {
             tracing::debug!("a database transaction ended unexpectedly; connecting again");
-            let limit = self.limit(current.in_vain);
+            let limit = self.limit(current.failed_reconnects);
             current.connections = lazy(&self.options, &self.pool_options, self.connecting, limit);
             current.generation += 1;
         }
@@ -154,8 +154,8 @@ impl Pool {
     }
 
     /// Records that a transaction has completed.
-    pub(super) fn is_well(&self) {
-        lock(&self.current).in_vain = 0;
+    pub(super) fn note_success(&self) {
+        lock(&self.current).failed_reconnects = 0;
     }
 }
 

@@ -33,7 +33,7 @@ impl Session {
 
     /// Returns a transaction that may stay open for long, and whose statements have no timeout, for example to count a
     /// large table.
-    pub(crate) async fn staying(self) -> Result<Self, DbErr> {
+    pub(crate) async fn without_timeouts(self) -> Result<Self, DbErr> {
         if self.get_database_backend() == DbBackend::Postgres {
             let stay = "SET LOCAL idle_in_transaction_session_timeout = 0; \
                         SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
@@ -69,14 +69,14 @@ impl Session {
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Busy`]: the commit may have succeeded nevertheless.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.try_commit().await.map_err(unavailable)
+        self.commit_raw().await.map_err(unavailable)
     }
 
-    /// Commits.
+    /// Commits, and returns the error of the database as it is.
     ///
     /// # Errors
     /// When the database has not confirmed the commit. It may have succeeded: the response may have been lost.
-    pub(crate) async fn try_commit(self) -> Result<(), DbErr> {
+    pub(crate) async fn commit_raw(self) -> Result<(), DbErr> {
         match self.channel {
             Channel::Pool(_) => Ok(()),
             Channel::Transaction(txn) => txn.commit(self.response_timeout).await,

@@ -50,7 +50,7 @@ impl Origin {
         match self {
             Self::File(file) => file.confirm_place(),
             Self::Server(server) => {
-                server.pool.is_well();
+                server.pool.note_success();
                 Ok(())
             }
             Self::OneUse => Ok(()),
@@ -133,7 +133,7 @@ impl Transaction {
     pub(super) fn running(&self) -> Result<&DatabaseTransaction, DbErr> {
         match &self.open {
             Some(open) if !self.has_failed.load(Ordering::Relaxed) => Ok(&open.txn),
-            _ => Err(spoilt()),
+            _ => Err(rolled_back()),
         }
     }
 
@@ -171,7 +171,7 @@ impl Transaction {
         if let Some(error) = self.storage_failure.get() {
             return Err(error.clone());
         }
-        let open = self.open.as_ref().ok_or_else(spoilt)?;
+        let open = self.open.as_ref().ok_or_else(rolled_back)?;
         let sql = format!("ROLLBACK TO {savepoint}");
         let rolled_back = open.txn.execute_unprepared(&sql).await;
         match &rolled_back {
@@ -212,7 +212,7 @@ impl Transaction {
         let span = span(self.backend, "COMMIT");
         match self.open.take() {
             Some(open) => in_a_task(Box::pin(open.commit(response_timeout, span))).await,
-            None => Err(spoilt()),
+            None => Err(rolled_back()),
         }
     }
 }
@@ -266,6 +266,6 @@ async fn in_a_task<T: Send + 'static>(
     done.map_err(|error| DbErr::Custom(error.to_string()))?
 }
 
-fn spoilt() -> DbErr {
+fn rolled_back() -> DbErr {
     DbErr::Custom("a statement of the transaction has failed".to_owned())
 }

@@ -83,7 +83,7 @@ pub(crate) async fn complete(
 
 /// Stores the MAC of a key, unless the key has one or its binding has changed. Nothing else that a MAC covers ever
 /// changes.
-pub(super) fn keeping(key: &KeyHolder) -> UpdateMany<Entity> {
+pub(super) fn store_mac(key: &KeyHolder) -> UpdateMany<Entity> {
     let account = match key.binding.account() {
         Some(account) => Column::AccountId.eq(account.0),
         None => Column::AccountId.is_null(),

@@ -62,7 +62,7 @@ impl KeyStore for SeaOrmStore {
         let created = insert_reader(&write, key, most, macs).await?;
         if let KeyCreation::Created(record) = &created {
             let event = AuditEvent::key_created(account, record);
-            audit::keep(&write, &[audit.entry(event)]).await?;
+            audit::store(&write, &[audit.entry(event)]).await?;
         }
         write.commit().await?;
         Ok(created)
@@ -78,7 +78,7 @@ impl KeyStore for SeaOrmStore {
         let write = self.write().await?;
         // No key is created meanwhile: see `create_key`.
         locks::account(&write, account).await?;
-        let gone = doomed(&write, account, key, with).await?;
+        let gone = to_delete(&write, account, key, with).await?;
         if gone.is_empty() {
             return Ok(gone);
         }
@@ -88,7 +88,7 @@ impl KeyStore for SeaOrmStore {
         locks::in_order(&write, rows).await?;
         let deleted = Entity::delete_many().filter(Column::Id.is_in(numbers));
         deleted.exec(&write).await.map_err(failed)?;
-        audit::keep(&write, &audit.keys_deleted(account, &gone)).await?;
+        audit::store(&write, &audit.keys_deleted(account, &gone)).await?;
         write.commit().await?;
         Ok(gone)
     }
@@ -98,7 +98,7 @@ impl KeyStore for SeaOrmStore {
         after: Option<AccessKeyId>,
         limit: u64,
     ) -> Result<Vec<KeyHolder>, StoreError> {
-        // A key whose link was purged gives access to nothing, and gets none.
+        // A key whose link was purged gives access to nothing, and gets no MAC.
         let opens_something = Condition::any()
             .add(Column::AccountId.is_not_null())
             .add(device_codes::Column::Id.is_not_null());
@@ -117,7 +117,7 @@ impl KeyStore for SeaOrmStore {
         let write = self.write().await?;
         let mut kept = 0;
         for key in keys {
-            let changed = macs::keeping(key).exec(&write).await;
+            let changed = macs::store_mac(key).exec(&write).await;
             kept += changed.map_err(failed)?.rows_affected;
         }
         write.commit().await?;
@@ -203,7 +203,7 @@ pub(crate) async fn insert_reader(
 }
 
 /// Returns the key, if the account has it, and on request the keys that it has made.
-async fn doomed(
+async fn to_delete(
     db: &impl ConnectionTrait,
     account: AccountId,
     key: AccessKeyId,

@@ -29,8 +29,8 @@ use crate::locks::{self, Alone};
 use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 use crate::{audit, damage, keys, outbox};
 use queries::{
-    due_in_turns, ended_without_account, over_before, ran_out_before, relinks_of, underway,
-    underway_from, with_code,
+    consents_in_progress, consents_in_progress_from, due_interleaved, ended_without_account,
+    over_before, ran_out_before, relinks_of, with_code,
 };
 use save::save;
 
@@ -66,12 +66,12 @@ impl LinkStore for SeaOrmStore {
         }
         let write = self.write().await?;
         locks::alone(&write, Alone::Consents).await?;
-        let of_network = underway_from(&by.network, now);
-        let underway = ConsentsInProgress {
+        let of_network = consents_in_progress_from(&by.network, now);
+        let in_progress = ConsentsInProgress {
             of_network: counted(&write, of_network.limit(ConsentLimit::PER_NETWORK)).await?,
-            of_all: counted(&write, underway(now).limit(ConsentLimit::MOST)).await?,
+            of_all: counted(&write, consents_in_progress(now).limit(ConsentLimit::MOST)).await?,
         };
-        if let Err(refused) = ConsentLimit::judge(underway) {
+        if let Err(refused) = ConsentLimit::judge(in_progress) {
             return Ok(Err(refused));
         }
         let saved = save(&write, link, &reserved).await?;
@@ -116,7 +116,7 @@ impl LinkStore for SeaOrmStore {
     ) -> Result<Vec<Link>, StoreError> {
         let write = self.write().await?;
         let (now, lease_until) = self.time.both(&write, now, lease_until).await?;
-        let due = due_in_turns(now, limit, busy);
+        let due = due_interleaved(now, limit, busy);
         let links = claims::claim(&write, due, lease_until, Link::try_from).await?;
         write.commit().await?;
         let links = links.into_iter().map(|link| (link.confirmed_from, link));
@@ -144,8 +144,8 @@ impl LinkStore for SeaOrmStore {
         save::alone(self, Purpose::Save, link, redeemed).await
     }
 
-    async fn store_renewed(&self, link: &Link, grant: SealedGrant) -> Result<Link, StoreError> {
-        save::alone(self, Purpose::Save, link, link.renew(grant)?).await
+    async fn store_refreshed(&self, link: &Link, grant: SealedGrant) -> Result<Link, StoreError> {
+        save::alone(self, Purpose::Save, link, link.replace_tokens(grant)?).await
     }
 
     async fn hold_grant(
@@ -186,7 +186,7 @@ impl LinkStore for SeaOrmStore {
                 outbox::cancel(db, &account.key, now).await?;
                 save(db, &link, &completed).await?;
                 let event = AuditEvent::linked(&link, &account);
-                audit::keep(db, &[audit.entry(event)]).await?;
+                audit::store(db, &[audit.entry(event)]).await?;
                 Ok(account)
             })
         });

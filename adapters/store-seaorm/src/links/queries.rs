@@ -66,7 +66,7 @@ pub(crate) fn codes_of(
 }
 
 /// Links that somebody has confirmed and that have neither ended nor expired.
-pub(crate) fn underway(now: Timestamp) -> Select<Entity> {
+pub(crate) fn consents_in_progress(now: Timestamp) -> Select<Entity> {
     Entity::find()
         .select_only()
         .column(Column::ExpiresAt)
@@ -76,12 +76,12 @@ pub(crate) fn underway(now: Timestamp) -> Select<Entity> {
 }
 
 /// The same, confirmed from one network.
-pub(crate) fn underway_from(network: &KeyedHash, now: Timestamp) -> Select<Entity> {
-    underway(now).filter(Column::ConfirmedFrom.eq(network.as_bytes().to_vec()))
+pub(crate) fn consents_in_progress_from(network: &KeyedHash, now: Timestamp) -> Select<Entity> {
+    consents_in_progress(now).filter(Column::ConfirmedFrom.eq(network.as_bytes().to_vec()))
 }
 
 /// Polls that are due at providers that are not busy, in the order of [`interleave_networks`].
-pub(crate) fn due_in_turns(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
+pub(crate) fn due_interleaved(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
     let (turns, turn) = (Alias::new("turns"), Alias::new("turn"));
     let mut due = Entity::find()
         .select_only()
@@ -115,17 +115,14 @@ impl Leased for Entity {
     const VERSION: Column = Column::Version;
 
     /// The rule of [`Link::claim`].
-    fn lease(until: Timestamp) -> UpdateMany<Self> {
+    fn note_expired_lease(claim: UpdateMany<Self>) -> UpdateMany<Self> {
         let failures = Expr::col(Column::PollFailures);
         let is_lost = Expr::col(Column::LeaseUntil).is_not_null();
         let is_lost = is_lost.and(Expr::col(Column::PollFailures).lt(i64::from(u32::MAX)));
         let failures = CaseStatement::new()
             .case(is_lost, failures.clone().add(1))
             .finally(failures);
-        Self::update_many()
-            .col_expr(Self::LEASE_UNTIL, Expr::value(until.as_millis()))
-            .col_expr(Self::VERSION, claims::next_version::<Self>())
-            .col_expr(Column::PollFailures, failures.into())
+        claim.col_expr(Column::PollFailures, failures.into())
     }
 }
 

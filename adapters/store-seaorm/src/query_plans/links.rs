@@ -56,7 +56,7 @@ async fn audit_entries_are_found_by_indexes() {
 async fn due_polls_are_claimed_by_an_index() {
     let busy = [ProviderName::new("github")];
     // Few polls are due, and those are sorted.
-    let query = queries::due_in_turns(NOW, 10, &busy);
+    let query = queries::due_interleaved(NOW, 10, &busy);
     let plan = plan(query.build(DbBackend::Sqlite)).await;
     assert!(plan.contains("poll_due_at<?"), "{plan}");
     assert!(!plan.contains("SCAN device_codes"), "{plan}");
@@ -128,11 +128,11 @@ async fn links_of_networks_are_counted_in_indexes() {
     let index = "INDEX ix_device_codes_network_created_at";
     assert_uses(all, &["COVERING", index]).await;
     assert_uses(crowd, &[index]).await;
-    let of_network = queries::underway_from(&network, NOW).limit(10);
+    let of_network = queries::consents_in_progress_from(&network, NOW).limit(10);
     let index = ["ix_device_codes_confirmed_from_expires_at"];
     assert_uses(of_network, &index).await;
     let index = ["ix_device_codes_expires_at"];
-    assert_uses(queries::underway(NOW).limit(10), &index).await;
+    assert_uses(queries::consents_in_progress(NOW).limit(10), &index).await;
 }
 
 #[tokio::test]

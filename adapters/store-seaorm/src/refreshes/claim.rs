@@ -1,12 +1,11 @@
 use std::collections::HashMap;
 
-use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::StoredTokens;
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, UpdateMany};
 
-use crate::claims::{self, Leased};
+use crate::claims::Leased;
 use crate::convert::stored_tokens;
 use crate::damage;
 use crate::entities::accounts;
@@ -20,15 +19,12 @@ impl Leased for Entity {
     const NEXT_AT: Column = Column::NextRefreshAt;
     const VERSION: Column = Column::LeaseVersion;
 
-    /// A remaining lease has expired without a result: its holder may have used the refresh token.
-    fn lease(until: Timestamp) -> UpdateMany<Self> {
+    /// The holder may have used the refresh token.
+    fn note_expired_lease(claim: UpdateMany<Self>) -> UpdateMany<Self> {
         let ambiguous = CaseStatement::new()
             .case(Expr::col(Column::LeaseUntil).is_not_null(), true)
             .finally(Expr::col(Column::Ambiguous));
-        Self::update_many()
-            .col_expr(Self::LEASE_UNTIL, Expr::value(until.as_millis()))
-            .col_expr(Self::VERSION, claims::next_version::<Self>())
-            .col_expr(Column::Ambiguous, ambiguous.into())
+        claim.col_expr(Column::Ambiguous, ambiguous.into())
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn change<T: Send + 'static>(
             save(db, &stored, &next).await?;
             let event = AuditEvent::of_refresh(&stored.account, &next.account);
             if let Some((draft, event)) = audit.zip(event) {
-                audit::keep(db, &[draft.entry(event)]).await?;
+                audit::store(db, &[draft.entry(event)]).await?;
             }
             Ok(Some(told))
         })

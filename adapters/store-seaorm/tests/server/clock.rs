@@ -35,7 +35,7 @@ async fn replica(url: &str, machine: &FixedClock) -> (SeaOrmStore, Arc<DatabaseC
     let store = SeaOrmStore::open(&url.parse().unwrap(), POOL)
         .await
         .unwrap();
-    let store = store.keeping_right(Arc::clone(&clock)).await.unwrap();
+    let store = store.with_server_time(Arc::clone(&clock)).await.unwrap();
     (store, clock)
 }
 

@@ -55,9 +55,8 @@ impl StoredTokens {
     /// every lease. If the provider issued none, the stored refresh token stays with its lease and its known expiry,
     /// unless it [cannot be used](NewGrant::refresh_token) any more.
     ///
-    /// # Errors
-    /// [`OtherServer`] if the account was linked at another server and the link was not started to link it again
-    /// (`relink_of`): its keys would open the tokens of whoever has the same id there.
+    /// # Errors [`OtherServer`] if the account was linked at another server and the link was not started to link it
+    /// again (`relink_of`): its keys would open the tokens of the person with the same id at the new server.
     pub fn relink(
         &self,
         mut grant: NewGrant,
@@ -77,7 +76,7 @@ impl StoredTokens {
         let has_refresh_token = grant.refresh_token.is_some();
         let grant = grant
             .with_earlier_lifetime(self.access_token_expiry(), has_refresh_token)
-            .refreshable_as_before(self.refresh_token_lasts());
+            .with_earlier_refresh_token_lifetime(self.refresh_token_lasts());
         let mut next = Self::new(self.account.id, grant, now);
         next.account.created_at = self.account.created_at;
         if keeps_refresh_token {

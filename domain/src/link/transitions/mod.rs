@@ -163,7 +163,7 @@ impl Link {
     ///
     /// # Errors
     /// The link holds no tokens, or its person is identified.
-    pub fn renew(&self, grant: SealedGrant) -> Transition {
+    pub fn replace_tokens(&self, grant: SealedGrant) -> Transition {
         if !matches!(self.state, LinkState::Redeemed(_)) {
             return Err(TransitionError::WrongState);
         }

@@ -18,7 +18,7 @@ enum Step {
     Claim,
     Postpone(u64),
     Redeem(u64),
-    Renew,
+    ReplaceTokens,
     Hold,
     CountWrongReturnCode,
     Complete(i64),
@@ -38,7 +38,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, u64)>> {
         Just(Step::Claim),
         (0..100_u64).prop_map(Step::Postpone),
         (0..4000_u64).prop_map(Step::Redeem),
-        Just(Step::Renew),
+        Just(Step::ReplaceTokens),
         Just(Step::Hold),
         Just(Step::CountWrongReturnCode),
         (0..3_i64).prop_map(Step::Complete),
@@ -149,7 +149,7 @@ fn take(link: &Link, step: Step, seconds: u64) -> Transition {
         Step::Claim => link.claim(now, at(seconds + 15)),
         Step::Postpone(by) => link.postpone(poll(seconds + by)),
         Step::Redeem(deadline) => link.redeem(grant(), poll(seconds), at(deadline)),
-        Step::Renew => link.renew(grant()),
+        Step::ReplaceTokens => link.replace_tokens(grant()),
         Step::Hold => link.hold(owner(), hash(9), now),
         Step::CountWrongReturnCode => link.count_wrong_return_code(now),
         Step::Complete(account) => link.complete(AccountId(account), now),
@@ -183,7 +183,7 @@ fn check(before: &Link, step: &Step, after: &Link) -> Result<(), TestCaseError> 
     if !matches!(step, Step::BeginConsent(_) | Step::Hold) {
         prop_assert!(after.expires_at >= before.expires_at);
     }
-    if matches!(step, Step::Renew) {
+    if matches!(step, Step::ReplaceTokens) {
         prop_assert!(matches!(before.state, LinkState::Redeemed(_)));
         prop_assert_eq!(
             (after.poll, after.lease_until, after.expires_at),

@@ -32,9 +32,9 @@ pub trait KeyStore: Send + Sync {
     ) -> Result<KeyCreation, StoreError>;
 
     /// Deletes a key of an account with its links, and on request the keys that it has made
-    /// ([`KeyRecord::is_deleted_with`](crate::grant::KeyRecord::is_deleted_with)). Returns the deleted keys; none if there was no
-    /// such key. A key that is created concurrently is either deleted too, or its creation fails. The audit entry is
-    /// part of the transaction.
+    /// ([`KeyRecord::is_deleted_with`](crate::grant::KeyRecord::is_deleted_with)). Returns the deleted keys; none if
+    /// there was no such key. A key that is created concurrently is either deleted too, or its creation fails. The
+    /// audit entry is part of the transaction.
     async fn delete_key(
         &self,
         account: AccountId,

@@ -90,8 +90,8 @@ pub trait LinkStore: Send + Sync {
         expires_at: Timestamp,
     ) -> Result<Link, StoreError>;
 
-    /// Stores the tokens of a refresh: [`Link::renew`].
-    async fn store_renewed(&self, link: &Link, grant: SealedGrant) -> Result<Link, StoreError>;
+    /// Stores the tokens of a refresh: [`Link::replace_tokens`].
+    async fn store_refreshed(&self, link: &Link, grant: SealedGrant) -> Result<Link, StoreError>;
 
     /// Holds the tokens of a link until its return code is sent: [`Link::hold`].
     async fn hold_grant(

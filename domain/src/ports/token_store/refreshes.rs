@@ -50,9 +50,9 @@ pub trait RefreshStore: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Records the provider's response to the refresh token of a generation, as [`StoredTokens::record_refresh`]
-    /// decides. Ends the lease if it is still `lease`. What that [changes](crate::audit::AuditEvent::of_refresh)
-    /// for the account is recorded in the same transaction.
-    /// [`StoreError::Conflict`] when the account is gone, or its tokens now have another origin.
+    /// decides. Ends the lease if it is still `lease`. What that [changes](crate::audit::AuditEvent::of_refresh) for
+    /// the account is recorded in the same transaction. [`StoreError::Conflict`] when the account is gone, or its
+    /// tokens now have another origin.
     async fn record_refresh(
         &self,
         account: AccountId,
@@ -62,9 +62,9 @@ pub trait RefreshStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<RecordedRefresh, StoreError>;
 
-    /// Records a failure, as [`StoredTokens::record_failure`] decides. Ends the lease if it is still `lease`. Returns whether
-    /// the failure was recorded. What that [changes](crate::audit::AuditEvent::of_refresh) for the account is recorded in the same
-    /// transaction.
+    /// Records a failure, as [`StoredTokens::record_failure`] decides. Ends the lease if it is still `lease`. Returns
+    /// whether the failure was recorded. What that [changes](crate::audit::AuditEvent::of_refresh) for the account is
+    /// recorded in the same transaction.
     async fn record_refresh_failure(
         &self,
         account: AccountId,

@@ -20,18 +20,18 @@ pub trait SealStore: Send + Sync {
     /// existing hashes.
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError>;
 
-    /// Replaces the hash key with `by` if it still is `seen`. Returns whether it was.
+    /// Replaces the hash key `seen` with `by`. Returns `false` and changes nothing if another one is stored.
     async fn replace_hash_key(&self, seen: &Sealed, by: &Sealed) -> Result<bool, StoreError>;
 
     /// Returns the keys with which stored values were sealed. The cost does not depend on the number of values.
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError>;
 
-    /// Returns up to `limit` owners of a kind with a value that another key than `present` sealed, in the order of
+    /// Returns up to `limit` owners of a kind with a value that another key than `current` sealed, in the order of
     /// their numbers, starting behind `after`. A row that cannot be read does not hide the others.
     async fn rows_sealed_otherwise(
         &self,
         owners: OwnerKind,
-        present: SealId,
+        current: SealId,
         after: i64,
         limit: u64,
     ) -> Result<Vec<Result<SealedRow, DamagedRow>>, StoreError>;

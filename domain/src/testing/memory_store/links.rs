@@ -41,7 +41,7 @@ impl LinkStore for MemoryStore {
     ) -> Result<Result<Link, TooManyConsents>, StoreError> {
         let mut state = self.lock();
         if link.browser.is_none()
-            && let Err(refused) = ConsentLimit::judge(state.underway(by, now))
+            && let Err(refused) = ConsentLimit::judge(state.consents_in_progress(by, now))
         {
             return Ok(Err(refused));
         }
@@ -111,8 +111,9 @@ impl LinkStore for MemoryStore {
         state.change_link(link, |link| link.redeem(grant, poll, expires_at))
     }
 
-    async fn store_renewed(&self, link: &Link, grant: SealedGrant) -> Result<Link, StoreError> {
-        self.lock().change_link(link, |link| link.renew(grant))
+    async fn store_refreshed(&self, link: &Link, grant: SealedGrant) -> Result<Link, StoreError> {
+        self.lock()
+            .change_link(link, |link| link.replace_tokens(grant))
     }
 
     async fn hold_grant(
@@ -198,7 +199,7 @@ impl LinkStore for MemoryStore {
 
 impl State {
     /// Returns the consents in progress: those of the network from which this one is confirmed, and all.
-    fn underway(&self, by: &Confirmation, now: Timestamp) -> ConsentsInProgress {
+    fn consents_in_progress(&self, by: &Confirmation, now: Timestamp) -> ConsentsInProgress {
         let open = self.links.values().filter(|link| link.is_open(now));
         let from = open.filter_map(|link| link.confirmed_from);
         let from: Vec<_> = from.collect();

@@ -51,11 +51,11 @@ impl SealStore for MemoryStore {
     async fn rows_sealed_otherwise(
         &self,
         owners: OwnerKind,
-        present: SealId,
+        current: SealId,
         after: i64,
         limit: u64,
     ) -> Result<Vec<Result<SealedRow, DamagedRow>>, StoreError> {
-        let otherwise = |value: &SealedValue| value.sealed.seal_id() != Some(present);
+        let otherwise = |value: &SealedValue| value.sealed.seal_id() != Some(current);
         let mut rows = self.lock().sealed_rows(owners);
         rows.retain(|row| row.id > after && row.values.iter().any(otherwise));
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

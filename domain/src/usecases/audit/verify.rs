@@ -99,7 +99,7 @@ impl Walk {
         }
     }
 
-    /// Entries before the start were deleted because they were old. Of them, only the last one can be compared.
+    /// Entries before the start were deleted because they were old. Only the last of them can be compared.
     fn begin_at(&mut self, start: AuditPosition) {
         if start.number > self.position.number {
             self.position = start;

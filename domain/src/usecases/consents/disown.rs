@@ -32,7 +32,7 @@ impl Consents {
         tracing::warn!(link = link.id.0, account = id.0, provider = %link.provider, "the person withdrew the consent");
         let account = self.accounts.account(id).await?.ok_or(UNKNOWN_CODE)?;
         if account.created_at == at {
-            self.deletion.disown(id, visitor.address).await?;
+            self.account_service.disown(id, visitor.address).await?;
             Ok(Disowned::Account)
         } else {
             let keys = &self.keys;

@@ -30,7 +30,7 @@ pub struct Consents {
     providers: Providers,
     guesses: GuessLimiter,
     ender: LinkEnder,
-    deletion: Arc<Accounts>,
+    account_service: Arc<Accounts>,
     keys: Arc<Keys>,
     public_url: String,
     observer: Arc<dyn Observer>,
@@ -43,7 +43,7 @@ impl Consents {
         settings: &Settings,
         guesses: &GuessLimiter,
         ender: LinkEnder,
-        deletion: &Arc<Accounts>,
+        account_service: &Arc<Accounts>,
         keys: &Arc<Keys>,
     ) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Consents {
             providers: ports.providers.clone(),
             guesses: guesses.clone(),
             ender,
-            deletion: Arc::clone(deletion),
+            account_service: Arc::clone(account_service),
             keys: Arc::clone(keys),
             public_url: settings.public_url.clone(),
             observer: Arc::clone(&ports.observer),

@@ -38,7 +38,7 @@ impl Consents {
         match provider.begin_consent(&request).await {
             Ok(consent) => {
                 let sealed = self.seal_consent(link, &consent, provider.client_id())?;
-                self.keep_consent(link, &consent, sealed).await
+                self.store_consent(link, &consent, sealed).await
             }
             Err(error) => {
                 tracing::warn!(link = link.id.0, provider = %link.provider, %error, "consent could not start");
@@ -50,7 +50,7 @@ impl Consents {
         }
     }
 
-    async fn keep_consent(
+    async fn store_consent(
         &self,
         link: &Link,
         consent: &Consent,
@@ -80,7 +80,8 @@ impl Consents {
         }
     }
 
-    /// Ends a link because its provider cannot be used. A flow that another press of the button has started meanwhile continues.
+    /// Ends a link because its provider cannot be used. A flow that another press of the button has started meanwhile
+    /// continues.
     async fn fail(&self, link: &Link, words: &str) -> Result<(), Refusal> {
         let ending = Ending::Failed(Fault::new(FaultCode::ProviderError, words));
         match self.ender.end(link, ending).await {

@@ -171,10 +171,10 @@ impl Keys {
     fn expiry(
         &self,
         caller: &Caller,
-        asked: Option<Timestamp>,
+        requested: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, Refusal> {
-        let asked = in_the_future("expires_at", asked, self.clock.now())?;
-        Ok(expiry_under(asked, maker_expiry(caller))?)
+        let requested = in_the_future("expires_at", requested, self.clock.now())?;
+        Ok(expiry_under(requested, maker_expiry(caller))?)
     }
 }
 

@@ -12,7 +12,7 @@ use self::uses::KeyUses;
 use super::account_reader::AccountReader;
 use super::links::LinkEnder;
 use super::withdrawal::Withdrawals;
-use super::{AuditLog, Operators, Ports, TokenCache};
+use super::{AuditLog, Operators, Ports, Settings, TokenCache};
 use crate::entropy::Entropy;
 use crate::grant::AccessKeyId;
 use crate::observe::Observer;
@@ -51,8 +51,8 @@ impl Keys {
 
     pub(super) fn new(
         ports: &Ports,
+        settings: &Settings,
         operators: &Arc<Operators>,
-        trusts_workloads: bool,
         accounts: &AccountReader,
         ender: &LinkEnder,
         withdrawals: Withdrawals,
@@ -68,7 +68,7 @@ impl Keys {
             ender: ender.clone(),
             withdrawals,
             operators: Arc::clone(operators),
-            trusts_workloads,
+            trusts_workloads: settings.workloads.is_some(),
             uses: KeyUses::default(),
             unknown: UnknownBearers::default(),
             used: RateLimit::of_each(),

@@ -10,7 +10,7 @@ use crate::grant::{Account, AccountId};
 use crate::secret::RelinkUrl;
 use crate::usecases::{Caller, Refusal};
 
-/// What a person may know who opens the address of a relink.
+/// What the page shows to a person who opens the address of a relink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelinkView {
     /// The provider's display name.

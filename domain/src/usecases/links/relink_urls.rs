@@ -19,7 +19,7 @@ pub struct RelinkUrls {
     return_code: ReturnCodePolicy,
 }
 
-/// What an address is made for.
+/// The contents of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket {
     pub(super) account: AccountId,

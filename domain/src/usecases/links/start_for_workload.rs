@@ -58,7 +58,7 @@ impl Links {
             provider,
             requester: Requester {
                 client_name: client_name(request.requester.client_name)?,
-                workload: Some(workload.facts().clone()),
+                workload: Some(workload.shown().clone()),
                 ..request.requester
             },
             // All jobs of a workload share one limit, wherever they run.

@@ -60,7 +60,7 @@ impl Redeemer {
             }
             Redemption::Granted(grant) => {
                 let sealed = self.seal_grant(link, &grant, requested_at)?;
-                RedeemResult::Redeemed(Box::new(sealed), PollSchedule::start(None, now))
+                RedeemResult::Tokens(Box::new(sealed), PollSchedule::start(None, now))
             }
             Redemption::Unusable { grant, why } => {
                 let sealed = self.seal_grant(link, &grant, requested_at)?;

@@ -31,8 +31,8 @@ impl RedeemError {
         }
     }
 
-    /// Whether nothing was sent because this replica cannot. While a configuration is rolled out, another one may have the
-    /// provider, its client id, or the secret key that sealed the consent.
+    /// Whether this replica's configuration kept it from sending anything. During a rollout, another replica may have
+    /// the provider, its client id, or the secret key that sealed the consent.
     pub(super) const fn is_local(&self) -> bool {
         matches!(
             self,

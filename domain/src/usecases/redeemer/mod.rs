@@ -48,7 +48,7 @@ pub enum RedeemResult {
     /// Nothing yet.
     AskAgain(PollSchedule),
     /// Tokens whose owner is not known yet, from a consent or from a refresh.
-    Redeemed(Box<SealedGrant>, PollSchedule),
+    Tokens(Box<SealedGrant>, PollSchedule),
     /// Tokens and their owner.
     Identified(Box<NewGrant>),
     /// The owner of tokens that are held until the link is confirmed.

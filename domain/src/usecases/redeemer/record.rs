@@ -9,8 +9,8 @@ impl Redeemer {
     /// Records a result. Returns the link if its next step is due at once, under the same lease.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] and [`StoreError::Busy`]: call it again with the same result. [`StoreError::Conflict`]: the link has ended,
-    /// or somebody else has leased it.
+    /// [`StoreError::Unavailable`] and [`StoreError::Busy`]: call it again with the same result.
+    /// [`StoreError::Conflict`]: the link has ended, or somebody else has leased it.
     pub async fn record_result(
         &self,
         link: &Link,
@@ -20,13 +20,15 @@ impl Redeemer {
         match result {
             RedeemResult::AskAgain(poll) => self.links.postpone_poll(link, *poll).await?,
             // The client has already seen `expired`, which is final.
-            RedeemResult::Redeemed(grant, _) if link.is_over(now) => {
+            RedeemResult::Tokens(grant, _) if link.is_over(now) => {
                 self.ender.end_with(link, grant, Ending::Expired).await?;
             }
             RedeemResult::Unusable(grant, ending) => {
                 self.ender.end_with(link, grant, ending.clone()).await?;
             }
-            RedeemResult::Redeemed(grant, poll) => return self.keep(link, grant, *poll).await,
+            RedeemResult::Tokens(grant, poll) => {
+                return self.store_tokens(link, grant, *poll).await;
+            }
             RedeemResult::Identified(grant) => {
                 let grant = NewGrant::clone(grant);
                 let audit = self.audit.draft(Actor::Person, None);
@@ -49,7 +51,7 @@ impl Redeemer {
     /// Stores tokens that just arrived. They exist nowhere else, so they are stored even if the lease was lost
     /// meanwhile, as long as the link still waits for this consent, or holds the tokens that were refreshed. Otherwise
     /// they are revoked.
-    async fn keep(
+    async fn store_tokens(
         &self,
         link: &Link,
         grant: &SealedGrant,
@@ -60,7 +62,7 @@ impl Redeemer {
         loop {
             let (links, tokens) = (&self.links, grant.clone());
             let kept = match read.state {
-                LinkState::Redeemed(_) => links.store_renewed(&read, tokens).await,
+                LinkState::Redeemed(_) => links.store_refreshed(&read, tokens).await,
                 _ => links.store_redeemed(&read, tokens, poll, expires_at).await,
             };
             if !matches!(kept, Err(StoreError::Conflict)) {

@@ -35,7 +35,9 @@ impl Redeemer {
     ) -> Result<Option<RedeemResult>, RedeemError> {
         let vault = &self.vault;
         let refresh_token: RefreshToken = vault.open(refresh_token, &link.code)?;
-        if !grant.origin.may_be_sent_to(&provider.origin().await?) || !self.holds(link).await? {
+        if !grant.origin.may_be_sent_to(&provider.origin().await?)
+            || !self.is_still_leased(link).await?
+        {
             return Ok(None);
         }
         let requested_at = self.clock.now();
@@ -53,7 +55,7 @@ impl Redeemer {
                     id_token: before.id_token,
                     ..fresh
                 };
-                RedeemResult::Redeemed(Box::new(fresh), poll)
+                RedeemResult::Tokens(Box::new(fresh), poll)
             }
             Ok(RefreshAnswer::Unusable { refresh_token, why }) => {
                 let rotated = vault.seal_some(refresh_token.as_ref(), &link.code)?;
@@ -75,7 +77,7 @@ impl Redeemer {
     }
 
     /// Whether nothing has changed since the link was leased, and the lease outlasts a provider call that starts now.
-    async fn holds(&self, link: &Link) -> Result<bool, Refusal> {
+    async fn is_still_leased(&self, link: &Link) -> Result<bool, Refusal> {
         let stored = self.links.find_link(&link.code).await?;
         let is_current = stored.is_some_and(|stored| stored.version == link.version);
         Ok(is_current && !link.is_past_deadline(self.clock.now()) && self.holds_lease(link))

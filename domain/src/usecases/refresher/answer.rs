@@ -121,7 +121,7 @@ impl Refresher {
         refresh_token.is_some_and(|new| !is_stored(new))
     }
 
-    /// Returns the extra members of a lease after a response, sealed with the present key like the access token.
+    /// Returns the extra members of a lease after a response, sealed with the current key like the access token.
     fn seal_extra(
         &self,
         lease: &StoredTokens,

@@ -104,7 +104,7 @@ impl Refresher {
         {
             self.report(lease, outcome, lag);
         }
-        RefreshResult::Failed(Box::new(keep_verdict(failure, lease)))
+        RefreshResult::Failed(Box::new(with_earlier_verdict(failure, lease)))
     }
 
     /// Returns how the provider's other grants are doing. If the store fails, assumes that there are some.
@@ -179,7 +179,7 @@ impl Refresher {
     ) -> Result<(&dyn OAuthProvider, RefreshToken), AttemptError> {
         let ready = self.open_refresh_token(lease).await?;
         let can_store = self.write_tests.test_write(None).await.is_ok();
-        if !can_store || self.outages.waits_for_probe(lease) || !self.holds(lease).await {
+        if !can_store || self.outages.waits_for_probe(lease) || !self.is_still_leased(lease).await {
             return Err(AttemptError::LeaseLost);
         }
         Ok(ready)
@@ -207,7 +207,7 @@ impl Refresher {
 
     /// Whether the lease outlasts a provider call that starts now, and nothing has changed meanwhile. The time is taken
     /// after the store has responded: the process may be suspended, or its database unreachable, while it waits.
-    async fn holds(&self, lease: &StoredTokens) -> bool {
+    async fn is_still_leased(&self, lease: &StoredTokens) -> bool {
         let stored = self.accounts.tokens(lease.account.id).await;
         let answered_by = self.clock.now() + self.provider_timeout;
         lease.lease.until > Some(answered_by)
@@ -226,7 +226,7 @@ fn client_changed() -> Fault {
 }
 
 /// If the grant was given up before, a failed attempt keeps the original reason.
-fn keep_verdict(failure: RefreshFailure, lease: &StoredTokens) -> RefreshFailure {
+fn with_earlier_verdict(failure: RefreshFailure, lease: &StoredTokens) -> RefreshFailure {
     if lease.account.status != AccountStatus::RelinkRequired
         || failure.status == AccountStatus::RelinkRequired
     {

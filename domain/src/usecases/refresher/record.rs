@@ -16,8 +16,8 @@ impl Refresher {
         result: &RefreshResult,
     ) -> Result<(), StoreError> {
         let recorded = match result {
-            RefreshResult::Refreshed(tokens) => self.keep(lease, tokens).await,
-            RefreshResult::Failed(failure) => self.keep_failure(lease, failure).await,
+            RefreshResult::Refreshed(tokens) => self.store_tokens(lease, tokens).await,
+            RefreshResult::Failed(failure) => self.store_failure(lease, failure).await,
             RefreshResult::Unsent => self.give_back_unsent(lease).await,
         };
         // Even if the store returned an error: it may have recorded the result.
@@ -28,7 +28,11 @@ impl Refresher {
         recorded
     }
 
-    async fn keep(&self, lease: &StoredTokens, tokens: &RefreshedTokens) -> Result<(), StoreError> {
+    async fn store_tokens(
+        &self,
+        lease: &StoredTokens,
+        tokens: &RefreshedTokens,
+    ) -> Result<(), StoreError> {
         let account = &lease.account;
         let (generation, version) = (lease.generation, lease.lease.version);
         let recorded = self.refreshes.record_refresh(
@@ -80,7 +84,7 @@ impl Refresher {
         }
     }
 
-    async fn keep_failure(
+    async fn store_failure(
         &self,
         lease: &StoredTokens,
         failure: &RefreshFailure,

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use crate::vault::Sealable;
 
 impl Revoker {
-    /// Returns the tokens of an account, leased to the caller, who deletes it.
+    /// Returns the revocation of an account's tokens, leased to the caller, who deletes the account.
     pub(crate) fn of_account(&self, stored: &StoredTokens) -> Result<NewRevocation, CipherError> {
         let tokens = (Some(&stored.access_token), stored.refresh_token.as_ref());
         let (account, origin) = (&stored.account, &stored.origin);
@@ -22,7 +22,7 @@ impl Revoker {
         })
     }
 
-    /// Returns the tokens of a refresh for an account that is gone.
+    /// Returns the revocation of tokens that a refresh brought for an account that is gone.
     pub(crate) fn of_refresh(
         &self,
         lease: &StoredTokens,
@@ -59,7 +59,7 @@ impl Revoker {
         })
     }
 
-    /// Returns the tokens of a link. Its person is known only if it waits for a return code.
+    /// Returns the revocation of a link's tokens. The person is known only if the link waits for a return code.
     pub(crate) fn of_link(
         &self,
         link: &Link,
@@ -101,7 +101,7 @@ impl Revoker {
         RevocationReference::from_bytes(self.entropy.bytes())
     }
 
-    /// Seals a token to a revocation. One that cannot be decrypted cannot be revoked, and is left out.
+    /// Seals a token to a revocation. Leaves out a token that cannot be decrypted, because it cannot be revoked.
     fn move_token<S: Sealable>(
         &self,
         token: Option<&Sealed>,
@@ -110,7 +110,7 @@ impl Revoker {
     ) -> Result<Option<Sealed>, CipherError> {
         let opened = self.vault.open_some::<S>(token, from);
         let opened = opened.unwrap_or_else(|error| {
-            tracing::error!(%error, "a token to be revoked cannot be decrypted");
+            tracing::error!(%error, "a token cannot be decrypted, so it stays valid at the provider until it expires");
             None
         });
         self.vault.seal_some(opened.as_ref(), &to)

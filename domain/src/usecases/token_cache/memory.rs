@@ -102,7 +102,7 @@ impl Memory {
     }
 
     /// Caches the result of a read that began at this time, if there is room. A key without tokens is not cached.
-    pub(super) fn keep(
+    pub(super) fn insert(
         &mut self,
         read: ReadId,
         key: KeyedHash,

@@ -77,7 +77,7 @@ impl TokenCache {
         let genuine = opened
             .as_ref()
             .filter(|opened| self.macs.is_genuine(&opened.holder));
-        lock(memory).keep(reading.id, *key, genuine, began);
+        lock(memory).insert(reading.id, *key, genuine, began);
         Ok(opened)
     }
 

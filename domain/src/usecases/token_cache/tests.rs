@@ -284,7 +284,7 @@ fn numbered(number: u32) -> KeyedHash {
 impl Memory {
     fn read(&mut self, key: KeyedHash, opened: &Arc<OpenedKey>, began: Duration) {
         let read = self.begin_read();
-        self.keep(read, key, Some(opened), began);
+        self.insert(read, key, Some(opened), began);
         self.end_read(read);
     }
 }
@@ -296,10 +296,10 @@ async fn a_read_that_was_under_way_at_a_change_is_not_remembered() {
     let [early, late] = [memory.begin_read(), memory.begin_read()];
     memory.invalidate(account);
     let after = memory.begin_read();
-    memory.keep(early, key, Some(&opened), Duration::ZERO);
-    memory.keep(late, key, Some(&opened), Duration::ZERO);
+    memory.insert(early, key, Some(&opened), Duration::ZERO);
+    memory.insert(late, key, Some(&opened), Duration::ZERO);
     assert!(memory.get(&key, &clock).is_none());
-    memory.keep(after, key, Some(&opened), Duration::ZERO);
+    memory.insert(after, key, Some(&opened), Duration::ZERO);
     assert!(memory.get(&key, &clock).is_some());
     memory.invalidate(account);
     assert!(memory.get(&key, &clock).is_none());

@@ -109,7 +109,7 @@ impl WebhookDispatcher {
             return Ok(pause.min(Self::POLL));
         }
         let Some(mut page) = self.page().await? else {
-            return self.start_anew(&stored).await;
+            return self.start_again(&stored).await;
         };
         // This service writes no entries beyond.
         page.retain(|entry| entry.number <= AuditNumber::HIGHEST);
@@ -139,7 +139,7 @@ impl WebhookDispatcher {
     }
 
     /// Returns to the beginning of the log. An operator has started a new one, with new numbers.
-    async fn start_anew(&mut self, stored: &Receiver) -> Result<Duration, StoreError> {
+    async fn start_again(&mut self, stored: &Receiver) -> Result<Duration, StoreError> {
         let receiver = &self.to.receiver;
         tracing::warn!(%receiver, position = %self.seen, "the audit log ends before this position of a receiver of webhooks; all its events are sent");
         if self.save(&stored.reset(AuditNumber(0))).await? {

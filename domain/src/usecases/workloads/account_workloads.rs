@@ -189,7 +189,7 @@ fn claims(
         if policy
             .claims
             .get(name)
-            .is_some_and(|allowed| !allowed.iter().any(|it| it == value))
+            .is_some_and(|allowed| !allowed.iter().any(|known| known == value))
         {
             let detail = format!(
                 "the policy of the workload {} does not allow this {name}",

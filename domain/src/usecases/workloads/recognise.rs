@@ -10,7 +10,8 @@ use crate::workload::{
 };
 
 impl Workloads {
-    /// Recognises a workload by its JWT: verifies it, checks its claims and finds the policies that accept it. Records refusals.
+    /// Recognises a workload by its JWT: verifies it, checks its claims and finds the policies that accept it. Records
+    /// refusals.
     ///
     /// # Errors
     /// [`Refusal::WorkloadRefused`] with the rule that the token violates, [`Refusal::ProviderUnavailable`] if the keys
@@ -106,7 +107,7 @@ impl Workloads {
         Ok(VerifiedWorkload {
             context,
             issuer: issuer.url.clone(),
-            facts: jwt.shown,
+            shown: jwt.shown,
             bound: jwt.bound,
             token: SingleUse {
                 hash,

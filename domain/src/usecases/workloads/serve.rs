@@ -167,7 +167,7 @@ impl Workloads {
         found.map(|(grant, _)| *grant).ok_or(NO_SUCH_ACCOUNT)
     }
 
-    /// Returns the accounts that a workload may read by the present policies.
+    /// Returns the accounts that a workload may read by the current policies.
     async fn readable<'a>(
         &self,
         workload: &'a VerifiedWorkload,

@@ -14,7 +14,7 @@ use crate::workload::{
 pub(crate) struct VerifiedWorkload {
     pub(super) context: RequestContext,
     pub(super) issuer: String,
-    pub(super) facts: ClaimList,
+    pub(super) shown: ClaimList,
     pub(super) bound: ClaimList,
     pub(super) token: SingleUse,
     pub(super) identity: KeyedHash,
@@ -24,8 +24,8 @@ pub(crate) struct VerifiedWorkload {
 
 impl VerifiedWorkload {
     /// What the page shows of it.
-    pub(crate) const fn facts(&self) -> &ClaimList {
-        &self.facts
+    pub(crate) const fn shown(&self) -> &ClaimList {
+        &self.shown
     }
 
     /// The hash by which it is looked up.
@@ -56,8 +56,8 @@ impl VerifiedWorkload {
         })
     }
 
-    /// Returns the keys with which it has linked accounts, where the policy of the grant lets it link accounts of this provider:
-    /// without that it could start a link but not poll it.
+    /// Returns the keys with which it has linked accounts, where the policy of the grant lets it link accounts of this
+    /// provider: without that it could start a link but not poll it.
     pub(crate) fn relinkable(
         &self,
         provider: &ProviderName,

@@ -83,7 +83,7 @@ pub(super) async fn a_refresh_replaces_the_tokens(fixture: &dyn Fixture) {
     let store = fixture.store();
     authorizing(&*store, 1, 5).await;
     let link = claim_one(&*store, 5, 20).await;
-    assert_conflict(store.store_renewed(&link, sealed_grant()).await);
+    assert_conflict(store.store_refreshed(&link, sealed_grant()).await);
     let kept = store.store_redeemed(&link, sealed_grant(), poll(30), at(900));
     let kept = kept.await.unwrap();
     let fresh = SealedGrant {
@@ -93,7 +93,7 @@ pub(super) async fn a_refresh_replaces_the_tokens(fixture: &dyn Fixture) {
         access_token_expires_at: None,
         ..sealed_grant()
     };
-    let renewed = store.store_renewed(&kept, fresh.clone()).await.unwrap();
+    let renewed = store.store_refreshed(&kept, fresh.clone()).await.unwrap();
     let expected = Link {
         version: kept.version.next(),
         state: LinkState::Redeemed(fresh),
@@ -101,5 +101,5 @@ pub(super) async fn a_refresh_replaces_the_tokens(fixture: &dyn Fixture) {
     };
     assert_eq!(renewed, expected);
     assert_eq!(found(&*store, 1).await, renewed);
-    assert_conflict(store.store_renewed(&kept, sealed_grant()).await);
+    assert_conflict(store.store_refreshed(&kept, sealed_grant()).await);
 }

@@ -86,7 +86,8 @@ fn next_page(base: &str, filters: &[(&str, Option<String>)], cursor: &str) -> St
 
 /// The configured providers, and the chosen one even if it is not configured any more.
 fn providers(desk: &Desk<'_>, chosen: Option<&ProviderName>) -> Vec<(String, bool)> {
-    let known = desk.services().providers.iter().map(|one| one.name());
+    let providers = desk.services().providers.iter();
+    let known = providers.map(|provider| provider.name());
     let mut names = Vec::from_iter(known);
     let unknown = chosen.filter(|chosen| !names.contains(chosen));
     names.extend(unknown);

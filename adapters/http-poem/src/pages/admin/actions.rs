@@ -13,7 +13,7 @@ use super::templates::{Asks, Confirm};
 use crate::api::account_id;
 use crate::pages::visit;
 
-/// What is asked before something is done to an account.
+/// The words of the page that confirms an action on an account.
 #[derive(Clone, Copy)]
 pub(super) struct Words<'a> {
     /// The last part of the address.

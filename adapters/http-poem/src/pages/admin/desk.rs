@@ -33,8 +33,7 @@ pub(super) struct Desk<'a> {
     pub(super) now: Timestamp,
 }
 
-/// The desk of an operator who may change something, so that an auditor gets no form that cannot be sent. The services
-/// check it again.
+/// The desk of an operator who may change something. Auditors get no forms, because the services would reject them.
 pub(super) struct AdminDesk<'a>(pub(super) Desk<'a>);
 
 /// A form that a page of this session has sent. Nothing has happened yet when it is rejected.
@@ -138,7 +137,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Returns the last error of an account, or a warning.
-    pub(super) fn trouble(&self, account: &Account) -> Option<Fault> {
+    pub(super) fn fault(&self, account: &Account) -> Option<Fault> {
         let warning = self.services().accounts.warning(account);
         account.last_error.clone().or(warning)
     }

@@ -83,7 +83,7 @@ async fn creating(desk: &Desk<'_>, id: &str, fields: &Fields) -> Result<Response
     Ok(visit::html(StatusCode::CREATED, &page))
 }
 
-/// How long a key lasts that was asked for so many days; `None` for one without an end.
+/// Returns the lifetime of a key from the form's number of days; `None` for a key that does not expire.
 fn lasting(days: &str) -> Result<Option<Duration>, ()> {
     const MOST_DAYS: u64 = 99_999;
     if days.is_empty() {

@@ -39,10 +39,10 @@ use super::cookie::BrowserCookie;
 use super::headers;
 use super::site::Site;
 
-/// What all requests to the page share.
+/// The state that all requests to the page share.
 struct AdminSite {
     services: Arc<Services>,
-    /// The page at `/device`, for what both have in common.
+    /// The page at `/device`: both share its parts.
     device: Arc<Site>,
     cookie: BrowserCookie,
     /// The address of the page.

@@ -106,8 +106,9 @@ impl DeviceFlows {
         request: Request,
         now: Moment,
     ) -> Result<(), Full> {
-        let keep = self.rules.lifetime + REMEMBERED;
-        self.flows.retain(|_, flow| now < flow.started_at + keep);
+        let kept_for = self.rules.lifetime + REMEMBERED;
+        self.flows
+            .retain(|_, flow| now < flow.started_at + kept_for);
         let is_taken = |flow: &Flow| flow.request.user_code == request.user_code;
         // Duplicate user codes are so rare that the client may try again.
         if self.flows.len() >= CAPACITY || self.flows.values().any(is_taken) {

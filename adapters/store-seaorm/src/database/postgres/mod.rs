@@ -24,7 +24,7 @@ use super::transaction::{Origin, Transaction};
 use super::watched::{seen, span, within};
 use crate::error::is_disconnected;
 use crate::url::Server;
-use settings::{connect_options, pool_options, told, try_out};
+use settings::{connect_options, pool_options, setup, try_out};
 
 /// How long a session waits after the server should have cancelled its statement.
 const GRACE: Duration = Duration::from_secs(2);
@@ -49,21 +49,21 @@ impl Postgres {
     pub(super) async fn open(server: &Server, settings: PoolSettings) -> Result<Arc<Self>, DbErr> {
         let is_pooled = server.is_pooled;
         let options = connect_options(server);
-        let plain = told(settings, is_pooled, settings.statement_timeout);
+        let plain = setup(settings, is_pooled, settings.statement_timeout);
         try_out(&options, &plain, settings.connect_timeout * 4).await?;
         let saving = (settings.max_connections / 2).max(1);
         let general = settings.max_connections.saturating_sub(saving).max(1);
         let pool = |connections, response_timeout: RangeInclusive<Duration>, connecting| {
-            let patience = [settings.connect_timeout, settings.statement_timeout];
-            let shortest = patience
+            let timeouts = [settings.connect_timeout, settings.statement_timeout];
+            let shortest = timeouts
                 .into_iter()
                 .fold(*response_timeout.start(), Duration::min);
-            let told: Arc<str> = told(settings, is_pooled, shortest * 9 / 10).into();
-            let pool_options = pool_options((!is_pooled).then(|| Arc::clone(&told)));
+            let setup: Arc<str> = setup(settings, is_pooled, shortest * 9 / 10).into();
+            let pool_options = pool_options((!is_pooled).then(|| Arc::clone(&setup)));
             Arc::new(Pool::new(
                 options.clone(),
                 pool_options.max_connections(connections),
-                told,
+                setup,
                 response_timeout,
                 connecting,
             ))
@@ -124,7 +124,7 @@ impl Postgres {
         let (connections, response_timeout) = self.saving.current();
         let session = Session::new(Channel::Pool(connections), Some(response_timeout));
         let has_changed = session.execute_raw(statement).await?.rows_affected() > 0;
-        self.saving.is_well();
+        self.saving.note_success();
         if has_changed {
             self.health.committed();
         }
@@ -156,7 +156,7 @@ impl Postgres {
             }
         };
         if self.is_pooled {
-            session.execute_unprepared(pool.told()).await?;
+            session.execute_unprepared(pool.setup()).await?;
         }
         Ok(session)
     }

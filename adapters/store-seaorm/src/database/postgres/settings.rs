@@ -35,12 +35,12 @@ pub(super) fn connect_options(server: &Server) -> PgConnectOptions {
 /// Connects once, because a pool would retry some errors until it times out.
 pub(super) async fn try_out(
     options: &PgConnectOptions,
-    told: &str,
+    setup: &str,
     limit: Duration,
 ) -> Result<(), DbErr> {
     let trying = async {
         let mut connection = PgConnection::connect_with(options).await?;
-        tell(&mut connection, told).await?;
+        apply_settings(&mut connection, setup).await?;
         require_unicode(&mut connection).await?;
         connection.close().await
     };
@@ -64,7 +64,7 @@ async fn require_unicode(connection: &mut PgConnection) -> Result<(), sqlx::Erro
     Err(sqlx::Error::Configuration(message.into()))
 }
 
-pub(super) fn pool_options(told: Option<Arc<str>>) -> PgPoolOptions {
+pub(super) fn pool_options(setup: Option<Arc<str>>) -> PgPoolOptions {
     let pool = PgPoolOptions::new()
         .test_before_acquire(false)
         .before_acquire(|connection, before| {
@@ -72,25 +72,25 @@ pub(super) fn pool_options(told: Option<Arc<str>>) -> PgPoolOptions {
                 async move { Ok(before.idle_for < ASK_AFTER || connection.ping().await.is_ok()) },
             )
         });
-    let Some(told) = told else {
+    let Some(setup) = setup else {
         return pool;
     };
     pool.after_connect(move |connection, _| {
-        let told = Arc::clone(&told);
-        Box::pin(async move { tell(connection, &told).await })
+        let setup = Arc::clone(&setup);
+        Box::pin(async move { apply_settings(connection, &setup).await })
     })
 }
 
-async fn tell(connection: &mut PgConnection, told: &str) -> Result<(), sqlx::Error> {
-    let told = sqlx::AssertSqlSafe(told.to_owned());
-    connection.execute(told).await.map(drop)
+async fn apply_settings(connection: &mut PgConnection, setup: &str) -> Result<(), sqlx::Error> {
+    let setup = sqlx::AssertSqlSafe(setup.to_owned());
+    connection.execute(setup).await.map(drop)
 }
 
 /// Returns the statements that a session executes first; behind a pooler each transaction does. They replace the
 /// settings of the transaction before, and its prepared statements: sqlx names them even if it does not cache them.
 ///
 /// A locked row must not look like a server that hangs, so the wait for a lock times out before the statement does.
-pub(super) fn told(settings: PoolSettings, is_pooled: bool, lock_timeout: Duration) -> String {
+pub(super) fn setup(settings: PoolSettings, is_pooled: bool, lock_timeout: Duration) -> String {
     let (first, set, last) = if is_pooled {
         // Transactions have their own name for the isolation level.
         let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";

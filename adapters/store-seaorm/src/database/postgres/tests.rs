@@ -140,10 +140,10 @@ async fn who_stops_in_the_middle_lets_go_of_what_it_locked() {
     let other = server.begin(Purpose::Change).await.expect("no transaction");
     let changed = other.execute_unprepared("UPDATE held SET id = 3").await;
     changed.expect("the row is locked still");
-    other.try_commit().await.expect("no commit");
+    other.commit_raw().await.expect("no commit");
 
     let late = stopped
-        .try_commit()
+        .commit_raw()
         .await
         .expect_err("it was committed all the same");
     assert!(is_disconnected(&late), "{late:?}");

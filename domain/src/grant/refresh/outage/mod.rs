@@ -12,8 +12,8 @@ use crate::time::Timestamp;
 /// This many different accounts that fail in a row without a definite response make an outage. With fewer accounts, the
 /// backoff of each account suffices.
 pub const OUTAGE_AFTER: usize = 5;
-/// So many first probes are a second apart; then the pause grows. Up to this many accounts with problems of their own
-/// delay a healthy account by at most one pause each.
+/// This many probes are a second apart; then the pause grows. If no more accounts than this have problems of their own,
+/// each delays a healthy account by at most one second.
 const QUICK_PROBES: u32 = 25;
 const FIRST_PROBE_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two probes, unless the provider asks for a longer one. It also limits how long a healthy
@@ -126,7 +126,7 @@ impl Outage {
         let probes = probes.fold(0, u32::saturating_add);
         let pause = FIRST_PROBE_PAUSE.saturating_mul(probes);
         let pause = pause.min(LONGEST_PROBE_PAUSE);
-        pause.saturating_sub(grown(slower(self.first_probes)))
+        pause.saturating_sub(growth(slower(self.first_probes)))
     }
 
     /// Whether accounts that have failed or were probed before may be probed again.
@@ -164,7 +164,7 @@ impl Outage {
         let forgotten = self.probed.len().saturating_sub(PROBED_AT_MOST);
         self.probed.drain(..forgotten);
         self.first_probes = self.first_probes.saturating_add(is_first.into());
-        self.probe_at = now + grown(slower(self.first_probes));
+        self.probe_at = now + growth(slower(self.first_probes));
         self
     }
 
@@ -215,7 +215,7 @@ const fn slower(first_probes: u32) -> u32 {
     first_probes.saturating_sub(QUICK_PROBES)
 }
 
-fn grown(steps: u32) -> Duration {
+fn growth(steps: u32) -> Duration {
     let growth = 1.5_f64.powf(f64::from(steps.min(MOST_GROWTH)));
     FIRST_PROBE_PAUSE.mul_f64(growth).min(LONGEST_PROBE_PAUSE)
 }

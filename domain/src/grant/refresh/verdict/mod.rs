@@ -165,9 +165,9 @@ fn ends_grant(
     now.since(since) >= after
 }
 
-/// The verdict for a refresh that succeeded at the provider but brought no usable access token. The account is degraded, never
-/// worse: the provider has just accepted its refresh token, and the newest one is
-/// stored. So the attempts are not ambiguous, and earlier refusals no longer count.
+/// The verdict for a refresh that succeeded at the provider but brought no usable access token. The account is
+/// degraded, never worse: the provider has just accepted its refresh token, and the newest one is stored. So the
+/// attempts are not ambiguous, and earlier refusals no longer count.
 pub fn judge_unusable_answer(
     before: Attempts,
     why: &ProviderError,

@@ -67,17 +67,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn facts_survive_their_text() {
-        let facts: ClaimList = [("repository", "octo/app"), ("ref", "a = b"), ("empty", "")]
+    fn claims_survive_their_text() {
+        let claims: ClaimList = [("repository", "octo/app"), ("ref", "a = b"), ("empty", "")]
             .into_iter()
             .collect();
-        assert_eq!(ClaimList::from_text(&facts.to_text()), Some(facts));
+        assert_eq!(ClaimList::from_text(&claims.to_text()), Some(claims));
         assert_eq!(ClaimList::from_text("no tab"), None);
     }
 
     #[test]
     fn a_value_cannot_forge_a_line() {
-        let facts: ClaimList = [("a", "1\nb\t2"), ("c", "3")].into_iter().collect();
-        assert_eq!(facts.to_text(), "c\t3\n");
+        let claims: ClaimList = [("a", "1\nb\t2"), ("c", "3")].into_iter().collect();
+        assert_eq!(claims.to_text(), "c\t3\n");
     }
 }

@@ -15,9 +15,9 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
     let document = if options.yaml {
-        central_oauth_http_poem::spec_yaml()
+        central_oauth_http_poem::spec_yaml("/")
     } else {
-        central_oauth_http_poem::spec_json()
+        central_oauth_http_poem::spec_json("/")
     };
     print::result(document.trim_end())?;
     Ok(Exit::Done)

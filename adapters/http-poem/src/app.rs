@@ -72,7 +72,8 @@ impl Routes {
         allowed_hosts: AllowedHosts,
         operator: OperatorDetails,
     ) -> Self {
-        let others = pages::routes(docs::routes(), Arc::clone(&services), &public_url, operator);
+        let docs = docs::routes(&public_url);
+        let others = pages::routes(docs, Arc::clone(&services), &public_url, operator);
         Self {
             api: api::service(api::new(Arc::clone(&services), &public_url)).into_endpoint(),
             others: Arc::new(others),

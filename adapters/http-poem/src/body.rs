@@ -85,16 +85,18 @@ pub(crate) fn no_body() -> Problem {
     )
 }
 
-/// Whether the body of a request has this media type.
+/// Whether the body of a request has this media type, and is not compressed.
 pub(crate) fn is_of_type(request: &Request, media_type: &str) -> bool {
     let content_type = request.header(header::CONTENT_TYPE).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default();
+    let encodings = request.headers().get_all(header::CONTENT_ENCODING);
     essence.trim().eq_ignore_ascii_case(media_type)
+        && encodings.iter().all(|encoding| encoding == "identity")
 }
 
 /// The problem of a body of another media type.
 pub(crate) fn not_json() -> Problem {
-    let detail = "the body must be JSON, with Content-Type: application/json";
+    let detail = "the body must be JSON, not compressed, with Content-Type: application/json";
     Problem::new(Code::UnsupportedMediaType, detail)
 }
 

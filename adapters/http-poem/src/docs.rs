@@ -2,10 +2,12 @@
 
 use std::sync::LazyLock;
 
+use hyper::body::Bytes;
 use poem::endpoint::make_sync;
 use poem::http::header;
-use poem::{Response, Route, RouteMethod, get};
+use poem::{Body, Response, Route, RouteMethod, get};
 use poem_openapi::OpenApiService;
+use url::Url;
 
 use crate::spec::{spec_json, spec_yaml};
 
@@ -55,8 +57,6 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
         script: inner(&page, "script"),
     }
 });
-static JSON: LazyLock<String> = LazyLock::new(spec_json);
-static YAML: LazyLock<String> = LazyLock::new(spec_yaml);
 
 /// Returns the content of the first element of this name.
 fn inner(page: &str, element: &str) -> String {
@@ -66,30 +66,34 @@ fn inner(page: &str, element: &str) -> String {
     content.map_or_else(String::new, |(content, _)| content.to_owned())
 }
 
-/// Returns the routes of the documents and the page. What is generated is made for the first request that wants it, so
-/// that it delays no start.
-pub(crate) fn routes() -> Route {
+/// Returns the routes of the documents and the page. The public address may contain a path, if a proxy serves us below
+/// one. What is generated is made for the first request that wants it, so that it delays no start.
+pub(crate) fn routes(public_url: &Url) -> Route {
     const HOUR: &str = "public, max-age=3600";
+    let document = |content_type, write: fn(&str) -> String| {
+        let server = match public_url.path().trim_end_matches('/') {
+            "" => "/".to_owned(),
+            path => path.to_owned(),
+        };
+        let text = LazyLock::new(move || Bytes::from(write(&server)));
+        file(content_type, "no-cache", move || Bytes::clone(&text))
+    };
     Route::new()
-        .at(
-            "/openapi.json",
-            file("application/json", "no-cache", || &JSON),
-        )
-        .at(
-            "/openapi.yaml",
-            file("application/yaml", "no-cache", || &YAML),
-        )
+        .at("/openapi.json", document("application/json", spec_json))
+        .at("/openapi.yaml", document("application/yaml", spec_yaml))
         .at(
             "/docs",
             file("text/html; charset=utf-8", "no-cache", || PAGE),
         )
         .at(
             "/docs/swagger-ui.css",
-            file("text/css; charset=utf-8", HOUR, || &ASSETS.style),
+            file("text/css; charset=utf-8", HOUR, || ASSETS.style.as_str()),
         )
         .at(
             "/docs/swagger-ui.js",
-            file("text/javascript; charset=utf-8", HOUR, || &ASSETS.script),
+            file("text/javascript; charset=utf-8", HOUR, || {
+                ASSETS.script.as_str()
+            }),
         )
         .at(
             "/docs/start.js",
@@ -98,10 +102,10 @@ pub(crate) fn routes() -> Route {
 }
 
 /// Serves a file from memory.
-fn file(
+fn file<T: Into<Body>>(
     content_type: &'static str,
     caching: &'static str,
-    text: fn() -> &'static str,
+    text: impl Fn() -> T + Send + Sync + 'static,
 ) -> RouteMethod {
     get(make_sync(move |_| {
         Response::builder()

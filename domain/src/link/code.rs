@@ -28,18 +28,20 @@ impl LinkCode {
         Self((0..digits).filter_map(digit).collect())
     }
 
-    /// Parses a code as people type and copy it: `12345678`, `1234 5678`, `1234-5678`, `１２３４５６７８`.
+    /// Parses a code as people type and copy it: `12345678`, `1234 5678`, `1234-5678`, `"1234 5678".`, `１２３４５６７８`.
     ///
     /// # Errors
-    /// Unless the text consists of eight to twelve digits, white space, hyphens or dashes, and invisible characters.
+    /// Unless the text consists of eight to twelve digits, white space, punctuation and invisible characters.
     pub fn parse(text: &str) -> Result<Self, MalformedLinkCode> {
         if text.chars().count() > Self::LONGEST_TEXT {
             return Err(MalformedLinkCode);
         }
+        // Beyond ASCII: dashes, quotation marks and the minus sign.
         let is_separator = |c: char| {
             c.is_whitespace()
+                || c.is_ascii_punctuation()
                 || is_deceptive(c)
-                || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+                || matches!(c, '\u{2010}'..='\u{201f}' | '\u{2212}')
         };
         let typed = text.chars().filter(|c| !is_separator(*c));
         let digits: String = typed.map(ascii_digit).collect();
@@ -91,6 +93,9 @@ mod tests {
             "1234\u{2013}5678",
             "1234\u{a0}5678",
             "1234\u{2212}5678",
+            "1234_5678",
+            "`1234 5678`.",
+            "\u{201c}1234 5678\u{201d}",
             "\u{feff}1234\u{200b}5678",
             "１２３４　５６７８",
             "١٢٣٤٥٦٧٨",
@@ -123,7 +128,7 @@ mod tests {
             "1234567a",
             "१२३४५६७८",
             "+1234567",
-            "1234_5678",
+            "12345678a",
         ] {
             assert!(LinkCode::parse(typed).is_err(), "{typed:?}");
         }

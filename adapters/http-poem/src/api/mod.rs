@@ -93,7 +93,6 @@ pub(crate) fn service<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
         .description(DESCRIPTION)
         .contact(ContactObject::new().name("The operator of this service"))
         .license(license)
-        .server("/")
 }
 
 const DESCRIPTION: &str = "\

@@ -151,8 +151,7 @@ impl<'a> ApiExtractor<'a> for TokenForm {
     ) -> Result<Self> {
         let bytes = body.take()?.into_bytes().await?;
         if !is_of_type(request, FORM) {
-            let detail =
-                "the body must be a form, with Content-Type: application/x-www-form-urlencoded";
+            let detail = "the body must be a form, not compressed, with Content-Type: application/x-www-form-urlencoded";
             return Err(Problem::new(Code::UnsupportedMediaType, detail).into());
         }
         // Empty parameters count as missing (RFC 6749 section 3.2).

@@ -53,15 +53,15 @@ impl BrowserCookie {
         }
     }
 
-    /// Returns the token of a request, if this service could have issued it.
+    /// Returns the token of a request, if this service could have issued it. Each cookie is read by itself: others of the
+    /// host or its domain may have bytes that are not ASCII.
     pub(super) fn read(&self, request: &Request) -> Option<BrowserToken> {
         request
             .headers()
             .get_all(header::COOKIE)
             .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+            .filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='))
             .find(|(name, value)| *name == self.name && is_plausible(value))
             .map(|(_, value)| BrowserToken::new(value))
     }
@@ -125,6 +125,7 @@ mod tests {
     #[test]
     fn the_cookie_is_found_among_others() {
         let read = |cookies: &str| {
+            let cookies = HeaderValue::from_bytes(cookies.as_bytes()).unwrap();
             let request = Request::builder().header("cookie", cookies).finish();
             HTTP.read(&request).map(|token| token.expose().to_owned())
         };
@@ -132,6 +133,7 @@ mod tests {
         let mine = format!("central-oauth-browser={value}");
         assert_eq!(read(&mine), Some(value.clone()));
         assert_eq!(read(&format!("x=1; {mine};y=2")), Some(value.clone()));
+        assert_eq!(read(&format!("x=é; {mine}")), Some(value.clone()));
         assert_eq!(
             read(&format!("central-oauth-browser=short; {mine}")),
             Some(value)

@@ -55,7 +55,7 @@ impl NoForm {
     pub(super) const fn detail(self) -> &'static str {
         match self {
             Self::OtherType => {
-                "The form must be sent as application/x-www-form-urlencoded, in UTF-8."
+                "The form must be sent as application/x-www-form-urlencoded, in UTF-8, not compressed."
             }
             Self::TooLarge => "The form is too large.",
             Self::BrokenOff => "The form is incomplete.",

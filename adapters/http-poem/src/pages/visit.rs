@@ -32,6 +32,8 @@ pub(super) struct Visit<'a> {
     pub(super) address: IpAddr,
     is_known: bool,
     is_own: bool,
+    /// Whether responses set the cookie.
+    sets_cookie: bool,
 }
 
 impl<'a> Visit<'a> {
@@ -47,15 +49,18 @@ impl<'a> Visit<'a> {
     ) -> Self {
         let is_known = token.is_some();
         let browser = token.unwrap_or_else(|| site.consents.new_browser());
+        let is_own = origin::is_own(request, &site.public_url);
         Self {
             csrf: csrf_field(&site.consents.csrf_token(&browser)),
             texts: Texts::accepted(request),
             request_id: id_of(request).to_owned(),
             address: client_address(request),
-            is_own: origin::is_own(request, &site.public_url),
+            // Browsers leave out the cookie of a form that another site sends. A new one would replace it.
+            sets_cookie: is_known || is_own || request.method().is_safe(),
             site,
             browser,
             is_known,
+            is_own,
         }
     }
 
@@ -117,7 +122,10 @@ impl<'a> Visit<'a> {
         headers.insert(header::CONTENT_LANGUAGE, language);
         let varies = HeaderValue::from_static("accept-language");
         headers.insert(header::VARY, varies);
-        self.site.cookie.set(response, &self.browser)
+        match self.sets_cookie {
+            true => self.site.cookie.set(response, &self.browser),
+            false => response,
+        }
     }
 
     /// Redirects to the page of a link that the browser confirmed, so that reloading repeats nothing.

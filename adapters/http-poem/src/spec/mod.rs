@@ -10,23 +10,23 @@ use poem::http::Method;
 use poem_openapi::OpenApi;
 use poem_openapi::registry::{MetaApi, Registry};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::{Api, service};
 use correct::correct;
 
-/// The OpenAPI document as JSON, ending with a new line.
+/// The OpenAPI document as JSON, ending with a new line. `server` is the address of the API, which may be a path.
 #[must_use]
-pub fn spec_json() -> String {
-    let mut text = serde_json::to_string_pretty(&document()).unwrap_or_default();
+pub fn spec_json(server: &str) -> String {
+    let mut text = serde_json::to_string_pretty(&document(server)).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// The OpenAPI document as YAML.
+/// The OpenAPI document as YAML, as [`spec_json`].
 #[must_use]
-pub fn spec_yaml() -> String {
-    serde_yaml::to_string(&document()).unwrap_or_default()
+pub fn spec_yaml(server: &str) -> String {
+    serde_yaml::to_string(&document(server)).unwrap_or_default()
 }
 
 /// The parts in the order in which people read them. Below, keys are sorted, whatever features of serde_json another
@@ -41,10 +41,11 @@ struct Document {
     components: Value,
 }
 
-fn document() -> Document {
+fn document(server: &str) -> Document {
     let written = service(Described::<Api>(PhantomData)).spec();
     let mut value: Value = serde_json::from_str(&written).unwrap_or_default();
     correct(&mut value);
+    value["servers"] = json!([{ "url": server }]);
     sort_tags(&mut value["tags"]);
     value.sort_all_objects();
     let mut part = |name: &str| value.get_mut(name).map(Value::take).unwrap_or_default();

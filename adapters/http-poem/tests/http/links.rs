@@ -132,6 +132,19 @@ async fn a_wrong_body_is_told_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn a_compressed_body_is_refused_as_such() {
+    let world = World::new().await;
+    let call = |encoding| {
+        let call = world.post("/v1/link-code").json(&json!({}));
+        call.header("content-encoding", encoding)
+    };
+    let answer = call("gzip").send().await;
+    let said = answer.assert_problem(415, "unsupported_media_type");
+    assert!(said.contains("not compressed"), "{said}");
+    call("identity").send().await.assert(201);
+}
+
+#[tokio::test]
 async fn a_service_below_a_path_says_so() {
     let world = World::with(|options| options.public_url = "https://shared.example/auth/").await;
     let started = start(&world).await;

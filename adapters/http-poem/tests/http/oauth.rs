@@ -173,6 +173,9 @@ async fn errors_outside_of_the_operation_are_those_of_oauth_too() {
         .send()
         .await
         .assert_oauth(415, "invalid_request");
+    let compressed = post().body(FORM, "x").header("content-encoding", "br");
+    let compressed = compressed.send().await;
+    compressed.assert_oauth(415, "invalid_request");
     let large = post().body(FORM, &"x".repeat(70_000)).send().await;
     large.assert_oauth(413, "invalid_request");
     for _ in 0..40 {

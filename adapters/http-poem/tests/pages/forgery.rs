@@ -78,6 +78,25 @@ async fn another_site_is_refused_even_with_the_token() {
     }
 }
 
+/// Browsers send no `SameSite=Lax` cookie with a form of another site, but they take a new one from its answer.
+#[tokio::test]
+async fn a_form_of_another_site_replaces_no_cookie() {
+    let world = World::at("https://auth.example").await;
+    let code = world.ask("cli").await;
+    let mut browser = world.browser();
+    browser.confirm(&code).await.assert_leads_to(&code);
+    let cookie = browser.cookie.take();
+    for path in ["/device", "/device/relink/1", "/admin/login"] {
+        let request = world.client.post(path).form(&[("code", &code)]);
+        let request = request.header("sec-fetch-site", "cross-site");
+        let page = browser.send(request).await;
+        assert!(page.status.is_client_error(), "{path}: {}", page.status);
+        assert!(!page.headers.contains_key(header::SET_COOKIE), "{path}");
+    }
+    browser.cookie = cookie;
+    browser.shows(&code, &["Waiting for you"]).await;
+}
+
 #[tokio::test]
 async fn the_cookie_is_as_narrow_as_it_can_be() {
     let world = World::at("https://auth.example/broker/").await;

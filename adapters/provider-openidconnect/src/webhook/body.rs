@@ -23,7 +23,7 @@ struct Data<'a> {
     relink_url: Option<&'a str>,
 }
 
-/// Returns `{type, timestamp, data}`. Times are RFC 3339.
+/// Returns `{type, timestamp, data}`. Times are RFC 3339, in whole seconds.
 pub(super) fn json(message: &WebhookMessage) -> String {
     let event = &message.event;
     let body = Body {
@@ -41,10 +41,10 @@ pub(super) fn json(message: &WebhookMessage) -> String {
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-/// Times outside the years that RFC 3339 knows become an empty text; no clock shows them.
+/// Times outside the years that RFC 3339 knows become an empty text; no clock shows them. Milliseconds are left out: some
+/// parsers take no fraction of one or two digits.
 fn rfc_3339(at: Timestamp) -> String {
-    let nanos = i128::from(at.as_millis()) * 1_000_000;
-    let time = OffsetDateTime::from_unix_timestamp_nanos(nanos);
+    let time = OffsetDateTime::from_unix_timestamp(at.as_millis().div_euclid(1000));
     let text = time.ok().and_then(|time| time.format(&Rfc3339).ok());
     text.unwrap_or_default()
 }

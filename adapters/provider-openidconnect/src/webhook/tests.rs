@@ -66,12 +66,12 @@ fn the_body_is_that_of_the_document() {
         event: WebhookEvent {
             id: "msg_1".to_owned(),
             kind: WebhookKind::RelinkRequired,
-            at: NOW,
+            at: Timestamp::from_millis(NOW.as_millis() + 250),
             account: AccountId(42),
             provider: "example".to_owned(),
             error: Some("invalid_grant".to_owned()),
         },
-        expires_at: Some(NOW),
+        expires_at: Some(Timestamp::from_millis(NOW.as_millis() + 999)),
         relink_url: Some(RelinkUrl::new("https://auth.example.com/device/relink/1")),
     };
     let body: serde_json::Value = serde_json::from_str(&body::json(&message)).unwrap();

@@ -19,25 +19,16 @@ pub struct Callback<'a> {
     pub query: CallbackQuery,
 }
 
-/// Whether the link waits for this callback, or has received it already.
-enum CallbackState {
-    /// The link waits for it.
-    Awaited,
-    /// The link has taken this very callback before.
-    Repeated,
-}
-
 /// How often the link is read again when it changes concurrently.
 const TRIES: usize = 5;
 
 impl Consents {
     /// Stores a callback for the redeemer, so that nothing is lost if the person closes the tab or the service stops.
-    /// Returns the code of its link. Repeating the callback changes nothing and returns the same code, as long as the
-    /// link is stored.
+    /// Returns the code of its link. The first callback counts. Later ones change nothing and return the same code, as long
+    /// as the link is stored: some browsers go to the provider several times and bring back several responses.
     ///
     /// # Errors
-    /// [`Refusal::ForeignCallback`] when the state was made for another browser or another provider, when the link has
-    /// received another response, or when it ended without one.
+    /// [`Refusal::ForeignCallback`] when the state was made for another browser or another provider.
     pub async fn take_callback(
         &self,
         callback: &Callback<'_>,
@@ -46,7 +37,7 @@ impl Consents {
         let answer = self.vault.hash_callback(&callback.answer);
         for _ in 0..TRIES {
             let (code, link) = self.link_of(callback, browser).await?;
-            if let CallbackState::Repeated = self.callback_state(&link, &answer)? {
+            if !self.awaits(&link, &answer) {
                 return Ok(code);
             }
             let sealed = self.vault.seal(&callback.query, &link.code)?;
@@ -74,9 +65,7 @@ impl Consents {
         callback: &Callback<'_>,
         browser: &BrowserToken,
     ) -> Result<LinkCode, Refusal> {
-        let answer = self.vault.hash_callback(&callback.answer);
-        let (code, link) = self.link_of(callback, browser).await?;
-        self.callback_state(&link, &answer).map(|_| code)
+        self.link_of(callback, browser).await.map(|(code, _)| code)
     }
 
     async fn link_of(
@@ -93,33 +82,25 @@ impl Consents {
         Ok((code, link.filter(is_own).ok_or(FOREIGN)?))
     }
 
-    fn callback_state(&self, link: &Link, answer: &KeyedHash) -> Result<CallbackState, Refusal> {
-        match &link.callback {
-            Some(taken) if taken == answer => return Ok(CallbackState::Repeated),
-            Some(_) => return Err(OTHER),
-            None => {}
+    /// Whether the link waits for a callback.
+    fn awaits(&self, link: &Link, answer: &KeyedHash) -> bool {
+        if let LinkState::Authorizing(consent) = &link.state
+            && matches!(consent.prompt, SealedPrompt::Visit { .. })
+            && consent.callback.is_none()
+            && !link.is_past_deadline(self.clock.now())
+        {
+            return true;
         }
-        match &link.state {
-            LinkState::Authorizing(consent) => match (&consent.prompt, &consent.callback) {
-                (SealedPrompt::UserCode { .. }, _) => Err(FOREIGN),
-                // An older version, which stores no hash, has received it.
-                (SealedPrompt::Visit { .. }, Some(_)) => Err(OTHER),
-                (SealedPrompt::Visit { .. }, None) if link.is_past_deadline(self.clock.now()) => {
-                    Err(OVER)
-                }
-                (SealedPrompt::Visit { .. }, None) => Ok(CallbackState::Awaited),
-            },
-            LinkState::Redeemed(_) | LinkState::Confirming(_) | LinkState::Linked { .. } => {
-                Err(OTHER)
-            }
-            LinkState::Pending | LinkState::Ended { .. } => Err(OVER),
+        if link.callback.as_ref() != Some(answer) {
+            tracing::debug!(
+                link = link.id.0,
+                "another response of the provider was ignored: the link has one, or has ended"
+            );
         }
+        false
     }
 }
 
 const FOREIGN: Refusal = Refusal::ForeignCallback(
     "this response of a provider matches no consent in progress in this browser",
 );
-const OTHER: Refusal =
-    Refusal::ForeignCallback("the link has already received another response of the provider");
-const OVER: Refusal = Refusal::ForeignCallback("the link of this response has ended");

@@ -7,7 +7,7 @@ use poem::Response;
 use poem::http::{HeaderMap, Method};
 use serde_json::Value;
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&spec_json()).unwrap());
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&spec_json("/")).unwrap());
 
 pub(crate) struct Answer {
     pub(crate) status: u16,

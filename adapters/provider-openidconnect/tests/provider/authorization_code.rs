@@ -129,6 +129,27 @@ async fn what_the_endpoint_and_the_profile_add() {
     assert!(!query.contains_key("nonce"), "nobody asks who it is");
 }
 
+// Salesforce's and Microsoft's endpoints carry a `prompt` (modelcontextprotocol/python-sdk issue 2776, anthropics/claude-code
+// issue 23560). RFC 6749 section 3.1: no parameter may come twice.
+#[tokio::test]
+async fn no_parameter_comes_twice() {
+    let settings = ProviderSettings {
+        authorization_endpoint: Url::parse(
+            "http://127.0.0.1:9/go?prompt=select_account&audience=own&realm=a#top",
+        )
+        .ok(),
+        authorization_parameters: vec![("audience".to_owned(), "ours".to_owned())],
+        scopes: vec!["openid".to_owned(), "offline_access".to_owned()],
+        ..code_flow("http://127.0.0.1:9")
+    };
+    let url = address(&Subject::new(settings).begin().await.ok().unwrap());
+    let query = query(&url);
+    assert_eq!(url.query_pairs().count(), query.len(), "{url}");
+    assert_eq!(query["prompt"], "consent");
+    assert_eq!(query["audience"], "ours");
+    assert_eq!(query["realm"], "a");
+}
+
 #[tokio::test]
 async fn every_request_is_another() {
     let subject = Subject::new(code_flow("http://127.0.0.1:9"));

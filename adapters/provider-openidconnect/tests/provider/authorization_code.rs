@@ -150,6 +150,20 @@ async fn no_parameter_comes_twice() {
     assert_eq!(query["realm"], "a");
 }
 
+// RFC 9126 section 5. The operator's own endpoint is not judged by the metadata.
+#[tokio::test]
+async fn nobody_is_sent_to_a_server_that_needs_pushed_requests() {
+    let metadata = json!({"require_pushed_authorization_requests": true});
+    let stub = issuing(metadata, json!({})).await;
+    let error = error_of(Subject::new(at_issuer(&stub.base)).begin().await);
+    assert_eq!(kind(&error), ("misconfigured", "pushed_requests_required"));
+    let settings = ProviderSettings {
+        authorization_endpoint: Url::parse(&format!("{}/plain", stub.base)).ok(),
+        ..at_issuer(&stub.base)
+    };
+    assert!(Subject::new(settings).begin().await.is_ok());
+}
+
 #[tokio::test]
 async fn every_request_is_another() {
     let subject = Subject::new(code_flow("http://127.0.0.1:9"));

@@ -115,32 +115,31 @@ pub(crate) fn begin(
     let pending = PendingAuthorization::new(settings, request, entropy);
     let verifier = PkceCodeVerifier::new(pending.verifier.clone());
     let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
-    let mut uri = server.authorization()?.clone();
-    {
-        let mut query = uri.query_pairs_mut();
-        for (name, value) in &settings.authorization_parameters {
-            query.append_pair(name, value);
-        }
-        query
-            .append_pair("response_type", "code")
-            .append_pair("client_id", &settings.client_id)
-            .append_pair("redirect_uri", &pending.redirect_uri)
-            .append_pair("state", &request.state);
-        if settings.sends_pkce() {
-            query
-                .append_pair("code_challenge", challenge.as_str())
-                .append_pair("code_challenge_method", challenge.method().as_str());
-        }
-        if !settings.scopes.is_empty() {
-            query.append_pair("scope", &settings.quirks.scopes.join(&settings.scopes));
-        }
-        if let Some(nonce) = &pending.nonce {
-            query.append_pair("nonce", nonce);
-        }
-        if wants_prompt(settings) {
-            query.append_pair("prompt", "consent");
-        }
+    let scopes = settings.quirks.scopes.join(&settings.scopes);
+    let profile = settings.authorization_parameters.iter();
+    let mut parameters: Vec<(&str, &str)> = profile
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    parameters.extend([
+        ("response_type", "code"),
+        ("client_id", settings.client_id.as_str()),
+        ("redirect_uri", pending.redirect_uri.as_str()),
+        ("state", request.state.as_str()),
+    ]);
+    if settings.sends_pkce() {
+        parameters.push(("code_challenge", challenge.as_str()));
+        parameters.push(("code_challenge_method", challenge.method().as_str()));
     }
+    if !settings.scopes.is_empty() {
+        parameters.push(("scope", &scopes));
+    }
+    if let Some(nonce) = &pending.nonce {
+        parameters.push(("nonce", nonce));
+    }
+    if wants_prompt(settings) {
+        parameters.push(("prompt", "consent"));
+    }
+    let uri = with_parameters(server.authorization()?, &parameters);
     Ok(Consent {
         handle: pending.to_handle(),
         prompt: Prompt::Visit {
@@ -149,6 +148,19 @@ pub(crate) fn begin(
         expires_in: EXPIRES_IN,
         interval: None,
     })
+}
+
+/// Adds these parameters to the endpoint's own query, and replaces those of the same name: none may come twice (RFC 6749
+/// section 3.1). Entra refuses a second `prompt` (anthropics/claude-code issue 23560).
+fn with_parameters(endpoint: &Url, parameters: &[(&str, &str)]) -> Url {
+    let is_replaced = |name: &str| parameters.iter().any(|(new, _)| *new == name);
+    let own = endpoint.query_pairs();
+    let kept = own.filter(|(name, _)| !is_replaced(name));
+    let mut uri = endpoint.clone();
+    let mut query = uri.query_pairs_mut();
+    query.clear().extend_pairs(kept).extend_pairs(parameters);
+    drop(query);
+    uri
 }
 
 /// Whether to send `prompt=consent`: without it, servers that follow OpenID Connect Core section 11 ignore

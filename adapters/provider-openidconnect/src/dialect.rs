@@ -92,7 +92,7 @@ impl Dialect {
             .unwrap_or(Meaning::Refused)
     }
 
-    /// Whether the text is a known error code, alone or followed by words.
+    /// Whether the text is or contains a known error code: see [`canonical`](Self::canonical).
     pub(crate) fn knows(&self, text: &str) -> bool {
         self.is_own(text) || shared(&self.canonical(text)).is_some()
     }
@@ -114,8 +114,8 @@ impl Dialect {
             && !self.own.iter().any(|(pattern, _)| texts.matches(pattern))
     }
 
-    /// Returns the code in a text, or at its start, in lower case. Spaces in a profile's phrase become underscores, as in
-    /// `Invalid Grant`.
+    /// Returns the code in a text, in lower case: the whole text, at its start, or after its last colon, as in `failed to
+    /// refresh token: invalid_grant` (Cline). Spaces in a profile's phrase become underscores, as in `Invalid Grant`.
     pub(crate) fn canonical(&self, text: &str) -> String {
         let whole = normal(text);
         let head = whole.split(':').next().unwrap_or_default();
@@ -125,7 +125,10 @@ impl Dialect {
         match code_in(text) {
             Some(code) if shared(&code).is_some() || self.is_own(&code) => code,
             _ if self.is_own(text) => whole.replace(' ', "_"),
-            _ => whole,
+            _ => {
+                let tail = whole.rsplit(':').next().unwrap_or_default();
+                spelled(tail.trim()).map_or_else(|| whole.clone(), str::to_owned)
+            }
         }
     }
 
@@ -305,6 +308,11 @@ mod tests {
             ("Access Denied", "access_denied"),
             ("refresh_token is invalid", "refresh_token_is_invalid"),
             ("made_up: whatever", "made_up: whatever"),
+            ("failed to refresh token: invalid_grant", "invalid_grant"),
+            (
+                "made_up: invalid_grant, perhaps",
+                "made_up: invalid_grant, perhaps",
+            ),
         ] {
             assert_eq!(words.canonical(text), code);
         }

@@ -19,6 +19,8 @@ pub(crate) struct Metadata {
     pub(crate) id_token_algorithms: Vec<String>,
     /// `authorization_response_iss_parameter_supported` (RFC 9207 section 3).
     pub(crate) names_issuer_in_responses: bool,
+    /// `require_pushed_authorization_requests` (RFC 9126 section 5).
+    pub(crate) requires_pushed_requests: bool,
     /// Where the metadata was found.
     pub(crate) location: Url,
     /// `scopes_supported` (RFC 8414 section 2), which may be incomplete.
@@ -28,7 +30,8 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// Tries the address of OpenID Connect first, then that of RFC 8414.
+    /// Tries the address of OpenID Connect first, then those of RFC 8414. A server that fails at one of them may have its
+    /// metadata at another.
     pub(crate) async fn discover(
         http: &Http,
         issuer: &Url,
@@ -41,7 +44,8 @@ impl Metadata {
             let status = answer.status();
             match answer.success().map_err(ProviderError::from) {
                 Ok(fields) => return Self::read(location, issuer, template, fields),
-                Err(error @ ProviderError::Unavailable { .. }) => return Err(error),
+                // It may be there in a moment, whatever the other addresses say.
+                Err(error @ ProviderError::Unavailable { .. }) => refusal = Some(error),
                 Err(_) if status.is_client_error() => {
                     refusal.get_or_insert(no_metadata(&location, status.as_u16()));
                 }
@@ -68,6 +72,7 @@ impl Metadata {
                 &format!("the metadata of {configured_issuer} names another issuer"),
             ));
         }
+        let says = |name: &str| fields.get(name).is_some_and(|flag| flag == true);
         Ok(Self {
             issuer,
             auth_methods: fields.words("token_endpoint_auth_methods_supported"),
@@ -75,9 +80,8 @@ impl Metadata {
             id_token_algorithms: fields
                 .words("id_token_signing_alg_values_supported")
                 .unwrap_or_default(),
-            names_issuer_in_responses: fields
-                .get("authorization_response_iss_parameter_supported")
-                .is_some_and(|flag| flag == true),
+            names_issuer_in_responses: says("authorization_response_iss_parameter_supported"),
+            requires_pushed_requests: says("require_pushed_authorization_requests"),
             scopes: fields.words("scopes_supported"),
             location,
             configured_issuer: configured_issuer.clone(),
@@ -102,19 +106,29 @@ impl Metadata {
     }
 }
 
-/// Metadata is below the issuer's path (OpenID Connect Discovery section 4.1) or beside it (RFC 8414 section 3.1). Both
-/// omit a trailing slash.
-fn locations(issuer: &Url) -> [Url; 2] {
+/// Metadata is below the issuer's path (OpenID Connect Discovery section 4.1) or beside it (RFC 8414 section 3.1). Some
+/// servers exchange the two. All omit a trailing slash.
+fn locations(issuer: &Url) -> Vec<Url> {
     let path = issuer.path().trim_end_matches('/');
+    let (oidc, oauth) = (
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+    );
+    let mut paths = vec![
+        format!("{path}{oidc}"),
+        format!("{oauth}{path}"),
+        format!("{oidc}{path}"),
+        format!("{path}{oauth}"),
+    ];
+    if path.is_empty() {
+        paths.truncate(2);
+    }
     let at = |path: String| {
         let mut url = issuer.clone();
         url.set_path(&path);
         url
     };
-    [
-        at(format!("{path}/.well-known/openid-configuration")),
-        at(format!("/.well-known/oauth-authorization-server{path}")),
-    ]
+    paths.into_iter().map(at).collect()
 }
 
 /// The issuer in the metadata must be the configured one (OpenID Connect Discovery section 4.3), except for a trailing
@@ -152,7 +166,10 @@ mod tests {
     fn a_path_and_a_slash_at_the_end_are_kept_apart() {
         let at = |issuer: &str| {
             let issuer = Url::parse(issuer).expect("an address");
-            locations(&issuer).map(|url| url.path().to_owned())
+            let locations = locations(&issuer).into_iter();
+            locations
+                .map(|url| url.path().to_owned())
+                .collect::<Vec<_>>()
         };
         let root = [
             "/.well-known/openid-configuration",
@@ -163,6 +180,8 @@ mod tests {
         let realm = [
             "/realms/work/.well-known/openid-configuration",
             "/.well-known/oauth-authorization-server/realms/work",
+            "/.well-known/openid-configuration/realms/work",
+            "/realms/work/.well-known/oauth-authorization-server",
         ];
         assert_eq!(at("https://id.example.com/realms/work"), realm);
         assert_eq!(at("https://id.example.com/realms/work/"), realm);

@@ -24,6 +24,8 @@ pub(crate) struct Server {
     client_id: String,
     response_issuer: Option<String>,
     authorization: Option<Url>,
+    /// Whether the discovered authorization endpoint accepts only pushed requests (RFC 9126).
+    requires_pushed_requests: bool,
     device_authorization: Option<Url>,
     token: Option<Url>,
     revocation: Result<Option<Url>, ProviderError>,
@@ -65,6 +67,7 @@ impl Server {
             client_id: settings.client_id.clone(),
             response_issuer: response_issuer.clone(),
             authorization: settings.authorization_endpoint.clone(),
+            requires_pushed_requests: false,
             device_authorization: settings.device_authorization_endpoint.clone(),
             token: settings.token_endpoint.clone(),
             revocation: Ok(settings.revocation_endpoint.clone()),
@@ -120,6 +123,8 @@ impl Server {
                 .then(|| metadata.issuer.clone()),
             response_issuer: Some(metadata.issuer.clone()),
             authorization,
+            requires_pushed_requests: metadata.requires_pushed_requests
+                && settings.authorization_endpoint.is_none(),
             device_authorization,
             token: pick(&settings.token_endpoint, "token_endpoint")?,
             // An endpoint that is rejected is reported when it is used.
@@ -133,8 +138,15 @@ impl Server {
         self.unfit.clone().map_or(Ok(()), Err)
     }
 
-    /// Returns the authorization endpoint (RFC 6749 section 3.1).
+    /// Returns the authorization endpoint (RFC 6749 section 3.1). One that accepts only pushed requests would show the
+    /// person an error, and the link would wait for nothing.
     pub(crate) fn authorization(&self) -> Result<&Url, ProviderError> {
+        if self.requires_pushed_requests {
+            return Err(ProviderError::misconfigured(
+                "pushed_requests_required",
+                "the server requires pushed authorization requests (RFC 9126), which this service does not send",
+            ));
+        }
         required(&self.authorization, "authorization_endpoint")
     }
 

@@ -9,9 +9,9 @@ const PLACEHOLDERS: [&str; 3] = ["null", "undefined", "none"];
 const ERROR: &str = "error:";
 
 /// Returns the access token: visible ASCII (RFC 6749 appendix A.12) without spaces, because it is sent in a header (RFC
-/// 6750 section 2.1).
+/// 6750 section 2.1). White space around it, such as a line feed at its end, is no part of it.
 pub(crate) fn access_token(fields: &Fields) -> Option<&str> {
-    let token = fields.text("access_token")?;
+    let token = fields.text("access_token")?.trim();
     let is_visible = token.bytes().all(|byte| byte.is_ascii_graphic());
     let is_markup = token.starts_with('<');
     (is_visible && !is_markup && !is_placeholder(token)).then_some(token)

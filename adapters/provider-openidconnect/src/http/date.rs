@@ -30,8 +30,11 @@ pub(crate) fn of_http(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_millis(0) + since_epoch)
 }
 
+/// A date without a time zone counts as UTC: Laravel writes `2026-11-30 15:00:00`.
 fn of_iso(text: &str) -> Option<Timestamp> {
-    let date = OffsetDateTime::parse(text, &Iso8601::PARSING).ok()?;
+    let text = text.replacen(' ', "T", 1);
+    let parse = |text: &str| OffsetDateTime::parse(text, &Iso8601::PARSING).ok();
+    let date = parse(&text).or_else(|| parse(&format!("{text}Z")))?;
     let millis = date.unix_timestamp_nanos() / 1_000_000;
     i64::try_from(millis).ok().map(Timestamp::from_millis)
 }
@@ -49,12 +52,23 @@ mod tests {
             " 1994-11-06T08:49:37.000Z",
             "1994-11-06T09:49:37+01:00",
             "19941106T084937Z",
+            "1994-11-06T08:49:37",
+            "1994-11-06 08:49:37",
+            "1994-11-06 08:49:37.000000",
+            "1994-11-06 08:49:37Z",
         ] {
             assert_eq!(parse(text), expected, "{text}");
         }
         let minute = Some(Timestamp::from_millis(784_111_740_000));
         assert_eq!(parse("1994-11-06T08:49Z"), minute);
-        for none in ["", "3600", "soon", "1994-11-06", "1994-11-06T08:49:37"] {
+        for none in [
+            "",
+            "3600",
+            "soon",
+            "1994-11-06",
+            "1994 11 06",
+            "later today",
+        ] {
             assert_eq!(parse(none), None, "{none}");
         }
     }

@@ -107,31 +107,31 @@ impl Jws {
 }
 
 impl Signature {
-    /// Checks the signature of a text with the keys of an issuer.
+    /// Checks the signature of a text with the keys of an issuer. A key without an id may be the one that the token names
+    /// (`kid` is optional: RFC 7517 section 4.5).
     pub(crate) fn verify(
         &self,
         signed: &str,
         keys: &CoreJsonWebKeySet,
     ) -> Result<(), BadSignature> {
-        let is_named = |key: &&CoreJsonWebKey| match &self.key_id {
-            Some(id) => key.key_id().is_some_and(|known| known.as_str() == id),
-            None => true,
-        };
+        let named = self.key_id.as_deref().filter(|id| !id.is_empty());
         let mut failure = BadSignature::UnknownKey;
-        for key in keys.keys().iter().filter(is_named) {
+        for key in keys.keys() {
+            let is_named = match (key.key_id(), named) {
+                (Some(id), Some(named)) if id.as_str() != named => continue,
+                (id, named) => id.is_some() && named.is_some(),
+            };
             match self.check(signed, key) {
                 Ok(()) => return Ok(()),
                 // A key for something else: another type or algorithm, or for encryption.
                 Err(SignatureVerificationError::InvalidKey(_)) => {}
-                Err(_) => failure = BadSignature::Refused(WRONG),
+                Err(_) if is_named => failure = BadSignature::Refused(WRONG),
+                // An issuer with one key need not name it (OpenID Connect Core section 10.1), so a rotated key looks like
+                // a wrong signature.
+                Err(_) => {}
             }
         }
-        // An issuer with one key need not name it (OpenID Connect Core section 10.1), so a rotated key looks like a
-        // wrong signature.
-        match failure {
-            BadSignature::Refused(_) if self.key_id.is_none() => Err(BadSignature::UnknownKey),
-            failure => Err(failure),
-        }
+        Err(failure)
     }
 
     fn check(&self, signed: &str, key: &CoreJsonWebKey) -> Result<(), SignatureVerificationError> {

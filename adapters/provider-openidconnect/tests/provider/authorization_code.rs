@@ -129,6 +129,41 @@ async fn what_the_endpoint_and_the_profile_add() {
     assert!(!query.contains_key("nonce"), "nobody asks who it is");
 }
 
+// Salesforce's and Microsoft's endpoints carry a `prompt` (modelcontextprotocol/python-sdk issue 2776, anthropics/claude-code
+// issue 23560). RFC 6749 section 3.1: no parameter may come twice.
+#[tokio::test]
+async fn no_parameter_comes_twice() {
+    let settings = ProviderSettings {
+        authorization_endpoint: Url::parse(
+            "http://127.0.0.1:9/go?prompt=select_account&audience=own&realm=a#top",
+        )
+        .ok(),
+        authorization_parameters: vec![("audience".to_owned(), "ours".to_owned())],
+        scopes: vec!["openid".to_owned(), "offline_access".to_owned()],
+        ..code_flow("http://127.0.0.1:9")
+    };
+    let url = address(&Subject::new(settings).begin().await.ok().unwrap());
+    let query = query(&url);
+    assert_eq!(url.query_pairs().count(), query.len(), "{url}");
+    assert_eq!(query["prompt"], "consent");
+    assert_eq!(query["audience"], "ours");
+    assert_eq!(query["realm"], "a");
+}
+
+// RFC 9126 section 5. The operator's own endpoint is not judged by the metadata.
+#[tokio::test]
+async fn nobody_is_sent_to_a_server_that_needs_pushed_requests() {
+    let metadata = json!({"require_pushed_authorization_requests": true});
+    let stub = issuing(metadata, json!({})).await;
+    let error = error_of(Subject::new(at_issuer(&stub.base)).begin().await);
+    assert_eq!(kind(&error), ("misconfigured", "pushed_requests_required"));
+    let settings = ProviderSettings {
+        authorization_endpoint: Url::parse(&format!("{}/plain", stub.base)).ok(),
+        ..at_issuer(&stub.base)
+    };
+    assert!(Subject::new(settings).begin().await.is_ok());
+}
+
 #[tokio::test]
 async fn every_request_is_another() {
     let subject = Subject::new(code_flow("http://127.0.0.1:9"));

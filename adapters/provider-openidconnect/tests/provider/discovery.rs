@@ -98,6 +98,51 @@ async fn metadata_of_a_plain_oauth_server() {
     }
 }
 
+// The Model Context Protocol asks clients to look beside the path for OpenID Connect, too. punkpeye/mcp-remote issue 174: some
+// servers have RFC 8414's document below the path.
+#[tokio::test]
+async fn metadata_at_unusual_addresses() {
+    for location in [
+        "/.well-known/openid-configuration/as",
+        "/as/.well-known/oauth-authorization-server",
+    ] {
+        let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+            path if path == location => {
+                let issuer = format!("{base}/as");
+                reply_json(200, &changed(metadata(base), json!({"issuer": issuer})))
+            }
+            "/token" => pending(),
+            _ => reply(404, "text/plain", ""),
+        })
+        .await;
+        let subject = Subject::new(issuer(&format!("{}/as", stub.base)));
+        assert_eq!(step(&subject.redeem().await), "pending", "{location}");
+    }
+}
+
+// A server without OpenID Connect may fail at its address. If the metadata are nowhere, the failure may pass.
+#[tokio::test]
+async fn a_failing_address_does_not_hide_the_other() {
+    for status in [429, 500, 503] {
+        for has_metadata in [true, false] {
+            let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+                OIDC => reply(status, "text/plain", ""),
+                OAUTH if has_metadata => reply_json(200, &metadata(base)),
+                "/token" => pending(),
+                _ => reply(404, "text/plain", ""),
+            })
+            .await;
+            let outcome = Subject::new(issuer(&stub.base)).redeem().await;
+            let expected = if has_metadata {
+                "pending"
+            } else {
+                "unavailable"
+            };
+            assert_eq!(step(&outcome), expected, "{status}");
+        }
+    }
+}
+
 // Metadata without the device endpoint.
 #[tokio::test]
 async fn what_is_given_wins() {

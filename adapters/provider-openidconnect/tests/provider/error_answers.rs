@@ -70,6 +70,16 @@ async fn a_success_with_an_error_in_it_is_an_error() {
     }
 }
 
+// Cline, in diegosouzapw/OmniRoute pull request 13466: the code ends a sentence.
+#[tokio::test]
+async fn a_code_at_the_end_of_a_sentence() {
+    let cline =
+        json!({"data": "", "error": "failed to refresh token: invalid_grant", "success": false});
+    assert_eq!(verdict(400, cline).await, "refused invalid_grant");
+    let other = json!({"error": "not about invalid_grant: the disk is full"});
+    assert_eq!(verdict(400, other).await, "refused http_400");
+}
+
 // Keycloak sends null, others an empty text, `false` or 0.
 #[tokio::test]
 async fn an_empty_error_is_none() {

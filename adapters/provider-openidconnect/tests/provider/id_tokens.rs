@@ -76,6 +76,36 @@ async fn padded_keys_are_accepted() {
     assert_eq!(person, Ok(known("person-1", Some("Ada Lovelace"))));
 }
 
+// RFC 7517 section 4.5: `kid` is optional. Google has published keys without one (WICG/email-verification issue 43).
+#[tokio::test]
+async fn keys_need_no_id() {
+    let mut keys = key_set(&[
+        ed25519("ed", 2).as_verification_key(),
+        ed25519("ed", 1).as_verification_key(),
+    ]);
+    for key in keys["keys"].as_array_mut().unwrap() {
+        key.as_object_mut().unwrap().remove("kid");
+    }
+    let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+        "/jwks" => reply_json(200, &keys),
+        _ => reply_json(200, &metadata(base)),
+    })
+    .await;
+    for named in ["ed", ""] {
+        let token = sign_ed25519(&ed25519("ed", 1), named, &claims(&stub.base));
+        let person = identify(&stub, &token).await;
+        assert_eq!(
+            person,
+            Ok(known("person-1", Some("Ada Lovelace"))),
+            "{named:?}"
+        );
+        // None of them made this one, so the issuer may have a newer key.
+        let token = sign_ed25519(&ed25519("ed", 3), named, &claims(&stub.base));
+        let error = error_of(identify(&stub, &token).await);
+        assert_eq!(kind(&error), ("refused", "unknown_signing_key"));
+    }
+}
+
 // Auth0 (updated_at as a date, email_verified as a text with Cognito), Zitadel (more audiences, with azp).
 #[tokio::test]
 async fn good_tokens_differ() {

@@ -50,6 +50,13 @@ async fn the_least_there_is() {
     assert!(grant.refresh_token.is_none() && grant.id_token.is_none());
 }
 
+// A token is sent in a header, which cannot have a line feed.
+#[tokio::test]
+async fn white_space_around_an_access_token_is_ignored() {
+    let grant = granted(json!({"access_token": " at\r\n", "refresh_token": "rt"})).await;
+    assert_eq!(grant.access_token.expose(), "at");
+}
+
 // GitHub without Accept.
 #[tokio::test]
 async fn tokens_in_a_form() {
@@ -96,6 +103,8 @@ async fn an_end_may_be_a_point_in_time() {
         json!({"access_token": "at", "expires_at": "2026-09-21T14:13:20Z"}),
         json!({"access_token": "at", "expires_in": "2026-09-21T16:13:20.000+02:00"}),
         json!({"access_token": "at", "expires_on": "Mon, 21 Sep 2026 14:13:20 GMT"}),
+        // Laravel's date, in UTC unless configured otherwise.
+        json!({"access_token": "at", "expires_at": "2026-09-21 14:13:20"}),
     ] {
         let grant = granted(answer.clone()).await;
         assert_eq!((grant.expires_in, grant.exp), (None, end), "{answer}");
@@ -262,7 +271,7 @@ async fn only_a_token_is_a_token() {
     for text in [
         "error: the refresh token is invalid, expired or revoked",
         "abc\r\nX-Injected: 1",
-        "abc\n",
+        "abc\nd",
         "   ",
         "a b",
         "a\0b",

@@ -1,6 +1,7 @@
 //! Discovery of an issuer's metadata (OpenID Connect Discovery 1.0, RFC 8414).
 
 use central_oauth_domain::ports::ProviderError;
+use reqwest::StatusCode;
 use url::Url;
 
 use crate::address;
@@ -30,8 +31,9 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// Tries the address of OpenID Connect first, then those of RFC 8414. A server that fails at one of them may have its
-    /// metadata at another.
+    /// Tries the address of OpenID Connect first, then those of RFC 8414. Some servers answer 500 at an address that they do
+    /// not know. After any other temporary failure none is tried, because the metadata at another may say less: Okta's for
+    /// RFC 8414 name no userinfo endpoint.
     pub(crate) async fn discover(
         http: &Http,
         issuer: &Url,
@@ -44,8 +46,13 @@ impl Metadata {
             let status = answer.status();
             match answer.success().map_err(ProviderError::from) {
                 Ok(fields) => return Self::read(location, issuer, template, fields),
-                // It may be there in a moment, whatever the other addresses say.
-                Err(error @ ProviderError::Unavailable { .. }) => refusal = Some(error),
+                Err(error @ ProviderError::Unavailable { .. }) => {
+                    if status != StatusCode::INTERNAL_SERVER_ERROR {
+                        return Err(error);
+                    }
+                    // It may be there in a moment, whatever the other addresses say.
+                    refusal = Some(error);
+                }
                 Err(_) if status.is_client_error() => {
                     refusal.get_or_insert(no_metadata(&location, status.as_u16()));
                 }

@@ -324,8 +324,8 @@ async fn why_the_service_ended_is_a_line_like_any_other() {
     );
 }
 
-/// Starts the service with a log of which nobody reads more than a pipe holds, and makes it log more than it keeps.
-async fn unread() -> (tokio::process::Child, std::io::PipeReader) {
+/// Starts a service whose log nobody reads, and makes it log so many lines.
+async fn unread(lines: usize) -> (tokio::process::Child, std::io::PipeReader) {
     let service = Service::prepare(&[("LOG", "trace"), ("LOG_FORMAT", "json")]);
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = service.command(&["serve"]);
@@ -336,7 +336,7 @@ async fn unread() -> (tokio::process::Child, std::io::PipeReader) {
         http::try_send(client.get(&health)).await.is_ok()
     })
     .await;
-    for _ in 0..1500 {
+    for _ in 0..lines {
         http::send(client.get(&health)).await.expect(200);
     }
     (child, reader)
@@ -351,13 +351,15 @@ async fn stops(mut child: tokio::process::Child) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_whose_log_nobody_reads_works_and_stops() {
-    let (child, _reader) = unread().await;
+    let more_than_a_pipe_holds = 1000;
+    let (child, _reader) = unread(more_than_a_pipe_holds).await;
     stops(child).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_reads_the_log_again_learns_how_much_was_dropped() {
-    let (child, reader) = unread().await;
+    let more_than_wait = 5000;
+    let (child, reader) = unread(more_than_wait).await;
     let reading = tokio::task::spawn_blocking(move || {
         let lines = BufReader::new(reader).lines();
         let mut lines = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());

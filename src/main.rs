@@ -13,7 +13,6 @@ mod telemetry;
 mod watching;
 mod wiring;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
@@ -29,11 +28,11 @@ fn main() -> ExitCode {
         Ok(exit) => exit,
         Err(failure) => {
             if failure.is_news() {
-                // If stderr is closed, only the exit code remains.
-                let _ = writeln!(io::stderr(), "central-oauth: {failure}");
+                telemetry::write(format!("central-oauth: {failure}\n").into_bytes());
             }
             failure.code()
         }
     };
+    telemetry::flush();
     ExitCode::from(exit as u8)
 }

@@ -2,15 +2,17 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::time::Duration;
 
 use central_oauth_test_postgres::Cluster;
 use central_oauth_test_sandbox::Sandbox;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::http;
 use crate::support::linking::link;
-use crate::support::process::{eventually, free_port};
+use crate::support::process::{eventually, free_port, within};
 use crate::support::sandbox;
 use crate::support::service::Service;
 
@@ -318,4 +320,54 @@ async fn why_the_service_ended_is_a_line_like_any_other() {
             .logs()
             .contains(&format!("central-oauth: {error}\n"))
     );
+}
+
+/// Starts a service whose log nobody reads, and makes it log so many lines.
+async fn unread(lines: usize) -> (tokio::process::Child, std::io::PipeReader) {
+    let service = Service::prepare(&[("LOG", "trace"), ("LOG_FORMAT", "json")]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = service.command(&["serve"]);
+    let child = command.stderr(writer).spawn().unwrap();
+    drop(command);
+    let (client, health) = (http::client(), service.url("/v1/healthz"));
+    eventually(TIMEOUT, "an answer", async || {
+        http::try_send(client.get(&health)).await.is_ok()
+    })
+    .await;
+    for _ in 0..lines {
+        http::send(client.get(&health)).await.expect(200);
+    }
+    (child, reader)
+}
+
+async fn stops(mut child: tokio::process::Child) {
+    let id = i32::try_from(child.id().unwrap()).unwrap();
+    kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
+    let ended = within(TIMEOUT, "the end of the service", child.wait()).await;
+    assert_eq!(ended.unwrap().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_whose_log_nobody_reads_works_and_stops() {
+    let more_than_a_pipe_holds = 1000;
+    let (child, _reader) = unread(more_than_a_pipe_holds).await;
+    stops(child).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_the_log_again_learns_how_much_was_dropped() {
+    let more_than_wait = 5000;
+    let (child, reader) = unread(more_than_wait).await;
+    let reading = tokio::task::spawn_blocking(move || {
+        let lines = BufReader::new(reader).lines();
+        let mut lines = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+        lines.find(|line| {
+            let message = line["message"].as_str().unwrap();
+            message.starts_with("log lines were dropped")
+        })
+    });
+    let told = within(TIMEOUT, "the message", reading).await.unwrap();
+    assert!(told.unwrap()["lines"].as_u64().unwrap() > 0);
+    // Nobody holds the other end of the pipe any more.
+    stops(child).await;
 }

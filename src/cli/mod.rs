@@ -41,6 +41,7 @@ mod workload;
 mod wrap_key;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{ClientConfig, Environment};
 use crate::exit::{Exit, Failure};
@@ -159,8 +160,29 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         print::be_quiet();
     }
     let environment = Environment::new(std::env::vars_os())?;
-    let command = dispatch(cli.command, &environment);
-    tokio::runtime::Runtime::new()?.block_on(Box::pin(command))
+    let stops_itself = matches!(cli.command, Command::Serve | Command::Dev(_));
+    let command = Box::pin(dispatch(cli.command, &environment));
+    tokio::runtime::Runtime::new()?.block_on(async {
+        if std::process::id() == 1 && !stops_itself {
+            end_at_signals()?;
+        }
+        command.await
+    })
+}
+
+/// Ends at Ctrl-C and SIGTERM, as any process does by itself except the first one of a container.
+fn end_at_signals() -> std::io::Result<()> {
+    for (kind, exit_code) in [
+        (SignalKind::interrupt(), 130),
+        (SignalKind::terminate(), 143),
+    ] {
+        let mut signals = signal(kind)?;
+        tokio::spawn(async move {
+            signals.recv().await;
+            std::process::exit(exit_code);
+        });
+    }
+    Ok(())
 }
 
 async fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure> {

@@ -67,6 +67,7 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = ServeConfig::read(environment)?;
     let telemetry = wiring::telemetry(config.telemetry, &config.service.providers)?;
     let format = config.log.format;
+    telemetry::write_in_background()?;
     telemetry::install_telling(config.log, &telemetry);
     telemetry::log_panics();
     let served = serve(environment, config.warnings, config.service, &telemetry).await;

@@ -143,8 +143,17 @@ impl Environment {
         lock(&self.effective).clone()
     }
 
-    /// Returns a warning for each unknown variable, with the nearest known name.
+    /// Returns a warning for each unknown variable, with the nearest known name, and for each value in quotes.
     pub(crate) fn warnings(&self) -> Vec<String> {
+        let quoted = self
+            .ours
+            .iter()
+            .filter(|(_, value)| is_quoted(value.expose_secret()));
+        let quoted = quoted.map(|(name, _)| {
+            format!(
+                "{name} is in quotes, which count as a part of its value: `docker run --env-file` keeps them, for example. Remove them"
+            )
+        });
         let unknown = self.ours.iter().filter_map(|(name, _)| {
             let short = name.strip_prefix(Self::PREFIX)?;
             (!KNOWN.contains(&without_file(short))).then(|| {
@@ -152,8 +161,14 @@ impl Environment {
                 format!("{name} is unknown; did you mean {}{near}?", Self::PREFIX)
             })
         });
-        unknown.collect()
+        unknown.chain(quoted).collect()
     }
+}
+
+/// Whether a text begins and ends with the same quotation mark.
+pub(super) fn is_quoted(text: &str) -> bool {
+    let in_marks = |mark| text.len() > 1 && text.starts_with(mark) && text.ends_with(mark);
+    in_marks('"') || in_marks('\'')
 }
 
 /// Returns the name of the secret whose file this variable names, or else the name itself.
@@ -240,6 +255,20 @@ mod tests {
     fn variables_from_kubernetes_only_cause_warnings() {
         let warnings = environment(&[("CENTRAL_OAUTH_PORT", "tcp://10.0.0.1:80")]).warnings();
         assert_eq!(warnings.len(), 1);
+    }
+
+    #[test]
+    fn quotes_around_a_value_cause_a_warning_without_the_value() {
+        for value in ["\"0123456789abcdef\"", "'0123456789abcdef'"] {
+            let warnings = environment(&[("CENTRAL_OAUTH_ADMIN_KEY", value)]).warnings();
+            assert_eq!(warnings.len(), 1, "{value}");
+            assert!(warnings[0].starts_with("CENTRAL_OAUTH_ADMIN_KEY is in quotes"));
+            assert!(!warnings[0].contains("0123456789"));
+        }
+        for value in ["\"", "a\"b\"", "\"a'", "it's"] {
+            let warnings = environment(&[("CENTRAL_OAUTH_ADMIN_KEY", value)]).warnings();
+            assert!(warnings.is_empty(), "{value}");
+        }
     }
 
     #[test]

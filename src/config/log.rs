@@ -57,7 +57,7 @@ fn filter(text: &str) -> Result<Targets, ConfigError> {
 fn is_misleading(directive: &str) -> bool {
     let is_word = directive
         .chars()
-        .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+        .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '"' | '\''));
     let is_program = directive.starts_with(env!("CARGO_PKG_NAME"));
     is_word && directive.parse::<LevelFilter>().is_err() || directive.contains('[') || is_program
 }
@@ -74,6 +74,9 @@ mod tests {
             "info,central-oauth=debug",
             "central-oauth-domain=debug",
             "opentelemetry-otlp",
+            "\"info\"",
+            "'info'",
+            "\"info,central_oauth=debug\"",
         ] {
             assert!(filter(wrong).is_err(), "{wrong}");
         }

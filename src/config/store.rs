@@ -1,8 +1,10 @@
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings};
 use secrecy::ExposeSecret;
 
+use super::environment::is_quoted;
 use super::numbers::{read_number, read_seconds};
 use super::words::Words;
 use super::{ConfigError, Environment};
@@ -22,6 +24,10 @@ pub(super) fn configured_file(environment: &Environment) -> Result<DatabaseUrl, 
     let path = environment.text("DB_PATH");
     let path = path.unwrap_or("./central-oauth.sqlite3");
     reject_outer_blanks("DB_PATH", path)?;
+    if is_quoted(path) {
+        let problem = "is in quotes, which would be a part of the file's name: remove them";
+        return Err(ConfigError::variable("DB_PATH", problem));
+    }
     Ok(DatabaseUrl::file(path))
 }
 
@@ -70,8 +76,8 @@ impl StoreConfig {
         })
     }
 
-    /// Rejects a database file that every user of the machine may read or write, and anything but a regular file. A new
-    /// file is created private.
+    /// Rejects a database file that every user of the machine may read or write, a file that is mounted without its folder,
+    /// and anything but a regular file. A new file is created private.
     ///
     /// # Errors
     /// The file, and what fixes it.
@@ -98,8 +104,25 @@ impl StoreConfig {
                 return Err(ConfigError::place(file, problem));
             }
         }
+        if is_mounted_alone(path) {
+            let problem = "is mounted without its folder, so its write-ahead log would be lost with the container: mount the \
+                           folder of the database instead";
+            return Err(ConfigError::place(path.display().to_string(), problem));
+        }
         Ok(())
     }
+}
+
+/// Whether the file itself is a mount point, as after `docker run --volume ./db.sqlite3:/data/db.sqlite3`. What was committed
+/// last is in the write-ahead log, which is a file beside it.
+fn is_mounted_alone(path: &Path) -> bool {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let path = path.canonicalize().unwrap_or_default();
+    // The fifth field is the mount point, with spaces in octal (proc_pid_mountinfo(5)).
+    let path = path.display().to_string().replace(' ', "\\040");
+    mounts
+        .lines()
+        .any(|mount| mount.split(' ').nth(4) == Some(path.as_str()))
 }
 
 fn pool(environment: &Environment) -> Result<PoolSettings, ConfigError> {

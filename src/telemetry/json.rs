@@ -3,7 +3,6 @@
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
-use std::io::{self, Write as _};
 
 use central_oauth_domain::causes::with_causes;
 use central_oauth_observer_opentelemetry::trace_of;
@@ -17,7 +16,7 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::is_for_traces;
+use super::{is_for_traces, lines};
 
 pub(super) struct JsonLines;
 
@@ -64,8 +63,7 @@ where
         let target = target.unwrap_or_else(|| metadata.target().into());
         fields.0.retain(|(name, _)| !name.starts_with("log."));
         fields.set("target", target);
-        // A failure to write to stderr cannot be reported.
-        let _ = io::stderr().lock().write_all(fields.line().as_bytes());
+        lines::write(fields.line().into_bytes());
     }
 }
 

@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub(crate) mod captured_logs;
 mod json;
+mod lines;
 mod panics;
 mod text;
 
@@ -14,8 +15,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, fmt, registry};
 
 use self::json::JsonLines;
+use self::lines::Lines;
 use self::text::WithoutTraces;
 use crate::config::{LogConfig, LogFormat};
+pub(crate) use lines::{flush, write, write_in_background};
 pub(crate) use panics::log as log_panics;
 
 /// Installs the subscriber for the whole process. A second call changes nothing.
@@ -27,11 +30,15 @@ pub(crate) fn install(config: LogConfig) {
 pub(crate) fn install_telling(config: LogConfig, telemetry: &Telemetry) {
     let lines = match config.format {
         LogFormat::Json => JsonLines.boxed(),
-        LogFormat::Text => fmt::layer()
-            .with_ansi(io::stderr().is_terminal())
-            .with_writer(io::stderr)
-            .fmt_fields(WithoutTraces)
-            .boxed(),
+        LogFormat::Text => {
+            let lines = fmt::layer().with_writer(|| Lines);
+            // At a terminal, the library decides: NO_COLOR forbids colours.
+            let lines = match io::stderr().is_terminal() {
+                true => lines,
+                false => lines.with_ansi(false),
+            };
+            lines.fmt_fields(WithoutTraces).boxed()
+        }
     };
     let lines = lines.with_filter(config.filter);
     let all = registry().with(lines).with(telemetry.layer());

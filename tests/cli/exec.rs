@@ -47,12 +47,19 @@ async fn the_command_does_not_get_our_keys(world: &World) {
 
 /// A service that answers one request with this problem.
 async fn refusing(status: &str, code: &str) -> String {
+    let body = format!(r#"{{"code": "{code}", "detail": "not today"}}"#);
+    answering(
+        &format!("{status}\r\nContent-Length: {}", body.len()),
+        &body,
+    )
+    .await
+}
+
+/// A server that answers one request with this status, these headers and this body.
+async fn answering(head: &str, body: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
-    let body = format!(r#"{{"code": "{code}", "detail": "not today"}}"#);
-    let length = body.len();
-    let answer =
-        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    let answer = format!("HTTP/1.1 {head}\r\nConnection: close\r\n\r\n{body}");
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut request = Vec::new();
@@ -88,6 +95,34 @@ async fn the_command_does_not_run_without_a_token() {
     }
     machine.run(&exec).await.expect(3);
     assert_eq!(super::machine::names(&machine.work()), [""; 0]);
+}
+
+#[tokio::test]
+async fn where_a_server_has_moved_is_told() {
+    let machine = Machine::new();
+    let key = format!("coak_{}", "x".repeat(40));
+    for (status, target, base) in [
+        (
+            "301 Moved Permanently",
+            "https://auth.example.com/v1/token?min_ttl=0",
+            "https://auth.example.com/",
+        ),
+        (
+            "308 Permanent Redirect",
+            "https://example.com/oauth/v1/token",
+            "https://example.com/oauth",
+        ),
+        ("302 Found", "/login?next=token", "/login"),
+    ] {
+        let head = format!("{status}\r\nLocation: {target}\r\nContent-Length: 0");
+        let server = answering(&head, "").await;
+        let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &key)];
+        let run = machine.run_with(&settings, &["token"]).await.expect(8);
+        let line = run.only_line();
+        assert!(line.contains(&format!("{server}/ redirects to ")), "{line}");
+        assert!(line.contains(&format!("{base}: if")), "{line}");
+        assert!(!line.contains("min_ttl"), "{line}");
+    }
 }
 
 async fn a_command_that_cannot_run_is_told_as_shells_do(world: &World) {

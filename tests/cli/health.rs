@@ -59,3 +59,18 @@ async fn what_does_not_answer_is_not_waited_for() {
     let run = Run::of(service.command(&["health", "--server", "nowhere"])).await;
     run.expect(2);
 }
+
+#[tokio::test]
+async fn this_machine_is_asked_without_a_proxy() {
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut service = Service::prepare(&[]);
+    // An address that nobody has.
+    service.set("LISTEN_ADDR", "240.0.0.1:8080");
+    service.set_other(
+        "HTTP_PROXY",
+        &format!("http://{}", proxy.local_addr().unwrap()),
+    );
+    Run::of(service.command(&["health"])).await.expect(1);
+    let asked = tokio::time::timeout(Duration::from_millis(100), proxy.accept()).await;
+    assert!(asked.is_err(), "the proxy was asked");
+}

@@ -253,7 +253,7 @@ async fn ci_reads_the_code_and_the_result_as_json() {
 }
 
 /// A terminal, for a command that checks for one.
-fn terminal() -> (File, File) {
+pub(super) fn terminal() -> (File, File) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();

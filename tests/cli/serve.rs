@@ -1,14 +1,17 @@
 //! `serve`, as service managers run it.
 
+use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::machine::Machine;
+use super::link::terminal;
+use super::machine::{Machine, Run, names};
 use super::world::World;
 use crate::support::http;
-use crate::support::process::{eventually, free_port};
+use crate::support::process::{eventually, free_port, within};
 use crate::support::service::Service;
 
 const PROVIDER: [(&str, &str); 2] = [
@@ -118,4 +121,107 @@ async fn a_taken_port_is_one_line() {
     assert!(run.only_line().starts_with(&expected), "{run:?}");
     let hint = "; CENTRAL_OAUTH_LISTEN_ADDR selects another address";
     assert!(run.only_line().ends_with(hint), "{run:?}");
+}
+
+#[tokio::test]
+async fn no_colour_is_written_where_none_is_wanted() {
+    let machine = Machine::new();
+    let settings = [
+        ("SECRET_KEY", Service::SECRET_KEY),
+        ("LISTEN_ADDR", "127.0.0.1:0"),
+    ];
+    for (no_color, is_coloured) in [("", true), ("1", false)] {
+        let (screen, stderr) = terminal();
+        let mut command = machine.command_with(&settings, &["serve"]);
+        command.env("NO_COLOR", no_color).stderr(stderr);
+        let _service = command.spawn().unwrap();
+        drop(command);
+        let reading = tokio::task::spawn_blocking(move || {
+            BufReader::new(screen).lines().next().unwrap().unwrap()
+        });
+        let line = within(Duration::from_secs(60), "a line", reading)
+            .await
+            .unwrap();
+        assert!(line.contains("no provider is configured"), "{line}");
+        assert_eq!(line.contains('\u{1b}'), is_coloured, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_file_that_is_mounted_without_its_folder_is_refused() {
+    let machine = Machine::new();
+    let settings = [
+        ("SECRET_KEY", Service::SECRET_KEY),
+        ("DB_PATH", "a folder/db.sqlite3"),
+    ];
+    let binary = env!("CARGO_BIN_EXE_central-oauth");
+    let script = format!(
+        "mkdir 'a folder'; touch host.sqlite3 'a folder/db.sqlite3'; chmod 600 host.sqlite3 'a folder/db.sqlite3'
+        unshare --map-root-user --mount true || exit 77
+        exec unshare --map-root-user --mount sh -c \
+            'mount --bind host.sqlite3 \"a folder/db.sqlite3\" && exec {binary} serve'"
+    );
+    let run = Run::of(machine.shell(&settings, &script)).await;
+    if run.code == Some(77) {
+        println!("nothing can be mounted in a namespace");
+        return;
+    }
+    let run = run.expect(1);
+    assert!(
+        run.only_line().contains("is mounted without its folder"),
+        "{run:?}"
+    );
+}
+
+#[tokio::test]
+async fn quotes_that_docker_keeps_are_told() {
+    let machine = Machine::new();
+    let quoted = [
+        ("SECRET_KEY", Service::SECRET_KEY),
+        ("ADMIN_KEY", "\"0123456789abcdef\""),
+    ];
+    let run = machine.run_with(&quoted, &["config", "check"]).await;
+    assert!(
+        run.stderr.contains("CENTRAL_OAUTH_ADMIN_KEY is in quotes"),
+        "{run:?}"
+    );
+    let quoted = [
+        ("SECRET_KEY", Service::SECRET_KEY),
+        ("DB_PATH", "'db.sqlite3'"),
+    ];
+    let run = machine.run_with(&quoted, &["serve"]).await.expect(1);
+    let line = "central-oauth: CENTRAL_OAUTH_DB_PATH: is in quotes";
+    assert!(run.only_line().starts_with(line), "{run:?}");
+    assert_eq!(names(&machine.work()), [""; 0]);
+}
+
+/// The first process of a container gets no signal that it does not ask for.
+#[tokio::test]
+async fn the_first_process_of_a_container_ends_at_signals() {
+    for (signal, exit_code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = format!("http://{}", silent.local_addr().unwrap());
+        let machine = Machine::new();
+        let script = "unshare --map-root-user --pid --fork true || exit 77
+            exec unshare --map-root-user --pid --fork --kill-child \"$0\" token";
+        let key = format!("coak_{}", "x".repeat(40));
+        let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &key)];
+        let mut command = machine.shell(&settings, script);
+        command.arg(env!("CARGO_BIN_EXE_central-oauth"));
+        let mut outer = command.spawn().unwrap();
+        let _asked = tokio::select! {
+            asked = silent.accept() => asked.unwrap(),
+            ended = outer.wait() => {
+                assert_eq!(ended.unwrap().code(), Some(77));
+                println!("no namespace of processes can be made");
+                return;
+            }
+        };
+        let outside = outer.id().unwrap();
+        let inside = std::fs::read_to_string(format!("/proc/{outside}/task/{outside}/children"));
+        let inside: i32 = inside.unwrap().trim().parse().unwrap();
+        kill_process(Pid::from_raw(inside).unwrap(), signal).unwrap();
+        let ended = within(Duration::from_secs(20), "the end of `token`", outer.wait()).await;
+        assert_eq!(ended.unwrap().code(), Some(exit_code));
+    }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
-use url::Url;
+use url::{Host, ParseError, Url};
 
 /// A database: a SQLite file or a PostgreSQL server. Displayed without password.
 #[derive(Clone)]
@@ -112,12 +112,13 @@ impl fmt::Display for DatabaseUrl {
         };
         match options.get_socket() {
             Some(socket) => write!(f, "postgres://{}", socket.display())?,
-            None => write!(
-                f,
-                "postgres://{}:{}",
-                options.get_host(),
-                options.get_port()
-            )?,
+            None => {
+                let (host, port) = (options.get_host(), options.get_port());
+                match host.contains(':') {
+                    true => write!(f, "postgres://[{host}]:{port}")?,
+                    false => write!(f, "postgres://{host}:{port}")?,
+                }
+            }
         }
         let database = options.get_database();
         write!(f, "/{}", database.unwrap_or(options.get_username()))
@@ -157,7 +158,20 @@ fn file(url: &str, rest: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
 /// The driver ignores unknown parameters. One may be a misspelt `sslmode`, so it is rejected.
 fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
     let malformed = |reason| malformed("a PostgreSQL", reason);
-    let parsed = Url::parse(url).map_err(|error| malformed(error.to_string()))?;
+    let has_host = url.contains("host=") || url.contains("hostaddr=");
+    let parsed = match Url::parse(url) {
+        // libpq takes a URL without a host if a parameter names it, such as the folder of a socket.
+        Err(ParseError::EmptyHost) if has_host => Url::parse(&url.replacen("@/", "@localhost/", 1)),
+        parsed => parsed,
+    };
+    let mut parsed = parsed.map_err(|error| malformed(error.to_string()))?;
+    // The driver takes the brackets for a part of the name.
+    if let Some(Host::Ipv6(address)) = parsed.host()
+        && !has_host
+    {
+        let address = address.to_string();
+        parsed.query_pairs_mut().append_pair("host", &address);
+    }
     if parsed.fragment().is_some() {
         return Err(malformed("write a # of the password as %23".to_owned()));
     }
@@ -167,7 +181,8 @@ fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
         let reason = format!("unknown parameter {name:?}; known are {known}");
         return Err(malformed(reason));
     }
-    let options = url
+    let options = parsed
+        .as_str()
         .parse::<PgConnectOptions>()
         .map_err(|error| malformed(error.to_string()))?;
     let value = |parameter| parsed.query_pairs().find(|(name, _)| name == parameter);
@@ -273,10 +288,31 @@ mod tests {
                 "postgres:///tokens?host=/run/postgresql&user=me&password=secret",
                 "postgres:///run/postgresql/tokens",
             ),
+            (
+                "postgres://me:secret@/tokens?host=/run/postgresql",
+                "postgres:///run/postgresql/tokens",
+            ),
+            (
+                "postgres://me:secret@[2001:db8::7]:6432/tokens?sslmode=require",
+                "postgres://[2001:db8::7]:6432/tokens",
+            ),
         ] {
             assert_eq!(shown(url).as_deref(), Ok(name), "{url}");
             let parsed = url.parse::<DatabaseUrl>();
             assert!(!format!("{parsed:?}").contains("secret"));
+        }
+    }
+
+    #[test]
+    fn an_address_is_looked_up_without_its_brackets() {
+        for url in [
+            "postgres://me@[::1]/tokens",
+            "postgres://me@db/tokens?hostaddr=::1",
+        ] {
+            let DatabaseUrl(Place::Server(server)) = url.parse().unwrap() else {
+                panic!("{url} is no server");
+            };
+            assert_eq!(server.options.get_host(), "::1", "{url}");
         }
     }
 

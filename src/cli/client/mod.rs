@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_wire::is_loopback;
-use reqwest::header::{DATE, RETRY_AFTER};
+use reqwest::header::{DATE, LOCATION, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
@@ -79,10 +79,11 @@ impl Client {
         Self::over(http(&server), server)
     }
 
-    /// Creates a client without a key, for a listener on this machine: its certificate is for the public address.
+    /// Creates a client without a key, for a listener on this machine: its certificate is for the public address, and no proxy
+    /// stands between.
     pub(super) fn of_this_machine(server: Url) -> Result<Self, Failure> {
         let http = http(&server).tls_danger_accept_invalid_certs(true);
-        Self::over(http, server)
+        Self::over(http.no_proxy(), server)
     }
 
     fn over(http: reqwest::ClientBuilder, server: Url) -> Result<Self, Failure> {
@@ -263,10 +264,15 @@ impl Client {
         let header = |name| response.headers().get(name)?.to_str().ok();
         let retry_after = header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
         let date = header(DATE).and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
+        let target = header(LOCATION).filter(|_| status.is_redirection());
+        let target = target.and_then(|target| response.url().join(target).ok());
         let body = response.bytes().await.map_err(unreachable)?.into();
         let response = Response { body, status, date };
         if status.is_success() {
             return Ok(response);
+        }
+        if let Some(target) = target {
+            return Err(redirected(&self.server, target));
         }
         let problem: ErrorDetail = self.read(&response)?;
         Err(Refused::Problem(Box::new(Problem {
@@ -278,6 +284,21 @@ impl Client {
             bearer: self.bearer.as_ref().map(|(_, origin)| origin.clone()),
         })))
     }
+}
+
+/// A key is sent only to the server that it was given for, so redirects are not followed.
+fn redirected(server: &Url, mut target: Url) -> Refused {
+    target.set_query(None);
+    let base = target
+        .path()
+        .split("/v1/")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    target.set_path(&base);
+    Refused::Unreachable(format!(
+        "{server} redirects to {target}: if your service is there, select it with --server or CENTRAL_OAUTH_SERVER"
+    ))
 }
 
 pub(super) fn http(server: &Url) -> reqwest::ClientBuilder {

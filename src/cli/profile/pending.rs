@@ -87,11 +87,14 @@ pub(crate) struct Reserved {
 }
 
 impl Reserved {
+    const MOST_TRIES: u32 = 1000;
+
     /// Reserves a profile until the value is dropped or the process ends.
     pub(crate) fn new(profile: &Path) -> Result<Self, Failure> {
         let path = neighbour(profile, ".lock");
         let cannot = |error| failed(profile, "cannot be written", &error);
         create_dir_all(path.parent().unwrap_or(&path)).map_err(cannot)?;
+        let mut tries_left = Self::MOST_TRIES;
         loop {
             let file = File::create(&path).map_err(cannot)?;
             // Some network file systems have no locks.
@@ -103,8 +106,10 @@ impl Reserved {
                 );
                 return Err(Failure::new(Exit::Other, message));
             }
-            // The process that had it locked may just have removed it, and another one may lock a new file.
-            if is_at(&file, &path) {
+            // The process that had it locked may just have removed it, and another one may lock a new file. Some network
+            // file systems give a file another number each time.
+            tries_left -= 1;
+            if is_at(&file, &path) || tries_left == 0 {
                 return Ok(Self {
                     path,
                     _locked: file,

@@ -142,6 +142,8 @@ pub(super) fn options(path: &Path) -> Result<SqliteConnectOptions, DbErr> {
     let options = SqliteConnectOptions::new().filename(path);
     Ok(options
         .busy_timeout(BUSY_TIMEOUT)
+        // A container may have no folder for temporary files, and a migration of a large database sorts.
+        .pragma("temp_store", "MEMORY")
         .disable_statement_logging())
 }
 
@@ -160,7 +162,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn every_connection_is_durable_and_patient() {
+    async fn every_connection_is_durable_and_needs_no_other_folder() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite3");
         std::fs::File::create(&path).unwrap();
@@ -177,6 +179,7 @@ mod tests {
             assert_eq!(pragma("journal_mode").await, "wal");
             assert_eq!(pragma("synchronous").await, "2");
             assert_eq!(pragma("foreign_keys").await, "1");
+            assert_eq!(pragma("temp_store").await, "2");
             held.push(sea_orm::TransactionTrait::begin(db).await.unwrap());
         }
     }

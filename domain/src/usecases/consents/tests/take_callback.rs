@@ -223,11 +223,10 @@ async fn a_link_that_has_ended_takes_nothing() {
         .unwrap();
     assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
 
-    let (code, key, state) = away(&stage).await;
+    let (code, _, state) = away(&stage).await;
     stage.clock.advance(ScriptedProvider::EXPIRES_IN);
     assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
     stage.poll_providers().await;
-    assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
     assert_eq!(stage.provider.times_redeemed(), 0);
 }
 

@@ -79,6 +79,14 @@ impl OAuthError {
         }
     }
 
+    /// Returns the code, and the description if there is one.
+    pub(crate) fn text(&self) -> String {
+        match self.detail.as_str() {
+            "" => self.code.clone(),
+            detail => format!("{}: {detail}", self.code),
+        }
+    }
+
     /// Whether the provider limits requests: `Retry-After` means that the same request may work later. A definite
     /// response is no limit: a dead token stays dead.
     pub(crate) fn is_limit(&self) -> bool {
@@ -89,15 +97,15 @@ impl OAuthError {
 
 impl From<OAuthError> for ProviderError {
     fn from(error: OAuthError) -> Self {
-        let is_limit = error.is_limit();
+        let (is_limit, text) = (error.is_limit(), error.text());
         let OAuthError { code, detail, .. } = error;
         match error.meaning {
             Meaning::Passing | Meaning::SlowDown => Self::Unavailable {
-                detail: format!("{code}: {detail}"),
+                detail: text,
                 retry_after: error.retry_after.or(error.interval),
             },
             _ if is_limit => Self::Unavailable {
-                detail: format!("{code}: {detail}"),
+                detail: text,
                 retry_after: error.retry_after,
             },
             Meaning::Misconfigured => Self::misconfigured(code, detail),

@@ -64,7 +64,7 @@ fn judge(error: OAuthError, quirks: &RefreshQuirks) -> ProviderError {
         }
         .into(),
         "invalid_grant" | UNNAMED => dead(error.detail),
-        code => dead(format!("{code}: {}", error.detail)),
+        _ => dead(error.text()),
     }
 }
 

@@ -63,10 +63,18 @@ struct NoAccess(DbErr);
 pub(crate) const ACCESS_NEEDED: &str = "check that the user of this process may read and write the database file and its \
     folder, where SQLite makes more files, and that the file system is not read-only";
 
-/// Adds advice to an error: the permissions that SQLite needs, if missing ones may have caused it; the option for
-/// poolers, if a pooler may have caused it. Poolers reject or drop startup parameters, and mix up the prepared
+/// An error of a role that lacks a privilege.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0}; the role in the database URL must own the database, or be granted USAGE and CREATE on its schema and own its tables"
+)]
+struct Forbidden(DbErr);
+
+/// Adds advice to an error: the permissions that SQLite needs or the privileges that PostgreSQL needs, if missing ones
+/// may have caused it; the option for poolers, if a pooler may have caused it. Poolers reject or drop startup parameters, and mix up the prepared
 /// statements of their clients.
 pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
     const PROTOCOL_VIOLATION: &str = "08P01";
     const FEATURE_NOT_SUPPORTED: &str = "0A000";
     const NO_SUCH_STATEMENT: &str = "26000";
@@ -78,6 +86,7 @@ pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
         _ if matches!(sqlite_code(&error), Some(READ_ONLY | CANNOT_OPEN)) => {
             Box::new(NoAccess(error))
         }
+        Some(INSUFFICIENT_PRIVILEGE) => Box::new(Forbidden(error)),
         Some(
             PROTOCOL_VIOLATION
             | FEATURE_NOT_SUPPORTED

@@ -3,6 +3,8 @@
 "use strict";
 
 const POLL_EVERY_MS = 2000;
+// A request that got stuck, as when a phone changes its network, must not keep the page waiting.
+const GIVE_UP_AFTER_MS = 20000;
 
 function follow(live) {
   const { stage, page, status } = live.dataset;
@@ -12,7 +14,8 @@ function follow(live) {
     if (asking) return;
     asking = true;
     try {
-      const response = await fetch(status, { cache: "no-store", credentials: "same-origin" });
+      const signal = AbortSignal.timeout(GIVE_UP_AFTER_MS);
+      const response = await fetch(status, { cache: "no-store", credentials: "same-origin", signal });
       const isGone = response.status === 404;
       if (isGone || (response.ok && (await response.json()).stage !== stage)) {
         clearInterval(timer);

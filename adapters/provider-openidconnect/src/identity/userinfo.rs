@@ -88,7 +88,7 @@ fn refused(answer: &Answer) -> ProviderError {
     let (code, detail) = match answer.oauth_error() {
         // A 401 is about the token, whatever its code says: Google sends `invalid_request`.
         Some(error) if answer.status() != StatusCode::UNAUTHORIZED => (error.code, error.detail),
-        Some(error) => (invalid, format!("{}: {}", error.code, error.detail)),
+        Some(error) => (invalid, error.text()),
         None => (invalid, format!("HTTP {status}")),
     };
     ProviderError::Refused {

@@ -30,6 +30,28 @@ async fn a_server_that_rejects_us_is_reported_without_the_password() {
     }
 }
 
+// From PostgreSQL 15 on, only the owner of a database may create tables in it by default.
+#[tokio::test]
+async fn a_role_that_may_not_create_tables_is_told_what_it_needs() {
+    let cluster = Cluster::shared();
+    let (Database { name, .. }, password) = (cluster.create_database(), cluster.password());
+    cluster.execute(
+        "postgres",
+        &format!("CREATE ROLE visitor LOGIN PASSWORD '{password}'"),
+    );
+    cluster.execute(&name, "REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    let url = format!(
+        "postgres://visitor:{password}@127.0.0.1:{}/{name}",
+        cluster.port()
+    );
+    let store = SeaOrmStore::open(&url.parse().unwrap(), POOL)
+        .await
+        .unwrap();
+    let refused = store.migrate_up().await.unwrap_err().to_string();
+    assert!(refused.contains("must own the database"), "{refused}");
+    assert!(!refused.contains(password), "{refused}");
+}
+
 #[tokio::test]
 async fn a_database_that_cannot_store_all_names_is_refused() {
     let (cluster, latin) = (Cluster::shared(), "latin_1");

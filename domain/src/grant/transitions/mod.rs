@@ -55,8 +55,9 @@ impl StoredTokens {
     /// every lease. If the provider issued none, the stored refresh token stays with its lease and its known expiry,
     /// unless it [cannot be used](NewGrant::refresh_token) any more.
     ///
-    /// # Errors [`OtherServer`] if the account was linked at another server and the link was not started to link it
-    /// again (`relink_of`): its keys would open the tokens of the person with the same id at the new server.
+    /// # Errors
+    /// [`OtherServer`] if the account was linked at another server and the link was not started to link it again
+    /// (`relink_of`): its keys would open the tokens of the person with the same id at the new server.
     pub fn relink(
         &self,
         mut grant: NewGrant,

@@ -5,6 +5,8 @@ use std::panic::{self, PanicHookInfo};
 
 use tracing::Level;
 
+use super::lines;
+
 /// Installs a panic hook that logs at `ERROR` instead of printing. Whether the program continues does not change.
 pub(crate) fn log() {
     let print = panic::take_hook();
@@ -28,6 +30,8 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     let is_there = backtrace.status() == BacktraceStatus::Captured;
     let backtrace = is_there.then(|| backtrace.to_string());
     tracing::error!(error, location, backtrace, "panicked");
+    // A panic of the main thread ends the process.
+    lines::flush();
 }
 
 #[cfg(test)]

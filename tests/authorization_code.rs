@@ -188,11 +188,15 @@ async fn a_no_foreign_browsers_and_answers_used_twice() {
     browser.wait_for_text("It did not work").await;
     browser.wait_for_text("another issuer").await;
     linked.wait_for("failed").await;
-    // It shows the same when it is opened again, and a third response is rejected.
-    browser.goto(&service.url("/device")).await;
-    browser.goto(&mixed_up).await;
-    browser.wait_for_text("another issuer").await;
-    browser.goto(&callback).await;
+    // It shows the same when it is opened again, and after a third response.
+    for again in [&mixed_up, &callback] {
+        browser.goto(&service.url("/device")).await;
+        browser.goto(again).await;
+        browser.wait_for_text("another issuer").await;
+    }
+    browser
+        .goto(&service.url("/callback/default?code=1&state=00"))
+        .await;
     browser.wait_for_text("cannot be used").await;
     picture(&browser, "refused").await;
     browser.close().await;
@@ -252,9 +256,12 @@ async fn a_callback_that_the_browser_repeats_links_once_and_shows_it_each_time()
     service.restart().await;
     browser.goto(&callback).await;
     browser.wait_for_text("can now use this account").await;
+    // Browsers that preload pages bring other responses, too: the first counts.
     let other = callback.replacen("code=", "code=other", 1);
-    http::send(get(&other)).await.expect(400);
-    http::send(get(&declined)).await.expect(400);
+    for later in [&other, &declined] {
+        let taken = http::send(get(later)).await.expect(303);
+        assert_eq!(taken.header("location"), head.header("location"));
+    }
 
     let account = program.wait_until_linked().await;
     assert_eq!(account["account_id"], "dora");

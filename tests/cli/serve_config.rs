@@ -102,7 +102,7 @@ const WRONG_OF_PROVIDER: &[(&str, &str)] = &[
     ("PROVIDER_ISSUER", "login.example.com"),
     ("PROVIDER_ISSUER", "http://login.example.com"),
     ("PROVIDER_ISSUER", "https://me:hunter2@login.example.com"),
-    ("PROVIDER_SCOPES", "\"profile\""),
+    ("PROVIDER_SCOPES", "pro\\file"),
     ("PROVIDER_NAME", "at work"),
     ("PROVIDER_CONSENT_NAME", "hunter2\u{200b}"),
     ("PROVIDER_DEVICE_AUTHORIZATION_ENDPOINT", "/device"),

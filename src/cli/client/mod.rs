@@ -272,7 +272,8 @@ impl Client {
             return Ok(response);
         }
         if let Some(target) = target {
-            return Err(redirected(&self.server, target));
+            let moved = unreachable::redirected(&self.server, target);
+            return Err(Refused::Unreachable(moved));
         }
         let problem: ErrorDetail = self.read(&response)?;
         Err(Refused::Problem(Box::new(Problem {
@@ -284,21 +285,6 @@ impl Client {
             bearer: self.bearer.as_ref().map(|(_, origin)| origin.clone()),
         })))
     }
-}
-
-/// A key is sent only to the server that it was given for, so redirects are not followed.
-fn redirected(server: &Url, mut target: Url) -> Refused {
-    target.set_query(None);
-    let base = target
-        .path()
-        .split("/v1/")
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    target.set_path(&base);
-    Refused::Unreachable(format!(
-        "{server} redirects to {target}: if your service is there, select it with --server or CENTRAL_OAUTH_SERVER"
-    ))
 }
 
 pub(super) fn http(server: &Url) -> reqwest::ClientBuilder {

@@ -17,6 +17,21 @@ pub(super) fn hint(server: &Url, is_default: bool) -> Option<String> {
     })
 }
 
+/// Returns the message about a redirect. A key is sent only to the server that it was given for, so redirects are not followed.
+pub(super) fn redirected(server: &Url, mut target: Url) -> String {
+    target.set_query(None);
+    let base = target
+        .path()
+        .split("/v1/")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    target.set_path(&base);
+    format!(
+        "{server} redirects to {target}: if your service is there, select it with --server or CENTRAL_OAUTH_SERVER"
+    )
+}
+
 /// Returns the variable that sends requests through a proxy, if they are for a server of this kind.
 fn proxy_variable(server: &Url) -> Option<&'static str> {
     match server.scheme() {

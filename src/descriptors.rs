@@ -2,14 +2,14 @@
 
 use rustix::process::{Resource, getrlimit};
 
-/// Descriptors that are reserved for the database, for providers and for what every process has open.
+/// File descriptors reserved for the database, for requests to providers, and for what every process opens.
 const RESERVED: u64 = 48;
-/// Each connection may hold 64 KiB of unfinished headers and as much of an unfinished body. So strangers can take 128
-/// MiB, half of what the manifests for Kubernetes allow.
+/// The maximum number of connections. Each may buffer 64 KiB of headers and 64 KiB of body, so callers without a key
+/// can occupy 128 MiB: half of the memory limit in the Kubernetes manifests.
 const MOST: u64 = 1024;
 
-/// Returns how many connections the service accepts at a time. As many descriptors are left, because requests open
-/// connections to providers.
+/// Returns how many connections the service accepts at a time: half of the descriptors that are not reserved. Requests
+/// need the other half for connections to providers.
 pub(crate) fn most_connections() -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(of_limit(limit)).unwrap_or(usize::MAX)

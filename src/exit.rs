@@ -18,7 +18,7 @@ macro_rules! exits {
         impl Exit {
             pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// Says in `--help` what the code means.
+            /// Returns the description of the code for `--help`.
             pub(crate) const fn meaning(self) -> &'static str {
                 match self {
                     $(Self::$name => $meaning,)+
@@ -73,8 +73,8 @@ impl Failure {
         }
     }
 
-    /// Whether the failure was not printed yet.
-    pub(crate) const fn is_news(&self) -> bool {
+    /// Whether the failure has not been printed yet.
+    pub(crate) const fn needs_printing(&self) -> bool {
         !self.is_printed
     }
 }

@@ -1,5 +1,5 @@
-//! `central-oauth`: a token broker for programs that have no browser. This crate is the composition root: it parses,
-//! reads the environment, chooses adapters and runs.
+//! `central-oauth`: a token broker for programs that have no browser. This crate is the composition root: it parses the
+//! command line, reads the environment, chooses adapters and runs the command.
 
 mod cli;
 mod config;
@@ -22,12 +22,12 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    // The only TLS provider in the tree; an error means that it is installed already.
+    // ring is the only rustls crypto provider in the tree. An error means that it is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let exit = match cli::run(cli::parse()) {
         Ok(exit) => exit,
         Err(failure) => {
-            if failure.is_news() {
+            if failure.needs_printing() {
                 telemetry::write(format!("central-oauth: {failure}\n").into_bytes());
             }
             failure.code()

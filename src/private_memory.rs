@@ -1,6 +1,7 @@
 //! Keeps the memory of the service, which holds keys and tokens, from other programs of the same user.
 
-/// Forbids debuggers of the same user, and dumps after a crash. Only Linux has this; elsewhere nothing changes.
+/// Prevents other programs of the same user from attaching a debugger, and prevents core dumps. Does nothing on other
+/// systems than Linux.
 pub(crate) fn protect() {
     #[cfg(target_os = "linux")]
     {

@@ -37,7 +37,7 @@ pub(crate) async fn secret_keys(config: &ServiceConfig) -> Result<SecretKeys, Fa
     let mut pause = FIRST_PAUSE;
     let unwrapped = loop {
         tokio::select! {
-            // Nobody could check any more whether the service is ready.
+            // Without this server, no readiness check would get an answer.
             ended = &mut serving => {
                 ended?;
                 return Err(Failure::new(Exit::Other, "the service stopped listening while it waited"));

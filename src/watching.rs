@@ -25,10 +25,10 @@ pub(crate) struct Watching {
 }
 
 impl Watching {
-    /// A scrape that does not end is not waited for.
+    /// How long a stop waits for scrapes in progress.
     const GRACE: Duration = Duration::from_secs(1);
 
-    /// Starts to count, and to serve scrapes if there is a listener for them.
+    /// Starts to count accounts and database connections. Serves scrapes if there is a listener for them.
     pub(crate) fn start(
         telemetry: &Telemetry,
         scraped: Option<TcpAcceptor>,
@@ -52,7 +52,8 @@ impl Watching {
         Self { tasks }
     }
 
-    /// Waits for the end, after all parts were told to stop. Errors do not matter any more.
+    /// Waits until the tasks have ended, after `stop` was signalled. Ignores their panics, because the process ends
+    /// anyway.
     pub(crate) async fn stop(self) {
         for task in self.tasks {
             let _ = task.await;
@@ -82,7 +83,7 @@ async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, stop: Stop
     central_oauth_http_poem::serve(acceptor, MOST_SCRAPERS, app, stopped, Watching::GRACE).await;
 }
 
-/// Returns the observer of requests, if metrics are enabled.
+/// Returns the observer of requests, if metrics or traces are enabled.
 pub(crate) fn requests(telemetry: &Telemetry) -> Option<Arc<dyn Requests>> {
     let watched = Watched {
         metrics: telemetry.metrics().cloned(),

@@ -1,4 +1,4 @@
-//! From configuration to adapters to use cases: one function per port.
+//! Builds the adapters and the ports from the configuration.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use crate::config::{
 use crate::exit::{Exit, Failure};
 use crate::runtime::MachinePause;
 
-/// The operating system's random source. No secret can be made without it, so its failure ends the process.
+/// Returns the operating system's random source. A failure of it panics, because no secret can be generated without it.
 pub(crate) fn entropy() -> Entropy {
     Entropy::new(UnwrapErr(SysRng))
 }
@@ -59,8 +59,8 @@ pub(crate) async fn with_clock(
     Ok((store, clock))
 }
 
-/// All ports, ready to serve. Fails on a wrong key before anything is written, and on a missing key before anything is
-/// served.
+/// Opens the store and builds all ports. Fails on a wrong secret key before anything is written, and on a missing
+/// previous key before anything is served.
 pub(crate) async fn ports(
     config: StoreConfig,
     keys: &SecretKeys,

@@ -11,12 +11,12 @@ const STORE_EVERY: Duration = Duration::from_secs(1);
 /// How long a stopping process tries to store the last entries.
 const TO_STORE_LAST: Duration = Duration::from_secs(3);
 
-/// Stores entries and appends them to the log every second, until told to stop. While the store fails, they wait in
-/// memory.
+/// Stores entries and appends them to the log every second, until told to stop. While the store fails, the entries wait
+/// in memory.
 pub(crate) async fn store_audit_entries(log: Arc<AuditLog>, mut stop: Stop) {
     let mut is_behind = false;
     while !*stop.borrow() {
-        // Entries that are given up here are stored with the last ones.
+        // If this write is cancelled, `store_last_audit_entries` stores its entries.
         let stored = tokio::select! {
             stored = log.store(false) => stored,
             _ = stop.changed() => return,

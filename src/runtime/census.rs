@@ -12,10 +12,11 @@ use super::{Stop, pause};
 
 /// The shortest pause between two counts.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(10);
-/// A count scans all accounts, so it may take at most a hundredth of one connection's time.
+/// The minimum pause as a multiple of the duration of the last count. A count scans all accounts, so this limits it to
+/// 1 % of the time of one connection.
 const PAUSE_PER_CENSUS: u32 = 100;
 
-/// Counts until told to stop. Reports the counts with their time and duration.
+/// Counts accounts until told to stop. Passes each census, its time and its duration to `report`.
 pub(crate) async fn take_census(
     store: Arc<dyn CensusStore>,
     clock: Arc<dyn Clock>,

@@ -19,8 +19,8 @@ const WARN_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Failures per log line.
 const FAILURES_PER_LINE: u32 = 60;
 
-/// Uses a new certificate within seconds, until told to stop. If it cannot be used, logs an error, and keeps the
-/// earlier one.
+/// Loads a replaced certificate within seconds, until told to stop. If the new certificate cannot be used, logs an
+/// error and keeps the earlier one.
 pub(crate) async fn follow_certificate(
     certificate: Arc<Certificate>,
     clock: Arc<dyn Clock>,

@@ -1,4 +1,4 @@
-//! Timeouts that include the time in which the machine is suspended. Tokio's clock stops meanwhile.
+//! Timeouts that include the time in which the machine is suspended. tokio's own timeouts do not: its clock stops then.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 /// After a suspension, an expired timeout is noticed at most this late.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The end of a timeout.
+/// A running timeout.
 pub(super) struct Deadline<'a> {
     clock: &'a dyn Clock,
     until: Instant,

@@ -1,4 +1,4 @@
-//! Shared background work: one flight per account or other key; later callers join it.
+//! Shared background tasks, called flights: one per key, such as an account id. Callers with the same key join it.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -40,14 +40,14 @@ impl<K: Key, S: State> Default for Flights<K, S> {
 pub(super) struct Landed(watch::Receiver<()>);
 
 impl Landed {
-    /// Completes when the flight has ended, in any way.
+    /// Completes when the flight has ended, also by a panic.
     pub(super) async fn wait(mut self) {
         // Nothing is ever sent: the sender is dropped with the flight.
         while self.0.changed().await.is_ok() {}
     }
 }
 
-/// Dropped with a flight, also when it panics.
+/// Removes its flight from `running` on drop, also when the flight panics.
 struct Landing<K: Key, S: State> {
     key: K,
     running: Running<K, S>,
@@ -87,7 +87,7 @@ impl<K: Key, S: State> Flights<K, S> {
         landed
     }
 
-    /// Starts a flight that callers can join, unless there is one of this key. Returns whether it did.
+    /// Starts a flight, unless one with this key is in progress. Returns whether it started one.
     pub(super) fn start<F>(&self, key: K, flight: F) -> bool
     where
         F: Future<Output = ()> + Send + 'static,
@@ -100,7 +100,7 @@ impl<K: Key, S: State> Flights<K, S> {
         started
     }
 
-    /// Returns the keys of the flights in this state.
+    /// Returns the keys of the flights whose state satisfies the predicate.
     pub(super) fn running(&self, is_so_far: impl Fn(&S) -> bool) -> Vec<K> {
         let running = lock(&self.running);
         let keys = running.iter().filter(|(_, (_, state))| is_so_far(state));
@@ -130,12 +130,12 @@ impl<K: Key, S: State> Flights<K, S> {
         while let Some(landed) = tasks.try_join_next() {
             log_panic(landed);
         }
-        // The first caller finds it in their own trace, and its log lines under their request id.
+        // The flight runs in the span of the first caller: its log lines have the request id of that caller.
         tasks.spawn(flight.in_current_span());
     }
 }
 
-/// If a task has panicked, its work is due again when the lease expires.
+/// Logs the panic of a task. The work of the task is due again when its lease expires.
 fn log_panic(landed: Result<(), JoinError>) {
     if let Err(error) = landed {
         tracing::error!(error = &error as &dyn Error, "a task ended too early");

@@ -11,21 +11,21 @@ use super::{Stop, pause};
 
 /// Rows per transaction.
 const BATCH: u64 = 100;
-/// How long a start waits for the first report of this replica.
+/// How long the start of the service waits for the first check-in of this replica.
 const CHECK_IN_FIRST: Duration = Duration::from_secs(1);
-/// How often ended rows are deleted.
+/// How often links, revocations and other rows that have ended are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// How often stored times that come from a clock that was ahead are repaired.
 const LOOK_FOR_CLOCK_STEPS_EVERY: Duration = Duration::from_secs(5);
 /// How often grants that end soon are looked for.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
-/// How often uses of keys are stored. With one iteration of the loop that is within a minute.
+/// How often the last use of each key is stored. The loop adds up to 5 s, so a use is stored within a minute.
 const NOTE_EVERY: Duration = Duration::from_secs(50);
 
-/// Reports that this replica runs before it answers the first request. Otherwise a command could take the database of a
-/// ready service for unused. If the store is slow or fails, the service starts all the same.
+/// Checks this replica in before it answers the first request. Otherwise a command could conclude that no service uses
+/// the database. The service starts even if the store is slow or fails.
 pub(crate) async fn check_in_first(services: &Services) {
-    // A timeout means the same as a failure: `run_housekeeping` does it next.
+    // After a timeout or a failure, `run_housekeeping` checks the replica in.
     let _ = timeout(CHECK_IN_FIRST, check_in(services)).await;
 }
 
@@ -33,9 +33,8 @@ async fn check_in(services: &Services) {
     done("this replica", services.housekeeping.check_in().await);
 }
 
-/// Until told to stop: reports that this replica runs, repairs stored times from a clock that was ahead, stores when
-/// keys were last used, announces grants that end soon, and deletes old rows. Every replica does all of it, on
-/// different rows.
+/// Checks this replica in, repairs stored times from a clock that was ahead, stores when keys were last used, announces
+/// grants that end soon, and deletes old rows, until told to stop. Every replica does all of this, on different rows.
 pub(crate) async fn run_housekeeping(services: Arc<Services>, mut stop: Stop) {
     let (mut check_in_at, mut purge_at) = (Instant::now(), Instant::now());
     let mut announce_at = Instant::now();
@@ -78,7 +77,7 @@ pub(crate) async fn run_housekeeping(services: Arc<Services>, mut stop: Stop) {
     done("this replica", services.housekeeping.check_out().await);
 }
 
-/// Deletes in batches, until the next report is due. Returns whether everything was deleted.
+/// Deletes old rows in batches until the next check-in is due. Returns whether everything was deleted.
 async fn purge(services: &Services, stop: &Stop) -> bool {
     let began_at = Instant::now();
     let goes_on = || !*stop.borrow() && began_at.elapsed() < CHECK_IN_EVERY;

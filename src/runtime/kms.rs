@@ -10,9 +10,10 @@ use crate::config::{KmsConfig, NotUnwrapped, WrappedKeys};
 /// The interval of the checks.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// Makes the key management service decrypt the secret key periodically. Returns when told to stop, or when the service
-/// has refused for the grace period: then somebody has disabled the key to stop its use. If the service is unavailable,
-/// or its token rejects the PIN, nothing changes, because a restart would send the wrong PIN again.
+/// Asks the key management service periodically to decrypt the secret key. Returns when told to stop, or when the
+/// service has refused throughout the grace period, because then somebody has disabled the key. Keeps running while the
+/// service is unavailable. Also keeps running while a PKCS#11 token rejects the PIN, because a restart would send the
+/// wrong PIN again.
 pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
     let Some(&KmsConfig { grace, .. }) = keys.kms() else {
         return wait_for_stop(stop).await;

@@ -1,5 +1,5 @@
-//! Runs the background work: polls, refreshes, revocations, webhooks, housekeeping. It has no rules of its own: the domain says
-//! what is due, what a response means and when to retry.
+//! Runs the background work: polls, refreshes, revocations, webhooks, housekeeping. The domain decides what is due,
+//! what a response means and when to retry; this module has no rules of its own.
 
 mod audit;
 mod census;
@@ -43,12 +43,12 @@ use tokio::time::{sleep, timeout};
 
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
-/// Attempts to record a result per log line.
+/// Failed attempts to record a result per log line.
 const ATTEMPTS_PER_LINE: u32 = 20;
-/// The grace period of work in progress after the stop signal, in addition to a provider call: for recording.
+/// How long work in progress may take to record its result after the stop signal, in addition to its provider call.
 const TO_RECORD: Duration = Duration::from_secs(10);
 
-/// Tells all parts to stop; all clones see it.
+/// Becomes `true` when all parts of the service must stop.
 pub(crate) type Stop = watch::Receiver<bool>;
 
 /// Waits until the parts are told to stop.
@@ -57,13 +57,13 @@ pub(crate) async fn wait_for_stop(mut stop: Stop) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Pauses, but not longer than until the parts are told to stop.
+/// Sleeps. Returns early when the parts are told to stop.
 async fn pause(length: Duration, stop: &mut Stop) {
     let _ = timeout(length, stop.changed()).await;
 }
 
-/// Records a result up to `tries` times, with a pause after each failure, as long as `may_retry` returns `true` for the error.
-/// Its second argument says whether this failure is logged.
+/// Records a result up to `tries` times, with a pause after each failure, as long as `may_retry` returns `true` for the
+/// error. The second argument of `may_retry` says whether to log this failure.
 async fn record_repeatedly<T, F: Future<Output = Result<T, StoreError>>>(
     tries: u32,
     record: impl Fn() -> F,
@@ -80,7 +80,7 @@ async fn record_repeatedly<T, F: Future<Output = Result<T, StoreError>>>(
     None
 }
 
-/// Begins to listen for the stop signal (SIGTERM, or Ctrl-C at a terminal); the future completes with it.
+/// Starts listening for SIGTERM and SIGINT (Ctrl-C). The returned future completes at the first of these signals.
 pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -92,7 +92,7 @@ pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// Begins to listen for SIGHUP, which would otherwise end the process.
+/// Starts listening for SIGHUP, which would otherwise end the process.
 pub(crate) fn hangups() -> io::Result<Signal> {
     signal(SignalKind::hangup())
 }
@@ -107,7 +107,7 @@ pub(crate) async fn at_each(mut signals: Signal, mut act: impl FnMut()) -> Infal
     }
 }
 
-/// The grace period of work in progress after the stop signal: a provider call and its recording.
+/// Returns the grace period of work in progress after the stop signal: a provider call and its recording.
 pub(crate) fn grace(provider_timeout: Duration) -> Duration {
     provider_timeout + TO_RECORD
 }

@@ -1,4 +1,4 @@
-//! Waits for a time of the machine's clock.
+//! Sleeps until the machine has a given uptime.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use central_oauth_domain::ports::Clock;
 use central_oauth_domain::usecases::Pause;
 use tokio::time::sleep;
 
-/// Reads the clock again after each sleep, because the runtime's own clock stops while the machine is suspended.
+/// Reads the clock again after each sleep, because the clock of tokio stops while the machine is suspended.
 pub(crate) struct MachinePause(pub(crate) Arc<dyn Clock>);
 
 #[async_trait]

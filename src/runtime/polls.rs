@@ -30,7 +30,7 @@ pub(crate) async fn coordinate(redeemer: Arc<Redeemer>, stop: Stop, grace: Durat
         flights: Flights::default(),
     };
     polls.scheduler.run(&polls, stop).await;
-    // Dropped last, because dropping it ends all flights.
+    // Kept until this function ends, because dropping it aborts all flights.
     let mut all_landed = pin!(polls.flights.finish());
     let is_recorded = timeout(grace, &mut all_landed).await.is_ok();
     for link in polls.flights.running(|()| true) {
@@ -66,14 +66,15 @@ impl Work for Polls {
         &link.provider
     }
 
-    /// If this process is still working on the link, the device code may have been redeemed: for example the machine
-    /// was suspended, and the lease expired meanwhile. Then the link is due again once the new lease has expired too.
+    /// Starts a flight, unless one still works on this link under an earlier lease, which expired for example while the
+    /// machine was suspended. That flight may have redeemed the device code. The link is due again when the new lease
+    /// expires.
     fn start(&self, link: &Link, place: OwnedSemaphorePermit) -> bool {
         let (redeemer, scheduler) = (Arc::clone(&self.redeemer), Arc::clone(&self.scheduler));
         let link = link.clone();
         self.flights.start(link.id, async move {
             if redeemer.holds_lease(&link) {
-                // At the highest level, like that of a request.
+                // An `ERROR` span, like that of a request, so that no log level hides it.
                 let span =
                     tracing::error_span!("link", link = link.id.0, provider = %link.provider);
                 poll_and_record(&redeemer, link).instrument(span).await;
@@ -92,7 +93,7 @@ async fn poll_and_record(redeemer: &Redeemer, link: Link) {
     }
 }
 
-/// Records a result, repeatedly while the store is unavailable: it may hold tokens that exist nowhere else.
+/// Records a result, and retries while the store is unavailable: the result may contain tokens that exist nowhere else.
 pub(super) async fn record(
     redeemer: &Redeemer,
     link: &Link,

@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Stop;
 
-/// Confirms the cached tokens again and again, until told to stop. Without token requests it queries nothing.
+/// Revalidates the cached tokens periodically, until told to stop. Sends no query while nobody requests tokens.
 pub(crate) async fn revalidate_cached_tokens(services: Arc<Services>, mut stop: Stop) {
     let mut ticks = interval(Tokens::REVALIDATE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

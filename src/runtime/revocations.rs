@@ -1,4 +1,4 @@
-//! Revokes tokens: at once on request, and again until the provider confirms.
+//! Revokes tokens: at once on request, and with retries until the provider confirms.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use super::{Stop, record_repeatedly};
 
 /// Concurrent revocations per provider.
 const MOST_PER_PROVIDER: usize = 8;
-/// Attempts to record a result. Afterwards the lease expires and the provider is asked again, which does no harm.
+/// Attempts to record a result. After the last one, the lease expires and the tokens are revoked again, which is
+/// harmless.
 const TRIES: u32 = 10;
 
 /// All revocations of this process. Clones share them.
@@ -41,7 +42,7 @@ impl RevokeOnDemand for Outbox {
             .0
             .flights
             .join(id, || Arc::clone(&self.0).run_on_demand(lease));
-        // Whether it has ended or the timeout has expired: the store has the result.
+        // The output is ignored: the caller reads the result from the store.
         let clock = self.0.revoker.clock();
         Deadline::after(clock, timeout).wait(landed.wait()).await;
     }
@@ -109,7 +110,7 @@ impl Inner {
 
     async fn revoke_leased(&self, lease: &RevocationLease, place: OwnedSemaphorePermit) {
         let (revocation, provider) = (lease.revocation.id.0, &lease.revocation.provider);
-        // At the highest level, like that of a request.
+        // An `ERROR` span, like that of a request, so that no log level hides it.
         let span = tracing::error_span!("revocation", revocation, %provider);
         let attempt = async {
             let result = self.revoker.attempt(lease).await;

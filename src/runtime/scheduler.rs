@@ -1,4 +1,4 @@
-//! Claims work that is due and starts a task for each lease, as many at a time at each provider as there are places.
+//! Claims work that is due and starts a task for each lease, up to a limit per provider.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -14,12 +14,12 @@ use tokio::time::{Instant, sleep};
 
 use super::{STORE_PAUSE, Stop};
 
-/// The store is asked for due work at least this often: another process may have added some.
+/// The store is asked for due work at least this often, because another process may have added some.
 const LONGEST_IDLE: Duration = Duration::from_secs(1);
 /// The pause when something is due and cannot be claimed, because another process is about to claim it.
 const OTHERS_ARE_FASTER: Duration = Duration::from_millis(100);
-/// How long nothing is claimed after the store answers again. Leases have expired meanwhile, but their holders may have
-/// responses that are not saved yet. Those are saved first, by this process or by another one.
+/// How long nothing is claimed after a failure of the store. Leases may have expired meanwhile, whose holders have
+/// responses that are not saved yet. The pause lets the holders save them first.
 const HOLD_BACK: Duration = Duration::from_secs(3);
 
 /// Work of one kind, which the store hands out under leases.
@@ -31,34 +31,35 @@ pub(super) trait Work: Sync {
     /// The name in the log.
     const NAME: &'static str;
 
-    /// Returns when something is due at the providers that are not busy; `None` if nothing is.
+    /// Returns how long until work is due at a provider that is not busy; `None` if there is no such work.
     async fn idle_for(&self, busy: &[ProviderName]) -> Result<Option<Duration>, StoreError>;
 
     /// Claims up to `room` pieces of work that are due at the providers that are not busy.
     async fn claim(&self, room: u64, busy: &[ProviderName])
     -> Result<Vec<Self::Lease>, StoreError>;
 
-    /// The provider that is asked.
+    /// Returns the provider at which the work is done.
     fn provider(lease: &Self::Lease) -> &ProviderName;
 
-    /// Starts a task for a lease. Returns whether somebody works on it now.
+    /// Starts a task for a lease. Returns whether a task of this process holds the lease now.
     fn start(&self, lease: &Self::Lease, place: OwnedSemaphorePermit) -> bool;
 
-    /// Gives back a lease that could not be started. By default it expires.
+    /// Gives back a lease that no task holds. By default, the lease expires.
     async fn give_back(&self, _: &Self::Lease) {}
 }
 
-/// The places at each provider, and when to look for work.
+/// Limits the concurrent work at each provider, and decides when to claim.
 pub(super) struct WorkScheduler {
     places_each: usize,
     places: Mutex<HashMap<ProviderName, Arc<Semaphore>>>,
     place_freed: Notify,
-    /// After a failure of the store.
+    /// Nothing is claimed before this time, because the store failed.
     hold_until: Mutex<Option<Instant>>,
 }
 
 impl WorkScheduler {
-    /// Creates a scheduler with this many places at each provider, so that a provider that is down delays no other.
+    /// Creates a scheduler that does up to `places_each` pieces of work at a time at each provider, so that a provider
+    /// that is down delays no other.
     pub(super) fn new(places_each: usize) -> Self {
         Self {
             places_each,
@@ -68,7 +69,7 @@ impl WorkScheduler {
         }
     }
 
-    /// Does due work, until told to stop.
+    /// Claims and starts due work, until told to stop.
     pub(super) async fn run(&self, work: &impl Work, mut stop: Stop) {
         let mut expects_more = false;
         while !*stop.borrow() {
@@ -94,22 +95,23 @@ impl WorkScheduler {
         self.place_freed.notify_one();
     }
 
-    /// Pauses claiming if the store failed. A row that is locked or cannot be read says nothing about the others.
+    /// Pauses claiming if the store failed. A row that is locked or damaged does not count: other rows are not
+    /// affected.
     pub(super) fn note(&self, error: &StoreError) {
         if matches!(error, StoreError::Unavailable(_)) {
             *lock(&self.hold_until) = Some(Instant::now() + HOLD_BACK);
         }
     }
 
-    /// Returns how long nothing may be claimed.
+    /// Returns how long nothing may be claimed yet; `None` if claiming is not paused.
     pub(super) fn held_back(&self) -> Option<Duration> {
         let until = (*lock(&self.hold_until))?;
         let pause = until.saturating_duration_since(Instant::now());
         (!pause.is_zero()).then_some(pause)
     }
 
-    /// Returns the providers without a free place, and how much may be claimed at the others. No more is claimed than
-    /// can start at once, so that no lease expires in a queue.
+    /// Returns the providers without a free permit, and how many pieces of work may be claimed at the others. No more
+    /// is claimed than can start at once, so that no lease expires in a queue.
     fn room(&self) -> (Vec<ProviderName>, u64) {
         let (mut busy, mut room) = (Vec::new(), self.places_each);
         for (name, places) in lock(&self.places).iter() {
@@ -121,7 +123,7 @@ impl WorkScheduler {
         (busy, u64::try_from(room).unwrap_or(u64::MAX))
     }
 
-    /// Starts due work. Returns how long to pause afterwards, and whether there was as much due work as room.
+    /// Claims due work and starts it. Returns how long to pause, and whether as much was claimed as `room` allows.
     async fn start_due<W: Work>(
         &self,
         work: &W,
@@ -132,7 +134,8 @@ impl WorkScheduler {
         let (leases, mut pause) = self.claim_due(work, busy, room, expects_more).await;
         let was_full = leases.len() as u64 >= room;
         for lease in leases {
-            // Taken here, so that the next claim sees it taken. Work on demand may have taken the last one.
+            // Acquired here, so that the next claim counts this permit as used. Work on demand may have acquired the
+            // last one.
             let place = self.places_at(W::provider(&lease)).try_acquire_owned();
             if !place.is_ok_and(|place| work.start(&lease, place)) {
                 work.give_back(&lease).await;
@@ -142,7 +145,8 @@ impl WorkScheduler {
         (pause, was_full)
     }
 
-    /// Asks what is due before it claims, unless more is expected to be due: a claim is a write transaction.
+    /// Claims due work. First queries whether anything is due, because a claim is a write transaction. Skips the query
+    /// if `expects_more`.
     async fn claim_due<W: Work>(
         &self,
         work: &W,

@@ -1,4 +1,4 @@
-//! What is logged while the store is unavailable, with fakes.
+//! Tests of the log while a fake store is unavailable.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl Stage {
         }
     }
 
-    /// A link that a person has confirmed and whose poll is due; and its key.
+    /// Returns a link that a person has confirmed and whose poll is due, with its access key.
     async fn due_link(&self) -> (Link, AccessKey) {
         let request = LinkRequest {
             provider: None,

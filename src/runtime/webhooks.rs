@@ -13,14 +13,14 @@ pub(crate) async fn deliver_webhooks(dispatchers: Vec<WebhookDispatcher>, stop: 
         .collect();
     while let Some(ended) = deliveries.join_next().await {
         if ended.is_err() {
-            // It has panicked. The end of this part of the service is noticed.
+            // The delivery has panicked. Returning ends this part, and the service then stops.
             return;
         }
     }
     wait_for_stop(stop).await;
 }
 
-/// Delivers one event after the other. Finishes the one in progress before it ends, which takes at most
+/// Delivers one event after the other. When told to stop, finishes the delivery in progress, which takes at most
 /// [`DELIVERY_TIMEOUT`].
 ///
 /// [`DELIVERY_TIMEOUT`]: central_oauth_domain::webhook::DELIVERY_TIMEOUT

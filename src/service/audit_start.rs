@@ -53,7 +53,7 @@ pub(crate) fn operators_reloaded(keys: &[OperatorKey]) -> AuditEvent {
     AuditEvent::new(AuditKind::OperatorsReloaded).with("operator_keys", keys.len())
 }
 
-/// As many names as fit into a value of the log. The number of providers is recorded beside them.
+/// Joins as many names as fit into one value of an audit entry. The entry also contains the number of providers.
 fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut joined = String::new();
     for name in names {

@@ -35,7 +35,7 @@ pub(crate) use server::{bind, serve};
 pub(crate) struct Service {
     pub(crate) listen: SocketAddr,
     pub(crate) metrics: Option<SocketAddr>,
-    /// Where people and programs reach it.
+    /// The public URL of the service.
     pub(crate) url: Url,
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) operators: Arc<Operators>,
@@ -49,7 +49,7 @@ pub(crate) struct Service {
     outbox: Outbox,
     /// Grace period of provider calls in progress.
     grace: Duration,
-    /// The task that has ended.
+    /// Receives the name of each part that has ended.
     ended: mpsc::UnboundedReceiver<&'static str>,
     watching: Watching,
     auditing: JoinHandle<()>,
@@ -168,8 +168,8 @@ impl Service {
         })
     }
 
-    /// Serves until `stop` completes, then finishes work in progress. If a part of the service ends by itself,
-    /// the others finish as well: a service that neglects links or grants must be restarted.
+    /// Serves until `stop` completes, then finishes work in progress. If a part of the service ends by itself, stops
+    /// the others too, because a service that neglects links or grants must be restarted.
     ///
     /// # Errors
     /// When a part has ended by itself, or a response could not be saved.
@@ -198,7 +198,7 @@ impl Service {
     pub(crate) async fn stop(self) -> Result<Exit, Failure> {
         tracing::info!("stopping");
         self.stop.send_replace(true);
-        // All at once: the supervisor waits for one grace period, not for three.
+        // All concurrently, so that a stop takes one grace period instead of three.
         let refreshing = async {
             let scheduled = self.scheduler.await;
             let saved = self.refreshes.finish(self.grace).await;

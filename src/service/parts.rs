@@ -12,7 +12,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Parts run until `stop`. The receiver gets the name of each part that has ended.
+    /// Parts run until `stop`. The returned receiver gets the name of each part that has ended.
     pub(super) fn new(stop: Stop) -> (Self, mpsc::UnboundedReceiver<&'static str>) {
         let (ended, receiver) = mpsc::unbounded_channel();
         (Self { stop, ended }, receiver)
@@ -41,7 +41,7 @@ struct Watch(&'static str, mpsc::UnboundedSender<&'static str>);
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // Nobody receives this if the service stops.
+        // An error means that the service is stopping and no longer receives.
         let _ = self.1.send(self.0);
     }
 }

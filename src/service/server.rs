@@ -12,10 +12,10 @@ use crate::descriptors::most_connections;
 use crate::exit::{Exit, Failure};
 use crate::runtime::{Stop, wait_for_stop};
 
-/// Grace period of running requests after the stop signal.
+/// Grace period of requests in progress after the stop signal.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// Answers requests until told to stop, then finishes running ones; with TLS if there is a certificate.
+/// Serves requests, with TLS if there is a certificate. When told to stop, finishes the requests in progress.
 pub(crate) fn serve(
     acceptor: TcpAcceptor,
     certificate: Option<Arc<Certificate>>,
@@ -41,7 +41,7 @@ async fn answer(
     central_oauth_http_poem::serve(acceptor, most, app, wait_for_stop(stopped), GRACE).await;
 }
 
-/// Listens on the address that this variable selects.
+/// Listens on `address`. The error names the variable that selects another address.
 pub(crate) async fn bind(
     address: SocketAddr,
     variable: &str,

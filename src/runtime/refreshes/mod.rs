@@ -1,5 +1,5 @@
-//! Refreshes, scheduled and on demand: one flight per account, limited per provider. They run to completion even if the
-//! caller disconnects.
+//! Refreshes, scheduled and on demand: one flight per account, limited per provider. A refresh runs to completion even
+//! if its caller disconnects.
 
 #[cfg(test)]
 mod tests;
@@ -29,9 +29,10 @@ use super::{Stop, record_repeatedly};
 const MOST_PER_PROVIDER: usize = 32;
 /// How often the store is checked for the result of a refresh by another process.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
-/// How long that is repeated: longer than any caller waits.
+/// How long the store is checked: longer than any caller waits.
 const LOOK_FOR: Duration = Duration::from_secs(15);
-/// Attempts to record a result without tokens: it can be repeated.
+/// Attempts to record a result without tokens. After the last attempt the lease expires, and the account is refreshed
+/// again.
 const TRIES_WITHOUT_TOKENS: u32 = 10;
 
 /// All refreshes of this process. Clones share them.
@@ -47,12 +48,14 @@ struct Inner {
 
 #[derive(Default)]
 enum Phase {
-    /// It waits for a place or for the lease, or has ended.
+    /// The flight waits for a permit or for the lease, or has recorded its result.
     #[default]
-    Waiting,
-    /// The refresh token is being sent, or was sent and the response is not saved yet. Holds the lease that this
-    /// process took meanwhile because the first one had expired.
-    Sending(Option<Box<StoredTokens>>),
+    NotSending,
+    /// The refresh token is being sent, or the response is not saved yet. If the lease expired meanwhile and this
+    /// process claimed the account again, contains the newer lease.
+    Sending {
+        newer_lease: Option<Box<StoredTokens>>,
+    },
 }
 
 #[async_trait]
@@ -63,7 +66,7 @@ impl RefreshOnDemand for Refreshes {
             .0
             .flights
             .join(account, || Arc::clone(&self.0).run_on_demand(request));
-        // Whether it has ended or the timeout has expired: the store has the result.
+        // The output is ignored: the caller reads the result from the store.
         let clock = self.0.refresher.clock();
         Deadline::after(clock, timeout).wait(landed.wait()).await;
     }
@@ -84,16 +87,16 @@ impl Refreshes {
         self.0.scheduler.run(&self, stop).await;
     }
 
-    /// Waits for all refreshes in progress, once no new ones are started, within `grace`. Returns whether all responses
-    /// arrived and were saved.
+    /// Starts no more refreshes, and waits up to `grace` for those in progress. Returns whether all responses arrived
+    /// and were saved.
     pub(crate) async fn finish(self, grace: Duration) -> bool {
         self.0.stopping.store(true, Ordering::SeqCst);
-        // Dropped last, because dropping it ends all flights.
+        // Kept until this function ends, because dropping it aborts all flights.
         let mut all_landed = pin!(self.0.flights.finish());
         if timeout(grace, &mut all_landed).await.is_ok() {
             return true;
         }
-        let is_sending = |phase: &Phase| matches!(phase, Phase::Sending(_));
+        let is_sending = |phase: &Phase| matches!(phase, Phase::Sending { .. });
         let unsaved = self.0.flights.running(is_sending);
         for account in &unsaved {
             tracing::error!(
@@ -128,18 +131,19 @@ impl Work for Refreshes {
         &lease.account.key.provider
     }
 
-    /// If this process is already sending the refresh token, it may be used up: the machine was suspended or its clock
-    /// set forward, or the store has been unavailable since the provider responded, and the lease has expired
-    /// meanwhile. Then the new lease is held until the response is saved, so that nobody else gets it before. Returns
-    /// `false` if a flight only waits for the lease: it needs it.
+    /// Starts a flight. If a flight of this process is already sending the refresh token under an earlier lease, that
+    /// flight gets the new lease instead, and holds it until the response is saved, so that no other process sends the
+    /// token meanwhile. The earlier lease may have expired because the machine was suspended, its clock was set
+    /// forward, or the store was unavailable. Returns `false` if a flight only waits to claim the account: it needs the
+    /// lease itself.
     fn start(&self, lease: &StoredTokens, place: OwnedSemaphorePermit) -> bool {
         let (account, flights) = (lease.account.id, &self.0.flights);
         let keep = |phase: &mut Phase| match phase {
-            Phase::Sending(newer) => {
-                *newer = Some(Box::new(lease.clone()));
+            Phase::Sending { newer_lease } => {
+                *newer_lease = Some(Box::new(lease.clone()));
                 true
             }
-            Phase::Waiting => false,
+            Phase::NotSending => false,
         };
         if flights.with_state(account, keep) == Some(true) {
             return true;
@@ -185,7 +189,7 @@ impl Inner {
                 Ok(Claim::Settled) => return,
                 Err(error) => {
                     self.scheduler.note(&error);
-                    // The store has named a row that cannot be read, and callers may ask for it again and again.
+                    // The store has logged the damaged row, and callers may ask for it again and again.
                     if !matches!(error, StoreError::Corrupt(_)) {
                         let error = &error as &dyn Error;
                         tracing::error!(error, "a refresh could not be claimed");
@@ -201,20 +205,24 @@ impl Inner {
     /// Sends the refresh token of a lease and records the result.
     async fn refresh_leased(&self, lease: &StoredTokens, place: OwnedSemaphorePermit) {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
-        // At the highest level, like that of a request.
+        // An `ERROR` span, like that of a request, so that no log level hides it.
         let span = tracing::error_span!("refresh", account = account.0, %provider);
         let set = |to| {
             self.flights
                 .with_state(account, |phase| std::mem::replace(phase, to))
         };
-        set(Phase::Sending(None));
+        set(Phase::Sending { newer_lease: None });
         let mut place = Some(place);
         let attempt = async {
             let result = self.refresher.attempt(lease).await;
             self.record(lease, &result, &mut place).await;
         };
         attempt.instrument(span).await;
-        if let Some(Phase::Sending(Some(newer))) = set(Phase::Waiting) {
+        let ended = set(Phase::NotSending);
+        if let Some(Phase::Sending {
+            newer_lease: Some(newer),
+        }) = ended
+        {
             self.record(&newer, &RefreshResult::Unsent, &mut place)
                 .await;
         }
@@ -227,16 +235,17 @@ impl Inner {
         }
     }
 
-    /// Records, repeatedly while the store is unavailable. The pauses are always as short: when the store is available again,
-    /// this must come before another process claims expired leases. While the row is damaged, others have the place at the
-    /// provider: nobody knows when it will be repaired.
+    /// Records the result, and retries while the store is unavailable. The pause between attempts stays short: when the
+    /// store is available again, this write must come before another process claims the expired lease. While the row is
+    /// damaged, gives the permit to other refreshes at the provider, because nobody knows when the row will be
+    /// repaired.
     async fn record(
         &self,
         lease: &StoredTokens,
         result: &RefreshResult,
         place: &mut Option<OwnedSemaphorePermit>,
     ) {
-        // Tokens exist nowhere else until the store has them.
+        // Until the store has the new tokens, they exist nowhere else.
         let tries = match result {
             RefreshResult::Refreshed(_) => u32::MAX,
             RefreshResult::Failed(_) | RefreshResult::Unsent => TRIES_WITHOUT_TOKENS,

@@ -1,4 +1,4 @@
-//! Callers and tasks, with fakes.
+//! Tests of callers and flights, with a fake store and provider.
 
 mod store_failures;
 
@@ -20,7 +20,7 @@ use super::*;
 /// One linked account and its refreshes.
 struct Stage {
     refreshes: Refreshes,
-    /// Those of another process on the same store.
+    /// The refreshes of another process on the same store.
     elsewhere: Refreshes,
     store: Arc<MemoryStore>,
     provider: Arc<ScriptedProvider>,
@@ -28,7 +28,7 @@ struct Stage {
     account: AccountId,
 }
 
-/// Shorter than the interval at which a flight checks by itself.
+/// Shorter than the lease of another process, and than the time for which a flight checks the store (both 15 s).
 const SOON: Duration = Duration::from_secs(10);
 
 impl Stage {
@@ -57,7 +57,7 @@ impl Stage {
         RefreshRequest::for_better_than(&self.stored().await)
     }
 
-    /// Acts as another process.
+    /// Claims the account as another process would.
     async fn claimed_elsewhere(&self) -> StoredTokens {
         let (seen, now) = (self.stored().await.lease.version, self.now());
         let until = now + Duration::from_secs(15);
@@ -113,7 +113,7 @@ async fn link(services: &Services, provider: &ScriptedProvider, clock: &FixedClo
 #[tokio::test(flavor = "multi_thread")]
 async fn any_number_of_callers_share_one_flight() {
     let stage = Stage::new().await;
-    // The store is unavailable for a moment, so that all of them come while the refresh is in progress.
+    // The store is unavailable for a moment, so that all callers arrive while the refresh is in progress.
     stage.store.refuse_recordings(1);
     let request = stage.request().await;
     let mut callers = JoinSet::new();
@@ -124,7 +124,7 @@ async fn any_number_of_callers_share_one_flight() {
     callers.join_all().await;
     assert_eq!(stage.provider.presented(), ["refresh"]);
     assert_eq!(stage.stored().await.generation, Generation(2));
-    // A later caller with the same request finds it settled.
+    // A later caller with the same request causes no second refresh.
     stage.refreshes.refresh(request, SOON).await;
     assert_eq!(stage.provider.presented().len(), 1);
     assert!(stage.refreshes.finish(SOON).await);
@@ -205,7 +205,7 @@ async fn what_is_due_is_refreshed_until_the_signal_to_stop() {
 async fn a_lease_that_the_scheduler_gets_goes_to_who_waits_for_it() {
     let stage = Stage::new().await;
     let request = stage.request().await;
-    // By a process that dies.
+    // Another process claims the account and then dies.
     stage.claimed_elsewhere().await;
     let waiting = {
         let refreshes = stage.refreshes.clone();

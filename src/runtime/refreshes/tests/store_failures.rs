@@ -80,7 +80,7 @@ async fn a_lease_that_lapses_over_tokens_in_hand_is_not_presented_again() {
     assert_eq!(stage.stored().await.lease.until, None);
 }
 
-/// Otherwise another process would get the old refresh token as soon as that lease expires.
+/// Otherwise another process would claim the account and send the old refresh token when this lease expires.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_over_tokens_in_hand_is_held_until_they_are_saved() {
     let stage = Stage::new().await;
@@ -114,7 +114,7 @@ async fn nothing_is_presented_after_a_failed_write_until_tokens_fit() {
     let tested = stage.store.test_write(Some(Duration::ZERO)).await;
     tested.unwrap_err();
     let request = stage.request().await;
-    // A claim would still fit, scheduled or on demand.
+    // The full disk still has space for a claim, scheduled or on demand.
     stage.refreshes.refresh(request.clone(), SOON).await;
     stage.clock.advance(Duration::from_secs(3590));
     let (stop, stopped) = watch::channel(false);
@@ -151,8 +151,8 @@ async fn what_was_claimed_is_not_presented_after_a_failed_write() {
     assert!(stage.provider.presented().is_empty());
 }
 
-/// When the store answers again, the lease of a process with a response in hand has expired. That process needs a
-/// moment to save it.
+/// When the store is available again, the lease of a process with an unsaved response has expired. That process needs a
+/// moment to save the response.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_failure_of_the_store_responses_are_saved_before_anything_is_claimed() {
     let stage = Stage::new().await;

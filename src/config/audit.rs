@@ -15,7 +15,7 @@ const PRECISIONS: Words<NetworkPrecision> = Words(
     ],
 );
 
-/// Reads what the operator decides about the audit log.
+/// Reads the settings of the audit log.
 pub(crate) fn audit_settings(environment: &Environment) -> Result<AuditSettings, ConfigError> {
     let default = AuditSettings::default().retention;
     let range = 60..=10 * 365 * DAY;

@@ -1,4 +1,4 @@
-//! Keys that callers send as bearer.
+//! Keys that callers send as bearer tokens.
 
 use central_oauth_domain::secret::AccessKey;
 use secrecy::ExposeSecret;
@@ -26,7 +26,7 @@ pub(super) fn bearer(
     Err(ConfigError::variable(name, problem))
 }
 
-/// Whether a text can be a bearer key that is not trivial to guess.
+/// Whether a key consists of visible ASCII characters and has at least [`SHORTEST`] of them.
 pub(crate) fn is_bearer(key: &AccessKey) -> bool {
     let key = key.expose();
     key.len() >= SHORTEST && key.bytes().all(|b| b.is_ascii_graphic())

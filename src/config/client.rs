@@ -5,7 +5,8 @@ use url::Url;
 use super::bearer::{SHORTEST, bearer};
 use super::{ConfigError, Environment};
 
-/// Settings of the client commands. A key is read when a command needs it, so that a wrong key stops no other command.
+/// Settings of the client commands. A key is read when a command needs it, so that a malformed key fails only commands
+/// that use it.
 pub(crate) struct ClientConfig<'a> {
     pub(crate) server: Option<Url>,
     environment: &'a Environment,
@@ -26,7 +27,7 @@ impl<'a> ClientConfig<'a> {
         })
     }
 
-    /// Returns the key to use instead of a saved one.
+    /// Returns the access key of the environment, which overrides a saved one.
     pub(crate) fn access_key(&self) -> Result<Option<NamedKey>, ConfigError> {
         self.key("ACCESS_KEY")
     }
@@ -51,17 +52,18 @@ impl<'a> ClientConfig<'a> {
         self.key("ADMIN_KEY")
     }
 
-    /// Whether there is a token of the platform.
+    /// Whether the environment has a JWT that the CI or cloud platform issued to this job.
     pub(crate) fn has_id_token(&self) -> bool {
         self.environment.is_set("ID_TOKEN")
     }
 
-    /// Returns the token of the platform. Reads its file again each time.
+    /// Returns the JWT that the CI or cloud platform issued to this job. Reads the file again each time, because the
+    /// platform may replace it.
     pub(crate) fn id_token(&self) -> Result<Option<SecretString>, ConfigError> {
         self.environment.secret("ID_TOKEN")
     }
 
-    /// Returns where GitHub Actions issues tokens, and with which bearer.
+    /// Returns the URL at which GitHub Actions issues JWTs, and the bearer token for it.
     pub(crate) fn github_actions(&self) -> Option<(&str, SecretString)> {
         let variable = |name: &str| {
             self.environment

@@ -12,8 +12,8 @@ pub(crate) struct CopyConfig {
 }
 
 impl CopyConfig {
-    /// Defaults to what the service uses: the file it used before, and the URL that overrides it. A URL may contain a
-    /// password, which should stay off the command line.
+    /// By default, copies from the file that the service has used to the URL that now overrides it. A URL may contain a
+    /// password, which the variable keeps off the command line.
     pub(crate) fn read(
         environment: &Environment,
         from: Option<&str>,
@@ -47,7 +47,8 @@ fn parse(url: &str, option: &str) -> Result<DatabaseUrl, ConfigError> {
         .map_err(|error: InvalidDatabaseUrl| ConfigError::place(option, error))
 }
 
-/// For servers this is found later: a complete database is rejected as a destination.
+/// Whether both URLs name the same file. Two URLs of one server are detected later: a complete database is rejected as
+/// a destination.
 fn are_same_file(one: &DatabaseUrl, other: &DatabaseUrl) -> bool {
     let real = |url: &DatabaseUrl| url.path()?.canonicalize().ok();
     real(one).is_some_and(|file| real(other) == Some(file))

@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 
 use super::{ConfigError, HIDDEN, KNOWN};
 
-/// The variables that are secrets, without the prefix. Each has a second one, with `_FILE` appended, that names a file with
-/// the value.
+/// The secret variables, without the prefix. Each can be replaced by a variable with the suffix `_FILE`, which names a
+/// file with the value.
 pub(crate) const SECRETS: &[&str] = &[
     "ACCESS_KEY",
     "ADMIN_KEY",
@@ -31,12 +31,12 @@ pub(crate) const SECRETS: &[&str] = &[
 /// The longest file that is read as a secret, in bytes.
 const LONGEST_FILE: u64 = 64 * 1024;
 
-/// Variables with our prefix as text, all others unchanged.
+/// The environment. Variables with our prefix are UTF-8 text; all others are stored unchanged.
 #[derive(Clone, Default)]
 pub(crate) struct Environment {
     ours: Vec<(String, SecretString)>,
     others: HashMap<OsString, OsString>,
-    /// The values in force of the variables that were read, by their names without the prefix, and without secrets.
+    /// The effective values of the variables that were read, by name without the prefix. Secrets are hidden.
     effective: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
@@ -65,14 +65,14 @@ impl Environment {
         Ok(environment)
     }
 
-    /// Returns a variable by its full name, for settings that name one.
+    /// Returns a variable by its full name, for settings that contain the name of a variable.
     pub(crate) fn named(&self, name: &str) -> Option<SecretString> {
         let other = || self.other(name).map(SecretString::from);
         self.ours(name).cloned().or_else(other)
     }
 
-    /// Returns a secret, named without the prefix, from its variable or from the file that the variable with `_FILE`
-    /// appended names. A line feed at its end is removed, because files end with one.
+    /// Returns a secret, named without the prefix: the value of its variable, or the content of the file that its
+    /// `_FILE` variable names. Removes line feeds at the end, because text files end with one.
     ///
     /// # Errors
     /// If both variables are set, or if the file is empty or cannot be read.
@@ -96,7 +96,7 @@ impl Environment {
         Ok(secret.map(without_end))
     }
 
-    /// Returns the full name of the variable that a secret comes from.
+    /// Returns the full name of the variable that provides a secret: its own or the `_FILE` variable.
     pub(crate) fn variable_of(&self, secret: &str) -> String {
         let name = format!("{}{secret}", Self::PREFIX);
         match self.ours(&name) {
@@ -110,18 +110,18 @@ impl Environment {
         ours.find(|(ours, _)| ours == name).map(|(_, value)| value)
     }
 
-    /// Returns a foreign variable by its full name, if it is text.
+    /// Returns a variable without our prefix by its full name, if its value is UTF-8.
     pub(crate) fn other(&self, name: &str) -> Option<&str> {
         self.others.get(OsStr::new(name))?.to_str()
     }
 
-    /// Whether one of our variables, named without the prefix, or its file has a value.
+    /// Whether one of our variables, named without the prefix, is set, or its `_FILE` variable.
     pub(crate) fn is_set(&self, name: &str) -> bool {
         let mut names = self.ours.iter();
         names.any(|(ours, _)| ours.strip_prefix(Self::PREFIX).map(without_file) == Some(name))
     }
 
-    /// Returns a variable that is no secret, named without the prefix.
+    /// Returns a variable, named without the prefix, that is not a secret.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         debug_assert!(KNOWN.contains(&name) && !SECRETS.contains(&name), "{name}");
         let value = self.ours(&format!("{}{name}", Self::PREFIX));
@@ -133,12 +133,12 @@ impl Environment {
         text
     }
 
-    /// Notes the value in force of a variable, where it is not the text of the variable: a default, or another form.
+    /// Records the effective value of a variable that differs from its text: a default, or a normalised value.
     pub(super) fn note(&self, name: &str, value: impl Display) {
         lock(&self.effective).insert(name.to_owned(), value.to_string());
     }
 
-    /// Returns the values in force of the variables that were read, by their names without the prefix. Secrets are hidden.
+    /// Returns the effective values of the variables that were read, by name without the prefix. Secrets are hidden.
     pub(crate) fn effective(&self) -> BTreeMap<String, String> {
         lock(&self.effective).clone()
     }
@@ -171,7 +171,7 @@ pub(super) fn is_quoted(text: &str) -> bool {
     in_marks('"') || in_marks('\'')
 }
 
-/// Returns the name of the secret whose file this variable names, or else the name itself.
+/// Removes the suffix `_FILE` from the name of a secret. Returns other names unchanged.
 fn without_file(name: &str) -> &str {
     let secret = name.strip_suffix("_FILE");
     secret
@@ -182,7 +182,7 @@ fn without_file(name: &str) -> &str {
 /// Reads a file that holds one secret.
 ///
 /// # Errors
-/// What is wrong with the file, without its content, and without its path: it may be the secret itself by mistake.
+/// The problem, without the content or the path of the file: the variable may contain the secret itself by mistake.
 pub(crate) fn read_secret(path: &str) -> Result<SecretString, String> {
     let wrong = |problem: &dyn std::fmt::Display| format!("the file that this names {problem}");
     let file = File::open(path);
@@ -199,7 +199,7 @@ pub(crate) fn read_secret(path: &str) -> Result<SecretString, String> {
     }
 }
 
-/// Returns the nearest known name: one that ends with this text (`CLIENT_ID`), or else the most similar.
+/// Returns the known name that ends with this text (`CLIENT_ID`), or else the most similar one.
 fn nearest(name: &str) -> &'static str {
     let is_end_of = |known: &&&str| {
         let start = known.strip_suffix(name);

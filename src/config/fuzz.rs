@@ -1,5 +1,5 @@
-//! Environments and files that are put together at random: a mistake is an error without the value. `PROPTEST_CASES` sets how
-//! many.
+//! Reads random environments and files, and checks that no error contains a value. `PROPTEST_CASES` sets the number of
+//! cases.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use proptest::sample::select;
 
 use super::*;
 
-/// No scheme of an address, which errors name.
+/// Cannot be parsed as the scheme of a URL, because errors may name schemes.
 const SECRET: &str = "s3cr3t_x";
 const PIECES: [&str; 32] = [
     SECRET,
@@ -78,7 +78,7 @@ const TOML: [&str; 30] = [
     "extra = [\"refresh_token\"]\n",
 ];
 
-/// Variables whose values are paths, which errors name.
+/// Variables whose values are paths, which errors may contain.
 const PATHS: [&str; 7] = [
     "DB_PATH",
     "OPERATOR_LOGO_FILE",

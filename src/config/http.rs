@@ -10,20 +10,20 @@ use super::{ConfigError, Environment, TlsConfig};
 
 pub(crate) struct HttpConfig {
     pub(crate) listen: SocketAddr,
-    /// The base of the addresses that people open.
+    /// The base of the URLs that people open.
     pub(crate) public_url: Option<Url>,
     /// Other hosts under which people reach the service.
     other_hosts: Vec<Host>,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: Vec<Cidr>,
-    /// The certificate, where the service itself speaks TLS.
+    /// The certificate, if the service itself terminates TLS.
     pub(crate) tls: Option<TlsConfig>,
 }
 
 impl HttpConfig {
     const DEFAULT_LISTEN: &'static str = "127.0.0.1:8080";
 
-    /// Returns settings for a service for this machine only, at this loopback address.
+    /// Returns the settings of a service that listens only on this loopback address.
     pub(crate) const fn local(listen: SocketAddr) -> Self {
         Self {
             listen,
@@ -56,7 +56,7 @@ impl HttpConfig {
         Ok(config)
     }
 
-    /// Reads the certificate, where the service itself speaks TLS.
+    /// Reads the certificate, if the service itself terminates TLS.
     pub(crate) fn certificate(&self) -> Result<Option<Arc<Certificate>>, ConfigError> {
         self.tls.as_ref().map(TlsConfig::certificate).transpose()
     }
@@ -91,8 +91,8 @@ impl HttpConfig {
         warnings
     }
 
-    /// Returns the hosts under which pages and anonymous POSTs are answered, beside those that name this machine; `None` if any
-    /// may be right.
+    /// Returns the hosts under which the service answers pages and anonymous POSTs, in addition to the names of this
+    /// machine. `None` allows any host, because no public host is configured.
     pub(crate) fn allowed_hosts(&self) -> Option<Vec<Host>> {
         let public = self.public_url.as_ref().and_then(Url::host);
         if public.is_none() && self.other_hosts.is_empty() && !self.listen.ip().is_loopback() {
@@ -102,7 +102,8 @@ impl HttpConfig {
         Some(public.chain(self.other_hosts.iter().cloned()).collect())
     }
 
-    /// Returns the configured public URL, or else the listen address. A service bound to all addresses uses loopback.
+    /// Returns the configured public URL, or else the URL of the listen address. If the service listens on all
+    /// addresses, that URL uses loopback.
     pub(crate) fn public_url(&self, mut bound: SocketAddr) -> Result<Url, ConfigError> {
         if let Some(url) = &self.public_url {
             return Ok(url.clone());
@@ -132,7 +133,7 @@ fn public_url(text: &str) -> Result<Url, ConfigError> {
     Ok(url)
 }
 
-/// The parts of a list that commas separate.
+/// Splits a comma-separated list.
 fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split(',')
         .map(str::trim)

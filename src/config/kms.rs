@@ -13,7 +13,7 @@ pub(crate) struct KmsConfig {
     pub(crate) kms: Kms,
     /// The name of the key, as it is configured.
     pub(super) name: String,
-    /// How long the service continues after its key was refused.
+    /// How long the service continues while the key management service refuses to unwrap the key.
     pub(crate) grace: Duration,
 }
 
@@ -44,7 +44,7 @@ impl KmsConfig {
     }
 }
 
-/// Rejects a service that cannot be used without a token or PIN.
+/// Fails if the key management service needs a token or a PIN that is not configured.
 fn require_secret(key: &str, environment: &Environment) -> Result<(), ConfigError> {
     let (name, of, is_set) = if key.starts_with("arn:") {
         return Ok(());
@@ -64,8 +64,8 @@ fn require_secret(key: &str, environment: &Environment) -> Result<(), ConfigErro
         .ok_or_else(|| ConfigError::variable(name, problem))
 }
 
-/// Reads a secret again for each request, because agents renew it in its file. If our variable is not set, uses another
-/// one.
+/// Returns a source that reads a secret again for each request, because agents renew the secret in its file. If our
+/// variable is not set, the source calls `other`.
 fn source(
     environment: &Environment,
     name: &'static str,
@@ -80,7 +80,7 @@ fn source(
     })
 }
 
-/// Returns the token of the Vault and OpenBao tools.
+/// Returns the token that the Vault and OpenBao tools use.
 fn foreign_token(environment: &Environment) -> Option<SecretString> {
     let mut names = ["BAO_TOKEN", "VAULT_TOKEN"].iter();
     let token = names.find_map(|name| environment.other(name));

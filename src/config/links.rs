@@ -1,4 +1,4 @@
-//! How links are made, and durations.
+//! Settings of links, and timeouts.
 
 use std::time::Duration;
 
@@ -23,14 +23,14 @@ const RETURN_CODE: Words<ReturnCodePolicy> = Words(
 
 pub(crate) struct LinkConfig {
     pub(crate) code_ttl: Duration,
-    /// Minimum interval between polls of a client.
+    /// Minimum interval between two polls of a link by its client.
     pub(crate) poll_interval: Duration,
     /// Whether links may or must ask for a return code.
     pub(crate) return_code: ReturnCodePolicy,
     pub(crate) provider_timeout: Duration,
     /// Maximum interval between refreshes.
     pub(crate) refresh_at_least: Duration,
-    /// Networks from which new accounts may be linked; any if there are none.
+    /// Networks from which new accounts may be linked. If the list is empty, any network may.
     pub(crate) enroll_networks: Vec<Cidr>,
 }
 

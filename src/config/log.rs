@@ -24,7 +24,7 @@ const FORMATS: Words<LogFormat> = Words(
 );
 
 impl LogConfig {
-    /// Reads the section; this is the default level.
+    /// Reads the section. `level` is the default.
     pub(crate) fn read(environment: &Environment, level: &str) -> Result<Self, ConfigError> {
         let directives = environment.text("LOG").unwrap_or(level);
         environment.note("LOG", directives);
@@ -35,7 +35,8 @@ impl LogConfig {
     }
 }
 
-/// Our own directives, which silence libraries' events at `info`. Those of the operator come after them and win.
+/// Our own directives, which silence the `info` events of libraries. The directives of the operator come later and
+/// override these.
 const QUIETED: [&str; 3] = ["poem=warn", "sea_orm_migration=warn", "sqlx=warn"];
 
 fn filter(text: &str) -> Result<Targets, ConfigError> {
@@ -52,8 +53,8 @@ fn filter(text: &str) -> Result<Targets, ConfigError> {
     directives.parse().map_err(|_| malformed())
 }
 
-/// A single unknown word would be taken for a module name and silence everything else. Spans cannot be named, and no module
-/// has the name of the program, which has a hyphen.
+/// Whether a directive would not filter as intended. A single unknown word would count as the name of a module, and
+/// silence all others. Spans cannot be selected. No module has the name of the program, which contains a hyphen.
 fn is_misleading(directive: &str) -> bool {
     let is_word = directive
         .chars()

@@ -132,7 +132,7 @@ impl ConfigError {
         }
     }
 
-    /// Creates an error about a place in a file.
+    /// Creates an error about an entry of a file, or another place.
     pub(crate) fn place(place: impl Into<String>, problem: impl std::fmt::Display) -> Self {
         Self {
             place: place.into(),

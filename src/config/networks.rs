@@ -2,8 +2,8 @@ use central_oauth_domain::cidr::{Cidr, MalformedCidr};
 
 use super::{ConfigError, Environment};
 
-/// Reads a comma-separated list of networks; an empty one if the variable is not set. A text without networks is an
-/// error, because an empty list may mean every network.
+/// Reads a comma-separated list of networks. Returns an empty list if the variable is not set. A value without a
+/// network is an error, because an empty list may mean that every network is allowed.
 pub(super) fn networks(
     environment: &Environment,
     variable: &'static str,

@@ -1,4 +1,4 @@
-//! Who runs the service, as its pages say.
+//! The name, contact and logo of the operator, which the pages show.
 
 use std::path::Path;
 

@@ -39,10 +39,10 @@ enum Role {
     Enroll,
 }
 
-/// Reads all keys of operators; reads files again each time.
+/// Reads all keys of operators. Each call reads the files again.
 ///
 /// # Errors
-/// What is wrong with one of them, and where, without the key.
+/// The problem of a key and where it is configured, without the key.
 pub(crate) fn read(environment: &Environment) -> Result<Vec<OperatorKey>, ConfigError> {
     let mut keys = Vec::new();
     keys.extend(single(environment, "ADMIN_KEY", OperatorRole::Admin)?);

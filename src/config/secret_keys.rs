@@ -11,7 +11,7 @@ use super::{ConfigError, Environment, KmsConfig};
 
 const CURRENT: &str = "SECRET_KEY";
 const PREVIOUS: &str = "PREVIOUS_SECRET_KEYS";
-/// The longest time that a preview takes. AWS credentials may take a request of their own.
+/// Timeout of a preview. Getting AWS credentials may take an additional request.
 const PREVIEW_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The keys that encrypt and decrypt stored values.
@@ -22,7 +22,7 @@ pub(crate) struct SecretKeys {
     pub(crate) previous: Vec<SecretKey>,
 }
 
-/// These keys as they are configured.
+/// The secret keys as they are configured, in plain text or wrapped.
 pub(crate) struct WrappedKeys {
     current: ConfiguredKey,
     previous: Vec<ConfiguredKey>,
@@ -56,7 +56,7 @@ impl NotUnwrapped {
 }
 
 impl WrappedKeys {
-    /// Parses the keys; sends nothing.
+    /// Parses the keys. Sends no request.
     pub(super) fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let missing = || {
             let problem = "is not set: set it to 64 hexadecimal digits, for example from `openssl rand -hex 32`";
@@ -65,7 +65,7 @@ impl WrappedKeys {
         let kms = KmsConfig::read(environment)?;
         let current = environment.secret("SECRET_KEY")?.ok_or_else(missing)?;
         let current = current.expose_secret().trim();
-        // People write zeros as a placeholder. They are accepted as a previous key, so that `rekey` can replace it.
+        // People use zeros as a placeholder. Zeros remain valid as a previous key, so that `rekey` can replace them.
         if !current.is_empty() && current.bytes().all(|digit| digit == b'0') {
             let problem = "is all zeros; make a key, for example with `openssl rand -hex 32`";
             return Err(ConfigError::variable(CURRENT, problem));
@@ -82,7 +82,7 @@ impl WrappedKeys {
         })
     }
 
-    /// Accepts only a key in plain text.
+    /// Creates the configuration of a single key in plain text.
     pub(crate) const fn plain(key: SecretKey) -> Self {
         Self {
             current: ConfiguredKey::Plain(key),
@@ -110,7 +110,7 @@ impl WrappedKeys {
         )
     }
 
-    /// Has the key management service unwrap all wrapped keys.
+    /// Sends all wrapped keys to the key management service, which unwraps them.
     ///
     /// # Errors
     /// [`NotUnwrapped`].
@@ -123,15 +123,15 @@ impl WrappedKeys {
         Ok(SecretKeys { current, previous })
     }
 
-    /// Has the key management service unwrap only the current key.
+    /// Sends only the current key to the key management service, if it is wrapped.
     ///
     /// # Errors
-    /// As [`WrappedKeys::unwrap`].
+    /// [`NotUnwrapped`].
     pub(crate) async fn unwrap_current(&self) -> Result<SecretKey, NotUnwrapped> {
         self.unwrapped(CURRENT, &self.current).await
     }
 
-    /// Says what `serve` would do with the key management service, and changes nothing there.
+    /// Describes what `serve` would do with the key management service, and changes nothing there.
     ///
     /// # Errors
     /// [`NotUnwrapped`], if the start would fail.
@@ -169,7 +169,7 @@ impl WrappedKeys {
                 let key = kms.unwrap(wrapped).await.map_err(failed)?;
                 Ok(SecretKey::from_bytes(*key))
             }
-            // Reading the configuration has rejected this.
+            // Cannot happen: `read` accepts a wrapped key only with a key management service.
             (ConfiguredKey::Wrapped(_), None) => {
                 Err(failed(KmsError::Refused("none is configured".to_owned())))
             }
@@ -177,7 +177,7 @@ impl WrappedKeys {
     }
 }
 
-/// Warns that the service would start without its key and wait for it. Returns the same for the output.
+/// Warns that `serve` would start without its secret key and wait for it. Returns a shorter text for the output.
 fn would_wait(reason: &dyn std::fmt::Display) -> String {
     tracing::warn!(
         "serve would start, wait for the key management service and not be ready: {reason}"

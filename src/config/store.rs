@@ -15,11 +15,11 @@ const TOKEN_CACHE: Words<bool> = Words("TOKEN_CACHE", &[("on", true), ("off", fa
 pub(crate) struct StoreConfig {
     pub(crate) url: DatabaseUrl,
     pub(crate) pool: PoolSettings,
-    /// Whether tokens are served from memory while the database confirms them.
+    /// Whether tokens are served from memory, and revalidated in the background.
     pub(crate) caches_tokens: bool,
 }
 
-/// The file that is used without a URL.
+/// Returns the SQLite file, which is used if no URL is configured.
 pub(super) fn configured_file(environment: &Environment) -> Result<DatabaseUrl, ConfigError> {
     let path = environment.text("DB_PATH");
     let path = path.unwrap_or("./central-oauth.sqlite3");
@@ -31,7 +31,7 @@ pub(super) fn configured_file(environment: &Environment) -> Result<DatabaseUrl, 
     Ok(DatabaseUrl::file(path))
 }
 
-/// The URL that replaces the file. It may contain a password.
+/// Returns the URL of the database, which may contain a password.
 pub(super) fn configured_url(
     environment: &Environment,
 ) -> Result<Option<DatabaseUrl>, ConfigError> {
@@ -45,8 +45,8 @@ pub(super) fn configured_url(
         .map_err(|error| ConfigError::variable(NAME, error))
 }
 
-/// Rejects a blank at the start or the end. Whether it belongs to the name of the file cannot be known, and with the wrong
-/// name the service would start on a new, empty database.
+/// Rejects a blank at the start or the end. It may be a mistake, and with a wrong file name the service would start on
+/// a new, empty database.
 fn reject_outer_blanks(variable: &str, text: &str) -> Result<(), ConfigError> {
     if text == text.trim() {
         return Ok(());
@@ -67,7 +67,7 @@ impl StoreConfig {
             None => (String::new(), url.to_string()),
         };
         environment.note("DB_PATH", file);
-        // Without user and password.
+        // Contains neither user nor password.
         environment.note("DATABASE_URL", server);
         Ok(Self {
             url,
@@ -76,11 +76,11 @@ impl StoreConfig {
         })
     }
 
-    /// Rejects a database file that every user of the machine may read or write, a file that is mounted without its folder,
-    /// and anything but a regular file. A new file is created private.
+    /// Rejects a database file that other users of the machine may read or write, a file that is mounted without its
+    /// folder, and anything but a regular file. A new file is created private.
     ///
     /// # Errors
-    /// The file, and what fixes it.
+    /// The file and the remedy.
     pub(crate) fn refuse_unsafe_file(&self) -> Result<(), ConfigError> {
         const BY_OTHERS: u32 = 0o006;
         let Some(path) = self.url.path() else {
@@ -113,8 +113,8 @@ impl StoreConfig {
     }
 }
 
-/// Whether the file itself is a mount point, as after `docker run --volume ./db.sqlite3:/data/db.sqlite3`. What was committed
-/// last is in the write-ahead log, which is a file beside it.
+/// Whether the file itself is a mount point, as after `docker run --volume ./db.sqlite3:/data/db.sqlite3`. The
+/// write-ahead log with the latest commits is a separate file beside it, and would not be mounted.
 fn is_mounted_alone(path: &Path) -> bool {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let path = path.canonicalize().unwrap_or_default();

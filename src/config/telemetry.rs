@@ -1,5 +1,5 @@
-//! Metrics listener and OTLP collector. The SDK reads most of OpenTelemetry's standard variables; this section decides
-//! whether anything is sent.
+//! Metrics listener and OTLP collectors. The SDK reads most of the standard variables of OpenTelemetry. This section
+//! decides whether anything is sent.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use url::Url;
 use super::{ConfigError, Environment};
 
 pub(crate) struct TelemetryConfig {
-    /// The listener for Prometheus.
+    /// The address at which Prometheus scrapes.
     pub(crate) scraped_at: Option<SocketAddr>,
     pub(crate) traces: Option<Collector>,
     pub(crate) metrics: Option<Collector>,
@@ -22,7 +22,7 @@ pub(crate) struct TelemetryConfig {
     pub(crate) warnings: Vec<String>,
 }
 
-/// The default of the specification.
+/// The default timeout of the OpenTelemetry specification.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl TelemetryConfig {
@@ -54,7 +54,7 @@ impl TelemetryConfig {
         })
     }
 
-    /// Returns the exporters in force, by the standard names of their variables.
+    /// Returns the effective exporters, by the standard names of their variables.
     pub(crate) fn exporters(&self) -> [(&'static str, &'static str); 2] {
         let exporter = |collector: &Option<Collector>| match collector {
             Some(_) => "otlp",
@@ -69,8 +69,8 @@ impl TelemetryConfig {
 
 const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
-/// Returns the percent-decoded resource attributes. By the specification an error discards all of them; `None` in that
-/// case.
+/// Returns the percent-decoded resource attributes. Returns `None` if one is malformed: then the specification discards
+/// all of them.
 fn attributes(environment: &Environment) -> Option<Vec<(String, String)>> {
     let text = environment.other(ATTRIBUTES).unwrap_or_default();
     let pairs = text.split_terminator(',').map(|pair| {

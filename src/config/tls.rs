@@ -12,7 +12,7 @@ pub(crate) struct TlsConfig {
 }
 
 impl TlsConfig {
-    /// Reads both variables; `None` without TLS.
+    /// Reads both variables. Returns `None` if none is set.
     pub(crate) fn read(environment: &Environment) -> Result<Option<Self>, ConfigError> {
         let files = ["TLS_CERT_FILE", "TLS_KEY_FILE"].map(|name| environment.text(name));
         match files {

@@ -30,7 +30,7 @@ fn text_of(path: &str) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// Parses `text`. An error names the line.
+/// Parses `text`. An error contains the line number, but not the line.
 pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     toml::from_str(text).map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start));

@@ -89,7 +89,7 @@ impl File {
 }
 
 impl Table {
-    /// Returns the secrets, separated by spaces or lines, from the one place that names them.
+    /// Returns the secrets, which spaces or line ends separate. Only one key may configure them.
     fn secrets(&self) -> Result<Vec<WebhookSecret>, String> {
         let text = match (&self.secret, &self.secret_file) {
             (Some(secret), None) => secret.clone(),
@@ -108,7 +108,7 @@ impl Table {
     }
 }
 
-/// All events, unless some are chosen.
+/// Parses the events. Returns all events if the file lists none.
 fn kinds(words: Option<&[String]>) -> Result<Vec<WebhookKind>, String> {
     let Some(words) = words else {
         return Ok(WebhookKind::ALL.to_vec());

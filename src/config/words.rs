@@ -1,8 +1,8 @@
-//! Variables whose value is one of some words.
+//! Variables that have a fixed set of values.
 
 use super::{ConfigError, Environment};
 
-/// A variable, its words, and what they mean.
+/// A variable, and the meanings of its values.
 pub(super) struct Words<T: 'static>(
     pub(super) &'static str,
     pub(super) &'static [(&'static str, T)],

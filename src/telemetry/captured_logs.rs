@@ -22,8 +22,8 @@ impl Write for Writer {
     }
 }
 
-/// Starts capturing, once for all tests. A subscriber per thread could miss events that another thread registered
-/// first.
+/// Starts capturing, once for all tests. A subscriber per thread could miss events whose callsite another thread has
+/// registered first.
 pub(crate) fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {

@@ -58,7 +58,7 @@ where
         let metadata = event.metadata();
         fields.set("timestamp", now());
         fields.set("level", metadata.level().as_str());
-        // Events of the `log` facade have their target in a field, and other fields that nobody needs.
+        // The `log` facade puts the target of an event into a field, and adds other fields that nobody needs.
         let target = fields.take("log.target").map(|(_, target)| target);
         let target = target.unwrap_or_else(|| metadata.target().into());
         fields.0.retain(|(name, _)| !name.starts_with("log."));
@@ -74,7 +74,7 @@ fn now() -> String {
     text
 }
 
-/// Fields, each name once. There are few, so a list is faster than a map: every request has them.
+/// Fields with unique names. Every request creates some, and a list is faster than a map for so few.
 #[derive(Default)]
 struct Fields(Vec<(&'static str, Value)>);
 

@@ -1,5 +1,5 @@
-//! Writes log lines to stderr. `serve` writes them on a thread of their own: if nobody reads its log for a while, only lines
-//! are lost.
+//! Writes log lines to stderr. `serve` writes them in a background thread: if the reader of stderr stops reading, lines
+//! are dropped instead of blocking the service.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// How many lines wait for a slow reader.
 const MOST_WAITING: usize = 4096;
-/// How long the process waits for the reader before it ends.
+/// How long [`flush`] waits for the reader before the process ends.
 const AT_THE_END: Duration = Duration::from_secs(1);
 
 static QUEUE: OnceLock<SyncSender<Item>> = OnceLock::new();
@@ -23,7 +23,7 @@ enum Item {
     Flush(SyncSender<()>),
 }
 
-/// Writes the lines from now on without waiting for their reader.
+/// Moves writing to a background thread, so that callers of [`write`] never wait for the reader of stderr.
 pub(crate) fn write_in_background() -> io::Result<()> {
     let (queue, items) = sync_channel(MOST_WAITING);
     thread::Builder::new()
@@ -44,7 +44,7 @@ fn write_all(items: &Receiver<Item>) {
     while let Ok(item) = next() {
         match item {
             Item::Line(line) => write_now(&line),
-            // If nobody waits any more, nobody needs the answer.
+            // An error means that the caller of `flush` no longer waits.
             Item::Flush(done) => _ = done.try_send(()),
         }
     }
@@ -60,7 +60,7 @@ fn tell_dropped() {
     }
 }
 
-/// Writes one line.
+/// Writes one line, or counts it as dropped if the queue is full.
 pub(crate) fn write(line: Vec<u8>) {
     let Some(queue) = QUEUE.get() else {
         return write_now(&line);
@@ -77,7 +77,7 @@ fn write_now(line: &[u8]) {
     let _ = io::stderr().lock().write_all(line);
 }
 
-/// Waits until all lines are written, but not long.
+/// Waits until all lines are written, or until [`AT_THE_END`] has passed.
 pub(crate) fn flush() {
     let (done, is_done) = sync_channel(1);
     let asked = QUEUE.get().map(|queue| queue.try_send(Item::Flush(done)));

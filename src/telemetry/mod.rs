@@ -26,7 +26,7 @@ pub(crate) fn install(config: LogConfig) {
     install_telling(config, &Telemetry::default());
 }
 
-/// The same, with another layer.
+/// Installs the subscriber, with the layer of `telemetry` beside the log.
 pub(crate) fn install_telling(config: LogConfig, telemetry: &Telemetry) {
     let lines = match config.format {
         LogFormat::Json => JsonLines.boxed(),
@@ -46,8 +46,8 @@ pub(crate) fn install_telling(config: LogConfig, telemetry: &Telemetry) {
     let _ = all.try_init();
 }
 
-/// Whether a field is for traces only. OpenTelemetry's conventions use names with a dot, our own fields have none. Events
-/// of the `log` facade also have such fields, which readers do not need.
+/// Whether a field is for traces only: names in OpenTelemetry's conventions contain a dot, our own names do not. The
+/// `log.*` fields of the `log` facade contain a dot too, but both log formats handle these themselves.
 fn is_for_traces(field: &str) -> bool {
     field.contains('.') && !field.starts_with("log.")
 }

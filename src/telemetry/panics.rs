@@ -7,7 +7,8 @@ use tracing::Level;
 
 use super::lines;
 
-/// Installs a panic hook that logs at `ERROR` instead of printing. Whether the program continues does not change.
+/// Installs a panic hook that logs at `ERROR` instead of printing. The hook does not change whether the program
+/// continues.
 pub(crate) fn log() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
@@ -19,7 +20,7 @@ pub(crate) fn log() {
     }));
 }
 
-/// The message comes from this program or a library and quotes no request.
+/// Logs the message of a panic. It comes from this program or a library, and quotes no request.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let words = panic.payload();
     let error = words.downcast_ref::<&str>().copied();

@@ -1,4 +1,4 @@
-//! Writes lines for people.
+//! Formats log lines for people.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::{FormatFields, FormattedFields};
 
 use super::is_for_traces;
 
-/// Writes fields like the library, without those that are for traces only.
+/// Formats fields as tracing-subscriber does, without those that are for traces only.
 pub(super) struct WithoutTraces;
 
 impl<'w> FormatFields<'w> for WithoutTraces {

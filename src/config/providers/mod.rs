@@ -30,7 +30,7 @@ pub(crate) struct Provider {
 impl ProviderConfig {
     const DEFAULT_NAME: &'static str = "default";
 
-    /// Reads both sources; a name may appear in only one of them.
+    /// Reads the provider of the environment and those of the file. Two providers must not have the same name.
     pub(crate) fn read(environment: &Environment, timeout: Duration) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         if let Some(path) = environment.text("PROVIDERS") {
@@ -61,7 +61,7 @@ impl ProviderConfig {
         is_empty.then_some("no provider is configured: nobody can link an account")
     }
 
-    /// Returns the issuers whose metadata are fetched.
+    /// Returns the issuers whose metadata the service fetches.
     pub(crate) fn issuers(&self) -> Vec<(ProviderName, Url)> {
         let issuers = self.providers.iter().filter_map(|provider| {
             let settings = &provider.settings;
@@ -117,13 +117,13 @@ impl Provider {
     pub(crate) fn refused(&self, error: &SettingsError) -> ConfigError {
         self.source.error(&match error {
             SettingsError::Scope(scope) => format!("scopes has {scope:?}, which is not a scope"),
-            // These begin with the key.
+            // The other errors begin with the key.
             error => error.to_string(),
         })
     }
 }
 
-/// A variable of the provider, set without a client id.
+/// Returns a variable of the provider that is set although no provider is configured in the environment.
 fn orphan(environment: &Environment) -> Option<&'static str> {
     let mut set = KNOWN
         .iter()

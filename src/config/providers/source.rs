@@ -12,8 +12,8 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Creates an error from a text that begins with its key. For the environment it names the variable instead of the
-    /// key.
+    /// Creates an error from a problem that begins with the name of a key. For the environment, replaces the key with
+    /// the name of its variable.
     pub(crate) fn error(&self, problem: &str) -> ConfigError {
         match self {
             Self::Environment => from_environment(problem),

@@ -32,8 +32,8 @@ struct File {
 impl WorkloadConfig {
     const VARIABLE: &'static str = "WORKLOADS";
 
-    /// Reads the file, if there is one. The audience is the public URL as the operator has written it, unless an issuer has
-    /// one of its own.
+    /// Reads the file, if there is one. The default audience of an issuer is the public URL, byte for byte as the
+    /// operator wrote it.
     pub(crate) fn read(
         environment: &Environment,
         providers: &ProviderConfig,
@@ -60,7 +60,7 @@ impl WorkloadConfig {
     }
 }
 
-/// A table, and what is wrong with it.
+/// The name of a table, and its problem.
 type Wrong = (String, String);
 
 impl File {

@@ -32,7 +32,7 @@ pub(super) struct PolicyTable {
     pull_requests: bool,
 }
 
-/// A text, or a list of texts.
+/// A string, or a list of strings.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "a text or a list of texts")]
 enum OneOrMore {
@@ -143,7 +143,7 @@ impl PolicyTable {
     }
 }
 
-/// Whether an issuer is this one or below it, as those of GitHub's enterprises are.
+/// Whether `issuer` is `public` or a URL below it, like the issuers of GitHub enterprises.
 fn is_below(issuer: &str, public: &str) -> bool {
     let rest = issuer.strip_prefix(public);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

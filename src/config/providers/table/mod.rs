@@ -18,7 +18,7 @@ use super::super::toml_file::harmless;
 use super::super::words::Words;
 use super::super::{ConfigError, Environment};
 
-/// A table of the file. The provider of the environment is converted to it.
+/// A table of the providers file. The provider of the environment is converted to this type too.
 #[derive(Deserialize, Default)]
 #[serde(
     deny_unknown_fields,
@@ -39,7 +39,7 @@ pub(super) struct Table {
     pub(super) client_secret_file: Option<String>,
     #[serde(default)]
     pub(super) scopes: Vec<String>,
-    /// What scopes permit, in words for people; an empty text removes the preset's.
+    /// What scopes permit, explained to people. An empty text removes the explanation of the preset.
     #[serde(default)]
     pub(super) scope_words: BTreeMap<String, String>,
     pub(super) authorization_endpoint: Option<String>,
@@ -54,7 +54,7 @@ pub(super) struct Table {
     /// Where the provider departs from the RFCs; overrides the preset.
     #[serde(default)]
     pub(super) quirks: toml::Table,
-    /// Members of token responses for clients; an empty list removes the preset's.
+    /// Members of token responses that the service passes on to clients. An empty list removes those of the preset.
     pub(super) extra: Option<Vec<String>>,
     pub(super) trace_context: Option<bool>,
     pub(super) host: Option<String>,
@@ -70,7 +70,7 @@ const TRACE_CONTEXT: Words<bool> = Words(
 );
 
 impl Table {
-    /// Reads the variables of a single provider.
+    /// Reads the provider of the environment.
     pub(super) fn of_environment(environment: &Environment) -> Result<Self, ConfigError> {
         let text = |key: &str| {
             let value = environment.text(&format!("PROVIDER_{key}"));
@@ -104,7 +104,7 @@ impl Table {
         })
     }
 
-    /// Returns the settings, or an error text that begins with its key.
+    /// Returns the settings. An error begins with the name of the wrong key.
     pub(super) fn settings(
         mut self,
         name: &str,
@@ -144,7 +144,7 @@ impl Table {
         }
     }
 
-    /// Returns the operator's settings, without the preset's.
+    /// Returns the operator's settings, without those of the preset.
     fn written(self, name: &str, environment: &Environment) -> Result<ProviderSettings, String> {
         let client_secret = self.secret(environment)?;
         let client_id = self.client_id.ok_or("client_id is missing")?;
@@ -183,7 +183,7 @@ impl Table {
         })
     }
 
-    /// An empty text means none and removes the preset's value.
+    /// Removes settings whose text is empty, and the values of the preset for them.
     fn remove_empty(&mut self, mut profile: Option<&mut Profile>) {
         macro_rules! remove_empty {
             ($($key:ident),+) => {$(
@@ -216,7 +216,7 @@ impl Table {
         });
     }
 
-    /// Returns the values for a preset's addresses, by key.
+    /// Returns the values for the placeholders in the preset's URLs, by key.
     fn take_placeholders(&mut self) -> BTreeMap<String, String> {
         let all = [
             ("host", self.host.take()),
@@ -231,7 +231,7 @@ impl Table {
             .collect()
     }
 
-    /// Returns the client secret from the one place that names it.
+    /// Returns the client secret. Only one key may configure it.
     fn secret(&self, environment: &Environment) -> Result<Option<SecretString>, String> {
         let inline = self.client_secret.as_ref();
         let places = (inline, &self.client_secret_env, &self.client_secret_file);
@@ -258,7 +258,8 @@ impl Table {
     }
 }
 
-/// Rejects what copying adds to a client id or secret. RFC 6749, appendices A.1 and A.2, allow visible characters and spaces.
+/// Rejects white space and invisible characters that were copied along with a client id or secret. RFC 6749, appendices
+/// A.1 and A.2, allow visible characters and spaces.
 fn check_copied(key: &str, text: &str) -> Result<(), String> {
     if text.trim().is_empty() {
         return Err(format!("{key} is empty"));

@@ -1,10 +1,10 @@
-//! Asks before something is deleted.
+//! Asks the person before something is deleted.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::{Exit, Failure};
 
-/// Whether a command that deletes may continue.
+/// Whether a command that deletes asks for confirmation.
 #[derive(clap::Args, Clone, Copy)]
 pub(super) struct Confirmation {
     /// Do not ask for confirmation. Required without a terminal.
@@ -13,13 +13,14 @@ pub(super) struct Confirmation {
 }
 
 impl Confirmation {
-    /// A confirmation from another option.
+    /// Creates a confirmation for a command that has another name for the option.
     pub(super) const fn of(yes: bool) -> Self {
         Self { yes }
     }
 
-    /// Fails if nobody can be asked. Called before any request, so that a script fails at once.
-    pub(super) fn can_be_given(self) -> Result<(), Failure> {
+    /// Fails if the command must ask and standard input is not a terminal. Called before any request, so that a script
+    /// fails at once.
+    pub(super) fn require_possible(self) -> Result<(), Failure> {
         if self.yes || io::stdin().is_terminal() {
             return Ok(());
         }
@@ -28,35 +29,59 @@ impl Confirmation {
         Err(Failure::new(Exit::Usage, message))
     }
 
-    /// Asks the person at the terminal a question whose usual answer is yes. Without a terminal the answer is no.
-    pub(super) fn ask_also(self, question: &str) -> Result<bool, Failure> {
+    /// Asks the person a question whose default answer is yes. With `--yes`, returns `false` without asking. The end of
+    /// the input counts as no.
+    pub(super) fn ask_yes_by_default(self, question: &str) -> Result<bool, Failure> {
         if self.yes {
             return Ok(false);
         }
-        let answer = answer(&format!("{question} [Y/n] "))?;
-        Ok(matches!(
-            answer.trim(),
-            "" | "y" | "Y" | "yes" | "Yes" | "YES"
-        ))
+        Ok(agrees(&format!("{question} [Y/n] "), true)?)
     }
 
-    /// Asks the person at the terminal. `otherwise` says what a refusal leaves unchanged.
+    /// Asks the person a question whose default answer is no. `otherwise` is the error after a no: it says what was not
+    /// done.
     pub(super) fn ask(self, question: &str, otherwise: &str) -> Result<(), Failure> {
-        self.can_be_given()?;
+        self.require_possible()?;
         if self.yes {
             return Ok(());
         }
-        let answer = answer(&format!("{question} [y/N] "))?;
-        if matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES") {
+        if agrees(&format!("{question} [y/N] "), false)? {
             return Ok(());
         }
         Err(Failure::new(Exit::Denied, otherwise))
     }
 }
 
-fn answer(question: &str) -> io::Result<String> {
+fn agrees(question: &str, default: bool) -> io::Result<bool> {
     io::stderr().write_all(question.as_bytes())?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(answer)
+    read_agreement(&mut io::stdin().lock(), default)
+}
+
+/// Reads an answer. An empty line means the default; the end of the input means no.
+fn read_agreement(input: &mut impl BufRead, default: bool) -> io::Result<bool> {
+    let mut line = String::new();
+    if input.read_line(&mut line)? == 0 {
+        return Ok(false);
+    }
+    Ok(match line.trim() {
+        "" => default,
+        answer => matches!(answer, "y" | "Y" | "yes" | "Yes" | "YES"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_the_input_is_a_no_and_an_empty_line_is_the_default() {
+        for default in [true, false] {
+            let agreed = |mut input: &[u8]| read_agreement(&mut input, default).unwrap();
+            assert!(!agreed(b""));
+            assert_eq!(agreed(b"\n"), default);
+            assert_eq!(agreed(b" \r\n"), default);
+            assert!(agreed(b"y\n") && agreed(b"YES"));
+            assert!(!agreed(b"n\n") && !agreed(b"perhaps\n"));
+        }
+    }
 }

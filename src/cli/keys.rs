@@ -106,9 +106,9 @@ struct Delete {
     /// The id of the key, as `keys list` shows it.
     #[arg(value_name = "KEY_ID", value_parser = choice::id)]
     key: String,
-    /// Also delete the keys that this key has made. Do that if the key has leaked. Without this option, the command asks
-    /// at a terminal and otherwise keeps them. In the 24 hours after a program has linked with the key, the
-    /// service always deletes them.
+    /// Also delete the keys that this key has created. Use this if the key has leaked. Without this option, the command
+    /// asks; with --yes, it keeps them. If a program has linked with the key in the last 24 hours, the service deletes
+    /// them in any case.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     descendants: Option<bool>,
     #[command(flatten)]
@@ -212,7 +212,7 @@ fn id_of(key: &Value) -> String {
 
 impl Delete {
     async fn run(self, config: &ClientConfig<'_>) -> Result<(), Failure> {
-        self.confirmation.can_be_given()?;
+        self.confirmation.require_possible()?;
         let client = Client::of(&self.choice.caller(config)?)?;
         let account = self.choice.find(&client).await?;
         let (key, of) = (&self.key, name(&account));
@@ -228,7 +228,7 @@ impl Delete {
             None if made.is_empty() => false,
             None => {
                 let question = format!("Also delete the keys that it has made ({all})?");
-                self.confirmation.ask_also(&question)?
+                self.confirmation.ask_yes_by_default(&question)?
             }
         };
         client.delete_key(&account.id, key, descendants).await?;
@@ -242,7 +242,7 @@ impl Delete {
     }
 }
 
-/// Returns the ids of the keys that a key has made.
+/// Returns the ids of the keys that a key has created.
 async fn made_by(client: &Client, account: &str, key: &str) -> Result<Vec<String>, Failure> {
     let path = format!("/v1/accounts/{account}/keys");
     let keys: Vec<KeyDetails> = client.list(&path, &[]).await?.read()?;
@@ -256,7 +256,7 @@ async fn made_by(client: &Client, account: &str, key: &str) -> Result<Vec<String
     Ok(made.map(|made| made.id.to_string()).collect())
 }
 
-/// Checks a time of the command line.
+/// Checks a time on the command line.
 pub(super) fn time(text: &str) -> Result<String, &'static str> {
     match OffsetDateTime::parse(text, &Rfc3339) {
         Ok(_) => Ok(text.to_owned()),

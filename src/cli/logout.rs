@@ -25,7 +25,7 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options, config: &ClientConfig<'_>) -> Result<Exit, Failure> {
-    options.confirmation.can_be_given()?;
+    options.confirmation.require_possible()?;
     let path = options.target.path()?;
     if !path.exists() {
         let message = format!("no access key is saved in {}", path.display());

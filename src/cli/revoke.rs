@@ -27,7 +27,7 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
-    options.confirmation.can_be_given()?;
+    options.confirmation.require_possible()?;
     let caller = options.choice.caller(&config)?;
     let client = Client::of(&caller)?;
     let account = options.choice.find(&client).await?;

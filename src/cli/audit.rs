@@ -28,8 +28,8 @@ const VERIFY_NOTES: Notes = Notes::of(&[
 ])
 .text(
     "\
-Keep the head where nobody who can write to the database can change it. Only a kept head reveals that somebody emptied the
-log or replaced it by an older copy. A head that is older than CENTRAL_OAUTH_AUDIT_RETENTION proves nothing any more.",
+Keep the head where nobody who can write to the database can change it. Without --head, the command cannot notice that
+the log was emptied or replaced by an older copy. A head older than CENTRAL_OAUTH_AUDIT_RETENTION proves nothing.",
 )
 .exits(&[Exit::Tampered])
 .variables(SEALED);
@@ -43,10 +43,11 @@ pub(super) struct Options {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Print all entries, one JSON object per line. The last line is the head of the log. Fails if the log was changed.
+    /// Print all entries, one JSON object per line. The last line is the head of the log: the number and the hash of
+    /// the last entry. Fails if the log was changed.
     #[command(after_long_help = EXPORT_NOTES.render())]
     Export,
-    /// Check that nobody has changed the log, and print its head.
+    /// Check that nobody has changed the log, and print its head, the number and the hash of the last entry.
     #[command(after_long_help = VERIFY_NOTES.render())]
     Verify {
         /// A head that an earlier export or check has printed, as NUMBER:HASH. If the log does not contain it, the command

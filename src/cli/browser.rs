@@ -6,9 +6,9 @@ use url::Url;
 
 use crate::config::Environment;
 
-/// Opens an address in the browser of a person who sits at this machine. Returns whether one was started.
+/// Opens a URL in a browser on this machine. Returns whether a browser was started.
 pub(super) fn open(address: &str, environment: &Environment) -> bool {
-    // The service chose the address; anything but a web page could be a command to the opener.
+    // The service chose the URL. With a scheme other than http or https, the opener could run another program.
     let is_page = |url: &Url| matches!(url.scheme(), "http" | "https");
     let Some(page) = Url::parse(address).ok().filter(is_page) else {
         return false;
@@ -23,7 +23,8 @@ pub(super) fn open(address: &str, environment: &Environment) -> bool {
     browser.spawn().is_ok()
 }
 
-/// Returns the program that opens an address. Over SSH and without a display there is none.
+/// Returns the program in `BROWSER`, or else the opener of the desktop. There is no opener over SSH or without a
+/// display.
 fn program(environment: &Environment) -> Option<&str> {
     let is_set = |name| environment.other(name).is_some();
     if let Some(chosen) = environment.other("BROWSER") {

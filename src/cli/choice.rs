@@ -62,7 +62,7 @@ pub(super) fn name(account: &AccountDetails) -> String {
     format!("{name} at {provider} (account {id})")
 }
 
-/// Parses an id that becomes a part of an address.
+/// Parses an id that becomes part of a URL path.
 pub(super) fn id(text: &str) -> Result<String, &'static str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
     if !text.is_empty() && text.bytes().all(plain) {

@@ -23,7 +23,7 @@ const CHECK_NOTES: Notes = Notes::of(&[
 .text(
     "\
 Prints a variable without a value as empty. Warnings go to standard error and do not change the exit code. If the key
-management service is not available, that is a warning: serve would wait for it. If it refuses, that is an error.",
+management service is unavailable, prints a warning, because `serve` would wait for it. If it refuses, fails.",
 )
 .exits(&[Exit::WrongPin])
 .variables(&["SECRET_KEY", "PROVIDERS", "*"]);
@@ -46,7 +46,7 @@ enum Question {
 pub(super) async fn run(options: &Options, environment: &Environment) -> Result<Exit, Failure> {
     let Question::Check = options.question;
     let config = ServeConfig::read(environment)?;
-    // Before this command reads the log level, whose default is another one for `serve`.
+    // Must run before this command reads the log level, whose default differs from that of `serve`.
     let mut lines = settings(environment, &config.telemetry)?;
     telemetry::install(LogConfig::read(environment, "warn")?);
     let service = config.service;
@@ -71,7 +71,7 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
     let issuers = workloads.iter().flat_map(|trust| &trust.issuers);
     lines.extend(issuers.flat_map(of_issuer));
     lines.extend(service.keys.secret.preview().await?);
-    // Settings that contradict each other are found when the providers and the receivers are made.
+    // Building the providers and the receivers finds settings that contradict each other.
     let entropy = Arc::new(wiring::entropy());
     wiring::adapters(&service.providers, &wiring::clock(), &entropy)?;
     service.webhooks.map(wiring::webhooks).transpose()?;
@@ -79,12 +79,12 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
     Ok(Exit::Done)
 }
 
-/// Returns the variables of the service with their values in force, without those that are shown with each provider.
+/// Returns the variables of the service with their effective values, without those that are shown with each provider.
 fn settings(
     environment: &Environment,
     telemetry: &TelemetryConfig,
 ) -> Result<Vec<String>, ConfigError> {
-    // The start does not read them.
+    // Reading the sections does not read these secrets, so a wrong one would not be found.
     for name in ["KMS_TOKEN", "KMS_PIN"] {
         environment.secret(name)?;
     }
@@ -100,7 +100,7 @@ fn settings(
     Ok(ours.chain(exporters).collect())
 }
 
-/// Returns the head and the keys of a provider.
+/// Returns the lines about a provider: its name, and the keys that are in force.
 fn of_provider(provider: &Provider, is_default: bool) -> Vec<String> {
     let (name, place) = (&provider.settings.name, printable(provider.place()));
     let default = if is_default { ", the default" } else { "" };
@@ -110,7 +110,8 @@ fn of_provider(provider: &Provider, is_default: bool) -> Vec<String> {
     std::iter::once(head).chain(keys).collect()
 }
 
-/// Returns the head of an issuer of workloads, and what their tokens must name byte for byte.
+/// Returns the lines about an issuer of workloads: its name, and the `iss` and `aud` that its JWTs must contain byte
+/// for byte.
 fn of_issuer(issuer: &TrustedIssuer) -> [String; 3] {
     [
         ("\nworkload issuer ", &issuer.name),
@@ -120,7 +121,7 @@ fn of_issuer(issuer: &TrustedIssuer) -> [String; 3] {
     .map(|(key, value)| format!("{key}{}", printable(value)))
 }
 
-/// Returns the keys of the providers file that are in force, with the words for the scopes that are requested.
+/// Returns the effective keys of a provider, with the explanations of the requested scopes.
 fn keys(settings: &ProviderSettings) -> Vec<(String, String)> {
     let secret = settings.client_secret.as_ref().map(|_| HIDDEN.to_owned());
     let url = |url: &Option<Url>| url.as_ref().map(Url::to_string);

@@ -1,4 +1,4 @@
-//! `central-oauth dev`: the whole flow on this machine, with nothing else installed.
+//! `central-oauth dev`: runs the whole flow on this machine, without other programs.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -41,20 +41,20 @@ pub(super) struct Options {
 }
 
 const CLIENT_ID: &str = "central-oauth-dev";
-/// What the sandbox grants, and what the page says about it.
+/// The scopes that the sandbox grants, and their explanations on the page.
 const SCOPES: [(&str, &str); 2] = [
     ("profile", "Read your name"),
     ("offline_access", "Keep this access while you are away"),
 ];
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
-    // With --auto every step is printed anyway. Without, the log has a line for each event.
+    // `--auto` prints every step. Without it, the log has a line for each event.
     let level = if options.auto { "warn" } else { "info" };
     telemetry::install(LogConfig::read(environment, level)?);
     let stop_signal = runtime::stop_signal()?;
     let folder = TempDir::new()?;
     let sandbox = start_sandbox(options.auto).await?;
-    // For as long as this command runs.
+    // This key is valid while this command runs.
     let admin_key = AccessKey::new(wiring::entropy().hex::<32>());
     let config = config(&options, &folder, &sandbox, admin_key.clone())?;
     let keys = config.keys.secret.unwrap().await?;
@@ -130,7 +130,7 @@ fn config(
     })
 }
 
-/// Returns this address, or one with a free port if the port is in use.
+/// Returns this address, or the same IP address with port 0 if the port is in use: the system then chooses a free one.
 fn free(address: SocketAddr) -> SocketAddr {
     match std::net::TcpListener::bind(address) {
         Ok(_) => address,

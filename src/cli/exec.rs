@@ -19,9 +19,9 @@ const NOTES: Notes = Notes::of(&[
 ])
 .text(
     "\
-The command replaces this process: it gets all signals, and its exit code is the exit code. If there is no valid token, the
-command does not run. The token is read once; a command that runs longer than its token should call `central-oauth
-token` itself. `exec` removes keys of Central OAuth from the environment of the command.",
+The command replaces this process: the command receives the signals, and its exit code is the exit code of `exec`.
+Without a valid token, the command does not run. `exec` requests the token once; a command that runs longer than its
+token should call `central-oauth token`. `exec` removes keys of Central OAuth from the environment of the command.",
 )
 .exits(&[
     Exit::NoKey,
@@ -65,7 +65,7 @@ pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Ex
         command.env_remove(format!("{name}_FILE"));
         command.env_remove(name);
     }
-    // With these variables a command could request tokens in the name of the job.
+    // With these variables, the command could request JWTs of this job.
     if options.workload.is_wanted() {
         command.env_remove("ACTIONS_ID_TOKEN_REQUEST_URL");
         command.env_remove("ACTIONS_ID_TOKEN_REQUEST_TOKEN");

@@ -30,7 +30,7 @@ pub(super) struct Options {
     live: bool,
 }
 
-/// Container health checks usually give up soon after this.
+/// Container health checks usually time out soon after this.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {

@@ -2,7 +2,7 @@
 
 use crate::exit::Exit;
 
-/// The lower part of one help text. Each command has its own beside its options.
+/// The lower part of one help text. Each command defines its notes above its options.
 pub(super) struct Notes {
     text: &'static str,
     examples: &'static [&'static str],
@@ -10,11 +10,11 @@ pub(super) struct Notes {
     variables: &'static [&'static str],
 }
 
-/// Of commands that send an access key.
+/// The exit codes of commands that send an access key.
 pub(super) const KEY: &[Exit] = &[Exit::NoKey, Exit::Unavailable];
-/// Of commands that use or change the grant.
+/// The exit codes of commands that use or change the grant.
 pub(super) const GRANT: &[Exit] = &[Exit::NoKey, Exit::RelinkRequired, Exit::Unavailable];
-/// Of commands that ask for confirmation.
+/// The exit codes of commands that ask for confirmation.
 pub(super) const ASKING: &[Exit] = &[Exit::NoKey, Exit::Denied, Exit::Unavailable];
 
 pub(super) const OPERATOR: &[&str] = &["SERVER", "ACCESS_KEY", "ADMIN_KEY"];
@@ -30,7 +30,7 @@ pub(super) const WHOSE: &str = "\
 Uses the saved key, or the key in CENTRAL_OAUTH_ACCESS_KEY. With CENTRAL_OAUTH_ADMIN_KEY, choose the account with
 --account. The admin key is sent only to --server or CENTRAL_OAUTH_SERVER, never to the service of a saved key.";
 
-/// What a variable means, by its name without the prefix, or by its whole name if it has none.
+/// The meanings of our variables, by name without the prefix. `*` refers to all variables.
 const VARIABLES: &[(&str, &str)] = &[
     ("SERVER", "the URL of the service"),
     (
@@ -44,7 +44,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ),
     (
         "ID_TOKEN",
-        "a token of the platform, for --workload (or ..._FILE: a file with it)",
+        "the JWT of this job, for --workload (or ..._FILE: a file with it)",
     ),
     ("SECRET_KEY", "encrypts the database"),
     ("PREVIOUS_SECRET_KEYS", "earlier secret keys"),
@@ -104,7 +104,7 @@ impl Notes {
         Self { exits, ..self }
     }
 
-    /// Adds variables: their names without the prefix `CENTRAL_OAUTH_`, or whole if they have another one.
+    /// Adds variables: our own without the prefix `CENTRAL_OAUTH_`, others with their whole name.
     pub(super) const fn variables(self, variables: &'static [&'static str]) -> Self {
         Self { variables, ..self }
     }
@@ -178,7 +178,7 @@ mod tests {
                 "{path}: {notes}"
             );
             assert!(notes.contains("Exit codes:\n  0  "), "{path}: {notes}");
-            // A variable whose meaning nobody has written.
+            // An empty meaning: the variable is missing in `VARIABLES` and `FOREIGN`.
             assert!(!notes.contains(": \n"), "{path}: {notes}");
         });
     }

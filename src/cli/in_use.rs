@@ -18,7 +18,6 @@ pub(super) async fn running(
     Ok(replica::running(store.replicas().await?, now))
 }
 
-/// Fails while a service uses the database.
 pub(super) async fn refuse_if_in_use(store: &wiring::Store, now: Timestamp) -> Result<(), Failure> {
     let Some(running) = running(store, now).await?.pop() else {
         return Ok(());

@@ -86,12 +86,12 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     Ok(Exit::Done)
 }
 
-/// Rolls back the newest migration. If that removes the MACs of access keys, the sealed hash key must first be marked
-/// as one without MACs, which needs the secret key: the next start would otherwise expect them.
+/// Rolls back the newest migration. If that removes the MACs of access keys, first marks the sealed hash key as one
+/// without MACs, which needs the secret key. Otherwise the next start would require MACs.
 async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Failure> {
     const KEY_MACS: &str = "m0012_key_macs";
     let newest = store.newest_migration().await?;
-    // A store that no service has used has no hash key, and no keys.
+    // A store that no service has used has neither a hash key nor access keys.
     let hash_key = store.hash_key().await?;
     if newest.as_deref() != Some(KEY_MACS) || hash_key.is_none() {
         return Ok(store.migrate_down(Some(1)).await?);
@@ -101,12 +101,12 @@ async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Fa
     let given_up = give_up_key_macs(store, Arc::clone(&cipher)).await;
     given_up.map_err(wiring::refused)?;
     store.migrate_down(Some(1)).await?;
-    // A replica that started in between has marked the hash key again.
+    // A replica may have started in between and marked the hash key as one with MACs.
     let given_up = give_up_key_macs(store, cipher).await;
     given_up.map_err(wiring::refused)
 }
 
-/// Opens the database of the service and its values, for a command of the operator.
+/// Opens the database of the service, and unlocks its sealed values with the secret key.
 pub(super) async fn unlocked_store(
     environment: &Environment,
 ) -> Result<(wiring::Store, Vault), Failure> {
@@ -119,7 +119,8 @@ pub(super) async fn unlocked_store(
     Ok((store, vault))
 }
 
-/// Fails while migrations are pending. Replicas of an earlier version may be using the schema.
+/// Fails if migrations are pending. The command does not apply them, because replicas of an earlier version may use the
+/// schema.
 pub(super) async fn must_be_up_to_date(store: &wiring::Store) -> Result<(), Failure> {
     let pending = store.pending_migrations().await?;
     if pending.is_empty() {
@@ -144,7 +145,8 @@ pub(super) fn must_exist(url: &DatabaseUrl) -> Result<(), Failure> {
     must_exist_as(url, "CENTRAL_OAUTH_DATABASE_URL or CENTRAL_OAUTH_DB_PATH")
 }
 
-/// Fails if there is no database file where these settings say. Opening a store would create it, even in the wrong folder.
+/// Fails if the database file does not exist. Opening the store would create it, even in the wrong folder. The error
+/// names `settings`.
 pub(super) fn must_exist_as(url: &DatabaseUrl, settings: &str) -> Result<(), Failure> {
     match url.path() {
         Some(path) if !path.exists() => {

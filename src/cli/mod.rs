@@ -1,4 +1,4 @@
-//! The command line: one file a subcommand.
+//! The command line: one file per subcommand.
 
 mod accounts;
 mod audit;
@@ -99,8 +99,9 @@ enum Command {
     Providers(providers::Options),
     /// Mark the database as restored from a backup. Run this before you start the service again.
     ///
-    /// Refresh tokens in a backup may be older than the tokens that the provider issued last. After this command,
-    /// accounts show that their token may be outdated until a refresh succeeds. Stop all services first.
+    /// Refresh tokens in a backup may be older than the tokens that the provider issued last. After this command, each
+    /// account shows a warning until its next successful refresh: its refresh token may be outdated. Stop all services
+    /// first.
     #[command(after_long_help = restored::NOTES.render())]
     Restored,
     /// Export the audit log, or check that nobody has changed it.
@@ -119,8 +120,8 @@ enum Command {
     Rekey,
     /// Encrypt the secret key with the key management service in CENTRAL_OAUTH_KMS, and print the result.
     ///
-    /// Encrypts the key in CENTRAL_OAUTH_SECRET_KEY, or a new one if that is not set. The service takes the result as
-    /// CENTRAL_OAUTH_SECRET_KEY, so that no key in plain text is in its configuration.
+    /// Encrypts the key in CENTRAL_OAUTH_SECRET_KEY, or a new key if that is not set. Set CENTRAL_OAUTH_SECRET_KEY of
+    /// the service to the result, so that its configuration contains no key in plain text.
     #[command(after_long_help = wrap_key::NOTES.render())]
     WrapKey,
     /// Copy a database into another one, usually from SQLite to PostgreSQL. Stop the service first.
@@ -146,7 +147,7 @@ pub(crate) fn parse() -> Cli {
     parsed.unwrap_or_else(|error| error.exit())
 }
 
-/// Reads the variables of the client commands, and warns about those that nobody knows.
+/// Reads the variables of the client commands. Warns about unknown ones.
 fn client(environment: &Environment) -> Result<ClientConfig<'_>, Failure> {
     for warning in environment.warnings() {
         print::warn(warning);
@@ -170,7 +171,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     })
 }
 
-/// Ends at Ctrl-C and SIGTERM, as any process does by itself except the first one of a container.
+/// Exits at Ctrl-C and SIGTERM. The kernel does this by default, except for the first process of a container.
 fn end_at_signals() -> std::io::Result<()> {
     for (kind, exit_code) in [
         (SignalKind::interrupt(), 130),

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use central_oauth_domain::text::is_deceptive;
-/// Makes foreign text safe to print.
+/// Makes text from other sources safe to print.
 pub(super) use central_oauth_domain::text::presentable as printable;
 use serde::Serialize;
 

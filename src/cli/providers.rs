@@ -44,8 +44,8 @@ enum Question {
     List,
     /// Check that a provider works: send it the requests of a link, report problems, and say how to fix them.
     ///
-    /// With the device flow this starts a flow at the provider that nobody finishes. Exits with 8 if all problems may be
-    /// temporary, else with 1.
+    /// With the device flow, this starts a flow that expires unused. Exits with 0 if there is no problem, 8 if all
+    /// problems may be temporary, and 1 otherwise.
     #[command(after_long_help = CHECK_NOTES.render())]
     Check {
         /// The name of the provider [default: all providers].

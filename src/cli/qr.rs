@@ -1,10 +1,10 @@
-//! Draws the QR code of an address for a terminal.
+//! Draws the QR code of a URL for a terminal.
 
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
-/// The code in half-height blocks; `None` if the text is too long. With colours it is dark on light, whatever the
-/// terminal's colours. Without them it is drawn for a terminal with a dark background.
+/// Draws the code in half-height blocks; `None` if the text is too long. With colours, the code is dark on light at
+/// every terminal. Without colours, it is readable on a dark background.
 pub(super) fn render(text: &str, in_colour: bool) -> Option<String> {
     let (dark, light) = match in_colour {
         true => (Dense1x2::Dark, Dense1x2::Light),

@@ -26,7 +26,7 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     print_result(&rekeyed, &running)
 }
 
-/// Names the rows that were left, and says what to do about them.
+/// Lists the rows that were not re-encrypted, and says what to do about them.
 fn unreadable(rows: &[(OwnerKind, DamagedRow)]) -> String {
     let rows = rows.iter().map(|(owners, row)| (table_of(*owners), row.0));
     let rows = named_rows(&Vec::from_iter(rows));
@@ -54,7 +54,7 @@ fn print_result(rekeyed: &Rekeyed, running: &[Replica]) -> Result<Exit, Failure>
         print::result("You can remove PREVIOUS_SECRET_KEYS now.")?;
         return Ok(Exit::Done);
     }
-    // The database does not say which keys a service has.
+    // The database does not record which keys a service has, so all running services are listed.
     let names = running.iter().map(|one| printable(&one.report.name));
     let names = Vec::from_iter(names).join(", ");
     print::result(format_args!(

@@ -17,8 +17,8 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     must_exist(&config.url)?;
     let store = wiring::used_store(&config, |_| Ok(())).await?;
     let (store, clock) = wiring::with_clock(store).await?;
-    // Nothing may change under a service of an earlier version, not even the schema. A service would use the refresh
-    // tokens that this command marks.
+    // Before the first write: a running service of an earlier version needs its schema, and any running service would
+    // send the refresh tokens that this command marks.
     refuse_if_in_use(&store, clock.now()).await?;
     store.migrate_up().await?;
     let doubted = after_restore(&store, clock.as_ref(), &wiring::entropy()).await;

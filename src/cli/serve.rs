@@ -34,7 +34,7 @@ pub(super) const NOTES: Notes = Notes::of(&[
     "*",
 ]);
 
-/// Everything that the service reads from its environment. `config check` reads the same.
+/// All settings that the service reads from its environment. `config check` reads the same.
 pub(super) struct ServeConfig {
     pub(super) service: ServiceConfig,
     pub(super) telemetry: TelemetryConfig,
@@ -76,7 +76,7 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     served
 }
 
-/// Logs the reason of a failure, so that log collectors see it too.
+/// Logs a failure in the JSON log too, so that log collectors receive it.
 fn logged(format: LogFormat, failure: Failure) -> Failure {
     match format {
         LogFormat::Json if tracing::enabled!(tracing::Level::ERROR) => {

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-/// Lays out a head and rows in columns as wide as their content, without a final line end.
+/// Lays out a head and rows in columns, without a line end after the last row.
 pub(super) fn lay_out<const N: usize>(
     head: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
@@ -21,7 +21,7 @@ fn line<const N: usize>(row: &[String; N], widths: &[usize; N]) -> String {
     const GAP: usize = 2;
     let mut line = String::new();
     for (cell, width) in row.iter().zip(widths) {
-        // Padding counts characters, and a character may take two places or none.
+        // `format!` pads by characters, but a character may be two columns wide or none.
         let blanks = width + GAP - cell.width();
         line.push_str(cell);
         line.extend(std::iter::repeat_n(' ', blanks));
@@ -37,7 +37,7 @@ pub(super) fn distance(seconds: u64) -> String {
     match seconds {
         0..MINUTE => format!("{seconds} s"),
         MINUTE..HOUR => format!("{} min", seconds / MINUTE),
-        // "1 d" would say too little.
+        // Hours up to 48, because "1 d" is too imprecise.
         HOUR..172_800 => format!("{} h", seconds / HOUR),
         _ => format!("{} d", seconds / DAY),
     }

@@ -18,7 +18,7 @@ pub(super) async fn wait(client: &Client, code: &LinkCode, json: bool) -> Result
     wait_by(code, json, async || Ok(client.clone())).await
 }
 
-/// The same, with a client for each poll.
+/// Polls like [`wait`], but gets a client for each poll, because the JWT of a workload expires.
 pub(super) async fn wait_by(
     code: &LinkCode,
     json: bool,
@@ -97,8 +97,8 @@ struct Progress {
 }
 
 impl Progress {
-    /// How long after the expiry of the code to keep polling a service that does not answer. It may be restarting, and
-    /// its database still has the code.
+    /// After the code has expired, how long to keep polling a service that does not answer. The service may be
+    /// restarting, and its database still has the code.
     const GRACE: Duration = Duration::from_secs(30);
     /// Upper limit in seconds for the lifetime of a code, whatever the service says.
     const LONGEST: u64 = 24 * 3600;
@@ -127,7 +127,7 @@ impl Progress {
         Instant::now() + Duration::from_secs(expires_in.min(Self::LONGEST)) + Self::GRACE
     }
 
-    /// Shows the status that the service returned. Confirming a code changes its expiry.
+    /// Shows the status that the service returned. Confirming a code changes when it expires.
     fn show_status(&mut self, poll: &Poll) {
         self.deadline = Self::deadline(poll.expires_in);
         let text = match poll.status.as_str() {
@@ -138,7 +138,7 @@ impl Progress {
         self.show(text, Some(poll.expires_in));
     }
 
-    /// Waits without the bar, which would cover what is typed.
+    /// Hides the bar while `other` runs, because the bar would cover what the person types.
     async fn silently<T>(&self, other: impl Future<Output = T>) -> T {
         self.bar.disable_steady_tick();
         self.bar.set_draw_target(ProgressDrawTarget::hidden());

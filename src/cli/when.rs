@@ -1,4 +1,4 @@
-//! Times in words, by the service's clock.
+//! Formats times relative to the clock of the service.
 
 use central_oauth_domain::Timestamp;
 use time::OffsetDateTime;
@@ -15,7 +15,7 @@ pub(super) fn rfc3339(at: Timestamp) -> String {
     text.unwrap_or_else(|| at.as_millis().to_string())
 }
 
-/// Returns when something expires. Without a time it never does.
+/// Returns when something expires; "never" without a time.
 pub(super) fn expiry(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> String {
     match at.map(|at| until(at, now)) {
         None => "never".to_owned(),
@@ -47,7 +47,7 @@ pub(super) fn ago(at: Option<OffsetDateTime>, now: Option<OffsetDateTime>) -> St
 enum Until {
     In(String),
     Ago(String),
-    /// The service's clock is unknown: the time itself.
+    /// The absolute time, because the clock of the service is unknown.
     Unknown(String),
 }
 

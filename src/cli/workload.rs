@@ -14,11 +14,12 @@ use super::profile::{Origin, Profile, Target};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
-/// Selects a token of the platform.
+/// Selects the JWT of the platform.
 #[derive(clap::Args)]
 pub(super) struct Workload {
-    /// Send a token of your platform instead of an access key. It is read from CENTRAL_OAUTH_ID_TOKEN or
-    /// CENTRAL_OAUTH_ID_TOKEN_FILE, requested from GitHub Actions, or the projected token of a Kubernetes pod.
+    /// Send the JWT that your platform issued to this job, instead of an access key. Taken from CENTRAL_OAUTH_ID_TOKEN
+    /// or CENTRAL_OAUTH_ID_TOKEN_FILE, else requested from GitHub Actions, else read from the projected token at
+    /// /var/run/secrets/central-oauth/token.
     #[arg(long, conflicts_with_all = ["profile", "key_file"])]
     workload: bool,
     /// The audience to request from GitHub Actions [default: the URL of the service].
@@ -26,19 +27,19 @@ pub(super) struct Workload {
     audience: Option<String>,
 }
 
-/// The usual path of a projected token in a Kubernetes pod.
+/// The usual path of a projected service account token in a Kubernetes pod.
 const PROJECTED: &str = "/var/run/secrets/central-oauth/token";
-/// Platforms issue tokens for five minutes or more.
+/// How long a JWT is sent again. Platforms issue JWTs for five minutes or more.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Workload {
-    /// Whether a token of the platform is requested.
+    /// Whether `--workload` was given.
     pub(super) const fn is_wanted(&self) -> bool {
         self.workload
     }
 
-    /// Returns the key to use: a fresh token of the platform if requested, else the selected one.
+    /// Returns the bearer token to use: with `--workload` a fresh JWT, else the selected access key.
     pub(super) async fn profile(
         &self,
         target: &Target,
@@ -51,7 +52,7 @@ impl Workload {
         }
     }
 
-    /// Finds the platform.
+    /// Finds the source of the JWT.
     pub(super) fn identity<'a>(
         &self,
         target: &Target,
@@ -70,7 +71,7 @@ impl Workload {
     }
 }
 
-/// Tokens of a platform for one service.
+/// The JWTs of this job for one service.
 pub(super) struct Identity<'a> {
     source: Source<'a>,
     audience: String,
@@ -80,7 +81,7 @@ pub(super) struct Identity<'a> {
 }
 
 impl Identity<'_> {
-    /// Returns the service, with a token that was issued a short time ago.
+    /// Returns the service, with a JWT that was requested less than [`FRESH_FOR`] ago.
     pub(super) async fn profile(&mut self) -> Result<Profile, Failure> {
         let is_fresh = |issued: &Instant| issued.elapsed() < FRESH_FOR;
         let kept = self.fresh.as_ref().filter(|(_, issued)| is_fresh(issued));
@@ -101,19 +102,19 @@ impl Identity<'_> {
         })
     }
 
-    /// Returns a client that sends such a token.
+    /// Returns a client that sends a fresh JWT.
     pub(super) async fn client(&mut self) -> Result<Client, Failure> {
         Client::of(&self.profile().await?)
     }
 }
 
-/// Where a token comes from.
+/// Where a JWT comes from.
 enum Source<'a> {
-    /// GitHub Actions issues one for each request.
+    /// GitHub Actions, which issues a JWT for each request.
     GithubActions { url: Url, bearer: SecretString },
-    /// A variable, or the file that it names, which the platform may write again.
+    /// `CENTRAL_OAUTH_ID_TOKEN`, or the file in `CENTRAL_OAUTH_ID_TOKEN_FILE`, which the platform may replace.
     Variable(&'a ClientConfig<'a>),
-    /// A file at the usual place.
+    /// The file at [`PROJECTED`].
     File,
 }
 
@@ -137,7 +138,7 @@ impl<'a> Source<'a> {
         Err(Failure::new(Exit::NoKey, message))
     }
 
-    /// Returns where it is, for messages.
+    /// Names the source in messages.
     const fn name(&self) -> &'static str {
         match self {
             Self::GithubActions { .. } => "the answer of ACTIONS_ID_TOKEN_REQUEST_URL",
@@ -177,7 +178,7 @@ fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || url.scheme() == "http" && is_loopback
 }
 
-/// Requests a token of the job from GitHub Actions.
+/// Requests a JWT of the job from GitHub Actions.
 async fn requested(url: &Url, bearer: &SecretString, audience: &str) -> Result<String, Failure> {
     #[derive(Deserialize)]
     struct Issued {

@@ -82,7 +82,7 @@ pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Ex
 }
 
 impl Options {
-    /// Returns what the service filters by.
+    /// Returns the query parameters that filter the list.
     fn filters(&self) -> Vec<(&'static str, String)> {
         let status = self.status.and_then(|status| status.to_possible_value());
         let status = status.map(|status| status.get_name().to_owned());

@@ -18,7 +18,7 @@ pub(super) const HEAD: [&str; 8] = [
 
 const NOTHING: &str = "-";
 
-/// Returns the cells below [`HEAD`].
+/// Returns the cells of an account, in the order of [`HEAD`].
 pub(super) fn row(account: &AccountDetails, now: Option<OffsetDateTime>) -> [String; 8] {
     let error = account.last_error.as_ref();
     [

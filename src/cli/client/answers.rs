@@ -13,7 +13,8 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::cli::print::printable;
 
-/// A text that is shown to people. Others chose it, so it may contain terminal control sequences; they are removed.
+/// Text from the service that is shown to people. Other people chose it, so it may contain terminal control sequences,
+/// which are removed.
 #[derive(Deserialize, Serialize)]
 #[serde(from = "String")]
 pub(crate) struct DisplayText(String);
@@ -65,9 +66,9 @@ pub(crate) struct LinkRequest<'a> {
 #[derive(Clone, Copy, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
-    /// Everything that concerns the account.
+    /// May do everything with the account.
     Owner,
-    /// The token and the account, to read.
+    /// May only read the token and the account.
     Reader,
 }
 
@@ -90,7 +91,7 @@ pub(crate) struct LinkCode {
 }
 
 impl LinkCode {
-    /// How long to wait between polls, whatever the service says.
+    /// Returns the pause between polls: the interval of the service, limited to 1 to 60 s.
     pub(crate) fn pause(&self) -> Duration {
         Duration::from_secs(self.interval.clamp(1, 60))
     }
@@ -161,7 +162,7 @@ pub(crate) struct ProviderList {
     pub(crate) items: Vec<Provider>,
 }
 
-/// A provider, and its name as people see it.
+/// A provider, and the name that people see.
 #[derive(Deserialize)]
 pub(crate) struct Provider {
     pub(crate) name: DisplayText,

@@ -30,7 +30,7 @@ use answers::{DisplayText, ErrorDetail};
 pub(super) struct Client {
     http: reqwest::Client,
     server: Url,
-    /// Whether nothing has selected the server.
+    /// Whether `server` is the default, because nothing has selected a server.
     is_default: bool,
     bearer: Option<(AccessKey, Origin)>,
 }
@@ -52,7 +52,7 @@ pub(super) struct Problem {
     bearer: Option<Origin>,
 }
 
-/// All items of a list, unparsed, and the time of the service's clock.
+/// All items of a list, unparsed, and the time by the clock of the service.
 pub(super) struct Listed {
     server: Url,
     pub(super) items: Vec<Value>,
@@ -66,7 +66,7 @@ impl Listed {
     }
 }
 
-/// A response, and its time by the service's clock.
+/// A response, and the time by the clock of the service.
 struct Response {
     body: Vec<u8>,
     status: StatusCode,
@@ -79,8 +79,8 @@ impl Client {
         Self::over(http(&server), server)
     }
 
-    /// Creates a client without a key, for a listener on this machine: its certificate is for the public address, and no proxy
-    /// stands between.
+    /// Creates a client without a key for a listener on this machine. It accepts any certificate, because the
+    /// certificate names the public host, and uses no proxy.
     pub(super) fn of_this_machine(server: Url) -> Result<Self, Failure> {
         let http = http(&server).tls_danger_accept_invalid_certs(true);
         Self::over(http.no_proxy(), server)
@@ -95,19 +95,19 @@ impl Client {
         })
     }
 
-    /// A client that sends the key of this profile to its service.
+    /// Creates a client that sends the key of this profile to its service.
     pub(super) fn of(profile: &Profile) -> Result<Self, Failure> {
         let (key, origin) = (profile.access_key.clone(), profile.origin.clone());
         let client = Self::new(profile.server.clone())?.with(key, origin);
         Ok(client.at_default(profile.is_default))
     }
 
-    /// Says whether nothing has selected the server.
+    /// Sets whether the server is the default, because nothing has selected a server.
     pub(super) fn at_default(self, is_default: bool) -> Self {
         Self { is_default, ..self }
     }
 
-    /// Sends this key from now on.
+    /// Returns a client that sends this key.
     pub(super) fn with(self, key: AccessKey, origin: Origin) -> Self {
         Self {
             bearer: Some((key, origin)),
@@ -120,7 +120,7 @@ impl Client {
         self.answer(request.json(wanted)).await
     }
 
-    /// Asks for liveness if `live` is set, else for readiness.
+    /// Requests the liveness if `live` is set, else the readiness.
     pub(super) async fn health(&self, live: bool) -> Result<Health, Refused> {
         let path = if live { "/v1/healthz" } else { "/v1/readyz" };
         self.answer(self.request(Method::GET, path)).await
@@ -138,7 +138,7 @@ impl Client {
         self.answer(request.json(&confirmation)).await
     }
 
-    /// Returns the response of `GET /v1/token`: the members that commands use, and the complete one.
+    /// Returns the response to `GET /v1/token`: the members that commands use, and the complete JSON.
     pub(super) async fn token(&self, min_ttl: u64) -> Result<(Token, Value), Refused> {
         let request = self.request(Method::GET, "/v1/token");
         let complete: Value = self.answer(request.query(&[("min_ttl", min_ttl)])).await?;
@@ -153,7 +153,7 @@ impl Client {
             .await
     }
 
-    /// Returns one page of a list, and the time of the service's clock.
+    /// Returns one page of a list, and the time by the clock of the service.
     pub(super) async fn page(
         &self,
         path: &str,
@@ -205,7 +205,7 @@ impl Client {
         self.answer(self.request(Method::POST, &path)).await
     }
 
-    /// Asks for a link code for the person of an account.
+    /// Requests a link code for a relink of this account.
     pub(super) async fn relink_account(&self, id: &str) -> Result<LinkCode, Refused> {
         let path = format!("/v1/accounts/{id}/relink");
         self.answer(self.request(Method::POST, &path)).await
@@ -225,14 +225,14 @@ impl Client {
     ) -> Result<(), Refused> {
         let path = format!("/v1/accounts/{id}/keys/{key}");
         let mut request = self.request(Method::DELETE, &path);
-        // An older version of the service does not know this path.
+        // Sent only if needed, because older versions of the service reject unknown query parameters.
         if descendants {
             request = request.query(&[("descendants", "true")]);
         }
         self.send(request).await.map(|_| ())
     }
 
-    /// Builds a request. The service may be served below a path of a shared host.
+    /// Builds a request. The path of the server comes first, because the service may share a host.
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut url = self.server.clone();
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
@@ -295,7 +295,7 @@ pub(super) fn http(server: &Url) -> reqwest::ClientBuilder {
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("central-oauth/", env!("CARGO_PKG_VERSION")));
     if server.scheme() == "http" {
-        // A machine without CA certificates can still try the sandbox.
+        // Plain HTTP needs no CA certificates, so the sandbox works on a machine that has none.
         builder = builder.tls_certs_only([]);
     }
     if is_loopback(server) {
@@ -318,7 +318,7 @@ fn no_client(error: &reqwest::Error) -> Failure {
     Failure::new(Exit::Other, message)
 }
 
-/// Returns the innermost cause. Only that one says "connection refused".
+/// Returns the innermost cause, because the outer ones do not contain details such as "connection refused".
 fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(deeper) = cause.source() {
@@ -362,7 +362,7 @@ impl Problem {
         }
     }
 
-    /// Says who answered what, and names the key if it is the key's fault.
+    /// Contains the server and its problem. Also names the key if the key causes the problem.
     fn message(&self) -> String {
         let (server, detail, code) = (&self.server, &self.detail, &self.code);
         match &self.bearer {

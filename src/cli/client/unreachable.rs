@@ -3,8 +3,8 @@
 use central_oauth_wire::is_loopback;
 use url::Url;
 
-/// Returns the end of a message: what the reader may not know about the way to this server. It is the default one if
-/// nothing has selected a server.
+/// Returns a hint to append to an error message: how to select a server, if this one is the default, or which proxy
+/// variables apply to this server.
 pub(super) fn hint(server: &Url, is_default: bool) -> Option<String> {
     if is_default {
         let hint = "; --server or CENTRAL_OAUTH_SERVER selects a service on another machine";
@@ -17,7 +17,8 @@ pub(super) fn hint(server: &Url, is_default: bool) -> Option<String> {
     })
 }
 
-/// Returns the message about a redirect. A key is sent only to the server that it was given for, so redirects are not followed.
+/// Returns the message about a redirect. The client follows none, because a key is sent only to the server that issued
+/// it.
 pub(super) fn redirected(server: &Url, mut target: Url) -> String {
     target.set_query(None);
     let base = target
@@ -32,7 +33,7 @@ pub(super) fn redirected(server: &Url, mut target: Url) -> String {
     )
 }
 
-/// Returns the variable that sends requests through a proxy, if they are for a server of this kind.
+/// Returns the variable that selects a proxy for requests to this server.
 fn proxy_variable(server: &Url) -> Option<&'static str> {
     match server.scheme() {
         _ if is_loopback(server) => None,

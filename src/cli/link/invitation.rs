@@ -1,4 +1,4 @@
-//! Shows the person the code and the address.
+//! Shows the code and the URL to the person.
 
 use std::io::IsTerminal;
 
@@ -11,7 +11,7 @@ use crate::cli::print::{insist, is_quiet, tell};
 use crate::cli::{Failure, browser, qr};
 use crate::config::Environment;
 
-/// Shows the code to the person. Returns the name of the provider as people see it.
+/// Shows the code to the person. Returns the display name of the provider.
 pub(super) async fn invite(
     client: &Client,
     code: &LinkCode,
@@ -26,7 +26,7 @@ pub(super) async fn invite(
     Ok(provider)
 }
 
-/// Returns the name of the provider as people see it, or else its name at the service.
+/// Returns the display name of the provider, or else its configured name.
 async fn provider_name(client: &Client, code: &LinkCode) -> String {
     let providers = client.providers().await.map(|list| list.items);
     let mut providers = providers.unwrap_or_default().into_iter();
@@ -37,7 +37,7 @@ async fn provider_name(client: &Client, code: &LinkCode) -> String {
     )
 }
 
-/// Shows the code and the address. Opens a browser where there is one, unless the person is somebody else.
+/// Shows the code and the URL. Opens a browser if there is one, unless the operator asks another person to consent.
 fn show(code: &LinkCode, provider: &str, options: &Options, environment: &Environment) {
     if options.json && is_quiet() {
         return;

@@ -50,11 +50,11 @@ pub(super) async fn run(
 }
 
 struct Linked {
-    /// `None` if an earlier, interrupted link turned out to be complete.
+    /// `None` if the link of an earlier, interrupted command turned out to be complete.
     poll: Option<Poll>,
-    /// The name of the provider as people see it.
+    /// The display name of the provider.
     provider: String,
-    /// Where the key was saved. A relink keeps the key.
+    /// The file of a new key. `None` for a relink and a workload, which save no key.
     key_file: Option<String>,
 }
 

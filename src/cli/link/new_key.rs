@@ -53,7 +53,7 @@ pub(super) async fn link(
         let message = "the service returned no access key";
         return Err(Failure::new(Exit::Other, message));
     };
-    // The service returns the key only once. Saving it before anybody can consent means an interruption loses no grant.
+    // Saved before anybody can consent, so that an interruption loses no grant: the service returns the key only once.
     let profile = Profile {
         server,
         is_default: false,
@@ -79,7 +79,7 @@ pub(super) async fn link(
     })
 }
 
-/// Returns a client with the enrolment key. Like the admin key, it is sent only to --server or CENTRAL_OAUTH_SERVER.
+/// Returns a client with the enrolment key, which is sent only to --server or CENTRAL_OAUTH_SERVER, like the admin key.
 fn enrolling(
     server: &Url,
     options: &Options,
@@ -100,8 +100,8 @@ fn enrolling(
     Ok(client)
 }
 
-/// Saves the key of a link that was interrupted on this side but completed by the person. Forgets keys that the service does
-/// not know. Others stay: the person may still consent.
+/// Saves the key of an interrupted link if the person has completed the link. Deletes pending keys that the service
+/// does not know. Keeps the others, because the person may still consent.
 async fn adopt(earlier: &[(Pending, Profile)]) -> Result<bool, Failure> {
     for (pending, key) in earlier {
         match Client::of(key)?.token(0).await {
@@ -119,8 +119,7 @@ async fn adopt(earlier: &[(Pending, Profile)]) -> Result<bool, Failure> {
     Ok(false)
 }
 
-/// Returns a free file for the new key. If there is none, first forgets the keys, with any service, that their service does
-/// not know.
+/// Returns a free file for the new key. If there is none, first deletes pending keys that their services do not know.
 async fn free_place(profile: &Path) -> Result<Pending, Failure> {
     if let Some(free) = Pending::beside(profile) {
         return Ok(free);
@@ -136,7 +135,7 @@ async fn free_place(profile: &Path) -> Result<Pending, Failure> {
     Pending::beside(profile).ok_or_else(|| Pending::none_free(profile))
 }
 
-/// The problems of a key that opens an account, whose token cannot be had at the moment.
+/// Problem codes that only a key with an account gets, although its token is unavailable.
 const OF_ACCOUNTS: [&str; 4] = [
     "relink_required",
     "provider_unavailable",

@@ -66,7 +66,7 @@ pub(in crate::cli) struct Options {
         conflicts_with_all = ["workload", "profile", "key_file", "provider", "client_name", "labels", "return_code"]
     )]
     pub(super) account: Option<String>,
-    /// What the access key may do. A `reader` reads the token and the account, and does nothing else [default: owner].
+    /// What the access key may do [default: owner].
     #[arg(long, value_name = "ROLE", conflicts_with = "relink")]
     pub(super) role: Option<Role>,
     /// When the access key expires, such as 2027-01-31T00:00:00Z [default: never].
@@ -89,7 +89,7 @@ pub(in crate::cli) struct Options {
     /// Do not open a web browser.
     #[arg(long)]
     pub(super) no_browser: bool,
-    /// When to draw the address as a QR code.
+    /// When to draw the URL as a QR code.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(super) qr: When,
     /// Print the link code and then the result on standard output, each as one line of JSON, for CI. A return code is read

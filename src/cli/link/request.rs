@@ -3,9 +3,9 @@ use super::return_code;
 use crate::cli::Failure;
 use crate::cli::client::{Client, LinkCode, LinkRequest};
 
-/// Asks for a return code, too, if the options or the service want one.
+/// Requests a link code. Also asks for a return code if the options or the service require one.
 pub(super) async fn ask(client: &Client, options: &Options) -> Result<LinkCode, Failure> {
-    // The page shows what the platform has verified of a workload, not a name that the machine gives itself.
+    // For a workload, the page shows what the platform has verified, not a name that the machine chose.
     let machine = match options.workload.is_wanted() {
         true => None,
         false => machine_name(),

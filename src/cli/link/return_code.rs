@@ -11,7 +11,7 @@ use crate::cli::client::{Client, LinkCode, Poll, Refused};
 use crate::cli::print::{insist, is_quiet};
 use crate::cli::{Exit, Failure};
 
-/// Fails if nobody can type a return code. Called before any link is asked for.
+/// Fails if nobody can type a return code. Called before a link code is requested.
 pub(super) fn can_be_typed(json: bool) -> Result<(), Failure> {
     if json || io::stdin().is_terminal() {
         return Ok(());
@@ -21,7 +21,7 @@ pub(super) fn can_be_typed(json: bool) -> Result<(), Failure> {
     Err(Failure::new(Exit::Usage, message))
 }
 
-/// Asks once and sends the typed code. Returns the completed link, or `None` if the link must be polled again.
+/// Asks for the return code once and sends it. Returns the completed link, or `None` if the link must be polled again.
 pub(in crate::cli) async fn confirm(
     client: &Client,
     code: &LinkCode,
@@ -56,7 +56,8 @@ pub(in crate::cli) async fn confirm(
     }
 }
 
-/// Waits until the link waits for no return code any more: somebody has ended it, or another program has confirmed it.
+/// Polls until the link no longer needs a return code: somebody has ended the link, or another program has confirmed
+/// it.
 async fn ended(client: &Client, code: &LinkCode) {
     loop {
         sleep(code.pause()).await;
@@ -71,7 +72,7 @@ fn tell_refused(refused: Refused) {
     insist(format_args!("{}.", Failure::from(refused)));
 }
 
-/// Reads a line in a thread of its own, which nobody waits for if the link ends first.
+/// Reads a line in a separate thread. If the link ends first, nobody waits for the thread.
 async fn line() -> Result<String, Failure> {
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {

@@ -9,7 +9,7 @@ use crate::cli::client::Refused;
 use crate::cli::wait::wait_by;
 use crate::config::{ClientConfig, Environment};
 
-/// No key is saved: later jobs show tokens of their own.
+/// Saves no key: later jobs authenticate with their own JWTs.
 pub(super) async fn link(
     options: &Options,
     config: &ClientConfig<'_>,

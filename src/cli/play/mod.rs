@@ -14,7 +14,7 @@ use super::profile::Origin;
 use super::{Exit, Failure, print};
 use person::Person;
 
-/// Upper limit for the consent of the sandbox's person.
+/// How long the consent at the sandbox may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs the flow from the link code to a token that works.

@@ -8,7 +8,7 @@ use super::{answer, step, unexpected};
 use crate::cli::Failure;
 use crate::cli::client::http;
 
-/// A person at the service's page.
+/// A person who uses the page of the service.
 pub(super) struct Person {
     http: Client,
     page: Url,
@@ -70,7 +70,7 @@ fn cookie(response: &Response) -> Option<String> {
     Some(value.split(';').next()?.to_owned())
 }
 
-/// The value of a hidden field of our own page.
+/// Returns the value of a hidden field of the page.
 fn field<'a>(page: &'a str, name: &str) -> Option<&'a str> {
     let named = format!("name=\"{name}\"");
     let input = page.split("<input").find(|input| input.contains(&named))?;

@@ -1,4 +1,4 @@
-//! The options that select a profile once more, for commands that messages show.
+//! The options that select the same profile again, for commands in messages.
 
 use super::Target;
 

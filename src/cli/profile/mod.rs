@@ -30,10 +30,11 @@ pub(super) struct Target {
     /// http://127.0.0.1:8080].
     #[arg(long, value_name = "URL", value_parser = parse_server)]
     server: Option<Url>,
-    /// Use the access key that is saved under this name [default: CENTRAL_OAUTH_ACCESS_KEY, or the name "default"].
+    /// The name of the saved access key (`link` saves it under this name) [default: the key in
+    /// CENTRAL_OAUTH_ACCESS_KEY, or else the name "default"].
     #[arg(long, value_name = "NAME", value_parser = profile_name)]
     profile: Option<String>,
-    /// Use the access key that is saved in this file [default: central-oauth/NAME.toml in your config folder].
+    /// The file of the saved access key (`link` writes it) [default: central-oauth/NAME.toml in your config folder].
     #[arg(long, value_name = "FILE", conflicts_with = "profile")]
     key_file: Option<PathBuf>,
 }
@@ -52,11 +53,11 @@ impl Target {
 /// A key, the service that it belongs to, and where the key came from.
 pub(super) struct Profile {
     pub(super) server: Url,
-    /// Whether nothing has selected the service.
+    /// Whether `server` is the default, because nothing has selected a service.
     pub(super) is_default: bool,
     pub(super) access_key: AccessKey,
     pub(super) origin: Origin,
-    /// The hosts that credential helpers may give tokens of this key to.
+    /// The hosts to which credential helpers may give tokens of this key.
     pub(super) hosts: Vec<String>,
 }
 
@@ -65,7 +66,7 @@ pub(super) struct Profile {
 pub(super) enum Origin {
     /// The environment variable with this name.
     Variable(String),
-    /// The platform of a workload: where its token was found.
+    /// The platform of a workload, by the source of its JWT.
     Platform(&'static str),
     File(PathBuf),
 }
@@ -101,8 +102,8 @@ impl Target {
         Ok(folders.config_dir().join("central-oauth").join(file))
     }
 
-    /// The service to ask: of the command line, else of the saved key that the command line names, else of the
-    /// environment, else of the saved key.
+    /// Returns the service to use: from --server, else of the saved key that --profile or --key-file selects, else from
+    /// CENTRAL_OAUTH_SERVER, else of the default saved key, else the default service.
     pub(super) fn server(
         &self,
         config: &ClientConfig<'_>,
@@ -117,12 +118,12 @@ impl Target {
         }
     }
 
-    /// Whether neither the command line nor the environment selects a service.
+    /// Whether neither --server nor CENTRAL_OAUTH_SERVER selects a service.
     pub(super) const fn names_no_server(&self, config: &ClientConfig<'_>) -> bool {
         self.server.is_none() && config.server.is_none()
     }
 
-    /// Whether the command line selects a saved key.
+    /// Whether --profile or --key-file selects a saved key.
     pub(super) const fn names_a_key(&self) -> bool {
         self.profile.is_some() || self.key_file.is_some()
     }
@@ -168,8 +169,8 @@ impl Target {
         Err(Failure::new(Exit::NoKey, message))
     }
 
-    /// Returns the admin key if the environment has one and the command line asks for no saved key. It is sent to
-    /// --server or CENTRAL_OAUTH_SERVER, never to the service of a saved key.
+    /// Returns the admin key if the environment has one and the command line selects no saved key. The admin key is
+    /// sent to --server or CENTRAL_OAUTH_SERVER, never to the service of a saved key.
     pub(super) fn operator(&self, config: &ClientConfig<'_>) -> Result<Option<Profile>, Failure> {
         if self.names_a_key() {
             return Ok(None);
@@ -178,8 +179,8 @@ impl Target {
         config.admin_key()?.map(profile).transpose()
     }
 
-    /// Whether keys of the environment may be sent to this server: only if --server or CENTRAL_OAUTH_SERVER names it,
-    /// and not only a saved key.
+    /// Whether keys of the environment may be sent to this server: it must be that of --server, CENTRAL_OAUTH_SERVER or
+    /// the default. A server that only a saved key names does not get them.
     pub(super) fn is_of_environment(
         &self,
         server: &Url,
@@ -206,7 +207,7 @@ impl Target {
         })
     }
 
-    /// Removes the file of a key that no longer works. Returns its path, or `None` if it holds another key.
+    /// Removes the file of a key that no longer works. Returns its path, or `None` if the file holds another key.
     pub(super) fn forget(&self, dead: &Profile) -> Result<Option<PathBuf>, Failure> {
         let is_dead = |kept: &Profile| {
             let same_key = kept.access_key.expose() == dead.access_key.expose();
@@ -221,7 +222,7 @@ impl Target {
     }
 }
 
-/// Returns the service of the environment, or a service on this machine.
+/// Returns the service in CENTRAL_OAUTH_SERVER, or a service on this machine.
 fn default_server(config: &ClientConfig<'_>) -> Result<Url, Failure> {
     const ON_THIS_MACHINE: &str = "http://127.0.0.1:8080/";
     match &config.server {
@@ -230,7 +231,7 @@ fn default_server(config: &ClientConfig<'_>) -> Result<Url, Failure> {
     }
 }
 
-/// Whether two URLs name the same service: several may share a host, each below a path.
+/// Whether two URLs name the same service. Paths count, because several services may share a host.
 fn is_same_service(one: &Url, other: &Url) -> bool {
     let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
     one.origin() == other.origin() && path(one) == path(other)
@@ -276,7 +277,8 @@ impl Profile {
     }
 }
 
-/// Checks that a key can be saved there, before one is requested: the service returns a key only once.
+/// Checks that a key can be saved at `path`. Called before the key is requested, because the service returns it only
+/// once.
 pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
     let checked = if path.is_dir() {
         Err(ErrorKind::IsADirectory.into())
@@ -286,7 +288,7 @@ pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
     checked.map_err(|error| failed(path, "cannot be written", &error))
 }
 
-/// Creates a temporary file in the same folder, readable only by its owner, also after it is renamed.
+/// Creates a temporary file in the folder of `path`. Only its owner may read it, also after it is renamed.
 fn neighbour(path: &Path) -> std::io::Result<NamedTempFile> {
     let folder = path
         .parent()
@@ -320,7 +322,7 @@ fn parse(text: &str, path: &Path) -> Result<Profile, Failure> {
     })
 }
 
-/// Names the file of a failure.
+/// Creates a failure that names the file.
 pub(super) fn failed(path: &Path, how: &str, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Other, format!("{} {how}: {error}", path.display()))
 }

@@ -15,16 +15,17 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// How many interrupted links are remembered for a profile.
+    /// The maximum number of interrupted links per profile.
     const MOST: usize = 8;
 
-    /// Returns a free file for the key of a new link; `None` if the keys of interrupted links take all places.
+    /// Returns a free file for the key of a new link; `None` if interrupted links use all files.
     pub(crate) fn beside(profile: &Path) -> Option<Self> {
         let mut all = (0..Self::MOST).map(|number| Self::numbered(profile, number));
         all.find(Self::is_free)
     }
 
-    /// The error if no place is free: a person may still consent to each of the interrupted links.
+    /// Returns the error for a profile without a free file: a person may still consent to each of the interrupted
+    /// links.
     pub(crate) fn none_free(profile: &Path) -> Failure {
         let (most, file) = (Self::MOST, profile.display());
         let message = format!(
@@ -34,7 +35,7 @@ impl Pending {
         Failure::new(Exit::Other, message)
     }
 
-    /// Whether there is no key in the file.
+    /// Whether the file contains no key.
     fn is_free(&self) -> bool {
         match std::fs::read_to_string(&self.path) {
             Ok(text) => parse(&text, &self.path).is_err(),
@@ -80,7 +81,7 @@ impl Pending {
     }
 }
 
-/// A profile that no other process links meanwhile: of two keys, one would be lost.
+/// A lock on a profile, so that no other process links it at the same time: one of the two keys would be lost.
 pub(crate) struct Reserved {
     path: PathBuf,
     _locked: File,
@@ -89,7 +90,7 @@ pub(crate) struct Reserved {
 impl Reserved {
     const MOST_TRIES: u32 = 1000;
 
-    /// Reserves a profile until the value is dropped or the process ends.
+    /// Locks a profile until the value is dropped or the process ends.
     pub(crate) fn new(profile: &Path) -> Result<Self, Failure> {
         let path = neighbour(profile, ".lock");
         let cannot = |error| failed(profile, "cannot be written", &error);
@@ -106,8 +107,8 @@ impl Reserved {
                 );
                 return Err(Failure::new(Exit::Other, message));
             }
-            // The process that had it locked may just have removed it, and another one may lock a new file. Some network
-            // file systems give a file another number each time.
+            // The previous holder of the lock may have removed the file, and another process may lock a new one. The
+            // number of tries is limited because some network file systems give a file another inode number each time.
             tries_left -= 1;
             if is_at(&file, &path) || tries_left == 0 {
                 return Ok(Self {
@@ -119,7 +120,7 @@ impl Reserved {
     }
 }
 
-/// Whether the path still leads to this file.
+/// Whether the path still names this file.
 fn is_at(file: &File, path: &Path) -> bool {
     let number = |found: Metadata| (found.dev(), found.ino());
     file.metadata().ok().map(number) == path.metadata().ok().map(number)

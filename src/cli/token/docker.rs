@@ -8,7 +8,7 @@ use crate::cli::print::result;
 use crate::cli::{Exit, Failure};
 use crate::config::ClientConfig;
 
-/// By these words Docker recognises that a helper has no credentials for a server.
+/// Docker recognises by this text that a helper has no credentials for a server.
 const NOT_FOUND: &str = "credentials not found in native keychain";
 
 pub(super) async fn answer(
@@ -40,7 +40,8 @@ async fn get(server: &str, options: &Options, config: &ClientConfig<'_>) -> Resu
     Ok(Exit::Done)
 }
 
-/// Parses a server, which Docker names with or without a scheme. Without one it may use http on this machine.
+/// Parses a server, which Docker names with or without a scheme. Without a scheme, Docker uses https, or http on this
+/// machine; [`Hosts`](super::hosts::Hosts) allows both.
 fn parse(server: &str) -> Option<Url> {
     let url = match server.contains("://") {
         true => server.to_owned(),

@@ -9,7 +9,7 @@ use crate::cli::print::result;
 use crate::cli::{Exit, Failure};
 use crate::config::ClientConfig;
 
-/// Answers one request of git. Requests that this helper does not know get no answer, as the protocol demands.
+/// Answers one request of git. As the protocol requires, ignores requests that this helper does not know.
 pub(super) async fn answer(
     request: &str,
     options: &Options,
@@ -33,7 +33,7 @@ pub(super) async fn answer(
     Ok(Exit::Done)
 }
 
-/// Returns the server that git talks to. The last value of an attribute counts.
+/// Returns the server that git connects to. The last value of an attribute counts.
 fn server(attributes: &[u8]) -> Result<Option<Url>, Failure> {
     let value = |name: &str| {
         let lines = attributes.split(|byte| *byte == b'\n');
@@ -42,7 +42,7 @@ fn server(attributes: &[u8]) -> Result<Option<Url>, Failure> {
         let named = lines.filter_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
         named.last().map(server_name).transpose()
     };
-    // A decoded character could end the host too early.
+    // git has percent-decoded the host, so one of these characters could end the host in the URL too early.
     let is_host = |host: &&str| !host.contains(['/', '\\', '@', '?', '#', '%']);
     let (protocol, host) = (value("protocol")?, value("host")?.filter(is_host));
     let server = protocol.zip(host);

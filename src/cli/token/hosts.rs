@@ -1,9 +1,9 @@
-//! The hosts that credential helpers give a token to. A helper is asked for every host that git or Docker talks to.
+//! The hosts to which credential helpers give a token. git and Docker ask a helper for every host that they connect to.
 
 use central_oauth_wire::is_loopback;
 use url::Url;
 
-/// Hosts, each with a port. The scheme's own port may be left out.
+/// Hosts with ports. The default port of the scheme may be omitted.
 pub(super) struct Hosts<'a>(pub(super) &'a [String]);
 
 impl Hosts<'_> {
@@ -25,7 +25,7 @@ impl Hosts<'_> {
     }
 }
 
-/// Parses a host of the command line. An address, a pattern or a list would never match.
+/// Parses a host on the command line. Rejects a URL, a pattern or a list, which would never match.
 pub(in crate::cli) fn host(text: &str) -> Result<String, &'static str> {
     let is_other =
         |c: char| c.is_whitespace() || matches!(c, '/' | '\\' | '@' | '?' | '#' | '*' | ',');

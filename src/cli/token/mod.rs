@@ -1,4 +1,4 @@
-//! `central-oauth token`: prints a valid access token, plainly or as another program wants it.
+//! `central-oauth token`: prints a valid access token, as plain text or in the format of another program.
 
 mod docker;
 mod git;
@@ -28,8 +28,8 @@ const NOTES: Notes = Notes::of(&[
 ])
 .text(
     "\
-Credential helpers give the token only to the hosts of --host, or without that option to those of `link --host`. The
-address must be https, or http on this machine. docs/RECIPES.md shows the configuration of git, Docker and kubectl.",
+Credential helpers give the token only to the hosts in --host, or else to the hosts that `link --host` has saved. The
+URL must use https, or http on this machine. docs/RECIPES.md shows the configuration of git, Docker and kubectl.",
 )
 .exits(GRANT)
 .variables(&["SERVER", "ACCESS_KEY", "ID_TOKEN", "KUBERNETES_EXEC_INFO"]);
@@ -80,11 +80,11 @@ enum Format {
     Json,
     /// A header line for HTTP clients.
     Header,
-    /// A git credential helper.
+    /// The response of a git credential helper.
     Git,
-    /// A Docker credential helper.
+    /// The response of a Docker credential helper.
     Docker,
-    /// A kubectl credential plugin.
+    /// The response of a kubectl credential plugin.
     Kubectl,
 }
 
@@ -121,7 +121,7 @@ async fn print(
     Ok(Exit::Done)
 }
 
-/// Asks for the token, and passes on a warning of the service. Also returns the complete response.
+/// Requests the token. Prints a warning of the service. Also returns the complete response.
 pub(super) async fn fetch(profile: &Profile, min_ttl: u64) -> Result<(Token, Value), Failure> {
     let (token, complete) = Client::of(profile)?.token(min_ttl).await?;
     // RFC 6749, appendix A.12. A line feed would let the token add headers or attributes of its own.
@@ -144,7 +144,7 @@ impl Options {
         }
     }
 
-    /// Asks for a token for this server. Returns none if the server may not get one.
+    /// Requests a token for this server. Returns `None` if the server may not get one.
     async fn credential(
         &self,
         server: Option<Url>,
@@ -153,7 +153,7 @@ impl Options {
         let Some(server) = server else {
             return Ok(None);
         };
-        // A helper that is asked for a foreign host is silent, even if it has no key.
+        // For a host that is not listed, the helper prints nothing, even if there is no key.
         if !self.hosts.is_empty() && !Hosts(&self.hosts).include(&server) {
             return Ok(None);
         }
@@ -169,7 +169,7 @@ impl Options {
         Ok(Some(token))
     }
 
-    /// Returns the hosts that may get a token of this key: those of the command line, else those saved with the key.
+    /// Returns the hosts that may get a token of this key: those on the command line, else those saved with the key.
     fn hosts<'a>(&'a self, profile: &'a Profile) -> Hosts<'a> {
         match self.hosts.as_slice() {
             [] => Hosts(&profile.hosts),

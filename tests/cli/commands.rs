@@ -35,9 +35,9 @@ const OF_THE_SERVICE: [&str; 11] = [
 const INTRODUCTION: &str = "\
 # Commands
 
-What a terminal shows for every command. A test runs them all, with a real service and a provider in which nobody is real, and
-fails when this page is out of date; [CONTRIBUTING.md](../CONTRIBUTING.md) says how to record it again. Keys, codes, times and addresses
-are examples. `--help` explains every option, variable and exit code of a command.
+What a terminal shows for every command. A test runs them all, with a real service and a sandbox provider, and fails when this page is
+out of date; [CONTRIBUTING.md](../CONTRIBUTING.md) says how to record it again. Keys, codes, times and addresses are examples. `--help`
+explains every option, variable and exit code of a command.
 ";
 
 #[tokio::test]

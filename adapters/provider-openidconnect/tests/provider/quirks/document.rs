@@ -91,11 +91,11 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
             list(&scopes.device_flow_gives),
         ),
         (
-            "Scopes with words for people",
+            "Scopes explained on the consent page",
             explained.map(|count| count.to_string()),
         ),
         (
-            "What people read without scopes",
+            "Text on the page when no scopes are requested",
             profile.scope_words.get("").cloned(),
         ),
         ("Returned to clients as `extra`", list(&profile.extra)),
@@ -157,7 +157,7 @@ fn revocation(profile: &Profile) -> String {
         return if is_known {
             "none"
         } else {
-            "if the metadata names an endpoint"
+            "if the metadata contains an endpoint"
         }
         .to_owned();
     }

@@ -1,4 +1,4 @@
-# Two stages: a static binary, and an image that holds nothing else but certificates and an empty data folder.
+# Two stages: the first builds a static binary; the image of the second contains only that, certificates and an empty data folder.
 
 FROM docker.io/library/rust:1-bookworm AS build
 WORKDIR /src
@@ -12,7 +12,7 @@ RUN target="$(rustc --print host-tuple)" \
 
 FROM scratch
 COPY --from=build /image /
-# The only folder that is written to; copying gives it its owner.
+# The only folder that the service writes to. COPY sets its owner.
 COPY --from=build --chown=65532:65532 /empty /data
 ENV CENTRAL_OAUTH_LISTEN_ADDR=0.0.0.0:8080 \
     CENTRAL_OAUTH_DB_PATH=/data/db.sqlite3 \

@@ -223,7 +223,7 @@ fn log_damaged(rows: &[(OwnerKind, DamagedRow)]) {
     );
 }
 
-/// Names the variable whose key is wrong or missing.
+/// Creates a failure. If a key is wrong or missing, the failure names its variable.
 pub(crate) fn refused(error: UnlockError) -> Failure {
     match error {
         UnlockError::WrongKey(cause) => {

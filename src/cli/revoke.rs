@@ -59,7 +59,7 @@ fn report(account: &AccountDetails, deleted: &Deleted) {
     }
 }
 
-/// Removes the saved key, which no longer works. A file that cannot be removed is only a warning.
+/// Removes the saved key if it no longer works. If the file cannot be removed, only warns.
 async fn clean_up(client: &Client, caller: &Profile, target: &Target) {
     if !is_dead(client).await {
         return;

@@ -76,7 +76,7 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     served
 }
 
-/// Logs a failure in the JSON log too, so that log collectors receive it.
+/// With the JSON format, logs a failure instead of printing it as plain text, so that log collectors can parse it.
 fn logged(format: LogFormat, failure: Failure) -> Failure {
     match format {
         LogFormat::Json if tracing::enabled!(tracing::Level::ERROR) => {

@@ -115,7 +115,7 @@ impl Environment {
         self.others.get(OsStr::new(name))?.to_str()
     }
 
-    /// Whether one of our variables, named without the prefix, is set, or its `_FILE` variable.
+    /// Whether this variable, named without the prefix, or its `_FILE` variable is set.
     pub(crate) fn is_set(&self, name: &str) -> bool {
         let mut names = self.ours.iter();
         names.any(|(ours, _)| ours.strip_prefix(Self::PREFIX).map(without_file) == Some(name))

@@ -76,7 +76,7 @@ impl StoreConfig {
         })
     }
 
-    /// Rejects a database file that other users of the machine may read or write, a file that is mounted without its
+    /// Rejects a database file that every user of the machine may read or write, a file that is mounted without its
     /// folder, and anything but a regular file. A new file is created private.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ pub(crate) async fn coordinate(redeemer: Arc<Redeemer>, stop: Stop, grace: Durat
         flights: Flights::default(),
     };
     polls.scheduler.run(&polls, stop).await;
-    // Kept until this function ends, because dropping it aborts all flights.
+    // This future is kept until the function ends, because dropping the future aborts all flights.
     let mut all_landed = pin!(polls.flights.finish());
     let is_recorded = timeout(grace, &mut all_landed).await.is_ok();
     for link in polls.flights.running(|()| true) {
@@ -66,9 +66,9 @@ impl Work for Polls {
         &link.provider
     }
 
-    /// Starts a flight, unless one still works on this link under an earlier lease, which expired for example while the
-    /// machine was suspended. That flight may have redeemed the device code. The link is due again when the new lease
-    /// expires.
+    /// Starts a flight for the link, unless a flight still works on the link under an earlier lease, which expired for
+    /// example while the machine was suspended. That flight may have redeemed the device code. The link is due again
+    /// when the new lease expires.
     fn start(&self, link: &Link, place: OwnedSemaphorePermit) -> bool {
         let (redeemer, scheduler) = (Arc::clone(&self.redeemer), Arc::clone(&self.scheduler));
         let link = link.clone();

@@ -62,8 +62,7 @@ impl Outbox {
         self.0.scheduler.run(&self, stop).await;
     }
 
-    /// Waits for revocations in progress, within `grace`. Those that are not confirmed are retried after the next
-    /// start.
+    /// Waits for revocations in progress, within `grace`. Unconfirmed revocations are retried after the next start.
     pub(crate) async fn finish(self, grace: Duration) {
         let _ = timeout(grace, self.0.flights.finish()).await;
     }

@@ -23,7 +23,7 @@ enum Item {
     Flush(SyncSender<()>),
 }
 
-/// Moves writing to a background thread, so that callers of [`write`] never wait for the reader of stderr.
+/// Moves writing to a background thread, so that callers of [`write()`] never wait for the reader of stderr.
 pub(crate) fn write_in_background() -> io::Result<()> {
     let (queue, items) = sync_channel(MOST_WAITING);
     thread::Builder::new()

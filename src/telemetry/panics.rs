@@ -20,7 +20,7 @@ pub(crate) fn log() {
     }));
 }
 
-/// Logs the message of a panic. It comes from this program or a library, and quotes no request.
+/// Logs the message of a panic. The message comes from this program or a library, and quotes no request.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let words = panic.payload();
     let error = words.downcast_ref::<&str>().copied();

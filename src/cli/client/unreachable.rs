@@ -17,8 +17,7 @@ pub(super) fn hint(server: &Url, is_default: bool) -> Option<String> {
     })
 }
 
-/// Returns the message about a redirect. The client follows none, because a key is sent only to the server that issued
-/// it.
+/// Returns the message about a redirect. The client follows no redirects, because a key must reach only its own server.
 pub(super) fn redirected(server: &Url, mut target: Url) -> String {
     target.set_query(None);
     let base = target

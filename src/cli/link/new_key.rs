@@ -135,7 +135,7 @@ async fn free_place(profile: &Path) -> Result<Pending, Failure> {
     Pending::beside(profile).ok_or_else(|| Pending::none_free(profile))
 }
 
-/// Problem codes that only a key with an account gets, although its token is unavailable.
+/// Problem codes that show that the key belongs to an account, whose token is currently unavailable.
 const OF_ACCOUNTS: [&str; 4] = [
     "relink_required",
     "provider_unavailable",

@@ -47,7 +47,7 @@ pub(in crate::cli) struct Options {
     pub(super) target: Target,
     #[command(flatten)]
     pub(super) workload: Workload,
-    /// The provider, by its name at the service. Required if the service has several and none is the default.
+    /// The name of the provider at the service. Required if the service has several providers and none is the default.
     #[arg(long, value_name = "NAME")]
     pub(super) provider: Option<String>,
     /// The name of this program that the person sees on the page [default: "central-oauth on" and the name of this
@@ -79,7 +79,7 @@ pub(in crate::cli) struct Options {
     /// repeated.
     #[arg(long = "host", value_name = "HOST", value_parser = host, conflicts_with = "relink")]
     pub(super) hosts: Vec<String>,
-    /// Give the account this label, by which the operator finds it. Can be repeated.
+    /// Give the account this label, so that the operator can find it. Can be repeated.
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label::chosen)]
     pub(super) labels: Vec<Label>,
     /// Ask for a return code: after the consent, the page shows a code, which you type here to complete the link. Protects

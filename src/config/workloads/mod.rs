@@ -15,7 +15,7 @@ use table::{IssuerTable, PolicyTable};
 pub(crate) struct WorkloadConfig {
     pub(crate) issuers: Vec<TrustedIssuer>,
     pub(crate) policies: Vec<Policy>,
-    /// Where the keys of each issuer are.
+    /// Where the signing keys of each issuer are.
     pub(crate) keys: Vec<WorkloadIssuerSettings>,
     path: String,
 }

@@ -91,7 +91,7 @@ impl Refreshes {
     /// and were saved.
     pub(crate) async fn finish(self, grace: Duration) -> bool {
         self.0.stopping.store(true, Ordering::SeqCst);
-        // Kept until this function ends, because dropping it aborts all flights.
+        // This future is kept until the function ends, because dropping the future aborts all flights.
         let mut all_landed = pin!(self.0.flights.finish());
         if timeout(grace, &mut all_landed).await.is_ok() {
             return true;

@@ -1,4 +1,4 @@
-//! The page at `/admin`: an operator logs in, sees how accounts, providers and replicas are, and acts.
+//! The pages at `/admin`: an operator logs in, sees the state of accounts, providers and replicas, and acts.
 //!
 //! The rules are those of the API: each handler calls the same service with the operator as the caller.
 //!
@@ -39,13 +39,13 @@ use super::cookie::BrowserCookie;
 use super::headers;
 use super::site::Site;
 
-/// The state that all requests to the page share.
+/// The state that all requests to the admin pages share.
 struct AdminSite {
     services: Arc<Services>,
-    /// The page at `/device`: both share its parts.
+    /// The site of `/device`. The admin pages use its public URL and its assets.
     device: Arc<Site>,
     cookie: BrowserCookie,
-    /// The address of the page.
+    /// The path of the admin pages.
     base: String,
     style: String,
 }
@@ -103,7 +103,7 @@ pub(super) fn routes(
         .with(headers::private())
 }
 
-/// Asks with `words` before `action` is done to an account.
+/// Returns the endpoint of an action on an account. `GET` asks for confirmation with `words`, `POST` performs `action`.
 fn asked(words: Words<'static>, action: impl Endpoint + 'static) -> impl Endpoint {
     get(actions::ask).post(action).data(words)
 }

@@ -33,7 +33,7 @@ pub(crate) struct Failure<D> {
 pub(crate) trait Documented {
     /// Whether the operation takes a key.
     const KEY: KeyUse = KeyUse::Needed;
-    /// Its problem responses, besides those of every operation and those of a key.
+    /// The operation's problem responses, besides those of every operation and those of a key.
     const PROBLEMS: &'static [DocumentedProblem];
 }
 

@@ -20,7 +20,7 @@ impl AllowedHosts {
         Self(None)
     }
 
-    /// Allows these hosts, and those that name this machine itself.
+    /// Allows these hosts, and loopback names.
     #[must_use]
     pub fn only(hosts: impl IntoIterator<Item = Host>) -> Self {
         Self(Some(hosts.into_iter().collect()))

@@ -67,7 +67,7 @@ where
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    // Connection errors are the client's doing, and are not logged.
+    // Connection errors are caused by the client, and are not logged.
     let is_over = match select(connection.as_mut(), pin!(finishing.changed())).await {
         Either::Left(_) => true,
         Either::Right(_) => false,

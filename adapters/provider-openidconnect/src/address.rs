@@ -19,7 +19,7 @@ pub enum AddressFault {
     Private,
 }
 
-/// Endpoints must be https, except on loopback (RFC 6749 section 3.2).
+/// Checks that an endpoint is https, except on loopback (RFC 6749 section 3.2), and has no credentials.
 pub(crate) fn check(url: &Url) -> Result<(), AddressFault> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(AddressFault::Credentials);

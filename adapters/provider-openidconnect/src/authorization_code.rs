@@ -20,7 +20,7 @@ use crate::settings::ProviderSettings;
 
 /// How long the person may take at the provider. OAuth defines no limit; sign-in pages expire within an hour.
 const EXPIRES_IN: Duration = Duration::from_secs(600);
-/// RFC 7636 section 4.1 requires 43 to 128 characters. Each has five random bits.
+/// RFC 7636 section 4.1 requires 43 to 128 characters. Each character has five random bits.
 const VERIFIER_LENGTH: usize = 64;
 const NONCE_LENGTH: usize = 32;
 
@@ -165,8 +165,8 @@ fn with_parameters(endpoint: &Url, parameters: &[(&str, &str)]) -> Url {
 }
 
 /// Whether to send `prompt=consent`. Without it, servers that follow OpenID Connect Core section 11 ignore
-/// `offline_access`. It is not sent needlessly: it would ask for consent even where an administrator has consented for
-/// everybody, and some people may not consent themselves.
+/// `offline_access`. Needlessly sent, it does harm: it asks people who may not consent themselves, although an
+/// administrator has consented for everybody.
 fn wants_prompt(settings: &ProviderSettings) -> bool {
     if settings.quirks.authorization.needs_no_prompt {
         return false;

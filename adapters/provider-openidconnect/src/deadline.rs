@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// If the process notices a deadline later than this, it was suspended or got no processor time.
 const TIMERS_ARE_LATE_BY: Duration = Duration::from_millis(50);
-/// How long a step may then read data that has already arrived.
+/// How long such a process may still read data that has already arrived.
 const TO_READ_WHAT_ARRIVED: Duration = Duration::from_millis(500);
 
 /// The deadline of a call. Discovery, fetching keys and the request itself share it.

@@ -103,8 +103,8 @@ impl Dialect {
         own.chain(&self.dead).any(|pattern| texts.matches(pattern))
     }
 
-    /// Whether a failed refresh shows that the refresh token is dead. Other meanings in the profile take precedence
-    /// over `invalid_grant`.
+    /// Whether a failed refresh shows that the refresh token is dead. An `invalid_grant` to which the profile gives
+    /// another meaning does not count.
     pub(crate) fn is_dead(&self, texts: &ErrorTexts<'_>) -> bool {
         if self.dead.iter().any(|pattern| texts.matches(pattern)) {
             return true;

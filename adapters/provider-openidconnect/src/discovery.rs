@@ -32,8 +32,8 @@ pub(crate) struct Metadata {
 
 impl Metadata {
     /// Tries the URL of OpenID Connect Discovery first, then those of RFC 8414. A 500 does not end the search, because
-    /// some servers send it for unknown paths. Any other temporary failure does, because the metadata at another URL
-    /// may be less complete: Okta's RFC 8414 metadata has no userinfo endpoint.
+    /// some servers send it for unknown paths. Any other temporary failure ends the search, because the metadata at
+    /// another URL may be less complete: Okta's RFC 8414 metadata has no userinfo endpoint.
     pub(crate) async fn discover(
         http: &Http,
         issuer: &Url,

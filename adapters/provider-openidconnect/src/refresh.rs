@@ -44,8 +44,8 @@ pub(crate) fn read(
     }
 }
 
-/// Whether the response has a new refresh token. One in an error response is not stored, but shows that the provider
-/// may have rotated.
+/// Whether the response has a new refresh token. A token in an error response is not stored, but shows that the
+/// provider may have rotated.
 fn brings_another(answer: &ProviderResponse, presented: &RefreshToken) -> bool {
     let returned = answer.fields().and_then(token_text::refresh_token);
     returned.is_some_and(|token| token != presented.expose())

@@ -70,7 +70,8 @@ pub(crate) fn auth(
     }
 }
 
-/// Parses the response. A success needs no body (section 2.2). A member `error` makes a failure, whatever the status.
+/// Parses the response. A success needs no body (section 2.2). A member `error` makes the response a failure, whatever
+/// its status.
 ///
 /// An HTML page is never a success: it comes from a proxy or a sign-in in front of the server.
 pub(crate) fn read(

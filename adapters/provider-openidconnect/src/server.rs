@@ -1,4 +1,4 @@
-//! The endpoints of a provider: the operator's settings override discovery.
+//! The endpoints of a provider. The operator's settings override discovery.
 
 use central_oauth_domain::grant::TokenOrigin;
 use central_oauth_domain::ports::ProviderError;

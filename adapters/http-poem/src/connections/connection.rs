@@ -52,8 +52,8 @@ impl Connection {
         }
     }
 
-    /// Begins a phase. An evicted connection stays evicted, unless its request has just arrived, so that the eviction
-    /// came too late.
+    /// Begins a phase. An evicted connection stays evicted, unless its request has just arrived: then the eviction came
+    /// too late.
     pub(super) fn enter(&self, phase: Phase) {
         let since = u64::try_from(self.opened_at.elapsed().as_millis());
         self.since

@@ -113,12 +113,12 @@ impl From<Fault> for ErrorDetail {
     }
 }
 
-/// Rounds the remaining time down, so that nobody relies on more than there is.
+/// Rounds the remaining time down, so that no client relies on more time than is left.
 pub(crate) const fn seconds_down(left: Duration) -> u64 {
     left.as_secs()
 }
 
-/// Rounds a waiting time up, so that nobody comes back too early.
+/// Rounds a waiting time up, so that no client comes back too early.
 pub(crate) const fn seconds_up(wait: Duration) -> u64 {
     let whole = wait.as_secs();
     if wait.subsec_nanos() == 0 {

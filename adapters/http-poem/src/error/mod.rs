@@ -17,7 +17,7 @@ use crate::dto::{ProblemDetails, seconds_up};
 
 pub(crate) use oauth::{ExchangeFailure, OAuthError, TOKEN_ENDPOINT, code_of, translate};
 
-/// The media type of RFC 9457.
+/// The media type of problem details (RFC 9457).
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 macro_rules! codes {

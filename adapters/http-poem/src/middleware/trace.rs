@@ -14,8 +14,8 @@ use crate::requests::{Answered, Requests};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A request in progress: it has a span with its id, is reported to the observer and logs one line. All of them name
-/// the route template, because paths and queries contain link codes.
+/// A request in progress. It has a span with its id, is reported to the observer, and logs one line. All three name the
+/// route template, because paths and queries contain link codes.
 ///
 /// If the client disconnects, the server drops the request and this guard with it. The guard then reports the request,
 /// because it was perhaps the slowest.

@@ -1,4 +1,4 @@
-//! Headers of everything that is for one person only.
+//! The headers of responses that are for one person only.
 
 use poem::http::header;
 use poem::middleware::SetHeader;

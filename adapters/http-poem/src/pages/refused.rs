@@ -117,8 +117,8 @@ fn used_up(visit: &Visit<'_>, text: &str) -> Response {
     visit.page(StatusCode::GONE, &page)
 }
 
-/// Returns the page for a prefetched callback. It is no success, so that the browser asks again when the person opens
-/// it.
+/// Returns the page for a prefetched callback. Its status is an error, so that the browser asks again when the person
+/// opens the link.
 pub(super) fn prefetch(visit: &Visit<'_>) -> Response {
     careful(visit, StatusCode::SERVICE_UNAVAILABLE, "prefetch")
 }

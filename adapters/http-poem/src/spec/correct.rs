@@ -10,7 +10,7 @@ pub(super) fn correct(document: &mut Value) {
     let schemas = document["components"]["schemas"].clone();
     let mut requests = Vec::new();
     for operation in operations(document) {
-        // A public operation must say so.
+        // An operation without a key must have an empty `security`.
         operation.entry("security").or_insert_with(|| json!([]));
         requests.extend(operation.get("requestBody").and_then(schema_name));
         let answers = operation

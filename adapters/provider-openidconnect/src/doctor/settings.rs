@@ -97,7 +97,7 @@ fn refresh_hint(settings: &ProviderSettings, metadata: Option<&Metadata>) -> Opt
     let listed = metadata.and_then(|metadata| metadata.scopes.as_deref());
     let is_listed = listed.is_some_and(|scopes| scopes.iter().any(|scope| scope == OFFLINE));
     let is_asked = settings.scopes.iter().any(|scope| scope == OFFLINE);
-    // The profile's own rules were checked when the settings were read.
+    // The scopes that a profile requires were checked when the settings were read.
     let is_known = !settings.quirks.scopes.for_refresh.is_empty();
     (is_listed && !is_asked && !is_known).then_some((
         "scopes lack offline_access, which the provider supports".to_owned(),

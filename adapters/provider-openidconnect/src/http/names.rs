@@ -94,8 +94,8 @@ impl Resolve for Names {
     }
 }
 
-/// Rejects a host that has any private address, unless its issuer is private as well. One private address suffices,
-/// because the host's name server decides which one is used.
+/// Rejects a host that has any private address, unless the issuer that named the host is private, too. One private
+/// address suffices, because the host's name server decides which address is used.
 async fn judge<F>(
     found: &[SocketAddr],
     kind: &IssuerKind,

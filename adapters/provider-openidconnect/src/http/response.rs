@@ -13,7 +13,7 @@ use crate::oauth_error::OAuthError;
 use crate::scrub::Scrubber;
 use crate::token_text;
 
-/// A response of a provider. Its texts contain nothing that was sent.
+/// A response of a provider. Errors made from it contain no secret that was sent.
 pub(crate) struct ProviderResponse {
     pub(super) status: StatusCode,
     pub(super) body: Body,
@@ -184,7 +184,8 @@ impl ProviderResponse {
         }
     }
 
-    /// Returns the provider's unscrubbed description, which may contain secrets. For comparison only; never show it.
+    /// Returns the provider's raw description. Use it only for comparison and never show it, because it may contain
+    /// secrets.
     pub(crate) fn description(&self) -> Option<&str> {
         ErrorTexts::of(self.fields()?, &self.dialect).description
     }

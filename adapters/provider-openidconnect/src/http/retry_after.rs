@@ -25,7 +25,7 @@ const LIMITS: [(&str, &str); 5] = [
 ];
 
 /// Returns the pause of a failed response: `Retry-After`, or else the reset of an exhausted rate limit. If the response
-/// has a `Date`, a reset time is compared with that, because this machine's clock may be wrong.
+/// has a `Date`, a point in time is compared with that, because this machine's clock may be wrong.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let now = text("date").and_then(date::parse).unwrap_or(now);

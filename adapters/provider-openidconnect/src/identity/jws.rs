@@ -127,8 +127,8 @@ impl Signature {
                 // The key does not fit: it has another type or algorithm, or is for encryption.
                 Err(SignatureVerificationError::InvalidKey(_)) => {}
                 Err(_) if is_named => failure = BadSignature::Refused(WRONG),
-                // The key may have been rotated, so this is not called a wrong signature: an issuer with one key need
-                // not send `kid` (OpenID Connect Core section 10.1).
+                // A newer key may have made the signature: an issuer with one key need not send `kid` (OpenID Connect
+                // Core section 10.1).
                 Err(_) => {}
             }
         }

@@ -35,7 +35,8 @@ impl OpenIdConnectProvider {
         requested_at: Timestamp,
         deadline: Deadline,
     ) -> Result<Person, ProviderError> {
-        // The time of the first attempt counts: the person does not change while the keys are unreachable.
+        // The expiry is compared with the time of the token request, so that the ID token does not expire while the
+        // keys are unreachable.
         let verifier = Verifier::new(id_token, issuer, &self.client, requested_at)?;
         let fetch = |deadline| self.fetch_keys(&issuer.jwks_uri, deadline);
         let keys = self

@@ -58,7 +58,7 @@ pub struct ProviderSettings {
     pub device_token_endpoint: Option<Url>,
     /// Timeout of one call, including discovery.
     pub timeout: Duration,
-    /// Whether requests carry the current trace (W3C Trace Context), which reveals its id to the provider.
+    /// Whether requests carry the current trace (W3C Trace Context), which reveals the trace id to the provider.
     pub trace_context: bool,
     /// Members of token responses that clients get: names, or dotted paths.
     pub extra: Vec<String>,

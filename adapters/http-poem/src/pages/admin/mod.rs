@@ -5,7 +5,7 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | [`login`] | logs operators in and out |
-//! | [`desk`] | a request of an operator who has logged in, and its answer |
+//! | [`desk`] | a request of an operator who has logged in, and its response |
 //! | [`accounts`], [`account`] | the list of accounts, and one account with its keys |
 //! | [`actions`] | refresh, delete and revoke |
 //! | [`relinks`] | ask the person of an account to consent again |

@@ -22,8 +22,8 @@
 //! | `operator_details` | who runs the service, as the pages say |
 //! | `waiting` | the answers before the service can open its database |
 //!
-//! A new operation is a method in a file of `api`, its wire types in `dto` and its problems beside it. `CONTRIBUTING.md` says
-//! what its documentation needs.
+//! A new operation is a method in a file of `api`, its wire types in `dto` and its problems beside it.
+//! `CONTRIBUTING.md` says what its documentation needs.
 
 mod address;
 mod api;

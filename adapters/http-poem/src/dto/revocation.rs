@@ -27,8 +27,8 @@ pub(crate) struct DeletedAccount {
 
 mirror! {
     /// Status of a revocation: `pending` until the provider has confirmed it; then `revoked`, or `unsupported` if the
-    /// provider cannot revoke the tokens, `failed` if it has not confirmed for a day, `cancelled` if the person has linked
-    /// again and revoking might end the new grant.
+    /// provider cannot revoke the tokens, `failed` if it has not confirmed for a day, `cancelled` if the person has
+    /// linked again and revoking might end the new grant.
     RevocationStatus of revocation::RevocationStatus { Pending, Revoked, Unsupported, Failed, Cancelled }
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Revocation {
     created_at: OffsetDateTime,
     /// When the revocation ended. Absent while it is pending.
     ended_at: Option<OffsetDateTime>,
-    /// When the service tries next, if it does.
+    /// When the service tries next. Absent if it does not try again.
     next_attempt_at: Option<OffsetDateTime>,
     /// Number of failed attempts.
     attempts_failed: u32,

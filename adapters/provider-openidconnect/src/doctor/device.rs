@@ -1,4 +1,4 @@
-//! Checks whether the device flow is enabled and the client accepted.
+//! Checks whether the device flow is enabled and whether the client is accepted.
 
 use central_oauth_domain::ports::{ConsentRequest, OAuthProvider as _, ProviderError, Redemption};
 
@@ -38,7 +38,7 @@ fn judge(polled: &Result<Redemption, ProviderError>) -> Finding {
         Ok(Redemption::Expired) => {
             ok("the token endpoint accepts this client, but ended the flow at once")
         }
-        // Some servers answer this to a client that they do not accept.
+        // Some servers answer `access_denied` to a client that they do not accept.
         Ok(Redemption::Denied(_)) => Finding::warning(
             Subject::Client,
             "the token endpoint answers access_denied although nobody was asked",

@@ -50,7 +50,7 @@ impl Default for AuditSettings {
 ///
 /// Recording takes a lock and writes to memory, so it neither waits nor fails. The runtime calls [`AuditLog::store`]
 /// every second. While the store fails, entries wait in memory; beyond a limit they are only counted. An event that
-/// must not be lost is recorded in the transaction that causes it, with [`AuditLog::draft`].
+/// must not be lost is recorded in the transaction of the event itself, with [`AuditLog::draft`].
 pub struct AuditLog {
     store: Arc<dyn AuditStore>,
     clock: Arc<dyn Clock>,

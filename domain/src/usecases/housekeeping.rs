@@ -39,8 +39,8 @@ impl Housekeeping {
         }
     }
 
-    /// Makes work due whose stored time is too far ahead, because a clock was ahead when it was stored
-    /// ([`ClockStepStore::undo_clock_steps`]).
+    /// Makes work due if the time for which it waits is too far ahead, because a clock was ahead when that time was
+    /// stored ([`ClockStepStore::undo_clock_steps`]).
     ///
     /// # Errors
     /// When the store fails.

@@ -33,7 +33,7 @@ impl Readiness {
         // The write test comes first, because it replaces connections to a server that has become read-only.
         self.write_tests.test_write(Some(PROVED_FOR)).await?;
         let sealed = match self.seals.hash_key().await {
-            // Other requests use all connections, so the database responds.
+            // All connections are in use by other requests, which shows that the database responds.
             Err(StoreError::Busy(_)) => return Ok(()),
             sealed => sealed?,
         };

@@ -37,7 +37,7 @@ pub enum Refusal {
     /// The grant has ended: the person must consent again.
     #[error("{}", .0.detail)]
     RelinkRequired(Fault),
-    /// The callback of a browser matches no consent in progress.
+    /// The callback matches no consent in progress in this browser.
     #[error("{0}")]
     ForeignCallback(&'static str),
     /// Another browser has confirmed this code.
@@ -49,7 +49,7 @@ pub enum Refusal {
     /// The request is well-formed, but cannot be fulfilled.
     #[error("{0}")]
     Unprocessable(String),
-    /// The operator requires a return code, and the request does not offer one.
+    /// The operator requires a return code, but the request does not ask for one.
     #[error(
         "this service links accounts only with a return code: set `return_code` to true, and send the code that the page \
          shows to `POST /v1/link/{{link_code}}/confirm`"
@@ -179,7 +179,8 @@ impl Refusal {
             | Self::KeyUsedTooOften { retry_after }
             | Self::TooManyLinks { retry_after }
             | Self::ProviderUnavailable { retry_after, .. } => Some(*retry_after),
-            // Not sooner: the operator must change the configuration, or open links must expire, which takes minutes.
+            // An earlier retry does not help: the operator must change the configuration, or links must expire, which
+            // takes minutes.
             Self::ProviderNotConfigured(_) | Self::OverCapacity => Some(A_MINUTE),
             _ => None,
         }

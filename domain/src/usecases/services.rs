@@ -32,7 +32,7 @@ pub struct Ports {
     pub vault: Vault,
     /// Tells the time for all decisions.
     pub clock: Arc<dyn Clock>,
-    /// Waits until the clock shows an uptime.
+    /// Waits until the uptime of the machine reaches a given value.
     pub pause: Arc<dyn Pause>,
     /// Generates keys, codes and jitter.
     pub entropy: Arc<Entropy>,

@@ -45,7 +45,7 @@ pub async fn unlock(
         None => {
             let fresh = HashKey::new(entropy.bytes());
             let sealed = Vault::seal_hash_key(cipher.as_ref(), &fresh);
-            // Another process may have stored its hash key first; then the result is that key.
+            // If another process has stored a hash key first, the store returns that key.
             let kept = store.init_hash_key(sealed.map_err(UnlockError::WrongKey)?);
             match kept.await {
                 Err(StoreError::Conflict) => return Err(UnlockError::NoHashKey),

@@ -14,7 +14,8 @@ use crate::ports::Clock;
 /// a reserve for clocks that run at different speeds.
 const ACKNOWLEDGED_AFTER: Duration = Duration::from_millis(SERVED_FOR.as_millis() as u64 + 100);
 
-/// Waits for an uptime of the machine. The runtime implements this trait, because the domain has no timers.
+/// Waits until the uptime of the machine reaches a given value. The runtime implements this trait, because the domain
+/// has no timers.
 #[async_trait]
 pub trait Pause: Send + Sync {
     /// Completes once [`Clock::uptime`] shows `uptime` or more.

@@ -18,7 +18,7 @@ const TRIES: usize = 20;
 impl Accounts {
     /// Deletes an account with its tokens and keys, and revokes the tokens at the provider. The account is deleted even
     /// if the revocation fails. When this returns, no replica serves the tokens of the account. Returns the status of
-    /// the revocation: [`RevocationStatus::Pending`] means that it is retried for a day.
+    /// the revocation: [`RevocationStatus::Pending`] means that the service retries the revocation for a day.
     ///
     /// # Errors
     /// [`Refusal`]: the key is not valid, the account does not exist, or the store fails.

@@ -83,8 +83,7 @@ impl Accounts {
         }
     }
 
-    /// Returns one account. Admins and auditors can read every account. An access key can read only its own; for this
-    /// key, other accounts do not exist.
+    /// Returns one account. Admins and auditors can read every account. To an access key, only its own account exists.
     ///
     /// # Errors
     /// [`Refusal`]: there is no key, the account does not exist, or the store fails.

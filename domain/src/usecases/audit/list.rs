@@ -12,9 +12,9 @@ pub const READERS_ONLY: Refusal =
     Refusal::Forbidden("only an admin's or an auditor's key reads the audit log");
 
 impl AuditLog {
-    /// Lists entries, the oldest first. First moves the entries from the memory of this process to the store, so that
-    /// the list contains them. Counts wait for the end of their period, because each read of a page is itself counted
-    /// and would add an entry.
+    /// Lists entries, the oldest first. Before reading, stores the entries that are still in the memory of this
+    /// process. Counts wait for the end of their period, because each read of a page is itself counted and would add an
+    /// entry.
     ///
     /// # Errors
     /// [`Refusal`]: the caller may not read the log, or the store fails.

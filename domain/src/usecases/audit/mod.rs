@@ -186,7 +186,7 @@ impl AuditLog {
     /// Returns how many.
     ///
     /// # Errors
-    /// When the store fails, or when somebody else than this service has changed the entries or the signed ends of the
+    /// When the store fails, or when somebody other than this service has changed the entries or the signed ends of the
     /// log.
     pub async fn purge(&self, limit: u64) -> Result<u64, StoreError> {
         let now = self.clock.now();

@@ -35,7 +35,7 @@ pub struct LinkView {
     /// The scopes that will be requested, each with an explanation of what it permits, if there is one. An empty scope
     /// stands for a request without scopes.
     pub scopes: Vec<(String, Option<ScopeWords>)>,
-    /// What to do at the provider, once its flow has started.
+    /// What the person must do at the provider, once the provider's flow has started.
     pub prompt: Option<Prompt>,
     /// The return code that the person types into the program. Only for the browser that confirmed the link.
     pub return_code: Option<ReturnCode>,

@@ -1,5 +1,4 @@
-//! Hands out a link code with which the owner of an account consents again: to an admin, or to the person who opens a
-//! relink URL ([`super::RelinkUrls`]).
+//! Hands out link codes for relinks, to admins and to people who open a relink URL ([`super::RelinkUrls`]).
 
 use std::net::IpAddr;
 
@@ -33,8 +32,8 @@ pub(super) struct RelinkStarter {
 }
 
 impl Links {
-    /// Hands out a link code with which the owner of an account consents again, on behalf of one of the account's keys.
-    /// The consent of another person is rejected. All keys stay valid.
+    /// Hands out a link code with which the owner of an account consents again. The link belongs to one of the
+    /// account's keys. The consent of another person is rejected. All keys stay valid.
     ///
     /// # Errors
     /// [`Refusal`]: the caller is no admin, or the account does not exist. [`Refusal::Unprocessable`] if the provider
@@ -67,8 +66,7 @@ impl Links {
         }
     }
 
-    /// Returns the provider of an account, and the key on whose behalf the account is linked again: an owner key, if
-    /// there is one.
+    /// Returns the provider of an account, and the key to which a relink belongs: an owner key, if there is one.
     pub(super) async fn relink_key(
         &self,
         account: &Account,

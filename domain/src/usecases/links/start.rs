@@ -45,8 +45,8 @@ pub struct LinkRequest {
 pub struct StartedLink {
     /// The code for the person.
     pub code: LinkCode,
-    /// The key with which the client polls, and which gives access to the account once it is linked. `None` for a
-    /// relink, which uses the old key, and for a workload.
+    /// The key with which the client polls, and which gives access to the account once the link is complete. `None` for
+    /// a relink, which uses the old key, and for a workload.
     pub access_key: Option<AccessKey>,
     /// The provider at which the person will consent.
     pub provider: ProviderName,

@@ -123,7 +123,7 @@ impl Refresher {
         replicas.map_or(true, |replicas| running(replicas, now).len() > 1)
     }
 
-    /// Returns how long a refresh has been due. `None` if it is not due yet: a caller has requested it.
+    /// Returns how long a refresh has been due. `None` if the refresh is not due yet, but a caller has requested it.
     fn lag(&self, due: Timestamp) -> Option<Duration> {
         let now = self.clock.now();
         (due <= now).then(|| now.since(due))
@@ -228,7 +228,8 @@ fn client_changed() -> Fault {
     Fault::new(FaultCode::ClientChanged, words)
 }
 
-/// Keeps a grant that was given up before as it is, with its original error, unless this failure also ends the grant.
+/// If the grant was given up before, it stays given up with its original error, unless this failure also ends the
+/// grant.
 fn with_earlier_verdict(failure: RefreshFailure, lease: &StoredTokens) -> RefreshFailure {
     if lease.account.status != AccountStatus::RelinkRequired
         || failure.status == AccountStatus::RelinkRequired

@@ -113,14 +113,14 @@ impl Refresher {
     }
 }
 
-/// Whether the account already has this status and this error code.
+/// Whether the account already has the status and the error code of this failure.
 fn is_old(lease: &StoredTokens, failure: &RefreshFailure) -> bool {
     let before = lease.account.last_error.as_ref();
     lease.account.status == failure.status
         && before.is_some_and(|before| before.code == failure.fault.code)
 }
 
-/// Logs a failure at `WARN` if the account shows it and its status or error code is new, else at `DEBUG`.
+/// Logs a failure: at `WARN` if it is shown and has a new status or error code, else at `DEBUG`.
 fn log_failure(lease: &StoredTokens, failure: &RefreshFailure, kept: bool) {
     let (code, detail) = (&*failure.fault.code, &*failure.fault.detail);
     let (account, provider) = (lease.account.id.0, &lease.account.key.provider);

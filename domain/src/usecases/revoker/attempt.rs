@@ -236,8 +236,8 @@ fn out_of_date() -> ProviderError {
     }
 }
 
-/// Returns the minimum pause after an error. It is long after a definite rejection, which hardly changes within
-/// minutes.
+/// Returns the minimum pause after an error: an hour for a definite rejection, which hardly changes within minutes,
+/// otherwise the provider's `Retry-After`.
 fn pause(error: &ProviderError) -> Option<Duration> {
     match error {
         ProviderError::Refused { .. } => Some(AFTER_REJECTION),

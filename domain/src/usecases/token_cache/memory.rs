@@ -67,8 +67,8 @@ impl Memory {
         entries.collect()
     }
 
-    /// Applies a read that began at `began`: of `entries`, removes those whose keys are in `changed`, and confirms the
-    /// others.
+    /// Applies the result of a read that began at `began`. Removes the entries whose keys are in `changed`, and
+    /// confirms the others in `entries`.
     pub(super) fn revalidate(
         &mut self,
         entries: &[Unconfirmed],

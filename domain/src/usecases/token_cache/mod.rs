@@ -4,7 +4,7 @@
 //! runtime confirms entries every [`REVALIDATE_EVERY`]; an entry that is not confirmed in time is read again. The
 //! deletion of a key or an account is acknowledged only after more than [`SERVED_FOR`] (see
 //! [`withdrawal`](super::withdrawal)), so no replica serves a deleted token after the acknowledgement. Times are taken
-//! from [`Clock::uptime`], which nobody can set and which includes the time that the machine was suspended.
+//! from [`Clock::uptime`], which nobody can set and which goes on while the machine is suspended.
 
 mod memory;
 #[cfg(test)]

@@ -121,7 +121,7 @@ fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
     {
         return Refusal::ProviderNotConfigured(fault.detail.clone());
     }
-    // Only after a failure or in an outage is `next_refresh_at` the end of a pause. Otherwise it may be much later.
+    // `next_refresh_at` ends a pause only after a failure or in an outage. Otherwise it may be much later.
     let is_degraded = tokens.account.status == AccountStatus::Degraded;
     let paused = tokens.attempts.failures > 0 || is_degraded;
     let next = tokens.account.next_refresh_at.filter(|_| paused);

@@ -21,7 +21,7 @@ use crate::webhook::{
 
 /// Audit entries per read.
 const PAGE: u64 = 200;
-/// After skipping this many entries, the new position of a receiver is stored.
+/// How many entries are skipped before the new position of a receiver is stored.
 const STORE_AFTER: i64 = 1_000;
 
 /// The configured receivers, and the port that sends events to them.

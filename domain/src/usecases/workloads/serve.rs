@@ -26,9 +26,9 @@ pub struct WorkloadCall<'a> {
 pub enum WorkloadAction<'a> {
     /// The status of the link with this code.
     Poll(&'a str),
-    /// To confirm the link with this code.
+    /// The confirmation of the link with this code.
     Confirm(&'a str),
-    /// The token of the account with this id, or of the only account that it may read.
+    /// The token of the account with this id, or of the only account that the workload may read.
     Token(Option<&'a str>),
     /// The account with this number.
     Account(AccountId),
@@ -122,8 +122,8 @@ impl Workloads {
         self.keys.admit(key, context.address, context.is_head)
     }
 
-    /// Returns the stored workload whose key started the link with this code; `None` if that is another caller, or if
-    /// no policy allows the link any more.
+    /// Returns the stored workload whose key started the link with this code; `None` if another caller has started the
+    /// link, or if no policy allows the link any more.
     async fn of_link<'a>(
         &self,
         workload: &'a VerifiedWorkload,

@@ -59,7 +59,7 @@ impl VerifiedWorkload {
     }
 
     /// Returns the owner keys of the workload, with their accounts. Leaves out keys whose policy no longer allows links
-    /// at this provider, because the workload could start a relink but not poll it.
+    /// at this provider, because with such a key the workload could start a relink but not poll it.
     pub(crate) fn relinkable(
         &self,
         provider: &ProviderName,

@@ -121,8 +121,8 @@ impl Outages {
         lock(&self.0).next_moment()
     }
 
-    /// Takes over the outages of a read that began at `begun_at`, unless a later read was processed first. Returns the
-    /// providers whose outage has begun (`true`) or ended (`false`) since the last read.
+    /// Updates the known outages with the result of a read that began at `begun_at`, unless a later read was processed
+    /// first. Returns the providers whose outage has begun (`true`) or ended (`false`) since the last read.
     pub(super) fn learn(&self, begun_at: Moment, read: Vec<Outage>) -> Vec<(ProviderName, bool)> {
         let mut known = lock(&self.0);
         if begun_at < known.read_at {
@@ -141,8 +141,8 @@ impl Outages {
         begun.chain(ended).collect()
     }
 
-    /// Takes over a change of one outage that this process has stored; `None` means that the outage has ended. Returns
-    /// whether the beginning or the end was unknown until now.
+    /// Updates the known outages with a change that this process has stored; `None` means that the outage has ended.
+    /// Returns whether this process learns only now that the outage has begun or ended.
     pub(super) fn learn_one(&self, provider: &ProviderName, outage: Option<Outage>) -> bool {
         let mut known = lock(&self.0);
         let moment = known.next_moment();

@@ -8,7 +8,7 @@
 //! | [`audit`] | entries of the audit log, and how changes of the log are detected |
 //! | [`clock_step`] | how far ahead a stored time may be |
 //! | [`link`] | link codes, the states of a link, limits of guesses |
-//! | [`grant`] | accounts, their tokens and access keys; when tokens are refreshed and revoked, and what a failure means |
+//! | [`grant`] | accounts, their tokens and access keys; when tokens are refreshed and revoked; what a failure means |
 //! | [`operator`] | what the keys of operators may do |
 //! | [`replica`] | processes that share one store |
 //! | [`text`] | which characters of untrusted text are shown |

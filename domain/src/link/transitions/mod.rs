@@ -159,7 +159,7 @@ impl Link {
         })
     }
 
-    /// Replaces the tokens of a person who is not identified yet with those of a refresh. The lease and the deadline stay.
+    /// Replaces the tokens of a person who is not identified yet with refreshed ones. The lease and the deadline stay.
     ///
     /// # Errors
     /// The link holds no tokens, or its person is identified.

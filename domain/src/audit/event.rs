@@ -184,8 +184,8 @@ impl AuditEvent {
         Self { key, ..self }
     }
 
-    /// Adds a code or a number to the detail. A value that is too long or has characters other than letters, digits and
-    /// `._:/,-` becomes `other`, so that the log contains no text of a provider and no e-mail address.
+    /// Adds a code or a number to the detail. A value that is empty or too long, or has characters other than letters,
+    /// digits and `._:/,-`, becomes `other`, so that the log contains no text of a provider and no e-mail address.
     pub fn with(self, name: &'static str, value: impl Display) -> Self {
         let value = value.to_string();
         let is_code = !value.is_empty()

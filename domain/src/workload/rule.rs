@@ -49,7 +49,7 @@ words! {
         Fork => "fork",
         /// The JWT meets a policy.
         Policy => "policy",
-        /// The workload has linked an account, or its owner has granted the workload access.
+        /// The workload has linked an account, or an owner has granted it access to one.
         Linked => "not_linked",
         /// The JWT has not been used before, if it is single-use.
         SingleUse => "replayed",

@@ -10,8 +10,8 @@ use crate::time::Timestamp;
 pub const LONGEST_PROVIDER_CALL: Duration = Duration::from_secs(120);
 /// A lease lasts this much longer than the longest provider call.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(5);
-/// The clocks of two processes may differ by this much. A stored time further ahead comes from a clock that has been
-/// set back since.
+/// The clocks of two processes may differ by at most this. A stored time that is further ahead than this allows comes
+/// from a clock that has been set back since.
 pub const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// How far in the future the stored times of one kind of work may be.

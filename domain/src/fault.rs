@@ -74,7 +74,7 @@ fault_codes! {
     AccessDenied = "access_denied",
     /// The access token has expired, and there is no refresh token.
     AccessTokenExpired = "access_token_expired",
-    /// A relink was consented to with another account than the one to be relinked.
+    /// The person consented to a relink with another account than the one to be relinked.
     AccountMismatch = "account_mismatch",
     /// The response to redeeming the consent was lost, and a consent can be redeemed only once.
     AnswerLost = "answer_lost",
@@ -97,7 +97,7 @@ fault_codes! {
     NoHttpsClient = "no_https_client",
     /// The provider gave no refresh token.
     NoRefreshToken = "no_refresh_token",
-    /// The return code of a link was not sent in time.
+    /// The return code of a link was not sent in time, or was wrong too often.
     NotConfirmed = "not_confirmed",
     /// A permanent failure or rejection of the provider.
     ProviderError = "provider_error",

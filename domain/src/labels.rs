@@ -133,7 +133,7 @@ impl Labels {
         self.0.is_empty()
     }
 
-    /// Whether these labels contain `label`, name and value.
+    /// Whether these labels contain the name of `label` with the same value.
     pub fn contains(&self, label: &Label) -> bool {
         self.0.get(&label.name) == Some(&label.value)
     }

@@ -22,7 +22,7 @@ pub trait Observer: Send + Sync {
     fn link_ended(&self, _link: LinkId, _provider: &ProviderName, _how: LinkEnd) {}
 
     /// A refresh was attempted. `lag` is the time from when the refresh was due to its start. `None` if the refresh was
-    /// not due yet, and for verdicts, which are reported after they are stored.
+    /// not due yet, or if the result ends the grant: such a result is reported after it is stored.
     fn refresh_tried(
         &self,
         _provider: &ProviderName,

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 pub const CHECK_IN_EVERY: Duration = Duration::from_secs(10);
 /// A replica that has not reported for this long counts as gone.
 pub const GONE_AFTER: Duration = Duration::from_secs(30);
-/// A replica that ended without signing off is remembered for this long.
+/// A replica that ended without checking out stays listed for this long.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(86_400);
 
 /// What a replica reports about itself.

@@ -22,7 +22,7 @@ pub struct AuditReference(pub [u8; 16]);
 /// The content of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditContent {
-    /// Prevents that the entry is stored twice.
+    /// A random id, so that the entry is stored only once.
     pub reference: AuditReference,
     /// When the event happened.
     pub at: Timestamp,

@@ -57,7 +57,7 @@ impl AccountKey {
         }
     }
 
-    /// Whether this can be a [random](Self::random) id.
+    /// Whether this looks like a [random](Self::random) id.
     pub fn is_random(&self) -> bool {
         self.account_id.starts_with(RANDOM_ACCOUNT_PREFIX)
     }
@@ -111,7 +111,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// How long before an end that no refresh can postpone the service warns of it. Somebody needs time to contact the
+    /// The service warns this long before an end that no refresh can postpone, so that somebody has time to contact the
     /// person.
     pub const NOTICE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -133,7 +133,7 @@ impl Account {
         if self.status == AccountStatus::RelinkRequired {
             return None;
         }
-        // A successful refresh after an end proves that it was wrong.
+        // A refresh that succeeded after a known end proves that this end was wrong.
         let is_open = |end: &Timestamp| self.last_refreshed_at.is_none_or(|at| at <= *end);
         let end = self.fixed_ends().filter(is_open).min()?;
         let left = end.since(now);

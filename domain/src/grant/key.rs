@@ -15,9 +15,9 @@ number! {
 words! {
     /// What a key may do.
     KeyRole {
-        /// It may do everything with its account. By default, the key of a link is one.
+        /// The key may do everything with the account. A key that comes with a link code has this role by default.
         Owner => "owner",
-        /// It may only read the token and the account. A key that was created for an account later is one.
+        /// The key may only read the token and the account. A key that is created for an account later has this role.
         Reader => "reader",
     }
 }
@@ -105,7 +105,7 @@ pub struct NewKey {
     pub account: AccountId,
     /// Its hash.
     pub hash: KeyedHash,
-    /// The name that the owner chose.
+    /// The name for the key.
     pub name: String,
     /// Who creates the key.
     pub maker: KeyMaker,

@@ -16,8 +16,8 @@ const ROUNDING: Duration = Duration::from_secs(2);
 pub struct LifetimeHints {
     /// The stated lifetime of the last new access token.
     pub lifetime: Option<Duration>,
-    /// The `exp` of an access token whose provider has never stated a lifetime. It is only a hint: the token is
-    /// refreshed before it, and served with a warning after it.
+    /// The `exp` of an access token whose provider has never stated a lifetime. It is only a hint: the service
+    /// refreshes the token before this time, and afterwards still serves it, with a warning.
     pub hinted_end: Option<Timestamp>,
 }
 

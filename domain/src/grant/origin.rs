@@ -41,7 +41,7 @@ impl TokenOrigin {
     }
 
     /// Whether tokens without a recorded issuer may be sent to this issuer: their endpoint is below the issuer's URL,
-    /// and the new endpoint is on the same server. So no other server receives them than before.
+    /// and the new endpoint is on the same server. So the tokens go to the same server as before.
     fn was_of(&self, issuer: &str, now: &Self) -> bool {
         let below = format!("{}/", bare(issuer));
         let server = server(&self.token_endpoint);

@@ -31,13 +31,13 @@ impl LinkCode {
     /// Parses a code as people type and copy it: `12345678`, `1234 5678`, `1234-5678`, `"1234 5678".`, `１２３４５６７８`.
     ///
     /// # Errors
-    /// The text does not consist of eight to twelve digits, white space, punctuation and invisible characters, or is
-    /// too long.
+    /// The text does not have eight to twelve digits, has characters other than digits, white space, punctuation and
+    /// invisible characters, or is too long.
     pub fn parse(text: &str) -> Result<Self, MalformedLinkCode> {
         if text.chars().count() > Self::LONGEST_TEXT {
             return Err(MalformedLinkCode);
         }
-        // The last pattern is dashes, quotation marks and the minus sign beyond ASCII.
+        // The ranges are dashes, quotation marks and the minus sign beyond ASCII.
         let is_separator = |c: char| {
             c.is_whitespace()
                 || c.is_ascii_punctuation()

@@ -254,8 +254,8 @@ impl Link {
     /// How long an ended link stays visible and its code reserved.
     pub const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// How long the response to the last poll, at the deadline, is waited for. The link counts as expired only
-    /// afterwards, so that a client never sees it return from `expired`.
+    /// How long the service waits for the response to its last poll, which it sends at the deadline. The link counts as
+    /// expired only afterwards, so that a client never sees it return from `expired`.
     pub const FINAL_POLL_GRACE: Duration = Duration::from_secs(20);
 
     /// How far in the future a deadline may be: no code and no consent lasts longer than [`LONGEST_CONSENT`]. A later
@@ -287,7 +287,7 @@ impl Link {
         !self.expires_at.is_ahead(now, Self::LONGEST)
     }
 
-    /// Whether [`Self::FINAL_POLL_GRACE`] after the deadline has passed too.
+    /// Whether the deadline and the time for the last response ([`Self::FINAL_POLL_GRACE`]) have passed.
     pub fn is_over(&self, now: Timestamp) -> bool {
         let last_word = self.expires_at + Self::FINAL_POLL_GRACE;
         !last_word.is_ahead(now, Self::LONGEST + Self::FINAL_POLL_GRACE)
@@ -335,8 +335,8 @@ impl Link {
         Some(self.lease_until.map_or(next_at, |until| until.max(next_at)))
     }
 
-    /// Whether the link may be deleted because it ended or expired before `moment`. A link with tokens does not expire;
-    /// a leased one not before its lease ends.
+    /// Whether the link may be deleted because it ended or expired before `moment`. A link with tokens does not expire.
+    /// A link with a lease does not expire before its lease ends.
     pub fn was_over_before(&self, moment: Timestamp) -> bool {
         match (&self.state, self.ended_at()) {
             (_, Some(at)) => at < moment,

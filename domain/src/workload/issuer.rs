@@ -73,7 +73,7 @@ impl Preset {
         }
     }
 
-    /// Returns the claims that the page and the audit log show, each after the word that is shown for it.
+    /// Returns the claims that the page and the audit log show, as pairs: the word to show, and the claim.
     pub const fn shown_claims(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::GithubActions => &[

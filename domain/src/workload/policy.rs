@@ -52,7 +52,8 @@ impl Policy {
         Ok(())
     }
 
-    /// Whether the policy accepts the job of a JWT, given that a pull request may have started it.
+    /// Whether the policy accepts the job of a JWT. A job of a pull request is accepted only if the policy allows pull
+    /// requests.
     pub const fn accepts_event(&self, judged: &ValidJwt) -> bool {
         self.allows_pull_requests || !judged.is_of_pull_request
     }

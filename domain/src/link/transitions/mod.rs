@@ -247,7 +247,7 @@ impl Link {
         }
     }
 
-    /// Ends the link: without a poll and a lease. The tokens and codes of the earlier state are dropped with it.
+    /// Moves to a final state, without a poll or a lease. The tokens and codes in the earlier state are dropped.
     fn close(&self, state: LinkState) -> Self {
         Self {
             poll: None,

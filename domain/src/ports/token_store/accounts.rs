@@ -41,7 +41,7 @@ pub trait AccountStore: Send + Sync {
     /// Returns an account with its tokens.
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError>;
 
-    /// Whether the provider of an account has another account here whose grant has not ended.
+    /// Whether the provider of an account has another account whose grant has not ended.
     async fn has_others_alive(&self, than: &Account) -> Result<bool, StoreError>;
 
     /// Deletes an account with its tokens, its keys and their links. Stores the tokens to be revoked, leased to the

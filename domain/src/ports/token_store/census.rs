@@ -52,7 +52,7 @@ pub struct DyingCount {
 }
 
 impl DyingCount {
-    /// How far ahead an end counts that a refresh may postpone, now or after an outage.
+    /// An end that a refresh may postpone, now or after an outage, counts from this long before it.
     pub const HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
 }
 

@@ -12,9 +12,9 @@ use crate::time::Timestamp;
 #[async_trait]
 pub trait GuessStore: Send + Sync {
     /// Accepts an attempt, or returns how long to wait, as [`GuessLimit::judge`] decides. An accepted wrong code counts
-    /// from then on; a rejected attempt changes nothing. Attempts, with right codes too, are judged one after the
-    /// other, so that concurrent ones cannot evade the limit. If more than [`GuessLimit::MOST_KEPT`] wrong codes are
-    /// stored, the oldest may be deleted.
+    /// from then on; a rejected attempt changes nothing. All attempts, also with right codes, are judged one after the
+    /// other, so that concurrent attempts cannot evade the limit. If more than [`GuessLimit::MOST_KEPT`] wrong codes
+    /// are stored, the oldest may be deleted.
     async fn admit_guess(
         &self,
         guess: &Guess,

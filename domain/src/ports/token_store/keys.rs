@@ -43,7 +43,7 @@ pub trait KeyStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<Vec<AccessKeyId>, StoreError>;
 
-    /// Returns up to `limit` keys without a MAC with numbers above `after`, in the order of their numbers.
+    /// Returns up to `limit` keys that have no MAC and a number above `after`, in the order of their numbers.
     async fn keys_without_mac(
         &self,
         after: Option<AccessKeyId>,

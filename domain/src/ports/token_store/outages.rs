@@ -7,7 +7,7 @@ use crate::grant::refresh::Outage;
 use crate::grant::{AccountId, ProviderName, StoredTokens};
 use crate::time::Timestamp;
 
-/// Providers that serve nobody, and who probes them.
+/// Outages of providers, and the right to probe them.
 #[async_trait]
 pub trait OutageStore: Send + Sync {
     /// Returns all outages.
@@ -18,7 +18,7 @@ pub trait OutageStore: Send + Sync {
     async fn begin_outage(&self, outage: Outage) -> Result<Option<Outage>, StoreError>;
 
     /// Leases the account that is [probed next](Outage::choose), if the provider has an outage and a probe is due.
-    /// Chooses among the accounts whose refresh is due, and `asked_for`. With `asked_for`, leases nothing if it is the
+    /// Chooses among `asked_for` and the accounts whose refresh is due. With `asked_for`, leases nothing if it is the
     /// turn of another account. Starts the pause before the next probe. Returns the new state of the outage.
     async fn claim_probe(
         &self,

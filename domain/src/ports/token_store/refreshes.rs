@@ -88,6 +88,6 @@ pub trait RefreshStore: Send + Sync {
 pub enum RecordedRefresh {
     /// The tokens are stored.
     Stored,
-    /// Other tokens were stored first.
+    /// Other tokens were stored first, so these were dropped.
     Superseded,
 }

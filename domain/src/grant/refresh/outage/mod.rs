@@ -121,8 +121,8 @@ impl Outage {
         self.probe_at + self.repetitions_wait()
     }
 
-    /// Returns how long after `probe_at` they may be probed. Their whole pause is one second for each probe so far, so
-    /// it is no longer than the outage has lasted, and at most a minute.
+    /// Returns how long after `probe_at` an account that has failed or was probed before may be probed again. The whole
+    /// pause is one second for each probe so far, so it is no longer than the outage has lasted, and at most a minute.
     fn repetitions_wait(&self) -> Duration {
         let probes = self.probed.iter().map(|probed| probed.times);
         let probes = probes.fold(0, u32::saturating_add);

@@ -11,9 +11,9 @@ use crate::time::Timestamp;
 
 /// Some servers refuse a dead refresh token without `invalid_grant`. Refusals that last this long end the grant.
 const ENDS_GRANT_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// Limit for the same refusals while the provider refreshes other grants.
+/// The limit for such refusals while the provider refreshes other grants.
 const ENDS_GRANT_AFTER_IF_OTHERS_REFRESH: Duration = Duration::from_secs(3 * 3600);
-/// Limit for the same refusals if the provider has other grants and refreshes none of them: a proxy or firewall is then
+/// The limit for such refusals if the provider has other grants and refreshes none of them: a proxy or firewall is then
 /// the likelier cause.
 const ENDS_GRANT_AFTER_IF_NONE_REFRESHES: Duration = Duration::from_secs(7 * 24 * 3600);
 /// While other replicas run, an account does not show its first failures, up to this many, if their cause concerns only
@@ -28,8 +28,8 @@ pub struct Attempts {
     pub failures: u32,
     /// Whether a response was lost: the refresh token may have been used.
     pub ambiguous: bool,
-    /// Since when the provider has refused the refresh token without `invalid_grant`. Later periods without a refusal
-    /// or without a request are added to it, so that they do not count.
+    /// Since when the provider has refused the refresh token without `invalid_grant`. A later period in which it did
+    /// not refuse, or was not asked, moves this time forward, so that the period does not count.
     pub refused_since: Option<Timestamp>,
 }
 
@@ -54,7 +54,7 @@ pub struct SuspectGrant {
     pub next_refresh_at: Timestamp,
 }
 
-/// Whether the provider still refreshes its other grants.
+/// What is known about the provider's other grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OtherGrants {
     /// Whether the provider has other grants that have not ended.

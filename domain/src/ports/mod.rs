@@ -1,4 +1,4 @@
-//! The interfaces through which the rules use the outside world.
+//! The interfaces between the domain and the outside world.
 
 mod cipher;
 mod clock;

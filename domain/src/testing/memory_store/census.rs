@@ -1,4 +1,4 @@
-//! Counting.
+//! Counts accounts in memory.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl CensusStore for MemoryStore {
     }
 }
 
-/// Whether the grant ends soon, and if so whether a refresh prevents that.
+/// Returns `None` if the grant does not end soon, otherwise whether a refresh will prevent the end.
 fn dies(tokens: &StoredTokens, now: Timestamp, outages: &[Outage]) -> Option<bool> {
     let account = &tokens.account;
     let status = account.clone().as_of(now, outages).status;
@@ -82,7 +82,7 @@ fn dies(tokens: &StoredTokens, now: Timestamp, outages: &[Outage]) -> Option<boo
     Some(works && account.next_refresh_at.is_some_and(|due| due < dies_at))
 }
 
-/// Since when the grant is overdue, if it is.
+/// Returns since when the grant has been overdue, if it is.
 fn overdue_since(tokens: &StoredTokens, now: Timestamp) -> Option<Timestamp> {
     let account = &tokens.account;
     if tokens.refresh_token.is_none() || account.status == AccountStatus::RelinkRequired {

@@ -1,4 +1,4 @@
-//! Repairs stored times that come from a clock that was ahead, in memory.
+//! Repairs times in memory that a clock stored while it was ahead.
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ pub(crate) fn changes() -> Changes {
         columns: vec![
             // `mac` and `created_by` are empty in rows of an older version.
             ("access_keys", blob_null("mac")),
-            // `link`, `operator`, or the number of another key.
+            // `link`, `operator`, or the id of another key.
             ("access_keys", text_null("created_by")),
             // CIDRs, separated by spaces. Empty: any network.
             ("access_keys", text_null("networks")),

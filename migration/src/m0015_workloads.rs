@@ -42,7 +42,7 @@ pub(crate) fn changes() -> Changes {
     );
     Changes {
         tables: vec![workloads, used_tokens],
-        // What the JWT of the requesting workload says about the job, one claim per line.
+        // The claims about the job from the JWT of the requesting workload, one per line.
         columns: vec![("device_codes", text_null("workload"))],
         indexes: vec![
             index("ix_workloads_identity", "workloads", ["identity"]),

@@ -1,4 +1,4 @@
-//! The only module that creates secrets.
+//! The only module that creates random values.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -21,7 +21,7 @@ use crate::witness::Witness;
 /// How long running requests may take after the shutdown begins.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// A running sandbox. Dropping it stops it without waiting.
+/// A running sandbox. When it is dropped, it stops in the background.
 pub struct Sandbox {
     app: Arc<App>,
     stop: oneshot::Sender<()>,
@@ -78,9 +78,8 @@ impl Sandbox {
         &self.app.endpoints
     }
 
-    /// Records that `person` (a `sub`) consents to the flow of a user code, even if somebody has consented
-    /// automatically. Returns false if the code or the person is malformed, or if the code is unknown, expired,
-    /// declined or redeemed.
+    /// Records that `person` (a `sub`) consents to the flow of a user code. Replaces an earlier, automatic consent.
+    /// Returns false if `person` is no `sub` of the sandbox, or if the code is unknown, expired, declined or redeemed.
     #[must_use]
     pub fn consent_as(&self, user_code: &str, person: &str) -> bool {
         let (code, person) = (UserCode::parse(user_code), Person::of_subject(person));

@@ -10,7 +10,7 @@ pub trait Witness: Send + Sync {
     /// family; each of its refresh tokens contains it.
     fn started(&self, family: &str, person: String, issued: &Issued);
 
-    /// A request presented a refresh token.
+    /// A request used a refresh token, with this outcome.
     fn presented(
         &self,
         request: &Request,

@@ -43,7 +43,7 @@ pub(super) fn table(backend: DbBackend) -> TableCreateStatement {
         .to_owned()
 }
 
-/// Generates the concatenated key ids of the row's sealed values. A key id is the first 5 bytes of a sealed value; a
+/// Generates the concatenated headers of the row's sealed values. A header is the first 5 bytes and names the key; a
 /// missing value has none. The cast is needed because SQLite concatenates blobs to text. Its type is the only
 /// difference between the databases.
 fn sealed_with(backend: DbBackend) -> ColumnDef {

@@ -180,8 +180,8 @@ impl DeviceFlows {
         true
     }
 
-    /// Records that `person` consents, even if somebody has consented automatically. Returns false if the code is
-    /// unknown, expired, declined or redeemed.
+    /// Records that `person` consents. Replaces an earlier consent. Returns false if the code is unknown, expired,
+    /// declined or redeemed.
     pub(crate) fn consent_as(&mut self, code: &UserCode, person: Person, now: Moment) -> bool {
         let open = self.live(code, now);
         let open = open.filter(|flow| matches!(flow.state, State::Waiting | State::Allowed(_)));

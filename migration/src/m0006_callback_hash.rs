@@ -2,7 +2,7 @@
 //! callback is recognised. Empty until the browser comes back.
 //!
 //! An older version that runs at the same time leaves the column empty. If the browser repeats a callback that the
-//! older version received, it is rejected.
+//! older version received, the repeated callback is rejected.
 
 use sea_orm_migration::schema::blob_null;
 

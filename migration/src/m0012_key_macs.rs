@@ -1,5 +1,5 @@
-//! Schema 12: a MAC of each access key's row, which detects changes by people who can write to the database. Also who
-//! created the key, the networks that may use it, and its uses per minute.
+//! Schema 12: a MAC of each access key's row, which detects changes by people who can write to the database; who
+//! created the key; the networks that may use the key; and the limit of its uses per minute.
 //!
 //! The MAC needs the secret key, so the service adds MACs to existing keys when it first starts. From then on, it
 //! rejects keys without a MAC, including keys that an older version creates meanwhile.

@@ -158,8 +158,8 @@ fn is_cancelled_at_a_row(error: &DbErr) -> bool {
         .is_some_and(|error| error.code() == QUERY_CANCELED && error.r#where().is_some())
 }
 
-/// Whether the database has failed: no constraint violation, no unreadable value, and no conflict with other
-/// transactions.
+/// Whether an error means that the database has failed. A constraint violation, an unreadable value or a lock of
+/// another transaction does not mean that.
 pub(crate) fn is_storage_failure(error: &DbErr) -> bool {
     error.sql_err().is_none() && !is_unreadable(error) && !is_busy(error)
 }

@@ -11,8 +11,8 @@ use crate::error::is_locked;
 use crate::locks::{self, Migrating};
 use crate::store::SeaOrmStore;
 
-/// Timeout of migrations on a server. It is longer than they take with millions of accounts, including the wait for
-/// another process.
+/// Timeout of migrations on a server, including the wait for another process. Migrations take less, even with millions
+/// of accounts.
 const LONGEST_MIGRATION: Duration = Duration::from_secs(600);
 /// The pause after a migration could not lock a table. Meanwhile other transactions can use the table.
 const PAUSE: Duration = Duration::from_secs(2);

@@ -61,7 +61,7 @@ impl SeaOrmStore {
         })
     }
 
-    /// Corrects `clock` by the database server's clock, now and at later claims, because all replicas must judge leases
+    /// Corrects `clock` by the database server's clock, now and regularly later, because all replicas must judge leases
     /// by one clock. Does nothing on SQLite.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ pub(super) fn table() -> TableCreateStatement {
         // Random. It is associated data of the sealed tokens.
         blob_uniq("reference"),
         text("provider"),
-        // The provider's id of the person, if known.
+        // The person's id at the provider, if known.
         text_null("person"),
         // The account of the tokens. It may have been deleted, so this is no foreign key.
         big_integer_null("account_id"),

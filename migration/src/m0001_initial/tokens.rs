@@ -12,7 +12,7 @@ pub(super) fn table(backend: DbBackend) -> TableCreateStatement {
         big_integer_uniq("account_id"),
         // A copy of the account's provider, for an index together with `refresh_due_at`.
         text("provider"),
-        // Incremented whenever the refresh token is replaced.
+        // Incremented with every recorded response to a refresh, and when a consent replaces the refresh token.
         big_integer("generation"),
         blob("access_token"),
         blob_null("refresh_token"),

@@ -95,7 +95,7 @@ impl Conversations {
         }
     }
 
-    /// Logs in, unless one more wrong PIN could lock the token.
+    /// Logs in. Never sends a PIN that was rejected before, or any PIN if one more wrong one would lock the token.
     fn log_in(
         &mut self,
         session: &Session,

@@ -8,7 +8,7 @@ use crate::database::OpenError;
 /// Why a copy failed. On a server, the copied rows stay, and the next attempt continues from them.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
-    /// Another process has the source file open, or a transaction on the server blocks the lock on its tables.
+    /// Another process has the source file open, or a transaction on the source server has locked a table.
     #[error("{database} is in use: stop the service that runs on it, then copy again")]
     SourceInUse {
         /// The URL of the source, without its password.

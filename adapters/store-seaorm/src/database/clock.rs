@@ -29,8 +29,8 @@ impl DatabaseClock {
     }
 
     /// Corrects this clock by the server's time, which was read between the machine's times `asked` and `answered`.
-    /// Returns by how many milliseconds. Ignores the part of the difference that a delay of the query, the response or
-    /// this process may explain.
+    /// Returns the correction in milliseconds. Ignores the part of the difference that may result from a delay of the
+    /// query, the response or this process.
     pub(crate) fn correct(&self, asked: Timestamp, server: i64, answered: Timestamp) -> i64 {
         let least = server.saturating_sub(answered.as_millis());
         let most = server.saturating_sub(asked.as_millis()).max(least);

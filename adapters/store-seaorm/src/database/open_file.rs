@@ -36,7 +36,7 @@ pub(super) struct OpenFile {
     /// Whether the next transaction gets a new writer connection.
     is_writer_discarded: Arc<AtomicBool>,
     pub(super) place: FilePlace,
-    /// The sealed hash key of this file. It is read only when another file has to be compared with this one.
+    /// The sealed hash key of this file. It is fetched once another file has to be compared with this one.
     pub(super) hash_key: OnceCell<Option<Sealed>>,
     pub(super) is_closed: AtomicBool,
 }

@@ -103,8 +103,8 @@ impl Pool {
     }
 
     /// Replaces the connections after a response timeout. Old connections may hang until TCP times out after a quarter
-    /// of an hour, and would still count for the pool's limit. If many callers time out together, only the first of
-    /// them replaces the connections of this `generation`.
+    /// of an hour, and would count towards the pool's limit. If many callers time out together, only the first of them
+    /// replaces the connections of this `generation`.
     pub(super) fn give_up(&self, generation: u64) {
         let mut current = lock(&self.current);
         if current.generation == generation {

@@ -64,7 +64,7 @@ pub struct Model {
 
     /// The remaining attempts to send the return code; NULL if the link requires none.
     pub return_code_tries: Option<i64>,
-    /// The provider's id of the person whose tokens the link holds.
+    /// The person's id at the provider, while the link holds the tokens.
     pub person: Option<String>,
     pub person_identified: Option<bool>,
     pub person_name: Option<String>,

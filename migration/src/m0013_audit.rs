@@ -42,7 +42,7 @@ fn entries(name: &'static str) -> TableCreateStatement {
         [
             // In `audit_log`, the number of the entry.
             big_pk_auto("id"),
-            // Random. It identifies the entry, so that an entry which is sent twice is stored once.
+            // Identifies the entry, so that an entry which is sent to the database twice is stored once.
             blob_uniq("reference"),
             big_integer("at"),
             text("kind"),

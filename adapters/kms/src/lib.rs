@@ -72,7 +72,7 @@ pub enum InvalidKeyName {
     /// The secret key would be sent unencrypted.
     #[error("must be https (plain http is for loopback addresses only)")]
     NotHttps,
-    /// The configured endpoint of AWS KMS is neither https nor on loopback.
+    /// The configured endpoint of AWS KMS is not a valid URL, or neither https nor on loopback.
     #[error(
         "cannot be used: AWS_ENDPOINT_URL_KMS or AWS_ENDPOINT_URL is no https URL (plain http is for loopback addresses only)"
     )]

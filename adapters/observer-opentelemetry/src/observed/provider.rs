@@ -22,7 +22,7 @@ pub struct ObservedProvider {
 }
 
 impl ObservedProvider {
-    /// Instruments this provider for that observer.
+    /// Instruments `provider` and reports its calls to `observer`.
     #[must_use]
     pub fn new(provider: Arc<dyn OAuthProvider>, observer: Arc<dyn Observer>) -> Self {
         Self { provider, observer }

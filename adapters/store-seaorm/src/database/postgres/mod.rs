@@ -26,19 +26,19 @@ use crate::error::is_disconnected;
 use crate::url::Server;
 use settings::{connect_options, pool_options, setup, try_out};
 
-/// How long a session waits after the server should have cancelled its statement.
+/// How much longer than the statement timeout a session waits for the response.
 const GRACE: Duration = Duration::from_secs(2);
-/// The first timeout of saving. A lease lasts 5 s longer than a provider call. A dead connection must be detected within
-/// that time, so that the response to a refresh is stored over another connection before the lease expires. Otherwise
-/// another process sends the refresh token again.
+/// The initial response timeout of saves. A lease lasts 5 s longer than a provider call. Within these 5 s, a dead
+/// connection must be detected and the new tokens saved over another one. Otherwise another process sends the refresh
+/// token again.
 const FIRST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Postgres {
     general: Arc<Pool>,
-    /// For data that exists nowhere else until it is stored. Reads do not delay it, and it does not wait long on a dead
-    /// connection.
+    /// The connections for [`Purpose::Save`], which other work does not occupy.
     saving: Arc<Pool>,
-    /// Limits concurrent saves. Waiting here says nothing about the connections, which others are using.
+    /// Limits concurrent saves to the connections of `saving`. So a save that waits for other saves does not look like
+    /// a server that does not respond.
     turns: Arc<Semaphore>,
     settings: PoolSettings,
     is_pooled: bool,
@@ -87,13 +87,14 @@ impl Postgres {
         }))
     }
 
-    /// A read is a single statement, except behind a pooler, which would give each message of it another connection.
+    /// Returns a session for single statements. Behind a pooler, returns a transaction, because the pooler could send
+    /// each message of a statement over another connection.
     pub(super) async fn read(&self) -> Result<Session, DbErr> {
         if self.is_pooled {
             self.begin_at(&self.general, None, None).await
         } else {
             let (connections, response_timeout) = self.general.current();
-            // A single statement first waits for a connection, which may just be busy.
+            // The statement first waits for a free connection.
             let response_timeout = response_timeout.with_connecting();
             Ok(Session::new(
                 Channel::Pool(connections),
@@ -117,8 +118,8 @@ impl Postgres {
         !self.is_pooled
     }
 
-    /// Runs a saving statement without a transaction. Returns whether it has changed anything, as far as the server has
-    /// responded.
+    /// Runs one saving statement without BEGIN and COMMIT. Returns whether it has changed anything. After an error,
+    /// that is unknown.
     pub(super) async fn save_at_once(&self, statement: Statement) -> Result<bool, DbErr> {
         let _turn = self.turn_to_save().await?;
         let (connections, response_timeout) = self.saving.current();
@@ -148,7 +149,7 @@ impl Postgres {
         let mut connections_left = pool.most();
         let session = loop {
             match try_to_begin(pool, health.clone(), &mut turn).await {
-                // After a restart of the server each of its old connections fails once.
+                // After a restart of the server, each old connection fails once.
                 Err(error) if is_disconnected(&error) && connections_left > 0 => {
                     connections_left -= 1;
                 }
@@ -165,7 +166,7 @@ impl Postgres {
         &self.health
     }
 
-    /// The connections that read, and those that save.
+    /// Returns the general connections, and those for saving.
     pub(super) fn connections(&self) -> [DatabaseConnection; 2] {
         [&self.general, &self.saving].map(|pool| pool.current().0)
     }
@@ -176,15 +177,15 @@ impl Postgres {
     }
 }
 
-/// sqlx 0.9.0 returns a connection to the pool inside a transaction if its `BEGIN` is dropped (launchbadge/sqlx issue
-/// 4385). [`Transaction::begin`] never drops it.
+/// Begins a transaction. If the future of a `BEGIN` is dropped, sqlx 0.9.0 returns the connection to the pool while it
+/// is inside a transaction (launchbadge/sqlx issue 4385). [`Transaction::begin`] never drops this future.
 async fn try_to_begin(
     pool: &Arc<Pool>,
     health: Option<Arc<WriteHealth>>,
     turn: &mut Option<OwnedSemaphorePermit>,
 ) -> Result<Session, DbErr> {
     let (connections, response_timeout) = pool.current();
-    // It first waits for a connection, which may be what takes long.
+    // BEGIN first waits for a free connection.
     let first = response_timeout.clone().with_connecting();
     let span = span(DbBackend::Postgres, "BEGIN");
     let begin = async move { seen(span, within(Some(&first), connections.begin())).await };

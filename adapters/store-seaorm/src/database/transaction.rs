@@ -159,7 +159,7 @@ impl Transaction {
         }
         if is_storage_failure(error) {
             let is_suspect = is_about_the_connection(error);
-            self.is_suspect.store(is_suspect, Ordering::Relaxed);
+            self.is_suspect.fetch_or(is_suspect, Ordering::Relaxed);
             self.tell_failure();
         }
     }

@@ -12,7 +12,7 @@ pub const LONGEST_PROVIDER_CALL: Duration = Duration::from_secs(120);
 pub const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// The clocks of two processes may differ by at most this. A stored time that is further ahead than this allows comes
 /// from a clock that has been set back since.
-pub const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+pub const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 
 /// How far in the future the stored times of one kind of work may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +24,12 @@ pub struct Horizon {
 }
 
 impl Horizon {
-    /// Returns the horizon for leases of at most `lease`, plus [`CLOCKS_DIFFER`]. Without this margin, a process whose
+    /// Returns the horizon for leases of at most `lease`, plus [`MAX_CLOCK_DIFFERENCE`]. Without this margin, a process whose
     /// clock is behind could take a valid lease for one too far ahead, and a second task would get the lease.
     #[must_use]
     pub const fn new(lease: Duration, pause: Duration) -> Self {
         Self {
-            lease: lease.saturating_add(CLOCKS_DIFFER),
+            lease: lease.saturating_add(MAX_CLOCK_DIFFERENCE),
             pause,
         }
     }
@@ -71,7 +71,7 @@ impl ClockStepDetector {
     const NOTICED_WITHIN: Duration = Duration::from_secs(15);
 
     /// Reads the clock. Returns the longest pause that counts, or [`Duration::MAX`] if the clock was not set back: a
-    /// longer pause was stored before the step. Ignores steps of up to [`CLOCKS_DIFFER`].
+    /// longer pause was stored before the step. Ignores steps of up to [`MAX_CLOCK_DIFFERENCE`].
     pub fn longest_pause(&mut self, clock: &dyn Clock) -> Duration {
         let begun_at = clock.uptime();
         let reading = Reading {
@@ -92,7 +92,7 @@ impl ClockStepDetector {
         if let Some(last) = self.last.replace(reading) {
             let expected = last.now + reading.uptime.saturating_sub(last.uptime);
             let back = expected.since(reading.now);
-            if back > CLOCKS_DIFFER {
+            if back > MAX_CLOCK_DIFFERENCE {
                 let noticed_at = reading.uptime;
                 self.noticed = Some(Step { back, noticed_at });
             }

@@ -77,7 +77,7 @@ fault_codes! {
     /// The person consented to a relink with another account than the one to be relinked.
     AccountMismatch = "account_mismatch",
     /// The response to redeeming the consent was lost, and a consent can be redeemed only once.
-    AnswerLost = "answer_lost",
+    ResponseLost = "answer_lost",
     /// The tokens were issued by another server, or to another client id, than the configured one.
     ClientChanged = "client_changed",
     /// The receiver of a webhook has read the event and rejects it.

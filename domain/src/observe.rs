@@ -23,7 +23,7 @@ pub trait Observer: Send + Sync {
 
     /// A refresh was attempted. `lag` is the time from when the refresh was due to its start. `None` if the refresh was
     /// not due yet, or if the result ends the grant: such a result is reported after it is stored.
-    fn refresh_tried(
+    fn refresh_attempted(
         &self,
         _provider: &ProviderName,
         _outcome: RefreshOutcome,
@@ -32,16 +32,16 @@ pub trait Observer: Send + Sync {
     }
 
     /// A revocation has been tried.
-    fn revocation_tried(&self, _provider: &ProviderName, _outcome: RevocationOutcome) {}
+    fn revocation_attempted(&self, _provider: &ProviderName, _outcome: RevocationOutcome) {}
 
     /// An outage of a provider has begun or ended.
     fn outage(&self, _provider: &ProviderName, _is_down: bool) {}
 
     /// A call to a provider has ended.
-    fn provider_asked(&self, _call: &ProviderCall<'_>) {}
+    fn provider_called(&self, _call: &ProviderCall<'_>) {}
 
     /// A cache of provider metadata or keys was looked up.
-    fn cache_asked(&self, _cache: Cache, _hit: bool) {}
+    fn cache_read(&self, _cache: Cache, _hit: bool) {}
 
     /// A bearer token was refused.
     fn bearer_refused(&self, _how: BearerRefusal) {}
@@ -53,7 +53,7 @@ pub trait Observer: Send + Sync {
     fn audit_log_altered(&self) {}
 
     /// A delivery to a receiver of webhooks was tried.
-    fn webhook_tried(&self, _receiver: &ReceiverName, _attempt: DeliveryOutcome) {}
+    fn webhook_attempted(&self, _receiver: &ReceiverName, _attempt: DeliveryOutcome) {}
 
     /// The accounts were counted.
     fn counted(&self, _census: &Census) {}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::clock_step::{CLOCKS_DIFFER, Horizon};
+use central_oauth_domain::clock_step::{Horizon, MAX_CLOCK_DIFFERENCE};
 use central_oauth_domain::grant::refresh::REFRESH_HORIZON;
 use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
 use central_oauth_domain::link::Link;
@@ -108,7 +108,7 @@ pub(crate) fn planned(now: Timestamp) -> Select<tokens::Entity> {
     tokens::Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::ObtainedAt.gt((now + CLOCKS_DIFFER).as_millis()))
+        .filter(Column::ObtainedAt.gt((now + MAX_CLOCK_DIFFERENCE).as_millis()))
         .filter(Column::Failures.eq(0))
         .filter(Column::NextRefreshAt.gt(now.as_millis()))
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::ReturnCode;
 use super::polling::LONGEST_CONSENT;
-use crate::clock_step::CLOCKS_DIFFER;
+use crate::clock_step::MAX_CLOCK_DIFFERENCE;
 use crate::fault::Fault;
 use crate::grant::{AccessKeyId, AccountId, AccountKey, ProviderName, TokenOrigin};
 use crate::labels::Labels;
@@ -260,7 +260,7 @@ impl Link {
 
     /// How far in the future a deadline may be: no code and no consent lasts longer than [`LONGEST_CONSENT`]. A later
     /// deadline was stored by a clock that has been set back since, and counts as past.
-    pub const LONGEST: Duration = LONGEST_CONSENT.saturating_add(CLOCKS_DIFFER);
+    pub const LONGEST: Duration = LONGEST_CONSENT.saturating_add(MAX_CLOCK_DIFFERENCE);
 
     /// Returns the status at this time.
     pub fn status(&self, now: Timestamp) -> LinkStatus {

@@ -37,7 +37,7 @@ pub trait OAuthProvider: Send + Sync {
     fn scope_words(&self, scope: &str) -> Option<ScopeWords>;
 
     /// Whether people consent through a redirect back to this service, so that the page knows who consented.
-    fn sends_browsers_back(&self) -> bool;
+    fn uses_redirects(&self) -> bool;
 
     /// The client id of this service at the provider.
     fn client_id(&self) -> String;
@@ -255,9 +255,9 @@ pub enum ProviderError {
 
 impl ProviderError {
     /// The prefix of the code of a refusal without an OAuth error code. The HTTP status follows.
-    pub const UNWORDED: &str = "http_";
-    /// The same prefix if the refusal was an HTML page. It begins with [`UNWORDED`](Self::UNWORDED).
-    pub const BY_PAGE: &str = "http_page_";
+    pub const WITHOUT_CODE: &str = "http_";
+    /// The same prefix if the refusal was an HTML page. It begins with [`WITHOUT_CODE`](Self::WITHOUT_CODE).
+    pub const HTML_PAGE: &str = "http_page_";
     /// The code of an access token that userinfo does not accept (RFC 6750 section 3.1).
     pub const INVALID_TOKEN: &str = "invalid_token";
     /// The code of an invalid ID token (OpenID Connect Core section 3.1.3.7).
@@ -298,7 +298,7 @@ impl ProviderError {
     /// Whether the provider has refused this request with an OAuth error code. A refusal without a code may come from a
     /// proxy or a firewall that refuses everybody.
     pub fn is_definite(&self) -> bool {
-        matches!(self, Self::Refused { code, .. } if !code.starts_with(Self::UNWORDED))
+        matches!(self, Self::Refused { code, .. } if !code.starts_with(Self::WITHOUT_CODE))
     }
 
     /// Whether the error looks like the refusal of a proxy or a firewall in front of the provider: an HTML page, or a
@@ -307,7 +307,7 @@ impl ProviderError {
         let Self::Refused { code, .. } = self else {
             return false;
         };
-        code.starts_with(Self::BY_PAGE) || code.strip_prefix(Self::UNWORDED) == Some("403")
+        code.starts_with(Self::HTML_PAGE) || code.strip_prefix(Self::WITHOUT_CODE) == Some("403")
     }
 
     /// Returns when the provider allows a retry, if it said so.

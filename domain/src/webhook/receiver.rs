@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::audit::AuditNumber;
-use crate::clock_step::{CLOCKS_DIFFER, LEASE_MARGIN};
+use crate::clock_step::{LEASE_MARGIN, MAX_CLOCK_DIFFERENCE};
 use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::{REFRESH_HORIZON, pause_after};
 use crate::observe::words;
@@ -126,7 +126,7 @@ impl Receiver {
     /// rule allows, or a pause longer than `longest`, was stored by a clock that has been set back, and counts as past.
     pub fn waits(&self, now: Timestamp, longest: Duration) -> Duration {
         let ahead = |at: Option<Timestamp>, longest| at.filter(|at| at.is_ahead(now, longest));
-        let leased = ahead(self.lease_until, LEASE + CLOCKS_DIFFER);
+        let leased = ahead(self.lease_until, LEASE + MAX_CLOCK_DIFFERENCE);
         let paused = ahead(self.next_attempt_at, REFRESH_HORIZON.cut(longest).pause);
         leased
             .max(paused)

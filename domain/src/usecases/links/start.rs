@@ -198,7 +198,7 @@ impl Links {
             }
             _ => {}
         }
-        if asked && !self.providers.get(provider)?.sends_browsers_back() {
+        if asked && !self.providers.get(provider)?.uses_redirects() {
             return Err(Refusal::Unprocessable(NO_RETURN_CODE.to_owned()));
         }
         Ok(())

@@ -134,7 +134,7 @@ impl OutageWatch {
     ) -> Result<(), StoreError> {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
         let now = self.clock.now();
-        let (fault, retry_after) = (error_of_others(cause), cause.retry_after());
+        let (fault, retry_after) = (error_while_waiting(cause), cause.retry_after());
         let before = lease.attempts.failures;
         let makes_outage = self.known.failed(provider, account, before, now);
         match self.known.of(provider) {
@@ -260,7 +260,7 @@ pub(super) fn log_if_not_stored(provider: &ProviderName, noted: Result<(), Store
 
 /// The error to show on accounts that wait for the outage to end. It quotes the provider only if the client is
 /// misconfigured, because that concerns all accounts.
-fn error_of_others(cause: &ProviderError) -> Fault {
+fn error_while_waiting(cause: &ProviderError) -> Fault {
     if let ProviderError::Misconfigured { .. } = cause {
         return cause.into();
     }

@@ -192,7 +192,7 @@ impl WebhookDispatcher {
         let now = self.clock.now();
         let (next, attempt) = claimed.attempted(number, event.at, result, now, spread);
         if self.save(&next).await? {
-            self.observer.webhook_tried(&self.to.receiver, attempt);
+            self.observer.webhook_attempted(&self.to.receiver, attempt);
             log(&claimed, &next, event, attempt);
         }
         Ok(next.waits(now, Duration::MAX).min(Self::POLL))

@@ -21,7 +21,7 @@ use super::pool::Pool;
 use super::pool_settings::PoolSettings;
 use super::session::{Channel, Session};
 use super::transaction::{Origin, Transaction};
-use super::watched::{seen, span, within};
+use super::watched::{span, traced, with_timeout};
 use crate::error::is_disconnected;
 use crate::url::Server;
 use settings::{connect_options, pool_options, setup, try_out};
@@ -188,7 +188,7 @@ async fn try_to_begin(
     // BEGIN first waits for a free connection.
     let first = response_timeout.clone().with_connecting();
     let span = span(DbBackend::Postgres, "BEGIN");
-    let begin = async move { seen(span, within(Some(&first), connections.begin())).await };
+    let begin = async move { traced(span, with_timeout(Some(&first), connections.begin())).await };
     let origin = Origin::Server(response_timeout.clone());
     let txn = Transaction::begin(origin, health, begin).await?;
     let txn = txn.with_turn(turn.take());

@@ -70,7 +70,7 @@ macro_rules! fault_codes {
 }
 
 fault_codes! {
-    /// The provider, or the person there, declined.
+    /// The provider, or the person at the provider, declined.
     AccessDenied = "access_denied",
     /// The access token has expired, and there is no refresh token.
     AccessTokenExpired = "access_token_expired",

@@ -203,7 +203,7 @@ impl StoredTokens {
             Ok(access_token) => access_token,
             Err(failure) => {
                 self.fail(*failure);
-                // The response's own schedule applies, because its refresh token is new.
+                // The response's `next_refresh_at` takes precedence over that of the failure.
                 self.account.next_refresh_at = answer.next_refresh_at;
                 return;
             }

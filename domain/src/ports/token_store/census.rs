@@ -52,7 +52,7 @@ pub struct ExpiringCount {
 }
 
 impl ExpiringCount {
-    /// An end that a refresh may postpone, now or after an outage, counts from this long before it.
+    /// If a refresh may postpone the end, now or after an outage, the grant counts from this long before the end.
     pub const HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
 }
 

@@ -71,7 +71,7 @@ impl OutageWatch {
         Ok(outages)
     }
 
-    /// Whether this process may send a probe. After its own probe, this process leaves the next one to other replicas
+    /// Whether this process may send a probe. After its own probe, this process leaves the next probe to other replicas
     /// for a moment. Stored times that are too far ahead come from a wrong clock and are ignored.
     pub(super) fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
         let left = self.known.probe_delay(outage);
@@ -177,9 +177,9 @@ impl OutageWatch {
         self.change_outage(provider, given_back).await
     }
 
-    /// Returns a refusal as [`ProviderError::Nonsense`] if it says nothing about the grant: during an outage, a
+    /// Converts a refusal to [`ProviderError::Nonsense`] if it says nothing about the grant: during an outage, a
     /// firewall may send refusals without an OAuth error code to everybody. Keeps the refusal if the provider has
-    /// refreshed other grants since it began to refuse this one, because then the refusal concerns this grant.
+    /// refreshed other grants since it began to refuse this grant, because then the refusal concerns this grant alone.
     pub(super) fn reinterpret(&self, lease: &StoredTokens, error: RefreshError) -> RefreshError {
         let provider = &lease.account.key.provider;
         let refreshed_at = self.known.last_refresh(provider);

@@ -49,7 +49,7 @@ impl Subscription {
 }
 
 /// Delivers events to one receiver, in order. Every replica has a dispatcher for each receiver; a lease on the stored
-/// receiver lets one of them deliver at a time.
+/// receiver lets one replica deliver at a time.
 pub struct WebhookDispatcher {
     store: Arc<dyn WebhookStore>,
     audit: Arc<dyn AuditStore>,

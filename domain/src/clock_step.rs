@@ -71,8 +71,8 @@ impl ClockStepDetector {
     const NOTICED_WITHIN: Duration = Duration::from_secs(15);
 
     /// Compares the clock with the previous reading. For a minute after the clock was set back by more than
-    /// [`MAX_CLOCK_DIFFERENCE`], returns the size of the step minus [`Self::NOTICED_WITHIN`]: a longer pause was stored
-    /// before the step and counts as past. Otherwise returns [`Duration::MAX`].
+    /// [`MAX_CLOCK_DIFFERENCE`], returns the size of the step minus `NOTICED_WITHIN`: a longer pause was stored before
+    /// the step and counts as past. Otherwise returns [`Duration::MAX`].
     pub fn longest_pause(&mut self, clock: &dyn Clock) -> Duration {
         let begun_at = clock.uptime();
         let reading = Reading {

@@ -79,8 +79,8 @@ impl Keys {
     /// Create an access key
     ///
     /// The new key may read the token and the account, and nothing else. Only this response contains it. It expires no
-    /// later than the key that asks for it, and is limited to no more networks and uses. Needs the admin key or the key
-    /// that came with a link code of the account.
+    /// later than the key that asks for it, and its limits on networks and uses are at least as strict. Needs the admin
+    /// key or the key that came with a link code of the account.
     #[oai(
         path = "/accounts/:id/keys",
         method = "post",

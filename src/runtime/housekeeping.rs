@@ -15,7 +15,7 @@ const BATCH: u64 = 100;
 const CHECK_IN_FIRST: Duration = Duration::from_secs(1);
 /// How often links, revocations and other rows that have ended are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
-/// How often stored times that come from a clock that was ahead are repaired.
+/// How often to repair times that were stored while a clock was ahead.
 const LOOK_FOR_CLOCK_STEPS_EVERY: Duration = Duration::from_secs(5);
 /// How often grants that end soon are looked for.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);

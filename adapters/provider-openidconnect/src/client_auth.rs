@@ -115,7 +115,7 @@ impl Client {
     }
 
     /// Adds the credentials to a request, with one method only (RFC 6749 section 2.3). With Basic, the body has no
-    /// client id, because some servers reject both together. The device endpoint is an exception.
+    /// client id, because some servers reject a request that has both. Only requests to the device endpoint have both.
     pub(crate) fn authenticate(
         &self,
         auth: ClientAuth,

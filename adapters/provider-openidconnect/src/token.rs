@@ -42,8 +42,8 @@ impl TokenResponses<'_> {
     }
 
     /// Parses the response to a refresh. A new refresh token is kept even if the rest is unusable, because the provider
-    /// has rotated. A response with neither a new refresh token nor an access token is an error: it contains a message
-    /// instead of a token, or echoes the request.
+    /// has rotated the token. A response with neither a new refresh token nor an access token is an error: it contains
+    /// a message instead of a token, or echoes the request.
     pub(crate) fn read_refresh(
         self,
         fields: &Fields,

@@ -38,7 +38,7 @@ impl GuessStore for SeaOrmStore {
             return Ok(judged);
         }
         // On a server, callers wait here, so that a flood of guesses does not occupy all connections. On SQLite,
-        // waiting callers share a commit, so a person with the right code does not wait for each guess.
+        // waiting guesses share a commit, so a person with the right code does not wait for one commit per guess.
         let _turn = match self.database {
             Database::Postgres(_) => Some(self.guessing.lock().await),
             Database::Sqlite(_) => None,

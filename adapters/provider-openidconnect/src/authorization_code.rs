@@ -165,8 +165,8 @@ fn with_parameters(endpoint: &Url, parameters: &[(&str, &str)]) -> Url {
 }
 
 /// Whether to send `prompt=consent`. Without it, servers that follow OpenID Connect Core section 11 ignore
-/// `offline_access`. Where it is not needed, it does harm: it asks even people who may not consent themselves and for
-/// whom an administrator has already consented.
+/// `offline_access`. An unnecessary prompt does harm: if an administrator has consented for everybody, it still asks
+/// people who may not consent themselves.
 fn wants_prompt(settings: &ProviderSettings) -> bool {
     if settings.quirks.authorization.needs_no_prompt {
         return false;

@@ -19,8 +19,8 @@ const READERS: u32 = 4;
 /// How long a statement waits while another process writes.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// SQLite's busy timeout of the writer; `Sqlite::begin` repeats the attempt. SQLite itself would retry more and more
-/// rarely, in the end every 100 ms. If another process writes continuously, that could take longer than the lease of a
-/// refresh.
+/// rarely, in the end every 100 ms. If another process writes continuously, the lock could then take longer to get than
+/// the lease of a refresh lasts.
 const TURN_TIMEOUT: Duration = Duration::from_millis(5);
 /// Timeout of getting a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);

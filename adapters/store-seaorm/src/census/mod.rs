@@ -110,9 +110,9 @@ impl Group {
     }
 }
 
-/// Counts by provider and stored status. Other properties are counted with CASE instead of GROUP BY. PostgreSQL does
-/// not recognise an expression in SELECT as the one in GROUP BY if it contains placeholders, because they are numbered
-/// differently.
+/// Counts by provider and stored status. Other properties are counted with CASE, because PostgreSQL cannot group by an
+/// expression with placeholders: the placeholders have other numbers in SELECT than in GROUP BY, so PostgreSQL sees two
+/// different expressions.
 fn groups(now: Timestamp, down: &[&str]) -> Select<accounts::Entity> {
     let number = Expr::col((tokens::Entity, Column::Id));
     let count_if = |condition: Condition| Expr::case(condition, number.clone()).count();

@@ -188,8 +188,8 @@ impl Transaction {
         }
     }
 
-    /// Rolls back, and returns when the locks are released. After a failed statement the connection may be dead, so the
-    /// rollback continues in the background.
+    /// Rolls back, and returns when the locks are released. After a failed statement, it returns at once and the
+    /// rollback runs in the background, because the connection may be dead.
     pub(super) async fn roll_back(mut self) {
         if self.has_failed.load(Ordering::Relaxed) {
             return;

@@ -29,8 +29,8 @@ use settings::{connect_options, pool_options, setup, try_out};
 /// How much longer than the statement timeout a session waits for the response.
 const GRACE: Duration = Duration::from_secs(2);
 /// The initial response timeout of saves. A lease lasts 5 s longer than a provider call. Within these 5 s, a dead
-/// connection must be detected and the new tokens saved over another one. Otherwise another process sends the refresh
-/// token again.
+/// connection must be detected, and the new tokens must be saved over another connection. Otherwise another process
+/// sends the refresh token again.
 const FIRST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Postgres {

@@ -88,8 +88,8 @@ async fn apply_settings(connection: &mut PgConnection, setup: &str) -> Result<()
 }
 
 /// Returns the statements that a session executes first; behind a pooler, each transaction executes them. There they
-/// override the settings that the previous transaction of the connection left, and drop its prepared statements. sqlx
-/// names prepared statements even if it does not cache them.
+/// override the settings that the previous transaction on the connection left, and drop its prepared statements,
+/// because sqlx names prepared statements even if it does not cache them.
 ///
 /// The lock timeout of a pool is shorter than its other timeouts, so that a locked row does not look like a server that
 /// hangs.

@@ -50,9 +50,15 @@ impl Postgres {
         let is_pooled = server.is_pooled;
         let options = connect_options(server);
         let plain = setup(settings, is_pooled, settings.statement_timeout);
-        try_out(&options, &plain, settings.connect_timeout * 4).await?;
-        let saving = (settings.max_connections / 2).max(1);
-        let general = settings.max_connections.saturating_sub(saving).max(1);
+        let allowed = try_out(&options, &plain, settings.connect_timeout * 4).await?;
+        // A pooler shares its own connections among its clients.
+        let max_connections = if is_pooled {
+            settings.max_connections
+        } else {
+            within_limit(settings.max_connections, allowed)
+        };
+        let saving = (max_connections / 2).max(1);
+        let general = max_connections.saturating_sub(saving).max(1);
         let pool = |connections, response_timeout: RangeInclusive<Duration>, connecting| {
             let timeouts = [settings.connect_timeout, settings.statement_timeout];
             let shortest = timeouts
@@ -175,6 +181,19 @@ impl Postgres {
         let [general, saving] = self.connections();
         general.close().await.and(saving.close().await)
     }
+}
+
+/// Returns how many connections to open at most. If the server rejects a further connection, sqlx tries to connect until
+/// it times out, even if an open connection becomes free meanwhile.
+fn within_limit(max_connections: u32, allowed: u32) -> u32 {
+    if max_connections > allowed {
+        tracing::warn!(
+            max_connections,
+            allowed,
+            "the database allows fewer connections than CENTRAL_OAUTH_DATABASE_MAX_CONNECTIONS; opening only as many as allowed"
+        );
+    }
+    max_connections.min(allowed)
 }
 
 /// Begins a transaction. If the future of a `BEGIN` is dropped, sqlx 0.9.0 returns the connection to the pool while it

@@ -44,7 +44,8 @@ pub(super) trait Work: Sync {
     /// Starts a task for a lease. Returns whether a task of this process holds the lease now.
     fn start(&self, lease: &Self::Lease, place: OwnedSemaphorePermit) -> bool;
 
-    /// Gives back a lease that no task holds. By default, the lease expires.
+    /// Gives back a lease for which no task was started. The default implementation does nothing: the lease expires by
+    /// itself.
     async fn give_back(&self, _: &Self::Lease) {}
 }
 

@@ -91,8 +91,8 @@ impl Fields {
         names.iter().find_map(|name| self.text(name))
     }
 
-    /// Returns the first of these members that is a string with visible characters, or the first such string of an
-    /// array (AD FS sends several addresses in `email`).
+    /// Returns the first non-blank string among these members. For a member that is an array (AD FS sends several
+    /// addresses in `email`), the array's first non-blank string counts.
     pub(crate) fn first_shown(&self, names: &[&str]) -> Option<&str> {
         let is_shown = |text: &&str| !text.trim().is_empty();
         names.iter().find_map(|name| match self.get(name)? {

@@ -322,7 +322,7 @@ mod tests {
         assert!(words.knows("invalid_scope: no") && !words.knows("made_up"));
     }
 
-    /// A firewall says so, too.
+    /// Firewalls send such phrases too.
     #[test]
     fn phrases_of_others_are_no_codes() {
         let words = Dialect::default();

@@ -60,7 +60,7 @@ pub struct Link {
     pub provider: ProviderName,
     /// Who requests it.
     pub requester: Requester,
-    /// The hash of the requester's network, if the request had no key: the number of its link codes is limited.
+    /// The hash of the requester's network, or of the requesting workload, if the number of its link codes is limited.
     pub network: Option<KeyedHash>,
     /// When the code was handed out.
     pub created_at: Timestamp,
@@ -237,8 +237,8 @@ pub struct PollSchedule {
 }
 
 impl Link {
-    /// Whether a program requested this link. Otherwise it is a relink that a person or an operator started, and the
-    /// key of the link belongs to a program that has nothing to do with it.
+    /// Whether a program requested this link. Otherwise a person or an operator started it as a relink, and its key
+    /// belongs to a program that did not request the relink.
     pub const fn is_of_program(&self) -> bool {
         self.relink_of.is_none() || self.requester.address.is_some()
     }

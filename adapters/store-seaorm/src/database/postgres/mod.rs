@@ -37,8 +37,8 @@ pub(crate) struct Postgres {
     general: Arc<Pool>,
     /// The connections for [`Purpose::Save`], which other work does not occupy.
     saving: Arc<Pool>,
-    /// Limits concurrent saves to the connections of `saving`. So a save that waits for other saves does not look like
-    /// a server that does not respond.
+    /// Limits concurrent saves to the connections of `saving`. Otherwise a save that waits for other saves would look
+    /// like an unresponsive server.
     turns: Arc<Semaphore>,
     settings: PoolSettings,
     is_pooled: bool,

@@ -183,8 +183,8 @@ impl Postgres {
     }
 }
 
-/// Returns how many connections to open at most. If the server rejects a further connection, sqlx tries to connect until
-/// it times out, even if an open connection becomes free meanwhile.
+/// Returns the maximum number of connections to open. If the server rejects a further connection, sqlx tries to connect
+/// until it times out, even if an open connection becomes free meanwhile.
 fn within_limit(max_connections: u32, allowed: u32) -> u32 {
     if max_connections > allowed {
         tracing::warn!(

@@ -27,7 +27,7 @@ pub const POLL_HORIZON: Horizon = Horizon::new(
     LONGEST_INTERVAL.saturating_mul(2),
 );
 
-/// How much further ahead than one interval the next poll may be, because its schedule may have waited for the store.
+/// How much further ahead than one interval the next poll may be, because its schedule may have been stored late.
 pub const STORED_WITHIN: Duration = Duration::from_secs(15);
 
 impl Link {

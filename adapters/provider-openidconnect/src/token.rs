@@ -88,8 +88,9 @@ impl TokenResponses<'_> {
     }
 }
 
-/// In this order: RFC 6749 section 5.1; Stack Exchange and Deezer; cTrader.
-const LIFETIMES: [&str; 3] = ["expires_in", "expires", "expiresIn"];
+/// In this order: Zoho Writer, whose `expires_in` is in milliseconds; RFC 6749 section 5.1; Stack Exchange and Deezer;
+/// cTrader.
+const LIFETIMES: [&str; 4] = ["expires_in_sec", "expires_in", "expires", "expiresIn"];
 
 /// In this order: GitHub, Google and LinkedIn; Keycloak, which sends 0 for an unlimited token; QuickBooks.
 const REFRESH_TOKEN_LIFETIMES: [&str; 3] = [

@@ -21,6 +21,8 @@ pub(crate) enum Meaning {
     Passing,
     /// The operator must act.
     Misconfigured,
+    /// Final only if it persists.
+    Doubtful,
     /// A final rejection.
     Refused,
 }
@@ -175,6 +177,7 @@ fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
         (&words.passing, Meaning::Passing),
         (&words.misconfigured, Meaning::Misconfigured),
     ];
+        (&words.doubtful, Meaning::Doubtful),
     let pairs = all.into_iter().flat_map(|(words, meaning)| {
         let words = words.iter();
         words.map(move |word| (Pattern::new(word), meaning))

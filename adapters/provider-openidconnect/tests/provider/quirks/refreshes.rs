@@ -185,6 +185,19 @@ async fn what_is_dead_and_what_is_not() {
             "misconfigured disabled_client",
         ),
         ("gitlab", 400, error("invalid_grant"), DEAD),
+        // keycloak/keycloak issues 20392, 23397 and 50721: believed only when it stays.
+        (
+            "keycloak",
+            400,
+            both("invalid_grant", "Session doesn't have required client"),
+            "refused doubtful_invalid_grant",
+        ),
+        (
+            "keycloak",
+            400,
+            both("invalid_grant", "Token is not active"),
+            DEAD,
+        ),
         // dreeveapp/dreeve issues 1449 and 372.
         (
             "strava",

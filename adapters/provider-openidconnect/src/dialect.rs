@@ -153,10 +153,11 @@ impl Dialect {
 const INVALID_GRANT: &str = "invalid_grant";
 
 /// Codes of a dead refresh token. Sources, beside RFC 6749: GitHub ("Refreshing user access tokens"), Slack ("Token
-/// rotation"), Supabase ("Error codes"), OpenAI (github.com/openai/codex, `classify_refresh_token_failure`). The last
-/// two codes have no source, but the same meaning.
-const DEAD: [&str; 10] = [
+/// rotation"), Supabase ("Error codes"), OpenAI (github.com/openai/codex, `classify_refresh_token_failure`), Ory Hydra 1
+/// (neondatabase/mcp-server-neon pull request 232). The last two codes have no source, but the same meaning.
+const DEAD: [&str; 11] = [
     INVALID_GRANT,
+    "token_inactive",
     "bad_refresh_token",
     "invalid_refresh_token",
     "refresh_token_not_found",
@@ -176,8 +177,8 @@ fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
         (&words.expired, Meaning::Expired),
         (&words.passing, Meaning::Passing),
         (&words.misconfigured, Meaning::Misconfigured),
-    ];
         (&words.doubtful, Meaning::Doubtful),
+    ];
     let pairs = all.into_iter().flat_map(|(words, meaning)| {
         let words = words.iter();
         words.map(move |word| (Pattern::new(word), meaning))
@@ -220,11 +221,11 @@ const SHARED: [(&str, Meaning); 20] = [
     ("invalid_client", Meaning::Misconfigured),
     ("unauthorized_client", Meaning::Misconfigured),
     ("invalid_scope", Meaning::Misconfigured),
+    ("invalid_target", Meaning::Misconfigured),
     ("unsupported_grant_type", Meaning::Misconfigured),
     ("device_flow_disabled", Meaning::Misconfigured),
     ("incorrect_client_credentials", Meaning::Misconfigured),
     ("invalid_request", Meaning::Refused),
-    ("invalid_target", Meaning::Refused),
 ];
 
 /// Returns the codes that every server may use.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// A session as the store keeps it. It contains neither the operator's name nor the value of the cookie.
+/// A stored session. It contains neither the operator's name nor the value of the cookie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminSession {
     /// The hash of the cookie; the store looks the session up by it.
@@ -14,27 +14,27 @@ pub struct AdminSession {
     pub created_at: Timestamp,
     /// When the session was last used, to the minute.
     pub seen_at: Timestamp,
-    /// The MAC over the token, the start and the operator's key. Another key gives another MAC.
+    /// The MAC over `token`, `created_at` and the operator's key. A different key gives a different MAC.
     pub mac: KeyedHash,
 }
 
 impl AdminSession {
-    /// A session that is not used for this long ends.
+    /// The idle timeout: a session that is unused for this long ends.
     pub const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
     /// A session ends after this long, even if it is in use.
     pub const LONGEST: Duration = Duration::from_secs(8 * 3600);
-    /// A use is stored only if the last stored use is older than this.
+    /// `seen_at` is updated at most once in this time.
     const STORED_EVERY: Duration = Duration::from_secs(60);
 
-    /// Whether the session has ended. A start slightly in the future is accepted, because clocks of replicas differ;
-    /// one further ahead is not.
+    /// Whether the session has ended. A `created_at` up to a minute in the future is accepted, because the clocks of
+    /// replicas differ. If `created_at` is later, the session counts as ended.
     pub fn is_over(&self, now: Timestamp) -> bool {
         now.since(self.seen_at) >= Self::LONGEST_PAUSE
             || now.since(self.created_at) >= Self::LONGEST
             || self.created_at > now + Self::STORED_EVERY
     }
 
-    /// Whether a use at this time must be stored.
+    /// Whether `seen_at` must be updated for a use at `now`.
     pub fn is_use_due(&self, now: Timestamp) -> bool {
         now.since(self.seen_at) >= Self::STORED_EVERY
     }

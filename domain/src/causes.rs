@@ -1,9 +1,9 @@
-//! Errors for logs and messages.
+//! Formats errors for logs and messages.
 
 use std::error::Error;
 
-/// Returns an error with its causes in one line, because the outermost error seldom says what went wrong. A cause that
-/// the line already contains is left out.
+/// Returns an error and its causes as one line, because the outermost error seldom says what went wrong. Leaves out a
+/// cause that the line already contains.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut source = error.source();

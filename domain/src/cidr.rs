@@ -22,7 +22,7 @@ impl Cidr {
     }
 }
 
-/// Whether one of the blocks contains the address. An empty list means any network.
+/// Whether one of the blocks contains the address. An empty list admits every address.
 pub fn admits(blocks: &[Cidr], address: IpAddr) -> bool {
     blocks.is_empty() || blocks.iter().any(|block| block.contains(address))
 }
@@ -30,8 +30,8 @@ pub fn admits(blocks: &[Cidr], address: IpAddr) -> bool {
 impl FromStr for Cidr {
     type Err = MalformedCidr;
 
-    /// Parses a network, or an address as a network of its own. Rejects host bits that are not zero, because the
-    /// meaning would be unclear.
+    /// Parses a block, or an address as a block of its own. Rejects host bits that are not zero (the author may have
+    /// meant the address or the block) and IPv4-mapped IPv6 addresses.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let block = match text.parse::<IpAddr>() {
             Ok(address) => IpNet::from(address),

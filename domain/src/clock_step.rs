@@ -1,5 +1,5 @@
-//! Clocks that are set back. A clock that was ahead for a while has stored times in the future, and nobody must wait
-//! for them. So a stored time that is further ahead than any rule allows counts as past.
+//! Handles clocks that are set back. While a clock is ahead, the service stores times that are too late. Work must not
+//! wait until then, so a stored time further ahead than any rule allows counts as past.
 
 use std::time::Duration;
 
@@ -10,10 +10,11 @@ use crate::time::Timestamp;
 pub const LONGEST_PROVIDER_CALL: Duration = Duration::from_secs(120);
 /// A lease lasts this much longer than the longest provider call.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(5);
-/// The clocks of two processes may differ by this much. A time further ahead was stored before the clock was set back.
-pub const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+/// The maximum difference between the clocks of two processes. If a stored time is further ahead than this difference
+/// explains, the clock that stored it has been set back since.
+pub const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 
-/// How far ahead the stored times of one kind of work may be.
+/// How far in the future the stored times of one kind of work may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Horizon {
     /// The longest lease.
@@ -23,17 +24,17 @@ pub struct Horizon {
 }
 
 impl Horizon {
-    /// Returns the horizon of leases that last `lease` at most. The clock that reads a lease may be behind the one that
-    /// wrote it: a lease that counted as too far ahead would be given to a second task.
+    /// Returns the horizon for leases of at most `lease`, plus [`MAX_CLOCK_DIFFERENCE`]. Without this margin, a process
+    /// whose clock is behind could mistake a valid lease for one that is too far ahead, and lease the same work again.
     #[must_use]
     pub const fn new(lease: Duration, pause: Duration) -> Self {
         Self {
-            lease: lease.saturating_add(CLOCKS_DIFFER),
+            lease: lease.saturating_add(MAX_CLOCK_DIFFERENCE),
             pause,
         }
     }
 
-    /// Returns the horizon with pauses of at most `pause`.
+    /// Returns this horizon, with pauses of at most `pause`.
     pub fn cut(self, pause: Duration) -> Self {
         Self {
             pause: self.pause.min(pause),
@@ -42,8 +43,8 @@ impl Horizon {
     }
 }
 
-/// Notices when the clock is set back while this process runs. Then even some times within a horizon are known to be
-/// too far ahead.
+/// Detects that the clock was set back while this process runs. Then even some stored times within a horizon are known
+/// to be too far ahead.
 #[derive(Debug, Default)]
 pub struct ClockStepDetector {
     last: Option<Reading>,
@@ -63,20 +64,22 @@ struct Step {
 }
 
 impl ClockStepDetector {
-    /// Work that was in progress is stored within this time.
+    /// How long a step back is remembered. Work that was in progress at the step is stored within this time.
     const REMEMBERED_FOR: Duration = Duration::from_secs(60);
-    /// A pause may have begun this long before the clock was set back.
+    /// Subtracted from the size of the step, so that a pause is recognised even if it began this long before the step
+    /// was noticed.
     const NOTICED_WITHIN: Duration = Duration::from_secs(15);
 
-    /// Reads the clock. Returns the longest pause that counts: a longer one was stored before the clock was set back.
-    /// Steps of up to [`CLOCKS_DIFFER`] are ignored.
+    /// Compares the clock with the previous reading. For a minute after the clock was set back by more than
+    /// [`MAX_CLOCK_DIFFERENCE`], returns the size of the step minus `NOTICED_WITHIN`: a longer pause was stored before
+    /// the step and counts as past. Otherwise returns [`Duration::MAX`].
     pub fn longest_pause(&mut self, clock: &dyn Clock) -> Duration {
         let begun_at = clock.uptime();
         let reading = Reading {
             now: clock.now(),
             uptime: clock.uptime(),
         };
-        // If the process was stopped in between, the two clocks say nothing about each other.
+        // If the process was suspended between these readings, they cannot be compared.
         if reading.uptime.saturating_sub(begun_at) < Duration::from_secs(1) {
             self.compare(reading);
         }
@@ -90,7 +93,7 @@ impl ClockStepDetector {
         if let Some(last) = self.last.replace(reading) {
             let expected = last.now + reading.uptime.saturating_sub(last.uptime);
             let back = expected.since(reading.now);
-            if back > CLOCKS_DIFFER {
+            if back > MAX_CLOCK_DIFFERENCE {
                 let noticed_at = reading.uptime;
                 self.noticed = Some(Step { back, noticed_at });
             }

@@ -1,4 +1,4 @@
-//! Randomness, handed in by the composition root.
+//! Randomness. The composition root supplies the generator.
 
 use std::sync::Mutex;
 
@@ -7,7 +7,7 @@ use crate::lock::lock;
 
 use rand_core::CryptoRng;
 
-/// Crockford's alphabet in lower case: five bits a character.
+/// Crockford's alphabet in lower case: five bits per character.
 pub(crate) const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// A cryptographically secure random source; in production the operating system's.
@@ -51,8 +51,8 @@ impl Entropy {
         f64::from(lock(&self.0).next_u32()) / 2_f64.powi(32)
     }
 
-    /// Random text of `length` characters, five bits each, from Crockford's alphabet: no padding, nothing to escape
-    /// in a header, a URL or a shell.
+    /// Returns `length` random characters of Crockford's alphabet, five bits each. They need no escaping in a header, a
+    /// URL or a shell.
     pub fn text(&self, length: usize) -> String {
         let mut bytes = vec![0; length];
         lock(&self.0).fill_bytes(&mut bytes);

@@ -4,8 +4,8 @@ use std::ops::Deref;
 
 use crate::text::presentable;
 
-/// A lasting error of a link or an account: a stable code for programs and a sentence for people. It contains no
-/// secrets: code that builds one from a provider's words first removes what was sent to the provider.
+/// A stored error of a link, an account or a delivery: a stable code for programs and a sentence for people. Contains
+/// no secrets: code that quotes a provider first removes everything that was sent to the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// What went wrong, for programs.
@@ -15,7 +15,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// The detail of [`FaultCode::AccessDenied`] where the provider gave none.
+    /// The detail of [`FaultCode::AccessDenied`] if the provider gave none.
     pub const DECLINED: &str = "declined at the provider";
 
     const MOST_CHARACTERS: usize = 500;
@@ -39,7 +39,7 @@ macro_rules! fault_codes {
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum FaultCode {
             $($(#[doc = $doc])+ $name,)+
-            /// A word of the provider, `snake_case` in most cases.
+            /// The provider's own code, usually in `snake_case`.
             Provider(String),
         }
 
@@ -58,7 +58,7 @@ macro_rules! fault_codes {
         const OURS: &[(FaultCode, &str)] = &[$((FaultCode::$name, $word)),+];
 
         impl From<&str> for FaultCode {
-            /// Returns the code with this word: one of ours, or else the provider's.
+            /// Returns the variant with this word, or else [`Self::Provider`].
             fn from(word: &str) -> Self {
                 match word {
                     $($word => Self::$name,)+
@@ -70,15 +70,15 @@ macro_rules! fault_codes {
 }
 
 fault_codes! {
-    /// The provider, or the person there, declined.
+    /// The provider, or the person at the provider, declined.
     AccessDenied = "access_denied",
     /// The access token has expired, and there is no refresh token.
     AccessTokenExpired = "access_token_expired",
-    /// The account that consented is not the one that was to consent again.
+    /// The person consented to a relink with another account than the one to be relinked.
     AccountMismatch = "account_mismatch",
-    /// A consent can be redeemed only once, and the response was lost.
-    AnswerLost = "answer_lost",
-    /// The tokens came from another server or client than the configured one.
+    /// The response to redeeming the consent was lost, and a consent can be redeemed only once.
+    ResponseLost = "answer_lost",
+    /// The tokens were issued by another server, or to another client id, than the configured one.
     ClientChanged = "client_changed",
     /// The receiver of a webhook has read the event and rejects it.
     EventRejected = "event_rejected",
@@ -86,18 +86,18 @@ fault_codes! {
     GrantExpiresSoon = "grant_expires_soon",
     /// This service failed.
     InternalError = "internal_error",
-    /// The refresh token or the consent is dead (RFC 6749 section 5.2). The only code that ends a grant. Adapters translate
-    /// a provider's own codes to it.
+    /// The refresh token or the consent is no longer valid (RFC 6749 section 5.2). The only code that ends a grant at
+    /// once. Adapters translate a provider's own codes to it.
     InvalidGrant = "invalid_grant",
     /// The stored key of a link is not the one that was handed out.
     KeyAltered = "key_altered",
-    /// The access token expires sooner than the caller wants.
+    /// The access token expires before the time that the caller asked for.
     MinTtlUnmet = "min_ttl_unmet",
     /// No HTTPS client can be built, perhaps because there are no root certificates.
     NoHttpsClient = "no_https_client",
     /// The provider gave no refresh token.
     NoRefreshToken = "no_refresh_token",
-    /// The return code of a link was not sent in time.
+    /// The return code of a link was not sent in time, or was wrong too often.
     NotConfirmed = "not_confirmed",
     /// A permanent failure or rejection of the provider.
     ProviderError = "provider_error",
@@ -105,11 +105,11 @@ fault_codes! {
     ProviderNotConfigured = "provider_not_configured",
     /// A temporary failure: no response from the provider, or an incomprehensible one.
     ProviderUnavailable = "provider_unavailable",
-    /// The receiver of a webhook refused it, perhaps for a while.
+    /// The receiver of a webhook refused the delivery, perhaps only for a while.
     ReceiverRefused = "receiver_refused",
     /// The receiver of a webhook did not respond.
     ReceiverUnavailable = "receiver_unavailable",
-    /// The database was restored from a backup: the refresh token may be used up.
+    /// The database was restored from a backup: the refresh token may be outdated.
     RestoredFromBackup = "restored_from_backup",
     /// The stored refresh token is encrypted with a secret key that this process does not have.
     SecretKeyMissing = "secret_key_missing",
@@ -122,8 +122,8 @@ fault_codes! {
 }
 
 impl FaultCode {
-    /// Whether it says something about one process and not about the account: a replica with another configuration may
-    /// have the provider, the client or the secret key.
+    /// Whether the fault concerns this process and not the account: another replica may be configured with the
+    /// provider, the client id or the secret key.
     pub const fn is_local(&self) -> bool {
         matches!(
             self,

@@ -3,8 +3,8 @@ use std::collections::btree_map::{IntoIter, Iter};
 
 use crate::text::{Unpresentable, check_chosen};
 
-/// Names and values that a client gave with its link, such as `team` and `billing`. Nobody has verified them, and they
-/// authorise nothing.
+/// Names and values that a client sent when it requested its link, such as `team` and `billing`. They are unverified
+/// and authorise nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Labels(BTreeMap<String, String>);
 
@@ -20,16 +20,16 @@ pub struct Label {
 /// Why a label is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadLabel {
-    /// More than [`Labels::MOST`].
+    /// There are more than [`Labels::MOST`] labels.
     #[error("labels: more than {} labels", Labels::MOST)]
     TooMany,
-    /// A name that is empty, too long or has other characters.
+    /// The name is empty, too long or contains a character that is not allowed.
     #[error(
         "labels: a name must have 1 to {} characters of a-z, 0-9, `.`, `_`, `/` and `-`",
         Label::LONGEST_NAME
     )]
     Name,
-    /// A value that pages cannot show.
+    /// The value is too long for a page, or contains characters that may deceive its reader.
     #[error("labels: the value of {name} {why}")]
     Value {
         /// The name of the label.
@@ -48,13 +48,14 @@ impl Label {
     /// Reads a label as `NAME:VALUE`. The value may contain colons.
     ///
     /// # Errors
-    /// [`BadLabel`] for a text without a colon, and as [`Label::new`].
+    /// [`BadLabel::Name`] for a text without a colon; otherwise as [`Label::new`].
     pub fn parse(text: &str) -> Result<Self, BadLabel> {
         let (name, value) = text.split_once(':').ok_or(BadLabel::Name)?;
         Self::new(name.to_owned(), value.to_owned())
     }
 
-    /// Checks a label that accounts may have. Those of earlier versions have values that [`Labels::new`] rejects.
+    /// Checks a label that is searched for. Accepts values that [`Labels::new`] rejects, because earlier versions
+    /// stored them.
     ///
     /// # Errors
     /// [`BadLabel::Name`] and [`BadLabel::Value`].
@@ -73,7 +74,7 @@ impl Label {
         Err(BadLabel::Value { name, why })
     }
 
-    /// Checks a label that a client has chosen.
+    /// Checks a label of a new link.
     fn chosen(name: String, value: String) -> Result<(String, String), BadLabel> {
         let Self { name, value } = Self::new(name, value)?;
         match check_chosen(&value, Self::LONGEST_VALUE) {
@@ -105,8 +106,8 @@ impl Labels {
         Self(labels.into_iter().collect())
     }
 
-    /// Returns the labels that a later link adds to these: those with new names, while there is room. Labels are never
-    /// overwritten.
+    /// Returns the labels of `later` that are added to these: those with new names, up to [`Self::MOST`] labels in all.
+    /// Stored labels are never overwritten.
     #[must_use]
     pub fn added_by(&self, later: &Self) -> Self {
         let room = Self::MOST.saturating_sub(self.0.len());
@@ -127,12 +128,12 @@ impl Labels {
         self.0.iter()
     }
 
-    /// Whether there are none.
+    /// Whether there are no labels.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether this label is one of them.
+    /// Whether these labels contain the name of `label` with the same value.
     pub fn contains(&self, label: &Label) -> bool {
         self.0.get(&label.name) == Some(&label.value)
     }

@@ -1,4 +1,4 @@
-//! The rules of Central OAuth, with no I/O of their own.
+//! The rules of Central OAuth, without I/O.
 //!
 //! # The map
 //!
@@ -8,25 +8,26 @@
 //! | [`audit`] | entries of the audit log, and how changes of the log are detected |
 //! | [`clock_step`] | how far ahead a stored time may be |
 //! | [`link`] | link codes, the states of a link, limits of guesses |
-//! | [`grant`] | accounts, their tokens and access keys; when tokens are refreshed and revoked, and what a failure means |
+//! | [`grant`] | accounts, their tokens and access keys; when tokens are refreshed and revoked; what a failure means |
 //! | [`operator`] | what the keys of operators may do |
 //! | [`replica`] | processes that share one store |
 //! | [`text`] | which characters of untrusted text are shown |
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
 //! | [`vault`] | how secrets are sealed, decrypted and hashed |
 //! | [`webhook`] | which events receivers are told about, and when a delivery is tried again |
-//! | [`workload`] | what a workload's JWT must say, and what the workload may do |
+//! | [`workload`] | what a workload's JWT must contain, and what the workload may do |
 //! | [`lock`] | locks mutexes |
-//! | [`ports`] | interfaces to the outside: [`TokenStore`], [`Cipher`], [`OAuthProvider`], [`Clock`] |
+//! | [`ports`] | interfaces to the outside, such as [`TokenStore`], [`Cipher`], [`OAuthProvider`] and [`Clock`] |
 //! | [`observe`] | events for metrics: [`Observer`] |
 //! | [`usecases`] | the use cases: one service each, held by [`Services`] |
 //!
 //! # Adding an adapter
 //!
-//! *A store*: implement the seventeen traits that make a [`TokenStore`], and then that one, in a crate below `adapters/`,
-//! one transaction for each method, and run `central_oauth_contract::token_store` against it. *A provider*: implement
-//! [`OAuthProvider`], one HTTP exchange for each method; intervals, deadlines and retries are decided here. *A cipher*:
-//! implement [`Cipher`] and run `central_oauth_contract::cipher`. `docs/ARCHITECTURE.md` lists what else has to change.
+//! *A store*: in a crate below `adapters/`, implement the seventeen traits of which [`TokenStore`] consists, and then
+//! [`TokenStore`] itself, with one transaction for each method. Run `central_oauth_contract::token_store` against it.
+//! *A provider*: implement [`OAuthProvider`], one HTTP exchange for each method; this crate decides about intervals,
+//! deadlines and retries. *A cipher*: implement [`Cipher`] and run `central_oauth_contract::cipher`.
+//! `docs/ARCHITECTURE.md` lists what else has to change.
 //!
 //! [`TokenStore`]: ports::TokenStore
 //! [`Cipher`]: ports::Cipher

@@ -1,6 +1,6 @@
-//! Numbers that the store gives its rows.
+//! Numbers that the store assigns to rows.
 
-/// Defines a number of the store that the API shows as a string.
+/// Defines a row number. The API shows it as a string.
 macro_rules! number {
     ($(#[$about:meta])* $name:ident) => {
         $(#[$about])*
@@ -25,8 +25,8 @@ macro_rules! number {
 
 pub(crate) use number;
 
-/// Returns the next number, or 0 after the highest one, so that a row with a wrong number causes no panic. The result
-/// is only compared for equality.
+/// Returns the next number, or 0 after the highest one, so that a corrupt row causes no panic. Callers compare the
+/// result only for equality.
 pub(crate) const fn next(number: i64) -> i64 {
     match number.checked_add(1) {
         Some(next) => next,

@@ -7,23 +7,24 @@ use crate::link::LinkId;
 use crate::ports::{Census, ProviderError};
 use crate::webhook::{DeliveryOutcome, ReceiverName};
 
-/// Receives events. Called in the middle of the work, so it must neither wait nor fail.
+/// Receives events. The methods are called while work is in progress, so they must neither wait nor fail.
 pub trait Observer: Send + Sync {
-    /// A link code was handed out for the request in progress.
+    /// The current request has received a link code.
     fn link_started(&self, _link: LinkId, _provider: &ProviderName) {}
 
     /// A person has confirmed a link, and the provider's flow has started.
     fn link_confirmed(&self, _link: LinkId, _provider: &ProviderName) {}
 
-    /// The work in progress continues a link that an earlier request started.
+    /// The current task continues a link that an earlier request started.
     fn link_resumed(&self, _link: LinkId) {}
 
-    /// A link has come to its end.
+    /// A link has ended.
     fn link_ended(&self, _link: LinkId, _provider: &ProviderName, _how: LinkEnd) {}
 
-    /// A refresh was attempted. `lag` is the time between its due time and its start. It is `None` if the refresh was
-    /// not due yet, and for verdicts, which are reported after they are stored.
-    fn refresh_tried(
+    /// A refresh was attempted. `lag` is the time between when the refresh was due and when the attempt started. `None`
+    /// if the refresh was not due yet, or if the grant has ended: then the attempt is reported only after its result is
+    /// stored.
+    fn refresh_attempted(
         &self,
         _provider: &ProviderName,
         _outcome: RefreshOutcome,
@@ -32,28 +33,28 @@ pub trait Observer: Send + Sync {
     }
 
     /// A revocation has been tried.
-    fn revocation_tried(&self, _provider: &ProviderName, _outcome: RevocationOutcome) {}
+    fn revocation_attempted(&self, _provider: &ProviderName, _outcome: RevocationOutcome) {}
 
     /// An outage of a provider has begun or ended.
     fn outage(&self, _provider: &ProviderName, _is_down: bool) {}
 
     /// A call to a provider has ended.
-    fn provider_asked(&self, _call: &ProviderCall<'_>) {}
+    fn provider_called(&self, _call: &ProviderCall<'_>) {}
 
     /// A cache of provider metadata or keys was looked up.
-    fn cache_asked(&self, _cache: Cache, _hit: bool) {}
+    fn cache_read(&self, _cache: Cache, _hit: bool) {}
 
     /// A bearer token was refused.
     fn bearer_refused(&self, _how: BearerRefusal) {}
 
-    /// The row of an access key was changed by somebody who does not have the secret key; the key was refused.
+    /// A key was refused because somebody without the secret key had changed its row.
     fn key_altered(&self) {}
 
-    /// The audit log was changed by somebody who does not have the secret key.
+    /// Somebody without the secret key has changed the audit log.
     fn audit_log_altered(&self) {}
 
     /// A delivery to a receiver of webhooks was tried.
-    fn webhook_tried(&self, _receiver: &ReceiverName, _attempt: DeliveryOutcome) {}
+    fn webhook_attempted(&self, _receiver: &ReceiverName, _attempt: DeliveryOutcome) {}
 
     /// The accounts were counted.
     fn counted(&self, _census: &Census) {}
@@ -65,7 +66,7 @@ pub struct Unobserved;
 
 impl Observer for Unobserved {}
 
-/// Defines a small, closed set of words: an enum with the word of each value.
+/// Defines an enum whose values each have a fixed word.
 #[macro_export]
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$meaning:meta])* $variant:ident => $word:literal,)+ }) => {
@@ -76,7 +77,7 @@ macro_rules! words {
         }
 
         impl $name {
-            /// All of them.
+            /// All values.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// Returns the word.
@@ -112,7 +113,7 @@ words! {
     LinkEnd {
         /// The link led to an account.
         Linked => "linked",
-        /// The person declined, or the provider did for them (`access_denied`).
+        /// The person declined, or the provider did so (`access_denied`).
         Denied => "denied",
         /// The link expired after a person confirmed it.
         Expired => "expired",
@@ -126,9 +127,9 @@ words! {
     RefreshOutcome {
         /// The provider issued new tokens.
         Refreshed => "refreshed",
-        /// The grant was given up: a person must consent again.
+        /// The grant has ended: a person must consent again.
         RelinkRequired => "relink_required",
-        /// The provider refused; the service tries again later.
+        /// The provider refused the refresh token; the service tries again later.
         Refused => "refused",
         /// Only the operator can fix the cause.
         Misconfigured => "misconfigured",
@@ -140,15 +141,15 @@ words! {
 words! {
     /// The outcome of an attempt to revoke tokens.
     RevocationOutcome {
-        /// The provider has confirmed it.
+        /// The provider has confirmed the revocation.
         Revoked => "revoked",
         /// The provider revokes no tokens.
         Unsupported => "unsupported",
-        /// The provider has not confirmed it for a day, or the tokens could not be decrypted.
+        /// The provider has not confirmed the revocation for a day, or the tokens could not be decrypted.
         Failed => "failed",
         /// Cancelled, because the person linked again.
         Cancelled => "cancelled",
-        /// Not confirmed yet: the provider is asked again.
+        /// Not confirmed yet: the revocation is retried.
         Again => "again",
     }
 }
@@ -156,7 +157,7 @@ words! {
 words! {
     /// The purpose of a provider call.
     Exchange {
-        /// Start a flow.
+        /// Start a consent flow.
         Consent => "consent",
         /// Redeem a consent.
         Redeem => "redeem",
@@ -172,9 +173,9 @@ words! {
 words! {
     /// How a provider answered.
     CallOutcome {
-        /// With a valid response of the protocol, `authorization_pending` included.
+        /// A valid response of the protocol, `authorization_pending` included.
         Answered => "answered",
-        /// With a definite rejection.
+        /// A definite rejection.
         Refused => "refused",
         /// A rejection of this service's client.
         Misconfigured => "misconfigured",
@@ -186,17 +187,17 @@ words! {
 }
 
 words! {
-    /// How a bearer was refused.
+    /// Why a bearer token was refused.
     BearerRefusal {
         /// The key is unknown or expired.
         Unauthorized => "unauthorized",
-        /// Its network has tried too many unknown keys.
+        /// The network of the caller has tried too many unknown keys.
         RateLimited => "rate_limited",
         /// The key may not be used from this network.
         WrongNetwork => "wrong_network",
         /// The key was used more often than its limit allows.
         UsedTooOften => "used_too_often",
-        /// As a JWT that breaks a rule.
+        /// The bearer token is a JWT that breaks a rule.
         Workload => "workload",
     }
 }

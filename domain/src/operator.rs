@@ -1,4 +1,4 @@
-//! Keys of operators. They give access to no account's token.
+//! Keys of operators. None of them gives access to an account's token.
 
 use std::fmt::{self, Display};
 
@@ -6,18 +6,18 @@ use crate::observe::words;
 use crate::secret::AccessKey;
 
 words! {
-    /// What an operator may do. If a role has only one key and that key has no name, it is named after the role.
+    /// What a key of an operator may do.
     OperatorRole {
-        /// Everything but tokens.
+        /// Do everything except read tokens.
         Admin => "admin",
         /// Read what an admin may read.
         Auditor => "auditor",
-        /// Ask for link codes.
+        /// Request link codes.
         Enroll => "enroll",
     }
 }
 
-/// The name of an operator's key: 1 to 64 of the characters `a-z`, `0-9`, `.`, `_`, `-` and `@`.
+/// The name of an operator's key: 1 to 64 characters of `a-z`, `0-9`, `.`, `_`, `-` and `@`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OperatorName {
     bytes: [u8; Self::LONGEST],
@@ -25,10 +25,10 @@ pub struct OperatorName {
 }
 
 impl OperatorName {
-    /// The most characters.
+    /// Maximum length.
     pub const LONGEST: usize = 64;
 
-    /// Returns the name, if it is one.
+    /// Returns `None` if the text is not a valid name.
     pub fn new(name: &str) -> Option<Self> {
         let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-@".contains(&b);
         let is_name = !name.is_empty() && name.bytes().all(is_plain);
@@ -41,7 +41,7 @@ impl OperatorName {
         Some(Self { bytes, length })
     }
 
-    /// Returns the name of the only key of a role.
+    /// Returns the name of a key that the operator has not named: the word of its role.
     pub const fn of_role(role: OperatorRole) -> Self {
         let name = role.as_str().as_bytes();
         let mut bytes = [0; Self::LONGEST];
@@ -59,7 +59,7 @@ impl OperatorName {
     /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         let bytes = self.bytes.get(..usize::from(self.length));
-        // The bytes are ASCII.
+        // `new` accepts only ASCII, so this is always UTF-8.
         str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
     }
 }
@@ -79,7 +79,7 @@ impl fmt::Debug for OperatorName {
 /// A key that the operator has configured.
 #[derive(Clone)]
 pub struct OperatorKey {
-    /// The name that the operator gave it, for the log.
+    /// Its name in logs.
     pub name: OperatorName,
     /// What it may do.
     pub role: OperatorRole,
@@ -88,7 +88,7 @@ pub struct OperatorKey {
 }
 
 impl OperatorKey {
-    /// Creates the only key of this role, named after the role.
+    /// Creates a key that is named after its role.
     pub fn of_role(role: OperatorRole, key: AccessKey) -> Self {
         let name = OperatorName::of_role(role);
         Self { name, role, key }

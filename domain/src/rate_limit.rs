@@ -38,7 +38,7 @@ impl<K: Eq + Hash> RateLimit<K> {
         }
     }
 
-    /// A limit that is set per key, in each call of [`RateLimit::admit_at`].
+    /// Creates a limit whose interval and burst are given in each call of [`RateLimit::admit_at`].
     pub(crate) fn of_each() -> Self {
         Self::new(Duration::ZERO, 0)
     }
@@ -47,7 +47,7 @@ impl<K: Eq + Hash> RateLimit<K> {
     /// left.
     ///
     /// # Errors
-    /// Returns how long to wait if the burst is used up. Then the event is not counted.
+    /// Returns how long to wait if the burst is used up. The event is then not counted.
     pub(crate) fn admit(&self, key: K, uptime: Duration) -> Result<u32, Duration> {
         if self.interval.is_zero() {
             return Ok(self.burst);
@@ -55,14 +55,15 @@ impl<K: Eq + Hash> RateLimit<K> {
         self.admit_at(key, uptime, self.interval, self.burst)
     }
 
-    /// Whether an event of a key would be admitted now. It is not counted.
+    /// Whether an event of a key would be admitted now. Does not count an event.
     pub(crate) fn has_room(&self, key: &K, uptime: Duration) -> bool {
         let state = lock(&self.state);
         let full_at = state.full_at.get(key).copied().unwrap_or_default();
         uptime.max(full_at) + self.interval <= uptime + self.interval * self.burst
     }
 
-    /// Counts an event of a key that may have one event per interval, which must not be zero, with this burst.
+    /// Counts an event of a key, which may have one event per `interval`, with this burst. The interval must not be
+    /// zero.
     ///
     /// # Errors
     /// As [`RateLimit::admit`].

@@ -6,17 +6,17 @@ use crate::time::Timestamp;
 
 /// How often a replica reports that it runs.
 pub const CHECK_IN_EVERY: Duration = Duration::from_secs(10);
-/// A replica that was not seen for this long is gone.
+/// A replica that has not reported for this long counts as gone.
 pub const GONE_AFTER: Duration = Duration::from_secs(30);
-/// A replica that ended without signing off is remembered for this long.
+/// A replica that ended without checking out stays listed for this long.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(86_400);
 
 /// What a replica reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplicaReport {
-    /// A random name for each start of a process.
+    /// A random id, new at each start of a process.
     pub instance: String,
-    /// The name for operators: its machine and listen address.
+    /// The name shown to operators: host and listen address.
     pub name: String,
     /// The version of the program.
     pub version: String,
@@ -24,7 +24,7 @@ pub struct ReplicaReport {
     pub started_at: Timestamp,
 }
 
-/// A replica as the store knows it.
+/// A stored report of a replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replica {
     /// Its report.
@@ -40,7 +40,7 @@ impl Replica {
     }
 }
 
-/// Returns those that are there.
+/// Returns the replicas that are running.
 pub fn running(mut replicas: Vec<Replica>, now: Timestamp) -> Vec<Replica> {
     replicas.retain(|replica| replica.is_running(now));
     replicas

@@ -1,4 +1,4 @@
-//! Secrets have types of their own. None implements `Debug` or `Display`, and their memory is wiped on drop.
+//! Types for secrets. None of them implements `Debug` or `Display`, and their memory is wiped on drop.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -18,7 +18,7 @@ macro_rules! secrets {
                 Self(SecretString::from(secret.into()))
             }
 
-            /// The secret itself. Every use of this is a place to review.
+            /// Returns the plain secret. Reviewers look at every call.
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
             }
@@ -29,11 +29,11 @@ macro_rules! secrets {
 secrets! {
     /// An OAuth access token (RFC 6749 section 1.4).
     AccessToken,
-    /// An OAuth refresh token (RFC 6749 section 1.5). It leaves the service only for the provider.
+    /// An OAuth refresh token (RFC 6749 section 1.5). It is sent to nobody but the provider.
     RefreshToken,
     /// An OpenID Connect ID token, stored only until the person has been identified.
     IdToken,
-    /// The device code, which redeems a consent (RFC 8628 section 3.2).
+    /// A device code, which is exchanged for tokens (RFC 8628 section 3.4).
     DeviceCode,
     /// Data that a provider's adapter needs to redeem a callback. It is stored while the person is at the provider.
     PendingCallback,
@@ -42,17 +42,17 @@ secrets! {
     CallbackQuery,
     /// The code that the person types at the provider (RFC 8628 section 3.2).
     UserCode,
-    /// An address at the provider. Anybody who opens it can continue this person's consent.
+    /// A URL at the provider. Anybody who opens it can continue this person's consent.
     ConsentUri,
-    /// Members of a token response that clients need, as one text.
+    /// Members of a token response that clients need, serialised to one text.
     ExtraText,
-    /// A client's key to one account.
+    /// A client's bearer key for one account.
     AccessKey,
     /// The JWT with which a workload proves who it is (RFC 7519).
     WorkloadToken,
-    /// The random value in the cookie of the browser that a person uses at the page.
+    /// The random value of the cookie by which the pages recognise a browser.
     BrowserToken,
-    /// An address of this service at which the person of an account starts a relink.
+    /// The URL at which the person of an account starts a relink.
     RelinkUrl,
 }
 
@@ -82,12 +82,13 @@ impl BrowserToken {
     }
 }
 
-/// An encrypted value as the store keeps it. It can be decrypted only in the place for which it was sealed.
+/// An encrypted value, as it is stored. It decrypts only with the associated data (owner and kind of value) for which
+/// it was sealed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(Vec<u8>);
 
 impl Sealed {
-    /// Wraps bytes that a cipher made or a store kept.
+    /// Wraps bytes from a cipher or a store.
     pub const fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
@@ -99,7 +100,7 @@ impl Sealed {
 }
 
 impl Sealed {
-    /// Returns the id of the key that sealed it; `None` if no cipher made it.
+    /// Returns the id of the key that sealed the value; `None` if the value is too short to contain one.
     pub fn seal_id(&self) -> Option<SealId> {
         self.0.first_chunk().copied().map(SealId)
     }
@@ -127,7 +128,7 @@ impl std::fmt::Debug for Sealed {
 }
 
 /// The keyed hash of a link code, an access key, a browser's token, a callback or a network. Equal inputs give equal
-/// hashes; nobody can guess inputs without the service's hash key.
+/// hashes. Without the service's hash key, nobody can test a guessed input.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyedHash([u8; 32]);
 
@@ -142,7 +143,7 @@ impl KeyedHash {
         &self.0
     }
 
-    /// Compares in constant time, so that the duration does not reveal how much of a MAC is right.
+    /// Compares in constant time, so that the duration does not reveal how many bytes of a MAC match.
     pub fn is_equal(&self, other: &Self) -> bool {
         let pairs = self.0.iter().zip(&other.0);
         let difference = pairs.fold(0, |difference, (one, other)| difference | (one ^ other));

@@ -1,24 +1,24 @@
-//! What a migration adds to the schema. The way down is derived from it.
+//! What a migration adds to the schema. The rollback is derived from this.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
-/// A migration, under the name that databases record.
+/// A migration. A database stores `name` when it applies the migration.
 pub(crate) struct Migration {
     pub(crate) name: &'static str,
     pub(crate) changes: fn(DbBackend) -> Changes,
 }
 
-/// Everything that one migration adds, in this order. It is removed in the reverse order.
+/// Everything that one migration adds, in this order. A rollback removes it in reverse order.
 #[derive(Default)]
 pub(crate) struct Changes {
     pub(crate) tables: Vec<TableCreateStatement>,
     /// Columns of existing tables, each with its table.
     pub(crate) columns: Vec<(&'static str, ColumnDef)>,
     pub(crate) indexes: Vec<IndexCreateStatement>,
-    /// Statements that change rows on the way up.
+    /// Statements that change rows when the migration is applied.
     pub(crate) rows_up: &'static [&'static str],
-    /// Statements that change rows on the way down, so that older versions can use them.
+    /// Statements that change or delete rows before a rollback, because older versions cannot use them.
     pub(crate) rows_down: &'static [&'static str],
 }
 
@@ -46,7 +46,7 @@ impl Changes {
         for table in self.tables {
             manager.create_table(table).await?;
         }
-        // Each in its own statement, because SQLite adds and drops one column at a time.
+        // One statement per column: SQLite adds and drops one column at a time.
         for (table, column) in self.columns {
             let change = Table::alter().table(table).add_column(column).to_owned();
             manager.alter_table(change).await?;
@@ -114,7 +114,7 @@ pub(crate) fn index(
     index
 }
 
-/// A reference to the number of a row, with cascading deletion.
+/// Makes `column` a foreign key to `id` of the table `to`, with cascading deletion.
 pub(crate) fn cascade(
     table: &'static str,
     column: &'static str,

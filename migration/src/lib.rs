@@ -1,8 +1,8 @@
 //! The database schema, version by version.
 //!
-//! Rules for a migration: portable types only (`BIGINT` for numbers and for times, which are milliseconds since the
-//! Unix epoch; `TEXT`; `BLOB`), and an index for whatever a periodic scan looks for. A migration that has been released
-//! is never edited: the next one follows it. Databases know it by the name of its file, which stays too.
+//! A migration uses portable types only: `TEXT`, `BLOB`, and `BIGINT` for numbers and times (milliseconds since the
+//! Unix epoch). Every condition of a periodic scan needs an index. Never edit or rename a released migration; write a
+//! new one. Databases store the file name of each applied migration.
 
 mod changes;
 mod m0001_initial;
@@ -35,7 +35,7 @@ use changes::Migration;
 /// All migrations, in order.
 pub struct Migrator;
 
-/// Lists migrations by their modules. Only the first one differs between the databases.
+/// Builds migrations from the names of their modules. Only the first migration differs between SQLite and PostgreSQL.
 macro_rules! migrations {
     ($first:ident, $($name:ident,)+) => {
         vec![

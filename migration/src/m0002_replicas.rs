@@ -1,4 +1,5 @@
-//! Schema 2: the processes that share the database. An older version that runs at the same time ignores it.
+//! Schema 2: replicas, the processes that share the database. An older version that runs at the same time is not
+//! listed.
 
 use sea_orm_migration::schema::*;
 
@@ -15,7 +16,7 @@ pub(crate) fn changes() -> Changes {
             text("version"),
             big_integer("started_at"),
             big_integer("seen_at"),
-            // Start and end of its turn as housekeeper, in earlier versions.
+            // Unused. Earlier versions stored when this replica was the housekeeper.
             big_integer_null("keeps_house_since"),
             big_integer_null("keeps_house_until"),
         ],

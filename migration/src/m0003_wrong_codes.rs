@@ -13,7 +13,7 @@ pub(crate) fn changes() -> Changes {
     ];
     Changes {
         tables: vec![table("wrong_codes", columns)],
-        // The latest are counted, and the oldest deleted.
+        // The latest codes are counted, the oldest are deleted.
         indexes: vec![index(
             "ix_wrong_codes_tried_at",
             "wrong_codes",

@@ -1,8 +1,8 @@
 //! Schema 6: the keyed hash of a browser's callback. It stays when the callback itself is deleted, so that a repeated
 //! callback is recognised. Empty until the browser comes back.
 //!
-//! An older version that runs at the same time leaves it empty. A callback that it has received is rejected when it is
-//! repeated, as in that version.
+//! An older version that runs at the same time leaves the column empty. If the browser repeats a callback that the
+//! older version received, the repeated callback is rejected.
 
 use sea_orm_migration::schema::blob_null;
 

@@ -1,8 +1,8 @@
-//! Schema 8: further members of token responses: the issuer that they came from, extra members for clients (sealed),
-//! the lifetime of access tokens, and the `exp` of an access token without a stated lifetime. Empty while unknown.
+//! Schema 8: the issuer of tokens, extra members of token responses for clients (sealed), the lifetime of access
+//! tokens, and the `exp` of an access token whose response had no `expires_in`. Empty while unknown.
 //!
-//! An older version that runs at the same time does not change these columns. After its refreshes, they keep the values
-//! of an earlier response until the next refresh by this version.
+//! An older version that runs at the same time does not change these columns. After a refresh by the older version,
+//! they hold the values of an earlier response until the next refresh by this version.
 
 use sea_orm_migration::schema::*;
 

@@ -13,7 +13,7 @@ pub(crate) fn changes() -> Changes {
         big_integer("failed_probes"),
         text("fault_code"),
         text("fault_detail"),
-        // The numbers of the accounts that were probed, the latest last.
+        // The ids of the accounts that were probed, the latest last.
         text("probed"),
     ];
     Changes {

@@ -1,7 +1,7 @@
 //! Schema 11: keyed hashes of the networks that request and confirm links, so that one network can neither fill the
 //! store nor flood a provider.
 //!
-//! An older version that runs at the same time leaves them empty: its links count for no network.
+//! An older version that runs at the same time leaves the columns empty, so its links count for no network.
 
 use sea_orm_migration::{prelude::*, schema::blob_null};
 
@@ -16,7 +16,7 @@ pub(crate) fn changes() -> Changes {
     )
     .and_where(has("network"))
     .to_owned();
-    // Counted at each confirmation.
+    // Open links that a network has confirmed. They are counted at each confirmation.
     let underway = index(
         "ix_device_codes_confirmed_from_expires_at",
         "device_codes",
@@ -25,7 +25,7 @@ pub(crate) fn changes() -> Changes {
     .and_where(has("confirmed_from"))
     .and_where(Expr::col("ended_at").is_null())
     .to_owned();
-    // Due polls with their networks, for taking turns.
+    // Due polls with their networks, so that the networks take turns.
     let turns = index(
         "ix_device_codes_turns",
         "device_codes",
@@ -40,9 +40,9 @@ pub(crate) fn changes() -> Changes {
     );
     Changes {
         columns: vec![
-            // The network whose link codes are limited. Empty for callers with a key.
+            // The network that requested the link code, if its link codes are limited. Empty for callers with a key.
             ("device_codes", blob_null("network")),
-            // Empty until a browser confirms the link.
+            // The network of the browser that confirmed the link.
             ("device_codes", blob_null("confirmed_from")),
         ],
         indexes: vec![codes_of_network, underway, turns, wrong_codes],

@@ -1,10 +1,10 @@
-//! Schema 12: protection of access keys from people who can write to the database, and limits of keys: the MAC of a
-//! row, who made the key, its networks, and its uses per minute.
+//! Schema 12: a MAC of each access key's row, which detects changes by people who can write to the database; who
+//! created the key; the networks that may use the key; and the limit of its uses per minute.
 //!
-//! The MAC needs the secret key, so the service adds it at its first start to existing keys. From then on keys without
-//! a MAC are rejected, including those that an older version creates at the same time.
+//! The MAC needs the secret key, so the service adds MACs to existing keys when it first starts. From then on, it
+//! rejects keys without a MAC, including keys that an older version creates meanwhile.
 //!
-//! Rolling back deletes keys with limits, because an older version would not enforce them.
+//! Rolling back deletes keys with limits, because an older version would not enforce these limits.
 
 use sea_orm_migration::schema::*;
 
@@ -13,13 +13,13 @@ use crate::changes::Changes;
 pub(crate) fn changes() -> Changes {
     Changes {
         columns: vec![
-            // These two are empty in rows of an older version.
+            // `mac` and `created_by` are empty in rows of an older version.
             ("access_keys", blob_null("mac")),
-            // `link`, `operator`, or the number of another key.
+            // `link`, `operator`, or the id of another key.
             ("access_keys", text_null("created_by")),
-            // CIDRs with spaces between; empty for any network.
+            // CIDRs, separated by spaces. Empty: any network.
             ("access_keys", text_null("networks")),
-            // Empty without a limit.
+            // Empty: no limit.
             ("access_keys", big_integer_null("uses_per_minute")),
         ],
         rows_down: &[

@@ -7,7 +7,7 @@ use sea_orm_migration::{prelude::TableCreateStatement, schema::*};
 use crate::changes::{Changes, index, table};
 
 pub(crate) fn changes() -> Changes {
-    // Both ends of the log, in one row.
+    // One row: the start and the head of the log.
     let ends = table(
         "audit_ends",
         [
@@ -19,7 +19,7 @@ pub(crate) fn changes() -> Changes {
             blob("mac"),
         ],
     );
-    // For the filters of the log.
+    // Indexes for the filters of the log.
     let indexes = [
         ("ix_audit_log_account_id", "account_id"),
         ("ix_audit_log_key_id", "key_id"),
@@ -28,8 +28,8 @@ pub(crate) fn changes() -> Changes {
     ];
     let indexes = indexes.map(|(name, column)| index(name, "audit_log", [column, "id"]));
     Changes {
-        // The inbox has the entries without a number in the log yet. Rows of the log are added, never changed, and deleted
-        // when they are old.
+        // The inbox holds entries that have no number in the log yet. Rows of the log are never changed; old rows are
+        // deleted.
         tables: vec![entries("audit_inbox"), entries("audit_log"), ends],
         indexes: indexes.into(),
         ..Changes::default()
@@ -40,15 +40,15 @@ fn entries(name: &'static str) -> TableCreateStatement {
     table(
         name,
         [
-            // In the log, the number of the entry.
+            // In `audit_log`, the number of the entry.
             big_pk_auto("id"),
-            // Identifies the entry.
+            // Identifies the entry, so that an entry which is sent to the database twice is stored once.
             blob_uniq("reference"),
             big_integer("at"),
             text("kind"),
             text("actor"),
             text_null("network"),
-            // The account and the key of the event, which may have been deleted.
+            // The account and the key of the event. They may have been deleted, so these are no foreign keys.
             big_integer_null("account_id"),
             big_integer_null("key_id"),
             text("detail"),

@@ -1,9 +1,9 @@
-//! Schema 14: return codes. A link that requires one has a number of attempts, and holds the tokens of an identified
-//! person until the code is sent.
+//! Schema 14: return codes. A link that requires a return code allows a number of attempts. After the consent, it holds
+//! the tokens and the person until the code is sent.
 //!
-//! An older version that runs at the same time cannot read a link in this state, and leaves it to this one.
+//! An older version that runs at the same time cannot read a link that waits for its return code, and ignores it.
 //!
-//! Rolling back ends links in this state as failed, and deletes their tokens.
+//! Rolling back fails links that wait for their return codes, and deletes their tokens.
 
 use sea_orm_migration::schema::*;
 

@@ -1,7 +1,8 @@
-//! Schema 15: workloads that may use accounts, used single-use tokens of workloads, and what the page shows of a
-//! workload that requests a link.
+//! Schema 15: workloads that may use accounts, single-use JWTs that workloads have used, and the claims that the page
+//! shows when a workload requests a link.
 //!
-//! An older version that runs at the same time recognises no workload. It deletes keys together with their workloads.
+//! An older version that runs at the same time recognises no workload. If it deletes a workload's key, the row of the
+//! workload is deleted too.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -16,11 +17,11 @@ pub(crate) fn changes() -> Changes {
     let workloads = table(
         "workloads",
         [
-            // The number of its key.
+            // The id of the workload's access key.
             big_pk_auto("id"),
             // The keyed hash of issuer and claims.
             blob("identity"),
-            // The name of its policy.
+            // The name of the workload's policy.
             text("workload"),
             text("issuer"),
             // One claim per line.
@@ -34,18 +35,18 @@ pub(crate) fn changes() -> Changes {
         "used_tokens",
         [
             big_pk_auto("id"),
-            // The keyed hash of the token's id, or of its header and payload.
+            // The keyed hash of the JWT's `jti`, or of its header and payload.
             blob_uniq("hash"),
             big_integer("expires_at"),
         ],
     );
     Changes {
         tables: vec![workloads, used_tokens],
-        // What the JWT of the requesting workload says about the job, one claim per line.
+        // The claims about the job from the JWT of the requesting workload, one per line.
         columns: vec![("device_codes", text_null("workload"))],
         indexes: vec![
             index("ix_workloads_identity", "workloads", ["identity"]),
-            // The oldest are deleted.
+            // Expired rows are deleted.
             index("ix_used_tokens_expires_at", "used_tokens", ["expires_at"]),
         ],
         ..Changes::default()

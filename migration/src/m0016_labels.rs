@@ -25,7 +25,7 @@ pub(crate) fn changes() -> Changes {
         tables: vec![labels],
         // One `name=value` per line.
         columns: vec![("device_codes", text_null("labels"))],
-        // Each ends with the number of the account, which is the order of the list.
+        // Each index ends with the account's id, because lists are ordered by it.
         indexes: vec![
             index(
                 "ix_account_labels_name_value_account_id",

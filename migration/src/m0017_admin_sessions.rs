@@ -15,7 +15,7 @@ pub(crate) fn changes() -> Changes {
     ];
     Changes {
         tables: vec![table("admin_sessions", columns)],
-        // Sessions that were not used for a while are deleted.
+        // Idle sessions are deleted.
         indexes: vec![index(
             "ix_admin_sessions_seen_at",
             "admin_sessions",

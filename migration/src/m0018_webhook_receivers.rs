@@ -1,4 +1,4 @@
-//! Schema 18: how far each receiver of webhooks has got in the audit log. Older versions send no webhooks.
+//! Schema 18: the position of each webhook receiver in the audit log. Older versions send no webhooks.
 
 use sea_orm_migration::schema::*;
 
@@ -9,7 +9,7 @@ pub(crate) fn changes() -> Changes {
         big_pk_auto("id"),
         text_uniq("name"),
         big_integer("version"),
-        // The number of the last entry of the audit log that is done.
+        // The number of the last audit entry that was delivered, dropped or skipped.
         big_integer("position"),
         big_integer_null("lease_until"),
         big_integer_null("next_attempt_at"),

@@ -1,4 +1,4 @@
-//! Schema 19: which ends of grants were announced. Older versions announce none.
+//! Schema 19: the ends of grants that were announced. Older versions announce none.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,4 +1,4 @@
-//! Schema 20: MACs of receivers of webhooks. A row without one counts as altered: its events are sent again.
+//! Schema 20: MACs of webhook receivers. A row without a MAC counts as altered, and its events are sent again.
 
 use sea_orm_migration::schema::blob_null;
 

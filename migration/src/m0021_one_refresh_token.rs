@@ -1,7 +1,8 @@
-//! Schema 21: no spare refresh tokens. In the chaos runs, no response that was superseded ever saved a grant.
+//! Schema 21: deletes spare refresh tokens, which came from superseded responses. In the chaos runs, a spare refresh
+//! token never saved a grant.
 //!
-//! An older version that runs at the same time still reads and writes the columns, so they stay, unused, until the next
-//! minor version.
+//! An older version that runs at the same time still reads and writes the columns. They stay, unused by this version,
+//! until the next minor version.
 
 use crate::changes::Changes;
 

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct SecretKey(Zeroizing<[u8; 32]>);
 
-/// The text is not a key. The error does not repeat it.
+/// The text is not a key. The error does not contain the text, which may be secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a key is 32 bytes written as 64 hexadecimal digits")]
 pub struct MalformedKey;
@@ -33,13 +33,13 @@ impl SecretKey {
         Ok(Self(key))
     }
 
-    /// The key itself, to wrap it.
+    /// Returns the bytes of the key, for wrapping.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// Returns an id that does not reveal the key: the start of a hash.
+    /// Returns the start of a hash of the key, as an id that does not reveal the key.
     pub(crate) fn id(&self) -> [u8; 4] {
         let hash = Sha256::new()
             .chain_update(b"central-oauth key id")

@@ -1,8 +1,8 @@
 //! Implements the Cipher port with AES-256-GCM-SIV (RFC 8452) and HMAC-SHA-256 (RFC 2104).
 //!
 //! A sealed value is `version (1 byte) | key id (4) | nonce (12) | ciphertext and tag`. The key id says which key
-//! decrypts it, so that several keys can be in use during a change of keys. The header is authenticated as associated
-//! data, together with the place that the domain names.
+//! decrypts the value, so that several keys can be in use during a key rotation. The associated data are the version,
+//! the key id, and what the caller passes: the domain names the row and column of the value.
 
 mod key;
 
@@ -22,7 +22,7 @@ pub use key::{MalformedKey, SecretKey};
 const VERSION: u8 = 1;
 const NONCE_LENGTH: usize = 12;
 
-/// Encrypts with one key; decrypts with that key and previous ones.
+/// Encrypts with the current key; decrypts with the current and previous keys.
 pub struct AesGcmSivCipher {
     current: KeyedCipher,
     previous: Vec<KeyedCipher>,
@@ -35,7 +35,7 @@ struct KeyedCipher {
 }
 
 impl AesGcmSivCipher {
-    /// Takes the current key, previous keys and the source of nonces.
+    /// Creates a cipher; `entropy` is the source of nonces.
     #[must_use]
     pub fn new(current: &SecretKey, previous: &[SecretKey], entropy: Arc<Entropy>) -> Self {
         Self {
@@ -111,7 +111,8 @@ impl Cipher for AesGcmSivCipher {
     }
 
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash {
-        // HMAC pads short keys with zeros to the block size (RFC 2104 section 2). Padding here makes every length valid.
+        // HMAC pads short keys with zeros to the block size (RFC 2104 section 2). The key is padded here, because only
+        // the constructor for a key of block size cannot fail.
         let mut padded = Zeroizing::new([0; 64]);
         padded[..32].copy_from_slice(key.expose());
         let mut mac = <Hmac<Sha256> as KeyInit>::new((&*padded).into());

@@ -6,8 +6,8 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::Clock;
 use rustix::time::{ClockId, clock_gettime};
 
-/// The operating system's clock. It can be set back, so compute differences with [`Timestamp::since`], which is never
-/// negative.
+/// The operating system's clock. The clock can be set back, so compute differences with [`Timestamp::since`], which is
+/// never negative.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

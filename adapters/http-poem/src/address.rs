@@ -31,16 +31,16 @@ fn peer(request: &Request) -> Option<IpAddr> {
     Some(peer.ip().to_canonical())
 }
 
-/// Returns the hops of all headers. Parses each header by itself, so that a malformed one from the client does not hide
-/// what a proxy has appended.
+/// Returns the hops of all `X-Forwarded-For` headers. Parses each header by itself, so that a malformed header of the
+/// client does not hide what a proxy has appended.
 fn hops(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = &str> {
     let values = headers.get_all("x-forwarded-for").iter();
     let hops = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     hops.map(|hop| str::from_utf8(hop).unwrap_or_default())
 }
 
-/// Every proxy appends the address of its client. Reads from the right, because only entries written by trusted proxies
-/// are true; everything left of the first untrusted address may be forged.
+/// Returns the client address. Every proxy appends the address of its client. Reads from the right, because only
+/// entries written by trusted proxies are true; everything left of the first untrusted address may be forged.
 fn client<'a>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'a str>,

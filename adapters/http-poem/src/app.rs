@@ -16,15 +16,16 @@ use crate::presented::PresentedJwt;
 use crate::requests::Requests;
 use crate::{api, docs, pages};
 
-/// The paths of the API: its own, and those that OAuth clients expect.
+/// The path prefixes of the API: its own, and those that OAuth clients expect.
 const API: [&str; 3] = [V1, "/oauth", "/.well-known"];
-/// The service's own API. Only here can a bearer be the JWT of a workload; `/oauth/token` has the JWT in the form.
+/// The prefix of the service's own API. Only here can a bearer be the JWT of a workload; `/oauth/token` has the JWT in
+/// the form.
 const V1: &str = "/v1";
 
 /// Settings of the HTTP interface besides the services.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// The public address of this service.
+    /// The public URL of this service.
     pub public_url: Url,
     /// The hosts under which pages and anonymous POSTs are answered.
     pub allowed_hosts: AllowedHosts,
@@ -36,8 +37,8 @@ pub struct HttpSettings {
 
 /// Returns the whole service as an endpoint that never fails: errors become problem responses (RFC 9457).
 ///
-/// Requests are reported to `requests`. No response allows cross-origin reads (CORS). Clients are programs, which do not
-/// need it, and a web page that can call the API could leak a key.
+/// Requests are reported to `requests`. No response allows cross-origin reads (CORS). Clients are programs, which do
+/// not need it, and a web page that can call the API could leak a key.
 pub fn app(
     services: Arc<Services>,
     settings: HttpSettings,
@@ -56,7 +57,7 @@ pub fn app(
     }
 }
 
-/// The routes. Those of the API are not nested in the others, because nesting parses the address of each request again.
+/// The routes. Those of the API are not nested in the others, because nesting parses the URL of each request again.
 struct Routes {
     api: BoxEndpoint<'static>,
     others: Arc<Route>,
@@ -117,7 +118,7 @@ impl DynEndpoint for Routes {
         match presented.flatten() {
             None => Box::pin(in_time(answer).map_err(of_part)),
             Some(presented) => {
-                let recorded = presented.recorded(workloads, answer);
+                let recorded = presented.await_and_record(workloads, answer);
                 Box::pin(in_time(recorded).map_err(of_part))
             }
         }

@@ -23,20 +23,21 @@ pub(crate) struct Bearer<const NEEDED: bool> {
     key: Option<AccessKey>,
     address: IpAddr,
     is_head: bool,
-    taken: Option<Taken>,
+    operation_reached: Option<OperationReached>,
 }
 
-/// Whether an operation has taken the JWT of its request. That operation records the result.
+/// Whether a request with a workload's JWT has reached an operation that accepts the JWT. That operation records the
+/// result.
 #[derive(Clone, Default)]
-pub(crate) struct Taken(Arc<AtomicBool>);
+pub(crate) struct OperationReached(Arc<AtomicBool>);
 
-impl Taken {
-    /// An operation takes the JWT.
-    fn take(&self) {
+impl OperationReached {
+    /// Records that an operation accepts the JWT.
+    fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn is_taken(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -55,7 +56,7 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         self.authenticated(keys, false).await
     }
 
-    /// Authenticates the caller, a workload with its JWT included, and answers with `work`.
+    /// Authenticates the caller, by key or by the JWT of a workload, and runs `work`.
     ///
     /// # Errors
     /// As [`Bearer::caller`] and [`Workloads::serve`].
@@ -95,17 +96,17 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         self.address
     }
 
-    /// Returns the bearer token if it looks like the JWT of a workload and the service trusts any.
+    /// Returns the bearer token, if it looks like the JWT of a workload and the service trusts any workload.
     pub(crate) fn workload(&self, workloads: &Workloads) -> Option<WorkloadToken> {
         let text = self.key.as_ref()?.expose();
         let is_one = workloads.are_trusted() && WorkloadToken::is_like(text);
         is_one.then(|| WorkloadToken::new(text))
     }
 
-    /// Returns the request that was made with a workload's JWT. The operation that serves it records the outcome.
+    /// Returns the call that a workload makes with this JWT. The operation that serves the call records its outcome.
     pub(crate) fn call<'a>(&self, token: &'a WorkloadToken) -> WorkloadCall<'a> {
-        if let Some(taken) = &self.taken {
-            taken.take();
+        if let Some(operation_reached) = &self.operation_reached {
+            operation_reached.set();
         }
         WorkloadCall {
             token,
@@ -158,20 +159,21 @@ impl<'a, const NEEDED: bool> ApiExtractor<'a> for Bearer<NEEDED> {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        // Authenticates before the body and the parameters are read; only a parameter that comes twice is rejected earlier.
+        // The bearer is read before the body and the parameters. Only a repeated or unknown parameter is rejected
+        // earlier.
         match bearer_of(request.headers())? {
             None if NEEDED => Err(needed().into()),
             key => Ok(Self {
                 key,
                 address: client_address(request),
                 is_head: is_head(request),
-                taken: request.data().cloned(),
+                operation_reached: request.data().cloned(),
             }),
         }
     }
 }
 
-/// Rejects an invalid header even where no key is required: the sender meant to authenticate.
+/// Returns the bearer token. Rejects an invalid header even if no key is required: the sender meant to authenticate.
 pub(crate) fn bearer_of(headers: &HeaderMap) -> Result<Option<AccessKey>, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
@@ -184,7 +186,8 @@ pub(crate) fn bearer_of(headers: &HeaderMap) -> Result<Option<AccessKey>, Proble
     }
 }
 
-/// Accepts any visible characters, not only the token68 of RFC 9110, because operators choose their own keys.
+/// Parses the header. The key may have any visible characters, not only the token68 of RFC 9110, because operators
+/// choose their own keys.
 fn bearer(value: &str) -> Option<AccessKey> {
     let (scheme, key) = value.trim().split_once(' ')?;
     let key = key.trim_start_matches(' ');
@@ -206,7 +209,7 @@ fn malformed() -> Problem {
     )
 }
 
-/// Whether the request had a bearer token, valid or not. It decides the challenge of a 401 (RFC 6750 section 3.1).
+/// Whether the request has a bearer token, valid or not. This decides the challenge of a 401 (RFC 6750 section 3.1).
 pub(crate) fn shows_bearer(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::AUTHORIZATION)

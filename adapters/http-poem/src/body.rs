@@ -16,12 +16,12 @@ pub(crate) const MAX_BYTES: usize = 64 * 1024;
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-/// A JSON object.
+/// A request body that is a JSON object.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 /// An object that operations take as their body.
 pub(crate) trait RequestObject: Type + DeserializeOwned {
-    /// Whether the body may be empty, with or without a content type.
+    /// The value of an empty body, with or without a content type. `None` if the body must not be empty.
     const EMPTY: Option<fn() -> Self> = None;
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn not_json() -> Problem {
     Problem::new(Code::UnsupportedMediaType, detail)
 }
 
-/// The problem of this body, for examples.
+/// Returns the problem that this body causes, for examples.
 pub(crate) fn rejected<T: DeserializeOwned>(body: &str) -> Problem {
     read::<T>(body.as_bytes()).err().unwrap_or_else(no_body)
 }

@@ -11,11 +11,11 @@ use url::Url;
 
 use crate::spec::{spec_json, spec_yaml};
 
-/// Swagger UI sets styles from its scripts, which the policy allows, and has `data:` icons.
+/// Swagger UI's scripts set styles through the DOM, which this policy allows. Its icons are `data:` URLs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Relative addresses work below a path of a shared host, too.
+/// Relative URLs also work if a proxy serves this page below a path.
 const PAGE: &str = r#"<!doctype html>
 <html lang="en">
 <head>
@@ -34,7 +34,7 @@ const PAGE: &str = r#"<!doctype html>
 </html>
 "#;
 
-/// `validatorUrl: null` stops Swagger UI from sending this address to a validator on the internet.
+/// `validatorUrl: null` stops Swagger UI from sending the document's URL to a validator on the internet.
 const START: &str = r##"SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#ui",
@@ -66,8 +66,8 @@ fn inner(page: &str, element: &str) -> String {
     content.map_or_else(String::new, |(content, _)| content.to_owned())
 }
 
-/// Returns the routes of the documents and the page. The public address may contain a path, if a proxy serves us below
-/// one. What is generated is made for the first request that wants it, so that it delays no start.
+/// Returns the routes of the documents and the page. The public URL has a path if a proxy serves this service below
+/// that path. Documents are generated at the first request for them, so that they do not delay the start.
 pub(crate) fn routes(public_url: &Url) -> Route {
     const HOUR: &str = "public, max-age=3600";
     let document = |content_type, write: fn(&str) -> String| {

@@ -1,7 +1,7 @@
 //! Documents the problem responses of each operation in the OpenAPI document.
 //!
-//! An operation lists its problems as [`Answer`]s next to itself. The service makes the example of each in the same way
-//! as the real response, so the document has the code, the status and the words that clients get.
+//! Each operation lists its problems as [`DocumentedProblem`]s next to itself. The example of each is built like the
+//! real response, so the document has the code, the status and the text that clients get.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -33,11 +33,11 @@ pub(crate) struct Failure<D> {
 pub(crate) trait Documented {
     /// Whether the operation takes a key.
     const KEY: KeyUse = KeyUse::Needed;
-    /// Its problem responses, besides those of every operation and those of a key.
-    const PROBLEMS: &'static [Answer];
+    /// The operation's problem responses, besides those of every operation and those of a key.
+    const PROBLEMS: &'static [DocumentedProblem];
 }
 
-/// Documents the problem responses of an operation. It needs a key, unless its use of keys is given.
+/// Documents the problem responses of an operation. The operation needs a key, unless another [`KeyUse`] is given.
 macro_rules! documented {
     ($operation:ident, $problems:expr) => {
         documented!($operation, Needed, $problems);
@@ -47,7 +47,7 @@ macro_rules! documented {
 
         impl $crate::failure::Documented for $operation {
             const KEY: $crate::failure::KeyUse = $crate::failure::KeyUse::$key;
-            const PROBLEMS: &'static [$crate::failure::Answer] = &$problems;
+            const PROBLEMS: &'static [$crate::failure::DocumentedProblem] = &$problems;
         }
     };
 }
@@ -63,7 +63,7 @@ pub(crate) enum KeyUse {
 
 impl KeyUse {
     /// The problem responses that come before those of the operation.
-    const fn first(&self) -> &'static [Answer] {
+    const fn first(&self) -> &'static [DocumentedProblem] {
         match self {
             Self::Needed => &[UNAUTHORIZED, LINK_PENDING],
             Self::Optional | Self::None => &[],
@@ -71,7 +71,7 @@ impl KeyUse {
     }
 
     /// The problem responses that come after those of the operation.
-    const fn last(&self) -> &'static [Answer] {
+    const fn last(&self) -> &'static [DocumentedProblem] {
         match self {
             Self::Needed | Self::Optional => {
                 &[TOO_MANY_UNKNOWN_KEYS, KEY_USED_TOO_OFTEN, STORE_UNAVAILABLE]
@@ -81,25 +81,25 @@ impl KeyUse {
     }
 }
 
-/// A problem response in the OpenAPI document: when it comes, and an example. Its code and status are those of the example.
+/// A problem response in the OpenAPI document: when it comes, and an example. Code and status are those of the example.
 #[derive(Clone, Copy)]
-pub(crate) struct Answer(pub(crate) &'static str, pub(crate) fn() -> Problem);
+pub(crate) struct DocumentedProblem(pub(crate) &'static str, pub(crate) fn() -> Problem);
 
-/// How long the examples wait.
+/// `Retry-After` of the examples.
 pub(crate) const A_WHILE: Duration = Duration::from_secs(5);
 
 /// For operations that need a key.
-const UNAUTHORIZED: Answer = Answer(
+const UNAUTHORIZED: DocumentedProblem = DocumentedProblem(
     "the key is missing, unknown, expired or revoked, or may not be used from this network",
     unknown_key,
 );
 /// For operations where a key is optional.
-pub(crate) const BAD_KEY: Answer = Answer(
+pub(crate) const BAD_KEY: DocumentedProblem = DocumentedProblem(
     "the key is unknown, expired or revoked, or may not be used from this network",
     unknown_key,
 );
 /// For operations that accept the JWT of a workload too.
-pub(crate) const WORKLOAD_REFUSED: Answer = Answer(
+pub(crate) const WORKLOAD_REFUSED: DocumentedProblem = DocumentedProblem(
     "the workload's JWT breaks a rule, which the detail names",
     || {
         let detail = "the token has expired (exp); request a new one";
@@ -107,8 +107,8 @@ pub(crate) const WORKLOAD_REFUSED: Answer = Answer(
     },
 );
 /// For operations that accept the JWT of a workload too.
-pub(crate) const WORKLOAD_UNKNOWABLE: Answer =
-    Answer("the issuer of the workload's JWT does not answer", || {
+pub(crate) const WORKLOAD_UNKNOWABLE: DocumentedProblem =
+    DocumentedProblem("the issuer of the workload's JWT does not answer", || {
         let detail = "the signing keys of the token's issuer are not known yet";
         Refusal::ProviderUnavailable {
             detail: detail.to_owned(),
@@ -116,8 +116,8 @@ pub(crate) const WORKLOAD_UNKNOWABLE: Answer =
         }
         .into()
     });
-/// For operations that recognise keys.
-const TOO_MANY_UNKNOWN_KEYS: Answer = Answer(
+/// For operations that authenticate by key.
+const TOO_MANY_UNKNOWN_KEYS: DocumentedProblem = DocumentedProblem(
     "too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid key \
      still works",
     || {
@@ -126,7 +126,7 @@ const TOO_MANY_UNKNOWN_KEYS: Answer = Answer(
     },
 );
 /// For operations with a key.
-const KEY_USED_TOO_OFTEN: Answer = Answer(
+const KEY_USED_TOO_OFTEN: DocumentedProblem = DocumentedProblem(
     "this key was used more often than its `max_uses_per_minute`",
     || {
         let retry_after = A_WHILE;
@@ -134,39 +134,43 @@ const KEY_USED_TOO_OFTEN: Answer = Answer(
     },
 );
 /// For operations that use the store.
-const STORE_UNAVAILABLE: Answer = Answer(
+const STORE_UNAVAILABLE: DocumentedProblem = DocumentedProblem(
     "the service cannot use its database at the moment",
     Problem::store_unavailable,
 );
 /// For operations on accounts.
-pub(crate) const ENROLMENT_ONLY: Answer = Answer("the enrolment key may not see accounts", || {
-    refusals::ENROLMENT_ONLY.into()
-});
+pub(crate) const ENROLMENT_ONLY: DocumentedProblem =
+    DocumentedProblem("the enrolment key may not see accounts", || {
+        refusals::ENROLMENT_ONLY.into()
+    });
 /// For operations of the admin key and the key that came with a link code.
-pub(crate) const OWNERS_ONLY: Answer = Answer(
+pub(crate) const OWNERS_ONLY: DocumentedProblem = DocumentedProblem(
     "a key that was created for an account later may only read the token and the account",
     || refusals::READING_ONLY.into(),
 );
 /// For operations that no workload may ask for.
-pub(crate) const NOT_FOR_WORKLOADS: Answer = Answer(
+pub(crate) const NOT_FOR_WORKLOADS: DocumentedProblem = DocumentedProblem(
     "a workload only links, and reads its token and account",
     || refusals::NOT_FOR_WORKLOADS.into(),
 );
 /// For operations that change something.
-pub(crate) const AUDITORS_ONLY_READ: Answer = Answer("an auditor's key may only read", || {
-    refusals::AUDITING_ONLY.into()
-});
+pub(crate) const AUDITORS_ONLY_READ: DocumentedProblem =
+    DocumentedProblem("an auditor's key may only read", || {
+        refusals::AUDITING_ONLY.into()
+    });
 /// For operations on one account.
-pub(crate) const NO_SUCH_ACCOUNT: Answer = Answer("there is no such account for this key", || {
-    refusals::NO_SUCH_ACCOUNT.into()
-});
-/// For operations on the account of a key.
-pub(crate) const LINK_PENDING: Answer = Answer("the person has not consented yet", || {
-    Refusal::LinkPending.into()
-});
+pub(crate) const NO_SUCH_ACCOUNT: DocumentedProblem =
+    DocumentedProblem("there is no such account for this key", || {
+        refusals::NO_SUCH_ACCOUNT.into()
+    });
+/// For operations that need the account of the caller's key.
+pub(crate) const LINK_PENDING: DocumentedProblem =
+    DocumentedProblem("the person has not consented yet", || {
+        Refusal::LinkPending.into()
+    });
 /// For operations that need a live grant.
-pub(crate) const RELINK_REQUIRED: Answer =
-    Answer("the grant is over, and a person must consent again", || {
+pub(crate) const RELINK_REQUIRED: DocumentedProblem =
+    DocumentedProblem("the grant is over, and a person must consent again", || {
         let fault = Fault::from(&ProviderError::refused(
             "invalid_grant",
             "the refresh token was revoked",
@@ -174,23 +178,24 @@ pub(crate) const RELINK_REQUIRED: Answer =
         Refusal::RelinkRequired(fault).into()
     });
 /// For operations that ask the provider.
-pub(crate) const PROVIDER_GONE: Answer =
-    Answer("the provider is not in the configuration any more", || {
+pub(crate) const PROVIDER_GONE: DocumentedProblem =
+    DocumentedProblem("the provider is not in the configuration any more", || {
         let detail = "the provider github is not configured any more";
         Refusal::ProviderNotConfigured(detail.to_owned()).into()
     });
 /// For operations that need a body.
-pub(crate) const NOT_JSON: Answer = Answer("the body is not application/json", not_json);
+pub(crate) const NOT_JSON: DocumentedProblem =
+    DocumentedProblem("the body is not application/json", not_json);
 /// For all operations.
-const COMMON: [Answer; 2] = [
-    Answer("the body is larger than 64 KiB", body_too_large),
-    Answer(
+const COMMON: [DocumentedProblem; 2] = [
+    DocumentedProblem("the body is larger than 64 KiB", body_too_large),
+    DocumentedProblem(
         "the operator finds the cause in the service's log",
         Problem::internal_error,
     ),
 ];
 
-/// The provider does not answer.
+/// Returns the problem of a provider that does not respond.
 pub(crate) fn provider_unavailable() -> Problem {
     let error = ProviderError::Unavailable {
         detail: "the token endpoint answers 503".to_owned(),
@@ -199,7 +204,7 @@ pub(crate) fn provider_unavailable() -> Problem {
     Refusal::from(error).into()
 }
 
-/// The provider rejects a request of the service.
+/// Returns the problem of a provider that rejects a request of the service.
 pub(crate) fn provider_refused() -> Problem {
     let error = ProviderError::misconfigured("invalid_client", "the client secret has expired");
     Refusal::from(error).into()
@@ -229,7 +234,7 @@ impl<D: Documented> ApiResponse for Failure<D> {
         let mut statuses: BTreeMap<StatusCode, Vec<(&str, Problem)>> = BTreeMap::new();
         let of_operation = D::KEY.first().iter().chain(D::PROBLEMS);
         let all = of_operation.chain(D::KEY.last()).chain(&COMMON);
-        for Answer(when, example) in all {
+        for DocumentedProblem(when, example) in all {
             let problem = example();
             let same_status = statuses.entry(problem.code().status()).or_default();
             same_status.push((when, problem));
@@ -245,8 +250,8 @@ impl<D: Documented> ApiResponse for Failure<D> {
     }
 }
 
-/// poem-openapi has no place for examples and computed descriptions of a response. They travel as the example of an inline
-/// schema until [`unpack`] puts them where they belong.
+/// Packs the examples and the description of a response into the example of an inline schema, because poem-openapi has
+/// no other place for them. [`unpack`] moves them to their places in the document.
 fn meta(status: StatusCode, problems: Vec<(&str, Problem)>) -> MetaResponse {
     let words = problems
         .iter()
@@ -267,7 +272,7 @@ fn meta(status: StatusCode, problems: Vec<(&str, Problem)>) -> MetaResponse {
         examples.insert(name, example);
     }
     let packed = MetaSchema {
-        // poem-openapi leaves schemas out to which nothing refers.
+        // poem-openapi omits schemas that nothing refers to.
         all_of: vec![ProblemDetails::schema_ref()],
         example: Some(json!({ "description": description, "examples": examples })),
         ..MetaSchema::ANY
@@ -284,7 +289,7 @@ fn meta(status: StatusCode, problems: Vec<(&str, Problem)>) -> MetaResponse {
     }
 }
 
-/// Puts description and examples of a problem response into their places.
+/// Moves the description and the examples that `meta` has packed to their places in the document.
 pub(crate) fn unpack(response: &mut Value) {
     let media_type = &mut response["content"][PROBLEM_JSON];
     let mut packed = media_type["schema"]["example"].take();

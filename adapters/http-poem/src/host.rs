@@ -1,5 +1,5 @@
-//! Checks the host that a request names. A foreign web page can have its own name resolve to this service (DNS rebinding);
-//! browsers then send that name and take the service for a part of that site.
+//! Checks the host that a request names. A foreign site can make its own host name resolve to this service (DNS
+//! rebinding). Browsers then send that name, and treat the service as a part of that site.
 
 use std::net::IpAddr;
 
@@ -14,13 +14,13 @@ use crate::error::{Code, Problem, TOKEN_ENDPOINT};
 pub struct AllowedHosts(Option<Vec<Host>>);
 
 impl AllowedHosts {
-    /// Allows any host: the operator has not said which ones are right.
+    /// Allows any host, because the operator has configured none.
     #[must_use]
     pub const fn any() -> Self {
         Self(None)
     }
 
-    /// Allows these hosts, and those that name this machine itself.
+    /// Allows these hosts, and loopback names.
     #[must_use]
     pub fn only(hosts: impl IntoIterator<Item = Host>) -> Self {
         Self(Some(hosts.into_iter().collect()))
@@ -34,8 +34,8 @@ impl AllowedHosts {
     }
 }
 
-/// Rejects pages and anonymous POSTs under a foreign host. Probes and programs with a key may use any name of the service: no
-/// browser has their key.
+/// Rejects requests for pages, and anonymous POSTs, that name a foreign host. Probes and programs with a key may use
+/// any name of the service, because no browser has their key.
 pub(crate) fn check(
     allowed: &AllowedHosts,
     request: &Request,
@@ -60,7 +60,7 @@ fn is_of_interest(request: &Request) -> bool {
     let path = request.uri().path();
     let is_page =
         is_below(path, "/device") || is_below(path, "/admin") || path.starts_with("/callback/");
-    // The form of a token exchange holds its key.
+    // The form of a token exchange contains its key.
     let is_anonymous =
         !request.headers().contains_key(header::AUTHORIZATION) && path != TOKEN_ENDPOINT;
     is_page || request.method() == Method::POST && is_anonymous
@@ -74,7 +74,7 @@ pub(crate) fn is_below(path: &str, parent: &str) -> bool {
 
 /// Returns the host that the request names, without its port: proxies and containers map ports.
 fn named_by(request: &Request) -> Option<Host> {
-    // RFC 9112 section 3.2: a request with several is invalid.
+    // A request with several `Host` headers is invalid (RFC 9112 section 3.2).
     let is_named_once = request
         .headers()
         .get_all(header::HOST)

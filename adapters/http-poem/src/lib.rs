@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | `app` | assembles routes and middleware |
 //! | `api` | the operations, one file per resource |
-//! | `dto` | wire types, converted from the domain's types |
+//! | `dto` | wire types, and their conversion from and to the domain's types |
 //! | `error` | the table from refusals to problem codes and statuses |
 //! | `failure` | documents the problems of each operation |
 //! | `auth`, `body`, `head`, `address` | the caller's key and body, whether it sent a `HEAD`, and its address |
@@ -22,8 +22,8 @@
 //! | `operator_details` | who runs the service, as the pages say |
 //! | `waiting` | the answers before the service can open its database |
 //!
-//! A new operation is a method in a file of `api`, its wire types in `dto` and its problems beside it. `CONTRIBUTING.md` says
-//! what its documentation needs.
+//! A new operation is a method in a file of `api`, its wire types in `dto` and its problems beside it.
+//! `CONTRIBUTING.md` says what its documentation needs.
 
 mod address;
 mod api;

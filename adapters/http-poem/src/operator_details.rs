@@ -1,4 +1,4 @@
-//! Who runs the service, as the pages for people say.
+//! Who runs the service, as the pages say.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs::File;
@@ -7,10 +7,10 @@ use std::path::Path;
 
 use url::Url;
 
-/// Who runs the service. All pages for people show it.
+/// Who runs the service. All pages for people show this.
 #[derive(Debug, Clone, Default)]
 pub struct OperatorDetails {
-    /// The name.
+    /// The operator's name.
     pub name: Option<String>,
     /// Where people reach the operator.
     pub contact: Option<Contact>,
@@ -18,7 +18,7 @@ pub struct OperatorDetails {
     pub logo: Option<Logo>,
 }
 
-/// An https or mailto address.
+/// An https or mailto URL.
 #[derive(Debug, Clone)]
 pub struct Contact(Url);
 
@@ -28,7 +28,7 @@ pub struct Contact(Url);
 pub struct NoContact;
 
 impl Contact {
-    /// Parses an address.
+    /// Parses a URL.
     ///
     /// # Errors
     /// See [`NoContact`].
@@ -85,7 +85,7 @@ pub enum LogoError {
 impl Logo {
     const MOST_BYTES: u64 = 256 * 1024;
 
-    /// Reads a file.
+    /// Reads a logo from a file.
     ///
     /// # Errors
     /// See [`LogoError`].

@@ -1,4 +1,5 @@
-//! Checks which web page made a browser send a request. For forms this is a second line of defence behind the CSRF token.
+//! Checks which web page made a browser send a request. For forms this is a second line of defence behind the CSRF
+//! token.
 
 use poem::Request;
 use poem::http::header;
@@ -6,7 +7,8 @@ use url::Url;
 
 use crate::host::authority;
 
-/// Whether a request can be from our own page, or from no page: programs send neither header.
+/// Whether a request may come from a page of this service, or from no page: programs send neither `Sec-Fetch-Site` nor
+/// `Origin`.
 pub(crate) fn is_own(request: &Request, public_url: &Url) -> bool {
     // `Sec-Fetch-Site` needs no comparison of hosts, so it works behind every proxy.
     match request.header("sec-fetch-site") {
@@ -18,8 +20,8 @@ pub(crate) fn is_own(request: &Request, public_url: &Url) -> bool {
     }
 }
 
-/// The origin must be the public address or the host of this request, because people also use names that the operator did
-/// not configure.
+/// Whether the origin is that of the public URL or of this request's host. People also use host names that the operator
+/// did not configure.
 fn is_ours(origin: &str, request: &Request, public_url: &Url) -> bool {
     let Ok(origin) = Url::parse(origin) else {
         return false;
@@ -27,7 +29,7 @@ fn is_ours(origin: &str, request: &Request, public_url: &Url) -> bool {
     if origin.origin() == public_url.origin() {
         return true;
     }
-    // A proxy may have terminated TLS; only the scheme that the browser saw counts.
+    // A proxy may have terminated TLS, so only the scheme that the browser saw counts.
     authority(request)
         .and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok())
         .is_some_and(|addressed| addressed.origin() == origin.origin())

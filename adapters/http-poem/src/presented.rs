@@ -7,7 +7,7 @@ use central_oauth_domain::usecases::{WorkloadCall, Workloads};
 use poem::{Request, Response, Result};
 
 use crate::address::client_address;
-use crate::auth::{Taken, bearer_of};
+use crate::auth::{OperationReached, bearer_of};
 use crate::error::code_of;
 use crate::head::is_head;
 use crate::middleware::answer_error;
@@ -16,7 +16,7 @@ pub(crate) struct PresentedJwt {
     token: WorkloadToken,
     address: IpAddr,
     is_head: bool,
-    taken: Taken,
+    operation_reached: OperationReached,
 }
 
 impl PresentedJwt {
@@ -30,26 +30,26 @@ impl PresentedJwt {
         if !WorkloadToken::is_like(bearer) {
             return None;
         }
-        let taken = Taken::default();
-        request.set_data(taken.clone());
+        let operation_reached = OperationReached::default();
+        request.set_data(operation_reached.clone());
         Some(Self {
             token: WorkloadToken::new(bearer),
             address: client_address(request),
             is_head: is_head(request),
-            taken,
+            operation_reached,
         })
     }
 
-    /// Answers the request. If it is refused before an operation has taken the JWT, that is recorded here: a parameter or the
-    /// body is wrong, or no workload may make this request.
-    pub(crate) async fn recorded(
+    /// Waits for the response. If it is an error and no operation has taken the JWT (a wrong parameter or body, or an
+    /// operation that workloads may not call), records the rejection, because nobody else does.
+    pub(crate) async fn await_and_record(
         self,
         workloads: &Workloads,
         answer: impl Future<Output = Result<Response>>,
     ) -> Result<Response> {
         let response = answer.await.unwrap_or_else(answer_error);
         if let Some(code) = code_of(&response)
-            && !self.taken.is_taken()
+            && !self.operation_reached.is_set()
         {
             let call = WorkloadCall {
                 token: &self.token,

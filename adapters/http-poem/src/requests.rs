@@ -17,7 +17,7 @@ pub trait Requests: Send + Sync {
 pub struct Answered<'a> {
     /// The method, or `_OTHER` for an invented one.
     pub method: &'static str,
-    /// The route template; `None` for an unknown address.
+    /// The route template; `None` for an unknown path.
     pub route: Option<&'a str>,
     /// The status of the response, or [`Answered::CLIENT_GONE`].
     pub status: u16,

@@ -1,7 +1,7 @@
 //! Answers requests over HTTP/1.1.
 //!
-//! poem's own server keeps a copy of each response until its client has read it, and up to 400 KiB of a request's headers.
-//! With thousands of connections either exhausts the memory.
+//! poem's own server keeps a copy of each response until its client has read it, and up to 400 KiB of a request's
+//! headers. With thousands of connections either exhausts the memory.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::connections::{Accepted, GuardedAcceptor};
 
-/// The longest headers, and how much of a response is collected before it is sent.
+/// Maximum size of the headers, and of the part of a response that is buffered before it is sent.
 const BUFFER: usize = 64 * 1024;
 
 /// Answers requests until `stop`, then finishes the running ones within `grace`. Allows `most` connections at a time.
@@ -34,7 +34,7 @@ pub async fn serve(
 ) {
     let mut acceptor = GuardedAcceptor::new(acceptor, most);
     let app = Arc::new(app.into_endpoint());
-    // Every connection has a receiver. A value means to finish, and the end of the sender means to stop.
+    // Every connection has a receiver. A value tells the connection to finish; dropping the sender tells it to stop.
     let (finish, finishing) = watch::channel(());
     let mut stop = pin!(stop);
     while let Either::Right((accepted, _)) = select(stop.as_mut(), pin!(acceptor.accept())).await {
@@ -67,7 +67,7 @@ where
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    // Connection errors are the client's doing, and are not logged.
+    // Connection errors are caused by the client, and are not logged.
     let is_over = match select(connection.as_mut(), pin!(finishing.changed())).await {
         Either::Left(_) => true,
         Either::Right(_) => false,

@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::dto::Liveness;
 use crate::error::{Code, Problem, translate};
 
-/// Clients are asked to retry after this time.
+/// `Retry-After` of the responses.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Answers every request: the process is alive but not ready. `why` is public.
+/// Answers every request: the process is alive, but not ready. The public can read `why`.
 pub fn waiting_app(why: &'static str) -> impl Endpoint<Output = Response> + 'static {
     make_sync(move |request: Request| {
         if request.uri().path() == "/v1/healthz" {

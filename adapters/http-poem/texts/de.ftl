@@ -85,7 +85,7 @@ notice-heading = Das Formular wurde nicht angenommen
 notice-other-site = Es scheint von einer anderen Website zu kommen. Wenn Sie es selbst abgeschickt haben, drücken Sie noch einmal „Weiter“.
 notice-no-cookie = Diese Seite braucht ein Cookie, um Ihren Browser wiederzuerkennen. Erlauben Sie Cookies für diese Website und drücken Sie dann noch einmal „Weiter“.
 
-## The address of a relink
+## The page at a relink URL
 
 relink-title = Verbinden Sie Ihr Konto erneut
 relink-intro = { $named ->

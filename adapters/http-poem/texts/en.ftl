@@ -1,6 +1,6 @@
 # English. Every other language has the same messages with the same variables; a test compares them.
 # A message is named after the page or the part of a page where it appears. Values are escaped for HTML.
-# <a> without an address leads to the operator's contact; without a contact it is left out.
+# `<a>` leads to the operator's contact. If there is no contact, it is left out.
 
 ## On every page
 
@@ -87,7 +87,7 @@ notice-heading = The form was not accepted
 notice-other-site = It seems to come from another website. If you sent it yourself, press Continue again.
 notice-no-cookie = This page needs a cookie to recognise your browser. Allow cookies for this site, then press Continue again.
 
-## The address of a relink
+## The page at a relink URL
 
 relink-title = Link your account again
 relink-intro = { $named ->

@@ -85,7 +85,7 @@ notice-heading = No se ha aceptado el formulario
 notice-other-site = Parece proceder de otro sitio web. Si lo ha enviado usted, pulse «Continuar» otra vez.
 notice-no-cookie = Esta página necesita una cookie para reconocer su navegador. Permita las cookies de este sitio y pulse «Continuar» otra vez.
 
-## The address of a relink
+## The page at a relink URL
 
 relink-title = Vincule su cuenta otra vez
 relink-intro = { $named ->

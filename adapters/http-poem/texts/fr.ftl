@@ -85,7 +85,7 @@ notice-heading = Le formulaire n’a pas été accepté
 notice-other-site = Il semble provenir d’un autre site web. Si vous l’avez envoyé vous-même, appuyez de nouveau sur « Continuer ».
 notice-no-cookie = Cette page a besoin d’un cookie pour reconnaître votre navigateur. Autorisez les cookies pour ce site, puis appuyez de nouveau sur « Continuer ».
 
-## The address of a relink
+## The page at a relink URL
 
 relink-title = Liez de nouveau votre compte
 relink-intro = { $named ->

@@ -61,7 +61,7 @@ notice-heading = フォームを受け付けられませんでした
 notice-other-site = 別のサイトから送信されたようです。ご自身で送信した場合は、もう一度「続ける」を押してください。
 notice-no-cookie = このページでは、ブラウザーを識別するために Cookie が必要です。このサイトの Cookie を許可してから、もう一度「続ける」を押してください。
 
-## The address of a relink
+## The page at a relink URL
 
 relink-title = アカウントをもう一度連携してください
 relink-intro = { $named ->

@@ -1,8 +1,8 @@
 //! AWS Key Management Service.
 //!
-//! API: <https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html>. Requests are signed with Signature Version 4;
-//! credentials come from where AWS tools look for them: the environment, the profile, a web identity token, the
-//! metadata of a container or machine.
+//! API: <https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html>. Requests are signed with Signature
+//! Version 4. Credentials come from the sources that AWS tools use: environment, profile, web identity token, container
+//! or instance metadata.
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use crate::client::{client_for, credentials_client, one_line, secret_json, send};
 use crate::{InvalidKeyName, KEY_LENGTH, KmsError, Service};
 
-/// A key, or an alias of one.
+/// A key in AWS KMS, by its own ARN or that of an alias.
 pub(crate) struct AwsKms {
     arn: String,
     client: Client,
@@ -64,7 +64,7 @@ struct Decrypt<'a> {
     encryption_context: EncryptionContext,
 }
 
-/// The encryption context; it also appears in the audit log of AWS.
+/// The encryption context. AWS also writes it to CloudTrail.
 #[derive(Serialize)]
 struct EncryptionContext {
     application: &'static str,
@@ -74,8 +74,8 @@ const CONTEXT: EncryptionContext = EncryptionContext {
     application: "central-oauth",
 };
 
-/// Errors that say that the key must not be used, or not with this ciphertext. Others may be temporary: throttling,
-/// errors inside the service, and credentials that have expired or that a wrong clock makes invalid.
+/// Errors that a retry cannot fix: the key must not be used, or does not fit the ciphertext. All other errors may be
+/// temporary: throttling, internal errors, expired credentials, or signatures made with a wrong clock.
 const REFUSALS: [&str; 8] = [
     "AccessDeniedException",
     "DisabledException",
@@ -213,7 +213,7 @@ struct Files;
 
 impl FileRead for Files {
     async fn file_read(&self, path: &str) -> Result<Vec<u8>, Error> {
-        // Small local files, read at the start and once an hour.
+        // Blocking is fine: the files are small and local, and are read at the start and about once an hour.
         std::fs::read(path)
             .map_err(|error| Error::unexpected("a file cannot be read").with_source(error))
     }

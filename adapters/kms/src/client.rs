@@ -9,33 +9,33 @@ use zeroize::Zeroizing;
 
 use crate::{InvalidKeyName, KmsError};
 
-/// A request takes at most this long.
+/// Timeout of a request.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest response that is read, in bytes. A wrapped key has some hundred.
+/// Maximum size of a request or response in bytes. A wrapped key has a few hundred bytes.
 const LONGEST: usize = 64 * 1024;
-/// How many characters of an error text are passed on.
+/// Maximum length of an error text in characters.
 const LONGEST_ERROR: usize = 200;
 
-/// A response, with a body that may be a secret.
+/// A response. Its body may be secret.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
-/// Creates a client for one address, which must be https or on loopback. Redirects are not followed: they would send the key
-/// to an address that nobody configured.
+/// Creates a client for one URL, which must be https or on loopback. The client follows no redirects: they would send
+/// the secret key to a URL that nobody configured.
 pub(crate) fn client_for(url: &Url) -> Result<Client, InvalidKeyName> {
     let client = builder();
     let client = match url.scheme() {
         "https" if url.has_host() => client.https_only(true),
-        // Machines without CA certificates reach a service on loopback.
+        // Plain http needs no CA certificates, which a small image may lack.
         "http" if is_loopback(url) => client.no_proxy().tls_certs_only([]),
         _ => return Err(InvalidKeyName::NotHttps),
     };
     build(client)
 }
 
-/// Creates a client for the addresses where AWS hands out credentials; some of them are plain http within the machine.
+/// Creates a client for the endpoints that issue AWS credentials. Some of them are plain http on link-local addresses.
 pub(crate) fn credentials_client() -> Result<Client, InvalidKeyName> {
     build(builder())
 }
@@ -53,9 +53,9 @@ fn build(client: reqwest::ClientBuilder) -> Result<Client, InvalidKeyName> {
         .map_err(|error| InvalidKeyName::NoClient(error.to_string()))
 }
 
-/// Writes the JSON of a request, which may hold the key. Its memory is wiped when the request is gone.
+/// Serializes a request, which may contain the secret key. Dropping the result wipes its memory.
 pub(crate) fn secret_json(body: &impl Serialize) -> Result<Bytes, KmsError> {
-    // The buffer never grows, so no copy of the key stays behind.
+    // The capacity is enough, so the buffer never reallocates and leaves no copy of the key in memory.
     let mut buffer = Zeroizing::new(Vec::with_capacity(LONGEST));
     let written = serde_json::to_writer(&mut *buffer, body);
     written.map_err(|error| KmsError::Refused(error.to_string()))?;
@@ -67,7 +67,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Answer, KmsError> {
     let status = response.status();
     let mut body = Zeroizing::new(Vec::with_capacity(LONGEST));
     while let Some(chunk) = response.chunk().await.map_err(unavailable)? {
-        // The buffer never grows, so no copy of the key stays behind.
+        // Within the capacity, the buffer never reallocates and leaves no copy of the key in memory.
         if body.len() + chunk.len() > LONGEST {
             return Err(KmsError::Unavailable("its response is too long".to_owned()));
         }
@@ -87,9 +87,9 @@ fn unavailable(error: reqwest::Error) -> KmsError {
     KmsError::Unavailable(words)
 }
 
-/// Whether the same request may succeed later: rate limits, standby and sealed servers, and errors inside the service.
+/// Whether the same request may succeed later: rate limits, timeouts, standby or sealed servers, and internal errors.
 pub(crate) fn may_pass(status: StatusCode) -> bool {
-    /// Vault: this node is a standby that does not forward, or its storage is behind.
+    /// Vault: the node is a standby that does not forward requests, or its storage lags behind.
     const STANDBY: [u16; 3] = [412, 472, 473];
     status.is_server_error()
         || status == StatusCode::TOO_MANY_REQUESTS
@@ -97,7 +97,7 @@ pub(crate) fn may_pass(status: StatusCode) -> bool {
         || STANDBY.contains(&status.as_u16())
 }
 
-/// Makes one short line of an error text that the service has sent.
+/// Turns an error text of the service into one line of at most [`LONGEST_ERROR`] characters.
 pub(crate) fn one_line(text: &str) -> String {
     let visible = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     visible.take(LONGEST_ERROR).collect()

@@ -23,20 +23,22 @@ use transit::Transit;
 /// Length of the secret key in bytes.
 const KEY_LENGTH: usize = 32;
 
-/// Reads the token for the Transit engine, or the PIN of a PKCS#11 token. It is called before each request, because agents
-/// renew the token in its file.
+/// Reads the Vault token for the Transit engine, or the PIN of a PKCS#11 token. It is called before each request,
+/// because an agent may replace the Vault token in its file.
 pub type SecretSource = Box<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
 
-/// A key in a key management service, which encrypts and decrypts our secret key.
+/// A key in a key management service. It wraps and unwraps the service's secret key.
 pub struct Kms(Box<dyn Service>);
 
 /// Why a request to the key management service failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KmsError {
-    /// It does not respond, has an internal error, or rejects our credentials at the moment. A retry may succeed.
+    /// The KMS does not respond, has an internal error, or does not accept our credentials at the moment. A retry may
+    /// succeed.
     #[error("the key management service is not available: {0}")]
     Unavailable(String),
-    /// It refuses to use the key: disabled, deleted, not permitted, or the ciphertext belongs to another key.
+    /// The KMS refuses to use the key: it is disabled or deleted, we may not use it, or the ciphertext belongs to
+    /// another key. A retry does not help.
     #[error("the key management service refuses: {0}")]
     Refused(String),
     /// A PKCS#11 token rejects the PIN. The same PIN must not be sent again.
@@ -61,7 +63,7 @@ pub enum InvalidKeyName {
         "is a PKCS#11 URI (pkcs11:token=NAME;object=NAME?module-path=/usr/lib/MODULE.so) that {0}"
     )]
     Token(&'static str),
-    /// This program is linked statically.
+    /// The URI names a PKCS#11 token, but this program is linked statically and cannot load its module.
     #[error(
         "names a PKCS#11 token, and this static binary cannot load the token's module: build it with \
          `cargo build --release`, without crt-static"
@@ -70,7 +72,7 @@ pub enum InvalidKeyName {
     /// The secret key would be sent unencrypted.
     #[error("must be https (plain http is for loopback addresses only)")]
     NotHttps,
-    /// The endpoint that replaces that of AWS KMS is invalid.
+    /// The configured endpoint of AWS KMS is not a valid URL, or neither https nor on loopback.
     #[error(
         "cannot be used: AWS_ENDPOINT_URL_KMS or AWS_ENDPOINT_URL is no https URL (plain http is for loopback addresses only)"
     )]
@@ -83,16 +85,16 @@ pub enum InvalidKeyName {
 /// One kind of key management service.
 #[async_trait]
 trait Service: Send + Sync {
-    /// Encrypts a key; returns text without blanks and commas.
+    /// Encrypts a key. The result contains no blank and no comma.
     async fn encrypt(&self, key: &[u8; KEY_LENGTH]) -> Result<String, KmsError>;
 
-    /// Decrypts the ciphertext of [`Service::encrypt`], to base64.
+    /// Decrypts a ciphertext of [`Service::encrypt`]. Returns the key as base64.
     async fn decrypt(&self, ciphertext: &str) -> Result<SecretString, KmsError>;
 }
 
 impl Kms {
-    /// Names a key: the ARN of a key or alias in AWS KMS, the URL of a key of the Transit engine, or the URI of a key on a
-    /// PKCS#11 token. `endpoint` replaces the address of AWS KMS. Only the last two use `secret`.
+    /// Parses the name of a key: the ARN of a key or alias in AWS KMS, the URL of a key of the Transit engine, or the
+    /// URI of a key on a PKCS#11 token. `endpoint` overrides the URL of AWS KMS. Transit and PKCS#11 use `secret`.
     ///
     /// # Errors
     /// [`InvalidKeyName`].
@@ -111,7 +113,7 @@ impl Kms {
         }))
     }
 
-    /// Whether a key is on a PKCS#11 token, by its name.
+    /// Whether the name of a key is a PKCS#11 URI.
     #[must_use]
     pub fn is_on_token(key: &str) -> bool {
         key.starts_with("pkcs11:")

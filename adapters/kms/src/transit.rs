@@ -53,7 +53,7 @@ struct Errors {
 }
 
 impl Transit {
-    /// Takes the URL of the key itself, which ends with `/keys/NAME`. A namespace may be part of the path.
+    /// Parses the URL of a key, which ends with `/keys/NAME`. Its path may include a namespace.
     pub(crate) fn new(key: &Url, token: SecretSource) -> Result<Self, InvalidKeyName> {
         let (mount, name) = key
             .path()
@@ -82,7 +82,7 @@ impl Transit {
         url: &Url,
         body: &(impl Serialize + Sync),
     ) -> Result<T, KmsError> {
-        // An agent may be writing the file of the token at this moment.
+        // Temporary, because an agent may be replacing the token file at this moment.
         let token = (self.token)().map_err(KmsError::Unavailable)?;
         let request = self
             .client

@@ -1,7 +1,7 @@
 //! Sends telemetry to the collector.
 //!
-//! The SDK exports from its own threads, which have no async runtime. Each request becomes a task of the service's
-//! runtime, and the thread waits for it. A slow collector blocks one thread and one task, and nothing else.
+//! The SDK exports from its own threads, which have no async runtime. Each request runs as a task on the service's
+//! runtime, and the exporting thread waits for it. A slow collector delays only that thread and that task.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,7 +32,8 @@ pub(crate) struct Carrier {
 }
 
 impl Carrier {
-    /// Without TLS the client needs no CA certificates, which a small image may lack.
+    /// Creates a client. With plain http (`is_plain`), the client loads no CA certificates, which a small image may
+    /// lack.
     pub(crate) fn new(
         is_plain: bool,
         timeout: Duration,
@@ -70,7 +71,7 @@ impl HttpClient for Carrier {
 }
 
 impl Tally {
-    /// Logs the start and the end of a problem, not each failure.
+    /// Counts an export. Logs only the first failure in a row and the next success.
     fn note(&self, failure: Option<&str>) {
         match failure {
             None => {

@@ -9,7 +9,7 @@ pub struct Metric {
     pub kind: Kind,
     /// The UCUM unit: `s` for seconds, or the counted thing in braces.
     pub unit: &'static str,
-    /// The labels. Each has a closed set of values: see [`LABELS`].
+    /// The labels. The values of each label are a fixed set: see [`LABELS`].
     pub labels: &'static [&'static str],
     /// The help text.
     pub meaning: &'static str,
@@ -20,7 +20,7 @@ pub struct Metric {
 pub enum Kind {
     /// Only increases.
     Counter,
-    /// Goes up and down.
+    /// Increases and decreases.
     Gauge,
     /// Counts values in buckets with these upper bounds.
     Histogram(&'static [f64]),
@@ -77,7 +77,7 @@ macro_rules! catalogue {
             };
         )+
 
-        /// All metrics, in the order of the document.
+        /// All metrics, in the order of `docs/METRICS.md`.
         pub const ALL: &[Metric] = &[$($constant),+];
     };
 }
@@ -137,7 +137,7 @@ catalogue! {
         "Always 1. The label names the running version.";
 }
 
-/// The labels by their OTLP names, with their possible values. Nothing that a caller sends becomes a value.
+/// The OTLP names of the labels, and their possible values. A value never contains data that a caller has sent.
 pub const LABELS: &[(&str, &str)] = &[
     (
         "provider",

@@ -4,7 +4,7 @@ use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
 
 use crate::catalogue::{self, Kind, Metric};
 
-/// Defines the instruments, each of a metric in the catalogue.
+/// Defines a field for each instrument, and creates it from its metric in the catalogue.
 macro_rules! instruments {
     ($($name:ident: $kind:ty = $make:ident($metric:ident);)+) => {
         pub(crate) struct Instruments {

@@ -5,14 +5,14 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `catalogue` | every metric: name, unit, labels, help text |
-//! | `instruments`, `metrics` | the instruments made from it, and their updates |
+//! | `instruments`, `metrics` | one instrument per metric, and the code that updates it |
 //! | `document` | generates `docs/METRICS.md` |
 //! | `observed` | instrumented ports |
 //! | `traces` | W3C Trace Context, and span links between the parts of one consent |
-//! | `telemetry` | starts and stops all of it |
+//! | `telemetry` | starts and stops metrics and traces |
 //! | `carrier` | requests to the collector |
 //!
-//! A new metric is a line in `catalogue`, an instrument, and an event of the domain's `Observer` that updates it.
+//! To add a metric, add a line to `catalogue`, an instrument, and a method of the domain's `Observer` that updates it.
 
 mod carrier;
 pub mod catalogue;

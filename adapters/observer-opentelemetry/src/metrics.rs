@@ -1,4 +1,4 @@
-//! The metrics: updated by the domain's observer, read by Prometheus and sent over OTLP.
+//! The metrics. The domain's observer updates them; Prometheus scrapes them, or the SDK sends them over OTLP.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -33,7 +33,7 @@ pub struct Metrics {
     registry: Registry,
     is: Instruments,
     providers: BTreeSet<ProviderName>,
-    /// Receives the events of links as well. Without traces it stores nothing.
+    /// Also receives the events of links, to connect their traces. Stores nothing while traces are off.
     links: LinkTraces,
 }
 
@@ -57,8 +57,8 @@ impl Metrics {
         metrics
     }
 
-    /// Sets all counters to zero at the start, so that the first event is an increase. The time of the last account
-    /// count is set to the start, so that a count that never succeeds appears to be late.
+    /// Sets the counters with known labels to zero, so that Prometheus sees their first event as an increase. Sets the
+    /// time of the last account count to the start of the process, so that alerts notice if no count ever succeeds.
     fn begin(&self, started_at: Timestamp) {
         self.census_ended(started_at, Duration::ZERO);
         let version = env!("CARGO_PKG_VERSION");
@@ -88,7 +88,7 @@ impl Metrics {
         }
     }
 
-    /// Returns everything in Prometheus' text format, without waiting: slow values are collected in the background.
+    /// Returns all metrics in Prometheus' text format. Reads memory only: accounts are counted in the background.
     #[must_use]
     pub fn text(&self) -> String {
         let families = self.registry.gather();
@@ -98,8 +98,8 @@ impl Metrics {
             .unwrap_or_default()
     }
 
-    /// Records an answered request: its method, `_OTHER` if it is not one of HTTP's, the route template and never the
-    /// path, the status and the duration.
+    /// Records a completed HTTP request. `method` is `_OTHER` if it is not a standard method; `route` is the route
+    /// template, never the path.
     pub fn answered(&self, method: &'static str, route: Option<&str>, status: u16, took: Duration) {
         let mut labels = vec![
             KeyValue::new("url.scheme", "http"),
@@ -116,7 +116,8 @@ impl Metrics {
         self.is.request_duration.record(took, &labels);
     }
 
-    /// Reads the store's connections whenever metrics are read: busy and open ones.
+    /// Registers `look`, which returns how many of the store's connections are busy and how many are open. It is called
+    /// whenever metrics are collected.
     pub fn watch_connections(&self, look: impl Fn() -> (u64, u64) + Send + Sync + 'static) {
         let metric = &catalogue::STORE_CONNECTIONS;
         let gauge = self.meter.u64_observable_gauge(metric.name);
@@ -129,7 +130,7 @@ impl Metrics {
                 observer.observe(busy, &[KeyValue::new("state", "busy")]);
                 observer.observe(idle, &[KeyValue::new("state", "idle")]);
             });
-        // The meter keeps the instrument.
+        // The meter owns the instrument, so the handle can be dropped.
         let _ = gauge.build();
     }
 
@@ -140,7 +141,8 @@ impl Metrics {
         self.is.census_duration.record(took.as_secs_f64(), &[]);
     }
 
-    /// Reads the exports whenever metrics are read: accepted and failed ones.
+    /// Registers `look`, which returns how many exports were accepted and how many failed. It is called whenever
+    /// metrics are collected.
     pub(crate) fn watch_exports(&self, look: impl Fn() -> (u64, u64) + Send + Sync + 'static) {
         let metric = &catalogue::TELEMETRY_EXPORTS;
         let counter = self.meter.u64_observable_counter(metric.name);
@@ -152,7 +154,7 @@ impl Metrics {
                 observer.observe(taken, &[KeyValue::new("result", "taken")]);
                 observer.observe(failed, &[KeyValue::new("result", "failed")]);
             });
-        // The meter keeps the instrument.
+        // The meter owns the instrument, so the handle can be dropped.
         let _ = counter.build();
     }
 
@@ -187,7 +189,12 @@ impl Observer for Metrics {
         self.links.link_ended(link, provider, how);
     }
 
-    fn refresh_tried(&self, provider: &ProviderName, tried: RefreshOutcome, lag: Option<Duration>) {
+    fn refresh_attempted(
+        &self,
+        provider: &ProviderName,
+        tried: RefreshOutcome,
+        lag: Option<Duration>,
+    ) {
         let labels = [self.provider(provider), outcome(tried.as_str())];
         self.is.refreshes.add(1, &labels);
         if let Some(lag) = lag {
@@ -195,12 +202,12 @@ impl Observer for Metrics {
         }
     }
 
-    fn revocation_tried(&self, provider: &ProviderName, tried: RevocationOutcome) {
+    fn revocation_attempted(&self, provider: &ProviderName, tried: RevocationOutcome) {
         let labels = [self.provider(provider), outcome(tried.as_str())];
         self.is.revocations.add(1, &labels);
     }
 
-    fn webhook_tried(&self, receiver: &ReceiverName, attempt: DeliveryOutcome) {
+    fn webhook_attempted(&self, receiver: &ReceiverName, attempt: DeliveryOutcome) {
         let receiver = KeyValue::new("receiver", receiver.to_string());
         self.is
             .webhooks
@@ -212,7 +219,7 @@ impl Observer for Metrics {
         self.is.outage.record(down, &[self.provider(provider)]);
     }
 
-    fn provider_asked(&self, call: &ProviderCall<'_>) {
+    fn provider_called(&self, call: &ProviderCall<'_>) {
         let labels = [
             self.provider(call.provider),
             KeyValue::new("exchange", call.exchange.as_str()),
@@ -235,7 +242,7 @@ impl Observer for Metrics {
         self.is.audit_logs_altered.add(1, &[]);
     }
 
-    fn cache_asked(&self, cache: Cache, hit: bool) {
+    fn cache_read(&self, cache: Cache, hit: bool) {
         let labels = [
             KeyValue::new("cache", cache.as_str()),
             KeyValue::new("result", if hit { "hit" } else { "miss" }),
@@ -243,7 +250,7 @@ impl Observer for Metrics {
         self.is.cache_lookups.add(1, &labels);
     }
 
-    /// Sets series without any account to zero.
+    /// Records the counts. Series without accounts are set to zero, because a gauge would keep its last value.
     fn counted(&self, census: &Census) {
         let configured: Vec<_> = self.providers.iter().map(Some).chain([None]).collect();
         for provider in configured {
@@ -269,11 +276,12 @@ impl Observer for Metrics {
                 self.is.overdue_age.record(longest.as_secs_f64(), &labels);
             }
             for (refresh_due, saved_by) in [(true, "refresh"), (false, "person")] {
-                let of = census.dying.iter();
-                let of =
-                    of.filter(|dying| dying.refresh_due == refresh_due && is_of(&dying.provider));
+                let of = census.expiring.iter();
+                let of = of.filter(|expiring| {
+                    expiring.refresh_due == refresh_due && is_of(&expiring.provider)
+                });
                 let labels = [label.clone(), KeyValue::new("saved_by", saved_by)];
-                let sum = of.map(|dying| dying.count).sum();
+                let sum = of.map(|expiring| expiring.count).sum();
                 self.is.grants_dying.record(sum, &labels);
             }
         }

@@ -29,33 +29,33 @@ use crate::carrier::{Carrier, Tally};
 use crate::metrics::Metrics;
 use crate::traces::LinkTraces;
 
-/// What to send, and where.
+/// Which telemetry to collect, and where to send it.
 #[derive(Debug, Clone)]
 pub struct TelemetryOptions {
-    /// The configured providers, which are values of a label.
+    /// The names of the configured providers: the values of the label `provider`.
     pub providers: Vec<ProviderName>,
-    /// Whether metrics are scraped.
+    /// Whether Prometheus scrapes the metrics of this process.
     pub is_scraped: bool,
-    /// The collector of traces.
+    /// Where to send traces; `None`: nowhere.
     pub traces: Option<Collector>,
-    /// The collector of metrics.
+    /// Where to send metrics; `None`: nowhere.
     pub metrics: Option<Collector>,
-    /// The service name, if the operator set one (`OTEL_SERVICE_NAME`).
+    /// `OTEL_SERVICE_NAME`, if the operator set it.
     pub service_name: Option<String>,
-    /// Resource attributes of the operator (`OTEL_RESOURCE_ATTRIBUTES`, decoded because the SDK does not).
+    /// The resource attributes in `OTEL_RESOURCE_ATTRIBUTES`, percent-decoded, because the SDK does not decode them.
     pub attributes: Vec<(String, String)>,
-    /// Distinguishes this process from others of the same service.
+    /// The id of this process (`service.instance.id`), different from that of every other replica.
     pub instance: String,
-    /// The start of the process.
+    /// When the process started.
     pub started_at: Timestamp,
 }
 
-/// A collector. The SDK reads its address and headers from the standard variables.
+/// An OTLP collector. The SDK reads the collector's URL and headers from the `OTEL_EXPORTER_OTLP_*` variables.
 #[derive(Debug, Clone, Copy)]
 pub struct Collector {
-    /// Whether its address is plain http.
+    /// Whether the collector's URL is plain http.
     pub is_plain: bool,
-    /// Timeout of a request.
+    /// Timeout of a request to the collector.
     pub timeout: Duration,
 }
 
@@ -81,13 +81,13 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// How long the last export may take.
+    /// Timeout of the last export.
     const GRACE: Duration = Duration::from_secs(2);
 
-    /// Starts telemetry. Call it inside the runtime that sends it.
+    /// Starts telemetry. Call it inside the tokio runtime, which will send the telemetry.
     ///
     /// # Errors
-    /// If the SDK rejects a standard variable.
+    /// [`TelemetryError`], for example if the SDK rejects an `OTEL_*` variable.
     pub fn start(options: TelemetryOptions) -> Result<Self, TelemetryError> {
         let (resource, tally) = (resource(&options), Arc::new(Tally::default()));
         let tracer = match options.traces {
@@ -138,11 +138,11 @@ impl Telemetry {
         Some(layer.with_filter(LevelFilter::DEBUG.and(filter_fn(is_exported))))
     }
 
-    /// Exports the rest, within a bounded time.
+    /// Exports what is still buffered; gives up after 2 seconds.
     pub async fn stop(self) {
         let (done, is_done) = oneshot::channel();
-        // The SDK waits for its threads without a limit. A separate thread waits for the SDK, and is abandoned if it
-        // takes too long.
+        // The SDK may wait for its threads without a limit. So a separate thread calls the SDK, and is abandoned after
+        // the timeout.
         thread::spawn(move || {
             if let Some(tracer) = self.tracer {
                 let _ = tracer.shutdown_with_timeout(Self::GRACE);
@@ -156,7 +156,7 @@ impl Telemetry {
     }
 }
 
-/// Keeps our own spans, and events that an operator would see.
+/// Whether a span or event is exported: only spans of this workspace, and its events of level INFO and above.
 fn is_exported(metadata: &Metadata<'_>) -> bool {
     let is_ours = metadata.target().starts_with("central_oauth");
     is_ours && (metadata.is_span() || *metadata.level() <= Level::INFO)
@@ -205,7 +205,8 @@ fn metrics(
     Ok(metrics)
 }
 
-/// Returns the resource. `OTEL_SERVICE_NAME` overrides `OTEL_RESOURCE_ATTRIBUTES`, which overrides the defaults.
+/// Returns the OpenTelemetry resource. `OTEL_SERVICE_NAME` overrides `OTEL_RESOURCE_ATTRIBUTES`, which overrides the
+/// defaults.
 fn resource(options: &TelemetryOptions) -> Resource {
     let name = options.service_name.as_deref();
     let own = [

@@ -16,18 +16,19 @@ use tracing::dispatcher::get_default;
 use tracing::span::Id;
 use tracing_opentelemetry::{OpenTelemetrySpanExt as _, get_otel_context};
 
-/// Maximum number of remembered links; the service has no more open at once.
+/// Maximum number of stored links. The service allows no more open links at once (`Links::MOST_OPEN`).
 const MAX_LINKS: usize = 10_000;
-/// W3C Trace Context requires passing on at least this much of `tracestate`; a longer one is ignored.
+/// Maximum length of `tracestate`. W3C Trace Context requires that at least this length is passed on; a longer header
+/// is ignored.
 const MAX_STATE: usize = 512;
 
-/// Which request started which link. It is in memory only: after a restart, a link's work is a separate trace. Ids of
-/// links increase, so the first one is the oldest.
+/// Stores in memory which request started each link, so that later work on a link is connected to its request. Links
+/// from before a restart are not connected. Ids of links increase, so the first entry is the oldest link.
 #[derive(Default)]
 pub(crate) struct LinkTraces(Mutex<BTreeMap<LinkId, SpanContext>>);
 
 impl Observer for LinkTraces {
-    /// Records that the current span has started a link.
+    /// Stores the current span as the one that started the link.
     fn link_started(&self, link: LinkId, _: &ProviderName) {
         let context = context();
         if !context.is_valid() {
@@ -40,7 +41,7 @@ impl Observer for LinkTraces {
         }
     }
 
-    /// Connects the current span to the request that started the link.
+    /// Adds a span link from the current span to the request that started the link.
     fn link_resumed(&self, link: LinkId) {
         let started_in = lock(&self.0).get(&link).cloned();
         if let Some(context) = started_in {
@@ -48,13 +49,13 @@ impl Observer for LinkTraces {
         }
     }
 
-    /// Forgets a link that has ended.
+    /// Removes a link that has ended.
     fn link_ended(&self, link: LinkId, _: &ProviderName, _: LinkEnd) {
         lock(&self.0).remove(&link);
     }
 }
 
-/// Returns the context of the current span without the caller's additions.
+/// Returns the context of the current span without the `tracestate` that the caller sent.
 fn context() -> SpanContext {
     let current = Span::current().context();
     let span = current.span();
@@ -77,17 +78,17 @@ pub struct TraceHeaders<'a> {
     pub state: Option<&'a str>,
 }
 
-/// Makes a span the child of the span in a request's headers. Invalid headers are ignored.
+/// Makes `span` a child of the caller's span, which the headers name. Ignores invalid headers.
 pub fn take_parent(span: &Span, headers: &TraceHeaders<'_>) {
     let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), headers);
     if parent.span().span_context().is_valid() {
-        // An error means that tracing is off.
+        // This fails only if tracing is off.
         let _ = span.set_parent(parent);
     }
 }
 
-/// Names the span of a request after its route, adds what is known of the response, and marks it as failed for a 5xx
-/// (OpenTelemetry's semantic conventions for HTTP servers).
+/// Names the span of a request after its route, adds the status of the response, and marks the span as failed for a
+/// 5xx. This follows OpenTelemetry's semantic conventions for HTTP servers.
 pub fn name_request(span: &Span, method: &str, route: Option<&str>, status: u16) {
     let context = span.context();
     let traced = context.span();
@@ -95,7 +96,7 @@ pub fn name_request(span: &Span, method: &str, route: Option<&str>, status: u16)
         return;
     }
     let method = match method {
-        // Required by the conventions.
+        // The conventions require this name for unknown methods.
         "_OTHER" => "HTTP",
         method => method,
     };
@@ -113,7 +114,7 @@ pub fn name_request(span: &Span, method: &str, route: Option<&str>, status: u16)
     }
 }
 
-/// Returns trace id and span id of a log line's span, as hexadecimal texts.
+/// Returns the trace id and the span id of a span in hexadecimal, for its log lines.
 #[must_use]
 pub fn trace_of(span: &Id) -> Option<(String, String)> {
     let context = get_default(|dispatch| get_otel_context(span, dispatch))?;
@@ -123,7 +124,7 @@ pub fn trace_of(span: &Id) -> Option<(String, String)> {
     known.is_valid().then(ids)
 }
 
-/// Returns the headers that pass the current span on to another service.
+/// Returns the W3C Trace Context headers of the current span, for a request to another service.
 #[must_use]
 pub fn headers_to_pass_on() -> Vec<(String, String)> {
     let mut headers = HashMap::new();

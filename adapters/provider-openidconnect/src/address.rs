@@ -1,25 +1,25 @@
-//! Decides which addresses may receive secrets.
+//! Decides which URLs may receive secrets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use central_oauth_wire::is_loopback;
 use url::{Host, Url};
 
-/// Why the address of an endpoint is rejected.
+/// Why the URL of an endpoint is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressFault {
     /// Secrets would be sent unencrypted.
     #[error("must be https (plain http is for loopback addresses only)")]
     NotHttps,
-    /// The user name or password in the address would be sent along.
+    /// The URL contains a user name or password, which every request would send.
     #[error("must not contain a user name or password")]
     Credentials,
-    /// A public issuer points into our own network (server-side request forgery).
+    /// The metadata of a public issuer names a private address (server-side request forgery).
     #[error("is a private address, named by a public issuer")]
     Private,
 }
 
-/// Endpoints must be https, except on loopback (RFC 6749 section 3.2).
+/// Checks that an endpoint is https, except on loopback (RFC 6749 section 3.2), and has no credentials.
 pub(crate) fn check(url: &Url) -> Result<(), AddressFault> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(AddressFault::Credentials);
@@ -31,8 +31,8 @@ pub(crate) fn check(url: &Url) -> Result<(), AddressFault> {
     }
 }
 
-/// Discovered metadata is trusted less than the operator's settings: in addition to [`check`], a public issuer may not
-/// point to a private address. Host names are checked when they are resolved (`http::names`).
+/// Checks a URL from discovered metadata, which is trusted less than the operator's settings: in addition to [`check`],
+/// a public issuer may not name a private address. Host names are checked when they are resolved (`http::names`).
 pub(crate) fn check_discovered(issuer: &Url, url: &Url) -> Result<(), AddressFault> {
     if is_inward(url) && !is_inward(issuer) {
         return Err(AddressFault::Private);
@@ -40,7 +40,7 @@ pub(crate) fn check_discovered(issuer: &Url, url: &Url) -> Result<(), AddressFau
     check(url)
 }
 
-/// Whether the address is visibly private.
+/// Whether the URL's host is a private IP address or localhost.
 pub(crate) fn is_inward(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => leads_inward(IpAddr::V4(ip)),
@@ -53,7 +53,7 @@ pub(crate) fn is_inward(url: &Url) -> bool {
     }
 }
 
-/// Whether this IP address is private, or may be.
+/// Whether this IP address is private, or may lead to a private one.
 pub(crate) fn leads_inward(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => v4_leads_inward(ip),
@@ -83,13 +83,14 @@ const fn v6_leads_inward(ip: Ipv6Addr) -> bool {
         || ip.is_multicast()
         || ip.is_unique_local()
         || ip.is_unicast_link_local()
-        || leads_to_embedded(ip)
+        || is_special_prefix(ip)
 }
 
-/// Whether it may lead to another address in a way that the network decides: site-local (RFC 3879), 6to4 (RFC 3056), local
-/// NAT64 (RFC 8215), stateless translation (RFC 7915), protocol assignments such as Teredo (RFC 4380), the discard prefix
-/// (RFC 6666), segment routing (RFC 9602), or an interface identifier of ISATAP (RFC 5214).
-const fn leads_to_embedded(ip: Ipv6Addr) -> bool {
+/// Whether this is not a plain public address. The network may translate or tunnel it to another host: 6to4 (RFC 3056),
+/// local NAT64 (RFC 8215), stateless translation (RFC 7915), Teredo and other protocol assignments (RFC 4380), ISATAP
+/// (RFC 5214), segment routing (RFC 9602). Or it is not routed publicly: site-local (RFC 3879), discard prefix (RFC
+/// 6666).
+const fn is_special_prefix(ip: Ipv6Addr) -> bool {
     match ip.segments() {
         [0x2002 | 0x5f00, ..]
         | [0x64, 0xff9b, 1, ..]
@@ -101,7 +102,8 @@ const fn leads_to_embedded(ip: Ipv6Addr) -> bool {
     }
 }
 
-/// Returns the IPv4 address inside an IPv6 one: mapped or compatible (RFC 4291 section 2.5.5), or translated (RFC 6052).
+/// Returns the IPv4 address that an IPv6 address contains: mapped or compatible (RFC 4291 section 2.5.5), or translated
+/// (NAT64, RFC 6052).
 fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let [high, low] = [ip.segments()[6], ip.segments()[7]];
     let last = Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::client_auth::{ClientAuth, ClientAuthMethod};
 
-/// How long no other method is tried at an endpoint that rejected both.
+/// How long only one method is tried at an endpoint that has rejected both.
 const PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// What this process has learned about the endpoints of one provider.
@@ -20,11 +20,11 @@ pub(crate) struct AuthMemory {
     endpoints: Mutex<HashMap<Url, Lesson>>,
 }
 
-/// What this process knows about an endpoint.
+/// What this process has learned about one endpoint.
 enum Lesson {
-    /// It accepts this method and rejected the usual one.
+    /// The endpoint accepts this method, and rejected the usual one.
     Accepts(ClientAuthMethod),
-    /// It rejected both at this time.
+    /// The endpoint rejected both methods at this time.
     RefusesBoth(Timestamp),
 }
 
@@ -36,7 +36,7 @@ impl AuthMemory {
         }
     }
 
-    /// Returns the method to begin with.
+    /// Returns the method to try first at this endpoint.
     pub(crate) fn first(&self, endpoint: &Url, auth: ClientAuth) -> ClientAuthMethod {
         match lock(&self.endpoints).get(endpoint) {
             Some(Lesson::Accepts(method)) if !auth.is_fixed => *method,
@@ -44,7 +44,7 @@ impl AuthMemory {
         }
     }
 
-    /// Returns the method to try after the endpoint has rejected the client with this one.
+    /// Returns the method to try next, after the endpoint has rejected the client with the method `refused`.
     pub(crate) fn second(
         &self,
         endpoint: &Url,
@@ -53,7 +53,7 @@ impl AuthMemory {
     ) -> Option<ClientAuthMethod> {
         let other = match refused {
             ClientAuthMethod::Basic => ClientAuthMethod::Post,
-            // It accepted this method before, so the provider has changed.
+            // The endpoint accepted Post before, so the provider has changed: try the usual method again.
             ClientAuthMethod::Post if auth.method == ClientAuthMethod::Basic => auth.method,
             ClientAuthMethod::Post | ClientAuthMethod::None => return None,
         };
@@ -68,7 +68,7 @@ impl AuthMemory {
     }
 
     /// Records that the endpoint accepts this method. Success with the usual method does not end the pause after both
-    /// were rejected: a server may answer a dead token like a wrong client, with a 401 that says nothing.
+    /// were rejected: some servers answer a dead token and a wrong client with the same bare 401.
     pub(crate) fn accepts(&self, endpoint: &Url, auth: ClientAuth, method: ClientAuthMethod) {
         let mut lessons = lock(&self.endpoints);
         if method != auth.method {

@@ -18,13 +18,14 @@ use crate::scrub::Scrubber;
 use crate::server::Server;
 use crate::settings::ProviderSettings;
 
-/// How long a person has at the provider. Responses do not say; sign-in pages of providers expire within an hour.
+/// How long the person may take at the provider. OAuth defines no limit; sign-in pages expire within an hour.
 const EXPIRES_IN: Duration = Duration::from_secs(600);
-/// RFC 7636 section 4.1 requires 43 to 128 characters. Each has five random bits.
+/// RFC 7636 section 4.1 requires 43 to 128 characters. Each character has five random bits.
 const VERIFIER_LENGTH: usize = 64;
 const NONCE_LENGTH: usize = 32;
 
-/// What the service stores while the person is at the provider, in the place of a device code.
+/// The state of an authorization request, stored until the callback arrives. (In the device flow, the device code is
+/// stored instead.)
 #[derive(Serialize, Deserialize)]
 pub(crate) struct PendingAuthorization {
     verifier: String,
@@ -33,7 +34,7 @@ pub(crate) struct PendingAuthorization {
 }
 
 impl PendingAuthorization {
-    /// Creates one with fresh random values.
+    /// Generates the random values of a new request.
     fn new(settings: &ProviderSettings, request: &ConsentRequest, entropy: &Entropy) -> Self {
         Self {
             verifier: entropy.text(VERIFIER_LENGTH),
@@ -43,12 +44,12 @@ impl PendingAuthorization {
     }
 
     fn to_handle(&self) -> ConsentHandle {
-        // Texts always become JSON.
+        // Serializing strings cannot fail.
         let stored = serde_json::to_string(self).unwrap_or_default();
         ConsentHandle::PendingCallback(PendingCallback::new(stored))
     }
 
-    /// Parses a stored one.
+    /// Parses the stored form. Fails if the link was started with another flow.
     pub(crate) fn read(pending: &PendingCallback) -> Result<Self, ProviderError> {
         serde_json::from_str(pending.expose()).map_err(|_| other_flow())
     }
@@ -72,10 +73,10 @@ impl PendingAuthorization {
         request
     }
 
-    /// Checks that the ID token answers this request (nonce). Its signature is verified later, when the person is
-    /// identified. An ID token with a nonce is required if `openid` was requested from a server known to issue ID tokens
-    /// (OpenID Connect Core section 3.1.3.3). Of other servers no ID token is used, and they may mean something else by
-    /// that scope.
+    /// Checks that the ID token contains the nonce of this request. (The signature is verified later, when the person
+    /// is identified.) A missing ID token or nonce is an error only if the server is known to issue ID tokens (OpenID
+    /// Connect Core section 3.1.3.3). The ID tokens of other servers are not used, and there the scope `openid` may mean
+    /// something else.
     pub(crate) fn check_nonce(
         &self,
         id_token: Option<&IdToken>,
@@ -107,7 +108,7 @@ pub(crate) fn other_flow() -> ProviderError {
     refused("flow_changed", "the link was started with another flow")
 }
 
-/// Builds the authorization request (RFC 6749 section 4.1.1), and what to store until the person returns.
+/// Builds the authorization request (RFC 6749 section 4.1.1), and the state to store until the callback arrives.
 pub(crate) fn begin(
     settings: &ProviderSettings,
     server: &Server,
@@ -152,8 +153,8 @@ pub(crate) fn begin(
     })
 }
 
-/// Adds these parameters to the endpoint's own query, and replaces those of the same name: none may come twice (RFC 6749
-/// section 3.1). Entra refuses a second `prompt` (anthropics/claude-code issue 23560).
+/// Adds these parameters to the endpoint's own query. A parameter replaces one of the same name, because none may be
+/// repeated (RFC 6749 section 3.1). Entra rejects a second `prompt` (anthropics/claude-code issue 23560).
 fn with_parameters(endpoint: &Url, parameters: &[(&str, &str)]) -> Url {
     let is_replaced = |name: &str| parameters.iter().any(|(new, _)| *new == name);
     let own = endpoint.query_pairs();
@@ -165,9 +166,9 @@ fn with_parameters(endpoint: &Url, parameters: &[(&str, &str)]) -> Url {
     uri
 }
 
-/// Whether to send `prompt=consent`: without it, servers that follow OpenID Connect Core section 11 ignore
-/// `offline_access`. Elsewhere it does harm: people who may not consent themselves are asked although an administrator
-/// has consented for everybody.
+/// Whether to send `prompt=consent`. Without it, servers that follow OpenID Connect Core section 11 ignore
+/// `offline_access`. An unnecessary prompt does harm: if an administrator has consented for everybody, it still asks
+/// people who may not consent themselves.
 fn wants_prompt(settings: &ProviderSettings) -> bool {
     if settings.quirks.authorization.needs_no_prompt {
         return false;
@@ -185,11 +186,11 @@ fn wants_prompt(settings: &ProviderSettings) -> bool {
 pub(crate) enum CallbackResponse {
     /// A code to exchange for tokens (RFC 6749 section 4.1.2).
     Code(String),
-    /// `access_denied`: the person declined, or the server did for them, perhaps with a reason.
+    /// `access_denied`: the person or the server declined, perhaps with a reason.
     Denied(Option<String>),
 }
 
-/// Parses the response, if it comes from the expected server.
+/// Parses the response. Fails if it comes from another server than the expected one.
 pub(crate) fn read(
     callback: &CallbackQuery,
     server: &Server,
@@ -197,7 +198,7 @@ pub(crate) fn read(
 ) -> Result<CallbackResponse, ProviderError> {
     let fields = Fields::of_form(callback.expose());
     check_issuer(fields.get("iss").and_then(Value::as_str), server)?;
-    // Some servers fill in every parameter.
+    // Some servers send all parameters, with `error` empty in a success.
     if fields.says_error() {
         return read_error(&fields, dialect);
     }
@@ -206,7 +207,7 @@ pub(crate) fn read(
     Ok(CallbackResponse::Code(code.to_owned()))
 }
 
-/// The response, even an error, must be from the expected issuer (RFC 9207 section 2.4).
+/// Checks that the response, even an error, is from the expected issuer (RFC 9207 section 2.4).
 fn check_issuer(named: Option<&str>, server: &Server) -> Result<(), ProviderError> {
     match named {
         Some(named) if !server.may_be_named(named) => {
@@ -222,7 +223,8 @@ fn check_issuer(named: Option<&str>, server: &Server) -> Result<(), ProviderErro
     }
 }
 
-/// RFC 6749 section 4.1.2.1. All these errors are final, because the response cannot be requested again.
+/// Parses an error response (RFC 6749 section 4.1.2.1). Every error is final, because the callback cannot be requested
+/// again.
 fn read_error(fields: &Fields, dialect: &Dialect) -> Result<CallbackResponse, ProviderError> {
     match OAuthError::read(fields, dialect, &Scrubber::default()) {
         Some(error) if error.meaning == Meaning::Denied => {

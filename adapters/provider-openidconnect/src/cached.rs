@@ -9,18 +9,18 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::deadline::Deadline;
 
-/// How long a cached value is fresh.
+/// How long a fetched value is fresh.
 const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
-/// How long a stale value is used before the next attempt, after a failed one.
+/// Minimum time between two attempts to replace a stale value.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
-/// How long a caller waits for the replacement of a value that is old but may still work. A lease outlasts a provider
-/// call by twice this, so a refresh is sent under the lease for which the value was needed.
+/// How long a caller waits for the replacement of a stale value that may still work. The lease of a refresh outlasts
+/// the provider call by twice this time, so the refresh is sent while its lease is valid.
 const WAIT: Duration = Duration::from_millis(2500);
-/// A younger value is not refetched on demand.
+/// A value younger than this is not fetched again on demand.
 const MIN_AGE: Duration = Duration::from_secs(10);
 
-/// A value that is fetched when first needed. Concurrent callers share one fetch and its failure. Failures are not
-/// cached, and a stale value stays in use while it cannot be replaced.
+/// A value that is fetched when it is first needed. Concurrent callers share one fetch and its failure. Failures are
+/// not cached. A stale value stays in use until a fetch succeeds.
 pub(crate) struct Cached<T> {
     clock: Arc<dyn Clock>,
     slot: Mutex<Slot<T>>,
@@ -32,17 +32,17 @@ struct Slot<T> {
     last_failure: Option<ProviderError>,
 }
 
-/// Times are uptimes, so that setting the clock back does not extend them.
+/// A cached value. Its times are uptimes, so setting the clock back does not extend them.
 struct Held<T> {
     value: Arc<T>,
     fetched_at: Duration,
     stale_at: Duration,
-    /// Whether it did not seem to work.
+    /// Whether a caller has reported that the value seems outdated.
     is_suspect: bool,
 }
 
 impl<T> Held<T> {
-    /// Whether it was fetched a moment ago.
+    /// Whether the value is younger than `MIN_AGE`.
     fn is_young(&self, now: Duration) -> bool {
         now < self.fetched_at + MIN_AGE
     }
@@ -60,8 +60,9 @@ impl<T> Cached<T> {
         }
     }
 
-    /// Returns the value. The first caller that notices a stale value replaces it, within half of its timeout, or sooner if
-    /// the old value may still work. It holds no lock, so others use the old value meanwhile.
+    /// Returns the value. The first caller that finds it stale fetches a new one, for at most half of its own timeout,
+    /// and for at most `WAIT` unless the value is suspect. The fetch holds no lock, so other callers use the stale
+    /// value meanwhile.
     pub(crate) async fn get(
         &self,
         deadline: Deadline,
@@ -90,7 +91,8 @@ impl<T> Cached<T> {
         }
     }
 
-    /// Makes the next caller fetch the value again, unless it was fetched a moment ago, because it seems outdated.
+    /// Marks a value that seems outdated as stale, so that the next caller fetches it again. Does nothing if the value
+    /// is younger than `MIN_AGE`.
     pub(crate) async fn expire(&self) {
         let mut slot = self.slot.lock().await;
         let now = self.clock.uptime();
@@ -102,7 +104,8 @@ impl<T> Cached<T> {
         }
     }
 
-    /// Returns a value that was fetched after this call, or a moment before it, because the cached one did not work.
+    /// Fetches the value again, because the cached one did not work. If the cached one is younger than `MIN_AGE`,
+    /// returns it.
     pub(crate) async fn renew(
         &self,
         deadline: Deadline,

@@ -28,8 +28,8 @@ words! {
 }
 
 impl ClientAuthMethod {
-    /// Returns the best method that the server supports. Basic is the default of RFC 8414 section 2, and RFC 6749 section
-    /// 2.3.1 requires every server to support it.
+    /// Returns the best method that the server supports. Basic is the default of RFC 8414 section 2, and RFC 6749
+    /// section 2.3.1 requires every server to support it.
     pub(crate) fn best_of(supported: Option<&[String]>) -> Self {
         let supports =
             |name: &str| supported.is_some_and(|all| all.iter().any(|method| method == name));
@@ -45,7 +45,8 @@ impl ClientAuthMethod {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientAuth {
     pub(crate) method: ClientAuthMethod,
-    /// Whether the operator or a preset chose it. Otherwise it is a guess, and another method may be tried.
+    /// Whether the operator or a preset chose the method. Otherwise the method is a guess, and another one may be
+    /// tried.
     pub(crate) is_fixed: bool,
     /// Whether the client id is sent in the body even with Basic.
     names_client: bool,
@@ -61,7 +62,7 @@ impl ClientAuth {
         }
     }
 
-    /// Uses the chosen method, or else a guess.
+    /// Uses the chosen method, or else `guess`.
     pub(crate) fn chosen_or(chosen: Option<ClientAuthMethod>, guess: ClientAuthMethod) -> Self {
         Self {
             is_fixed: chosen.is_some(),
@@ -69,8 +70,8 @@ impl ClientAuth {
         }
     }
 
-    /// Adapts it to the device endpoint. RFC 8628 section 3.1 lets an authenticated client leave `client_id` out, but
-    /// some servers read it only from the body (authentik, Dex).
+    /// Also sends `client_id` in the body, for the device endpoint. RFC 8628 section 3.1 does not require that of an
+    /// authenticated client, but some servers read it only there (authentik, Dex).
     pub(crate) const fn at_device_endpoint(self) -> Self {
         Self {
             names_client: true,
@@ -78,7 +79,7 @@ impl ClientAuth {
         }
     }
 
-    /// Adapts it to grants of the device flow.
+    /// Drops the secret in the device flow, if the provider refuses it there.
     pub(crate) const fn in_device_flow(self, quirks: &DeviceQuirks) -> Self {
         if quirks.refuses_secret {
             Self::fixed(ClientAuthMethod::None)
@@ -99,7 +100,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Creates a client; without a secret it is public.
+    /// Creates a confidential client, or a public client if there is no secret.
     pub(crate) const fn new(id: String, secret: Option<SecretString>) -> Self {
         Self { id, secret }
     }
@@ -113,8 +114,8 @@ impl Client {
         self.secret.as_ref()
     }
 
-    /// Adds the credentials to a request, with one method only (RFC 6749 section 2.3). With Basic the client id stays out
-    /// of the body, except at the device endpoint, because some servers reject both together.
+    /// Adds the credentials to a request, with one method only (RFC 6749 section 2.3). With Basic, the body has no
+    /// client id, because some servers reject a request that has both. Only requests to the device endpoint have both.
     pub(crate) fn authenticate(
         &self,
         auth: ClientAuth,
@@ -142,13 +143,14 @@ impl Client {
     }
 }
 
-/// Returns the Basic credentials, form-urlencoded first (RFC 6749 section 2.3.1).
+/// Form-urlencodes id and secret, and encodes both as Basic credentials (RFC 6749 section 2.3.1).
 fn basic(id: &str, secret: &str) -> String {
     STANDARD.encode(format!("{}:{}", encode(id), encode(secret)))
 }
 
-/// Leaves `~` unencoded: servers that decode accept it, and servers that do not (against the RFC) need it; Microsoft's
-/// secrets often contain it. No `%7E` can come from the text itself, because `%` becomes `%25`.
+/// Form-urlencodes the text, but leaves `~` as it is, because Microsoft's secrets often contain it. Servers that decode
+/// accept a literal `~`; servers that do not decode, against the RFC, need it. A literal `%7E` in the text becomes
+/// `%257E`, which the replacement does not change.
 fn encode(text: &str) -> String {
     byte_serialize(text.as_bytes())
         .collect::<String>()

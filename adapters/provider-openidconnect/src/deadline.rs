@@ -1,4 +1,4 @@
-//! One deadline for a call of the port.
+//! The deadline of one call of a port.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use central_oauth_domain::ports::{Clock, ProviderError};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// A process that notices a deadline later than this has been stopped, or had no processor.
+/// A process that notices a deadline more than this late was suspended, or got no processor time.
 const TIMERS_ARE_LATE_BY: Duration = Duration::from_millis(50);
-/// How long such a process reads data that has arrived meanwhile.
+/// How long such a process may still read data that has already arrived.
 const TO_READ_WHAT_ARRIVED: Duration = Duration::from_millis(500);
 
 /// The deadline of a call. Discovery, fetching keys and the request itself share it.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline {
     at: Instant,
-    /// The same in uptime, which continues while the machine is suspended; `Instant` does not.
+    /// The same deadline in uptime, which also counts while the machine is suspended. `Instant` stands still then.
     uptime: Duration,
 }
 
@@ -50,10 +50,10 @@ impl Deadline {
         Instant::now() >= self.at || clock.uptime() >= self.uptime
     }
 
-    /// Runs `step` with the remaining time as timeout.
+    /// Runs `step` until the deadline.
     ///
-    /// A process that was stopped until after the deadline reads data that has arrived meanwhile: a rotated refresh
-    /// token may be in it.
+    /// If the process was suspended past the deadline, gives `step` up to 500 ms more to read what has already arrived:
+    /// the response may contain a rotated refresh token.
     pub(crate) async fn bound<T>(self, step: impl Future<Output = T>) -> Result<T, ProviderError> {
         let mut step = pin!(step);
         let in_time = timeout_at(self.at, step.as_mut()).await;

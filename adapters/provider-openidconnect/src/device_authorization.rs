@@ -13,14 +13,15 @@ use crate::oauth_error::OAuthError;
 use crate::quirks::DeviceQuirks;
 
 /// Lifetime of a device code if the response lacks the required `expires_in` or says 0. GitHub and Microsoft use 900 s.
-/// Too long does no harm, because the provider reports an expired code.
+/// A value that is too long does no harm, because the provider reports an expired code.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(900);
-/// Nobody types a longer code.
+/// Maximum number of characters in a user code. Nobody types a longer one.
 const MAX_USER_CODE: usize = 128;
 
-/// Parses the response of this endpoint. Google calls the addresses `verification_url` and `verification_url_complete`. Codes
-/// of digits may be numbers. Without its own address, the complete one leads to the same page. A complete address that
-/// cannot be used is ignored, because it is optional.
+/// Parses the response of the device authorization endpoint. Google names the URLs `verification_url` and
+/// `verification_url_complete`. A code of digits may be a JSON number. If `verification_uri` is missing, the complete
+/// URL replaces it, because it leads to the same page. A complete URL that is unusable is ignored, because it is
+/// optional.
 pub(crate) fn read(
     fields: &Fields,
     endpoint: &Url,
@@ -67,8 +68,8 @@ fn user_code(fields: &Fields) -> Result<UserCode, ProviderError> {
     Ok(UserCode::new(code))
 }
 
-/// The person's browser opens this address, so only web pages are accepted, not `javascript:` and the like. Better Auth
-/// sends a path (`/device`).
+/// Checks a URL that the person's browser will open: only http and https are accepted, not `javascript:` and the like.
+/// A path is resolved against the endpoint, because Better Auth sends `/device`.
 fn verification_uri(text: &str, endpoint: &Url) -> Result<String, ProviderError> {
     let url = match text.starts_with('/') {
         true => endpoint.join(text),

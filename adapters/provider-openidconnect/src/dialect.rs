@@ -37,12 +37,12 @@ impl Meaning {
     }
 }
 
-/// The unscrubbed parts of a response that may name the error.
+/// The parts of a response that may name the error. They may contain secrets.
 #[derive(Debug)]
 pub(crate) struct ErrorTexts<'a> {
     pub(crate) code: Option<&'a str>,
     pub(crate) description: Option<&'a str>,
-    /// Other texts in places for codes and descriptions.
+    /// Other strings from members that servers use for codes and descriptions.
     pub(crate) texts: Vec<&'a str>,
     pub(crate) members: &'a Map<String, Value>,
 }
@@ -54,7 +54,7 @@ impl ErrorTexts<'_> {
     }
 }
 
-/// The error codes of a provider.
+/// Interprets the errors of one provider.
 #[derive(Debug, Default)]
 pub(crate) struct Dialect {
     own: Vec<(Pattern, Meaning)>,
@@ -63,7 +63,7 @@ pub(crate) struct Dialect {
 }
 
 impl Dialect {
-    /// Creates it from a profile's quirks.
+    /// Creates the dialect of a profile.
     pub(crate) fn new(quirks: &Quirks) -> Self {
         let advice = quirks.advice.iter();
         Self {
@@ -80,7 +80,8 @@ impl Dialect {
         }
     }
 
-    /// Interprets an error. The profile comes first, and codes before other texts.
+    /// Interprets an error. Matches the profile's patterns against the code, then against the other texts and members.
+    /// If none matches, looks up the code among the shared codes.
     pub(crate) fn meaning(&self, texts: &ErrorTexts<'_>) -> Meaning {
         let code = texts.code.unwrap_or_default();
         let own = |is_meant: &dyn Fn(&Pattern) -> bool| {
@@ -94,19 +95,19 @@ impl Dialect {
             .unwrap_or(Meaning::Refused)
     }
 
-    /// Whether the text is or contains a known error code: see [`canonical`](Self::canonical).
+    /// Whether the text is a known error code or contains one: see [`canonical`](Self::canonical).
     pub(crate) fn knows(&self, text: &str) -> bool {
         self.is_own(text) || shared(&self.canonical(text)).is_some()
     }
 
-    /// Whether the profile lists a response like this one.
+    /// Whether a pattern of the profile matches this response.
     pub(crate) fn lists(&self, texts: &ErrorTexts<'_>) -> bool {
         let own = self.own.iter().map(|(pattern, _)| pattern);
         own.chain(&self.dead).any(|pattern| texts.matches(pattern))
     }
 
-    /// Whether a failed refresh shows that the refresh token is dead. Other meanings in the profile take precedence over
-    /// `invalid_grant`.
+    /// Whether a failed refresh shows that the refresh token is dead. An `invalid_grant` to which the profile gives
+    /// another meaning does not count.
     pub(crate) fn is_dead(&self, texts: &ErrorTexts<'_>) -> bool {
         if self.dead.iter().any(|pattern| texts.matches(pattern)) {
             return true;
@@ -116,8 +117,9 @@ impl Dialect {
             && !self.own.iter().any(|(pattern, _)| texts.matches(pattern))
     }
 
-    /// Returns the code in a text, in lower case: the whole text, at its start, or after its last colon, as in `failed to
-    /// refresh token: invalid_grant` (Cline). Spaces in a profile's phrase become underscores, as in `Invalid Grant`.
+    /// Returns the error code in a text, in lower case. The code is the whole text, or its start, or follows its last
+    /// colon (Cline: `failed to refresh token: invalid_grant`). If the profile lists the text as a phrase, the phrase
+    /// is the code, with underscores for spaces.
     pub(crate) fn canonical(&self, text: &str) -> String {
         let whole = normal(text);
         let head = whole.split(':').next().unwrap_or_default();
@@ -139,7 +141,8 @@ impl Dialect {
         own.chain(&self.dead).any(|pattern| pattern.matches(text))
     }
 
-    /// Returns the profile's advice. The text before a colon is Microsoft's error number.
+    /// Returns the profile's advice. The key is the description up to its first colon (Microsoft's error number), the
+    /// whole description, or the code.
     pub(crate) fn advice(&self, texts: &ErrorTexts<'_>) -> Option<&str> {
         let code = texts.code.unwrap_or_default();
         let description = texts.description.unwrap_or_default();
@@ -186,7 +189,7 @@ fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
     pairs.collect()
 }
 
-/// Whether this is an error code that every server may use, in lower case.
+/// Whether any server may send this error code. The code is in lower case.
 pub(crate) fn is_registered(code: &str) -> bool {
     /// RFC 7009 section 2.2.1, RFC 6749 section 4.1.2.1, RFC 6750 section 3.1, OpenID Connect Core section 3.1.2.6.
     const OTHERS: [&str; 7] = [
@@ -201,9 +204,9 @@ pub(crate) fn is_registered(code: &str) -> bool {
     shared(code).is_some() || OTHERS.contains(&code)
 }
 
-/// RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8707 section 2, and codes that several servers use.
-/// `authorization_declined` is Microsoft's. Google, Auth0 and gateways send the codes of rate limits with other
-/// statuses than 429, too. Older documentation of GitHub has `token_expired`, `device_flow_disabled` and
+/// Sources: RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 8707 section 2, and codes that several servers use.
+/// `authorization_declined` is Microsoft's. Google, Auth0 and gateways send the codes of rate limits also with other
+/// statuses than 429. Older documentation of GitHub has `token_expired`, `device_flow_disabled` and
 /// `incorrect_client_credentials`.
 const SHARED: [(&str, Meaning); 20] = [
     ("authorization_pending", Meaning::Pending),
@@ -228,7 +231,7 @@ const SHARED: [(&str, Meaning); 20] = [
     ("invalid_request", Meaning::Refused),
 ];
 
-/// Returns the codes that every server may use.
+/// Returns the codes that any server may send.
 fn all_shared() -> impl Iterator<Item = (&'static str, Meaning)> {
     let dead = DEAD.into_iter().map(|code| (code, Meaning::Refused));
     SHARED.into_iter().chain(dead)
@@ -239,9 +242,9 @@ fn shared(code: &str) -> Option<Meaning> {
     Some(meaning)
 }
 
-/// Returns the shared code that a text, in lower case, spells differently: `authorization-pending`, `expiredtoken`,
-/// `slowdownexception` (AWS). Phrases count only for three codes, because others may be prose: a firewall says `Access
-/// Denied`, too.
+/// Returns the shared code that a lower-case text spells without its underscores or with other separators:
+/// `authorization-pending`, `expiredtoken`, `slowdownexception` (AWS). A text with spaces counts only for three codes,
+/// because it may be prose: a firewall also says `Access Denied`.
 fn spelled(text: &str) -> Option<&'static str> {
     const PHRASES: [&str; 3] = [INVALID_GRANT, "authorization_pending", "slow_down"];
     let plain = |text: &str| text.replace([' ', '-', '_'], "");

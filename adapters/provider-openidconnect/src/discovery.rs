@@ -9,10 +9,10 @@ use crate::deadline::Deadline;
 use crate::http::{Fields, Http, Request};
 use crate::tenant::{TENANT_ID, is_guid, tenant_of};
 
-/// The parts of an issuer's metadata that are used. Only the issuer is required: some servers omit the device endpoint,
-/// and OAuth-only servers have neither keys nor userinfo.
+/// The used parts of an issuer's metadata. Only `issuer` is required: some servers omit the device endpoint, and
+/// OAuth-only servers have neither keys nor userinfo.
 pub(crate) struct Metadata {
-    /// The issuer exactly as written in the metadata; ID tokens contain the same text.
+    /// The issuer exactly as written in the metadata; ID tokens contain the same string.
     pub(crate) issuer: String,
     pub(crate) auth_methods: Option<Vec<String>>,
     /// Client authentication methods of the revocation endpoint, if stated.
@@ -31,9 +31,9 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// Tries the address of OpenID Connect first, then those of RFC 8414. Some servers answer 500 at an address that they do
-    /// not know. After any other temporary failure none is tried, because the metadata at another may say less: Okta's for
-    /// RFC 8414 name no userinfo endpoint.
+    /// Tries the URL of OpenID Connect Discovery first, then those of RFC 8414. A 500 does not end the search, because
+    /// some servers send it for unknown paths. Any other temporary failure ends the search, because the metadata at
+    /// another URL may be less complete: Okta's RFC 8414 metadata has no userinfo endpoint.
     pub(crate) async fn discover(
         http: &Http,
         issuer: &Url,
@@ -50,13 +50,13 @@ impl Metadata {
                     if status != StatusCode::INTERNAL_SERVER_ERROR {
                         return Err(error);
                     }
-                    // It may be there in a moment, whatever the other addresses say.
+                    // The metadata may be back soon, so this error takes precedence over those of the other URLs.
                     refusal = Some(error);
                 }
                 Err(_) if status.is_client_error() => {
                     refusal.get_or_insert(no_metadata(&location, status.as_u16()));
                 }
-                // An HTML page with status 200 for an unknown path.
+                // For example an HTML page with status 200 for an unknown path.
                 Err(error) => refusal = refusal.or(Some(error)),
             }
         }
@@ -96,7 +96,7 @@ impl Metadata {
         })
     }
 
-    /// Returns an address of the metadata, if it may be used.
+    /// Returns the endpoint of this name, if the metadata has one. Fails if its URL may not receive secrets.
     pub(crate) fn endpoint(&self, name: &str) -> Result<Option<Url>, ProviderError> {
         let Some(text) = self.fields.text(name) else {
             return Ok(None);
@@ -113,8 +113,8 @@ impl Metadata {
     }
 }
 
-/// Metadata is below the issuer's path (OpenID Connect Discovery section 4.1) or beside it (RFC 8414 section 3.1). Some
-/// servers exchange the two. All omit a trailing slash.
+/// Returns the URLs to try. OpenID Connect Discovery section 4.1 appends the well-known path to the issuer's path, and
+/// RFC 8414 section 3.1 inserts it before that path. Some servers exchange the two. All omit a trailing slash.
 fn locations(issuer: &Url) -> Vec<Url> {
     let path = issuer.path().trim_end_matches('/');
     let (oidc, oauth) = (
@@ -138,16 +138,16 @@ fn locations(issuer: &Url) -> Vec<Url> {
     paths.into_iter().map(at).collect()
 }
 
-/// The issuer in the metadata must be the configured one (OpenID Connect Discovery section 4.3), except for a trailing
-/// slash, which people omit. In ID tokens the slash matters.
+/// Whether the metadata names the configured issuer (OpenID Connect Discovery section 4.3). A trailing slash may
+/// differ, because people omit it. In ID tokens the slash matters.
 fn is_same(configured: &Url, named: &str) -> bool {
     let bare = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
     Url::parse(named).is_ok_and(|named| bare(&named) == bare(configured))
 }
 
-/// Microsoft's metadata names a tenant by its GUID, and many tenants by `{tenantid}`. So the issuer differs from the
-/// requested one if the request named the tenant otherwise, although OpenID Connect Discovery section 4.3 requires
-/// equality. A request by GUID must get that tenant.
+/// Whether Microsoft's metadata may be that of the configured issuer although it names another issuer (against OpenID
+/// Connect Discovery section 4.3). If the configured tenant is a word or a domain, the metadata has the tenant's GUID,
+/// or `{tenantid}` for many tenants. If the configured tenant is a GUID, [`is_same`] must hold.
 fn is_one_of(template: &str, configured: &Url, named: &str) -> bool {
     let configured = tenant_of(template, configured.as_str());
     match (configured, tenant_of(template, named)) {

@@ -8,8 +8,8 @@ use crate::http::Fields;
 /// Members of token responses that contain tokens.
 const TOKENS: [&str; 3] = ["access_token", "refresh_token", "id_token"];
 
-/// Reads the listed members. Numbers and booleans become strings. Objects, lists, long values and values equal to a token
-/// are left out.
+/// Reads the listed members. Numbers and booleans become strings. Objects, lists, long values, and values equal to a
+/// token are left out.
 pub(crate) fn read(fields: &Fields, listed: &[String]) -> ListedMembers {
     let tokens = TOKENS.map(|name| fields.text(name));
     let value = |name: &String| {
@@ -27,13 +27,13 @@ pub(crate) fn read(fields: &Fields, listed: &[String]) -> ListedMembers {
 /// Why a list of members is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExtraError {
-    /// A token or a secret.
+    /// The list names a token or a secret.
     #[error("cannot list {0:?}: tokens and secrets are never given to clients")]
     Secret(String),
-    /// Not the name of a member.
+    /// The list has an entry that cannot be the name of a member.
     #[error("has {0:?}, which is not a member or a dotted path of members, such as \"team.id\"")]
     Name(String),
-    /// Too many members.
+    /// The list names too many members.
     #[error("can list {} members at most", Extra::MOST_MEMBERS)]
     TooMany,
 }

@@ -1,6 +1,6 @@
-//! Implements the [`OAuthProvider`] port with the device authorization grant (RFC 8628) and the authorization code grant
-//! with PKCE (RFC 6749, RFC 7636), for OpenID Connect issuers by discovery and for plain OAuth 2.0 servers by their
-//! endpoints.
+//! Implements the [`OAuthProvider`] port with the device authorization grant (RFC 8628) and the authorization code
+//! grant with PKCE (RFC 6749, RFC 7636), for OpenID Connect issuers by discovery and for plain OAuth 2.0 servers by
+//! their endpoints.
 //!
 //! # Modules
 //!
@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `settings` | the operator's settings, and their validation |
 //! | `server`, `discovery`, `cached` | the endpoints: configured, or discovered and cached |
-//! | `http` | one HTTP exchange: bounded, normalised to an `Answer`, without our secrets |
+//! | `http` | one HTTP exchange: bounded, normalised to a `ProviderResponse`, without the secrets that were sent |
 //! | `profile` | known providers, from the files in `profiles/` |
 //! | `quirks` | where providers depart from the RFCs |
 //! | `oauth_error`, `dialect`, `pattern` | find the error in a response, and its meaning |
@@ -22,8 +22,8 @@
 //! | `webhook` | the `WebhookSender` port: signed requests to the receivers of events |
 //! | `workload` | the `WorkloadIdentities` port: JWTs of trusted issuers, verified with the same HTTP client |
 //!
-//! Real servers differ from the RFCs. Each difference is handled in one place, with its source beside it, and has a test
-//! in `tests/`.
+//! Real servers differ from the RFCs. Each difference is handled in one place, with its source beside it, and has a
+//! test in `tests/`.
 //!
 //! A process that uses this crate must install a default `rustls` crypto provider first.
 //!

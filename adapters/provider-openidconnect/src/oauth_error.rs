@@ -17,12 +17,12 @@ pub(crate) struct OAuthError {
     pub(crate) code: String,
     /// Advice, the provider's description, and the status.
     pub(crate) detail: String,
-    /// The same without the status, if there is a description.
+    /// The same without the status; `None` if there is neither advice nor a description.
     pub(crate) words: Option<String>,
     pub(crate) meaning: Meaning,
-    /// Whether it shows, at a refresh, that the refresh token is dead.
+    /// Whether this error, in response to a refresh, means that the refresh token is dead.
     pub(crate) is_dead: bool,
-    /// Whether the description says that the request lacks the credentials of the client.
+    /// Whether the description mentions the client's credentials, probably because the request lacks them.
     pub(crate) misses_credentials: bool,
     /// The interval in the response (GitHub with `slow_down`).
     pub(crate) interval: Option<Duration>,
@@ -34,7 +34,7 @@ pub(crate) struct OAuthError {
 pub(crate) const UNNAMED: &str = "unnamed_error";
 
 impl OAuthError {
-    /// Reads an error that has a code or that the profile lists, and removes these secrets.
+    /// Reads an error that has a code or that the profile lists. Removes these secrets from its texts.
     pub(crate) fn read(fields: &Fields, dialect: &Dialect, secrets: &Scrubber) -> Option<Self> {
         let texts = ErrorTexts::of(fields, dialect);
         // A registered code is no secret, even if a short secret is a part of it.
@@ -87,8 +87,8 @@ impl OAuthError {
         }
     }
 
-    /// Whether the provider limits requests: `Retry-After` means that the same request may work later. A definite
-    /// response is no limit: a dead token stays dead.
+    /// Whether the error is a rate limit: with `Retry-After`, the same request may work later. A dead token or an
+    /// expired code is no rate limit, because it stays dead or expired.
     pub(crate) fn is_limit(&self) -> bool {
         let is_definite = self.is_dead || matches!(self.meaning, Meaning::Expired);
         !is_definite && self.retry_after.is_some_and(|pause| !pause.is_zero())
@@ -124,8 +124,8 @@ fn misses_credentials(description: &str) -> bool {
         .any(|credential| words.contains(credential))
 }
 
-/// Members with a code: `code` and `status` of Google's APIs, `errorType` of Fitbit, `errorCode` of Okta and Salesforce,
-/// `ErrorCode` of Apigee, `errcode` of WeChat, `title` of RFC 9457, `extensions` of GraphQL.
+/// Members that may contain a code: `code` and `status` of Google's APIs, `errorType` of Fitbit, `errorCode` of Okta
+/// and Salesforce, `ErrorCode` of Apigee, `errcode` of WeChat, `title` of RFC 9457, `extensions` of GraphQL.
 const CODES: [&str; 13] = [
     "code",
     "error",
@@ -142,7 +142,7 @@ const CODES: [&str; 13] = [
     "extensions",
 ];
 
-/// Members with a description, best first. Zoom uses `reason` for `error_description`, Apigee `Error`.
+/// Members that may contain a description, best first. Zoom uses `reason` for `error_description`, Apigee uses `Error`.
 const WORDS: [&str; 11] = [
     "error_description",
     "reason",
@@ -165,9 +165,10 @@ const MAX_ERRORS: usize = 8;
 impl<'a> ErrorTexts<'a> {
     /// Finds a code and a description.
     ///
-    /// `error` is a text in RFC 6749; other APIs have an object, an array, or `errors`. In other members, a text counts
-    /// as a code only if it is a known one: Twitch sends `{"status": 400, "message": "authorization_pending"}`. If the
-    /// response has tokens, only `error` is read. A sentence in the place of the access token may be the error.
+    /// In RFC 6749, `error` is a string. Other APIs send an object or an array, or use `errors`. In other members, a
+    /// string counts as a code only if the code is known: Twitch sends `{"status": 400, "message":
+    /// "authorization_pending"}`. If the response has tokens, only `error` can contain a code. A sentence instead of an
+    /// access token may be the error.
     pub(crate) fn of(fields: &'a Fields, dialect: &Dialect) -> Self {
         let members = fields.members();
         let sentence = token_text::sentence(fields);
@@ -208,7 +209,7 @@ impl<'a> ErrorTexts<'a> {
     }
 }
 
-/// The texts of an error.
+/// The strings of an error.
 #[derive(Default)]
 struct Texts<'a> {
     codes: Vec<&'a str>,
@@ -216,7 +217,7 @@ struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
-    /// Adds the texts of an error: a code, an object, or an array of either.
+    /// Adds the strings of an error: a code, an object, or an array of either.
     fn collect(&mut self, value: Option<&'a Value>, depth: u8) {
         match value {
             Some(Value::String(text)) if !text.trim().is_empty() => self.codes.push(text),
@@ -236,7 +237,7 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// Returns the members with these names that are texts.
+/// Returns the members with these names that are non-empty strings.
 fn texts<'a>(
     members: &'a Map<String, Value>,
     names: &'static [&'static str],
@@ -245,7 +246,7 @@ fn texts<'a>(
     texts.filter(|text| !text.trim().is_empty())
 }
 
-/// Excludes numbers (statuses), addresses (problem types, RFC 9457) and phrases (for people).
+/// Whether the text may be a code. Numbers are statuses, URLs are problem types (RFC 9457), and phrases are for people.
 fn may_be_code(text: &str) -> bool {
     text.parse::<f64>().is_err()
         && !text.contains("://")
@@ -253,8 +254,8 @@ fn may_be_code(text: &str) -> bool {
         && !is_status(text)
 }
 
-/// Whether it only repeats an HTTP status, as frameworks and gateways do: `{"status": 403, "error": "Forbidden"}`. Then
-/// nothing shows that the authorization server has looked at the request.
+/// Whether the text only repeats an HTTP status, as frameworks and gateways do: `{"status": 403, "error":
+/// "Forbidden"}`. Such a response may not come from the authorization server.
 fn is_status(text: &str) -> bool {
     let plain = |text: &str| text.replace([' ', '-', '_'], "").to_ascii_lowercase();
     let text = plain(text.trim());

@@ -18,7 +18,7 @@ pub(crate) enum Pattern {
     Text(String),
     /// The start of a text, in lower case.
     Start(String),
-    /// The steps of a pointer, and its value in lower case.
+    /// The steps of a JSON pointer, and the expected value in lower case.
     At(Vec<String>, String),
 }
 
@@ -45,7 +45,7 @@ impl Pattern {
         }
     }
 
-    /// Whether it matches a member of the response.
+    /// Whether the pattern matches a member of the response.
     pub(crate) fn matches_member(&self, members: &Map<String, Value>) -> bool {
         match self {
             Self::At(steps, value) => match steps.split_first() {
@@ -91,7 +91,7 @@ pub(crate) fn code_in(text: &str) -> Option<String> {
     (is_code && !code.is_empty()).then(|| code.to_ascii_lowercase())
 }
 
-/// Normalises case and spaces for comparison.
+/// Removes spaces around a text and converts it to lower case, for comparison.
 pub(crate) fn normal(text: &str) -> String {
     text.trim().to_lowercase()
 }

@@ -1,10 +1,11 @@
-//! Responses to a refresh (RFC 6749 section 6), and whether a failed one may have used up the refresh token.
+//! Parses responses to refreshes (RFC 6749 section 6), and decides whether a failed one may have used up the refresh
+//! token.
 
 use central_oauth_domain::ports::{ProviderError, RefreshAnswer, RefreshError};
 use central_oauth_domain::secret::RefreshToken;
 use reqwest::StatusCode;
 
-use crate::http::{Answer, Rejection, unworded};
+use crate::http::{ProviderResponse, Rejection, unworded};
 use crate::oauth_error::{OAuthError, UNNAMED};
 use crate::quirks::RefreshQuirks;
 use crate::token::TokenResponses;
@@ -12,7 +13,7 @@ use crate::token_text;
 
 /// Parses the response to a refresh with the `presented` token. An ID token is ignored, so that a bad one does no harm.
 pub(crate) fn read(
-    answer: Answer,
+    answer: ProviderResponse,
     presented: &RefreshToken,
     responses: TokenResponses<'_>,
 ) -> Result<RefreshAnswer, RefreshError> {
@@ -21,7 +22,7 @@ pub(crate) fn read(
     let (status, is_page) = (answer.status(), answer.is_page());
     let has_rotated = brings_another(&answer, presented);
     match answer.tokens() {
-        // The server may have rotated, whatever is wrong with the response.
+        // The server may have rotated the refresh token, whatever is wrong with the response.
         Ok(fields) => responses
             .read_refresh(&fields, has_rotated)
             .map_err(|cause| RefreshError {
@@ -43,15 +44,15 @@ pub(crate) fn read(
     }
 }
 
-/// Whether the response has a new refresh token. In an error response it is not stored, but the provider may have
-/// rotated.
-fn brings_another(answer: &Answer, presented: &RefreshToken) -> bool {
+/// Whether the response has a new refresh token. A token in an error response is not stored, but shows that the
+/// provider may have rotated.
+fn brings_another(answer: &ProviderResponse, presented: &RefreshToken) -> bool {
     let returned = answer.fields().and_then(token_text::refresh_token);
     returned.is_some_and(|token| token != presented.expose())
 }
 
-/// Gives a dead refresh token the domain's code. A doubtful rejection gets another code, which ends the grant only if it
-/// persists.
+/// Uses the domain's code, `invalid_grant`, for every error that means a dead refresh token. A doubtful rejection gets
+/// another code, which ends the grant only if it persists.
 fn judge(error: OAuthError, quirks: &RefreshQuirks) -> ProviderError {
     if !error.is_dead {
         return error.into();
@@ -72,7 +73,7 @@ fn dead(detail: String) -> ProviderError {
     ProviderError::refused("invalid_grant", detail)
 }
 
-/// A 408 never reached the endpoint, and a 429 is a rate limit: neither is about the refresh token.
+/// Whether the status rejects the refresh token. A 408 never reached the endpoint, and a 429 is a rate limit.
 fn is_refusal(status: StatusCode) -> bool {
     status.is_client_error()
         && status != StatusCode::REQUEST_TIMEOUT

@@ -1,13 +1,14 @@
 //! Revocation requests (RFC 7009, or as the provider requires) and their responses.
 //!
-//! The library's own request is not used, because it accepts no endpoint on loopback and no success other than 200.
+//! The request of the openidconnect crate is not used, because it accepts no endpoint on loopback and no success other
+//! than 200.
 
 use central_oauth_domain::ports::{ProviderError, Revoked, TokenToRevoke};
 use reqwest::StatusCode;
 use url::Url;
 
 use crate::client_auth::{ClientAuth, ClientAuthMethod};
-use crate::http::{Answer, Fields, Rejection, Request, unworded};
+use crate::http::{Fields, ProviderResponse, Rejection, Request, unworded};
 use crate::oauth_error::OAuthError;
 use crate::quirks::{RevocationAuth, RevocationQuirks, TokenPlace, TokenType};
 
@@ -49,7 +50,7 @@ pub(crate) fn request(
     Ok(request)
 }
 
-/// Returns the client authentication; `None` for none.
+/// Returns the client authentication, or `None` if the request has none.
 pub(crate) fn auth(
     quirks: &RevocationQuirks,
     has_secret: bool,
@@ -69,10 +70,14 @@ pub(crate) fn auth(
     }
 }
 
-/// Parses the response. A success needs no body (section 2.2), but with `error` it is a failure whatever its status.
+/// Parses the response. A success needs no body (section 2.2). A member `error` makes the response a failure, whatever
+/// its status.
 ///
-/// A page is no success either: it comes from a proxy or a sign-in in front of the server.
-pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked, ProviderError> {
+/// An HTML page is never a success: it comes from a proxy or a sign-in in front of the server.
+pub(crate) fn read(
+    answer: ProviderResponse,
+    quirks: &RevocationQuirks,
+) -> Result<Revoked, ProviderError> {
     let (status, is_page) = (answer.status(), answer.is_page());
     if quirks.gone_statuses.contains(&status.as_u16()) || is_gone_by_words(&answer, quirks) {
         return Ok(Revoked::Unknown);
@@ -95,7 +100,7 @@ pub(crate) fn read(answer: Answer, quirks: &RevocationQuirks) -> Result<Revoked,
 }
 
 /// Whether a response contradicts its successful status.
-fn denies(answer: &Answer) -> bool {
+fn denies(answer: &ProviderResponse) -> bool {
     let denies = |fields: &Fields| fields.says_error() || fields.says_failure();
     answer.is_page() || answer.is_challenge() || answer.fields().is_some_and(denies)
 }
@@ -111,8 +116,9 @@ fn confirmed(fields: &Fields, quirks: &RevocationQuirks) -> Result<(), ProviderE
     ))
 }
 
-/// An unknown token is a success by section 2.2, but Google answers 400 with `invalid_token`, and others `invalid_grant`
-/// or 200. With 401 the client is unknown (RFC 6749 section 5.2).
+/// Interprets an OAuth error. By section 2.2, an unknown token is a success, but Google answers 400 with
+/// `invalid_token`, and others send `invalid_grant` or status 200. A 401 means that the client is unknown (RFC 6749
+/// section 5.2).
 fn judge(error: OAuthError, status: StatusCode) -> Result<Revoked, ProviderError> {
     match error.code.as_str() {
         "unsupported_token_type" => Ok(Revoked::Unsupported),
@@ -125,8 +131,8 @@ fn judge(error: OAuthError, status: StatusCode) -> Result<Revoked, ProviderError
     }
 }
 
-/// Whether the profile lists this error as "already gone", if the server itself works.
-fn is_gone_by_words(answer: &Answer, quirks: &RevocationQuirks) -> bool {
+/// Whether the profile lists this error as "already gone". Server errors and redirects never count.
+fn is_gone_by_words(answer: &ProviderResponse, quirks: &RevocationQuirks) -> bool {
     let status = answer.status();
     if status.is_server_error() || status.is_redirection() {
         return false;
@@ -143,7 +149,7 @@ fn is_gone_by_words(answer: &Answer, quirks: &RevocationQuirks) -> bool {
             .is_some_and(|error| is_known(&error.code))
 }
 
-/// A 401 is about the client, whatever its code.
+/// A 401 is about the client, whatever its code, so the client is misconfigured.
 fn ours(error: ProviderError, status: StatusCode) -> ProviderError {
     match error {
         ProviderError::Refused { code, detail } if status == StatusCode::UNAUTHORIZED => {

@@ -16,8 +16,8 @@ const MAX_CODE: usize = 64;
 pub(crate) struct Scrubber(Vec<SecretString>);
 
 impl Scrubber {
-    /// Adds a secret as it is, form-urlencoded, in JSON, and decoded as a form, because a provider may echo it
-    /// unencoded in a form.
+    /// Adds a secret in each form in which a provider may echo it: as it is, form-urlencoded, in JSON, and decoded as a
+    /// form, because a provider may echo a secret unencoded in a form.
     pub(crate) fn add(&mut self, secret: &str) {
         let encoded: String = byte_serialize(secret.as_bytes()).collect();
         let quoted = Value::from(secret).to_string();
@@ -30,12 +30,12 @@ impl Scrubber {
                 self.0.push(SecretString::from(form));
             }
         }
-        // Longer secrets first, so that no part of one remains.
+        // Longer secrets are removed first: removing a shorter one could leave a part of a longer one.
         self.0
             .sort_by_key(|known| usize::MAX - known.expose_secret().len());
     }
 
-    /// Returns a [`presentable`] text without secrets, shortened last: half a secret would not be recognised.
+    /// Returns a [`presentable`] text without secrets. Shortens it last, because half a secret would not be recognised.
     pub(crate) fn text(&self, words: &str) -> String {
         let mut clean = words.to_owned();
         for secret in &self.0 {
@@ -44,8 +44,8 @@ impl Scrubber {
         presentable(&clean).chars().take(MAX_CHARACTERS).collect()
     }
 
-    /// Returns an error code in lower case, if the text can be one. RFC 6749 section 5.2 allows printable ASCII; a space
-    /// distinguishes a phrase such as "Not Found" from a code.
+    /// Returns an error code in lower case, if the text can be one. RFC 6749 section 5.2 allows printable ASCII; a
+    /// space distinguishes a phrase such as "Not Found" from a code.
     pub(crate) fn code(&self, word: &str) -> Option<String> {
         let clean = self.text(word.trim());
         let is_code = !clean.is_empty()

@@ -1,4 +1,4 @@
-//! The endpoints of a provider: the operator's settings override discovery.
+//! The endpoints of a provider. The operator's settings override discovery.
 
 use central_oauth_domain::grant::TokenOrigin;
 use central_oauth_domain::ports::ProviderError;
@@ -9,7 +9,7 @@ use crate::discovery::Metadata;
 use crate::settings::{Flow, ProviderSettings};
 use crate::tenant::{TENANT_ID, is_guid, tenant_of};
 
-/// A provider's server.
+/// The endpoints of a provider, and what is known about them.
 pub(crate) struct Server {
     pub(crate) auth: ClientAuth,
     pub(crate) revocation_auth: ClientAuth,
@@ -17,7 +17,7 @@ pub(crate) struct Server {
     pub(crate) userinfo: Option<Url>,
     /// How ID tokens are verified; `None` if they cannot be.
     pub(crate) issuer: Option<Issuer>,
-    /// Whether it announces its issuer in authorization responses (RFC 9207 section 3).
+    /// Whether the server announces that authorization responses name the issuer (RFC 9207 section 3).
     pub(crate) names_issuer_in_responses: bool,
     /// The issuer of the token endpoint's tokens; `None` if the operator configured that endpoint.
     token_issuer: Option<String>,
@@ -29,20 +29,20 @@ pub(crate) struct Server {
     device_authorization: Option<Url>,
     token: Option<Url>,
     revocation: Result<Option<Url>, ProviderError>,
-    /// Why an endpoint that links need is rejected. This must not stop refreshes.
+    /// Why a discovered endpoint was rejected, if only links need this endpoint: refreshes must continue without it.
     unfit: Option<ProviderError>,
 }
 
 /// An issuer of ID tokens.
 pub(crate) struct Issuer {
-    /// Its exact name.
+    /// The issuer, exactly as in its metadata.
     pub(crate) name: String,
     pub(crate) jwks_uri: Url,
     pub(crate) algorithms: Vec<String>,
 }
 
 impl Issuer {
-    /// Whether it is for many tenants, whose tokens name their own issuer.
+    /// Whether the issuer serves many tenants, whose ID tokens name their own issuer.
     pub(crate) fn is_template(&self) -> bool {
         self.name.contains(TENANT_ID)
     }
@@ -75,7 +75,7 @@ impl Server {
         }
     }
 
-    /// Returns a server from discovered metadata. The operator's overrides are not checked.
+    /// Returns a server from discovered metadata. Configured endpoints replace discovered ones, and may be private.
     pub(crate) fn discovered(
         settings: &ProviderSettings,
         metadata: &Metadata,
@@ -112,8 +112,8 @@ impl Server {
         );
         Ok(Self {
             auth: auth(methods),
-            // Without methods in the metadata, RFC 8414 section 2 says Basic. Servers mean the methods of the token
-            // endpoint.
+            // If the metadata lists no methods, RFC 8414 section 2 says Basic, but servers mean the methods of the
+            // token endpoint.
             revocation_auth: auth(metadata.revocation_auth_methods.as_deref().or(methods)),
             userinfo,
             issuer: jwks_uri.map(|jwks_uri| Issuer {
@@ -139,13 +139,13 @@ impl Server {
         })
     }
 
-    /// Checks the endpoints that a link needs before a person is sent there.
+    /// Fails if a discovered endpoint that links need was rejected.
     pub(crate) fn check_for_links(&self) -> Result<(), ProviderError> {
         self.unfit.clone().map_or(Ok(()), Err)
     }
 
-    /// Returns the authorization endpoint (RFC 6749 section 3.1). One that accepts only pushed requests would show the
-    /// person an error, and the link would wait for nothing.
+    /// Returns the authorization endpoint (RFC 6749 section 3.1). Fails if it accepts only pushed requests, because the
+    /// person would see an error, and the link would never complete.
     pub(crate) fn authorization(&self) -> Result<&Url, ProviderError> {
         if self.requires_pushed_requests {
             return Err(ProviderError::misconfigured(
@@ -156,7 +156,8 @@ impl Server {
         required(&self.authorization, "authorization_endpoint")
     }
 
-    /// Whether it may be the issuer of an authorization response: exactly (RFC 9207 section 2.4), except for the tenant.
+    /// Whether an authorization response may name this issuer. The issuer must be equal (RFC 9207 section 2.4), except
+    /// for its tenant.
     pub(crate) fn may_be_named(&self, name: &str) -> bool {
         match self.response_issuer.as_deref() {
             Some(many) if many.contains(TENANT_ID) => tenant_of(many, name).is_some_and(is_guid),
@@ -164,7 +165,7 @@ impl Server {
         }
     }
 
-    /// Returns a possible issuer in responses, for a tenant that nobody has.
+    /// Returns an issuer that responses may name. If it has a tenant, the tenant is invented.
     pub(crate) fn a_response_issuer(&self) -> Option<String> {
         let known = self.response_issuer.as_ref();
         known.map(|known| known.replace(TENANT_ID, NO_TENANT))

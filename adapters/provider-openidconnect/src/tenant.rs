@@ -3,7 +3,7 @@
 /// The placeholder for the tenant in Microsoft's metadata for many tenants.
 pub(crate) const TENANT_ID: &str = "{tenantid}";
 
-/// Returns the tenant of an issuer, as the template of all issuers has it.
+/// Returns the tenant of an issuer: the part in the place of `{tenantid}` in the template.
 pub(crate) fn tenant_of<'a>(template: &str, issuer: &'a str) -> Option<&'a str> {
     let (before, after) = template.split_once(TENANT_ID)?;
     issuer.strip_prefix(before)?.strip_suffix(after)

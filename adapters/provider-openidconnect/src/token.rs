@@ -13,20 +13,20 @@ use crate::http::{Fields, date};
 use crate::quirks::{Quirks, TokenQuirks};
 use crate::{extra, token_exp, token_text};
 
-/// How token responses of a provider are read.
+/// Parses the token responses of a provider.
 pub(crate) struct TokenResponses<'a> {
-    /// The scopes if the response names none.
+    /// The scopes of responses that name none.
     pub(crate) scopes: &'a [String],
     pub(crate) origin: TokenOrigin,
     pub(crate) quirks: &'a Quirks,
-    /// The members for clients.
+    /// The members that clients get.
     pub(crate) extra: &'a [String],
     /// When the response arrived.
     pub(crate) now: Timestamp,
 }
 
 impl TokenResponses<'_> {
-    /// Parses the response that starts a grant, with tokens of any type.
+    /// Parses the response that starts a grant. Does not check the token type.
     pub(crate) fn read_grant(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
         let quirks = &self.quirks.refresh;
         let mut grant = self.read_unchecked(fields)?;
@@ -42,8 +42,8 @@ impl TokenResponses<'_> {
     }
 
     /// Parses the response to a refresh. A new refresh token is kept even if the rest is unusable, because the provider
-    /// has rotated. A response with neither a new refresh token nor an access token is an error: it has a message in
-    /// the place of a token, or echoes the request.
+    /// has rotated the token. A response with neither a new refresh token nor an access token is an error: it contains
+    /// a message instead of a token, or echoes the request.
     pub(crate) fn read_refresh(
         self,
         fields: &Fields,
@@ -61,8 +61,8 @@ impl TokenResponses<'_> {
         }
     }
 
-    /// A missing, zero or negative `expires_in` counts as unknown: an expired token would be useless, and servers send 0
-    /// for "never" or in the last second of a cached token.
+    /// Parses the response without checking the token type. A missing, zero or negative `expires_in` counts as unknown:
+    /// some servers send 0 for "never", others for a cached token that expires within a second.
     fn read_unchecked(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
         let missing = || ProviderError::nonsense("a token response without a usable access_token");
         let access_token = token_text::access_token(fields).ok_or_else(missing)?;
@@ -88,30 +88,31 @@ impl TokenResponses<'_> {
     }
 }
 
-/// In this order: Zoho Writer, whose `expires_in` is in milliseconds; RFC 6749 section 5.1; Stack Exchange and Deezer;
-/// cTrader.
+/// Members with the lifetime of the access token: of Zoho Writer, whose `expires_in` is in milliseconds; of RFC 6749
+/// section 5.1; of Stack Exchange and Deezer; of cTrader.
 const LIFETIMES: [&str; 4] = ["expires_in_sec", "expires_in", "expires", "expiresIn"];
 
-/// In this order: GitHub, Google and LinkedIn; Keycloak, which sends 0 for an unlimited token; QuickBooks.
+/// Members with the lifetime of the refresh token: of GitHub, Google and LinkedIn; of Keycloak, which sends 0 for an
+/// unlimited token; of QuickBooks.
 const REFRESH_TOKEN_LIFETIMES: [&str; 3] = [
     "refresh_token_expires_in",
     "refresh_expires_in",
     "x_refresh_token_expires_in",
 ];
 
-/// Members with the expiry of the refresh token: the first is Square's. TikTok Shop and others send a Unix time in the
-/// place of a lifetime.
+/// Members with the expiry of the refresh token. The first is Square's. In the others, TikTok Shop and others send a
+/// Unix time instead of a lifetime.
 const REFRESH_TOKEN_ENDS: [&str; 3] = [
     "refresh_token_expires_at",
     "refresh_token_expires_in",
     "refresh_expires_in",
 ];
 
-/// The end of the access token, which some servers send instead of a lifetime (`expires_on` of Microsoft, `expires_at` of
-/// Strava and Square). Like the `exp` of a JWT it is only a hint.
+/// Members with the expiry of the access token, which some servers send instead of a lifetime (`expires_on` of
+/// Microsoft, `expires_at` of Strava and Square). Like the `exp` of a JWT, the expiry is only a hint.
 const ENDS: [&str; 4] = ["expires_at", "expires_on", "expires", "expires_in"];
 
-/// Returns a lifetime, unless it is so long that it must be a Unix time, or stands for "never".
+/// Returns a lifetime. Zero stands for "never", and a huge number must be a Unix time, so neither is a lifetime.
 fn lifetime(fields: &Fields, name: &str) -> Option<Duration> {
     plausible(fields.seconds(name)?)
 }
@@ -121,7 +122,7 @@ fn plausible(lifetime: Duration) -> Option<Duration> {
     is_plausible.then_some(lifetime)
 }
 
-/// Returns the lifetime of the refresh token, or the time until its end. An end that has passed counts as unknown.
+/// Returns the lifetime of the refresh token, or the time until its expiry. An expiry in the past counts as unknown.
 fn refresh_token_lifetime(fields: &Fields, now: Timestamp) -> Option<Duration> {
     let mut names = REFRESH_TOKEN_LIFETIMES.iter();
     names
@@ -137,7 +138,7 @@ fn end(fields: &Fields, names: &[&str]) -> Option<Timestamp> {
     })
 }
 
-/// Returns the granted scopes of the response: `scope`, or where the profile says.
+/// Returns the granted scopes: at a pointer of the profile, or else in `scope`.
 fn scopes(fields: &Fields, quirks: &TokenQuirks) -> Option<Vec<String>> {
     let mut places = quirks.scopes_at.iter();
     places
@@ -145,7 +146,7 @@ fn scopes(fields: &Fields, quirks: &TokenQuirks) -> Option<Vec<String>> {
         .or_else(|| fields.words("scope"))
 }
 
-/// Types that are sent like `Bearer`: of Apigee and of eBay.
+/// Token types that mean Bearer, in lower case. The second is Apigee's, the others are eBay's.
 const BEARER: [&str; 4] = [
     "bearer",
     "bearertoken",
@@ -153,8 +154,8 @@ const BEARER: [&str; 4] = [
     "application access token",
 ];
 
-/// A client must not use a token of unknown type (RFC 6749 section 7.1). Case does not matter; a missing type counts as
-/// Bearer.
+/// Checks that the token is a bearer token, because a client must not use a token of unknown type (RFC 6749 section
+/// 7.1). Case does not matter. A missing type counts as Bearer.
 pub(crate) fn check_type(fields: &Fields, quirks: &TokenQuirks) -> Result<(), ProviderError> {
     let token_type = match fields.get("token_type") {
         None | Some(Value::Null) => return Ok(()),

@@ -1,4 +1,5 @@
-//! The expiry in an access token. It is meant for the API and not for clients (RFC 9068 section 6), so it is only a hint.
+//! Reads the expiry in an access token. Its content is meant for the API and not for clients (RFC 9068 section 6), so
+//! the expiry is only a hint.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,8 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::http::{Fields, date};
 
-/// Returns the unverified `exp` of a JWT (RFC 7519 section 4.1.4), which some servers write in milliseconds or as a text;
-/// `None` for any other token. The domain decides whether it is plausible.
+/// Returns the unverified `exp` of a JWT (RFC 7519 section 4.1.4), or `None` for any other token. Some servers write
+/// `exp` in milliseconds or as a string. The domain decides whether the expiry is plausible.
 pub(crate) fn exp(access_token: &str) -> Option<Timestamp> {
     let mut parts = access_token.split('.');
     let (_header, claims, _signature) = (parts.next()?, parts.next()?, parts.next()?);

@@ -1,15 +1,16 @@
-//! Which texts can be tokens. Some servers put an error or a placeholder in the place of a token (casdoor/casdoor issue 662).
+//! Decides which strings can be tokens. Some servers send an error or a placeholder instead of a token (casdoor/casdoor
+//! issue 662).
 
 use crate::dialect::is_registered;
 use crate::http::Fields;
 
-/// Texts that scripts write for a missing value.
+/// Strings that scripts write for a missing value.
 const PLACEHOLDERS: [&str; 3] = ["null", "undefined", "none"];
-/// The prefix that casdoor writes before an error in the place of a token.
+/// The prefix of an error that casdoor sends instead of a token.
 const ERROR: &str = "error:";
 
 /// Returns the access token: visible ASCII (RFC 6749 appendix A.12) without spaces, because it is sent in a header (RFC
-/// 6750 section 2.1). White space around it, such as a line feed at its end, is no part of it.
+/// 6750 section 2.1). White space around the token, such as a final line feed, is removed.
 pub(crate) fn access_token(fields: &Fields) -> Option<&str> {
     let token = fields.text("access_token")?.trim();
     let is_visible = token.bytes().all(|byte| byte.is_ascii_graphic());
@@ -17,9 +18,9 @@ pub(crate) fn access_token(fields: &Fields) -> Option<&str> {
     (is_visible && !is_markup && !is_placeholder(token)).then_some(token)
 }
 
-/// Returns the refresh token. It is only sent encoded, so more texts are accepted than RFC 6749 appendix A.17 allows:
-/// MIME's Base64 has line breaks, and a refused token is a lost grant. Other control characters, and characters that
-/// could not be decoded, are no part of a token.
+/// Returns the refresh token. Accepts more characters than RFC 6749 appendix A.17 allows, because the token is always
+/// sent encoded, and a rejected token is a lost grant. For example, MIME's Base64 has line breaks. Rejects other
+/// control characters, and characters that could not be decoded.
 pub(crate) fn refresh_token(fields: &Fields) -> Option<&str> {
     let token = fields.text("refresh_token")?;
     let is_bad = |c: char| c.is_control() && !c.is_whitespace() || c == char::REPLACEMENT_CHARACTER;
@@ -32,7 +33,7 @@ pub(crate) fn has_token(fields: &Fields) -> bool {
     access_token(fields).is_some() || refresh_token(fields).is_some()
 }
 
-/// Returns the sentence in the place of the access token, if the response has no token at all.
+/// Returns the sentence that the server sent instead of an access token, if the response has no token at all.
 pub(crate) fn sentence(fields: &Fields) -> Option<&str> {
     if has_token(fields) {
         return None;
@@ -42,7 +43,7 @@ pub(crate) fn sentence(fields: &Fields) -> Option<&str> {
     (!sentence.is_empty()).then_some(sentence)
 }
 
-/// Whether the text stands for a missing value, is an error, or was masked.
+/// Whether the text stands for a missing value, is an error, or is masked (`***`).
 fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
     let is = |word: &&str| text.eq_ignore_ascii_case(word);

@@ -11,10 +11,10 @@ use crate::options::{DEVICE_CODE_TTL, REFRESH_TOKEN_TTL, SandboxOptions};
 use crate::witness::Witness;
 use crate::{oauth, pages};
 
-/// The addresses of a sandbox.
+/// The URLs of a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
-    /// The issuer, and the base of all others.
+    /// The issuer, which is also the base of the other URLs.
     pub issuer: String,
     /// The device authorization endpoint (RFC 8628 section 3.1).
     pub device_authorization: String,
@@ -24,7 +24,7 @@ pub struct Endpoints {
     pub userinfo: String,
     /// The revocation endpoint (RFC 7009).
     pub revocation: String,
-    /// Where people enter a user code.
+    /// The page where people enter a user code.
     pub verification: String,
     /// An API that requires an access token.
     pub hello: String,
@@ -44,7 +44,7 @@ impl Endpoints {
     }
 }
 
-/// The state of all requests.
+/// The state that all requests share.
 pub(crate) struct App {
     pub(crate) options: SandboxOptions,
     pub(crate) endpoints: Endpoints,
@@ -93,7 +93,7 @@ impl App {
         (self.clock)()
     }
 
-    /// Locks the state; never held across an await.
+    /// Locks the state. Never hold the guard across an `await`.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,20 +1,20 @@
 //! A small but real authorization server, for trying the service without installing anything.
 //!
-//! It supports the device authorization grant (RFC 8628), refreshes with rotation (RFC 6749, RFC 9700 section 4.14),
-//! revocation (RFC 7009) and metadata (RFC 8414). It has an API that requires the access token, and pages where invented
-//! people log in and consent. There are no passwords, so it listens only on loopback. All state is in memory, bounded,
-//! and lost when it stops.
+//! The sandbox supports the device authorization grant (RFC 8628), refreshes with rotation (RFC 6749, RFC 9700 section
+//! 4.14), revocation (RFC 7009) and metadata (RFC 8414). It also has an API that requires an access token, and pages
+//! where invented people log in and consent. There are no passwords, so the sandbox listens only on loopback. All state
+//! is in memory, has a maximum size, and is lost when the sandbox stops.
 //!
 //! # Modules
 //!
 //! | module | what it contains |
 //! | --- | --- |
-//! | `model` | the rules and the ledger, pure: time and random secrets are arguments |
+//! | `model` | the rules, the flows and the tokens, without I/O: time and random secrets are arguments |
 //! | `oauth` | the endpoints that programs use |
 //! | `pages` | the pages that people use |
 //! | `app` | the shared state and the routes |
 //! | `server` | starting and stopping |
-//! | `witness` | what tests see of it |
+//! | `witness` | reports token requests to tests |
 
 mod app;
 mod clock;

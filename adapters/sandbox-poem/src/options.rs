@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use crate::model::{AutoPerson, Reuse};
 
-/// How long people have to consent.
+/// Lifetime of device codes: how long people have to consent.
 pub(crate) const DEVICE_CODE_TTL: Duration = Duration::from_secs(600);
-/// Lifetime of refresh tokens; each rotation restarts it.
+/// Lifetime of refresh tokens. Each new refresh token gets the full lifetime.
 pub(crate) const REFRESH_TOKEN_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The client's name on the consent page.
 pub(crate) const CLIENT_NAME: &str = "Central OAuth";
@@ -12,11 +12,11 @@ pub(crate) const CLIENT_NAME: &str = "Central OAuth";
 /// Options of a sandbox. Start from [`SandboxOptions::default`].
 #[derive(Clone)]
 pub struct SandboxOptions {
-    /// The id of its only client.
+    /// The id of the only client.
     pub client_id: String,
-    /// The client's secret; without one the client is public.
+    /// The client's secret. Without a secret, the client is public.
     pub client_secret: Option<String>,
-    /// An invented person consents automatically this long after a flow has started.
+    /// How long after the start of a flow an invented person consents. `None`: nobody consents automatically.
     pub auto_consent: Option<Duration>,
     /// Who consents automatically.
     pub auto_person: AutoPerson,
@@ -24,7 +24,7 @@ pub struct SandboxOptions {
     pub interval: Duration,
     /// Lifetime of access tokens.
     pub access_token_ttl: Duration,
-    /// What happens when a refresh token is used twice.
+    /// What happens when a refresh token is used again.
     pub reuse: Reuse,
 }
 

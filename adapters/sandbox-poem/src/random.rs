@@ -1,4 +1,4 @@
-//! The only module that creates secrets.
+//! The only module that creates random values.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 /// The operating system provided no random bytes.
 pub(crate) type NoEntropy = getrandom::Error;
 
-/// 192 random bits as text that needs no escaping.
+/// Returns 192 random bits in base64url, which needs no escaping.
 #[expect(
     clippy::disallowed_methods,
     reason = "the sandbox is a server of its own and shares nothing with the broker, Entropy included"

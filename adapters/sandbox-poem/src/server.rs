@@ -1,4 +1,4 @@
-//! Starting and stopping.
+//! Starts and stops a sandbox.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -18,10 +18,10 @@ use crate::model::{Person, UserCode};
 use crate::options::SandboxOptions;
 use crate::witness::Witness;
 
-/// Timeout of running requests on shutdown.
+/// How long running requests may take after the shutdown begins.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// A running sandbox. Dropping it stops it without waiting.
+/// A running sandbox. When it is dropped, it stops in the background.
 pub struct Sandbox {
     app: Arc<App>,
     stop: oneshot::Sender<()>,
@@ -37,7 +37,7 @@ impl Sandbox {
         Self::start_watched(options, None, |acceptor| acceptor, |routes| routes).await
     }
 
-    /// Starts a sandbox that tests watch and disturb: `listen` wraps its connections, and `guard` its routes.
+    /// Starts a sandbox for tests that watch or disturb it. `listen` may wrap its connections, and `guard` its routes.
     ///
     /// # Errors
     /// If no port can be bound.
@@ -47,14 +47,14 @@ impl Sandbox {
         listen: impl FnOnce(TcpAcceptor) -> A,
         guard: impl FnOnce(BoxEndpoint<'static>) -> E,
     ) -> io::Result<Self> {
-        // People log in without a password, so nobody else may reach it.
+        // The login needs no password, so other machines must not reach the sandbox.
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let endpoints = Endpoints::below(&format!("http://{}", listener.local_addr()?));
         let acceptor = listen(TcpAcceptor::from_tokio(listener)?);
         let app = App::new(options, endpoints, clock::monotonic(), witness);
         let routes = guard(app::routes(Arc::clone(&app)));
         let (stop, stopped) = oneshot::channel::<()>();
-        // Also ends if the sender is dropped, so a forgotten sandbox stops.
+        // The signal also fires if the sender is dropped, so dropping the sandbox stops the server.
         let signal = async move { drop(stopped.await) };
         let server = Server::new_with_acceptor(acceptor)
             .name("sandbox")
@@ -66,20 +66,20 @@ impl Sandbox {
         })
     }
 
-    /// Returns its address without a trailing slash: `http://127.0.0.1:40123`. This is also the issuer.
+    /// Returns the issuer, which is the base URL without a trailing slash: `http://127.0.0.1:40123`.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.app.endpoints.issuer
     }
 
-    /// Returns its endpoints.
+    /// Returns the URLs of the sandbox.
     #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
         &self.app.endpoints
     }
 
-    /// Lets a person (`sub`) consent to the flow of a user code instead of the automatic one. Returns false if no such
-    /// flow waits for its client.
+    /// Records that `person` (a `sub`) consents to the flow of a user code. Replaces an earlier, automatic consent.
+    /// Returns false if `person` is no `sub` of the sandbox, or if the code is unknown, expired, declined or redeemed.
     #[must_use]
     pub fn consent_as(&self, user_code: &str, person: &str) -> bool {
         let (code, person) = (UserCode::parse(user_code), Person::of_subject(person));
@@ -90,12 +90,12 @@ impl Sandbox {
         self.app.state().flows.consent_as(&code, person, now)
     }
 
-    /// Stops listening, finishes running requests, and forgets everything.
+    /// Stops listening, and waits up to 2 seconds for running requests.
     ///
     /// # Errors
-    /// If the server had failed.
+    /// If the server failed.
     pub async fn stop(self) -> io::Result<()> {
-        // If the server has already ended, joining it returns why.
+        // This fails if the server has already ended. Joining the server then returns its error.
         let _ = self.stop.send(());
         self.server.await?
     }

@@ -1,15 +1,16 @@
-//! What tests see of a sandbox.
+//! Reports token requests to tests.
 
 use poem::Request;
 
 use crate::model::{Issued, RefreshRefusal};
 
-/// Watches the token endpoint. The calls arrive in the order in which the rules decided.
+/// Watches the token endpoint. The calls come in the order in which the requests were decided.
 pub trait Witness: Send + Sync {
-    /// A person (`sub`) consented, which starts a family of tokens. `family` names it; no response contains that name.
+    /// A device code was redeemed, which starts a token family. `person` is the `sub`. `family` is the name of the
+    /// family; each of its refresh tokens contains it.
     fn started(&self, family: &str, person: String, issued: &Issued);
 
-    /// A request presented a refresh token.
+    /// A request used a refresh token, with this outcome.
     fn presented(
         &self,
         request: &Request,

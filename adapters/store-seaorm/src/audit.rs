@@ -1,7 +1,7 @@
 //! The audit log.
 //!
-//! Transactions add rows to the inbox and wait for nobody. One transaction at a time moves rows from there into the log and
-//! binds each to the one before it.
+//! Transactions add rows to the inbox without waiting for each other. One transaction at a time moves rows from the
+//! inbox to the log, and chains each row to the previous one by its MAC.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -29,7 +29,7 @@ use crate::locks::{self, Alone};
 use crate::statements::{finds_any, insert_unless_taken};
 use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 
-/// Rows in one statement: ten values each, of which SQLite takes 32,766.
+/// Rows in one statement. A row has at most ten values, and SQLite accepts 32,766 values in a statement.
 const ROWS_AT_ONCE: usize = 1_000;
 
 #[async_trait]
@@ -75,7 +75,7 @@ impl AuditStore for SeaOrmStore {
         if let Some(extension) = extension {
             chained.is_broken = extension.is_broken;
             if chained.is_broken {
-                // Rows beyond the highest number would block all later entries.
+                // A row with a number above [`AuditNumber::HIGHEST`] would block all later entries.
                 let beyond = Column::Id.gt(AuditNumber::HIGHEST.0);
                 let gone = Entity::delete_many().filter(beyond).exec(&write).await;
                 gone.map_err(failed)?;
@@ -155,7 +155,7 @@ struct Taken {
     entries: Vec<SignedEntry>,
 }
 
-/// Takes the oldest entries out of the inbox. Those that are in the log already are dropped.
+/// Removes the oldest entries from the inbox. Returns those that the log does not contain yet.
 async fn take(db: &impl ConnectionTrait, limit: u64) -> Result<Taken, StoreError> {
     let rows = damage::raw(db, &waiting().limit(limit.min(MOST_AT_ONCE))).await?;
     let (numbers, entries): (Vec<_>, Vec<_>) = rows.iter().map(signed_entry).unzip();
@@ -170,7 +170,7 @@ async fn take(db: &impl ConnectionTrait, limit: u64) -> Result<Taken, StoreError
     Ok(Taken { count, entries })
 }
 
-/// The entries of the inbox, the oldest first.
+/// Selects the entries of the inbox, the oldest first.
 fn waiting() -> Select<inbox::Entity> {
     inbox::Entity::find().order_by_asc(inbox::Column::Id)
 }
@@ -191,7 +191,7 @@ pub(crate) fn with_references(references: Vec<Vec<u8>>) -> Select<Entity> {
         .filter(Column::Reference.is_in(references))
 }
 
-/// Returns the number of the last entry, or zero.
+/// Returns the number of the last entry of the log, or zero.
 pub(crate) async fn head(db: &impl ConnectionTrait) -> Result<AuditNumber, StoreError> {
     let last = last(db).await?;
     Ok(last.map_or(AuditNumber(0), |last| last.number))
@@ -208,7 +208,7 @@ pub(crate) fn oldest(limit: u64) -> Select<Entity> {
     Entity::find().order_by_asc(Column::Id).limit(limit)
 }
 
-/// Entries in the order of their numbers.
+/// Selects the entries after `after` that match the filter, ordered by number.
 pub(crate) fn filtered(filter: &AuditFilter, after: AuditNumber) -> Select<Entity> {
     let wanted = Condition::all()
         .add(Column::Id.gt(after.0))

@@ -1,4 +1,4 @@
-//! Distributes due work: each row to one task of one replica, until its lease expires.
+//! Leases due rows. A leased row belongs to one task of one replica until the lease expires.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
@@ -20,14 +20,14 @@ use crate::error::failed;
 /// A table whose rows become due and are leased.
 pub(crate) trait Leased: Table {
     const PROVIDER: Self::Column;
-    /// When the row is due, or when its lease expires if that is later; empty if never.
+    /// The later of [`Leased::NEXT_AT`] and [`Leased::LEASE_UNTIL`]; NULL if the row is never due.
     const DUE_AT: Self::Column;
     const LEASE_UNTIL: Self::Column;
     /// When the row is due, leased or not.
     const NEXT_AT: Self::Column;
     const VERSION: Self::Column;
 
-    /// Adds what else a claim changes. A lease that is still there has expired without a result.
+    /// Adds the columns that a claim changes if an earlier lease has expired without a result.
     fn note_expired_lease(claim: UpdateMany<Self>) -> UpdateMany<Self> {
         claim
     }
@@ -40,7 +40,7 @@ fn next_version<E: Leased>() -> SimpleExpr {
     CaseStatement::new().case(last, 0).finally(next).into()
 }
 
-/// Rows that are due at providers that are not busy, the longest due first.
+/// Selects rows that are due, the longest due first. Leaves out busy providers.
 pub(crate) fn due<E: Leased>(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<E> {
     E::find()
         .select_only()
@@ -52,7 +52,7 @@ pub(crate) fn due<E: Leased>(now: Timestamp, limit: u64, busy: &[ProviderName]) 
         .limit(row_count(limit))
 }
 
-/// Returns when the first row is due at a provider that is not busy.
+/// Returns when the next row is due. Leaves out busy providers.
 pub(crate) async fn next_due_at<E: Leased>(
     db: &impl ConnectionTrait,
     busy: &[ProviderName],
@@ -61,7 +61,7 @@ pub(crate) async fn next_due_at<E: Leased>(
     Ok(next.map_err(failed)?.map(Timestamp::from_millis))
 }
 
-/// The first row that is due at a provider that is not busy.
+/// Selects when the next row is due. Leaves out busy providers.
 pub(crate) fn next_due<E: Leased>(busy: &[ProviderName]) -> Select<E> {
     E::find()
         .select_only()
@@ -73,22 +73,21 @@ pub(crate) fn next_due<E: Leased>(busy: &[ProviderName]) -> Select<E> {
         .limit(1)
 }
 
-/// Leaves out values that SQLite has stored as text, because text compares greater than all numbers. The function keeps
-/// the planner from using an index for this condition; the other conditions have better indexes.
+/// Leaves out due times that SQLite has stored as text, which compares greater than all numbers. `coalesce` keeps the
+/// planner from choosing an index for this condition; the other conditions have better indexes.
 pub(crate) fn is_time<E: Leased>() -> SimpleExpr {
     let due_at = [Expr::col(E::DUE_AT), Expr::val(0_i64)];
     Func::coalesce(due_at).lte(i64::MAX)
 }
 
-/// Queries row by row, in the order of the index.
+/// Leaves out rows of busy providers. The database checks each row while it reads an index in order.
 pub(crate) fn not_at<E: Leased>(busy: &[ProviderName]) -> Condition {
     let names = busy.iter().map(ProviderName::as_str);
     Condition::all().add_option((!busy.is_empty()).then(|| E::PROVIDER.is_not_in(names)))
 }
 
-/// Leases the rows that a query finds. Returns them, converted by `read`, the longest due first. If transactions run
-/// concurrently, skips rows that another one has locked, so that replicas share the work instead of waiting for each
-/// other.
+/// Leases the rows that `due` selects. Returns them converted by `read`, the longest due first. Skips rows that another
+/// transaction has locked, so that replicas share the work instead of waiting for each other.
 pub(crate) async fn claim<E: Leased, T>(
     db: &impl ConnectionTrait,
     due: Select<E>,
@@ -109,8 +108,8 @@ pub(crate) async fn claim<E: Leased, T>(
     })
 }
 
-/// Leases rows, and returns them. PostgreSQL evaluates a common table expression that locks rows exactly once; it would
-/// evaluate a subquery repeatedly, and lease more rows than its limit.
+/// The statement that leases rows and returns them. PostgreSQL evaluates a common table expression exactly once if it
+/// locks rows. A subquery could be evaluated repeatedly, and would then lease more rows than the limit.
 pub(crate) fn lease_due<E: Leased>(due: Select<E>, lease_until: Timestamp) -> WithQuery {
     let name = Alias::new("due");
     let mut due_rows = CommonTableExpression::new();
@@ -118,7 +117,7 @@ pub(crate) fn lease_due<E: Leased>(due: Select<E>, lease_until: Timestamp) -> Wi
         .table_name(name.clone())
         .query(skipping_locked(due).into_query());
     let due = Query::select().column(E::ID).from(name).to_owned();
-    // Holders of older leases can no longer record anything.
+    // The version is a fencing token: holders of older leases can no longer record results.
     let lease = E::update_many()
         .col_expr(E::LEASE_UNTIL, Expr::value(lease_until.as_millis()))
         .col_expr(E::VERSION, next_version::<E>())

@@ -1,10 +1,10 @@
-//! Repairs times that a clock which was ahead has stored: those further ahead than any rule allows.
+//! Repairs times that were stored while a clock was ahead: times further in the future than any rule allows.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::clock_step::{CLOCKS_DIFFER, Horizon};
+use central_oauth_domain::clock_step::{Horizon, MAX_CLOCK_DIFFERENCE};
 use central_oauth_domain::grant::refresh::REFRESH_HORIZON;
 use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
 use central_oauth_domain::link::Link;
@@ -85,8 +85,8 @@ pub(crate) fn beyond<E: Leased>(now: Timestamp, horizon: Horizon) -> Select<E> {
         .filter(is_beyond)
 }
 
-/// Tokens whose lease, or whose pause after a failure, is beyond the horizon. The literal condition is that of the
-/// index.
+/// Tokens whose lease, or whose pause after a failure, is beyond the horizon. The literal condition repeats that of
+/// `ix_tokens_waiting_until`, so that the planner can use this index.
 pub(crate) fn paused(now: Timestamp, horizon: Horizon) -> Select<tokens::Entity> {
     use tokens::Column;
     let longest_lease = (now + horizon.lease).as_millis();
@@ -108,12 +108,12 @@ pub(crate) fn planned(now: Timestamp) -> Select<tokens::Entity> {
     tokens::Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::ObtainedAt.gt((now + CLOCKS_DIFFER).as_millis()))
+        .filter(Column::ObtainedAt.gt((now + MAX_CLOCK_DIFFERENCE).as_millis()))
         .filter(Column::Failures.eq(0))
         .filter(Column::NextRefreshAt.gt(now.as_millis()))
 }
 
-/// Links to which [`Link::poll_after_clock_step`] gives another schedule.
+/// Links whose poll is rescheduled by the rule of [`Link::poll_after_clock_step`].
 pub(crate) fn polled_late(now: Timestamp) -> Select<device_codes::Entity> {
     use device_codes::Column;
     let latest = (now + STORED_WITHIN).as_millis();
@@ -126,7 +126,7 @@ pub(crate) fn polled_late(now: Timestamp) -> Select<device_codes::Entity> {
         .filter(Expr::col(Column::PollNextAt).gt(Expr::col(Column::PollInterval).add(latest)))
 }
 
-/// Sets the next poll of such links to one interval from now.
+/// Sets the next poll to one interval from now.
 fn polled_soon(now: Timestamp) -> UpdateMany<device_codes::Entity> {
     use device_codes::Column;
     let next_at = Expr::col(Column::PollInterval).add(now.as_millis());
@@ -143,7 +143,7 @@ pub(crate) fn endless(now: Timestamp) -> Select<device_codes::Entity> {
         .filter(Column::ExpiresAt.gt((now + Link::LONGEST).as_millis()))
 }
 
-/// Lets links expire, including the time for a last response of the provider.
+/// Sets the deadline so far back that the grace period for a last response of the provider is over too.
 fn expired(now: Timestamp) -> UpdateMany<device_codes::Entity> {
     let deadline = Expr::value((now - Link::FINAL_POLL_GRACE).as_millis());
     device_codes::Entity::update_many().col_expr(device_codes::Column::ExpiresAt, deadline)

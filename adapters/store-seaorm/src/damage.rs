@@ -1,8 +1,8 @@
 //! Rows that cannot be read, for example because the file was damaged or a newer version wrote them.
 //!
-//! Such a row neither hides nor stops others: all reads of several rows go through this module, which leaves the row
-//! out and names it once in the log. Rows are deleted without being read. Accounts and audit entries are shown as far
-//! as they can be read.
+//! A damaged row must not hide other rows or stop the service. All reads of several rows go through this module: it
+//! leaves out damaged rows, and logs each once. Rows are deleted without being read. In accounts and audit entries,
+//! only the values that cannot be read are replaced.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -20,17 +20,17 @@ use crate::convert::row_count;
 use crate::entities::Table;
 use crate::error::failed;
 
-/// How many rows are remembered as named. Beyond that, rows are named again.
+/// Maximum number of rows that are remembered as logged. After that, rows are logged again.
 const MOST_NAMED: usize = 10_000;
 
-/// A table, and the name that its number has in the result of a query.
+/// A table, and the name of its id column in the result of a query.
 #[derive(Clone, Copy)]
 pub(crate) struct Numbered {
     pub(crate) table: &'static str,
     pub(crate) number: &'static str,
 }
 
-/// Rows of one table, in a query for this table alone.
+/// Returns the table and the id column of a query for one table.
 pub(crate) fn numbered<E: Table>() -> Numbered {
     Numbered {
         table: E::default().table_name(),
@@ -38,7 +38,7 @@ pub(crate) fn numbered<E: Table>() -> Numbered {
     }
 }
 
-/// Returns the rows that a query finds.
+/// Returns the rows of a query for one table, without damaged rows.
 pub(crate) async fn readable<E: Table>(
     db: &impl ConnectionTrait,
     rows: Select<E>,
@@ -46,7 +46,7 @@ pub(crate) async fn readable<E: Table>(
     each(db, rows, Ok).await
 }
 
-/// Returns the rows that a query for one table finds, converted by `read`.
+/// Returns the rows of a query for one table, converted by `read`, without damaged rows.
 pub(crate) async fn each<E: Table, T>(
     db: &impl ConnectionTrait,
     rows: Select<E>,
@@ -56,7 +56,7 @@ pub(crate) async fn each<E: Table, T>(
     each_of(db, &rows, numbered::<E>(), read).await
 }
 
-/// Returns the rows that a query finds, converted by `read`.
+/// Returns the rows of any query, converted by `read`, without damaged rows.
 pub(crate) async fn each_of<T>(
     db: &impl ConnectionTrait,
     query: &impl QueryTrait,
@@ -66,7 +66,7 @@ pub(crate) async fn each_of<T>(
     each_row(&raw(db, query).await?, numbered, read)
 }
 
-/// Reads rows. Leaves out damaged ones, and names each once in the log.
+/// Converts rows by `read`. Leaves out damaged rows, and logs each once.
 pub(crate) fn each_row<T>(
     rows: &[QueryResult],
     numbered: Numbered,
@@ -76,8 +76,8 @@ pub(crate) fn each_row<T>(
     read.filter_map(Result::transpose).collect()
 }
 
-/// Returns the next `limit` rows after `after`, in the order of their numbers. Returns fewer only if there are no more:
-/// rows that cannot be read do not count.
+/// Returns the first `limit` readable rows after the id `after`, ordered by id. Returns fewer only if there are no
+/// more.
 pub(crate) async fn page<Q, T>(
     db: &impl ConnectionTrait,
     query: Q,
@@ -104,7 +104,7 @@ where
     }
 }
 
-/// Returns the page of one table: see [`page`].
+/// Like [`page`], for a query for one table.
 pub(crate) async fn page_of<E: Table, T>(
     db: &impl ConnectionTrait,
     rows: Select<E>,
@@ -117,7 +117,7 @@ pub(crate) async fn page_of<E: Table, T>(
     page(db, rows, numbered, after, limit, read).await
 }
 
-/// Returns the groups that a query counts. A group of rows that cannot be read is left out.
+/// Returns the rows of a GROUP BY query. Leaves out rows that cannot be read.
 pub(crate) async fn groups<T: FromQueryResult>(
     db: &impl ConnectionTrait,
     query: &impl QueryTrait,
@@ -127,7 +127,7 @@ pub(crate) async fn groups<T: FromQueryResult>(
     groups.filter_map(Result::transpose).collect()
 }
 
-/// Returns a number of a row as a whole number: SQLite may have stored any value.
+/// Casts a column to an integer, because SQLite may have stored a value of any type.
 pub(crate) fn whole(column: impl ColumnTrait) -> SimpleExpr {
     Expr::col(column.as_column_ref()).cast_as("bigint")
 }
@@ -136,7 +136,7 @@ pub(crate) fn model<M: FromQueryResult>(row: &QueryResult) -> Result<M, StoreErr
     M::from_query_result(row, "").map_err(failed)
 }
 
-/// Returns the rows that a query finds, for a caller that shows them as far as they can be read.
+/// Returns the rows of a query unconverted, for callers that handle damaged rows themselves.
 pub(crate) async fn raw(
     db: &impl ConnectionTrait,
     query: &impl QueryTrait,
@@ -145,7 +145,7 @@ pub(crate) async fn raw(
     rows.await.map_err(failed)
 }
 
-/// Returns the row that a query finds, converted by `read`.
+/// Returns the first row of a query, converted by `read`. If the row is damaged, logs it and returns an error.
 pub(crate) async fn one<T>(
     db: &impl ConnectionTrait,
     query: &impl QueryTrait,
@@ -157,7 +157,8 @@ pub(crate) async fn one<T>(
     row.map(|row| named(&row, numbered, read)).transpose()
 }
 
-/// Returns the columns of a joined table, if the row has any. SeaORM would take unreadable columns for missing ones.
+/// Returns the row of a joined table, or `None` if the join found no row. SeaORM would take unreadable columns for
+/// missing ones.
 pub(crate) fn joined<M: FromQueryResult>(
     row: &QueryResult,
     prefix: &str,
@@ -175,7 +176,7 @@ fn unless_damaged<T>(
     readable_or_none(named(row, numbered, read))
 }
 
-/// Reads a row. Names it if it cannot be read.
+/// Converts a row by `read`. Logs the row if it cannot be read.
 pub(crate) fn named<T>(
     row: &QueryResult,
     numbered: Numbered,
@@ -196,7 +197,7 @@ fn readable_or_none<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreEr
     }
 }
 
-/// Names a row in the log, once.
+/// Logs a damaged row, once.
 pub(crate) fn name(table: &'static str, row: i64, error: &(dyn Error + 'static)) {
     static NAMED: LazyLock<Mutex<HashSet<(&str, i64)>>> = LazyLock::new(Mutex::default);
     let mut named = lock(&NAMED);

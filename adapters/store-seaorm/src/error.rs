@@ -9,7 +9,7 @@ use sea_orm::sqlx::postgres::PgDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 
-/// A row with contradictory columns.
+/// A row with an invalid column.
 #[derive(Debug, thiserror::Error)]
 #[error("row {id} of {table}: {column} is invalid")]
 pub(crate) struct Unreadable {
@@ -24,7 +24,8 @@ impl From<Unreadable> for StoreError {
     }
 }
 
-/// A unique or foreign key violation means that another transaction was faster.
+/// Converts the error of a statement. A unique or foreign key violation becomes a conflict, because another transaction
+/// was faster.
 pub(crate) fn failed(error: DbErr) -> StoreError {
     if error.sql_err().is_some() {
         StoreError::Conflict
@@ -47,14 +48,14 @@ pub(crate) fn unavailable(error: DbErr) -> StoreError {
     }
 }
 
-/// An error of a connection pooler that the URL does not announce.
+/// An error that a connection pooler may have caused.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{0}; if a connection pooler like PgBouncer is in between, add statement-cache-capacity=0 to the database URL"
 )]
 struct Pooled(DbErr);
 
-/// An error of SQLite that missing permissions cause.
+/// A SQLite error that missing permissions may have caused.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}; {advice}", advice = ACCESS_NEEDED)]
 struct NoAccess(DbErr);
@@ -63,16 +64,16 @@ struct NoAccess(DbErr);
 pub(crate) const ACCESS_NEEDED: &str = "check that the user of this process may read and write the database file and its \
     folder, where SQLite makes more files, and that the file system is not read-only";
 
-/// An error of a role that lacks a privilege.
+/// A PostgreSQL error of a role that lacks a privilege.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{0}; the role in the database URL must own the database, or be granted USAGE and CREATE on its schema and own its tables"
 )]
 struct Forbidden(DbErr);
 
-/// Adds advice to an error: the permissions that SQLite needs or the privileges that PostgreSQL needs, if missing ones
-/// may have caused it; the option for poolers, if a pooler may have caused it. Poolers reject or drop startup parameters, and mix up the prepared
-/// statements of their clients.
+/// Adds advice to an error about its likely cause: missing permissions (SQLite), missing privileges (PostgreSQL), or a
+/// pooler that the URL does not announce. Such a pooler rejects or drops startup parameters, and mixes up the prepared
+/// statements of its clients.
 pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
     const INSUFFICIENT_PRIVILEGE: &str = "42501";
     const PROTOCOL_VIOLATION: &str = "08P01";
@@ -108,7 +109,7 @@ fn is_unreadable(error: &DbErr) -> bool {
     }
 }
 
-/// Whether the error says that the database file is damaged.
+/// Whether the database reports that its file is damaged.
 fn is_damaged(error: &DbErr) -> bool {
     const CORRUPT: i32 = 11;
     const NOT_A_DATABASE: i32 = 26;
@@ -118,7 +119,7 @@ fn is_damaged(error: &DbErr) -> bool {
         || matches!(sqlstate(error), Some(DATA_CORRUPTED | INDEX_CORRUPTED))
 }
 
-/// Logs once that the database is damaged, because a damaged part may be requested again and again.
+/// Logs only once that the database is damaged, because many queries may read the damaged part.
 fn tell_damage(error: &DbErr) {
     static TOLD: Once = Once::new();
     TOLD.call_once(|| {
@@ -130,7 +131,8 @@ fn tell_damage(error: &DbErr) {
     });
 }
 
-/// Whether another process has the database locked exclusively at the moment.
+/// Whether another process or transaction holds a conflicting lock: on the SQLite file, or on a table or row of the
+/// server.
 pub(crate) fn is_locked(error: &DbErr) -> bool {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
@@ -139,7 +141,7 @@ pub(crate) fn is_locked(error: &DbErr) -> bool {
 
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// Whether the server works, but others have locked the row or use all connections.
+/// Whether the server works, but other transactions hold a lock or use all connections.
 pub(crate) fn is_busy(error: &DbErr) -> bool {
     const DEADLOCK: &str = "40P01";
     matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
@@ -147,16 +149,17 @@ pub(crate) fn is_busy(error: &DbErr) -> bool {
         || is_cancelled_at_a_row(error)
 }
 
-/// Whether a statement timed out while it waited for a row. The lock timeout starts again for each transaction that it
-/// waits for, so the statement timeout may come first. Such an error has a context (`where`). Errors in a cascade have
-/// one too, but cascades are rarely slow.
+/// Whether a statement timed out while it waited for a row lock. The lock timeout starts again for each transaction
+/// that the statement waits for, so the statement timeout may expire first. PostgreSQL then adds a context (`where`) to
+/// the error. It also adds a context to errors in cascades, but these are rarely slow.
 fn is_cancelled_at_a_row(error: &DbErr) -> bool {
     const QUERY_CANCELED: &str = "57014";
     postgres_error(error)
         .is_some_and(|error| error.code() == QUERY_CANCELED && error.r#where().is_some())
 }
 
-/// Whether the storage has failed, and not the request.
+/// Whether an error means that the database has failed. A constraint violation, an unreadable value or a lock of
+/// another transaction does not mean that.
 pub(crate) fn is_storage_failure(error: &DbErr) -> bool {
     error.sql_err().is_none() && !is_unreadable(error) && !is_busy(error)
 }
@@ -171,8 +174,8 @@ pub(crate) fn is_about_the_statement(error: &DbErr) -> bool {
     matches!(code, Some(ERROR | TOO_BIG | CONSTRAINT | MISMATCH))
 }
 
-/// Whether a failed statement means that its connection cannot be used: the server behind it has become read-only, is
-/// out of space, shuts down or is broken. A deadlock or a statement timeout does not.
+/// Whether the connection of a failed statement must not be reused: its server has become read-only, is out of space,
+/// shuts down or is broken. After a deadlock or a statement timeout, the connection can be reused.
 pub(crate) fn is_about_the_connection(error: &DbErr) -> bool {
     const READ_ONLY: &str = "25006";
     const OUT_OF_RESOURCES: &str = "53";
@@ -185,7 +188,7 @@ pub(crate) fn is_about_the_connection(error: &DbErr) -> bool {
     })
 }
 
-/// Whether the connection is lost, so that another one may work.
+/// Whether the connection is lost. The statement may succeed on another connection.
 pub(crate) fn is_disconnected(error: &DbErr) -> bool {
     const ADMIN_SHUTDOWN: &str = "57P01";
     const CRASH_SHUTDOWN: &str = "57P02";
@@ -200,7 +203,7 @@ pub(crate) fn is_disconnected(error: &DbErr) -> bool {
     }
 }
 
-/// Returns the type of a failure for traces: the database's own code if it gives one.
+/// Returns the `error.type` of a failure for traces: the error code of the database, if there is one.
 pub(crate) fn kind(error: &DbErr) -> Cow<'_, str> {
     let by_database = sqlx_error(error).and_then(sqlx::Error::as_database_error);
     if let Some(code) = by_database.and_then(|error| error.code()) {
@@ -209,19 +212,19 @@ pub(crate) fn kind(error: &DbErr) -> Cow<'_, str> {
     Cow::Borrowed(match error {
         _ if is_disconnected(error) => "disconnected",
         DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => "no_answer",
-        // OpenTelemetry's name for all others.
+        // OpenTelemetry's name for all other errors.
         _ => "_OTHER",
     })
 }
 
-/// SQLite's primary result code: the low byte of an extended one.
+/// Returns SQLite's primary result code, which is the low byte of the extended code.
 fn sqlite_code(error: &DbErr) -> Option<i32> {
     let error = sqlx_error(error)?.as_database_error()?;
     error.try_downcast_ref::<SqliteError>()?;
     Some(error.code()?.parse::<i32>().ok()? & 0xff)
 }
 
-/// PostgreSQL's five-character code.
+/// Returns PostgreSQL's SQLSTATE.
 fn sqlstate(error: &DbErr) -> Option<&str> {
     Some(postgres_error(error)?.code())
 }

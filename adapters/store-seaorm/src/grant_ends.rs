@@ -1,4 +1,4 @@
-//! Ends of grants, and which of them were announced.
+//! The ends of grants, and which of them were announced.
 
 use std::ops::Range;
 
@@ -47,7 +47,7 @@ impl GrantEndStore for SeaOrmStore {
         entry: SignedEntry,
     ) -> Result<bool, StoreError> {
         let write = self.write().await?;
-        // Also waits for another replica that announces it.
+        // Also waits for another replica that announces the same end.
         locks::tokens_of(&write, account).await?;
         let known = Entity::find().filter(Column::AccountId.eq(account.0));
         let known = damage::readable(&write, known).await?;
@@ -72,7 +72,7 @@ impl GrantEndStore for SeaOrmStore {
             .await
             .map_err(failed)
         {
-            // The account is gone.
+            // The account was deleted.
             Err(StoreError::Conflict) => return Ok(false),
             announced => announced?,
         };
@@ -102,7 +102,7 @@ impl GrantEndStore for SeaOrmStore {
     }
 }
 
-/// Accounts that nobody can refresh, and that were not given up.
+/// Accounts without a refresh token whose access token has expired, and that are not `relink_required` yet.
 pub(crate) fn expired(now: Timestamp) -> Select<accounts::Entity> {
     use tokens::Column as Token;
     accounts::Entity::find()
@@ -115,7 +115,8 @@ pub(crate) fn expired(now: Timestamp) -> Select<accounts::Entity> {
         .order_by_asc(Token::AccessTokenExpiresAt)
 }
 
-/// One query for each kind of end, so that each uses its index. The conditions are those of the indexes.
+/// Selects accounts with an end in `period` that was not announced. There is one query for each kind of end, so that
+/// each query uses its index. The conditions repeat those of the indexes.
 pub(crate) fn unannounced(period: &Range<Timestamp>) -> [Select<accounts::Entity>; 3] {
     use tokens::Column as Token;
     let within = |column: Token| {
@@ -144,7 +145,7 @@ pub(crate) fn unannounced(period: &Range<Timestamp>) -> [Select<accounts::Entity
     })
 }
 
-/// Whether one of the ends of this account was announced.
+/// Whether an end of the account was announced.
 fn is_announced() -> SimpleExpr {
     use tokens::Column as Token;
     let tolerance = i64::try_from(Account::SAME_END.as_millis()).unwrap_or(i64::MAX);

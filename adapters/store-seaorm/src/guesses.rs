@@ -1,4 +1,4 @@
-//! Attempts to enter link codes, and the wrong ones among them.
+//! Counts and limits attempts to enter link codes.
 
 use std::ops::Range;
 
@@ -32,13 +32,13 @@ impl GuessStore for SeaOrmStore {
         guess: &Guess,
         limit: GuessLimit,
     ) -> Result<Result<WrongCodeCounts, TooManyGuesses>, StoreError> {
-        // A caller that is rejected already neither waits nor writes.
+        // If the limit is already reached, the caller neither waits nor writes.
         let judged = judge(&self.read().await?, guess, limit).await?;
         if judged.is_err() {
             return Ok(judged);
         }
-        // Many callers wait here, so that they do not hold all connections of a server. In a file, all of them share a commit:
-        // a person with the right code does not wait for each guess of a flood.
+        // On a server, callers wait here, so that a flood of guesses does not occupy all connections. On SQLite,
+        // waiting guesses share a commit, so a person with the right code does not wait for one commit per guess.
         let _turn = match self.database {
             Database::Postgres(_) => Some(self.guessing.lock().await),
             Database::Sqlite(_) => None,
@@ -69,7 +69,8 @@ async fn count(
     let judged = judge(db, &guess, limit).await?;
     if judged.is_ok() && guess.is_wrong {
         new_row(&guess).insert(db).await.map_err(failed)?;
-        // Networks without a wrong code are accepted beyond the limit. They must not fill the table.
+        // Beyond the service-wide limit, a network without wrong codes may still try a code. These codes must not fill
+        // the table.
         if judged.is_ok_and(|before| before.of_all >= GuessLimit::SERVICE_WIDE) {
             let surplus = delete_surplus(GuessLimit::MOST_KEPT).exec(db);
             surplus.await.map_err(failed)?;
@@ -99,7 +100,7 @@ async fn times(
     Ok(times.into_iter().map(Timestamp::from_millis).collect())
 }
 
-/// Returns the times of the latest attempts that count, the latest first.
+/// Selects the times of the latest wrong codes within `counting`, the latest first.
 pub(crate) fn latest(counting: &Range<Timestamp>, most: u64) -> Select<Entity> {
     Entity::find()
         .select_only()
@@ -110,13 +111,13 @@ pub(crate) fn latest(counting: &Range<Timestamp>, most: u64) -> Select<Entity> {
         .limit(most)
 }
 
-/// The same for one network.
+/// Like [`latest`], for one network.
 pub(crate) fn latest_of(network: &KeyedHash, counting: &Range<Timestamp>) -> Select<Entity> {
     latest(counting, GuessLimit::PER_ADDRESS as u64)
         .filter(Column::Network.eq(network.as_bytes().to_vec()))
 }
 
-/// Deletes all but the latest ones.
+/// Deletes all but the latest `most` wrong codes.
 pub(crate) fn delete_surplus(most: u64) -> DeleteMany<Entity> {
     let last_kept = Entity::find()
         .select_only()

@@ -1,4 +1,4 @@
-//! The row of the sealed hash key.
+//! Reads and stores the sealed hash key.
 
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::Sealed;
@@ -9,7 +9,7 @@ use crate::entities::service_keys;
 use crate::error::{Unreadable, failed};
 use crate::statements::insert_unless_taken;
 
-/// The number of the hash key.
+/// The id of the only row.
 pub(crate) const ONLY_ROW: i64 = 1;
 
 /// Reads the sealed hash key, if there is one.
@@ -18,7 +18,7 @@ pub(crate) async fn read(db: &impl ConnectionTrait) -> Result<Option<Sealed>, Db
     Ok(row.map(|row| Sealed::from_bytes(row.hash_key)))
 }
 
-/// Stores the key unless there is one; returns the stored one.
+/// Stores `candidate` unless there is a hash key. Returns the stored hash key.
 pub(crate) async fn init(
     db: &impl ConnectionTrait,
     candidate: &Sealed,

@@ -1,15 +1,15 @@
 //! Implements the TokenStore port with SeaORM.
 //!
-//! # The map
+//! # Modules
 //!
-//! | module | what is in it |
+//! | module | what it contains |
 //! | --- | --- |
 //! | `store` | [`SeaOrmStore`], and how it uses its database |
-//! | `url`, `database` | the location of the database; opening, reading and writing SQLite and PostgreSQL; group commit; the database's clock |
+//! | `url`, `database` | the URL of the database; opening, reading and writing SQLite and PostgreSQL; group commit; the database's clock |
 //! | `schema`, `locks` | migrations; locks between concurrent transactions |
 //! | `claims` | leases of due work, for tasks and replicas |
 //! | `damage` | rows that cannot be read |
-//! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `reads`, `revocations`, `seals`, `replicas`, `workloads`, `write_tests`, `audit`, `admin_sessions`, `webhooks`, `grant_ends` | the port's traits, one each |
+//! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `reads`, `revocations`, `seals`, `replicas`, `workloads`, `write_tests`, `audit`, `admin_sessions`, `webhooks`, `grant_ends`, `census`, `clock_steps` | one trait of the port each |
 //! | `hash_key`, `outbox`, `sealed_rows`, `statements` | helpers of these traits |
 //! | `copy` | copies one database to another, for `central-oauth copy` |
 //! | `entities`, `convert` | the tables, and the conversion of their rows |

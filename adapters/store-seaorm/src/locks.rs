@@ -1,5 +1,5 @@
-//! Locks between transactions. SQLite has one writer at a time; on PostgreSQL transactions run concurrently, and a lock
-//! is held until its transaction ends.
+//! Locks between transactions. PostgreSQL needs them, because its transactions run concurrently; each lock is held
+//! until its transaction ends. SQLite has only one writer at a time.
 
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ use crate::entities::{Table, access_keys, accounts, device_codes, tokens};
 use crate::error::failed;
 use crate::statements::finds_any;
 
-/// A process that migrates, or the transaction of its migration.
+/// A process that is migrating the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migrating {
-    /// The address of its connection; `None` for a socket on the same machine.
+    /// The IP address of the process; `None` if it uses a Unix socket.
     pub address: Option<String>,
-    /// How long it has been migrating.
+    /// How long the process has been migrating.
     pub since: Duration,
 }
 
-/// The class of our advisory locks, which distinguishes them from others in the same database.
+/// The class of our advisory locks, which distinguishes them from other locks in the same database.
 const CLASS: i32 = 0x0CEA_0A17;
 const MIGRATIONS: i32 = 0;
 // 2 was the lock of housekeeping in earlier versions.
@@ -44,8 +44,9 @@ pub(crate) enum Alone {
     Audit = 6,
 }
 
-/// Locks migrations. A migration may take long, but does not wait long for a table: all later requests for the table
-/// would queue behind it, and could neither read nor save tokens for as long as a backup takes.
+/// Takes the lock for migrations, and sets the timeouts of a migration. Its statements may take long, but it waits for
+/// a table lock only 1 s: while it waits, for example for a backup, all later reads and writes of the table queue
+/// behind it.
 pub(crate) async fn migrations(session: &Session) -> Result<(), DbErr> {
     let db = &session.unwatched()?;
     if db.get_database_backend() != DbBackend::Postgres {
@@ -59,13 +60,13 @@ pub(crate) async fn migrations(session: &Session) -> Result<(), DbErr> {
         .map(drop)
 }
 
-/// Returns who migrates at the moment, as far as known. Always `None` without a server.
+/// Returns the process that is migrating, if any. Always `None` on SQLite.
 pub(crate) async fn migrating(db: &impl ConnectionTrait) -> Result<Option<Migrating>, DbErr> {
     let backend = db.get_database_backend();
     if backend != DbBackend::Postgres {
         return Ok(None);
     }
-    // The server shows the two numbers as unsigned.
+    // `pg_locks` shows the two numbers of the lock as unsigned.
     let sql = "SELECT host(activity.client_addr) AS address, \
                (extract(epoch FROM clock_timestamp() - activity.xact_start) * 1000)::bigint AS millis \
                FROM pg_locks AS locks JOIN pg_stat_activity AS activity ON activity.pid = locks.pid \
@@ -85,12 +86,12 @@ pub(crate) async fn migrating(db: &impl ConnectionTrait) -> Result<Option<Migrat
     }))
 }
 
-/// Locks copying into this database. Returns false if another copy runs, or a service starts at the moment.
+/// Takes the copy lock exclusively. Returns false if another copy is running or a service is starting.
 pub(crate) async fn copying(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     at_once(db, "pg_try_advisory_xact_lock").await
 }
 
-/// Locks out copies. Returns false if one runs.
+/// Takes the copy lock shared, which locks out copies. Returns false if a copy is running.
 pub(crate) async fn not_copying(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     at_once(db, "pg_try_advisory_xact_lock_shared").await
 }
@@ -113,14 +114,14 @@ pub(crate) async fn alone(db: &impl ConnectionTrait, work: Alone) -> Result<(), 
     advisory(db, work as i32).await.map_err(failed)
 }
 
-/// Locks the decision whether a person of a provider has a live account here: no account may appear between the check
-/// and the change that depends on it. Take this lock before all others, so that nobody waits for it while holding a
-/// row.
+/// Locks the check whether a person of a provider has an account, so that no account appears between the check and the
+/// change that depends on it. Take this lock before all others, so that no transaction waits for it while it holds a
+/// row lock.
 pub(crate) async fn persons(
     db: &impl ConnectionTrait,
     provider: &ProviderName,
 ) -> Result<(), StoreError> {
-    // In a class of its own, because the hash of a name may be any number.
+    // In a separate class, because the hash of a name may be any number.
     let sql = "SELECT pg_advisory_xact_lock($1, hashtext($2))";
     let provider = provider.as_str().into();
     lock(db, sql, [(CLASS + 1).into(), provider])
@@ -133,7 +134,7 @@ async fn advisory(db: &impl ConnectionTrait, what: i32) -> Result<(), DbErr> {
     lock(db, sql, [CLASS.into(), what.into()]).await
 }
 
-/// No lock is needed if only one transaction writes at a time.
+/// Takes an advisory lock on PostgreSQL. SQLite needs none, because it has one writer at a time.
 async fn lock(db: &impl ConnectionTrait, sql: &str, values: [Value; 2]) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
     if backend != DbBackend::Postgres {
@@ -143,8 +144,8 @@ async fn lock(db: &impl ConnectionTrait, sql: &str, values: [Value; 2]) -> Resul
     db.query_one_raw(lock).await.map(drop)
 }
 
-/// Locks the tokens of an account, so that nobody changes them between a read and a write. Take it before the account's
-/// own row is written.
+/// Locks the tokens of an account, so that nobody changes them between a read and a write. Take this lock before
+/// writing the account's own row.
 pub(crate) async fn tokens_of(
     db: &impl ConnectionTrait,
     account: AccountId,
@@ -162,7 +163,8 @@ pub(crate) async fn account(
     finds_any(db, account).await.map(drop)
 }
 
-/// Locks the keys and links of an account. Deleting the account would lock them in any order.
+/// Locks the keys and links of an account in the order of their ids. The deletion of the account would lock them in any
+/// order.
 pub(crate) async fn keys_and_links_of(
     db: &impl ConnectionTrait,
     account: AccountId,
@@ -181,7 +183,7 @@ pub(crate) async fn keys_and_links_of(
     in_order(db, links).await
 }
 
-/// Locks rows of a table in the order of their numbers, so that there are no deadlocks.
+/// Locks rows of a table in the order of their ids, to avoid deadlocks.
 pub(crate) async fn in_order<E: Table>(
     db: &impl ConnectionTrait,
     rows: Select<E>,
@@ -198,8 +200,8 @@ pub(crate) async fn in_order<E: Table>(
     locked.map(drop).map_err(failed)
 }
 
-/// Locks an account that a new row will reference, before the other rows that it references. Deleting an account uses
-/// the same order.
+/// Locks an account that a new row will reference. Take this lock before you lock other referenced rows, because the
+/// deletion of an account locks them in this order.
 pub(crate) async fn parent(
     db: &impl ConnectionTrait,
     account: AccountId,

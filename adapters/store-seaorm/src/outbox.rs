@@ -36,8 +36,8 @@ pub(crate) async fn insert(
     row.map_err(failed)?.try_into()
 }
 
-/// Whether a person has a live account. With `None`: whether there is a live account of a person whom the provider does
-/// not identify.
+/// Whether the person has an account. With `None`: whether there is an account of a person whom the provider does not
+/// identify.
 pub(crate) async fn is_alive(
     db: &impl ConnectionTrait,
     provider: &ProviderName,
@@ -57,7 +57,7 @@ pub(crate) fn live_accounts(
         .limit(1);
     match person {
         Some(person) => accounts.filter(accounts::Column::AccountId.eq(person)),
-        // In the same form as in the index.
+        // Written like the condition of `ix_accounts_provider`, so that the planner can use this index.
         None => accounts.filter(Expr::col(accounts::Column::Identified).not()),
     }
 }

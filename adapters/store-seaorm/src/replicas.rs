@@ -36,7 +36,7 @@ impl ReplicaStore for SeaOrmStore {
     }
 }
 
-/// Whether a replica has reported recently.
+/// Whether any replica has checked in recently.
 pub(crate) async fn any_is_there(db: &impl ConnectionTrait, now: Timestamp) -> Result<bool, DbErr> {
     let rows = Entity::find().all(db).await?;
     Ok(rows.into_iter().any(|row| replica(row).is_running(now)))

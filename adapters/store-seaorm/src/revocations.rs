@@ -1,4 +1,4 @@
-//! The outbox of tokens to be revoked: leases and results.
+//! The outbox of tokens to revoke: leases and results.
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
@@ -138,7 +138,7 @@ impl Leased for Entity {
     const VERSION: Column = Column::LeaseVersion;
 }
 
-/// Returns the provider of a revocation. It never changes, so it can be read before the row is locked.
+/// Returns the provider of a revocation. The provider never changes, so it can be read before the row is locked.
 async fn provider_of(
     db: &impl ConnectionTrait,
     id: RevocationId,

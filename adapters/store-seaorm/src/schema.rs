@@ -11,14 +11,15 @@ use crate::error::is_locked;
 use crate::locks::{self, Migrating};
 use crate::store::SeaOrmStore;
 
-/// Longer than migrations take on a database with millions of accounts, including the wait for another process.
+/// Timeout of migrations on a server, including the wait for another process. Migrations take less, even with millions
+/// of accounts.
 const LONGEST_MIGRATION: Duration = Duration::from_secs(600);
-/// How long other transactions get the tables after a migration failed to lock them.
+/// The pause after a migration could not lock a table. Meanwhile other transactions can use the table.
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl SeaOrmStore {
-    /// Applies all pending migrations, or none. If another process does the same at the moment, it waits for the
-    /// transaction and then finds nothing pending.
+    /// Applies all pending migrations, or none. If another process is migrating, waits for it, and then finds nothing
+    /// pending.
     ///
     /// # Errors
     /// When a migration fails or times out.
@@ -30,7 +31,8 @@ impl SeaOrmStore {
         self.in_time(LONGEST_MIGRATION, Box::pin(up)).await
     }
 
-    /// Whether there is nothing to migrate. An empty transaction would look like a successful write.
+    /// Whether no migration is pending. In that case `migrate_up` begins no transaction, because an empty commit would
+    /// count as a successful write.
     async fn is_up_to_date(&self) -> Result<bool, OpenError> {
         refuse_newer(&self.look().await?, self.url()).await?;
         Ok(self.pending_migrations().await?.is_empty())
@@ -72,8 +74,8 @@ impl SeaOrmStore {
         self.url().path().is_none()
     }
 
-    /// Fails after `limit` on a server. Migrations have no statement timeout, and without one TCP would wait for ever
-    /// for a server that has vanished.
+    /// Fails after `limit`, on a server only. Migrations have no statement timeout, so without this limit TCP could
+    /// wait for ever for a server that has vanished.
     async fn in_time<T>(
         &self,
         limit: Duration,
@@ -89,14 +91,15 @@ impl SeaOrmStore {
         timeout(limit, migrating).await.map_err(late)?
     }
 
-    /// One process migrates at a time: the others wait, and then find nothing pending.
+    /// Begins a transaction and takes the lock for migrations. Other processes wait for the lock, and then find nothing
+    /// pending.
     async fn begin_to_migrate(&self) -> Result<Session, DbErr> {
         let write = self.database.begin(Purpose::Change).await?;
         locks::migrations(&write).await?;
         Ok(write)
     }
 
-    /// Returns who is migrating at the moment, as far as known: only on a server.
+    /// Returns the process that is migrating, if any. Always `None` on SQLite.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -124,7 +127,7 @@ impl SeaOrmStore {
         pending.map_err(OpenError::at(self.url()))
     }
 
-    /// Whether the schema, which may be old, has the table of replicas.
+    /// Whether the schema has the table `replicas`, which old schemas lack.
     ///
     /// # Errors
     /// When the database cannot be read.

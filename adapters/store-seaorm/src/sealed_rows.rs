@@ -1,4 +1,4 @@
-//! Access to rows as lists of their sealed values.
+//! Reads and replaces the sealed values of rows.
 
 use central_oauth_domain::grant::{AccountKey, ProviderName};
 use central_oauth_domain::ports::{
@@ -19,7 +19,8 @@ use crate::error::{Unreadable, failed};
 pub(crate) trait Sealing: Table {
     const SEALED: &'static [(SecretKind, Self::Column)];
 
-    /// The column of its end: ended rows have no sealed values, and few rows have not ended.
+    /// The column that is set when a row ends. Most rows have ended. Ended rows have no sealed values, so queries skip
+    /// them.
     const ENDED_AT: Option<Self::Column> = None;
 }
 
@@ -73,7 +74,7 @@ pub const fn table_of(owners: OwnerKind) -> &'static str {
     }
 }
 
-/// A row of a table with sealed values, and the owner to which they are sealed.
+/// A row that contains the owner to which its values are sealed.
 pub(crate) trait Owned: ModelTrait {
     fn owner(&self) -> Result<SealedTo, StoreError>;
 }
@@ -98,7 +99,7 @@ impl Owned for revocations::Model {
     }
 }
 
-/// A row of a page, or the number of one that cannot be read.
+/// A row, or the id of a row that cannot be read.
 pub(crate) type Found = Result<SealedRow, DamagedRow>;
 
 /// Returns the rows that a query finds.
@@ -114,7 +115,7 @@ where
     each(db, query, E::ID.as_str(), read).await
 }
 
-/// Returns the rows of a table with a sealed value, or with one under another key than `current`.
+/// Returns rows of a table that have a sealed value; with `current`, only rows that have a value under another key.
 pub(crate) async fn page(
     db: &impl ConnectionTrait,
     owners: OwnerKind,
@@ -167,7 +168,7 @@ async fn each(
     rows.collect()
 }
 
-/// Tokens are sealed to their account, which is a row of another table.
+/// Returns the owner of tokens: their account, which is a row of another table.
 fn account_of(
     row: &tokens::Model,
     account: Option<accounts::Model>,
@@ -202,7 +203,7 @@ where
 
 /// Returns the header of a sealed value, which names its key.
 fn start<C: ColumnTrait>(column: C) -> SimpleExpr {
-    // 32 bits each, because PostgreSQL has no such function for larger numbers.
+    // 32-bit arguments, because PostgreSQL's `substr` takes no larger integers.
     let length = i32::try_from(SealId::LENGTH).unwrap_or(i32::MAX);
     Func::cust("substr")
         .arg(Expr::col(column.as_column_ref()))
@@ -211,12 +212,12 @@ fn start<C: ColumnTrait>(column: C) -> SimpleExpr {
         .into()
 }
 
-/// Returns the condition for rows with sealed values.
+/// Returns the condition for rows that may have sealed values.
 fn holding<E: Sealing>() -> Condition {
     Condition::all().add_option(E::ENDED_AT.map(|ended_at| ended_at.is_null()))
 }
 
-/// Returns the headers of the values of rows, each combination once.
+/// Selects the headers of the sealed values of each row, each combination once.
 pub(crate) fn starts<E: Sealing>() -> Select<E> {
     let none = E::find().select_only().filter(holding::<E>()).distinct();
     E::SEALED.iter().fold(none, |query, (_, column)| {
@@ -224,7 +225,7 @@ pub(crate) fn starts<E: Sealing>() -> Select<E> {
     })
 }
 
-/// Returns rows with a sealed value, or with one under another key than `current`, in the order of their numbers.
+/// Selects rows that have a sealed value, ordered by id; with `current`, only rows that have a value under another key.
 pub(crate) fn sealed<E: Sealing>(current: Option<SealId>, after: i64, limit: u64) -> Select<E> {
     let any = E::SEALED.iter().fold(Condition::any(), |any, (_, column)| {
         any.add(match current {

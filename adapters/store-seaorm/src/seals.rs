@@ -1,4 +1,4 @@
-//! Sealed values in general: which keys they need, and how they are re-encrypted.
+//! Finds the keys that sealed values need, and re-encrypts the values.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ impl SealStore for SeaOrmStore {
             return Ok(kept);
         }
         let nobody_copies = locks::not_copying(&write).await.map_err(failed)?;
-        // Reads in this order, because every transaction that stores a row stores a key before it.
+        // Reads the hash key after the rows, because a service stores its hash key before any row.
         let is_new = is_empty(&write).await?;
         let kept = hash_key::read(&write).await.map_err(failed)?;
         if kept.is_none() && !(nobody_copies && is_new) {
@@ -83,8 +83,8 @@ impl SealStore for SeaOrmStore {
     }
 }
 
-/// The health check reads the hash key, and the service must be able to write too. A PostgreSQL server that is a
-/// standby, for example after a failover, answers queries and stores nothing, and a role may lack permissions.
+/// Fails if the PostgreSQL server accepts no writes, so that the health check, which reads the hash key, fails too. A
+/// standby, for example after a failover, answers queries but stores nothing, and a role may lack permissions.
 async fn refuse_read_only(session: &Session) -> Result<(), DbErr> {
     let backend = session.get_database_backend();
     if backend != DbBackend::Postgres {
@@ -106,7 +106,7 @@ async fn refuse_read_only(session: &Session) -> Result<(), DbErr> {
     })
 }
 
-/// Asks whether the server takes writes, and which permission is missing. Tables of other versions do not count.
+/// Asks whether the server accepts writes, and which permission is missing. Checks only tables that all versions have.
 const WRITABLE: &str = "SELECT current_setting('transaction_read_only') = 'on' AS is_read_only, \
     (SELECT min(permission || ' on ' || relname) \
      FROM pg_class, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS permission \
@@ -142,8 +142,8 @@ async fn read_starts<E: Sealing>(
     Ok(seals)
 }
 
-/// Returns the combinations of keys of rows of tokens. There are few, so the query skips from one to the next in their
-/// index, past all the rows that share one.
+/// Returns the distinct values of `tokens.sealed_with`. There are few, so each query skips to the next value in an
+/// index.
 async fn seals_of_tokens(db: &impl ConnectionTrait) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut found = Vec::<Vec<u8>>::new();
     loop {
@@ -165,14 +165,15 @@ pub(crate) fn next_seals(last: Option<&Vec<u8>>) -> Select<tokens::Entity> {
         .limit(1)
 }
 
-/// Returns the keys of a combination; `None` for values that no cipher made. A third value is one that a replica of an
-/// older version has left, and nobody reads it.
+/// Splits a value of `tokens.sealed_with` into headers; `None` for a header that is too short. Ignores a third header:
+/// it belongs to a spare refresh token of an older version, which nobody reads.
 fn seal_ids(seals: &[u8]) -> impl Iterator<Item = Option<SealId>> {
     let starts = seals.chunks(SealId::LENGTH).take(2);
     starts.map(|start| start.try_into().ok().map(SealId))
 }
 
-/// Runs one query for each combination with another key in it, because each can use an index.
+/// Runs one query for each value of `tokens.sealed_with` that names another key, because a query for one value can use
+/// an index.
 async fn tokens_sealed_otherwise(
     db: &impl ConnectionTrait,
     current: SealId,
@@ -204,7 +205,7 @@ pub(crate) fn tokens_sealed_with(
         .limit(row_count(limit))
 }
 
-/// Returns how many rows were changed: one, or none if the row has changed since.
+/// Returns how many rows were changed: 1, or 0 if the row has changed since it was read.
 async fn reseal_row(db: &impl ConnectionTrait, row: &Resealing) -> Result<u64, DbErr> {
     let changed = match row.row.owner {
         SealedTo::Service => replace::<service_keys::Entity>(row).exec(db).await,

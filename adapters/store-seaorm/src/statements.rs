@@ -23,8 +23,8 @@ impl SeaOrmStore {
     }
 }
 
-/// Repeats the last number until there are 1, 2, 4, … numbers. Each number of values makes another statement, which every
-/// connection would prepare.
+/// Repeats the last number until the length is a power of two. A list of another length makes another statement, and
+/// every connection prepares each statement once.
 pub(crate) fn padded(mut numbers: Vec<i64>) -> Vec<i64> {
     let last = numbers.last().copied().unwrap_or_default();
     numbers.resize(numbers.len().next_power_of_two(), last);
@@ -41,7 +41,7 @@ pub(crate) async fn finds_any<E: Table>(
     Ok(first.is_some())
 }
 
-/// Inserts rows, except those whose values in these columns are taken. Returns how many were inserted.
+/// Inserts rows, except rows whose values in these unique columns are taken. Returns how many rows were inserted.
 pub(crate) async fn insert_unless_taken<A>(
     db: &impl ConnectionTrait,
     rows: impl IntoIterator<Item = A>,
@@ -55,7 +55,7 @@ where
     added.exec_without_returning(db).await.map_err(failed)
 }
 
-/// Deletes rows with an earlier time, except those that another transaction has locked.
+/// Deletes at most `limit` rows whose `column` is before `time`. Skips rows that another transaction has locked.
 pub(crate) fn delete_before<E: Table>(
     column: E::Column,
     time: Timestamp,

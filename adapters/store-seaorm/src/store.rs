@@ -1,4 +1,4 @@
-//! The store, and how it uses its database.
+//! The store: opening and closing it, and beginning its transactions.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use tokio::time::Instant;
 
 use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Purpose, Session};
 use crate::error::{failed, unavailable};
-use crate::refreshes::claimed::Claimed;
+use crate::refreshes::lease_cache::LeaseCache;
 use crate::url::DatabaseUrl;
 
-/// Databases limit the number of values in one statement, and a writer should not block others for long.
+/// Maximum number of rows in one statement. Databases limit the values of a statement, and a long write blocks others.
 pub(crate) const MOST_AT_ONCE: u64 = 1000;
 
 /// Links, accounts, tokens, keys and revocations in a database.
@@ -22,19 +22,18 @@ pub struct SeaOrmStore {
     pub(crate) database: Database,
     url: DatabaseUrl,
     pub(crate) time: ServerTime,
-    /// The tokens that claims of refreshes have returned.
-    pub(crate) claimed: Claimed,
+    pub(crate) lease_cache: LeaseCache,
     /// Serialises attempts to enter link codes.
     pub(crate) guessing: Mutex<()>,
-    /// When the last write test failed, if it did; serialises tests.
+    /// When the last write test failed; `None` if it succeeded. The mutex also serialises write tests.
     pub(crate) write_test: Mutex<Option<Instant>>,
 }
 
 impl TokenStore for SeaOrmStore {}
 
 impl SeaOrmStore {
-    /// Opens the database; creates a file if necessary, readable only by its owner. Does not change the schema: see
-    /// [`SeaOrmStore::migrate_up`].
+    /// Opens the database. Creates a SQLite file that does not exist, readable only by its owner. Does not change the
+    /// schema: see [`SeaOrmStore::migrate_up`].
     ///
     /// # Errors
     /// When the database cannot be used, or has been migrated by a newer version.
@@ -42,8 +41,8 @@ impl SeaOrmStore {
         Self::open_if(url, settings, |_| Ok(())).await
     }
 
-    /// Opens the database, unless `check` rejects its sealed hash key or the lack of one. Nothing has been written
-    /// before that, not even a new file.
+    /// Opens the database if `check` accepts its sealed hash key (`None` if it has none). Before this check, nothing is
+    /// written and no file is created.
     ///
     /// # Errors
     /// As [`SeaOrmStore::open`], and what `check` returns.
@@ -56,14 +55,14 @@ impl SeaOrmStore {
             database: Database::open_if(url, settings, check).await?,
             url: url.clone(),
             time: ServerTime::default(),
-            claimed: Claimed::default(),
+            lease_cache: LeaseCache::default(),
             guessing: Mutex::default(),
             write_test: Mutex::default(),
         })
     }
 
-    /// Keeps this clock synchronised with the database server, because all its processes must judge leases by one
-    /// clock.
+    /// Corrects `clock` by the database server's clock, now and regularly later, because all replicas must judge leases
+    /// by one clock. Does nothing on SQLite.
     ///
     /// # Errors
     /// When the server does not return the time.
@@ -107,7 +106,7 @@ impl SeaOrmStore {
         begun.map_err(unavailable)
     }
 
-    /// Begins a transaction for a provider's response: it exists nowhere else until it is stored.
+    /// Begins a transaction that stores a provider's response, which exists nowhere else.
     pub(crate) async fn save(&self) -> Result<Session, StoreError> {
         let begun = self.database.begin(Purpose::Save).await;
         begun.map_err(unavailable)
@@ -131,7 +130,7 @@ impl ServerTime {
         Ok((servers, servers + later.since(now)))
     }
 
-    /// Reads the server's clock, corrects the process's clock by it, and returns the server's time; `None` without a
+    /// Reads the server's clock, corrects this process's clock, and returns the server's time. Returns `None` without a
     /// server.
     pub(crate) async fn ask(&self, session: &Session) -> Result<Option<Timestamp>, DbErr> {
         let backend = session.get_database_backend();

@@ -59,7 +59,7 @@ impl WebhookStore for SeaOrmStore {
     }
 }
 
-/// Returns false if there is a row with this name.
+/// Returns false if there is already a row with this name.
 async fn insert(db: &impl ConnectionTrait, fresh: ActiveModel) -> Result<bool, StoreError> {
     let added = insert_unless_taken(db, [fresh], [Column::Name]).await?;
     Ok(added > 0)
@@ -117,7 +117,7 @@ impl TryFrom<Model> for Receiver {
             last_error: last_error.map_err(|()| unreadable("last_error_code"))?,
             delivered_at: time(row.delivered_at),
             dropped: row.dropped.unsigned_abs(),
-            // A MAC of another length is wrong, like any other that does not match.
+            // A MAC of the wrong length counts as missing, so the row counts as altered.
             mac: row.mac.and_then(|mac| hash(&mac)),
         })
     }

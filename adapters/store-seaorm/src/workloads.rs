@@ -1,4 +1,4 @@
-//! Workloads, and their used single-use tokens.
+//! Workloads, and the single-use JWTs that they have used.
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
@@ -25,7 +25,7 @@ use crate::statements::{delete_before, finds_any, insert_unless_taken};
 use crate::store::SeaOrmStore;
 use crate::{audit, keys};
 
-/// One workload uses at most this many accounts.
+/// Maximum number of accounts that one workload uses.
 const MOST_OF_ONE: u64 = 1_000;
 
 #[async_trait]
@@ -108,7 +108,7 @@ impl WorkloadStore for SeaOrmStore {
     }
 }
 
-/// Workloads in a query that joins other tables.
+/// The table and the id column of a query for workloads and joined tables.
 const NUMBERED: Numbered = Numbered {
     table: "workloads",
     number: "A_id",
@@ -118,7 +118,7 @@ fn workload(row: &QueryResult) -> Result<Model, StoreError> {
     Model::from_query_result(row, "A_").map_err(failed)
 }
 
-/// Workloads with their keys and, as in [`keys::with_hash`], the accounts or links of these.
+/// Workloads joined with their keys, and with the accounts or links of these keys.
 type Found =
     SelectFour<Entity, access_keys::Entity, accounts::Entity, device_codes::Entity, TopologyStar>;
 
@@ -139,7 +139,7 @@ pub(crate) fn delete_expired(
     delete_before(used_tokens::Column::ExpiresAt, expired_before, limit)
 }
 
-/// Stores the workload that uses a key.
+/// Stores the workload of a key.
 pub(crate) async fn insert(
     db: &impl ConnectionTrait,
     key: AccessKeyId,
@@ -161,7 +161,7 @@ pub(crate) async fn insert(
     row.insert(db).await.map(drop).map_err(failed)
 }
 
-/// Records that a token was used. Returns false if it was used before.
+/// Records that a JWT was used. Returns false if it was used before.
 pub(crate) async fn use_once(
     db: &impl ConnectionTrait,
     token: &SingleUse,

@@ -42,12 +42,12 @@ impl WriteTestStore for SeaOrmStore {
 }
 
 impl SeaOrmStore {
-    /// Commits 64 KiB of incompressible data. They stay until the next test, because a transaction that deletes them
-    /// again may never write them.
+    /// Commits 64 KiB of incompressible data. The data stays until the next test, because a database might never write
+    /// it if the same transaction deleted it.
     async fn replace_test_row(&self) -> Result<(), StoreError> {
         let write = self.write().await?;
         let [delete, insert] = match write.get_database_backend() {
-            // Replicas test at the same time and do not wait for each other.
+            // Replicas that test at the same time must not wait for each other.
             DbBackend::Postgres => [
                 "DELETE FROM write_tests WHERE id IN (SELECT id FROM write_tests FOR UPDATE SKIP LOCKED)",
                 "INSERT INTO write_tests (data) SELECT decode(string_agg(md5(random()::text), ''), 'hex') \

@@ -1,6 +1,6 @@
 //! The chain: each entry is bound to the one before it, and both ends are signed.
 //!
-//! The keyed hash uses the store's hash key. `rekey` re-encrypts that key and does not change it, so the chain continues
+//! The keyed hash uses the store's hash key. `rekey` re-encrypts that key without changing it, so the chain continues
 //! under a new secret key.
 
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
-/// Purposes keep the hashes of different things apart.
+/// Prefixes of hashed values, so that different things have different hashes.
 const ENTRY: &str = "audit_entry";
 const LINK: &str = "audit_link";
 const ENDS: &str = "audit_ends";
@@ -36,7 +36,7 @@ impl AuditPosition {
         mac: KeyedHash::from_bytes([0; 32]),
     };
 
-    /// The position from which a new chain begins with the entry of this number.
+    /// Returns the position after which a new chain begins with the entry `number`.
     const fn before(number: AuditNumber) -> Self {
         Self {
             number: AuditNumber(number.0.saturating_sub(1)),
@@ -44,7 +44,7 @@ impl AuditPosition {
         }
     }
 
-    /// The position of an entry.
+    /// Returns the position of an entry.
     pub const fn of(entry: &AuditEntry) -> Self {
         Self {
             number: entry.number,
@@ -52,7 +52,7 @@ impl AuditPosition {
         }
     }
 
-    /// The hash in hexadecimal.
+    /// Returns the hash in hexadecimal.
     pub fn hash(&self) -> String {
         hex(self.mac.as_bytes())
     }
@@ -82,7 +82,8 @@ impl FromStr for AuditPosition {
     }
 }
 
-/// Both ends of the log, signed: entries before `start` were deleted because they were old, and `head` is the last one.
+/// Both ends of the log, signed. Entries up to and including `start` were deleted because they were old; `head` is the
+/// last entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEnds {
     /// The last entry that was deleted.
@@ -100,7 +101,7 @@ pub struct Extension {
     pub entries: Vec<AuditEntry>,
     /// The new ends.
     pub ends: AuditEnds,
-    /// Whether somebody else has changed the log. Then the first new entry says so.
+    /// Whether somebody else has changed the log. If so, the first new entry records it.
     pub is_broken: bool,
 }
 
@@ -127,7 +128,7 @@ pub enum ChainBreak {
     /// An entry was changed, or replaced by another one.
     #[error("entry {0} was changed")]
     Changed(AuditNumber),
-    /// The service has found the log changed, and has begun a new chain.
+    /// The entry records that the service found the log changed and began a new chain.
     #[error("entry {0} records that the log before it was changed")]
     Recorded(AuditNumber),
     /// The last entries are missing.
@@ -146,19 +147,19 @@ pub enum ChainBreak {
     OtherHead(AuditNumber),
 }
 
-/// Signs entries, binds them to each other and checks both.
+/// Signs entries, chains them, and checks signatures and chain.
 #[derive(Clone)]
 pub struct AuditChain {
     vault: Vault,
 }
 
 impl AuditChain {
-    /// A chain under the hash key of a vault.
+    /// Creates a chain under the hash key of a vault.
     pub const fn new(vault: Vault) -> Self {
         Self { vault }
     }
 
-    /// Prepares an entry; only the event is still missing.
+    /// Prepares an entry that lacks only its event.
     pub fn draft(
         &self,
         reference: AuditReference,
@@ -180,12 +181,13 @@ impl AuditChain {
         SignedEntry { content, mac }
     }
 
-    /// Appends entries to the log and numbers them. `ends` and `last` are what the store has; both `None` begin a log.
+    /// Numbers entries and appends them to the log. `ends` and `last` are the stored ends and the position of the last
+    /// stored entry; if both are `None`, a new log begins.
     ///
-    /// Entries that this service has not signed are left out, and one entry says how many. If the ends and the last
-    /// entry do not match, somebody else has changed the log. A new chain then begins, after a gap in the numbers, with
-    /// an entry that says so. If the signed ends are missing, nobody knows where the log began, so it begins with that
-    /// entry.
+    /// Leaves out entries that this service has not signed; one entry records how many. If the ends and the last entry
+    /// do not match, somebody else has changed the log. Then a new chain begins after a gap in the numbers, with an
+    /// entry that records the change. If the signed ends are missing, the log now starts with that entry, because its
+    /// former start is unknown.
     pub fn extend(
         &self,
         ends: Option<&AuditEnds>,
@@ -232,9 +234,9 @@ impl AuditChain {
         })
     }
 
-    /// Decides how many of these entries, the oldest of a log, are deleted. Stops at the first entry that is dated
+    /// Decides how many of `oldest`, the oldest entries of a log, are deleted. Stops at the first entry that is dated
     /// within `retained`, and at the first one that does not match the chain. Entries before a recorded break need not
-    /// match, because the break was reported already.
+    /// match, because the break has been reported.
     ///
     /// # Errors
     /// [`ChainBreak`]: the ends are not signed, or the first of the entries does not match. Nothing may be deleted.
@@ -306,7 +308,7 @@ impl AuditChain {
         self.signed(ends.start, ends.head).mac.is_equal(&ends.mac)
     }
 
-    /// The ends of a log without entries.
+    /// Returns the ends of a log without entries.
     pub fn empty(&self) -> AuditEnds {
         self.signed(AuditPosition::ORIGIN, AuditPosition::ORIGIN)
     }
@@ -344,7 +346,7 @@ impl AuditChain {
         AuditEnds { start, head, mac }
     }
 
-    /// An entry about the log itself. Its reference is derived from its number, so it is never written twice.
+    /// Creates an entry about the log itself. Its reference is derived from its position, so it is never written twice.
     fn own(&self, event: AuditEvent, position: AuditPosition, at: Timestamp) -> SignedEntry {
         let number = position.number.0.to_be_bytes();
         let kind = event.kind.as_str().as_bytes();

@@ -5,12 +5,13 @@ use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
 number! {
-    /// The place of an entry in the log, counted from 1 without gaps; a string on the wire.
+    /// The number of an entry in the log, counted from 1, with a gap only where somebody else has changed the log. The
+    /// API shows it as a string.
     AuditNumber
 }
 
 impl AuditNumber {
-    /// No log reaches this number: somebody else wrote rows beyond it.
+    /// No log reaches this number. Rows beyond it were written by somebody else.
     pub const HIGHEST: Self = Self(i64::MAX / 2);
 }
 
@@ -21,32 +22,32 @@ pub struct AuditReference(pub [u8; 16]);
 /// The content of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditContent {
-    /// Identifies the entry.
+    /// A random id, so that the entry is stored only once.
     pub reference: AuditReference,
     /// When the event happened.
     pub at: Timestamp,
-    /// The word of its [`AuditKind`]; a newer version may have written one that this version does not know.
+    /// The word of its [`AuditKind`]. A newer version may have written a word that this version does not know.
     pub kind: String,
-    /// Who caused it, as [`Actor`] is shown.
+    /// Who caused the event: an [`Actor`] as text.
     pub actor: String,
-    /// Where it came from, if it came from outside.
+    /// The network from which the event was caused, if any.
     pub network: Option<String>,
-    /// The account that it is about.
+    /// The account that the event is about.
     pub account: Option<AccountId>,
-    /// The key that it is about.
+    /// The key that the event is about.
     pub key: Option<AccessKeyId>,
-    /// Codes: `name=value`, with a space between two of them.
+    /// Codes as `name=value`, separated by spaces.
     pub detail: String,
 }
 
 impl AuditContent {
-    /// The names and values of the detail.
+    /// Returns the names and values in the detail.
     pub fn details(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.detail.split_ascii_whitespace();
         pairs.filter_map(|pair| pair.split_once('='))
     }
 
-    /// The value with this name in the detail.
+    /// Returns the value of a name in the detail.
     pub fn detail(&self, wanted: &str) -> Option<&str> {
         let mut details = self.details();
         details.find_map(|(name, value)| (name == wanted).then_some(value))
@@ -84,7 +85,7 @@ impl AuditContent {
 /// An entry that has no number in the log yet. Its signature shows that this service has written it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedEntry {
-    /// What it says.
+    /// The content.
     pub content: AuditContent,
     /// The keyed hash of the content.
     pub mac: KeyedHash,
@@ -93,9 +94,9 @@ pub struct SignedEntry {
 /// A numbered entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Its number.
+    /// The number.
     pub number: AuditNumber,
-    /// What it says.
+    /// The content.
     pub content: AuditContent,
     /// The keyed hash of the content, the number, and the hash of the entry before it.
     pub mac: KeyedHash,
@@ -127,7 +128,8 @@ impl AuditDraft {
         })
     }
 
-    /// Completes and signs one entry for each deleted key: the key that somebody has deleted, then those that went with it.
+    /// Completes and signs one entry for each deleted key: first the requested key, then the keys that were deleted
+    /// with it.
     pub fn keys_deleted(self, account: AccountId, gone: &[AccessKeyId]) -> Vec<SignedEntry> {
         let reference = u128::from_be_bytes(self.reference.0);
         let entry = |(n, key): (u32, &AccessKeyId)| {
@@ -164,7 +166,7 @@ pub struct AuditFilter {
 }
 
 impl AuditFilter {
-    /// Whether an entry is one of those asked for.
+    /// Whether the filter selects an entry.
     pub fn admits(&self, content: &AuditContent) -> bool {
         let equals = |wanted: Option<i64>, is: Option<i64>| wanted.is_none() || wanted == is;
         equals(self.account.map(|a| a.0), content.account.map(|a| a.0))

@@ -15,7 +15,7 @@ words! {
         LinkStarted => "link.started",
         /// No link code was handed out: the request came from a network that may not link new accounts.
         LinkRefused => "link.refused",
-        /// An operator has made an address at which a person can link an account again.
+        /// An operator has created a relink URL for an account.
         LinkInvited => "link.invited",
         /// A person has confirmed a link code at the page.
         LinkConfirmed => "link.confirmed",
@@ -23,19 +23,19 @@ words! {
         LinkConfirming => "link.confirming",
         /// A wrong return code was sent with the key of the link.
         LinkWrongReturnCode => "link.wrong_return_code",
-        /// A link has led to an account. From now on its key gives access to the account.
+        /// A link has led to an account. Its key now gives access to the account.
         LinkLinked => "link.linked",
         /// A link has ended without an account.
         LinkEnded => "link.ended",
         /// Access tokens were handed out, counted for each key and network.
         TokenHandedOut => "token.handed_out",
-        /// A refresh has failed in a way that it did not fail before.
+        /// A refresh has failed, with another status or error code than before.
         RefreshFailed => "refresh.failed",
         /// An operator has asked for a refresh.
         RefreshRequested => "refresh.requested",
-        /// A grant that was degraded or given up has been refreshed.
+        /// A refresh has succeeded after failures, or after the grant had ended.
         RefreshRecovered => "refresh.recovered",
-        /// A grant was given up: a person must consent again.
+        /// A grant has ended: a person must consent again.
         RelinkRequired => "refresh.relink_required",
         /// A grant ends soon, and no refresh can extend it.
         ExpiresSoon => "grant.expires_soon",
@@ -47,11 +47,11 @@ words! {
         KeyCreated => "key.created",
         /// An access key was deleted.
         KeyDeleted => "key.deleted",
-        /// A workload was recognised by its JWT and got what it asked for.
+        /// A workload was recognised by its JWT, and its request succeeded.
         WorkloadAccepted => "workload.accepted",
         /// The JWT of a workload was refused.
         WorkloadRefused => "workload.refused",
-        /// Bearers were refused, counted for each network.
+        /// Bearer tokens were refused, counted for each network.
         BearerRefused => "bearer.refused",
         /// An operator's key was used, counted for each network.
         OperatorUsed => "operator.used",
@@ -61,7 +61,7 @@ words! {
         AdminRefused => "admin.refused",
         /// An operator has logged out.
         AdminLoggedOut => "admin.logged_out",
-        /// A receiver of webhooks was seen for the first time. It gets the events from now on.
+        /// A receiver of webhooks was added. It gets the events from now on.
         ReceiverAdded => "webhook.receiver_added",
         /// Somebody else has changed or deleted the stored row of a receiver of webhooks. Events are sent again.
         ReceiverAltered => "webhook.receiver_altered",
@@ -77,8 +77,8 @@ words! {
 }
 
 impl AuditKind {
-    /// Whether anybody on the network can cause events of this kind without a key. Beyond a bound they are counted instead
-    /// of recorded one by one, so that strangers cannot fill the store.
+    /// Whether anybody without a key can cause events of this kind. Beyond a limit such events are counted instead of
+    /// recorded one by one, so that strangers cannot fill the store.
     pub const fn is_open_to_strangers(self) -> bool {
         matches!(
             self,
@@ -111,7 +111,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// The holder of an admin key without a name of its own.
+    /// The holder of the admin key that is named after its role.
     pub const ADMIN: Self = Self::Operator(
         OperatorRole::Admin,
         OperatorName::of_role(OperatorRole::Admin),
@@ -119,7 +119,7 @@ impl Actor {
 }
 
 impl Display for Actor {
-    /// A role alone stands for its key that has no other name.
+    /// Writes only the role for a key that is named after its role.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Service => f.write_str("service"),
@@ -154,10 +154,10 @@ pub struct AuditEvent {
 impl AuditEvent {
     /// Maximum length of a value in bytes.
     pub const LONGEST_VALUE: usize = 200;
-    /// Replaces a value that is no code. It may be a sentence of a provider, an e-mail address or a secret.
+    /// Replaces a value that is not a code: it may be a sentence of a provider, an e-mail address or a secret.
     const NO_CODE: &str = "other";
 
-    /// An event of a kind.
+    /// Creates an event of a kind.
     pub const fn new(kind: AuditKind) -> Self {
         Self {
             kind,
@@ -167,7 +167,7 @@ impl AuditEvent {
         }
     }
 
-    /// The kind.
+    /// Returns the kind.
     pub const fn kind(&self) -> AuditKind {
         self.kind
     }
@@ -184,8 +184,8 @@ impl AuditEvent {
         Self { key, ..self }
     }
 
-    /// Adds a code or a number to the detail. A long value becomes `other`, and so does one with
-    /// characters other than letters, digits and `._:/,-`. So the log contains no text of a provider and no e-mail address.
+    /// Adds a code or a number to the detail. A value that is empty or too long, or has characters other than letters,
+    /// digits and `._:/,-`, becomes `other`, so that the log contains no text of a provider and no e-mail address.
     pub fn with(self, name: &'static str, value: impl Display) -> Self {
         let value = value.to_string();
         let is_code = !value.is_empty()
@@ -205,8 +205,8 @@ impl AuditEvent {
         self
     }
 
-    /// Adds a name that a trusted issuer has given: characters that [`AuditEvent::with`] does not allow are
-    /// percent-encoded, and the end of a long name is left out.
+    /// Adds a name from a trusted issuer. Percent-encodes characters that [`AuditEvent::with`] does not allow, and cuts
+    /// off the end of a long name.
     pub fn named(self, name: &'static str, value: &str) -> Self {
         let mut encoded = String::new();
         for c in value.chars() {
@@ -224,8 +224,8 @@ impl AuditEvent {
         self.pair(name, &encoded)
     }
 
-    /// Adds the code of a fault. Providers choose codes too: one that is not lower-case letters and underscores becomes
-    /// `other`.
+    /// Adds the code of a fault. A code that is long, or that is not lower-case letters and underscores, becomes
+    /// `other`, because a provider may have chosen it.
     pub fn code(self, code: &str) -> Self {
         const LONGEST: usize = 40;
         let is_code = |b: u8| b.is_ascii_lowercase() || b == b'_';
@@ -265,8 +265,8 @@ impl AuditEvent {
         code.into_iter().fold(event, Self::code)
     }
 
-    /// Returns what a result of a refresh has changed for an account: it fails in a way that it did not fail before, was
-    /// given up, or has recovered. `None` if none of that is new.
+    /// Returns the event for what a refresh has changed for an account: a new failure, the end of its grant, or its
+    /// recovery. `None` if none of these is new.
     pub fn of_refresh(before: &Account, after: &Account) -> Option<Self> {
         // Marking an account after a restore is not recorded, so its recovery is not recorded either.
         let is_restored = |fault: &Fault| fault.code == FaultCode::RestoredFromBackup;

@@ -11,7 +11,7 @@ use crate::observe::words;
 use crate::time::Timestamp;
 
 number! {
-    /// The store's number of an account; a string on the wire.
+    /// The store's number of an account. The API shows it as a string.
     AccountId
 }
 
@@ -25,7 +25,7 @@ impl ProviderName {
         Self(name.into())
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -42,7 +42,7 @@ impl fmt::Display for ProviderName {
 pub struct AccountKey {
     /// The provider.
     pub provider: ProviderName,
-    /// The provider's id of the person, or a random one if the provider does not say who the person is.
+    /// The provider's id of the person, or a random id if the provider does not identify the person.
     pub account_id: String,
 }
 
@@ -57,14 +57,14 @@ impl AccountKey {
         }
     }
 
-    /// Whether this can be a [random](Self::random) id.
+    /// Whether this looks like a [random](Self::random) id.
     pub fn is_random(&self) -> bool {
         self.account_id.starts_with(RANDOM_ACCOUNT_PREFIX)
     }
 }
 
 words! {
-    /// An account's health.
+    /// The health of an account.
     AccountStatus {
         /// All is well.
         Active => "active",
@@ -90,35 +90,36 @@ pub struct Account {
     pub status: AccountStatus,
     /// The granted scopes.
     pub scopes: Vec<String>,
-    /// When the account was first linked.
+    /// When the account was linked for the first time.
     pub created_at: Timestamp,
     /// When a person last consented.
     pub linked_at: Timestamp,
     /// When the stored access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
-    /// When the refresh token expires unless it is used, if known.
+    /// When an unused refresh token expires, if known.
     pub refresh_token_expires_at: Option<Timestamp>,
     /// Whether using the refresh token extends its lifetime, as far as observed.
     pub renewed_by_use: Option<bool>,
-    /// When the grant ends and cannot be extended, if known: only a person can renew it.
+    /// When the grant ends, if known. No refresh can extend it: only a person can renew it.
     pub grant_expires_at: Option<Timestamp>,
-    /// When the request was sent that last refreshed the tokens. `None` if the refresh token came with a consent.
+    /// When the last successful refresh request was sent. `None` if the stored refresh token came with a consent.
     pub last_refreshed_at: Option<Timestamp>,
-    /// When they are refreshed next.
+    /// When the tokens are refreshed next; `None` if they are not.
     pub next_refresh_at: Option<Timestamp>,
-    /// The last error that still matters.
+    /// The latest error that has not been resolved.
     pub last_error: Option<Fault>,
 }
 
 impl Account {
-    /// How long ahead the service warns of an end that no refresh can postpone. Somebody has to contact the person.
+    /// The service warns this long before an end that no refresh can postpone, so that somebody has time to contact the
+    /// person.
     pub const NOTICE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-    /// Known ends that differ by less are the same one.
+    /// Two known ends that differ by no more than this count as the same.
     pub const SAME_END: Duration = Duration::from_secs(60 * 60);
 
-    /// Returns the warning at `now` for an account without an error. An account without a refresh token ends when its
-    /// access token expires, usually before anything else ends it. Otherwise warns that the grant ends soon.
+    /// Returns the warning at `now` for an account without an error: either the account has no refresh token and so
+    /// ends with its access token, or its grant ends soon.
     pub fn warning(&self, now: Timestamp) -> Option<Fault> {
         let ends = self.access_token_expires_at.is_some() && self.next_refresh_at.is_none();
         if ends && self.status == AccountStatus::Active {
@@ -132,7 +133,7 @@ impl Account {
         if self.status == AccountStatus::RelinkRequired {
             return None;
         }
-        // A later successful refresh disproves it.
+        // A refresh that succeeded after a known end proves that this end was wrong.
         let is_open = |end: &Timestamp| self.last_refreshed_at.is_none_or(|at| at <= *end);
         let end = self.fixed_ends().filter(is_open).min()?;
         let left = end.since(now);
@@ -148,13 +149,13 @@ impl Account {
         Some(Fault::new(FaultCode::GrantExpiresSoon, words))
     }
 
-    /// Whether two known ends are the same one. A provider that counts the remaining seconds names another moment at each
-    /// refresh.
+    /// Whether two known ends count as the same. A provider that states the remaining seconds gives a slightly
+    /// different end at each refresh.
     pub fn is_same_end(one: Timestamp, other: Timestamp) -> bool {
         one.since(other).max(other.since(one)) <= Self::SAME_END
     }
 
-    /// Returns when the grant ends, if that is known and no refresh can postpone it. An account without a refresh token ends
+    /// Returns when the grant ends, if known and if no refresh can postpone it. An account without a refresh token ends
     /// with its access token.
     pub fn known_end(&self) -> Option<Timestamp> {
         let last_token = self.access_token_expires_at;
@@ -170,9 +171,9 @@ impl Account {
         self.grant_expires_at.into_iter().chain(refresh_token)
     }
 
-    /// Returns the account as it is at `now`, given which providers have an outage. Two changes are computed here,
-    /// because they are not stored. An account without a refresh token requires a relink once its access token has
-    /// expired. An account whose refresh waits for the end of an outage is degraded.
+    /// Returns the account as it is at `now`, given the providers with an outage. Computes two changes that are not
+    /// stored: an account without a refresh token requires a relink once its access token has expired, and an account
+    /// whose refresh waits for the end of an outage is degraded.
     #[must_use]
     pub fn as_of(mut self, now: Timestamp, outages: &[Outage]) -> Self {
         let expired = self.access_token_expires_at.is_some_and(|at| at <= now);
@@ -192,7 +193,7 @@ impl Account {
         self
     }
 
-    /// Whether a refresh is due that waits for the end of an outage.
+    /// Whether this account has a refresh that is due and waits for the end of `outage`.
     pub fn waits_for(&self, outage: &Outage, now: Timestamp) -> bool {
         self.key.provider == outage.provider
             && self.status != AccountStatus::RelinkRequired
@@ -200,12 +201,12 @@ impl Account {
     }
 }
 
-/// Who consented, as far as the provider says.
+/// The person who consented, as far as the provider identifies them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
     /// The provider identified the person.
     Known {
-        /// The provider's id of the person, stable and unique there.
+        /// The provider's id of the person, stable and unique at this provider.
         account_id: String,
         /// A name to show, if the provider gave one.
         display_name: Option<String>,

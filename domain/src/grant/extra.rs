@@ -8,7 +8,7 @@ use crate::secret::ExtraText;
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Extra(BTreeMap<String, String>);
 
-/// Selects the members that the operator listed, as far as the response has them.
+/// The members that the operator listed, each with its value if the response has it.
 pub type ListedMembers = Vec<(String, Option<String>)>;
 
 impl Extra {
@@ -16,11 +16,11 @@ impl Extra {
     pub const MOST_MEMBERS: usize = 16;
     /// Maximum length of a member's name in bytes.
     pub const LONGEST_NAME: usize = 128;
-    /// Maximum length of a value in bytes. A longer one is left out, because half an address is worse than none.
+    /// Maximum length of a value in bytes. A longer value is left out, because a truncated one is useless.
     pub const LONGEST_VALUE: usize = 2048;
 
     /// Whether a member may be returned to clients. Tokens and secrets may not, at any depth: `access_token`,
-    /// `authed_user.access_token`, `client_secret`, `refreshToken`.
+    /// `authed_user.access_token`, `client_secret` and `refreshToken` are refused.
     pub fn may_hold(name: &str) -> bool {
         let is_secret = |segment: &str| {
             let letters = segment.chars().filter(char::is_ascii_alphanumeric);
@@ -30,8 +30,8 @@ impl Extra {
         !name.split(['.', '/']).any(is_secret)
     }
 
-    /// Returns the members after a response: members of the response replace known ones, others stay. Members that are
-    /// no longer listed are dropped.
+    /// Returns the listed members after a response, each with the value in the response, or else with its stored value.
+    /// Members that are no longer listed are dropped.
     pub fn after(self, answer: ListedMembers) -> Self {
         let Self(mut before) = self;
         let known = answer.into_iter().filter_map(|(name, value)| {
@@ -41,12 +41,12 @@ impl Extra {
         Self(known.collect())
     }
 
-    /// Whether there is none.
+    /// Whether there are no members.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The members, for the client.
+    /// Returns the members for the client.
     pub fn into_members(self) -> BTreeMap<String, String> {
         self.0
     }
@@ -71,7 +71,7 @@ impl Extra {
     }
 }
 
-/// The first part of a text, and the rest of it.
+/// Splits a text into its first part and the rest.
 fn part(text: &str) -> Option<(&str, &str)> {
     let (length, rest) = text.split_once(':')?;
     rest.split_at_checked(length.parse().ok()?)

@@ -3,30 +3,30 @@ use super::{Account, AccountStatus, ProviderName};
 use crate::labels::{Label, Labels};
 use crate::time::Timestamp;
 
-/// Selects accounts: those that match all of these.
+/// Selects the accounts that match all fields. `None` matches every account.
 #[derive(Debug, Clone, Default)]
 pub struct AccountFilter {
     /// The provider.
     pub provider: Option<ProviderName>,
-    /// The status as it is shown.
+    /// The status that is shown for the account.
     pub status: Option<StatusAsOf>,
-    /// One of the labels.
+    /// A label that the account has.
     pub label: Option<Label>,
 }
 
-/// A status as [`Account::as_of`] shows it.
+/// A status that [`Account::as_of`] computes.
 #[derive(Debug, Clone)]
 pub struct StatusAsOf {
     /// The status.
     pub status: AccountStatus,
-    /// When it is shown.
+    /// The time for which the status is computed.
     pub now: Timestamp,
     /// The outages at that time.
     pub outages: Vec<Outage>,
 }
 
 impl AccountFilter {
-    /// Whether an account with these labels is listed.
+    /// Whether the filter selects an account with these labels.
     pub fn admits(&self, account: &Account, labels: &Labels) -> bool {
         let provider = self.provider.as_ref();
         let status = self.status.as_ref();

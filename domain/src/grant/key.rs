@@ -1,4 +1,4 @@
-//! Access keys: a client sends one to get its account's token.
+//! Access keys, which clients send as a bearer to get the token of their account.
 
 use super::{AccountId, AccountKey, KeyLimits, KeyMaker};
 use crate::link::Link;
@@ -8,21 +8,21 @@ use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
 number! {
-    /// The store's number of an access key; a string on the wire.
+    /// The store's number of an access key. The API shows it as a string.
     AccessKeyId
 }
 
 words! {
     /// What a key may do.
     KeyRole {
-        /// A key handed out with a link code: it may do everything with its account.
+        /// The key may do everything with the account. A key that comes with a link code has this role by default.
         Owner => "owner",
-        /// A key made for an account later: it may read the token and the account.
+        /// The key may only read the token and the account. A key that is created for an account later has this role.
         Reader => "reader",
     }
 }
 
-/// What a key gives access to.
+/// What an access key gives access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyBinding {
     /// A linked account.
@@ -32,7 +32,7 @@ pub enum KeyBinding {
         /// The person whose account this is.
         person: AccountKey,
     },
-    /// Nothing yet: its link has not been completed.
+    /// Nothing yet: the link of the key is not complete.
     Link(Box<Link>),
 }
 
@@ -46,14 +46,14 @@ impl KeyBinding {
     }
 }
 
-/// A presented key, as the store knows it. [`RowMacs`] tells whether the service has written its row.
+/// The stored row of a key that a caller sent. [`RowMacs`] checks that this service wrote the row.
 ///
 /// [`RowMacs`]: crate::vault::RowMacs
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyHolder {
     /// The store's number.
     pub id: AccessKeyId,
-    /// The hash by which it is looked up.
+    /// The hash by which the key is looked up.
     pub hash: KeyedHash,
     /// What it may do.
     pub role: KeyRole,
@@ -61,28 +61,28 @@ pub struct KeyHolder {
     pub expires_at: Option<Timestamp>,
     /// Who made it; `None` for a key from before makers were recorded.
     pub maker: Option<KeyMaker>,
-    /// Its other limits.
+    /// What else limits its use.
     pub limits: KeyLimits,
     /// What it gives access to.
     pub binding: KeyBinding,
-    /// The MAC of all this; `None` for a key that is older than MACs.
+    /// The MAC over all other fields; `None` for a key from before MACs were introduced.
     pub mac: Option<KeyedHash>,
 }
 
-/// A key as the owner of its account sees it: without the secret.
+/// A key as listed to the owner of the account, without the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {
     /// The store's number.
     pub id: AccessKeyId,
     /// What it may do.
     pub role: KeyRole,
-    /// Its name: given when it was created, or taken from the client that requested the link.
+    /// Its name: from the request that created it, or from the client that requested the link.
     pub name: Option<String>,
     /// Who made it; `None` for a key from before makers were recorded.
     pub maker: Option<KeyMaker>,
-    /// Its other limits.
+    /// What else limits its use.
     pub limits: KeyLimits,
-    /// When it was handed out.
+    /// When the key was handed out.
     pub created_at: Timestamp,
     /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
@@ -91,34 +91,34 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
-    /// Whether deleting `key` and its descendants deletes this key. A created key is a reader and cannot create keys
-    /// itself.
+    /// Whether deleting `key` and its descendants deletes this key. Descendants are one level deep: a created key is a
+    /// reader, and readers cannot create keys.
     pub fn is_deleted_with(&self, key: AccessKeyId) -> bool {
         self.id == key || self.maker == Some(KeyMaker::Key(key))
     }
 }
 
-/// An additional key of an account. Its role is [`KeyRole::Reader`].
+/// A key to be created for an existing account. Its role is [`KeyRole::Reader`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKey {
-    /// The account that it opens.
+    /// The account that the key gives access to.
     pub account: AccountId,
     /// Its hash.
     pub hash: KeyedHash,
-    /// Its name.
+    /// The name for the key.
     pub name: String,
-    /// Who creates it.
+    /// Who creates the key.
     pub maker: KeyMaker,
     /// Its limits.
     pub limits: KeyLimits,
-    /// When it is created.
+    /// When the key is created.
     pub created_at: Timestamp,
     /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
 }
 
 impl NewKey {
-    /// Returns the key that a store keeps under this number, without its MAC.
+    /// Returns the row that a store saves for this key under `id`, without its MAC.
     pub fn holder(&self, id: AccessKeyId, person: AccountKey) -> KeyHolder {
         KeyHolder {
             id,
@@ -148,7 +148,7 @@ pub struct InertKey {
 }
 
 impl InertKey {
-    /// Returns a key that may do everything and does not expire.
+    /// Returns an owner's key that does not expire.
     pub const fn owner(hash: KeyedHash) -> Self {
         Self {
             hash,
@@ -157,7 +157,7 @@ impl InertKey {
         }
     }
 
-    /// Returns the key that a store keeps with its link, without its MAC.
+    /// Returns the row that a store saves for this key with its link, without its MAC.
     pub fn holder(self, link: &Link) -> KeyHolder {
         KeyHolder {
             id: link.key,

@@ -44,9 +44,9 @@ impl FromStr for KeyMaker {
 /// What limits the use of a key besides its expiry.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyLimits {
-    /// The networks that it may be used from; any network if there are none.
+    /// The networks from which the key may be used. An empty list means any network.
     pub networks: Vec<Cidr>,
-    /// How often it may be used in a minute.
+    /// How often the key may be used per minute.
     pub uses_per_minute: Option<u32>,
 }
 
@@ -55,11 +55,11 @@ pub struct KeyLimits {
 #[error("expires_at is later than the expiry of the key that creates it")]
 pub struct OutlivesMaker;
 
-/// Returns the expiry of a new key, given the expiry `maker` of the key that creates it: the same time, unless the
-/// request asks for an earlier one.
+/// Returns the expiry of a new key: the requested expiry, or else `maker`, the expiry of the key that creates the new
+/// one.
 ///
 /// # Errors
-/// [`OutlivesMaker`].
+/// [`OutlivesMaker`] if the requested expiry is later than `maker`.
 pub fn expiry_under(
     requested: Option<Timestamp>,
     maker: Option<Timestamp>,
@@ -80,16 +80,16 @@ impl KeyLimits {
         cidr::admits(&self.networks, address)
     }
 
-    /// The networks as one text, empty if there are none.
+    /// Returns the networks as one text, separated by spaces.
     pub fn networks_text(&self) -> String {
         let blocks: Vec<_> = self.networks.iter().map(Cidr::to_string).collect();
         blocks.join(" ")
     }
 
-    /// Reads the text that [`KeyLimits::networks_text`] has made.
+    /// Parses the text of [`KeyLimits::networks_text`].
     ///
     /// # Errors
-    /// For any other text.
+    /// The text is not a list of networks.
     pub fn read_networks(text: &str) -> Result<Vec<Cidr>, MalformedCidr> {
         text.split_ascii_whitespace().map(str::parse).collect()
     }

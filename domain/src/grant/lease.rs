@@ -1,10 +1,10 @@
-//! Leases: only one task at a time may work on something.
+//! Leases: only one task at a time uses a refresh token or works on a revocation.
 
 use super::refresh::REFRESH_HORIZON;
 use crate::number;
 use crate::time::Timestamp;
 
-/// A fencing token: every claim increments it, so that late results can be recognised.
+/// A fencing token: every claim increments it, so that results of earlier leases are recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct LeaseVersion(pub i64);
 
@@ -15,13 +15,13 @@ impl LeaseVersion {
     }
 }
 
-/// The right to use a refresh token: one holder at a time.
+/// The exclusive right to use a refresh token, or to work on a revocation.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lease {
     /// Increases with every claim.
     pub version: LeaseVersion,
-    /// When it expires; `None` if nobody has claimed it since the last result.
+    /// When the lease expires; `None` if nobody has claimed it since the last result.
     pub until: Option<Timestamp>,
 }
 
@@ -34,7 +34,8 @@ impl Lease {
         }
     }
 
-    /// Whether somebody holds it. A lease that ends further in the future than any lease can last counts as expired.
+    /// Whether somebody holds the lease. A lease that ends further in the future than any lease can last counts as
+    /// expired.
     pub fn is_held(&self, now: Timestamp) -> bool {
         self.until
             .is_some_and(|until| until.is_ahead(now, REFRESH_HORIZON.lease))
@@ -46,7 +47,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::clock_step::{CLOCKS_DIFFER, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
+    use crate::clock_step::{LEASE_MARGIN, LONGEST_PROVIDER_CALL, MAX_CLOCK_DIFFERENCE};
 
     #[test]
     fn a_lease_that_a_wrong_clock_has_made_is_over() {
@@ -54,8 +55,13 @@ mod tests {
         let is_held = |ahead| Lease::default().next(now + ahead).is_held(now);
         let longest = LONGEST_PROVIDER_CALL + LEASE_MARGIN;
         assert!(is_held(longest));
-        assert!(is_held(longest + CLOCKS_DIFFER), "read by a clock behind");
-        assert!(!is_held(longest + CLOCKS_DIFFER + Duration::from_secs(1)));
+        assert!(
+            is_held(longest + MAX_CLOCK_DIFFERENCE),
+            "read by a clock behind"
+        );
+        assert!(!is_held(
+            longest + MAX_CLOCK_DIFFERENCE + Duration::from_secs(1)
+        ));
         assert!(!is_held(Duration::ZERO));
     }
 }

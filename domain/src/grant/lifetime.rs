@@ -1,14 +1,14 @@
-//! When an access token expires, also where the response does not say so.
+//! When an access token expires, even if the response does not state it.
 
 use std::time::Duration;
 
 use super::NewGrant;
 use crate::time::Timestamp;
 
-/// A later `exp` is not believed.
+/// An `exp` further in the future than this is ignored.
 const FARTHEST_EXP: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-/// Providers state remaining lifetimes in whole seconds. A returned token that expired longer ago than this has really
-/// expired.
+/// Tolerance for providers that round lifetimes to whole seconds. A returned token counts as expired only if it expired
+/// at least this long before the request.
 const ROUNDING: Duration = Duration::from_secs(2);
 
 /// What is known about the lifetime of an account's access tokens, besides the effective expiry.
@@ -16,8 +16,8 @@ const ROUNDING: Duration = Duration::from_secs(2);
 pub struct LifetimeHints {
     /// The stated lifetime of the last new access token.
     pub lifetime: Option<Duration>,
-    /// The `exp` of an access token whose provider has never stated a lifetime. It is only a hint: the token is
-    /// refreshed before it, and served with a warning after it.
+    /// The `exp` of an access token whose provider has never stated a lifetime. It is only a hint: the service
+    /// refreshes the token before this time, and afterwards still serves it, with a warning.
     pub hinted_end: Option<Timestamp>,
 }
 
@@ -28,27 +28,27 @@ pub struct StatedLifetime {
     pub requested_at: Timestamp,
     /// `expires_in`, if greater than zero.
     pub expires_in: Option<Duration>,
-    /// The usual lifetime at this provider, if the response says nothing and the provider is known.
+    /// The usual lifetime at this provider, if known.
     pub assumed: Option<Duration>,
     /// `exp` of a JWT (RFC 7519 section 4.1.4), not verified.
     pub exp: Option<Timestamp>,
-    /// Whether it is the access token that is already stored.
+    /// Whether the response contains the access token that is already stored.
     pub is_stored: bool,
 }
 
-/// When an access token expires, as far as known.
+/// When an access token expires, as far as that is known.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AccessTokenExpiry {
-    /// The effective expiry: the token is not served afterwards.
+    /// The effective expiry. After it, the token is not served.
     pub expires_at: Option<Timestamp>,
     /// Everything else that is known.
     pub hints: LifetimeHints,
 }
 
 impl AccessTokenExpiry {
-    /// Returns what is known about the lifetime of stored tokens. For rows from before lifetimes were stored, it is
-    /// computed from their times.
+    /// Returns what is known about the lifetime of stored tokens. If an earlier version stored no lifetime, it is the
+    /// time from `obtained_at` to `expires_at`.
     pub fn of_stored(
         expires_at: Option<Timestamp>,
         hints: LifetimeHints,
@@ -65,11 +65,13 @@ impl AccessTokenExpiry {
         }
     }
 
-    /// Computes the expiry of a response's access token, given what was known before: by `expires_in`, then by the
-    /// `exp` of a JWT, then by the last known lifetime. If the tokens of an account used to expire, a new token expires
-    /// too. If a provider returns the stored token again, its expiry moves only if the provider says so, or if the
-    /// provider has never stated a lifetime; and never beyond its `exp`, because some servers state the lifetime of a new
-    /// token with it.
+    /// Computes the expiry of a response's access token from `expires_in`. If the response does not state it but a
+    /// lifetime is known (the usual or the last one), the expiry is the `exp` of a JWT, or else follows from that
+    /// lifetime. If no lifetime is known, the expiry stays unknown and `exp` is only a hint.
+    ///
+    /// If the provider returns the stored token again, its known expiry changes only if the response states a lifetime
+    /// or the usual one is known. The expiry never moves beyond the token's `exp`, because some servers return the
+    /// stored token with the lifetime of a new one.
     pub fn after(self, said: StatedLifetime) -> Self {
         let from = said.requested_at;
         let exp = said
@@ -82,7 +84,8 @@ impl AccessTokenExpiry {
             } else {
                 Some(expires_in)
             };
-            // An `exp` that is over may come from a clock that is behind ours. The end that was known before still holds.
+            // If the `exp` has passed, the provider's clock may be behind ours. The earlier known expiry then stays the
+            // limit.
             let latest = match said.exp {
                 Some(over) if over <= from => self.expires_at,
                 _ => exp,
@@ -119,7 +122,7 @@ impl AccessTokenExpiry {
         }
     }
 
-    /// Returns the time for scheduling refreshes: the known expiry, or else the hint.
+    /// Returns the expiry by which refreshes are scheduled: the effective one, or else the hint.
     pub fn expected_expiry(&self) -> Option<Timestamp> {
         self.expires_at.or(self.hints.hinted_end)
     }
@@ -132,9 +135,9 @@ impl AccessTokenExpiry {
 }
 
 impl NewGrant {
-    /// Returns this grant for an account whose tokens used to last this long: if the provider does not state the
-    /// lifetime of its access token, the previous lifetime applies. A grant without a refresh token stays as it is: the
-    /// person may have consented to another kind of token, and a wrong guess would end the account.
+    /// Returns this grant with the last known lifetime of the account's access tokens, if the provider does not state a
+    /// lifetime. A grant without a refresh token stays as it is: the person may have consented to another kind of
+    /// token, and a wrong guess would end the account.
     #[must_use]
     pub fn with_earlier_lifetime(
         mut self,
@@ -155,8 +158,8 @@ impl NewGrant {
         self
     }
 
-    /// Returns this grant for an account whose unused refresh tokens used to last this long: if the provider does not state
-    /// the lifetime of the new one, the previous lifetime applies.
+    /// Returns this grant with the last known lifetime `lasts` of the account's unused refresh tokens, if the provider
+    /// does not state the lifetime of the new one.
     #[must_use]
     pub fn with_earlier_refresh_token_lifetime(mut self, lasts: Option<Duration>) -> Self {
         if self.refresh_token.is_some()

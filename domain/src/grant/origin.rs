@@ -1,6 +1,6 @@
 //! Where tokens came from, and where they may be sent.
 
-/// Where tokens came from. The refresh token is sent only there.
+/// The issuer or endpoint that issued tokens. The refresh token is sent only there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenOrigin {
     /// The issuer, if its metadata name the token endpoint. `None` if the operator configured the endpoint, and for
@@ -8,13 +8,14 @@ pub struct TokenOrigin {
     pub issuer: Option<String>,
     /// The token endpoint.
     pub token_endpoint: String,
-    /// The client to which they were issued.
+    /// The client id to which the tokens were issued.
     pub client_id: String,
 }
 
 impl TokenOrigin {
-    /// Whether tokens of this origin may be sent to the configured provider. An issuer may move its token endpoint, and
-    /// add or drop a slash at the end of its name; an endpoint that the operator configured must be the same.
+    /// Whether tokens of this origin may be sent to `now`, the configured provider. An issuer may change its token
+    /// endpoint, and add or drop a slash at the end of its URL. An endpoint that the operator configured must be the
+    /// same.
     pub fn may_be_sent_to(&self, now: &Self) -> bool {
         if self.client_id != now.client_id {
             return false;
@@ -28,8 +29,8 @@ impl TokenOrigin {
         }
     }
 
-    /// Whether the provider's name stands for another server now. There, the same id may be another person's. If an
-    /// issuer is unknown, the servers of the token endpoints are compared.
+    /// Whether the provider's name now stands for another server, where the same id may belong to another person.
+    /// Compares the issuers, or the servers of the token endpoints if an issuer is unknown.
     #[must_use]
     pub fn is_of_other_server(&self, now: &Self) -> bool {
         match (&self.issuer, &now.issuer) {
@@ -39,8 +40,8 @@ impl TokenOrigin {
         }
     }
 
-    /// Whether tokens without a recorded issuer belong to this issuer: their endpoint is below the issuer's address,
-    /// and today's endpoint is on the same server. So they are sent to no other server than before.
+    /// Whether tokens without a recorded issuer may be sent to this issuer: their endpoint is below the issuer's URL,
+    /// and the new endpoint is on the same server. So the tokens go to the same server as before.
     fn was_of(&self, issuer: &str, now: &Self) -> bool {
         let below = format!("{}/", bare(issuer));
         let server = server(&self.token_endpoint);
@@ -50,7 +51,7 @@ impl TokenOrigin {
     }
 }
 
-/// The account belongs to another server than the one at which the person has consented now.
+/// The account belongs to another server than the one where the person has consented now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the account was linked at another server, where the same id may be another person's: link it again with its access \
@@ -62,7 +63,7 @@ fn bare(issuer: &str) -> &str {
     issuer.trim_end_matches('/')
 }
 
-/// Scheme, host and port of an address.
+/// Returns scheme, host and port of a URL.
 fn server(url: &str) -> Option<&str> {
     let host = url.find("://")? + "://".len();
     let path = url.get(host..)?.find('/')?;

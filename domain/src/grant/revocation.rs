@@ -10,17 +10,18 @@ use crate::number::number;
 use crate::secret::Sealed;
 use crate::time::Timestamp;
 
-/// How long the service retries a revocation.
+/// How long the service retries a revocation before it gives up.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// A revocation is given up only after this many failures, about an hour of backoff, so that a wrong clock or downtime
-/// ends none.
+/// The service gives up only after this many failures, about an hour of backoff, so that a wrong clock or downtime does
+/// not end a revocation.
 const LEAST_ATTEMPTS: u32 = 20;
 /// How long an ended revocation stays visible.
 pub const KEPT_AFTER_END: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Provider calls of one attempt: identify the person, and revoke two refresh tokens and an access token.
+/// Maximum number of provider calls in one attempt: identify the person, and revoke two refresh tokens and an access
+/// token.
 pub const MOST_EXCHANGES: u32 = 4;
 
-/// Upper limit for how far ahead leases and pauses of revocations can be.
+/// How far in the future leases and pauses of revocations may be.
 pub const REVOCATION_HORIZON: Horizon = Horizon::new(
     LONGEST_PROVIDER_CALL
         .saturating_mul(MOST_EXCHANGES)
@@ -29,12 +30,12 @@ pub const REVOCATION_HORIZON: Horizon = Horizon::new(
 );
 
 number! {
-    /// The store's number of a revocation; a string on the wire.
+    /// The store's number of a revocation. The API shows it as a string.
     RevocationId
 }
 
-/// The place to which the tokens of a revocation are sealed. It is random, because the store has no number for the
-/// revocation yet.
+/// The associated data for sealing the tokens of a revocation. It is random, because the store has not assigned a
+/// number yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RevocationReference([u8; 16]);
 
@@ -57,28 +58,28 @@ pub struct RevocableTokens {
     pub access_token: Option<Sealed>,
     /// The refresh token.
     pub refresh_token: Option<Sealed>,
-    /// The ID token, while it is unknown whose tokens they are.
+    /// The ID token, until the person is identified.
     pub id_token: Option<Sealed>,
 }
 
 /// Tokens to be stored until they are revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRevocation {
-    /// The place to which they are sealed.
+    /// The reference to which the tokens are sealed.
     pub reference: RevocationReference,
     /// The provider.
     pub provider: ProviderName,
     /// The provider's id of the person; `None` if it is still unknown.
     pub person: Option<String>,
-    /// The account that they belonged to, if any.
+    /// The account that the tokens belonged to, if any.
     pub account: Option<AccountId>,
-    /// Where they came from: they are sent only there.
+    /// Where the tokens came from. They are sent only there.
     pub origin: TokenOrigin,
     /// The tokens.
     pub tokens: RevocableTokens,
-    /// When they were requested.
+    /// When the tokens were requested.
     pub requested_at: Timestamp,
-    /// When this is stored. The revocation is due from then on.
+    /// When the revocation is stored. It is due at once.
     pub created_at: Timestamp,
     /// When the caller's lease ends; `None` without a lease.
     pub lease_until: Option<Timestamp>,
@@ -87,16 +88,16 @@ pub struct NewRevocation {
 /// The status of a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevocationStatus {
-    /// The provider has not confirmed it yet.
+    /// The provider has not confirmed the revocation yet.
     Pending,
-    /// The provider has confirmed it.
+    /// The provider has confirmed the revocation.
     Revoked,
     /// The provider cannot revoke tokens.
     Unsupported,
-    /// The provider has not confirmed it for a day, or the tokens could not be decrypted. They are deleted here, and expire
-    /// by themselves there.
+    /// The provider has not confirmed the revocation for a day, or the tokens could not be decrypted. The service has
+    /// deleted its copies; at the provider, the tokens expire by themselves.
     Failed,
-    /// The person has a live account again, and the revocation might end its grant.
+    /// The person has a linked account again, and the revocation might end its grant too.
     Cancelled,
 }
 
@@ -113,13 +114,13 @@ pub struct Revocation {
     pub account: Option<AccountId>,
     /// Its status.
     pub status: RevocationStatus,
-    /// When it began.
+    /// When the revocation was stored.
     pub created_at: Timestamp,
-    /// When it ended.
+    /// When the revocation ended.
     pub ended_at: Option<Timestamp>,
     /// When the next attempt is due.
     pub next_attempt_at: Option<Timestamp>,
-    /// Attempts that failed.
+    /// How many attempts have failed.
     pub failures: u32,
     /// The last error.
     pub last_error: Option<Fault>,
@@ -132,13 +133,13 @@ pub struct Revocation {
 pub struct RevocationLease {
     /// The revocation.
     pub revocation: Revocation,
-    /// The place to which its tokens are sealed.
+    /// The reference to which the tokens are sealed.
     pub reference: RevocationReference,
-    /// Where they came from.
+    /// Where the tokens came from.
     pub origin: TokenOrigin,
     /// The tokens.
     pub tokens: RevocableTokens,
-    /// When they were requested.
+    /// When the tokens were requested.
     pub requested_at: Timestamp,
 }
 
@@ -149,12 +150,12 @@ pub enum RevocationResult {
     Ended {
         /// Its status.
         status: RevocationStatus,
-        /// The reason, if the provider has not confirmed it.
+        /// The reason, if the provider has not confirmed the revocation.
         fault: Option<Fault>,
     },
     /// The revocation is retried.
     Again {
-        /// When.
+        /// When to retry.
         at: Timestamp,
         /// What went wrong.
         fault: Fault,
@@ -162,8 +163,8 @@ pub enum RevocationResult {
 }
 
 impl Revocation {
-    /// Returns the result of a failed attempt: pauses double up to five minutes, and after a day the revocation ends,
-    /// if it has been tried often enough.
+    /// Returns the result of a failed attempt. Pauses double up to five minutes. After a day, the revocation ends if it
+    /// has failed often enough.
     pub fn failed(
         &self,
         fault: Fault,

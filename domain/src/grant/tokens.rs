@@ -21,24 +21,24 @@ pub struct TokenGrant {
     pub id_token: Option<IdToken>,
     /// The lifetime of the access token from when the request was sent; `None` if the provider did not state it.
     pub expires_in: Option<Duration>,
-    /// The usual lifetime at this provider, if known, for responses that do not state it.
+    /// The usual lifetime of access tokens at this provider, if known. It applies if the response states none.
     pub assumed_expires_in: Option<Duration>,
     /// The `exp` of an access token that is a JWT, not verified.
     pub exp: Option<Timestamp>,
-    /// The lifetime of an unused refresh token from then, if known.
+    /// The lifetime of an unused refresh token from when the request was sent, if known.
     pub refresh_token_expires_in: Option<Duration>,
-    /// The maximum lifetime of the grant from then, if known. Only for responses that begin a grant; a refresh does
-    /// not.
+    /// The maximum lifetime of the grant from when the request was sent, if known. Only in a response that begins a
+    /// grant, not in the response to a refresh.
     pub grant_expires_in: Option<Duration>,
     /// The granted scopes: those in the response, otherwise the requested ones (RFC 6749 section 5.1).
     pub scopes: Vec<String>,
-    /// The members that the operator listed for clients.
+    /// The members that the operator listed, for clients.
     pub extra: ListedMembers,
-    /// Where they came from.
+    /// Where the tokens came from.
     pub origin: TokenOrigin,
 }
 
-/// Completes a link: whose account it is, and the tokens sealed to it.
+/// The result of a link: the account, and the tokens sealed to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewGrant {
     /// Provider and the provider's id of the person.
@@ -51,33 +51,33 @@ pub struct NewGrant {
     pub scopes: Vec<String>,
     /// The access token.
     pub access_token: Sealed,
-    /// The refresh token. With `None`, a stored one of the same origin stays, unless it is known to be dead: some
-    /// providers issue one only at the first consent.
+    /// The refresh token. If there is none, the account keeps its stored refresh token, unless the stored one has
+    /// another origin or its grant has ended: some providers issue a refresh token only at the first consent.
     pub refresh_token: Option<Sealed>,
     /// The extra members, sealed together with the access token.
     pub extra: Option<Sealed>,
-    /// Where they came from.
+    /// Where the tokens came from.
     pub origin: TokenOrigin,
-    /// When they were requested.
+    /// When the tokens were requested.
     pub requested_at: Timestamp,
     /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
-    /// What else is known about its lifetime.
+    /// What else is known about the lifetime of access tokens.
     pub hints: LifetimeHints,
     /// When an unused refresh token expires, if known. If the response has no refresh token, the stored time is kept.
     pub refresh_token_expires_at: Option<Timestamp>,
-    /// When the grant ends and cannot be extended, if known. If the response has no refresh token, the stored time is
-    /// kept.
+    /// When the grant ends, if known. No refresh can extend it. If the response has no refresh token, the stored time
+    /// is kept.
     pub grant_expires_at: Option<Timestamp>,
-    /// When to refresh next, if the account has a refresh token afterwards, new or old.
+    /// When to refresh next, if the account has a new or a stored refresh token.
     pub next_refresh_at: Option<Timestamp>,
 }
 
 /// The tokens of a refresh, sealed to the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshedTokens {
-    /// The access token. An error if the response has no usable one: then the stored one stays, with its expiry, its
-    /// scopes and its extra members, and the error becomes the account's last error.
+    /// The access token, or an error if the response has no usable one. On an error the stored access token stays, with
+    /// its expiry, scopes and extra members, and the error becomes the account's last error.
     pub access_token: Result<Sealed, Box<RefreshFailure>>,
     /// The new refresh token; `None` if the old one stays valid.
     pub refresh_token: Option<Sealed>,
@@ -85,27 +85,28 @@ pub struct RefreshedTokens {
     pub scopes: Vec<String>,
     /// The extra members, sealed together with the access token.
     pub extra: Option<Sealed>,
-    /// Where they came from.
+    /// Where the tokens came from.
     pub origin: TokenOrigin,
-    /// When they were requested.
+    /// When the tokens were requested.
     pub requested_at: Timestamp,
     /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
-    /// What else is known about its lifetime.
+    /// What else is known about the lifetime of access tokens.
     pub hints: LifetimeHints,
-    /// When an unused refresh token expires; `None` leaves what was known before.
+    /// When an unused refresh token expires; `None` if nothing new is known.
     pub refresh_token_expires_at: Option<Timestamp>,
     /// When to refresh next.
     pub next_refresh_at: Option<Timestamp>,
 }
 
-/// A smaller change of an expiry may be due to rounding.
+/// Two expiries are compared only if their responses are at least this far apart: otherwise rounding could explain a
+/// difference.
 const SIGNIFICANT_CHANGE: Duration = Duration::from_secs(10);
 
 impl RefreshedTokens {
     /// Whether using the refresh token has extended its lifetime, given its previous expiry and when the previous
-    /// tokens were requested. `None` if unknown. An expiry that is extended moves by about as much time as has passed.
-    /// A response that states no expiry has not extended it.
+    /// tokens were obtained. `None` if unknown. An extended expiry moves by about the time that has passed. A response
+    /// without an expiry has not extended it.
     pub(super) fn renews(
         &self,
         end_before: Option<Timestamp>,
@@ -120,12 +121,12 @@ impl RefreshedTokens {
     }
 }
 
-/// Identifies the stored refresh token, to decide between competing results.
+/// The version of the stored refresh token. It decides between competing results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub i64);
 
 impl Generation {
-    /// The first one of an account.
+    /// The first generation of an account.
     pub const FIRST: Self = Self(1);
 
     /// Returns the generation of the refresh token that replaces this one.
@@ -147,13 +148,13 @@ pub struct StoredTokens {
     pub refresh_token: Option<Sealed>,
     /// The extra members, sealed together with the access token.
     pub extra: Option<Sealed>,
-    /// Where they came from.
+    /// Where the tokens came from.
     pub origin: TokenOrigin,
     /// When the access token was obtained.
     pub obtained_at: Timestamp,
     /// What is known about the lifetime of access tokens, besides the expiry of this one.
     pub hints: LifetimeHints,
-    /// Who may use the refresh token.
+    /// The lease for using the refresh token.
     pub lease: Lease,
     /// The refresh attempts since the last success.
     pub attempts: Attempts,
@@ -166,8 +167,9 @@ impl StoredTokens {
         AccessTokenExpiry::of_stored(expires_at, self.hints, self.obtained_at)
     }
 
-    /// Returns the last known lifetime of the refresh token. It applies to new refresh tokens whose lifetime the provider
-    /// does not state. `None` if a refresh does not extend it, or if it ends together with the grant.
+    /// Returns the last known lifetime of an unused refresh token. It applies to a new refresh token whose lifetime the
+    /// provider does not state. `None` if a refresh does not extend that lifetime, or if the refresh token expires
+    /// together with the grant.
     pub fn refresh_token_lasts(&self) -> Option<Duration> {
         let account = &self.account;
         let end = account.refresh_token_expires_at;

@@ -3,8 +3,8 @@ use std::ops::RangeInclusive;
 use crate::entropy::Entropy;
 use crate::text::is_deceptive;
 
-/// Eight to twelve decimal digits that identify a link. A code alone protects nothing, but it is still neither printed
-/// nor stored in plain text.
+/// Eight to twelve decimal digits that identify a link. A code gives access to nothing, but it is neither logged nor
+/// stored in plain text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LinkCode(String);
 
@@ -16,12 +16,12 @@ pub struct MalformedLinkCode;
 impl LinkCode {
     /// How many digits a code may have.
     pub const DIGITS: RangeInclusive<usize> = 8..=12;
-    /// The most characters of a typed code, separators included.
+    /// Maximum length of a typed code in characters, separators included.
     const LONGEST_TEXT: usize = 64;
     /// How many digits are shown as one group.
     const GROUP: usize = 4;
 
-    /// Generates a code of this many digits, within [`Self::DIGITS`]. All codes of that length are equally likely.
+    /// Generates a code of `digits` digits, within [`Self::DIGITS`]. All codes of that length are equally likely.
     pub fn generate(entropy: &Entropy, digits: usize) -> Self {
         let digits = digits.clamp(*Self::DIGITS.start(), *Self::DIGITS.end());
         let digit = |_| char::from_digit(entropy.below(10), 10);
@@ -31,12 +31,13 @@ impl LinkCode {
     /// Parses a code as people type and copy it: `12345678`, `1234 5678`, `1234-5678`, `"1234 5678".`, `１２３４５６７８`.
     ///
     /// # Errors
-    /// Unless the text consists of eight to twelve digits, white space, punctuation and invisible characters.
+    /// The text does not have eight to twelve digits, has characters other than digits, white space, punctuation and
+    /// invisible characters, or is too long.
     pub fn parse(text: &str) -> Result<Self, MalformedLinkCode> {
         if text.chars().count() > Self::LONGEST_TEXT {
             return Err(MalformedLinkCode);
         }
-        // Beyond ASCII: dashes, quotation marks and the minus sign.
+        // The ranges are dashes, quotation marks and the minus sign beyond ASCII.
         let is_separator = |c: char| {
             c.is_whitespace()
                 || c.is_ascii_punctuation()
@@ -52,12 +53,12 @@ impl LinkCode {
         }
     }
 
-    /// The digits.
+    /// Returns the digits without spaces.
     pub fn digits(&self) -> &str {
         &self.0
     }
 
-    /// The code as people read it: `1234 5678`.
+    /// Returns the code as people read it: `1234 5678`.
     pub fn grouped(&self) -> String {
         let mut grouped = String::new();
         for (place, digit) in self.0.chars().enumerate() {
@@ -70,7 +71,7 @@ impl LinkCode {
     }
 }
 
-/// Turns a digit of another keyboard into its ASCII digit: full-width, Arabic-Indic, and extended Arabic-Indic.
+/// Converts a full-width, Arabic-Indic or extended Arabic-Indic digit to ASCII. Returns other characters unchanged.
 fn ascii_digit(c: char) -> char {
     const ZEROS: [char; 3] = ['\u{ff10}', '\u{660}', '\u{6f0}'];
     let value = |zero: &char| u32::from(c).checked_sub(u32::from(*zero));

@@ -8,24 +8,25 @@ use super::limits::counting;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// Limits wrong link codes by network and for the whole service, in a window as long as the lifetime of a code.
+/// Limits wrong link codes per network and for the whole service, in a sliding window as long as the lifetime of a
+/// code.
 ///
-/// With the eight digits of a code and at most 10,000 open links, 100 guesses find one with a probability of at most 1
-/// %. Beyond 100 wrong codes, only networks that have tried some are rejected, and new codes get longer
+/// With eight-digit codes and at most 10,000 open links, 100 guesses find an open link with a probability of at most 1
+/// %. After 100 wrong codes, the service rejects networks that have tried a wrong code, and makes new codes longer
 /// ([`GuessLimit::digits_after`]), so that guessing does not pay.
 ///
-/// The store keeps the wrong codes that were tried, so all replicas share the limit and it survives restarts.
+/// The store records each wrong code, so all replicas share the limit and it survives restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuessLimit {
     window: Duration,
 }
 
-/// An attempt by a caller who sends nothing but a code.
+/// An attempt to find a link by its code alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guess {
-    /// The hash of the [`Network`] that it comes from.
+    /// The hash of the caller's [`Network`].
     pub network: KeyedHash,
-    /// When it is made.
+    /// When the attempt is made.
     pub at: Timestamp,
     /// Whether no link has this code.
     pub is_wrong: bool,
@@ -34,23 +35,23 @@ pub struct Guess {
 /// The times of the wrong codes that count for an attempt, the latest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WrongCodeTimes {
-    /// Of the same network: the latest [`GuessLimit::PER_ADDRESS`] are enough.
+    /// Wrong codes of the same network; the latest [`GuessLimit::PER_ADDRESS`] are enough.
     pub of_network: Vec<Timestamp>,
-    /// Of everybody: the latest [`GuessLimit::SERVICE_WIDE`] are enough.
+    /// Wrong codes of all networks; the latest [`GuessLimit::SERVICE_WIDE`] are enough.
     pub of_all: Vec<Timestamp>,
 }
 
-/// How many wrong codes may precede an attempt that is accepted.
+/// How many wrong codes preceded an accepted attempt in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongCodeCounts {
-    /// Of the same network.
+    /// Wrong codes of the same network.
     pub of_network: usize,
-    /// Of everybody, up to [`GuessLimit::SERVICE_WIDE`].
+    /// Wrong codes of all networks, up to [`GuessLimit::SERVICE_WIDE`].
     pub of_all: usize,
 }
 
 impl WrongCodeCounts {
-    /// Whether a limit is reached with one more wrong code.
+    /// Whether one more wrong code reaches a limit.
     pub const fn is_one_below_a_limit(self) -> bool {
         self.of_network + 1 == GuessLimit::PER_ADDRESS
             || self.of_all + 1 == GuessLimit::SERVICE_WIDE
@@ -61,41 +62,43 @@ impl WrongCodeCounts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many wrong codes have been tried")]
 pub struct TooManyGuesses {
-    /// When the next attempt is accepted.
+    /// How long until the next attempt is accepted.
     pub retry_after: Duration,
 }
 
 impl GuessLimit {
     /// Wrong codes accepted from one address (an IPv6 /64 counts as one) in the window.
     pub const PER_ADDRESS: usize = 20;
-    /// Wrong codes accepted from everybody together in the window. Beyond it, networks that have tried one are
-    /// rejected.
+    /// Wrong codes accepted from all networks together in the window. Beyond this number, networks that have tried a
+    /// wrong code are rejected.
     pub const SERVICE_WIDE: usize = 100;
-    /// Maximum number of stored wrong codes. Beyond it, the oldest are deleted.
+    /// Maximum number of stored wrong codes. Beyond this number, the oldest are deleted.
     pub const MOST_KEPT: u64 = 10_000;
 
-    /// A limit over a sliding window, the lifetime of a code.
+    /// Creates a limit over a sliding window, the lifetime of a code.
     pub const fn new(window: Duration) -> Self {
         Self { window }
     }
 
-    /// The period in which wrong codes count at `now`.
+    /// Returns the period in which wrong codes count at `now`.
     pub fn counting(&self, now: Timestamp) -> Range<Timestamp> {
         counting(self.window, now)
     }
 
-    /// Decides about an attempt by the wrong codes that count. Right and wrong codes are treated alike, so that a
-    /// caller who has tried too many learns no more.
+    /// Accepts or rejects an attempt, given the wrong codes that count. Rejects right codes too, so that a caller who
+    /// has tried too many codes learns nothing more.
     ///
     /// # Errors
-    /// The network has tried too many wrong codes. Or all networks together have, and this one has tried at least one.
+    /// The network has tried too many wrong codes; or all networks together have, and this network has tried at least
+    /// one wrong code.
     pub fn judge(
         &self,
         guess: &Guess,
         wrong: &WrongCodeTimes,
     ) -> Result<WrongCodeCounts, TooManyGuesses> {
         let WrongCodeTimes { of_network, of_all } = wrong;
-        // An attempt is accepted once the oldest of the latest ones no longer counts.
+        // A full limit opens again when one wrong code leaves the window: the 20th latest of this network; or, for the
+        // service-wide limit, the 100th latest of all or this network's latest, whichever is older.
         let network_full = of_network.get(Self::PER_ADDRESS - 1).copied();
         let all_full = of_all.get(Self::SERVICE_WIDE - 1).copied();
         let all_full = all_full.zip(of_network.first().copied());
@@ -111,11 +114,11 @@ impl GuessLimit {
         }
     }
 
-    /// Returns the number of digits of a new code after this many wrong codes in all: enough that twice as many guesses
-    /// find one of 10,000 open links with a probability of at most 1 %, up to twelve.
+    /// Returns how many digits a new code gets after `wrong` wrong codes of all networks: enough that `2 * wrong`
+    /// guesses find one of 10,000 open links with a probability of at most 1 %, but at most twelve.
     pub fn digits_after(wrong: u64) -> usize {
         const GUESSES_FOR_EIGHT: u64 = 100;
-        // The exact number beyond this is unknown.
+        // The store deletes older wrong codes beyond this number, so the true number is unknown.
         if wrong >= Self::MOST_KEPT {
             return *LinkCode::DIGITS.end();
         }
@@ -129,18 +132,18 @@ impl GuessLimit {
     }
 }
 
-/// What counts as one address. One customer commonly holds a whole IPv6 /64; an IPv4-mapped IPv6 address is that IPv4
-/// address.
+/// The unit for limits per address: an IPv4 address or an IPv6 prefix, because one customer commonly holds a whole /64.
+/// An IPv4-mapped IPv6 address counts as the IPv4 address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network(IpAddr);
 
 impl Network {
-    /// The network of an address.
+    /// Returns the IPv4 address, or the IPv6 /64.
     pub fn of(address: IpAddr) -> Self {
         Self::prefix(address, 64)
     }
 
-    /// The site of an address: an IPv6 /48, of which one customer may hold all 65,536 networks.
+    /// Returns the IPv4 address, or the IPv6 /48: one customer may hold all its 65,536 /64 networks.
     pub fn site_of(address: IpAddr) -> Self {
         Self::prefix(address, 48)
     }

@@ -1,5 +1,5 @@
-//! Limits on the number of links. Well-behaved clients never reach them; strangers can neither fill the disk nor flood
-//! a provider.
+//! Limits on the number of links, so that strangers can neither fill the disk nor flood a provider. Well-behaved
+//! clients never reach them.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::Link;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// Limits the link codes of one network in a window as long as the lifetime of a code.
+/// Limits how many link codes one network gets in a sliding window as long as the lifetime of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeLimit {
     window: Duration,
@@ -19,21 +19,21 @@ pub struct CodeLimit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many link codes for this network")]
 pub struct TooManyCodes {
-    /// When it gets the next one.
+    /// How long until the network gets the next link code.
     pub retry_after: Duration,
 }
 
 impl CodeLimit {
     /// Link codes per network in the window.
     pub const PER_NETWORK: u64 = 300;
-    /// While this many links are open, a network gets only [`Self::PER_NETWORK_UNDER_LOAD`], so that a few networks do
-    /// not lock out the others.
+    /// While this many links or more are open, a network gets only [`Self::PER_NETWORK_UNDER_LOAD`] codes, so that a
+    /// few networks do not lock out the others.
     pub const LOAD_THRESHOLD: u64 = 2_000;
-    /// Link codes per network in the window while many links are open. Codes that led to an account do not count then,
-    /// so a network that links many accounts is not taken for one that floods the service.
+    /// Link codes per network in the window, while [`Self::LOAD_THRESHOLD`] or more links are open. Codes that led to
+    /// an account are not counted then, because a network that links many accounts is not flooding the service.
     pub const PER_NETWORK_UNDER_LOAD: u64 = 10;
 
-    /// A limit over a sliding window, the lifetime of a code.
+    /// Creates a limit over a sliding window, the lifetime of a code.
     pub const fn new(window: Duration) -> Self {
         Self {
             window,
@@ -41,7 +41,7 @@ impl CodeLimit {
         }
     }
 
-    /// The same limit, with another number of open links that counts as many.
+    /// Returns this limit with another number of open links as its load threshold.
     pub const fn with_load_threshold(self, load_threshold: u64) -> Self {
         Self {
             load_threshold,
@@ -49,12 +49,12 @@ impl CodeLimit {
         }
     }
 
-    /// The period in which the link codes of a network count at `now`.
+    /// Returns the period in which the link codes of a network count at `now`.
     pub fn counting(&self, now: Timestamp) -> Range<Timestamp> {
         counting(self.window, now)
     }
 
-    /// Returns which link codes one network gets in the window while `open` links are open.
+    /// Returns the quota of one network while `open` links are open.
     pub const fn of_network(&self, open: u64) -> CodeQuota {
         let is_under_load = open >= self.load_threshold;
         CodeQuota {
@@ -67,7 +67,7 @@ impl CodeLimit {
         }
     }
 
-    /// Judges a request for a link code. `full_since` is when the network got the first of the latest
+    /// Accepts or rejects a request for a link code. `full_since` is the time of the oldest of the network's latest
     /// [`CodeQuota::most`] codes that count; `None` if it got fewer.
     ///
     /// # Errors
@@ -76,37 +76,37 @@ impl CodeLimit {
         match full_since {
             None => Ok(()),
             Some(first) => Err(TooManyCodes {
-                // At most the window, because another replica's clock may have been ahead.
+                // At most the window: the clock of the replica that stored `first` may have been ahead.
                 retry_after: (first + self.window).since(now).min(self.window),
             }),
         }
     }
 }
 
-/// The times that count at `now` in a sliding window. Times that a wrong clock has set far ahead do not count: they would
-/// lock callers out until then.
+/// Returns the times that count at `now` in a sliding window. Times that a wrong clock has set far ahead do not count:
+/// otherwise they would lock callers out until then.
 pub(super) fn counting(window: Duration, now: Timestamp) -> Range<Timestamp> {
     // A time that is exactly one window old does not count.
     let moment = Duration::from_millis(1);
     now - window + moment..now + window
 }
 
-/// The link codes that one network gets in the window.
+/// How many link codes one network gets in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeQuota {
-    /// The largest number of codes that count.
+    /// The maximum number of codes.
     pub most: u64,
     /// Whether codes that led to an account count.
     pub counts_linked: bool,
 }
 
-/// Limits the consents in progress: links that somebody has confirmed and that have not ended.
+/// Limits the consents in progress: links that a person has confirmed and that have not ended.
 pub struct ConsentLimit;
 
 /// How many consents are in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConsentsInProgress {
-    /// Consents that the same network has confirmed.
+    /// Consents that were confirmed from the same network.
     pub of_network: u64,
     /// All consents.
     pub of_all: u64,
@@ -116,27 +116,28 @@ pub struct ConsentsInProgress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many consents are in progress")]
 pub struct TooManyConsents {
-    /// When to retry.
+    /// How long to wait before the next attempt.
     pub retry_after: Duration,
 }
 
 impl ConsentLimit {
     /// Consents in progress per network.
     pub const PER_NETWORK: u64 = 50;
-    /// Beyond this many in all, a network may have only [`Self::PER_NETWORK_UNDER_LOAD`], so that a few networks do not
-    /// lock out the others.
+    /// While this many consents or more are in progress in all networks together, a network may have only
+    /// [`Self::PER_NETWORK_UNDER_LOAD`], so that a few networks do not lock out the others.
     pub const LOAD_THRESHOLD: u64 = 1_000;
-    /// Consents in progress per network while there are many in all.
+    /// Consents in progress per network, while [`Self::LOAD_THRESHOLD`] or more are in progress in all networks
+    /// together.
     pub const PER_NETWORK_UNDER_LOAD: u64 = 3;
-    /// Consents in progress in all.
+    /// Consents in progress of all networks together.
     pub const MOST: u64 = 4_000;
     /// Most people are done after a minute.
     const RETRY_AFTER: Duration = Duration::from_secs(60);
 
-    /// Decides about one more consent.
+    /// Accepts or rejects one more consent.
     ///
     /// # Errors
-    /// When too many are in progress.
+    /// Too many consents are in progress.
     pub const fn judge(in_progress: ConsentsInProgress) -> Result<(), TooManyConsents> {
         let most_of_network = if in_progress.of_all < Self::LOAD_THRESHOLD {
             Self::PER_NETWORK
@@ -156,9 +157,9 @@ impl ConsentLimit {
 /// Who confirms a link, and from where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confirmation {
-    /// The browser.
+    /// The hash of the browser's token.
     pub browser: KeyedHash,
-    /// The hash of its [`Network`](super::Network).
+    /// The hash of the browser's [`Network`](super::Network).
     pub network: KeyedHash,
 }
 
@@ -173,7 +174,7 @@ impl Link {
         match left_over {
             0..MANY => Self::KEPT_AFTER_END,
             MANY..FAR_TOO_MANY => Duration::from_secs(600),
-            // Clients poll every few seconds, so they still see how it ended.
+            // Clients poll every few seconds, so they still see how the link ended.
             FAR_TOO_MANY.. => Duration::from_secs(60),
         }
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::ReturnCode;
 use super::polling::LONGEST_CONSENT;
-use crate::clock_step::CLOCKS_DIFFER;
+use crate::clock_step::MAX_CLOCK_DIFFERENCE;
 use crate::fault::Fault;
 use crate::grant::{AccessKeyId, AccountId, AccountKey, ProviderName, TokenOrigin};
 use crate::labels::Labels;
@@ -15,7 +15,7 @@ use crate::workload::ClaimList;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub i64);
 
-/// Counts the changes of a link. A change that starts from an older version is rejected.
+/// Counts the changes of a link. A change that starts from an older version is rejected (optimistic locking).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkVersion(pub i64);
 
@@ -23,27 +23,27 @@ impl LinkVersion {
     /// The version of a new link.
     pub const FIRST: Self = Self(1);
 
-    /// The version after one more change.
+    /// Returns the version after one more change.
     pub const fn next(self) -> Self {
         Self(number::next(self.0))
     }
 }
 
-/// Who asks, shown to the person before anything starts.
+/// Who requested a link. The page shows it to the person before anything starts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Requester {
     /// The name that the client gave itself, not verified.
     pub client_name: Option<String>,
-    /// The network address of the program that asked. `None` if none did: a person, or an operator on their behalf, began
-    /// to link the account again.
+    /// The network address of the program that requested the link. `None` if a person, or an operator on their behalf,
+    /// started a relink.
     pub address: Option<String>,
-    /// What the JWT of a workload says about the job, verified.
+    /// The claims about the job in the JWT of a workload, verified.
     pub workload: Option<ClaimList>,
-    /// Labels for the account.
+    /// The labels that the account will get.
     pub labels: Labels,
 }
 
-/// A link as the store knows it.
+/// A stored link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// The store's number.
@@ -60,33 +60,33 @@ pub struct Link {
     pub provider: ProviderName,
     /// Who requests it.
     pub requester: Requester,
-    /// The hash of the requesting network, if it has no key: its link codes are limited.
+    /// The hash of the requester's network, if the request had no key: the number of its link codes is limited.
     pub network: Option<KeyedHash>,
     /// When the code was handed out.
     pub created_at: Timestamp,
-    /// When the link expires unless it moves on.
+    /// The deadline of the current state.
     pub expires_at: Timestamp,
     /// The browser that confirmed the code, if any.
     pub browser: Option<KeyedHash>,
     /// The hash of the network from which the browser confirmed.
     pub confirmed_from: Option<KeyedHash>,
-    /// The keyed hash of the provider's callback, once it came. It outlives the callback, so that a repetition is
-    /// recognised.
+    /// The keyed hash of the provider's callback, once it has arrived. It is stored longer than the callback, to
+    /// recognise a repeated callback.
     pub callback: Option<KeyedHash>,
     /// When the provider is polled next, if it must be.
     pub poll: Option<PollSchedule>,
     /// When the lease for polling the provider ends.
     pub lease_until: Option<Timestamp>,
-    /// How often the link's key may still try a return code, if the link requires one.
+    /// How many attempts are left for the return code, if the link requires one.
     pub return_code_tries: Option<u32>,
-    /// Its state.
+    /// The state.
     pub state: LinkState,
 }
 
 /// The state of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkState {
-    /// The code has been handed out; the provider knows nothing yet.
+    /// The code has been handed out; the provider's flow has not started.
     Pending,
     /// The provider's flow has started and waits for the person.
     Authorizing(SealedConsent),
@@ -98,14 +98,14 @@ pub enum LinkState {
     Linked {
         /// The account.
         account: AccountId,
-        /// When.
+        /// When the link ended.
         at: Timestamp,
     },
     /// Ended without an account.
     Ended {
         /// The reason.
         ending: Ending,
-        /// When.
+        /// When the link ended.
         at: Timestamp,
     },
 }
@@ -113,7 +113,8 @@ pub enum LinkState {
 /// How a link ended without an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// The person cancelled on our page, or declined at the provider, or the provider declined. The latter two have a fault.
+    /// The person cancelled on the page of this service (no fault), or the person or the provider declined at the
+    /// provider (with a fault).
     Denied(Option<Fault>),
     /// The link expired.
     Expired,
@@ -121,10 +122,10 @@ pub enum Ending {
     Failed(Fault),
 }
 
-/// The status words of the API.
+/// The status of a link in the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkStatus {
-    /// Nobody has confirmed the code, or the provider did not respond yet.
+    /// Nobody has confirmed the code, or the provider's flow has not started.
     Pending,
     /// The person is at the provider.
     Authorizing,
@@ -132,7 +133,8 @@ pub enum LinkStatus {
     Confirming,
     /// The key gives access to this account.
     Linked(AccountId),
-    /// The person cancelled on our page, or declined at the provider, or the provider declined. The latter two have a fault.
+    /// The person cancelled on the page of this service (no fault), or the person or the provider declined at the
+    /// provider (with a fault).
     Denied(Option<Fault>),
     /// The link expired.
     Expired,
@@ -149,12 +151,12 @@ pub struct SealedConsent {
     pub prompt: SealedPrompt,
     /// The callback from the provider, in redirect flows.
     pub callback: Option<Sealed>,
-    /// The client id that asked: only it can redeem the consent (RFC 6749 section 4.1.3). `None` in a row of an earlier
-    /// version.
+    /// The client id with which the flow was started: only this client can redeem the consent (RFC 6749 section 4.1.3).
+    /// `None` in a row of an earlier version.
     pub client_id: Option<String>,
 }
 
-/// What the person has to do. Parts with which somebody else could do it are sealed.
+/// What the person has to do at the provider. Parts that would let somebody else do it are sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SealedPrompt {
     /// Type a code at the provider (RFC 8628 section 3.3).
@@ -163,12 +165,12 @@ pub enum SealedPrompt {
         user_code: Sealed,
         /// Where to type it.
         verification_uri: String,
-        /// The same place with the code in it.
+        /// The same URI with the code in it.
         verification_uri_complete: Option<Sealed>,
     },
-    /// Visit an address of the provider, which redirects back.
+    /// Visit a URL of the provider, which redirects back.
     Visit {
-        /// The address.
+        /// The URL.
         uri: Sealed,
     },
 }
@@ -184,9 +186,9 @@ pub struct SealedGrant {
     pub id_token: Option<Sealed>,
     /// The granted scopes.
     pub scopes: Vec<String>,
-    /// The extra members.
+    /// The extra members of the token response, for clients.
     pub extra: Option<Sealed>,
-    /// When they were requested.
+    /// When the tokens were requested.
     pub requested_at: Timestamp,
     /// When the access token expires, if the provider said so.
     pub access_token_expires_at: Option<Timestamp>,
@@ -194,9 +196,9 @@ pub struct SealedGrant {
     pub access_token_hinted_end: Option<Timestamp>,
     /// When an unused refresh token expires, if known.
     pub refresh_token_expires_at: Option<Timestamp>,
-    /// When the grant ends and cannot be extended, if known.
+    /// When the grant ends, if known. No refresh can extend it.
     pub grant_expires_at: Option<Timestamp>,
-    /// Where they came from: the refresh token is sent only there.
+    /// Where the tokens came from. The refresh token is sent only there.
     pub origin: TokenOrigin,
 }
 
@@ -207,18 +209,18 @@ pub struct HeldGrant {
     pub grant: SealedGrant,
     /// The person whose tokens they are.
     pub owner: Owner,
-    /// The MAC of the owner; `None` if an earlier version has stored the row.
+    /// The MAC of the owner; `None` if an earlier version stored the row.
     pub owner_mac: Option<KeyedHash>,
 }
 
-/// The person who consented, as the account will know them.
+/// What the account will store about the person who consented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// The provider and the person's id there, or a random id if the provider does not say.
+    /// The provider and the person's id there, or a random id if the provider does not identify the person.
     pub key: AccountKey,
     /// Whether the provider identified the person.
     pub identified: bool,
-    /// A name for people.
+    /// A name to show.
     pub display_name: String,
 }
 
@@ -230,13 +232,13 @@ pub struct PollSchedule {
     pub interval: Duration,
     /// Attempts in a row without a response.
     pub failures: u32,
-    /// The next time.
+    /// When the next poll is due.
     pub next_at: Timestamp,
 }
 
 impl Link {
-    /// Whether a program asked for this link. If none did, the key of the link belongs to a program that has nothing to do
-    /// with it.
+    /// Whether a program requested this link. Otherwise it is a relink that a person or an operator started, and the
+    /// key of the link belongs to a program that has nothing to do with it.
     pub const fn is_of_program(&self) -> bool {
         self.relink_of.is_none() || self.requester.address.is_some()
     }
@@ -254,13 +256,13 @@ impl Link {
     /// How long an ended link stays visible and its code reserved.
     pub const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// The provider is polled one last time at the deadline. The response counts if it comes within this time, so that
-    /// a client never sees a link return from `expired`.
+    /// How long the service waits for the response to its last poll, which it sends at the deadline. The link counts as
+    /// expired only afterwards, so that a client never sees the status change back from `expired`.
     pub const FINAL_POLL_GRACE: Duration = Duration::from_secs(20);
 
-    /// How far ahead a deadline can be: no code and no consent lasts longer than [`LONGEST_CONSENT`]. A deadline that is
-    /// further ahead was stored by a clock that has been set back since, and counts as past.
-    pub const LONGEST: Duration = LONGEST_CONSENT.saturating_add(CLOCKS_DIFFER);
+    /// How far in the future a deadline may be: no code and no consent lasts longer than [`LONGEST_CONSENT`]. A later
+    /// deadline was stored by a clock that has been set back since, and counts as past.
+    pub const LONGEST: Duration = LONGEST_CONSENT.saturating_add(MAX_CLOCK_DIFFERENCE);
 
     /// Returns the status at this time.
     pub fn status(&self, now: Timestamp) -> LinkStatus {
@@ -282,18 +284,18 @@ impl Link {
         }
     }
 
-    /// Whether the link has expired.
+    /// Whether the deadline has passed.
     pub fn is_past_deadline(&self, now: Timestamp) -> bool {
         !self.expires_at.is_ahead(now, Self::LONGEST)
     }
 
-    /// Whether the time for a last response of the provider is over too.
+    /// Whether the deadline and the time for the last response ([`Self::FINAL_POLL_GRACE`]) have passed.
     pub fn is_over(&self, now: Timestamp) -> bool {
         let last_word = self.expires_at + Self::FINAL_POLL_GRACE;
         !last_word.is_ahead(now, Self::LONGEST + Self::FINAL_POLL_GRACE)
     }
 
-    /// Returns the remaining lifetime; zero once it has ended.
+    /// Returns the time until the deadline; zero once the link has ended.
     pub fn expires_in(&self, now: Timestamp) -> Duration {
         match self.state {
             LinkState::Linked { .. } | LinkState::Ended { .. } => Duration::ZERO,
@@ -302,7 +304,7 @@ impl Link {
         }
     }
 
-    /// Returns when the link ended, with an account or without one. An expired link has not ended until that is
+    /// Returns when the link ended, with an account or without one. `None` for an expired link until its end is
     /// recorded.
     pub const fn ended_at(&self) -> Option<Timestamp> {
         match self.state {
@@ -314,7 +316,7 @@ impl Link {
         }
     }
 
-    /// Returns the tokens that the link holds.
+    /// Returns the tokens that the link holds for its account.
     pub const fn held(&self) -> Option<&SealedGrant> {
         match &self.state {
             LinkState::Redeemed(grant) | LinkState::Confirming(HeldGrant { grant, .. }) => {
@@ -335,8 +337,8 @@ impl Link {
         Some(self.lease_until.map_or(next_at, |until| until.max(next_at)))
     }
 
-    /// Whether the link may be deleted because it ended or expired before `moment`. A link with a lease or with tokens
-    /// does not expire.
+    /// Whether the link may be deleted because it ended or expired before `moment`. A link with tokens does not expire.
+    /// A link with a lease does not expire before its lease ends.
     pub fn was_over_before(&self, moment: Timestamp) -> bool {
         match (&self.state, self.ended_at()) {
             (_, Some(at)) => at < moment,

@@ -34,15 +34,15 @@ pub struct PolledTooSoon {
 impl PollLimit {
     const BURST: u32 = 3;
 
-    /// A limit of one poll an interval. An interval of zero is no limit.
+    /// Creates a limit of one poll per interval. An interval of zero means no limit.
     pub fn new(interval: Duration) -> Self {
         Self(RateLimit::new(interval, Self::BURST))
     }
 
-    /// Counts a poll of a link that exists, made when this machine had been running for `uptime`.
+    /// Counts a poll of an existing link. `uptime` is how long this machine has been running.
     ///
     /// # Errors
-    /// [`PolledTooSoon`] when the burst of this poller is used up; the poll is not counted.
+    /// [`PolledTooSoon`] if the burst of this poller is used up. The poll is then not counted.
     pub fn admit(&self, poller: Poller, uptime: Duration) -> Result<(), PolledTooSoon> {
         let admitted = self.0.admit(poller, uptime);
         let refused = |retry_after| PolledTooSoon { retry_after };

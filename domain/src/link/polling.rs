@@ -1,4 +1,4 @@
-//! When the provider is polled next (RFC 8628 section 3.5), and how long a consent may take.
+//! When the provider is polled next (RFC 8628 section 3.5), and how long a consent may take at most.
 
 use std::time::Duration;
 
@@ -21,19 +21,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest accepted interval. With a longer one the consent would expire before the first poll.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(300);
 
-/// Upper limit for how far ahead leases and polls of links can be.
+/// How far in the future leases and polls of links may be.
 pub const POLL_HORIZON: Horizon = Horizon::new(
     LONGEST_PROVIDER_CALL.saturating_add(LEASE_MARGIN),
     LONGEST_INTERVAL.saturating_mul(2),
 );
 
-/// How far beyond an interval the next poll can be: the answer may have to wait for the store.
+/// How much further ahead than one interval the next poll may be, because its schedule may have waited for the store.
 pub const STORED_WITHIN: Duration = Duration::from_secs(15);
 
 impl Link {
-    /// Returns the schedule for a link whose next poll is further ahead than its interval, although the provider has
-    /// answered: a clock that has been set back since has stored it. `None` if the schedule is right. The interval
-    /// passes once more, so that no poll is early.
+    /// Repairs the schedule of a link whose next poll is further ahead than its interval, although the last attempt did
+    /// not fail: a clock that has been set back since stored the schedule. `None` for any other link. The next poll is
+    /// one interval from `now`, so it is not early.
     pub fn poll_after_clock_step(&self, now: Timestamp) -> Option<PollSchedule> {
         let polled = matches!(self.state, LinkState::Authorizing(_));
         let poll = self.poll.filter(|poll| polled && poll.failures == 0)?;
@@ -43,8 +43,8 @@ impl Link {
 }
 
 impl PollSchedule {
-    /// Schedules the first poll of a flow that lasts this long: [`start`](Self::start), unless the flow would be over by then,
-    /// as with an interval in milliseconds.
+    /// Schedules the first poll of a flow that lasts `lifetime`, as [`start`](Self::start) does. If the interval is not
+    /// shorter than the flow, perhaps because the provider states milliseconds, schedules it after half the lifetime.
     pub fn within(lifetime: Duration, interval: Option<Duration>, now: Timestamp) -> Self {
         let usual = Self::start(interval, now);
         if usual.interval < lifetime {
@@ -65,7 +65,7 @@ impl PollSchedule {
         }
     }
 
-    /// Schedules the only poll of a redirect flow.
+    /// Schedules a poll at once, such as the only poll of a redirect flow.
     pub fn at_once(now: Timestamp) -> Self {
         Self {
             next_at: now,
@@ -73,13 +73,14 @@ impl PollSchedule {
         }
     }
 
-    /// Returns the schedule after `authorization_pending`: as before, or slower if the response asks for a longer interval.
+    /// Returns the schedule after `authorization_pending`: the same interval, or the one in the response if that is
+    /// longer.
     pub fn still_pending(self, asked_for: Option<Duration>, now: Timestamp) -> Self {
         Self::with_interval(self.interval, asked_for, now)
     }
 
-    /// Returns the schedule after `slow_down`: five seconds more from now on, or the interval in the response if that is
-    /// longer.
+    /// Returns the schedule after `slow_down`: an interval that is five seconds longer (RFC 8628 section 3.5), or the
+    /// one in the response if that is longer.
     pub fn slowed_down(self, asked_for: Option<Duration>, now: Timestamp) -> Self {
         let longer = self.interval.saturating_add(SLOW_DOWN);
         Self::with_interval(longer, asked_for, now)
@@ -96,17 +97,17 @@ impl PollSchedule {
         }
     }
 
-    /// Returns the schedule after an attempt without a usable response. The pause doubles each time, also the first time
-    /// (RFC 8628 section 3.5), up to a minute or twice an interval that is longer. It is at least the provider's
-    /// `Retry-After`, of up to five minutes.
+    /// Returns the schedule after an attempt without a usable response. The pause starts at twice the interval and
+    /// doubles each time (RFC 8628 section 3.5), up to a minute, or to twice the interval if that is longer. It is at
+    /// least the provider's `Retry-After`, of which at most five minutes count.
     pub fn unanswered(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
         let twice = self.interval.saturating_mul(2);
         self.after_failure(twice, LONGEST_PAUSE.max(twice), retry_after, now)
     }
 
-    /// Returns the schedule after an attempt to identify the person. A client waits for the result, and RFC 8628 says
-    /// nothing about these requests: the pause starts at a second and doubles up to 15 seconds. `Retry-After` counts as
-    /// after other attempts.
+    /// Returns the schedule after a failed attempt to identify the person. The pause starts at one second and doubles
+    /// up to 15 seconds: a client waits for the result, and RFC 8628 does not cover these requests. `Retry-After`
+    /// counts as in [`unanswered`](Self::unanswered).
     pub fn unidentified(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
         let (first, longest) = IDENTIFY_PAUSES;
         self.after_failure(first, longest, retry_after, now)

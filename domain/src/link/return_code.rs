@@ -1,28 +1,28 @@
 //! The return code: after the consent, the person reads it on the service's page and types it into the program. This
-//! proves that the program in front of them is the one that asked.
+//! proves that this program requested the link.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::fault::{Fault, FaultCode};
 
-/// A return code: six letters of the alphabet that RFC 8628 section 6.1 recommends. It has no vowels, so it spells no word,
-/// and no letters that are mistaken for digits.
+/// A return code: six letters of the alphabet that RFC 8628 section 6.1 recommends. The alphabet has no letters that
+/// are mistaken for digits, and no vowels, so a code spells no word.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReturnCode(String);
 
 impl ReturnCode {
-    /// How many attempts the link's key has.
+    /// How often the link's key may try a return code.
     pub const TRIES: u32 = 3;
     /// How long a link waits for its return code.
     pub const LIFETIME: Duration = Duration::from_secs(180);
 
     const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
     const LENGTH: u32 = 6;
-    /// The most characters of a typed code, separators included.
+    /// Maximum length of a typed code, separators included.
     const LONGEST_TEXT: usize = 64;
 
-    /// Derives a code from random bytes or a keyed hash. With 20^6 codes, the bias in 128 bits is negligible.
+    /// Derives a code from random bytes or a keyed hash. The modulo bias of 128 bits over 20^6 codes is negligible.
     pub fn from_random(bytes: [u8; 16]) -> Self {
         let mut number = u128::from_be_bytes(bytes);
         let base = Self::LETTERS.len() as u128;
@@ -46,7 +46,7 @@ impl ReturnCode {
         format!("{first}-{second}")
     }
 
-    /// The reason of a link that was not confirmed.
+    /// Returns the fault of a link whose return code was not confirmed.
     pub fn not_confirmed() -> Fault {
         Fault::new(
             FaultCode::NotConfirmed,
@@ -64,12 +64,12 @@ impl fmt::Debug for ReturnCode {
 /// Whether links may, or must, ask for a return code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ReturnCodePolicy {
-    /// No link may.
+    /// No link may ask for one.
     Off,
-    /// A link may.
+    /// A link may ask for one.
     #[default]
     Offered,
-    /// Every link must.
+    /// Every link must ask for one.
     Required,
 }
 

@@ -2,9 +2,9 @@ use zeroize::Zeroizing;
 
 use crate::secret::{KeyedHash, SealId, Sealed};
 
-/// Authenticated encryption under the operator's key, and the keyed hash.
+/// Authenticated encryption under the secret key, and the keyed hash.
 pub trait Cipher: Send + Sync {
-    /// Encrypts a value. `associated_data` names its place: the result can be decrypted nowhere else.
+    /// Encrypts a value. The result can be decrypted only with the same `associated_data`.
     ///
     /// # Errors
     /// [`CipherError::TooLarge`] for a value beyond the limit of the algorithm.
@@ -13,8 +13,8 @@ pub trait Cipher: Send + Sync {
     /// Decrypts a value with the current key or a previous one.
     ///
     /// # Errors
-    /// [`CipherError::UnknownKey`] when no configured key sealed it, [`CipherError::Corrupt`] when it is damaged or was
-    /// sealed for another place.
+    /// [`CipherError::UnknownKey`] if no configured key sealed the value; [`CipherError::Corrupt`] if the value is
+    /// damaged or was sealed with other associated data.
     fn open(
         &self,
         sealed: &Sealed,
@@ -27,11 +27,11 @@ pub trait Cipher: Send + Sync {
     /// Returns the headers of values that a configured key can decrypt.
     fn known_seal_ids(&self) -> Vec<SealId>;
 
-    /// The keyed hash of a value.
+    /// Returns the keyed hash of a value.
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash;
 }
 
-/// The key of the keyed hash: 32 random bytes, made at the first start and stored sealed.
+/// The key of the keyed hash: 32 random bytes, generated at the first start and stored encrypted.
 pub struct HashKey(Zeroizing<[u8; 32]>);
 
 impl HashKey {
@@ -40,7 +40,7 @@ impl HashKey {
         Self(Zeroizing::new(key))
     }
 
-    /// The key itself.
+    /// Returns the plain key.
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
@@ -52,7 +52,7 @@ pub enum CipherError {
     /// None of the configured keys sealed the value.
     #[error("sealed with a key that is not configured")]
     UnknownKey,
-    /// The value is damaged, or it was sealed for another place.
+    /// The value is damaged, or was sealed with other associated data.
     #[error("damaged, or sealed for another place")]
     Corrupt,
     /// The value is too large to encrypt.

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// Tells the time; every decision about time uses it.
+/// Tells the time. The domain reads no other clock.
 pub trait Clock: Send + Sync {
-    /// The present instant.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
     /// Returns how long this machine has been running, including the time in which it was suspended. Nobody can set

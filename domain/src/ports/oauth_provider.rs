@@ -10,17 +10,18 @@ use crate::secret::{
 };
 use crate::time::Timestamp;
 
-/// One provider at which people consent. Each method that contacts it is one exchange with a timeout set by the
+/// One provider at which people consent. Each method that contacts it is one exchange, with a timeout set by the
 /// adapter. An exchange may first discover endpoints, fetch signing keys or find out how an endpoint wants the client
-/// to authenticate, which is then cached. Intervals, deadlines and retries belong to the domain.
+/// to authenticate; the adapter caches the result. Intervals, deadlines and retries belong to the domain.
 ///
-/// Both kinds of flow fit. With the device flow (RFC 8628) the prompt is a user code, and the service polls [`redeem`].
-/// A redirect flow returns [`Prompt::Visit`], and [`redeem`] takes what the browser brought back.
+/// The port covers two flows. In the device flow (RFC 8628), the prompt is a user code, and the service polls
+/// [`redeem`]. In a redirect flow, the prompt is [`Prompt::Visit`], and [`redeem`] takes the query that the browser
+/// brought back.
 ///
 /// [`redeem`]: OAuthProvider::redeem
 #[async_trait]
 pub trait OAuthProvider: Send + Sync {
-    /// The name that the operator gave it.
+    /// The name that the operator gave the provider.
     fn name(&self) -> &ProviderName;
 
     /// The name that people see.
@@ -29,22 +30,22 @@ pub trait OAuthProvider: Send + Sync {
     /// The name under which the provider shows this service to people, if the operator stated it.
     fn consent_name(&self) -> Option<&str>;
 
-    /// The scopes that are requested.
+    /// Returns the scopes that are requested.
     fn scopes(&self) -> &[String];
 
     /// What a scope permits, in words for people; for `""`, what a request without scopes permits.
     fn scope_words(&self, scope: &str) -> Option<ScopeWords>;
 
     /// Whether people consent through a redirect back to this service, so that the page knows who consented.
-    fn sends_browsers_back(&self) -> bool;
+    fn uses_redirects(&self) -> bool;
 
     /// The client id of this service at the provider.
     fn client_id(&self) -> String;
 
-    /// Where the tokens of this provider come from.
+    /// Returns the origin of the tokens that this provider issues.
     ///
     /// # Errors
-    /// When discovery fails.
+    /// Discovery fails.
     async fn origin(&self) -> Result<TokenOrigin, ProviderError>;
 
     /// Starts the provider's flow (RFC 8628 section 3.1).
@@ -53,19 +54,19 @@ pub trait OAuthProvider: Send + Sync {
     /// See [`ProviderError`].
     async fn begin_consent(&self, request: &ConsentRequest) -> Result<Consent, ProviderError>;
 
-    /// Requests the tokens (RFC 8628 section 3.4). `callback` is what the redirect brought, in redirect flows: a code,
-    /// or the provider's refusal.
+    /// Requests the tokens (RFC 8628 section 3.4). In redirect flows, `callback` is the query of the redirect: an
+    /// authorization code, or the provider's refusal.
     ///
     /// # Errors
-    /// See [`ProviderError`]; the responses that belong to the flow are [`Redemption`]s.
+    /// See [`ProviderError`]. Responses that belong to the flow, such as `authorization_pending`, are [`Redemption`]s.
     async fn redeem(
         &self,
         handle: &ConsentHandle,
         callback: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError>;
 
-    /// Uses a refresh token to get new tokens (RFC 6749 section 6). `granted` are the scopes so far; they stay unless
-    /// the response says otherwise. A response without a refresh token leaves the old one valid. A new refresh token is
+    /// Uses a refresh token to get new tokens (RFC 6749 section 6). `granted` are the scopes so far, which stay unless
+    /// the response states others. A response without a refresh token leaves the old one valid. A new refresh token is
     /// never dropped, even if the rest of the response is unusable: see [`RefreshAnswer::Unusable`].
     ///
     /// # Errors
@@ -83,11 +84,11 @@ pub trait OAuthProvider: Send + Sync {
     /// See [`ProviderError`].
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError>;
 
-    /// Finds out who consented: from the ID token, verified as of the time of its request, else from userinfo.
+    /// Finds out who consented: from the ID token, verified as of `requested_at`, or else from the userinfo endpoint.
     ///
     /// # Errors
-    /// See [`ProviderError`]; an invalid ID token and an access token that is not accepted are
-    /// [`ProviderError::Refused`], with codes of their own.
+    /// See [`ProviderError`]. An invalid ID token and an access token that is not accepted are
+    /// [`ProviderError::Refused`], with [`ProviderError::INVALID_ID_TOKEN`] and [`ProviderError::INVALID_TOKEN`].
     async fn identify(
         &self,
         access_token: &AccessToken,
@@ -105,7 +106,7 @@ pub struct ScopeWords {
     pub language: Option<&'static str>,
 }
 
-/// Input to the start of a flow; the device flow does not use it.
+/// The input for starting a redirect flow. The device flow ignores it.
 pub struct ConsentRequest {
     /// A value that only this service can have made for this link and this browser (RFC 6749 section 10.12).
     pub state: String,
@@ -115,11 +116,11 @@ pub struct ConsentRequest {
 
 /// A flow that has started.
 pub struct Consent {
-    /// What redeems the consent.
+    /// The value that redeems the consent.
     pub handle: ConsentHandle,
     /// What the person has to do.
     pub prompt: Prompt,
-    /// When the consent expires at the provider.
+    /// How long the consent is valid at the provider.
     pub expires_in: Duration,
     /// The polling interval, if the provider stated one.
     pub interval: Option<Duration>,
@@ -129,7 +130,7 @@ pub struct Consent {
 pub enum ConsentHandle {
     /// The device code, which is polled until the person has consented.
     DeviceCode(DeviceCode),
-    /// The data that goes with the callback of the browser.
+    /// The data that is redeemed together with the browser's callback.
     PendingCallback(PendingCallback),
 }
 
@@ -142,12 +143,12 @@ pub enum Prompt {
         user_code: UserCode,
         /// Where to type it: http or https.
         verification_uri: String,
-        /// The same place with the code in it.
+        /// The same URI with the code in it.
         verification_uri_complete: Option<ConsentUri>,
     },
-    /// Visit an address of the provider, which redirects back.
+    /// Visit a URL of the provider, which redirects back.
     Visit {
-        /// The address.
+        /// The URL.
         uri: ConsentUri,
     },
 }
@@ -156,7 +157,7 @@ pub enum Prompt {
 pub enum Redemption {
     /// The tokens.
     Granted(Box<TokenGrant>),
-    /// Tokens that must not be used. They are valid at the provider, and must be revoked.
+    /// Tokens that must not be used. The provider has issued them, so they must be revoked.
     Unusable {
         /// The tokens.
         grant: Box<TokenGrant>,
@@ -165,7 +166,7 @@ pub enum Redemption {
     },
     /// `authorization_pending`: the person has not responded yet.
     Pending {
-        /// The least interval from now on, if the response asks for a pause.
+        /// The minimum interval from now on, if the response asks for one.
         interval: Option<Duration>,
     },
     /// `slow_down`: poll less often from now on.
@@ -173,8 +174,7 @@ pub enum Redemption {
         /// The new interval, if the response states one.
         interval: Option<Duration>,
     },
-    /// `access_denied`: the person declined, or the provider did for them. Contains the provider's words, if any, free
-    /// of secrets.
+    /// `access_denied`: the person or the provider declined. Contains the provider's text, if any, without secrets.
     Denied(Option<String>),
     /// `expired_token`: the consent has expired at the provider.
     Expired,
@@ -183,7 +183,7 @@ pub enum Redemption {
 /// The result of a refresh.
 #[derive(Clone)]
 pub enum RefreshAnswer {
-    /// Tokens.
+    /// The tokens.
     Granted(Box<TokenGrant>),
     /// The refresh succeeded, but the access token is missing or must not be used.
     Unusable {
@@ -208,16 +208,16 @@ pub enum TokenToRevoke<'a> {
 pub enum Revoked {
     /// The token is invalid, and so is its grant.
     Revoked,
-    /// The provider does not know the token (any more). If it is a refresh token, the grant is gone. If it is an access
-    /// token, it may just have expired, and the grant may live on.
+    /// The provider does not know the token (any more). For a refresh token, the grant has ended. An access token may
+    /// just have expired, and its grant may still be valid.
     Unknown,
-    /// The token is invalid; a refresh token of its grant lives on.
+    /// Only this token is invalid; a refresh token of its grant is still valid.
     TokenAlone,
     /// The provider cannot revoke tokens, or not of this type (RFC 7009 section 2.2.1, `unsupported_token_type`).
     Unsupported,
 }
 
-/// Why a request to a provider failed. No variant holds a secret.
+/// Why a request to a provider failed. No variant contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
     /// No response, or one that does not answer the request: connection failures, timeouts, 429, 5xx.
@@ -240,7 +240,7 @@ pub enum ProviderError {
     Misconfigured {
         /// The OAuth error code.
         code: String,
-        /// The provider's words.
+        /// The provider's text.
         detail: String,
     },
     /// A definite refusal of this request, such as `invalid_grant`.
@@ -248,22 +248,23 @@ pub enum ProviderError {
     Refused {
         /// The OAuth error code.
         code: String,
-        /// The provider's words.
+        /// The provider's text.
         detail: String,
     },
 }
 
 impl ProviderError {
-    /// The code prefix of a refusal that came without a code, followed by the HTTP status.
-    pub const UNWORDED: &str = "http_";
-    /// The same if the refusal was a page for people. It begins with [`UNWORDED`](Self::UNWORDED).
-    pub const BY_PAGE: &str = "http_page_";
+    /// If a refusal has no OAuth error code, its code is this prefix followed by the HTTP status.
+    pub const WITHOUT_CODE: &str = "http_";
+    /// The prefix of the code if a refusal without an OAuth error code is an HTML page. It begins with
+    /// [`WITHOUT_CODE`](Self::WITHOUT_CODE).
+    pub const HTML_PAGE: &str = "http_page_";
     /// The code of an access token that userinfo does not accept (RFC 6750 section 3.1).
     pub const INVALID_TOKEN: &str = "invalid_token";
     /// The code of an invalid ID token (OpenID Connect Core section 3.1.3.7).
     pub const INVALID_ID_TOKEN: &str = "invalid_id_token";
 
-    /// Creates an [`Unavailable`](Self::Unavailable) without a time for the next attempt.
+    /// Creates an [`Unavailable`](Self::Unavailable) without a `Retry-After`.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         let (detail, retry_after) = (detail.into(), None);
         Self::Unavailable {
@@ -295,19 +296,19 @@ impl ProviderError {
         matches!(self, Self::Unavailable { .. } | Self::Nonsense { .. })
     }
 
-    /// Whether the provider has responded about this grant, with an OAuth error code. A refusal without a code may come
-    /// from a proxy or a firewall, and then everybody gets it.
+    /// Whether the provider has refused this request with an OAuth error code. A refusal without a code may come from a
+    /// proxy or a firewall that refuses everybody.
     pub fn is_definite(&self) -> bool {
-        matches!(self, Self::Refused { code, .. } if !code.starts_with(Self::UNWORDED))
+        matches!(self, Self::Refused { code, .. } if !code.starts_with(Self::WITHOUT_CODE))
     }
 
-    /// Whether it looks like the refusal of a proxy or a firewall in front of the provider: a page for people, or a 403
-    /// without a code. An authorization server refuses a grant with a 400 (RFC 6749 section 5.2).
+    /// Whether the error looks like the refusal of a proxy or a firewall in front of the provider: an HTML page, or a
+    /// 403 without a code. An authorization server refuses a grant with a 400 (RFC 6749 section 5.2).
     pub fn is_of_gateway(&self) -> bool {
         let Self::Refused { code, .. } = self else {
             return false;
         };
-        code.starts_with(Self::BY_PAGE) || code.strip_prefix(Self::UNWORDED) == Some("403")
+        code.starts_with(Self::HTML_PAGE) || code.strip_prefix(Self::WITHOUT_CODE) == Some("403")
     }
 
     /// Returns when the provider allows a retry, if it said so.
@@ -346,7 +347,7 @@ pub struct RefreshError {
 }
 
 impl From<ProviderError> for RefreshError {
-    /// Creates a failure that changed nothing at the provider.
+    /// Creates an error of a request that changed nothing at the provider.
     fn from(cause: ProviderError) -> Self {
         Self {
             cause,

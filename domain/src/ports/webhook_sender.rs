@@ -9,7 +9,8 @@ use crate::webhook::{ReceiverName, WebhookMessage};
 /// Sends events to the receivers of the configuration.
 #[async_trait]
 pub trait WebhookSender: Send + Sync {
-    /// Sends a message, signed, in one request that takes at most [`DELIVERY_TIMEOUT`]. `now` is the time of the attempt.
+    /// Signs a message and sends it in one request that takes at most [`DELIVERY_TIMEOUT`]. `now` is the time of the
+    /// attempt.
     ///
     /// [`DELIVERY_TIMEOUT`]: crate::webhook::DELIVERY_TIMEOUT
     async fn send(

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::secret::WorkloadToken;
 use crate::workload::{Claims, WorkloadRefusal};
 
-/// Checks the form and the signature of JWTs from trusted issuers. What their claims mean is decided by the domain.
+/// Checks the form and the signature of JWTs from trusted issuers. The domain decides what the claims mean.
 #[async_trait]
 pub trait WorkloadIdentities: Send + Sync {
     /// Returns the claims of a JWT that a trusted issuer has signed.
@@ -29,12 +29,12 @@ pub struct SignedClaims {
 pub enum NotVerified {
     /// The JWT violates a rule.
     Refused {
-        /// The trusted issuer that it names, if any. Without a valid signature that proves nothing.
+        /// The trusted issuer that the JWT names, if any. It proves nothing, because the signature may be wrong.
         claimed_issuer: Option<String>,
-        /// The rule.
+        /// The broken rule.
         refusal: WorkloadRefusal,
     },
-    /// The keys of its issuer are not known, because the issuer does not answer.
+    /// The keys of the issuer are not known, because the issuer does not respond.
     KeysUnavailable {
         /// The trusted issuer that the token names.
         issuer: String,

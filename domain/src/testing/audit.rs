@@ -9,7 +9,7 @@ use crate::ports::HashKey;
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
-/// A chain, always under the same key.
+/// Creates a chain, always under the same key.
 ///
 /// # Panics
 /// Never: the fake cipher opens what it has sealed.
@@ -20,7 +20,7 @@ pub fn audit_chain() -> AuditChain {
     AuditChain::new(vault.unwrap_or_else(|error| panic!("the fake cipher fails: {error}")))
 }
 
-/// An entry without its event. No two are the same.
+/// Creates an entry without its event. Each entry has a reference of its own.
 pub fn audit_draft(actor: Actor, at: Timestamp) -> AuditDraft {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = u128::from(NUMBER.fetch_add(1, Ordering::Relaxed));

@@ -8,8 +8,9 @@ use zeroize::Zeroizing;
 use crate::ports::{Cipher, CipherError, HashKey};
 use crate::secret::{KeyedHash, SealId, Sealed};
 
-/// A toy cipher. A sealed value opens only with the same key at the same place, and accidental damage is detected; it
-/// resists no attacker. The sealed form is a version, the key, a counter as nonce, a tag and the masked value.
+/// A toy cipher. A sealed value can be decrypted only with the same key and associated data, and accidental damage is
+/// detected. It resists no attacker. The sealed form is a version, the key, a counter as nonce, a tag and the masked
+/// value.
 pub struct FakeCipher {
     key: u32,
     previous: Vec<u32>,
@@ -20,7 +21,7 @@ const WORD: usize = size_of::<u64>();
 const VERSION: u8 = 1;
 
 impl FakeCipher {
-    /// A cipher with this key; another number is another key.
+    /// Creates a cipher with the key of this number.
     pub const fn new(key: u32) -> Self {
         Self {
             key,
@@ -29,7 +30,7 @@ impl FakeCipher {
         }
     }
 
-    /// One that also opens what these keys sealed.
+    /// Returns a cipher that also decrypts values that these keys sealed.
     pub fn also_opening(self, previous: &[u32]) -> Self {
         let previous = previous.to_vec();
         Self { previous, ..self }
@@ -45,7 +46,7 @@ fn tag(key: SealId, nonce: u64, masked: &[u8], associated_data: &[u8]) -> u64 {
     digest(&[&key.0, &nonce.to_be_bytes(), masked, associated_data])
 }
 
-/// Applying the mask twice restores the value.
+/// Masks a value, or restores a masked one.
 fn mask(key: SealId, nonce: u64, bytes: &[u8]) -> Vec<u8> {
     let mut masked = bytes.to_vec();
     for (block, chunk) in masked.chunks_mut(WORD).enumerate() {
@@ -111,7 +112,7 @@ impl Cipher for FakeCipher {
     }
 }
 
-/// Prefixes every part with its length, so that no two lists of parts give the same bytes.
+/// Hashes the parts, each with its length, so that different lists of parts have different inputs.
 fn digest(parts: &[&[u8]]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for part in parts {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::ports::Clock;
 use crate::time::Timestamp;
 
-/// A clock under the test's control. Clones show the same time, so a test keeps one and gives the other away.
+/// A clock that a test controls. Clones share their time, so a test keeps one and passes on the other.
 #[derive(Debug, Clone)]
 pub struct FixedClock {
     now: Arc<AtomicI64>,
@@ -15,7 +15,7 @@ pub struct FixedClock {
 }
 
 impl FixedClock {
-    /// A clock that shows `now`.
+    /// Creates a clock that shows `now`.
     pub fn new(now: Timestamp) -> Self {
         Self {
             now: Arc::new(AtomicI64::new(now.as_millis())),
@@ -23,12 +23,12 @@ impl FixedClock {
         }
     }
 
-    /// Sets another time, which may be in the past. The uptime does not change.
+    /// Sets the time, which may be in the past. The uptime does not change.
     pub fn set(&self, now: Timestamp) {
         self.now.store(now.as_millis(), Ordering::SeqCst);
     }
 
-    /// Lets time pass.
+    /// Lets time pass, for the uptime too.
     pub fn advance(&self, by: Duration) {
         self.set(self.now() + by);
         let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);

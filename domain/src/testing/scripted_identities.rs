@@ -1,4 +1,4 @@
-//! Workload identities without signatures.
+//! A [`WorkloadIdentities`](crate::ports::WorkloadIdentities) without signatures.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use crate::ports::{NotVerified, SignedClaims, WorkloadIdentities};
 use crate::secret::WorkloadToken;
 use crate::workload::{ClaimValue, Claims, Rule, WorkloadRefusal};
 
-/// Verifies the tokens that it has issued.
+/// Verifies the tokens that its own [`issue`](Self::issue) returned.
 #[derive(Default)]
 pub struct ScriptedIdentities {
     issued: Mutex<BTreeMap<String, SignedClaims>>,
@@ -35,12 +35,12 @@ impl ScriptedIdentities {
         WorkloadToken::new(token)
     }
 
-    /// Forgets the keys of all issuers, or knows them again.
+    /// Makes the keys of all issuers unavailable, or available again.
     pub fn be_away(&self, is_away: bool) {
         *lock(&self.is_away) = is_away;
     }
 
-    /// Lets no issuer answer any more.
+    /// Lets no verification end any more.
     pub fn be_silent(&self) {
         *lock(&self.is_silent) = true;
     }

@@ -18,8 +18,8 @@ use crate::secret::{
 };
 use crate::time::Timestamp;
 
-/// A provider that follows a script. At the end of the script a consent starts, the person has not responded yet, and
-/// the person is Alice.
+/// A provider that follows a script. Without scripted responses, a consent starts, the person has not responded yet,
+/// and the person is identified as Alice.
 pub struct ScriptedProvider {
     name: ProviderName,
     consent_name: Option<String>,
@@ -44,9 +44,9 @@ struct Script {
 }
 
 impl ScriptedProvider {
-    /// The lifetime of its device codes.
+    /// The lifetime of the provider's device codes.
     pub const EXPIRES_IN: Duration = Duration::from_secs(900);
-    /// Its polling interval.
+    /// The provider's polling interval.
     pub const INTERVAL: Duration = Duration::from_secs(5);
 
     /// Creates a provider of this name with an empty script.
@@ -69,7 +69,7 @@ impl ScriptedProvider {
         }
     }
 
-    /// Requests no scopes, and says in words what that permits.
+    /// Requests no scopes. `text` says what such a request permits.
     pub fn without_scopes(mut self, text: &str) -> Self {
         self.scopes.clear();
         let (text, language) = (text.to_owned(), Some("en"));
@@ -78,7 +78,7 @@ impl ScriptedProvider {
         self
     }
 
-    /// Requests one more scope, with words for people.
+    /// Requests one more scope. `text` says what it permits.
     pub fn with_scope(mut self, scope: &str, text: &str, language: Option<&'static str>) -> Self {
         let text = text.to_owned();
         let words = ScopeWords { text, language };
@@ -102,7 +102,7 @@ impl ScriptedProvider {
         self.script().consents.push_back(error);
     }
 
-    /// Scripts the response to the next poll.
+    /// Scripts the response to the next request for tokens.
     pub fn answer_redeem(&self, answer: Result<Redemption, ProviderError>) {
         self.script().redemptions.push_back(answer);
     }
@@ -145,7 +145,7 @@ impl ScriptedProvider {
         self.script().revoked.clone()
     }
 
-    /// Changes the configuration; `None` restores it.
+    /// Changes the configured origin; `None` restores it.
     pub fn move_to(&self, origin: Option<TokenOrigin>) {
         self.script().moved_to = origin;
     }
@@ -155,12 +155,12 @@ impl ScriptedProvider {
         self.script().redeemed
     }
 
-    /// Tokens that last an hour, for a redeemed device code.
+    /// Returns tokens that last an hour, as the result of redeeming a consent.
     pub fn grant(access_token: &str, refresh_token: Option<&str>) -> Redemption {
         Redemption::Granted(Box::new(Self::tokens(access_token, refresh_token)))
     }
 
-    /// Tokens that last an hour.
+    /// Returns tokens that last an hour.
     pub fn tokens(access_token: &str, refresh_token: Option<&str>) -> TokenGrant {
         TokenGrant {
             access_token: AccessToken::new(access_token),
@@ -185,7 +185,7 @@ impl ScriptedProvider {
         }
     }
 
-    /// A person whom the provider names.
+    /// Returns the identity of a person whom the provider identifies.
     pub fn person(account_id: &str) -> Identity {
         Identity::Known {
             account_id: account_id.to_owned(),
@@ -220,7 +220,7 @@ impl OAuthProvider for ScriptedProvider {
         self.scope_words.get(scope).cloned()
     }
 
-    fn sends_browsers_back(&self) -> bool {
+    fn uses_redirects(&self) -> bool {
         self.script().by_redirect
     }
 

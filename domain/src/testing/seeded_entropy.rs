@@ -6,8 +6,8 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use crate::entropy::Entropy;
 
-/// Entropy that is the same in every run with the same seed. It claims to be cryptographically secure only to satisfy
-/// the trait.
+/// Returns entropy that is the same in every run with the same seed. The generator claims to be cryptographically
+/// secure only because the trait requires it.
 pub fn seeded_entropy(seed: u64) -> Entropy {
     Entropy::new(SplitMix(seed))
 }

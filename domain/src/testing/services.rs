@@ -18,7 +18,7 @@ use crate::usecases::{
 };
 use crate::vault::Vault;
 
-/// Ports over fakes, without an observer. `seed` decides what is random.
+/// Returns ports over fakes, without an observer. `seed` determines the random values.
 ///
 /// # Errors
 /// As [`unlock`].
@@ -35,7 +35,7 @@ pub async fn ports(
     Ok(ports_over(store.clone(), vault, clock, entropy, providers))
 }
 
-/// Ports over this store, without an observer.
+/// Returns ports over `store`, without an observer.
 pub fn ports_over(
     store: Arc<dyn TokenStore>,
     vault: Vault,
@@ -67,7 +67,7 @@ pub fn ports_over(
     }
 }
 
-/// Does not wait.
+/// A [`Pause`] that does not wait.
 struct NoPause;
 
 #[async_trait]
@@ -75,14 +75,14 @@ impl Pause for NoPause {
     async fn until(&self, _uptime: Duration) {}
 }
 
-/// Builds services that do the work for callers in the callers' own tasks.
+/// Builds services that refresh and revoke in the tasks of their callers.
 pub fn services(ports: &Ports, settings: &Settings) -> Services {
     let workers = Workers::new(ports, settings);
     let (refresher, revoker) = (Arc::clone(&workers.refresher), Arc::clone(&workers.revoker));
     Services::new(ports, settings, workers, refresher, revoker)
 }
 
-/// Asks the provider and records what comes of it, until a link that is due has no further step.
+/// Advances a link and records each result, until the link has no further step that is due.
 ///
 /// # Errors
 /// As [`Redeemer::record_result`].

@@ -1,4 +1,4 @@
-//! Wrong link codes, as the fake store keeps them.
+//! Wrong link codes in the fake store.
 
 use std::cmp::Reverse;
 
@@ -9,14 +9,14 @@ use crate::time::Timestamp;
 /// A wrong code that was tried. The code itself is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WrongCode {
-    /// The hash of the [`Network`](crate::link::Network) that it came from.
+    /// The hash of the [`Network`](crate::link::Network) from which the code was tried.
     pub(crate) network: KeyedHash,
-    /// When it was tried.
+    /// When the code was tried.
     pub(crate) at: Timestamp,
 }
 
 impl WrongCode {
-    /// Finds the attempts of a network among those that count.
+    /// Returns the times of the wrong codes in `counting`: those of a network, and all.
     pub(crate) fn tries(counting: &[Self], network: &KeyedHash) -> WrongCodeTimes {
         let mut latest = counting.to_vec();
         latest.sort_by_key(|tried| Reverse(tried.at));

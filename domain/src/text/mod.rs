@@ -1,7 +1,7 @@
-//! Text that strangers supply and a page or a terminal shows.
+//! Text from strangers that a page or a terminal shows.
 //!
-//! Callers can choose another name, so [`deceptive`] tells them which character is not accepted. What a provider says cannot be
-//! sent back, so [`presentable`] takes such characters out.
+//! [`deceptive`] finds the character for which a caller's text is rejected: the caller can choose another text.
+//! [`presentable`] removes such characters from a provider's text, which cannot be sent back.
 
 #[cfg(test)]
 mod tests;
@@ -12,25 +12,26 @@ use icu_properties::props::{
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// Maximum number of marks on one character. Living languages need three; more would cover the lines around it.
+/// Maximum number of combining marks on one character. Living languages need three; more would cover the lines above
+/// and below.
 const MOST_MARKS: u32 = 3;
 
 /// The longest name that pages show, in characters.
 pub const LONGEST_NAME: usize = 100;
 
-/// Why pages cannot show a text beside the service's own words.
+/// Why a text may not be shown beside the service's own words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unpresentable {
-    /// It contains a character that [`deceptive`] finds.
+    /// The text contains a character that [`deceptive`] finds.
     #[error(
         "holds U+{:04X}, which is invisible or changes how other characters look",
         u32::from(*.0)
     )]
     Deceptive(char),
-    /// It is longer than this number of characters.
+    /// The text is longer than this number of characters.
     #[error("is longer than {0} characters")]
     TooLong(usize),
-    /// [`lookalike`] has found a letter.
+    /// The text contains a letter that [`lookalike`] finds.
     #[error(
         "holds U+{:04X}, a letter of another alphabet than the rest of its word",
         u32::from(*.0)
@@ -38,7 +39,7 @@ pub enum Unpresentable {
     Lookalike(char),
 }
 
-/// Checks that a text is short and contains nothing that could be mistaken for the service's own words.
+/// Checks that a text is not too long and contains no character that [`deceptive`] finds.
 ///
 /// # Errors
 /// See [`Unpresentable`].
@@ -50,7 +51,7 @@ pub fn check_presentable(text: &str, longest: usize) -> Result<(), Unpresentable
     }
 }
 
-/// Checks a text that a stranger has chosen: also that it does not imitate another one.
+/// Checks a text that a stranger has chosen, also for letters that [`lookalike`] finds.
 ///
 /// # Errors
 /// See [`Unpresentable`].
@@ -64,19 +65,20 @@ pub fn check_chosen(text: &str, longest: usize) -> Result<(), Unpresentable> {
 
 /// Returns the first character that is invisible, that changes how other characters look, or that passes for a space:
 /// control and format characters (bidirectional controls, zero-width characters, tags), variation selectors, blank
-/// letters, unusual spaces, and combining marks without a letter or stacked on one. Joiners and variation selectors are
-/// accepted in emoji. Joiners are also accepted between letters whose shapes they change, as in Persian and Hindi.
+/// letters, unusual spaces, and combining marks without a letter or beyond the third on one letter. Joiners and
+/// variation selectors are accepted in emoji. Joiners are also accepted between letters whose shapes they change, as in
+/// Persian and Hindi.
 pub fn deceptive(text: &str) -> Option<char> {
     judged(text).find_map(|(c, shown)| (shown != Some(c)).then_some(c))
 }
 
-/// Whether the character is deceptive wherever it stands.
+/// Whether the character is deceptive in any context.
 pub fn is_deceptive(c: char) -> bool {
     shown(c) != Some(c)
 }
 
-/// Returns the text without such characters. Control characters and unusual spaces become spaces, the others are
-/// removed.
+/// Returns the text without the characters that [`deceptive`] finds. Control characters and unusual spaces become
+/// spaces, the others are removed.
 pub fn presentable(text: &str) -> String {
     judged(text).filter_map(|(_, shown)| shown).collect()
 }
@@ -101,12 +103,13 @@ const AS_PICTURE: char = '\u{fe0f}';
 const JOINER: char = '\u{200d}';
 const NON_JOINER: char = '\u{200c}';
 
-/// The characters before the present one.
+/// What is known about the characters before the current one.
 struct Before {
     last: Option<char>,
-    /// Number of marks on the last letter. At the beginning and after a space no mark is accepted.
+    /// Number of marks on the last letter. [`MOST_MARKS`] at the beginning and after a space, where no mark is
+    /// accepted.
     marks: u32,
-    /// Whether the last letter, marks aside, joins the next one.
+    /// Whether the last letter joins the next one, regardless of marks in between.
     joins: bool,
 }
 
@@ -121,8 +124,8 @@ impl Default for Before {
 }
 
 impl Before {
-    /// Whether an invisible character has a meaning here: it makes an emoji a picture, joins it with another one (UTS 51
-    /// section 1.4), or changes the shapes of the letters around it (RFC 5892 appendix A.1 and A.2).
+    /// Whether an invisible character has a meaning here: it shows an emoji as a picture, joins it with another one
+    /// (UTS 51 section 1.4), or changes the shapes of the letters around it (RFC 5892 appendix A.1 and A.2).
     fn gives_meaning_to(&self, c: char, mut rest: impl Iterator<Item = char>) -> bool {
         let follows = |is: fn(char) -> bool| self.last.is_some_and(is);
         match c {
@@ -160,12 +163,13 @@ impl Before {
     }
 }
 
-/// Digits count as emoji, too, as they begin keycaps. Here they are digits.
+/// Whether the character is an emoji. Unicode counts ASCII digits as emoji, because keycaps begin with them; this
+/// function does not.
 fn is_emoji(c: char) -> bool {
     !c.is_ascii() && CodePointSetData::new::<Emoji>().contains(c)
 }
 
-/// Whether the character takes the vowel from the letter before it, as in Hindi.
+/// Whether the character removes the vowel of the letter before it, as in Hindi.
 fn is_virama(c: char) -> bool {
     property::<CanonicalCombiningClass>(c) == CanonicalCombiningClass::Virama
 }
@@ -187,8 +191,8 @@ fn shown(c: char) -> Option<char> {
     }
 }
 
-/// Whether the character has no shape although its category does not say so: letters and marks that stand for nothing, the
-/// empty Braille pattern, the head of a note that has none, and the filler of the Khitan small script.
+/// Whether the character is invisible although its general category does not say so: default-ignorable code points, the
+/// empty Braille pattern, the musical null notehead, and the filler of the Khitan small script.
 fn is_blank(c: char) -> bool {
     let is_ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c);
     is_ignorable || matches!(c, '\u{2800}' | '\u{1d159}' | '\u{16fe4}')
@@ -200,8 +204,8 @@ fn is_mark(c: char) -> bool {
     matches!(property(c), NonspacingMark | EnclosingMark)
 }
 
-/// Returns the first letter of another alphabet than the rest of its word, where letters of both look alike: a Cyrillic
-/// `а` in a Latin word, for example. A word that consists of such letters alone is not found.
+/// Returns the first letter of another alphabet than an earlier letter of its word, if letters of both alphabets look
+/// alike: for example, a Cyrillic `а` in a Latin word. Does not find a word whose letters are all of one alphabet.
 pub fn lookalike(text: &str) -> Option<char> {
     let words = text.split(|c: char| !c.is_alphanumeric() && !is_mark(c));
     words.into_iter().find_map(|word| {

@@ -16,11 +16,11 @@ use crate::usecases::{Caller, Ports, Refusal};
 /// One page of accounts.
 pub type AccountPage = Page<Account, AccountId>;
 
-/// For the enrolment key.
+/// The refusal for an enrolment key that is used for anything but link codes.
 pub const ENROLMENT_ONLY: Refusal =
     Refusal::Forbidden("the enrolment key may only request link codes");
 
-/// Which accounts a caller wants to see.
+/// A filter for accounts. An account must match every field that is set.
 #[derive(Debug, Clone, Default)]
 pub struct AccountQuery {
     /// Accounts at this provider.
@@ -41,7 +41,7 @@ impl AccountQuery {
     }
 }
 
-/// For an account that does not exist, or not for this key.
+/// The refusal for an account that does not exist, or that the caller must not see.
 pub const NO_SUCH_ACCOUNT: Refusal = Refusal::NotFound("there is no such account");
 
 /// Reads accounts with their current health, including outages of their providers.
@@ -97,7 +97,7 @@ impl AccountReader {
         Ok(Page::cut(items.collect(), limit, |account| account.id))
     }
 
-    /// Returns an account to a caller who may read it: the admin, an auditor, and any key of the account.
+    /// Returns an account, if the caller may read it: an admin, an auditor, or any key of the account.
     pub(super) async fn readable(
         &self,
         caller: &Caller,
@@ -111,7 +111,7 @@ impl AccountReader {
         }
     }
 
-    /// Returns the account for a caller who may list its keys: its owners and operators, auditors among them.
+    /// Returns an account, if the caller may list its keys: an admin, an auditor, or an owner key of the account.
     pub(super) async fn with_listable_keys(
         &self,
         caller: &Caller,
@@ -123,7 +123,7 @@ impl AccountReader {
         }
     }
 
-    /// Returns an account to a caller who may change it: the admin, and the key that was handed out with a link code.
+    /// Returns an account, if the caller may change it: an admin, or an owner key of the account.
     pub(super) async fn owned(&self, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
         let account = self.readable(caller, id).await?;
         match caller {
@@ -142,8 +142,8 @@ impl AccountReader {
         Ok(outages.find(|outage| outage.provider == *provider))
     }
 
-    /// Returns the account with its current health. Reads outages only if its refresh is due, because they do not
-    /// affect other accounts.
+    /// Returns the account with its current health. Reads outages only if the account's refresh is due, because an
+    /// outage affects no other accounts.
     pub(super) async fn as_of_now(&self, account: Account) -> Result<Account, StoreError> {
         let now = self.clock.now();
         let outages = match account.next_refresh_at {

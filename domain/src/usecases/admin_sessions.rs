@@ -1,4 +1,4 @@
-//! Logs operators in at the page `/admin`, and out.
+//! Logs operators in and out at the page `/admin`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::ports::{AdminSessionStore, Clock, StoreError};
 use crate::secret::{AccessKey, BrowserToken};
 use crate::vault::Vault;
 
-/// Logs operators in at the page `/admin`, and out. Only admins and auditors have sessions.
+/// Logs operators in and out at the page `/admin`. Only admins and auditors have sessions.
 pub struct AdminSessions {
     sessions: Arc<dyn AdminSessionStore>,
     operators: Arc<Operators>,
@@ -40,12 +40,12 @@ impl AdminSessions {
         }
     }
 
-    /// Whether anybody can log in: there is a key of an admin or an auditor.
+    /// Whether anybody can log in, because the key of an admin or an auditor is configured.
     pub fn is_open(&self) -> bool {
         self.operators.all().iter().any(|one| caller(one).is_some())
     }
 
-    /// Begins a session. Returns the value of its cookie.
+    /// Begins a session. Returns the value of the session cookie.
     ///
     /// # Errors
     /// As [`Keys::refuse_bearer`] for a key that is not an admin's or an auditor's, or when the store fails.
@@ -98,7 +98,7 @@ impl AdminSessions {
         Ok(Some(LoggedInOperator { caller, operator }))
     }
 
-    /// Checks that this is the key that the operator logged in with, before something that cannot be undone.
+    /// Checks that `key` is the key with which the operator logged in, before an action that cannot be undone.
     ///
     /// # Errors
     /// As [`Keys::refuse_bearer`] for any other key.
@@ -134,7 +134,7 @@ impl AdminSessions {
         Ok(())
     }
 
-    /// Deletes sessions that are over, up to `limit`. Returns how many.
+    /// Deletes up to `limit` sessions that have been idle for too long. Returns how many.
     ///
     /// # Errors
     /// When the store fails.
@@ -162,7 +162,7 @@ pub struct LoggedInOperator {
 }
 
 impl LoggedInOperator {
-    /// The caller as which the operator uses the services.
+    /// Returns the operator as a [`Caller`], for calls of other services.
     pub const fn caller(&self) -> &Caller {
         &self.caller
     }
@@ -178,7 +178,7 @@ impl LoggedInOperator {
     }
 }
 
-/// Returns the caller as which an operator with a session uses the services; `None` for operators who have no sessions.
+/// Returns the operator as a [`Caller`]; `None` for an enrolment key, which has no sessions.
 fn caller(operator: &Operator) -> Option<Caller> {
     (operator.role != OperatorRole::Enroll).then(|| Caller::from(operator))
 }

@@ -10,13 +10,13 @@ use crate::operator::{OperatorName, OperatorRole};
 use crate::ports::OpenedKey;
 use crate::time::Timestamp;
 
-/// Who calls.
+/// Who has sent a request, as the bearer token shows.
 pub enum Caller {
     /// The request has no bearer token.
     Nobody,
-    /// An operator who may do everything but read tokens.
+    /// An operator who may do everything except read tokens.
     Admin(OperatorName),
-    /// An operator who may read what an admin may read, and change nothing.
+    /// An operator who may read what an admin may read, but change nothing.
     Auditor(OperatorName),
     /// A holder of the enrolment key.
     Enroller(OperatorName),
@@ -25,11 +25,11 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// The holder of an admin key without a name of its own.
+    /// The holder of an unnamed admin key.
     pub const ADMIN: Self = Self::Admin(OperatorName::of_role(OperatorRole::Admin));
-    /// The holder of an auditor's key without a name of its own.
+    /// The holder of an unnamed auditor key.
     pub const AUDITOR: Self = Self::Auditor(OperatorName::of_role(OperatorRole::Auditor));
-    /// The holder of an enrolment key without a name of its own.
+    /// The holder of an unnamed enrolment key.
     pub const ENROLLER: Self = Self::Enroller(OperatorName::of_role(OperatorRole::Enroll));
 }
 
@@ -43,11 +43,11 @@ impl From<&Operator> for Caller {
     }
 }
 
-/// A presented access key, perhaps with the tokens that were read together with it.
+/// The access key of a request. Contains the tokens of its account if they were read together with the key.
 pub struct PresentedKey(Arc<OpenedKey>);
 
 impl PresentedKey {
-    /// The tokens of its account as they were stored at most half a second ago, if they were read.
+    /// Returns the tokens of the key's account as they were at most half a second ago, if they were read with the key.
     pub(super) fn tokens(&self) -> Option<&StoredTokens> {
         self.0.grant.as_ref().map(|grant| &grant.tokens)
     }
@@ -60,7 +60,7 @@ impl From<Arc<OpenedKey>> for PresentedKey {
 }
 
 impl From<KeyHolder> for PresentedKey {
-    /// A key whose tokens were not read.
+    /// Wraps a key that was read without tokens.
     fn from(holder: KeyHolder) -> Self {
         let grant = None;
         Self(Arc::new(OpenedKey { holder, grant }))
@@ -75,7 +75,7 @@ impl Deref for PresentedKey {
     }
 }
 
-/// Fails unless the caller is an operator who may read everything. `refused` is for other valid keys.
+/// Fails unless the caller is an admin or an auditor. Other valid keys get `refused`.
 pub(super) fn require_auditor(
     caller: &Caller,
     now: Timestamp,
@@ -85,7 +85,7 @@ pub(super) fn require_auditor(
         Caller::Admin(_) | Caller::Auditor(_) => Ok(()),
         Caller::Nobody => Err(KEY_NEEDED),
         Caller::Enroller(_) => Err(refused),
-        // An invalid key is rejected as invalid, as everywhere else.
+        // A key without an account gets the same refusal as everywhere else.
         Caller::Key(key) => account_of(key, now).and(Err(refused)),
     }
 }
@@ -93,8 +93,8 @@ pub(super) fn require_auditor(
 /// Returns the account to which a key gives access.
 ///
 /// # Errors
-/// [`Refusal::LinkPending`] before the key's link is complete, [`Refusal::Unauthorized`] once it ended without an
-/// account.
+/// [`Refusal::LinkPending`] before the key's link is complete, [`Refusal::Unauthorized`] once the link has ended
+/// without an account.
 pub(super) fn account_of(key: &KeyHolder, now: Timestamp) -> Result<AccountId, Refusal> {
     let link = match &key.binding {
         KeyBinding::Account { id, .. } => return Ok(*id),
@@ -107,21 +107,21 @@ pub(super) fn account_of(key: &KeyHolder, now: Timestamp) -> Result<AccountId, R
     }
 }
 
-/// For a bearer that is no key of this service.
+/// The refusal for a bearer that is no key of this service.
 pub const UNKNOWN_KEY: Refusal =
     Refusal::Unauthorized("the key is unknown, revoked or was never used");
-/// The response is the same as for an unknown key; only the log says more.
+/// The refusal for a key whose row was altered. The response is the same as for an unknown key; only the log says more.
 pub(super) const ALTERED_KEY: Refusal = UNKNOWN_KEY;
-/// For a request without a key.
+/// The refusal for a request without a key.
 pub const KEY_NEEDED: Refusal = Refusal::Unauthorized(
     "authentication required: send an access key as `Authorization: Bearer <key>`",
 );
-/// For an auditor who tries to change something.
+/// The refusal for an auditor who tries to change something.
 pub const AUDITING_ONLY: Refusal = Refusal::Forbidden("an auditor's key may only read");
-/// For a key that was made for an account later.
+/// The refusal for a reader key that tries to change something.
 pub const READING_ONLY: Refusal =
     Refusal::Forbidden("this key may only read the token and the account");
-/// For a workload that requests more than it may.
+/// The refusal for a workload that requests more than it may.
 pub const NOT_FOR_WORKLOADS: Refusal = Refusal::Forbidden(
     "a workload may only request and poll link codes, and read its token and account",
 );

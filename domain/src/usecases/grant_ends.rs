@@ -7,7 +7,8 @@ use crate::audit::{Actor, AuditEvent};
 use crate::grant::Account;
 use crate::ports::{Clock, GrantEndStore, StoreError};
 
-/// Announces grants that end: in the audit log, and so to the receivers of webhooks.
+/// Announces ends of grants in the audit log, which also notifies the receivers of webhooks, and gives up grants that
+/// have ended.
 pub struct GrantEnds {
     store: Arc<dyn GrantEndStore>,
     clock: Arc<dyn Clock>,
@@ -23,8 +24,8 @@ impl GrantEnds {
         }
     }
 
-    /// Announces up to `limit` ends that are less than [`Account::NOTICE`] ahead, each of them once. Returns whether there
-    /// may be more.
+    /// Announces up to `limit` ends of grants that are less than [`Account::NOTICE`] ahead. Announces each end once.
+    /// Returns whether there may be more.
     ///
     /// # Errors
     /// When the store fails.
@@ -48,8 +49,8 @@ impl GrantEnds {
         Ok(announced && found.len() as u64 == limit)
     }
 
-    /// Gives up up to `limit` accounts without a refresh token whose access token has expired, even if nobody asks for
-    /// them. Returns whether there may be more.
+    /// Marks up to `limit` accounts without a refresh token as `relink_required` once their access token has expired,
+    /// even if no caller requests the token. Returns whether there may be more.
     ///
     /// # Errors
     /// When the store fails.

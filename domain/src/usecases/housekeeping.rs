@@ -1,4 +1,5 @@
-//! Several replicas on one store: each reports that it runs.
+//! Housekeeping of replicas that share one store: each replica reports that it runs, and repairs stored times from a
+//! wrong clock.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,10 +9,11 @@ use crate::lock::lock;
 use crate::ports::{Clock, ClockStepStore, ReplicaStore, StoreError};
 use crate::replica::ReplicaReport;
 
-/// Rows of each kind that are made due at a time, so that not all rows with a wrong time are due in the same second.
+/// Maximum number of rows of each kind that one call makes due, so that not all rows with a wrong time are due in the
+/// same second.
 const CLOCK_STEP_BATCH: u64 = 500;
 
-/// Housekeeping for replicas that share one store.
+/// Reports this replica to the store, and repairs stored times from a clock that was ahead.
 pub struct Housekeeping {
     replicas: Arc<dyn ReplicaStore>,
     clock_steps: Arc<dyn ClockStepStore>,
@@ -37,8 +39,8 @@ impl Housekeeping {
         }
     }
 
-    /// Makes work due that waits for a time which a clock that was ahead has stored
-    /// ([`ClockStepStore::undo_clock_steps`]).
+    /// Makes work due if the time for which it waits is too far ahead, because a clock was ahead when that time was
+    /// stored ([`ClockStepStore::undo_clock_steps`]).
     ///
     /// # Errors
     /// When the store fails.

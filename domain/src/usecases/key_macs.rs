@@ -6,16 +6,16 @@ use crate::ports::{Cipher, StoreError, TokenStore};
 use crate::usecases::UnlockError;
 use crate::vault::Vault;
 
-/// Keys that get their MACs in one transaction.
+/// Keys per transaction.
 const BATCH: u64 = 500;
 
-/// Gives every key without a MAC one, once in the lifetime of a store. Afterwards the hash key is sealed differently,
-/// so that this cannot be requested again without the secret key, and keys without a MAC are rejected. It can be
+/// Adds a MAC to every key that has none, once in the lifetime of a store. Then marks the sealed hash key: from then
+/// on, the service rejects keys without a MAC, and nobody can remove the mark without the secret key. This can be
 /// interrupted and repeated at any time, also by several processes at once. Returns how many keys got a MAC.
 ///
 /// # Errors
-/// [`UnlockError::WrongKey`] when the hash key cannot be decrypted, or when the store fails; what has been written
-/// stays.
+/// [`UnlockError::WrongKey`] when the hash key cannot be decrypted, or when the store fails. MACs that were added
+/// before stay.
 pub async fn add_key_macs(store: &dyn TokenStore, vault: &Vault) -> Result<u64, UnlockError> {
     let mut added = 0;
     loop {
@@ -24,7 +24,7 @@ pub async fn add_key_macs(store: &dyn TokenStore, vault: &Vault) -> Result<u64, 
         let Some(marked) = marked.map_err(UnlockError::WrongKey)? else {
             return Ok(added);
         };
-        // A replica of an earlier version may add keys meanwhile: repeat until there are none.
+        // A replica of an earlier version may add keys meanwhile, so this repeats until no key lacks a MAC.
         loop {
             let pass = add_missing(store, vault).await?;
             added += pass.added;
@@ -32,7 +32,7 @@ pub async fn add_key_macs(store: &dyn TokenStore, vault: &Vault) -> Result<u64, 
                 break;
             }
         }
-        // Unless the hash key was sealed with another secret key meanwhile.
+        // If the stored hash key has changed meanwhile, for example by `rekey`, the outer loop starts again.
         if store.replace_hash_key(&sealed, &marked).await? {
             tracing::warn!(
                 keys = added,
@@ -44,8 +44,8 @@ pub async fn add_key_macs(store: &dyn TokenStore, vault: &Vault) -> Result<u64, 
     }
 }
 
-/// Removes the mark that [`add_key_macs`] has set, for a version without MACs. The keys of the store are trusted again
-/// as they are.
+/// Removes the mark that [`add_key_macs`] has set, before a rollback to a version without MACs. From then on, stored
+/// keys are trusted without a MAC.
 ///
 /// # Errors
 /// [`UnlockError::WrongKey`] when the hash key cannot be decrypted, or when the store fails.

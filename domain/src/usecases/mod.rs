@@ -1,4 +1,5 @@
-//! The use cases of people and programs. Each service is a folder with its rules; [`Services`] holds one of each.
+//! The use cases of people and programs. Each service has its own module; [`Services`] holds one instance of each
+//! service.
 
 mod account_reader;
 mod accounts;

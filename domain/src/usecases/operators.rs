@@ -4,13 +4,13 @@ use crate::operator::{OperatorKey, OperatorName, OperatorRole};
 use crate::secret::{AccessKey, KeyedHash};
 use crate::vault::Vault;
 
-/// The keys of operators, as hashes. They can be replaced while the service runs.
+/// The keys of operators, as hashes. The keys can be replaced while the service runs.
 pub struct Operators {
     vault: Vault,
     known: RwLock<Arc<[Operator]>>,
 }
 
-/// An operator, known by the hash of the key.
+/// An operator, with the hash of the operator's key.
 #[derive(Clone)]
 pub struct Operator {
     pub(super) name: OperatorName,
@@ -18,7 +18,7 @@ pub struct Operator {
     pub(super) hash: KeyedHash,
 }
 
-/// The new keys contain no enrolment key, but the old ones do.
+/// The new set of keys has no enrolment key, although the old set has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the last enrolment key was removed, which would let everybody link accounts; this needs a restart"
@@ -26,7 +26,7 @@ pub struct Operator {
 pub struct LastEnrolmentKey;
 
 impl Operators {
-    /// Takes the keys from the configuration.
+    /// Hashes the configured keys.
     pub fn new(vault: Vault, keys: &[OperatorKey]) -> Self {
         let known = hashed(&vault, keys);
         Self {
@@ -35,7 +35,7 @@ impl Operators {
         }
     }
 
-    /// Replaces all keys: others are rejected from now on.
+    /// Replaces all keys. From now on, keys that are not in `keys` are rejected.
     ///
     /// # Errors
     /// [`LastEnrolmentKey`] if the service has an enrolment key and `keys` has none. Nothing changes then.
@@ -48,7 +48,7 @@ impl Operators {
         Ok(())
     }
 
-    /// Whether requesting a link code needs a key.
+    /// Whether callers need a key to request a link code, because an enrolment key is configured.
     pub(super) fn need_enrolment(&self) -> bool {
         let known = self.all();
         known.iter().any(|key| key.role == OperatorRole::Enroll)

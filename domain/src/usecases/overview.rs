@@ -22,7 +22,7 @@ pub struct Overview {
     providers: Providers,
 }
 
-/// The state of the parts of the service.
+/// The state of providers, replicas and receivers of webhooks.
 pub struct ServiceState {
     /// The configured providers, by name.
     pub providers: Vec<ProviderState>,
@@ -30,7 +30,7 @@ pub struct ServiceState {
     pub replicas: Vec<Replica>,
     /// The receivers of webhooks, by name, including those that were removed from the configuration.
     pub receivers: Vec<Receiver>,
-    /// When this was read.
+    /// When the state was read.
     pub now: Timestamp,
 }
 
@@ -38,7 +38,7 @@ pub struct ServiceState {
 pub struct ProviderState {
     /// Its name.
     pub name: ProviderName,
-    /// Its name for people.
+    /// The name that pages show to people.
     pub display_name: String,
     /// Its outage, if it has one.
     pub outage: Option<Outage>,
@@ -55,12 +55,12 @@ impl Overview {
         }
     }
 
-    /// The clock of this service.
+    /// Returns the present time, by the clock of the service.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Returns the state of the parts of the service.
+    /// Reads the state of providers, replicas and receivers of webhooks.
     ///
     /// # Errors
     /// [`Refusal`]: the caller is no admin or auditor, or the store fails.

@@ -10,7 +10,7 @@ pub struct Page<T, Cursor> {
 }
 
 impl<T, Cursor> Page<T, Cursor> {
-    /// Cuts a list to `limit` items. The store was asked for one item more: it tells whether there is a next page.
+    /// Cuts a list to `limit` items. The caller has read one item more, which shows that there is a next page.
     pub(super) fn cut(mut items: Vec<T>, limit: u64, cursor: impl Fn(&T) -> Cursor) -> Self {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = items.len() > most;

@@ -1,4 +1,4 @@
-//! The configured providers, and the choice between them.
+//! The configured providers, and how the service chooses one for a request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub struct Providers {
 }
 
 impl Providers {
-    /// Takes the providers and the name of the default one.
+    /// Indexes the providers by name. `default` names the provider for requests that name none.
     pub fn new(
         providers: impl IntoIterator<Item = Arc<dyn OAuthProvider>>,
         default: Option<ProviderName>,
@@ -27,12 +27,12 @@ impl Providers {
         Self { by_name, default }
     }
 
-    /// All of them, by name.
+    /// Returns all providers in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn OAuthProvider>> {
         self.by_name.values()
     }
 
-    /// Whether there is none.
+    /// Whether no provider is configured.
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }
@@ -60,7 +60,7 @@ impl Providers {
         })
     }
 
-    /// Returns a provider that stored data refers to; it may have been removed from the configuration since.
+    /// Returns the provider that a stored row names. The provider may have been removed from the configuration since.
     pub(super) fn get(&self, name: &ProviderName) -> Result<&Arc<dyn OAuthProvider>, Refusal> {
         self.by_name.get(name).ok_or_else(|| {
             Refusal::ProviderNotConfigured(format!(

@@ -5,10 +5,10 @@ use super::{Ports, Refusal};
 use crate::ports::{CipherError, SealStore, StoreError, WriteTestStore};
 use crate::vault::Vault;
 
-/// For this long, a commit proves that the store is writable, unless a write has failed since.
+/// How long a commit proves that the store is writable, unless a later write has failed.
 const PROVED_FOR: Duration = Duration::from_secs(10);
 
-/// Checks the readiness of the service.
+/// Checks whether this replica is ready to serve requests with its store.
 pub struct Readiness {
     write_tests: Arc<dyn WriteTestStore>,
     seals: Arc<dyn SealStore>,
@@ -24,16 +24,16 @@ impl Readiness {
         }
     }
 
-    /// Checks that the store responds and is writable, and that the key that was unlocked at the start still decrypts
-    /// it.
+    /// Checks that the store responds and is writable, and that it still has the hash key that was decrypted at the
+    /// start.
     ///
     /// # Errors
-    /// [`Refusal::Store`] when the store fails, [`Refusal::Cipher`] when the key does not decrypt it.
+    /// [`Refusal::Store`] when the store fails, [`Refusal::Cipher`] when the store has another hash key, or none.
     pub async fn check(&self) -> Result<(), Refusal> {
-        // First: it replaces connections to a server that has become read-only.
+        // The write test comes first, because it replaces connections to a server that has become read-only.
         self.write_tests.test_write(Some(PROVED_FOR)).await?;
         let sealed = match self.seals.hash_key().await {
-            // Others use all connections, and the database answers them.
+            // All connections are in use by other requests, which shows that the database responds.
             Err(StoreError::Busy(_)) => return Ok(()),
             sealed => sealed?,
         };

@@ -10,13 +10,13 @@ use crate::workload::WorkloadRefusal;
 /// Why a request was refused, in terms that a caller can act on.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// No key, or one that is unknown, expired or revoked.
+    /// The request has no key, or its key is unknown, expired or revoked.
     #[error("{0}")]
     Unauthorized(&'static str),
-    /// No key, where the enrolment key is needed.
+    /// The request has no key, and link codes need the enrolment key.
     #[error("this service gives link codes only to programs that send its enrolment key")]
     EnrollKeyRequired,
-    /// New accounts may be linked from certain networks only.
+    /// The request comes from a network from which no new accounts may be linked.
     #[error("this service gives link codes only to certain networks, and {}", describe_origin(*.address))]
     EnrollNetwork {
         /// Where the request comes from, if that is known.
@@ -28,16 +28,16 @@ pub enum Refusal {
     /// The key is valid but may not do this.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// The thing asked for does not exist, or not for this caller.
+    /// The requested resource does not exist, or this caller must not learn that it exists.
     #[error("{0}")]
     NotFound(&'static str),
     /// The key's link has not been completed.
     #[error("the link of this key has not been completed yet")]
     LinkPending,
-    /// Only a person can bring the grant back.
+    /// The grant has ended: the person must consent again.
     #[error("{}", .0.detail)]
     RelinkRequired(Fault),
-    /// The callback of a browser matches no consent in progress.
+    /// The callback matches no consent in progress in this browser.
     #[error("{0}")]
     ForeignCallback(&'static str),
     /// Another browser has confirmed this code.
@@ -46,10 +46,10 @@ pub enum Refusal {
     /// The link of this code has ended, and another browser had confirmed it.
     #[error("the link of this code has ended; another browser had confirmed it")]
     CodeFinished,
-    /// The request is well formed and cannot be met.
+    /// The request is well-formed, but cannot be fulfilled.
     #[error("{0}")]
     Unprocessable(String),
-    /// The operator requires a return code, and the request does not offer one.
+    /// The operator requires a return code, but the request does not ask for one.
     #[error(
         "this service links accounts only with a return code: set `return_code` to true, and send the code that the page \
          shows to `POST /v1/link/{{link_code}}/confirm`"
@@ -58,42 +58,42 @@ pub enum Refusal {
     /// The return code is not the one on the page.
     #[error("{}", wrong_return_code(*.tries_left))]
     WrongReturnCode {
-        /// How many attempts are left.
+        /// The remaining attempts. At 0, the link has failed.
         tries_left: u32,
     },
     /// The link has ended without an account.
     #[error("the link has ended without an account")]
     LinkEnded,
-    /// Too many wrong codes.
+    /// Too many wrong link codes were tried.
     #[error(transparent)]
     RateLimited(#[from] TooManyGuesses),
     /// This network has sent too many unknown keys.
     #[error("too many unknown keys from this network; a valid key still works")]
     TooManyUnknownKeys {
-        /// When the next unknown key gets a 401 again.
+        /// How long until an unknown key gets a 401 again.
         retry_after: Duration,
     },
-    /// An access key was used more often than it may be.
+    /// An access key was used more often than its limit allows.
     #[error("this access key was used more often than its limit allows")]
     KeyUsedTooOften {
-        /// When it may be used again.
+        /// How long until the key may be used again.
         retry_after: Duration,
     },
-    /// Too many link codes for one network.
+    /// This network has requested too many link codes.
     #[error(
         "too many link codes for this network; an enrolment key or an access key has no such limit"
     )]
     TooManyLinks {
-        /// When it gets the next one.
+        /// How long until the network gets another link code.
         retry_after: Duration,
     },
-    /// Too many consents are in progress, in this network or in all.
+    /// Too many consents are in progress, from this network or from all networks.
     #[error(transparent)]
     TooManyConsents(#[from] TooManyConsents),
     /// A client polled its link faster than the interval allows.
     #[error(transparent)]
     PolledTooSoon(#[from] PolledTooSoon),
-    /// The operator has configured no provider, or not this one any more.
+    /// No provider is configured, or this provider is no longer configured.
     #[error("{0}")]
     ProviderNotConfigured(String),
     /// The provider gives no usable response at the moment.
@@ -101,13 +101,13 @@ pub enum Refusal {
     ProviderUnavailable {
         /// What happened.
         detail: String,
-        /// When to retry.
+        /// How long to wait before a retry.
         retry_after: Duration,
     },
-    /// The provider refuses.
+    /// The provider has rejected the request for a permanent reason.
     #[error("{0}")]
     ProviderRefused(String),
-    /// Too many links are open.
+    /// Too many links are open, or too many links without an account wait to be deleted.
     #[error("too many links are open")]
     OverCapacity,
     /// The store failed.
@@ -120,10 +120,10 @@ pub enum Refusal {
 
 /// An error with a code for programs and the audit log.
 pub trait Coded {
-    /// Returns the code. It never changes.
+    /// Returns the error code, which never changes.
     fn code(&self) -> &'static str;
 
-    /// Whether the request came too early, and may succeed soon.
+    /// Whether the client polls too fast, so that the same request may succeed soon.
     fn is_too_soon(&self) -> bool {
         false
     }
@@ -168,7 +168,7 @@ impl Coded for Refusal {
 }
 
 impl Refusal {
-    /// Returns when to retry, if that helps.
+    /// Returns how long to wait before a retry, if a retry can help.
     pub const fn retry_after(&self) -> Option<Duration> {
         const A_MINUTE: Duration = Duration::from_secs(60);
         match self {
@@ -179,7 +179,8 @@ impl Refusal {
             | Self::KeyUsedTooOften { retry_after }
             | Self::TooManyLinks { retry_after }
             | Self::ProviderUnavailable { retry_after, .. } => Some(*retry_after),
-            // The operator must change the configuration first; open links expire after minutes.
+            // An earlier retry does not help: the operator must change the configuration, or links must expire, which
+            // takes minutes.
             Self::ProviderNotConfigured(_) | Self::OverCapacity => Some(A_MINUTE),
             _ => None,
         }
@@ -187,7 +188,7 @@ impl Refusal {
 }
 
 impl From<MalformedLinkCode> for Refusal {
-    /// A malformed code names no link.
+    /// Treats a malformed code like an unknown one.
     fn from(_: MalformedLinkCode) -> Self {
         UNKNOWN_CODE
     }
@@ -213,10 +214,10 @@ impl From<ProviderError> for Refusal {
     }
 }
 
-/// The refusal for a code without a link.
+/// The refusal for a code that no link has.
 pub const UNKNOWN_CODE: Refusal = Refusal::NotFound("no link has this code");
 
-/// Why a provider's links cannot ask for a return code.
+/// Why a link at a provider with the device flow cannot have a return code.
 pub const NO_RETURN_CODE: &str = "this provider does not send people back to this service (device flow), so a return code \
      would prove nothing";
 

@@ -9,7 +9,8 @@ use crate::vault::Vault;
 
 /// Rows read at a time.
 const BATCH: u64 = 100;
-/// Upper limit, because a service that still seals with an old key could keep this running for ever.
+/// Maximum number of passes. Without this limit, a service that still seals with an old key could keep `rekey` running
+/// forever.
 const MOST_PASSES: u32 = 10;
 
 /// The result of re-encryption.
@@ -21,16 +22,16 @@ pub struct Rekeyed {
     pub overtaken: u64,
     /// Rows that cannot be read or have a value that cannot be decrypted; they stay unchanged.
     pub unreadable: Vec<(OwnerKind, DamagedRow)>,
-    /// The other keys that stored values still need.
+    /// The keys that stored values still need, besides the current key.
     pub left: Vec<SealId>,
 }
 
-/// Re-encrypts everything in the store that another key than the current one sealed. It may run while the service does,
-/// and can be interrupted and repeated at any time: each row is replaced only if it has not changed since it was read,
-/// so that a refreshed token is never overwritten.
+/// Re-encrypts every stored value that was sealed with another key than the current one. This may run while the service
+/// runs, and can be interrupted and repeated at any time: a row is replaced only if it has not changed since it was
+/// read, so a refreshed token is never overwritten.
 ///
 /// # Errors
-/// When the store fails; what was re-encrypted stays so.
+/// When the store fails. Rows that were re-encrypted before stay re-encrypted.
 pub async fn rekey(store: &dyn TokenStore, vault: &Vault) -> Result<Rekeyed, StoreError> {
     let mut total = Rekeyed::default();
     for _ in 0..MOST_PASSES {
@@ -89,8 +90,8 @@ fn resealing(vault: &Vault, row: SealedRow) -> Result<Resealing, DamagedRow> {
     }
 }
 
-/// Fails if a stored value needs a key that is not configured, because it would look like a lost grant. Returns the rows
-/// that seem to need one because the header of a value is damaged.
+/// Fails if a stored value needs a key that is not configured, because the grant of that value would seem lost. Returns
+/// the rows that name an unknown key only because the header of a value is damaged.
 ///
 /// # Errors
 /// [`UnlockError::MissingKeys`], or when the store fails.
@@ -127,7 +128,8 @@ pub async fn require_all_keys(
     Ok(damaged)
 }
 
-/// Returns the next rows with a value that another key than the current one sealed, and moves behind them.
+/// Returns the next rows with a value that was sealed with another key than the current one, and moves `after` to the
+/// last of these rows.
 async fn next_rows(
     store: &dyn TokenStore,
     vault: &Vault,
@@ -147,7 +149,7 @@ fn unknown(in_use: BTreeSet<SealId>, vault: &Vault) -> Vec<SealId> {
     unknown.collect()
 }
 
-/// Checks that each key is configured.
+/// Checks that every key in `in_use` is configured.
 ///
 /// # Errors
 /// [`UnlockError::MissingKeys`].

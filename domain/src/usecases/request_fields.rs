@@ -4,7 +4,7 @@ use super::Refusal;
 use crate::text::{LONGEST_NAME, check_chosen};
 use crate::time::Timestamp;
 
-/// Checks a name, which pages show beside the service's own words.
+/// Trims and checks a name that a client has chosen, because pages show it beside the service's own text.
 pub(super) fn checked_name(field: &str, name: &str) -> Result<String, Refusal> {
     let name = name.trim();
     let checked = check_chosen(name, LONGEST_NAME);
@@ -12,7 +12,7 @@ pub(super) fn checked_name(field: &str, name: &str) -> Result<String, Refusal> {
     Ok(name.to_owned())
 }
 
-/// Checks that the time in this field of a request is in the future.
+/// Checks that the time in a field of a request is in the future, if there is one.
 ///
 /// # Errors
 /// [`Refusal::Unprocessable`].

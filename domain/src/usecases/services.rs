@@ -21,34 +21,34 @@ use crate::operator::OperatorKey;
 use crate::ports::{Clock, TokenStore};
 use crate::vault::Vault;
 
-/// The ports of the services.
+/// The ports that the services use.
 #[derive(Clone)]
 pub struct Ports {
-    /// The store.
+    /// Stores everything that must survive a restart.
     pub store: Arc<dyn TokenStore>,
-    /// Cached reads of keys.
+    /// Caches access keys and the tokens of their accounts.
     pub cache: Arc<TokenCache>,
     /// Seals, opens and hashes secrets.
     pub vault: Vault,
-    /// The clock.
+    /// Tells the time for all decisions.
     pub clock: Arc<dyn Clock>,
-    /// Waits until a time of the clock.
+    /// Waits until the uptime of the machine reaches a given value.
     pub pause: Arc<dyn Pause>,
-    /// The random source.
+    /// Generates keys, codes and jitter.
     pub entropy: Arc<Entropy>,
     /// The providers at which people can consent.
     pub providers: Providers,
     /// Receives events for metrics.
     pub observer: Arc<dyn Observer>,
-    /// Records what happens.
+    /// The audit log of this process.
     pub audit: Arc<AuditLog>,
 }
 
 /// The operator's settings.
 pub struct Settings {
-    /// The public address of the service, without a slash at the end.
+    /// The public URL of the service, without a trailing slash.
     pub public_url: String,
-    /// How long a link code lives before it is confirmed.
+    /// How long a link code is valid if nobody confirms it.
     pub link_code_ttl: Duration,
     /// How often a client may poll a link.
     pub poll_interval: Duration,
@@ -60,17 +60,17 @@ pub struct Settings {
     pub refresh_at_least_every: Duration,
     /// The keys of operators. If none has the enrolment role, anybody may request link codes.
     pub operators: Vec<OperatorKey>,
-    /// The networks from which new accounts may be linked; any network if there are none.
+    /// The networks from which new accounts may be linked. If empty, any network.
     pub enroll_networks: Vec<Cidr>,
     /// The name by which operators know this replica.
     pub replica_name: String,
-    /// The version of the program.
+    /// The version of this binary, as replicas report it.
     pub version: String,
-    /// Which workloads are trusted, if any.
+    /// Which workloads are trusted; `None` if no workload is.
     pub workloads: Option<WorkloadTrust>,
 }
 
-/// The services that send tokens to providers.
+/// The services that refresh and revoke tokens at providers.
 pub struct Workers {
     /// Refreshes grants.
     pub refresher: Arc<Refresher>,
@@ -79,7 +79,7 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Builds the workers.
+    /// Builds a revoker, and a refresher that uses it.
     pub fn new(ports: &Ports, settings: &Settings) -> Self {
         let revoker = Arc::new(Revoker::new(ports, settings));
         let refresher = Arc::new(Refresher::new(ports, settings, &revoker));
@@ -87,7 +87,7 @@ impl Workers {
     }
 }
 
-/// The services. Each one holds only the ports and settings that it needs.
+/// One instance of each service. A service holds only the ports and settings that it needs.
 pub struct Services {
     /// For clients: request and poll link codes.
     pub links: Arc<Links>,
@@ -126,7 +126,8 @@ pub struct Services {
 }
 
 impl Services {
-    /// Builds the services. `refresh_on_demand` and `revoke_on_demand` run the work that callers wait for.
+    /// Builds the services. `refresh_on_demand` and `revoke_on_demand` run the refreshes and revocations for which
+    /// callers wait.
     pub fn new(
         ports: &Ports,
         settings: &Settings,

@@ -1,4 +1,4 @@
-//! Opening the store's hash key at the start.
+//! Decrypts the store's hash key at the start.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::vault::Vault;
 /// Why the store could not be unlocked.
 #[derive(Debug, thiserror::Error)]
 pub enum UnlockError {
-    /// The configured key is not the one that this store was made with.
+    /// The configured secret key does not decrypt the store's hash key.
     #[error("the secret key does not open this database")]
     WrongKey(#[source] CipherError),
     /// Stored values need keys that are not configured.
@@ -33,8 +33,8 @@ fn keys(missing: &[SealId]) -> String {
 /// Decrypts the hash key, or creates one at the first start.
 ///
 /// # Errors
-/// [`UnlockError::WrongKey`] when the configured key does not decrypt it, [`UnlockError::NoHashKey`] when the store is
-/// an unfinished copy. Nothing has been written then.
+/// [`UnlockError::WrongKey`] when the configured secret key does not decrypt the hash key, [`UnlockError::NoHashKey`]
+/// when the store is an unfinished copy. In both cases the store is unchanged.
 pub async fn unlock(
     store: &dyn TokenStore,
     cipher: Arc<dyn Cipher>,
@@ -45,7 +45,7 @@ pub async fn unlock(
         None => {
             let fresh = HashKey::new(entropy.bytes());
             let sealed = Vault::seal_hash_key(cipher.as_ref(), &fresh);
-            // Another process may have been first: the stored key counts.
+            // If another process has stored a hash key first, the store returns that key.
             let kept = store.init_hash_key(sealed.map_err(UnlockError::WrongKey)?);
             match kept.await {
                 Err(StoreError::Conflict) => return Err(UnlockError::NoHashKey),

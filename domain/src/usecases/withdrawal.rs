@@ -10,18 +10,20 @@ use super::{Ports, TokenCache};
 use crate::grant::AccountId;
 use crate::ports::Clock;
 
-/// How long after its commit a deletion is acknowledged: longer than replicas serve cached tokens, with a reserve for
-/// clocks that run at different speeds.
+/// A deletion is acknowledged this long after its commit. Replicas serve cached tokens for less time; the difference is
+/// a reserve for clocks that run at different speeds.
 const ACKNOWLEDGED_AFTER: Duration = Duration::from_millis(SERVED_FOR.as_millis() as u64 + 100);
 
-/// Waits for a time of the machine's clock. The runtime implements it, because waiting needs one.
+/// Waits until the uptime of the machine reaches a given value. The runtime implements this trait, because the domain
+/// has no timers.
 #[async_trait]
 pub trait Pause: Send + Sync {
     /// Completes once [`Clock::uptime`] shows `uptime` or more.
     async fn until(&self, uptime: Duration);
 }
 
-/// Withdraws the access to an account or by a key on all replicas. Every deletion is acknowledged through this.
+/// Delays the acknowledgement of a deletion until no replica serves the deleted tokens. Every deletion of an account or
+/// a key must use this type.
 #[derive(Clone)]
 pub(super) struct Withdrawals {
     cache: Arc<TokenCache>,
@@ -29,7 +31,7 @@ pub(super) struct Withdrawals {
     pause: Arc<dyn Pause>,
 }
 
-/// Access that has been withdrawn in the store.
+/// A deletion that is committed but not acknowledged: other replicas may still serve the deleted tokens.
 pub(super) struct Withdrawal<'a> {
     pause: &'a dyn Pause,
     complete_at: Duration,
@@ -44,7 +46,8 @@ impl Withdrawals {
         }
     }
 
-    /// Begins to withdraw access to an account. The deletion must be durable already.
+    /// Removes the account from the cache of this process, and starts the wait for other replicas. The deletion must be
+    /// committed already.
     #[must_use]
     pub(super) fn begin(&self, account: AccountId) -> Withdrawal<'_> {
         self.cache.invalidate(account);

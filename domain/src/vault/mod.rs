@@ -1,4 +1,5 @@
-//! Encrypts and decrypts the store's secrets, each bound to its place, and computes keyed hashes.
+//! Encrypts and decrypts the store's secrets, each with associated data that names its owner, and computes keyed
+//! hashes.
 
 mod place;
 mod row_macs;
@@ -31,8 +32,7 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// Seals a new hash key for the store. The place to which it is sealed says that every row which needs a MAC has
-    /// one.
+    /// Seals a new hash key for the store. Its associated data says that every row that needs a MAC has one.
     ///
     /// # Errors
     /// See [`Cipher::seal`].
@@ -54,10 +54,10 @@ impl Vault {
         })
     }
 
-    /// Whether this hash key of the store is the one in use.
+    /// Checks that a sealed hash key from the store is the hash key in use.
     ///
     /// # Errors
-    /// See [`Cipher::open`]; [`CipherError::UnknownKey`] when it is another one.
+    /// See [`Cipher::open`]; [`CipherError::UnknownKey`] if another hash key is in use.
     pub fn verify(&self, sealed: &Sealed) -> Result<(), CipherError> {
         let (plain, _) = open_hash_key(self.cipher.as_ref(), sealed)?;
         if plain.as_slice() == self.hash_key.expose() {
@@ -67,13 +67,13 @@ impl Vault {
         }
     }
 
-    /// Computes the MACs of rows.
+    /// Returns the MACs of rows under this hash key.
     pub fn row_macs(&self) -> RowMacs {
         RowMacs(self.clone())
     }
 
-    /// Returns this hash key of the store in the sealed form that says that all rows have MACs; `None` if it has that
-    /// form already. Changing the form needs the secret key.
+    /// Reseals the store's hash key with the associated data that says that all rows have MACs; `None` if the hash key
+    /// has this associated data already. Only a holder of the secret key can reseal the hash key.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
@@ -84,8 +84,8 @@ impl Vault {
         )
     }
 
-    /// Returns this hash key of the store in the sealed form of versions without MACs; `None` if it has that form
-    /// already.
+    /// Reseals the store's hash key with the associated data of versions without MACs; `None` if the hash key has this
+    /// associated data already.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
@@ -96,7 +96,7 @@ impl Vault {
         self.move_hash_key(sealed, &hash_key_without_macs())
     }
 
-    /// Seals a hash key to this place; `None` if it is sealed to it already.
+    /// Reseals a hash key with the associated data `to`; `None` if the hash key has this associated data already.
     fn move_hash_key(&self, sealed: &Sealed, to: &[u8]) -> Result<Option<Sealed>, CipherError> {
         let (plain, place) = open_hash_key(self.cipher.as_ref(), sealed)?;
         let moved = (place != to).then(|| self.cipher.seal(&plain, to));
@@ -116,7 +116,7 @@ impl Vault {
         self.cipher.seal(secret.text().as_bytes(), &place)
     }
 
-    /// Decrypts a secret of its owner.
+    /// Decrypts a secret that was sealed to this owner.
     ///
     /// # Errors
     /// See [`Cipher::open`].
@@ -170,8 +170,8 @@ impl Vault {
         })
     }
 
-    /// Returns the `state` of a redirect (RFC 6749 section 10.12): the code of its link, which only this service can
-    /// have sealed for this browser.
+    /// Returns the `state` of a redirect (RFC 6749 section 10.12): the link code, sealed for this browser. Only this
+    /// service can create it.
     ///
     /// # Errors
     /// See [`Cipher::seal`].
@@ -181,7 +181,7 @@ impl Vault {
         Ok(hex(sealed.as_bytes()))
     }
 
-    /// Returns the code of the link to which a browser comes back.
+    /// Returns the link code in the `state` with which a browser comes back.
     ///
     /// # Errors
     /// [`CipherError::Corrupt`] for a state that was made for another browser, or by somebody else.
@@ -203,8 +203,8 @@ impl Vault {
         self.cipher.known_seal_ids().contains(&seal)
     }
 
-    /// Whether a sealed value needs a key that is not configured. A value with a damaged header does not: its version does
-    /// not exist, or it can be decrypted with the header of a configured key.
+    /// Whether a sealed value needs a key that is not configured. Returns `false` if only the header is damaged: the
+    /// version is unknown, or the value can be decrypted with the header of a configured key.
     #[must_use]
     pub fn lacks_key(&self, owner: &SealedTo, value: &SealedValue) -> bool {
         let Some((header, rest)) = value.sealed.as_bytes().split_first_chunk() else {
@@ -232,7 +232,7 @@ impl Vault {
         .map(drop)
     }
 
-    /// Re-encrypts a sealed value with the current key, for the same place.
+    /// Re-encrypts a sealed value with the current key and the same associated data.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
@@ -247,7 +247,7 @@ impl Vault {
         self.hash("link_code", code.digits())
     }
 
-    /// Returns the return code of a link. It is not stored: it is derived with the hash key.
+    /// Returns the return code of a link. It is derived with the hash key, so it is not stored.
     pub fn return_code(&self, link: &Link) -> ReturnCode {
         let place = format!("{} {}", link.id.0, link.created_at.as_millis());
         let code = hex(link.code.as_bytes());
@@ -262,7 +262,7 @@ impl Vault {
         self.hash("access_key", key.expose())
     }
 
-    /// Returns the hash by which a network's wrong codes are counted.
+    /// Returns the hash by which limits recognise a network.
     pub fn hash_network(&self, network: Network) -> KeyedHash {
         self.hash("network", &network.to_string())
     }
@@ -288,7 +288,7 @@ impl Vault {
         self.hash("admin_session", token.expose())
     }
 
-    /// The MAC of an operator's session: over its token, its start and the operator's key.
+    /// Returns the MAC of an operator's session: over its token, its start and the operator's key.
     pub fn session_mac(
         &self,
         token: &KeyedHash,
@@ -300,7 +300,7 @@ impl Vault {
         self.mac("admin_session_mac", &parts.concat())
     }
 
-    /// The MAC of the address of a relink, over its fields.
+    /// Returns the MAC over the fields of a relink URL.
     pub(crate) fn relink_mac(&self, fields: &str) -> KeyedHash {
         self.hash("relink_url", fields)
     }
@@ -315,16 +315,15 @@ impl Vault {
         self.hash("workload", &format!("{issuer}\n{}", claims.to_text()))
     }
 
-    /// Returns the MAC of a workload: it binds the workload to its key, so that a row which was changed or moved is
-    /// detected.
+    /// Returns the MAC that binds a workload to its key, so that a changed or moved row is detected.
     pub fn workload_mac(&self, key: &KeyedHash, binding: &WorkloadBinding) -> KeyedHash {
         let (key, claims) = (hex(key.as_bytes()), binding.claims.to_text());
         let text = format!("{key}\n{}\n{}\n{claims}", binding.workload, binding.issuer);
         self.mac("workload_mac", text.as_bytes())
     }
 
-    /// Returns the hash by which a second use of a workload's token is recognised: of its id, or else of its header and
-    /// payload, because a signature can be encoded in several ways.
+    /// Returns the hash by which a second use of a workload's token is recognised: of its `jti`, or else of its header
+    /// and payload, because a signature can be encoded in several ways.
     pub fn hash_workload_token(
         &self,
         token: &WorkloadToken,
@@ -340,7 +339,7 @@ impl Vault {
         }
     }
 
-    /// The purpose is a prefix, so that different kinds of values have different hashes; it contains no zero byte.
+    /// Returns the keyed hash of a text, as [`Self::mac`] does.
     fn hash(&self, purpose: &str, value: &str) -> KeyedHash {
         self.mac(purpose, value.as_bytes())
     }
@@ -357,7 +356,7 @@ impl Vault {
     }
 }
 
-/// Decrypts a hash key, and returns the place to which it was sealed.
+/// Decrypts a hash key. Also returns the associated data with which it was sealed.
 fn open_hash_key(
     cipher: &dyn Cipher,
     sealed: &Sealed,
@@ -366,7 +365,7 @@ fn open_hash_key(
     open_at(cipher, sealed, places)
 }
 
-/// Decrypts a value at the first matching place.
+/// Decrypts a value with the first of `places`, its possible associated data, that matches.
 fn open_at(
     cipher: &dyn Cipher,
     sealed: &Sealed,

@@ -1,4 +1,4 @@
-//! The place that a value is sealed to: its owner, and which of the owner's values it is.
+//! The associated data of sealed values ("places"): the owner of a value, and which of the owner's values it is.
 
 use crate::ports::{SealedTo, SecretKind};
 use crate::secret::{
@@ -8,9 +8,9 @@ use crate::secret::{
 
 /// A secret whose type determines which of its owner's values it is.
 pub trait Sealable {
-    /// Which value it is.
+    /// Which of its owner's values it is.
     const KIND: SecretKind;
-    /// Returns the secret itself.
+    /// Returns the plain secret.
     fn text(&self) -> &str;
     /// Wraps a decrypted secret.
     fn from_text(text: &str) -> Self;
@@ -67,13 +67,13 @@ const fn names(owner: &SealedTo, kind: SecretKind) -> [&'static str; 2] {
     [owner_name, value_name]
 }
 
-/// The place to which a hash key is sealed while there may be rows without a MAC: in a database that no version with
-/// MACs has opened yet.
+/// Returns the associated data of a hash key in a database that may contain rows without a MAC, because no version with
+/// MACs has opened it yet.
 pub(super) fn hash_key_without_macs() -> Vec<u8> {
     bound(["service_keys", "hash_key"], &[])
 }
 
-/// The places at which a value may be decrypted.
+/// Returns the associated data with which a value may have been sealed.
 pub(super) fn places(owner: &SealedTo, kind: SecretKind) -> Vec<Vec<u8>> {
     let place = associated_data(owner, kind);
     match kind {
@@ -82,7 +82,7 @@ pub(super) fn places(owner: &SealedTo, kind: SecretKind) -> Vec<Vec<u8>> {
     }
 }
 
-/// The names for the `state` that a browser carries. They never change.
+/// The names in the associated data of a `state`. They never change.
 pub(super) const STATE: [&str; 2] = ["state", "link_code"];
 
 pub(super) fn associated_data(owner: &SealedTo, kind: SecretKind) -> Vec<u8> {
@@ -98,7 +98,7 @@ pub(super) fn associated_data(owner: &SealedTo, kind: SecretKind) -> Vec<u8> {
     }
 }
 
-/// Prefixes every part with its length, so that no two places give the same bytes.
+/// Joins the parts, each prefixed with its length, so that different parts never give the same bytes.
 pub(super) fn bound(names: [&str; 2], natural_key: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for part in names.map(str::as_bytes).iter().chain(natural_key) {

@@ -7,12 +7,12 @@ use crate::link::{HeldGrant, Link, Owner};
 use crate::secret::KeyedHash;
 use crate::webhook::Receiver;
 
-/// Computes the keyed MACs of rows. Somebody who can write to the database but does not have the secret key can neither
-/// change such a row nor create one. Clones share the key.
+/// Computes the keyed MACs of rows. A row that somebody without the secret key has created or changed in the database
+/// has no valid MAC. Clones share the key.
 #[derive(Clone)]
 pub struct RowMacs(pub(super) Vault);
 
-/// The service has not written this row as it is now.
+/// The MAC of a row is wrong or missing: somebody other than this service has changed the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the row of an access key, or of its link, was changed in the database, but not by this service"
@@ -27,9 +27,9 @@ const OWNER: [&str; 2] = ["device_codes", "owner_mac"];
 const RECEIVER: [&str; 2] = ["webhook_receivers", "mac"];
 
 impl RowMacs {
-    /// Returns the MAC of a key: over its number, hash, role, expiry, maker and limits, and over its binding. The
-    /// binding is the number and the person of its account. While there is no account, it is the code of its link, whether
-    /// that requires a return code, and which account it links again: a new key's link links none.
+    /// Returns the MAC of a key: over its number, hash, role, expiry, maker, limits and binding. For a key with an
+    /// account, the binding is the number and the person of the account. For a key without an account, the binding is
+    /// the code of its link, whether the link requires a return code, and which account the link relinks, if any.
     pub fn of_key(&self, key: &KeyHolder) -> KeyedHash {
         let (id, expires_at) = (key.id.0.to_be_bytes(), key.expires_at);
         let expires_at = expires_at.map(|at| at.as_millis().to_be_bytes());
@@ -73,20 +73,20 @@ impl RowMacs {
         self.0.keyed_hash(&bound(row, parts))
     }
 
-    /// Whether the service has written this key as it is now. Always false for a key without a MAC.
+    /// Whether the MAC of this key is right. Always false for a key without a MAC.
     pub fn is_genuine(&self, key: &KeyHolder) -> bool {
         key.mac.is_some_and(|mac| mac.is_equal(&self.of_key(key)))
     }
 
-    /// A key with its MAC.
+    /// Returns the key with its MAC.
     #[must_use]
     pub fn authenticated(&self, key: KeyHolder) -> KeyHolder {
         let mac = Some(self.of_key(&key));
         KeyHolder { mac, ..key }
     }
 
-    /// Returns the MAC of the person whose tokens a link holds: their account is completed without asking the provider
-    /// again.
+    /// Returns the MAC of the person whose tokens a link holds. The MAC proves who the person is when the link is
+    /// completed later, so the provider is not asked again.
     pub fn of_owner(&self, link: &Link, owner: &Owner) -> KeyedHash {
         let relinked = link.relink_of.map(|id| id.0.to_be_bytes());
         let identified: &[u8] = if owner.identified { b"identified" } else { b"" };
@@ -101,10 +101,10 @@ impl RowMacs {
         self.mac(OWNER, &parts)
     }
 
-    /// Whether the service has stored this person with these tokens.
+    /// Checks the MAC of the person whose tokens a link holds.
     ///
     /// # Errors
-    /// [`AlteredKey`] if it has not.
+    /// [`AlteredKey`] if the MAC is wrong or missing.
     pub fn require_genuine_owner(&self, link: &Link, held: &HeldGrant) -> Result<(), AlteredKey> {
         let mac = self.of_owner(link, &held.owner);
         let is_genuine = held.owner_mac.is_some_and(|stored| stored.is_equal(&mac));
@@ -134,13 +134,13 @@ impl RowMacs {
         self.mac(RECEIVER, &parts)
     }
 
-    /// Whether the service has written this receiver as it is now.
+    /// Whether the MAC of this receiver is right.
     pub fn is_genuine_receiver(&self, receiver: &Receiver) -> bool {
         let mac = receiver.mac;
         mac.is_some_and(|mac| mac.is_equal(&self.of_receiver(receiver)))
     }
 
-    /// A receiver with its MAC.
+    /// Returns the receiver with its MAC.
     pub fn authenticated_receiver(&self, receiver: &Receiver) -> Receiver {
         Receiver {
             mac: Some(self.of_receiver(receiver)),
@@ -148,8 +148,8 @@ impl RowMacs {
         }
     }
 
-    /// Returns the key of a link after the link has led to this account; `None` on a relink, whose key has access
-    /// already. `key` is what the store has under the link's key.
+    /// Returns the link's key with access to `account`, because the link has led to this account. `None` on a relink,
+    /// whose key has access already. `key` is the stored row of the link's key.
     ///
     /// # Errors
     /// The key's row was altered, or the key is not that of this link.
@@ -180,7 +180,7 @@ impl RowMacs {
     }
 }
 
-/// Without a return code it is empty, as in MACs from before there were return codes.
+/// Returns an empty word for a link without a return code, as in MACs from before return codes existed.
 const fn return_code_word(link: &Link) -> &[u8] {
     match link.return_code_tries {
         Some(_) => b"return_code",

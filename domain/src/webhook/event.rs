@@ -5,17 +5,17 @@ use crate::secret::RelinkUrl;
 use crate::time::Timestamp;
 
 words! {
-    /// What has happened. Receivers compare these words, so they never change.
+    /// The kind of an event. Receivers compare these words, so they never change.
     WebhookKind {
         /// A link has led to an account, new or known.
         Linked => "link.linked",
         /// A refresh has failed with a new error. The service retries.
         Degraded => "account.degraded",
-        /// A grant that was degraded or given up has been refreshed.
+        /// A refresh has succeeded after failures, or after the grant had ended.
         Recovered => "account.recovered",
         /// The grant ends soon, and no refresh can extend it.
         ExpiresSoon => "account.expires_soon",
-        /// The grant was given up: a person must consent again.
+        /// The grant has ended: a person must consent again.
         RelinkRequired => "account.relink_required",
         /// The account was deleted.
         Deleted => "account.deleted",
@@ -23,7 +23,7 @@ words! {
 }
 
 impl WebhookKind {
-    /// Returns the kind of event that entries of this kind stand for, if receivers are told about them.
+    /// Returns the kind of event for audit entries of a kind; `None` if receivers do not get them.
     pub fn of(kind: AuditKind) -> Option<Self> {
         match kind {
             AuditKind::LinkLinked => Some(Self::Linked),
@@ -37,10 +37,10 @@ impl WebhookKind {
     }
 }
 
-/// What has happened. Contains nothing that a provider said in its own words.
+/// An event for receivers. It contains no text of a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookEvent {
-    /// Identifies the event: the same for each attempt and each receiver.
+    /// The id of the event, the same for each attempt and each receiver.
     pub id: String,
     /// What has happened.
     pub kind: WebhookKind,
@@ -54,18 +54,18 @@ pub struct WebhookEvent {
     pub error: Option<String>,
 }
 
-/// An event for a receiver, with what is known of its account at the time of the delivery.
+/// An event for a receiver, with what is known about its account when it is delivered.
 pub struct WebhookMessage {
     /// What has happened.
     pub event: WebhookEvent,
     /// When the grant ends, if that is known and no refresh can extend it.
     pub expires_at: Option<Timestamp>,
-    /// The address at which the person can consent again, for seven days.
+    /// A relink URL for the person, valid for seven days.
     pub relink_url: Option<RelinkUrl>,
 }
 
 impl WebhookEvent {
-    /// Returns the event of an entry, if receivers are told about it.
+    /// Returns the event of an audit entry; `None` if receivers do not get it.
     pub fn of(entry: &AuditEntry) -> Option<Self> {
         let content = &entry.content;
         let kind = WebhookKind::of(AuditKind::parse(&content.kind)?)?;

@@ -1,7 +1,7 @@
 //! Webhooks: which events are sent to which receivers, and when a delivery is tried again.
 //!
-//! Receivers read the audit log, each from its own position. So an event is stored in the transaction of what happened, and
-//! a receiver that is down loses nothing.
+//! Receivers read the audit log, each from its own position. So an event is stored in the transaction that causes it,
+//! and a receiver that is down loses nothing.
 
 mod event;
 mod receiver;

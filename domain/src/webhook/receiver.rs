@@ -1,10 +1,10 @@
-//! A receiver, and how far it has got.
+//! A receiver of webhooks, and its position in the audit log.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::audit::AuditNumber;
-use crate::clock_step::{CLOCKS_DIFFER, LEASE_MARGIN};
+use crate::clock_step::{LEASE_MARGIN, MAX_CLOCK_DIFFERENCE};
 use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::{REFRESH_HORIZON, pause_after};
 use crate::observe::words;
@@ -16,10 +16,10 @@ use crate::time::Timestamp;
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long one replica may deliver to a receiver before it must claim the receiver again.
 const LEASE: Duration = DELIVERY_TIMEOUT.saturating_add(LEASE_MARGIN);
-/// How long a delivery is tried again.
+/// How long the service retries a delivery before it drops the event.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// How long after its due time an attempt may be made. If it comes later, the service was down or its clock was set
-/// ahead.
+/// How late an attempt may be. If an attempt is later, the service was down or its clock was set ahead, so the day of
+/// retries starts again.
 const LATEST: Duration = Duration::from_secs(3600);
 /// How often in a row a receiver may reject an event before the event is dropped.
 const MOST_REJECTIONS: u32 = 5;
@@ -39,7 +39,7 @@ impl ReceiverName {
         is_name.then(|| Self(text.to_owned()))
     }
 
-    /// The text.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -55,8 +55,8 @@ impl fmt::Display for ReceiverName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReceiverVersion(pub i64);
 
-/// A receiver as it is stored. Its methods are transitions: they return the next state, to be stored if the version has
-/// not changed.
+/// The stored state of a receiver. Its methods are transitions: they return the next state, to be stored if the version
+/// has not changed.
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receiver {
@@ -66,11 +66,11 @@ pub struct Receiver {
     pub version: ReceiverVersion,
     /// The last entry of the audit log that is done: delivered, dropped, or not for receivers.
     pub position: AuditNumber,
-    /// When the lease of a replica ends; `None` if nobody has one.
+    /// When the lease of a replica ends; `None` if no replica has a lease.
     pub lease_until: Option<Timestamp>,
     /// When the next attempt is due, after a failure.
     pub next_attempt_at: Option<Timestamp>,
-    /// Attempts that have failed in a row, all by rejection or all otherwise.
+    /// Failures in a row of the same kind: either all rejections, or all other failures.
     pub failures: u32,
     /// When the first attempt since the last delivery failed.
     pub failing_since: Option<Timestamp>,
@@ -87,7 +87,7 @@ pub struct Receiver {
 words! {
     /// The result of an attempt to deliver an event.
     DeliveryOutcome {
-        /// The receiver has accepted it.
+        /// The receiver has accepted the event.
         Delivered => "delivered",
         /// The attempt failed and is repeated.
         Again => "failed",
@@ -97,7 +97,7 @@ words! {
 }
 
 impl Receiver {
-    /// A receiver that gets all events after `position`.
+    /// Creates a receiver that gets all events after `position`.
     pub const fn new(name: ReceiverName, position: AuditNumber) -> Self {
         Self {
             name,
@@ -114,7 +114,7 @@ impl Receiver {
         }
     }
 
-    /// A receiver whose stored state cannot be trusted. It gets all events after `position`.
+    /// Replaces a stored state that cannot be trusted. The receiver gets all events after `position`.
     pub fn reset(&self, position: AuditNumber) -> Self {
         Self {
             version: self.changed().version,
@@ -122,18 +122,18 @@ impl Receiver {
         }
     }
 
-    /// How long to wait until a delivery may be tried; zero if it may be now. A time that is further ahead than any rule
-    /// allows, or a pause that is longer than `longest`, was stored by a clock that has been set back, and counts as past.
+    /// Returns how long to wait before a delivery may be tried; zero if it may be now. A time further ahead than any
+    /// rule allows, or a pause longer than `longest`, was stored by a clock that has been set back, and counts as past.
     pub fn waits(&self, now: Timestamp, longest: Duration) -> Duration {
         let ahead = |at: Option<Timestamp>, longest| at.filter(|at| at.is_ahead(now, longest));
-        let leased = ahead(self.lease_until, LEASE + CLOCKS_DIFFER);
+        let leased = ahead(self.lease_until, LEASE + MAX_CLOCK_DIFFERENCE);
         let paused = ahead(self.next_attempt_at, REFRESH_HORIZON.cut(longest).pause);
         leased
             .max(paused)
             .map_or(Duration::ZERO, |at| at.since(now))
     }
 
-    /// Leases it, to deliver one event.
+    /// Leases the receiver, to deliver one event.
     pub fn claimed(&self, now: Timestamp) -> Self {
         Self {
             lease_until: Some(now + LEASE),
@@ -141,7 +141,7 @@ impl Receiver {
         }
     }
 
-    /// Nothing up to `position` is for this receiver.
+    /// Moves on to `position`, because no entry up to it is for this receiver.
     pub fn skipped(&self, position: AuditNumber) -> Self {
         Self {
             position,
@@ -178,7 +178,8 @@ impl Receiver {
         if is_rejected || ((is_old(at) || at > now) && is_old(since)) {
             let dropped = Self {
                 dropped: self.dropped.saturating_add(1),
-                // While the receiver stays down, each further event that is older than a day gets one attempt.
+                // Keeps the start of the failure, so that while the receiver is down each further event older than a
+                // day is dropped after one attempt.
                 failing_since: (!is_rejected).then_some(since),
                 next_attempt_at: (!is_rejected).then_some(now),
                 last_error: Some(error.fault),
@@ -186,7 +187,7 @@ impl Receiver {
             };
             return (dropped, DeliveryOutcome::Dropped);
         }
-        // A rejected event must not delay the others for long.
+        // Ignores the `Retry-After` of a rejection: a rejected event must not delay the others for long.
         let asked_for = error.retry_after.filter(|_| !error.is_rejection());
         let pause = pause_after(failures, asked_for, spread);
         let failed = Self {
@@ -200,7 +201,7 @@ impl Receiver {
         (failed, DeliveryOutcome::Again)
     }
 
-    /// Whether nobody has tried for so long that the day of attempts starts again.
+    /// Whether the attempt is so late that the day of retries starts again.
     fn is_late(&self, now: Timestamp) -> bool {
         let due = self.next_attempt_at;
         due.is_some_and(|due| now.since(due) > LATEST)

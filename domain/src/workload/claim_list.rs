@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Stored claims: names and values, in their own order. Neither contains control characters.
+/// Claims to be stored or shown: names and values, in insertion order. Neither contains control characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClaimList(Vec<(String, String)>);
 
@@ -17,12 +17,12 @@ impl ClaimList {
         all.find_map(|(known, value)| (known == name).then_some(value))
     }
 
-    /// Whether there is none.
+    /// Whether there are no claims.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns one text for a store: a line per claim, with a tab between name and value.
+    /// Serialises the claims for a store: a line per claim, with a tab between name and value.
     pub fn to_text(&self) -> String {
         let lines = self
             .iter()
@@ -30,7 +30,7 @@ impl ClaimList {
         lines.collect()
     }
 
-    /// Reads what [`ClaimList::to_text`] has written.
+    /// Parses the text of [`ClaimList::to_text`]; `None` for any other text.
     pub fn from_text(text: &str) -> Option<Self> {
         let pair = |line: &str| {
             let (name, value) = line.split_once('\t')?;

@@ -1,9 +1,9 @@
-//! The claims of a JWT (RFC 7519 section 4), as far as rules use them.
+//! The claims of a JWT (RFC 7519 section 4), in the form that rules need.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// The value of a claim.
+/// A claim's value, reduced to the types that rules can compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimValue {
     /// A string.
@@ -32,8 +32,8 @@ impl Claims {
     /// Adds a claim.
     ///
     /// # Errors
-    /// [`RepeatedClaim`] if there is one with this name. An attacker could use a nested claim and a claim with a slash
-    /// in its name to imitate each other.
+    /// [`RepeatedClaim`] if there is a claim with this name: a nested claim and a claim with a slash in its name must
+    /// not imitate each other.
     pub fn insert(&mut self, name: String, value: ClaimValue) -> Result<(), RepeatedClaim> {
         match self.0.insert(name, value) {
             None => Ok(()),
@@ -46,8 +46,8 @@ impl Claims {
         self.0.get(name)
     }
 
-    /// Returns a claim that has one value as text. Numbers are written in decimal. Empty texts, and texts with control
-    /// characters, count as missing.
+    /// Returns the text of a claim with a single value. Numbers are written in decimal. Empty texts, and texts with
+    /// control characters, count as missing.
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         let text = match self.get(name)? {
             ClaimValue::Text(text) => Cow::Borrowed(text.as_str()),

@@ -7,14 +7,14 @@ use crate::time::Timestamp;
 
 use super::ClaimList;
 
-/// A workload, as an account knows it.
+/// The identity of a workload that may use an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkloadBinding {
     /// The name of its policy. The JWT must meet this policy.
     pub workload: String,
     /// The `iss` of its tokens.
     pub issuer: String,
-    /// The claims that identify it permanently, with their values.
+    /// The claims that identify the workload permanently, with their values.
     pub claims: ClaimList,
 }
 
@@ -23,24 +23,24 @@ pub struct WorkloadBinding {
 pub struct NewWorkload {
     /// The workload.
     pub binding: WorkloadBinding,
-    /// The hash by which it is looked up.
+    /// The hash by which the workload is looked up.
     pub identity: KeyedHash,
-    /// The MAC of the binding and its key.
+    /// The MAC over the binding and the hash of its key.
     pub mac: KeyedHash,
 }
 
-/// A stored workload, and what its key gives access to.
+/// A stored workload with its key and what the key gives access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkloadGrant {
     /// Its key.
     pub key: KeyHolder,
     /// The workload.
     pub binding: WorkloadBinding,
-    /// The MAC of the binding and its key.
+    /// The MAC over the binding and the hash of its key.
     pub mac: KeyedHash,
 }
 
-/// A workload, as the owner of the account sees it.
+/// A workload as listed to the owner of the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkloadRecord {
     /// The number of its key.
@@ -49,8 +49,8 @@ pub struct WorkloadRecord {
     pub binding: WorkloadBinding,
     /// What it may do.
     pub role: KeyRole,
-    /// Since when.
+    /// When the workload was added.
     pub created_at: Timestamp,
-    /// When it was last used, to the minute.
+    /// When the workload last used its key, to the minute.
     pub last_used_at: Option<Timestamp>,
 }

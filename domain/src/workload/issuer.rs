@@ -1,8 +1,8 @@
 use crate::observe::words;
 
 words! {
-    /// A kind of platform: which claims identify its workloads permanently, and which ones are shown to people. The words are
-    /// its names in the configuration.
+    /// A kind of platform. It decides which claims identify a workload permanently, and which claims are shown to
+    /// people. The words are the names in the configuration.
     Preset {
         /// GitHub Actions: github.com, an enterprise's own issuer, GitHub Enterprise Server.
         GithubActions => "github-actions",
@@ -49,8 +49,8 @@ impl Preset {
         }
     }
 
-    /// Returns claims that identify the owner of a workload. If strangers have workloads at the same issuer, a policy
-    /// must name one of them. Empty for issuers that belong to the operator.
+    /// Returns the claims that identify the owner of a workload. A policy must name at least one of them, because
+    /// strangers have workloads at the same issuer. Empty for issuers that belong to the operator.
     pub const fn owner_claims(self) -> &'static [&'static str] {
         match self {
             Self::GithubActions => &[
@@ -73,7 +73,7 @@ impl Preset {
         }
     }
 
-    /// Returns what the page and the audit log show: a word for each claim.
+    /// Returns the claims that the page and the audit log show, as pairs: the word to show, and the claim.
     pub const fn shown_claims(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::GithubActions => &[
@@ -132,7 +132,8 @@ pub struct TrustedIssuer {
 #[error("{0}")]
 pub struct UnusableAudience(&'static str);
 
-/// Checks an audience. A token whose audience other services accept too could be stolen from one of them and used here.
+/// Checks an audience. If other services accept the same audience, a token could be stolen from one of them and used
+/// here.
 ///
 /// # Errors
 /// [`UnusableAudience`] for the default audiences of platforms, and for audiences of well-known services.

@@ -23,11 +23,11 @@ pub struct ValidJwt {
     pub bound: ClaimList,
     /// What the page and the audit log show.
     pub shown: ClaimList,
-    /// Its id (RFC 7519 section 4.1.7), if present.
+    /// The id of the JWT (RFC 7519 section 4.1.7), if present.
     pub jti: Option<String>,
     /// When it expires.
     pub expires_at: Timestamp,
-    /// Whether a pull request has started the job. Anybody can open one, with code of their own.
+    /// Whether a pull request may have started the job. Anybody can open one, with code of their own.
     pub is_of_pull_request: bool,
 }
 
@@ -109,7 +109,8 @@ impl TrustedIssuer {
         bound.collect()
     }
 
-    /// Returns what the page and the audit log show of a token that this issuer has signed, whether or not it is accepted.
+    /// Returns the claims that the page and the audit log show of a token that this issuer has signed, even if the
+    /// token is refused.
     pub(crate) fn shown(&self, claims: &Claims) -> ClaimList {
         let shown = self.preset.shown_claims().iter();
         let known = shown.filter_map(|(word, claim)| Some((*word, claims.text(claim)?)));
@@ -117,16 +118,16 @@ impl TrustedIssuer {
         clean.filter(|(_, value)| !value.is_empty()).collect()
     }
 
-    /// `pull_request_target` and `workflow_run` count too: both run a stranger's data with the rights of the
-    /// repository. So does `parent_pipeline`: a child pipeline does not say whether a merge request started its parent.
-    /// Tokens of other platforms do not name the event.
+    /// Whether a pull request may have started the job. `pull_request_target` and `workflow_run` count too: both
+    /// process a stranger's data with the rights of the repository. So does `parent_pipeline`: a child pipeline does
+    /// not say whether a merge request started its parent. Tokens of other platforms do not name the event.
     fn is_of_pull_request(&self, claims: &Claims) -> bool {
         let event = match self.preset {
             Preset::GithubActions => claims.text("event_name"),
             Preset::Gitlab => claims.text("pipeline_source"),
             _ => return false,
         };
-        // These platforms always state the event. A token without it is not trusted.
+        // These platforms always state the event. A token without an event counts as one of a pull request.
         event.is_none_or(|event| {
             event.starts_with("pull_request")
                 || matches!(
@@ -140,8 +141,8 @@ impl TrustedIssuer {
     }
 }
 
-/// Returns the value of a claim as pages and logs show it. Its author chose it, such as the name of a workflow or a
-/// branch, so it may deceive.
+/// Returns the value of a claim as pages and logs show it. The value may deceive, because a stranger may have chosen
+/// it, such as the name of a workflow or a branch.
 pub(crate) fn shown_text(value: &str) -> String {
     let shown = presentable(value);
     shown.trim().chars().take(LONGEST_SHOWN).collect()

@@ -1,4 +1,4 @@
-//! Workloads: CI jobs, pods and machines that authenticate with a JWT of their platform and store no key.
+//! Workloads: CI jobs, pods and machines that authenticate with a JWT from their platform and store no key.
 //!
 //! A JWT is checked in three steps. An adapter checks its form and its signature
 //! ([`WorkloadIdentities`](crate::ports::WorkloadIdentities)). [`TrustedIssuer::judge`] checks the rules for every JWT

@@ -5,7 +5,7 @@ use crate::grant::ProviderName;
 use crate::observe::words;
 
 words! {
-    /// What a workload wants to do, by its name in the configuration.
+    /// What a policy can permit. The words are the names in the configuration.
     Permission {
         /// Request link codes and poll them.
         Link => "link",
@@ -21,9 +21,9 @@ pub struct Policy {
     pub name: String,
     /// The name of the issuer.
     pub issuer: String,
-    /// The providers whose accounts it may use.
+    /// The providers whose accounts the workload may use.
     pub providers: Vec<ProviderName>,
-    /// What it may do.
+    /// What the workload may do.
     pub may: Vec<Permission>,
     /// The allowed values of each claim. All claims must match; values are compared byte for byte.
     pub claims: BTreeMap<String, Vec<String>>,
@@ -32,15 +32,15 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whether it allows this at a provider.
+    /// Whether the policy allows `action` at `provider`.
     pub fn allows(&self, action: Permission, provider: &ProviderName) -> bool {
         self.may.contains(&action) && self.providers.contains(provider)
     }
 
-    /// Checks the claims of a token of its issuer.
+    /// Checks the claims of a token of the policy's issuer.
     ///
     /// # Errors
-    /// Which claim does not match, in words.
+    /// A text that says which claim does not match.
     pub fn check_claims(&self, claims: &Claims) -> Result<(), String> {
         for (name, allowed) in &self.claims {
             match claims.text(name) {
@@ -52,7 +52,8 @@ impl Policy {
         Ok(())
     }
 
-    /// Whether it accepts the job of a token with regard to pull requests.
+    /// Whether the policy accepts the job of a JWT. A job of a pull request is accepted only if the policy allows pull
+    /// requests.
     pub const fn accepts_event(&self, judged: &ValidJwt) -> bool {
         self.allows_pull_requests || !judged.is_of_pull_request
     }

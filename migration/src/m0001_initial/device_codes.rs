@@ -20,7 +20,7 @@ pub(super) fn table() -> TableCreateStatement {
         blob_null("browser_hash"),
         text("state"),
         big_integer_null("ended_at"),
-        // The account that the link led to.
+        // The account that was linked.
         big_integer_null("account_id"),
         text_null("error_code"),
         text_null("error_detail"),
@@ -29,18 +29,18 @@ pub(super) fn table() -> TableCreateStatement {
         big_integer_null("poll_next_at"),
         big_integer_null("lease_until"),
         due_at("poll_due_at", "poll_next_at"),
-        // Sealed, while the person is at the provider. Only the address where the code is typed is not secret.
+        // The consent flow, while it is open. Everything except `verification_uri` is secret and sealed.
         blob_null("device_code"),
         blob_null("user_code"),
         blob_null("verification_uri_complete"),
         text_null("verification_uri"),
-        // The callback of the browser.
+        // The query of the browser's callback, sealed.
         blob_null("callback"),
-        // Sealed, until the person is identified.
+        // The tokens, sealed, until they move to an account or the outbox.
         blob_null("access_token"),
         blob_null("refresh_token"),
         blob_null("id_token"),
-        // Data that belongs to those tokens.
+        // Data about these tokens.
         text_null("scopes"),
         big_integer_null("requested_at"),
         big_integer_null("access_token_expires_at"),
@@ -57,7 +57,7 @@ pub(super) fn table() -> TableCreateStatement {
 
 pub(super) fn indexes() -> Vec<IndexCreateStatement> {
     let of = |name, column| index(name, "device_codes", [column]);
-    // Open links are counted and deleted by their deadline; ended ones are deleted by when they ended.
+    // Open links are counted and deleted by `expires_at`. Ended links are deleted by `ended_at`.
     let open = of("ix_device_codes_expires_at", "expires_at")
         .and_where(Expr::col("ended_at").is_null())
         .to_owned();
@@ -65,7 +65,7 @@ pub(super) fn indexes() -> Vec<IndexCreateStatement> {
         index_of_values("ix_device_codes_poll_due_at", "device_codes", "poll_due_at"),
         open,
         index_of_values("ix_device_codes_ended_at", "device_codes", "ended_at"),
-        // Indexes for foreign keys, so that a cascade does not scan.
+        // Indexes of the foreign keys, so that a cascading deletion does not scan the table.
         of("ix_device_codes_access_key_id", "access_key_id"),
         of("ix_device_codes_relink_of", "relink_of"),
         of("ix_device_codes_account_id", "account_id"),

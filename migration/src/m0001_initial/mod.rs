@@ -33,14 +33,14 @@ pub(crate) fn changes(backend: DbBackend) -> Changes {
     }
 }
 
-/// The key of the keyed hash, sealed: one row.
+/// One row: the sealed key of the keyed hashes.
 fn service_keys() -> TableCreateStatement {
     let only_one = Expr::col("id").eq(1);
     let id = big_integer("id").primary_key().check(only_one).to_owned();
     table("service_keys", [id, blob("hash_key")])
 }
 
-/// People's accounts at providers, without any secret.
+/// People's accounts at providers. No column is secret.
 fn accounts() -> TableCreateStatement {
     table(
         "accounts",
@@ -68,14 +68,14 @@ fn accounts() -> TableCreateStatement {
     .to_owned()
 }
 
-/// Tokens of an unidentified person may belong to any of these accounts.
+/// An index over the accounts of unidentified persons. Tokens of an unidentified person may belong to any of them.
 fn unidentified() -> IndexCreateStatement {
     index("ix_accounts_provider", "accounts", ["provider"])
         .and_where(Expr::col("identified").not())
         .to_owned()
 }
 
-/// Clients' keys. A key without an account gives no access: its link is not complete.
+/// Access keys. A key without an account gives no access, because its link is not complete.
 fn access_keys() -> TableCreateStatement {
     table(
         "access_keys",
@@ -105,8 +105,8 @@ fn index_of_values(
         .to_owned()
 }
 
-/// When a row is due: at `next_at`, or when its lease expires if that is later. It is a generated column, so that a
-/// scan for due rows touches neither waiting rows nor leased ones.
+/// Generates the column with the later of `next_at` and `lease_until`. With an index of this column, a scan for due
+/// rows skips waiting and leased rows.
 fn due_at(column: &'static str, next_at: &'static str) -> ColumnDef {
     let leased_longer = Expr::col("lease_until").gt(Expr::col(next_at));
     let due = CaseStatement::new()

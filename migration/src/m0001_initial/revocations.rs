@@ -1,4 +1,4 @@
-//! Tokens that nobody needs any more, until the provider has revoked them.
+//! The outbox: tokens to revoke at the provider, and the outcome.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -8,16 +8,16 @@ use crate::changes::{self, index};
 pub(super) fn table() -> TableCreateStatement {
     let columns = [
         big_pk_auto("id"),
-        // What the tokens are sealed to.
+        // Random. It is associated data of the sealed tokens.
         blob_uniq("reference"),
         text("provider"),
-        // The provider's id of the person, once known.
+        // The person's id at the provider, if known.
         text_null("person"),
-        // The account that the tokens were of. It is gone, so this is no foreign key.
+        // The account of the tokens. It may have been deleted, so this is no foreign key.
         big_integer_null("account_id"),
         text("token_endpoint"),
         text("client_id"),
-        // Sealed, until the revocation has ended.
+        // The tokens, sealed, until the revocation ends.
         blob_null("access_token"),
         blob_null("refresh_token"),
         blob_null("spare_refresh_token"),
@@ -38,7 +38,7 @@ pub(super) fn table() -> TableCreateStatement {
 }
 
 pub(super) fn indexes() -> Vec<IndexCreateStatement> {
-    // A person who links again cancels the pending revocations.
+    // When a person links again, the service cancels the person's pending revocations.
     let name = "ix_revocations_provider_person";
     let of_person = index(name, "revocations", ["provider", "person"])
         .and_where(Expr::col("ended_at").is_null())

@@ -10,13 +10,13 @@ pub(super) fn table(backend: DbBackend) -> TableCreateStatement {
     let columns = [
         big_pk_auto("id"),
         big_integer_uniq("account_id"),
-        // The account's provider, repeated so that an index can combine it with when the row is due.
+        // A copy of the account's provider, for an index together with `refresh_due_at`.
         text("provider"),
-        // Incremented whenever the refresh token is replaced.
+        // Incremented with every recorded response to a refresh, and when a consent replaces the refresh token.
         big_integer("generation"),
         blob("access_token"),
         blob_null("refresh_token"),
-        // A refresh token that arrived too late to be the stored one.
+        // A refresh token from a superseded response. Unused since schema 21.
         blob_null("spare_refresh_token"),
         sealed_with(backend),
         text("token_endpoint"),
@@ -26,16 +26,16 @@ pub(super) fn table(backend: DbBackend) -> TableCreateStatement {
         big_integer("obtained_at"),
         big_integer_null("last_refreshed_at"),
         big_integer_null("next_refresh_at"),
-        // The end of the lease for using the refresh token.
+        // When the lease to use the refresh token expires.
         big_integer_null("lease_until"),
         // The version of the lease, incremented with every claim.
         big_integer("lease_version"),
         due_at("refresh_due_at", "next_refresh_at"),
-        // Failed refreshes in a row.
+        // Consecutive failed refreshes.
         big_integer("failures"),
-        // Whether a response was lost, so that the refresh token may be used up.
+        // Whether a response was lost. The provider may then have rotated the refresh token.
         boolean("ambiguous"),
-        // Since when the provider has refused without `invalid_grant`.
+        // When the provider began to refuse refreshes without `invalid_grant`.
         big_integer_null("refused_since"),
     ];
     changes::table("tokens", columns)
@@ -43,9 +43,9 @@ pub(super) fn table(backend: DbBackend) -> TableCreateStatement {
         .to_owned()
 }
 
-/// Which keys the row needs: the header of each sealed value names its key; a missing value contributes nothing. SQLite
-/// makes a text of concatenated values, hence the cast, whose type is the only difference between the databases. The
-/// length is a part of the format of sealed values.
+/// Generates the concatenated headers of the row's sealed values. A header is the first 5 bytes and names the key; a
+/// missing value has none. The cast is needed because SQLite concatenates blobs to text. Its type is the only
+/// difference between the databases.
 fn sealed_with(backend: DbBackend) -> ColumnDef {
     let bytes = match backend {
         DbBackend::Postgres => "bytea",
@@ -61,7 +61,7 @@ fn sealed_with(backend: DbBackend) -> ColumnDef {
 }
 
 pub(super) fn indexes() -> Vec<IndexCreateStatement> {
-    // While a provider is busy, due rows of the others are found without scanning its rows.
+    // Finds due rows of one provider without scanning the due rows of another provider that is busy.
     let due_at_provider = index(
         "ix_tokens_provider_refresh_due_at",
         "tokens",
@@ -72,8 +72,8 @@ pub(super) fn indexes() -> Vec<IndexCreateStatement> {
     vec![
         index_of_values("ix_tokens_refresh_due_at", "tokens", "refresh_due_at"),
         due_at_provider,
-        // Few values, each of many rows: a query finds the keys in use by skipping from one value to the next. It finds
-        // the rows that need a key by that value, in the order of their numbers.
+        // The column has few distinct values. One query finds the keys in use by skipping from value to value. Another
+        // query reads the rows of one value, ordered by `id`.
         index("ix_tokens_sealed_with", "tokens", ["sealed_with", "id"]),
     ]
 }

@@ -1,9 +1,9 @@
-// What the page does a little better with a script: it turns by itself when the link moves on, counts down, copies the
-// code. Without it everything works too.
+// Reloads the page when the link reaches its next stage, counts down the time, and copies the code. The page also works
+// without this script.
 "use strict";
 
 const POLL_EVERY_MS = 2000;
-// A request that got stuck, as when a phone changes its network, must not keep the page waiting.
+// Timeout of a poll: a request may hang when a phone changes its network.
 const GIVE_UP_AFTER_MS = 20000;
 
 function follow(live) {
@@ -22,20 +22,20 @@ function follow(live) {
         location.replace(page);
       }
     } catch {
-      // Offline for a moment: the next try is close.
+      // The browser may be offline for a moment. The next poll follows soon.
     } finally {
       asking = false;
     }
   }
 
   const timer = setInterval(ask, POLL_EVERY_MS);
-  // Browsers slow timers down behind other tabs: whoever comes back from the provider should not wait.
+  // Browsers slow down the timers of hidden tabs, so poll at once when the person comes back from the provider.
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") ask();
   });
 }
 
-// Says a length of time just as the server does: with its words for 0, 1 and 2 of each unit.
+// Formats a duration as the server does, with the server's words for 0, 1 and 2 of each unit.
 function span(seconds, words) {
   const units = [[86400, words.days], [3600, words.hours], [60, words.minutes], [1, words.seconds]];
   const [size, forms] = units.find(([size]) => seconds >= size) ?? units[3];
@@ -52,7 +52,7 @@ function countDown(element) {
   }, 1000);
 }
 
-// The clipboard is there on https and on localhost only; elsewhere the selection has to do.
+// Browsers offer the clipboard only on https and localhost. Elsewhere this copies the selection.
 async function copy(element) {
   getSelection().selectAllChildren(element);
   if (navigator.clipboard) {
@@ -79,13 +79,13 @@ function offerCopy(button) {
   });
 }
 
-// The provider is given some seconds: say so, and take no second press.
+// Starting the provider's flow may take seconds: shows that, and prevents a second press.
 function showBusy(form) {
   form.addEventListener("submit", (event) => {
     if (!["confirm", "disown"].includes(event.submitter?.value)) return;
     const button = event.submitter;
     const words = button.textContent;
-    // After the browser has read the form: a disabled button's value is not sent.
+    // Disable the button only after the browser has read the form, because a disabled button's value is not sent.
     setTimeout(() => {
       button.disabled = true;
       button.textContent = form.dataset.busy;

@@ -14,7 +14,7 @@ use crate::auth::NeededBearer;
 use crate::dto::{AccountDetails, AccountList, AccountStatus, DeletedAccount};
 use crate::error::Problem;
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, OWNERS_ONLY,
+    AUDITORS_ONLY_READ, DocumentedProblem, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, OWNERS_ONLY,
     PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE, documented,
     provider_refused, provider_unavailable,
 };
@@ -27,8 +27,8 @@ pub(crate) struct Accounts {
 impl Accounts {
     /// List accounts
     ///
-    /// An admin's or an auditor's key sees all accounts, an access key sees its own account. Filters can be combined; a cursor belongs to the
-    /// filters of its page.
+    /// An admin's or an auditor's key sees all accounts, an access key sees its own account. Filters can be combined. A
+    /// cursor is valid only with the filters of its page.
     #[oai(path = "/accounts", method = "get", operation_id = "list_accounts")]
     async fn list(
         &self,
@@ -99,9 +99,9 @@ impl Accounts {
 
     /// Delete an account
     ///
-    /// Deletes the account with its tokens, links and keys, whatever the provider answers, and revokes the tokens at the
-    /// provider. Needs the admin key or the key that came with a link code of the account. Takes at most 15 seconds. A
-    /// person who links again gets a new account and needs new keys.
+    /// Deletes the account with its tokens, links and keys, whatever the provider answers, and revokes the tokens at
+    /// the provider. Needs the admin key or the key that came with a link code of the account. Takes at most 15
+    /// seconds. A person who links again gets a new account and needs new keys.
     #[oai(
         path = "/accounts/:id",
         method = "delete",
@@ -171,7 +171,7 @@ fn read_label(text: &str) -> Result<Label, Problem> {
     Label::parse(text).map_err(|error| Problem::bad_parameter("label", &error.to_string()))
 }
 
-/// Parses the account id of an address.
+/// Parses an account id from a path.
 pub(crate) fn account_id(text: &str) -> AccountId {
     id::read(text, AccountId(-1))
 }
@@ -180,7 +180,7 @@ documented!(
     ListAccounts,
     [
         BAD_PAGE,
-        Answer(
+        DocumentedProblem(
             "an unknown status, or a label that is not `NAME:VALUE`",
             || Problem::bad_parameter("label", &BadLabel::Name.to_string()),
         ),
@@ -216,12 +216,12 @@ documented!(
         AUDITORS_ONLY_READ,
         NO_SUCH_ACCOUNT,
         RELINK_REQUIRED,
-        Answer(
+        DocumentedProblem(
             "the provider gave no refresh token, so the account cannot be refreshed",
             || Refusal::Unprocessable(refusals::NOTHING_TO_REFRESH_WITH.to_owned()).into(),
         ),
-        Answer("the provider rejected the refresh", provider_refused),
-        Answer(
+        DocumentedProblem("the provider rejected the refresh", provider_refused),
+        DocumentedProblem(
             "the provider gives no usable response, or gave none a moment ago",
             provider_unavailable,
         ),

@@ -15,7 +15,7 @@ use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::dto::{AuditEntry, AuditEntryList, instant};
 use crate::error::{Code, Problem};
-use crate::failure::{Answer, Failure, documented};
+use crate::failure::{DocumentedProblem, Failure, documented};
 
 pub(crate) struct Audit {
     pub(super) services: Arc<Services>,
@@ -25,8 +25,8 @@ pub(crate) struct Audit {
 impl Audit {
     /// List audit entries
     ///
-    /// What happened to links, accounts, keys and tokens, the oldest first. Events of which there are many are counted over
-    /// ten minutes. Needs an admin's or an auditor's key.
+    /// Lists what happened to links, accounts, keys and tokens, the oldest first. Frequent events are counted over ten
+    /// minutes. Needs an admin's or an auditor's key.
     #[oai(path = "/audit", method = "get", operation_id = "list_audit_entries")]
     #[expect(
         clippy::too_many_arguments,
@@ -88,7 +88,7 @@ fn bad_kind() -> Problem {
     Problem::new(Code::InvalidRequest, detail)
 }
 
-/// The cursors of the list with these filters.
+/// Returns the cursors of the list with these filters.
 fn cursors(filter: &AuditFilter) -> Cursors {
     let word = |number: i64| number.to_string();
     AUDIT.filtered(&[
@@ -104,15 +104,15 @@ documented!(
     ListAuditEntries,
     [
         BAD_PAGE,
-        Answer("`after` or `before` is not a time", || {
+        DocumentedProblem("`after` or `before` is not a time", || {
             let reason = r#"failed to parse "string_date-time": the 'year' component could not be parsed (occurred while parsing "optional_string_date-time")"#;
             Problem::bad_parameter("after", reason)
         }),
-        Answer(
+        DocumentedProblem(
             "an unknown kind of entry; the detail lists all kinds",
             bad_kind,
         ),
-        Answer("only keys of admins and auditors see the audit log", || {
+        DocumentedProblem("only keys of admins and auditors see the audit log", || {
             refusals::READERS_ONLY.into()
         }),
     ]

@@ -9,9 +9,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Code, Problem};
-use crate::failure::Answer;
+use crate::failure::DocumentedProblem;
 
-/// Prefixes that keep the cursors of different lists apart.
+/// The cursors of one list. A prefix keeps them apart from those of other lists.
 pub(crate) struct Cursors(Cow<'static, str>);
 
 pub(crate) const ACCOUNTS: Cursors = Cursors(Cow::Borrowed("account:"));
@@ -36,7 +36,7 @@ impl Cursors {
         if set.is_empty() {
             return Self(self.0.clone());
         }
-        // Filters have any length, but a cursor must fit into an address. So it contains a hash of 72 bits.
+        // Filters may be long, but a cursor must fit into a URL, so it contains a hash of the filters (72 bits).
         let hash = &Sha256::digest(set)[..9];
         Self(Cow::Owned(format!(
             "{}{}:",
@@ -62,10 +62,11 @@ impl Cursors {
     }
 }
 
-/// For lists.
-pub(super) const BAD_PAGE: Answer = Answer("the limit or the cursor is invalid", bad_cursor);
+/// For operations that return a list.
+pub(super) const BAD_PAGE: DocumentedProblem =
+    DocumentedProblem("the limit or the cursor is invalid", bad_cursor);
 
-/// The problem of a cursor that belongs to another list.
+/// The problem of a cursor that is malformed or belongs to another list.
 fn bad_cursor() -> Problem {
     let detail = "the parameter cursor is invalid: use the next_cursor of a page of this list";
     Problem::new(Code::InvalidRequest, detail)

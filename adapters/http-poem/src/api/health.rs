@@ -14,11 +14,11 @@ use tracing::Instrument as _;
 use super::Tag;
 use crate::dto::{Liveness, Readiness as Ready};
 use crate::error::{Code, Problem};
-use crate::failure::{Answer, Failure, documented};
+use crate::failure::{DocumentedProblem, Failure, documented};
 
-/// Programs that ask for readiness wait only a few seconds for the answer.
+/// Timeout of a check: programs that ask for readiness wait only a few seconds for the response.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// A result is cached this long, so that frequent requests cost nothing.
+/// How long a result is cached, so that frequent requests cost nothing.
 const CACHED_FOR: Duration = Duration::from_secs(1);
 const TOO_SLOW: &str = "the store does not answer in time";
 
@@ -39,11 +39,11 @@ struct Readiness {
     last: Mutex<Option<Checked>>,
 }
 
-/// When readiness was checked, and why the service cannot do its work, in words for everybody. The cause is in the log.
+/// When readiness was checked, and the public reason if the service is not ready. The cause is in the log.
 type Checked = (Instant, Result<(), String>);
 
 impl Readiness {
-    /// Checks, or returns the cached result. Requests that come during a check wait for its result.
+    /// Checks readiness, or returns the cached result. Requests during a check wait for its result.
     async fn check(&self) -> Result<(), String> {
         let mut last = self.last.lock().await;
         if let Some((at, result)) = &*last
@@ -71,7 +71,7 @@ fn words(refusal: &Refusal) -> String {
     }
 }
 
-/// Logs at `WARN` when the reason is a new one: programs ask again and again.
+/// Logs at `WARN` only if the reason has changed, because programs ask again and again.
 fn logged(why: String, error: &(dyn Error + 'static), last: Option<&Checked>) -> String {
     if last.is_some_and(|(_, last)| last.as_ref() == Err(&why)) {
         tracing::debug!(error, "not ready, as before");
@@ -85,7 +85,7 @@ fn logged(why: String, error: &(dyn Error + 'static), last: Option<&Checked>) ->
 impl Health {
     /// Check that the service runs
     ///
-    /// It answers as long as the process runs, whatever the state of its store and its providers.
+    /// Responds as long as the process runs, whatever the state of its store and its providers.
     #[oai(path = "/healthz", method = "get", operation_id = "get_liveness")]
     async fn liveness(&self) -> Result<Json<Liveness>, Failure<GetLiveness>> {
         Ok(Json(Liveness::new()))
@@ -93,12 +93,13 @@ impl Health {
 
     /// Check that the service is ready
     ///
-    /// It is ready when its store answers and takes writes and its secret key can decrypt the stored values. A write is
-    /// tested at most once a second, and only if nothing was committed in the last 10 s.
+    /// The service is ready if its store responds and takes writes, and if its secret key can decrypt the stored
+    /// values. A write is tested at most once a second, and only if nothing was committed in the last 10 s.
     #[oai(path = "/readyz", method = "get", operation_id = "get_readiness")]
     async fn readiness(&self) -> Result<Json<Ready>, Failure<GetReadiness>> {
         let readiness = Arc::clone(&self.readiness);
-        // Runs to completion even if the client disconnects: clients with a shorter timeout would never get an answer.
+        // Finishes the check even if the client disconnects, so that its result is cached. Otherwise a client whose
+        // timeout is shorter than the check would never get an answer.
         let check = async move { readiness.check().await };
         let ready = tokio::spawn(check.in_current_span()).await;
         let ready = ready.map_err(|failed| Problem::internal(&failed))?;
@@ -112,7 +113,7 @@ documented!(GetLiveness, None, []);
 documented!(
     GetReadiness,
     None,
-    [Answer(
+    [DocumentedProblem(
         "the store does not answer or takes no writes, or the secret key cannot decrypt it",
         || Problem::new(Code::NotReady, TOO_SLOW),
     )]

@@ -1,4 +1,4 @@
-//! Ids in addresses.
+//! Ids in paths and queries.
 
 use std::str::FromStr;
 

@@ -17,8 +17,8 @@ use crate::body::{JsonBody, no_body, rejected};
 use crate::dto::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 use crate::error::Problem;
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, NOT_JSON, OWNERS_ONLY,
-    documented,
+    AUDITORS_ONLY_READ, DocumentedProblem, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, NOT_JSON,
+    OWNERS_ONLY, documented,
 };
 
 pub(crate) struct Keys {
@@ -78,9 +78,9 @@ impl Keys {
 
     /// Create an access key
     ///
-    /// The new key may read the token and the account, and nothing else. Only this response contains it. It expires no later
-    /// than the key that asks for it, and is limited to no more networks and uses. Needs the admin key or the key that came
-    /// with a link code of the account.
+    /// The new key may read the token and the account, and nothing else. Only this response contains it. It expires no
+    /// later than the key that asks for it, and its limits on networks and uses are at least as strict. Needs the admin
+    /// key or the key that came with a link code of the account.
     #[oai(
         path = "/accounts/:id/keys",
         method = "post",
@@ -108,10 +108,10 @@ impl Keys {
 
     /// Delete an access key
     ///
-    /// Also deletes the key's links; the account and its other keys stay. With `descendants=true` the keys are deleted too that
-    /// this key has made: do that if the key has leaked. In the 24 hours after a program has linked with the key, in which
-    /// the person may say "This was not me", they are always deleted. Needs the admin key or the key that came with a link code
-    /// of the account, which may delete itself.
+    /// Also deletes the key's links; the account and its other keys stay. With `descendants=true`, the keys that this
+    /// key has made are deleted too: use it if the key has leaked. For 24 hours after a link of this key was completed,
+    /// they are always deleted, because the person may still say "This was not me". Needs the admin key or the key that
+    /// came with a link code of the account, which may delete itself.
     #[oai(
         path = "/accounts/:id/keys/:key_id",
         method = "delete",
@@ -143,7 +143,7 @@ impl Keys {
     }
 }
 
-/// Parses the key id of an address.
+/// Parses a key id from a path.
 pub(crate) fn key_id(text: &str) -> AccessKeyId {
     id::read(text, AccessKeyId(-1))
 }
@@ -160,28 +160,28 @@ documented!(
 documented!(
     CreateKey,
     [
-        Answer("the body is missing or not JSON", no_body),
-        Answer("`expires_at` is not a time", NewAccessKey::bad_expiry),
+        DocumentedProblem("the body is missing or not JSON", no_body),
+        DocumentedProblem("`expires_at` is not a time", NewAccessKey::bad_expiry),
         ENROLMENT_ONLY,
         OWNERS_ONLY,
         AUDITORS_ONLY_READ,
         NO_SUCH_ACCOUNT,
         NOT_JSON,
-        Answer("an unknown field, a wrong type or no name", || {
+        DocumentedProblem("an unknown field, a wrong type or no name", || {
             rejected::<NewAccessKey>(r#"{"expires_at": "2036-06-02T12:00:00Z"}"#)
         }),
-        Answer("a name that is empty, too long or cannot be shown", || {
+        DocumentedProblem("a name that is empty, too long or cannot be shown", || {
             Refusal::Unprocessable("name is empty".to_owned()).into()
         }),
-        Answer("an `expires_at` in the past", || {
+        DocumentedProblem("an `expires_at` in the past", || {
             Refusal::Unprocessable("expires_at is in the past".to_owned()).into()
         }),
-        Answer("an invalid network", NewAccessKey::bad_network),
-        Answer(
+        DocumentedProblem("an invalid network", NewAccessKey::bad_network),
+        DocumentedProblem(
             "an `expires_at` later than the expiry of the requesting key",
             || Refusal::from(OutlivesMaker).into(),
         ),
-        Answer("the account has as many keys as it may have", || {
+        DocumentedProblem("the account has as many keys as it may have", || {
             Refusal::Unprocessable("the account has 100 keys already".to_owned()).into()
         }),
     ]
@@ -190,7 +190,7 @@ documented!(
 documented!(
     DeleteKey,
     [
-        Answer("`descendants` is not `true` or `false`", || {
+        DocumentedProblem("`descendants` is not `true` or `false`", || {
             let reason = r#"failed to parse "boolean": provided string was not `true` or `false`"#;
             Problem::bad_parameter("descendants", reason)
         }),
@@ -198,7 +198,7 @@ documented!(
         OWNERS_ONLY,
         AUDITORS_ONLY_READ,
         NO_SUCH_ACCOUNT,
-        Answer("the account has no such key", || {
+        DocumentedProblem("the account has no such key", || {
             refusals::NO_SUCH_KEY.into()
         }),
     ]

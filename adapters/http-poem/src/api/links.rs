@@ -20,7 +20,7 @@ use crate::body::{JsonBody, no_body, rejected};
 use crate::dto::{Confirmation, LinkReport, NewLink, StartedLink};
 use crate::error::{Code, Problem};
 use crate::failure::{
-    A_WHILE, AUDITORS_ONLY_READ, Answer, BAD_KEY, Failure, LINK_PENDING, NOT_JSON,
+    A_WHILE, AUDITORS_ONLY_READ, BAD_KEY, DocumentedProblem, Failure, LINK_PENDING, NOT_JSON,
     WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE, documented,
 };
 use crate::{host, origin};
@@ -41,7 +41,7 @@ impl Links {
     }
 }
 
-/// Returns the address of the page, which may be below a path of the public URL.
+/// Returns the URL of the page at `/device`. It may be below a path of the public URL.
 pub(super) fn page(public_url: &Url) -> Url {
     let mut page = public_url.clone();
     let path = format!("{}/device", public_url.path().trim_end_matches('/'));
@@ -60,10 +60,11 @@ pub(super) enum Started {
 impl Links {
     /// Ask for a link code
     ///
-    /// Without a key this starts a new link; if the operator has set an enrolment key, send that key. The
-    /// operator may limit new links to certain networks. With an access key this links the key's account again: the
-    /// response has no new key, you poll with the old one, and the account stays the same person's. A trusted workload sends a fresh JWT of its platform, which works once. The response has no key:
-    /// the workload polls, and later gets the token, with any fresh JWT.
+    /// Without a key, this starts a new link; if the operator has set an enrolment key, send that key. The operator may
+    /// limit new links to certain networks. With an access key, this links the key's account again: the response has no
+    /// new key, you poll with the old one, and the account stays the same person's. A trusted workload sends a fresh
+    /// JWT of its platform, which works once. The response has no key: the workload polls, and later gets the token,
+    /// with any fresh JWT.
     #[oai(path = "/link-code", method = "post", operation_id = "start_link")]
     async fn start(
         &self,
@@ -108,9 +109,9 @@ impl Links {
 
     /// Get the status of a link
     ///
-    /// Anybody who knows the code gets the status. The link's own access key also gets the account, or the error. So does
-    /// an admin's key, if the link links an account again. Wait `interval` seconds between polls. Ended links answer for 24
-    /// hours.
+    /// Anybody who knows the code gets the status. The link's own access key also gets the account, or the error. So
+    /// does an admin's key, if the link links an account again. Wait `interval` seconds between polls. Ended links
+    /// answer for 24 hours.
     #[oai(path = "/poll/:link_code", method = "get", operation_id = "poll_link")]
     async fn poll(
         &self,
@@ -134,10 +135,10 @@ impl Links {
 
     /// Confirm a link with its return code
     ///
-    /// For a link with `return_code` whose status is `confirming`: the person has consented and reads the return code on the
-    /// page. Ask them for it and send it with the link's access key. Then the key opens the account, and the response is that
-    /// of a poll. A wrong code can be tried three times within 180 seconds; then the link fails with `not_confirmed`, and
-    /// the tokens are revoked.
+    /// For a link with `return_code` whose status is `confirming`: the person has consented and reads the return code
+    /// on the page. Ask them for it and send it with the link's access key. Then the key opens the account, and the
+    /// response is that of a poll. A wrong code can be tried three times within 180 seconds; then the link fails with
+    /// `not_confirmed`, and the tokens are revoked.
     #[oai(
         path = "/link/:link_code/confirm",
         method = "post",
@@ -181,72 +182,72 @@ documented!(
     StartLink,
     Optional,
     [
-        Answer("the body is not JSON", || {
+        DocumentedProblem("the body is not JSON", || {
             rejected::<NewLink>("provider=github")
         }),
-        Answer("`key_expires_at` is not a time", NewLink::bad_expiry),
-        Answer(
+        DocumentedProblem("`key_expires_at` is not a time", NewLink::bad_expiry),
+        DocumentedProblem(
             "the request has no key and names a host that is not one of this service",
             || host::foreign("https://auth.example.com"),
         ),
-        Answer(
+        DocumentedProblem(
             "the operator has set an enrolment key, and the request has no key",
             || Refusal::EnrollKeyRequired.into(),
         ),
         BAD_KEY,
         WORKLOAD_REFUSED,
-        Answer("this access key may not link its account again", || {
+        DocumentedProblem("this access key may not link its account again", || {
             refusals::READING_ONLY.into()
         }),
         AUDITORS_ONLY_READ,
-        Answer(
+        DocumentedProblem(
             "the operator lets new accounts be linked from certain networks only",
             || {
                 let address = Some(Ipv4Addr::new(203, 0, 113, 7).into());
                 Refusal::EnrollNetwork { address }.into()
             },
         ),
-        Answer(
+        DocumentedProblem(
             "a web page of another site made a browser send this request",
             foreign_page,
         ),
         LINK_PENDING,
         NOT_JSON,
-        Answer("an unknown field or a wrong type", || {
+        DocumentedProblem("an unknown field or a wrong type", || {
             rejected::<NewLink>(r#"{"client": "nightly backup"}"#)
         }),
-        Answer(
+        DocumentedProblem(
             "no such provider; the detail names the providers to choose from",
             || {
                 let detail = "there is no provider \"gitlab\"; this service has: github, google";
                 Refusal::Unprocessable(detail.to_owned()).into()
             },
         ),
-        Answer("a `key_expires_at` in the past", || {
+        DocumentedProblem("a `key_expires_at` in the past", || {
             Refusal::Unprocessable("key_expires_at is in the past".to_owned()).into()
         }),
-        Answer(
+        DocumentedProblem(
             "a `role` or `key_expires_at` for an account that is linked again",
             || Refusal::Unprocessable(refusals::KEY_IS_KEPT.to_owned()).into(),
         ),
-        Answer("a return code, and this service offers none", || {
+        DocumentedProblem("a return code, and this service offers none", || {
             Refusal::Unprocessable(refusals::RETURN_CODES_ARE_OFF.to_owned()).into()
         }),
-        Answer("a return code, and the provider offers none", || {
+        DocumentedProblem("a return code, and the provider offers none", || {
             Refusal::Unprocessable(refusals::NO_RETURN_CODE.to_owned()).into()
         }),
-        Answer(
+        DocumentedProblem(
             "this service links accounts only with a return code",
             || Refusal::ReturnCodeRequired.into(),
         ),
-        Answer("an invalid label, or too many labels", || {
+        DocumentedProblem("an invalid label, or too many labels", || {
             Refusal::from(BadLabel::Name).into()
         }),
-        Answer("a client name that is too long or cannot be shown", || {
+        DocumentedProblem("a client name that is too long or cannot be shown", || {
             let detail = "client_name is longer than 100 characters";
             Refusal::Unprocessable(detail.to_owned()).into()
         }),
-        Answer(
+        DocumentedProblem(
             "a network (an IPv6 /48 counts as one) gets 300 link codes without a key in the lifetime of one (10 minutes by \
              default), and 10 while 2,000 or more links are open",
             || {
@@ -254,11 +255,11 @@ documented!(
                 Refusal::TooManyLinks { retry_after }.into()
             },
         ),
-        Answer("the operator has configured no provider", || {
+        DocumentedProblem("the operator has configured no provider", || {
             let detail = "no provider is configured on this service";
             Refusal::ProviderNotConfigured(detail.to_owned()).into()
         }),
-        Answer("too many links are open", || Refusal::OverCapacity.into()),
+        DocumentedProblem("too many links are open", || Refusal::OverCapacity.into()),
         WORKLOAD_UNKNOWABLE,
     ]
 );
@@ -269,12 +270,12 @@ documented!(
     [
         BAD_KEY,
         WORKLOAD_REFUSED,
-        Answer("no link has this code", || refusals::UNKNOWN_CODE.into()),
-        Answer("polled faster than the interval", || {
+        DocumentedProblem("no link has this code", || refusals::UNKNOWN_CODE.into()),
+        DocumentedProblem("polled faster than the interval", || {
             let retry_after = A_WHILE;
             Refusal::from(PolledTooSoon { retry_after }).into()
         }),
-        Answer("too many wrong codes were tried", || {
+        DocumentedProblem("too many wrong codes were tried", || {
             let retry_after = A_WHILE;
             Refusal::from(TooManyGuesses { retry_after }).into()
         }),
@@ -285,20 +286,20 @@ documented!(
 documented!(
     ConfirmLink,
     [
-        Answer("the body is missing or not JSON", no_body),
+        DocumentedProblem("the body is missing or not JSON", no_body),
         WORKLOAD_REFUSED,
-        Answer("this key has no link with this code", || {
+        DocumentedProblem("this key has no link with this code", || {
             refusals::UNKNOWN_CODE.into()
         }),
-        Answer("the link has ended without an account", || {
+        DocumentedProblem("the link has ended without an account", || {
             Refusal::LinkEnded.into()
         }),
         NOT_JSON,
-        Answer(
+        DocumentedProblem(
             "a wrong return code; `tries_left` says how many attempts are left",
             || Refusal::WrongReturnCode { tries_left: 2 }.into(),
         ),
-        Answer("an unknown field or a wrong type", || {
+        DocumentedProblem("an unknown field or a wrong type", || {
             rejected::<Confirmation>("{}")
         }),
         WORKLOAD_UNKNOWABLE,

@@ -82,8 +82,9 @@ const fn call(token: &WorkloadToken, address: IpAddr) -> WorkloadCall<'_> {
 impl OAuth {
     /// Exchange a token
     ///
-    /// Token exchange (RFC 8693) for OAuth clients: returns a valid access token of the account that the subject token opens.
-    /// The subject token is an access key, or the JWT of a workload that the operator trusts. Errors are those of RFC 6749.
+    /// Token exchange (RFC 8693) for OAuth clients: returns a valid access token of the account that the subject token
+    /// opens. The subject token is an access key, or the JWT of a workload that the operator trusts. Errors are those
+    /// of RFC 6749.
     #[oai(
         path = "/oauth/token",
         method = "post",
@@ -127,7 +128,7 @@ impl OAuth {
 
 documented!(Metadata, None, []);
 
-/// The parameters of a form.
+/// The form of a token exchange.
 struct TokenForm(Vec<(String, String)>);
 
 impl<'a> ApiExtractor<'a> for TokenForm {
@@ -168,7 +169,7 @@ impl TokenForm {
         jwt.map(|(_, token)| WorkloadToken::new(token.as_str()))
     }
 
-    /// Reads the parameters.
+    /// Parses the form. A JWT must not have the token type of an access key.
     fn read(self, has_jwt: bool) -> Result<TokenExchange, OAuthError> {
         let form = read(self.0)?;
         if has_jwt && form.subject_token_type == ACCESS_TOKEN {
@@ -179,15 +180,15 @@ impl TokenForm {
     }
 }
 
-/// Reads the parameters. None may come twice (RFC 6749 section 3.2).
+/// Parses the parameters. None may be repeated (RFC 6749 section 3.2).
 fn read(sent: Vec<(String, String)>) -> Result<TokenExchange, OAuthError> {
     let mut parameters = BTreeMap::new();
     for (name, value) in sent {
-        // A subject token that is too long is a refusal of its own, with an audit entry.
+        // A subject token that is too long is rejected later, with an audit entry.
         if name != "subject_token" && value.chars().count() > LONGEST_PARAMETER {
             return Err(OAuthError::invalid_request("a parameter is too long"));
         }
-        // RFC 8693 section 2.1 allows several; a token opens one account.
+        // RFC 8693 section 2.1 allows several targets, but a token opens only one account.
         if matches!(name.as_str(), "audience" | "resource") && parameters.contains_key(&name) {
             return Err(OAuthError::invalid_target(
                 "a token is for one account; send one audience",
@@ -237,7 +238,7 @@ fn read(sent: Vec<(String, String)>) -> Result<TokenExchange, OAuthError> {
     Ok(form)
 }
 
-/// The errors of the token endpoint in the document: status and meaning of each.
+/// The errors of the token endpoint in the document, with the meaning of each status.
 const ERRORS: [(StatusCode, &str); 7] = [
     (
         StatusCode::BAD_REQUEST,

@@ -13,7 +13,8 @@ use super::{Tag, account_id, id};
 use crate::auth::NeededBearer;
 use crate::dto::StartedLink;
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, PROVIDER_GONE, documented,
+    AUDITORS_ONLY_READ, DocumentedProblem, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, PROVIDER_GONE,
+    documented,
 };
 
 pub(crate) struct Relinks {
@@ -32,10 +33,10 @@ impl Relinks {
 impl Relinks {
     /// Link an account again
     ///
-    /// Asks for a link code with which the person of the account consents again, whatever state the account is in. Needs an
-    /// admin's key, which also polls the link (`GET /v1/poll/{link_code}`); there is no new access key. All keys of the
-    /// account stay valid. If another person consents, the link ends as `failed` with `account_mismatch`, and the account
-    /// does not change. A program with a key of its own sends that to `POST /v1/link-code` instead.
+    /// Asks for a link code with which the person of the account consents again, whatever state the account is in.
+    /// Needs an admin's key, which also polls the link (`GET /v1/poll/{link_code}`); there is no new access key. All
+    /// keys of the account stay valid. If another person consents, the link ends as `failed` with `account_mismatch`,
+    /// and the account does not change. A program with a key of its own sends that to `POST /v1/link-code` instead.
     #[oai(
         path = "/accounts/:id/relink",
         method = "post",
@@ -61,22 +62,22 @@ documented!(
     [
         ENROLMENT_ONLY,
         AUDITORS_ONLY_READ,
-        Answer("an access key relinks its own account only", || {
+        DocumentedProblem("an access key relinks its own account only", || {
             refusals::ADMINS_RELINK.into()
         }),
         NO_SUCH_ACCOUNT,
-        Answer(
+        DocumentedProblem(
             "the account has a random id, so the service could not reject another person's consent",
             || Refusal::Unprocessable(refusals::NOT_IDENTIFIED.to_owned()).into(),
         ),
-        Answer("the account has no access key any more", || {
+        DocumentedProblem("the account has no access key any more", || {
             Refusal::Unprocessable(refusals::NO_KEY_LEFT.to_owned()).into()
         }),
-        Answer(
+        DocumentedProblem(
             "this service links accounts only with a return code, for which a program must ask",
             || Refusal::ReturnCodeRequired.into(),
         ),
         PROVIDER_GONE,
-        Answer("too many links are open", || Refusal::OverCapacity.into()),
+        DocumentedProblem("too many links are open", || Refusal::OverCapacity.into()),
     ]
 );

@@ -11,7 +11,7 @@ use super::Tag;
 use super::cursor::{BAD_PAGE, REVOCATIONS, page_size};
 use crate::auth::NeededBearer;
 use crate::dto::{Revocation, RevocationList};
-use crate::failure::{Answer, Failure, documented};
+use crate::failure::{DocumentedProblem, Failure, documented};
 
 pub(crate) struct Revocations {
     pub(super) services: Arc<Services>,
@@ -21,8 +21,8 @@ pub(crate) struct Revocations {
 impl Revocations {
     /// List revocations
     ///
-    /// Lists pending revocations, and those that ended within the last week. They concern tokens of deleted accounts and
-    /// tokens that arrived too late. Needs an admin's or an auditor's key.
+    /// Lists pending revocations, and those that ended within the last week. They concern tokens of deleted accounts
+    /// and tokens that arrived too late. Needs an admin's or an auditor's key.
     #[oai(
         path = "/revocations",
         method = "get",
@@ -56,7 +56,7 @@ documented!(
     ListRevocations,
     [
         BAD_PAGE,
-        Answer("only keys of admins and auditors see revocations", || {
+        DocumentedProblem("only keys of admins and auditors see revocations", || {
             refusals::ADMIN_ONLY.into()
         }),
     ]

@@ -12,8 +12,8 @@ use crate::auth::NeededBearer;
 use crate::dto::Token;
 use crate::error::Problem;
 use crate::failure::{
-    Answer, Failure, PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE,
-    documented, provider_unavailable,
+    DocumentedProblem, Failure, PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED,
+    WORKLOAD_UNKNOWABLE, documented, provider_unavailable,
 };
 use crate::serialized::Serialized;
 
@@ -32,8 +32,8 @@ impl TokenApi {
     async fn get(
         &self,
         bearer: NeededBearer,
-        /// Number of seconds that the token must still last. If a fresh token lasts shorter than this, the response has a
-        /// `warning`.
+        /// Number of seconds that the token must still last. If even a fresh token does not last that long, the
+        /// response has a `warning`.
         #[oai(default, validator(maximum(value = "2147483647")))]
         min_ttl: Query<u64>,
     ) -> Result<Serialized<Token>, Failure<GetToken>> {
@@ -54,20 +54,20 @@ impl TokenApi {
 documented!(
     GetToken,
     [
-        Answer("`min_ttl` is not a number of seconds", || {
+        DocumentedProblem("`min_ttl` is not a number of seconds", || {
             let reason = r#"failed to parse "integer(uint64)": invalid digit found in string"#;
             Problem::bad_parameter("min_ttl", reason)
         }),
         WORKLOAD_REFUSED,
-        Answer("only an access key can read a token", || {
+        DocumentedProblem("only an access key can read a token", || {
             refusals::NOT_FOR_OPERATORS.into()
         }),
         RELINK_REQUIRED,
-        Answer(
+        DocumentedProblem(
             "the workload may read several accounts; `POST /oauth/token` takes the id of one",
             || Refusal::Unprocessable(refusals::SEVERAL_ACCOUNTS.to_owned()).into(),
         ),
-        Answer(
+        DocumentedProblem(
             "the token has expired and the provider gives no usable response at the moment",
             provider_unavailable,
         ),

@@ -13,11 +13,11 @@ use super::cursor::{BAD_PAGE, WORKLOADS, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::body::{JsonBody, no_body, rejected};
-use crate::dto::{Workload, WorkloadGrant, WorkloadList};
+use crate::dto::{NewWorkloadAccess, Workload, WorkloadList};
 use crate::error::Problem;
 use crate::failure::{
-    AUDITORS_ONLY_READ, Answer, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, NOT_FOR_WORKLOADS,
-    NOT_JSON, OWNERS_ONLY, documented,
+    AUDITORS_ONLY_READ, DocumentedProblem, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT,
+    NOT_FOR_WORKLOADS, NOT_JSON, OWNERS_ONLY, documented,
 };
 
 pub(crate) struct Workloads {
@@ -42,8 +42,8 @@ enum Withdrawn {
 impl Workloads {
     /// List an account's workloads
     ///
-    /// Workloads that may use the account with a JWT of their platform. Needs an admin's or an auditor's key, or the key that
-    /// came with a link code of the account.
+    /// Workloads that may use the account with a JWT of their platform. Needs an admin's or an auditor's key, or the
+    /// key that came with a link code of the account.
     #[oai(
         path = "/accounts/:id/workloads",
         method = "get",
@@ -78,8 +78,8 @@ impl Workloads {
 
     /// Grant a workload
     ///
-    /// The workload may read the token and the account, and nothing else. Needs the admin key or the key that came with a link
-    /// code of the account.
+    /// The workload may read the token and the account, and nothing else. Needs the admin key or the key that came with
+    /// a link code of the account.
     #[oai(
         path = "/accounts/:id/workloads",
         method = "post",
@@ -91,7 +91,7 @@ impl Workloads {
         /// The id of the account.
         #[oai(example = "id::example")]
         id: Path<String>,
-        body: JsonBody<WorkloadGrant>,
+        body: JsonBody<NewWorkloadAccess>,
     ) -> Result<Granted, Failure<GrantWorkload>> {
         let caller = bearer.caller(&self.services.keys).await?;
         let JsonBody(asked) = body;
@@ -102,8 +102,8 @@ impl Workloads {
 
     /// Withdraw a workload
     ///
-    /// Also deletes the links that the workload has started; the account stays. Needs the admin key or the key that came with
-    /// a link code of the account.
+    /// Also deletes the links that the workload has started; the account stays. Needs the admin key or the key that
+    /// came with a link code of the account.
     #[oai(
         path = "/accounts/:id/workloads/:workload_id",
         method = "delete",
@@ -147,31 +147,31 @@ documented!(
 documented!(
     GrantWorkload,
     [
-        Answer("the body is missing or not JSON", no_body),
+        DocumentedProblem("the body is missing or not JSON", no_body),
         ENROLMENT_ONLY,
         OWNERS_ONLY,
         AUDITORS_ONLY_READ,
         NOT_FOR_WORKLOADS,
         NO_SUCH_ACCOUNT,
         NOT_JSON,
-        Answer("an unknown field or a wrong type", || {
-            rejected::<WorkloadGrant>(r#"{"workload": "nightly"}"#)
+        DocumentedProblem("an unknown field or a wrong type", || {
+            rejected::<NewWorkloadAccess>(r#"{"workload": "nightly"}"#)
         }),
-        Answer("no such workload is configured", || {
+        DocumentedProblem("no such workload is configured", || {
             unprocessable(refusals::NO_SUCH_POLICY)
         }),
-        Answer(
+        DocumentedProblem(
             "the workload may not read tokens of the account's provider",
             || unprocessable("the workload nightly may not read tokens of github"),
         ),
-        Answer(
+        DocumentedProblem(
             "the claims are not exactly those that identify the workload permanently",
             || {
                 let needed = "claims must be exactly repository_id, repository_owner_id, as texts";
                 unprocessable(needed)
             },
         ),
-        Answer(
+        DocumentedProblem(
             "the account has as many keys and workloads as it may have",
             || unprocessable("the account has 100 keys and workloads already"),
         ),
@@ -190,7 +190,7 @@ documented!(
         AUDITORS_ONLY_READ,
         NOT_FOR_WORKLOADS,
         NO_SUCH_ACCOUNT,
-        Answer("the account has no such workload", || {
+        DocumentedProblem("the account has no such workload", || {
             refusals::NO_SUCH_WORKLOAD.into()
         }),
     ]

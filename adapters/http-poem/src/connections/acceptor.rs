@@ -1,4 +1,4 @@
-//! Accepts connections while there are free places.
+//! Accepts connections, with a limit on their number.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::stream::GuardedStream;
 use super::{Place, Registry};
 
-/// The pause after an error: when no descriptor is left, the next try fails at once, too.
+/// The pause after an error: if no file descriptor is left, the next attempt would fail at once, too.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// An acceptor with limits on its connections.
@@ -31,7 +31,7 @@ pub(crate) struct Accepted<Io> {
 }
 
 impl<A: Acceptor> GuardedAcceptor<A> {
-    /// Allows `most` connections at a time, at least one.
+    /// Allows `most` connections at a time, but at least one.
     pub(crate) fn new(inner: A, most: usize) -> Self {
         Self {
             inner,

@@ -8,28 +8,29 @@ use tokio::time::Instant;
 
 use super::{IDLE, REQUEST};
 
-/// Shared by the stream, which moves bytes, and by the handlers of requests.
+/// The state of a connection. Its stream and the handlers of its requests share it.
 #[derive(Debug)]
 pub(crate) struct Connection {
     opened_at: Instant,
-    /// The phase, and whether the connection is [evicted](EVICTED). One value, because a connection at work is not.
+    /// The phase, and whether the connection is [evicted](EVICTED). Both are one value, because a connection must not
+    /// be evicted while a request is being processed.
     state: AtomicU8,
     /// When the phase began, in milliseconds since the connection was opened.
     since: AtomicU64,
     task: AtomicWaker,
 }
 
-/// Added to the phase of an evicted connection.
+/// The bit of an evicted connection, added to the phase.
 const EVICTED: u8 = 0b1000;
 
 /// The phase of a connection: what it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Phase {
-    /// The first request, or the rest of one.
+    /// The client must send the first request, or the rest of a request.
     Request,
     Work,
-    /// The next request.
+    /// The client may send the next request.
     Idle,
 }
 
@@ -51,8 +52,8 @@ impl Connection {
         }
     }
 
-    /// Begins a phase. An evicted connection stays evicted, unless its request has just arrived: then it was evicted a
-    /// moment too late.
+    /// Begins a phase. An evicted connection stays evicted, unless its request has just arrived: then the eviction came
+    /// too late.
     pub(super) fn enter(&self, phase: Phase) {
         let since = u64::try_from(self.opened_at.elapsed().as_millis());
         self.since
@@ -71,7 +72,8 @@ impl Connection {
         self.opened_at + Duration::from_millis(self.since.load(Ordering::Acquire))
     }
 
-    /// When it is closed unless the client acts; `None` while it is not the client's turn.
+    /// Returns when the connection is closed unless the client sends something. `None` while a request is being
+    /// processed.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.phase() {
             Phase::Request => Some(self.since() + REQUEST),
@@ -80,7 +82,7 @@ impl Connection {
         }
     }
 
-    /// Whether it is the client's turn, and it is not being evicted.
+    /// Whether the connection waits for the client, and is not evicted yet.
     pub(super) fn is_waited_for(&self) -> bool {
         self.phase() != Phase::Work && !self.has_to_go()
     }
@@ -94,18 +96,18 @@ impl Connection {
         self.task.wake();
     }
 
-    /// Whether it is evicted, so it waits for the client.
+    /// Whether the connection is evicted, and so must be closed.
     pub(super) fn has_to_go(&self) -> bool {
         self.state.load(Ordering::Acquire) & EVICTED != 0
     }
 
-    /// Registers a task to be woken when the connection is to be closed.
+    /// Registers a task to be woken when the connection is evicted.
     pub(super) fn wake_on_eviction(&self, task: &Waker) {
         self.task.register(task);
     }
 }
 
-/// Marks that a request of a connection is being processed, until it is dropped.
+/// Marks that a request of a connection is being processed, until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Handling(Arc<Connection>);
 

@@ -1,9 +1,9 @@
-//! Limits connections in number and in how long they may be silent.
+//! Limits the number of connections, and how long they may be silent.
 //!
-//! A connection is closed when a request does not arrive within [`REQUEST`], when no request begins within [`IDLE`], or
-//! when the client does not read its response for [`ANSWER`]. When all places are taken, a new connection evicts the
-//! one that has been silent for longest; a connection whose request is being processed, or has arrived, is never evicted.
-//! The server speaks HTTP/1.1 only: over HTTP/2 one connection could start any number of requests.
+//! A connection is closed if a request does not arrive within [`REQUEST`], if no request begins within [`IDLE`], or if
+//! the client does not read its response for [`ANSWER`]. At the maximum number of connections, a new connection evicts
+//! the one that has been silent for longest. A connection whose request has arrived or is being processed is never
+//! evicted. The server speaks HTTP/1.1 only: over HTTP/2, one connection could start any number of requests.
 
 mod acceptor;
 mod connection;
@@ -33,8 +33,8 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// How long an evicted connection may take to close before another one is evicted.
 const EVICT_AGAIN: Duration = Duration::from_millis(50);
 
-/// Marks that a request has arrived and is being processed, until the returned value is dropped. `None` if it did not come
-/// over a [connection](Accepted) of this server.
+/// Marks that a request has arrived and is being processed, until the returned value is dropped. Returns `None` if the
+/// request did not come over a [connection](Accepted) of this server.
 pub(crate) fn handling(request: &Request) -> Option<Handling> {
     let connection = request.data::<Arc<Connection>>()?;
     Some(Handling::begin(Arc::clone(connection)))
@@ -44,7 +44,8 @@ pub(crate) fn handling(request: &Request) -> Option<Handling> {
 #[derive(Debug)]
 struct Registry {
     places: Arc<Semaphore>,
-    /// By their numbers, because peers may connect from one address to several listeners.
+    /// The connections by number. Addresses are no keys, because a peer may connect from one address to several
+    /// listeners.
     open: Mutex<HashMap<u64, Arc<Connection>>>,
 }
 
@@ -56,8 +57,8 @@ impl Registry {
         }
     }
 
-    /// Waits for a place. If there is none, evicts the connection that has been silent for longest; again and again, because
-    /// all connections may be busy at first.
+    /// Waits until another connection is allowed. Meanwhile evicts the connection that has been silent for longest,
+    /// again and again, because all connections may be busy at first.
     async fn place(&self) -> OwnedSemaphorePermit {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             return place;
@@ -71,7 +72,7 @@ impl Registry {
         }
     }
 
-    /// Closes the connection that has been silent for longest, if there is one.
+    /// Evicts the connection that has been silent for longest, if one waits for its client.
     fn evict(&self) {
         let open = lock(&self.open);
         let waited_for = open.values().filter(|one| one.is_waited_for());
@@ -82,7 +83,7 @@ impl Registry {
     }
 }
 
-/// The place of an open connection.
+/// The place of an open connection. Dropping it allows another connection.
 struct Place {
     registry: Arc<Registry>,
     number: u64,

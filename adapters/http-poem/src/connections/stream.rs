@@ -16,7 +16,7 @@ use super::{ANSWER, Place};
 /// still to come.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 ";
 
-/// How long an evicted connection has for a request that may just have arrived.
+/// How long an evicted connection stays open if a part of a request may just have arrived.
 const SPARED: Duration = Duration::from_millis(20);
 
 /// A connection that fails when the client is silent for too long.
@@ -29,7 +29,7 @@ pub(crate) struct GuardedStream<Io> {
     arrived_at: Option<Instant>,
     /// Since when an evicted connection is spared.
     spared_since: Option<Instant>,
-    /// Dropped after `io`, as the place is free only when the descriptor is.
+    /// Dropped after `io`: another connection is allowed only when the file descriptor is closed.
     _place: Place,
 }
 
@@ -99,7 +99,8 @@ impl<Io> GuardedStream<Io> {
         taken
     }
 
-    /// Records that the client has read something.
+    /// Handles the result of a write, like `poll_taken`. After the request was processed, each write restarts the idle
+    /// time, because the client is still reading the response. An interim response does not.
     fn poll_written(
         &mut self,
         bytes: &[u8],
@@ -165,14 +166,13 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for GuardedStream<Io> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A stream such as TLS has a buffer of its own. The client gets that data no sooner than data that is written
-        // at once.
+        // A stream such as TLS has a buffer of its own, so a flush may wait for the client as a write does.
         let flushed = Pin::new(&mut self.io).poll_flush(task);
         self.poll_taken(flushed, task)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // TLS sends a close alert, which a client that reads nothing does not receive.
+        // TLS sends a close alert, so a shutdown may wait for the client as a write does.
         let shut = Pin::new(&mut self.io).poll_shutdown(task);
         self.poll_taken(shut, task)
     }

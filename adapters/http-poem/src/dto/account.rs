@@ -23,8 +23,8 @@ pub(crate) struct Account {
 }
 
 mirror! {
-    /// Status of an account: `active`; `degraded`, if refreshing fails at the moment; `relink_required`, if the grant is over and a
-    /// person must consent again.
+    /// Status of an account: `active`; `degraded`, if refreshing fails at the moment; `relink_required`, if the grant
+    /// is over and a person must consent again.
     #[derive(Serialize)]
     #[serde(rename_all = "snake_case")]
     AccountStatus of grant::AccountStatus { Active, Degraded, RelinkRequired }
@@ -44,10 +44,10 @@ pub(crate) struct AccountDetails {
     linked_at: OffsetDateTime,
     /// When the stored access token expires. Absent if it does not expire, as far as the provider says.
     access_token_expires_at: Option<OffsetDateTime>,
-    /// When the refresh token expires unless it is used before, if known. From then on a person must consent again. If
-    /// use renews it, the service uses it in time.
+    /// When the refresh token expires if it is not used; a person must consent again then. Absent if unknown. If using
+    /// the refresh token extends its lifetime, the service uses it in time.
     refresh_token_expires_at: Option<OffsetDateTime>,
-    /// When the grant ends in any case, if known: a person must consent again before.
+    /// When the grant ends in any case, if known. A person must consent again before then.
     grant_expires_at: Option<OffsetDateTime>,
     /// When the tokens were last refreshed, if ever.
     last_refreshed_at: Option<OffsetDateTime>,

@@ -19,18 +19,18 @@ const NO_NETWORK: &str = "none";
 pub(crate) struct AuditEntry {
     /// The number of the entry in the log, counted from 1.
     id: String,
-    /// When it happened. For counted events, the minute in which counting began.
+    /// When the event happened. For counted events, the minute in which counting began.
     at: OffsetDateTime,
     /// What happened, such as `link.linked`, `token.handed_out` or `key.deleted`.
     kind: String,
-    /// Who did it: `admin`, `auditor` or `enroller`, with `:NAME` where the operator's key has a name, `key:ID`, `person`,
-    /// `anonymous` or `service`.
+    /// Who did it: `admin`, `auditor` or `enroller` (followed by `:NAME` if the operator's key has a name), `key:ID`,
+    /// `person`, `anonymous` or `service`.
     actor: String,
-    /// The network that it came from, such as `192.0.2.0/24`; `none` without a request, or for many networks.
+    /// The network of the request, such as `192.0.2.0/24`; `none` if no request or many networks caused the entry.
     network: String,
-    /// The id of the account that it is about.
+    /// The id of the account that the entry is about.
     account: Option<String>,
-    /// The id of the access key that it is about.
+    /// The id of the access key that the entry is about.
     key: Option<String>,
     /// Codes and numbers that say more, such as `count`, `provider`, `outcome` and `code`.
     detail: BTreeMap<String, String>,

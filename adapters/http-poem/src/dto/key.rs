@@ -35,8 +35,8 @@ pub(crate) struct NewAccessKey {
 }
 
 mirror! {
-    /// What a key may do with its account. `owner`, by default the key that came with a link code: everything. `reader`,
-    /// any key that was created later: read the token and the account.
+    /// What a key may do with its account. `owner`: everything. By default, the key that comes with a link code is an
+    /// owner. `reader`: only read the token and the account. Every key that is created later is a reader.
     #[derive(Deserialize)]
     #[serde(rename_all = "snake_case")]
     AccessKeyRole of KeyRole { Owner, Reader }
@@ -48,7 +48,7 @@ mirror! {
 pub(crate) struct AccessKeyDetails {
     /// The id of the key.
     id: String,
-    /// The purpose of the key, or the name of the client that asked for the link code. Absent if it gave none.
+    /// The purpose of the key, or the name of the client that asked for the link code. Absent if the client gave none.
     name: Option<String>,
     role: AccessKeyRole,
     /// When the key was created.
@@ -57,8 +57,8 @@ pub(crate) struct AccessKeyDetails {
     expires_at: Option<OffsetDateTime>,
     /// When the key was last used, if ever.
     last_used_at: Option<OffsetDateTime>,
-    /// Who made the key: `link` (it came with a link code), `operator`, or the id of another key of the account, which may be
-    /// deleted by now. Absent if this was not recorded yet when the key was made.
+    /// Who made the key: `link` (it came with a link code), `operator`, or the id of another key of the account, which
+    /// may be deleted by now. Absent for keys that were made before this was recorded.
     created_by: Option<String>,
     /// The networks that the key may be used from. Absent if it may be used from any network.
     networks: Option<Vec<String>>,
@@ -131,7 +131,7 @@ impl NewAccessKey {
     }
 }
 
-/// More than any program needs; the numbers in between fit the schema.
+/// Maximum of `max_uses_per_minute`, as in the schema. No program needs more.
 const MOST_USES: u32 = 100_000;
 
 fn network(text: &str) -> Result<Cidr, Problem> {

@@ -31,13 +31,13 @@ pub(crate) struct NewLink {
     /// When the new key expires; must be in the future. A key without an expiry works until it is deleted.
     #[oai(nullable)]
     pub(crate) key_expires_at: Option<TimeText>,
-    /// Whether the key opens the account only after `POST /v1/link/{link_code}/confirm` with the return code that the page
-    /// shows to the person. Only for providers that send people back to the page.
+    /// Whether the key opens the account only after `POST /v1/link/{link_code}/confirm` with the return code that the
+    /// page shows to the person. Only for providers that send people back to the page.
     #[oai(nullable)]
     pub(crate) return_code: Option<bool>,
-    /// Labels that the account gets: at most 16. A name has 1 to 63 characters of `a-z`, `0-9`, `.`, `_`, `/` and `-`. A
-    /// value has at most 255 characters; deceptive ones are rejected, as in names. The account keeps its labels: a later link
-    /// adds new names and overwrites nothing. Nobody verifies labels, and they authorise nothing.
+    /// Labels that the account gets: at most 16. A name has 1 to 63 characters of `a-z`, `0-9`, `.`, `_`, `/` and `-`.
+    /// A value has at most 255 characters; deceptive characters are rejected, as in names. The account keeps its
+    /// labels: a later link adds new names and overwrites nothing. Nobody verifies labels, and they authorise nothing.
     #[oai(nullable, validator(max_properties = 16, max_length = 255))]
     pub(crate) labels: Option<BTreeMap<String, String>>,
 }
@@ -60,7 +60,7 @@ pub(crate) struct StartedLink {
     link_code: String,
     /// Where the person enters the code.
     verification_url: String,
-    /// The same address with the code filled in. The person must still confirm it.
+    /// The same URL with the code filled in. The person must still confirm the code.
     verification_url_complete: String,
     /// Seconds until the code expires. After the person has confirmed it, polls return the new deadline.
     expires_in: u64,
@@ -71,12 +71,12 @@ pub(crate) struct StartedLink {
     access_key: Option<String>,
     /// The provider where the person will consent.
     provider: String,
-    /// As in the request.
+    /// `return_code` of the request.
     return_code: Option<bool>,
 }
 
 impl StartedLink {
-    /// Converts a link for a service with this page.
+    /// Converts a new link. `page` is the URL at which the person enters the code.
     pub(crate) fn new(
         started: usecases::StartedLink,
         return_code: Option<bool>,

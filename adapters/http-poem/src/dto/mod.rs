@@ -1,5 +1,5 @@
-//! Wire types. They are converted from the domain's types, never the other way round. Unknown values are left out, never
-//! null.
+//! Wire types, and their conversion from and to the domain's types. Responses leave out unknown values instead of
+//! sending null.
 
 mod account;
 mod audit;
@@ -34,7 +34,7 @@ pub(crate) use provider::{Provider, ProviderList};
 pub(crate) use revocation::{DeletedAccount, Revocation, RevocationList};
 pub(crate) use status::{Liveness, Readiness};
 pub(crate) use token::Token;
-pub(crate) use workload::{Workload, WorkloadGrant, WorkloadList};
+pub(crate) use workload::{NewWorkloadAccess, Workload, WorkloadList};
 
 /// Defines one page of a list, and its example.
 macro_rules! page {
@@ -113,12 +113,12 @@ impl From<Fault> for ErrorDetail {
     }
 }
 
-/// Rounds the remaining time down, so that nobody relies on more than there is.
+/// Rounds the remaining time down, so that no client relies on more time than is left.
 pub(crate) const fn seconds_down(left: Duration) -> u64 {
     left.as_secs()
 }
 
-/// Rounds a waiting time up, so that nobody comes back too early.
+/// Rounds a waiting time up, so that no client comes back too early.
 pub(crate) const fn seconds_up(wait: Duration) -> u64 {
     let whole = wait.as_secs();
     if wait.subsec_nanos() == 0 {
@@ -133,7 +133,8 @@ pub(crate) fn instant(time: OffsetDateTime) -> Timestamp {
     Timestamp::from_millis(time.unix_timestamp() * 1000 + millis)
 }
 
-/// RFC 3339 ends with the year 9999; a provider may claim more.
+/// Converts a time. A provider may claim a time after the year 9999, which RFC 3339 cannot express; it becomes the last
+/// second of that year.
 pub(crate) fn utc(instant: Timestamp) -> OffsetDateTime {
     const LAST_SECOND: i64 = 253_402_300_799;
     let seconds = instant.as_millis().div_euclid(1000);
@@ -141,10 +142,10 @@ pub(crate) fn utc(instant: Timestamp) -> OffsetDateTime {
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-/// In the minutes of the examples.
+/// Ten years in minutes.
 const A_DECADE: i64 = 3652 * 24 * 60;
 
-/// An instant for the examples.
+/// Returns a time for the examples, in minutes after a fixed day's noon.
 fn example_time(minutes: i64) -> OffsetDateTime {
     const NOON_OF_A_DAY_IN_2026: i64 = 1_780_488_000;
     utc(Timestamp::from_millis(

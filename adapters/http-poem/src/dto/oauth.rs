@@ -68,7 +68,7 @@ pub(crate) struct OAuthErrorBody {
 #[derive(Object)]
 #[oai(example)]
 pub(crate) struct ServerMetadata {
-    /// The public address of this service.
+    /// The public URL of this service.
     issuer: String,
     /// Where tokens are exchanged.
     token_endpoint: String,
@@ -76,7 +76,7 @@ pub(crate) struct ServerMetadata {
     response_types_supported: Vec<String>,
     /// Token exchange.
     grant_types_supported: Vec<String>,
-    /// `none`: the subject token says who asks.
+    /// `none`: the subject token identifies the caller.
     token_endpoint_auth_methods_supported: Vec<String>,
 }
 
@@ -103,7 +103,7 @@ impl OAuthErrorBody {
 }
 
 impl ServerMetadata {
-    /// Describes the service at this address, which has no slash at the end.
+    /// Returns the metadata of the service at this URL, which has no trailing slash.
     pub(crate) fn of(issuer: &str) -> Self {
         Self {
             issuer: issuer.to_owned(),

@@ -18,8 +18,8 @@ pub(crate) struct ProblemDetails {
     status: u16,
     /// What went wrong, for people.
     detail: String,
-    /// What went wrong, for programs. A code never changes its meaning. New codes may be added: handle an unknown one by
-    /// its status.
+    /// What went wrong, for programs. A code never changes its meaning. New codes may be added: handle an unknown one
+    /// by its status.
     code: String,
     /// With `wrong_return_code`: how often the return code may still be tried.
     pub(crate) tries_left: Option<u32>,

@@ -4,9 +4,9 @@ use poem_openapi::types::Example;
 /// A provider where people can consent.
 #[derive(Object)]
 pub(crate) struct Provider {
-    /// Its name in requests and responses.
+    /// The provider's name in requests and responses.
     pub(crate) name: String,
-    /// Its name for people.
+    /// The provider's name for people.
     pub(crate) display_name: String,
 }
 

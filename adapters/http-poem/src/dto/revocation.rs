@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 use super::{ErrorDetail, example_time, mirror, page, utc};
 
 /// Whether the provider has revoked the tokens: `revoked`; `unsupported`, if it cannot revoke them; `failed`, if it has
-/// not confirmed yet. The service retries for a day, unless the person is linked again, because revoking the old tokens
-/// might end the new grant.
+/// not confirmed yet. The service retries for a day. It stops when the person links again, because revoking the old
+/// tokens might end the new grant.
 #[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
 pub(crate) enum ProviderRevocation {
@@ -27,8 +27,8 @@ pub(crate) struct DeletedAccount {
 
 mirror! {
     /// Status of a revocation: `pending` until the provider has confirmed it; then `revoked`, or `unsupported` if the
-    /// provider cannot revoke the tokens, `failed` if it has not confirmed for a day, `cancelled` if the person has linked
-    /// again and revoking might end the new grant.
+    /// provider cannot revoke the tokens, `failed` if it has not confirmed for a day, `cancelled` if the person has
+    /// linked again and revoking might end the new grant.
     RevocationStatus of revocation::RevocationStatus { Pending, Revoked, Unsupported, Failed, Cancelled }
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Revocation {
     created_at: OffsetDateTime,
     /// When the revocation ended. Absent while it is pending.
     ended_at: Option<OffsetDateTime>,
-    /// When the service tries next, if it does.
+    /// When the service tries next. Absent if it does not try again.
     next_attempt_at: Option<OffsetDateTime>,
     /// Number of failed attempts.
     attempts_failed: u32,

@@ -13,7 +13,8 @@ use time::format_description::well_known::Rfc3339;
 use super::{A_DECADE, example_time, instant};
 use crate::error::{Code, Problem};
 
-/// A time as the caller wrote it. Parsing it later makes a malformed time a malformed request, not a wrong type.
+/// A time as the caller wrote it. It is parsed after the body, so a malformed time is an `invalid_request` (400) and
+/// not a wrong type (422).
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(crate) struct TimeText(String);
@@ -35,7 +36,7 @@ impl TimeText {
     }
 }
 
-/// The OpenAPI document describes it as a date-time.
+/// Describes the time as a date-time in the OpenAPI document.
 impl Type for TimeText {
     const IS_REQUIRED: bool = true;
 

@@ -13,20 +13,20 @@ use super::{Account, ErrorDetail, example_time, seconds_down, utc};
 #[derive(Object, Serialize)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct Token {
-    /// The token.
+    /// The provider's access token.
     access_token: String,
     /// Always `Bearer`.
     token_type: String,
     /// When the token expires. Absent if it does not expire, as far as the provider says.
     #[serde(serialize_with = "rfc3339", skip_serializing_if = "Option::is_none")]
     expires_at: Option<OffsetDateTime>,
-    /// Seconds until the token expires. Absent with `expires_at`.
+    /// Seconds until the token expires. Absent if `expires_at` is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<u64>,
     /// The granted scopes.
     scopes: Vec<String>,
-    /// Members of the provider's token response that belong to this token, such as the host that accepts it. The operator
-    /// lists them. Absent if there are none.
+    /// Members of the provider's token response that belong to this token, such as the host that accepts it. The
+    /// operator lists them. Absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     extra: Option<BTreeMap<String, String>>,
     account: Account,

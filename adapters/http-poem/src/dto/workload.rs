@@ -15,9 +15,10 @@ use crate::body::RequestObject;
 
 /// A request to let a workload read an account.
 #[derive(Object, Deserialize)]
-#[oai(skip_serializing_if_is_none, example)]
+// The published name of the schema.
+#[oai(rename = "WorkloadGrant", skip_serializing_if_is_none, example)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct WorkloadGrant {
+pub(crate) struct NewWorkloadAccess {
     /// The name of the workload in the configuration.
     #[oai(validator(max_length = 100))]
     workload: String,
@@ -31,20 +32,20 @@ pub(crate) struct WorkloadGrant {
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none, example)]
 pub(crate) struct Workload {
-    /// The id of the grant.
+    /// The id of this workload at the account: `workload_id` of `DELETE /v1/accounts/{id}/workloads/{workload_id}`.
     id: String,
     /// The name of the workload in the configuration.
     workload: String,
-    /// The issuer of its JWTs.
+    /// The issuer of the workload's JWTs.
     issuer: String,
-    /// The claims that identify it permanently.
+    /// The claims that identify the workload permanently.
     claims: BTreeMap<String, String>,
-    /// `owner` if it has linked the account, `reader` if it was granted later. It may read the token and the account, and an
-    /// owner may link the account again.
+    /// `owner` if the workload has linked the account, `reader` if it was granted later. The workload may read the
+    /// token and the account, and an owner may link the account again.
     role: AccessKeyRole,
-    /// When it was linked or granted.
+    /// When the workload linked the account or was granted access.
     created_at: OffsetDateTime,
-    /// When it was last used, if ever.
+    /// When the workload last used the account, if ever.
     last_used_at: Option<OffsetDateTime>,
 }
 
@@ -55,10 +56,10 @@ page! {
     Workload
 }
 
-impl RequestObject for WorkloadGrant {}
+impl RequestObject for NewWorkloadAccess {}
 
-impl From<WorkloadGrant> for WorkloadRequest {
-    fn from(new: WorkloadGrant) -> Self {
+impl From<NewWorkloadAccess> for WorkloadRequest {
+    fn from(new: NewWorkloadAccess) -> Self {
         Self {
             workload: new.workload,
             claims: new.claims.into_iter().collect(),
@@ -88,7 +89,7 @@ fn example_claims() -> BTreeMap<String, String> {
         .into()
 }
 
-impl Example for WorkloadGrant {
+impl Example for NewWorkloadAccess {
     fn example() -> Self {
         Self {
             workload: "nightly".to_owned(),

@@ -17,7 +17,7 @@ use crate::dto::{ProblemDetails, seconds_up};
 
 pub(crate) use oauth::{ExchangeFailure, OAuthError, TOKEN_ENDPOINT, code_of, translate};
 
-/// The media type of RFC 9457.
+/// The media type of problem details (RFC 9457).
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 macro_rules! codes {
@@ -88,14 +88,14 @@ impl Problem {
         }
     }
 
-    /// A parameter that cannot be parsed.
+    /// Creates the problem of a parameter that cannot be parsed.
     pub(crate) fn bad_parameter(name: &str, reason: &str) -> Self {
         let reason = bound(reason).unwrap_or_else(|| reason.to_owned());
         let detail = format!("the parameter {name} is invalid: {reason}");
         Self::new(Code::InvalidRequest, detail)
     }
 
-    /// A query parameter that the address does not have.
+    /// Creates the problem of a query parameter that the operation does not have.
     pub(crate) fn unknown_parameter(name: &str, known: &BTreeSet<&str>) -> Self {
         const MAX_SHOWN: usize = 40;
         let name = String::from_iter(name.chars().take(MAX_SHOWN));
@@ -104,7 +104,7 @@ impl Problem {
         Self::new(Code::InvalidRequest, detail)
     }
 
-    /// Adds a `Retry-After`.
+    /// Adds the header `Retry-After`.
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         Self {
             retry_after: Some(wait),
@@ -131,7 +131,7 @@ impl Problem {
         Self::internal_error()
     }
 
-    /// An error whose cause is in the log.
+    /// Creates the problem of an error whose cause is in the log.
     pub(crate) fn internal_error() -> Self {
         Self::new(
             Code::InternalError,
@@ -139,7 +139,7 @@ impl Problem {
         )
     }
 
-    /// The request exceeded its timeout.
+    /// Creates the problem of a request that exceeded its timeout.
     pub(crate) fn too_slow() -> Self {
         let detail = "the service could not answer in time; its database may be slow";
         Self::new(Code::StoreUnavailable, detail).retry_after(SOON)
@@ -155,7 +155,7 @@ impl Problem {
         details
     }
 
-    /// The store cannot be used; the cause is in the log.
+    /// Creates the problem of a store that cannot be used. The cause is in the log.
     pub(crate) fn store_unavailable() -> Self {
         Self::new(
             Code::StoreUnavailable,
@@ -180,7 +180,7 @@ fn bound(reason: &str) -> Option<String> {
 const SOON: Duration = Duration::from_secs(5);
 
 impl From<Refusal> for Problem {
-    /// The domain gives each refusal its code; this gives the code its status.
+    /// The domain gives each refusal its code, and `Code` gives the code its status.
     fn from(refusal: Refusal) -> Self {
         let word = refusal.code();
         let code = Code::ALL.iter().find(|code| code.as_str() == word);
@@ -225,7 +225,7 @@ impl IntoResponse for Problem {
             .content_type(PROBLEM_JSON)
             .body(Body::from_string(body));
         set_retry_after(&mut response, self.retry_after);
-        // For `translate`.
+        // `translate` reads the problem from the response.
         response.set_data(self);
         response
     }

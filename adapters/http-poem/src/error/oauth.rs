@@ -8,7 +8,7 @@ use poem_openapi::types::ToJSON as _;
 use super::{Code, Problem};
 use crate::dto::OAuthErrorBody;
 
-/// The address whose errors are not problems: clients of RFC 6749 expect `error`.
+/// The path whose errors are not problems, because clients of RFC 6749 expect the member `error`.
 pub(crate) const TOKEN_ENDPOINT: &str = "/oauth/token";
 
 /// An error of the token endpoint that has no problem code.
@@ -33,7 +33,7 @@ impl OAuthError {
         self.error
     }
 
-    /// The request names a target without a token (RFC 8693 section 2.2.2).
+    /// The subject token does not open the target of the request (RFC 8693 section 2.2.2).
     pub(crate) fn invalid_target(description: impl Into<String>) -> Self {
         Self::new("invalid_target", description)
     }
@@ -86,7 +86,7 @@ pub(crate) fn code_of(response: &Response) -> Option<&'static str> {
     problem.map(|problem| problem.code().as_str())
 }
 
-/// Turns a problem of the token endpoint into an error of RFC 6749. Its other headers stay.
+/// Turns a problem of the token endpoint into an error of RFC 6749. The other headers of the response stay.
 pub(crate) fn translate(path: &str, response: &mut Response) {
     if path.trim_end_matches('/') != TOKEN_ENDPOINT {
         return;
@@ -137,7 +137,7 @@ fn write(response: &mut Response, error: &'static str, description: &str) {
     response.set_body(Body::from_string(body.to_json_string()));
 }
 
-/// RFC 6749 section 5.2 allows printable ASCII without quotes and backslashes.
+/// Replaces characters that RFC 6749 section 5.2 does not allow: all but printable ASCII, and quotes and backslashes.
 fn printable(text: &str) -> String {
     let allowed = |c: char| match c {
         ' ' | '!' | '#'..='[' | ']'..='~' => c,

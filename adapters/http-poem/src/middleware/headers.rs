@@ -13,12 +13,12 @@ const DEFAULTS: [(HeaderName, &str); 5] = [
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// A year of https for a service with an https address (RFC 6797).
+/// Makes browsers use https for a year (RFC 6797).
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Adds the headers that a response lacks.
 pub(super) fn secure(headers: &mut HeaderMap, is_https: bool) {
-    // Also for the request id, so that the map grows only once.
+    // Also reserves space for the request id, so that the map grows only once.
     headers.reserve(DEFAULTS.len() + 2);
     if is_https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);

@@ -4,7 +4,8 @@ use poem::{Request, Result};
 use crate::body::{MAX_BYTES, body_too_large};
 use crate::error::{Code, Problem};
 
-/// Enough for the headers that proxies add. A key of any length is just an unknown key, so it does not count.
+/// Maximum size of the headers, enough for those that proxies add. `Authorization` does not count: a key of any length
+/// is just an unknown key.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 /// Reads the body up to the limit. A larger `Content-Length` is rejected before reading.

@@ -1,4 +1,4 @@
-//! The documented addresses, and the methods of each for the `Allow` header of a 405.
+//! The documented paths, and the methods of each for the `Allow` header of a 405.
 
 use std::sync::LazyLock;
 
@@ -30,19 +30,19 @@ pub(super) fn allowed(path: &str) -> String {
     methods.join(", ")
 }
 
-/// Whether this is the address of an operator's action on an account.
+/// Whether this is the path of an operator's action on an account.
 fn is_action(path: &str) -> bool {
     let account = path.strip_prefix("/admin/accounts/");
     account.is_some_and(|rest| rest.contains('/'))
 }
 
-/// Whether an address is one at which a person starts a relink.
+/// Whether this is the path of a relink URL.
 fn is_relink(path: &str) -> bool {
     let value = path.strip_prefix("/device/relink/");
     value.is_some_and(|value| !value.contains('/'))
 }
 
-/// Returns what the document says of an address; `None` if it is unknown.
+/// Returns the documented path that matches, or `None`.
 pub(super) fn documented(path: &str) -> Option<&'static MetaPath> {
     PATHS.iter().find(|known| matches(&known.path, path))
 }
@@ -56,7 +56,7 @@ pub(super) fn template(pattern: &str) -> &str {
     }
 }
 
-/// Whether an address matches a template such as `/v1/accounts/{id}`.
+/// Whether a path matches a template such as `/v1/accounts/{id}`.
 fn matches(template: &str, path: &str) -> bool {
     let (mut known, mut asked) = (template.split('/'), path.split('/'));
     loop {

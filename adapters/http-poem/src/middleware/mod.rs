@@ -1,5 +1,5 @@
-//! What applies to every request and response. One endpoint does all of it, because each wrapper of poem's moves the
-//! request, which is large, once more.
+//! What applies to every request and response. One endpoint does all of it, because each wrapper of poem would move the
+//! large request once more.
 
 mod headers;
 mod limit_body;
@@ -33,7 +33,7 @@ pub(crate) use to_its_end::to_its_end;
 use trace::RequestInProgress;
 pub(crate) use trace::id_of;
 
-/// The routes with everything that applies to all of them. It never fails: errors become problem responses.
+/// The routes with everything that applies to all of them. This endpoint never fails: errors become problem responses.
 pub(crate) struct Shell<R> {
     pub(crate) routes: R,
     pub(crate) trusted_proxies: Vec<Cidr>,

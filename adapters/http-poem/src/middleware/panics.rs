@@ -1,4 +1,4 @@
-//! A bug in one request must not drop its connection or affect others.
+//! Turns a panic into a response, so that a bug in one request neither drops its connection nor affects others.
 
 use std::any::Any;
 

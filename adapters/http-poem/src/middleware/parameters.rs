@@ -1,5 +1,5 @@
-//! Rejects query parameters that come twice, because the sender and the service could read different values. Also
-//! rejects unknown parameters of lists, because a list without a misspelt filter looks like the right one.
+//! Rejects repeated query parameters, because the sender and the service could read different values. Also rejects
+//! unknown parameters of lists, because nobody would notice that a misspelt filter is ignored.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use super::methods::documented;
 use crate::auth::shows_bearer;
 use crate::error::Problem;
 
-/// Rejects a request with such a query parameter, before its key is checked. Operations with parameters need a key; a
-/// request without one gets 401 instead.
+/// Rejects a repeated query parameter, and an unknown parameter in a request for a list, before the key is checked.
+/// Skips requests without a bearer: they get 401, because every operation with query parameters needs a key.
 pub(crate) fn check_parameters(request: &Request) -> Result<(), Problem> {
     let query = request.uri().query().unwrap_or_default();
     if query.is_empty() || !shows_bearer(request.headers()) {

@@ -8,14 +8,14 @@ use tokio::time::timeout;
 
 use crate::error::Problem;
 
-/// Callers are promised a response within 15 s, so it leaves a little earlier. A refresh or revocation in progress continues
-/// without the caller.
+/// Timeout of a request, a little less than the 15 s that callers are promised. A refresh or revocation in progress
+/// continues without the caller.
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(14_500);
 
-/// Responds in time whatever happens: each step has its own timeout, but their sum may be too long.
+/// Limits the duration of a request. Each step has its own timeout, but their sum may be too long.
 pub(crate) async fn in_time<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
     let mut answer = pin!(answer);
-    // A timer costs something, and most answers need no waiting.
+    // Most responses are ready at once and need no timer.
     let first = poll_fn(|task| Poll::Ready(answer.as_mut().poll(task))).await;
     if let Poll::Ready(answer) = first {
         return answer;

@@ -12,7 +12,7 @@ pub(crate) async fn to_its_end<T: Send + 'static>(
         Ok(result) => result,
         Err(failed) => match failed.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
-            // The runtime is ending.
+            // The runtime is shutting down.
             Err(_) => pending().await,
         },
     }

@@ -14,14 +14,14 @@ use crate::requests::{Answered, Requests};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A request in progress: it has a span with its id, is reported to the observer and logs one line. All of them name the
+/// A request in progress. It has a span with its id, is reported to the observer, and logs one line. All three name the
 /// route template, because paths and queries contain link codes.
 ///
-/// If the client disconnects, the server drops the request and this guard with it. The guard then reports the request, which
-/// was perhaps the slowest.
+/// If the client disconnects, the server drops the request and this guard with it. The guard then reports the request,
+/// because it was perhaps the slowest.
 pub(super) struct RequestInProgress<'a> {
     id: HeaderValue,
-    /// The span, if somebody observes how the request ends.
+    /// The span, if the observer or the log needs it.
     span: Option<Span>,
     method: Method,
     uri: Uri,
@@ -31,7 +31,7 @@ pub(super) struct RequestInProgress<'a> {
 }
 
 impl<'a> RequestInProgress<'a> {
-    /// Gives the request its id, and returns it and the span to work in.
+    /// Gives the request its id. Returns the guard, and the span in which the request is processed.
     pub(super) fn begin(
         request: &mut Request,
         requests: Option<&'a Arc<dyn Requests>>,
@@ -60,7 +60,7 @@ impl<'a> RequestInProgress<'a> {
         self.uri.path()
     }
 
-    /// Reports the response, and adds the id to it.
+    /// Reports the response, and adds the request id to it.
     pub(super) fn answered(mut self, response: &mut Response) {
         self.is_over = true;
         self.report(response.status().as_u16(), || {
@@ -70,7 +70,7 @@ impl<'a> RequestInProgress<'a> {
         response.headers_mut().insert(REQUEST_ID, self.id.clone());
     }
 
-    /// Looks up the route only if somebody observes it.
+    /// Reports the end of the request. Looks up the route only if the observer or the log needs it.
     fn report<'r>(&self, status: u16, route: impl FnOnce() -> Option<&'r str>) {
         let Some(span) = &self.span else {
             return;
@@ -105,8 +105,8 @@ pub(crate) fn id_of(request: &Request) -> &str {
     request.header(REQUEST_ID).unwrap_or_default()
 }
 
-/// At the highest level, so that every line of a request has its id at any log level. The names with dots are
-/// OpenTelemetry's semantic conventions and appear only in traces.
+/// Creates the span at the highest level, so that every line of a request has its id at any log level. The names with
+/// dots are OpenTelemetry's semantic conventions and appear only in traces.
 fn span(id: &str, method: &Method) -> Span {
     tracing::error_span!(
         "request",
@@ -148,7 +148,7 @@ fn is_sane(id: &[u8]) -> bool {
     (1..=128).contains(&id.len()) && id.iter().all(is_harmless)
 }
 
-/// A hash of a counter with a random key per process: it need not be secret, only unique.
+/// Returns a hash of a counter, with a random key per process. The id need not be secret, only unique.
 fn new_id() -> HeaderValue {
     static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -52,7 +52,7 @@ async fn look_up(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
     })
 }
 
-/// Shows who asks to a person who has opened an address of this service instead of entering the code.
+/// Shows who asks for access, to a person who has opened a relink URL instead of entering a code.
 pub(super) async fn invite(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
     let consents = visit.consents();
     let view = consents.look_up(code.digits(), &visit.visitor()).await?;
@@ -74,7 +74,7 @@ async fn confirm(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
                     Some(view) if view.status == LinkStatus::Pending => {
                         progress::unanswered(visit, &view, code, retry_after)
                     }
-                    // Answered in the last moment, or cancelled in another tab.
+                    // The provider has just answered, or the person cancelled in another tab.
                     _ => visit.to_link(code),
                 });
             }
@@ -99,12 +99,12 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
         .await?;
     Ok(match visit.own_link(code).await? {
         Some(_) => visit.to_link(code),
-        // Nobody has confirmed it, so no browser has a page for it.
+        // Nobody has confirmed the link, so no browser has a page for it.
         None => progress::cancelled(visit),
     })
 }
 
-/// Takes back what a link has given, for the browser that confirmed it.
+/// Deletes the account or the key that a link has brought, for the browser that confirmed the link.
 async fn disown(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
     match visit
         .consents()
@@ -112,7 +112,7 @@ async fn disown(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
         .await
     {
         Ok(disowned) => Ok(progress::disowned(visit, disowned)),
-        // A second press, most likely: the first one has deleted the link.
+        // Most likely the person pressed the button twice: the first time has deleted the link.
         Err(Refusal::NotFound(_)) => Ok(progress::nothing_to_take_back(visit)),
         Err(refusal) => Err(refusal),
     }

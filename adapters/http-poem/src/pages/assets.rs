@@ -18,7 +18,7 @@ pub(super) struct Asset {
     bytes: Cow<'static, [u8]>,
 }
 
-/// An SVG that a browser opens by itself runs no scripts and loads nothing.
+/// Keeps an SVG that a browser opens by itself from running scripts and loading anything.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 pub(super) static STYLE: Asset = Asset {
@@ -42,7 +42,7 @@ pub(super) static ICON: Asset = Asset {
     bytes: Cow::Borrowed(include_bytes!("../../assets/device/icon.svg")),
 };
 
-/// Returns the address of a file. It contains a version, so browsers may cache the file forever.
+/// Returns the path of a file. It contains a version, so browsers may cache the file forever.
 pub(super) fn address(page: &str, asset: &Asset) -> String {
     format!("{page}/assets/{}?v={}", asset.name, asset.version())
 }
@@ -62,7 +62,7 @@ impl From<&Logo> for Asset {
 }
 
 impl Asset {
-    /// A hash of the content.
+    /// Returns a hash of the content.
     fn version(&self) -> String {
         let mut hasher = DefaultHasher::new();
         self.bytes.hash(&mut hasher);

@@ -17,13 +17,14 @@ use super::site::Site;
 use super::visit::Visit;
 use crate::head::is_head;
 
-/// Longer than the authorization code of any provider.
+/// Maximum size of the query. No authorization code is longer.
 const MAX_BYTES: usize = 8192;
-/// The parameters that identify an answer. Others may differ when a browser repeats it.
+/// The parameters that identify the provider's response. Others may differ when a browser repeats the callback.
 const ANSWER: [&str; 3] = ["code", "error", "iss"];
 
-/// Takes the provider's answer and redirects to the link's page, so that reloading repeats nothing and the code leaves
-/// the address bar. A prefetch changes nothing: the person may never follow that link, such as the provider's "Cancel".
+/// Takes the provider's response and redirects to the link's page, so that reloading repeats nothing and the code
+/// leaves the address bar. A prefetch changes nothing: the person may never follow the prefetched link, such as the
+/// provider's "Cancel".
 #[handler]
 pub(super) async fn take(
     request: &Request,
@@ -68,8 +69,8 @@ async fn taken(visit: &Visit<'_>, request: &Request, provider: &str) -> Result<L
     }
 }
 
-/// Returns a parameter of the query. RFC 6749 section 3.1 allows each only once: two different values may be an attempt to
-/// show the service one and the provider the other. One without a value counts as missing.
+/// Returns a parameter of the query. RFC 6749 section 3.1 allows each only once: two different values may be an attempt
+/// to show the service one and the provider the other. A parameter without a value counts as missing.
 fn parameter<'a>(query: &'a str, name: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
     let pairs = form_urlencoded::parse(query.as_bytes());
     let mut values = pairs
@@ -83,8 +84,8 @@ fn parameter<'a>(query: &'a str, name: &str) -> Result<Option<Cow<'a, str>>, Ref
     Ok(first.filter(|value| !value.trim().is_empty()))
 }
 
-/// Returns the provider's answer in a canonical form. A query without a code and an error is no answer and does not use
-/// up the link.
+/// Returns the provider's response in a canonical form. A query with neither a code nor an error is rejected, and does
+/// not use up the link.
 fn answer_of(query: &str) -> Result<CallbackQuery, Refusal> {
     let mut answer = Serializer::new(String::new());
     let mut has_answer = false;

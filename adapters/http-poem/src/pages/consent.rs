@@ -14,8 +14,8 @@ use crate::middleware::to_its_end;
 const CONSENT_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Assigns the link to this browser and starts the provider's flow. It continues even if the person closes the tab or the
-/// page stops waiting; the link's page shows the result.
+/// Assigns the link to this browser and starts the provider's flow. The start continues even if the person closes the
+/// tab or the page stops waiting; the link's page shows the result.
 pub(super) async fn start(visit: &Visit<'_>, code: &LinkCode) -> Result<(), Refusal> {
     let (consents, code) = (Arc::clone(visit.consents()), code.clone());
     let (browser, address) = (visit.browser.clone(), visit.address);
@@ -45,7 +45,7 @@ pub(super) async fn start(visit: &Visit<'_>, code: &LinkCode) -> Result<(), Refu
     })
 }
 
-/// Gives up at once if the provider asks for a longer pause than a person would wait.
+/// Whether to retry. A pause that is longer than a person would wait is not worth it.
 fn is_worth_waiting(retry_after: Duration, give_up_at: Instant) -> bool {
     retry_after.max(PAUSE) < give_up_at.saturating_duration_since(Instant::now())
 }

@@ -7,7 +7,7 @@ use poem::http::{HeaderValue, header};
 use poem::{Request, Response};
 use url::Url;
 
-/// Name and attributes of the cookie.
+/// Name and attributes of a cookie.
 pub(super) struct BrowserCookie {
     name: &'static str,
     attributes: &'static str,
@@ -23,7 +23,8 @@ const HTTP: BrowserCookie = BrowserCookie {
     attributes: "; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax",
 };
 
-/// The session of an operator. It ends with the browser, and no link of another site carries it along.
+/// The cookie of an operator's session. It ends with the browser, and is not sent when the browser follows a link from
+/// another site.
 const SESSION_HTTPS: BrowserCookie = BrowserCookie {
     name: "__Host-central-oauth-admin",
     attributes: "; Path=/; HttpOnly; SameSite=Strict; Secure",
@@ -34,7 +35,7 @@ const SESSION_HTTP: BrowserCookie = BrowserCookie {
 };
 
 impl BrowserCookie {
-    /// Returns the cookie for a service at this address. On https its name (`__Host-`) stops other hosts of the domain
+    /// Returns the cookie for a service at this URL. On https, its name (`__Host-`) stops other hosts of the domain
     /// from setting it.
     pub(super) fn new(public_url: &Url) -> Self {
         if public_url.scheme() == "https" {
@@ -44,7 +45,7 @@ impl BrowserCookie {
         }
     }
 
-    /// Returns the cookie of operators' sessions for a service at this address.
+    /// Returns the cookie of operators' sessions for a service at this URL.
     pub(super) fn of_session(public_url: &Url) -> Self {
         if public_url.scheme() == "https" {
             SESSION_HTTPS
@@ -53,8 +54,8 @@ impl BrowserCookie {
         }
     }
 
-    /// Returns the token of a request, if this service could have issued it. Each cookie is read by itself: others of the
-    /// host or its domain may have bytes that are not ASCII.
+    /// Returns the token of a request, if this service could have issued it. Each cookie is read by itself, because
+    /// other cookies of the host or its domain may have bytes that are not ASCII.
     pub(super) fn read(&self, request: &Request) -> Option<BrowserToken> {
         request
             .headers()

@@ -1,4 +1,4 @@
-//! The page's forms.
+//! The forms of the pages.
 
 use poem::http::StatusCode;
 use poem::{Body, Request, error::ReadBodyError};
@@ -6,10 +6,10 @@ use url::form_urlencoded;
 
 use crate::body::{FORM, is_of_type};
 
-/// Larger than any of our forms.
+/// Maximum size of a form. All forms of this service are smaller.
 const MAX_BYTES: usize = 4096;
 
-/// The fields of a form, or of the query of an address.
+/// The fields of a form or of a query.
 pub(super) struct Fields(Vec<(String, String)>);
 
 pub(super) struct Form {
@@ -29,7 +29,7 @@ pub(super) enum Action {
     Disown,
 }
 
-/// Why a body is not one of our forms.
+/// Why a body is not a form of this service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoForm {
     /// Wrong content type.
@@ -51,7 +51,7 @@ impl NoForm {
         }
     }
 
-    /// Explains the error to authors of programs; our own pages never cause it.
+    /// Explains the error to authors of programs; the pages of this service never cause it.
     pub(super) const fn detail(self) -> &'static str {
         match self {
             Self::OtherType => {

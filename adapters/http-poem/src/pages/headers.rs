@@ -1,14 +1,14 @@
-//! Headers of everything that is for one person only.
+//! The headers of responses that are for one person only.
 
 use poem::http::header;
 use poem::middleware::SetHeader;
 
-/// Only our own files may run, load or frame.
+/// Only files of this service may run or be loaded, and nobody may frame a page.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
      img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Sets the headers. The referrer stays within the site, so that the provider never sees a code. (With `no-referrer`,
-/// Chromium would send our own forms with `Origin: null`.)
+/// Chromium would send the forms of these pages with `Origin: null`.)
 pub(super) fn private() -> SetHeader {
     SetHeader::new()
         .overriding(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)

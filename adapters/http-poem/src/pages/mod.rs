@@ -1,20 +1,20 @@
-//! The page at `/device`, and the operators' at `/admin`. At `/device`, a person enters a link code, sees who asks, and
-//! continues to the provider.
+//! The pages at `/device` for people, and those at `/admin` for operators. At `/device`, a person enters a link code,
+//! sees who asks, and continues to the provider.
 //!
 //! | file | what it does |
 //! | --- | --- |
 //! | [`show`] | `GET /device`: the form, or this browser's link |
-//! | [`answer`] | `POST /device`: look up, confirm, cancel |
+//! | [`answer`] | `POST /device`: look up, confirm, cancel, disown |
 //! | [`consent`] | starts the provider's flow, with retries |
 //! | [`callback`] | `GET /callback/{provider}`: the provider sends the browser back |
 //! | [`progress`] | the page of a link that this browser confirmed |
 //! | [`relink`] | `/device/relink/{value}`: a person starts a relink of their account |
-//! | [`status`] | `GET /device/status`: its status in one word, for the script |
+//! | [`status`] | `GET /device/status`: the status of this browser's link, for the script |
 //! | [`refused`] | error pages |
 //! | [`cookie`] | identifies the browser |
 //! | [`prefetch`] | detects prefetching |
 //! | [`texts`] | the texts, in the language of the browser |
-//! | [`admin`] | the page at `/admin` |
+//! | [`admin`] | the pages at `/admin` |
 
 mod admin;
 mod answer;
@@ -50,7 +50,7 @@ use crate::operator_details::OperatorDetails;
 use assets::Asset;
 use site::Site;
 
-/// Whether a request may change something: forms, and what providers send back with a browser.
+/// Whether a request may change something: a form, or a callback from a provider.
 pub(crate) fn may_change(request: &Request) -> bool {
     let is_safe = [Method::GET, Method::HEAD].contains(request.method());
     !is_safe || request.uri().path().starts_with("/callback/")

@@ -64,7 +64,7 @@ pub(super) fn page(
     }
 }
 
-/// The provider did not respond; the person may try again.
+/// Returns the page of a link whose provider did not respond. The person may try again.
 pub(super) fn unanswered(
     visit: &Visit<'_>,
     view: &LinkView,
@@ -75,13 +75,13 @@ pub(super) fn unanswered(
     refused::after(page, retry_after)
 }
 
-/// The person cancelled at our page.
+/// Returns the page of a link that the person cancelled here.
 pub(super) fn cancelled(visit: &Visit<'_>) -> Response {
     let page = Ended::new(visit, Mood::Calm, "cancelled");
     visit.page(StatusCode::OK, &page)
 }
 
-/// The person took the consent back.
+/// Returns the page of a link that the person disowned.
 pub(super) fn disowned(visit: &Visit<'_>, disowned: Disowned) -> Response {
     let text = match disowned {
         Disowned::Account => "disowned-account",
@@ -95,13 +95,13 @@ pub(super) fn disowned(visit: &Visit<'_>, disowned: Disowned) -> Response {
     visit.page(StatusCode::OK, &page)
 }
 
-/// This browser has no link with this code that could be taken back.
+/// Returns the page for a browser that has no link with this code to disown.
 pub(super) fn nothing_to_take_back(visit: &Visit<'_>) -> Response {
     let page = Ended::new(visit, Mood::Calm, "nothing-left");
     visit.page(StatusCode::NOT_FOUND, &page)
 }
 
-/// The person declined at the provider, or the provider for them. It may have said why.
+/// Returns the page of a link that the person or the provider declined, perhaps with the provider's reason.
 fn denied<'a>(visit: &'a Visit<'_>, view: &LinkView, why: &Fault) -> Ended<'a> {
     let t = visit.texts;
     let says = |words| t.say("denied-detail").with("words", words).to_string();
@@ -143,7 +143,7 @@ fn at_provider<'a>(
 }
 
 impl ProviderLink {
-    /// Returns a link, unless the provider's address is unsafe.
+    /// Returns a link, unless the provider's URL is unsafe.
     fn to(uri: &str, has_code: bool) -> Option<Self> {
         let url = web_address(uri)?;
         Some(Self {
@@ -170,7 +170,8 @@ impl<'a> ByHand<'a> {
     }
 }
 
-/// The provider adapter already checks this; the page checks again because it must never contain a `javascript:` link.
+/// Returns the URL if it is http or https. The provider adapter checks this too, but the page must never contain a
+/// `javascript:` link.
 fn web_address(uri: &str) -> Option<Url> {
     let url = Url::parse(uri).ok()?;
     matches!(url.scheme(), "http" | "https").then_some(url)
@@ -180,7 +181,7 @@ fn failed<'a>(visit: &'a Visit<'_>, view: &LinkView, fault: &Fault) -> Ended<'a>
     let cause = match fault.code {
         FaultCode::AccountMismatch => "failed-mismatch",
         FaultCode::NotConfirmed => "failed-not-confirmed",
-        FaultCode::AnswerLost => "failed-answer-lost",
+        FaultCode::ResponseLost => "failed-answer-lost",
         FaultCode::ProviderError => "failed-provider",
         _ => "failed-service",
     };

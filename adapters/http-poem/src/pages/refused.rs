@@ -14,12 +14,11 @@ use super::templates::{Ended, Mood, Notice};
 use super::visit::{Distrust, Visit};
 use crate::error::set_retry_after;
 
-/// Returns the page for a refusal of the domain.
 pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode>) -> Response {
     match refusal {
         Refusal::NotFound(_) => unknown(visit, code),
         Refusal::CodeInUse => careful(visit, StatusCode::CONFLICT, "in-use"),
-        // Says nothing about the account.
+        // The page says nothing about the account.
         Refusal::CodeFinished => used_up(visit, "used-elsewhere"),
         Refusal::ForeignCallback(why) => {
             tracing::debug!(why, "callback rejected");
@@ -99,7 +98,7 @@ fn with_slash(url: &str) -> String {
     format!("{}/", url.trim_end_matches('/'))
 }
 
-/// A code whose link has ended.
+/// Returns the page for a code whose link has ended.
 pub(super) fn used(visit: &Visit<'_>, status: &LinkStatus) -> Response {
     let text = match status {
         LinkStatus::Expired => "used-expired",
@@ -118,7 +117,8 @@ fn used_up(visit: &Visit<'_>, text: &str) -> Response {
     visit.page(StatusCode::GONE, &page)
 }
 
-/// A prefetch of a callback. It gets no success, so that the browser asks again when the person opens it.
+/// Returns the page for a prefetched callback. Its status is an error, so that the browser asks again when the person
+/// opens the link.
 pub(super) fn prefetch(visit: &Visit<'_>) -> Response {
     careful(visit, StatusCode::SERVICE_UNAVAILABLE, "prefetch")
 }
@@ -144,7 +144,7 @@ fn careful(visit: &Visit<'_>, status: StatusCode, stem: &str) -> Response {
     visit.page(status, &Ended::new(visit, Mood::Careful, stem))
 }
 
-/// An error that the person cannot fix.
+/// Returns the page for an error that the person cannot fix.
 fn broken(visit: &Visit<'_>, status: StatusCode, stem: &str) -> Response {
     let page = Ended {
         tells_operator: true,
@@ -153,7 +153,7 @@ fn broken(visit: &Visit<'_>, status: StatusCode, stem: &str) -> Response {
     visit.page(status, &page)
 }
 
-/// A body that is not one of our forms.
+/// Returns the page for a body that is not a form of this service.
 pub(super) fn no_form(visit: &Visit<'_>, why: NoForm) -> Response {
     let text = match why {
         NoForm::OtherType => "no-form-type",

@@ -1,5 +1,5 @@
-//! `/device/relink/{value}`: the address at which the person of an account starts a relink. The service has made it, and
-//! an operator or a webhook has sent it.
+//! `/device/relink/{value}`: a relink URL, at which the person of an account starts a relink. The service has made the
+//! URL, and an operator or a webhook has sent it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::texts::Text;
 use super::visit::Visit;
 use super::{answer, refused};
 
-/// Shows the purpose of the address. Starts nothing, so programs that check links in messages do no harm.
+/// Shows the purpose of the relink URL. Starts nothing, so programs that check links in messages do no harm.
 #[handler]
 pub(super) async fn show(
     request: &Request,

@@ -16,7 +16,7 @@ use super::texts::Text;
 use super::visit::Visit;
 use super::{progress, refused};
 
-/// Shows this browser's link, or else the form. A code in the address is only filled in, so the page does not reveal
+/// Shows this browser's link, or else the form. A code in the query is only filled in, so the page does not reveal
 /// which codes exist.
 #[handler]
 pub(super) async fn show(request: &Request, Data(site): Data<&Arc<Site>>) -> Response {
@@ -37,7 +37,7 @@ async fn own_link(visit: &Visit<'_>, code: Option<&LinkCode>) -> Result<Response
     Ok(enter(visit, StatusCode::OK, code, None, None))
 }
 
-/// Shows the form for a code, with what was typed.
+/// Shows the form for a code, with the typed text.
 pub(super) fn enter(
     visit: &Visit<'_>,
     status: StatusCode,
@@ -59,7 +59,7 @@ pub(super) fn enter(
     visit.page(status, &page)
 }
 
-/// Returns the code of the address, if it is well-formed.
+/// Returns the code in the query, if it is well-formed.
 pub(super) fn code_of(request: &Request) -> Option<LinkCode> {
     let query = request.uri().query().unwrap_or_default();
     form_urlencoded::parse(query.as_bytes())

@@ -10,7 +10,7 @@ use super::assets::{self, Asset};
 use super::cookie::BrowserCookie;
 use crate::operator_details::OperatorDetails;
 
-/// The page of one service.
+/// The state of the pages at `/device`.
 pub(super) struct Site {
     pub(super) consents: Arc<Consents>,
     pub(super) public_url: Url,
@@ -19,7 +19,7 @@ pub(super) struct Site {
     pub(super) frame: Frame,
 }
 
-/// What every page shows. The addresses are paths, so they work under any host name.
+/// What every page shows. The URLs are paths, so they work under any host name.
 pub(super) struct Frame {
     pub(super) page: String,
     pub(super) style: String,
@@ -46,7 +46,7 @@ impl Site {
 }
 
 impl Frame {
-    /// The public address may contain a path, if a proxy serves us below one.
+    /// The public URL has a path if a proxy serves this service below that path.
     fn below(public_url: &Url, operator: OperatorDetails, logo: Option<&Asset>) -> Self {
         let page = format!("{}/device", public_url.path().trim_end_matches('/'));
         Self {
@@ -59,12 +59,12 @@ impl Frame {
         }
     }
 
-    /// Returns the page of one link, in the browser that confirmed it.
+    /// Returns the path of the page of one link, in the browser that confirmed it.
     pub(super) fn link(&self, code: &LinkCode) -> String {
         format!("{}?code={}", self.page, code.digits())
     }
 
-    /// Returns the address that the script polls.
+    /// Returns the path that the script polls.
     pub(super) fn status(&self, code: &LinkCode) -> String {
         format!("{}/status?code={}", self.page, code.digits())
     }

@@ -22,7 +22,7 @@ pub(super) struct Enter<'a> {
 /// A notice above the form.
 pub(super) struct Notice {
     pub(super) text: Text,
-    /// The address where it would work.
+    /// The URL at which the form works.
     pub(super) address: String,
 }
 
@@ -33,16 +33,16 @@ pub(super) struct Confirm<'a> {
     pub(super) visit: &'a Visit<'a>,
     pub(super) view: &'a LinkView,
     pub(super) code: &'a LinkCode,
-    /// What the JWT of a workload says about the job that asks.
+    /// The claims of a workload's JWT about the job that asks.
     pub(super) workload: Vec<(&'a str, &'a str)>,
     /// Whether the client asks from the network of this browser, if that is known.
     pub(super) is_near: Option<bool>,
     pub(super) asked: Moment,
-    /// Whether the person has opened an address of this service, so that nobody has sent them the code.
+    /// Whether the person has opened a relink URL instead of entering a code that somebody may have sent them.
     pub(super) is_invited: bool,
 }
 
-/// The page at the address of a relink.
+/// The page at a relink URL.
 #[derive(Template)]
 #[template(path = "device/relink.html")]
 pub(super) struct Relink<'a> {
@@ -52,7 +52,7 @@ pub(super) struct Relink<'a> {
     pub(super) notice: Option<Text>,
 }
 
-/// Confirmed, but the provider has not responded.
+/// The page of a link that is confirmed, but whose provider has not responded.
 #[derive(Template)]
 #[template(path = "device/waiting.html")]
 pub(super) struct Waiting<'a> {
@@ -68,7 +68,7 @@ pub(super) struct AtProvider<'a> {
     pub(super) visit: &'a Visit<'a>,
     pub(super) view: &'a LinkView,
     pub(super) code: &'a LinkCode,
-    /// The code to type there, in flows that have one.
+    /// The code to type at the provider, in flows that have one.
     pub(super) user_code: Option<&'a str>,
     /// The link to the provider, shown as a button.
     pub(super) provider_link: Option<ProviderLink>,
@@ -92,7 +92,7 @@ pub(super) struct ByHand<'a> {
     pub(super) href: Option<String>,
 }
 
-/// The provider has answered; the service finds out whose account it is, or that the person declined.
+/// The page while the service finds out whose account it is, or that the person declined. The provider has answered.
 #[derive(Template)]
 #[template(path = "device/finishing.html")]
 pub(super) struct Finishing<'a> {
@@ -101,7 +101,7 @@ pub(super) struct Finishing<'a> {
     pub(super) code: &'a LinkCode,
 }
 
-/// The person has consented, and the program needs the return code.
+/// The page after the consent, with the return code that the program needs.
 #[derive(Template)]
 #[template(path = "device/confirming.html")]
 pub(super) struct Confirming<'a> {
@@ -119,7 +119,7 @@ pub(super) struct Linked<'a> {
     pub(super) code: &'a LinkCode,
 }
 
-/// The link has ended or cannot continue.
+/// The page of a link that has ended or cannot continue.
 #[derive(Template)]
 #[template(path = "device/ended.html")]
 pub(super) struct Ended<'a> {
@@ -128,7 +128,7 @@ pub(super) struct Ended<'a> {
     pub(super) heading: Text,
     pub(super) text: Text,
     pub(super) advice: Text,
-    /// A provider's or an error's own words.
+    /// The provider's or an error's own words.
     pub(super) detail: Option<String>,
     /// Whether the advice is to tell the operator, who needs the id of the request.
     pub(super) tells_operator: bool,
@@ -155,7 +155,7 @@ impl<'a> Ended<'a> {
 pub(super) enum Mood {
     /// The link ended as the person wanted.
     Calm,
-    /// It may work another time.
+    /// Another attempt may work.
     Careful,
     Bad,
 }

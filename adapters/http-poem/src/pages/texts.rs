@@ -1,4 +1,5 @@
-//! The texts of the person's pages, in the languages of `texts/`. Each file has the same messages; English is the fallback.
+//! The texts of the person's pages, in the languages of `texts/`. Each file has the same messages; English is the
+//! fallback.
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::LazyLock;
@@ -104,7 +105,7 @@ impl Texts {
         self.0.tag
     }
 
-    /// Returns a message. Its values follow.
+    /// Returns a message, to which `Text::with` and `Text::count` add values.
     pub(super) fn say(self, id: &str) -> Text {
         Text {
             texts: self,
@@ -115,7 +116,8 @@ impl Texts {
     }
 }
 
-/// Removes extensions (RFC 5646 section 2.1), such as the temperature unit in `de-DE-u-mu-celsius`, which some phones send.
+/// Removes extensions (RFC 5646 section 2.1), such as the temperature unit in `de-DE-u-mu-celsius`, which some phones
+/// send.
 fn without_extensions(tag: &str) -> String {
     let parts = tag.split('-').take_while(|part| part.len() > 1);
     parts.collect::<Vec<_>>().join("-")

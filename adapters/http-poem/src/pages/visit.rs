@@ -20,7 +20,7 @@ use crate::origin;
 
 /// A request with its browser.
 pub(super) struct Visit<'a> {
-    /// The state that all requests share.
+    /// The state that all requests to the pages share.
     pub(super) site: &'a Site,
     /// The token of the browser: its cookie, or a new one that the response sets.
     pub(super) browser: BrowserToken,
@@ -55,7 +55,7 @@ impl<'a> Visit<'a> {
             texts: Texts::accepted(request),
             request_id: id_of(request).to_owned(),
             address: client_address(request),
-            // Browsers leave out the cookie of a form that another site sends. A new one would replace it.
+            // Browsers send no cookie with a form from another site. A new cookie would replace the browser's own.
             sets_cookie: is_known || is_own || request.method().is_safe(),
             site,
             browser,
@@ -64,7 +64,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Speaks English, whatever the browser prefers.
+    /// Uses the English texts, whatever the browser prefers.
     pub(super) fn in_english(self) -> Self {
         let texts = Texts::english();
         Self { texts, ..self }
@@ -150,14 +150,15 @@ pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Distrust {
-    /// The browser says that another site sent it.
+    /// The headers say that another site sent the form.
     OtherSite,
     NoCookie,
     /// The form was made for another browser, or before the cookie was lost.
     WrongToken,
 }
 
-/// Private addresses may be those of proxies, which stand for any number of networks.
+/// Whether two addresses are in one network, if that is known. Private addresses may be those of proxies, which stand
+/// for any number of networks.
 fn is_near(one: IpAddr, other: IpAddr) -> Option<bool> {
     let is_known = |address: &IpAddr| match address.to_canonical() {
         IpAddr::V4(ip) => !(ip.is_loopback() || ip.is_private() || ip.is_unspecified()),

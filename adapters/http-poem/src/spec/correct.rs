@@ -10,7 +10,7 @@ pub(super) fn correct(document: &mut Value) {
     let schemas = document["components"]["schemas"].clone();
     let mut requests = Vec::new();
     for operation in operations(document) {
-        // A public operation must say so.
+        // An operation without a key must have an empty `security`.
         operation.entry("security").or_insert_with(|| json!([]));
         requests.extend(operation.get("requestBody").and_then(schema_name));
         let answers = operation
@@ -37,7 +37,7 @@ pub(super) fn correct(document: &mut Value) {
     schemas["Problem"]["properties"]["code"]["x-extensible-enum"] = codes.collect();
 }
 
-/// Helps generators that need more than OpenAPI says.
+/// Adds what some generators need beyond OpenAPI.
 fn correct_schema(name: &str, schema: &mut Value) {
     if let Some(words) = schema["enum"].as_array() {
         // Go and C have one name space for all constants, and several enums have a `failed`.
@@ -109,7 +109,7 @@ fn use_known_formats(schema: &mut Map<String, Value>) {
 }
 
 /// OpenAPI 3.0 allows `nullable` only beside a `type`, and no description beside a reference. So poem-openapi puts both
-/// into a second part; here, all such references name enums.
+/// into a second part of an `allOf`. Here, all such references name enums of strings.
 fn give_nullable_a_type(schema: &mut Map<String, Value>) {
     let parts = schema.get_mut("allOf").and_then(Value::as_array_mut);
     let mut parts = parts.into_iter().flatten().filter_map(Value::as_object_mut);
@@ -119,7 +119,7 @@ fn give_nullable_a_type(schema: &mut Map<String, Value>) {
     }
 }
 
-/// Ids and link codes are short. A longer name at the same place names nothing: 404.
+/// Limits path parameters to 64 characters. Ids and link codes are shorter, and anything longer gets 404.
 fn bound_names_in_addresses(parameter: &mut Map<String, Value>) {
     if parameter.get("in").is_some_and(|place| place == "path") {
         parameter["schema"]["maxLength"] = json!(64);

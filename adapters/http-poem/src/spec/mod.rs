@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::api::{Api, service};
 use correct::correct;
 
-/// The OpenAPI document as JSON, ending with a new line. `server` is the address of the API, which may be a path.
+/// Returns the OpenAPI document as JSON, ending with a new line. `server` is the URL of the API, which may be a path.
 #[must_use]
 pub fn spec_json(server: &str) -> String {
     let mut text = serde_json::to_string_pretty(&document(server)).unwrap_or_default();
@@ -23,14 +23,14 @@ pub fn spec_json(server: &str) -> String {
     text
 }
 
-/// The OpenAPI document as YAML, as [`spec_json`].
+/// Returns the OpenAPI document as YAML, like [`spec_json`].
 #[must_use]
 pub fn spec_yaml(server: &str) -> String {
     serde_yaml::to_string(&document(server)).unwrap_or_default()
 }
 
-/// The parts in the order in which people read them. Below, keys are sorted, whatever features of serde_json another
-/// crate enables, because the document must not depend on the build.
+/// The parts in the order in which people read them. Within the parts, keys are sorted, so that the document does not
+/// depend on the features of serde_json that other crates enable.
 #[derive(Serialize)]
 struct Document {
     openapi: Value,

@@ -33,7 +33,7 @@ pub enum CertificateError {
     /// The file of the key has no PEM private key.
     #[error("{0} has no private key in PEM format without a password")]
     NoKey(PathBuf),
-    /// They do not match, or the type of the key is not supported.
+    /// The certificate and the key do not match, or the type of the key is not supported.
     #[error("the certificate and the key cannot be used: {0}")]
     Unusable(#[source] rustls::Error),
 }

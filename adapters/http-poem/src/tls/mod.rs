@@ -26,7 +26,7 @@ pub struct TlsAcceptor<A> {
 }
 
 impl<A> TlsAcceptor<A> {
-    /// Encrypts what an acceptor accepts. The certificate is the current one at each handshake.
+    /// Wraps an acceptor. Each handshake uses the certificate that is current then.
     #[must_use]
     pub fn new(inner: A, certificate: Arc<Certificate>) -> Self {
         let mut config = ServerConfig::builder()

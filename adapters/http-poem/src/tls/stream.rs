@@ -70,7 +70,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<Io> {
         true
     }
 
-    /// Before the handshake nothing has been written.
+    /// Nothing has been written before the handshake.
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.0 {
             State::Open(open) => Pin::new(&mut **open).poll_flush(task),

@@ -37,7 +37,7 @@ impl Validity {
     pub(super) fn warning(&self, now: Timestamp) -> Option<String> {
         let now = Duration::from_millis(now.as_millis().try_into().unwrap_or(0));
         let (from, until) = (self.from.unix_duration(), self.until.unix_duration());
-        // Short-lived certificates are renewed later than that.
+        // Short-lived certificates are renewed later.
         let soon = SOON.min(until.saturating_sub(from) / 4);
         if until <= now {
             let until = self.until;

@@ -1,5 +1,5 @@
-//! The text of a wrapped key: `pkcs11:METHOD:LABEL:BASE64`. The label names the key on the token that decrypts it, so
-//! that another key can be configured before everything is re-encrypted.
+//! The text of a wrapped key: `pkcs11:METHOD:LABEL:BASE64`. LABEL names the key on the token that decrypts the text. So
+//! the operator can configure another key before all texts are wrapped again.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 
 use crate::KmsError;
 
-/// How the token encrypts.
+/// How the token wraps a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
-    /// An AES key, `CKM_AES_GCM` with a 12-byte IV before and a 16-byte tag after the ciphertext.
+    /// With an AES key: `CKM_AES_GCM`, a 12-byte IV before the ciphertext and a 16-byte tag after it.
     AesGcm,
-    /// An RSA key pair, `CKM_RSA_PKCS_OAEP` with SHA-1 and MGF1 with SHA-1: the hash that every token has. OAEP does not
-    /// depend on its collision resistance.
+    /// With an RSA key pair: `CKM_RSA_PKCS_OAEP` with SHA-1 and MGF1 with SHA-1. Every token supports SHA-1, and OAEP
+    /// does not need a collision-resistant hash.
     RsaOaep,
 }
 
-/// A wrapped key.
+/// A wrapped key, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ciphertext {
     pub(super) method: Method,
-    /// The label of the key that decrypts it.
+    /// The label of the key on the token that decrypts `bytes`.
     pub(super) object: String,
     pub(super) bytes: Vec<u8>,
 }

@@ -1,5 +1,5 @@
-//! Talks to the token. Each request is one conversation: initialise, log in, use the key, log out, finalise. Nothing is
-//! kept in between, so a token that was unplugged or replaced works at the next request.
+//! Talks to the token. Each request is one conversation: initialise, log in, use the key, log out, finalise. No session
+//! outlives its request, so a token that was unplugged or replaced works at the next request.
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
@@ -15,9 +15,9 @@ use crate::KmsError;
 /// Holds conversations, one at a time.
 pub(super) struct Conversations {
     address: KeyAddress,
-    /// The library, once it is loaded. It is never unloaded, because libraries with threads of their own crash then.
+    /// The vendor's library, once it is loaded. It is never unloaded: unloading crashes libraries that run threads.
     module: Option<Pkcs11>,
-    /// The PIN that the token has rejected. It is not sent again: tokens lock after a few wrong PINs.
+    /// The last PIN that the token rejected. It is not sent again, because tokens lock after a few wrong PINs.
     rejected: Option<SecretString>,
 }
 
@@ -30,7 +30,7 @@ impl Conversations {
         }
     }
 
-    /// Makes the token do one task.
+    /// Performs one task on the token.
     pub(super) fn hold(&mut self, pin: SecretString, task: Task) -> Result<Done, KmsError> {
         let module = self.module()?;
         let flags = CInitializeFlags::OS_LOCKING_OK;
@@ -39,7 +39,7 @@ impl Conversations {
             Err(error) => return Err(judge(error)),
         }
         let done = self.with_session(&module, pin, task);
-        // If this fails, the module is still initialised for the next conversation.
+        // If this fails, the module stays initialised, which the next conversation accepts.
         let _ = module.finalize();
         done
     }
@@ -72,11 +72,11 @@ impl Conversations {
         done
     }
 
-    /// Finds the token, which may have been pulled out or be out of reach.
+    /// Finds the configured token. If it is unplugged or unreachable, a retry may succeed.
     fn token(&self, module: &Pkcs11) -> Result<(Slot, TokenInfo), KmsError> {
         let slots = module.get_slots_with_token().map_err(judge)?;
         let tokens = slots.into_iter().filter_map(|slot| {
-            // A token that cannot describe itself cannot be the configured one.
+            // A token without readable token info cannot be matched, so it is skipped.
             let info = module.get_token_info(slot).ok()?;
             let is_meant = match &self.address.token {
                 TokenName::Label(label) => info.label() == label,
@@ -95,7 +95,8 @@ impl Conversations {
         }
     }
 
-    /// Logs in, unless that could lock the token.
+    /// Logs in. Does not send a PIN that the token has rejected before. Sends no PIN at all if one more wrong PIN would
+    /// lock the token.
     fn log_in(
         &mut self,
         session: &Session,
@@ -117,7 +118,7 @@ impl Conversations {
             return refuse("one more wrong PIN would lock it; log in once with another program");
         }
         let logged_in = match session.login(UserType::User, Some(&pin)) {
-            // An earlier session could not log out.
+            // The logout of an earlier session failed.
             Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
             other => other.map_err(judge),
         };

@@ -1,4 +1,4 @@
-//! The meaning of a token's errors.
+//! Maps errors of a PKCS#11 module to [`KmsError`].
 
 use cryptoki::context::Function;
 use cryptoki::error::{Error, RvError};
@@ -6,7 +6,7 @@ use cryptoki::error::{Error, RvError};
 use crate::KmsError;
 use crate::client::one_line;
 
-/// Decides whether the same request may succeed later.
+/// Decides whether the same request may succeed later, and whether the PIN may be sent again.
 pub(super) fn judge(error: Error) -> KmsError {
     match error {
         Error::Pkcs11(problem, function) => {
@@ -16,13 +16,13 @@ pub(super) fn judge(error: Error) -> KmsError {
                 _ => judge_use(problem, function, words),
             }
         }
-        // The module is no PKCS#11 library, or does not fit this program.
+        // The module is not a PKCS#11 library, or this program cannot load it.
         other => KmsError::Refused(one_line(&other.to_string())),
     }
 }
 
-/// Judges an error of `C_Login`. A code of the vendor may mean a wrong PIN, so it counts as one: an HSM that was locked or
-/// erased is worse than a service that asks its operator.
+/// Judges an error of `C_Login`. A vendor-defined code may mean a wrong PIN, so it counts as a wrong PIN. It is better
+/// to stop and ask the operator than to let further attempts lock or erase the HSM.
 fn judge_login(problem: RvError, words: String) -> KmsError {
     use RvError::{
         ActionProhibited, ArgumentsBad, FunctionNotSupported, PinExpired, PinIncorrect, PinInvalid,
@@ -46,7 +46,7 @@ fn judge_login(problem: RvError, words: String) -> KmsError {
     }
 }
 
-/// Judges an error of any other function.
+/// Judges an error of any function except `C_Login`.
 fn judge_use(problem: RvError, function: Function, words: String) -> KmsError {
     use RvError::{
         EncryptedDataInvalid, EncryptedDataLenRange, FunctionNotSupported, GeneralError,
@@ -62,7 +62,7 @@ fn judge_use(problem: RvError, function: Function, words: String) -> KmsError {
         | KeyTypeInconsistent
         | MechanismInvalid
         | MechanismParamInvalid => KmsError::Refused(words),
-        // SoftHSM says this of a changed ciphertext; others say it when they cannot work at the moment.
+        // SoftHSM returns this for a modified ciphertext, other modules for a temporary failure.
         GeneralError if matches!(function, Function::Decrypt) => {
             KmsError::Unavailable(format!("{words}; the wrapped key may be damaged"))
         }

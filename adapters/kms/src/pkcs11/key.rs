@@ -13,10 +13,10 @@ use crate::{KEY_LENGTH, KmsError};
 
 const IV_LENGTH: usize = 12;
 const TAG_BITS: u64 = 128;
-/// Bound to the ciphertext, so that it is of no use to another program with the same key.
+/// Associated data of AES-GCM. Another program that uses the same AES key does not accept our ciphertext.
 const CONTEXT: &[u8] = b"central-oauth";
 
-/// Encrypts our key with an AES key of this label, or else with an RSA key.
+/// Encrypts the secret key with the AES key of this label, or with the RSA key if there is no AES key.
 pub(super) fn encrypt(
     session: &Session,
     object: &str,
@@ -38,7 +38,7 @@ pub(super) fn encrypt(
     })
 }
 
-/// Decrypts our key with the key that the ciphertext names.
+/// Decrypts the secret key with the key on the token that the ciphertext names.
 pub(super) fn decrypt(
     session: &Session,
     ciphertext: &Ciphertext,
@@ -95,7 +95,7 @@ fn oaep() -> Mechanism<'static> {
     Mechanism::RsaPkcsOaep(PkcsOaepParams::new(hash, mask, PkcsOaepSource::empty()))
 }
 
-/// Finds the one key of this class and label.
+/// Finds the key of this class and label; an error if there are several.
 fn find(
     session: &Session,
     class: ObjectClass,

@@ -1,7 +1,7 @@
 //! A key on a PKCS#11 token: a hardware security module, a smart card, or `SoftHSM`.
 //!
-//! API: <https://docs.oasis-open.org/pkcs11/pkcs11-spec/v3.1/pkcs11-spec-v3.1.html>. Calls block, for as long as the vendor's
-//! library likes, so one thread makes them all and callers wait for it with a timeout.
+//! API: <https://docs.oasis-open.org/pkcs11/pkcs11-spec/v3.1/pkcs11-spec-v3.1.html>. Calls into the vendor's library
+//! block without a limit, so one thread makes all calls, and callers wait for it with a timeout.
 
 mod ciphertext;
 mod conversation;
@@ -32,14 +32,14 @@ pub(crate) struct Pkcs11 {
     jobs: mpsc::Sender<Job>,
 }
 
-/// A request to the thread.
+/// A task for the thread, with the PIN and the channel of the caller.
 struct Job {
     pin: SecretString,
     task: Task,
     answer: oneshot::Sender<Result<Done, KmsError>>,
 }
 
-/// A request to the token.
+/// A task for the token.
 enum Task {
     Encrypt {
         object: String,
@@ -48,7 +48,7 @@ enum Task {
     Decrypt(Ciphertext),
 }
 
-/// The result of a request.
+/// The result of a task.
 enum Done {
     Encrypted(Ciphertext),
     Decrypted(Zeroizing<Vec<u8>>),
@@ -83,12 +83,12 @@ impl Pkcs11 {
     }
 }
 
-/// Processes tasks until nobody can send any more. Skips tasks whose callers no longer wait, so that a token that hung
-/// for long is not flooded.
+/// Processes tasks until all senders are dropped. Skips tasks whose callers no longer wait, so that a token which hung
+/// is not flooded afterwards.
 fn work(mut conversations: Conversations, queue: &mpsc::Receiver<Job>) {
     while let Ok(Job { pin, task, answer }) = queue.recv() {
         if !answer.is_closed() {
-            // An error means that the caller has stopped waiting.
+            // The send fails only if the caller has stopped waiting.
             let _ = answer.send(conversations.hold(pin, task));
         }
     }
@@ -105,7 +105,8 @@ impl Service for Pkcs11 {
             return Err(KmsError::Refused("it did not encrypt".to_owned()));
         };
         let encrypted = ciphertext.to_string();
-        // If a module uses an IV of its own, nobody can decrypt the result.
+        // Some modules ignore the given IV and use their own, so that nobody can decrypt the result. Therefore test now
+        // that the result can be decrypted.
         match self.ask(Task::Decrypt(ciphertext)).await? {
             Done::Decrypted(decrypted) if *decrypted == key[..] => Ok(encrypted),
             _ => Err(KmsError::Refused(

@@ -1,4 +1,4 @@
-//! Names a key on a token: a PKCS#11 URI (RFC 7512).
+//! Parses the PKCS#11 URI of a key (RFC 7512).
 
 use std::path::PathBuf;
 
@@ -8,13 +8,13 @@ use crate::InvalidKeyName;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeyAddress {
-    /// The library of the token's vendor.
+    /// The path of the vendor's library.
     pub(super) module: PathBuf,
     pub(super) token: TokenName,
     pub(super) object: String,
 }
 
-/// Which of the tokens that the module finds.
+/// Selects one of the tokens that the module finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TokenName {
     Label(String),
@@ -22,10 +22,10 @@ pub(super) enum TokenName {
 }
 
 impl KeyAddress {
-    /// Parses `pkcs11:token=LABEL;object=LABEL?module-path=PATH`, with `slot-id=NUMBER` instead of `token` if need be.
+    /// Parses `pkcs11:token=LABEL;object=LABEL?module-path=PATH`; `slot-id=NUMBER` may replace `token=LABEL`.
     ///
     /// # Errors
-    /// [`InvalidKeyName::Token`]. Never repeats a value, because people write PINs into these URIs.
+    /// [`InvalidKeyName::Token`]. It contains no value of the URI, because people write PINs into these URIs.
     pub(super) fn parse(uri: &str) -> Result<Self, InvalidKeyName> {
         let uri = uri.strip_prefix("pkcs11:").unwrap_or(uri);
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));

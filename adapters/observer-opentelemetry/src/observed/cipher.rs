@@ -18,7 +18,8 @@ impl ObservedCipher {
     }
 }
 
-/// Returns a span inside the current one; without one, none, because the cipher is not a trace of its own.
+/// Runs `work` in a child of the current span. Without a current span it creates none, because that would start a
+/// trace.
 fn part<T>(name: &'static str, work: impl FnOnce() -> T) -> T {
     if Span::current().is_none() {
         return work();

@@ -22,7 +22,7 @@ pub struct ObservedProvider {
 }
 
 impl ObservedProvider {
-    /// Instruments this provider for that observer.
+    /// Instruments `provider` and reports its calls to `observer`.
     #[must_use]
     pub fn new(provider: Arc<dyn OAuthProvider>, observer: Arc<dyn Observer>) -> Self {
         Self { provider, observer }
@@ -46,7 +46,7 @@ impl ObservedProvider {
             span.record("error.type", outcome.as_str());
             span.record("otel.status_code", "ERROR");
         }
-        self.observer.provider_asked(&ProviderCall {
+        self.observer.provider_called(&ProviderCall {
             provider,
             exchange,
             outcome,
@@ -93,8 +93,8 @@ impl OAuthProvider for ObservedProvider {
         self.provider.scope_words(scope)
     }
 
-    fn sends_browsers_back(&self) -> bool {
-        self.provider.sends_browsers_back()
+    fn uses_redirects(&self) -> bool {
+        self.provider.uses_redirects()
     }
 
     fn client_id(&self) -> String {

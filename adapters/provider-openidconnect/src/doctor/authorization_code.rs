@@ -9,7 +9,7 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::{Checkup, Finding, Subject};
-use crate::http::{Answer, Fields, Request};
+use crate::http::{Fields, ProviderResponse, Request};
 use crate::oauth_error::OAuthError;
 use crate::scrub::Scrubber;
 use crate::server::Server;
@@ -64,8 +64,8 @@ impl Checkup<'_> {
         });
     }
 
-    /// Returns the error, if the provider redirects back at once with one (RFC 6749 section 4.1.2.1).
-    fn sent_back(&self, answer: &Answer, redirect_uri: &str) -> Option<OAuthError> {
+    /// If the provider redirects back at once with an error (RFC 6749 section 4.1.2.1), returns the error.
+    fn sent_back(&self, answer: &ProviderResponse, redirect_uri: &str) -> Option<OAuthError> {
         let location = answer.headers().get(LOCATION)?.to_str().ok()?;
         let location = Url::parse(location).ok()?;
         if !location.as_str().starts_with(redirect_uri) {
@@ -87,7 +87,7 @@ impl Checkup<'_> {
     }
 }
 
-fn judge_page(answer: &Answer) -> Finding {
+fn judge_page(answer: &ProviderResponse) -> Finding {
     let status = answer.status();
     if status.is_server_error() {
         return Finding::failed(Subject::Authorization, &answer.unavailable(), FLOW);
@@ -109,8 +109,8 @@ fn page(words: &str) -> Finding {
     Finding::ok(Subject::Authorization, words)
 }
 
-/// Servers check the client before the code (RFC 6749 section 3.2.1), so rejecting the code means accepting the client.
-/// GitHub's error is `bad_verification_code`.
+/// Servers check the client before the code (RFC 6749 section 3.2.1), so a server that rejects the code has accepted
+/// the client. GitHub's error is `bad_verification_code`.
 fn judge(redeemed: &Result<Redemption, ProviderError>) -> Finding {
     const EXPECTED: [&str; 2] = ["invalid_grant", "bad_verification_code"];
     match redeemed {
@@ -141,7 +141,8 @@ fn judge(redeemed: &Result<Redemption, ProviderError>) -> Finding {
     }
 }
 
-/// A rejection without a code is about the invented code only if it is a 400 with a description, as Twitch's.
+/// Whether a rejection without an error code concerns something else than the invented code. Twitch rejects a code with
+/// 400 and a description.
 fn is_about_no_code(code: &str, detail: &str) -> bool {
     code.starts_with("http_") && !detail.starts_with("no error code (HTTP 400): ")
 }

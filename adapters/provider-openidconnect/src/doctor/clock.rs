@@ -5,13 +5,13 @@ use super::{Checkup, Finding, Subject};
 use crate::identity::id_token;
 use crate::server::Server;
 
-/// Smaller differences are not reported.
+/// Smaller differences, in seconds, are not reported.
 const NOTICED: u64 = 30;
-/// How long after its expiry an ID token is accepted. Nothing else in it is compared with this machine's clock.
+/// How many seconds after its expiry an ID token is accepted. No other claim is compared with this machine's clock.
 const LEEWAY: u64 = id_token::LEEWAY.as_secs();
 
 impl Checkup<'_> {
-    /// Compares the clocks with the `Date` headers of the hosts.
+    /// Compares the clocks with the `Date` headers of the provider's hosts.
     pub(super) fn clock(&mut self, server: &Server) {
         let finding = match self.reported_by(server) {
             Some((host, ahead)) => self.judge(host, ahead, server.issuer.is_some()),
@@ -24,7 +24,8 @@ impl Checkup<'_> {
         self.add(finding);
     }
 
-    /// Returns the token endpoint's host, which dates ID tokens, or else any host that sent a date.
+    /// Returns the token endpoint's host, whose clock sets the `exp` of ID tokens, or else another host that sent a
+    /// `Date`.
     fn reported_by(&self, server: &Server) -> Option<(&Host, i64)> {
         let tokens = server.token().ok().map(origin);
         let mut offsets = self
@@ -43,7 +44,7 @@ impl Checkup<'_> {
         if seconds < NOTICED {
             return Finding::ok(Subject::Clock, found);
         }
-        // Lifetimes use one clock, so a constant difference does not affect refreshes.
+        // Each lifetime is measured with one clock only, so a constant difference does not affect refreshes.
         let until = if is_behind { "early" } else { "late" };
         let found = format!(
             "{found}: if this machine is wrong, clients get an expires_at that is too {until}"
@@ -57,7 +58,7 @@ impl Checkup<'_> {
         Finding::warning(Subject::Clock, found, self.which(host))
     }
 
-    /// Returns which clock to check; a second host helps to decide.
+    /// Returns which clock to check. If a second host agrees with this machine, the accused host is wrong.
     fn which(&self, accused: &Host) -> &'static str {
         let others = self
             .hosts

@@ -1,4 +1,4 @@
-//! Checks whether the device flow is enabled and the client accepted.
+//! Checks whether the device flow is enabled and whether the client is accepted.
 
 use central_oauth_domain::ports::{ConsentRequest, OAuthProvider as _, ProviderError, Redemption};
 
@@ -6,7 +6,8 @@ use super::{Checkup, Finding, Subject};
 use crate::settings::Flow;
 
 impl Checkup<'_> {
-    /// Starts a flow that nobody finishes, and polls once, because some servers check the client only then.
+    /// Starts a flow that nobody finishes. Also polls once, because some servers do not check the client before the
+    /// first poll.
     pub(super) async fn device_flow(&mut self) {
         let nothing = ConsentRequest {
             state: String::new(),
@@ -38,7 +39,7 @@ fn judge(polled: &Result<Redemption, ProviderError>) -> Finding {
         Ok(Redemption::Expired) => {
             ok("the token endpoint accepts this client, but ended the flow at once")
         }
-        // Some servers answer this to a client that they do not accept.
+        // Some servers answer `access_denied` to a client that they do not accept.
         Ok(Redemption::Denied(_)) => Finding::warning(
             Subject::Client,
             "the token endpoint answers access_denied although nobody was asked",

@@ -9,7 +9,7 @@ use crate::server::Server;
 use crate::settings::Flow;
 
 impl Checkup<'_> {
-    /// Returns the server, if it is known.
+    /// Checks the issuer's metadata. Returns the server, or `None` if the metadata cannot be used.
     pub(super) async fn discovery(&mut self) -> Option<Found> {
         let settings = self.configured();
         let Some(issuer) = &settings.issuer else {
@@ -49,7 +49,7 @@ impl Checkup<'_> {
         })
     }
 
-    /// Checks the endpoints that links require.
+    /// Checks that the server has the endpoints that links require.
     pub(super) fn endpoints(&mut self, server: &Server) -> bool {
         let flow = self.configured().flow;
         let problem = |error: ProviderError| Finding::failed(Subject::Endpoints, &error, flow);

@@ -86,7 +86,7 @@ impl Finding {
         }
     }
 
-    /// Converts an error of the provider, whose texts contain nothing that was sent.
+    /// Reports an error of the provider. Its text contains no secret that was sent.
     pub(super) fn failed(subject: Subject, error: &ProviderError, flow: Flow) -> Self {
         Self {
             is_temporary: remedy::is_temporary(error),

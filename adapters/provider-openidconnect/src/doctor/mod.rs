@@ -19,8 +19,8 @@ use crate::settings::{Flow, ProviderSettings};
 use reach::Host;
 
 impl OpenIdConnectProvider {
-    /// Sends the provider the requests of a link, as far as possible without a person. With the device flow this starts a
-    /// flow that nobody finishes. `redirect_uri` is the redirect URI of links.
+    /// Sends the requests of a link to the provider, as far as that is possible without a person. With the device flow,
+    /// this starts a flow that expires unused. `redirect_uri` is the redirect URI of links.
     ///
     /// Findings contain no secret, device code or token. Each exchange takes at most the provider's timeout.
     pub async fn check(&self, redirect_uri: &str) -> Vec<Finding> {
@@ -51,7 +51,7 @@ struct Checkup<'a> {
     hosts: Vec<Host>,
 }
 
-/// The server as it describes itself, or as the operator configured it.
+/// The server as its metadata or the operator's settings describe it.
 struct Found {
     server: Server,
     metadata: Option<Metadata>,

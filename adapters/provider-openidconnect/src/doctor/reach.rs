@@ -14,12 +14,12 @@ use crate::settings::Flow;
 pub(super) struct Host {
     /// Scheme, name and port.
     pub(super) origin: String,
-    /// By how many milliseconds its clock is ahead of ours, if it sent a date.
+    /// By how many milliseconds the host's clock is ahead of this machine's, if the host sent a date.
     pub(super) ahead: Option<i64>,
 }
 
 impl Checkup<'_> {
-    /// Returns every host that a link needs, once.
+    /// Contacts every host that a link needs, once.
     pub(super) async fn hosts(&mut self, server: &Server) {
         let device_token = self.configured().device_token_endpoint.as_ref();
         let start = match self.configured().flow {
@@ -42,7 +42,7 @@ impl Checkup<'_> {
         }
     }
 
-    /// Checks whether the host responds at all.
+    /// Contacts a host, and returns whether it responds at all.
     pub(super) async fn reach(&mut self, url: &Url) -> bool {
         let http = &self.provider.http;
         let answer = http.send(Request::get(url), self.provider.deadline()).await;
@@ -73,13 +73,13 @@ impl Checkup<'_> {
     }
 }
 
-/// Scheme, name and port.
+/// Returns scheme, name and port.
 pub(super) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// Returns by how many milliseconds the server's clock is ahead of ours (RFC 9110 section 6.6.1). A cached response has
-/// the time of its storage.
+/// Returns by how many milliseconds the server's clock is ahead of this machine's (RFC 9110 section 6.6.1). The `Date`
+/// of a cached response is too old, so it is ignored.
 fn ahead(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
     if headers.contains_key(AGE) {
         return None;

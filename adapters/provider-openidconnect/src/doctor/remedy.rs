@@ -27,7 +27,7 @@ pub(super) fn of(error: &ProviderError, flow: Flow) -> &'static str {
     }
 }
 
-/// Whether it may pass by itself. An untrusted certificate does not.
+/// Whether the error may pass by itself. An untrusted certificate does not.
 pub(super) fn is_temporary(error: &ProviderError) -> bool {
     match error {
         ProviderError::Unavailable { detail, .. } => !is_about_trust(&detail.to_lowercase()),
@@ -39,7 +39,7 @@ fn is_about_trust(words: &str) -> bool {
     words.contains("certificate") || words.contains("no https client")
 }
 
-/// Matches the texts of the HTTP client and the libraries below it.
+/// Returns the remedy for a missing response, by the error text of the HTTP client and its libraries.
 fn of_silence(words: &str) -> &'static str {
     let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
     if says(&["private address"]) {

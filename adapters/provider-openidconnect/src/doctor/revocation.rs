@@ -5,7 +5,7 @@ use crate::revocation;
 use crate::server::Server;
 
 impl Checkup<'_> {
-    /// Says what happens to tokens at the provider when an account is deleted. Revokes nothing.
+    /// Reports what happens to tokens at the provider when an account is deleted. Revokes nothing.
     pub(super) fn revocation(&mut self, server: &Server) {
         let settings = self.configured();
         let has_secret = settings.client_secret.is_some();
@@ -32,7 +32,7 @@ impl Checkup<'_> {
                  expire",
                 "Set revocation_endpoint if the server has one. Otherwise people must withdraw their consent at the provider.",
             ),
-            // Links and refreshes work without it.
+            // Links and refreshes work without revocation.
             Err(error) => {
                 let finding = Finding::failed(Subject::Revocation, &error, settings.flow);
                 Finding {

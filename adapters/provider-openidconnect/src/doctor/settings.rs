@@ -6,7 +6,7 @@ use crate::discovery::Metadata;
 use crate::settings::{Flow, ProviderSettings};
 
 impl Checkup<'_> {
-    /// Shows the configuration, which was validated when it was read.
+    /// Reports the configuration, which was validated when it was read.
     pub(super) fn settings(&mut self) {
         let settings = self.configured();
         let flow = match settings.flow {
@@ -37,7 +37,7 @@ impl Checkup<'_> {
         }
     }
 
-    /// Whether the provider supports the configured client authentication.
+    /// Warns if the provider does not support the configured client authentication.
     pub(super) fn client(&mut self, found: &Found) {
         let settings = self.configured();
         let methods = found.metadata.as_ref().and_then(listed_methods);
@@ -54,7 +54,7 @@ impl Checkup<'_> {
         }
     }
 
-    /// Returns the scopes that are missing for a lasting grant and for identifying the person.
+    /// Warns of scopes that are missing for a lasting grant or for identifying the person.
     pub(super) fn scopes(&mut self, found: &Found) {
         let settings = self.configured();
         let hints = [
@@ -97,7 +97,7 @@ fn refresh_hint(settings: &ProviderSettings, metadata: Option<&Metadata>) -> Opt
     let listed = metadata.and_then(|metadata| metadata.scopes.as_deref());
     let is_listed = listed.is_some_and(|scopes| scopes.iter().any(|scope| scope == OFFLINE));
     let is_asked = settings.scopes.iter().any(|scope| scope == OFFLINE);
-    // The profile's own rules were checked when the settings were read.
+    // The scopes that a profile requires were checked when the settings were read.
     let is_known = !settings.quirks.scopes.for_refresh.is_empty();
     (is_listed && !is_asked && !is_known).then_some((
         "scopes lack offline_access, which the provider supports".to_owned(),

@@ -32,8 +32,8 @@ impl Body {
     }
 
     /// Parses a body whose end is missing, if the received part is enough: a whole JSON object, or at least a refresh
-    /// token. Some servers end the connection without a word (TLS `close_notify`, the last chunk) once they have sent
-    /// everything.
+    /// token. Some servers close the connection early once they have sent everything, without TLS `close_notify` or the
+    /// last chunk.
     pub(crate) fn parse_part(bytes: &[u8]) -> Option<Self> {
         let (text, is_utf8) = text::decode(bytes);
         let text = text::trimmed(&text);
@@ -42,7 +42,7 @@ impl Body {
         whole.or_else(salvaged)
     }
 
-    /// Parses a body that keeps to its format.
+    /// Parses a well-formed body.
     fn sound(content_type: &str, text: &str) -> Option<Self> {
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         let is = |name: &str| media_type.eq_ignore_ascii_case(name);

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Iso8601;
 
-/// Smaller numbers of seconds are lengths of time, larger ones are Unix times.
+/// Smaller numbers of seconds are durations, larger ones are Unix times.
 pub(crate) const FIRST_UNIX_TIME: Duration = Duration::from_secs(1_000_000_000);
 /// Larger Unix times are in milliseconds.
 const LAST_SECONDS: Duration = Duration::from_secs(100_000_000_000);
@@ -16,7 +16,7 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     of_http(text).or_else(|| of_iso(text))
 }
 
-/// Returns the time of a number that is too large for a length of time.
+/// Returns the Unix time of a number, if the number is too large for a duration.
 pub(crate) fn of_unix(seconds: Duration) -> Option<Timestamp> {
     let divisor = if seconds > LAST_SECONDS { 1000 } else { 1 };
     let is_time = seconds >= FIRST_UNIX_TIME;
@@ -30,7 +30,7 @@ pub(crate) fn of_http(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_millis(0) + since_epoch)
 }
 
-/// A date without a time zone counts as UTC: Laravel writes `2026-11-30 15:00:00`.
+/// Parses a date of ISO 8601. Without a time zone it counts as UTC: Laravel writes `2026-11-30 15:00:00`.
 fn of_iso(text: &str) -> Option<Timestamp> {
     let text = text.replacen(' ', "T", 1);
     let parse = |text: &str| OffsetDateTime::parse(text, &Iso8601::PARSING).ok();

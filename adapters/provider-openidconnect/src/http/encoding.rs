@@ -1,4 +1,5 @@
-//! Decodes compressed bodies (RFC 9110 section 8.4). Requests ask for none, but some CDNs compress regardless.
+//! Decodes compressed bodies (RFC 9110 section 8.4). Requests ask for no compression, but some CDNs compress
+//! regardless.
 
 use std::io::Read;
 
@@ -8,18 +9,18 @@ use super::MAX_BYTES;
 
 /// The first two bytes of every gzip stream (RFC 1952 section 2.3.1). No JSON, form or HTML starts with them.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// Maximum number of codings that are removed. Each may cost the time that it takes to decompress the largest body.
+/// Maximum number of content codings to decode. Each may take as long as decompressing the largest body.
 const MAX_CODINGS: usize = 4;
 
-/// A decoded body. If only its beginning could be decoded, with a description of the error.
+/// A decoded body, with an error if only its beginning could be decoded.
 type Decoded = (Vec<u8>, Option<&'static str>);
 
 /// Removes the content codings of a body.
 ///
-/// Servers mislabel bodies, so the content decides: unlabelled gzip is decoded, and a body that its label does not fit
-/// stays as it is (`Content-Encoding: UTF-8`).
+/// Servers mislabel bodies, so the content decides: unlabelled gzip is decoded, and a body that does not match its
+/// label stays as it is (`Content-Encoding: UTF-8`).
 pub(super) fn decode(codings: &str, body: Vec<u8>) -> Decoded {
-    // The codings are listed in the order of their application.
+    // The header lists the codings in the order in which the server applied them.
     let last = codings.rsplit(',').take(MAX_CODINGS);
     last.fold((body, None), |(body, fault), coding| {
         let (decoded, new_fault) = if coding.trim().eq_ignore_ascii_case("deflate") {
@@ -39,8 +40,8 @@ fn gunzip(body: Vec<u8>) -> Decoded {
     }
 }
 
-/// `deflate` means the zlib format, but some servers send raw deflate (RFC 9110 section 8.4.1.2). If neither can be read
-/// to the end, the one that begins like JSON is the right one.
+/// `deflate` means the zlib format, but some servers send raw deflate (RFC 9110 section 8.4.1.2). If neither can be
+/// decoded to the end, the result that begins like JSON counts.
 fn inflate(body: Vec<u8>) -> Decoded {
     let zlib = read(ZlibDecoder::new(body.as_slice()));
     if matches!(zlib.1, None | Some(TOO_LONG)) {

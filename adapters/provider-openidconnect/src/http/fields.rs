@@ -14,7 +14,7 @@ impl Fields {
         Self(members)
     }
 
-    /// Parses a form or a query. Of parameters with one name, the last one counts.
+    /// Parses a form or a query. If a parameter is repeated, the last one counts.
     pub(crate) fn of_form(text: &str) -> Self {
         let pairs = form_urlencoded::parse(text.as_bytes()).into_owned();
         Self(pairs.map(|(name, value)| (name, value.into())).collect())
@@ -28,9 +28,10 @@ impl Fields {
         &self.0
     }
 
-    /// Returns the members. If the tokens are not where they belong (RFC 6749 section 5.1), adds the members of the
-    /// only object with this token: `data` (TikTok, Lark) or `authed_user` (Slack). An object with only a refresh token
-    /// is ignored: it may be an echo of the request.
+    /// Returns the members. If neither this token nor a refresh token is at the top level (RFC 6749 section 5.1), adds
+    /// the members of the nested object with this token: `data` (TikTok, Lark) or `authed_user` (Slack). Two such
+    /// objects are ambiguous, so neither counts. An object with only a refresh token is ignored: it may be an echo of
+    /// the request.
     pub(crate) fn unwrapped(mut self, token: &str) -> Self {
         if self.first_text(&[token, "refresh_token"]).is_some() {
             return self;
@@ -53,7 +54,7 @@ impl Fields {
 
     /// Whether the member `error` makes the response an error, whatever its status and other members say.
     ///
-    /// Keycloak sends `null` in successes; others send an empty text, `false` or 0.
+    /// Keycloak sends `null` in successes; others send an empty string, `false` or 0.
     pub(crate) fn says_error(&self) -> bool {
         match self.get("error") {
             None | Some(Value::Null) => false,
@@ -65,7 +66,8 @@ impl Fields {
         }
     }
 
-    /// Whether the response says that the request had no effect (`{"ok": false}`, Slack; `{"revoked": "false"}`, ApiFest).
+    /// Whether the response says that the request had no effect (`{"ok": false}`, Slack; `{"revoked": "false"}`,
+    /// ApiFest).
     pub(crate) fn says_failure(&self) -> bool {
         let is_no = |value: &Value| *value == false || *value == "false";
         let is_false = |name: &str| self.get(name).is_some_and(is_no);
@@ -80,7 +82,7 @@ impl Fields {
         Value::Object(self.0)
     }
 
-    /// Returns a text. An empty text counts as missing: some servers send `"refresh_token": ""`.
+    /// Returns a string. An empty string counts as missing: some servers send `"refresh_token": ""`.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str().filter(|text| !text.is_empty())
     }
@@ -89,8 +91,8 @@ impl Fields {
         names.iter().find_map(|name| self.text(name))
     }
 
-    /// Returns the first member that is a text with visible characters, or the first text of an array (AD FS sends
-    /// several addresses in `email`).
+    /// Returns the first of these members that is a string with visible characters, or the first such string of an
+    /// array (AD FS sends several addresses in `email`).
     pub(crate) fn first_shown(&self, names: &[&str]) -> Option<&str> {
         let is_shown = |text: &&str| !text.trim().is_empty();
         names.iter().find_map(|name| match self.get(name)? {
@@ -99,12 +101,12 @@ impl Fields {
         })
     }
 
-    /// Returns an identifier: a text or a whole number (GitHub's `id`).
+    /// Returns an identifier: a string or a whole number (GitHub's `id`).
     pub(crate) fn identifier(&self, name: &str) -> Option<String> {
         identifier(self.get(name)?)
     }
 
-    /// Returns seconds from a number or a numeric text. Negative and absurd values count as missing.
+    /// Returns seconds from a number or a numeric string. Negative and absurdly large values count as missing.
     pub(crate) fn seconds(&self, name: &str) -> Option<Duration> {
         match self.get(name)? {
             Value::Number(number) => match number.as_u64() {
@@ -163,7 +165,8 @@ fn words(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// Splits at characters that no scope may contain (RFC 6749 section 3.3), because some databases reject them.
+/// Splits at spaces, commas and control characters. No scope may contain control characters (RFC 6749 section 3.3), and
+/// some databases reject them.
 fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c == ',' || c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())

@@ -1,7 +1,6 @@
-//! The only layer that uses HTTP. Whatever a server does, callers get an [`Answer`] or a [`ProviderError`] within bounded
-//! time and memory.
+//! The only layer that uses HTTP. Whatever a server does, callers get a [`ProviderResponse`] or a [`ProviderError`]
+//! within bounded time and memory.
 
-mod answer;
 mod body;
 pub(crate) mod date;
 mod encoding;
@@ -9,6 +8,7 @@ mod fields;
 mod names;
 mod repair;
 mod request;
+mod response;
 mod retry_after;
 mod salvage;
 mod text;
@@ -16,11 +16,11 @@ mod timely_body;
 mod transport;
 mod unanswered;
 
-pub(crate) use answer::{Answer, Rejection, paused, unworded};
 pub(crate) use body::Body;
 pub(crate) use fields::Fields;
 pub(crate) use names::Names;
 pub(crate) use request::Request;
+pub(crate) use response::{ProviderResponse, Rejection, paused, unworded};
 use retry_after::retry_after_in;
 pub(crate) use retry_after::{is_used_up, retry_after};
 pub use transport::ClientUnavailable;
@@ -59,7 +59,7 @@ pub(crate) struct Http {
 pub type TraceHeaders = fn() -> Vec<(String, String)>;
 
 impl Http {
-    /// Creates it for the provider of this name. The clock interprets dates in responses.
+    /// Creates the HTTP layer for the provider of this name. The clock is needed to interpret dates in responses.
     pub(crate) fn new(
         provider: &str,
         dialect: Dialect,
@@ -80,7 +80,7 @@ impl Http {
         self.trace_headers = Some(trace_headers);
     }
 
-    /// Creates the client for this address, so that a missing trust store is reported at the start.
+    /// Creates the client for this URL, so that missing CA certificates are reported at the start.
     pub(crate) fn prepare(&self, url: &Url) -> Result<(), ClientUnavailable> {
         self.transport.client(url).map(drop)
     }
@@ -104,7 +104,7 @@ impl Http {
         &self,
         request: Request,
         deadline: Deadline,
-    ) -> Result<Answer, Unanswered> {
+    ) -> Result<ProviderResponse, Unanswered> {
         let (method, url) = (request.method.clone(), request.url.clone());
         let span = span(&method, &url);
         let started = Instant::now();
@@ -128,7 +128,7 @@ impl Http {
         &self,
         mut request: Request,
         deadline: Deadline,
-    ) -> Result<Answer, Unanswered> {
+    ) -> Result<ProviderResponse, Unanswered> {
         let sending = self.builder(&mut request, deadline)?.send();
         let sent = deadline.bound(sending).await;
         let response = sent.map_err(Unanswered::after_sending)?;
@@ -139,7 +139,7 @@ impl Http {
             let has_failed = !response.status().is_success();
             Unanswered::after_sending(with_pause(cut, retry_after.filter(|_| has_failed)))
         })?;
-        let mut answer = Answer {
+        let mut answer = ProviderResponse {
             status: response.status(),
             body,
             retry_after,
@@ -177,7 +177,8 @@ impl Http {
     }
 }
 
-/// Names of OpenTelemetry's semantic conventions. The query is left out because it may contain secrets.
+/// Creates the span, with the names of OpenTelemetry's semantic conventions. Leaves out the query, because it may
+/// contain secrets.
 fn span(method: &Method, url: &Url) -> Span {
     let mut bare = url.clone();
     bare.set_query(None);
@@ -195,7 +196,7 @@ fn span(method: &Method, url: &Url) -> Span {
     )
 }
 
-fn record(span: &Span, outcome: &Result<Answer, Unanswered>) {
+fn record(span: &Span, outcome: &Result<ProviderResponse, Unanswered>) {
     match outcome {
         Ok(answer) => {
             let status = answer.status.as_u16();
@@ -222,15 +223,15 @@ fn content_type(response: &Response) -> String {
     text.unwrap_or_default().to_owned()
 }
 
-/// Returns all content codings in the order of their application, from one or more headers.
+/// Returns all content codings in the order in which the server applied them, from one or more headers.
 fn codings(response: &Response) -> String {
     let headers = response.headers().get_all(CONTENT_ENCODING).iter();
     let texts = headers.filter_map(|value| value.to_str().ok());
     texts.collect::<Vec<_>>().join(",")
 }
 
-/// Reads the body in chunks, and stops at the size limit and at the deadline. Returns the received part, and why the
-/// rest is missing.
+/// Reads the body in chunks, until the size limit or the deadline. Returns the received part, and why the rest is
+/// missing.
 async fn read(response: &mut Response, deadline: Deadline) -> (Vec<u8>, Option<ProviderError>) {
     let mut bytes = Vec::new();
     let reading = async {
@@ -249,7 +250,7 @@ async fn read(response: &mut Response, deadline: Deadline) -> (Vec<u8>, Option<P
     (bytes, outcome.and_then(|outcome| outcome).err())
 }
 
-/// The pause in the headers counts, even if the body of a failed response is lost.
+/// Adds the pause from the headers of a failed response whose body is lost.
 fn with_pause(cut: ProviderError, pause: Option<Duration>) -> ProviderError {
     match cut {
         ProviderError::Unavailable {
@@ -263,7 +264,8 @@ fn with_pause(cut: ProviderError, pause: Option<Duration>) -> ProviderError {
     }
 }
 
-/// Parses the received part. Even an incomplete one may hold tokens, which the provider sends only once.
+/// Parses the received part of the body. Even an incomplete part may contain tokens, which the provider sends only
+/// once.
 fn body(
     response: &Response,
     bytes: Vec<u8>,

@@ -1,5 +1,5 @@
-//! Name resolution. Host names from a public issuer must not resolve to private addresses (server-side request forgery),
-//! which the address itself does not show.
+//! Resolves host names. A host that a public issuer's metadata names must not resolve to a private address (server-side
+//! request forgery). The URL alone does not show the address.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -14,18 +14,18 @@ use url::{Host, Url};
 
 use crate::address;
 
-/// Resolves names, and checks those that are not in the operator's settings.
+/// Resolves host names, and checks those that are not in the operator's settings.
 pub(crate) struct Names {
-    /// The host of a public issuer. Without one nothing is checked.
+    /// The issuer's host, unless the issuer is visibly private. If `None`, nothing is checked.
     issuer: Option<String>,
     kind: Arc<IssuerKind>,
     operators: BTreeSet<String>,
-    /// Other hosts that have been requested. Names of proxies are never among them.
+    /// Other hosts to which requests were sent. Proxies are never among them.
     given: Mutex<BTreeSet<String>>,
 }
 
-/// Whether the issuer's name has ever led to public addresses. Its name server must not change that later, to reach
-/// into our own network (DNS rebinding).
+/// Remembers whether the issuer's host has ever resolved to public addresses. If it has, private addresses are rejected
+/// from then on, because its name server may try to reach into this network (DNS rebinding).
 #[derive(Default)]
 struct IssuerKind {
     was_public: AtomicBool,
@@ -46,7 +46,7 @@ enum Inward {
 }
 
 impl Names {
-    /// Creates it with the hosts of the operator's settings, including the issuer.
+    /// Creates the resolver with the hosts of the operator's settings, including the issuer's.
     pub(crate) fn new<'a>(issuer: Option<&Url>, operators: impl Iterator<Item = &'a Url>) -> Self {
         let public = issuer.filter(|issuer| !address::is_inward(issuer));
         Self {
@@ -69,7 +69,7 @@ impl Names {
         self.issuer.as_deref() == Some(name)
     }
 
-    /// Returns the issuer that named this host.
+    /// Returns the issuer's host, if the issuer's metadata named this host.
     fn issuer_behind(&self, name: &str) -> Option<String> {
         let given = lock(&self.given);
         self.issuer.clone().filter(|_| given.contains(name))
@@ -94,8 +94,8 @@ impl Resolve for Names {
     }
 }
 
-/// Rejects a host that has any private address, unless its issuer is private as well. One private address suffices,
-/// because the host's name server decides which one is used.
+/// Rejects a host that has any private address, unless the issuer that named the host is private, too. One private
+/// address suffices, because the host's name server decides which address is used.
 async fn judge<F>(
     found: &[SocketAddr],
     kind: &IssuerKind,
@@ -111,7 +111,7 @@ where
 }
 
 impl IssuerKind {
-    /// Whether an issuer with these addresses is in our own network.
+    /// Whether an issuer with these addresses is private. Fails if some are public, or if the issuer was public before.
     fn is_private(&self, issuer: &[SocketAddr]) -> Result<bool, Inward> {
         let inward = issuer.iter().filter(|at| leads_inward(at)).count();
         match inward {

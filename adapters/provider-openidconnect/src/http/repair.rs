@@ -7,8 +7,8 @@ const MAX_DEPTH: usize = 64;
 
 /// Returns the JSON value at the start of the text, and what follows it.
 ///
-/// Raw control characters in strings are kept and unpaired surrogates replaced. A word that is no JSON value (`NaN`,
-/// `1e400`) becomes `null`. Takes time in proportion to the text, and no deep recursion.
+/// Raw control characters in strings are kept, and unpaired surrogates are replaced. A word that is no JSON value
+/// (`NaN`, `1e400`) becomes `null`. Takes linear time, and does not recurse deeply.
 pub(super) fn value(text: &str) -> Option<(Value, &str)> {
     let mut repair = Repair {
         rest: text,
@@ -100,7 +100,7 @@ fn is_value(word: &str) -> bool {
     serde_json::from_str::<Value>(word).is_ok()
 }
 
-/// Splits at the end of a string, whose opening quote is removed.
+/// Splits at the closing quote of a string. The opening quote is already removed.
 fn split(text: &str) -> Option<(&str, &str)> {
     let mut is_escaped = false;
     let end = text.find(|c| {

@@ -11,7 +11,7 @@ use url::form_urlencoded::Serializer;
 
 use crate::scrub::Scrubber;
 
-/// A request to a provider. It knows its secrets, so that they can be removed from the response.
+/// A request to a provider. It keeps a list of the secrets in it, so that they can be removed from the response.
 #[derive(Clone)]
 pub(crate) struct Request {
     pub(super) method: Method,

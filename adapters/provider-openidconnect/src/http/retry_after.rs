@@ -10,12 +10,12 @@ use super::{Fields, date};
 /// Maximum pause, whatever a server says.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// Headers with a pause in seconds or a date (RFC 9110 section 10.2.3). Some servers use the second one.
+/// Headers with a pause in seconds or a date (RFC 9110 section 10.2.3). Some servers use `X-Retry-After`.
 const PAUSES: [&str; 2] = ["retry-after", "x-retry-after"];
 
 /// Headers with the number of remaining requests, each with the header for its reset: the IETF draft "RateLimit header
-/// fields for HTTP" (03), Discord's "Rate Limits", GitHub's "Rate limits for the REST API", Okta's "Rate limits", Fitbit's
-/// "Rate Limits".
+/// fields for HTTP" (03), Discord's "Rate Limits", GitHub's "Rate limits for the REST API", Okta's "Rate limits",
+/// Fitbit's "Rate Limits".
 const LIMITS: [(&str, &str); 5] = [
     ("ratelimit-remaining", "ratelimit-reset"),
     ("x-ratelimit-remaining", "x-ratelimit-reset-after"),
@@ -24,8 +24,9 @@ const LIMITS: [(&str, &str); 5] = [
     ("fitbit-rate-limit-remaining", "fitbit-rate-limit-reset"),
 ];
 
-/// Returns the pause of a failed response: `Retry-After`, or else the reset of an exhausted rate limit. A time is compared
-/// with the server's own clock if the response has a `Date`, because ours may be wrong.
+/// Returns the pause of a failed response: `Retry-After`, or else the reset of an exhausted rate limit. If the pause
+/// ends at a point in time, it is counted from the `Date` of the response (if any), because this machine's clock may be
+/// wrong.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let now = text("date").and_then(date::parse).unwrap_or(now);
@@ -38,13 +39,13 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     })
 }
 
-/// Returns the pause in the body of a failed response, in seconds: Discord's "Rate Limits", Cloudflare's "Error 1xxx". For
-/// responses without a pause in the headers.
+/// Returns the pause in the body of a failed response, in seconds (Discord's "Rate Limits", Cloudflare's "Error 1xxx").
+/// It is used if the headers have no pause.
 pub(super) fn retry_after_in(fields: &Fields) -> Option<Duration> {
     Some(fields.seconds("retry_after")?.min(LONGEST))
 }
 
-/// Whether the header counts no remaining requests. Reddit writes `0.0`.
+/// Whether the header says that no requests remain. Reddit writes `0.0`.
 pub(crate) fn is_used_up(headers: &HeaderMap, count: &str) -> bool {
     let text = headers.get(count).and_then(|count| count.to_str().ok());
     let count = text.and_then(|count| count.trim().parse::<f64>().ok());
@@ -59,7 +60,7 @@ fn pause(text: &str, now: Timestamp) -> Option<Duration> {
     Some(pause.min(LONGEST))
 }
 
-/// Parses a number, perhaps with its unit (`20s`). A proxy may have joined two headers (`20, 20`): the first counts.
+/// Parses a number, perhaps with its unit (`20s`). If a proxy has joined two headers (`20, 20`), the first counts.
 fn seconds(text: &str) -> Option<f64> {
     let first = text.split(',').next()?.trim_end();
     let is_number = first.starts_with(|c: char| c.is_ascii_digit());
@@ -70,7 +71,7 @@ fn seconds(text: &str) -> Option<f64> {
     number.filter(|_| is_number && is_seconds)
 }
 
-/// A number of any length is allowed (RFC 9110 section 10.2.3).
+/// Returns the longest duration for a number that is too large, because RFC 9110 section 10.2.3 allows any length.
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }

@@ -1,7 +1,7 @@
 //! Reads tokens and errors from malformed bodies.
 //!
-//! A provider that has rotated a refresh token sends the new one only once, so a notice of PHP before the JSON must not cost
-//! the grant. Callers trust these members for nothing else.
+//! A provider that has rotated a refresh token sends the new one only once, so a PHP notice before the JSON must not
+//! cost the grant. Callers use these members only for tokens and errors.
 
 use std::borrow::Cow;
 
@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 
 use super::{Fields, repair};
 
-/// Members that only a response of an authorization server has, the most precious first.
+/// Members that only a response of an authorization server has, the most important first.
 const TELLING: [&str; 3] = ["refresh_token", "access_token", "error"];
-/// Members that are read from a body without structure.
+/// Members that are searched for in a body that cannot be parsed.
 const PICKED: [&str; 7] = [
     "access_token",
     "refresh_token",
@@ -24,10 +24,10 @@ const PICKED: [&str; 7] = [
 /// Maximum number of unreadable objects that are tried. Each may cost a scan of the whole text.
 const MAX_FAILURES: usize = 4;
 
-/// Returns the members: of a form without its content type, of JSON with faults, or those that can be found in the text.
-/// Some gateways encode the response twice, so that it is a JSON string.
+/// Returns the members of a form without its content type, of faulty JSON, or those that can be found in the text. Some
+/// gateways encode the response twice, so the text may be a JSON string.
 ///
-/// A page is for people, and may quote anything: it has no members.
+/// An HTML or XML page has no members: it is for people, and may quote anything.
 pub(super) fn members(text: &str) -> Option<Map<String, Value>> {
     let quoted = text
         .starts_with('"')
@@ -41,8 +41,8 @@ pub(super) fn members(text: &str) -> Option<Map<String, Value>> {
     form(&text).or_else(|| json(&text))
 }
 
-/// Returns the members of a text whose end is missing: those of JSON that is complete, or at least a complete refresh
-/// token. An error without its description decides nothing, because the same request can be repeated.
+/// Returns the members of a truncated body, if it contains complete JSON or at least a complete refresh token. A
+/// truncated error is ignored, because the request can be repeated.
 pub(super) fn members_of_part(text: &str) -> Option<Map<String, Value>> {
     if is_page(text) {
         return None;
@@ -61,7 +61,7 @@ pub(super) fn members_of_part(text: &str) -> Option<Map<String, Value>> {
     }
 }
 
-/// Whether it is a page: HTML or XML, and not only markup in front of JSON.
+/// Whether the text is an HTML or XML page. Some markup in front of JSON does not make it a page.
 fn is_page(text: &str) -> bool {
     let start = before_json(text).to_ascii_lowercase();
     let marks = [
@@ -78,7 +78,7 @@ fn is_page(text: &str) -> bool {
     marks.iter().any(|mark| start.contains(mark))
 }
 
-/// Returns the text before the first brace, without comments, which may have braces.
+/// Returns the text before the first brace. Leaves out HTML comments, because they may contain braces.
 fn before_json(text: &str) -> String {
     let (mut start, mut rest) = (String::new(), text);
     while let Some((before, comment)) = rest.split_once("<!")
@@ -104,7 +104,7 @@ fn is_telling(members: &Map<String, Value>) -> bool {
     rank(members) < TELLING.len()
 }
 
-/// Ranks members by what they contain: 0, the best, with a refresh token.
+/// Ranks members by the most important one of `TELLING` that they have. 0 is the best: a refresh token.
 fn rank(members: &Map<String, Value>) -> usize {
     let first = TELLING.iter().position(|name| says(members, name));
     first.unwrap_or(TELLING.len())
@@ -116,7 +116,7 @@ fn says(members: &Map<String, Value>, name: &str) -> bool {
         .is_some_and(|value| !value.is_null() && value != "")
 }
 
-/// Returns the object with the best members. If not all of the text can be read, its members must occur only once.
+/// Returns the object with the best rank. If an object in the text is unreadable, no name of `TELLING` may occur twice.
 fn json(text: &str) -> Option<Map<String, Value>> {
     let Objects { best, are_sound } = objects(text);
     let is_once = |name: &&str| text.matches(&format!("\"{name}\"")).nth(1).is_none();
@@ -128,13 +128,13 @@ fn json(text: &str) -> Option<Map<String, Value>> {
 }
 
 struct Objects {
-    /// The first of those that say the most.
+    /// The first object with the best rank.
     best: Option<Map<String, Value>>,
     /// Whether all objects could be read.
     are_sound: bool,
 }
 
-/// Reads all objects: lines of a log, which may be JSON too, may come before the response.
+/// Reads all objects in the text, because log lines in JSON may come before the response.
 fn objects(text: &str) -> Objects {
     let (mut best, mut failures, mut rest) = (None::<Map<_, _>>, 0, text);
     while let Some(start) = value_start(text, rest)
@@ -155,8 +155,8 @@ fn objects(text: &str) -> Objects {
     }
 }
 
-/// Returns the rest of the text from the next object with a member: a notice before it may contain braces. A text may
-/// also begin with an array.
+/// Returns the rest of the text, from the next object that has a member: braces without a member may belong to a notice
+/// before the JSON. The text may also begin with an array.
 fn value_start<'a>(text: &str, rest: &'a str) -> Option<&'a str> {
     if rest.len() == text.len() && rest.starts_with('[') {
         return Some(rest);
@@ -165,7 +165,7 @@ fn value_start<'a>(text: &str, rest: &'a str) -> Option<&'a str> {
     braces.find(|start| start[1..].trim_start().starts_with('"'))
 }
 
-/// Some servers wrap the response in an array, and some APIs return a bare array of errors (Salesforce's REST API), which
+/// Returns the members of an object, or of the only object in an array. An array of errors (Salesforce's REST API)
 /// becomes the member `errors`.
 fn of_value(value: Value) -> Option<Map<String, Value>> {
     match value {
@@ -181,8 +181,8 @@ fn of_value(value: Value) -> Option<Map<String, Value>> {
     }
 }
 
-/// Finds single members in broken JSON. They count only if there is a refresh token or an error: an access token can be
-/// requested again.
+/// Searches broken JSON for single members. Returns them only if a refresh token or an error is among them: an access
+/// token can be requested again.
 fn picked(text: &str) -> Option<Map<String, Value>> {
     let found = PICKED.iter().filter_map(|name| pick(text, name));
     let members: Map<_, _> = found.collect();
@@ -190,7 +190,7 @@ fn picked(text: &str) -> Option<Map<String, Value>> {
     counts.then_some(members)
 }
 
-/// Returns a member that occurs once and is a text.
+/// Returns a member if its name occurs once and its value is a string.
 fn pick(text: &str, name: &str) -> Option<(String, Value)> {
     let quoted = format!("\"{name}\"");
     let (_, after) = text.split_once(&quoted)?;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Returns the text, and whether the body is UTF-8 (RFC 8259 section 8.1).
 ///
-/// Bytes that are not UTF-8 are replaced: servers that send ISO-8859-1 have such bytes in names and descriptions, not in
+/// Replaces bytes that are not UTF-8. Servers that send ISO-8859-1 have such bytes in names and descriptions, not in
 /// tokens.
 pub(super) fn decode(body: &[u8]) -> (Cow<'_, str>, bool) {
     if let Some(text) = utf16(body) {
@@ -15,13 +15,13 @@ pub(super) fn decode(body: &[u8]) -> (Cow<'_, str>, bool) {
     (text, is_utf8)
 }
 
-/// Removes what surrounds a text without being a part of it. RFC 8259 section 8.1 allows parsers to ignore a byte order
-/// mark; servers in C append a NUL.
+/// Removes whitespace, byte order marks and NULs around a text. RFC 8259 section 8.1 allows parsers to ignore a byte
+/// order mark. Servers written in C append a NUL.
 pub(super) fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\0' | '\u{feff}'))
 }
 
-/// Decodes UTF-16, which a byte order mark shows, or a NUL in every other byte.
+/// Decodes UTF-16, recognised by a byte order mark or by a NUL in every other byte.
 fn utf16(body: &[u8]) -> Option<String> {
     let unit = match body {
         [0xff, 0xfe, ..] | [1..=255, 0, 1..=255, 0, ..] => u16::from_le_bytes,

@@ -9,10 +9,9 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::deadline::Deadline;
 
-/// A process may be stopped, or its machine suspended, after it decided to send a refresh token or code and before the
-/// connection sends it. When it continues, another process may have sent the same token, and a server may end the grant
-/// on reuse. So a body is not sent after half of the timeout. A slow connection would not leave enough time for the
-/// response, either.
+/// A body that is not sent after half of the timeout. The process or its machine may be suspended between the decision
+/// to send a refresh token or code and the sending. When it resumes, another process may have sent the same token, and
+/// a server may end the grant on reuse. The limit also leaves time for the response on a slow connection.
 pub(super) struct TimelyBody {
     body: String,
     send_by: Deadline,
@@ -25,7 +24,7 @@ pub(super) struct TimelyBody {
 pub(super) struct Late;
 
 impl TimelyBody {
-    /// Creates the body of a call with this deadline: half of the time is for the response.
+    /// Creates the body for a call with this deadline. Half of the remaining time is left for the response.
     pub(super) fn new(body: String, deadline: Deadline, clock: Arc<dyn Clock>) -> Self {
         Self {
             body,

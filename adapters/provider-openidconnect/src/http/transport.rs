@@ -11,7 +11,7 @@ use url::Url;
 use super::Names;
 use crate::scrub::Scrubber;
 
-/// Why no client could be created.
+/// Why no HTTPS client could be created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no HTTPS client: {0} (SSL_CERT_FILE may name a file of CA certificates)")]
 pub struct ClientUnavailable(String);
@@ -55,16 +55,16 @@ impl Transport {
     }
 }
 
-/// Without a TLS handshake the request certainly had no effect, which a missing response alone does not show.
+/// Timeout for connecting, including the TLS handshake. After this timeout the request certainly had no effect; after a
+/// missing response it may have had one.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
-/// A response with more headers is lost. Proxies in front of token endpoints add many.
+/// Maximum number of response headers: a response with more is lost. Proxies in front of token endpoints add many.
 const MAX_HEADERS: usize = 1000;
 
-/// Invalid headers are ignored, because a lost response may cost a rotated refresh token.
+/// Ignores invalid headers, because a lost response may cost a rotated refresh token.
 ///
-/// Redirects are never followed: token endpoints do not redirect, and following would send secrets to an unchecked
-/// address.
+/// Follows no redirects: token endpoints do not redirect, and following one would send secrets to an unchecked URL.
 fn bare() -> ClientBuilder {
     Client::builder()
         .connect_timeout(CONNECT_WITHIN)
@@ -86,7 +86,7 @@ pub(super) fn unavailable(error: reqwest::Error) -> ProviderError {
     ProviderError::unavailable(words(error))
 }
 
-/// Returns the causes of a transport error, without the address and without possible secrets.
+/// Returns the causes of a transport error, without the URL and without possible secrets.
 pub(crate) fn words(error: reqwest::Error) -> String {
     Scrubber::default().text(&with_causes(&error.without_url()))
 }

@@ -1,4 +1,4 @@
-//! A missing response and what it implies.
+//! A missing response, and whether the request may have arrived.
 
 use std::error::Error;
 
@@ -20,7 +20,7 @@ impl Unanswered {
         self.is_unreachable
     }
 
-    /// Once the request was sent, it may have arrived.
+    /// Creates the error for a request that was sent, so it may have arrived.
     pub(super) const fn after_sending(cause: ProviderError) -> Self {
         Self {
             cause,
@@ -29,8 +29,8 @@ impl Unanswered {
         }
     }
 
-    /// Nothing was sent yet: the name did not resolve, the connection was refused, the handshake failed, or the body was
-    /// held back.
+    /// Converts a transport error. The request was not sent if the name did not resolve, the connection was refused,
+    /// the handshake failed, or the body was held back.
     pub(super) fn by_transport(error: reqwest::Error) -> Self {
         let was_sent = !(error.is_connect() || error.is_builder() || is_late(&error));
         Self {
@@ -47,7 +47,7 @@ fn is_late(error: &reqwest::Error) -> bool {
 }
 
 impl From<ProviderError> for Unanswered {
-    /// The request could not be built.
+    /// The request could not be built, so it was not sent.
     fn from(cause: ProviderError) -> Self {
         Self {
             cause,

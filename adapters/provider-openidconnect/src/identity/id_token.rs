@@ -1,7 +1,8 @@
 //! ID tokens (OpenID Connect Core section 3.1.3.7).
 //!
-//! Only the claims that are used here are checked: `iss`, `sub`, `aud`, `azp`, `exp`, the tenant and the names. Other
-//! claims may have any type, because real servers vary. `nonce` is checked with the response that contained the token.
+//! Only these claims are checked, because only they are used: `iss`, `sub`, `aud`, `azp`, `exp`, the tenant, and the
+//! names of the person. Other claims may have any type, because real servers vary. `nonce` is checked with the token
+//! response.
 
 use std::time::Duration;
 
@@ -22,10 +23,10 @@ use crate::tenant::{TENANT_ID, is_guid};
 /// Allowed difference between the provider's clock and ours.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 
-/// Claims for the name, best first.
+/// Claims that may contain the person's name, best first.
 const NAMES: [&str; 4] = ["name", "preferred_username", "email", "nickname"];
 
-/// The expected values of an ID token.
+/// An ID token with the values that it must have.
 pub(crate) struct Verifier<'a> {
     token: Jws,
     issuer: &'a Issuer,
@@ -36,16 +37,16 @@ pub(crate) struct Verifier<'a> {
 }
 
 pub(crate) enum Unverified {
-    /// None of these keys made the signature; the issuer may have newer ones.
+    /// The signature is by none of the given keys. The issuer may have published newer ones.
     UnknownKey,
-    /// It is not valid.
+    /// The ID token is invalid.
     Refused(ProviderError),
 }
 
 impl From<Unverified> for ProviderError {
     fn from(reason: Unverified) -> Self {
         match reason {
-            // The issuer may publish the key later.
+            // This has its own code, because the issuer may publish the key later.
             Unverified::UnknownKey => Self::refused(
                 "unknown_signing_key",
                 "the ID token is signed with a key that the issuer does not publish",
@@ -103,7 +104,7 @@ impl<'a> Verifier<'a> {
         self.check_expiry(claims)
     }
 
-    /// The issuer must be exactly the discovered one.
+    /// Checks that the issuer is exactly the discovered one.
     fn check_issuer(&self, claims: &Fields) -> Result<(), ProviderError> {
         let expected = match &self.tenant {
             Some(tenant) => self.issuer.name.replace(TENANT_ID, &tenant.0),
@@ -119,8 +120,8 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    /// A token for several audiences must have been issued to this client (section 3.1.3.7, 3 to 5). Zitadel, for
-    /// example, adds its project id.
+    /// Checks that the token was issued to this client (section 3.1.3.7, 3 to 5). If it has other audiences too, `azp`
+    /// must name this client. Zitadel, for example, adds its project id to the audiences.
     fn check_party(&self, claims: &Fields) -> Result<(), ProviderError> {
         let is_ours = |name: &String| name == self.client.id();
         let audiences = claims.get("aud").map(texts).unwrap_or_default();
@@ -145,11 +146,12 @@ impl<'a> Verifier<'a> {
     }
 }
 
-/// Returns the tenant of a token. It is verified when the issuer with this tenant inserted equals the token's issuer.
+/// The tenant of an ID token. It counts as verified once the issuer's template, with this tenant inserted, equals the
+/// token's `iss`.
 struct Tenant(String);
 
 impl Tenant {
-    /// Must be a GUID, so that nothing else can get into the issuer's address.
+    /// Reads the tenant, which must be a GUID, so that nothing else can get into the issuer's URL.
     fn of(token: &IdToken) -> Result<Self, ProviderError> {
         let claims = unverified_claims(token);
         let id = claims.as_ref().and_then(|claims| claims["tid"].as_str());
@@ -163,7 +165,7 @@ pub(crate) fn unverified_claims(token: &IdToken) -> Option<Value> {
     jws::part(token, 1)
 }
 
-/// Returns a text, or the digits of a whole number.
+/// Returns a string, or the digits of a whole number.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -172,7 +174,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Returns one or several texts. An element of another type becomes a text that matches nobody.
+/// Returns a string or an array as a list. An element of another type becomes an empty string, which matches no client.
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Null => Vec::new(),

@@ -1,7 +1,7 @@
-//! The signature of an ID token (RFC 7515), verified with the keys of the openidconnect crate.
+//! Verifies the signature of an ID token (RFC 7515), with the key types of the openidconnect crate.
 //!
-//! The crate's own ID token is not used, because it rejects a token for any standard claim of an unexpected type, even an
-//! unused one.
+//! The crate's own ID token is not used, because it rejects a token for any standard claim of an unexpected type, even
+//! an unused one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -24,7 +24,7 @@ pub(crate) const ASYMMETRIC: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::EdDsa,
 ];
 
-/// Algorithms with the client secret, for issuers that announce them.
+/// Algorithms that sign with the client secret, for issuers that announce them.
 const SYMMETRIC: [CoreJwsSigningAlgorithm; 3] = [
     CoreJwsSigningAlgorithm::HmacSha256,
     CoreJwsSigningAlgorithm::HmacSha384,
@@ -41,7 +41,7 @@ pub(super) struct Jws {
     signed: String,
 }
 
-/// A signature, with what the header says about it.
+/// A signature, with the algorithm and the key id from the header.
 pub(crate) struct Signature {
     pub(crate) algorithm: CoreJwsSigningAlgorithm,
     /// The id of the key (`kid`).
@@ -50,9 +50,9 @@ pub(crate) struct Signature {
 }
 
 pub(crate) enum BadSignature {
-    /// None of these keys can have made the signature.
+    /// None of the given keys can have made the signature.
     UnknownKey,
-    /// The signature is wrong, or uses an unsupported method.
+    /// The signature is wrong, or its algorithm is not supported.
     Refused(&'static str),
 }
 
@@ -80,8 +80,9 @@ impl Jws {
         })
     }
 
-    /// Checks the signature with the issuer's keys. We choose the algorithm, not the token (RFC 8725 section 3.1). A
-    /// shared secret proves less than a key pair, so it counts only if the issuer announces its algorithm.
+    /// Checks the signature with the issuer's keys. Allows only algorithms that this service chose (RFC 8725 section
+    /// 3.1). An algorithm with the client secret must also be announced by the issuer, because a shared secret proves
+    /// less than a key pair.
     pub(super) fn verify(
         &self,
         keys: &CoreJsonWebKeySet,
@@ -107,8 +108,8 @@ impl Jws {
 }
 
 impl Signature {
-    /// Checks the signature of a text with the keys of an issuer. A key without an id may be the one that the token names
-    /// (`kid` is optional: RFC 7517 section 4.5).
+    /// Checks the signature of a text with the keys of an issuer. Keys without an id are tried, too, even if the token
+    /// names its key, because `kid` is optional (RFC 7517 section 4.5).
     pub(crate) fn verify(
         &self,
         signed: &str,
@@ -123,11 +124,11 @@ impl Signature {
             };
             match self.check(signed, key) {
                 Ok(()) => return Ok(()),
-                // A key for something else: another type or algorithm, or for encryption.
+                // The key does not fit: it has another type or algorithm, or is for encryption.
                 Err(SignatureVerificationError::InvalidKey(_)) => {}
                 Err(_) if is_named => failure = BadSignature::Refused(WRONG),
-                // An issuer with one key need not name it (OpenID Connect Core section 10.1), so a rotated key looks like
-                // a wrong signature.
+                // A newer key may have made the signature: an issuer with one key need not send `kid` (OpenID Connect
+                // Core section 10.1).
                 Err(_) => {}
             }
         }

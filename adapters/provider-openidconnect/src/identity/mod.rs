@@ -14,9 +14,9 @@ const MAX_NAME: usize = 200;
 
 /// A person as the provider describes them.
 pub(crate) struct Person {
-    /// Their id at the provider.
+    /// The person's id at the provider.
     pub(crate) id: String,
-    /// The tenant of the id, if the issuer has many.
+    /// The tenant that assigned the id, if the issuer serves many.
     pub(crate) tenant: Option<String>,
     pub(crate) name: Option<String>,
 }

@@ -6,10 +6,10 @@ use reqwest::StatusCode;
 use url::Url;
 
 use super::Person;
-use crate::http::{Answer, Fields, Request, is_used_up, paused};
+use crate::http::{Fields, ProviderResponse, Request, is_used_up, paused};
 use crate::quirks::IdentityQuirks;
 
-/// Members for the name, best first. `login` is GitHub's.
+/// Members that may contain the person's name, best first. `login` is GitHub's.
 const NAMES: [&str; 6] = [
     "name",
     "preferred_username",
@@ -19,7 +19,7 @@ const NAMES: [&str; 6] = [
     "email",
 ];
 
-/// Returns the request for the owner of a token.
+/// Builds the userinfo request for the owner of an access token.
 pub(crate) fn request(
     url: &Url,
     token: &AccessToken,
@@ -38,16 +38,19 @@ pub(crate) fn request(
     Ok(request)
 }
 
-/// Reads the owner of a token.
-pub(crate) fn read(answer: Answer, quirks: &IdentityQuirks) -> Result<Person, ProviderError> {
+/// Parses the userinfo response.
+pub(crate) fn read(
+    answer: ProviderResponse,
+    quirks: &IdentityQuirks,
+) -> Result<Person, ProviderError> {
     let pause = answer.retry_after();
     person_of(answer, quirks).map_err(|error| paused(error, pause))
 }
 
-fn person_of(answer: Answer, quirks: &IdentityQuirks) -> Result<Person, ProviderError> {
+fn person_of(answer: ProviderResponse, quirks: &IdentityQuirks) -> Result<Person, ProviderError> {
     match answer.sound_fields() {
-        // If the response contains the profile's id, it is a success whatever its `error` says: TikTok sends `{"code":
-        // "ok"}` there.
+        // A successful response with the id that the profile names is no error, whatever its member `error` says:
+        // TikTok sends `{"code": "ok"}` there.
         Some(fields) if answer.status().is_success() && has_id(fields, quirks) => {
             person(fields, quirks)
         }
@@ -59,9 +62,10 @@ fn has_id(fields: &Fields, quirks: &IdentityQuirks) -> bool {
     !quirks.id.is_empty() && id(fields, quirks).is_some()
 }
 
-/// A token that is rejected here stays rejected (RFC 6750 section 3.1). Exception: a server that reports a rate limit
-/// with 403, by `Retry-After` or its count of remaining requests (GitHub, "Rate limits for the REST API").
-fn accepted(answer: Answer) -> Result<Fields, ProviderError> {
+/// Returns the members of a success. A 401 or 403 rejects the access token for good (RFC 6750 section 3.1), unless it
+/// reports a rate limit by `Retry-After` or by the number of remaining requests (GitHub, "Rate limits for the REST
+/// API").
+fn accepted(answer: ProviderResponse) -> Result<Fields, ProviderError> {
     let is_no = matches!(
         answer.status(),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
@@ -82,11 +86,11 @@ fn accepted(answer: Answer) -> Result<Fields, ProviderError> {
     Ok(answer.success()?)
 }
 
-fn refused(answer: &Answer) -> ProviderError {
+fn refused(answer: &ProviderResponse) -> ProviderError {
     let status = answer.status().as_u16();
     let invalid = ProviderError::INVALID_TOKEN.to_owned();
     let (code, detail) = match answer.oauth_error() {
-        // A 401 is about the token, whatever its code says: Google sends `invalid_request`.
+        // A 401 is about the access token, whatever its code says: Google sends `invalid_request`.
         Some(error) if answer.status() != StatusCode::UNAUTHORIZED => (error.code, error.detail),
         Some(error) => (invalid, error.text()),
         None => (invalid, format!("HTTP {status}")),
@@ -106,7 +110,8 @@ fn person(fields: &Fields, quirks: &IdentityQuirks) -> Result<Person, ProviderEr
     Person::new(id, name.or_else(|| fields.first_shown(&NAMES)))
 }
 
-/// Returns all pointers of the profile, because half an id may be another person's; otherwise the usual members.
+/// Returns the person's id: the values at all pointers of the profile, or else `sub` or `id`. If one of the values is
+/// missing, there is no id, because half an id may be another person's.
 fn id(fields: &Fields, quirks: &IdentityQuirks) -> Option<String> {
     if quirks.id.is_empty() {
         let usual = || fields.identifier("id");

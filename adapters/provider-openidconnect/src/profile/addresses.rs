@@ -1,4 +1,4 @@
-//! The addresses of a preset that the operator leaves open.
+//! Fills in the preset's URLs that the operator did not set.
 
 use url::Url;
 
@@ -7,7 +7,8 @@ use super::{Profile, ProfileError};
 use crate::settings::ProviderSettings;
 
 impl Profile {
-    /// Removes an address, or the authentication method, that the operator's table sets to an empty text.
+    /// Removes the preset's value of this key, because the operator's table sets it to an empty string. The key is
+    /// `issuer`, `token_endpoint_auth_method`, or that of an endpoint.
     pub fn forget(&mut self, key: &str) {
         match key {
             "issuer" => self.issuer = None,
@@ -34,8 +35,8 @@ impl Profile {
         Ok(())
     }
 
-    /// Rejects another server's issuer if the preset's endpoints would be filled in, because that server's codes,
-    /// verifiers and the client secret would go to the preset's server.
+    /// Rejects an issuer on another server if the preset's endpoints would be filled in: codes and verifiers for that
+    /// server, and the client secret, would go to the preset's server.
     fn check_issuer(
         &self,
         settings: &mut ProviderSettings,
@@ -65,7 +66,8 @@ impl Profile {
         })
     }
 
-    /// Whether the issuer is the preset's or, if the preset has none, on the server of its token endpoint.
+    /// Whether the issuer is the preset's. If the preset has none, the issuer must be on the server of the preset's
+    /// token endpoint.
     fn owns(&self, issuer: &Url, template: &Template<'_>) -> Result<bool, ProfileError> {
         if let Some(own) = &self.issuer {
             let own = address("issuer", own, template)?;

@@ -1,4 +1,4 @@
-//! The profile files, one line each; a test compares them with the folder.
+//! The embedded profile files, one line each. A test compares this list with the folder.
 
 macro_rules! file {
     ($name:literal) => {

@@ -22,11 +22,11 @@ use template::Template;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// The name for people.
+    /// The name that people see.
     pub name: String,
     /// The supported flows; the first is the default.
     pub flows: Vec<Flow>,
-    /// The issuer to discover. Like all addresses here, it may contain placeholders.
+    /// The issuer to discover. Like all URLs here, it may contain placeholders.
     pub issuer: Option<String>,
     /// The authentication method of a client with a secret.
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
@@ -36,10 +36,10 @@ pub struct Profile {
     /// What scopes permit, in English; `""` stands for a request without scopes.
     #[serde(default)]
     pub scope_words: BTreeMap<String, String>,
-    /// The default members of token responses for clients.
+    /// The members of token responses that clients get by default.
     #[serde(default)]
     pub extra: Vec<String>,
-    /// Values from the operator, by the key of the same name.
+    /// The placeholders, by name. The operator sets the value with a key of this name.
     #[serde(default)]
     pub placeholders: BTreeMap<String, Placeholder>,
     /// Endpoints that need not, or cannot, be discovered, by their keys in [`ProviderSettings`].
@@ -59,15 +59,15 @@ pub struct Profile {
     pub sources: BTreeMap<String, String>,
 }
 
-/// A part of addresses that differs between operators.
+/// A part of URLs or parameters that differs between operators.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Placeholder {
-    /// A description.
+    /// What the value is, for error messages and the documentation.
     pub what: String,
     /// The default value.
     pub default: Option<String>,
-    /// Without a value, parameters that contain it are left out.
+    /// Whether the value may be missing. If it is missing, parameters that contain the placeholder are left out.
     #[serde(default)]
     pub optional: bool,
 }
@@ -88,11 +88,11 @@ pub struct Facts {
     pub reuse_grace: Option<String>,
     /// What a refresh does to the previous access token.
     pub previous_access_token: Option<String>,
-    /// What revoking ends.
+    /// What a revocation ends.
     pub revocation: Option<String>,
-    /// Where people can revoke themselves.
+    /// Where people can revoke the grant themselves.
     pub revoke_at: Option<String>,
-    /// Rate limits and limits of numbers.
+    /// Rate limits and quotas, such as the number of refresh tokens per person.
     pub limits: Option<String>,
 }
 
@@ -100,7 +100,7 @@ pub struct Facts {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
-    /// One sentence each.
+    /// The steps, one sentence each.
     pub steps: Vec<String>,
 }
 
@@ -123,10 +123,10 @@ pub enum WrongProfile {
 /// Why a profile does not fit the operator's settings. The texts begin with the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
-    /// A placeholder of another profile.
+    /// The operator set a placeholder that this profile does not have.
     #[error("{0} is not a key of this preset")]
     UnknownKey(String),
-    /// A missing value.
+    /// A required value is missing.
     #[error("{key} is missing: {what}")]
     Missing {
         /// The key.
@@ -134,10 +134,10 @@ pub enum ProfileError {
         /// Its description.
         what: String,
     },
-    /// An invalid value.
+    /// A value has a scheme, or is empty.
     #[error("{0} must be a name without a scheme, such as example.com")]
     Scheme(String),
-    /// The completed text is not an address.
+    /// The preset's URL template, filled with the given values, is not a URL.
     #[error("{0} is not an address with the given values")]
     NoAddress(&'static str),
     /// The issuer is not on the server of the endpoints of the preset.
@@ -163,7 +163,7 @@ impl Profile {
     /// If there is none. The error lists the existing names.
     pub fn named(name: &str) -> Result<Self, UnknownProfile> {
         let text = embedded::file(name).ok_or(UnknownProfile)?;
-        // A test parses all of them.
+        // Parsing cannot fail, because a test parses all files.
         toml::from_str(text).map_err(|_| UnknownProfile)
     }
 

@@ -1,4 +1,4 @@
-//! Texts with `{placeholders}`.
+//! Fills in the `{placeholders}` of profiles.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ pub(super) struct Template<'a> {
     values: BTreeMap<&'a str, String>,
 }
 
-/// Stands for the client id in every profile.
+/// The placeholder for the client id, which every profile may use.
 const CLIENT_ID: &str = "client_id";
 
 impl<'a> Template<'a> {
@@ -54,12 +54,12 @@ impl<'a> Template<'a> {
         Ok(filled)
     }
 
-    /// The same for an optional text.
+    /// Fills in an optional text, if there is one.
     pub(super) fn optional(&self, text: Option<&str>) -> Result<Option<String>, ProfileError> {
         text.map(|text| self.fill(text)).transpose()
     }
 
-    /// Returns the parameters without those that need a missing optional value.
+    /// Fills in the parameters. Leaves out those whose optional value is missing.
     pub(super) fn table<T: FromIterator<(String, String)>>(
         &self,
         parameters: &BTreeMap<String, String>,
@@ -93,7 +93,7 @@ impl<'a> Template<'a> {
     }
 }
 
-/// Validates a part of an address. An optional value is a parameter and may be an address.
+/// Validates a value that becomes a part of a URL. An optional value becomes a parameter, so it may be a whole URL.
 fn checked(key: &str, value: &str, placeholder: &Placeholder) -> Result<String, ProfileError> {
     if placeholder.optional {
         return Ok(value.to_owned());

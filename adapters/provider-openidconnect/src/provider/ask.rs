@@ -1,29 +1,30 @@
-//! Requests with this client's credentials, to every endpoint but userinfo.
+//! Sends requests with this client's credentials, to every endpoint except userinfo.
 
 use reqwest::StatusCode;
 
 use super::OpenIdConnectProvider;
 use crate::client_auth::ClientAuth;
 use crate::deadline::Deadline;
-use crate::http::{Answer, Request, Unanswered};
+use crate::http::{ProviderResponse, Request, Unanswered};
 
 impl OpenIdConnectProvider {
     /// Posts a form with this client's credentials.
     ///
-    /// In practice, metadata and endpoints disagree about client authentication. If an endpoint rejects the client with a
-    /// method that nobody chose, the other method is tried once. The second request carries the same refresh token. That
-    /// is no reuse: a server authenticates the client before it looks at the grant (RFC 6749 section 3.2.1), so nothing
-    /// was used up. If a server uses up an authorization code anyway, the person must try once more; the method is
-    /// remembered. Both requests share one deadline, which is shorter than the lease.
+    /// In practice, metadata and endpoints disagree about client authentication. If an endpoint rejects the client with
+    /// a method that neither the operator nor a preset chose, the other method is tried once. The second request
+    /// carries the same refresh token. That is no reuse: a server authenticates the client before it looks at the grant
+    /// (RFC 6749 section 3.2.1). If a server uses up an authorization code anyway, the person must try once more, and
+    /// the method is then known. Both requests share one deadline, which is shorter than the lease.
     pub(super) async fn post(
         &self,
         auth: ClientAuth,
         request: Request,
         deadline: Deadline,
-    ) -> Result<Answer, Unanswered> {
+    ) -> Result<ProviderResponse, Unanswered> {
         let endpoint = request.url().clone();
         let method = self.auth_memory.first(&endpoint, auth);
-        // A refresh risks its token, and a method that was learned has worked.
+        // After a vague error, a refresh token is not sent again, because that risks the token. A learned method is not
+        // replaced, because it has worked.
         let may_guess = method == auth.method && !request.has_field("refresh_token");
         let first = self.post_by(auth.by(method), request.clone(), deadline);
         let first = first.await?;
@@ -65,16 +66,19 @@ impl OpenIdConnectProvider {
         auth: ClientAuth,
         mut request: Request,
         deadline: Deadline,
-    ) -> Result<Answer, Unanswered> {
+    ) -> Result<ProviderResponse, Unanswered> {
         self.client.authenticate(auth, &mut request)?;
         let outcome = self.http.send(request, deadline).await;
         self.refetch_moved_endpoints(&outcome).await;
         outcome
     }
 
-    /// Refetches the issuer's metadata before the next request if a discovered endpoint seems to be gone: the connection
-    /// fails, or the server does not know the path.
-    pub(super) async fn refetch_moved_endpoints(&self, outcome: &Result<Answer, Unanswered>) {
+    /// Refetches the issuer's metadata before the next request if a discovered endpoint seems to be gone: the
+    /// connection fails, or the server does not know the path.
+    pub(super) async fn refetch_moved_endpoints(
+        &self,
+        outcome: &Result<ProviderResponse, Unanswered>,
+    ) {
         let is_gone = match outcome {
             Ok(answer) => {
                 let is_elsewhere = answer.status().is_redirection();
@@ -95,9 +99,9 @@ const GONE: [StatusCode; 4] = [
     StatusCode::MISDIRECTED_REQUEST,
 ];
 
-/// Whether the server rejected the client's authentication: by `invalid_client`, by a 401 (RFC 6749 section 5.2) that says
-/// nothing else, or by missing a parameter of the other method.
-fn refuses_client(answer: &Answer) -> bool {
+/// Whether the server rejected the client's authentication: by `invalid_client`, by a 401 without another reason (RFC
+/// 6749 section 5.2), or by an error that asks for the client's credentials.
+fn refuses_client(answer: &ProviderResponse) -> bool {
     let is_401 = answer.status() == StatusCode::UNAUTHORIZED;
     match answer.oauth_error() {
         Some(error) if error.is_limit() => false,
@@ -111,8 +115,9 @@ fn refuses_client(answer: &Answer) -> bool {
     }
 }
 
-/// Whether the response may come from a server that looks for the client id only in the body. It may mean something else.
-fn may_refuse_client(answer: &Answer) -> bool {
+/// Whether the response could come from a server that looks for the client id only in the body. The response may also
+/// mean something else.
+fn may_refuse_client(answer: &ProviderResponse) -> bool {
     let Some(error) = answer.oauth_error() else {
         return false;
     };
@@ -125,8 +130,8 @@ fn may_refuse_client(answer: &Answer) -> bool {
 }
 
 /// Whether the server accepted the client and looked at the request.
-fn has_seen_grant(answer: &Answer) -> bool {
-    /// Some servers answer this to a client that they do not accept.
+fn has_seen_grant(answer: &ProviderResponse) -> bool {
+    /// Some servers send these codes to a client that they do not accept.
     const ABOUT_CLIENTS: [&str; 3] = ["invalid_client", "unauthorized_client", "invalid_request"];
     match answer.oauth_error() {
         Some(error) => {
@@ -138,7 +143,7 @@ fn has_seen_grant(answer: &Answer) -> bool {
     }
 }
 
-fn says_nothing(answer: &Answer) -> bool {
+fn says_nothing(answer: &ProviderResponse) -> bool {
     let status = answer.status();
     status.is_server_error()
         || status == StatusCode::TOO_MANY_REQUESTS

@@ -99,7 +99,7 @@ impl OpenIdConnectProvider {
             pending.check_nonce(grant.id_token.as_ref(), server)
         })
     }
-    /// Whether the issuer's metadata now name another token endpoint. Then the old one cannot have redeemed the code.
+    /// Whether the issuer's metadata now names another token endpoint. Then the old one cannot have redeemed the code.
     async fn has_moved(&self, token_endpoint: &Url, deadline: Deadline) -> bool {
         let server = self.server(deadline).await;
         server.is_ok_and(|server| server.token().is_ok_and(|now| now != token_endpoint))

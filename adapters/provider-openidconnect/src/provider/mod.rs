@@ -29,7 +29,7 @@ use crate::settings::{Flow, ProviderSettings, SettingsError};
 use crate::token::TokenResponses;
 use crate::{authorization_code, refresh, revocation};
 
-/// A provider with its flow.
+/// A provider, with its HTTP client and its cached metadata and keys.
 pub struct OpenIdConnectProvider {
     pub(crate) settings: ProviderSettings,
     entropy: Arc<Entropy>,
@@ -42,7 +42,7 @@ pub struct OpenIdConnectProvider {
 }
 
 impl OpenIdConnectProvider {
-    /// Creates a provider without contacting it. The clock interprets dates in `Retry-After` and expires the cache. The
+    /// Creates a provider without contacting it. The clock is needed for dates in `Retry-After` and for the caches. The
     /// random source creates the values that bind an authorization code to its request.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl OpenIdConnectProvider {
         })
     }
 
-    /// Reports cache lookups to this observer, and adds these headers to requests if the settings say so.
+    /// Reports cache lookups to this observer. Adds these headers to requests if the settings enable trace context.
     #[must_use]
     pub fn watched(mut self, observer: Arc<dyn Observer>, trace_headers: TraceHeaders) -> Self {
         if self.settings.trace_context {
@@ -124,7 +124,7 @@ impl OpenIdConnectProvider {
         };
         let value = cached.get(deadline, fetch).await;
         let hit = !missed.load(Ordering::Relaxed);
-        self.observer.cache_asked(cache, hit);
+        self.observer.cache_read(cache, hit);
         value
     }
 
@@ -154,7 +154,7 @@ impl OpenIdConnectProvider {
         revocation::read(answer, quirks)
     }
 
-    /// `scopes` apply if a response names none.
+    /// Returns the parser for token responses. `scopes` apply if a response names none.
     fn token_responses<'a>(
         &'a self,
         server: &Server,
@@ -195,7 +195,7 @@ impl OAuthProvider for OpenIdConnectProvider {
         self.settings.words_of(scope)
     }
 
-    fn sends_browsers_back(&self) -> bool {
+    fn uses_redirects(&self) -> bool {
         self.settings.flow == Flow::AuthorizationCode
     }
 
@@ -265,7 +265,7 @@ impl OAuthProvider for OpenIdConnectProvider {
         let deadline = self.deadline();
         let server = self.server(deadline).await?;
         let outcome = self.revoke_at(&server, token, deadline).await;
-        // If the endpoint seems to be gone, the metadata are fetched again.
+        // If the endpoint seemed to be gone, `server` fetches the metadata again.
         if outcome.is_err()
             && let Ok(renewed) = self.server(deadline).await
             && renewed.revocation().ok() != server.revocation().ok()

@@ -35,7 +35,8 @@ impl OpenIdConnectProvider {
         requested_at: Timestamp,
         deadline: Deadline,
     ) -> Result<Person, ProviderError> {
-        // The time of the first attempt counts: the person does not change while the keys are unreachable.
+        // The expiry is compared with the time of the token request, so that the ID token does not expire while the
+        // keys are unreachable.
         let verifier = Verifier::new(id_token, issuer, &self.client, requested_at)?;
         let fetch = |deadline| self.fetch_keys(&issuer.jwks_uri, deadline);
         let keys = self
@@ -63,8 +64,8 @@ impl OpenIdConnectProvider {
             .map_err(|_| ProviderError::nonsense("a response that is not a set of keys"))
     }
 
-    /// Adds a name from userinfo if the ID token has none. Userinfo about another person must not be used (OpenID Connect
-    /// Core section 5.3.2). On failure only the name is missing.
+    /// Adds a name from userinfo if the ID token has none. Ignores userinfo about another person (OpenID Connect Core
+    /// section 5.3.2). If userinfo fails, the person has no name.
     pub(super) async fn name(
         &self,
         person: Person,
@@ -84,8 +85,8 @@ impl OpenIdConnectProvider {
         }
     }
 
-    /// Whether the provider still accepts this token. For refresh tokens this is not tested, because it might use them
-    /// up.
+    /// Whether the provider still accepts this access token. A refresh token counts as live, because a test might use
+    /// it up.
     pub(super) async fn is_live(
         &self,
         token: TokenToRevoke<'_>,
@@ -104,7 +105,7 @@ impl OpenIdConnectProvider {
     }
 }
 
-/// Removes the padding of Base64, which keys must not have (RFC 7515 section 2), but some do.
+/// Removes Base64 padding from keys. RFC 7515 section 2 forbids padding, but some servers send it.
 fn unpadded(mut keys: Value) -> Value {
     let list = keys.get_mut("keys").and_then(Value::as_array_mut);
     let members = list.into_iter().flatten().filter_map(Value::as_object_mut);

@@ -1,5 +1,5 @@
 //! Where providers depart from the RFCs: named behaviours that a profile switches on. The defaults follow the RFCs. An
-//! operator removes a preset's value with an empty text, or with zero for a number.
+//! operator removes a preset's value with an empty string, or with zero for a number.
 
 mod operators;
 
@@ -53,7 +53,7 @@ pub struct ScopeQuirks {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthorizationQuirks {
-    /// The issuer in responses, if no metadata says so (RFC 9207 section 2).
+    /// The issuer (`iss`) in authorization responses, if no metadata names it (RFC 9207 section 2).
     #[serde(deserialize_with = "operators::unless_empty")]
     pub response_issuer: Option<String>,
     /// The provider rejects PKCE (RFC 7636). The state still binds the response to the browser.
@@ -62,7 +62,7 @@ pub struct AuthorizationQuirks {
     pub refuses_pkce_with_secret: bool,
     /// ID tokens lack the requested nonce (OpenID Connect Core section 3.1.2.1), so no nonce is sent.
     pub omits_nonce: bool,
-    /// `offline_access` works without `prompt=consent` (OpenID Connect Core section 11), so that is not sent.
+    /// `offline_access` works without `prompt=consent` (OpenID Connect Core section 11), so the prompt is not sent.
     pub needs_no_prompt: bool,
 }
 
@@ -101,12 +101,12 @@ pub struct TokenQuirks {
     pub parameters: BTreeMap<String, String>,
     /// Requests are JSON objects instead of forms.
     pub json_requests: bool,
-    /// Values of `token_type` that mean Bearer.
+    /// Further values of `token_type` that mean Bearer.
     pub bearer_types: Vec<String>,
     /// Lifetime of access tokens in seconds, if responses do not say.
     #[serde(deserialize_with = "operators::unless_zero")]
     pub default_expires_in: Option<u64>,
-    /// Where responses list the scopes: JSON pointers (RFC 6901), the first that exists. Default: `/scope`.
+    /// JSON pointers (RFC 6901) to the scopes in responses; the first that exists counts. Default: `/scope`.
     pub scopes_at: Vec<String>,
 }
 
@@ -120,7 +120,7 @@ pub struct RefreshQuirks {
     /// Errors that mean a dead refresh token, in addition to `invalid_grant`: codes, whole messages, beginnings of
     /// messages (`Invalid Params*`), or members by their place (`/errors/*/code=1021`).
     pub dead: Vec<String>,
-    /// The provider has sent `invalid_grant` for valid tokens. It ends a grant only if it persists.
+    /// The provider has sent `invalid_grant` for valid tokens, so this error ends a grant only if it persists.
     pub dead_is_doubtful: bool,
     /// Lifetime of a refresh token in seconds, if responses do not say.
     #[serde(deserialize_with = "operators::unless_zero")]
@@ -186,7 +186,7 @@ pub struct RevocationQuirks {
     /// The provider revokes only tokens of this type.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub takes: Option<TokenType>,
-    /// The method is DELETE.
+    /// The request uses the method DELETE.
     pub delete: bool,
     /// Where the request contains the token.
     pub token_in: TokenPlace,
@@ -200,16 +200,17 @@ pub struct RevocationQuirks {
     pub gone_statuses: Vec<u16>,
     /// Codes and whole messages that mean that the token was already gone.
     pub gone: Vec<String>,
-    /// It is uncertain whether the provider understands the request. No error counts as "already gone", and an error with
-    /// status 200 stays an error.
+    /// It is uncertain whether the provider understands the request. So `invalid_token` and `invalid_grant` do not mean
+    /// that the token was already gone, and any error with status 200 is a failure.
     pub doubts_unknown: bool,
     /// Revokes only the access token; the refresh token of the grant stays valid.
     pub leaves_grant: bool,
-    /// The member that confirms a success; without it, status 200 does not count.
+    /// The name of the JSON member that is `true` in a successful response. If it is set, status 200 without this
+    /// member is a failure.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub success_member: Option<String>,
-    /// A live access token ends the grant, but the provider answers 200 to any token (RFC 7009 section 2.2). The service
-    /// checks at userinfo first whether the token is live.
+    /// Revoking a live access token ends the grant, but the provider answers 200 to any token (RFC 7009 section 2.2).
+    /// So the service first checks at userinfo whether the token is live.
     pub ends_grants_of_live_tokens: bool,
 }
 
@@ -283,17 +284,18 @@ impl AuthorizationQuirks {
 }
 
 impl RefreshQuirks {
-    /// Returns the lifetime of a refresh token that a consent brought, if the response does not say.
+    /// Returns the lifetime of a refresh token from a consent, for responses that do not state it.
     pub(crate) fn lasts(&self) -> Option<Duration> {
         self.lasts.map(Duration::from_secs)
     }
 
-    /// Returns the lifetime of a refresh token from any response, if the response does not say.
+    /// Returns the lifetime of a refresh token from any response, for responses that do not state it. `None` if a
+    /// refresh does not restart the lifetime.
     pub(crate) fn lasts_if_renewed(&self) -> Option<Duration> {
         self.lasts().filter(|_| self.use_renews)
     }
 
-    /// Returns the lifetime of a grant from the consent.
+    /// Returns the maximum age of a grant, counted from the consent.
     pub(crate) fn grant_lasts(&self) -> Option<Duration> {
         self.grant_lasts.map(Duration::from_secs)
     }

@@ -1,11 +1,11 @@
-//! How operators remove a value, because TOML has no null.
+//! Deserializes values that operators can remove, because TOML has no null.
 
 use std::collections::BTreeMap;
 
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
 
-/// An empty text means none.
+/// An empty string becomes `None`.
 pub(super) fn unless_empty<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -18,13 +18,13 @@ where
         .transpose()
 }
 
-/// Zero means none: a token without any lifetime would be refreshed endlessly.
+/// Zero becomes `None`: a token without any lifetime would be refreshed endlessly.
 pub(super) fn unless_zero<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     let seconds = u64::deserialize(from)?;
     Ok((seconds != 0).then_some(seconds))
 }
 
-/// An empty value removes its entry.
+/// Entries with an empty value are removed.
 pub(super) fn without_empty<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<BTreeMap<String, String>, D::Error> {

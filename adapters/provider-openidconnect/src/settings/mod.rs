@@ -18,14 +18,15 @@ use crate::extra::{self, ExtraError};
 use crate::http::ClientUnavailable;
 use crate::quirks::Quirks;
 
-/// A provider: an issuer to discover, or plain endpoints. These settings override discovery.
+/// The settings of a provider: an issuer to discover, or plain endpoints. Configured endpoints override discovered
+/// ones.
 #[derive(Debug, Clone)]
 pub struct ProviderSettings {
-    /// The operator's name for it.
+    /// The operator's name for the provider.
     pub name: ProviderName,
-    /// The name for people; empty for the operator's name.
+    /// The name that people see; if empty, the operator's name.
     pub display_name: String,
-    /// The name under which the provider shows this service to people, if it is known.
+    /// The name of this service that the provider shows to people, if it is known.
     pub consent_name: Option<String>,
     /// The issuer to discover, with or without a trailing slash.
     pub issuer: Option<Url>,
@@ -39,17 +40,17 @@ pub struct ProviderSettings {
     pub scope_words: BTreeMap<String, ScopeWords>,
     /// How people consent.
     pub flow: Flow,
-    /// RFC 6749 section 3.1.
+    /// The authorization endpoint (RFC 6749 section 3.1).
     pub authorization_endpoint: Option<Url>,
     /// Extra parameters of authorization requests.
     pub authorization_parameters: Vec<(String, String)>,
-    /// RFC 8628 section 3.1.
+    /// The device authorization endpoint (RFC 8628 section 3.1).
     pub device_authorization_endpoint: Option<Url>,
-    /// RFC 6749 section 3.2.
+    /// The token endpoint (RFC 6749 section 3.2).
     pub token_endpoint: Option<Url>,
-    /// RFC 7009 section 2.
+    /// The revocation endpoint (RFC 7009 section 2).
     pub revocation_endpoint: Option<Url>,
-    /// OpenID Connect Core section 5.3, or the equivalent of a plain OAuth 2.0 server.
+    /// The userinfo endpoint (OpenID Connect Core section 5.3), or the equivalent of a plain OAuth 2.0 server.
     pub userinfo_endpoint: Option<Url>,
     /// Client authentication; default: as the issuer's metadata says, else Basic.
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
@@ -57,9 +58,9 @@ pub struct ProviderSettings {
     pub device_token_endpoint: Option<Url>,
     /// Timeout of one call, including discovery.
     pub timeout: Duration,
-    /// Whether requests carry the current trace (W3C Trace Context), which reveals its id to the provider.
+    /// Whether requests carry the current trace (W3C Trace Context), which reveals the trace id to the provider.
     pub trace_context: bool,
-    /// Members of token responses for clients: names, or dotted paths.
+    /// Members of token responses that clients get: names, or dotted paths.
     pub extra: Vec<String>,
     /// Where the provider departs from the RFCs.
     pub quirks: Quirks,
@@ -84,27 +85,27 @@ pub enum SettingsError {
     /// There is no client id.
     #[error("client_id is missing")]
     NoClientId,
-    /// Neither configured nor discoverable.
+    /// An endpoint is neither configured nor discoverable.
     #[error("{0} is missing: set it, or an issuer to discover it from")]
     MissingEndpoint(&'static str),
-    /// An address that must not receive secrets.
+    /// A URL must not receive secrets.
     #[error("{key} {fault}")]
     Address {
-        /// The key of the address.
+        /// The key of the URL.
         key: &'static str,
-        /// Why it is rejected.
+        /// Why the URL is rejected.
         fault: AddressFault,
     },
-    /// RFC 8414 section 2: an issuer has no query or fragment.
+    /// The issuer has a query or a fragment, which RFC 8414 section 2 forbids.
     #[error("issuer must not have a query or a fragment")]
     IssuerWithQuery,
-    /// The method needs a secret.
+    /// The authentication method needs a client secret.
     #[error("token_endpoint_auth_method needs a client_secret")]
     NoClientSecret,
-    /// RFC 6749 section 3.3.
+    /// A scope has invalid characters (RFC 6749 section 3.3).
     #[error("{0:?} is not a scope")]
     Scope(String),
-    /// The provider would give no refresh token.
+    /// The scopes lack this one, without which the provider gives no refresh token.
     #[error(
         "scopes lacks {0:?}: without it this provider gives no refresh token, so every grant ends with its first access token"
     )]
@@ -114,24 +115,24 @@ pub enum SettingsError {
         "scopes has {0:?}, which the device flow of this provider cannot grant: set flow to authorization_code"
     )]
     DeviceScope(String),
-    /// A text that the page cannot show.
+    /// A text that the pages cannot show.
     #[error("{key} {fault}")]
     Words {
         /// The key of the text.
         key: String,
-        /// Why it is rejected.
+        /// Why the text is rejected.
         fault: Unpresentable,
     },
     /// Words for something that is not a scope.
     #[error("scope_words has {0:?}, which is not a scope")]
     WordsOfNoScope(String),
-    /// A member that clients must not get.
+    /// The list of members for clients is invalid.
     #[error("extra {0}")]
     Extra(#[from] ExtraError),
-    /// Zero, or more than an hour.
+    /// The timeout is less than a millisecond, or more than an hour.
     #[error("the timeout must be between one millisecond and one hour")]
     Timeout,
-    /// A reserved parameter.
+    /// An extra parameter has a name that this service sets itself.
     #[error("{key} cannot set {name}: this service sets it itself")]
     Parameter {
         /// The key of the table.
@@ -139,7 +140,7 @@ pub enum SettingsError {
         /// The parameter.
         name: String,
     },
-    /// The response would not come in the query of the redirect URI.
+    /// `response_mode` is not `query`, so the response would not come in the query of the redirect URI.
     #[error(
         "authorization_parameters can set response_mode only to \"query\": browsers keep this service's cookie out of a form \
          that another site posts, and a fragment in the browser"
@@ -181,7 +182,7 @@ impl ProviderSettings {
         }
     }
 
-    /// Returns every address of these settings, by key.
+    /// Returns every configured URL with its key.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, &Url)> {
         [
             ("issuer", &self.issuer),
@@ -199,7 +200,7 @@ impl ProviderSettings {
         .filter_map(|(key, url)| Some((key, url.as_ref()?)))
     }
 
-    /// Returns every endpoint of these settings, by key.
+    /// Returns every endpoint, configured or not, with its key.
     pub(crate) fn endpoints(&mut self) -> [(&'static str, &mut Option<Url>); 6] {
         macro_rules! by_key {
             ($($key:ident),+) => { [$((stringify!($key), &mut self.$key)),+] };
@@ -251,18 +252,19 @@ impl ProviderSettings {
         first.filter(|_| !self.asks_for_one_of(wanted))
     }
 
-    /// Whether PKCE binds an authorization code to its request.
+    /// Whether authorization requests use PKCE, which binds the code to its request.
     pub(crate) const fn sends_pkce(&self) -> bool {
         let quirks = &self.quirks.authorization;
         quirks.takes_pkce(self.client_secret.is_some())
     }
 
-    /// Whether a nonce binds an ID token to its request (OpenID Connect Core section 3.1.2.1).
+    /// Whether authorization requests have a nonce, which binds the ID token to its request (OpenID Connect Core
+    /// section 3.1.2.1).
     pub(crate) fn sends_nonce(&self) -> bool {
         self.is_openid_connect() && !self.quirks.authorization.omits_nonce
     }
 
-    /// Whether the requests are OpenID Connect (Core section 3.1.2.1).
+    /// Whether authorization requests are OpenID Connect requests (Core section 3.1.2.1).
     fn is_openid_connect(&self) -> bool {
         self.scopes.iter().any(|scope| scope == "openid")
     }
@@ -317,7 +319,7 @@ impl ProviderSettings {
     }
 }
 
-/// `scope-token` of RFC 6749 section 3.3.
+/// Whether the text is a `scope-token` (RFC 6749 section 3.3).
 fn is_scope(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
     !text.is_empty() && text.bytes().all(is_allowed)

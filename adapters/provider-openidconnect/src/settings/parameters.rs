@@ -1,8 +1,8 @@
-//! Extra parameters of the operator or a preset, and the reserved ones.
+//! Checks that extra parameters of the operator or a preset are not reserved.
 
 use super::{ProviderSettings, SettingsError};
 
-/// Client authentication, in every request (RFC 6749 section 2.3, RFC 7521 section 4.2).
+/// Reserved in every request: client authentication (RFC 6749 section 2.3, RFC 7521 section 4.2).
 const CLIENT: [&str; 4] = [
     "client_id",
     "client_secret",
@@ -10,7 +10,8 @@ const CLIENT: [&str; 4] = [
     "client_assertion_type",
 ];
 
-/// RFC 6749 section 4.1.1, RFC 7636 section 4.3, OpenID Connect Core section 3.1.2.1.
+/// Reserved in authorization requests (RFC 6749 section 4.1.1, RFC 7636 section 4.3, OpenID Connect Core section
+/// 3.1.2.1).
 const AUTHORIZATION: [&str; 7] = [
     "code_challenge",
     "code_challenge_method",
@@ -21,7 +22,7 @@ const AUTHORIZATION: [&str; 7] = [
     "state",
 ];
 
-/// RFC 6749 section 4.1.3, RFC 7636 section 4.5, RFC 8628 section 3.4.
+/// Reserved in token requests (RFC 6749 section 4.1.3, RFC 7636 section 4.5, RFC 8628 section 3.4).
 const TOKEN: [&str; 5] = [
     "grant_type",
     "code",
@@ -30,10 +31,11 @@ const TOKEN: [&str; 5] = [
     "redirect_uri",
 ];
 
-/// RFC 6749 section 6. `scope` is not reserved, because some servers require it at each refresh.
+/// Reserved in refreshes (RFC 6749 section 6). `scope` is not reserved, because some servers require it at each
+/// refresh.
 const REFRESH: [&str; 2] = ["grant_type", "refresh_token"];
 
-/// RFC 7009 section 2.1.
+/// Reserved in revocation requests (RFC 7009 section 2.1).
 const REVOCATION: [&str; 2] = ["token", "token_type_hint"];
 
 pub(super) fn check(settings: &ProviderSettings) -> Result<(), SettingsError> {

@@ -5,10 +5,10 @@ use central_oauth_domain::text::{LONGEST_NAME, Unpresentable, check_presentable}
 
 use super::{ProviderSettings, SettingsError, is_scope};
 
-/// About three lines on a phone.
+/// Maximum length of the words for a scope: about three lines on a phone.
 const LONGEST_WORDS: usize = 150;
 
-/// The scopes of OpenID Connect Core sections 3.1.2.1, 5.4 and 11, in English.
+/// Words for the scopes of OpenID Connect Core sections 3.1.2.1, 5.4 and 11, in English.
 const STANDARD: [(&str, &str); 6] = [
     ("openid", "Know who you are"),
     (
@@ -21,7 +21,7 @@ const STANDARD: [(&str, &str); 6] = [
     ("offline_access", "Keep this access while you are away"),
 ];
 
-/// Rejects words that the page cannot show beside its own.
+/// Rejects words that the pages cannot show.
 pub(super) fn check(settings: &ProviderSettings) -> Result<(), SettingsError> {
     let wrong = |key: &str, fault: Unpresentable| SettingsError::Words {
         key: key.to_owned(),
@@ -31,7 +31,7 @@ pub(super) fn check(settings: &ProviderSettings) -> Result<(), SettingsError> {
         check_presentable(name, LONGEST_NAME).map_err(|fault| wrong("consent_name", fault))?;
     }
     for (scope, words) in &settings.scope_words {
-        // The empty name is for a request without scopes.
+        // The empty name stands for a request without scopes.
         if !scope.is_empty() && !is_scope(scope) {
             return Err(SettingsError::WordsOfNoScope(scope.clone()));
         }
@@ -51,7 +51,8 @@ impl ProviderSettings {
         }
     }
 
-    /// Only with `openid`: other servers may give these names another meaning.
+    /// Returns the words for a standard scope, if `openid` is requested too. Other servers may give these names another
+    /// meaning.
     fn standard_words(&self, scope: &str) -> Option<ScopeWords> {
         let mut known = STANDARD.iter().filter(|_| self.is_openid_connect());
         let (_, text) = known.find(|(known, _)| *known == scope)?;

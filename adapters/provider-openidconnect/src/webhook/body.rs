@@ -23,7 +23,7 @@ struct Data<'a> {
     relink_url: Option<&'a str>,
 }
 
-/// Returns `{type, timestamp, data}`. Times are RFC 3339, in whole seconds.
+/// Returns the JSON object `{type, timestamp, data}`. Times are RFC 3339, in whole seconds.
 pub(super) fn json(message: &WebhookMessage) -> String {
     let event = &message.event;
     let body = Body {
@@ -37,12 +37,12 @@ pub(super) fn json(message: &WebhookMessage) -> String {
             relink_url: message.relink_url.as_ref().map(|url| url.expose()),
         },
     };
-    // Texts and an enum always become JSON.
+    // Serializing strings cannot fail.
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-/// Times outside the years that RFC 3339 knows become an empty text; no clock shows them. Milliseconds are left out: some
-/// parsers take no fraction of one or two digits.
+/// Formats a time without milliseconds, because some parsers reject a fraction of one or two digits. A year that RFC
+/// 3339 cannot express gives an empty string; no clock shows such a year.
 fn rfc_3339(at: Timestamp) -> String {
     let time = OffsetDateTime::from_unix_timestamp(at.as_millis().div_euclid(1000));
     let text = time.ok().and_then(|time| time.format(&Rfc3339).ok());

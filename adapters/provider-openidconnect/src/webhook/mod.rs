@@ -1,4 +1,4 @@
-//! Implements the [`WebhookSender`] port as Standard Webhooks describe it (specification 1.0.0, standardwebhooks.com).
+//! Implements the [`WebhookSender`] port with Standard Webhooks (specification 1.0.0, standardwebhooks.com).
 
 mod body;
 mod signature;
@@ -23,18 +23,18 @@ pub use signature::{WebhookSecret, WebhookSecretError};
 /// A receiver and its secrets.
 #[derive(Clone)]
 pub struct WebhookReceiver {
-    /// Its name.
+    /// The receiver's name.
     pub name: ReceiverName,
-    /// Where it listens.
+    /// The URL that receives the events.
     pub url: Url,
-    /// Each of them signs, so that a secret can be replaced without a gap.
+    /// All secrets sign each event, so that a secret can be replaced without a gap.
     pub secrets: Vec<WebhookSecret>,
 }
 
 /// Why a receiver cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookReceiverError {
-    /// Its address.
+    /// The URL must not receive secrets.
     #[error("url {0}")]
     Address(#[from] AddressFault),
     /// There is no HTTPS client.
@@ -47,7 +47,7 @@ struct Target {
     transport: Transport,
 }
 
-/// Sends events by HTTP, signed. Follows no redirects. A host that has both public and private addresses is refused.
+/// Sends signed events by HTTP. Follows no redirects. Refuses a host that has both public and private addresses.
 pub struct HttpWebhookSender {
     targets: BTreeMap<ReceiverName, Target>,
 }
@@ -96,7 +96,7 @@ impl Target {
         address::check(&receiver.url)?;
         let names = Names::new(Some(&receiver.url), std::iter::once(&receiver.url));
         let transport = Transport::new(names)?;
-        // A missing trust store is reported at the start.
+        // Missing CA certificates are reported at the start.
         transport.client(&receiver.url)?;
         Ok(Self {
             receiver,
@@ -142,7 +142,7 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), 
         300..400 => "; redirects are not followed, so configure the address that it redirects to",
         _ => "",
     };
-    // Other statuses may have any cause. Some libraries answer 400 to a signature that they cannot verify.
+    // Only 413 and 422 are about the event. Some libraries answer 400 to a signature that they cannot verify.
     let code = match status {
         413 | 422 => FaultCode::EventRejected,
         _ => FaultCode::ReceiverRefused,

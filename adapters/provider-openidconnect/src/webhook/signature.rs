@@ -12,7 +12,7 @@ use sha2::Sha256;
 #[derive(Clone)]
 pub struct WebhookSecret(SecretSlice<u8>);
 
-/// Why a text is no secret. Does not contain the text.
+/// The text is not a webhook secret. The error does not contain the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "is not `whsec_` with 24 to 64 bytes in Base64; make one with: echo whsec_$(openssl rand -base64 32)"
@@ -22,7 +22,7 @@ pub struct WebhookSecretError;
 impl WebhookSecret {
     const PREFIX: &str = "whsec_";
 
-    /// Reads a secret.
+    /// Parses a secret.
     ///
     /// # Errors
     /// [`WebhookSecretError`] for anything else.

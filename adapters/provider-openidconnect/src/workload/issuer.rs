@@ -8,20 +8,20 @@ use crate::http::ClientUnavailable;
 /// An issuer whose tokens are verified.
 #[derive(Debug, Clone)]
 pub struct WorkloadIssuerSettings {
-    /// Its name, for errors.
+    /// The name of the issuer in errors.
     pub name: String,
-    /// The `iss` of its tokens, byte for byte.
+    /// The `iss` of the issuer's tokens, byte for byte.
     pub issuer: String,
-    /// Where its keys are.
+    /// Where the issuer's keys are.
     pub keys: KeySource,
 }
 
 /// Where the keys of an issuer are.
 #[derive(Debug, Clone)]
 pub enum KeySource {
-    /// In its metadata (OpenID Connect Discovery 1.0).
+    /// In the issuer's metadata (OpenID Connect Discovery 1.0).
     Discovery,
-    /// At an address.
+    /// At a URL.
     JwksUri(Url),
     /// In a file.
     JwksFile(PathBuf),
@@ -30,13 +30,13 @@ pub enum KeySource {
 /// Why an issuer cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkloadIssuerError {
-    /// The issuer is not an address, so nothing can be discovered.
+    /// The issuer is not a URL, so nothing can be discovered.
     #[error("issuer is not a URL; set jwks_uri or jwks_file")]
     NotAnAddress,
-    /// The issuer's address cannot be used.
+    /// The issuer's URL cannot be used.
     #[error("issuer {0}")]
     Issuer(AddressFault),
-    /// The address of the keys cannot be used.
+    /// The URL of the keys cannot be used.
     #[error("jwks_uri {0}")]
     JwksUri(AddressFault),
     /// The file of keys cannot be used.

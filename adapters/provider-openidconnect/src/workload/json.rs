@@ -1,4 +1,5 @@
-//! JSON without duplicate member names, which parsers interpret differently (RFC 8725 section 2.4, RFC 8259 section 4).
+//! Parses JSON without duplicate member names, because parsers interpret duplicates differently (RFC 8725 section 2.4,
+//! RFC 8259 section 4).
 
 use central_oauth_domain::workload::{Rule, WorkloadRefusal};
 use central_oauth_wire::unambiguous;

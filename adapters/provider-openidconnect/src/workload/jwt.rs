@@ -1,4 +1,4 @@
-//! A signed JWT in compact form (RFC 7519, RFC 7515 section 7.1).
+//! Parses a signed JWT in compact form (RFC 7519, RFC 7515 section 7.1).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,14 +9,14 @@ use serde_json::{Map, Number, Value};
 use super::json;
 use crate::identity::jws::{ASYMMETRIC, BadSignature, Signature, TYPES};
 
-/// Tokens of platforms have one to three kilobytes.
+/// Maximum size of a JWT. Those of CI and cloud platforms have one to three kilobytes.
 const MAX_BYTES: usize = 16 * 1024;
 /// The claims that are times.
 const DATES: [&str; 3] = ["exp", "iat", "nbf"];
 /// Maximum nesting of objects in claims.
 const MAX_DEPTH: usize = 4;
 
-/// A token. Do not trust its content before [`Jwt::verify`] has succeeded.
+/// A parsed JWT. Do not trust its content before [`Jwt::verify`] has succeeded.
 pub(super) struct Jwt<'a> {
     signature: Signature,
     signed: &'a str,
@@ -61,7 +61,7 @@ impl<'a> Jwt<'a> {
         })
     }
 
-    /// Returns its `iss`, unverified.
+    /// Returns the unverified `iss`.
     pub(super) fn issuer(&self) -> Result<String, WorkloadRefusal> {
         let missing = || WorkloadRefusal::new(Rule::Required, "the token has no iss");
         match self.claims.get("iss") {
@@ -70,7 +70,7 @@ impl<'a> Jwt<'a> {
         }
     }
 
-    /// Checks the signature. [`Rule::Key`] means that none of these keys can have made it.
+    /// Checks the signature. [`Rule::Key`] means that none of these keys can have made the signature.
     pub(super) fn verify(&self, keys: &CoreJsonWebKeySet) -> Result<(), WorkloadRefusal> {
         let verified = self.signature.verify(self.signed, keys);
         verified.map_err(|reason| match reason {
@@ -117,7 +117,7 @@ fn check_header(header: &Map<String, Value>) -> Result<CoreJwsSigningAlgorithm, 
         })
 }
 
-/// Adds the members of an object to the claims.
+/// Adds the members of an object to the claims. A nested member gets the name `outer/inner`.
 fn add(
     claims: &mut Claims,
     prefix: &str,
@@ -154,7 +154,7 @@ fn claim(value: Value) -> ClaimValue {
     match value {
         Value::String(text) => ClaimValue::Text(text),
         Value::Bool(flag) => ClaimValue::Flag(flag),
-        // An id with a fraction is not rounded to that of somebody else.
+        // A number with a fraction is not rounded, because it could become the id of somebody else.
         Value::Number(number) => number
             .as_i64()
             .map_or(ClaimValue::Other, ClaimValue::Number),

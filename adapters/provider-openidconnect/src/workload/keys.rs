@@ -15,12 +15,12 @@ use crate::http::{Http, Names, Request};
 
 /// Minimum time between two requests to an issuer.
 const ASK_EVERY: Duration = Duration::from_secs(60);
-/// The same while its keys are not known yet.
+/// Minimum time between two requests while the issuer's keys are not known yet.
 const RETRY_EVERY: Duration = Duration::from_secs(5);
-/// Older keys are fetched again, so that a withdrawn key is dropped.
+/// Keys older than this are fetched again, so that a withdrawn key is dropped.
 const FRESH_FOR: Duration = Duration::from_secs(5 * 60);
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// A larger key file is a mistake.
+/// Maximum size of a key file. A larger file is a mistake.
 const MAX_FILE_BYTES: u64 = 2 * 1024 * 1024;
 
 /// The signing keys of an issuer, fetched when they are needed.
@@ -29,7 +29,7 @@ pub(super) struct Keys {
     source: Source,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// The lock of the task that fetches.
+    /// Held by the task that fetches.
     fetching: tokio::sync::Mutex<()>,
 }
 
@@ -88,10 +88,11 @@ impl Keys {
         })
     }
 
-    /// Returns the known keys. Fetches them if there are none, or if they are old and no other task fetches them.
+    /// Returns the known keys. Fetches them first if there are none, or if they are old and no other task is fetching
+    /// them.
     ///
     /// # Errors
-    /// Why there are none.
+    /// Why no keys are known.
     pub(super) async fn current(this: &Arc<Self>) -> Result<Arc<CoreJsonWebKeySet>, String> {
         let known = {
             let state = lock(&this.state);
@@ -107,14 +108,14 @@ impl Keys {
         }
     }
 
-    /// Returns keys that were fetched just now, or the known ones if the issuer was contacted a short time ago. Waits
-    /// for a fetch in progress: it may bring the key that the caller needs.
+    /// Returns newly fetched keys, or the known ones if the issuer was contacted a short time ago. Waits for a fetch in
+    /// progress, because it may bring the key that the caller needs.
     ///
     /// # Errors
     /// As [`Keys::current`].
     pub(super) async fn newer(this: &Arc<Self>) -> Result<Arc<CoreJsonWebKeySet>, String> {
         if this.may_ask() || this.fetching.try_lock().is_err() {
-            // Runs as a task of its own: a caller that disconnects must not keep others from new keys.
+            // Runs in a task of its own, so that a caller that disconnects does not cancel the fetch for others.
             let keys = Arc::clone(this);
             let fetched = tokio::spawn(async move { keys.fetch_alone().await });
             let _ = fetched.await;
@@ -138,7 +139,7 @@ impl Keys {
 
     async fn fetch_alone(&self) {
         let _alone = self.fetching.lock().await;
-        // The first caller has fetched what the others wait for.
+        // Another caller may have fetched the keys while this one waited for the lock.
         if !self.may_ask() {
             return;
         }
@@ -146,7 +147,7 @@ impl Keys {
         lock(&self.state).asked_at = Some(now);
         let fetched = self.fetch().await;
         let mut state = lock(&self.state);
-        // The pause begins now: an issuer that hangs takes longer than the pause.
+        // The pause begins after the fetch, because a hanging issuer takes longer than the pause.
         state.asked_at = Some(self.clock.uptime());
         match fetched {
             Ok(keys) => {
@@ -211,7 +212,7 @@ fn read(path: &Path) -> Result<CoreJsonWebKeySet, String> {
     usable(keys.map_err(|_| format!("{} is not a set of keys (RFC 7517)", path.display()))?)
 }
 
-/// Whether a set contains any key that can verify signatures.
+/// Fails if the set has no key.
 fn usable(keys: CoreJsonWebKeySet) -> Result<CoreJsonWebKeySet, String> {
     if keys.keys().is_empty() {
         return Err("the set of keys is empty".to_owned());

@@ -1,5 +1,5 @@
-//! Implements the [`WorkloadIdentities`] port: the form and the signature of JWTs from trusted issuers (RFC 7515, RFC
-//! 8725).
+//! Implements the [`WorkloadIdentities`] port: verifies the form and the signature of JWTs from trusted issuers (RFC
+//! 7515, RFC 8725).
 //!
 //! Only keys from the operator's settings are used. What a token's header says about keys (`jku`, `jwk`, `x5u`, `x5c`)
 //! is ignored, except for the id of the key (`kid`).
@@ -21,10 +21,10 @@ pub use issuer::{KeySource, WorkloadIssuerError, WorkloadIssuerSettings};
 use jwt::Jwt;
 use keys::Keys;
 
-/// When to retry a token whose issuer does not respond.
+/// When to retry a token whose issuer did not respond.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// The issuer of legacy tokens of service accounts, in every cluster.
+/// The `iss` of legacy service account tokens, the same in every Kubernetes cluster.
 const LEGACY_ISSUER: &str = "kubernetes/serviceaccount";
 
 /// Verifies JWTs of trusted issuers.

@@ -1,4 +1,4 @@
-//! The rules as pure functions: `now` and every secret are arguments.
+//! The rules, without I/O: `now` and all secrets are arguments.
 
 mod device;
 mod families;

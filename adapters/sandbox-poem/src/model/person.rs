@@ -2,7 +2,7 @@
 
 use url::form_urlencoded;
 
-/// A person who logged in with a name.
+/// An invented person, known by the name that was typed at the login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Person {
     name: String,
@@ -11,17 +11,18 @@ pub(crate) struct Person {
 impl Person {
     /// The people that the login page offers.
     pub(crate) const OFFERED: [&str; 2] = ["alice", "bob"];
-    /// In bytes, so that the encoded subject stays below the 255 characters of OpenID Connect.
+    /// Maximum length of a name in bytes, so that the encoded `sub` has at most 255 characters (OpenID Connect Core
+    /// section 2).
     const LONGEST: usize = 40;
 
-    /// The person who consents automatically.
+    /// Returns Alice, who consents automatically unless [`super::AutoPerson`] says otherwise.
     pub(crate) fn alice() -> Self {
         Self {
             name: "alice".to_owned(),
         }
     }
 
-    /// Returns a new person: `person-0001` and so on.
+    /// Returns the person of this number: `person-0001` and so on.
     pub(crate) fn numbered(number: u64) -> Self {
         Self {
             name: format!("person-{number:04}"),
@@ -45,7 +46,7 @@ impl Person {
         good.then_some(Self { name })
     }
 
-    /// The name as shown: `Alice`.
+    /// Returns the display name, with a capital letter: `Alice`.
     pub(crate) fn name(&self) -> String {
         let mut letters = self.name.chars();
         letters
@@ -61,7 +62,7 @@ impl Person {
         self.name.to_lowercase().replace(' ', ".")
     }
 
-    /// Returns the permanent identifier (`sub`): ASCII, whatever the name.
+    /// Returns the permanent identifier (`sub`). It is ASCII even if the name is not.
     pub(crate) fn subject(&self) -> String {
         let username = self.username();
         let encoded = form_urlencoded::byte_serialize(username.as_bytes());

@@ -4,12 +4,12 @@ use std::time::Duration;
 use super::Person;
 use crate::clock::Moment;
 
-/// How long a browser stays logged in.
+/// Lifetime of a session.
 const LIFETIME: Duration = Duration::from_secs(3600);
-/// Maximum number of sessions; the oldest is dropped.
+/// Maximum number of sessions. If there are more, the oldest session ends.
 const CAPACITY: usize = 1000;
 
-/// All browsers, by the secret in their cookie.
+/// The sessions of all browsers, by the secret in their cookie.
 #[derive(Default)]
 pub(crate) struct Sessions {
     sessions: HashMap<String, Session>,
@@ -18,13 +18,13 @@ pub(crate) struct Sessions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) csrf: String,
-    /// Who logged in.
+    /// The person, if somebody has logged in.
     pub(crate) person: Option<Person>,
     expires_at: Moment,
 }
 
 impl Sessions {
-    /// Remembers a new browser.
+    /// Starts a session for a new browser.
     pub(crate) fn open(&mut self, id: String, csrf: String, now: Moment) {
         self.sessions.retain(|_, session| now < session.expires_at);
         if self.sessions.len() >= CAPACITY {

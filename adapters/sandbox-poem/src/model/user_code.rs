@@ -1,7 +1,7 @@
 use std::fmt;
 
-/// Eight consonants, shown as `BCDF-GHJK`: no vowels, so no words; nothing that looks like a digit (RFC 8628
-/// section 6.1).
+/// Eight consonants, shown as `BCDF-GHJK`. Without vowels a code cannot be a word, and no letter looks like a digit
+/// (RFC 8628 section 6.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UserCode(String);
 
@@ -9,7 +9,7 @@ impl UserCode {
     const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
     const LENGTH: usize = 8;
 
-    /// Derives the code from a random number. With 64 bits all codes are practically equally likely.
+    /// Derives a code from a random number. 64 bits are enough to make all codes practically equally likely.
     pub(crate) fn from_number(mut number: u64) -> Self {
         let base = Self::ALPHABET.len() as u64;
         let letters = (0..Self::LENGTH).map(|_| {

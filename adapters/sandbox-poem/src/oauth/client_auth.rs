@@ -15,10 +15,10 @@ struct Credentials {
     secret: Option<String>,
 }
 
-/// Authenticates the only client, by HTTP Basic or in the body, never both.
+/// Authenticates the only client, by HTTP Basic or by form fields.
 ///
 /// # Errors
-/// If it is another client or its secret is wrong.
+/// If the client id or secret is wrong, or if the client uses both methods.
 pub(super) fn authenticate(
     options: &SandboxOptions,
     request: &Request,
@@ -53,7 +53,7 @@ fn presented(request: &Request, params: &Params) -> Result<Credentials, OAuthErr
     Ok(basic)
 }
 
-/// Both parts are form-encoded, so that the id may contain a colon.
+/// Decodes HTTP Basic. The id and the secret are form-encoded, so both may contain a colon.
 fn decode_basic(header: &str) -> Option<Credentials> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -68,7 +68,7 @@ fn decode_basic(header: &str) -> Option<Credentials> {
     })
 }
 
-/// Decodes form-encoding. Unencoded field separators of a careless client stay.
+/// Decodes form-encoding. Accepts `&` and `=` unencoded, because some clients do not encode them.
 fn decode_form(text: &str) -> String {
     let protected = text.replace('&', "%26").replace('=', "%3D");
     let decoded = form_urlencoded::parse(protected.as_bytes());

@@ -1,4 +1,4 @@
-//! Starting a flow (RFC 8628 section 3.1).
+//! The device authorization endpoint (RFC 8628 section 3.1).
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::random;
 
 const DEFAULT_SCOPES: [&str; 2] = ["profile", "hello"];
 
-/// `POST /device_authorization`
+/// `POST /device_authorization`: starts a flow.
 #[handler]
 pub(crate) fn start_flow(
     Data(app): Data<&Arc<App>>,

@@ -18,7 +18,7 @@ pub(crate) struct OAuthError {
 }
 
 impl OAuthError {
-    /// Creates an error with the usual status.
+    /// Creates an error with status 400.
     pub(crate) fn new(code: &'static str, description: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -44,7 +44,7 @@ impl OAuthError {
         }
     }
 
-    /// The sandbox is full.
+    /// Too many flows are stored.
     pub(crate) fn busy() -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,

@@ -1,4 +1,4 @@
-//! What this server can do (RFC 8414).
+//! Authorization server metadata (RFC 8414).
 
 use std::sync::Arc;
 

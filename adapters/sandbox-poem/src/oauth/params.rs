@@ -5,7 +5,7 @@ use super::error::OAuthError;
 
 const LARGEST: usize = 16 * 1024;
 
-/// The fields of a form or a query.
+/// The fields of a form or a query string.
 #[derive(Debug)]
 pub(crate) struct Params(Vec<(String, String)>);
 
@@ -14,12 +14,12 @@ impl Params {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// Returns the fields of a page's query.
+    /// Parses the query string of a request.
     pub(crate) fn of_query(request: &Request) -> Self {
         Self::parse(request.uri().query().unwrap_or_default().as_bytes())
     }
 
-    /// Returns a field; an empty one counts as missing (RFC 6749 section 3.2).
+    /// Returns a field. An empty field counts as missing (RFC 6749 section 3.2).
     ///
     /// # Errors
     /// If it occurs twice.
@@ -42,7 +42,7 @@ impl Params {
         self.optional(name)?.ok_or_else(missing)
     }
 
-    /// Returns the first field of this name, for pages, where a second one does not matter.
+    /// Returns the first field of this name, or an empty text. Only pages use it; they ignore duplicate fields.
     pub(crate) fn first(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(key, _)| key == name);
         found.map_or("", |(_, value)| value)
@@ -51,7 +51,7 @@ impl Params {
     /// Returns the requested scopes (RFC 6749 section 3.3).
     ///
     /// # Errors
-    /// If one contains an invalid character.
+    /// If a scope is empty or contains an invalid character, or if the field occurs twice.
     pub(crate) fn scopes(&self) -> Result<Option<Vec<String>>, OAuthError> {
         let Some(text) = self.optional("scope")? else {
             return Ok(None);

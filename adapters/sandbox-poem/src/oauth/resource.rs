@@ -27,7 +27,7 @@ pub(crate) fn userinfo(
     })))
 }
 
-/// `GET /api/hello`: demonstrates that the token works.
+/// `GET /api/hello`: shows that the access token works.
 #[handler]
 pub(crate) fn hello(
     Data(app): Data<&Arc<App>>,
@@ -51,7 +51,7 @@ fn bearer(app: &App, request: &Request) -> Result<Person, Unauthorized> {
     person.cloned().ok_or(Unauthorized::InvalidToken)
 }
 
-/// An unauthorized response: a request without a token gets no error code (RFC 6750 section 3.1).
+/// A 401 response. If the request had no token, the challenge contains no error code (RFC 6750 section 3.1).
 #[derive(Debug)]
 pub(crate) enum Unauthorized {
     NoToken,

@@ -11,7 +11,7 @@ use super::error::OAuthError;
 use super::params::Form;
 use crate::app::App;
 
-/// `POST /revoke`. The token itself shows its type, so `token_type_hint` is not needed.
+/// `POST /revoke`. Ignores `token_type_hint`, because the prefix of a token shows its type.
 #[handler]
 pub(crate) fn revoke(
     Data(app): Data<&Arc<App>>,

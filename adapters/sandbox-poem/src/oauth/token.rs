@@ -63,7 +63,7 @@ fn refresh(app: &App, params: &Params, request: &Request) -> Result<Issued, OAut
     let presented = params.required("refresh_token")?;
     let (scopes, fresh) = (params.scopes()?, fresh()?);
     let mut state = app.state();
-    // Waiting requests reach the witness in the order in which they get this lock.
+    // The lock is held until the witness is called, so the witness sees requests in the order of their outcomes.
     let now = app.now();
     let outcome = state.families.refresh(presented, scopes, fresh, now);
     if let Some(witness) = &app.witness {

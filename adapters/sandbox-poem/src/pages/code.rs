@@ -1,4 +1,4 @@
-//! Entering the user code (RFC 8628 section 3.3).
+//! The page where a person enters the user code (RFC 8628 section 3.3).
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(crate) fn index(Data(app): Data<&Arc<App>>) -> poem::Result<Response> {
     page(StatusCode::OK, &IndexPage { at: &app.endpoints })
 }
 
-/// `GET /device`: prefills a code from the address; the person still has to confirm it.
+/// `GET /device`: fills in the code of the query. The person still has to submit it.
 #[handler]
 pub(crate) fn ask_code(Data(app): Data<&Arc<App>>, request: &Request) -> poem::Result<Response> {
     let visitor = Visitor::welcome(app, request)?;

@@ -1,4 +1,4 @@
-//! Consenting or declining.
+//! The pages where a person consents or declines, and sees the result.
 
 use std::sync::Arc;
 
@@ -31,12 +31,12 @@ struct DonePage<'a> {
     is_allowed: bool,
 }
 
-/// The code of a page.
+/// Returns the user code in the fields of a page.
 pub(super) fn user_code(params: &Params) -> Result<UserCode, DeadEnd> {
     UserCode::parse(params.first("user_code")).ok_or(DeadEnd::UnknownCode)
 }
 
-/// `GET /consent`: redirects to the login if nobody is logged in, and to the end if the decision was made.
+/// `GET /consent`: redirects to `/login` if nobody is logged in, and to `/done` if the decision was made.
 #[handler]
 pub(crate) fn ask_consent(Data(app): Data<&Arc<App>>, request: &Request) -> poem::Result<Response> {
     let code = user_code(&Params::of_query(request))?;
@@ -77,7 +77,7 @@ pub(crate) fn take_consent(
         _ => return Err(DeadEnd::NoDecision.into()),
     };
     let now = app.now();
-    // If the decision was made elsewhere, the last page shows that one.
+    // If another browser has already decided, this decision is ignored, and `/done` shows the other one.
     app.state().flows.decide(&code, allowed, now);
     Ok(go_to("/done", &code))
 }
@@ -107,7 +107,7 @@ fn outcome(app: &App, code: &UserCode) -> Result<Outcome, DeadEnd> {
     Ok(outcome)
 }
 
-/// Returns the scopes to decide about; none if the decision was made.
+/// Returns the requested scopes with explanations, or `None` if the decision was made.
 fn waiting(app: &App, code: &UserCode) -> Result<Option<Vec<(String, &'static str)>>, DeadEnd> {
     let now = app.now();
     let mut state = app.state();

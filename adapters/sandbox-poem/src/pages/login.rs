@@ -1,4 +1,4 @@
-//! Logging in without a password.
+//! The login page, without passwords.
 
 use std::sync::Arc;
 

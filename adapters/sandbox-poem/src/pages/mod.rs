@@ -1,4 +1,4 @@
-//! The pages that people use: plain forms, no script at all.
+//! The pages that people use: plain forms without scripts.
 
 mod code;
 mod consent;

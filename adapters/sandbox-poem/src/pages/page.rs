@@ -10,7 +10,7 @@ use poem::{Error, Response};
 use crate::model::UserCode;
 use crate::random::NoEntropy;
 
-/// Allows only our own stylesheet and forms; no frames.
+/// The Content Security Policy: allows only the sandbox's own stylesheet and forms, and no frames.
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
@@ -28,7 +28,7 @@ pub(super) fn page(status: StatusCode, template: &impl Template) -> poem::Result
     Ok(response.body(html))
 }
 
-/// Redirects to another page about this code.
+/// Redirects to another page, with the code in the query.
 pub(super) fn go_to(path: &str, code: &UserCode) -> Response {
     Response::builder()
         .status(StatusCode::SEE_OTHER)
@@ -40,13 +40,13 @@ pub(super) fn go_to(path: &str, code: &UserCode) -> Response {
 /// Why a person cannot continue.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum DeadEnd {
-    /// This browser did not get the form recently.
+    /// The CSRF token of the form does not belong to a session of this browser.
     StaleForm,
-    /// No flow with this code is waiting.
+    /// No live flow has this code.
     UnknownCode,
-    /// A field of the form is missing.
+    /// The field `decision` is missing or unknown.
     NoDecision,
-    /// The operating system gave no random bytes.
+    /// The operating system provided no random bytes.
     NoEntropy,
 }
 

@@ -1,4 +1,4 @@
-//! The browser of a request.
+//! Finds the session of a request's browser.
 
 use poem::http::HeaderValue;
 use poem::{Request, Response};
@@ -15,14 +15,14 @@ const COOKIE: &str = "sandbox_session";
 pub(super) struct Visitor {
     id: String,
     is_new: bool,
-    /// The CSRF token of its forms.
+    /// The CSRF token of the session's forms.
     pub(super) csrf: String,
-    /// Who logged in.
+    /// The person, if somebody has logged in.
     pub(super) person: Option<Person>,
 }
 
 impl Visitor {
-    /// Returns the browser of a page request; a new one gets a session.
+    /// Returns the session of the browser; starts one for a new browser.
     pub(super) fn welcome(app: &App, request: &Request) -> Result<Self, DeadEnd> {
         if let Some(known) = Self::known(app, request) {
             return Ok(known);
@@ -38,7 +38,7 @@ impl Visitor {
         })
     }
 
-    /// Returns the browser of a form, if the form is its own.
+    /// Returns the session of the browser if the form has its CSRF token.
     pub(super) fn of_form(app: &App, request: &Request, form: &Params) -> Result<Self, DeadEnd> {
         Self::known(app, request)
             .filter(|known| form.first("csrf") == known.csrf)

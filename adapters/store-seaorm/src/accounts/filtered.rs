@@ -6,8 +6,8 @@ use crate::convert::row_count;
 use crate::entities::accounts::{self, Status};
 use crate::entities::{account_labels, tokens};
 
-/// Returns the accounts after `after` that the filter admits, joined with their tokens. The indexes of labels, status
-/// and provider end with the number of the account, so a page is read in index order.
+/// Selects the accounts after `after` that match the filter, joined with their tokens. The indexes of labels, status
+/// and provider end with the account's id, so the database reads a page in index order.
 pub(crate) fn matching(
     filter: &AccountFilter,
     after: Option<AccountId>,

@@ -29,7 +29,7 @@ pub(crate) fn labels_of(accounts: &[AccountId]) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.is_in(ids))
 }
 
-/// Gives an account the labels of a link, as [`Labels::added_by`] decides. The caller holds the lock of the person.
+/// Adds the labels of a link to an account, by the rule of [`Labels::added_by`]. The caller must hold `locks::persons`.
 pub(crate) async fn add(
     db: &impl ConnectionTrait,
     account: AccountId,
@@ -50,7 +50,7 @@ pub(crate) async fn add(
     if rows.is_empty() {
         return Ok(());
     }
-    // A label that cannot be read still occupies its name.
+    // Skips a new label if an unreadable label, which `read` has left out, has the same name.
     let added = insert_unless_taken(db, rows, [Column::AccountId, Column::Name]);
     added.await.map(drop)
 }

@@ -22,7 +22,7 @@ pub(crate) async fn lock(
     damage::one(db, &rows, NUMBERED, both).await
 }
 
-/// Tokens with their account, in a query for both.
+/// The table and the id column of a query for tokens and their accounts.
 const NUMBERED: Numbered = Numbered {
     table: "tokens",
     number: "A_id",
@@ -34,7 +34,7 @@ fn both(row: &QueryResult) -> Result<StoredTokens, StoreError> {
     Ok(stored_tokens(account, tokens))
 }
 
-/// Locks the tokens of a person, also if they are damaged.
+/// Locks and returns the tokens of a person, even if they are damaged.
 pub(super) async fn lock_of_person(
     db: &impl ConnectionTrait,
     person: &AccountKey,
@@ -53,7 +53,7 @@ pub(crate) async fn lock_all(
     damage::each_of(db, &rows, NUMBERED, both).await
 }
 
-/// Returns the first account that a query finds, also if it is damaged.
+/// Returns the first account that a query finds, even if it is damaged.
 pub(super) async fn first(
     db: &impl ConnectionTrait,
     rows: SelectTwoRequired<tokens::Entity, accounts::Entity>,
@@ -62,8 +62,9 @@ pub(super) async fn first(
     damage::one(db, &rows, NUMBERED, read).await
 }
 
-/// Tokens are locked before their account, and several in the order of their numbers. Both rows are locked at once: a
-/// row that is only read would be the version from before the wait for the lock.
+/// Selects and locks rows of tokens and their accounts, tokens first. If only one of the two rows were locked, the
+/// other would be returned as it was before the wait for the lock. To lock several accounts, order by the id of the
+/// tokens.
 pub(crate) fn locked(
     which: impl IntoCondition,
 ) -> SelectTwoRequired<tokens::Entity, accounts::Entity> {
@@ -88,7 +89,7 @@ pub(crate) async fn save(
     update(db, before.account.id, changed).await
 }
 
-/// Saves all values of an account, whatever its rows contain.
+/// Overwrites all columns of an account and its tokens, for rows that are damaged.
 pub(super) async fn overwrite(
     db: &impl ConnectionTrait,
     tokens: &StoredTokens,
@@ -115,8 +116,8 @@ async fn update(
     Ok(())
 }
 
-/// Returns the statement that locks tokens and saves the changes of a transition, if both rows are still those that the
-/// transition began with. `None` unless only the row of the tokens has changed.
+/// Returns a statement that saves `after` if the stored rows still equal `before`. Returns `None` unless the transition
+/// changes only the row of the tokens.
 pub(crate) fn save_unchanged(
     before: &StoredTokens,
     after: &StoredTokens,
@@ -134,7 +135,8 @@ pub(crate) fn save_unchanged(
     Some(saved.filter(number.in_subquery(same)))
 }
 
-/// Whether a row has these values. A sealed one may have been re-encrypted meanwhile.
+/// The condition that a row has these values. Of sealed values only the presence is compared, because they may have
+/// been re-encrypted meanwhile.
 fn equal<A: ActiveModelTrait>(row: &A) -> Condition {
     let columns = <A::Entity as EntityTrait>::Column::iter();
     columns.fold(Condition::all(), |all, column| {

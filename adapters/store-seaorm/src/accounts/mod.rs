@@ -41,7 +41,7 @@ impl AccountStore for SeaOrmStore {
     ) -> Result<Vec<Account>, StoreError> {
         let provider = filter.provider.as_ref();
         if provider.is_some_and(|name| name.as_str().contains('\0')) {
-            // PostgreSQL has no such text, and fails when it gets one.
+            // PostgreSQL text cannot contain NUL, so the query would fail.
             return Ok(Vec::new());
         }
         let matching = filtered::matching(filter, after, limit);
@@ -83,7 +83,7 @@ impl AccountStore for SeaOrmStore {
         if !stored.is_some_and(|stored| stored.are_those_of(seen)) {
             return Err(StoreError::Conflict);
         }
-        // Also deletes its tokens, its keys and their links.
+        // Cascades to the account's tokens, its keys and their links.
         accounts::Entity::delete_by_id(id.0)
             .exec(&write)
             .await
@@ -96,8 +96,8 @@ impl AccountStore for SeaOrmStore {
     }
 }
 
-/// Returns the accounts that a query finds, joined with their tokens. An account with a row that cannot be read is
-/// returned as far as it can be, so that it does not hide the others.
+/// Returns the accounts of a query that joins their tokens. If a row is damaged, replaces its unreadable values with
+/// defaults, so that this account does not hide the others.
 pub(crate) async fn readable(
     db: &impl ConnectionTrait,
     rows: Select<accounts::Entity>,
@@ -117,7 +117,7 @@ pub(crate) async fn readable(
     Ok(found)
 }
 
-/// Accounts with the times of their tokens.
+/// Selects accounts joined with their tokens, for [`readable`].
 pub(crate) fn with_times() -> Select<accounts::Entity> {
     accounts::Entity::find().inner_join(tokens::Entity)
 }

@@ -11,7 +11,7 @@ use crate::convert::rows;
 use crate::entities::tokens;
 use crate::error::failed;
 
-/// Stores a grant as the account of its person.
+/// Stores a grant: relinks the account of its person, or creates it.
 pub(crate) async fn link(
     db: &impl ConnectionTrait,
     grant: NewGrant,
@@ -36,7 +36,7 @@ async fn create(
     grant: NewGrant,
     now: Timestamp,
 ) -> Result<Account, StoreError> {
-    // The database numbers the account.
+    // The database assigns the id.
     let mut new = StoredTokens::new(AccountId(0), grant, now);
     let (account, row) = rows(&new);
     let account = account.insert(db).await.map_err(failed)?;

@@ -1,5 +1,5 @@
-//! The rules of `Account::as_of` in SQL: which accounts have another status than the stored one. No condition is ever
-//! NULL, so each can be negated.
+//! The rules of `Account::as_of` in SQL: which accounts are shown with a status other than the stored one. No condition
+//! is ever NULL, so all of them can be negated.
 
 use central_oauth_domain::Timestamp;
 use sea_orm::{ColumnTrait, Condition};
@@ -16,7 +16,7 @@ pub(crate) fn has_ended(now: Timestamp) -> Condition {
         .add(Column::AccessTokenExpiresAt.lte(now.as_millis()))
 }
 
-/// Active accounts whose refresh is due at a provider that is `down`.
+/// Active accounts whose refresh is due at one of the providers `down`, which have an outage.
 pub(crate) fn waits(now: Timestamp, down: &[&str]) -> Condition {
     Condition::all()
         .add(accounts::Column::Status.eq(Status::Active))

@@ -1,4 +1,4 @@
-//! Counts accounts and grants. The query scans whole tables, on a reader connection, so callers must run it seldom.
+//! Counts accounts and grants. The query scans whole tables on a reader connection; run it rarely.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Account, AccountStatus, ProviderName};
 use central_oauth_domain::ports::{
-    AccountCount, Census, CensusStore, DyingCount, OverdueCount, StoreError,
+    AccountCount, Census, CensusStore, ExpiringCount, OverdueCount, StoreError,
 };
 use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
 use sea_orm::{
@@ -22,7 +22,7 @@ use crate::refreshes::outages;
 use crate::store::SeaOrmStore;
 
 impl SeaOrmStore {
-    /// Returns how many connections are busy; with SQLite only reader connections. Needs no query.
+    /// Returns how many connections are open and busy, without a query. On SQLite, counts only reader connections.
     #[must_use]
     pub fn pool_use(&self) -> PoolUse {
         self.database.pool_use()
@@ -51,13 +51,14 @@ struct Group {
     provider: String,
     status: Status,
     accounts: i64,
-    /// Those that are shown as `relink_required`.
-    ended: i64,
-    /// Those that are shown as `degraded`.
-    waiting: i64,
-    dying: i64,
-    /// Those of the dying grants that no refresh saves.
-    lost: i64,
+    /// Accounts that are shown as `relink_required` instead of the stored status.
+    relink_required: i64,
+    /// Accounts that are shown as `degraded` instead of the stored status.
+    degraded: i64,
+    /// Grants that end soon.
+    expiring: i64,
+    /// Expiring grants that no refresh can save.
+    unsavable: i64,
     overdue: i64,
     /// The earliest expiry of an overdue grant.
     expired_at: Option<i64>,
@@ -69,9 +70,9 @@ impl Group {
     fn add_to(self, census: &mut Census, now: Timestamp, is_down: bool) {
         let (provider, stored) = (ProviderName::new(self.provider), self.status.into());
         let counts = [
-            (stored, self.accounts - self.ended - self.waiting),
-            (AccountStatus::RelinkRequired, self.ended),
-            (AccountStatus::Degraded, self.waiting),
+            (stored, self.accounts - self.relink_required - self.degraded),
+            (AccountStatus::RelinkRequired, self.relink_required),
+            (AccountStatus::Degraded, self.degraded),
         ];
         let counts = counts.into_iter().filter(|(_, count)| *count > 0);
         census
@@ -81,11 +82,14 @@ impl Group {
                 status,
                 count: count.unsigned_abs(),
             }));
-        let dying = [(true, self.dying - self.lost), (false, self.lost)];
-        let dying = dying.into_iter().filter(|(_, count)| *count > 0);
+        let expiring = [
+            (true, self.expiring - self.unsavable),
+            (false, self.unsavable),
+        ];
+        let expiring = expiring.into_iter().filter(|(_, count)| *count > 0);
         census
-            .dying
-            .extend(dying.map(|(refresh_due, count)| DyingCount {
+            .expiring
+            .extend(expiring.map(|(refresh_due, count)| ExpiringCount {
                 provider: provider.clone(),
                 refresh_due,
                 count: count.unsigned_abs(),
@@ -106,13 +110,14 @@ impl Group {
     }
 }
 
-/// Counts by provider and stored status. Other properties are counted by conditions, not grouped by: PostgreSQL takes
-/// an expression in SELECT and the same one in GROUP BY for two, because their placeholders differ.
+/// Counts by provider and stored status. Other properties are counted with CASE, because PostgreSQL cannot group by an
+/// expression with placeholders: the placeholders have other numbers in SELECT than in GROUP BY, so PostgreSQL sees two
+/// different expressions.
 fn groups(now: Timestamp, down: &[&str]) -> Select<accounts::Entity> {
     let number = Expr::col((tokens::Entity, Column::Id));
     let count_if = |condition: Condition| Expr::case(condition, number.clone()).count();
     let earliest = |column| Expr::case(is_overdue(now), damage::whole(column)).min();
-    let lost = Condition::any()
+    let unsavable = Condition::any()
         .add(ends_for_good(now))
         .add(saved(now, down).not());
     accounts::Entity::find()
@@ -121,10 +126,10 @@ fn groups(now: Timestamp, down: &[&str]) -> Select<accounts::Entity> {
         .column(accounts::Column::Provider)
         .column(accounts::Column::Status)
         .column_as(accounts::Column::Id.count(), "accounts")
-        .expr_as(count_if(has_ended(now)), "ended")
-        .expr_as(count_if(waits(now, down)), "waiting")
-        .expr_as(count_if(dies(now)), "dying")
-        .expr_as(count_if(dies(now).add(lost)), "lost")
+        .expr_as(count_if(has_ended(now)), "relink_required")
+        .expr_as(count_if(waits(now, down)), "degraded")
+        .expr_as(count_if(dies(now)), "expiring")
+        .expr_as(count_if(dies(now).add(unsavable)), "unsavable")
         .expr_as(count_if(is_overdue(now)), "overdue")
         .expr_as(earliest(Column::AccessTokenExpiresAt), "expired_at")
         .expr_as(earliest(Column::NextRefreshAt), "due_at")
@@ -137,7 +142,7 @@ fn dies(now: Timestamp) -> Condition {
     let movable = Column::RefreshToken.is_not_null().and(within(
         Column::RefreshTokenExpiresAt,
         now,
-        DyingCount::HORIZON,
+        ExpiringCount::HORIZON,
     ));
     Condition::all()
         .add(accounts::Column::Status.ne(Status::RelinkRequired))
@@ -145,7 +150,7 @@ fn dies(now: Timestamp) -> Condition {
         .add(Condition::any().add(ends_for_good(now)).add(movable))
 }
 
-/// The rule of `Account::fixed_ends`: grants with an end that no refresh moves.
+/// Grants that end soon, at a time that no refresh moves: the rule of `Account::fixed_ends`.
 fn ends_for_good(now: Timestamp) -> Condition {
     let soon = |column| within(column, now, Account::NOTICE);
     let last_token = Column::RefreshToken.is_null();
@@ -161,7 +166,7 @@ fn within(column: Column, now: Timestamp, horizon: Duration) -> SimpleExpr {
     is_alive.and(column.lte((now + horizon).as_millis()))
 }
 
-/// Whether a refresh comes before the refresh token expires. Never NULL, so that it can be negated.
+/// Grants whose next refresh comes before the refresh token expires. Never NULL, so that it can be negated.
 fn saved(now: Timestamp, down: &[&str]) -> Condition {
     let is_before = Expr::col((tokens::Entity, Column::NextRefreshAt))
         .lt(Expr::col((tokens::Entity, Column::RefreshTokenExpiresAt)));
@@ -173,7 +178,7 @@ fn saved(now: Timestamp, down: &[&str]) -> Condition {
         .add(is_before)
 }
 
-/// Grants that have a refresh token, and whose token has expired or whose refresh is due.
+/// Grants with a refresh token whose access token has expired or whose refresh is due.
 fn is_overdue(now: Timestamp) -> Condition {
     let is_over = |column: Column| column.lte(now.as_millis());
     let over = Condition::any()

@@ -11,7 +11,7 @@ use sea_orm::DerivePartialModel;
 use super::scalars::{bytes, duration, fault_columns, millis, scopes, time};
 use crate::entities::{accounts, tokens};
 
-/// Converts an account with the parts of its tokens that concern its health, without reading the tokens themselves.
+/// An account, and the columns of its tokens that decide its health. The tokens themselves are not read.
 #[derive(DerivePartialModel)]
 #[sea_orm(entity = "accounts::Entity")]
 pub(crate) struct AccountRow {
@@ -21,7 +21,7 @@ pub(crate) struct AccountRow {
     pub(crate) times: TokenTimes,
 }
 
-/// The parts of a row of tokens that concern an account's health.
+/// The columns of `tokens` that decide an account's health.
 #[derive(DerivePartialModel)]
 #[sea_orm(entity = "tokens::Entity")]
 pub(crate) struct TokenTimes {
@@ -98,7 +98,7 @@ pub(crate) fn stored_tokens(account: accounts::Model, tokens: tokens::Model) -> 
     }
 }
 
-/// Returns the rows of an account and its tokens. Their numbers stay unchanged.
+/// Returns the rows of an account and its tokens, without their ids.
 pub(crate) fn rows(tokens: &StoredTokens) -> (accounts::ActiveModel, tokens::ActiveModel) {
     (account_row(&tokens.account), token_row(tokens))
 }

@@ -12,7 +12,7 @@ use super::{hash, hash_bytes};
 use crate::damage;
 use crate::entities::{audit_ends, audit_inbox, audit_log};
 
-/// The number of the only row of ends.
+/// The id of the only row of `audit_ends`.
 pub(crate) const ONLY_ROW: i64 = 1;
 
 pub(crate) fn inbox_row(content: &AuditContent, mac: &KeyedHash) -> audit_inbox::ActiveModel {
@@ -46,8 +46,9 @@ pub(crate) fn log_row(entry: &AuditEntry) -> audit_log::ActiveModel {
     }
 }
 
-/// Reads a row of the log or of the inbox, which has the same columns. Values that cannot be read are replaced by
-/// defaults. A default could equal the signed value, so the row loses its MAC and is reported like any other change.
+/// Reads a row of the log or the inbox, which have the same columns. Replaces unreadable values with defaults, and
+/// drops the MAC of such an entry. So the entry is reported as altered, even if a default happens to equal the signed
+/// value.
 fn content(table: &'static str, row: &QueryResult) -> (i64, AuditContent, KeyedHash) {
     let row = audit_log::Model::from_query_result(row, "").unwrap_or_else(|error| {
         let row = as_far_as_readable::<audit_log::Entity>(row, "");
@@ -68,13 +69,12 @@ fn content(table: &'static str, row: &QueryResult) -> (i64, AuditContent, KeyedH
     (row.id, content, read_mac(&row.mac))
 }
 
-/// The service never writes a MAC of another length. It becomes one that matches nothing, so that it is reported like
-/// any other change.
+/// Reads a MAC. If the length is wrong, returns a MAC that matches nothing, so that the row is reported as altered.
 fn read_mac(bytes: &[u8]) -> KeyedHash {
     hash(bytes).unwrap_or(KeyedHash::from_bytes([0; 32]))
 }
 
-/// Returns an entry of the inbox with the number of its row.
+/// Reads a row of the inbox. Returns its id and the entry.
 pub(crate) fn signed_entry(row: &QueryResult) -> (i64, SignedEntry) {
     let (id, content, mac) = content("audit_inbox", row);
     (id, SignedEntry { content, mac })
@@ -100,7 +100,7 @@ pub(crate) fn ends_row(ends: &AuditEnds) -> audit_ends::ActiveModel {
     }
 }
 
-/// Ends that cannot be read have no MAC.
+/// Reads the row of `audit_ends`. If a value cannot be read, the ends get no valid MAC.
 pub(crate) fn audit_ends(row: &QueryResult) -> AuditEnds {
     let row = audit_ends::Model::from_query_result(row, "").unwrap_or_else(|_| audit_ends::Model {
         mac: Vec::new(),

@@ -1,4 +1,4 @@
-//! Accounts with a row that cannot be read, for example because its file was damaged or a newer version wrote it.
+//! Reads accounts with damaged rows, for example after a disk failure, or if a newer version wrote them.
 
 use central_oauth_domain::FaultCode;
 use central_oauth_domain::grant::StoredTokens;
@@ -14,7 +14,7 @@ use crate::entities::{accounts, tokens};
 const ADVICE: &str =
     "a database row of this account cannot be read: link the account again, or delete it";
 
-/// An account as far as it can be read.
+/// An account and its tokens. Unreadable values are replaced with defaults.
 pub(crate) struct FoundTokens {
     pub(crate) tokens: StoredTokens,
     /// Whether a value could not be read.
@@ -22,8 +22,8 @@ pub(crate) struct FoundTokens {
 }
 
 impl FoundTokens {
-    /// Reads an account and its tokens, whose columns have these prefixes. Values that cannot be read are replaced by
-    /// defaults; the account is degraded then.
+    /// Reads an account and its tokens; `account` and `tokens` are the prefixes of their columns. If a value is
+    /// unreadable, replaces it with a default and marks the account as degraded.
     pub(crate) fn read(row: &QueryResult, account: &str, tokens: &str) -> Self {
         let rows = (
             accounts::Model::from_query_result(row, account),
@@ -49,7 +49,7 @@ impl FoundTokens {
     }
 }
 
-/// Returns a row whose values that cannot be read are replaced by defaults.
+/// Reads a row, and replaces unreadable values with defaults.
 pub(super) fn as_far_as_readable<E>(row: &QueryResult, prefix: &str) -> E::Model
 where
     E: EntityTrait,
@@ -58,7 +58,7 @@ where
     let mut found = E::Model::default();
     for column in E::Column::iter() {
         if let Ok(value) = value::<E>(row, prefix, column) {
-            // A value that the column cannot have is left out too.
+            // If the column cannot have this value, the default stays.
             let _ = found.try_set(column, value);
         }
     }
@@ -88,7 +88,8 @@ fn damaged_account(row: &QueryResult, prefix: &str) -> accounts::Model {
     }
 }
 
-/// An access token whose end cannot be read counts as expired. Nobody can refresh the account, so nobody holds its lease.
+/// Reads damaged tokens. An access token whose expiry cannot be read counts as expired. The lease is dropped, because
+/// nobody can refresh a damaged account.
 fn damaged_tokens(row: &QueryResult, prefix: &str) -> tokens::Model {
     let expires_at = row.try_get(prefix, "access_token_expires_at");
     tokens::Model {

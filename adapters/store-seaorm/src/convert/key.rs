@@ -48,7 +48,7 @@ pub(crate) fn key_record(key: Model) -> Result<KeyRecord, Unreadable> {
     })
 }
 
-/// Returns a new row. The database numbers it, and its MAC is computed afterwards.
+/// Returns a new row. The database assigns the id; the MAC covers the id, so it is computed afterwards.
 pub(crate) fn key_row(key: &KeyHolder, name: Option<String>, created_at: Timestamp) -> ActiveModel {
     let networks = key.limits.networks_text();
     ActiveModel {

@@ -18,7 +18,7 @@ use super::scalars::{
 use crate::entities::device_codes::{self, ActiveModel, Model, State};
 use crate::error::Unreadable;
 
-/// The name of the invalid column.
+/// The name of a column with an invalid value.
 type Column = &'static str;
 
 impl TryFrom<Model> for Link {
@@ -184,10 +184,9 @@ fn grant(row: Model) -> Result<SealedGrant, Column> {
     })
 }
 
-/// Returns the columns to be changed from the row of one version of a link to the next. Columns with equal values are
-/// left out, because their sealed values may have been re-encrypted since `before` was read. A change of state writes
-/// all columns that belong to a state, so that nothing of the old state remains. Exception: tokens that stay are left
-/// out, because they are equal.
+/// Returns the columns that an update from `before` to `after` writes. Equal columns are left out, because their sealed
+/// values may have been re-encrypted since `before` was read. A change of state writes all columns that belong to any
+/// state, so that nothing of the old state remains. Only tokens that the link keeps are left out.
 pub(crate) fn link_changes(before: &Link, after: &Link) -> ActiveModel {
     let keeps_state = discriminant(&before.state) == discriminant(&after.state);
     let keeps_tokens = before.held().is_some() && before.held() == after.held();
@@ -206,7 +205,7 @@ pub(crate) fn link_columns(link: &Link) -> ActiveModel {
     columns(link, state_columns(&link.state))
 }
 
-/// Returns the row of a link with these columns of its state.
+/// Returns the row of a link; `state` contains the columns of its state.
 fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
     let poll = link.poll;
     ActiveModel {
@@ -236,7 +235,7 @@ fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
     }
 }
 
-/// Returns the columns that belong to a state. The default of all others is NULL.
+/// Returns the columns of a state. The columns of other states are NULL.
 fn state_columns(state: &LinkState) -> ActiveModel {
     match state {
         LinkState::Pending => ActiveModel {

@@ -65,7 +65,7 @@ impl TryFrom<Model> for RevocationLease {
     }
 }
 
-/// The reference to which the tokens of a row are sealed.
+/// Reads the reference to which the tokens of a row are sealed.
 pub(crate) fn reference(row: &Model) -> Result<RevocationReference, StoreError> {
     let bytes = row.reference.as_slice().try_into();
     bytes
@@ -73,7 +73,7 @@ pub(crate) fn reference(row: &Model) -> Result<RevocationReference, StoreError> 
         .map_err(|_| unreadable(row.id, "reference"))
 }
 
-/// Returns a revocation that is due at once, or when the caller's lease on it expires.
+/// Returns the row of a new revocation. It is due at once, or when the caller's lease expires.
 pub(crate) fn new_revocation(new: NewRevocation) -> ActiveModel {
     let tokens = &new.tokens;
     ActiveModel {
@@ -98,7 +98,7 @@ pub(crate) fn new_revocation(new: NewRevocation) -> ActiveModel {
     }
 }
 
-/// An ended revocation has no tokens and is not due.
+/// Returns the columns that end a revocation. Its tokens are deleted, and it is never due again.
 pub(crate) fn ended_revocation(status: RevocationStatus, now: Timestamp) -> ActiveModel {
     ActiveModel {
         status: Set(status.into()),

@@ -1,5 +1,3 @@
-//! Single values.
-
 use std::time::Duration;
 
 use central_oauth_domain::grant::revocation::RevocationStatus;
@@ -25,7 +23,7 @@ pub(crate) fn time(millis: Option<i64>) -> Option<Timestamp> {
     millis.map(Timestamp::from_millis)
 }
 
-/// A duration beyond the range of the column counts as unlimited.
+/// Converts a duration to milliseconds, capped at the maximum of the column.
 pub(super) fn millis(duration: Duration) -> i64 {
     duration.as_millis().try_into().unwrap_or(i64::MAX)
 }
@@ -34,7 +32,7 @@ pub(super) fn duration(millis: i64) -> Option<Duration> {
     millis.try_into().ok().map(Duration::from_millis)
 }
 
-/// Returns a number of rows within the range of the databases; SeaORM panics beyond it.
+/// Limits a number of rows to the range of `i64`, because SeaORM panics beyond it.
 pub(crate) fn row_count(rows: u64) -> u64 {
     rows.min(i64::MAX.unsigned_abs())
 }
@@ -43,7 +41,7 @@ pub(super) fn scopes(joined: &str) -> Vec<String> {
     joined.split_ascii_whitespace().map(str::to_owned).collect()
 }
 
-/// A fault has both parts or neither.
+/// Reads a fault from its two columns. Returns an error if only one of them is NULL.
 pub(crate) fn fault(code: Option<String>, detail: Option<String>) -> Result<Option<Fault>, ()> {
     match (code, detail) {
         (Some(code), Some(detail)) => {
@@ -61,7 +59,7 @@ pub(crate) fn fault_columns(fault: Option<Fault>) -> (Option<String>, Option<Str
     columns.unzip()
 }
 
-/// Converts between the enum of a column and that of the domain, which have the same variants.
+/// Converts between the enums of a column and of the domain, which have the same variants.
 macro_rules! same_variants {
     ($column:ty, $domain:ty, [$($variant:ident),+]) => {
         impl From<$column> for $domain {

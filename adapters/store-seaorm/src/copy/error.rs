@@ -5,17 +5,17 @@ use super::progress::TableCount;
 use super::unreadable::{UnreadableValue, named, rows};
 use crate::database::OpenError;
 
-/// Why a copy failed. Whatever was copied stays; running the copy again continues it.
+/// Why a copy failed. On a server, the copied rows stay, and the next attempt continues from them.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
-    /// A service may store something at any moment.
+    /// Another process has the source file open, or a transaction on the source server has locked a table.
     #[error("{database} is in use: stop the service that runs on it, then copy again")]
     SourceInUse {
         /// The URL of the source, without its password.
         database: String,
     },
-    /// A service is connected to the server or was seen just now, or a pooler is still connected: PgBouncer keeps the
-    /// application name of the last client on an idle connection.
+    /// A service is connected to the server or has checked in recently, or a pooler is still connected: PgBouncer keeps
+    /// the application name of the last client on an idle connection.
     #[error(
         "{database} is in use: stop the services that run on it, then copy again. One that was killed counts as running for \
          30 seconds. A pooler that they came through keeps its \
@@ -26,7 +26,7 @@ pub enum CopyError {
         /// The URL of the source, without its password.
         database: String,
     },
-    /// An older version of this program made the source.
+    /// The schema of the source is older than this version.
     #[error(
         "the schema of {database} is not up to date ({}): run `central-oauth migrate` on it first",
         .pending.join(", ")
@@ -37,15 +37,15 @@ pub enum CopyError {
         /// The migrations that are missing.
         pending: Vec<String>,
     },
-    /// No service has ever run on the source, or it is the unfinished destination of another copy.
+    /// The source has no hash key: no service has ever run on it, or it is an unfinished copy.
     #[error(
         "the source has no hash key: no service has run on it yet, or it is an unfinished copy"
     )]
     NoHashKey,
-    /// The keys do not open the source.
+    /// The configured secret keys cannot decrypt the values of the source.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
-    /// A copy was completed there, or a service has run there.
+    /// The destination has a hash key: a copy was completed there, or a service has run on it.
     #[error(
         "{database} is complete already, and may be in use: copying would overwrite newer tokens"
     )]
@@ -53,7 +53,7 @@ pub enum CopyError {
         /// The URL of the destination, without its password.
         database: String,
     },
-    /// Another copy is running.
+    /// Another process uses the destination: a copy, or a service that is starting.
     #[error(
         "{database} is in use: something else is being copied there, or a service starts on it"
     )]
@@ -64,16 +64,16 @@ pub enum CopyError {
     /// A database cannot be opened or closed.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The numbers of rows differ after everything was copied.
+    /// After the copy, a table has a different number of rows at the source and the destination.
     #[error("{} has {} rows at the source and {} at the destination", .0.table, .0.source, .0.destination)]
     Differs(TableCount),
-    /// Rows cannot be read, as tables and numbers.
+    /// Rows cannot be read. Each is named by its table and its id.
     #[error("these rows of the source cannot be read: {}", rows(.0))]
     Damaged(Vec<(&'static str, i64)>),
-    /// Values cannot be decrypted.
+    /// Sealed values cannot be decrypted.
     #[error("these values cannot be decrypted, neither here nor in the source database: {}", named(.0))]
     Unreadable(Vec<UnreadableValue>),
-    /// Something else gave the destination a hash key during the copy.
+    /// During the copy, another process stored a hash key at the destination.
     #[error("another process completed the destination meanwhile")]
     Overtaken,
     /// A database failed during the copy.

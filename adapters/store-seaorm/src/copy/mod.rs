@@ -1,13 +1,12 @@
 //! Copies everything from one database to another.
 //!
-//! Each table is copied in two passes: first rows of the destination that differ from the source are deleted, then
-//! missing rows are added. So an interrupted attempt is just a destination with some rows in it. On a server each batch
-//! of rows is a transaction. A file is written in one transaction: it is fast, and nothing remains if it is
-//! interrupted.
+//! There are two passes over all tables. The first deletes rows of the destination that differ from the source, the
+//! second adds missing rows. So an attempt can continue from the rows of an interrupted attempt. On a server, each
+//! batch of rows is a transaction. A file is written in one transaction, which is fast and leaves nothing behind if it
+//! is interrupted.
 //!
-//! A copy has a transaction open at the destination from the beginning, the guard. It locks out other copies and
-//! starting services, and it writes the hash key in the end. If the connection breaks, and with it the guard, the copy
-//! can no longer be completed.
+//! The guard is a transaction at the destination that stays open during the whole copy. It locks out other copies and
+//! starting services, and writes the hash key in the end. If its connection breaks, the copy fails.
 
 mod error;
 mod numbers;
@@ -39,19 +38,19 @@ use crate::{hash_key, locks};
 use rows::{add_missing, count, damaged, drop_unequal};
 use tables::{Table, with_entity};
 
-/// A complete copy.
+/// The result of a completed copy.
 #[derive(Debug)]
 pub struct CopyReport {
-    /// The tables, with equal numbers of rows on both sides.
+    /// The tables. Source and destination have equal numbers of rows.
     pub tables: Vec<TableCount>,
-    /// Sealed values that were decrypted at the destination.
+    /// How many sealed values were decrypted at the destination.
     pub opened: u64,
 }
 
-/// Copies everything from one database into another, and checks that every sealed value can be decrypted there. Only
-/// then does the destination get the hash key, without which no service starts on it. The copy can be interrupted and
-/// repeated at any time. Nothing is written before the keys have decrypted the source's values and the destination is
-/// known to be unused.
+/// Copies everything from one database into another, and checks that every sealed value can be decrypted there. Writes
+/// the hash key last; no service starts without it. So a copy can be interrupted and repeated at any time. Before it
+/// writes anything, it decrypts the hash key of the source, and checks that all secret keys of the source are
+/// configured and that the destination has no hash key.
 ///
 /// # Errors
 /// When a database is in use or fails, a key is wrong or missing, or the copy differs from the source.
@@ -91,9 +90,9 @@ pub struct SeaOrmCopy<'a> {
     source: &'a CopySource,
     destination: &'a SeaOrmStore,
     guard: Session,
-    /// The passes over tables that are not finished.
+    /// The remaining passes, each over one table.
     rest: VecDeque<(Pass, Table)>,
-    /// Where the first of them continues.
+    /// The id after which the first remaining pass continues.
     after: i64,
 }
 
@@ -141,7 +140,7 @@ impl<'a> SeaOrmCopy<'a> {
         }
     }
 
-    /// Copies all rows, decrypts the sealed values and completes the destination.
+    /// Copies all rows, checks that the sealed values can be decrypted, and completes the destination.
     async fn run(
         mut self,
         hash_key: &Sealed,
@@ -169,7 +168,7 @@ impl<'a> SeaOrmCopy<'a> {
         Ok(CopyReport { tables, opened })
     }
 
-    /// Names all rows of the source that cannot be read, if `error` is about one of them.
+    /// Returns an error that names all rows of the source which cannot be read; `error` itself if there are none.
     async fn damage(&self, error: StoreError) -> Result<CopyError, StoreError> {
         let (source, mut found) = (self.source.session(), Vec::new());
         for table in Table::ALL {
@@ -182,10 +181,10 @@ impl<'a> SeaOrmCopy<'a> {
         })
     }
 
-    /// Returns where the next rows are written: on a server in a transaction of their own, in a file in that of the
-    /// guard.
+    /// Begins a transaction for the next rows on a server. Returns `None` for a file, whose rows are written in the
+    /// transaction of the guard.
     async fn begin_batch(&self) -> Result<Option<Session>, StoreError> {
-        // Checks that the guard is still there, and that nobody else was faster.
+        // Checks that the guard's connection works, and that no other process has completed the destination.
         let hash_key = hash_key::read(&self.guard).await;
         if hash_key.map_err(failed)?.is_some() {
             return Err(StoreError::Conflict);
@@ -196,7 +195,8 @@ impl<'a> SeaOrmCopy<'a> {
         }
     }
 
-    /// Updates a server's statistics: otherwise a service that starts at once would get slow query plans.
+    /// Updates the statistics of a server. Without them, a service that starts right after the copy would get slow
+    /// query plans.
     async fn analyze(&self) -> Result<(), StoreError> {
         if let Some(own) = self.begin_batch().await? {
             let own = own.without_timeouts().await.map_err(failed)?;
@@ -209,7 +209,7 @@ impl<'a> SeaOrmCopy<'a> {
         Ok(())
     }
 
-    /// Returns the next rows of a table; `None` at the end.
+    /// Runs a pass over the next rows of a table. Returns `None` at the end of the table.
     async fn batch(&self, pass: Pass, table: Table) -> Result<Option<rows::Batch>, StoreError> {
         let own = self.begin_batch().await?;
         let there = own.as_ref().unwrap_or(&self.guard);
@@ -218,7 +218,7 @@ impl<'a> SeaOrmCopy<'a> {
             Pass::Drop => with_entity!(table, drop_unequal(source, there, after)),
             Pass::Add => with_entity!(table, add_missing(source, there, after)),
         };
-        let done = done.map_err(not_taken)?;
+        let done = done.map_err(batch_error)?;
         if let Some(own) = own {
             own.commit().await?;
         }
@@ -247,8 +247,8 @@ impl<'a> SeaOrmCopy<'a> {
     /// Copies the next rows. Returns `None` when every row has been copied.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the destination has a hash key, [`StoreError::Corrupt`] when it rejects a row of the
-    /// source.
+    /// [`StoreError::Conflict`] when the destination has a hash key, [`StoreError::Corrupt`] when the destination
+    /// rejects a row of the source.
     pub async fn step(&mut self) -> Result<Option<CopyProgress>, StoreError> {
         while let Some((pass, table)) = self.rest.front().copied() {
             if let Some(done) = self.batch(pass, table).await? {
@@ -265,10 +265,10 @@ impl<'a> SeaOrmCopy<'a> {
         Ok(None)
     }
 
-    /// Gives the destination the hash key, which completes it.
+    /// Stores the hash key at the destination, which completes the copy.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the destination has another one already.
+    /// [`StoreError::Conflict`] when the destination already has another hash key.
     pub async fn finish(self, hash_key: &Sealed) -> Result<(), StoreError> {
         let numbers = numbers::go_on(self.source.session(), &self.guard).await;
         numbers.map_err(failed)?;
@@ -280,8 +280,9 @@ impl<'a> SeaOrmCopy<'a> {
     }
 }
 
-/// Nobody else writes on either side, so a row that the destination rejects is invalid at the source.
-fn not_taken(error: DbErr) -> StoreError {
+/// Converts the error of a batch. A violated constraint means that the source row is invalid, because nobody else
+/// writes to either database during the copy.
+fn batch_error(error: DbErr) -> StoreError {
     if error.sql_err().is_some() {
         StoreError::Corrupt(Box::new(error))
     } else {

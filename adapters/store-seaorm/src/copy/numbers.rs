@@ -1,11 +1,11 @@
-//! Numbers of new rows. They continue where the source stopped, so that no number is used twice: a revocation or an
-//! operator may still refer to a deleted row.
+//! Ids of new rows. They continue where the source stopped, so that no id is used twice: a revocation or an operator
+//! may still refer to a deleted row.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::tables::Table;
 
-/// Sets the destination's next numbers beyond all numbers that the source has used.
+/// Sets the destination's next ids beyond all ids that the source has used.
 pub(super) async fn go_on(
     source: &impl ConnectionTrait,
     destination: &impl ConnectionTrait,
@@ -18,7 +18,7 @@ pub(super) async fn go_on(
     Ok(())
 }
 
-/// Returns the highest number that the database has ever used for the table.
+/// Returns the highest id that the database has ever used for the table.
 async fn last_given(db: &impl ConnectionTrait, table: Table) -> Result<Option<i64>, DbErr> {
     let (backend, name) = (db.get_database_backend(), table.name());
     let query = match backend {
@@ -44,7 +44,8 @@ async fn give_later_than(db: &impl ConnectionTrait, table: Table, last: i64) -> 
             "SELECT setval(pg_get_serial_sequence('{name}', 'id'), \
              greatest({last}, (SELECT coalesce(max(id), 1) FROM {name})))"
         )],
-        // There is a row for each table that ever had one; copying rows creates it.
+        // SQLite adds a table to `sqlite_sequence` when the table gets its first row, so the table may be missing
+        // there.
         _ => vec![
             format!(
                 "INSERT INTO sqlite_sequence (name, seq) SELECT '{name}', 0 \

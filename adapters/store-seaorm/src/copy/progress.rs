@@ -1,9 +1,9 @@
-/// How many rows of a table were copied, or are to be.
+/// The number of a table's rows at the source and the destination.
 #[derive(Debug, Clone, Copy)]
 pub struct TableCount {
-    /// Its name.
+    /// The name of the table.
     pub table: &'static str,
-    /// Whether its rows may have sealed values.
+    /// Whether rows of this table may have sealed values.
     pub may_be_sealed: bool,
     /// Rows at the source.
     pub source: u64,
@@ -16,12 +16,12 @@ pub struct TableCount {
 pub enum CopyProgress {
     /// The copy began; the source has this many rows.
     Begun(u64),
-    /// This many more rows of an earlier attempt were compared; those that differ from the source's were deleted.
+    /// This many more rows of an earlier attempt were compared with the source. Rows that differ were deleted.
     Compared(u64),
-    /// The destination has this many more of the source's rows, copied now or earlier.
+    /// This many more rows of the source are at the destination, copied by this or an earlier attempt.
     Copied(u64),
-    /// All rows were copied; the values of at most this many rows are to be decrypted.
+    /// All rows were copied. Now the sealed values of at most this many rows are decrypted.
     Opening(u64),
-    /// The values of this many more rows were decrypted.
+    /// The sealed values of this many more rows were decrypted.
     Opened(u64),
 }

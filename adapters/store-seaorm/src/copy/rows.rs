@@ -1,4 +1,4 @@
-//! Copies rows of any table from one database to the other, in batches, in the order of their numbers.
+//! Copies rows of any table from one database to the other, in batches, ordered by id.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,11 +12,11 @@ use super::tables::Copied;
 use crate::damage;
 use crate::error::failed;
 
-/// Rows per transaction. The widest table has 34 columns, and both databases accept at least 32,766 values per
+/// Rows per statement. The widest table has about 50 columns, and both databases accept at least 32,766 values in a
 /// statement.
 const BATCH: u64 = 200;
 
-/// The result of a batch, and where it ended.
+/// How many rows a batch has handled, and the id of the last one.
 pub(super) struct Batch {
     pub(super) rows: u64,
     pub(super) last: i64,
@@ -30,8 +30,8 @@ where
     E::find().count(db).await
 }
 
-/// Deletes those of the next rows of the destination that differ from the source: they have changed there since an
-/// earlier attempt, or are gone. Also deletes rows that depend on them. `None` at the end.
+/// Compares the next rows of the destination with the source. Deletes rows that the source has changed or deleted since
+/// an earlier attempt, and rows that reference them. Returns `None` at the end.
 pub(super) async fn drop_unequal<E: Copied>(
     source: &impl ConnectionTrait,
     destination: &impl ConnectionTrait,
@@ -58,7 +58,7 @@ pub(super) async fn drop_unequal<E: Copied>(
     Ok(Some(Batch { rows, last }))
 }
 
-/// Adds missing rows to the destination, in the order of the source. `None` at the end.
+/// Adds those of the source's next rows that the destination lacks. Returns `None` at the end.
 pub(super) async fn add_missing<E>(
     source: &impl ConnectionTrait,
     destination: &impl ConnectionTrait,
@@ -90,7 +90,7 @@ where
     Ok(Some(Batch { rows, last }))
 }
 
-/// Returns the numbers of the rows that cannot be read.
+/// Returns the ids of the rows that cannot be read.
 pub(super) async fn damaged<E: Copied>(db: &impl ConnectionTrait) -> Result<Vec<i64>, StoreError> {
     let (mut found, mut after) = (Vec::new(), 0);
     loop {

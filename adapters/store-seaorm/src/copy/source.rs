@@ -1,4 +1,4 @@
-//! The source of a copy: a database that nobody writes to meanwhile.
+//! The source of a copy: a database that is locked against writes.
 
 use std::sync::Arc;
 
@@ -17,18 +17,18 @@ use crate::error::{failed, is_locked};
 use crate::url::DatabaseUrl;
 use crate::{hash_key, seals};
 
-/// A database that is locked while it is copied. Nothing in it is changed.
+/// A database that is locked against writes while it is copied. The copy does not change it.
 pub struct CopySource {
     held: Held,
     url: DatabaseUrl,
 }
 
 impl CopySource {
-    /// Locks an existing database, unless a service has it open, busy or idle. Afterwards nobody can open a file; on a
-    /// server services can read, and nobody can write.
+    /// Locks an existing database against writes. After that, other processes cannot open the source if it is a file,
+    /// and can only read from it if it is a server.
     ///
     /// # Errors
-    /// When it is in use, or its schema is not that of this build.
+    /// When a service has the database open, even if idle, or the schema is not that of this build.
     pub async fn hold(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, CopyError> {
         let refused = |error| refused(url, error);
         let held = Held::open(url, settings).await.map_err(refused)?;
@@ -48,8 +48,7 @@ impl CopySource {
         Ok(Self { held, url })
     }
 
-    /// Decrypts the hash key, and checks that all keys of the source's values are configured. Nothing has been written
-    /// yet.
+    /// Decrypts the hash key, and checks that the secret keys of all sealed values are configured. Writes nothing.
     ///
     /// # Errors
     /// When there is no hash key, or a key is wrong or missing.
@@ -64,7 +63,8 @@ impl CopySource {
         Ok((hash_key, vault))
     }
 
-    /// Tries to decrypt everything. Returns `missing` if a value needs another key, or else the damaged values.
+    /// Tries to decrypt all values. Fails with `missing` if a value needs a key that is not configured; otherwise names
+    /// the damaged values, if any.
     async fn verify(&self, vault: &Vault, missing: UnlockError) -> Result<(), CopyError> {
         let needs_key = |value: &UnreadableValue| value.cause == CipherError::UnknownKey;
         match verify::open_all(self.session(), vault, &mut |_| {}).await {
@@ -75,7 +75,7 @@ impl CopySource {
         }
     }
 
-    /// Unlocks it.
+    /// Unlocks and closes the database.
     ///
     /// # Errors
     /// When closing the database fails.

@@ -1,4 +1,4 @@
-//! The tables of a copy, and their particularities.
+//! The tables that a copy includes or leaves out.
 
 use central_oauth_domain::ports::StoreError;
 use sea_orm::ConnectionTrait;
@@ -39,7 +39,7 @@ macro_rules! tables {
             }
         )+
 
-        /// Calls a function that is generic over the entities with the entity of a table.
+        /// Calls a generic function with the entity of a table.
         macro_rules! with_entity {
             ($d table:expr, $d function:ident($d($d argument:expr),*)) => {
                 match $d table {
@@ -77,35 +77,35 @@ impl Table {
 const LEFT_OUT: &[(&str, &str)] = &[
     (
         "service_keys",
-        "the hash key is what makes a copy complete: it comes last and by itself",
+        "the hash key completes a copy, so it is written last",
     ),
     (
         "replicas",
-        "who shares the source does not share the destination",
+        "the replicas of the source do not use the destination",
     ),
     (
         "admin_sessions",
-        "operators log in again: the copy may have other operators",
+        "operators log in again: the destination may have other operators",
     ),
     (
         "wrong_codes",
-        "what counts for minutes is forgotten soon: nobody who guesses can bring a copy about",
+        "wrong codes count for minutes only, and nobody who guesses can cause a copy",
     ),
     (
         "used_tokens",
-        "a workload's token is used up within the hour that it lasts; a copy takes place while nobody asks",
+        "a single-use JWT lasts an hour at most, and no service runs during a copy",
     ),
     (
         "outages",
-        "whoever finds the provider down again needs a moment to know it",
+        "a service at the destination soon detects the outage again",
     ),
     (
         "write_tests",
-        "random bytes that show whether writing works, each time anew",
+        "random bytes, which each write test replaces",
     ),
     (
         "seaql_migrations",
-        "the destination is migrated by itself, before anything is copied",
+        "the destination is migrated separately, before anything is copied",
     ),
 ];
 

@@ -1,6 +1,6 @@
 use central_oauth_domain::ports::{CipherError, SealedTo, SecretKind};
 
-/// The error names no more values than this.
+/// Maximum number of values or rows that an error names.
 const MOST_NAMED: usize = 10;
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) fn named(values: &[UnreadableValue]) -> String {
     list(names)
 }
 
-/// Names rows by their tables and numbers.
+/// Lists rows for an error text: `row 7 of tokens, row 9 of accounts`.
 #[must_use]
 pub fn rows(rows: &[(&'static str, i64)]) -> String {
     list(

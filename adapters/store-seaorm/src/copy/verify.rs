@@ -1,4 +1,4 @@
-//! Checks that every sealed value of a destination can be decrypted in its new place.
+//! Checks that every sealed value of a database can be decrypted.
 
 use central_oauth_domain::ports::{CipherError, DamagedRow, OwnerKind, SealedRow};
 use central_oauth_domain::vault::Vault;
@@ -9,8 +9,9 @@ use super::progress::CopyProgress;
 use super::unreadable::UnreadableValue;
 use crate::sealed_rows::{page, table_of};
 
-/// Rows whose values are decrypted in one batch.
+/// Rows per batch.
 const BATCH: u64 = 200;
+
 /// Decrypts all sealed values. Returns how many there are.
 pub(super) async fn open_all(
     db: &impl ConnectionTrait,
@@ -48,7 +49,7 @@ fn check<'a>(
 ) -> impl Iterator<Item = UnreadableValue> + 'a {
     row.values.iter().filter_map(move |value| {
         let cause = match vault.check(&row.owner, value).err()? {
-            // A damaged header looks like that of another key.
+            // `check` reports a damaged header as an unknown key, although no key is missing.
             CipherError::UnknownKey if !vault.lacks_key(&row.owner, value) => CipherError::Corrupt,
             cause => cause,
         };

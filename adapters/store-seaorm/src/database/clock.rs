@@ -5,36 +5,36 @@ use std::time::Duration;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::Clock;
 
-/// Smaller differences are ignored. Leases last seconds longer than the work under them.
+/// Smaller differences are ignored, because leases last seconds longer than the work that they cover.
 const TOLERANCE_MS: u64 = 250;
 
-/// This machine's clock, corrected by that of the database server at each reading, so that all processes on the server
-/// agree when a lease has expired. With a SQLite file, this machine's clock without corrections.
+/// This machine's clock, corrected each time the database server's clock is read, so that all replicas agree when a
+/// lease has expired. On SQLite it is never corrected.
 pub struct DatabaseClock {
     machine: Arc<dyn Clock>,
     ahead_ms: AtomicI64,
 }
 
 impl DatabaseClock {
-    /// Creates a clock without a correction.
+    /// Creates a clock that is not corrected yet.
     #[must_use]
     pub fn new(machine: Arc<dyn Clock>) -> Self {
         let ahead_ms = AtomicI64::new(0);
         Self { machine, ahead_ms }
     }
 
-    /// This machine's own clock.
+    /// Returns the time of this machine without the correction.
     pub(crate) fn machine(&self) -> Timestamp {
         self.machine.now()
     }
 
-    /// Processes a reading of the server's clock, taken between two times of this machine. Returns by how many
-    /// milliseconds this clock has been moved: only by the part of the difference that is certain. The query or the
-    /// response may have been delayed, or this process suspended meanwhile, which is no reason to move the clock.
+    /// Corrects this clock by the server's time, which was read between the machine's times `asked` and `answered`.
+    /// Returns the correction in milliseconds. Ignores the part of the difference that may result from a delay of the
+    /// query, the response or this process.
     pub(crate) fn correct(&self, asked: Timestamp, server: i64, answered: Timestamp) -> i64 {
         let least = server.saturating_sub(answered.as_millis());
         let most = server.saturating_sub(asked.as_millis()).max(least);
-        // Concurrent readings are compared with each other's corrections.
+        // Starts from the latest correction, which a concurrent reading may have changed.
         let moved = |ahead: i64| {
             let right = ahead.clamp(least, most);
             (right.abs_diff(ahead) > TOLERANCE_MS).then_some(right)

@@ -16,7 +16,7 @@ pub enum OpenError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The server rejects the connection, or the file is not a database or is damaged.
@@ -27,7 +27,7 @@ pub enum OpenError {
         /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// A migration did not finish, for an unknown reason.
+    /// The migrations did not finish within the timeout.
     #[error(
         "the database {database} was not migrated within {} s: another process is migrating it, or it does not answer any more",
         .limit.as_secs()
@@ -35,7 +35,7 @@ pub enum OpenError {
     NotMigratedInTime {
         /// The database.
         database: String,
-        /// The timeout.
+        /// The timeout of the migrations.
         limit: Duration,
     },
     /// The database was migrated by a newer version of this program.

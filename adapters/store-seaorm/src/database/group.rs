@@ -1,16 +1,16 @@
-//! Group commit: small writes that wait for SQLite's writer at the same time are committed together, because every commit
-//! waits for the disk.
+//! Group commit: small writes that wait for SQLite's writer at the same time are committed together, because every
+//! commit waits for the disk.
 //!
-//! - No write waits for a group to grow. The holder of the writer takes the waiting writes, up to a limit. A single write
-//!   is an ordinary transaction.
-//! - Each member of a group has a savepoint. A failed member is rolled back to it; the others are not affected.
-//! - Callers get their results after the commit, failures too, because a failure may result from what another member has
-//!   written.
-//! - If the transaction fails, every member fails as unavailable: after a failed BEGIN or COMMIT, after a storage failure,
-//!   and when SQLite has rolled back by itself, because then the savepoint is gone. The connection is discarded, see
+//! - The task that gets the writer runs the writes that are waiting, up to a limit. It does not wait for more writes. A
+//!   single write is an ordinary transaction.
+//! - Each write of a group has a savepoint. A failed write is rolled back to its savepoint, without affecting others.
+//! - Callers get their results after the commit. This includes errors, because an error may result from what another
+//!   write of the group has written.
+//! - If the transaction fails, all writes fail as unavailable. It fails after a failed BEGIN or COMMIT, after a storage
+//!   failure, and if SQLite has rolled back by itself, which removes the savepoint. The connection is discarded, see
 //!   `transaction`.
-//! - A write whose caller has gone before it began is left out. A write that has begun is committed with the others.
-//! - A group queues like any transaction: others wait for one group, not for all of them.
+//! - A write whose caller is gone before it begins is skipped. A write that has begun is committed with the others.
+//! - A group queues for the writer like any transaction, so other transactions wait for one group, not for all of them.
 
 use std::sync::Arc;
 
@@ -25,11 +25,11 @@ use super::sqlite::Sqlite;
 use super::waiting::{Group, Member, Writing};
 use crate::error::unavailable;
 
-/// Writes per group: enough that each pays little for the commit, and few enough that others wait only for
-/// milliseconds.
+/// Maximum number of writes per group: enough to share the cost of a commit, and few enough that other transactions
+/// wait only milliseconds.
 const MOST: usize = 64;
 
-/// Writes in a group. An error rolls back what was written.
+/// Runs `writing` in a group. If `writing` returns an error, its changes are rolled back.
 pub(super) async fn write<T, E, W>(file: &Arc<Sqlite>, writing: W) -> Result<T, E>
 where
     T: Send + 'static,
@@ -54,7 +54,7 @@ async fn commit_groups(file: Arc<Sqlite>) {
     while let Some(span) = file.group().goes_on() {
         let file = Arc::clone(&file);
         let group = async move { commit_group(&file).await };
-        // Runs as a task of its own, so that a panic ends only one group.
+        // A separate task, so that a panic ends only one group.
         let group = tokio::spawn(group.instrument(span));
         if let Err(error) = group.await {
             tracing::error!(%error, "a group of database writes ended too early");
@@ -79,7 +79,7 @@ async fn commit_group(file: &Sqlite) {
     answer(members, &committed);
 }
 
-/// Runs the waiting writes, and collects them. Returns whether there is anything to commit.
+/// Runs the waiting writes, and moves them to `members`. Returns whether there is anything to commit.
 async fn run(
     session: &Session,
     group: &Group,
@@ -148,7 +148,7 @@ where
             Ok(()) => self.result.unwrap_or_else(|| Err(ended_early().into())),
             Err(error) => Err(unavailable(error).into()),
         };
-        // The caller has gone and needs no result.
+        // The send fails only if the caller is gone.
         drop(self.caller.send(result));
     }
 }

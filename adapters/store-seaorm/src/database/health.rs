@@ -14,7 +14,7 @@ pub(crate) struct WriteHealth(Mutex<State>);
 #[derive(Default)]
 struct State {
     failures: u64,
-    /// Failures before the last successful write test.
+    /// The value of `failures` when the last successful write test began.
     proved_over: u64,
     committed_at: Option<Instant>,
 }
@@ -30,12 +30,13 @@ impl WriteHealth {
         state.failures += 1;
     }
 
-    /// Records a commit. A small one does not prove that there is room for a larger one.
+    /// Records a commit. It does not clear a failure, because a small commit may succeed where a larger one does not.
     pub(super) fn committed(&self) {
         lock(&self.0).committed_at = Some(Instant::now());
     }
 
-    /// Whether no write has failed since the last test, and one was committed within `recent`.
+    /// Whether no write has failed since the last successful write test began. With `recent`, also whether a write was
+    /// committed within that time.
     pub(crate) fn is_well(&self, recent: Option<Duration>) -> bool {
         let state = lock(&self.0);
         let is_recent = |at: Instant| recent.is_none_or(|recent| at.elapsed() < recent);
@@ -48,7 +49,7 @@ impl WriteHealth {
         lock(&self.0).failures
     }
 
-    /// Records that a write test has succeeded that began after this many failures.
+    /// Records a successful write test. `failures` is the number of failures when the test began.
     pub(crate) fn proved(&self, failures: u64) {
         let mut state = lock(&self.0);
         let was_over = state.failures == state.proved_over;

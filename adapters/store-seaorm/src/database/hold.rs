@@ -1,4 +1,4 @@
-//! Locks a database so that nobody writes to it for a while.
+//! Locks a database against writes while it is copied.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,9 +21,9 @@ use super::transaction::{Origin, Transaction};
 use crate::replicas;
 use crate::url::{DatabaseUrl, Place};
 
-/// How long a process that is about to end may take.
+/// How long to wait for services that are shutting down.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// How often this is checked.
+/// The pause between two checks whether services are still connected.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A lock that keeps others from writing to a database.
@@ -38,8 +38,8 @@ enum Connections {
 }
 
 impl Held {
-    /// Locks a whole file, and fails if another process has it open. On a server this only begins a transaction: see
-    /// [`Held::lock_tables`].
+    /// Locks a whole file; fails if another process has it open. On a server, only begins a transaction, in which
+    /// [`Held::lock_tables`] locks the tables.
     pub(crate) async fn open(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, DbErr> {
         match url.place() {
             Place::File(path) => hold_file(path).await,
@@ -56,10 +56,10 @@ impl Held {
         }
     }
 
-    /// Locks these tables against writes. Returns whether nobody else uses them. On a server, others can still read,
-    /// and writers wait and time out. But a service that has used a refresh token meanwhile would store the next one
-    /// afterwards, so no service may be connected, nor have been seen just now: the server does not show what another
-    /// user's connections are for.
+    /// Locks these tables against writes. Returns false if a service uses them. On a server, others can still read, and
+    /// writers wait until they time out. A service that refreshes meanwhile would store the new token after the copy,
+    /// so no service may be connected. The server does not show which program another user's connections belong to. So
+    /// in addition, no replica may have checked in recently.
     pub(crate) async fn lock_tables(&self, tables: &[&str]) -> Result<bool, DbErr> {
         if let Connections::File(_) = self.connections {
             return Ok(true);
@@ -79,7 +79,7 @@ impl Held {
         Ok(true)
     }
 
-    /// Whether services are connected to this database, or were seen just now.
+    /// Whether services are connected to this database, or have checked in recently.
     async fn is_in_use(&self) -> Result<bool, DbErr> {
         // Within a transaction the server caches the list of sessions, unless the cache is cleared.
         let look_again = "SELECT pg_stat_clear_snapshot()";
@@ -105,10 +105,10 @@ impl Held {
     }
 }
 
-/// In exclusive mode a file can be opened only if no other process has it open, not even an idle one, and no other can
-/// open it afterwards.
+/// Opens a file in SQLite's exclusive locking mode. This fails if another process has the file open, even an idle one.
+/// Afterwards, no other process can open it.
 async fn hold_file(path: &Path) -> Result<Held, DbErr> {
-    // The type of the journal does not change.
+    // These options do not change the journal mode of the file.
     let alone = options(path)?
         .busy_timeout(TIMEOUT)
         .locking_mode(SqliteLockingMode::Exclusive);

@@ -1,4 +1,4 @@
-//! The two databases behind one interface: sessions that read, and transactions that write.
+//! One interface for SQLite and PostgreSQL: sessions that read, and transactions that write.
 
 mod clock;
 mod error;
@@ -37,7 +37,7 @@ use postgres::Postgres;
 use sqlite::Sqlite;
 use waiting::Writing;
 
-/// The use of the connections.
+/// How many connections are open, and how many of them are busy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolUse {
     /// Open connections.
@@ -64,14 +64,14 @@ pub(crate) enum Database {
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     Change,
-    /// Storing data that exists nowhere else until it is stored. A server has connections for this alone, so reads do
-    /// not delay it. It fails soon if its connection is dead: the next attempt gets a new one.
+    /// Stores data that exists nowhere else, such as refreshed tokens. A server has connections for this purpose only,
+    /// so other work does not delay it. On a dead connection it times out early, and the next attempt uses a new one.
     Save,
 }
 
 impl Database {
-    /// Opens a database whose schema is not newer than this build; creates a file if necessary. `check` may reject a
-    /// database by its sealed hash key, or because it has none, before anything is written, even a new file.
+    /// Opens a database, unless its schema is newer than this build or `check` rejects its sealed hash key (`None` if
+    /// it has none). Before both checks have passed, nothing is written and no file is created.
     pub(crate) async fn open_if<E: From<OpenError>>(
         url: &DatabaseUrl,
         settings: PoolSettings,
@@ -111,8 +111,9 @@ impl Database {
         begun
     }
 
-    /// Writes in a transaction. After an error it is rolled back before the caller gets the error, because others skip
-    /// locked rows. SQLite commits waiting writes together.
+    /// Runs `writing` in a transaction and commits it. On an error, finishes the rollback before returning: until then
+    /// the rows stay locked and other transactions skip them. On SQLite, writes that wait at the same time share one
+    /// commit.
     pub(crate) async fn write<T, E, W>(&self, purpose: Purpose, writing: W) -> Result<T, E>
     where
         T: Send + 'static,
@@ -131,13 +132,13 @@ impl Database {
         written
     }
 
-    /// Whether a single statement can replace the transaction.
+    /// Whether [`Database::save_at_once`] can replace a transaction.
     pub(crate) fn saves_at_once(&self) -> bool {
         matches!(self, Self::Postgres(server) if server.saves_at_once())
     }
 
-    /// Runs a saving statement without a transaction, on a server. Returns whether it has changed anything. If that is
-    /// unknown, a transaction finds out.
+    /// Runs one statement without BEGIN and COMMIT, on a server. Returns whether the server has confirmed a change. If
+    /// not, the caller must use a transaction, which finds out whether the statement has changed anything.
     pub(crate) async fn save_at_once(&self, statement: &impl QueryTrait) -> bool {
         let Self::Postgres(server) = self else {
             return false;
@@ -153,7 +154,7 @@ impl Database {
         }
     }
 
-    /// Returns the use of the connections; with SQLite only reader connections.
+    /// Returns how many connections are open and busy. On SQLite, counts only reader connections.
     pub(crate) fn pool_use(&self) -> PoolUse {
         match self {
             Self::Sqlite(file) => PoolUse::of(file.readers().get_sqlite_connection_pool()),

@@ -16,25 +16,27 @@ use crate::error::is_locked;
 use crate::hash_key;
 
 const READERS: u32 = 4;
-/// How long a statement waits for another process that writes.
+/// How long a statement waits while another process writes.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the writer waits at a time. SQLite's busy handler retries more and more rarely, in the end every 100 ms:
-/// beside a process that writes continuously it would wait for seconds, longer than the lease of a refresh.
+/// SQLite's busy timeout of the writer; `Sqlite::begin` repeats the attempt. SQLite itself would retry more and more
+/// rarely, in the end every 100 ms. If another process writes continuously, the lock could then take longer to get than
+/// the lease of a refresh lasts.
 const TURN_TIMEOUT: Duration = Duration::from_millis(5);
 /// Timeout of getting a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Enabling WAL needs exclusive access and ignores the busy timeout.
+/// Attempts to open a file. They are needed because enabling WAL requires exclusive access and ignores the busy
+/// timeout.
 const CONNECT_ATTEMPTS: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct OpenFile {
     pub(super) readers: DatabaseConnection,
-    /// The writer connection, so that saving never waits behind readers.
+    /// The connection for writes only, so that a write never waits for readers.
     pub(super) writer: DatabaseConnection,
-    /// Whether the writer is closed instead of reused.
+    /// Whether the next transaction gets a new writer connection.
     is_writer_discarded: Arc<AtomicBool>,
     pub(super) place: FilePlace,
-    /// The sealed hash key of this installation, once another file had to be compared with this one.
+    /// The sealed hash key of this file. It is read when another file must be compared with this one.
     pub(super) hash_key: OnceCell<Option<Sealed>>,
     pub(super) is_closed: AtomicBool,
 }
@@ -69,7 +71,7 @@ impl OpenFile {
         self.is_writer_discarded.store(true, Ordering::SeqCst);
     }
 
-    /// Fails if the paths lead elsewhere now.
+    /// Fails if the paths no longer lead to the opened files.
     pub(super) fn confirm_place(&self) -> Result<(), DbErr> {
         if self.place.is_unchanged() {
             Ok(())
@@ -90,7 +92,8 @@ pub(super) fn moved() -> DbErr {
     DbErr::Conn(RuntimeErr::Internal(message.to_owned()))
 }
 
-/// Closes a writer that was discarded, or that is inside a transaction according to the driver.
+/// Returns a pool for the writer connection. It replaces a connection that was discarded, or that is still inside a
+/// transaction according to the driver.
 fn usable_writers(is_discarded: Arc<AtomicBool>) -> SqlitePoolOptions {
     pool(1).before_acquire(move |writer, _| {
         let is_usable = !is_discarded.swap(false, Ordering::SeqCst) && !writer.is_in_transaction();
@@ -112,7 +115,7 @@ async fn connect_repeatedly(
     }
 }
 
-/// Opens one connection without special handling.
+/// Opens a pool with one connection, without retries.
 pub(super) async fn connect(options: SqliteConnectOptions) -> Result<DatabaseConnection, DbErr> {
     connect_pool(pool(1), options).await
 }
@@ -136,18 +139,19 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .test_before_acquire(false)
 }
 
-/// SQLite gets the path literally, so that no part of a file's name can be an option.
+/// Returns the options of a connection. The path is passed literally, so that no part of it is parsed as an option.
 pub(super) fn options(path: &Path) -> Result<SqliteConnectOptions, DbErr> {
     let path = std::path::absolute(path).map_err(|error| DbErr::Custom(error.to_string()))?;
     let options = SqliteConnectOptions::new().filename(path);
     Ok(options
         .busy_timeout(BUSY_TIMEOUT)
-        // A container may have no folder for temporary files, and a migration of a large database sorts.
+        // A container may have no folder for temporary files, which a migration of a large database would need for
+        // sorting.
         .pragma("temp_store", "MEMORY")
         .disable_statement_logging())
 }
 
-/// Commits survive a power failure, and readers do not wait for the writer.
+/// Adds options, so that commits survive a power failure and readers do not wait for the writer.
 fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options
         .foreign_keys(true)

@@ -14,8 +14,8 @@ use super::versions::refuse_newer;
 use crate::hash_key;
 use crate::url::DatabaseUrl;
 
-/// Reads the sealed hash key of a file that has just replaced another one. The write-ahead log beside it may belong to
-/// the other one, so it is read only if the file itself has no hash key.
+/// Reads the sealed hash key of a file that has just replaced another file. The write-ahead log at this path may still
+/// belong to the replaced file, so the log is read only if the new file has no hash key.
 pub(super) async fn hash_key_of_file(
     path: &Path,
     url: &DatabaseUrl,
@@ -26,8 +26,8 @@ pub(super) async fn hash_key_of_file(
     }
 }
 
-/// Reads the sealed hash key of a file and its write-ahead log, without writing anything, not even a new file.
-/// `None` if there is no database yet, or an empty one.
+/// Reads the sealed hash key from a file and its write-ahead log. Writes nothing and creates no file. Returns `None` if
+/// there is no database yet, or an empty one.
 pub(super) async fn hash_key_in(
     path: &Path,
     url: &DatabaseUrl,
@@ -36,8 +36,8 @@ pub(super) async fn hash_key_in(
     if size(path)? == 0 {
         return Ok(None);
     }
-    // Even a reader would recreate an empty log and its index and leave them behind, unless it is told that the file is
-    // immutable. Any other log exists already: another process has the database open, or died.
+    // Even a reader would create a missing or empty log, and leave it behind. The option `immutable` prevents this. A
+    // log that is not empty must be read: another process has the database open, or has crashed.
     look_into(path, size(&wal(path))? == 0, url).await
 }
 
@@ -56,7 +56,7 @@ async fn look_into(
     sealed
 }
 
-/// Reads the sealed hash key of a database that no newer version has migrated.
+/// Reads the sealed hash key. Fails if a newer version has migrated the database.
 pub(super) async fn read(
     session: &Session,
     url: &DatabaseUrl,
@@ -71,7 +71,7 @@ pub(super) async fn read(
     sealed.map_err(OpenError::at(url))
 }
 
-/// A file that does not exist counts as empty.
+/// Returns the size of a file, or 0 if it does not exist.
 fn size(path: &Path) -> io::Result<u64> {
     match path.metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),

@@ -1,11 +1,11 @@
-//! Identifies the files at a path. A process can continue to write into a file that was moved, replaced or deleted, and
-//! what it writes there is lost after a restart.
+//! Detects that the database file was moved, replaced or deleted. A process can still write to such a file, but these
+//! writes would be lost after a restart.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// A file by its device and inode, whatever its name is.
+/// The device and inode of a file, which do not depend on its name.
 type FileId = (u64, u64);
 
 /// A database file and its write-ahead log, as they were when they were opened.
@@ -27,10 +27,10 @@ impl FilePlace {
         }
     }
 
-    /// Remembers the write-ahead log, which SQLite keeps while a connection is open.
+    /// Stores the identity of the write-ahead log. SQLite keeps this file while a connection is open.
     pub(super) fn remember_wal(&self) {
         if let (None, Some(id)) = (self.wal_id.get(), file_id(&self.wal)) {
-            // Another task may have done so already.
+            // Another task may have stored it already.
             let _ = self.wal_id.set(id);
         }
     }
@@ -41,7 +41,7 @@ impl FilePlace {
         self.is_same_database() && wal_id.is_none_or(|id| file_id(&self.wal) == Some(*id))
     }
 
-    /// Whether the path leads to the database file that was opened, whatever happened to its write-ahead log.
+    /// Whether the path still leads to the database file that was opened. Ignores the write-ahead log.
     pub(super) fn is_same_database(&self) -> bool {
         self.database_id.is_some() && file_id(&self.database) == self.database_id
     }

@@ -13,28 +13,29 @@ use tokio::time::Instant;
 
 use crate::error::is_busy;
 
-/// After this many reconnects without success the timeout is doubled, so that the responses of a slow server arrive in
-/// the end.
+/// The response timeout doubles each time this many reconnects have failed, so that a slow server can respond in time
+/// eventually.
 const RECONNECTS_PER_TIMEOUT: u32 = 3;
-/// The response timeout must fire before the pool's acquire timeout, so that the connections are replaced.
+/// How much longer the pool's acquire timeout is than the response timeout. The response timeout must expire first,
+/// because it replaces the connections.
 const LATER: Duration = Duration::from_millis(100);
 
-/// Connections that can be replaced.
+/// A pool of connections that can be replaced all at once.
 pub(crate) struct Pool {
     options: PgConnectOptions,
     pool_options: PgPoolOptions,
     /// The statements that each session executes first; behind a pooler, each transaction executes them.
     setup: Arc<str>,
-    /// Timeout of a response: at first, and at most.
+    /// The response timeout: initially, and at most.
     response_timeout: RangeInclusive<Duration>,
-    /// Additional timeout of getting a connection; `None` if it is part of the response timeout.
+    /// Additional time to get a connection; `None`: included in the response timeout.
     connecting: Option<Duration>,
     current: Mutex<Current>,
 }
 
 struct Current {
     connections: DatabaseConnection,
-    /// Number of reconnects.
+    /// Incremented each time the connections are replaced.
     generation: u64,
     /// Number of reconnects since the last completed transaction.
     failed_reconnects: u32,
@@ -82,7 +83,7 @@ impl Pool {
         (current.connections.clone(), response_timeout)
     }
 
-    /// Returns the additional timeout of getting a connection.
+    /// Returns the additional time to get a connection.
     pub(super) fn connecting(&self) -> Duration {
         self.connecting.unwrap_or_default()
     }
@@ -101,8 +102,9 @@ impl Pool {
         self.pool_options.get_max_connections()
     }
 
-    /// Reconnects. The old connections may hang until TCP times out, which takes a quarter of an hour, and would occupy
-    /// their places meanwhile. Many callers may notice at the same moment; one reconnect is enough.
+    /// Replaces the connections after a response timeout. Old connections may hang until TCP times out after a quarter
+    /// of an hour, and would count towards the pool's limit. If many callers time out together, only the first of them
+    /// replaces the connections of this `generation`.
     pub(super) fn give_up(&self, generation: u64) {
         let mut current = lock(&self.current);
         if current.generation == generation {
@@ -118,8 +120,8 @@ impl Pool {
         }
     }
 
-    /// Opens new connections, because one of these has behaved unexpectedly: its state is unknown, and a server that
-    /// has become read-only may not be the one that new connections reach.
+    /// Replaces the connections because one of them has behaved unexpectedly. Its state is unknown. If its server has
+    /// become read-only, new connections may reach another server.
     pub(super) fn discard(&self, generation: u64) {
         let mut current = lock(&self.current);
         if current.generation == generation {
@@ -130,8 +132,8 @@ impl Pool {
         }
     }
 
-    /// Records that the server has answered. If there was no free connection, and the server has answered nobody since
-    /// `asked_at`, returns that it does not respond.
+    /// Records whether the server has responded. If no connection was free and the server has not responded to any
+    /// caller since `asked_at`, returns an error that says so instead of the timeout of the pool.
     pub(super) fn answer<T>(
         &self,
         asked_at: Instant,
@@ -159,24 +161,25 @@ impl Pool {
     }
 }
 
-/// The timeout of a response, and the pool to be told when it expires.
+/// A response timeout, and the pool whose connections are replaced when it expires.
 #[derive(Clone)]
 pub(crate) struct ResponseTimeout {
     pub(super) limit: Duration,
     pub(super) pool: Arc<Pool>,
-    /// The pool's generation of this connection.
+    /// The generation of the connection in the pool.
     pub(super) generation: u64,
 }
 
 impl ResponseTimeout {
-    /// For statements that first wait for a connection.
+    /// Adds the time to get a connection, for a statement that first waits for one.
     pub(super) fn with_connecting(self) -> Self {
         let limit = self.limit + self.pool.connecting();
         Self { limit, ..self }
     }
 }
 
-/// While a server is down sqlx retries at growing intervals, up to a fifth of its timeout.
+/// Creates a pool that connects when it is first used. While the server is down, sqlx retries at growing intervals of
+/// up to a fifth of the acquire timeout.
 fn lazy(
     options: &PgConnectOptions,
     pool_options: &PgPoolOptions,

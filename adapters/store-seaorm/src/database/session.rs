@@ -9,10 +9,10 @@ use sea_orm::{
 
 use super::pool::ResponseTimeout;
 use super::transaction::Transaction;
-use super::watched::{seen, span, within};
+use super::watched::{span, traced, with_timeout};
 use crate::error::{is_disconnected, unavailable};
 
-/// A connection, or a transaction; dropping it rolls a transaction back.
+/// A pool of connections for single statements, or a transaction. Dropping a session rolls its transaction back.
 pub(crate) struct Session {
     channel: Channel,
     response_timeout: Option<ResponseTimeout>,
@@ -31,8 +31,7 @@ impl Session {
         }
     }
 
-    /// Returns a transaction that may stay open for long, and whose statements have no timeout, for example to count a
-    /// large table.
+    /// Removes the timeouts of a transaction and its statements, for example to count a large table.
     pub(crate) async fn without_timeouts(self) -> Result<Self, DbErr> {
         if self.get_database_backend() == DbBackend::Postgres {
             let stay = "SET LOCAL idle_in_transaction_session_timeout = 0; \
@@ -45,7 +44,8 @@ impl Session {
         })
     }
 
-    /// For migrations: without timeout and spans. After a failure the transaction must not be committed.
+    /// Returns SeaORM's own connection or transaction, without timeouts and spans, for migrations. After a failed
+    /// statement, the caller must not commit.
     pub(crate) fn unwatched(&self) -> Result<DatabaseExecutor<'_>, DbErr> {
         match &self.channel {
             Channel::Pool(pool) => Ok(DatabaseExecutor::Connection(pool)),
@@ -64,7 +64,7 @@ impl Session {
         }
     }
 
-    /// Commits.
+    /// Commits the transaction.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Busy`]: the commit may have succeeded nevertheless.
@@ -72,10 +72,10 @@ impl Session {
         self.commit_raw().await.map_err(unavailable)
     }
 
-    /// Commits, and returns the error of the database as it is.
+    /// Like [`Session::commit`], but returns the error of the database.
     ///
     /// # Errors
-    /// When the database has not confirmed the commit. It may have succeeded: the response may have been lost.
+    /// When the database has not confirmed the commit. The commit may have succeeded nevertheless.
     pub(crate) async fn commit_raw(self) -> Result<(), DbErr> {
         match self.channel {
             Channel::Pool(_) => Ok(()),
@@ -98,8 +98,8 @@ impl Session {
         }
     }
 
-    /// A single query may be repeated on another connection: after a restart of the server each old connection fails
-    /// once.
+    /// Returns how often a single query may be repeated on another connection. After a restart of the server, each old
+    /// connection fails once.
     fn connections_to_try(&self) -> u32 {
         match (&self.channel, &self.response_timeout) {
             (Channel::Pool(_), Some(response_timeout)) => response_timeout.pool.most(),
@@ -114,7 +114,7 @@ impl Session {
     ) -> Result<T, DbErr> {
         let operation = sql.split_ascii_whitespace().next().unwrap_or_default();
         let span = span(self.get_database_backend(), operation);
-        let answer = seen(span, within(self.response_timeout.as_ref(), answer)).await;
+        let answer = traced(span, with_timeout(self.response_timeout.as_ref(), answer)).await;
         if let (Err(error), Channel::Transaction(txn)) = (&answer, &self.channel) {
             txn.statement_failed(error);
         }
@@ -122,8 +122,9 @@ impl Session {
     }
 }
 
-/// SeaORM fetches one row with a bound `LIMIT ?`. SQLite looks at its value when it plans, and so prepares the
-/// statement again at every execution. With a literal limit it is prepared once per connection.
+/// Replaces the `LIMIT ?` with which SeaORM fetches one row by a literal. SQLite uses the bound value for its query
+/// plan, so it prepares the statement again at every execution. With a literal, it prepares the statement once per
+/// connection.
 fn prepared_once(mut statement: Statement) -> Statement {
     const BOUND: &str = " LIMIT ?";
     let last = statement.values.as_mut().and_then(|values| {

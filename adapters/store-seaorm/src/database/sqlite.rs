@@ -22,7 +22,7 @@ use super::peek;
 use super::session::{Channel, Session};
 use super::transaction::{Origin, Transaction};
 use super::waiting::Group;
-use super::watched::{seen, span};
+use super::watched::{span, traced};
 use crate::error::is_locked;
 use crate::url::DatabaseUrl;
 
@@ -30,15 +30,15 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     url: DatabaseUrl,
     current: Mutex<Arc<OpenFile>>,
-    /// The queue for the writer. SQLite has one writer at a time; within this process the queue is fair.
+    /// The queue for the writer connection, which is fair within this process. SQLite allows one writer at a time.
     turn: Arc<Semaphore>,
-    /// Small writes, for group commit.
+    /// The small writes that wait for a group commit.
     group: Group,
     health: Arc<WriteHealth>,
 }
 
 impl Sqlite {
-    /// Opens a file for reading and writing; a new one is readable only by its owner.
+    /// Opens a file for reading and writing. A new file is readable only by its owner.
     pub(super) async fn open(path: &Path, url: &DatabaseUrl) -> Result<Self, OpenError> {
         create_private(path).map_err(|source| OpenError::file(path, source))?;
         let file = Box::pin(OpenFile::open(path)).await;
@@ -69,11 +69,11 @@ impl Sqlite {
         &self.group
     }
 
-    /// Begins to write. The lock is taken at the start: a transaction that begins as a reader and cannot get the lock
-    /// later fails at once, without waiting. While another process has the lock, the attempt is repeated at short
-    /// intervals, because that process may release it only for moments.
+    /// Begins a transaction and takes SQLite's write lock. If a transaction took the lock later, it would fail at once
+    /// while another process has the lock. The attempt is repeated at short intervals, because the other process may
+    /// release the lock only for moments.
     pub(super) async fn begin(&self) -> Result<Session, DbErr> {
-        seen(span(DbBackend::Sqlite, "BEGIN"), self.begin_in_turn()).await
+        traced(span(DbBackend::Sqlite, "BEGIN"), self.begin_in_turn()).await
     }
 
     async fn begin_in_turn(&self) -> Result<Session, DbErr> {
@@ -103,9 +103,8 @@ impl Sqlite {
         Transaction::begin(Origin::File(Arc::clone(file)), health, begin).await
     }
 
-    /// Returns the file at the path. If another file of this installation has replaced the opened one, for example a
-    /// restored backup, it is opened instead. Any other file gets no writes. Only the holder of the queue may call
-    /// this.
+    /// Returns the file at the path. If another file has replaced the opened one, for example a restored backup, opens
+    /// the new file. Fails if the new file belongs to another installation. The caller must hold the turn in the queue.
     async fn in_place(&self) -> Result<Arc<OpenFile>, DbErr> {
         let opened = self.current();
         if !opened.is_closed.load(Ordering::Relaxed) && opened.place.is_unchanged() {
@@ -118,21 +117,21 @@ impl Sqlite {
         if is_another {
             opened.remember_hash_key().await?;
         }
-        // The old connections are closed first: two sets of connections in one process would not see each other's
-        // locks.
+        // The old connections are closed first, because two sets of connections in one process would not see each
+        // other's locks.
         opened.close().await?;
         if is_another {
             self.refuse_another_installation(&opened).await?;
         }
         tracing::warn!("the database file has been replaced; opening the new one");
-        // On the heap, so that this rare case does not make every write larger.
+        // Boxed, so that this rare case does not enlarge the future of every write.
         let fresh = Arc::new(Box::pin(OpenFile::open(&self.path)).await?);
         let mut current = lock(&self.current);
         *current = Arc::clone(&fresh);
         Ok(fresh)
     }
 
-    /// Fails unless the file at the path contains the hash key of this process.
+    /// Fails unless the file at the path contains the hash key of the opened file.
     async fn refuse_another_installation(&self, opened: &OpenFile) -> Result<(), DbErr> {
         let theirs = Box::pin(peek::hash_key_of_file(&self.path, &self.url)).await;
         let theirs = theirs.map_err(|error| DbErr::Custom(error.to_string()))?;
@@ -149,15 +148,15 @@ impl Sqlite {
     }
 
     pub(super) async fn close(&self) -> Result<(), DbErr> {
-        // From now on nobody begins to write, so nobody opens the file again.
+        // After this, no transaction can begin, so the file is not opened again.
         self.turn.close();
         self.current().close().await
     }
 }
 
 /// Creates the file if it does not exist, readable only by its owner. SQLite would make it readable by everybody, and
-/// would give its companion files the same permissions. Fails if the file cannot be written, because SQLite would open
-/// it and create companions with wrong permissions.
+/// its `-wal` and `-shm` files too. Fails if the file is read-only, because SQLite would open it and create these two
+/// files with wrong permissions.
 fn create_private(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

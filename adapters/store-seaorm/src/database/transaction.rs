@@ -1,11 +1,11 @@
-//! Transactions: the only place that begins, commits and rolls back.
+//! The only module that begins, commits and rolls back transactions.
 //!
-//! The driver counts the nesting of transactions on a connection. After a failed COMMIT or ROLLBACK its count is wrong:
-//! it would send the next BEGIN as a SAVEPOINT and the next COMMIT as a RELEASE, and nothing would be committed any
-//! more. Therefore a connection is never reused after its transaction began or ended unexpectedly.
+//! The driver counts the nesting of transactions on a connection. After a failed COMMIT or ROLLBACK, this count is
+//! wrong: the driver would send the next BEGIN as a SAVEPOINT and the next COMMIT as a RELEASE, and nothing would be
+//! committed any more. Therefore a connection is never reused after its transaction began or ended unexpectedly.
 //!
-//! Begin, commit and rollback run in tasks of their own, because a caller may be dropped at any moment. A transaction
-//! keeps its place in the queue until it has ended.
+//! Begin, commit and rollback run in tasks of their own, because the future of a caller may be dropped at any moment. A
+//! transaction holds its turn in the queue until it has ended.
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +21,7 @@ use tracing::{Instrument as _, Span};
 use super::health::WriteHealth;
 use super::open_file::OpenFile;
 use super::pool::ResponseTimeout;
-use super::watched::{seen, span, within};
+use super::watched::{span, traced, with_timeout};
 use crate::error::{
     is_about_the_connection, is_about_the_statement, is_locked, is_storage_failure,
 };
@@ -31,12 +31,12 @@ use crate::error::{
 pub(super) enum Origin {
     File(Arc<OpenFile>),
     Server(ResponseTimeout),
-    /// Connections that are closed after this transaction.
+    /// A connection that is closed after this transaction.
     OneUse,
 }
 
 impl Origin {
-    /// Closes the connection instead of reusing it.
+    /// Makes later transactions use a new connection.
     fn discard(&self) {
         match self {
             Self::File(file) => file.discard_writer(),
@@ -45,7 +45,8 @@ impl Origin {
         }
     }
 
-    /// Fails if the next start of the service would not see the commit.
+    /// Fails after a commit to a file that is no longer at its path, because the next start of the service would not
+    /// see the commit.
     fn confirm(&self) -> Result<(), DbErr> {
         match self {
             Self::File(file) => file.confirm_place(),
@@ -57,7 +58,7 @@ impl Origin {
         }
     }
 
-    /// The timeout of a server's response; none for a file.
+    /// The response timeout of a server; `None` for a file.
     const fn response_timeout(&self) -> Option<&ResponseTimeout> {
         match self {
             Self::File(_) | Self::OneUse => None,
@@ -66,13 +67,13 @@ impl Origin {
     }
 }
 
-/// An open transaction. Dropping it rolls it back.
+/// An open transaction, which is rolled back when it is dropped.
 pub(crate) struct Transaction {
-    /// `None` once it is ending.
+    /// `None` once the transaction is ending.
     open: Option<Box<Open>>,
     backend: DbBackend,
     has_failed: AtomicBool,
-    /// The first failure after which SQLite may have rolled everything back.
+    /// The first error after which SQLite may have rolled back the whole transaction.
     storage_failure: OnceLock<DbErr>,
     is_suspect: AtomicBool,
 }
@@ -80,9 +81,9 @@ pub(crate) struct Transaction {
 struct Open {
     txn: DatabaseTransaction,
     origin: Origin,
-    /// The health of writes; `None` for a transaction that only reads.
+    /// Records the results of writes; `None` for a transaction that only reads.
     health: Option<Arc<WriteHealth>>,
-    /// Passed to the next transaction when this one has ended.
+    /// The turn in the queue. The next transaction gets it when this one has ended.
     turn: Option<OwnedSemaphorePermit>,
 }
 
@@ -117,7 +118,7 @@ impl Transaction {
         .await
     }
 
-    /// Sets the place in the queue, which is kept until the transaction has ended.
+    /// Sets the turn in the queue, which is held until the transaction has ended.
     pub(super) fn with_turn(mut self, turn: Option<OwnedSemaphorePermit>) -> Self {
         if let Some(open) = &mut self.open {
             open.turn = turn;
@@ -128,8 +129,8 @@ impl Transaction {
     /// Returns the SeaORM transaction.
     ///
     /// # Errors
-    /// After a failed statement: SQLite may have rolled everything back already, and would commit each further
-    /// statement by itself.
+    /// After a failed statement. SQLite may have rolled back the transaction, and would then commit each further
+    /// statement on its own.
     pub(super) fn running(&self) -> Result<&DatabaseTransaction, DbErr> {
         match &self.open {
             Some(open) if !self.has_failed.load(Ordering::Relaxed) => Ok(&open.txn),
@@ -137,7 +138,7 @@ impl Transaction {
         }
     }
 
-    /// Returns the transaction without checks of its statements: for migrations, which roll back after the first
+    /// Returns the SeaORM transaction even after a failed statement, for migrations, which roll back after the first
     /// failure.
     pub(super) const fn unwatched(&self) -> Option<&DatabaseTransaction> {
         match &self.open {
@@ -150,7 +151,7 @@ impl Transaction {
         self.backend
     }
 
-    /// Records that a statement has failed. Then the transaction can only be rolled back.
+    /// Records that a statement has failed. After that, the transaction can only be rolled back.
     pub(super) fn statement_failed(&self, error: &DbErr) {
         self.has_failed.store(true, Ordering::Relaxed);
         if !is_about_the_statement(error) {
@@ -158,7 +159,7 @@ impl Transaction {
         }
         if is_storage_failure(error) {
             let is_suspect = is_about_the_connection(error);
-            self.is_suspect.store(is_suspect, Ordering::Relaxed);
+            self.is_suspect.fetch_or(is_suspect, Ordering::Relaxed);
             self.tell_failure();
         }
     }
@@ -166,7 +167,7 @@ impl Transaction {
     /// Rolls back to a savepoint. The transaction continues, even if a statement has failed since.
     ///
     /// # Errors
-    /// After a storage failure, and when SQLite has rolled back by itself: then there is no savepoint any more.
+    /// After a storage failure, and if SQLite has rolled back by itself, which removes the savepoint.
     pub(super) async fn roll_back_to(&self, savepoint: &str) -> Result<(), DbErr> {
         if let Some(error) = self.storage_failure.get() {
             return Err(error.clone());
@@ -187,8 +188,8 @@ impl Transaction {
         }
     }
 
-    /// Rolls back. On return its locks are free, unless a statement has failed: then the connection may be dead, and nobody
-    /// waits for it.
+    /// Rolls back, and returns when the locks are released. After a failed statement, it returns at once and the
+    /// rollback runs in the background, because the connection may be dead.
     pub(super) async fn roll_back(mut self) {
         if self.has_failed.load(Ordering::Relaxed) {
             return;
@@ -198,12 +199,12 @@ impl Transaction {
                 open.roll_back(false).await;
                 Ok(())
             };
-            // The transaction is over, whatever became of the task.
+            // This fails only if the task panics, and the transaction is over then too.
             let _ = in_a_task(Box::pin(rolling_back)).await;
         }
     }
 
-    /// Commits. After an error it is unknown whether the commit is durable.
+    /// Commits. After an error, the commit may or may not be durable.
     pub(super) async fn commit(
         mut self,
         response_timeout: Option<ResponseTimeout>,
@@ -233,8 +234,8 @@ impl Open {
         response_timeout: Option<ResponseTimeout>,
         span: Span,
     ) -> Result<(), DbErr> {
-        let committed = within(response_timeout.as_ref(), self.txn.commit());
-        let committed = seen(span, committed).await;
+        let committed = with_timeout(response_timeout.as_ref(), self.txn.commit());
+        let committed = traced(span, committed).await;
         if committed.is_err() {
             self.origin.discard();
         }
@@ -250,7 +251,7 @@ impl Open {
     }
 
     async fn roll_back(self, is_suspect: bool) {
-        let rolled_back = within(self.origin.response_timeout(), self.txn.rollback()).await;
+        let rolled_back = with_timeout(self.origin.response_timeout(), self.txn.rollback()).await;
         if is_suspect || rolled_back.is_err() {
             self.origin.discard();
         }

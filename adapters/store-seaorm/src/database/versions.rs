@@ -1,4 +1,4 @@
-//! Which migrations a database has: applied, pending and unknown ones.
+//! Compares the migrations of a database with those of this build.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ pub(crate) fn known() -> Vec<String> {
     migrations.map(|known| known.name().to_owned()).collect()
 }
 
-/// Reads without creating the migrator's own table, as the migrator would do.
+/// Returns the applied migrations. Unlike the migrator, does not create the table of migrations.
 async fn applied(session: &Session) -> Result<BTreeSet<String>, DbErr> {
     let tables = SchemaManager::new(session.unwatched()?);
     if !tables.has_table("seaql_migrations").await? {

@@ -12,17 +12,17 @@ use tracing::Span;
 
 use super::session::Session;
 
-/// A write in its transaction.
+/// The future of a write that runs in a transaction.
 pub(super) type Writing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The writes that wait for a group.
+/// The writes that wait for a group commit, in order.
 #[derive(Default)]
 pub(super) struct Group(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
     members: VecDeque<Box<dyn Member>>,
-    /// Whether a task is committing them.
+    /// Whether a task is committing `members`.
     is_led: bool,
 }
 
@@ -34,7 +34,8 @@ impl Group {
         !std::mem::replace(&mut waiting.is_led, true)
     }
 
-    /// Returns the span of the first waiting write. If there is none, the next to join starts a task.
+    /// Returns the span of the first waiting write. If no write waits, returns `None`, and the next [`Group::join`]
+    /// returns true.
     pub(super) fn goes_on(&self) -> Option<Span> {
         let mut waiting = lock(&self.0);
         let span = waiting.members.front().map(|member| member.span());
@@ -42,7 +43,7 @@ impl Group {
         span
     }
 
-    /// Takes the next write whose caller still waits, and whether others wait behind it.
+    /// Removes the next write whose caller still waits. Returns it, and whether more writes wait.
     pub(super) fn next(&self) -> Option<(Box<dyn Member>, bool)> {
         let mut waiting = lock(&self.0);
         loop {
@@ -66,7 +67,7 @@ pub(super) trait Member: Send {
 
     fn span(&self) -> Span;
 
-    /// Runs the write. Returns whether it is to be committed.
+    /// Runs the write. Returns whether it has succeeded.
     async fn run(&mut self, session: &Session) -> bool;
 
     /// Sends the caller the result, or the failure of the whole group.

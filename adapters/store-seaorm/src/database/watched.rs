@@ -1,4 +1,4 @@
-//! Watches statements: spans for traces, and a timeout if the database is on another machine.
+//! Adds spans to statements, and response timeouts on a server.
 
 use sea_orm::{DbBackend, DbErr, RuntimeErr};
 use tokio::time::{Instant, timeout};
@@ -8,8 +8,8 @@ use tracing::{Instrument as _, Span};
 use super::pool::ResponseTimeout;
 use crate::error::kind;
 
-/// Named after the semantic conventions of OpenTelemetry. Background queries for due work, which repeat for ever, are
-/// no traces of their own.
+/// Returns a span for a statement, by the semantic conventions of OpenTelemetry. Without a current span, returns none,
+/// so that background queries for due work do not start traces.
 pub(super) fn span(backend: DbBackend, operation: &str) -> Span {
     if Span::current().is_none() {
         return Span::none();
@@ -29,7 +29,7 @@ pub(super) fn span(backend: DbBackend, operation: &str) -> Span {
 }
 
 /// Waits for a response inside a span, and records a failure in it.
-pub(super) async fn seen<T>(
+pub(super) async fn traced<T>(
     span: Span,
     answer: impl Future<Output = Result<T, DbErr>>,
 ) -> Result<T, DbErr> {
@@ -41,9 +41,9 @@ pub(super) async fn seen<T>(
     answer
 }
 
-/// After a timeout the connection is given up too: the server cancels slow statements by itself, so the connection must
-/// be broken.
-pub(super) async fn within<T>(
+/// Waits for a response, at most until the timeout. After the timeout, also replaces the pool's connections: the server
+/// cancels slow statements earlier, so the connection must be broken.
+pub(super) async fn with_timeout<T>(
     response_timeout: Option<&ResponseTimeout>,
     answer: impl Future<Output = Result<T, DbErr>>,
 ) -> Result<T, DbErr> {

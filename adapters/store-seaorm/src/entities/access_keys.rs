@@ -13,11 +13,11 @@ pub struct Model {
     pub expires_at: Option<i64>,
     pub created_at: i64,
     pub last_used_at: Option<i64>,
-    /// The keyed MAC of the row.
+    /// The MAC of the row.
     pub mac: Option<Vec<u8>>,
-    /// Who made the key: `link`, `operator`, or the number of another key.
+    /// Who created the key: `link`, `operator`, or the id of another key.
     pub created_by: Option<String>,
-    /// The networks that it may be used from, as CIDRs with spaces between.
+    /// The networks that may use the key, as CIDRs separated by spaces.
     pub networks: Option<String>,
     pub uses_per_minute: Option<i64>,
 }
@@ -36,7 +36,7 @@ impl Related<super::accounts::Entity> for Entity {
     }
 }
 
-/// The link of a key that gives no access yet; such a key has only one.
+/// The join from an inert key, which has no account yet, to its only link.
 impl Related<super::device_codes::Entity> for Entity {
     fn to() -> RelationDef {
         let link = Self::belongs_to(super::device_codes::Entity).from(Column::Id);

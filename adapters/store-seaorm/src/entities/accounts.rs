@@ -1,5 +1,3 @@
-//! Accounts.
-
 use sea_orm::FromQueryResult;
 use sea_orm::entity::prelude::*;
 
@@ -21,7 +19,7 @@ pub struct Model {
     pub last_error_detail: Option<String>,
 }
 
-/// What binds a key to an account. It can be read although the rest of the row cannot.
+/// The columns that bind a key to its account. They can be read even if other columns of the row are damaged.
 #[derive(FromQueryResult)]
 pub struct Person {
     pub id: i64,

@@ -1,4 +1,4 @@
-//! Both ends of the audit log, signed.
+//! The start and the head of the audit log, with a MAC.
 
 use sea_orm::entity::prelude::*;
 

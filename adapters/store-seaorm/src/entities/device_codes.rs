@@ -17,11 +17,11 @@ pub struct Model {
     pub created_at: i64,
     pub expires_at: i64,
     pub browser_hash: Option<Vec<u8>>,
-    /// The keyed hash of the network from which the browser confirmed.
+    /// The keyed hash of the network of the browser that confirmed the link.
     pub confirmed_from: Option<Vec<u8>>,
     pub state: State,
     pub ended_at: Option<i64>,
-    /// The account that the link led to.
+    /// The account that was linked.
     pub account_id: Option<i64>,
     pub error_code: Option<String>,
     pub error_detail: Option<String>,
@@ -35,13 +35,13 @@ pub struct Model {
 
     pub device_code: Option<Vec<u8>>,
     pub user_code: Option<Vec<u8>>,
-    /// Sealed: the address with the code in it, or the redirect to the provider.
+    /// Sealed: the verification URL that includes the user code, or the authorization URL of the redirect flow.
     pub verification_uri_complete: Option<Vec<u8>>,
-    /// The address where the code is typed.
+    /// The URL where the person types the user code.
     pub verification_uri: Option<String>,
-    /// Sealed: the callback of the browser.
+    /// Sealed: the query of the browser's callback.
     pub callback: Option<Vec<u8>>,
-    /// The keyed hash of the callback. It stays when the callback is deleted.
+    /// The keyed hash of the callback. This hash stays when the callback is deleted.
     pub callback_hash: Option<Vec<u8>>,
 
     pub access_token: Option<Vec<u8>>,
@@ -52,25 +52,25 @@ pub struct Model {
     pub access_token_expires_at: Option<i64>,
     pub refresh_token_expires_at: Option<i64>,
     pub token_endpoint: Option<String>,
-    /// The client of the consent, and then of the tokens.
+    /// The OAuth client id of the consent, and later of the tokens.
     pub client_id: Option<String>,
     pub grant_expires_at: Option<i64>,
     pub issuer: Option<String>,
-    /// Sealed.
+    /// Sealed: extra members of the token response for clients.
     pub extra: Option<Vec<u8>>,
     pub access_token_hinted_end: Option<i64>,
     /// One `name=value` per line: a name has no `=`, and a value no line break.
     pub labels: Option<String>,
 
-    /// The remaining attempts for a return code; null if the link requires none.
+    /// The remaining attempts to send the return code; NULL if the link requires none.
     pub return_code_tries: Option<i64>,
-    /// The person's id of the held tokens.
+    /// The person's id at the provider, while the link holds the tokens.
     pub person: Option<String>,
     pub person_identified: Option<bool>,
     pub person_name: Option<String>,
-    /// Over the three columns before it.
+    /// The MAC of the person and of the link that holds the tokens.
     pub owner_mac: Option<Vec<u8>>,
-    /// What the JWT of the requesting workload says about the job, one claim per line.
+    /// The claims about the job from the JWT of the requesting workload, one per line.
     pub workload: Option<String>,
 }
 

@@ -6,12 +6,12 @@
 
 use sea_orm::EntityTrait;
 
-/// A table. Every table numbers its rows.
+/// A table with a numeric id.
 pub(crate) trait Table: EntityTrait {
     const ID: Self::Column;
 }
 
-/// Completes an entity. Its relations, if any, are implementations of `Related`, because migrations make the schema.
+/// Completes an entity. Relations are declared by `Related` only, because migrations create the foreign keys.
 macro_rules! table {
     () => {
         #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -12,7 +12,7 @@ pub struct Model {
     pub failed_probes: i64,
     pub fault_code: String,
     pub fault_detail: String,
-    /// The numbers of the accounts that were probed, separated by spaces, the latest last: `8 7*3 9` if account 7 was
+    /// The ids of the accounts that were probed, separated by spaces, the latest last: `8 7*3 9` if account 7 was
     /// probed three times.
     pub probed: String,
 }

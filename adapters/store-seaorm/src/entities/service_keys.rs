@@ -1,4 +1,4 @@
-//! The key of the keyed hash.
+//! The key of the keyed hashes, sealed.
 
 use sea_orm::entity::prelude::*;
 

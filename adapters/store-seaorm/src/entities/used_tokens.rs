@@ -1,4 +1,4 @@
-//! Used single-use tokens of workloads.
+//! Single-use JWTs that workloads have used.
 
 use sea_orm::entity::prelude::*;
 

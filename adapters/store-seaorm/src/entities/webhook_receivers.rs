@@ -16,7 +16,7 @@ pub struct Model {
     pub last_error_detail: Option<String>,
     pub delivered_at: Option<i64>,
     pub dropped: i64,
-    /// Over everything else.
+    /// The MAC of the row.
     pub mac: Option<Vec<u8>>,
 }
 

@@ -5,12 +5,12 @@ use sea_orm::entity::prelude::*;
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "workloads")]
 pub struct Model {
-    /// The number of its key.
+    /// The id of the workload's access key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i64,
     /// The keyed hash of issuer and claims.
     pub identity: Vec<u8>,
-    /// The name of its policy.
+    /// The name of the workload's policy.
     pub workload: String,
     pub issuer: String,
     /// One claim per line.

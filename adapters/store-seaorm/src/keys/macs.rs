@@ -18,7 +18,7 @@ use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
 use crate::entities::accounts;
 use crate::error::failed;
 
-/// Inserts a key. Its MAC follows in the same transaction, because it covers the number that the database assigns.
+/// Inserts a key, and then adds its MAC, which covers the id that the database has assigned.
 pub(super) async fn insert(
     db: &impl ConnectionTrait,
     key: KeyHolder,
@@ -37,7 +37,7 @@ pub(super) async fn insert(
     Ok(Model { mac, ..row })
 }
 
-/// Inserts the key of a new link, named after the requesting client.
+/// Inserts the inert key of a new link, named after the requesting client.
 pub(crate) async fn insert_inert(
     db: &impl ConnectionTrait,
     key: InertKey,

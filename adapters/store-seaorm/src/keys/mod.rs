@@ -28,7 +28,7 @@ use crate::{audit, damage, locks};
 
 pub(crate) use macs::{complete, insert_inert};
 
-/// The database numbers a new key.
+/// The id of a new key, until the database assigns one.
 const UNNUMBERED: AccessKeyId = AccessKeyId(0);
 
 #[async_trait]
@@ -76,13 +76,13 @@ impl KeyStore for SeaOrmStore {
         audit: AuditDraft,
     ) -> Result<Vec<AccessKeyId>, StoreError> {
         let write = self.write().await?;
-        // No key is created meanwhile: see `create_key`.
+        // Nobody creates a key meanwhile, because `insert_reader` takes the same lock.
         locks::account(&write, account).await?;
         let gone = to_delete(&write, account, key, with).await?;
         if gone.is_empty() {
             return Ok(gone);
         }
-        // In the order in which uses are recorded.
+        // In the same order as `note_key_uses`, to avoid deadlocks.
         let numbers = gone.iter().map(|key| key.0);
         let rows = Entity::find().filter(Column::Id.is_in(numbers.clone()));
         locks::in_order(&write, rows).await?;
@@ -128,10 +128,10 @@ impl KeyStore for SeaOrmStore {
         if uses.is_empty() {
             return Ok(());
         }
-        // In small batches, because others wait for these rows.
+        // In small batches, because other transactions wait for these rows.
         for uses in uses.chunks(USES_AT_ONCE) {
             let write = self.write().await?;
-            // In the order of their numbers, as when an account is deleted.
+            // In the order of their ids, like the deletion of an account, to avoid deadlocks.
             let keys = uses.iter().map(|(key, _)| key.0);
             locks::in_order(&write, Entity::find().filter(Column::Id.is_in(keys))).await?;
             for (key, at) in uses {
@@ -144,7 +144,7 @@ impl KeyStore for SeaOrmStore {
     }
 }
 
-/// Keys in a query that joins other tables.
+/// The table and the id column of a query for keys and joined tables.
 const NUMBERED: Numbered = Numbered {
     table: "access_keys",
     number: "A_id",
@@ -155,8 +155,8 @@ fn key_holder_of(row: &QueryResult) -> Result<Option<KeyHolder>, StoreError> {
     holder(row, ["A_", "B_", "C_"])
 }
 
-/// Returns a key and what it gives access to, or nothing if its link was purged. The key, its account and its link have
-/// these prefixes. They must come from one statement: a link may be completed at any time.
+/// Returns a key with its binding, or `None` if its link was purged. The array contains the prefixes of the columns of
+/// the key, its account and its link. One statement must read all three, because a link may be completed at any time.
 pub(crate) fn holder(
     row: &QueryResult,
     [key, account, link]: [&str; 3],
@@ -202,7 +202,7 @@ pub(crate) async fn insert_reader(
     Ok(KeyCreation::Created(key_record(row)?))
 }
 
-/// Returns the key, if the account has it, and on request the keys that it has made.
+/// Returns `key` if it belongs to the account, and on request the keys that `key` has created.
 async fn to_delete(
     db: &impl ConnectionTrait,
     account: AccountId,
@@ -219,20 +219,20 @@ async fn to_delete(
     let made = Column::CreatedBy.eq(KeyMaker::Key(key).to_string());
     let gone = Condition::any().add(Column::Id.eq(key.0)).add(made);
     let rows = keys_of(account).filter(gone).order_by_asc(Column::Id);
-    // The numbers can be read even if the rows cannot.
+    // The ids can be read even if the rows are damaged.
     let rows = rows.select_only().column(Column::Id).into_tuple::<i64>();
     let rows = rows.all(db).await.map_err(failed)?.into_iter();
     Ok(rows.map(AccessKeyId).collect())
 }
 
-/// Uses that are recorded in one transaction.
+/// How many uses are recorded in one transaction.
 const USES_AT_ONCE: usize = 100;
 
 pub(crate) fn keys_of(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.0))
 }
 
-/// Whether an account has `most` keys already: tests whether the last of that many exists.
+/// Whether an account already has `most` keys. Looks for the `most`th key instead of counting them all.
 async fn is_full(
     db: &impl ConnectionTrait,
     account: AccountId,
@@ -260,7 +260,7 @@ pub(crate) fn note_use(key: AccessKeyId, at: Timestamp) -> UpdateMany<Entity> {
         .filter(not_later)
 }
 
-/// Keys, each with its account, or with its link as long as it has no account.
+/// Keys joined with their account, or with their link while they have no account.
 type WithBinding = SelectThree<Entity, accounts::Entity, device_codes::Entity, TopologyStar>;
 
 fn with_binding() -> WithBinding {
@@ -277,7 +277,7 @@ pub(crate) fn links_of(key: AccessKeyId) -> Select<device_codes::Entity> {
     device_codes::Entity::find().filter(device_codes::Column::AccessKeyId.eq(key.0))
 }
 
-/// Checks that a key still gives access to the account that it had when it was looked up.
+/// Fails with a conflict unless the key still belongs to this account.
 pub(crate) async fn require(
     db: &impl ConnectionTrait,
     key: AccessKeyId,
@@ -288,7 +288,8 @@ pub(crate) async fn require(
     is_there.then_some(()).ok_or(StoreError::Conflict)
 }
 
-/// Checks also that the key's row is genuine, because a new key is bound to the person of the account.
+/// Like [`require`]; also checks the MAC of the key's row. The MAC covers the person of the account, to whom a new key
+/// will be bound.
 async fn require_genuine(
     db: &impl ConnectionTrait,
     key: AccessKeyId,

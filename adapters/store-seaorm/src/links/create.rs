@@ -95,7 +95,7 @@ async fn key_of(
     }
 }
 
-/// The database numbers the row.
+/// Returns the row of a new link. The database assigns the id.
 fn new_row(link: NewLink, key: AccessKeyId) -> ActiveModel {
     ActiveModel {
         id: NotSet,
@@ -103,13 +103,14 @@ fn new_row(link: NewLink, key: AccessKeyId) -> ActiveModel {
     }
 }
 
-/// Both databases name the constraint, and with it the column.
+/// Whether the link code is taken. The errors of both databases contain the name of the column.
 fn is_taken(error: &DbErr) -> bool {
     let violated = error.sql_err();
     matches!(violated, Some(SqlErr::UniqueConstraintViolation(words)) if words.contains("code_hash"))
 }
 
-/// Returns when the network of a link got the oldest of the codes that count towards its limit.
+/// Returns since when the network has reached its limit of link codes: the time of its `most`th latest code. Returns
+/// `None` if the network has fewer codes.
 async fn full_since(
     db: &impl ConnectionTrait,
     link: &NewLink,

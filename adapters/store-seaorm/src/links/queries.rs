@@ -17,7 +17,7 @@ use crate::convert::row_count;
 use crate::damage;
 use crate::entities::device_codes::{Column, Entity, State};
 
-/// Neither ended nor expired.
+/// Selects links that have neither ended nor expired.
 pub(crate) fn open_links(now: Timestamp) -> Select<Entity> {
     Entity::find()
         .select_only()
@@ -45,7 +45,7 @@ pub(crate) fn relinks_of(account: AccountId) -> Select<Entity> {
         .order_by_asc(Column::Id)
 }
 
-/// Returns when a network got the link codes that count, the latest first.
+/// Selects the times at which a network got the link codes that count towards its quota, the latest first.
 pub(crate) fn codes_of(
     network: &KeyedHash,
     quota: CodeQuota,
@@ -65,7 +65,7 @@ pub(crate) fn codes_of(
     }
 }
 
-/// Links that somebody has confirmed and that have neither ended nor expired.
+/// Selects links that somebody has confirmed and that have neither ended nor expired.
 pub(crate) fn consents_in_progress(now: Timestamp) -> Select<Entity> {
     Entity::find()
         .select_only()
@@ -75,12 +75,12 @@ pub(crate) fn consents_in_progress(now: Timestamp) -> Select<Entity> {
         .filter(is_ahead(now))
 }
 
-/// The same, confirmed from one network.
+/// Like [`consents_in_progress`], for links that one network has confirmed.
 pub(crate) fn consents_in_progress_from(network: &KeyedHash, now: Timestamp) -> Select<Entity> {
     consents_in_progress(now).filter(Column::ConfirmedFrom.eq(network.as_bytes().to_vec()))
 }
 
-/// Polls that are due at providers that are not busy, in the order of [`interleave_networks`].
+/// Selects links whose poll is due, in the order of [`interleave_networks`]. Leaves out busy providers.
 pub(crate) fn due_interleaved(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
     let (turns, turn) = (Alias::new("turns"), Alias::new("turn"));
     let mut due = Entity::find()
@@ -92,8 +92,7 @@ pub(crate) fn due_interleaved(now: Timestamp, limit: u64, busy: &[ProviderName])
     let row_number = "ROW_NUMBER() OVER (PARTITION BY confirmed_from ORDER BY poll_due_at, id)";
     due.expr_as(Expr::cust(row_number), turn.clone());
     let of_turn = Expr::col((turns.clone(), Column::Id)).equals((Entity, Column::Id));
-    // PostgreSQL evaluates this condition again for a row that another transaction has changed before it could be
-    // locked.
+    // PostgreSQL checks this condition again if another transaction has changed a row before this statement locks it.
     let still_due = Column::PollDueAt.lte(now.as_millis());
     let mut found = Entity::find()
         .select_only()
@@ -114,7 +113,7 @@ impl Leased for Entity {
     const NEXT_AT: Column = Column::PollNextAt;
     const VERSION: Column = Column::Version;
 
-    /// The rule of [`Link::claim`].
+    /// Counts the lost poll as a failure: the rule of [`Link::claim`].
     fn note_expired_lease(claim: UpdateMany<Self>) -> UpdateMany<Self> {
         let failures = Expr::col(Column::PollFailures);
         let is_lost = Expr::col(Column::LeaseUntil).is_not_null();
@@ -142,7 +141,7 @@ pub(crate) fn ran_out_before(moment: Timestamp) -> Select<Entity> {
         .filter(ran_out(moment))
 }
 
-/// Links that expired before that time. A link with a lease or with tokens does not expire by itself.
+/// Links that expired before `moment`. Leaves out links with a lease or with tokens, which do not expire by themselves.
 fn ran_out(moment: Timestamp) -> Condition {
     let moment = moment.as_millis();
     let not_leased = Condition::any()
@@ -155,8 +154,8 @@ fn ran_out(moment: Timestamp) -> Condition {
         .add(not_leased)
 }
 
-/// Links that ended before the first time, or that ended or expired without an account before the second one, which is
-/// not earlier.
+/// Selects links that ended before `ended`, and links that ended or expired without an account before `left_over`.
+/// `left_over` must not be earlier than `ended`.
 pub(crate) fn over_before(ended: Timestamp, left_over: Timestamp) -> Select<Entity> {
     let has_ended = Condition::all()
         .add(Column::EndedAt.lt(left_over.as_millis()))

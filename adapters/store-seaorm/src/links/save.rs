@@ -25,8 +25,8 @@ pub(super) async fn alone(
     saved.await
 }
 
-/// Saves the differences between two versions of a link if the row still has the first one. Returns the link as it is
-/// stored: its values may have been re-encrypted meanwhile.
+/// Saves the changes from `before` to `after` if the row still has the version of `before`. Returns the stored link,
+/// whose values may have been re-encrypted meanwhile.
 pub(crate) async fn save(
     db: &impl ConnectionTrait,
     before: &Link,

@@ -26,7 +26,7 @@ impl ReadStore for SeaOrmStore {
         let Some(row) = row else { return Ok(None) };
         let found = Row::read(&row).map_err(failed)?;
         let Some(grant) = found.grant else {
-            // Most keys have an account, so the statement above reads no links.
+            // The statement above reads no links, because most keys have an account.
             let (holder, grant) = (self.find_key(key).await?, None);
             return Ok(holder.map(|holder| OpenedKey { holder, grant }));
         };

@@ -1,5 +1,5 @@
-//! The two statements behind every token request. Their text never varies, so that each connection prepares them once.
-//! They have no `LIMIT` with a bound value, because SQLite would prepare them again at every execution.
+//! The two statements behind token requests. Their text is constant, so that each connection prepares them once. They
+//! have no `LIMIT` with a bound value, because SQLite would then prepare them again at every execution.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -11,14 +11,14 @@ use sea_orm::{DbBackend, IdenStatic, Iterable, Statement};
 
 use crate::entities::{access_keys, accounts, tokens};
 
-/// The prefix of a key's columns in the result.
+/// The prefix of the key's columns in the result.
 pub(super) const KEY: &str = "k_";
-/// The prefix of an account's columns.
+/// The prefix of the account's columns.
 pub(super) const ACCOUNT: &str = "a_";
-/// The prefix of the columns of its tokens.
+/// The prefix of the columns of the account's tokens.
 pub(super) const TOKENS: &str = "t_";
 
-/// Selects the key with this hash and, if it has one, its account and tokens.
+/// Selects the key with this hash, and its account and tokens, if it has an account.
 pub(crate) fn opening(backend: DbBackend, hash: &KeyedHash) -> Statement {
     static SQL: [LazyLock<String>; 2] = [
         LazyLock::new(|| opening_sql(DbBackend::Sqlite)),
@@ -28,7 +28,7 @@ pub(crate) fn opening(backend: DbBackend, hash: &KeyedHash) -> Statement {
     Statement::from_sql_and_values(backend, text(backend, &SQL), [hash.into()])
 }
 
-/// Selects the keys whose access has changed.
+/// Selects the keys whose stored version differs from that in `seen`.
 pub(crate) fn changed(backend: DbBackend, seen: &[(AccessKeyId, RowVersion)]) -> Statement {
     static SQL: [LazyLock<String>; 2] = [
         LazyLock::new(|| changed_sql(DbBackend::Sqlite)),
@@ -45,7 +45,7 @@ fn text(backend: DbBackend, sql: &'static [LazyLock<String>; 2]) -> &'static str
     }
 }
 
-/// The versions by key. They need no escaping: see [`version`].
+/// Returns a JSON object of versions by key id. Versions need no escaping: see [`version`].
 fn as_json(seen: &[(AccessKeyId, RowVersion)]) -> String {
     let mut json = String::from("{");
     for (place, (id, version)) in seen.iter().enumerate() {
@@ -81,7 +81,7 @@ fn columns(prefix: &str, columns: impl Iterator<Item = impl IdenStatic>) -> Stri
     columns.collect::<Vec<_>>().join(", ")
 }
 
-/// Three index lookups per key, whatever the planner knows about the tables.
+/// Returns a statement that makes three index lookups per key, whatever the planner knows about the tables.
 fn changed_sql(backend: DbBackend) -> String {
     let seen = match backend {
         DbBackend::Postgres => "json_each_text($1::json)",
@@ -96,12 +96,13 @@ fn changed_sql(backend: DbBackend) -> String {
     )
 }
 
-/// Returns the version of the rows of a result: digits and letters, or NULL without tokens.
+/// Returns an SQL expression for the version of a key, its account and its tokens: digits and letters, or NULL without
+/// tokens.
 ///
-/// On PostgreSQL `xmin` is the transaction that wrote the current version of a row. It identifies the version in
-/// whatever order transactions commit. A key is compared by its columns, because its row also changes when its use is
-/// recorded. SQLite has no row versions, so all columns that matter are compared; a sealed value by its first bytes,
-/// which contain its nonce.
+/// On PostgreSQL, the version contains the `xmin` of account and tokens: the transaction that wrote the row. It
+/// identifies the version of a row in whatever order transactions commit. For the key it contains the relevant columns,
+/// because recording a use also changes the row. SQLite has no row versions, so the version contains all relevant
+/// columns, and the first bytes of the access token, which include its nonce.
 fn version(backend: DbBackend) -> String {
     if backend == DbBackend::Postgres {
         return "k.role || k.account_id || 'x' || coalesce(k.expires_at::text, '') || 'a' \
@@ -127,11 +128,11 @@ fn version(backend: DbBackend) -> String {
     )
 }
 
-/// Longer than the version, the key id and the nonce of a sealed value.
+/// How many bytes of a sealed value are compared: more than its header and nonce.
 const SEALED_START: usize = 24;
 
-/// Columns that are long. Other sealed values than the access token change only together with it or with
-/// the generation.
+/// Whether a column is left out of the version because it is long. The access token is represented by its first bytes;
+/// the other columns change only together with it or with the generation.
 const fn is_sealed(column: tokens::Column) -> bool {
     use tokens::Column::{AccessToken, Extra, RefreshToken, SealedWith};
     matches!(column, AccessToken | RefreshToken | Extra | SealedWith)

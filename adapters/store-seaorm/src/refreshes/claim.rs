@@ -19,7 +19,7 @@ impl Leased for Entity {
     const NEXT_AT: Column = Column::NextRefreshAt;
     const VERSION: Column = Column::LeaseVersion;
 
-    /// The holder may have used the refresh token.
+    /// Sets `ambiguous`, because the holder of the expired lease may have used the refresh token.
     fn note_expired_lease(claim: UpdateMany<Self>) -> UpdateMany<Self> {
         let ambiguous = CaseStatement::new()
             .case(Expr::col(Column::LeaseUntil).is_not_null(), true)
@@ -28,7 +28,7 @@ impl Leased for Entity {
     }
 }
 
-/// Returns rows of tokens with their accounts.
+/// Joins rows of tokens with their accounts. Leaves out tokens whose account cannot be read.
 pub(super) async fn with_accounts(
     db: &impl ConnectionTrait,
     rows: Vec<Model>,

@@ -1,7 +1,7 @@
 //! Refreshes of tokens: leases, results, and outages of providers.
 
 mod claim;
-pub(crate) mod claimed;
+pub(crate) mod lease_cache;
 pub(crate) mod open_providers;
 pub(crate) mod outages;
 mod record;
@@ -63,7 +63,7 @@ impl RefreshStore for SeaOrmStore {
             })
         });
         let claimed = claimed.await?;
-        self.claimed.remember(&self.database, &claimed);
+        self.lease_cache.remember(&self.database, &claimed);
         Ok(claimed)
     }
 
@@ -87,7 +87,7 @@ impl RefreshStore for SeaOrmStore {
         });
         let claimed = claimed.await?;
         let row = std::slice::from_ref(&claimed);
-        self.claimed.remember(&self.database, row);
+        self.lease_cache.remember(&self.database, row);
         Ok(claimed)
     }
 
@@ -122,7 +122,7 @@ impl RefreshStore for SeaOrmStore {
         tokens: RefreshedTokens,
         audit: AuditDraft,
     ) -> Result<RecordedRefresh, StoreError> {
-        if let Some(claimed) = self.claimed.take(account)
+        if let Some(claimed) = self.lease_cache.take(account)
             && let Some((next, recorded)) = claimed.record_refresh(generation, lease, tokens.clone())
             // An audit entry needs a transaction.
             && AuditEvent::of_refresh(&claimed.account, &next.account).is_none()

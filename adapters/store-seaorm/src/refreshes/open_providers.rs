@@ -1,5 +1,5 @@
-//! Finds due refreshes while some providers are busy. Queries each other provider separately, by an index, so that the
-//! rows of busy providers are not scanned: there may be a million.
+//! Finds due refreshes while some providers are busy. Queries each of the other providers separately by an index, so
+//! that it does not scan the rows of busy providers, which may be a million.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
@@ -15,7 +15,7 @@ use crate::damage;
 use crate::entities::tokens::{Column, Entity};
 use crate::error::failed;
 
-/// Returns when the first refresh is due at a provider that is not busy.
+/// Returns when the next refresh is due. Leaves out busy providers.
 pub(crate) async fn next_due(
     db: &impl ConnectionTrait,
     busy: &[ProviderName],
@@ -25,7 +25,7 @@ pub(crate) async fn next_due(
     Ok(next.map(Timestamp::from_millis))
 }
 
-/// Returns the rows that are due at providers that are not busy, the longest due first.
+/// Returns the ids of rows that are due, the longest due first. Leaves out busy providers.
 pub(crate) async fn due_rows(
     db: &impl ConnectionTrait,
     now: Timestamp,
@@ -44,8 +44,8 @@ pub(crate) async fn due_rows(
     Ok(rows.into_iter().map(|(_, id)| id).collect())
 }
 
-/// Returns each provider that is not busy, with the time of its first refresh. There are few providers, so the query
-/// skips from one to the next in their index.
+/// Returns each provider that is not busy, with the time of its first refresh. There are few providers, so each query
+/// skips to the next provider in an index.
 async fn first_due(
     db: &impl ConnectionTrait,
     busy: &[ProviderName],
@@ -57,7 +57,7 @@ async fn first_due(
             return Ok(open);
         };
         let Ok((provider, due_at)) = <(String, i64)>::try_get_many_by_index(next) else {
-            // Values that are not text sort after all texts.
+            // Values that are not text sort after all text, so no provider follows.
             return Ok(open);
         };
         if !busy.iter().any(|busy| busy.as_str() == provider) {

@@ -1,4 +1,4 @@
-//! Outages of providers, and who probes next.
+//! Outages of providers, and the choice of the account that is probed next.
 
 use async_trait::async_trait;
 use central_oauth_domain::grant::refresh::{Outage, OutageVersion, ProbedAccount, WaitingAccount};
@@ -20,7 +20,7 @@ use crate::error::failed;
 use crate::statements::insert_unless_taken;
 use crate::store::SeaOrmStore;
 
-/// How many waiting accounts are compared.
+/// Maximum number of waiting accounts that are compared to choose the next probe.
 const WAITING_AT_MOST: u64 = 1000;
 
 #[async_trait]
@@ -73,7 +73,7 @@ impl OutageStore for SeaOrmStore {
             return Ok(None);
         }
         let stored = match lock(&write, chosen.account).await {
-            // A row that cannot be read counts as probed: otherwise it would be chosen for ever.
+            // A row that cannot be read counts as probed. Otherwise it would be chosen again and again.
             Err(StoreError::Corrupt(_)) => {
                 write.commit().await?;
                 return Ok(None);
@@ -128,7 +128,7 @@ async fn of(
     Ok(stored.into_iter().next().map(outage))
 }
 
-/// Returns the accounts whose turn may be next. One that has neither failed nor been probed comes before all others.
+/// Returns the candidates for the next probe. An account that has neither failed nor been probed takes precedence.
 async fn waiting(
     db: &impl ConnectionTrait,
     outage: &Outage,
@@ -161,8 +161,8 @@ async fn rows(
     rows.into_tuple().all(db).await.map_err(failed)
 }
 
-/// An account that has neither failed nor been probed, if one is due: the one that became due last, because it was
-/// refreshed last. Queries in the order of the index: it scans no more rows than have failed or were probed.
+/// Selects a due account that has neither failed nor been probed: the one that became due last, because the provider
+/// has refreshed it most recently. Reads in index order, so it scans at most the rows that have failed or were probed.
 pub(crate) fn unfailed(outage: &Outage, now: Timestamp) -> Select<tokens::Entity> {
     of_provider(outage, now)
         .filter(is_unfailed(outage))
@@ -170,7 +170,7 @@ pub(crate) fn unfailed(outage: &Outage, now: Timestamp) -> Select<tokens::Entity
         .limit(1)
 }
 
-/// When the first account is due that has neither failed nor been probed.
+/// Selects when the next account is due that has neither failed nor been probed.
 pub(crate) fn next_unfailed(outage: &Outage) -> Select<tokens::Entity> {
     use tokens::Column;
     tokens::Entity::find()
@@ -192,7 +192,7 @@ fn is_unfailed(outage: &Outage) -> Condition {
         .add(Column::AccountId.is_not_in(probed))
 }
 
-/// Those that have waited longest. The limit bounds the cost of a probe.
+/// Selects the due accounts that have waited longest. The limit bounds the cost of a probe.
 pub(crate) fn due(outage: &Outage, now: Timestamp) -> Select<tokens::Entity> {
     let due = of_provider(outage, now).order_by_asc(tokens::Column::RefreshDueAt);
     due.limit(WAITING_AT_MOST)

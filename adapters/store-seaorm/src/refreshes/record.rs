@@ -10,8 +10,8 @@ use crate::audit;
 use crate::database::Purpose;
 use crate::store::SeaOrmStore;
 
-/// Applies a transition to the tokens of an account and saves the result, with an audit entry about what it changes for
-/// the account. Returns what else the transition returns; `None` without an account.
+/// Applies a transition to the tokens of an account and saves the result, with an audit entry if the account changes.
+/// Returns the second value of the transition, or `None` if there is no account.
 pub(super) async fn change<T: Send + 'static>(
     store: &SeaOrmStore,
     purpose: Purpose,
@@ -19,7 +19,7 @@ pub(super) async fn change<T: Send + 'static>(
     audit: Option<AuditDraft>,
     transition: impl FnOnce(&StoredTokens) -> Result<(StoredTokens, T), StoreError> + Send + 'static,
 ) -> Result<Option<T>, StoreError> {
-    store.claimed.take(account);
+    store.lease_cache.take(account);
     let changed = store.database.write(purpose, move |db| {
         Box::pin(async move {
             let Some(stored) = lock(db, account).await? else {

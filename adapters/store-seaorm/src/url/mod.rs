@@ -20,16 +20,16 @@ pub(crate) enum Place {
     Server(Box<Server>),
 }
 
-/// A PostgreSQL server, and how it is reached.
+/// How to connect to a PostgreSQL server.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) options: PgConnectOptions,
-    /// Whether a pooler may give each transaction another connection of the server. Then nothing outlasts a transaction:
-    /// neither session settings nor prepared statements.
+    /// Whether a pooler may run each transaction on another connection of the server. Then neither session settings nor
+    /// prepared statements outlast a transaction.
     pub(crate) is_pooled: bool,
 }
 
-/// The parameter of a URL that leads to a pooler, as sqlx names it. Its only value is 0.
+/// The sqlx parameter that marks the URL of a pooler. Only the value 0 is allowed.
 const CACHE_CAPACITY: &str = "statement-cache-capacity";
 
 /// Why a text does not name a database. The error omits the text, because it may contain a password.
@@ -41,7 +41,7 @@ pub enum InvalidDatabaseUrl {
     /// The text names another kind of database.
     #[error("knows only sqlite:// and postgres:// databases, not {scheme}://")]
     UnknownScheme {
-        /// Its scheme.
+        /// The scheme of the text.
         scheme: String,
     },
     /// The text names no file, or an in-memory database.
@@ -70,7 +70,7 @@ const SSL_MODES: &[&str] = &[
     "verify-full",
 ];
 
-/// The supported parameters of a PostgreSQL URL, as libpq names them, and sqlx.
+/// The supported parameters of a PostgreSQL URL: those of libpq, and one of sqlx.
 const PARAMETERS: &[&str] = &[
     "application_name",
     "dbname",
@@ -88,7 +88,7 @@ const PARAMETERS: &[&str] = &[
 ];
 
 impl DatabaseUrl {
-    /// Returns the database in this file, whatever its name looks like.
+    /// Returns the SQLite database in this file. The path is not parsed.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self(Place::File(path.into()))
     }
@@ -158,18 +158,19 @@ fn file(url: &str, rest: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
     Ok(DatabaseUrl::file(options.get_filename()))
 }
 
-/// The driver ignores unknown parameters. One may be a misspelt `sslmode`, so it is rejected.
+/// Parses the URL of a server. Rejects unknown parameters, which the driver would ignore: one may be a misspelt
+/// `sslmode`.
 fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
     let malformed = |reason| malformed("a PostgreSQL", reason);
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let has_host = query.contains("host=") || query.contains("hostaddr=");
     let parsed = match Url::parse(url) {
-        // libpq takes a URL without a host if a parameter names it, such as the folder of a socket.
+        // libpq accepts a URL without a host if a parameter names the host or the folder of a Unix socket.
         Err(ParseError::EmptyHost) if has_host => Url::parse(&url.replacen("@/", "@localhost/", 1)),
         parsed => parsed,
     };
     let mut parsed = parsed.map_err(|error| malformed(error.to_string()))?;
-    // The driver takes the brackets for a part of the name.
+    // The driver treats the brackets of an IPv6 address as a part of the name.
     if let Some(Host::Ipv6(address)) = parsed.host()
         && !has_host
     {
@@ -206,7 +207,7 @@ fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
     }))))
 }
 
-/// Returns a variable of libpq; an empty one counts as unset.
+/// Returns a variable of libpq. An empty variable counts as unset.
 #[expect(
     clippy::disallowed_methods,
     reason = "the driver reads these variables by itself, here, and tells nobody what it found"
@@ -215,7 +216,7 @@ fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The driver would treat an unknown value as `prefer`.
+/// Rejects an unknown `PGSSLMODE`, which the driver would treat as `prefer`.
 fn refuse_unknown(mode: Option<&OsStr>) -> Result<(), InvalidDatabaseUrl> {
     let is_known = |mode: &OsStr| {
         mode.to_str()
@@ -228,10 +229,10 @@ fn refuse_unknown(mode: Option<&OsStr>) -> Result<(), InvalidDatabaseUrl> {
     }
 }
 
-/// For some modes the driver (sqlx 0.9.0, `tls_rustls.rs`) protects less than libpq does. It trusts a root certificate
-/// in addition to all public authorities. So with `verify-ca`, anybody with a certificate for any host could pose as
-/// the server unless the host's name is checked too. With `require` it ignores root certificates, with `allow` it never
-/// uses TLS.
+/// Returns a mode with which the driver (sqlx 0.9.0, `tls_rustls.rs`) protects at least as well as libpq does. The
+/// driver trusts a root certificate in addition to all public authorities. So with `verify-ca`, anybody with a
+/// certificate for any host could pose as the server; `verify-full` also checks the name of the host. With `require`,
+/// the driver ignores root certificates. With `allow`, it never uses TLS.
 const fn no_less_than_libpq(mode: PgSslMode, has_root: bool) -> PgSslMode {
     match mode {
         PgSslMode::Allow => PgSslMode::Prefer,
@@ -245,7 +246,7 @@ fn malformed(database: &'static str, reason: String) -> InvalidDatabaseUrl {
     InvalidDatabaseUrl::Malformed { database, reason }
 }
 
-/// Repeats the text before the colon only if it is a scheme.
+/// Returns an error that contains the text before the colon only if that text looks like a scheme.
 fn unknown(scheme: &str) -> InvalidDatabaseUrl {
     if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         let scheme = scheme.to_owned();

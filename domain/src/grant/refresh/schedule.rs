@@ -1,5 +1,5 @@
-//! When tokens are refreshed next. `spread` is a random number in `0.0..1.0`, so that accounts which were linked
-//! together are not always refreshed together.
+//! When tokens are refreshed next. `spread` is a random number in `0.0..1.0`, so that accounts which were linked at the
+//! same time are not always refreshed at the same time.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::time::Timestamp;
 
 /// The shortest time between two refreshes of an account. A token with a shorter lifetime is useless. If a provider
-/// returns a cached token in its last second, asking more often does not help.
+/// returns a cached token until its last second, more frequent requests only return the same token.
 pub const FASTEST: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest backoff of the service itself.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// Longer `Retry-After` values are cut to this.
+/// The longest `Retry-After` that counts.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// Upper limit for how far ahead leases and pauses of refreshes can be.
+/// How far in the future leases and pauses of refreshes may be.
 pub const REFRESH_HORIZON: Horizon = Horizon::new(
     LONGEST_PROVIDER_CALL.saturating_add(LEASE_MARGIN),
     LONGEST_RETRY_AFTER.saturating_add(Duration::from_secs(LONGEST_PAUSE.as_secs() / 4)),
@@ -24,7 +24,7 @@ pub const REFRESH_HORIZON: Horizon = Horizon::new(
 /// The lifetimes of the tokens of one response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// When they were requested.
+    /// When the tokens were requested.
     pub requested_at: Timestamp,
     /// When the access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
@@ -32,9 +32,9 @@ pub struct Lifetimes {
     pub refresh_token_lasts: Option<Duration>,
 }
 
-/// Returns when tokens are refreshed; `None` if nothing is known to expire, or if there is no refresh token. The
-/// earliest of these counts: 5 to 10 % of the access token's lifetime is left; `at_least_every` has passed; half the
-/// lifetime of an unused refresh token has passed. The other half is a reserve for outages.
+/// Returns when tokens are refreshed: when 5 to 10 % of the access token's lifetime is left, after `at_least_every`, or
+/// after half the lifetime of an unused refresh token, whichever is the earliest. The other half is a reserve for
+/// outages. `None` if nothing is known to expire.
 pub fn due_at(tokens: &Lifetimes, at_least_every: Duration, spread: f64) -> Option<Timestamp> {
     let from = tokens.requested_at;
     let lasts = tokens.refresh_token_lasts;
@@ -50,8 +50,8 @@ pub fn due_at(tokens: &Lifetimes, at_least_every: Duration, spread: f64) -> Opti
     Some(due.max(from + FASTEST))
 }
 
-/// Returns the pause after this many failures in a row: one second, doubling up to five minutes, and at least the
-/// provider's `Retry-After` of up to an hour; plus up to a quarter.
+/// Returns the pause after `failures` failures in a row: one second, doubling up to five minutes, or the provider's
+/// `Retry-After` of up to an hour if that is longer. Adds at random up to a quarter of the service's own pause.
 pub fn pause_after(failures: u32, retry_after: Option<Duration>, spread: f64) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     let pause = FIRST_PAUSE.saturating_mul(1 << doublings);

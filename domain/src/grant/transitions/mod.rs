@@ -1,8 +1,8 @@
-//! What happens to an account's tokens.
+//! State transitions of an account's tokens.
 //!
 //! Each transition is a pure function from the stored tokens to the next ones. A store locks the tokens, calls one
-//! transition and saves what it returns; no store decides anything itself. The generation decides which result is stored,
-//! and a result ends only its own lease.
+//! transition and saves what it returns; no store decides anything itself. The generation decides which result is
+//! stored, and a result ends only its own lease.
 
 #[cfg(test)]
 mod properties;
@@ -56,8 +56,9 @@ impl StoredTokens {
     /// unless it [cannot be used](NewGrant::refresh_token) any more.
     ///
     /// # Errors
-    /// [`OtherServer`] if the account was linked at another server and the link was not started to link it again
-    /// (`relink_of`): its keys would open the tokens of the person with the same id at the new server.
+    /// [`OtherServer`] if the account was linked at another server, and the link is not a relink of this account
+    /// (`relink_of`). Otherwise the account's keys would get the tokens of another person, who has the same id at the
+    /// new server.
     pub fn relink(
         &self,
         mut grant: NewGrant,
@@ -93,13 +94,14 @@ impl StoredTokens {
         Ok(next)
     }
 
-    /// A refresh token of another origin, or of a grant that has ended, cannot be used.
+    /// Whether the stored refresh token can be used with a new grant: it has the same origin, and its own grant has not
+    /// ended.
     fn is_usable_at(&self, grant: &NewGrant) -> bool {
         self.origin.may_be_sent_to(&grant.origin)
             && self.account.status != AccountStatus::RelinkRequired
     }
 
-    /// Returns whether these are the tokens that the caller read, so that an account is not deleted with newer tokens.
+    /// Whether these are still the tokens that the caller read, so that an account is not deleted with newer tokens.
     #[must_use]
     pub fn are_those_of(&self, seen: &Self) -> bool {
         self.generation == seen.generation
@@ -107,7 +109,7 @@ impl StoredTokens {
             && self.refresh_token == seen.refresh_token
     }
 
-    /// Leases the tokens to a caller who has read the lease `seen`. Their refresh is due from now on. `None` if the
+    /// Leases the tokens to a caller who has read the lease version `seen`, and makes their refresh due. `None` if the
     /// lease has changed or is held, or if there is no refresh token.
     #[must_use]
     pub fn claim(&self, seen: LeaseVersion, now: Timestamp, until: Timestamp) -> Option<Self> {
@@ -143,9 +145,9 @@ impl StoredTokens {
 
     /// Records the provider's response to the refresh token of generation `presented`, whoever holds the lease.
     ///
-    /// If that generation is still the stored one, or the grant has been given up since, the response replaces the
-    /// stored tokens. A later response to the same refresh token does so too. Any other response is dropped, not revoked,
-    /// because a provider may end the whole grant for it. A response that is stored already changes nothing.
+    /// The response replaces the stored tokens if this generation is still stored, if the grant has ended since, or if
+    /// the stored tokens come from an earlier response to the same refresh token. Any other response is dropped and not
+    /// revoked, because some providers would end the whole grant. A response that is stored already changes nothing.
     /// `None` if the stored tokens now have another origin.
     #[must_use]
     pub fn record_refresh(
@@ -158,21 +160,21 @@ impl StoredTokens {
             return None;
         }
         let mut next = self.release(lease);
-        if self.are_of(&answer) {
+        if self.come_from(&answer) {
             return Some((next, RecordedRefresh::Stored));
         }
         let is_given_up = self.account.status == AccountStatus::RelinkRequired;
         let is_current = self.generation == presented || is_given_up;
-        if is_current || self.are_of_an_earlier_answer(presented, &answer) {
+        if is_current || self.come_from_an_earlier_answer(presented, &answer) {
             next.replace(answer);
             return Some((next, RecordedRefresh::Stored));
         }
         Some((next, RecordedRefresh::Superseded))
     }
 
-    /// Whether these came with this response. Sealing a value twice gives different bytes, so equal ones come from one
-    /// response.
-    fn are_of(&self, answer: &RefreshedTokens) -> bool {
+    /// Whether the stored tokens come from this response. Sealing a value twice gives different bytes, so equal sealed
+    /// values come from one response.
+    fn come_from(&self, answer: &RefreshedTokens) -> bool {
         match (&answer.access_token, &answer.refresh_token) {
             (Ok(new), _) => *new == self.access_token,
             (Err(_), Some(new)) => Some(new) == self.refresh_token.as_ref(),
@@ -180,9 +182,9 @@ impl StoredTokens {
         }
     }
 
-    /// Whether these came with an earlier response to the same refresh token. A provider that responds to a retry
-    /// invalidates the tokens of its first response, whichever of the two is recorded first.
-    fn are_of_an_earlier_answer(&self, presented: Generation, answer: &RefreshedTokens) -> bool {
+    /// Whether the stored tokens come from an earlier response to the same refresh token. A provider that responds to a
+    /// retry invalidates the tokens of its first response, whichever of the two is recorded first.
+    fn come_from_an_earlier_answer(&self, presented: Generation, answer: &RefreshedTokens) -> bool {
         let is_later = |refreshed_at| answer.requested_at > refreshed_at;
         self.generation == presented.next()
             && answer.refresh_token.is_some()
@@ -201,7 +203,7 @@ impl StoredTokens {
             Ok(access_token) => access_token,
             Err(failure) => {
                 self.fail(*failure);
-                // The response's own schedule applies, because its refresh token is new.
+                // The response's `next_refresh_at` takes precedence over that of the failure.
                 self.account.next_refresh_at = answer.next_refresh_at;
                 return;
             }
@@ -222,7 +224,7 @@ impl StoredTokens {
         account.next_refresh_at = answer.next_refresh_at;
     }
 
-    /// Records a failure. Returns whether it counts: one of another generation, or under another lease, does not.
+    /// Records a failure. Returns whether it counts: a failure of another generation or under another lease does not.
     #[must_use]
     pub fn record_failure(
         &self,
@@ -247,8 +249,8 @@ impl StoredTokens {
         }
     }
 
-    /// Gives up an account without a refresh token whose access token has expired. `None` for any other account, and for
-    /// one that was given up before.
+    /// Marks an account without a refresh token as `relink_required` if its access token has expired. `None` for any
+    /// other account, and for one that was marked before.
     #[must_use]
     pub fn expire(&self, now: Timestamp) -> Option<Self> {
         let account = self.account.clone().as_of(now, &[]);
@@ -259,8 +261,8 @@ impl StoredTokens {
         })
     }
 
-    /// Marks the attempts as ambiguous and plans the next refresh. An account that is degraded already keeps its error.
-    /// `None` where no refresh is planned.
+    /// Marks the attempts as ambiguous and schedules the next refresh. An account that is degraded already keeps its
+    /// error. `None` if no refresh is scheduled.
     #[must_use]
     pub fn mark_suspect(&self, next_refresh_at: Timestamp, fault: &Fault) -> Option<Self> {
         self.account.next_refresh_at?;

@@ -23,7 +23,7 @@ pub enum TransitionError {
     /// The link has a callback already.
     #[error("the link has already received a callback")]
     SecondCallback,
-    /// The link relinks another account than this one.
+    /// The link is a relink of another account than this one.
     #[error("the link relinks another account")]
     OtherAccount,
     /// The link has no poll that is due.
@@ -54,7 +54,7 @@ impl Link {
         }
     }
 
-    /// Starts to wait for the person at the provider, with a new deadline.
+    /// Records that the provider's flow has started and waits for the person, with a new deadline.
     ///
     /// # Errors
     /// The link is not pending or has expired.
@@ -74,8 +74,8 @@ impl Link {
         })
     }
 
-    /// Stores the callback from the provider, and schedules the request that redeems it. `answer` is the hash that
-    /// recognises a repetition of this callback; it stays when the link ends.
+    /// Stores the callback from the provider, and schedules the request that redeems it. `answer` is the keyed hash of
+    /// the callback: it stays after the link has ended, to recognise a repeated callback.
     ///
     /// # Errors
     /// The link is not authorizing, or has a callback.
@@ -102,8 +102,8 @@ impl Link {
         })
     }
 
-    /// Leases a link whose poll is due. The version is the fencing token: holders of older leases can change nothing. If an
-    /// earlier lease expired without a result, its holder may have lost a response: that counts as a failure.
+    /// Leases a link whose poll is due. The version is the fencing token: holders of older leases can change nothing. A
+    /// lease that expired without a result counts as a failure, because its holder may have lost a response.
     ///
     /// # Errors
     /// The link is not due, or somebody else holds its lease.
@@ -159,7 +159,7 @@ impl Link {
         })
     }
 
-    /// Replaces the tokens of a person who is not identified yet with those of a refresh. The lease and the deadline stay.
+    /// Replaces the tokens of a person who is not identified yet with refreshed ones. The lease and the deadline stay.
     ///
     /// # Errors
     /// The link holds no tokens, or its person is identified.
@@ -196,7 +196,7 @@ impl Link {
         })
     }
 
-    /// Counts a wrong return code. For the last one use [`Link::end`].
+    /// Counts a wrong return code. If this was the last allowed attempt, use [`Link::end`] instead.
     ///
     /// # Errors
     /// The link does not wait for a return code any more, or has no attempts left.
@@ -211,12 +211,12 @@ impl Link {
         }
     }
 
-    /// Ends the link with an account, to which its key gives access from now on. If the link requires a return code, it
-    /// has been sent.
+    /// Completes the link: from now on its key gives access to the account. If the link requires a return code, the
+    /// caller has checked it.
     ///
     /// # Errors
-    /// The link is not at the provider, or relinks another account: the key of a relink gives access to that one
-    /// already. Or it requires a return code and does not wait for it.
+    /// The link is not at the provider; or it requires a return code and does not wait for one; or it is a relink of
+    /// another account (its key has access to that account already).
     pub fn complete(&self, account: AccountId, now: Timestamp) -> Transition {
         match self.return_code_tries {
             Some(_) => self.require_confirming(now)?,
@@ -239,7 +239,7 @@ impl Link {
         Ok(self.close(LinkState::Ended { ending, at: now }))
     }
 
-    /// Returns the same link, one version later.
+    /// Returns the same link with the next version.
     fn next(&self) -> Self {
         Self {
             version: self.version.next(),
@@ -247,7 +247,7 @@ impl Link {
         }
     }
 
-    /// An ended link is not polled and holds no secret; both belong to other states.
+    /// Moves to a final state, without a poll or a lease. The tokens and codes in the earlier state are dropped.
     fn close(&self, state: LinkState) -> Self {
         Self {
             poll: None,

@@ -14,7 +14,7 @@ pub trait AccountStore: Send + Sync {
     /// Returns an account.
     async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
 
-    /// Returns up to `limit` accounts in the order of their numbers, starting behind `after`.
+    /// Returns up to `limit` accounts with numbers above `after`, in the order of their numbers.
     async fn accounts(
         &self,
         after: Option<AccountId>,
@@ -24,7 +24,7 @@ pub trait AccountStore: Send + Sync {
             .await
     }
 
-    /// Does the same for the accounts that a filter admits ([`AccountFilter::admits`]).
+    /// Does the same for accounts that match a filter ([`AccountFilter::admits`]).
     async fn accounts_matching(
         &self,
         filter: &AccountFilter,
@@ -32,7 +32,7 @@ pub trait AccountStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<Account>, StoreError>;
 
-    /// Returns the labels of these accounts; accounts without labels are left out.
+    /// Returns the labels of these accounts. Leaves out accounts without labels.
     async fn labels(
         &self,
         accounts: &[AccountId],
@@ -41,11 +41,11 @@ pub trait AccountStore: Send + Sync {
     /// Returns an account with its tokens.
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError>;
 
-    /// Whether the provider of an account has another account here that has not been given up.
+    /// Whether the provider of an account has another account whose grant has not ended.
     async fn has_others_alive(&self, than: &Account) -> Result<bool, StoreError>;
 
     /// Deletes an account with its tokens, its keys and their links. Stores the tokens to be revoked, leased to the
-    /// caller until [`NewRevocation::lease_until`]. [`StoreError::Conflict`] when the account is gone, or its tokens
+    /// caller until [`NewRevocation::lease_until`]. [`StoreError::Conflict`] if the account is gone, or if its tokens
     /// are not those of `seen` any more. The audit entry is part of the transaction.
     async fn delete_account(
         &self,

@@ -20,6 +20,6 @@ pub trait AdminSessionStore: Send + Sync {
     /// Deletes a session. Returns whether there was one.
     async fn end_session(&self, token: &KeyedHash) -> Result<bool, StoreError>;
 
-    /// Deletes up to `limit` sessions that were last used before `seen_before`. Returns how many.
+    /// Deletes up to `limit` sessions that were last used before `seen_before`. Returns how many were deleted.
     async fn purge_sessions(&self, seen_before: Timestamp, limit: u64) -> Result<u64, StoreError>;
 }

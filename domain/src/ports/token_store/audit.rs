@@ -18,11 +18,11 @@ pub struct Chained {
 /// Entries of the audit log. A numbered entry is never changed.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
-    /// Stores entries until they are numbered. An entry that is stored already is not stored again.
+    /// Stores entries until they are numbered. Skips entries that are stored already.
     async fn store_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError>;
 
-    /// Numbers up to `limit` stored entries, the oldest first, with [`AuditChain::extend`]. Only one caller at a time,
-    /// across all replicas, does so.
+    /// Numbers up to `limit` stored entries, the oldest first, with [`AuditChain::extend`]. Across all replicas, only
+    /// one caller at a time does so.
     async fn chain_entries(
         &self,
         chain: &AuditChain,
@@ -30,7 +30,8 @@ pub trait AuditStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Chained, StoreError>;
 
-    /// Returns up to `limit` entries in the order of their numbers, starting behind `after`.
+    /// Returns up to `limit` entries that match the filter and have numbers above `after`, in the order of their
+    /// numbers.
     async fn audit_entries(
         &self,
         filter: &AuditFilter,
@@ -41,8 +42,8 @@ pub trait AuditStore: Send + Sync {
     /// Returns the signed ends of the log; `None` before the first entry.
     async fn audit_ends(&self) -> Result<Option<AuditEnds>, StoreError>;
 
-    /// Deletes old entries among the `limit` oldest, as [`AuditChain::shorten`] decides: those before the first one
-    /// that is dated within `retained`. Moves the signed start behind them. Returns how many were deleted.
+    /// Deletes old entries among the `limit` oldest, as [`AuditChain::shorten`] decides: those before the first entry
+    /// that is dated within `retained`. Moves the signed start past them. Returns how many were deleted.
     async fn purge_entries(
         &self,
         chain: &AuditChain,

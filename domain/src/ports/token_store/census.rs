@@ -6,22 +6,22 @@ use super::StoreError;
 use crate::grant::{AccountStatus, ProviderName};
 use crate::time::Timestamp;
 
-/// Counts. May take long on a large store, so it runs in the background from time to time.
+/// Counts accounts. Counting may take long on a large store, so callers do it in the background.
 #[async_trait]
 pub trait CensusStore: Send + Sync {
     /// Counts the accounts at `now`, and the grants that end soon or are overdue.
     async fn census(&self, now: Timestamp) -> Result<Census, StoreError>;
 }
 
-/// The counts.
+/// The counts of accounts and grants.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
     /// Accounts by provider and status at `now` ([`Account::as_of`](crate::grant::Account::as_of)), in any order. One
     /// combination may have several counts; counts of zero may be left out.
     pub accounts: Vec<AccountCount>,
-    /// Grants that end soon, each counted once, in the same form. Grants that were given up, or whose last token has
-    /// expired, are not counted.
-    pub dying: Vec<DyingCount>,
+    /// Grants that end soon, each counted once, in the same form. Excludes grants that have ended, and those whose last
+    /// token has expired.
+    pub expiring: Vec<ExpiringCount>,
     /// Overdue grants, in the same form.
     pub overdue: Vec<OverdueCount>,
 }
@@ -37,26 +37,26 @@ pub struct AccountCount {
     pub count: u64,
 }
 
-/// A number of grants that end soon. Within [`Account::NOTICE`](crate::grant::Account::NOTICE): by their maximum age,
-/// by a refresh token whose expiry does not move, or because there is no refresh token and the access token expires.
-/// Within [`Self::HORIZON`]: by any other refresh token.
+/// A number of grants that end soon: within [`Account::NOTICE`](crate::grant::Account::NOTICE) because of their maximum
+/// age, a refresh token whose expiry does not move, or an access token without a refresh token; or within
+/// [`Self::HORIZON`] because of any other refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DyingCount {
+pub struct ExpiringCount {
     /// Their provider.
     pub provider: ProviderName,
-    /// Whether a refresh prevents that, as far as known: one is due before, refreshing works, and nothing else ends
-    /// them soon. Otherwise only a person can.
+    /// Whether a refresh will prevent the end, as far as known: it is due before the end, refreshes work, and nothing
+    /// else ends the grant soon. Otherwise only a person can prevent it.
     pub refresh_due: bool,
     /// How many.
     pub count: u64,
 }
 
-impl DyingCount {
-    /// The horizon for an end that a refresh may postpone, now or after an outage.
+impl ExpiringCount {
+    /// If a refresh may postpone the end, now or after an outage, the grant counts from this long before the end.
     pub const HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
 }
 
-/// A number of overdue grants. They have a refresh token and were not given up, and their access token has expired or
+/// A number of overdue grants: they have a refresh token, they have not ended, and their access token has expired or
 /// their scheduled refresh is due. A failure reschedules the refresh but does not change the expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverdueCount {
@@ -66,6 +66,6 @@ pub struct OverdueCount {
     pub status: AccountStatus,
     /// How many.
     pub count: u64,
-    /// Age of the most overdue one.
+    /// How long the most overdue grant has been overdue.
     pub longest: Duration,
 }

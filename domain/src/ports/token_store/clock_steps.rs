@@ -9,18 +9,22 @@ use super::StoreError;
 use crate::link::Link;
 use crate::time::Timestamp;
 
-/// Work that waits for a time that a wrong clock has stored.
+/// Repairs work that waits for a time which a wrong clock has stored.
 #[async_trait]
 pub trait ClockStepStore: Send + Sync {
-    /// Makes work due that waits for a time further ahead than any rule allows: refreshes, polls and revocations whose
-    /// lease or pause lies beyond the [`Horizon`] of their kind, [cut](Horizon::cut) to `pause`, and refreshes of
-    /// tokens that were obtained more than [`CLOCKS_DIFFER`] after `now`. The next poll of a provider that has answered
-    /// is at most one interval ahead ([`Link::poll_after_clock_step`]). A lease that is cut short counts as expired. A
-    /// link that expires further ahead than [`Link::LONGEST`] is [over](Link::is_over) at `now`. Writes nothing if
-    /// there is no such work. Handles up to `limit` rows of each kind. Returns how many rows were changed.
+    /// Repairs stored times that are further ahead than any rule allows:
+    ///
+    /// - Refreshes, polls and revocations become due if their lease or pause ends beyond the [`Horizon`] of their kind,
+    ///   [limited](crate::clock_step::Horizon::cut) to `pause`.
+    /// - Refreshes become due if the tokens were obtained more than [`MAX_CLOCK_DIFFERENCE`] after `now`.
+    /// - The next poll of a provider that has answered is at most one interval ahead ([`Link::poll_after_clock_step`]).
+    /// - A link with a deadline further ahead than [`Link::LONGEST`] becomes [over](Link::is_over) at `now`.
+    ///
+    /// A lease that is ended here counts as expired. Handles up to `limit` rows of each kind, and writes nothing if
+    /// there is no such work. Returns how many rows were changed.
     ///
     /// [`Horizon`]: crate::clock_step::Horizon
-    /// [`CLOCKS_DIFFER`]: crate::clock_step::CLOCKS_DIFFER
+    /// [`MAX_CLOCK_DIFFERENCE`]: crate::clock_step::MAX_CLOCK_DIFFERENCE
     async fn undo_clock_steps(
         &self,
         now: Timestamp,

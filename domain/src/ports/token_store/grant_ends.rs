@@ -12,17 +12,17 @@ use crate::time::Timestamp;
 /// Which accounts end soon, and which of these ends were announced.
 #[async_trait]
 pub trait GrantEndStore: Send + Sync {
-    /// Returns up to `limit` accounts that have not been given up and that have an end within `period`, the earliest first.
-    /// Leaves out accounts one of whose ends [was announced](Account::is_same_end).
+    /// Returns up to `limit` accounts whose grant has not ended and that have a known end within `period`. Leaves out
+    /// accounts for which [the same end](Account::is_same_end) was announced.
     async fn unannounced_ends(
         &self,
         period: Range<Timestamp>,
         limit: u64,
     ) -> Result<Vec<Account>, StoreError>;
 
-    /// Records that this end of an account was announced, instead of another one. The audit entry is part of the
-    /// transaction. Returns `false` and records nothing if the [same end](Account::is_same_end) was announced before, or
-    /// if the account is gone.
+    /// Records that this end of an account was announced, and replaces the record of an earlier end. The audit entry is
+    /// part of the transaction. Returns `false` and records nothing if the [same end](Account::is_same_end) was
+    /// announced before, or if the account is gone.
     async fn announce_end(
         &self,
         account: AccountId,
@@ -30,15 +30,15 @@ pub trait GrantEndStore: Send + Sync {
         audit: SignedEntry,
     ) -> Result<bool, StoreError>;
 
-    /// Returns up to `limit` active accounts without a refresh token whose access token has expired, the earliest first.
+    /// Returns up to `limit` active accounts without a refresh token whose access token has expired.
     async fn expired_accounts(
         &self,
         now: Timestamp,
         limit: u64,
     ) -> Result<Vec<AccountId>, StoreError>;
 
-    /// Gives up an account with [`StoredTokens::expire`]. The audit entry is part of the transaction. Returns `false` and
-    /// records nothing if there is nothing to give up.
+    /// Applies [`StoredTokens::expire`] to an account. The audit entry is part of the transaction. Returns `false` and
+    /// records nothing if that changes nothing.
     ///
     /// [`StoredTokens::expire`]: crate::grant::StoredTokens::expire
     async fn expire_account(

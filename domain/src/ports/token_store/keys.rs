@@ -10,10 +10,10 @@ use crate::vault::RowMacs;
 /// The access keys of accounts.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
-    /// Returns the key with this hash and what it gives access to, from one snapshot, whether or not it has expired.
+    /// Returns the key with this hash and what it gives access to, from one snapshot. Expired keys are returned too.
     async fn find_key(&self, key: &KeyedHash) -> Result<Option<KeyHolder>, StoreError>;
 
-    /// Returns up to `limit` keys of an account in the order of their numbers, starting behind `after`.
+    /// Returns up to `limit` keys of an account with numbers above `after`, in the order of their numbers.
     async fn keys(
         &self,
         account: AccountId,
@@ -21,8 +21,8 @@ pub trait KeyStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<KeyRecord>, StoreError>;
 
-    /// Stores a new key with its MAC, unless the account has `most` already. [`StoreError::Conflict`] when the account
-    /// is gone, or the key that creates it. The audit entry is part of the transaction.
+    /// Stores a new key with its MAC, unless the account has `most` keys already. [`StoreError::Conflict`] if the
+    /// account, or the key that creates the new one, is gone. The audit entry is part of the transaction.
     async fn create_key(
         &self,
         key: NewKey,
@@ -31,10 +31,10 @@ pub trait KeyStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<KeyCreation, StoreError>;
 
-    /// Deletes a key of an account with its links, and on request the keys that it has made
+    /// Deletes a key of an account with its links, and on request the keys that it has created
     /// ([`KeyRecord::is_deleted_with`](crate::grant::KeyRecord::is_deleted_with)). Returns the deleted keys; none if
-    /// there was no such key. A key that is created concurrently is either deleted too, or its creation fails. The
-    /// audit entry is part of the transaction.
+    /// there was no such key. With [`Descendants::Deleted`], no key remains that the deleted key creates at the same
+    /// time: it is deleted too, or its creation fails. The audit entry is part of the transaction.
     async fn delete_key(
         &self,
         account: AccountId,
@@ -43,7 +43,7 @@ pub trait KeyStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<Vec<AccessKeyId>, StoreError>;
 
-    /// Returns up to `limit` keys without a MAC in the order of their numbers, starting behind `after`.
+    /// Returns up to `limit` keys that have no MAC and a number above `after`, in the order of their numbers.
     async fn keys_without_mac(
         &self,
         after: Option<AccessKeyId>,
@@ -58,7 +58,7 @@ pub trait KeyStore: Send + Sync {
     async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError>;
 }
 
-/// What happens to the keys that a deleted key has made.
+/// What happens to the keys that a deleted key has created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Descendants {
     /// These keys stay.

@@ -14,12 +14,12 @@ use crate::vault::RowMacs;
 
 /// Links, from the code to the account or another end.
 ///
-/// Each method that takes a [`Link`] applies the transition of `Link` with the same purpose. It saves the change only
-/// if the stored link still has that version. Otherwise, or if the transition is rejected, it changes nothing and
-/// returns [`StoreError::Conflict`].
+/// Each method that takes a [`Link`] applies the transition that it names, and saves the result only if the stored link
+/// still has the same version. Otherwise, or if the transition is rejected, it changes nothing and returns
+/// [`StoreError::Conflict`].
 #[async_trait]
 pub trait LinkStore: Send + Sync {
-    /// Stores a new link and, unless it is a relink, its inactive key with its MAC. If it has a network,
+    /// Stores a new link and, unless it is a relink, its inactive key with its MAC. If the link has a network,
     /// [`CodeLimit::judge`] limits the link codes of that network.
     async fn create_link(
         &self,
@@ -33,7 +33,7 @@ pub trait LinkStore: Send + Sync {
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError>;
 
     /// Assigns a link to a browser ([`Link::reserve`]), unless too many consents are in progress
-    /// ([`ConsentLimit::judge`]). The browser that has it already is not rejected.
+    /// ([`ConsentLimit::judge`]). That limit does not apply to the browser that has the link already.
     ///
     /// [`ConsentLimit::judge`]: crate::link::ConsentLimit::judge
     async fn reserve_link(
@@ -43,7 +43,7 @@ pub trait LinkStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Result<Link, TooManyConsents>, StoreError>;
 
-    /// Stores the provider's flow that has started: [`Link::begin_consent`].
+    /// Stores the flow that has started at the provider: [`Link::begin_consent`].
     async fn begin_consent(
         &self,
         link: &Link,
@@ -62,9 +62,10 @@ pub trait LinkStore: Send + Sync {
         poll: PollSchedule,
     ) -> Result<Link, StoreError>;
 
-    /// Leases up to `limit` links whose poll is due at `now` and that nobody has leased. The networks that confirmed
-    /// them take turns ([`interleave_networks`]); within a network the longest due comes first. Skips links at the providers in
-    /// `busy`. Claiming increments a link's version, so holders of older leases can no longer record anything.
+    /// Leases up to `limit` links whose poll is due at `now` and that nobody has leased. Takes the networks that
+    /// confirmed the links in turn ([`interleave_networks`]), and within a network the longest due link first. Skips
+    /// links at the providers in `busy`. Claiming increments a link's version, so holders of older leases can no longer
+    /// record anything.
     ///
     /// [`interleave_networks`]: crate::link::interleave_networks
     async fn claim_due_polls(
@@ -75,10 +76,10 @@ pub trait LinkStore: Send + Sync {
         busy: &[ProviderName],
     ) -> Result<Vec<Link>, StoreError>;
 
-    /// Returns when the next poll is due at a provider that is not `busy`, including leased ones.
+    /// Returns when the next poll is due at a provider that is not `busy`, leased links included.
     async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Returns a lease until the next poll: [`Link::postpone`].
+    /// Ends the lease and schedules the next poll: [`Link::postpone`].
     async fn postpone_poll(&self, link: &Link, poll: PollSchedule) -> Result<(), StoreError>;
 
     /// Stores the tokens that the provider issued: [`Link::redeem`].
@@ -109,11 +110,11 @@ pub trait LinkStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Link, StoreError>;
 
-    /// Completes a link ([`Link::complete`]): creates or reactivates the account, replaces its tokens and gives the
-    /// link's key access to it ([`RowMacs::completed`]). Adds the link's labels as [`Labels::added_by`] decides. See
-    /// [`NewGrant::refresh_token`] for what happens without a refresh token. Cancels pending revocations of the same
-    /// person, because some providers revoke by person and would end the new grant too. The audit entry is part of the
-    /// transaction. [`StoreError::Altered`] when the key's row is not one that the service has written for this link;
+    /// Completes a link ([`Link::complete`]): creates the account or makes it active again, replaces its tokens and
+    /// gives the link's key access to it ([`RowMacs::completed`]). Adds the link's labels as [`Labels::added_by`]
+    /// decides. If the grant has no refresh token, see [`NewGrant::refresh_token`]. Cancels pending revocations of the
+    /// same person, because some providers revoke by person and would end the new grant too. The audit entry is part of
+    /// the transaction. [`StoreError::Altered`] if the service has not written the key's row for this link;
     /// [`StoreError::OtherServer`] as [`StoredTokens::relink`] decides.
     ///
     /// [`StoredTokens::relink`]: crate::grant::StoredTokens::relink
@@ -127,7 +128,7 @@ pub trait LinkStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<Account, StoreError>;
 
-    /// Ends a link without an account ([`Link::end`]). Tokens that it held are stored as `stray` in the same
+    /// Ends a link without an account ([`Link::end`]). Stores `stray`, the tokens that the link held, in the same
     /// transaction; see [`RevocationStore::store_stray`].
     ///
     /// [`RevocationStore::store_stray`]: super::RevocationStore::store_stray
@@ -145,15 +146,15 @@ pub trait LinkStore: Send + Sync {
     /// Returns the links of a key, ended ones too.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] if one of them cannot be read.
+    /// [`StoreError::Corrupt`] if one of the links cannot be read.
     async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError>;
 
     /// Counts the links that have ended or expired without an account, up to [`Link::MOST_LEFT_OVER`].
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError>;
 
     /// Deletes up to `limit` links that ended before `ended_before`, together with their keys that never gave access to
-    /// anything. Links without an account are deleted if they ended before `left_over_before`. An expired link ended at
-    /// its deadline. Returns how many links were deleted.
+    /// anything. For links without an account, `left_over_before` counts instead. An expired link ended at its
+    /// deadline. Returns how many links were deleted.
     async fn purge_links(
         &self,
         ended_before: Timestamp,
@@ -169,24 +170,24 @@ pub struct NewLink {
     pub code: KeyedHash,
     /// The provider.
     pub provider: ProviderName,
-    /// Who requests it.
+    /// Who requests the link.
     pub requester: Requester,
     /// The hash of the requesting network, if its link codes are limited.
     pub network: Option<KeyedHash>,
     /// The key that will give access to the account.
     pub key: NewLinkKey,
-    /// When it is created.
+    /// When the link is created.
     pub created_at: Timestamp,
-    /// When it expires if nobody confirms it.
+    /// When the link expires if nobody confirms it.
     pub expires_at: Timestamp,
-    /// The requesting workload, if it is one.
+    /// The workload that requests the link, if any.
     pub workload: Option<LinkingWorkload>,
     /// Whether the program must send a return code before the key gives access to the account.
     pub return_code: bool,
 }
 
 impl NewLink {
-    /// Returns the link that a store keeps under this number, with this key.
+    /// Returns the link that a store saves under `id`, with this key.
     pub fn into_link(self, id: LinkId, key: AccessKeyId) -> Link {
         Link {
             id,
@@ -218,7 +219,7 @@ impl NewLink {
 pub enum NewLinkKey {
     /// A new key, inactive until the link is complete.
     New(InertKey),
-    /// A key of the account that is to be linked again.
+    /// An existing key of the account that is to be linked again.
     Relink {
         /// The key.
         key: AccessKeyId,
@@ -232,11 +233,11 @@ pub enum NewLinkKey {
 pub enum LinkCreation {
     /// The link is stored.
     Created(Box<Link>),
-    /// Another link has that code: try another.
+    /// Another link has this code: the caller tries another code.
     CodeTaken,
     /// Too many links are open: with more, codes could be guessed.
     OverCapacity,
-    /// Its network has reached its limit of link codes.
+    /// The requester's network has reached its limit of link codes.
     TooManyCodes(TooManyCodes),
     /// The workload's token has been used before.
     TokenUsed,

@@ -1,4 +1,4 @@
-//! The TokenStore port, by what its methods are about.
+//! The TokenStore port: one trait per subject.
 
 mod accounts;
 mod admin_sessions;
@@ -28,7 +28,7 @@ use crate::vault::AlteredKey;
 pub use accounts::AccountStore;
 pub use admin_sessions::AdminSessionStore;
 pub use audit::{AuditStore, Chained};
-pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
+pub use census::{AccountCount, Census, CensusStore, ExpiringCount, OverdueCount};
 pub use clock_steps::ClockStepStore;
 pub use grant_ends::GrantEndStore;
 pub use guesses::GuessStore;
@@ -49,7 +49,7 @@ pub use write_tests::WriteTestStore;
 /// Stores links, accounts, tokens, keys and pending revocations. Each method is one use case and one transaction; after
 /// `Ok` the change is durable. The store takes only sealed and hashed values, so no plaintext can be stored by mistake.
 ///
-/// An adapter implements the seventeen traits, and then this one, which has no methods.
+/// An adapter implements the seventeen traits and then this trait, which has no methods.
 pub trait TokenStore:
     LinkStore
     + GuessStore
@@ -71,7 +71,7 @@ pub trait TokenStore:
 {
 }
 
-/// Why a store operation failed. The cause is for the log.
+/// Why a store operation failed. The `source` of the error is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The row was changed or deleted since it was read.
@@ -80,7 +80,7 @@ pub enum StoreError {
     /// The stored data is invalid.
     #[error("the stored data is invalid")]
     Corrupt(#[source] Box<dyn Error + Send + Sync>),
-    /// A row was changed by somebody who does not have the secret key.
+    /// Somebody without the secret key has changed a row.
     #[error(transparent)]
     Altered(#[from] AlteredKey),
     /// The account was linked at another server.
@@ -89,7 +89,7 @@ pub enum StoreError {
     /// The store cannot be reached, or does not respond in time.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// The store is well, but others have locked the row or use all connections: retry soon.
+    /// The store works, but others have locked the row or use all connections: retry soon.
     #[error("the row is locked, or all connections are in use")]
     Busy(#[source] Box<dyn Error + Send + Sync>),
 }

@@ -1,4 +1,4 @@
-//! Outages in the store: one for each provider at the most, known to all replicas.
+//! Outages in the store: at most one per provider, known to all replicas.
 
 use async_trait::async_trait;
 
@@ -7,19 +7,19 @@ use crate::grant::refresh::Outage;
 use crate::grant::{AccountId, ProviderName, StoredTokens};
 use crate::time::Timestamp;
 
-/// Providers that serve nobody, and who probes them.
+/// Outages of providers, and the right to probe them.
 #[async_trait]
 pub trait OutageStore: Send + Sync {
     /// Returns all outages.
     async fn outages(&self) -> Result<Vec<Outage>, StoreError>;
 
     /// Records that an outage has begun, and [numbers](Outage::numbered) it: later outages have greater numbers. `None`
-    /// if the provider has one already, which stays unchanged.
+    /// if the provider has an outage already, which stays unchanged.
     async fn begin_outage(&self, outage: Outage) -> Result<Option<Outage>, StoreError>;
 
-    /// Leases the account that is [probed next](Outage::choose), if the provider has an outage and a probe is due: one
-    /// of those whose refresh is due, or `asked_for`. With `asked_for`, leases nothing if it is another account's turn.
-    /// Nobody else gets a probe of this provider before the pause is over. Returns the new state of the outage.
+    /// Leases the account that is [probed next](Outage::choose), if the provider has an outage and a probe is due.
+    /// Chooses among `asked_for` and the accounts whose refresh is due. With `asked_for`, leases nothing if another
+    /// account is chosen. Starts the pause before the next probe. Returns the new state of the outage.
     async fn claim_probe(
         &self,
         provider: &ProviderName,
@@ -28,13 +28,14 @@ pub trait OutageStore: Send + Sync {
         lease_until: Timestamp,
     ) -> Result<Option<(Outage, StoredTokens)>, StoreError>;
 
-    /// Returns when the first account of the provider is due that has neither failed nor been probed in this outage.
+    /// Returns the earliest due time of an account of the provider that has neither failed nor been probed in this
+    /// outage.
     async fn next_unfailed_at(&self, outage: &Outage) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Records a change of an outage, as returned by [`Outage::changed`]. Returns `false` and records nothing if the
-    /// stored outage has another version than this one.
+    /// Records a change of an outage, with the version that [`Outage::changed`] returns. Returns `false` and records
+    /// nothing if the stored outage has another version than `outage`.
     async fn change_outage(&self, outage: &Outage) -> Result<bool, StoreError>;
 
-    /// Records that the provider has given a definite response. Returns whether that ended an outage.
+    /// Records that the provider has given a definite response. Returns whether an outage ended.
     async fn end_outage(&self, provider: &ProviderName) -> Result<bool, StoreError>;
 }

@@ -11,8 +11,8 @@ use crate::secret::KeyedHash;
 /// Reads the accounts that keys give access to.
 #[async_trait]
 pub trait ReadStore: Send + Sync {
-    /// Returns the key with this hash and what it gives access to, from one snapshot, whether or not it has expired: with
-    /// the tokens of its account, unless its link was completed during the call.
+    /// Returns the key with this hash, what it gives access to, and the tokens of its account, from one snapshot.
+    /// Expired keys are returned too. The tokens are missing if the key's link was completed during the call.
     async fn open_key(&self, key: &KeyedHash) -> Result<Option<OpenedKey>, StoreError>;
 
     /// Returns the keys in `seen` for which [`ReadStore::open_key`] would now return a different result.
@@ -36,7 +36,7 @@ pub struct OpenedKey {
 pub struct OpenedGrant {
     /// The tokens.
     pub tokens: StoredTokens,
-    /// The version of the rows that they were read from.
+    /// The version of the rows from which the tokens were read.
     pub version: RowVersion,
 }
 
@@ -50,7 +50,7 @@ impl RowVersion {
         Self(version.into())
     }
 
-    /// The version, for the store that made it.
+    /// Returns the version, for the store that made it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

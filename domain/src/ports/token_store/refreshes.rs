@@ -11,13 +11,13 @@ use crate::grant::{
 };
 use crate::time::Timestamp;
 
-/// Who may use a refresh token, and the results.
+/// Leases for using refresh tokens, and the results of refreshes.
 #[async_trait]
 pub trait RefreshStore: Send + Sync {
     /// Leases up to `limit` accounts whose refresh has been due for `overdue_by` at `now` and that nobody has leased,
-    /// the longest due first. Skips those at the providers in `busy`. Claiming increments the lease's version. Taking
-    /// over an expired lease without a result marks the attempts as ambiguous: its holder may have used the refresh
-    /// token before it died.
+    /// the longest due first. Skips accounts at the providers in `busy`. Claiming increments the lease's version. If an
+    /// earlier lease expired without a result, marks the attempts as ambiguous, because its holder may have used the
+    /// refresh token.
     async fn claim_due_refreshes(
         &self,
         now: Timestamp,
@@ -27,9 +27,9 @@ pub trait RefreshStore: Send + Sync {
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError>;
 
-    /// [Leases](StoredTokens::claim) one account, due or not. The refresh is due from now on, scheduled or not, so that
-    /// an interrupted one continues as soon as the lease expires. [`StoreError::Conflict`] if the lease is not the one
-    /// that the caller read, or is held, or if there is no refresh token.
+    /// [Leases](StoredTokens::claim) one account, due or not, and makes its refresh due, so that an interrupted refresh
+    /// continues as soon as the lease expires. [`StoreError::Conflict`] if the lease is held or is not the one that the
+    /// caller read, or if there is no refresh token.
     async fn claim_refresh(
         &self,
         account: AccountId,
@@ -38,11 +38,11 @@ pub trait RefreshStore: Send + Sync {
         lease_until: Timestamp,
     ) -> Result<StoredTokens, StoreError>;
 
-    /// Returns when the next refresh is due at a provider that is not `busy`, including leased ones.
+    /// Returns when the next refresh is due at a provider that is not `busy`, leased accounts included.
     async fn next_refresh_at(&self, busy: &[ProviderName])
     -> Result<Option<Timestamp>, StoreError>;
 
-    /// Returns a lease under which nothing was sent. Does nothing if somebody else holds it now.
+    /// Ends a lease under which nothing was sent. Does nothing if somebody else holds the lease now.
     async fn release_refresh(
         &self,
         account: AccountId,
@@ -50,9 +50,9 @@ pub trait RefreshStore: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Records the provider's response to the refresh token of a generation, as [`StoredTokens::record_refresh`]
-    /// decides. Ends the lease if it is still `lease`. What that [changes](crate::audit::AuditEvent::of_refresh) for
-    /// the account is recorded in the same transaction. [`StoreError::Conflict`] when the account is gone, or its
-    /// tokens now have another origin.
+    /// decides. Ends the lease if it is still `lease`. An audit entry about [what has
+    /// changed](crate::audit::AuditEvent::of_refresh) is part of the transaction. [`StoreError::Conflict`] if the
+    /// account is gone, or its tokens now have another origin.
     async fn record_refresh(
         &self,
         account: AccountId,
@@ -63,8 +63,8 @@ pub trait RefreshStore: Send + Sync {
     ) -> Result<RecordedRefresh, StoreError>;
 
     /// Records a failure, as [`StoredTokens::record_failure`] decides. Ends the lease if it is still `lease`. Returns
-    /// whether the failure was recorded. What that [changes](crate::audit::AuditEvent::of_refresh) for the account is
-    /// recorded in the same transaction.
+    /// whether the failure was recorded. An audit entry about [what has changed](crate::audit::AuditEvent::of_refresh)
+    /// is part of the transaction.
     async fn record_refresh_failure(
         &self,
         account: AccountId,
@@ -88,6 +88,6 @@ pub trait RefreshStore: Send + Sync {
 pub enum RecordedRefresh {
     /// The tokens are stored.
     Stored,
-    /// Other tokens were stored first.
+    /// Other tokens were stored first, so these were dropped.
     Superseded,
 }

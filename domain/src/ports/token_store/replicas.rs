@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 /// The replicas that share the store.
 #[async_trait]
 pub trait ReplicaStore: Send + Sync {
-    /// Records that a replica is running, and deletes those that have not been seen for [`REMEMBERED_FOR`].
+    /// Records that a replica is running, and deletes replicas that have not reported for [`REMEMBERED_FOR`].
     ///
     /// [`REMEMBERED_FOR`]: crate::replica::REMEMBERED_FOR
     async fn check_in(&self, replica: &ReplicaReport, now: Timestamp) -> Result<(), StoreError>;

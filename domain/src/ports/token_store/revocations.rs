@@ -9,15 +9,15 @@ use crate::grant::revocation::{
 use crate::grant::{LeaseVersion, ProviderName};
 use crate::time::Timestamp;
 
-/// The outbox of tokens to be revoked at providers, and the results. A revocation that has ended holds no token.
+/// The outbox of tokens to be revoked at providers, and the results. A revocation that has ended contains no token.
 #[async_trait]
 pub trait RevocationStore: Send + Sync {
-    /// Stores tokens that nobody waits for any more, to be revoked, unless the person is known and has a live account.
-    /// Returns whether they were stored.
+    /// Stores tokens that belong to no account, to be revoked, unless the person is known and has an account. Returns
+    /// whether they were stored.
     async fn store_stray(&self, stray: NewRevocation) -> Result<bool, StoreError>;
 
     /// Leases up to `limit` revocations that are due at `now` and that nobody has leased, the longest due first. Skips
-    /// those at the providers in `busy`. Claiming increments the lease's version.
+    /// revocations at the providers in `busy`. Claiming increments the lease's version.
     async fn claim_due_revocations(
         &self,
         now: Timestamp,
@@ -26,15 +26,15 @@ pub trait RevocationStore: Send + Sync {
         busy: &[ProviderName],
     ) -> Result<Vec<RevocationLease>, StoreError>;
 
-    /// Returns when the next revocation is due at a provider that is not `busy`, including leased ones.
+    /// Returns when the next revocation is due at a provider that is not `busy`, leased revocations included.
     async fn next_revocation_at(
         &self,
         busy: &[ProviderName],
     ) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Records whose tokens a revocation holds, and cancels it if that person has a live account. `None` means that the
-    /// provider does not identify the person. Then any live account at the provider whose person is unknown may be
-    /// theirs. Returns whether there is still something to revoke under this lease.
+    /// Records whose tokens a revocation contains, and cancels it if that person has an account. `None` means that the
+    /// provider does not identify the person. Then any account of an unknown person at this provider may be theirs, and
+    /// cancels the revocation. Returns whether there is still something to revoke under this lease.
     async fn attribute_revocation(
         &self,
         id: RevocationId,
@@ -43,7 +43,7 @@ pub trait RevocationStore: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Records the result of an attempt and ends the lease, if this lease still counts and the revocation has not
+    /// Records the result of an attempt and ends the lease, if the lease is still `lease` and the revocation has not
     /// ended. Returns whether the result was recorded.
     async fn record_revocation(
         &self,
@@ -53,10 +53,10 @@ pub trait RevocationStore: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// A revocation.
+    /// Returns a revocation.
     async fn revocation(&self, id: RevocationId) -> Result<Option<Revocation>, StoreError>;
 
-    /// Returns up to `limit` revocations in the order of their numbers, starting behind `after`.
+    /// Returns up to `limit` revocations with numbers above `after`, in the order of their numbers.
     async fn revocations(
         &self,
         after: Option<RevocationId>,

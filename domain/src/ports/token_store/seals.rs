@@ -15,19 +15,19 @@ pub trait SealStore: Send + Sync {
     /// Returns the sealed hash key, if the store has one.
     async fn hash_key(&self) -> Result<Option<Sealed>, StoreError>;
 
-    /// Stores `candidate` as the hash key unless there is one already. Returns the stored one. [`StoreError::Conflict`]
-    /// if there is none although the store has other data or a copy into it is running: a new key would not match the
-    /// existing hashes.
+    /// Stores `candidate` as the hash key if the store has none. Returns the stored hash key. [`StoreError::Conflict`]
+    /// if the store has no hash key but other data, or is the target of a running copy: a new hash key would not match
+    /// the existing hashes.
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError>;
 
-    /// Replaces the hash key `seen` with `by`. Returns `false` and changes nothing if another one is stored.
+    /// Replaces the hash key `seen` with `by`. Returns `false` and changes nothing if another hash key is stored.
     async fn replace_hash_key(&self, seen: &Sealed, by: &Sealed) -> Result<bool, StoreError>;
 
     /// Returns the keys with which stored values were sealed. The cost does not depend on the number of values.
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError>;
 
-    /// Returns up to `limit` owners of a kind with a value that another key than `current` sealed, in the order of
-    /// their numbers, starting behind `after`. A row that cannot be read does not hide the others.
+    /// Returns up to `limit` owners of a kind that have a value sealed by another key than `current`, with numbers
+    /// above `after`, in the order of their numbers. A row that cannot be read does not hide the others.
     async fn rows_sealed_otherwise(
         &self,
         owners: OwnerKind,
@@ -36,8 +36,8 @@ pub trait SealStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<Result<SealedRow, DamagedRow>>, StoreError>;
 
-    /// Replaces sealed values with the same ones under another key. Skips rows whose values have changed since they
-    /// were read. Returns how many rows were changed.
+    /// Replaces sealed values with re-encrypted ones. Skips rows whose values have changed since they were read.
+    /// Returns how many rows were changed.
     async fn reseal(&self, rows: &[Resealing]) -> Result<u64, StoreError>;
 }
 
@@ -55,11 +55,11 @@ pub enum OwnerKind {
 }
 
 impl OwnerKind {
-    /// All of them.
+    /// All kinds of owners.
     pub const ALL: [Self; 4] = [Self::Service, Self::Account, Self::Link, Self::Revocation];
 }
 
-/// Which of its owner's values a sealed value is.
+/// Which of its owner's values a sealed value is, such as the access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretKind {
     /// The hash key of the service.
@@ -70,8 +70,8 @@ pub enum SecretKind {
     RefreshToken,
     /// An ID token.
     IdToken,
-    /// Extra members of a token response. Those of an account are always sealed together with its access token, so they
-    /// need no other key.
+    /// Extra members of a token response. For an account, they are always sealed together with the access token, so
+    /// both need the same key.
     Extra,
     /// A device code.
     DeviceCode,
@@ -79,7 +79,7 @@ pub enum SecretKind {
     UserCode,
     /// The callback of a browser.
     Callback,
-    /// A consent address.
+    /// The URL at which the person consents.
     VerificationUriComplete,
 }
 
@@ -121,7 +121,7 @@ pub struct SealedRow {
     pub id: i64,
     /// The owner.
     pub owner: SealedTo,
-    /// The owner's sealed values, those that there are.
+    /// The owner's sealed values. Absent values are left out.
     pub values: Vec<SealedValue>,
 }
 
@@ -141,8 +141,8 @@ pub struct SealedValue {
 /// A row that is re-encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resealing {
-    /// As it was read.
+    /// The row as it was read.
     pub row: SealedRow,
-    /// The new values, in the order of the old ones.
+    /// The re-encrypted values, in the order of those in `row`.
     pub values: Vec<Sealed>,
 }

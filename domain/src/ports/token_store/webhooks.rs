@@ -5,7 +5,7 @@ use crate::audit::{AuditNumber, SignedEntry};
 use crate::vault::RowMacs;
 use crate::webhook::{Receiver, ReceiverName};
 
-/// How far each receiver has got in the audit log, shared by all replicas.
+/// The position of each receiver in the audit log, shared by all replicas.
 #[async_trait]
 pub trait WebhookStore: Send + Sync {
     /// Returns all receivers, by name.
@@ -14,8 +14,9 @@ pub trait WebhookStore: Send + Sync {
     /// Returns a receiver.
     async fn receiver(&self, name: &ReceiverName) -> Result<Option<Receiver>, StoreError>;
 
-    /// Stores a receiver that is told about everything after `position`; without it, about everything after the last entry
-    /// of the log. The audit entry is part of the transaction. Returns `false` and stores nothing if it is there already.
+    /// Adds a receiver that gets the events after `position`, or after the last entry of the log if `position` is
+    /// `None`. The audit entry is part of the transaction. Returns `false` and stores nothing if the receiver exists
+    /// already.
     async fn add_receiver(
         &self,
         name: &ReceiverName,

@@ -14,7 +14,7 @@ pub trait WorkloadStore: Send + Sync {
     /// Returns the workloads with this identity and what their keys give access to, from one snapshot.
     async fn find_workloads(&self, identity: &KeyedHash) -> Result<Vec<WorkloadGrant>, StoreError>;
 
-    /// Returns up to `limit` workloads of an account in the order of their numbers, starting behind `after`.
+    /// Returns up to `limit` workloads of an account with numbers above `after`, in the order of their numbers.
     async fn workloads(
         &self,
         account: AccountId,
@@ -22,8 +22,9 @@ pub trait WorkloadStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<WorkloadRecord>, StoreError>;
 
-    /// Stores a key and the workload that acts with it, unless the account has `most` keys already. [`StoreError::Conflict`]
-    /// when the account or the maker of the key is gone. The audit entry is part of the transaction.
+    /// Stores a key and the workload that acts with it, unless the account has `most` keys already.
+    /// [`StoreError::Conflict`] if the account or the maker of the key is gone. The audit entry is part of the
+    /// transaction.
     async fn create_workload(
         &self,
         key: NewKey,
@@ -33,10 +34,11 @@ pub trait WorkloadStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<KeyCreation, StoreError>;
 
-    /// Whether this key is one of a workload of the account.
+    /// Whether this key belongs to a workload of the account.
     async fn is_workload(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError>;
 
-    /// Deletes used tokens that expired before this, up to `limit`. Returns how many.
+    /// Deletes the records of up to `limit` used tokens that expired before `expired_before`. Returns how many were
+    /// deleted.
     async fn purge_used_tokens(
         &self,
         expired_before: Timestamp,
@@ -49,15 +51,15 @@ pub trait WorkloadStore: Send + Sync {
 pub struct SingleUse {
     /// The hash by which a second use is recognised.
     pub hash: KeyedHash,
-    /// When it expires: until then it must be remembered.
+    /// When the token expires. Until then its use must be remembered.
     pub expires_at: Timestamp,
 }
 
 /// The workload that requests a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkingWorkload {
-    /// The token with which it authenticates.
+    /// The token with which the workload authenticates.
     pub token: SingleUse,
-    /// The workload that uses the new key of the link; `None` on a relink, where the old key stays.
+    /// The workload that uses the link's new key; `None` on a relink, where the old key stays.
     pub binding: Option<NewWorkload>,
 }

@@ -108,7 +108,7 @@ impl AuditStore for MemoryStore {
 }
 
 impl State {
-    /// Adds an entry, once.
+    /// Adds an entry, unless one with its reference was added before.
     pub(super) fn keep_entry(&mut self, entry: SignedEntry) {
         if self.audit.references.insert(entry.content.reference) {
             self.audit.kept.push(entry);

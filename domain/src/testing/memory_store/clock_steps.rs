@@ -1,11 +1,11 @@
-//! Repairs stored times that come from a clock that was ahead, in memory.
+//! Repairs times in memory that a clock stored while it was ahead.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::clock_step::{CLOCKS_DIFFER, Horizon};
+use crate::clock_step::{Horizon, MAX_CLOCK_DIFFERENCE};
 use crate::grant::StoredTokens;
 use crate::grant::refresh::REFRESH_HORIZON;
 use crate::grant::revocation::REVOCATION_HORIZON;
@@ -76,7 +76,7 @@ impl ClockStepStore for MemoryStore {
 fn is_planned_wrongly(tokens: &StoredTokens, now: Timestamp) -> bool {
     let planned = tokens.account.next_refresh_at;
     tokens.attempts.failures == 0
-        && tokens.obtained_at > now + CLOCKS_DIFFER
+        && tokens.obtained_at > now + MAX_CLOCK_DIFFERENCE
         && planned.is_some_and(|at| at > now)
 }
 

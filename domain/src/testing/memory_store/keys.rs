@@ -187,7 +187,7 @@ impl State {
         Ok(KeyCreation::Created(record))
     }
 
-    /// The key of a new link, inactive until the link is complete.
+    /// Adds the key of a new link, inactive until the link is complete.
     pub(super) fn insert_inert_key(
         &mut self,
         key: InertKey,

@@ -45,7 +45,8 @@ use crate::workload::NewWorkload;
 #[derive(Default)]
 pub struct MemoryStore(Mutex<State>);
 
-/// Keyed by the numbers inside the ids. All kinds share one sequence of numbers, so that mixing up ids fails a test.
+/// The stored rows, keyed by the numbers inside their ids. All kinds of rows share one sequence of numbers, so that
+/// mixing up ids fails a test.
 #[derive(Default)]
 struct State {
     hash_key: Option<Sealed>,
@@ -78,12 +79,12 @@ struct State {
 impl TokenStore for MemoryStore {}
 
 impl MemoryStore {
-    /// Fails the next attempts to record refreshed tokens, a poll without a result, or a revocation.
+    /// Fails the next `times` attempts to record refreshed tokens, a poll without a result, or a revocation.
     pub fn refuse_recordings(&self, times: u32) {
         self.lock().recordings_to_refuse = times;
     }
 
-    /// Fails the next attempts to enter link codes.
+    /// Fails the next `times` attempts to enter link codes.
     pub fn refuse_guesses(&self, times: u32) {
         self.lock().guesses_to_refuse = times;
     }
@@ -98,12 +99,12 @@ impl MemoryStore {
         self.lock().is_full = is_full;
     }
 
-    /// Makes all rows of tokens unreadable to those who record refreshed tokens, or readable again.
+    /// Makes all rows of tokens unreadable when refreshed tokens are recorded, or readable again.
     pub fn be_damaged(&self, is_damaged: bool) {
         self.lock().is_damaged = is_damaged;
     }
 
-    /// Stops or resumes answering reads of keys and sessions.
+    /// Fails reads of keys and sessions, or stops failing them.
     pub fn be_away(&self, is_away: bool) {
         self.lock().is_away = is_away;
     }
@@ -113,8 +114,8 @@ impl MemoryStore {
         self.lock().reads
     }
 
-    /// Delays the next read of an account's tokens by this much on this clock: it returns the state from before the
-    /// delay.
+    /// Lets `by` pass on `clock` during the next read of an account's tokens. The read returns the state from before
+    /// this delay.
     pub fn answer_late(&self, clock: &FixedClock, by: Duration) {
         self.lock().slow_read = Some((clock.clone(), by));
     }
@@ -124,15 +125,16 @@ impl MemoryStore {
         self.lock().keys.values_mut().for_each(|key| key.mac = None);
     }
 
-    /// Makes a key point to another account, as an attacker with access to the database but no secret key could.
+    /// Makes a key point to another account, as an attacker could who has access to the database but not the secret
+    /// key.
     pub fn point_key_to(&self, key: AccessKeyId, account: AccountId) {
         if let Some(key) = self.lock().keys.get_mut(&key.0) {
             key.account = Some(account);
         }
     }
 
-    /// Gives two accounts the persons and the tokens of each other, as an attacker with access to the database but no secret
-    /// key could.
+    /// Swaps the persons and the tokens of two accounts, as an attacker could who has access to the database but not
+    /// the secret key.
     pub fn swap_people(&self, one: AccountId, other: AccountId) {
         let accounts = &mut self.lock().accounts;
         let both = [one, other].map(|id| accounts.get(&id.0).cloned());
@@ -144,14 +146,15 @@ impl MemoryStore {
         }
     }
 
-    /// Says that the provider did not identify the person of an account, as such an attacker could.
+    /// Stores that the provider did not identify the person of an account, as an attacker could who has access to the
+    /// database but not the secret key.
     pub fn forget_identity(&self, account: AccountId) {
         if let Some(tokens) = self.lock().accounts.get_mut(&account.0) {
             tokens.account.identified = false;
         }
     }
 
-    /// Replaces a link, as an attacker with access to the database but no secret key could.
+    /// Replaces a link, as an attacker could who has access to the database but not the secret key.
     pub fn replace_link(&self, link: Link) {
         self.lock().links.insert(link.id.0, link);
     }
@@ -161,7 +164,7 @@ impl MemoryStore {
     }
 }
 
-/// Fails the next calls, this many.
+/// Fails, and counts `times` down, until it is zero.
 fn refuse(times: &mut u32) -> Result<(), StoreError> {
     match times.checked_sub(1) {
         Some(left) => {

@@ -142,7 +142,7 @@ pub(super) fn due_at(tokens: &StoredTokens) -> Option<Timestamp> {
     )
 }
 
-/// Those at providers that are not busy.
+/// Returns the accounts at providers that are not busy.
 pub(super) fn not_at<'a>(
     all: impl Iterator<Item = &'a StoredTokens>,
     busy: &[ProviderName],

@@ -151,7 +151,7 @@ impl State {
         true
     }
 
-    /// Whether a person has a live account; with `None`, whether anybody has whose name is not known.
+    /// Whether a person has an account; with `None`, whether any account belongs to an unknown person.
     fn is_alive(&self, provider: &ProviderName, person: Option<&str>) -> bool {
         let accounts = self.accounts.values().map(|tokens| &tokens.account);
         let mut accounts = accounts.filter(|account| account.key.provider == *provider);

@@ -69,7 +69,7 @@ impl SealStore for MemoryStore {
     }
 }
 
-/// A value and where it is kept.
+/// A sealed value in its row, and its kind.
 type Slot<'a> = (SecretKind, &'a mut Sealed);
 
 impl State {

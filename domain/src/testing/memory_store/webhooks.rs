@@ -9,12 +9,12 @@ use crate::vault::RowMacs;
 use crate::webhook::{Receiver, ReceiverName};
 
 impl MemoryStore {
-    /// Deletes all receivers, as somebody could who can write to the database.
+    /// Deletes all receivers, as an attacker could who can write to the database.
     pub fn forget_receivers(&self) {
         self.lock().receivers.clear();
     }
 
-    /// Empties the audit log, as an operator does who begins a new one.
+    /// Empties the audit log, as an operator does to begin a new one.
     pub fn begin_new_audit_log(&self) {
         self.lock().audit.clear();
     }

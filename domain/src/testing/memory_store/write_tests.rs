@@ -1,4 +1,4 @@
-//! A store in memory that can be full.
+//! Tests whether the store in memory has room.
 
 use std::time::Duration;
 

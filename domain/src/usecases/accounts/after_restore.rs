@@ -1,5 +1,5 @@
-//! Marks accounts after a backup was restored: refresh tokens that providers have rotated since are outdated, and
-//! nobody knows which.
+//! Marks accounts after a backup was restored. Providers may have rotated refresh tokens since the backup, and the
+//! service cannot know which.
 
 use std::time::Duration;
 
@@ -10,12 +10,13 @@ use crate::ports::{Clock, StoreError, TokenStore};
 
 /// Accounts read at a time.
 const BATCH: u64 = 100;
-/// Everything that was due at the time of the backup is due at once, so it is spread over this long.
+/// After a restore, many refreshes are overdue. They are spread over this long.
 const SPREAD_OVER: Duration = Duration::from_secs(600);
 
-/// Marks every grant whose refresh token may be older than the provider's. The access token is served until it expires.
-/// The refresh token is tried then, or when a refresh is scheduled. Until a refresh succeeds, the account's error says
-/// that the token may be outdated. Returns how many grants were marked. It can be interrupted and repeated.
+/// Marks every grant whose refresh token may be outdated. The access token is served until it expires. The refresh
+/// token is tried when the access token has expired, or at the next scheduled refresh. Until a refresh succeeds, the
+/// account's error says that the refresh token may be outdated. Returns how many grants were marked. This can be
+/// interrupted and repeated.
 ///
 /// # Errors
 /// When the store fails.

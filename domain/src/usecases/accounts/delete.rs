@@ -9,18 +9,19 @@ use crate::ports::StoreError;
 use crate::usecases::account_reader::NO_SUCH_ACCOUNT;
 use crate::usecases::{Caller, Refusal};
 
-/// How long a caller waits for the provider. The rest of the request fits into the 14.5 s after which a response leaves.
+/// How long a caller waits for the provider. The HTTP adapter responds after 14.5 s at the latest, which leaves 1.5 s
+/// for the rest of the request.
 const TIMEOUT: Duration = Duration::from_secs(13);
 /// How often the account is read again when it changes concurrently.
 const TRIES: usize = 20;
 
 impl Accounts {
-    /// Deletes an account with its tokens and keys, and has the tokens revoked, whatever the provider answers. On
-    /// return no replica serves its tokens. Returns the status of the revocation: [`RevocationStatus::Pending`] is not
-    /// confirmed yet, and retried for a day.
+    /// Deletes an account with its tokens and keys, and revokes the tokens at the provider. The account is deleted even
+    /// if the revocation fails. When this returns, no replica serves the tokens of the account. Returns the status of
+    /// the revocation: [`RevocationStatus::Pending`] means that the service retries the revocation for a day.
     ///
     /// # Errors
-    /// [`Refusal`]: no valid key, no such account, the store.
+    /// [`Refusal`]: the key is not valid, the account does not exist, or the store fails.
     pub async fn delete(
         &self,
         caller: &Caller,
@@ -34,7 +35,7 @@ impl Accounts {
         self.acknowledged(id, deleted).await
     }
 
-    /// Does the same for the person who owns the account.
+    /// Does what [`Accounts::delete`] does, on behalf of the person who owns the account.
     pub(crate) async fn disown(
         &self,
         id: AccountId,
@@ -51,7 +52,7 @@ impl Accounts {
     ) -> Result<RevocationStatus, Refusal> {
         let withdrawal = self.withdrawals.begin(id);
         let lease = match deleted {
-            // Somebody else may have deleted it just now.
+            // Somebody else may have deleted the account just now, so replicas may still serve its tokens.
             Err(refusal @ Refusal::NotFound(_)) => {
                 withdrawal.complete().await;
                 return Err(refusal);

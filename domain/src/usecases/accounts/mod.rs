@@ -58,10 +58,10 @@ impl Accounts {
         }
     }
 
-    /// Lists accounts: all that match for the admin; its own for an access key, if it matches.
+    /// Lists the accounts that match. Admins and auditors see all of them; an access key sees only its own account.
     ///
     /// # Errors
-    /// [`Refusal`]: no key, a key without an account, the store.
+    /// [`Refusal`]: there is no key, the key has no account, or the store fails.
     pub async fn list(
         &self,
         caller: &Caller,
@@ -83,16 +83,16 @@ impl Accounts {
         }
     }
 
-    /// Returns one account: any to the admin, its own to an access key. Other accounts do not exist for a key.
+    /// Returns one account. Admins and auditors can read every account. To an access key, only its own account exists.
     ///
     /// # Errors
-    /// [`Refusal`]: no key, no such account, the store.
+    /// [`Refusal`]: there is no key, the account does not exist, or the store fails.
     pub async fn get(&self, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
         self.reader.readable(caller, id).await
     }
 
-    /// Returns the labels of these accounts; accounts without labels are left out. The caller must have got the
-    /// accounts from here.
+    /// Returns the labels of these accounts; accounts without labels are left out. Does not check access: pass only
+    /// accounts that [`Accounts::list`] or [`Accounts::get`] has returned.
     ///
     /// # Errors
     /// When the store fails.

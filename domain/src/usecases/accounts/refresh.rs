@@ -4,14 +4,13 @@ use crate::grant::{Account, AccountId};
 use crate::usecases::{Caller, Refusal};
 
 impl Accounts {
-    /// Refreshes an account now, due or not: any for the admin, its own for the key that was handed out with a link
-    /// code. The refresh token of a grant that was given up is tried once more; a success makes the account active
-    /// again.
+    /// Refreshes an account now, due or not. Admins can refresh every account, an owner key only its own. If the grant
+    /// was given up, tries the refresh token once more; a success makes the account active again.
     ///
     /// # Errors
-    /// [`Refusal`]: no valid key, no such account, [`Refusal::RelinkRequired`], [`Refusal::ProviderUnavailable`] also
-    /// while the pause after a failure lasts, [`Refusal::ProviderRefused`], [`Refusal::ProviderNotConfigured`],
-    /// [`Refusal::Unprocessable`] without a refresh token.
+    /// [`Refusal`]: the key is not valid, or the account does not exist. [`Refusal::RelinkRequired`],
+    /// [`Refusal::ProviderUnavailable`] (also during the pause after a failure), [`Refusal::ProviderRefused`],
+    /// [`Refusal::ProviderNotConfigured`]. [`Refusal::Unprocessable`] if the account has no refresh token.
     pub async fn refresh(&self, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
         self.reader.owned(caller, id).await?;
         if matches!(caller, Caller::Admin(_)) {

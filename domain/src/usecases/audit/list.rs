@@ -7,16 +7,17 @@ use crate::usecases::{Caller, Refusal};
 /// One page of the audit log.
 pub type AuditPage = Page<AuditEntry, AuditNumber>;
 
-/// For a key that may not read the audit log.
+/// The refusal for a key that may not read the audit log.
 pub const READERS_ONLY: Refusal =
     Refusal::Forbidden("only an admin's or an auditor's key reads the audit log");
 
 impl AuditLog {
-    /// Lists entries, the oldest first. Entries that this process has recorded are stored first, so that the list
-    /// contains them. Counts are not stored first, because reading the pages of a list would add to them.
+    /// Lists entries, the oldest first. Before reading, stores the entries that are still in the memory of this
+    /// process. Counts wait for the end of their period, because each read of a page is itself counted and would add an
+    /// entry.
     ///
     /// # Errors
-    /// [`Refusal`]: a caller who may not read the log, the store.
+    /// [`Refusal`]: the caller may not read the log, or the store fails.
     pub async fn list(
         &self,
         caller: &Caller,

@@ -1,4 +1,4 @@
-//! Records audit entries, and lists them for those who may read them.
+//! Records audit entries, and lists them for admins and auditors.
 
 mod list;
 mod pending;
@@ -48,9 +48,9 @@ impl Default for AuditSettings {
 
 /// Records audit entries.
 ///
-/// Recording takes a lock and writes to memory, so it neither waits nor fails. [`AuditLog::store`] stores the entries
+/// Recording takes a lock and writes to memory, so it neither waits nor fails. The runtime calls [`AuditLog::store`]
 /// every second. While the store fails, entries wait in memory; beyond a limit they are only counted. An event that
-/// must not be lost is recorded in its own transaction: [`AuditLog::draft`].
+/// must not be lost is recorded in the transaction of the event itself, with [`AuditLog::draft`].
 pub struct AuditLog {
     store: Arc<dyn AuditStore>,
     clock: Arc<dyn Clock>,
@@ -59,18 +59,18 @@ pub struct AuditLog {
     chain: AuditChain,
     settings: AuditSettings,
     pending: Mutex<Pending>,
-    /// Entries that are being stored. They keep their references when they are stored again. `None` while a call stores
-    /// them.
+    /// Signed entries that an earlier call of [`AuditLog::store`] could not store. They keep their references, so that
+    /// none is stored twice. `None` while a call is storing them.
     outgoing: Mutex<Option<Vec<SignedEntry>>>,
 }
 
 /// Entries per transaction.
 const BATCH: usize = 200;
-/// An entry dated further ahead than this was written by a clock that was ahead.
+/// An entry that is dated further ahead than this comes from a wrong clock, and may be deleted.
 const MOST_AHEAD: Duration = Duration::from_secs(24 * 3600);
 
 impl AuditLog {
-    /// Creates the log of one process.
+    /// Creates the audit log of this process.
     pub fn new(
         store: Arc<dyn AuditStore>,
         vault: Vault,
@@ -121,14 +121,14 @@ impl AuditLog {
         lock(&self.pending).count(counted, now, uptime);
     }
 
-    /// Prepares an entry that the store records in the transaction of the event.
+    /// Prepares an entry that the store records in the same transaction as the event.
     pub fn draft(&self, actor: Actor, address: Option<IpAddr>) -> AuditDraft {
         let (now, network) = (self.clock.now(), self.network(address));
         self.chain.draft(self.reference(), now, actor, network)
     }
 
     /// Stores recorded entries and the counts that are due; `with_counts` stores all counts. Then numbers all stored
-    /// entries. Does nothing while another call does the same.
+    /// entries. Does nothing while another call of this process is running.
     ///
     /// # Errors
     /// When the store fails; nothing is lost, call it again later.
@@ -182,11 +182,12 @@ impl AuditLog {
         }
     }
 
-    /// Deletes up to `limit` entries that are older than the retention, or that a clock which was far ahead has dated.
+    /// Deletes up to `limit` entries that are older than the retention, or that a wrong clock has dated far ahead.
     /// Returns how many.
     ///
     /// # Errors
-    /// When the store fails, or somebody else has changed the entries or the signed ends of the log.
+    /// When the store fails, or when somebody other than this service has changed the entries or the signed ends of the
+    /// log.
     pub async fn purge(&self, limit: u64) -> Result<u64, StoreError> {
         let now = self.clock.now();
         let retained = now - self.settings.retention..=now + MOST_AHEAD;
@@ -202,7 +203,8 @@ impl AuditLog {
     }
 }
 
-/// Entries that are being stored. Entries that were not stored are sent again, even if the caller disconnects.
+/// Entries that a call is storing. On drop, the entries that were not stored go back to the log for the next call, even
+/// if the caller disconnects.
 struct Outgoing<'a> {
     entries: Vec<SignedEntry>,
     unsent: &'a Mutex<Option<Vec<SignedEntry>>>,

@@ -8,11 +8,11 @@ use crate::grant::{AccessKeyId, AccountId};
 use crate::time::Timestamp;
 
 const MOST_ENTRIES: usize = 10_000;
-/// Entries per minute of events that anybody can cause.
+/// Maximum number of entries per minute for events that anybody can cause.
 const MOST_OF_STRANGERS: u32 = 100;
-/// Counters. They take about 20 MB.
+/// Maximum number of counters, which take about 20 MB.
 const MOST_COUNTERS: usize = 100_000;
-/// Networks that are counted separately in a period, for each kind and key.
+/// Maximum number of networks that are counted separately in a period, for each kind and key.
 const MOST_NETWORKS: usize = 20;
 const PERIOD: Duration = Duration::from_secs(600);
 const MINUTE_MS: i64 = 60_000;
@@ -35,8 +35,8 @@ pub(super) struct PendingCount {
 }
 
 impl PendingCount {
-    /// The same key without its network. The actor stays only if there are few of them: an operator, or the key that it
-    /// is about.
+    /// Returns this counter without its network. Keeps the actor only if there are few possible actors: operators, or
+    /// the key that the event is about.
     fn without_network(self) -> Self {
         let actor = match self.actor {
             Actor::Key(_) if self.about.is_none() => Actor::Anonymous,
@@ -66,13 +66,13 @@ impl PendingCount {
 #[derive(Default)]
 pub(super) struct Pending {
     entries: Vec<PendingEntry>,
-    /// Events in this minute of the uptime that anybody can cause.
+    /// The current minute of the uptime, and its number of events that anybody can cause.
     of_strangers: (u64, u32),
     counts: HashMap<PendingCount, u64>,
     period: Option<Period>,
 }
 
-/// When the counting period began. Nobody can set the uptime, so the length of a period does not depend on the clock.
+/// When the counting period began. The uptime measures the length of the period, because nobody can set the uptime.
 struct Period {
     at: Timestamp,
     uptime: Duration,
@@ -112,8 +112,8 @@ impl Pending {
         *self.counts.entry(counted).or_default() += 1;
     }
 
-    /// Takes entries to be stored, and the counts of a period that is over; all counts if `with_counts`. Counts are
-    /// added up until they are taken, so they do not grow in number while the store is unavailable.
+    /// Takes the entries to be stored. Takes the counts only if their period is over or `with_counts` is set. Until
+    /// then they are added up, so they stay few while the store is unavailable.
     pub(super) fn take(&mut self, uptime: Duration, with_counts: bool) -> Vec<PendingEntry> {
         let mut taken = std::mem::take(&mut self.entries);
         let is_over = |period: &Period| uptime.saturating_sub(period.uptime) >= PERIOD;
@@ -128,7 +128,7 @@ impl Pending {
     }
 }
 
-/// Keeps the networks with the most events of each kind and key, and adds up the others, so that a caller with many
+/// For each kind and key, keeps the networks with the most events and adds up the others, so that a caller with many
 /// addresses cannot fill the store.
 fn fold_networks(counts: HashMap<PendingCount, u64>) -> Vec<(PendingCount, u64)> {
     let mut sorted: Vec<_> = counts.into_iter().collect();

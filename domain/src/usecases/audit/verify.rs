@@ -11,7 +11,7 @@ const BATCH: u64 = 500;
 pub struct VerifiedLog {
     /// How many entries were checked.
     pub entries: u64,
-    /// The last entry; later exports and checks can refer to it.
+    /// The last entry, which later exports and checks can use as `exported`.
     pub head: AuditPosition,
 }
 
@@ -26,11 +26,11 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
-/// Checks every entry of the log, and that it ends where it was signed to end. `exported` is the head of an earlier
-/// export: without it, nobody notices that an older state of the whole log was restored.
+/// Checks every entry of the log, and that the log ends at its signed end. `exported` is the head of an earlier export.
+/// Without `exported`, the check cannot notice that the whole log was replaced by an older copy.
 ///
 /// # Errors
-/// [`VerifyError::Broken`] says where the log was changed first.
+/// [`VerifyError::Broken`] with the first place at which the log was changed.
 pub async fn verify_audit(
     store: &dyn AuditStore,
     chain: &AuditChain,
@@ -42,7 +42,7 @@ pub async fn verify_audit(
 /// Checks every entry and passes it to `each`, in order.
 ///
 /// # Errors
-/// As [`verify_audit`]. The entries before the break have been passed on.
+/// As [`verify_audit`]. The entries before the break were passed to `each`.
 pub async fn export_audit(
     store: &dyn AuditStore,
     chain: &AuditChain,
@@ -58,7 +58,8 @@ pub async fn export_audit(
         match walk.check(chain, &page.await?, ends.head, each) {
             Ok(true) => return walk.finish(),
             Ok(false) => {}
-            // Old entries may have been deleted since the ends were read. Then the start has moved.
+            // A purge may have deleted old entries since the ends were read. Then the signed start has moved, and the
+            // check goes on.
             Err(broken) => {
                 let now = walk.signed_ends(store, chain).await?;
                 if now.start == ends.start {
@@ -73,7 +74,7 @@ struct Walk {
     position: AuditPosition,
     entries: u64,
     exported: Option<AuditPosition>,
-    /// Whether the exported head has been found, or lies before the signed start.
+    /// Whether the exported head was found, lies before the signed start, or was not given.
     has_exported: bool,
 }
 
@@ -99,7 +100,8 @@ impl Walk {
         }
     }
 
-    /// Entries before the start were deleted because they were old. Only the last of them can be compared.
+    /// Moves to the signed start of the log. A purge has deleted the entries before it. Only the last deleted entry can
+    /// still be compared with the exported head, because the signed start contains its hash.
     fn begin_at(&mut self, start: AuditPosition) {
         if start.number > self.position.number {
             self.position = start;

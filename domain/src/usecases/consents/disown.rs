@@ -1,4 +1,4 @@
-//! "This was not me": the person withdraws what a link gave.
+//! "This was not me": the person withdraws the access that a link gave.
 
 use super::{Consents, Visitor};
 use crate::audit::Actor;
@@ -7,7 +7,7 @@ use crate::ports::Descendants;
 use crate::usecases::Refusal;
 use crate::usecases::refusal::UNKNOWN_CODE;
 
-/// What was withdrawn.
+/// What [`Consents::disown`] has deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disowned {
     /// The account, because this link had created it. Its tokens are revoked.
@@ -17,11 +17,12 @@ pub enum Disowned {
 }
 
 impl Consents {
-    /// Deletes the key of a link that this browser confirmed in the last 24 hours, and the account if the link created
-    /// it. On return no replica serves a token for it.
+    /// Deletes the account that a link has created. If the account existed before, deletes only the key of the link,
+    /// and the keys that this key has created. This browser must have confirmed the link, and the link must have been
+    /// completed in the last 24 hours. When this returns, no replica serves a token of the deleted account or key.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] unless there is such a link, and it is linked.
+    /// [`Refusal::NotFound`] if there is no such link.
     pub async fn disown(&self, code: &str, visitor: &Visitor<'_>) -> Result<Disowned, Refusal> {
         let browser = self.vault.hash_browser(visitor.browser);
         let link = self.find(&LinkCode::parse(code)?).await?;

@@ -14,11 +14,11 @@ use crate::time::Timestamp;
 use crate::usecases::Refusal;
 use crate::usecases::refusal::UNKNOWN_CODE;
 
-/// The browser in front of the page.
+/// The browser that uses the page.
 pub struct Visitor<'a> {
-    /// The value of its cookie.
+    /// The value of the browser's cookie.
     pub browser: &'a BrowserToken,
-    /// Where it comes from.
+    /// The address of the browser.
     pub address: IpAddr,
 }
 
@@ -26,21 +26,22 @@ pub struct Visitor<'a> {
 pub struct LinkView {
     /// The link.
     pub link: Link,
-    /// The status word.
+    /// The status at the time `now`.
     pub status: LinkStatus,
     /// The provider's display name.
     pub provider: String,
     /// The name under which the provider shows this service, if it is known.
     pub consent_name: Option<String>,
-    /// The scopes that will be requested, with what they permit in words. An empty one stands for a request without scopes.
+    /// The scopes that will be requested, each with an explanation of what it permits, if there is one. An empty scope
+    /// stands for a request without scopes.
     pub scopes: Vec<(String, Option<ScopeWords>)>,
-    /// What to do at the provider, once its flow has started.
+    /// What the person must do at the provider, once the provider's flow has started.
     pub prompt: Option<Prompt>,
-    /// The return code to type into the program, in the browser that confirmed.
+    /// The return code that the person types into the program. Only for the browser that confirmed the link.
     pub return_code: Option<ReturnCode>,
-    /// The linked account, in the browser that confirmed.
+    /// The linked account. Only for the browser that confirmed the link.
     pub account: Option<Account>,
-    /// When this was read.
+    /// When the link was read.
     pub now: Timestamp,
 }
 
@@ -48,14 +49,14 @@ impl Consents {
     /// Finds the link with the code that a person entered.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`], [`Refusal::RateLimited`], [`Refusal::CodeInUse`] when another browser has confirmed it,
-    /// [`Refusal::CodeFinished`] when that link has ended since.
+    /// [`Refusal::NotFound`], [`Refusal::RateLimited`], [`Refusal::CodeInUse`] when another browser has confirmed the
+    /// link, [`Refusal::CodeFinished`] when another browser has confirmed the link and the link has ended.
     pub async fn look_up(&self, code: &str, visitor: &Visitor<'_>) -> Result<LinkView, Refusal> {
         let link = self.entered(code, visitor).await?;
         self.view(link, visitor.browser).await
     }
 
-    /// Returns the link with this code if this browser has confirmed it. This is no guess, so nothing is counted.
+    /// Returns the link with this code if this browser has confirmed it. Does not count wrong codes.
     ///
     /// # Errors
     /// When the store fails.
@@ -128,7 +129,7 @@ impl Consents {
             let ended = self.ender.end_by(Actor::Person, address, &link, ending);
             match ended.await {
                 Ok(()) => return Ok(()),
-                // A poll of the provider changed it meanwhile.
+                // A poll of the provider has changed the link meanwhile.
                 Err(StoreError::Conflict) => {
                     link = self
                         .links
@@ -172,7 +173,7 @@ impl Consents {
             _ => None,
         };
         Ok(LinkView {
-            // A provider that was removed from the configuration still appears in old links.
+            // Old links may name a provider that was removed from the configuration.
             provider: provider
                 .map_or(link.provider.as_str(), |provider| provider.display_name())
                 .to_owned(),

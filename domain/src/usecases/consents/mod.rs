@@ -67,7 +67,7 @@ impl Consents {
         self.links.find_link(&self.vault.hash_link_code(code)).await
     }
 
-    /// Returns the token that the forms of this browser must carry.
+    /// Returns the CSRF token that the forms of this browser must contain.
     pub fn csrf_token(&self, browser: &BrowserToken) -> KeyedHash {
         self.vault.csrf_token(browser)
     }

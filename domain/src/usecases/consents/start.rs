@@ -16,8 +16,8 @@ impl Consents {
     /// if nobody has confirmed the link.
     ///
     /// # Errors
-    /// [`Refusal::ProviderUnavailable`] leaves the link pending, so that the person can retry.
-    /// [`Refusal::ProviderRefused`] has ended it.
+    /// [`Refusal::ProviderUnavailable`]: the link is still pending, so that the person can retry.
+    /// [`Refusal::ProviderRefused`]: the link has ended.
     pub async fn start(&self, code: &LinkCode, link: &Link) -> Result<(), Refusal> {
         let Some(browser) = &link.browser else {
             return Ok(());
@@ -27,8 +27,8 @@ impl Consents {
         }
         self.observer.link_resumed(link.id);
         let provider = Arc::clone(self.providers.get(&link.provider)?);
-        // The operator has changed the provider's flow since the request.
-        if link.return_code_tries.is_some() && !provider.sends_browsers_back() {
+        // The operator has changed the provider's flow since the link was requested.
+        if link.return_code_tries.is_some() && !provider.uses_redirects() {
             return self.fail(link, NO_RETURN_CODE).await;
         }
         let request = ConsentRequest {
@@ -58,7 +58,7 @@ impl Consents {
     ) -> Result<(), Refusal> {
         let now = self.clock.now();
         let lifetime = consent.expires_in.min(LONGEST_CONSENT);
-        // Only the device flow is polled; a redirect comes back by itself.
+        // Only the device flow is polled. In the redirect flow, the browser comes back.
         let poll = match consent.prompt {
             Prompt::UserCode { .. } => Some(PollSchedule::within(lifetime, consent.interval, now)),
             Prompt::Visit { .. } => None,
@@ -74,14 +74,14 @@ impl Consents {
                 self.observer.link_confirmed(link.id, &link.provider);
                 Ok(())
             }
-            // The person pressed twice, or too late: the stored state is right, and this flow expires at the provider.
+            // The person pressed the button twice, or too late. The stored link stays as it is, and the new flow
+            // expires unused at the provider.
             Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Ends a link because its provider cannot be used. A flow that another press of the button has started meanwhile
-    /// continues.
+    /// Ends a link as failed. If a second press of the button has started a flow meanwhile, leaves the link unchanged.
     async fn fail(&self, link: &Link, words: &str) -> Result<(), Refusal> {
         let ending = Ending::Failed(Fault::new(FaultCode::ProviderError, words));
         match self.ender.end(link, ending).await {

@@ -6,14 +6,14 @@ use crate::ports::StoreError;
 use crate::secret::{BrowserToken, CallbackQuery, KeyedHash};
 use crate::usecases::Refusal;
 
-/// The callback that a browser brings.
+/// A redirect from a provider, as the browser sends it.
 pub struct Callback<'a> {
     /// The provider whose redirect URI was used.
     pub provider: &'a str,
     /// The `state` in the query.
     pub state: &'a str,
-    /// The parameters of the provider's response: `code` or `error`, and `iss`. Browsers repeat callbacks (reload,
-    /// back, prefetch); two with the same state and the same parameters are the same callback.
+    /// The parameters of the provider's response: `code` or `error`, and `iss`. Two callbacks with the same `state` and
+    /// these same parameters count as one, because browsers repeat requests (reload, back, prefetch).
     pub answer: CallbackQuery,
     /// The whole query, for the provider's adapter.
     pub query: CallbackQuery,
@@ -24,8 +24,9 @@ const TRIES: usize = 5;
 
 impl Consents {
     /// Stores a callback for the redeemer, so that nothing is lost if the person closes the tab or the service stops.
-    /// Returns the code of its link. The first callback counts. Later ones change nothing and return the same code, as long
-    /// as the link is stored: some browsers go to the provider several times and bring back several responses.
+    /// Returns the code of its link. Only the first callback of a link is stored. Later callbacks change nothing and
+    /// return the same code, as long as the link is stored: some browsers open the provider's page several times and
+    /// return several responses.
     ///
     /// # Errors
     /// [`Refusal::ForeignCallback`] when the state was made for another browser or another provider.

@@ -21,19 +21,19 @@ pub type KeyPage = Page<KeyRecord, AccessKeyId>;
 /// A request for a key.
 #[derive(Debug, Clone)]
 pub struct KeyRequest {
-    /// Its name.
+    /// The name of the key.
     pub name: String,
-    /// When it expires, if ever.
+    /// When the key expires, if ever.
     pub expires_at: Option<Timestamp>,
-    /// Its other limits.
+    /// The other limits of the key.
     pub limits: KeyLimits,
 }
 
-/// A new key. It is shown only this once.
+/// A new key. Only this response contains the key itself.
 pub struct HandedKey {
     /// The key.
     pub access_key: AccessKey,
-    /// The stored part.
+    /// What the store keeps of the key.
     pub record: KeyRecord,
 }
 
@@ -41,7 +41,7 @@ impl Keys {
     /// Lists the keys of an account.
     ///
     /// # Errors
-    /// [`Refusal`]: no valid key, no such account, the store.
+    /// [`Refusal`]: the key is not valid, the account does not exist, or the store fails.
     pub async fn list(
         &self,
         caller: &Caller,
@@ -57,12 +57,12 @@ impl Keys {
         Ok(Page::cut(keys, limit, |key| key.id))
     }
 
-    /// Creates a key that may read the token and the account. If the request has no expiry, the new key gets that of
+    /// Creates a key that may read the token and the account. If the request has no expiry, the new key expires with
     /// the key that creates it.
     ///
     /// # Errors
-    /// The same as for listing keys. [`Refusal::Unprocessable`] for an invalid name, too many networks, an account with
-    /// too many keys, and an expiry in the past or later than that of the key that creates this one.
+    /// As [`Keys::list`]. [`Refusal::Unprocessable`] for an invalid name, too many networks, an account with too many
+    /// keys, and an expiry that is in the past or later than the expiry of the key that creates the new one.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -99,12 +99,12 @@ impl Keys {
         }
     }
 
-    /// Deletes a key of an account, possibly the caller's own. Also deletes the keys that it has made, on request or if
-    /// the person may still disown its link: deleting a key must not protect its descendants from "This was not me". On
-    /// return no replica serves a token for any of them.
+    /// Deletes a key of an account, possibly the caller's own. Also deletes the keys that this key has created, if
+    /// `with` says so or if the person may still disown the link of the key: otherwise the created keys would survive a
+    /// later "This was not me". When this returns, no replica serves a token for a deleted key.
     ///
     /// # Errors
-    /// [`Refusal`]: as for listing, and no such key.
+    /// As [`Keys::list`]. Also if the account has no such key.
     pub async fn delete(
         &self,
         caller: &Caller,
@@ -115,7 +115,7 @@ impl Keys {
     ) -> Result<(), Refusal> {
         let owned = self.accounts.owned(caller, id).await;
         if matches!(owned, Err(Refusal::NotFound(_))) {
-            // Somebody else may have deleted the account just now.
+            // Somebody else may have deleted the account just now, so replicas may still serve its tokens.
             self.withdrawals.begin(id).complete().await;
         }
         owned?;
@@ -134,7 +134,7 @@ impl Keys {
     ) -> Result<(), Refusal> {
         let ended = self.ender.end_relinks(id, Some(key), actor, address);
         ended.await?;
-        // Not earlier: one of these links may have been completed just now.
+        // Checked only after the relinks have ended, because one of them may have been completed just before.
         let with = match self.ender.can_be_disowned(key).await? {
             true => Descendants::Deleted,
             false => with,
@@ -147,7 +147,7 @@ impl Keys {
         }
         let audit = self.audit.draft(actor, Some(address));
         let gone = self.keys.delete_key(id, key, with, audit).await?;
-        // If the key is gone, somebody else may have deleted it just now.
+        // Also if the key was gone already: somebody else may have deleted it just now.
         self.withdrawals.begin(id).complete().await;
         if gone.is_empty() {
             return Err(NO_SUCH_KEY);
@@ -178,7 +178,7 @@ impl Keys {
     }
 }
 
-/// Returns the maker that is recorded for this caller's keys.
+/// Returns the maker to record for a key that this caller creates.
 pub(crate) fn maker(caller: &Caller) -> KeyMaker {
     match caller {
         Caller::Key(key) => KeyMaker::Key(key.id),
@@ -188,7 +188,7 @@ pub(crate) fn maker(caller: &Caller) -> KeyMaker {
     }
 }
 
-/// Returns when this caller's own key expires: its descendants expire no later.
+/// Returns when the caller's own key expires, because keys that it creates must not expire later.
 pub(crate) fn maker_expiry(caller: &Caller) -> Option<Timestamp> {
     match caller {
         Caller::Key(maker) => maker.expires_at,
@@ -213,7 +213,7 @@ impl From<OutlivesMaker> for Refusal {
     }
 }
 
-/// For a key that the account does not have.
+/// The refusal for a key that the account does not have.
 pub const NO_SUCH_KEY: Refusal = Refusal::NotFound("the account has no such key");
 
 fn named(name: &str) -> Result<String, Refusal> {

@@ -17,9 +17,9 @@ impl Keys {
     /// is accepted too.
     ///
     /// # Errors
-    /// [`Refusal::Unauthorized`] for a bearer that is no key of this service, an expired one, or one that may not be
-    /// used from this address; [`Refusal::KeyUsedTooOften`]; [`Refusal::Forbidden`] for a workload's JWT, which
-    /// [`Workloads`](crate::usecases::Workloads) recognises and records.
+    /// [`Refusal::Unauthorized`] for a bearer that is no key of this service, for an expired key, and for a key that
+    /// may not be used from this address; [`Refusal::KeyUsedTooOften`]; [`Refusal::Forbidden`] for a workload's JWT,
+    /// which [`Workloads`](crate::usecases::Workloads) recognises and records.
     pub async fn authenticate(
         &self,
         bearer: Option<&AccessKey>,
@@ -30,8 +30,8 @@ impl Keys {
         Ok(caller)
     }
 
-    /// Authenticates a caller who requests a token. The key and its tokens were read together, at most half a second
-    /// ago.
+    /// Authenticates a caller who requests a token. Uses the cache: the key and its tokens were read together, at most
+    /// half a second ago.
     ///
     /// # Errors
     /// As [`Keys::authenticate`].
@@ -115,8 +115,9 @@ impl Keys {
         }
     }
 
-    /// Whether the service has written this row of a key, and the row of its link. Reports one that was altered. Only the
-    /// key's own row says to which account it gives access, and the store reads it and its link from one snapshot.
+    /// Whether the row of a key has a valid MAC and does not contradict the row of its link. Reports an altered key.
+    /// Only the key's own row says to which account the key gives access. The store reads both rows from one snapshot,
+    /// so a link that is completed meanwhile is no contradiction.
     pub(crate) fn is_genuine(&self, key: &KeyHolder, from: IpAddr) -> bool {
         let is_genuine = !is_behind_its_link(key) && self.macs.is_genuine(key);
         if !is_genuine {
@@ -125,7 +126,8 @@ impl Keys {
         is_genuine
     }
 
-    /// Admits a workload with its genuine key, and records that the key was used, unless this is a `HEAD`.
+    /// Checks the limits of a workload's key, whose MAC is valid. Records that the key was used, unless the request is
+    /// a `HEAD`.
     ///
     /// # Errors
     /// The key has expired, may not be used from this address, or is used too often.
@@ -143,7 +145,7 @@ impl Keys {
         Ok(caller)
     }
 
-    /// When a key was last used, including uses that are not stored yet.
+    /// Returns when a key was last used, including uses that are not stored yet.
     pub(crate) fn last_used(
         &self,
         key: AccessKeyId,

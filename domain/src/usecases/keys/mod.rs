@@ -39,14 +39,14 @@ pub struct Keys {
     trusts_workloads: bool,
     uses: KeyUses,
     unknown: UnknownBearers,
-    /// How often limited keys were used, in this process.
+    /// How often keys with a use limit were used, in this process.
     used: RateLimit<AccessKeyId>,
     observer: Arc<dyn Observer>,
     audit: Arc<AuditLog>,
 }
 
 impl Keys {
-    /// One account has at most this many keys.
+    /// Maximum number of keys of one account.
     pub const MOST_PER_ACCOUNT: u64 = 100;
 
     pub(super) fn new(
@@ -77,7 +77,7 @@ impl Keys {
         }
     }
 
-    /// Stores when keys were last used, which is held in memory until then.
+    /// Stores when keys were last used. Until then, the uses are in memory.
     ///
     /// # Errors
     /// When the store fails; nothing is lost, call it again later.

@@ -13,8 +13,8 @@ pub(super) const WRONG_NETWORK: &str = "this access key may not be used from thi
 
 /// Counts rejected bearer tokens by network, in this process. Rejections beyond the limit are not logged.
 ///
-/// A bearer is looked up first, so a valid key works whatever its network has tried: clients behind one address do not
-/// lock each other out. Keys have 200 random bits, so they need no lockout.
+/// Every bearer is looked up before the limit applies, so a valid key always works, and clients behind one address do
+/// not lock each other out. Keys have 200 random bits, so guessing needs no lockout.
 pub(super) struct UnknownBearers(RateLimit<Network>);
 
 impl Default for UnknownBearers {
@@ -24,13 +24,14 @@ impl Default for UnknownBearers {
 }
 
 impl Keys {
-    /// Per network, one unknown bearer in this time gets a 401; more get a 429.
+    /// After a burst of [`Keys::UNKNOWN_AT_ONCE`], each network may send one unknown bearer per interval and gets a
+    /// 401. Further unknown bearers get a 429.
     pub const UNKNOWN_EVERY: Duration = Duration::from_secs(2);
-    /// The burst.
+    /// How many unknown bearers of a network get a 401 at once.
     pub const UNKNOWN_AT_ONCE: u32 = 30;
 
     /// Counts, reports and logs a rejected bearer from this address. Returns the refusal for the caller:
-    /// [`Refusal::TooManyUnknownKeys`] if its network has tried too many.
+    /// [`Refusal::TooManyUnknownKeys`] if the network has tried too many keys.
     #[must_use]
     pub fn refuse_bearer(&self, refusal: Refusal, address: IpAddr) -> Refusal {
         let Refusal::Unauthorized(why) = refusal else {
@@ -51,10 +52,11 @@ impl Keys {
         }
     }
 
-    /// Counts a refused bearer of this address. The caller logs refusals within the limit.
+    /// Counts a rejected bearer from this address. If the network is within its limit, returns `Ok`, and the calling
+    /// function logs the rejection.
     ///
     /// # Errors
-    /// [`Refusal::TooManyUnknownKeys`] if its network has tried too many.
+    /// [`Refusal::TooManyUnknownKeys`] if the network has tried too many keys.
     pub(crate) fn within_refusals(
         &self,
         how: BearerRefusal,
@@ -76,7 +78,7 @@ impl Keys {
         Ok(())
     }
 
-    /// Whether a bearer of this address that is about to be refused is within the limit, so that it is logged.
+    /// Whether the next rejected bearer from this address is within the limit, and so is logged.
     pub(crate) fn logs_refusal(&self, address: IpAddr) -> bool {
         let (network, uptime) = (Network::of(address), self.clock.uptime());
         self.unknown.0.has_room(&network, uptime)

@@ -24,7 +24,7 @@ impl KeyUses {
         stored.max(lock(&self.0).get(&key).copied())
     }
 
-    /// Stores all uses at once. Keeps them if the store fails.
+    /// Writes all uses to the store at once. Keeps them in memory if the store fails.
     pub(super) async fn store(&self, store: &dyn KeyStore) -> Result<(), StoreError> {
         let uses: Vec<_> = std::mem::take(&mut *lock(&self.0)).into_iter().collect();
         if uses.is_empty() {

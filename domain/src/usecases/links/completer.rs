@@ -38,7 +38,7 @@ impl LinkCompleter {
         }
     }
 
-    /// Stores tokens in their owner's account, and gives the link's key access to it.
+    /// Stores tokens in the account of their owner, and gives the link's key access to that account.
     pub(crate) async fn complete(
         &self,
         link: &Link,
@@ -56,7 +56,7 @@ impl LinkCompleter {
         Ok(account)
     }
 
-    /// Re-seals tokens from the link to their owner.
+    /// Decrypts the tokens of a link, and seals them to the account of their owner.
     pub(crate) fn seal_to(
         &self,
         owner: Owner,

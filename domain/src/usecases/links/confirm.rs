@@ -9,13 +9,14 @@ use crate::ports::StoreError;
 use crate::usecases::refusal::UNKNOWN_CODE;
 use crate::usecases::{Caller, Refusal};
 
-/// How often the link is read again when it changes concurrently. Only a wrong attempt changes it, and there are few.
+/// How often the link is read again when it changes concurrently. Only wrong return codes change it, and a link allows
+/// few of them.
 const TRIES: usize = 20;
 
 impl Links {
-    /// Completes a link whose person has consented, if the program sends the code that the page shows. Repeating a
-    /// success changes nothing. A wrong code is counted before the caller learns that it is wrong; the last one ends
-    /// the link.
+    /// Completes a link after the person has consented, if the program sends the return code that the page shows.
+    /// Repeating a successful request changes nothing. Counts a wrong code before the caller learns that it is wrong.
+    /// The last allowed wrong code ends the link.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] unless the caller has the link's key, [`Refusal::LinkPending`] before the person has
@@ -49,7 +50,7 @@ impl Links {
         Err(StoreError::Conflict.into())
     }
 
-    /// Returns the key as it is stored now, if the service has written its row.
+    /// Reads the key again. Returns `None` if the key was deleted or its MAC is not valid.
     async fn read_again(&self, key: &KeyHolder) -> Result<Option<KeyHolder>, StoreError> {
         let stored = self.keys.find_key(&key.hash).await?;
         let macs = self.vault.row_macs();
@@ -116,7 +117,7 @@ impl Links {
         Ok(())
     }
 
-    /// Counts a wrong code, or ends the link with the last one. Returns how many attempts are left.
+    /// Counts a wrong code, or ends the link if this was the last allowed attempt. Returns how many attempts are left.
     async fn count_wrong(&self, link: &Link, address: IpAddr) -> Result<u32, StoreError> {
         if link.return_code_tries.is_some_and(|tries| tries > 1) {
             let now = self.clock.now();

@@ -1,4 +1,4 @@
-//! Ends links without an account, and revokes their tokens.
+//! Ends links that were not completed, and revokes the tokens that they hold.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,7 +32,8 @@ impl LinkEnder {
         }
     }
 
-    /// Ends a link because of the provider, a timeout, or the person at the provider. Its tokens are revoked.
+    /// Ends a link because the person has declined at the provider, the provider has failed, or the link has expired.
+    /// Revokes the tokens that the link holds.
     pub(crate) async fn end(&self, link: &Link, ending: Ending) -> Result<(), StoreError> {
         let actor = match ending {
             Ending::Denied(_) => Actor::Person,
@@ -41,7 +42,7 @@ impl LinkEnder {
         self.end_by(actor, None, link, ending).await
     }
 
-    /// Does the same on behalf of a caller.
+    /// Ends a link on behalf of an actor. Revokes the tokens that the link holds.
     pub(crate) async fn end_by(
         &self,
         actor: Actor,
@@ -62,7 +63,7 @@ impl LinkEnder {
         Ok(())
     }
 
-    /// Ends a link that has just received tokens, and revokes them.
+    /// Ends a link that has just received tokens, and revokes these tokens.
     pub(crate) async fn end_with(
         &self,
         link: &Link,
@@ -76,8 +77,8 @@ impl LinkEnder {
         }
     }
 
-    /// Ends a link that could not be completed because its key was tampered with, or because its account belongs to another
-    /// server. Returns any other error.
+    /// Ends a link that could not be completed because its key was altered, or because its account belongs to another
+    /// server. Returns any other `error` to the caller.
     pub(crate) async fn end_refused(
         &self,
         link: &Link,
@@ -92,7 +93,7 @@ impl LinkEnder {
             error => return Err(error),
         };
         let ending = Ending::Failed(fault);
-        // The row may name another person than the owner of the tokens. The tokens are revoked all the same.
+        // The row may name a wrong owner of the tokens, so the revocation leaves out the owner.
         let unowned = link.held().map(|grant| holding(link, grant));
         self.end(unowned.as_ref().unwrap_or(link), ending).await
     }
@@ -104,9 +105,9 @@ impl LinkEnder {
         Fault::new(FaultCode::KeyAltered, detail)
     }
 
-    /// Whether tokens that a link has just received are stored. A link has only one consent, so stored tokens mean that an
-    /// attempt to store them has succeeded although it seemed to fail. A link that had tokens before has received others
-    /// by a refresh.
+    /// Whether the tokens that a link has just received are already stored. A link has only one consent, so stored
+    /// tokens mean that an attempt to store them has succeeded although it seemed to fail. If the link held tokens
+    /// before, the new ones come from a refresh, and the refresh tokens are compared.
     async fn has_stored(&self, link: &Link, grant: &SealedGrant) -> Result<bool, StoreError> {
         let Some(current) = self.links.find_link(&link.code).await? else {
             return Ok(false);
@@ -128,7 +129,7 @@ impl LinkEnder {
         }
     }
 
-    /// Ends the open relinks of an account, or only those that one of its keys has started.
+    /// Ends the open relinks of an account. If `by` is given, ends only those that this key has started.
     pub(crate) async fn end_relinks(
         &self,
         account: AccountId,
@@ -155,7 +156,8 @@ impl LinkEnder {
         Err(StoreError::Conflict.into())
     }
 
-    /// Whether the person may still say "This was not me" about a link of this key. A link that cannot be read may be one.
+    /// Whether the person may still say "This was not me" about a link of this key. Returns `true` if a link cannot be
+    /// read.
     pub(crate) async fn can_be_disowned(&self, key: AccessKeyId) -> Result<bool, StoreError> {
         let now = self.clock.now();
         match self.links.links_of_key(key).await {
@@ -180,7 +182,7 @@ impl LinkEnder {
     }
 }
 
-/// The link with these tokens, of nobody.
+/// Returns a copy of the link in the state in which it holds these tokens and their owner is not known yet.
 fn holding(link: &Link, grant: &SealedGrant) -> Link {
     Link {
         state: LinkState::Redeemed(grant.clone()),

@@ -28,8 +28,8 @@ impl GuessLimiter {
         }
     }
 
-    /// Returns the found link, unless this address has guessed too often. A wrong code is counted before the caller
-    /// learns that it is wrong; if it cannot be counted, the caller gets the store's error instead.
+    /// Returns the found link, unless this address has guessed too often. Counts a wrong code before the caller learns
+    /// that it is wrong. If the store fails to count the code, the caller gets the store's error instead.
     pub(crate) async fn admit(
         &self,
         found: Option<Link>,

@@ -94,8 +94,8 @@ impl Links {
         }
     }
 
-    /// Deletes links that ended more than a day ago, up to `limit`; those without an account sooner if there are many
-    /// ([`Link::kept_without_account`]). Returns how many.
+    /// Deletes up to `limit` links that ended more than a day ago. Deletes links without an account sooner if there are
+    /// many of them ([`Link::kept_without_account`]). Returns how many links were deleted.
     ///
     /// # Errors
     /// When the store fails.
@@ -110,7 +110,7 @@ impl Links {
             .await
     }
 
-    /// Deletes wrong codes that no longer count, up to `limit`. Returns how many.
+    /// Deletes up to `limit` records of wrong codes that no longer count. Returns how many.
     ///
     /// # Errors
     /// When the store fails.

@@ -1,4 +1,4 @@
-//! Makes the address of a relink for an admin, and starts the link when the person opens it.
+//! Creates a relink URL for an admin, and starts the link when the person opens the URL.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,36 +10,36 @@ use crate::grant::{Account, AccountId};
 use crate::secret::RelinkUrl;
 use crate::usecases::{Caller, Refusal};
 
-/// What the page shows to a person who opens the address of a relink.
+/// What the page shows to a person who opens a relink URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelinkView {
     /// The provider's display name.
     pub provider: String,
     /// The name of the program that will use the account, if it has one.
     pub client_name: Option<String>,
-    /// How long the address stays valid.
+    /// How long the URL stays valid.
     pub expires_in: Duration,
 }
 
-/// Why the address of a relink starts no link.
+/// Why a relink URL starts no link.
 #[derive(Debug, thiserror::Error)]
 pub enum RelinkUrlError {
-    /// This service has not made the address.
+    /// This service has not created the URL.
     #[error("the address was not made by this service, or somebody has changed it")]
     Unknown,
-    /// The address was made too long ago.
+    /// The URL has expired.
     #[error("the address has expired")]
     Expired,
-    /// The account was linked again or deleted since it was made.
+    /// The account was linked again or deleted since the URL was created.
     #[error("the account was linked again or deleted since the address was made")]
     Done,
-    /// The link cannot start, as for any other link.
+    /// The link cannot start, for a reason that is not special to relink URLs.
     #[error(transparent)]
     Refused(#[from] Refusal),
 }
 
 impl Links {
-    /// Makes the address at which the person of an account starts a relink within seven days.
+    /// Creates a relink URL, with which the owner of an account can start a relink within seven days.
     ///
     /// # Errors
     /// As [`Links::start_relink`].
@@ -59,7 +59,7 @@ impl Links {
         Ok(url)
     }
 
-    /// Returns the provider and the program that a relink address concerns. Changes nothing.
+    /// Returns the provider and the program of a relink URL. `value` is the last segment of its path. Changes nothing.
     ///
     /// # Errors
     /// [`RelinkUrlError`].
@@ -74,8 +74,8 @@ impl Links {
         })
     }
 
-    /// Hands out a link code to the person who opened the address with this value. Their network gets no more codes than
-    /// a network without a key.
+    /// Hands out a link code to the person who opened the relink URL with this value. The limits on link codes are
+    /// those for callers without a key.
     ///
     /// # Errors
     /// [`RelinkUrlError`].
@@ -94,7 +94,7 @@ impl Links {
         Ok(self.start_for_person(&account, starter).await?)
     }
 
-    /// Returns the account of an address, and how long the address stays valid.
+    /// Returns the account of a relink URL, and how long the URL stays valid.
     async fn invited(&self, value: &str) -> Result<(Account, Duration), RelinkUrlError> {
         let ticket = self.relink_urls.read(value);
         let ticket = ticket.ok_or(RelinkUrlError::Unknown)?;

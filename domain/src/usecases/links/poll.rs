@@ -12,25 +12,25 @@ use crate::usecases::{Caller, PresentedKey, Refusal};
 /// The status of a link, as far as the caller may know it.
 #[derive(Debug, Clone)]
 pub struct LinkReport {
-    /// The status word.
+    /// The status of the link now.
     pub status: LinkStatus,
     /// The remaining lifetime of the link.
     pub expires_in: Duration,
     /// How often to poll.
     pub interval: Duration,
-    /// The linked account, for the link's own key, and for the admin if the link is a relink.
+    /// The linked account. Only for the link's own key, and for the admin if the link is a relink.
     pub account: Option<Account>,
-    /// The reason of a failure or denial, for the same callers.
+    /// Why the link has failed or was denied. Only for the callers who may see `account`.
     pub error: Option<Fault>,
 }
 
 impl Links {
-    /// Reports a link. Anybody who knows the code sees the status. Only the link's own key sees the rest, and so does
-    /// the admin if the link is a relink. Wrong codes of other callers never slow down that key or the admin.
+    /// Returns the state of a link. Anybody who knows the code sees the status. Only the link's own key, and the admin
+    /// if the link is a relink, see the account or the error. The limit on wrong codes applies to neither of them.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] for an unknown or malformed code, [`Refusal::RateLimited`] after too many of them,
-    /// [`Refusal::PolledTooSoon`] when this poller polls faster than the interval allows.
+    /// [`Refusal::NotFound`] for an unknown or malformed code, [`Refusal::RateLimited`] after too many unknown codes,
+    /// [`Refusal::PolledTooSoon`] when this caller polls faster than the interval allows.
     pub async fn poll(
         &self,
         code: &str,
@@ -66,8 +66,8 @@ impl Links {
         Ok(report)
     }
 
-    /// Reports a link as [`Links::poll`] does, and changes nothing: for a `HEAD`. Other callers do not learn whether there is a
-    /// link with this code, because these requests are not counted as guesses.
+    /// Returns the state of a link as [`Links::poll`] does, and changes nothing: for a `HEAD`. Only the link's own key,
+    /// and the admin if the link is a relink, learn that the link exists, because a `HEAD` is not counted as a guess.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] for any other caller, and for an unknown or malformed code.
@@ -88,8 +88,8 @@ impl Links {
         }
     }
 
-    /// Returns the link as far as its key confirms it. The account of a link is taken from the key, whose row has a
-    /// MAC. A link that was completed after the key was read is reported as not complete yet.
+    /// Checks that a link and its key name the same account, because only the key's row has a MAC. If the link was
+    /// completed after the key was read, returns the earlier state of the link, which was read with the key.
     pub(super) fn confirmed_by_key<'a>(
         &self,
         link: &'a Link,
@@ -141,8 +141,8 @@ impl Links {
     }
 }
 
-/// Whether the admin asks about a relink. Operators start relinks and have no key of the link, and the admin may see every
-/// account anyway.
+/// Whether the caller is an admin and the link is a relink. An admin who starts a relink has no key of the link, and
+/// may see every account anyway.
 const fn is_open_to_admin(link: &Link, caller: &Caller) -> bool {
     matches!(caller, Caller::Admin(_)) && link.relink_of.is_some()
 }

@@ -1,5 +1,4 @@
-//! Hands out a link code with which the person of an account consents again: to an operator, or to the person who opens
-//! an address of [`super::RelinkUrls`].
+//! Hands out link codes for relinks, to admins and to people who open a relink URL ([`super::RelinkUrls`]).
 
 use std::net::IpAddr;
 
@@ -12,7 +11,7 @@ use crate::ports::NewLinkKey;
 use crate::usecases::caller::AUDITING_ONLY;
 use crate::usecases::{Caller, Refusal};
 
-/// For an access key that tries to relink as an operator does.
+/// The refusal for an access key that tries to start a relink as an admin does.
 pub const ADMINS_RELINK: Refusal = Refusal::Forbidden(
     "only the admin key may start a link for an account: to link your own account again, send your key to POST \
      /v1/link-code",
@@ -28,17 +27,17 @@ pub const NO_KEY_LEFT: &str =
 pub(super) struct RelinkStarter {
     pub(super) actor: Actor,
     pub(super) address: IpAddr,
-    /// Whether this is somebody without a key, whose network's link codes are limited.
+    /// Whether the starter has no key, so that the link codes of the network are limited.
     pub(super) is_stranger: bool,
 }
 
 impl Links {
-    /// Hands out a link code with which the person of an account consents again, on behalf of one of its keys. Nobody
-    /// else can consent, and all keys stay valid.
+    /// Hands out a link code with which the owner of an account consents again. The link belongs to one of the
+    /// account's keys. The consent of another person is rejected. All keys stay valid.
     ///
     /// # Errors
-    /// [`Refusal`]: a caller who is no admin, no such account. [`Refusal::Unprocessable`] if the service could not
-    /// recognise the person, or if no key is left.
+    /// [`Refusal`]: the caller is no admin, or the account does not exist. [`Refusal::Unprocessable`] if the provider
+    /// does not identify people, or if the account has no key left.
     pub async fn start_relink(
         &self,
         caller: &Caller,
@@ -67,8 +66,7 @@ impl Links {
         }
     }
 
-    /// Returns the provider of an account and the key on whose behalf the account is linked again: an owner's, if there
-    /// is one.
+    /// Returns the provider of an account, and the key to which a relink belongs: an owner key, if there is one.
     pub(super) async fn relink_key(
         &self,
         account: &Account,

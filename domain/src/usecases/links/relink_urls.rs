@@ -1,4 +1,4 @@
-//! Addresses at which the person of an account starts a relink themselves. Operators and webhooks hand them out.
+//! Relink URLs: the owner of an account opens one to start a relink. Admins and webhooks hand them out.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::time::Timestamp;
 use crate::usecases::{Ports, Settings};
 use crate::vault::Vault;
 
-/// Makes and reads the addresses at which a person relinks their account. An address is bound to the account and to its
-/// latest consent. It gives nobody a key, and nobody but the same person can complete the link.
+/// Creates and checks relink URLs. A relink URL is bound to an account and to its latest consent. The URL gives nobody
+/// a key, and nobody but the owner of the account can complete the link.
 #[derive(Clone)]
 pub struct RelinkUrls {
     vault: Vault,
@@ -19,24 +19,24 @@ pub struct RelinkUrls {
     return_code: ReturnCodePolicy,
 }
 
-/// The contents of an address.
+/// The contents of a relink URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket {
     pub(super) account: AccountId,
-    /// The consent that was the latest when the address was made. A later consent makes the address useless.
+    /// The time of the latest consent when the URL was created. A later consent makes the URL invalid.
     pub(super) linked_at: Timestamp,
     pub(super) expires_at: Timestamp,
 }
 
 impl RelinkUrls {
-    /// How long an address is valid.
+    /// How long a relink URL is valid.
     pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-    /// The path of the page, below the public address. The value follows.
+    /// The path of the page below the public URL, up to the value of the relink URL.
     pub const PATH: &'static str = "/device/relink/";
-    /// The first field of each value.
+    /// The version of the format, which is the first field of each value.
     const VERSION: &'static str = "1";
 
-    /// Makes addresses of the service with these ports and settings.
+    /// Creates relink URLs below the public URL of `settings`.
     pub fn new(ports: &Ports, settings: &Settings) -> Self {
         Self {
             vault: ports.vault.clone(),
@@ -45,8 +45,8 @@ impl RelinkUrls {
         }
     }
 
-    /// Returns the address for an account. `None` if the account has a random id, because anybody could consent instead
-    /// of its owner. `None` also if every link needs a return code, because no program waits for it.
+    /// Returns a relink URL for an account. `None` if the account has a random id, because anybody could consent
+    /// instead of the owner. `None` also if every link needs a return code, because no program waits for the code.
     pub fn url(&self, account: &Account, now: Timestamp) -> Option<RelinkUrl> {
         if !account.identified || self.return_code == ReturnCodePolicy::Required {
             return None;
@@ -60,8 +60,8 @@ impl RelinkUrls {
         Some(RelinkUrl::new(format!("{base}{path}{value}")))
     }
 
-    /// Reads a value that this service made. Writing it again must give the same text, so no other spelling of a value
-    /// is valid.
+    /// Parses a value that this service has created; `None` for any other value. Writing the ticket again must give the
+    /// same text, so no other spelling of a value is valid.
     pub(super) fn read(&self, value: &str) -> Option<Ticket> {
         let mut fields = value.split('.').skip(1);
         let mut number = || fields.next()?.parse::<i64>().ok();
@@ -70,7 +70,7 @@ impl RelinkUrls {
             linked_at: Timestamp::from_millis(number()?),
             expires_at: Timestamp::from_millis(number()?),
         };
-        // Comparing MACs of both texts takes the same time wherever they differ.
+        // Compares MACs of both texts, so that the time does not depend on where the texts differ.
         let [written, given] =
             [self.write(&ticket).as_str(), value].map(|text| self.vault.relink_mac(text));
         written.is_equal(&given).then_some(ticket)

@@ -29,11 +29,11 @@ pub const RETURN_CODES_ARE_OFF: &str = "this service offers no return codes";
 pub struct LinkRequest {
     /// The provider's name, if the client chooses one.
     pub provider: Option<String>,
-    /// Who asks.
+    /// The requesting program.
     pub requester: Requester,
     /// Where the request comes from, if that is known.
     pub address: Option<IpAddr>,
-    /// The role of the new key; everything by default.
+    /// The role of the new key; [`KeyRole::Owner`] by default.
     pub role: Option<KeyRole>,
     /// When the new key expires, if ever.
     pub key_expires_at: Option<Timestamp>,
@@ -45,7 +45,8 @@ pub struct LinkRequest {
 pub struct StartedLink {
     /// The code for the person.
     pub code: LinkCode,
-    /// The key that polls and, once linked, gives access to the account; `None` on a relink, where the old key is used.
+    /// The key with which the client polls, and which gives access to the account once the link is complete. `None` for
+    /// a relink, which uses the old key, and for a workload.
     pub access_key: Option<AccessKey>,
     /// The provider at which the person will consent.
     pub provider: ProviderName,
@@ -58,7 +59,7 @@ pub struct StartedLink {
 pub(super) struct LinkParameters {
     pub(super) provider: ProviderName,
     pub(super) requester: Requester,
-    /// The network whose link codes are limited.
+    /// The hash of the network or workload whose link codes are limited; `None` if they are not limited.
     pub(super) network: Option<KeyedHash>,
     pub(super) key: NewLinkKey,
     pub(super) return_code: bool,
@@ -69,16 +70,17 @@ pub(super) struct LinkParameters {
 }
 
 impl Links {
-    /// Limit of open links. With more, codes could be guessed: see [`crate::link::GuessLimit`].
+    /// Maximum number of open links. With more, guessing a code would be too easy: see [`crate::link::GuessLimit`].
     pub const MOST_OPEN: u64 = 10_000;
-    /// Limit of open links for callers without a key; the rest is reserved for those with one.
+    /// Maximum number of open links at which callers without a key still get a link code. The rest is reserved for
+    /// callers with a key.
     pub const MOST_OPEN_FOR_STRANGERS: u64 = 9_000;
 
-    /// Hands out a link code; a holder of an access key relinks that key's account.
+    /// Hands out a link code. If the caller has an access key, the link relinks the account of that key.
     ///
     /// # Errors
-    /// [`Refusal`]: a missing enrolment key, a network that may not link new accounts, an unknown provider, too many links
-    /// of this network or of all.
+    /// [`Refusal`]: the enrolment key is missing, the network may not link new accounts, the provider is unknown, or
+    /// there are too many links of this network or of all networks.
     pub async fn start(
         &self,
         caller: &Caller,
@@ -140,8 +142,7 @@ impl Links {
         self.create(parameters, access_key).await
     }
 
-    /// Checks whether new accounts may be linked from an address. Accounts that are linked again, and workloads, have
-    /// rules of their own.
+    /// Fails if new accounts may not be linked from an address. Relinks and workloads have other rules.
     fn require_enroll_network(
         &self,
         caller: &Caller,
@@ -183,7 +184,8 @@ impl Links {
         Ok((provider.clone(), relink))
     }
 
-    /// Checks whether a link at this provider may use a return code, or must.
+    /// Checks that a request asks for a return code if the operator requires one, and asks for none if the operator or
+    /// the provider allows none.
     pub(super) fn judge_return_code(
         &self,
         asked: bool,
@@ -196,20 +198,20 @@ impl Links {
             }
             _ => {}
         }
-        if asked && !self.providers.get(provider)?.sends_browsers_back() {
+        if asked && !self.providers.get(provider)?.uses_redirects() {
             return Err(Refusal::Unprocessable(NO_RETURN_CODE.to_owned()));
         }
         Ok(())
     }
 
-    /// Returns the network of an address, by which link codes are limited. Loopback is not limited: it is this machine, or
-    /// an unlisted proxy that stands for any number of networks.
+    /// Returns the hash of the network by which link codes are limited. `None` for a loopback address: the caller is on
+    /// this machine, or a proxy that is not configured forwards requests from many networks.
     pub(super) fn limited_network(&self, address: IpAddr) -> Option<KeyedHash> {
         let is_remote = !address.to_canonical().is_loopback();
         is_remote.then(|| self.vault.hash_network(Network::site_of(address)))
     }
 
-    /// Rejects callers without a key while housekeeping cannot keep up with links that ended without an account.
+    /// Rejects callers without a key while the store holds too many links that ended without an account.
     pub(super) fn require_room(&self) -> Result<(), Refusal> {
         if self.left_over.load(Ordering::Relaxed) < Link::MOST_LEFT_OVER {
             Ok(())
@@ -218,7 +220,7 @@ impl Links {
         }
     }
 
-    /// Stores a link under an unused code. `access_key` is the new key, if the link brings one.
+    /// Stores a link under an unused code. `access_key` is the new key to hand out, if there is one.
     pub(super) async fn create(
         &self,
         parameters: LinkParameters,

@@ -9,12 +9,13 @@ use crate::usecases::workloads::VerifiedWorkload;
 use crate::usecases::{Refusal, WorkloadCall, Workloads};
 
 impl Links {
-    /// Hands out a link code to a workload. If it has linked an account of the provider before, this relinks that
-    /// account. There is no access key: the workload polls, and later gets the token, with any fresh JWT. Records the
-    /// result.
+    /// Hands out a link code to a workload. If the workload has linked an account at the provider before, the link
+    /// relinks that account. The workload gets no access key: it polls, and later requests the token, with any fresh
+    /// JWT. Records the result.
     ///
     /// # Errors
-    /// As [`Workloads::serve`]: no policy allows a link at the provider, the token was used before, too many links.
+    /// As [`Workloads::serve`]. Also if no policy allows a link at the provider, the JWT was used for a link code
+    /// before, or there are too many links.
     pub async fn start_for_workload(
         &self,
         workloads: &Workloads,
@@ -73,7 +74,7 @@ impl Links {
         self.create(parameters, None).await
     }
 
-    /// Returns the account of a provider that a workload has linked, and the key of that link.
+    /// Returns the account at a provider that a workload has linked, and the key with which the workload linked it.
     async fn linked_by<'a>(
         &self,
         workload: &'a VerifiedWorkload,

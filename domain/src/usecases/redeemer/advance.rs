@@ -78,7 +78,7 @@ impl Redeemer {
         })
     }
 
-    /// Checks that this replica is the client that a consent or tokens belong to.
+    /// Checks that this replica has the client id to which a consent or tokens belong.
     pub(super) async fn require_client(
         &self,
         provider: &dyn OAuthProvider,
@@ -92,15 +92,16 @@ impl Redeemer {
         Err(RedeemError::OtherClient { is_alone })
     }
 
-    /// Whether a replica runs that may be the client: beside this one, or since before the link. If the store fails, assumes
-    /// so.
+    /// Whether another replica may be running with the client id of a link. Returns `true` if the only running replica
+    /// is older than the link: it has another client id, so another replica must have started the consent. Also returns
+    /// `true` if the store fails.
     async fn may_others_be_its_client(&self, link: &Link) -> bool {
         let Ok(replicas) = self.replicas.replicas().await else {
             return true;
         };
         let running = running(replicas, self.clock.now());
         let is_older = |replica: &Replica| replica.report.started_at <= link.created_at;
-        // None is there after the store was away for a while.
+        // After an outage of the store, no replica counts as running for a while.
         running.len() != 1 || running.iter().any(is_older)
     }
 
@@ -136,7 +137,7 @@ impl Redeemer {
             is_stored: false,
         });
         let before = link.held().and_then(|held| held.extra.as_ref());
-        // Old members that cannot be decrypted must not cost the new tokens.
+        // New tokens are kept even if old extra members cannot be decrypted.
         let before = vault.open_some(before, &link.code).ok().flatten();
         let before = before.and_then(|text| Extra::from_text(&text));
         let extra = before.unwrap_or_default().after(grant.extra.clone());
@@ -157,11 +158,12 @@ impl Redeemer {
     }
 
     /// Decides what a failed request means for the link. Keeps stored tokens until the deadline, because a failure to
-    /// identify their owner may be temporary. A forged ID token ends the link at once, and so does a client id that nobody has.
+    /// identify their owner may be temporary. An invalid ID token ends the link at once, and so does a client id that
+    /// no running replica has.
     fn judge_failure(&self, error: RedeemError, link: &Link, poll: PollSchedule) -> RedeemResult {
         let now = self.clock.now();
         let (id, provider) = (link.id.0, &link.provider);
-        // Only the first failure in a row is logged as news.
+        // Only the first failure in a row is logged at `WARN`.
         if poll.failures == 0 {
             tracing::warn!(link = id, %provider, %error, "asking the provider failed");
         } else {
@@ -194,7 +196,7 @@ impl Redeemer {
     }
 }
 
-/// The next request is no later than the deadline, so that a link ends in time.
+/// Schedules the next request no later than the link's deadline, so that the link ends in time.
 fn ask_again(poll: PollSchedule, link: &Link) -> RedeemResult {
     RedeemResult::AskAgain(PollSchedule {
         next_at: poll.next_at.min(link.expires_at),

@@ -13,8 +13,8 @@ pub(super) enum RedeemError {
     Provider(#[from] ProviderError),
     #[error(transparent)]
     Refusal(#[from] Refusal),
-    /// The consent was given to another client id than the configured one. `is_alone` if no other replica is running that
-    /// may have it.
+    /// The consent was given to another client id than the configured one. `is_alone` if no other running replica may
+    /// have that client id.
     #[error(
         "the consent was given to another client id than the one that is configured now: link again"
     )]
@@ -31,8 +31,8 @@ impl RedeemError {
         }
     }
 
-    /// Whether this replica's configuration kept it from sending anything. During a rollout, another replica may have
-    /// the provider, its client id, or the secret key that sealed the consent.
+    /// Whether the configuration of this replica kept it from sending a request. During a rollout, another replica may
+    /// have the provider, its client id, or the secret key that sealed the consent.
     pub(super) const fn is_local(&self) -> bool {
         matches!(
             self,
@@ -42,13 +42,14 @@ impl RedeemError {
         )
     }
 
-    /// Whether it ends a link that holds tokens: an invalid ID token, or a client id that no replica has any more.
+    /// Whether the error ends even a link that holds tokens: an invalid ID token, or a client id that no replica has
+    /// any more.
     pub(super) fn is_final(&self) -> bool {
         matches!(self, Self::OtherClient { is_alone: true })
             || matches!(self, Self::Provider(ProviderError::Refused { code, .. }) if code == ProviderError::INVALID_ID_TOKEN)
     }
 
-    /// When the provider allows a retry, if it said so.
+    /// Returns how long the provider asks to wait before a retry, if it does.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Provider(error) => error.retry_after(),
@@ -56,7 +57,8 @@ impl RedeemError {
         }
     }
 
-    /// Some servers call an expired device code `invalid_grant`.
+    /// Whether the link has expired, although the error does not say so: some servers return `invalid_grant` for an
+    /// expired device code.
     pub(super) fn is_late(&self, link: &Link, soon: Timestamp) -> bool {
         let code = match self {
             Self::Provider(ProviderError::Refused { code, .. }) => code.as_str(),
@@ -74,13 +76,13 @@ impl RedeemError {
                     "the provider's first response was lost, and a consent can be redeemed only once: link again \
                      ({error})"
                 );
-                Fault::new(FaultCode::AnswerLost, words)
+                Fault::new(FaultCode::ResponseLost, words)
             }
             other => other.into_fault(),
         }
     }
 
-    /// Returns how a link ends whose consent nobody could redeem in time.
+    /// Returns the ending of a link whose consent no replica could redeem in time.
     pub(super) fn ending_at_deadline(self) -> Ending {
         match self {
             Self::OtherClient { .. } => Ending::Failed(self.into_fault()),

@@ -5,7 +5,7 @@ use crate::grant::{Account, AccountKey, Identity};
 use crate::link::{Ending, Link, Owner, PollSchedule, SealedGrant};
 
 impl Redeemer {
-    /// Finds out whose tokens a link holds.
+    /// Asks the provider who owns the tokens of a link.
     pub(super) async fn identify(
         &self,
         link: &Link,
@@ -44,8 +44,9 @@ impl Redeemer {
         Ok(RedeemResult::Identified(Box::new(grant)))
     }
 
-    /// Returns the identity of the account; `None` if another person consented than the one whose account is linked
-    /// again. An account under a random id is repaired only by a relink with its key.
+    /// Returns the owner of the tokens; `None` if another person has consented to a relink. If the provider does not
+    /// identify people, the account has a random id, and persons cannot be compared. Then any consent counts, because
+    /// only a key of the account can start its relink.
     fn owner(&self, link: &Link, identity: Identity, relinked: Option<Account>) -> Option<Owner> {
         let (known_as, display_name) = match identity {
             Identity::Known {
@@ -78,8 +79,8 @@ impl Redeemer {
     }
 }
 
-/// Whether the provider has never identified the person. Somebody who can write to the database can say so of any account, but
-/// not change its id, to which its keys and tokens are bound.
+/// Whether the provider has never identified the person. Checks the id as well: somebody who can write to the database
+/// can change `identified`, but not the id, to which the keys and tokens of the account are bound.
 fn is_anonymous(account: &Account) -> bool {
     !account.identified && account.key.is_random()
 }

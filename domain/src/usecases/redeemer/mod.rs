@@ -1,9 +1,10 @@
 //! Turns consents into accounts: polls providers for links that wait for consent, redeems device and authorization
 //! codes, and identifies the person.
 //!
-//! Claim (one transaction), call the provider (no transaction), record (another transaction): the runtime calls
-//! [`Redeemer::claim_due`], then for each link [`Redeemer::advance`] and [`Redeemer::record_result`]. It repeats the last one
-//! while the store is unavailable, because the outcome may hold tokens that exist nowhere else.
+//! The runtime leases links with [`Redeemer::claim_due`] (one transaction), calls the provider for each link with
+//! [`Redeemer::advance`] (no transaction is open), and stores the result with [`Redeemer::record_result`] (another
+//! transaction). It repeats `record_result` while the store is unavailable, because the result may hold tokens that
+//! exist nowhere else.
 
 mod advance;
 mod error;
@@ -42,20 +43,20 @@ pub struct Redeemer {
     audit: Arc<AuditLog>,
 }
 
-/// The provider's response, ready to be recorded.
+/// The result of [`Redeemer::advance`], ready to be recorded.
 #[derive(Debug, Clone)]
 pub enum RedeemResult {
-    /// Nothing yet.
+    /// No result yet: ask the provider again.
     AskAgain(PollSchedule),
     /// Tokens whose owner is not known yet, from a consent or from a refresh.
     Tokens(Box<SealedGrant>, PollSchedule),
     /// Tokens and their owner.
     Identified(Box<NewGrant>),
-    /// The owner of tokens that are held until the link is confirmed.
+    /// The owner of the tokens, which the link holds until the program sends the return code.
     Held(Owner),
-    /// Tokens that must not be used: they are revoked, and the link ends.
+    /// Tokens that must not be used. They are revoked, and the link ends.
     Unusable(Box<SealedGrant>, Ending),
-    /// The link ends.
+    /// The link ends without an account.
     Over(Ending),
 }
 
@@ -84,7 +85,7 @@ impl Redeemer {
         }
     }
 
-    /// Leases the links whose poll is due, except those at busy providers.
+    /// Leases up to `limit` links whose poll is due, except at the providers in `busy`.
     ///
     /// # Errors
     /// When the store fails.
@@ -101,7 +102,7 @@ impl Redeemer {
             .await
     }
 
-    /// Returns how long no link is due, at providers that are not busy.
+    /// Returns how long until a poll is due at a provider that is not in `busy`; `None` if none is scheduled.
     ///
     /// # Errors
     /// When the store fails.

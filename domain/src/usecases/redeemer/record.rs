@@ -6,7 +6,7 @@ use crate::link::{Ending, Link, LinkState, PollSchedule, SealedGrant};
 use crate::ports::StoreError;
 
 impl Redeemer {
-    /// Records a result. Returns the link if its next step is due at once, under the same lease.
+    /// Records a result. Returns the link if its next request is due at once, under the same lease.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] and [`StoreError::Busy`]: call it again with the same result.
@@ -49,8 +49,8 @@ impl Redeemer {
     }
 
     /// Stores tokens that just arrived. They exist nowhere else, so they are stored even if the lease was lost
-    /// meanwhile, as long as the link still waits for this consent, or holds the tokens that were refreshed. Otherwise
-    /// they are revoked.
+    /// meanwhile, as long as the link still waits for this consent, or holds the tokens that were refreshed. If the
+    /// link has ended or was deleted, the tokens are revoked.
     async fn store_tokens(
         &self,
         link: &Link,
@@ -78,7 +78,8 @@ impl Redeemer {
                 // A link has one consent, so it does not matter who holds the lease.
                 LinkState::Authorizing(_) => read = current,
                 LinkState::Redeemed(_) if current.held() == link.held() => read = current,
-                // A device code is redeemed once: an attempt that seemed to fail has stored these tokens.
+                // A device code can be redeemed only once, so an attempt that seemed to fail has stored the tokens of
+                // the link.
                 LinkState::Redeemed(held) => {
                     let is_ours = current.version == read.version.next()
                         && held.access_token == grant.access_token;

@@ -8,12 +8,12 @@ use crate::ports::{OAuthProvider, ProviderError, RefreshAnswer};
 use crate::secret::{RefreshToken, Sealed};
 use crate::usecases::Refusal;
 
-/// A refused access token counts as expired at its stated end, but at least 1 s and at most 60 s after it was requested.
-/// The lower bound prevents an endless loop of refreshes.
+/// A rejected access token counts as expired after its stated expiry, but never sooner than 1 s and never later than 60
+/// s after it was requested. The lower bound prevents an endless loop of refreshes.
 const ASSUMED_LIFETIME: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 impl Redeemer {
-    /// Whether the access token may have been refused because it has expired.
+    /// Whether the provider may have rejected the access token because it has expired.
     pub(super) fn may_have_expired(&self, grant: &SealedGrant, error: &ProviderError) -> bool {
         let (shortest, longest) = ASSUMED_LIFETIME;
         let latest = grant.requested_at + longest;
@@ -23,8 +23,9 @@ impl Redeemer {
         is_refused && end <= self.clock.now()
     }
 
-    /// Sends the refresh token of a leased link whose person is not identified yet. After a lost response it is sent
-    /// again. Changes nothing that is stored. `None` if it must not be sent now.
+    /// Sends the refresh token of a leased link whose owner is not identified yet. Returns `None` if the refresh token
+    /// must not be sent now. Changes nothing that is stored. If the response is lost, a later attempt sends the same
+    /// refresh token again.
     pub(super) async fn refresh(
         &self,
         provider: &dyn OAuthProvider,

@@ -10,7 +10,7 @@ use crate::secret::{AccessToken, RefreshToken, Sealed};
 use crate::time::Timestamp;
 
 impl Refresher {
-    /// Seals the response to the refresh token of a lease.
+    /// Seals the tokens in the response to a refresh request.
     pub(super) fn seal(
         &self,
         lease: &StoredTokens,
@@ -77,7 +77,8 @@ impl Refresher {
         due_at(&lifetimes, self.at_least_every, self.entropy.fraction())
     }
 
-    /// The stored access token stays, and the account is degraded until a refresh returns a usable one.
+    /// Seals a new refresh token and keeps the stored access token. The account is degraded until a refresh returns a
+    /// usable access token.
     fn seal_unusable(
         &self,
         lease: &StoredTokens,
@@ -110,7 +111,7 @@ impl Refresher {
         stored.is_ok_and(|stored| stored.expose() == access_token.expose())
     }
 
-    /// Whether the response has a refresh token other than the stored one.
+    /// Whether the response has a refresh token that differs from the stored one.
     fn is_new(&self, lease: &StoredTokens, refresh_token: Option<&RefreshToken>) -> bool {
         let (vault, key) = (&self.vault, &lease.account.key);
         let stored = vault.open_some::<RefreshToken>(lease.refresh_token.as_ref(), key);
@@ -121,7 +122,8 @@ impl Refresher {
         refresh_token.is_some_and(|new| !is_stored(new))
     }
 
-    /// Returns the extra members of a lease after a response, sealed with the current key like the access token.
+    /// Merges the extra members of a response into the stored ones. Seals them with the current key, like the access
+    /// token.
     fn seal_extra(
         &self,
         lease: &StoredTokens,
@@ -136,14 +138,14 @@ impl Refresher {
     }
 }
 
-/// The provider keeps returning an expired token.
+/// The error for an access token that had expired before it was requested: the provider has returned an old token.
 fn expired_token() -> ProviderError {
     ProviderError::Nonsense {
         detail: "an access token that the service already has and that has expired".to_owned(),
     }
 }
 
-/// The provider has rotated, and the new token cannot be stored.
+/// The error for new tokens that cannot be encrypted. The provider may have rotated the refresh token.
 pub(super) fn unsealable(error: CipherError) -> RefreshError {
     RefreshError {
         cause: ProviderError::Nonsense {

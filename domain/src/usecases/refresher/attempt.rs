@@ -15,11 +15,11 @@ use crate::time::Timestamp;
 /// The outcome of a refresh request, ready to be recorded.
 #[derive(Debug, Clone)]
 pub enum RefreshResult {
-    /// New tokens.
+    /// The provider accepted the refresh token. The new access token may still be unusable.
     Refreshed(Box<RefreshedTokens>),
     /// The refresh failed. Carries the consequences for the account.
     Failed(Box<RefreshFailure>),
-    /// Nothing was sent: the lease had expired, or the response could not have been stored.
+    /// The refresh token was not sent: the lease was lost, the account waits for a probe, or the store is not writable.
     Unsent,
 }
 
@@ -31,7 +31,7 @@ pub(super) enum AttemptError {
 }
 
 impl AttemptError {
-    /// Returns the outcome for metrics; `None` if nothing was sent.
+    /// Returns the outcome for metrics; `None` if the lease was lost.
     const fn outcome(&self) -> Option<RefreshOutcome> {
         match self {
             Self::LeaseLost => None,
@@ -57,7 +57,8 @@ impl From<CipherError> for AttemptError {
 }
 
 impl Refresher {
-    /// Sends the refresh token of a lease. Changes nothing that is stored.
+    /// Sends the refresh token of a leased account. Writes only the outage of the provider to the store;
+    /// [`Refresher::record_result`] stores the result.
     #[tracing::instrument(
         level = "debug",
         name = "refresh attempt",
@@ -88,7 +89,7 @@ impl Refresher {
                 let are_others_running =
                     fault.code.is_local() && self.are_others_running(now).await;
                 if are_others_running {
-                    self.claim_delay.start(now);
+                    self.claim_delay.note_unsendable(now);
                 }
                 wait_for_operator(before, fault, are_others_running, now, spread)
             }
@@ -98,7 +99,7 @@ impl Refresher {
                 judge(before, &error, others, now, spread)
             }
         };
-        // `record_result` reports a verdict once it is stored.
+        // `record_result` reports `RelinkRequired`, once it is stored.
         if let Some(outcome) = outcome
             && failure.status != AccountStatus::RelinkRequired
         {
@@ -107,7 +108,7 @@ impl Refresher {
         RefreshResult::Failed(Box::new(with_earlier_verdict(failure, lease)))
     }
 
-    /// Returns how the provider's other grants are doing. If the store fails, assumes that there are some.
+    /// Returns the state of the provider's other grants. If the store fails, assumes that other grants exist.
     async fn others(&self, lease: &StoredTokens) -> OtherGrants {
         let others = self.accounts.has_others_alive(&lease.account).await;
         OtherGrants {
@@ -116,13 +117,13 @@ impl Refresher {
         }
     }
 
-    /// Whether other replicas run that may be able to refresh. If the store fails, assumes so.
+    /// Whether other replicas are running, which may be able to refresh. Returns `true` if the store fails.
     async fn are_others_running(&self, now: Timestamp) -> bool {
         let replicas = self.replicas.replicas().await;
         replicas.map_or(true, |replicas| running(replicas, now).len() > 1)
     }
 
-    /// Returns how long a refresh has been due. `None` if it is not due yet, because a caller requested it early.
+    /// Returns how long a refresh has been due. `None` if the refresh is not due yet, but a caller has requested it.
     fn lag(&self, due: Timestamp) -> Option<Duration> {
         let now = self.clock.now();
         (due <= now).then(|| now.since(due))
@@ -135,7 +136,7 @@ impl Refresher {
         lag: Option<Duration>,
     ) {
         let provider = &lease.account.key.provider;
-        self.observer.refresh_tried(provider, outcome, lag);
+        self.observer.refresh_attempted(provider, outcome, lag);
     }
 
     async fn send_refresh_token(
@@ -152,7 +153,7 @@ impl Refresher {
                 log_if_not_stored(&lease.account.key.provider, given_back);
                 return Err(AttemptError::Operator(fault));
             }
-            // `record_result` gives back the lease, and the turn of a probe.
+            // `record_result` releases the lease. If the account was the probe, it also lets another account be probed.
             Err(error) => return Err(error),
             Ok(ready) => ready,
         };
@@ -172,7 +173,7 @@ impl Refresher {
             .map_err(|error| AttemptError::Provider(unsealable(error)))
     }
 
-    /// Returns the refresh token of a lease and its provider, if it may be sent there now.
+    /// Returns the provider of a lease and the decrypted refresh token, if the refresh token may be sent now.
     async fn prepare(
         &self,
         lease: &StoredTokens,
@@ -185,7 +186,8 @@ impl Refresher {
         Ok(ready)
     }
 
-    /// Returns the refresh token and its provider, if this process is configured to send it there.
+    /// Returns the provider and the decrypted refresh token, if this process has the configuration and the secret key
+    /// to send it.
     pub(super) async fn open_refresh_token(
         &self,
         tokens: &StoredTokens,
@@ -205,8 +207,9 @@ impl Refresher {
         Ok((provider.as_ref(), self.vault.open(sealed, key)?))
     }
 
-    /// Whether the lease outlasts a provider call that starts now, and nothing has changed meanwhile. The time is taken
-    /// after the store has responded: the process may be suspended, or its database unreachable, while it waits.
+    /// Whether the lease outlasts a provider call that starts now, and the stored lease and generation are unchanged.
+    /// Reads the clock after the store has responded, because the store may be slow, or the process suspended
+    /// meanwhile.
     async fn is_still_leased(&self, lease: &StoredTokens) -> bool {
         let stored = self.accounts.tokens(lease.account.id).await;
         let answered_by = self.clock.now() + self.provider_timeout;
@@ -225,7 +228,8 @@ fn client_changed() -> Fault {
     Fault::new(FaultCode::ClientChanged, words)
 }
 
-/// If the grant was given up before, a failed attempt keeps the original reason.
+/// If the grant was given up before, it stays given up with its original error, unless this failure also ends the
+/// grant.
 fn with_earlier_verdict(failure: RefreshFailure, lease: &StoredTokens) -> RefreshFailure {
     if lease.account.status != AccountStatus::RelinkRequired
         || failure.status == AccountStatus::RelinkRequired

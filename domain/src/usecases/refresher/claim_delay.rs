@@ -1,4 +1,5 @@
-//! Lets other replicas claim due refreshes first, after this one could not send a refresh token because of its configuration.
+//! Lets other replicas claim due refreshes first, after the configuration of this replica kept it from sending a
+//! refresh token.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -6,17 +7,17 @@ use std::time::Duration;
 use crate::lock::lock;
 use crate::time::Timestamp;
 
-/// How much later than others this process claims what is due: a replica looks for due work once a second.
+/// How much later than other replicas this process claims due refreshes. Replicas look for due work once a second.
 const DELAY: Duration = Duration::from_secs(1);
-/// For how long that lasts.
+/// How long the delay applies after a refresh token could not be sent.
 const DELAYED_FOR: Duration = Duration::from_secs(600);
 
-/// Remembers when this process could not send a refresh token.
+/// The time when this process last could not send a refresh token.
 #[derive(Default)]
 pub(super) struct ClaimDelay(Mutex<Option<Timestamp>>);
 
 impl ClaimDelay {
-    /// Returns how long due refreshes are left to other replicas.
+    /// Returns how long this process leaves due refreshes to other replicas.
     pub(super) fn current(&self, now: Timestamp) -> Duration {
         let started_at = *lock(&self.0);
         let is_delayed = started_at.is_some_and(|at| (at + DELAYED_FOR).is_ahead(now, DELAYED_FOR));
@@ -24,7 +25,7 @@ impl ClaimDelay {
     }
 
     /// Records that this process could not send a refresh token.
-    pub(super) fn start(&self, now: Timestamp) {
+    pub(super) fn note_unsendable(&self, now: Timestamp) {
         *lock(&self.0) = Some(now);
     }
 }

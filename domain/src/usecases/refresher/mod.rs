@@ -1,12 +1,12 @@
 //! Keeps grants alive: refreshes tokens before they expire and on demand.
 //!
-//! Claim (one transaction), send the refresh token (no transaction), record (another transaction): the runtime claims
-//! with [`Refresher::claim_due`] or [`Refresher::claim`], then calls [`Refresher::attempt`] and [`Refresher::record_result`].
-//! It repeats the last one while the store is unavailable, because the outcome may hold a refresh token that exists
-//! nowhere else.
+//! The runtime claims a lease with [`Refresher::claim_due`] or [`Refresher::claim`] (one transaction), sends the
+//! refresh token with [`Refresher::attempt`] (no transaction is open), and stores the result with
+//! [`Refresher::record_result`] (another transaction). It repeats `record_result` while the store is unavailable,
+//! because the result may hold a refresh token that exists nowhere else.
 //!
-//! After a failed write, nothing is claimed or sent until a write test has shown that there is room for tokens: a claim
-//! may fit where the new tokens do not.
+//! After a failed write, the service claims and sends nothing until a write test succeeds: the small write of a claim
+//! may succeed although new tokens cannot be stored.
 
 mod answer;
 mod attempt;
@@ -37,11 +37,11 @@ use outage_watch::OutageWatch;
 pub use attempt::RefreshResult;
 pub use on_demand::{RefreshOnDemand, RefreshRequest};
 
-/// How long due refreshes are left to other replicas, if the provider responds to them and not to this process. If
-/// nobody has taken them by then, there may be no other replica.
+/// If a provider responds to other replicas but not to this process, this process leaves due refreshes to them for this
+/// long. Then this process claims the refreshes itself, because the other replicas may be gone.
 const UNREACHABLE_CLAIM_DELAY: Duration = Duration::from_secs(30);
 
-/// Refreshes tokens, ahead of their expiry and when asked to.
+/// Refreshes tokens before they expire, and on demand.
 pub struct Refresher {
     refreshes: Arc<dyn RefreshStore>,
     cache: Arc<TokenCache>,
@@ -64,11 +64,11 @@ pub struct Refresher {
 /// The result of claiming one account.
 #[derive(Debug)]
 pub enum Claim {
-    /// The caller may send the refresh token.
+    /// The caller holds the lease and may send the refresh token.
     Mine(Box<StoredTokens>),
-    /// Somebody else holds the lease: retry soon.
+    /// Another task or replica holds the lease: retry soon.
     Theirs,
-    /// There is nothing to refresh, or not now.
+    /// The account needs no refresh, or must not be refreshed now.
     Settled,
 }
 
@@ -94,14 +94,14 @@ impl Refresher {
         }
     }
 
-    /// The clock of this service.
+    /// The clock with which the runtime measures timeouts of refreshes.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
 
-    /// Leases accounts whose refresh is due, except those at busy providers. During an outage only the probe is leased.
-    /// If a provider does not respond to this process but to others, its due refreshes are left to them for half a
-    /// minute.
+    /// Leases up to `limit` accounts whose refresh is due, except at the providers in `busy`. During an outage, leases
+    /// only the next probe. If a provider responds to other replicas but not to this process, leaves the provider's due
+    /// refreshes to them for half a minute.
     ///
     /// # Errors
     /// When the store fails.
@@ -137,7 +137,7 @@ impl Refresher {
                 {
                     Ok(probe) => claimed.extend(probe),
                     Err(error) if claimed.is_empty() => return Err(error),
-                    // Accounts that are claimed already are refreshed; the probe is claimed next time.
+                    // The accounts that are claimed already are refreshed first; the next call claims the probe.
                     Err(_) => {}
                 }
             }
@@ -149,7 +149,8 @@ impl Refresher {
         Ok(claimed)
     }
 
-    /// Returns how long nothing can be claimed, at providers that are not busy.
+    /// Returns how long [`Refresher::claim_due`] has nothing to claim at providers that are not in `busy`; `None` if no
+    /// refresh is scheduled.
     ///
     /// # Errors
     /// When the store fails.
@@ -160,7 +161,7 @@ impl Refresher {
         for outage in &outages {
             if let Some(at) = self.outages.opens_at(outage, now).await? {
                 closed.push(outage.provider.clone());
-                // A busy provider has no place for a probe.
+                // A busy provider has reached its concurrency limit, so it cannot be probed now.
                 opens_at.extend(Some(at).filter(|_| !busy.contains(&outage.provider)));
             }
         }
@@ -179,8 +180,8 @@ impl Refresher {
         Ok(next.map(|at| (at + self.claim_delay.current(now)).since(now)))
     }
 
-    /// Leases one account, unless the request is settled. During an outage of its provider, only if it is the account's
-    /// turn to be the probe.
+    /// Leases the account of a request, unless the request is settled. During an outage of the provider, leases the
+    /// account only if it is the next to be probed.
     ///
     /// # Errors
     /// When the store fails.
@@ -226,7 +227,7 @@ impl Refresher {
         }
     }
 
-    /// Returns a lease under which nothing was sent.
+    /// Releases a lease under which nothing was sent.
     ///
     /// # Errors
     /// When the store fails.
@@ -235,8 +236,8 @@ impl Refresher {
         self.refreshes.release_refresh(account, version).await
     }
 
-    /// Whether a refresh can be tried now. A process that can send the refresh token ignores the pause of one that
-    /// could not.
+    /// Whether this process may try a refresh now. If another process could not send the refresh token and this one
+    /// can, this process ignores the pause after that failure.
     async fn may_claim(&self, tokens: &StoredTokens, now: Timestamp) -> bool {
         may_try(tokens, now)
             || failed_locally(tokens) && self.open_refresh_token(tokens).await.is_ok()
@@ -247,9 +248,9 @@ impl Refresher {
     }
 }
 
-/// Whether a refresh can be tried now: there is a refresh token, and no pause after a failure is in progress. A pause
-/// that ends further ahead than any pause can last counts as over. An account that was given up has no pause: a caller
-/// who requests it has a reason.
+/// Whether a refresh may be tried now: the account has a refresh token, and no pause after a failure is in progress. A
+/// pause that ends further ahead than any pause can last was stored by a wrong clock, and counts as over. An account
+/// that was given up has no pause: callers may request a refresh at any time.
 pub(super) fn may_try(tokens: &StoredTokens, now: Timestamp) -> bool {
     let failed = tokens.attempts.failures > 0;
     let given_up = tokens.account.status == AccountStatus::RelinkRequired;

@@ -17,13 +17,13 @@ pub trait RefreshOnDemand: Send + Sync {
     async fn refresh(&self, request: RefreshRequest, timeout: Duration);
 }
 
-/// A request for newer tokens than those that the caller has seen. It is settled once the stored account differs from
-/// what the caller has seen.
+/// A request for newer tokens than the caller has read. The request is settled once the stored tokens were replaced, or
+/// a refresh has failed for a reason that concerns every process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshRequest {
     /// The account.
     pub account: AccountId,
-    /// Its provider.
+    /// The account's provider.
     pub provider: ProviderName,
     generation: Generation,
     failures: u32,
@@ -40,8 +40,8 @@ impl RefreshRequest {
         }
     }
 
-    /// Whether the request is still open: since then the account was not refreshed, and no refresh failed for a reason
-    /// that concerns every process.
+    /// Whether the request is still open: since it was made, the tokens were not replaced, and no refresh has failed
+    /// for a reason that concerns every process.
     pub(super) fn is_open(&self, tokens: &StoredTokens) -> bool {
         self.generation == tokens.generation
             && (self.failures == tokens.attempts.failures || failed_locally(tokens))

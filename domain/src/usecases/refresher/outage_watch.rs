@@ -1,4 +1,4 @@
-//! Derives outages of a provider from the responses to its accounts.
+//! Detects outages of providers from the results of refresh requests.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::ports::{Clock, OutageStore, ProviderError, RefreshError, StoreError};
 use crate::time::Timestamp;
 use crate::usecases::Ports;
 
-/// Attempts to change an outage that other replicas change at the same time.
+/// Maximum number of attempts to store a change of an outage that other replicas change at the same time.
 const CHANGE_ATTEMPTS: usize = 3;
 
 /// Begins, probes and ends outages of providers.
@@ -38,7 +38,7 @@ impl OutageWatch {
     }
 
     /// Returns when this process may send the next probe; `None` if it may probe any account now. Accounts that have
-    /// not failed may be probed earlier than the others.
+    /// neither failed nor been probed may be probed earlier than the others.
     pub(super) async fn opens_at(
         &self,
         outage: &Outage,
@@ -71,8 +71,8 @@ impl OutageWatch {
         Ok(outages)
     }
 
-    /// Whether this process may send a probe. After a probe of its own, it leaves the next one to other replicas for a
-    /// moment. A stored time from a clock that was ahead does not count.
+    /// Whether this process may send a probe. After its own probe, this process leaves the next probe to other replicas
+    /// for a moment. Stored times that are too far ahead come from a wrong clock and are ignored.
     pub(super) fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
         let left = self.known.probe_delay(outage);
         let horizon = PROBE_HORIZON + left;
@@ -81,8 +81,8 @@ impl OutageWatch {
         due && !is_left(outage.probe_at) && !(repeats && is_left(outage.repeats_at()))
     }
 
-    /// Leases the account whose turn it is to be the probe until `lease_until`. With `asked_for`, only if it is that
-    /// one.
+    /// Leases the next account to be probed, until `lease_until`. If `asked_for` is given, leases the next account only
+    /// if it is `asked_for`.
     pub(super) async fn claim_probe(
         &self,
         provider: &ProviderName,
@@ -100,21 +100,22 @@ impl OutageWatch {
         }))
     }
 
-    /// Records that the provider has refreshed a token. Writes nothing, because the new tokens are saved first.
+    /// Records in memory that the provider has refreshed a token. Writes nothing to the store, because the new tokens
+    /// are saved first.
     pub(super) fn note_success(&self, lease: &StoredTokens) {
         let provider = &lease.account.key.provider;
         self.known.refreshed(provider, self.clock.now());
     }
 
-    /// Ends the outage of a provider whose new tokens are saved.
+    /// Ends the provider's outage, once the new tokens are saved.
     pub(super) async fn note_saved(&self, lease: &StoredTokens) {
         let provider = &lease.account.key.provider;
         let ended = self.end_outage(provider).await;
         log_if_not_stored(provider, ended);
     }
 
-    /// Records what a failure says about the provider. A definite response ends an outage; several accounts that fail
-    /// without one begin one.
+    /// Records what a failed request says about the provider. A definite response ends an outage. An outage begins when
+    /// several accounts fail without a definite response.
     pub(super) async fn note_error(&self, lease: &StoredTokens, error: &RefreshError) {
         let provider = &lease.account.key.provider;
         let noted = if error.cause.is_definite() {
@@ -133,7 +134,7 @@ impl OutageWatch {
     ) -> Result<(), StoreError> {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
         let now = self.clock.now();
-        let (fault, retry_after) = (error_of_others(cause), cause.retry_after());
+        let (fault, retry_after) = (error_while_waiting(cause), cause.retry_after());
         let before = lease.attempts.failures;
         let makes_outage = self.known.failed(provider, account, before, now);
         match self.known.of(provider) {
@@ -150,13 +151,14 @@ impl OutageWatch {
         }
     }
 
-    /// Whether an outage has begun since the lease was claimed, and the account was not probed in it.
+    /// Whether the account must wait to be probed: an outage has begun after its lease was claimed, and the account was
+    /// not probed in this outage.
     pub(super) fn waits_for_probe(&self, lease: &StoredTokens) -> bool {
         let outage = self.known.of(&lease.account.key.provider);
         outage.is_some_and(|outage| !outage.has_probed(lease.account.id))
     }
 
-    /// Passes the turn to another account if nothing was sent for the probe.
+    /// Lets another account be probed at once, if this account was the probe and nothing was sent.
     ///
     /// # Errors
     /// When the store fails: call it again.
@@ -175,9 +177,9 @@ impl OutageWatch {
         self.change_outage(provider, given_back).await
     }
 
-    /// Returns a refusal that says nothing about the grant as [`ProviderError::Nonsense`]. During an outage that is
-    /// every refusal without an OAuth error code: a firewall gives it to everybody. But if the provider has refreshed
-    /// other grants since it began to refuse this one, the refusal is about this grant.
+    /// Converts a refusal to [`ProviderError::Nonsense`] if it says nothing about the grant: during an outage, a
+    /// firewall may send refusals without an OAuth error code to everybody. Keeps the refusal if the provider has
+    /// refreshed other grants since it began to refuse this grant, because then the refusal concerns this grant alone.
     pub(super) fn reinterpret(&self, lease: &StoredTokens, error: RefreshError) -> RefreshError {
         let provider = &lease.account.key.provider;
         let refreshed_at = self.known.last_refresh(provider);
@@ -218,8 +220,8 @@ impl OutageWatch {
         Ok(())
     }
 
-    /// Records a change, if there is one. If another replica has changed the outage meanwhile, its state is read and
-    /// changed instead.
+    /// Stores the outage that `change` returns, if any. If another replica has changed the outage meanwhile, reads the
+    /// outage and applies `change` again.
     async fn change_outage(
         &self,
         provider: &ProviderName,
@@ -256,8 +258,9 @@ pub(super) fn log_if_not_stored(provider: &ProviderName, noted: Result<(), Store
     }
 }
 
-/// The error of accounts that were not tried. It contains nothing that the provider said about another account.
-fn error_of_others(cause: &ProviderError) -> Fault {
+/// The error to show on accounts that wait for the outage to end. It quotes the provider only if the client is
+/// misconfigured, because that concerns all accounts.
+fn error_while_waiting(cause: &ProviderError) -> Fault {
     if let ProviderError::Misconfigured { .. } = cause {
         return cause.into();
     }

@@ -6,7 +6,7 @@ use crate::observe::RefreshOutcome;
 use crate::ports::{RecordedRefresh, StoreError};
 
 impl Refresher {
-    /// Records the result of sending the refresh token of a lease.
+    /// Records the result of [`Refresher::attempt`].
     ///
     /// # Errors
     /// When the store fails: call it again with the same result.
@@ -20,7 +20,7 @@ impl Refresher {
             RefreshResult::Failed(failure) => self.store_failure(lease, failure).await,
             RefreshResult::Unsent => self.give_back_unsent(lease).await,
         };
-        // Even if the store returned an error: it may have recorded the result.
+        // The store may have recorded the result even if it returned an error.
         self.cache.invalidate(lease.account.id);
         if recorded.is_ok() && matches!(result, RefreshResult::Refreshed(_)) {
             self.outages.note_saved(lease).await;
@@ -62,13 +62,14 @@ impl Refresher {
         Ok(())
     }
 
-    /// Gives back the lease, and the turn to probe if the account was the probe of an outage.
+    /// Releases the lease. If the account was the probe of an outage, lets another account be probed.
     async fn give_back_unsent(&self, lease: &StoredTokens) -> Result<(), StoreError> {
         self.release(lease).await?;
         self.outages.give_probe_back(lease).await
     }
 
-    /// The account was deleted while its tokens were in flight.
+    /// Queues the new tokens for revocation, because the account was deleted or got tokens of another origin during the
+    /// refresh.
     async fn give_back(
         &self,
         lease: &StoredTokens,
@@ -112,14 +113,14 @@ impl Refresher {
     }
 }
 
-/// Whether the account failed in this way before.
+/// Whether the account already has the status and the error code of this failure.
 fn is_old(lease: &StoredTokens, failure: &RefreshFailure) -> bool {
     let before = lease.account.last_error.as_ref();
     lease.account.status == failure.status
         && before.is_some_and(|before| before.code == failure.fault.code)
 }
 
-/// Logs a verdict once, when it is new. An unchanged one is logged at `DEBUG`.
+/// Logs a failure: at `WARN` if it is shown and has a new status or error code, else at `DEBUG`.
 fn log_failure(lease: &StoredTokens, failure: &RefreshFailure, kept: bool) {
     let (code, detail) = (&*failure.fault.code, &*failure.fault.detail);
     let (account, provider) = (lease.account.id.0, &lease.account.key.provider);

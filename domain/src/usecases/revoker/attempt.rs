@@ -21,10 +21,10 @@ enum AttemptError {
     LeaseLost,
 }
 
-/// The result so far, while the tokens of a grant are revoked one after the other.
+/// The intermediate result, while the tokens of a grant are revoked one after the other.
 struct SoFar {
     status: RevocationStatus,
-    /// The definite rejection of one of them, before any was revoked.
+    /// The last definite rejection, unless another token had been revoked before it.
     refusal: Option<ProviderError>,
 }
 
@@ -48,8 +48,8 @@ impl From<CipherError> for AttemptError {
 }
 
 impl Revoker {
-    /// Revokes the tokens of a lease. Stores only whose tokens they are. Returns `None` if there is nothing left to do
-    /// under this lease.
+    /// Revokes the tokens of a leased revocation. Writes only the owner of the tokens to the store. Returns `None` if
+    /// the lease has expired or the revocation was cancelled.
     pub async fn attempt(&self, lease: &RevocationLease) -> Option<RevocationResult> {
         if lease.tokens == RevocableTokens::default() {
             return Some(RevocationResult::Ended {
@@ -127,8 +127,8 @@ impl Revoker {
         )))
     }
 
-    /// Finds out whose tokens they are. Some providers revoke all tokens of a person, and a person with a live account here
-    /// must not lose its grant.
+    /// Asks the provider who owns the tokens, and stores the owner. The store cancels the revocation if the owner has
+    /// an account, because some providers revoke all tokens of a person.
     async fn attribute(
         &self,
         provider: &dyn OAuthProvider,
@@ -162,9 +162,9 @@ impl Revoker {
         }
     }
 
-    /// Revokes one token. Once one was revoked, later failures do not matter: a provider need not revoke all types, and
-    /// may not know the other tokens of a grant that is gone. After a definite rejection, the revocation is not
-    /// confirmed, but the other tokens are still sent.
+    /// Revokes one token. If another token was revoked before, a definite rejection of this one does not matter: a
+    /// provider need not support all token types, and may no longer know the other tokens of a revoked grant. Otherwise
+    /// a definite rejection fails the attempt, but the remaining tokens are still sent.
     async fn give_back(
         &self,
         provider: &dyn OAuthProvider,
@@ -191,11 +191,11 @@ impl Revoker {
         Ok(())
     }
 
-    /// Whether the lease outlasts a provider call that starts now, and the revocation was not cancelled.
+    /// Fails unless the lease outlasts a provider call that starts now, and the revocation is still pending.
     async fn check(&self, lease: &RevocationLease) -> Result<(), AttemptError> {
         let held = lease.revocation.lease;
         let stored = self.revocations.revocation(lease.revocation.id).await?;
-        // Taken only now, because the store may have been slow.
+        // Reads the clock after the store has responded, because the store may be slow.
         let answered_by = self.clock.now() + self.provider_timeout;
         let stands = stored.is_some_and(|stored| {
             stored.status == RevocationStatus::Pending && stored.lease == held
@@ -208,7 +208,7 @@ impl Revoker {
     }
 }
 
-/// Whether a grant is gone if the provider no longer knows this token.
+/// Whether the grant has ended if the provider no longer knows this token.
 const fn proves_grant_is_gone(token: TokenToRevoke<'_>, lease: &RevocationLease) -> bool {
     match token {
         TokenToRevoke::Refresh(_) => true,
@@ -216,7 +216,7 @@ const fn proves_grant_is_gone(token: TokenToRevoke<'_>, lease: &RevocationLease)
     }
 }
 
-/// Without a refresh token, the grant consists of the access token.
+/// Whether the grant has a refresh token. Otherwise it consists of the access token alone.
 const fn has_refresh_token(lease: &RevocationLease) -> bool {
     lease.tokens.refresh_token.is_some()
 }
@@ -236,7 +236,8 @@ fn out_of_date() -> ProviderError {
     }
 }
 
-/// A definite rejection hardly changes within minutes.
+/// Returns the minimum pause after an error: an hour for a definite rejection, which hardly changes within minutes,
+/// otherwise the provider's `Retry-After`.
 fn pause(error: &ProviderError) -> Option<Duration> {
     match error {
         ProviderError::Refused { .. } => Some(AFTER_REJECTION),

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use crate::vault::Sealable;
 
 impl Revoker {
-    /// Returns the revocation of an account's tokens, leased to the caller, who deletes the account.
+    /// Returns a revocation of an account's tokens, with a lease for the caller, who deletes the account.
     pub(crate) fn of_account(&self, stored: &StoredTokens) -> Result<NewRevocation, CipherError> {
         let tokens = (Some(&stored.access_token), stored.refresh_token.as_ref());
         let (account, origin) = (&stored.account, &stored.origin);
@@ -22,7 +22,8 @@ impl Revoker {
         })
     }
 
-    /// Returns the revocation of tokens that a refresh brought for an account that is gone.
+    /// Returns a revocation of the tokens that a refresh returned after the account was deleted or got tokens of
+    /// another origin.
     pub(crate) fn of_refresh(
         &self,
         lease: &StoredTokens,
@@ -59,7 +60,7 @@ impl Revoker {
         })
     }
 
-    /// Returns the revocation of a link's tokens. The person is known only if the link waits for a return code.
+    /// Returns a revocation of a link's tokens. Their owner is known only if the link waits for a return code.
     pub(crate) fn of_link(
         &self,
         link: &Link,
@@ -89,7 +90,7 @@ impl Revoker {
         })
     }
 
-    /// Stores tokens that arrived too late, to be revoked.
+    /// Stores the revocation of tokens that arrived after their link or account had ended.
     pub(crate) async fn store_stray(&self, stray: NewRevocation) -> Result<(), StoreError> {
         let provider = stray.provider.clone();
         let kept = self.revocations.store_stray(stray).await?;
@@ -101,7 +102,8 @@ impl Revoker {
         RevocationReference::from_bytes(self.entropy.bytes())
     }
 
-    /// Seals a token to a revocation. Leaves out a token that cannot be decrypted, because it cannot be revoked.
+    /// Decrypts a token and seals it to a revocation. Returns `None` if the token cannot be decrypted, because it
+    /// cannot be revoked.
     fn move_token<S: Sealable>(
         &self,
         token: Option<&Sealed>,

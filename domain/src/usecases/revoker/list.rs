@@ -7,15 +7,15 @@ use crate::usecases::{Caller, Refusal};
 /// One page of revocations.
 pub type RevocationPage = Page<Revocation, RevocationId>;
 
-/// For a key that is not the admin key.
+/// The refusal for a key that is neither an admin's nor an auditor's.
 pub const ADMIN_ONLY: Refusal =
     Refusal::Forbidden("only keys of admins and auditors see revocations");
 
 impl Revoker {
-    /// Lists pending revocations, and for a week those that have ended, to the admin and to auditors.
+    /// Lists pending revocations, and revocations that ended within the last week, for admins and auditors.
     ///
     /// # Errors
-    /// [`Refusal`]: not the admin, the store.
+    /// [`Refusal`]: the caller is neither an admin nor an auditor, or the store fails.
     pub async fn list(
         &self,
         caller: &Caller,

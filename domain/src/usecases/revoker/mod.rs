@@ -1,8 +1,8 @@
 //! Revokes tokens that nobody needs any more.
 //!
-//! Claim (one transaction), call the provider (no transaction), record (another transaction): the runtime claims with
-//! [`Revoker::claim_due`], or gets a lease from deleting an account, then calls [`Revoker::attempt`] and
-//! [`Revoker::record_result`].
+//! The runtime gets a lease from [`Revoker::claim_due`] or from the deletion of an account (one transaction), calls the
+//! provider with [`Revoker::attempt`] (no transaction is open), and stores the result with [`Revoker::record_result`]
+//! (another transaction).
 
 mod attempt;
 mod intake;
@@ -45,8 +45,8 @@ pub struct Revoker {
 /// Revokes tokens while a caller waits.
 #[async_trait]
 pub trait RevokeOnDemand: Send + Sync {
-    /// Attempts a leased revocation, and runs to completion even if the caller disconnects. Returns after one attempt, or
-    /// after `timeout`. The outcome is in the store afterwards.
+    /// Makes one attempt at a leased revocation. Returns after the attempt, or after `timeout`. The attempt runs to
+    /// completion even if the caller disconnects, and its result is in the store afterwards.
     async fn revoke(&self, lease: RevocationLease, timeout: Duration);
 }
 
@@ -65,12 +65,12 @@ impl Revoker {
         }
     }
 
-    /// The clock of this service.
+    /// The clock with which the runtime measures timeouts of revocations.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
 
-    /// Leases revocations that are due, except those at busy providers.
+    /// Leases up to `limit` revocations that are due, except at the providers in `busy`.
     ///
     /// # Errors
     /// When the store fails.
@@ -87,7 +87,7 @@ impl Revoker {
             .await
     }
 
-    /// Returns how long no revocation is due, at providers that are not busy.
+    /// Returns how long until a revocation is due at a provider that is not in `busy`; `None` if none is scheduled.
     ///
     /// # Errors
     /// When the store fails.
@@ -96,7 +96,8 @@ impl Revoker {
         Ok(next.map(|at| at.since(self.clock.now())))
     }
 
-    /// Records the result of an attempt; `None` is an expired lease or a cancelled revocation.
+    /// Records the result of an attempt. Does nothing for `None`: the lease has expired, or the revocation was
+    /// cancelled.
     ///
     /// # Errors
     /// When the store fails: call it again with the same result.
@@ -114,7 +115,7 @@ impl Revoker {
         let kept = recorded.await?;
         let (revocation, provider) = (id.0, &lease.revocation.provider);
         let outcome = outcome(result);
-        self.observer.revocation_tried(provider, outcome);
+        self.observer.revocation_attempted(provider, outcome);
         match result {
             RevocationResult::Ended { fault, .. } => {
                 let code = fault.as_ref().map(|fault| &*fault.code);
@@ -133,7 +134,7 @@ impl Revoker {
         Ok(())
     }
 
-    /// Deletes revocations that ended more than a week ago, up to `limit`. Returns how many.
+    /// Deletes up to `limit` revocations that ended more than a week ago. Returns how many.
     ///
     /// # Errors
     /// When the store fails.
@@ -149,7 +150,7 @@ impl Revoker {
     }
 }
 
-/// The log reports only new failures, because a revocation is retried for a day.
+/// Logs a failure at `WARN` if its code is new, else at `DEBUG`, because a revocation is retried for a day.
 fn log_failure(before: &Revocation, fault: &Fault, kept: bool) {
     let (revocation, provider) = (before.id.0, &before.provider);
     let (code, detail) = (&*fault.code, &*fault.detail);

@@ -1,4 +1,4 @@
-//! The cached answers, and when each was confirmed.
+//! The cache entries, and when each was confirmed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,29 +9,29 @@ use crate::grant::{AccessKeyId, AccountId};
 use crate::ports::{Clock, OpenedKey, RowVersion};
 use crate::secret::{KeyedHash, Sealed};
 
-const MOST_ANSWERS: usize = 20_000;
-/// The maximum size of all cached sealed tokens, in bytes.
+const MOST_ENTRIES: usize = 20_000;
+/// The maximum size of all entries, in bytes.
 const MOST_BYTES: usize = 32 << 20;
 /// The minimum time between two attempts to make room.
 const MAKE_ROOM_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Default)]
 pub(super) struct Memory {
-    answers: HashMap<KeyedHash, Answer>,
+    entries: HashMap<KeyedHash, Entry>,
     keys: HashMap<AccountId, Vec<KeyedHash>>,
     bytes: usize,
-    /// The reads in progress, each with the accounts that were removed since it began.
+    /// The reads in progress, each with the accounts that were invalidated since it began.
     reads: HashMap<ReadId, HashSet<AccountId>>,
     last_read: ReadId,
     made_room_at: Duration,
 }
 
-struct Answer {
+struct Entry {
     opened: Arc<OpenedKey>,
     account: AccountId,
     version: RowVersion,
     bytes: usize,
-    /// When the latest read that confirmed it began.
+    /// When the latest read that confirmed the entry began.
     confirmed_at: Duration,
     used_at: Duration,
 }
@@ -46,47 +46,48 @@ pub(super) struct Unconfirmed {
 pub(super) struct ReadId(u64);
 
 impl Memory {
-    /// Returns a cached answer that may be served now.
+    /// Returns the key with this hash, if its entry may be served now.
     pub(super) fn get(&mut self, key: &KeyedHash, clock: &dyn Clock) -> Option<Arc<OpenedKey>> {
-        let answer = self.answers.get_mut(key)?;
+        let entry = self.entries.get_mut(key)?;
         let now = clock.uptime();
-        answer.used_at = now;
-        let is_confirmed = now.saturating_sub(answer.confirmed_at) <= SERVED_FOR;
-        is_confirmed.then(|| Arc::clone(&answer.opened))
+        entry.used_at = now;
+        let is_confirmed = now.saturating_sub(entry.confirmed_at) <= SERVED_FOR;
+        is_confirmed.then(|| Arc::clone(&entry.opened))
     }
 
-    /// Returns the answers that somebody has requested recently, and removes the others.
+    /// Returns the entries that somebody has requested recently, and removes the others.
     pub(super) fn in_use(&mut self, now: Duration) -> Vec<Unconfirmed> {
         self.remove_unused(now);
-        let answers = self.answers.iter();
-        let answers = answers.map(|(key, answer)| Unconfirmed {
-            id: answer.opened.holder.id,
-            version: answer.version.clone(),
+        let entries = self.entries.iter();
+        let entries = entries.map(|(key, entry)| Unconfirmed {
+            id: entry.opened.holder.id,
+            version: entry.version.clone(),
             key: *key,
         });
-        answers.collect()
+        entries.collect()
     }
 
-    /// Records the result of a read of these answers that began at this time.
+    /// Applies the result of a read that began at `began`. Removes the entries whose keys are in `changed`, and
+    /// confirms the others in `entries`.
     pub(super) fn revalidate(
         &mut self,
-        answers: &[Unconfirmed],
+        entries: &[Unconfirmed],
         changed: &[AccessKeyId],
         began: Duration,
     ) {
         let changed: HashSet<_> = changed.iter().collect();
-        for asked in answers {
-            let Some(answer) = self.answers.get_mut(&asked.key) else {
+        for asked in entries {
+            let Some(entry) = self.entries.get_mut(&asked.key) else {
                 continue;
             };
-            // It may have been read again meanwhile.
-            if answer.version != asked.version {
+            // The key may have been read again meanwhile.
+            if entry.version != asked.version {
                 continue;
             }
             if changed.contains(&asked.id) {
                 self.remove(&asked.key);
             } else {
-                answer.confirmed_at = answer.confirmed_at.max(began);
+                entry.confirmed_at = entry.confirmed_at.max(began);
             }
         }
     }
@@ -101,7 +102,7 @@ impl Memory {
         self.reads.remove(&read);
     }
 
-    /// Caches the result of a read that began at this time, if there is room. A key without tokens is not cached.
+    /// Caches the result of a read that began at `began`, if there is room. A key without tokens is not cached.
     pub(super) fn insert(
         &mut self,
         read: ReadId,
@@ -109,8 +110,8 @@ impl Memory {
         opened: Option<&Arc<OpenedKey>>,
         began: Duration,
     ) {
-        let is_older = |answer: &Answer| answer.confirmed_at <= began;
-        if !self.answers.get(&key).is_none_or(is_older) {
+        let is_older = |entry: &Entry| entry.confirmed_at <= began;
+        if !self.entries.get(&key).is_none_or(is_older) {
             return;
         }
         self.remove(&key);
@@ -128,7 +129,7 @@ impl Memory {
         if was_invalidated || !self.has_room(bytes, began) {
             return;
         }
-        let answer = Answer {
+        let entry = Entry {
             opened: Arc::clone(opened),
             account,
             version: grant.version.clone(),
@@ -138,12 +139,12 @@ impl Memory {
         };
         self.bytes += bytes;
         self.keys.entry(account).or_default().push(key);
-        self.answers.insert(key, answer);
+        self.entries.insert(key, entry);
     }
 
     fn has_room(&mut self, bytes: usize, now: Duration) -> bool {
         let is_full = |memory: &Self| {
-            memory.answers.len() >= MOST_ANSWERS || memory.bytes + bytes > MOST_BYTES
+            memory.entries.len() >= MOST_ENTRIES || memory.bytes + bytes > MOST_BYTES
         };
         if is_full(self) && now.saturating_sub(self.made_room_at) >= MAKE_ROOM_EVERY {
             self.made_room_at = now;
@@ -152,7 +153,7 @@ impl Memory {
         !is_full(self)
     }
 
-    /// Removes the answers of an account, and keeps reads in progress from caching them again.
+    /// Removes the entries of an account, and prevents reads in progress from caching the account again.
     pub(super) fn invalidate(&mut self, account: AccountId) {
         for key in self.keys.remove(&account).unwrap_or_default() {
             self.remove(&key);
@@ -163,31 +164,31 @@ impl Memory {
     }
 
     pub(super) fn remove_unused(&mut self, now: Duration) {
-        let is_unused = |answer: &Answer| now.saturating_sub(answer.used_at) > KEPT_UNUSED;
-        let unused = self.answers.iter().filter(|(_, answer)| is_unused(answer));
+        let is_unused = |entry: &Entry| now.saturating_sub(entry.used_at) > KEPT_UNUSED;
+        let unused = self.entries.iter().filter(|(_, entry)| is_unused(entry));
         let unused: Vec<_> = unused.map(|(key, _)| *key).collect();
         unused.iter().for_each(|key| self.remove(key));
-        if self.answers.is_empty() {
-            self.answers.shrink_to_fit();
+        if self.entries.is_empty() {
+            self.entries.shrink_to_fit();
             self.keys.shrink_to_fit();
         }
     }
 
     fn remove(&mut self, key: &KeyedHash) {
-        let Some(answer) = self.answers.remove(key) else {
+        let Some(entry) = self.entries.remove(key) else {
             return;
         };
-        self.bytes -= answer.bytes;
-        if let Some(keys) = self.keys.get_mut(&answer.account) {
+        self.bytes -= entry.bytes;
+        if let Some(keys) = self.keys.get_mut(&entry.account) {
             keys.retain(|other| other != key);
             if keys.is_empty() {
-                self.keys.remove(&answer.account);
+                self.keys.remove(&entry.account);
             }
         }
     }
 }
 
-/// Returns the approximate size of an answer in bytes.
+/// Returns the approximate size of an entry in bytes.
 fn size(opened: &OpenedKey) -> usize {
     const STRUCTS: usize = 1024;
     let Some(grant) = &opened.grant else {

@@ -1,10 +1,10 @@
 //! Caches keys and the tokens of their accounts for half a second, so that most token requests need no query.
 //!
-//! A read of the database that began at most [`SERVED_FOR`] ago has confirmed every answer in the cache. The runtime
-//! confirms answers every [`REVALIDATE_EVERY`]; an answer that is not confirmed in time is read again. Deleting a key or
-//! an account takes longer than that (see [`withdrawal`](super::withdrawal)), so afterwards no replica serves a token
-//! for it. Times are taken from [`Clock::uptime`], which nobody can set and which includes the time that the machine
-//! was suspended.
+//! The cache serves an entry only if a database read that began at most [`SERVED_FOR`] ago has confirmed it. The
+//! runtime confirms entries every [`REVALIDATE_EVERY`]; an entry that is not confirmed in time is read again. The
+//! deletion of a key or an account is acknowledged only after more than [`SERVED_FOR`] (see
+//! [`withdrawal`](super::withdrawal)), so no replica serves a deleted token after the acknowledgement. Times are taken
+//! from [`Clock::uptime`], which nobody can set and which goes on while the machine is suspended.
 
 mod memory;
 #[cfg(test)]
@@ -20,17 +20,17 @@ use crate::ports::{Clock, OpenedKey, ReadStore, StoreError};
 use crate::secret::KeyedHash;
 use crate::vault::RowMacs;
 
-/// How long an answer is served, counted from the start of the read that confirmed it.
+/// How long an entry is served, counted from the start of the read that confirmed it.
 pub(super) const SERVED_FOR: Duration = Duration::from_millis(500);
-/// How often answers are confirmed.
+/// How often entries are confirmed.
 pub(super) const REVALIDATE_EVERY: Duration = Duration::from_millis(200);
-/// Maximum number of answers that one query confirms. More would keep a connection of the store busy for too long.
+/// Maximum number of entries that one query confirms. More would keep a connection of the store busy for too long.
 const REVALIDATED_AT_ONCE: usize = 1000;
-/// Answers that nobody has requested for this long are removed.
+/// Entries that nobody has requested for this long are removed.
 const KEPT_UNUSED: Duration = Duration::from_secs(1);
 
-/// Recently read genuine keys with the tokens of their accounts. It holds sealed tokens and hashes of keys, nothing in
-/// plain text.
+/// Caches access keys that were read recently and whose MAC is valid, with the tokens of their accounts. Holds key
+/// hashes and sealed tokens, no plaintext.
 pub struct TokenCache {
     store: Arc<dyn ReadStore>,
     clock: Arc<dyn Clock>,
@@ -61,12 +61,12 @@ impl TokenCache {
         }
     }
 
-    /// Returns the key with this hash and its tokens from the cache. Only genuine keys are cached.
+    /// Returns the key with this hash and its tokens from the cache. Only keys with a valid MAC are cached.
     pub(super) fn get(&self, key: &KeyedHash) -> Option<Arc<OpenedKey>> {
         lock(self.memory.as_ref()?).get(key, &*self.clock)
     }
 
-    /// Reads the key with this hash and its tokens, and caches them if the key is genuine.
+    /// Reads the key with this hash and its tokens from the store, and caches them if the key's MAC is valid.
     pub(super) async fn read(&self, key: &KeyedHash) -> Result<Option<Arc<OpenedKey>>, StoreError> {
         let Some(memory) = &self.memory else {
             return Ok(self.store.open_key(key).await?.map(Arc::new));
@@ -88,19 +88,19 @@ impl TokenCache {
         }
     }
 
-    /// Confirms all answers that somebody has requested recently, and removes the others. No request waits for it: if
-    /// it fails or takes too long, requests read the store.
+    /// Confirms all entries that somebody has requested recently, and removes the others. No request waits for the
+    /// confirmation: if it fails or takes too long, requests read the store.
     pub(super) async fn revalidate(&self) {
         let Some(memory) = &self.memory else { return };
-        let answers = lock(memory).in_use(self.clock.uptime());
-        for answers in answers.chunks(REVALIDATED_AT_ONCE) {
+        let entries = lock(memory).in_use(self.clock.uptime());
+        for entries in entries.chunks(REVALIDATED_AT_ONCE) {
             let began = self.clock.uptime();
-            let seen: Vec<_> = answers
+            let seen: Vec<_> = entries
                 .iter()
-                .map(|answer| (answer.id, answer.version.clone()))
+                .map(|entry| (entry.id, entry.version.clone()))
                 .collect();
             match self.store.changed(&seen).await {
-                Ok(changed) => lock(memory).revalidate(answers, &changed, began),
+                Ok(changed) => lock(memory).revalidate(entries, &changed, began),
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::debug!(error, "cached tokens could not be confirmed");
@@ -111,7 +111,7 @@ impl TokenCache {
     }
 }
 
-/// A read in progress. It does not cache accounts that were removed meanwhile.
+/// A read in progress. Its result is not cached if the account was invalidated meanwhile.
 struct Reading<'a> {
     memory: &'a Mutex<Memory>,
     id: ReadId,

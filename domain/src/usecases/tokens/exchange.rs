@@ -11,7 +11,7 @@ use crate::usecases::{Caller, Coded, HandedToken, Refusal};
 /// Why a token was not exchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenExchangeError {
-    /// The subject token gives no access to this account. Whether it exists is not revealed.
+    /// The subject token gives no access to this account. The error does not reveal whether the account exists.
     #[error("the subject token opens no such account; audience is the id of an account")]
     Target,
     /// The account has not been granted all these scopes.
@@ -42,11 +42,11 @@ impl Coded for TokenExchangeError {
 }
 
 impl Tokens {
-    /// Returns the access token of the caller's account. `audience`, if given, must be that account's id. `scopes` are
-    /// only compared, because the provider has decided about scopes already.
+    /// Returns the access token of the caller's account. `audience`, if given, must be the id of that account. All of
+    /// `scopes` must have been granted to the account; they do not narrow the token.
     ///
     /// # Errors
-    /// [`TokenExchangeError`]; as [`Tokens::hand_out`].
+    /// [`TokenExchangeError`], with the refusals of [`Tokens::hand_out`].
     pub async fn exchange(
         &self,
         caller: &Caller,

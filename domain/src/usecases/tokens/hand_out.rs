@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::Tokens;
 use crate::audit::{Actor, AuditKind};
-use crate::clock_step::CLOCKS_DIFFER;
+use crate::clock_step::MAX_CLOCK_DIFFERENCE;
 use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::FASTEST;
 use crate::grant::{
@@ -26,7 +26,7 @@ pub struct HandedToken {
     pub extra: Extra,
     /// The account, with its scopes.
     pub account: Account,
-    /// A warning for the client.
+    /// A warning for the client, although the token is valid.
     pub warning: Option<Fault>,
 }
 
@@ -35,8 +35,9 @@ impl Tokens {
     /// token is returned even if the refresh fails.
     ///
     /// # Errors
-    /// [`Refusal`]: no valid key, [`Refusal::Forbidden`] for operators, [`Refusal::LinkPending`]; once the token has
-    /// expired, [`Refusal::RelinkRequired`] or [`Refusal::ProviderUnavailable`].
+    /// [`Refusal::Unauthorized`] without a valid key, [`Refusal::Forbidden`] for operators, [`Refusal::LinkPending`]
+    /// before the link is complete. Once the token has expired, [`Refusal::RelinkRequired`] or
+    /// [`Refusal::ProviderUnavailable`].
     pub async fn hand_out(
         &self,
         caller: &Caller,
@@ -56,7 +57,7 @@ impl Tokens {
         self.audit.count(kind, about, Actor::Key(key.id), address);
     }
 
-    /// Does the same and leaves no audit entry.
+    /// Does what [`Tokens::hand_out`] does, without an audit entry.
     pub(super) async fn hand_out_to(
         &self,
         key: &PresentedKey,
@@ -112,7 +113,7 @@ impl Tokens {
         self.opened(&tokens, tokens.account.clone(), min_ttl)
     }
 
-    /// Whether the tokens can be handed out without a refresh. Otherwise the store is read again.
+    /// Whether cached tokens can be handed out without a refresh. Otherwise the caller reads the store.
     fn serves(&self, tokens: &StoredTokens, min_ttl: Duration) -> bool {
         let now = self.clock.now();
         is_valid(tokens, now) && !wants_refresh(tokens, min_ttl, now)
@@ -138,7 +139,7 @@ impl Tokens {
     }
 }
 
-/// For an operator's key.
+/// The refusal for an operator's key.
 pub const NOT_FOR_OPERATORS: Refusal =
     Refusal::Forbidden("only an access key can read a token; operators' keys cannot");
 
@@ -150,7 +151,7 @@ pub(super) fn token_key(caller: &Caller) -> Result<&PresentedKey, Refusal> {
     }
 }
 
-/// Fails if the account belongs to another person than when the key was read: only its number is the same.
+/// Fails if the account with this number belongs to another person than the one to whom the key is bound.
 fn require_same_person(key: &KeyHolder, tokens: &StoredTokens) -> Result<(), Refusal> {
     match &key.binding {
         KeyBinding::Account { person, .. } if *person == tokens.account.key => Ok(()),
@@ -158,7 +159,7 @@ fn require_same_person(key: &KeyHolder, tokens: &StoredTokens) -> Result<(), Ref
     }
 }
 
-/// A key whose account is gone is unauthorized.
+/// Returns [`Refusal::Unauthorized`] instead of [`Refusal::NotFound`], for a key whose account is gone.
 fn gone(refusal: Refusal) -> Refusal {
     match refusal {
         Refusal::NotFound(_) => Refusal::Unauthorized("the account of this key is gone"),
@@ -166,9 +167,9 @@ fn gone(refusal: Refusal) -> Refusal {
     }
 }
 
-/// Whether a refresh is worthwhile. A valid token of a grant that was given up is handed out without one. Some callers
-/// want a longer lifetime than a refresh can give. They cause a refresh only in the second half of the token's life, not
-/// with every request. After a refresh that brought no better token, callers do not cause another one at once.
+/// Whether to refresh before handing out the token. A valid token of a grant that was given up is handed out without a
+/// refresh. A caller that wants a longer lifetime than a refresh can give causes a refresh only in the second half of
+/// the token's lifetime, not with every request. Right after a refresh, callers do not cause another one.
 fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bool {
     let Some(end) = tokens.access_token_expiry().expected_expiry() else {
         return false;
@@ -191,7 +192,7 @@ fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bo
 /// Whether the access token was issued before the clock was set back, and a refresh can replace it. Its remaining
 /// lifetime is unknown, so it is not served as valid.
 fn wants_refresh_since_clock_step(tokens: &StoredTokens, now: Timestamp) -> bool {
-    tokens.obtained_at > now + CLOCKS_DIFFER
+    tokens.obtained_at > now + MAX_CLOCK_DIFFERENCE
         && tokens.refresh_token.is_some()
         && tokens.account.status != AccountStatus::RelinkRequired
         && tokens.access_token_expiry().expected_expiry().is_some()

@@ -42,7 +42,7 @@ impl Tokens {
     /// How often [`Tokens::revalidate_cache`] is called.
     pub const REVALIDATE_EVERY: Duration = REVALIDATE_EVERY;
 
-    /// Confirms the cached reads of keys that are in use, and drops the others.
+    /// Confirms the cache entries that are in use, and removes the others.
     pub async fn revalidate_cache(&self) {
         self.cache.revalidate().await;
     }

@@ -11,7 +11,7 @@ use crate::usecases::account_reader::AccountReader;
 use crate::usecases::refresher::{failed_locally, may_try};
 use crate::usecases::{Ports, RefreshOnDemand, RefreshRequest, Refusal};
 
-/// Fault codes of this service itself, not of the provider.
+/// Fault codes that this service sets itself, without a rejection by the provider.
 const OURS: [FaultCode; 3] = [
     FaultCode::ProviderUnavailable,
     FaultCode::ProviderNotConfigured,
@@ -22,7 +22,8 @@ const OURS: [FaultCode; 3] = [
 pub const NOTHING_TO_REFRESH_WITH: &str = "the provider gave no refresh token, so the account cannot be refreshed; \
     the access token is served until it expires";
 
-/// How long a caller waits for a refresh. The rest of the request fits into the 14.5 s after which a response leaves.
+/// How long a caller waits for a refresh. The HTTP adapter responds after 14.5 s at the latest, which leaves 1.5 s for
+/// the rest of the request.
 const TIMEOUT: Duration = Duration::from_secs(13);
 
 #[derive(Clone)]
@@ -88,7 +89,8 @@ impl Renewal {
         }
     }
 
-    /// Returns the reason why a healthy account was not refreshed. During an outage it may be the next probe.
+    /// Returns the reason why an account without an error was not refreshed. During an outage, the account may have to
+    /// wait for the next probe.
     async fn why_not_tried(&self, tokens: &StoredTokens) -> Refusal {
         match self.accounts.outage(&tokens.account.key.provider).await {
             Err(error) => error.into(),
@@ -101,7 +103,7 @@ impl Renewal {
     }
 }
 
-/// Returns the reason why an account has no valid token, although its tokens can be stored.
+/// Returns the reason why an account has no valid token, if the store is not the reason.
 fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
     let fault = tokens.account.last_error.clone();
     if is_over(tokens) {
@@ -119,7 +121,8 @@ fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
     {
         return Refusal::ProviderNotConfigured(fault.detail.clone());
     }
-    // Without a failure or an outage there is no pause: the next refresh may be planned for much later.
+    // After a failure or during an outage, `next_refresh_at` is the end of the pause. Otherwise it is the scheduled
+    // refresh, which may be much later.
     let is_degraded = tokens.account.status == AccountStatus::Degraded;
     let paused = tokens.attempts.failures > 0 || is_degraded;
     let next = tokens.account.next_refresh_at.filter(|_| paused);

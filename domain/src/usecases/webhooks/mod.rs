@@ -19,15 +19,15 @@ use crate::webhook::{
     DeliveryOutcome, Receiver, ReceiverName, WebhookEvent, WebhookKind, WebhookMessage,
 };
 
-/// Entries that are looked at together.
+/// Audit entries per read.
 const PAGE: u64 = 200;
-/// After this many entries that are not for a receiver, its position is stored.
+/// How many entries are skipped before the new position of a receiver is stored.
 const STORE_AFTER: i64 = 1_000;
 
-/// The receivers of the configuration, and how they are reached.
+/// The configured receivers, and the port that sends events to them.
 #[derive(Clone)]
 pub struct Webhooks {
-    /// Who is told about what.
+    /// The receivers, with the events that they get.
     pub receivers: Vec<Subscription>,
     /// Sends events.
     pub sender: Arc<dyn WebhookSender>,
@@ -38,7 +38,7 @@ pub struct Webhooks {
 pub struct Subscription {
     /// The receiver.
     pub receiver: ReceiverName,
-    /// The events.
+    /// The kinds of these events.
     pub kinds: Vec<WebhookKind>,
 }
 
@@ -48,7 +48,8 @@ impl Subscription {
     }
 }
 
-/// Delivers events to one receiver, in order. All replicas may do so at the same time: the stored receiver is leased.
+/// Delivers events to one receiver, in order. Every replica has a dispatcher for each receiver; a lease on the stored
+/// receiver lets one replica deliver at a time.
 pub struct WebhookDispatcher {
     store: Arc<dyn WebhookStore>,
     audit: Arc<dyn AuditStore>,
@@ -61,7 +62,8 @@ pub struct WebhookDispatcher {
     macs: RowMacs,
     log: Arc<AuditLog>,
     to: Subscription,
-    /// The last entry that is done, or not for the receiver, as far as this process knows.
+    /// The last entry of the audit log that needs no more work, as far as this process knows: its event was delivered
+    /// or dropped, or the receiver does not want it.
     seen: AuditNumber,
     steps: ClockStepDetector,
 }
@@ -90,15 +92,16 @@ impl WebhookDispatcher {
         webhooks.receivers.iter().map(dispatcher).collect()
     }
 
-    /// The receiver.
+    /// Returns the name of the receiver.
     pub const fn receiver(&self) -> &ReceiverName {
         &self.to.receiver
     }
 
-    /// Delivers the next event, if there is one and its time has come. Returns how long to wait before the next call.
+    /// Delivers the next event, if there is one and no lease or pause is in progress. Returns how long to wait before
+    /// the next call.
     ///
     /// # Errors
-    /// When the store fails. The event may have been delivered: then it is delivered again, with the same id.
+    /// When the store fails. If the event was already delivered, it is delivered again, with the same id.
     pub async fn deliver_next(&mut self) -> Result<Duration, StoreError> {
         let Some(stored) = self.stored().await? else {
             return Ok(Duration::ZERO);
@@ -111,7 +114,7 @@ impl WebhookDispatcher {
         let Some(mut page) = self.page().await? else {
             return self.start_again(&stored).await;
         };
-        // This service writes no entries beyond.
+        // This service writes no entries with higher numbers.
         page.retain(|entry| entry.number <= AuditNumber::HIGHEST);
         let next = page
             .iter()
@@ -122,13 +125,13 @@ impl WebhookDispatcher {
         }
     }
 
-    /// Returns the next entries. `None` if the log is another one: it ends before the last entry that was done.
+    /// Returns the next entries. `None` if the log ends before `seen`, because it was replaced by a new one.
     async fn page(&self) -> Result<Option<Vec<AuditEntry>>, StoreError> {
         let before = AuditNumber(self.seen.0.saturating_sub(1));
         let all = AuditFilter::default();
         let mut page = self.audit.audit_entries(&all, before, PAGE + 1).await?;
         if page.is_empty() && self.seen > AuditNumber(0) {
-            // Retention may have deleted the last entry that was done.
+            // The log may still be the same: a purge may have deleted the entry `seen`.
             let head = self.audit.audit_ends().await?.map(|ends| ends.head.number);
             if head.unwrap_or(AuditNumber(0)) < self.seen {
                 return Ok(None);
@@ -138,7 +141,7 @@ impl WebhookDispatcher {
         Ok(Some(page))
     }
 
-    /// Returns to the beginning of the log. An operator has started a new one, with new numbers.
+    /// Moves the receiver back to the beginning of the log, because an operator has started a new log with new numbers.
     async fn start_again(&mut self, stored: &Receiver) -> Result<Duration, StoreError> {
         let receiver = &self.to.receiver;
         tracing::warn!(%receiver, position = %self.seen, "the audit log ends before this position of a receiver of webhooks; all its events are sent");
@@ -148,7 +151,7 @@ impl WebhookDispatcher {
         Ok(Duration::ZERO)
     }
 
-    /// Passes over entries that are not for the receiver. In memory only, unless there are many.
+    /// Skips entries that are not for the receiver. Stores the new position only after [`STORE_AFTER`] entries.
     async fn skip(
         &mut self,
         stored: &Receiver,
@@ -176,11 +179,12 @@ impl WebhookDispatcher {
         let now = self.clock.now();
         let claimed = stored.claimed(now);
         if !self.save(&claimed).await? {
-            // Another replica delivers it.
+            // Another replica has claimed the receiver.
             return Ok(Self::POLL);
         }
         if self.clock.now() > now + LEASE_MARGIN {
-            // The lease might expire during the delivery. It is claimed again.
+            // Claiming took so long that the lease might expire during the delivery. A later call claims the receiver
+            // again.
             return Ok(Self::POLL);
         }
         let result = self.sender.send(&self.to.receiver, &message, now).await;
@@ -188,18 +192,18 @@ impl WebhookDispatcher {
         let now = self.clock.now();
         let (next, attempt) = claimed.attempted(number, event.at, result, now, spread);
         if self.save(&next).await? {
-            self.observer.webhook_tried(&self.to.receiver, attempt);
+            self.observer.webhook_attempted(&self.to.receiver, attempt);
             log(&claimed, &next, event, attempt);
         }
         Ok(next.waits(now, Duration::MAX).min(Self::POLL))
     }
 
-    /// Adds what is known about the account now.
+    /// Adds the current data of the account: the end of the grant, and a relink URL if the person must act.
     async fn completed(&self, event: WebhookEvent) -> Result<WebhookMessage, StoreError> {
         let account = self.accounts.account(event.account).await?;
         let now = self.clock.now();
         let account = account.map(|account| account.as_of(now, &[]));
-        // An account that was given up has no end ahead.
+        // The grant of an account that was given up has already ended.
         let end = account
             .as_ref()
             .filter(|account| account.status != AccountStatus::RelinkRequired)
@@ -208,7 +212,7 @@ impl WebhookDispatcher {
             event.kind,
             WebhookKind::ExpiresSoon | WebhookKind::RelinkRequired
         );
-        // The person may have consented since.
+        // The person may have consented after the event. Then the message has no relink URL.
         let needs_person = match end {
             None => true,
             Some(end) => end.is_some_and(|end| end <= now + Account::NOTICE),

@@ -1,4 +1,4 @@
-//! The stored row of a receiver: it is added when it is missing, and reset when somebody has altered it.
+//! The stored row of a receiver. A missing row is added, and an altered row is reset.
 
 use super::WebhookDispatcher;
 use crate::audit::{Actor, AuditEntry, AuditEvent, AuditFilter, AuditKind, AuditNumber};
@@ -6,8 +6,8 @@ use crate::ports::StoreError;
 use crate::webhook::Receiver;
 
 impl WebhookDispatcher {
-    /// Returns the receiver as it is stored. `None` if it was not there, or if somebody else has written it: then it is stored
-    /// as new, or starts behind the last entry that this process knows to be done. So nobody can make it skip events.
+    /// Returns the stored receiver. `None` if its row was missing or has an invalid MAC: then the row is added, or
+    /// reset to the last entry that this process has processed, so that nobody can make the receiver skip events.
     pub(super) async fn stored(&mut self) -> Result<Option<Receiver>, StoreError> {
         match self.store.receiver(&self.to.receiver).await? {
             Some(stored) if self.macs.is_genuine_receiver(&stored) => {
@@ -26,7 +26,7 @@ impl WebhookDispatcher {
         Ok(None)
     }
 
-    /// Stores the receiver, which is not there. If it was there before, somebody has deleted it.
+    /// Adds the missing row of the receiver. If the receiver is not new, somebody has deleted its row.
     async fn add(&self) -> Result<(), StoreError> {
         let is_new = self.seen == AuditNumber(0) && !self.was_added().await?;
         let (kind, position) = match is_new {
@@ -42,7 +42,7 @@ impl WebhookDispatcher {
         Ok(())
     }
 
-    /// Whether the audit log knows the receiver.
+    /// Whether the audit log has an entry about the addition of this receiver.
     async fn was_added(&self) -> Result<bool, StoreError> {
         let filter = AuditFilter {
             kind: Some(AuditKind::ReceiverAdded),

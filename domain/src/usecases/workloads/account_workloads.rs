@@ -21,22 +21,22 @@ pub type WorkloadPage = Page<WorkloadRecord, AccessKeyId>;
 /// A request to let a workload read an account.
 #[derive(Debug, Clone)]
 pub struct WorkloadRequest {
-    /// The name of its policy.
+    /// The name of the workload's policy.
     pub workload: String,
-    /// The claims that identify it permanently, with their values.
+    /// The immutable claims that identify the workload, with their values.
     pub claims: Vec<(String, String)>,
 }
 
-/// For workloads that the account does not have.
+/// The refusal for a workload that the account does not have.
 pub const NO_SUCH_WORKLOAD: Refusal = Refusal::NotFound("the account has no such workload");
-/// For names without a policy.
+/// The detail for a workload name that no policy has.
 pub const NO_SUCH_POLICY: &str = "there is no workload of this name in the configuration";
 
 impl Workloads {
     /// Lists the workloads of an account.
     ///
     /// # Errors
-    /// [`Refusal`]: no valid key, no such account, the store.
+    /// [`Refusal`]: the key is not valid, the account does not exist, or the store fails.
     pub async fn list(
         &self,
         caller: &Caller,
@@ -53,12 +53,12 @@ impl Workloads {
         Ok(Page::cut(found, limit, |workload| workload.id))
     }
 
-    /// Lets a workload read the token and the account, within the limits and the expiry of the requesting key.
+    /// Lets a workload read the token and the account. This access expires with the requesting key.
     ///
     /// # Errors
-    /// The same as for listing. [`Refusal::Unprocessable`] for an unknown policy, for one that does not allow reading
-    /// tokens of this provider, and if the account has too many keys. Also if the claims are not exactly those that
-    /// identify a workload of the issuer permanently.
+    /// As [`Workloads::list`]. [`Refusal::Unprocessable`] if the policy is unknown or does not allow reading tokens of
+    /// this provider, if the claims are not exactly the immutable claims of the issuer or the policy does not allow
+    /// their values, and if the account has too many keys.
     pub async fn grant(
         &self,
         caller: &Caller,
@@ -81,7 +81,7 @@ impl Workloads {
             issuer: issuer.url.clone(),
             claims: claims(issuer, policy, &request.claims)?,
         };
-        // Nobody holds this key: the workload is recognised by its JWT.
+        // Nobody holds this key, because the workload authenticates with its JWT.
         let hash = self
             .vault
             .hash_access_key(&AccessKey::generate(&self.entropy));
@@ -129,10 +129,10 @@ impl Workloads {
         }
     }
 
-    /// Withdraws a workload from an account, with the links that it has started.
+    /// Withdraws a workload's access to an account, and ends the open relinks that the workload has started.
     ///
     /// # Errors
-    /// As for listing, and no such workload.
+    /// As [`Workloads::list`]. Also if the account has no such workload.
     pub async fn withdraw(
         &self,
         caller: &Caller,
@@ -161,7 +161,7 @@ impl Workloads {
     }
 }
 
-/// Returns the claims that identify a workload permanently, in the issuer's order.
+/// Checks the claims of a request. Returns them in the order of the issuer's immutable claims.
 fn claims(
     issuer: &TrustedIssuer,
     policy: &Policy,

@@ -22,11 +22,11 @@ pub(super) use verified::VerifiedWorkload;
 /// Which workloads the operator trusts.
 #[derive(Clone)]
 pub struct WorkloadTrust {
-    /// Checks signatures.
+    /// Verifies the signatures of JWTs.
     pub identities: Arc<dyn WorkloadIdentities>,
-    /// The issuers.
+    /// The issuers whose JWTs are accepted.
     pub issuers: Vec<TrustedIssuer>,
-    /// The policies, by name.
+    /// The policies, which say what the workloads of an issuer may do.
     pub policies: Vec<Policy>,
 }
 
@@ -68,12 +68,12 @@ impl Workloads {
         self.trust.is_some()
     }
 
-    /// Deletes up to `limit` records of used tokens that have expired. Returns how many.
+    /// Deletes up to `limit` records of used JWTs that have expired. Returns how many.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn purge_used_tokens(&self, limit: u64) -> Result<u64, StoreError> {
-        // A replica whose clock is behind may still accept one that has expired here.
+        // A replica whose clock is behind may still accept a JWT that has expired by this clock.
         let expired_before = self.clock.now() - CLOCK_SKEW;
         self.store.purge_used_tokens(expired_before, limit).await
     }

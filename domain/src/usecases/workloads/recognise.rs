@@ -10,12 +10,12 @@ use crate::workload::{
 };
 
 impl Workloads {
-    /// Recognises a workload by its JWT: verifies it, checks its claims and finds the policies that accept it. Records
-    /// refusals.
+    /// Recognises a workload by its JWT: verifies the JWT, checks the claims and finds the policies that accept them.
+    /// Records refusals.
     ///
     /// # Errors
-    /// [`Refusal::WorkloadRefused`] with the rule that the token violates, [`Refusal::ProviderUnavailable`] if the keys
-    /// of its issuer are not known.
+    /// [`Refusal::WorkloadRefused`] with the rule that the JWT violates, [`Refusal::ProviderUnavailable`] if the
+    /// signing keys of the issuer are not known.
     pub(crate) async fn recognise(
         &self,
         call: WorkloadCall<'_>,
@@ -54,7 +54,7 @@ impl Workloads {
                     detail,
                     retry_after,
                 };
-                // Anybody can cause this; the verifier logs that it has no keys.
+                // Not logged here: anybody can cause this refusal, and the verifier logs that it has no keys.
                 self.audit_refusal(
                     &unverified_jwt(Some(issuer)),
                     RefusalReason::Code(refusal.code()),
@@ -119,7 +119,8 @@ impl Workloads {
         })
     }
 
-    /// Whether a stored workload is the one that presents the token, and the service has written its row.
+    /// Whether a stored workload has the issuer and the claims of the JWT, and the MACs of its row and its key are
+    /// valid.
     fn is_genuine(
         &self,
         grant: &WorkloadGrant,
@@ -141,7 +142,7 @@ impl Workloads {
     }
 }
 
-/// Returns the policies that accept a token.
+/// Returns the policies of the issuer that accept the JWT.
 fn met<'a>(
     trust: &'a WorkloadTrust,
     issuer: &TrustedIssuer,
@@ -173,7 +174,7 @@ fn met<'a>(
     Ok(by_claims)
 }
 
-/// Adds to a request what its verified token says, whether or not it is accepted.
+/// Adds the subject and the run of a verified JWT to the context of its request, for logs.
 fn named(trust: &WorkloadTrust, signed: &SignedClaims, context: RequestContext) -> RequestContext {
     let mut issuers = trust.issuers.iter();
     let issuer = issuers.find(|issuer| issuer.url == signed.issuer);

@@ -1,4 +1,4 @@
-//! Records the results of workloads' requests. Only this module writes about them to the audit log.
+//! Records the results of workloads' requests in the log and the audit log. Only this module records them.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use crate::observe::BearerRefusal;
 use crate::usecases::{Coded as _, Refusal};
 use crate::workload::{Rule, WorkloadRefusal};
 
-/// A request, as logs describe it.
+/// What the log and the audit log say about a request.
 #[derive(Debug, Clone)]
 pub(super) struct RequestContext {
     issuer: String,
@@ -22,7 +22,7 @@ pub(super) struct RequestContext {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RefusalReason {
     Rule(Rule),
-    /// The JWT is valid, or cannot be verified now, and the answer has this code.
+    /// The JWT is not known to violate a rule. The code is that of the response, or `unanswered`.
     Code(&'static str),
 }
 
@@ -36,7 +36,7 @@ impl RefusalReason {
 }
 
 impl RequestContext {
-    /// A request whose JWT is not verified: nothing but the issuer that it names is worth a log line.
+    /// Returns the context of a request whose JWT is not verified. The context contains no claim except the issuer.
     pub(super) fn unverified_jwt(
         call: &WorkloadCall<'_>,
         action: &'static str,
@@ -52,7 +52,7 @@ impl RequestContext {
         }
     }
 
-    /// The same request, once the JWT is verified.
+    /// Adds claims, once the JWT is verified.
     pub(super) fn with_verified_claims(self, subject: Option<String>, run: Option<String>) -> Self {
         Self {
             subject,
@@ -72,8 +72,8 @@ impl RequestContext {
     }
 }
 
-/// A request that has no answer yet. Dropping it before it is settled (the caller has disconnected, the time is up) records
-/// a refusal.
+/// A guard for a request that has no response yet. If the guard is dropped before [`UnansweredRequest::mark_answered`],
+/// because the caller has disconnected or a timeout has passed, it records a refusal.
 pub(crate) struct UnansweredRequest<'a> {
     workloads: &'a Workloads,
     context: Option<&'a RequestContext>,
@@ -81,7 +81,7 @@ pub(crate) struct UnansweredRequest<'a> {
 }
 
 impl UnansweredRequest<'_> {
-    /// The request has an answer.
+    /// Disarms the guard, because the request has a response.
     pub(crate) fn mark_answered(mut self) {
         self.context = None;
     }
@@ -96,7 +96,7 @@ impl Drop for UnansweredRequest<'_> {
 }
 
 impl Workloads {
-    /// Marks the request of a workload as not answered yet.
+    /// Returns a guard for the request of a verified workload.
     pub(crate) fn unanswered<'a>(
         &'a self,
         workload: &'a VerifiedWorkload,
@@ -108,7 +108,8 @@ impl Workloads {
         }
     }
 
-    /// Marks a request whose JWT is being verified. Anybody can send one and disconnect, so the log does not say that.
+    /// Returns a guard for a request whose JWT is being verified. It writes to the audit log but not to the log,
+    /// because anybody can send a JWT and disconnect.
     pub(super) fn unanswered_unverified<'a>(
         &'a self,
         context: &'a RequestContext,
@@ -120,7 +121,7 @@ impl Workloads {
         }
     }
 
-    /// Records the result of a workload's request for a link code. Returns it.
+    /// Records the result of a workload's request for a link code. Returns the response to send.
     pub(crate) fn record_link_result<T>(
         &self,
         workload: &VerifiedWorkload,
@@ -135,7 +136,7 @@ impl Workloads {
         }
     }
 
-    /// Records that a workload got what it asked for. A `HEAD` asks for nothing.
+    /// Records that a workload's request has succeeded, unless it is a `HEAD`.
     pub(super) fn accept(&self, context: &RequestContext, actor: Actor) {
         if context.is_head {
             return;
@@ -147,8 +148,8 @@ impl Workloads {
         self.audit.record(event, actor, Some(context.address));
     }
 
-    /// Records that a request was refused. Returns the answer: [`Refusal::TooManyUnknownKeys`], and no line in the log,
-    /// where the network has sent too many JWTs that violate a rule.
+    /// Records a refusal and returns it. If the network has sent too many JWTs that violate a rule, writes to the audit
+    /// log only, and returns [`Refusal::TooManyUnknownKeys`] instead.
     pub(super) fn refuse(&self, context: &RequestContext, refusal: Refusal) -> Refusal {
         let Refusal::WorkloadRefused(WorkloadRefusal { rule, .. }) = &refusal else {
             self.note_refusal(context, RefusalReason::Code(refusal.code()));
@@ -181,7 +182,7 @@ impl Workloads {
         }
     }
 
-    /// Records a refusal and does not log it.
+    /// Records a refusal in the audit log only.
     pub(super) fn audit_refusal(&self, context: &RequestContext, why: RefusalReason) {
         let (name, value) = why.pair();
         let event = context.event(AuditKind::WorkloadRefused).with(name, value);

@@ -17,25 +17,25 @@ pub struct WorkloadCall<'a> {
     pub token: &'a WorkloadToken,
     /// Where the request comes from.
     pub address: IpAddr,
-    /// Whether it is a `HEAD`, which uses nothing.
+    /// Whether the request is a `HEAD`, which does not count as a use.
     pub is_head: bool,
 }
 
-/// What a workload asks for with a key of its own.
+/// What a workload requests with the rights of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkloadAction<'a> {
     /// The status of the link with this code.
     Poll(&'a str),
-    /// To confirm the link with this code.
+    /// The confirmation of the link with this code.
     Confirm(&'a str),
-    /// The token of the account with this id, or of the only account that it may read.
+    /// The token of the account with this id, or of the only account that the workload may read.
     Token(Option<&'a str>),
     /// The account with this number.
     Account(AccountId),
 }
 
 impl WorkloadAction<'_> {
-    /// Returns its word in the audit log. It never changes.
+    /// Returns the name of the action in the audit log, which never changes.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Poll(_) => "poll",
@@ -47,14 +47,14 @@ impl WorkloadAction<'_> {
 }
 
 impl Workloads {
-    /// Recognises a workload, lets `work` answer it as the caller with the workload's key, and records the result. At
-    /// somebody else's link, a workload has no more rights than a stranger.
+    /// Recognises a workload, calls `work` with the workload's key as the caller, and records the result. For somebody
+    /// else's link, `work` gets [`Caller::Nobody`].
     ///
     /// # Errors
-    /// [`Refusal::WorkloadRefused`] with the rule that the JWT violates, [`Refusal::ProviderUnavailable`] if the keys
-    /// of its issuer are not known; [`Refusal::NotFound`] for an account that it may not read;
-    /// [`Refusal::Unprocessable`] if it may read several and names none; [`Refusal::LinkPending`] while its link is
-    /// open; and those of `work`.
+    /// [`Refusal::WorkloadRefused`] with the rule that the JWT violates, [`Refusal::ProviderUnavailable`] if the
+    /// signing keys of the issuer are not known, [`Refusal::NotFound`] for an account that the workload may not read,
+    /// [`Refusal::Unprocessable`] if the workload may read several accounts and names none, [`Refusal::LinkPending`]
+    /// while its link is open, and the errors of `work`.
     pub async fn serve<T, E, W>(
         &self,
         call: WorkloadCall<'_>,
@@ -82,22 +82,22 @@ impl Workloads {
                 self.note_refusal(&workload.context, RefusalReason::Rule(Rule::Linked));
             }
             Ok(_) => self.accept(&workload.context, actor),
-            // Such a refusal says nothing about the workload, and some programs repeat their requests quickly.
+            // Not recorded: some programs poll too fast, which says nothing about the workload.
             Err(error) if error.is_too_soon() => {}
             Err(error) => self.note_refusal(&workload.context, RefusalReason::Code(error.code())),
         }
         outcome
     }
 
-    /// Records a refused request with the JWT of a workload, if no operation has read the JWT yet or no workload may
-    /// make the request. `code` is that of the answer.
+    /// Records the rejection of a request with a workload's JWT that no operation has recognised: the request is not
+    /// valid, or the operation is not for workloads. `code` is the error code of the response.
     pub async fn record_rejection(
         &self,
         call: WorkloadCall<'_>,
         action: &'static str,
         code: &'static str,
     ) {
-        // A JWT that violates a rule is recorded with the rule.
+        // If the JWT violates a rule, `recognise` has recorded the rule.
         if let Ok(workload) = self.recognise(call, action).await {
             self.note_refusal(&workload.context, RefusalReason::Code(code));
         }
@@ -122,7 +122,8 @@ impl Workloads {
         self.keys.admit(key, context.address, context.is_head)
     }
 
-    /// Returns the grant with which a workload polls a link, if the link is its own.
+    /// Returns the stored workload whose key started the link with this code; `None` if another caller has started the
+    /// link, or if no policy allows the link any more.
     async fn of_link<'a>(
         &self,
         workload: &'a VerifiedWorkload,
@@ -167,7 +168,7 @@ impl Workloads {
         found.map(|(grant, _)| *grant).ok_or(NO_SUCH_ACCOUNT)
     }
 
-    /// Returns the accounts that a workload may read by the current policies.
+    /// Returns the accounts that a workload may read under the current policies.
     async fn readable<'a>(
         &self,
         workload: &'a VerifiedWorkload,
@@ -178,7 +179,7 @@ impl Workloads {
                 continue;
             };
             let account = match self.accounts.get(id).await {
-                // Deleted since the workload was read.
+                // The account was deleted after the workload was read.
                 Err(Refusal::NotFound(_)) => continue,
                 account => account?,
             };
@@ -220,7 +221,7 @@ impl Workloads {
     }
 }
 
-/// For a workload that names none of the accounts that it may read.
+/// The detail for a workload that may read several accounts and names none.
 pub const SEVERAL_ACCOUNTS: &str = "this workload may read several accounts; name one with POST /oauth/token and audience=ACCOUNT_ID";
-/// The answer for an account that a workload may not read, whether or not it exists.
+/// The refusal for an account that a workload may not read, whether or not the account exists.
 const NO_SUCH_TARGET: Refusal = Refusal::NotFound("there is no such account for this workload");

@@ -10,7 +10,8 @@ use crate::workload::{
     WorkloadRefusal,
 };
 
-/// A workload that has presented a valid JWT. The policies accept it; its grants may belong to others.
+/// A workload that has presented a valid JWT. `policies` are those that accept the JWT. `grants` may have been stored
+/// under other policies.
 pub(crate) struct VerifiedWorkload {
     pub(super) context: RequestContext,
     pub(super) issuer: String,
@@ -23,17 +24,17 @@ pub(crate) struct VerifiedWorkload {
 }
 
 impl VerifiedWorkload {
-    /// What the page shows of it.
+    /// The claims that the page shows to the person.
     pub(crate) const fn shown(&self) -> &ClaimList {
         &self.shown
     }
 
-    /// The hash by which it is looked up.
+    /// The keyed hash by which the store finds the workload.
     pub(crate) const fn identity(&self) -> KeyedHash {
         self.identity
     }
 
-    /// Returns the only provider at which it may link, if there is only one.
+    /// Returns the provider at which the workload may link accounts, if there is exactly one.
     pub(crate) fn only_provider(&self) -> Option<&ProviderName> {
         let linking = self.policies.iter();
         let linking = linking.filter(|policy| policy.may.contains(&Permission::Link));
@@ -42,7 +43,8 @@ impl VerifiedWorkload {
         providers.all(|other| other == first).then_some(first)
     }
 
-    /// Returns the policy under which it links an account: one that also allows reading the token, if there is one.
+    /// Returns a policy under which the workload may link an account. Prefers a policy that also allows reading the
+    /// token.
     fn linking_policy(&self, provider: &ProviderName) -> Result<&Policy, WorkloadRefusal> {
         let allowing = || {
             self.policies
@@ -56,8 +58,8 @@ impl VerifiedWorkload {
         })
     }
 
-    /// Returns the keys with which it has linked accounts, where the policy of the grant lets it link accounts of this
-    /// provider: without that it could start a link but not poll it.
+    /// Returns the owner keys of the workload, with their accounts. Leaves out keys whose policy no longer allows links
+    /// at this provider, because with such a key the workload could start a relink but not poll it.
     pub(crate) fn relinkable(
         &self,
         provider: &ProviderName,
@@ -68,7 +70,7 @@ impl VerifiedWorkload {
         owners.filter_map(|grant| Some((&grant.key, grant.key.binding.account()?)))
     }
 
-    /// Whether the policy of a grant allows this at a provider.
+    /// Whether the policy of a grant allows `action` at a provider.
     pub(super) fn allows(
         &self,
         action: Permission,
@@ -79,7 +81,7 @@ impl VerifiedWorkload {
             .is_some_and(|policy| policy.allows(action, provider))
     }
 
-    /// Returns the policy of a grant, if it accepts the JWT.
+    /// Returns the policy of a grant, if the policy accepts the JWT.
     pub(super) fn policy_of(&self, grant: &WorkloadGrant) -> Option<&Policy> {
         let mut policies = self.policies.iter();
         policies.find(|policy| policy.name == grant.binding.workload)
@@ -87,8 +89,8 @@ impl VerifiedWorkload {
 }
 
 impl Workloads {
-    /// Returns what is stored of a workload that requests a link at a provider. `key` is the hash of the link's new
-    /// key; without one the link is a relink.
+    /// Returns what the store records about a workload that requests a link at a provider. `key` is the hash of the
+    /// link's new key; `None` for a relink.
     pub(crate) fn linking(
         &self,
         workload: &VerifiedWorkload,

@@ -27,7 +27,7 @@ pub(super) fn complete(response: &mut Response, path: &str, challenge: HeaderVal
     }
 }
 
-/// RFC 6750 section 3.1: no error code if the request had no bearer token.
+/// Returns the challenge of a 401. It has an error code only if the request had a bearer token (RFC 6750 section 3.1).
 pub(super) fn challenge(headers: &HeaderMap) -> HeaderValue {
     HeaderValue::from_static(if shows_bearer(headers) {
         "Bearer error=\"invalid_token\""

@@ -17,15 +17,15 @@ use crate::pages::visit::Visit;
 struct Accounts<'a> {
     visit: &'a Visit<'a>,
     desk: &'a Desk<'a>,
-    /// The providers that can be chosen, and which one is.
+    /// The providers to choose from, and whether each is chosen.
     providers: Vec<(String, bool)>,
-    /// The word and the name of each status, and which one is chosen.
+    /// The word and the name of each status, and whether it is chosen.
     statuses: Vec<(&'static str, &'static str, bool)>,
     accounts: Vec<Account>,
     next: Option<String>,
 }
 
-/// Items on a page.
+/// Items per page.
 pub(super) const PAGE: u64 = 50;
 
 const STATUSES: [(&str, &str, AccountStatus); 3] = [
@@ -73,7 +73,7 @@ pub(super) async fn list(request: &Request, desk: Desk<'_>) -> Result<Response> 
     })))
 }
 
-/// The address of the next page of a filtered list.
+/// Returns the URL of the next page of a filtered list.
 fn next_page(base: &str, filters: &[(&str, Option<String>)], cursor: &str) -> String {
     let chosen = filters.iter();
     let chosen = chosen.filter_map(|(name, value)| Some((*name, value.as_deref()?)));
@@ -84,7 +84,7 @@ fn next_page(base: &str, filters: &[(&str, Option<String>)], cursor: &str) -> St
     format!("{base}?{query}")
 }
 
-/// The configured providers, and the chosen one even if it is not configured any more.
+/// Returns the configured providers, and the chosen one even if it is not configured any more.
 fn providers(desk: &Desk<'_>, chosen: Option<&ProviderName>) -> Vec<(String, bool)> {
     let providers = desk.services().providers.iter();
     let known = providers.map(|provider| provider.name());

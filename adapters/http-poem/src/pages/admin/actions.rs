@@ -1,4 +1,4 @@
-//! Refresh, delete and revoke: each is asked for, confirmed and done.
+//! Refresh, delete and revoke: a page asks for confirmation, and its form performs the action.
 
 use central_oauth_domain::grant::Account;
 use central_oauth_domain::grant::revocation::RevocationStatus;
@@ -13,10 +13,10 @@ use super::templates::{Asks, Confirm};
 use crate::api::account_id;
 use crate::pages::visit;
 
-/// The words of the page that confirms an action on an account.
+/// The texts of the page that asks for confirmation of an action on an account.
 #[derive(Clone, Copy)]
 pub(super) struct Words<'a> {
-    /// The last part of the address.
+    /// The last part of the path.
     pub(super) action: &'a str,
     pub(super) heading: &'a str,
     pub(super) text: &'a str,

@@ -1,4 +1,4 @@
-//! A request of an operator who has logged in, and its answer.
+//! A request of an operator who has logged in, and its response.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -23,11 +23,11 @@ use crate::pages::visit::Visit;
 use crate::pages::words::Moment;
 use crate::pages::{refused, see_other, visit};
 
-/// A request of an operator who has logged in. Without a session, the answer is 404 if nobody can log in; otherwise it
-/// redirects to the login.
+/// A request of an operator who has logged in. Without a session, the response is 404 if nobody can log in, and
+/// otherwise a redirect to the login.
 pub(super) struct Desk<'a> {
     pub(super) site: &'a AdminSite,
-    /// The request, with the token of the session as that of the browser.
+    /// The request. The token of the session takes the place of the browser's token.
     pub(super) visit: Visit<'a>,
     pub(super) who: LoggedInOperator,
     pub(super) now: Timestamp,
@@ -36,7 +36,7 @@ pub(super) struct Desk<'a> {
 /// The desk of an operator who may change something. Auditors get no forms, because the services would reject them.
 pub(super) struct AdminDesk<'a>(pub(super) Desk<'a>);
 
-/// A form that a page of this session has sent. Nothing has happened yet when it is rejected.
+/// A form that a page of this session has sent. It is checked before anything happens.
 pub(super) struct Sent<'a> {
     pub(super) desk: Desk<'a>,
     pub(super) fields: Fields,
@@ -98,7 +98,7 @@ impl<'a> Desk<'a> {
         &self.site.services
     }
 
-    /// Returns the caller as which the operator uses the services.
+    /// Returns the operator as a caller of the services.
     pub(super) const fn caller(&self) -> &Caller {
         self.who.caller()
     }
@@ -116,6 +116,8 @@ impl<'a> Desk<'a> {
         Err(self.error(StatusCode::FORBIDDEN, heading, text))
     }
 
+    /// Rejects auditors.
+    ///
     /// # Errors
     /// A page that says that auditors may change nothing.
     pub(super) fn require_admin(&self) -> Result<()> {
@@ -131,7 +133,7 @@ impl<'a> Desk<'a> {
         accounts.get(self.caller(), account_id(id)).await
     }
 
-    /// Returns the address of the page of the account with this id.
+    /// Returns the path of the page of the account with this id.
     pub(super) fn account_page(&self, id: impl Display) -> String {
         format!("{}/accounts/{id}", self.site.base)
     }
@@ -158,12 +160,12 @@ impl<'a> Desk<'a> {
         see_other(&format!("{page}?done={done}"))
     }
 
-    /// Answers, with a page if the services have refused.
+    /// Returns the response, or a page that shows the refusal.
     pub(super) fn answer(&self, answer: Result<Response, Refusal>) -> Response {
         answer.unwrap_or_else(|refusal| self.failed(&Problem::from(refusal)))
     }
 
-    /// Returns the item after which the list continues, if the address has a cursor.
+    /// Returns the item after which the list continues, if the query has a cursor.
     ///
     /// # Errors
     /// A page that says that the cursor is invalid.

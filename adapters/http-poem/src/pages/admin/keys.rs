@@ -18,10 +18,10 @@ use crate::api::{account_id, key_id};
 use crate::pages::form::Fields;
 use crate::pages::visit::{self, Visit};
 
-/// The form for a new key.
+/// The page with the form for a new key.
 #[derive(Template)]
 #[template(path = "admin/new_key.html")]
-struct NewKey<'a> {
+struct NewKeyPage<'a> {
     visit: &'a Visit<'a>,
     desk: &'a Desk<'a>,
     account: &'a Account,
@@ -30,10 +30,10 @@ struct NewKey<'a> {
     problem: Option<&'a str>,
 }
 
-/// A new key, shown once.
+/// The page that shows a new key, once.
 #[derive(Template)]
 #[template(path = "admin/key.html")]
-struct Key<'a> {
+struct KeyCreatedPage<'a> {
     visit: &'a Visit<'a>,
     desk: &'a Desk<'a>,
     account: &'a Account,
@@ -47,7 +47,8 @@ pub(super) async fn ask_new(AdminDesk(desk): AdminDesk<'_>, Path(id): Path<Strin
     desk.answer(account.map(|account| form(&desk, &account, ("", ""), None)))
 }
 
-/// `POST /admin/accounts/{id}/keys/new`. The key is shown once, so this is the page itself.
+/// `POST /admin/accounts/{id}/keys/new`. Responds with the page itself instead of a redirect, because the key is shown
+/// only once.
 #[handler]
 pub(super) async fn create(Sent { desk, fields }: Sent<'_>, Path(id): Path<String>) -> Response {
     desk.answer(creating(&desk, &id, &fields).await)
@@ -74,7 +75,7 @@ async fn creating(desk: &Desk<'_>, id: &str, fields: &Fields) -> Result<Response
         Err(Refusal::Unprocessable(why)) => return Ok(again(&why)),
         made => made?,
     };
-    let page = Key {
+    let page = KeyCreatedPage {
         visit: &desk.visit,
         desk,
         account: &account,
@@ -144,7 +145,7 @@ pub(super) async fn delete(
     desk.answer(deleted.map(|()| desk.done(&desk.account_page(id), "key-deleted")))
 }
 
-/// The form for a new key, with what was entered.
+/// Returns the form for a new key, with the entered values.
 fn form(
     desk: &Desk<'_>,
     account: &Account,
@@ -155,7 +156,7 @@ fn form(
         None => StatusCode::OK,
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    let page = NewKey {
+    let page = NewKeyPage {
         visit: &desk.visit,
         desk,
         account,

@@ -79,7 +79,7 @@ pub(super) async fn log_out(Sent { desk, .. }: Sent<'_>) -> Response {
     desk.answer(out.map(|()| desk.site.cookie.delete(login)))
 }
 
-/// The page does not exist where nobody can log in.
+/// Fails with 404 if nobody can log in.
 fn require_open(site: &AdminSite) -> Result<()> {
     match site.services.admin_sessions.is_open() {
         true => Ok(()),

@@ -1,11 +1,11 @@
-//! The page at `/admin`: an operator logs in, sees how accounts, providers and replicas are, and acts.
+//! The pages at `/admin`: an operator logs in, sees the state of accounts, providers and replicas, and acts.
 //!
 //! The rules are those of the API: each handler calls the same service with the operator as the caller.
 //!
 //! | file | what it does |
 //! | --- | --- |
 //! | [`login`] | logs operators in and out |
-//! | [`desk`] | a request of an operator who has logged in, and its answer |
+//! | [`desk`] | a request of an operator who has logged in, and its response |
 //! | [`accounts`], [`account`] | the list of accounts, and one account with its keys |
 //! | [`actions`] | refresh, delete and revoke |
 //! | [`relinks`] | ask the person of an account to consent again |
@@ -39,13 +39,13 @@ use super::cookie::BrowserCookie;
 use super::headers;
 use super::site::Site;
 
-/// The state that all requests to the page share.
+/// The state that all requests to the admin pages share.
 struct AdminSite {
     services: Arc<Services>,
-    /// The page at `/device`: both share its parts.
+    /// The site of `/device`. The admin pages use its public URL and its assets.
     device: Arc<Site>,
     cookie: BrowserCookie,
-    /// The address of the page.
+    /// The path of the admin pages.
     base: String,
     style: String,
 }
@@ -103,7 +103,7 @@ pub(super) fn routes(
         .with(headers::private())
 }
 
-/// Asks with `words` before `action` is done to an account.
+/// Returns the endpoint of an action on an account. `GET` asks for confirmation with `words`, `POST` performs `action`.
 fn asked(words: Words<'static>, action: impl Endpoint + 'static) -> impl Endpoint {
     get(actions::ask).post(action).data(words)
 }

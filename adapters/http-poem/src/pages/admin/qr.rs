@@ -14,7 +14,7 @@ pub(super) struct Drawing {
 /// The quiet zone around a code, in modules.
 const QUIET: usize = 4;
 
-/// Draws a text; `None` if it is too long.
+/// Draws a text as a QR code; `None` if it is too long.
 pub(super) fn draw(text: &str) -> Option<Drawing> {
     let code = QrCode::new(text).ok()?;
     let width = code.width();

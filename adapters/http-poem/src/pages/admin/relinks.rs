@@ -12,7 +12,7 @@ use super::qr;
 use super::templates::Asks;
 use crate::pages::visit::Visit;
 
-/// The address at which a person consents again.
+/// The page with the URL at which a person consents again.
 #[derive(Template)]
 #[template(path = "admin/relink.html")]
 struct Relink<'a> {
@@ -41,7 +41,8 @@ pub(super) const LINK: Words<'_> = Words {
     asks: Asks::Nothing,
 };
 
-/// `POST /admin/accounts/{id}/relink`. The code is shown once, so this is the page itself.
+/// `POST /admin/accounts/{id}/relink`. Responds with the page itself instead of a redirect, because the code is shown
+/// only once.
 #[handler]
 pub(super) async fn make_code(Sent { desk, .. }: Sent<'_>, Path(id): Path<String>) -> Response {
     desk.answer(code(&desk, &id).await)
@@ -70,7 +71,8 @@ async fn code(desk: &Desk<'_>, id: &str) -> Result<Response, Refusal> {
     }))
 }
 
-/// `POST /admin/accounts/{id}/relink-link`. The service does not store the link, so this is the page itself.
+/// `POST /admin/accounts/{id}/relink-link`. Responds with the page itself instead of a redirect, because the service
+/// does not store the link.
 #[handler]
 pub(super) async fn make_link(Sent { desk, .. }: Sent<'_>, Path(id): Path<String>) -> Response {
     desk.answer(link(&desk, &id).await)

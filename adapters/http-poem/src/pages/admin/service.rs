@@ -21,7 +21,7 @@ struct Service<'a> {
 pub(super) async fn state(mut desk: Desk<'_>) -> Response {
     let state = desk.services().overview.state(desk.caller()).await;
     if let Ok(state) = &state {
-        // A replica may have checked in after the request has arrived.
+        // A replica may have checked in after the request arrived, so the later time counts.
         desk.now = state.now;
     }
     desk.answer(state.map(|state| {

@@ -8,7 +8,7 @@ use super::actions::Words;
 use super::desk::Desk;
 use crate::pages::visit::Visit;
 
-/// Asks before something is done.
+/// The page that asks for confirmation.
 #[derive(Template)]
 #[template(path = "admin/confirm.html")]
 pub(super) struct Confirm<'a> {
@@ -23,13 +23,13 @@ pub(super) struct Confirm<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asks {
     Nothing,
-    /// Whether keys that a key has made are deleted, too.
+    /// Whether to delete the keys that this key has made, too.
     Descendants,
     /// The operator's key once more.
     OwnKey,
 }
 
-/// Says why something was not done.
+/// The page that says why something was not done.
 #[derive(Template)]
 #[template(path = "admin/message.html")]
 pub(super) struct Message<'a> {

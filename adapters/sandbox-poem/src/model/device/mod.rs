@@ -6,20 +6,20 @@ use std::time::Duration;
 use super::{Person, UserCode};
 use crate::clock::Moment;
 
-/// Added to the interval by `slow_down` (RFC 8628 section 3.5).
+/// How much `slow_down` adds to the interval (RFC 8628 section 3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
-/// How long an ended flow is remembered.
+/// How long a flow stays stored after it has expired.
 const REMEMBERED: Duration = Duration::from_secs(600);
-/// Maximum number of live flows.
+/// Maximum number of stored flows.
 const CAPACITY: usize = 1000;
 
-/// Settings of flows.
+/// Settings for all flows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DeviceRules {
     /// How long people have to consent.
     pub(crate) lifetime: Duration,
     pub(crate) interval: Duration,
-    /// When a person consents automatically.
+    /// How long after the start of a flow a person consents automatically.
     pub(crate) auto_consent: Option<Duration>,
     /// Who consents automatically.
     pub(crate) auto_person: AutoPerson,
@@ -44,7 +44,7 @@ pub(crate) struct DeviceFlows {
 
 struct Flow {
     request: Request,
-    /// The number of flows so far.
+    /// 1 for the first flow, 2 for the second, and so on.
     number: u64,
     started_at: Moment,
     interval: Duration,
@@ -52,7 +52,7 @@ struct Flow {
     state: State,
 }
 
-/// The request of a client, and its user code.
+/// A client's device authorization request, and the user code that it got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) user_code: UserCode,
@@ -66,7 +66,7 @@ enum State {
     Redeemed { family: String },
 }
 
-/// The status of a flow for the person.
+/// What the person has decided so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Waiting,
@@ -74,7 +74,7 @@ pub(crate) enum Outcome {
     Denied,
 }
 
-/// There are too many live flows.
+/// No flow can start: too many are stored, or the user code is taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
@@ -85,7 +85,7 @@ pub(crate) enum PollRefusal {
     TooSoon,
     Denied,
     Expired,
-    /// The code was redeemed before: one of the two clients stole it.
+    /// The code was redeemed before, so one of the two clients may have stolen it.
     Redeemed {
         family: String,
     },
@@ -110,7 +110,7 @@ impl DeviceFlows {
         self.flows
             .retain(|_, flow| now < flow.started_at + kept_for);
         let is_taken = |flow: &Flow| flow.request.user_code == request.user_code;
-        // Duplicate user codes are so rare that the client may try again.
+        // A duplicate user code is so rare that the client may as well try again.
         if self.flows.len() >= CAPACITY || self.flows.values().any(is_taken) {
             return Err(Full);
         }
@@ -127,7 +127,7 @@ impl DeviceFlows {
         Ok(())
     }
 
-    /// Redeems a device code once, to start the token family `family`.
+    /// Redeems a device code once. `family` is the name of the token family that starts with it.
     pub(crate) fn redeem(
         &mut self,
         device_code: &str,
@@ -159,7 +159,7 @@ impl DeviceFlows {
         Ok((person, flow.request.scopes.clone()))
     }
 
-    /// Returns the request and the status of a user code, while the flow lives.
+    /// Returns the request and the decision for a user code, unless the flow has expired.
     pub(crate) fn find(&mut self, code: &UserCode, now: Moment) -> Option<(&Request, Outcome)> {
         let flow = self.live(code, now)?;
         let outcome = match &flow.state {
@@ -170,7 +170,7 @@ impl DeviceFlows {
         Some((&flow.request, outcome))
     }
 
-    /// Records a person's decision; the first one counts. Returns false if no flow waits for one.
+    /// Records a person's decision. Only the first decision counts. Returns false if no flow waits for a decision.
     pub(crate) fn decide(&mut self, code: &UserCode, allowed: Option<Person>, now: Moment) -> bool {
         let waiting = self
             .live(code, now)
@@ -180,8 +180,8 @@ impl DeviceFlows {
         true
     }
 
-    /// Lets this person consent instead of the automatic one, until the device code is redeemed. Returns false if no such
-    /// flow lives or the code was redeemed.
+    /// Records that `person` consents. Replaces an earlier consent. Returns false if the code is unknown, expired,
+    /// declined or redeemed.
     pub(crate) fn consent_as(&mut self, code: &UserCode, person: Person, now: Moment) -> bool {
         let open = self.live(code, now);
         let open = open.filter(|flow| matches!(flow.state, State::Waiting | State::Allowed(_)));
@@ -206,7 +206,7 @@ impl Flow {
         now >= self.started_at + rules.lifetime
     }
 
-    /// Applies the automatic consent when its time has come.
+    /// Applies the automatic consent once it is due.
     fn settle(&mut self, rules: &DeviceRules, now: Moment) {
         let due = rules
             .auto_consent
@@ -219,7 +219,7 @@ impl Flow {
         }
     }
 
-    /// Rejects a client that polls too early, and lengthens its interval.
+    /// Rejects a poll that comes before the interval has passed, and lengthens the interval.
     fn keep_pace(&mut self, now: Moment) -> Result<(), PollRefusal> {
         let too_soon = self
             .polled_at

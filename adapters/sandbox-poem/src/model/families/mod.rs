@@ -1,8 +1,7 @@
 //! Token families: all tokens of one consent.
 //!
-//! Every refresh returns a new refresh token. If an older one is presented, two parties have tokens of the family, one of
-//! them a thief, so the whole family ends (RFC 9700 section 4.14.2). [`Reuse`] allows an exception for a client that lost
-//! a response.
+//! Every refresh returns a new refresh token. If an older refresh token is used again, it may have been stolen, so the
+//! whole family ends (RFC 9700 section 4.14.2). [`Reuse`] allows exceptions for a client that lost a response.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -10,9 +9,9 @@ use std::time::Duration;
 use super::Person;
 use crate::clock::Moment;
 
-/// Maximum number of live families; the least recently used one is dropped.
+/// Maximum number of families. If it is reached, the least recently refreshed family ends.
 const CAPACITY: usize = 10_000;
-/// Maximum number of valid access tokens per family; the oldest is dropped.
+/// Maximum number of valid access tokens per family. If there are more, the oldest becomes invalid.
 const ACCESS_TOKENS: usize = 16;
 
 #[derive(Debug, Clone, Copy)]
@@ -21,15 +20,15 @@ pub(crate) struct Lifetimes {
     pub(crate) refresh: Duration,
 }
 
-/// What happens when a used refresh token is presented again.
+/// What happens when a refresh token is used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reuse {
-    /// The family ends, whatever the reason (RFC 9700 section 4.14.2).
+    /// The family always ends (RFC 9700 section 4.14.2).
     #[default]
     Forbidden,
-    /// The previous token may be presented again this often, while the current one is unused, because its response may
-    /// have been lost. The client gets new tokens, and those of the lost response become invalid. Any other reuse ends
-    /// the family.
+    /// As long as the current refresh token is unused, the previous one may be used again this many times, because the
+    /// response to it may have been lost. The client gets new tokens, and the tokens of the lost response become
+    /// invalid. Any other reuse ends the family.
     ///
     /// Modelled after [Airlock IAM](https://docs.airlock.com/iam/7.7/data/data/1594920812889.html): its "grace period
     /// for single-use refresh tokens" lasts until the new tokens are used, and only the latest pair is valid.
@@ -38,44 +37,43 @@ pub enum Reuse {
     /// [Okta](https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/) ("grace period") go by
     /// time alone: see [`Reuse::Grace`].
     Retries(u32),
-    /// The previous token may be presented again within this time after its exchange, even if the current one has been
-    /// used. The client gets new tokens, and the previous pair becomes invalid. Any other reuse ends the family. Auth0
-    /// and Okta work like this.
+    /// The previous refresh token may be used again for this long after its first use. The client gets new tokens, and
+    /// the tokens of the last response become invalid. Any other reuse ends the family. Auth0 and Okta work like this.
     Grace(Duration),
 }
 
-/// The random parts of two new tokens.
+/// The random parts of a new access token and a new refresh token.
 #[derive(Debug)]
 pub(crate) struct Fresh {
     pub(crate) access: String,
     pub(crate) refresh: String,
 }
 
-/// Two new tokens.
+/// A new access token and a new refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issued {
     /// The access token.
     pub access_token: String,
     /// The refresh token.
     pub refresh_token: String,
-    /// The scopes of both.
+    /// The scopes of both tokens.
     pub scopes: Vec<String>,
     /// Lifetime of the access token.
     pub expires_in: Duration,
-    /// Whether they replace tokens whose response was lost.
+    /// Whether these tokens replace those of a lost response.
     pub is_retry: bool,
 }
 
 /// Why a refresh returns no tokens.
 #[derive(Debug, PartialEq, Eq)]
 pub enum RefreshRefusal {
-    /// Never issued, or of an ended family.
+    /// The token was never issued, or its family has ended.
     Unknown,
-    /// Expired; its family ends.
+    /// The token has expired. Its family ends.
     Expired,
-    /// An older token of its family, which ends.
+    /// The token was used before. Its family ends.
     Reused,
-    /// The family lacks a requested scope; the token stays valid.
+    /// The person did not consent to a requested scope. The token stays valid.
     ScopeTooWide,
 }
 
@@ -93,9 +91,9 @@ struct Family {
     refresh_token: String,
     /// The previous refresh token.
     previous: Option<String>,
-    /// How often the previous one was presented again.
+    /// How often the previous refresh token was used again.
     retries: u32,
-    /// When the previous one was first exchanged.
+    /// When the previous refresh token was first used.
     exchanged_at: Moment,
     expires_at: Moment,
     access_tokens: VecDeque<String>,
@@ -116,7 +114,7 @@ impl Families {
         }
     }
 
-    /// Starts a family under a secret name.
+    /// Starts a family. `family` is its name, which must be random: it is a part of each refresh token.
     pub(crate) fn start(
         &mut self,
         family: &str,
@@ -139,7 +137,8 @@ impl Families {
         self.issue(family, scopes, fresh, now)
     }
 
-    /// Exchanges a refresh token for two new tokens, with the requested scopes or all of the family's.
+    /// Exchanges a refresh token for a new access token and a new refresh token. Without requested scopes, they get all
+    /// scopes of the family.
     pub(crate) fn refresh(
         &mut self,
         presented: &str,
@@ -176,7 +175,7 @@ impl Families {
         Ok(Issued { is_retry, ..issued })
     }
 
-    /// The access token of a lost response becomes invalid with it.
+    /// Makes the access token of the lost response invalid.
     fn give_up_latest(&mut self, name: &str) {
         let family = self.families.get_mut(name);
         if let Some(lost) = family.and_then(|family| family.access_tokens.pop_back()) {
@@ -190,8 +189,8 @@ impl Families {
         (now < access.expires_at).then_some(&family.person)
     }
 
-    /// Revokes a token: a refresh token with its family, an access token alone (RFC 7009 section 2.1). An unknown one
-    /// counts as revoked.
+    /// Revokes an access token, or a refresh token with its whole family (RFC 7009 section 2.1). Ignores unknown
+    /// tokens.
     pub(crate) fn revoke(&mut self, token: &str) {
         if self.access.remove(token).is_none()
             && let Some(name) = family_of(token)
@@ -240,7 +239,7 @@ impl Families {
         issued
     }
 
-    /// Scans all families only when there is no room, not at every start.
+    /// Ends the expired families, or the one that expires first, if the maximum number is reached.
     fn make_room(&mut self, now: Moment) {
         if self.families.len() < CAPACITY {
             return;
@@ -260,7 +259,7 @@ impl Families {
 }
 
 impl Family {
-    /// Whether this is the token directly before the current one, and may come back.
+    /// Whether the presented token is the previous one and may be used again.
     fn may_retry(&self, presented: &str, reuse: Reuse, now: Moment) -> bool {
         let is_in_time = match reuse {
             Reuse::Forbidden => false,
@@ -273,7 +272,8 @@ impl Family {
 
 const REFRESH: &str = "sandbox_rt_";
 
-/// A refresh token carries the secret name of its family, so even the oldest one is recognised without keeping it.
+/// Returns the family in a refresh token. Each refresh token contains the name of its family, so old tokens are
+/// recognised without being stored.
 #[must_use]
 pub fn family_of(refresh_token: &str) -> Option<&str> {
     let (family, _) = refresh_token.strip_prefix(REFRESH)?.split_once('.')?;

@@ -21,24 +21,24 @@ use super::pool::Pool;
 use super::pool_settings::PoolSettings;
 use super::session::{Channel, Session};
 use super::transaction::{Origin, Transaction};
-use super::watched::{seen, span, within};
+use super::watched::{span, traced, with_timeout};
 use crate::error::is_disconnected;
 use crate::url::Server;
 use settings::{connect_options, pool_options, setup, try_out};
 
-/// How long a session waits after the server should have cancelled its statement.
+/// How much longer than the statement timeout a session waits for the response.
 const GRACE: Duration = Duration::from_secs(2);
-/// The first timeout of saving. A lease lasts 5 s longer than a provider call. A dead connection must be detected within
-/// that time, so that the response to a refresh is stored over another connection before the lease expires. Otherwise
-/// another process sends the refresh token again.
+/// The initial response timeout of saves. A lease lasts 5 s longer than a provider call. Within these 5 s, a dead
+/// connection must be detected, and the new tokens must be saved over another connection. Otherwise another process
+/// sends the refresh token again.
 const FIRST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Postgres {
     general: Arc<Pool>,
-    /// For data that exists nowhere else until it is stored. Reads do not delay it, and it does not wait long on a dead
-    /// connection.
+    /// The connections for [`Purpose::Save`], which other work does not occupy.
     saving: Arc<Pool>,
-    /// Limits concurrent saves. Waiting here says nothing about the connections, which others are using.
+    /// Limits concurrent saves to the connections of `saving`. So a save that waits for other saves does not look like
+    /// a server that does not respond.
     turns: Arc<Semaphore>,
     settings: PoolSettings,
     is_pooled: bool,
@@ -50,9 +50,15 @@ impl Postgres {
         let is_pooled = server.is_pooled;
         let options = connect_options(server);
         let plain = setup(settings, is_pooled, settings.statement_timeout);
-        try_out(&options, &plain, settings.connect_timeout * 4).await?;
-        let saving = (settings.max_connections / 2).max(1);
-        let general = settings.max_connections.saturating_sub(saving).max(1);
+        let allowed = try_out(&options, &plain, settings.connect_timeout * 4).await?;
+        // A pooler shares its own connections among its clients.
+        let max_connections = if is_pooled {
+            settings.max_connections
+        } else {
+            within_limit(settings.max_connections, allowed)
+        };
+        let saving = (max_connections / 2).max(1);
+        let general = max_connections.saturating_sub(saving).max(1);
         let pool = |connections, response_timeout: RangeInclusive<Duration>, connecting| {
             let timeouts = [settings.connect_timeout, settings.statement_timeout];
             let shortest = timeouts
@@ -87,13 +93,14 @@ impl Postgres {
         }))
     }
 
-    /// A read is a single statement, except behind a pooler, which would give each message of it another connection.
+    /// Returns a session for single statements. Behind a pooler, returns a transaction, because the pooler could send
+    /// each message of a statement over another connection.
     pub(super) async fn read(&self) -> Result<Session, DbErr> {
         if self.is_pooled {
             self.begin_at(&self.general, None, None).await
         } else {
             let (connections, response_timeout) = self.general.current();
-            // A single statement first waits for a connection, which may just be busy.
+            // The statement first waits for a free connection.
             let response_timeout = response_timeout.with_connecting();
             Ok(Session::new(
                 Channel::Pool(connections),
@@ -117,8 +124,8 @@ impl Postgres {
         !self.is_pooled
     }
 
-    /// Runs a saving statement without a transaction. Returns whether it has changed anything, as far as the server has
-    /// responded.
+    /// Runs one saving statement without BEGIN and COMMIT. Returns whether it has changed anything. After an error,
+    /// that is unknown.
     pub(super) async fn save_at_once(&self, statement: Statement) -> Result<bool, DbErr> {
         let _turn = self.turn_to_save().await?;
         let (connections, response_timeout) = self.saving.current();
@@ -148,7 +155,7 @@ impl Postgres {
         let mut connections_left = pool.most();
         let session = loop {
             match try_to_begin(pool, health.clone(), &mut turn).await {
-                // After a restart of the server each of its old connections fails once.
+                // After a restart of the server, each old connection fails once.
                 Err(error) if is_disconnected(&error) && connections_left > 0 => {
                     connections_left -= 1;
                 }
@@ -165,7 +172,7 @@ impl Postgres {
         &self.health
     }
 
-    /// The connections that read, and those that save.
+    /// Returns the general connections, and those for saving.
     pub(super) fn connections(&self) -> [DatabaseConnection; 2] {
         [&self.general, &self.saving].map(|pool| pool.current().0)
     }
@@ -176,18 +183,31 @@ impl Postgres {
     }
 }
 
-/// sqlx 0.9.0 returns a connection to the pool inside a transaction if its `BEGIN` is dropped (launchbadge/sqlx issue
-/// 4385). [`Transaction::begin`] never drops it.
+/// Returns how many connections to open at most. If the server rejects a further connection, sqlx tries to connect until
+/// it times out, even if an open connection becomes free meanwhile.
+fn within_limit(max_connections: u32, allowed: u32) -> u32 {
+    if max_connections > allowed {
+        tracing::warn!(
+            max_connections,
+            allowed,
+            "the database allows fewer connections than CENTRAL_OAUTH_DATABASE_MAX_CONNECTIONS; opening only as many as allowed"
+        );
+    }
+    max_connections.min(allowed)
+}
+
+/// Begins a transaction. If the future of a `BEGIN` is dropped, sqlx 0.9.0 returns the connection to the pool while it
+/// is inside a transaction (launchbadge/sqlx issue 4385). [`Transaction::begin`] never drops this future.
 async fn try_to_begin(
     pool: &Arc<Pool>,
     health: Option<Arc<WriteHealth>>,
     turn: &mut Option<OwnedSemaphorePermit>,
 ) -> Result<Session, DbErr> {
     let (connections, response_timeout) = pool.current();
-    // It first waits for a connection, which may be what takes long.
+    // BEGIN first waits for a free connection.
     let first = response_timeout.clone().with_connecting();
     let span = span(DbBackend::Postgres, "BEGIN");
-    let begin = async move { seen(span, within(Some(&first), connections.begin())).await };
+    let begin = async move { traced(span, with_timeout(Some(&first), connections.begin())).await };
     let origin = Origin::Server(response_timeout.clone());
     let txn = Transaction::begin(origin, health, begin).await?;
     let txn = txn.with_turn(turn.take());

@@ -13,14 +13,15 @@ use crate::url::Server;
 
 /// A connection that was idle for this long is tested before it is used.
 const ASK_AFTER: Duration = Duration::from_secs(1);
-/// The server ends a transaction that idles for this long and releases its locks: its process was suspended or
-/// disconnected. Our transactions wait for nothing but the server.
+/// The server aborts a transaction that idles for this long, and releases its locks. Our transactions wait only for the
+/// server, so the process of an idle transaction was suspended or disconnected.
 const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(4);
-/// A setting of the server that we invent, and that only a session of our own has. A pooler rejects or drops it. So a
-/// pooler that the URL does not announce cannot mix up the statements that two of its clients have prepared.
+/// A custom server setting, sent as a startup parameter. A pooler rejects or drops it. This reveals a pooler that the
+/// URL does not announce, which would mix up the prepared statements of its clients.
 const OWN_SESSION: &str = "central_oauth.own_session";
 
-/// We store no floating-point numbers, and poolers reject unknown parameters.
+/// Returns the connection options, without `extra_float_digits`: we store no floating-point numbers, and poolers reject
+/// unknown parameters.
 pub(super) fn connect_options(server: &Server) -> PgConnectOptions {
     let options = sqlx::ConnectOptions::disable_statement_logging(server.options.clone())
         .application_name("central-oauth")
@@ -32,28 +33,41 @@ pub(super) fn connect_options(server: &Server) -> PgConnectOptions {
     }
 }
 
-/// Connects once, because a pool would retry some errors until it times out.
+/// Connects once, because a pool would retry some errors until it times out. Returns how many connections the server
+/// allows this role to open to this database.
 pub(super) async fn try_out(
     options: &PgConnectOptions,
     setup: &str,
     limit: Duration,
-) -> Result<(), DbErr> {
+) -> Result<u32, DbErr> {
     let trying = async {
         let mut connection = PgConnection::connect_with(options).await?;
         apply_settings(&mut connection, setup).await?;
         require_unicode(&mut connection).await?;
-        connection.close().await
+        let allowed = connections_allowed(&mut connection).await?;
+        connection.close().await?;
+        Ok(allowed)
     };
     let tried = timeout(limit, trying).await.map_err(|_| {
         let message = format!("no answer within {} s", limit.as_secs());
         DbErr::Conn(RuntimeErr::Internal(message))
     })?;
-    tried.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
+    tried.map_err(|error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
 }
 
-/// Names and error texts may contain any character, and a database with an older encoding rejects most of them.
+/// The limits of roles and databases do not apply to superusers.
+async fn connections_allowed(connection: &mut PgConnection) -> Result<u32, sqlx::Error> {
+    let limits = "SELECT LEAST(\
+                  current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int, \
+                  CASE WHEN NOT rolsuper THEN LEAST(NULLIF(rolconnlimit, -1), NULLIF(datconnlimit, -1)) END) \
+                  FROM pg_roles, pg_database WHERE rolname = session_user AND datname = current_database()";
+    let allowed: i32 = connection.fetch_one(limits).await?.try_get(0)?;
+    Ok(allowed.unsigned_abs())
+}
+
+/// Fails if the encoding of the database cannot store every character. Names and error texts may contain any.
 async fn require_unicode(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    /// SQL_ASCII stores what it gets.
+    /// `SQL_ASCII` stores all bytes unchanged.
     const SUITABLE: [&str; 2] = ["UTF8", "SQL_ASCII"];
     let row = connection.fetch_one("SHOW server_encoding").await?;
     let encoding: String = row.try_get(0)?;
@@ -86,13 +100,15 @@ async fn apply_settings(connection: &mut PgConnection, setup: &str) -> Result<()
     connection.execute(setup).await.map(drop)
 }
 
-/// Returns the statements that a session executes first; behind a pooler each transaction does. They replace the
-/// settings of the transaction before, and its prepared statements: sqlx names them even if it does not cache them.
+/// Returns the statements that a session executes first; behind a pooler, each transaction executes them. There they
+/// override the settings that the previous transaction on the connection left, and drop its prepared statements,
+/// because sqlx names prepared statements even if it does not cache them.
 ///
-/// A locked row must not look like a server that hangs, so the wait for a lock times out before the statement does.
+/// The lock timeout of a pool is shorter than its other timeouts, so that a locked row does not look like a server that
+/// hangs.
 pub(super) fn setup(settings: PoolSettings, is_pooled: bool, lock_timeout: Duration) -> String {
     let (first, set, last) = if is_pooled {
-        // Transactions have their own name for the isolation level.
+        // The isolation level of a transaction is set by a statement of its own.
         let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
         (isolation.to_owned(), "SET LOCAL", "; DEALLOCATE ALL")
     } else {
@@ -104,8 +120,8 @@ pub(super) fn setup(settings: PoolSettings, is_pooled: bool, lock_timeout: Durat
     let lock = lock_timeout.as_millis();
     let statement = settings.statement_timeout.as_millis();
     let idle = LONGEST_IDLE_TRANSACTION.as_millis();
-    // Otherwise the server would report commits that are not durable, and a crash would lose refresh tokens that
-    // providers have rotated.
+    // With `synchronous_commit = off`, the server would report commits that are not durable, and a crash would lose
+    // refresh tokens that providers have rotated.
     format!(
         "{first}; {set} statement_timeout = {statement}; {set} lock_timeout = {lock}; \
          {set} idle_in_transaction_session_timeout = {idle}; \

@@ -1,4 +1,4 @@
-//! Outages: the service probes a provider that serves nobody with one account after another.
+//! Outages: while a provider serves nobody, the service probes it with one account after another.
 
 #[cfg(test)]
 mod tests;
@@ -9,29 +9,29 @@ use crate::fault::Fault;
 use crate::grant::{AccountId, ProviderName};
 use crate::time::Timestamp;
 
-/// This many different accounts that fail in a row without a definite response make an outage. With fewer accounts, the
-/// backoff of each account suffices.
+/// An outage begins when this many different accounts have failed in a row without a definite response. For fewer
+/// accounts, their own backoff suffices.
 pub const OUTAGE_AFTER: usize = 5;
-/// This many probes are a second apart; then the pause grows. If no more accounts than this have problems of their own,
-/// each delays a healthy account by at most one second.
+/// Probes are sent one second apart until this many accounts that had not failed before have been probed; then the
+/// pause grows. So up to this many accounts with problems of their own delay a healthy account by one second each.
 const QUICK_PROBES: u32 = 25;
 const FIRST_PROBE_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two probes, unless the provider asks for a longer one. It also limits how long a healthy
-/// account waits that becomes due during an outage.
+/// account waits if it becomes due during an outage.
 const LONGEST_PROBE_PAUSE: Duration = Duration::from_secs(60);
-/// The longest `Retry-After` that counts for other accounts. The account that received it obeys all of it. A healthy
-/// account, whose token of an hour is refreshed three to six minutes early, is still probed in time.
+/// The longest `Retry-After` that delays other accounts; the account that received it may wait longer. A healthy
+/// account with a one-hour token is refreshed three to six minutes before the expiry, so it is still probed in time.
 const LONGEST_RETRY_AFTER_FOR_OTHERS: Duration = Duration::from_secs(180);
-/// Upper limit for how far ahead the next probe, or the next repetition, can be. A later time was stored by a clock that
-/// has been set back since.
+/// How far in the future the next probe may be, also that of an account that has failed or was probed before. A later
+/// time was stored by a clock that has been set back since.
 pub const PROBE_HORIZON: Duration =
     LONGEST_RETRY_AFTER_FOR_OTHERS.saturating_add(LONGEST_PROBE_PAUSE);
 /// Bounds the exponent, because [`Duration::mul_f64`] panics on overflow.
 const MOST_GROWTH: u32 = 16;
-/// How many accounts are remembered that were probed.
+/// How many probed accounts are remembered.
 const PROBED_AT_MOST: usize = 1000;
 
-/// The version of an outage. Later versions are greater, also those of a later outage of the same provider.
+/// The version of an outage. Every change makes it greater, and so does a later outage of the same provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OutageVersion {
     /// The store's number of the outage; 0 until it is stored.
@@ -40,7 +40,7 @@ pub struct OutageVersion {
     pub change: i64,
 }
 
-/// An outage of a provider, as all replicas know it.
+/// An outage of a provider, shared by all replicas.
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
@@ -50,7 +50,7 @@ pub struct Outage {
     pub version: OutageVersion,
     /// When the next probe may be sent.
     pub probe_at: Timestamp,
-    /// Accounts that were probed and had not failed before.
+    /// How many accounts were probed that had not failed before.
     pub first_probes: u32,
     /// The error that waiting accounts show.
     pub fault: Fault,
@@ -103,7 +103,7 @@ impl Outage {
         self
     }
 
-    /// Returns the outage with the version that the store gives it when it records a change.
+    /// Returns the outage with the next version, as the store saves it.
     pub const fn changed(mut self) -> Self {
         self.version.change += 1;
         self
@@ -115,12 +115,14 @@ impl Outage {
     }
 
     /// Returns when an account that has failed or was probed before may be probed again. Such accounts are probed less
-    /// often: their answer is known.
+    /// often, because they will probably fail again.
     pub fn repeats_at(&self) -> Timestamp {
         self.probe_at + self.repetitions_wait()
     }
 
-    /// Their pause is a second for each probe so far, so it is no longer than the outage has lasted.
+    /// Returns how long after `probe_at` an account that has failed or was probed before may be probed again. Counted
+    /// from the last probe, the pause is one second for each probe so far, and at most a minute. So the pause is no
+    /// longer than the outage has lasted.
     fn repetitions_wait(&self) -> Duration {
         let probes = self.probed.iter().map(|probed| probed.times);
         let probes = probes.fold(0, u32::saturating_add);
@@ -135,8 +137,8 @@ impl Outage {
     }
 
     /// Chooses the account that is probed next: the one with the fewest failures, so that accounts which always fail do
-    /// not delay one that works. Among equals, the one whose probe is the longest ago. A probe without a recorded result
-    /// counts like a failure.
+    /// not delay one that works. Among equals, chooses the one whose last probe is the longest ago. A probe without a
+    /// recorded result counts as a failure.
     pub fn choose(
         &self,
         waiting: impl IntoIterator<Item = WaitingAccount>,
@@ -153,8 +155,8 @@ impl Outage {
         waiting.min_by_key(turn)
     }
 
-    /// Returns the outage once this account is probed. The next probe comes after a pause, whether this one is answered or
-    /// not: the provider may hang, and the process may be killed.
+    /// Returns the outage once a probe with this account has begun. The next probe is due after a pause, even if this
+    /// probe has no result by then: the provider may hang, and the process may be killed.
     pub fn probing(mut self, waiting: WaitingAccount, now: Timestamp) -> Self {
         let WaitingAccount { account, failures } = waiting;
         let earlier = self.place_of(account).map(|at| self.probed.remove(at));
@@ -187,8 +189,8 @@ impl Outage {
         self
     }
 
-    /// Returns the outage after a failed request, if that changes anything: the error that waiting accounts show, or the
-    /// time of the next probe because of its `Retry-After`.
+    /// Returns the outage after a failed request, if the request changes it: the error that waiting accounts show, or
+    /// the time of the next probe because of a `Retry-After`.
     pub fn after_failure(
         &self,
         fault: Fault,
@@ -205,7 +207,7 @@ impl Outage {
     }
 }
 
-/// Returns how long a `Retry-After` puts off other accounts.
+/// Returns how long a `Retry-After` delays other accounts.
 fn for_others(retry_after: Duration) -> Duration {
     retry_after.min(LONGEST_RETRY_AFTER_FOR_OTHERS)
 }

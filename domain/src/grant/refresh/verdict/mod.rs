@@ -1,5 +1,5 @@
-//! What a failed refresh means for the grant. Only a definite `invalid_grant` ends one at once; every other failure is
-//! retried.
+//! What a failed refresh means for the grant. Only a definite `invalid_grant` ends the grant at once; after any other
+//! failure the service retries.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use crate::grant::{AccountId, AccountStatus};
 use crate::ports::{ProviderError, RefreshError};
 use crate::time::Timestamp;
 
-/// Some servers refuse a dead refresh token without saying so. After this long such refusals end the grant.
+/// Some servers refuse a dead refresh token without `invalid_grant`. Refusals that last this long end the grant.
 const ENDS_GRANT_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// The limit is this short if the provider refreshes other grants meanwhile.
+/// The limit for such refusals while the provider refreshes other grants.
 const ENDS_GRANT_AFTER_IF_OTHERS_REFRESH: Duration = Duration::from_secs(3 * 3600);
-/// The limit is this long if there are other grants and the provider refreshes none of them. Then a proxy or firewall
-/// in between is the likelier cause.
+/// The limit for such refusals if the provider has other grants and refreshes none of them: a proxy or firewall is then
+/// the likelier cause.
 const ENDS_GRANT_AFTER_IF_NONE_REFRESHES: Duration = Duration::from_secs(7 * 24 * 3600);
-/// This many failures for a reason that concerns only one process are not shown while other replicas run: within
-/// seconds, another replica takes over if it can.
+/// While other replicas run, an account does not show its first failures, up to this many, if their cause concerns only
+/// this process: within seconds, another replica refreshes the account if it can.
 const HIDDEN_LOCAL_FAILURES: u32 = 2;
 
 /// The refresh attempts since the last success.
@@ -26,15 +26,16 @@ const HIDDEN_LOCAL_FAILURES: u32 = 2;
 pub struct Attempts {
     /// Failures in a row.
     pub failures: u32,
-    /// Whether a response was lost, so that the refresh token may be used up.
+    /// Whether a response was lost: the refresh token may have been used.
     pub ambiguous: bool,
-    /// Since when the provider has refused without `invalid_grant`. Periods in which it did not refuse, or was not
-    /// asked, do not count.
+    /// Since when the provider has refused the refresh token without `invalid_grant`. A later period in which it did
+    /// not refuse, or was not asked, moves this time forward, so that the period does not count.
     pub refused_since: Option<Timestamp>,
 }
 
 impl Attempts {
-    /// Returns the attempts after a period in which the provider was not asked, or did not respond.
+    /// Returns the attempts after a period of `waited` that does not count as refused: the provider was not asked, or
+    /// did not respond.
     pub fn after_waiting(self, waited: Duration) -> Self {
         let refused_since = self.refused_since.map(|since| since + waited);
         Self {
@@ -44,26 +45,26 @@ impl Attempts {
     }
 }
 
-/// An account whose refresh token may be older than the one that the provider expects.
+/// An account whose stored refresh token may be older than the one that the provider expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SuspectGrant {
     /// The account.
     pub account: AccountId,
-    /// When the refresh token is tried.
+    /// When the refresh token is sent next.
     pub next_refresh_at: Timestamp,
 }
 
-/// How the other grants of the provider are doing.
+/// What is known about the provider's other grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OtherGrants {
-    /// Whether there are others that have not been given up.
+    /// Whether the provider has other grants that have not ended.
     pub exist: bool,
-    /// When the provider last refreshed one, if known.
+    /// When the provider last refreshed another grant, if known.
     pub refreshed_at: Option<Timestamp>,
 }
 
 impl OtherGrants {
-    /// Whether the provider has refreshed one lately.
+    /// Whether the provider has refreshed another grant within the last hour.
     fn are_refreshed(self, now: Timestamp) -> bool {
         let lately = |at| now.since(at) < ENDS_GRANT_AFTER_IF_OTHERS_REFRESH / 3;
         self.refreshed_at.is_some_and(lately)
@@ -80,7 +81,7 @@ pub struct RefreshFailure {
     pub status: AccountStatus,
     /// The error.
     pub fault: Fault,
-    /// When to try again; `None` if never.
+    /// When to retry; `None` if never.
     pub next_refresh_at: Option<Timestamp>,
     /// The attempts so far.
     pub attempts: Attempts,
@@ -138,14 +139,15 @@ pub fn judge(
     }
 }
 
-/// Whether a failure counts as a refusal of this grant. If the provider refreshes others, it refuses this grant in
-/// particular. Otherwise what a gateway refuses says nothing about a grant, however long it lasts.
+/// Whether a failure counts as a refusal of this grant: a refusal by the provider itself, or any refusal while the
+/// provider refreshes other grants. Otherwise a refusal by a gateway says nothing about the grant, however long it
+/// lasts.
 fn refuses_this_grant(cause: &ProviderError, others: OtherGrants, now: Timestamp) -> bool {
     let is_refusal = matches!(cause, ProviderError::Refused { .. });
     is_refusal && (others.are_refreshed(now) || !cause.is_of_gateway())
 }
 
-/// Whether refusals since then end the grant.
+/// Whether refusals since `since` have lasted long enough to end the grant.
 fn ends_grant(
     cause: &ProviderError,
     since: Timestamp,
@@ -165,8 +167,8 @@ fn ends_grant(
     now.since(since) >= after
 }
 
-/// The verdict for a refresh that succeeded at the provider but brought no usable access token. The account is
-/// degraded, never worse: the provider has just accepted its refresh token, and the newest one is stored. So the
+/// Judges a refresh that succeeded at the provider but brought no usable access token. The account becomes degraded,
+/// never worse: the provider has just accepted its refresh token, and the newest refresh token is stored. So the
 /// attempts are not ambiguous, and earlier refusals no longer count.
 pub fn judge_unusable_answer(
     before: Attempts,
@@ -188,8 +190,8 @@ pub fn judge_unusable_answer(
     }
 }
 
-/// The verdict for an attempt that was not made, because the operator must correct something first. Nothing was sent,
-/// so it does not count as a refusal of the provider.
+/// Judges an attempt that was not made, because the operator must correct something first. Nothing was sent, so the
+/// attempt does not count as a refusal by the provider.
 pub fn wait_for_operator(
     before: Attempts,
     fault: Fault,

@@ -1,4 +1,5 @@
-//! What this process knows about outages: which accounts have failed in a row, and the stored outages of all replicas.
+//! What this process knows about outages: the failures that it has seen, and the outages that all replicas share in the
+//! store.
 
 #[cfg(test)]
 mod tests;
@@ -12,12 +13,12 @@ use crate::grant::{AccountId, ProviderName};
 use crate::lock::lock;
 use crate::time::Timestamp;
 
-/// The replica that sent the last probe leaves the next one to the others for this long. They may have a working route to
-/// the provider, and check every second.
+/// After its own probe, a replica leaves the next probe to the other replicas for this long. The other replicas look
+/// for due probes every second, and may have a working route to the provider.
 const PROBE_DELAY: Duration = Duration::from_millis(1200);
 
-/// After this long without a definite answer, accounts that had failed before make an outage, too. A shorter silence
-/// proves nothing: healthy accounts may not be due for hours.
+/// After this long without a definite response, accounts that had failed before count towards an outage too. A shorter
+/// silence proves nothing, because healthy accounts may not be due for hours.
 const SILENCE: Duration = Duration::from_secs(6 * 3600);
 
 /// What this process has seen of each provider since it started, and the newest known outages.
@@ -28,7 +29,7 @@ pub(super) struct Outages(Mutex<Known>);
 struct Known {
     seen: HashMap<ProviderName, Seen>,
     outages: Vec<Outage>,
-    /// Counts reads and changes, to order them.
+    /// A logical clock that orders reads and changes.
     moment: Moment,
     /// When the latest processed read began.
     read_at: Moment,
@@ -55,8 +56,8 @@ impl Known {
         outages.map(|outage| outage.provider.clone()).collect()
     }
 
-    /// Returns the outages after a read that began at that moment. Changes that this process has made since are newer
-    /// than the read, and an older version never replaces a newer one.
+    /// Merges the result of a read that began at `begun_at` into the known outages. Changes that this process has made
+    /// after that moment win over the read, and an older version of an outage never replaces a newer one.
     fn after_reading(&self, read: Vec<Outage>, begun_at: Moment) -> Vec<Outage> {
         let has_changed = |outage: &Outage| {
             let changed_at = self.changed_at.get(&outage.provider);
@@ -80,11 +81,11 @@ impl Known {
 #[derive(Default)]
 struct Seen {
     refreshed_at: Option<Timestamp>,
-    /// Accounts that have begun to fail since the last definite answer.
+    /// Accounts that have begun to fail since the last definite response.
     failing: HashSet<AccountId>,
-    /// All failures since the last definite answer.
+    /// All failures since the last definite response, also of accounts that had failed before.
     silence: Option<Silence>,
-    /// The last probe of this process, and the store's number of the outage.
+    /// The last probe of this process, with the number of the outage in the store.
     last_probe: Option<(i64, ProbedAccount)>,
 }
 
@@ -98,7 +99,7 @@ impl Seen {
         self.failing.len() >= OUTAGE_AFTER
     }
 
-    /// Records a failure. Returns whether several accounts have been failing for long.
+    /// Records a failure. Returns whether at least [`OUTAGE_AFTER`] accounts have failed, over at least [`SILENCE`].
     fn is_silent(&mut self, account: AccountId, now: Timestamp) -> bool {
         let silence = self.silence.get_or_insert_with(|| Silence {
             since: now,
@@ -110,18 +111,18 @@ impl Seen {
 }
 
 impl Outages {
-    /// The outage of a provider, as far as this process knows.
+    /// Returns the outage of a provider, as far as this process knows.
     pub(super) fn of(&self, provider: &ProviderName) -> Option<Outage> {
         lock(&self.0).of(provider).cloned()
     }
 
-    /// Returns the moment at which a read of all outages begins.
+    /// Returns the moment at which a read of all outages begins, for [`Outages::learn`].
     pub(super) fn begin_reading(&self) -> Moment {
         lock(&self.0).next_moment()
     }
 
-    /// Stores the outages of a read that began at that moment, unless a later read has been processed already. Returns
-    /// the providers whose outage has begun or ended since, and whether it has begun.
+    /// Updates the known outages with the result of a read that began at `begun_at`, unless a later read was processed
+    /// first. Returns the providers whose outage has begun (`true`) or ended (`false`) since the last read.
     pub(super) fn learn(&self, begun_at: Moment, read: Vec<Outage>) -> Vec<(ProviderName, bool)> {
         let mut known = lock(&self.0);
         if begun_at < known.read_at {
@@ -132,7 +133,7 @@ impl Outages {
         known.outages = known.after_reading(read, begun_at);
         let after = known.names();
         for ended in before.difference(&after) {
-            // Another replica has got an answer.
+            // Another replica has received a definite response.
             known.seen.entry(ended.clone()).or_default().silence = None;
         }
         let begun = after.difference(&before).map(|name| (name.clone(), true));
@@ -140,7 +141,8 @@ impl Outages {
         begun.chain(ended).collect()
     }
 
-    /// Stores a change of one outage that this process has made; `None` has ended it. Returns whether it is news.
+    /// Updates the known outages with a change that this process has stored; `None` means that the outage has ended.
+    /// Returns whether this process learns only now that the outage has begun or ended.
     pub(super) fn learn_one(&self, provider: &ProviderName, outage: Option<Outage>) -> bool {
         let mut known = lock(&self.0);
         let moment = known.next_moment();
@@ -156,7 +158,7 @@ impl Outages {
         is_news
     }
 
-    /// Returns for how long this process leaves a probe that is due to the others.
+    /// Returns how long this process leaves a due probe to other replicas.
     pub(super) fn probe_delay(&self, outage: &Outage) -> Duration {
         let known = lock(&self.0);
         let seen = known.seen.get(&outage.provider);
@@ -168,8 +170,7 @@ impl Outages {
         }
     }
 
-    /// Returns the providers that do not respond to this process although others have ended the outage: due refreshes
-    /// there are left to them.
+    /// Returns the providers that do not respond to this process although another replica has ended the outage.
     pub(super) fn unreachable_providers(&self) -> Vec<ProviderName> {
         let known = lock(&self.0);
         let silent = known.seen.iter().filter(|(_, seen)| seen.sees_no_answer());
@@ -194,9 +195,8 @@ impl Outages {
         }
     }
 
-    /// Records that the provider has given this account no definite response. Returns whether that makes an outage. An
-    /// account that had failed before may itself be the cause, so it counts only if nobody has got a definite response
-    /// for a long time.
+    /// Records that a request for this account got no definite response. Returns whether an outage begins. An account
+    /// that had failed before may itself be the cause, so it counts only after [`SILENCE`].
     pub(super) fn failed(
         &self,
         provider: &ProviderName,
@@ -214,7 +214,7 @@ impl Outages {
         is_silent || seen.sees_no_answer()
     }
 
-    /// Records that the last probe of this outage is one of this process.
+    /// Records that this process has claimed the last probe of this outage.
     pub(super) fn probed(&self, outage: &Outage) {
         let mut known = lock(&self.0);
         let seen = known.seen.entry(outage.provider.clone()).or_default();
@@ -228,13 +228,13 @@ impl Outages {
         }
     }
 
-    /// When the provider last refreshed a token, as far as this process knows.
+    /// Returns when the provider last refreshed a token, as far as this process knows.
     pub(super) fn last_refresh(&self, provider: &ProviderName) -> Option<Timestamp> {
         lock(&self.0).seen.get(provider)?.refreshed_at
     }
 }
 
-/// Returns the last probe of an outage, and the store's number of the outage.
+/// Returns the last probe of an outage, with the number of the outage in the store.
 fn last_probe(outage: &Outage) -> Option<(i64, ProbedAccount)> {
     let last = outage.probed.last()?;
     Some((outage.version.outage, *last))

@@ -1,4 +1,4 @@
-//! Normalised responses. The body counts, not only the status.
+//! Provider responses. An error in the body counts, whatever the status.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::oauth_error::OAuthError;
 use crate::scrub::Scrubber;
 use crate::token_text;
 
-/// A response of a provider. Its texts contain nothing that was sent.
-pub(crate) struct Answer {
+/// A response of a provider. Errors made from it contain no secret that was sent.
+pub(crate) struct ProviderResponse {
     pub(super) status: StatusCode,
     pub(super) body: Body,
     pub(super) retry_after: Option<Duration>,
@@ -25,7 +25,7 @@ pub(crate) struct Answer {
 
 pub(crate) enum Rejection {
     Worded(OAuthError),
-    /// Anything else.
+    /// A failure that the body does not explain with an OAuth error.
     Failed(ProviderError),
 }
 
@@ -38,7 +38,7 @@ impl From<Rejection> for ProviderError {
     }
 }
 
-impl Answer {
+impl ProviderResponse {
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
     }
@@ -82,7 +82,7 @@ impl Answer {
         }
     }
 
-    /// Returns the token response with its tokens where they belong: see [`Fields::unwrapped`].
+    /// Moves tokens from a nested object to the top level: see [`Fields::unwrapped`].
     pub(crate) fn unwrapped(mut self) -> Self {
         self.body = match self.body {
             Body::Fields(fields) => Body::Fields(fields.unwrapped("access_token")),
@@ -92,8 +92,8 @@ impl Answer {
         self
     }
 
-    /// Returns the members of an [`unwrapped`](Self::unwrapped) token response, even of a malformed body: its tokens
-    /// cannot be requested again. Fails like [`Answer::success`].
+    /// Returns the members of an [`unwrapped`](Self::unwrapped) token response. Accepts even a malformed body, because
+    /// its tokens cannot be requested again. Fails like [`Self::success`].
     pub(crate) fn tokens(mut self) -> Result<Fields, Rejection> {
         if let Body::Salvaged(fields) = self.body {
             self.body = Body::Fields(fields);
@@ -115,9 +115,9 @@ impl Answer {
 
     /// Returns the members of a success.
     ///
-    /// A redirect or a 5xx counts as a failure whatever its body says. An error counts with any status: GitHub sends it
-    /// with 200, Google with 403 and 428, RFC 6749 section 5.2 with 400 and 401. A 429 is a rate limit, unless it carries
-    /// an error of the device flow.
+    /// A redirect or a 5xx counts as a failure whatever its body says. An OAuth error counts with any other status:
+    /// GitHub sends it with 200, Google with 403 and 428, RFC 6749 section 5.2 with 400 and 401. A 429 is a rate limit,
+    /// unless it carries an error of the device flow.
     pub(crate) fn success(self) -> Result<Fields, Rejection> {
         let error = self.oauth_error();
         if self.says_nothing(error.as_ref()) {
@@ -139,7 +139,7 @@ impl Answer {
     pub(crate) fn oauth_error(&self) -> Option<OAuthError> {
         let fields = self.fields()?;
         let named = OAuthError::read(fields, &self.dialect, &self.secrets);
-        // Without a code, a failed status serves as code: see `unworded`.
+        // If the body names no code, a failed status serves as the code (`unworded`), but a successful one cannot.
         let is_unnamed = self.status.is_success() && fields.says_error();
         let unnamed = || OAuthError::unnamed(fields, &self.dialect, &self.secrets);
         let error = named.or_else(|| is_unnamed.then(unnamed))?;
@@ -184,19 +184,20 @@ impl Answer {
         }
     }
 
-    /// Returns the provider's unscrubbed description, which may contain secrets. For comparison only; never show it.
+    /// Returns the provider's raw description. Use it only for comparison and never show it, because it may contain
+    /// secrets.
     pub(crate) fn description(&self) -> Option<&str> {
         ErrorTexts::of(self.fields()?, &self.dialect).description
     }
 }
 
-/// Uses the status as error code, because some servers reject a token without one: 400 with an empty body, 404. A page has
-/// a code of its own, because it is probably not from the authorization server.
+/// Uses the status as the error code, because some servers reject a token without a code: 400 with an empty body, 404.
+/// An HTML page gets another code, because it is probably not from the authorization server.
 pub(crate) fn unworded(cause: ProviderError, status: StatusCode, is_page: bool) -> ProviderError {
     let prefix = if is_page {
-        ProviderError::BY_PAGE
+        ProviderError::HTML_PAGE
     } else {
-        ProviderError::UNWORDED
+        ProviderError::WITHOUT_CODE
     };
     match cause {
         ProviderError::Nonsense { detail } if status.is_client_error() => ProviderError::Refused {
@@ -236,7 +237,7 @@ fn unexplained(
     paused(ProviderError::nonsense(detail), retry_after)
 }
 
-/// Turns a response that makes no sense into a rate limit, if it asks for a pause.
+/// Turns an unintelligible response into a rate limit, if it asks for a pause.
 pub(crate) fn paused(error: ProviderError, pause: Option<Duration>) -> ProviderError {
     match (error, pause) {
         (ProviderError::Nonsense { detail }, Some(pause)) if !pause.is_zero() => {

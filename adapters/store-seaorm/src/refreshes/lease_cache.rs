@@ -1,5 +1,5 @@
-//! Caches the tokens that claims have returned, so that a result can be recorded without reading them again. Saving
-//! checks that they are still the stored ones.
+//! Caches tokens that were leased for a refresh, so that the result can be saved in one statement, without reading the
+//! tokens again. This statement checks that the stored tokens are still the cached ones.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -9,15 +9,15 @@ use central_oauth_domain::lock::lock;
 
 use crate::database::Database;
 
-/// Maximum number of claims without a result. A claim whose result never comes is dropped when the cache is full.
+/// Maximum number of accounts. A full cache is emptied, which also drops leases that never get a result.
 const MOST: usize = 1000;
 
-/// The tokens of claimed accounts, sealed.
+/// The leased tokens, sealed, by account.
 #[derive(Default)]
-pub(crate) struct Claimed(Mutex<HashMap<AccountId, StoredTokens>>);
+pub(crate) struct LeaseCache(Mutex<HashMap<AccountId, StoredTokens>>);
 
-impl Claimed {
-    /// Caches the tokens that a claim has returned, if the database can save them in one statement.
+impl LeaseCache {
+    /// Caches newly leased tokens, if the database can save a result in one statement.
     pub(super) fn remember(&self, database: &Database, claimed: &[StoredTokens]) {
         if !database.saves_at_once() {
             return;

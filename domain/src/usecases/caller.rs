@@ -109,7 +109,7 @@ pub(super) fn account_of(key: &KeyHolder, now: Timestamp) -> Result<AccountId, R
 
 /// For a bearer that is no key of this service.
 pub const UNKNOWN_KEY: Refusal =
-    Refusal::Unauthorized("the key is unknown, revoked or was never used");
+    Refusal::Unauthorized("the key is unknown or revoked, or its link ended without an account");
 /// The response is the same as for an unknown key; only the log says more.
 pub(super) const ALTERED_KEY: Refusal = UNKNOWN_KEY;
 /// For a request without a key.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Link, LinkState, PollSchedule};
+use super::PollSchedule;
 use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::time::Timestamp;
 
@@ -29,18 +29,6 @@ pub const POLL_HORIZON: Horizon = Horizon::new(
 
 /// How far beyond an interval the next poll can be: the answer may have to wait for the store.
 pub const STORED_WITHIN: Duration = Duration::from_secs(15);
-
-impl Link {
-    /// Returns the schedule for a link whose next poll is further ahead than its interval, although the provider has
-    /// answered: a clock that has been set back since has stored it. `None` if the schedule is right. The interval
-    /// passes once more, so that no poll is early.
-    pub fn poll_after_clock_step(&self, now: Timestamp) -> Option<PollSchedule> {
-        let polled = matches!(self.state, LinkState::Authorizing(_));
-        let poll = self.poll.filter(|poll| polled && poll.failures == 0)?;
-        let next_at = now + poll.interval;
-        (poll.next_at > next_at + STORED_WITHIN).then_some(PollSchedule { next_at, ..poll })
-    }
-}
 
 impl PollSchedule {
     /// Schedules the first poll of a flow that lasts this long: [`start`](Self::start), unless the flow would be over by then,

@@ -97,12 +97,6 @@ impl Outage {
         }
     }
 
-    /// Returns the outage with the number that the store gave it.
-    pub const fn numbered(mut self, number: i64) -> Self {
-        self.version.outage = number;
-        self
-    }
-
     /// Returns the outage with the version that the store gives it when it records a change.
     pub const fn changed(mut self) -> Self {
         self.version.change += 1;

@@ -52,12 +52,12 @@ struct Group {
     status: Status,
     accounts: i64,
     /// Those that are shown as `relink_required`.
-    ended: i64,
+    relink_required: i64,
     /// Those that are shown as `degraded`.
-    waiting: i64,
+    degraded: i64,
     dying: i64,
     /// Those of the dying grants that no refresh saves.
-    lost: i64,
+    unsavable: i64,
     overdue: i64,
     /// The earliest expiry of an overdue grant.
     expired_at: Option<i64>,
@@ -69,9 +69,9 @@ impl Group {
     fn add_to(self, census: &mut Census, now: Timestamp, is_down: bool) {
         let (provider, stored) = (ProviderName::new(self.provider), self.status.into());
         let counts = [
-            (stored, self.accounts - self.ended - self.waiting),
-            (AccountStatus::RelinkRequired, self.ended),
-            (AccountStatus::Degraded, self.waiting),
+            (stored, self.accounts - self.relink_required - self.degraded),
+            (AccountStatus::RelinkRequired, self.relink_required),
+            (AccountStatus::Degraded, self.degraded),
         ];
         let counts = counts.into_iter().filter(|(_, count)| *count > 0);
         census
@@ -81,7 +81,7 @@ impl Group {
                 status,
                 count: count.unsigned_abs(),
             }));
-        let dying = [(true, self.dying - self.lost), (false, self.lost)];
+        let dying = [(true, self.dying - self.unsavable), (false, self.unsavable)];
         let dying = dying.into_iter().filter(|(_, count)| *count > 0);
         census
             .dying
@@ -112,7 +112,7 @@ fn groups(now: Timestamp, down: &[&str]) -> Select<accounts::Entity> {
     let number = Expr::col((tokens::Entity, Column::Id));
     let count_if = |condition: Condition| Expr::case(condition, number.clone()).count();
     let earliest = |column| Expr::case(is_overdue(now), damage::whole(column)).min();
-    let lost = Condition::any()
+    let unsavable = Condition::any()
         .add(ends_for_good(now))
         .add(saved(now, down).not());
     accounts::Entity::find()
@@ -121,10 +121,10 @@ fn groups(now: Timestamp, down: &[&str]) -> Select<accounts::Entity> {
         .column(accounts::Column::Provider)
         .column(accounts::Column::Status)
         .column_as(accounts::Column::Id.count(), "accounts")
-        .expr_as(count_if(has_ended(now)), "ended")
-        .expr_as(count_if(waits(now, down)), "waiting")
+        .expr_as(count_if(has_ended(now)), "relink_required")
+        .expr_as(count_if(waits(now, down)), "degraded")
         .expr_as(count_if(dies(now)), "dying")
-        .expr_as(count_if(dies(now).add(lost)), "lost")
+        .expr_as(count_if(dies(now).add(unsavable)), "unsavable")
         .expr_as(count_if(is_overdue(now)), "overdue")
         .expr_as(earliest(Column::AccessTokenExpiresAt), "expired_at")
         .expr_as(earliest(Column::NextRefreshAt), "due_at")

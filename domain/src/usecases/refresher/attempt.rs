@@ -88,7 +88,7 @@ impl Refresher {
                 let are_others_running =
                     fault.code.is_local() && self.are_others_running(now).await;
                 if are_others_running {
-                    self.claim_delay.start(now);
+                    self.claim_delay.note_unsendable(now);
                 }
                 wait_for_operator(before, fault, are_others_running, now, spread)
             }

@@ -24,7 +24,7 @@ impl ClaimDelay {
     }
 
     /// Records that this process could not send a refresh token.
-    pub(super) fn start(&self, now: Timestamp) {
+    pub(super) fn note_unsendable(&self, now: Timestamp) {
         *lock(&self.0) = Some(now);
     }
 }

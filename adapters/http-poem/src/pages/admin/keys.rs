@@ -21,7 +21,7 @@ use crate::pages::visit::{self, Visit};
 /// The form for a new key.
 #[derive(Template)]
 #[template(path = "admin/new_key.html")]
-struct NewKey<'a> {
+struct NewKeyPage<'a> {
     visit: &'a Visit<'a>,
     desk: &'a Desk<'a>,
     account: &'a Account,
@@ -33,7 +33,7 @@ struct NewKey<'a> {
 /// A new key, shown once.
 #[derive(Template)]
 #[template(path = "admin/key.html")]
-struct Key<'a> {
+struct KeyCreatedPage<'a> {
     visit: &'a Visit<'a>,
     desk: &'a Desk<'a>,
     account: &'a Account,
@@ -74,7 +74,7 @@ async fn creating(desk: &Desk<'_>, id: &str, fields: &Fields) -> Result<Response
         Err(Refusal::Unprocessable(why)) => return Ok(again(&why)),
         made => made?,
     };
-    let page = Key {
+    let page = KeyCreatedPage {
         visit: &desk.visit,
         desk,
         account: &account,
@@ -155,7 +155,7 @@ fn form(
         None => StatusCode::OK,
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    let page = NewKey {
+    let page = NewKeyPage {
         visit: &desk.visit,
         desk,
         account,

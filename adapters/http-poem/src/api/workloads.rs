@@ -13,7 +13,7 @@ use super::cursor::{BAD_PAGE, WORKLOADS, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::body::{JsonBody, no_body, rejected};
-use crate::dto::{Workload, WorkloadGrant, WorkloadList};
+use crate::dto::{NewWorkloadAccess, Workload, WorkloadList};
 use crate::error::Problem;
 use crate::failure::{
     AUDITORS_ONLY_READ, Answer, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, NOT_FOR_WORKLOADS,
@@ -91,7 +91,7 @@ impl Workloads {
         /// The id of the account.
         #[oai(example = "id::example")]
         id: Path<String>,
-        body: JsonBody<WorkloadGrant>,
+        body: JsonBody<NewWorkloadAccess>,
     ) -> Result<Granted, Failure<GrantWorkload>> {
         let caller = bearer.caller(&self.services.keys).await?;
         let JsonBody(asked) = body;
@@ -155,7 +155,7 @@ documented!(
         NO_SUCH_ACCOUNT,
         NOT_JSON,
         Answer("an unknown field or a wrong type", || {
-            rejected::<WorkloadGrant>(r#"{"workload": "nightly"}"#)
+            rejected::<NewWorkloadAccess>(r#"{"workload": "nightly"}"#)
         }),
         Answer("no such workload is configured", || {
             unprocessable(refusals::NO_SUCH_POLICY)

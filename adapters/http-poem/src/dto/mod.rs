@@ -34,7 +34,7 @@ pub(crate) use provider::{Provider, ProviderList};
 pub(crate) use revocation::{DeletedAccount, Revocation, RevocationList};
 pub(crate) use status::{Liveness, Readiness};
 pub(crate) use token::Token;
-pub(crate) use workload::{Workload, WorkloadGrant, WorkloadList};
+pub(crate) use workload::{NewWorkloadAccess, Workload, WorkloadList};
 
 /// Defines one page of a list, and its example.
 macro_rules! page {

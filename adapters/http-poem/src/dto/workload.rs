@@ -15,9 +15,9 @@ use crate::body::RequestObject;
 
 /// A request to let a workload read an account.
 #[derive(Object, Deserialize)]
-#[oai(skip_serializing_if_is_none, example)]
+#[oai(rename = "WorkloadGrant", skip_serializing_if_is_none, example)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct WorkloadGrant {
+pub(crate) struct NewWorkloadAccess {
     /// The name of the workload in the configuration.
     #[oai(validator(max_length = 100))]
     workload: String,
@@ -55,10 +55,10 @@ page! {
     Workload
 }
 
-impl RequestObject for WorkloadGrant {}
+impl RequestObject for NewWorkloadAccess {}
 
-impl From<WorkloadGrant> for WorkloadRequest {
-    fn from(new: WorkloadGrant) -> Self {
+impl From<NewWorkloadAccess> for WorkloadRequest {
+    fn from(new: NewWorkloadAccess) -> Self {
         Self {
             workload: new.workload,
             claims: new.claims.into_iter().collect(),
@@ -88,7 +88,7 @@ fn example_claims() -> BTreeMap<String, String> {
         .into()
 }
 
-impl Example for WorkloadGrant {
+impl Example for NewWorkloadAccess {
     fn example() -> Self {
         Self {
             workload: "nightly".to_owned(),

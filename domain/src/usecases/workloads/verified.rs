@@ -6,11 +6,11 @@ use crate::grant::{AccountId, KeyHolder, KeyRole, ProviderName};
 use crate::ports::{LinkingWorkload, SingleUse};
 use crate::secret::KeyedHash;
 use crate::workload::{
-    ClaimList, NewWorkload, Permission, Policy, Rule, WorkloadBinding, WorkloadGrant,
+    ClaimList, NewWorkload, Permission, Policy, Rule, WorkloadAccess, WorkloadBinding,
     WorkloadRefusal,
 };
 
-/// A workload that has presented a valid JWT. The policies accept it; its grants may belong to others.
+/// A workload that has presented a valid JWT. The policies accept it; its accesses may name others.
 pub(crate) struct VerifiedWorkload {
     pub(super) context: RequestContext,
     pub(super) issuer: String,
@@ -19,7 +19,7 @@ pub(crate) struct VerifiedWorkload {
     pub(super) token: SingleUse,
     pub(super) identity: KeyedHash,
     pub(super) policies: Vec<Policy>,
-    pub(super) grants: Vec<WorkloadGrant>,
+    pub(super) accesses: Vec<WorkloadAccess>,
 }
 
 impl VerifiedWorkload {
@@ -56,33 +56,33 @@ impl VerifiedWorkload {
         })
     }
 
-    /// Returns the keys with which it has linked accounts, where the policy of the grant lets it link accounts of this
+    /// Returns the keys with which it has linked accounts, where the policy of the access lets it link accounts of this
     /// provider: without that it could start a link but not poll it.
     pub(crate) fn relinkable(
         &self,
         provider: &ProviderName,
     ) -> impl Iterator<Item = (&KeyHolder, AccountId)> {
-        let owners = self.grants.iter().filter(|grant| {
-            grant.key.role == KeyRole::Owner && self.allows(Permission::Link, grant, provider)
+        let owners = self.accesses.iter().filter(|access| {
+            access.key.role == KeyRole::Owner && self.allows(Permission::Link, access, provider)
         });
-        owners.filter_map(|grant| Some((&grant.key, grant.key.binding.account()?)))
+        owners.filter_map(|access| Some((&access.key, access.key.binding.account()?)))
     }
 
-    /// Whether the policy of a grant allows this at a provider.
+    /// Whether the policy of an access allows this at a provider.
     pub(super) fn allows(
         &self,
         action: Permission,
-        grant: &WorkloadGrant,
+        access: &WorkloadAccess,
         provider: &ProviderName,
     ) -> bool {
-        self.policy_of(grant)
+        self.policy_of(access)
             .is_some_and(|policy| policy.allows(action, provider))
     }
 
-    /// Returns the policy of a grant, if it accepts the JWT.
-    pub(super) fn policy_of(&self, grant: &WorkloadGrant) -> Option<&Policy> {
+    /// Returns the policy of an access, if it accepts the JWT.
+    pub(super) fn policy_of(&self, access: &WorkloadAccess) -> Option<&Policy> {
         let mut policies = self.policies.iter();
-        policies.find(|policy| policy.name == grant.binding.workload)
+        policies.find(|policy| policy.name == access.binding.workload)
     }
 }
 

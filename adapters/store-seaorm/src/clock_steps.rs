@@ -113,7 +113,7 @@ pub(crate) fn planned(now: Timestamp) -> Select<tokens::Entity> {
         .filter(Column::NextRefreshAt.gt(now.as_millis()))
 }
 
-/// Links whose poll is rescheduled by the rule of [`Link::poll_after_clock_step`].
+/// Links whose next poll is too far beyond their interval, although the provider has answered.
 pub(crate) fn polled_late(now: Timestamp) -> Select<device_codes::Entity> {
     use device_codes::Column;
     let latest = (now + STORED_WITHIN).as_millis();

@@ -326,25 +326,10 @@ impl Link {
         }
     }
 
-    /// Whether the link has neither ended nor expired.
-    pub fn is_open(&self, now: Timestamp) -> bool {
-        self.ended_at().is_none() && !self.is_past_deadline(now)
-    }
-
     /// Returns when the link may be claimed: at its next poll, or when its lease expires if that is later.
     pub fn due_at(&self) -> Option<Timestamp> {
         let next_at = self.poll?.next_at;
         Some(self.lease_until.map_or(next_at, |until| until.max(next_at)))
-    }
-
-    /// Whether the link may be deleted because it ended or expired before `moment`. A link with tokens does not expire.
-    /// A link with a lease does not expire before its lease ends.
-    pub fn was_over_before(&self, moment: Timestamp) -> bool {
-        match (&self.state, self.ended_at()) {
-            (_, Some(at)) => at < moment,
-            (LinkState::Redeemed(_) | LinkState::Confirming(_), None) => false,
-            _ => self.expires_at < moment && self.lease_until.is_none_or(|until| until < moment),
-        }
     }
 
     /// Whether a browser may act on this link: nobody has confirmed it yet, or this browser did.

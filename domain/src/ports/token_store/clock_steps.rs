@@ -17,13 +17,15 @@ pub trait ClockStepStore: Send + Sync {
     /// - Refreshes, polls and revocations become due if their lease or pause ends beyond the [`Horizon`] of their kind,
     ///   [limited](crate::clock_step::Horizon::cut) to `pause`.
     /// - Refreshes become due if the tokens were obtained more than [`MAX_CLOCK_DIFFERENCE`] after `now`.
-    /// - The next poll of a provider that has answered is at most one interval ahead ([`Link::poll_after_clock_step`]).
+    /// - If a provider has answered and its next poll is more than [`STORED_WITHIN`] beyond one interval, the interval
+    ///   begins again at `now`.
     /// - A link with a deadline further ahead than [`Link::LONGEST`] becomes [over](Link::is_over) at `now`.
     ///
     /// A lease that is ended here counts as expired. Handles up to `limit` rows of each kind, and writes nothing if
     /// there is no such work. Returns how many rows were changed.
     ///
     /// [`Horizon`]: crate::clock_step::Horizon
+    /// [`STORED_WITHIN`]: crate::link::polling::STORED_WITHIN
     /// [`MAX_CLOCK_DIFFERENCE`]: crate::clock_step::MAX_CLOCK_DIFFERENCE
     async fn undo_clock_steps(
         &self,

@@ -31,11 +31,16 @@ impl FromStr for Cidr {
     type Err = MalformedCidr;
 
     /// Parses a block, or an address as a block of its own. Rejects host bits that are not zero (the author may have
-    /// meant the address or the block) and IPv4-mapped IPv6 addresses.
+    /// meant the address or the block), leading zeros (some programs read them as octal), and IPv4-mapped IPv6
+    /// addresses.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let block = match text.parse::<IpAddr>() {
-            Ok(address) => IpNet::from(address),
-            Err(_) => text.parse().map_err(|_| MalformedCidr)?,
+        let address = text.split_once('/').map_or(text, |(address, _)| address);
+        // Rejects leading zeros, which `IpNet` accepts.
+        let address: IpAddr = address.parse().map_err(|_| MalformedCidr)?;
+        let block = if text.contains('/') {
+            text.parse().map_err(|_| MalformedCidr)?
+        } else {
+            IpNet::from(address)
         };
         let is_mapped = block.addr().to_canonical() != block.addr();
         if is_mapped || block.trunc() != block {
@@ -97,6 +102,8 @@ mod tests {
             "10.0.0.0/33",
             "10.0.0.1/8",
             "10.0.0.0/+8",
+            "010.0.0.0/8",
+            "010.0.0.0",
             "10.0.0.0/8/8",
             "2001:db8::1/32",
             "::/129",

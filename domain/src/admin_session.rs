@@ -27,7 +27,7 @@ impl AdminSession {
     const STORED_EVERY: Duration = Duration::from_secs(60);
 
     /// Whether the session has ended. A `created_at` up to a minute in the future is accepted, because the clocks of
-    /// replicas differ; a later one is not.
+    /// replicas differ. If `created_at` is later, the session counts as ended.
     pub fn is_over(&self, now: Timestamp) -> bool {
         now.since(self.seen_at) >= Self::LONGEST_PAUSE
             || now.since(self.created_at) >= Self::LONGEST

@@ -1,5 +1,5 @@
-//! Handles clocks that are set back. A clock that was ahead has stored times in the future, and nobody must wait for
-//! them. So a stored time further ahead than any rule allows counts as past.
+//! Handles clocks that are set back. While a clock is ahead, the service stores times that are too late. Work must not
+//! wait until then, so a stored time further ahead than any rule allows counts as past.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use crate::time::Timestamp;
 pub const LONGEST_PROVIDER_CALL: Duration = Duration::from_secs(120);
 /// A lease lasts this much longer than the longest provider call.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(5);
-/// The clocks of two processes may differ by at most this. A stored time that is further ahead than this allows comes
-/// from a clock that has been set back since.
-pub const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+/// The maximum difference between the clocks of two processes. If a stored time is further ahead than this difference
+/// explains, the clock that stored it has been set back since.
+pub const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 
 /// Tokens that were obtained further in the future than this were obtained before the clock was set back.
 pub const OBTAINED_AHEAD: Duration = Duration::from_secs(5);
@@ -27,12 +27,12 @@ pub struct Horizon {
 }
 
 impl Horizon {
-    /// Returns the horizon for leases of at most `lease`, plus [`CLOCKS_DIFFER`]. Without this margin, a process whose
-    /// clock is behind could take a valid lease for one too far ahead, and a second task would get the lease.
+    /// Returns the horizon for leases of at most `lease`, plus [`MAX_CLOCK_DIFFERENCE`]. Without this margin, a process
+    /// whose clock is behind could mistake a valid lease for one that is too far ahead, and lease the same work again.
     #[must_use]
     pub const fn new(lease: Duration, pause: Duration) -> Self {
         Self {
-            lease: lease.saturating_add(CLOCKS_DIFFER),
+            lease: lease.saturating_add(MAX_CLOCK_DIFFERENCE),
             pause,
         }
     }
@@ -88,8 +88,9 @@ impl ClockStepDetector {
         });
     }
 
-    /// Reads the clock. Returns the longest pause that counts, or [`Duration::MAX`] if the clock was not set back: a
-    /// longer pause was stored before the step. Ignores steps of up to [`CLOCKS_DIFFER`].
+    /// Compares the clock with the previous reading. For a minute after the clock was set back by more than
+    /// [`MAX_CLOCK_DIFFERENCE`], returns the size of the step minus `NOTICED_WITHIN`: a longer pause was stored before
+    /// the step and counts as past. Otherwise returns [`Duration::MAX`].
     pub fn longest_pause(&mut self, clock: &dyn Clock) -> Duration {
         let begun_at = clock.uptime();
         let reading = Reading {
@@ -110,7 +111,7 @@ impl ClockStepDetector {
         if let Some(last) = self.last.replace(reading) {
             let expected = last.now + reading.uptime.saturating_sub(last.uptime);
             let back = expected.since(reading.now);
-            if back > CLOCKS_DIFFER {
+            if back > MAX_CLOCK_DIFFERENCE {
                 let noticed_at = reading.uptime;
                 self.noticed = Some(Step { back, noticed_at });
             }

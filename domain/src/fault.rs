@@ -70,14 +70,14 @@ macro_rules! fault_codes {
 }
 
 fault_codes! {
-    /// The provider, or the person there, declined.
+    /// The provider, or the person at the provider, declined.
     AccessDenied = "access_denied",
     /// The access token has expired, and there is no refresh token.
     AccessTokenExpired = "access_token_expired",
     /// The person consented to a relink with another account than the one to be relinked.
     AccountMismatch = "account_mismatch",
     /// The response to redeeming the consent was lost, and a consent can be redeemed only once.
-    AnswerLost = "answer_lost",
+    ResponseLost = "answer_lost",
     /// The tokens were issued by another server, or to another client id, than the configured one.
     ClientChanged = "client_changed",
     /// The receiver of a webhook has read the event and rejects it.

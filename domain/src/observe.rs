@@ -21,9 +21,10 @@ pub trait Observer: Send + Sync {
     /// A link has ended.
     fn link_ended(&self, _link: LinkId, _provider: &ProviderName, _how: LinkEnd) {}
 
-    /// A refresh was attempted. `lag` is the time from when the refresh was due to its start. `None` if the refresh was
-    /// not due yet, or if the result ends the grant: such a result is reported after it is stored.
-    fn refresh_tried(
+    /// A refresh was attempted. `lag` is the time between when the refresh was due and when the attempt started. `None`
+    /// if the refresh was not due yet, or if the grant has ended: then the attempt is reported only after its result is
+    /// stored.
+    fn refresh_attempted(
         &self,
         _provider: &ProviderName,
         _outcome: RefreshOutcome,
@@ -32,16 +33,16 @@ pub trait Observer: Send + Sync {
     }
 
     /// A revocation has been tried.
-    fn revocation_tried(&self, _provider: &ProviderName, _outcome: RevocationOutcome) {}
+    fn revocation_attempted(&self, _provider: &ProviderName, _outcome: RevocationOutcome) {}
 
     /// An outage of a provider has begun or ended.
     fn outage(&self, _provider: &ProviderName, _is_down: bool) {}
 
     /// A call to a provider has ended.
-    fn provider_asked(&self, _call: &ProviderCall<'_>) {}
+    fn provider_called(&self, _call: &ProviderCall<'_>) {}
 
     /// A cache of provider metadata or keys was looked up.
-    fn cache_asked(&self, _cache: Cache, _hit: bool) {}
+    fn cache_read(&self, _cache: Cache, _hit: bool) {}
 
     /// A bearer token was refused.
     fn bearer_refused(&self, _how: BearerRefusal) {}
@@ -53,7 +54,7 @@ pub trait Observer: Send + Sync {
     fn audit_log_altered(&self) {}
 
     /// A delivery to a receiver of webhooks was tried.
-    fn webhook_tried(&self, _receiver: &ReceiverName, _attempt: DeliveryOutcome) {}
+    fn webhook_attempted(&self, _receiver: &ReceiverName, _attempt: DeliveryOutcome) {}
 
     /// The accounts were counted.
     fn counted(&self, _census: &Census) {}

@@ -62,7 +62,8 @@ impl<K: Eq + Hash> RateLimit<K> {
         uptime.max(full_at) + self.interval <= uptime + self.interval * self.burst
     }
 
-    /// Counts an event of a key, which may have one event per `interval` and this burst. The interval must not be zero.
+    /// Counts an event of a key, which may have one event per `interval`, with this burst. The interval must not be
+    /// zero.
     ///
     /// # Errors
     /// As [`RateLimit::admit`].

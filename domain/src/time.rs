@@ -24,8 +24,8 @@ impl Timestamp {
         Duration::from_millis(self.0.saturating_sub(earlier.0).try_into().unwrap_or(0))
     }
 
-    /// Whether this timestamp is in the future, but by no more than `longest`. A later one was stored by a clock that
-    /// has been set back since.
+    /// Whether this timestamp is in the future, but by no more than `longest`. A timestamp further ahead was stored by
+    /// a clock that has been set back since.
     pub fn is_ahead(self, now: Self, longest: Duration) -> bool {
         self > now && self <= now + longest
     }

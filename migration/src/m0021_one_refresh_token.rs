@@ -1,5 +1,5 @@
-//! Schema 21: deletes spare refresh tokens. In the chaos runs, the refresh token of a superseded response never saved a
-//! grant.
+//! Schema 21: deletes spare refresh tokens, which came from superseded responses. In the chaos runs, a spare refresh
+//! token never saved a grant.
 //!
 //! An older version that runs at the same time still reads and writes the columns. They stay, unused by this version,
 //! until the next minor version.

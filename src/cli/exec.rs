@@ -86,7 +86,7 @@ fn variable(name: &str) -> Result<String, &'static str> {
     if !starts_well || !name.chars().all(plain) {
         return Err("is not the name of a variable: use letters, digits and underscores");
     }
-    // The dynamic linker prints values that it cannot load.
+    // The dynamic linker prints values that it cannot load, so it would print the token.
     if name == "PATH" || name.starts_with("LD_") || name.starts_with("DYLD_") {
         return Err("decides which programs and libraries run: choose another name");
     }

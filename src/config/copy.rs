@@ -12,8 +12,8 @@ pub(crate) struct CopyConfig {
 }
 
 impl CopyConfig {
-    /// By default, copies from the file that the service has used to the URL that now overrides it. A URL may contain a
-    /// password, which the variable keeps off the command line.
+    /// By default, the source is the file that the service has used, and the destination is the URL that now overrides
+    /// the file. A URL may contain a password, which the variable keeps off the command line.
     pub(crate) fn read(
         environment: &Environment,
         from: Option<&str>,

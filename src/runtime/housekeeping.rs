@@ -15,7 +15,7 @@ const BATCH: u64 = 100;
 const CHECK_IN_FIRST: Duration = Duration::from_secs(1);
 /// How often links, revocations and other rows that have ended are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
-/// How often stored times that come from a clock that was ahead are repaired.
+/// How often to repair times that were stored while a clock was ahead.
 const LOOK_FOR_CLOCK_STEPS_EVERY: Duration = Duration::from_secs(5);
 /// How often grants that end soon are looked for.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
@@ -33,8 +33,9 @@ async fn check_in(services: &Services) {
     done("this replica", services.housekeeping.check_in().await);
 }
 
-/// Checks this replica in, repairs stored times from a clock that was ahead, stores when keys were last used, announces
-/// grants that end soon, and deletes old rows, until told to stop. Every replica does all of this, on different rows.
+/// Checks this replica in, repairs times that were stored while a clock was ahead, stores when keys were last used,
+/// announces grants that end soon, and deletes old rows, until told to stop. Every replica does all of this, on
+/// different rows.
 pub(crate) async fn run_housekeeping(services: Arc<Services>, mut stop: Stop) {
     let (mut check_in_at, mut purge_at) = (Instant::now(), Instant::now());
     let mut announce_at = Instant::now();

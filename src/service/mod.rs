@@ -238,7 +238,7 @@ impl Service {
 }
 
 fn warn_of_device_flows(providers: &Providers) {
-    for provider in providers.iter().filter(|one| !one.sends_browsers_back()) {
+    for provider in providers.iter().filter(|one| !one.uses_redirects()) {
         let provider = provider.name();
         tracing::warn!(%provider, "nobody can link an account: CENTRAL_OAUTH_RETURN_CODE is `required`, and the device flow has no return code");
     }

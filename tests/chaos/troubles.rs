@@ -51,6 +51,8 @@ pub(super) enum Kind {
     Disconnected,
     /// The database server is lost, and its synchronous standby takes over.
     FailedOver,
+    /// After that, a new standby copies the database, and commits wait for it from the moment at which it is named.
+    StandbyReplaced,
     /// The disk of the database fails, or its server becomes read-only.
     DiskFailed,
 }
@@ -213,7 +215,8 @@ impl Troubles {
     }
 
     fn note(&mut self, trouble: Trouble) {
-        let [from, to] = [trouble.from, trouble.well_at].map(|at| at.as_secs_f64());
+        let until = trouble.to.max(trouble.well_at);
+        let [from, to] = [trouble.from, until].map(|at| at.as_secs_f64());
         let (kind, process) = (trouble.kind, trouble.process);
         eprintln!("{kind:?} {process:?} from {from:.1} s to {to:.1} s");
         self.past.push(trouble);
@@ -249,6 +252,14 @@ impl Troubles {
         if kind == Kind::FailedOver {
             let replaced = spawn_blocking(move || after.replace_standby()).await;
             replaced.expect("no new standby starts");
+            self.note(Trouble {
+                kind: Kind::StandbyReplaced,
+                process: None,
+                from: to,
+                to: self.sandbox.elapsed(),
+                // Processes can refresh meanwhile, if slowly.
+                well_at: to,
+            });
         }
     }
 }

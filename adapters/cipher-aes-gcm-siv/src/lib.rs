@@ -111,8 +111,8 @@ impl Cipher for AesGcmSivCipher {
     }
 
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash {
-        // HMAC pads short keys with zeros to the block size (RFC 2104 section 2). A key of block size needs no error
-        // path.
+        // HMAC pads short keys with zeros to the block size (RFC 2104 section 2). The key is padded here, because only
+        // the constructor for a key of block size cannot fail.
         let mut padded = Zeroizing::new([0; 64]);
         padded[..32].copy_from_slice(key.expose());
         let mut mac = <Hmac<Sha256> as KeyInit>::new((&*padded).into());

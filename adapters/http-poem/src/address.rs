@@ -31,7 +31,7 @@ fn peer(request: &Request) -> Option<IpAddr> {
     Some(peer.ip().to_canonical())
 }
 
-/// Returns the hops of all `X-Forwarded-For` headers. Parses each header by itself, so that a malformed one from the
+/// Returns the hops of all `X-Forwarded-For` headers. Parses each header by itself, so that a malformed header of the
 /// client does not hide what a proxy has appended.
 fn hops(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = &str> {
     let values = headers.get_all("x-forwarded-for").iter();

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::spec::{spec_json, spec_yaml};
 
-/// Swagger UI sets styles from its scripts, which the policy allows, and has `data:` icons.
+/// Swagger UI's scripts set styles through the DOM, which this policy allows. Its icons are `data:` URLs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -67,7 +67,7 @@ fn inner(page: &str, element: &str) -> String {
 }
 
 /// Returns the routes of the documents and the page. The public URL has a path if a proxy serves this service below
-/// one. Documents are generated at the first request for them, so that they do not delay the start.
+/// that path. Documents are generated at the first request for them, so that they do not delay the start.
 pub(crate) fn routes(public_url: &Url) -> Route {
     const HOUR: &str = "public, max-age=3600";
     let document = |content_type, write: fn(&str) -> String| {

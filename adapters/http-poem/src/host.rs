@@ -1,5 +1,5 @@
-//! Checks the host that a request names. A foreign web page can have its own name resolve to this service (DNS
-//! rebinding); browsers then send that name and take the service for a part of that site.
+//! Checks the host that a request names. A foreign site can make its own host name resolve to this service (DNS
+//! rebinding). Browsers then send that name, and treat the service as a part of that site.
 
 use std::net::IpAddr;
 

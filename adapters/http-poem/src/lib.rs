@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | `app` | assembles routes and middleware |
 //! | `api` | the operations, one file per resource |
-//! | `dto` | wire types, converted from the domain's types |
+//! | `dto` | wire types, and their conversion from and to the domain's types |
 //! | `error` | the table from refusals to problem codes and statuses |
 //! | `failure` | documents the problems of each operation |
 //! | `auth`, `body`, `head`, `address` | the caller's key and body, whether it sent a `HEAD`, and its address |

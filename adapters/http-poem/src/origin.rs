@@ -7,7 +7,8 @@ use url::Url;
 
 use crate::host::authority;
 
-/// Whether a request may be from a page of this service, or is from no page: programs send neither header.
+/// Whether a request may come from a page of this service, or from no page: programs send neither `Sec-Fetch-Site` nor
+/// `Origin`.
 pub(crate) fn is_own(request: &Request, public_url: &Url) -> bool {
     // `Sec-Fetch-Site` needs no comparison of hosts, so it works behind every proxy.
     match request.header("sec-fetch-site") {

@@ -189,7 +189,12 @@ impl Observer for Metrics {
         self.links.link_ended(link, provider, how);
     }
 
-    fn refresh_tried(&self, provider: &ProviderName, tried: RefreshOutcome, lag: Option<Duration>) {
+    fn refresh_attempted(
+        &self,
+        provider: &ProviderName,
+        tried: RefreshOutcome,
+        lag: Option<Duration>,
+    ) {
         let labels = [self.provider(provider), outcome(tried.as_str())];
         self.is.refreshes.add(1, &labels);
         if let Some(lag) = lag {
@@ -197,12 +202,12 @@ impl Observer for Metrics {
         }
     }
 
-    fn revocation_tried(&self, provider: &ProviderName, tried: RevocationOutcome) {
+    fn revocation_attempted(&self, provider: &ProviderName, tried: RevocationOutcome) {
         let labels = [self.provider(provider), outcome(tried.as_str())];
         self.is.revocations.add(1, &labels);
     }
 
-    fn webhook_tried(&self, receiver: &ReceiverName, attempt: DeliveryOutcome) {
+    fn webhook_attempted(&self, receiver: &ReceiverName, attempt: DeliveryOutcome) {
         let receiver = KeyValue::new("receiver", receiver.to_string());
         self.is
             .webhooks
@@ -214,7 +219,7 @@ impl Observer for Metrics {
         self.is.outage.record(down, &[self.provider(provider)]);
     }
 
-    fn provider_asked(&self, call: &ProviderCall<'_>) {
+    fn provider_called(&self, call: &ProviderCall<'_>) {
         let labels = [
             self.provider(call.provider),
             KeyValue::new("exchange", call.exchange.as_str()),
@@ -237,7 +242,7 @@ impl Observer for Metrics {
         self.is.audit_logs_altered.add(1, &[]);
     }
 
-    fn cache_asked(&self, cache: Cache, hit: bool) {
+    fn cache_read(&self, cache: Cache, hit: bool) {
         let labels = [
             KeyValue::new("cache", cache.as_str()),
             KeyValue::new("result", if hit { "hit" } else { "miss" }),
@@ -271,11 +276,12 @@ impl Observer for Metrics {
                 self.is.overdue_age.record(longest.as_secs_f64(), &labels);
             }
             for (refresh_due, saved_by) in [(true, "refresh"), (false, "person")] {
-                let of = census.dying.iter();
-                let of =
-                    of.filter(|dying| dying.refresh_due == refresh_due && is_of(&dying.provider));
+                let of = census.expiring.iter();
+                let of = of.filter(|expiring| {
+                    expiring.refresh_due == refresh_due && is_of(&expiring.provider)
+                });
                 let labels = [label.clone(), KeyValue::new("saved_by", saved_by)];
-                let sum = of.map(|dying| dying.count).sum();
+                let sum = of.map(|expiring| expiring.count).sum();
                 self.is.grants_dying.record(sum, &labels);
             }
         }

@@ -11,7 +11,7 @@ use central_oauth_domain::observe::{
     Cache, CallOutcome, Exchange, LinkEnd, Observer as _, ProviderCall, RefreshOutcome,
     RevocationOutcome,
 };
-use central_oauth_domain::ports::{AccountCount, Census, DyingCount, OverdueCount};
+use central_oauth_domain::ports::{AccountCount, Census, ExpiringCount, OverdueCount};
 use central_oauth_domain::webhook::{DeliveryOutcome, ReceiverName};
 use central_oauth_observer_opentelemetry::catalogue::{ALL, LABELS};
 use central_oauth_observer_opentelemetry::{Metrics, Telemetry, TelemetryOptions, document};
@@ -41,19 +41,19 @@ fn tell_everything(metrics: &Metrics, provider: &str) {
         metrics.link_ended(LinkId(1), &provider, *end);
     }
     for outcome in RefreshOutcome::ALL {
-        metrics.refresh_tried(&provider, *outcome, Some(second));
+        metrics.refresh_attempted(&provider, *outcome, Some(second));
     }
     let receiver = ReceiverName::parse("ops").unwrap();
     for attempt in DeliveryOutcome::ALL {
-        metrics.webhook_tried(&receiver, *attempt);
+        metrics.webhook_attempted(&receiver, *attempt);
     }
     for outcome in RevocationOutcome::ALL {
-        metrics.revocation_tried(&provider, *outcome);
+        metrics.revocation_attempted(&provider, *outcome);
     }
     metrics.outage(&provider, true);
     for exchange in Exchange::ALL {
         for outcome in CallOutcome::ALL {
-            metrics.provider_asked(&ProviderCall {
+            metrics.provider_called(&ProviderCall {
                 provider: &provider,
                 exchange: *exchange,
                 outcome: *outcome,
@@ -62,8 +62,8 @@ fn tell_everything(metrics: &Metrics, provider: &str) {
         }
     }
     for cache in Cache::ALL {
-        metrics.cache_asked(*cache, true);
-        metrics.cache_asked(*cache, false);
+        metrics.cache_read(*cache, true);
+        metrics.cache_read(*cache, false);
     }
     metrics.counted(&Census {
         accounts: vec![AccountCount {
@@ -71,7 +71,7 @@ fn tell_everything(metrics: &Metrics, provider: &str) {
             status: AccountStatus::Degraded,
             count: 7,
         }],
-        dying: vec![DyingCount {
+        expiring: vec![ExpiringCount {
             provider: provider.clone(),
             refresh_due: false,
             count: 3,

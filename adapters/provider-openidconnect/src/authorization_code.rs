@@ -165,8 +165,8 @@ fn with_parameters(endpoint: &Url, parameters: &[(&str, &str)]) -> Url {
 }
 
 /// Whether to send `prompt=consent`. Without it, servers that follow OpenID Connect Core section 11 ignore
-/// `offline_access`. Needlessly sent, it does harm: it asks people who may not consent themselves, although an
-/// administrator has consented for everybody.
+/// `offline_access`. An unnecessary prompt does harm: if an administrator has consented for everybody, it still asks
+/// people who may not consent themselves.
 fn wants_prompt(settings: &ProviderSettings) -> bool {
     if settings.quirks.authorization.needs_no_prompt {
         return false;

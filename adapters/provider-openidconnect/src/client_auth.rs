@@ -115,7 +115,7 @@ impl Client {
     }
 
     /// Adds the credentials to a request, with one method only (RFC 6749 section 2.3). With Basic, the body has no
-    /// client id, because some servers reject both together. The device endpoint is an exception.
+    /// client id, because some servers reject a request that has both. Only requests to the device endpoint have both.
     pub(crate) fn authenticate(
         &self,
         auth: ClientAuth,
@@ -150,7 +150,7 @@ fn basic(id: &str, secret: &str) -> String {
 
 /// Form-urlencodes the text, but leaves `~` as it is, because Microsoft's secrets often contain it. Servers that decode
 /// accept a literal `~`; servers that do not decode, against the RFC, need it. A literal `%7E` in the text becomes
-/// `%257E`, so it is not changed.
+/// `%257E`, which the replacement does not change.
 fn encode(text: &str) -> String {
     byte_serialize(text.as_bytes())
         .collect::<String>()

@@ -78,7 +78,8 @@ impl Dialect {
         }
     }
 
-    /// Interprets an error. The profile's patterns come before the shared codes, and the code before the other texts.
+    /// Interprets an error. Matches the profile's patterns against the code, then against the other texts and members.
+    /// If none matches, looks up the code among the shared codes.
     pub(crate) fn meaning(&self, texts: &ErrorTexts<'_>) -> Meaning {
         let code = texts.code.unwrap_or_default();
         let own = |is_meant: &dyn Fn(&Pattern) -> bool| {

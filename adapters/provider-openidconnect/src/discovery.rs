@@ -145,9 +145,9 @@ fn is_same(configured: &Url, named: &str) -> bool {
     Url::parse(named).is_ok_and(|named| bare(&named) == bare(configured))
 }
 
-/// Whether the metadata names a tenant of the configured issuer (Microsoft). One tenant is named by its GUID, and an
-/// issuer of many tenants by `{tenantid}`, even if the request named the tenant otherwise (against OpenID Connect
-/// Discovery section 4.3). The metadata for a GUID must name exactly this tenant.
+/// Whether Microsoft's metadata may be that of the configured issuer although it names another issuer (against OpenID
+/// Connect Discovery section 4.3). If the configured tenant is a word or a domain, the metadata has the tenant's GUID,
+/// or `{tenantid}` for many tenants. If the configured tenant is a GUID, [`is_same`] must hold.
 fn is_one_of(template: &str, configured: &Url, named: &str) -> bool {
     let configured = tenant_of(template, configured.as_str());
     match (configured, tenant_of(template, named)) {

@@ -29,7 +29,7 @@ pub(crate) struct Server {
     device_authorization: Option<Url>,
     token: Option<Url>,
     revocation: Result<Option<Url>, ProviderError>,
-    /// Why a discovered endpoint that only links need is rejected. Refreshes must continue.
+    /// Why a discovered endpoint was rejected, if only links need this endpoint: refreshes must continue without it.
     unfit: Option<ProviderError>,
 }
 

@@ -42,8 +42,8 @@ impl TokenResponses<'_> {
     }
 
     /// Parses the response to a refresh. A new refresh token is kept even if the rest is unusable, because the provider
-    /// has rotated. A response with neither a new refresh token nor an access token is an error: it contains a message
-    /// instead of a token, or echoes the request.
+    /// has rotated the token. A response with neither a new refresh token nor an access token is an error: it contains
+    /// a message instead of a token, or echoes the request.
     pub(crate) fn read_refresh(
         self,
         fields: &Fields,
@@ -62,7 +62,7 @@ impl TokenResponses<'_> {
     }
 
     /// Parses the response without checking the token type. A missing, zero or negative `expires_in` counts as unknown:
-    /// servers send 0 for "never", or in the last second of a cached token.
+    /// some servers send 0 for "never", others for a cached token that expires within a second.
     fn read_unchecked(self, fields: &Fields) -> Result<TokenGrant, ProviderError> {
         let missing = || ProviderError::nonsense("a token response without a usable access_token");
         let access_token = token_text::access_token(fields).ok_or_else(missing)?;

@@ -18,9 +18,9 @@ pub(crate) fn access_token(fields: &Fields) -> Option<&str> {
     (is_visible && !is_markup && !is_placeholder(token)).then_some(token)
 }
 
-/// Returns the refresh token. Accepts more characters than RFC 6749 appendix A.17 allows, because the token is only
-/// sent encoded and a rejected token is a lost grant: MIME's Base64 has line breaks. Rejects other control characters,
-/// and characters that could not be decoded.
+/// Returns the refresh token. Accepts more characters than RFC 6749 appendix A.17 allows, because the token is always
+/// sent encoded, and a rejected token is a lost grant. For example, MIME's Base64 has line breaks. Rejects other
+/// control characters, and characters that could not be decoded.
 pub(crate) fn refresh_token(fields: &Fields) -> Option<&str> {
     let token = fields.text("refresh_token")?;
     let is_bad = |c: char| c.is_control() && !c.is_whitespace() || c == char::REPLACEMENT_CHARACTER;

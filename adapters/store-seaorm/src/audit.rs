@@ -75,7 +75,7 @@ impl AuditStore for SeaOrmStore {
         if let Some(extension) = extension {
             chained.is_broken = extension.is_broken;
             if chained.is_broken {
-                // A row with a number above the highest one would block all later entries.
+                // A row with a number above [`AuditNumber::HIGHEST`] would block all later entries.
                 let beyond = Column::Id.gt(AuditNumber::HIGHEST.0);
                 let gone = Entity::delete_many().filter(beyond).exec(&write).await;
                 gone.map_err(failed)?;
@@ -155,7 +155,7 @@ struct Taken {
     entries: Vec<SignedEntry>,
 }
 
-/// Removes the oldest entries from the inbox and returns them, except entries that the log already contains.
+/// Removes the oldest entries from the inbox. Returns those that the log does not contain yet.
 async fn take(db: &impl ConnectionTrait, limit: u64) -> Result<Taken, StoreError> {
     let rows = damage::raw(db, &waiting().limit(limit.min(MOST_AT_ONCE))).await?;
     let (numbers, entries): (Vec<_>, Vec<_>) = rows.iter().map(signed_entry).unzip();

@@ -108,8 +108,8 @@ pub(crate) async fn claim<E: Leased, T>(
     })
 }
 
-/// The statement that leases rows and returns them. PostgreSQL evaluates a common table expression that locks rows
-/// exactly once. It could evaluate a subquery repeatedly, and would lease more rows than the limit.
+/// The statement that leases rows and returns them. PostgreSQL evaluates a common table expression exactly once if it
+/// locks rows. A subquery could be evaluated repeatedly, and would then lease more rows than the limit.
 pub(crate) fn lease_due<E: Leased>(due: Select<E>, lease_until: Timestamp) -> WithQuery {
     let name = Alias::new("due");
     let mut due_rows = CommonTableExpression::new();

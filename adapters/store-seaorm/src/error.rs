@@ -188,7 +188,7 @@ pub(crate) fn is_about_the_connection(error: &DbErr) -> bool {
     })
 }
 
-/// Whether the connection is lost, so that another one may work.
+/// Whether the connection is lost. The statement may succeed on another connection.
 pub(crate) fn is_disconnected(error: &DbErr) -> bool {
     const ADMIN_SHUTDOWN: &str = "57P01";
     const CRASH_SHUTDOWN: &str = "57P02";

@@ -38,7 +38,7 @@ impl GuessStore for SeaOrmStore {
             return Ok(judged);
         }
         // On a server, callers wait here, so that a flood of guesses does not occupy all connections. On SQLite,
-        // waiting callers share a commit, so a person with the right code does not wait for each guess.
+        // waiting guesses share a commit, so a person with the right code does not wait for one commit per guess.
         let _turn = match self.database {
             Database::Postgres(_) => Some(self.guessing.lock().await),
             Database::Sqlite(_) => None,
@@ -69,8 +69,8 @@ async fn count(
     let judged = judge(db, &guess, limit).await?;
     if judged.is_ok() && guess.is_wrong {
         new_row(&guess).insert(db).await.map_err(failed)?;
-        // Beyond the service-wide limit, networks without a wrong code are still accepted. Their wrong codes must not
-        // fill the table.
+        // Beyond the service-wide limit, a network without wrong codes may still try a code. These codes must not fill
+        // the table.
         if judged.is_ok_and(|before| before.of_all >= GuessLimit::SERVICE_WIDE) {
             let surplus = delete_surplus(GuessLimit::MOST_KEPT).exec(db);
             surplus.await.map_err(failed)?;

@@ -200,8 +200,8 @@ pub(crate) async fn in_order<E: Table>(
     locked.map(drop).map_err(failed)
 }
 
-/// Locks an account that a new row will reference. Take this lock before those of other referenced rows, in the same
-/// order as the deletion of an account.
+/// Locks an account that a new row will reference. Take this lock before you lock other referenced rows, because the
+/// deletion of an account locks them in this order.
 pub(crate) async fn parent(
     db: &impl ConnectionTrait,
     account: AccountId,

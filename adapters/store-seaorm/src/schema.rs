@@ -31,8 +31,8 @@ impl SeaOrmStore {
         self.in_time(LONGEST_MIGRATION, Box::pin(up)).await
     }
 
-    /// Whether no migration is pending. Then no transaction is begun, because its empty commit would count as a
-    /// successful write.
+    /// Whether no migration is pending. In that case `migrate_up` begins no transaction, because an empty commit would
+    /// count as a successful write.
     async fn is_up_to_date(&self) -> Result<bool, OpenError> {
         refuse_newer(&self.look().await?, self.url()).await?;
         Ok(self.pending_migrations().await?.is_empty())

@@ -19,8 +19,8 @@ use crate::error::{Unreadable, failed};
 pub(crate) trait Sealing: Table {
     const SEALED: &'static [(SecretKind, Self::Column)];
 
-    /// The column that is set when a row ends. Ended rows have no sealed values, so queries skip them. Few rows have
-    /// not ended.
+    /// The column that is set when a row ends. Most rows have ended. Ended rows have no sealed values, so queries skip
+    /// them.
     const ENDED_AT: Option<Self::Column> = None;
 }
 

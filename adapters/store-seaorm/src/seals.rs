@@ -172,8 +172,8 @@ fn seal_ids(seals: &[u8]) -> impl Iterator<Item = Option<SealId>> {
     starts.map(|start| start.try_into().ok().map(SealId))
 }
 
-/// Runs one query for each value of `tokens.sealed_with` that contains another key, because each query can use an
-/// index.
+/// Runs one query for each value of `tokens.sealed_with` that names another key, because a query for one value can use
+/// an index.
 async fn tokens_sealed_otherwise(
     db: &impl ConnectionTrait,
     current: SealId,

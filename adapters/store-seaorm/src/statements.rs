@@ -23,8 +23,8 @@ impl SeaOrmStore {
     }
 }
 
-/// Repeats the last number until the length is a power of two. Each length is another statement, which every connection
-/// would prepare.
+/// Repeats the last number until the length is a power of two. A list of another length makes another statement, and
+/// every connection prepares each statement once.
 pub(crate) fn padded(mut numbers: Vec<i64>) -> Vec<i64> {
     let last = numbers.last().copied().unwrap_or_default();
     numbers.resize(numbers.len().next_power_of_two(), last);

@@ -41,7 +41,7 @@ impl SeaOrmStore {
         Self::open_if(url, settings, |_| Ok(())).await
     }
 
-    /// Opens the database if `check` accepts its sealed hash key (`None` if it has none). Until then, nothing is
+    /// Opens the database if `check` accepts its sealed hash key (`None` if it has none). Before this check, nothing is
     /// written and no file is created.
     ///
     /// # Errors

@@ -82,7 +82,8 @@ impl FromStr for AuditPosition {
     }
 }
 
-/// Both ends of the log, signed: entries before `start` were deleted because they were old, and `head` is the last one.
+/// Both ends of the log, signed. Entries up to and including `start` were deleted because they were old; `head` is the
+/// last entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEnds {
     /// The last entry that was deleted.

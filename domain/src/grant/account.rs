@@ -100,7 +100,7 @@ pub struct Account {
     pub refresh_token_expires_at: Option<Timestamp>,
     /// Whether using the refresh token extends its lifetime, as far as observed.
     pub renewed_by_use: Option<bool>,
-    /// When the grant ends and cannot be extended, if known: only a person can renew it.
+    /// When the grant ends, if known. No refresh can extend it: only a person can renew it.
     pub grant_expires_at: Option<Timestamp>,
     /// When the last successful refresh request was sent. `None` if the stored refresh token came with a consent.
     pub last_refreshed_at: Option<Timestamp>,
@@ -118,8 +118,8 @@ impl Account {
     /// Two known ends that differ by no more than this count as the same.
     pub const SAME_END: Duration = Duration::from_secs(60 * 60);
 
-    /// Returns the warning at `now` for an account without an error: it has no refresh token, so it ends with its
-    /// access token; or its grant ends soon.
+    /// Returns the warning at `now` for an account without an error: either the account has no refresh token and so
+    /// ends with its access token, or its grant ends soon.
     pub fn warning(&self, now: Timestamp) -> Option<Fault> {
         let ends = self.access_token_expires_at.is_some() && self.next_refresh_at.is_none();
         if ends && self.status == AccountStatus::Active {
@@ -206,7 +206,7 @@ impl Account {
 pub enum Identity {
     /// The provider identified the person.
     Known {
-        /// The provider's id of the person, stable and unique there.
+        /// The provider's id of the person, stable and unique at this provider.
         account_id: String,
         /// A name to show, if the provider gave one.
         display_name: Option<String>,

@@ -30,8 +30,8 @@ impl Extra {
         !name.split(['.', '/']).any(is_secret)
     }
 
-    /// Returns the members after a response: its members replace stored ones, and the other stored ones stay if they
-    /// are still listed.
+    /// Returns the listed members after a response, each with the value in the response, or else with its stored value.
+    /// Members that are no longer listed are dropped.
     pub fn after(self, answer: ListedMembers) -> Self {
         let Self(mut before) = self;
         let known = answer.into_iter().filter_map(|(name, value)| {

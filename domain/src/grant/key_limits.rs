@@ -55,8 +55,8 @@ pub struct KeyLimits {
 #[error("expires_at is later than the expiry of the key that creates it")]
 pub struct OutlivesMaker;
 
-/// Returns the expiry of a new key. It is `maker`, the expiry of the key that creates it, unless the request asks for
-/// an earlier one.
+/// Returns the expiry of a new key: the requested expiry, or else `maker`, the expiry of the key that creates the new
+/// one.
 ///
 /// # Errors
 /// [`OutlivesMaker`] if the requested expiry is later than `maker`.

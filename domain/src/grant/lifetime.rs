@@ -65,12 +65,13 @@ impl AccessTokenExpiry {
         }
     }
 
-    /// Computes the expiry of a response's access token from `expires_in`, or else from the `exp` of a JWT, or else
-    /// from the last known lifetime. So if the tokens of an account used to expire, a new token expires too.
+    /// Computes the expiry of a response's access token from `expires_in`. If the response does not state it but a
+    /// lifetime is known (the usual or the last one), the expiry is the `exp` of a JWT, or else follows from that
+    /// lifetime. If no lifetime is known, the expiry stays unknown and `exp` is only a hint.
     ///
     /// If the provider returns the stored token again, its known expiry changes only if the response states a lifetime
-    /// or the usual one is known. It never moves beyond the token's `exp`, because some servers state the lifetime of a
-    /// new token with a stored one.
+    /// or the usual one is known. The expiry never moves beyond the token's `exp`, because some servers return the
+    /// stored token with the lifetime of a new one.
     pub fn after(self, said: StatedLifetime) -> Self {
         let from = said.requested_at;
         let exp = said

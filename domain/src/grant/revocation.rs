@@ -150,7 +150,7 @@ pub enum RevocationResult {
     Ended {
         /// Its status.
         status: RevocationStatus,
-        /// The reason, if the provider has not confirmed it.
+        /// The reason, if the provider has not confirmed the revocation.
         fault: Option<Fault>,
     },
     /// The revocation is retried.

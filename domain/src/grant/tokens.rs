@@ -28,7 +28,7 @@ pub struct TokenGrant {
     /// The lifetime of an unused refresh token from when the request was sent, if known.
     pub refresh_token_expires_in: Option<Duration>,
     /// The maximum lifetime of the grant from when the request was sent, if known. Only in a response that begins a
-    /// grant, not after a refresh.
+    /// grant, not in the response to a refresh.
     pub grant_expires_in: Option<Duration>,
     /// The granted scopes: those in the response, otherwise the requested ones (RFC 6749 section 5.1).
     pub scopes: Vec<String>,
@@ -51,8 +51,8 @@ pub struct NewGrant {
     pub scopes: Vec<String>,
     /// The access token.
     pub access_token: Sealed,
-    /// The refresh token. If there is none, the account keeps its stored refresh token, unless that is of another
-    /// origin or its grant has ended: some providers issue a refresh token only at the first consent.
+    /// The refresh token. If there is none, the account keeps its stored refresh token, unless the stored one has
+    /// another origin or its grant has ended: some providers issue a refresh token only at the first consent.
     pub refresh_token: Option<Sealed>,
     /// The extra members, sealed together with the access token.
     pub extra: Option<Sealed>,
@@ -66,8 +66,8 @@ pub struct NewGrant {
     pub hints: LifetimeHints,
     /// When an unused refresh token expires, if known. If the response has no refresh token, the stored time is kept.
     pub refresh_token_expires_at: Option<Timestamp>,
-    /// When the grant ends and cannot be extended, if known. If the response has no refresh token, the stored time is
-    /// kept.
+    /// When the grant ends, if known. No refresh can extend it. If the response has no refresh token, the stored time
+    /// is kept.
     pub grant_expires_at: Option<Timestamp>,
     /// When to refresh next, if the account has a new or a stored refresh token.
     pub next_refresh_at: Option<Timestamp>,
@@ -168,7 +168,8 @@ impl StoredTokens {
     }
 
     /// Returns the last known lifetime of an unused refresh token. It applies to a new refresh token whose lifetime the
-    /// provider does not state. `None` if a refresh does not extend it, or if it ends together with the grant.
+    /// provider does not state. `None` if a refresh does not extend that lifetime, or if the refresh token expires
+    /// together with the grant.
     pub fn refresh_token_lasts(&self) -> Option<Duration> {
         let account = &self.account;
         let end = account.refresh_token_expires_at;

@@ -89,7 +89,8 @@ impl GuessLimit {
     /// has tried too many codes learns nothing more.
     ///
     /// # Errors
-    /// The network has tried too many wrong codes; or all networks together have, and this one has tried at least one.
+    /// The network has tried too many wrong codes; or all networks together have, and this network has tried at least
+    /// one wrong code.
     pub fn judge(
         &self,
         guess: &Guess,

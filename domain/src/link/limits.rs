@@ -26,11 +26,11 @@ pub struct TooManyCodes {
 impl CodeLimit {
     /// Link codes per network in the window.
     pub const PER_NETWORK: u64 = 300;
-    /// From this many open links on, a network gets only [`Self::PER_NETWORK_UNDER_LOAD`] codes, so that a few networks
-    /// do not lock out the others.
+    /// While this many links or more are open, a network gets only [`Self::PER_NETWORK_UNDER_LOAD`] codes, so that a
+    /// few networks do not lock out the others.
     pub const LOAD_THRESHOLD: u64 = 2_000;
-    /// Link codes per network in the window from [`Self::LOAD_THRESHOLD`] on. Codes that led to an account are then not
-    /// counted, because a network that links many accounts is not flooding the service.
+    /// Link codes per network in the window, while [`Self::LOAD_THRESHOLD`] or more links are open. Codes that led to
+    /// an account are not counted then, because a network that links many accounts is not flooding the service.
     pub const PER_NETWORK_UNDER_LOAD: u64 = 10;
 
     /// Creates a limit over a sliding window, the lifetime of a code.
@@ -123,10 +123,11 @@ pub struct TooManyConsents {
 impl ConsentLimit {
     /// Consents in progress per network.
     pub const PER_NETWORK: u64 = 50;
-    /// From this many consents of all networks on, a network may have only [`Self::PER_NETWORK_UNDER_LOAD`], so that a
-    /// few networks do not lock out the others.
+    /// While this many consents or more are in progress in all networks together, a network may have only
+    /// [`Self::PER_NETWORK_UNDER_LOAD`], so that a few networks do not lock out the others.
     pub const LOAD_THRESHOLD: u64 = 1_000;
-    /// Consents in progress per network from [`Self::LOAD_THRESHOLD`] on.
+    /// Consents in progress per network, while [`Self::LOAD_THRESHOLD`] or more are in progress in all networks
+    /// together.
     pub const PER_NETWORK_UNDER_LOAD: u64 = 3;
     /// Consents in progress of all networks together.
     pub const MOST: u64 = 4_000;

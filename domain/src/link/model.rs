@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::ReturnCode;
 use super::polling::LONGEST_CONSENT;
-use crate::clock_step::CLOCKS_DIFFER;
+use crate::clock_step::MAX_CLOCK_DIFFERENCE;
 use crate::fault::Fault;
 use crate::grant::{
     AccessKeyId, AccessTokenExpiry, AccountId, AccountKey, LifetimeHints, ProviderName, TokenOrigin,
@@ -115,7 +115,8 @@ pub enum LinkState {
 /// How a link ended without an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// The person cancelled on our page (no fault), or the person or the provider declined there (with a fault).
+    /// The person cancelled on the page of this service (no fault), or the person or the provider declined at the
+    /// provider (with a fault).
     Denied(Option<Fault>),
     /// The link expired.
     Expired,
@@ -134,7 +135,8 @@ pub enum LinkStatus {
     Confirming,
     /// The key gives access to this account.
     Linked(AccountId),
-    /// The person cancelled on our page (no fault), or the person or the provider declined there (with a fault).
+    /// The person cancelled on the page of this service (no fault), or the person or the provider declined at the
+    /// provider (with a fault).
     Denied(Option<Fault>),
     /// The link expired.
     Expired,
@@ -165,12 +167,12 @@ pub enum SealedPrompt {
         user_code: Sealed,
         /// Where to type it.
         verification_uri: String,
-        /// The same address with the code in it.
+        /// The same URI with the code in it.
         verification_uri_complete: Option<Sealed>,
     },
-    /// Visit an address of the provider, which redirects back.
+    /// Visit a URL of the provider, which redirects back.
     Visit {
-        /// The address.
+        /// The URL.
         uri: Sealed,
     },
 }
@@ -196,7 +198,7 @@ pub struct SealedGrant {
     pub access_token_hinted_end: Option<Timestamp>,
     /// When an unused refresh token expires, if known.
     pub refresh_token_expires_at: Option<Timestamp>,
-    /// When the grant ends and cannot be extended, if known.
+    /// When the grant ends, if known. No refresh can extend it.
     pub grant_expires_at: Option<Timestamp>,
     /// Where the tokens came from. The refresh token is sent only there.
     pub origin: TokenOrigin,
@@ -268,12 +270,12 @@ impl Link {
     pub const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// How long the service waits for the response to its last poll, which it sends at the deadline. The link counts as
-    /// expired only afterwards, so that a client never sees it return from `expired`.
+    /// expired only afterwards, so that a client never sees the status change back from `expired`.
     pub const FINAL_POLL_GRACE: Duration = Duration::from_secs(20);
 
     /// How far in the future a deadline may be: no code and no consent lasts longer than [`LONGEST_CONSENT`]. A later
     /// deadline was stored by a clock that has been set back since, and counts as past.
-    pub const LONGEST: Duration = LONGEST_CONSENT.saturating_add(CLOCKS_DIFFER);
+    pub const LONGEST: Duration = LONGEST_CONSENT.saturating_add(MAX_CLOCK_DIFFERENCE);
 
     /// Returns the status at this time.
     pub fn status(&self, now: Timestamp) -> LinkStatus {

@@ -31,9 +31,9 @@ pub const POLL_HORIZON: Horizon = Horizon::new(
 pub const STORED_WITHIN: Duration = Duration::from_secs(15);
 
 impl Link {
-    /// Repairs the schedule of a link whose next poll is further ahead than its interval, although the provider has
-    /// responded: a clock that has been set back since stored the schedule. `None` if the schedule is right. The next
-    /// poll is one interval from `now`, so it is not early.
+    /// Repairs the schedule of a link whose next poll is further ahead than its interval, although the last attempt did
+    /// not fail: a clock that has been set back since stored the schedule. `None` for any other link. The next poll is
+    /// one interval from `now`, so it is not early.
     pub fn poll_after_clock_step(&self, now: Timestamp) -> Option<PollSchedule> {
         let polled = matches!(self.state, LinkState::Authorizing(_));
         let poll = self.poll.filter(|poll| polled && poll.failures == 0)?;
@@ -65,7 +65,7 @@ impl PollSchedule {
         }
     }
 
-    /// Schedules a poll at once, such as the only one of a redirect flow.
+    /// Schedules a poll at once, such as the only poll of a redirect flow.
     pub fn at_once(now: Timestamp) -> Self {
         Self {
             next_at: now,

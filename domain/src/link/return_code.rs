@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::fault::{Fault, FaultCode};
 
-/// A return code: six letters of the alphabet that RFC 8628 section 6.1 recommends. The alphabet has no vowels, so a
-/// code spells no word, and no letters that are mistaken for digits.
+/// A return code: six letters of the alphabet that RFC 8628 section 6.1 recommends. The alphabet has no letters that
+/// are mistaken for digits, and no vowels, so a code spells no word.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReturnCode(String);
 

@@ -15,7 +15,7 @@ pub use oauth_provider::{
 };
 pub use token_store::{
     AccountCount, AccountStore, AdminSessionStore, AuditStore, Census, CensusStore, Chained,
-    ClockStepStore, DamagedRow, Descendants, DyingCount, GrantEndStore, GuessStore, KeyCreation,
+    ClockStepStore, DamagedRow, Descendants, ExpiringCount, GrantEndStore, GuessStore, KeyCreation,
     KeyStore, LinkCreation, LinkStore, LinkingWorkload, NewLink, NewLinkKey, OpenedGrant,
     OpenedKey, OutageStore, OverdueCount, OwnerKind, ReadStore, RecordedRefresh, RefreshStore,
     ReplicaStore, Resealing, RevocationStore, RowVersion, SealStore, SealedRow, SealedTo,

@@ -37,7 +37,7 @@ pub trait OAuthProvider: Send + Sync {
     fn scope_words(&self, scope: &str) -> Option<ScopeWords>;
 
     /// Whether people consent through a redirect back to this service, so that the page knows who consented.
-    fn sends_browsers_back(&self) -> bool;
+    fn uses_redirects(&self) -> bool;
 
     /// The client id of this service at the provider.
     fn client_id(&self) -> String;
@@ -84,7 +84,7 @@ pub trait OAuthProvider: Send + Sync {
     /// See [`ProviderError`].
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError>;
 
-    /// Finds out who consented: from the ID token, verified as of the time of its request, else from userinfo.
+    /// Finds out who consented: from the ID token, verified as of `requested_at`, or else from the userinfo endpoint.
     ///
     /// # Errors
     /// See [`ProviderError`]. An invalid ID token and an access token that is not accepted are
@@ -143,12 +143,12 @@ pub enum Prompt {
         user_code: UserCode,
         /// Where to type it: http or https.
         verification_uri: String,
-        /// The same address with the code in it.
+        /// The same URI with the code in it.
         verification_uri_complete: Option<ConsentUri>,
     },
-    /// Visit an address of the provider, which redirects back.
+    /// Visit a URL of the provider, which redirects back.
     Visit {
-        /// The address.
+        /// The URL.
         uri: ConsentUri,
     },
 }
@@ -254,16 +254,17 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
-    /// The prefix of the code of a refusal without an OAuth error code. The HTTP status follows.
-    pub const UNWORDED: &str = "http_";
-    /// The same prefix if the refusal was an HTML page. It begins with [`UNWORDED`](Self::UNWORDED).
-    pub const BY_PAGE: &str = "http_page_";
+    /// If a refusal has no OAuth error code, its code is this prefix followed by the HTTP status.
+    pub const WITHOUT_CODE: &str = "http_";
+    /// The prefix of the code if a refusal without an OAuth error code is an HTML page. It begins with
+    /// [`WITHOUT_CODE`](Self::WITHOUT_CODE).
+    pub const HTML_PAGE: &str = "http_page_";
     /// The code of an access token that userinfo does not accept (RFC 6750 section 3.1).
     pub const INVALID_TOKEN: &str = "invalid_token";
     /// The code of an invalid ID token (OpenID Connect Core section 3.1.3.7).
     pub const INVALID_ID_TOKEN: &str = "invalid_id_token";
 
-    /// Creates an [`Unavailable`](Self::Unavailable) without a time to retry after.
+    /// Creates an [`Unavailable`](Self::Unavailable) without a `Retry-After`.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         let (detail, retry_after) = (detail.into(), None);
         Self::Unavailable {
@@ -298,7 +299,7 @@ impl ProviderError {
     /// Whether the provider has refused this request with an OAuth error code. A refusal without a code may come from a
     /// proxy or a firewall that refuses everybody.
     pub fn is_definite(&self) -> bool {
-        matches!(self, Self::Refused { code, .. } if !code.starts_with(Self::UNWORDED))
+        matches!(self, Self::Refused { code, .. } if !code.starts_with(Self::WITHOUT_CODE))
     }
 
     /// Whether the error looks like the refusal of a proxy or a firewall in front of the provider: an HTML page, or a
@@ -307,7 +308,7 @@ impl ProviderError {
         let Self::Refused { code, .. } = self else {
             return false;
         };
-        code.starts_with(Self::BY_PAGE) || code.strip_prefix(Self::UNWORDED) == Some("403")
+        code.starts_with(Self::HTML_PAGE) || code.strip_prefix(Self::WITHOUT_CODE) == Some("403")
     }
 
     /// Returns when the provider allows a retry, if it said so.

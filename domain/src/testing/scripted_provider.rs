@@ -220,7 +220,7 @@ impl OAuthProvider for ScriptedProvider {
         self.scope_words.get(scope).cloned()
     }
 
-    fn sends_browsers_back(&self) -> bool {
+    fn uses_redirects(&self) -> bool {
         self.script().by_redirect
     }
 

@@ -65,8 +65,9 @@ pub fn check_chosen(text: &str, longest: usize) -> Result<(), Unpresentable> {
 
 /// Returns the first character that is invisible, that changes how other characters look, or that passes for a space:
 /// control and format characters (bidirectional controls, zero-width characters, tags), variation selectors, blank
-/// letters, unusual spaces, and combining marks without a letter or stacked on one. Joiners and variation selectors are
-/// accepted in emoji. Joiners are also accepted between letters whose shapes they change, as in Persian and Hindi.
+/// letters, unusual spaces, and combining marks without a letter or beyond the third on one letter. Joiners and
+/// variation selectors are accepted in emoji. Joiners are also accepted between letters whose shapes they change, as in
+/// Persian and Hindi.
 pub fn deceptive(text: &str) -> Option<char> {
     judged(text).find_map(|(c, shown)| (shown != Some(c)).then_some(c))
 }

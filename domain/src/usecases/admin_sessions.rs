@@ -162,7 +162,7 @@ pub struct LoggedInOperator {
 }
 
 impl LoggedInOperator {
-    /// The operator, as the services see a caller.
+    /// Returns the operator as a [`Caller`], for calls of other services.
     pub const fn caller(&self) -> &Caller {
         &self.caller
     }

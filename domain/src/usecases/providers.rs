@@ -60,8 +60,7 @@ impl Providers {
         })
     }
 
-    /// Returns the provider that a stored row names. It may have been removed from the configuration since the row was
-    /// stored.
+    /// Returns the provider that a stored row names. The provider may have been removed from the configuration since.
     pub(super) fn get(&self, name: &ProviderName) -> Result<&Arc<dyn OAuthProvider>, Refusal> {
         self.by_name.get(name).ok_or_else(|| {
             Refusal::ProviderNotConfigured(format!(

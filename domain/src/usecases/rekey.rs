@@ -9,8 +9,8 @@ use crate::vault::Vault;
 
 /// Rows read at a time.
 const BATCH: u64 = 100;
-/// Maximum number of passes. Without it, a service that still seals with an old key could keep `rekey` running for
-/// ever.
+/// Maximum number of passes. Without this limit, a service that still seals with an old key could keep `rekey` running
+/// forever.
 const MOST_PASSES: u32 = 10;
 
 /// The result of re-encryption.

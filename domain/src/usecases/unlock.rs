@@ -34,7 +34,7 @@ fn keys(missing: &[SealId]) -> String {
 ///
 /// # Errors
 /// [`UnlockError::WrongKey`] when the configured secret key does not decrypt the hash key, [`UnlockError::NoHashKey`]
-/// when the store is an unfinished copy. Neither error leaves anything written.
+/// when the store is an unfinished copy. In both cases the store is unchanged.
 pub async fn unlock(
     store: &dyn TokenStore,
     cipher: Arc<dyn Cipher>,

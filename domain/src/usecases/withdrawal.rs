@@ -23,7 +23,7 @@ pub trait Pause: Send + Sync {
 }
 
 /// Delays the acknowledgement of a deletion until no replica serves the deleted tokens. Every deletion of an account or
-/// a key must use it.
+/// a key must use this type.
 #[derive(Clone)]
 pub(super) struct Withdrawals {
     cache: Arc<TokenCache>,

@@ -54,7 +54,7 @@ impl Vault {
         })
     }
 
-    /// Checks that this hash key of the store is the one in use.
+    /// Checks that a sealed hash key from the store is the hash key in use.
     ///
     /// # Errors
     /// See [`Cipher::open`]; [`CipherError::UnknownKey`] if another hash key is in use.
@@ -72,8 +72,8 @@ impl Vault {
         RowMacs(self.clone())
     }
 
-    /// Reseals the store's hash key with the associated data that says that all rows have MACs; `None` if it is sealed
-    /// so already. Only the holder of the secret key can do so.
+    /// Reseals the store's hash key with the associated data that says that all rows have MACs; `None` if the hash key
+    /// has this associated data already. Only a holder of the secret key can reseal the hash key.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
@@ -84,8 +84,8 @@ impl Vault {
         )
     }
 
-    /// Reseals the store's hash key with the associated data of versions without MACs; `None` if it is sealed so
-    /// already.
+    /// Reseals the store's hash key with the associated data of versions without MACs; `None` if the hash key has this
+    /// associated data already.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
@@ -96,7 +96,7 @@ impl Vault {
         self.move_hash_key(sealed, &hash_key_without_macs())
     }
 
-    /// Reseals a hash key with the associated data `to`; `None` if it is sealed so already.
+    /// Reseals a hash key with the associated data `to`; `None` if the hash key has this associated data already.
     fn move_hash_key(&self, sealed: &Sealed, to: &[u8]) -> Result<Option<Sealed>, CipherError> {
         let (plain, place) = open_hash_key(self.cipher.as_ref(), sealed)?;
         let moved = (place != to).then(|| self.cipher.seal(&plain, to));
@@ -116,7 +116,7 @@ impl Vault {
         self.cipher.seal(secret.text().as_bytes(), &place)
     }
 
-    /// Decrypts a secret of its owner.
+    /// Decrypts a secret that was sealed to this owner.
     ///
     /// # Errors
     /// See [`Cipher::open`].
@@ -203,8 +203,8 @@ impl Vault {
         self.cipher.known_seal_ids().contains(&seal)
     }
 
-    /// Whether a sealed value needs a key that is not configured. A value with a damaged header does not: its version
-    /// is unknown, or it can be decrypted with the header of a configured key.
+    /// Whether a sealed value needs a key that is not configured. Returns `false` if only the header is damaged: the
+    /// version is unknown, or the value can be decrypted with the header of a configured key.
     #[must_use]
     pub fn lacks_key(&self, owner: &SealedTo, value: &SealedValue) -> bool {
         let Some((header, rest)) = value.sealed.as_bytes().split_first_chunk() else {

@@ -7,8 +7,8 @@ use crate::link::{HeldGrant, Link, Owner};
 use crate::secret::KeyedHash;
 use crate::webhook::Receiver;
 
-/// Computes the keyed MACs of rows. Somebody who can write to the database but does not have the secret key can neither
-/// change such a row nor create one. Clones share the key.
+/// Computes the keyed MACs of rows. A row that somebody without the secret key has created or changed in the database
+/// has no valid MAC. Clones share the key.
 #[derive(Clone)]
 pub struct RowMacs(pub(super) Vault);
 
@@ -28,8 +28,8 @@ const RECEIVER: [&str; 2] = ["webhook_receivers", "mac"];
 
 impl RowMacs {
     /// Returns the MAC of a key: over its number, hash, role, expiry, maker, limits and binding. For a key with an
-    /// account, the binding is the number and the person of the account. For a key without one, it is the code of its
-    /// link, whether the link requires a return code, and which account the link relinks, if any.
+    /// account, the binding is the number and the person of the account. For a key without an account, the binding is
+    /// the code of its link, whether the link requires a return code, and which account the link relinks, if any.
     pub fn of_key(&self, key: &KeyHolder) -> KeyedHash {
         let (id, expires_at) = (key.id.0.to_be_bytes(), key.expires_at);
         let expires_at = expires_at.map(|at| at.as_millis().to_be_bytes());
@@ -85,8 +85,8 @@ impl RowMacs {
         KeyHolder { mac, ..key }
     }
 
-    /// Returns the MAC of the person whose tokens a link holds. With it, the link is completed later without asking the
-    /// provider again.
+    /// Returns the MAC of the person whose tokens a link holds. The MAC proves who the person is when the link is
+    /// completed later, so the provider is not asked again.
     pub fn of_owner(&self, link: &Link, owner: &Owner) -> KeyedHash {
         let relinked = link.relink_of.map(|id| id.0.to_be_bytes());
         let identified: &[u8] = if owner.identified { b"identified" } else { b"" };
@@ -148,8 +148,8 @@ impl RowMacs {
         }
     }
 
-    /// Returns the key of a link with access to `account`, to which the link has led; `None` on a relink, whose key has
-    /// access already. `key` is the stored row of the link's key.
+    /// Returns the link's key with access to `account`, because the link has led to this account. `None` on a relink,
+    /// whose key has access already. `key` is the stored row of the link's key.
     ///
     /// # Errors
     /// The key's row was altered, or the key is not that of this link.

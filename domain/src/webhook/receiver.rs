@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::audit::AuditNumber;
-use crate::clock_step::{CLOCKS_DIFFER, LEASE_MARGIN};
+use crate::clock_step::{LEASE_MARGIN, MAX_CLOCK_DIFFERENCE};
 use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::{REFRESH_HORIZON, pause_after};
 use crate::observe::words;
@@ -18,8 +18,8 @@ pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
 const LEASE: Duration = DELIVERY_TIMEOUT.saturating_add(LEASE_MARGIN);
 /// How long the service retries a delivery before it drops the event.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// How late an attempt may be. If it is later, the service was down or its clock was set ahead, and the day of retries
-/// starts again.
+/// How late an attempt may be. If an attempt is later, the service was down or its clock was set ahead, so the day of
+/// retries starts again.
 const LATEST: Duration = Duration::from_secs(3600);
 /// How often in a row a receiver may reject an event before the event is dropped.
 const MOST_REJECTIONS: u32 = 5;
@@ -66,7 +66,7 @@ pub struct Receiver {
     pub version: ReceiverVersion,
     /// The last entry of the audit log that is done: delivered, dropped, or not for receivers.
     pub position: AuditNumber,
-    /// When the lease of a replica ends; `None` if nobody has one.
+    /// When the lease of a replica ends; `None` if no replica has a lease.
     pub lease_until: Option<Timestamp>,
     /// When the next attempt is due, after a failure.
     pub next_attempt_at: Option<Timestamp>,
@@ -126,7 +126,7 @@ impl Receiver {
     /// rule allows, or a pause longer than `longest`, was stored by a clock that has been set back, and counts as past.
     pub fn waits(&self, now: Timestamp, longest: Duration) -> Duration {
         let ahead = |at: Option<Timestamp>, longest| at.filter(|at| at.is_ahead(now, longest));
-        let leased = ahead(self.lease_until, LEASE + CLOCKS_DIFFER);
+        let leased = ahead(self.lease_until, LEASE + MAX_CLOCK_DIFFERENCE);
         let paused = ahead(self.next_attempt_at, REFRESH_HORIZON.cut(longest).pause);
         leased
             .max(paused)

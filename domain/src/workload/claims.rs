@@ -32,8 +32,8 @@ impl Claims {
     /// Adds a claim.
     ///
     /// # Errors
-    /// [`RepeatedClaim`] if there is a claim with this name. Otherwise a nested claim and a claim with a slash in its
-    /// name could imitate each other.
+    /// [`RepeatedClaim`] if there is a claim with this name: a nested claim and a claim with a slash in its name must
+    /// not imitate each other.
     pub fn insert(&mut self, name: String, value: ClaimValue) -> Result<(), RepeatedClaim> {
         match self.0.insert(name, value) {
             None => Ok(()),

@@ -127,7 +127,7 @@ impl TrustedIssuer {
             Preset::Gitlab => claims.text("pipeline_source"),
             _ => return false,
         };
-        // These platforms always state the event. A token without it counts as one of a pull request.
+        // These platforms always state the event. A token without an event counts as one of a pull request.
         event.is_none_or(|event| {
             event.starts_with("pull_request")
                 || matches!(

@@ -68,7 +68,7 @@ fn accounts() -> TableCreateStatement {
     .to_owned()
 }
 
-/// Finds the accounts of unidentified persons: tokens of an unidentified person may belong to any of these accounts.
+/// An index over the accounts of unidentified persons. Tokens of an unidentified person may belong to any of them.
 fn unidentified() -> IndexCreateStatement {
     index("ix_accounts_provider", "accounts", ["provider"])
         .and_where(Expr::col("identified").not())

@@ -30,7 +30,7 @@ use answers::{DisplayText, ErrorDetail};
 pub(super) struct Client {
     http: reqwest::Client,
     server: Url,
-    /// Whether `server` is the default, because nothing has selected a server.
+    /// Whether nothing has selected a server, so that `server` is the default.
     is_default: bool,
     bearer: Option<(AccessKey, Origin)>,
 }
@@ -79,8 +79,8 @@ impl Client {
         Self::over(http(&server), server)
     }
 
-    /// Creates a client without a key for a listener on this machine. It accepts any certificate, because the
-    /// certificate names the public host, and uses no proxy.
+    /// Creates a client without a key for a listener on this machine. The client uses no proxy. It accepts any
+    /// certificate, because the listener's certificate names the public host.
     pub(super) fn of_this_machine(server: Url) -> Result<Self, Failure> {
         let http = http(&server).tls_danger_accept_invalid_certs(true);
         Self::over(http.no_proxy(), server)
@@ -102,7 +102,7 @@ impl Client {
         Ok(client.at_default(profile.is_default))
     }
 
-    /// Sets whether the server is the default, because nothing has selected a server.
+    /// Sets whether nothing has selected a server, so that the server is the default.
     pub(super) fn at_default(self, is_default: bool) -> Self {
         Self { is_default, ..self }
     }
@@ -232,7 +232,7 @@ impl Client {
         self.send(request).await.map(|_| ())
     }
 
-    /// Builds a request. The path of the server comes first, because the service may share a host.
+    /// Builds a request. The URL keeps the path of the server, because the service may share its host with others.
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut url = self.server.clone();
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));

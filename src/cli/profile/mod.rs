@@ -53,7 +53,7 @@ impl Target {
 /// A key, the service that it belongs to, and where the key came from.
 pub(super) struct Profile {
     pub(super) server: Url,
-    /// Whether `server` is the default, because nothing has selected a service.
+    /// Whether nothing has selected a service, so that `server` is the default.
     pub(super) is_default: bool,
     pub(super) access_key: AccessKey,
     pub(super) origin: Origin,

@@ -98,7 +98,8 @@ impl Health {
     #[oai(path = "/readyz", method = "get", operation_id = "get_readiness")]
     async fn readiness(&self) -> Result<Json<Ready>, Failure<GetReadiness>> {
         let readiness = Arc::clone(&self.readiness);
-        // Runs to completion even if the client disconnects: clients with a shorter timeout would never get an answer.
+        // Finishes the check even if the client disconnects, so that its result is cached. Otherwise a client whose
+        // timeout is shorter than the check would never get an answer.
         let check = async move { readiness.check().await };
         let ready = tokio::spawn(check.in_current_span()).await;
         let ready = ready.map_err(|failed| Problem::internal(&failed))?;

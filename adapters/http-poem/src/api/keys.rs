@@ -79,8 +79,8 @@ impl Keys {
     /// Create an access key
     ///
     /// The new key may read the token and the account, and nothing else. Only this response contains it. It expires no
-    /// later than the key that asks for it, and is limited to no more networks and uses. Needs the admin key or the key
-    /// that came with a link code of the account.
+    /// later than the key that asks for it, and its limits on networks and uses are at least as strict. Needs the admin
+    /// key or the key that came with a link code of the account.
     #[oai(
         path = "/accounts/:id/keys",
         method = "post",
@@ -109,9 +109,9 @@ impl Keys {
     /// Delete an access key
     ///
     /// Also deletes the key's links; the account and its other keys stay. With `descendants=true`, the keys that this
-    /// key has made are deleted too: use it if the key has leaked. In the 24 hours after a program has linked with the
-    /// key, while the person may say "This was not me", those keys are always deleted. Needs the admin key or the key
-    /// that came with a link code of the account, which may delete itself.
+    /// key has made are deleted too: use it if the key has leaked. For 24 hours after a link of this key was completed,
+    /// they are always deleted, because the person may still say "This was not me". Needs the admin key or the key that
+    /// came with a link code of the account, which may delete itself.
     #[oai(
         path = "/accounts/:id/keys/:key_id",
         method = "delete",

@@ -44,8 +44,8 @@ pub(crate) struct AccountDetails {
     linked_at: OffsetDateTime,
     /// When the stored access token expires. Absent if it does not expire, as far as the provider says.
     access_token_expires_at: Option<OffsetDateTime>,
-    /// When the refresh token expires if it is not used, if known. After that, a person must consent again. If using
-    /// the refresh token renews it, the service uses it in time.
+    /// When the refresh token expires if it is not used; a person must consent again then. Absent if unknown. If using
+    /// the refresh token extends its lifetime, the service uses it in time.
     refresh_token_expires_at: Option<OffsetDateTime>,
     /// When the grant ends in any case, if known. A person must consent again before then.
     grant_expires_at: Option<OffsetDateTime>,

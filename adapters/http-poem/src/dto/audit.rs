@@ -23,10 +23,10 @@ pub(crate) struct AuditEntry {
     at: OffsetDateTime,
     /// What happened, such as `link.linked`, `token.handed_out` or `key.deleted`.
     kind: String,
-    /// Who did it: `admin`, `auditor` or `enroller`, with `:NAME` where the operator's key has a name, `key:ID`,
+    /// Who did it: `admin`, `auditor` or `enroller` (followed by `:NAME` if the operator's key has a name), `key:ID`,
     /// `person`, `anonymous` or `service`.
     actor: String,
-    /// The network of the request, such as `192.0.2.0/24`; `none` without a request, or for many networks.
+    /// The network of the request, such as `192.0.2.0/24`; `none` if no request or many networks caused the entry.
     network: String,
     /// The id of the account that the entry is about.
     account: Option<String>,

@@ -35,8 +35,8 @@ pub(crate) struct NewAccessKey {
 }
 
 mirror! {
-    /// What a key may do with its account. `owner`, by default the key that came with a link code: everything.
-    /// `reader`, any key that was created later: read the token and the account.
+    /// What a key may do with its account. `owner`: everything. By default, the key that comes with a link code is an
+    /// owner. `reader`: only read the token and the account. Every key that is created later is a reader.
     #[derive(Deserialize)]
     #[serde(rename_all = "snake_case")]
     AccessKeyRole of KeyRole { Owner, Reader }

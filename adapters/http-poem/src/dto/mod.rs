@@ -1,5 +1,5 @@
-//! Wire types. They are converted from the domain's types, never the other way round. Unknown values are left out,
-//! never null.
+//! Wire types, and their conversion from and to the domain's types. Responses leave out unknown values instead of
+//! sending null.
 
 mod account;
 mod audit;
@@ -133,7 +133,8 @@ pub(crate) fn instant(time: OffsetDateTime) -> Timestamp {
     Timestamp::from_millis(time.unix_timestamp() * 1000 + millis)
 }
 
-/// Converts a time. A time after the year 9999, where RFC 3339 ends, becomes the last one: a provider may claim more.
+/// Converts a time. A provider may claim a time after the year 9999, which RFC 3339 cannot express; it becomes the last
+/// second of that year.
 pub(crate) fn utc(instant: Timestamp) -> OffsetDateTime {
     const LAST_SECOND: i64 = 253_402_300_799;
     let seconds = instant.as_millis().div_euclid(1000);

@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 use super::{ErrorDetail, example_time, mirror, page, utc};
 
 /// Whether the provider has revoked the tokens: `revoked`; `unsupported`, if it cannot revoke them; `failed`, if it has
-/// not confirmed yet. The service retries for a day, unless the person is linked again, because revoking the old tokens
-/// might end the new grant.
+/// not confirmed yet. The service retries for a day. It stops when the person links again, because revoking the old
+/// tokens might end the new grant.
 #[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "snake_case")]
 pub(crate) enum ProviderRevocation {

@@ -1,5 +1,5 @@
-//! What applies to every request and response. One endpoint does all of it, because each wrapper of poem's moves the
-//! request, which is large, once more.
+//! What applies to every request and response. One endpoint does all of it, because each wrapper of poem would move the
+//! large request once more.
 
 mod headers;
 mod limit_body;

@@ -50,7 +50,7 @@ use crate::operator_details::OperatorDetails;
 use assets::Asset;
 use site::Site;
 
-/// Whether a request may change something: forms, and what providers send back with a browser.
+/// Whether a request may change something: a form, or a callback from a provider.
 pub(crate) fn may_change(request: &Request) -> bool {
     let is_safe = [Method::GET, Method::HEAD].contains(request.method());
     !is_safe || request.uri().path().starts_with("/callback/")

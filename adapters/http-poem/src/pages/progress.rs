@@ -181,7 +181,7 @@ fn failed<'a>(visit: &'a Visit<'_>, view: &LinkView, fault: &Fault) -> Ended<'a>
     let cause = match fault.code {
         FaultCode::AccountMismatch => "failed-mismatch",
         FaultCode::NotConfirmed => "failed-not-confirmed",
-        FaultCode::AnswerLost => "failed-answer-lost",
+        FaultCode::ResponseLost => "failed-answer-lost",
         FaultCode::ProviderError => "failed-provider",
         _ => "failed-service",
     };

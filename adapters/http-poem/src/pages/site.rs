@@ -46,7 +46,7 @@ impl Site {
 }
 
 impl Frame {
-    /// The public URL has a path if a proxy serves this service below one.
+    /// The public URL has a path if a proxy serves this service below that path.
     fn below(public_url: &Url, operator: OperatorDetails, logo: Option<&Asset>) -> Self {
         let page = format!("{}/device", public_url.path().trim_end_matches('/'));
         Self {

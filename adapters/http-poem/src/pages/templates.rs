@@ -38,7 +38,7 @@ pub(super) struct Confirm<'a> {
     /// Whether the client asks from the network of this browser, if that is known.
     pub(super) is_near: Option<bool>,
     pub(super) asked: Moment,
-    /// Whether the person has opened a relink URL, so that nobody has sent them the code.
+    /// Whether the person has opened a relink URL instead of entering a code that somebody may have sent them.
     pub(super) is_invited: bool,
 }
 

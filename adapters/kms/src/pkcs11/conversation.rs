@@ -95,7 +95,8 @@ impl Conversations {
         }
     }
 
-    /// Logs in. Never sends a PIN that was rejected before, or any PIN if one more wrong one would lock the token.
+    /// Logs in. Does not send a PIN that the token has rejected before. Sends no PIN at all if one more wrong PIN would
+    /// lock the token.
     fn log_in(
         &mut self,
         session: &Session,

@@ -105,7 +105,8 @@ impl Service for Pkcs11 {
             return Err(KmsError::Refused("it did not encrypt".to_owned()));
         };
         let encrypted = ciphertext.to_string();
-        // Some modules ignore the given IV and use their own. Then nobody could decrypt the result, so decrypt it now.
+        // Some modules ignore the given IV and use their own, so that nobody can decrypt the result. Therefore test now
+        // that the result can be decrypted.
         match self.ask(Task::Decrypt(ciphertext)).await? {
             Done::Decrypted(decrypted) if *decrypted == key[..] => Ok(encrypted),
             _ => Err(KmsError::Refused(

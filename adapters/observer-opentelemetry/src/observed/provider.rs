@@ -46,7 +46,7 @@ impl ObservedProvider {
             span.record("error.type", outcome.as_str());
             span.record("otel.status_code", "ERROR");
         }
-        self.observer.provider_asked(&ProviderCall {
+        self.observer.provider_called(&ProviderCall {
             provider,
             exchange,
             outcome,
@@ -93,8 +93,8 @@ impl OAuthProvider for ObservedProvider {
         self.provider.scope_words(scope)
     }
 
-    fn sends_browsers_back(&self) -> bool {
-        self.provider.sends_browsers_back()
+    fn uses_redirects(&self) -> bool {
+        self.provider.uses_redirects()
     }
 
     fn client_id(&self) -> String {

@@ -6,7 +6,8 @@ use super::{Checkup, Finding, Subject};
 use crate::settings::Flow;
 
 impl Checkup<'_> {
-    /// Starts a flow that nobody finishes, and polls once, because some servers check the client only then.
+    /// Starts a flow that nobody finishes. Also polls once, because some servers do not check the client before the
+    /// first poll.
     pub(super) async fn device_flow(&mut self) {
         let nothing = ConsentRequest {
             state: String::new(),

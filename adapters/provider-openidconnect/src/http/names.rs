@@ -1,5 +1,5 @@
 //! Resolves host names. A host that a public issuer's metadata names must not resolve to a private address (server-side
-//! request forgery). The URL alone does not show that.
+//! request forgery). The URL alone does not show the address.
 
 use std::collections::BTreeSet;
 use std::error::Error;

@@ -195,9 +195,9 @@ impl ProviderResponse {
 /// An HTML page gets another code, because it is probably not from the authorization server.
 pub(crate) fn unworded(cause: ProviderError, status: StatusCode, is_page: bool) -> ProviderError {
     let prefix = if is_page {
-        ProviderError::BY_PAGE
+        ProviderError::HTML_PAGE
     } else {
-        ProviderError::UNWORDED
+        ProviderError::WITHOUT_CODE
     };
     match cause {
         ProviderError::Nonsense { detail } if status.is_client_error() => ProviderError::Refused {

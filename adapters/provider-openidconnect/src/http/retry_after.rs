@@ -24,8 +24,9 @@ const LIMITS: [(&str, &str); 5] = [
     ("fitbit-rate-limit-remaining", "fitbit-rate-limit-reset"),
 ];
 
-/// Returns the pause of a failed response: `Retry-After`, or else the reset of an exhausted rate limit. If the response
-/// has a `Date`, a point in time is compared with that, because this machine's clock may be wrong.
+/// Returns the pause of a failed response: `Retry-After`, or else the reset of an exhausted rate limit. If the pause
+/// ends at a point in time, it is counted from the `Date` of the response (if any), because this machine's clock may be
+/// wrong.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let now = text("date").and_then(date::parse).unwrap_or(now);

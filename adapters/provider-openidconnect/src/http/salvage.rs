@@ -155,8 +155,8 @@ fn objects(text: &str) -> Objects {
     }
 }
 
-/// Returns the rest of the text from the next object that has a member: a notice before it may contain braces. The text
-/// may also begin with an array.
+/// Returns the rest of the text, from the next object that has a member: braces without a member may belong to a notice
+/// before the JSON. The text may also begin with an array.
 fn value_start<'a>(text: &str, rest: &'a str) -> Option<&'a str> {
     if rest.len() == text.len() && rest.starts_with('[') {
         return Some(rest);

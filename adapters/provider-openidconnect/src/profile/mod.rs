@@ -67,7 +67,7 @@ pub struct Placeholder {
     pub what: String,
     /// The default value.
     pub default: Option<String>,
-    /// Whether the value may be missing. Without it, parameters that contain the placeholder are left out.
+    /// Whether the value may be missing. If it is missing, parameters that contain the placeholder are left out.
     #[serde(default)]
     pub optional: bool,
 }

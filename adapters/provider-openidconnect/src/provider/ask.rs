@@ -115,7 +115,8 @@ fn refuses_client(answer: &ProviderResponse) -> bool {
     }
 }
 
-/// Whether the server may look for the client id only in the body. The response may also mean something else.
+/// Whether the response could come from a server that looks for the client id only in the body. The response may also
+/// mean something else.
 fn may_refuse_client(answer: &ProviderResponse) -> bool {
     let Some(error) = answer.oauth_error() else {
         return false;

@@ -124,7 +124,7 @@ impl OpenIdConnectProvider {
         };
         let value = cached.get(deadline, fetch).await;
         let hit = !missed.load(Ordering::Relaxed);
-        self.observer.cache_asked(cache, hit);
+        self.observer.cache_read(cache, hit);
         value
     }
 
@@ -195,7 +195,7 @@ impl OAuthProvider for OpenIdConnectProvider {
         self.settings.words_of(scope)
     }
 
-    fn sends_browsers_back(&self) -> bool {
+    fn uses_redirects(&self) -> bool {
         self.settings.flow == Flow::AuthorizationCode
     }
 

@@ -120,7 +120,7 @@ pub struct RefreshQuirks {
     /// Errors that mean a dead refresh token, in addition to `invalid_grant`: codes, whole messages, beginnings of
     /// messages (`Invalid Params*`), or members by their place (`/errors/*/code=1021`).
     pub dead: Vec<String>,
-    /// The provider has sent `invalid_grant` for valid tokens. It ends a grant only if it persists.
+    /// The provider has sent `invalid_grant` for valid tokens, so this error ends a grant only if it persists.
     pub dead_is_doubtful: bool,
     /// Lifetime of a refresh token in seconds, if responses do not say.
     #[serde(deserialize_with = "operators::unless_zero")]
@@ -198,16 +198,17 @@ pub struct RevocationQuirks {
     pub gone_statuses: Vec<u16>,
     /// Codes and whole messages that mean that the token was already gone.
     pub gone: Vec<String>,
-    /// It is uncertain whether the provider understands the request. No error counts as "already gone", and an error
-    /// with status 200 stays an error.
+    /// It is uncertain whether the provider understands the request. So `invalid_token` and `invalid_grant` do not mean
+    /// that the token was already gone, and any error with status 200 is a failure.
     pub doubts_unknown: bool,
     /// Revokes only the access token; the refresh token of the grant stays valid.
     pub leaves_grant: bool,
-    /// The member that confirms a success; without it, status 200 does not count.
+    /// The name of the JSON member that is `true` in a successful response. If it is set, status 200 without this
+    /// member is a failure.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub success_member: Option<String>,
-    /// A live access token ends the grant, but the provider answers 200 to any token (RFC 7009 section 2.2). The
-    /// service checks at userinfo first whether the token is live.
+    /// Revoking a live access token ends the grant, but the provider answers 200 to any token (RFC 7009 section 2.2).
+    /// So the service first checks at userinfo whether the token is live.
     pub ends_grants_of_live_tokens: bool,
 }
 

@@ -91,7 +91,8 @@ impl Keys {
     /// Returns the known keys. Fetches them first if there are none, or if they are old and no other task is fetching
     /// them.
     ///
-    /// # Errors Why no keys are known.
+    /// # Errors
+    /// Why no keys are known.
     pub(super) async fn current(this: &Arc<Self>) -> Result<Arc<CoreJsonWebKeySet>, String> {
         let known = {
             let state = lock(&this.state);

@@ -50,7 +50,7 @@ pub(crate) async fn add(
     if rows.is_empty() {
         return Ok(());
     }
-    // Skips a name that is taken by a label which cannot be read.
+    // Skips a new label if an unreadable label, which `read` has left out, has the same name.
     let added = insert_unless_taken(db, rows, [Column::AccountId, Column::Name]);
     added.await.map(drop)
 }

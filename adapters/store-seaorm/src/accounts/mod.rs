@@ -96,8 +96,8 @@ impl AccountStore for SeaOrmStore {
     }
 }
 
-/// Returns the accounts of a query that joins their tokens. If a row is damaged, replaces the values that cannot be
-/// read by defaults, so that this account does not hide the others.
+/// Returns the accounts of a query that joins their tokens. If a row is damaged, replaces its unreadable values with
+/// defaults, so that this account does not hide the others.
 pub(crate) async fn readable(
     db: &impl ConnectionTrait,
     rows: Select<accounts::Entity>,

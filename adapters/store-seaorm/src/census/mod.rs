@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::{Account, AccountStatus, ProviderName};
 use central_oauth_domain::ports::{
-    AccountCount, Census, CensusStore, DyingCount, OverdueCount, StoreError,
+    AccountCount, Census, CensusStore, ExpiringCount, OverdueCount, StoreError,
 };
 use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
 use sea_orm::{
@@ -82,14 +82,14 @@ impl Group {
                 status,
                 count: count.unsigned_abs(),
             }));
-        let dying = [
+        let expiring = [
             (true, self.expiring - self.unsavable),
             (false, self.unsavable),
         ];
-        let dying = dying.into_iter().filter(|(_, count)| *count > 0);
+        let expiring = expiring.into_iter().filter(|(_, count)| *count > 0);
         census
-            .dying
-            .extend(dying.map(|(refresh_due, count)| DyingCount {
+            .expiring
+            .extend(expiring.map(|(refresh_due, count)| ExpiringCount {
                 provider: provider.clone(),
                 refresh_due,
                 count: count.unsigned_abs(),
@@ -110,9 +110,9 @@ impl Group {
     }
 }
 
-/// Counts by provider and stored status. Other properties are counted with CASE instead of GROUP BY. PostgreSQL does
-/// not recognise an expression in SELECT as the one in GROUP BY if it contains placeholders, because they are numbered
-/// differently.
+/// Counts by provider and stored status. Other properties are counted with CASE, because PostgreSQL cannot group by an
+/// expression with placeholders: the placeholders have other numbers in SELECT than in GROUP BY, so PostgreSQL sees two
+/// different expressions.
 fn groups(now: Timestamp, down: &[&str]) -> Select<accounts::Entity> {
     let number = Expr::col((tokens::Entity, Column::Id));
     let count_if = |condition: Condition| Expr::case(condition, number.clone()).count();
@@ -142,7 +142,7 @@ fn dies(now: Timestamp) -> Condition {
     let movable = Column::RefreshToken.is_not_null().and(within(
         Column::RefreshTokenExpiresAt,
         now,
-        DyingCount::HORIZON,
+        ExpiringCount::HORIZON,
     ));
     Condition::all()
         .add(accounts::Column::Status.ne(Status::RelinkRequired))

@@ -105,8 +105,8 @@ async fn count_at(url: &DatabaseUrl) {
     assert_eq!(count("two", AccountStatus::Active), 3);
     assert_eq!(count("two", AccountStatus::RelinkRequired), 2);
     assert_eq!(
-        dying_at(&store).await,
-        [("one", false, 2), ("one", true, 1), ("two", false, 1)].map(dying)
+        expiring_at(&store).await,
+        [("one", false, 2), ("one", true, 1), ("two", false, 1)].map(expiring)
     );
     assert_eq!(census.overdue, []);
     // A refresh that does not extend the grant does not save it.
@@ -125,8 +125,8 @@ async fn count_at(url: &DatabaseUrl) {
             .await
             .unwrap();
         write.commit().await.unwrap();
-        let expected: Vec<_> = expected.iter().copied().map(dying).collect();
-        assert_eq!(dying_at(&store).await, expected);
+        let expected: Vec<_> = expected.iter().copied().map(expiring).collect();
+        assert_eq!(expiring_at(&store).await, expected);
     }
     late_at(&store).await;
     ends_of_age_at(&store).await;
@@ -157,16 +157,21 @@ async fn outage_at(store: &SeaOrmStore) {
         let overdue = overdue.filter(|found| found.provider.as_str() == "down");
         let untried = overdue.filter(|found| found.status == AccountStatus::Active);
         let untried: u64 = untried.map(|found| found.count).sum();
-        let mut dying = dying_at(store).await;
-        dying.retain(|dying| dying.provider.as_str() == "down");
-        (counts, untried, dying)
+        let mut expiring = expiring_at(store).await;
+        expiring.retain(|expiring| expiring.provider.as_str() == "down");
+        (counts, untried, expiring)
     };
-    assert_eq!(found().await, ([2, 1], 1, vec![dying(("down", true, 2))]));
+    assert_eq!(
+        found().await,
+        ([2, 1], 1, vec![expiring(("down", true, 2))])
+    );
     let (provider, fault) = (ProviderName::new("down"), Fault::new("invalid_client", ""));
     let outage = Outage::begin(provider.clone(), fault, None, now);
     assert!(store.begin_outage(outage).await.unwrap().is_some());
-    let dying = [("down", false, 1), ("down", true, 1)].map(dying).to_vec();
-    assert_eq!(found().await, ([1, 2], 0, dying));
+    let expiring = [("down", false, 1), ("down", true, 1)]
+        .map(expiring)
+        .to_vec();
+    assert_eq!(found().await, ([1, 2], 0, expiring));
     assert!(store.end_outage(&provider).await.unwrap());
 }
 
@@ -220,13 +225,13 @@ async fn ends_of_age_at(store: &SeaOrmStore) {
             .unwrap();
         write.commit().await.unwrap();
     }
-    let mut found = dying_at(store).await;
-    found.retain(|dying| dying.provider.as_str() == "old");
-    assert_eq!(found, [("old", false, 5), ("old", true, 1)].map(dying));
+    let mut found = expiring_at(store).await;
+    found.retain(|expiring| expiring.provider.as_str() == "old");
+    assert_eq!(found, [("old", false, 5), ("old", true, 1)].map(expiring));
 }
 
-fn dying((provider, refresh_due, count): (&str, bool, u64)) -> DyingCount {
-    DyingCount {
+fn expiring((provider, refresh_due, count): (&str, bool, u64)) -> ExpiringCount {
+    ExpiringCount {
         provider: ProviderName::new(provider),
         refresh_due,
         count,
@@ -234,17 +239,17 @@ fn dying((provider, refresh_due, count): (&str, bool, u64)) -> DyingCount {
 }
 
 /// Grants that end soon, whatever their status.
-async fn dying_at(store: &SeaOrmStore) -> Vec<DyingCount> {
+async fn expiring_at(store: &SeaOrmStore) -> Vec<ExpiringCount> {
     let census = store.census(Timestamp::from_millis(NOW)).await.unwrap();
     let mut counts = BTreeMap::new();
-    for found in census.dying {
+    for found in census.expiring {
         *counts
             .entry((found.provider, found.refresh_due))
             .or_insert(0) += found.count;
     }
     let found = counts.iter();
     found
-        .map(|((provider, due), count)| dying((provider.as_str(), *due, *count)))
+        .map(|((provider, due), count)| expiring((provider.as_str(), *due, *count)))
         .collect()
 }
 

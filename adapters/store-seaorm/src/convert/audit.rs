@@ -46,8 +46,9 @@ pub(crate) fn log_row(entry: &AuditEntry) -> audit_log::ActiveModel {
     }
 }
 
-/// Reads a row of the log or the inbox, which have the same columns. Replaces values that cannot be read by defaults.
-/// Then the entry also loses its MAC, because a default could equal the signed value. So it is reported as altered.
+/// Reads a row of the log or the inbox, which have the same columns. Replaces unreadable values with defaults, and
+/// drops the MAC of such an entry. So the entry is reported as altered, even if a default happens to equal the signed
+/// value.
 fn content(table: &'static str, row: &QueryResult) -> (i64, AuditContent, KeyedHash) {
     let row = audit_log::Model::from_query_result(row, "").unwrap_or_else(|error| {
         let row = as_far_as_readable::<audit_log::Entity>(row, "");

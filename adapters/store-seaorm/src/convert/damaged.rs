@@ -14,7 +14,7 @@ use crate::entities::{accounts, tokens};
 const ADVICE: &str =
     "a database row of this account cannot be read: link the account again, or delete it";
 
-/// An account and its tokens. Values that cannot be read are replaced by defaults.
+/// An account and its tokens. Unreadable values are replaced with defaults.
 pub(crate) struct FoundTokens {
     pub(crate) tokens: StoredTokens,
     /// Whether a value could not be read.
@@ -22,8 +22,8 @@ pub(crate) struct FoundTokens {
 }
 
 impl FoundTokens {
-    /// Reads an account and its tokens; `account` and `tokens` are the prefixes of their columns. If a value cannot be
-    /// read, it is replaced by a default, and the account is degraded.
+    /// Reads an account and its tokens; `account` and `tokens` are the prefixes of their columns. If a value is
+    /// unreadable, replaces it with a default and marks the account as degraded.
     pub(crate) fn read(row: &QueryResult, account: &str, tokens: &str) -> Self {
         let rows = (
             accounts::Model::from_query_result(row, account),
@@ -49,7 +49,7 @@ impl FoundTokens {
     }
 }
 
-/// Reads a row, and replaces values that cannot be read by defaults.
+/// Reads a row, and replaces unreadable values with defaults.
 pub(super) fn as_far_as_readable<E>(row: &QueryResult, prefix: &str) -> E::Model
 where
     E: EntityTrait,

@@ -23,7 +23,7 @@ pub(crate) fn time(millis: Option<i64>) -> Option<Timestamp> {
     millis.map(Timestamp::from_millis)
 }
 
-/// Returns a duration in milliseconds, or the maximum of the column if that is shorter.
+/// Converts a duration to milliseconds, capped at the maximum of the column.
 pub(super) fn millis(duration: Duration) -> i64 {
     duration.as_millis().try_into().unwrap_or(i64::MAX)
 }

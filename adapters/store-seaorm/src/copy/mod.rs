@@ -1,9 +1,9 @@
 //! Copies everything from one database to another.
 //!
 //! There are two passes over all tables. The first deletes rows of the destination that differ from the source, the
-//! second adds missing rows. So an attempt can continue from the rows of an interrupted one. On a server, each batch of
-//! rows is a transaction. A file is written in one transaction, which is fast and leaves nothing behind if it is
-//! interrupted.
+//! second adds missing rows. So an attempt can continue from the rows of an interrupted attempt. On a server, each
+//! batch of rows is a transaction. A file is written in one transaction, which is fast and leaves nothing behind if it
+//! is interrupted.
 //!
 //! The guard is a transaction at the destination that stays open during the whole copy. It locks out other copies and
 //! starting services, and writes the hash key in the end. If its connection breaks, the copy fails.
@@ -48,9 +48,9 @@ pub struct CopyReport {
 }
 
 /// Copies everything from one database into another, and checks that every sealed value can be decrypted there. Writes
-/// the hash key last; no service starts without it. So a copy can be interrupted and repeated at any time. Writes
-/// nothing until the hash key of the source is decrypted, all secret keys of the source are configured, and the
-/// destination is known to have no hash key.
+/// the hash key last; no service starts without it. So a copy can be interrupted and repeated at any time. Before it
+/// writes anything, it decrypts the hash key of the source, and checks that all secret keys of the source are
+/// configured and that the destination has no hash key.
 ///
 /// # Errors
 /// When a database is in use or fails, a key is wrong or missing, or the copy differs from the source.
@@ -218,7 +218,7 @@ impl<'a> SeaOrmCopy<'a> {
             Pass::Drop => with_entity!(table, drop_unequal(source, there, after)),
             Pass::Add => with_entity!(table, add_missing(source, there, after)),
         };
-        let done = done.map_err(not_taken)?;
+        let done = done.map_err(batch_error)?;
         if let Some(own) = own {
             own.commit().await?;
         }
@@ -280,9 +280,9 @@ impl<'a> SeaOrmCopy<'a> {
     }
 }
 
-/// Converts an error of a batch. Nobody else writes to either database, so a row that the destination rejects is
-/// invalid at the source.
-fn not_taken(error: DbErr) -> StoreError {
+/// Converts the error of a batch. A violated constraint means that the source row is invalid, because nobody else
+/// writes to either database during the copy.
+fn batch_error(error: DbErr) -> StoreError {
     if error.sql_err().is_some() {
         StoreError::Corrupt(Box::new(error))
     } else {

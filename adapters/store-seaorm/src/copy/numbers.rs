@@ -44,7 +44,8 @@ async fn give_later_than(db: &impl ConnectionTrait, table: Table, last: i64) -> 
             "SELECT setval(pg_get_serial_sequence('{name}', 'id'), \
              greatest({last}, (SELECT coalesce(max(id), 1) FROM {name})))"
         )],
-        // SQLite adds a row for a table when the table gets its first row, so the row may be missing.
+        // SQLite adds a table to `sqlite_sequence` when the table gets its first row, so the table may be missing
+        // there.
         _ => vec![
             format!(
                 "INSERT INTO sqlite_sequence (name, seq) SELECT '{name}', 0 \

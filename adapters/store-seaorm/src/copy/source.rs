@@ -24,8 +24,8 @@ pub struct CopySource {
 }
 
 impl CopySource {
-    /// Locks an existing database against writes. Then no other process can open a file; on a server, others can still
-    /// read.
+    /// Locks an existing database against writes. After that, other processes cannot open the source if it is a file,
+    /// and can only read from it if it is a server.
     ///
     /// # Errors
     /// When a service has the database open, even if idle, or the schema is not that of this build.

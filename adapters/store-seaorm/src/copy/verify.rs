@@ -49,7 +49,7 @@ fn check<'a>(
 ) -> impl Iterator<Item = UnreadableValue> + 'a {
     row.values.iter().filter_map(move |value| {
         let cause = match vault.check(&row.owner, value).err()? {
-            // A damaged header looks like the header of an unknown key.
+            // `check` reports a damaged header as an unknown key, although no key is missing.
             CipherError::UnknownKey if !vault.lacks_key(&row.owner, value) => CipherError::Corrupt,
             cause => cause,
         };

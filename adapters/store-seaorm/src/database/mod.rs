@@ -71,7 +71,7 @@ pub(crate) enum Purpose {
 
 impl Database {
     /// Opens a database, unless its schema is newer than this build or `check` rejects its sealed hash key (`None` if
-    /// it has none). Until then, nothing is written and no file is created.
+    /// it has none). Before both checks have passed, nothing is written and no file is created.
     pub(crate) async fn open_if<E: From<OpenError>>(
         url: &DatabaseUrl,
         settings: PoolSettings,

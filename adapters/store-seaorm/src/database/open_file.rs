@@ -19,8 +19,8 @@ const READERS: u32 = 4;
 /// How long a statement waits while another process writes.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// SQLite's busy timeout of the writer; `Sqlite::begin` repeats the attempt. SQLite itself would retry more and more
-/// rarely, in the end every 100 ms. If another process writes continuously, that could take longer than the lease of a
-/// refresh.
+/// rarely, in the end every 100 ms. If another process writes continuously, the lock could then take longer to get than
+/// the lease of a refresh lasts.
 const TURN_TIMEOUT: Duration = Duration::from_millis(5);
 /// Timeout of getting a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,7 +36,7 @@ pub(super) struct OpenFile {
     /// Whether the next transaction gets a new writer connection.
     is_writer_discarded: Arc<AtomicBool>,
     pub(super) place: FilePlace,
-    /// The sealed hash key of this file. It is fetched once another file has to be compared with this one.
+    /// The sealed hash key of this file. It is read when another file must be compared with this one.
     pub(super) hash_key: OnceCell<Option<Sealed>>,
     pub(super) is_closed: AtomicBool,
 }
@@ -115,7 +115,7 @@ async fn connect_repeatedly(
     }
 }
 
-/// Opens one connection without special handling.
+/// Opens a pool with one connection, without retries.
 pub(super) async fn connect(options: SqliteConnectOptions) -> Result<DatabaseConnection, DbErr> {
     connect_pool(pool(1), options).await
 }

@@ -132,8 +132,8 @@ impl Pool {
         }
     }
 
-    /// Records whether the server has responded. If no connection was free and the server has responded to no caller
-    /// since `asked_at`, replaces the error by one that says that the server does not respond.
+    /// Records whether the server has responded. If no connection was free and the server has not responded to any
+    /// caller since `asked_at`, returns an error that says so instead of the timeout of the pool.
     pub(super) fn answer<T>(
         &self,
         asked_at: Instant,

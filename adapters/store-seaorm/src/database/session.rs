@@ -9,7 +9,7 @@ use sea_orm::{
 
 use super::pool::ResponseTimeout;
 use super::transaction::Transaction;
-use super::watched::{seen, span, within};
+use super::watched::{span, traced, with_timeout};
 use crate::error::{is_disconnected, unavailable};
 
 /// A pool of connections for single statements, or a transaction. Dropping a session rolls its transaction back.
@@ -114,7 +114,7 @@ impl Session {
     ) -> Result<T, DbErr> {
         let operation = sql.split_ascii_whitespace().next().unwrap_or_default();
         let span = span(self.get_database_backend(), operation);
-        let answer = seen(span, within(self.response_timeout.as_ref(), answer)).await;
+        let answer = traced(span, with_timeout(self.response_timeout.as_ref(), answer)).await;
         if let (Err(error), Channel::Transaction(txn)) = (&answer, &self.channel) {
             txn.statement_failed(error);
         }

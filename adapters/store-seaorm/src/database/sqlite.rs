@@ -22,7 +22,7 @@ use super::peek;
 use super::session::{Channel, Session};
 use super::transaction::{Origin, Transaction};
 use super::waiting::Group;
-use super::watched::{seen, span};
+use super::watched::{span, traced};
 use crate::error::is_locked;
 use crate::url::DatabaseUrl;
 
@@ -73,7 +73,7 @@ impl Sqlite {
     /// while another process has the lock. The attempt is repeated at short intervals, because the other process may
     /// release the lock only for moments.
     pub(super) async fn begin(&self) -> Result<Session, DbErr> {
-        seen(span(DbBackend::Sqlite, "BEGIN"), self.begin_in_turn()).await
+        traced(span(DbBackend::Sqlite, "BEGIN"), self.begin_in_turn()).await
     }
 
     async fn begin_in_turn(&self) -> Result<Session, DbErr> {

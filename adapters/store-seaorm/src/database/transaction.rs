@@ -21,7 +21,7 @@ use tracing::{Instrument as _, Span};
 use super::health::WriteHealth;
 use super::open_file::OpenFile;
 use super::pool::ResponseTimeout;
-use super::watched::{seen, span, within};
+use super::watched::{span, traced, with_timeout};
 use crate::error::{
     is_about_the_connection, is_about_the_statement, is_locked, is_storage_failure,
 };
@@ -188,8 +188,8 @@ impl Transaction {
         }
     }
 
-    /// Rolls back, and returns when the locks are released. After a failed statement the connection may be dead, so the
-    /// rollback continues in the background.
+    /// Rolls back, and returns when the locks are released. After a failed statement, it returns at once and the
+    /// rollback runs in the background, because the connection may be dead.
     pub(super) async fn roll_back(mut self) {
         if self.has_failed.load(Ordering::Relaxed) {
             return;
@@ -234,8 +234,8 @@ impl Open {
         response_timeout: Option<ResponseTimeout>,
         span: Span,
     ) -> Result<(), DbErr> {
-        let committed = within(response_timeout.as_ref(), self.txn.commit());
-        let committed = seen(span, committed).await;
+        let committed = with_timeout(response_timeout.as_ref(), self.txn.commit());
+        let committed = traced(span, committed).await;
         if committed.is_err() {
             self.origin.discard();
         }
@@ -251,7 +251,7 @@ impl Open {
     }
 
     async fn roll_back(self, is_suspect: bool) {
-        let rolled_back = within(self.origin.response_timeout(), self.txn.rollback()).await;
+        let rolled_back = with_timeout(self.origin.response_timeout(), self.txn.rollback()).await;
         if is_suspect || rolled_back.is_err() {
             self.origin.discard();
         }

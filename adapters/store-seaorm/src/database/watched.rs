@@ -29,7 +29,7 @@ pub(super) fn span(backend: DbBackend, operation: &str) -> Span {
 }
 
 /// Waits for a response inside a span, and records a failure in it.
-pub(super) async fn seen<T>(
+pub(super) async fn traced<T>(
     span: Span,
     answer: impl Future<Output = Result<T, DbErr>>,
 ) -> Result<T, DbErr> {
@@ -41,9 +41,9 @@ pub(super) async fn seen<T>(
     answer
 }
 
-/// Waits for a response, at most until the timeout. Then it also replaces the pool's connections: the server cancels
-/// slow statements earlier, so the connection must be broken.
-pub(super) async fn within<T>(
+/// Waits for a response, at most until the timeout. After the timeout, also replaces the pool's connections: the server
+/// cancels slow statements earlier, so the connection must be broken.
+pub(super) async fn with_timeout<T>(
     response_timeout: Option<&ResponseTimeout>,
     answer: impl Future<Output = Result<T, DbErr>>,
 ) -> Result<T, DbErr> {

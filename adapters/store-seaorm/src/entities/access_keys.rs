@@ -36,7 +36,7 @@ impl Related<super::accounts::Entity> for Entity {
     }
 }
 
-/// The join from a key that gives no access yet to its only link.
+/// The join from an inert key, which has no account yet, to its only link.
 impl Related<super::device_codes::Entity> for Entity {
     fn to() -> RelationDef {
         let link = Self::belongs_to(super::device_codes::Entity).from(Column::Id);

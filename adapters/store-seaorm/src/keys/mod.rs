@@ -232,7 +232,7 @@ pub(crate) fn keys_of(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.0))
 }
 
-/// Whether an account already has `most` keys. Does not count them: looks for the last of that many.
+/// Whether an account already has `most` keys. Looks for the `most`th key instead of counting them all.
 async fn is_full(
     db: &impl ConnectionTrait,
     account: AccountId,

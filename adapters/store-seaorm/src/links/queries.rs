@@ -92,7 +92,7 @@ pub(crate) fn due_interleaved(now: Timestamp, limit: u64, busy: &[ProviderName])
     let row_number = "ROW_NUMBER() OVER (PARTITION BY confirmed_from ORDER BY poll_due_at, id)";
     due.expr_as(Expr::cust(row_number), turn.clone());
     let of_turn = Expr::col((turns.clone(), Column::Id)).equals((Entity, Column::Id));
-    // PostgreSQL checks this condition again if another transaction has changed a row before this one locks it.
+    // PostgreSQL checks this condition again if another transaction has changed a row before this statement locks it.
     let still_due = Column::PollDueAt.lte(now.as_millis());
     let mut found = Entity::find()
         .select_only()

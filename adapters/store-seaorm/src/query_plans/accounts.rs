@@ -45,7 +45,7 @@ async fn what_keys_open_is_read_and_confirmed_by_indexes() {
         ]
     };
     for question in questions(DbBackend::Sqlite) {
-        // The parameter is a list.
+        // `seen` is the list in the parameter, not a table.
         let plan = plan(question).await.replace("SCAN seen", "");
         assert!(!plan.contains("SCAN"), "{plan}");
     }

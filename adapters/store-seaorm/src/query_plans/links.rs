@@ -55,7 +55,7 @@ async fn audit_entries_are_found_by_indexes() {
 #[tokio::test]
 async fn due_polls_are_claimed_by_an_index() {
     let busy = [ProviderName::new("github")];
-    // Few polls are due, and those are sorted.
+    // Only the few due polls are sorted.
     let query = queries::due_interleaved(NOW, 10, &busy);
     let plan = plan(query.build(DbBackend::Sqlite)).await;
     assert!(plan.contains("poll_due_at<?"), "{plan}");

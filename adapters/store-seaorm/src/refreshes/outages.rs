@@ -161,8 +161,8 @@ async fn rows(
     rows.into_tuple().all(db).await.map_err(failed)
 }
 
-/// Selects a due account that has neither failed nor been probed: the one that became due last, because it was
-/// refreshed last. Reads in index order, so it scans at most the rows that have failed or were probed.
+/// Selects a due account that has neither failed nor been probed: the one that became due last, because the provider
+/// has refreshed it most recently. Reads in index order, so it scans at most the rows that have failed or were probed.
 pub(crate) fn unfailed(outage: &Outage, now: Timestamp) -> Select<tokens::Entity> {
     of_provider(outage, now)
         .filter(is_unfailed(outage))

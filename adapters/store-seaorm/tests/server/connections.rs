@@ -1,10 +1,12 @@
 //! Connections that are rejected, cut, or hang.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::ports::{AccountStore, LinkStore, SealStore, StoreError};
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database, free_port};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::deaf::{HURRIED, way_to};
@@ -50,6 +52,28 @@ async fn a_role_that_may_not_create_tables_is_told_what_it_needs() {
     let refused = store.migrate_up().await.unwrap_err().to_string();
     assert!(refused.contains("must own the database"), "{refused}");
     assert!(!refused.contains(password), "{refused}");
+}
+
+// Otherwise idle connections for reading would use up the limit, and nothing could be saved.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_open_few_connections_can_save() {
+    let cluster = Cluster::shared();
+    let url = cluster.create_owned_database().url;
+    let owner = url.split(['/', ':']).nth(3).unwrap();
+    let limit = format!("ALTER ROLE {owner} CONNECTION LIMIT 2");
+    cluster.execute("postgres", &limit);
+    let store = SeaOrmStore::open(&url.parse().unwrap(), POOL).await;
+    let store = Arc::new(store.unwrap());
+    store.migrate_up().await.unwrap();
+    let mut reads = JoinSet::new();
+    for _ in 0..50 {
+        let store = Arc::clone(&store);
+        reads.spawn(async move { store.accounts(None, 10).await.map(drop) });
+    }
+    for read in reads.join_all().await {
+        read.unwrap();
+    }
+    linked(&store, 1, "person").await;
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::time::Timestamp;
 
-/// The shortest time between two refreshes of an account. A token with a shorter lifetime is useless. A provider that
-/// returns a cached token until its last second returns no other one if it is asked more often.
+/// The shortest time between two refreshes of an account. A token with a shorter lifetime is useless. If a provider
+/// returns a cached token until its last second, more frequent requests only return the same token.
 pub const FASTEST: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest backoff of the service itself.

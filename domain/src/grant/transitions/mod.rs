@@ -161,12 +161,12 @@ impl StoredTokens {
             return None;
         }
         let mut next = self.release(lease);
-        if self.are_of(&answer) {
+        if self.come_from(&answer) {
             return Some((next, RecordedRefresh::Stored));
         }
         let is_given_up = self.account.status == AccountStatus::RelinkRequired;
         let is_current = self.generation == presented || is_given_up;
-        if is_current || self.are_of_an_earlier_answer(presented, &answer) {
+        if is_current || self.come_from_an_earlier_answer(presented, &answer) {
             next.replace(answer);
             return Some((next, RecordedRefresh::Stored));
         }
@@ -175,7 +175,7 @@ impl StoredTokens {
 
     /// Whether the stored tokens come from this response. Sealing a value twice gives different bytes, so equal sealed
     /// values come from one response.
-    fn are_of(&self, answer: &RefreshedTokens) -> bool {
+    fn come_from(&self, answer: &RefreshedTokens) -> bool {
         match (&answer.access_token, &answer.refresh_token) {
             (Ok(new), _) => *new == self.access_token,
             (Err(_), Some(new)) => Some(new) == self.refresh_token.as_ref(),
@@ -185,7 +185,7 @@ impl StoredTokens {
 
     /// Whether the stored tokens come from an earlier response to the same refresh token. A provider that responds to a
     /// retry invalidates the tokens of its first response, whichever of the two is recorded first.
-    fn are_of_an_earlier_answer(&self, presented: Generation, answer: &RefreshedTokens) -> bool {
+    fn come_from_an_earlier_answer(&self, presented: Generation, answer: &RefreshedTokens) -> bool {
         let is_later = |refreshed_at| answer.requested_at > refreshed_at;
         self.generation == presented.next()
             && answer.refresh_token.is_some()
@@ -204,7 +204,7 @@ impl StoredTokens {
             Ok(access_token) => access_token,
             Err(failure) => {
                 self.fail(*failure);
-                // The response's own schedule applies, because its refresh token is new.
+                // The response's `next_refresh_at` takes precedence over that of the failure.
                 self.account.next_refresh_at = answer.next_refresh_at;
                 return;
             }

@@ -196,7 +196,7 @@ impl Link {
         })
     }
 
-    /// Counts a wrong return code. For the last one use [`Link::end`].
+    /// Counts a wrong return code. If this was the last allowed attempt, use [`Link::end`] instead.
     ///
     /// # Errors
     /// The link does not wait for a return code any more, or has no attempts left.

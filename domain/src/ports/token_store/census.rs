@@ -21,7 +21,7 @@ pub struct Census {
     pub accounts: Vec<AccountCount>,
     /// Grants that end soon, each counted once, in the same form. Excludes grants that have ended, and those whose last
     /// token has expired.
-    pub dying: Vec<DyingCount>,
+    pub expiring: Vec<ExpiringCount>,
     /// Overdue grants, in the same form.
     pub overdue: Vec<OverdueCount>,
 }
@@ -41,7 +41,7 @@ pub struct AccountCount {
 /// age, a refresh token whose expiry does not move, or an access token without a refresh token; or within
 /// [`Self::HORIZON`] because of any other refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DyingCount {
+pub struct ExpiringCount {
     /// Their provider.
     pub provider: ProviderName,
     /// Whether a refresh will prevent the end, as far as known: it is due before the end, refreshes work, and nothing
@@ -51,8 +51,8 @@ pub struct DyingCount {
     pub count: u64,
 }
 
-impl DyingCount {
-    /// An end that a refresh may postpone, now or after an outage, counts from this long before it.
+impl ExpiringCount {
+    /// If a refresh may postpone the end, now or after an outage, the grant counts from this long before the end.
     pub const HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
 }
 

@@ -13,16 +13,19 @@ use crate::{
     link::Link,
 };
 
-/// Ends waits for times that a wrong clock has stored.
+/// Repairs work that waits for a time which a wrong clock has stored.
 #[async_trait]
 pub trait ClockStepStore: Send + Sync {
-    /// Makes work due that waits for a time further ahead than any rule allows: refreshes, polls and revocations whose
-    /// lease or pause ends beyond the [`Horizon`] of their kind, and probes of outages beyond [`PROBE_HORIZON`]. Both are
-    /// [limited](Horizon::cut) to `pause`. Tokens that were obtained in the future are due and count as expired
-    /// ([`StoredTokens::after_clock_step`]). The next poll of a provider that has answered is at most one interval ahead
-    /// ([`Link::poll_after_clock_step`]). A lease that is ended here counts as expired. A link with a deadline further
-    /// ahead than [`Link::LONGEST`] becomes [over](Link::is_over) at `now`. Handles up to `limit` rows of each kind, and
-    /// writes nothing if there is no such work. Returns how many rows were changed.
+    /// Repairs stored times that are further ahead than any rule allows:
+    ///
+    /// - Refreshes, polls and revocations become due if their lease or pause ends beyond the [`Horizon`] of their kind,
+    ///   [limited](Horizon::cut) to `pause`. So do probes of outages beyond [`PROBE_HORIZON`].
+    /// - Tokens that were obtained in the future become due and expired ([`StoredTokens::after_clock_step`]).
+    /// - The next poll of a provider that has answered is at most one interval ahead ([`Link::poll_after_clock_step`]).
+    /// - A link with a deadline further ahead than [`Link::LONGEST`] becomes [over](Link::is_over) at `now`.
+    ///
+    /// A lease that is ended here counts as expired. Handles up to `limit` rows of each kind, and writes nothing if
+    /// there is no such work. Returns how many rows were changed.
     async fn undo_clock_steps(
         &self,
         now: Timestamp,

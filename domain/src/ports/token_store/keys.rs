@@ -33,8 +33,8 @@ pub trait KeyStore: Send + Sync {
 
     /// Deletes a key of an account with its links, and on request the keys that it has created
     /// ([`KeyRecord::is_deleted_with`](crate::grant::KeyRecord::is_deleted_with)). Returns the deleted keys; none if
-    /// there was no such key. A key that is created at the same time is deleted too, or its creation fails. The audit
-    /// entry is part of the transaction.
+    /// there was no such key. With [`Descendants::Deleted`], no key remains that the deleted key creates at the same
+    /// time: it is deleted too, or its creation fails. The audit entry is part of the transaction.
     async fn delete_key(
         &self,
         account: AccountId,

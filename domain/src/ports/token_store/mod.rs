@@ -28,7 +28,7 @@ use crate::vault::AlteredKey;
 pub use accounts::AccountStore;
 pub use admin_sessions::AdminSessionStore;
 pub use audit::{AuditStore, Chained};
-pub use census::{AccountCount, Census, CensusStore, DyingCount, OverdueCount};
+pub use census::{AccountCount, Census, CensusStore, ExpiringCount, OverdueCount};
 pub use clock_steps::ClockStepStore;
 pub use grant_ends::GrantEndStore;
 pub use guesses::GuessStore;

@@ -18,8 +18,8 @@ pub trait OutageStore: Send + Sync {
     async fn begin_outage(&self, outage: Outage) -> Result<Option<Outage>, StoreError>;
 
     /// Leases the account that is [probed next](Outage::choose), if the provider has an outage and a probe is due.
-    /// Chooses among `asked_for` and the accounts whose refresh is due. With `asked_for`, leases nothing if it is the
-    /// turn of another account. Starts the pause before the next probe. Returns the new state of the outage.
+    /// Chooses among `asked_for` and the accounts whose refresh is due. With `asked_for`, leases nothing if another
+    /// account is chosen. Starts the pause before the next probe. Returns the new state of the outage.
     async fn claim_probe(
         &self,
         provider: &ProviderName,

@@ -33,8 +33,8 @@ pub trait RevocationStore: Send + Sync {
     ) -> Result<Option<Timestamp>, StoreError>;
 
     /// Records whose tokens a revocation contains, and cancels it if that person has an account. `None` means that the
-    /// provider does not identify the person: any account there of an unknown person may be theirs, and cancels the
-    /// revocation. Returns whether there is still something to revoke under this lease.
+    /// provider does not identify the person. Then any account of an unknown person at this provider may be theirs, and
+    /// cancels the revocation. Returns whether there is still something to revoke under this lease.
     async fn attribute_revocation(
         &self,
         id: RevocationId,

@@ -15,9 +15,9 @@ pub trait SealStore: Send + Sync {
     /// Returns the sealed hash key, if the store has one.
     async fn hash_key(&self) -> Result<Option<Sealed>, StoreError>;
 
-    /// Stores `candidate` as the hash key unless there is one already. Returns the stored one. [`StoreError::Conflict`]
-    /// if there is none, but the store has other data or is the target of a running copy: a new hash key would not
-    /// match the existing hashes.
+    /// Stores `candidate` as the hash key if the store has none. Returns the stored hash key. [`StoreError::Conflict`]
+    /// if the store has no hash key but other data, or is the target of a running copy: a new hash key would not match
+    /// the existing hashes.
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError>;
 
     /// Replaces the hash key `seen` with `by`. Returns `false` and changes nothing if another hash key is stored.
@@ -26,8 +26,8 @@ pub trait SealStore: Send + Sync {
     /// Returns the keys with which stored values were sealed. The cost does not depend on the number of values.
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError>;
 
-    /// Returns up to `limit` owners of a kind with numbers above `after`, in the order of their numbers, that have a
-    /// value sealed by another key than `current`. A row that cannot be read does not hide the others.
+    /// Returns up to `limit` owners of a kind that have a value sealed by another key than `current`, with numbers
+    /// above `after`, in the order of their numbers. A row that cannot be read does not hide the others.
     async fn rows_sealed_otherwise(
         &self,
         owners: OwnerKind,

@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::grant::refresh::Outage;
 use crate::grant::{Account, AccountStatus, StoredTokens};
-use crate::ports::{AccountCount, Census, CensusStore, DyingCount, OverdueCount, StoreError};
+use crate::ports::{AccountCount, Census, CensusStore, ExpiringCount, OverdueCount, StoreError};
 use crate::time::Timestamp;
 
 #[async_trait]
 impl CensusStore for MemoryStore {
     async fn census(&self, now: Timestamp) -> Result<Census, StoreError> {
-        let (mut accounts, mut dying) = (BTreeMap::new(), BTreeMap::new());
+        let (mut accounts, mut expiring) = (BTreeMap::new(), BTreeMap::new());
         let mut overdue: BTreeMap<_, OverdueCount> = BTreeMap::new();
         let state = self.lock();
         for tokens in state.accounts.values() {
@@ -34,11 +34,11 @@ impl CensusStore for MemoryStore {
             }
             accounts.entry(of).or_insert((status, 0)).1 += 1;
             if let Some(refresh_due) = dies(tokens, now, &state.outages) {
-                *dying.entry((provider, refresh_due)).or_insert(0) += 1;
+                *expiring.entry((provider, refresh_due)).or_insert(0) += 1;
             }
         }
         let accounts = accounts.into_iter();
-        let dying = dying.into_iter();
+        let expiring = expiring.into_iter();
         Ok(Census {
             accounts: accounts
                 .map(|((provider, _), (status, count))| AccountCount {
@@ -47,8 +47,8 @@ impl CensusStore for MemoryStore {
                     count,
                 })
                 .collect(),
-            dying: dying
-                .map(|((provider, refresh_due), count)| DyingCount {
+            expiring: expiring
+                .map(|((provider, refresh_due), count)| ExpiringCount {
                     provider,
                     refresh_due,
                     count,
@@ -77,7 +77,7 @@ fn dies(tokens: &StoredTokens, now: Timestamp, outages: &[Outage]) -> Option<boo
     }
     let dies_at = account
         .refresh_token_expires_at
-        .filter(|at| has_refresh_token && is_near(at, DyingCount::HORIZON))?;
+        .filter(|at| has_refresh_token && is_near(at, ExpiringCount::HORIZON))?;
     let works = status == AccountStatus::Active;
     Some(works && account.next_refresh_at.is_some_and(|due| due < dies_at))
 }

@@ -113,7 +113,7 @@ impl Pending {
     }
 
     /// Takes the entries to be stored. Takes the counts only if their period is over or `with_counts` is set. Until
-    /// then they are added up, so an unavailable store does not multiply them.
+    /// then they are added up, so they stay few while the store is unavailable.
     pub(super) fn take(&mut self, uptime: Duration, with_counts: bool) -> Vec<PendingEntry> {
         let mut taken = std::mem::take(&mut self.entries);
         let is_over = |period: &Period| uptime.saturating_sub(period.uptime) >= PERIOD;

@@ -28,7 +28,7 @@ impl Consents {
         self.observer.link_resumed(link.id);
         let provider = Arc::clone(self.providers.get(&link.provider)?);
         // The operator has changed the provider's flow since the link was requested.
-        if link.return_code_tries.is_some() && !provider.sends_browsers_back() {
+        if link.return_code_tries.is_some() && !provider.uses_redirects() {
             return self.fail(link, NO_RETURN_CODE).await;
         }
         let request = ConsentRequest {

@@ -116,7 +116,8 @@ impl Keys {
     }
 
     /// Whether the row of a key has a valid MAC and does not contradict the row of its link. Reports an altered key.
-    /// Only the key's own row says to which account the key gives access. The store reads both rows from one snapshot.
+    /// Only the key's own row says to which account the key gives access. The store reads both rows from one snapshot,
+    /// so a link that is completed meanwhile is no contradiction.
     pub(crate) fn is_genuine(&self, key: &KeyHolder, from: IpAddr) -> bool {
         let is_genuine = !is_behind_its_link(key) && self.macs.is_genuine(key);
         if !is_genuine {

@@ -117,7 +117,7 @@ impl Links {
         Ok(())
     }
 
-    /// Counts a wrong code, or ends the link with the last one. Returns how many attempts are left.
+    /// Counts a wrong code, or ends the link if this was the last allowed attempt. Returns how many attempts are left.
     async fn count_wrong(&self, link: &Link, address: IpAddr) -> Result<u32, StoreError> {
         if link.return_code_tries.is_some_and(|tries| tries > 1) {
             let now = self.clock.now();

@@ -182,7 +182,7 @@ impl LinkEnder {
     }
 }
 
-/// Returns the link as one that holds these tokens and does not know their owner.
+/// Returns a copy of the link in the state in which it holds these tokens and their owner is not known yet.
 fn holding(link: &Link, grant: &SealedGrant) -> Link {
     Link {
         state: LinkState::Redeemed(grant.clone()),

@@ -198,20 +198,20 @@ impl Links {
             }
             _ => {}
         }
-        if asked && !self.providers.get(provider)?.sends_browsers_back() {
+        if asked && !self.providers.get(provider)?.uses_redirects() {
             return Err(Refusal::Unprocessable(NO_RETURN_CODE.to_owned()));
         }
         Ok(())
     }
 
-    /// Returns the hash of the network by which link codes are limited. `None` for a loopback address, which is this
-    /// machine, or a proxy that is not configured and forwards requests from many networks.
+    /// Returns the hash of the network by which link codes are limited. `None` for a loopback address: the caller is on
+    /// this machine, or a proxy that is not configured forwards requests from many networks.
     pub(super) fn limited_network(&self, address: IpAddr) -> Option<KeyedHash> {
         let is_remote = !address.to_canonical().is_loopback();
         is_remote.then(|| self.vault.hash_network(Network::site_of(address)))
     }
 
-    /// Rejects callers without a key while too many links that ended without an account wait to be deleted.
+    /// Rejects callers without a key while the store holds too many links that ended without an account.
     pub(super) fn require_room(&self) -> Result<(), Refusal> {
         if self.left_over.load(Ordering::Relaxed) < Link::MOST_LEFT_OVER {
             Ok(())

@@ -76,7 +76,7 @@ impl RedeemError {
                     "the provider's first response was lost, and a consent can be redeemed only once: link again \
                      ({error})"
                 );
-                Fault::new(FaultCode::AnswerLost, words)
+                Fault::new(FaultCode::ResponseLost, words)
             }
             other => other.into_fault(),
         }

@@ -44,8 +44,9 @@ impl Redeemer {
         Ok(RedeemResult::Identified(Box::new(grant)))
     }
 
-    /// Returns the owner of the tokens; `None` if the link is a relink and another person has consented. Anybody may
-    /// consent to the relink of an account with a random id, because only a key of that account can start the relink.
+    /// Returns the owner of the tokens; `None` if another person has consented to a relink. If the provider does not
+    /// identify people, the account has a random id, and persons cannot be compared. Then any consent counts, because
+    /// only a key of the account can start its relink.
     fn owner(&self, link: &Link, identity: Identity, relinked: Option<Account>) -> Option<Owner> {
         let (known_as, display_name) = match identity {
             Identity::Known {

@@ -138,7 +138,7 @@ impl Refresher {
     }
 }
 
-/// The error for an access token that had expired before it was requested: the provider returns an old one.
+/// The error for an access token that had expired before it was requested: the provider has returned an old token.
 fn expired_token() -> ProviderError {
     ProviderError::Nonsense {
         detail: "an access token that the service already has and that has expired".to_owned(),

@@ -136,7 +136,7 @@ impl Refresher {
         lag: Option<Duration>,
     ) {
         let provider = &lease.account.key.provider;
-        self.observer.refresh_tried(provider, outcome, lag);
+        self.observer.refresh_attempted(provider, outcome, lag);
     }
 
     async fn send_refresh_token(

@@ -38,7 +38,7 @@ pub use attempt::RefreshResult;
 pub use on_demand::{RefreshOnDemand, RefreshRequest};
 
 /// If a provider responds to other replicas but not to this process, this process leaves due refreshes to them for this
-/// long. Then it claims refreshes itself, because there may be no other replica.
+/// long. Then this process claims the refreshes itself, because the other replicas may be gone.
 const UNREACHABLE_CLAIM_DELAY: Duration = Duration::from_secs(30);
 
 /// Refreshes tokens before they expire, and on demand.

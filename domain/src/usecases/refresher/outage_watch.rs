@@ -71,7 +71,7 @@ impl OutageWatch {
         Ok(outages)
     }
 
-    /// Whether this process may send a probe. After its own probe, this process leaves the next one to other replicas
+    /// Whether this process may send a probe. After its own probe, this process leaves the next probe to other replicas
     /// for a moment. Stored times that are too far ahead come from a wrong clock and are ignored.
     pub(super) fn may_probe(&self, outage: &Outage, now: Timestamp) -> bool {
         let left = self.known.probe_delay(outage);
@@ -134,7 +134,7 @@ impl OutageWatch {
     ) -> Result<(), StoreError> {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
         let now = self.clock.now();
-        let (fault, retry_after) = (error_of_others(cause), cause.retry_after());
+        let (fault, retry_after) = (error_while_waiting(cause), cause.retry_after());
         let before = lease.attempts.failures;
         let makes_outage = self.known.failed(provider, account, before, now);
         match self.known.of(provider) {
@@ -177,9 +177,9 @@ impl OutageWatch {
         self.change_outage(provider, given_back).await
     }
 
-    /// Returns a refusal as [`ProviderError::Nonsense`] if it says nothing about the grant: during an outage, a
+    /// Converts a refusal to [`ProviderError::Nonsense`] if it says nothing about the grant: during an outage, a
     /// firewall may send refusals without an OAuth error code to everybody. Keeps the refusal if the provider has
-    /// refreshed other grants since it began to refuse this one, because then the refusal concerns this grant.
+    /// refreshed other grants since it began to refuse this grant, because then the refusal concerns this grant alone.
     pub(super) fn reinterpret(&self, lease: &StoredTokens, error: RefreshError) -> RefreshError {
         let provider = &lease.account.key.provider;
         let refreshed_at = self.known.last_refresh(provider);
@@ -260,7 +260,7 @@ pub(super) fn log_if_not_stored(provider: &ProviderName, noted: Result<(), Store
 
 /// The error to show on accounts that wait for the outage to end. It quotes the provider only if the client is
 /// misconfigured, because that concerns all accounts.
-fn error_of_others(cause: &ProviderError) -> Fault {
+fn error_while_waiting(cause: &ProviderError) -> Fault {
     if let ProviderError::Misconfigured { .. } = cause {
         return cause.into();
     }

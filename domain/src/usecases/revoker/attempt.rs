@@ -127,8 +127,8 @@ impl Revoker {
         )))
     }
 
-    /// Asks the provider who owns the tokens, and stores the owner. The store cancels the revocation if the owner has a
-    /// live account, because some providers revoke all tokens of a person.
+    /// Asks the provider who owns the tokens, and stores the owner. The store cancels the revocation if the owner has
+    /// an account, because some providers revoke all tokens of a person.
     async fn attribute(
         &self,
         provider: &dyn OAuthProvider,

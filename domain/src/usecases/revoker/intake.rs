@@ -22,7 +22,8 @@ impl Revoker {
         })
     }
 
-    /// Returns a revocation of the tokens that a refresh returned after the account was deleted.
+    /// Returns a revocation of the tokens that a refresh returned after the account was deleted or got tokens of
+    /// another origin.
     pub(crate) fn of_refresh(
         &self,
         lease: &StoredTokens,

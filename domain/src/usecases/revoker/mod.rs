@@ -115,7 +115,7 @@ impl Revoker {
         let kept = recorded.await?;
         let (revocation, provider) = (id.0, &lease.revocation.provider);
         let outcome = outcome(result);
-        self.observer.revocation_tried(provider, outcome);
+        self.observer.revocation_attempted(provider, outcome);
         match result {
             RevocationResult::Ended { fault, .. } => {
                 let code = fault.as_ref().map(|fault| &*fault.code);

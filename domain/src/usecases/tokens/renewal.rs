@@ -121,7 +121,8 @@ fn no_token_now(tokens: &StoredTokens, now: Timestamp) -> Refusal {
     {
         return Refusal::ProviderNotConfigured(fault.detail.clone());
     }
-    // `next_refresh_at` ends a pause only after a failure or in an outage. Otherwise it may be much later.
+    // After a failure or during an outage, `next_refresh_at` is the end of the pause. Otherwise it is the scheduled
+    // refresh, which may be much later.
     let is_degraded = tokens.account.status == AccountStatus::Degraded;
     let paused = tokens.attempts.failures > 0 || is_degraded;
     let next = tokens.account.next_refresh_at.filter(|_| paused);

@@ -52,7 +52,7 @@ impl Subscription {
 }
 
 /// Delivers events to one receiver, in order. Every replica has a dispatcher for each receiver; a lease on the stored
-/// receiver lets one of them deliver at a time.
+/// receiver lets one replica deliver at a time.
 pub struct WebhookDispatcher {
     store: Arc<dyn WebhookStore>,
     audit: Arc<dyn AuditStore>,
@@ -201,7 +201,7 @@ impl WebhookDispatcher {
         let now = self.clock.now();
         let (next, attempt) = claimed.attempted(number, event.at, result, now, spread);
         if self.save(&next).await? {
-            self.observer.webhook_tried(&self.to.receiver, attempt);
+            self.observer.webhook_attempted(&self.to.receiver, attempt);
             log(&claimed, &next, event, attempt);
         }
         Ok(next.waits(now, Duration::MAX).min(Self::POLL))

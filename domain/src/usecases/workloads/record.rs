@@ -36,7 +36,7 @@ impl RefusalReason {
 }
 
 impl RequestContext {
-    /// Returns the context of a request whose JWT is not verified. Of the claims, it contains only the issuer.
+    /// Returns the context of a request whose JWT is not verified. The context contains no claim except the issuer.
     pub(super) fn unverified_jwt(
         call: &WorkloadCall<'_>,
         action: &'static str,

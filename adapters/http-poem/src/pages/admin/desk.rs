@@ -118,7 +118,8 @@ impl<'a> Desk<'a> {
 
     /// Rejects auditors.
     ///
-    /// # Errors A page that says that auditors may change nothing.
+    /// # Errors
+    /// A page that says that auditors may change nothing.
     pub(super) fn require_admin(&self) -> Result<()> {
         if self.who.is_admin() {
             return Ok(());

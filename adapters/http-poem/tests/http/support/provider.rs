@@ -80,7 +80,7 @@ impl OAuthProvider for ScriptedProvider {
         None
     }
 
-    fn sends_browsers_back(&self) -> bool {
+    fn uses_redirects(&self) -> bool {
         false
     }
 

@@ -37,9 +37,8 @@ pub enum Reuse {
     /// [Okta](https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/) ("grace period") go by
     /// time alone: see [`Reuse::Grace`].
     Retries(u32),
-    /// The previous refresh token may be used again until this long after its first use. The client gets new tokens,
-    /// and the tokens of the last response become invalid. Any other reuse ends the family. Auth0 and Okta work like
-    /// this.
+    /// The previous refresh token may be used again for this long after its first use. The client gets new tokens, and
+    /// the tokens of the last response become invalid. Any other reuse ends the family. Auth0 and Okta work like this.
     Grace(Duration),
 }
 

@@ -21,7 +21,7 @@ use super::pool::Pool;
 use super::pool_settings::PoolSettings;
 use super::session::{Channel, Session};
 use super::transaction::{Origin, Transaction};
-use super::watched::{seen, span, within};
+use super::watched::{span, traced, with_timeout};
 use crate::error::is_disconnected;
 use crate::url::Server;
 use settings::{connect_options, pool_options, setup, try_out};
@@ -29,8 +29,8 @@ use settings::{connect_options, pool_options, setup, try_out};
 /// How much longer than the statement timeout a session waits for the response.
 const GRACE: Duration = Duration::from_secs(2);
 /// The initial response timeout of saves. A lease lasts 5 s longer than a provider call. Within these 5 s, a dead
-/// connection must be detected and the new tokens saved over another one. Otherwise another process sends the refresh
-/// token again.
+/// connection must be detected, and the new tokens must be saved over another connection. Otherwise another process
+/// sends the refresh token again.
 const FIRST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Postgres {
@@ -50,9 +50,15 @@ impl Postgres {
         let is_pooled = server.is_pooled;
         let options = connect_options(server);
         let plain = setup(settings, is_pooled, settings.statement_timeout);
-        try_out(&options, &plain, settings.connect_timeout * 4).await?;
-        let saving = (settings.max_connections / 2).max(1);
-        let general = settings.max_connections.saturating_sub(saving).max(1);
+        let allowed = try_out(&options, &plain, settings.connect_timeout * 4).await?;
+        // A pooler shares its own connections among its clients.
+        let max_connections = if is_pooled {
+            settings.max_connections
+        } else {
+            within_limit(settings.max_connections, allowed)
+        };
+        let saving = (max_connections / 2).max(1);
+        let general = max_connections.saturating_sub(saving).max(1);
         let pool = |connections, response_timeout: RangeInclusive<Duration>, connecting| {
             let timeouts = [settings.connect_timeout, settings.statement_timeout];
             let shortest = timeouts
@@ -177,6 +183,19 @@ impl Postgres {
     }
 }
 
+/// Returns how many connections to open at most. If the server rejects a further connection, sqlx tries to connect until
+/// it times out, even if an open connection becomes free meanwhile.
+fn within_limit(max_connections: u32, allowed: u32) -> u32 {
+    if max_connections > allowed {
+        tracing::warn!(
+            max_connections,
+            allowed,
+            "the database allows fewer connections than CENTRAL_OAUTH_DATABASE_MAX_CONNECTIONS; opening only as many as allowed"
+        );
+    }
+    max_connections.min(allowed)
+}
+
 /// Begins a transaction. If the future of a `BEGIN` is dropped, sqlx 0.9.0 returns the connection to the pool while it
 /// is inside a transaction (launchbadge/sqlx issue 4385). [`Transaction::begin`] never drops this future.
 async fn try_to_begin(
@@ -188,7 +207,7 @@ async fn try_to_begin(
     // BEGIN first waits for a free connection.
     let first = response_timeout.clone().with_connecting();
     let span = span(DbBackend::Postgres, "BEGIN");
-    let begin = async move { seen(span, within(Some(&first), connections.begin())).await };
+    let begin = async move { traced(span, with_timeout(Some(&first), connections.begin())).await };
     let origin = Origin::Server(response_timeout.clone());
     let txn = Transaction::begin(origin, health, begin).await?;
     let txn = txn.with_turn(turn.take());

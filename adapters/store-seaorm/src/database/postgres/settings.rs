@@ -33,23 +33,36 @@ pub(super) fn connect_options(server: &Server) -> PgConnectOptions {
     }
 }
 
-/// Connects once to check the settings, because a pool would retry some errors until it times out.
+/// Connects once, because a pool would retry some errors until it times out. Returns how many connections the server
+/// allows this role to open to this database.
 pub(super) async fn try_out(
     options: &PgConnectOptions,
     setup: &str,
     limit: Duration,
-) -> Result<(), DbErr> {
+) -> Result<u32, DbErr> {
     let trying = async {
         let mut connection = PgConnection::connect_with(options).await?;
         apply_settings(&mut connection, setup).await?;
         require_unicode(&mut connection).await?;
-        connection.close().await
+        let allowed = connections_allowed(&mut connection).await?;
+        connection.close().await?;
+        Ok(allowed)
     };
     let tried = timeout(limit, trying).await.map_err(|_| {
         let message = format!("no answer within {} s", limit.as_secs());
         DbErr::Conn(RuntimeErr::Internal(message))
     })?;
-    tried.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
+    tried.map_err(|error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
+}
+
+/// The limits of roles and databases do not apply to superusers.
+async fn connections_allowed(connection: &mut PgConnection) -> Result<u32, sqlx::Error> {
+    let limits = "SELECT LEAST(\
+                  current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int, \
+                  CASE WHEN NOT rolsuper THEN LEAST(NULLIF(rolconnlimit, -1), NULLIF(datconnlimit, -1)) END) \
+                  FROM pg_roles, pg_database WHERE rolname = session_user AND datname = current_database()";
+    let allowed: i32 = connection.fetch_one(limits).await?.try_get(0)?;
+    Ok(allowed.unsigned_abs())
 }
 
 /// Fails if the encoding of the database cannot store every character. Names and error texts may contain any.
@@ -88,8 +101,8 @@ async fn apply_settings(connection: &mut PgConnection, setup: &str) -> Result<()
 }
 
 /// Returns the statements that a session executes first; behind a pooler, each transaction executes them. There they
-/// override the settings that the previous transaction of the connection left, and drop its prepared statements. sqlx
-/// names prepared statements even if it does not cache them.
+/// override the settings that the previous transaction on the connection left, and drop its prepared statements,
+/// because sqlx names prepared statements even if it does not cache them.
 ///
 /// The lock timeout of a pool is shorter than its other timeouts, so that a locked row does not look like a server that
 /// hangs.

@@ -12,19 +12,18 @@ use crate::time::Timestamp;
 /// An outage begins when this many different accounts have failed in a row without a definite response. For fewer
 /// accounts, their own backoff suffices.
 pub const OUTAGE_AFTER: usize = 5;
-/// This many accounts that had not failed before are probed one second apart; then the pause grows. So if no more
-/// accounts than this have problems of their own, each of them delays a healthy account by at most one second.
+/// Probes are sent one second apart until this many accounts that had not failed before have been probed; then the
+/// pause grows. So up to this many accounts with problems of their own delay a healthy account by one second each.
 const QUICK_PROBES: u32 = 25;
 const FIRST_PROBE_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two probes, unless the provider asks for a longer one. It also limits how long a healthy
 /// account waits if it becomes due during an outage.
 const LONGEST_PROBE_PAUSE: Duration = Duration::from_secs(60);
-/// The longest `Retry-After` that delays other accounts. The account that received it waits as long as it says. A
-/// healthy account with a one-hour token is refreshed three to six minutes before the expiry, so it is still probed in
-/// time.
+/// The longest `Retry-After` that delays other accounts; the account that received it may wait longer. A healthy
+/// account with a one-hour token is refreshed three to six minutes before the expiry, so it is still probed in time.
 const LONGEST_RETRY_AFTER_FOR_OTHERS: Duration = Duration::from_secs(180);
-/// How far in the future the next probe, or the next repetition, may be. A later time was stored by a clock that has
-/// been set back since.
+/// How far in the future the next probe may be, also that of an account that has failed or was probed before. A later
+/// time was stored by a clock that has been set back since.
 pub const PROBE_HORIZON: Duration =
     LONGEST_RETRY_AFTER_FOR_OTHERS.saturating_add(LONGEST_PROBE_PAUSE);
 /// Bounds the exponent, because [`Duration::mul_f64`] panics on overflow.
@@ -121,8 +120,9 @@ impl Outage {
         self.probe_at + self.repetitions_wait()
     }
 
-    /// Returns how long after `probe_at` an account that has failed or was probed before may be probed again. The whole
-    /// pause is one second for each probe so far, so it is no longer than the outage has lasted, and at most a minute.
+    /// Returns how long after `probe_at` an account that has failed or was probed before may be probed again. Counted
+    /// from the last probe, the pause is one second for each probe so far, and at most a minute. So the pause is no
+    /// longer than the outage has lasted.
     fn repetitions_wait(&self) -> Duration {
         let probes = self.probed.iter().map(|probed| probed.times);
         let probes = probes.fold(0, u32::saturating_add);
@@ -156,7 +156,7 @@ impl Outage {
     }
 
     /// Returns the outage once a probe with this account has begun. The next probe is due after a pause, even if this
-    /// one has no result by then: the provider may hang, and the process may be killed.
+    /// probe has no result by then: the provider may hang, and the process may be killed.
     pub fn probing(mut self, waiting: WaitingAccount, now: Timestamp) -> Self {
         let WaitingAccount { account, failures } = waiting;
         let earlier = self.place_of(account).map(|at| self.probed.remove(at));

@@ -233,7 +233,7 @@ async fn a_refusal_after_a_lapsed_lease_means_that_the_answer_was_lost() {
     let LinkStatus::Failed(fault) = stage.status(&code, &key).await else {
         panic!("the link goes on");
     };
-    assert_eq!(fault.code, FaultCode::AnswerLost);
+    assert_eq!(fault.code, FaultCode::ResponseLost);
 }
 
 #[tokio::test]

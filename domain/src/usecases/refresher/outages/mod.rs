@@ -13,8 +13,8 @@ use crate::grant::{AccountId, ProviderName};
 use crate::lock::lock;
 use crate::time::Timestamp;
 
-/// After its own probe, a replica leaves the next one to other replicas for this long. They look for due probes every
-/// second, and may have a working route to the provider.
+/// After its own probe, a replica leaves the next probe to the other replicas for this long. The other replicas look
+/// for due probes every second, and may have a working route to the provider.
 const PROBE_DELAY: Duration = Duration::from_millis(1200);
 
 /// After this long without a definite response, accounts that had failed before count towards an outage too. A shorter

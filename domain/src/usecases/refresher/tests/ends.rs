@@ -27,11 +27,11 @@ impl Stage {
     }
 
     /// Returns how many grants end soon, by whether a refresh prevents that.
-    async fn dying(&self) -> Vec<(bool, u64)> {
+    async fn expiring(&self) -> Vec<(bool, u64)> {
         let census = self.store.census(self.clock_now()).await.unwrap();
-        let counts = census.dying.iter();
+        let counts = census.expiring.iter();
         counts
-            .map(|dying| (dying.refresh_due, dying.count))
+            .map(|expiring| (expiring.refresh_due, expiring.count))
             .collect()
     }
 
@@ -80,7 +80,7 @@ async fn a_person_is_warned_and_counted_a_week_before_a_grant_ends_of_age() {
     let end = account.grant_expires_at.unwrap();
     stage.clock.set(end - Account::NOTICE - secs(1));
     assert_eq!(stage.warned_of().await, None);
-    assert_eq!(stage.dying().await, []);
+    assert_eq!(stage.expiring().await, []);
     stage.clock.set(end - Account::NOTICE);
     let account = stage.only_account().await;
     let fault = stage.accounts.warning(&account).unwrap();
@@ -90,7 +90,7 @@ async fn a_person_is_warned_and_counted_a_week_before_a_grant_ends_of_age() {
         "{}",
         fault.detail
     );
-    assert_eq!(stage.dying().await, [(false, 1)]);
+    assert_eq!(stage.expiring().await, [(false, 1)]);
     stage.clock.set(end - secs(60));
     let fault = stage.accounts.warning(&account).unwrap();
     assert!(fault.detail.contains("within a day"), "{}", fault.detail);
@@ -133,11 +133,11 @@ async fn an_end_of_a_refresh_token_warns_where_its_use_has_been_seen_not_to_move
         stage.linked_for(None, Some("refresh-1")).await;
         stage.refreshed_with_end(2 * DAY).await;
         assert_eq!(stage.warned_of().await, None, "nothing is known yet");
-        assert_eq!(stage.dying().await, []);
+        assert_eq!(stage.expiring().await, []);
         stage.refreshed_with_end(second).await;
         assert_eq!(stage.warned_of().await.as_deref(), expected);
         let counted = Vec::from_iter(expected.map(|_| (false, 1)));
-        assert_eq!(stage.dying().await, counted, "{second}");
+        assert_eq!(stage.expiring().await, counted, "{second}");
     }
 }
 
@@ -146,10 +146,10 @@ async fn a_grant_is_counted_once_and_as_a_person_s_where_its_age_ends_it_too() {
     let stage = Stage::new().await;
     stage.linked_for(None, Some("refresh-1")).await;
     stage.refreshed_with_end(DAY / 2).await;
-    assert_eq!(stage.dying().await, [(true, 1)]);
+    assert_eq!(stage.expiring().await, [(true, 1)]);
     stage.linked_for(Some(3 * DAY), Some("refresh-3")).await;
     stage.refreshed_with_end(DAY / 2).await;
-    assert_eq!(stage.dying().await, [(false, 1)]);
+    assert_eq!(stage.expiring().await, [(false, 1)]);
 }
 
 #[tokio::test]
@@ -157,9 +157,9 @@ async fn that_there_is_no_refresh_token_is_said_before_that_the_grant_ends() {
     let stage = Stage::new().await;
     stage.linked_for(Some(DAY), None).await;
     assert_eq!(stage.warned_of().await.as_deref(), Some("no_refresh_token"));
-    assert_eq!(stage.dying().await, [(false, 1)]);
+    assert_eq!(stage.expiring().await, [(false, 1)]);
     stage.clock.advance(secs(3600));
-    assert_eq!(stage.dying().await, [], "it has died already");
+    assert_eq!(stage.expiring().await, [], "it has died already");
 }
 
 #[tokio::test]

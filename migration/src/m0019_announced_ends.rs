@@ -1,4 +1,5 @@
-//! Schema 19: the ends of grants that were announced. Older versions announce none.
+//! Schema 19: for each account, the last end of its grant that was announced. Earlier versions of the service announce
+//! no ends.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use central_oauth_http_poem::Certificate;
+use central_oauth_http_poem::{Certificate, CertificateError};
 
 use super::{ConfigError, Environment};
 
@@ -28,9 +28,19 @@ impl TlsConfig {
 
     pub(crate) fn certificate(&self) -> Result<Arc<Certificate>, ConfigError> {
         let certificate = Certificate::read(self.chain.clone(), self.key.clone());
-        certificate
-            .map(Arc::new)
-            .map_err(|error| ConfigError::variable("TLS_CERT_FILE", error))
+        certificate.map(Arc::new).map_err(|error| {
+            let is_of_key = match &error {
+                CertificateError::NoKey(_) => true,
+                CertificateError::Unreadable(file, _) => *file != self.chain,
+                _ => false,
+            };
+            let variable = if is_of_key {
+                "TLS_KEY_FILE"
+            } else {
+                "TLS_CERT_FILE"
+            };
+            ConfigError::variable(variable, error)
+        })
     }
 }
 

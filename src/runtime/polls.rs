@@ -69,7 +69,7 @@ impl Work for Polls {
     /// Starts a flight for the link, unless a flight still works on the link under an earlier lease, which expired for
     /// example while the machine was suspended. That flight may have redeemed the device code. The link is due again
     /// when the new lease expires.
-    fn start(&self, link: &Link, place: OwnedSemaphorePermit) -> bool {
+    fn start(&self, link: &Link, permit: OwnedSemaphorePermit) -> bool {
         let (redeemer, scheduler) = (Arc::clone(&self.redeemer), Arc::clone(&self.scheduler));
         let link = link.clone();
         self.flights.start(link.id, async move {
@@ -79,7 +79,7 @@ impl Work for Polls {
                     tracing::error_span!("link", link = link.id.0, provider = %link.provider);
                 poll_and_record(&redeemer, link).instrument(span).await;
             }
-            scheduler.free(place);
+            scheduler.free(permit);
         })
     }
 }

@@ -90,24 +90,24 @@ impl Work for Outbox {
         &lease.revocation.provider
     }
 
-    fn start(&self, lease: &RevocationLease, place: OwnedSemaphorePermit) -> bool {
+    fn start(&self, lease: &RevocationLease, permit: OwnedSemaphorePermit) -> bool {
         let (inner, lease) = (Arc::clone(&self.0), lease.clone());
         self.0.flights.start(lease.revocation.id, async move {
-            inner.revoke_leased(&lease, place).await;
+            inner.revoke_leased(&lease, permit).await;
         })
     }
 }
 
 impl Inner {
     async fn run_on_demand(self: Arc<Self>, lease: RevocationLease) {
-        let places = self.scheduler.places_at(&lease.revocation.provider);
+        let permits = self.scheduler.permits_at(&lease.revocation.provider);
         // The semaphore is never closed.
-        if let Ok(place) = places.acquire_owned().await {
-            self.revoke_leased(&lease, place).await;
+        if let Ok(permit) = permits.acquire_owned().await {
+            self.revoke_leased(&lease, permit).await;
         }
     }
 
-    async fn revoke_leased(&self, lease: &RevocationLease, place: OwnedSemaphorePermit) {
+    async fn revoke_leased(&self, lease: &RevocationLease, permit: OwnedSemaphorePermit) {
         let (revocation, provider) = (lease.revocation.id.0, &lease.revocation.provider);
         // An `ERROR` span, like that of a request, so that no log level hides it.
         let span = tracing::error_span!("revocation", revocation, %provider);
@@ -116,7 +116,7 @@ impl Inner {
             self.record(lease, result.as_ref()).await;
         };
         attempt.instrument(span).await;
-        self.scheduler.free(place);
+        self.scheduler.free(permit);
     }
 
     async fn record(&self, lease: &RevocationLease, result: Option<&RevocationResult>) {

@@ -42,29 +42,30 @@ pub(super) trait Work: Sync {
     fn provider(lease: &Self::Lease) -> &ProviderName;
 
     /// Starts a task for a lease. Returns whether a task of this process holds the lease now.
-    fn start(&self, lease: &Self::Lease, place: OwnedSemaphorePermit) -> bool;
+    fn start(&self, lease: &Self::Lease, permit: OwnedSemaphorePermit) -> bool;
 
-    /// Gives back a lease that no task holds. By default, the lease expires.
+    /// Gives back a lease for which no task was started. The default implementation does nothing: the lease expires by
+    /// itself.
     async fn give_back(&self, _: &Self::Lease) {}
 }
 
 /// Limits the concurrent work at each provider, and decides when to claim.
 pub(super) struct WorkScheduler {
-    places_each: usize,
-    places: Mutex<HashMap<ProviderName, Arc<Semaphore>>>,
-    place_freed: Notify,
+    permits_each: usize,
+    permits: Mutex<HashMap<ProviderName, Arc<Semaphore>>>,
+    permit_freed: Notify,
     /// Nothing is claimed before this time, because the store failed.
     hold_until: Mutex<Option<Instant>>,
 }
 
 impl WorkScheduler {
-    /// Creates a scheduler that does up to `places_each` pieces of work at a time at each provider, so that a provider
+    /// Creates a scheduler that does up to `permits_each` pieces of work at a time at each provider, so that a provider
     /// that is down delays no other.
-    pub(super) fn new(places_each: usize) -> Self {
+    pub(super) fn new(permits_each: usize) -> Self {
         Self {
-            places_each,
-            places: Mutex::default(),
-            place_freed: Notify::new(),
+            permits_each,
+            permits: Mutex::default(),
+            permit_freed: Notify::new(),
             hold_until: Mutex::default(),
         }
     }
@@ -78,21 +79,21 @@ impl WorkScheduler {
             (pause, expects_more) = self.start_due(work, &busy, room, expects_more).await;
             tokio::select! {
                 () = sleep(pause.min(LONGEST_IDLE)) => {}
-                () = self.place_freed.notified(), if !busy.is_empty() => {}
+                () = self.permit_freed.notified(), if !busy.is_empty() => {}
                 _ = stop.changed() => {}
             }
         }
     }
 
-    pub(super) fn places_at(&self, provider: &ProviderName) -> Arc<Semaphore> {
-        let mut places = lock(&self.places);
-        let places = places.entry(provider.clone());
-        Arc::clone(places.or_insert_with(|| Arc::new(Semaphore::new(self.places_each))))
+    pub(super) fn permits_at(&self, provider: &ProviderName) -> Arc<Semaphore> {
+        let mut permits = lock(&self.permits);
+        let permits = permits.entry(provider.clone());
+        Arc::clone(permits.or_insert_with(|| Arc::new(Semaphore::new(self.permits_each))))
     }
 
-    pub(super) fn free(&self, place: OwnedSemaphorePermit) {
-        drop(place);
-        self.place_freed.notify_one();
+    pub(super) fn free(&self, permit: OwnedSemaphorePermit) {
+        drop(permit);
+        self.permit_freed.notify_one();
     }
 
     /// Pauses claiming if the store failed. A row that is locked or damaged does not count: other rows are not
@@ -113,9 +114,9 @@ impl WorkScheduler {
     /// Returns the providers without a free permit, and how many pieces of work may be claimed at the others. No more
     /// is claimed than can start at once, so that no lease expires in a queue.
     fn room(&self) -> (Vec<ProviderName>, u64) {
-        let (mut busy, mut room) = (Vec::new(), self.places_each);
-        for (name, places) in lock(&self.places).iter() {
-            match places.available_permits() {
+        let (mut busy, mut room) = (Vec::new(), self.permits_each);
+        for (name, permits) in lock(&self.permits).iter() {
+            match permits.available_permits() {
                 0 => busy.push(name.clone()),
                 free => room = room.min(free),
             }
@@ -136,8 +137,8 @@ impl WorkScheduler {
         for lease in leases {
             // Acquired here, so that the next claim counts this permit as used. Work on demand may have acquired the
             // last one.
-            let place = self.places_at(W::provider(&lease)).try_acquire_owned();
-            if !place.is_ok_and(|place| work.start(&lease, place)) {
+            let permit = self.permits_at(W::provider(&lease)).try_acquire_owned();
+            if !permit.is_ok_and(|permit| work.start(&lease, permit)) {
                 work.give_back(&lease).await;
                 pause = OTHERS_ARE_FASTER;
             }

@@ -125,6 +125,46 @@ async fn where_a_server_has_moved_is_told() {
     }
 }
 
+#[tokio::test]
+async fn an_internal_error_names_the_request_for_the_operator() {
+    let machine = Machine::new();
+    let key = format!("coak_{}", "x".repeat(40));
+    let body = r#"{"code": "internal_error", "detail": "internal error"}"#;
+    let head = format!(
+        "500 Internal Server Error\r\nX-Request-Id: 4bf92f3577b34da6\r\nContent-Length: {}",
+        body.len()
+    );
+    let server = answering(&head, body).await;
+    let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &key)];
+    let run = machine.run_with(&settings, &["token"]).await.expect(8);
+    let end = "(internal_error); tell the operator the request id 4bf92f3577b34da6";
+    assert!(run.only_line().ends_with(end), "{run:?}");
+}
+
+#[tokio::test]
+async fn the_other_scheme_is_suggested() {
+    let machine = Machine::new();
+    let key = format!("coak_{}", "x".repeat(40));
+    let plain = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+    let alert = b"\x15\x03\x03\x00\x02\x02\x32";
+    for (scheme, other, answer) in [("https", "http", &plain[..]), ("http", "https", &alert[..])] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _request = stream.read_u8().await.unwrap();
+            stream.write_all(answer).await.unwrap();
+            // The client reads the answer before the connection is reset.
+            stream.read_to_end(&mut Vec::new()).await.ok();
+        });
+        let server = format!("{scheme}://{address}");
+        let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &key)];
+        let run = machine.run_with(&settings, &["token"]).await.expect(8);
+        let end = format!("; its address may begin with {other}://");
+        assert!(run.only_line().ends_with(&end), "{run:?}");
+    }
+}
+
 async fn a_command_that_cannot_run_is_told_as_shells_do(world: &World) {
     let run = world.run(&["exec", "--", "no-such-command"]).await;
     assert!(run.expect(127).only_line().contains("no-such-command"));

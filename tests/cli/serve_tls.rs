@@ -265,7 +265,8 @@ async fn files_that_are_no_certificate_stop_the_start() {
         ("TLS_CERT_FILE", "missing", "tls.key"),
         ("TLS_CERT_FILE", "empty", "tls.key"),
         ("TLS_CERT_FILE", "tls.key", "tls.key"),
-        ("TLS_CERT_FILE", "tls.crt", "tls.crt"),
+        ("TLS_KEY_FILE", "tls.crt", "tls.crt"),
+        ("TLS_KEY_FILE", "tls.crt", "missing"),
         ("TLS_CERT_FILE", "tls.crt", "other.key"),
     ] {
         let settings = [

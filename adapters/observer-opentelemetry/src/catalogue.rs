@@ -9,7 +9,7 @@ pub struct Metric {
     pub kind: Kind,
     /// The UCUM unit: `s` for seconds, or the counted thing in braces.
     pub unit: &'static str,
-    /// The labels. The values of each label are a fixed set: see [`LABELS`].
+    /// The labels. Each has a closed set of values, listed in `docs/METRICS.md`.
     pub labels: &'static [&'static str],
     /// The help text.
     pub meaning: &'static str,
@@ -24,33 +24,6 @@ pub enum Kind {
     Gauge,
     /// Counts values in buckets with these upper bounds.
     Histogram(&'static [f64]),
-}
-
-impl Metric {
-    /// Returns the Prometheus name, which includes the unit and the kind.
-    #[must_use]
-    pub fn prometheus_name(&self) -> String {
-        let mut name = self.name.replace('.', "_");
-        if self.unit == "s" {
-            name.push_str("_seconds");
-        }
-        if matches!(self.kind, Kind::Counter) {
-            name.push_str("_total");
-        }
-        name
-    }
-}
-
-impl Kind {
-    /// Returns the name of the kind.
-    #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram(_) => "histogram",
-        }
-    }
 }
 
 const REQUEST_SECONDS: &[f64] = &[
@@ -136,57 +109,3 @@ catalogue! {
     BUILD_INFO: "central_oauth.build.info", Kind::Gauge, "", ["version"],
         "Always 1. The label names the running version.";
 }
-
-/// The OTLP names of the labels, and their possible values. A value never contains data that a caller has sent.
-pub const LABELS: &[(&str, &str)] = &[
-    (
-        "provider",
-        "the name of a configured provider; `other` for one that was removed from the configuration",
-    ),
-    (
-        "http.route",
-        "the route template, such as `/v1/accounts/{id}`; absent for an unknown address",
-    ),
-    (
-        "url.scheme",
-        "always `http`, even if the service or its proxy uses TLS",
-    ),
-    (
-        "http.request.method",
-        "`GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`; `_OTHER` for anything else",
-    ),
-    (
-        "http.response.status_code",
-        "the status of the response; `499`: the client disconnected first",
-    ),
-    ("error.type", "the status if it is 5xx; otherwise absent"),
-    (
-        "outcome",
-        "link: `linked`, `denied`, `expired`, `failed`; refresh: `refreshed`, `relink_required` (the grant \
-         ended), `refused`, `misconfigured` (the operator must act), `unavailable`; revocation: `revoked`, `unsupported`, \
-         `failed`, `cancelled`, `again` (not confirmed yet); webhook: `delivered`, `failed` (tried again), `dropped`; provider \
-         call: `answered`, `refused`, `misconfigured`, `nonsense`, `unavailable`",
-    ),
-    ("receiver", "the name of a configured receiver of webhooks"),
-    (
-        "exchange",
-        "`consent`, `redeem`, `refresh`, `revoke`, `identify`",
-    ),
-    ("cache", "`metadata`, `keys`"),
-    ("status", "`active`, `degraded`, `relink_required`"),
-    (
-        "saved_by",
-        "`refresh`: a refresh is due before the end, and refreshing works; `person`: only a new consent helps",
-    ),
-    ("state", "`busy`, `idle`"),
-    (
-        "reason",
-        "`unauthorized`: answered with 401; `rate_limited`: with 429, because the network has tried too many; `wrong_network`: \
-         the key may not be used from there; `used_too_often`: more often than its limit allows; `workload`: a JWT breaks a rule",
-    ),
-    (
-        "result",
-        "of a lookup: `hit`, `miss`; of an export: `taken` (accepted), `failed`",
-    ),
-    ("version", "the version of the running binary"),
-];

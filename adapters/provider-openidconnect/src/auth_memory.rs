@@ -67,8 +67,9 @@ impl AuthMemory {
         (!auth.is_fixed && !waits).then_some(other)
     }
 
-    /// Records that the endpoint accepts this method. Success with the usual method does not end the pause after both
-    /// were rejected: some servers answer a dead token and a wrong client with the same bare 401.
+    /// Records that the endpoint accepts this method. If both methods were rejected before, a success with the usual
+    /// method does not end the pause: some servers answer 401 without an error code to a dead token too, so the
+    /// rejections may have concerned the token and not the client.
     pub(crate) fn accepts(&self, endpoint: &Url, auth: ClientAuth, method: ClientAuthMethod) {
         let mut lessons = lock(&self.endpoints);
         if method != auth.method {

@@ -74,8 +74,9 @@ impl PendingAuthorization {
     }
 
     /// Checks that the ID token contains the nonce of this request. (The signature is verified later, when the person
-    /// is identified.) A missing ID token is an error only if the server is known to issue ID tokens (OpenID Connect
-    /// Core section 3.1.3.3). At other servers, the scope `openid` may mean something else.
+    /// is identified.) A missing ID token or nonce is an error only if the server is known to issue ID tokens (OpenID
+    /// Connect Core section 3.1.3.3). The ID tokens of other servers are not used, and there the scope `openid` may mean
+    /// something else.
     pub(crate) fn check_nonce(
         &self,
         id_token: Option<&IdToken>,
@@ -84,19 +85,20 @@ impl PendingAuthorization {
         let Some(expected) = &self.nonce else {
             return Ok(());
         };
-        let Some(id_token) = id_token else {
-            let words = "the response has no ID token, although the scope openid was requested";
-            return match &server.issuer {
-                Some(_) => Err(refused("id_token_missing", words)),
-                None => Ok(()),
-            };
+        let claims = id_token.and_then(unverified_claims);
+        let words = match claims.as_ref().and_then(|claims| claims["nonce"].as_str()) {
+            Some(nonce) if nonce == expected => return Ok(()),
+            Some(_) => "the ID token is invalid: it belongs to another request (nonce)",
+            None if server.issuer.is_none() => return Ok(()),
+            None if id_token.is_none() => {
+                let words = "the response has no ID token, although the scope openid was requested";
+                return Err(refused("id_token_missing", words));
+            }
+            None => {
+                "the ID token is invalid: it has no nonce; if this provider never sends one, the operator sets \
+                 quirks.authorization.omits_nonce"
+            }
         };
-        let claims = unverified_claims(id_token);
-        let nonce = claims.as_ref().and_then(|claims| claims["nonce"].as_str());
-        if nonce == Some(expected.as_str()) {
-            return Ok(());
-        }
-        let words = "the ID token is invalid: it belongs to another request (nonce)";
         Err(refused(ProviderError::INVALID_ID_TOKEN, words))
     }
 }

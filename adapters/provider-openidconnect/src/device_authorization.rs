@@ -98,8 +98,10 @@ pub(crate) fn unfinished(error: OAuthError) -> Result<Redemption, ProviderError>
         }),
         Meaning::Denied if !error.is_limit() => Ok(Redemption::Denied(error.words)),
         Meaning::Expired => Ok(Redemption::Expired),
-        Meaning::Denied | Meaning::Passing | Meaning::Misconfigured | Meaning::Refused => {
-            Err(error.into())
-        }
+        Meaning::Denied
+        | Meaning::Passing
+        | Meaning::Misconfigured
+        | Meaning::Doubtful
+        | Meaning::Refused => Err(error.into()),
     }
 }

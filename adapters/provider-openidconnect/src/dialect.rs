@@ -21,6 +21,8 @@ pub(crate) enum Meaning {
     Passing,
     /// The operator must act.
     Misconfigured,
+    /// Final only if it persists.
+    Doubtful,
     /// A final rejection.
     Refused,
 }
@@ -154,10 +156,11 @@ impl Dialect {
 const INVALID_GRANT: &str = "invalid_grant";
 
 /// Codes of a dead refresh token. Sources, beside RFC 6749: GitHub ("Refreshing user access tokens"), Slack ("Token
-/// rotation"), Supabase ("Error codes"), OpenAI (github.com/openai/codex, `classify_refresh_token_failure`). The last
-/// two codes have no source, but the same meaning.
-const DEAD: [&str; 10] = [
+/// rotation"), Supabase ("Error codes"), OpenAI (github.com/openai/codex, `classify_refresh_token_failure`), Ory Hydra 1
+/// (neondatabase/mcp-server-neon pull request 232). The last two codes have no source, but the same meaning.
+const DEAD: [&str; 11] = [
     INVALID_GRANT,
+    "token_inactive",
     "bad_refresh_token",
     "invalid_refresh_token",
     "refresh_token_not_found",
@@ -177,6 +180,7 @@ fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
         (&words.expired, Meaning::Expired),
         (&words.passing, Meaning::Passing),
         (&words.misconfigured, Meaning::Misconfigured),
+        (&words.doubtful, Meaning::Doubtful),
     ];
     let pairs = all.into_iter().flat_map(|(words, meaning)| {
         let words = words.iter();
@@ -220,11 +224,11 @@ const SHARED: [(&str, Meaning); 20] = [
     ("invalid_client", Meaning::Misconfigured),
     ("unauthorized_client", Meaning::Misconfigured),
     ("invalid_scope", Meaning::Misconfigured),
+    ("invalid_target", Meaning::Misconfigured),
     ("unsupported_grant_type", Meaning::Misconfigured),
     ("device_flow_disabled", Meaning::Misconfigured),
     ("incorrect_client_credentials", Meaning::Misconfigured),
     ("invalid_request", Meaning::Refused),
-    ("invalid_target", Meaning::Refused),
 ];
 
 /// Returns the codes that any server may send.
@@ -322,7 +326,7 @@ mod tests {
         assert!(words.knows("invalid_scope: no") && !words.knows("made_up"));
     }
 
-    /// A firewall says so, too.
+    /// Firewalls send such phrases too.
     #[test]
     fn phrases_of_others_are_no_codes() {
         let words = Dialect::default();

@@ -114,7 +114,8 @@ impl Metadata {
 }
 
 /// Returns the URLs to try. OpenID Connect Discovery section 4.1 appends the well-known path to the issuer's path, and
-/// RFC 8414 section 3.1 inserts it before that path. Some servers exchange the two. All omit a trailing slash.
+/// RFC 8414 section 3.1 inserts it before that path. Some servers mix the two up, so each well-known path is tried at
+/// both places. The trailing slash of the issuer is omitted.
 fn locations(issuer: &Url) -> Vec<Url> {
     let path = issuer.path().trim_end_matches('/');
     let (oidc, oauth) = (

@@ -109,6 +109,7 @@ impl From<OAuthError> for ProviderError {
                 retry_after: error.retry_after,
             },
             Meaning::Misconfigured => Self::misconfigured(code, detail),
+            Meaning::Doubtful => Self::refused(format!("doubtful_{code}"), detail),
             Meaning::Pending | Meaning::Denied | Meaning::Expired | Meaning::Refused => {
                 Self::refused(code, detail)
             }

@@ -1,4 +1,4 @@
-//! Answers of providers that are put together at random from what real ones contain. `PROPTEST_CASES` sets how many.
+//! Random responses, composed of pieces of real responses. `PROPTEST_CASES` sets the number of cases.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::TokenOrigin;
@@ -17,7 +17,7 @@ use crate::scrub::Scrubber;
 use crate::token::TokenResponses;
 use crate::{device_authorization, identity};
 
-/// What was sent, and is echoed.
+/// A secret of the request, which responses may echo.
 const SECRET: &str = "s3cr3t/with+marks";
 const PIECES: [&str; 56] = [
     "{",

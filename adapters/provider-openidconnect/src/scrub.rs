@@ -16,8 +16,8 @@ const MAX_CODE: usize = 64;
 pub(crate) struct Scrubber(Vec<SecretString>);
 
 impl Scrubber {
-    /// Adds a secret in each form in which a provider may echo it: as it is, form-urlencoded, in JSON, and decoded as a
-    /// form, because a provider may echo a secret unencoded in a form.
+    /// Adds a secret in each form in which it may appear after an echo: as it is, form-urlencoded, in JSON, and
+    /// form-decoded. (If a provider echoes the secret in a form without encoding it, parsing the form decodes it.)
     pub(crate) fn add(&mut self, secret: &str) {
         let encoded: String = byte_serialize(secret.as_bytes()).collect();
         let quoted = Value::from(secret).to_string();

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::client_auth::{ClientAuth, ClientAuthMethod};
 use crate::discovery::Metadata;
-use crate::settings::ProviderSettings;
+use crate::settings::{Flow, ProviderSettings};
 use crate::tenant::{TENANT_ID, is_guid, tenant_of};
 
 /// The endpoints of a provider, and what is known about them.
@@ -85,10 +85,16 @@ impl Server {
             None => metadata.endpoint(name),
         };
         let mut unfit = None;
+        let other_flow = match settings.flow {
+            Flow::Device => "authorization_endpoint",
+            Flow::AuthorizationCode => "device_authorization_endpoint",
+        };
         let mut for_links = |given: &Option<Url>, name: &str| {
             let picked = pick(given, name);
             picked.unwrap_or_else(|fault| {
-                unfit.get_or_insert(fault);
+                if name != other_flow {
+                    unfit.get_or_insert(fault);
+                }
                 None
             })
         };

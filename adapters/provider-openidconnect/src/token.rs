@@ -88,8 +88,9 @@ impl TokenResponses<'_> {
     }
 }
 
-/// Members with the lifetime of the access token: of RFC 6749 section 5.1; of Stack Exchange and Deezer; of cTrader.
-const LIFETIMES: [&str; 3] = ["expires_in", "expires", "expiresIn"];
+/// Members with the lifetime of the access token: of Zoho Writer, whose `expires_in` is in milliseconds; of RFC 6749
+/// section 5.1; of Stack Exchange and Deezer; of cTrader.
+const LIFETIMES: [&str; 4] = ["expires_in_sec", "expires_in", "expires", "expiresIn"];
 
 /// Members with the lifetime of the refresh token: of GitHub, Google and LinkedIn; of Keycloak, which sends 0 for an
 /// unlimited token; of QuickBooks.

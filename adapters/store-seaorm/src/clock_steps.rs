@@ -158,7 +158,7 @@ fn probe_now(now: Timestamp, pause: Duration) -> UpdateMany<outages::Entity> {
         .filter(is_probed_late(now, pause))
 }
 
-/// Links whose poll is rescheduled by the rule of [`Link::poll_after_clock_step`].
+/// Links whose next poll is too far beyond their interval, although the provider has answered.
 pub(crate) fn polled_late(now: Timestamp) -> Select<device_codes::Entity> {
     use device_codes::Column;
     let latest = (now + STORED_WITHIN).as_millis();

@@ -157,8 +157,8 @@ pub(crate) async fn one<T>(
     row.map(|row| named(&row, numbered, read)).transpose()
 }
 
-/// Returns the row of a joined table, or `None` if the join found no row. SeaORM would take unreadable columns for
-/// missing ones.
+/// Returns the row of a joined table, or `None` if the join found no row. SeaORM would treat unreadable columns as
+/// missing.
 pub(crate) fn joined<M: FromQueryResult>(
     row: &QueryResult,
     prefix: &str,

@@ -114,9 +114,9 @@ pub(crate) async fn alone(db: &impl ConnectionTrait, work: Alone) -> Result<(), 
     advisory(db, work as i32).await.map_err(failed)
 }
 
-/// Locks the check whether a person of a provider has an account, so that no account appears between the check and the
-/// change that depends on it. Take this lock before all others, so that no transaction waits for it while it holds a
-/// row lock.
+/// Locks out other transactions that create accounts at this provider: no account may appear between the check whether
+/// a person has one and the change that depends on this check. Take this lock before all others, so that no transaction
+/// waits for it while it holds a row lock.
 pub(crate) async fn persons(
     db: &impl ConnectionTrait,
     provider: &ProviderName,

@@ -115,7 +115,8 @@ where
     each(db, query, E::ID.as_str(), read).await
 }
 
-/// Returns rows of a table that have a sealed value; with `current`, only rows that have a value under another key.
+/// Returns rows of a table that have a sealed value. If `current` is given, returns only rows with a value that is
+/// sealed with a key other than `current`.
 pub(crate) async fn page(
     db: &impl ConnectionTrait,
     owners: OwnerKind,
@@ -225,7 +226,8 @@ pub(crate) fn starts<E: Sealing>() -> Select<E> {
     })
 }
 
-/// Selects rows that have a sealed value, ordered by id; with `current`, only rows that have a value under another key.
+/// Selects rows that have a sealed value, ordered by id. If `current` is given, selects only rows with a value that is
+/// sealed with a key other than `current`.
 pub(crate) fn sealed<E: Sealing>(current: Option<SealId>, after: i64, limit: u64) -> Select<E> {
     let any = E::SEALED.iter().fold(Condition::any(), |any, (_, column)| {
         any.add(match current {

@@ -23,8 +23,8 @@ impl SeaOrmStore {
     }
 }
 
-/// Repeats the last number until the length is a power of two. A list of another length makes another statement, and
-/// every connection prepares each statement once.
+/// Repeats the last number until the length is a power of two. Every connection prepares one statement for each length,
+/// so this limits the number of prepared statements.
 pub(crate) fn padded(mut numbers: Vec<i64>) -> Vec<i64> {
     let last = numbers.last().copied().unwrap_or_default();
     numbers.resize(numbers.len().next_power_of_two(), last);

@@ -8,7 +8,7 @@ use central_oauth_domain::ports::{KeyCreation, SingleUse, StoreError, WorkloadSt
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::vault::RowMacs;
 use central_oauth_domain::workload::{
-    ClaimList, NewWorkload, WorkloadBinding, WorkloadGrant, WorkloadRecord,
+    ClaimList, NewWorkload, WorkloadAccess, WorkloadBinding, WorkloadRecord,
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
@@ -30,21 +30,24 @@ const MOST_OF_ONE: u64 = 1_000;
 
 #[async_trait]
 impl WorkloadStore for SeaOrmStore {
-    async fn find_workloads(&self, identity: &KeyedHash) -> Result<Vec<WorkloadGrant>, StoreError> {
+    async fn find_workloads(
+        &self,
+        identity: &KeyedHash,
+    ) -> Result<Vec<WorkloadAccess>, StoreError> {
         let (db, rows) = (&self.read().await?, &with_identity(identity));
-        let grants = damage::each_of(db, rows, NUMBERED, |row| {
+        let accesses = damage::each_of(db, rows, NUMBERED, |row| {
             let workload = workload(row)?;
             let holder = keys::holder(row, ["B_", "C_", "D_"])?;
-            let grant = |key| {
-                Ok(WorkloadGrant {
+            let access = |key| {
+                Ok(WorkloadAccess {
                     key,
                     mac: hash(&workload.mac).ok_or_else(|| unreadable(&workload, "mac"))?,
                     binding: binding(workload)?,
                 })
             };
-            holder.map(grant).transpose()
+            holder.map(access).transpose()
         });
-        Ok(grants.await?.into_iter().flatten().collect())
+        Ok(accesses.await?.into_iter().flatten().collect())
     }
 
     async fn workloads(

@@ -164,15 +164,3 @@ pub struct AuditFilter {
     /// Entries of events before this instant.
     pub before: Option<Timestamp>,
 }
-
-impl AuditFilter {
-    /// Whether the filter selects an entry.
-    pub fn admits(&self, content: &AuditContent) -> bool {
-        let equals = |wanted: Option<i64>, is: Option<i64>| wanted.is_none() || wanted == is;
-        equals(self.account.map(|a| a.0), content.account.map(|a| a.0))
-            && equals(self.key.map(|k| k.0), content.key.map(|k| k.0))
-            && self.kind.is_none_or(|kind| kind.as_str() == content.kind)
-            && self.after.is_none_or(|after| content.at >= after)
-            && self.before.is_none_or(|before| content.at < before)
-    }
-}

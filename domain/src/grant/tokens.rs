@@ -51,8 +51,8 @@ pub struct NewGrant {
     pub scopes: Vec<String>,
     /// The access token.
     pub access_token: Sealed,
-    /// The refresh token. If there is none, the account keeps its stored refresh token, unless the stored one has
-    /// another origin or its grant has ended: some providers issue a refresh token only at the first consent.
+    /// The refresh token. Some providers issue one only at the first consent. So if there is none, the account keeps
+    /// its stored refresh token, unless the stored one has another origin or its grant has ended.
     pub refresh_token: Option<Sealed>,
     /// The extra members, sealed together with the access token.
     pub extra: Option<Sealed>,

@@ -8,7 +8,7 @@ use super::limits::counting;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// Limits wrong link codes per network and for the whole service, in a sliding window as long as the lifetime of a
+/// Limits wrong link codes per network and for the whole service, in a sliding window. The window lasts as long as a
 /// code.
 ///
 /// With eight-digit codes and at most 10,000 open links, 100 guesses find an open link with a probability of at most 1

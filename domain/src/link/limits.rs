@@ -8,7 +8,7 @@ use super::Link;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// Limits how many link codes one network gets in a sliding window as long as the lifetime of a code.
+/// Limits how many link codes one network gets in a sliding window. The window lasts as long as a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeLimit {
     window: Duration,

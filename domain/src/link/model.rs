@@ -62,7 +62,7 @@ pub struct Link {
     pub provider: ProviderName,
     /// Who requests it.
     pub requester: Requester,
-    /// The hash of the requester's network, if the request had no key: the number of its link codes is limited.
+    /// The hash of the requester's network, or of the requesting workload, if the number of its link codes is limited.
     pub network: Option<KeyedHash>,
     /// When the code was handed out.
     pub created_at: Timestamp,
@@ -250,8 +250,8 @@ pub struct PollSchedule {
 }
 
 impl Link {
-    /// Whether a program requested this link. Otherwise it is a relink that a person or an operator started, and the
-    /// key of the link belongs to a program that has nothing to do with it.
+    /// Whether a program requested this link. Otherwise a person or an operator started it as a relink, and its key
+    /// belongs to a program that did not request the relink.
     pub const fn is_of_program(&self) -> bool {
         self.relink_of.is_none() || self.requester.address.is_some()
     }
@@ -339,25 +339,10 @@ impl Link {
         }
     }
 
-    /// Whether the link has neither ended nor expired.
-    pub fn is_open(&self, now: Timestamp) -> bool {
-        self.ended_at().is_none() && !self.is_past_deadline(now)
-    }
-
     /// Returns when the link may be claimed: at its next poll, or when its lease expires if that is later.
     pub fn due_at(&self) -> Option<Timestamp> {
         let next_at = self.poll?.next_at;
         Some(self.lease_until.map_or(next_at, |until| until.max(next_at)))
-    }
-
-    /// Whether the link may be deleted because it ended or expired before `moment`. A link with tokens does not expire.
-    /// A link with a lease does not expire before its lease ends.
-    pub fn was_over_before(&self, moment: Timestamp) -> bool {
-        match (&self.state, self.ended_at()) {
-            (_, Some(at)) => at < moment,
-            (LinkState::Redeemed(_) | LinkState::Confirming(_), None) => false,
-            _ => self.expires_at < moment && self.lease_until.is_none_or(|until| until < moment),
-        }
     }
 
     /// Whether a browser may act on this link: nobody has confirmed it yet, or this browser did.

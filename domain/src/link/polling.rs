@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Link, LinkState, PollSchedule};
+use super::PollSchedule;
 use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::time::Timestamp;
 
@@ -27,20 +27,8 @@ pub const POLL_HORIZON: Horizon = Horizon::new(
     LONGEST_INTERVAL.saturating_mul(2),
 );
 
-/// How much further ahead than one interval the next poll may be, because its schedule may have waited for the store.
+/// How much further ahead than one interval the next poll may be, because its schedule may have been stored late.
 pub const STORED_WITHIN: Duration = Duration::from_secs(15);
-
-impl Link {
-    /// Repairs the schedule of a link whose next poll is further ahead than its interval, although the last attempt did
-    /// not fail: a clock that has been set back since stored the schedule. `None` for any other link. The next poll is
-    /// one interval from `now`, so it is not early.
-    pub fn poll_after_clock_step(&self, now: Timestamp) -> Option<PollSchedule> {
-        let polled = matches!(self.state, LinkState::Authorizing(_));
-        let poll = self.poll.filter(|poll| polled && poll.failures == 0)?;
-        let next_at = now + poll.interval;
-        (poll.next_at > next_at + STORED_WITHIN).then_some(PollSchedule { next_at, ..poll })
-    }
-}
 
 impl PollSchedule {
     /// Schedules the first poll of a flow that lasts `lifetime`, as [`start`](Self::start) does. If the interval is not

@@ -236,7 +236,7 @@ pub enum ProviderError {
     },
     /// The provider does not accept this service: `invalid_client`, `unauthorized_client`, `invalid_scope`, no device
     /// flow. The operator must act.
-    #[error("the provider rejects this service's client: {code}: {detail}")]
+    #[error("the provider rejects this service's client: {}", words(code, detail))]
     Misconfigured {
         /// The OAuth error code.
         code: String,
@@ -244,13 +244,21 @@ pub enum ProviderError {
         detail: String,
     },
     /// A definite refusal of this request, such as `invalid_grant`.
-    #[error("the provider rejected the request: {code}: {detail}")]
+    #[error("the provider rejected the request: {}", words(code, detail))]
     Refused {
         /// The OAuth error code.
         code: String,
         /// The provider's text.
         detail: String,
     },
+}
+
+/// Returns the code, and the provider's words if there are any.
+fn words(code: &str, detail: &str) -> String {
+    match detail {
+        "" => code.to_owned(),
+        _ => format!("{code}: {detail}"),
+    }
 }
 
 impl ProviderError {
@@ -352,6 +360,27 @@ impl From<ProviderError> for RefreshError {
         Self {
             cause,
             may_have_acted: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_without_words_ends_with_its_code() {
+        for (detail, end) in [
+            ("", "server_error"),
+            ("try later", "server_error: try later"),
+        ] {
+            for error in [
+                ProviderError::refused("server_error", detail),
+                ProviderError::misconfigured("server_error", detail),
+            ] {
+                let text = error.to_string();
+                assert!(text.ends_with(&format!(": {end}")), "{text}");
+            }
         }
     }
 }

@@ -72,7 +72,7 @@ pub fn deceptive(text: &str) -> Option<char> {
     judged(text).find_map(|(c, shown)| (shown != Some(c)).then_some(c))
 }
 
-/// Whether the character is deceptive in any context.
+/// Whether the character is deceptive by itself. The characters around it, which [`deceptive`] considers, do not count.
 pub fn is_deceptive(c: char) -> bool {
     shown(c) != Some(c)
 }
@@ -106,8 +106,8 @@ const NON_JOINER: char = '\u{200c}';
 /// What is known about the characters before the current one.
 struct Before {
     last: Option<char>,
-    /// Number of marks on the last letter. [`MOST_MARKS`] at the beginning and after a space, where no mark is
-    /// accepted.
+    /// Number of marks on the last letter. At the beginning and after a space it is [`MOST_MARKS`], so that the next
+    /// mark is rejected.
     marks: u32,
     /// Whether the last letter joins the next one, regardless of marks in between.
     joins: bool,

@@ -73,7 +73,7 @@ fn marks_are_not_stacked() {
     assert_eq!(presentable(&tower), "e\u{301}\u{301}\u{301}x");
     assert_eq!(deceptive("\u{20dd}backup"), Some('\u{20dd}'));
     assert_eq!(presentable("\u{20dd}backup"), "backup");
-    // Nor around characters that are taken out.
+    // The limit also holds if the marks surround characters that are removed.
     let hidden = format!("e{}x", "\u{301}\u{301}\u{200b}".repeat(5));
     assert_eq!(presentable(&hidden), "e\u{301}\u{301}\u{301}x");
     for alone in ["\u{200b}\u{301}x", "\u{301}\u{200b}\u{301}x"] {

@@ -109,7 +109,7 @@ pub(super) fn account_of(key: &KeyHolder, now: Timestamp) -> Result<AccountId, R
 
 /// The refusal for a bearer that is no key of this service.
 pub const UNKNOWN_KEY: Refusal =
-    Refusal::Unauthorized("the key is unknown, revoked or was never used");
+    Refusal::Unauthorized("the key is unknown or revoked, or its link ended without an account");
 /// The refusal for a key whose row was altered. The response is the same as for an unknown key; only the log says more.
 pub(super) const ALTERED_KEY: Refusal = UNKNOWN_KEY;
 /// The refusal for a request without a key.

@@ -4,17 +4,17 @@
 //! ([`WorkloadIdentities`](crate::ports::WorkloadIdentities)). [`TrustedIssuer::judge`] checks the rules for every JWT
 //! of an issuer. A [`Policy`] decides what a workload may do at which provider.
 
+mod access;
 mod claim_list;
 mod claims;
-mod grant;
 mod issuer;
 mod judge;
 mod policy;
 mod rule;
 
+pub use access::{NewWorkload, WorkloadAccess, WorkloadBinding, WorkloadRecord};
 pub use claim_list::ClaimList;
 pub use claims::{ClaimValue, Claims, RepeatedClaim};
-pub use grant::{NewWorkload, WorkloadBinding, WorkloadGrant, WorkloadRecord};
 pub use issuer::{Preset, TrustedIssuer, UnusableAudience, check_audience};
 pub(crate) use judge::shown_text;
 pub use judge::{CLOCK_SKEW, LONGEST_LIFETIME, ValidJwt};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
 use central_oauth_wire::is_loopback;
-use reqwest::header::{DATE, LOCATION, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
@@ -48,6 +48,8 @@ pub(super) struct Problem {
     code: DisplayText,
     detail: DisplayText,
     retry_after: Option<Duration>,
+    /// By which the operator finds the cause of an internal error in the log.
+    request_id: Option<String>,
     server: Url,
     bearer: Option<Origin>,
 }
@@ -256,13 +258,14 @@ impl Client {
     async fn send(&self, request: RequestBuilder) -> Result<Response, Refused> {
         let unreachable = |error: reqwest::Error| {
             let (server, why) = (&self.server, innermost(&error));
-            let hint = unreachable::hint(server, self.is_default).unwrap_or_default();
+            let hint = unreachable::hint(server, &why, self.is_default).unwrap_or_default();
             Refused::Unreachable(format!("{server} cannot be reached: {why}{hint}"))
         };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let header = |name| response.headers().get(name)?.to_str().ok();
         let retry_after = header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+        let request_id = header(HeaderName::from_static("x-request-id")).map(str::to_owned);
         let date = header(DATE).and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
         let target = header(LOCATION).filter(|_| status.is_redirection());
         let target = target.and_then(|target| response.url().join(target).ok());
@@ -281,6 +284,7 @@ impl Client {
             code: problem.code,
             detail: problem.detail,
             retry_after: retry_after.map(Duration::from_secs),
+            request_id,
             server: self.server.clone(),
             bearer: self.bearer.as_ref().map(|(_, origin)| origin.clone()),
         })))
@@ -373,7 +377,12 @@ impl Problem {
             Some(origin) if self.exit() == Exit::NoKey || self.status == StatusCode::FORBIDDEN => {
                 format!("{server} rejected {origin}: {detail} ({code})")
             }
-            _ => format!("{server} answered: {detail} ({code})"),
+            _ => match &self.request_id {
+                Some(id) if code.as_str() == "internal_error" => format!(
+                    "{server} answered: {detail} ({code}); tell the operator the request id {id}"
+                ),
+                _ => format!("{server} answered: {detail} ({code})"),
+            },
         }
     }
 }

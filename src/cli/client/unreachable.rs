@@ -3,9 +3,12 @@
 use central_oauth_wire::is_loopback;
 use url::Url;
 
-/// Returns a hint to append to an error message: how to select a server, if this one is the default, or which proxy
-/// variables apply to this server.
-pub(super) fn hint(server: &Url, is_default: bool) -> Option<String> {
+/// Returns a hint to append to an error message: the other scheme, if the error looks like it; how to select a server, if
+/// this one is the default; or which proxy variables apply to this server.
+pub(super) fn hint(server: &Url, error: &str, is_default: bool) -> Option<String> {
+    if let Some(scheme) = other_scheme(server, error) {
+        return Some(format!("; its address may begin with {scheme}://"));
+    }
     if is_default {
         let hint = "; --server or CENTRAL_OAUTH_SERVER selects a service on another machine";
         return Some(hint.to_owned());
@@ -30,6 +33,15 @@ pub(super) fn redirected(server: &Url, mut target: Url) -> String {
     format!(
         "{server} redirects to {target}: if your service is there, select it with --server or CENTRAL_OAUTH_SERVER"
     )
+}
+
+/// Returns the scheme that the server seems to speak: it answered TLS with something else, or HTTP with a TLS record.
+fn other_scheme(server: &Url, error: &str) -> Option<&'static str> {
+    match server.scheme() {
+        "https" if error.contains("InvalidContentType") => Some("http"),
+        "http" if error == "invalid HTTP version parsed" => Some("https"),
+        _ => None,
+    }
 }
 
 /// Returns the variable that selects a proxy for requests to this server.
@@ -58,8 +70,8 @@ mod tests {
     #[test]
     fn whoever_named_no_service_learns_how_to_name_one() {
         let server = Url::parse("http://127.0.0.1:8080/").unwrap();
-        let named = hint(&server, true).unwrap();
+        let named = hint(&server, "refused", true).unwrap();
         assert!(named.contains("CENTRAL_OAUTH_SERVER"));
-        assert_eq!(hint(&server, false), None);
+        assert_eq!(hint(&server, "refused", false), None);
     }
 }

@@ -136,7 +136,7 @@ impl Work for Refreshes {
     /// token meanwhile. The earlier lease may have expired because the machine was suspended, its clock was set
     /// forward, or the store was unavailable. Returns `false` if a flight only waits to claim the account: it needs the
     /// lease itself.
-    fn start(&self, lease: &StoredTokens, place: OwnedSemaphorePermit) -> bool {
+    fn start(&self, lease: &StoredTokens, permit: OwnedSemaphorePermit) -> bool {
         let (account, flights) = (lease.account.id, &self.0.flights);
         let keep = |phase: &mut Phase| match phase {
             Phase::Sending { newer_lease } => {
@@ -150,7 +150,7 @@ impl Work for Refreshes {
         }
         let (inner, lease) = (Arc::clone(&self.0), lease.clone());
         flights.start(account, async move {
-            inner.refresh_leased(&lease, place).await;
+            inner.refresh_leased(&lease, permit).await;
         })
     }
 
@@ -167,9 +167,9 @@ impl Inner {
         let deadline = Deadline::after(self.refresher.clock(), LOOK_FOR);
         while !deadline.left().is_zero() {
             // The semaphore is never closed.
-            let Ok(place) = self
+            let Ok(permit) = self
                 .scheduler
-                .places_at(&request.provider)
+                .permits_at(&request.provider)
                 .acquire_owned()
                 .await
             else {
@@ -179,12 +179,12 @@ impl Inner {
                 return;
             }
             if let Some(pause) = self.scheduler.held_back() {
-                drop(place);
+                drop(permit);
                 sleep(pause).await;
                 continue;
             }
             match self.refresher.claim(&request).await {
-                Ok(Claim::Mine(lease)) => return self.refresh_leased(&lease, place).await,
+                Ok(Claim::Mine(lease)) => return self.refresh_leased(&lease, permit).await,
                 Ok(Claim::Theirs) | Err(StoreError::Busy(_)) => {}
                 Ok(Claim::Settled) => return,
                 Err(error) => {
@@ -197,13 +197,13 @@ impl Inner {
                     return;
                 }
             }
-            drop(place);
+            drop(permit);
             sleep(LOOK_EVERY).await;
         }
     }
 
     /// Sends the refresh token of a lease and records the result.
-    async fn refresh_leased(&self, lease: &StoredTokens, place: OwnedSemaphorePermit) {
+    async fn refresh_leased(&self, lease: &StoredTokens, permit: OwnedSemaphorePermit) {
         let (account, provider) = (lease.account.id, &lease.account.key.provider);
         // An `ERROR` span, like that of a request, so that no log level hides it.
         let span = tracing::error_span!("refresh", account = account.0, %provider);
@@ -212,10 +212,10 @@ impl Inner {
                 .with_state(account, |phase| std::mem::replace(phase, to))
         };
         set(Phase::Sending { newer_lease: None });
-        let mut place = Some(place);
+        let mut permit = Some(permit);
         let attempt = async {
             let result = self.refresher.attempt(lease).await;
-            self.record(lease, &result, &mut place).await;
+            self.record(lease, &result, &mut permit).await;
         };
         attempt.instrument(span).await;
         let ended = set(Phase::NotSending);
@@ -223,15 +223,15 @@ impl Inner {
             newer_lease: Some(newer),
         }) = ended
         {
-            self.record(&newer, &RefreshResult::Unsent, &mut place)
+            self.record(&newer, &RefreshResult::Unsent, &mut permit)
                 .await;
         }
-        self.free(&mut place);
+        self.free(&mut permit);
     }
 
-    fn free(&self, place: &mut Option<OwnedSemaphorePermit>) {
-        if let Some(place) = place.take() {
-            self.scheduler.free(place);
+    fn free(&self, permit: &mut Option<OwnedSemaphorePermit>) {
+        if let Some(permit) = permit.take() {
+            self.scheduler.free(permit);
         }
     }
 
@@ -243,7 +243,7 @@ impl Inner {
         &self,
         lease: &StoredTokens,
         result: &RefreshResult,
-        place: &mut Option<OwnedSemaphorePermit>,
+        permit: &mut Option<OwnedSemaphorePermit>,
     ) {
         // Until the store has the new tokens, they exist nowhere else.
         let tries = match result {
@@ -258,7 +258,7 @@ impl Inner {
             }
             self.scheduler.note(error);
             if matches!(error, StoreError::Corrupt(_)) {
-                self.free(place);
+                self.free(permit);
             }
             if is_logged {
                 let error = error as &dyn Error;

@@ -25,8 +25,8 @@ pub(crate) struct Token {
     expires_in: Option<u64>,
     /// The granted scopes.
     scopes: Vec<String>,
-    /// Members of the provider's token response that belong to this token, such as the host that accepts it. The
-    /// operator lists them. Absent if there are none.
+    /// Members of the provider's token response that clients need to use this token, such as the host that accepts it.
+    /// The operator chooses which members are returned. Absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     extra: Option<BTreeMap<String, String>>,
     account: Account,

@@ -90,7 +90,10 @@ impl Problem {
 
     /// Creates the problem of a parameter that cannot be parsed.
     pub(crate) fn bad_parameter(name: &str, reason: &str) -> Self {
-        let reason = bound(reason).unwrap_or_else(|| reason.to_owned());
+        let reason = match kind(reason) {
+            Some(words) => words.to_owned(),
+            None => bound(reason).unwrap_or_else(|| reason.to_owned()),
+        };
         let detail = format!("the parameter {name} is invalid: {reason}");
         Self::new(Code::InvalidRequest, detail)
     }
@@ -162,6 +165,21 @@ impl Problem {
             "the service cannot use its database at the moment; try again later",
         )
         .retry_after(SOON)
+    }
+}
+
+/// Puts the framework's "failed to parse "integer(uint32)": invalid digit found in string" into words.
+fn kind(reason: &str) -> Option<&'static str> {
+    let (kind, _) = reason.strip_prefix("failed to parse \"")?.split_once('"')?;
+    match kind {
+        "boolean" => Some("it must be true or false"),
+        "string_date-time" => {
+            Some("it must be an RFC 3339 time such as 2026-12-31T23:59:59Z (write + as %2B)")
+        }
+        "AccountStatus" => Some("it must be active, degraded or relink_required"),
+        kind => kind
+            .starts_with("integer")
+            .then_some("it must be a whole number"),
     }
 }
 

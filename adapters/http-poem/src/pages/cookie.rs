@@ -13,7 +13,8 @@ pub(super) struct BrowserCookie {
     attributes: &'static str,
 }
 
-/// The cookie of a browser. It lasts a day, as an ended link does, so that the person can come back for the result.
+/// The cookie that identifies a browser. An ended link is stored for a day, so the cookie lasts a day too: the person
+/// can come back for the result.
 const HTTPS: BrowserCookie = BrowserCookie {
     name: "__Host-central-oauth-browser",
     attributes: "; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax; Secure",

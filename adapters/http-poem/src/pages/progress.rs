@@ -81,7 +81,7 @@ pub(super) fn cancelled(visit: &Visit<'_>) -> Response {
     visit.page(StatusCode::OK, &page)
 }
 
-/// Returns the page of a link that the person disowned.
+/// Returns the page after "This was not me": the account or the key of the link was deleted.
 pub(super) fn disowned(visit: &Visit<'_>, disowned: Disowned) -> Response {
     let text = match disowned {
         Disowned::Account => "disowned-account",

@@ -109,11 +109,15 @@ fn use_known_formats(schema: &mut Map<String, Value>) {
 }
 
 /// OpenAPI 3.0 allows `nullable` only beside a `type`, and no description beside a reference. So poem-openapi puts both
-/// into a second part of an `allOf`. Here, all such references name enums of strings.
+/// into a second part of an `allOf`. Here, all such references name enums of strings. Removes the second part, because
+/// openapi-python-client leaves out operations whose enum has one; poem-openapi repeats its description beside the parts.
 fn give_nullable_a_type(schema: &mut Map<String, Value>) {
-    let parts = schema.get_mut("allOf").and_then(Value::as_array_mut);
-    let mut parts = parts.into_iter().flatten().filter_map(Value::as_object_mut);
-    if parts.any(|part| part.remove("nullable").is_some()) {
+    let Some(parts) = schema.get_mut("allOf").and_then(Value::as_array_mut) else {
+        return;
+    };
+    let is_nullable = parts.iter().any(|part| part.get("nullable").is_some());
+    parts.retain(|part| part.get("$ref").is_some());
+    if is_nullable {
         schema.insert("nullable".to_owned(), json!(true));
         schema.insert("type".to_owned(), json!("string"));
     }

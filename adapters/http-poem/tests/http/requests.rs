@@ -2,7 +2,7 @@
 
 use poem::http::Method;
 
-use crate::support::World;
+use crate::support::{ADMIN, World};
 
 #[tokio::test]
 async fn an_unknown_address_is_not_found() {
@@ -149,4 +149,33 @@ async fn a_body_has_a_limit() {
         .await;
     let call = world.get("/v1/healthz").bare_body(&padded(70_000));
     call.refused(413, "payload_too_large").await;
+}
+
+#[tokio::test]
+async fn a_wrong_parameter_is_told_in_words() {
+    let world = World::new().await;
+    let number = "it must be a whole number";
+    let time = "it must be an RFC 3339 time such as 2026-12-31T23:59:59Z (write + as %2B)";
+    for (method, path, words) in [
+        (
+            Method::GET,
+            "/v1/accounts?status=Active",
+            "it must be active, degraded or relink_required",
+        ),
+        (Method::GET, "/v1/accounts?limit=x", number),
+        (Method::GET, "/v1/accounts/1/keys?limit=", number),
+        (
+            Method::DELETE,
+            "/v1/accounts/1/keys/1?descendants=1",
+            "it must be true or false",
+        ),
+        (Method::GET, "/v1/audit?after=2026-12-31", time),
+    ] {
+        let answer = world.call(method, path).key(ADMIN).send().await;
+        let detail = answer.assert_problem(400, "invalid_request");
+        assert!(
+            detail.ends_with(&format!(" is invalid: {words}")),
+            "{detail}"
+        );
+    }
 }

@@ -52,18 +52,14 @@ impl Checkup<'_> {
     /// Checks that the server has the endpoints that links require.
     pub(super) fn endpoints(&mut self, server: &Server) -> bool {
         let flow = self.configured().flow;
-        let (start, remedy) = match flow {
-            Flow::Device => (server.device_authorization(), NO_DEVICE_ENDPOINT),
-            Flow::AuthorizationCode => (
-                server.authorization(),
-                "Set authorization_endpoint if the server has one.",
-            ),
+        let problem = |error: ProviderError| Finding::failed(Subject::Endpoints, &error, flow);
+        let start = match flow {
+            Flow::Device => server.device_authorization().err().map(|error| {
+                Finding::problem(Subject::Endpoints, error.to_string(), NO_DEVICE_ENDPOINT)
+            }),
+            Flow::AuthorizationCode => server.authorization().err().map(problem),
         };
-        let start = start
-            .err()
-            .map(|error| Finding::problem(Subject::Endpoints, error.to_string(), remedy));
-        let token = server.token().err();
-        let token = token.map(|error| Finding::failed(Subject::Endpoints, &error, flow));
+        let token = server.token().err().map(problem);
         let missing: Vec<_> = start.into_iter().chain(token).collect();
         let is_complete = missing.is_empty();
         self.findings.extend(missing);

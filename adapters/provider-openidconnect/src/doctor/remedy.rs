@@ -85,6 +85,10 @@ fn of_code(code: &str, flow: Flow) -> &'static str {
              set this endpoint yourself."
         }
         "no_endpoint" => "Set this endpoint if the server has it.",
+        "pushed_requests_required" => {
+            "Set flow = \"device\" if the provider has the device flow. Otherwise switch this requirement off at the \
+             provider; if it is off for this client only, also set authorization_endpoint."
+        }
         "client_secret_missing" => "Set client_secret.",
         "access_denied" => "Look for a policy at the provider that blocks this client.",
         _ => {

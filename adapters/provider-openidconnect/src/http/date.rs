@@ -16,7 +16,8 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     of_http(text).or_else(|| of_iso(text))
 }
 
-/// Returns the Unix time of a number, if the number is too large for a duration.
+/// Interprets a number of seconds as a Unix time. Returns `None` if the number is small enough to be a duration. Very
+/// large numbers are milliseconds.
 pub(crate) fn of_unix(seconds: Duration) -> Option<Timestamp> {
     let divisor = if seconds > LAST_SECONDS { 1000 } else { 1 };
     let is_time = seconds >= FIRST_UNIX_TIME;

@@ -28,10 +28,10 @@ impl Fields {
         &self.0
     }
 
-    /// Returns the members. If neither this token nor a refresh token is at the top level (RFC 6749 section 5.1), adds
-    /// the members of the nested object with this token: `data` (TikTok, Lark) or `authed_user` (Slack). Two such
-    /// objects are ambiguous, so neither counts. An object with only a refresh token is ignored: it may be an echo of
-    /// the request.
+    /// Returns the members. If the top level has neither the member `token` nor a refresh token (RFC 6749 section 5.1),
+    /// adds the members of the nested object that has the member `token`: `data` (TikTok, Lark) or `authed_user`
+    /// (Slack). Two such objects are ambiguous, so neither counts. An object with only a refresh token is ignored: it
+    /// may be an echo of the request.
     pub(crate) fn unwrapped(mut self, token: &str) -> Self {
         if self.first_text(&[token, "refresh_token"]).is_some() {
             return self;
@@ -91,8 +91,8 @@ impl Fields {
         names.iter().find_map(|name| self.text(name))
     }
 
-    /// Returns the first of these members that is a string with visible characters, or the first such string of an
-    /// array (AD FS sends several addresses in `email`).
+    /// Returns the first non-blank string among these members. For a member that is an array (AD FS sends several
+    /// addresses in `email`), the array's first non-blank string counts.
     pub(crate) fn first_shown(&self, names: &[&str]) -> Option<&str> {
         let is_shown = |text: &&str| !text.trim().is_empty();
         names.iter().find_map(|name| match self.get(name)? {

@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(kind.is_private(&home), Ok(true));
         assert_eq!(kind.is_private(&at(&["192.0.2.1"])), Ok(false));
         assert_eq!(kind.is_private(&home), Err(Inward::Moved));
-        // Nor can it name hosts in here by becoming one for a moment.
+        // If the issuer now resolves to a private address, its metadata may still not name private hosts.
         let rebound = judge(&home, &kind, || async { Ok(home.clone()) }).await;
         assert!(rebound.is_err());
     }

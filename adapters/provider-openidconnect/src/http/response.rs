@@ -191,8 +191,8 @@ impl ProviderResponse {
     }
 }
 
-/// Uses the status as the error code, because some servers reject a token without a code: 400 with an empty body, 404.
-/// An HTML page gets another code, because it is probably not from the authorization server.
+/// Uses the status as the error code, because some servers reject a token without sending an error code: 400 with an
+/// empty body, 404. An HTML page gets another code, because it is probably not from the authorization server.
 pub(crate) fn unworded(cause: ProviderError, status: StatusCode, is_page: bool) -> ProviderError {
     let prefix = if is_page {
         ProviderError::HTML_PAGE

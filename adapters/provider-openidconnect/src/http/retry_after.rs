@@ -138,7 +138,8 @@ mod tests {
         assert_eq!(pause("1800000030000", now), THIRTY, "milliseconds");
     }
 
-    // Reddit counts in decimals. Discord says when in seconds, too; Atlassian ("Rate limiting") in ISO 8601.
+    // Reddit writes the number of remaining requests as a decimal. Discord writes the reset in seconds, Atlassian
+    // ("Rate limiting") as an ISO 8601 date.
     #[test]
     fn limits_are_written_in_several_ways() {
         for (remaining, reset, when) in [

@@ -24,8 +24,8 @@ const PICKED: [&str; 7] = [
 /// Maximum number of unreadable objects that are tried. Each may cost a scan of the whole text.
 const MAX_FAILURES: usize = 4;
 
-/// Returns the members of a form without its content type, of faulty JSON, or those that can be found in the text. Some
-/// gateways encode the response twice, so the text may be a JSON string.
+/// Returns the members of a form that lacks its content type, of faulty JSON, or else single members that are found in
+/// the text. Some gateways encode the response twice, so the text may be a JSON string.
 ///
 /// An HTML or XML page has no members: it is for people, and may quote anything.
 pub(super) fn members(text: &str) -> Option<Map<String, Value>> {
@@ -116,7 +116,8 @@ fn says(members: &Map<String, Value>, name: &str) -> bool {
         .is_some_and(|value| !value.is_null() && value != "")
 }
 
-/// Returns the object with the best rank. If an object in the text is unreadable, no name of `TELLING` may occur twice.
+/// Returns the object with the best rank. If an object in the text is unreadable and a name of `TELLING` occurs twice,
+/// searches for single members instead.
 fn json(text: &str) -> Option<Map<String, Value>> {
     let Objects { best, are_sound } = objects(text);
     let is_once = |name: &&str| text.matches(&format!("\"{name}\"")).nth(1).is_none();
@@ -266,7 +267,7 @@ mod tests {
         }
     }
 
-    /// The tokens of a member are not those of the response.
+    /// Tokens in a nested object are not those of the response.
     #[test]
     fn a_broken_response_is_not_taken_for_its_part() {
         let broken = r#"{"motd":"say "hi"","access_token":"a","refresh_token":"b","user":{"refresh_token":"c"}}"#;

@@ -120,7 +120,7 @@ pub enum WrongProfile {
     Quirks(#[from] toml::de::Error),
 }
 
-/// Why a profile does not fit the operator's settings. The texts begin with the key.
+/// Why a profile does not fit the operator's settings. Each message begins with the name of the setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
     /// The operator set a placeholder that this profile does not have.
@@ -235,7 +235,9 @@ impl Profile {
         }
     }
 
-    /// Returns the operator's flow or else the profile's first, unless the device flow cannot grant the scopes.
+    /// Returns the flow that the operator chose, or an error if the provider does not support it. If the operator chose
+    /// none, returns the profile's first flow. If that is the device flow and it cannot grant the scopes, returns the
+    /// redirect flow if the profile has it.
     fn flow(&self, given: Option<Flow>, settings: &ProviderSettings) -> Result<Flow, ProfileError> {
         let has = |flow: Flow| match flow {
             Flow::Device => settings.device_authorization_endpoint.is_some(),

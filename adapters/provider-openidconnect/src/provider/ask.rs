@@ -23,8 +23,8 @@ impl OpenIdConnectProvider {
     ) -> Result<ProviderResponse, Unanswered> {
         let endpoint = request.url().clone();
         let method = self.auth_memory.first(&endpoint, auth);
-        // After a vague error, a refresh token is not sent again, because that risks the token. A learned method is not
-        // replaced, because it has worked.
+        // After a vague error, a refresh token is not sent again, because that risks the token; and a learned method is
+        // not replaced, because it has worked before.
         let may_guess = method == auth.method && !request.has_field("refresh_token");
         let first = self.post_by(auth.by(method), request.clone(), deadline);
         let first = first.await?;

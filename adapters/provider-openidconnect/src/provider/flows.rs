@@ -105,8 +105,8 @@ impl OpenIdConnectProvider {
         server.is_ok_and(|server| server.token().is_ok_and(|now| now != token_endpoint))
     }
 
-    /// Reads the tokens of a response. Tokens that fail a check are returned as unusable, because they are valid at the
-    /// provider.
+    /// Reads the tokens of a response. Tokens that fail a check are returned as unusable, so that the caller can revoke
+    /// them: they are valid at the provider.
     fn read_tokens(
         &self,
         fields: &Fields,

@@ -151,6 +151,8 @@ pub struct ErrorWords {
     pub passing: Vec<String>,
     /// The operator must act: `invalid_client` and similar. Never ends a grant.
     pub misconfigured: Vec<String>,
+    /// `invalid_grant` in words that the provider has also used for valid tokens. Ends a grant only if it persists.
+    pub doubtful: Vec<String>,
 }
 
 /// The person who consented.

@@ -91,7 +91,7 @@ pub enum SettingsError {
     /// A URL must not receive secrets.
     #[error("{key} {fault}")]
     Address {
-        /// The key of the URL.
+        /// The name of the setting that contains the URL.
         key: &'static str,
         /// Why the URL is rejected.
         fault: AddressFault,

@@ -243,8 +243,9 @@ async fn the_answer_must_come_from_the_right_server() {
 #[tokio::test]
 async fn the_id_token_must_answer_this_request() {
     let encode = |claims: Value| format!("h.{}.s", URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let another = encode(json!({"nonce": "another"}));
     for id_token in [
-        encode(json!({"nonce": "another"})),
+        another.clone(),
         encode(json!({"nonce": null})),
         encode(json!({})),
         "no.jwt".to_owned(),
@@ -253,6 +254,19 @@ async fn the_id_token_must_answer_this_request() {
         let stub = issuing(json!({}), answer).await;
         let error = unusable(round_trip(at_issuer(&stub.base), CALLBACK).await);
         assert_eq!(kind(&error), ("refused", "invalid_id_token"), "{id_token}");
+        let names_setting = error.to_string().contains("omits_nonce");
+        assert_eq!(names_setting, id_token != another, "{error}");
+    }
+    // Nobody uses the ID token of a server without keys, but another request's tokens are refused there, too.
+    for (id_token, expected) in [
+        (encode(json!({})), "granted"),
+        ("no.jwt".to_owned(), "granted"),
+        (another, "refused invalid_id_token"),
+    ] {
+        let answer = json!({"access_token": "at", "id_token": id_token});
+        let stub = issuing(json!({"jwks_uri": null}), answer).await;
+        let outcome = round_trip(at_issuer(&stub.base), CALLBACK).await;
+        assert_eq!(step(&outcome), expected, "{id_token}");
     }
 }
 

@@ -234,6 +234,32 @@ async fn a_bad_endpoint_that_refreshes_do_not_use_stops_none() {
 }
 
 #[tokio::test]
+async fn a_bad_endpoint_of_the_other_flow_stops_no_links() {
+    for (flow, member) in [
+        (Flow::Device, "authorization_endpoint"),
+        (Flow::AuthorizationCode, "device_authorization_endpoint"),
+    ] {
+        let stub = Stub::start(move |seen, base| {
+            let mut changes = json!({"authorization_endpoint": format!("{base}/authorize")});
+            changes[member] = json!("http://id.example.com/x");
+            let answer = json!({"device_code": "d", "user_code": "BCDF-GHJK", "expires_in": 600,
+                "verification_uri": format!("{base}/verify")});
+            match seen.path.as_str() {
+                "/device" => reply_json(200, &answer),
+                _ => issuer_with(changes)(seen, base),
+            }
+        })
+        .await;
+        let settings = ProviderSettings {
+            flow,
+            ..issuer(&stub.base)
+        };
+        let begun = Subject::new(settings).begin().await;
+        assert!(begun.is_ok(), "{member}: {}", error_of(begun));
+    }
+}
+
+#[tokio::test]
 async fn no_metadata_at_all() {
     let stub = Stub::saying(404, "text/plain", "").await;
     let error = error_of(Subject::new(issuer(&stub.base)).begin().await);

@@ -337,6 +337,20 @@ async fn no_device_endpoint() {
     assert_eq!(troubles(&findings).len(), 2, "{findings:#?}");
 }
 
+// RFC 9126 section 5. To set authorization_endpoint alone would send people to an error page.
+#[tokio::test]
+async fn pushed_requests_are_required() {
+    let stub = described_as(json!({"require_pushed_authorization_requests": true})).await;
+    let findings = check(redirecting(&stub.base)).await;
+    let words = [
+        "RFC 9126",
+        "flow = \"device\"",
+        "switch this requirement off",
+    ];
+    expect(&findings, About::Endpoints, Verdict::Problem, &words);
+    assert!(troubles(&check(good(&stub.base)).await).is_empty());
+}
+
 /// Error codes, and what the remedy must contain.
 const NOES: &[(&str, &str)] = &[
     ("invalid_client", "client_secret"),

@@ -224,6 +224,8 @@ async fn a_dead_refresh_token_has_several_names() {
         (401, "refresh_token_invalidated"),
         (400, "RefreshTokenRevoked"),
         (400, "expired_refresh_token"),
+        // Ory Hydra 1 (neondatabase/mcp-server-neon pull 232).
+        (401, "token_inactive"),
     ] {
         let answer = json!({"error": code, "error_description": "expired"});
         let expected = ("refused", "invalid_grant".to_owned(), false);
@@ -236,7 +238,12 @@ async fn a_dead_refresh_token_has_several_names() {
 
 #[tokio::test]
 async fn the_operator_s_mistakes_are_no_dead_tokens() {
-    for (status, code) in [(401, "invalid_client"), (400, "unauthorized_client")] {
+    for (status, code) in [
+        (401, "invalid_client"),
+        (400, "unauthorized_client"),
+        // RFC 8707 section 2: the resource comes from the configuration.
+        (400, "invalid_target"),
+    ] {
         let expected = ("misconfigured", code.to_owned(), false);
         assert_eq!(judged(status, json!({"error": code})).await, expected);
     }

@@ -133,6 +133,14 @@ async fn lifetimes_have_several_names() {
     }
 }
 
+// Zoho Writer, "Refresh access token": `expires_in` in milliseconds, beside seconds.
+#[tokio::test]
+async fn a_lifetime_in_seconds_comes_before_one_in_another_unit() {
+    let answer = json!({"access_token": "at", "expires_in_sec": 3600, "expires_in": 3_600_000});
+    let grant = granted(answer).await;
+    assert_eq!(grant.expires_in, Some(Duration::from_secs(3600)));
+}
+
 // TikTok's first version and Lark; httpx_auth issue 119; Slack, if only a person's token was requested.
 #[tokio::test]
 async fn tokens_may_be_wrapped() {

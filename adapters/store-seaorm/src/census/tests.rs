@@ -175,8 +175,8 @@ async fn outage_at(store: &SeaOrmStore) {
     assert!(store.end_outage(&provider).await.unwrap());
 }
 
-/// Only a person can renew a grant with a maximum age, and any other that refreshes do not extend: counted a week
-/// ahead, each grant once. One that a refresh may extend is counted within a day.
+/// A grant that refreshes do not extend, for example because it has a maximum age, is counted from a week before its
+/// end, and only once. A grant that a refresh may extend is counted from a day before its end.
 async fn ends_of_age_at(store: &SeaOrmStore) {
     let (hour, soon, week) = (NOW + DAY / 24, NOW + DAY / 2, NOW + 7 * DAY);
     let well = |dies_at| Grant(Status::Active, true, dies_at, Some(hour));

@@ -41,8 +41,8 @@ pub(super) async fn traced<T>(
     answer
 }
 
-/// Waits for a response, at most until the timeout. After the timeout, also replaces the pool's connections: the server
-/// cancels slow statements earlier, so the connection must be broken.
+/// Waits for a response, at most until the timeout. This timeout is longer than the server's `statement_timeout`, so
+/// when it passes, the connection is broken: the pool's connections are then replaced.
 pub(super) async fn with_timeout<T>(
     response_timeout: Option<&ResponseTimeout>,
     answer: impl Future<Output = Result<T, DbErr>>,

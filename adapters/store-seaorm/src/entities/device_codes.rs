@@ -68,7 +68,7 @@ pub struct Model {
     pub person: Option<String>,
     pub person_identified: Option<bool>,
     pub person_name: Option<String>,
-    /// The MAC of the person and of the link that holds the tokens.
+    /// A MAC over the link's code and the person whose tokens the link holds, so that nobody can change the person.
     pub owner_mac: Option<Vec<u8>>,
     /// The claims about the job from the JWT of the requesting workload, one per line.
     pub workload: Option<String>,

@@ -1,4 +1,4 @@
-//! Links, and what is deleted or due beside them.
+//! Links, audit entries, wrong codes, revocations and other rows that are due or deleted.
 
 use std::time::Duration;
 

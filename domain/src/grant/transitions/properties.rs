@@ -11,7 +11,8 @@ use crate::secret::Sealed;
 
 const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const LEASE: Duration = Duration::from_secs(15);
-/// At most this many responses are in flight at a time: a second lease on a refresh token whose first response is late.
+/// Maximum number of responses in flight. There can be two if the refresh token is leased again while the first
+/// response is late.
 const TASKS: usize = 2;
 
 /// Returns the `n`th refresh token that the provider issued.

@@ -13,8 +13,8 @@ pub trait OutageStore: Send + Sync {
     /// Returns all outages.
     async fn outages(&self) -> Result<Vec<Outage>, StoreError>;
 
-    /// Records that an outage has begun, and [numbers](Outage::numbered) it: later outages have greater numbers. `None`
-    /// if the provider has an outage already, which stays unchanged.
+    /// Records that an outage has begun, and numbers it: later outages have greater numbers. `None` if the provider has
+    /// an outage already, which stays unchanged.
     async fn begin_outage(&self, outage: Outage) -> Result<Option<Outage>, StoreError>;
 
     /// Leases the account that is [probed next](Outage::choose), if the provider has an outage and a probe is due.

@@ -11,8 +11,9 @@ use crate::secret::KeyedHash;
 /// Reads the accounts that keys give access to.
 #[async_trait]
 pub trait ReadStore: Send + Sync {
-    /// Returns the key with this hash, what it gives access to, and the tokens of its account, from one snapshot.
-    /// Expired keys are returned too. The tokens are missing if the key's link was completed during the call.
+    /// Returns the key with this hash and what it gives access to. If the key has an account, its tokens are read in
+    /// the same statement. Expired keys are returned too. If the key's link is completed during the call, the tokens
+    /// may be missing although the key now has an account.
     async fn open_key(&self, key: &KeyedHash) -> Result<Option<OpenedKey>, StoreError>;
 
     /// Returns the keys in `seen` for which [`ReadStore::open_key`] would now return a different result.

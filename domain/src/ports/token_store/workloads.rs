@@ -6,13 +6,14 @@ use crate::grant::{AccessKeyId, AccountId, NewKey};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 use crate::vault::RowMacs;
-use crate::workload::{NewWorkload, WorkloadGrant, WorkloadRecord};
+use crate::workload::{NewWorkload, WorkloadAccess, WorkloadRecord};
 
 /// Workloads that may use accounts, and single-use tokens. A workload is deleted with its key.
 #[async_trait]
 pub trait WorkloadStore: Send + Sync {
     /// Returns the workloads with this identity and what their keys give access to, from one snapshot.
-    async fn find_workloads(&self, identity: &KeyedHash) -> Result<Vec<WorkloadGrant>, StoreError>;
+    async fn find_workloads(&self, identity: &KeyedHash)
+    -> Result<Vec<WorkloadAccess>, StoreError>;
 
     /// Returns up to `limit` workloads of an account with numbers above `after`, in the order of their numbers.
     async fn workloads(

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, State};
 use crate::audit::{
-    AuditChain, AuditEnds, AuditEntry, AuditFilter, AuditNumber, AuditPosition, AuditReference,
-    SignedEntry,
+    AuditChain, AuditContent, AuditEnds, AuditEntry, AuditFilter, AuditNumber, AuditPosition,
+    AuditReference, SignedEntry,
 };
 use crate::ports::{AuditStore, Chained, StoreError};
 use crate::time::Timestamp;
@@ -78,7 +78,7 @@ impl AuditStore for MemoryStore {
     ) -> Result<Vec<AuditEntry>, StoreError> {
         let state = self.lock();
         let later = state.audit.entries.iter().filter(|e| e.number > after);
-        let wanted = later.filter(|entry| filter.admits(&entry.content));
+        let wanted = later.filter(|entry| admits(filter, &entry.content));
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(wanted.take(most).cloned().collect())
     }
@@ -114,4 +114,14 @@ impl State {
             self.audit.kept.push(entry);
         }
     }
+}
+
+/// Whether a filter admits an entry.
+fn admits(filter: &AuditFilter, content: &AuditContent) -> bool {
+    let equals = |wanted: Option<i64>, is: Option<i64>| wanted.is_none() || wanted == is;
+    equals(filter.account.map(|a| a.0), content.account.map(|a| a.0))
+        && equals(filter.key.map(|k| k.0), content.key.map(|k| k.0))
+        && filter.kind.is_none_or(|kind| kind.as_str() == content.kind)
+        && filter.after.is_none_or(|after| content.at >= after)
+        && filter.before.is_none_or(|before| content.at < before)
 }

@@ -8,8 +8,8 @@ use super::MemoryStore;
 use crate::clock_step::Horizon;
 use crate::grant::refresh::{PROBE_HORIZON, REFRESH_HORIZON};
 use crate::grant::revocation::REVOCATION_HORIZON;
-use crate::link::Link;
-use crate::link::polling::POLL_HORIZON;
+use crate::link::polling::{POLL_HORIZON, STORED_WITHIN};
+use crate::link::{Link, LinkState, PollSchedule};
 use crate::ports::{ClockStepStore, StoreError};
 use crate::time::Timestamp;
 
@@ -38,7 +38,7 @@ impl ClockStepStore for MemoryStore {
         });
         let refreshes = tokens.take(limit).map(|due| make_due(due, now)).count();
         let polled = state.links.values_mut().filter_map(|link| {
-            link.poll = Some(link.poll_after_clock_step(now)?);
+            link.poll = Some(sooner_poll(link, now)?);
             Some(())
         });
         let sooner = polled.take(limit).count();
@@ -83,6 +83,14 @@ impl ClockStepStore for MemoryStore {
         let probes = changed.count();
         Ok((obtained + refreshes + probes + sooner + polls + revocations + deadlines) as u64)
     }
+}
+
+/// Returns the schedule of a link whose next poll is too far beyond its interval, although the provider has answered.
+fn sooner_poll(link: &Link, now: Timestamp) -> Option<PollSchedule> {
+    let polled = matches!(link.state, LinkState::Authorizing(_));
+    let poll = link.poll.filter(|poll| polled && poll.failures == 0)?;
+    let next_at = now + poll.interval;
+    (poll.next_at > next_at + STORED_WITHIN).then_some(PollSchedule { next_at, ..poll })
 }
 
 fn is_beyond(

@@ -200,7 +200,7 @@ impl LinkStore for MemoryStore {
 impl State {
     /// Returns the consents in progress: those of the network from which this one is confirmed, and all.
     fn consents_in_progress(&self, by: &Confirmation, now: Timestamp) -> ConsentsInProgress {
-        let open = self.links.values().filter(|link| link.is_open(now));
+        let open = self.links.values().filter(|link| is_open(link, now));
         let from = open.filter_map(|link| link.confirmed_from);
         let from: Vec<_> = from.collect();
         let of_network = from.iter().filter(|from| **from == by.network);
@@ -232,7 +232,7 @@ impl State {
         macs: &RowMacs,
     ) -> Result<LinkCreation, StoreError> {
         let links = self.links.values();
-        let open = links.filter(|kept| kept.is_open(link.created_at)).count() as u64;
+        let open = links.filter(|kept| is_open(kept, link.created_at)).count() as u64;
         let full_since = self.full_since(&link, open, limit);
         if let Err(refused) = limit.judge(full_since, link.created_at) {
             return Ok(LinkCreation::TooManyCodes(refused));
@@ -325,7 +325,7 @@ impl State {
             .links
             .values()
             .filter(|link| {
-                link.was_over_before(ended_before) || is_left_over(link, left_over_before)
+                was_over_before(link, ended_before) || is_left_over(link, left_over_before)
             })
             .take(usize::try_from(limit).unwrap_or(usize::MAX))
             .map(|link| (link.id, link.key))
@@ -340,7 +340,22 @@ impl State {
     }
 }
 
+/// Whether a link has neither ended nor expired.
+fn is_open(link: &Link, now: Timestamp) -> bool {
+    link.ended_at().is_none() && !link.is_past_deadline(now)
+}
+
+/// Whether a link may be deleted because it ended or expired before `moment`. A link with a lease or with tokens does not
+/// expire.
+fn was_over_before(link: &Link, moment: Timestamp) -> bool {
+    match (&link.state, link.ended_at()) {
+        (_, Some(at)) => at < moment,
+        (LinkState::Redeemed(_) | LinkState::Confirming(_), None) => false,
+        _ => link.expires_at < moment && link.lease_until.is_none_or(|until| until < moment),
+    }
+}
+
 /// Whether a link has ended or expired without an account.
 fn is_left_over(link: &Link, now: Timestamp) -> bool {
-    !matches!(link.state, LinkState::Linked { .. }) && link.was_over_before(now)
+    !matches!(link.state, LinkState::Linked { .. }) && was_over_before(link, now)
 }

@@ -15,15 +15,15 @@ impl OutageStore for MemoryStore {
         Ok(self.lock().outages.clone())
     }
 
-    async fn begin_outage(&self, outage: Outage) -> Result<Option<Outage>, StoreError> {
+    async fn begin_outage(&self, mut outage: Outage) -> Result<Option<Outage>, StoreError> {
         let mut state = self.lock();
         let mut known = state.outages.iter();
         if known.any(|known| known.provider == outage.provider) {
             return Ok(None);
         }
-        let begun = outage.numbered(state.next_number());
-        state.outages.push(begun.clone());
-        Ok(Some(begun))
+        outage.version.outage = state.next_number();
+        state.outages.push(outage.clone());
+        Ok(Some(outage))
     }
 
     async fn claim_probe(

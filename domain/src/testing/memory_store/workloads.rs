@@ -9,22 +9,25 @@ use crate::ports::{KeyCreation, StoreError, WorkloadStore};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 use crate::vault::RowMacs;
-use crate::workload::{NewWorkload, WorkloadGrant, WorkloadRecord};
+use crate::workload::{NewWorkload, WorkloadAccess, WorkloadRecord};
 
 #[async_trait]
 impl WorkloadStore for MemoryStore {
-    async fn find_workloads(&self, identity: &KeyedHash) -> Result<Vec<WorkloadGrant>, StoreError> {
+    async fn find_workloads(
+        &self,
+        identity: &KeyedHash,
+    ) -> Result<Vec<WorkloadAccess>, StoreError> {
         let state = self.lock();
         let own = state.workloads.iter();
         let own = own.filter(|(_, kept)| kept.identity == *identity);
-        let grants = own.filter_map(|(number, kept)| {
-            Some(WorkloadGrant {
+        let accesses = own.filter_map(|(number, kept)| {
+            Some(WorkloadAccess {
                 key: state.holder(AccessKeyId(*number))?,
                 binding: kept.binding.clone(),
                 mac: kept.mac,
             })
         });
-        Ok(grants.collect())
+        Ok(accesses.collect())
     }
 
     async fn workloads(

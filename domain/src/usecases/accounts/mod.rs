@@ -114,7 +114,8 @@ impl Accounts {
         Ok(is_status && filter.admits(own, &labels.unwrap_or_default()))
     }
 
-    /// Returns the warning of an account that has no error, if there is one ([`Account::warning`]).
+    /// Returns the warning of an account, if it has one ([`Account::warning`]). Call this only for accounts without an
+    /// error.
     pub fn warning(&self, account: &Account) -> Option<Fault> {
         account.warning(self.clock.now())
     }

@@ -6,7 +6,7 @@ use crate::ports::{NotVerified, SignedClaims, SingleUse};
 use crate::secret::WorkloadToken;
 use crate::usecases::{Coded as _, Refusal};
 use crate::workload::{
-    Policy, Rule, TrustedIssuer, ValidJwt, WorkloadGrant, WorkloadRefusal, shown_text,
+    Policy, Rule, TrustedIssuer, ValidJwt, WorkloadAccess, WorkloadRefusal, shown_text,
 };
 
 impl Workloads {
@@ -100,10 +100,10 @@ impl Workloads {
             .vault
             .hash_workload_token(token, &issuer.url, jwt.jti.as_deref());
         let found = self.store.find_workloads(&identity).await;
-        let mut grants = found.map_err(|error| self.refuse(&context, error.into()))?;
-        grants.retain(|grant| self.is_genuine(grant, issuer, &jwt, context.address));
+        let mut accesses = found.map_err(|error| self.refuse(&context, error.into()))?;
+        accesses.retain(|access| self.is_genuine(access, issuer, &jwt, context.address));
         let now = self.clock.now();
-        grants.retain(|grant| grant.key.expires_at.is_none_or(|at| at > now));
+        accesses.retain(|access| access.key.expires_at.is_none_or(|at| at > now));
         Ok(VerifiedWorkload {
             context,
             issuer: issuer.url.clone(),
@@ -115,7 +115,7 @@ impl Workloads {
             },
             identity,
             policies: policies.into_iter().cloned().collect(),
-            grants,
+            accesses,
         })
     }
 
@@ -123,22 +123,22 @@ impl Workloads {
     /// valid.
     fn is_genuine(
         &self,
-        grant: &WorkloadGrant,
+        access: &WorkloadAccess,
         issuer: &TrustedIssuer,
         jwt: &ValidJwt,
         from: IpAddr,
     ) -> bool {
-        let binding = &grant.binding;
+        let binding = &access.binding;
         let is_its = binding.issuer == issuer.url && binding.claims == jwt.bound;
-        let mac = self.vault.workload_mac(&grant.key.hash, binding);
-        let is_genuine = is_its && mac.is_equal(&grant.mac);
+        let mac = self.vault.workload_mac(&access.key.hash, binding);
+        let is_genuine = is_its && mac.is_equal(&access.mac);
         if !is_genuine && self.keys.logs_refusal(from) {
             tracing::error!(
-                key = grant.key.id.0,
+                key = access.key.id.0,
                 "a stored workload was changed by somebody else; it is ignored"
             );
         }
-        is_genuine && self.keys.is_genuine(&grant.key, from)
+        is_genuine && self.keys.is_genuine(&access.key, from)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::link::LinkCode;
 use crate::secret::WorkloadToken;
 use crate::usecases::account_reader::NO_SUCH_ACCOUNT;
 use crate::usecases::{Caller, Coded, Refusal};
-use crate::workload::{Permission, Rule, WorkloadGrant, WorkloadRefusal};
+use crate::workload::{Permission, Rule, WorkloadAccess, WorkloadRefusal};
 
 /// A request with the JWT of a workload.
 #[derive(Clone, Copy)]
@@ -108,74 +108,74 @@ impl Workloads {
         workload: &VerifiedWorkload,
         action: WorkloadAction<'_>,
     ) -> Result<Caller, Refusal> {
-        let grant = match action {
+        let access = match action {
             WorkloadAction::Poll(code) | WorkloadAction::Confirm(code) => {
                 self.of_link(workload, code).await?
             }
             WorkloadAction::Token(named) => Some(self.of_token(workload, named).await?),
             WorkloadAction::Account(id) => Some(self.of_account(workload, id).await?),
         };
-        let Some(grant) = grant else {
+        let Some(access) = access else {
             return Ok(Caller::Nobody);
         };
-        let (key, context) = (grant.key.clone(), &workload.context);
+        let (key, context) = (access.key.clone(), &workload.context);
         self.keys.admit(key, context.address, context.is_head)
     }
 
-    /// Returns the stored workload whose key started the link with this code; `None` if another caller has started the
+    /// Returns the access whose key started the link with this code; `None` if another caller has started the
     /// link, or if no policy allows the link any more.
     async fn of_link<'a>(
         &self,
         workload: &'a VerifiedWorkload,
         code: &str,
-    ) -> Result<Option<&'a WorkloadGrant>, Refusal> {
+    ) -> Result<Option<&'a WorkloadAccess>, Refusal> {
         let code = LinkCode::parse(code)?;
         let hash = self.vault.hash_link_code(&code);
         let Some(link) = self.links.find_link(&hash).await? else {
             return Ok(None);
         };
-        let mut grants = workload.grants.iter();
-        let own = grants.find(|grant| grant.key.id == link.key);
-        Ok(own.filter(|grant| workload.allows(Permission::Link, grant, &link.provider)))
+        let mut accesses = workload.accesses.iter();
+        let own = accesses.find(|access| access.key.id == link.key);
+        Ok(own.filter(|access| workload.allows(Permission::Link, access, &link.provider)))
     }
 
     async fn of_token<'a>(
         &self,
         workload: &'a VerifiedWorkload,
         named: Option<&str>,
-    ) -> Result<&'a WorkloadGrant, Refusal> {
+    ) -> Result<&'a WorkloadAccess, Refusal> {
         let readable = self.readable(workload).await?;
         if let Some(name) = named {
             let found = readable.iter().find(|(_, id)| id.to_string() == name);
-            return found.map(|(grant, _)| *grant).ok_or(NO_SUCH_TARGET);
+            return found.map(|(access, _)| *access).ok_or(NO_SUCH_TARGET);
         }
-        let Some((grant, account)) = readable.first() else {
+        let Some((access, account)) = readable.first() else {
             return Err(self.nothing_to_read(workload));
         };
         if readable.iter().any(|(_, other)| other != account) {
             return Err(Refusal::Unprocessable(SEVERAL_ACCOUNTS.to_owned()));
         }
-        Ok(grant)
+        Ok(access)
     }
 
     async fn of_account<'a>(
         &self,
         workload: &'a VerifiedWorkload,
         id: AccountId,
-    ) -> Result<&'a WorkloadGrant, Refusal> {
+    ) -> Result<&'a WorkloadAccess, Refusal> {
         let readable = self.readable(workload).await?;
         let found = readable.iter().find(|(_, account)| *account == id);
-        found.map(|(grant, _)| *grant).ok_or(NO_SUCH_ACCOUNT)
+        found.map(|(access, _)| *access).ok_or(NO_SUCH_ACCOUNT)
     }
 
     /// Returns the accounts that a workload may read under the current policies.
     async fn readable<'a>(
         &self,
         workload: &'a VerifiedWorkload,
-    ) -> Result<Vec<(&'a WorkloadGrant, AccountId)>, Refusal> {
+    ) -> Result<Vec<(&'a WorkloadAccess, AccountId)>, Refusal> {
         let mut readable = Vec::new();
-        for grant in &workload.grants {
-            let Some(id) = grant.key.binding.account() else {
+        for access in &workload.accesses {
+            let Some(id) = access.key.binding.account() else {
                 continue;
             };
             let account = match self.accounts.get(id).await {
@@ -183,8 +183,8 @@ impl Workloads {
                 Err(Refusal::NotFound(_)) => continue,
                 account => account?,
             };
-            if workload.allows(Permission::Token, grant, &account.key.provider) {
-                readable.push((grant, id));
+            if workload.allows(Permission::Token, access, &account.key.provider) {
+                readable.push((access, id));
             }
         }
         Ok(readable)
@@ -192,22 +192,22 @@ impl Workloads {
 
     fn nothing_to_read(&self, workload: &VerifiedWorkload) -> Refusal {
         let now = self.clock.now();
-        let is_open = |grant: &WorkloadGrant| match &grant.key.binding {
+        let is_open = |access: &WorkloadAccess| match &access.key.binding {
             KeyBinding::Link(link) => {
-                !link.status(now).is_final() && workload.policy_of(grant).is_some()
+                !link.status(now).is_final() && workload.policy_of(access).is_some()
             }
             KeyBinding::Account { .. } => false,
         };
-        if workload.grants.iter().any(is_open) {
+        if workload.accesses.iter().any(is_open) {
             return Refusal::LinkPending;
         }
-        let mut grants = workload.grants.iter();
-        let refusal = if let Some(grant) =
-            grants.find(|grant| grant.key.binding.account().is_some())
+        let mut accesses = workload.accesses.iter();
+        let refusal = if let Some(access) =
+            accesses.find(|access| access.key.binding.account().is_some())
         {
             let detail = format!(
                 "the account was linked or granted under the policy {}, which does not let this workload read the token",
-                grant.binding.workload
+                access.binding.workload
             );
             WorkloadRefusal::new(Rule::Policy, detail)
         } else {

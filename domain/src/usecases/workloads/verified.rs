@@ -6,11 +6,11 @@ use crate::grant::{AccountId, KeyHolder, KeyRole, ProviderName};
 use crate::ports::{LinkingWorkload, SingleUse};
 use crate::secret::KeyedHash;
 use crate::workload::{
-    ClaimList, NewWorkload, Permission, Policy, Rule, WorkloadBinding, WorkloadGrant,
+    ClaimList, NewWorkload, Permission, Policy, Rule, WorkloadAccess, WorkloadBinding,
     WorkloadRefusal,
 };
 
-/// A workload that has presented a valid JWT. `policies` are those that accept the JWT. `grants` may have been stored
+/// A workload that has presented a valid JWT. `policies` are those that accept the JWT. `accesses` may have been stored
 /// under other policies.
 pub(crate) struct VerifiedWorkload {
     pub(super) context: RequestContext,
@@ -20,7 +20,7 @@ pub(crate) struct VerifiedWorkload {
     pub(super) token: SingleUse,
     pub(super) identity: KeyedHash,
     pub(super) policies: Vec<Policy>,
-    pub(super) grants: Vec<WorkloadGrant>,
+    pub(super) accesses: Vec<WorkloadAccess>,
 }
 
 impl VerifiedWorkload {
@@ -64,27 +64,27 @@ impl VerifiedWorkload {
         &self,
         provider: &ProviderName,
     ) -> impl Iterator<Item = (&KeyHolder, AccountId)> {
-        let owners = self.grants.iter().filter(|grant| {
-            grant.key.role == KeyRole::Owner && self.allows(Permission::Link, grant, provider)
+        let owners = self.accesses.iter().filter(|access| {
+            access.key.role == KeyRole::Owner && self.allows(Permission::Link, access, provider)
         });
-        owners.filter_map(|grant| Some((&grant.key, grant.key.binding.account()?)))
+        owners.filter_map(|access| Some((&access.key, access.key.binding.account()?)))
     }
 
-    /// Whether the policy of a grant allows `action` at a provider.
+    /// Whether the policy of an access allows `action` at a provider.
     pub(super) fn allows(
         &self,
         action: Permission,
-        grant: &WorkloadGrant,
+        access: &WorkloadAccess,
         provider: &ProviderName,
     ) -> bool {
-        self.policy_of(grant)
+        self.policy_of(access)
             .is_some_and(|policy| policy.allows(action, provider))
     }
 
-    /// Returns the policy of a grant, if the policy accepts the JWT.
-    pub(super) fn policy_of(&self, grant: &WorkloadGrant) -> Option<&Policy> {
+    /// Returns the policy of an access, if the policy accepts the JWT.
+    pub(super) fn policy_of(&self, access: &WorkloadAccess) -> Option<&Policy> {
         let mut policies = self.policies.iter();
-        policies.find(|policy| policy.name == grant.binding.workload)
+        policies.find(|policy| policy.name == access.binding.workload)
     }
 }
 

@@ -161,8 +161,8 @@ async fn what_another_process_has_in_hand_is_waited_for() {
     sleep(Duration::from_millis(200)).await;
     assert!(!waiting.is_finished());
     let result = stage.refreshes.0.refresher.attempt(&theirs).await;
-    let (inner, place) = (&stage.refreshes.0, &mut None);
-    inner.record(&theirs, &result, place).await;
+    let (inner, permit) = (&stage.refreshes.0, &mut None);
+    inner.record(&theirs, &result, permit).await;
     timeout(SOON, waiting).await.unwrap().unwrap();
     assert_eq!(stage.provider.presented(), ["refresh"]);
 }

@@ -18,13 +18,13 @@ async fn tokens_outlive_a_store_that_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_row_holds_no_place_at_the_provider() {
+async fn a_damaged_row_holds_no_permit_at_the_provider() {
     let stage = Stage::new().await;
     stage.store.be_damaged(true);
     let request = stage.request().await;
-    let places = stage.refreshes.0.scheduler.places_at(&request.provider);
+    let permits = stage.refreshes.0.scheduler.permits_at(&request.provider);
     let free = async {
-        while places.available_permits() < MOST_PER_PROVIDER {
+        while permits.available_permits() < MOST_PER_PROVIDER {
             sleep(Duration::from_millis(5)).await;
         }
     };
@@ -92,13 +92,13 @@ async fn a_lease_over_tokens_in_hand_is_held_until_they_are_saved() {
     }
     stage.clock.advance(Duration::from_secs(3590));
     let newer = stage.claimed_elsewhere().await;
-    let places = stage
+    let permits = stage
         .refreshes
         .0
         .scheduler
-        .places_at(Refreshes::provider(&newer));
-    let place = places.try_acquire_owned().unwrap();
-    assert!(stage.refreshes.start(&newer, place), "it is at work");
+        .permits_at(Refreshes::provider(&newer));
+    let permit = permits.try_acquire_owned().unwrap();
+    assert!(stage.refreshes.start(&newer, permit), "it is at work");
     stage.store.refuse_recordings(1);
     assert!(stage.refreshes.clone().finish(SOON).await);
     assert_eq!(stage.provider.presented(), ["refresh"]);

@@ -72,9 +72,7 @@ pub(super) async fn a_lease_keeps_others_away(fixture: &dyn Fixture) {
     let store = fixture.store();
     let link = authorizing(&*store, 1, 5).await;
     let claimed = claim_one(&*store, 5, 20).await;
-    assert!(claimed.version > link.version);
-    assert_eq!(claimed.lease_until, Some(at(20)));
-    assert_eq!(claimed.poll, link.poll);
+    assert_eq!(link.claim(at(5), at(20)), Ok(claimed.clone()));
     assert_eq!(found(&*store, 1).await, claimed);
     assert_eq!(store.next_poll_at(&[]).await.unwrap(), Some(at(20)));
     assert_eq!(
@@ -85,8 +83,7 @@ pub(super) async fn a_lease_keeps_others_away(fixture: &dyn Fixture) {
         []
     );
     let again = claim_one(&*store, 20, 40).await;
-    assert_eq!(again.lease_until, Some(at(40)));
-    assert!(again.version > claimed.version);
+    assert_eq!(claimed.claim(at(20), at(40)), Ok(again.clone()));
     assert_eq!(found(&*store, 1).await, again);
     // The first holder may have lost a response.
     let failures = [claimed, again].map(|link| link.poll.unwrap().failures);

@@ -226,6 +226,10 @@ fn behaviour(quirks: &Quirks) -> Option<String> {
             "one invalid_grant does not end a grant, only repeated ones",
         ),
         (
+            !quirks.errors.doubtful.is_empty(),
+            "some causes of invalid_grant end a grant only if they persist",
+        ),
+        (
             quirks.identity.issuer_template.is_some(),
             "one issuer for many tenants",
         ),

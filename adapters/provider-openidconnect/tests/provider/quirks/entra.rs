@@ -214,7 +214,7 @@ async fn numbers_in_words() {
             "invalid_client",
             700025,
             "misconfigured invalid_client",
-            "Remove the client secret",
+            "add a second provider",
         ),
         (
             "invalid_client",

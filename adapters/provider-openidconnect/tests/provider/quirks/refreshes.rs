@@ -91,6 +91,19 @@ async fn what_is_dead_and_what_is_not() {
             both("invalid_grant", "Token request is already being processed."),
             "unavailable",
         ),
+        // jottley/spring-social-salesforce (ErrorHandler.java), restforce/restforce issue 303.
+        (
+            "salesforce",
+            400,
+            both("invalid_grant", "ip restricted or invalid login hours"),
+            "unavailable",
+        ),
+        (
+            "salesforce",
+            400,
+            both("invalid_grant", "inactive user"),
+            "unavailable",
+        ),
         // The account may be enabled again; Salesforce's own list of codes (sdk-codes) does not contain this one.
         (
             "salesforce",
@@ -132,6 +145,13 @@ async fn what_is_dead_and_what_is_not() {
             both("invalid_grant", "Unknown or invalid refresh token."),
             DEAD,
         ),
+        // jsarafajr/passport-atlassian-oauth2 issue 1.
+        (
+            "atlassian",
+            401,
+            both("access_denied", "Unauthorized"),
+            "misconfigured access_denied",
+        ),
         (
             "bitbucket",
             400,
@@ -151,7 +171,33 @@ async fn what_is_dead_and_what_is_not() {
             both("invalid_grant", "Token has been expired or revoked."),
             DEAD,
         ),
+        // kubeguard/guard issue 346, openpubkey/opkssh issue 617.
+        (
+            "google",
+            401,
+            both("deleted_client", "The OAuth client was deleted."),
+            "misconfigured deleted_client",
+        ),
+        (
+            "google",
+            401,
+            both("disabled_client", "The OAuth client was disabled."),
+            "misconfigured disabled_client",
+        ),
         ("gitlab", 400, error("invalid_grant"), DEAD),
+        // keycloak/keycloak issues 20392, 23397 and 50721: believed only when it stays.
+        (
+            "keycloak",
+            400,
+            both("invalid_grant", "Session doesn't have required client"),
+            "refused doubtful_invalid_grant",
+        ),
+        (
+            "keycloak",
+            400,
+            both("invalid_grant", "Token is not active"),
+            DEAD,
+        ),
         // dreeveapp/dreeve issues 1449 and 372.
         (
             "strava",

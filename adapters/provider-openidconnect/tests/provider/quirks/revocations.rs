@@ -213,6 +213,13 @@ async fn forms_of_their_own() {
     assert_eq!(subject.revoke().await, Ok(Revoked::Unsupported));
     assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Revoked));
     stub.last(|seen| assert!(seen.header("authorization").starts_with("Basic ")));
+    // stravalib/stravalib issue 738: with Basic, and either token.
+    let (subject, stub) = at("strava", || reply(200, "text/plain", "")).await;
+    assert_eq!(subject.revoke().await, Ok(Revoked::Revoked));
+    stub.last(|seen| {
+        assert_eq!(seen.form()["token"], REFRESH_TOKEN);
+        assert!(seen.header("authorization").starts_with("Basic "));
+    });
     let (subject, stub) = at("auth0", || reply(200, "text/plain", "")).await;
     assert_eq!(
         subject.revoke_access_token().await,

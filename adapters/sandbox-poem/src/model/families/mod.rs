@@ -32,10 +32,9 @@ pub enum Reuse {
     ///
     /// Modelled after [Airlock IAM](https://docs.airlock.com/iam/7.7/data/data/1594920812889.html): its "grace period
     /// for single-use refresh tokens" lasts until the new tokens are used, and only the latest pair is valid.
-    /// [Auth0](https://support.auth0.com/center/s/article/Refresh-token-leeway) ("reuse interval": the previous
-    /// generation only, an older one ends all) and
-    /// [Okta](https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/) ("grace period") go by
-    /// time alone: see [`Reuse::Grace`].
+    /// [Auth0](https://support.auth0.com/center/s/article/Refresh-token-leeway) ("reuse interval") and
+    /// [Okta](https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/) ("grace period") limit
+    /// reuse only by time: see [`Reuse::Grace`]. At Auth0, a refresh token older than the previous one ends the family.
     Retries(u32),
     /// The previous refresh token may be used again for this long after its first use. The client gets new tokens, and
     /// the tokens of the last response become invalid. Any other reuse ends the family. Auth0 and Okta work like this.

@@ -37,8 +37,8 @@ pub(crate) struct Postgres {
     general: Arc<Pool>,
     /// The connections for [`Purpose::Save`], which other work does not occupy.
     saving: Arc<Pool>,
-    /// Limits concurrent saves to the connections of `saving`. So a save that waits for other saves does not look like
-    /// a server that does not respond.
+    /// Limits concurrent saves to the connections of `saving`. Otherwise a save that waits for other saves would look
+    /// like an unresponsive server.
     turns: Arc<Semaphore>,
     settings: PoolSettings,
     is_pooled: bool,
@@ -183,8 +183,8 @@ impl Postgres {
     }
 }
 
-/// Returns how many connections to open at most. If the server rejects a further connection, sqlx tries to connect until
-/// it times out, even if an open connection becomes free meanwhile.
+/// Returns the maximum number of connections to open. If the server rejects a further connection, sqlx tries to connect
+/// until it times out, even if an open connection becomes free meanwhile.
 fn within_limit(max_connections: u32, allowed: u32) -> u32 {
     if max_connections > allowed {
         tracing::warn!(

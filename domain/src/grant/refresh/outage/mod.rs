@@ -97,12 +97,6 @@ impl Outage {
         }
     }
 
-    /// Returns the outage with the number that the store gave it.
-    pub const fn numbered(mut self, number: i64) -> Self {
-        self.version.outage = number;
-        self
-    }
-
     /// Returns the outage with the next version, as the store saves it.
     pub const fn changed(mut self) -> Self {
         self.version.change += 1;

@@ -23,7 +23,7 @@ fn waiting(account: i64, failures: u32) -> WaitingAccount {
     }
 }
 
-/// Probes so many accounts that had not failed before.
+/// Returns an outage in which `count` accounts that had not failed before were probed.
 fn first_probes(count: u32) -> Outage {
     let accounts = 1000..1000 + i64::from(count);
     accounts.fold(outage(), |outage, account| {
@@ -148,8 +148,8 @@ fn a_probe_that_a_wrong_clock_has_put_off_is_due() {
     }
 }
 
-/// Returns for how long the first of the well accounts that gets a probe has been waiting, and how many accounts have
-/// failed for the first time until then. Each account is due at its second; the sick ones keep failing.
+/// Returns the longest wait of a healthy account until the first of them is probed, and how many accounts have failed
+/// at least once by then. `sick` and `well` are the seconds at which accounts become due. The sick ones always fail.
 fn longest_wait(sick: &[u64], well: &[u64], spread: f64) -> (Duration, u32) {
     let seconds = sick.iter().chain(well);
     let due = seconds.map(|second| NOW + Duration::from_secs(*second));
@@ -188,8 +188,8 @@ fn longest_wait(sick: &[u64], well: &[u64], spread: f64) -> (Duration, u32) {
 }
 
 proptest! {
-    /// Whenever they become due, and although nothing tells them from sick ones. The well account that is probed first
-    /// ends the outage for all.
+    /// This holds whenever the accounts become due, although nothing distinguishes well accounts from sick ones that
+    /// have not failed yet. The first well account that is probed ends the outage for all.
     #[test]
     fn well_accounts_wait_for_a_second_for_each_that_begins_to_fail(
         sick in proptest::collection::vec(0..200_u64, 0..=QUICK_PROBES as usize),
@@ -244,7 +244,7 @@ proptest! {
     }
 }
 
-/// The probes that a provider gets which is down, and each account fails for the first time.
+/// Counts the probes of a provider that is down, if every probed account fails for the first time.
 #[test]
 fn an_outage_of_all_accounts_costs_few_probes() {
     let (mut outage, mut probes) = (outage(), 0);

@@ -102,16 +102,16 @@ fn an_unsaid_refusal_is_believed_sooner_while_others_are_refreshed() {
         AccountStatus::RelinkRequired
     );
     assert_eq!(status(3 * HOUR, None), AccountStatus::Degraded);
-    // It has stopped refreshing others too, or had before this began.
+    // The provider has also stopped refreshing other accounts, or had stopped before it refused this one.
     assert_eq!(status(4 * HOUR, Some(2 * HOUR)), AccountStatus::Degraded);
     assert_eq!(status(4 * HOUR, Some(5 * HOUR)), AccountStatus::Degraded);
-    // All are refused, so the cause may be anything, for a long time.
+    // The provider refuses all accounts, so the cause may be anything, and the grant ends only after a week.
     assert_eq!(status(25 * HOUR, None), AccountStatus::Degraded);
     assert_eq!(status(6 * 24 * HOUR, None), AccountStatus::Degraded);
     assert_eq!(status(7 * 24 * HOUR, None), AccountStatus::RelinkRequired);
 }
 
-/// With few accounts no outage shows that a firewall refuses everybody.
+/// With few accounts no outage begins, which would show that a firewall refuses everybody.
 #[test]
 fn a_gateway_that_refuses_everybody_ends_nothing() {
     let year = 8760 * HOUR;

@@ -15,6 +15,12 @@ fn outage() -> Outage {
     Outage::begin(one(), fault, None, NOW)
 }
 
+/// The same outage with the number that the store gives it.
+fn numbered(mut outage: Outage, number: i64) -> Outage {
+    outage.version.outage = number;
+    outage
+}
+
 fn probed_by(account: i64) -> Outage {
     let waiting = WaitingAccount {
         account: AccountId(account),
@@ -128,7 +134,7 @@ fn of_two_reads_the_one_that_began_later_counts() {
 #[test]
 fn an_older_version_never_replaces_a_newer_one() {
     let outages = Outages::default();
-    let (first, next) = (outage().numbered(1), outage().numbered(2));
+    let (first, next) = (numbered(outage(), 1), numbered(outage(), 2));
     let newer = first.clone().changed();
     read(&outages, vec![newer.clone()]);
     read(&outages, vec![first.clone()]);
@@ -150,7 +156,7 @@ fn the_replica_that_probed_last_lets_others_go_first() {
     outages.probed(&own);
     assert_eq!(outages.probe_delay(&own), PROBE_DELAY);
     assert_eq!(outages.probe_delay(&own.clone().changed()), PROBE_DELAY);
-    assert_eq!(outages.probe_delay(&own.numbered(2)), Duration::ZERO);
+    assert_eq!(outages.probe_delay(&numbered(own, 2)), Duration::ZERO);
     assert_eq!(outages.probe_delay(&probed_by(2)), Duration::ZERO);
 }
 

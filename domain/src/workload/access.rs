@@ -31,7 +31,7 @@ pub struct NewWorkload {
 
 /// A stored workload with its key and what the key gives access to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorkloadGrant {
+pub struct WorkloadAccess {
     /// Its key.
     pub key: KeyHolder,
     /// The workload.

@@ -1,6 +1,8 @@
 //! The catalogue is complete, and callers cannot create further series.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
+mod document;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -13,8 +15,10 @@ use central_oauth_domain::observe::{
 };
 use central_oauth_domain::ports::{AccountCount, Census, ExpiringCount, OverdueCount};
 use central_oauth_domain::webhook::{DeliveryOutcome, ReceiverName};
-use central_oauth_observer_opentelemetry::catalogue::{ALL, LABELS};
-use central_oauth_observer_opentelemetry::{Metrics, Telemetry, TelemetryOptions, document};
+use central_oauth_observer_opentelemetry::catalogue::ALL;
+use central_oauth_observer_opentelemetry::{Metrics, Telemetry, TelemetryOptions};
+
+use document::{LABELS, document, kind_name, prometheus_name};
 
 fn scraped(providers: &[&str]) -> Telemetry {
     let providers = providers.iter().map(|name| ProviderName::new(*name));
@@ -111,7 +115,7 @@ fn everything_that_is_scraped_is_in_the_catalogue_and_the_other_way_round() {
         .collect();
     let listed: Vec<_> = ALL
         .iter()
-        .map(|metric| format!("{} {}", metric.prometheus_name(), metric.kind.as_str()))
+        .map(|metric| format!("{} {}", prometheus_name(metric), kind_name(metric.kind)))
         .collect();
     let listed: BTreeSet<_> = listed.iter().map(String::as_str).collect();
     assert_eq!(told, listed);
@@ -125,7 +129,7 @@ fn everything_that_is_scraped_is_in_the_catalogue_and_the_other_way_round() {
     for metric in ALL {
         for label in metric.labels {
             let label = format!("{}=\"", label.replace('.', "_"));
-            let name = metric.prometheus_name();
+            let name = prometheus_name(metric);
             let of = text
                 .lines()
                 .find(|line| line.starts_with(&name) && line.contains('{'));

@@ -14,6 +14,9 @@ pub const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// explains, the clock that stored it has been set back since.
 pub const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 
+/// Tokens that were obtained further in the future than this were obtained before the clock was set back.
+pub const OBTAINED_AHEAD: Duration = Duration::from_secs(5);
+
 /// How far in the future the stored times of one kind of work may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Horizon {
@@ -43,8 +46,8 @@ impl Horizon {
     }
 }
 
-/// Detects that the clock was set back while this process runs. Then even some stored times within a horizon are known
-/// to be too far ahead.
+/// Detects that the clock was set back while this process runs, or shortly before. Then even some stored times within a
+/// horizon are known to be too far ahead.
 #[derive(Debug, Default)]
 pub struct ClockStepDetector {
     last: Option<Reading>,
@@ -69,6 +72,21 @@ impl ClockStepDetector {
     /// Subtracted from the size of the step, so that a pause is recognised even if it began this long before the step
     /// was noticed.
     const NOTICED_WITHIN: Duration = Duration::from_secs(15);
+
+    /// Whether the clock has been read.
+    pub const fn has_begun(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// Reads the clock for the first time. `stored` is the latest time that earlier processes have stored: the clock may
+    /// have been set back since.
+    pub fn begin(&mut self, stored: Option<Timestamp>, clock: &dyn Clock) {
+        let now = clock.now();
+        self.last = Some(Reading {
+            now: stored.map_or(now, |stored| stored.max(now)),
+            uptime: clock.uptime(),
+        });
+    }
 
     /// Compares the clock with the previous reading. For a minute after the clock was set back by more than
     /// [`MAX_CLOCK_DIFFERENCE`], returns the size of the step minus `NOTICED_WITHIN`: a longer pause was stored before
@@ -125,5 +143,22 @@ mod tests {
         assert_eq!(watch.longest_pause(&clock), Duration::MAX);
         clock.set(start + secs(3600));
         assert_eq!(watch.longest_pause(&clock), Duration::MAX, "a small step");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_between_two_processes_is_noticed() {
+        let now = Timestamp::from_millis(1_000_000_000);
+        let clock = FixedClock::new(now);
+        let longest = |stored| {
+            let mut detector = ClockStepDetector::default();
+            detector.begin(stored, &clock);
+            assert!(detector.has_begun());
+            detector.longest_pause(&clock)
+        };
+        let secs = Duration::from_secs;
+        assert_eq!(longest(Some(now + secs(2700))), secs(2685));
+        for right in [None, Some(now - secs(2700)), Some(now + secs(60))] {
+            assert_eq!(longest(right), Duration::MAX, "{right:?}");
+        }
     }
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::clock_step::{Horizon, MAX_CLOCK_DIFFERENCE};
-use central_oauth_domain::grant::refresh::REFRESH_HORIZON;
+use central_oauth_domain::clock_step::{Horizon, OBTAINED_AHEAD};
+use central_oauth_domain::grant::refresh::{PROBE_HORIZON, REFRESH_HORIZON};
 use central_oauth_domain::grant::revocation::REVOCATION_HORIZON;
 use central_oauth_domain::link::Link;
 use central_oauth_domain::link::polling::{POLL_HORIZON, STORED_WITHIN};
 use central_oauth_domain::ports::{ClockStepStore, StoreError};
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select, UpdateMany,
 };
@@ -18,7 +18,7 @@ use sea_orm::{
 use crate::claims::{Leased, skipping_locked};
 use crate::convert::row_count;
 use crate::entities::device_codes::{self, State};
-use crate::entities::{revocations, tokens};
+use crate::entities::{outages, revocations, tokens};
 use crate::error::failed;
 use crate::statements::finds_any;
 use crate::store::SeaOrmStore;
@@ -38,9 +38,11 @@ impl ClockStepStore for SeaOrmStore {
         let (now, _) = self.time.both(&write, now, now).await?;
         let mut changed = 0;
         let refreshes = REFRESH_HORIZON.cut(pause);
-        for far in [paused(now, refreshes), planned(now)] {
-            changed += change(&write, far, limit, due_now(now, refreshes)).await?;
-        }
+        changed += change(&write, obtained_ahead(now), limit, expired_tokens(now)).await?;
+        let pauses = paused(now, refreshes);
+        changed += change(&write, pauses, limit, due_now(now, refreshes)).await?;
+        let probes = probe_now(now, pause).exec(&write).await;
+        changed += probes.map_err(failed)?.rows_affected;
         changed += change(&write, polled_late(now), limit, polled_soon(now)).await?;
         let horizon = POLL_HORIZON.cut(pause);
         let polls = beyond::<device_codes::Entity>(now, horizon);
@@ -63,7 +65,8 @@ async fn any(
     let outbox = beyond::<revocations::Entity>(now, REVOCATION_HORIZON.cut(pause));
     Ok(
         finds_any(db, paused(now, REFRESH_HORIZON.cut(pause))).await?
-            || finds_any(db, planned(now)).await?
+            || finds_any(db, obtained_ahead(now)).await?
+            || finds_any(db, probed_late(now, pause)).await?
             || finds_any(db, polled_late(now)).await?
             || finds_any(db, polls).await?
             || finds_any(db, outbox).await?
@@ -102,15 +105,57 @@ pub(crate) fn paused(now: Timestamp, horizon: Horizon) -> Select<tokens::Entity>
         .filter(Column::LeaseUntil.gt(longest_lease).or(pauses))
 }
 
-/// Tokens whose next refresh was scheduled by a clock that has been set back since.
-pub(crate) fn planned(now: Timestamp) -> Select<tokens::Entity> {
+/// Tokens that [`StoredTokens::after_clock_step`] changes.
+///
+/// [`StoredTokens::after_clock_step`]: central_oauth_domain::grant::StoredTokens::after_clock_step
+pub(crate) fn obtained_ahead(now: Timestamp) -> Select<tokens::Entity> {
     use tokens::Column;
     tokens::Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::ObtainedAt.gt((now + MAX_CLOCK_DIFFERENCE).as_millis()))
-        .filter(Column::Failures.eq(0))
-        .filter(Column::NextRefreshAt.gt(now.as_millis()))
+        .filter(Column::ObtainedAt.gt((now + OBTAINED_AHEAD).as_millis()))
+        .filter(Column::NextRefreshAt.is_not_null())
+}
+
+fn expired_tokens(now: Timestamp) -> UpdateMany<tokens::Entity> {
+    use tokens::Column;
+    let is_late = |column: Column| Expr::col(column).gt(now.as_millis());
+    let now_if = |condition: SimpleExpr, column: Column| {
+        let unless = CaseStatement::new().case(condition, now.as_millis());
+        unless.finally(Expr::col(column))
+    };
+    let end = Column::AccessTokenExpiresAt;
+    let planned = Expr::col(Column::Failures)
+        .eq(0)
+        .and(is_late(Column::NextRefreshAt));
+    tokens::Entity::update_many()
+        .col_expr(Column::ObtainedAt, Expr::value(now.as_millis()))
+        .col_expr(end, now_if(is_late(end), end).into())
+        .col_expr(
+            Column::NextRefreshAt,
+            now_if(planned, Column::NextRefreshAt).into(),
+        )
+}
+
+/// Outages whose next probe is too far ahead.
+fn probed_late(now: Timestamp, pause: Duration) -> Select<outages::Entity> {
+    outages::Entity::find()
+        .select_only()
+        .column(outages::Column::Id)
+        .filter(is_probed_late(now, pause))
+}
+
+fn is_probed_late(now: Timestamp, pause: Duration) -> SimpleExpr {
+    let latest = now + PROBE_HORIZON.min(pause);
+    outages::Column::ProbeAt.gt(latest.as_millis())
+}
+
+fn probe_now(now: Timestamp, pause: Duration) -> UpdateMany<outages::Entity> {
+    use outages::Column;
+    outages::Entity::update_many()
+        .col_expr(Column::ProbeAt, Expr::value(now.as_millis()))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(is_probed_late(now, pause))
 }
 
 /// Links whose next poll is too far beyond their interval, although the provider has answered.

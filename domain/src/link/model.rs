@@ -4,7 +4,9 @@ use super::ReturnCode;
 use super::polling::LONGEST_CONSENT;
 use crate::clock_step::MAX_CLOCK_DIFFERENCE;
 use crate::fault::Fault;
-use crate::grant::{AccessKeyId, AccountId, AccountKey, ProviderName, TokenOrigin};
+use crate::grant::{
+    AccessKeyId, AccessTokenExpiry, AccountId, AccountKey, LifetimeHints, ProviderName, TokenOrigin,
+};
 use crate::labels::Labels;
 use crate::number;
 use crate::secret::{KeyedHash, Sealed};
@@ -200,6 +202,17 @@ pub struct SealedGrant {
     pub grant_expires_at: Option<Timestamp>,
     /// Where the tokens came from. The refresh token is sent only there.
     pub origin: TokenOrigin,
+}
+
+impl SealedGrant {
+    /// Returns what is known about the lifetime of the access token.
+    pub fn access_token_expiry(&self) -> AccessTokenExpiry {
+        let hints = LifetimeHints {
+            hinted_end: self.access_token_hinted_end,
+            ..LifetimeHints::default()
+        };
+        AccessTokenExpiry::of_stored(self.access_token_expires_at, hints, self.requested_at)
+    }
 }
 
 /// Tokens of an identified person, held until the link is confirmed.

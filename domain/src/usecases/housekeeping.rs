@@ -4,10 +4,12 @@
 use std::sync::{Arc, Mutex};
 
 use super::{Ports, Settings};
+use crate::audit::{AuditFilter, AuditNumber};
 use crate::clock_step::ClockStepDetector;
 use crate::lock::lock;
-use crate::ports::{Clock, ClockStepStore, ReplicaStore, StoreError};
+use crate::ports::{AuditStore, Clock, ClockStepStore, ReplicaStore, StoreError};
 use crate::replica::ReplicaReport;
+use crate::time::Timestamp;
 
 /// Maximum number of rows of each kind that one call makes due, so that not all rows with a wrong time are due in the
 /// same second.
@@ -16,6 +18,7 @@ const CLOCK_STEP_BATCH: u64 = 500;
 /// Reports this replica to the store, and repairs stored times from a clock that was ahead.
 pub struct Housekeeping {
     replicas: Arc<dyn ReplicaStore>,
+    audit: Arc<dyn AuditStore>,
     clock_steps: Arc<dyn ClockStepStore>,
     clock: Arc<dyn Clock>,
     report: ReplicaReport,
@@ -32,6 +35,7 @@ impl Housekeeping {
         };
         Self {
             replicas: ports.store.clone(),
+            audit: ports.store.clone(),
             clock_steps: ports.store.clone(),
             clock: Arc::clone(&ports.clock),
             report,
@@ -45,6 +49,10 @@ impl Housekeeping {
     /// # Errors
     /// When the store fails.
     pub async fn undo_clock_steps(&self) -> Result<(), StoreError> {
+        if !lock(&self.steps).has_begun() {
+            let stored = latest_stored(&*self.replicas, &*self.audit).await?;
+            lock(&self.steps).begin(stored, &*self.clock);
+        }
         let pause = lock(&self.steps).longest_pause(&*self.clock);
         let now = self.clock.now();
         let rows = self
@@ -75,4 +83,24 @@ impl Housekeeping {
     pub async fn check_out(&self) -> Result<(), StoreError> {
         self.replicas.check_out(&self.report.instance).await
     }
+}
+
+/// Entries at the end of the audit log in which the latest stored time is looked for.
+const LATEST_ENTRIES: i64 = 100;
+
+/// Returns the latest time that any process has stored lately.
+pub(super) async fn latest_stored(
+    replicas: &dyn ReplicaStore,
+    audit: &dyn AuditStore,
+) -> Result<Option<Timestamp>, StoreError> {
+    let replicas = replicas.replicas().await?;
+    let seen = replicas.into_iter().map(|replica| replica.seen_at).max();
+    let Some(ends) = audit.audit_ends().await? else {
+        return Ok(seen);
+    };
+    let before = AuditNumber(ends.head.number.0.saturating_sub(LATEST_ENTRIES));
+    let (all, limit) = (AuditFilter::default(), LATEST_ENTRIES.unsigned_abs());
+    let entries = audit.audit_entries(&all, before, limit).await?;
+    let written = entries.into_iter().map(|entry| entry.content.at).max();
+    Ok(seen.max(written))
 }

@@ -68,8 +68,8 @@ async fn due_polls_are_claimed_by_an_index() {
 async fn what_a_wrong_clock_has_dated_is_found_by_indexes() {
     let paused = clock_steps::paused(NOW, REFRESH_HORIZON).limit(1);
     assert_uses(paused, &["ix_tokens_waiting_until (refresh_due_at>?)"]).await;
-    let planned = clock_steps::planned(NOW).limit(1);
-    assert_uses(planned, &["ix_tokens_obtained_at (obtained_at>?)"]).await;
+    let obtained = clock_steps::obtained_ahead(NOW).limit(1);
+    assert_uses(obtained, &["ix_tokens_obtained_at (obtained_at>?)"]).await;
     let polls = clock_steps::beyond::<device_codes::Entity>(NOW, POLL_HORIZON).limit(1);
     assert_uses(polls, &["ix_device_codes_poll_due_at"]).await;
     let late = clock_steps::polled_late(NOW).limit(1);

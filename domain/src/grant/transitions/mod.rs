@@ -12,6 +12,7 @@ use super::{
     Account, AccountId, AccountStatus, Generation, Lease, LeaseVersion, NewGrant, OtherServer,
     RefreshedTokens, StoredTokens,
 };
+use crate::clock_step::OBTAINED_AHEAD;
 use crate::fault::Fault;
 use crate::ports::RecordedRefresh;
 use crate::time::Timestamp;
@@ -273,6 +274,23 @@ impl StoredTokens {
             next.account.last_error = Some(fault.clone());
         }
         next.account.next_refresh_at = Some(next_refresh_at);
+        Some(next)
+    }
+
+    /// Makes the refresh of tokens due that were obtained before the clock was set back. Their remaining lifetime is
+    /// unknown, so the access token counts as expired. A pause after a failure stays. `None` for any other tokens, and for
+    /// those that are not refreshed.
+    #[must_use]
+    pub fn after_clock_step(&self, now: Timestamp) -> Option<Self> {
+        let is_ahead = self.obtained_at > now + OBTAINED_AHEAD;
+        let planned = self.account.next_refresh_at.filter(|_| is_ahead)?;
+        let mut next = self.clone();
+        next.obtained_at = now;
+        let end = &mut next.account.access_token_expires_at;
+        *end = end.map(|end| end.min(now));
+        if self.attempts.failures == 0 {
+            next.account.next_refresh_at = Some(planned.min(now));
+        }
         Some(next)
     }
 

@@ -5,9 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::clock_step::{Horizon, MAX_CLOCK_DIFFERENCE};
-use crate::grant::StoredTokens;
-use crate::grant::refresh::REFRESH_HORIZON;
+use crate::clock_step::Horizon;
+use crate::grant::refresh::{PROBE_HORIZON, REFRESH_HORIZON};
 use crate::grant::revocation::REVOCATION_HORIZON;
 use crate::link::polling::{POLL_HORIZON, STORED_WITHIN};
 use crate::link::{Link, LinkState, PollSchedule};
@@ -25,13 +24,16 @@ impl ClockStepStore for MemoryStore {
         let refresh_horizon = REFRESH_HORIZON.cut(pause);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut state = self.lock();
+        let obtained = state.accounts.values_mut().filter_map(|tokens| {
+            *tokens = tokens.after_clock_step(now)?;
+            Some(())
+        });
+        let obtained = obtained.take(limit).count();
         let tokens = state.accounts.values_mut().filter_map(|tokens| {
-            let is_planned = is_planned_wrongly(tokens, now);
             let pauses = tokens.attempts.failures > 0;
             let next_at = tokens.account.next_refresh_at.as_mut();
-            let next_at = next_at.filter(|at| {
-                is_planned || is_beyond(**at, now, pauses, tokens.lease.until, refresh_horizon)
-            });
+            let next_at = next_at
+                .filter(|at| is_beyond(**at, now, pauses, tokens.lease.until, refresh_horizon));
             next_at.map(|next_at| (next_at, &mut tokens.lease.until, refresh_horizon))
         });
         let refreshes = tokens.take(limit).map(|due| make_due(due, now)).count();
@@ -69,7 +71,17 @@ impl ClockStepStore for MemoryStore {
         let endless = open.filter(|link| link.expires_at > now + Link::LONGEST);
         let expire = |link: &mut Link| link.expires_at = now - Link::FINAL_POLL_GRACE;
         let deadlines = endless.take(limit).map(expire).count();
-        Ok((refreshes + sooner + polls + revocations + deadlines) as u64)
+        let probe = now + PROBE_HORIZON.min(pause);
+        let outages = state
+            .outages
+            .iter_mut()
+            .filter(|outage| outage.probe_at > probe);
+        let changed = outages.map(|outage| {
+            outage.probe_at = now;
+            *outage = outage.clone().changed();
+        });
+        let probes = changed.count();
+        Ok((obtained + refreshes + probes + sooner + polls + revocations + deadlines) as u64)
     }
 }
 
@@ -79,13 +91,6 @@ fn sooner_poll(link: &Link, now: Timestamp) -> Option<PollSchedule> {
     let poll = link.poll.filter(|poll| polled && poll.failures == 0)?;
     let next_at = now + poll.interval;
     (poll.next_at > next_at + STORED_WITHIN).then_some(PollSchedule { next_at, ..poll })
-}
-
-fn is_planned_wrongly(tokens: &StoredTokens, now: Timestamp) -> bool {
-    let planned = tokens.account.next_refresh_at;
-    tokens.attempts.failures == 0
-        && tokens.obtained_at > now + MAX_CLOCK_DIFFERENCE
-        && planned.is_some_and(|at| at > now)
 }
 
 fn is_beyond(

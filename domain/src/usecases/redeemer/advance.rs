@@ -3,7 +3,7 @@
 use super::error::RedeemError;
 use super::{RedeemResult, Redeemer};
 use crate::fault::{Fault, FaultCode};
-use crate::grant::{AccessTokenExpiry, Extra, StatedLifetime, TokenGrant};
+use crate::grant::{Extra, StatedLifetime, TokenGrant};
 use crate::link::{
     Ending, Link, LinkState, PollSchedule, ReturnCode, SealedConsent, SealedGrant, SealedPrompt,
 };
@@ -129,14 +129,18 @@ impl Redeemer {
     ) -> Result<SealedGrant, RedeemError> {
         let vault = &self.vault;
         let after = |lifetime| requested_at + lifetime;
-        let end = AccessTokenExpiry::default().after(StatedLifetime {
+        let held = link.held();
+        let known = held
+            .map(SealedGrant::access_token_expiry)
+            .unwrap_or_default();
+        let end = known.after(StatedLifetime {
             requested_at,
             expires_in: grant.expires_in,
             assumed: grant.assumed_expires_in,
             exp: grant.exp,
             is_stored: false,
         });
-        let before = link.held().and_then(|held| held.extra.as_ref());
+        let before = held.and_then(|held| held.extra.as_ref());
         // New tokens are kept even if old extra members cannot be decrypted.
         let before = vault.open_some(before, &link.code).ok().flatten();
         let before = before.and_then(|text| Extra::from_text(&text));

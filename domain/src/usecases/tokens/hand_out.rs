@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::Tokens;
 use crate::audit::{Actor, AuditKind};
-use crate::clock_step::MAX_CLOCK_DIFFERENCE;
+use crate::clock_step::OBTAINED_AHEAD;
 use crate::fault::{Fault, FaultCode};
 use crate::grant::refresh::FASTEST;
 use crate::grant::{
@@ -192,7 +192,7 @@ fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bo
 /// Whether the access token was issued before the clock was set back, and a refresh can replace it. Its remaining
 /// lifetime is unknown, so it is not served as valid.
 fn wants_refresh_since_clock_step(tokens: &StoredTokens, now: Timestamp) -> bool {
-    tokens.obtained_at > now + MAX_CLOCK_DIFFERENCE
+    tokens.obtained_at > now + OBTAINED_AHEAD
         && tokens.refresh_token.is_some()
         && tokens.account.status != AccountStatus::RelinkRequired
         && tokens.access_token_expiry().expected_expiry().is_some()

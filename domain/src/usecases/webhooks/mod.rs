@@ -7,13 +7,16 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::housekeeping::latest_stored;
 use super::{AuditLog, Ports, RelinkUrls, Settings};
 use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
 use crate::clock_step::{ClockStepDetector, LEASE_MARGIN};
 use crate::entropy::Entropy;
 use crate::grant::{Account, AccountStatus};
 use crate::observe::Observer;
-use crate::ports::{AccountStore, AuditStore, Clock, StoreError, WebhookSender, WebhookStore};
+use crate::ports::{
+    AccountStore, AuditStore, Clock, ReplicaStore, StoreError, WebhookSender, WebhookStore,
+};
 use crate::vault::RowMacs;
 use crate::webhook::{
     DeliveryOutcome, Receiver, ReceiverName, WebhookEvent, WebhookKind, WebhookMessage,
@@ -53,6 +56,7 @@ impl Subscription {
 pub struct WebhookDispatcher {
     store: Arc<dyn WebhookStore>,
     audit: Arc<dyn AuditStore>,
+    replicas: Arc<dyn ReplicaStore>,
     accounts: Arc<dyn AccountStore>,
     sender: Arc<dyn WebhookSender>,
     clock: Arc<dyn Clock>,
@@ -77,6 +81,7 @@ impl WebhookDispatcher {
         let dispatcher = |to: &Subscription| Self {
             store: ports.store.clone(),
             audit: ports.store.clone(),
+            replicas: ports.store.clone(),
             accounts: ports.store.clone(),
             sender: Arc::clone(&webhooks.sender),
             clock: Arc::clone(&ports.clock),
@@ -106,6 +111,10 @@ impl WebhookDispatcher {
         let Some(stored) = self.stored().await? else {
             return Ok(Duration::ZERO);
         };
+        if !self.steps.has_begun() {
+            let stored = latest_stored(&*self.replicas, &*self.audit).await?;
+            self.steps.begin(stored, &*self.clock);
+        }
         let longest = self.steps.longest_pause(&*self.clock);
         let pause = stored.waits(self.clock.now(), longest);
         if !pause.is_zero() {

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::Actor;
 use central_oauth_domain::clock_step::Horizon;
-use central_oauth_domain::grant::refresh::{REFRESH_HORIZON, RefreshFailure};
+use central_oauth_domain::grant::refresh::{
+    Outage, PROBE_HORIZON, REFRESH_HORIZON, RefreshFailure,
+};
 use central_oauth_domain::grant::revocation::{NewRevocation, REVOCATION_HORIZON};
-use central_oauth_domain::grant::{NewGrant, RefreshedTokens};
+use central_oauth_domain::grant::{NewGrant, ProviderName, RefreshedTokens};
 use central_oauth_domain::link::polling::{POLL_HORIZON, STORED_WITHIN};
 use central_oauth_domain::link::{Link, LinkStatus, PollSchedule};
 use central_oauth_domain::ports::TokenStore;
+use central_oauth_domain::{Fault, FaultCode, Timestamp};
 
 use super::Fixture;
 use super::samples::*;
@@ -116,12 +118,61 @@ pub(super) async fn a_plan_for_tokens_of_the_future_is_due(fixture: &dyn Fixture
     let (generation, lease) = (claimed.generation, claimed.lease.version);
     let recorded = store.record_refresh(ahead, generation, lease, tokens, audit());
     recorded.await.unwrap();
-    // The clocks of two replicas may differ by this much.
-    assert_eq!(undo(&*store, at(2 * HOUR) - secs(60)).await, 0);
+    let before = stored(&*store, ahead).await;
+    assert_eq!(undo(&*store, at(2 * HOUR) - secs(5)).await, 0);
     assert_eq!(undo(&*store, at(100)).await, 1);
     assert_eq!(undo(&*store, at(100)).await, 0);
+    let after = stored(&*store, ahead).await;
+    assert_eq!(Some(&after), before.after_clock_step(at(100)).as_ref());
+    let account = &after.account;
+    assert_eq!(account.access_token_expires_at, Some(at(100)), "unknown");
     assert_eq!(due(&*store, at(100)).await, 1);
     assert_eq!(store.account(right.id).await.unwrap(), Some(right));
+}
+
+pub(super) async fn a_failed_account_with_tokens_of_the_future_keeps_its_pause(
+    fixture: &dyn Fixture,
+) {
+    let store = fixture.store();
+    let ahead = NewGrant {
+        requested_at: at(2 * HOUR),
+        access_token_expires_at: Some(at(3 * HOUR)),
+        ..grant("ada", "one")
+    };
+    let id = linked(&*store, 1, ahead, 2 * HOUR).await.id;
+    let claimed = claim_refresh(&*store, id, 90, 105).await;
+    let failed = RefreshFailure {
+        next_refresh_at: Some(at(120)),
+        ..failure(0)
+    };
+    assert!(record_failure(&*store, &claimed, failed).await);
+    let before = stored(&*store, id).await;
+    assert_eq!(undo(&*store, at(100)).await, 1);
+    let after = stored(&*store, id).await;
+    assert_eq!(Some(&after), before.after_clock_step(at(100)).as_ref());
+    let account = &after.account;
+    assert_eq!(account.access_token_expires_at, Some(at(100)));
+    assert_eq!(account.next_refresh_at, Some(at(120)));
+}
+
+pub(super) async fn a_probe_is_not_awaited_longer_than_any_rule_allows(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let provider = ProviderName::new("github");
+    let fault = Fault::new(FaultCode::ProviderUnavailable, "HTTP 503");
+    let outage = Outage::begin(provider, fault, Some(secs(60)), at(240));
+    let begun = store.begin_outage(outage).await.unwrap().unwrap();
+    assert_eq!(begun.probe_at, at(300));
+    assert_eq!(undo(&*store, at(300) - PROBE_HORIZON).await, 0);
+    let pause = secs(150);
+    let undo = async |now| store.undo_clock_steps(now, pause, 10).await.unwrap();
+    assert_eq!(undo(at(150)).await, 0);
+    assert_eq!(undo(at(149)).await, 1);
+    assert_eq!(undo(at(149)).await, 0);
+    let repaired = store.outages().await.unwrap();
+    assert_eq!(repaired[0].probe_at, at(149));
+    // A change that was read before the repair is dropped.
+    assert!(!store.change_outage(&begun).await.unwrap());
+    assert!(store.change_outage(&repaired[0]).await.unwrap());
 }
 
 pub(super) async fn what_is_planned_by_the_rules_stays(fixture: &dyn Fixture) {

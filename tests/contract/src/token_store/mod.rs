@@ -156,7 +156,9 @@ where
         clock_steps::{
             a_pause_is_over, a_pause_is_cut_after_a_small_step, a_lease_is_over_and_counts_as_lapsed,
             one_account_is_claimed_over_such_a_lease,
-            a_plan_for_tokens_of_the_future_is_due, what_is_planned_by_the_rules_stays, polls_are_due_again,
+            a_plan_for_tokens_of_the_future_is_due,
+            a_failed_account_with_tokens_of_the_future_keeps_its_pause,
+            a_probe_is_not_awaited_longer_than_any_rule_allows, what_is_planned_by_the_rules_stays, polls_are_due_again,
             the_next_poll_is_one_interval_ahead, revocations_are_due_again,
             links_that_would_never_expire_have_expired,
         },

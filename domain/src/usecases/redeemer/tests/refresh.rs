@@ -43,6 +43,24 @@ async fn an_expired_access_token_is_refreshed() {
     assert_eq!(stage.revocations().await.len(), 0);
 }
 
+/// The response to the refresh does not state a lifetime: that of the first access token applies.
+#[tokio::test]
+async fn a_refreshed_access_token_lasts_as_long_as_the_first() {
+    let (stage, code, key) = redeemed().await;
+    stage.refuse_the_access_token();
+    let mut silent = ScriptedProvider::tokens("silent", None);
+    silent.expires_in = None;
+    stage.provider.answer_refresh(Ok(silent));
+    let requested_at = stage.clock_now();
+    stage.poll_providers().await;
+    assert!(stage.is_linked(&code, &key).await);
+    let caller = stage.caller(&key).await;
+    let token = stage.tokens.hand_out(&caller, secs(0), HOME).await.unwrap();
+    let end = requested_at + secs(3600);
+    assert_eq!(token.expires_at, Some(end));
+    assert!(token.account.next_refresh_at.is_some_and(|at| at < end));
+}
+
 #[tokio::test]
 async fn a_new_access_token_that_is_refused_is_not_refreshed() {
     let (stage, code, key) = redeemed().await;

@@ -424,6 +424,53 @@ async fn a_token_from_before_a_clock_step_is_not_served_while_its_refresh_fails(
 }
 
 #[tokio::test]
+async fn a_token_from_before_a_small_clock_step_is_not_served_after_its_end() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.clock.set(stage.clock_now() - secs(30));
+    let token = stage.token(&key, 0).await.unwrap();
+    assert_eq!(token.access_token.expose(), "refreshed-1");
+}
+
+/// Without the repair, the token would be valid again once the clock has caught up.
+#[tokio::test]
+async fn a_token_from_before_a_clock_step_stays_expired_in_a_long_outage() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.clock.set(stage.clock_now() - secs(7200));
+    (0..100).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
+    stage.housekeeping.undo_clock_steps().await.unwrap();
+    for _ in 0..30 {
+        stage.clock.advance(secs(300));
+        stage.refresh_due().await;
+        assert!(stage.token(&key, 0).await.is_err());
+    }
+}
+
+/// A backoff within the longest pause is too long, too, if the earlier process stored it with a clock that was ahead.
+#[tokio::test]
+async fn a_pause_from_before_a_restart_ends_if_the_clock_was_set_back_meanwhile() {
+    for is_killed in [true, false] {
+        let stage = Stage::new().await;
+        stage.linked().await;
+        let right = stage.clock_now() + secs(3500);
+        stage.clock.set(right + secs(2700));
+        stage.provider.answer_refresh(Err(gone().into()));
+        stage.housekeeping.check_in().await.unwrap();
+        assert_eq!(stage.refresh_due().await, 1);
+        stage.audit.store(true).await.unwrap();
+        if !is_killed {
+            stage.housekeeping.check_out().await.unwrap();
+        }
+        stage.clock.set(right);
+        let next = stage.another_replica().await;
+        next.housekeeping.check_in().await.unwrap();
+        next.housekeeping.undo_clock_steps().await.unwrap();
+        assert_eq!(next.refresh_due().await, 1, "killed: {is_killed}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_is_refused_is_tried_by_one_at_a_time() {
     let stage = Stage::new().await;
     stage.link_persons(20).await;

@@ -1,4 +1,5 @@
-//! The device authorization response (RFC 8628 section 3.2), and token errors of a flow that continues (section 3.5).
+//! The device authorization response (RFC 8628 section 3.2), and the errors that the token endpoint returns to polls,
+//! such as `authorization_pending` (section 3.5).
 
 use std::time::Duration;
 

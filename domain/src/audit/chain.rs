@@ -36,7 +36,7 @@ impl AuditPosition {
         mac: KeyedHash::from_bytes([0; 32]),
     };
 
-    /// Returns the position after which a new chain begins with the entry `number`.
+    /// Returns the position before `number`, with a zero hash, for a chain whose first entry is `number`.
     const fn before(number: AuditNumber) -> Self {
         Self {
             number: AuditNumber(number.0.saturating_sub(1)),

@@ -18,7 +18,8 @@ pub const IDENTIFY_WITHIN: Duration = Duration::from_secs(600);
 const IDENTIFY_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 /// The longest pause after attempts without a response.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// The longest accepted interval. With a longer one the consent would expire before the first poll.
+/// Maximum polling interval. A longer interval or `Retry-After` from the provider is cut to this value, so that a link
+/// is polled several times before a consent of [`LONGEST_CONSENT`] expires.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(300);
 
 /// How far in the future leases and polls of links may be.

@@ -24,7 +24,7 @@ pub use place::Sealable;
 use place::{STATE, associated_data, bound, hash_key_without_macs, places};
 pub use row_macs::{AlteredKey, RowMacs};
 
-/// The cipher together with the hash key, in terms of the domain. Clones share both.
+/// Encrypts and hashes the domain's secrets, with the cipher and the hash key. Clones share both.
 #[derive(Clone)]
 pub struct Vault {
     cipher: Arc<dyn Cipher>,
@@ -67,7 +67,7 @@ impl Vault {
         }
     }
 
-    /// Returns the MACs of rows under this hash key.
+    /// Returns a [`RowMacs`], which computes the MACs of rows with this hash key.
     pub fn row_macs(&self) -> RowMacs {
         RowMacs(self.clone())
     }

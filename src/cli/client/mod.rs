@@ -30,7 +30,7 @@ use answers::{DisplayText, ErrorDetail};
 pub(super) struct Client {
     http: reqwest::Client,
     server: Url,
-    /// Whether nothing has selected a server, so that `server` is the default.
+    /// Whether `server` is the default because neither the user nor a saved key names one.
     is_default: bool,
     bearer: Option<(AccessKey, Origin)>,
 }
@@ -104,7 +104,7 @@ impl Client {
         Ok(client.at_default(profile.is_default))
     }
 
-    /// Sets whether nothing has selected a server, so that the server is the default.
+    /// Sets whether the server is the default because neither the user nor a saved key names one.
     pub(super) fn at_default(self, is_default: bool) -> Self {
         Self { is_default, ..self }
     }

@@ -135,7 +135,7 @@ async fn free_place(profile: &Path) -> Result<Pending, Failure> {
     Pending::beside(profile).ok_or_else(|| Pending::none_free(profile))
 }
 
-/// Problem codes that show that the key belongs to an account, whose token is currently unavailable.
+/// Problem codes of a key that has an account but gets no token at the moment.
 const OF_ACCOUNTS: [&str; 4] = [
     "relink_required",
     "provider_unavailable",

@@ -168,7 +168,8 @@ impl Problem {
     }
 }
 
-/// Puts the framework's "failed to parse "integer(uint32)": invalid digit found in string" into words.
+/// Replaces a parse error of the framework with a plain sentence. The framework writes, for example,
+/// `failed to parse "integer(uint32)": invalid digit found in string`. `None` for other texts.
 fn kind(reason: &str) -> Option<&'static str> {
     let (kind, _) = reason.strip_prefix("failed to parse \"")?.split_once('"')?;
     match kind {
@@ -183,7 +184,8 @@ fn kind(reason: &str) -> Option<&'static str> {
     }
 }
 
-/// Puts the framework's "verification failed. maximum(200, exclusive: false)" into words.
+/// Replaces a validation error of the framework with a plain sentence. The framework writes, for example,
+/// `verification failed. maximum(200, exclusive: false)`. `None` for other texts.
 fn bound(reason: &str) -> Option<String> {
     let rule = reason.strip_prefix("verification failed. ")?;
     let (rule, bounds) = rule.split_once('(')?;

@@ -137,8 +137,9 @@ impl Database {
         matches!(self, Self::Postgres(server) if server.saves_at_once())
     }
 
-    /// Runs one statement without BEGIN and COMMIT, on a server. Returns whether the server has confirmed a change. If
-    /// not, the caller must use a transaction, which finds out whether the statement has changed anything.
+    /// Runs one statement without BEGIN and COMMIT. Returns `true` if PostgreSQL has confirmed a change. After `false`,
+    /// the statement may or may not have changed the row: the caller must record the result in a transaction. With
+    /// SQLite, runs nothing and returns `false`.
     pub(crate) async fn save_at_once(&self, statement: &impl QueryTrait) -> bool {
         let Self::Postgres(server) = self else {
             return false;

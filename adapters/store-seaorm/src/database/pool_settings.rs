@@ -3,7 +3,8 @@ use std::time::Duration;
 /// Connection settings of a database server. Not used with SQLite.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSettings {
-    /// Maximum number of connections, at least two. Half of them are reserved for saving.
+    /// Maximum number of connections, at least two. Half of them are reserved for saves: writes of data that exists
+    /// nowhere else, such as refreshed tokens.
     pub max_connections: u32,
     /// Timeout of getting a free or new connection.
     pub connect_timeout: Duration,

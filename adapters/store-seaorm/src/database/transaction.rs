@@ -118,7 +118,7 @@ impl Transaction {
         .await
     }
 
-    /// Sets the turn in the queue, which is held until the transaction has ended.
+    /// Keeps this semaphore permit until the transaction has ended. Only then can the next waiting transaction begin.
     pub(super) fn with_turn(mut self, turn: Option<OwnedSemaphorePermit>) -> Self {
         if let Some(open) = &mut self.open {
             open.turn = turn;

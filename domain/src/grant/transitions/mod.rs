@@ -124,8 +124,8 @@ impl StoredTokens {
         Some(next)
     }
 
-    /// Leases the tokens. If an earlier lease expired without a result, its holder may have used the refresh token, so
-    /// the attempts are ambiguous.
+    /// Leases the tokens. If an earlier lease expired without a result, its holder may have used the refresh token:
+    /// this is recorded in [`Attempts::ambiguous`].
     #[must_use]
     pub fn lease_until(&self, until: Timestamp) -> Self {
         let mut next = self.clone();
@@ -262,8 +262,8 @@ impl StoredTokens {
         })
     }
 
-    /// Marks the attempts as ambiguous and schedules the next refresh. An account that is degraded already keeps its
-    /// error. `None` if no refresh is scheduled.
+    /// Records that the refresh token may have been used already ([`Attempts::ambiguous`]), and reschedules the next
+    /// refresh. An account that is not degraded yet becomes degraded with `fault`. `None` if no refresh is scheduled.
     #[must_use]
     pub fn mark_suspect(&self, next_refresh_at: Timestamp, fault: &Fault) -> Option<Self> {
         self.account.next_refresh_at?;

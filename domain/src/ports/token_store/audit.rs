@@ -18,7 +18,8 @@ pub struct Chained {
 /// Entries of the audit log. A numbered entry is never changed.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
-    /// Stores entries until they are numbered. Skips entries that are stored already.
+    /// Adds entries to the inbox, where [`Self::chain_entries`] numbers them later. Skips entries that are stored
+    /// already.
     async fn store_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError>;
 
     /// Numbers up to `limit` stored entries, the oldest first, with [`AuditChain::extend`]. Across all replicas, only

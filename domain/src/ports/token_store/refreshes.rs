@@ -16,8 +16,10 @@ use crate::time::Timestamp;
 pub trait RefreshStore: Send + Sync {
     /// Leases up to `limit` accounts whose refresh has been due for `overdue_by` at `now` and that nobody has leased,
     /// the longest due first. Skips accounts at the providers in `busy`. Claiming increments the lease's version. If an
-    /// earlier lease expired without a result, marks the attempts as ambiguous, because its holder may have used the
-    /// refresh token.
+    /// earlier lease expired without a result, its holder may have used the refresh token: this is recorded in
+    /// [`Attempts::ambiguous`].
+    ///
+    /// [`Attempts::ambiguous`]: crate::grant::refresh::Attempts::ambiguous
     async fn claim_due_refreshes(
         &self,
         now: Timestamp,
@@ -74,8 +76,11 @@ pub trait RefreshStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<bool, StoreError>;
 
-    /// Marks the attempts of these accounts as ambiguous and reschedules their next refresh, with `fault` as their
-    /// error. Skips accounts without a scheduled refresh. Returns how many were marked.
+    /// Records that the refresh tokens of these accounts may have been used already ([`Attempts::ambiguous`]), and
+    /// reschedules their next refresh. Accounts that are not degraded yet become degraded with `fault`. Skips accounts
+    /// without a scheduled refresh. Returns how many were marked.
+    ///
+    /// [`Attempts::ambiguous`]: crate::grant::refresh::Attempts::ambiguous
     async fn mark_suspect(
         &self,
         suspects: &[SuspectGrant],

@@ -202,7 +202,7 @@ enum Source {
     Cache,
 }
 
-/// Whether the link of a key is complete although the key's own row says otherwise.
+/// Whether the key's link is complete while the key's row names no account. This service never leaves such rows.
 fn is_behind_its_link(key: &KeyHolder) -> bool {
     matches!(&key.binding, KeyBinding::Link(link) if matches!(link.state, LinkState::Linked { .. }))
 }

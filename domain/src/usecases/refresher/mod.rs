@@ -137,7 +137,8 @@ impl Refresher {
                 {
                     Ok(probe) => claimed.extend(probe),
                     Err(error) if claimed.is_empty() => return Err(error),
-                    // The accounts that are claimed already are refreshed first; the next call claims the probe.
+                    // Ignores the error, because returning it would drop the leases that were just claimed. The next
+                    // call tries the probe again.
                     Err(_) => {}
                 }
             }

@@ -123,7 +123,7 @@ impl WebhookDispatcher {
         let Some(mut page) = self.page().await? else {
             return self.start_again(&stored).await;
         };
-        // This service writes no entries with higher numbers.
+        // Ignores rows with higher numbers: somebody else wrote them.
         page.retain(|entry| entry.number <= AuditNumber::HIGHEST);
         let next = page
             .iter()

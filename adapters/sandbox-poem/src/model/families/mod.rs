@@ -238,7 +238,8 @@ impl Families {
         issued
     }
 
-    /// Ends the expired families, or the one that expires first, if the maximum number is reached.
+    /// If the maximum number is reached, ends all expired families. If none has expired, ends the family that expires
+    /// first.
     fn make_room(&mut self, now: Moment) {
         if self.families.len() < CAPACITY {
             return;

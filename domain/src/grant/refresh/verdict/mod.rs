@@ -168,8 +168,8 @@ fn ends_grant(
 }
 
 /// Judges a refresh that succeeded at the provider but brought no usable access token. The account becomes degraded,
-/// never worse: the provider has just accepted its refresh token, and the newest refresh token is stored. So the
-/// attempts are not ambiguous, and earlier refusals no longer count.
+/// never worse: the provider has just accepted its refresh token, and the newest refresh token is stored. So
+/// [`Attempts::ambiguous`] is cleared, and earlier refusals no longer count.
 pub fn judge_unusable_answer(
     before: Attempts,
     why: &ProviderError,

@@ -220,7 +220,7 @@ pub enum Revoked {
 /// Why a request to a provider failed. No variant contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
-    /// No response, or one that does not answer the request: connection failures, timeouts, 429, 5xx.
+    /// No response, or a response that does not answer the request: connection failures, timeouts, 429, 5xx.
     #[error("the provider is unavailable: {detail}")]
     Unavailable {
         /// What happened.

@@ -24,7 +24,8 @@ pub trait AccountStore: Send + Sync {
             .await
     }
 
-    /// Does the same for accounts that match a filter ([`AccountFilter::admits`]).
+    /// Returns up to `limit` accounts that match a filter ([`AccountFilter::admits`]) and have numbers above `after`,
+    /// in the order of their numbers.
     async fn accounts_matching(
         &self,
         filter: &AccountFilter,

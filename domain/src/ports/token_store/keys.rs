@@ -51,7 +51,7 @@ pub trait KeyStore: Send + Sync {
     ) -> Result<Vec<KeyHolder>, StoreError>;
 
     /// Stores the MACs of keys that had none. Skips keys that are gone or have changed since they were read. Returns
-    /// how many keys got one.
+    /// how many keys got a MAC.
     async fn store_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError>;
 
     /// Records when keys were last used. Skips keys that are gone, or have a later use recorded.

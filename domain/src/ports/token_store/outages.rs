@@ -19,7 +19,8 @@ pub trait OutageStore: Send + Sync {
 
     /// Leases the account that is [probed next](Outage::choose), if the provider has an outage and a probe is due.
     /// Chooses among `asked_for` and the accounts whose refresh is due. With `asked_for`, leases nothing if another
-    /// account is chosen. Starts the pause before the next probe. Returns the new state of the outage.
+    /// account is chosen. Starts the pause before the next probe. Returns the new state of the outage, and
+    /// the leased tokens.
     async fn claim_probe(
         &self,
         provider: &ProviderName,

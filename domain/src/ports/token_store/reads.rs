@@ -32,7 +32,7 @@ pub struct OpenedKey {
     pub grant: Option<OpenedGrant>,
 }
 
-/// Sealed tokens with their version, to tell whether they are still the stored ones.
+/// Sealed tokens with the version of their rows, by which [`ReadStore::changed`] notices that the rows have changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedGrant {
     /// The tokens.

@@ -59,8 +59,8 @@ pub struct AuditLog {
     chain: AuditChain,
     settings: AuditSettings,
     pending: Mutex<Pending>,
-    /// Signed entries that an earlier call of [`AuditLog::store`] could not store. They keep their references, so that
-    /// none is stored twice. `None` while a call is storing them.
+    /// Signed entries that an earlier call of [`AuditLog::store`] could not store. They keep their references, by which
+    /// the store recognises entries that it has already. `None` while a call is storing the entries.
     outgoing: Mutex<Option<Vec<SignedEntry>>>,
 }
 

@@ -134,7 +134,7 @@ impl Keys {
     ) -> Result<(), Refusal> {
         let ended = self.ender.end_relinks(id, Some(key), actor, address);
         ended.await?;
-        // Checked only after the relinks have ended, because one of them may have been completed just before.
+        // Checked only after the relinks have ended, because a relink may have been completed just before.
         let with = match self.ender.can_be_disowned(key).await? {
             true => Descendants::Deleted,
             false => with,

@@ -77,7 +77,7 @@ impl Keys {
         }
     }
 
-    /// Stores when keys were last used. Until then, the uses are in memory.
+    /// Writes to the store when keys were last used. Before this call, new uses exist only in memory.
     ///
     /// # Errors
     /// When the store fails; nothing is lost, call it again later.

@@ -1,4 +1,4 @@
-//! Relink URLs: the owner of an account opens one to start a relink. Admins and webhooks hand them out.
+//! Relink URLs. The owner of an account opens a relink URL to start a relink. Admins and webhooks hand out relink URLs.
 
 use std::time::Duration;
 

@@ -237,8 +237,8 @@ impl Refresher {
         self.refreshes.release_refresh(account, version).await
     }
 
-    /// Whether this process may try a refresh now. If another process could not send the refresh token and this one
-    /// can, this process ignores the pause after that failure.
+    /// Whether this process may try a refresh now. If another process could not send the refresh token but
+    /// this process can, the pause after the other process's failure does not apply.
     async fn may_claim(&self, tokens: &StoredTokens, now: Timestamp) -> bool {
         may_try(tokens, now)
             || failed_locally(tokens) && self.open_refresh_token(tokens).await.is_ok()

@@ -162,7 +162,7 @@ impl Revoker {
         }
     }
 
-    /// Revokes one token. If another token was revoked before, a definite rejection of this one does not matter: a
+    /// Revokes one token. If another token was revoked before, a definite rejection of this token does not matter: a
     /// provider need not support all token types, and may no longer know the other tokens of a revoked grant. Otherwise
     /// a definite rejection fails the attempt, but the remaining tokens are still sent.
     async fn give_back(

@@ -102,8 +102,8 @@ impl Revoker {
         RevocationReference::from_bytes(self.entropy.bytes())
     }
 
-    /// Decrypts a token and seals it to a revocation. Returns `None` if the token cannot be decrypted, because it
-    /// cannot be revoked.
+    /// Decrypts a token and seals it to a revocation. Returns `None` if the token cannot be decrypted: the service
+    /// cannot revoke such a token.
     fn move_token<S: Sealable>(
         &self,
         token: Option<&Sealed>,

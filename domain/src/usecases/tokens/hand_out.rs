@@ -169,7 +169,7 @@ fn gone(refusal: Refusal) -> Refusal {
 
 /// Whether to refresh before handing out the token. A valid token of a grant that was given up is handed out without a
 /// refresh. A caller that wants a longer lifetime than a refresh can give causes a refresh only in the second half of
-/// the token's lifetime, not with every request. Right after a refresh, callers do not cause another one.
+/// the token's lifetime, not with every request. Right after a refresh, callers do not cause another refresh.
 fn wants_refresh(tokens: &StoredTokens, min_ttl: Duration, now: Timestamp) -> bool {
     let Some(end) = tokens.access_token_expiry().expected_expiry() else {
         return false;

@@ -134,7 +134,7 @@ impl WebhookDispatcher {
         }
     }
 
-    /// Returns the next entries. `None` if the log ends before `seen`, because it was replaced by a new one.
+    /// Returns the next entries. `None` if the log ends before `seen`, because it was replaced by a new log.
     async fn page(&self) -> Result<Option<Vec<AuditEntry>>, StoreError> {
         let before = AuditNumber(self.seen.0.saturating_sub(1));
         let all = AuditFilter::default();

@@ -22,7 +22,7 @@ pub(super) struct RequestContext {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RefusalReason {
     Rule(Rule),
-    /// The JWT is not known to violate a rule. The code is that of the response, or `unanswered`.
+    /// Any other reason: the error code of the response, or `unanswered`.
     Code(&'static str),
 }
 

@@ -1,6 +1,6 @@
 //! Wraps the secret key in a key management service (KMS), so that the configuration holds only its ciphertext.
 //!
-//! A new kind of service is one file or folder that implements [`Service`], and one line in [`Kms::new`].
+//! A new kind of service is one file or folder that implements `Service`, and one line in [`Kms::new`].
 
 mod aws;
 mod client;

@@ -1,4 +1,4 @@
-//! A [`WorkloadIdentities`](crate::ports::WorkloadIdentities) without signatures.
+//! A [`WorkloadIdentities`] without signatures.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

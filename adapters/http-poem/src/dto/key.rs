@@ -99,8 +99,8 @@ impl NewAccessKey {
     /// Converts to the domain's type.
     ///
     /// # Errors
-    /// [`Code::InvalidRequest`](crate::error::Code::InvalidRequest) if `expires_at` is not a time,
-    /// [`Code::Unprocessable`](crate::error::Code::Unprocessable) for an invalid network or a number out of range.
+    /// [`Code::InvalidRequest`] if `expires_at` is not a time,
+    /// [`Code::Unprocessable`] for an invalid network or a number out of range.
     pub(crate) fn read(self) -> Result<KeyRequest, Problem> {
         let expires_at = self.expires_at.map(|text| text.read("expires_at"));
         let networks = self.networks.unwrap_or_default();

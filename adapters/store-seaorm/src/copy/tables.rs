@@ -17,7 +17,7 @@ pub(super) trait Copied: entities::Table {
 /// Defines the tables from their entities and generated columns. `$d` is a dollar sign, for the inner macro.
 macro_rules! tables {
     ($d:tt $($table:ident: $entity:ident, generated [$($generated:ident),*];)+) => {
-        /// The tables that are copied row by row, parents before children. [`LEFT_OUT`] lists the others, with reasons.
+        /// The tables that are copied row by row, parents before children. `LEFT_OUT` lists the others, with reasons.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum Table {
             $($table,)+

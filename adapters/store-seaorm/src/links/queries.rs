@@ -81,6 +81,8 @@ pub(crate) fn consents_in_progress_from(network: &KeyedHash, now: Timestamp) -> 
 }
 
 /// Selects links whose poll is due, in the order of [`interleave_networks`]. Leaves out busy providers.
+///
+/// [`interleave_networks`]: central_oauth_domain::link::interleave_networks
 pub(crate) fn due_interleaved(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<Entity> {
     let (turns, turn) = (Alias::new("turns"), Alias::new("turn"));
     let mut due = Entity::find()

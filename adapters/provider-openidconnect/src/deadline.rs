@@ -6,7 +6,7 @@ use std::time::Duration;
 use central_oauth_domain::ports::{Clock, ProviderError};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// If a process notices a deadline later than this, it was suspended or got no processor time.
+/// A process that notices the end of a deadline more than this too late was suspended or got no processor time.
 const TIMERS_ARE_LATE_BY: Duration = Duration::from_millis(50);
 /// How long such a process may still read data that has already arrived.
 const TO_READ_WHAT_ARRIVED: Duration = Duration::from_millis(500);

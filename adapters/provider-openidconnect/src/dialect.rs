@@ -106,7 +106,7 @@ impl Dialect {
         own.chain(&self.dead).any(|pattern| texts.matches(pattern))
     }
 
-    /// Whether a failed refresh shows that the refresh token is dead. An `invalid_grant` to which the profile gives
+    /// Whether a failed refresh shows that the refresh token is dead. A code of `DEAD` to which the profile gives
     /// another meaning does not count.
     pub(crate) fn is_dead(&self, texts: &ErrorTexts<'_>) -> bool {
         if self.dead.iter().any(|pattern| texts.matches(pattern)) {
@@ -189,7 +189,7 @@ fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
     pairs.collect()
 }
 
-/// Whether any server may send this error code. The code is in lower case.
+/// Whether this error code, in lower case, is from an RFC or shared by several providers.
 pub(crate) fn is_registered(code: &str) -> bool {
     /// RFC 7009 section 2.2.1, RFC 6749 section 4.1.2.1, RFC 6750 section 3.1, OpenID Connect Core section 3.1.2.6.
     const OTHERS: [&str; 7] = [
@@ -231,7 +231,7 @@ const SHARED: [(&str, Meaning); 20] = [
     ("invalid_request", Meaning::Refused),
 ];
 
-/// Returns the codes that any server may send.
+/// Returns the shared codes, and those of dead refresh tokens.
 fn all_shared() -> impl Iterator<Item = (&'static str, Meaning)> {
     let dead = DEAD.into_iter().map(|code| (code, Meaning::Refused));
     SHARED.into_iter().chain(dead)

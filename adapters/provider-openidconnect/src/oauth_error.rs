@@ -167,12 +167,12 @@ impl<'a> ErrorTexts<'a> {
     ///
     /// In RFC 6749, `error` is a string. Other APIs send an object or an array, or use `errors`. In other members, a
     /// string counts as a code only if the code is known: Twitch sends `{"status": 400, "message":
-    /// "authorization_pending"}`. If the response has tokens, only `error` can contain a code. A sentence instead of an
+    /// "authorization_pending"}`. If the response has tokens, only `error` can contain a code. A message instead of an
     /// access token may be the error.
     pub(crate) fn of(fields: &'a Fields, dialect: &Dialect) -> Self {
         let members = fields.members();
-        let sentence = token_text::sentence(fields);
-        let has_tokens = sentence.is_none()
+        let message = token_text::error_in_token(fields);
+        let has_tokens = message.is_none()
             && fields
                 .first_text(&["access_token", "device_code"])
                 .is_some();
@@ -182,7 +182,7 @@ impl<'a> ErrorTexts<'a> {
         if !has_tokens {
             error.collect(members.get("errors"), MAX_DEPTH);
             error.collect(members.get("error_code"), MAX_DEPTH);
-            elsewhere.extend(sentence);
+            elsewhere.extend(message);
             elsewhere.extend(texts(members, &CODES));
             elsewhere.extend(texts(members, &WORDS));
         }

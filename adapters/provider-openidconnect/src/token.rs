@@ -88,12 +88,12 @@ impl TokenResponses<'_> {
     }
 }
 
-/// Members with the lifetime of the access token: of Zoho Writer, whose `expires_in` is in milliseconds; of RFC 6749
-/// section 5.1; of Stack Exchange and Deezer; of cTrader.
+/// Members with the lifetime of the access token. The first is Zoho Writer's, whose `expires_in` is in milliseconds.
+/// Then come those of RFC 6749 section 5.1, of Stack Exchange and Deezer, and of cTrader.
 const LIFETIMES: [&str; 4] = ["expires_in_sec", "expires_in", "expires", "expiresIn"];
 
-/// Members with the lifetime of the refresh token: of GitHub, Google and LinkedIn; of Keycloak, which sends 0 for an
-/// unlimited token; of QuickBooks.
+/// Members with the lifetime of the refresh token. The first is GitHub's, Google's and LinkedIn's. The second is
+/// Keycloak's, which sends 0 for an unlimited token. The last is QuickBooks'.
 const REFRESH_TOKEN_LIFETIMES: [&str; 3] = [
     "refresh_token_expires_in",
     "refresh_expires_in",

@@ -33,14 +33,15 @@ pub(crate) fn has_token(fields: &Fields) -> bool {
     access_token(fields).is_some() || refresh_token(fields).is_some()
 }
 
-/// Returns the sentence that the server sent instead of an access token, if the response has no token at all.
-pub(crate) fn sentence(fields: &Fields) -> Option<&str> {
+/// Returns the error message that the server put into `access_token`. `None` if the response has an access token or a
+/// refresh token.
+pub(crate) fn error_in_token(fields: &Fields) -> Option<&str> {
     if has_token(fields) {
         return None;
     }
-    let sentence = fields.text("access_token")?.trim();
-    let sentence = sentence.strip_prefix(ERROR).unwrap_or(sentence).trim();
-    (!sentence.is_empty()).then_some(sentence)
+    let text = fields.text("access_token")?.trim();
+    let message = text.strip_prefix(ERROR).unwrap_or(text).trim();
+    (!message.is_empty()).then_some(message)
 }
 
 /// Whether the text stands for a missing value, is an error, or is masked (`***`).

@@ -19,8 +19,8 @@ use crate::settings::{Flow, ProviderSettings};
 use reach::Host;
 
 impl OpenIdConnectProvider {
-    /// Sends the requests of a link to the provider, as far as that is possible without a person. With the device flow,
-    /// this starts a flow that expires unused. `redirect_uri` is the redirect URI of links.
+    /// Sends the provider the requests that a link needs, as far as that is possible without a person. With the device
+    /// flow, this starts a flow that expires unused. `redirect_uri` is the redirect URI of links.
     ///
     /// Findings contain no secret, device code or token. Each exchange takes at most the provider's timeout.
     pub async fn check(&self, redirect_uri: &str) -> Vec<Finding> {

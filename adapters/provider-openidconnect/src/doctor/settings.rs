@@ -9,10 +9,7 @@ impl Checkup<'_> {
     /// Reports the configuration, which was validated when it was read.
     pub(super) fn settings(&mut self) {
         let settings = self.configured();
-        let flow = match settings.flow {
-            Flow::Device => "device",
-            Flow::AuthorizationCode => "authorization_code",
-        };
+        let flow = settings.flow;
         let secret = match settings.client_secret {
             Some(_) => "with a secret",
             None => "without a secret",
@@ -40,7 +37,8 @@ impl Checkup<'_> {
     /// Warns if the provider does not support the configured client authentication.
     pub(super) fn client(&mut self, found: &Found) {
         let settings = self.configured();
-        let methods = found.metadata.as_ref().and_then(listed_methods);
+        let methods = found.metadata.as_ref();
+        let methods = methods.and_then(|metadata| metadata.auth_methods.as_deref());
         let finding = match (settings.token_endpoint_auth_method, methods) {
             (Some(ClientAuthMethod::None), _) if settings.client_secret.is_some() => Some((
                 "token_endpoint_auth_method is none, so the client secret is never sent".to_owned(),
@@ -71,10 +69,6 @@ const STATE_ALONE: &str = "Serve PUBLIC_URL over https, so that nobody can read 
     provider now accepts PKCE, or this client without its secret, change quirks.authorization or client_secret.";
 
 type Hint = (String, &'static str);
-
-fn listed_methods(metadata: &Metadata) -> Option<&[String]> {
-    metadata.auth_methods.as_deref()
-}
 
 fn mismatch(settings: &ProviderSettings, listed: &[String]) -> Option<Hint> {
     let lists = |names: &[&str]| listed.iter().any(|one| names.contains(&one.as_str()));
@@ -107,15 +101,14 @@ fn refresh_hint(settings: &ProviderSettings, metadata: Option<&Metadata>) -> Opt
 
 fn identity_hint(settings: &ProviderSettings, found: &Found) -> Option<Hint> {
     const REMEDY: &str = "Add it. Otherwise the service cannot identify people, and each link creates a new account.";
-    let wanted = &settings.quirks.scopes.for_identity;
-    let server = &found.server;
-    let has_openid = settings.scopes.iter().any(|scope| scope == "openid");
-    if let Some(first) = wanted.first() {
-        let is_asked = settings.asks_for_one_of(wanted);
-        return (!is_asked).then(|| (format!("scopes lack {first}"), REMEDY));
+    if !settings.quirks.scopes.for_identity.is_empty() {
+        let missing = settings.missing_identity_scope();
+        return missing.map(|scope| (format!("scopes lack {scope}"), REMEDY));
     }
-    match (&server.issuer, &server.userinfo) {
-        (Some(_), _) if !has_openid => Some(("scopes lack openid".to_owned(), REMEDY)),
+    match (&found.server.issuer, &found.server.userinfo) {
+        (Some(_), _) if !settings.is_openid_connect() => {
+            Some(("scopes lack openid".to_owned(), REMEDY))
+        }
         (None, None) => Some((
             "the provider does not say who a person is: each link creates a new account".to_owned(),
             "Set userinfo_endpoint if the server has one. Otherwise relink with the access key of the account.",

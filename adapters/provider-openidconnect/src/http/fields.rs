@@ -28,10 +28,10 @@ impl Fields {
         &self.0
     }
 
-    /// Returns the members. If the top level has neither the member `token` nor a refresh token (RFC 6749 section 5.1),
-    /// adds the members of the nested object that has the member `token`: `data` (TikTok, Lark) or `authed_user`
-    /// (Slack). Two such objects are ambiguous, so neither counts. An object with only a refresh token is ignored: it
-    /// may be an echo of the request.
+    /// Returns the members. `token` is the name of a token member. If the top level has neither it nor a refresh token
+    /// (RFC 6749 section 5.1), adds the members of the nested object that has it: `data` (TikTok, Lark) or
+    /// `authed_user` (Slack). Two such objects are ambiguous, so neither counts. An object with only a refresh token is
+    /// ignored: it may be an echo of the request.
     pub(crate) fn unwrapped(mut self, token: &str) -> Self {
         if self.first_text(&[token, "refresh_token"]).is_some() {
             return self;
@@ -146,7 +146,8 @@ impl Fields {
     }
 }
 
-fn identifier(value: &Value) -> Option<String> {
+/// Returns a string, or the digits of a whole number.
+pub(crate) fn identifier(value: &Value) -> Option<String> {
     match value {
         Value::Number(number) if !number.is_f64() => Some(number.to_string()),
         Value::String(text) if !text.is_empty() => Some(text.clone()),

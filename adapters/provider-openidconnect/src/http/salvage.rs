@@ -116,8 +116,8 @@ fn says(members: &Map<String, Value>, name: &str) -> bool {
         .is_some_and(|value| !value.is_null() && value != "")
 }
 
-/// Returns the object with the best rank. If an object in the text is unreadable and a name of `TELLING` occurs twice,
-/// searches for single members instead.
+/// Returns the object with the best rank. If an object in the text is unreadable, prefers single members, unless the
+/// best object has a refresh token. If a name of `TELLING` occurs twice as well, ignores all objects.
 fn json(text: &str) -> Option<Map<String, Value>> {
     let Objects { best, are_sound } = objects(text);
     let is_once = |name: &&str| text.matches(&format!("\"{name}\"")).nth(1).is_none();

@@ -9,9 +9,10 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::deadline::Deadline;
 
-/// A body that is not sent after half of the timeout. The process or its machine may be suspended between the decision
-/// to send a refresh token or code and the sending. When it resumes, another process may have sent the same token, and
-/// a server may end the grant on reuse. The limit also leaves time for the response on a slow connection.
+/// A body that is sent within half of the timeout, or not at all. The process or its machine may be suspended between
+/// the decision to send a refresh token or code and the sending. When it resumes, another process may have sent the
+/// same token, and a server may end the grant on reuse. The limit also leaves time for the response on a slow
+/// connection.
 pub(super) struct TimelyBody {
     body: String,
     send_by: Deadline,

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::Person;
 use super::jws::{self, BadSignature, Jws};
 use crate::client_auth::Client;
-use crate::http::Fields;
+use crate::http::{Fields, identifier};
 use crate::scrub::Scrubber;
 use crate::server::Issuer;
 use crate::tenant::{TENANT_ID, is_guid};
@@ -30,7 +30,9 @@ const NAMES: [&str; 4] = ["name", "preferred_username", "email", "nickname"];
 pub(crate) struct Verifier<'a> {
     token: Jws,
     issuer: &'a Issuer,
-    tenant: Option<Tenant>,
+    /// The tenant that the token names. It counts as verified once the issuer's template, with this tenant inserted,
+    /// equals the token's `iss`.
+    tenant: Option<String>,
     client: &'a Client,
     now: Timestamp,
     secrets: Scrubber,
@@ -39,6 +41,8 @@ pub(crate) struct Verifier<'a> {
 pub(crate) enum Unverified {
     /// The signature is by none of the given keys. The issuer may have published newer ones.
     UnknownKey,
+    /// The signature is not by the key that the token names. The issuer may have replaced that key without renaming it.
+    WrongSignature,
     /// The ID token is invalid.
     Refused(ProviderError),
 }
@@ -51,6 +55,7 @@ impl From<Unverified> for ProviderError {
                 "unknown_signing_key",
                 "the ID token is signed with a key that the issuer does not publish",
             ),
+            Unverified::WrongSignature => refused("its signature is wrong"),
             Unverified::Refused(error) => error,
         }
     }
@@ -68,10 +73,7 @@ impl<'a> Verifier<'a> {
         secrets.add(token.expose());
         Ok(Self {
             token: Jws::parse(token).map_err(refused)?,
-            tenant: issuer
-                .is_template()
-                .then(|| Tenant::of(token))
-                .transpose()?,
+            tenant: issuer.is_template().then(|| tenant_of(token)).transpose()?,
             issuer,
             client,
             now,
@@ -85,17 +87,22 @@ impl<'a> Verifier<'a> {
         let verified = self.token.verify(keys, announced, self.client.secret());
         verified.map_err(|reason| match reason {
             BadSignature::UnknownKey => Unverified::UnknownKey,
-            BadSignature::Refused(why) => Unverified::Refused(refused(why)),
+            BadSignature::Wrong => Unverified::WrongSignature,
+            BadSignature::Algorithm => Unverified::Refused(refused(
+                "its algorithm is not supported, or needs the client secret although the issuer does not announce it",
+            )),
         })?;
         let claims = Fields::new(self.token.claims.clone());
         self.check(&claims).map_err(Unverified::Refused)?;
         let id = claims.get("sub").filter(|sub| !sub.is_null());
         let id = id.ok_or_else(|| Unverified::Refused(refused("it names no subject (sub)")))?;
         // `Person` rejects an id that is empty or of another type.
-        let id = text(id).unwrap_or_default();
+        let id = identifier(id).unwrap_or_default();
         let person = Person::new(id, claims.first_shown(&NAMES)).map_err(Unverified::Refused)?;
-        let tenant = self.tenant.as_ref().map(|tenant| tenant.0.clone());
-        Ok(Person { tenant, ..person })
+        Ok(Person {
+            tenant: self.tenant.clone(),
+            ..person
+        })
     }
 
     fn check(&self, claims: &Fields) -> Result<(), ProviderError> {
@@ -107,7 +114,7 @@ impl<'a> Verifier<'a> {
     /// Checks that the issuer is exactly the discovered one.
     fn check_issuer(&self, claims: &Fields) -> Result<(), ProviderError> {
         let expected = match &self.tenant {
-            Some(tenant) => self.issuer.name.replace(TENANT_ID, &tenant.0),
+            Some(tenant) => self.issuer.name.replace(TENANT_ID, tenant),
             None => self.issuer.name.clone(),
         };
         match claims.text("iss") {
@@ -146,32 +153,17 @@ impl<'a> Verifier<'a> {
     }
 }
 
-/// The tenant of an ID token. It counts as verified once the issuer's template, with this tenant inserted, equals the
-/// token's `iss`.
-struct Tenant(String);
-
-impl Tenant {
-    /// Reads the tenant, which must be a GUID, so that nothing else can get into the issuer's URL.
-    fn of(token: &IdToken) -> Result<Self, ProviderError> {
-        let claims = unverified_claims(token);
-        let id = claims.as_ref().and_then(|claims| claims["tid"].as_str());
-        id.filter(|id| is_guid(id))
-            .map(|id| Self(id.to_owned()))
-            .ok_or_else(|| refused("it names no tenant (tid)"))
-    }
+/// Reads the tenant, which must be a GUID, so that nothing else can get into the issuer's URL.
+fn tenant_of(token: &IdToken) -> Result<String, ProviderError> {
+    let claims = unverified_claims(token);
+    let id = claims.as_ref().and_then(|claims| claims["tid"].as_str());
+    id.filter(|id| is_guid(id))
+        .map(str::to_owned)
+        .ok_or_else(|| refused("it names no tenant (tid)"))
 }
 
 pub(crate) fn unverified_claims(token: &IdToken) -> Option<Value> {
     jws::part(token, 1)
-}
-
-/// Returns a string, or the digits of a whole number.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
-        _ => None,
-    }
 }
 
 /// Returns a string or an array as a list. An element of another type becomes an empty string, which matches no client.
@@ -180,9 +172,9 @@ fn texts(value: &Value) -> Vec<String> {
         Value::Null => Vec::new(),
         Value::Array(items) => items
             .iter()
-            .map(|it| text(it).unwrap_or_default())
+            .map(|it| identifier(it).unwrap_or_default())
             .collect(),
-        one => vec![text(one).unwrap_or_default()],
+        one => vec![identifier(one).unwrap_or_default()],
     }
 }
 

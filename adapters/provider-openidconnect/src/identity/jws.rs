@@ -31,8 +31,12 @@ const SYMMETRIC: [CoreJwsSigningAlgorithm; 3] = [
     CoreJwsSigningAlgorithm::HmacSha512,
 ];
 
-/// Allowed values of `typ` (RFC 7519 section 5.1).
+/// Allowed values of `typ` for any JWT (RFC 7519 section 5.1).
 pub(crate) const TYPES: [&str; 4] = ["jwt", "application/jwt", "jose", "application/jose"];
+
+/// Further values of `typ` for ID tokens. There is no standard one, but RFC 8725 section 3.11 recommends explicit types:
+/// rodauth-oauth and Connect2id send the first, Pocket ID has sent the second.
+const ID_TOKEN_TYPES: [&str; 2] = ["id_token+jwt", "id+jwt"];
 
 /// A parsed token. Trust nothing in it before [`verify`](Jws::verify) has succeeded.
 pub(super) struct Jws {
@@ -52,8 +56,10 @@ pub(crate) struct Signature {
 pub(crate) enum BadSignature {
     /// None of the given keys can have made the signature.
     UnknownKey,
-    /// The signature is wrong, or its algorithm is not supported.
-    Refused(&'static str),
+    /// The key that the token names has not made the signature.
+    Wrong,
+    /// The algorithm is not accepted.
+    Algorithm,
 }
 
 impl Jws {
@@ -100,9 +106,9 @@ impl Jws {
                 let key = secret.expose_secret().as_bytes().to_vec();
                 let key = CoreJsonWebKey::new_symmetric(key);
                 let checked = self.signature.check(&self.signed, &key);
-                checked.map_err(|_| BadSignature::Refused(WRONG))
+                checked.map_err(|_| BadSignature::Wrong)
             }
-            _ => Err(BadSignature::Refused("its algorithm is not supported")),
+            _ => Err(BadSignature::Algorithm),
         }
     }
 }
@@ -126,7 +132,7 @@ impl Signature {
                 Ok(()) => return Ok(()),
                 // The key does not fit: it has another type or algorithm, or is for encryption.
                 Err(SignatureVerificationError::InvalidKey(_)) => {}
-                Err(_) if is_named => failure = BadSignature::Refused(WRONG),
+                Err(_) if is_named => failure = BadSignature::Wrong,
                 // A newer key may have made the signature: an issuer with one key need not send `kid` (OpenID Connect
                 // Core section 10.1).
                 Err(_) => {}
@@ -140,12 +146,14 @@ impl Signature {
     }
 }
 
-const WRONG: &str = "its signature is wrong";
-
 /// Rejects tokens of another type, nested tokens and critical extensions (RFC 7515 section 4.1.11).
 fn check_header(header: &Value) -> Result<(), &'static str> {
-    let is_type = |name: &str| TYPES.contains(&name.to_ascii_lowercase().as_str());
-    if !header["typ"].is_null() && !header["typ"].as_str().is_some_and(is_type) {
+    let is_id_token = |typ: &str| {
+        let typ = typ.to_ascii_lowercase();
+        let short = typ.strip_prefix("application/").unwrap_or(&typ);
+        TYPES.contains(&typ.as_str()) || ID_TOKEN_TYPES.contains(&short)
+    };
+    if !header["typ"].is_null() && !header["typ"].as_str().is_some_and(is_id_token) {
         return Err("its header names another type of token (typ)");
     }
     if !header["cty"].is_null() {

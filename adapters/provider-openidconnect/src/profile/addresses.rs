@@ -35,8 +35,8 @@ impl Profile {
         Ok(())
     }
 
-    /// Rejects an issuer on another server if the preset's endpoints would be filled in: codes and verifiers for that
-    /// server, and the client secret, would go to the preset's server.
+    /// Rejects an issuer that is not the preset's if any endpoint would still come from the preset. Otherwise the
+    /// client secret, authorization codes and PKCE verifiers would be sent to the preset's server.
     fn check_issuer(
         &self,
         settings: &mut ProviderSettings,

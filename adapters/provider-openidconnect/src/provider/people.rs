@@ -44,7 +44,7 @@ impl OpenIdConnectProvider {
             .await?;
         match verifier.person(&keys) {
             // The issuer may have rotated its keys (OpenID Connect Core section 10.1.1).
-            Err(Unverified::UnknownKey) => {
+            Err(Unverified::UnknownKey | Unverified::WrongSignature) => {
                 let keys = self.keys.renew(deadline, fetch).await?;
                 Ok(verifier.person(&keys)?)
             }

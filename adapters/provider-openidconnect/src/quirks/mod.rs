@@ -200,8 +200,8 @@ pub struct RevocationQuirks {
     pub gone_statuses: Vec<u16>,
     /// Codes and whole messages that mean that the token was already gone.
     pub gone: Vec<String>,
-    /// It is uncertain whether the provider understands the request. So `invalid_token` and `invalid_grant` do not mean
-    /// that the token was already gone, and any error with status 200 is a failure.
+    /// It is uncertain whether the provider understands the request. So every error that `gone_statuses` and `gone` do
+    /// not list is a failure, even `invalid_token`, `invalid_grant` and an error with status 200.
     pub doubts_unknown: bool,
     /// Revokes only the access token; the refresh token of the grant stays valid.
     pub leaves_grant: bool,

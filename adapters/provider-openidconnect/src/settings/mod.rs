@@ -265,7 +265,7 @@ impl ProviderSettings {
     }
 
     /// Whether authorization requests are OpenID Connect requests (Core section 3.1.2.1).
-    fn is_openid_connect(&self) -> bool {
+    pub(crate) fn is_openid_connect(&self) -> bool {
         self.scopes.iter().any(|scope| scope == "openid")
     }
 

@@ -1,5 +1,5 @@
-//! Parses JSON without duplicate member names, because parsers interpret duplicates differently (RFC 8725 section 2.4,
-//! RFC 8259 section 4).
+//! Parses JSON, and rejects duplicate member names (RFC 7519 section 4), because parsers interpret duplicates
+//! differently (RFC 8259 section 4).
 
 use central_oauth_domain::workload::{Rule, WorkloadRefusal};
 use central_oauth_wire::unambiguous;

@@ -78,7 +78,7 @@ impl<'a> Jwt<'a> {
                 let detail = "the issuer publishes no key that can have signed the token";
                 WorkloadRefusal::new(Rule::Key, detail)
             }
-            BadSignature::Refused(_) => {
+            BadSignature::Wrong | BadSignature::Algorithm => {
                 WorkloadRefusal::new(Rule::Signature, "the token's signature is wrong")
             }
         })

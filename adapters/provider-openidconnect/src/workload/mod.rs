@@ -1,8 +1,8 @@
 //! Implements the [`WorkloadIdentities`] port: verifies the form and the signature of JWTs from trusted issuers (RFC
 //! 7515, RFC 8725).
 //!
-//! Only keys from the operator's settings are used. What a token's header says about keys (`jku`, `jwk`, `x5u`, `x5c`)
-//! is ignored, except for the id of the key (`kid`).
+//! Keys come only from the source that the operator configured for the issuer. What a token's header says about keys
+//! (`jku`, `jwk`, `x5u`, `x5c`) is ignored, except for the id of the key (`kid`).
 
 mod issuer;
 mod json;
@@ -66,9 +66,9 @@ impl WorkloadVerifier {
         let mut verified = jwt.verify(&known);
         if verified
             .as_ref()
-            .is_err_and(|refusal| refusal.rule == Rule::Key)
+            .is_err_and(|refusal| matches!(refusal.rule, Rule::Key | Rule::Signature))
         {
-            // Perhaps the issuer has a new key.
+            // Perhaps the issuer has a new key, or has replaced one without renaming it.
             known = Keys::newer(keys).await.map_err(unavailable)?;
             verified = jwt.verify(&known);
         }

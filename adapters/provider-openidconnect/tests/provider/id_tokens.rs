@@ -187,6 +187,22 @@ async fn a_token_that_is_not_to_be_believed() {
     );
 }
 
+// RFC 8725 section 3.11 recommends explicit types, but none is registered for ID tokens: rodauth-oauth and Connect2id
+// (`id_token+jwt`), Pocket ID (pocket-id/pocket-id issue 440).
+#[tokio::test]
+async fn id_tokens_have_several_types() {
+    let stub = start(json!({})).await;
+    for typ in ["JWT", "id_token+jwt", "application/id_token+jwt", "ID+JWT"] {
+        let header = json!({"alg": "EdDSA", "kid": "ed", "typ": typ});
+        let token = sign(&header, &claims(&stub.base), |message| {
+            let algorithm = CoreJwsSigningAlgorithm::EdDsa;
+            ed25519("ed", 1).sign(&algorithm, message).unwrap()
+        });
+        let person = identify(&stub, &token).await;
+        assert_eq!(person, Ok(known("person-1", Some("Ada Lovelace"))), "{typ}");
+    }
+}
+
 // RFC 8725 section 3.1: we choose the algorithm, not the token.
 #[tokio::test]
 async fn a_signature_that_is_none() {
@@ -358,6 +374,38 @@ async fn a_key_without_a_name_is_rotated() {
     subject.clock.advance(Duration::from_secs(10));
     assert_eq!(identify(9).await, Err(unknown));
     assert_eq!(identify(2).await, Ok(()));
+}
+
+// Casdoor's `kid` is the name of a certificate, which stays when the certificate is replaced.
+#[tokio::test]
+async fn a_key_is_replaced_under_the_same_name() {
+    let current = Arc::new(AtomicUsize::new(1));
+    let published = Arc::clone(&current);
+    let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+        "/jwks" => {
+            let number = u8::try_from(published.load(Ordering::Relaxed)).unwrap();
+            reply_json(
+                200,
+                &key_set(&[ed25519("ed", number).as_verification_key()]),
+            )
+        }
+        _ => reply_json(200, &metadata(base)),
+    })
+    .await;
+    let subject = Subject::new(issuer(&stub.base));
+    let identify = async |number| {
+        let token = sign_ed25519(&ed25519("ed", number), "ed", &claims(&stub.base));
+        let outcome = subject.identify(Some(&token)).await;
+        outcome
+            .map(drop)
+            .map_err(|error| format!("{:?}", kind(&error)))
+    };
+    assert_eq!(identify(1).await, Ok(()));
+    current.store(2, Ordering::Relaxed);
+    subject.clock.advance(Duration::from_secs(10));
+    assert_eq!(identify(2).await, Ok(()));
+    assert_eq!(identify(1).await, Err(format!("{INVALID:?}")));
+    assert_eq!(stub.count("/jwks"), 2, "forged tokens cause no requests");
 }
 
 #[tokio::test]

@@ -49,6 +49,11 @@ impl Refresher {
             false => None,
         };
         let lasts = granted.refresh_token_expires_in.or_else(known);
+        let lifetimes = Lifetimes {
+            requested_at,
+            access_token_expires_at: end.expected_expiry(),
+            refresh_token_lasts: lasts,
+        };
         Ok(RefreshedTokens {
             access_token: Ok(self.vault.seal(&granted.access_token, key)?),
             refresh_token: self.vault.seal_some(refresh_token, key)?,
@@ -59,22 +64,8 @@ impl Refresher {
             access_token_expires_at: end.expires_at,
             hints: end.hints,
             refresh_token_expires_at: lasts.map(|lifetime| requested_at + lifetime),
-            next_refresh_at: self.next_refresh(&end, lasts, requested_at),
+            next_refresh_at: due_at(&lifetimes, self.at_least_every, self.entropy.fraction()),
         })
-    }
-
-    fn next_refresh(
-        &self,
-        end: &AccessTokenExpiry,
-        refresh_token_lasts: Option<std::time::Duration>,
-        requested_at: Timestamp,
-    ) -> Option<Timestamp> {
-        let lifetimes = Lifetimes {
-            requested_at,
-            access_token_expires_at: end.expected_expiry(),
-            refresh_token_lasts,
-        };
-        due_at(&lifetimes, self.at_least_every, self.entropy.fraction())
     }
 
     /// Seals a new refresh token and keeps the stored access token. The account is degraded until a refresh returns a

@@ -43,10 +43,7 @@ async fn github() {
         (json!({"error": "expired_token"}), "expired"),
         (json!({"error": "token_expired"}), "expired"),
         (json!({"error": "access_denied"}), "denied"),
-        (
-            json!({"error": "incorrect_device_code"}),
-            "refused incorrect_device_code",
-        ),
+        (json!({"error": "incorrect_device_code"}), "unavailable"),
         (
             json!({"error": "device_flow_disabled"}),
             "misconfigured device_flow_disabled",

@@ -5,8 +5,9 @@ mod proxy;
 use std::time::Duration;
 
 use central_oauth_test_postgres::{Cluster, PgBouncer};
-use central_oauth_test_sandbox::{Reuse, Sandbox, SandboxOptions};
+use central_oauth_test_sandbox::{Odds, Place, Reuse, Sandbox, SandboxOptions};
 use futures_util::future::join_all;
+use rustix::process::Signal;
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
 use crate::support::http;
@@ -174,6 +175,34 @@ async fn replicas_are_listed_until_they_stop() {
     assert_eq!(replicas(&other).await.as_array().map(Vec::len), Some(1));
     other.stop().await;
     assert_eq!(replicas(&other).await, serde_json::json!([]));
+}
+
+// Otherwise `migrate down` could remove columns in which the last responses are to be saved.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_is_listed_until_its_last_response_has_arrived() {
+    let (sandbox, database) = (sandbox().await, Cluster::shared().create_database());
+    let mut service = replica(&sandbox, &database.url).await;
+    link(&service).await;
+    let before = sandbox::presented(&sandbox);
+    // Longer than the provider's timeout.
+    let late = Odds {
+        slow: 1.0,
+        longest_delay: Duration::from_secs(100_000),
+        ..Odds::default()
+    };
+    sandbox.faults().set(Place::Token, late);
+    eventually(TIMEOUT, "a refresh whose response is late", async || {
+        sandbox::presented(&sandbox) > before
+    })
+    .await;
+    service.signal(Signal::TERM);
+    eventually(TIMEOUT, "the end of the housekeeping", async || {
+        service.logs().contains("stopping")
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(replicas(&service).await.as_array().map(Vec::len), Some(1));
+    service.kill().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

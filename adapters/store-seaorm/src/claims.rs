@@ -40,7 +40,7 @@ fn next_version<E: Leased>() -> SimpleExpr {
     CaseStatement::new().case(last, 0).finally(next).into()
 }
 
-/// Selects rows that are due, the longest due first. Leaves out busy providers.
+/// Selects rows that are due, longest overdue first. Leaves out busy providers.
 pub(crate) fn due<E: Leased>(now: Timestamp, limit: u64, busy: &[ProviderName]) -> Select<E> {
     E::find()
         .select_only()
@@ -86,7 +86,7 @@ pub(crate) fn not_at<E: Leased>(busy: &[ProviderName]) -> Condition {
     Condition::all().add_option((!busy.is_empty()).then(|| E::PROVIDER.is_not_in(names)))
 }
 
-/// Leases the rows that `due` selects. Returns them converted by `read`, the longest due first. Skips rows that another
+/// Leases the rows that `due` selects. Returns them converted by `read`, longest overdue first. Skips rows that another
 /// transaction has locked, so that replicas share the work instead of waiting for each other.
 pub(crate) async fn claim<E: Leased, T>(
     db: &impl ConnectionTrait,

@@ -158,7 +158,7 @@ fn probe_now(now: Timestamp, pause: Duration) -> UpdateMany<outages::Entity> {
         .filter(is_probed_late(now, pause))
 }
 
-/// Links whose next poll is too far beyond their interval, although the provider has answered.
+/// Links without failed polls whose next poll is more than one interval plus [`STORED_WITHIN`] from now.
 pub(crate) fn polled_late(now: Timestamp) -> Select<device_codes::Entity> {
     use device_codes::Column;
     let latest = (now + STORED_WITHIN).as_millis();

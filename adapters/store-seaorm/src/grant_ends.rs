@@ -5,7 +5,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditDraft, SignedEntry};
-use central_oauth_domain::grant::{Account, AccountId};
+use central_oauth_domain::grant::{Account, AccountId, StoredTokens};
 use central_oauth_domain::ports::{GrantEndStore, StoreError};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SimpleExpr};
@@ -14,6 +14,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Se
 use crate::accounts::{readable, with_times};
 use crate::convert::row_count;
 use crate::damage;
+use crate::database::Purpose;
 use crate::entities::announced_ends::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, tokens};
 use crate::error::failed;
@@ -98,11 +99,20 @@ impl GrantEndStore for SeaOrmStore {
         now: Timestamp,
         audit: AuditDraft,
     ) -> Result<bool, StoreError> {
-        refreshes::expire(self, account, now, audit).await
+        let expire = move |stored: &StoredTokens| {
+            Ok(match stored.expire(now) {
+                Some(expired) => (expired, true),
+                None => (stored.clone(), false),
+            })
+        };
+        match refreshes::change(self, Purpose::Change, account, Some(audit), expire).await {
+            Err(StoreError::Corrupt(_)) => Ok(false),
+            expired => Ok(expired?.unwrap_or(false)),
+        }
     }
 }
 
-/// Accounts without a refresh token whose access token has expired, and that are not `relink_required` yet.
+/// Accounts that have no refresh token and an expired access token, and are not `relink_required` yet.
 pub(crate) fn expired(now: Timestamp) -> Select<accounts::Entity> {
     use tokens::Column as Token;
     accounts::Entity::find()

@@ -31,7 +31,7 @@ const MIGRATIONS: i32 = 0;
 // 2 was the lock of housekeeping in earlier versions.
 const COPYING: i32 = 3;
 
-/// Work that one transaction does at a time.
+/// Work that only one transaction may do at a time.
 #[derive(Clone, Copy)]
 pub(crate) enum Alone {
     /// Counting links before one is added.
@@ -114,14 +114,14 @@ pub(crate) async fn alone(db: &impl ConnectionTrait, work: Alone) -> Result<(), 
     advisory(db, work as i32).await.map_err(failed)
 }
 
-/// Locks out other transactions that create accounts at this provider: no account may appear between the check whether
-/// a person has one and the change that depends on this check. Take this lock before all others, so that no transaction
-/// waits for it while it holds a row lock.
+/// Locks out other transactions that create accounts at this provider, so that a check whether a person has an account
+/// stays true until the change that depends on it. Take this lock before all others, so that no transaction waits for
+/// it while holding a row lock.
 pub(crate) async fn persons(
     db: &impl ConnectionTrait,
     provider: &ProviderName,
 ) -> Result<(), StoreError> {
-    // In a separate class, because the hash of a name may be any number.
+    // Not in `CLASS`, because the hash of a name could equal the number of a lock there.
     let sql = "SELECT pg_advisory_xact_lock($1, hashtext($2))";
     let provider = provider.as_str().into();
     lock(db, sql, [(CLASS + 1).into(), provider])

@@ -14,7 +14,7 @@ use crate::store::SeaOrmStore;
 /// Timeout of migrations on a server, including the wait for another process. Migrations take less, even with millions
 /// of accounts.
 const LONGEST_MIGRATION: Duration = Duration::from_secs(600);
-/// The pause after a migration could not lock a table. Meanwhile other transactions can use the table.
+/// The pause before a new attempt, if a table could not be locked. Meanwhile other transactions can use the table.
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl SeaOrmStore {

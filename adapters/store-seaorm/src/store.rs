@@ -32,7 +32,7 @@ pub struct SeaOrmStore {
 impl TokenStore for SeaOrmStore {}
 
 impl SeaOrmStore {
-    /// Opens the database. Creates a SQLite file that does not exist, readable only by its owner. Does not change the
+    /// Opens the database. Creates a missing SQLite file, readable only by its owner. Does not change the
     /// schema: see [`SeaOrmStore::migrate_up`].
     ///
     /// # Errors

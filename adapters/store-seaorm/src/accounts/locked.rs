@@ -116,8 +116,8 @@ async fn update(
     Ok(())
 }
 
-/// Returns a statement that saves `after` if the stored rows still equal `before`. Returns `None` unless the transition
-/// changes only the row of the tokens.
+/// Returns a statement that saves `after` if the stored rows still equal `before`. Returns `None` if the transition
+/// changes the account's row or changes nothing.
 pub(crate) fn save_unchanged(
     before: &StoredTokens,
     after: &StoredTokens,

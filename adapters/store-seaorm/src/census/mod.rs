@@ -57,7 +57,7 @@ struct Group {
     degraded: i64,
     /// Grants that end soon.
     expiring: i64,
-    /// Expiring grants that no refresh can save.
+    /// Expiring grants that no scheduled refresh will save.
     unsavable: i64,
     overdue: i64,
     /// The earliest expiry of an overdue grant.
@@ -150,7 +150,7 @@ fn dies(now: Timestamp) -> Condition {
         .add(Condition::any().add(ends_for_good(now)).add(movable))
 }
 
-/// Grants that end soon, at a time that no refresh moves: the rule of `Account::fixed_ends`.
+/// Grants that end soon, at a time that no refresh can postpone: the rule of `Account::known_end`.
 fn ends_for_good(now: Timestamp) -> Condition {
     let soon = |column| within(column, now, Account::NOTICE);
     let last_token = Column::RefreshToken.is_null();
@@ -178,7 +178,7 @@ fn saved(now: Timestamp, down: &[&str]) -> Condition {
         .add(is_before)
 }
 
-/// Grants with a refresh token whose access token has expired or whose refresh is due.
+/// Grants that have a refresh token, and an expired access token or a due refresh.
 fn is_overdue(now: Timestamp) -> Condition {
     let is_over = |column: Column| column.lte(now.as_millis());
     let over = Condition::any()

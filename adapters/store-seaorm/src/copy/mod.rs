@@ -113,7 +113,8 @@ impl<'a> SeaOrmCopy<'a> {
     ) -> Result<Self, CopyError> {
         let database = || destination.url().to_string();
         let at = OpenError::at(destination.url());
-        let guard = match destination.database.begin(Purpose::Change).await {
+        // Uses a connection for saves, because the rows are copied over the other connections, perhaps only one.
+        let guard = match destination.database.begin(Purpose::Save).await {
             Err(error) if is_locked(&error) => {
                 let database = database();
                 return Err(CopyError::DestinationInUse { database });

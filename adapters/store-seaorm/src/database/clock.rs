@@ -8,7 +8,7 @@ use central_oauth_domain::ports::Clock;
 /// Smaller differences are ignored, because leases last seconds longer than the work that they cover.
 const TOLERANCE_MS: u64 = 250;
 
-/// This machine's clock, corrected each time the database server's clock is read, so that all replicas agree when a
+/// This machine's clock, corrected each time the database server's clock is read, so that all replicas agree whether a
 /// lease has expired. On SQLite it is never corrected.
 pub struct DatabaseClock {
     machine: Arc<dyn Clock>,

@@ -58,8 +58,8 @@ impl Held {
 
     /// Locks these tables against writes. Returns false if a service uses them. On a server, others can still read, and
     /// writers wait until they time out. A service that refreshes meanwhile would store the new token after the copy,
-    /// so no service may be connected. The server does not show which program another user's connections belong to. So
-    /// in addition, no replica may have checked in recently.
+    /// so no service may be connected. A running service may have no connection at this moment, for example behind a
+    /// pooler. So in addition, no replica may have checked in recently.
     pub(crate) async fn lock_tables(&self, tables: &[&str]) -> Result<bool, DbErr> {
         if let Connections::File(_) = self.connections {
             return Ok(true);

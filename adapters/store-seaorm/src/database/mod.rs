@@ -64,8 +64,8 @@ pub(crate) enum Database {
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     Change,
-    /// Stores data that exists nowhere else, such as refreshed tokens. A server has connections for this purpose only,
-    /// so other work does not delay it. On a dead connection it times out early, and the next attempt uses a new one.
+    /// Stores data that exists nowhere else, such as refreshed tokens. On a server, some connections are reserved for
+    /// saves, so other work does not delay them. A save on a dead connection times out early; a retry uses a new one.
     Save,
 }
 
@@ -111,9 +111,9 @@ impl Database {
         begun
     }
 
-    /// Runs `writing` in a transaction and commits it. On an error, finishes the rollback before returning: until then
-    /// the rows stay locked and other transactions skip them. On SQLite, writes that wait at the same time share one
-    /// commit.
+    /// Runs `writing` in a transaction and commits it. On an error, rolls back and waits until the rows are unlocked,
+    /// because other transactions skip locked rows. After a failed statement, does not wait. On SQLite, writes that
+    /// wait at the same time share one commit.
     pub(crate) async fn write<T, E, W>(&self, purpose: Purpose, writing: W) -> Result<T, E>
     where
         T: Send + 'static,

@@ -18,9 +18,9 @@ use crate::hash_key;
 const READERS: u32 = 4;
 /// How long a statement waits while another process writes.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// SQLite's busy timeout of the writer; `Sqlite::begin` repeats the attempt. SQLite itself would retry more and more
-/// rarely, in the end every 100 ms. If another process writes continuously, the lock could then take longer to get than
-/// the lease of a refresh lasts.
+/// SQLite's busy timeout of the writer. It is short, and `Sqlite::begin` retries, because SQLite's own retries become
+/// less and less frequent, down to one every 100 ms. If another process writes continuously, such retries may not get
+/// the lock before the lease of a refresh expires.
 const TURN_TIMEOUT: Duration = Duration::from_millis(5);
 /// Timeout of getting a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);

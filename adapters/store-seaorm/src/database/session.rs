@@ -122,9 +122,9 @@ impl Session {
     }
 }
 
-/// Replaces the `LIMIT ?` with which SeaORM fetches one row by a literal. SQLite uses the bound value for its query
-/// plan, so it prepares the statement again at every execution. With a literal, it prepares the statement once per
-/// connection.
+/// Replaces a final `LIMIT ?`, which SeaORM adds to fetch one row, with `LIMIT 1`. SQLite uses the bound value for its
+/// query plan, so it prepares the statement again at every execution. With a literal, it prepares the statement once
+/// per connection.
 fn prepared_once(mut statement: Statement) -> Statement {
     const BOUND: &str = " LIMIT ?";
     let last = statement.values.as_mut().and_then(|values| {

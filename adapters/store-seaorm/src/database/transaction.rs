@@ -2,7 +2,7 @@
 //!
 //! The driver counts the nesting of transactions on a connection. After a failed COMMIT or ROLLBACK, this count is
 //! wrong: the driver would send the next BEGIN as a SAVEPOINT and the next COMMIT as a RELEASE, and nothing would be
-//! committed any more. Therefore a connection is never reused after its transaction began or ended unexpectedly.
+//! committed any more. Therefore a connection is discarded if its transaction fails to begin or to end as expected.
 //!
 //! Begin, commit and rollback run in tasks of their own, because the future of a caller may be dropped at any moment. A
 //! transaction holds its turn in the queue until it has ended.

@@ -41,8 +41,8 @@ pub(super) async fn traced<T>(
     answer
 }
 
-/// Waits for a response, at most until the timeout. This timeout is longer than the server's `statement_timeout`, so
-/// when it passes, the connection is broken: the pool's connections are then replaced.
+/// Waits for a response, at most until the timeout. After a timeout, the connection counts as dead, and the pool's
+/// connections are replaced. Except for saves, the timeout is longer than the server's `statement_timeout`.
 pub(super) async fn with_timeout<T>(
     response_timeout: Option<&ResponseTimeout>,
     answer: impl Future<Output = Result<T, DbErr>>,

@@ -1,7 +1,7 @@
 //! The tables.
 #![allow(
     unreachable_pub,
-    reason = "what SeaORM derives is pub, and may not show types that are less so"
+    reason = "SeaORM derives public items, which must not expose types that are less public"
 )]
 
 use sea_orm::EntityTrait;

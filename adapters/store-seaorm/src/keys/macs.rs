@@ -81,8 +81,8 @@ pub(crate) async fn complete(
     }
 }
 
-/// Stores the MAC of a key, unless the key has one or its binding has changed. Nothing else that a MAC covers ever
-/// changes.
+/// Stores the MAC of a key. Updates no row if the row has a MAC already, or if its account has changed since the key was
+/// read. The other columns that the MAC covers never change.
 pub(super) fn store_mac(key: &KeyHolder) -> UpdateMany<Entity> {
     let account = match key.binding.account() {
         Some(account) => Column::AccountId.eq(account.0),

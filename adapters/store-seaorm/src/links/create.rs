@@ -109,8 +109,8 @@ fn is_taken(error: &DbErr) -> bool {
     matches!(violated, Some(SqlErr::UniqueConstraintViolation(words)) if words.contains("code_hash"))
 }
 
-/// Returns since when the network has reached its limit of link codes: the time of its `most`th latest code. Returns
-/// `None` if the network has fewer codes.
+/// Returns when the network reached its limit of link codes: the time of its `most`th latest code. Returns `None` if
+/// the network has fewer codes.
 async fn full_since(
     db: &impl ConnectionTrait,
     link: &NewLink,

@@ -26,7 +26,9 @@ impl ReadStore for SeaOrmStore {
         let Some(row) = row else { return Ok(None) };
         let found = Row::read(&row).map_err(failed)?;
         let Some(grant) = found.grant else {
-            // The statement above reads no links, because most keys have an account.
+            // The statement above reads no links, because most keys have an account. Returns the connection before the
+            // next query: requests that each hold one connection and wait for a second could block each other.
+            drop(session);
             let (holder, grant) = (self.find_key(key).await?, None);
             return Ok(holder.map(|holder| OpenedKey { holder, grant }));
         };

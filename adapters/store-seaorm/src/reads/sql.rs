@@ -99,10 +99,10 @@ fn changed_sql(backend: DbBackend) -> String {
 /// Returns an SQL expression for the version of a key, its account and its tokens: digits and letters, or NULL without
 /// tokens.
 ///
-/// On PostgreSQL, the version contains the `xmin` of account and tokens: the transaction that wrote the row. It
-/// identifies the version of a row in whatever order transactions commit. For the key it contains the relevant columns,
-/// because recording a use also changes the row. SQLite has no row versions, so the version contains all relevant
-/// columns, and the first bytes of the access token, which include its nonce.
+/// On PostgreSQL, the version contains the `xmin` of account and tokens: the transaction that wrote the row. An `xmin`
+/// identifies the version of a row in whatever order transactions commit. For the key, the version contains the
+/// relevant columns instead, because recording a use changes `xmin` too. SQLite has no row versions, so the version
+/// contains all relevant columns, and the first bytes of the access token, which include its nonce.
 fn version(backend: DbBackend) -> String {
     if backend == DbBackend::Postgres {
         return "k.role || k.account_id || 'x' || coalesce(k.expires_at::text, '') || 'a' \

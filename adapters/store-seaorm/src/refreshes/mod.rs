@@ -18,7 +18,7 @@ use central_oauth_domain::ports::{RecordedRefresh, RefreshStore, StoreError};
 use central_oauth_domain::{Fault, Timestamp};
 use sea_orm::{ColumnTrait, QueryFilter};
 
-pub(crate) use record::expire;
+pub(crate) use record::change;
 
 use crate::accounts::locked::{lock, lock_all, save, save_unchanged};
 use crate::claims;
@@ -26,7 +26,6 @@ use crate::database::Purpose;
 use crate::entities::tokens::{Column, Entity};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
-use record::change;
 
 #[async_trait]
 impl RefreshStore for SeaOrmStore {

@@ -1,5 +1,5 @@
-//! Finds due refreshes while some providers are busy. Queries each of the other providers separately by an index, so
-//! that it does not scan the rows of busy providers, which may be a million.
+//! Finds due refreshes while some providers are busy. Runs one indexed query for each other provider, because a scan
+//! would read the rows of the busy providers too, perhaps a million rows.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
@@ -25,7 +25,7 @@ pub(crate) async fn next_due(
     Ok(next.map(Timestamp::from_millis))
 }
 
-/// Returns the ids of rows that are due, the longest due first. Leaves out busy providers.
+/// Returns the ids of rows that are due, longest overdue first. Leaves out busy providers.
 pub(crate) async fn due_rows(
     db: &impl ConnectionTrait,
     now: Timestamp,

@@ -170,7 +170,7 @@ pub(crate) fn unfailed(outage: &Outage, now: Timestamp) -> Select<tokens::Entity
         .limit(1)
 }
 
-/// Selects when the next account is due that has neither failed nor been probed.
+/// Selects the due time of the next account that has neither failed nor been probed.
 pub(crate) fn next_unfailed(outage: &Outage) -> Select<tokens::Entity> {
     use tokens::Column;
     tokens::Entity::find()

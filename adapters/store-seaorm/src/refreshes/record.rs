@@ -1,6 +1,5 @@
 //! Records changes of tokens, as the domain decides.
 
-use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::{AccountId, StoredTokens};
 use central_oauth_domain::ports::StoreError;
@@ -12,7 +11,7 @@ use crate::store::SeaOrmStore;
 
 /// Applies a transition to the tokens of an account and saves the result, with an audit entry if the account changes.
 /// Returns the second value of the transition, or `None` if there is no account.
-pub(super) async fn change<T: Send + 'static>(
+pub(crate) async fn change<T: Send + 'static>(
     store: &SeaOrmStore,
     purpose: Purpose,
     account: AccountId,
@@ -35,22 +34,4 @@ pub(super) async fn change<T: Send + 'static>(
         })
     });
     changed.await
-}
-
-pub(crate) async fn expire(
-    store: &SeaOrmStore,
-    account: AccountId,
-    now: Timestamp,
-    audit: AuditDraft,
-) -> Result<bool, StoreError> {
-    let expire = move |stored: &StoredTokens| {
-        Ok(match stored.expire(now) {
-            Some(expired) => (expired, true),
-            None => (stored.clone(), false),
-        })
-    };
-    match change(store, Purpose::Change, account, Some(audit), expire).await {
-        Err(StoreError::Corrupt(_)) => Ok(false),
-        expired => Ok(expired?.unwrap_or(false)),
-    }
 }

@@ -210,7 +210,7 @@ fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
 /// Returns a variable of libpq. An empty variable counts as unset.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the driver reads these variables by itself, here, and tells nobody what it found"
+    reason = "the driver reads these variables itself and does not report their values"
 )]
 fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
@@ -230,9 +230,9 @@ fn refuse_unknown(mode: Option<&OsStr>) -> Result<(), InvalidDatabaseUrl> {
 }
 
 /// Returns a mode with which the driver (sqlx 0.9.0, `tls_rustls.rs`) protects at least as well as libpq does. The
-/// driver trusts a root certificate in addition to all public authorities. So with `verify-ca`, anybody with a
-/// certificate for any host could pose as the server; `verify-full` also checks the name of the host. With `require`,
-/// the driver ignores root certificates. With `allow`, it never uses TLS.
+/// driver trusts all public authorities, not only the configured root certificate. So with `verify-ca`, anybody with a
+/// certificate for any host could pose as the server; `verify-full` also checks the host name. With `require`, the
+/// driver ignores root certificates. With `allow`, it never uses TLS.
 const fn no_less_than_libpq(mode: PgSslMode, has_root: bool) -> PgSslMode {
     match mode {
         PgSslMode::Allow => PgSslMode::Prefer,

@@ -137,6 +137,12 @@ impl Fixture for OnServer {
     }
 }
 
+/// The minimum number of connections. A call that needs two of a kind at the same time fails.
+pub(crate) const SMALLEST_POOL: PoolSettings = PoolSettings {
+    max_connections: 2,
+    ..POOL
+};
+
 pub(crate) const POOL: PoolSettings = PoolSettings {
     max_connections: 4,
     connect_timeout: Duration::from_secs(5),

@@ -29,7 +29,7 @@ use central_oauth_store_seaorm::{
 };
 use central_oauth_test_postgres::Cluster;
 
-use crate::common::{LATER, NOW, POOL, Scratch, audit, code, key, macs, pending};
+use crate::common::{LATER, NOW, SMALLEST_POOL, Scratch, audit, code, key, macs, pending};
 
 pub(crate) fn cipher() -> Arc<FakeCipher> {
     Arc::new(FakeCipher::new(1))
@@ -67,7 +67,7 @@ impl Place {
     }
 
     pub(crate) async fn open(&self) -> SeaOrmStore {
-        let store = SeaOrmStore::open(&self.url, POOL).await.unwrap();
+        let store = SeaOrmStore::open(&self.url, SMALLEST_POOL).await.unwrap();
         store.migrate_up().await.unwrap();
         store
     }
@@ -264,12 +264,12 @@ impl Contents {
 
 /// Copies everything, as the command does.
 pub(crate) async fn copy(from: &Place, to: &Place) -> Result<CopyReport, CopyError> {
-    central_oauth_store_seaorm::copy(&from.url, &to.url, POOL, cipher(), &mut |_| ()).await
+    central_oauth_store_seaorm::copy(&from.url, &to.url, SMALLEST_POOL, cipher(), &mut |_| ()).await
 }
 
 /// Begins to copy and is interrupted after this many steps. Returns whether there were more.
 pub(crate) async fn interrupted(from: &Place, to: &Place, steps: usize) -> bool {
-    let source = CopySource::hold(&from.url, POOL).await.unwrap();
+    let source = CopySource::hold(&from.url, SMALLEST_POOL).await.unwrap();
     let destination = to.open().await;
     let mut copy = SeaOrmCopy::begin(&source, &destination).await.unwrap();
     let mut last = None;

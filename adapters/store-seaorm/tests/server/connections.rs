@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::ports::{AccountStore, LinkStore, SealStore, StoreError};
+use central_oauth_domain::ports::{AccountStore, LinkStore, ReadStore, SealStore, StoreError};
 use central_oauth_store_seaorm::SeaOrmStore;
-use central_oauth_test_postgres::{Cluster, Database, free_port};
+use central_oauth_test_postgres::{Cluster, Database, PgBouncer, free_port};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::deaf::{HURRIED, way_to};
-use crate::common::{OnServer, POOL, code, linked, pending, sealed};
+use crate::common::{OnServer, POOL, SMALLEST_POOL, code, key, linked, pending, sealed};
 
 #[tokio::test]
 async fn a_server_that_rejects_us_is_reported_without_the_password() {
@@ -74,6 +74,22 @@ async fn a_role_that_may_open_few_connections_can_save() {
         read.unwrap();
     }
     linked(&store, 1, "person").await;
+}
+
+// Behind a pooler, each read takes a connection. A read that waited for a second one would fail after the timeout, and
+// would keep everybody else waiting until then.
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_a_key_without_an_account_takes_one_connection() {
+    let cluster = Cluster::shared();
+    let pooler = PgBouncer::start(cluster);
+    let database = cluster.create_database();
+    let url = format!("{}?statement-cache-capacity=0", pooler.url(&database.name));
+    let store = SeaOrmStore::open(&url.parse().unwrap(), SMALLEST_POOL).await;
+    let store = store.unwrap();
+    store.migrate_up().await.unwrap();
+    pending(&store, 1).await;
+    let opened = store.open_key(&key(1)).await.unwrap().unwrap();
+    assert!(opened.grant.is_none());
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ const ASK_AFTER: Duration = Duration::from_secs(1);
 /// The server aborts a transaction that idles for this long, and releases its locks. Our transactions wait only for the
 /// server, so the process of an idle transaction was suspended or disconnected.
 const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(4);
-/// A custom server setting, sent as a startup parameter. A pooler rejects or drops it. This reveals a pooler that the
-/// URL does not announce, which would mix up the prepared statements of its clients.
+/// A custom server setting, sent as a startup parameter. A pooler rejects or drops it, which reveals a pooler that the
+/// URL does not announce. Such a pooler would mix up the prepared statements of its clients.
 const OWN_SESSION: &str = "central_oauth.own_session";
 
 /// Returns the connection options, without `extra_float_digits`: we store no floating-point numbers, and poolers reject
@@ -100,9 +100,9 @@ async fn apply_settings(connection: &mut PgConnection, setup: &str) -> Result<()
     connection.execute(setup).await.map(drop)
 }
 
-/// Returns the statements that a session executes first; behind a pooler, each transaction executes them. There they
-/// override the settings that the previous transaction on the connection left, and drop its prepared statements,
-/// because sqlx names prepared statements even if it does not cache them.
+/// Returns the statements that a session executes first. Behind a pooler, each transaction executes them, because the
+/// previous transaction on the connection may have left other settings and prepared statements: sqlx names prepared
+/// statements even if it does not cache them.
 ///
 /// The lock timeout of a pool is shorter than its other timeouts, so that a locked row does not look like a server that
 /// hangs.

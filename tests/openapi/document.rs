@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::http;
-use crate::support::process::within;
+use crate::support::process::{self, modules, within};
 use crate::support::service::Service;
 
 /// A file of the folder `openapi`.
@@ -37,4 +37,19 @@ async fn the_published_document_is_the_served_one() {
         assert!(printed.status.success());
         assert!(printed.stdout == published.as_bytes(), "printed: {again}");
     }
+}
+
+// PyYAML follows YAML 1.1, which reads an unquoted time as a timestamp. So does Ruby's Psych.
+#[tokio::test]
+async fn both_documents_say_the_same_to_a_parser_of_yaml_1_1() {
+    const COMPARE: &str = "import json, yaml; \
+        assert yaml.safe_load(open('openapi.yaml')) == json.load(open('openapi.json'))";
+    let environment = modules("schemathesis").await;
+    let compare = process::command(environment.join("bin/python"))
+        .args(["-B", "-c", COMPARE])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi"))
+        .output();
+    let compared = compare.await.unwrap();
+    let complained = String::from_utf8_lossy(&compared.stderr);
+    assert!(compared.status.success(), "{complained}");
 }

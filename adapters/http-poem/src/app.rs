@@ -18,8 +18,8 @@ use crate::{api, docs, pages};
 
 /// The path prefixes of the API: its own, and those that OAuth clients expect.
 const API: [&str; 3] = [V1, "/oauth", "/.well-known"];
-/// The prefix of the service's own API. Only here can a bearer be the JWT of a workload; `/oauth/token` has the JWT in
-/// the form.
+/// The prefix of the service's own API. Only here can the bearer token be the JWT of a workload; `/oauth/token` takes
+/// the JWT from the form.
 const V1: &str = "/v1";
 
 /// Settings of the HTTP interface besides the services.
@@ -44,14 +44,19 @@ pub fn app(
     settings: HttpSettings,
     requests: Option<Arc<dyn Requests>>,
 ) -> impl Endpoint<Output = Response> + 'static {
+    let public_url = settings.public_url;
+    let docs = docs::routes(&public_url);
+    let pages = pages::routes(docs, Arc::clone(&services), &public_url, settings.operator);
+    let api = api::service(api::new(Arc::clone(&services), &public_url));
     Shell {
-        routes: Routes::new(
+        is_https: public_url.scheme() == "https",
+        routes: Routes {
+            api: api.into_endpoint(),
+            others: Arc::new(pages),
             services,
-            settings.public_url.clone(),
-            settings.allowed_hosts,
-            settings.operator,
-        ),
-        is_https: settings.public_url.scheme() == "https",
+            public_url,
+            allowed_hosts: settings.allowed_hosts,
+        },
         trusted_proxies: settings.trusted_proxies,
         requests,
     }
@@ -64,25 +69,6 @@ struct Routes {
     services: Arc<Services>,
     public_url: Url,
     allowed_hosts: AllowedHosts,
-}
-
-impl Routes {
-    fn new(
-        services: Arc<Services>,
-        public_url: Url,
-        allowed_hosts: AllowedHosts,
-        operator: OperatorDetails,
-    ) -> Self {
-        let docs = docs::routes(&public_url);
-        let others = pages::routes(docs, Arc::clone(&services), &public_url, operator);
-        Self {
-            api: api::service(api::new(Arc::clone(&services), &public_url)).into_endpoint(),
-            others: Arc::new(others),
-            services,
-            public_url,
-            allowed_hosts,
-        }
-    }
 }
 
 impl DynEndpoint for Routes {

@@ -159,8 +159,8 @@ impl<'a, const NEEDED: bool> ApiExtractor<'a> for Bearer<NEEDED> {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        // The bearer is read before the body and the parameters. Only a repeated or unknown parameter is rejected
-        // earlier.
+        // The bearer token is extracted before the body and the parameters. Only sizes, the host, and repeated or
+        // unknown parameters are checked earlier.
         match bearer_of(request.headers())? {
             None if NEEDED => Err(needed().into()),
             key => Ok(Self {

@@ -81,7 +81,8 @@ impl KeyUse {
     }
 }
 
-/// A problem response in the OpenAPI document: when it comes, and an example. Code and status are those of the example.
+/// A problem response for the OpenAPI document: a description of when it is returned, and a function that builds the
+/// example. The example also determines the documented code and HTTP status.
 #[derive(Clone, Copy)]
 pub(crate) struct DocumentedProblem(pub(crate) &'static str, pub(crate) fn() -> Problem);
 

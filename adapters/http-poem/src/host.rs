@@ -34,8 +34,8 @@ impl AllowedHosts {
     }
 }
 
-/// Rejects requests for pages, and anonymous POSTs, that name a foreign host. Probes and programs with a key may use
-/// any name of the service, because no browser has their key.
+/// Rejects page requests and anonymous POSTs whose host is not allowed. Other API requests may use any host: a browser
+/// that DNS rebinding has tricked has no key to send, and anonymous reads, such as probes, change nothing.
 pub(crate) fn check(
     allowed: &AllowedHosts,
     request: &Request,

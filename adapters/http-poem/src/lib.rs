@@ -11,7 +11,7 @@
 //! | `failure` | documents the problems of each operation |
 //! | `auth`, `body`, `head`, `address` | the caller's key and body, whether it sent a `HEAD`, and its address |
 //! | `presented` | records refused requests with the JWT of a workload |
-//! | `host`, `origin` | refuse requests that foreign web pages make browsers send |
+//! | `host`, `origin` | refuse requests that a browser sends for a foreign web page |
 //! | `server` | answers the requests of each connection |
 //! | `connections` | limits of connections: how many, and how long they may be silent |
 //! | `tls` | the service's own certificate, where no proxy has one |

@@ -1,4 +1,4 @@
-//! Requests of the API whose bearer is the JWT of a workload.
+//! API requests whose bearer token is the JWT of a workload.
 
 use std::net::IpAddr;
 
@@ -20,7 +20,7 @@ pub(crate) struct PresentedJwt {
 }
 
 impl PresentedJwt {
-    /// Returns the bearer of a request, if it looks like the JWT of a workload and the service trusts any.
+    /// Returns the bearer token, if it looks like the JWT of a workload and the service trusts any workload.
     pub(crate) fn of(request: &mut Request, workloads: &Workloads) -> Option<Self> {
         if !workloads.are_trusted() {
             return None;

@@ -14,7 +14,8 @@ function follow(live) {
     if (asking) return;
     asking = true;
     try {
-      const signal = AbortSignal.timeout(GIVE_UP_AFTER_MS);
+      // Older browsers have no such signal, so there the poll has no timeout.
+      const signal = AbortSignal.timeout?.(GIVE_UP_AFTER_MS);
       const response = await fetch(status, { cache: "no-store", credentials: "same-origin", signal });
       const isGone = response.status === 404;
       if (isGone || (response.ok && (await response.json()).stage !== stage)) {

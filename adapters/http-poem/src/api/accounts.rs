@@ -125,8 +125,8 @@ impl Accounts {
 
     /// Refresh an account
     ///
-    /// Gets new tokens from the provider now, due or not. Needs the admin key or the key that came with a link code of
-    /// the account. An account with `relink_required` is tried once more; a success makes it `active`.
+    /// Gets new tokens from the provider now, even if no refresh is due. Needs the admin key or the key that came with
+    /// a link code of the account. An account with `relink_required` is tried once more; a success makes it `active`.
     #[oai(
         path = "/accounts/:id/refresh",
         method = "post",

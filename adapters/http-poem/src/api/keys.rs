@@ -109,9 +109,9 @@ impl Keys {
     /// Delete an access key
     ///
     /// Also deletes the key's links; the account and its other keys stay. With `descendants=true`, the keys that this
-    /// key has made are deleted too: use it if the key has leaked. For 24 hours after a link of this key was completed,
-    /// they are always deleted, because the person may still say "This was not me". Needs the admin key or the key that
-    /// came with a link code of the account, which may delete itself.
+    /// key has made are deleted too: use it if the key has leaked. Within 24 hours after a link of this key completed,
+    /// those keys are always deleted, because the person may still say "This was not me". Needs the admin key or the
+    /// key that came with a link code of the account; that key may delete itself.
     #[oai(
         path = "/accounts/:id/keys/:key_id",
         method = "delete",

@@ -110,8 +110,8 @@ impl Links {
     /// Get the status of a link
     ///
     /// Anybody who knows the code gets the status. The link's own access key also gets the account, or the error. So
-    /// does an admin's key, if the link links an account again. Wait `interval` seconds between polls. Ended links
-    /// answer for 24 hours.
+    /// does an admin's key, if the link is a relink. Wait `interval` seconds between polls. An ended link can be polled
+    /// for up to 24 hours.
     #[oai(path = "/poll/:link_code", method = "get", operation_id = "poll_link")]
     async fn poll(
         &self,

@@ -261,7 +261,7 @@ const ERRORS: [(StatusCode, &str); 7] = [
     (
         StatusCode::TOO_MANY_REQUESTS,
         "`temporarily_unavailable`: too many unknown or expired keys from this network (30 at once, then one every 2 seconds \
-         get another error); a valid key still works",
+         get another error), which concerns no valid key; or this key was used more often than its `max_uses_per_minute`",
     ),
     (
         StatusCode::INTERNAL_SERVER_ERROR,

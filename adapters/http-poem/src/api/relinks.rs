@@ -34,9 +34,10 @@ impl Relinks {
     /// Link an account again
     ///
     /// Asks for a link code with which the person of the account consents again, whatever state the account is in.
-    /// Needs an admin's key, which also polls the link (`GET /v1/poll/{link_code}`); there is no new access key. All
-    /// keys of the account stay valid. If another person consents, the link ends as `failed` with `account_mismatch`,
-    /// and the account does not change. A program with a key of its own sends that to `POST /v1/link-code` instead.
+    /// Needs an admin's key. Poll the link (`GET /v1/poll/{link_code}`) with the same key; there is no new access key.
+    /// All keys of the account stay valid. If another person consents, the link ends as `failed` with
+    /// `account_mismatch`, and the account does not change. A program that has an access key sends it to
+    /// `POST /v1/link-code` instead.
     #[oai(
         path = "/accounts/:id/relink",
         method = "post",

@@ -72,8 +72,8 @@ impl Connection {
         self.opened_at + Duration::from_millis(self.since.load(Ordering::Acquire))
     }
 
-    /// Returns when the connection is closed unless the client sends something. `None` while a request is being
-    /// processed.
+    /// Returns the time at which the connection is closed unless the client sends something. `None` while a request is
+    /// being processed.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.phase() {
             Phase::Request => Some(self.since() + REQUEST),

@@ -44,8 +44,8 @@ pub(crate) fn handling(request: &Request) -> Option<Handling> {
 #[derive(Debug)]
 struct Registry {
     places: Arc<Semaphore>,
-    /// The connections by number. Addresses are no keys, because a peer may connect from one address to several
-    /// listeners.
+    /// The connections by number. The client's address is not unique: a client may connect from one address and port
+    /// to several addresses of this machine.
     open: Mutex<HashMap<u64, Arc<Connection>>>,
 }
 

@@ -26,7 +26,8 @@ pub(crate) struct AuditEntry {
     /// Who did it: `admin`, `auditor` or `enroller` (followed by `:NAME` if the operator's key has a name), `key:ID`,
     /// `person`, `anonymous` or `service`.
     actor: String,
-    /// The network of the request, such as `192.0.2.0/24`; `none` if no request or many networks caused the entry.
+    /// The network of the request, such as `192.0.2.0/24`; `none` without a request, or if the entry counts requests
+    /// from several networks.
     network: String,
     /// The id of the account that the entry is about.
     account: Option<String>,

@@ -6,7 +6,7 @@ use poem_openapi::types::Example;
 
 use super::seconds_down;
 
-/// The longest parameter besides the subject token, in characters: the longest `scope`.
+/// Maximum length of every parameter except the subject token, in characters. Only `scope` needs this much.
 pub(crate) const LONGEST_PARAMETER: usize = 16_384;
 pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 pub(crate) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";

@@ -123,7 +123,7 @@ impl Problem {
         &self.detail
     }
 
-    /// Returns when to retry, if that helps.
+    /// Returns how long to wait before a retry, if a retry may help.
     pub(crate) const fn wait(&self) -> Option<Duration> {
         self.retry_after
     }

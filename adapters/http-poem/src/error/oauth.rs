@@ -137,7 +137,7 @@ fn write(response: &mut Response, error: &'static str, description: &str) {
     response.set_body(Body::from_string(body.to_json_string()));
 }
 
-/// Replaces characters that RFC 6749 section 5.2 does not allow: all but printable ASCII, and quotes and backslashes.
+/// Replaces characters that RFC 6749 section 5.2 forbids: quotes, backslashes, and all that are not printable ASCII.
 fn printable(text: &str) -> String {
     let allowed = |c: char| match c {
         ' ' | '!' | '#'..='[' | ']'..='~' => c,

@@ -12,7 +12,7 @@ use crate::auth::shows_bearer;
 use crate::error::Problem;
 
 /// Rejects a repeated query parameter, and an unknown parameter in a request for a list, before the key is checked.
-/// Skips requests without a bearer: they get 401, because every operation with query parameters needs a key.
+/// Skips requests without a bearer token: they get 401, because every operation with query parameters needs a key.
 pub(crate) fn check_parameters(request: &Request) -> Result<(), Problem> {
     let query = request.uri().query().unwrap_or_default();
     if query.is_empty() || !shows_bearer(request.headers()) {

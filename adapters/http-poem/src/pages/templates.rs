@@ -86,13 +86,14 @@ pub(super) struct ProviderLink {
     pub(super) leads_back: bool,
 }
 
-/// Where to type the code, as the provider wrote it; with a link if it is safe.
+/// The URL at which to type the code, as the provider wrote it; as a link only if the URL is safe.
 pub(super) struct ByHand<'a> {
     pub(super) text: &'a str,
     pub(super) href: Option<String>,
 }
 
-/// The page while the service finds out whose account it is, or that the person declined. The provider has answered.
+/// The page after the provider has answered, while the service finds out whose account it is, or that the person
+/// declined.
 #[derive(Template)]
 #[template(path = "device/finishing.html")]
 pub(super) struct Finishing<'a> {

@@ -31,8 +31,8 @@ struct Language {
 }
 
 impl Language {
-    /// Values are not wrapped in Unicode isolation marks, which people would copy along. The pages isolate names that
-    /// programs choose with `<bdi>`.
+    /// Creates a language whose messages contain no Unicode isolation marks, because people would copy them together
+    /// with the value. Instead, templates and texts put names from strangers into `<bdi>`.
     fn new(tag: &'static str, source: &str) -> Self {
         let id: LanguageIdentifier = tag.parse().unwrap_or_default();
         let mut bundle = FluentBundle::new_concurrent(vec![id.clone()]);

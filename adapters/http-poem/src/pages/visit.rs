@@ -101,7 +101,7 @@ impl<'a> Visit<'a> {
         self.is_known
     }
 
-    /// Returns why a form cannot be trusted, if so.
+    /// Returns the reason not to trust a form, if there is one.
     pub(super) fn distrust(&self, csrf: &str) -> Option<Distrust> {
         let token = self.site.consents.csrf_token(&self.browser);
         if !self.is_own {

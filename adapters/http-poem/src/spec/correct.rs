@@ -72,7 +72,7 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Val
         .filter_map(Value::as_object_mut)
 }
 
-/// Returns the schema of a JSON body.
+/// Returns the name of the schema of a JSON body.
 fn schema_name(holder: &Value) -> Option<String> {
     let reference = holder["content"]["application/json"]["schema"]["$ref"].as_str()?;
     let name = reference.strip_prefix("#/components/schemas/")?;
@@ -108,9 +108,10 @@ fn use_known_formats(schema: &mut Map<String, Value>) {
     schema.entry("minimum").or_insert(json!(0));
 }
 
-/// OpenAPI 3.0 allows `nullable` only beside a `type`, and no description beside a reference. So poem-openapi puts both
-/// into a second part of an `allOf`. Here, all such references name enums of strings. Removes the second part, because
-/// openapi-python-client leaves out operations whose enum has one; poem-openapi repeats its description beside the parts.
+/// OpenAPI 3.0 allows `nullable` only beside a `type`, and no description beside a reference, so poem-openapi adds a
+/// second part with both to the `allOf`. Removes that part, because openapi-python-client omits operations with such an
+/// enum, and puts `nullable` beside the `allOf`. The nullable references all name enums of strings. poem-openapi also
+/// writes the description beside the `allOf`.
 fn give_nullable_a_type(schema: &mut Map<String, Value>) {
     let Some(parts) = schema.get_mut("allOf").and_then(Value::as_array_mut) else {
         return;

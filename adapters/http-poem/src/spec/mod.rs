@@ -11,6 +11,8 @@ use poem_openapi::OpenApi;
 use poem_openapi::registry::{MetaApi, Registry};
 use serde::Serialize;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::api::{Api, service};
 use correct::correct;
@@ -26,7 +28,18 @@ pub fn spec_json(server: &str) -> String {
 /// Returns the OpenAPI document as YAML, like [`spec_json`].
 #[must_use]
 pub fn spec_yaml(server: &str) -> String {
-    serde_yaml::to_string(&document(server)).unwrap_or_default()
+    let text = serde_yaml::to_string(&document(server)).unwrap_or_default();
+    text.lines().map(with_quoted_time).collect()
+}
+
+/// Ends a line of YAML, and quotes its value if it is a time. YAML 1.1, which many parsers still follow, interprets an
+/// unquoted time as a timestamp instead of a string.
+fn with_quoted_time(line: &str) -> String {
+    let is_time = |value: &str| OffsetDateTime::parse(value, &Rfc3339).is_ok();
+    match line.rsplit_once(' ') {
+        Some((key, value)) if is_time(value) => format!("{key} '{value}'\n"),
+        _ => format!("{line}\n"),
+    }
 }
 
 /// The parts in the order in which people read them. Within the parts, keys are sorted, so that the document does not

@@ -39,7 +39,7 @@ pub enum CertificateError {
 }
 
 impl Certificate {
-    /// Reads both files: the chain, its own certificate first, and the private key.
+    /// Reads both files: the chain, which begins with the service's own certificate, and the private key.
     ///
     /// # Errors
     /// See [`CertificateError`].

@@ -65,6 +65,14 @@ async fn a_person_with_javascript_types_the_code_and_the_page_follows_by_itself(
     program.expect_status("pending").await;
     person.confirm().await;
     program.expect_status("authorizing").await;
+    // As in Safari 15.
+    let old = "delete AbortSignal.timeout";
+    person
+        .browser
+        .client
+        .execute(old, Vec::new())
+        .await
+        .unwrap();
     person.consent_in_the_new_tab("alice").await;
     // This tab reloads by itself.
     person

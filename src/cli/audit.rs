@@ -19,7 +19,7 @@ const NOTES: Notes = Notes::of(&[
 .variables(SEALED);
 
 const EXPORT_NOTES: Notes = Notes::of(&["central-oauth audit export > audit.jsonl"])
-    .exits(&[Exit::Tampered])
+    .exits(&[Exit::WrongPin, Exit::Tampered])
     .variables(SEALED);
 
 const VERIFY_NOTES: Notes = Notes::of(&[
@@ -31,7 +31,7 @@ const VERIFY_NOTES: Notes = Notes::of(&[
 Keep the head where nobody who can write to the database can change it. Without --head, the command cannot notice that
 the log was emptied or replaced by an older copy. A head older than CENTRAL_OAUTH_AUDIT_RETENTION proves nothing.",
 )
-.exits(&[Exit::Tampered])
+.exits(&[Exit::WrongPin, Exit::Tampered])
 .variables(SEALED);
 
 #[derive(clap::Args)]

@@ -17,7 +17,8 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    /// Returns the key that authorises the request. The admin key gives access to every account, so it needs --account.
+    /// Returns the key that authorises the request. The admin key is used only with --account, because it gives access
+    /// to every account.
     pub(super) fn caller(&self, config: &ClientConfig<'_>) -> Result<Profile, Failure> {
         match (self.target.operator(config)?, &self.account) {
             (Some(operator), Some(_)) => Ok(operator),

@@ -7,11 +7,11 @@ use central_oauth_provider_openidconnect::ProviderSettings;
 use url::Url;
 
 use super::help::Notes;
-use super::print::{printable, result};
+use super::print::{self, printable, result};
 use super::serve::ServeConfig;
 use super::{Exit, Failure};
-use crate::config::{ConfigError, Environment, HIDDEN, LogConfig, Provider, TelemetryConfig};
-use crate::{telemetry, wiring};
+use crate::config::{ConfigError, Environment, HIDDEN, Provider, TelemetryConfig};
+use crate::wiring;
 
 const NOTES: Notes =
     Notes::of(&["central-oauth config check"]).variables(&["SECRET_KEY", "PROVIDERS", "*"]);
@@ -48,7 +48,7 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
     let config = ServeConfig::read(environment)?;
     // Must run before this command reads the log level, whose default differs from that of `serve`.
     let mut lines = settings(environment, &config.telemetry)?;
-    telemetry::install(LogConfig::read(environment, "warn")?);
+    print::install_log(environment)?;
     let service = config.service;
     let warnings = config.warnings.iter().map(String::as_str);
     for warning in warnings.chain(service.providers.warning()) {

@@ -30,7 +30,7 @@ pub(super) struct Options {
     live: bool,
 }
 
-/// Container health checks usually time out soon after this.
+/// Timeout of the check, shorter than that of the health check in the Dockerfile (6 s).
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {

@@ -28,7 +28,8 @@ pub(super) const SEALED: &[&str] = &[
 
 pub(super) const WHOSE: &str = "\
 Uses the saved key, or the key in CENTRAL_OAUTH_ACCESS_KEY. With CENTRAL_OAUTH_ADMIN_KEY, choose the account with
---account. The admin key is sent only to --server or CENTRAL_OAUTH_SERVER, never to the service of a saved key.";
+--account. The admin key is sent only to --server, CENTRAL_OAUTH_SERVER or http://127.0.0.1:8080 (in this order), never
+to the service of a saved key.";
 
 /// The meanings of our variables, by name without the prefix. `*` refers to all variables.
 const VARIABLES: &[(&str, &str)] = &[

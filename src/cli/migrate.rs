@@ -12,8 +12,8 @@ use super::help::{DATABASE, Notes, SEALED};
 use super::in_use::refuse_if_in_use;
 use super::table::distance;
 use super::{Exit, Failure, print};
-use crate::config::{Environment, Keys, LogConfig, StoreConfig};
-use crate::{telemetry, wiring};
+use crate::config::{Environment, Keys, StoreConfig};
+use crate::wiring;
 
 const NOTES: Notes = Notes::of(&["central-oauth migrate", "central-oauth migrate status"])
     .exits(&[Exit::Denied])
@@ -22,7 +22,7 @@ const NOTES: Notes = Notes::of(&["central-oauth migrate", "central-oauth migrate
 const UP_NOTES: Notes = Notes::of(&["central-oauth migrate up"]).variables(DATABASE);
 
 const DOWN_NOTES: Notes = Notes::of(&["central-oauth migrate down --delete-data"])
-    .exits(&[Exit::Denied])
+    .exits(&[Exit::Denied, Exit::WrongPin])
     .variables(SEALED);
 
 const STATUS_NOTES: Notes = Notes::of(&["central-oauth migrate status"]).variables(DATABASE);
@@ -86,8 +86,8 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     Ok(Exit::Done)
 }
 
-/// Rolls back the newest migration. If that removes the MACs of access keys, first marks the sealed hash key as one
-/// without MACs, which needs the secret key. Otherwise the next start would require MACs.
+/// Rolls back the newest migration. If that removes the MACs of access keys, first removes the mark on the sealed hash
+/// key that requires MACs. This needs the secret key. With the mark, the next start would require MACs.
 async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Failure> {
     const KEY_MACS: &str = "m0012_key_macs";
     let newest = store.newest_migration().await?;
@@ -101,7 +101,7 @@ async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Fa
     let given_up = give_up_key_macs(store, Arc::clone(&cipher)).await;
     given_up.map_err(wiring::refused)?;
     store.migrate_down(Some(1)).await?;
-    // A replica may have started in between and marked the hash key as one with MACs.
+    // A replica may have started meanwhile and set the mark again.
     let given_up = give_up_key_macs(store, cipher).await;
     given_up.map_err(wiring::refused)
 }
@@ -111,7 +111,7 @@ pub(super) async fn unlocked_store(
     environment: &Environment,
 ) -> Result<(wiring::Store, Vault), Failure> {
     let (config, keys) = (StoreConfig::read(environment)?, Keys::read(environment)?);
-    telemetry::install(LogConfig::read(environment, "warn")?);
+    print::install_log(environment)?;
     must_exist(&config.url)?;
     let keys = keys.secret.unwrap().await?;
     let (store, vault) = wiring::unlocked_store(&config, &keys).await?;

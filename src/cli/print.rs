@@ -10,6 +10,8 @@ pub(super) use central_oauth_domain::text::presentable as printable;
 use serde::Serialize;
 
 use super::{Exit, Failure};
+use crate::config::{ConfigError, Environment, LogConfig};
+use crate::telemetry;
 
 /// Prints a line of the result. A closed pipe (`| head`) is no error; a full disk is one.
 pub(super) fn result(line: impl Display) -> Result<(), Failure> {
@@ -34,6 +36,13 @@ pub(super) fn be_quiet() {
 
 pub(super) fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
+}
+
+/// Installs the log of an operator's command: warnings and errors, or only errors if `--quiet` was given.
+pub(super) fn install_log(environment: &Environment) -> Result<(), ConfigError> {
+    let level = if is_quiet() { "error" } else { "warn" };
+    telemetry::install(LogConfig::read(environment, level)?);
+    Ok(())
 }
 
 /// Prints a message for people, unless `--quiet` was given.

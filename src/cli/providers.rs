@@ -9,8 +9,8 @@ use super::help::Notes;
 use super::print::{self, printable, result, tell};
 use super::table::lay_out;
 use super::{Exit, Failure};
-use crate::config::{Environment, HttpConfig, LinkConfig, LogConfig, ProviderConfig};
-use crate::{telemetry, wiring};
+use crate::config::{Environment, HttpConfig, LinkConfig, ProviderConfig};
+use crate::wiring;
 
 const NOTES: Notes = Notes::of(&[
     "central-oauth providers list",
@@ -59,7 +59,7 @@ enum Question {
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
     let timeout = LinkConfig::read(environment)?.provider_timeout;
     let config = ProviderConfig::read(environment, timeout)?;
-    telemetry::install(LogConfig::read(environment, "warn")?);
+    print::install_log(environment)?;
     for warning in environment.warnings() {
         tracing::warn!("{warning}");
     }
@@ -74,7 +74,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     }
 }
 
-/// Returns only the provider with this name.
+/// Returns the configuration with only the provider of this name, or unchanged without a name.
 fn chosen(mut config: ProviderConfig, name: Option<&str>) -> Result<ProviderConfig, Failure> {
     let name_of = |settings: &ProviderSettings| settings.name.as_str().to_owned();
     let all = config.providers.iter().map(|it| name_of(&it.settings));

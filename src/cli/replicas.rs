@@ -11,8 +11,8 @@ use super::print::{self, printable, result, tell};
 use super::table::{distance, lay_out};
 use super::when::rfc3339;
 use super::{Exit, Failure};
-use crate::config::{Environment, LogConfig, StoreConfig};
-use crate::{telemetry, wiring};
+use crate::config::{Environment, StoreConfig};
+use crate::wiring;
 
 const NOTES: Notes = Notes::of(&["central-oauth replicas", "central-oauth replicas --json"])
     .text("Needs no secret key.")
@@ -28,7 +28,7 @@ pub(super) struct Options {
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
     let config = StoreConfig::read(environment)?;
-    telemetry::install(LogConfig::read(environment, "warn")?);
+    print::install_log(environment)?;
     must_exist(&config.url)?;
     let (store, clock) = wiring::store_and_clock(&config).await?;
     must_be_up_to_date(&store).await?;

@@ -6,14 +6,14 @@ use super::help::{DATABASE, Notes};
 use super::in_use::refuse_if_in_use;
 use super::migrate::must_exist;
 use super::{Exit, Failure, print};
-use crate::config::{Environment, LogConfig, StoreConfig};
-use crate::{telemetry, wiring};
+use crate::config::{Environment, StoreConfig};
+use crate::wiring;
 
 pub(super) const NOTES: Notes = Notes::of(&["central-oauth restored"]).variables(DATABASE);
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = StoreConfig::read(environment)?;
-    telemetry::install(LogConfig::read(environment, "warn")?);
+    print::install_log(environment)?;
     must_exist(&config.url)?;
     let store = wiring::used_store(&config, |_| Ok(())).await?;
     let (store, clock) = wiring::with_clock(store).await?;

@@ -102,7 +102,7 @@ async fn serve(
         keys = starting::secret_keys(&config) => keys?,
         () = &mut stop => return Ok(Exit::Done),
     };
-    // A stop rolls back a migration, which is one transaction.
+    // A stop during a migration rolls the migration back, because it is one transaction.
     let service = tokio::select! {
         started = Service::start(config, &keys, telemetry) => started?,
         () = &mut stop => return Ok(Exit::Done),

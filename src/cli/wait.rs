@@ -127,7 +127,8 @@ impl Progress {
         Instant::now() + Duration::from_secs(expires_in.min(Self::LONGEST)) + Self::GRACE
     }
 
-    /// Shows the status that the service returned. Confirming a code changes when it expires.
+    /// Shows the status that the service returned. Also updates the deadline, because confirming a code changes its
+    /// expiry.
     fn show_status(&mut self, poll: &Poll) {
         self.deadline = Self::deadline(poll.expires_in);
         let text = match poll.status.as_str() {

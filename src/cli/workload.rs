@@ -29,7 +29,7 @@ pub(super) struct Workload {
 
 /// The usual path of a projected service account token in a Kubernetes pod.
 const PROJECTED: &str = "/var/run/secrets/central-oauth/token";
-/// How long a JWT is reused. Platforms issue JWTs for five minutes or more.
+/// How long a JWT is reused. The JWTs of the platforms are valid for five minutes or more.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -47,8 +47,8 @@ fn parse(url: &str, option: &str) -> Result<DatabaseUrl, ConfigError> {
         .map_err(|error: InvalidDatabaseUrl| ConfigError::place(option, error))
 }
 
-/// Whether both URLs name the same file. Two URLs of one server are detected later: a complete database is rejected as
-/// a destination.
+/// Whether both URLs name the same file. Two URLs of one database on a server are detected later, because a complete
+/// database is rejected as a destination.
 fn are_same_file(one: &DatabaseUrl, other: &DatabaseUrl) -> bool {
     let real = |url: &DatabaseUrl| url.path()?.canonicalize().ok();
     real(one).is_some_and(|file| real(other) == Some(file))

@@ -133,7 +133,7 @@ impl Environment {
         text
     }
 
-    /// Records the effective value of a variable that differs from its text: a default, or a normalised value.
+    /// Records the effective value of a variable if this value may differ from the text, as a default does.
     pub(super) fn note(&self, name: &str, value: impl Display) {
         lock(&self.effective).insert(name.to_owned(), value.to_string());
     }

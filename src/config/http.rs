@@ -81,6 +81,12 @@ impl HttpConfig {
                  and CENTRAL_OAUTH_TLS_KEY_FILE, or put a proxy with https in front and set CENTRAL_OAUTH_PUBLIC_URL to its address",
             );
         }
+        if self.tls.is_some() && self.public_url.is_some() && !https {
+            warnings.push(
+                "CENTRAL_OAUTH_PUBLIC_URL begins with http, but the service speaks only https: people are sent to an address \
+                 that does not answer. Change it to https",
+            );
+        }
         if https && self.tls.is_none() && self.trusted_proxies.is_empty() {
             warnings.push(
                 "CENTRAL_OAUTH_TRUSTED_PROXIES is not set: behind a proxy all people have the proxy's address and \
@@ -140,13 +146,19 @@ fn listed(text: &str) -> impl Iterator<Item = &str> {
         .filter(|text| !text.is_empty())
 }
 
+/// Rejects a pattern, which would never match.
 fn host(text: &str) -> Result<Host, ConfigError> {
-    Host::parse(text).map_err(|_| {
-        ConfigError::variable(
+    let is_name = |name: &str| {
+        let is_known = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        !name.starts_with('.') && name.bytes().all(is_known)
+    };
+    match Host::parse(text) {
+        Ok(host) if !matches!(&host, Host::Domain(name) if !is_name(name)) => Ok(host),
+        _ => Err(ConfigError::variable(
             "ALLOWED_HOSTS",
-            "must be a list of hosts without ports, such as auth.example.com, 10.0.0.7 or [2001:db8::7]",
-        )
-    })
+            "must be a list of hosts without ports and patterns, such as auth.example.com, 10.0.0.7 or [2001:db8::7]",
+        )),
+    }
 }
 
 #[cfg(test)]

@@ -11,21 +11,12 @@ pub(super) fn read_seconds(
     default: Duration,
 ) -> Result<Duration, ConfigError> {
     let expected = "a whole number of seconds";
-    let seconds = read(environment, name, range, default.as_secs(), expected)?;
+    let seconds = read_number(environment, name, range, default.as_secs(), expected)?;
     Ok(Duration::from_secs(seconds))
 }
 
-/// Reads a whole number, or returns the default.
+/// Reads a whole number, or returns the default. `expected` says in errors what the number is.
 pub(super) fn read_number(
-    environment: &Environment,
-    name: &str,
-    range: RangeInclusive<u64>,
-    default: u64,
-) -> Result<u64, ConfigError> {
-    read(environment, name, range, default, "a whole number")
-}
-
-fn read(
     environment: &Environment,
     name: &str,
     range: RangeInclusive<u64>,

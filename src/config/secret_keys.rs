@@ -11,7 +11,7 @@ use super::{ConfigError, Environment, KmsConfig};
 
 const CURRENT: &str = "SECRET_KEY";
 const PREVIOUS: &str = "PREVIOUS_SECRET_KEYS";
-/// Timeout of a preview. Getting AWS credentials may take an additional request.
+/// Timeout of [`WrappedKeys::preview`]. Getting AWS credentials may take an additional request.
 const PREVIEW_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The keys that encrypt and decrypt stored values.
@@ -188,7 +188,7 @@ fn would_wait(reason: &dyn std::fmt::Display) -> String {
 impl ConfiguredKey {
     /// Parses 64 hexadecimal digits, or a key that a key management service has wrapped.
     fn read(variable: &str, text: &str, may_be_wrapped: bool) -> Result<Self, ConfigError> {
-        /// The ciphertext of a key is longer than the key; anything shorter is a truncated key.
+        /// A ciphertext is longer than the 64 digits of a key. A shorter text is a malformed key.
         const LEAST_WRAPPED: usize = 65;
         match SecretKey::from_hex(text) {
             Ok(key) => Ok(Self::Plain(key)),

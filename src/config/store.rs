@@ -129,7 +129,8 @@ fn pool(environment: &Environment) -> Result<PoolSettings, ConfigError> {
     let default = PoolSettings::default();
     let timeout = |name, default| read_seconds(environment, name, 1..=60, default);
     let most = u64::from(default.max_connections);
-    let most = read_number(environment, "DATABASE_MAX_CONNECTIONS", 2..=1000, most)?;
+    let (name, expected) = ("DATABASE_MAX_CONNECTIONS", "a whole number");
+    let most = read_number(environment, name, 2..=1000, most, expected)?;
     Ok(PoolSettings {
         max_connections: most.try_into().unwrap_or(u32::MAX),
         connect_timeout: timeout("DATABASE_CONNECT_TIMEOUT", default.connect_timeout)?,

@@ -12,8 +12,8 @@ use super::{Stop, pause};
 
 /// The shortest pause between two counts.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(10);
-/// The minimum pause as a multiple of the duration of the last count. A count scans all accounts, so this limits it to
-/// 1 % of the time of one connection.
+/// The minimum pause as a multiple of the duration of the last count. A count scans all accounts. With this pause,
+/// counting keeps one connection busy for at most 1 % of the time.
 const PAUSE_PER_CENSUS: u32 = 100;
 
 /// Counts accounts until told to stop. Passes each census, its time and its duration to `report`.

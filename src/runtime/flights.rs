@@ -1,4 +1,4 @@
-//! Shared background tasks, called flights: one per key, such as an account id. Callers with the same key join it.
+//! Shared background tasks, called flights: one per key, such as an account id. Callers with one key share a flight.
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -22,7 +22,7 @@ mod webhooks;
 pub(crate) use audit::{store_audit_entries, store_last_audit_entries};
 pub(crate) use census::take_census;
 pub(crate) use certificate::follow_certificate;
-pub(crate) use housekeeping::{check_in_first, run_housekeeping};
+pub(crate) use housekeeping::{check_in_first, run_housekeeping, stay_checked_in};
 pub(crate) use issuers::look_up_issuers;
 pub(crate) use kms::watch_key;
 pub(crate) use pause::MachinePause;
@@ -43,7 +43,7 @@ use tokio::time::{sleep, timeout};
 
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
-/// Failed attempts to record a result per log line.
+/// How many failed attempts to record a result get one log line.
 const ATTEMPTS_PER_LINE: u32 = 20;
 /// How long work in progress may take to record its result after the stop signal, in addition to its provider call.
 const TO_RECORD: Duration = Duration::from_secs(10);
@@ -62,8 +62,8 @@ async fn pause(length: Duration, stop: &mut Stop) {
     let _ = timeout(length, stop.changed()).await;
 }
 
-/// Records a result up to `tries` times, with a pause after each failure, as long as `may_retry` returns `true` for the
-/// error. The second argument of `may_retry` says whether to log this failure.
+/// Tries to record a result, up to `tries` times, with a pause after each failure, while `may_retry` returns `true` for
+/// the error. The second argument of `may_retry` says whether to log this failure.
 async fn record_repeatedly<T, F: Future<Output = Result<T, StoreError>>>(
     tries: u32,
     record: impl Fn() -> F,

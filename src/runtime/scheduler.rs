@@ -18,8 +18,8 @@ use super::{STORE_PAUSE, Stop};
 const LONGEST_IDLE: Duration = Duration::from_secs(1);
 /// The pause when something is due and cannot be claimed, because another process is about to claim it.
 const OTHERS_ARE_FASTER: Duration = Duration::from_millis(100);
-/// How long nothing is claimed after a failure of the store. The holders of leases that have expired meanwhile may have
-/// unsaved responses, which the pause lets them save first.
+/// How long nothing is claimed after a failure of the store. Leases may have expired meanwhile although their holders
+/// have unsaved responses. The pause lets the holders save these first.
 const HOLD_BACK: Duration = Duration::from_secs(3);
 
 /// Work of one kind, which the store hands out under leases.

@@ -40,6 +40,9 @@ pub(crate) struct Service {
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) operators: Arc<Operators>,
     stop: watch::Sender<bool>,
+    /// Becomes `true` when all parts that use the store have ended, except `presence`.
+    others_ended: watch::Sender<bool>,
+    presence: JoinHandle<()>,
     server: JoinHandle<()>,
     coordinator: JoinHandle<bool>,
     housekeeping: JoinHandle<()>,
@@ -126,6 +129,10 @@ impl Service {
         runtime::check_in_first(&services).await;
         let grace = runtime::grace(links.provider_timeout);
         let (parts, ended) = Parts::new(stopped);
+        let (others_ended, gone) = watch::channel(false);
+        let presence = parts.start("checking in", |_| {
+            runtime::stay_checked_in(Arc::clone(&services), gone)
+        });
         if let Some(certificate) = certificate.clone() {
             parts.start("reloading the certificate", |stop| {
                 runtime::follow_certificate(certificate, wiring::clock(), stop)
@@ -159,6 +166,8 @@ impl Service {
             audit,
             operators,
             stop,
+            others_ended,
+            presence,
             refreshes,
             outbox,
             grace,
@@ -218,12 +227,14 @@ impl Service {
             refreshing,
             revoking
         );
-        // Last, because the other parts record entries until they end.
+        // Not earlier, because the parts above record entries until they end.
         runtime::store_last_audit_entries(&self.audit).await;
         self.watching.stop().await;
+        self.others_ended.send_replace(true);
+        let present = self.presence.await;
         self.store.close().await?;
         server?;
-        let ended = tidied.and(audited).and(delivered).and(revoked);
+        let ended = tidied.and(audited).and(delivered).and(revoked).and(present);
         ended?;
         let recorded = recorded?;
         let saved = saved?;

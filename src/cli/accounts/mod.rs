@@ -22,8 +22,8 @@ const NOTES: Notes = Notes::of(&[
 .text(
     "\
 Shows the account of the saved key, or of the key in CENTRAL_OAUTH_ACCESS_KEY. If CENTRAL_OAUTH_ADMIN_KEY is set, shows
-all accounts, unless --profile or --key-file selects a saved key. The admin key is sent only to --server or
-CENTRAL_OAUTH_SERVER, never to the service of a saved key.",
+all accounts, unless --profile or --key-file selects a saved key. The admin key is sent only to --server,
+CENTRAL_OAUTH_SERVER or http://127.0.0.1:8080 (in this order), never to the service of a saved key.",
 )
 .exits(KEY)
 .variables(OPERATOR);

@@ -42,13 +42,13 @@ pub(super) enum Refused {
     Problem(Box<Problem>),
 }
 
-/// A problem (RFC 9457), the server that sent it, and the key of the request.
+/// A problem (RFC 9457), the server that sent it, and where the key of the request came from.
 pub(super) struct Problem {
     pub(super) status: StatusCode,
     code: DisplayText,
     detail: DisplayText,
     retry_after: Option<Duration>,
-    /// By which the operator finds the cause of an internal error in the log.
+    /// The id with which the operator finds the cause of an internal error in the log.
     request_id: Option<String>,
     server: Url,
     bearer: Option<Origin>,

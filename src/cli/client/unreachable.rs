@@ -3,8 +3,8 @@
 use central_oauth_wire::is_loopback;
 use url::Url;
 
-/// Returns a hint to append to an error message: the other scheme, if the error looks like it; how to select a server, if
-/// this one is the default; or which proxy variables apply to this server.
+/// Returns a hint to append to an error message: the other scheme, if the server seems to speak it; how to select a
+/// server, if this one is the default; or which proxy variables apply to this server.
 pub(super) fn hint(server: &Url, error: &str, is_default: bool) -> Option<String> {
     if let Some(scheme) = other_scheme(server, error) {
         return Some(format!("; its address may begin with {scheme}://"));

@@ -11,13 +11,14 @@ use super::help::{Notes, SEALED};
 use super::migrate::must_exist_as;
 use super::table::lay_out;
 use super::{Exit, Failure, print};
-use crate::config::{CopyConfig, Environment, Keys, LogConfig};
-use crate::{telemetry, wiring};
+use crate::config::{CopyConfig, Environment, Keys};
+use crate::wiring;
 use progress::Progress;
 
 const NOTES: Notes = Notes::of(&[
     "central-oauth copy --from sqlite:///data/db.sqlite3 --to postgres://user@host/database",
 ])
+.exits(&[Exit::WrongPin])
 .variables(SEALED);
 
 #[derive(clap::Args)]
@@ -36,7 +37,7 @@ pub(super) struct Options {
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
     let config = CopyConfig::read(environment, options.from.as_deref(), options.to.as_deref());
     let (config, keys) = (config.map_err(usage)?, Keys::read(environment)?);
-    telemetry::install(LogConfig::read(environment, "warn")?);
+    print::install_log(environment)?;
     must_exist_as(&config.from, "--from or CENTRAL_OAUTH_DB_PATH")?;
     let keys = keys.secret.unwrap().await?;
     let mut progress = Progress::new();

@@ -79,7 +79,8 @@ pub(super) async fn link(
     })
 }
 
-/// Returns a client with the enrolment key, which is sent only to --server or CENTRAL_OAUTH_SERVER, like the admin key.
+/// Returns a client that sends the enrolment key, if there is one. A server that only a saved key names gets neither
+/// this key nor the admin key.
 fn enrolling(
     server: &Url,
     options: &Options,

@@ -102,8 +102,8 @@ impl Target {
         Ok(folders.config_dir().join("central-oauth").join(file))
     }
 
-    /// Returns the service to use: from --server, else of the saved key that --profile or --key-file selects, else from
-    /// CENTRAL_OAUTH_SERVER, else of the default saved key, else the default service.
+    /// Returns the service to use, from the first of these: --server, the saved key that --profile or --key-file
+    /// selects, CENTRAL_OAUTH_SERVER, the default saved key, the default service.
     pub(super) fn server(
         &self,
         config: &ClientConfig<'_>,
@@ -170,7 +170,7 @@ impl Target {
     }
 
     /// Returns the admin key if the environment has one and the command line selects no saved key. The admin key is
-    /// sent to --server or CENTRAL_OAUTH_SERVER, never to the service of a saved key.
+    /// sent to --server, CENTRAL_OAUTH_SERVER or the default service, never to the service of a saved key.
     pub(super) fn operator(&self, config: &ClientConfig<'_>) -> Result<Option<Profile>, Failure> {
         if self.names_a_key() {
             return Ok(None);
@@ -179,8 +179,8 @@ impl Target {
         config.admin_key()?.map(profile).transpose()
     }
 
-    /// Whether keys of the environment may be sent to this server: it must be that of --server, CENTRAL_OAUTH_SERVER or
-    /// the default. A server that only a saved key names does not get them.
+    /// Whether keys of the environment may be sent to this server. The server must come from --server,
+    /// CENTRAL_OAUTH_SERVER or the default. A server that only a saved key names gets no key of the environment.
     pub(super) fn is_of_environment(
         &self,
         server: &Url,
@@ -237,7 +237,7 @@ fn is_same_service(one: &Url, other: &Url) -> bool {
     one.origin() == other.origin() && path(one) == path(other)
 }
 
-/// Warns, as ssh does, of a key file of this user that other users may open.
+/// Warns, as ssh does, if other users may open a key file that this user owns.
 fn warn_if_shared(path: &Path) {
     let is_shared =
         |file: std::fs::Metadata| file.uid() == geteuid().as_raw() && file.mode() & 0o077 != 0;

@@ -70,7 +70,8 @@ impl Pending {
         profile.save(&self.path)
     }
 
-    /// Makes this the key of the profile, because its link is complete. If its file is gone, writes the key again.
+    /// Makes this the key of the profile, because its link is complete. If the pending file is gone, writes the key
+    /// again.
     pub(crate) fn promote(&self, key: &Profile) -> Result<(), Failure> {
         std::fs::rename(&self.path, &self.profile).or_else(|_| key.save(&self.profile))
     }
@@ -81,7 +82,7 @@ impl Pending {
     }
 }
 
-/// A lock on a profile, so that no other process links it at the same time: one of the two keys would be lost.
+/// A lock on a profile. Without it, two processes could link the profile at the same time and lose one of the keys.
 pub(crate) struct Reserved {
     path: PathBuf,
     _locked: File,

@@ -134,8 +134,8 @@ impl Work for Refreshes {
     /// Starts a flight. If a flight of this process is already sending the refresh token under an earlier lease, that
     /// flight gets the new lease instead, and holds it until the response is saved, so that no other process sends the
     /// token meanwhile. The earlier lease may have expired because the machine was suspended, its clock was set
-    /// forward, or the store was unavailable. Returns `false` if a flight only waits to claim the account: it needs the
-    /// lease itself.
+    /// forward, or the store was unavailable. Returns `false` if a flight still waits to claim the account: the
+    /// scheduler then gives the lease back, so that the flight can claim it.
     fn start(&self, lease: &StoredTokens, permit: OwnedSemaphorePermit) -> bool {
         let (account, flights) = (lease.account.id, &self.0.flights);
         let keep = |phase: &mut Phase| match phase {

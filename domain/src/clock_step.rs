@@ -1,5 +1,5 @@
 //! Handles clocks that are set back. While a clock is ahead, the service stores times that are too late. Work must not
-//! wait until then, so a stored time further ahead than any rule allows counts as past.
+//! wait for such a time, so a stored time further ahead than any rule allows counts as past.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// explains, the clock that stored it has been set back since.
 pub const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 
-/// Tokens that were obtained further in the future than this were obtained before the clock was set back.
+/// If the time at which tokens were obtained is further in the future than this, the clock has been set back since.
 pub const OBTAINED_AHEAD: Duration = Duration::from_secs(5);
 
 /// How far in the future the stored times of one kind of work may be.
@@ -69,8 +69,8 @@ struct Step {
 impl ClockStepDetector {
     /// How long a step back is remembered. Work that was in progress at the step is stored within this time.
     const REMEMBERED_FOR: Duration = Duration::from_secs(60);
-    /// Subtracted from the size of the step, so that a pause is recognised even if it began this long before the step
-    /// was noticed.
+    /// Subtracted from the size of the step, because a pause that was stored before the step has partly passed when the
+    /// step is noticed. Covers pauses that began up to this long before.
     const NOTICED_WITHIN: Duration = Duration::from_secs(15);
 
     /// Whether the clock has been read.

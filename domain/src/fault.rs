@@ -5,7 +5,7 @@ use std::ops::Deref;
 use crate::text::presentable;
 
 /// A stored error of a link, an account or a delivery: a stable code for programs and a sentence for people. Contains
-/// no secrets: code that quotes a provider first removes everything that was sent to the provider.
+/// no secrets: before the service quotes a provider, it removes everything that it has sent to the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// What went wrong, for programs.

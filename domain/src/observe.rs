@@ -21,9 +21,8 @@ pub trait Observer: Send + Sync {
     /// A link has ended.
     fn link_ended(&self, _link: LinkId, _provider: &ProviderName, _how: LinkEnd) {}
 
-    /// A refresh was attempted. `lag` is the time between when the refresh was due and when the attempt started. `None`
-    /// if the refresh was not due yet, or if the grant has ended: then the attempt is reported only after its result is
-    /// stored.
+    /// A refresh was attempted. `lag` is how long the refresh was overdue when the attempt started. `None` if the
+    /// refresh was not due yet, or if the grant has ended: that attempt is reported later, once its result is stored.
     fn refresh_attempted(
         &self,
         _provider: &ProviderName,

@@ -2,7 +2,7 @@
 //!
 //! A sealed value is `version (1 byte) | key id (4) | nonce (12) | ciphertext and tag`. The key id says which key
 //! decrypts the value, so that several keys can be in use during a key rotation. The associated data are the version,
-//! the key id, and what the caller passes: the domain names the row and column of the value.
+//! the key id, and the caller's associated data, with which the domain names the row and column of the value.
 
 mod key;
 
@@ -112,7 +112,7 @@ impl Cipher for AesGcmSivCipher {
 
     fn keyed_hash(&self, key: &HashKey, value: &[u8]) -> KeyedHash {
         // HMAC pads short keys with zeros to the block size (RFC 2104 section 2). The key is padded here, because only
-        // the constructor for a key of block size cannot fail.
+        // the constructor for keys of block size returns no `Result`.
         let mut padded = Zeroizing::new([0; 64]);
         padded[..32].copy_from_slice(key.expose());
         let mut mac = <Hmac<Sha256> as KeyInit>::new((&*padded).into());

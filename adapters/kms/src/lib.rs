@@ -27,7 +27,7 @@ const KEY_LENGTH: usize = 32;
 /// because an agent may replace the Vault token in its file.
 pub type SecretSource = Box<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
 
-/// A key in a key management service. It wraps and unwraps the service's secret key.
+/// A key in a key management service. It wraps and unwraps the secret key of Central OAuth.
 pub struct Kms(Box<dyn Service>);
 
 /// Why a request to the key management service failed.

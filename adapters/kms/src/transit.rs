@@ -82,7 +82,7 @@ impl Transit {
         url: &Url,
         body: &(impl Serialize + Sync),
     ) -> Result<T, KmsError> {
-        // Temporary, because an agent may be replacing the token file at this moment.
+        // `Unavailable`, not `Refused`, because an agent may be replacing the token file at this moment.
         let token = (self.token)().map_err(KmsError::Unavailable)?;
         let request = self
             .client

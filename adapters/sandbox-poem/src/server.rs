@@ -78,8 +78,9 @@ impl Sandbox {
         &self.app.endpoints
     }
 
-    /// Records that `person` (a `sub`) consents to the flow of a user code. Replaces an earlier, automatic consent.
-    /// Returns false if `person` is no `sub` of the sandbox, or if the code is unknown, expired, declined or redeemed.
+    /// Records that `person` (a `sub`) consents to the flow of a user code. Replaces an earlier consent, also an
+    /// automatic one. Returns false if `person` is not a `sub` of the sandbox, or if the code is unknown, expired,
+    /// declined or redeemed.
     #[must_use]
     pub fn consent_as(&self, user_code: &str, person: &str) -> bool {
         let (code, person) = (UserCode::parse(user_code), Person::of_subject(person));

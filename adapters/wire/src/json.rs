@@ -1,5 +1,5 @@
 //! Rejects JSON with duplicate members. RFC 8259 section 4 does not say which of them counts, so two parsers could read
-//! different values from the same text (RFC 8725 section 2.4).
+//! different values from the same text. RFC 7519 section 4 forbids duplicate claims in a JWT.
 
 use std::fmt;
 
@@ -9,7 +9,8 @@ use serde_json::{Map, Number, Value};
 /// Parses JSON.
 ///
 /// # Errors
-/// If `bytes` is not JSON. If an object has a duplicate member; then [`serde_json::Error::is_data`] returns true.
+/// If `bytes` is not JSON, or if an object has a duplicate member. For a duplicate, [`serde_json::Error::is_data`]
+/// returns true.
 pub fn unambiguous(bytes: &[u8]) -> serde_json::Result<Value> {
     serde_json::from_slice(bytes).map(|Unique(value)| value)
 }

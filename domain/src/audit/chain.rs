@@ -94,7 +94,7 @@ pub struct AuditEnds {
     pub mac: KeyedHash,
 }
 
-/// The entries and the ends that are added to a log.
+/// Entries to append to a log, and the signed ends that replace the stored ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extension {
     /// The new entries, in order.

@@ -154,7 +154,7 @@ pub struct AuditEvent {
 impl AuditEvent {
     /// Maximum length of a value in bytes.
     pub const LONGEST_VALUE: usize = 200;
-    /// Replaces a value that is not a code: it may be a sentence of a provider, an e-mail address or a secret.
+    /// Replaces a value that is not a code, because it may be a provider's text, an e-mail address or a secret.
     const NO_CODE: &str = "other";
 
     /// Creates an event of a kind.

@@ -164,7 +164,7 @@ impl Account {
     }
 
     /// Returns the ends of the grant that no refresh can postpone: its maximum age, and the expiry of a refresh token
-    /// whose use does not extend it.
+    /// whose lifetime is not extended by use.
     pub fn fixed_ends(&self) -> impl Iterator<Item = Timestamp> {
         let stays = self.renewed_by_use == Some(false);
         let refresh_token = self.refresh_token_expires_at.filter(|_| stays);

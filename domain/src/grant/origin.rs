@@ -3,8 +3,8 @@
 /// The issuer or endpoint that issued tokens. The refresh token is sent only there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenOrigin {
-    /// The issuer, if its metadata name the token endpoint. `None` if the operator configured the endpoint, and for
-    /// tokens that were stored before the issuer was recorded.
+    /// The issuer, if the token endpoint comes from its metadata. `None` if the operator configured the endpoint, and
+    /// for tokens that were stored before the issuer was recorded.
     pub issuer: Option<String>,
     /// The token endpoint.
     pub token_endpoint: String,

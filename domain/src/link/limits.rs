@@ -67,8 +67,8 @@ impl CodeLimit {
         }
     }
 
-    /// Accepts or rejects a request for a link code. `full_since` is the time of the oldest of the network's latest
-    /// [`CodeQuota::most`] codes that count; `None` if it got fewer.
+    /// Accepts or rejects a request for a link code. If the network has as many counted codes as its quota
+    /// ([`CodeQuota::most`]) or more, `full_since` is the time of the `most`-th latest one; otherwise `None`.
     ///
     /// # Errors
     /// The network has reached its limit.

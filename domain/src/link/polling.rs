@@ -28,7 +28,8 @@ pub const POLL_HORIZON: Horizon = Horizon::new(
     LONGEST_INTERVAL.saturating_mul(2),
 );
 
-/// How much further ahead than one interval the next poll may be, because its schedule may have been stored late.
+/// How much further ahead than one interval the next poll may be. A later poll was scheduled by a clock that has been
+/// set back since.
 pub const STORED_WITHIN: Duration = Duration::from_secs(15);
 
 impl PollSchedule {

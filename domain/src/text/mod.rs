@@ -63,11 +63,14 @@ pub fn check_chosen(text: &str, longest: usize) -> Result<(), Unpresentable> {
     }
 }
 
-/// Returns the first character that is invisible, that changes how other characters look, or that passes for a space:
-/// control and format characters (bidirectional controls, zero-width characters, tags), variation selectors, blank
-/// letters, unusual spaces, and combining marks without a letter or beyond the third on one letter. Joiners and
-/// variation selectors are accepted in emoji. Joiners are also accepted between letters whose shapes they change, as in
-/// Persian and Hindi.
+/// Returns the first character that is invisible, looks like a space, or changes how other characters look:
+/// - control, format and private-use characters (bidirectional controls, zero-width characters, tags)
+/// - variation selectors, blank letters and unusual spaces
+/// - a combining mark at the beginning or after a space
+/// - the fourth combining mark on one letter
+///
+/// Emoji may contain joiners and the variation selector U+FE0F. Letters whose shapes depend on joiners, as in Persian
+/// and Hindi, may have joiners between them.
 pub fn deceptive(text: &str) -> Option<char> {
     judged(text).find_map(|(c, shown)| (shown != Some(c)).then_some(c))
 }
@@ -204,8 +207,9 @@ fn is_mark(c: char) -> bool {
     matches!(property(c), NonspacingMark | EnclosingMark)
 }
 
-/// Returns the first letter of another alphabet than an earlier letter of its word, if letters of both alphabets look
-/// alike: for example, a Cyrillic `а` in a Latin word. Does not find a word whose letters are all of one alphabet.
+/// Returns the first letter that belongs to another alphabet than an earlier letter of the same word, if letters of
+/// both alphabets look alike: for example, a Cyrillic `а` in a Latin word. Does not detect a word whose letters are all
+/// of one alphabet.
 pub fn lookalike(text: &str) -> Option<char> {
     let words = text.split(|c: char| !c.is_alphanumeric() && !is_mark(c));
     words.into_iter().find_map(|word| {

@@ -123,7 +123,7 @@ pub trait Coded {
     /// Returns the error code, which never changes.
     fn code(&self) -> &'static str;
 
-    /// Whether the client polls too fast, so that the same request may succeed soon.
+    /// Whether the request was rejected only because the client polls too fast. The same request may succeed soon.
     fn is_too_soon(&self) -> bool {
         false
     }

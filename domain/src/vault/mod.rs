@@ -365,7 +365,7 @@ fn open_hash_key(
     open_at(cipher, sealed, places)
 }
 
-/// Decrypts a value with the first of `places`, its possible associated data, that matches.
+/// Decrypts a value. Tries each of `places`, the associated data with which it may have been sealed, until one matches.
 fn open_at(
     cipher: &dyn Cipher,
     sealed: &Sealed,

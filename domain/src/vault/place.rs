@@ -6,9 +6,9 @@ use crate::secret::{
     RefreshToken, UserCode,
 };
 
-/// A secret whose type determines which of its owner's values it is.
+/// A type of secret, with the [`SecretKind`] that it has when it is sealed.
 pub trait Sealable {
-    /// Which of its owner's values it is.
+    /// The kind of secrets of this type.
     const KIND: SecretKind;
     /// Returns the plain secret.
     fn text(&self) -> &str;

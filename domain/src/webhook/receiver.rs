@@ -72,7 +72,7 @@ pub struct Receiver {
     pub next_attempt_at: Option<Timestamp>,
     /// Failures in a row of the same kind: either all rejections, or all other failures.
     pub failures: u32,
-    /// When the first attempt since the last delivery failed.
+    /// When the first failure since the last delivery happened.
     pub failing_since: Option<Timestamp>,
     /// The last error.
     pub last_error: Option<Fault>,
@@ -178,7 +178,7 @@ impl Receiver {
         if is_rejected || ((is_old(at) || at > now) && is_old(since)) {
             let dropped = Self {
                 dropped: self.dropped.saturating_add(1),
-                // Keeps the start of the failure, so that while the receiver is down each further event older than a
+                // Keeps the start of the failure: while the receiver is down, each further event that is older than a
                 // day is dropped after one attempt.
                 failing_since: (!is_rejected).then_some(since),
                 next_attempt_at: (!is_rejected).then_some(now),

@@ -109,8 +109,8 @@ impl TrustedIssuer {
         bound.collect()
     }
 
-    /// Returns the claims that the page and the audit log show of a token that this issuer has signed, even if the
-    /// token is refused.
+    /// Returns the claims to show on the page and in the audit log. The issuer must have signed them; the token may
+    /// still be refused.
     pub(crate) fn shown(&self, claims: &Claims) -> ClaimList {
         let shown = self.preset.shown_claims().iter();
         let known = shown.filter_map(|(word, claim)| Some((*word, claims.text(claim)?)));
@@ -141,8 +141,8 @@ impl TrustedIssuer {
     }
 }
 
-/// Returns the value of a claim as pages and logs show it. The value may deceive, because a stranger may have chosen
-/// it, such as the name of a workflow or a branch.
+/// Returns the value of a claim as pages and logs show it. A stranger may have chosen a deceptive value, for example as
+/// the name of a workflow or a branch.
 pub(crate) fn shown_text(value: &str) -> String {
     let shown = presentable(value);
     shown.trim().chars().take(LONGEST_SHOWN).collect()

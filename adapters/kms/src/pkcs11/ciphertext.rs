@@ -1,5 +1,5 @@
-//! The text of a wrapped key: `pkcs11:METHOD:LABEL:BASE64`. LABEL names the key on the token that decrypts the text. So
-//! the operator can configure another key before all texts are wrapped again.
+//! The text of a wrapped key: `pkcs11:METHOD:LABEL:BASE64`. LABEL names the key that decrypts the text. So the operator
+//! can configure another key while there are still texts that the previous key has wrapped.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub(super) enum Method {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ciphertext {
     pub(super) method: Method,
-    /// The label of the key on the token that decrypts `bytes`.
+    /// The label of the key that decrypts `bytes`.
     pub(super) object: String,
     pub(super) bytes: Vec<u8>,
 }

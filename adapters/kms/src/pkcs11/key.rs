@@ -13,7 +13,7 @@ use crate::{KEY_LENGTH, KmsError};
 
 const IV_LENGTH: usize = 12;
 const TAG_BITS: u64 = 128;
-/// Associated data of AES-GCM. Another program that uses the same AES key does not accept our ciphertext.
+/// Associated data of AES-GCM, so that another program that uses the same AES key rejects our ciphertext.
 const CONTEXT: &[u8] = b"central-oauth";
 
 /// Encrypts the secret key with the AES key of this label, or with the RSA key if there is no AES key.
@@ -38,7 +38,7 @@ pub(super) fn encrypt(
     })
 }
 
-/// Decrypts the secret key with the key on the token that the ciphertext names.
+/// Decrypts the secret key with the key that the ciphertext names.
 pub(super) fn decrypt(
     session: &Session,
     ciphertext: &Ciphertext,

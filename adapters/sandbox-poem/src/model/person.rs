@@ -36,7 +36,7 @@ impl Person {
         Self::parse(&name)
     }
 
-    /// Parses a name as people type it: letters and digits in any script, single spaces, dots, hyphens.
+    /// Parses a name as people type it: letters and digits in any script, spaces, dots, hyphens, `'` and `_`.
     pub(crate) fn parse(typed: &str) -> Option<Self> {
         let name = typed.split_whitespace().collect::<Vec<_>>().join(" ");
         let fits = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '.' | '-' | '\'' | '_');

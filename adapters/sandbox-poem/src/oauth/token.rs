@@ -63,7 +63,7 @@ fn refresh(app: &App, params: &Params, request: &Request) -> Result<Issued, OAut
     let presented = params.required("refresh_token")?;
     let (scopes, fresh) = (params.scopes()?, fresh()?);
     let mut state = app.state();
-    // The lock is held until the witness is called, so the witness sees requests in the order of their outcomes.
+    // The lock is held while the witness is called, so the calls come in the order in which the requests were decided.
     let now = app.now();
     let outcome = state.families.refresh(presented, scopes, fresh, now);
     if let Some(witness) = &app.witness {

@@ -32,9 +32,9 @@ pub struct Lifetimes {
     pub refresh_token_lasts: Option<Duration>,
 }
 
-/// Returns when tokens are refreshed: when 5 to 10 % of the access token's lifetime is left, after `at_least_every`, or
-/// after half the lifetime of an unused refresh token, whichever is the earliest. The other half is a reserve for
-/// outages. `None` if nothing is known to expire.
+/// Returns when tokens are refreshed, whichever is the earliest: when 5 to 10 % of the access token's lifetime is left;
+/// after `at_least_every`; or after half the lifetime of an unused refresh token, so that the other half remains as a
+/// reserve for outages. `None` if nothing is known to expire.
 pub fn due_at(tokens: &Lifetimes, at_least_every: Duration, spread: f64) -> Option<Timestamp> {
     let from = tokens.requested_at;
     let lasts = tokens.refresh_token_lasts;

@@ -58,8 +58,8 @@ impl StoredTokens {
     ///
     /// # Errors
     /// [`OtherServer`] if the account was linked at another server, and the link is not a relink of this account
-    /// (`relink_of`). Otherwise the account's keys would get the tokens of another person, who has the same id at the
-    /// new server.
+    /// (`relink_of`). Without this error, the account's keys could get the tokens of another person, who has the same
+    /// id at the new server.
     pub fn relink(
         &self,
         mut grant: NewGrant,
@@ -277,9 +277,9 @@ impl StoredTokens {
         Some(next)
     }
 
-    /// Makes the refresh of tokens due that were obtained before the clock was set back. Their remaining lifetime is
-    /// unknown, so the access token counts as expired. A pause after a failure stays. `None` for any other tokens, and for
-    /// those that are not refreshed.
+    /// If the tokens were obtained before the clock was set back, makes their refresh due. Their remaining lifetime is
+    /// unknown, so the access token counts as expired. A pause after a failure stays. `None` for any other tokens, and
+    /// for those that are not refreshed.
     #[must_use]
     pub fn after_clock_step(&self, now: Timestamp) -> Option<Self> {
         let is_ahead = self.obtained_at > now + OBTAINED_AHEAD;

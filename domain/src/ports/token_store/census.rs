@@ -62,7 +62,7 @@ impl ExpiringCount {
 pub struct OverdueCount {
     /// Their provider.
     pub provider: ProviderName,
-    /// Their status: `active` if nobody has tried yet, `degraded` if attempts have failed.
+    /// Their status: `active` if no refresh has been attempted yet, `degraded` if attempts have failed.
     pub status: AccountStatus,
     /// How many.
     pub count: u64,

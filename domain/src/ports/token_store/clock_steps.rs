@@ -19,10 +19,10 @@ pub trait ClockStepStore: Send + Sync {
     /// Repairs stored times that are further ahead than any rule allows:
     ///
     /// - Refreshes, polls and revocations become due if their lease or pause ends beyond the [`Horizon`] of their kind,
-    ///   [limited](Horizon::cut) to `pause`. So do probes of outages beyond [`PROBE_HORIZON`].
+    ///   [limited](Horizon::cut) to `pause`. Probes of outages become due beyond [`PROBE_HORIZON`] or `pause`.
     /// - Tokens that were obtained in the future become due and expired ([`StoredTokens::after_clock_step`]).
-    /// - If a provider has answered and its next poll is more than [`STORED_WITHIN`] beyond one interval, the interval
-    ///   begins again at `now`.
+    /// - The next poll of an authorizing link without failures moves to one interval after `now`, if it is more than
+    ///   [`STORED_WITHIN`] later than that.
     /// - A link with a deadline further ahead than [`Link::LONGEST`] becomes [over](Link::is_over) at `now`.
     ///
     /// A lease that is ended here counts as expired. Handles up to `limit` rows of each kind, and writes nothing if

@@ -33,8 +33,8 @@ pub trait KeyStore: Send + Sync {
 
     /// Deletes a key of an account with its links, and on request the keys that it has created
     /// ([`KeyRecord::is_deleted_with`](crate::grant::KeyRecord::is_deleted_with)). Returns the deleted keys; none if
-    /// there was no such key. With [`Descendants::Deleted`], no key remains that the deleted key creates at the same
-    /// time: it is deleted too, or its creation fails. The audit entry is part of the transaction.
+    /// there was no such key. With [`Descendants::Deleted`], a key that the deleted key creates concurrently is deleted
+    /// too, or its creation fails. The audit entry is part of the transaction.
     async fn delete_key(
         &self,
         account: AccountId,
@@ -43,7 +43,7 @@ pub trait KeyStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<Vec<AccessKeyId>, StoreError>;
 
-    /// Returns up to `limit` keys that have no MAC and a number above `after`, in the order of their numbers.
+    /// Returns up to `limit` keys without a MAC whose numbers are above `after`, in the order of their numbers.
     async fn keys_without_mac(
         &self,
         after: Option<AccessKeyId>,

@@ -62,10 +62,10 @@ pub trait LinkStore: Send + Sync {
         poll: PollSchedule,
     ) -> Result<Link, StoreError>;
 
-    /// Leases up to `limit` links whose poll is due at `now` and that nobody has leased. Takes the networks that
-    /// confirmed the links in turn ([`interleave_networks`]), and within a network the longest due link first. Skips
-    /// links at the providers in `busy`. Claiming increments a link's version, so holders of older leases can no longer
-    /// record anything.
+    /// Leases up to `limit` links whose poll is due at `now` and that nobody has leased. Alternates between the
+    /// networks from which the links were confirmed ([`interleave_networks`]); within a network, takes the longest due
+    /// link first. Skips links at the providers in `busy`. Claiming increments a link's version, so holders of older
+    /// leases can no longer record anything.
     ///
     /// [`interleave_networks`]: crate::link::interleave_networks
     async fn claim_due_polls(
@@ -152,9 +152,9 @@ pub trait LinkStore: Send + Sync {
     /// Counts the links that have ended or expired without an account, up to [`Link::MOST_LEFT_OVER`].
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Deletes up to `limit` links that ended before `ended_before`, together with their keys that never gave access to
-    /// anything. For links without an account, `left_over_before` counts instead. An expired link ended at its
-    /// deadline. Returns how many links were deleted.
+    /// Deletes up to `limit` old links, and their keys that never gave access to an account. A link with an account is
+    /// deleted if it ended before `ended_before`, a link without an account if it ended or expired before
+    /// `left_over_before`. Returns how many links were deleted.
     async fn purge_links(
         &self,
         ended_before: Timestamp,

@@ -14,10 +14,10 @@ use crate::time::Timestamp;
 /// Leases for using refresh tokens, and the results of refreshes.
 #[async_trait]
 pub trait RefreshStore: Send + Sync {
-    /// Leases up to `limit` accounts whose refresh has been due for `overdue_by` at `now` and that nobody has leased,
-    /// the longest due first. Skips accounts at the providers in `busy`. Claiming increments the lease's version. If an
-    /// earlier lease expired without a result, its holder may have used the refresh token: this is recorded in
-    /// [`Attempts::ambiguous`].
+    /// Leases up to `limit` accounts whose refresh has been due for at least `overdue_by` at `now` and that nobody has
+    /// leased, longest overdue first. Skips accounts at the providers in `busy`. Claiming increments the lease's
+    /// version. If an earlier lease expired without a result, its holder may have used the refresh token: this is
+    /// recorded in [`Attempts::ambiguous`].
     ///
     /// [`Attempts::ambiguous`]: crate::grant::refresh::Attempts::ambiguous
     async fn claim_due_refreshes(

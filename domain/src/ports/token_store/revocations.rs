@@ -16,7 +16,7 @@ pub trait RevocationStore: Send + Sync {
     /// whether they were stored.
     async fn store_stray(&self, stray: NewRevocation) -> Result<bool, StoreError>;
 
-    /// Leases up to `limit` revocations that are due at `now` and that nobody has leased, the longest due first. Skips
+    /// Leases up to `limit` revocations that are due at `now` and that nobody has leased, longest overdue first. Skips
     /// revocations at the providers in `busy`. Claiming increments the lease's version.
     async fn claim_due_revocations(
         &self,
@@ -33,8 +33,8 @@ pub trait RevocationStore: Send + Sync {
     ) -> Result<Option<Timestamp>, StoreError>;
 
     /// Records whose tokens a revocation contains, and cancels it if that person has an account. `None` means that the
-    /// provider does not identify the person. Then any account of an unknown person at this provider may be theirs, and
-    /// cancels the revocation. Returns whether there is still something to revoke under this lease.
+    /// provider does not identify the person. Then every account of an unknown person at this provider may be theirs,
+    /// so one such account is enough to cancel. Returns whether there is still something to revoke under this lease.
     async fn attribute_revocation(
         &self,
         id: RevocationId,

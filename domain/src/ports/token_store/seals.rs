@@ -59,7 +59,7 @@ impl OwnerKind {
     pub const ALL: [Self; 4] = [Self::Service, Self::Account, Self::Link, Self::Revocation];
 }
 
-/// Which of its owner's values a sealed value is, such as the access token.
+/// The kind of a sealed value, such as an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretKind {
     /// The hash key of the service.
@@ -132,7 +132,7 @@ pub struct DamagedRow(pub i64);
 /// A sealed value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedValue {
-    /// Which of its owner's values it is.
+    /// Its kind.
     pub kind: SecretKind,
     /// The value.
     pub sealed: Sealed,

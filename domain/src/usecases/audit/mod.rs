@@ -203,8 +203,8 @@ impl AuditLog {
     }
 }
 
-/// Entries that a call is storing. On drop, the entries that were not stored go back to the log for the next call, even
-/// if the caller disconnects.
+/// Entries that a call of [`AuditLog::store`] is storing. On drop, even if the call is cancelled, the entries that were
+/// not stored go back to `AuditLog::outgoing` for the next call.
 struct Outgoing<'a> {
     entries: Vec<SignedEntry>,
     unsent: &'a Mutex<Option<Vec<SignedEntry>>>,

@@ -147,7 +147,7 @@ impl Keys {
         }
         let audit = self.audit.draft(actor, Some(address));
         let gone = self.keys.delete_key(id, key, with, audit).await?;
-        // Also if the key was gone already: somebody else may have deleted it just now.
+        // Waits even if the key did not exist, because somebody else may have deleted it just now.
         self.withdrawals.begin(id).complete().await;
         if gone.is_empty() {
             return Err(NO_SUCH_KEY);

@@ -27,7 +27,7 @@ impl Keys {
     /// After a burst of [`Keys::UNKNOWN_AT_ONCE`], each network may send one unknown bearer per interval and gets a
     /// 401. Further unknown bearers get a 429.
     pub const UNKNOWN_EVERY: Duration = Duration::from_secs(2);
-    /// How many unknown bearers of a network get a 401 at once.
+    /// The size of the burst: how many unknown bearers in a row get a 401.
     pub const UNKNOWN_AT_ONCE: u32 = 30;
 
     /// Counts, reports and logs a rejected bearer from this address. Returns the refusal for the caller:

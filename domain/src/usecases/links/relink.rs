@@ -27,7 +27,7 @@ pub const NO_KEY_LEFT: &str =
 pub(super) struct RelinkStarter {
     pub(super) actor: Actor,
     pub(super) address: IpAddr,
-    /// Whether the starter has no key, so that the link codes of the network are limited.
+    /// Whether the starter has no key. If so, the link codes of the starter's network are limited.
     pub(super) is_stranger: bool,
 }
 

@@ -92,9 +92,9 @@ impl Redeemer {
         Err(RedeemError::OtherClient { is_alone })
     }
 
-    /// Whether another replica may be running with the client id of a link. Returns `true` if the only running replica
-    /// is older than the link: it has another client id, so another replica must have started the consent. Also returns
-    /// `true` if the store fails.
+    /// Whether another replica may be running with the client id of a link. Returns `true` if this replica is the only
+    /// running one but is older than the link: this replica has another client id, so another one must have started the
+    /// consent. Also returns `true` if the store fails.
     async fn may_others_be_its_client(&self, link: &Link) -> bool {
         let Ok(replicas) = self.replicas.replicas().await else {
             return true;

@@ -42,8 +42,8 @@ impl RedeemError {
         )
     }
 
-    /// Whether the error ends even a link that holds tokens: an invalid ID token, or a client id that no replica has
-    /// any more.
+    /// Whether a link that holds tokens ends at once, instead of being retried until its deadline: the ID token is
+    /// invalid, or no replica has the client id to which the person consented.
     pub(super) fn is_final(&self) -> bool {
         matches!(self, Self::OtherClient { is_alone: true })
             || matches!(self, Self::Provider(ProviderError::Refused { code, .. }) if code == ProviderError::INVALID_ID_TOKEN)

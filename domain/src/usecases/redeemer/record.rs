@@ -78,8 +78,8 @@ impl Redeemer {
                 // A link has one consent, so it does not matter who holds the lease.
                 LinkState::Authorizing(_) => read = current,
                 LinkState::Redeemed(_) if current.held() == link.held() => read = current,
-                // A device code can be redeemed only once, so an attempt that seemed to fail has stored the tokens of
-                // the link.
+                // A device code can be redeemed only once, so these tokens were stored by an attempt that seemed to
+                // fail.
                 LinkState::Redeemed(held) => {
                     let is_ours = current.version == read.version.next()
                         && held.access_token == grant.access_token;

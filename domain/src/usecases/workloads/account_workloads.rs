@@ -56,9 +56,9 @@ impl Workloads {
     /// Lets a workload read the token and the account. This access expires with the requesting key.
     ///
     /// # Errors
-    /// As [`Workloads::list`]. [`Refusal::Unprocessable`] if the policy is unknown or does not allow reading tokens of
-    /// this provider, if the claims are not exactly the immutable claims of the issuer or the policy does not allow
-    /// their values, and if the account has too many keys.
+    /// As [`Workloads::list`]. [`Refusal::Unprocessable`]: the policy is unknown; it does not allow reading tokens of
+    /// this provider; the claims are not exactly the immutable claims of the issuer; the policy does not allow their
+    /// values; or the account has too many keys.
     pub async fn grant(
         &self,
         caller: &Caller,

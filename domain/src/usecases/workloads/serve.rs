@@ -89,8 +89,8 @@ impl Workloads {
         outcome
     }
 
-    /// Records the rejection of a request with a workload's JWT that no operation has recognised: the request is not
-    /// valid, or the operation is not for workloads. `code` is the error code of the response.
+    /// Records that a request with a workload's JWT was rejected before any operation recognised the workload: the
+    /// request is not valid, or the operation is not for workloads. `code` is the error code of the response.
     pub async fn record_rejection(
         &self,
         call: WorkloadCall<'_>,

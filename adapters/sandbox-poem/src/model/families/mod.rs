@@ -55,7 +55,7 @@ pub struct Issued {
     pub access_token: String,
     /// The refresh token.
     pub refresh_token: String,
-    /// The scopes of both tokens.
+    /// The scopes of the access token. The refresh token keeps all scopes of the family.
     pub scopes: Vec<String>,
     /// Lifetime of the access token.
     pub expires_in: Duration,
@@ -136,8 +136,8 @@ impl Families {
         self.issue(family, scopes, fresh, now)
     }
 
-    /// Exchanges a refresh token for a new access token and a new refresh token. Without requested scopes, they get all
-    /// scopes of the family.
+    /// Exchanges a refresh token for a new access token and a new refresh token. Without requested scopes, the access
+    /// token gets all scopes of the family.
     pub(crate) fn refresh(
         &mut self,
         presented: &str,

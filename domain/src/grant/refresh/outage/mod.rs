@@ -12,8 +12,8 @@ use crate::time::Timestamp;
 /// An outage begins when this many different accounts have failed in a row without a definite response. For fewer
 /// accounts, their own backoff suffices.
 pub const OUTAGE_AFTER: usize = 5;
-/// Probes are sent one second apart until this many accounts that had not failed before have been probed; then the
-/// pause grows. So up to this many accounts with problems of their own delay a healthy account by one second each.
+/// Until this many accounts without earlier failures have been probed, probes are sent one second apart. Then the pause
+/// grows. So up to this many accounts that fail for their own reasons delay a healthy account by one second each.
 const QUICK_PROBES: u32 = 25;
 const FIRST_PROBE_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two probes, unless the provider asks for a longer one. It also limits how long a healthy
@@ -22,8 +22,8 @@ const LONGEST_PROBE_PAUSE: Duration = Duration::from_secs(60);
 /// The longest `Retry-After` that delays other accounts; the account that received it may wait longer. A healthy
 /// account with a one-hour token is refreshed three to six minutes before the expiry, so it is still probed in time.
 const LONGEST_RETRY_AFTER_FOR_OTHERS: Duration = Duration::from_secs(180);
-/// How far in the future the next probe may be, also that of an account that has failed or was probed before. A later
-/// time was stored by a clock that has been set back since.
+/// How far in the future the next probe may be, including the extra wait of accounts that have failed or were probed
+/// before. A later time was stored by a clock that has been set back since.
 pub const PROBE_HORIZON: Duration =
     LONGEST_RETRY_AFTER_FOR_OTHERS.saturating_add(LONGEST_PROBE_PAUSE);
 /// Bounds the exponent, because [`Duration::mul_f64`] panics on overflow.
@@ -114,9 +114,9 @@ impl Outage {
         self.probe_at + self.repetitions_wait()
     }
 
-    /// Returns how long after `probe_at` an account that has failed or was probed before may be probed again. Counted
-    /// from the last probe, the pause is one second for each probe so far, and at most a minute. So the pause is no
-    /// longer than the outage has lasted.
+    /// Returns how long after `probe_at` an account that has failed or was probed before may be probed again. Its probe
+    /// and the last one are as many seconds apart as there were probes in this outage, up to a minute. So this pause is
+    /// no longer than the outage has lasted.
     fn repetitions_wait(&self) -> Duration {
         let probes = self.probed.iter().map(|probed| probed.times);
         let probes = probes.fold(0, u32::saturating_add);

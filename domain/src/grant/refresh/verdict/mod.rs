@@ -16,8 +16,8 @@ const ENDS_GRANT_AFTER_IF_OTHERS_REFRESH: Duration = Duration::from_secs(3 * 360
 /// The limit for such refusals if the provider has other grants and refreshes none of them: a proxy or firewall is then
 /// the likelier cause.
 const ENDS_GRANT_AFTER_IF_NONE_REFRESHES: Duration = Duration::from_secs(7 * 24 * 3600);
-/// While other replicas run, an account does not show its first failures, up to this many, if their cause concerns only
-/// this process: within seconds, another replica refreshes the account if it can.
+/// An account hides up to this many first failures if their cause concerns only this process and other replicas are
+/// running: within seconds, one of them refreshes the account if it can.
 const HIDDEN_LOCAL_FAILURES: u32 = 2;
 
 /// The refresh attempts since the last success.

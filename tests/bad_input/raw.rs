@@ -24,12 +24,13 @@ async fn bytes_that_are_no_request_harm_nobody() {
     for bytes in nonsense() {
         let answer = until_closed(send(&scene, &bytes).await).await;
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]);
-        // The end of a long message may be cut off, and the response with it.
+        // The end of long headers may be cut off, and the response with it.
         let is_cut = bytes.len() > 4096 && answer.is_empty();
         let is_refused = answer.starts_with("HTTP/1.1 4");
         assert!(is_refused || is_cut, "{shown:?}: {answer}");
     }
     oversized_in_pieces(&scene).await;
+    oversized(&scene).await;
     scene.expect_status(&link, "pending").await;
     http::send(scene.get("/v1/healthz")).await.expect(200);
     drop(idle);
@@ -47,6 +48,18 @@ async fn oversized_in_pieces(scene: &Scene) {
     assert!(answer.contains("payload_too_large"), "{answer}");
     // A client with persistent connections must learn that this one is over.
     assert!(answer.contains("connection: close\r\n"), "{answer}");
+}
+
+/// A body that does not fit into the buffers of the connection: its sender reads the response only afterwards.
+async fn oversized(scene: &Scene) {
+    let body = "x".repeat(3 << 20);
+    let head = format!(
+        "POST /v1/link-code HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let request = format!("{head}{body}");
+    let answer = until_closed(send(scene, request.as_bytes()).await).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }
 
 fn nonsense() -> Vec<Vec<u8>> {

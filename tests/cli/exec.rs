@@ -125,6 +125,25 @@ async fn where_a_server_has_moved_is_told() {
     }
 }
 
+// 192.0.2.0/24 is for documentation (RFC 5737): nothing is there, and the warning comes first.
+#[tokio::test]
+async fn a_key_that_others_can_read_is_warned_of() {
+    let machine = Machine::new();
+    let key = format!("coak_{}", "x".repeat(40));
+    let proxy = answering("502 Bad Gateway\r\nContent-Length: 0", "").await;
+    for (server, is_warned) in [("http://192.0.2.1", true), ("http://127.0.0.1:9", false)] {
+        let settings = [("SERVER", server), ("ACCESS_KEY", &key)];
+        let mut command = machine.command_with(&settings, &["token"]);
+        command.env("http_proxy", &proxy);
+        let run = Run::of(command).await.expect(8);
+        assert_eq!(
+            run.stderr.contains("is not encrypted"),
+            is_warned,
+            "{run:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn an_internal_error_names_the_request_for_the_operator() {
     let machine = Machine::new();

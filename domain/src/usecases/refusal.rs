@@ -79,12 +79,12 @@ pub enum Refusal {
         /// How long until the key may be used again.
         retry_after: Duration,
     },
-    /// This network has requested too many link codes.
+    /// This network, workload or account has got too many link codes.
     #[error(
-        "too many link codes for this network; an enrolment key or an access key has no such limit"
+        "too many link codes: each network, workload and account gets only so many in the lifetime of one; an enrolment key has no such limit"
     )]
     TooManyLinks {
-        /// How long until the network gets another link code.
+        /// How long until the next link code.
         retry_after: Duration,
     },
     /// Too many consents are in progress, from this network or from all networks.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::grant::{AccountKey, Extra};
+use crate::grant::{AccountId, AccountKey, Extra};
 use crate::hex::{hex, unhex};
 use crate::link::{Link, LinkCode, Network, ReturnCode};
 use crate::ports::{Cipher, CipherError, HashKey, SealedTo, SealedValue, SecretKind};
@@ -265,6 +265,11 @@ impl Vault {
     /// Returns the hash by which limits recognise a network.
     pub fn hash_network(&self, network: Network) -> KeyedHash {
         self.hash("network", &network.to_string())
+    }
+
+    /// Returns the hash by which limits recognise the relinks of an account.
+    pub fn hash_relinked(&self, account: AccountId) -> KeyedHash {
+        self.hash("relinked", &account.to_string())
     }
 
     /// Returns the hash by which a browser is recognised.

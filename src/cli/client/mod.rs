@@ -4,6 +4,7 @@ mod answers;
 mod unreachable;
 
 use std::error::Error;
+use std::sync::Once;
 use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
@@ -18,7 +19,7 @@ use time::format_description::well_known::Rfc2822;
 use url::Url;
 
 use super::profile::{Origin, Profile};
-use super::{Exit, Failure};
+use super::{Exit, Failure, print};
 pub(super) use answers::{
     AccountDetails, Confirmation, Deleted, Health, KeyDetails, LinkCode, LinkRequest, NewKey, Page,
     Poll, ProviderList, RevocationDetails, Role, Token,
@@ -109,8 +110,17 @@ impl Client {
         Self { is_default, ..self }
     }
 
-    /// Returns a client that sends this key.
+    /// Returns a client that sends this key. Warns once if others can read it on its way.
     pub(super) fn with(self, key: AccessKey, origin: Origin) -> Self {
+        static WARNED: Once = Once::new();
+        if unreachable::is_exposed(&self.server) {
+            WARNED.call_once(|| {
+                print::warn(format_args!(
+                    "{} is not encrypted: others in the network can read {origin} and the tokens; use https",
+                    self.server
+                ));
+            });
+        }
         Self {
             bearer: Some((key, origin)),
             ..self
@@ -275,7 +285,8 @@ impl Client {
             return Ok(response);
         }
         if let Some(target) = target {
-            let moved = unreachable::redirected(&self.server, target);
+            let sent = self.bearer.as_ref().map(|(_, origin)| origin);
+            let moved = unreachable::redirected(&self.server, target, sent);
             return Err(Refused::Unreachable(moved));
         }
         let problem: ErrorDetail = self.read(&response)?;

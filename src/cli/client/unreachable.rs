@@ -3,6 +3,8 @@
 use central_oauth_wire::is_loopback;
 use url::Url;
 
+use crate::cli::profile::Origin;
+
 /// Returns a hint to append to an error message: the other scheme, if the server seems to speak it; how to select a
 /// server, if this one is the default; or which proxy variables apply to this server.
 pub(super) fn hint(server: &Url, error: &str, is_default: bool) -> Option<String> {
@@ -20,8 +22,14 @@ pub(super) fn hint(server: &Url, error: &str, is_default: bool) -> Option<String
     })
 }
 
+/// Whether others in the network can read what is sent to this server.
+pub(super) fn is_exposed(server: &Url) -> bool {
+    server.scheme() == "http" && !is_loopback(server)
+}
+
 /// Returns the message about a redirect. The client follows no redirects, because a key must reach only its own server.
-pub(super) fn redirected(server: &Url, mut target: Url) -> String {
+/// `sent` names the key of the request, if it had one.
+pub(super) fn redirected(server: &Url, mut target: Url, sent: Option<&Origin>) -> String {
     target.set_query(None);
     let base = target
         .path()
@@ -30,8 +38,14 @@ pub(super) fn redirected(server: &Url, mut target: Url) -> String {
         .unwrap_or_default()
         .to_owned();
     target.set_path(&base);
+    let warning = match sent {
+        Some(origin) if is_exposed(server) => {
+            format!("; {origin} was sent unencrypted, so replace it")
+        }
+        _ => String::new(),
+    };
     format!(
-        "{server} redirects to {target}: if your service is there, select it with --server or CENTRAL_OAUTH_SERVER"
+        "{server} redirects to {target}: if your service is there, select it with --server or CENTRAL_OAUTH_SERVER{warning}"
     )
 }
 
@@ -66,6 +80,26 @@ fn set<const N: usize>(names: [&'static str; N]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_that_was_sent_in_the_clear_is_named() {
+        let [open, closed, local] = [
+            "http://auth.example/",
+            "https://auth.example/",
+            "http://127.0.0.1/",
+        ]
+        .map(|url| Url::parse(url).unwrap());
+        let key = Origin::Variable("KEY".to_owned());
+        let message = redirected(&open, closed.clone(), Some(&key));
+        assert!(message.ends_with("; the key in KEY was sent unencrypted, so replace it"));
+        for message in [
+            redirected(&open, closed.clone(), None),
+            redirected(&local, closed.clone(), Some(&key)),
+            redirected(&closed, closed.clone(), Some(&key)),
+        ] {
+            assert!(!message.contains("unencrypted"), "{message}");
+        }
+    }
 
     #[test]
     fn whoever_named_no_service_learns_how_to_name_one() {

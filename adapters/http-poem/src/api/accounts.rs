@@ -143,7 +143,7 @@ impl Accounts {
         let account = self
             .services
             .accounts
-            .refresh(&caller, account_id(&id))
+            .refresh(&caller, account_id(&id), bearer.address())
             .await?;
         Ok(Json(self.detail(account).await?))
     }

@@ -8,12 +8,11 @@ use central_oauth_domain::usecases::{Services, refusals};
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
-use time::OffsetDateTime;
 
 use super::cursor::{AUDIT, BAD_PAGE, Cursors, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
-use crate::dto::{AuditEntry, AuditEntryList, instant};
+use crate::dto::{AuditEntry, AuditEntryList, TimeText};
 use crate::error::{Code, Problem};
 use crate::failure::{DocumentedProblem, Failure, documented};
 
@@ -45,9 +44,9 @@ impl Audit {
         #[oai(validator(max_length = 100))]
         kind: Query<Option<String>>,
         /// Only entries from this time on.
-        after: Query<Option<OffsetDateTime>>,
+        after: Query<Option<TimeText>>,
         /// Only entries before this time.
-        before: Query<Option<OffsetDateTime>>,
+        before: Query<Option<TimeText>>,
         /// Maximum number of entries to return.
         #[oai(
             default = "page_size",
@@ -63,8 +62,8 @@ impl Audit {
             account: account.0.map(|text| id::read(&text, AccountId(-1))),
             key: key.0.map(|text| id::read(&text, AccessKeyId(-1))),
             kind: kind.0.as_deref().map(read_kind).transpose()?,
-            after: after.0.map(instant),
-            before: before.0.map(instant),
+            after: after.0.map(|at| at.read("after")).transpose()?,
+            before: before.0.map(|at| at.read("before")).transpose()?,
         };
         let cursors = cursors(&filter);
         let after: Option<AuditNumber> = cursors.read(cursor.0.as_deref())?;

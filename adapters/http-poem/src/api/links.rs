@@ -249,7 +249,7 @@ documented!(
         }),
         DocumentedProblem(
             "a network (an IPv6 /48 counts as one) gets 300 link codes without a key in the lifetime of one (10 minutes by \
-             default), and 10 while 2,000 or more links are open",
+             default), and 10 while 2,000 or more links are open; the relinks of an account have the same limit",
             || {
                 let retry_after = A_WHILE;
                 Refusal::TooManyLinks { retry_after }.into()

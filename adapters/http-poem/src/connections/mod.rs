@@ -26,8 +26,9 @@ use connection::Handling;
 
 /// How long a request may take to arrive, its body included.
 const REQUEST: Duration = Duration::from_secs(10);
-/// How long a connection may be idle between two requests.
-const IDLE: Duration = Duration::from_secs(75);
+/// How long a connection may be idle between two requests. Load balancers keep idle connections for up to 600 s (Google
+/// Cloud's). If the service closed one first, a request that is just being sent on it would fail.
+const IDLE: Duration = Duration::from_secs(620);
 /// How long the client may take to read the next part of its response.
 const ANSWER: Duration = Duration::from_secs(30);
 /// How long an evicted connection may take to close before another one is evicted.

@@ -4,16 +4,18 @@ use std::borrow::Cow;
 
 use central_oauth_domain::Timestamp;
 use poem_openapi::registry::MetaSchemaRef;
-use poem_openapi::types::{Example, ParseFromJSON, ParseResult, ToJSON, Type};
+use poem_openapi::types::{
+    Example, ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type,
+};
 use serde::Deserialize;
 use serde_json::Value;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, error};
 
 use super::{A_DECADE, example_time, instant};
 use crate::error::{Code, Problem};
 
-/// A time as the caller wrote it. It is parsed after the body, so a malformed time is an `invalid_request` (400) and
+/// A time as the caller wrote it. In a body it is parsed after the rest, so a malformed time is an `invalid_request` (400) and
 /// not a wrong type (422).
 #[derive(Deserialize)]
 #[serde(transparent)]
@@ -31,9 +33,20 @@ impl TimeText {
     /// # Errors
     /// [`Code::InvalidRequest`] if it is not an RFC 3339 time.
     pub(crate) fn read(&self, field: &str) -> Result<Timestamp, Problem> {
-        let time = OffsetDateTime::parse(&self.0, &Rfc3339).map_err(|_| Self::malformed(field))?;
+        let time = parse(&self.0).map_err(|_| Self::malformed(field))?;
         Ok(instant(time))
     }
+}
+
+/// Parses an RFC 3339 time. The colon of its offset may be missing, because OpenAPI Generator's Python clients write
+/// times in the query without it (OpenAPITools/openapi-generator#20961).
+fn parse(text: &str) -> Result<OffsetDateTime, error::Parse> {
+    let before = text.trim_end_matches(|it: char| it.is_ascii_digit());
+    if before.ends_with(['+', '-']) && text.len() == before.len() + 4 {
+        let (hours, minutes) = text.split_at(text.len() - 2);
+        return OffsetDateTime::parse(&format!("{hours}:{minutes}"), &Rfc3339);
+    }
+    OffsetDateTime::parse(text, &Rfc3339)
 }
 
 /// Describes the time as a date-time in the OpenAPI document.
@@ -67,6 +80,15 @@ impl ParseFromJSON for TimeText {
     }
 }
 
+impl ParseFromParameter for TimeText {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        match parse(text) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(error) => Err(ParseError::custom(error)),
+        }
+    }
+}
+
 impl ToJSON for TimeText {
     fn to_json(&self) -> Option<Value> {
         self.0.to_json()
@@ -97,6 +119,7 @@ mod tests {
             "2026-06-03t12:00:00.000999z",
             "2026-06-03T14:00:00+02:00",
             "2026-06-02T23:30:00-12:30",
+            "2026-06-03T14:00:00.000000+0200",
         ] {
             assert_eq!(read(text).unwrap(), 1_780_488_000_000, "{text}");
         }
@@ -112,6 +135,8 @@ mod tests {
             "1780488000",
             "2026-06-03",
             "2026-06-03T12:00:00",
+            "2026-06-03T12:00:00+02",
+            "2026-06-03T12:00:00+02000",
             "2026-06-03T25:00:00Z",
             "2026-02-30T12:00:00Z",
             "+12026-06-03T12:00:00Z",

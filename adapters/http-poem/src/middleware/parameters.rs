@@ -1,5 +1,6 @@
 //! Rejects repeated query parameters, because the sender and the service could read different values. Also rejects
-//! unknown parameters of lists, because nobody would notice that a misspelt filter is ignored.
+//! unknown parameters of lists and of the deletion of a key, because nobody would notice that a misspelt filter or
+//! `descendants` is ignored.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use super::methods::documented;
 use crate::auth::shows_bearer;
 use crate::error::Problem;
 
-/// Rejects a repeated query parameter, and an unknown parameter in a request for a list, before the key is checked.
+/// Rejects a repeated query parameter, and an unknown one where the module says so, before the key is checked.
 /// Skips requests without a bearer token: they get 401, because every operation with query parameters needs a key.
 pub(crate) fn check_parameters(request: &Request) -> Result<(), Problem> {
     let query = request.uri().query().unwrap_or_default();
@@ -25,7 +26,7 @@ pub(crate) fn check_parameters(request: &Request) -> Result<(), Problem> {
     let mut seen = BTreeSet::new();
     for (name, _) in form_urlencoded::parse(query.as_bytes()) {
         if !known.contains(&*name) {
-            if known.contains("cursor") {
+            if known.contains("cursor") || known.contains("descendants") {
                 return Err(Problem::unknown_parameter(&name, &known));
             }
         } else if !seen.insert(name.clone()) {

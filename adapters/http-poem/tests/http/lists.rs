@@ -94,6 +94,21 @@ async fn a_misspelt_filter_is_no_list_of_everything() {
     other.send().await.assert(200);
 }
 
+// The keys that a thief has made would stay.
+#[tokio::test]
+async fn a_misspelt_descendants_deletes_no_key() {
+    let world = World::new().await;
+    let (id, owner) = world.account().await;
+    let keys = world.get(&format!("/v1/accounts/{id}/keys")).key(ADMIN);
+    let keys = keys.send().await;
+    let key = keys.body["items"][0]["id"].as_str().unwrap();
+    let path = format!("/v1/accounts/{id}/keys/{key}?descendents=true");
+    let answer = world.delete(&path).key(ADMIN).send().await;
+    let detail = answer.assert_problem(400, "invalid_request");
+    assert!(detail.contains("descendants"), "{detail}");
+    world.get("/v1/token").key(&owner).send().await.assert(200);
+}
+
 #[tokio::test]
 async fn what_is_no_account_is_not_found() {
     let world = World::new().await;

@@ -19,8 +19,8 @@ use crate::vault::RowMacs;
 /// [`StoreError::Conflict`].
 #[async_trait]
 pub trait LinkStore: Send + Sync {
-    /// Stores a new link and, unless it is a relink, its inactive key with its MAC. If the link has a network,
-    /// [`CodeLimit::judge`] limits the link codes of that network.
+    /// Stores a new link and, unless it is a relink, its inactive key with its MAC. If the link has a network
+    /// (or a workload or account in its place), [`CodeLimit::judge`] limits the link codes of that network.
     async fn create_link(
         &self,
         link: NewLink,

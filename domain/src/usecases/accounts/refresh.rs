@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use super::Accounts;
 use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::grant::{Account, AccountId};
@@ -11,11 +13,17 @@ impl Accounts {
     /// [`Refusal`]: the key is not valid, or the account does not exist. [`Refusal::RelinkRequired`],
     /// [`Refusal::ProviderUnavailable`] (also during the pause after a failure), [`Refusal::ProviderRefused`],
     /// [`Refusal::ProviderNotConfigured`]. [`Refusal::Unprocessable`] if the account has no refresh token.
-    pub async fn refresh(&self, caller: &Caller, id: AccountId) -> Result<Account, Refusal> {
+    pub async fn refresh(
+        &self,
+        caller: &Caller,
+        id: AccountId,
+        address: IpAddr,
+    ) -> Result<Account, Refusal> {
         self.reader.owned(caller, id).await?;
         if matches!(caller, Caller::Admin(_)) {
             let requested = AuditEvent::new(AuditKind::RefreshRequested).account(id);
-            self.audit.record(requested, Actor::from(caller), None);
+            self.audit
+                .record(requested, Actor::from(caller), Some(address));
         }
         let before = self.renewal.stored(id).await?;
         let after = self.renewal.refreshed(before.clone()).await?;

@@ -59,7 +59,7 @@ pub struct StartedLink {
 pub(super) struct LinkParameters {
     pub(super) provider: ProviderName,
     pub(super) requester: Requester,
-    /// The hash of the network or workload whose link codes are limited; `None` if they are not limited.
+    /// The hash of the network, workload or account whose link codes are limited; `None` if they are not limited.
     pub(super) network: Option<KeyedHash>,
     pub(super) key: NewLinkKey,
     pub(super) return_code: bool,
@@ -80,7 +80,7 @@ impl Links {
     ///
     /// # Errors
     /// [`Refusal`]: the enrolment key is missing, the network may not link new accounts, the provider is unknown, or
-    /// there are too many links of this network or of all networks.
+    /// there are too many links of this network, of this account, or in all.
     pub async fn start(
         &self,
         caller: &Caller,
@@ -118,13 +118,17 @@ impl Links {
             }
         };
         self.judge_return_code(request.return_code, &provider)?;
-        let (most_open, network) = match caller {
-            Caller::Nobody => {
+        let (most_open, network) = match (caller, &key) {
+            (Caller::Nobody, _) => {
                 self.require_room()?;
                 let network = request
                     .address
                     .and_then(|address| self.limited_network(address));
                 (Self::MOST_OPEN_FOR_STRANGERS, network)
+            }
+            // A thief with a key of the account must not fill the room for links.
+            (_, NewLinkKey::Relink { account, .. }) => {
+                (Self::MOST_OPEN, Some(self.vault.hash_relinked(*account)))
             }
             _ => (Self::MOST_OPEN, None),
         };
@@ -266,7 +270,10 @@ impl Links {
                 Ok(LinkCreation::OverCapacity) => break,
                 Ok(LinkCreation::TooManyCodes(TooManyCodes { retry_after })) => {
                     let address = parameters.requester.address;
-                    tracing::warn!(address, "no link code: this network has requested too many");
+                    tracing::warn!(
+                        address,
+                        "no link code: this network, workload or account has got too many"
+                    );
                     return Err(Refusal::TooManyLinks { retry_after });
                 }
                 // The key was deleted with its account meanwhile.

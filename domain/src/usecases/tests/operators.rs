@@ -98,7 +98,7 @@ async fn an_auditor_reads_what_an_admin_reads_and_changes_nothing() {
         limits: crate::grant::KeyLimits::default(),
     };
     let refused = [
-        stage.accounts.refresh(&carol, id).await.err(),
+        stage.accounts.refresh(&carol, id, HOME).await.err(),
         stage.accounts.delete(&carol, id, HOME).await.err(),
         stage.keys.create(&carol, id, request, HOME).await.err(),
         stage

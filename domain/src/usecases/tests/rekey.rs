@@ -101,7 +101,7 @@ async fn a_token_that_was_refreshed_meanwhile_is_never_put_back() {
     let account = stage.last_account().await;
     stage
         .accounts
-        .refresh(&Caller::ADMIN, account)
+        .refresh(&Caller::ADMIN, account, HOME)
         .await
         .unwrap();
     let resealing = crate::ports::Resealing { row, values };

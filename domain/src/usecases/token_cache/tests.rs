@@ -151,7 +151,7 @@ async fn what_this_process_changes_is_seen_at_once() {
     assert_eq!(stage.served(&key).await.unwrap(), "access-1");
     let fresh = ScriptedProvider::tokens("access-2", Some("refresh-2"));
     stage.provider.answer_refresh(Ok(fresh));
-    stage.accounts.refresh(&owner, account).await.unwrap();
+    stage.accounts.refresh(&owner, account, HOME).await.unwrap();
     assert_eq!(stage.served(&key).await.unwrap(), "access-2");
 
     let link = stage.link_for(&owner).await.unwrap();

@@ -55,7 +55,8 @@ pub(super) async fn ask(
 #[handler]
 pub(super) async fn refresh(Sent { desk, .. }: Sent<'_>, Path(id): Path<String>) -> Response {
     let accounts = &desk.services().accounts;
-    let refreshed = accounts.refresh(desk.caller(), account_id(&id)).await;
+    let refreshed = accounts.refresh(desk.caller(), account_id(&id), desk.visit.address);
+    let refreshed = refreshed.await;
     let done = |account: Account| desk.done(&desk.account_page(account.id), "refreshed");
     desk.answer(refreshed.map(done))
 }

@@ -44,7 +44,7 @@ async fn an_old_refresh_token_is_told_as_such() {
     let refused = ProviderError::refused("invalid_grant", String::new());
     stage.provider.answer_refresh(Err(refused.into()));
     let id = stage.last_account().await;
-    let refused = stage.accounts.refresh(&caller, id).await;
+    let refused = stage.accounts.refresh(&caller, id, HOME).await;
     let Err(Refusal::RelinkRequired(fault)) = refused else {
         panic!("{refused:?}");
     };

@@ -208,8 +208,11 @@ async fn keys_and_accounts_say_who_has_changed_them() {
         .delete(&admin, account, made.id, Descendants::Kept, HOME)
         .await
         .unwrap();
+    let refreshed = stage.accounts.refresh(&admin, account, HOME).await;
+    refreshed.unwrap();
     stage.accounts.delete(&admin, account, HOME).await.unwrap();
     for (kind, key) in [
+        (AuditKind::RefreshRequested, None),
         (AuditKind::KeyCreated, Some(made.id)),
         (AuditKind::KeyDeleted, Some(made.id)),
         (AuditKind::AccountDeleted, None),

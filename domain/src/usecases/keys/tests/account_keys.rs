@@ -52,7 +52,11 @@ async fn a_further_key_reads_and_does_nothing_else() {
             .await
             .err(),
         services.accounts.delete(&reader, account, HOME).await.err(),
-        services.accounts.refresh(&reader, account).await.err(),
+        services
+            .accounts
+            .refresh(&reader, account, HOME)
+            .await
+            .err(),
         stage.link_for(&reader).await.err(),
     ];
     for refusal in forbidden {

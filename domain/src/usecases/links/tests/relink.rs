@@ -11,7 +11,7 @@ async fn given_up(stage: &Stage) -> (AccountId, AccessKey) {
     let id = stage.last_account().await;
     let over = ProviderError::refused("invalid_grant", "no");
     stage.provider.answer_refresh(Err(over.into()));
-    let refused = stage.accounts.refresh(&Caller::ADMIN, id).await;
+    let refused = stage.accounts.refresh(&Caller::ADMIN, id, HOME).await;
     assert!(matches!(refused, Err(Refusal::RelinkRequired(_))));
     (id, key)
 }

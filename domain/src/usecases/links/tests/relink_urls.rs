@@ -76,7 +76,11 @@ async fn a_refresh_does_not_use_it_up() {
     let (stage, id, value) = invited().await;
     let tokens = ScriptedProvider::tokens("access-2", Some("refresh-2"));
     stage.provider.answer_refresh(Ok(tokens));
-    stage.accounts.refresh(&Caller::ADMIN, id).await.unwrap();
+    stage
+        .accounts
+        .refresh(&Caller::ADMIN, id, HOME)
+        .await
+        .unwrap();
     assert!(refusal(&stage, &value).await.is_none());
 }
 

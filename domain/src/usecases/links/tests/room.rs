@@ -65,6 +65,28 @@ async fn one_network_gets_so_many_codes_in_the_lifetime_of_one() {
     assert!(ask(&stage, 1).await.is_ok());
 }
 
+// A thief with one access key must not keep the others from linking.
+#[tokio::test]
+async fn relinks_of_an_account_are_limited() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let caller = stage.caller(&key).await;
+    for _ in 0..CodeLimit::PER_NETWORK {
+        assert!(stage.link_for(&caller).await.is_ok());
+    }
+    let refused = stage.link_for(&caller).await.map(drop);
+    assert!(
+        matches!(refused, Err(Refusal::TooManyLinks { .. })),
+        "{refused:?}"
+    );
+    assert!(stage.link_for(&Caller::Nobody).await.is_ok());
+    let id = stage.last_account().await;
+    let by_admin = stage.links.start_relink(&Caller::ADMIN, id, address(1));
+    assert!(by_admin.await.is_ok());
+    stage.clock.advance(secs(600));
+    assert!(stage.link_for(&caller).await.is_ok());
+}
+
 #[tokio::test]
 async fn many_cancelled_links_are_kept_for_minutes() {
     let stage = Stage::new().await;

@@ -334,7 +334,7 @@ async fn the_operator_s_mistake_degrades() {
     assert_eq!(account.status, AccountStatus::Degraded);
     assert_eq!(account.last_error.unwrap().code, "invalid_client".into());
     let caller = stage.caller(&key).await;
-    let refusal = stage.accounts.refresh(&caller, account.id).await;
+    let refusal = stage.accounts.refresh(&caller, account.id, HOME).await;
     assert!(matches!(refusal, Err(Refusal::ProviderRefused(_))));
 }
 
@@ -354,11 +354,17 @@ async fn without_a_refresh_token_the_token_serves_out_its_time() {
     let token = stage.token(&key, 9999).await.unwrap();
     assert_eq!(token.warning.unwrap().code, "min_ttl_unmet".into());
     let caller = stage.caller(&key).await;
-    let refused = stage.accounts.refresh(&caller, token.account.id).await;
+    let refused = stage
+        .accounts
+        .refresh(&caller, token.account.id, HOME)
+        .await;
     // Nobody needs to consent again yet.
     assert!(matches!(refused, Err(Refusal::Unprocessable(_))));
     stage.clock.advance(secs(3600));
-    let refused = stage.accounts.refresh(&caller, token.account.id).await;
+    let refused = stage
+        .accounts
+        .refresh(&caller, token.account.id, HOME)
+        .await;
     assert!(matches!(refused, Err(Refusal::RelinkRequired(_))));
     let refusal = stage.token(&key, 0).await.err().unwrap();
     assert!(matches!(refusal, Refusal::RelinkRequired(_)), "{refusal:?}");
@@ -384,14 +390,14 @@ async fn a_grant_that_was_given_up_can_be_tried() {
     let caller = stage.caller(&key).await;
     // An outage does not bring it back to life.
     stage.provider.answer_refresh(Err(gone().into()));
-    let refusal = stage.accounts.refresh(&caller, account.id).await;
+    let refusal = stage.accounts.refresh(&caller, account.id, HOME).await;
     assert!(matches!(refusal, Err(Refusal::RelinkRequired(_))));
     let still = stage.only_account().await;
     assert_eq!(
         (still.status, &still.last_error),
         (account.status, &account.last_error)
     );
-    let healed = stage.accounts.refresh(&caller, account.id).await;
+    let healed = stage.accounts.refresh(&caller, account.id, HOME).await;
     assert_eq!(healed.unwrap().status, AccountStatus::Active);
     assert_eq!(stage.provider.presented().len(), 3);
 }

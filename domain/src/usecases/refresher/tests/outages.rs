@@ -153,7 +153,7 @@ async fn who_asks_for_a_well_account_is_told_to_ask_again_soon() {
     (0..40).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
     while stage.refresh_due().await > 0 {}
     let well = stage.last_account().await;
-    let refused = stage.accounts.refresh(&Caller::ADMIN, well).await;
+    let refused = stage.accounts.refresh(&Caller::ADMIN, well, HOME).await;
     let Err(Refusal::ProviderUnavailable {
         retry_after,
         detail,
@@ -166,7 +166,7 @@ async fn who_asks_for_a_well_account_is_told_to_ask_again_soon() {
     // Then it is the probe.
     stage.provider.forget_refreshes();
     stage.clock.advance(retry_after);
-    let refreshed = stage.accounts.refresh(&Caller::ADMIN, well).await;
+    let refreshed = stage.accounts.refresh(&Caller::ADMIN, well, HOME).await;
     assert_eq!(refreshed.unwrap().status, AccountStatus::Active);
 }
 
@@ -185,7 +185,10 @@ async fn who_asks_during_an_outage_is_told_to_ask_again_after_the_next_probe() {
     let probe_at = stage.store.outages().await.unwrap().remove(0).probe_at;
     assert_eq!(probe_at.since(stage.clock_now()), secs(120));
     for account in stage.store.accounts(None, 10).await.unwrap() {
-        let refused = stage.accounts.refresh(&Caller::ADMIN, account.id).await;
+        let refused = stage
+            .accounts
+            .refresh(&Caller::ADMIN, account.id, HOME)
+            .await;
         let Err(Refusal::ProviderUnavailable { retry_after, .. }) = refused else {
             panic!("{refused:?}");
         };

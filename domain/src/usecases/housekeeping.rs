@@ -95,12 +95,18 @@ pub(super) async fn latest_stored(
 ) -> Result<Option<Timestamp>, StoreError> {
     let replicas = replicas.replicas().await?;
     let seen = replicas.into_iter().map(|replica| replica.seen_at).max();
+    Ok(seen.max(latest_written(audit).await?))
+}
+
+/// Returns the latest time of the last [`LATEST_ENTRIES`] audit entries.
+pub(super) async fn latest_written(
+    audit: &dyn AuditStore,
+) -> Result<Option<Timestamp>, StoreError> {
     let Some(ends) = audit.audit_ends().await? else {
-        return Ok(seen);
+        return Ok(None);
     };
     let before = AuditNumber(ends.head.number.0.saturating_sub(LATEST_ENTRIES));
     let (all, limit) = (AuditFilter::default(), LATEST_ENTRIES.unsigned_abs());
     let entries = audit.audit_entries(&all, before, limit).await?;
-    let written = entries.into_iter().map(|entry| entry.content.at).max();
-    Ok(seen.max(written))
+    Ok(entries.into_iter().map(|entry| entry.content.at).max())
 }

@@ -183,7 +183,8 @@ impl AuditLog {
     }
 
     /// Deletes up to `limit` entries that are older than the retention, or that a wrong clock has dated far ahead.
-    /// Returns how many.
+    /// Returns how many. Deletes nothing if the latest entries are dated far ahead: then the clock itself may be behind,
+    /// as on a machine without a clock of its own before it has asked a time server.
     ///
     /// # Errors
     /// When the store fails, or when somebody other than this service has changed the entries or the signed ends of the
@@ -191,6 +192,9 @@ impl AuditLog {
     pub async fn purge(&self, limit: u64) -> Result<u64, StoreError> {
         let now = self.clock.now();
         let retained = now - self.settings.retention..=now + MOST_AHEAD;
+        if latest_written(&*self.store).await? > Some(*retained.end()) {
+            return Ok(0);
+        }
         self.store.purge_entries(&self.chain, retained, limit).await
     }
 

@@ -129,7 +129,8 @@ impl LinkEnder {
         }
     }
 
-    /// Ends the open relinks of an account. If `by` is given, ends only those that this key has started.
+    /// Ends the open relinks of an account. If `by` is given, ends only those that this key has started; otherwise the
+    /// account is about to be deleted.
     pub(crate) async fn end_relinks(
         &self,
         account: AccountId,
@@ -145,6 +146,9 @@ impl LinkEnder {
                 return Ok(());
             }
             for link in open {
+                // A revocation that names its owner is not stored while the owner has an account.
+                let unowned = link.held().filter(|_| by.is_none());
+                let link = unowned.map_or_else(|| link.clone(), |grant| holding(&link, grant));
                 let ending = Ending::Denied(None);
                 match self.end_by(actor, Some(address), &link, ending).await {
                     // A link that has changed is read again.

@@ -9,6 +9,7 @@ use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
+use url::form_urlencoded::Serializer;
 
 use crate::dialect::{Dialect, Meaning};
 use crate::http::{Fields, Request};
@@ -155,14 +156,18 @@ pub(crate) fn begin(
 
 /// Adds these parameters to the endpoint's own query. A parameter replaces one of the same name, because none may be
 /// repeated (RFC 6749 section 3.1). Entra rejects a second `prompt` (anthropics/claude-code issue 23560).
+///
+/// Spaces are written as `%20`, because Apple and others do not read `+` as a space (nhosoya/omniauth-apple#16,
+/// burberius/eve-esi#6, sbomify/sbomify#1501). A literal plus is `%2B`, so every `+` is a space.
 fn with_parameters(endpoint: &Url, parameters: &[(&str, &str)]) -> Url {
     let is_replaced = |name: &str| parameters.iter().any(|(new, _)| *new == name);
     let own = endpoint.query_pairs();
     let kept = own.filter(|(name, _)| !is_replaced(name));
+    let mut query = Serializer::new(String::new());
+    query.extend_pairs(kept).extend_pairs(parameters);
+    let query = query.finish().replace('+', "%20");
     let mut uri = endpoint.clone();
-    let mut query = uri.query_pairs_mut();
-    query.clear().extend_pairs(kept).extend_pairs(parameters);
-    drop(query);
+    uri.set_query(Some(&query));
     uri
 }
 

@@ -236,10 +236,26 @@ fn read_error(fields: &Fields, dialect: &Dialect) -> Result<CallbackResponse, Pr
             Ok(CallbackResponse::Denied(error.words))
         }
         Some(OAuthError { code, detail, .. }) => Err(ProviderError::refused(code, detail)),
-        None => Err(refused(
-            "invalid_callback",
-            "the provider sent an error without a code",
-        )),
+        None => {
+            let words = format!(
+                "the provider sent an error without a code: {}",
+                said(fields, dialect)
+            );
+            Err(refused(
+                "invalid_callback",
+                &Scrubber::default().text(&words),
+            ))
+        }
+    }
+}
+
+/// Returns the provider's words for an error without a code: its `error` (Auth0: `unauthorized`, auth0/docs#4767), and
+/// its description if there is one.
+fn said(fields: &Fields, dialect: &Dialect) -> String {
+    let word = fields.text("error").unwrap_or_default().trim();
+    match OAuthError::unnamed(fields, dialect, &Scrubber::default()).words {
+        Some(words) if words != word => format!("{word}: {words}"),
+        _ => word.to_owned(),
     }
 }
 

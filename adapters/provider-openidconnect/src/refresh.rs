@@ -21,10 +21,11 @@ pub(crate) fn read(
     let answer = answer.unwrapped();
     let (status, is_page) = (answer.status(), answer.is_page());
     let has_rotated = brings_another(&answer, presented);
+    let secrets = answer.secrets().clone();
     match answer.tokens() {
         // The server may have rotated the refresh token, whatever is wrong with the response.
         Ok(fields) => responses
-            .read_refresh(&fields, has_rotated)
+            .read_refresh(&fields, has_rotated, &secrets)
             .map_err(|cause| RefreshError {
                 cause,
                 may_have_acted: true,

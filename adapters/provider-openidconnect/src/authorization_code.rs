@@ -9,6 +9,7 @@ use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
+use url::form_urlencoded::Serializer;
 
 use crate::dialect::{Dialect, Meaning};
 use crate::http::{Fields, Request};
@@ -155,14 +156,18 @@ pub(crate) fn begin(
 
 /// Adds these parameters to the endpoint's own query. A parameter replaces one of the same name, because none may be
 /// repeated (RFC 6749 section 3.1). Entra rejects a second `prompt` (anthropics/claude-code issue 23560).
+///
+/// Spaces are written as `%20`, because Apple and others do not read `+` as a space (nhosoya/omniauth-apple#16,
+/// burberius/eve-esi#6, sbomify/sbomify#1501). A literal plus is `%2B`, so every `+` is a space.
 fn with_parameters(endpoint: &Url, parameters: &[(&str, &str)]) -> Url {
     let is_replaced = |name: &str| parameters.iter().any(|(new, _)| *new == name);
     let own = endpoint.query_pairs();
     let kept = own.filter(|(name, _)| !is_replaced(name));
+    let mut query = Serializer::new(String::new());
+    query.extend_pairs(kept).extend_pairs(parameters);
+    let query = query.finish().replace('+', "%20");
     let mut uri = endpoint.clone();
-    let mut query = uri.query_pairs_mut();
-    query.clear().extend_pairs(kept).extend_pairs(parameters);
-    drop(query);
+    uri.set_query(Some(&query));
     uri
 }
 
@@ -231,10 +236,26 @@ fn read_error(fields: &Fields, dialect: &Dialect) -> Result<CallbackResponse, Pr
             Ok(CallbackResponse::Denied(error.words))
         }
         Some(OAuthError { code, detail, .. }) => Err(ProviderError::refused(code, detail)),
-        None => Err(refused(
-            "invalid_callback",
-            "the provider sent an error without a code",
-        )),
+        None => {
+            let words = format!(
+                "the provider sent an error without a code: {}",
+                said(fields, dialect)
+            );
+            Err(refused(
+                "invalid_callback",
+                &Scrubber::default().text(&words),
+            ))
+        }
+    }
+}
+
+/// Returns the provider's words for an error without a code: its `error` (Auth0: `unauthorized`, auth0/docs#4767), and
+/// its description if there is one.
+fn said(fields: &Fields, dialect: &Dialect) -> String {
+    let word = fields.text("error").unwrap_or_default().trim();
+    match OAuthError::unnamed(fields, dialect, &Scrubber::default()).words {
+        Some(words) if words != word => format!("{word}: {words}"),
+        _ => word.to_owned(),
     }
 }
 

@@ -2,12 +2,17 @@
 
 use central_oauth_domain::ports::ProviderError;
 use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, LOCATION};
 use url::Url;
 
 use crate::address;
 use crate::deadline::Deadline;
-use crate::http::{Fields, Http, Request};
+use crate::http::{Fields, Http, ProviderResponse, Request};
+use crate::scrub::Scrubber;
 use crate::tenant::{TENANT_ID, is_guid, tenant_of};
+
+/// Maximum number of redirects from a location to the metadata.
+const MAX_REDIRECTS: usize = 3;
 
 /// The used parts of an issuer's metadata. Only `issuer` is required: some servers omit the device endpoint, and
 /// OAuth-only servers have neither keys nor userinfo.
@@ -43,9 +48,17 @@ impl Metadata {
         let mut refusal = None;
         for location in locations(issuer) {
             let answer = http.send(Request::get(&location), deadline).await?;
+            let (found_at, answer) =
+                match follow(http, issuer, location.clone(), answer, deadline).await {
+                    Ok(found) => found,
+                    Err(error) => {
+                        refusal.get_or_insert(error);
+                        continue;
+                    }
+                };
             let status = answer.status();
             match answer.success().map_err(ProviderError::from) {
-                Ok(fields) => return Self::read(location, issuer, template, fields),
+                Ok(fields) => return Self::read(found_at, issuer, template, fields),
                 Err(error @ ProviderError::Unavailable { .. }) => {
                     if status != StatusCode::INTERNAL_SERVER_ERROR {
                         return Err(error);
@@ -139,6 +152,58 @@ fn locations(issuer: &Url) -> Vec<Url> {
     paths.into_iter().map(at).collect()
 }
 
+/// Follows redirects to the metadata (dani-garcia/vaultwarden#6536, BookStackApp/BookStack#4451). No other request is
+/// redirected: this one has no secret, and the metadata must name the configured issuer wherever it is.
+async fn follow(
+    http: &Http,
+    issuer: &Url,
+    mut location: Url,
+    mut answer: ProviderResponse,
+    deadline: Deadline,
+) -> Result<(Url, ProviderResponse), ProviderError> {
+    let mut redirects = 0;
+    while answer.status().is_redirection() {
+        location = target(issuer, &location, answer.headers())?;
+        if redirects == MAX_REDIRECTS {
+            let host = host(&location);
+            let words = format!("more than {MAX_REDIRECTS} times, the last time to {host}");
+            return Err(redirected(&words));
+        }
+        redirects += 1;
+        answer = http.send(Request::get(&location), deadline).await?;
+    }
+    Ok((location, answer))
+}
+
+/// Returns where a redirect leads (RFC 9110 section 10.2.2). The target must be fit for a discovered endpoint.
+fn target(issuer: &Url, location: &Url, headers: &HeaderMap) -> Result<Url, ProviderError> {
+    let header = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    let target = header.and_then(|text| location.join(text).ok());
+    let Some(mut target) = target.filter(Url::has_host) else {
+        let words = format!("by {} without a usable Location", host(location));
+        return Err(redirected(&words));
+    };
+    target.set_fragment(None);
+    match address::check_discovered(issuer, &target) {
+        Ok(()) => Ok(target),
+        Err(fault) => {
+            let words = format!("to {}, which {fault}", host(&target));
+            Err(redirected(&words))
+        }
+    }
+}
+
+fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default()
+}
+
+fn redirected(words: &str) -> ProviderError {
+    let detail = format!(
+        "the metadata is redirected {words}; set the issuer or the endpoints to the final address"
+    );
+    misconfigured("metadata_redirected", &Scrubber::default().text(&detail))
+}
+
 /// Whether the metadata names the configured issuer (OpenID Connect Discovery section 4.3). A trailing slash may
 /// differ, because people omit it. In ID tokens the slash matters.
 fn is_same(configured: &Url, named: &str) -> bool {
@@ -193,6 +258,37 @@ mod tests {
         ];
         assert_eq!(at("https://id.example.com/realms/work"), realm);
         assert_eq!(at("https://id.example.com/realms/work/"), realm);
+    }
+
+    #[test]
+    fn redirects_lead_only_where_endpoints_may_be() {
+        let issuer = Url::parse("https://id.example.com/a").expect("an address");
+        let lead = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(LOCATION, text.parse().expect("a header"));
+            target(&issuer, &issuer, &headers).map(String::from)
+        };
+        for (text, expected) in [
+            ("/b#top", "https://id.example.com/b"),
+            ("//login.example.com/a", "https://login.example.com/a"),
+            ("https://login.example.com", "https://login.example.com/"),
+        ] {
+            assert_eq!(lead(text).as_deref(), Ok(expected));
+        }
+        for (text, host) in [
+            ("http://login.example.com/a", "login.example.com"),
+            ("https://me:pw@login.example.com/a", "login.example.com"),
+            ("https://10.0.0.1/a", "10.0.0.1"),
+            ("https://localhost/a", "localhost"),
+            ("http://127.0.0.1/a", "127.0.0.1"),
+            ("mailto:ada@example.com", "id.example.com"),
+            ("https://[", "id.example.com"),
+        ] {
+            let error = lead(text).expect_err(text).to_string();
+            assert!(error.contains(host) && !error.contains("pw"), "{error}");
+            assert!(error.contains("set the issuer"), "{error}");
+        }
+        assert!(target(&issuer, &issuer, &HeaderMap::new()).is_err());
     }
 
     #[test]

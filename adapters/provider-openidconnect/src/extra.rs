@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::http::Fields;
 
 /// Members of token responses that contain tokens.
-const TOKENS: [&str; 3] = ["access_token", "refresh_token", "id_token"];
+pub(crate) const TOKENS: [&str; 3] = ["access_token", "refresh_token", "id_token"];
 
 /// Reads the listed members. Numbers and booleans become strings. Objects, lists, long values, and values equal to a
 /// token are left out.

@@ -49,9 +49,17 @@ impl OAuthError {
         Some(Self::new(code.as_deref(), &texts, dialect, secrets))
     }
 
-    /// Reads a response whose member `error` makes it an error, even without a valid code.
+    /// Reads a response whose member `error` makes it an error, even without a valid code. If the member only repeats
+    /// an HTTP status, it means the same as that status: `{"error": "Service Unavailable"}` may pass.
     pub(crate) fn unnamed(fields: &Fields, dialect: &Dialect, secrets: &Scrubber) -> Self {
-        Self::new(None, &ErrorTexts::of(fields, dialect), dialect, secrets)
+        let error = Self::new(None, &ErrorTexts::of(fields, dialect), dialect, secrets);
+        match fields.text("error").and_then(status_in) {
+            Some(status) if may_pass(status) => Self {
+                meaning: Meaning::Passing,
+                ..error
+            },
+            _ => error,
+        }
     }
 
     fn new(
@@ -199,7 +207,7 @@ impl<'a> ErrorTexts<'a> {
             .text("error_description")
             .or_else(|| error.words.first().copied())
             .or_else(|| fields.first_text(&WORDS))
-            .or_else(|| in_error(|text| text.contains(' ')));
+            .or_else(|| in_error(|text| text.contains(' ') || is_status(text)));
         Self {
             code,
             description,
@@ -257,12 +265,24 @@ fn may_be_code(text: &str) -> bool {
 /// Whether the text only repeats an HTTP status, as frameworks and gateways do: `{"status": 403, "error":
 /// "Forbidden"}`. Such a response may not come from the authorization server.
 fn is_status(text: &str) -> bool {
+    status_in(text).is_some()
+}
+
+/// Returns the HTTP status whose reason phrase the text is, with any case and separators.
+fn status_in(text: &str) -> Option<StatusCode> {
     let plain = |text: &str| text.replace([' ', '-', '_'], "").to_ascii_lowercase();
     let text = plain(text.trim());
     let mut statuses = (400..600).filter_map(|code| StatusCode::from_u16(code).ok());
-    statuses.any(|status| {
+    statuses.find(|status| {
         status
             .canonical_reason()
             .is_some_and(|reason| plain(reason) == text)
     })
+}
+
+/// Whether the same request may work later after this status.
+pub(crate) fn may_pass(status: StatusCode) -> bool {
+    status.is_server_error()
+        || status == StatusCode::REQUEST_TIMEOUT
+        || status == StatusCode::TOO_MANY_REQUESTS
 }

@@ -5,6 +5,7 @@ use central_oauth_domain::ports::{ProviderError, RefreshAnswer, RefreshError};
 use central_oauth_domain::secret::RefreshToken;
 use reqwest::StatusCode;
 
+use crate::dialect::Meaning;
 use crate::http::{ProviderResponse, Rejection, unworded};
 use crate::oauth_error::{OAuthError, UNNAMED};
 use crate::quirks::RefreshQuirks;
@@ -21,16 +22,19 @@ pub(crate) fn read(
     let answer = answer.unwrapped();
     let (status, is_page) = (answer.status(), answer.is_page());
     let has_rotated = brings_another(&answer, presented);
+    let secrets = answer.secrets().clone();
     match answer.tokens() {
         // The server may have rotated the refresh token, whatever is wrong with the response.
         Ok(fields) => responses
-            .read_refresh(&fields, has_rotated)
+            .read_refresh(&fields, has_rotated, &secrets)
             .map_err(|cause| RefreshError {
                 cause,
                 may_have_acted: true,
             }),
         Err(Rejection::Worded(error)) => Err(RefreshError {
-            may_have_acted: has_rotated || quirks.may_have_acted.contains(&error.code),
+            may_have_acted: has_rotated
+                || is_outage(&error)
+                || quirks.may_have_acted.contains(&error.code),
             cause: judge(error, quirks),
         }),
         Err(Rejection::Failed(cause)) if is_refusal(status) => Err(RefreshError {
@@ -49,6 +53,11 @@ pub(crate) fn read(
 fn brings_another(answer: &ProviderResponse, presented: &RefreshToken) -> bool {
     let returned = answer.fields().and_then(token_text::refresh_token);
     returned.is_some_and(|token| token != presented.expose())
+}
+
+/// Whether the error is a gateway's, which may have passed the request on, rather than one of the OAuth server.
+fn is_outage(error: &OAuthError) -> bool {
+    error.code == UNNAMED && error.meaning == Meaning::Passing
 }
 
 /// Uses the domain's code, `invalid_grant`, for every error that means a dead refresh token. A doubtful rejection gets

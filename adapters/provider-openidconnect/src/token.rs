@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::http::{Fields, date};
 use crate::quirks::{Quirks, TokenQuirks};
+use crate::scrub::Scrubber;
 use crate::{extra, token_exp, token_text};
 
 /// Parses the token responses of a provider.
@@ -41,19 +42,20 @@ impl TokenResponses<'_> {
         Ok(grant)
     }
 
-    /// Parses the response to a refresh. A new refresh token is kept even if the rest is unusable, because the provider
-    /// has rotated the token. A response with neither a new refresh token nor an access token is an error: it contains
-    /// a message instead of a token, or echoes the request.
+    /// Parses the response to a refresh that sent these secrets. A new refresh token is kept even if the rest is
+    /// unusable, because the provider has rotated the token. A response with neither a new refresh token nor an access
+    /// token is an error: it contains a message instead of a token, or echoes the request.
     pub(crate) fn read_refresh(
         self,
         fields: &Fields,
         has_rotated: bool,
+        secrets: &Scrubber,
     ) -> Result<RefreshAnswer, ProviderError> {
         let refresh_token = token_text::refresh_token(fields).map(RefreshToken::new);
         let quirks = &self.quirks.token;
         let checked = self
             .read_unchecked(fields)
-            .and_then(|grant| check_type(fields, quirks).map(|()| grant));
+            .and_then(|grant| check_type(fields, quirks, secrets).map(|()| grant));
         match checked {
             Ok(grant) => Ok(RefreshAnswer::Granted(Box::new(grant))),
             Err(why) if !has_rotated && token_text::access_token(fields).is_none() => Err(why),
@@ -146,17 +148,27 @@ fn scopes(fields: &Fields, quirks: &TokenQuirks) -> Option<Vec<String>> {
         .or_else(|| fields.words("scope"))
 }
 
-/// Token types that mean Bearer, in lower case. The second is Apigee's, the others are eBay's.
-const BEARER: [&str; 4] = [
+/// Token types that mean Bearer, in lower case. The second is Apigee's, the third Azure DevOps'
+/// (MicrosoftDocs/azure-devops-docs#810), the others are eBay's.
+const BEARER: [&str; 5] = [
     "bearer",
     "bearertoken",
+    "jwt-bearer",
     "user access token",
     "application access token",
 ];
 
+/// Maximum length of a quoted token type.
+const MAX_TYPE: usize = 40;
+
 /// Checks that the token is a bearer token, because a client must not use a token of unknown type (RFC 6749 section
-/// 7.1). Case does not matter. A missing type counts as Bearer.
-pub(crate) fn check_type(fields: &Fields, quirks: &TokenQuirks) -> Result<(), ProviderError> {
+/// 7.1). Case does not matter. A missing type counts as Bearer. The error names the type, but no token and none of
+/// these secrets.
+pub(crate) fn check_type(
+    fields: &Fields,
+    quirks: &TokenQuirks,
+    secrets: &Scrubber,
+) -> Result<(), ProviderError> {
     let token_type = match fields.get("token_type") {
         None | Some(Value::Null) => return Ok(()),
         Some(Value::String(name)) => name.trim(),
@@ -167,8 +179,13 @@ pub(crate) fn check_type(fields: &Fields, quirks: &TokenQuirks) -> Result<(), Pr
     if names.any(|known| known.eq_ignore_ascii_case(token_type)) {
         return Ok(());
     }
+    let mut secrets = secrets.clone();
+    for token in extra::TOKENS.iter().filter_map(|name| fields.text(name)) {
+        secrets.add(token.trim());
+    }
+    let shown: String = secrets.text(token_type).chars().take(MAX_TYPE).collect();
     Err(ProviderError::refused(
         "unsupported_token_type",
-        "the provider issues tokens that are not bearer tokens",
+        format!("the provider issues tokens that are not bearer tokens (token_type: {shown})"),
     ))
 }

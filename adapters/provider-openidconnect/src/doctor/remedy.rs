@@ -80,6 +80,9 @@ fn of_code(code: &str, flow: Flow) -> &'static str {
             "Check issuer, including its path (realm or tenant). For a server without metadata set the endpoints \
              instead."
         }
+        "metadata_redirected" => {
+            "Set issuer to the issuer that the metadata names at its final address, or set the endpoints instead."
+        }
         "endpoint_refused" => {
             "Discovered endpoints must be https and must not be private. Ask the provider to correct its metadata, or \
              set this endpoint yourself."

@@ -3,6 +3,7 @@
 
 use std::io::Read;
 
+use brotli_decompressor::Decompressor;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use super::MAX_BYTES;
@@ -23,10 +24,10 @@ pub(super) fn decode(codings: &str, body: Vec<u8>) -> Decoded {
     // The header lists the codings in the order in which the server applied them.
     let last = codings.rsplit(',').take(MAX_CODINGS);
     last.fold((body, None), |(body, fault), coding| {
-        let (decoded, new_fault) = if coding.trim().eq_ignore_ascii_case("deflate") {
-            inflate(body)
-        } else {
-            gunzip(body)
+        let (decoded, new_fault) = match coding.trim().to_ascii_lowercase().as_str() {
+            "deflate" => inflate(body),
+            "br" => unbrotli(body),
+            _ => gunzip(body),
         };
         (decoded, fault.or(new_fault))
     })
@@ -55,6 +56,20 @@ fn inflate(body: Vec<u8>) -> Decoded {
     let part = parts.find(|(decoded, _)| decoded.starts_with(b"{"));
     part.unwrap_or((body, None))
 }
+
+/// A Brotli stream (RFC 7932) has no signature, so only the label selects it. A body that cannot be decoded to the end
+/// is mislabelled, unless the decoded part begins like JSON. JSON itself is no Brotli stream: its `{` would be a last,
+/// empty block with invalid padding.
+fn unbrotli(body: Vec<u8>) -> Decoded {
+    let decoded = read(Decompressor::new(body.as_slice(), BROTLI_BUFFER));
+    if decoded.1.is_none() || decoded.0.starts_with(b"{") {
+        return decoded;
+    }
+    gunzip(body)
+}
+
+/// Size of the decoder's input buffer.
+const BROTLI_BUFFER: usize = 4096;
 
 const TOO_LONG: &str = "more than 2 MiB once decompressed";
 

@@ -47,6 +47,11 @@ impl ProviderResponse {
         &self.headers
     }
 
+    /// Returns the secrets that were sent.
+    pub(crate) const fn secrets(&self) -> &Scrubber {
+        &self.secrets
+    }
+
     pub(crate) const fn is_jwt(&self) -> bool {
         matches!(self.body, Body::Jwt)
     }

@@ -6,6 +6,7 @@ use super::OpenIdConnectProvider;
 use crate::client_auth::ClientAuth;
 use crate::deadline::Deadline;
 use crate::http::{ProviderResponse, Request, Unanswered};
+use crate::oauth_error::may_pass;
 
 impl OpenIdConnectProvider {
     /// Posts a form with this client's credentials.
@@ -144,9 +145,5 @@ fn has_seen_grant(answer: &ProviderResponse) -> bool {
 }
 
 fn says_nothing(answer: &ProviderResponse) -> bool {
-    let status = answer.status();
-    status.is_server_error()
-        || status == StatusCode::TOO_MANY_REQUESTS
-        || status == StatusCode::REQUEST_TIMEOUT
-        || answer.retry_after().is_some_and(|pause| !pause.is_zero())
+    may_pass(answer.status()) || answer.retry_after().is_some_and(|pause| !pause.is_zero())
 }

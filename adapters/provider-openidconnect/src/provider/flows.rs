@@ -9,6 +9,7 @@ use super::OpenIdConnectProvider;
 use crate::authorization_code::{CallbackResponse, PendingAuthorization};
 use crate::deadline::Deadline;
 use crate::http::{Fields, Rejection, Request, paused, unworded};
+use crate::scrub::Scrubber;
 use crate::server::Server;
 use crate::{authorization_code, device_authorization, token};
 
@@ -54,8 +55,9 @@ impl OpenIdConnectProvider {
         request.extra_fields(&self.settings.quirks.token.parameters);
         let auth = server.auth.in_device_flow(quirks);
         let answer = self.post(auth, request, deadline).await?;
+        let secrets = answer.secrets().clone();
         match answer.unwrapped().tokens() {
-            Ok(fields) => self.read_tokens(&fields, server, |_| Ok(())),
+            Ok(fields) => self.read_tokens(&fields, &secrets, server, |_| Ok(())),
             Err(Rejection::Worded(error)) => device_authorization::unfinished(error),
             Err(Rejection::Failed(error)) => Err(error),
         }
@@ -86,6 +88,7 @@ impl OpenIdConnectProvider {
         let request = pending.token_request(token_endpoint, &code, &self.settings);
         let answer = self.post(server.auth, request, deadline).await?;
         let (status, is_page) = (answer.status(), answer.is_page());
+        let secrets = answer.secrets().clone();
         let fields = match answer.unwrapped().tokens() {
             Ok(fields) => fields,
             Err(Rejection::Worded(error)) => return Err(error.into()),
@@ -95,7 +98,7 @@ impl OpenIdConnectProvider {
             // A code cannot be used again, so any rejection is final.
             Err(Rejection::Failed(cause)) => return Err(unworded(cause, status, is_page)),
         };
-        self.read_tokens(&fields, server, |grant| {
+        self.read_tokens(&fields, &secrets, server, |grant| {
             pending.check_nonce(grant.id_token.as_ref(), server)
         })
     }
@@ -110,13 +113,14 @@ impl OpenIdConnectProvider {
     fn read_tokens(
         &self,
         fields: &Fields,
+        secrets: &Scrubber,
         server: &Server,
         check: impl FnOnce(&TokenGrant) -> Result<(), ProviderError>,
     ) -> Result<Redemption, ProviderError> {
         let responses = self.token_responses(server, &self.settings.scopes)?;
         let quirks = &responses.quirks.token;
         let grant = Box::new(responses.read_grant(fields)?);
-        let checked = token::check_type(fields, quirks).and_then(|()| check(&grant));
+        let checked = token::check_type(fields, quirks, secrets).and_then(|()| check(&grant));
         Ok(match checked {
             Ok(()) => Redemption::Granted(grant),
             Err(why) => Redemption::Unusable { grant, why },

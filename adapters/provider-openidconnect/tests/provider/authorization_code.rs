@@ -112,6 +112,25 @@ async fn where_the_person_is_sent() {
     assert_eq!(consent.interval, None);
 }
 
+// nhosoya/omniauth-apple#16, burberius/eve-esi#6, sbomify/sbomify#1501: not every server reads `+` as a space.
+#[tokio::test]
+async fn spaces_are_percent_encoded() {
+    let settings = ProviderSettings {
+        authorization_endpoint: Url::parse("http://127.0.0.1:9/go?own=a+b").ok(),
+        scopes: vec!["openid".to_owned(), "repo+issues".to_owned()],
+        ..code_flow("http://127.0.0.1:9")
+    };
+    let consent = Subject::new(settings).begin().await.ok().unwrap();
+    let Prompt::Visit { uri } = &consent.prompt else {
+        panic!("an address");
+    };
+    let uri = uri.expose();
+    assert!(uri.contains("?own=a%20b&"), "{uri}");
+    assert!(uri.contains("&scope=openid%20repo%2Bissues&"), "{uri}");
+    assert!(!uri.contains('+'), "{uri}");
+    assert_eq!(query(&address(&consent))["scope"], "openid repo+issues");
+}
+
 // RFC 6749 section 3.1: the endpoint's own query is kept. Some providers need more parameters: Google's `access_type`.
 #[tokio::test]
 async fn what_the_endpoint_and_the_profile_add() {

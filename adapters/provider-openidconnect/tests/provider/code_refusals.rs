@@ -68,6 +68,27 @@ async fn other_errors_end_the_link() {
     }
 }
 
+// auth0/docs#4767, atinux/nuxt-auth-utils#456: Auth0 sends `unauthorized` if a rule or an action refuses the person.
+#[tokio::test]
+async fn an_error_without_a_code_is_quoted() {
+    for (callback, words) in [
+        (
+            "error=unauthorized&error_description=user+is+blocked",
+            "unauthorized: user is blocked",
+        ),
+        ("error=unauthorized", "without a code: unauthorized"),
+        ("error=two+words", "without a code: two words"),
+        ("error=a%0Ab&error_description=c", "a b: c"),
+    ] {
+        let error = error_of(round_trip(code_flow("http://127.0.0.1:9"), callback).await);
+        assert_eq!(kind(&error), ("refused", "invalid_callback"), "{callback}");
+        assert!(error.to_string().ends_with(words), "{error}");
+    }
+    let long = format!("error=unauthorized&error_description={}", "x".repeat(5000));
+    let error = error_of(round_trip(code_flow("http://127.0.0.1:9"), &long).await);
+    assert!(error.to_string().len() < 500, "{error}");
+}
+
 // Some servers fill in every parameter.
 #[tokio::test]
 async fn an_empty_error_is_none() {

@@ -14,6 +14,11 @@ use crate::support::{Stub, Subject, WithHeader, kind, plain, raw, reply};
 
 const TOKENS: &str = r#"{"access_token":"at-2","refresh_token":"rt-2","expires_in":3600}"#;
 
+/// [`TOKENS`] in Brotli.
+const BROTLI: &[u8] = b"\x1b\x3f\x00\x00\x04\x64\x73\xa9\x2f\x2b\x88\xc2\x83\xad\xc8\xc3\xc3\xcb\x83\xbc\x9d\x83\x43\x0e\xe4\xa0\
+    \xda\x82\x34\x40\xaa\xd4\x2a\xae\x0f\x5e\xea\xe9\x25\x99\x57\x1d\xa1\xd7\x16\x27\x5a\x98\x51\xfb\x90\x31\
+    \xcc\x3e";
+
 /// How a body ends before its time.
 #[derive(Clone, Copy, Debug)]
 enum End {
@@ -171,6 +176,8 @@ async fn a_broken_compressed_body_is_read_as_far_as_possible() {
         ("gzip, gzip", gzip(&cut)),
         ("deflate", zlib[..zlib.len() - 4].to_vec()),
         ("deflate", raw_deflate[..raw_deflate.len() - 2].to_vec()),
+        ("br", BROTLI[..BROTLI.len() - 3].to_vec()),
+        ("br", [BROTLI, b"\n"].concat()),
     ] {
         let token = coded(coding, body.clone()).await;
         assert_eq!(token.as_deref(), Ok("rt-2"), "{coding} {body:?}");

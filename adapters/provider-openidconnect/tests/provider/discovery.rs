@@ -120,6 +120,73 @@ async fn metadata_at_unusual_addresses() {
     }
 }
 
+fn redirect(status: u16, to: &str) -> Response {
+    let mut response = reply(status, "text/plain", "");
+    let to = to.parse().unwrap();
+    response.headers_mut().insert("location", to);
+    response
+}
+
+// dani-garcia/vaultwarden#6536, BookStackApp/BookStack#4451.
+#[tokio::test]
+async fn metadata_behind_a_redirect() {
+    for status in [301, 302, 303, 307, 308] {
+        let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+            OIDC => redirect(status, "/moved#top"),
+            "/moved" => redirect(status, &format!("{base}/metadata")),
+            "/metadata" => reply_json(200, &metadata(base)),
+            _ => pending(),
+        })
+        .await;
+        let outcome = Subject::new(issuer(&stub.base)).redeem().await;
+        assert_eq!(step(&outcome), "pending", "{status}");
+        assert_eq!(stub.count(OAUTH), 0);
+    }
+    let stub = Stub::start(|seen, base| match seen.path.as_str() {
+        OIDC => redirect(302, "/elsewhere"),
+        _ => reply_json(
+            200,
+            &changed(metadata(base), json!({"issuer": "https://id.example.com"})),
+        ),
+    })
+    .await;
+    let error = error_of(Subject::new(issuer(&stub.base)).begin().await);
+    assert_eq!(kind(&error), ("misconfigured", "issuer_mismatch"));
+}
+
+#[tokio::test]
+async fn a_redirect_that_is_not_followed_is_explained() {
+    for (to, host, requests) in [
+        (OIDC, "127.0.0.1", 4),
+        ("http://id.example.com/metadata", "id.example.com", 1),
+        ("http://10.0.0.1/metadata", "10.0.0.1", 1),
+        ("mailto:ada@example.com", "127.0.0.1", 1),
+    ] {
+        for has_other in [false, true] {
+            let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+                OIDC => redirect(302, to),
+                OAUTH if has_other => reply_json(200, &metadata(base)),
+                "/token" => pending(),
+                _ => reply(404, "text/plain", ""),
+            })
+            .await;
+            let outcome = Subject::new(issuer(&stub.base)).redeem().await;
+            assert_eq!(stub.count(OIDC), requests, "{to}");
+            if has_other {
+                assert_eq!(step(&outcome), "pending", "{to}");
+                continue;
+            }
+            let error = error_of(outcome);
+            assert_eq!(kind(&error), ("misconfigured", "metadata_redirected"));
+            let words = error.to_string();
+            assert!(
+                words.contains(host) && words.contains("set the issuer"),
+                "{words}"
+            );
+        }
+    }
+}
+
 // A server without OpenID Connect may answer 500 at its address. If the metadata are nowhere, the failure may pass. After 429
 // or 503 the metadata are there in a moment.
 #[tokio::test]

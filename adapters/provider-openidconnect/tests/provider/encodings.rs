@@ -51,6 +51,18 @@ async fn redeemed(coding: &'static str, body: Vec<u8>) -> String {
 
 const TOKENS: &[u8] = br#"{"access_token":"at","refresh_token":"rt"}"#;
 
+/// [`TOKENS`] in Brotli.
+const BROTLI: &[u8] = b"\x1b\x29\x00\x00\x04\x6a\x72\xe4\xc7\x0f\x94\x49\x0b\x02\xf9\xbd\xb5\x60\x03\x0e\x1c\x83\x34\xa0\x81\xf4\
+    \xe4\xb4\xaa\x63\xcf\x36\x3d\x14\x13\x84\x17\x85\x30\x87\x07";
+/// [`TOKENS`] in gzip, and then in Brotli.
+const GZIP_BROTLI: &[u8] = b"\x0b\x1b\x80\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\x56\x4a\x4c\x4e\x4e\x2d\x2e\x8e\x2f\xc9\xcf\x4e\
+    \xcd\x53\xb2\x52\x4a\x2c\x51\xd2\x51\x2a\x4a\x4d\x2b\x4a\x2d\xce\x80\x0b\x16\x95\x28\xd5\x02\x00\x53\xeb\
+    \x14\x28\x2a\x00\x00\x00\x03";
+/// Tokens and 8 MiB of padding in Brotli.
+const BROTLI_BOMB: &[u8] = b"\xcb\xff\xff\x3f\xe0\x8d\xd4\x56\x79\x21\x1d\x28\x23\x54\x7a\x8a\x7c\xed\x35\x8b\x0e\x1d\x1e\x70\xc8\xed\
+    \xe0\xf6\x2d\x0d\x34\x32\x2e\x04\xed\x48\xb9\x6e\x3a\x9f\x34\x51\xd3\x05\xad\xf3\xcc\xfb\xbf\x89\x10\x00\
+    \xfc\x92\x22\x78\x7d\xd5\x84\x24\x01\x80\xd4";
+
 #[tokio::test]
 async fn every_usual_coding_is_understood() {
     for (coding, body) in [
@@ -62,9 +74,15 @@ async fn every_usual_coding_is_understood() {
         ("deflate", raw_deflate(TOKENS)),
         ("deflate, gzip", gzip(&zlib(TOKENS))),
         ("gzip, identity", gzip(TOKENS)),
+        ("br", BROTLI.to_vec()),
+        ("BR", BROTLI.to_vec()),
+        ("gzip, br", GZIP_BROTLI.to_vec()),
+        ("br, gzip", gzip(BROTLI)),
         // The label is missing, or wrong.
         ("", gzip(TOKENS)),
         ("gzip", TOKENS.to_vec()),
+        ("br", TOKENS.to_vec()),
+        ("br", gzip(TOKENS)),
     ] {
         assert_eq!(redeemed(coding, body).await, "granted", "{coding}");
     }
@@ -75,6 +93,7 @@ async fn what_cannot_be_decoded_makes_no_sense() {
     let cut = gzip(TOKENS)[..20].to_vec();
     for (coding, body) in [
         ("br", b"\x0b\x14\x80\xf8\xff\x03".to_vec()),
+        ("", BROTLI.to_vec()),
         ("gzip", cut),
         ("deflate", b"\xff\xff\xff".to_vec()),
     ] {
@@ -93,6 +112,7 @@ async fn a_small_body_cannot_become_a_large_one() {
         ("deflate", zlib(&bomb)),
         ("deflate", raw_deflate(&bomb)),
         ("gzip, gzip", gzip(&gzip(&bomb))),
+        ("br", BROTLI_BOMB.to_vec()),
     ] {
         assert!(body.len() < 100 << 10);
         assert_eq!(redeemed(coding, body).await, "nonsense", "{coding}");

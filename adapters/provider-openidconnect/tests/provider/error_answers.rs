@@ -6,6 +6,7 @@ use central_oauth_domain::ports::{ProviderError, Redemption, Revoked};
 use central_oauth_provider_openidconnect::ProviderSettings;
 use serde_json::{Value, json};
 
+use crate::authorization_code::{CALLBACK, code_flow, round_trip};
 use crate::support::{
     REFRESH_TOKEN, Stub, Subject, changed, error_of, json as reply_json, kind, plain, step,
 };
@@ -243,6 +244,33 @@ async fn a_status_is_no_error_code() {
         let (kind, code) = kind(&error.cause);
         assert_eq!((kind, code), ("refused", &*format!("http_{status}")));
         assert!(!error.cause.is_definite());
+    }
+}
+
+// A gateway that answers 200: its phrase means what the status would mean, and the request may have arrived.
+#[tokio::test]
+async fn the_phrase_of_a_passing_status_may_pass() {
+    for phrase in [
+        "service_unavailable",
+        "Internal Server Error",
+        "Gateway Timeout",
+        "BadGateway",
+        "Request Timeout",
+        "Too Many Requests",
+    ] {
+        let answer = json!({"error": phrase});
+        let outcome = refreshed(200, &answer).await;
+        assert_eq!(outcome, Err(("unavailable".to_owned(), true)), "{phrase}");
+        let (subject, stub) = saying(200, &answer).await;
+        let error = error_of(subject.redeem().await);
+        assert_eq!(kind(&error), ("unavailable", ""), "{phrase}");
+        assert!(error.to_string().contains(phrase), "{error}");
+        let outcome = round_trip(code_flow(&stub.base), CALLBACK).await;
+        assert_eq!(step(&outcome), "unavailable", "{phrase}");
+    }
+    for phrase in ["Forbidden", "not_found", "Unauthorized"] {
+        let outcome = verdict(200, json!({"error": phrase})).await;
+        assert_eq!(outcome, "refused unnamed_error", "{phrase}");
     }
 }
 

@@ -8,7 +8,8 @@ use central_oauth_domain::ports::{ProviderError, Redemption, RefreshAnswer, Refr
 use serde_json::{Value, json};
 
 use crate::support::{
-    REFRESH_TOKEN, Stub, Subject, changed, error_of, json as reply_json, kind, unusable,
+    DEVICE_CODE, REFRESH_TOKEN, Stub, Subject, changed, error_of, json as reply_json, kind,
+    unusable,
 };
 
 async fn redeem(status: u16, answer: Value) -> Result<TokenGrant, ProviderError> {
@@ -200,12 +201,14 @@ async fn scopes_come_in_every_form() {
 // RFC 6749 sections 5.1 (any case) and 7.1 (an unknown type must not be used); RFC 9449 for DPoP.
 #[tokio::test]
 async fn only_bearer_tokens() {
-    // Apigee: BearerToken; eBay (requests/requests-oauthlib issue 403): the others.
+    // Apigee: BearerToken; MicrosoftDocs/azure-devops-docs#810: jwt-bearer; eBay (requests/requests-oauthlib issue 403):
+    // the others.
     for bearer in [
         "Bearer",
         "bearer",
         "BEARER",
         "BearerToken",
+        "jwt-bearer",
         "User Access Token",
         "Application Access Token",
         "",
@@ -217,6 +220,29 @@ async fn only_bearer_tokens() {
         let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
         let error = unusable(Subject::plain(&stub.base).redeem().await);
         assert_eq!(kind(&error), ("refused", "unsupported_token_type"));
+        assert!(error.to_string().contains(other), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_type_is_quoted_without_secrets() {
+    let token = "an-access-token";
+    for (token_type, shown) in [
+        (token.to_owned(), "[removed]"),
+        (DEVICE_CODE.to_owned(), "[removed]"),
+        (format!("a\nb{token}"), "a b[removed]"),
+        (format!("mac{}", "x".repeat(50)), "macxxx"),
+    ] {
+        let answer =
+            json!({"access_token": token, "refresh_token": "rt-2", "token_type": token_type});
+        let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
+        let words = unusable(Subject::plain(&stub.base).redeem().await).to_string();
+        assert!(words.contains(&format!("token_type: {shown}")), "{words}");
+        assert!(
+            !words.contains(token) && !words.contains(DEVICE_CODE),
+            "{words}"
+        );
+        assert!(!words.contains(&"x".repeat(38)), "{words}");
     }
 }
 

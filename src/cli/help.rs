@@ -81,7 +81,10 @@ const VARIABLES: &[(&str, &str)] = &[
 
 const FOREIGN: &[(&str, &str)] = &[
     ("NO_COLOR", "if set, the QR code has no colours"),
-    ("BROWSER", "the program that opens the address"),
+    (
+        "BROWSER",
+        "the command that opens the address; %s stands for the address",
+    ),
     ("KUBERNETES_EXEC_INFO", "set by kubectl"),
 ];
 

@@ -267,33 +267,50 @@ async fn a_browser_is_opened_where_there_is_one() {
     let mut world = World::start().await;
     world.service.set("LINK_CODE_TTL", "1");
     world.service.restart().await;
-    let script = world.machine.work().join("browser");
+    // The opener of the desktop.
+    let script = world.machine.work().join("xdg-open");
     let opened = world.machine.work().join("opened");
     std::fs::write(
         &script,
-        format!("#!/bin/sh\necho \"$1\" > {}\n", opened.display()),
+        format!("#!/bin/sh\necho \"$@\" > {}\n", opened.display()),
     )
     .unwrap();
     std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
-    for (arguments, is_opened) in [
-        (&["link", "--qr", "never", "--no-browser"][..], false),
-        (&["link", "--qr", "never"], true),
+    let script = script.display().to_string();
+    let page = world.service.url("/device?code=");
+    for (browser, option, expected) in [
+        (script.clone(), Some("--no-browser"), None),
+        (script.clone(), None, Some(page.clone())),
+        (
+            format!("{script} --new-window"),
+            None,
+            Some(format!("--new-window {page}")),
+        ),
+        (
+            format!("{script} --url=%s"),
+            None,
+            Some(format!("--url={page}")),
+        ),
+        ("no-such-browser %s".to_owned(), None, Some(page.clone())),
     ] {
+        _ = std::fs::remove_file(&opened);
         let (_screen, stderr) = terminal();
-        let mut command = world.client(arguments);
-        command.env("BROWSER", &script).stderr(stderr);
+        let mut command = world.client(&["link", "--qr", "never"]);
+        command.args(option).stderr(stderr);
+        command.env("BROWSER", &browser).env("DISPLAY", ":0");
+        command.env("PATH", world.machine.work());
         let mut child = command.spawn().unwrap();
         let ended = within(Duration::from_secs(60), "the end of `link`", child.wait());
         assert_eq!(ended.await.unwrap().code(), Some(5));
-        if is_opened {
-            // Nobody waits for a browser.
-            let limit = Duration::from_secs(30);
-            let written = async || std::fs::metadata(&opened).is_ok_and(|it| it.len() > 0);
-            eventually(limit, "the browser", written).await;
-        }
-        assert_eq!(opened.exists(), is_opened, "{arguments:?}");
+        let Some(expected) = expected else {
+            assert!(!opened.exists());
+            continue;
+        };
+        // Nobody waits for a browser.
+        let limit = Duration::from_secs(30);
+        let written = async || std::fs::metadata(&opened).is_ok_and(|it| it.len() > 0);
+        eventually(limit, "the browser", written).await;
+        let arguments = std::fs::read_to_string(&opened).unwrap();
+        assert!(arguments.starts_with(&expected), "{browser}: {arguments}");
     }
-    let page = std::fs::read_to_string(&opened).unwrap();
-    let expected = world.service.url("/device?code=");
-    assert!(page.starts_with(&expected), "{page}");
 }

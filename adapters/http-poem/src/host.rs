@@ -50,8 +50,8 @@ pub(crate) fn check(
 /// The problem of a request under a foreign host.
 pub(crate) fn foreign(base: &str) -> Problem {
     let detail = format!(
-        "the host of this request is not one of this service: use {base}; the operator can allow other hosts in \
-         CENTRAL_OAUTH_ALLOWED_HOSTS"
+        "the host of this request is not one of this service: use {base}; if people reach the service under this host, \
+         the operator sets CENTRAL_OAUTH_PUBLIC_URL to its URL, or allows the host in CENTRAL_OAUTH_ALLOWED_HOSTS"
     );
     Problem::new(Code::InvalidRequest, detail)
 }

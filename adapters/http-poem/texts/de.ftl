@@ -2,7 +2,7 @@
 
 ## On every page
 
-base-footer = Geben Sie nur einen Code ein, den Sie selbst angefordert haben. Niemand hat einen Grund, Ihnen einen zu schicken.
+base-footer = Geben Sie nur einen Code ein, den Sie selbst angefordert haben oder den Ihnen der Betreiber dieses Dienstes geschickt hat. Sonst hat niemand einen Grund, Ihnen einen zu schicken.
 steps-label = Schritte
 steps-code = Code
 steps-check = Prüfen
@@ -113,7 +113,7 @@ confirm-asked = Angefragt
 confirm-from = Von
 confirm-unknown-address = Einer unbekannten Adresse
 confirm-near = Dasselbe Netz wie Ihres.
-confirm-far = Ein anderes Netz als Ihres. Wenn das Programm bei Ihnen vor Ort läuft, brechen Sie ab.
+confirm-far = Ein anderes Netz als Ihres. Das ist normal mit mobilen Daten, einem VPN oder einem Private Relay. Brechen Sie sonst ab, wenn das Programm bei Ihnen vor Ort läuft.
 confirm-provider = Anbieter
 confirm-permissions = Berechtigungen
 confirm-default-scopes = Was { $provider } ohne weitere Angaben gewährt
@@ -179,10 +179,12 @@ linked-footer-again = Nicht das, was Sie wollten? Sie können die Erlaubnis in I
 
 ended-details = Einzelheiten
 ended-again = Anderen Code eingeben
+ended-invited-advice = Öffnen Sie den Link noch einmal, oder bitten Sie die Person, die Ihnen den Link oder den Code geschickt hat, um einen neuen.
 request-id = Anfragenummer für den Betreiber: <code class="mono" translate="no">{ $id }</code>
 
 cancelled-heading = Abgebrochen
 cancelled-text = Sie haben abgebrochen. Das Programm bekommt keinen Zugriff und weiß das.
+cancelled-invited-text = Sie haben abgebrochen. Es hat sich nichts geändert.
 cancelled-advice = Sie können diesen Tab schließen.
 
 disowned-heading = Zurückgenommen
@@ -204,8 +206,8 @@ expired-text = Dieser Code wurde nicht rechtzeitig verwendet. Nichts wurde verbu
 expired-advice = Fordern Sie im Programm einen neuen Code an und beginnen Sie von vorn.
 
 failed-heading = Es hat nicht geklappt
-failed-mismatch-text = Sie haben sich mit einem anderen Konto angemeldet als zuvor. Nichts wurde geändert.
-failed-mismatch-advice = Fordern Sie im Programm einen neuen Code an und melden Sie sich mit dem Konto an, das Sie zuvor verwendet haben.
+failed-mismatch-text = Sie haben sich mit einem anderen Konto angemeldet als zuvor. Nichts wurde geändert. Melden Sie sich mit dem Konto an, das Sie zuvor verwendet haben. Wenn { $provider } Sie von selbst anmeldet, melden Sie sich dort zuerst ab, oder verwenden Sie ein privates Fenster.
+failed-mismatch-advice = Fordern Sie im Programm einen neuen Code an und beginnen Sie von vorn.
 failed-not-confirmed-text = Das Programm hat den Rückgabecode nicht rechtzeitig oder falsch gesendet. Nichts wurde verbunden.
 failed-not-confirmed-advice = Wenn Sie das Programm selbst gestartet haben, beginnen Sie von vorn. Geben Sie den Rückgabecode nur in diesem Programm ein.
 failed-answer-lost-text = Die Antwort des Anbieters ging unterwegs verloren. Nichts wurde verbunden.

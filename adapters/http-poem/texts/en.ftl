@@ -4,7 +4,7 @@
 
 ## On every page
 
-base-footer = Only enter a code that you asked for yourself. Nobody has a reason to send you one.
+base-footer = Only enter a code that you asked for yourself, or that the operator of this service sent you. Nobody else has a reason to send you one.
 steps-label = Steps
 steps-code = Code
 steps-check = Check
@@ -115,7 +115,7 @@ confirm-asked = Asked
 confirm-from = From
 confirm-unknown-address = An unknown address
 confirm-near = The same network as yours.
-confirm-far = Another network than yours. If the program runs next to you, cancel.
+confirm-far = Another network than yours. This is normal with mobile data, a VPN or a private relay. Otherwise, if the program runs next to you, cancel.
 confirm-provider = Provider
 confirm-permissions = Permissions
 confirm-default-scopes = What { $provider } gives by default
@@ -181,10 +181,12 @@ linked-footer-again = Not what you wanted? You can take the permission back in y
 
 ended-details = Details
 ended-again = Enter another code
+ended-invited-advice = Open the link again, or ask the person who sent you the link or the code for a new one.
 request-id = Request id, for the operator: <code class="mono" translate="no">{ $id }</code>
 
 cancelled-heading = Cancelled
 cancelled-text = You cancelled. The program gets no access, and it knows that.
+cancelled-invited-text = You cancelled. Nothing has changed.
 cancelled-advice = You can close this tab.
 
 disowned-heading = Taken back
@@ -206,8 +208,8 @@ expired-text = This code was not used in time. Nothing was linked.
 expired-advice = Ask the program for a new code and start again.
 
 failed-heading = It did not work
-failed-mismatch-text = You signed in with a different account than before. Nothing was changed.
-failed-mismatch-advice = Ask the program for a new code, and sign in with the account that you used before.
+failed-mismatch-text = You signed in with a different account than before. Nothing was changed. Sign in with the account that you used before. If { $provider } signs you in by itself, sign out there first, or use a private window.
+failed-mismatch-advice = Ask the program for a new code and start again.
 failed-not-confirmed-text = The program did not send the return code in time, or sent a wrong one. Nothing was linked.
 failed-not-confirmed-advice = If you started the program yourself, start again. Type the return code only into that program.
 failed-answer-lost-text = The provider's answer was lost on the way. Nothing was linked.

@@ -2,7 +2,7 @@
 
 ## On every page
 
-base-footer = Introduzca solo un código que haya pedido usted. Nadie tiene motivos para enviarle uno.
+base-footer = Introduzca solo un código que haya pedido usted o que le haya enviado el operador de este servicio. Nadie más tiene motivos para enviarle uno.
 steps-label = Pasos
 steps-code = Código
 steps-check = Comprobación
@@ -113,7 +113,7 @@ confirm-asked = Solicitado
 confirm-from = Desde
 confirm-unknown-address = Una dirección desconocida
 confirm-near = La misma red que la suya.
-confirm-far = Una red distinta de la suya. Si el programa se ejecuta a su lado, cancele.
+confirm-far = Una red distinta de la suya. Es normal con datos móviles, una VPN o una retransmisión privada. Si no es el caso y el programa se ejecuta a su lado, cancele.
 confirm-provider = Proveedor
 confirm-permissions = Permisos
 confirm-default-scopes = Lo que { $provider } concede de forma predeterminada
@@ -179,10 +179,12 @@ linked-footer-again = ¿No es lo que quería? Puede retirar el permiso en sus aj
 
 ended-details = Detalles
 ended-again = Introducir otro código
+ended-invited-advice = Abra el enlace otra vez, o pida un enlace o un código nuevo a la persona que se lo envió.
 request-id = Identificador de la solicitud, para el operador: <code class="mono" translate="no">{ $id }</code>
 
 cancelled-heading = Cancelado
 cancelled-text = Ha cancelado. El programa no obtiene acceso y lo sabe.
+cancelled-invited-text = Ha cancelado. No ha cambiado nada.
 cancelled-advice = Puede cerrar esta pestaña.
 
 disowned-heading = Permiso retirado
@@ -204,8 +206,8 @@ expired-text = Este código no se ha usado a tiempo. No se ha vinculado nada.
 expired-advice = Pida un código nuevo al programa y empiece otra vez.
 
 failed-heading = No ha funcionado
-failed-mismatch-text = Ha iniciado sesión con una cuenta distinta de la anterior. No se ha cambiado nada.
-failed-mismatch-advice = Pida un código nuevo al programa e inicie sesión con la cuenta que usó antes.
+failed-mismatch-text = Ha iniciado sesión con una cuenta distinta de la anterior. No se ha cambiado nada. Inicie sesión con la cuenta que usó antes. Si { $provider } inicia su sesión automáticamente, cierre antes la sesión allí o use una ventana privada.
+failed-mismatch-advice = Pida un código nuevo al programa y empiece otra vez.
 failed-not-confirmed-text = El programa no ha enviado a tiempo el código de retorno, o ha enviado uno incorrecto. No se ha vinculado nada.
 failed-not-confirmed-advice = Si ha iniciado usted el programa, empiece otra vez. Escriba el código de retorno solo en ese programa.
 failed-answer-lost-text = La respuesta del proveedor se ha perdido por el camino. No se ha vinculado nada.

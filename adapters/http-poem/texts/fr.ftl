@@ -2,7 +2,7 @@
 
 ## On every page
 
-base-footer = N’entrez qu’un code que vous avez demandé vous-même. Personne n’a de raison de vous en envoyer un.
+base-footer = N’entrez qu’un code que vous avez demandé vous-même ou que l’opérateur de ce service vous a envoyé. Personne d’autre n’a de raison de vous en envoyer un.
 steps-label = Étapes
 steps-code = Code
 steps-check = Vérification
@@ -113,7 +113,7 @@ confirm-asked = Demandé
 confirm-from = Depuis
 confirm-unknown-address = Une adresse inconnue
 confirm-near = Le même réseau que le vôtre.
-confirm-far = Un autre réseau que le vôtre. Si le programme tourne près de vous, annulez.
+confirm-far = Un autre réseau que le vôtre. C’est normal avec des données mobiles, un VPN ou un relais privé. Sinon, annulez si le programme tourne près de vous.
 confirm-provider = Fournisseur
 confirm-permissions = Autorisations
 confirm-default-scopes = Ce que { $provider } accorde par défaut
@@ -179,10 +179,12 @@ linked-footer-again = Ce n’est pas ce que vous vouliez ? Vous pouvez retirer l
 
 ended-details = Détails
 ended-again = Entrer un autre code
+ended-invited-advice = Ouvrez de nouveau le lien, ou demandez un nouveau lien ou un nouveau code à la personne qui vous l’a envoyé.
 request-id = Identifiant de la demande, pour l’opérateur : <code class="mono" translate="no">{ $id }</code>
 
 cancelled-heading = Annulé
 cancelled-text = Vous avez annulé. Le programme n’obtient aucun accès et en est informé.
+cancelled-invited-text = Vous avez annulé. Rien n’a changé.
 cancelled-advice = Vous pouvez fermer cet onglet.
 
 disowned-heading = Accord retiré
@@ -204,8 +206,8 @@ expired-text = Ce code n’a pas été utilisé à temps. Rien n’a été lié.
 expired-advice = Demandez un nouveau code au programme et recommencez.
 
 failed-heading = Cela n’a pas fonctionné
-failed-mismatch-text = Vous vous êtes connecté avec un autre compte que la fois précédente. Rien n’a été modifié.
-failed-mismatch-advice = Demandez un nouveau code au programme et connectez-vous avec le compte que vous aviez utilisé.
+failed-mismatch-text = Vous vous êtes connecté avec un autre compte que la fois précédente. Rien n’a été modifié. Connectez-vous avec le compte que vous aviez utilisé. Si { $provider } vous connecte automatiquement, déconnectez-vous-y d’abord ou utilisez une fenêtre privée.
+failed-mismatch-advice = Demandez un nouveau code au programme et recommencez.
 failed-not-confirmed-text = Le programme n’a pas envoyé le code de retour à temps, ou en a envoyé un faux. Rien n’a été lié.
 failed-not-confirmed-advice = Si vous avez lancé le programme vous-même, recommencez. Ne saisissez le code de retour que dans ce programme.
 failed-answer-lost-text = La réponse du fournisseur s’est perdue en route. Rien n’a été lié.

@@ -2,7 +2,7 @@
 
 ## On every page
 
-base-footer = ご自身で取得したコードだけを入力してください。誰かがあなたにコードを送ってくる理由はありません。
+base-footer = ご自身で取得したコード、またはこのサービスの運営者から送られたコードだけを入力してください。ほかの人があなたにコードを送ってくる理由はありません。
 steps-label = 手順
 steps-code = コード
 steps-check = 確認
@@ -89,7 +89,7 @@ confirm-asked = 要求の日時
 confirm-from = 要求元
 confirm-unknown-address = 不明なアドレス
 confirm-near = あなたと同じネットワークです。
-confirm-far = あなたとは別のネットワークです。プログラムがお手元で動いている場合は、キャンセルしてください。
+confirm-far = あなたとは別のネットワークです。モバイルデータ通信、VPN、プライベートリレーを使っている場合は問題ありません。それ以外の場合で、プログラムがお手元で動いているときは、キャンセルしてください。
 confirm-provider = プロバイダー
 confirm-permissions = 権限
 confirm-default-scopes = { $provider } が標準で与える権限
@@ -155,10 +155,12 @@ linked-footer-again = 意図した結果と違いますか？{ $provider } の�
 
 ended-details = 詳細
 ended-again = 別のコードを入力する
+ended-invited-advice = リンクをもう一度開くか、リンクまたはコードを送ってきた人に、新しいものを依頼してください。
 request-id = リクエスト ID（運営者用）： <code class="mono" translate="no">{ $id }</code>
 
 cancelled-heading = キャンセルしました
 cancelled-text = あなたがキャンセルしました。プログラムはアクセスできず、そのことはプログラムに伝わっています。
+cancelled-invited-text = あなたがキャンセルしました。何も変わっていません。
 cancelled-advice = このタブを閉じてもかまいません。
 
 disowned-heading = 取り消しました
@@ -180,8 +182,8 @@ expired-text = このコードは期限内に使われませんでした。何�
 expired-advice = プログラムで新しいコードを取得し、もう一度やり直してください。
 
 failed-heading = うまくいきませんでした
-failed-mismatch-text = 以前とは別のアカウントでサインインしました。何も変更されていません。
-failed-mismatch-advice = プログラムで新しいコードを取得し、以前に使ったアカウントでサインインしてください。
+failed-mismatch-text = 以前とは別のアカウントでサインインしました。何も変更されていません。以前に使ったアカウントでサインインしてください。{ $provider } で自動的にサインインされる場合は、先にそこでサインアウトするか、プライベートウィンドウを使ってください。
+failed-mismatch-advice = プログラムで新しいコードを取得し、もう一度やり直してください。
 failed-not-confirmed-text = プログラムから期限内に返信コードが届かなかったか、誤ったコードが届きました。何も連携されていません。
 failed-not-confirmed-advice = ご自身でプログラムを起動した場合は、もう一度やり直してください。返信コードはそのプログラムにだけ入力してください。
 failed-answer-lost-text = プロバイダーからの応答が途中で失われました。何も連携されていません。

@@ -62,6 +62,6 @@ fn show(code: &LinkCode, provider: &str, options: &Options, environment: &Enviro
     let is_watched =
         std::io::stderr().is_terminal() && !options.no_browser && options.account.is_none();
     if is_watched && browser::open(complete, environment) {
-        tell("A web browser opens that address. Check that it shows this code.\n");
+        tell("Trying to open that address in a web browser. Check that it shows this code.\n");
     }
 }

@@ -47,8 +47,8 @@ async fn look_up(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
         .look_up(code.digits(), &visit.visitor())
         .await?;
     Ok(match view.status {
-        LinkStatus::Pending => who_asks(visit, &view, code, false),
-        _ => refused::used(visit, &view.status),
+        LinkStatus::Pending => who_asks(visit, &view, code),
+        _ => refused::used(visit, &view),
     })
 }
 
@@ -56,7 +56,7 @@ async fn look_up(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
 pub(super) async fn invite(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
     let consents = visit.consents();
     let view = consents.look_up(code.digits(), &visit.visitor()).await?;
-    Ok(who_asks(visit, &view, code, true))
+    Ok(who_asks(visit, &view, code))
 }
 
 /// Starts the provider's flow if the link still waits for it; otherwise shows the link.
@@ -81,7 +81,7 @@ async fn confirm(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
             Err(refusal) => return Err(refusal),
         }
     }
-    shown(visit, code, &view.status).await
+    shown(visit, code, &view).await
 }
 
 async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
@@ -91,7 +91,7 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
         .await?;
     // Pressing the button again finds the link cancelled and shows the same page.
     if view.status.is_final() && view.status != LinkStatus::Denied(None) {
-        return shown(visit, code, &view.status).await;
+        return shown(visit, code, &view).await;
     }
     visit
         .consents()
@@ -100,7 +100,7 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
     Ok(match visit.own_link(code).await? {
         Some(_) => visit.to_link(code),
         // Nobody has confirmed the link, so no browser has a page for it.
-        None => progress::cancelled(visit),
+        None => progress::cancelled(visit, &view),
     })
 }
 
@@ -119,18 +119,14 @@ async fn disown(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
 }
 
 /// Shows the link's page to the browser that owns it; for others the code is used up.
-async fn shown(
-    visit: &Visit<'_>,
-    code: &LinkCode,
-    status: &LinkStatus,
-) -> Result<Response, Refusal> {
+async fn shown(visit: &Visit<'_>, code: &LinkCode, view: &LinkView) -> Result<Response, Refusal> {
     Ok(match visit.own_link(code).await? {
         Some(_) => visit.to_link(code),
-        None => refused::used(visit, status),
+        None => refused::used(visit, view),
     })
 }
 
-fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode, is_invited: bool) -> Response {
+fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode) -> Response {
     let requester = &view.link.requester;
     let address = requester.address.as_deref();
     let page = Confirm {
@@ -144,7 +140,6 @@ fn who_asks(visit: &Visit<'_>, view: &LinkView, code: &LinkCode, is_invited: boo
             .collect(),
         is_near: address.and_then(|address| visit.is_near(address)),
         asked: Moment::said(visit.texts, view.link.created_at, view.now),
-        is_invited,
     };
     visit.page(StatusCode::OK, &page)
 }

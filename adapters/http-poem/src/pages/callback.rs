@@ -21,10 +21,13 @@ use crate::head::is_head;
 const MAX_BYTES: usize = 8192;
 /// The parameters that identify the provider's response. Others may differ when a browser repeats the callback.
 const ANSWER: [&str; 3] = ["code", "error", "iss"];
+/// The error of a provider that has not asked the person yet (RFC 6749 section 4.1.2.1). Keycloak sends it when a login
+/// took too long, and expects another attempt at once (apache/apisix#13776).
+const TRY_AGAIN: &str = "temporarily_unavailable";
 
 /// Takes the provider's response and redirects to the link's page, so that reloading repeats nothing and the code
 /// leaves the address bar. A prefetch changes nothing: the person may never follow the prefetched link, such as the
-/// provider's "Cancel".
+/// provider's "Cancel". Neither does an error after which the person may go to the provider again.
 #[handler]
 pub(super) async fn take(
     request: &Request,
@@ -62,7 +65,14 @@ async fn taken(visit: &Visit<'_>, request: &Request, provider: &str) -> Result<L
         query: CallbackQuery::new(query),
     };
     let consents = visit.consents();
-    if is_head(request) {
+    if parameter(query, "error")?.as_deref() == Some(TRY_AGAIN) {
+        let code = consents.inspect_callback(&callback, &visit.browser).await?;
+        tracing::info!(
+            provider,
+            "the provider asked the person to try again; the link stays open"
+        );
+        Ok(code)
+    } else if is_head(request) {
         consents.inspect_callback(&callback, &visit.browser).await
     } else {
         consents.take_callback(&callback, &visit.browser).await

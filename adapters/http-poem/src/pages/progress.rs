@@ -57,9 +57,12 @@ pub(super) fn page(
             visit.page(status, &page)
         }
         LinkStatus::Linked(_) => visit.page(status, &Linked { visit, view, code }),
-        LinkStatus::Denied(None) => cancelled(visit),
+        LinkStatus::Denied(None) => cancelled(visit, view),
         LinkStatus::Denied(Some(why)) => visit.page(status, &denied(visit, view, why)),
-        LinkStatus::Expired => visit.page(status, &Ended::new(visit, Mood::Careful, "expired")),
+        LinkStatus::Expired => {
+            let page = Ended::new(visit, Mood::Careful, "expired");
+            visit.page(status, &page.with_advice_for(&view.link))
+        }
         LinkStatus::Failed(fault) => visit.page(status, &failed(visit, view, fault)),
     }
 }
@@ -76,8 +79,16 @@ pub(super) fn unanswered(
 }
 
 /// Returns the page of a link that the person cancelled here.
-pub(super) fn cancelled(visit: &Visit<'_>) -> Response {
-    let page = Ended::new(visit, Mood::Calm, "cancelled");
+pub(super) fn cancelled(visit: &Visit<'_>, view: &LinkView) -> Response {
+    // After a relink that no program has started, the program keeps what it had, and is told nothing.
+    let text = match view.link.is_of_program() {
+        true => "cancelled-text",
+        false => "cancelled-invited-text",
+    };
+    let page = Ended {
+        text: visit.texts.say(text),
+        ..Ended::new(visit, Mood::Calm, "cancelled")
+    };
     visit.page(StatusCode::OK, &page)
 }
 
@@ -190,10 +201,16 @@ fn failed<'a>(visit: &'a Visit<'_>, view: &LinkView, fault: &Fault) -> Ended<'a>
         let (link, error) = (view.link.id.0, &fault.detail);
         tracing::info!(link, provider = %view.link.provider, error, "page shows a failed link");
     }
-    Ended {
+    let page = Ended::new(visit, Mood::Bad, cause);
+    let page = Ended {
         heading: visit.texts.say("failed-heading"),
+        text: page.text.with("provider", &view.provider),
         detail: Some(fault.detail.clone()),
         tells_operator,
-        ..Ended::new(visit, Mood::Bad, cause)
+        ..page
+    };
+    match tells_operator {
+        true => page,
+        false => page.with_advice_for(&view.link),
     }
 }

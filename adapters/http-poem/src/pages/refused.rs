@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use central_oauth_domain::link::{LinkCode, LinkStatus};
 use central_oauth_domain::ports::StoreError;
-use central_oauth_domain::usecases::Refusal;
+use central_oauth_domain::usecases::{LinkView, Refusal};
 use poem::Response;
 use poem::http::StatusCode;
 
@@ -19,7 +19,7 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
         Refusal::NotFound(_) => unknown(visit, code),
         Refusal::CodeInUse => careful(visit, StatusCode::CONFLICT, "in-use"),
         // The page says nothing about the account.
-        Refusal::CodeFinished => used_up(visit, "used-elsewhere"),
+        Refusal::CodeFinished => visit.page(StatusCode::GONE, &used_up(visit, "used-elsewhere")),
         Refusal::ForeignCallback(why) => {
             tracing::debug!(why, "callback rejected");
             careful(visit, StatusCode::BAD_REQUEST, "foreign")
@@ -99,22 +99,22 @@ fn with_slash(url: &str) -> String {
 }
 
 /// Returns the page for a code whose link has ended.
-pub(super) fn used(visit: &Visit<'_>, status: &LinkStatus) -> Response {
-    let text = match status {
+pub(super) fn used(visit: &Visit<'_>, view: &LinkView) -> Response {
+    let text = match &view.status {
         LinkStatus::Expired => "used-expired",
         LinkStatus::Denied(None) => "used-cancelled",
         LinkStatus::Denied(Some(_)) => "used-denied",
         _ => "used-once",
     };
-    used_up(visit, text)
+    let page = used_up(visit, text).with_advice_for(&view.link);
+    visit.page(StatusCode::GONE, &page)
 }
 
-fn used_up(visit: &Visit<'_>, text: &str) -> Response {
-    let page = Ended {
+fn used_up<'a>(visit: &'a Visit<'_>, text: &str) -> Ended<'a> {
+    Ended {
         text: visit.texts.say(text),
         ..Ended::new(visit, Mood::Careful, "used")
-    };
-    visit.page(StatusCode::GONE, &page)
+    }
 }
 
 /// Returns the page for a prefetched callback. Its status is an error, so that the browser asks again when the person

@@ -1,7 +1,7 @@
 //! Data of the templates. Askama escapes every value for HTML.
 
 use askama::Template;
-use central_oauth_domain::link::LinkCode;
+use central_oauth_domain::link::{Link, LinkCode};
 use central_oauth_domain::usecases::{LinkView, RelinkView};
 
 use super::progress;
@@ -38,8 +38,6 @@ pub(super) struct Confirm<'a> {
     /// Whether the client asks from the network of this browser, if that is known.
     pub(super) is_near: Option<bool>,
     pub(super) asked: Moment,
-    /// Whether the person has opened a relink URL instead of entering a code that somebody may have sent them.
-    pub(super) is_invited: bool,
 }
 
 /// The page at a relink URL.
@@ -148,6 +146,15 @@ impl<'a> Ended<'a> {
             detail: None,
             tells_operator: false,
         }
+    }
+
+    /// Replaces the advice to ask the program for a new code, if no program has shown the person a code.
+    pub(super) fn with_advice_for(self, link: &Link) -> Self {
+        if link.is_of_program() {
+            return self;
+        }
+        let advice = self.visit.texts.say("ended-invited-advice");
+        Self { advice, ..self }
     }
 }
 

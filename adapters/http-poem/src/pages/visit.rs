@@ -158,14 +158,15 @@ pub(super) enum Distrust {
 }
 
 /// Whether two addresses are in one network, if that is known. Private addresses may be those of proxies, which stand
-/// for any number of networks.
+/// for any number of networks. One network often has both an IPv4 and an IPv6 address.
 fn is_near(one: IpAddr, other: IpAddr) -> Option<bool> {
-    let is_known = |address: &IpAddr| match address.to_canonical() {
+    let (one, other) = (one.to_canonical(), other.to_canonical());
+    let is_known = |address: &IpAddr| match address {
         IpAddr::V4(ip) => !(ip.is_loopback() || ip.is_private() || ip.is_unspecified()),
         IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unique_local() || ip.is_unspecified()),
     };
-    let are_known = is_known(&one) && is_known(&other);
-    are_known.then(|| Network::of(one) == Network::of(other))
+    let are_comparable = is_known(&one) && is_known(&other) && one.is_ipv4() == other.is_ipv4();
+    are_comparable.then(|| Network::of(one) == Network::of(other))
 }
 
 #[cfg(test)]
@@ -180,6 +181,8 @@ mod tests {
         assert_eq!(near("198.51.100.7", "198.51.100.8"), Some(false));
         assert_eq!(near("2001:db8::1", "2001:db8::2"), Some(true));
         assert_eq!(near("2001:db8::1", "2001:db8:0:1::1"), Some(false));
+        assert_eq!(near("198.51.100.7", "2001:db8::1"), None);
+        assert_eq!(near("2001:db8::1", "::ffff:198.51.100.7"), None);
         for inward in ["127.0.0.1", "10.0.0.1", "::1", "fd00::1", "0.0.0.0"] {
             assert_eq!(near(inward, inward), None, "{inward}");
             assert_eq!(near(inward, "198.51.100.7"), None, "{inward}");

@@ -33,7 +33,9 @@ async fn a_foreign_host_gets_no_page_and_no_link_code() {
         let refused = send(method.clone(), path, "rebound.evil.example").await;
         refused.assert_problem(400, "invalid_request");
         let detail = refused.text_at("detail");
-        assert!(detail.contains("CENTRAL_OAUTH_ALLOWED_HOSTS"), "{detail}");
+        for variable in ["CENTRAL_OAUTH_PUBLIC_URL", "CENTRAL_OAUTH_ALLOWED_HOSTS"] {
+            assert!(detail.contains(variable), "{detail}");
+        }
         assert!(detail.contains("https://auth.example;"), "{detail}");
         let known = send(method, path, "auth.example:443").await;
         assert_ne!(known.body["detail"], refused.body["detail"], "{path}");

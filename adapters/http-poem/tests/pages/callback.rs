@@ -128,6 +128,28 @@ async fn a_prefetch_takes_nothing() {
     browser.shows(&code, &["can now use this account"]).await;
 }
 
+/// Keycloak answers this when a login took too long (apache/apisix#13776).
+#[tokio::test]
+async fn after_a_passing_error_the_person_goes_to_the_provider_again() {
+    let world = World::new().await;
+    let (mut browser, code, back) = away(&world).await;
+    let passing = "error=temporarily_unavailable&error_description=authentication_expired";
+    let passing = format!("{back}&{passing}");
+    let mut stranger = world.visitor().await;
+    let page = stranger.get(&passing).await;
+    page.assert(400, &["cannot be used"]);
+    for _ in 0..2 {
+        browser.get(&passing).await.assert_leads_to(&code);
+        browser.shows(&code, &["provider.test/authorize"]).await;
+    }
+    browser.is_at_stage(&code, "at_provider").await;
+    let callback = format!("{back}&code=c0de");
+    browser.get(&callback).await.assert_leads_to(&code);
+    granted(&world).await;
+    browser.shows(&code, &["can now use this account"]).await;
+    assert_eq!(world.provider.callbacks().len(), 1);
+}
+
 #[tokio::test]
 async fn without_its_cookie_a_callback_takes_and_gives_nothing() {
     let world = World::new().await;

@@ -131,9 +131,32 @@ async fn another_person_changes_nothing() {
     let mallory = ScriptedProvider::person("mallory");
     world.provider.answer_identify(Ok(mallory));
     grant(&world).await;
-    browser.shows(&code, &["different account"]).await;
+    let page = browser.link(&code).await;
+    let words = [
+        "different account",
+        "If Scripted Provider signs you in by itself",
+        "Open the link again",
+    ];
+    page.assert(200, &words);
+    page.assert_lacks("Ask the program");
     // The person may still do it right.
     browser.get(&path).await.assert(200, &[]);
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_a_program_that_has_not_asked() {
+    let world = World::new().await;
+    let (_, path) = invited(&world).await;
+    let mut browser = world.browser();
+    let code = code_of(&start(&mut browser, &path).await);
+    let page = browser.post("cancel", &code).await;
+    page.assert(200, &["Cancelled", "Nothing has changed"]);
+    page.assert_lacks("rogram");
+    let code = code_of(&start(&mut browser, &path).await);
+    world.clock.advance(Duration::from_secs(601));
+    let page = browser.post("look_up", &code).await;
+    page.assert(410, &["It has expired", "Open the link again"]);
+    page.assert_lacks("rogram");
 }
 
 #[tokio::test]

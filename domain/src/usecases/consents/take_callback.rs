@@ -57,7 +57,8 @@ impl Consents {
         Err(StoreError::Conflict.into())
     }
 
-    /// Returns what [`Consents::take_callback`] would return, and changes nothing: for a `HEAD`.
+    /// Returns what [`Consents::take_callback`] would return, and changes nothing: for a `HEAD`, and for a response
+    /// after which the person may go to the provider again.
     ///
     /// # Errors
     /// As [`Consents::take_callback`].

@@ -10,12 +10,13 @@ use central_oauth_domain::replica::Replica;
 use central_oauth_domain::usecases::{Caller, LoggedInOperator, Refusal, Services};
 use central_oauth_domain::{Fault, Timestamp};
 use poem::error::NotFoundError;
-use poem::http::StatusCode;
+use poem::http::{Method, StatusCode};
 use poem::web::Data;
 use poem::{Body, Error, FromRequest, Request, RequestBody, Response, Result};
 
 use super::AdminSite;
-use super::templates::Message;
+use super::login::LOGGED_OUT;
+use super::templates::{FromElsewhere, Message};
 use crate::api::{Cursors, account_id};
 use crate::error::{Problem, set_retry_after};
 use crate::pages::form::Fields;
@@ -24,7 +25,7 @@ use crate::pages::words::Moment;
 use crate::pages::{refused, see_other, visit};
 
 /// A request of an operator who has logged in. Without a session, the response is 404 if nobody can log in, and
-/// otherwise a redirect to the login.
+/// otherwise leads to the login.
 pub(super) struct Desk<'a> {
     pub(super) site: &'a AdminSite,
     /// The request. The token of the session takes the place of the browser's token.
@@ -80,8 +81,7 @@ impl<'a> Desk<'a> {
             None => None,
         };
         let Some(who) = found else {
-            let login = see_other(&format!("{}/login", site.base));
-            return Err(Error::from_response(login));
+            return Err(Error::from_response(without_session(site, request)));
         };
         let visit = Visit::with_token(&site.device, request, token).in_english();
         let keys = &site.services.keys;
@@ -200,6 +200,22 @@ impl<'a> Desk<'a> {
 
     pub(super) fn page(&self, page: &impl Template) -> Response {
         visit::html(StatusCode::OK, page)
+    }
+}
+
+/// Leads to the login. A browser that comes from another site may have a session and not send its cookie, so it first
+/// loads the page again.
+fn without_session(site: &AdminSite, request: &Request) -> Response {
+    let login = format!("{}/login", site.base);
+    if request.method() != Method::GET {
+        return see_other(&format!("{login}?{LOGGED_OUT}"));
+    }
+    match request.header("sec-fetch-site") {
+        Some("cross-site" | "same-site") => {
+            let visit = Visit::of(&site.device, request).in_english();
+            visit::html(StatusCode::OK, &FromElsewhere { visit: &visit })
+        }
+        _ => see_other(&login),
     }
 }
 

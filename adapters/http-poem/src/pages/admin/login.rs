@@ -24,8 +24,13 @@ use crate::pages::visit::Visit;
 struct Login<'a> {
     visit: &'a Visit<'a>,
     site: &'a AdminSite,
+    /// Whether the browser has sent a form after its session had ended.
+    was_logged_out: bool,
     problem: Option<&'a str>,
 }
+
+/// The query of the login page for a browser that has sent a form without a session.
+pub(super) const LOGGED_OUT: &str = "logged_out";
 
 /// `GET /admin/login`.
 #[handler]
@@ -39,7 +44,13 @@ pub(super) async fn show(
         return Ok(see_other(&site.base));
     }
     let visit = Visit::of(&site.device, request).in_english();
-    Ok(form(site, &visit, StatusCode::OK, None))
+    let page = Login {
+        visit: &visit,
+        site,
+        was_logged_out: Fields::of_query(request).get(LOGGED_OUT).is_some(),
+        problem: None,
+    };
+    Ok(visit.page(StatusCode::OK, &page))
 }
 
 /// `POST /admin/login`.
@@ -111,6 +122,7 @@ fn form(
     let page = Login {
         visit,
         site,
+        was_logged_out: false,
         problem,
     };
     visit.page(status, &page)

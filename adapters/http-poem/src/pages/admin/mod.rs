@@ -27,6 +27,7 @@ mod revocations;
 mod service;
 mod templates;
 
+use std::future::ready;
 use std::sync::Arc;
 
 use central_oauth_domain::usecases::Services;
@@ -38,6 +39,7 @@ use super::assets;
 use super::cookie::BrowserCookie;
 use super::headers;
 use super::site::Site;
+use crate::middleware::answer_error;
 
 /// The state that all requests to the admin pages share.
 struct AdminSite {
@@ -100,6 +102,8 @@ pub(super) fn routes(
         .at("/revocations", get(revocations::list))
         .at("/service", get(service::state))
         .data(site)
+        // Pages that refuse something are errors, and need the headers too.
+        .catch_all_error(|error| ready(answer_error(error)))
         .with(headers::private())
 }
 

@@ -39,6 +39,14 @@ pub(super) struct Message<'a> {
     pub(super) text: &'a str,
 }
 
+/// The page that loads itself again. That request comes from this site, so the browser sends the cookie of the session,
+/// which is `SameSite=Strict`.
+#[derive(Template)]
+#[template(path = "admin/from_elsewhere.html")]
+pub(super) struct FromElsewhere<'a> {
+    pub(super) visit: &'a Visit<'a>,
+}
+
 /// A status in a word, and its colour.
 pub(super) struct Status {
     pub(super) word: &'static str,

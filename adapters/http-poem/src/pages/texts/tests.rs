@@ -87,7 +87,13 @@ fn every_message_is_used_and_every_used_message_exists() {
     let mut used = String::new();
     read_all(&folder("templates/device"), &mut used);
     for file in [
-        "answer", "progress", "refused", "words", "consent", "relink",
+        "answer",
+        "consent",
+        "progress",
+        "refused",
+        "relink",
+        "templates",
+        "words",
     ] {
         used += &fs::read_to_string(folder("src/pages").join(format!("{file}.rs"))).unwrap();
     }

@@ -128,6 +128,9 @@ async fn the_person_consents_again_at_the_address() {
     let mut person = world.visitor().await;
     let page = person.post("look_up", &code).await;
     page.assert(200, &["cron", "sign in with the same account"]);
+    page.assert(200, &["operator of this service has sent you"]);
+    page.assert_lacks("sent you the code");
+    page.assert_lacks("unknown address");
     person.post("confirm", &code).await;
     // Nobody else can take over the account.
     world

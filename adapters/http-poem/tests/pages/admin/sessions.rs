@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::world::World;
-use super::{ADMIN, AUDITOR, logged_in, operators, world, world_at};
+use super::{ADMIN, AUDITOR, linked, logged_in, operators, world, world_at};
 
 const PAGES: [&str; 5] = [
     "/admin",
@@ -43,7 +43,7 @@ async fn nobody_sees_anything_without_a_session() {
         browser.get(path).await.assert_sends_to("/admin/login");
     }
     let page = browser.send_form("/admin/accounts/1/revoke", &[]).await;
-    page.assert_sends_to("/admin/login");
+    page.assert_sends_to("/admin/login?logged_out");
     // The cookie of the other page is not a session.
     browser.get("/device").await;
     browser.session = browser
@@ -100,6 +100,35 @@ async fn a_session_ends_after_15_idle_minutes() {
     }
     world.clock.advance(Duration::from_secs(15 * 60));
     browser.get("/admin").await.assert_sends_to("/admin/login");
+    let words = "You were logged out. Nothing was done.";
+    browser.get("/admin/login").await.assert_lacks(words);
+    let page = browser.send_form("/admin/logout", &[]).await;
+    page.assert_sends_to("/admin/login?logged_out");
+    let page = browser.get("/admin/login?logged_out").await;
+    page.assert(200, &[words]);
+}
+
+#[tokio::test]
+async fn a_link_on_another_site_leads_to_the_page_itself() {
+    let world = world().await;
+    let account = linked(&world, "cron").await;
+    let mut browser = logged_in(&world, ADMIN).await;
+    let from = |site| world.client.get(&account).header("sec-fetch-site", site);
+    // The browser does not send the cookie.
+    let session = browser.session.take();
+    for site in ["cross-site", "same-site"] {
+        let page = browser.send(from(site)).await;
+        let again = ["http-equiv=\"refresh\" content=\"0\"", "<a href=\"\">"];
+        page.assert(200, &again);
+        page.assert_lacks("cron");
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("style-src 'self'"), "{policy}");
+    }
+    let page = browser.send(from("same-origin")).await;
+    page.assert_sends_to("/admin/login");
+    browser.session = session;
+    let page = browser.send(from("same-origin")).await;
+    page.assert(200, &["cron"]);
 }
 
 #[tokio::test]

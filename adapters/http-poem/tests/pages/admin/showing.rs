@@ -214,6 +214,8 @@ async fn every_page_is_private_strict_and_without_scripts() {
         pages.push(browser.send_form(&format!("{account}{path}"), &[]).await);
     }
     pages.push(browser.get("/admin/accounts/999").await);
+    browser.csrf = "forged".to_owned();
+    pages.push(browser.send_form("/admin/logout", &[]).await);
     for page in pages {
         let policy = page.header("content-security-policy");
         for rule in [

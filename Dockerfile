@@ -20,6 +20,7 @@ ENV CENTRAL_OAUTH_LISTEN_ADDR=0.0.0.0:8080 \
 USER 65532:65532
 VOLUME /data
 EXPOSE 8080
-HEALTHCHECK --interval=30s --timeout=6s --start-period=15s CMD ["/usr/local/bin/central-oauth", "health"]
+# The start period allows for a migration, which may take 10 minutes (moby/moby#28938).
+HEALTHCHECK --interval=30s --timeout=6s --start-period=660s CMD ["/usr/local/bin/central-oauth", "health"]
 ENTRYPOINT ["/usr/local/bin/central-oauth"]
 CMD ["serve"]

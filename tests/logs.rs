@@ -94,6 +94,8 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
             "{line}"
         );
     }
+    let database = lines[0]["database"].as_str().unwrap_or_default();
+    assert!(database.ends_with("/central-oauth.sqlite3"), "{}", lines[0]);
     let scraped = lines[0]["metrics"].as_str().expect("no metrics");
     assert!(scraped.starts_with("127.0.0.1:"), "{}", lines[0]);
     for line in &lines[1..4] {

@@ -193,7 +193,10 @@ fn image_and_release_link_statically_in_the_same_way() {
     ] {
         assert!(last.contains(&expected), "{expected}");
     }
-    assert!(last.iter().any(|line| line.starts_with("HEALTHCHECK ")));
+    let health = last.iter().find(|line| line.starts_with("HEALTHCHECK "));
+    let (_, patience) = health.unwrap().split_once("--start-period=").unwrap();
+    let patience: u64 = patience.split_once('s').unwrap().0.parse().unwrap();
+    assert!(patience > longest_migration(), "{patience} s");
 }
 
 #[tokio::test]
@@ -265,6 +268,14 @@ async fn manifest(name: &str) -> Vec<Value> {
     serde_json::from_str(&chart(&["read", &path]).await).unwrap()
 }
 
+/// The variables that the ConfigMap sets.
+fn settings(objects: &[Value]) -> Vec<(&str, &str)> {
+    let data = object(objects, "ConfigMap")["data"].as_object().unwrap();
+    data.iter()
+        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+        .collect()
+}
+
 /// In seconds.
 fn longest_migration() -> u64 {
     let source = read("adapters/store-seaorm/src/schema.rs");
@@ -318,11 +329,22 @@ async fn manifests_are_valid_and_restricted() {
         assert_eq!(pod["automountServiceAccountToken"], false, "{name}");
         let port = container["ports"][0]["containerPort"].as_u64().unwrap();
         assert!(image.contains(&format!("EXPOSE {port}\n")), "{name}");
-        let settings = object(&objects, "ConfigMap")["data"].as_object().unwrap();
-        let settings = settings.iter();
-        let settings = settings.map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
-        check(&settings.chain([SECRET_KEY]).collect::<Vec<_>>());
+        check(&[settings(&objects), vec![SECRET_KEY]].concat());
     }
+}
+
+#[tokio::test]
+async fn replicas_without_a_url_in_their_secret_do_not_start_on_a_file() {
+    let objects = manifest("postgresql").await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_central-oauth"));
+    let command = command.arg("migrate").env_clear();
+    let migrated = command.envs(settings(&objects)).output().unwrap();
+    let said = String::from_utf8_lossy(&migrated.stderr);
+    let reason = "set-CENTRAL_OAUTH_DATABASE_URL-in-the-Secret";
+    assert!(
+        !migrated.status.success() && said.contains(reason),
+        "{said}"
+    );
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -411,6 +433,32 @@ mod helm {
                 .iter()
                 .all(|object| object["kind"] != "PersistentVolumeClaim")
         );
+    }
+
+    #[tokio::test]
+    async fn pods_follow_the_settings() {
+        let objects = render(json!({
+            "sqlite": { "enabled": false },
+            "settings": {
+                "CENTRAL_OAUTH_PUBLIC_URL": "https://auth.example.com",
+                "CENTRAL_OAUTH_DB_PATH": "/mine/db.sqlite3",
+                "CENTRAL_OAUTH_PROVIDER_TIMEOUT": "120",
+                "CENTRAL_OAUTH_TLS_CERT_FILE": "/run/tls/tls.crt",
+            },
+        }))
+        .await;
+        let path = ("CENTRAL_OAUTH_DB_PATH", "/mine/db.sqlite3");
+        assert!(settings(&objects).contains(&path));
+        let pod = &object(&objects, "Deployment")["spec"]["template"]["spec"];
+        let container = &pod["containers"][0];
+        for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+            let scheme = &container[probe]["httpGet"]["scheme"];
+            assert_eq!(scheme, "HTTPS", "{probe}");
+        }
+        // The sleep, the timeout, 10 s to record the response and 5 s to end, with as much again to spare.
+        let sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64();
+        let grace = pod["terminationGracePeriodSeconds"].as_u64();
+        assert_eq!(grace.unwrap(), sleep.unwrap() + 120 + 30);
     }
 
     #[test]

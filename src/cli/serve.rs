@@ -97,6 +97,7 @@ async fn serve(
     for warning in warnings {
         tracing::warn!("{warning}");
     }
+    let database = config.store.url.clone();
     let (mut stop, hangups) = (pin!(runtime::stop_signal()?), runtime::hangups()?);
     let keys = tokio::select! {
         keys = starting::secret_keys(&config) => keys?,
@@ -111,6 +112,7 @@ async fn serve(
         listen = %service.listen,
         public_url = %service.url,
         metrics = service.metrics.map(tracing::field::display),
+        database = %database,
         "serving"
     );
     let operators = Arc::clone(&service.operators);

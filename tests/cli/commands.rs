@@ -282,7 +282,8 @@ async fn on_the_server(recording: &mut Recording, world: &mut World) {
 /// Starts the service on an empty database, and stops it as Ctrl-C does.
 async fn served(machine: &Machine, settings: &[(&str, &str)]) -> String {
     let mut command = machine.command_with(settings, &["serve"]);
-    command.env("CENTRAL_OAUTH_DB_PATH", machine.tmp().join("empty.sqlite3"));
+    let database = machine.tmp().join("empty.sqlite3");
+    command.env("CENTRAL_OAUTH_DB_PATH", &database);
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut said = String::new();
@@ -295,7 +296,10 @@ async fn served(machine: &Machine, settings: &[(&str, &str)]) -> String {
         }
     }
     assert!(child.wait().await.unwrap().success(), "{said}");
-    said
+    said.replace(
+        database.to_str().unwrap(),
+        "/var/lib/central-oauth/central-oauth.sqlite3",
+    )
 }
 
 /// Wraps the secret key with a Transit key of OpenBao.

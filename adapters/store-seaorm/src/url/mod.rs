@@ -58,6 +58,9 @@ pub enum InvalidDatabaseUrl {
     /// `PGSSLMODE` is set to a value that the driver does not know.
     #[error("PGSSLMODE, which applies because the URL has no sslmode, must be one of {}", SSL_MODES.join(", "))]
     UnknownSslMode,
+    /// `sslrootcert=system` with a weaker mode than `verify-full`.
+    #[error("sslrootcert=system (or PGSSLROOTCERT=system) needs sslmode=verify-full")]
+    WeakSslMode,
 }
 
 /// The values of `sslmode`, as libpq names them.
@@ -199,12 +202,36 @@ fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
     if !has("sslmode") {
         refuse_unknown(environment("PGSSLMODE").as_deref())?;
     }
-    let has_root = has("sslrootcert") || environment("PGSSLROOTCERT").is_some();
-    let mode = no_less_than_libpq(options.get_ssl_mode(), has_root);
+    let mode = options.get_ssl_mode();
+    let roots = roots(&parsed);
+    let options = if roots.iter().any(|root| root == "system") {
+        let is_explicit = has("sslmode") || environment("PGSSLMODE").is_some();
+        if is_explicit && !matches!(mode, PgSslMode::VerifyFull) {
+            return Err(InvalidDatabaseUrl::WeakSslMode);
+        }
+        // The rules of libpq 16. The driver would read a file of this name; without one it trusts public authorities.
+        let options = options.ssl_root_cert_from_pem(Vec::new());
+        options.ssl_mode(PgSslMode::VerifyFull)
+    } else {
+        options.ssl_mode(no_less_than_libpq(mode, !roots.is_empty()))
+    };
     Ok(DatabaseUrl(Place::Server(Box::new(Server {
-        options: options.ssl_mode(mode),
+        options,
         is_pooled: capacity.is_some(),
     }))))
+}
+
+/// Returns the values of `sslrootcert`, or else of `PGSSLROOTCERT`.
+fn roots(url: &Url) -> Vec<OsString> {
+    let named = url.query_pairs().filter(|(name, _)| name == "sslrootcert");
+    let named: Vec<_> = named
+        .map(|(_, root)| OsString::from(root.into_owned()))
+        .collect();
+    if named.is_empty() {
+        environment("PGSSLROOTCERT").into_iter().collect()
+    } else {
+        named
+    }
 }
 
 /// Returns a variable of libpq. An empty variable counts as unset.

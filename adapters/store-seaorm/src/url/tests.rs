@@ -108,12 +108,12 @@ fn refuses_what_a_server_would_be_reached_otherwise_by() {
 }
 
 /// The driver's options, whatever the environment of the test contains.
-fn mode(parameters: &str) -> PgSslMode {
+fn options(parameters: &str) -> PgConnectOptions {
     let url = format!("postgres://me@db/tokens?{parameters}");
     let DatabaseUrl(Place::Server(server)) = url.parse().unwrap() else {
         panic!("{url} is no server");
     };
-    server.options.get_ssl_mode()
+    server.options
 }
 
 #[test]
@@ -129,8 +129,28 @@ fn protects_from_no_less_than_libpq_would() {
         ("sslrootcert=ca.pem&sslmode=VERIFY-CA", VerifyFull),
         ("sslmode=verify-full", VerifyFull),
     ] {
-        let told = mode(parameters);
+        let told = options(parameters).get_ssl_mode();
         assert_eq!(format!("{told:?}"), format!("{expected:?}"), "{parameters}");
+    }
+}
+
+/// As libpq 16 does.
+#[test]
+fn system_means_public_authorities_and_the_host() {
+    for parameters in [
+        "sslrootcert=system",
+        "sslrootcert=system&sslmode=verify-full",
+        "sslmode=verify-full&sslrootcert=system",
+    ] {
+        let told = options(parameters);
+        let mode = told.get_ssl_mode();
+        assert!(matches!(mode, PgSslMode::VerifyFull), "{parameters}");
+        // Not a file of this name.
+        assert!(!format!("{told:?}").contains("system"), "{told:?}");
+    }
+    for mode in ["disable", "prefer", "require", "verify-ca"] {
+        let url = format!("postgres://me@db/tokens?sslrootcert=system&sslmode={mode}");
+        assert_eq!(shown(&url), Err(InvalidDatabaseUrl::WeakSslMode), "{mode}");
     }
 }
 

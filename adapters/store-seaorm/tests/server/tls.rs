@@ -52,9 +52,10 @@ async fn a_server_is_known_by_its_certificate() {
 
     opens(&format!("{url}?sslmode=disable")).await.unwrap_err();
     // It is not signed by a public authority.
-    opens(&format!("{url}?sslmode=verify-full"))
-        .await
-        .unwrap_err();
+    for public in ["sslmode=verify-full", "sslrootcert=system"] {
+        let refused = opens(&format!("{url}?{public}")).await.unwrap_err();
+        assert!(refused.contains("invalid peer certificate"), "{refused}");
+    }
     // It is the certificate of another host.
     is_refused_elsewhere(&cluster, &verified).await;
     opens(&elsewhere(&cluster, &format!("{url}?sslmode=require")).await)

@@ -91,6 +91,8 @@ fault_codes! {
     InvalidGrant = "invalid_grant",
     /// The stored key of a link is not the one that was handed out.
     KeyAltered = "key_altered",
+    /// A revocation waits, because a link of the same person waits for its return code.
+    LinkInProgress = "link_in_progress",
     /// The access token expires before the time that the caller asked for.
     MinTtlUnmet = "min_ttl_unmet",
     /// No HTTPS client can be built, perhaps because there are no root certificates.

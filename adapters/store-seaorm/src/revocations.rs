@@ -5,7 +5,7 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::revocation::{
     NewRevocation, Revocation, RevocationId, RevocationLease, RevocationResult, RevocationStatus,
 };
-use central_oauth_domain::grant::{LeaseVersion, ProviderName};
+use central_oauth_domain::grant::{AccountKey, LeaseVersion, ProviderName};
 use central_oauth_domain::ports::{RevocationStore, StoreError};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
@@ -18,6 +18,7 @@ use crate::convert::{ended_revocation, revocation_fault};
 use crate::damage;
 use crate::entities::revocations::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
+use crate::links::queries::held_for;
 use crate::locks;
 use crate::outbox;
 use crate::statements::delete_before;
@@ -86,6 +87,16 @@ impl RevocationStore for SeaOrmStore {
         Ok(!is_alive)
     }
 
+    async fn tokens_held_until(
+        &self,
+        person: &AccountKey,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let deadline = held_for(person, now).into_tuple::<i64>();
+        let deadline = deadline.one(&self.read().await?).await.map_err(failed)?;
+        Ok(deadline.map(Timestamp::from_millis))
+    }
+
     async fn record_revocation(
         &self,
         id: RevocationId,
@@ -99,7 +110,7 @@ impl RevocationStore for SeaOrmStore {
         };
         let recorded = ActiveModel {
             id: Set(row.id),
-            ..result_columns(result, row.failures, now)
+            ..result_columns(result, now)
         };
         recorded.update(&write).await.map_err(failed)?;
         write.commit().await?;
@@ -166,16 +177,20 @@ async fn leased(
         .map_err(failed)
 }
 
-fn result_columns(result: RevocationResult, failures: i64, now: Timestamp) -> ActiveModel {
+fn result_columns(result: RevocationResult, now: Timestamp) -> ActiveModel {
     match result {
         RevocationResult::Ended { status, fault } => {
             revocation_fault(fault, ended_revocation(status, now))
         }
-        RevocationResult::Again { at, fault } => {
+        RevocationResult::Again {
+            at,
+            failures,
+            fault,
+        } => {
             let again = ActiveModel {
                 next_attempt_at: Set(Some(at.as_millis())),
                 lease_until: Set(None),
-                failures: Set(failures.saturating_add(1)),
+                failures: Set(i64::from(failures)),
                 ..Default::default()
             };
             revocation_fault(Some(fault), again)

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::refresh::{REFRESH_HORIZON, pause_after};
-use super::{AccountId, Lease, ProviderName, TokenOrigin};
+use super::{AccountId, AccountKey, Lease, ProviderName, TokenOrigin};
 use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::number::number;
 use crate::secret::Sealed;
 use crate::time::Timestamp;
@@ -157,6 +157,8 @@ pub enum RevocationResult {
     Again {
         /// When to retry.
         at: Timestamp,
+        /// How many attempts have failed.
+        failures: u32,
         /// What went wrong.
         fault: Fault,
     },
@@ -180,7 +182,31 @@ impl Revocation {
                 fault: Some(fault),
             };
         }
-        RevocationResult::Again { at, fault }
+        RevocationResult::Again {
+            at,
+            failures,
+            fault,
+        }
+    }
+
+    /// Postpones an attempt until `at`, because a link of the same person waits for its return code. This is not a
+    /// failure.
+    pub fn postponed(&self, at: Timestamp) -> RevocationResult {
+        let detail = "a link of the same person waits for its return code: at some providers, revoking these tokens \
+                      would also end the new grant";
+        RevocationResult::Again {
+            at,
+            failures: self.failures,
+            fault: Fault::new(FaultCode::LinkInProgress, detail),
+        }
+    }
+
+    /// Returns the owner of the tokens, once known.
+    pub fn owner(&self) -> Option<AccountKey> {
+        Some(AccountKey {
+            provider: self.provider.clone(),
+            account_id: self.person.clone()?,
+        })
     }
 }
 
@@ -243,6 +269,11 @@ mod tests {
         let fault = Fault::new("provider_unavailable", "later");
         let result = pending(0).failed(fault.clone(), Some(hour), now, 0.0);
         let at = now + hour;
-        assert_eq!(result, RevocationResult::Again { at, fault });
+        let expected = RevocationResult::Again {
+            at,
+            failures: 1,
+            fault,
+        };
+        assert_eq!(result, expected);
     }
 }

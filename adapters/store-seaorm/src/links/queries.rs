@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::{AccountId, ProviderName};
+use central_oauth_domain::grant::{AccountId, AccountKey, ProviderName};
 use central_oauth_domain::link::{CodeQuota, Link};
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::sea_query::{Alias, CaseStatement, Expr, ExprTrait, JoinType, Order};
@@ -43,6 +43,20 @@ pub(crate) fn relinks_of(account: AccountId) -> Select<Entity> {
         .filter(Column::RelinkOf.eq(account.0))
         .filter(Column::EndedAt.is_null())
         .order_by_asc(Column::Id)
+}
+
+/// Selects the latest deadline of the links that hold tokens of a person and wait for their return code.
+pub(crate) fn held_for(person: &AccountKey, now: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .expr(damage::whole(Column::ExpiresAt))
+        .filter(Column::EndedAt.is_null())
+        .filter(is_ahead(now))
+        .filter(Column::State.eq(State::Confirming))
+        .filter(Column::Provider.eq(person.provider.as_str()))
+        .filter(Column::Person.eq(person.account_id.as_str()))
+        .order_by_desc(Column::ExpiresAt)
+        .limit(1)
 }
 
 /// Selects the times at which a network got the link codes that count towards its quota, the latest first.

@@ -160,6 +160,8 @@ async fn what_is_pending_of_a_person_is_cancelled_by_an_index() {
     };
     let index = ["ix_revocations_provider_person (provider=? AND person=?)"];
     assert_uses(outbox::pending_of(&person, NOW), &index).await;
+    let index = ["ix_device_codes_expires_at (expires_at>? AND expires_at<?)"];
+    assert_uses(queries::held_for(&person, NOW), &index).await;
 }
 
 /// Only rows that have not ended are read completely.

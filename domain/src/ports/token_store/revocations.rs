@@ -6,7 +6,7 @@ use super::StoreError;
 use crate::grant::revocation::{
     NewRevocation, Revocation, RevocationId, RevocationLease, RevocationResult,
 };
-use crate::grant::{LeaseVersion, ProviderName};
+use crate::grant::{AccountKey, LeaseVersion, ProviderName};
 use crate::time::Timestamp;
 
 /// The outbox of tokens to be revoked at providers, and the results. A revocation that has ended contains no token.
@@ -42,6 +42,14 @@ pub trait RevocationStore: Send + Sync {
         person: Option<&str>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// Returns the latest deadline of the links that hold tokens of this person and wait for their return code; `None`
+    /// if there is no such link before its deadline.
+    async fn tokens_held_until(
+        &self,
+        person: &AccountKey,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError>;
 
     /// Records the result of an attempt and ends the lease, if the lease is still `lease` and the revocation has not
     /// ended. Returns whether the result was recorded.

@@ -28,6 +28,12 @@ impl Audit {
         (self.entries, self.ends) = (Vec::new(), None);
     }
 
+    pub(super) fn cut(&mut self, ends: AuditEnds) {
+        self.entries
+            .retain(|entry| entry.number <= ends.head.number);
+        self.ends = Some(ends);
+    }
+
     /// Returns the number of the last entry.
     pub(super) fn head(&self) -> Option<AuditNumber> {
         self.entries.last().map(|entry| entry.number)

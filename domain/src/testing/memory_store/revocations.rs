@@ -8,6 +8,7 @@ use crate::grant::revocation::{
     RevocationStatus,
 };
 use crate::grant::{AccountKey, Lease, LeaseVersion, ProviderName};
+use crate::link::LinkState;
 use crate::ports::{RevocationStore, StoreError};
 use crate::time::Timestamp;
 
@@ -56,6 +57,20 @@ impl RevocationStore for MemoryStore {
         Ok(self.lock().attribute(id, lease, person, now))
     }
 
+    async fn tokens_held_until(
+        &self,
+        person: &AccountKey,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let state = self.lock();
+        let links = state.links.values().filter(|link| match &link.state {
+            LinkState::Confirming(held) => held.owner.key == *person,
+            _ => false,
+        });
+        let waiting = links.filter(|link| !link.is_past_deadline(now));
+        Ok(waiting.map(|link| link.expires_at).max())
+    }
+
     async fn record_revocation(
         &self,
         id: RevocationId,
@@ -73,10 +88,14 @@ impl RevocationStore for MemoryStore {
                 end(kept, status, now);
                 kept.revocation.last_error = fault;
             }
-            RevocationResult::Again { at, fault } => {
+            RevocationResult::Again {
+                at,
+                failures,
+                fault,
+            } => {
                 kept.revocation.next_attempt_at = Some(at);
                 kept.revocation.lease.until = None;
-                kept.revocation.failures += 1;
+                kept.revocation.failures = failures;
                 kept.revocation.last_error = Some(fault);
             }
         }

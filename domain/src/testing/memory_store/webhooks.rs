@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::audit::{AuditNumber, SignedEntry};
+use crate::audit::{AuditEnds, AuditNumber, SignedEntry};
 use crate::ports::{StoreError, WebhookStore};
 use crate::vault::RowMacs;
 use crate::webhook::{Receiver, ReceiverName};
@@ -17,6 +17,11 @@ impl MemoryStore {
     /// Empties the audit log, as an operator does to begin a new one.
     pub fn begin_new_audit_log(&self) {
         self.lock().audit.clear();
+    }
+
+    /// Loses the entries of the audit log after these earlier ends, as in a failover to a standby that lags behind.
+    pub fn cut_audit_log(&self, ends: AuditEnds) {
+        self.lock().audit.cut(ends);
     }
 }
 

@@ -8,6 +8,7 @@ use crate::grant::revocation::{
     RevocableTokens, RevocationLease, RevocationResult, RevocationStatus,
 };
 use crate::ports::{CipherError, OAuthProvider, ProviderError, Revoked, StoreError, TokenToRevoke};
+use crate::time::Timestamp;
 
 /// The pause after a definite rejection.
 const AFTER_REJECTION: Duration = Duration::from_secs(3600);
@@ -19,6 +20,8 @@ enum AttemptError {
     Store(StoreError),
     /// The lease has expired, or the revocation was cancelled.
     LeaseLost,
+    /// A link holds other tokens of the same person, at most until this time.
+    TokensHeld(Timestamp),
 }
 
 /// The intermediate result, while the tokens of a grant are revoked one after the other.
@@ -66,6 +69,7 @@ impl Revoker {
         };
         let (fault, retry_after) = match error {
             AttemptError::LeaseLost => return None,
+            AttemptError::TokensHeld(until) => return Some(lease.revocation.postponed(until)),
             AttemptError::Operator(fault) => (fault, None),
             AttemptError::Store(error) => (
                 Fault::new(FaultCode::StoreUnavailable, error.to_string()),
@@ -80,8 +84,9 @@ impl Revoker {
 
     async fn revoke_all(&self, lease: &RevocationLease) -> Result<RevocationStatus, AttemptError> {
         let provider = self.provider(lease).await?;
+        let mut lease = lease.clone();
         if lease.revocation.person.is_none() {
-            self.attribute(provider.as_ref(), lease).await?;
+            lease.revocation.person = self.attribute(provider.as_ref(), &lease).await?;
         }
         let (vault, to, tokens) = (&self.vault, &lease.reference, &lease.tokens);
         let mut so_far = SoFar {
@@ -91,13 +96,13 @@ impl Revoker {
         if let Some(sealed) = &tokens.refresh_token {
             let token = vault.open(sealed, to)?;
             let token = TokenToRevoke::Refresh(&token);
-            self.give_back(&*provider, token, lease, &mut so_far)
+            self.give_back(&*provider, token, &lease, &mut so_far)
                 .await?;
         }
         if let Some(sealed) = &tokens.access_token {
             let token = vault.open(sealed, to)?;
             let token = TokenToRevoke::Access(&token);
-            self.give_back(&*provider, token, lease, &mut so_far)
+            self.give_back(&*provider, token, &lease, &mut so_far)
                 .await?;
         }
         so_far.refusal.map_or(Ok(so_far.status), |error| {
@@ -127,16 +132,16 @@ impl Revoker {
         )))
     }
 
-    /// Asks the provider who owns the tokens, and stores the owner. The store cancels the revocation if the owner has
-    /// an account, because some providers revoke all tokens of a person.
+    /// Asks the provider who owns the tokens, stores the owner's id and returns it. The store cancels the revocation if
+    /// the owner has an account, because some providers revoke all tokens of a person.
     async fn attribute(
         &self,
         provider: &dyn OAuthProvider,
         lease: &RevocationLease,
-    ) -> Result<(), AttemptError> {
+    ) -> Result<Option<String>, AttemptError> {
         let (vault, to, tokens) = (&self.vault, &lease.reference, &lease.tokens);
         let Some(sealed) = &tokens.access_token else {
-            return Ok(());
+            return Ok(None);
         };
         let access_token = vault.open(sealed, to)?;
         let id_token = vault.open_some(tokens.id_token.as_ref(), to)?;
@@ -156,7 +161,7 @@ impl Revoker {
             self.clock.now(),
         );
         if attributed.await? {
-            Ok(())
+            Ok(person.map(str::to_owned))
         } else {
             Err(AttemptError::LeaseLost)
         }
@@ -191,8 +196,18 @@ impl Revoker {
         Ok(())
     }
 
-    /// Fails unless the lease outlasts a provider call that starts now, and the revocation is still pending.
+    /// Fails unless the lease outlasts a provider call that starts now, the revocation is still pending, and no link of
+    /// the same person waits for its return code, because some providers revoke all tokens of a person.
     async fn check(&self, lease: &RevocationLease) -> Result<(), AttemptError> {
+        // Asks for links first: if one is completed afterwards, the revocation that is read next is cancelled.
+        if let Some(person) = lease.revocation.owner()
+            && let Some(until) = self
+                .revocations
+                .tokens_held_until(&person, self.clock.now())
+                .await?
+        {
+            return Err(AttemptError::TokensHeld(until));
+        }
         let held = lease.revocation.lease;
         let stored = self.revocations.revocation(lease.revocation.id).await?;
         // Reads the clock after the store has responded, because the store may be slow.

@@ -17,7 +17,7 @@ use super::{AuditLog, Ports, Providers, Settings};
 use crate::audit::{Actor, AuditEvent};
 use crate::clock_step::LEASE_MARGIN;
 use crate::entropy::Entropy;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultCode};
 use crate::grant::ProviderName;
 use crate::grant::revocation::{
     KEPT_AFTER_END, MOST_EXCHANGES, Revocation, RevocationLease, RevocationResult, RevocationStatus,
@@ -150,12 +150,15 @@ impl Revoker {
     }
 }
 
-/// Logs a failure at `WARN` if its code is new, else at `DEBUG`, because a revocation is retried for a day.
+/// Logs a failure at `WARN` if its code is new, else at `DEBUG`, because a revocation is retried for a day. A postponed
+/// attempt is no failure.
 fn log_failure(before: &Revocation, fault: &Fault, kept: bool) {
     let (revocation, provider) = (before.id.0, &before.provider);
     let (code, detail) = (&*fault.code, &*fault.detail);
     let known = before.last_error.as_ref().map(|fault| &*fault.code);
-    if known == Some(code) {
+    if fault.code == FaultCode::LinkInProgress {
+        tracing::info!(revocation, %provider, code, detail, kept, "revocation postponed");
+    } else if known == Some(code) {
         tracing::debug!(revocation, %provider, code, detail, kept, "not revoked yet, as before");
     } else {
         tracing::warn!(revocation, %provider, code, detail, kept, "not revoked yet");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::housekeeping::latest_stored;
 use super::{AuditLog, Ports, RelinkUrls, Settings};
-use crate::audit::{AuditEntry, AuditFilter, AuditNumber};
+use crate::audit::{AuditEntry, AuditFilter, AuditNumber, AuditPosition};
 use crate::clock_step::{ClockStepDetector, LEASE_MARGIN};
 use crate::entropy::Entropy;
 use crate::grant::{Account, AccountStatus};
@@ -69,6 +69,9 @@ pub struct WebhookDispatcher {
     /// The last entry of the audit log that needs no more work, as far as this process knows: its event was delivered
     /// or dropped, or the receiver does not want it.
     seen: AuditNumber,
+    /// The last entry that was read, usually the entry `seen`. If the log has another entry under this number, it has
+    /// lost entries.
+    last: Option<AuditPosition>,
     steps: ClockStepDetector,
 }
 
@@ -92,6 +95,7 @@ impl WebhookDispatcher {
             log: Arc::clone(&ports.audit),
             to: to.clone(),
             seen: AuditNumber(0),
+            last: None,
             steps: ClockStepDetector::default(),
         };
         webhooks.receivers.iter().map(dispatcher).collect()
@@ -134,28 +138,47 @@ impl WebhookDispatcher {
         }
     }
 
-    /// Returns the next entries. `None` if the log ends before `seen`, because it was replaced by a new log.
-    async fn page(&self) -> Result<Option<Vec<AuditEntry>>, StoreError> {
+    /// Returns the next entries. `None` if the log ends before `seen` or has another entry under this number, because
+    /// it has lost entries or is a new log.
+    async fn page(&mut self) -> Result<Option<Vec<AuditEntry>>, StoreError> {
         let before = AuditNumber(self.seen.0.saturating_sub(1));
         let all = AuditFilter::default();
         let mut page = self.audit.audit_entries(&all, before, PAGE + 1).await?;
         if page.is_empty() && self.seen > AuditNumber(0) {
             // The log may still be the same: a purge may have deleted the entry `seen`.
-            let head = self.audit.audit_ends().await?.map(|ends| ends.head.number);
-            if head.unwrap_or(AuditNumber(0)) < self.seen {
+            if self.head().await? < self.seen {
                 return Ok(None);
             }
         }
+        let found = page.first().map(AuditPosition::of);
+        let found = found.filter(|found| found.number == self.seen);
+        let is_other = |last: AuditPosition| last.number == self.seen && Some(last) != found;
+        if found.is_some() && self.last.is_some_and(is_other) {
+            return Ok(None);
+        }
+        self.last = found;
         page.retain(|entry| entry.number > self.seen);
         Ok(Some(page))
     }
 
-    /// Moves the receiver back to the beginning of the log, because an operator has started a new log with new numbers.
+    async fn head(&self) -> Result<AuditNumber, StoreError> {
+        let ends = self.audit.audit_ends().await?;
+        Ok(ends.map_or(AuditNumber(0), |ends| ends.head.number))
+    }
+
+    /// Continues at the stored position, because the log has lost entries: after a failover to a standby, for example.
+    /// If the log ends before that position, an operator has started a new log with new numbers. Then the receiver
+    /// moves to its beginning.
     async fn start_again(&mut self, stored: &Receiver) -> Result<Duration, StoreError> {
-        let receiver = &self.to.receiver;
-        tracing::warn!(%receiver, position = %self.seen, "the audit log ends before this position of a receiver of webhooks; all its events are sent");
+        let (receiver, position) = (&self.to.receiver, stored.position);
+        if position <= self.head().await? {
+            tracing::warn!(%receiver, %position, lost = %self.seen, "the audit log has lost entries; the receiver of webhooks continues at its stored position");
+            (self.seen, self.last) = (position, None);
+            return Ok(Duration::ZERO);
+        }
+        tracing::warn!(%receiver, %position, "the audit log ends before this position of a receiver of webhooks; all its events are sent");
         if self.save(&stored.reset(AuditNumber(0))).await? {
-            self.seen = AuditNumber(0);
+            (self.seen, self.last) = (AuditNumber(0), None);
         }
         Ok(Duration::ZERO)
     }
@@ -169,7 +192,7 @@ impl WebhookDispatcher {
         let Some(last) = page.last() else {
             return Ok(Self::POLL);
         };
-        self.seen = last.number;
+        (self.seen, self.last) = (last.number, Some(AuditPosition::of(last)));
         if last.number.0 - stored.position.0 >= STORE_AFTER {
             self.save(&stored.skipped(last.number)).await?;
         }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::*;
-use crate::audit::AuditKind;
+use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::fault::Fault;
 use crate::ports::{ProviderError, WebhookError};
 use crate::time::Timestamp;
@@ -291,6 +291,40 @@ async fn a_new_log_is_told_from_its_beginning() {
     assert_eq!(altered(&scene).await, 0);
 }
 
+/// Delivers an event and skips two entries, which are lost afterwards.
+async fn with_lost_entries() -> Scene {
+    let mut scene = Scene::with(WebhookKind::ALL).await;
+    scene.stage.linked().await;
+    scene.deliver().await;
+    let ends = scene.stage.store.audit_ends().await.unwrap().unwrap();
+    record_for_others(&scene, 2);
+    scene.deliver().await;
+    scene.stage.store.cut_audit_log(ends);
+    scene
+}
+
+#[tokio::test]
+async fn a_log_that_has_lost_entries_is_not_told_again() {
+    let mut scene = with_lost_entries().await;
+    scene.deliver().await;
+    scene.refresh(Err("invalid_request")).await;
+    scene.deliver().await;
+    use WebhookKind::*;
+    assert_eq!(scene.receiver.kinds(), [Linked, Degraded]);
+    assert_eq!(altered(&scene).await, 0);
+}
+
+#[tokio::test]
+async fn events_with_the_numbers_of_lost_entries_are_told() {
+    let mut scene = with_lost_entries().await;
+    // The log has as many entries as before when the dispatcher reads it again.
+    scene.refresh(Err("invalid_request")).await;
+    scene.refresh(Ok(())).await;
+    scene.deliver().await;
+    use WebhookKind::*;
+    assert_eq!(scene.receiver.kinds(), [Linked, Degraded, Recovered]);
+}
+
 #[tokio::test]
 async fn an_account_that_ends_with_its_token_needs_a_person_although_nobody_asks() {
     let mut scene = Scene::with(WebhookKind::ALL).await;
@@ -335,14 +369,18 @@ async fn after_a_restore_only_those_recover_that_were_degraded() {
     assert_eq!(scene.receiver.kinds(), [Linked, Degraded, Recovered]);
 }
 
-#[tokio::test]
-async fn many_entries_for_others_are_passed_over() {
-    use crate::audit::{Actor, AuditEvent};
-    let mut scene = Scene::with(WebhookKind::ALL).await;
-    for _ in 0..1_200 {
+/// Records entries that are not for receivers.
+fn record_for_others(scene: &Scene, count: usize) {
+    for _ in 0..count {
         let event = AuditEvent::new(AuditKind::KeyCreated);
         scene.stage.audit.record(event, Actor::Service, None);
     }
+}
+
+#[tokio::test]
+async fn many_entries_for_others_are_passed_over() {
+    let mut scene = Scene::with(WebhookKind::ALL).await;
+    record_for_others(&scene, 1_200);
     scene.stage.linked().await;
     scene.deliver().await;
     assert_eq!(scene.receiver.kinds(), [WebhookKind::Linked]);

@@ -81,6 +81,34 @@ pub(super) async fn is_completed_in_time(fixture: &dyn Fixture) {
     assert_closed(&found(&*store, 1).await, &LinkState::Linked { account, at });
 }
 
+pub(super) async fn the_person_s_tokens_are_held_until_the_deadline(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = owner().key;
+    let until = async |person: &AccountKey, now| {
+        let until = store.tokens_held_until(person, at(now)).await;
+        until.unwrap()
+    };
+    redeemed(&*store, 1).await;
+    assert_eq!(until(&ada, 10).await, None);
+    let link = held(&*store, 2).await;
+    assert_eq!(until(&ada, 189).await, Some(at(190)));
+    assert_eq!(until(&ada, 190).await, None);
+    let bob = AccountKey {
+        account_id: "bob".to_owned(),
+        ..ada.clone()
+    };
+    assert_eq!(until(&bob, 11).await, None);
+    let elsewhere = AccountKey {
+        provider: ProviderName::new("gitlab"),
+        ..ada.clone()
+    };
+    assert_eq!(until(&elsewhere, 11).await, None);
+    complete(&*store, &link, grant("ada", "one"), 12)
+        .await
+        .unwrap();
+    assert_eq!(until(&ada, 13).await, None);
+}
+
 pub(super) async fn wrong_codes_at_once_are_all_counted(fixture: &dyn Fixture) {
     let store = fixture.store();
     held(&*store, 1).await;

@@ -101,7 +101,7 @@ where
         },
         confirming::{
             holds_the_tokens_and_their_owner, only_tokens_of_a_link_with_a_return_code_are_held, is_completed_in_time,
-            wrong_codes_at_once_are_all_counted,
+            the_person_s_tokens_are_held_until_the_deadline, wrong_codes_at_once_are_all_counted,
         },
         consenting::{
             keeps_what_the_person_is_told, starts_once, starts_in_time_only, starts_from_the_present_version_alone,

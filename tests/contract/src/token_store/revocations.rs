@@ -44,9 +44,10 @@ fn ended(status: RevocationStatus) -> RevocationResult {
     }
 }
 
-fn again(next: u64) -> RevocationResult {
+fn again(next: u64, failures: u32) -> RevocationResult {
     RevocationResult::Again {
         at: at(next),
+        failures,
         fault: Fault::new("provider_unavailable", "gone"),
     }
 }
@@ -167,20 +168,20 @@ pub(super) async fn a_lease_keeps_others_away(fixture: &dyn Fixture) {
     assert!(second.revocation.lease.version > first.revocation.lease.version);
     assert_eq!(second.tokens, first.tokens);
     // The first one comes late.
-    assert!(!record(&*store, &first, again(50), 26).await);
+    assert!(!record(&*store, &first, again(50, 1), 26).await);
     assert!(!record(&*store, &first, ended(RevocationStatus::Revoked), 26).await);
     assert!(!attribute(&*store, &first, Some("ada")).await);
     let kept = store.revocation(second.revocation.id).await.unwrap();
     assert_eq!(kept.as_ref(), Some(&second.revocation));
     // A lease that has lapsed but that nobody took over still counts.
-    assert!(record(&*store, &second, again(50), 45).await);
+    assert!(record(&*store, &second, again(50, 1), 45).await);
 }
 
 pub(super) async fn a_failed_attempt_is_made_again(fixture: &dyn Fixture) {
     let store = fixture.store();
     stray(&*store, 1, None).await;
     let first = claim_revocation(&*store, 10, 25).await;
-    assert!(record(&*store, &first, again(50), 20).await);
+    assert!(record(&*store, &first, again(50, 1), 20).await);
     let kept = store.revocation(first.revocation.id).await.unwrap();
     let kept = kept.unwrap();
     assert_eq!(kept.status, RevocationStatus::Pending);
@@ -191,7 +192,7 @@ pub(super) async fn a_failed_attempt_is_made_again(fixture: &dyn Fixture) {
     assert_eq!(store.next_revocation_at(&[]).await.unwrap(), Some(at(50)));
     let second = claim_revocation(&*store, 50, 60).await;
     assert_eq!(second.tokens, first.tokens);
-    assert!(record(&*store, &second, again(70), 51).await);
+    assert!(record(&*store, &second, again(70, 2), 51).await);
     let kept = store.revocation(first.revocation.id).await.unwrap();
     assert_eq!(kept.unwrap().failures, 2);
 }
@@ -222,7 +223,7 @@ pub(super) async fn what_has_ended_holds_nothing(fixture: &dyn Fixture) {
         assert_eq!(holding(&*store).await, 0);
         // Nothing follows.
         assert!(!record(&*store, &lease, result, 21).await);
-        assert!(!record(&*store, &lease, again(30), 21).await);
+        assert!(!record(&*store, &lease, again(30, 1), 21).await);
         assert!(!attribute(&*store, &lease, Some("ada")).await);
         assert_eq!(store.revocation(kept.id).await.unwrap(), Some(kept));
         assert_eq!(store.next_revocation_at(&[]).await.unwrap(), None);

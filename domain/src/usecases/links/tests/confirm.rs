@@ -249,6 +249,79 @@ async fn tokens_of_a_person_with_a_live_account_are_not_revoked() {
     );
 }
 
+/// Deletes Alice's account while another link holds tokens of hers. Returns the code and the key of that link.
+async fn held_beside_a_revocation(stage: &Stage) -> (String, AccessKey) {
+    stage.linked().await;
+    let account = stage.last_account().await;
+    let (code, key) = stage.confirming(&Caller::Nobody).await;
+    let deleted = stage.accounts.delete(&Caller::ADMIN, account, HOME).await;
+    assert_eq!(deleted.unwrap(), RevocationStatus::Pending);
+    assert!(stage.provider.revoked().is_empty());
+    let postponed = stage.revocations().await.remove(0);
+    assert_eq!(postponed.failures, 0);
+    let fault = postponed.last_error.unwrap();
+    assert_eq!(fault.code, FaultCode::LinkInProgress);
+    (code, key.unwrap())
+}
+
+#[tokio::test]
+async fn no_revocation_ends_the_grant_that_a_link_holds() {
+    let stage = Stage::new().await;
+    let (code, key) = held_beside_a_revocation(&stage).await;
+    let shown = stage.return_code(&code).await;
+    let sent = stage.send(&code, &key, &shown).await.unwrap();
+    assert_eq!(sent, LinkStatus::Linked(stage.last_account().await));
+    stage.clock.advance(ReturnCode::LIFETIME);
+    assert_eq!(stage.revoke_due().await, 0);
+    assert!(stage.provider.revoked().is_empty());
+    let revocation = stage.revocations().await.remove(0);
+    assert_eq!(revocation.status, RevocationStatus::Cancelled);
+}
+
+#[tokio::test]
+async fn a_revocation_goes_on_after_a_link_that_held_tokens() {
+    let stage = Stage::new().await;
+    let (code, _) = held_beside_a_revocation(&stage).await;
+    stage
+        .consents
+        .cancel(&code, &stage.visitor())
+        .await
+        .unwrap();
+    assert_eq!(stage.revoke_due().await, 1);
+    stage.clock.advance(ReturnCode::LIFETIME);
+    assert_eq!(stage.revoke_due().await, 1);
+    let revoked = stage.provider.revoked();
+    assert_eq!(
+        revoked,
+        ["held-refresh", "held-access", "refresh-1", "access-1"]
+    );
+}
+
+#[tokio::test]
+async fn tokens_whose_owner_is_found_out_wait_for_a_link_too() {
+    let stage = Stage::new().await;
+    let (code, _) = stage.started().await;
+    stage.confirm(&code).await.unwrap();
+    let granted = ScriptedProvider::grant("late", None);
+    stage.provider.answer_redeem(Ok(granted));
+    stage.clock.advance(ScriptedProvider::INTERVAL);
+    let link = stage.redeemer.claim_due(1, &[]).await.unwrap().remove(0);
+    let outcome = stage.redeemer.advance(&link).await;
+    stage
+        .consents
+        .cancel(&code, &stage.visitor())
+        .await
+        .unwrap();
+    let recorded = stage.redeemer.record_result(&link, &outcome).await;
+    assert!(recorded.unwrap().is_none());
+    stage.confirming(&Caller::Nobody).await;
+    assert_eq!(stage.revoke_due().await, 1);
+    assert!(stage.provider.revoked().is_empty());
+    stage.clock.advance(ReturnCode::LIFETIME);
+    assert_eq!(stage.revoke_due().await, 1);
+    assert_eq!(stage.provider.revoked(), ["late"]);
+}
+
 #[tokio::test]
 async fn the_person_may_cancel_instead() {
     let stage = Stage::new().await;

@@ -96,6 +96,27 @@ enum Surroundings {
     Storage(Arc<Storage>),
 }
 
+/// Prints when this process got no processor time for a while, for example because the machine was suspended. What goes
+/// wrong around such a time need not be the service's fault.
+fn watch_for_stalls(sandbox: &Arc<Sandbox>) {
+    const BEAT: Duration = Duration::from_millis(100);
+    const STALL: Duration = Duration::from_secs(1);
+    let sandbox = Arc::downgrade(sandbox);
+    std::thread::spawn(move || {
+        let mut last = Instant::now();
+        while let Some(elapsed) = sandbox.upgrade().map(|sandbox| sandbox.elapsed()) {
+            if last.elapsed() > STALL {
+                eprintln!(
+                    "THIS PROCESS STOOD STILL for {:.1?}, until {elapsed:.1?}",
+                    last.elapsed()
+                );
+            }
+            last = Instant::now();
+            std::thread::sleep(BEAT);
+        }
+    });
+}
+
 impl Scenario {
     /// Runs it, prints the report, and fails if the promise is broken.
     pub(crate) async fn run(&self, size: Size) {
@@ -110,6 +131,7 @@ impl Scenario {
         let (started, seed) = (Instant::now(), seed());
         eprintln!("{}: CHAOS_SEED={seed}", self.name);
         let sandbox = Arc::new(self.sandbox().await);
+        watch_for_stalls(&sandbox);
         let shim = self.clock_steps.then(|| Arc::new(Shim::new()));
         let (services, surroundings) = self.services(&sandbox, shim.as_deref()).await;
         let urls: Vec<_> = services.iter().map(|service| service.url("")).collect();

@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::TcpListener;
 
 use super::dev_run::send;
-use super::machine::Machine;
+use super::machine::{Machine, Run};
 use super::world::World;
 use crate::support::process::{free_port, within};
 

@@ -33,6 +33,7 @@ pub(crate) use problem::ProblemDetails;
 pub(crate) use provider::{Provider, ProviderList};
 pub(crate) use revocation::{DeletedAccount, Revocation, RevocationList};
 pub(crate) use status::{Liveness, Readiness};
+pub(crate) use time_text::TimeText;
 pub(crate) use token::Token;
 pub(crate) use workload::{NewWorkloadAccess, Workload, WorkloadList};
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use self::pending::{Pending, PendingCount, PendingEntry};
 use super::Caller;
+use super::housekeeping::latest_written;
 use crate::audit::{
     Actor, AuditChain, AuditDraft, AuditEvent, AuditKind, AuditNetwork, AuditReference,
     NetworkPrecision, SignedEntry,

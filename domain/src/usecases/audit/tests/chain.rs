@@ -72,6 +72,23 @@ async fn a_clock_that_was_wrong_neither_stops_retention_nor_deletes_young_entrie
     assert_eq!(verified.unwrap().entries, 1);
 }
 
+// A machine without a clock of its own starts in the past, until it has asked a time server.
+#[tokio::test]
+async fn a_clock_that_is_behind_deletes_no_log() {
+    let stage = Stage::new().await;
+    stage.linked().await;
+    let before = stage.entries().await.len();
+    let now = stage.clock_now();
+    stage.clock.set(Timestamp::from_millis(1_451_606_400_000));
+    stage.linked().await;
+    let after = stage.entries().await.len();
+    assert!(after > before);
+    assert_eq!(stage.audit.purge(100).await.unwrap(), 0);
+    stage.clock.set(now);
+    assert_eq!(stage.audit.purge(100).await.unwrap(), 0);
+    assert_eq!(stage.entries().await.len(), after);
+}
+
 /// A store whose oldest entries are deleted during a read.
 struct Shrinking {
     store: Arc<MemoryStore>,

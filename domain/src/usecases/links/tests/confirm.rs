@@ -249,6 +249,23 @@ async fn tokens_of_a_person_with_a_live_account_are_not_revoked() {
     );
 }
 
+#[tokio::test]
+async fn tokens_that_a_relink_holds_are_revoked_with_the_account() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.confirming(&stage.caller(&key).await).await;
+    let account = stage.last_account().await;
+    let deleted = stage.accounts.delete(&Caller::ADMIN, account, HOME).await;
+    deleted.unwrap();
+    stage.revoke_due().await;
+    let mut revoked = stage.provider.revoked();
+    revoked.sort_unstable();
+    assert_eq!(
+        revoked,
+        ["access-1", "held-access", "held-refresh", "refresh-1"]
+    );
+}
+
 /// Deletes Alice's account while another link holds tokens of hers. Returns the code and the key of that link.
 async fn held_beside_a_revocation(stage: &Stage) -> (String, AccessKey) {
     stage.linked().await;

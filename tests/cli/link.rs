@@ -298,7 +298,10 @@ async fn a_browser_is_opened_where_there_is_one() {
         let mut command = world.client(&["link", "--qr", "never"]);
         command.args(option).stderr(stderr);
         command.env("BROWSER", &browser).env("DISPLAY", ":0");
-        command.env("PATH", world.machine.work());
+        command.env(
+            "PATH",
+            format!("{}:/usr/bin:/bin", world.machine.work().display()),
+        );
         let mut child = command.spawn().unwrap();
         let ended = within(Duration::from_secs(60), "the end of `link`", child.wait());
         assert_eq!(ended.await.unwrap().code(), Some(5));

@@ -37,6 +37,8 @@ pub(crate) struct Server {
 pub(crate) struct Issuer {
     /// The issuer, exactly as in its metadata.
     pub(crate) name: String,
+    /// Another name of it in ID tokens.
+    pub(crate) alias: Option<String>,
     pub(crate) jwks_uri: Url,
     pub(crate) algorithms: Vec<String>,
 }
@@ -118,6 +120,7 @@ impl Server {
             userinfo,
             issuer: jwks_uri.map(|jwks_uri| Issuer {
                 name: metadata.issuer.clone(),
+                alias: settings.quirks.identity.issuer_alias.clone(),
                 jwks_uri,
                 algorithms: metadata.id_token_algorithms.clone(),
             }),

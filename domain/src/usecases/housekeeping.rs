@@ -95,18 +95,17 @@ pub(super) async fn latest_stored(
 ) -> Result<Option<Timestamp>, StoreError> {
     let replicas = replicas.replicas().await?;
     let seen = replicas.into_iter().map(|replica| replica.seen_at).max();
-    Ok(seen.max(latest_written(audit).await?))
+    let written = last_written(audit).await?.into_iter().max();
+    Ok(seen.max(written))
 }
 
-/// Returns the latest time of the last [`LATEST_ENTRIES`] audit entries.
-pub(super) async fn latest_written(
-    audit: &dyn AuditStore,
-) -> Result<Option<Timestamp>, StoreError> {
+/// Returns the times of the last [`LATEST_ENTRIES`] audit entries.
+pub(super) async fn last_written(audit: &dyn AuditStore) -> Result<Vec<Timestamp>, StoreError> {
     let Some(ends) = audit.audit_ends().await? else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     let before = AuditNumber(ends.head.number.0.saturating_sub(LATEST_ENTRIES));
     let (all, limit) = (AuditFilter::default(), LATEST_ENTRIES.unsigned_abs());
     let entries = audit.audit_entries(&all, before, limit).await?;
-    Ok(entries.into_iter().map(|entry| entry.content.at).max())
+    Ok(entries.into_iter().map(|entry| entry.content.at).collect())
 }

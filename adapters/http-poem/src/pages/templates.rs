@@ -136,13 +136,13 @@ pub(super) struct Ended<'a> {
 impl<'a> Ended<'a> {
     /// Returns the page with the messages `{stem}-heading`, `{stem}-text` and `{stem}-advice`.
     pub(super) fn new(visit: &'a Visit<'a>, mood: Mood, stem: &str) -> Self {
-        let say = |part| visit.texts.say(&format!("{stem}-{part}"));
+        let part = |name| visit.texts.say(&format!("{stem}-{name}"));
         Self {
             visit,
             mood,
-            heading: say("heading"),
-            text: say("text"),
-            advice: say("advice"),
+            heading: part("heading"),
+            text: part("text"),
+            advice: part("advice"),
             detail: None,
             tells_operator: false,
         }

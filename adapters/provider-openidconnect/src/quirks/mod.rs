@@ -174,6 +174,9 @@ pub struct IdentityQuirks {
     /// One issuer for many tenants: `{tenantid}` stands for the claim `tid` of the ID token.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub issuer_template: Option<String>,
+    /// Another name of the issuer in ID tokens. OpenID Connect Core section 15.6.2 allows Google's without a scheme.
+    #[serde(deserialize_with = "operators::unless_empty")]
+    pub issuer_alias: Option<String>,
 }
 
 /// Revocation.

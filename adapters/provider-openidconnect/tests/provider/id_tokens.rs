@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::jwt::{
     claims, claims_with, ed25519, key_set, rsa, sign, sign_ed25519, sign_hmac, sign_rsa,
 };
+use crate::quirks::preset;
 use crate::support::{
     Stub, Subject, TestClock, error_of, issuer, json as reply_json, kind, known, metadata, plain,
     reply,
@@ -185,6 +186,34 @@ async fn a_token_that_is_not_to_be_believed() {
         kind(&error_of(identify(&stub, &nobody).await)).0,
         "nonsense"
     );
+}
+
+// OpenID Connect Core section 15.6.2: Google's older implementations omit the scheme.
+#[tokio::test]
+async fn an_issuer_may_have_an_alias() {
+    let alias = preset("google", "https://accounts.google.com")
+        .quirks
+        .identity
+        .issuer_alias;
+    let stub = start(json!({})).await;
+    let mut settings = issuer(&stub.base);
+    settings.quirks.identity.issuer_alias = alias;
+    let subject = Subject::new(settings);
+    for (named, is_accepted) in [
+        (&*stub.base, true),
+        ("accounts.google.com", true),
+        ("https://accounts.google.com", false),
+        ("google.com", false),
+    ] {
+        let token = good(&claims_with(&stub.base, json!({"iss": named})));
+        let identified = subject.identify(Some(&token)).await;
+        assert_eq!(identified.is_ok(), is_accepted, "{named}");
+    }
+    let token = good(&claims_with(
+        &stub.base,
+        json!({"iss": "accounts.google.com"}),
+    ));
+    assert_eq!(kind(&error_of(identify(&stub, &token).await)), INVALID);
 }
 
 // RFC 8725 section 3.11 recommends explicit types, but none is registered for ID tokens: rodauth-oauth and Connect2id

@@ -118,7 +118,17 @@ mod tests {
         });
         assert_eq!(admitted, [Ok(2), Ok(1), Ok(0), Err(INTERVAL)]);
         assert_eq!(limit.admit(1, uptime + INTERVAL), Ok(0));
+        assert_eq!(limit.admit(1, uptime + INTERVAL * 3 / 2), Err(INTERVAL / 2));
+        assert_eq!(limit.admit(1, uptime + INTERVAL * 9), Ok(2));
         assert_eq!(limit.admit(2, uptime), Ok(2));
+    }
+
+    #[test]
+    fn an_interval_of_zero_is_no_limit() {
+        let limit = RateLimit::new(Duration::ZERO, 3);
+        for _ in 0..100 {
+            assert!(limit.admit(1, INTERVAL).is_ok());
+        }
     }
 
     #[test]

@@ -58,20 +58,18 @@ impl RevocationStore for SeaOrmStore {
 
     async fn attribute_revocation(
         &self,
-        id: RevocationId,
-        lease: LeaseVersion,
+        lease: &RevocationLease,
         person: Option<&str>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        let revocation = &lease.revocation;
+        let (provider, version) = (&revocation.provider, revocation.lease.version);
         let write = self.write().await?;
-        let Some(provider) = provider_of(&write, id).await? else {
+        locks::persons(&write, provider).await?;
+        let Some(row) = leased(&write, revocation.id, version).await? else {
             return Ok(false);
         };
-        locks::persons(&write, &provider).await?;
-        let Some(row) = leased(&write, id, lease).await? else {
-            return Ok(false);
-        };
-        let is_alive = outbox::is_alive(&write, &provider, person).await?;
+        let is_alive = outbox::is_alive(&write, provider, person).await?;
         let attributed = if is_alive {
             ended_revocation(RevocationStatus::Cancelled, now)
         } else {
@@ -147,19 +145,6 @@ impl Leased for Entity {
     const LEASE_UNTIL: Column = Column::LeaseUntil;
     const NEXT_AT: Column = Column::NextAttemptAt;
     const VERSION: Column = Column::LeaseVersion;
-}
-
-/// Returns the provider of a revocation. The provider never changes, so it can be read before the row is locked.
-async fn provider_of(
-    db: &impl ConnectionTrait,
-    id: RevocationId,
-) -> Result<Option<ProviderName>, StoreError> {
-    let provider = Entity::find_by_id(id.0)
-        .select_only()
-        .column(Column::Provider)
-        .into_tuple::<String>();
-    let provider = provider.one(db).await.map_err(failed)?;
-    Ok(provider.map(ProviderName::new))
 }
 
 /// Returns the row if it still has this lease and has not ended.

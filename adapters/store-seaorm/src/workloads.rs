@@ -2,11 +2,9 @@
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::audit::{AuditDraft, AuditEvent};
-use central_oauth_domain::grant::{AccessKeyId, AccountId, NewKey};
-use central_oauth_domain::ports::{KeyCreation, SingleUse, StoreError, WorkloadStore};
+use central_oauth_domain::grant::{AccessKeyId, AccountId};
+use central_oauth_domain::ports::{SingleUse, StoreError, WorkloadStore};
 use central_oauth_domain::secret::KeyedHash;
-use central_oauth_domain::vault::RowMacs;
 use central_oauth_domain::workload::{
     ClaimList, NewWorkload, WorkloadAccess, WorkloadBinding, WorkloadRecord,
 };
@@ -21,9 +19,9 @@ use crate::damage::{self, Numbered};
 use crate::entities::workloads::{ActiveModel, Column, Entity, Model};
 use crate::entities::{access_keys, accounts, device_codes, used_tokens};
 use crate::error::{Unreadable, failed};
+use crate::keys;
 use crate::statements::{delete_before, finds_any, insert_unless_taken};
 use crate::store::SeaOrmStore;
-use crate::{audit, keys};
 
 /// Maximum number of accounts that one workload uses.
 const MOST_OF_ONE: u64 = 1_000;
@@ -73,26 +71,6 @@ impl WorkloadStore for SeaOrmStore {
             })
         });
         page.await
-    }
-
-    async fn create_workload(
-        &self,
-        key: NewKey,
-        workload: NewWorkload,
-        most: u64,
-        macs: &RowMacs,
-        audit: AuditDraft,
-    ) -> Result<KeyCreation, StoreError> {
-        let account = key.account;
-        let write = self.write().await?;
-        let created = keys::insert_reader(&write, key, most, macs).await?;
-        if let KeyCreation::Created(record) = &created {
-            insert(&write, record.id, workload).await?;
-            let event = AuditEvent::key_created(account, record);
-            audit::store(&write, &[audit.entry(event)]).await?;
-        }
-        write.commit().await?;
-        Ok(created)
     }
 
     async fn is_workload(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError> {

@@ -34,6 +34,7 @@ async fn reader(store: &SeaOrmStore, n: u64, owner: u64) -> AccessKeyId {
         },
         created_at: NOW,
         expires_at: Some(NOW),
+        workload: None,
     };
     match store.create_key(key, 10, macs(), audit()).await.unwrap() {
         KeyCreation::Created(record) => record.id,

@@ -6,6 +6,7 @@ use crate::number::number;
 use crate::observe::words;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
+use crate::workload::NewWorkload;
 
 number! {
     /// The store's number of an access key. The API shows it as a string.
@@ -115,6 +116,8 @@ pub struct NewKey {
     pub created_at: Timestamp,
     /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
+    /// The workload that acts with the key; `None` for a key that is handed out.
+    pub workload: Option<NewWorkload>,
 }
 
 impl NewKey {

@@ -4,7 +4,6 @@ mod code;
 mod guesses;
 mod limits;
 mod model;
-mod poll_limit;
 pub mod polling;
 mod return_code;
 mod transitions;
@@ -19,6 +18,5 @@ pub use model::{
     Ending, HeldGrant, Link, LinkId, LinkState, LinkStatus, LinkVersion, Owner, PollSchedule,
     Requester, SealedConsent, SealedGrant, SealedPrompt,
 };
-pub use poll_limit::{PollLimit, PolledTooSoon, Poller};
 pub use return_code::{ReturnCode, ReturnCodePolicy};
 pub use transitions::TransitionError;

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::labels::BadLabel;
-use crate::link::{MalformedLinkCode, PolledTooSoon, TooManyConsents, TooManyGuesses};
+use crate::link::{MalformedLinkCode, TooManyConsents, TooManyGuesses};
 use crate::ports::{CipherError, ProviderError, StoreError};
 use crate::workload::WorkloadRefusal;
 
@@ -91,8 +91,11 @@ pub enum Refusal {
     #[error(transparent)]
     TooManyConsents(#[from] TooManyConsents),
     /// A client polled its link faster than the interval allows.
-    #[error(transparent)]
-    PolledTooSoon(#[from] PolledTooSoon),
+    #[error("polled faster than the interval allows")]
+    PolledTooSoon {
+        /// How long until the next poll.
+        retry_after: Duration,
+    },
     /// No provider is configured, or this provider is no longer configured.
     #[error("{0}")]
     ProviderNotConfigured(String),
@@ -131,7 +134,7 @@ pub trait Coded {
 
 impl Coded for Refusal {
     fn is_too_soon(&self) -> bool {
-        matches!(self, Self::PolledTooSoon(_))
+        matches!(self, Self::PolledTooSoon { .. })
     }
 
     fn code(&self) -> &'static str {
@@ -154,7 +157,7 @@ impl Coded for Refusal {
             | Self::KeyUsedTooOften { .. }
             | Self::TooManyLinks { .. }
             | Self::TooManyConsents(_)
-            | Self::PolledTooSoon(_) => "rate_limited",
+            | Self::PolledTooSoon { .. } => "rate_limited",
             Self::ProviderNotConfigured(_) => "provider_not_configured",
             Self::ProviderUnavailable { .. } => "provider_unavailable",
             Self::ProviderRefused(_) => "provider_error",
@@ -174,7 +177,7 @@ impl Refusal {
         match self {
             Self::RateLimited(TooManyGuesses { retry_after })
             | Self::TooManyConsents(TooManyConsents { retry_after })
-            | Self::PolledTooSoon(PolledTooSoon { retry_after })
+            | Self::PolledTooSoon { retry_after }
             | Self::TooManyUnknownKeys { retry_after }
             | Self::KeyUsedTooOften { retry_after }
             | Self::TooManyLinks { retry_after }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use central_oauth_domain::grant::KeyRole;
-use central_oauth_domain::link::{PolledTooSoon, Requester, TooManyGuesses};
+use central_oauth_domain::link::{Requester, TooManyGuesses};
 use central_oauth_domain::usecases::{LinkRequest, Refusal, Services, WorkloadAction, refusals};
 use central_oauth_domain::{BadLabel, Labels};
 use poem::Request;
@@ -273,7 +273,7 @@ documented!(
         DocumentedProblem("no link has this code", || refusals::UNKNOWN_CODE.into()),
         DocumentedProblem("polled faster than the interval", || {
             let retry_after = A_WHILE;
-            Refusal::from(PolledTooSoon { retry_after }).into()
+            Refusal::PolledTooSoon { retry_after }.into()
         }),
         DocumentedProblem("too many wrong codes were tried", || {
             let retry_after = A_WHILE;

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use central_oauth_domain::Fault;
-use central_oauth_domain::link::{PolledTooSoon, TooManyGuesses};
+use central_oauth_domain::link::TooManyGuesses;
 use central_oauth_domain::ports::CipherError;
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ async fn every_refusal_has_its_code_and_status() {
             Some("2"),
         ),
         (
-            PolledTooSoon { retry_after: wait }.into(),
+            Refusal::PolledTooSoon { retry_after: wait },
             429,
             "rate_limited",
             Some("2"),

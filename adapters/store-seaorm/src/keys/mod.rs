@@ -24,7 +24,7 @@ use crate::entities::{accounts, device_codes};
 use crate::error::failed;
 use crate::statements::finds_any;
 use crate::store::SeaOrmStore;
-use crate::{audit, damage, locks};
+use crate::{audit, damage, locks, workloads};
 
 pub(crate) use macs::{complete, insert_inert};
 
@@ -172,8 +172,8 @@ pub(crate) fn holder(
     Ok(Some(key_holder(&key, binding)?))
 }
 
-/// Stores an additional key of an account.
-pub(crate) async fn insert_reader(
+/// Stores an additional key of an account with its workload, if any.
+async fn insert_reader(
     db: &impl ConnectionTrait,
     key: NewKey,
     most: u64,
@@ -199,6 +199,9 @@ pub(crate) async fn insert_reader(
     let holder = key.holder(UNNUMBERED, person);
     let (name, now) = (Some(key.name), key.created_at);
     let row = macs::insert(db, holder, name, now, macs).await?;
+    if let Some(workload) = key.workload {
+        workloads::insert(db, AccessKeyId(row.id), workload).await?;
+    }
     Ok(KeyCreation::Created(key_record(row)?))
 }
 

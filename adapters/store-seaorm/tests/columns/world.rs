@@ -188,6 +188,7 @@ fn reader(account: AccountId, n: u64) -> NewKey {
         limits: KeyLimits::default(),
         created_at: NOW,
         expires_at: None,
+        workload: None,
     }
 }
 
@@ -202,7 +203,11 @@ async fn workload(store: &SeaOrmStore, account: AccountId) {
         },
     };
     let n = 24 + account.0.unsigned_abs();
-    let created = store.create_workload(reader(account, n), workload, 100, macs(), audit());
+    let key = NewKey {
+        workload: Some(workload),
+        ..reader(account, n)
+    };
+    let created = store.create_key(key, 100, macs(), audit());
     created.await.unwrap();
 }
 

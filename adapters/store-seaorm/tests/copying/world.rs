@@ -190,15 +190,6 @@ fn receiver() -> ReceiverName {
 }
 
 async fn grant_workload(store: &SeaOrmStore, account: AccountId) {
-    let new_key = NewKey {
-        account,
-        hash: key(90),
-        name: "workload nightly".to_owned(),
-        maker: KeyMaker::Operator,
-        limits: KeyLimits::default(),
-        created_at: NOW,
-        expires_at: None,
-    };
     let workload = NewWorkload {
         identity: key(91),
         mac: key(92),
@@ -208,7 +199,17 @@ async fn grant_workload(store: &SeaOrmStore, account: AccountId) {
             claims: [("sub", "project:7")].into_iter().collect(),
         },
     };
-    let created = store.create_workload(new_key, workload, 100, macs(), audit());
+    let new_key = NewKey {
+        account,
+        hash: key(90),
+        name: "workload nightly".to_owned(),
+        maker: KeyMaker::Operator,
+        limits: KeyLimits::default(),
+        created_at: NOW,
+        expires_at: None,
+        workload: Some(workload),
+    };
+    let created = store.create_key(new_key, 100, macs(), audit());
     created.await.unwrap();
 }
 

@@ -21,8 +21,9 @@ pub trait KeyStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<KeyRecord>, StoreError>;
 
-    /// Stores a new key with its MAC, unless the account has `most` keys already. [`StoreError::Conflict`] if the
-    /// account, or the key that creates the new one, is gone. The audit entry is part of the transaction.
+    /// Stores a new key with its MAC and its workload, if any, unless the account has `most` keys already.
+    /// [`StoreError::Conflict`] if the account, or the key that creates the new one, is gone. The audit entry is part
+    /// of the transaction.
     async fn create_key(
         &self,
         key: NewKey,

@@ -37,8 +37,7 @@ pub trait RevocationStore: Send + Sync {
     /// so one such account is enough to cancel. Returns whether there is still something to revoke under this lease.
     async fn attribute_revocation(
         &self,
-        id: RevocationId,
-        lease: LeaseVersion,
+        lease: &RevocationLease,
         person: Option<&str>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;

@@ -1,11 +1,9 @@
 use async_trait::async_trait;
 
-use super::{KeyCreation, StoreError};
-use crate::audit::AuditDraft;
-use crate::grant::{AccessKeyId, AccountId, NewKey};
+use super::StoreError;
+use crate::grant::{AccessKeyId, AccountId};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
-use crate::vault::RowMacs;
 use crate::workload::{NewWorkload, WorkloadAccess, WorkloadRecord};
 
 /// Workloads that may use accounts, and single-use tokens. A workload is deleted with its key.
@@ -22,18 +20,6 @@ pub trait WorkloadStore: Send + Sync {
         after: Option<AccessKeyId>,
         limit: u64,
     ) -> Result<Vec<WorkloadRecord>, StoreError>;
-
-    /// Stores a key and the workload that acts with it, unless the account has `most` keys already.
-    /// [`StoreError::Conflict`] if the account or the maker of the key is gone. The audit entry is part of the
-    /// transaction.
-    async fn create_workload(
-        &self,
-        key: NewKey,
-        workload: NewWorkload,
-        most: u64,
-        macs: &RowMacs,
-        audit: AuditDraft,
-    ) -> Result<KeyCreation, StoreError>;
 
     /// Whether this key belongs to a workload of the account.
     async fn is_workload(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError>;

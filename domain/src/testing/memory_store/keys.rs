@@ -164,7 +164,7 @@ impl State {
         })
     }
 
-    pub(super) fn create_key(
+    fn create_key(
         &mut self,
         key: NewKey,
         most: u64,
@@ -184,6 +184,9 @@ impl State {
         let holder = key.holder(AccessKeyId(self.next_number()), person);
         let record = record(&holder, Some(key.name), key.created_at);
         self.insert_key(&macs.authenticated(holder), record.clone())?;
+        if let Some(workload) = key.workload {
+            self.workloads.insert(record.id.0, workload);
+        }
         Ok(KeyCreation::Created(record))
     }
 

@@ -49,12 +49,11 @@ impl RevocationStore for MemoryStore {
 
     async fn attribute_revocation(
         &self,
-        id: RevocationId,
-        lease: LeaseVersion,
+        lease: &RevocationLease,
         person: Option<&str>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        Ok(self.lock().attribute(id, lease, person, now))
+        Ok(self.lock().attribute(&lease.revocation, person, now))
     }
 
     async fn tokens_held_until(
@@ -219,20 +218,13 @@ impl State {
         (pending && revocation.lease.version == lease).then_some(kept)
     }
 
-    fn attribute(
-        &mut self,
-        id: RevocationId,
-        lease: LeaseVersion,
-        person: Option<&str>,
-        now: Timestamp,
-    ) -> bool {
-        let Some(kept) = self.pending_revocation(id, lease) else {
+    fn attribute(&mut self, leased: &Revocation, person: Option<&str>, now: Timestamp) -> bool {
+        let Some(kept) = self.pending_revocation(leased.id, leased.lease.version) else {
             return false;
         };
         kept.revocation.person = person.map(str::to_owned);
-        let provider = kept.revocation.provider.clone();
-        let alive = self.is_alive(&provider, person);
-        if let Some(kept) = self.revocations.get_mut(&id.0).filter(|_| alive) {
+        let alive = self.is_alive(&leased.provider, person);
+        if let Some(kept) = self.revocations.get_mut(&leased.id.0).filter(|_| alive) {
             end(kept, RevocationStatus::Cancelled, now);
         }
         !alive

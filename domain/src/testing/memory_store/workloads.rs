@@ -3,12 +3,10 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::audit::{AuditDraft, AuditEvent};
-use crate::grant::{AccessKeyId, AccountId, NewKey};
-use crate::ports::{KeyCreation, StoreError, WorkloadStore};
+use crate::grant::{AccessKeyId, AccountId};
+use crate::ports::{StoreError, WorkloadStore};
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
-use crate::vault::RowMacs;
 use crate::workload::{NewWorkload, WorkloadAccess, WorkloadRecord};
 
 #[async_trait]
@@ -51,24 +49,6 @@ impl WorkloadStore for MemoryStore {
         Ok(all
             .take(usize::try_from(limit).unwrap_or(usize::MAX))
             .collect())
-    }
-
-    async fn create_workload(
-        &self,
-        key: NewKey,
-        workload: NewWorkload,
-        most: u64,
-        macs: &RowMacs,
-        audit: AuditDraft,
-    ) -> Result<KeyCreation, StoreError> {
-        let mut state = self.lock();
-        let account = key.account;
-        let created = state.create_key(key, most, macs)?;
-        if let KeyCreation::Created(record) = &created {
-            state.workloads.insert(record.id.0, workload);
-            state.keep_entry(audit.entry(AuditEvent::key_created(account, record)));
-        }
-        Ok(created)
     }
 
     async fn is_workload(&self, account: AccountId, key: AccessKeyId) -> Result<bool, StoreError> {

@@ -78,7 +78,7 @@ impl Accounts {
             let ended = self.ender.end_relinks(id, None, actor, address);
             ended.await?;
             let tokens = self.accounts.tokens(id).await?.ok_or(NO_SUCH_ACCOUNT)?;
-            let revocation = self.revoker.of_account(&tokens)?;
+            let revocation = self.revoker.of_account(&tokens);
             let audit = self.audit.draft(actor, Some(address));
             let deleted = self.accounts.delete_account(&tokens, revocation, audit);
             match deleted.await {

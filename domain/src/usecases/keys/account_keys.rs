@@ -80,6 +80,7 @@ impl Keys {
             limits: allowed(request.limits)?,
             created_at: self.clock.now(),
             expires_at: self.expiry(caller, request.expires_at)?,
+            workload: None,
         };
         let audit = self.audit.draft(Actor::from(caller), Some(address));
         let most = Self::MOST_PER_ACCOUNT;

@@ -7,7 +7,6 @@ mod uses;
 
 use std::sync::Arc;
 
-use self::unknown::UnknownBearers;
 use self::uses::KeyUses;
 use super::account_reader::AccountReader;
 use super::links::LinkEnder;
@@ -15,6 +14,7 @@ use super::withdrawal::Withdrawals;
 use super::{AuditLog, Operators, Ports, Settings, TokenCache};
 use crate::entropy::Entropy;
 use crate::grant::AccessKeyId;
+use crate::link::Network;
 use crate::observe::Observer;
 use crate::ports::{Clock, KeyStore, StoreError};
 use crate::rate_limit::RateLimit;
@@ -38,7 +38,11 @@ pub struct Keys {
     operators: Arc<Operators>,
     trusts_workloads: bool,
     uses: KeyUses,
-    unknown: UnknownBearers,
+    /// Counts rejected bearer tokens by network, in this process. Rejections beyond the limit are not logged.
+    ///
+    /// Every bearer is looked up before the limit applies, so a valid key always works, and clients behind one address
+    /// do not lock each other out. Keys have 200 random bits, so guessing needs no lockout.
+    unknown: RateLimit<Network>,
     /// How often keys with a use limit were used, in this process.
     used: RateLimit<AccessKeyId>,
     observer: Arc<dyn Observer>,
@@ -70,7 +74,7 @@ impl Keys {
             operators: Arc::clone(operators),
             trusts_workloads: settings.workloads.is_some(),
             uses: KeyUses::default(),
-            unknown: UnknownBearers::default(),
+            unknown: RateLimit::new(Self::UNKNOWN_EVERY, Self::UNKNOWN_AT_ONCE),
             used: RateLimit::of_each(),
             observer: Arc::clone(&ports.observer),
             audit: Arc::clone(&ports.audit),

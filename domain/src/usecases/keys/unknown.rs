@@ -5,23 +5,10 @@ use super::Keys;
 use crate::audit::{Actor, AuditKind};
 use crate::link::Network;
 use crate::observe::BearerRefusal;
-use crate::rate_limit::RateLimit;
 use crate::usecases::Refusal;
 
 /// The detail for a key that is used from a forbidden network.
 pub(super) const WRONG_NETWORK: &str = "this access key may not be used from this network";
-
-/// Counts rejected bearer tokens by network, in this process. Rejections beyond the limit are not logged.
-///
-/// Every bearer is looked up before the limit applies, so a valid key always works, and clients behind one address do
-/// not lock each other out. Keys have 200 random bits, so guessing needs no lockout.
-pub(super) struct UnknownBearers(RateLimit<Network>);
-
-impl Default for UnknownBearers {
-    fn default() -> Self {
-        Self(RateLimit::new(Keys::UNKNOWN_EVERY, Keys::UNKNOWN_AT_ONCE))
-    }
-}
 
 impl Keys {
     /// After a burst of [`Keys::UNKNOWN_AT_ONCE`], each network may send one unknown bearer per interval and gets a
@@ -63,14 +50,11 @@ impl Keys {
         address: IpAddr,
     ) -> Result<(), Refusal> {
         let (network, uptime) = (Network::of(address), self.clock.uptime());
-        let left = self
-            .unknown
-            .0
-            .admit(network, uptime)
-            .map_err(|retry_after| {
-                self.observer.bearer_refused(BearerRefusal::RateLimited);
-                Refusal::TooManyUnknownKeys { retry_after }
-            })?;
+        let admitted = self.unknown.admit(network, uptime);
+        let left = admitted.map_err(|retry_after| {
+            self.observer.bearer_refused(BearerRefusal::RateLimited);
+            Refusal::TooManyUnknownKeys { retry_after }
+        })?;
         self.observer.bearer_refused(how);
         if left == 0 {
             tracing::warn!(%address, "too many refused access keys and JWTs: this network gets 429 for more of them; valid ones still work");
@@ -81,6 +65,6 @@ impl Keys {
     /// Whether the next rejected bearer from this address is within the limit, and so is logged.
     pub(crate) fn logs_refusal(&self, address: IpAddr) -> bool {
         let (network, uptime) = (Network::of(address), self.clock.uptime());
-        self.unknown.0.has_room(&network, uptime)
+        self.unknown.has_room(&network, uptime)
     }
 }

@@ -50,12 +50,7 @@ impl LinkEnder {
         link: &Link,
         ending: Ending,
     ) -> Result<(), StoreError> {
-        let stray = link.held().and_then(|grant| {
-            self.revoker
-                .of_link(link, grant)
-                .inspect_err(|error| tracing::error!(%error, "tokens of a link are not revoked"))
-                .ok()
-        });
+        let stray = link.held().map(|grant| self.revoker.of_link(link, grant));
         let now = self.clock.now();
         let ended = self.links.end_link(link, ending.clone(), stray, now);
         ended.await?;
@@ -120,13 +115,8 @@ impl LinkEnder {
 
     /// Revokes tokens that arrived after their link had ended.
     pub(crate) async fn revoke(&self, link: &Link, grant: &SealedGrant) -> Result<(), StoreError> {
-        match self.revoker.of_link(link, grant) {
-            Ok(stray) => self.revoker.store_stray(stray).await,
-            Err(error) => {
-                tracing::error!(link = link.id.0, %error, "tokens of an ended link are not revoked");
-                Ok(())
-            }
-        }
+        let stray = self.revoker.of_link(link, grant);
+        self.revoker.store_stray(stray).await
     }
 
     /// Ends the open relinks of an account. If `by` is given, ends only those that this key has started; otherwise the

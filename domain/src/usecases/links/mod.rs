@@ -15,13 +15,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use self::poll::Poller;
 use super::account_reader::AccountReader;
 use super::{AuditLog, Operators, Ports, Providers, Settings};
 use crate::cidr::Cidr;
 use crate::entropy::Entropy;
-use crate::link::{CodeLimit, Link, PollLimit, ReturnCodePolicy};
+use crate::link::{CodeLimit, Link, ReturnCodePolicy};
 use crate::observe::Observer;
 use crate::ports::{Clock, KeyStore, LinkStore, StoreError};
+use crate::rate_limit::RateLimit;
 use crate::vault::Vault;
 
 pub(super) use completer::LinkCompleter;
@@ -51,7 +53,9 @@ pub struct Links {
     return_code: ReturnCodePolicy,
     code_ttl: Duration,
     poll_interval: Duration,
-    polls: PollLimit,
+    /// Limits each poller to one poll per interval, with a burst for clients that retry or restart. Only polls of
+    /// existing links are counted.
+    polls: RateLimit<Poller>,
     codes: CodeLimit,
     /// The number of links that ended without an account, as of the last purge.
     left_over: AtomicU64,
@@ -86,7 +90,7 @@ impl Links {
             return_code: settings.return_code,
             code_ttl: settings.link_code_ttl,
             poll_interval: settings.poll_interval,
-            polls: PollLimit::new(settings.poll_interval),
+            polls: RateLimit::new(settings.poll_interval, Self::POLL_BURST),
             codes: CodeLimit::new(settings.link_code_ttl),
             left_over: AtomicU64::new(0),
             observer: Arc::clone(&ports.observer),

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use super::Links;
 use crate::fault::Fault;
-use crate::grant::{Account, KeyBinding, KeyHolder};
-use crate::link::{Link, LinkCode, LinkState, LinkStatus, Poller};
+use crate::grant::{AccessKeyId, Account, KeyBinding, KeyHolder};
+use crate::link::{Link, LinkCode, LinkId, LinkState, LinkStatus};
 use crate::usecases::caller::ALTERED_KEY;
 use crate::usecases::refusal::UNKNOWN_CODE;
 use crate::usecases::{Caller, PresentedKey, Refusal};
@@ -24,7 +24,24 @@ pub struct LinkReport {
     pub error: Option<Fault>,
 }
 
+/// Who polls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Poller {
+    /// The holder of an access key.
+    Key(AccessKeyId),
+    /// A caller who sends only the code of a link.
+    Stranger {
+        /// Where the request comes from.
+        address: IpAddr,
+        /// The link.
+        link: LinkId,
+    },
+}
+
 impl Links {
+    /// The size of the burst: how many polls may come at once.
+    pub(super) const POLL_BURST: u32 = 3;
+
     /// Returns the state of a link. Anybody who knows the code sees the status. Only the link's own key, and the admin
     /// if the link is a relink, see the account or the error. The limit on wrong codes applies to neither of them.
     ///
@@ -62,7 +79,8 @@ impl Links {
                 Poller::Stranger { address, link }
             }
         };
-        self.polls.admit(poller, self.clock.uptime())?;
+        let admitted = self.polls.admit(poller, self.clock.uptime());
+        admitted.map_err(|retry_after| Refusal::PolledTooSoon { retry_after })?;
         Ok(report)
     }
 

@@ -75,14 +75,8 @@ impl Refresher {
         lease: &StoredTokens,
         tokens: &RefreshedTokens,
     ) -> Result<(), StoreError> {
-        match self.revoker.of_refresh(lease, tokens) {
-            Ok(stray) => self.revoker.store_stray(stray).await,
-            Err(error) => {
-                let account = lease.account.id.0;
-                tracing::error!(account, %error, "tokens of a deleted account are not revoked");
-                Ok(())
-            }
-        }
+        let stray = self.revoker.of_refresh(lease, tokens);
+        self.revoker.store_stray(stray).await
     }
 
     async fn store_failure(

@@ -153,13 +153,8 @@ impl Revoker {
             Identity::Known { account_id, .. } => Some(account_id.as_str()),
             Identity::Unknown => None,
         };
-        let revocation = &lease.revocation;
-        let attributed = self.revocations.attribute_revocation(
-            revocation.id,
-            revocation.lease.version,
-            person,
-            self.clock.now(),
-        );
+        let now = self.clock.now();
+        let attributed = self.revocations.attribute_revocation(lease, person, now);
         if attributed.await? {
             Ok(person.map(str::to_owned))
         } else {

@@ -5,21 +5,21 @@ use super::Revoker;
 use crate::grant::revocation::{NewRevocation, RevocableTokens, RevocationReference};
 use crate::grant::{Account, RefreshedTokens, StoredTokens, TokenOrigin};
 use crate::link::{Link, LinkState, SealedGrant};
-use crate::ports::{CipherError, SealedTo, StoreError};
+use crate::ports::{SealedTo, StoreError};
 use crate::secret::{AccessToken, IdToken, RefreshToken, Sealed};
 use crate::time::Timestamp;
 use crate::vault::Sealable;
 
 impl Revoker {
     /// Returns a revocation of an account's tokens, with a lease for the caller, who deletes the account.
-    pub(crate) fn of_account(&self, stored: &StoredTokens) -> Result<NewRevocation, CipherError> {
+    pub(crate) fn of_account(&self, stored: &StoredTokens) -> NewRevocation {
         let tokens = (Some(&stored.access_token), stored.refresh_token.as_ref());
         let (account, origin) = (&stored.account, &stored.origin);
-        let revocation = self.of_tokens(account, tokens, origin, stored.obtained_at)?;
-        Ok(NewRevocation {
+        let revocation = self.of_tokens(account, tokens, origin, stored.obtained_at);
+        NewRevocation {
             lease_until: Some(self.lease_until(revocation.created_at)),
             ..revocation
-        })
+        }
     }
 
     /// Returns a revocation of the tokens that a refresh returned after the account was deleted or got tokens of
@@ -28,7 +28,7 @@ impl Revoker {
         &self,
         lease: &StoredTokens,
         refreshed: &RefreshedTokens,
-    ) -> Result<NewRevocation, CipherError> {
+    ) -> NewRevocation {
         let access_token = refreshed.access_token.as_ref().ok();
         let tokens = (access_token, refreshed.refresh_token.as_ref());
         let (account, origin) = (&lease.account, &lease.origin);
@@ -41,36 +41,32 @@ impl Revoker {
         (access_token, refresh_token): (Option<&Sealed>, Option<&Sealed>),
         origin: &TokenOrigin,
         requested_at: Timestamp,
-    ) -> Result<NewRevocation, CipherError> {
+    ) -> NewRevocation {
         let (key, reference) = (&account.key, self.new_reference());
-        Ok(NewRevocation {
+        NewRevocation {
             reference,
             provider: key.provider.clone(),
             person: Some(key.account_id.clone()),
             account: Some(account.id),
             origin: origin.clone(),
             tokens: RevocableTokens {
-                access_token: self.move_token::<AccessToken>(access_token, key, reference)?,
-                refresh_token: self.move_token::<RefreshToken>(refresh_token, key, reference)?,
+                access_token: self.move_token::<AccessToken>(access_token, key, reference),
+                refresh_token: self.move_token::<RefreshToken>(refresh_token, key, reference),
                 id_token: None,
             },
             requested_at,
             created_at: self.clock.now(),
             lease_until: None,
-        })
+        }
     }
 
     /// Returns a revocation of a link's tokens. Their owner is known only if the link waits for a return code.
-    pub(crate) fn of_link(
-        &self,
-        link: &Link,
-        grant: &SealedGrant,
-    ) -> Result<NewRevocation, CipherError> {
+    pub(crate) fn of_link(&self, link: &Link, grant: &SealedGrant) -> NewRevocation {
         let (code, reference) = (&link.code, self.new_reference());
         let access_token = Some(&grant.access_token);
         let refresh_token = grant.refresh_token.as_ref();
         let id_token = grant.id_token.as_ref();
-        Ok(NewRevocation {
+        NewRevocation {
             reference,
             provider: link.provider.clone(),
             person: match &link.state {
@@ -80,14 +76,14 @@ impl Revoker {
             account: None,
             origin: grant.origin.clone(),
             tokens: RevocableTokens {
-                access_token: self.move_token::<AccessToken>(access_token, code, reference)?,
-                refresh_token: self.move_token::<RefreshToken>(refresh_token, code, reference)?,
-                id_token: self.move_token::<IdToken>(id_token, code, reference)?,
+                access_token: self.move_token::<AccessToken>(access_token, code, reference),
+                refresh_token: self.move_token::<RefreshToken>(refresh_token, code, reference),
+                id_token: self.move_token::<IdToken>(id_token, code, reference),
             },
             requested_at: grant.requested_at,
             created_at: self.clock.now(),
             lease_until: None,
-        })
+        }
     }
 
     /// Stores the revocation of tokens that arrived after their link or account had ended.
@@ -102,19 +98,19 @@ impl Revoker {
         RevocationReference::from_bytes(self.entropy.bytes())
     }
 
-    /// Decrypts a token and seals it to a revocation. Returns `None` if the token cannot be decrypted: the service
-    /// cannot revoke such a token.
+    /// Decrypts a token and seals it to a revocation. Returns `None` if this fails: the service cannot revoke such a
+    /// token.
     fn move_token<S: Sealable>(
         &self,
         token: Option<&Sealed>,
         from: impl Into<SealedTo>,
         to: RevocationReference,
-    ) -> Result<Option<Sealed>, CipherError> {
-        let opened = self.vault.open_some::<S>(token, from);
-        let opened = opened.unwrap_or_else(|error| {
-            tracing::error!(%error, "a token cannot be decrypted, so it stays valid at the provider until it expires");
-            None
+    ) -> Option<Sealed> {
+        let opened = self.vault.open::<S>(token?, from);
+        let moved = opened.and_then(|token| self.vault.seal(&token, &to));
+        let moved = moved.inspect_err(|error| {
+            tracing::error!(%error, "a token cannot be decrypted or sealed, so it stays valid at the provider until it expires");
         });
-        self.vault.seal_some(opened.as_ref(), &to)
+        moved.ok()
     }
 }

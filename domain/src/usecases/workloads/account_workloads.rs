@@ -85,6 +85,11 @@ impl Workloads {
         let hash = self
             .vault
             .hash_access_key(&AccessKey::generate(&self.entropy));
+        let workload = NewWorkload {
+            identity: self.vault.hash_workload(&issuer.url, &binding.claims),
+            mac: self.vault.workload_mac(&hash, &binding),
+            binding: binding.clone(),
+        };
         let key = NewKey {
             account: id,
             hash,
@@ -93,17 +98,11 @@ impl Workloads {
             limits: KeyLimits::default(),
             created_at: self.clock.now(),
             expires_at: maker_expiry(caller),
-        };
-        let workload = NewWorkload {
-            identity: self.vault.hash_workload(&issuer.url, &binding.claims),
-            mac: self.vault.workload_mac(&hash, &binding),
-            binding: binding.clone(),
+            workload: Some(workload),
         };
         let audit = self.audit.draft(Actor::from(caller), Some(address));
         let (most, macs) = (Keys::MOST_PER_ACCOUNT, self.vault.row_macs());
-        let created = self
-            .store
-            .create_workload(key, workload, most, &macs, audit);
+        let created = self.key_store.create_key(key, most, &macs, audit);
         match created.await {
             Ok(KeyCreation::Created(record)) => {
                 tracing::info!(

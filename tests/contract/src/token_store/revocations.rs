@@ -32,8 +32,7 @@ async fn record(
 }
 
 async fn attribute(store: &dyn TokenStore, lease: &RevocationLease, person: Option<&str>) -> bool {
-    let (id, version) = (lease.revocation.id, lease.revocation.lease.version);
-    let attributed = store.attribute_revocation(id, version, person, at(25));
+    let attributed = store.attribute_revocation(lease, person, at(25));
     attributed.await.unwrap()
 }
 

@@ -415,6 +415,7 @@ pub(super) fn new_key(n: u8, account: AccountId) -> NewKey {
         },
         created_at: at(15),
         expires_at: Some(at(9000)),
+        workload: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Workloads, and their single-use tokens.
 
 use central_oauth_domain::audit::Actor;
-use central_oauth_domain::grant::{AccessKeyId, KeyBinding, KeyRole};
+use central_oauth_domain::grant::{AccessKeyId, AccountId, KeyBinding, KeyRole, NewKey};
 use central_oauth_domain::ports::{
     Descendants, KeyCreation, LinkCreation, LinkingWorkload, NewLink, SingleUse, TokenStore,
 };
@@ -30,6 +30,14 @@ fn workload(n: u8) -> NewWorkload {
         },
         identity: hash(1, n),
         mac: hash(2, n),
+    }
+}
+
+/// A further key of an account, with which workload `n` acts.
+fn key_of(n: u8, account: AccountId) -> NewKey {
+    NewKey {
+        workload: Some(workload(n)),
+        ..new_key(n, account)
     }
 }
 
@@ -130,30 +138,14 @@ pub(super) async fn an_account_s_workloads_come_and_go(fixture: &dyn Fixture) {
     let bob = linked(&*store, 2, grant("bob", "two"), 10).await;
     let mut ids = Vec::new();
     for n in 3..=5 {
-        let made = store
-            .create_workload(
-                new_key(n, ada.id),
-                workload(n),
-                PLENTY,
-                macs(),
-                draft(Actor::ADMIN),
-            )
-            .await;
-        match made.unwrap() {
+        let made = store.create_key(key_of(n, ada.id), PLENTY, macs(), draft(Actor::ADMIN));
+        match made.await.unwrap() {
             KeyCreation::Created(record) => ids.push(record.id),
             KeyCreation::Full => panic!("not kept"),
         }
     }
-    let full = store
-        .create_workload(
-            new_key(6, ada.id),
-            workload(6),
-            4,
-            macs(),
-            draft(Actor::ADMIN),
-        )
-        .await;
-    assert_eq!(full.unwrap(), KeyCreation::Full);
+    let full = store.create_key(key_of(6, ada.id), 4, macs(), draft(Actor::ADMIN));
+    assert_eq!(full.await.unwrap(), KeyCreation::Full);
     let first = store.workloads(ada.id, None, 2).await.unwrap();
     let rest = store.workloads(ada.id, Some(first[1].id), 2).await.unwrap();
     let listed: Vec<AccessKeyId> = first.iter().chain(&rest).map(|it| it.id).collect();

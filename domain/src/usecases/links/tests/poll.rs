@@ -1,8 +1,25 @@
 //! A client polls.
 
-use crate::link::GuessLimit;
+use crate::grant::AccessKeyId;
+use crate::link::{GuessLimit, LinkId};
 use crate::ports::Redemption;
+use crate::rate_limit::RateLimit;
+use crate::usecases::links::poll::Poller;
 use crate::usecases::tests::*;
+
+#[test]
+fn nobody_uses_up_the_polls_of_somebody_else() {
+    let limit = RateLimit::new(secs(2), 1);
+    let stranger = |last, link| Poller::Stranger {
+        address: address(last),
+        link: LinkId(link),
+    };
+    let key = Poller::Key(AccessKeyId(1));
+    for poller in [stranger(1, 1), stranger(2, 1), stranger(1, 2), key] {
+        assert!(limit.admit(poller, secs(9)).is_ok(), "{poller:?}");
+        assert!(limit.admit(poller, secs(9)).is_err(), "{poller:?}");
+    }
+}
 
 #[tokio::test]
 async fn the_account_is_for_the_link_s_own_key_only() {

@@ -564,7 +564,7 @@ async fn a_key_that_is_deleted_while_its_caller_waits_opens_nothing() {
         let caller = stage.caller(&key).await;
         let store = Arc::clone(&stage.store);
         let seen = stage.stored().await;
-        let lease = stage.revoker.of_account(&seen).unwrap();
+        let lease = stage.revoker.of_account(&seen);
         let meanwhile = Meanwhile(move || {
             let (store, seen, lease) = (Arc::clone(&store), seen.clone(), lease.clone());
             async move {

@@ -13,8 +13,7 @@ use central_oauth_domain::grant::{AccountId, KeyLimits, KeyMaker, NewGrant, NewK
 use central_oauth_domain::link::{Guess, GuessLimit, PollSchedule, SealedConsent, SealedPrompt};
 use central_oauth_domain::ports::{
     AdminSessionStore, AuditStore, GrantEndStore, GuessStore, KeyStore, LinkStore, LinkingWorkload,
-    OutageStore, ReplicaStore, RevocationStore, SingleUse, WebhookStore, WorkloadStore,
-    WriteTestStore,
+    OutageStore, ReplicaStore, RevocationStore, SingleUse, WebhookStore, WriteTestStore,
 };
 use central_oauth_domain::replica::ReplicaReport;
 use central_oauth_domain::testing::audit_chain;

@@ -43,7 +43,7 @@ async fn oversized_in_pieces(scene: &Scene) {
                 Transfer-Encoding: chunked\r\n\r\n";
     let piece = format!("4000\r\n{}\r\n", " ".repeat(0x4000));
     let request = format!("{head}{}0\r\n\r\n", piece.repeat(8));
-    let answer = until_closed(send(scene, request.as_bytes()).await).await;
+    let answer = answer_of(&mut send(scene, request.as_bytes()).await).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     assert!(answer.contains("payload_too_large"), "{answer}");
     // A client with persistent connections must learn that this one is over.
@@ -58,7 +58,7 @@ async fn oversized(scene: &Scene) {
         body.len()
     );
     let request = format!("{head}{body}");
-    let answer = until_closed(send(scene, request.as_bytes()).await).await;
+    let answer = answer_of(&mut send(scene, request.as_bytes()).await).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }
 
@@ -100,6 +100,10 @@ async fn send(scene: &Scene, bytes: &[u8]) -> TcpStream {
 async fn until_closed(mut stream: TcpStream) -> String {
     // This side sends nothing more.
     let _ = stream.shutdown().await;
+    answer_of(&mut stream).await
+}
+
+async fn answer_of(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     // A reset is an end as well.
     let read = within(SOON, "an answer", stream.read_to_end(&mut answer)).await;

@@ -15,8 +15,8 @@ use time::{OffsetDateTime, error};
 use super::{A_DECADE, example_time, instant};
 use crate::error::{Code, Problem};
 
-/// A time as the caller wrote it. In a body it is parsed after the rest, so a malformed time is an `invalid_request` (400) and
-/// not a wrong type (422).
+/// A time as the caller wrote it. In a body it is parsed after the rest, so a malformed time is an `invalid_request`
+/// (400) and not a wrong type (422).
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(crate) struct TimeText(String);

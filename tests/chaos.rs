@@ -29,6 +29,8 @@ mod chaos {
     /// Judges each use of a refresh token by the ledger and the troubles.
     mod judge;
     mod judge_tests;
+    /// Logs that are kept to examine a failed run.
+    mod kept_logs;
     /// Processes that are killed and started again.
     mod killing;
     /// How long an account may have no token.

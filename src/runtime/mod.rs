@@ -39,9 +39,9 @@ use std::time::Duration;
 use central_oauth_domain::ports::StoreError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
-/// The pause after the store failed.
+/// The pause between two attempts to use a store that fails.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// How many failed attempts to record a result get one log line.
 const ATTEMPTS_PER_LINE: u32 = 20;
@@ -62,20 +62,22 @@ async fn pause(length: Duration, stop: &mut Stop) {
     let _ = timeout(length, stop.changed()).await;
 }
 
-/// Tries to record a result, up to `tries` times, with a pause after each failure, while `may_retry` returns `true` for
-/// the error. The second argument of `may_retry` says whether to log this failure.
+/// Tries to record a result, up to `tries` times, while `may_retry` returns `true` for the error. The second argument of
+/// `may_retry` says whether to log this failure. Attempts begin [`STORE_PAUSE`] apart; one that took longer is repeated at
+/// once.
 async fn record_repeatedly<T, F: Future<Output = Result<T, StoreError>>>(
     tries: u32,
     record: impl Fn() -> F,
     mut may_retry: impl FnMut(&StoreError, bool) -> bool,
 ) -> Option<T> {
     for attempt in 0..tries {
+        let next = Instant::now() + STORE_PAUSE;
         match record().await {
             Ok(recorded) => return Some(recorded),
             Err(error) if may_retry(&error, attempt.is_multiple_of(ATTEMPTS_PER_LINE)) => {}
             Err(_) => return None,
         }
-        sleep(STORE_PAUSE).await;
+        sleep_until(next).await;
     }
     None
 }

@@ -27,7 +27,7 @@ pub(super) const COMMIT_WITHIN: Duration = Duration::from_secs(2);
 pub(super) const NOTICED_WITHIN: Duration = Duration::from_secs(1);
 /// How long a resumed process may run until what it sends counts as sent without a look at the clock.
 pub(super) const RUNS_ON_WITHIN: Duration = Duration::from_millis(50);
-/// How long a request takes to the sandbox.
+/// How long a request takes to the sandbox, unless replicas, their database and all clients share the processors.
 pub(super) const ARRIVES_WITHIN: Duration = Duration::from_millis(500);
 
 /// The evidence.
@@ -43,6 +43,8 @@ pub(super) struct Case<'a> {
     /// The served access tokens, with the time of the first.
     pub(super) served: HashMap<TokenMark, Duration>,
     pub(super) provider_timeout: Duration,
+    /// How long a request may take to the sandbox. The service's timeout begins before it sends the request.
+    pub(super) arrives_within: Duration,
 }
 
 /// Why the service could not know the result of a use.
@@ -199,7 +201,8 @@ impl Case<'_> {
     fn too_late(&self, before: &Presentation, closed_at: Duration) -> Option<Ambiguity> {
         // The service has been waiting since a little before the request arrived.
         let ends = before.arrived_at + self.provider_timeout;
-        let gave_up = (ends - ARRIVES_WITHIN..=ends + NOTICED_WITHIN).contains(&closed_at);
+        let earliest = ends.saturating_sub(self.arrives_within);
+        let gave_up = (earliest..=ends + NOTICED_WITHIN).contains(&closed_at);
         gave_up.then_some(Ambiguity::TooLate)
     }
 }

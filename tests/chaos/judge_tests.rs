@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use central_oauth_test_sandbox::{Delivery, Ledger, Presentation, RefreshOutcome, TokenMark};
 
-use super::judge::{Ambiguity, Case, end_of, repeats};
+use super::judge::{ARRIVES_WITHIN, Ambiguity, Case, end_of, repeats};
 use super::troubles::{Kind, Trouble};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -98,6 +98,7 @@ impl Story {
             troubles: &self.troubles,
             served: self.served.clone(),
             provider_timeout: TIMEOUT,
+            arrives_within: ARRIVES_WITHIN,
         });
         assert_eq!(repeats.len(), 1);
         let end = end_of(4, &repeats).expect("the family has ended");
@@ -126,6 +127,7 @@ fn a_token_that_the_provider_has_refused_may_be_tried_again() {
             troubles: &[],
             served: HashMap::new(),
             provider_timeout: TIMEOUT,
+            arrives_within: ARRIVES_WITHIN,
         });
         assert!(repeats.is_empty(), "{refusal:?}");
     }

@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 use crate::support::service::Service;
 
 use super::front::{Front, Neighbours, listen};
+use super::kept_logs;
 use super::namespace::Namespace;
 
 /// The environment of replicas.
@@ -116,6 +117,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn prepare(sandbox: &Sandbox, port: u16, database: &str, inside: Option<&Namespace>) -> Service {
     let mut service = Service::prepare_for(sandbox);
+    kept_logs::set_level(&mut service);
     let (at, front) = (sandbox.endpoints(), format!("http://127.0.0.1:{port}"));
     for (name, url) in [
         ("PROVIDER_TOKEN_ENDPOINT", &at.token),

@@ -15,7 +15,8 @@ use crate::support::service::Service;
 use super::accounts::{link_all, look_at_all};
 use super::asking::Asking;
 use super::filling::{Filling, Storage};
-use super::judge::{Case, repeats};
+use super::judge::{ARRIVES_WITHIN, Case, repeats};
+use super::kept_logs;
 use super::killing::Killing;
 use super::liveness::Design;
 use super::plagues::Plagues;
@@ -131,6 +132,7 @@ impl Scenario {
         let (started, seed) = (Instant::now(), seed());
         eprintln!("{}: CHAOS_SEED={seed}", self.name);
         let sandbox = Arc::new(self.sandbox().await);
+        kept_logs::begin();
         watch_for_stalls(&sandbox);
         let shim = self.clock_steps.then(|| Arc::new(Shim::new()));
         let (services, surroundings) = self.services(&sandbox, shim.as_deref()).await;
@@ -178,6 +180,11 @@ impl Scenario {
                 .map(|(token, seen)| (ledger.mark(token), seen.served_at))
                 .collect(),
             provider_timeout: self.provider_timeout,
+            // On a busy machine a replica has been seen to give up just after its request had arrived.
+            arrives_within: match self.stage {
+                Stage::Server => self.provider_timeout,
+                _ => ARRIVES_WITHIN,
+            },
         });
         let mut unclean = stop_all(&mut services).await;
         for service in &mut services {
@@ -190,6 +197,7 @@ impl Scenario {
         };
         let broken = check.broken(&written.promises).await;
         unclean.extend(stop_all(&mut services).await);
+        kept_logs::keep(&services);
         Report {
             scenario: *self,
             size,
@@ -330,6 +338,7 @@ impl Scenario {
 
     fn prepare(&self, sandbox: &Sandbox) -> Service {
         let mut service = Service::prepare_for(sandbox);
+        kept_logs::set_level(&mut service);
         let timeout = self.provider_timeout.as_secs().to_string();
         service.set("PROVIDER_TIMEOUT", &timeout);
         service.set(

@@ -105,9 +105,12 @@ impl Pool {
     /// Replaces the connections after a response timeout. Old connections may hang until TCP times out after a quarter
     /// of an hour, and would count towards the pool's limit. If many callers time out together, only the first of them
     /// replaces the connections of this `generation`.
-    pub(super) fn give_up(&self, generation: u64) {
+    ///
+    /// Replaces nothing if the server has answered any caller since `asked_at`: it is slow then, as after a failover, and
+    /// callers that have to connect again would make it slower.
+    pub(super) fn give_up(&self, generation: u64, asked_at: Instant) {
         let mut current = lock(&self.current);
-        if current.generation == generation {
+        if current.generation == generation && current.answered_at < Some(asked_at) {
             tracing::warn!("the database does not respond; reconnecting");
             let failed_reconnects = current.failed_reconnects.saturating_add(1);
             let limit = self.limit(failed_reconnects);

@@ -41,8 +41,9 @@ pub(super) async fn traced<T>(
     answer
 }
 
-/// Waits for a response, at most until the timeout. After a timeout, the connection counts as dead, and the pool's
-/// connections are replaced. Except for saves, the timeout is longer than the server's `statement_timeout`.
+/// Waits for a response, at most until the timeout. After a timeout, the connection counts as dead. If none of the pool's
+/// connections has brought a response meanwhile, all of them are replaced. Except for saves, the timeout is longer than
+/// the server's `statement_timeout`.
 pub(super) async fn with_timeout<T>(
     response_timeout: Option<&ResponseTimeout>,
     answer: impl Future<Output = Result<T, DbErr>>,
@@ -54,7 +55,8 @@ pub(super) async fn with_timeout<T>(
     match timeout(response_timeout.limit, answer).await {
         Ok(answer) => response_timeout.pool.answer(asked_at, answer),
         Err(_) => {
-            response_timeout.pool.give_up(response_timeout.generation);
+            let (pool, generation) = (&response_timeout.pool, response_timeout.generation);
+            pool.give_up(generation, asked_at);
             let message = format!("no answer within {} s", response_timeout.limit.as_secs());
             Err(DbErr::Conn(RuntimeErr::Internal(message)))
         }

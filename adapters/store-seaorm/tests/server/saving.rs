@@ -1,5 +1,6 @@
 //! Provider responses, which exist nowhere else until they are stored.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +86,50 @@ async fn an_answer_is_saved_by_another_connection_before_a_dead_one_is_given_up_
     );
     assert!(!question.is_finished(), "the question was given up as soon");
     question.abort();
+}
+
+// Connecting again takes time, most of all just after a failover, and would cost the other answers theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_save_costs_the_others_no_connection() {
+    let cluster = Cluster::shared();
+    let OnServer { store, database } = OnServer::new().await;
+    let slow = linked(&store, 1, "ada").await;
+    let other = linked(&store, 2, "grace").await;
+    let sleep = format!(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$; \
+         CREATE TRIGGER slow BEFORE UPDATE ON tokens FOR EACH ROW \
+         WHEN (new.account_id = {}) EXECUTE FUNCTION slow()",
+        slow.id.0
+    );
+    cluster.execute(&database, &sleep);
+    let connections = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+                       AND application_name = 'central-oauth'";
+    let is_stored = |saved| {
+        matches!(
+            saved,
+            Ok(RecordedRefresh::Stored | RecordedRefresh::Superseded)
+        )
+    };
+    assert!(is_stored(save(&store, &other).await));
+
+    let mut saving = pin!(save(&store, &slow));
+    let before = cluster.execute(&database, connections);
+    let failed = loop {
+        tokio::select! {
+            failed = &mut saving => break failed.unwrap_err(),
+            saved = save(&store, &other) => assert!(is_stored(saved)),
+        }
+    };
+    assert!(!matches!(failed, StoreError::Conflict), "{failed:?}");
+    assert!(is_stored(save(&store, &other).await));
+    let after = cluster.execute(&database, connections);
+    let is_new = |connection: &&str| before.lines().all(|earlier| earlier != *connection);
+    let more = after.lines().filter(is_new).count();
+    assert!(
+        more <= 1,
+        "one more than both saves need:\n{before}\n{after}"
+    );
 }
 
 /// Claims an account's refresh, changes its rows afterwards, and records the response.

@@ -41,6 +41,10 @@ impl Transport {
         })
     }
 
+    pub(super) fn is_issuer_private(&self) -> bool {
+        self.names.is_issuer_private()
+    }
+
     pub(crate) fn client(&self, url: &Url) -> Result<&Client, ClientUnavailable> {
         if url.scheme() == "http" {
             return Ok(&self.plain);

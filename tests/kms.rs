@@ -1,8 +1,13 @@
 //! A secret key that a key management service has wrapped: OpenBao, and moto, which imitates AWS KMS
 //! (<https://docs.getmoto.org/en/latest/docs/services/kms.html>).
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use poem::http::StatusCode;
+use poem::listener::TcpAcceptor;
+use poem::{Response, endpoint};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -65,6 +70,69 @@ async fn wrapped_by_bao() -> (Service, Bao) {
     (service, bao)
 }
 
+/// An answer of a Transit engine: its status and its body.
+type Scripted = (u16, &'static str);
+
+const OPENED: Scripted = (
+    200,
+    r#"{"data":{"plaintext":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="}}"#,
+);
+const REFUSED: Scripted = (403, r#"{"errors":["permission denied"]}"#);
+/// A standby that does not forward requests (hashicorp/vault#10898).
+const REDIRECTED: Scripted = (307, "");
+/// An ingress without a server behind it.
+const NOT_THERE: Scripted = (404, "<html>not found</html>");
+
+/// A Transit engine that gives some answers in turn, again and again.
+struct FakeTransit {
+    url: String,
+    answers: Arc<Mutex<Vec<Scripted>>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl FakeTransit {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let acceptor = TcpAcceptor::from_tokio(listener).expect("a listener");
+        let answers = Arc::new(Mutex::new(vec![REDIRECTED]));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (scripted, count) = (Arc::clone(&answers), Arc::clone(&asked));
+        let answer = endpoint::make_sync(move |_| {
+            let scripted = scripted.lock().expect("answers");
+            let (status, body) = scripted[count.fetch_add(1, Ordering::Relaxed) % scripted.len()];
+            let status = StatusCode::from_u16(status).expect("a status");
+            Response::builder().status(status).body(body)
+        });
+        tokio::spawn(poem::Server::new_with_acceptor(acceptor).run(answer));
+        Self {
+            url: format!("http://{address}"),
+            answers,
+            asked,
+        }
+    }
+
+    fn say(&self, answers: &[Scripted]) {
+        *self.answers.lock().expect("answers") = answers.to_vec();
+    }
+
+    /// Waits until it has given each of its answers twice.
+    async fn has_been_heard(&self) {
+        let more = 2 * self.answers.lock().expect("answers").len();
+        let enough = self.asked.load(Ordering::Relaxed) + more;
+        let is_heard = async || self.asked.load(Ordering::Relaxed) >= enough;
+        eventually(START_WITHIN, "requests to the Transit engine", is_heard).await;
+    }
+}
+
+async fn becomes_ready(service: &Service) {
+    eventually(START_WITHIN, "the service ready", async || {
+        let ready = http::try_send(http::client().get(service.url("/v1/readyz"))).await;
+        ready.is_ok_and(|answer| answer.status == 200)
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_start_waits_for_the_key_and_a_running_service_needs_it_no_more() {
     let (mut service, bao) = wrapped_by_bao().await;
@@ -99,11 +167,7 @@ async fn a_start_waits_for_the_key_and_a_running_service_needs_it_no_more() {
         assert!(answer.headers.contains_key("retry-after"), "{path}");
     }
     bao.unseal().await;
-    eventually(START_WITHIN, "the service ready", async || {
-        let ready = http::try_send(http::client().get(service.url("/v1/readyz"))).await;
-        ready.is_ok_and(|answer| answer.status == 200)
-    })
-    .await;
+    becomes_ready(&service).await;
     assert!(service.stop().await.success());
     // A waiting service ends at once when it is told to stop.
     bao.ask("/v1/sys/seal", &json!({})).await;
@@ -139,6 +203,27 @@ async fn a_service_whose_key_was_disabled_stops_after_the_grace_period() {
     let key = http::client().get(format!("{}{KEY}", bao.url()));
     let key = http::send(key.header("X-Vault-Token", Bao::TOKEN)).await;
     assert_eq!(key.status, 404, "{}", key.text);
+}
+
+#[tokio::test]
+async fn outages_between_refusals_are_no_refusals() {
+    let transit = FakeTransit::start().await;
+    let mut service = Service::prepare(&[("KMS_GRACE", "1"), ("KMS_TOKEN", "token")]);
+    service.set("KMS", &format!("{}{KEY}", transit.url));
+    service.set("SECRET_KEY", &format!("vault:v1:{}", "A".repeat(80)));
+    for answer in [REDIRECTED, NOT_THERE] {
+        transit.say(&[answer]);
+        service.restart().await;
+        assert_eq!(get(&service, "/v1/readyz").await.status, 503);
+    }
+    transit.say(&[OPENED]);
+    becomes_ready(&service).await;
+    // The time between two refusals is longer than the grace period.
+    transit.say(&[REFUSED, REDIRECTED, NOT_THERE]);
+    transit.has_been_heard().await;
+    assert_eq!(get(&service, "/v1/readyz").await.status, 200);
+    transit.say(&[REFUSED]);
+    assert_eq!(service.ended().await.code(), Some(1));
 }
 
 #[tokio::test]

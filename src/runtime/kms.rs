@@ -11,23 +11,25 @@ use crate::config::{KmsConfig, NotUnwrapped, WrappedKeys};
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Asks the key management service (KMS) periodically to decrypt the secret key. Returns when told to stop, or when the
-/// KMS has refused throughout the grace period, because then somebody has disabled the key. Keeps running while the KMS
-/// is unavailable. Also keeps running while a PKCS#11 token rejects the PIN, because a restart would send the wrong PIN
-/// again.
+/// KMS has refused for the grace period, because then somebody has disabled the key. An outage between two refusals is
+/// not part of that time. Keeps running while the KMS is unavailable. Also keeps running while a PKCS#11 token rejects
+/// the PIN, because a restart would send the wrong PIN again.
 pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
     let Some(&KmsConfig { grace, .. }) = keys.kms() else {
         return wait_for_stop(stop).await;
     };
-    let mut refused_since = None;
+    let mut refused_for: Option<Duration> = None;
+    let mut last_refusal = None;
     let mut is_away = false;
     let usual = LOOK_EVERY.min(grace.max(Duration::from_secs(1)));
     let mut pause = usual;
     while timeout(pause, wait_for_stop(stop.clone())).await.is_err() {
         match keys.unwrap_current().await {
             Ok(_) => {
-                if refused_since.take().is_some() || is_away {
+                if refused_for.take().is_some() || is_away {
                     tracing::info!("the key management service decrypts the secret key again");
                 }
+                last_refusal = None;
                 is_away = false;
                 pause = usual;
             }
@@ -35,11 +37,15 @@ pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
                 if !std::mem::replace(&mut is_away, true) {
                     tracing::warn!(%error, "the service continues with the secret key in its memory");
                 }
+                last_refusal = None;
                 pause = usual;
             }
             Err(error) => {
-                let since = *refused_since.get_or_insert_with(Instant::now);
-                let left = grace.saturating_sub(since.elapsed());
+                let now = Instant::now();
+                let passed = last_refusal.replace(now).map(|last| now - last);
+                let refused = refused_for.unwrap_or_default() + passed.unwrap_or_default();
+                refused_for = Some(refused);
+                let left = grace.saturating_sub(refused);
                 log_refusal(&error, left);
                 if left.is_zero() {
                     return;

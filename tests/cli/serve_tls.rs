@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, Version};
+use reqwest::{Certificate, Client};
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -95,7 +96,7 @@ fn certificate(folder: &Path) -> Certificate {
     Certificate::from_pem(&std::fs::read(folder.join("tls.crt")).unwrap()).unwrap()
 }
 
-/// A new client that trusts only this certificate, and supports HTTP/2.
+/// A new client that trusts only this certificate.
 fn trusting(certificate: &Certificate) -> Client {
     http::client();
     let client = Client::builder().no_proxy().timeout(SOON);
@@ -103,6 +104,17 @@ fn trusting(certificate: &Certificate) -> Client {
         .tls_certs_only([certificate.clone()])
         .pool_max_idle_per_host(0);
     client.build().unwrap()
+}
+
+/// Returns what `openssl` says about a connection over which it offers HTTP/2.
+async fn handshake(listen: SocketAddr) -> String {
+    let mut openssl = Command::new("openssl");
+    openssl
+        .args(["s_client", "-alpn", "h2,http/1.1", "-connect"])
+        .arg(listen.to_string())
+        .stdin(Stdio::null());
+    let connected = within(SOON, "a handshake", openssl.output()).await.unwrap();
+    String::from_utf8_lossy(&connected.stdout).into_owned()
 }
 
 async fn answers(client: &Client, url: &str) {
@@ -136,8 +148,9 @@ async fn tls_is_spoken_with_the_certificate_of_the_day() {
     let first = trusting(&old);
     answers(&first, &url).await;
     let answer = first.get(&url).send().await.unwrap();
-    assert_eq!(answer.version(), Version::HTTP_11);
     assert_eq!(answer.status(), 200);
+    let shaken = handshake(listen).await;
+    assert!(shaken.contains("ALPN protocol: http/1.1"), "{shaken}");
     let logs = || std::fs::read_to_string(folder.join("log")).unwrap();
     assert!(
         logs().contains(&format!("public_url=https://{listen}/")),

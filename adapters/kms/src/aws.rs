@@ -93,6 +93,19 @@ fn is_refusal(code: &str) -> bool {
     REFUSALS.contains(&code)
 }
 
+/// Returns the domain of a partition's endpoints.
+fn dns_suffix(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "amazonaws.com.cn",
+        "aws-eusc" => "amazonaws.eu",
+        "aws-iso" => "c2s.ic.gov",
+        "aws-iso-b" => "sc2s.sgov.gov",
+        "aws-iso-e" => "cloud.adc-e.uk",
+        "aws-iso-f" => "csp.hci.ic.gov",
+        _ => "amazonaws.com",
+    }
+}
+
 impl AwsKms {
     /// Parses the ARN of a key or alias: `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`.
     pub(crate) fn new(arn: &str, endpoint: Option<&str>) -> Result<Self, InvalidKeyName> {
@@ -104,11 +117,7 @@ impl AwsKms {
         if key.is_empty() || region.is_empty() || !region.chars().all(is_region) {
             return Err(InvalidKeyName::Malformed);
         }
-        let suffix = match partition {
-            "aws-cn" => "amazonaws.com.cn",
-            _ => "amazonaws.com",
-        };
-        let usual = format!("https://kms.{region}.{suffix}/");
+        let usual = format!("https://kms.{region}.{}/", dns_suffix(partition));
         let usual = Url::parse(&usual).map_err(|_| InvalidKeyName::Malformed)?;
         let (endpoint, client) = match endpoint {
             Some(text) => {
@@ -246,6 +255,26 @@ impl HttpSend for Http {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_partition_has_its_own_domain() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        for (partition, region, domain) in [
+            ("aws", "eu-central-1", "amazonaws.com"),
+            ("aws-us-gov", "us-gov-west-1", "amazonaws.com"),
+            ("aws-cn", "cn-north-1", "amazonaws.com.cn"),
+            ("aws-eusc", "eusc-de-east-1", "amazonaws.eu"),
+            ("aws-iso", "us-iso-east-1", "c2s.ic.gov"),
+            ("aws-iso-b", "us-isob-east-1", "sc2s.sgov.gov"),
+            ("aws-iso-e", "eu-isoe-west-1", "cloud.adc-e.uk"),
+            ("aws-iso-f", "us-isof-south-1", "csp.hci.ic.gov"),
+        ] {
+            let arn = format!("arn:{partition}:kms:{region}:111122223333:key/1");
+            let kms = AwsKms::new(&arn, None).expect("a key");
+            let expected = format!("https://kms.{region}.{domain}/");
+            assert_eq!(kms.endpoint.as_str(), expected);
+        }
+    }
 
     #[test]
     fn only_what_concerns_the_key_is_a_refusal() {

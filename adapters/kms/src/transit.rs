@@ -97,10 +97,14 @@ impl Transit {
             let malformed = || KmsError::Unavailable("its response is malformed".to_owned());
             return Ok(response.map_err(|_| malformed())?.data);
         }
-        let errors = serde_json::from_slice::<Errors>(&answer.body);
-        let errors = errors.map_or_else(|_| Vec::new(), |all| all.errors);
-        let words = format!("{}: {}", answer.status, one_line(&errors.join("; ")));
-        Err(if may_pass(answer.status) {
+        let status = answer.status;
+        // Only Vault's own errors can be refusals. An ingress sends a page, and a standby may redirect to the active node
+        // (hashicorp/vault#10898).
+        let Ok(Errors { errors }) = serde_json::from_slice(&answer.body) else {
+            return Err(KmsError::Unavailable(status.to_string()));
+        };
+        let words = format!("{status}: {}", one_line(&errors.join("; ")));
+        Err(if may_pass(status) {
             KmsError::Unavailable(words)
         } else {
             KmsError::Refused(words)

@@ -31,7 +31,7 @@ pub(crate) struct Metadata {
     pub(crate) location: Url,
     /// `scopes_supported` (RFC 8414 section 2), which may be incomplete.
     pub(crate) scopes: Option<Vec<String>>,
-    configured_issuer: Url,
+    is_issuer_private: bool,
     fields: Fields,
 }
 
@@ -48,17 +48,19 @@ impl Metadata {
         let mut refusal = None;
         for location in locations(issuer) {
             let answer = http.send(Request::get(&location), deadline).await?;
-            let (found_at, answer) =
-                match follow(http, issuer, location.clone(), answer, deadline).await {
-                    Ok(found) => found,
-                    Err(error) => {
-                        refusal.get_or_insert(error);
-                        continue;
-                    }
-                };
+            let (found_at, answer) = match follow(http, location.clone(), answer, deadline).await {
+                Ok(found) => found,
+                Err(error) => {
+                    refusal.get_or_insert(error);
+                    continue;
+                }
+            };
             let status = answer.status();
             match answer.success().map_err(ProviderError::from) {
-                Ok(fields) => return Self::read(found_at, issuer, template, fields),
+                Ok(fields) => {
+                    let is_private = http.is_issuer_private();
+                    return Self::read(found_at, issuer, template, is_private, fields);
+                }
                 Err(error @ ProviderError::Unavailable { .. }) => {
                     if status != StatusCode::INTERNAL_SERVER_ERROR {
                         return Err(error);
@@ -80,6 +82,7 @@ impl Metadata {
         location: Url,
         configured_issuer: &Url,
         template: Option<&str>,
+        is_issuer_private: bool,
         fields: Fields,
     ) -> Result<Self, ProviderError> {
         let Some(issuer) = fields.text("issuer").map(str::to_owned) else {
@@ -104,7 +107,7 @@ impl Metadata {
             requires_pushed_requests: says("require_pushed_authorization_requests"),
             scopes: fields.words("scopes_supported"),
             location,
-            configured_issuer: configured_issuer.clone(),
+            is_issuer_private,
             fields,
         })
     }
@@ -119,7 +122,7 @@ impl Metadata {
             misconfigured("endpoint_refused", &detail)
         };
         let url = Url::parse(text).map_err(|_| fault("is not an address".to_owned()))?;
-        match address::check_discovered(&self.configured_issuer, &url) {
+        match address::check_discovered(self.is_issuer_private, &url) {
             Ok(()) => Ok(Some(url)),
             Err(reason) => Err(fault(reason.to_string())),
         }
@@ -156,14 +159,13 @@ fn locations(issuer: &Url) -> Vec<Url> {
 /// redirected: this one has no secret, and the metadata must name the configured issuer wherever it is.
 async fn follow(
     http: &Http,
-    issuer: &Url,
     mut location: Url,
     mut answer: ProviderResponse,
     deadline: Deadline,
 ) -> Result<(Url, ProviderResponse), ProviderError> {
     let mut redirects = 0;
     while answer.status().is_redirection() {
-        location = target(issuer, &location, answer.headers())?;
+        location = target(http.is_issuer_private(), &location, answer.headers())?;
         if redirects == MAX_REDIRECTS {
             let host = host(&location);
             let words = format!("more than {MAX_REDIRECTS} times, the last time to {host}");
@@ -176,7 +178,11 @@ async fn follow(
 }
 
 /// Returns where a redirect leads (RFC 9110 section 10.2.2). The target must be fit for a discovered endpoint.
-fn target(issuer: &Url, location: &Url, headers: &HeaderMap) -> Result<Url, ProviderError> {
+fn target(
+    is_issuer_private: bool,
+    location: &Url,
+    headers: &HeaderMap,
+) -> Result<Url, ProviderError> {
     let header = headers.get(LOCATION).and_then(|value| value.to_str().ok());
     let target = header.and_then(|text| location.join(text).ok());
     let Some(mut target) = target.filter(Url::has_host) else {
@@ -184,7 +190,7 @@ fn target(issuer: &Url, location: &Url, headers: &HeaderMap) -> Result<Url, Prov
         return Err(redirected(&words));
     };
     target.set_fragment(None);
-    match address::check_discovered(issuer, &target) {
+    match address::check_discovered(is_issuer_private, &target) {
         Ok(()) => Ok(target),
         Err(fault) => {
             let words = format!("to {}, which {fault}", host(&target));
@@ -263,11 +269,12 @@ mod tests {
     #[test]
     fn redirects_lead_only_where_endpoints_may_be() {
         let issuer = Url::parse("https://id.example.com/a").expect("an address");
-        let lead = |text: &str| {
+        let lead_from = |is_private: bool, text: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(LOCATION, text.parse().expect("a header"));
-            target(&issuer, &issuer, &headers).map(String::from)
+            target(is_private, &issuer, &headers).map(String::from)
         };
+        let lead = |text: &str| lead_from(false, text);
         for (text, expected) in [
             ("/b#top", "https://id.example.com/b"),
             ("//login.example.com/a", "https://login.example.com/a"),
@@ -288,7 +295,9 @@ mod tests {
             assert!(error.contains(host) && !error.contains("pw"), "{error}");
             assert!(error.contains("set the issuer"), "{error}");
         }
-        assert!(target(&issuer, &issuer, &HeaderMap::new()).is_err());
+        assert!(lead_from(true, "https://10.0.0.1/a").is_ok());
+        assert!(lead_from(true, "http://10.0.0.1/a").is_err());
+        assert!(target(false, &issuer, &HeaderMap::new()).is_err());
     }
 
     #[test]

@@ -85,6 +85,11 @@ impl Http {
         self.transport.client(url).map(drop)
     }
 
+    /// Whether the issuer's metadata may name private addresses.
+    pub(crate) fn is_issuer_private(&self) -> bool {
+        self.transport.is_issuer_private()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

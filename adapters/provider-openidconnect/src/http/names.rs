@@ -29,6 +29,8 @@ pub(crate) struct Names {
 #[derive(Default)]
 struct IssuerKind {
     was_public: AtomicBool,
+    /// Also true for an issuer that is visibly private.
+    was_private: AtomicBool,
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,10 +50,14 @@ enum Inward {
 impl Names {
     /// Creates the resolver with the hosts of the operator's settings, including the issuer's.
     pub(crate) fn new<'a>(issuer: Option<&Url>, operators: impl Iterator<Item = &'a Url>) -> Self {
-        let public = issuer.filter(|issuer| !address::is_inward(issuer));
+        let is_private = issuer.is_some_and(address::is_inward);
+        let kind = IssuerKind {
+            was_private: AtomicBool::new(is_private),
+            ..IssuerKind::default()
+        };
         Self {
-            issuer: public.and_then(host),
-            kind: Arc::default(),
+            issuer: issuer.filter(|_| !is_private).and_then(host),
+            kind: Arc::new(kind),
             operators: operators.filter_map(host).collect(),
             given: Mutex::default(),
         }
@@ -62,6 +68,13 @@ impl Names {
         if let Some(host) = host(url).filter(|host| !self.operators.contains(host)) {
             lock(&self.given).insert(host);
         }
+    }
+
+    /// Whether the issuer is visibly private, or has resolved to private addresses only. A name that only a proxy has
+    /// resolved counts as public.
+    pub(super) fn is_issuer_private(&self) -> bool {
+        self.kind.was_private.load(Ordering::Relaxed)
+            && !self.kind.was_public.load(Ordering::Relaxed)
     }
 
     /// Whether this is the host of an issuer that is not visibly private.
@@ -121,7 +134,10 @@ impl IssuerKind {
             }
             all if all < issuer.len() => Err(Inward::Mixed),
             _ if self.was_public.load(Ordering::Relaxed) => Err(Inward::Moved),
-            _ => Ok(true),
+            _ => {
+                self.was_private.store(true, Ordering::Relaxed);
+                Ok(true)
+            }
         }
     }
 }
@@ -207,6 +223,24 @@ mod tests {
         for mixed in [["192.0.2.1", "10.0.0.9"], ["::1", "192.0.2.1"]] {
             assert_eq!(is_private(&mixed), Err(Inward::Mixed), "{mixed:?}");
         }
+    }
+
+    // kubeadm names the node's address in the `jwks_uri` of the cluster (Mic92/niks3#475).
+    #[test]
+    fn only_a_private_issuer_may_name_private_addresses() {
+        let names = |issuer: &str| Names::new(Some(&url(issuer)), std::iter::empty());
+        assert!(names("https://10.0.0.1").is_issuer_private());
+        assert!(!Names::new(None, std::iter::empty()).is_issuer_private());
+        let names = names("https://id.example.com");
+        let resolve = |ips: &[&str]| {
+            let _ = names.kind.is_private(&at(ips));
+            names.is_issuer_private()
+        };
+        assert!(!names.is_issuer_private(), "nobody has resolved it");
+        assert!(!resolve(&["10.0.0.9", "192.0.2.1"]));
+        assert!(resolve(&["10.0.0.9"]));
+        assert!(!resolve(&["192.0.2.1"]));
+        assert!(!resolve(&["10.0.0.9"]), "it was public before");
     }
 
     #[tokio::test]

@@ -32,6 +32,14 @@ impl Request {
         Self::new(Method::GET, url)
     }
 
+    /// Creates a request for a set of keys. Some servers send it only as `application/jwk-set+json` (RFC 7517 section
+    /// 8.5.1), such as the API server of Kubernetes (ramosbugs/openidconnect-rs#238).
+    pub(crate) fn get_keys(url: &Url) -> Self {
+        let mut request = Self::get(url);
+        request.header("accept", "application/json, application/jwk-set+json");
+        request
+    }
+
     /// Creates a DELETE request (GitHub's grants).
     pub(crate) fn delete(url: &Url) -> Self {
         Self::new(Method::DELETE, url)

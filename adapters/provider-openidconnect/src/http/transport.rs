@@ -41,6 +41,10 @@ impl Transport {
         })
     }
 
+    pub(super) fn is_issuer_private(&self) -> bool {
+        self.names.is_issuer_private()
+    }
+
     pub(crate) fn client(&self, url: &Url) -> Result<&Client, ClientUnavailable> {
         if url.scheme() == "http" {
             return Ok(&self.plain);
@@ -94,7 +98,35 @@ pub(crate) fn words(error: reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
+    use rustls::server::Acceptor;
+
     use super::*;
+
+    #[tokio::test]
+    async fn only_http_1_1_is_offered() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let offered = tokio::task::spawn_blocking(move || {
+            let (mut socket, _) = listener.accept().expect("a client");
+            let mut acceptor = Acceptor::default();
+            loop {
+                let read = acceptor.read_tls(&mut socket).expect("a handshake");
+                assert_ne!(read, 0, "the client closed the connection");
+                if let Ok(Some(accepted)) = acceptor.accept() {
+                    let protocols = accepted.client_hello().alpn().into_iter().flatten();
+                    return protocols.map(<[u8]>::to_vec).collect::<Vec<_>>();
+                }
+            }
+        });
+        let names = Names::new(None, std::iter::empty());
+        let client = Transport::new(names).expect("a client").plain;
+        let sent = client.get(format!("https://{address}")).send().await;
+        sent.expect_err("nobody answers");
+        assert_eq!(offered.await.expect("a handshake"), [b"http/1.1"]);
+    }
 
     // `localhost` is loopback on every machine.
     #[tokio::test]

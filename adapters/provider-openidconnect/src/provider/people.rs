@@ -57,7 +57,7 @@ impl OpenIdConnectProvider {
         jwks_uri: &Url,
         deadline: Deadline,
     ) -> Result<CoreJsonWebKeySet, ProviderError> {
-        let outcome = self.http.send(Request::get(jwks_uri), deadline).await;
+        let outcome = self.http.send(Request::get_keys(jwks_uri), deadline).await;
         self.refetch_moved_endpoints(&outcome).await;
         let keys = unpadded(outcome?.success()?.into_value());
         serde_json::from_value(keys)

@@ -195,7 +195,9 @@ impl Keys {
 }
 
 async fn fetch(http: &Http, uri: &Url) -> Result<CoreJsonWebKeySet, ProviderError> {
-    let outcome = http.send(Request::get(uri), http.deadline(TIMEOUT)).await;
+    let outcome = http
+        .send(Request::get_keys(uri), http.deadline(TIMEOUT))
+        .await;
     let outcome = outcome.map_err(ProviderError::from)?;
     serde_json::from_value(outcome.success()?.into_value())
         .map_err(|_| ProviderError::nonsense("not a set of keys (RFC 7517)"))

@@ -19,8 +19,8 @@ use crate::jwt::{
 };
 use crate::quirks::preset;
 use crate::support::{
-    Stub, Subject, TestClock, error_of, issuer, json as reply_json, kind, known, metadata, plain,
-    reply,
+    Stub, Subject, TestClock, error_of, issuer, json as reply_json, keys_as, kind, known, metadata,
+    plain, reply,
 };
 
 const INVALID: (&str, &str) = ("refused", "invalid_id_token");
@@ -57,6 +57,22 @@ async fn a_good_token_says_it_all() {
     assert_eq!(stub.count("/userinfo"), 0);
     let token = sign_rsa(&rsa("rsa"), "rsa", &claims(&stub.base));
     assert_eq!(identify(&stub, &token).await, person);
+}
+
+// Kubernetes (ramosbugs/openidconnect-rs#238) and UAA (cloudfoundry/uaa#3365).
+#[tokio::test]
+async fn keys_are_accepted_as_both_media_types() {
+    for media_type in ["application/json", "application/jwk-set+json"] {
+        let keys = key_set(&[ed25519("ed", 1).as_verification_key()]);
+        let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+            "/jwks" => keys_as(media_type, &keys, seen),
+            _ => reply_json(200, &metadata(base)),
+        })
+        .await;
+        let person = identify(&stub, &good(&claims(&stub.base))).await;
+        let expected = Ok(known("person-1", Some("Ada Lovelace")));
+        assert_eq!(person, expected, "{media_type}");
+    }
 }
 
 // RFC 7515 section 2 forbids padding.

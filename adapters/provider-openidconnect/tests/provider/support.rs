@@ -191,6 +191,16 @@ pub(crate) fn json(status: u16, body: &Value) -> Response {
     reply(status, "application/json", body.to_string())
 }
 
+/// A set of keys, from a server that sends it only as this media type.
+pub(crate) fn keys_as(media_type: &str, keys: &Value, seen: &Seen) -> Response {
+    let mut accepted = seen.header("accept").split(',').map(str::trim);
+    if accepted.any(|range| range == media_type) {
+        reply(200, media_type, keys.to_string())
+    } else {
+        reply(406, "text/plain", "not acceptable")
+    }
+}
+
 /// A clock that stands still until it is moved.
 pub(crate) struct TestClock(AtomicI64);
 

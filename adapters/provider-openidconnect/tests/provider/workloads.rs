@@ -20,7 +20,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Semaphore;
 
 use crate::jwt::{ed25519, key_set, rsa, sign, sign_ed25519, sign_hmac, sign_rsa};
-use crate::support::{Stub, TestClock, json as answer, raw, reply};
+use crate::support::{Stub, TestClock, json as answer, keys_as, raw, reply};
 
 /// An issuer whose set of keys a test can change, and the service that trusts it.
 struct Scene {
@@ -464,6 +464,21 @@ async fn metadata_must_name_the_issuer_byte_for_byte() {
         "{refused:?}"
     );
     assert_eq!(stub.count("/keys"), 0);
+}
+
+// The API server of Kubernetes sends only the latter (ramosbugs/openidconnect-rs#238).
+#[tokio::test]
+async fn keys_are_fetched_as_both_media_types() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    for media_type in ["application/json", "application/jwk-set+json"] {
+        let keys = key_set(&[ed25519("one", 1).as_verification_key()]);
+        let stub = Stub::start(move |seen, _| keys_as(media_type, &keys, seen)).await;
+        let source = KeySource::JwksUri(format!("{}/keys", stub.base).parse().unwrap());
+        let verifier = verifier(&stub.base, source, &Arc::new(TestClock::new())).unwrap();
+        let token = sign_ed25519(&ed25519("one", 1), "one", &json!({"iss": stub.base}));
+        let verified = verifier.verify(&WorkloadToken::new(token)).await;
+        assert!(verified.is_ok(), "{media_type}: {verified:?}");
+    }
 }
 
 #[tokio::test]

@@ -106,13 +106,17 @@ impl Dialect {
         own.chain(&self.dead).any(|pattern| texts.matches(pattern))
     }
 
-    /// Whether a failed refresh shows that the refresh token is dead. A code of `DEAD` to which the profile gives
-    /// another meaning does not count.
+    /// Whether a failed refresh shows that the refresh token is dead. A code of `DEAD`, or words of
+    /// `DEAD_BESIDE_UNAUTHORIZED_CLIENT`, to which the profile gives another meaning do not count.
     pub(crate) fn is_dead(&self, texts: &ErrorTexts<'_>) -> bool {
         if self.dead.iter().any(|pattern| texts.matches(pattern)) {
             return true;
         }
-        let is_invalid_grant = |code| DEAD.contains(&self.canonical(code).as_str());
+        let words = normal(texts.description.unwrap_or_default());
+        let is_invalid_grant = |code| match self.canonical(code).as_str() {
+            UNAUTHORIZED_CLIENT => DEAD_BESIDE_UNAUTHORIZED_CLIENT.contains(&words.as_str()),
+            code => DEAD.contains(&code),
+        };
         texts.code.is_some_and(is_invalid_grant)
             && !self.own.iter().any(|(pattern, _)| texts.matches(pattern))
     }
@@ -172,6 +176,13 @@ const DEAD: [&str; 11] = [
     "expired_refresh_token",
 ];
 
+const UNAUTHORIZED_CLIENT: &str = "unauthorized_client";
+
+/// Descriptions of a dead refresh token beside `unauthorized_client`, which otherwise is about the client. Sources: Gitea
+/// and Forgejo (`handleRefreshToken` in routers/web/auth/oauth2_provider.go, woodpecker-ci/woodpecker#5839 and #2887).
+const DEAD_BESIDE_UNAUTHORIZED_CLIENT: [&str; 2] =
+    ["token was already used", "unable to parse refresh token"];
+
 fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
     let all = [
         (&words.pending, Meaning::Pending),
@@ -222,7 +233,7 @@ const SHARED: [(&str, Meaning); 20] = [
     ("rate_limited", Meaning::Passing),
     ("too_many_requests", Meaning::Passing),
     ("invalid_client", Meaning::Misconfigured),
-    ("unauthorized_client", Meaning::Misconfigured),
+    (UNAUTHORIZED_CLIENT, Meaning::Misconfigured),
     ("invalid_scope", Meaning::Misconfigured),
     ("invalid_target", Meaning::Misconfigured),
     ("unsupported_grant_type", Meaning::Misconfigured),

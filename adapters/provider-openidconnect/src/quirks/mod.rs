@@ -28,8 +28,8 @@ pub struct Quirks {
     pub identity: IdentityQuirks,
     /// Revocation (RFC 7009).
     pub revocation: RevocationQuirks,
-    /// Advice about an error, by its code, its whole description, or the text before the first colon of its description
-    /// (`AADSTS50076`).
+    /// Advice about an error. The keys are written as in [`RefreshQuirks::dead`], and compared with the code, the
+    /// description, the text before its first colon (`AADSTS50076`), and the members.
     #[serde(deserialize_with = "operators::without_empty")]
     pub advice: BTreeMap<String, String>,
 }

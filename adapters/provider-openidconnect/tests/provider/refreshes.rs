@@ -249,8 +249,8 @@ async fn the_operator_s_mistakes_are_no_dead_tokens() {
     }
 }
 
-// Gitea and Forgejo: `handleRefreshToken` in routers/web/auth/oauth2_provider.go, woodpecker-ci/woodpecker#5839, #2887 and
-// #938.
+// Gitea and Forgejo: `handleRefreshToken` in routers/web/auth/oauth2_provider.go, woodpecker-ci/woodpecker#5839, #2887
+// and #938.
 #[tokio::test]
 async fn an_unauthorized_client_may_have_a_dead_token() {
     let dead = ("refused", "invalid_grant");

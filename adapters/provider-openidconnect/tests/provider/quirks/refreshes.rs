@@ -259,6 +259,12 @@ async fn what_a_person_can_act_on() {
             .await
             .contains("Set its client secret")
     );
+    let answer = json!({"error": "access_denied", "error_description": "Unauthorized"});
+    assert!(
+        words("atlassian", answer)
+            .await
+            .contains("does not accept this client")
+    );
 }
 
 // Slack, oauth.v2.access: "part of the operation may have happened".

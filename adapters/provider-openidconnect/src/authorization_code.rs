@@ -190,7 +190,11 @@ fn wants_prompt(settings: &ProviderSettings) -> bool {
 /// The response that the browser brought back.
 pub(crate) enum CallbackResponse {
     /// A code to exchange for tokens (RFC 6749 section 4.1.2).
-    Code(String),
+    Code {
+        code: String,
+        /// The scopes in the callback, where RFC 6749 has none.
+        scopes: Option<Vec<String>>,
+    },
     /// `access_denied`: the person or the server declined, perhaps with a reason.
     Denied(Option<String>),
 }
@@ -209,7 +213,10 @@ pub(crate) fn read(
     }
     let missing = || refused("invalid_callback", "the provider sent no code");
     let code = fields.text("code").ok_or_else(missing)?;
-    Ok(CallbackResponse::Code(code.to_owned()))
+    Ok(CallbackResponse::Code {
+        code: code.to_owned(),
+        scopes: fields.words("scope"),
+    })
 }
 
 /// Checks that the response, even an error, is from the expected issuer (RFC 9207 section 2.4).

@@ -1,7 +1,5 @@
 //! The meaning of error codes: those of the RFCs, those that several providers share, and those of a profile.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use crate::pattern::{Pattern, code_in, normal};
@@ -59,7 +57,7 @@ impl ErrorTexts<'_> {
 pub(crate) struct Dialect {
     own: Vec<(Pattern, Meaning)>,
     dead: Vec<Pattern>,
-    advice: BTreeMap<String, String>,
+    advice: Vec<(Pattern, String)>,
 }
 
 impl Dialect {
@@ -75,7 +73,7 @@ impl Dialect {
                 .map(|text| Pattern::new(text))
                 .collect(),
             advice: advice
-                .map(|(key, words)| (normal(key), words.clone()))
+                .map(|(key, words)| (Pattern::new(key), words.clone()))
                 .collect(),
         }
     }
@@ -106,13 +104,17 @@ impl Dialect {
         own.chain(&self.dead).any(|pattern| texts.matches(pattern))
     }
 
-    /// Whether a failed refresh shows that the refresh token is dead. A code of `DEAD` to which the profile gives
-    /// another meaning does not count.
+    /// Whether a failed refresh shows that the refresh token is dead. A code of `DEAD`, or words of
+    /// `DEAD_BESIDE_UNAUTHORIZED_CLIENT`, to which the profile gives another meaning do not count.
     pub(crate) fn is_dead(&self, texts: &ErrorTexts<'_>) -> bool {
         if self.dead.iter().any(|pattern| texts.matches(pattern)) {
             return true;
         }
-        let is_invalid_grant = |code| DEAD.contains(&self.canonical(code).as_str());
+        let words = normal(texts.description.unwrap_or_default());
+        let is_invalid_grant = |code| match self.canonical(code).as_str() {
+            UNAUTHORIZED_CLIENT => DEAD_BESIDE_UNAUTHORIZED_CLIENT.contains(&words.as_str()),
+            code => DEAD.contains(&code),
+        };
         texts.code.is_some_and(is_invalid_grant)
             && !self.own.iter().any(|(pattern, _)| texts.matches(pattern))
     }
@@ -141,15 +143,20 @@ impl Dialect {
         own.chain(&self.dead).any(|pattern| pattern.matches(text))
     }
 
-    /// Returns the profile's advice. The key is the description up to its first colon (Microsoft's error number), the
-    /// whole description, or the code.
+    /// Returns the profile's advice. The key matches the description up to its first colon (Microsoft's error number),
+    /// the whole description, the code, or else a member.
     pub(crate) fn advice(&self, texts: &ErrorTexts<'_>) -> Option<&str> {
         let code = texts.code.unwrap_or_default();
         let description = texts.description.unwrap_or_default();
         let first = description.split(':').next().unwrap_or_default();
-        let mut keys = [first, description, code].into_iter();
-        keys.find_map(|key| self.advice.get(&normal(key)))
-            .map(String::as_str)
+        let advice = |is_meant: &dyn Fn(&Pattern) -> bool| {
+            let mut all = self.advice.iter();
+            all.find(|(pattern, _)| is_meant(pattern))
+                .map(|(_, words)| words.as_str())
+        };
+        let mut said = [first, description, code].into_iter();
+        said.find_map(|text| advice(&|pattern| pattern.matches(text)))
+            .or_else(|| advice(&|pattern| pattern.matches_member(texts.members)))
     }
 }
 
@@ -171,6 +178,14 @@ const DEAD: [&str; 11] = [
     "refresh_token_revoked",
     "expired_refresh_token",
 ];
+
+const UNAUTHORIZED_CLIENT: &str = "unauthorized_client";
+
+/// Descriptions of a dead refresh token beside `unauthorized_client`, which otherwise is about the client. Sources:
+/// Gitea and Forgejo (`handleRefreshToken` in routers/web/auth/oauth2_provider.go), woodpecker-ci/woodpecker#5839 and
+/// #2887.
+const DEAD_BESIDE_UNAUTHORIZED_CLIENT: [&str; 2] =
+    ["token was already used", "unable to parse refresh token"];
 
 fn own(words: &ErrorWords) -> Vec<(Pattern, Meaning)> {
     let all = [
@@ -222,7 +237,7 @@ const SHARED: [(&str, Meaning); 20] = [
     ("rate_limited", Meaning::Passing),
     ("too_many_requests", Meaning::Passing),
     ("invalid_client", Meaning::Misconfigured),
-    ("unauthorized_client", Meaning::Misconfigured),
+    (UNAUTHORIZED_CLIENT, Meaning::Misconfigured),
     ("invalid_scope", Meaning::Misconfigured),
     ("invalid_target", Meaning::Misconfigured),
     ("unsupported_grant_type", Meaning::Misconfigured),
@@ -257,6 +272,8 @@ fn spelled(text: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn dialect() -> Dialect {

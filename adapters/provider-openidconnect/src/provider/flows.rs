@@ -57,7 +57,10 @@ impl OpenIdConnectProvider {
         let answer = self.post(auth, request, deadline).await?;
         let secrets = answer.secrets().clone();
         match answer.unwrapped().tokens() {
-            Ok(fields) => self.read_tokens(&fields, &secrets, server, |_| Ok(())),
+            Ok(fields) => {
+                let scopes = &self.settings.scopes;
+                self.read_tokens(&fields, &secrets, server, scopes, |_| Ok(()))
+            }
             Err(Rejection::Worded(error)) => device_authorization::unfinished(error),
             Err(Rejection::Failed(error)) => Err(error),
         }
@@ -80,8 +83,8 @@ impl OpenIdConnectProvider {
         deadline: Deadline,
     ) -> Result<Redemption, ProviderError> {
         let pending = PendingAuthorization::read(pending)?;
-        let code = match authorization_code::read(callback, server, self.http.dialect())? {
-            CallbackResponse::Code(code) => code,
+        let (code, named) = match authorization_code::read(callback, server, self.http.dialect())? {
+            CallbackResponse::Code { code, scopes } => (code, scopes),
             CallbackResponse::Denied(words) => return Ok(Redemption::Denied(words)),
         };
         let token_endpoint = server.token()?;
@@ -98,7 +101,9 @@ impl OpenIdConnectProvider {
             // A code cannot be used again, so any rejection is final.
             Err(Rejection::Failed(cause)) => return Err(unworded(cause, status, is_page)),
         };
-        self.read_tokens(&fields, &secrets, server, |grant| {
+        let named = named.filter(|_| self.settings.quirks.scopes.in_callback);
+        let scopes = named.as_deref().unwrap_or(&self.settings.scopes);
+        self.read_tokens(&fields, &secrets, server, scopes, |grant| {
             pending.check_nonce(grant.id_token.as_ref(), server)
         })
     }
@@ -108,16 +113,17 @@ impl OpenIdConnectProvider {
         server.is_ok_and(|server| server.token().is_ok_and(|now| now != token_endpoint))
     }
 
-    /// Reads the tokens of a response. Tokens that fail a check are returned as unusable, so that the caller can revoke
-    /// them: they are valid at the provider.
+    /// Reads the tokens of a response. `scopes` apply if it names none. Tokens that fail a check are returned as
+    /// unusable, so that the caller can revoke them: they are valid at the provider.
     fn read_tokens(
         &self,
         fields: &Fields,
         secrets: &Scrubber,
         server: &Server,
+        scopes: &[String],
         check: impl FnOnce(&TokenGrant) -> Result<(), ProviderError>,
     ) -> Result<Redemption, ProviderError> {
-        let responses = self.token_responses(server, &self.settings.scopes)?;
+        let responses = self.token_responses(server, scopes)?;
         let quirks = &responses.quirks.token;
         let grant = Box::new(responses.read_grant(fields)?);
         let checked = token::check_type(fields, quirks, secrets).and_then(|()| check(&grant));

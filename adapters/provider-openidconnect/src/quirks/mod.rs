@@ -28,8 +28,8 @@ pub struct Quirks {
     pub identity: IdentityQuirks,
     /// Revocation (RFC 7009).
     pub revocation: RevocationQuirks,
-    /// Advice about an error, by its code, its whole description, or the text before the first colon of its description
-    /// (`AADSTS50076`).
+    /// Advice about an error. The keys are written as in [`RefreshQuirks::dead`], and compared with the code, the
+    /// description, the text before its first colon (`AADSTS50076`), and the members.
     #[serde(deserialize_with = "operators::without_empty")]
     pub advice: BTreeMap<String, String>,
 }
@@ -47,6 +47,8 @@ pub struct ScopeQuirks {
     pub for_identity: Vec<String>,
     /// The only scopes that the device flow grants.
     pub device_flow_gives: Vec<String>,
+    /// The callback of the code flow names the granted scopes (`scope`). They apply if the token response names none.
+    pub in_callback: bool,
 }
 
 /// The authorization request and its response.

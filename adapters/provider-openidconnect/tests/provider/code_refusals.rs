@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::authorization_code::{CALLBACK, code_flow, granting, round_trip};
+use crate::quirks::{by_code, preset};
 use crate::support::{Stub, Subject, error_of, json as reply_json, kind, step, words_of};
 
 // RFC 6749 section 4.1.2.1.
@@ -87,6 +88,26 @@ async fn an_error_without_a_code_is_quoted() {
     let long = format!("error=unauthorized&error_description={}", "x".repeat(5000));
     let error = error_of(round_trip(code_flow("http://127.0.0.1:9"), &long).await);
     assert!(error.to_string().len() < 500, "{error}");
+}
+
+// auth0/docs#4767, atinux/nuxt-auth-utils#456: the code `unauthorized` is about the person, the description
+// "Unauthorized" about the client.
+#[tokio::test]
+async fn a_refused_person_is_no_refused_client() {
+    for name in ["auth0", "atlassian"] {
+        for (callback, words) in [
+            (
+                "error=unauthorized&error_description=user%20is%20blocked",
+                "without a code: unauthorized: user is blocked",
+            ),
+            ("error=unauthorized", "without a code: unauthorized"),
+        ] {
+            let settings = by_code(preset(name, "http://127.0.0.1:9"));
+            let error = error_of(round_trip(settings, callback).await);
+            assert_eq!(kind(&error), ("refused", "invalid_callback"), "{name}");
+            assert!(error.to_string().ends_with(words), "{name}: {error}");
+        }
+    }
 }
 
 // Some servers fill in every parameter.

@@ -249,6 +249,37 @@ async fn the_operator_s_mistakes_are_no_dead_tokens() {
     }
 }
 
+// Gitea and Forgejo: `handleRefreshToken` in routers/web/auth/oauth2_provider.go, woodpecker-ci/woodpecker#5839, #2887
+// and #938.
+#[tokio::test]
+async fn an_unauthorized_client_may_have_a_dead_token() {
+    let dead = ("refused", "invalid_grant");
+    let misconfigured = ("misconfigured", "unauthorized_client");
+    for (code, words, (kind, expected)) in [
+        ("unauthorized_client", "token was already used", dead),
+        ("unauthorized_client", "Unable to parse refresh token", dead),
+        (
+            "unauthorized_client",
+            "client is not authorized",
+            misconfigured,
+        ),
+        (
+            "unauthorized_client",
+            "the token was already used",
+            misconfigured,
+        ),
+        (
+            "invalid_request",
+            "token was already used",
+            ("refused", "invalid_request"),
+        ),
+    ] {
+        let answer = json!({"error": code, "error_description": words});
+        let expected = (kind, expected.to_owned(), false);
+        assert_eq!(judged(400, answer).await, expected, "{code} {words}");
+    }
+}
+
 // 400 with an empty body, 404, 401 with an unknown code.
 #[tokio::test]
 async fn refusals_that_do_not_say_so() {

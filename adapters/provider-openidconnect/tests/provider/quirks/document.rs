@@ -212,6 +212,10 @@ fn behaviour(quirks: &Quirks) -> Option<String> {
             device.grant_type.is_some(),
             "its own grant type for the device flow",
         ),
+        (
+            quirks.scopes.in_callback,
+            "only the callback names the granted scopes",
+        ),
         (quirks.token.json_requests, "token requests in JSON"),
         (
             !quirks.token.bearer_types.is_empty(),

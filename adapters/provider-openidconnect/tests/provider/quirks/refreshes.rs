@@ -159,6 +159,19 @@ async fn what_is_dead_and_what_is_not() {
             "misconfigured invalid_grant",
         ),
         ("bitbucket", 400, error("invalid_grant"), DEAD),
+        // readthedocs/readthedocs.org issue 2992.
+        (
+            "bitbucket",
+            400,
+            both("invalid_request", "Invalid refresh_token"),
+            DEAD,
+        ),
+        (
+            "bitbucket",
+            400,
+            both("invalid_request", "Missing refresh_token"),
+            "refused invalid_request",
+        ),
         (
             "zoom",
             400,
@@ -245,6 +258,12 @@ async fn what_a_person_can_act_on() {
         words("twitch", answer)
             .await
             .contains("Set its client secret")
+    );
+    let answer = json!({"error": "access_denied", "error_description": "Unauthorized"});
+    assert!(
+        words("atlassian", answer)
+            .await
+            .contains("does not accept this client")
     );
 }
 

@@ -1,11 +1,13 @@
 //! Requests that deviate from the RFCs.
 
-use central_oauth_domain::ports::Prompt;
+use central_oauth_domain::ports::{Prompt, Redemption};
 use serde_json::{Value, json};
 use url::Url;
 
 use super::{by_code, preset};
-use crate::support::{REFRESH_TOKEN, Stub, Subject, error_of, json as reply_json, kind, step};
+use crate::support::{
+    REFRESH_TOKEN, Stub, Subject, changed, error_of, json as reply_json, kind, step,
+};
 
 async fn granting() -> Stub {
     Stub::start(|_, _| reply_json(200, &json!({"access_token": "at"}))).await
@@ -159,6 +161,37 @@ async fn an_issuer_without_metadata() {
         let consent = subject.begin().await.ok().unwrap();
         let outcome = subject.come_back(&consent.handle, callback).await;
         assert_eq!(step(&outcome), expected);
+    }
+}
+
+// Strava, "Authentication", and aspnet-contrib/AspNet.Security.OAuth.Providers#444: people can untick scopes, and the
+// token response does not say so.
+#[tokio::test]
+async fn scopes_in_the_callback() {
+    let all = vec!["read".to_owned(), "activity:read".to_owned()];
+    for (is_on, callback, answer, expected) in [
+        (true, "code=c&scope=read", json!({}), &all[..1]),
+        (true, "code=c&scope=read,activity:read", json!({}), &all[..]),
+        (true, "code=c", json!({}), &all[..]),
+        (
+            true,
+            "code=c&scope=read",
+            json!({"scope": "read activity:read"}),
+            &all[..],
+        ),
+        (false, "code=c&scope=read", json!({}), &all[..]),
+    ] {
+        let answer = changed(json!({"access_token": "at"}), answer);
+        let stub = Stub::start(move |_, _| reply_json(200, &answer)).await;
+        let mut settings = preset("strava", &stub.base);
+        settings.scopes.clone_from(&all);
+        settings.quirks.scopes.in_callback &= is_on;
+        let subject = Subject::new(settings);
+        let consent = subject.begin().await.ok().unwrap();
+        match subject.come_back(&consent.handle, callback).await {
+            Ok(Redemption::Granted(grant)) => assert_eq!(grant.scopes, expected, "{callback}"),
+            other => panic!("{}", step(&other)),
+        }
     }
 }
 

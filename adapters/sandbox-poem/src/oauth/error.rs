@@ -44,6 +44,14 @@ impl OAuthError {
         }
     }
 
+    pub(crate) fn invalid_token(challenge: &'static str, description: &str) -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            challenge: Some(challenge),
+            ..Self::new("invalid_token", description)
+        }
+    }
+
     /// Too many flows are stored.
     pub(crate) fn busy() -> Self {
         Self {

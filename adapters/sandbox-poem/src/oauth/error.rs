@@ -7,8 +7,6 @@ use poem::error::ResponseError;
 use poem::http::StatusCode;
 use serde_json::json;
 
-use crate::random::NoEntropy;
-
 #[derive(Debug)]
 pub(crate) struct OAuthError {
     status: StatusCode,
@@ -57,15 +55,6 @@ impl OAuthError {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
             ..Self::new("temporarily_unavailable", "too many flows, try again later")
-        }
-    }
-}
-
-impl From<NoEntropy> for OAuthError {
-    fn from(error: NoEntropy) -> Self {
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            ..Self::new("server_error", format!("no random bytes: {error}"))
         }
     }
 }

@@ -30,10 +30,7 @@ pub(crate) fn userinfo(
 
 /// `GET /api/hello`: shows that the access token works.
 #[handler]
-pub(crate) fn hello(
-    Data(app): Data<&Arc<App>>,
-    request: &Request,
-) -> Result<Response, OAuthError> {
+pub(crate) fn hello(Data(app): Data<&Arc<App>>, request: &Request) -> Result<Response, OAuthError> {
     let person = bearer(app, request)?;
     let message = format!("Hello, {}! Your access token works.", person.name());
     Ok(secret_json(

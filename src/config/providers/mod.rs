@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_provider_openidconnect::{ProviderSettings, SettingsError};
-use url::Url;
 
 use super::{ConfigError, Environment, KNOWN, toml_file};
 use source::Source;
@@ -59,15 +58,6 @@ impl ProviderConfig {
     pub(crate) fn warning(&self) -> Option<&'static str> {
         let is_empty = self.providers.is_empty();
         is_empty.then_some("no provider is configured: nobody can link an account")
-    }
-
-    /// Returns the issuers whose metadata the service fetches.
-    pub(crate) fn issuers(&self) -> Vec<(ProviderName, Url)> {
-        let issuers = self.providers.iter().filter_map(|provider| {
-            let settings = &provider.settings;
-            Some((settings.name.clone(), settings.issuer.clone()?))
-        });
-        issuers.collect()
     }
 
     /// Returns the provider of `dev`.

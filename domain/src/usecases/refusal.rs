@@ -67,35 +67,23 @@ pub enum Refusal {
     /// Too many wrong link codes were tried.
     #[error(transparent)]
     RateLimited(#[from] TooManyGuesses),
-    /// This network has sent too many unknown keys.
+    /// This network has sent too many unknown keys. An unknown key gets a 401 again after this time.
     #[error("too many unknown keys from this network; a valid key still works")]
-    TooManyUnknownKeys {
-        /// How long until an unknown key gets a 401 again.
-        retry_after: Duration,
-    },
-    /// An access key was used more often than its limit allows.
+    TooManyUnknownKeys(Duration),
+    /// An access key was used more often than its limit allows. It may be used again after this time.
     #[error("this access key was used more often than its limit allows")]
-    KeyUsedTooOften {
-        /// How long until the key may be used again.
-        retry_after: Duration,
-    },
-    /// This network, workload or account has got too many link codes.
+    KeyUsedTooOften(Duration),
+    /// This network, workload or account has got too many link codes. It may get the next one after this time.
     #[error(
         "too many link codes: each network, workload and account gets only so many in the lifetime of one; an enrolment key has no such limit"
     )]
-    TooManyLinks {
-        /// How long until the next link code.
-        retry_after: Duration,
-    },
+    TooManyLinks(Duration),
     /// Too many consents are in progress, from this network or from all networks.
     #[error(transparent)]
     TooManyConsents(#[from] TooManyConsents),
-    /// A client polled its link faster than the interval allows.
+    /// A client polled its link faster than the interval allows. It may poll again after this time.
     #[error("polled faster than the interval allows")]
-    PolledTooSoon {
-        /// How long until the next poll.
-        retry_after: Duration,
-    },
+    PolledTooSoon(Duration),
     /// No provider is configured, or this provider is no longer configured.
     #[error("{0}")]
     ProviderNotConfigured(String),
@@ -134,7 +122,7 @@ pub trait Coded {
 
 impl Coded for Refusal {
     fn is_too_soon(&self) -> bool {
-        matches!(self, Self::PolledTooSoon { .. })
+        matches!(self, Self::PolledTooSoon(_))
     }
 
     fn code(&self) -> &'static str {
@@ -153,11 +141,11 @@ impl Coded for Refusal {
             Self::WrongReturnCode { .. } => "wrong_return_code",
             Self::LinkEnded => "link_ended",
             Self::RateLimited(_)
-            | Self::TooManyUnknownKeys { .. }
-            | Self::KeyUsedTooOften { .. }
-            | Self::TooManyLinks { .. }
+            | Self::TooManyUnknownKeys(_)
+            | Self::KeyUsedTooOften(_)
+            | Self::TooManyLinks(_)
             | Self::TooManyConsents(_)
-            | Self::PolledTooSoon { .. } => "rate_limited",
+            | Self::PolledTooSoon(_) => "rate_limited",
             Self::ProviderNotConfigured(_) => "provider_not_configured",
             Self::ProviderUnavailable { .. } => "provider_unavailable",
             Self::ProviderRefused(_) => "provider_error",
@@ -177,10 +165,10 @@ impl Refusal {
         match self {
             Self::RateLimited(TooManyGuesses { retry_after })
             | Self::TooManyConsents(TooManyConsents { retry_after })
-            | Self::PolledTooSoon { retry_after }
-            | Self::TooManyUnknownKeys { retry_after }
-            | Self::KeyUsedTooOften { retry_after }
-            | Self::TooManyLinks { retry_after }
+            | Self::PolledTooSoon(retry_after)
+            | Self::TooManyUnknownKeys(retry_after)
+            | Self::KeyUsedTooOften(retry_after)
+            | Self::TooManyLinks(retry_after)
             | Self::ProviderUnavailable { retry_after, .. } => Some(*retry_after),
             // An earlier retry does not help: the operator must change the configuration, or links must expire, which
             // takes minutes.

@@ -250,10 +250,7 @@ documented!(
         DocumentedProblem(
             "a network (an IPv6 /48 counts as one) gets 300 link codes without a key in the lifetime of one (10 minutes by \
              default), and 10 while 2,000 or more links are open; the relinks of an account have the same limit",
-            || {
-                let retry_after = A_WHILE;
-                Refusal::TooManyLinks { retry_after }.into()
-            },
+            || Refusal::TooManyLinks(A_WHILE).into(),
         ),
         DocumentedProblem("the operator has configured no provider", || {
             let detail = "no provider is configured on this service";
@@ -272,8 +269,7 @@ documented!(
         WORKLOAD_REFUSED,
         DocumentedProblem("no link has this code", || refusals::UNKNOWN_CODE.into()),
         DocumentedProblem("polled faster than the interval", || {
-            let retry_after = A_WHILE;
-            Refusal::PolledTooSoon { retry_after }.into()
+            Refusal::PolledTooSoon(A_WHILE).into()
         }),
         DocumentedProblem("too many wrong codes were tried", || {
             let retry_after = A_WHILE;

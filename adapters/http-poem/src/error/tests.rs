@@ -56,12 +56,7 @@ async fn every_refusal_has_its_code_and_status() {
             "rate_limited",
             Some("2"),
         ),
-        (
-            Refusal::PolledTooSoon { retry_after: wait },
-            429,
-            "rate_limited",
-            Some("2"),
-        ),
+        (Refusal::PolledTooSoon(wait), 429, "rate_limited", Some("2")),
         (
             Refusal::ProviderNotConfigured(text()),
             503,

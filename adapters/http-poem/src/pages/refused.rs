@@ -26,7 +26,7 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
         }
         Refusal::RateLimited(refused) => crowded(visit, "too-many", refused.retry_after),
         Refusal::TooManyConsents(refused) => crowded(visit, "crowded", refused.retry_after),
-        Refusal::TooManyLinks { retry_after } => crowded(visit, "relink-crowded", retry_after),
+        Refusal::TooManyLinks(retry_after) => crowded(visit, "relink-crowded", retry_after),
         Refusal::OverCapacity => crowded(visit, "relink-crowded", A_MINUTE),
         Refusal::ProviderUnavailable { retry_after, .. } => after(
             unavailable(visit, "unavailable-provider-heading"),

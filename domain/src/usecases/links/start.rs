@@ -274,7 +274,7 @@ impl Links {
                         address,
                         "no link code: this network, workload or account has got too many"
                     );
-                    return Err(Refusal::TooManyLinks { retry_after });
+                    return Err(Refusal::TooManyLinks(retry_after));
                 }
                 // The key was deleted with its account meanwhile.
                 Err(StoreError::Conflict) => return Err(UNKNOWN_KEY),

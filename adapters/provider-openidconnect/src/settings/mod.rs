@@ -183,7 +183,7 @@ impl ProviderSettings {
     }
 
     /// Returns every configured URL with its key.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, &Url)> {
+    pub fn addresses(&self) -> impl Iterator<Item = (&'static str, &Url)> {
         [
             ("issuer", &self.issuer),
             ("authorization_endpoint", &self.authorization_endpoint),

@@ -105,11 +105,7 @@ impl Provider {
 
     /// Returns why these settings are invalid.
     pub(crate) fn refused(&self, error: &SettingsError) -> ConfigError {
-        self.source.error(&match error {
-            SettingsError::Scope(scope) => format!("scopes has {scope:?}, which is not a scope"),
-            // The other errors begin with the key.
-            error => error.to_string(),
-        })
+        self.source.error(&error.to_string())
     }
 }
 

@@ -16,12 +16,9 @@ pub enum Refusal {
     /// The request has no key, and link codes need the enrolment key.
     #[error("this service gives link codes only to programs that send its enrolment key")]
     EnrollKeyRequired,
-    /// The request comes from a network from which no new accounts may be linked.
-    #[error("this service gives link codes only to certain networks, and {}", describe_origin(*.address))]
-    EnrollNetwork {
-        /// Where the request comes from, if that is known.
-        address: Option<IpAddr>,
-    },
+    /// The request comes from this address, if it is known, from which no new accounts may be linked.
+    #[error("this service gives link codes only to certain networks, and {}", describe_origin(*.0))]
+    EnrollNetwork(Option<IpAddr>),
     /// The JWT of a workload violates a rule.
     #[error(transparent)]
     WorkloadRefused(#[from] WorkloadRefusal),
@@ -55,12 +52,9 @@ pub enum Refusal {
          shows to `POST /v1/link/{{link_code}}/confirm`"
     )]
     ReturnCodeRequired,
-    /// The return code is not the one on the page.
-    #[error("{}", wrong_return_code(*.tries_left))]
-    WrongReturnCode {
-        /// The remaining attempts. At 0, the link has failed.
-        tries_left: u32,
-    },
+    /// The return code is not the one on the page. This many attempts are left; at 0, the link has failed.
+    #[error("{}", wrong_return_code(*.0))]
+    WrongReturnCode(u32),
     /// The link has ended without an account.
     #[error("the link has ended without an account")]
     LinkEnded,
@@ -130,7 +124,7 @@ impl Coded for Refusal {
             Self::Unauthorized(_) => "unauthorized",
             Self::EnrollKeyRequired => "enroll_key_required",
             Self::WorkloadRefused(_) => "workload_refused",
-            Self::Forbidden(_) | Self::EnrollNetwork { .. } => "forbidden",
+            Self::Forbidden(_) | Self::EnrollNetwork(_) => "forbidden",
             Self::NotFound(_) => "not_found",
             Self::LinkPending => "link_pending",
             Self::RelinkRequired(_) => "relink_required",
@@ -138,7 +132,7 @@ impl Coded for Refusal {
             Self::CodeInUse | Self::CodeFinished => "code_in_use",
             Self::Unprocessable(_) => "unprocessable",
             Self::ReturnCodeRequired => "return_code_required",
-            Self::WrongReturnCode { .. } => "wrong_return_code",
+            Self::WrongReturnCode(_) => "wrong_return_code",
             Self::LinkEnded => "link_ended",
             Self::RateLimited(_)
             | Self::TooManyUnknownKeys(_)

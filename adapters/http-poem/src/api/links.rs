@@ -204,7 +204,7 @@ documented!(
             "the operator lets new accounts be linked from certain networks only",
             || {
                 let address = Some(Ipv4Addr::new(203, 0, 113, 7).into());
-                Refusal::EnrollNetwork { address }.into()
+                Refusal::EnrollNetwork(address).into()
             },
         ),
         DocumentedProblem(
@@ -293,7 +293,7 @@ documented!(
         NOT_JSON,
         DocumentedProblem(
             "a wrong return code; `tries_left` says how many attempts are left",
-            || Refusal::WrongReturnCode { tries_left: 2 }.into(),
+            || Refusal::WrongReturnCode(2).into(),
         ),
         DocumentedProblem("an unknown field or a wrong type", || {
             rejected::<Confirmation>("{}")

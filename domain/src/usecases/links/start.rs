@@ -163,7 +163,7 @@ impl Links {
         );
         let refused = AuditEvent::new(AuditKind::LinkRefused).with("reason", "network");
         self.audit.record(refused, Actor::from(caller), address);
-        Err(Refusal::EnrollNetwork { address })
+        Err(Refusal::EnrollNetwork(address))
     }
 
     async fn relink(

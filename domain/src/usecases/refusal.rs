@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::labels::BadLabel;
-use crate::link::{MalformedLinkCode, TooManyConsents, TooManyGuesses};
+use crate::link::MalformedLinkCode;
 use crate::ports::{CipherError, ProviderError, StoreError};
 use crate::workload::WorkloadRefusal;
 
@@ -58,9 +58,9 @@ pub enum Refusal {
     /// The link has ended without an account.
     #[error("the link has ended without an account")]
     LinkEnded,
-    /// Too many wrong link codes were tried.
-    #[error(transparent)]
-    RateLimited(#[from] TooManyGuesses),
+    /// Too many wrong link codes were tried. The next attempt is accepted after this time.
+    #[error("too many wrong codes have been tried")]
+    RateLimited(Duration),
     /// This network has sent too many unknown keys. An unknown key gets a 401 again after this time.
     #[error("too many unknown keys from this network; a valid key still works")]
     TooManyUnknownKeys(Duration),
@@ -72,9 +72,9 @@ pub enum Refusal {
         "too many link codes: each network, workload and account gets only so many in the lifetime of one; an enrolment key has no such limit"
     )]
     TooManyLinks(Duration),
-    /// Too many consents are in progress, from this network or from all networks.
-    #[error(transparent)]
-    TooManyConsents(#[from] TooManyConsents),
+    /// Too many consents are in progress, from this network or from all networks. Try again after this time.
+    #[error("too many consents are in progress")]
+    TooManyConsents(Duration),
     /// A client polled its link faster than the interval allows. It may poll again after this time.
     #[error("polled faster than the interval allows")]
     PolledTooSoon(Duration),
@@ -157,8 +157,8 @@ impl Refusal {
     pub const fn retry_after(&self) -> Option<Duration> {
         const A_MINUTE: Duration = Duration::from_secs(60);
         match self {
-            Self::RateLimited(TooManyGuesses { retry_after })
-            | Self::TooManyConsents(TooManyConsents { retry_after })
+            Self::RateLimited(retry_after)
+            | Self::TooManyConsents(retry_after)
             | Self::PolledTooSoon(retry_after)
             | Self::TooManyUnknownKeys(retry_after)
             | Self::KeyUsedTooOften(retry_after)

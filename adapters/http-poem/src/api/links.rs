@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use central_oauth_domain::grant::KeyRole;
-use central_oauth_domain::link::{Requester, TooManyGuesses};
+use central_oauth_domain::link::Requester;
 use central_oauth_domain::usecases::{LinkRequest, Refusal, Services, WorkloadAction, refusals};
 use central_oauth_domain::{BadLabel, Labels};
 use poem::Request;
@@ -272,8 +272,7 @@ documented!(
             Refusal::PolledTooSoon(A_WHILE).into()
         }),
         DocumentedProblem("too many wrong codes were tried", || {
-            let retry_after = A_WHILE;
-            Refusal::from(TooManyGuesses { retry_after }).into()
+            Refusal::RateLimited(A_WHILE).into()
         }),
         WORKLOAD_UNKNOWABLE,
     ]

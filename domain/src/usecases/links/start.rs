@@ -8,7 +8,7 @@ use super::Links;
 use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::cidr;
 use crate::grant::{InertKey, KeyHolder, KeyRole, ProviderName};
-use crate::link::{Link, LinkCode, Network, Requester, ReturnCodePolicy, TooManyCodes};
+use crate::link::{Link, LinkCode, Network, Requester, ReturnCodePolicy};
 use crate::ports::{LinkCreation, LinkingWorkload, NewLink, NewLinkKey, StoreError};
 use crate::secret::{AccessKey, KeyedHash};
 use crate::time::Timestamp;
@@ -268,7 +268,7 @@ impl Links {
                 Ok(LinkCreation::CodeTaken) => {}
                 Ok(LinkCreation::TokenUsed) => return Err(token_used().into()),
                 Ok(LinkCreation::OverCapacity) => break,
-                Ok(LinkCreation::TooManyCodes(TooManyCodes { retry_after })) => {
+                Ok(LinkCreation::TooManyCodes(retry_after)) => {
                     let address = parameters.requester.address;
                     tracing::warn!(
                         address,

@@ -121,7 +121,7 @@ async fn consents_under_way_are_limited_by_network() {
     }
     let refused = confirm(1).await;
     assert!(
-        matches!(refused, Err(Refusal::TooManyConsents { .. })),
+        matches!(refused, Err(Refusal::TooManyConsents(_))),
         "{refused:?}"
     );
     assert!(confirm(2).await.is_ok());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::observe::Observer as _;
+use central_oauth_domain::ports::Census;
 use central_oauth_http_poem::{Answered, Requests};
 use central_oauth_observer_opentelemetry::{
     Metrics, Telemetry, TraceHeaders, name_request, take_parent,
@@ -43,7 +44,12 @@ impl Watching {
             let pool = connections.pool_use();
             (pool.busy, pool.open)
         });
-        let census = count(Arc::clone(metrics), store, stop.clone());
+        let counted = Arc::clone(metrics);
+        let report = move |census: &Census, at, took| {
+            counted.counted(census);
+            counted.census_ended(at, took);
+        };
+        let census = take_census(store.clone(), wiring::clock(), stop.clone(), report);
         let mut tasks = vec![tokio::spawn(census)];
         if let Some(acceptor) = scraped {
             let answering = answer_scrapes(acceptor, Arc::clone(metrics), stop.clone());
@@ -59,22 +65,6 @@ impl Watching {
             let _ = task.await;
         }
     }
-}
-
-fn count(
-    metrics: Arc<Metrics>,
-    store: &Arc<Store>,
-    stop: Stop,
-) -> impl Future<Output = ()> + use<> {
-    take_census(
-        store.clone(),
-        wiring::clock(),
-        stop,
-        move |census, at, took| {
-            metrics.counted(census);
-            metrics.census_ended(at, took);
-        },
-    )
 }
 
 async fn answer_scrapes(acceptor: TcpAcceptor, metrics: Arc<Metrics>, stop: Stop) {

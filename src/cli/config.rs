@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use central_oauth_domain::workload::TrustedIssuer;
 use central_oauth_provider_openidconnect::ProviderSettings;
-use url::Url;
 
 use super::help::Notes;
 use super::print::{self, printable, result};
@@ -124,7 +123,6 @@ fn of_issuer(issuer: &TrustedIssuer) -> [String; 3] {
 /// Returns the effective keys of a provider, with the explanations of the requested scopes.
 fn keys(settings: &ProviderSettings) -> Vec<(String, String)> {
     let secret = settings.client_secret.as_ref().map(|_| HIDDEN.to_owned());
-    let url = |url: &Option<Url>| url.as_ref().map(Url::to_string);
     let display_name = Some(settings.display_name.clone());
     let none = settings.scopes.is_empty().then(String::new);
     let words = settings.scopes.iter().chain(&none).filter_map(|scope| {
@@ -140,34 +138,21 @@ fn keys(settings: &ProviderSettings) -> Vec<(String, String)> {
         ("display_name", display_name.filter(|name| !name.is_empty())),
         ("consent_name", settings.consent_name.clone()),
         ("flow", Some(settings.flow.to_string())),
-        ("issuer", url(&settings.issuer)),
         ("client_id", Some(settings.client_id.clone())),
         ("client_secret", secret),
         ("scopes", Some(settings.scopes.join(" "))),
         (
-            "authorization_endpoint",
-            url(&settings.authorization_endpoint),
-        ),
-        (
-            "device_authorization_endpoint",
-            url(&settings.device_authorization_endpoint),
-        ),
-        ("token_endpoint", url(&settings.token_endpoint)),
-        (
             "token_endpoint_auth_method",
             method.map(|method| method.as_str().to_owned()),
         ),
-        (
-            "device_token_endpoint",
-            url(&settings.device_token_endpoint),
-        ),
-        ("revocation_endpoint", url(&settings.revocation_endpoint)),
-        ("userinfo_endpoint", url(&settings.userinfo_endpoint)),
         ("extra", extra.filter(|extra| !extra.is_empty())),
         ("trace_context", Some(settings.trace_context.to_string())),
     ];
     let known = known
         .into_iter()
         .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    let addresses = settings.addresses();
+    let addresses = addresses.map(|(key, url)| (key.to_owned(), url.to_string()));
+    let known = known.chain(addresses);
     known.chain(words).chain(parameters).collect()
 }

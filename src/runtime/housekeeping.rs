@@ -58,14 +58,8 @@ pub(crate) async fn run_housekeeping(services: Arc<Services>, mut stop: Stop) {
             "clock steps",
             services.housekeeping.undo_clock_steps().await,
         );
-        if purge_at <= Instant::now() {
-            let is_complete = purge(&services, &stop).await;
-            purge_at = Instant::now()
-                + if is_complete {
-                    PURGE_EVERY
-                } else {
-                    Duration::ZERO
-                };
+        if purge_at <= Instant::now() && purge(&services, &stop).await {
+            purge_at = Instant::now() + PURGE_EVERY;
         }
         if announce_at <= Instant::now() {
             let ends = &services.grant_ends;

@@ -14,7 +14,7 @@ use central_oauth_domain::link::ReturnCodePolicy;
 use central_oauth_domain::usecases::{
     AuditLog, Operators, Providers, Services, Settings, WebhookDispatcher, Workers,
 };
-use central_oauth_http_poem::{AllowedHosts, HttpSettings};
+use central_oauth_http_poem::HttpSettings;
 use central_oauth_observer_opentelemetry::Telemetry;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -76,7 +76,7 @@ impl Service {
         };
         let public_url = http.public_url(listen)?;
         let links = &config.links;
-        let (issuers, warning) = (config.providers.issuers(), config.providers.warning());
+        let warning = config.providers.warning();
         let started = audit_start::service_started(&config, &public_url, listen);
         let keys = config.keys;
         let wired = wiring::ports(
@@ -109,16 +109,14 @@ impl Service {
         if links.return_code == ReturnCodePolicy::Required {
             warn_of_device_flows(&services.providers);
         }
-        runtime::look_up_issuers(&services.providers, issuers);
+        runtime::look_up_issuers(&services.providers);
         let operators = Arc::clone(&services.operators);
         let audit = Arc::clone(&services.audit);
         let app = central_oauth_http_poem::app(
             Arc::clone(&services),
             HttpSettings {
                 public_url: public_url.clone(),
-                allowed_hosts: http
-                    .allowed_hosts()
-                    .map_or_else(AllowedHosts::any, AllowedHosts::only),
+                allowed_hosts: http.allowed_hosts(),
                 trusted_proxies: http.trusted_proxies.clone(),
                 operator: config.operator,
             },

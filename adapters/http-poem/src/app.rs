@@ -7,9 +7,9 @@ use futures_util::TryFutureExt as _;
 use futures_util::future::{BoxFuture, Either};
 use poem::endpoint::{BoxEndpoint, DynEndpoint};
 use poem::{Endpoint, Error, IntoEndpoint as _, PathPattern, Request, Response, Result, Route};
-use url::Url;
+use url::{Host, Url};
 
-use crate::host::{self, AllowedHosts};
+use crate::host;
 use crate::middleware::{Shell, check_parameters, in_time, to_its_end};
 use crate::operator_details::OperatorDetails;
 use crate::presented::PresentedJwt;
@@ -27,8 +27,8 @@ const V1: &str = "/v1";
 pub struct HttpSettings {
     /// The public URL of this service.
     pub public_url: Url,
-    /// The hosts under which pages and anonymous POSTs are answered.
-    pub allowed_hosts: AllowedHosts,
+    /// The hosts, besides loopback names, under which pages and anonymous POSTs are answered; `None` allows any.
+    pub allowed_hosts: Option<Vec<Host>>,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<Cidr>,
     /// Who runs the service.
@@ -68,14 +68,15 @@ struct Routes {
     others: Arc<Route>,
     services: Arc<Services>,
     public_url: Url,
-    allowed_hosts: AllowedHosts,
+    allowed_hosts: Option<Vec<Host>>,
 }
 
 impl DynEndpoint for Routes {
     type Output = Response;
 
     fn call(&self, mut request: Request) -> BoxFuture<'_, Result<Response>> {
-        if let Err(foreign) = host::check(&self.allowed_hosts, &request, &self.public_url) {
+        let allowed = self.allowed_hosts.as_deref();
+        if let Err(foreign) = host::check(allowed, &request, &self.public_url) {
             return Box::pin(ready(Err(foreign.into())));
         }
         let path = request.uri().path();

@@ -121,18 +121,12 @@ pub(crate) const WORKLOAD_UNKNOWABLE: DocumentedProblem =
 const TOO_MANY_UNKNOWN_KEYS: DocumentedProblem = DocumentedProblem(
     "too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid key \
      still works",
-    || {
-        let retry_after = A_WHILE;
-        Refusal::TooManyUnknownKeys { retry_after }.into()
-    },
+    || Refusal::TooManyUnknownKeys(A_WHILE).into(),
 );
 /// For operations with a key.
 const KEY_USED_TOO_OFTEN: DocumentedProblem = DocumentedProblem(
     "this key was used more often than its `max_uses_per_minute`",
-    || {
-        let retry_after = A_WHILE;
-        Refusal::KeyUsedTooOften { retry_after }.into()
-    },
+    || Refusal::KeyUsedTooOften(A_WHILE).into(),
 );
 /// For operations that use the store.
 const STORE_UNAVAILABLE: DocumentedProblem = DocumentedProblem(

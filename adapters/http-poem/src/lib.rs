@@ -51,7 +51,6 @@ mod tls;
 mod waiting;
 
 pub use app::{HttpSettings, app};
-pub use host::AllowedHosts;
 pub use operator_details::{Contact, Logo, LogoError, NoContact, OperatorDetails};
 pub use requests::{Answered, Requests};
 pub use scrape::metrics_app;

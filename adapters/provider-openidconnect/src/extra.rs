@@ -26,7 +26,7 @@ pub(crate) fn read(fields: &Fields, listed: &[String]) -> ListedMembers {
 
 /// Why a list of members is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ExtraError {
+pub(crate) enum ExtraError {
     /// The list names a token or a secret.
     #[error("cannot list {0:?}: tokens and secrets are never given to clients")]
     Secret(String),

@@ -64,7 +64,6 @@ mod workload;
 pub use address::AddressFault;
 pub use client_auth::ClientAuthMethod;
 pub use doctor::{Finding, Subject, Verdict};
-pub use extra::ExtraError;
 pub use http::{ClientUnavailable, TraceHeaders};
 pub use profile::{Facts, Placeholder, Profile, ProfileError, Setup, UnknownProfile, WrongProfile};
 pub use provider::OpenIdConnectProvider;

@@ -2,21 +2,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-/// The operating system provided no random bytes.
-pub(crate) type NoEntropy = getrandom::Error;
+use getrandom::SysRng;
+use getrandom::rand_core::{Rng as _, UnwrapErr};
 
 /// Returns 192 random bits in base64url, which needs no escaping.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the sandbox is a server of its own and shares nothing with the broker, Entropy included"
-)]
-pub(crate) fn secret() -> Result<String, NoEntropy> {
+pub(crate) fn secret() -> String {
     let mut bytes = [0; 24];
-    getrandom::fill(&mut bytes)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    UnwrapErr(SysRng).fill_bytes(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
-pub(crate) fn number() -> Result<u64, NoEntropy> {
-    getrandom::u64()
+pub(crate) fn number() -> u64 {
+    UnwrapErr(SysRng).next_u64()
 }

@@ -1,12 +1,11 @@
 //! Counts and limits attempts to enter link codes.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::link::{
-    Guess, GuessLimit, TooManyGuesses, WrongCodeCounts, WrongCodeTimes,
-};
+use central_oauth_domain::link::{Guess, GuessLimit, WrongCodeCounts, WrongCodeTimes};
 use central_oauth_domain::ports::{GuessStore, StoreError};
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::Set;
@@ -31,7 +30,7 @@ impl GuessStore for SeaOrmStore {
         &self,
         guess: &Guess,
         limit: GuessLimit,
-    ) -> Result<Result<WrongCodeCounts, TooManyGuesses>, StoreError> {
+    ) -> Result<Result<WrongCodeCounts, Duration>, StoreError> {
         // If the limit is already reached, the caller neither waits nor writes.
         let judged = judge(&self.read().await?, guess, limit).await?;
         if judged.is_err() {
@@ -64,7 +63,7 @@ async fn count(
     db: &Session,
     guess: Guess,
     limit: GuessLimit,
-) -> Result<Result<WrongCodeCounts, TooManyGuesses>, StoreError> {
+) -> Result<Result<WrongCodeCounts, Duration>, StoreError> {
     locks::alone(db, Alone::Guesses).await?;
     let judged = judge(db, &guess, limit).await?;
     if judged.is_ok() && guess.is_wrong {
@@ -83,7 +82,7 @@ async fn judge(
     db: &impl ConnectionTrait,
     guess: &Guess,
     limit: GuessLimit,
-) -> Result<Result<WrongCodeCounts, TooManyGuesses>, StoreError> {
+) -> Result<Result<WrongCodeCounts, Duration>, StoreError> {
     let counting = limit.counting(guess.at);
     let wrong = WrongCodeTimes {
         of_network: times(db, latest_of(&guess.network, &counting)).await?,

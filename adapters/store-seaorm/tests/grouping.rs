@@ -10,7 +10,7 @@ use crate::common::{
 };
 use central_oauth_domain::grant::refresh::{Attempts, RefreshFailure};
 use central_oauth_domain::grant::{Account, AccountStatus, Generation, InertKey, LeaseVersion};
-use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongCodeCounts};
+use central_oauth_domain::link::{Guess, GuessLimit, WrongCodeCounts};
 use central_oauth_domain::ports::{
     AccountStore, GuessStore, KeyStore, LinkCreation, LinkStore, NewLink, NewLinkKey,
     RecordedRefresh, RefreshStore, StoreError,
@@ -297,7 +297,7 @@ async fn guesses_that_wait_are_counted_in_one_commit() {
 fn guess(
     store: &Arc<SeaOrmStore>,
     network: u8,
-) -> JoinHandle<Result<Result<WrongCodeCounts, TooManyGuesses>, StoreError>> {
+) -> JoinHandle<Result<Result<WrongCodeCounts, Duration>, StoreError>> {
     let store = Arc::clone(store);
     let guess = Guess {
         network: KeyedHash::from_bytes([network; 32]),

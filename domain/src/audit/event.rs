@@ -110,14 +110,6 @@ pub enum Actor {
     Key(AccessKeyId),
 }
 
-impl Actor {
-    /// The holder of the admin key that is named after its role.
-    pub const ADMIN: Self = Self::Operator(
-        OperatorRole::Admin,
-        OperatorName::of_role(OperatorRole::Admin),
-    );
-}
-
 impl Display for Actor {
     /// Writes only the role for a key that is named after its role.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

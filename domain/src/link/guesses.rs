@@ -58,14 +58,6 @@ impl WrongCodeCounts {
     }
 }
 
-/// Too many wrong codes have been tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many wrong codes have been tried")]
-pub struct TooManyGuesses {
-    /// How long until the next attempt is accepted.
-    pub retry_after: Duration,
-}
-
 impl GuessLimit {
     /// Wrong codes accepted from one address (an IPv6 /64 counts as one) in the window.
     pub const PER_ADDRESS: usize = 20;
@@ -90,12 +82,12 @@ impl GuessLimit {
     ///
     /// # Errors
     /// The network has tried too many wrong codes; or all networks together have, and this network has tried at least
-    /// one wrong code.
+    /// one wrong code. Returns how long until the next attempt is accepted.
     pub fn judge(
         &self,
         guess: &Guess,
         wrong: &WrongCodeTimes,
-    ) -> Result<WrongCodeCounts, TooManyGuesses> {
+    ) -> Result<WrongCodeCounts, Duration> {
         let WrongCodeTimes { of_network, of_all } = wrong;
         // A full limit opens again when one wrong code leaves the window: the 20th latest of this network; or, for the
         // service-wide limit, the 100th latest of all or this network's latest, whichever is older.
@@ -104,9 +96,7 @@ impl GuessLimit {
         let all_full = all_full.zip(of_network.first().copied());
         let all_full = all_full.map(|(all, own)| all.min(own));
         match network_full.max(all_full) {
-            Some(first) => Err(TooManyGuesses {
-                retry_after: (first + self.window).since(guess.at),
-            }),
+            Some(first) => Err((first + self.window).since(guess.at)),
             None => Ok(WrongCodeCounts {
                 of_network: of_network.len(),
                 of_all: of_all.len(),
@@ -194,7 +184,7 @@ mod tests {
             is_wrong: true,
         };
         let judged = LIMIT.judge(&guess, &WrongCode::tries(&tried, &network));
-        judged.map_err(|refused| refused.retry_after.as_secs())
+        judged.map_err(|retry_after| retry_after.as_secs())
     }
 
     #[test]

@@ -15,14 +15,6 @@ pub struct CodeLimit {
     load_threshold: u64,
 }
 
-/// A network has asked for too many link codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many link codes for this network")]
-pub struct TooManyCodes {
-    /// How long until the network gets the next link code.
-    pub retry_after: Duration,
-}
-
 impl CodeLimit {
     /// Link codes per network in the window.
     pub const PER_NETWORK: u64 = 300;
@@ -71,14 +63,12 @@ impl CodeLimit {
     /// ([`CodeQuota::most`]) or more, `full_since` is the time of the `most`-th latest one; otherwise `None`.
     ///
     /// # Errors
-    /// The network has reached its limit.
-    pub fn judge(&self, full_since: Option<Timestamp>, now: Timestamp) -> Result<(), TooManyCodes> {
+    /// The network has reached its limit. Returns how long until it gets the next link code.
+    pub fn judge(&self, full_since: Option<Timestamp>, now: Timestamp) -> Result<(), Duration> {
         match full_since {
             None => Ok(()),
-            Some(first) => Err(TooManyCodes {
-                // At most the window: the clock of the replica that stored `first` may have been ahead.
-                retry_after: (first + self.window).since(now).min(self.window),
-            }),
+            // At most the window: the clock of the replica that stored `first` may have been ahead.
+            Some(first) => Err((first + self.window).since(now).min(self.window)),
         }
     }
 }
@@ -112,14 +102,6 @@ pub struct ConsentsInProgress {
     pub of_all: u64,
 }
 
-/// Too many consents are in progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many consents are in progress")]
-pub struct TooManyConsents {
-    /// How long to wait before the next attempt.
-    pub retry_after: Duration,
-}
-
 impl ConsentLimit {
     /// Consents in progress per network.
     pub const PER_NETWORK: u64 = 50;
@@ -137,8 +119,8 @@ impl ConsentLimit {
     /// Accepts or rejects one more consent.
     ///
     /// # Errors
-    /// Too many consents are in progress.
-    pub const fn judge(in_progress: ConsentsInProgress) -> Result<(), TooManyConsents> {
+    /// Too many consents are in progress. Returns how long to wait before the next attempt.
+    pub const fn judge(in_progress: ConsentsInProgress) -> Result<(), Duration> {
         let most_of_network = if in_progress.of_all < Self::LOAD_THRESHOLD {
             Self::PER_NETWORK
         } else {
@@ -147,9 +129,7 @@ impl ConsentLimit {
         if in_progress.of_network < most_of_network && in_progress.of_all < Self::MOST {
             Ok(())
         } else {
-            Err(TooManyConsents {
-                retry_after: Self::RETRY_AFTER,
-            })
+            Err(Self::RETRY_AFTER)
         }
     }
 }
@@ -208,7 +188,7 @@ mod tests {
         let wait = |first| {
             limit
                 .judge(first, now)
-                .map_err(|refused| refused.retry_after.as_secs())
+                .map_err(|retry_after| retry_after.as_secs())
         };
         assert_eq!(wait(None), Ok(()));
         assert_eq!(wait(Some(now - Duration::from_secs(500))), Err(100));

@@ -9,10 +9,9 @@ mod return_code;
 mod transitions;
 
 pub use code::{LinkCode, MalformedLinkCode};
-pub use guesses::{Guess, GuessLimit, Network, TooManyGuesses, WrongCodeCounts, WrongCodeTimes};
+pub use guesses::{Guess, GuessLimit, Network, WrongCodeCounts, WrongCodeTimes};
 pub use limits::{
-    CodeLimit, CodeQuota, Confirmation, ConsentLimit, ConsentsInProgress, TooManyCodes,
-    TooManyConsents, interleave_networks,
+    CodeLimit, CodeQuota, Confirmation, ConsentLimit, ConsentsInProgress, interleave_networks,
 };
 pub use model::{
     Ending, HeldGrant, Link, LinkId, LinkState, LinkStatus, LinkVersion, Owner, PollSchedule,

@@ -4,6 +4,7 @@ mod audit;
 mod fake_cipher;
 mod fixed_clock;
 mod memory_store;
+mod operators;
 mod scripted_identities;
 mod scripted_provider;
 mod seeded_entropy;

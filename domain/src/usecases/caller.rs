@@ -24,15 +24,6 @@ pub enum Caller {
     Key(PresentedKey),
 }
 
-impl Caller {
-    /// The holder of an unnamed admin key.
-    pub const ADMIN: Self = Self::Admin(OperatorName::of_role(OperatorRole::Admin));
-    /// The holder of an unnamed auditor key.
-    pub const AUDITOR: Self = Self::Auditor(OperatorName::of_role(OperatorRole::Auditor));
-    /// The holder of an unnamed enrolment key.
-    pub const ENROLLER: Self = Self::Enroller(OperatorName::of_role(OperatorRole::Enroll));
-}
-
 impl From<&Operator> for Caller {
     fn from(operator: &Operator) -> Self {
         match operator.role {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::labels::BadLabel;
-use crate::link::{MalformedLinkCode, TooManyConsents, TooManyGuesses};
+use crate::link::MalformedLinkCode;
 use crate::ports::{CipherError, ProviderError, StoreError};
 use crate::workload::WorkloadRefusal;
 
@@ -16,12 +16,9 @@ pub enum Refusal {
     /// The request has no key, and link codes need the enrolment key.
     #[error("this service gives link codes only to programs that send its enrolment key")]
     EnrollKeyRequired,
-    /// The request comes from a network from which no new accounts may be linked.
-    #[error("this service gives link codes only to certain networks, and {}", describe_origin(*.address))]
-    EnrollNetwork {
-        /// Where the request comes from, if that is known.
-        address: Option<IpAddr>,
-    },
+    /// The request comes from this address, if it is known, from which no new accounts may be linked.
+    #[error("this service gives link codes only to certain networks, and {}", describe_origin(*.0))]
+    EnrollNetwork(Option<IpAddr>),
     /// The JWT of a workload violates a rule.
     #[error(transparent)]
     WorkloadRefused(#[from] WorkloadRefusal),
@@ -55,47 +52,32 @@ pub enum Refusal {
          shows to `POST /v1/link/{{link_code}}/confirm`"
     )]
     ReturnCodeRequired,
-    /// The return code is not the one on the page.
-    #[error("{}", wrong_return_code(*.tries_left))]
-    WrongReturnCode {
-        /// The remaining attempts. At 0, the link has failed.
-        tries_left: u32,
-    },
+    /// The return code is not the one on the page. This many attempts are left; at 0, the link has failed.
+    #[error("{}", wrong_return_code(*.0))]
+    WrongReturnCode(u32),
     /// The link has ended without an account.
     #[error("the link has ended without an account")]
     LinkEnded,
-    /// Too many wrong link codes were tried.
-    #[error(transparent)]
-    RateLimited(#[from] TooManyGuesses),
-    /// This network has sent too many unknown keys.
+    /// Too many wrong link codes were tried. The next attempt is accepted after this time.
+    #[error("too many wrong codes have been tried")]
+    RateLimited(Duration),
+    /// This network has sent too many unknown keys. An unknown key gets a 401 again after this time.
     #[error("too many unknown keys from this network; a valid key still works")]
-    TooManyUnknownKeys {
-        /// How long until an unknown key gets a 401 again.
-        retry_after: Duration,
-    },
-    /// An access key was used more often than its limit allows.
+    TooManyUnknownKeys(Duration),
+    /// An access key was used more often than its limit allows. It may be used again after this time.
     #[error("this access key was used more often than its limit allows")]
-    KeyUsedTooOften {
-        /// How long until the key may be used again.
-        retry_after: Duration,
-    },
-    /// This network, workload or account has got too many link codes.
+    KeyUsedTooOften(Duration),
+    /// This network, workload or account has got too many link codes. It may get the next one after this time.
     #[error(
         "too many link codes: each network, workload and account gets only so many in the lifetime of one; an enrolment key has no such limit"
     )]
-    TooManyLinks {
-        /// How long until the next link code.
-        retry_after: Duration,
-    },
-    /// Too many consents are in progress, from this network or from all networks.
-    #[error(transparent)]
-    TooManyConsents(#[from] TooManyConsents),
-    /// A client polled its link faster than the interval allows.
+    TooManyLinks(Duration),
+    /// Too many consents are in progress, from this network or from all networks. Try again after this time.
+    #[error("too many consents are in progress")]
+    TooManyConsents(Duration),
+    /// A client polled its link faster than the interval allows. It may poll again after this time.
     #[error("polled faster than the interval allows")]
-    PolledTooSoon {
-        /// How long until the next poll.
-        retry_after: Duration,
-    },
+    PolledTooSoon(Duration),
     /// No provider is configured, or this provider is no longer configured.
     #[error("{0}")]
     ProviderNotConfigured(String),
@@ -134,7 +116,7 @@ pub trait Coded {
 
 impl Coded for Refusal {
     fn is_too_soon(&self) -> bool {
-        matches!(self, Self::PolledTooSoon { .. })
+        matches!(self, Self::PolledTooSoon(_))
     }
 
     fn code(&self) -> &'static str {
@@ -142,7 +124,7 @@ impl Coded for Refusal {
             Self::Unauthorized(_) => "unauthorized",
             Self::EnrollKeyRequired => "enroll_key_required",
             Self::WorkloadRefused(_) => "workload_refused",
-            Self::Forbidden(_) | Self::EnrollNetwork { .. } => "forbidden",
+            Self::Forbidden(_) | Self::EnrollNetwork(_) => "forbidden",
             Self::NotFound(_) => "not_found",
             Self::LinkPending => "link_pending",
             Self::RelinkRequired(_) => "relink_required",
@@ -150,14 +132,14 @@ impl Coded for Refusal {
             Self::CodeInUse | Self::CodeFinished => "code_in_use",
             Self::Unprocessable(_) => "unprocessable",
             Self::ReturnCodeRequired => "return_code_required",
-            Self::WrongReturnCode { .. } => "wrong_return_code",
+            Self::WrongReturnCode(_) => "wrong_return_code",
             Self::LinkEnded => "link_ended",
             Self::RateLimited(_)
-            | Self::TooManyUnknownKeys { .. }
-            | Self::KeyUsedTooOften { .. }
-            | Self::TooManyLinks { .. }
+            | Self::TooManyUnknownKeys(_)
+            | Self::KeyUsedTooOften(_)
+            | Self::TooManyLinks(_)
             | Self::TooManyConsents(_)
-            | Self::PolledTooSoon { .. } => "rate_limited",
+            | Self::PolledTooSoon(_) => "rate_limited",
             Self::ProviderNotConfigured(_) => "provider_not_configured",
             Self::ProviderUnavailable { .. } => "provider_unavailable",
             Self::ProviderRefused(_) => "provider_error",
@@ -175,12 +157,12 @@ impl Refusal {
     pub const fn retry_after(&self) -> Option<Duration> {
         const A_MINUTE: Duration = Duration::from_secs(60);
         match self {
-            Self::RateLimited(TooManyGuesses { retry_after })
-            | Self::TooManyConsents(TooManyConsents { retry_after })
-            | Self::PolledTooSoon { retry_after }
-            | Self::TooManyUnknownKeys { retry_after }
-            | Self::KeyUsedTooOften { retry_after }
-            | Self::TooManyLinks { retry_after }
+            Self::RateLimited(retry_after)
+            | Self::TooManyConsents(retry_after)
+            | Self::PolledTooSoon(retry_after)
+            | Self::TooManyUnknownKeys(retry_after)
+            | Self::KeyUsedTooOften(retry_after)
+            | Self::TooManyLinks(retry_after)
             | Self::ProviderUnavailable { retry_after, .. } => Some(*retry_after),
             // An earlier retry does not help: the operator must change the configuration, or links must expire, which
             // takes minutes.

@@ -215,13 +215,10 @@ impl Receiver {
 
     fn done(&self, position: AuditNumber) -> Self {
         Self {
-            position,
-            lease_until: None,
-            next_attempt_at: None,
-            failures: 0,
-            failing_since: None,
-            last_error: None,
-            ..self.changed()
+            delivered_at: self.delivered_at,
+            dropped: self.dropped,
+            mac: self.mac,
+            ..self.reset(position)
         }
     }
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_provider_openidconnect::{ProviderSettings, SettingsError};
-use url::Url;
 
 use super::{ConfigError, Environment, KNOWN, toml_file};
 use source::Source;
@@ -61,15 +60,6 @@ impl ProviderConfig {
         is_empty.then_some("no provider is configured: nobody can link an account")
     }
 
-    /// Returns the issuers whose metadata the service fetches.
-    pub(crate) fn issuers(&self) -> Vec<(ProviderName, Url)> {
-        let issuers = self.providers.iter().filter_map(|provider| {
-            let settings = &provider.settings;
-            Some((settings.name.clone(), settings.issuer.clone()?))
-        });
-        issuers.collect()
-    }
-
     /// Returns the provider of `dev`.
     pub(crate) fn built_in(settings: ProviderSettings) -> Self {
         let source = Source::BuiltIn;
@@ -115,11 +105,7 @@ impl Provider {
 
     /// Returns why these settings are invalid.
     pub(crate) fn refused(&self, error: &SettingsError) -> ConfigError {
-        self.source.error(&match error {
-            SettingsError::Scope(scope) => format!("scopes has {scope:?}, which is not a scope"),
-            // The other errors begin with the key.
-            error => error.to_string(),
-        })
+        self.source.error(&error.to_string())
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use central_oauth_domain::grant::KeyRole;
-use central_oauth_domain::link::{Requester, TooManyGuesses};
+use central_oauth_domain::link::Requester;
 use central_oauth_domain::usecases::{LinkRequest, Refusal, Services, WorkloadAction, refusals};
 use central_oauth_domain::{BadLabel, Labels};
 use poem::Request;
@@ -204,7 +204,7 @@ documented!(
             "the operator lets new accounts be linked from certain networks only",
             || {
                 let address = Some(Ipv4Addr::new(203, 0, 113, 7).into());
-                Refusal::EnrollNetwork { address }.into()
+                Refusal::EnrollNetwork(address).into()
             },
         ),
         DocumentedProblem(
@@ -250,10 +250,7 @@ documented!(
         DocumentedProblem(
             "a network (an IPv6 /48 counts as one) gets 300 link codes without a key in the lifetime of one (10 minutes by \
              default), and 10 while 2,000 or more links are open; the relinks of an account have the same limit",
-            || {
-                let retry_after = A_WHILE;
-                Refusal::TooManyLinks { retry_after }.into()
-            },
+            || Refusal::TooManyLinks(A_WHILE).into(),
         ),
         DocumentedProblem("the operator has configured no provider", || {
             let detail = "no provider is configured on this service";
@@ -272,12 +269,10 @@ documented!(
         WORKLOAD_REFUSED,
         DocumentedProblem("no link has this code", || refusals::UNKNOWN_CODE.into()),
         DocumentedProblem("polled faster than the interval", || {
-            let retry_after = A_WHILE;
-            Refusal::PolledTooSoon { retry_after }.into()
+            Refusal::PolledTooSoon(A_WHILE).into()
         }),
         DocumentedProblem("too many wrong codes were tried", || {
-            let retry_after = A_WHILE;
-            Refusal::from(TooManyGuesses { retry_after }).into()
+            Refusal::RateLimited(A_WHILE).into()
         }),
         WORKLOAD_UNKNOWABLE,
     ]
@@ -297,7 +292,7 @@ documented!(
         NOT_JSON,
         DocumentedProblem(
             "a wrong return code; `tries_left` says how many attempts are left",
-            || Refusal::WrongReturnCode { tries_left: 2 }.into(),
+            || Refusal::WrongReturnCode(2).into(),
         ),
         DocumentedProblem("an unknown field or a wrong type", || {
             rejected::<Confirmation>("{}")

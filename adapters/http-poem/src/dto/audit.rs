@@ -7,7 +7,7 @@ use poem_openapi::Object;
 use poem_openapi::types::Example;
 use time::OffsetDateTime;
 
-use super::{example_time, utc};
+use super::{example_time, page, utc};
 
 /// The text for no network.
 const NO_NETWORK: &str = "none";
@@ -37,14 +37,11 @@ pub(crate) struct AuditEntry {
     detail: BTreeMap<String, String>,
 }
 
-/// One page of the audit log.
-#[derive(Object)]
-#[oai(skip_serializing_if_is_none, example)]
-pub(crate) struct AuditEntryList {
+page! {
+    /// One page of the audit log.
+    AuditEntryList,
     /// The entries of this page, the oldest first.
-    pub(crate) items: Vec<AuditEntry>,
-    /// Send this as `cursor`, with the same filters, to get the next page. Absent on the last page.
-    pub(crate) next_cursor: Option<String>,
+    AuditEntry
 }
 
 impl From<audit::AuditEntry> for AuditEntry {
@@ -77,15 +74,6 @@ impl Example for AuditEntry {
             account: Some("42".to_owned()),
             key: Some("7".to_owned()),
             detail: detail.into(),
-        }
-    }
-}
-
-impl Example for AuditEntryList {
-    fn example() -> Self {
-        Self {
-            items: vec![AuditEntry::example()],
-            next_cursor: None,
         }
     }
 }

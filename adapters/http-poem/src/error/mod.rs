@@ -211,7 +211,7 @@ impl From<Refusal> for Problem {
             tries_left: None,
         };
         match refusal {
-            Refusal::WrongReturnCode { tries_left } => Self {
+            Refusal::WrongReturnCode(tries_left) => Self {
                 tries_left: Some(tries_left),
                 ..problem
             },

@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 
 use central_oauth_domain::Fault;
-use central_oauth_domain::link::TooManyGuesses;
 use central_oauth_domain::ports::CipherError;
 use serde_json::{Value, json};
 
@@ -50,18 +49,8 @@ async fn every_refusal_has_its_code_and_status() {
         (Refusal::CodeInUse, 409, "code_in_use", None),
         (Refusal::ForeignCallback("x"), 400, "invalid_request", None),
         (Refusal::Unprocessable(text()), 422, "unprocessable", None),
-        (
-            TooManyGuesses { retry_after: wait }.into(),
-            429,
-            "rate_limited",
-            Some("2"),
-        ),
-        (
-            Refusal::PolledTooSoon { retry_after: wait },
-            429,
-            "rate_limited",
-            Some("2"),
-        ),
+        (Refusal::RateLimited(wait), 429, "rate_limited", Some("2")),
+        (Refusal::PolledTooSoon(wait), 429, "rate_limited", Some("2")),
         (
             Refusal::ProviderNotConfigured(text()),
             503,

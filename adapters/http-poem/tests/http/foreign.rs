@@ -1,6 +1,5 @@
 //! Requests that a foreign web page makes a browser send.
 
-use central_oauth_http_poem::AllowedHosts;
 use poem::http::Method;
 use url::Host;
 
@@ -10,7 +9,7 @@ use crate::support::{ADMIN, Answer, World};
 async fn at_auth_example() -> World {
     World::with(|options| {
         let host = Host::parse("auth.example").unwrap();
-        options.allowed_hosts = AllowedHosts::only([host]);
+        options.allowed_hosts = Some(vec![host]);
     })
     .await
 }

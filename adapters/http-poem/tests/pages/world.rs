@@ -12,7 +12,7 @@ use central_oauth_domain::testing::{
 };
 use central_oauth_domain::usecases::{Caller, LinkRequest, Services, Settings, WorkloadTrust};
 use central_oauth_domain::workload::{ClaimValue, Permission, Policy, Preset, TrustedIssuer};
-use central_oauth_http_poem::{AllowedHosts, HttpSettings, OperatorDetails, app};
+use central_oauth_http_poem::{HttpSettings, OperatorDetails, app};
 use poem::endpoint::BoxEndpoint;
 use poem::test::TestClient;
 use poem::{EndpointExt as _, Response};
@@ -63,7 +63,7 @@ impl World {
         };
         let services = Arc::new(services(&ports, &trusting));
         let settings = HttpSettings {
-            allowed_hosts: AllowedHosts::any(),
+            allowed_hosts: None,
             public_url: public_url.parse().unwrap(),
             trusted_proxies: Vec::new(),
             operator,

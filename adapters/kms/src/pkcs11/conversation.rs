@@ -9,7 +9,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::judgement::judge;
 use super::uri::{KeyAddress, TokenName};
-use super::{Done, Task, key};
 use crate::KmsError;
 
 /// Holds conversations, one at a time.
@@ -31,7 +30,11 @@ impl Conversations {
     }
 
     /// Performs one task on the token.
-    pub(super) fn hold(&mut self, pin: SecretString, task: Task) -> Result<Done, KmsError> {
+    pub(super) fn hold<T>(
+        &mut self,
+        pin: SecretString,
+        task: impl FnOnce(&Session) -> Result<T, KmsError>,
+    ) -> Result<T, KmsError> {
         let module = self.module()?;
         let flags = CInitializeFlags::OS_LOCKING_OK;
         match module.initialize(CInitializeArgs::new(flags)) {
@@ -52,21 +55,16 @@ impl Conversations {
         Ok(self.module.insert(module).clone())
     }
 
-    fn with_session(
+    fn with_session<T>(
         &mut self,
         module: &Pkcs11,
         pin: SecretString,
-        task: Task,
-    ) -> Result<Done, KmsError> {
+        task: impl FnOnce(&Session) -> Result<T, KmsError>,
+    ) -> Result<T, KmsError> {
         let (slot, token) = self.token(module)?;
         let session = module.open_ro_session(slot).map_err(judge)?;
         self.log_in(&session, &token, pin)?;
-        let done = match task {
-            Task::Encrypt { object, key } => {
-                key::encrypt(&session, &object, &key).map(Done::Encrypted)
-            }
-            Task::Decrypt(ciphertext) => key::decrypt(&session, &ciphertext).map(Done::Decrypted),
-        };
+        let done = task(&session);
         // Closing the session logs out as well.
         let _ = session.logout();
         done

@@ -15,6 +15,7 @@ use std::thread;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use cryptoki::session::Session;
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -33,43 +34,34 @@ pub(crate) struct Pkcs11 {
 }
 
 /// A task for the thread, with the PIN and the channel of the caller.
-struct Job {
-    pin: SecretString,
-    task: Task,
-    answer: oneshot::Sender<Result<Done, KmsError>>,
-}
-
-/// A task for the token.
-enum Task {
-    Encrypt {
-        object: String,
-        key: Zeroizing<[u8; KEY_LENGTH]>,
-    },
-    Decrypt(Ciphertext),
-}
-
-/// The result of a task.
-enum Done {
-    Encrypted(Ciphertext),
-    Decrypted(Zeroizing<Vec<u8>>),
-}
+type Job = Box<dyn FnOnce(&mut Conversations) + Send>;
 
 impl Pkcs11 {
     /// Parses the URI of a key. The module is loaded at the first request.
     pub(crate) fn new(uri: &str, pin: SecretSource) -> Result<Self, InvalidKeyName> {
         let address = KeyAddress::parse(uri)?;
-        let (jobs, queue) = mpsc::channel();
-        let conversations = Conversations::new(address.clone());
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let mut conversations = Conversations::new(address.clone());
         let thread = thread::Builder::new().name("pkcs11".to_owned());
-        let started = thread.spawn(move || work(conversations, &queue));
+        let started =
+            thread.spawn(move || queue.into_iter().for_each(|job| job(&mut conversations)));
         started.map_err(|_| InvalidKeyName::Token("cannot be used: no thread can be started"))?;
         Ok(Self { address, pin, jobs })
     }
 
-    async fn ask(&self, task: Task) -> Result<Done, KmsError> {
+    async fn ask<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&Session) -> Result<T, KmsError> + Send + 'static,
+    ) -> Result<T, KmsError> {
         let pin = (self.pin)().map_err(KmsError::Unavailable)?;
         let (answer, answered) = oneshot::channel();
-        let job = Job { pin, task, answer };
+        let job: Job = Box::new(move |conversations: &mut Conversations| {
+            // Skips tasks whose callers no longer wait, so that a token which hung is not flooded afterwards.
+            if !answer.is_closed() {
+                // The send fails only if the caller has stopped waiting.
+                let _ = answer.send(conversations.hold(pin, task));
+            }
+        });
         let gone = || KmsError::Unavailable("its PKCS#11 module has crashed".to_owned());
         self.jobs.send(job).map_err(|_| gone())?;
         let late = |_| {
@@ -83,43 +75,28 @@ impl Pkcs11 {
     }
 }
 
-/// Processes tasks until all senders are dropped. Skips tasks whose callers no longer wait, so that a token which hung
-/// is not flooded afterwards.
-fn work(mut conversations: Conversations, queue: &mpsc::Receiver<Job>) {
-    while let Ok(Job { pin, task, answer }) = queue.recv() {
-        if !answer.is_closed() {
-            // The send fails only if the caller has stopped waiting.
-            let _ = answer.send(conversations.hold(pin, task));
-        }
-    }
-}
-
 #[async_trait]
 impl Service for Pkcs11 {
     async fn encrypt(&self, key: &[u8; KEY_LENGTH]) -> Result<String, KmsError> {
-        let task = Task::Encrypt {
-            object: self.address.object.clone(),
-            key: Zeroizing::new(*key),
-        };
-        let Done::Encrypted(ciphertext) = self.ask(task).await? else {
-            return Err(KmsError::Refused("it did not encrypt".to_owned()));
-        };
+        let (object, plaintext) = (self.address.object.clone(), Zeroizing::new(*key));
+        let encrypt = move |session: &Session| key::encrypt(session, &object, &plaintext);
+        let ciphertext = self.ask(encrypt).await?;
         let encrypted = ciphertext.to_string();
         // Some modules ignore the given IV and use their own, so that nobody can decrypt the result. Therefore test now
         // that the result can be decrypted.
-        match self.ask(Task::Decrypt(ciphertext)).await? {
-            Done::Decrypted(decrypted) if *decrypted == key[..] => Ok(encrypted),
-            _ => Err(KmsError::Refused(
-                "it decrypts something else than it has encrypted; an RSA key may work".to_owned(),
-            )),
+        let decrypted = self.ask(move |session| key::decrypt(session, &ciphertext));
+        if *decrypted.await? == key[..] {
+            return Ok(encrypted);
         }
+        Err(KmsError::Refused(
+            "it decrypts something else than it has encrypted; an RSA key may work".to_owned(),
+        ))
     }
 
     async fn decrypt(&self, ciphertext: &str) -> Result<SecretString, KmsError> {
         let ciphertext = Ciphertext::parse(ciphertext)?;
-        match self.ask(Task::Decrypt(ciphertext)).await? {
-            Done::Decrypted(key) => Ok(SecretString::from(BASE64_STANDARD.encode(&*key))),
-            Done::Encrypted(_) => Err(KmsError::Refused("it did not decrypt".to_owned())),
-        }
+        let decrypted = self.ask(move |session| key::decrypt(session, &ciphertext));
+        let key = decrypted.await?;
+        Ok(SecretString::from(BASE64_STANDARD.encode(&*key)))
     }
 }

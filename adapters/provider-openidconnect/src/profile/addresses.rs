@@ -57,13 +57,15 @@ impl Profile {
             .filter(|(_, placeholder)| !placeholder.optional)
             .map(|(key, _)| key.as_str())
             .collect();
-        Err(ProfileError::OtherIssuer {
-            instead: match keys.as_slice() {
-                [] => "leave it out".to_owned(),
-                keys => format!("set {} instead", keys.join(" and ")),
-            },
-            endpoints: left_out.join(", "),
-        })
+        let instead = match keys.as_slice() {
+            [] => "leave it out".to_owned(),
+            keys => format!("set {} instead", keys.join(" and ")),
+        };
+        Err(ProfileError(format!(
+            "issuer is on another server than this preset's endpoints: {instead}, or set these endpoints too (in a file \"\" \
+             leaves one to the issuer's metadata): {}",
+            left_out.join(", ")
+        )))
     }
 
     /// Whether the issuer is the preset's. If the preset has none, the issuer must be on the server of the preset's
@@ -81,6 +83,7 @@ impl Profile {
     }
 }
 
-fn address(key: &'static str, text: &str, template: &Template<'_>) -> Result<Url, ProfileError> {
-    Url::parse(&template.fill(text)?).map_err(|_| ProfileError::NoAddress(key))
+fn address(key: &str, text: &str, template: &Template<'_>) -> Result<Url, ProfileError> {
+    let problem = |_| ProfileError(format!("{key} is not an address with the given values"));
+    Url::parse(&template.fill(text)?).map_err(problem)
 }

@@ -120,41 +120,10 @@ pub enum WrongProfile {
     Quirks(#[from] toml::de::Error),
 }
 
-/// Why a profile does not fit the operator's settings. Each message begins with the name of the setting.
+/// Why a profile does not fit the operator's settings. The text begins with the name of the setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProfileError {
-    /// The operator set a placeholder that this profile does not have.
-    #[error("{0} is not a key of this preset")]
-    UnknownKey(String),
-    /// A required value is missing.
-    #[error("{key} is missing: {what}")]
-    Missing {
-        /// The key.
-        key: String,
-        /// Its description.
-        what: String,
-    },
-    /// A value has a scheme, or is empty.
-    #[error("{0} must be a name without a scheme, such as example.com")]
-    Scheme(String),
-    /// The preset's URL template, filled with the given values, is not a URL.
-    #[error("{0} is not an address with the given values")]
-    NoAddress(&'static str),
-    /// The issuer is not on the server of the endpoints of the preset.
-    #[error(
-        "issuer is on another server than this preset's endpoints: {instead}, or set these endpoints too (in a file \"\" leaves \
-         one to the issuer's metadata): {endpoints}"
-    )]
-    OtherIssuer {
-        /// How to avoid setting `issuer`.
-        instead: String,
-        /// The endpoints that the operator did not set.
-        endpoints: String,
-    },
-    /// The provider does not support this flow.
-    #[error("flow must be {0}, the only flow of this provider")]
-    Flow(&'static str),
-}
+#[error("{0}")]
+pub struct ProfileError(String);
 
 impl Profile {
     /// Returns the profile of this name.
@@ -245,8 +214,14 @@ impl Profile {
         };
         match given {
             Some(flow) if self.flows.contains(&flow) || has(flow) => Ok(flow),
-            Some(Flow::Device) => Err(ProfileError::Flow("authorization_code")),
-            Some(Flow::AuthorizationCode) => Err(ProfileError::Flow("device")),
+            Some(flow) => {
+                let only = match flow {
+                    Flow::Device => Flow::AuthorizationCode,
+                    Flow::AuthorizationCode => Flow::Device,
+                };
+                let problem = format!("flow must be {only}, the only flow of this provider");
+                Err(ProfileError(problem))
+            }
             None => {
                 let quirks = &settings.quirks.scopes;
                 let first = self.flows.first().copied().unwrap_or_default();

@@ -27,7 +27,8 @@ impl<'a> Template<'a> {
         let mut values: BTreeMap<_, _> = defaults.collect();
         for (key, value) in given {
             if !placeholders.contains_key(key) {
-                return Err(ProfileError::UnknownKey(key.clone()));
+                let problem = format!("{key} is not a key of this preset");
+                return Err(ProfileError(problem));
             }
             let placeholder = &placeholders[key];
             if !(placeholder.optional && value.is_empty()) {
@@ -81,13 +82,10 @@ impl<'a> Template<'a> {
     }
 
     fn value(&self, key: &str) -> Result<&str, ProfileError> {
-        let missing = || ProfileError::Missing {
-            key: key.to_owned(),
-            what: self
-                .placeholders
-                .get(key)
-                .map(|placeholder| placeholder.what.clone())
-                .unwrap_or_default(),
+        let missing = || {
+            let known = self.placeholders.get(key);
+            let what = known.map_or("", |placeholder| placeholder.what.as_str());
+            ProfileError(format!("{key} is missing: {what}"))
         };
         self.values.get(key).map(String::as_str).ok_or_else(missing)
     }
@@ -99,7 +97,8 @@ fn checked(key: &str, value: &str, placeholder: &Placeholder) -> Result<String, 
         return Ok(value.to_owned());
     }
     if value.contains("://") || value.is_empty() {
-        return Err(ProfileError::Scheme(key.to_owned()));
+        let problem = format!("{key} must be a name without a scheme, such as example.com");
+        return Err(ProfileError(problem));
     }
     Ok(value.trim_end_matches('/').to_owned())
 }

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::ports::ScopeWords;
-use central_oauth_domain::text::Unpresentable;
 use central_oauth_domain::words;
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use crate::address::{self, AddressFault};
+use crate::address;
 use crate::client_auth::ClientAuthMethod;
-use crate::extra::{self, ExtraError};
+use crate::extra;
 use crate::http::ClientUnavailable;
 use crate::quirks::Quirks;
 
@@ -79,76 +78,22 @@ words! {
     }
 }
 
-/// Why settings are invalid. The keys are named as operators write them.
+/// Why settings are invalid. The text begins with the key, as operators write it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
-    /// There is no client id.
-    #[error("client_id is missing")]
-    NoClientId,
-    /// An endpoint is neither configured nor discoverable.
-    #[error("{0} is missing: set it, or an issuer to discover it from")]
-    MissingEndpoint(&'static str),
-    /// A URL must not receive secrets.
-    #[error("{key} {fault}")]
-    Address {
-        /// The name of the setting that contains the URL.
-        key: &'static str,
-        /// Why the URL is rejected.
-        fault: AddressFault,
-    },
-    /// The issuer has a query or a fragment, which RFC 8414 section 2 forbids.
-    #[error("issuer must not have a query or a fragment")]
-    IssuerWithQuery,
-    /// The authentication method needs a client secret.
-    #[error("token_endpoint_auth_method needs a client_secret")]
-    NoClientSecret,
-    /// A scope has invalid characters (RFC 6749 section 3.3).
-    #[error("{0:?} is not a scope")]
-    Scope(String),
-    /// The scopes lack this one, without which the provider gives no refresh token.
-    #[error(
-        "scopes lacks {0:?}: without it this provider gives no refresh token, so every grant ends with its first access token"
-    )]
-    NoRefreshScope(String),
-    /// The device flow cannot grant this scope.
-    #[error(
-        "scopes has {0:?}, which the device flow of this provider cannot grant: set flow to authorization_code"
-    )]
-    DeviceScope(String),
-    /// A text that the pages cannot show.
-    #[error("{key} {fault}")]
-    Words {
-        /// The key of the text.
-        key: String,
-        /// Why the text is rejected.
-        fault: Unpresentable,
-    },
-    /// Words for something that is not a scope.
-    #[error("scope_words has {0:?}, which is not a scope")]
-    WordsOfNoScope(String),
-    /// The list of members for clients is invalid.
-    #[error("extra {0}")]
-    Extra(#[from] ExtraError),
-    /// The timeout is less than a millisecond, or more than an hour.
-    #[error("the timeout must be between one millisecond and one hour")]
-    Timeout,
-    /// An extra parameter has a name that this service sets itself.
-    #[error("{key} cannot set {name}: this service sets it itself")]
-    Parameter {
-        /// The key of the table.
-        key: &'static str,
-        /// The parameter.
-        name: String,
-    },
-    /// `response_mode` is not `query`, so the response would not come in the query of the redirect URI.
-    #[error(
-        "authorization_parameters can set response_mode only to \"query\": browsers keep this service's cookie out of a form \
-         that another site posts, and a fragment in the browser"
-    )]
-    ResponseMode,
+#[error("{0}")]
+pub struct SettingsError(String);
+
+impl SettingsError {
+    fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<ClientUnavailable> for SettingsError {
     /// HTTPS does not work on this machine.
-    #[error(transparent)]
-    Client(#[from] ClientUnavailable),
+    fn from(error: ClientUnavailable) -> Self {
+        Self(error.to_string())
+    }
 }
 
 impl ProviderSettings {
@@ -183,7 +128,7 @@ impl ProviderSettings {
     }
 
     /// Returns every configured URL with its key.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, &Url)> {
+    pub fn addresses(&self) -> impl Iterator<Item = (&'static str, &Url)> {
         [
             ("issuer", &self.issuer),
             ("authorization_endpoint", &self.authorization_endpoint),
@@ -222,26 +167,33 @@ impl ProviderSettings {
         self.check_scopes()?;
         words::check(self)?;
         parameters::check(self)?;
-        extra::check(&self.extra)?;
+        extra::check(&self.extra).map_err(|why| SettingsError(format!("extra {why}")))?;
         let is_bounded =
             (Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&self.timeout);
-        is_bounded.then_some(()).ok_or(SettingsError::Timeout)
+        let problem = "the timeout must be between one millisecond and one hour";
+        is_bounded
+            .then_some(())
+            .ok_or_else(|| SettingsError::new(problem))
     }
 
     fn check_scopes(&self) -> Result<(), SettingsError> {
         if let Some(scope) = self.scopes.iter().find(|scope| !is_scope(scope)) {
-            return Err(SettingsError::Scope(scope.clone()));
+            let problem = format!("scopes has {scope:?}, which is not a scope");
+            return Err(SettingsError(problem));
         }
         let wanted = &self.quirks.scopes.for_refresh;
         if let Some(first) = wanted.first()
             && !self.asks_for_one_of(wanted)
         {
-            return Err(SettingsError::NoRefreshScope(first.clone()));
+            return Err(SettingsError(format!(
+                "scopes lacks {first:?}: without it this provider gives no refresh token, so every grant ends with its \
+                 first access token"
+            )));
         }
         match self.quirks.scopes.not_by_device_flow(&self.scopes) {
-            Some(scope) if self.flow == Flow::Device => {
-                Err(SettingsError::DeviceScope(scope.to_owned()))
-            }
+            Some(scope) if self.flow == Flow::Device => Err(SettingsError(format!(
+                "scopes has {scope:?}, which the device flow of this provider cannot grant: set flow to authorization_code"
+            ))),
             _ => Ok(()),
         }
     }
@@ -276,13 +228,15 @@ impl ProviderSettings {
 
     fn check_addresses(&self) -> Result<(), SettingsError> {
         for (key, url) in self.addresses() {
-            address::check(url).map_err(|fault| SettingsError::Address { key, fault })?;
+            address::check(url).map_err(|fault| SettingsError(format!("{key} {fault}")))?;
         }
         let Some(issuer) = &self.issuer else {
             return self.check_described();
         };
         if issuer.query().is_some() || issuer.fragment().is_some() {
-            return Err(SettingsError::IssuerWithQuery);
+            // RFC 8414 section 2.
+            let problem = "issuer must not have a query or a fragment";
+            return Err(SettingsError::new(problem));
         }
         Ok(())
     }
@@ -295,11 +249,11 @@ impl ProviderSettings {
             ),
             Flow::AuthorizationCode => (&self.authorization_endpoint, "authorization_endpoint"),
         };
-        if starts.is_none() {
-            return Err(SettingsError::MissingEndpoint(key));
-        }
-        if self.token_endpoint.is_none() {
-            return Err(SettingsError::MissingEndpoint("token_endpoint"));
+        for (endpoint, key) in [(starts, key), (&self.token_endpoint, "token_endpoint")] {
+            if endpoint.is_none() {
+                let problem = format!("{key} is missing: set it, or an issuer to discover it from");
+                return Err(SettingsError(problem));
+            }
         }
         Ok(())
     }
@@ -310,9 +264,10 @@ impl ProviderSettings {
             Some(ClientAuthMethod::Basic | ClientAuthMethod::Post)
         );
         if self.client_id.is_empty() {
-            Err(SettingsError::NoClientId)
+            Err(SettingsError::new("client_id is missing"))
         } else if needs_secret && self.client_secret.is_none() {
-            Err(SettingsError::NoClientSecret)
+            let problem = "token_endpoint_auth_method needs a client_secret";
+            Err(SettingsError::new(problem))
         } else {
             Ok(())
         }

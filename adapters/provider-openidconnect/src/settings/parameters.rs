@@ -49,7 +49,11 @@ pub(super) fn check(settings: &ProviderSettings) -> Result<(), SettingsError> {
         .clone()
         .filter(|(name, _)| name == "response_mode");
     if modes.any(|(_, mode)| !["", "query"].contains(&mode.as_str())) {
-        return Err(SettingsError::ResponseMode);
+        // The response must come in the query of the redirect URI.
+        return Err(SettingsError::new(
+            "authorization_parameters can set response_mode only to \"query\": browsers keep this service's cookie out of a \
+             form that another site posts, and a fragment in the browser",
+        ));
     }
     find(
         "authorization_parameters",
@@ -85,10 +89,9 @@ fn find<'a>(
 ) -> Result<(), SettingsError> {
     let is_ours = |name: &str| CLIENT.contains(&name) || ours.iter().any(|all| all.contains(&name));
     match names.find(|name| is_ours(name)) {
-        Some(name) => Err(SettingsError::Parameter {
-            key,
-            name: name.clone(),
-        }),
+        Some(name) => Err(SettingsError(format!(
+            "{key} cannot set {name}: this service sets it itself"
+        ))),
         None => Ok(()),
     }
 }

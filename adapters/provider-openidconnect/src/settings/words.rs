@@ -23,17 +23,15 @@ const STANDARD: [(&str, &str); 6] = [
 
 /// Rejects words that the pages cannot show.
 pub(super) fn check(settings: &ProviderSettings) -> Result<(), SettingsError> {
-    let wrong = |key: &str, fault: Unpresentable| SettingsError::Words {
-        key: key.to_owned(),
-        fault,
-    };
+    let wrong = |key: &str, fault: Unpresentable| SettingsError(format!("{key} {fault}"));
     if let Some(name) = &settings.consent_name {
         check_presentable(name, LONGEST_NAME).map_err(|fault| wrong("consent_name", fault))?;
     }
     for (scope, words) in &settings.scope_words {
         // The empty name stands for a request without scopes.
         if !scope.is_empty() && !is_scope(scope) {
-            return Err(SettingsError::WordsOfNoScope(scope.clone()));
+            let problem = format!("scope_words has {scope:?}, which is not a scope");
+            return Err(SettingsError(problem));
         }
         let key = format!("scope_words.{scope:?}");
         check_presentable(&words.text, LONGEST_WORDS).map_err(|fault| wrong(&key, fault))?;

@@ -123,7 +123,7 @@ fn scopes_that_cannot_be() {
             scopes: vec![scope.to_owned()],
             ..plain(BASE)
         });
-        assert_eq!(told, format!("{scope:?} is not a scope"));
+        assert_eq!(told, format!("scopes has {scope:?}, which is not a scope"));
     }
     for timeout in [Duration::ZERO, Duration::MAX] {
         let told = complaint(ProviderSettings {

@@ -26,11 +26,11 @@ pub(crate) fn start_flow(
     client_auth::authenticate(&app.options, request, &params)?;
     let scopes = params.scopes()?;
     let asked = model::Request {
-        user_code: UserCode::from_number(random::number()?),
+        user_code: UserCode::from_number(random::number()),
         scopes: scopes.unwrap_or_else(|| DEFAULT_SCOPES.map(str::to_owned).to_vec()),
     };
     let user_code = asked.user_code.to_string();
-    let device_code = random::secret()?;
+    let device_code = random::secret();
     let started = app
         .state()
         .flows

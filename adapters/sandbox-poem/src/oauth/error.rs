@@ -7,8 +7,6 @@ use poem::error::ResponseError;
 use poem::http::StatusCode;
 use serde_json::json;
 
-use crate::random::NoEntropy;
-
 #[derive(Debug)]
 pub(crate) struct OAuthError {
     status: StatusCode,
@@ -44,20 +42,19 @@ impl OAuthError {
         }
     }
 
+    pub(crate) fn invalid_token(challenge: &'static str, description: &str) -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            challenge: Some(challenge),
+            ..Self::new("invalid_token", description)
+        }
+    }
+
     /// Too many flows are stored.
     pub(crate) fn busy() -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
             ..Self::new("temporarily_unavailable", "too many flows, try again later")
-        }
-    }
-}
-
-impl From<NoEntropy> for OAuthError {
-    fn from(error: NoEntropy) -> Self {
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            ..Self::new("server_error", format!("no random bytes: {error}"))
         }
     }
 }

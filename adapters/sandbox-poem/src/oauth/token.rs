@@ -38,7 +38,7 @@ pub(crate) fn issue_tokens(
 
 fn device_code(app: &App, params: &Params) -> Result<Issued, OAuthError> {
     let code = params.required("device_code")?;
-    let (family, fresh) = (random::secret()?, fresh()?);
+    let (family, fresh) = (random::secret(), fresh());
     let now = app.now();
     let mut state = app.state();
     match state.flows.redeem(code, &family, now) {
@@ -61,7 +61,7 @@ fn device_code(app: &App, params: &Params) -> Result<Issued, OAuthError> {
 
 fn refresh(app: &App, params: &Params, request: &Request) -> Result<Issued, OAuthError> {
     let presented = params.required("refresh_token")?;
-    let (scopes, fresh) = (params.scopes()?, fresh()?);
+    let (scopes, fresh) = (params.scopes()?, fresh());
     let mut state = app.state();
     // The lock is held while the witness is called, so the calls come in the order in which the requests were decided.
     let now = app.now();
@@ -72,11 +72,11 @@ fn refresh(app: &App, params: &Params, request: &Request) -> Result<Issued, OAut
     Ok(outcome?)
 }
 
-fn fresh() -> Result<Fresh, OAuthError> {
-    Ok(Fresh {
-        access: random::secret()?,
-        refresh: random::secret()?,
-    })
+fn fresh() -> Fresh {
+    Fresh {
+        access: random::secret(),
+        refresh: random::secret(),
+    }
 }
 
 impl From<PollRefusal> for OAuthError {

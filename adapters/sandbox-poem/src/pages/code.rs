@@ -36,7 +36,7 @@ pub(crate) fn index(Data(app): Data<&Arc<App>>) -> poem::Result<Response> {
 /// `GET /device`: fills in the code of the query. The person still has to submit it.
 #[handler]
 pub(crate) fn ask_code(Data(app): Data<&Arc<App>>, request: &Request) -> poem::Result<Response> {
-    let visitor = Visitor::welcome(app, request)?;
+    let visitor = Visitor::welcome(app, request);
     let asked = page(
         StatusCode::OK,
         &CodePage {

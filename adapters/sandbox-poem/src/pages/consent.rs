@@ -43,7 +43,7 @@ pub(crate) fn ask_consent(Data(app): Data<&Arc<App>>, request: &Request) -> poem
     let Some(scopes) = waiting(app, &code)? else {
         return Ok(go_to("/done", &code));
     };
-    let visitor = Visitor::welcome(app, request)?;
+    let visitor = Visitor::welcome(app, request);
     let Some(person) = &visitor.person else {
         return Ok(visitor.remember(go_to("/login", &code)));
     };

@@ -28,7 +28,7 @@ struct LoginPage<'a> {
 #[handler]
 pub(crate) fn ask_person(Data(app): Data<&Arc<App>>, request: &Request) -> poem::Result<Response> {
     let code = user_code(&Params::of_query(request))?;
-    let visitor = Visitor::welcome(app, request)?;
+    let visitor = Visitor::welcome(app, request);
     let asked = page(
         StatusCode::OK,
         &LoginPage {

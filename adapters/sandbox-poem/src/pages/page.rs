@@ -8,7 +8,6 @@ use poem::http::StatusCode;
 use poem::{Error, Response};
 
 use crate::model::UserCode;
-use crate::random::NoEntropy;
 
 /// The Content Security Policy: allows only the sandbox's own stylesheet and forms, and no frames.
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
@@ -46,14 +45,6 @@ pub(super) enum DeadEnd {
     UnknownCode,
     /// The field `decision` is missing or unknown.
     NoDecision,
-    /// The operating system provided no random bytes.
-    NoEntropy,
-}
-
-impl From<NoEntropy> for DeadEnd {
-    fn from(_: NoEntropy) -> Self {
-        Self::NoEntropy
-    }
 }
 
 impl fmt::Display for DeadEnd {
@@ -64,7 +55,6 @@ impl fmt::Display for DeadEnd {
             }
             Self::UnknownCode => "This code is unknown, used up or expired. Ask for a new one.",
             Self::NoDecision => "Please choose one of the buttons.",
-            Self::NoEntropy => "The sandbox has no source of randomness.",
         })
     }
 }
@@ -77,7 +67,6 @@ impl ResponseError for DeadEnd {
             Self::StaleForm => StatusCode::FORBIDDEN,
             Self::UnknownCode => StatusCode::NOT_FOUND,
             Self::NoDecision => StatusCode::BAD_REQUEST,
-            Self::NoEntropy => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 

@@ -23,19 +23,19 @@ pub(super) struct Visitor {
 
 impl Visitor {
     /// Returns the session of the browser; starts one for a new browser.
-    pub(super) fn welcome(app: &App, request: &Request) -> Result<Self, DeadEnd> {
+    pub(super) fn welcome(app: &App, request: &Request) -> Self {
         if let Some(known) = Self::known(app, request) {
-            return Ok(known);
+            return known;
         }
-        let (id, csrf) = (random::secret()?, random::secret()?);
+        let (id, csrf) = (random::secret(), random::secret());
         let now = app.now();
         app.state().sessions.open(id.clone(), csrf.clone(), now);
-        Ok(Self {
+        Self {
             id,
             is_new: true,
             csrf,
             person: None,
-        })
+        }
     }
 
     /// Returns the session of the browser if the form has its CSRF token.

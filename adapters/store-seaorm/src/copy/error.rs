@@ -5,34 +5,29 @@ use super::progress::TableCount;
 use super::unreadable::{UnreadableValue, named, rows};
 use crate::database::OpenError;
 
-/// Why a copy failed. On a server, the copied rows stay, and the next attempt continues from them.
+/// Why a copy failed. On a server, the copied rows stay, and the next attempt continues from them. A database is named
+/// by its URL, without the password.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     /// Another process has the source file open, or a transaction on the source server has locked a table.
-    #[error("{database} is in use: stop the service that runs on it, then copy again")]
-    SourceInUse {
-        /// The URL of the source, without its password.
-        database: String,
-    },
+    #[error("{0} is in use: stop the service that runs on it, then copy again")]
+    SourceInUse(String),
     /// A service is connected to the server or has checked in recently, or a pooler is still connected: PgBouncer keeps
     /// the application name of the last client on an idle connection.
     #[error(
-        "{database} is in use: stop the services that run on it, then copy again. One that was killed counts as running for \
+        "{0} is in use: stop the services that run on it, then copy again. One that was killed counts as running for \
          30 seconds. A pooler that they came through keeps its \
          connections for a while (PgBouncer's server_idle_timeout, 10 minutes if not set): stop it too, or have it close \
          them (RECONNECT at PgBouncer's console)"
     )]
-    SourceHasConnections {
-        /// The URL of the source, without its password.
-        database: String,
-    },
+    SourceHasConnections(String),
     /// The schema of the source is older than this version.
     #[error(
         "the schema of {database} is not up to date ({}): run `central-oauth migrate` on it first",
         .pending.join(", ")
     )]
     SourceIsBehind {
-        /// The URL of the source, without its password.
+        /// The source.
         database: String,
         /// The migrations that are missing.
         pending: Vec<String>,
@@ -46,21 +41,11 @@ pub enum CopyError {
     #[error(transparent)]
     Unlock(#[from] UnlockError),
     /// The destination has a hash key: a copy was completed there, or a service has run on it.
-    #[error(
-        "{database} is complete already, and may be in use: copying would overwrite newer tokens"
-    )]
-    DestinationIsComplete {
-        /// The URL of the destination, without its password.
-        database: String,
-    },
+    #[error("{0} is complete already, and may be in use: copying would overwrite newer tokens")]
+    DestinationIsComplete(String),
     /// Another process uses the destination: a copy, or a service that is starting.
-    #[error(
-        "{database} is in use: something else is being copied there, or a service starts on it"
-    )]
-    DestinationInUse {
-        /// The URL of the destination, without its password.
-        database: String,
-    },
+    #[error("{0} is in use: something else is being copied there, or a service starts on it")]
+    DestinationInUse(String),
     /// A database cannot be opened or closed.
     #[error(transparent)]
     Open(#[from] OpenError),

@@ -65,10 +65,7 @@ pub async fn copy(
     let (hash_key, vault) = source.unlock(cipher).await?;
     let destination = SeaOrmStore::open_if(to, settings, |hash_key| match hash_key {
         None => Ok(()),
-        Some(_) => {
-            let database = to.to_string();
-            Err(CopyError::DestinationIsComplete { database })
-        }
+        Some(_) => Err(CopyError::DestinationIsComplete(to.to_string())),
     });
     let destination = destination.await?;
     destination.migrate_up().await?;
@@ -116,18 +113,16 @@ impl<'a> SeaOrmCopy<'a> {
         // Uses a connection for saves, because the rows are copied over the other connections, perhaps only one.
         let guard = match destination.database.begin(Purpose::Save).await {
             Err(error) if is_locked(&error) => {
-                let database = database();
-                return Err(CopyError::DestinationInUse { database });
+                return Err(CopyError::DestinationInUse(database()));
             }
             guard => guard.map_err(&at)?,
         };
         let guard = guard.without_timeouts().await.map_err(&at)?;
         let is_alone = locks::copying(&guard).await.map_err(&at)?;
         let hash_key = hash_key::read(&guard).await.map_err(&at)?;
-        let database = database();
         match (hash_key, is_alone) {
-            (Some(_), _) => Err(CopyError::DestinationIsComplete { database }),
-            (None, false) => Err(CopyError::DestinationInUse { database }),
+            (Some(_), _) => Err(CopyError::DestinationIsComplete(database())),
+            (None, false) => Err(CopyError::DestinationInUse(database())),
             (None, true) => Ok(Self {
                 source,
                 destination,

@@ -41,8 +41,7 @@ impl CopySource {
         let tables = Table::ALL.map(Table::name);
         let tables = [&tables[..], &["service_keys"]].concat();
         if !held.lock_tables(&tables).await.map_err(refused)? {
-            let database = url.to_string();
-            return Err(CopyError::SourceHasConnections { database });
+            return Err(CopyError::SourceHasConnections(url.to_string()));
         }
         let url = url.clone();
         Ok(Self { held, url })
@@ -91,8 +90,7 @@ impl CopySource {
 
 fn refused(url: &DatabaseUrl, error: DbErr) -> CopyError {
     if is_locked(&error) {
-        let database = url.to_string();
-        CopyError::SourceInUse { database }
+        CopyError::SourceInUse(url.to_string())
     } else {
         OpenError::at(url)(error).into()
     }

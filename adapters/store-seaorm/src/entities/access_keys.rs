@@ -29,12 +29,7 @@ pub enum Role {
     Reader,
 }
 
-impl Related<super::accounts::Entity> for Entity {
-    fn to() -> RelationDef {
-        let account = Self::belongs_to(super::accounts::Entity).from(Column::AccountId);
-        account.to(super::accounts::Column::Id).into()
-    }
-}
+belongs_to!(accounts, AccountId);
 
 /// The join from an inert key, which has no account yet, to its only link.
 impl Related<super::device_codes::Entity> for Entity {

@@ -25,6 +25,24 @@ macro_rules! table {
     };
 }
 
+/// Relates an entity to the table whose id is in this column, and that table to the entity.
+macro_rules! belongs_to {
+    ($table:ident, $column:ident) => {
+        impl Related<super::$table::Entity> for Entity {
+            fn to() -> RelationDef {
+                let owner = Self::belongs_to(super::$table::Entity).from(Column::$column);
+                owner.to(super::$table::Column::Id).into()
+            }
+        }
+
+        impl Related<Entity> for super::$table::Entity {
+            fn to() -> RelationDef {
+                <Entity as Related<Self>>::to().rev()
+            }
+        }
+    };
+}
+
 pub(crate) mod access_keys;
 pub(crate) mod account_labels;
 pub(crate) mod accounts;

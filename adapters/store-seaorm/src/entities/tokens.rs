@@ -40,17 +40,5 @@ pub struct Model {
     pub access_token_hinted_end: Option<i64>,
 }
 
-impl Related<super::accounts::Entity> for Entity {
-    fn to() -> RelationDef {
-        let account = Self::belongs_to(super::accounts::Entity).from(Column::AccountId);
-        account.to(super::accounts::Column::Id).into()
-    }
-}
-
-impl Related<Entity> for super::accounts::Entity {
-    fn to() -> RelationDef {
-        <Entity as Related<Self>>::to().rev()
-    }
-}
-
+belongs_to!(accounts, AccountId);
 table!();

@@ -18,11 +18,5 @@ pub struct Model {
     pub mac: Vec<u8>,
 }
 
-impl Related<super::access_keys::Entity> for Entity {
-    fn to() -> RelationDef {
-        let key = Self::belongs_to(super::access_keys::Entity).from(Column::Id);
-        key.to(super::access_keys::Column::Id).into()
-    }
-}
-
+belongs_to!(access_keys, Id);
 table!();

@@ -125,9 +125,6 @@ impl KeyStore for SeaOrmStore {
     }
 
     async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError> {
-        if uses.is_empty() {
-            return Ok(());
-        }
         // In small batches, because other transactions wait for these rows.
         for uses in uses.chunks(USES_AT_ONCE) {
             let write = self.write().await?;

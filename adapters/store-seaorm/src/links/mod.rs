@@ -4,6 +4,8 @@ mod create;
 pub(crate) mod queries;
 mod save;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditDraft, AuditEvent};
@@ -11,7 +13,7 @@ use central_oauth_domain::grant::revocation::NewRevocation;
 use central_oauth_domain::grant::{AccessKeyId, Account, AccountId, NewGrant, ProviderName};
 use central_oauth_domain::link::{
     CodeLimit, Confirmation, ConsentLimit, ConsentsInProgress, Ending, Link, Owner, PollSchedule,
-    SealedConsent, SealedGrant, TooManyConsents, interleave_networks,
+    SealedConsent, SealedGrant, interleave_networks,
 };
 use central_oauth_domain::ports::{LinkCreation, LinkStore, NewLink, StoreError};
 use central_oauth_domain::secret::{KeyedHash, Sealed};
@@ -59,7 +61,7 @@ impl LinkStore for SeaOrmStore {
         link: &Link,
         by: &Confirmation,
         now: Timestamp,
-    ) -> Result<Result<Link, TooManyConsents>, StoreError> {
+    ) -> Result<Result<Link, Duration>, StoreError> {
         let reserved = link.reserve(by, now)?;
         if reserved.version == link.version {
             return Ok(Ok(reserved));

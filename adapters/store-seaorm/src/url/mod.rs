@@ -39,11 +39,8 @@ pub enum InvalidDatabaseUrl {
     #[error("must begin with sqlite:// or postgres://")]
     NoScheme,
     /// The text names another kind of database.
-    #[error("knows only sqlite:// and postgres:// databases, not {scheme}://")]
-    UnknownScheme {
-        /// The scheme of the text.
-        scheme: String,
-    },
+    #[error("knows only sqlite:// and postgres:// databases, not {0}://")]
+    UnknownScheme(String),
     /// The text names no file, or an in-memory database.
     #[error("must name a file, like sqlite:///var/lib/central-oauth/central-oauth.sqlite3")]
     NoFile,
@@ -276,8 +273,7 @@ fn malformed(database: &'static str, reason: String) -> InvalidDatabaseUrl {
 /// Returns an error that contains the text before the colon only if that text looks like a scheme.
 fn unknown(scheme: &str) -> InvalidDatabaseUrl {
     if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        let scheme = scheme.to_owned();
-        InvalidDatabaseUrl::UnknownScheme { scheme }
+        InvalidDatabaseUrl::UnknownScheme(scheme.to_owned())
     } else {
         InvalidDatabaseUrl::NoScheme
     }

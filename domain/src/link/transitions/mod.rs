@@ -8,31 +8,10 @@ use crate::grant::AccountId;
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 
-/// Why a transition is rejected.
+/// The link does not allow this transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TransitionError {
-    /// The transition does not start from this state.
-    #[error("the link is in another state")]
-    WrongState,
-    /// The link has expired.
-    #[error("the link has expired")]
-    Expired,
-    /// Another browser has confirmed the link.
-    #[error("the link belongs to another browser")]
-    OtherBrowser,
-    /// The link has a callback already.
-    #[error("the link has already received a callback")]
-    SecondCallback,
-    /// The link is a relink of another account than this one.
-    #[error("the link relinks another account")]
-    OtherAccount,
-    /// The link has no poll that is due.
-    #[error("the link is not due")]
-    NotDue,
-    /// The next wrong return code ends the link.
-    #[error("the link has one return code attempt left")]
-    NoTriesLeft,
-}
+#[error("the link does not allow this transition")]
+pub struct TransitionError;
 
 type Transition = Result<Link, TransitionError>;
 
@@ -50,7 +29,7 @@ impl Link {
                 ..self.next()
             }),
             Some(owner) if owner == by.browser => Ok(self.clone()),
-            Some(_) => Err(TransitionError::OtherBrowser),
+            Some(_) => Err(TransitionError),
         }
     }
 
@@ -85,12 +64,10 @@ impl Link {
         answer: KeyedHash,
         poll: PollSchedule,
     ) -> Transition {
-        let LinkState::Authorizing(consent) = &self.state else {
-            return Err(TransitionError::WrongState);
+        let LinkState::Authorizing(consent @ SealedConsent { callback: None, .. }) = &self.state
+        else {
+            return Err(TransitionError);
         };
-        if consent.callback.is_some() {
-            return Err(TransitionError::SecondCallback);
-        }
         Ok(Self {
             callback: Some(answer),
             poll: Some(poll),
@@ -110,7 +87,7 @@ impl Link {
     pub fn claim(&self, now: Timestamp, lease_until: Timestamp) -> Transition {
         self.due_at()
             .filter(|due_at| *due_at <= now)
-            .ok_or(TransitionError::NotDue)?;
+            .ok_or(TransitionError)?;
         let is_lost = self.lease_until.is_some();
         Ok(Self {
             poll: self.poll.map(|poll| PollSchedule {
@@ -148,9 +125,7 @@ impl Link {
         poll: PollSchedule,
         expires_at: Timestamp,
     ) -> Transition {
-        if !matches!(self.state, LinkState::Authorizing(_)) {
-            return Err(TransitionError::WrongState);
-        }
+        require(matches!(self.state, LinkState::Authorizing(_)))?;
         Ok(Self {
             poll: Some(poll),
             expires_at: self.expires_at.max(expires_at),
@@ -164,9 +139,7 @@ impl Link {
     /// # Errors
     /// The link holds no tokens, or its person is identified.
     pub fn replace_tokens(&self, grant: SealedGrant) -> Transition {
-        if !matches!(self.state, LinkState::Redeemed(_)) {
-            return Err(TransitionError::WrongState);
-        }
+        require(matches!(self.state, LinkState::Redeemed(_)))?;
         Ok(Self {
             state: LinkState::Redeemed(grant),
             ..self.next()
@@ -180,7 +153,7 @@ impl Link {
     /// The link holds no tokens, or requires no return code.
     pub fn hold(&self, owner: Owner, owner_mac: KeyedHash, now: Timestamp) -> Transition {
         let (LinkState::Redeemed(grant), Some(_)) = (&self.state, self.return_code_tries) else {
-            return Err(TransitionError::WrongState);
+            return Err(TransitionError);
         };
         let expires_at = now + ReturnCode::LIFETIME;
         Ok(Self {
@@ -207,7 +180,7 @@ impl Link {
                 return_code_tries: Some(left - 1),
                 ..self.next()
             }),
-            _ => Err(TransitionError::NoTriesLeft),
+            _ => Err(TransitionError),
         }
     }
 
@@ -222,9 +195,7 @@ impl Link {
             Some(_) => self.require_confirming(now)?,
             None => self.require_at_provider()?,
         }
-        if self.relink_of.is_some_and(|relinked| relinked != account) {
-            return Err(TransitionError::OtherAccount);
-        }
+        require(self.relink_of.is_none_or(|relinked| relinked == account))?;
         Ok(self.close(LinkState::Linked { account, at: now }))
     }
 
@@ -233,9 +204,7 @@ impl Link {
     /// # Errors
     /// The link has ended.
     pub fn end(&self, ending: Ending, now: Timestamp) -> Transition {
-        if self.ended_at().is_some() {
-            return Err(TransitionError::WrongState);
-        }
+        require(self.ended_at().is_none())?;
         Ok(self.close(LinkState::Ended { ending, at: now }))
     }
 
@@ -258,30 +227,23 @@ impl Link {
     }
 
     fn require_pending(&self, now: Timestamp) -> Result<(), TransitionError> {
-        match self.state {
-            LinkState::Pending if self.is_past_deadline(now) => Err(TransitionError::Expired),
-            LinkState::Pending => Ok(()),
-            _ => Err(TransitionError::WrongState),
-        }
+        require(matches!(self.state, LinkState::Pending) && !self.is_past_deadline(now))
     }
 
-    const fn require_at_provider(&self) -> Result<(), TransitionError> {
-        match self.state {
-            LinkState::Authorizing(_) | LinkState::Redeemed(_) => Ok(()),
-            LinkState::Pending
-            | LinkState::Confirming(_)
-            | LinkState::Linked { .. }
-            | LinkState::Ended { .. } => Err(TransitionError::WrongState),
-        }
+    fn require_at_provider(&self) -> Result<(), TransitionError> {
+        require(matches!(
+            self.state,
+            LinkState::Authorizing(_) | LinkState::Redeemed(_)
+        ))
     }
 
     fn require_confirming(&self, now: Timestamp) -> Result<(), TransitionError> {
-        match self.state {
-            LinkState::Confirming(_) if self.is_past_deadline(now) => Err(TransitionError::Expired),
-            LinkState::Confirming(_) => Ok(()),
-            _ => Err(TransitionError::WrongState),
-        }
+        require(matches!(self.state, LinkState::Confirming(_)) && !self.is_past_deadline(now))
     }
+}
+
+fn require(is_allowed: bool) -> Result<(), TransitionError> {
+    is_allowed.then_some(()).ok_or(TransitionError)
 }
 
 #[cfg(test)]

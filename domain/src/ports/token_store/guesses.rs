@@ -1,11 +1,12 @@
 //! Attempts to enter link codes, in the store.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::link::{Guess, GuessLimit, TooManyGuesses, WrongCodeCounts};
+use crate::link::{Guess, GuessLimit, WrongCodeCounts};
 use crate::time::Timestamp;
 
 /// The wrong codes that were tried, shared by all replicas.
@@ -19,7 +20,7 @@ pub trait GuessStore: Send + Sync {
         &self,
         guess: &Guess,
         limit: GuessLimit,
-    ) -> Result<Result<WrongCodeCounts, TooManyGuesses>, StoreError>;
+    ) -> Result<Result<WrongCodeCounts, Duration>, StoreError>;
 
     /// Counts the wrong codes that were tried within `counting`, up to [`GuessLimit::MOST_KEPT`].
     async fn count_guesses(&self, counting: Range<Timestamp>) -> Result<u64, StoreError>;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{LinkingWorkload, StoreError};
@@ -6,7 +8,7 @@ use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, InertKey, NewGrant, ProviderName};
 use crate::link::{
     CodeLimit, Confirmation, Ending, Link, LinkId, LinkState, LinkVersion, Owner, PollSchedule,
-    Requester, ReturnCode, SealedConsent, SealedGrant, TooManyCodes, TooManyConsents,
+    Requester, ReturnCode, SealedConsent, SealedGrant,
 };
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
@@ -33,7 +35,8 @@ pub trait LinkStore: Send + Sync {
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError>;
 
     /// Assigns a link to a browser ([`Link::reserve`]), unless too many consents are in progress
-    /// ([`ConsentLimit::judge`]). That limit does not apply to the browser that has the link already.
+    /// ([`ConsentLimit::judge`]): then returns how long to wait. That limit does not apply to the browser that has the
+    /// link already.
     ///
     /// [`ConsentLimit::judge`]: crate::link::ConsentLimit::judge
     async fn reserve_link(
@@ -41,7 +44,7 @@ pub trait LinkStore: Send + Sync {
         link: &Link,
         by: &Confirmation,
         now: Timestamp,
-    ) -> Result<Result<Link, TooManyConsents>, StoreError>;
+    ) -> Result<Result<Link, Duration>, StoreError>;
 
     /// Stores the flow that has started at the provider: [`Link::begin_consent`].
     async fn begin_consent(
@@ -237,8 +240,8 @@ pub enum LinkCreation {
     CodeTaken,
     /// Too many links are open: with more, codes could be guessed.
     OverCapacity,
-    /// The requester's network has reached its limit of link codes.
-    TooManyCodes(TooManyCodes),
+    /// The requester's network has reached its limit of link codes. It gets the next one after this time.
+    TooManyCodes(Duration),
     /// The workload's token has been used before.
     TokenUsed,
 }

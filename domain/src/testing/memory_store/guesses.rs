@@ -1,11 +1,12 @@
 //! Attempts to enter link codes, in memory.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::{MemoryStore, refuse};
-use crate::link::{Guess, GuessLimit, TooManyGuesses, WrongCodeCounts};
+use crate::link::{Guess, GuessLimit, WrongCodeCounts};
 use crate::ports::{GuessStore, StoreError};
 use crate::testing::WrongCode;
 use crate::time::Timestamp;
@@ -16,7 +17,7 @@ impl GuessStore for MemoryStore {
         &self,
         guess: &Guess,
         limit: GuessLimit,
-    ) -> Result<Result<WrongCodeCounts, TooManyGuesses>, StoreError> {
+    ) -> Result<Result<WrongCodeCounts, Duration>, StoreError> {
         let mut state = self.lock();
         refuse(&mut state.guesses_to_refuse)?;
         let tried = &mut state.wrong_codes;

@@ -1,5 +1,7 @@
 //! Links in memory.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{MemoryStore, State, refuse};
@@ -8,8 +10,7 @@ use crate::grant::revocation::NewRevocation;
 use crate::grant::{AccessKeyId, Account, AccountId, InertKey, NewGrant, ProviderName};
 use crate::link::{
     CodeLimit, Confirmation, ConsentLimit, ConsentsInProgress, Ending, Link, LinkId, LinkState,
-    Owner, PollSchedule, SealedConsent, SealedGrant, TooManyConsents, TransitionError,
-    interleave_networks,
+    Owner, PollSchedule, SealedConsent, SealedGrant, TransitionError, interleave_networks,
 };
 use crate::ports::{LinkCreation, LinkStore, NewLink, NewLinkKey, StoreError};
 use crate::secret::{KeyedHash, Sealed};
@@ -38,7 +39,7 @@ impl LinkStore for MemoryStore {
         link: &Link,
         by: &Confirmation,
         now: Timestamp,
-    ) -> Result<Result<Link, TooManyConsents>, StoreError> {
+    ) -> Result<Result<Link, Duration>, StoreError> {
         let mut state = self.lock();
         if link.browser.is_none()
             && let Err(refused) = ConsentLimit::judge(state.consents_in_progress(by, now))

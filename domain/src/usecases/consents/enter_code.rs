@@ -98,10 +98,10 @@ impl Consents {
                 self.audit.record(confirmed, Actor::Person, address);
                 Ok(link)
             }
-            Ok(Err(refused)) => {
+            Ok(Err(retry_after)) => {
                 let address = visitor.address;
                 tracing::warn!(link = link.id.0, %address, "not confirmed: too many consents are in progress");
-                Err(refused.into())
+                Err(Refusal::TooManyConsents(retry_after))
             }
             // Another request was faster: read the link again.
             Err(StoreError::Conflict) => self.entered(code, visitor).await,

@@ -183,7 +183,7 @@ impl Keys {
         let admitted = self.used.admit_at(key.id, self.clock.uptime(), every, uses);
         admitted.map(drop).map_err(|retry_after| {
             self.observer.bearer_refused(BearerRefusal::UsedTooOften);
-            Refusal::KeyUsedTooOften { retry_after }
+            Refusal::KeyUsedTooOften(retry_after)
         })
     }
 

@@ -53,7 +53,7 @@ impl Keys {
         let admitted = self.unknown.admit(network, uptime);
         let left = admitted.map_err(|retry_after| {
             self.observer.bearer_refused(BearerRefusal::RateLimited);
-            Refusal::TooManyUnknownKeys { retry_after }
+            Refusal::TooManyUnknownKeys(retry_after)
         })?;
         self.observer.bearer_refused(how);
         if left == 0 {

@@ -84,7 +84,7 @@ impl Links {
         let wrong = wrong.with("tries_left", tries_left);
         self.audit
             .record(wrong, Actor::Key(link.key), Some(address));
-        Err(Refusal::WrongReturnCode { tries_left })
+        Err(Refusal::WrongReturnCode(tries_left))
     }
 
     async fn complete(

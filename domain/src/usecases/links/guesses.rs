@@ -40,7 +40,8 @@ impl GuessLimiter {
             at: self.clock.now(),
             is_wrong: found.is_none(),
         };
-        let before = self.guesses.admit_guess(&guess, self.limit).await??;
+        let judged = self.guesses.admit_guess(&guess, self.limit).await?;
+        let before = judged.map_err(Refusal::RateLimited)?;
         if guess.is_wrong && before.is_one_below_a_limit() {
             let all = before.of_all + 1;
             tracing::warn!(%address, all, "too many wrong link codes: networks that try more are rejected for now, and new codes are longer");

@@ -80,7 +80,7 @@ impl Links {
             }
         };
         let admitted = self.polls.admit(poller, self.clock.uptime());
-        admitted.map_err(|retry_after| Refusal::PolledTooSoon { retry_after })?;
+        admitted.map_err(Refusal::PolledTooSoon)?;
         Ok(report)
     }
 

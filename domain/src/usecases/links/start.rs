@@ -8,7 +8,7 @@ use super::Links;
 use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::cidr;
 use crate::grant::{InertKey, KeyHolder, KeyRole, ProviderName};
-use crate::link::{Link, LinkCode, Network, Requester, ReturnCodePolicy, TooManyCodes};
+use crate::link::{Link, LinkCode, Network, Requester, ReturnCodePolicy};
 use crate::ports::{LinkCreation, LinkingWorkload, NewLink, NewLinkKey, StoreError};
 use crate::secret::{AccessKey, KeyedHash};
 use crate::time::Timestamp;
@@ -163,7 +163,7 @@ impl Links {
         );
         let refused = AuditEvent::new(AuditKind::LinkRefused).with("reason", "network");
         self.audit.record(refused, Actor::from(caller), address);
-        Err(Refusal::EnrollNetwork { address })
+        Err(Refusal::EnrollNetwork(address))
     }
 
     async fn relink(
@@ -268,13 +268,13 @@ impl Links {
                 Ok(LinkCreation::CodeTaken) => {}
                 Ok(LinkCreation::TokenUsed) => return Err(token_used().into()),
                 Ok(LinkCreation::OverCapacity) => break,
-                Ok(LinkCreation::TooManyCodes(TooManyCodes { retry_after })) => {
+                Ok(LinkCreation::TooManyCodes(retry_after)) => {
                     let address = parameters.requester.address;
                     tracing::warn!(
                         address,
                         "no link code: this network, workload or account has got too many"
                     );
-                    return Err(Refusal::TooManyLinks { retry_after });
+                    return Err(Refusal::TooManyLinks(retry_after));
                 }
                 // The key was deleted with its account meanwhile.
                 Err(StoreError::Conflict) => return Err(UNKNOWN_KEY),

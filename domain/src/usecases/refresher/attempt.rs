@@ -113,7 +113,7 @@ impl Refresher {
         let others = self.accounts.has_others_alive(&lease.account).await;
         OtherGrants {
             exist: others.unwrap_or(true),
-            refreshed_at: self.outages.last_refresh(&lease.account.key.provider),
+            refreshed_at: self.outages.known.last_refresh(&lease.account.key.provider),
         }
     }
 

@@ -123,7 +123,7 @@ impl Refresher {
             .iter()
             .map(|outage| outage.provider.clone())
             .collect();
-        let unreachable_providers = self.outages.unreachable_providers();
+        let unreachable_providers = self.outages.known.unreachable_providers();
         let skipped = [busy, &closed, &unreachable_providers].concat();
         let claim_delay = self.claim_delay.current(now);
         let mut claimed = due(limit, claim_delay, &skipped).await?;
@@ -166,7 +166,7 @@ impl Refresher {
                 opens_at.extend(Some(at).filter(|_| !busy.contains(&outage.provider)));
             }
         }
-        let unreachable_providers = self.outages.unreachable_providers();
+        let unreachable_providers = self.outages.known.unreachable_providers();
         let skipped = [busy, &closed, &unreachable_providers].concat();
         let next = self.refreshes.next_refresh_at(&skipped).await?;
         let mut left_alone = None;

@@ -17,7 +17,7 @@ const CHANGE_ATTEMPTS: usize = 3;
 /// Begins, probes and ends outages of providers.
 pub(super) struct OutageWatch {
     store: Arc<dyn OutageStore>,
-    known: Outages,
+    pub(super) known: Outages,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
 }
@@ -30,11 +30,6 @@ impl OutageWatch {
             clock: Arc::clone(&ports.clock),
             observer: Arc::clone(&ports.observer),
         }
-    }
-
-    /// Returns the providers that do not respond to this process although another replica has ended the outage.
-    pub(super) fn unreachable_providers(&self) -> Vec<ProviderName> {
-        self.known.unreachable_providers()
     }
 
     /// Returns when this process may send the next probe; `None` if it may probe any account now. Accounts that have
@@ -54,11 +49,6 @@ impl OutageWatch {
         }
         let next = self.store.next_unfailed_at(outage).await?;
         Ok(Some(next.map_or(again, |next| again.min(next))))
-    }
-
-    /// Returns when the provider last refreshed a token, as far as this process knows.
-    pub(super) fn last_refresh(&self, provider: &ProviderName) -> Option<Timestamp> {
-        self.known.last_refresh(provider)
     }
 
     /// Reads which providers have an outage, and reports those that have begun or ended.

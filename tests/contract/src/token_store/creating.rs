@@ -1,7 +1,7 @@
 //! New links.
 
 use central_oauth_domain::grant::InertKey;
-use central_oauth_domain::link::{CodeLimit, Ending, LinkState, Requester, TooManyCodes};
+use central_oauth_domain::link::{CodeLimit, Ending, LinkState, Requester};
 use central_oauth_domain::ports::{LinkCreation, NewLink, NewLinkKey, TokenStore};
 use central_oauth_domain::secret::KeyedHash;
 use tokio::task::JoinSet;
@@ -175,13 +175,11 @@ pub(super) async fn a_network_gets_so_many_codes(fixture: &dyn Fixture) {
     for number in 0..CodeLimit::PER_NETWORK {
         assert!(is_created(&create(number, 1, number).await));
     }
-    let retry_after = secs(200);
-    let refused = LinkCreation::TooManyCodes(TooManyCodes { retry_after });
+    let refused = LinkCreation::TooManyCodes(secs(200));
     assert_eq!(create(400, 1, 400).await, refused);
     assert!(is_created(&create(400, 2, 400).await));
     assert!(is_created(&create(600, 1, 600).await));
-    let retry_after = secs(1);
-    let refused = LinkCreation::TooManyCodes(TooManyCodes { retry_after });
+    let refused = LinkCreation::TooManyCodes(secs(1));
     assert_eq!(create(601, 1, 600).await, refused);
 }
 
@@ -214,8 +212,7 @@ pub(super) async fn a_network_gets_fewer_codes_in_a_crowd(fixture: &dyn Fixture)
     for number in 0..CodeLimit::PER_NETWORK_UNDER_LOAD + 5 {
         assert!(is_created(&create(number, 1, 0).await));
     }
-    let retry_after = LIFETIME;
-    let refused = LinkCreation::TooManyCodes(TooManyCodes { retry_after });
+    let refused = LinkCreation::TooManyCodes(LIFETIME);
     assert_eq!(create(100, 1, 0).await, refused);
     for number in 0..CodeLimit::PER_NETWORK_UNDER_LOAD {
         assert!(is_created(&create(number, 2, 0).await));

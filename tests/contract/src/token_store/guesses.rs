@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::link::{Guess, GuessLimit, TooManyGuesses, WrongCodeCounts};
+use central_oauth_domain::link::{Guess, GuessLimit, WrongCodeCounts};
 use central_oauth_domain::ports::TokenStore;
 use central_oauth_domain::secret::KeyedHash;
 use tokio::task::JoinSet;
@@ -32,8 +32,7 @@ async fn admit(
         at: at(second),
         is_wrong,
     };
-    let judged = store.admit_guess(&guess, LIMIT).await.unwrap();
-    judged.map_err(|TooManyGuesses { retry_after }| retry_after)
+    store.admit_guess(&guess, LIMIT).await.unwrap()
 }
 
 const fn before(of_network: usize, of_all: usize) -> WrongCodeCounts {

@@ -101,7 +101,7 @@ fn require_open(site: &AdminSite) -> Result<()> {
 fn refused(site: &AdminSite, visit: &Visit<'_>, refusal: Refusal) -> Response {
     let words = match &refusal {
         Refusal::Unauthorized(_) => Some("This key is not an operator's."),
-        Refusal::TooManyUnknownKeys { .. } => {
+        Refusal::TooManyUnknownKeys(_) => {
             Some("Too many wrong keys from your network. The right key still works.")
         }
         _ => None,

@@ -16,7 +16,7 @@ use central_oauth_domain::usecases::{
     Providers, Services, Settings, Visitor, WorkloadTrust, unlock,
 };
 use central_oauth_domain::workload::{Policy, Preset, TrustedIssuer};
-use central_oauth_http_poem::{AllowedHosts, HttpSettings, OperatorDetails, app};
+use central_oauth_http_poem::{HttpSettings, OperatorDetails, app};
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem::test::TestClient;
@@ -24,6 +24,7 @@ use poem::{EndpointExt as _, Response};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use url::Host;
 
 use super::call::Call;
 use super::{Answer, Person, ScriptedProvider, log};
@@ -43,7 +44,7 @@ pub(crate) struct World {
 pub(crate) struct Options {
     pub(crate) providers: Vec<Arc<ScriptedProvider>>,
     pub(crate) public_url: &'static str,
-    pub(crate) allowed_hosts: AllowedHosts,
+    pub(crate) allowed_hosts: Option<Vec<Host>>,
     pub(crate) enroll_key: Option<&'static str>,
     pub(crate) auditor_key: Option<&'static str>,
     pub(crate) poll_interval: Duration,
@@ -60,7 +61,7 @@ impl Default for Options {
         Self {
             providers: vec![Arc::new(ScriptedProvider::new("scripted"))],
             public_url: "https://auth.example",
-            allowed_hosts: AllowedHosts::any(),
+            allowed_hosts: None,
             enroll_key: None,
             auditor_key: None,
             poll_interval: Duration::from_secs(2),

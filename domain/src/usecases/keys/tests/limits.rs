@@ -73,7 +73,7 @@ async fn a_key_is_used_so_often_in_a_minute() {
                 .await
             {
                 Ok(_) => admitted += 1,
-                Err(Refusal::KeyUsedTooOften { retry_after }) => {
+                Err(Refusal::KeyUsedTooOften(retry_after)) => {
                     assert!(retry_after <= secs(20), "{retry_after:?}");
                 }
                 Err(other) => panic!("{other:?}"),

@@ -21,7 +21,7 @@ async fn guesses_of_one_network_are_limited_and_its_valid_keys_work() {
     for _ in 0..1_000 {
         match show(&stage, &guess, 9).await {
             Err(Refusal::Unauthorized(_)) => refused += 1,
-            Err(Refusal::TooManyUnknownKeys { retry_after }) => {
+            Err(Refusal::TooManyUnknownKeys(retry_after)) => {
                 assert!(retry_after <= secs(2), "{retry_after:?}");
                 limited += 1;
             }

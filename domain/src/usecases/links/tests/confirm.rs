@@ -60,7 +60,7 @@ impl Stage {
 
     async fn tries_left(&self, code: &str, key: &AccessKey, typed: &str) -> u32 {
         match self.send(code, key, typed).await {
-            Err(Refusal::WrongReturnCode { tries_left }) => tries_left,
+            Err(Refusal::WrongReturnCode(tries_left)) => tries_left,
             other => panic!("not wrong: {other:?}"),
         }
     }
@@ -177,7 +177,7 @@ async fn wrong_codes_at_the_same_time_are_all_counted() {
     let answers = futures_of(wrong).await;
     let counted = answers
         .iter()
-        .filter(|answer| matches!(answer, Err(Refusal::WrongReturnCode { .. })));
+        .filter(|answer| matches!(answer, Err(Refusal::WrongReturnCode(_))));
     assert_eq!(counted.count(), 3);
     stage.assert_not_confirmed(&code, &key).await;
 }

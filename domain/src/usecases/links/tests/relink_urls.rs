@@ -240,7 +240,7 @@ async fn a_network_gets_no_more_codes_than_without_a_key() {
     let refused = stage.links.start_relink_at(&value, HOME).await.err();
     assert!(matches!(
         refused,
-        Some(RelinkUrlError::Refused(Refusal::TooManyLinks { .. }))
+        Some(RelinkUrlError::Refused(Refusal::TooManyLinks(_)))
     ));
     let other = stage.links.start_relink_at(&value, address(9)).await;
     assert!(other.is_ok());

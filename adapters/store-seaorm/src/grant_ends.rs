@@ -123,13 +123,14 @@ impl GrantEndStore for SeaOrmStore {
 /// Accounts that [`StoredTokens::expire`] changes: first those with an expired access token, then those that were given
 /// up by a clock that was ahead.
 pub(crate) fn expired(now: Timestamp) -> [Select<accounts::Entity>; 2] {
-    use accounts::Status::RelinkRequired;
+    use accounts::Status::{Active, RelinkRequired};
     use tokens::Column as Token;
     let (end, status) = (Token::AccessTokenExpiresAt, accounts::Column::Status);
     let is_alive = end.gt((now + MAX_CLOCK_DIFFERENCE).as_millis());
     [
         end.lte(now.as_millis()).and(status.ne(RelinkRequired)),
-        is_alive.and(status.eq(RelinkRequired)),
+        // Without a refresh token, an account is never degraded. SQLite would read all accounts of one equal status.
+        is_alive.and(status.ne(Active)),
     ]
     .map(|changes| {
         accounts::Entity::find()

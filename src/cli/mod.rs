@@ -171,10 +171,12 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     })
 }
 
-/// Exits at Ctrl-C and SIGTERM. The kernel does this by default, except for the first process of a container.
+/// Exits at SIGINT (Ctrl-C), SIGQUIT and SIGTERM. The kernel does this by default, except for the first process of a
+/// container.
 fn end_at_signals() -> std::io::Result<()> {
     for (kind, exit_code) in [
         (SignalKind::interrupt(), 130),
+        (SignalKind::quit(), 131),
         (SignalKind::terminate(), 143),
     ] {
         let mut signals = signal(kind)?;

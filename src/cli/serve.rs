@@ -1,5 +1,5 @@
-//! `central-oauth serve`: runs the service until it gets SIGTERM or SIGINT. SIGHUP makes it read the keys of operators
-//! again.
+//! `central-oauth serve`: runs the service until it gets SIGTERM, SIGINT or SIGQUIT. SIGHUP makes it read the keys of
+//! operators again.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -82,14 +82,17 @@ async fn record_repeatedly<T, F: Future<Output = Result<T, StoreError>>>(
     None
 }
 
-/// Starts listening for SIGTERM and SIGINT (Ctrl-C). The returned future completes at the first of these signals.
+/// Starts listening for SIGTERM, SIGINT (Ctrl-C) and SIGQUIT, with which some containers are stopped. The returned
+/// future completes at the first of these signals.
 pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut quit = signal(SignalKind::quit())?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = quit.recv() => {}
         }
     })
 }

@@ -157,9 +157,11 @@ async fn a_foreign_host_is_refused() {
 }
 
 #[tokio::test]
-async fn ends_with_ctrl_c() {
-    let machine = Machine::new();
-    let dev = DevRun::start(machine.command(&["dev", "--port", "0"])).await;
-    assert_eq!(dev.stop(Signal::INT).await.code(), Some(0));
-    assert_eq!(names(&machine.tmp()), [""; 0]);
+async fn ends_with_ctrl_c_and_sigquit() {
+    for signal in [Signal::INT, Signal::QUIT] {
+        let machine = Machine::new();
+        let dev = DevRun::start(machine.command(&["dev", "--port", "0"])).await;
+        assert_eq!(dev.stop(signal).await.code(), Some(0));
+        assert_eq!(names(&machine.tmp()), [""; 0]);
+    }
 }

@@ -77,6 +77,7 @@ async fn the_command_does_not_run_without_a_token() {
     let key = format!("coak_{}", "x".repeat(40));
     let rejected = refusing("401 Unauthorized", "unauthorized").await;
     let over = refusing("409 Conflict", "relink_required").await;
+    let busy = refusing("429 Too Many Requests\r\nRetry-After: 5", "rate_limited").await;
     let nobody = format!("http://127.0.0.1:{}", free_port());
     let exec = ["exec", "--", "touch", "it-ran"];
     for (server, exit, words) in [
@@ -86,6 +87,11 @@ async fn the_command_does_not_run_without_a_token() {
             "rejected the key in CENTRAL_OAUTH_ACCESS_KEY: not today",
         ),
         (&over, 7, "answered: not today (relink_required)"),
+        (
+            &busy,
+            8,
+            "answered: not today (rate_limited); try again in 5 seconds",
+        ),
         (&nobody, 8, "cannot be reached"),
     ] {
         let settings = [("SERVER", server.as_str()), ("ACCESS_KEY", &key)];

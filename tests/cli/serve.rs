@@ -198,7 +198,7 @@ async fn quotes_that_docker_keeps_are_told() {
 /// The first process of a container gets no signal that it does not ask for.
 #[tokio::test]
 async fn the_first_process_of_a_container_ends_at_signals() {
-    for (signal, exit_code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, exit_code) in [(Signal::INT, 130), (Signal::QUIT, 131), (Signal::TERM, 143)] {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = format!("http://{}", silent.local_addr().unwrap());
         let machine = Machine::new();

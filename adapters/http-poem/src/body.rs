@@ -121,11 +121,81 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(Problem::new(Code::Unprocessable, detail));
     }
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let field = error.path().to_string();
-        let detail = match field.as_str() {
-            "." => error.inner().to_string(),
-            _ => format!("{field}: {}", error.inner()),
-        };
+        let detail = wrong_field(&error.path().to_string(), &error.inner().to_string());
         Problem::new(Code::Unprocessable, detail)
     })
+}
+
+/// Puts an error of serde into plain words. serde writes, for example, ``missing field `name` `` or
+/// ``invalid type: integer `3`, expected a string``.
+fn wrong_field(field: &str, theirs: &str) -> String {
+    const MAX_SHOWN: usize = 40;
+    let field = String::from_iter(field.chars().take(MAX_SHOWN));
+    if let Some(missing) = theirs.strip_prefix("missing field ") {
+        return format!("the field {} is missing", missing.replace('`', ""));
+    }
+    let Some((found, expected)) = theirs.rsplit_once(", expected ") else {
+        return format!("{field}: {theirs}");
+    };
+    let names = expected.replace('`', "");
+    if found.starts_with("unknown field") {
+        let names = names.trim_start_matches("one of ").replace(" or ", ", ");
+        return format!("there is no field {field:?}; the fields are {names}");
+    }
+    let expected = match names.as_str() {
+        "a boolean" => "true or false",
+        "u32" => "a whole number from 0 to 4294967295",
+        "a sequence" => "an array",
+        "a map" => "an object",
+        "string or map" | "map with a single key" => "a string",
+        names => names,
+    };
+    format!("{field}: it must be {expected}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dto::{Confirmation, NewAccessKey, NewLink};
+
+    fn told<T: DeserializeOwned>(body: &str) -> String {
+        rejected::<T>(body).detail().to_owned()
+    }
+
+    #[test]
+    fn a_wrong_field_is_told_in_plain_words() {
+        for (body, words) in [
+            (r#"{"provider":3}"#, "provider: it must be a string"),
+            (r#"{"provider":["a"]}"#, "provider: it must be a string"),
+            (r#"{"role":"admin"}"#, "role: it must be owner or reader"),
+            (r#"{"role":3}"#, "role: it must be a string"),
+            (r#"{"role":{}}"#, "role: it must be a string"),
+            (
+                r#"{"return_code":1}"#,
+                "return_code: it must be true or false",
+            ),
+            (r#"{"labels":[]}"#, "labels: it must be an object"),
+            (r#"{"labels":{"a":1}}"#, "labels.a: it must be a string"),
+        ] {
+            assert_eq!(told::<NewLink>(body), words, "{body}");
+        }
+        let other = told::<NewLink>(r#"{"client":"x, expected `a`"}"#);
+        let words = "there is no field \"client\"; the fields are provider, client_name, ";
+        assert!(other.starts_with(words), "{other}");
+        let words = "there is no field \"code\"; the fields are return_code";
+        assert_eq!(told::<Confirmation>(r#"{"code":1}"#), words);
+        for (body, words) in [
+            ("{}", "the field name is missing"),
+            (
+                r#"{"name":"a","networks":"b"}"#,
+                "networks: it must be an array",
+            ),
+            (
+                r#"{"name":"a","max_uses_per_minute":-1}"#,
+                "max_uses_per_minute: it must be a whole number from 0 to 4294967295",
+            ),
+        ] {
+            assert_eq!(told::<NewAccessKey>(body), words, "{body}");
+        }
+    }
 }

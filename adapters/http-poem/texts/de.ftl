@@ -233,6 +233,10 @@ foreign-heading = Diese Anmeldung kann nicht verwendet werden
 foreign-text = Sie wurde in einem anderen Browser begonnen, schon verwendet oder hat zu lange gedauert. Sie hat nichts verbunden.
 foreign-advice = Gehen Sie zurück zu der Seite, auf der Sie den Code eingegeben haben, oder fordern Sie im Programm einen neuen Code an.
 
+posted-heading = Die Antwort des Anbieters kann nicht verwendet werden
+posted-text = Der Anbieter hat sie als Formular geschickt. Dieser Dienst liest sie nur aus der Adresse dieser Seite. Es wurde nichts verbunden.
+posted-advice = Sagen Sie es <a>dem Betreiber dieses Dienstes</a>: Der Anbieter muss response_mode=query verwenden.
+
 prefetch-heading = Laden Sie diese Seite, um fortzufahren
 prefetch-text = Ihr Browser hat sie vorab geladen. Noch ist nichts geschehen.
 prefetch-advice = Laden Sie diese Seite noch einmal.

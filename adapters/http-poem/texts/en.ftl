@@ -235,6 +235,10 @@ foreign-heading = This sign-in cannot be used
 foreign-text = It was started in another browser, was already used, or took too long. It linked nothing.
 foreign-advice = Go back to the page where you entered the code, or ask the program for a new code.
 
+posted-heading = The provider's answer cannot be used
+posted-text = The provider sent it as a form. This service reads it only from the address of this page. Nothing was linked.
+posted-advice = Tell <a>the operator of this service</a>: the provider must use response_mode=query.
+
 prefetch-heading = Load this page to continue
 prefetch-text = Your browser loaded it in advance. Nothing has happened yet.
 prefetch-advice = Load this page again.

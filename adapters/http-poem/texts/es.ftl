@@ -233,6 +233,10 @@ foreign-heading = Este inicio de sesión no se puede usar
 foreign-text = Se inició en otro navegador, ya se había usado o ha tardado demasiado. No ha vinculado nada.
 foreign-advice = Vuelva a la página en la que introdujo el código, o pida un código nuevo al programa.
 
+posted-heading = La respuesta del proveedor no se puede usar
+posted-text = El proveedor la ha enviado como formulario. Este servicio solo la lee de la dirección de esta página. No se ha vinculado nada.
+posted-advice = Avise <a>al operador de este servicio</a>: el proveedor debe usar response_mode=query.
+
 prefetch-heading = Cargue esta página para continuar
 prefetch-text = Su navegador la ha cargado por adelantado. Todavía no ha ocurrido nada.
 prefetch-advice = Cargue esta página otra vez.

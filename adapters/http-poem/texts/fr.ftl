@@ -233,6 +233,10 @@ foreign-heading = Cette connexion ne peut pas être utilisée
 foreign-text = Elle a été commencée dans un autre navigateur, a déjà servi ou a pris trop de temps. Elle n’a rien lié.
 foreign-advice = Retournez à la page où vous avez entré le code, ou demandez un nouveau code au programme.
 
+posted-heading = La réponse du fournisseur ne peut pas être utilisée
+posted-text = Le fournisseur l’a envoyée sous forme de formulaire. Ce service ne la lit que dans l’adresse de cette page. Rien n’a été lié.
+posted-advice = Prévenez <a>l’opérateur de ce service</a> : le fournisseur doit utiliser response_mode=query.
+
 prefetch-heading = Chargez cette page pour continuer
 prefetch-text = Votre navigateur l’a chargée à l’avance. Il ne s’est encore rien passé.
 prefetch-advice = Chargez de nouveau cette page.

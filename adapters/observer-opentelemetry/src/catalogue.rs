@@ -94,7 +94,7 @@ catalogue! {
     GRANTS_DYING: "central_oauth.grants.dying", Kind::Gauge, "{grant}", ["provider", "saved_by"],
         "Grants that end soon, at the last count. Within 7 days: grants with a fixed end, grants whose refresh token expires and is not renewed by use, and grants without a refresh token whose access token expires. Within a day: all other expiring refresh tokens.";
     GRANTS_OVERDUE: "central_oauth.grants.overdue", Kind::Gauge, "{grant}", ["provider", "status"],
-        "Grants with a refresh token whose access token has expired or whose refresh is due, at the last count, without those that require a relink. A healthy service has few, and none of them for long.";
+        "Accounts that wait for a refresh, at the last count: the account has a refresh token and does not require a relink, and its access token has expired or the time of its next refresh has come. A failed refresh sets a new time, so until then the account counts only if its access token has expired. A healthy service has few, and none of them for long.";
     OVERDUE_AGE: "central_oauth.grants.overdue.age", Kind::Gauge, "s", ["provider", "status"],
         "Age of the most overdue grant: seconds since its access token expired or its refresh became due, whichever is earlier. Failed attempts do not reset it.";
     CENSUS_TIMESTAMP: "central_oauth.census.timestamp", Kind::Gauge, "s", [],

@@ -14,6 +14,9 @@ pub enum AddressFault {
     /// The URL contains a user name or password, which every request would send.
     #[error("must not contain a user name or password")]
     Credentials,
+    /// The URL contains a fragment, which no request would send.
+    #[error("must not contain a fragment (the part from #)")]
+    Fragment,
     /// The metadata of a public issuer names a private address (server-side request forgery).
     #[error("is a private address, named by a public issuer")]
     Private,

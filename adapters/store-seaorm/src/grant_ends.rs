@@ -5,7 +5,8 @@ use std::ops::Range;
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditDraft, SignedEntry};
-use central_oauth_domain::grant::{Account, AccountId, StoredTokens};
+use central_oauth_domain::clock_step::MAX_CLOCK_DIFFERENCE;
+use central_oauth_domain::grant::{Account, AccountId, AccountStatus, StoredTokens};
 use central_oauth_domain::ports::{GrantEndStore, StoreError};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SimpleExpr};
@@ -88,9 +89,13 @@ impl GrantEndStore for SeaOrmStore {
         limit: u64,
     ) -> Result<Vec<AccountId>, StoreError> {
         let session = self.read().await?;
-        let ids = expired(now).limit(row_count(limit)).into_tuple::<i64>();
-        let ids = ids.all(&session).await.map_err(failed)?;
-        Ok(ids.into_iter().map(AccountId).collect())
+        let mut found = Vec::new();
+        for changing in expired(now) {
+            let ids = changing.limit(row_count(limit)).into_tuple::<i64>();
+            found.extend(ids.all(&session).await.map_err(failed)?);
+        }
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found.into_iter().map(AccountId).collect())
     }
 
     async fn expire_account(
@@ -98,31 +103,44 @@ impl GrantEndStore for SeaOrmStore {
         account: AccountId,
         now: Timestamp,
         audit: AuditDraft,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<AccountStatus>, StoreError> {
         let expire = move |stored: &StoredTokens| {
             Ok(match stored.expire(now) {
-                Some(expired) => (expired, true),
-                None => (stored.clone(), false),
+                Some(next) => {
+                    let status = next.account.status;
+                    (next, Some(status))
+                }
+                None => (stored.clone(), None),
             })
         };
         match refreshes::change(self, Purpose::Change, account, Some(audit), expire).await {
-            Err(StoreError::Corrupt(_)) => Ok(false),
-            expired => Ok(expired?.unwrap_or(false)),
+            Err(StoreError::Corrupt(_)) => Ok(None),
+            expired => Ok(expired?.flatten()),
         }
     }
 }
 
-/// Accounts that have no refresh token and an expired access token, and are not `relink_required` yet.
-pub(crate) fn expired(now: Timestamp) -> Select<accounts::Entity> {
+/// Accounts that [`StoredTokens::expire`] changes: first those with an expired access token, then those that were given
+/// up by a clock that was ahead.
+pub(crate) fn expired(now: Timestamp) -> [Select<accounts::Entity>; 2] {
+    use accounts::Status::{Active, RelinkRequired};
     use tokens::Column as Token;
-    accounts::Entity::find()
-        .select_only()
-        .column(accounts::Column::Id)
-        .inner_join(tokens::Entity)
-        .filter(Token::RefreshToken.is_null())
-        .filter(Token::AccessTokenExpiresAt.lte(now.as_millis()))
-        .filter(accounts::Column::Status.ne(accounts::Status::RelinkRequired))
-        .order_by_asc(Token::AccessTokenExpiresAt)
+    let (end, status) = (Token::AccessTokenExpiresAt, accounts::Column::Status);
+    let is_alive = end.gt((now + MAX_CLOCK_DIFFERENCE).as_millis());
+    [
+        end.lte(now.as_millis()).and(status.ne(RelinkRequired)),
+        // Without a refresh token, an account is never degraded. SQLite would read all accounts of one equal status.
+        is_alive.and(status.ne(Active)),
+    ]
+    .map(|changes| {
+        accounts::Entity::find()
+            .select_only()
+            .column(accounts::Column::Id)
+            .inner_join(tokens::Entity)
+            .filter(Token::RefreshToken.is_null())
+            .filter(changes)
+            .order_by_asc(end)
+    })
 }
 
 /// Selects accounts with an end in `period` that was not announced. There is one query for each kind of end, so that

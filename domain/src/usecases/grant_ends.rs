@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::{AuditLog, Ports};
 use crate::audit::{Actor, AuditEvent};
-use crate::grant::Account;
+#[cfg(doc)]
+use crate::grant::StoredTokens;
+use crate::grant::{Account, AccountStatus};
 use crate::ports::{Clock, GrantEndStore, StoreError};
 
 /// Announces ends of grants in the audit log, which also notifies the receivers of webhooks, and gives up grants that
@@ -50,22 +52,29 @@ impl GrantEnds {
     }
 
     /// Marks up to `limit` accounts without a refresh token as `relink_required` once their access token has expired,
-    /// even if no caller requests the token. Returns whether there may be more.
+    /// even if no caller requests the token, and as active again if the clock was ahead ([`StoredTokens::expire`]).
+    /// Returns whether there may be more.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn give_up_expired(&self, limit: u64) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let mut has_expired = false;
+        let mut has_changed = false;
         let found = self.store.expired_accounts(now, limit).await?;
         for account in &found {
             let draft = self.audit.draft(Actor::Service, None);
-            if self.store.expire_account(*account, now, draft).await? {
-                has_expired = true;
-                tracing::warn!(%account, "the access token has expired, and there is no refresh token: a person must consent again");
+            match self.store.expire_account(*account, now, draft).await? {
+                None => continue,
+                Some(AccountStatus::RelinkRequired) => {
+                    tracing::warn!(%account, "the access token has expired, and there is no refresh token: a person must consent again");
+                }
+                Some(_) => {
+                    tracing::warn!(%account, "the clock was set back; the access token has not expired yet");
+                }
             }
+            has_changed = true;
         }
-        Ok(has_expired && found.len() as u64 == limit)
+        Ok(has_changed && found.len() as u64 == limit)
     }
 }
 
@@ -149,6 +158,20 @@ mod tests {
         );
         assert_eq!(given_up(&stage).await, 1);
         assert_eq!(given_up(&stage.another_replica().await).await, 1);
+    }
+
+    #[tokio::test]
+    async fn an_account_that_a_clock_ahead_gave_up_is_active_again() {
+        let stage = stage().await;
+        let right = stage.clock_now();
+        stage.clock.advance(secs(2 * DAY));
+        assert_eq!(given_up(&stage).await, 1);
+        stage.clock.set(right);
+        stage.grant_ends.give_up_expired(10).await.unwrap();
+        let stored = stage.store.account(stage.last_account().await).await;
+        let stored = stored.unwrap().unwrap();
+        assert_eq!(stored.status, AccountStatus::Active);
+        assert_eq!(stored.last_error, None);
     }
 
     #[tokio::test]

@@ -69,6 +69,16 @@ impl Problem {
         }
     }
 
+    /// Says when to try again, if the service has said so and waiting can help.
+    fn retry_hint(&self) -> String {
+        let wait = self.retry_after.map(|wait| wait.as_secs());
+        match wait.filter(|_| self.exit() == Exit::Unavailable) {
+            Some(1) => "; try again in 1 second".to_owned(),
+            Some(seconds) => format!("; try again in {seconds} seconds"),
+            None => String::new(),
+        }
+    }
+
     /// Contains the server and its problem. Also names the key if the key causes the problem.
     fn message(&self) -> String {
         let (server, detail, code) = (&self.server, &self.detail, &self.code);
@@ -84,7 +94,7 @@ impl Problem {
                 Some(id) if code.as_str() == "internal_error" => format!(
                     "{server} answered: {detail} ({code}); tell the operator the request id {id}"
                 ),
-                _ => format!("{server} answered: {detail} ({code})"),
+                _ => format!("{server} answered: {detail} ({code}){}", self.retry_hint()),
             },
         }
     }

@@ -69,6 +69,7 @@ pub(crate) fn routes(
     let admin = admin::routes(services, Arc::clone(&site));
     let start = site.frame.page.clone();
     let callback = get(callback::take)
+        .post(callback::refuse_form)
         .data(Arc::clone(&site))
         .with(headers::private());
     let page = get(show::show)

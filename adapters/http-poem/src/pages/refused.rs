@@ -123,6 +123,12 @@ pub(super) fn prefetch(visit: &Visit<'_>) -> Response {
     careful(visit, StatusCode::SERVICE_UNAVAILABLE, "prefetch")
 }
 
+/// Returns the page for a provider's response that came as a form.
+pub(super) fn posted(visit: &Visit<'_>) -> Response {
+    tracing::debug!("callback rejected: the provider used response_mode=form_post");
+    broken(visit, StatusCode::METHOD_NOT_ALLOWED, "posted")
+}
+
 /// Asks the person to wait.
 fn crowded(visit: &Visit<'_>, stem: &str, retry_after: Duration) -> Response {
     let wait = visit.texts.span(retry_after.max(Duration::from_secs(1)));

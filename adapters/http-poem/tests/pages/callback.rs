@@ -180,6 +180,21 @@ async fn without_its_cookie_a_callback_takes_and_gives_nothing() {
     assert_eq!(world.provider.callbacks().len(), 1);
 }
 
+/// The response mode `form_post`.
+#[tokio::test]
+async fn an_answer_that_comes_as_a_form_is_explained_and_uses_nothing_up() {
+    let world = World::new().await;
+    let (mut browser, code, back) = away(&world).await;
+    let mut elsewhere = world.browser();
+    let page = elsewhere.send_form(&back, &[("code", "c0de")]).await;
+    page.assert(405, &["must use response_mode=query"]);
+    assert_eq!(page.header("allow"), "GET, HEAD");
+    browser
+        .get(&format!("{back}&code=c0de"))
+        .await
+        .assert_leads_to(&code);
+}
+
 #[tokio::test]
 async fn a_callback_without_an_answer_uses_nothing_up() {
     let world = World::new().await;

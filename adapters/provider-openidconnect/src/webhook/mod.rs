@@ -34,7 +34,7 @@ pub struct WebhookReceiver {
 /// Why a receiver cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookReceiverError {
-    /// The URL must not receive secrets.
+    /// The URL must not receive secrets, or contains a fragment.
     #[error("url {0}")]
     Address(#[from] AddressFault),
     /// There is no HTTPS client.
@@ -94,6 +94,9 @@ impl WebhookSender for HttpWebhookSender {
 impl Target {
     fn new(receiver: WebhookReceiver) -> Result<Self, WebhookReceiverError> {
         address::check(&receiver.url)?;
+        if receiver.url.fragment().is_some() {
+            return Err(AddressFault::Fragment.into());
+        }
         let names = Names::new(Some(&receiver.url), std::iter::once(&receiver.url));
         let transport = Transport::new(names)?;
         // Missing CA certificates are reported at the start.

@@ -52,6 +52,7 @@ fn receivers_have_https_addresses() {
     for url in [
         "http://example.com/hook",
         "https://me:secret@example.com/hook",
+        "https://example.com/hook#secret",
         "ftp://example.com",
     ] {
         let error = new(url).unwrap_err();

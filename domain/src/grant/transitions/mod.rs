@@ -12,7 +12,7 @@ use super::{
     Account, AccountId, AccountStatus, Generation, Lease, LeaseVersion, NewGrant, OtherServer,
     RefreshedTokens, StoredTokens,
 };
-use crate::clock_step::OBTAINED_AHEAD;
+use crate::clock_step::{MAX_CLOCK_DIFFERENCE, OBTAINED_AHEAD};
 use crate::fault::Fault;
 use crate::ports::RecordedRefresh;
 use crate::time::Timestamp;
@@ -250,13 +250,23 @@ impl StoredTokens {
         }
     }
 
-    /// Marks an account without a refresh token as `relink_required` if its access token has expired. `None` for any
-    /// other account, and for one that was marked before.
+    /// Marks an account without a refresh token as `relink_required` if its access token has expired. Marks it as active
+    /// again if the clock was ahead when this happened: its token is valid for more than [`MAX_CLOCK_DIFFERENCE`].
+    /// `None` if nothing changes.
     #[must_use]
     pub fn expire(&self, now: Timestamp) -> Option<Self> {
-        let account = self.account.clone().as_of(now, &[]);
-        let is_given_up = account.status != self.account.status;
-        is_given_up.then(|| Self {
+        let mut account = self.account.clone().as_of(now, &[]);
+        let is_given_up = account.status == AccountStatus::RelinkRequired;
+        let is_alive = |end: Timestamp| end > now + MAX_CLOCK_DIFFERENCE;
+        if is_given_up
+            && self.refresh_token.is_none()
+            && account.access_token_expires_at.is_some_and(is_alive)
+        {
+            account.status = AccountStatus::Active;
+            account.last_error = None;
+        }
+        let changes = account.status != self.account.status;
+        changes.then(|| Self {
             account,
             ..self.clone()
         })

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::audit::{AuditDraft, SignedEntry};
-use crate::grant::{Account, AccountId};
+use crate::grant::{Account, AccountId, AccountStatus};
 use crate::time::Timestamp;
 
 /// Which accounts end soon, and which of these ends were announced.
@@ -30,15 +30,17 @@ pub trait GrantEndStore: Send + Sync {
         audit: SignedEntry,
     ) -> Result<bool, StoreError>;
 
-    /// Returns up to `limit` active accounts without a refresh token whose access token has expired.
+    /// Returns up to `limit` accounts that [`StoredTokens::expire`] changes.
+    ///
+    /// [`StoredTokens::expire`]: crate::grant::StoredTokens::expire
     async fn expired_accounts(
         &self,
         now: Timestamp,
         limit: u64,
     ) -> Result<Vec<AccountId>, StoreError>;
 
-    /// Applies [`StoredTokens::expire`] to an account. The audit entry is part of the transaction. Returns `false` and
-    /// records nothing if that changes nothing.
+    /// Applies [`StoredTokens::expire`] to an account. The audit entry is part of the transaction. Returns the new
+    /// status. Returns `None` and records nothing if that changes nothing.
     ///
     /// [`StoredTokens::expire`]: crate::grant::StoredTokens::expire
     async fn expire_account(
@@ -46,5 +48,5 @@ pub trait GrantEndStore: Send + Sync {
         account: AccountId,
         now: Timestamp,
         audit: AuditDraft,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Option<AccountStatus>, StoreError>;
 }

@@ -61,19 +61,20 @@ impl GrantEndStore for MemoryStore {
         account: AccountId,
         now: Timestamp,
         audit: AuditDraft,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<AccountStatus>, StoreError> {
         let mut state = self.lock();
         let stored = state.accounts.get_mut(&account.0);
         let Some((stored, next)) = stored.and_then(|it| it.expire(now).map(|next| (it, next)))
         else {
-            return Ok(false);
+            return Ok(None);
         };
         let event = AuditEvent::of_refresh(&stored.account, &next.account);
+        let status = next.account.status;
         *stored = next;
         if let Some(event) = event {
             state.keep_entry(audit.entry(event));
         }
-        Ok(true)
+        Ok(Some(status))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::Actor;
+use central_oauth_domain::clock_step::MAX_CLOCK_DIFFERENCE;
 use central_oauth_domain::grant::{Account, AccountId, AccountStatus, NewGrant};
 use central_oauth_domain::ports::TokenStore;
 use central_oauth_domain::testing::audit_draft;
@@ -123,15 +124,27 @@ pub(super) async fn an_expired_one_is_given_up_once(fixture: &dyn Fixture) {
     };
     let before = at(20);
     assert!(expired(before).await.is_empty());
-    assert!(!expire(before).await);
+    assert_eq!(expire(before).await, None);
     assert_eq!(expired(end).await, [ada.id]);
-    assert!(expire(end).await);
-    assert!(!expire(end).await);
+    assert_eq!(expire(end).await, Some(AccountStatus::RelinkRequired));
+    assert_eq!(expire(end).await, None);
     assert!(expired(end).await.is_empty());
     let stored = store.account(ada.id).await.unwrap().unwrap();
     assert_eq!(stored.status, AccountStatus::RelinkRequired);
-    chain_all(&*store).await;
-    let given_up = log(&*store).await.into_iter();
-    let given_up = given_up.filter(|entry| entry.content.kind == "refresh.relink_required");
-    assert_eq!(given_up.count(), 1);
+    assert_eq!(recorded(&*store, "refresh.relink_required").await, 1);
+    // The clock was ahead, by more than the clocks of two replicas differ.
+    let latest = end - MAX_CLOCK_DIFFERENCE;
+    assert!(expired(latest).await.is_empty());
+    assert_eq!(expire(latest).await, None);
+    assert_eq!(expired(before).await, [ada.id]);
+    assert_eq!(expire(before).await, Some(AccountStatus::Active));
+    assert!(expired(before).await.is_empty());
+    assert_eq!(store.account(ada.id).await.unwrap(), Some(ada));
+    assert_eq!(recorded(&*store, "refresh.recovered").await, 1);
+}
+
+async fn recorded(store: &dyn TokenStore, kind: &str) -> usize {
+    chain_all(store).await;
+    let entries = log(store).await.into_iter();
+    entries.filter(|entry| entry.content.kind == kind).count()
 }

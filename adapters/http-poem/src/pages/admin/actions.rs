@@ -69,7 +69,12 @@ pub(super) async fn revoke(
 ) -> Result<Response> {
     desk.require_admin()?;
     let key = AccessKey::new(fields.get("key").unwrap_or_default().trim());
-    Ok(desk.answer(revoking(&desk, &id, &key).await))
+    let revoked = match revoking(&desk, &id, &key).await {
+        // The first request of a double click has deleted it.
+        Err(Refusal::NotFound(_)) => Ok(revocations(&desk, "deleted")),
+        revoked => revoked,
+    };
+    Ok(desk.answer(revoked))
 }
 
 async fn revoking(desk: &Desk<'_>, id: &str, key: &AccessKey) -> Result<Response, Refusal> {
@@ -92,8 +97,11 @@ async fn revoking(desk: &Desk<'_>, id: &str, key: &AccessKey) -> Result<Response
             "unconfirmed"
         }
     };
-    let page = format!("{}/revocations", desk.site.base);
-    Ok(desk.done(&page, done))
+    Ok(revocations(desk, done))
+}
+
+fn revocations(desk: &Desk<'_>, done: &str) -> Response {
+    desk.done(&format!("{}/revocations", desk.site.base), done)
 }
 
 pub(super) fn confirmation(

@@ -224,6 +224,9 @@ pub(super) fn done(fields: &Fields) -> Option<&'static str> {
     match fields.get("done")? {
         "refreshed" => Some("Refreshed: the account has a new access token."),
         "key-deleted" => Some("The key is deleted. No program can use it any more."),
+        "deleted" => Some(
+            "The account is deleted. The list shows whether the provider has revoked its tokens.",
+        ),
         "revoked" => Some("The account is deleted, and the provider has revoked its tokens."),
         "unsupported" => Some("The account is deleted. The provider cannot revoke its tokens."),
         "unconfirmed" => Some(

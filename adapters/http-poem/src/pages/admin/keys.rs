@@ -141,7 +141,11 @@ pub(super) async fn delete(
     };
     let (id, key, caller) = (account_id(&id), key_id(&key), desk.caller());
     let keys = &desk.services().keys;
-    let deleted = keys.delete(caller, id, key, with, desk.visit.address).await;
+    let deleted = match keys.delete(caller, id, key, with, desk.visit.address).await {
+        // The first request of a double click has deleted it.
+        Err(Refusal::NotFound(_)) => Ok(()),
+        deleted => deleted,
+    };
     desk.answer(deleted.map(|()| desk.done(&desk.account_page(id), "key-deleted")))
 }
 

@@ -54,6 +54,14 @@ async fn a_job_with_nothing_stored_links_an_account_and_gets_its_token() {
 
     let token = said(command(&world, &platform, &["token"])).await;
     assert!(!token.is_empty());
+    let mut plugin = command(&world, &platform, &["token", "--format", "kubectl"]);
+    let asked = json!({ "spec": { "cluster": { "server": "https://cluster.example.com" } } });
+    plugin
+        .args(["--host", "cluster.example.com"])
+        .env("KUBERNETES_EXEC_INFO", asked.to_string())
+        .env("CENTRAL_OAUTH_ACCESS_KEY", "coak_of-another-account");
+    let credential: Value = serde_json::from_str(&said(plugin).await).unwrap();
+    assert_eq!(credential["status"]["token"], token);
     let job = platform.token(&audience, &json!({})).await;
     exchanged_by_foreign_clients(&world, &job, &token).await;
 

@@ -267,8 +267,9 @@ async fn descendants_may_be_a_number() {
         let path = format!("/v1/accounts/{id}/keys/{key}?descendants={descendants}");
         world.delete(&path).key(ADMIN).send().await.assert(204);
     }
-    let after = world.list_keys(&id, ADMIN).await;
-    assert_eq!(after.body["items"], json!([before[2]]));
+    let after = world.list_keys(&id, ADMIN).await.body["items"].clone();
+    assert_eq!(after.as_array().unwrap().len(), 1);
+    assert_eq!(after[0]["id"], before[2]["id"]);
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl Choice {
 }
 
 /// Returns the only account to which a key gives access.
-async fn own(client: &Client) -> Result<AccountDetails, Failure> {
+pub(super) async fn own(client: &Client) -> Result<AccountDetails, Failure> {
     let (page, _) = client.page("/v1/accounts", &[], None).await?;
     let mut items = page.items.into_iter();
     match (items.next(), items.next()) {

@@ -27,22 +27,27 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options, config: &ClientConfig<'_>) -> Result<Exit, Failure> {
     options.confirmation.require_possible()?;
     let path = options.target.path()?;
-    if !path.exists() {
+    let (is_saved, interrupted) = (path.exists(), Pending::earlier(&path));
+    let file = match is_saved {
+        true => path.display().to_string(),
+        false => format!("{}.pending*", path.display()),
+    };
+    if !is_saved && interrupted.is_empty() {
         let message = format!("no access key is saved in {}", path.display());
         return Err(Failure::new(Exit::NoKey, message));
     }
     let question = format!(
-        "Remove the access key in {}? The service cannot show it again; the account stays.",
-        path.display()
+        "Remove the access key in {file}? The service cannot show it again; the account stays."
     );
     options.confirmation.ask(&question, "nothing was removed")?;
-    profile::remove(&path)?;
-    for (pending, _) in Pending::earlier(&path) {
+    if is_saved {
+        profile::remove(&path)?;
+    }
+    for (pending, _) in interrupted {
         pending.forget();
     }
     tell(format_args!(
-        "Removed {}. The account and its tokens stay at the service; `central-oauth revoke` would have ended them.",
-        path.display()
+        "Removed {file}. The account and its tokens stay at the service; `central-oauth revoke` would have ended them."
     ));
     if !options.target.names_a_key()
         && let Some(variable) = config.access_key_variable()

@@ -144,7 +144,9 @@ impl Progress {
         self.bar.disable_steady_tick();
         self.bar.set_draw_target(ProgressDrawTarget::hidden());
         let done = other.await;
-        self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        if !is_quiet() {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
         self.bar.enable_steady_tick(Self::TICK);
         done
     }

@@ -1,15 +1,20 @@
 //! `--workload`: authenticates a job or pod with the JWT of its platform instead of an access key.
 
+use std::error::Error;
+use std::fmt::Display;
+use std::iter::successors;
 use std::path::Path;
 use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
+use reqwest::{RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use url::{Host, Url};
 
 use super::client::Client;
+use super::print::printable;
 use super::profile::{Origin, Profile, Target};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
@@ -31,7 +36,14 @@ pub(super) struct Workload {
 const PROJECTED: &str = "/var/run/secrets/central-oauth/token";
 /// How long a JWT is reused. The JWTs of the platforms are valid for five minutes or more.
 const FRESH_FOR: Duration = Duration::from_secs(60);
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// The timeout of each request to GitHub Actions.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The pauses before GitHub Actions is asked again.
+const PAUSES: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 
 impl Workload {
     /// Whether `--workload` was given.
@@ -178,27 +190,70 @@ fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || url.scheme() == "http" && is_loopback
 }
 
-/// Requests a JWT of the job from GitHub Actions.
+/// Requests a JWT of the job from GitHub Actions. Retries failures that may pass, as GitHub's own client does
+/// (packages/core/src/oidc-utils.ts in actions/toolkit). A 403 may pass too (aws-actions/configure-aws-credentials#469).
 async fn requested(url: &Url, bearer: &SecretString, audience: &str) -> Result<String, Failure> {
+    let http = reqwest::Client::builder().timeout(TIMEOUT).build();
+    let http = http.map_err(|error| not_issued(Exit::Other, innermost(&error)))?;
+    let bearer = bearer.expose_secret();
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let request = http.get(url.clone()).query(&[("audience", audience)]);
+        let (failure, may_pass) = match issued(request, bearer).await {
+            Ok(token) => return Ok(token),
+            Err(failed) => failed,
+        };
+        match pauses.next().filter(|_| may_pass) {
+            Some(pause) => sleep(pause).await,
+            None => return Err(failure),
+        }
+    }
+}
+
+/// Sends one request for a JWT. Returns with the failure whether a retry may succeed.
+async fn issued(request: RequestBuilder, bearer: &str) -> Result<String, (Failure, bool)> {
+    /// The maximum number of characters of an error that are shown.
+    const SHOWN: usize = 200;
     #[derive(Deserialize)]
     struct Issued {
         value: String,
     }
-    let unavailable = |error: reqwest::Error| {
-        let error = error.without_url();
-        let message = format!("GitHub Actions issued no token: {error}");
-        Failure::new(Exit::Unavailable, message)
+    let lost = |error: reqwest::Error| {
+        let why = innermost(&error.without_url());
+        (not_issued(Exit::Unavailable, why), true)
     };
-    let http = reqwest::Client::builder().timeout(TIMEOUT).build();
-    let request = http
-        .map_err(unavailable)?
-        .get(url.clone())
-        .query(&[("audience", audience)])
-        .bearer_auth(bearer.expose_secret());
-    let response = request.send().await.map_err(unavailable)?;
-    let response = response.error_for_status().map_err(unavailable)?;
-    let issued: Issued = response.json().await.map_err(unavailable)?;
-    Ok(issued.value)
+    let response = request.bearer_auth(bearer).send().await.map_err(lost)?;
+    let status = response.status();
+    let body = response.text().await.map_err(lost)?;
+    if status.is_success() {
+        let issued: Result<Issued, _> = serde_json::from_str(&body);
+        return issued.map(|issued| issued.value).map_err(|_| {
+            let why = "its answer contains none";
+            (not_issued(Exit::Unavailable, why), false)
+        });
+    }
+    let exit = match status {
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Exit::Unavailable,
+        _ if status.is_server_error() => Exit::Unavailable,
+        _ => Exit::NoKey,
+    };
+    let may_pass = exit == Exit::Unavailable || status == StatusCode::FORBIDDEN;
+    let body = printable(&body.replace(bearer, "[token]"));
+    let why = match body.chars().take(SHOWN).collect::<String>() {
+        body if body.is_empty() => status.to_string(),
+        body => format!("{status}: {body}"),
+    };
+    Err((not_issued(exit, why), may_pass))
+}
+
+fn not_issued(exit: Exit, why: impl Display) -> Failure {
+    Failure::new(exit, format!("GitHub Actions issued no token: {why}"))
+}
+
+/// Returns the innermost cause, because the outer ones do not contain details such as "connection refused".
+fn innermost(error: &reqwest::Error) -> String {
+    let causes = successors(Some(error as &dyn Error), |cause| cause.source());
+    causes.last().map(ToString::to_string).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -106,8 +106,8 @@ fn pending(world: &World) -> PathBuf {
     key_file.with_file_name("default.toml.pending")
 }
 
-/// Bob consents although the command has ended, and the next `link` takes up the key of the first interrupted link.
-async fn expect_taken_up(world: &World, code: &str) {
+/// Bob consents although the command has ended.
+async fn consent(world: &World, code: &str) {
     Browser::new().consent(&world.server(), code, "bob").await;
     let pending = pending(world);
     let with_pending = ["token", "--key-file", pending.to_str().unwrap()];
@@ -115,6 +115,11 @@ async fn expect_taken_up(world: &World, code: &str) {
         world.run(&with_pending).await.code == Some(0)
     })
     .await;
+}
+
+/// Bob consents, and the next `link` takes up the key of the first interrupted link.
+async fn expect_taken_up(world: &World, code: &str) {
+    consent(world, code).await;
     let run = world.run(&["link"]).await.expect(0);
     let completed = "An earlier, interrupted link has been completed";
     assert!(run.stderr.contains(completed), "{run:?}");
@@ -133,6 +138,47 @@ async fn an_interrupted_link_is_taken_up_by_the_next() {
     assert_eq!(mode(&pending), 0o600);
     expect_taken_up(&world, &code).await;
     assert_eq!(names(folder), ["default.toml"]);
+}
+
+#[tokio::test]
+async fn an_interrupted_link_is_taken_up_with_its_account_and_the_hosts() {
+    let world = World::start().await;
+    let code = interrupted(&world, Signal::KILL).await;
+    consent(&world, &code).await;
+    let run = world.run(&["link", "--provider", "other"]).await.expect(1);
+    assert!(run.only_line().contains("(unprocessable)"), "{run:?}");
+    assert!(pending(&world).exists());
+
+    let link = ["link", "--provider", "sandbox", "--json", "--host"];
+    let link = [&link[..], &["git.example.com"]].concat();
+    let run = world.run(&link).await.expect(0);
+    let completed = "An earlier, interrupted link has been completed: Bob at sandbox.\n";
+    assert!(run.stderr.contains(completed), "{run:?}");
+    let event: Value = serde_json::from_str(&run.stdout).unwrap();
+    let account = json!({ "provider": "sandbox", "display_name": "Bob" });
+    assert_eq!(event["account"], account);
+    let saved = std::fs::read_to_string(world.machine.key_file("default")).unwrap();
+    assert!(saved.contains("git.example.com"), "{saved}");
+}
+
+#[tokio::test]
+async fn an_interrupted_link_does_not_give_a_key_of_another_role() {
+    let world = World::start().await;
+    let code = interrupted(&world, Signal::KILL).await;
+    consent(&world, &code).await;
+    let reader = ["link", "--role", "reader"];
+    world.link_as("bob", &reader).await.expect(0);
+    let run = world.run(&["keys", "list"]).await.expect(1);
+    assert!(run.only_line().ends_with("(forbidden)"), "{run:?}");
+}
+
+#[tokio::test]
+async fn logout_removes_the_key_of_an_interrupted_link() {
+    let world = World::start().await;
+    interrupted(&world, Signal::KILL).await;
+    world.run(&["logout", "--yes"]).await.expect(0);
+    assert!(!pending(&world).exists());
+    world.run(&["logout", "--yes"]).await.expect(3);
 }
 
 #[tokio::test]

@@ -33,6 +33,11 @@ impl Machine {
         Self { folder }
     }
 
+    /// The user's home.
+    pub(super) fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
     /// The folder that commands run in.
     pub(super) fn work(&self) -> PathBuf {
         self.folder.path().join("work")
@@ -75,7 +80,7 @@ impl Machine {
             .args(arguments)
             .env_clear()
             .envs(path)
-            .env("HOME", self.folder.path().join("home"))
+            .env("HOME", self.home())
             .env("XDG_CONFIG_HOME", self.folder.path().join("config"))
             .env("TMPDIR", self.tmp())
             .current_dir(self.work())

@@ -214,6 +214,10 @@ async fn git(kitchen: &mut Kitchen) {
         .addresses
         .push(("https://git.example.com", format!("http://{address}")));
     kitchen.addresses.push(("git.example.com", address));
+    // The recipe keeps other helpers away from the token.
+    let mut other = kitchen.command("git", &kitchen.world.machine);
+    other.args(["config", "--global", "credential.helper", "store"]);
+    Run::of(other).await.expect(0);
     let script = kitchen.write("clone.sh", &block("git", "sh", 0));
     let mut shell = kitchen.command("sh", &kitchen.world.machine);
     // Nobody can enter a password.
@@ -221,6 +225,8 @@ async fn git(kitchen: &mut Kitchen) {
     let run = Run::of(shell).await.expect(0);
     let cloned = kitchen.world.machine.work().join("project/README");
     assert_eq!(std::fs::read_to_string(cloned).unwrap(), "hi\n", "{run:?}");
+    let stored = kitchen.world.machine.home().join(".git-credentials");
+    assert!(!stored.exists(), "{run:?}");
 }
 
 async fn kubectl(kitchen: &Kitchen) {

@@ -1,5 +1,9 @@
 //! A job with nothing stored, from its platform's JWT to a token, and OAuth clients that nobody here wrote.
 
+use std::sync::Mutex;
+
+use poem::http::StatusCode;
+use poem::listener::{Acceptor as _, Listener as _, TcpListener};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
@@ -54,8 +58,17 @@ async fn a_job_with_nothing_stored_links_an_account_and_gets_its_token() {
 
     let token = said(command(&world, &platform, &["token"])).await;
     assert!(!token.is_empty());
+    let mut plugin = command(&world, &platform, &["token", "--format", "kubectl"]);
+    let asked = json!({ "spec": { "cluster": { "server": "https://cluster.example.com" } } });
+    plugin
+        .args(["--host", "cluster.example.com"])
+        .env("KUBERNETES_EXEC_INFO", asked.to_string())
+        .env("CENTRAL_OAUTH_ACCESS_KEY", "coak_of-another-account");
+    let credential: Value = serde_json::from_str(&said(plugin).await).unwrap();
+    assert_eq!(credential["status"]["token"], token);
     let job = platform.token(&audience, &json!({})).await;
     exchanged_by_foreign_clients(&world, &job, &token).await;
+    a_failure_of_the_platform_may_pass(&world, &platform, &job, &token).await;
 
     for (claims, rule) in [
         (
@@ -90,6 +103,46 @@ async fn a_job_with_nothing_stored_links_an_account_and_gets_its_token() {
         assert!(logs.contains(word), "{word}");
     }
     assert!(!logs.contains(&job) && !logs.contains(job.rsplit('.').next().unwrap()));
+}
+
+/// Serves an endpoint for the JWTs of jobs that gives these two answers. Returns its URL.
+async fn answering(answers: [(StatusCode, String); 2]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0");
+    let acceptor = listener.into_acceptor().await.unwrap();
+    let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
+    let answers = Mutex::new(answers.into_iter());
+    let endpoint = poem::endpoint::make_sync(move |_| answers.lock().unwrap().next().unwrap());
+    tokio::spawn(poem::Server::new_with_acceptor(acceptor).run(endpoint));
+    format!("http://{address}/")
+}
+
+/// The command asks the platform again, unless it refuses.
+async fn a_failure_of_the_platform_may_pass(
+    world: &World,
+    platform: &Platform,
+    jwt: &str,
+    token: &str,
+) {
+    let asking = async |status: StatusCode, body: &str| {
+        let issued = json!({ "value": jwt }).to_string();
+        let answers = [(status, body.to_owned()), (StatusCode::OK, issued)];
+        let mut asking = command(world, platform, &["token"]);
+        asking.env("ACTIONS_ID_TOKEN_REQUEST_URL", answering(answers).await);
+        within(TIMEOUT, "a token", asking.output()).await.unwrap()
+    };
+    let (busy, refused, wrong) = tokio::join!(
+        asking(StatusCode::SERVICE_UNAVAILABLE, ""),
+        asking(StatusCode::FORBIDDEN, ""),
+        asking(StatusCode::UNAUTHORIZED, "of-the-job has\u{7}expired"),
+    );
+    for run in [busy, refused] {
+        let printed = String::from_utf8(run.stdout).unwrap();
+        assert_eq!(printed.trim(), token, "{:?}", run.stderr);
+    }
+    assert_eq!(wrong.status.code(), Some(3));
+    let said = String::from_utf8(wrong.stderr).unwrap();
+    let expected = "GitHub Actions issued no token: 401 Unauthorized: [token] has expired\n";
+    assert!(said.ends_with(expected), "{said}");
 }
 
 /// Each client exchanges the token of a job for this access token.

@@ -21,7 +21,7 @@ pub(crate) struct JsonBody<T>(pub(crate) T);
 
 /// An object that operations take as their body.
 pub(crate) trait RequestObject: Type + DeserializeOwned {
-    /// The value of an empty body, with or without a content type. `None` if the body must not be empty.
+    /// The value of an empty body, with or without a content type, and of `null`. `None` if the body must not be empty.
     const EMPTY: Option<fn() -> Self> = None;
 }
 
@@ -51,6 +51,10 @@ impl<'a, T: RequestObject> ApiExtractor<'a> for JsonBody<T> {
         }
         if !is_of_type(request, JSON) {
             return Err(not_json().into());
+        }
+        // OpenAPI Generator's Rust clients and NSwag send `null` for an absent body (RicoSuter/NSwag#3839).
+        if let Some(empty) = T::EMPTY.filter(|_| bytes.trim_ascii() == b"null") {
+            return Ok(Self(empty()));
         }
         Ok(Self(read(&bytes)?))
     }

@@ -27,12 +27,11 @@ pub(super) fn confirming(expires_in: u64) -> Result<(), Failure> {
 pub(super) fn result(linked: &Result<Linked, Failure>) -> Result<(), Failure> {
     match linked {
         Ok(linked) => {
-            let account = linked.poll.as_ref().and_then(|poll| poll.account.as_ref());
             let mut event = json!({ "status": "linked" });
             if let Some(file) = &linked.key_file {
                 event["key_file"] = file.as_str().into();
             }
-            if let Some(account) = account {
+            if let Some(account) = &linked.account {
                 event["account"] = json!({
                     "provider": account.provider,
                     "display_name": account.display_name,

@@ -18,7 +18,7 @@ pub(super) async fn invite(
     options: &Options,
     environment: &Environment,
 ) -> Result<String, Failure> {
-    let provider = provider_name(client, code).await;
+    let provider = provider_name(client, &code.provider).await;
     if options.json {
         events::code(code, &provider)?;
     }
@@ -27,14 +27,11 @@ pub(super) async fn invite(
 }
 
 /// Returns the display name of the provider, or else its configured name.
-async fn provider_name(client: &Client, code: &LinkCode) -> String {
+pub(super) async fn provider_name(client: &Client, name: &str) -> String {
     let providers = client.providers().await.map(|list| list.items);
     let mut providers = providers.unwrap_or_default().into_iter();
-    let found = providers.find(|provider| *provider.name == *code.provider);
-    found.map_or_else(
-        || code.provider.clone(),
-        |found| found.display_name.to_string(),
-    )
+    let found = providers.find(|provider| *provider.name == name);
+    found.map_or_else(|| name.to_owned(), |found| found.display_name.to_string())
 }
 
 /// Shows the code and the URL. Opens a browser if there is one, unless the operator asks another person to consent.

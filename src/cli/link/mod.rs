@@ -32,9 +32,7 @@ pub(super) async fn run(
         events::result(&linked)?;
     }
     let linked = linked?;
-    if let Some(poll) = &linked.poll {
-        tell(linked.describe(poll));
-    }
+    tell(linked.describe());
     if let Some(file) = &linked.key_file {
         tell(format_args!("The access key is saved in {file}."));
     }
@@ -50,19 +48,44 @@ pub(super) async fn run(
 }
 
 struct Linked {
-    /// `None` if the link of an earlier, interrupted command turned out to be complete.
-    poll: Option<Poll>,
+    account: Option<Account>,
+    /// Whether an earlier, interrupted command has asked for the link.
+    is_earlier: bool,
     /// The display name of the provider.
     provider: String,
     /// The file of a new key. `None` for a relink and a workload, which save no key.
     key_file: Option<String>,
 }
 
+/// The linked account: the name of its provider, and the name that people see.
+struct Account {
+    provider: String,
+    display_name: String,
+}
+
 impl Linked {
-    fn describe(&self, poll: &Poll) -> String {
-        match &poll.account {
-            Some(account) => format!("Linked: {} at {}.", account.display_name, self.provider),
-            None => "Linked.".to_owned(),
+    /// Creates the result of a link that this command has asked for.
+    fn new(poll: Poll, provider: String, key_file: Option<String>) -> Self {
+        let account = poll.account.map(|account| Account {
+            provider: account.provider.to_string(),
+            display_name: account.display_name.to_string(),
+        });
+        Self {
+            account,
+            is_earlier: false,
+            provider,
+            key_file,
+        }
+    }
+
+    fn describe(&self) -> String {
+        let done = match self.is_earlier {
+            true => "An earlier, interrupted link has been completed",
+            false => "Linked",
+        };
+        match &self.account {
+            Some(account) => format!("{done}: {} at {}.", account.display_name, self.provider),
+            None => format!("{done}."),
         }
     }
 }

@@ -6,12 +6,13 @@ use central_oauth_domain::secret::AccessKey;
 use reqwest::StatusCode;
 use url::Url;
 
-use super::Linked;
-use super::invitation::invite;
+use super::invitation::{invite, provider_name};
 use super::options::Options;
 use super::request::ask;
+use super::{Account, Linked};
+use crate::cli::choice::own;
 use crate::cli::client::{Client, Refused};
-use crate::cli::print::{tell, warn};
+use crate::cli::print::warn;
 use crate::cli::profile::{self, Origin, Pending, Profile, Reserved};
 use crate::cli::wait::wait;
 use crate::cli::{Exit, Failure};
@@ -33,11 +34,13 @@ pub(super) async fn link(
     let mut earlier = Pending::earlier(&path);
     earlier.retain(|(_, key)| key.server == server);
     let key_file = path.display().to_string();
-    if !options.force && adopt(&earlier).await? {
-        tell("An earlier, interrupted link has been completed.");
+    if may_adopt(options)
+        && let Some((account, provider)) = adopt(&mut earlier, options).await?
+    {
         return Ok(Linked {
-            poll: None,
-            provider: String::new(),
+            account: Some(account),
+            is_earlier: true,
+            provider,
             key_file: Some(key_file),
         });
     }
@@ -69,14 +72,10 @@ pub(super) async fn link(
     {
         pending.forget();
     }
-    let poll = Some(linked?);
+    let poll = linked?;
     pending.promote(&profile)?;
     earlier.iter().for_each(|(pending, _)| pending.forget());
-    Ok(Linked {
-        poll,
-        provider,
-        key_file: Some(key_file),
-    })
+    Ok(Linked::new(poll, provider, Some(key_file)))
 }
 
 /// Returns a client that sends the enrolment key, if there is one. A server that only a saved key names gets neither
@@ -101,23 +100,51 @@ fn enrolling(
     Ok(client)
 }
 
-/// Saves the key of an interrupted link if the person has completed the link. Deletes pending keys that the service
-/// does not know. Keeps the others, because the person may still consent.
-async fn adopt(earlier: &[(Pending, Profile)]) -> Result<bool, Failure> {
+/// Whether the key of an interrupted link may serve these options. If they ask for a role, an expiry or a return code,
+/// only a new link is sure to have it.
+const fn may_adopt(options: &Options) -> bool {
+    let asks_for_more =
+        options.role.is_some() || options.key_expires_at.is_some() || options.return_code;
+    !options.force && !asks_for_more
+}
+
+/// Saves the key of an interrupted link if the person has completed the link at the chosen provider. Returns the account
+/// and the display name of its provider. Deletes pending keys that the service does not know. Keeps the others, because
+/// the person may still consent.
+async fn adopt(
+    earlier: &mut [(Pending, Profile)],
+    options: &Options,
+) -> Result<Option<(Account, String)>, Failure> {
     for (pending, key) in earlier {
-        match Client::of(key)?.token(0).await {
+        let client = Client::of(key)?;
+        match client.token(0).await {
             Err(refused) if refused.is(StatusCode::UNAUTHORIZED) => pending.forget(),
             Err(refused) if refused.has_code("link_pending") => {}
             Err(refused) if !OF_ACCOUNTS.iter().any(|code| refused.has_code(code)) => {
                 return Err(refused.into());
             }
             _ => {
+                let account = own(&client).await?;
+                let provider = account.provider.to_string();
+                if options.provider.as_ref().is_some_and(|it| *it != provider) {
+                    continue;
+                }
+                if !options.hosts.is_empty() {
+                    key.hosts.clone_from(&options.hosts);
+                    pending.save(key)?;
+                }
                 pending.promote(key)?;
-                return Ok(true);
+                let shown = provider_name(&client, &provider).await;
+                let display_name = account.display_name.to_string();
+                let account = Account {
+                    provider,
+                    display_name,
+                };
+                return Ok(Some((account, shown)));
             }
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// Returns a free file for the new key. If there is none, first deletes pending keys that their services do not know.

@@ -28,12 +28,8 @@ pub(super) async fn link(
         }
     };
     let provider = invite(&client, &code, options, environment).await?;
-    let poll = Some(wait(&client, &code, options.json).await?);
-    Ok(Linked {
-        poll,
-        provider,
-        key_file: None,
-    })
+    let poll = wait(&client, &code, options.json).await?;
+    Ok(Linked::new(poll, provider, None))
 }
 
 /// Returns the admin key and the service to send it to.

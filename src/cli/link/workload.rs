@@ -23,9 +23,5 @@ pub(super) async fn link(
         let client = identity.client().await;
         client.map_err(|failure| Refused::Unreachable(failure.to_string()))
     });
-    Ok(Linked {
-        poll: Some(poll.await?),
-        provider,
-        key_file: None,
-    })
+    Ok(Linked::new(poll.await?, provider, None))
 }

@@ -20,7 +20,7 @@ pub(super) async fn answer(
     config: &ClientConfig<'_>,
     environment: &Environment,
 ) -> Result<Exit, Failure> {
-    let profile = options.target.profile(config)?;
+    let profile = options.workload.profile(&options.target, config).await?;
     let asked = environment.other("KUBERNETES_EXEC_INFO");
     let asked: Value = asked.map_or(Value::Null, |it| {
         serde_json::from_str(it).unwrap_or_default()

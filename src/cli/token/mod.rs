@@ -24,7 +24,8 @@ const NOTES: Notes = Notes::of(&[
     "central-oauth token --min-ttl 300",
     "central-oauth token --json",
     "central-oauth token --workload --server https://auth.example.com",
-    "git config --global credential.https://github.com.helper \\\n      '!central-oauth token --format git --host github.com'",
+    "git config --global --replace-all credential.https://github.com.helper ''",
+    "git config --global --add credential.https://github.com.helper \\\n      '!central-oauth token --format git --host github.com'",
 ])
 .text(
     "\

@@ -14,7 +14,7 @@ use super::cursor::{BAD_PAGE, KEYS, page_size};
 use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::body::{JsonBody, no_body, rejected};
-use crate::dto::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
+use crate::dto::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, Flag, NewAccessKey};
 use crate::error::Problem;
 use crate::failure::{
     AUDITORS_ONLY_READ, DocumentedProblem, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, NOT_JSON,
@@ -128,13 +128,13 @@ impl Keys {
         key_id: Path<String>,
         /// Whether the keys that this key has made are deleted too.
         #[oai(default)]
-        descendants: Query<bool>,
+        descendants: Query<Flag>,
     ) -> Result<Deleted, Failure<DeleteKey>> {
         let caller = bearer.caller(&self.services.keys).await?;
         let (id, key) = (account_id(&id), self::key_id(&key_id));
         let with = match descendants.0 {
-            true => Descendants::Deleted,
-            false => Descendants::Kept,
+            Flag(true) => Descendants::Deleted,
+            Flag(false) => Descendants::Kept,
         };
         let address = bearer.address();
         let deleted = self.services.keys.delete(&caller, id, key, with, address);

@@ -3,6 +3,7 @@
 
 mod account;
 mod audit;
+mod flag;
 mod key;
 mod link;
 mod oauth;
@@ -23,6 +24,7 @@ use time::OffsetDateTime;
 
 pub(crate) use account::{Account, AccountDetails, AccountList, AccountStatus};
 pub(crate) use audit::{AuditEntry, AuditEntryList};
+pub(crate) use flag::Flag;
 pub(crate) use key::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, NewAccessKey};
 pub(crate) use link::{Confirmation, LinkReport, NewLink, StartedLink};
 pub(crate) use oauth::{

@@ -38,15 +38,21 @@ impl TimeText {
     }
 }
 
-/// Parses an RFC 3339 time. The colon of its offset may be missing, because OpenAPI Generator's Python clients write
-/// times in the query without it (OpenAPITools/openapi-generator#20961).
+/// Parses an RFC 3339 time. Two parts may be missing, because OpenAPI Generator's clients leave them out in the query:
+/// the colon of the offset (Python, OpenAPITools/openapi-generator#20961), and seconds that are zero (Java,
+/// OpenAPITools/openapi-generator#7185).
 fn parse(text: &str) -> Result<OffsetDateTime, error::Parse> {
+    const MINUTES: usize = "2026-06-03T12:00".len();
+    let mut text = text.to_owned();
+    let offset = text.get(MINUTES..).unwrap_or_default();
+    if offset.starts_with(['Z', 'z', '+', '-']) {
+        text.insert_str(MINUTES, ":00");
+    }
     let before = text.trim_end_matches(|it: char| it.is_ascii_digit());
     if before.ends_with(['+', '-']) && text.len() == before.len() + 4 {
-        let (hours, minutes) = text.split_at(text.len() - 2);
-        return OffsetDateTime::parse(&format!("{hours}:{minutes}"), &Rfc3339);
+        text.insert(text.len() - 2, ':');
     }
-    OffsetDateTime::parse(text, &Rfc3339)
+    OffsetDateTime::parse(&text, &Rfc3339)
 }
 
 /// Describes the time as a date-time in the OpenAPI document.
@@ -120,6 +126,9 @@ mod tests {
             "2026-06-03T14:00:00+02:00",
             "2026-06-02T23:30:00-12:30",
             "2026-06-03T14:00:00.000000+0200",
+            "2026-06-03T12:00Z",
+            "2026-06-03T14:00+02:00",
+            "2026-06-03T14:00+0200",
         ] {
             assert_eq!(read(text).unwrap(), 1_780_488_000_000, "{text}");
         }
@@ -135,6 +144,8 @@ mod tests {
             "1780488000",
             "2026-06-03",
             "2026-06-03T12:00:00",
+            "2026-06-03T12:00",
+            "2026-06-03T12Z",
             "2026-06-03T12:00:00+02",
             "2026-06-03T12:00:00+02000",
             "2026-06-03T25:00:00Z",

@@ -60,9 +60,14 @@ async fn a_body_may_name_provider_and_client() {
         let call = world.post("/v1/link-code");
         call.json(&body).send().await.assert(201);
     }
-    let call = world.post("/v1/link-code");
-    let answer = call.body("Application/JSON; charset=utf-8", "{}").send();
-    answer.await.assert(201);
+    for (content_type, body) in [
+        ("Application/JSON; charset=utf-8", "{}"),
+        // As generated clients write that there is no body.
+        ("application/json", "null"),
+    ] {
+        let call = world.post("/v1/link-code");
+        call.body(content_type, body).send().await.assert(201);
+    }
 }
 
 #[tokio::test]
@@ -87,7 +92,6 @@ async fn a_wrong_body_is_told_what_is_wrong() {
             "unprocessable",
             "object",
         ),
-        (json, "null", 422, "unprocessable", "object"),
         (json, "{\"provider\": 1}", 422, "unprocessable", "provider:"),
         (
             json,

@@ -166,7 +166,7 @@ async fn a_wrong_parameter_is_told_in_words() {
         (Method::GET, "/v1/accounts/1/keys?limit=", number),
         (
             Method::DELETE,
-            "/v1/accounts/1/keys/1?descendants=1",
+            "/v1/accounts/1/keys/1?descendants=yes",
             "it must be true or false",
         ),
         (Method::GET, "/v1/audit?after=2026-12-31", time),

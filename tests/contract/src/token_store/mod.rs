@@ -124,7 +124,8 @@ where
         },
         completing::{
             opens_the_account_to_the_key, needs_a_consent, a_stale_version_leaves_nothing,
-            the_same_person_has_one_account, another_provider_is_another_account,
+            the_same_person_has_one_account, an_older_consent_replaces_no_tokens,
+            another_provider_is_another_account,
             a_missing_refresh_token_keeps_the_old_one, a_refresh_token_stays_with_its_origin,
             a_dead_refresh_token_is_not_kept, linking_heals, many_links_of_one_person_at_once,
         },

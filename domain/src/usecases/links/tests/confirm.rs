@@ -129,6 +129,25 @@ async fn of_two_right_codes_at_once_both_succeed() {
     }
 }
 
+/// Some providers end the older grant of a person at a new consent.
+#[tokio::test]
+async fn an_older_consent_that_is_confirmed_last_replaces_no_tokens() {
+    let stage = Stage::new().await;
+    let older = stage.confirming(&Caller::Nobody).await;
+    stage.clock.advance(secs(1));
+    let newer = stage.confirming(&Caller::Nobody).await;
+    let mut stored = Vec::new();
+    for (code, key) in [newer, older] {
+        let shown = stage.return_code(&code).await;
+        let confirmed = stage.send(&code, &key.unwrap(), &shown).await;
+        let account = stage.last_account().await;
+        assert_eq!(confirmed.unwrap(), LinkStatus::Linked(account));
+        stored.push(stage.store.tokens(account).await.unwrap());
+    }
+    assert_eq!(stored[0], stored[1]);
+    assert!(stage.revocations().await.is_empty());
+}
+
 #[tokio::test]
 async fn nobody_else_can_try_or_read_it() {
     let stage = Stage::new().await;

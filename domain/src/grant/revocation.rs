@@ -81,7 +81,7 @@ pub struct NewRevocation {
     pub requested_at: Timestamp,
     /// When the revocation is stored. It is due at once.
     pub created_at: Timestamp,
-    /// When the caller's lease ends; `None` without a lease.
+    /// When the caller's lease ends, and others may claim the revocation; `None` without a lease.
     pub lease_until: Option<Timestamp>,
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use central_oauth_domain::audit::Actor;
 use central_oauth_domain::grant::revocation::{NewRevocation, RevocationStatus};
 use central_oauth_domain::grant::{AccountId, Lease, LeaseVersion, StoredTokens};
+use central_oauth_domain::link::Ending;
 use central_oauth_domain::ports::{RecordedRefresh, StoreError, TokenStore};
 use tokio::task::JoinSet;
 
@@ -116,6 +117,26 @@ pub(super) async fn what_has_changed_since_is_a_conflict(fixture: &dyn Fixture) 
     assert_eq!(stored(&*store, ada.id).await, second);
     assert!(store.find_key(&key(1)).await.unwrap().is_some());
     assert_eq!(store.revocations(None, 10).await.unwrap(), []);
+}
+
+pub(super) async fn a_relink_that_holds_tokens_ends_first(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let hers = found(&*store, 1).await.key;
+    let relink = keep(&*store, new_relink(2, hers, ada.id)).await;
+    begin(&*store, &relink, 20).await;
+    let relink = claim_one(&*store, 20, 65).await;
+    let held = store.store_redeemed(&relink, sealed_grant(), poll(21), at(700));
+    let held = held.await.unwrap();
+    let seen = stored(&*store, ada.id).await;
+    let refused = store
+        .delete_account(&seen, left_by(&seen, 1), draft(Actor::ADMIN))
+        .await;
+    assert_conflict(refused);
+    assert_eq!(store.revocations(None, 10).await.unwrap(), []);
+    let ended = store.end_link(&held, Ending::Denied(None), None, at(22));
+    ended.await.unwrap();
+    delete(&*store, ada.id).await;
 }
 
 pub(super) async fn a_refresh_under_way_does_not_keep_it(fixture: &dyn Fixture) {

@@ -200,6 +200,7 @@ where
         accounts::{an_unknown_account_is_none, lists_come_in_pages, others_are_those_alive_at_the_same_provider},
         deleting::{
             takes_keys_and_links_along, leaves_a_leased_revocation, what_has_changed_since_is_a_conflict,
+            a_relink_that_holds_tokens_ends_first,
             a_refresh_under_way_does_not_keep_it, an_account_is_deleted_once,
             a_refresh_at_the_same_time_loses_no_tokens, a_person_who_links_again_has_a_new_account,
         },

@@ -276,12 +276,34 @@ async fn tokens_that_a_relink_holds_are_revoked_with_the_account() {
     let account = stage.last_account().await;
     let deleted = stage.accounts.delete(&Caller::ADMIN, account, HOME).await;
     deleted.unwrap();
+    stage.clock.advance(secs(60));
     stage.revoke_due().await;
     let mut revoked = stage.provider.revoked();
     revoked.sort_unstable();
     assert_eq!(
         revoked,
         ["access-1", "held-access", "held-refresh", "refresh-1"]
+    );
+}
+
+#[tokio::test]
+async fn tokens_that_a_relink_holds_are_revoked_if_the_deletion_fails_at_first() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.confirming(&stage.caller(&key).await).await;
+    let account = stage.last_account().await;
+    stage.store.refuse_deletions(1);
+    for is_deleted in [false, true] {
+        let deleted = stage.accounts.delete(&Caller::ADMIN, account, HOME).await;
+        assert_eq!(deleted.is_ok(), is_deleted);
+        stage.revoke_due().await;
+    }
+    stage.clock.advance(secs(60));
+    assert_eq!(stage.revoke_due().await, 1);
+    let revoked = stage.provider.revoked();
+    assert_eq!(
+        revoked,
+        ["refresh-1", "access-1", "held-refresh", "held-access"]
     );
 }
 

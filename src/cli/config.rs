@@ -49,8 +49,8 @@ pub(super) async fn run(options: &Options, environment: &Environment) -> Result<
     let mut lines = settings(environment, &config.telemetry)?;
     print::install_log(environment)?;
     let service = config.service;
-    let warnings = config.warnings.iter().map(String::as_str);
-    for warning in warnings.chain(service.providers.warning()) {
+    let warnings = config.warnings.into_iter();
+    for warning in warnings.chain(service.providers.warnings()) {
         tracing::warn!("{warning}");
     }
     service.store.refuse_unsafe_file()?;

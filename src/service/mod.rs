@@ -76,7 +76,7 @@ impl Service {
         };
         let public_url = http.public_url(listen)?;
         let links = &config.links;
-        let warning = config.providers.warning();
+        let warnings = config.providers.warnings();
         let started = audit_start::service_started(&config, &public_url, listen);
         let keys = config.keys;
         let wired = wiring::ports(
@@ -103,7 +103,7 @@ impl Service {
         let services = Services::new(&ports, &settings, workers, refresh, revoke);
         let services = Arc::new(services);
         services.audit.record(started, Actor::Service, None);
-        if let Some(warning) = warning {
+        for warning in warnings {
             tracing::warn!("{warning}");
         }
         if links.return_code == ReturnCodePolicy::Required {

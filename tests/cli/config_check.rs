@@ -130,6 +130,30 @@ async fn prints_what_is_in_force_and_no_secret() {
 }
 
 #[tokio::test]
+async fn warns_of_two_providers_with_one_client() {
+    let machine = Machine::new();
+    let table = |name: &str, client: &str, end: &str| {
+        format!("[{name}]\nclient_id = {client:?}\nissuer = \"https://login.example.com{end}\"\n")
+    };
+    let tables = [
+        table("drive", "a", ""),
+        table("mail", "a", "/"),
+        table("notes", "b", ""),
+        table("work", "a", "/work"),
+    ];
+    std::fs::write(machine.work().join("providers.toml"), tables.concat()).unwrap();
+    let settings = [
+        ("SECRET_KEY", Service::SECRET_KEY),
+        ("PROVIDERS", "providers.toml"),
+    ];
+    let run = machine.run_with(&settings, &["config", "check"]).await;
+    let stderr = run.expect(0).stderr;
+    let warned = "the providers drive and mail have the same client id";
+    assert!(stderr.contains(warned), "{stderr}");
+    assert_eq!(stderr.matches("same client id").count(), 1, "{stderr}");
+}
+
+#[tokio::test]
 async fn a_byte_order_mark_is_no_part_of_a_file() {
     let machine = Machine::new();
     let keys = format!(r#"{{"keys":[{PUBLIC_KEY}]}}"#);

@@ -17,8 +17,8 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
 const LEAST_ATTEMPTS: u32 = 20;
 /// How long an ended revocation stays visible.
 pub const KEPT_AFTER_END: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Maximum number of provider calls in one attempt: identify the person, and revoke two refresh tokens and an access
-/// token.
+/// Maximum number of provider calls in one attempt: identify the person with the ID token and without it, and revoke a
+/// refresh token and an access token.
 pub const MOST_EXCHANGES: u32 = 4;
 
 /// How far in the future leases and pauses of revocations may be.
@@ -81,7 +81,7 @@ pub struct NewRevocation {
     pub requested_at: Timestamp,
     /// When the revocation is stored. It is due at once.
     pub created_at: Timestamp,
-    /// When the caller's lease ends; `None` without a lease.
+    /// When the caller's lease ends, and others may claim the revocation; `None` without a lease.
     pub lease_until: Option<Timestamp>,
 }
 

@@ -310,6 +310,11 @@ impl ProviderError {
         matches!(self, Self::Refused { code, .. } if !code.starts_with(Self::WITHOUT_CODE))
     }
 
+    /// Whether the ID token is invalid ([`INVALID_ID_TOKEN`](Self::INVALID_ID_TOKEN)).
+    pub fn is_invalid_id_token(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == Self::INVALID_ID_TOKEN)
+    }
+
     /// Whether the error looks like the refusal of a proxy or a firewall in front of the provider: an HTML page, or a
     /// 403 without a code. An authorization server refuses a grant with a 400 (RFC 6749 section 5.2).
     pub fn is_of_gateway(&self) -> bool {

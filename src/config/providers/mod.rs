@@ -54,10 +54,22 @@ impl ProviderConfig {
         Ok(config)
     }
 
-    /// Returns a warning if there is no provider.
-    pub(crate) fn warning(&self) -> Option<&'static str> {
-        let is_empty = self.providers.is_empty();
-        is_empty.then_some("no provider is configured: nobody can link an account")
+    /// Returns a warning if there is no provider, and one for each provider that has the client of an earlier one.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        if self.providers.is_empty() {
+            return vec!["no provider is configured: nobody can link an account".to_owned()];
+        }
+        let all = self.providers.iter().map(|provider| &provider.settings);
+        let shared = all.clone().enumerate().filter_map(|(earlier, this)| {
+            let mut earlier = all.clone().take(earlier);
+            let first = earlier.find(|other| have_same_client(other, this))?;
+            Some(format!(
+                "the providers {} and {} have the same client id at the same server: at some servers, deleting an account of one also ends the \
+                 person's grant of the other. Use one provider with all scopes, or two clients",
+                first.name, this.name
+            ))
+        });
+        shared.collect()
     }
 
     /// Returns the provider of `dev`.
@@ -107,6 +119,18 @@ impl Provider {
     pub(crate) fn refused(&self, error: &SettingsError) -> ConfigError {
         self.source.error(&error.to_string())
     }
+}
+
+/// Whether two providers have the same client id at the same server.
+fn have_same_client(one: &ProviderSettings, other: &ProviderSettings) -> bool {
+    let issuer = |settings: &ProviderSettings| {
+        let issuer = settings.issuer.as_ref()?;
+        Some(issuer.as_str().trim_end_matches('/').to_owned())
+    };
+    let has_same_issuer = issuer(one).is_some() && issuer(one) == issuer(other);
+    let endpoint = &one.token_endpoint;
+    let has_same_endpoint = endpoint.is_some() && *endpoint == other.token_endpoint;
+    one.client_id == other.client_id && (has_same_issuer || has_same_endpoint)
 }
 
 /// Returns a variable of the provider that is set although no provider is configured in the environment.

@@ -13,14 +13,17 @@ use central_oauth_domain::Labels;
 use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::revocation::{NewRevocation, RevocationLease};
 use central_oauth_domain::grant::{Account, AccountFilter, AccountId, StoredTokens};
+use central_oauth_domain::link::Link;
 use central_oauth_domain::ports::{AccountStore, StoreError};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 
 use crate::audit;
 use crate::convert::AccountRow;
+use crate::damage;
 use crate::entities::accounts::{self, Status};
 use crate::entities::tokens;
 use crate::error::failed;
+use crate::links::queries::relinks_of;
 use crate::locks;
 use crate::outbox;
 use crate::statements::finds_any;
@@ -81,6 +84,10 @@ impl AccountStore for SeaOrmStore {
         locks::keys_and_links_of(&write, id).await?;
         let stored = read_tokens(&write, id).await?;
         if !stored.is_some_and(|stored| stored.are_those_of(seen)) {
+            return Err(StoreError::Conflict);
+        }
+        let relinks = damage::each(&write, relinks_of(id), Link::try_from).await?;
+        if relinks.iter().any(|relink| relink.held().is_some()) {
             return Err(StoreError::Conflict);
         }
         // Cascades to the account's tokens, its keys and their links.

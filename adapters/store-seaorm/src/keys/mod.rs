@@ -190,7 +190,7 @@ async fn insert_reader(
     if let KeyMaker::Key(maker) = key.maker {
         require_genuine(db, maker, key.account, &person, macs).await?;
     }
-    if is_full(db, key.account, most).await? {
+    if is_full(db, key.account, most, key.created_at).await? {
         return Ok(KeyCreation::Full);
     }
     let holder = key.holder(UNNUMBERED, person);
@@ -232,16 +232,22 @@ pub(crate) fn keys_of(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.0))
 }
 
-/// Whether an account already has `most` keys. Looks for the `most`th key instead of counting them all.
+/// Whether an account already has `most` keys that have not expired. Looks for the `most`th key instead of counting them
+/// all.
 async fn is_full(
     db: &impl ConnectionTrait,
     account: AccountId,
     most: u64,
+    now: Timestamp,
 ) -> Result<bool, StoreError> {
     let Some(others) = most.checked_sub(1) else {
         return Ok(true);
     };
-    let last = keys_of(account).order_by_asc(Column::Id);
+    let has_not_expired = Condition::any()
+        .add(Column::ExpiresAt.is_null())
+        .add(Column::ExpiresAt.gt(now.as_millis()));
+    let keys = keys_of(account).filter(has_not_expired);
+    let last = keys.order_by_asc(Column::Id);
     finds_any(db, last.offset(row_count(others))).await
 }
 

@@ -31,7 +31,7 @@ impl StoredTokens {
                 status: AccountStatus::Active,
                 scopes: grant.scopes,
                 created_at: now,
-                linked_at: now,
+                linked_at: grant.requested_at,
                 access_token_expires_at: grant.access_token_expires_at,
                 refresh_token_expires_at: grant.refresh_token_expires_at,
                 renewed_by_use: None,
@@ -54,7 +54,8 @@ impl StoredTokens {
 
     /// Returns the tokens of an account that is linked again. The account is active again. A new refresh token ends
     /// every lease. If the provider issued none, the stored refresh token stays with its lease and its known expiry,
-    /// unless it [cannot be used](NewGrant::refresh_token) any more.
+    /// unless it [cannot be used](NewGrant::refresh_token) any more. If the stored tokens come from a later consent,
+    /// nothing changes, and the grant is dropped and not revoked, because some providers would end both.
     ///
     /// # Errors
     /// [`OtherServer`] if the account was linked at another server, and the link is not a relink of this account
@@ -69,6 +70,9 @@ impl StoredTokens {
         let is_relink = relink_of == Some(self.account.id);
         if !is_relink && self.origin.is_of_other_server(&grant.origin) {
             return Err(OtherServer);
+        }
+        if self.is_of_later_consent(&grant, now) {
+            return Ok(self.clone());
         }
         let keeps_refresh_token = grant.refresh_token.is_none() && self.is_usable_at(&grant);
         if keeps_refresh_token {
@@ -93,6 +97,16 @@ impl StoredTokens {
             next.lease.version = self.lease.version.next();
         }
         Ok(next)
+    }
+
+    /// Whether the stored tokens come from a later consent than a new grant, and can still be used. Two links of one
+    /// person may end in the other order, and some servers end the older grant at a new consent.
+    fn is_of_later_consent(&self, grant: &NewGrant, now: Timestamp) -> bool {
+        let consented_at = self.account.linked_at;
+        // A consent in the future was recorded before the clock was set back, so the order is unknown.
+        let is_later = grant.requested_at < consented_at && consented_at <= now;
+        let is_enough = self.refresh_token.is_some() || grant.refresh_token.is_none();
+        is_later && is_enough && self.is_usable_at(grant)
     }
 
     /// Whether the stored refresh token can be used with a new grant: it has the same origin, and its own grant has not

@@ -144,7 +144,10 @@ impl World {
             self.given += 1;
             (self.newest, self.before) = (self.given, None);
         }
-        let grant = grant(brings_one.then(|| token(self.newest)));
+        let grant = NewGrant {
+            requested_at: self.now,
+            ..grant(brings_one.then(|| token(self.newest)))
+        };
         let relinked = self.stored.relink(grant, None, self.now);
         self.stored = relinked.expect("another server");
     }
@@ -318,6 +321,7 @@ proptest! {
             stored.account.status = AccountStatus::RelinkRequired;
         }
         let mut grant = grant(brings_one.then(|| token(999)));
+        grant.requested_at = world.now;
         if is_foreign {
             grant.origin.client_id = "another".to_owned();
         }
@@ -334,5 +338,25 @@ proptest! {
             prop_assert!(linked.generation > stored.generation);
             prop_assert_eq!(linked.account.next_refresh_at.is_some(), brings_one);
         }
+    }
+
+    #[test]
+    fn an_older_consent_replaces_no_tokens_of_use(
+        steps in steps(), brings_one in any::<bool>(), is_clock_set_back in any::<bool>(),
+    ) {
+        let mut world = World::new();
+        steps.iter().for_each(|step| world.take(step));
+        let stored = world.stored;
+        let before = stored.account.linked_at - Duration::from_millis(1);
+        let older = NewGrant {
+            requested_at: before,
+            ..grant(brings_one.then(|| token(999)))
+        };
+        let now = if is_clock_set_back { before } else { world.now };
+        let linked = stored.relink(older, None, now).expect("another server");
+        let is_of_use = stored.account.status != AccountStatus::RelinkRequired;
+        let is_enough = stored.refresh_token.is_some() || !brings_one;
+        let is_kept = is_of_use && is_enough && !is_clock_set_back;
+        prop_assert_eq!(linked == stored, is_kept);
     }
 }

@@ -46,8 +46,9 @@ pub trait AccountStore: Send + Sync {
     async fn has_others_alive(&self, than: &Account) -> Result<bool, StoreError>;
 
     /// Deletes an account with its tokens, its keys and their links. Stores the tokens to be revoked, leased to the
-    /// caller until [`NewRevocation::lease_until`]. [`StoreError::Conflict`] if the account is gone, or if its tokens
-    /// are not those of `seen` any more. The audit entry is part of the transaction.
+    /// caller until [`NewRevocation::lease_until`]. [`StoreError::Conflict`] if the account is gone, if its tokens are
+    /// not those of `seen` any more, or if an open relink holds tokens, which nobody would revoke. The audit entry is
+    /// part of the transaction.
     async fn delete_account(
         &self,
         seen: &StoredTokens,

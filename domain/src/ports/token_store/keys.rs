@@ -21,9 +21,9 @@ pub trait KeyStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<KeyRecord>, StoreError>;
 
-    /// Stores a new key with its MAC and its workload, if any, unless the account has `most` keys already.
-    /// [`StoreError::Conflict`] if the account, or the key that creates the new one, is gone. The audit entry is part
-    /// of the transaction.
+    /// Stores a new key with its MAC and its workload, if any, unless the account already has `most` keys that have not
+    /// expired when the new key is created. [`StoreError::Conflict`] if the account, or the key that creates the new
+    /// one, is gone. The audit entry is part of the transaction.
     async fn create_key(
         &self,
         key: NewKey,
@@ -73,6 +73,6 @@ pub enum Descendants {
 pub enum KeyCreation {
     /// The key is stored.
     Created(KeyRecord),
-    /// The account has reached the maximum number of keys.
+    /// The account has reached the maximum number of keys that have not expired.
     Full,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, State};
+use super::{MemoryStore, State, refuse};
 use crate::audit::{AuditDraft, AuditEvent};
 use crate::grant::revocation::{NewRevocation, RevocationLease};
 use crate::grant::{
@@ -80,6 +80,7 @@ impl AccountStore for MemoryStore {
         audit: AuditDraft,
     ) -> Result<RevocationLease, StoreError> {
         let mut state = self.lock();
+        refuse(&mut state.deletions_to_refuse)?;
         let lease = state.delete_account(seen, revocation)?;
         state.keep_entry(audit.entry(AuditEvent::account_deleted(&seen.account)));
         Ok(lease)
@@ -133,7 +134,9 @@ impl State {
     ) -> Result<RevocationLease, StoreError> {
         let id = seen.account.id;
         let stored = self.accounts.get(&id.0).ok_or(StoreError::Conflict)?;
-        if !stored.are_those_of(seen) {
+        let mut relinks = self.links.values();
+        let holds_tokens = relinks.any(|l| l.relink_of == Some(id) && l.held().is_some());
+        if !stored.are_those_of(seen) || holds_tokens {
             return Err(StoreError::Conflict);
         }
         self.accounts.remove(&id.0);

@@ -178,7 +178,11 @@ impl State {
                 return Err(StoreError::Conflict);
             }
         }
-        if self.keys_of(key.account).count() as u64 >= most {
+        let not_expired = self.keys_of(key.account).filter(|kept| {
+            let expires_at = kept.record.expires_at;
+            expires_at.is_none_or(|at| at > key.created_at)
+        });
+        if not_expired.count() as u64 >= most {
             return Ok(KeyCreation::Full);
         }
         let holder = key.holder(AccessKeyId(self.next_number()), person);

@@ -67,6 +67,7 @@ struct State {
     receivers: BTreeMap<ReceiverName, Receiver>,
     recordings_to_refuse: u32,
     guesses_to_refuse: u32,
+    deletions_to_refuse: u32,
     is_silent: bool,
     is_full: bool,
     is_damaged: bool,
@@ -87,6 +88,11 @@ impl MemoryStore {
     /// Fails the next `times` attempts to enter link codes.
     pub fn refuse_guesses(&self, times: u32) {
         self.lock().guesses_to_refuse = times;
+    }
+
+    /// Fails the next `times` attempts to delete an account.
+    pub fn refuse_deletions(&self, times: u32) {
+        self.lock().deletions_to_refuse = times;
     }
 
     /// Stops or resumes answering the readiness check.

@@ -50,7 +50,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Maximum number of keys of one account.
+    /// Maximum number of keys of one account that have not expired.
     pub const MOST_PER_ACCOUNT: u64 = 100;
 
     pub(super) fn new(

@@ -46,7 +46,7 @@ impl RedeemError {
     /// invalid, or no replica has the client id to which the person consented.
     pub(super) fn is_final(&self) -> bool {
         matches!(self, Self::OtherClient { is_alone: true })
-            || matches!(self, Self::Provider(ProviderError::Refused { code, .. }) if code == ProviderError::INVALID_ID_TOKEN)
+            || matches!(self, Self::Provider(error) if error.is_invalid_id_token())
     }
 
     /// Returns how long the provider asks to wait before a retry, if it does.

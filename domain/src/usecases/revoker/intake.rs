@@ -60,9 +60,12 @@ impl Revoker {
         }
     }
 
-    /// Returns a revocation of a link's tokens. Their owner is known only if the link waits for a return code.
+    /// Returns a revocation of a link's tokens. Their owner is known only if the link waits for a return code. The tokens
+    /// of a relink wait for as long as a lease, because its account may be about to be deleted: while the account exists,
+    /// their revocation would be cancelled.
     pub(crate) fn of_link(&self, link: &Link, grant: &SealedGrant) -> NewRevocation {
         let (code, reference) = (&link.code, self.new_reference());
+        let created_at = self.clock.now();
         let access_token = Some(&grant.access_token);
         let refresh_token = grant.refresh_token.as_ref();
         let id_token = grant.id_token.as_ref();
@@ -81,8 +84,8 @@ impl Revoker {
                 id_token: self.move_token::<IdToken>(id_token, code, reference),
             },
             requested_at: grant.requested_at,
-            created_at: self.clock.now(),
-            lease_until: None,
+            created_at,
+            lease_until: link.relink_of.map(|_| self.lease_until(created_at)),
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) async fn opens_the_account_to_the_key(fixture: &dyn Fixture) {
         (true, AccountStatus::Active)
     );
     assert_eq!(account.scopes, given.scopes);
-    assert_eq!((account.created_at, account.linked_at), (at(10), at(10)));
+    assert_eq!((account.created_at, account.linked_at), (at(10), at(0)));
     assert_eq!(account.access_token_expires_at, Some(at(3600)));
     assert_eq!(
         (account.last_refreshed_at, account.next_refresh_at),
@@ -96,9 +96,13 @@ pub(super) async fn the_same_person_has_one_account(fixture: &dyn Fixture) {
     let store = fixture.store();
     let first = linked(&*store, 1, grant("ada", "one"), 10).await;
     let before = tokens(&*store, &first.key).await;
-    let second = linked(&*store, 2, grant("ada", "two"), 20).await;
+    let again = NewGrant {
+        requested_at: at(18),
+        ..grant("ada", "two")
+    };
+    let second = linked(&*store, 2, again, 20).await;
     assert_eq!(second.id, first.id);
-    assert_eq!((second.created_at, second.linked_at), (at(10), at(20)));
+    assert_eq!((second.created_at, second.linked_at), (at(10), at(18)));
     assert_eq!(second.display_name, "ada (two)");
     assert_eq!(second.scopes, ["repo", "two"]);
     for n in [1, 2] {
@@ -110,6 +114,21 @@ pub(super) async fn the_same_person_has_one_account(fixture: &dyn Fixture) {
     assert_eq!(after.refresh_token, Some(sealed("refresh two")));
     assert!(after.generation > before.generation);
     assert_eq!(store.accounts(None, 10).await.unwrap(), [second]);
+}
+
+pub(super) async fn an_older_consent_replaces_no_tokens(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let newer = NewGrant {
+        requested_at: at(18),
+        ..grant("ada", "two")
+    };
+    let account = linked(&*store, 2, newer, 20).await;
+    let before = tokens(&*store, &account.key).await;
+    let again = linked(&*store, 1, grant("ada", "one"), 30).await;
+    assert_eq!(again, account);
+    assert_eq!(tokens(&*store, &account.key).await, before);
+    let holder = store.find_key(&key(1)).await.unwrap().unwrap();
+    assert_eq!(holder.binding.account(), Some(account.id));
 }
 
 pub(super) async fn another_provider_is_another_account(fixture: &dyn Fixture) {

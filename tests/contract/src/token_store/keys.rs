@@ -151,6 +151,21 @@ pub(super) async fn an_account_has_only_so_many(fixture: &dyn Fixture) {
     assert!(matches!(others, KeyCreation::Created(_)));
 }
 
+pub(super) async fn expired_keys_leave_room_for_others(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let expires_at = create(&*store, 11, ada.id).await.expires_at.unwrap();
+    for (created_at, is_full) in [(at(15), true), (expires_at, false)] {
+        let key = NewKey {
+            created_at,
+            expires_at: None,
+            ..new_key(12, ada.id)
+        };
+        let created = store.create_key(key, 2, macs(), draft(Actor::ADMIN)).await;
+        assert_eq!(created.unwrap() == KeyCreation::Full, is_full);
+    }
+}
+
 pub(super) async fn a_key_needs_an_account_and_a_hash_of_its_own(fixture: &dyn Fixture) {
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;

@@ -124,7 +124,8 @@ where
         },
         completing::{
             opens_the_account_to_the_key, needs_a_consent, a_stale_version_leaves_nothing,
-            the_same_person_has_one_account, another_provider_is_another_account,
+            the_same_person_has_one_account, an_older_consent_replaces_no_tokens,
+            another_provider_is_another_account,
             a_missing_refresh_token_keeps_the_old_one, a_refresh_token_stays_with_its_origin,
             a_dead_refresh_token_is_not_kept, linking_heals, many_links_of_one_person_at_once,
         },
@@ -186,6 +187,7 @@ where
         keys::{
             an_unknown_key_opens_nothing, a_new_key_opens_its_link, a_further_key_opens_the_account,
             a_link_s_key_is_named_after_the_client, an_account_s_keys_come_in_pages, an_account_has_only_so_many,
+            expired_keys_leave_room_for_others,
             a_key_needs_an_account_and_a_hash_of_its_own, many_at_once_stay_below_the_most,
             deleting_one_takes_its_links_along, only_an_account_s_own_keys_are_deleted, the_latest_use_is_noted,
             uses_noted_at_once_leave_the_latest, what_comes_from_a_key_goes_with_it_if_asked_to,
@@ -198,6 +200,7 @@ where
         accounts::{an_unknown_account_is_none, lists_come_in_pages, others_are_those_alive_at_the_same_provider},
         deleting::{
             takes_keys_and_links_along, leaves_a_leased_revocation, what_has_changed_since_is_a_conflict,
+            a_relink_that_holds_tokens_ends_first,
             a_refresh_under_way_does_not_keep_it, an_account_is_deleted_once,
             a_refresh_at_the_same_time_loses_no_tokens, a_person_who_links_again_has_a_new_account,
         },

@@ -33,7 +33,7 @@ pub(super) async fn a_success_replaces_the_tokens(fixture: &dyn Fixture) {
     assert_eq!(now.account.access_token_expires_at, Some(at(7200)));
     assert_eq!(now.account.last_refreshed_at, Some(at(20)));
     assert_eq!(now.account.next_refresh_at, Some(at(7000)));
-    assert_eq!(now.account.linked_at, at(10));
+    assert_eq!(now.account.linked_at, at(0));
     assert_eq!(store.account(id).await.unwrap(), Some(now.account));
     assert_eq!(store.next_refresh_at(&[]).await.unwrap(), Some(at(7000)));
 }

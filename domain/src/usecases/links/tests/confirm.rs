@@ -129,6 +129,25 @@ async fn of_two_right_codes_at_once_both_succeed() {
     }
 }
 
+/// Some providers end the older grant of a person at a new consent.
+#[tokio::test]
+async fn an_older_consent_that_is_confirmed_last_replaces_no_tokens() {
+    let stage = Stage::new().await;
+    let older = stage.confirming(&Caller::Nobody).await;
+    stage.clock.advance(secs(1));
+    let newer = stage.confirming(&Caller::Nobody).await;
+    let mut stored = Vec::new();
+    for (code, key) in [newer, older] {
+        let shown = stage.return_code(&code).await;
+        let confirmed = stage.send(&code, &key.unwrap(), &shown).await;
+        let account = stage.last_account().await;
+        assert_eq!(confirmed.unwrap(), LinkStatus::Linked(account));
+        stored.push(stage.store.tokens(account).await.unwrap());
+    }
+    assert_eq!(stored[0], stored[1]);
+    assert!(stage.revocations().await.is_empty());
+}
+
 #[tokio::test]
 async fn nobody_else_can_try_or_read_it() {
     let stage = Stage::new().await;
@@ -257,12 +276,34 @@ async fn tokens_that_a_relink_holds_are_revoked_with_the_account() {
     let account = stage.last_account().await;
     let deleted = stage.accounts.delete(&Caller::ADMIN, account, HOME).await;
     deleted.unwrap();
+    stage.clock.advance(secs(60));
     stage.revoke_due().await;
     let mut revoked = stage.provider.revoked();
     revoked.sort_unstable();
     assert_eq!(
         revoked,
         ["access-1", "held-access", "held-refresh", "refresh-1"]
+    );
+}
+
+#[tokio::test]
+async fn tokens_that_a_relink_holds_are_revoked_if_the_deletion_fails_at_first() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    stage.confirming(&stage.caller(&key).await).await;
+    let account = stage.last_account().await;
+    stage.store.refuse_deletions(1);
+    for is_deleted in [false, true] {
+        let deleted = stage.accounts.delete(&Caller::ADMIN, account, HOME).await;
+        assert_eq!(deleted.is_ok(), is_deleted);
+        stage.revoke_due().await;
+    }
+    stage.clock.advance(secs(60));
+    assert_eq!(stage.revoke_due().await, 1);
+    let revoked = stage.provider.revoked();
+    assert_eq!(
+        revoked,
+        ["refresh-1", "access-1", "held-refresh", "held-access"]
     );
 }
 

@@ -4,6 +4,7 @@ use crate::fault::{Fault, FaultCode};
 use crate::grant::Identity;
 use crate::link::LinkState;
 use crate::ports::{ProviderError, Redemption, StoreError};
+use crate::secret::IdToken;
 use crate::usecases::RedeemResult;
 use crate::usecases::tests::*;
 
@@ -338,6 +339,49 @@ async fn an_id_token_that_does_not_verify_ends_the_link_at_once() {
     assert!(matches!(status, LinkStatus::Failed(_)), "{status:?}");
     assert!(stage.store.accounts(None, 1).await.unwrap().is_empty());
     assert_eq!(stage.revocations().await.len(), 1, "its tokens go back");
+}
+
+#[tokio::test]
+async fn userinfo_names_the_owner_of_tokens_with_an_invalid_id_token() {
+    let stage = Stage::new().await;
+    let bob = ScriptedProvider::person("bob");
+    stage.provider.answer_identify(Ok(bob));
+    stage.linked().await;
+    authorizing(&stage).await;
+    let mut tokens = ScriptedProvider::tokens("a", Some("r"));
+    tokens.id_token = Some(IdToken::new("forged"));
+    let granted = Redemption::Granted(Box::new(tokens));
+    stage.provider.answer_redeem(Ok(granted));
+    for _ in ["the link", "the revocation"] {
+        let forged = refused(ProviderError::INVALID_ID_TOKEN);
+        stage.provider.answer_identify(Err(forged));
+    }
+    stage.poll_providers().await;
+    assert_eq!(stage.revoke_due().await, 1);
+    assert_eq!(stage.provider.revoked(), ["r", "a"]);
+}
+
+/// Some providers revoke all tokens of a person, and an account may be theirs.
+#[tokio::test]
+async fn tokens_of_an_unknown_owner_are_revoked_only_if_the_provider_has_no_account() {
+    for has_account in [false, true] {
+        let stage = Stage::new().await;
+        if has_account {
+            stage.linked().await;
+        }
+        authorizing(&stage).await;
+        let granted = ScriptedProvider::grant("a", Some("r"));
+        stage.provider.answer_redeem(Ok(granted));
+        for code in [
+            ProviderError::INVALID_ID_TOKEN,
+            ProviderError::INVALID_TOKEN,
+        ] {
+            stage.provider.answer_identify(Err(refused(code)));
+        }
+        stage.poll_providers().await;
+        assert_eq!(stage.revoke_due().await, 1);
+        assert_eq!(stage.provider.revoked().is_empty(), has_account);
+    }
 }
 
 #[tokio::test]

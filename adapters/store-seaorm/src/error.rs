@@ -77,13 +77,13 @@ struct Forbidden(DbErr);
 pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
     const INSUFFICIENT_PRIVILEGE: &str = "42501";
     const PROTOCOL_VIOLATION: &str = "08P01";
-    const FEATURE_NOT_SUPPORTED: &str = "0A000";
     const NO_SUCH_STATEMENT: &str = "26000";
     const DUPLICATE_STATEMENT: &str = "42P05";
     const NO_SUCH_SETTING: &str = "42704";
     const READ_ONLY: i32 = 8;
     const CANNOT_OPEN: i32 = 14;
     match sqlstate(&error) {
+        _ if is_stale_plan(&error) => Box::new(error),
         _ if matches!(sqlite_code(&error), Some(READ_ONLY | CANNOT_OPEN)) => {
             Box::new(NoAccess(error))
         }
@@ -97,6 +97,14 @@ pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
         ) => Box::new(Pooled(error)),
         _ => Box::new(error),
     }
+}
+
+const FEATURE_NOT_SUPPORTED: &str = "0A000";
+
+/// Whether the cached plan of a prepared statement no longer fits the schema: "cached plan must not change result
+/// type". The message may be translated; the name of the server's function is not.
+fn is_stale_plan(error: &DbErr) -> bool {
+    postgres_error(error).is_some_and(|error| error.routine() == Some("RevalidateCachedQuery"))
 }
 
 fn is_unreadable(error: &DbErr) -> bool {
@@ -174,8 +182,8 @@ pub(crate) fn is_about_the_statement(error: &DbErr) -> bool {
     matches!(code, Some(ERROR | TOO_BIG | CONSTRAINT | MISMATCH))
 }
 
-/// Whether the connection of a failed statement must not be reused: it is lost, or its server has become read-only, is
-/// out of resources, shuts down or has failed. After a deadlock or a statement timeout, the connection can be reused.
+/// Whether the connection of a failed statement must not be reused: it is lost, its cached plans may be stale, or its
+/// server has become read-only, is out of resources, shuts down or has failed. After a deadlock or a statement timeout, the connection can be reused.
 pub(crate) fn is_about_the_connection(error: &DbErr) -> bool {
     const READ_ONLY: &str = "25006";
     const OUT_OF_RESOURCES: &str = "53";
@@ -183,7 +191,14 @@ pub(crate) fn is_about_the_connection(error: &DbErr) -> bool {
     const SYSTEM: &str = "58";
     const INTERNAL: &str = "XX";
     sqlstate(error).is_none_or(|state| {
-        let classes = [READ_ONLY, OUT_OF_RESOURCES, OPERATOR, SYSTEM, INTERNAL];
+        let classes = [
+            FEATURE_NOT_SUPPORTED,
+            READ_ONLY,
+            OUT_OF_RESOURCES,
+            OPERATOR,
+            SYSTEM,
+            INTERNAL,
+        ];
         classes.iter().any(|class| state.starts_with(class))
     })
 }

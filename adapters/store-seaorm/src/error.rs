@@ -60,6 +60,13 @@ struct Pooled(DbErr);
 #[error("{0}; {advice}", advice = ACCESS_NEEDED)]
 struct NoAccess(DbErr);
 
+/// A SQLite error of a file that stays locked.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0}; another process uses the database file, or it is on a network file system: SQLite needs a local disk"
+)]
+struct Locked(DbErr);
+
 /// The permissions that SQLite needs to open a file and to write to it.
 pub(crate) const ACCESS_NEEDED: &str = "check that the user of this process may read and write the database file and its \
     folder, where SQLite makes more files, and that the file system is not read-only";
@@ -71,9 +78,9 @@ pub(crate) const ACCESS_NEEDED: &str = "check that the user of this process may 
 )]
 struct Forbidden(DbErr);
 
-/// Adds advice to an error about its likely cause: missing permissions (SQLite), missing privileges (PostgreSQL), or a
-/// pooler that the URL does not announce. Such a pooler rejects or drops startup parameters, and mixes up the prepared
-/// statements of its clients.
+/// Adds advice to an error about its likely cause: missing permissions or a lock (SQLite), missing privileges
+/// (PostgreSQL), or a pooler that the URL does not announce. Such a pooler rejects or drops startup parameters, and
+/// mixes up the prepared statements of its clients.
 pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
     const INSUFFICIENT_PRIVILEGE: &str = "42501";
     const PROTOCOL_VIOLATION: &str = "08P01";
@@ -87,6 +94,7 @@ pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
         _ if matches!(sqlite_code(&error), Some(READ_ONLY | CANNOT_OPEN)) => {
             Box::new(NoAccess(error))
         }
+        _ if sqlite_code(&error) == Some(BUSY) => Box::new(Locked(error)),
         Some(INSUFFICIENT_PRIVILEGE) => Box::new(Forbidden(error)),
         Some(
             PROTOCOL_VIOLATION
@@ -142,11 +150,11 @@ fn tell_damage(error: &DbErr) {
 /// Whether another process or transaction holds a conflicting lock: on the SQLite file, or on a table or row of the
 /// server.
 pub(crate) fn is_locked(error: &DbErr) -> bool {
-    const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
     matches!(sqlite_code(error), Some(BUSY | LOCKED)) || sqlstate(error) == Some(LOCK_NOT_AVAILABLE)
 }
 
+const BUSY: i32 = 5;
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Whether the server works, but other transactions hold a lock or use all connections.

@@ -188,6 +188,7 @@ mod tests {
             held.push(sea_orm::TransactionTrait::begin(db).await.unwrap());
         }
     }
+
     #[tokio::test]
     async fn a_file_that_stays_locked_may_be_on_a_network_file_system() {
         let folder = tempfile::tempdir().unwrap();

@@ -191,7 +191,8 @@ pub(crate) fn is_about_the_statement(error: &DbErr) -> bool {
 }
 
 /// Whether the connection of a failed statement must not be reused: it is lost, its cached plans may be stale, or its
-/// server has become read-only, is out of resources, shuts down or has failed. After a deadlock or a statement timeout, the connection can be reused.
+/// server has become read-only, is out of resources, shuts down or has failed. After a deadlock or a statement timeout,
+/// the connection can be reused.
 pub(crate) fn is_about_the_connection(error: &DbErr) -> bool {
     const READ_ONLY: &str = "25006";
     const OUT_OF_RESOURCES: &str = "53";

@@ -117,6 +117,23 @@ async fn an_older_replica_claims_after_a_newer_one_has_added_columns() {
     claim().await;
 }
 
+/// In the default `search_path`, a schema with the name of the role comes before `public`.
+#[tokio::test]
+async fn a_schema_that_comes_before_that_of_the_tables_is_refused() {
+    let Database { url, name } = Cluster::shared().create_database();
+    let url = url.parse().unwrap();
+    let store = SeaOrmStore::open(&url, POOL).await.unwrap();
+    store.migrate_up().await.unwrap();
+    let schema = "CREATE SCHEMA AUTHORIZATION CURRENT_USER";
+    Cluster::shared().execute(&name, schema);
+    let refused = SeaOrmStore::open(&url, POOL).await.map(drop);
+    let error = refused.unwrap_err().to_string();
+    assert!(
+        error.contains("schema public, which is not the first"),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn opening_migrates_nothing() {
     let scratch = Scratch::new();

@@ -225,6 +225,8 @@ async fn a_newer_version_migrates_beside_an_older_one() {
     .await;
     let another = link(&old).await;
     token(&client, &old, &another).await.expect(200);
+    let log = old.logs();
+    assert!(!log.contains("cached plan"), "{log}");
 
     let mut late = Service::prepare_for(&sandbox);
     late.set("DATABASE_URL", &database.url);

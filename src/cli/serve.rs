@@ -54,6 +54,7 @@ impl ServeConfig {
         let found = service.keys.secret.warning().into_iter();
         let found = found.chain(service.http.warnings());
         warnings.extend(found.map(str::to_owned));
+        warnings.extend(service.store.warning());
         Ok(Self {
             service,
             telemetry,

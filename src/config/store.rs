@@ -1,5 +1,5 @@
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use central_oauth_store_seaorm::{DatabaseUrl, PoolSettings};
 use secrecy::ExposeSecret;
@@ -10,6 +10,29 @@ use super::words::Words;
 use super::{ConfigError, Environment};
 
 const TOKEN_CACHE: Words<bool> = Words("TOKEN_CACHE", &[("on", true), ("off", false)]);
+
+/// File systems that other machines may change. SQLite's write-ahead log needs memory that all its processes share
+/// (<https://sqlite.org/wal.html>).
+const NETWORK_FILE_SYSTEMS: &[&str] = &[
+    "afs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "fuse.blobfuse2",
+    "fuse.ceph",
+    "fuse.gcsfuse",
+    "fuse.glusterfs",
+    "fuse.juicefs",
+    "fuse.rclone",
+    "fuse.s3fs",
+    "fuse.sshfs",
+    "gpfs",
+    "lustre",
+    "nfs",
+    "nfs4",
+    "smb3",
+    "smbfs",
+];
 
 #[derive(Clone)]
 pub(crate) struct StoreConfig {
@@ -111,18 +134,67 @@ impl StoreConfig {
         }
         Ok(())
     }
+
+    /// Returns a warning if the database file is on a network file system (dani-garcia/vaultwarden#1201).
+    pub(crate) fn warning(&self) -> Option<String> {
+        let path = self.url.path()?;
+        let mounts = mounts();
+        let kind = file_system(&mounts, &folder(path)?)?;
+        let is_remote = NETWORK_FILE_SYSTEMS.contains(&kind);
+        is_remote.then(|| {
+            format!(
+                "{} is on a network file system ({kind}); SQLite needs a local disk: use one, or PostgreSQL",
+                path.display()
+            )
+        })
+    }
 }
 
 /// Whether the file itself is a mount point, as after `docker run --volume ./db.sqlite3:/data/db.sqlite3`. The
 /// write-ahead log with the latest commits is a separate file beside it, and would not be mounted.
 fn is_mounted_alone(path: &Path) -> bool {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let path = path.canonicalize().unwrap_or_default();
-    // The fifth field is the mount point, with spaces in octal (proc_pid_mountinfo(5)).
-    let path = path.display().to_string().replace(' ', "\\040");
-    mounts
+    let path = escaped(&path);
+    mounts()
         .lines()
-        .any(|mount| mount.split(' ').nth(4) == Some(path.as_str()))
+        .any(|mount| mount_point(mount) == Some(path.as_str()))
+}
+
+/// Returns the mounts of this process, one per line: proc_pid_mountinfo(5).
+fn mounts() -> String {
+    std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()
+}
+
+fn mount_point(mount: &str) -> Option<&str> {
+    mount.split(' ').nth(4)
+}
+
+/// Returns a path as the list of mounts shows it.
+fn escaped(path: &Path) -> String {
+    let path = path.display().to_string().replace('\\', "\\134");
+    let path = path.replace(' ', "\\040").replace('\t', "\\011");
+    path.replace('\n', "\\012")
+}
+
+/// Returns the folder in which SQLite creates the files of a database, without symbolic links.
+fn folder(database: &Path) -> Option<PathBuf> {
+    let file = database.canonicalize();
+    let file = file.or_else(|_| std::path::absolute(database)).ok()?;
+    file.parent()?.canonicalize().ok()
+}
+
+/// Returns the type of the file system that a folder is on.
+fn file_system<'a>(mounts: &'a str, folder: &Path) -> Option<&'a str> {
+    let folder = escaped(folder);
+    let around = mounts.lines().filter_map(|mount| {
+        let (mount, source) = mount.split_once(" - ")?;
+        let (point, kind) = (mount_point(mount)?, source.split(' ').next()?);
+        let is_around = Path::new(&folder).starts_with(point);
+        is_around.then_some((point.len(), kind))
+    });
+    // The last of several mounts at one place hides the others.
+    let innermost = around.max_by_key(|(length, _)| *length);
+    innermost.map(|(_, kind)| kind)
 }
 
 fn pool(environment: &Environment) -> Result<PoolSettings, ConfigError> {
@@ -136,4 +208,32 @@ fn pool(environment: &Environment) -> Result<PoolSettings, ConfigError> {
         connect_timeout: timeout("DATABASE_CONNECT_TIMEOUT", default.connect_timeout)?,
         statement_timeout: timeout("DATABASE_STATEMENT_TIMEOUT", default.statement_timeout)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_mount_names_the_file_system() {
+        let mounts = r"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+40 22 0:44 / /srv rw shared:5 master:2 - nfs4 nas:/srv rw,vers=4.2
+41 40 8:2 /volumes/one /srv/local rw - xfs /dev/sdb1 rw
+42 22 0:45 /exports/one /var/lib/my\040data rw - cifs //nas/share rw
+43 22 0:46 / /home rw - autofs systemd-1 rw
+44 43 0:47 / /home rw - nfs nas:/home rw
+";
+        for (folder, kind) in [
+            ("/data", "ext4"),
+            ("/srv", "nfs4"),
+            ("/srv/data", "nfs4"),
+            ("/srv-data", "ext4"),
+            ("/srv/local/data", "xfs"),
+            ("/var/lib/my data/one", "cifs"),
+            ("/home/ada", "nfs"),
+        ] {
+            let found = file_system(mounts, Path::new(folder));
+            assert_eq!(found, Some(kind), "{folder}");
+        }
+    }
 }

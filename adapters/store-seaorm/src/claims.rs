@@ -8,7 +8,7 @@ use sea_orm::sea_query::{
     Query, SimpleExpr, WithQuery,
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IdenStatic, QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IdenStatic, Iterable, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
 };
 
@@ -123,7 +123,10 @@ pub(crate) fn lease_due<E: Leased>(due: Select<E>, lease_until: Timestamp) -> Wi
         .col_expr(E::VERSION, next_version::<E>())
         .filter(E::ID.in_subquery(due));
     let lease = E::note_expired_lease(lease);
-    let lease = lease.into_query().returning_all().to_owned();
+    // With `RETURNING *`, a column that a newer replica adds would change the result of the cached plan, and PostgreSQL
+    // would reject the statement (rails/rails#38800).
+    let columns = Query::returning().columns(E::Column::iter());
+    let lease = lease.into_query().returning(columns).to_owned();
     lease.with(Query::with().cte(due_rows).to_owned())
 }
 

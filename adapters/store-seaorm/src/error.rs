@@ -60,6 +60,13 @@ struct Pooled(DbErr);
 #[error("{0}; {advice}", advice = ACCESS_NEEDED)]
 struct NoAccess(DbErr);
 
+/// A SQLite error of a file that stays locked.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0}; another process uses the database file, or it is on a network file system: SQLite needs a local disk"
+)]
+struct Locked(DbErr);
+
 /// The permissions that SQLite needs to open a file and to write to it.
 pub(crate) const ACCESS_NEEDED: &str = "check that the user of this process may read and write the database file and its \
     folder, where SQLite makes more files, and that the file system is not read-only";
@@ -71,22 +78,23 @@ pub(crate) const ACCESS_NEEDED: &str = "check that the user of this process may 
 )]
 struct Forbidden(DbErr);
 
-/// Adds advice to an error about its likely cause: missing permissions (SQLite), missing privileges (PostgreSQL), or a
-/// pooler that the URL does not announce. Such a pooler rejects or drops startup parameters, and mixes up the prepared
-/// statements of its clients.
+/// Adds advice to an error about its likely cause: missing permissions or a lock (SQLite), missing privileges
+/// (PostgreSQL), or a pooler that the URL does not announce. Such a pooler rejects or drops startup parameters, and
+/// mixes up the prepared statements of its clients.
 pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
     const INSUFFICIENT_PRIVILEGE: &str = "42501";
     const PROTOCOL_VIOLATION: &str = "08P01";
-    const FEATURE_NOT_SUPPORTED: &str = "0A000";
     const NO_SUCH_STATEMENT: &str = "26000";
     const DUPLICATE_STATEMENT: &str = "42P05";
     const NO_SUCH_SETTING: &str = "42704";
     const READ_ONLY: i32 = 8;
     const CANNOT_OPEN: i32 = 14;
     match sqlstate(&error) {
+        _ if is_stale_plan(&error) => Box::new(error),
         _ if matches!(sqlite_code(&error), Some(READ_ONLY | CANNOT_OPEN)) => {
             Box::new(NoAccess(error))
         }
+        _ if sqlite_code(&error) == Some(BUSY) => Box::new(Locked(error)),
         Some(INSUFFICIENT_PRIVILEGE) => Box::new(Forbidden(error)),
         Some(
             PROTOCOL_VIOLATION
@@ -97,6 +105,14 @@ pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
         ) => Box::new(Pooled(error)),
         _ => Box::new(error),
     }
+}
+
+const FEATURE_NOT_SUPPORTED: &str = "0A000";
+
+/// Whether the cached plan of a prepared statement no longer fits the schema: "cached plan must not change result
+/// type". The message may be translated; the name of the server's function is not.
+fn is_stale_plan(error: &DbErr) -> bool {
+    postgres_error(error).is_some_and(|error| error.routine() == Some("RevalidateCachedQuery"))
 }
 
 fn is_unreadable(error: &DbErr) -> bool {
@@ -134,11 +150,11 @@ fn tell_damage(error: &DbErr) {
 /// Whether another process or transaction holds a conflicting lock: on the SQLite file, or on a table or row of the
 /// server.
 pub(crate) fn is_locked(error: &DbErr) -> bool {
-    const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
     matches!(sqlite_code(error), Some(BUSY | LOCKED)) || sqlstate(error) == Some(LOCK_NOT_AVAILABLE)
 }
 
+const BUSY: i32 = 5;
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Whether the server works, but other transactions hold a lock or use all connections.
@@ -174,8 +190,9 @@ pub(crate) fn is_about_the_statement(error: &DbErr) -> bool {
     matches!(code, Some(ERROR | TOO_BIG | CONSTRAINT | MISMATCH))
 }
 
-/// Whether the connection of a failed statement must not be reused: it is lost, or its server has become read-only, is
-/// out of resources, shuts down or has failed. After a deadlock or a statement timeout, the connection can be reused.
+/// Whether the connection of a failed statement must not be reused: it is lost, its cached plans may be stale, or its
+/// server has become read-only, is out of resources, shuts down or has failed. After a deadlock or a statement timeout,
+/// the connection can be reused.
 pub(crate) fn is_about_the_connection(error: &DbErr) -> bool {
     const READ_ONLY: &str = "25006";
     const OUT_OF_RESOURCES: &str = "53";
@@ -183,7 +200,14 @@ pub(crate) fn is_about_the_connection(error: &DbErr) -> bool {
     const SYSTEM: &str = "58";
     const INTERNAL: &str = "XX";
     sqlstate(error).is_none_or(|state| {
-        let classes = [READ_ONLY, OUT_OF_RESOURCES, OPERATOR, SYSTEM, INTERNAL];
+        let classes = [
+            FEATURE_NOT_SUPPORTED,
+            READ_ONLY,
+            OUT_OF_RESOURCES,
+            OPERATOR,
+            SYSTEM,
+            INTERNAL,
+        ];
         classes.iter().any(|class| state.starts_with(class))
     })
 }

@@ -11,7 +11,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, QueryTrait, Select, Statement, Value,
 };
 
-use crate::database::Session;
+use crate::database::{NO_TIMEOUTS, Session};
 use crate::entities::{Table, access_keys, accounts, device_codes, tokens};
 use crate::error::failed;
 use crate::statements::finds_any;
@@ -52,8 +52,7 @@ pub(crate) async fn migrations(session: &Session) -> Result<(), DbErr> {
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
-    let no_timeouts = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
-    db.execute_unprepared(no_timeouts).await?;
+    db.execute_unprepared(NO_TIMEOUTS).await?;
     advisory(db, MIGRATIONS).await?;
     db.execute_unprepared("SET LOCAL lock_timeout = '1s'")
         .await

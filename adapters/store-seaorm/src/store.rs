@@ -7,12 +7,12 @@ use central_oauth_domain::ports::{StoreError, TokenStore};
 use central_oauth_domain::secret::Sealed;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Purpose, Session};
 use crate::error::{failed, unavailable};
 use crate::refreshes::lease_cache::LeaseCache;
 use crate::url::DatabaseUrl;
+use crate::write_tests::LastTest;
 
 /// Maximum number of rows in one statement. Databases limit the values of a statement, and a long write blocks others.
 pub(crate) const MOST_AT_ONCE: u64 = 1000;
@@ -25,8 +25,8 @@ pub struct SeaOrmStore {
     pub(crate) lease_cache: LeaseCache,
     /// Serialises attempts to enter link codes.
     pub(crate) guessing: Mutex<()>,
-    /// When the last write test failed; `None` if it succeeded. The mutex also serialises write tests.
-    pub(crate) write_test: Mutex<Option<Instant>>,
+    /// The mutex also serialises write tests.
+    pub(crate) write_test: Mutex<LastTest>,
 }
 
 impl TokenStore for SeaOrmStore {}

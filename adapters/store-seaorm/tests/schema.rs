@@ -1,9 +1,14 @@
 //! Migrations.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
-use crate::common::{POOL, Scratch, linked, pending, sealed};
-use central_oauth_domain::ports::{AccountStore, SealStore, StoreError};
+use std::time::Duration;
+
+use crate::common::{LATER, NOW, POOL, SMALLEST_POOL, Scratch, linked, pending, sealed};
+use central_oauth_domain::ports::{
+    AccountStore, LinkStore, RefreshStore, RevocationStore, SealStore, StoreError,
+};
 use central_oauth_store_seaorm::{OpenError, SeaOrmStore};
+use central_oauth_test_postgres::{Cluster, Database};
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::task::JoinSet;
 
@@ -88,6 +93,45 @@ async fn a_second_refresh_token_is_deleted_and_needs_no_key() {
     let row = db.query_one_raw(query).await.unwrap().unwrap();
     assert_eq!(row.try_get::<i64>("", "left_over").unwrap(), 0);
     db.close().await.unwrap();
+}
+
+/// PostgreSQL rejects a cached plan whose result would change (SeaQL/sea-orm#1162).
+#[tokio::test]
+async fn an_older_replica_claims_after_a_newer_one_has_added_columns() {
+    let Database { url, name } = Cluster::shared().create_database();
+    // All claims share one connection, which caches their statements.
+    let store = SeaOrmStore::open(&url.parse().unwrap(), SMALLEST_POOL).await;
+    let store = store.unwrap();
+    store.migrate_up().await.unwrap();
+    let claim = async || {
+        let refreshes = store.claim_due_refreshes(NOW, Duration::ZERO, LATER, 10, &[]);
+        refreshes.await.unwrap();
+        store.claim_due_polls(NOW, LATER, 10, &[]).await.unwrap();
+        let revocations = store.claim_due_revocations(NOW, LATER, 10, &[]);
+        revocations.await.unwrap();
+    };
+    claim().await;
+    let newer = ["tokens", "device_codes", "revocations"]
+        .map(|table| format!("ALTER TABLE {table} ADD COLUMN colour TEXT"));
+    Cluster::shared().execute(&name, &newer.join("; "));
+    claim().await;
+}
+
+/// In the default `search_path`, a schema with the name of the role comes before `public`.
+#[tokio::test]
+async fn a_schema_that_comes_before_that_of_the_tables_is_refused() {
+    let Database { url, name } = Cluster::shared().create_database();
+    let url = url.parse().unwrap();
+    let store = SeaOrmStore::open(&url, POOL).await.unwrap();
+    store.migrate_up().await.unwrap();
+    let schema = "CREATE SCHEMA AUTHORIZATION CURRENT_USER";
+    Cluster::shared().execute(&name, schema);
+    let refused = SeaOrmStore::open(&url, POOL).await.map(drop);
+    let error = refused.unwrap_err().to_string();
+    assert!(
+        error.contains("schema public, which is not the first"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ pub use error::OpenError;
 pub(crate) use health::WriteHealth;
 pub(crate) use hold::Held;
 pub use pool_settings::PoolSettings;
-pub(crate) use session::Session;
+pub(crate) use session::{NO_TIMEOUTS, Session};
 
 use crate::error::{is_storage_failure, unavailable};
 use crate::url::{DatabaseUrl, Place};

@@ -164,6 +164,7 @@ mod tests {
     use sea_orm::ConnectionTrait;
 
     use super::*;
+    use crate::error::with_advice;
 
     #[tokio::test]
     async fn every_connection_is_durable_and_needs_no_other_folder() {
@@ -186,5 +187,20 @@ mod tests {
             assert_eq!(pragma("temp_store").await, "2");
             held.push(sea_orm::TransactionTrait::begin(db).await.unwrap());
         }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_stays_locked_may_be_on_a_network_file_system() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = options(&folder.path().join("store.sqlite3")).unwrap();
+        let options = options.create_if_missing(true).busy_timeout(Duration::ZERO);
+        let (one, other) = (
+            connect(options.clone()).await.unwrap(),
+            connect(options).await.unwrap(),
+        );
+        one.execute_unprepared("BEGIN EXCLUSIVE").await.unwrap();
+        let locked = other.execute_unprepared("BEGIN IMMEDIATE").await;
+        let told = with_advice(locked.unwrap_err()).to_string();
+        assert!(told.contains("SQLite needs a local disk"), "{told}");
     }
 }

@@ -12,6 +12,11 @@ use super::transaction::Transaction;
 use super::watched::{span, traced, with_timeout};
 use crate::error::{is_disconnected, unavailable};
 
+/// Removes the timeouts of a transaction and its statements on PostgreSQL, except the one for idling. Servers older than
+/// 17 have no `transaction_timeout`.
+pub(crate) const NO_TIMEOUTS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+    SELECT set_config('transaction_timeout', '0', true) WHERE current_setting('transaction_timeout', true) <> '0'";
+
 /// A pool of connections for single statements, or a transaction. Dropping a session rolls its transaction back.
 pub(crate) struct Session {
     channel: Channel,
@@ -34,9 +39,8 @@ impl Session {
     /// Removes the timeouts of a transaction and its statements, for example to count a large table.
     pub(crate) async fn without_timeouts(self) -> Result<Self, DbErr> {
         if self.get_database_backend() == DbBackend::Postgres {
-            let stay = "SET LOCAL idle_in_transaction_session_timeout = 0; \
-                        SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
-            self.execute_unprepared(stay).await?;
+            let stay = format!("SET LOCAL idle_in_transaction_session_timeout = 0; {NO_TIMEOUTS}");
+            self.execute_unprepared(&stay).await?;
         }
         Ok(Self {
             response_timeout: None,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use central_oauth_migration::Migrator;
-use sea_orm::{DbErr, EntityTrait};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, Statement};
 use sea_orm_migration::{MigratorTrait, SchemaManager, seaql_migrations};
 
 use super::error::OpenError;
@@ -41,8 +41,31 @@ pub(crate) fn known() -> Vec<String> {
 async fn applied(session: &Session) -> Result<BTreeSet<String>, DbErr> {
     let tables = SchemaManager::new(session.unwatched()?);
     if !tables.has_table("seaql_migrations").await? {
+        refuse_hidden(session).await?;
         return Ok(BTreeSet::new());
     }
     let rows = seaql_migrations::Entity::find().all(session).await?;
     Ok(rows.into_iter().map(|row| row.version).collect())
+}
+
+/// Fails if PostgreSQL finds our tables in another schema than the first one of `search_path`, which gets new tables.
+/// The service would create all tables again, and start without its accounts.
+async fn refuse_hidden(session: &Session) -> Result<(), DbErr> {
+    let backend = session.get_database_backend();
+    if backend != DbBackend::Postgres {
+        return Ok(());
+    }
+    let sql = "SELECT relnamespace::regnamespace::text AS place FROM pg_class \
+               WHERE oid = to_regclass('service_keys') \
+               AND relnamespace <> to_regnamespace(quote_ident(current_schema()))";
+    let found = session.query_one_raw(Statement::from_string(backend, sql));
+    let Some(row) = found.await? else {
+        return Ok(());
+    };
+    let place: String = row.try_get("", "place")?;
+    let reason = format!(
+        "its tables are in the schema {place}, which is not the first of search_path: put it first, or remove it for a \
+         new, empty installation"
+    );
+    Err(DbErr::Custom(reason))
 }

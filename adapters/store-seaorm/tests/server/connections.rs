@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::ports::{AccountStore, LinkStore, ReadStore, SealStore, StoreError};
-use central_oauth_store_seaorm::SeaOrmStore;
+use central_oauth_domain::ports::{
+    AccountStore, LinkStore, ReadStore, SealStore, StoreError, WriteTestStore,
+};
+use central_oauth_store_seaorm::{PoolSettings, SeaOrmStore};
 use central_oauth_test_postgres::{Cluster, Database, PgBouncer, free_port};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::deaf::{HURRIED, way_to};
 use crate::common::{OnServer, POOL, SMALLEST_POOL, code, key, linked, pending, sealed};
@@ -188,4 +190,45 @@ async fn a_way_on_which_nothing_moves_is_given_up() {
     let found = store.account(account.id).await;
     assert_eq!(found.unwrap().unwrap().id, account.id);
     pending(&store, 2).await;
+}
+
+/// Each commit waits for a synchronous standby that is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn write_tests_open_no_connections_without_limit_while_commits_hang() {
+    let cluster = Cluster::start();
+    let settings = PoolSettings {
+        statement_timeout: Duration::from_secs(1),
+        ..POOL
+    };
+    let url = cluster.create_database().url.parse().unwrap();
+    let store = SeaOrmStore::open(&url, settings).await.unwrap();
+    store.migrate_up().await.unwrap();
+    let wait_for = |standby: &str| {
+        let names = format!("ALTER SYSTEM SET synchronous_standby_names = '{standby}'");
+        cluster.execute("postgres", &names);
+        cluster.execute("postgres", "SELECT pg_reload_conf()");
+    };
+    let test = async || {
+        // The last failure is cached for a moment.
+        sleep(Duration::from_secs(1)).await;
+        store.test_write(Some(Duration::ZERO)).await
+    };
+    let connections = || -> u32 {
+        let count =
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'central-oauth'";
+        cluster.execute("postgres", count).trim().parse().unwrap()
+    };
+
+    wait_for("nobody");
+    while test().await.is_ok() {}
+    test().await.unwrap_err();
+    let before = connections();
+    for _ in 0..3 {
+        test().await.unwrap_err();
+    }
+    assert!(connections() <= before, "{} > {before}", connections());
+
+    wait_for("");
+    let succeeds = async { while test().await.is_err() {} };
+    timeout(Duration::from_secs(60), succeeds).await.unwrap();
 }

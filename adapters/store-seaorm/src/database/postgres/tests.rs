@@ -76,6 +76,12 @@ async fn errors_about_prepared_statements_name_the_option_for_poolers() {
         ("EXECUTE unknown", true),
         ("PREPARE twice AS SELECT 1; PREPARE twice AS SELECT 2", true),
         ("DO $$ BEGIN RAISE SQLSTATE '08P01'; END $$", true),
+        ("DO $$ BEGIN RAISE SQLSTATE '0A000'; END $$", true),
+        (
+            "CREATE TEMP TABLE grown (a int); PREPARE stale AS SELECT * FROM grown; EXECUTE stale; \
+             ALTER TABLE grown ADD COLUMN b int; EXECUTE stale",
+            false,
+        ),
         ("SELECT 1 / 0", false),
     ] {
         let session = server.begin(Purpose::Change).await.expect("no transaction");

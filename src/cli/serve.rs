@@ -46,6 +46,10 @@ pub(super) struct ServeConfig {
 impl ServeConfig {
     /// Reads all sections. Fails at the first malformed variable.
     pub(super) fn read(environment: &Environment) -> Result<Self, ConfigError> {
+        Self::sections(environment).map_err(|error| environment.explain(error))
+    }
+
+    fn sections(environment: &Environment) -> Result<Self, ConfigError> {
         let mut telemetry = TelemetryConfig::read(environment)?;
         let service = ServiceConfig::read(environment, &telemetry)?;
         let log = LogConfig::read(environment, "info")?;

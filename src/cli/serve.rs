@@ -69,7 +69,12 @@ impl ServeConfig {
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = ServeConfig::read(environment)?;
-    let telemetry = wiring::telemetry(config.telemetry, &config.service.providers)?;
+    let service = &config.service;
+    let telemetry = wiring::telemetry(
+        config.telemetry,
+        &service.providers,
+        service.webhooks.as_ref(),
+    )?;
     let format = config.log.format;
     telemetry::write_in_background()?;
     telemetry::install_telling(config.log, &telemetry);

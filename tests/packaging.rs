@@ -281,6 +281,18 @@ async fn compose_trusts_the_proxies_of_the_env_file_in_both_profiles() {
     }
 }
 
+#[test]
+fn the_container_of_the_readme_has_as_long_to_stop_as_those_of_compose() {
+    let seconds = |path: &str, option: &str| -> u64 {
+        let text = read(path);
+        let (_, rest) = text.split_once(option).unwrap();
+        let seconds = rest.split(|c: char| !c.is_ascii_digit()).next();
+        seconds.unwrap().parse().unwrap()
+    };
+    let of_compose = seconds("docker-compose.yml", "stop_grace_period: ");
+    assert!(seconds("README.md", " --stop-timeout ") >= of_compose);
+}
+
 /// Runs the script that uses Helm and the schemas of Kubernetes.
 async fn chart(arguments: &[&str]) -> String {
     let python = modules("charts").await.join("bin/python");

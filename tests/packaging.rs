@@ -372,6 +372,27 @@ async fn manifests_are_valid_and_restricted() {
 }
 
 #[tokio::test]
+async fn the_document_backs_up_the_database_of_the_manifest() {
+    let objects = manifest("sqlite").await;
+    let deployment = object(&objects, "Deployment");
+    let name = deployment["metadata"]["name"].as_str().unwrap();
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    let folder = container["volumeMounts"][0]["mountPath"].as_str().unwrap();
+    let database = format!("{folder}/db.sqlite3");
+    let setting = format!("CENTRAL_OAUTH_DB_PATH={database} ");
+    assert!(read("Dockerfile").contains(&setting), "{setting}");
+    let document = read("docs/DEPLOYMENT.md");
+    for command in [
+        format!("kubectl get deployment {name} --output=json"),
+        format!("kubectl exec files -- cat {database} > central-oauth.sqlite3"),
+        format!("rm -f {database}-wal {database}-shm"),
+        format!("mv {folder}/restored {database}"),
+    ] {
+        assert!(document.contains(&command), "{command}");
+    }
+}
+
+#[tokio::test]
 async fn replicas_without_a_url_in_their_secret_do_not_start_on_a_file() {
     let objects = manifest("postgresql").await;
     let mut command = Command::new(env!("CARGO_BIN_EXE_central-oauth"));

@@ -279,12 +279,15 @@ fn providers(
 pub(crate) fn telemetry(
     config: TelemetryConfig,
     providers: &ProviderConfig,
+    webhooks: Option<&WebhookConfig>,
 ) -> Result<Telemetry, Failure> {
     let names = providers.providers.iter();
+    let receivers = webhooks.into_iter().flat_map(|config| &config.receivers);
     let options = TelemetryOptions {
         providers: names
             .map(|provider| provider.settings.name.clone())
             .collect(),
+        receivers: receivers.map(|receiver| receiver.name.clone()).collect(),
         is_scraped: config.scraped_at.is_some(),
         traces: config.traces,
         metrics: config.metrics,

@@ -123,6 +123,26 @@ async fn prometheus_sees_what_happens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_of_webhooks_is_counted_from_the_start() {
+    let port = free_port();
+    let mut service = Service::prepare(&[]);
+    service.set("METRICS_ADDR", &format!("127.0.0.1:{port}"));
+    let receiver = "[receiver.ops]\nurl = \"https://hooks.example.com\"\n\
+                    secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n";
+    let file = service.file("webhooks.toml");
+    std::fs::write(&file, receiver).unwrap();
+    service.set("WEBHOOKS", file.to_str().unwrap());
+    service.run().await;
+    let scraped = http::client().get(format!("http://127.0.0.1:{port}/metrics"));
+    let text = http::send(scraped).await.expect(200).text;
+    for outcome in ["delivered", "failed", "dropped"] {
+        let series = format!("{{outcome=\"{outcome}\",receiver=\"ops\"}} 0\n");
+        let line = format!("\ncentral_oauth_webhooks_total{series}");
+        assert!(text.contains(&line), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_locked_database_holds_up_no_scrape() {
     let scene = Scene::new(Duration::from_secs(300)).await;
     link(&scene.service).await;

@@ -205,6 +205,18 @@ async fn a_linter_has_nothing_to_say_about_the_image() {
     assert_eq!(output(hadolint, &["Dockerfile"]), "");
 }
 
+/// The environments of our services in what `compose` has read.
+#[track_caller]
+fn environments(read: &Output) -> Vec<Value> {
+    assert!(read.status.success(), "{read:?}");
+    // Not even a warning.
+    assert_eq!(String::from_utf8_lossy(&read.stderr), "");
+    let project: Value = serde_json::from_slice(&read.stdout).unwrap();
+    let all = project["services"].as_object().unwrap().values();
+    let ours = all.filter(|service| service["image"] == "central-oauth:latest");
+    Vec::from_iter(ours.map(|service| service["environment"].clone()))
+}
+
 /// What Compose reads from a copy of `docker-compose.yml`, beside an `.env` with this content, if any.
 async fn compose(secrets: Option<&str>, shell: &[(&str, &str)], profile: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
@@ -231,13 +243,7 @@ async fn compose_reads_secrets_from_the_env_file_or_the_shell() {
             (None, &[SECRET_KEY, ("POSTGRES_PASSWORD", "x")]),
         ] {
             let read = compose(secrets, shell, profile).await;
-            assert!(read.status.success(), "{read:?}");
-            // Not even a warning.
-            assert_eq!(String::from_utf8_lossy(&read.stderr), "");
-            let project: Value = serde_json::from_slice(&read.stdout).unwrap();
-            let all = project["services"].as_object().unwrap().values();
-            let ours = all.filter(|service| service["image"] == "central-oauth:latest");
-            let settings = Vec::from_iter(ours.map(|service| &service["environment"]));
+            let settings = environments(&read);
             assert_eq!(settings.len(), services, "{profile}");
             for settings in settings {
                 assert_eq!(settings[key_name], key, "{profile}");
@@ -253,6 +259,38 @@ async fn compose_reads_secrets_from_the_env_file_or_the_shell() {
         !without.status.success() && said.contains("put it into .env"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn compose_trusts_the_proxies_of_the_env_file_in_both_profiles() {
+    let (key_name, key) = SECRET_KEY;
+    let own = format!("{key_name}={key}\nPOSTGRES_PASSWORD=x\n");
+    let added = format!("{own}CENTRAL_OAUTH_TRUSTED_PROXIES=192.0.2.1,192.0.2.2\n");
+    for (profile, secrets, expected) in [
+        ("default", &own, "10.203.0.1"),
+        ("default", &added, "192.0.2.1,192.0.2.2"),
+        ("scale", &own, "10.203.0.0/24"),
+        ("scale", &added, "10.203.0.0/24,192.0.2.1,192.0.2.2"),
+    ] {
+        for settings in environments(&compose(Some(secrets), &[], profile).await) {
+            assert_eq!(
+                settings["CENTRAL_OAUTH_TRUSTED_PROXIES"], expected,
+                "{profile}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_container_of_the_readme_has_as_long_to_stop_as_those_of_compose() {
+    let seconds = |path: &str, option: &str| -> u64 {
+        let text = read(path);
+        let (_, rest) = text.split_once(option).unwrap();
+        let seconds = rest.split(|c: char| !c.is_ascii_digit()).next();
+        seconds.unwrap().parse().unwrap()
+    };
+    let of_compose = seconds("docker-compose.yml", "stop_grace_period: ");
+    assert!(seconds("README.md", " --stop-timeout ") >= of_compose);
 }
 
 /// Runs the script that uses Helm and the schemas of Kubernetes.
@@ -330,6 +368,27 @@ async fn manifests_are_valid_and_restricted() {
         let port = container["ports"][0]["containerPort"].as_u64().unwrap();
         assert!(image.contains(&format!("EXPOSE {port}\n")), "{name}");
         check(&[settings(&objects), vec![SECRET_KEY]].concat());
+    }
+}
+
+#[tokio::test]
+async fn the_document_backs_up_the_database_of_the_manifest() {
+    let objects = manifest("sqlite").await;
+    let deployment = object(&objects, "Deployment");
+    let name = deployment["metadata"]["name"].as_str().unwrap();
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    let folder = container["volumeMounts"][0]["mountPath"].as_str().unwrap();
+    let database = format!("{folder}/db.sqlite3");
+    let setting = format!("CENTRAL_OAUTH_DB_PATH={database} ");
+    assert!(read("Dockerfile").contains(&setting), "{setting}");
+    let document = read("docs/DEPLOYMENT.md");
+    for command in [
+        format!("kubectl get deployment {name} --output=json"),
+        format!("kubectl exec files -- cat {database} > central-oauth.sqlite3"),
+        format!("rm -f {database}-wal {database}-shm"),
+        format!("mv {folder}/restored {database}"),
+    ] {
+        assert!(document.contains(&command), "{command}");
     }
 }
 

@@ -46,6 +46,10 @@ pub(super) struct ServeConfig {
 impl ServeConfig {
     /// Reads all sections. Fails at the first malformed variable.
     pub(super) fn read(environment: &Environment) -> Result<Self, ConfigError> {
+        Self::sections(environment).map_err(|error| environment.explain(error))
+    }
+
+    fn sections(environment: &Environment) -> Result<Self, ConfigError> {
         let mut telemetry = TelemetryConfig::read(environment)?;
         let service = ServiceConfig::read(environment, &telemetry)?;
         let log = LogConfig::read(environment, "info")?;
@@ -66,7 +70,12 @@ impl ServeConfig {
 
 pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     let config = ServeConfig::read(environment)?;
-    let telemetry = wiring::telemetry(config.telemetry, &config.service.providers)?;
+    let service = &config.service;
+    let telemetry = wiring::telemetry(
+        config.telemetry,
+        &service.providers,
+        service.webhooks.as_ref(),
+    )?;
     let format = config.log.format;
     telemetry::write_in_background()?;
     telemetry::install_telling(config.log, &telemetry);

@@ -1,6 +1,6 @@
 //! The environment variables of this program.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::fs::File;
@@ -36,6 +36,8 @@ const LONGEST_FILE: u64 = 64 * 1024;
 pub(crate) struct Environment {
     ours: Vec<(String, SecretString)>,
     others: HashMap<OsString, OsString>,
+    /// The full names of the variables that settings name.
+    named: Arc<Mutex<BTreeSet<String>>>,
     /// The effective values of the variables that were read, by name without the prefix. Secrets are hidden.
     effective: Arc<Mutex<BTreeMap<String, String>>>,
 }
@@ -67,8 +69,14 @@ impl Environment {
 
     /// Returns a variable by its full name, for settings that contain the name of a variable.
     pub(crate) fn named(&self, name: &str) -> Option<SecretString> {
-        let other = || self.other(name).map(SecretString::from);
-        self.ours(name).cloned().or_else(other)
+        lock(&self.named).insert(name.to_owned());
+        self.value(name).map(SecretString::from)
+    }
+
+    /// Returns the value of any variable by its full name.
+    fn value(&self, name: &str) -> Option<&str> {
+        let ours = self.ours(name).map(|value| value.expose_secret());
+        ours.or_else(|| self.other(name))
     }
 
     /// Returns a secret, named without the prefix: the value of its variable, or the content of the file that its
@@ -145,23 +153,49 @@ impl Environment {
 
     /// Returns a warning for each unknown variable, with the nearest known name, and for each value in quotes.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let quoted = self
-            .ours
-            .iter()
-            .filter(|(_, value)| is_quoted(value.expose_secret()));
-        let quoted = quoted.map(|(name, _)| {
+        let named = lock(&self.named);
+        let names = self.ours.iter().map(|(name, _)| name).chain(named.iter());
+        let names = BTreeSet::from_iter(names).into_iter();
+        let quoted = names.filter(|name| self.has_quotes(name)).map(|name| {
             format!(
                 "{name} is in quotes, which count as a part of its value: `docker run --env-file` keeps them, for example. Remove them"
             )
         });
-        let unknown = self.ours.iter().filter_map(|(name, _)| {
-            let short = name.strip_prefix(Self::PREFIX)?;
-            (!KNOWN.contains(&without_file(short))).then(|| {
-                let near = nearest(short);
-                format!("{name} is unknown; did you mean {}{near}?", Self::PREFIX)
-            })
-        });
+        let unknown = self.unknown().map(|(_, warning)| warning);
         unknown.chain(quoted).collect()
+    }
+
+    /// Adds the probable cause to an error: quotes around the value, or a misspelt name of a variable that is not set.
+    pub(crate) fn explain(&self, mut error: ConfigError) -> ConfigError {
+        let text = error.to_string();
+        if self.has_quotes(&error.place) && !text.contains("quotes") {
+            error
+                .problem
+                .push_str("; its value is in quotes: remove them");
+        }
+        for (near, warning) in self.unknown() {
+            let name = format!("{}{near}", Self::PREFIX);
+            let is_missing = |middle: &str| text.contains(&format!("{name}{middle}is not set"));
+            if is_missing(" ") || is_missing(": ") {
+                error.problem.push_str(&format!("; {warning}"));
+            }
+        }
+        error
+    }
+
+    /// Whether the value of a variable, named in full, is in quotes.
+    fn has_quotes(&self, name: &str) -> bool {
+        self.value(name).is_some_and(is_quoted)
+    }
+
+    /// Returns the nearest known name for each unknown variable, and a warning with it.
+    fn unknown(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.ours.iter().filter_map(|(name, _)| {
+            let short = name.strip_prefix(Self::PREFIX)?;
+            let near = (!KNOWN.contains(&without_file(short))).then(|| nearest(short))?;
+            let warning = format!("{name} is unknown; did you mean {}{near}?", Self::PREFIX);
+            Some((near, warning))
+        })
     }
 }
 

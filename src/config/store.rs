@@ -122,7 +122,8 @@ impl StoreConfig {
             }
             if found.permissions().mode() & BY_OTHERS != 0 {
                 let problem = format!(
-                    "every user of this machine may use this database: run `chmod o-rwx '{file}'`"
+                    "every user of this machine may use this database: run `chmod o-rwx '{file}'`; if this has no effect, its \
+                     file system does not keep permissions: use a Docker volume or another disk"
                 );
                 return Err(ConfigError::place(file, problem));
             }

@@ -195,6 +195,55 @@ async fn quotes_that_docker_keeps_are_told() {
     assert_eq!(names(&machine.work()), [""; 0]);
 }
 
+#[tokio::test]
+async fn quotes_around_a_secret_of_a_providers_file_are_told() {
+    let machine = Machine::new();
+    let providers = "[work]\nissuer = \"https://login.example.com\"\nclient_id = \"central-oauth\"\n\
+                     client_secret_env = \"WORK_SECRET\"\n";
+    std::fs::write(machine.work().join("providers.toml"), providers).unwrap();
+    let settings = [
+        ("SECRET_KEY", Service::SECRET_KEY),
+        ("PROVIDERS", "providers.toml"),
+    ];
+    let mut command = machine.command_with(&settings, &["config", "check"]);
+    command.env("WORK_SECRET", "'hunter2'");
+    let run = Run::of(command).await.expect(0);
+    assert!(run.stderr.contains("WORK_SECRET is in quotes"), "{run:?}");
+    assert!(!run.stderr.contains("hunter2"), "{run:?}");
+}
+
+#[tokio::test]
+async fn quotes_and_misspelt_names_are_told_with_the_error_that_they_cause() {
+    let machine = Machine::new();
+    let key = ("SECRET_KEY", Service::SECRET_KEY);
+    let quoted_key = format!("\"{}\"", Service::SECRET_KEY);
+    let quoted_issuer = ("PROVIDER_ISSUER", "'https://login.example.com'");
+    let quotes = "; its value is in quotes: remove them";
+    for (settings, hint) in [
+        (&[key, PROVIDER[0], quoted_issuer][..], quotes),
+        (&[("SECRET_KEY", quoted_key.as_str())], quotes),
+        (&[("SECRET_KEY_FILE", "\"secret.key\"")], quotes),
+        (&[key, ("LISTEN_ADDR", "'127.0.0.1:0'")], quotes),
+        (
+            &[key, ("PUBLIC_URL", "\"https://auth.example.com\"")],
+            quotes,
+        ),
+        (
+            &[("SECRETKEY", Service::SECRET_KEY)],
+            "; CENTRAL_OAUTH_SECRETKEY is unknown; did you mean CENTRAL_OAUTH_SECRET_KEY?",
+        ),
+        (
+            &[key, ("CLIENT_ID", "central-oauth"), PROVIDER[1]],
+            "; CENTRAL_OAUTH_CLIENT_ID is unknown; did you mean CENTRAL_OAUTH_PROVIDER_CLIENT_ID?",
+        ),
+    ] {
+        for command in [&["serve"][..], &["config", "check"]] {
+            let run = machine.run_with(settings, command).await.expect(1);
+            assert!(run.only_line().ends_with(hint), "{run:?}");
+        }
+    }
+}
+
 /// The first process of a container gets no signal that it does not ask for.
 #[tokio::test]
 async fn the_first_process_of_a_container_ends_at_signals() {

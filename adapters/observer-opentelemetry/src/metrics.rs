@@ -42,24 +42,21 @@ impl Metrics {
         meters: SdkMeterProvider,
         registry: Registry,
         providers: BTreeSet<ProviderName>,
-        started_at: Timestamp,
     ) -> Self {
         let meter = meters.meter(SCOPE);
-        let metrics = Self {
+        Self {
             is: Instruments::new(&meter),
             meters,
             meter,
             registry,
             providers,
             links: LinkTraces::default(),
-        };
-        metrics.begin(started_at);
-        metrics
+        }
     }
 
     /// Sets the counters with known labels to zero, so that Prometheus sees their first event as an increase. Sets the
     /// time of the last account count to the start of the process, so that alerts notice if no count ever succeeds.
-    fn begin(&self, started_at: Timestamp) {
+    pub(crate) fn begin(&self, receivers: &[ReceiverName], started_at: Timestamp) {
         self.census_ended(started_at, Duration::ZERO);
         let version = env!("CARGO_PKG_VERSION");
         let version = [KeyValue::new("version", version)];
@@ -70,6 +67,12 @@ impl Metrics {
         }
         self.is.keys_altered.add(0, &[]);
         self.is.audit_logs_altered.add(0, &[]);
+        for receiver in receivers {
+            for attempt in DeliveryOutcome::ALL {
+                let of = [of_receiver(receiver), outcome(attempt.as_str())];
+                self.is.webhooks.add(0, &of);
+            }
+        }
         for provider in &self.providers {
             let of = [self.provider(provider)];
             self.is.links_started.add(0, &of);
@@ -208,10 +211,8 @@ impl Observer for Metrics {
     }
 
     fn webhook_attempted(&self, receiver: &ReceiverName, attempt: DeliveryOutcome) {
-        let receiver = KeyValue::new("receiver", receiver.to_string());
-        self.is
-            .webhooks
-            .add(1, &[receiver, outcome(attempt.as_str())]);
+        let of = [of_receiver(receiver), outcome(attempt.as_str())];
+        self.is.webhooks.add(1, &of);
     }
 
     fn outage(&self, provider: &ProviderName, is_down: bool) {
@@ -286,6 +287,10 @@ impl Observer for Metrics {
             }
         }
     }
+}
+
+fn of_receiver(name: &ReceiverName) -> KeyValue {
+    KeyValue::new("receiver", name.to_string())
 }
 
 fn outcome(word: &'static str) -> KeyValue {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::observe::{Observer, Unobserved};
+use central_oauth_domain::webhook::ReceiverName;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithHttpConfig as _};
@@ -34,6 +35,8 @@ use crate::traces::LinkTraces;
 pub struct TelemetryOptions {
     /// The names of the configured providers: the values of the label `provider`.
     pub providers: Vec<ProviderName>,
+    /// The names of the configured receivers of webhooks.
+    pub receivers: Vec<ReceiverName>,
     /// Whether Prometheus scrapes the metrics of this process.
     pub is_scraped: bool,
     /// Where to send traces; `None`: nowhere.
@@ -194,7 +197,8 @@ fn metrics(
         provider = provider.with_periodic_exporter(exporter);
     }
     let providers: BTreeSet<_> = options.providers.into_iter().collect();
-    let metrics = Metrics::new(provider.build(), registry, providers, options.started_at);
+    let metrics = Metrics::new(provider.build(), registry, providers);
+    metrics.begin(&options.receivers, options.started_at);
     metrics.watch_exports(move || {
         let (taken, failed) = (&tally.taken, &tally.failed);
         (

@@ -48,7 +48,7 @@ impl ProviderConfig {
             let table = Table::of_environment(environment)?;
             config.add(name, table, Source::Environment, environment, timeout)?;
         } else if let Some(variable) = orphan(environment) {
-            let problem = "is set, but CENTRAL_OAUTH_PROVIDER_CLIENT_ID is not";
+            let problem = "is set, but CENTRAL_OAUTH_PROVIDER_CLIENT_ID is not set";
             return Err(ConfigError::variable(variable, problem));
         }
         Ok(config)

@@ -24,6 +24,7 @@ fn scraped(providers: &[&str]) -> Telemetry {
     let providers = providers.iter().map(|name| ProviderName::new(*name));
     let options = TelemetryOptions {
         providers: providers.collect(),
+        receivers: ReceiverName::parse("ops").into_iter().collect(),
         is_scraped: true,
         traces: None,
         metrics: None,
@@ -147,6 +148,12 @@ fn metrics_match_the_reported_events() {
         before.contains("central_oauth_links_started_total{provider=\"work\"} 0"),
         "{before}"
     );
+    for attempt in DeliveryOutcome::ALL {
+        let outcome = attempt.as_str();
+        let line =
+            format!("central_oauth_webhooks_total{{outcome=\"{outcome}\",receiver=\"ops\"}} 0");
+        assert!(before.contains(&line), "{before}");
+    }
     // A count of accounts that never succeeds is as old as the service.
     assert!(before.contains("central_oauth_census_timestamp_seconds 1780000000"));
     assert!(before.contains("central_oauth_census_duration_seconds 0"));

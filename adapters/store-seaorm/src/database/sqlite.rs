@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -164,8 +165,21 @@ fn create_private(path: &Path) -> io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_read_only(path),
-        outcome => outcome.map(drop),
+        outcome => refuse_public(path, outcome?.metadata()?.mode()),
     }
+}
+
+/// Deletes a new file again if its mode lets every user read or write it. Then the file system has ignored the mode
+/// that was asked for, as exFAT, CIFS and bind mounts of Docker Desktop for Windows do.
+fn refuse_public(path: &Path, mode: u32) -> io::Result<()> {
+    const BY_OTHERS: u32 = 0o006;
+    if mode & BY_OTHERS == 0 {
+        return Ok(());
+    }
+    std::fs::remove_file(path)?;
+    let reason = "this file system does not keep permissions, so every user of this machine could read the database: use a \
+                  Docker volume or another disk";
+    Err(io::Error::new(io::ErrorKind::Unsupported, reason))
 }
 
 fn refuse_read_only(path: &Path) -> io::Result<()> {
@@ -190,5 +204,20 @@ mod tests {
         mode.set_readonly(true);
         std::fs::set_permissions(&path, mode).unwrap();
         assert!(create_private(&path).is_err());
+    }
+
+    #[test]
+    fn a_new_file_is_deleted_if_the_file_system_lets_everybody_use_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite3");
+        for mode in [0o100_777, 0o100_604, 0o100_602] {
+            create_private(&path).unwrap();
+            let error = refuse_public(&path, mode).unwrap_err().to_string();
+            assert!(error.contains("does not keep permissions"), "{error}");
+            assert!(!path.exists(), "{mode:o}");
+        }
+        create_private(&path).unwrap();
+        refuse_public(&path, 0o100_660).unwrap();
+        assert!(path.exists());
     }
 }

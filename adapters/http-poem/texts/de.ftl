@@ -132,6 +132,7 @@ waiting-text = Sie haben Ihren Code bestätigt, aber { $provider } antwortet im 
 waiting-button = Noch einmal versuchen
 waiting-footer = Der Code gehört jetzt zu diesem Browser. Niemand sonst kann ihn verwenden.
 prompt-title = Weiter bei { $provider }
+prompt-again = { $provider } bittet Sie, sich noch einmal anzumelden.
 prompt-decide = { $named ->
     [yes] Melden Sie sich bei { $provider } an und entscheiden Sie, ob <bdi class="given">„{ $name }“</bdi> Ihr Konto nutzen darf.
    *[no] Melden Sie sich bei { $provider } an und entscheiden Sie, ob das Programm Ihr Konto nutzen darf.

@@ -134,6 +134,7 @@ waiting-text = You have confirmed your code, but { $provider } does not answer a
 waiting-button = Try again
 waiting-footer = The code belongs to this browser now. Nobody else can use it.
 prompt-title = Continue at { $provider }
+prompt-again = { $provider } asked you to sign in once more.
 prompt-decide = { $named ->
     [yes] Sign in at { $provider } and decide whether <bdi class="given">“{ $name }”</bdi> may use your account.
    *[no] Sign in at { $provider } and decide whether the program may use your account.

@@ -132,6 +132,7 @@ waiting-text = Vous avez confirmé votre code, mais { $provider } ne répond pas
 waiting-button = Réessayer
 waiting-footer = Le code appartient désormais à ce navigateur. Personne d’autre ne peut l’utiliser.
 prompt-title = Continuez chez { $provider }
+prompt-again = { $provider } vous demande de vous connecter encore une fois.
 prompt-decide = { $named ->
     [yes] Connectez-vous chez { $provider } et décidez si <bdi class="given">« { $name } »</bdi> peut utiliser votre compte.
    *[no] Connectez-vous chez { $provider } et décidez si le programme peut utiliser votre compte.

@@ -108,6 +108,7 @@ waiting-text = コードは確認されましたが、現在 { $provider } が�
 waiting-button = もう一度試す
 waiting-footer = このコードは、このブラウザーでのみ使えるようになりました。ほかの人は使えません。
 prompt-title = { $provider } に進んでください
+prompt-again = { $provider } から、もう一度サインインするよう求められました。
 prompt-decide = { $named ->
     [yes] { $provider } でサインインし、<bdi class="given">「{ $name }」</bdi> にあなたのアカウントの使用を許可するかどうかを決めてください。
    *[no] { $provider } でサインインし、プログラムにあなたのアカウントの使用を許可するかどうかを決めてください。

@@ -18,8 +18,11 @@ async fn an_unavailable_store_gets_a_page() {
     let world = world().await;
     let mut browser = logged_in(&world, ADMIN).await;
     world.store.be_away(true);
+    browser.languages = "de";
     let page = browser.get("/admin").await;
-    page.assert(503, &["<html", "not available"]);
+    page.assert(503, &["<html lang=\"en\">", "is not available"]);
+    page.assert_lacks("code");
+    assert_eq!(page.header("retry-after"), "5");
     world.store.be_away(false);
     browser.get("/admin").await.assert(200, &["Accounts"]);
 }

@@ -9,49 +9,35 @@ use url::Url;
 
 /// Name and attributes of a cookie.
 pub(super) struct BrowserCookie {
-    name: &'static str,
-    attributes: &'static str,
+    name: String,
+    attributes: String,
 }
 
-/// The cookie that identifies a browser. An ended link is stored for a day, so the cookie lasts a day too: the person
-/// can come back for the result.
-const HTTPS: BrowserCookie = BrowserCookie {
-    name: "__Host-central-oauth-browser",
-    attributes: "; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax; Secure",
-};
-const HTTP: BrowserCookie = BrowserCookie {
-    name: "central-oauth-browser",
-    attributes: "; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax",
-};
-
-/// The cookie of an operator's session. It ends with the browser, and is not sent when the browser follows a link from
-/// another site.
-const SESSION_HTTPS: BrowserCookie = BrowserCookie {
-    name: "__Host-central-oauth-admin",
-    attributes: "; Path=/; HttpOnly; SameSite=Strict; Secure",
-};
-const SESSION_HTTP: BrowserCookie = BrowserCookie {
-    name: "central-oauth-admin",
-    attributes: "; Path=/; HttpOnly; SameSite=Strict",
-};
-
 impl BrowserCookie {
-    /// Returns the cookie for a service at this URL. On https, its name (`__Host-`) stops other hosts of the domain
-    /// from setting it.
+    /// Returns the cookie that identifies a browser. An ended link is stored for a day, so the cookie lasts a day too:
+    /// the person can come back for the result.
     pub(super) fn new(public_url: &Url) -> Self {
-        if public_url.scheme() == "https" {
-            HTTPS
-        } else {
-            HTTP
-        }
+        let attributes = "Max-Age=86400; HttpOnly; SameSite=Lax";
+        Self::named("central-oauth-browser", attributes, public_url)
     }
 
-    /// Returns the cookie of operators' sessions for a service at this URL.
+    /// Returns the cookie of an operator's session. It ends with the browser, and is not sent when the browser follows a
+    /// link from another site.
     pub(super) fn of_session(public_url: &Url) -> Self {
-        if public_url.scheme() == "https" {
-            SESSION_HTTPS
-        } else {
-            SESSION_HTTP
+        let attributes = "HttpOnly; SameSite=Strict";
+        Self::named("central-oauth-admin", attributes, public_url)
+    }
+
+    /// Returns a cookie for a service at this URL. On https, its name (`__Host-`) stops other hosts of the domain from
+    /// setting it.
+    fn named(name: &str, attributes: &str, public_url: &Url) -> Self {
+        let (prefix, secure) = match public_url.scheme() {
+            "https" => ("__Host-", "; Secure"),
+            _ => ("", ""),
+        };
+        Self {
+            name: format!("{prefix}{name}"),
+            attributes: format!("; Path=/; {attributes}{secure}"),
         }
     }
 
@@ -126,10 +112,11 @@ mod tests {
 
     #[test]
     fn the_cookie_is_found_among_others() {
+        let cookie = BrowserCookie::new(&Url::parse("http://localhost").unwrap());
         let read = |cookies: &str| {
             let cookies = HeaderValue::from_bytes(cookies.as_bytes()).unwrap();
             let request = Request::builder().header("cookie", cookies).finish();
-            HTTP.read(&request).map(|token| token.expose().to_owned())
+            cookie.read(&request).map(|token| token.expose().to_owned())
         };
         let value = "a".repeat(32);
         let mine = format!("central-oauth-browser={value}");

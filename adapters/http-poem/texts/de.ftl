@@ -130,8 +130,10 @@ waiting-title = { $provider } antwortet nicht
 waiting-heading = { $provider } hat nicht geantwortet
 waiting-text = Sie haben Ihren Code bestätigt, aber { $provider } antwortet im Moment nicht. Noch ist nichts geschehen, und nichts ist verloren: Ihr Code bleibt gültig.
 waiting-button = Noch einmal versuchen
+waiting-check = Jetzt nachsehen
 waiting-footer = Der Code gehört jetzt zu diesem Browser. Niemand sonst kann ihn verwenden.
 prompt-title = Weiter bei { $provider }
+prompt-again = { $provider } bittet Sie, sich noch einmal anzumelden.
 prompt-decide = { $named ->
     [yes] Melden Sie sich bei { $provider } an und entscheiden Sie, ob <bdi class="given">„{ $name }“</bdi> Ihr Konto nutzen darf.
    *[no] Melden Sie sich bei { $provider } an und entscheiden Sie, ob das Programm Ihr Konto nutzen darf.

@@ -132,8 +132,10 @@ waiting-title = { $provider } does not answer
 waiting-heading = { $provider } has not answered
 waiting-text = You have confirmed your code, but { $provider } does not answer at the moment. Nothing has started yet, and nothing is lost: your code stays valid.
 waiting-button = Try again
+waiting-check = Check now
 waiting-footer = The code belongs to this browser now. Nobody else can use it.
 prompt-title = Continue at { $provider }
+prompt-again = { $provider } asked you to sign in once more.
 prompt-decide = { $named ->
     [yes] Sign in at { $provider } and decide whether <bdi class="given">“{ $name }”</bdi> may use your account.
    *[no] Sign in at { $provider } and decide whether the program may use your account.

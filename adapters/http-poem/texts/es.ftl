@@ -130,8 +130,10 @@ waiting-title = { $provider } no responde
 waiting-heading = { $provider } no ha respondido
 waiting-text = Ha confirmado su código, pero { $provider } no responde en este momento. Todavía no ha empezado nada y no se ha perdido nada: su código sigue siendo válido.
 waiting-button = Intentarlo de nuevo
+waiting-check = Comprobar ahora
 waiting-footer = El código pertenece ahora a este navegador. Nadie más puede usarlo.
 prompt-title = Continúe en { $provider }
+prompt-again = { $provider } le pide que inicie sesión una vez más.
 prompt-decide = { $named ->
     [yes] Inicie sesión en { $provider } y decida si <bdi class="given">«{ $name }»</bdi> puede usar su cuenta.
    *[no] Inicie sesión en { $provider } y decida si el programa puede usar su cuenta.

@@ -130,8 +130,10 @@ waiting-title = { $provider } ne répond pas
 waiting-heading = { $provider } n’a pas répondu
 waiting-text = Vous avez confirmé votre code, mais { $provider } ne répond pas pour le moment. Rien n’a encore commencé et rien n’est perdu : votre code reste valable.
 waiting-button = Réessayer
+waiting-check = Vérifier maintenant
 waiting-footer = Le code appartient désormais à ce navigateur. Personne d’autre ne peut l’utiliser.
 prompt-title = Continuez chez { $provider }
+prompt-again = { $provider } vous demande de vous connecter encore une fois.
 prompt-decide = { $named ->
     [yes] Connectez-vous chez { $provider } et décidez si <bdi class="given">« { $name } »</bdi> peut utiliser votre compte.
    *[no] Connectez-vous chez { $provider } et décidez si le programme peut utiliser votre compte.

@@ -106,8 +106,10 @@ waiting-title = { $provider } が応答しません
 waiting-heading = { $provider } から応答がありませんでした
 waiting-text = コードは確認されましたが、現在 { $provider } が応答していません。まだ何も始まっておらず、何も失われていません。コードは引き続き有効です。
 waiting-button = もう一度試す
+waiting-check = 今すぐ確認する
 waiting-footer = このコードは、このブラウザーでのみ使えるようになりました。ほかの人は使えません。
 prompt-title = { $provider } に進んでください
+prompt-again = { $provider } から、もう一度サインインするよう求められました。
 prompt-decide = { $named ->
     [yes] { $provider } でサインインし、<bdi class="given">「{ $name }」</bdi> にあなたのアカウントの使用を許可するかどうかを決めてください。
    *[no] { $provider } でサインインし、プログラムにあなたのアカウントの使用を許可するかどうかを決めてください。

@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use crate::dialect::{Dialect, Meaning};
+use crate::dialect::{Dialect, ErrorTexts, Meaning};
 use crate::http::{Fields, Request};
 use crate::identity::unverified_claims;
 use crate::oauth_error::OAuthError;
@@ -219,6 +219,22 @@ pub(crate) fn read(
     })
 }
 
+/// Whether the response asks the person to try again: an error that may pass (Keycloak sends `temporarily_unavailable`
+/// when a login took too long, apache/apisix#13776), or an expired login or consent of Ory Hydra (ory/hydra#2820).
+/// Hydra sends `request_unauthorized` also for other reasons, which are final.
+pub(crate) fn asks_to_try_again(callback: &CallbackQuery, dialect: &Dialect) -> bool {
+    let fields = Fields::of_form(callback.expose());
+    if !fields.says_error() {
+        return false;
+    }
+    let texts = ErrorTexts::of(&fields, dialect);
+    let words = ["error_description", "error_hint"].into_iter();
+    let mut words = words.filter_map(|name| fields.text(name));
+    let is_expired =
+        texts.code == Some("request_unauthorized") && words.any(|text| text.contains("expired"));
+    is_expired || dialect.meaning(&texts) == Meaning::Passing
+}
+
 /// Checks that the response, even an error, is from the expected issuer (RFC 9207 section 2.4).
 fn check_issuer(named: Option<&str>, server: &Server) -> Result<(), ProviderError> {
     match named {
@@ -235,8 +251,8 @@ fn check_issuer(named: Option<&str>, server: &Server) -> Result<(), ProviderErro
     }
 }
 
-/// Parses an error response (RFC 6749 section 4.1.2.1). Every error is final, because the callback cannot be requested
-/// again.
+/// Parses an error response (RFC 6749 section 4.1.2.1). Every error that is stored is final, because the callback
+/// cannot be requested again.
 fn read_error(fields: &Fields, dialect: &Dialect) -> Result<CallbackResponse, ProviderError> {
     match OAuthError::read(fields, dialect, &Scrubber::default()) {
         Some(error) if error.meaning == Meaning::Denied => {

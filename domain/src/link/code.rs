@@ -1,7 +1,7 @@
 use std::ops::RangeInclusive;
 
+use super::is_separator;
 use crate::entropy::Entropy;
-use crate::text::is_deceptive;
 
 /// Eight to twelve decimal digits that identify a link. A code gives access to nothing, but it is neither logged nor
 /// stored in plain text.
@@ -37,13 +37,6 @@ impl LinkCode {
         if text.chars().count() > Self::LONGEST_TEXT {
             return Err(MalformedLinkCode);
         }
-        // The ranges are dashes, quotation marks and the minus sign beyond ASCII.
-        let is_separator = |c: char| {
-            c.is_whitespace()
-                || c.is_ascii_punctuation()
-                || is_deceptive(c)
-                || matches!(c, '\u{2010}'..='\u{201f}' | '\u{2212}')
-        };
         let typed = text.chars().filter(|c| !is_separator(*c));
         let digits: String = typed.map(ascii_digit).collect();
         if Self::DIGITS.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -99,6 +92,11 @@ mod tests {
             "\u{201c}1234 5678\u{201d}",
             "\u{feff}1234\u{200b}5678",
             "１２３４　５６７８",
+            "１２３４ー５６７８",
+            "１２３４－５６７８",
+            "1234\u{ff70}5678",
+            "1234\u{fe63}5678",
+            "（１２３４　５６７８）",
             "١٢٣٤٥٦٧٨",
             "۱۲۳۴۵۶۷۸",
         ] {

@@ -19,3 +19,25 @@ pub use model::{
 };
 pub use return_code::{ReturnCode, ReturnCodePolicy};
 pub use transitions::TransitionError;
+
+use crate::text::is_deceptive;
+
+/// Whether a character in a typed or copied code does not count: white space, punctuation and invisible characters.
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() || c.is_ascii_punctuation() || is_deceptive(c) || is_other_punctuation(c)
+}
+
+/// Whether the character is a dash, a quotation mark or a minus sign beyond ASCII, or full-width punctuation. With an
+/// input method for Japanese, the hyphen key types U+30FC, U+FF0D or U+FF70.
+const fn is_other_punctuation(c: char) -> bool {
+    matches!(
+        c,
+        '\u{2010}'..='\u{201f}'
+            | '\u{2212}'
+            | '\u{30fc}'
+            | '\u{fe58}'
+            | '\u{fe63}'
+            | '\u{ff01}'..='\u{ff0f}'
+            | '\u{ff70}'
+    )
+}

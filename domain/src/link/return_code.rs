@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::is_separator;
 use crate::fault::{Fault, FaultCode};
 
 /// A return code: six letters of the alphabet that RFC 8628 section 6.1 recommends. The alphabet has no letters that
@@ -19,7 +20,7 @@ impl ReturnCode {
 
     const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
     const LENGTH: u32 = 6;
-    /// Maximum length of a typed code, separators included.
+    /// Maximum length of a typed code in characters, separators included.
     const LONGEST_TEXT: usize = 64;
 
     /// Derives a code from random bytes or a keyed hash. The modulo bias of 128 bits over 20^6 codes is negligible.
@@ -34,10 +35,10 @@ impl ReturnCode {
         Self((0..Self::LENGTH).map(letter).collect())
     }
 
-    /// Whether this text is the code. Case, spaces and hyphens do not matter.
+    /// Whether this text is the code as people type and copy it: `BCD-FGH`, `bcd fgh`, `"BCDFGH".`, `ＢＣＤＦＧＨ`.
     pub fn is_typed(&self, text: &str) -> bool {
-        let typed = text.chars().filter(|c| !matches!(c, ' ' | '-'));
-        text.len() <= Self::LONGEST_TEXT && typed.map(|c| c.to_ascii_uppercase()).eq(self.0.chars())
+        let typed = text.chars().filter(|c| !is_separator(*c));
+        text.chars().count() <= Self::LONGEST_TEXT && typed.map(ascii_letter).eq(self.0.chars())
     }
 
     /// Returns the code as it is shown: `BCD-FGH`.
@@ -59,6 +60,15 @@ impl fmt::Debug for ReturnCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ReturnCode(…)")
     }
+}
+
+/// Converts an ASCII or full-width letter to an upper-case ASCII letter. Returns other characters unchanged.
+fn ascii_letter(c: char) -> char {
+    let ascii = match c {
+        'Ａ'..='Ｚ' | 'ａ'..='ｚ' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        _ => c,
+    };
+    ascii.to_ascii_uppercase()
 }
 
 /// Whether links may, or must, ask for a return code.
@@ -85,10 +95,17 @@ mod tests {
         bytes[15] = 19;
         let code = ReturnCode::from_random(bytes);
         assert_eq!(code.grouped(), "ZBB-BBB");
-        for typed in ["ZBBBBB", "zbb-bbb", " zbb bbb "] {
+        for typed in [
+            "ZBBBBB",
+            "zbb-bbb",
+            " zbb bbb ",
+            "ZBB_BBB\r\n",
+            "\u{201c}ZBB\u{2013}BBB\u{201d}.",
+            "ＺＢＢーｂｂｂ",
+        ] {
             assert!(code.is_typed(typed), "{typed:?}");
         }
-        for typed in ["", "ZBBBB", "ZBBBBBB", "BZBBBB", "ZBB_BBB"] {
+        for typed in ["", "ZBBBB", "ZBBBBBB", "BZBBBB", "ZBB1BBB"] {
             assert!(!code.is_typed(typed), "{typed:?}");
         }
         assert!(!format!("{code:?}").contains("BBB"));

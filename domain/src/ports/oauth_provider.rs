@@ -65,6 +65,10 @@ pub trait OAuthProvider: Send + Sync {
         callback: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError>;
 
+    /// Whether the query of a redirect asks the person to go to the provider again (RFC 6749 section 4.1.2.1:
+    /// `temporarily_unavailable`).
+    fn asks_to_try_again(&self, callback: &CallbackQuery) -> bool;
+
     /// Uses a refresh token to get new tokens (RFC 6749 section 6). `granted` are the scopes so far, which stay unless
     /// the response states others. A response without a refresh token leaves the old one valid. A new refresh token is
     /// never dropped, even if the rest of the response is unusable: see [`RefreshAnswer::Unusable`].

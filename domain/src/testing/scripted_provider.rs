@@ -279,6 +279,10 @@ impl OAuthProvider for ScriptedProvider {
             .unwrap_or(Ok(Redemption::Pending { interval: None }))
     }
 
+    fn asks_to_try_again(&self, callback: &CallbackQuery) -> bool {
+        callback.expose().contains("error=temporarily_unavailable")
+    }
+
     async fn refresh(
         &self,
         refresh_token: &RefreshToken,

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use central_oauth_domain::link::LinkCode;
 use central_oauth_domain::secret::CallbackQuery;
 use central_oauth_domain::usecases::{Callback, Refusal};
 use poem::http::header;
@@ -21,13 +20,10 @@ use crate::head::is_head;
 const MAX_BYTES: usize = 8192;
 /// The parameters that identify the provider's response. Others may differ when a browser repeats the callback.
 const ANSWER: [&str; 3] = ["code", "error", "iss"];
-/// The error of a provider that has not asked the person yet (RFC 6749 section 4.1.2.1). Keycloak sends it when a login
-/// took too long, and expects another attempt at once (apache/apisix#13776).
-const TRY_AGAIN: &str = "temporarily_unavailable";
 
 /// Takes the provider's response and redirects to the link's page, so that reloading repeats nothing and the code
 /// leaves the address bar. A prefetch changes nothing: the person may never follow the prefetched link, such as the
-/// provider's "Cancel". Neither does an error after which the person may go to the provider again.
+/// provider's "Cancel". Neither does an error with which the provider asks the person to try again.
 #[handler]
 pub(super) async fn take(
     request: &Request,
@@ -39,7 +35,7 @@ pub(super) async fn take(
         return without_cookie(refused::prefetch(&visit));
     }
     match taken(&visit, request, &provider).await {
-        Ok(code) => visit.to_link(&code),
+        Ok(page) => page,
         Err(refusal) => {
             let page = refused::answer(&visit, refusal, None);
             // Sets no new cookie: a browser that left out its cookie only this once would lose its link.
@@ -59,7 +55,7 @@ pub(super) fn refuse_form(request: &Request, Data(site): Data<&Arc<Site>>) -> Re
     refused::posted(&Visit::of(site, request))
 }
 
-async fn taken(visit: &Visit<'_>, request: &Request, provider: &str) -> Result<LinkCode, Refusal> {
+async fn taken(visit: &Visit<'_>, request: &Request, provider: &str) -> Result<Response, Refusal> {
     let query = request.uri().query().unwrap_or_default();
     if query.len() > MAX_BYTES {
         let why = "the provider's answer is too long";
@@ -72,18 +68,19 @@ async fn taken(visit: &Visit<'_>, request: &Request, provider: &str) -> Result<L
         query: CallbackQuery::new(query),
     };
     let consents = visit.consents();
-    if parameter(query, "error")?.as_deref() == Some(TRY_AGAIN) {
+    if consents.asks_to_try_again(&callback) {
         let code = consents.inspect_callback(&callback, &visit.browser).await?;
         tracing::info!(
             provider,
             "the provider asked the person to try again; the link stays open"
         );
-        Ok(code)
-    } else if is_head(request) {
-        consents.inspect_callback(&callback, &visit.browser).await
-    } else {
-        consents.take_callback(&callback, &visit.browser).await
+        return Ok(visit.to_link_again(&code));
     }
+    let code = match is_head(request) {
+        true => consents.inspect_callback(&callback, &visit.browser).await?,
+        false => consents.take_callback(&callback, &visit.browser).await?,
+    };
+    Ok(visit.to_link(&code))
 }
 
 /// Returns a parameter of the query. RFC 6749 section 3.1 allows each only once: two different values may be an attempt

@@ -22,10 +22,11 @@ impl BrowserCookie {
     }
 
     /// Returns the cookie of an operator's session. It ends with the browser, and is not sent when the browser follows a
-    /// link from another site.
+    /// link from another site. Its name differs from those of other services on the same host.
     pub(super) fn of_session(public_url: &Url) -> Self {
         let attributes = "HttpOnly; SameSite=Strict";
-        Self::named("central-oauth-admin", attributes, public_url)
+        let name = format!("central-oauth-admin{}", suffix(public_url));
+        Self::named(&name, attributes, public_url)
     }
 
     /// Returns a cookie for a service at this URL. On https, its name (`__Host-`) stops other hosts of the domain from
@@ -73,6 +74,15 @@ impl BrowserCookie {
     }
 }
 
+/// Returns the port, unless it is the default, and the path: `-8443-broker`. Browsers send a cookie to all ports of a
+/// host (RFC 6265 section 8.5), and a `__Host-` cookie to all paths.
+fn suffix(public_url: &Url) -> String {
+    let port = public_url.port().map(|port| format!("-{port}"));
+    let path = public_url.path().trim_end_matches('/');
+    let path = path.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    port.unwrap_or_default() + &path.to_ascii_lowercase()
+}
+
 /// Whether a value is long enough to be random, short enough to hash on every request, and safe in a header.
 fn is_plausible(value: &str) -> bool {
     (20..=100).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_alphanumeric())
@@ -107,6 +117,22 @@ mod tests {
             &format!("{field}AA"),
         ] {
             assert!(!is_csrf_token(wrong, &token), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_session_tells_services_on_one_host_apart() {
+        for (public_url, name) in [
+            ("https://host", "__Host-central-oauth-admin"),
+            ("https://host:443/", "__Host-central-oauth-admin"),
+            (
+                "https://host:8443/a/B_c/",
+                "__Host-central-oauth-admin-8443-a-b-c",
+            ),
+            ("http://host:8080", "central-oauth-admin-8080"),
+        ] {
+            let cookie = BrowserCookie::of_session(&Url::parse(public_url).unwrap());
+            assert_eq!(cookie.name, name, "{public_url}");
         }
     }
 

@@ -11,12 +11,16 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 
 use super::cookie::{csrf_field, is_csrf_token};
+use super::form::Fields;
 use super::see_other;
 use super::site::Site;
 use super::texts::Texts;
 use crate::address::client_address;
 use crate::middleware::id_of;
 use crate::origin;
+
+/// The parameter of the page of a link whose provider asked the person to try again.
+const AGAIN: &str = "again";
 
 /// A request with its browser.
 pub(super) struct Visit<'a> {
@@ -30,6 +34,8 @@ pub(super) struct Visit<'a> {
     /// The id of the request, for the operator to find it in the log.
     pub(super) request_id: String,
     pub(super) address: IpAddr,
+    /// Whether the provider asked the person to try again.
+    pub(super) is_sent_again: bool,
     is_known: bool,
     is_own: bool,
     /// Whether responses set the cookie.
@@ -55,6 +61,7 @@ impl<'a> Visit<'a> {
             texts: Texts::accepted(request),
             request_id: id_of(request).to_owned(),
             address: client_address(request),
+            is_sent_again: Fields::of_query(request).get(AGAIN).is_some(),
             // Browsers send no cookie with a form from another site. A new cookie would replace the browser's own.
             sets_cookie: is_known || is_own || request.method().is_safe(),
             site,
@@ -130,8 +137,16 @@ impl<'a> Visit<'a> {
 
     /// Redirects to the page of a link that the browser confirmed, so that reloading repeats nothing.
     pub(super) fn to_link(&self, code: &LinkCode) -> Response {
-        let page = see_other(&self.site.frame.link(code));
-        self.site.cookie.set(page, &self.browser)
+        self.to(&self.site.frame.link(code))
+    }
+
+    /// Redirects to the page of a link. The page says that the provider asked the person to try again.
+    pub(super) fn to_link_again(&self, code: &LinkCode) -> Response {
+        self.to(&format!("{}&{AGAIN}", self.site.frame.link(code)))
+    }
+
+    fn to(&self, address: &str) -> Response {
+        self.site.cookie.set(see_other(address), &self.browser)
     }
 }
 

@@ -120,7 +120,7 @@ impl<'a> Browser<'a> {
 
     fn take_cookie(&mut self, header: &str) {
         let cookie = header.split(';').next().unwrap_or_default();
-        let place = match cookie.contains("-admin=") {
+        let place = match cookie.contains("-admin") {
             true => &mut self.session,
             false => &mut self.cookie,
         };

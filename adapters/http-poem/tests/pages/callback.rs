@@ -139,9 +139,12 @@ async fn after_a_passing_error_the_person_goes_to_the_provider_again() {
     let page = stranger.get(&passing).await;
     page.assert(400, &["cannot be used"]);
     for _ in 0..2 {
-        browser.get(&passing).await.assert_leads_to(&code);
-        browser.shows(&code, &["provider.test/authorize"]).await;
+        let again = format!("/device?code={code}&again");
+        browser.get(&passing).await.assert_sends_to(&again);
+        let page = browser.get(&again).await;
+        page.assert(200, &["provider.test/authorize", "once more"]);
     }
+    browser.link(&code).await.assert_lacks("once more");
     browser.is_at_stage(&code, "at_provider").await;
     let callback = format!("{back}&code=c0de");
     browser.get(&callback).await.assert_leads_to(&code);

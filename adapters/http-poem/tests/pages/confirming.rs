@@ -19,7 +19,7 @@ async fn confirming_leads_to_the_provider() {
             "href=\"https://provider.test/device?user_code=BCDF-GHJK\" target=\"_blank\" rel=\"noopener noreferrer\"",
             "href=\"https://provider.test/device\"",
             ">BCDF-GHJK</code>",
-            "<noscript><meta http-equiv=\"refresh\" content=\"5;",
+            "<noscript><meta http-equiv=\"refresh\" content=\"20;",
             "Sign in",
             "value=\"cancel\"",
         ],
@@ -112,7 +112,10 @@ async fn a_provider_that_stays_away_can_be_tried_again() {
         &["has not answered", "Try again", "your code stays valid"],
     );
     assert_eq!(page.header("retry-after"), "60");
-    browser.shows(&code, &["Try again"]).await;
+    // Nothing changes by itself, so the page does not reload (WCAG 2.2, F41).
+    page.assert_lacks("http-equiv=\"refresh\"");
+    let check = format!("<noscript><p class=\"centred\"><a href=\"/device?code={code}\">");
+    browser.shows(&code, &["Try again", &check]).await;
     browser.is_at_stage(&code, "waiting").await;
 
     browser.post("confirm", &code).await.assert_leads_to(&code);

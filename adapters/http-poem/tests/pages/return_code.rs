@@ -89,7 +89,11 @@ async fn the_code_of_the_page_completes_the_link() {
     let page = browser.link(&program.code).await;
     page.assert(
         200,
-        &["Give this code to nobody", "data-copy=\"return-code\""],
+        &[
+            "Give this code to nobody",
+            "data-copy=\"return-code\"",
+            "<noscript><meta http-equiv=\"refresh\" content=\"5;",
+        ],
     );
     let shown = between(&page.html, "id=\"return-code\" translate=\"no\">", "<").unwrap();
     let status = browser.status(&program.code).await;

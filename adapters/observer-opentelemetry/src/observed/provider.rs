@@ -119,6 +119,10 @@ impl OAuthProvider for ObservedProvider {
         self.watch(Exchange::Redeem, call, itself).await
     }
 
+    fn asks_to_try_again(&self, callback: &CallbackQuery) -> bool {
+        self.provider.asks_to_try_again(callback)
+    }
+
     async fn refresh(
         &self,
         refresh_token: &RefreshToken,

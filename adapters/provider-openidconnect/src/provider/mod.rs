@@ -240,6 +240,10 @@ impl OAuthProvider for OpenIdConnectProvider {
         }
     }
 
+    fn asks_to_try_again(&self, callback: &CallbackQuery) -> bool {
+        authorization_code::asks_to_try_again(callback, self.http.dialect())
+    }
+
     async fn refresh(
         &self,
         refresh_token: &RefreshToken,

@@ -1,5 +1,7 @@
 //! Rejections in the authorization code flow: errors in the callback, and codes that are rejected.
 
+use central_oauth_domain::ports::OAuthProvider as _;
+use central_oauth_domain::secret::CallbackQuery;
 use serde_json::json;
 
 use crate::authorization_code::{CALLBACK, code_flow, granting, round_trip};
@@ -66,6 +68,35 @@ async fn other_errors_end_the_link() {
         assert_eq!(kind(&error), ("refused", code), "{callback}");
         assert!(!error.is_temporary());
         assert_eq!(stub.count("/token"), 0, "{callback}");
+    }
+}
+
+// RFC 6749 section 4.1.2.1, and ory/hydra#2820: older versions of Hydra send the reason as `error_hint`.
+#[test]
+fn some_errors_ask_to_try_again() {
+    let mut settings = code_flow("http://127.0.0.1:9");
+    settings.quirks.errors.passing = vec!["try_later".to_owned()];
+    let provider = Subject::new(settings).provider;
+    for (callback, asks) in [
+        ("error=temporarily_unavailable&state=x", true),
+        ("error=server_error", true),
+        ("error=try_later", true),
+        (
+            "error=request_unauthorized&error_description=Not+authorized.+The+login+request+has+expired.+Please+try+again.",
+            true,
+        ),
+        (
+            "error=request_unauthorized&error_hint=The+consent+request+has+expired%2C+please+try+again.",
+            true,
+        ),
+        ("error=request_unauthorized&error_description=no", false),
+        ("error=request_unauthorized", false),
+        ("error=access_denied&error_description=expired", false),
+        ("error=&code=server_error", false),
+        (CALLBACK, false),
+    ] {
+        let query = CallbackQuery::new(callback);
+        assert_eq!(provider.asks_to_try_again(&query), asks, "{callback}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Handles the redirect from a provider.
 
 use super::Consents;
+use crate::grant::ProviderName;
 use crate::link::{Link, LinkCode, LinkState, PollSchedule, SealedPrompt};
 use crate::ports::StoreError;
 use crate::secret::{BrowserToken, CallbackQuery, KeyedHash};
@@ -55,6 +56,12 @@ impl Consents {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// Whether the provider asks the person to try again. Storing such a response would end the link.
+    pub fn asks_to_try_again(&self, callback: &Callback<'_>) -> bool {
+        let provider = self.providers.get(&ProviderName::new(callback.provider));
+        provider.is_ok_and(|provider| provider.asks_to_try_again(&callback.query))
     }
 
     /// Returns what [`Consents::take_callback`] would return, and changes nothing: for a `HEAD`, and for a response

@@ -16,13 +16,13 @@ use poem::{Body, Error, FromRequest, Request, RequestBody, Response, Result};
 
 use super::AdminSite;
 use super::login::LOGGED_OUT;
-use super::templates::{FromElsewhere, Message};
+use super::templates::{FromElsewhere, Message, Unavailable};
 use crate::api::{Cursors, account_id};
 use crate::error::{Problem, set_retry_after};
 use crate::pages::form::Fields;
 use crate::pages::visit::Visit;
 use crate::pages::words::Moment;
-use crate::pages::{refused, see_other, visit};
+use crate::pages::{see_other, visit};
 
 /// A request of an operator who has logged in. Without a session, the response is 404 if nobody can log in, and
 /// otherwise leads to the login.
@@ -72,10 +72,7 @@ impl<'a> Desk<'a> {
             return Err(NotFoundError.into());
         }
         let token = site.cookie.read(request);
-        let unavailable = |refusal| {
-            let visit = Visit::of(&site.device, request);
-            Error::from_response(refused::answer(&visit, refusal, None))
-        };
+        let unavailable = |refusal| unavailable(site, request, refusal);
         let found = match &token {
             Some(token) => sessions.resume(token).await.map_err(unavailable)?,
             None => None,
@@ -201,6 +198,19 @@ impl<'a> Desk<'a> {
     pub(super) fn page(&self, page: &impl Template) -> Response {
         visit::html(StatusCode::OK, page)
     }
+}
+
+/// Returns the page that says that the session could not be read.
+fn unavailable(site: &AdminSite, request: &Request, refusal: Refusal) -> Error {
+    let visit = Visit::of(&site.device, request).in_english();
+    let problem = Problem::from(refusal);
+    let page = Unavailable {
+        visit: &visit,
+        detail: problem.detail(),
+    };
+    let mut response = visit::html(problem.status(), &page);
+    set_retry_after(&mut response, problem.wait());
+    Error::from_response(response)
 }
 
 /// Leads to the login. A browser that comes from another site may have a session and not send its cookie, so it first

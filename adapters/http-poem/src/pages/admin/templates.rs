@@ -47,6 +47,14 @@ pub(super) struct FromElsewhere<'a> {
     pub(super) visit: &'a Visit<'a>,
 }
 
+/// The page for a request whose session could not be read.
+#[derive(Template)]
+#[template(path = "admin/unavailable.html")]
+pub(super) struct Unavailable<'a> {
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) detail: &'a str,
+}
+
 /// A status in a word, and its colour.
 pub(super) struct Status {
     pub(super) word: &'static str,

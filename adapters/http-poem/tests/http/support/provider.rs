@@ -137,6 +137,10 @@ impl OAuthProvider for ScriptedProvider {
         })))
     }
 
+    fn asks_to_try_again(&self, _: &CallbackQuery) -> bool {
+        false
+    }
+
     async fn refresh(
         &self,
         _: &RefreshToken,

@@ -1,5 +1,6 @@
 //! Logging in and out.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::world::World;
@@ -18,8 +19,11 @@ async fn an_unavailable_store_gets_a_page() {
     let world = world().await;
     let mut browser = logged_in(&world, ADMIN).await;
     world.store.be_away(true);
+    browser.languages = "de";
     let page = browser.get("/admin").await;
-    page.assert(503, &["<html", "not available"]);
+    page.assert(503, &["<html lang=\"en\">", "is not available"]);
+    page.assert_lacks("code");
+    assert_eq!(page.header("retry-after"), "5");
     world.store.be_away(false);
     browser.get("/admin").await.assert(200, &["Accounts"]);
 }
@@ -49,7 +53,7 @@ async fn nobody_sees_anything_without_a_session() {
     browser.session = browser
         .cookie
         .as_ref()
-        .map(|cookie| cookie.replace("-browser=", "-admin="));
+        .map(|cookie| cookie.replace("-browser=", "-admin-8080="));
     browser.get("/admin").await.assert_sends_to("/admin/login");
 }
 
@@ -149,10 +153,10 @@ async fn the_cookie_is_as_narrow_as_it_can_be() {
     for (public_url, start, is_secure) in [
         (
             "https://auth.example/broker/",
-            "__Host-central-oauth-admin=",
+            "__Host-central-oauth-admin-broker=",
             true,
         ),
-        ("http://127.0.0.1:8080", "central-oauth-admin=", false),
+        ("http://127.0.0.1:8080", "central-oauth-admin-8080=", false),
     ] {
         let world = world_at(public_url).await;
         let mut browser = world.browser();
@@ -178,6 +182,31 @@ async fn the_cookie_is_as_narrow_as_it_can_be() {
         let page = browser.send_form("/admin/logout", &[]).await;
         let gone = format!("{start}; Max-Age=0");
         assert!(page.header("set-cookie").starts_with(&gone));
+    }
+}
+
+/// Browsers send the cookies of both services to both.
+#[tokio::test]
+async fn two_services_on_one_host_keep_their_sessions() {
+    let worlds = [
+        world_at("https://auth.example/one").await,
+        world_at("https://auth.example/two").await,
+    ];
+    let mut jar = BTreeMap::new();
+    for world in &worlds {
+        let mut browser = world.browser();
+        browser.get("/admin/login").await;
+        browser.send_form("/admin/login", &[("key", ADMIN)]).await;
+        let cookie = browser.session.unwrap();
+        let (name, _) = cookie.split_once('=').unwrap();
+        jar.insert(name.to_owned(), cookie);
+    }
+    assert_eq!(jar.len(), 2);
+    let cookies: Vec<_> = jar.into_values().collect();
+    for world in &worlds {
+        let mut browser = world.browser();
+        browser.session = Some(cookies.join("; "));
+        browser.get("/admin").await.assert(200, &["Log out"]);
     }
 }
 

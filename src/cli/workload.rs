@@ -1,8 +1,6 @@
 //! `--workload`: authenticates a job or pod with the JWT of its platform instead of an access key.
 
-use std::error::Error;
 use std::fmt::Display;
-use std::iter::successors;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 use url::{Host, Url};
 
-use super::client::Client;
+use super::client::{Client, innermost};
 use super::print::printable;
 use super::profile::{Origin, Profile, Target};
 use super::{Exit, Failure};
@@ -248,12 +246,6 @@ async fn issued(request: RequestBuilder, bearer: &str) -> Result<String, (Failur
 
 fn not_issued(exit: Exit, why: impl Display) -> Failure {
     Failure::new(exit, format!("GitHub Actions issued no token: {why}"))
-}
-
-/// Returns the innermost cause, because the outer ones do not contain details such as "connection refused".
-fn innermost(error: &reqwest::Error) -> String {
-    let causes = successors(Some(error as &dyn Error), |cause| cause.source());
-    causes.last().map(ToString::to_string).unwrap_or_default()
 }
 
 #[cfg(test)]

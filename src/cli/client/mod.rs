@@ -181,7 +181,7 @@ fn no_client(error: &reqwest::Error) -> Failure {
 }
 
 /// Returns the innermost cause, because the outer ones do not contain details such as "connection refused".
-fn innermost(error: &reqwest::Error) -> String {
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;

@@ -12,7 +12,8 @@
 //!   [`Ambiguity::CutOff`]), or the process of the second use was stopped between its last check of the lease and sending
 //!   ([`Ambiguity::FrozenBeforeSending`]): see [`super::held_up`].
 //! - The connection ended just when the service's provider timeout expired ([`Ambiguity::TooLate`]). A service that
-//!   disconnects earlier has no excuse.
+//!   disconnects earlier has no excuse. With replicas, any end before the timeout is excused, because a request may arrive
+//!   just before the service gives up.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub(super) const COMMIT_WITHIN: Duration = Duration::from_secs(2);
 pub(super) const NOTICED_WITHIN: Duration = Duration::from_secs(1);
 /// How long a resumed process may run until what it sends counts as sent without a look at the clock.
 pub(super) const RUNS_ON_WITHIN: Duration = Duration::from_millis(50);
-/// How long a request takes to the sandbox, unless replicas, their database and all clients share the processors.
+/// How long a request takes to the sandbox. With replicas it may take longer: [`Case::arrives_within`].
 pub(super) const ARRIVES_WITHIN: Duration = Duration::from_millis(500);
 
 /// The evidence.

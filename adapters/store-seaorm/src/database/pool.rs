@@ -13,9 +13,9 @@ use tokio::time::Instant;
 
 use crate::error::is_busy;
 
-/// The response timeout doubles each time this many reconnects have failed, so that a slow server can respond in time
-/// eventually.
-const RECONNECTS_PER_TIMEOUT: u32 = 3;
+/// The response timeout doubles each time this many generations of connections have failed, so that a slow server can
+/// respond in time eventually.
+const GENERATIONS_PER_TIMEOUT: u32 = 3;
 /// How much longer the pool's acquire timeout is than the response timeout. The response timeout must expire first,
 /// because it replaces the connections.
 const LATER: Duration = Duration::from_millis(100);
@@ -37,8 +37,10 @@ struct Current {
     connections: DatabaseConnection,
     /// Incremented each time the connections are replaced.
     generation: u64,
-    /// Number of reconnects since the last completed transaction.
-    failed_reconnects: u32,
+    /// How many connections may hang, because a response did not come in time.
+    abandoned: u32,
+    /// Number of generations with a timeout since the last completed transaction.
+    failed_generations: u32,
     /// When the server last answered over these connections.
     answered_at: Option<Instant>,
 }
@@ -59,7 +61,8 @@ impl Pool {
                 *response_timeout.start(),
             ),
             generation: 0,
-            failed_reconnects: 0,
+            abandoned: 0,
+            failed_generations: 0,
             answered_at: None,
         });
         Self {
@@ -76,7 +79,7 @@ impl Pool {
     pub(super) fn current(self: &Arc<Self>) -> (DatabaseConnection, ResponseTimeout) {
         let current = lock(&self.current);
         let response_timeout = ResponseTimeout {
-            limit: self.limit(current.failed_reconnects),
+            limit: self.limit(current.failed_generations),
             pool: Arc::clone(self),
             generation: current.generation,
         };
@@ -88,8 +91,8 @@ impl Pool {
         self.connecting.unwrap_or_default()
     }
 
-    fn limit(&self, failed_reconnects: u32) -> Duration {
-        let times = 2_u32.saturating_pow(failed_reconnects / RECONNECTS_PER_TIMEOUT);
+    fn limit(&self, failed_generations: u32) -> Duration {
+        let times = 2_u32.saturating_pow(failed_generations / GENERATIONS_PER_TIMEOUT);
         let longer = self.response_timeout.start().saturating_mul(times);
         longer.min(*self.response_timeout.end())
     }
@@ -102,25 +105,28 @@ impl Pool {
         self.pool_options.get_max_connections()
     }
 
-    /// Replaces the connections after a response timeout. Old connections may hang until TCP times out after a quarter
-    /// of an hour, and would count towards the pool's limit. If many callers time out together, only the first of them
-    /// replaces the connections of this `generation`.
+    /// Records a response timeout, and replaces the connections. Old connections may hang until TCP times out after a
+    /// quarter of an hour, and would count towards the pool's limit. If many callers time out together, only the first of
+    /// them replaces the connections of this `generation`.
     ///
-    /// Replaces nothing if the server has answered any caller since `asked_at`: it is slow then, as after a failover, and
-    /// callers that have to connect again would make it slower.
+    /// Keeps the connections if the server has answered another caller since `asked_at` and fewer than half of them may
+    /// hang: the server is slow then, as after a failover, and many new connections would make it slower.
     pub(super) fn give_up(&self, generation: u64, asked_at: Instant) {
         let mut current = lock(&self.current);
-        if current.generation == generation && current.answered_at < Some(asked_at) {
-            tracing::warn!("the database does not respond; reconnecting");
-            let failed_reconnects = current.failed_reconnects.saturating_add(1);
-            let limit = self.limit(failed_reconnects);
-            *current = Current {
-                connections: lazy(&self.options, &self.pool_options, self.connecting, limit),
-                generation: generation + 1,
-                failed_reconnects,
-                answered_at: None,
-            };
+        if current.generation != generation {
+            return;
         }
+        current.abandoned += 1;
+        if current.abandoned == 1 {
+            current.failed_generations = current.failed_generations.saturating_add(1);
+        }
+        let answers = current.answered_at >= Some(asked_at);
+        if answers && current.abandoned * 2 < self.most() {
+            return;
+        }
+        tracing::warn!("the database does not respond; reconnecting");
+        self.replace(&mut current);
+        current.answered_at = None;
     }
 
     /// Replaces the connections because one of them has behaved unexpectedly. Its state is unknown. If its server has
@@ -129,10 +135,15 @@ impl Pool {
         let mut current = lock(&self.current);
         if current.generation == generation {
             tracing::debug!("a database transaction ended unexpectedly; connecting again");
-            let limit = self.limit(current.failed_reconnects);
-            current.connections = lazy(&self.options, &self.pool_options, self.connecting, limit);
-            current.generation += 1;
+            self.replace(&mut current);
         }
+    }
+
+    fn replace(&self, current: &mut Current) {
+        let limit = self.limit(current.failed_generations);
+        current.connections = lazy(&self.options, &self.pool_options, self.connecting, limit);
+        current.generation += 1;
+        current.abandoned = 0;
     }
 
     /// Records whether the server has responded. If no connection was free and the server has not responded to any
@@ -160,7 +171,7 @@ impl Pool {
 
     /// Records that a transaction has completed.
     pub(super) fn note_success(&self) {
-        lock(&self.current).failed_reconnects = 0;
+        lock(&self.current).failed_generations = 0;
     }
 }
 

@@ -41,9 +41,9 @@ pub(super) async fn traced<T>(
     answer
 }
 
-/// Waits for a response, at most until the timeout. After a timeout, the connection counts as dead. If none of the pool's
-/// connections has brought a response meanwhile, all of them are replaced. Except for saves, the timeout is longer than
-/// the server's `statement_timeout`.
+/// Waits for a response, at most until the timeout. After a timeout, the connection counts as dead, and the pool's
+/// connections are replaced if most of them may be dead ([`give_up`](super::pool::Pool::give_up)). Except for saves, the
+/// timeout is longer than the server's `statement_timeout`.
 pub(super) async fn with_timeout<T>(
     response_timeout: Option<&ResponseTimeout>,
     answer: impl Future<Output = Result<T, DbErr>>,

@@ -65,7 +65,7 @@ impl Postgres {
                 .into_iter()
                 .fold(*response_timeout.start(), Duration::min);
             let setup: Arc<str> = setup(settings, is_pooled, shortest * 9 / 10).into();
-            let pool_options = pool_options((!is_pooled).then(|| Arc::clone(&setup)));
+            let pool_options = pool_options((!is_pooled).then(|| Arc::clone(&setup)), shortest / 2);
             Arc::new(Pool::new(
                 options.clone(),
                 pool_options.max_connections(connections),

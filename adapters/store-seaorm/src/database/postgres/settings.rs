@@ -13,8 +13,6 @@ use crate::url::Server;
 
 /// A connection that was idle for this long is tested before it is used.
 const ASK_AFTER: Duration = Duration::from_secs(1);
-/// How long such a test may take. A connection that takes longer is closed, and the next one is tried.
-const PING_TIMEOUT: Duration = Duration::from_millis(500);
 /// The server aborts a transaction that idles for this long, and releases its locks. Our transactions wait only for the
 /// server, so the process of an idle transaction was suspended or disconnected.
 const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(4);
@@ -80,13 +78,15 @@ async fn require_unicode(connection: &mut PgConnection) -> Result<(), sqlx::Erro
     Err(sqlx::Error::Configuration(message.into()))
 }
 
-pub(super) fn pool_options(setup: Option<Arc<str>>) -> PgPoolOptions {
+/// Returns the options of a pool. An idle connection that does not answer within `ping_timeout` is closed, and replaced by
+/// a new one.
+pub(super) fn pool_options(setup: Option<Arc<str>>, ping_timeout: Duration) -> PgPoolOptions {
     let pool = PgPoolOptions::new()
         .test_before_acquire(false)
-        .before_acquire(|connection, before| {
+        .before_acquire(move |connection, before| {
             Box::pin(async move {
                 let is_alive = before.idle_for < ASK_AFTER
-                    || matches!(timeout(PING_TIMEOUT, connection.ping()).await, Ok(Ok(())));
+                    || matches!(timeout(ping_timeout, connection.ping()).await, Ok(Ok(())));
                 Ok(is_alive)
             })
         });

@@ -69,7 +69,7 @@ impl TryFrom<Model> for RevocationLease {
 pub(crate) fn reference(row: &Model) -> Result<RevocationReference, StoreError> {
     let bytes = row.reference.as_slice().try_into();
     bytes
-        .map(RevocationReference::from_bytes)
+        .map(RevocationReference)
         .map_err(|_| unreadable(row.id, "reference"))
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn reference(row: &Model) -> Result<RevocationReference, StoreError> 
 pub(crate) fn new_revocation(new: NewRevocation) -> ActiveModel {
     let tokens = &new.tokens;
     ActiveModel {
-        reference: Set(new.reference.as_bytes().to_vec()),
+        reference: Set(new.reference.0.to_vec()),
         provider: Set(new.provider.as_str().to_owned()),
         person: Set(new.person),
         account_id: Set(new.account.map(|account| account.0)),

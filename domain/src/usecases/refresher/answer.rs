@@ -131,17 +131,13 @@ impl Refresher {
 
 /// The error for an access token that had expired before it was requested: the provider has returned an old token.
 fn expired_token() -> ProviderError {
-    ProviderError::Nonsense {
-        detail: "an access token that the service already has and that has expired".to_owned(),
-    }
+    ProviderError::nonsense("an access token that the service already has and that has expired")
 }
 
 /// The error for new tokens that cannot be encrypted. The provider may have rotated the refresh token.
 pub(super) fn unsealable(error: CipherError) -> RefreshError {
     RefreshError {
-        cause: ProviderError::Nonsense {
-            detail: format!("tokens that cannot be encrypted: {error}"),
-        },
+        cause: ProviderError::nonsense(format!("tokens that cannot be encrypted: {error}")),
         may_have_acted: true,
     }
 }

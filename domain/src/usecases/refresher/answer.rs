@@ -2,11 +2,9 @@
 
 use super::Refresher;
 use crate::grant::refresh::{Lifetimes, due_at, judge_unusable_answer};
-use crate::grant::{
-    AccessTokenExpiry, ListedMembers, RefreshedTokens, StatedLifetime, StoredTokens, TokenGrant,
-};
+use crate::grant::{AccessTokenExpiry, RefreshedTokens, StatedLifetime, StoredTokens, TokenGrant};
 use crate::ports::{CipherError, ProviderError, RefreshAnswer, RefreshError};
-use crate::secret::{AccessToken, RefreshToken, Sealed};
+use crate::secret::{AccessToken, RefreshToken};
 use crate::time::Timestamp;
 
 impl Refresher {
@@ -49,6 +47,8 @@ impl Refresher {
             false => None,
         };
         let lasts = granted.refresh_token_expires_in.or_else(known);
+        let extra = self.vault.read_extra(lease.extra.as_ref(), key);
+        let extra = extra.after(granted.extra.clone());
         let lifetimes = Lifetimes {
             requested_at,
             access_token_expires_at: end.expected_expiry(),
@@ -58,7 +58,7 @@ impl Refresher {
             access_token: Ok(self.vault.seal(&granted.access_token, key)?),
             refresh_token: self.vault.seal_some(refresh_token, key)?,
             scopes: granted.scopes.clone(),
-            extra: self.seal_extra(lease, &granted.extra)?,
+            extra: self.vault.seal_extra(&extra, key)?,
             origin: granted.origin.clone(),
             requested_at,
             access_token_expires_at: end.expires_at,
@@ -111,21 +111,6 @@ impl Refresher {
             stored.is_some_and(|stored| stored.expose() == new.expose())
         };
         refresh_token.is_some_and(|new| !is_stored(new))
-    }
-
-    /// Merges the extra members of a response into the stored ones. Seals them with the current key, like the access
-    /// token.
-    fn seal_extra(
-        &self,
-        lease: &StoredTokens,
-        answer: &ListedMembers,
-    ) -> Result<Option<Sealed>, CipherError> {
-        let before = self
-            .vault
-            .read_extra(lease.extra.as_ref(), &lease.account.key);
-        let extra = before.after(answer.clone());
-        let seal = || self.vault.seal(&extra.to_text(), &lease.account.key);
-        (!extra.is_empty()).then(seal).transpose()
     }
 }
 

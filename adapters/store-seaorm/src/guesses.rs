@@ -55,7 +55,8 @@ impl GuessStore for SeaOrmStore {
     }
 
     async fn purge_guesses(&self, tried_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
-        self.run(&delete_old(tried_before, limit)).await
+        let old = delete_before::<Entity>(Column::TriedAt, tried_before, limit);
+        self.run(&old).await
     }
 }
 
@@ -126,10 +127,6 @@ pub(crate) fn delete_surplus(most: u64) -> DeleteMany<Entity> {
         .limit(1);
     let last_kept = Expr::SubQuery(None, Box::new(last_kept.into_query().into()));
     Entity::delete_many().filter(Expr::col(Column::TriedAt).lt(last_kept))
-}
-
-pub(crate) fn delete_old(tried_before: Timestamp, limit: u64) -> DeleteMany<Entity> {
-    delete_before(Column::TriedAt, tried_before, limit)
 }
 
 fn new_row(guess: &Guess) -> ActiveModel {

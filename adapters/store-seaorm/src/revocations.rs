@@ -9,8 +9,7 @@ use central_oauth_domain::grant::{AccountKey, LeaseVersion, ProviderName};
 use central_oauth_domain::ports::{RevocationStore, StoreError};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, QueryFilter,
-    QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
 };
 
 use crate::claims::{self, Leased};
@@ -135,7 +134,8 @@ impl RevocationStore for SeaOrmStore {
         ended_before: Timestamp,
         limit: u64,
     ) -> Result<u64, StoreError> {
-        self.run(&delete_over(ended_before, limit)).await
+        let over = delete_before::<Entity>(Column::EndedAt, ended_before, limit);
+        self.run(&over).await
     }
 }
 
@@ -181,8 +181,4 @@ fn result_columns(result: RevocationResult, now: Timestamp) -> ActiveModel {
             revocation_fault(Some(fault), again)
         }
     }
-}
-
-pub(crate) fn delete_over(ended_before: Timestamp, limit: u64) -> DeleteMany<Entity> {
-    delete_before(Column::EndedAt, ended_before, limit)
 }

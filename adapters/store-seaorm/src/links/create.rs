@@ -9,33 +9,13 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, QuerySelect, SqlErr};
 use super::queries::{codes_of, open_links};
 use crate::claims::counted;
 use crate::convert::{link_columns, row_count};
-use crate::database::Purpose;
 use crate::entities::device_codes::ActiveModel;
 use crate::error::failed;
 use crate::locks::Alone;
-use crate::store::SeaOrmStore;
 use crate::{keys, locks, workloads};
 
-pub(super) async fn create(
-    store: &SeaOrmStore,
-    link: NewLink,
-    most_open: u64,
-    limit: CodeLimit,
-    macs: &RowMacs,
-) -> Result<LinkCreation, StoreError> {
-    let macs = macs.clone();
-    let created = store.database.write(Purpose::Change, move |db| {
-        Box::pin(insert(db, link, most_open, limit, macs))
-    });
-    match created.await {
-        Ok(link) => Ok(LinkCreation::Created(Box::new(link))),
-        Err(NotCreated::Refused(answer)) => Ok(answer),
-        Err(NotCreated::Failed(error)) => Err(error),
-    }
-}
-
 /// Why a link is not stored.
-enum NotCreated {
+pub(super) enum NotCreated {
     Refused(LinkCreation),
     Failed(StoreError),
 }
@@ -46,7 +26,7 @@ impl From<StoreError> for NotCreated {
     }
 }
 
-async fn insert(
+pub(super) async fn insert(
     db: &impl ConnectionTrait,
     link: NewLink,
     most_open: u64,

@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use crate::claims::{self, Leased};
-use crate::convert::{ended_revocation, revocation_fault};
+use crate::convert::{ended_revocation, fault_columns};
 use crate::damage;
 use crate::entities::revocations::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
@@ -163,10 +163,8 @@ async fn leased(
 }
 
 fn result_columns(result: RevocationResult, now: Timestamp) -> ActiveModel {
-    match result {
-        RevocationResult::Ended { status, fault } => {
-            revocation_fault(fault, ended_revocation(status, now))
-        }
+    let (result, fault) = match result {
+        RevocationResult::Ended { status, fault } => (ended_revocation(status, now), fault),
         RevocationResult::Again {
             at,
             failures,
@@ -178,7 +176,13 @@ fn result_columns(result: RevocationResult, now: Timestamp) -> ActiveModel {
                 failures: Set(i64::from(failures)),
                 ..Default::default()
             };
-            revocation_fault(Some(fault), again)
+            (again, Some(fault))
         }
+    };
+    let (code, detail) = fault_columns(fault);
+    ActiveModel {
+        last_error_code: Set(code),
+        last_error_detail: Set(detail),
+        ..result
     }
 }

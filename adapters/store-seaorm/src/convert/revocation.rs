@@ -1,3 +1,4 @@
+use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, Revocation, RevocationId, RevocationLease, RevocationReference,
     RevocationStatus,
@@ -5,10 +6,9 @@ use central_oauth_domain::grant::revocation::{
 use central_oauth_domain::grant::{AccountId, Lease, LeaseVersion, ProviderName, TokenOrigin};
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::Sealed;
-use central_oauth_domain::{Fault, Timestamp};
 use sea_orm::ActiveValue::Set;
 
-use super::scalars::{bytes, fault, fault_columns, time};
+use super::scalars::{bytes, fault, time};
 use crate::entities::revocations::{ActiveModel, Model, Status};
 use crate::error::Unreadable;
 
@@ -109,14 +109,5 @@ pub(crate) fn ended_revocation(status: RevocationStatus, now: Timestamp) -> Acti
         refresh_token: Set(None),
         id_token: Set(None),
         ..Default::default()
-    }
-}
-
-pub(crate) fn revocation_fault(fault: Option<Fault>, row: ActiveModel) -> ActiveModel {
-    let (code, detail) = fault_columns(fault);
-    ActiveModel {
-        last_error_code: Set(code),
-        last_error_detail: Set(detail),
-        ..row
     }
 }

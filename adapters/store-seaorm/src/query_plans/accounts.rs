@@ -38,7 +38,7 @@ async fn keys_are_found_by_their_hash_and_links_by_their_key() {
 #[tokio::test]
 async fn what_keys_open_is_read_and_confirmed_by_indexes() {
     let hash = KeyedHash::from_bytes([0; 32]);
-    let seen = [(AccessKeyId(1), RowVersion::new("x"))];
+    let seen = [(AccessKeyId(1), RowVersion("x".into()))];
     let questions = |backend| {
         [
             reads::opening(backend, &hash),

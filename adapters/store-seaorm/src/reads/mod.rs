@@ -38,7 +38,7 @@ impl ReadStore for SeaOrmStore {
             person: tokens.account.key.clone(),
         };
         let stored = access_keys::Model::from_query_result(&row, sql::KEY).map_err(failed)?;
-        let version = RowVersion::new(version);
+        let version = RowVersion(version.into());
         Ok(Some(OpenedKey {
             holder: key_holder(&stored, binding)?,
             grant: Some(OpenedGrant { tokens, version }),

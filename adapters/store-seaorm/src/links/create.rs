@@ -53,7 +53,11 @@ pub(super) async fn insert(
     if let Some(binding) = workload.and_then(|asking| asking.binding) {
         workloads::insert(db, key, binding).await?;
     }
-    match new_row(link, key).insert(db).await {
+    let row = ActiveModel {
+        id: NotSet,
+        ..link_columns(&link.into_link(LinkId(0), key))
+    };
+    match row.insert(db).await {
         Ok(row) => Ok(row.try_into()?),
         Err(error) if is_taken(&error) => Err(NotCreated::Refused(LinkCreation::CodeTaken)),
         Err(error) => Err(failed(error).into()),
@@ -76,13 +80,6 @@ async fn key_of(
 }
 
 /// Returns the row of a new link. The database assigns the id.
-fn new_row(link: NewLink, key: AccessKeyId) -> ActiveModel {
-    ActiveModel {
-        id: NotSet,
-        ..link_columns(&link.into_link(LinkId(0), key))
-    }
-}
-
 /// Whether the link code is taken. The errors of both databases contain the name of the column.
 fn is_taken(error: &DbErr) -> bool {
     let violated = error.sql_err();

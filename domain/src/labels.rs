@@ -118,11 +118,6 @@ impl Labels {
         )
     }
 
-    /// Adds labels as [`Labels::added_by`] decides.
-    pub fn add(&mut self, later: &Self) {
-        self.0.extend(self.added_by(later));
-    }
-
     /// Returns the labels in the order of their names.
     pub fn iter(&self) -> Iter<'_, String, String> {
         self.0.iter()
@@ -145,15 +140,6 @@ impl IntoIterator for Labels {
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
-    }
-}
-
-impl<'a> IntoIterator for &'a Labels {
-    type Item = (&'a String, &'a String);
-    type IntoIter = Iter<'a, String, String>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
     }
 }
 
@@ -225,10 +211,15 @@ mod tests {
 
     #[test]
     fn later_labels_overwrite_nothing_and_find_no_room_beyond_the_limit() {
-        let mut kept = labels(&[("team", "a")]).unwrap();
-        kept.add(&labels(&[("team", "b"), ("host", "db1")]).unwrap());
+        let add = |kept: Labels, later: Result<Labels, BadLabel>| {
+            let added = kept.added_by(&later.unwrap()).into_iter();
+            Labels::stored(added.chain(kept))
+        };
+        let kept = labels(&[("team", "a")]).unwrap();
+        let kept = add(kept, labels(&[("team", "b"), ("host", "db1")]));
         assert_eq!(kept, labels(&[("team", "a"), ("host", "db1")]).unwrap());
-        kept.add(&Labels::new((0..16).map(|n| (n.to_string(), String::new()))).unwrap());
+        let many = Labels::new((0..16).map(|n| (n.to_string(), String::new())));
+        let kept = add(kept, many);
         assert_eq!(kept.iter().count(), Labels::MOST);
         assert!(kept.contains(&Label::parse("team:a").unwrap()));
         assert!(!kept.contains(&Label::parse("team:b").unwrap()));

@@ -97,9 +97,7 @@ impl Sealed {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
-}
 
-impl Sealed {
     /// Returns the id of the key that sealed the value; `None` if the value is too short to contain one.
     pub fn seal_id(&self) -> Option<SealId> {
         self.0.first_chunk().copied().map(SealId)

@@ -5,7 +5,7 @@ use central_oauth_domain::ports::{AdminSessionStore, StoreError};
 use central_oauth_domain::secret::KeyedHash;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, ColumnTrait, DeleteMany, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::convert::{hash, hash_bytes};
 use crate::damage;
@@ -50,12 +50,9 @@ impl AdminSessionStore for SeaOrmStore {
     }
 
     async fn purge_sessions(&self, seen_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
-        self.run(&delete_unused(seen_before, limit)).await
+        let unused = delete_before::<Entity>(Column::SeenAt, seen_before, limit);
+        self.run(&unused).await
     }
-}
-
-pub(crate) fn delete_unused(seen_before: Timestamp, limit: u64) -> DeleteMany<Entity> {
-    delete_before(Column::SeenAt, seen_before, limit)
 }
 
 fn session(row: &Model) -> Result<AdminSession, StoreError> {

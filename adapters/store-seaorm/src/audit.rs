@@ -68,10 +68,10 @@ impl AuditStore for SeaOrmStore {
         }
         let write = self.write().await?;
         locks::alone(&write, Alone::Audit).await?;
-        let taken = take(&write, limit).await?;
-        chained.taken = taken.count;
+        let (taken, entries) = take(&write, limit).await?;
+        chained.taken = taken;
         let (stored, last) = (read_ends(&write).await?, last(&write).await?);
-        let extension = chain.extend(stored.as_ref(), last, taken.entries, now);
+        let extension = chain.extend(stored.as_ref(), last, entries, now);
         if let Some(extension) = extension {
             chained.is_broken = extension.is_broken;
             if chained.is_broken {
@@ -150,24 +150,20 @@ pub(crate) async fn store(
     Ok(())
 }
 
-struct Taken {
-    count: u64,
-    entries: Vec<SignedEntry>,
-}
-
-/// Removes the oldest entries from the inbox. Returns those that the log does not contain yet.
-async fn take(db: &impl ConnectionTrait, limit: u64) -> Result<Taken, StoreError> {
+/// Removes the oldest entries from the inbox. Returns how many, and those that the log does not contain yet.
+async fn take(
+    db: &impl ConnectionTrait,
+    limit: u64,
+) -> Result<(u64, Vec<SignedEntry>), StoreError> {
     let rows = damage::raw(db, &waiting().limit(limit.min(MOST_AT_ONCE))).await?;
     let (numbers, entries): (Vec<_>, Vec<_>) = rows.iter().map(signed_entry).unzip();
     let gone = inbox::Entity::delete_many().filter(inbox::Column::Id.is_in(numbers));
     gone.exec(db).await.map_err(failed)?;
     let reference = |entry: &SignedEntry| entry.content.reference.0.to_vec();
     let known = in_log(db, entries.iter().map(reference).collect()).await?;
-    let count = rows.len() as u64;
     let fresh = entries.into_iter();
     let fresh = fresh.filter(|entry| !known.contains(&reference(entry)));
-    let entries = fresh.collect();
-    Ok(Taken { count, entries })
+    Ok((rows.len() as u64, fresh.collect()))
 }
 
 /// Selects the entries of the inbox, the oldest first.

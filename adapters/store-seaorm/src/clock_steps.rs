@@ -105,9 +105,7 @@ pub(crate) fn paused(now: Timestamp, horizon: Horizon) -> Select<tokens::Entity>
         .filter(Column::LeaseUntil.gt(longest_lease).or(pauses))
 }
 
-/// Tokens that [`StoredTokens::after_clock_step`] changes.
-///
-/// [`StoredTokens::after_clock_step`]: central_oauth_domain::grant::StoredTokens::after_clock_step
+/// Tokens that are refreshed and that were obtained in the future.
 pub(crate) fn obtained_ahead(now: Timestamp) -> Select<tokens::Entity> {
     use tokens::Column;
     tokens::Entity::find()

@@ -48,40 +48,21 @@ pub(crate) fn unavailable(error: DbErr) -> StoreError {
     }
 }
 
-/// An error that a connection pooler may have caused.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{0}; if a connection pooler like PgBouncer is in between, add statement-cache-capacity=0 to the database URL"
-)]
-struct Pooled(DbErr);
-
-/// A SQLite error that missing permissions may have caused.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}; {advice}", advice = ACCESS_NEEDED)]
-struct NoAccess(DbErr);
-
-/// A SQLite error of a file that stays locked.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{0}; another process uses the database file, or it is on a network file system: SQLite needs a local disk"
-)]
-struct Locked(DbErr);
-
 /// The permissions that SQLite needs to open a file and to write to it.
 pub(crate) const ACCESS_NEEDED: &str = "check that the user of this process may read and write the database file and its \
     folder, where SQLite makes more files, and that the file system is not read-only";
-
-/// A PostgreSQL error of a role that lacks a privilege.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{0}; the role in the database URL must own the database, or be granted USAGE and CREATE on its schema and own its tables"
-)]
-struct Forbidden(DbErr);
 
 /// Adds advice to an error about its likely cause: missing permissions or a lock (SQLite), missing privileges
 /// (PostgreSQL), or a pooler that the URL does not announce. Such a pooler rejects or drops startup parameters, and
 /// mixes up the prepared statements of its clients.
 pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
+    match advice(&error) {
+        Some(advice) => format!("{error}; {advice}").into(),
+        None => error.into(),
+    }
+}
+
+fn advice(error: &DbErr) -> Option<&'static str> {
     const INSUFFICIENT_PRIVILEGE: &str = "42501";
     const PROTOCOL_VIOLATION: &str = "08P01";
     const NO_SUCH_STATEMENT: &str = "26000";
@@ -89,21 +70,25 @@ pub(crate) fn with_advice(error: DbErr) -> Box<dyn Error + Send + Sync> {
     const NO_SUCH_SETTING: &str = "42704";
     const READ_ONLY: i32 = 8;
     const CANNOT_OPEN: i32 = 14;
-    match sqlstate(&error) {
-        _ if is_stale_plan(&error) => Box::new(error),
-        _ if matches!(sqlite_code(&error), Some(READ_ONLY | CANNOT_OPEN)) => {
-            Box::new(NoAccess(error))
-        }
-        _ if sqlite_code(&error) == Some(BUSY) => Box::new(Locked(error)),
-        Some(INSUFFICIENT_PRIVILEGE) => Box::new(Forbidden(error)),
+    match sqlstate(error) {
+        _ if is_stale_plan(error) => None,
+        _ if matches!(sqlite_code(error), Some(READ_ONLY | CANNOT_OPEN)) => Some(ACCESS_NEEDED),
+        _ if sqlite_code(error) == Some(BUSY) => Some(
+            "another process uses the database file, or it is on a network file system: SQLite needs a local disk",
+        ),
+        Some(INSUFFICIENT_PRIVILEGE) => Some(
+            "the role in the database URL must own the database, or be granted USAGE and CREATE on its schema and own its tables",
+        ),
         Some(
             PROTOCOL_VIOLATION
             | FEATURE_NOT_SUPPORTED
             | NO_SUCH_STATEMENT
             | DUPLICATE_STATEMENT
             | NO_SUCH_SETTING,
-        ) => Box::new(Pooled(error)),
-        _ => Box::new(error),
+        ) => Some(
+            "if a connection pooler like PgBouncer is in between, add statement-cache-capacity=0 to the database URL",
+        ),
+        _ => None,
     }
 }
 

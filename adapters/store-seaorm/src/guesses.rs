@@ -55,7 +55,8 @@ impl GuessStore for SeaOrmStore {
     }
 
     async fn purge_guesses(&self, tried_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
-        self.run(&delete_old(tried_before, limit)).await
+        let old = delete_before::<Entity>(Column::TriedAt, tried_before, limit);
+        self.run(&old).await
     }
 }
 
@@ -67,7 +68,12 @@ async fn count(
     locks::alone(db, Alone::Guesses).await?;
     let judged = judge(db, &guess, limit).await?;
     if judged.is_ok() && guess.is_wrong {
-        new_row(&guess).insert(db).await.map_err(failed)?;
+        let row = ActiveModel {
+            network: Set(guess.network.as_bytes().to_vec()),
+            tried_at: Set(guess.at.as_millis()),
+            ..Default::default()
+        };
+        row.insert(db).await.map_err(failed)?;
         // Beyond the service-wide limit, a network without wrong codes may still try a code. These codes must not fill
         // the table.
         if judged.is_ok_and(|before| before.of_all >= GuessLimit::SERVICE_WIDE) {
@@ -126,16 +132,4 @@ pub(crate) fn delete_surplus(most: u64) -> DeleteMany<Entity> {
         .limit(1);
     let last_kept = Expr::SubQuery(None, Box::new(last_kept.into_query().into()));
     Entity::delete_many().filter(Expr::col(Column::TriedAt).lt(last_kept))
-}
-
-pub(crate) fn delete_old(tried_before: Timestamp, limit: u64) -> DeleteMany<Entity> {
-    delete_before(Column::TriedAt, tried_before, limit)
-}
-
-fn new_row(guess: &Guess) -> ActiveModel {
-    ActiveModel {
-        network: Set(guess.network.as_bytes().to_vec()),
-        tried_at: Set(guess.at.as_millis()),
-        ..Default::default()
-    }
 }

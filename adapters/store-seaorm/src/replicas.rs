@@ -19,7 +19,20 @@ impl ReplicaStore for SeaOrmStore {
         let long_gone = Column::SeenAt.lte((now - REMEMBERED_FOR).as_millis());
         let gone = Entity::delete_many().filter(long_gone);
         gone.exec(&write).await.map_err(failed)?;
-        note(&write, replica, now).await?;
+        let row = ActiveModel {
+            instance: Set(replica.instance.clone()),
+            name: Set(replica.name.clone()),
+            version: Set(replica.version.clone()),
+            started_at: Set(replica.started_at.as_millis()),
+            seen_at: Set(now.as_millis()),
+            ..Default::default()
+        };
+        let known = OnConflict::column(Column::Instance)
+            .update_column(Column::SeenAt)
+            .to_owned();
+        let noted = Entity::insert(row).on_conflict(known);
+        let noted = noted.exec_without_returning(&write).await;
+        noted.map_err(failed)?;
         write.commit().await
     }
 
@@ -40,27 +53,6 @@ impl ReplicaStore for SeaOrmStore {
 pub(crate) async fn any_is_there(db: &impl ConnectionTrait, now: Timestamp) -> Result<bool, DbErr> {
     let rows = Entity::find().all(db).await?;
     Ok(rows.into_iter().any(|row| replica(row).is_running(now)))
-}
-
-async fn note(
-    db: &impl ConnectionTrait,
-    replica: &ReplicaReport,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let row = ActiveModel {
-        instance: Set(replica.instance.clone()),
-        name: Set(replica.name.clone()),
-        version: Set(replica.version.clone()),
-        started_at: Set(replica.started_at.as_millis()),
-        seen_at: Set(now.as_millis()),
-        ..Default::default()
-    };
-    let known = OnConflict::column(Column::Instance)
-        .update_column(Column::SeenAt)
-        .to_owned();
-    let noted = Entity::insert(row).on_conflict(known);
-    let noted = noted.exec_without_returning(db).await;
-    noted.map(drop).map_err(failed)
 }
 
 fn replica(row: Model) -> Replica {

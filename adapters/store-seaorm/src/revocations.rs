@@ -9,12 +9,11 @@ use central_oauth_domain::grant::{AccountKey, LeaseVersion, ProviderName};
 use central_oauth_domain::ports::{RevocationStore, StoreError};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, QueryFilter,
-    QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
 };
 
 use crate::claims::{self, Leased};
-use crate::convert::{ended_revocation, revocation_fault};
+use crate::convert::{ended_revocation, fault_columns};
 use crate::damage;
 use crate::entities::revocations::{ActiveModel, Column, Entity, Model};
 use crate::error::failed;
@@ -135,7 +134,8 @@ impl RevocationStore for SeaOrmStore {
         ended_before: Timestamp,
         limit: u64,
     ) -> Result<u64, StoreError> {
-        self.run(&delete_over(ended_before, limit)).await
+        let over = delete_before::<Entity>(Column::EndedAt, ended_before, limit);
+        self.run(&over).await
     }
 }
 
@@ -163,10 +163,8 @@ async fn leased(
 }
 
 fn result_columns(result: RevocationResult, now: Timestamp) -> ActiveModel {
-    match result {
-        RevocationResult::Ended { status, fault } => {
-            revocation_fault(fault, ended_revocation(status, now))
-        }
+    let (result, fault) = match result {
+        RevocationResult::Ended { status, fault } => (ended_revocation(status, now), fault),
         RevocationResult::Again {
             at,
             failures,
@@ -178,11 +176,13 @@ fn result_columns(result: RevocationResult, now: Timestamp) -> ActiveModel {
                 failures: Set(i64::from(failures)),
                 ..Default::default()
             };
-            revocation_fault(Some(fault), again)
+            (again, Some(fault))
         }
+    };
+    let (code, detail) = fault_columns(fault);
+    ActiveModel {
+        last_error_code: Set(code),
+        last_error_detail: Set(detail),
+        ..result
     }
-}
-
-pub(crate) fn delete_over(ended_before: Timestamp, limit: u64) -> DeleteMany<Entity> {
-    delete_before(Column::EndedAt, ended_before, limit)
 }

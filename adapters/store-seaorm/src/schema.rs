@@ -138,7 +138,7 @@ impl SeaOrmStore {
         tables.has_table("replicas").await.map_err(&at)
     }
 
-    async fn look(&self) -> Result<Session, OpenError> {
+    pub(crate) async fn look(&self) -> Result<Session, OpenError> {
         let session = self.database.read().await;
         session.map_err(OpenError::at(self.url()))
     }

@@ -9,7 +9,7 @@ use central_oauth_domain::ports::{
 use central_oauth_domain::secret::{SealId, Sealed};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select, SelectTwo, Statement,
+    QuerySelect, Select, SelectTwo, Statement,
 };
 
 use crate::convert::row_count;
@@ -19,7 +19,7 @@ use crate::entities::{accounts, device_codes, revocations, service_keys, tokens}
 use crate::error::failed;
 use crate::sealed_rows::{Found, Sealing, page, read_tokens, replace, starts};
 use crate::store::SeaOrmStore;
-use crate::{hash_key, locks};
+use crate::{damage, hash_key, locks};
 
 #[async_trait]
 impl SealStore for SeaOrmStore {
@@ -119,21 +119,19 @@ pub(crate) async fn seals_in_use(
     db: &impl ConnectionTrait,
 ) -> Result<BTreeSet<SealId>, StoreError> {
     let mut seals = BTreeSet::new();
-    seals.extend(read_starts(db, starts::<service_keys::Entity>()).await?);
-    seals.extend(read_starts(db, starts::<device_codes::Entity>()).await?);
+    seals.extend(read_starts::<service_keys::Entity>(db).await?);
+    seals.extend(read_starts::<device_codes::Entity>(db).await?);
     let of_tokens = seals_of_tokens(db).await?;
     seals.extend(of_tokens.iter().flat_map(|seals| seal_ids(seals)).flatten());
-    seals.extend(read_starts(db, starts::<revocations::Entity>()).await?);
+    seals.extend(read_starts::<revocations::Entity>(db).await?);
     Ok(seals)
 }
 
 async fn read_starts<E: Sealing>(
     db: &impl ConnectionTrait,
-    starts: Select<E>,
 ) -> Result<BTreeSet<SealId>, StoreError> {
-    let query = starts.build(db.get_database_backend());
     let mut seals = BTreeSet::new();
-    for row in db.query_all_raw(query).await.map_err(failed)? {
+    for row in damage::raw(db, &starts::<E>()).await? {
         for n in 0..E::SEALED.len() {
             let start: Option<Vec<u8>> = row.try_get_by_index(n).map_err(failed)?;
             seals.extend(start.and_then(|start| Sealed::from_bytes(start).seal_id()));

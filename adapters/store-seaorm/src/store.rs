@@ -71,14 +71,8 @@ impl SeaOrmStore {
             time: ServerTime(Some(clock)),
             ..self
         };
-        let session = store
-            .database
-            .read()
-            .await
-            .map_err(OpenError::at(&store.url))?;
-        let asked = store.time.ask(&session).await;
+        let asked = store.time.ask(&store.look().await?).await;
         asked.map_err(OpenError::at(&store.url))?;
-        drop(session);
         Ok(store)
     }
 

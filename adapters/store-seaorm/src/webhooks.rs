@@ -3,7 +3,7 @@ use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditNumber, SignedEntry};
 use central_oauth_domain::ports::{StoreError, WebhookStore};
 use central_oauth_domain::vault::RowMacs;
-use central_oauth_domain::webhook::{Receiver, ReceiverName, ReceiverVersion};
+use central_oauth_domain::webhook::{Receiver, ReceiverName};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 
@@ -54,7 +54,7 @@ impl WebhookStore for SeaOrmStore {
         let saving = Entity::update_many()
             .set(columns(next))
             .filter(Column::Name.eq(next.name.as_str()))
-            .filter(Column::Version.eq(next.version.0.wrapping_sub(1)));
+            .filter(Column::Version.eq(next.version.wrapping_sub(1)));
         Ok(self.run(&saving).await? > 0)
     }
 }
@@ -82,7 +82,7 @@ fn columns(receiver: &Receiver) -> ActiveModel {
     ActiveModel {
         id: NotSet,
         name: Set(receiver.name.as_str().to_owned()),
-        version: Set(receiver.version.0),
+        version: Set(receiver.version),
         position: Set(receiver.position.0),
         lease_until: millis(receiver.lease_until),
         next_attempt_at: millis(receiver.next_attempt_at),
@@ -108,7 +108,7 @@ impl TryFrom<Model> for Receiver {
         let last_error = fault(row.last_error_code, row.last_error_detail);
         Ok(Self {
             name: ReceiverName::parse(&row.name).ok_or_else(|| unreadable("name"))?,
-            version: ReceiverVersion(row.version),
+            version: row.version,
             position: AuditNumber(row.position),
             lease_until: time(row.lease_until),
             next_attempt_at: time(row.next_attempt_at),

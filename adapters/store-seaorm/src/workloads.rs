@@ -10,8 +10,8 @@ use central_oauth_domain::workload::{
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, FromQueryResult,
-    QueryFilter, QueryOrder, QueryResult, QuerySelect, SelectFour, TopologyStar,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QueryResult, QuerySelect, SelectFour, TopologyStar,
 };
 
 use crate::convert::{hash, key_record};
@@ -85,7 +85,9 @@ impl WorkloadStore for SeaOrmStore {
         expired_before: Timestamp,
         limit: u64,
     ) -> Result<u64, StoreError> {
-        self.run(&delete_expired(expired_before, limit)).await
+        let column = used_tokens::Column::ExpiresAt;
+        let expired = delete_before::<used_tokens::Entity>(column, expired_before, limit);
+        self.run(&expired).await
     }
 }
 
@@ -111,13 +113,6 @@ pub(crate) fn with_identity(identity: &KeyedHash) -> Found {
         .filter(Column::Identity.eq(identity.as_bytes().to_vec()))
         .order_by_asc(Column::Id)
         .limit(MOST_OF_ONE)
-}
-
-pub(crate) fn delete_expired(
-    expired_before: Timestamp,
-    limit: u64,
-) -> DeleteMany<used_tokens::Entity> {
-    delete_before(used_tokens::Column::ExpiresAt, expired_before, limit)
 }
 
 /// Stores the workload of a key.

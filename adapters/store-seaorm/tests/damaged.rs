@@ -54,7 +54,7 @@ async fn listed(store: &SeaOrmStore) -> Vec<Account> {
 
 fn left_by(tokens: &StoredTokens) -> NewRevocation {
     NewRevocation {
-        reference: RevocationReference::from_bytes([7; 16]),
+        reference: RevocationReference([7; 16]),
         provider: ProviderName::new("github"),
         person: None,
         account: Some(tokens.account.id),

@@ -193,7 +193,7 @@ async fn what_makes_no_sense_is_corrupt() {
 
 fn stray(n: u8) -> NewRevocation {
     NewRevocation {
-        reference: RevocationReference::from_bytes([n; 16]),
+        reference: RevocationReference([n; 16]),
         provider: ProviderName::new("github"),
         person: None,
         account: None,
@@ -221,6 +221,6 @@ async fn a_revocation_that_makes_no_sense_holds_up_no_other() {
     }
     let claimed = store.claim_due_revocations(NOW, LATER, 10, &[]).await;
     let claimed = claimed.unwrap().into_iter().map(|lease| lease.reference);
-    let expected = [2, 4].map(|n| RevocationReference::from_bytes([n; 16]));
+    let expected = [2, 4].map(|n| RevocationReference([n; 16]));
     assert_eq!(claimed.collect::<Vec<_>>(), expected);
 }

@@ -31,14 +31,12 @@ impl AccountFilter {
         let provider = self.provider.as_ref();
         let status = self.status.as_ref();
         let label = self.label.as_ref();
+        let is_shown = |wanted: &StatusAsOf| {
+            let shown = account.clone().as_of(wanted.now, &wanted.outages);
+            shown.status == wanted.status
+        };
         provider.is_none_or(|provider| account.key.provider == *provider)
             && label.is_none_or(|label| labels.contains(label))
-            && status.is_none_or(|wanted| wanted.admits(account))
-    }
-}
-
-impl StatusAsOf {
-    fn admits(&self, account: &Account) -> bool {
-        account.clone().as_of(self.now, &self.outages).status == self.status
+            && status.is_none_or(is_shown)
     }
 }

@@ -37,19 +37,7 @@ number! {
 /// The associated data for sealing the tokens of a revocation. It is random, because the store has not assigned a
 /// number yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RevocationReference([u8; 16]);
-
-impl RevocationReference {
-    /// Wraps the 16 bytes of a reference.
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes to store.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
+pub struct RevocationReference(pub [u8; 16]);
 
 /// The tokens of one grant, sealed to the reference of their revocation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

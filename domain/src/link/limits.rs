@@ -12,7 +12,8 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeLimit {
     window: Duration,
-    load_threshold: u64,
+    /// The number of open links from which a network gets only [`Self::PER_NETWORK_UNDER_LOAD`] codes.
+    pub load_threshold: u64,
 }
 
 impl CodeLimit {
@@ -30,14 +31,6 @@ impl CodeLimit {
         Self {
             window,
             load_threshold: Self::LOAD_THRESHOLD,
-        }
-    }
-
-    /// Returns this limit with another number of open links as its load threshold.
-    pub const fn with_load_threshold(self, load_threshold: u64) -> Self {
-        Self {
-            load_threshold,
-            ..self
         }
     }
 

@@ -339,12 +339,6 @@ impl Link {
         }
     }
 
-    /// Returns when the link may be claimed: at its next poll, or when its lease expires if that is later.
-    pub fn due_at(&self) -> Option<Timestamp> {
-        let next_at = self.poll?.next_at;
-        Some(self.lease_until.map_or(next_at, |until| until.max(next_at)))
-    }
-
     /// Whether a browser may act on this link: nobody has confirmed it yet, or this browser did.
     pub fn is_open_to(&self, browser: &KeyedHash) -> bool {
         self.browser.as_ref().is_none_or(|owner| owner == browser)

@@ -43,7 +43,7 @@ impl PollSchedule {
         Self::start(Some(lifetime / 2), now)
     }
 
-    /// Schedules the first poll, one interval after the flow started. An interval of zero counts as one second.
+    /// Schedules a poll after one interval. An interval of zero counts as one second.
     pub fn start(interval: Option<Duration>, now: Timestamp) -> Self {
         let interval = interval
             .unwrap_or(DEFAULT_INTERVAL)
@@ -66,25 +66,14 @@ impl PollSchedule {
     /// Returns the schedule after `authorization_pending`: the same interval, or the one in the response if that is
     /// longer.
     pub fn still_pending(self, asked_for: Option<Duration>, now: Timestamp) -> Self {
-        Self::with_interval(self.interval, asked_for, now)
+        Self::start(asked_for.max(Some(self.interval)), now)
     }
 
     /// Returns the schedule after `slow_down`: an interval that is five seconds longer (RFC 8628 section 3.5), or the
     /// one in the response if that is longer.
     pub fn slowed_down(self, asked_for: Option<Duration>, now: Timestamp) -> Self {
         let longer = self.interval.saturating_add(SLOW_DOWN);
-        Self::with_interval(longer, asked_for, now)
-    }
-
-    fn with_interval(interval: Duration, asked_for: Option<Duration>, now: Timestamp) -> Self {
-        let interval = interval
-            .max(asked_for.unwrap_or_default())
-            .min(LONGEST_INTERVAL);
-        Self {
-            interval,
-            failures: 0,
-            next_at: now + interval,
-        }
+        Self::start(asked_for.max(Some(longer)), now)
     }
 
     /// Returns the schedule after an attempt without a usable response. The pause starts at twice the interval and

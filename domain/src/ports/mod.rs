@@ -13,14 +13,6 @@ pub use oauth_provider::{
     Consent, ConsentHandle, ConsentRequest, OAuthProvider, Prompt, ProviderError, Redemption,
     RefreshAnswer, RefreshError, Revoked, ScopeWords, TokenToRevoke,
 };
-pub use token_store::{
-    AccountCount, AccountStore, AdminSessionStore, AuditStore, Census, CensusStore, Chained,
-    ClockStepStore, DamagedRow, Descendants, ExpiringCount, GrantEndStore, GuessStore, KeyCreation,
-    KeyStore, LinkCreation, LinkStore, LinkingWorkload, NewLink, NewLinkKey, OpenedGrant,
-    OpenedKey, OutageStore, OverdueCount, OwnerKind, ReadStore, RecordedRefresh, RefreshStore,
-    ReplicaStore, Resealing, RevocationStore, RowVersion, SealStore, SealedRow, SealedTo,
-    SealedValue, SecretKind, SingleUse, StoreError, TokenStore, WebhookStore, WorkloadStore,
-    WriteTestStore,
-};
+pub use token_store::*;
 pub use webhook_sender::{WebhookError, WebhookSender};
 pub use workload_identities::{NotVerified, SignedClaims, WorkloadIdentities};

@@ -170,6 +170,16 @@ impl Vault {
         })
     }
 
+    /// Seals the extra members of a token response, if there are any.
+    pub(crate) fn seal_extra(
+        &self,
+        extra: &Extra,
+        owner: impl Into<SealedTo>,
+    ) -> Result<Option<Sealed>, CipherError> {
+        let text = (!extra.is_empty()).then(|| extra.to_text());
+        self.seal_some(text.as_ref(), owner)
+    }
+
     /// Returns the `state` of a redirect (RFC 6749 section 10.12): the link code, sealed for this browser. Only this
     /// service can create it.
     ///

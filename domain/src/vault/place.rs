@@ -94,7 +94,7 @@ pub(super) fn associated_data(owner: &SealedTo, kind: SecretKind) -> Vec<u8> {
             bound(names, &parts.map(str::as_bytes))
         }
         SealedTo::Link(code) => bound(names, &[code.as_bytes()]),
-        SealedTo::Revocation(reference) => bound(names, &[reference.as_bytes()]),
+        SealedTo::Revocation(reference) => bound(names, &[&reference.0]),
     }
 }
 

@@ -120,7 +120,7 @@ impl RowMacs {
             receiver.delivered_at,
         ];
         let times = times.map(|at| at.map(|at| at.as_millis().to_be_bytes()));
-        let numbers = [receiver.version.0, receiver.position.0].map(i64::to_be_bytes);
+        let numbers = [receiver.version, receiver.position.0].map(i64::to_be_bytes);
         let error = receiver.last_error.as_ref();
         let error = error.map_or(["", ""], |error| [&*error.code, &*error.detail]);
         let counts = (

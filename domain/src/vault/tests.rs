@@ -68,7 +68,7 @@ fn the_associated_data_never_changes() {
         },
         KeyedHash::from_bytes([1; 32]),
     );
-    let revocation = RevocationReference::from_bytes([2; 16]);
+    let revocation = RevocationReference([2; 16]);
     let state = vault.seal_state(&LinkCode::parse("12345678").unwrap(), &link);
     let state = unhex(&state.unwrap()).unwrap();
     let expected = frozen(&[b"state", b"link_code", &[1; 32]]);

@@ -9,4 +9,4 @@ mod receiver;
 mod tests;
 
 pub use event::{WebhookEvent, WebhookKind, WebhookMessage};
-pub use receiver::{DELIVERY_TIMEOUT, DeliveryOutcome, Receiver, ReceiverName, ReceiverVersion};
+pub use receiver::{DELIVERY_TIMEOUT, DeliveryOutcome, Receiver, ReceiverName};

@@ -51,10 +51,6 @@ impl fmt::Display for ReceiverName {
     }
 }
 
-/// A fencing token: every stored change increments it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ReceiverVersion(pub i64);
-
 /// The stored state of a receiver. Its methods are transitions: they return the next state, to be stored if the version
 /// has not changed.
 #[must_use]
@@ -62,8 +58,8 @@ pub struct ReceiverVersion(pub i64);
 pub struct Receiver {
     /// Its name.
     pub name: ReceiverName,
-    /// Its version.
-    pub version: ReceiverVersion,
+    /// Its version, a fencing token: every stored change increments it.
+    pub version: i64,
     /// The last entry of the audit log that is done: delivered, dropped, or not for receivers.
     pub position: AuditNumber,
     /// When the lease of a replica ends; `None` if no replica has a lease.
@@ -101,7 +97,7 @@ impl Receiver {
     pub const fn new(name: ReceiverName, position: AuditNumber) -> Self {
         Self {
             name,
-            version: ReceiverVersion(0),
+            version: 0,
             position,
             lease_until: None,
             next_attempt_at: None,
@@ -224,7 +220,7 @@ impl Receiver {
 
     fn changed(&self) -> Self {
         Self {
-            version: ReceiverVersion(self.version.0.wrapping_add(1)),
+            version: self.version.wrapping_add(1),
             ..self.clone()
         }
     }

@@ -143,43 +143,14 @@ pub fn check_audience(
     audience: &str,
 ) -> Result<(), UnusableAudience> {
     let bare = audience.trim_end_matches('/');
-    let path_of = |host: &str| {
-        bare.strip_prefix(host)
-            .and_then(|rest| rest.strip_prefix('/'))
-    };
-    if audience.is_empty()
-        || audience
-            .chars()
-            .any(|c| c.is_whitespace() || c.is_control())
-    {
-        return Err(UnusableAudience("is empty or contains spaces"));
-    }
-    if bare == issuer.trim_end_matches('/') {
-        return Err(UnusableAudience(
-            "is the issuer itself, whose tokens many services accept",
-        ));
-    }
-    let is_owner = path_of("https://github.com").is_some_and(|owner| !owner.contains('/'));
-    if preset == Preset::GithubActions && (is_owner || bare == "https://github.com") {
-        return Err(UnusableAudience(
-            "is the address of an owner, which GitHub puts into tokens by default",
-        ));
-    }
+    let has_spaces = audience.contains(|c: char| c.is_whitespace() || c.is_control());
+    let owner = bare.strip_prefix("https://github.com/");
+    let is_owner = owner.is_some_and(|owner| !owner.contains('/'));
     let is_api_server =
         bare.contains("kubernetes.default") || bare == "api" || bare == "kubernetes";
-    if preset == Preset::Kubernetes && is_api_server {
-        return Err(UnusableAudience(
-            "is the API server of the cluster, which every default token is for",
-        ));
-    }
     let organisation = issuer
         .rsplit_once("/org/")
         .map(|(_, id)| id.trim_end_matches('/'));
-    if preset == Preset::Circleci && organisation == Some(bare) {
-        return Err(UnusableAudience(
-            "is the organisation's id, which CircleCI puts into tokens by default",
-        ));
-    }
     let of_others = [
         "sts.amazonaws.com",
         "api://AzureADTokenExchange",
@@ -187,12 +158,22 @@ pub fn check_audience(
         "vault",
         "pypi",
     ];
-    if of_others.contains(&audience) || audience.contains("iam.googleapis.com/") {
-        return Err(UnusableAudience(
-            "is the audience of another well-known service",
-        ));
-    }
-    Ok(())
+    let why = if audience.is_empty() || has_spaces {
+        "is empty or contains spaces"
+    } else if bare == issuer.trim_end_matches('/') {
+        "is the issuer itself, whose tokens many services accept"
+    } else if preset == Preset::GithubActions && (is_owner || bare == "https://github.com") {
+        "is the address of an owner, which GitHub puts into tokens by default"
+    } else if preset == Preset::Kubernetes && is_api_server {
+        "is the API server of the cluster, which every default token is for"
+    } else if preset == Preset::Circleci && organisation == Some(bare) {
+        "is the organisation's id, which CircleCI puts into tokens by default"
+    } else if of_others.contains(&audience) || audience.contains("iam.googleapis.com/") {
+        "is the audience of another well-known service"
+    } else {
+        return Ok(());
+    };
+    Err(UnusableAudience(why))
 }
 
 #[cfg(test)]

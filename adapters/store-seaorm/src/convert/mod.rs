@@ -13,5 +13,5 @@ pub(crate) use audit::{
 pub(crate) use damaged::FoundTokens;
 pub(crate) use key::{key_holder, key_record, key_row, to_account};
 pub(crate) use link::{link_changes, link_columns};
-pub(crate) use revocation::{ended_revocation, new_revocation, reference, revocation_fault};
+pub(crate) use revocation::{ended_revocation, new_revocation, reference};
 pub(crate) use scalars::{bytes, fault, fault_columns, hash, hash_bytes, row_count, time};

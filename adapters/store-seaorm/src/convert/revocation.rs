@@ -1,3 +1,4 @@
+use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::revocation::{
     NewRevocation, RevocableTokens, Revocation, RevocationId, RevocationLease, RevocationReference,
     RevocationStatus,
@@ -5,10 +6,9 @@ use central_oauth_domain::grant::revocation::{
 use central_oauth_domain::grant::{AccountId, Lease, LeaseVersion, ProviderName, TokenOrigin};
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::Sealed;
-use central_oauth_domain::{Fault, Timestamp};
 use sea_orm::ActiveValue::Set;
 
-use super::scalars::{bytes, fault, fault_columns, time};
+use super::scalars::{bytes, fault, time};
 use crate::entities::revocations::{ActiveModel, Model, Status};
 use crate::error::Unreadable;
 
@@ -69,7 +69,7 @@ impl TryFrom<Model> for RevocationLease {
 pub(crate) fn reference(row: &Model) -> Result<RevocationReference, StoreError> {
     let bytes = row.reference.as_slice().try_into();
     bytes
-        .map(RevocationReference::from_bytes)
+        .map(RevocationReference)
         .map_err(|_| unreadable(row.id, "reference"))
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn reference(row: &Model) -> Result<RevocationReference, StoreError> 
 pub(crate) fn new_revocation(new: NewRevocation) -> ActiveModel {
     let tokens = &new.tokens;
     ActiveModel {
-        reference: Set(new.reference.as_bytes().to_vec()),
+        reference: Set(new.reference.0.to_vec()),
         provider: Set(new.provider.as_str().to_owned()),
         person: Set(new.person),
         account_id: Set(new.account.map(|account| account.0)),
@@ -109,14 +109,5 @@ pub(crate) fn ended_revocation(status: RevocationStatus, now: Timestamp) -> Acti
         refresh_token: Set(None),
         id_token: Set(None),
         ..Default::default()
-    }
-}
-
-pub(crate) fn revocation_fault(fault: Option<Fault>, row: ActiveModel) -> ActiveModel {
-    let (code, detail) = fault_columns(fault);
-    ActiveModel {
-        last_error_code: Set(code),
-        last_error_detail: Set(detail),
-        ..row
     }
 }

@@ -72,50 +72,6 @@ impl Table {
     }
 }
 
-/// The tables that are not copied row by row.
-#[cfg(test)]
-const LEFT_OUT: &[(&str, &str)] = &[
-    (
-        "service_keys",
-        "the hash key completes a copy, so it is written last",
-    ),
-    (
-        "replicas",
-        "the replicas of the source do not use the destination",
-    ),
-    (
-        "admin_sessions",
-        "operators log in again: the destination may have other operators",
-    ),
-    (
-        "wrong_codes",
-        "wrong codes count for minutes only, and nobody who guesses can cause a copy",
-    ),
-    (
-        "used_tokens",
-        "a single-use JWT lasts an hour at most, and no service runs during a copy",
-    ),
-    (
-        "outages",
-        "a service at the destination soon detects the outage again",
-    ),
-    (
-        "write_tests",
-        "random bytes, which each write test replaces",
-    ),
-    (
-        "seaql_migrations",
-        "the destination is migrated separately, before anything is copied",
-    ),
-];
-
-/// Columns that only replicas of an older version use. The next minor version drops them.
-#[cfg(test)]
-const UNUSED: &[(&str, &str)] = &[
-    ("tokens", "spare_refresh_token"),
-    ("revocations", "spare_refresh_token"),
-];
-
 /// Whether all tables that are copied are empty.
 pub(crate) async fn is_empty(db: &impl ConnectionTrait) -> Result<bool, StoreError> {
     for table in Table::ALL {
@@ -138,6 +94,48 @@ mod tests {
 
     use super::*;
     use crate::{DatabaseUrl, PoolSettings, SeaOrmStore};
+
+    /// The tables that are not copied row by row.
+    const LEFT_OUT: &[(&str, &str)] = &[
+        (
+            "service_keys",
+            "the hash key completes a copy, so it is written last",
+        ),
+        (
+            "replicas",
+            "the replicas of the source do not use the destination",
+        ),
+        (
+            "admin_sessions",
+            "operators log in again: the destination may have other operators",
+        ),
+        (
+            "wrong_codes",
+            "wrong codes count for minutes only, and nobody who guesses can cause a copy",
+        ),
+        (
+            "used_tokens",
+            "a single-use JWT lasts an hour at most, and no service runs during a copy",
+        ),
+        (
+            "outages",
+            "a service at the destination soon detects the outage again",
+        ),
+        (
+            "write_tests",
+            "random bytes, which each write test replaces",
+        ),
+        (
+            "seaql_migrations",
+            "the destination is migrated separately, before anything is copied",
+        ),
+    ];
+
+    /// Columns that only replicas of an older version use. The next minor version drops them.
+    const UNUSED: &[(&str, &str)] = &[
+        ("tokens", "spare_refresh_token"),
+        ("revocations", "spare_refresh_token"),
+    ];
 
     async fn names(store: &SeaOrmStore, query: &str) -> BTreeSet<String> {
         let session = store.read().await.unwrap();

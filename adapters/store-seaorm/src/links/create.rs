@@ -9,33 +9,13 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, QuerySelect, SqlErr};
 use super::queries::{codes_of, open_links};
 use crate::claims::counted;
 use crate::convert::{link_columns, row_count};
-use crate::database::Purpose;
 use crate::entities::device_codes::ActiveModel;
 use crate::error::failed;
 use crate::locks::Alone;
-use crate::store::SeaOrmStore;
 use crate::{keys, locks, workloads};
 
-pub(super) async fn create(
-    store: &SeaOrmStore,
-    link: NewLink,
-    most_open: u64,
-    limit: CodeLimit,
-    macs: &RowMacs,
-) -> Result<LinkCreation, StoreError> {
-    let macs = macs.clone();
-    let created = store.database.write(Purpose::Change, move |db| {
-        Box::pin(insert(db, link, most_open, limit, macs))
-    });
-    match created.await {
-        Ok(link) => Ok(LinkCreation::Created(Box::new(link))),
-        Err(NotCreated::Refused(answer)) => Ok(answer),
-        Err(NotCreated::Failed(error)) => Err(error),
-    }
-}
-
 /// Why a link is not stored.
-enum NotCreated {
+pub(super) enum NotCreated {
     Refused(LinkCreation),
     Failed(StoreError),
 }
@@ -46,7 +26,7 @@ impl From<StoreError> for NotCreated {
     }
 }
 
-async fn insert(
+pub(super) async fn insert(
     db: &impl ConnectionTrait,
     link: NewLink,
     most_open: u64,
@@ -73,7 +53,11 @@ async fn insert(
     if let Some(binding) = workload.and_then(|asking| asking.binding) {
         workloads::insert(db, key, binding).await?;
     }
-    match new_row(link, key).insert(db).await {
+    let row = ActiveModel {
+        id: NotSet,
+        ..link_columns(&link.into_link(LinkId(0), key))
+    };
+    match row.insert(db).await {
         Ok(row) => Ok(row.try_into()?),
         Err(error) if is_taken(&error) => Err(NotCreated::Refused(LinkCreation::CodeTaken)),
         Err(error) => Err(failed(error).into()),
@@ -96,13 +80,6 @@ async fn key_of(
 }
 
 /// Returns the row of a new link. The database assigns the id.
-fn new_row(link: NewLink, key: AccessKeyId) -> ActiveModel {
-    ActiveModel {
-        id: NotSet,
-        ..link_columns(&link.into_link(LinkId(0), key))
-    }
-}
-
 /// Whether the link code is taken. The errors of both databases contain the name of the column.
 fn is_taken(error: &DbErr) -> bool {
     let violated = error.sql_err();

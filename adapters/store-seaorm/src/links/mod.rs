@@ -30,6 +30,7 @@ use crate::error::failed;
 use crate::locks::{self, Alone};
 use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 use crate::{audit, damage, keys, outbox};
+use create::{NotCreated, insert};
 use queries::{
     consents_in_progress, consents_in_progress_from, due_interleaved, ended_without_account,
     over_before, ran_out_before, relinks_of, with_code,
@@ -45,7 +46,15 @@ impl LinkStore for SeaOrmStore {
         limit: CodeLimit,
         macs: &RowMacs,
     ) -> Result<LinkCreation, StoreError> {
-        create::create(self, link, most_open, limit, macs).await
+        let macs = macs.clone();
+        let created = self.database.write(Purpose::Change, move |db| {
+            Box::pin(insert(db, link, most_open, limit, macs))
+        });
+        match created.await {
+            Ok(link) => Ok(LinkCreation::Created(Box::new(link))),
+            Err(NotCreated::Refused(answer)) => Ok(answer),
+            Err(NotCreated::Failed(error)) => Err(error),
+        }
     }
 
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError> {

@@ -129,7 +129,7 @@ impl Leased for Entity {
     const NEXT_AT: Column = Column::PollNextAt;
     const VERSION: Column = Column::Version;
 
-    /// Counts the lost poll as a failure: the rule of [`Link::claim`].
+    /// Counts the lost poll as a failure.
     fn note_expired_lease(claim: UpdateMany<Self>) -> UpdateMany<Self> {
         let failures = Expr::col(Column::PollFailures);
         let is_lost = Expr::col(Column::LeaseUntil).is_not_null();

@@ -16,9 +16,10 @@ use super::{NOW, assert_uses, plan, plan_on_server};
 use crate::accounts::filtered;
 use crate::accounts::labels::labels_of;
 use crate::accounts::locked::locked;
-use crate::entities::{access_keys, accounts, tokens};
+use crate::entities::{access_keys, accounts, tokens, used_tokens};
 use crate::links::queries;
 use crate::refreshes::{open_providers, outages};
+use crate::statements::delete_before;
 use crate::{claims, grant_ends, keys, outbox, reads, seals, workloads};
 
 #[tokio::test]
@@ -28,7 +29,7 @@ async fn keys_are_found_by_their_hash_and_links_by_their_key() {
     assert_uses(query, &["(hash=?)", links]).await;
     let query = workloads::with_identity(&KeyedHash::from_bytes([0; 32]));
     assert_uses(query, &["ix_workloads_identity", links]).await;
-    let query = workloads::delete_expired(NOW, 100);
+    let query = delete_before::<used_tokens::Entity>(used_tokens::Column::ExpiresAt, NOW, 100);
     assert_uses(query, &["ix_used_tokens_expires_at"]).await;
     let query = keys::links_of(AccessKeyId(1));
     assert_uses(query, &[links]).await;
@@ -37,7 +38,7 @@ async fn keys_are_found_by_their_hash_and_links_by_their_key() {
 #[tokio::test]
 async fn what_keys_open_is_read_and_confirmed_by_indexes() {
     let hash = KeyedHash::from_bytes([0; 32]);
-    let seen = [(AccessKeyId(1), RowVersion::new("x"))];
+    let seen = [(AccessKeyId(1), RowVersion("x".into()))];
     let questions = |backend| {
         [
             reads::opening(backend, &hash),

@@ -12,11 +12,10 @@ use central_oauth_domain::secret::{KeyedHash, SealId};
 use sea_orm::{DbBackend, QuerySelect, QueryTrait};
 
 use super::{NOW, assert_uses, plan};
-use crate::entities::{device_codes, revocations as outgoing};
+use crate::entities::{admin_sessions, device_codes, revocations as outgoing, wrong_codes};
 use crate::links::queries;
-use crate::{
-    admin_sessions, audit, claims, clock_steps, guesses, outbox, revocations, sealed_rows,
-};
+use crate::statements::delete_before;
+use crate::{audit, claims, clock_steps, guesses, outbox, sealed_rows};
 
 #[tokio::test]
 async fn links_are_found_by_their_code() {
@@ -98,12 +97,14 @@ async fn wrong_codes_are_counted_and_forgotten_by_an_index() {
     let surplus = guesses::delete_surplus(10_000).build(DbBackend::Sqlite);
     let surplus = plan(surplus).await;
     assert!(surplus.contains("COVERING INDEX ix_wrong_codes_tried_at (tried_at<?)"));
-    assert_uses(guesses::delete_old(NOW, 10), &index).await;
+    let old = delete_before::<wrong_codes::Entity>(wrong_codes::Column::TriedAt, NOW, 10);
+    assert_uses(old, &index).await;
 }
 
 #[tokio::test]
 async fn sessions_are_forgotten_by_an_index() {
-    let unused = admin_sessions::delete_unused(NOW, 10);
+    let column = admin_sessions::Column::SeenAt;
+    let unused = delete_before::<admin_sessions::Entity>(column, NOW, 10);
     assert_uses(unused, &["ix_admin_sessions_seen_at"]).await;
 }
 
@@ -147,7 +148,7 @@ async fn due_revocations_are_claimed_by_an_index() {
 
 #[tokio::test]
 async fn revocations_that_are_over_are_found_by_an_index() {
-    let query = revocations::delete_over(NOW, 10);
+    let query = delete_before::<outgoing::Entity>(outgoing::Column::EndedAt, NOW, 10);
     assert_uses(query, &["ix_revocations_ended_at"]).await;
 }
 

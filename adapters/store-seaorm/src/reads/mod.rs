@@ -8,7 +8,7 @@ use central_oauth_domain::ports::{
     KeyStore, OpenedGrant, OpenedKey, ReadStore, RowVersion, StoreError,
 };
 use central_oauth_domain::secret::KeyedHash;
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
 use crate::convert::{FoundTokens, key_holder};
 use crate::entities::access_keys;
@@ -24,22 +24,24 @@ impl ReadStore for SeaOrmStore {
         let question = opening(session.get_database_backend(), key);
         let row = session.query_one_raw(question).await.map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
-        let found = Row::read(&row).map_err(failed)?;
-        let Some(grant) = found.grant else {
+        let version: Option<String> = row.try_get("", "version").map_err(failed)?;
+        let Some(version) = version else {
             // The statement above reads no links, because most keys have an account. Returns the connection before the
             // next query: requests that each hold one connection and wait for a second could block each other.
             drop(session);
             let (holder, grant) = (self.find_key(key).await?, None);
             return Ok(holder.map(|holder| OpenedKey { holder, grant }));
         };
-        let account = &grant.tokens.account;
+        let tokens = FoundTokens::read(&row, sql::ACCOUNT, sql::TOKENS).tokens;
         let binding = KeyBinding::Account {
-            id: account.id,
-            person: account.key.clone(),
+            id: tokens.account.id,
+            person: tokens.account.key.clone(),
         };
+        let stored = access_keys::Model::from_query_result(&row, sql::KEY).map_err(failed)?;
+        let version = RowVersion(version.into());
         Ok(Some(OpenedKey {
-            holder: key_holder(&found.key, binding)?,
-            grant: Some(grant),
+            holder: key_holder(&stored, binding)?,
+            grant: Some(OpenedGrant { tokens, version }),
         }))
     }
 
@@ -57,25 +59,5 @@ impl ReadStore for SeaOrmStore {
             .iter()
             .map(|row| row.try_get_by_index(0).map(AccessKeyId));
         ids.collect::<Result<_, DbErr>>().map_err(failed)
-    }
-}
-
-/// A row returned by [`opening`].
-struct Row {
-    key: access_keys::Model,
-    grant: Option<OpenedGrant>,
-}
-
-impl Row {
-    fn read(row: &QueryResult) -> Result<Self, DbErr> {
-        let version: Option<String> = row.try_get("", "version")?;
-        let grant = version.map(|version| OpenedGrant {
-            tokens: FoundTokens::read(row, sql::ACCOUNT, sql::TOKENS).tokens,
-            version: RowVersion::new(version),
-        });
-        Ok(Self {
-            key: access_keys::Model::from_query_result(row, sql::KEY)?,
-            grant,
-        })
     }
 }

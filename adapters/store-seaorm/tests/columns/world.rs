@@ -248,7 +248,7 @@ async fn others(store: &SeaOrmStore, n: i64) {
 
 pub(crate) fn stray(n: i64) -> NewRevocation {
     NewRevocation {
-        reference: RevocationReference::from_bytes([n.try_into().unwrap(); 16]),
+        reference: RevocationReference([n.try_into().unwrap(); 16]),
         provider: ProviderName::new("github"),
         person: None,
         account: None,

@@ -143,7 +143,7 @@ pub(crate) async fn linked(store: &SeaOrmStore, vault: &Vault, n: u64, name: &st
 }
 
 pub(crate) fn revocation(vault: &Vault, n: u8) -> NewRevocation {
-    let reference = RevocationReference::from_bytes([n; 16]);
+    let reference = RevocationReference([n; 16]);
     let token = RefreshToken::new("stray");
     NewRevocation {
         reference,

@@ -52,7 +52,7 @@ async fn an_account_and_one_of_its_keys_are_deleted_at_the_same_time() {
     let deleting_account = tokio::spawn({
         let store = Arc::clone(&store);
         let revocation = NewRevocation {
-            reference: RevocationReference::from_bytes([1; 16]),
+            reference: RevocationReference([1; 16]),
             provider: seen.account.key.provider.clone(),
             person: None,
             account: Some(account),

@@ -12,7 +12,7 @@ use super::{
     Account, AccountId, AccountStatus, Generation, Lease, LeaseVersion, NewGrant, OtherServer,
     RefreshedTokens, StoredTokens,
 };
-use crate::clock_step::{MAX_CLOCK_DIFFERENCE, OBTAINED_AHEAD};
+use crate::clock_step::MAX_CLOCK_DIFFERENCE;
 use crate::fault::Fault;
 use crate::ports::RecordedRefresh;
 use crate::time::Timestamp;
@@ -298,23 +298,6 @@ impl StoredTokens {
             next.account.last_error = Some(fault.clone());
         }
         next.account.next_refresh_at = Some(next_refresh_at);
-        Some(next)
-    }
-
-    /// If the tokens were obtained before the clock was set back, makes their refresh due. Their remaining lifetime is
-    /// unknown, so the access token counts as expired. A pause after a failure stays. `None` for any other tokens, and
-    /// for those that are not refreshed.
-    #[must_use]
-    pub fn after_clock_step(&self, now: Timestamp) -> Option<Self> {
-        let is_ahead = self.obtained_at > now + OBTAINED_AHEAD;
-        let planned = self.account.next_refresh_at.filter(|_| is_ahead)?;
-        let mut next = self.clone();
-        next.obtained_at = now;
-        let end = &mut next.account.access_token_expires_at;
-        *end = end.map(|end| end.min(now));
-        if self.attempts.failures == 0 {
-            next.account.next_refresh_at = Some(planned.min(now));
-        }
         Some(next)
     }
 

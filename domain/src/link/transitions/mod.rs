@@ -79,26 +79,6 @@ impl Link {
         })
     }
 
-    /// Leases a link whose poll is due. The version is the fencing token: holders of older leases can change nothing. A
-    /// lease that expired without a result counts as a failure, because its holder may have lost a response.
-    ///
-    /// # Errors
-    /// The link is not due, or somebody else holds its lease.
-    pub fn claim(&self, now: Timestamp, lease_until: Timestamp) -> Transition {
-        self.due_at()
-            .filter(|due_at| *due_at <= now)
-            .ok_or(TransitionError)?;
-        let is_lost = self.lease_until.is_some();
-        Ok(Self {
-            poll: self.poll.map(|poll| PollSchedule {
-                failures: poll.failures.saturating_add(is_lost.into()),
-                ..poll
-            }),
-            lease_until: Some(lease_until),
-            ..self.next()
-        })
-    }
-
     /// Ends the lease. The provider is polled again later.
     ///
     /// # Errors

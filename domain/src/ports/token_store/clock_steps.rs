@@ -7,11 +7,7 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::time::Timestamp;
 #[cfg(doc)]
-use crate::{
-    clock_step::Horizon,
-    grant::{StoredTokens, refresh::PROBE_HORIZON},
-    link::Link,
-};
+use crate::{clock_step::Horizon, grant::refresh::PROBE_HORIZON, link::Link};
 
 /// Repairs work that waits for a time which a wrong clock has stored.
 #[async_trait]
@@ -20,7 +16,8 @@ pub trait ClockStepStore: Send + Sync {
     ///
     /// - Refreshes, polls and revocations become due if their lease or pause ends beyond the [`Horizon`] of their kind,
     ///   [limited](Horizon::cut) to `pause`. Probes of outages become due beyond [`PROBE_HORIZON`] or `pause`.
-    /// - Tokens that were obtained in the future become due and expired ([`StoredTokens::after_clock_step`]).
+    /// - Tokens that were obtained in the future and that are refreshed become due and expired, because their remaining
+    ///   lifetime is unknown. A pause after a failure stays.
     /// - The next poll of an authorizing link without failures moves to one interval after `now`, if it is more than
     ///   [`STORED_WITHIN`] later than that.
     /// - A link with a deadline further ahead than [`Link::LONGEST`] becomes [over](Link::is_over) at `now`.

@@ -68,7 +68,8 @@ pub trait LinkStore: Send + Sync {
     /// Leases up to `limit` links whose poll is due at `now` and that nobody has leased. Alternates between the
     /// networks from which the links were confirmed ([`interleave_networks`]); within a network, takes the longest due
     /// link first. Skips links at the providers in `busy`. Claiming increments a link's version, so holders of older
-    /// leases can no longer record anything.
+    /// leases can no longer record anything. A lease that expired without a result counts as a failure, because its
+    /// holder may have lost a response.
     ///
     /// [`interleave_networks`]: crate::link::interleave_networks
     async fn claim_due_polls(

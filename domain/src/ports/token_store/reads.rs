@@ -43,16 +43,4 @@ pub struct OpenedGrant {
 
 /// The version of the rows behind an [`OpenedGrant`]. Only the store that made it can interpret it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowVersion(Arc<str>);
-
-impl RowVersion {
-    /// Wraps the version that a store has made.
-    pub fn new(version: impl Into<Arc<str>>) -> Self {
-        Self(version.into())
-    }
-
-    /// Returns the version, for the store that made it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+pub struct RowVersion(pub Arc<str>);

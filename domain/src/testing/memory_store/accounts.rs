@@ -110,7 +110,9 @@ impl State {
         self.accounts.insert(id.0, tokens);
         let asked = &link.requester.labels;
         if !asked.is_empty() {
-            self.labels.entry(id).or_default().add(asked);
+            let kept = self.labels.entry(id).or_default();
+            let added = kept.added_by(asked).into_iter();
+            *kept = Labels::stored(added.chain(kept.clone()));
         }
         self.cancel_revocations(&account.key, now);
         if let Some(key) = completed

@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::clock_step::Horizon;
+use crate::clock_step::{Horizon, OBTAINED_AHEAD};
+use crate::grant::StoredTokens;
 use crate::grant::refresh::{PROBE_HORIZON, REFRESH_HORIZON};
 use crate::grant::revocation::REVOCATION_HORIZON;
 use crate::link::polling::{POLL_HORIZON, STORED_WITHIN};
@@ -82,6 +83,25 @@ impl ClockStepStore for MemoryStore {
         });
         let probes = changed.count();
         Ok((obtained + refreshes + probes + sooner + polls + revocations + deadlines) as u64)
+    }
+}
+
+impl StoredTokens {
+    /// If the tokens were obtained before the clock was set back, makes their refresh due. Their remaining lifetime is
+    /// unknown, so the access token counts as expired. A pause after a failure stays. `None` for any other tokens, and
+    /// for those that are not refreshed.
+    #[must_use]
+    pub fn after_clock_step(&self, now: Timestamp) -> Option<Self> {
+        let is_ahead = self.obtained_at > now + OBTAINED_AHEAD;
+        let planned = self.account.next_refresh_at.filter(|_| is_ahead)?;
+        let mut next = self.clone();
+        next.obtained_at = now;
+        let end = &mut next.account.access_token_expires_at;
+        *end = end.map(|end| end.min(now));
+        if self.attempts.failures == 0 {
+            next.account.next_refresh_at = Some(planned.min(now));
+        }
+        Some(next)
     }
 }
 

@@ -341,6 +341,35 @@ impl State {
     }
 }
 
+impl Link {
+    /// Returns when the link may be claimed: at its next poll, or when its lease expires if that is later.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        let next_at = self.poll?.next_at;
+        Some(self.lease_until.map_or(next_at, |until| until.max(next_at)))
+    }
+
+    /// Leases a link whose poll is due. The version is the fencing token: holders of older leases can change nothing. A
+    /// lease that expired without a result counts as a failure, because its holder may have lost a response.
+    ///
+    /// # Errors
+    /// The link is not due, or somebody else holds its lease.
+    pub fn claim(&self, now: Timestamp, lease_until: Timestamp) -> Result<Self, TransitionError> {
+        self.due_at()
+            .filter(|due_at| *due_at <= now)
+            .ok_or(TransitionError)?;
+        let is_lost = self.lease_until.is_some();
+        Ok(Self {
+            version: self.version.next(),
+            poll: self.poll.map(|poll| PollSchedule {
+                failures: poll.failures.saturating_add(is_lost.into()),
+                ..poll
+            }),
+            lease_until: Some(lease_until),
+            ..self.clone()
+        })
+    }
+}
+
 /// Whether a link has neither ended nor expired.
 fn is_open(link: &Link, now: Timestamp) -> bool {
     link.ended_at().is_none() && !link.is_past_deadline(now)

@@ -56,5 +56,5 @@ impl State {
 
 fn version(holder: &KeyHolder, tokens: &StoredTokens) -> RowVersion {
     let sealed = tokens.access_token.as_bytes();
-    RowVersion::new(format!("{holder:?} {tokens:?} {sealed:?}"))
+    RowVersion(format!("{holder:?} {tokens:?} {sealed:?}").into())
 }

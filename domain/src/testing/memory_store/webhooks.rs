@@ -57,8 +57,8 @@ impl WebhookStore for MemoryStore {
     async fn save_receiver(&self, next: &Receiver) -> Result<bool, StoreError> {
         let mut state = self.lock();
         let stored = state.receivers.get_mut(&next.name);
-        let before = next.version.0.wrapping_sub(1);
-        let stored = stored.filter(|stored| stored.version.0 == before);
+        let before = next.version.wrapping_sub(1);
+        let stored = stored.filter(|stored| stored.version == before);
         Ok(stored.map(|stored| *stored = next.clone()).is_some())
     }
 }

@@ -114,18 +114,14 @@ impl Consents {
     /// # Errors
     /// As [`Consents::look_up`].
     pub async fn cancel(&self, code: &str, visitor: &Visitor<'_>) -> Result<(), Refusal> {
-        let link = self.entered(code, visitor).await?;
-        self.deny(link, visitor.address).await
-    }
-
-    async fn deny(&self, mut link: Link, address: IpAddr) -> Result<(), Refusal> {
         const TRIES: usize = 5;
+        let mut link = self.entered(code, visitor).await?;
         for _ in 0..TRIES {
             let now = self.clock.now();
             if link.status(now).is_final() {
                 return Ok(());
             }
-            let (ending, address) = (Ending::Denied(None), Some(address));
+            let (ending, address) = (Ending::Denied(None), Some(visitor.address));
             let ended = self.ender.end_by(Actor::Person, address, &link, ending);
             match ended.await {
                 Ok(()) => return Ok(()),

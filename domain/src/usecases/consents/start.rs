@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Consents;
 use crate::fault::{Fault, FaultCode};
-use crate::grant::ProviderName;
 use crate::link::polling::LONGEST_CONSENT;
 use crate::link::{Ending, Link, LinkCode, LinkStatus, PollSchedule, SealedConsent, SealedPrompt};
 use crate::ports::{Consent, ConsentHandle, ConsentRequest, Prompt, StoreError};
@@ -33,7 +32,7 @@ impl Consents {
         }
         let request = ConsentRequest {
             state: self.vault.seal_state(code, browser)?,
-            redirect_uri: self.callback_uri(&link.provider),
+            redirect_uri: format!("{}/callback/{}", self.public_url, link.provider),
         };
         match provider.begin_consent(&request).await {
             Ok(consent) => {
@@ -121,9 +120,5 @@ impl Consents {
             callback: None,
             client_id: Some(client_id),
         })
-    }
-
-    fn callback_uri(&self, provider: &ProviderName) -> String {
-        format!("{}/callback/{provider}", self.public_url)
     }
 }

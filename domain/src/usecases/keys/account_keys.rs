@@ -82,16 +82,25 @@ impl Keys {
             expires_at: self.expiry(caller, request.expires_at)?,
             workload: None,
         };
+        let record = self.store_new(key, caller, address, "keys").await?;
+        tracing::info!(account = id.0, key = record.id.0, "access key handed out");
+        Ok(HandedKey { access_key, record })
+    }
+
+    /// Stores a new key. The refusal for a full account says that the account has too many `counted`.
+    pub(crate) async fn store_new(
+        &self,
+        key: NewKey,
+        caller: &Caller,
+        address: IpAddr,
+        counted: &str,
+    ) -> Result<KeyRecord, Refusal> {
         let audit = self.audit.draft(Actor::from(caller), Some(address));
         let most = Self::MOST_PER_ACCOUNT;
-        let created = self.keys.create_key(key, most, &self.macs, audit);
-        match created.await {
-            Ok(KeyCreation::Created(record)) => {
-                tracing::info!(account = id.0, key = record.id.0, "access key handed out");
-                Ok(HandedKey { access_key, record })
-            }
+        match self.keys.create_key(key, most, &self.macs, audit).await {
+            Ok(KeyCreation::Created(record)) => Ok(record),
             Ok(KeyCreation::Full) => {
-                let detail = format!("the account has {} keys already", Self::MOST_PER_ACCOUNT);
+                let detail = format!("the account has {most} {counted} already");
                 Err(Refusal::Unprocessable(detail))
             }
             // The account or the requesting key is gone.

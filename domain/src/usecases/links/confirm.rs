@@ -43,7 +43,10 @@ impl Links {
             match self.confirm_once(link, return_code, address).await {
                 // Another request may have completed the link after the caller's key was read.
                 Err(Refusal::Store(StoreError::Conflict)) => fresh = self.read_again(key).await?,
-                Ok(()) => return self.reported(&hash).await,
+                Ok(()) => {
+                    let link = self.links.find_link(&hash).await?;
+                    return self.full_report(&link.ok_or(UNKNOWN_CODE)?).await;
+                }
                 Err(refusal) => return Err(refusal),
             }
         }
@@ -128,10 +131,5 @@ impl Links {
         let (actor, address) = (Actor::Key(link.key), Some(address));
         self.ender.end_by(actor, address, link, ending).await?;
         Ok(0)
-    }
-
-    async fn reported(&self, code: &crate::secret::KeyedHash) -> Result<LinkReport, Refusal> {
-        let link = self.links.find_link(code).await?;
-        self.full_report(&link.ok_or(UNKNOWN_CODE)?).await
     }
 }

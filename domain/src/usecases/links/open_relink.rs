@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::relink::{NOT_IDENTIFIED, RelinkStarter};
+use super::relink::NOT_IDENTIFIED;
 use super::{Links, RelinkUrls, StartedLink};
 use crate::audit::{Actor, AuditEvent, AuditKind};
 use crate::grant::{Account, AccountId};
@@ -86,12 +86,8 @@ impl Links {
     ) -> Result<StartedLink, RelinkUrlError> {
         let (account, _) = self.invited(value).await?;
         self.require_room()?;
-        let starter = RelinkStarter {
-            actor: Actor::Service,
-            address,
-            is_stranger: true,
-        };
-        Ok(self.start_for_person(&account, starter).await?)
+        let started = self.start_for_person(&account, Actor::Service, address, true);
+        Ok(started.await?)
     }
 
     /// Returns the account of a relink URL, and how long the URL stays valid.

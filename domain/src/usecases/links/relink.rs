@@ -23,14 +23,6 @@ pub const NOT_IDENTIFIED: &str = "the provider does not identify people, so anyb
 pub const NO_KEY_LEFT: &str =
     "the account has no access key any more, so it can only be linked anew by a program";
 
-/// Who starts a relink, and which limits apply.
-pub(super) struct RelinkStarter {
-    pub(super) actor: Actor,
-    pub(super) address: IpAddr,
-    /// Whether the starter has no key. If so, the link codes of the starter's network are limited.
-    pub(super) is_stranger: bool,
-}
-
 impl Links {
     /// Hands out a link code with which the owner of an account consents again. The link belongs to one of the
     /// account's keys. The consent of another person is rejected. All keys stay valid.
@@ -45,12 +37,8 @@ impl Links {
         address: IpAddr,
     ) -> Result<StartedLink, Refusal> {
         let account = self.for_admin(caller, id).await?;
-        let starter = RelinkStarter {
-            actor: Actor::from(caller),
-            address,
-            is_stranger: false,
-        };
-        self.start_for_person(&account, starter).await
+        self.start_for_person(&account, Actor::from(caller), address, false)
+            .await
     }
 
     pub(super) async fn for_admin(
@@ -84,13 +72,15 @@ impl Links {
         Ok((provider, key))
     }
 
+    /// Starts a relink. The link codes of a stranger's network are limited.
     pub(super) async fn start_for_person(
         &self,
         account: &Account,
-        starter: RelinkStarter,
+        actor: Actor,
+        address: IpAddr,
+        is_stranger: bool,
     ) -> Result<StartedLink, Refusal> {
         let (provider, key) = self.relink_key(account).await?;
-        let (is_stranger, address) = (starter.is_stranger, starter.address);
         let parameters = LinkParameters {
             provider,
             requester: Requester {
@@ -108,7 +98,7 @@ impl Links {
             } else {
                 Self::MOST_OPEN
             },
-            actor: starter.actor,
+            actor,
             address: Some(address),
             workload: None,
         };

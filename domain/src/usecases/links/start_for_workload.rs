@@ -59,11 +59,11 @@ impl Links {
             provider,
             requester: Requester {
                 client_name: client_name(request.requester.client_name)?,
-                workload: Some(workload.shown().clone()),
+                workload: Some(workload.shown.clone()),
                 ..request.requester
             },
             // All jobs of a workload share one limit, wherever they run.
-            network: Some(workload.identity()),
+            network: Some(workload.identity),
             key,
             return_code: request.return_code,
             most_open: Self::MOST_OPEN,

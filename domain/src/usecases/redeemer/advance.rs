@@ -145,13 +145,12 @@ impl Redeemer {
         let before = vault.open_some(before, &link.code).ok().flatten();
         let before = before.and_then(|text| Extra::from_text(&text));
         let extra = before.unwrap_or_default().after(grant.extra.clone());
-        let seal_extra = || vault.seal(&extra.to_text(), &link.code);
         Ok(SealedGrant {
             access_token: vault.seal(&grant.access_token, &link.code)?,
             refresh_token: vault.seal_some(grant.refresh_token.as_ref(), &link.code)?,
             id_token: vault.seal_some(grant.id_token.as_ref(), &link.code)?,
             scopes: grant.scopes.clone(),
-            extra: (!extra.is_empty()).then(seal_extra).transpose()?,
+            extra: vault.seal_extra(&extra, &link.code)?,
             requested_at,
             access_token_expires_at: end.expires_at,
             access_token_hinted_end: end.hints.hinted_end,

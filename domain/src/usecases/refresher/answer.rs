@@ -2,11 +2,9 @@
 
 use super::Refresher;
 use crate::grant::refresh::{Lifetimes, due_at, judge_unusable_answer};
-use crate::grant::{
-    AccessTokenExpiry, ListedMembers, RefreshedTokens, StatedLifetime, StoredTokens, TokenGrant,
-};
+use crate::grant::{AccessTokenExpiry, RefreshedTokens, StatedLifetime, StoredTokens, TokenGrant};
 use crate::ports::{CipherError, ProviderError, RefreshAnswer, RefreshError};
-use crate::secret::{AccessToken, RefreshToken, Sealed};
+use crate::secret::{AccessToken, RefreshToken};
 use crate::time::Timestamp;
 
 impl Refresher {
@@ -49,6 +47,8 @@ impl Refresher {
             false => None,
         };
         let lasts = granted.refresh_token_expires_in.or_else(known);
+        let extra = self.vault.read_extra(lease.extra.as_ref(), key);
+        let extra = extra.after(granted.extra.clone());
         let lifetimes = Lifetimes {
             requested_at,
             access_token_expires_at: end.expected_expiry(),
@@ -58,7 +58,7 @@ impl Refresher {
             access_token: Ok(self.vault.seal(&granted.access_token, key)?),
             refresh_token: self.vault.seal_some(refresh_token, key)?,
             scopes: granted.scopes.clone(),
-            extra: self.seal_extra(lease, &granted.extra)?,
+            extra: self.vault.seal_extra(&extra, key)?,
             origin: granted.origin.clone(),
             requested_at,
             access_token_expires_at: end.expires_at,
@@ -112,36 +112,17 @@ impl Refresher {
         };
         refresh_token.is_some_and(|new| !is_stored(new))
     }
-
-    /// Merges the extra members of a response into the stored ones. Seals them with the current key, like the access
-    /// token.
-    fn seal_extra(
-        &self,
-        lease: &StoredTokens,
-        answer: &ListedMembers,
-    ) -> Result<Option<Sealed>, CipherError> {
-        let before = self
-            .vault
-            .read_extra(lease.extra.as_ref(), &lease.account.key);
-        let extra = before.after(answer.clone());
-        let seal = || self.vault.seal(&extra.to_text(), &lease.account.key);
-        (!extra.is_empty()).then(seal).transpose()
-    }
 }
 
 /// The error for an access token that had expired before it was requested: the provider has returned an old token.
 fn expired_token() -> ProviderError {
-    ProviderError::Nonsense {
-        detail: "an access token that the service already has and that has expired".to_owned(),
-    }
+    ProviderError::nonsense("an access token that the service already has and that has expired")
 }
 
 /// The error for new tokens that cannot be encrypted. The provider may have rotated the refresh token.
 pub(super) fn unsealable(error: CipherError) -> RefreshError {
     RefreshError {
-        cause: ProviderError::Nonsense {
-            detail: format!("tokens that cannot be encrypted: {error}"),
-        },
+        cause: ProviderError::nonsense(format!("tokens that cannot be encrypted: {error}")),
         may_have_acted: true,
     }
 }

@@ -66,8 +66,10 @@ impl Refresher {
         fields(account = lease.account.id.0, provider = %lease.account.key.provider)
     )]
     pub async fn attempt(&self, lease: &StoredTokens) -> RefreshResult {
-        let due = lease.account.next_refresh_at;
-        let lag = due.and_then(|due| self.lag(due));
+        let (due, started_at) = (lease.account.next_refresh_at, self.clock.now());
+        // There is no lag if a caller has requested a refresh that is not due yet.
+        let lag = due.filter(|due| *due <= started_at);
+        let lag = lag.map(|due| started_at.since(due));
         let error = match self.send_refresh_token(lease).await {
             Ok(tokens) => {
                 let outcome = match tokens.access_token {
@@ -121,12 +123,6 @@ impl Refresher {
     async fn are_others_running(&self, now: Timestamp) -> bool {
         let replicas = self.replicas.replicas().await;
         replicas.map_or(true, |replicas| running(replicas, now).len() > 1)
-    }
-
-    /// Returns how long a refresh has been due. `None` if the refresh is not due yet, but a caller has requested it.
-    fn lag(&self, due: Timestamp) -> Option<Duration> {
-        let now = self.clock.now();
-        (due <= now).then(|| now.since(due))
     }
 
     pub(super) fn report(

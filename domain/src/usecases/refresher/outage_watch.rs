@@ -182,7 +182,7 @@ impl OutageWatch {
                     && self.known.of(provider).is_some() =>
             {
                 RefreshError {
-                    cause: ProviderError::Nonsense { detail },
+                    cause: ProviderError::nonsense(detail),
                     may_have_acted: error.may_have_acted,
                 }
             }

@@ -44,7 +44,11 @@ impl Refresher {
         );
         let (id, provider) = (account.id.0, &account.key.provider);
         let recorded = match recorded.await {
-            Err(StoreError::Conflict) => return self.give_back(lease, tokens).await,
+            // The account was deleted, or got tokens of another origin during the refresh.
+            Err(StoreError::Conflict) => {
+                let stray = self.revoker.of_refresh(lease, tokens);
+                return self.revoker.store_stray(stray).await;
+            }
             recorded => recorded?,
         };
         match recorded {
@@ -68,17 +72,6 @@ impl Refresher {
         self.outages.give_probe_back(lease).await
     }
 
-    /// Queues the new tokens for revocation, because the account was deleted or got tokens of another origin during the
-    /// refresh.
-    async fn give_back(
-        &self,
-        lease: &StoredTokens,
-        tokens: &RefreshedTokens,
-    ) -> Result<(), StoreError> {
-        let stray = self.revoker.of_refresh(lease, tokens);
-        self.revoker.store_stray(stray).await
-    }
-
     async fn store_failure(
         &self,
         lease: &StoredTokens,
@@ -94,11 +87,9 @@ impl Refresher {
         let kept = kept.await?;
         if failure.status == AccountStatus::RelinkRequired {
             let is_news = kept && lease.account.status != AccountStatus::RelinkRequired;
-            let verdict = RefreshOutcome::RelinkRequired;
-            let outcome = if is_news {
-                verdict
-            } else {
-                RefreshOutcome::Refused
+            let outcome = match is_news {
+                true => RefreshOutcome::RelinkRequired,
+                false => RefreshOutcome::Refused,
             };
             self.report(lease, outcome, None);
         }

@@ -263,12 +263,9 @@ fn undecryptable() -> Fault {
 }
 
 fn out_of_date() -> ProviderError {
-    ProviderError::Refused {
-        code: "access_token_expired".to_owned(),
-        detail: "the provider revokes only access tokens, and no longer knows this one: the grant may live on until \
-                 the person withdraws consent there"
-            .to_owned(),
-    }
+    let words = "the provider revokes only access tokens, and no longer knows this one: the grant may live on until \
+                 the person withdraws consent there";
+    ProviderError::refused("access_token_expired", words)
 }
 
 /// Returns the minimum pause after an error: an hour for a definite rejection, which hardly changes within minutes,

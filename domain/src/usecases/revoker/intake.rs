@@ -98,7 +98,7 @@ impl Revoker {
     }
 
     fn new_reference(&self) -> RevocationReference {
-        RevocationReference::from_bytes(self.entropy.bytes())
+        RevocationReference(self.entropy.bytes())
     }
 
     /// Decrypts a token and seals it to a revocation. Returns `None` if this fails: the service cannot revoke such a

@@ -205,5 +205,5 @@ fn size(opened: &OpenedKey) -> usize {
         + account.scopes.iter().map(String::len).sum::<usize>()
         + account.display_name.len()
         + fault.map_or(0, |fault| fault.detail.len())
-        + grant.version.as_str().len()
+        + grant.version.0.len()
 }

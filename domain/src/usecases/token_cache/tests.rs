@@ -315,7 +315,7 @@ async fn a_confirmation_speaks_of_what_it_has_asked_about() {
     let mut other = OpenedKey::clone(&opened);
     let grant = other.grant.take().unwrap();
     other.grant = Some(OpenedGrant {
-        version: RowVersion::new("another"),
+        version: RowVersion("another".into()),
         ..grant
     });
     memory.invalidate(account);

@@ -67,7 +67,8 @@ impl Tokens {
         if let Some(tokens) = key.tokens()
             && self.serves(tokens, min_ttl)
         {
-            let account = self.renewal.as_of_now(tokens.account.clone()).await?;
+            let accounts = &self.renewal.accounts;
+            let account = accounts.as_of_now(tokens.account.clone()).await?;
             // Reading outages may have taken long.
             if self.serves(tokens, min_ttl) {
                 return self.opened(tokens, account, min_ttl);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::{Fault, FaultCode};
-use crate::grant::{Account, AccountId, AccountStatus, StoredTokens};
+use crate::grant::{AccountId, AccountStatus, StoredTokens};
 use crate::ports::{Clock, WriteTestStore};
 use crate::time::Timestamp;
 use crate::usecases::account_reader::AccountReader;
@@ -28,7 +28,7 @@ const TIMEOUT: Duration = Duration::from_secs(13);
 
 #[derive(Clone)]
 pub(crate) struct Renewal {
-    accounts: AccountReader,
+    pub(super) accounts: AccountReader,
     write_tests: Arc<dyn WriteTestStore>,
     clock: Arc<dyn Clock>,
     refresher: Arc<dyn RefreshOnDemand>,
@@ -50,11 +50,6 @@ impl Renewal {
 
     pub(crate) async fn stored(&self, id: AccountId) -> Result<StoredTokens, Refusal> {
         self.accounts.tokens(id).await
-    }
-
-    /// Returns the current state of an account that was read with its tokens.
-    pub(crate) async fn as_of_now(&self, account: Account) -> Result<Account, Refusal> {
-        Ok(self.accounts.as_of_now(account).await?)
     }
 
     /// Tries a refresh, unless none may be tried now, and returns the tokens that are stored afterwards.

@@ -3,14 +3,12 @@
 use std::net::IpAddr;
 
 use super::Workloads;
-use crate::audit::Actor;
 use crate::grant::{AccessKeyId, AccountId, KeyLimits, KeyRole, NewKey};
-use crate::ports::{Descendants, KeyCreation, StoreError};
+use crate::ports::Descendants;
 use crate::secret::AccessKey;
-use crate::usecases::account_reader::NO_SUCH_ACCOUNT;
 use crate::usecases::keys::{maker, maker_expiry};
 use crate::usecases::page::Page;
-use crate::usecases::{Caller, Keys, Refusal};
+use crate::usecases::{Caller, Refusal};
 use crate::workload::{
     ClaimList, NewWorkload, Permission, Policy, TrustedIssuer, WorkloadBinding, WorkloadRecord,
 };
@@ -100,32 +98,23 @@ impl Workloads {
             expires_at: maker_expiry(caller),
             workload: Some(workload),
         };
-        let audit = self.audit.draft(Actor::from(caller), Some(address));
-        let (most, macs) = (Keys::MOST_PER_ACCOUNT, self.vault.row_macs());
-        let created = self.key_store.create_key(key, most, &macs, audit);
-        match created.await {
-            Ok(KeyCreation::Created(record)) => {
-                tracing::info!(
-                    account = id.0,
-                    key = record.id.0,
-                    workload = policy.name,
-                    "workload granted"
-                );
-                Ok(WorkloadRecord {
-                    id: record.id,
-                    binding,
-                    role: KeyRole::Reader,
-                    created_at: record.created_at,
-                    last_used_at: None,
-                })
-            }
-            Ok(KeyCreation::Full) => Err(Refusal::Unprocessable(format!(
-                "the account has {} keys and workloads already",
-                Keys::MOST_PER_ACCOUNT
-            ))),
-            Err(StoreError::Conflict) => Err(NO_SUCH_ACCOUNT),
-            Err(error) => Err(error.into()),
-        }
+        let record = self
+            .keys
+            .store_new(key, caller, address, "keys and workloads")
+            .await?;
+        tracing::info!(
+            account = id.0,
+            key = record.id.0,
+            workload = policy.name,
+            "workload granted"
+        );
+        Ok(WorkloadRecord {
+            id: record.id,
+            binding,
+            role: KeyRole::Reader,
+            created_at: record.created_at,
+            last_used_at: None,
+        })
     }
 
     /// Withdraws a workload's access to an account, and ends the open relinks that the workload has started.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::account_reader::AccountReader;
 use super::{AuditLog, Keys, Ports, Settings};
 use crate::entropy::Entropy;
-use crate::ports::{Clock, KeyStore, LinkStore, StoreError, WorkloadIdentities, WorkloadStore};
+use crate::ports::{Clock, LinkStore, StoreError, WorkloadIdentities, WorkloadStore};
 use crate::vault::Vault;
 use crate::workload::{CLOCK_SKEW, Policy, TrustedIssuer};
 
@@ -34,7 +34,6 @@ pub struct WorkloadTrust {
 pub struct Workloads {
     trust: Option<WorkloadTrust>,
     store: Arc<dyn WorkloadStore>,
-    key_store: Arc<dyn KeyStore>,
     links: Arc<dyn LinkStore>,
     vault: Vault,
     clock: Arc<dyn Clock>,
@@ -54,7 +53,6 @@ impl Workloads {
         Self {
             trust: settings.workloads.clone(),
             store: ports.store.clone(),
-            key_store: ports.store.clone(),
             links: ports.store.clone(),
             vault: ports.vault.clone(),
             clock: Arc::clone(&ports.clock),

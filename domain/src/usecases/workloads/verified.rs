@@ -15,25 +15,17 @@ use crate::workload::{
 pub(crate) struct VerifiedWorkload {
     pub(super) context: RequestContext,
     pub(super) issuer: String,
-    pub(super) shown: ClaimList,
+    /// The claims that the page shows to the person.
+    pub(crate) shown: ClaimList,
     pub(super) bound: ClaimList,
     pub(super) token: SingleUse,
-    pub(super) identity: KeyedHash,
+    /// The keyed hash by which the store finds the workload.
+    pub(crate) identity: KeyedHash,
     pub(super) policies: Vec<Policy>,
     pub(super) accesses: Vec<WorkloadAccess>,
 }
 
 impl VerifiedWorkload {
-    /// The claims that the page shows to the person.
-    pub(crate) const fn shown(&self) -> &ClaimList {
-        &self.shown
-    }
-
-    /// The keyed hash by which the store finds the workload.
-    pub(crate) const fn identity(&self) -> KeyedHash {
-        self.identity
-    }
-
     /// Returns the provider at which the workload may link accounts, if there is exactly one.
     pub(crate) fn only_provider(&self) -> Option<&ProviderName> {
         let linking = self.policies.iter();

@@ -201,7 +201,8 @@ pub(super) async fn codes_of_a_clock_that_was_ahead_lock_no_network_out(fixture:
 
 pub(super) async fn a_network_gets_fewer_codes_in_a_crowd(fixture: &dyn Fixture) {
     let store = fixture.store();
-    let limit = CODES.with_load_threshold(CodeLimit::PER_NETWORK_UNDER_LOAD + 5);
+    let mut limit = CODES;
+    limit.load_threshold = CodeLimit::PER_NETWORK_UNDER_LOAD + 5;
     let create = async |number: u64, from: u8, now: u64| {
         let link = link_from(number, from, now);
         store

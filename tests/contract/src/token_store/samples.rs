@@ -432,7 +432,7 @@ pub(super) fn draft(actor: Actor) -> AuditDraft {
 /// Tokens at GitHub, number `n`, to be revoked from second 10 on.
 pub(super) fn new_revocation(n: u8, person: Option<&str>) -> NewRevocation {
     NewRevocation {
-        reference: RevocationReference::from_bytes([n; 16]),
+        reference: RevocationReference([n; 16]),
         provider: ProviderName::new("github"),
         person: person.map(str::to_owned),
         account: None,

@@ -216,7 +216,7 @@ fn rows_of(owners: OwnerKind, account: AccountKey) -> Vec<(SealedTo, Vec<SecretK
             vec![(one, redeemed), (two, asked)]
         }
         OwnerKind::Revocation => {
-            let reference = RevocationReference::from_bytes([1; 16]);
+            let reference = RevocationReference([1; 16]);
             let values = vec![AccessToken, RefreshToken, IdToken];
             vec![(SealedTo::Revocation(reference), values)]
         }

@@ -3,7 +3,7 @@
 use central_oauth_domain::Fault;
 use central_oauth_domain::audit::AuditNumber;
 use central_oauth_domain::ports::{TokenStore, WebhookError};
-use central_oauth_domain::webhook::{Receiver, ReceiverName, ReceiverVersion};
+use central_oauth_domain::webhook::{Receiver, ReceiverName};
 
 use super::Fixture;
 use super::audit::{chain_all, entry, log};
@@ -68,7 +68,7 @@ pub(super) async fn it_comes_back_as_it_was_saved(fixture: &dyn Fixture) {
     let (delivered, _) = failed.attempted(AuditNumber(1), at(0), Ok(()), at(9), 0.0);
     assert!(store.save_receiver(&delivered).await.unwrap());
     assert_eq!(receiver(&*store, "one").await, delivered);
-    assert_eq!(delivered.version, ReceiverVersion(3));
+    assert_eq!(delivered.version, 3);
 }
 
 pub(super) async fn of_two_replicas_one_claims_it(fixture: &dyn Fixture) {

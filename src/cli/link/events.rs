@@ -32,10 +32,7 @@ pub(super) fn result(linked: &Result<Linked, Failure>) -> Result<(), Failure> {
                 event["key_file"] = file.as_str().into();
             }
             if let Some(account) = &linked.account {
-                event["account"] = json!({
-                    "provider": account.provider,
-                    "display_name": account.display_name,
-                });
+                event["account"] = json!(account);
             }
             line(&event)
         }

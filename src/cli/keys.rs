@@ -174,7 +174,7 @@ impl Create {
             let lost = format!(
                 "{failure}; key {id} of {of} is lost: delete it with `central-oauth keys delete {id}{again}`"
             );
-            Failure::new(failure.code(), lost)
+            Failure::new(failure.code, lost)
         })?;
         if self.json {
             return Ok(());

@@ -225,7 +225,7 @@ impl<D: Documented> ApiResponse for Failure<D> {
         let all = of_operation.chain(D::KEY.last()).chain(&COMMON);
         for DocumentedProblem(when, example) in all {
             let problem = example();
-            let same_status = statuses.entry(problem.code().status()).or_default();
+            let same_status = statuses.entry(problem.code.status()).or_default();
             same_status.push((when, problem));
         }
         let responses = statuses.into_iter();
@@ -244,11 +244,11 @@ impl<D: Documented> ApiResponse for Failure<D> {
 fn meta(status: StatusCode, problems: Vec<(&str, Problem)>) -> MetaResponse {
     let words = problems
         .iter()
-        .map(|(when, problem)| format!("`{}`: {when}", problem.code().as_str()));
+        .map(|(when, problem)| format!("`{}`: {when}", problem.code.as_str()));
     let description = Vec::from_iter(words).join("; ");
     let mut examples = Map::new();
     for (when, problem) in problems {
-        let code = problem.code().as_str();
+        let code = problem.code.as_str();
         let count = examples
             .keys()
             .filter(|name| name.starts_with(code))

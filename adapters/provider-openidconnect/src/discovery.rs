@@ -55,7 +55,7 @@ impl Metadata {
                     continue;
                 }
             };
-            let status = answer.status();
+            let status = answer.status;
             match answer.success().map_err(ProviderError::from) {
                 Ok(fields) => {
                     let is_private = http.is_issuer_private();
@@ -164,8 +164,8 @@ async fn follow(
     deadline: Deadline,
 ) -> Result<(Url, ProviderResponse), ProviderError> {
     let mut redirects = 0;
-    while answer.status().is_redirection() {
-        location = target(http.is_issuer_private(), &location, answer.headers())?;
+    while answer.status.is_redirection() {
+        location = target(http.is_issuer_private(), &location, &answer.headers)?;
         if redirects == MAX_REDIRECTS {
             let host = host(&location);
             let words = format!("more than {MAX_REDIRECTS} times, the last time to {host}");

@@ -37,8 +37,8 @@ pub(super) fn result(linked: &Result<Linked, Failure>) -> Result<(), Failure> {
             line(&event)
         }
         Err(failure) => line(&json!({
-            "status": status(failure.code()),
-            "exit_code": failure.code() as u8,
+            "status": status(failure.code),
+            "exit_code": failure.code as u8,
             "detail": failure.to_string(),
         })),
     }

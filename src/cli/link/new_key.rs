@@ -68,7 +68,7 @@ pub(super) async fn link(
     let provider = invite(&client, &code, options, environment).await?;
     let linked = wait(&Client::of(&profile)?, &code, options.json).await;
     if let Err(failure) = &linked
-        && failure.code() != Exit::Unavailable
+        && failure.code != Exit::Unavailable
     {
         pending.forget();
     }

@@ -118,7 +118,7 @@ impl Accounts {
         let status = self
             .services
             .accounts
-            .delete(&caller, account_id(&id), bearer.address())
+            .delete(&caller, account_id(&id), bearer.address)
             .await?;
         Ok(Json(status.into()))
     }
@@ -143,7 +143,7 @@ impl Accounts {
         let account = self
             .services
             .accounts
-            .refresh(&caller, account_id(&id), bearer.address())
+            .refresh(&caller, account_id(&id), bearer.address)
             .await?;
         Ok(Json(self.detail(account).await?))
     }

@@ -101,7 +101,7 @@ impl Keys {
         let key = self
             .services
             .keys
-            .create(&caller, id, request, bearer.address())
+            .create(&caller, id, request, bearer.address)
             .await?;
         Ok(Created::Created(Json(key.into())))
     }
@@ -136,7 +136,7 @@ impl Keys {
             Flag(true) => Descendants::Deleted,
             Flag(false) => Descendants::Kept,
         };
-        let address = bearer.address();
+        let address = bearer.address;
         let deleted = self.services.keys.delete(&caller, id, key, with, address);
         deleted.await?;
         Ok(Deleted::Deleted)

@@ -121,7 +121,7 @@ impl Links {
         link_code: Path<String>,
     ) -> Result<Json<LinkReport>, Failure<PollLink>> {
         let (links, code) = (&self.services.links, &link_code);
-        let (address, is_head) = (bearer.address(), bearer.is_head());
+        let (address, is_head) = (bearer.address, bearer.is_head);
         let action = WorkloadAction::Poll(code);
         let report = bearer.serve(&self.services, action, |caller| async move {
             if is_head {
@@ -154,7 +154,7 @@ impl Links {
     ) -> Result<Json<LinkReport>, Failure<ConfirmLink>> {
         let JsonBody(Confirmation { return_code }) = &body;
         let (links, code) = (&self.services.links, &link_code);
-        let address = bearer.address();
+        let address = bearer.address;
         let action = WorkloadAction::Confirm(code);
         let report = bearer.serve(&self.services, action, |caller| async move {
             links.confirm(code, &caller, return_code, address).await

@@ -52,7 +52,7 @@ impl Relinks {
     ) -> Result<Started, Failure<RelinkAccount>> {
         let caller = bearer.caller(&self.services.keys).await?;
         let links = &self.services.links;
-        let started = links.start_relink(&caller, account_id(&id), bearer.address());
+        let started = links.start_relink(&caller, account_id(&id), bearer.address);
         let started = StartedLink::new(started.await?, None, &self.page);
         Ok(Started::Created(Json(started)))
     }

@@ -38,7 +38,7 @@ impl TokenApi {
         min_ttl: Query<u64>,
     ) -> Result<Serialized<Token>, Failure<GetToken>> {
         let (tokens, min_ttl) = (&self.services.tokens, Duration::from_secs(min_ttl.0));
-        let (address, is_head) = (bearer.address(), bearer.is_head());
+        let (address, is_head) = (bearer.address, bearer.is_head);
         let action = WorkloadAction::Token(None);
         let token = bearer.serve(&self.services, action, |caller| async move {
             if is_head {

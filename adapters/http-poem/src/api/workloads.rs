@@ -95,7 +95,7 @@ impl Workloads {
         let caller = bearer.caller(&self.services.keys).await?;
         let JsonBody(asked) = body;
         let workloads = &self.services.workloads;
-        let granted = workloads.grant(&caller, account_id(&id), asked.into(), bearer.address());
+        let granted = workloads.grant(&caller, account_id(&id), asked.into(), bearer.address);
         Ok(Granted::Created(Json(granted.await?.into())))
     }
 
@@ -122,7 +122,7 @@ impl Workloads {
         let workload = id::read(&workload_id, AccessKeyId(-1));
         let workloads = &self.services.workloads;
         workloads
-            .withdraw(&caller, account_id(&id), workload, bearer.address())
+            .withdraw(&caller, account_id(&id), workload, bearer.address)
             .await?;
         Ok(Withdrawn::Withdrawn)
     }

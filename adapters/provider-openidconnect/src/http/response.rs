@@ -15,11 +15,13 @@ use crate::token_text;
 
 /// A response of a provider. Errors made from it contain no secret that was sent.
 pub(crate) struct ProviderResponse {
-    pub(super) status: StatusCode,
+    pub(crate) status: StatusCode,
     pub(super) body: Body,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) headers: HeaderMap,
-    pub(super) secrets: Scrubber,
+    /// The pause that the provider asks for.
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) headers: HeaderMap,
+    /// The secrets that were sent.
+    pub(crate) secrets: Scrubber,
     pub(super) dialect: Arc<Dialect>,
 }
 
@@ -39,26 +41,8 @@ impl From<Rejection> for ProviderError {
 }
 
 impl ProviderResponse {
-    pub(crate) const fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    pub(crate) const fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// Returns the secrets that were sent.
-    pub(crate) const fn secrets(&self) -> &Scrubber {
-        &self.secrets
-    }
-
     pub(crate) const fn is_jwt(&self) -> bool {
         matches!(self.body, Body::Jwt)
-    }
-
-    /// Returns the pause that the provider asks for.
-    pub(crate) const fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
     }
 
     pub(crate) const fn is_page(&self) -> bool {

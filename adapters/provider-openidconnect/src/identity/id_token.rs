@@ -183,8 +183,6 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 fn refused(why: &str) -> ProviderError {
-    ProviderError::Refused {
-        code: ProviderError::INVALID_ID_TOKEN.to_owned(),
-        detail: format!("the ID token is invalid: {why}"),
-    }
+    let detail = format!("the ID token is invalid: {why}");
+    ProviderError::refused(ProviderError::INVALID_ID_TOKEN, detail)
 }

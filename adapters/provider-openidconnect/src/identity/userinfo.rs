@@ -95,15 +95,13 @@ fn refused(answer: &ProviderResponse) -> ProviderError {
         Some(error) => (invalid, error.text()),
         None => (invalid, format!("HTTP {status}")),
     };
-    ProviderError::Refused {
-        code,
-        detail: format!("userinfo rejects the access token: {detail}"),
-    }
+    let detail = format!("userinfo rejects the access token: {detail}");
+    ProviderError::refused(code, detail)
 }
 
 fn person(fields: &Fields, quirks: &IdentityQuirks) -> Result<Person, ProviderError> {
-    let id = id(fields, quirks).ok_or_else(|| ProviderError::Nonsense {
-        detail: format!("a userinfo response without {}", names_of(quirks)),
+    let id = id(fields, quirks).ok_or_else(|| {
+        ProviderError::nonsense(format!("a userinfo response without {}", names_of(quirks)))
     })?;
     let mut names = quirks.name.iter();
     let name = names.find_map(|pointer| fields.text_at(pointer));

@@ -90,6 +90,12 @@ impl<'a> Visit<'a> {
         }
     }
 
+    /// Looks up a link by a code that the person has entered or confirmed.
+    pub(super) async fn look_up(&self, code: &LinkCode) -> Result<LinkView, Refusal> {
+        let consents = self.consents();
+        consents.look_up(code.digits(), &self.visitor()).await
+    }
+
     /// Whether an address is in the network of this browser, if that is known.
     pub(super) fn is_near(&self, address: &str) -> Option<bool> {
         is_near(address.parse().ok()?, self.address)

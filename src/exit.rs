@@ -47,7 +47,7 @@ exits! {
 /// Why a command failed: one line for the person, and the exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    code: Exit,
+    pub(crate) code: Exit,
     message: String,
     is_printed: bool,
 }
@@ -59,10 +59,6 @@ impl Failure {
             message: message.into(),
             is_printed: false,
         }
-    }
-
-    pub(crate) const fn code(&self) -> Exit {
-        self.code
     }
 
     /// Marks the failure as printed, so that it is not printed again.

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
             if failure.needs_printing() {
                 telemetry::write(format!("central-oauth: {failure}\n").into_bytes());
             }
-            failure.code()
+            failure.code
         }
     };
     telemetry::flush();

@@ -11,7 +11,7 @@ use super::{Exit, Failure, print};
 use crate::config::Environment;
 use crate::wiring;
 
-const NOTES: Notes = Notes::of(&[
+pub(super) const NOTES: Notes = Notes::of(&[
     "central-oauth audit verify",
     "central-oauth audit export > audit.jsonl",
 ])
@@ -34,15 +34,8 @@ the log was emptied or replaced by an older copy. A head older than CENTRAL_OAUT
 .exits(&[Exit::WrongPin, Exit::Tampered])
 .variables(SEALED);
 
-#[derive(clap::Args)]
-#[command(after_long_help = NOTES.render())]
-pub(super) struct Options {
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(clap::Subcommand)]
-enum Action {
+pub(super) enum Action {
     /// Print all entries, one JSON object per line. The last line is the head of the log: the number and the hash of
     /// the last entry. Fails if the log was changed.
     #[command(after_long_help = EXPORT_NOTES.render())]
@@ -57,10 +50,10 @@ enum Action {
     },
 }
 
-pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
+pub(super) async fn run(action: Action, environment: &Environment) -> Result<Exit, Failure> {
     let (store, vault) = unlocked_store(environment).await?;
     let chain = AuditChain::new(vault);
-    let done = match options.action {
+    let done = match action {
         Action::Export => export(&store, &chain).await,
         Action::Verify { head } => verify(&store, &chain, head).await,
     };

@@ -12,7 +12,7 @@ use super::{Exit, Failure};
 use crate::config::{ConfigError, Environment, HIDDEN, Provider, TelemetryConfig};
 use crate::wiring;
 
-const NOTES: Notes =
+pub(super) const NOTES: Notes =
     Notes::of(&["central-oauth config check"]).variables(&["SECRET_KEY", "PROVIDERS", "*"]);
 
 const CHECK_NOTES: Notes = Notes::of(&[
@@ -27,23 +27,16 @@ management service is unavailable, prints a warning, because `serve` would wait 
 .exits(&[Exit::WrongPin])
 .variables(&["SECRET_KEY", "PROVIDERS", "*"]);
 
-#[derive(clap::Args)]
-#[command(after_long_help = NOTES.render())]
-pub(super) struct Options {
-    #[command(subcommand)]
-    question: Question,
-}
-
 #[derive(clap::Subcommand, Clone, Copy)]
-enum Question {
+pub(super) enum Question {
     /// Check the configuration as `serve` reads it, and print it with its defaults and without secrets. Contacts neither
     /// the database nor a provider. Asks the key management service to unwrap the secret keys, which changes nothing.
     #[command(after_long_help = CHECK_NOTES.render())]
     Check,
 }
 
-pub(super) async fn run(options: &Options, environment: &Environment) -> Result<Exit, Failure> {
-    let Question::Check = options.question;
+pub(super) async fn run(question: Question, environment: &Environment) -> Result<Exit, Failure> {
+    let Question::Check = question;
     let config = ServeConfig::read(environment)?;
     // Must run before this command reads the log level, whose default differs from that of `serve`.
     let mut lines = settings(environment, &config.telemetry)?;

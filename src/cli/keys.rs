@@ -14,7 +14,7 @@ use super::when::{ago, expiry};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
-const NOTES: Notes = Notes::of(&[
+pub(super) const NOTES: Notes = Notes::of(&[
     "central-oauth keys list",
     "central-oauth keys create --name nightly-build",
     "central-oauth keys delete 7",
@@ -49,15 +49,8 @@ const DELETE_NOTES: Notes = Notes::of(&[
 .exits(ASKING)
 .variables(OPERATOR);
 
-#[derive(clap::Args)]
-#[command(after_long_help = NOTES.render())]
-pub(super) struct Options {
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(clap::Subcommand)]
-enum Action {
+pub(super) enum Action {
     /// List the access keys of an account, without their secrets.
     #[command(after_long_help = LIST_NOTES.render())]
     List(List),
@@ -70,7 +63,7 @@ enum Action {
 }
 
 #[derive(clap::Args)]
-struct List {
+pub(super) struct List {
     #[command(flatten)]
     choice: Choice,
     /// Print the complete response of the service as one JSON array, for scripts.
@@ -79,7 +72,7 @@ struct List {
 }
 
 #[derive(clap::Args)]
-struct Create {
+pub(super) struct Create {
     #[command(flatten)]
     choice: Choice,
     /// What the key is for, such as the name of the program that gets it.
@@ -100,7 +93,7 @@ struct Create {
 }
 
 #[derive(clap::Args)]
-struct Delete {
+pub(super) struct Delete {
     #[command(flatten)]
     choice: Choice,
     /// The id of the key, as `keys list` shows it.
@@ -115,8 +108,8 @@ struct Delete {
     confirmation: Confirmation,
 }
 
-pub(super) async fn run(options: Options, config: ClientConfig<'_>) -> Result<Exit, Failure> {
-    match options.action {
+pub(super) async fn run(action: Action, config: ClientConfig<'_>) -> Result<Exit, Failure> {
+    match action {
         Action::List(list) => list.run(&config).await?,
         Action::Create(create) => create.run(&config).await?,
         Action::Delete(delete) => delete.run(&config).await?,
@@ -181,7 +174,7 @@ impl Create {
             let lost = format!(
                 "{failure}; key {id} of {of} is lost: delete it with `central-oauth keys delete {id}{again}`"
             );
-            Failure::new(failure.code(), lost)
+            Failure::new(failure.code, lost)
         })?;
         if self.json {
             return Ok(());

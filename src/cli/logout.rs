@@ -50,7 +50,7 @@ pub(super) fn run(options: &Options, config: &ClientConfig<'_>) -> Result<Exit, 
         "Removed {file}. The account and its tokens stay at the service; `central-oauth revoke` would have ended them."
     ));
     if !options.target.names_a_key()
-        && let Some(variable) = config.access_key_variable()
+        && let Some(variable) = config.variable("ACCESS_KEY")
     {
         warn(format_args!(
             "{variable} is set, so commands without --profile still use that key"

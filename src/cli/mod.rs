@@ -90,13 +90,16 @@ enum Command {
     /// Delete an account, delete its access keys, and revoke its tokens at the provider.
     Revoke(revoke::Options),
     /// List, create or delete the access keys of an account.
-    Keys(keys::Options),
+    #[command(subcommand, after_long_help = keys::NOTES.render())]
+    Keys(keys::Action),
     /// List revocations: tokens that the service revokes or has revoked at their provider. Needs the admin key.
     Revocations(revocations::Options),
     /// Check the configuration of the service, and show it without secrets.
-    Config(config::Options),
+    #[command(subcommand, after_long_help = config::NOTES.render())]
+    Config(config::Question),
     /// List the configured providers, or check that they work.
-    Providers(providers::Options),
+    #[command(subcommand, after_long_help = providers::NOTES.render())]
+    Providers(providers::Question),
     /// Mark the database as restored from a backup. Run this before you start the service again.
     ///
     /// Refresh tokens in a backup may be older than the tokens that the provider issued last. After this command, each
@@ -105,7 +108,8 @@ enum Command {
     #[command(after_long_help = restored::NOTES.render())]
     Restored,
     /// Export the audit log, or check that nobody has changed it.
-    Audit(audit::Options),
+    #[command(subcommand, after_long_help = audit::NOTES.render())]
+    Audit(audit::Action),
     /// List the replicas that share the database.
     Replicas(replicas::Options),
     /// Check the health of the service on this machine, for containers without curl.
@@ -199,14 +203,14 @@ async fn dispatch(command: Command, environment: &Environment) -> Result<Exit, F
         Command::Accounts(options) => accounts::run(options, client(environment)?).await,
         Command::Refresh(options) => refresh::run(options, client(environment)?).await,
         Command::Revoke(options) => revoke::run(options, client(environment)?).await,
-        Command::Keys(options) => keys::run(options, client(environment)?).await,
+        Command::Keys(action) => keys::run(action, client(environment)?).await,
         Command::Revocations(options) => revocations::run(options, client(environment)?).await,
-        Command::Config(options) => config::run(&options, environment).await,
-        Command::Providers(options) => providers::run(options, environment).await,
+        Command::Config(question) => config::run(question, environment).await,
+        Command::Providers(question) => providers::run(question, environment).await,
         Command::Health(options) => health::run(options, environment).await,
         Command::Openapi(options) => openapi::run(&options),
         Command::Replicas(options) => replicas::run(options, environment).await,
-        Command::Audit(options) => audit::run(options, environment).await,
+        Command::Audit(action) => audit::run(action, environment).await,
         Command::Restored => restored::run(environment).await,
         Command::Rekey => rekey::run(environment).await,
         Command::WrapKey => wrap_key::run(environment).await,

@@ -12,7 +12,7 @@ use super::{Exit, Failure};
 use crate::config::{Environment, HttpConfig, LinkConfig, ProviderConfig};
 use crate::wiring;
 
-const NOTES: Notes = Notes::of(&[
+pub(super) const NOTES: Notes = Notes::of(&[
     "central-oauth providers list",
     "central-oauth providers check github",
 ])
@@ -30,15 +30,8 @@ const CHECK_NOTES: Notes = Notes::of(&[
 .exits(&[Exit::Unavailable])
 .variables(&["PROVIDERS", "PUBLIC_URL", "LISTEN_ADDR", "*"]);
 
-#[derive(clap::Args)]
-#[command(after_long_help = NOTES.render())]
-pub(super) struct Options {
-    #[command(subcommand)]
-    question: Question,
-}
-
 #[derive(clap::Subcommand)]
-enum Question {
+pub(super) enum Question {
     /// List the providers: name, flow, issuer or token endpoint, and the name that people see.
     #[command(after_long_help = LIST_NOTES.render())]
     List,
@@ -56,14 +49,14 @@ enum Question {
     },
 }
 
-pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
+pub(super) async fn run(question: Question, environment: &Environment) -> Result<Exit, Failure> {
     let timeout = LinkConfig::read(environment)?.provider_timeout;
     let config = ProviderConfig::read(environment, timeout)?;
     print::install_log(environment)?;
     for warning in environment.warnings() {
         tracing::warn!("{warning}");
     }
-    match options.question {
+    match question {
         Question::List => list(&config),
         Question::Check { name, json } => {
             let config = chosen(config, name.as_deref())?;

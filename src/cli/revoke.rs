@@ -83,5 +83,5 @@ async fn clean_up(client: &Client, caller: &Profile, target: &Target) {
 async fn is_dead(client: &Client) -> bool {
     let asked = client.page("/v1/accounts", &[], None).await;
     let refused = asked.err().map(Failure::from);
-    refused.is_some_and(|failure| failure.code() == Exit::NoKey)
+    refused.is_some_and(|failure| failure.code == Exit::NoKey)
 }

@@ -4,16 +4,16 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use central_oauth_domain::audit::Actor;
+use central_oauth_domain::audit::{Actor, AuditEvent, AuditKind};
 use central_oauth_domain::usecases::{AuditLog, Operators};
 use central_oauth_observer_opentelemetry::Telemetry;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::help::Notes;
 use super::{Exit, Failure};
 use crate::config::{
     ConfigError, Environment, LogConfig, LogFormat, TelemetryConfig, read_operators,
 };
-use crate::service::audit_start::operators_reloaded;
 use crate::service::{Service, ServiceConfig};
 use crate::{private_memory, runtime, starting, telemetry, wiring};
 
@@ -108,7 +108,9 @@ async fn serve(
         tracing::warn!("{warning}");
     }
     let database = config.store.url.clone();
-    let (mut stop, hangups) = (pin!(runtime::stop_signal()?), runtime::hangups()?);
+    let mut stop = pin!(runtime::stop_signal()?);
+    // Without a listener, SIGHUP would end the process.
+    let hangups = signal(SignalKind::hangup())?;
     let keys = tokio::select! {
         keys = starting::secret_keys(&config) => keys?,
         () = &mut stop => return Ok(Exit::Done),
@@ -143,7 +145,9 @@ fn reload(environment: &Environment, operators: &Operators, audit: &AuditLog) {
     if let Err(error) = operators.replace(&keys) {
         return log_rejected(&error);
     }
-    audit.record(operators_reloaded(&keys), Actor::Service, None);
+    let event = AuditEvent::new(AuditKind::OperatorsReloaded);
+    let event = event.with("operator_keys", keys.len());
+    audit.record(event, Actor::Service, None);
     let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
     tracing::info!(
         operators = names.join(", "),

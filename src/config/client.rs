@@ -27,34 +27,18 @@ impl<'a> ClientConfig<'a> {
         })
     }
 
-    /// Returns the access key of the environment, which overrides a saved one.
-    pub(crate) fn access_key(&self) -> Result<Option<NamedKey>, ConfigError> {
-        self.key("ACCESS_KEY")
+    /// Reads a key, named without the prefix: the access key, which overrides a saved one, the enrolment key or the admin
+    /// key.
+    pub(crate) fn key(&self, name: &str) -> Result<Option<NamedKey>, ConfigError> {
+        let key = bearer(self.environment, name, SHORTEST)?;
+        let variable = self.environment.variable_of(name);
+        Ok(key.map(|key| NamedKey { key, variable }))
     }
 
-    /// Returns the name of the variable that [`Self::access_key`] reads, if it is set, without reading the key.
-    pub(crate) fn access_key_variable(&self) -> Option<String> {
-        self.variable("ACCESS_KEY")
-    }
-
-    /// Returns the enrolment key.
-    pub(crate) fn enroll_key(&self) -> Result<Option<NamedKey>, ConfigError> {
-        self.key("ENROLL_KEY")
-    }
-
-    /// Returns the name of the variable that [`Self::enroll_key`] reads, if it is set, without reading the key.
-    pub(crate) fn enroll_key_variable(&self) -> Option<String> {
-        self.variable("ENROLL_KEY")
-    }
-
-    /// Returns the admin key, for commands of operators.
-    pub(crate) fn admin_key(&self) -> Result<Option<NamedKey>, ConfigError> {
-        self.key("ADMIN_KEY")
-    }
-
-    /// Whether the environment has a JWT that the CI or cloud platform issued to this job.
-    pub(crate) fn has_id_token(&self) -> bool {
-        self.environment.is_set("ID_TOKEN")
+    /// Returns the full name of the variable that provides a secret, if it is set, without reading the secret.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        let is_set = self.environment.is_set(name);
+        is_set.then(|| self.environment.variable_of(name))
     }
 
     /// Returns the JWT that the CI or cloud platform issued to this job. Reads the file again each time, because the
@@ -71,17 +55,6 @@ impl<'a> ClientConfig<'a> {
         };
         let bearer = variable("TOKEN").map(SecretString::from);
         variable("URL").zip(bearer)
-    }
-
-    fn key(&self, name: &str) -> Result<Option<NamedKey>, ConfigError> {
-        let key = bearer(self.environment, name, SHORTEST)?;
-        let variable = self.environment.variable_of(name);
-        Ok(key.map(|key| NamedKey { key, variable }))
-    }
-
-    fn variable(&self, name: &str) -> Option<String> {
-        let is_set = self.environment.is_set(name);
-        is_set.then(|| self.environment.variable_of(name))
     }
 }
 

@@ -46,7 +46,7 @@ const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// How many failed attempts to record a result get one log line.
 const ATTEMPTS_PER_LINE: u32 = 20;
 /// How long work in progress may take to record its result after the stop signal, in addition to its provider call.
-const TO_RECORD: Duration = Duration::from_secs(10);
+pub(crate) const TO_RECORD: Duration = Duration::from_secs(10);
 
 /// Becomes `true` when all parts of the service must stop.
 pub(crate) type Stop = watch::Receiver<bool>;
@@ -97,11 +97,6 @@ pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// Starts listening for SIGHUP, which would otherwise end the process.
-pub(crate) fn hangups() -> io::Result<Signal> {
-    signal(SignalKind::hangup())
-}
-
 /// Runs the action at each signal, for ever.
 pub(crate) async fn at_each(mut signals: Signal, mut act: impl FnMut()) -> Infallible {
     loop {
@@ -110,9 +105,4 @@ pub(crate) async fn at_each(mut signals: Signal, mut act: impl FnMut()) -> Infal
             None => std::future::pending().await,
         }
     }
-}
-
-/// Returns the grace period of work in progress after the stop signal: a provider call and its recording.
-pub(crate) fn grace(provider_timeout: Duration) -> Duration {
-    provider_timeout + TO_RECORD
 }

@@ -1,16 +1,16 @@
-//! Records the configuration in the audit log at each start and each reload, without personal addresses or secrets.
+//! Records the configuration in the audit log at each start, without personal addresses or secrets.
 
 use std::net::SocketAddr;
 
 use central_oauth_domain::audit::{AuditEvent, AuditKind, NetworkPrecision};
-use central_oauth_domain::operator::{OperatorKey, OperatorRole};
+use central_oauth_domain::operator::OperatorRole;
 use url::Url;
 
 use super::config::ServiceConfig;
 use crate::wiring::replica_name;
 
 /// Returns the entry of a service start.
-pub(crate) fn service_started(
+pub(super) fn service_started(
     config: &ServiceConfig,
     public_url: &Url,
     listen: SocketAddr,
@@ -46,11 +46,6 @@ pub(crate) fn service_started(
         .with("provider_names", joined(names))
         .with("audit_network", network)
         .with("audit_retention", config.audit.retention.as_secs())
-}
-
-/// Returns the audit event for operators' keys that were read again.
-pub(crate) fn operators_reloaded(keys: &[OperatorKey]) -> AuditEvent {
-    AuditEvent::new(AuditKind::OperatorsReloaded).with("operator_keys", keys.len())
 }
 
 /// Joins as many names as fit into one value of an audit entry. The entry also contains the number of providers.

@@ -1,6 +1,6 @@
 //! The running service, from start to stop: store, HTTP server and background work.
 
-pub(crate) mod audit_start;
+mod audit_start;
 mod config;
 mod parts;
 mod server;
@@ -125,7 +125,7 @@ impl Service {
         let (stop, stopped) = watch::channel(false);
         let watching = Watching::start(telemetry, scraped, &store, &stopped);
         runtime::check_in_first(&services).await;
-        let grace = runtime::grace(links.provider_timeout);
+        let grace = links.provider_timeout + runtime::TO_RECORD;
         let (parts, ended) = Parts::new(stopped);
         let (others_ended, gone) = watch::channel(false);
         let presence = parts.start("checking in", |_| {

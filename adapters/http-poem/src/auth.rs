@@ -21,8 +21,9 @@ use crate::head::is_head;
 /// rejected.
 pub(crate) struct Bearer<const NEEDED: bool> {
     key: Option<AccessKey>,
-    address: IpAddr,
-    is_head: bool,
+    pub(crate) address: IpAddr,
+    /// Whether the request is a `HEAD`, which must not change anything.
+    pub(crate) is_head: bool,
     operation_reached: Option<OperationReached>,
 }
 
@@ -92,10 +93,6 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         Ok(caller)
     }
 
-    pub(crate) const fn address(&self) -> IpAddr {
-        self.address
-    }
-
     /// Returns the bearer token, if it looks like the JWT of a workload and the service trusts any workload.
     pub(crate) fn workload(&self, workloads: &Workloads) -> Option<WorkloadToken> {
         let text = self.key.as_ref()?.expose();
@@ -113,11 +110,6 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
             address: self.address,
             is_head: self.is_head,
         }
-    }
-
-    /// Whether the request is a `HEAD`, which must not change anything.
-    pub(crate) const fn is_head(&self) -> bool {
-        self.is_head
     }
 }
 

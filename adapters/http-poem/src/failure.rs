@@ -37,22 +37,34 @@ pub(crate) trait Documented {
     const PROBLEMS: &'static [DocumentedProblem];
 }
 
-/// Documents the problem responses of an operation. The operation needs a key, unless another [`KeyUse`] is given.
+/// Documents the problem responses of an operation, in the forms of `problem!`. The operation needs a key, unless
+/// another [`KeyUse`] is given.
 macro_rules! documented {
-    ($operation:ident, $problems:expr) => {
-        documented!($operation, Needed, $problems);
+    ($operation:ident, [$($problems:tt)*]) => {
+        documented!($operation, Needed, [$($problems)*]);
     };
-    ($operation:ident, $key:ident, $problems:expr) => {
+    ($operation:ident, $key:ident, [$($problem:tt $(=> $example:expr)?),* $(,)?]) => {
         struct $operation;
 
         impl $crate::failure::Documented for $operation {
             const KEY: $crate::failure::KeyUse = $crate::failure::KeyUse::$key;
-            const PROBLEMS: &'static [$crate::failure::DocumentedProblem] = &$problems;
+            const PROBLEMS: &'static [$crate::failure::DocumentedProblem] =
+                &[$($crate::failure::problem!($problem $(=> $example)?)),*];
         }
     };
 }
 
-pub(crate) use documented;
+/// Returns a [`DocumentedProblem`], from the name of one or from its description and its example.
+macro_rules! problem {
+    ($named:ident) => {
+        $named
+    };
+    ($when:literal => $example:expr) => {
+        $crate::failure::DocumentedProblem($when, || $example.into())
+    };
+}
+
+pub(crate) use {documented, problem};
 
 /// Whether an operation takes a key, and so has the problem responses of a key.
 pub(crate) enum KeyUse {
@@ -90,43 +102,35 @@ pub(crate) struct DocumentedProblem(pub(crate) &'static str, pub(crate) fn() -> 
 pub(crate) const A_WHILE: Duration = Duration::from_secs(5);
 
 /// For operations that need a key.
-const UNAUTHORIZED: DocumentedProblem = DocumentedProblem(
-    "the key is missing, unknown, expired or revoked, or may not be used from this network",
-    unknown_key,
+const UNAUTHORIZED: DocumentedProblem = problem!(
+    "the key is missing, unknown, expired or revoked, or may not be used from this network" => refusals::UNKNOWN_KEY
 );
 /// For operations where a key is optional.
-pub(crate) const BAD_KEY: DocumentedProblem = DocumentedProblem(
-    "the key is unknown, expired or revoked, or may not be used from this network",
-    unknown_key,
+pub(crate) const BAD_KEY: DocumentedProblem = problem!(
+    "the key is unknown, expired or revoked, or may not be used from this network" => refusals::UNKNOWN_KEY
 );
 /// For operations that accept the JWT of a workload too.
-pub(crate) const WORKLOAD_REFUSED: DocumentedProblem = DocumentedProblem(
-    "the workload's JWT breaks a rule, which the detail names",
-    || {
+pub(crate) const WORKLOAD_REFUSED: DocumentedProblem = problem!(
+    "the workload's JWT breaks a rule, which the detail names" => {
         let detail = "the token has expired (exp); request a new one";
-        Refusal::from(WorkloadRefusal::new(Rule::Expiry, detail)).into()
-    },
+        Refusal::from(WorkloadRefusal::new(Rule::Expiry, detail))
+    }
 );
 /// For operations that accept the JWT of a workload too.
-pub(crate) const WORKLOAD_UNKNOWABLE: DocumentedProblem =
-    DocumentedProblem("the issuer of the workload's JWT does not answer", || {
-        let detail = "the signing keys of the token's issuer are not known yet";
-        Refusal::ProviderUnavailable {
-            detail: detail.to_owned(),
-            retry_after: A_WHILE,
-        }
-        .into()
-    });
+pub(crate) const WORKLOAD_UNKNOWABLE: DocumentedProblem = problem!(
+    "the issuer of the workload's JWT does not answer" => Refusal::ProviderUnavailable {
+        detail: "the signing keys of the token's issuer are not known yet".to_owned(),
+        retry_after: A_WHILE,
+    }
+);
 /// For operations that authenticate by key.
-const TOO_MANY_UNKNOWN_KEYS: DocumentedProblem = DocumentedProblem(
+const TOO_MANY_UNKNOWN_KEYS: DocumentedProblem = problem!(
     "too many unknown or expired keys from this network (30 at once, then one every 2 seconds get a 401); a valid key \
-     still works",
-    || Refusal::TooManyUnknownKeys(A_WHILE).into(),
+     still works" => Refusal::TooManyUnknownKeys(A_WHILE)
 );
 /// For operations with a key.
-const KEY_USED_TOO_OFTEN: DocumentedProblem = DocumentedProblem(
-    "this key was used more often than its `max_uses_per_minute`",
-    || Refusal::KeyUsedTooOften(A_WHILE).into(),
+const KEY_USED_TOO_OFTEN: DocumentedProblem = problem!(
+    "this key was used more often than its `max_uses_per_minute`" => Refusal::KeyUsedTooOften(A_WHILE)
 );
 /// For operations that use the store.
 const STORE_UNAVAILABLE: DocumentedProblem = DocumentedProblem(
@@ -135,49 +139,38 @@ const STORE_UNAVAILABLE: DocumentedProblem = DocumentedProblem(
 );
 /// For operations on accounts.
 pub(crate) const ENROLMENT_ONLY: DocumentedProblem =
-    DocumentedProblem("the enrolment key may not see accounts", || {
-        refusals::ENROLMENT_ONLY.into()
-    });
+    problem!("the enrolment key may not see accounts" => refusals::ENROLMENT_ONLY);
 /// For operations of the admin key and the key that came with a link code.
-pub(crate) const OWNERS_ONLY: DocumentedProblem = DocumentedProblem(
-    "a key that was created for an account later may only read the token and the account",
-    || refusals::READING_ONLY.into(),
+pub(crate) const OWNERS_ONLY: DocumentedProblem = problem!(
+    "a key that was created for an account later may only read the token and the account" => refusals::READING_ONLY
 );
 /// For operations that no workload may ask for.
-pub(crate) const NOT_FOR_WORKLOADS: DocumentedProblem = DocumentedProblem(
-    "a workload only links, and reads its token and account",
-    || refusals::NOT_FOR_WORKLOADS.into(),
+pub(crate) const NOT_FOR_WORKLOADS: DocumentedProblem = problem!(
+    "a workload only links, and reads its token and account" => refusals::NOT_FOR_WORKLOADS
 );
 /// For operations that change something.
 pub(crate) const AUDITORS_ONLY_READ: DocumentedProblem =
-    DocumentedProblem("an auditor's key may only read", || {
-        refusals::AUDITING_ONLY.into()
-    });
+    problem!("an auditor's key may only read" => refusals::AUDITING_ONLY);
 /// For operations on one account.
 pub(crate) const NO_SUCH_ACCOUNT: DocumentedProblem =
-    DocumentedProblem("there is no such account for this key", || {
-        refusals::NO_SUCH_ACCOUNT.into()
-    });
+    problem!("there is no such account for this key" => refusals::NO_SUCH_ACCOUNT);
 /// For operations that need the account of the caller's key.
 pub(crate) const LINK_PENDING: DocumentedProblem =
-    DocumentedProblem("the person has not consented yet", || {
-        Refusal::LinkPending.into()
-    });
+    problem!("the person has not consented yet" => Refusal::LinkPending);
 /// For operations that need a live grant.
-pub(crate) const RELINK_REQUIRED: DocumentedProblem =
-    DocumentedProblem("the grant is over, and a person must consent again", || {
-        let fault = Fault::from(&ProviderError::refused(
-            "invalid_grant",
-            "the refresh token was revoked",
-        ));
-        Refusal::RelinkRequired(fault).into()
-    });
+pub(crate) const RELINK_REQUIRED: DocumentedProblem = problem!(
+    "the grant is over, and a person must consent again" => {
+        let why = ProviderError::refused("invalid_grant", "the refresh token was revoked");
+        Refusal::RelinkRequired(Fault::from(&why))
+    }
+);
 /// For operations that ask the provider.
-pub(crate) const PROVIDER_GONE: DocumentedProblem =
-    DocumentedProblem("the provider is not in the configuration any more", || {
+pub(crate) const PROVIDER_GONE: DocumentedProblem = problem!(
+    "the provider is not in the configuration any more" => {
         let detail = "the provider github is not configured any more";
-        Refusal::ProviderNotConfigured(detail.to_owned()).into()
-    });
+        Refusal::ProviderNotConfigured(detail.to_owned())
+    }
+);
 /// For operations that need a body.
 pub(crate) const NOT_JSON: DocumentedProblem =
     DocumentedProblem("the body is not application/json", not_json);
@@ -205,8 +198,9 @@ pub(crate) fn provider_refused() -> Problem {
     Refusal::from(error).into()
 }
 
-fn unknown_key() -> Problem {
-    refusals::UNKNOWN_KEY.into()
+/// Returns the problem of a request that cannot be processed.
+pub(crate) fn unprocessable(detail: &str) -> Problem {
+    Refusal::Unprocessable(detail.to_owned()).into()
 }
 
 impl<D, P: Into<Problem>> From<P> for Failure<D> {
@@ -231,7 +225,7 @@ impl<D: Documented> ApiResponse for Failure<D> {
         let all = of_operation.chain(D::KEY.last()).chain(&COMMON);
         for DocumentedProblem(when, example) in all {
             let problem = example();
-            let same_status = statuses.entry(problem.code().status()).or_default();
+            let same_status = statuses.entry(problem.code.status()).or_default();
             same_status.push((when, problem));
         }
         let responses = statuses.into_iter();
@@ -250,11 +244,11 @@ impl<D: Documented> ApiResponse for Failure<D> {
 fn meta(status: StatusCode, problems: Vec<(&str, Problem)>) -> MetaResponse {
     let words = problems
         .iter()
-        .map(|(when, problem)| format!("`{}`: {when}", problem.code().as_str()));
+        .map(|(when, problem)| format!("`{}`: {when}", problem.code.as_str()));
     let description = Vec::from_iter(words).join("; ");
     let mut examples = Map::new();
     for (when, problem) in problems {
-        let code = problem.code().as_str();
+        let code = problem.code.as_str();
         let count = examples
             .keys()
             .filter(|name| name.starts_with(code))

@@ -35,15 +35,6 @@ pub(crate) struct PendingAuthorization {
 }
 
 impl PendingAuthorization {
-    /// Generates the random values of a new request.
-    fn new(settings: &ProviderSettings, request: &ConsentRequest, entropy: &Entropy) -> Self {
-        Self {
-            verifier: entropy.text(VERIFIER_LENGTH),
-            nonce: settings.sends_nonce().then(|| entropy.text(NONCE_LENGTH)),
-            redirect_uri: request.redirect_uri.clone(),
-        }
-    }
-
     fn to_handle(&self) -> ConsentHandle {
         // Serializing strings cannot fail.
         let stored = serde_json::to_string(self).unwrap_or_default();
@@ -93,20 +84,21 @@ impl PendingAuthorization {
             None if server.issuer.is_none() => return Ok(()),
             None if id_token.is_none() => {
                 let words = "the response has no ID token, although the scope openid was requested";
-                return Err(refused("id_token_missing", words));
+                return Err(ProviderError::refused("id_token_missing", words));
             }
             None => {
                 "the ID token is invalid: it has no nonce; if this provider never sends one, the operator sets \
                  quirks.authorization.omits_nonce"
             }
         };
-        Err(refused(ProviderError::INVALID_ID_TOKEN, words))
+        let code = ProviderError::INVALID_ID_TOKEN;
+        Err(ProviderError::refused(code, words))
     }
 }
 
 /// The error for a link that was started before the operator changed the flow of the provider.
 pub(crate) fn other_flow() -> ProviderError {
-    refused("flow_changed", "the link was started with another flow")
+    ProviderError::refused("flow_changed", "the link was started with another flow")
 }
 
 /// Builds the authorization request (RFC 6749 section 4.1.1), and the state to store until the callback arrives.
@@ -116,7 +108,11 @@ pub(crate) fn begin(
     request: &ConsentRequest,
     entropy: &Entropy,
 ) -> Result<Consent, ProviderError> {
-    let pending = PendingAuthorization::new(settings, request, entropy);
+    let pending = PendingAuthorization {
+        verifier: entropy.text(VERIFIER_LENGTH),
+        nonce: settings.sends_nonce().then(|| entropy.text(NONCE_LENGTH)),
+        redirect_uri: request.redirect_uri.clone(),
+    };
     let verifier = PkceCodeVerifier::new(pending.verifier.clone());
     let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
     let scopes = settings.quirks.scopes.join(&settings.scopes);
@@ -211,7 +207,7 @@ pub(crate) fn read(
     if fields.says_error() {
         return read_error(&fields, dialect);
     }
-    let missing = || refused("invalid_callback", "the provider sent no code");
+    let missing = || ProviderError::refused("invalid_callback", "the provider sent no code");
     let code = fields.text("code").ok_or_else(missing)?;
     Ok(CallbackResponse::Code {
         code: code.to_owned(),
@@ -241,11 +237,11 @@ fn check_issuer(named: Option<&str>, server: &Server) -> Result<(), ProviderErro
         Some(named) if !server.may_be_named(named) => {
             let words =
                 "the response names another issuer than the one that the person was sent to";
-            Err(refused("issuer_mismatch", words))
+            Err(ProviderError::refused("issuer_mismatch", words))
         }
         None if server.names_issuer_in_responses => {
             let words = "the response does not name its issuer (iss), although the provider announces that it does";
-            Err(refused("issuer_missing", words))
+            Err(ProviderError::refused("issuer_missing", words))
         }
         _ => Ok(()),
     }
@@ -260,14 +256,10 @@ fn read_error(fields: &Fields, dialect: &Dialect) -> Result<CallbackResponse, Pr
         }
         Some(OAuthError { code, detail, .. }) => Err(ProviderError::refused(code, detail)),
         None => {
-            let words = format!(
-                "the provider sent an error without a code: {}",
-                said(fields, dialect)
-            );
-            Err(refused(
-                "invalid_callback",
-                &Scrubber::default().text(&words),
-            ))
+            let said = said(fields, dialect);
+            let words = format!("the provider sent an error without a code: {said}");
+            let words = Scrubber::default().text(&words);
+            Err(ProviderError::refused("invalid_callback", words))
         }
     }
 }
@@ -280,8 +272,4 @@ fn said(fields: &Fields, dialect: &Dialect) -> String {
         Some(words) if words != word => format!("{word}: {words}"),
         _ => word.to_owned(),
     }
-}
-
-fn refused(code: &str, detail: &str) -> ProviderError {
-    ProviderError::refused(code, detail)
 }

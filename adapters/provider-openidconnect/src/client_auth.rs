@@ -95,23 +95,14 @@ impl ClientAuth {
 
 /// This service as a client of a provider.
 pub(crate) struct Client {
-    id: String,
-    secret: Option<SecretString>,
+    pub(crate) id: String,
+    pub(crate) secret: Option<SecretString>,
 }
 
 impl Client {
     /// Creates a confidential client, or a public client if there is no secret.
     pub(crate) const fn new(id: String, secret: Option<SecretString>) -> Self {
         Self { id, secret }
-    }
-
-    pub(crate) fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Returns the client secret, if there is one.
-    pub(crate) const fn secret(&self) -> Option<&SecretString> {
-        self.secret.as_ref()
     }
 
     /// Adds the credentials to a request, with one method only (RFC 6749 section 2.3). With Basic, the body has no

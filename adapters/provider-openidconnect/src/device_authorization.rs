@@ -83,9 +83,7 @@ fn verification_uri(text: &str, endpoint: &Url) -> Result<String, ProviderError>
 }
 
 fn nonsense(what: &str) -> ProviderError {
-    ProviderError::Nonsense {
-        detail: format!("a device authorization response with {what}"),
-    }
+    ProviderError::nonsense(format!("a device authorization response with {what}"))
 }
 
 /// Interprets an error of the token endpoint for a flow that may continue (RFC 8628 section 3.5).

@@ -55,7 +55,7 @@ impl Metadata {
                     continue;
                 }
             };
-            let status = answer.status();
+            let status = answer.status;
             match answer.success().map_err(ProviderError::from) {
                 Ok(fields) => {
                     let is_private = http.is_issuer_private();
@@ -90,10 +90,8 @@ impl Metadata {
         };
         let is_tenant = template.is_some_and(|it| is_one_of(it, configured_issuer, &issuer));
         if !is_tenant && !is_same(configured_issuer, &issuer) {
-            return Err(misconfigured(
-                "issuer_mismatch",
-                &format!("the metadata of {configured_issuer} names another issuer"),
-            ));
+            let detail = format!("the metadata of {configured_issuer} names another issuer");
+            return Err(ProviderError::misconfigured("issuer_mismatch", detail));
         }
         let says = |name: &str| fields.get(name).is_some_and(|flag| flag == true);
         Ok(Self {
@@ -119,7 +117,7 @@ impl Metadata {
         };
         let fault = |words: String| {
             let detail = format!("the discovered {name} {words}");
-            misconfigured("endpoint_refused", &detail)
+            ProviderError::misconfigured("endpoint_refused", detail)
         };
         let url = Url::parse(text).map_err(|_| fault("is not an address".to_owned()))?;
         match address::check_discovered(self.is_issuer_private, &url) {
@@ -164,8 +162,8 @@ async fn follow(
     deadline: Deadline,
 ) -> Result<(Url, ProviderResponse), ProviderError> {
     let mut redirects = 0;
-    while answer.status().is_redirection() {
-        location = target(http.is_issuer_private(), &location, answer.headers())?;
+    while answer.status.is_redirection() {
+        location = target(http.is_issuer_private(), &location, &answer.headers)?;
         if redirects == MAX_REDIRECTS {
             let host = host(&location);
             let words = format!("more than {MAX_REDIRECTS} times, the last time to {host}");
@@ -207,7 +205,7 @@ fn redirected(words: &str) -> ProviderError {
     let detail = format!(
         "the metadata is redirected {words}; set the issuer or the endpoints to the final address"
     );
-    misconfigured("metadata_redirected", &Scrubber::default().text(&detail))
+    ProviderError::misconfigured("metadata_redirected", Scrubber::default().text(&detail))
 }
 
 /// Whether the metadata names the configured issuer (OpenID Connect Discovery section 4.3). A trailing slash may
@@ -230,11 +228,7 @@ fn is_one_of(template: &str, configured: &Url, named: &str) -> bool {
 
 fn no_metadata(location: &Url, status: u16) -> ProviderError {
     let detail = format!("no metadata of the issuer at {location} (HTTP {status})");
-    misconfigured("no_metadata", &detail)
-}
-
-fn misconfigured(code: &str, detail: &str) -> ProviderError {
-    ProviderError::misconfigured(code, detail)
+    ProviderError::misconfigured("no_metadata", detail)
 }
 
 #[cfg(test)]

@@ -20,9 +20,9 @@ pub(crate) fn read(
 ) -> Result<RefreshAnswer, RefreshError> {
     let quirks = &responses.quirks.refresh;
     let answer = answer.unwrapped();
-    let (status, is_page) = (answer.status(), answer.is_page());
+    let (status, is_page) = (answer.status, answer.is_page());
     let has_rotated = brings_another(&answer, presented);
-    let secrets = answer.secrets().clone();
+    let secrets = answer.secrets.clone();
     match answer.tokens() {
         // The server may have rotated the refresh token, whatever is wrong with the response.
         Ok(fields) => responses

@@ -78,7 +78,7 @@ pub(crate) fn read(
     answer: ProviderResponse,
     quirks: &RevocationQuirks,
 ) -> Result<Revoked, ProviderError> {
-    let (status, is_page) = (answer.status(), answer.is_page());
+    let (status, is_page) = (answer.status, answer.is_page());
     if quirks.gone_statuses.contains(&status.as_u16()) || is_gone_by_words(&answer, quirks) {
         return Ok(Revoked::Unknown);
     }
@@ -133,7 +133,7 @@ fn judge(error: OAuthError, status: StatusCode) -> Result<Revoked, ProviderError
 
 /// Whether the profile lists this error as "already gone". Server errors and redirects never count.
 fn is_gone_by_words(answer: &ProviderResponse, quirks: &RevocationQuirks) -> bool {
-    let status = answer.status();
+    let status = answer.status;
     if status.is_server_error() || status.is_redirection() {
         return false;
     }

@@ -203,12 +203,9 @@ impl Server {
 }
 
 fn required<'a>(endpoint: &'a Option<Url>, name: &str) -> Result<&'a Url, ProviderError> {
-    endpoint
-        .as_ref()
-        .ok_or_else(|| ProviderError::Misconfigured {
-            code: "no_endpoint".to_owned(),
-            detail: format!(
-                "the issuer's metadata has no {name}; configure it if the server has one"
-            ),
-        })
+    endpoint.as_ref().ok_or_else(|| {
+        let detail =
+            format!("the issuer's metadata has no {name}; configure it if the server has one");
+        ProviderError::misconfigured("no_endpoint", detail)
+    })
 }

@@ -107,7 +107,7 @@ pub(crate) struct Poll {
 }
 
 /// An account inside another response.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(crate) struct Account {
     pub(crate) provider: DisplayText,
     pub(crate) display_name: DisplayText,

@@ -22,8 +22,8 @@ use super::profile::{Origin, Profile};
 use super::{Exit, Failure, print};
 use answers::ErrorDetail;
 pub(super) use answers::{
-    AccountDetails, Deleted, KeyDetails, LinkCode, LinkRequest, NewKey, Poll, RevocationDetails,
-    Role, Token,
+    Account, AccountDetails, Deleted, KeyDetails, LinkCode, LinkRequest, NewKey, Poll,
+    RevocationDetails, Role, Token,
 };
 pub(super) use problem::Refused;
 use problem::{Problem, foreign};

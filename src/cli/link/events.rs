@@ -32,16 +32,13 @@ pub(super) fn result(linked: &Result<Linked, Failure>) -> Result<(), Failure> {
                 event["key_file"] = file.as_str().into();
             }
             if let Some(account) = &linked.account {
-                event["account"] = json!({
-                    "provider": account.provider,
-                    "display_name": account.display_name,
-                });
+                event["account"] = json!(account);
             }
             line(&event)
         }
         Err(failure) => line(&json!({
-            "status": status(failure.code()),
-            "exit_code": failure.code() as u8,
+            "status": status(failure.code),
+            "exit_code": failure.code as u8,
             "detail": failure.to_string(),
         })),
     }

@@ -11,7 +11,7 @@ mod workload;
 
 pub(super) use options::Options;
 
-use super::client::Poll;
+use super::client::{Account, Poll};
 use super::print::{tell, warn};
 use super::{Exit, Failure};
 use crate::config::{ClientConfig, Environment};
@@ -38,7 +38,7 @@ pub(super) async fn run(
     }
     if !options.target.names_a_key()
         && options.account.is_none()
-        && let Some(variable) = config.access_key_variable()
+        && let Some(variable) = config.variable("ACCESS_KEY")
     {
         warn(format_args!(
             "{variable} is set and takes precedence: unset it or add --profile to use the saved key"
@@ -57,21 +57,11 @@ struct Linked {
     key_file: Option<String>,
 }
 
-/// The linked account: the name of its provider, and the name that people see.
-struct Account {
-    provider: String,
-    display_name: String,
-}
-
 impl Linked {
     /// Creates the result of a link that this command has asked for.
     fn new(poll: Poll, provider: String, key_file: Option<String>) -> Self {
-        let account = poll.account.map(|account| Account {
-            provider: account.provider.to_string(),
-            display_name: account.display_name.to_string(),
-        });
         Self {
-            account,
+            account: poll.account,
             is_earlier: false,
             provider,
             key_file,

@@ -6,12 +6,12 @@ use central_oauth_domain::secret::AccessKey;
 use reqwest::StatusCode;
 use url::Url;
 
+use super::Linked;
 use super::invitation::{invite, provider_name};
 use super::options::Options;
 use super::request::ask;
-use super::{Account, Linked};
 use crate::cli::choice::own;
-use crate::cli::client::{Client, Refused};
+use crate::cli::client::{Account, Client, Refused};
 use crate::cli::print::warn;
 use crate::cli::profile::{self, Origin, Pending, Profile, Reserved};
 use crate::cli::wait::wait;
@@ -68,7 +68,7 @@ pub(super) async fn link(
     let provider = invite(&client, &code, options, environment).await?;
     let linked = wait(&Client::of(&profile)?, &code, options.json).await;
     if let Err(failure) = &linked
-        && failure.code() != Exit::Unavailable
+        && failure.code != Exit::Unavailable
     {
         pending.forget();
     }
@@ -87,12 +87,12 @@ fn enrolling(
 ) -> Result<Client, Failure> {
     let client = Client::new(server.clone())?;
     if options.target.is_of_environment(server, config)? {
-        return Ok(match config.enroll_key()? {
+        return Ok(match config.key("ENROLL_KEY")? {
             Some(named) => client.with(named.key, Origin::Variable(named.variable)),
             None => client,
         });
     }
-    if let Some(variable) = config.enroll_key_variable() {
+    if let Some(variable) = config.variable("ENROLL_KEY") {
         warn(format_args!(
             "{variable} is not sent to {server}, the service of a saved key: add --server {server} to send it"
         ));
@@ -125,8 +125,8 @@ async fn adopt(
             }
             _ => {
                 let account = own(&client).await?;
-                let provider = account.provider.to_string();
-                if options.provider.as_ref().is_some_and(|it| *it != provider) {
+                let wanted = options.provider.as_ref();
+                if wanted.is_some_and(|wanted| *wanted != *account.provider) {
                     continue;
                 }
                 if !options.hosts.is_empty() {
@@ -134,11 +134,10 @@ async fn adopt(
                     pending.save(key)?;
                 }
                 pending.promote(key)?;
-                let shown = provider_name(&client, &provider).await;
-                let display_name = account.display_name.to_string();
+                let shown = provider_name(&client, &account.provider).await;
                 let account = Account {
-                    provider,
-                    display_name,
+                    provider: account.provider,
+                    display_name: account.display_name,
                 };
                 return Ok(Some((account, shown)));
             }

@@ -14,9 +14,9 @@ use crate::auth::NeededBearer;
 use crate::dto::{AccountDetails, AccountList, AccountStatus, DeletedAccount};
 use crate::error::Problem;
 use crate::failure::{
-    AUDITORS_ONLY_READ, DocumentedProblem, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, OWNERS_ONLY,
-    PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE, documented,
-    provider_refused, provider_unavailable,
+    AUDITORS_ONLY_READ, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, OWNERS_ONLY, PROVIDER_GONE,
+    RELINK_REQUIRED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE, documented, provider_refused,
+    provider_unavailable, unprocessable,
 };
 
 pub(crate) struct Accounts {
@@ -118,7 +118,7 @@ impl Accounts {
         let status = self
             .services
             .accounts
-            .delete(&caller, account_id(&id), bearer.address())
+            .delete(&caller, account_id(&id), bearer.address)
             .await?;
         Ok(Json(status.into()))
     }
@@ -143,7 +143,7 @@ impl Accounts {
         let account = self
             .services
             .accounts
-            .refresh(&caller, account_id(&id), bearer.address())
+            .refresh(&caller, account_id(&id), bearer.address)
             .await?;
         Ok(Json(self.detail(account).await?))
     }
@@ -176,17 +176,12 @@ pub(crate) fn account_id(text: &str) -> AccountId {
     id::read(text, AccountId(-1))
 }
 
-documented!(
-    ListAccounts,
-    [
-        BAD_PAGE,
-        DocumentedProblem(
-            "an unknown status, or a label that is not `NAME:VALUE`",
-            || Problem::bad_parameter("label", &BadLabel::Name.to_string()),
-        ),
-        ENROLMENT_ONLY,
-    ]
-);
+documented!(ListAccounts, [
+    BAD_PAGE,
+    "an unknown status, or a label that is not `NAME:VALUE`" =>
+        Problem::bad_parameter("label", &BadLabel::Name.to_string()),
+    ENROLMENT_ONLY,
+]);
 
 documented!(
     GetAccount,
@@ -208,23 +203,15 @@ documented!(
     ]
 );
 
-documented!(
-    RefreshAccount,
-    [
-        ENROLMENT_ONLY,
-        OWNERS_ONLY,
-        AUDITORS_ONLY_READ,
-        NO_SUCH_ACCOUNT,
-        RELINK_REQUIRED,
-        DocumentedProblem(
-            "the provider gave no refresh token, so the account cannot be refreshed",
-            || Refusal::Unprocessable(refusals::NOTHING_TO_REFRESH_WITH.to_owned()).into(),
-        ),
-        DocumentedProblem("the provider rejected the refresh", provider_refused),
-        DocumentedProblem(
-            "the provider gives no usable response, or gave none a moment ago",
-            provider_unavailable,
-        ),
-        PROVIDER_GONE,
-    ]
-);
+documented!(RefreshAccount, [
+    ENROLMENT_ONLY,
+    OWNERS_ONLY,
+    AUDITORS_ONLY_READ,
+    NO_SUCH_ACCOUNT,
+    RELINK_REQUIRED,
+    "the provider gave no refresh token, so the account cannot be refreshed" =>
+        unprocessable(refusals::NOTHING_TO_REFRESH_WITH),
+    "the provider rejected the refresh" => provider_refused(),
+    "the provider gives no usable response, or gave none a moment ago" => provider_unavailable(),
+    PROVIDER_GONE,
+]);

@@ -14,7 +14,7 @@ use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::dto::{AuditEntry, AuditEntryList, TimeText};
 use crate::error::{Code, Problem};
-use crate::failure::{DocumentedProblem, Failure, documented};
+use crate::failure::{Failure, documented};
 
 pub(crate) struct Audit {
     pub(super) services: Arc<Services>,
@@ -99,20 +99,12 @@ fn cursors(filter: &AuditFilter) -> Cursors {
     ])
 }
 
-documented!(
-    ListAuditEntries,
-    [
-        BAD_PAGE,
-        DocumentedProblem("`after` or `before` is not a time", || {
-            let reason = r#"failed to parse "string_date-time": the 'year' component could not be parsed (occurred while parsing "optional_string_date-time")"#;
-            Problem::bad_parameter("after", reason)
-        }),
-        DocumentedProblem(
-            "an unknown kind of entry; the detail lists all kinds",
-            bad_kind,
-        ),
-        DocumentedProblem("only keys of admins and auditors see the audit log", || {
-            refusals::READERS_ONLY.into()
-        }),
-    ]
-);
+documented!(ListAuditEntries, [
+    BAD_PAGE,
+    "`after` or `before` is not a time" => {
+        let reason = r#"failed to parse "string_date-time": the 'year' component could not be parsed (occurred while parsing "optional_string_date-time")"#;
+        Problem::bad_parameter("after", reason)
+    },
+    "an unknown kind of entry; the detail lists all kinds" => bad_kind(),
+    "only keys of admins and auditors see the audit log" => refusals::READERS_ONLY,
+]);

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use super::Tag;
 use crate::dto::{Liveness, Readiness as Ready};
 use crate::error::{Code, Problem};
-use crate::failure::{DocumentedProblem, Failure, documented};
+use crate::failure::{Failure, documented};
 
 /// Timeout of a check: programs that ask for readiness wait only a few seconds for the response.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -110,11 +110,7 @@ impl Health {
 
 documented!(GetLiveness, None, []);
 
-documented!(
-    GetReadiness,
-    None,
-    [DocumentedProblem(
-        "the store does not answer or takes no writes, or the secret key cannot decrypt it",
-        || Problem::new(Code::NotReady, TOO_SLOW),
-    )]
-);
+documented!(GetReadiness, None, [
+    "the store does not answer or takes no writes, or the secret key cannot decrypt it" =>
+        Problem::new(Code::NotReady, TOO_SLOW),
+]);

@@ -17,8 +17,8 @@ use crate::body::{JsonBody, no_body, rejected};
 use crate::dto::{AccessKeyDetails, AccessKeyList, CreatedAccessKey, Flag, NewAccessKey};
 use crate::error::Problem;
 use crate::failure::{
-    AUDITORS_ONLY_READ, DocumentedProblem, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, NOT_JSON,
-    OWNERS_ONLY, documented,
+    AUDITORS_ONLY_READ, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, NOT_JSON, OWNERS_ONLY,
+    documented, unprocessable,
 };
 
 pub(crate) struct Keys {
@@ -101,7 +101,7 @@ impl Keys {
         let key = self
             .services
             .keys
-            .create(&caller, id, request, bearer.address())
+            .create(&caller, id, request, bearer.address)
             .await?;
         Ok(Created::Created(Json(key.into())))
     }
@@ -136,7 +136,7 @@ impl Keys {
             Flag(true) => Descendants::Deleted,
             Flag(false) => Descendants::Kept,
         };
-        let address = bearer.address();
+        let address = bearer.address;
         let deleted = self.services.keys.delete(&caller, id, key, with, address);
         deleted.await?;
         Ok(Deleted::Deleted)
@@ -157,49 +157,32 @@ documented!(
     [BAD_PAGE, ENROLMENT_ONLY, OWNERS_ONLY, NO_SUCH_ACCOUNT]
 );
 
-documented!(
-    CreateKey,
-    [
-        DocumentedProblem("the body is missing or not JSON", no_body),
-        DocumentedProblem("`expires_at` is not a time", NewAccessKey::bad_expiry),
-        ENROLMENT_ONLY,
-        OWNERS_ONLY,
-        AUDITORS_ONLY_READ,
-        NO_SUCH_ACCOUNT,
-        NOT_JSON,
-        DocumentedProblem("an unknown field, a wrong type or no name", || {
-            rejected::<NewAccessKey>(r#"{"expires_at": "2036-06-02T12:00:00Z"}"#)
-        }),
-        DocumentedProblem("a name that is empty, too long or cannot be shown", || {
-            Refusal::Unprocessable("name is empty".to_owned()).into()
-        }),
-        DocumentedProblem("an `expires_at` in the past", || {
-            Refusal::Unprocessable("expires_at is in the past".to_owned()).into()
-        }),
-        DocumentedProblem("an invalid network", NewAccessKey::bad_network),
-        DocumentedProblem(
-            "an `expires_at` later than the expiry of the requesting key",
-            || Refusal::from(OutlivesMaker).into(),
-        ),
-        DocumentedProblem("the account has as many keys as it may have", || {
-            Refusal::Unprocessable("the account has 100 keys already".to_owned()).into()
-        }),
-    ]
-);
+documented!(CreateKey, [
+    "the body is missing or not JSON" => no_body(),
+    "`expires_at` is not a time" => NewAccessKey::bad_expiry(),
+    ENROLMENT_ONLY,
+    OWNERS_ONLY,
+    AUDITORS_ONLY_READ,
+    NO_SUCH_ACCOUNT,
+    NOT_JSON,
+    "an unknown field, a wrong type or no name" =>
+        rejected::<NewAccessKey>(r#"{"expires_at": "2036-06-02T12:00:00Z"}"#),
+    "a name that is empty, too long or cannot be shown" => unprocessable("name is empty"),
+    "an `expires_at` in the past" => unprocessable("expires_at is in the past"),
+    "an invalid network" => NewAccessKey::bad_network(),
+    "an `expires_at` later than the expiry of the requesting key" => Refusal::from(OutlivesMaker),
+    "the account has as many keys as it may have" =>
+        unprocessable("the account has 100 keys already"),
+]);
 
-documented!(
-    DeleteKey,
-    [
-        DocumentedProblem("`descendants` is not `true` or `false`", || {
-            let reason = r#"failed to parse "boolean": provided string was not `true` or `false`"#;
-            Problem::bad_parameter("descendants", reason)
-        }),
-        ENROLMENT_ONLY,
-        OWNERS_ONLY,
-        AUDITORS_ONLY_READ,
-        NO_SUCH_ACCOUNT,
-        DocumentedProblem("the account has no such key", || {
-            refusals::NO_SUCH_KEY.into()
-        }),
-    ]
-);
+documented!(DeleteKey, [
+    "`descendants` is not `true` or `false`" => {
+        let reason = r#"failed to parse "boolean": provided string was not `true` or `false`"#;
+        Problem::bad_parameter("descendants", reason)
+    },
+    ENROLMENT_ONLY,
+    OWNERS_ONLY,
+    AUDITORS_ONLY_READ,
+    NO_SUCH_ACCOUNT,
+    "the account has no such key" => refusals::NO_SUCH_KEY,
+]);

@@ -20,8 +20,8 @@ use crate::body::{JsonBody, no_body, rejected};
 use crate::dto::{Confirmation, LinkReport, NewLink, StartedLink};
 use crate::error::{Code, Problem};
 use crate::failure::{
-    A_WHILE, AUDITORS_ONLY_READ, BAD_KEY, DocumentedProblem, Failure, LINK_PENDING, NOT_JSON,
-    WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE, documented,
+    A_WHILE, AUDITORS_ONLY_READ, BAD_KEY, Failure, LINK_PENDING, NOT_JSON, WORKLOAD_REFUSED,
+    WORKLOAD_UNKNOWABLE, documented, unprocessable,
 };
 use crate::{host, origin};
 
@@ -121,7 +121,7 @@ impl Links {
         link_code: Path<String>,
     ) -> Result<Json<LinkReport>, Failure<PollLink>> {
         let (links, code) = (&self.services.links, &link_code);
-        let (address, is_head) = (bearer.address(), bearer.is_head());
+        let (address, is_head) = (bearer.address, bearer.is_head);
         let action = WorkloadAction::Poll(code);
         let report = bearer.serve(&self.services, action, |caller| async move {
             if is_head {
@@ -154,7 +154,7 @@ impl Links {
     ) -> Result<Json<LinkReport>, Failure<ConfirmLink>> {
         let JsonBody(Confirmation { return_code }) = &body;
         let (links, code) = (&self.services.links, &link_code);
-        let address = bearer.address();
+        let address = bearer.address;
         let action = WorkloadAction::Confirm(code);
         let report = bearer.serve(&self.services, action, |caller| async move {
             links.confirm(code, &caller, return_code, address).await
@@ -178,125 +178,62 @@ fn known(address: IpAddr) -> Option<IpAddr> {
     (!address.is_unspecified()).then_some(address)
 }
 
-documented!(
-    StartLink,
-    Optional,
-    [
-        DocumentedProblem("the body is not JSON", || {
-            rejected::<NewLink>("provider=github")
-        }),
-        DocumentedProblem("`key_expires_at` is not a time", NewLink::bad_expiry),
-        DocumentedProblem(
-            "the request has no key and names a host that is not one of this service",
-            || host::foreign("https://auth.example.com"),
-        ),
-        DocumentedProblem(
-            "the operator has set an enrolment key, and the request has no key",
-            || Refusal::EnrollKeyRequired.into(),
-        ),
-        BAD_KEY,
-        WORKLOAD_REFUSED,
-        DocumentedProblem("this access key may not link its account again", || {
-            refusals::READING_ONLY.into()
-        }),
-        AUDITORS_ONLY_READ,
-        DocumentedProblem(
-            "the operator lets new accounts be linked from certain networks only",
-            || {
-                let address = Some(Ipv4Addr::new(203, 0, 113, 7).into());
-                Refusal::EnrollNetwork(address).into()
-            },
-        ),
-        DocumentedProblem(
-            "a web page of another site made a browser send this request",
-            foreign_page,
-        ),
-        LINK_PENDING,
-        NOT_JSON,
-        DocumentedProblem("an unknown field or a wrong type", || {
-            rejected::<NewLink>(r#"{"client": "nightly backup"}"#)
-        }),
-        DocumentedProblem(
-            "no such provider; the detail names the providers to choose from",
-            || {
-                let detail = "there is no provider \"gitlab\"; this service has: github, google";
-                Refusal::Unprocessable(detail.to_owned()).into()
-            },
-        ),
-        DocumentedProblem("a `key_expires_at` in the past", || {
-            Refusal::Unprocessable("key_expires_at is in the past".to_owned()).into()
-        }),
-        DocumentedProblem(
-            "a `role` or `key_expires_at` for an account that is linked again",
-            || Refusal::Unprocessable(refusals::KEY_IS_KEPT.to_owned()).into(),
-        ),
-        DocumentedProblem("a return code, and this service offers none", || {
-            Refusal::Unprocessable(refusals::RETURN_CODES_ARE_OFF.to_owned()).into()
-        }),
-        DocumentedProblem("a return code, and the provider offers none", || {
-            Refusal::Unprocessable(refusals::NO_RETURN_CODE.to_owned()).into()
-        }),
-        DocumentedProblem(
-            "this service links accounts only with a return code",
-            || Refusal::ReturnCodeRequired.into(),
-        ),
-        DocumentedProblem("an invalid label, or too many labels", || {
-            Refusal::from(BadLabel::Name).into()
-        }),
-        DocumentedProblem("a client name that is too long or cannot be shown", || {
-            let detail = "client_name is longer than 100 characters";
-            Refusal::Unprocessable(detail.to_owned()).into()
-        }),
-        DocumentedProblem(
-            "a network (an IPv6 /48 counts as one) gets 300 link codes without a key in the lifetime of one (10 minutes by \
-             default), and 10 while 2,000 or more links are open; the relinks of an account have the same limit",
-            || Refusal::TooManyLinks(A_WHILE).into(),
-        ),
-        DocumentedProblem("the operator has configured no provider", || {
-            let detail = "no provider is configured on this service";
-            Refusal::ProviderNotConfigured(detail.to_owned()).into()
-        }),
-        DocumentedProblem("too many links are open", || Refusal::OverCapacity.into()),
-        WORKLOAD_UNKNOWABLE,
-    ]
-);
+documented!(StartLink, Optional, [
+    "the body is not JSON" => rejected::<NewLink>("provider=github"),
+    "`key_expires_at` is not a time" => NewLink::bad_expiry(),
+    "the request has no key and names a host that is not one of this service" =>
+        host::foreign("https://auth.example.com"),
+    "the operator has set an enrolment key, and the request has no key" => Refusal::EnrollKeyRequired,
+    BAD_KEY,
+    WORKLOAD_REFUSED,
+    "this access key may not link its account again" => refusals::READING_ONLY,
+    AUDITORS_ONLY_READ,
+    "the operator lets new accounts be linked from certain networks only" => {
+        let address = Some(Ipv4Addr::new(203, 0, 113, 7).into());
+        Refusal::EnrollNetwork(address)
+    },
+    "a web page of another site made a browser send this request" => foreign_page(),
+    LINK_PENDING,
+    NOT_JSON,
+    "an unknown field or a wrong type" => rejected::<NewLink>(r#"{"client": "nightly backup"}"#),
+    "no such provider; the detail names the providers to choose from" =>
+        unprocessable("there is no provider \"gitlab\"; this service has: github, google"),
+    "a `key_expires_at` in the past" => unprocessable("key_expires_at is in the past"),
+    "a `role` or `key_expires_at` for an account that is linked again" =>
+        unprocessable(refusals::KEY_IS_KEPT),
+    "a return code, and this service offers none" => unprocessable(refusals::RETURN_CODES_ARE_OFF),
+    "a return code, and the provider offers none" => unprocessable(refusals::NO_RETURN_CODE),
+    "this service links accounts only with a return code" => Refusal::ReturnCodeRequired,
+    "an invalid label, or too many labels" => Refusal::from(BadLabel::Name),
+    "a client name that is too long or cannot be shown" =>
+        unprocessable("client_name is longer than 100 characters"),
+    "a network (an IPv6 /48 counts as one) gets 300 link codes without a key in the lifetime of one (10 minutes by \
+     default), and 10 while 2,000 or more links are open; the relinks of an account have the same limit" =>
+        Refusal::TooManyLinks(A_WHILE),
+    "the operator has configured no provider" => {
+        let detail = "no provider is configured on this service";
+        Refusal::ProviderNotConfigured(detail.to_owned())
+    },
+    "too many links are open" => Refusal::OverCapacity,
+    WORKLOAD_UNKNOWABLE,
+]);
 
-documented!(
-    PollLink,
-    Optional,
-    [
-        BAD_KEY,
-        WORKLOAD_REFUSED,
-        DocumentedProblem("no link has this code", || refusals::UNKNOWN_CODE.into()),
-        DocumentedProblem("polled faster than the interval", || {
-            Refusal::PolledTooSoon(A_WHILE).into()
-        }),
-        DocumentedProblem("too many wrong codes were tried", || {
-            Refusal::RateLimited(A_WHILE).into()
-        }),
-        WORKLOAD_UNKNOWABLE,
-    ]
-);
+documented!(PollLink, Optional, [
+    BAD_KEY,
+    WORKLOAD_REFUSED,
+    "no link has this code" => refusals::UNKNOWN_CODE,
+    "polled faster than the interval" => Refusal::PolledTooSoon(A_WHILE),
+    "too many wrong codes were tried" => Refusal::RateLimited(A_WHILE),
+    WORKLOAD_UNKNOWABLE,
+]);
 
-documented!(
-    ConfirmLink,
-    [
-        DocumentedProblem("the body is missing or not JSON", no_body),
-        WORKLOAD_REFUSED,
-        DocumentedProblem("this key has no link with this code", || {
-            refusals::UNKNOWN_CODE.into()
-        }),
-        DocumentedProblem("the link has ended without an account", || {
-            Refusal::LinkEnded.into()
-        }),
-        NOT_JSON,
-        DocumentedProblem(
-            "a wrong return code; `tries_left` says how many attempts are left",
-            || Refusal::WrongReturnCode(2).into(),
-        ),
-        DocumentedProblem("an unknown field or a wrong type", || {
-            rejected::<Confirmation>("{}")
-        }),
-        WORKLOAD_UNKNOWABLE,
-    ]
-);
+documented!(ConfirmLink, [
+    "the body is missing or not JSON" => no_body(),
+    WORKLOAD_REFUSED,
+    "this key has no link with this code" => refusals::UNKNOWN_CODE,
+    "the link has ended without an account" => Refusal::LinkEnded,
+    NOT_JSON,
+    "a wrong return code; `tries_left` says how many attempts are left" => Refusal::WrongReturnCode(2),
+    "an unknown field or a wrong type" => rejected::<Confirmation>("{}"),
+    WORKLOAD_UNKNOWABLE,
+]);

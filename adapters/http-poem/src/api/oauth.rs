@@ -104,7 +104,7 @@ impl OAuth {
                 if let Some(jwt) = jwt {
                     let action = WorkloadAction::Token(None).as_str();
                     let call = call(&jwt, address);
-                    workloads.record_rejection(call, action, error.code()).await;
+                    workloads.record_rejection(call, action, error.error).await;
                 }
                 return Err(ExchangeFailure::OAuth(error));
             }

@@ -13,8 +13,8 @@ use super::{Tag, account_id, id};
 use crate::auth::NeededBearer;
 use crate::dto::StartedLink;
 use crate::failure::{
-    AUDITORS_ONLY_READ, DocumentedProblem, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, PROVIDER_GONE,
-    documented,
+    AUDITORS_ONLY_READ, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, PROVIDER_GONE, documented,
+    unprocessable,
 };
 
 pub(crate) struct Relinks {
@@ -52,33 +52,22 @@ impl Relinks {
     ) -> Result<Started, Failure<RelinkAccount>> {
         let caller = bearer.caller(&self.services.keys).await?;
         let links = &self.services.links;
-        let started = links.start_relink(&caller, account_id(&id), bearer.address());
+        let started = links.start_relink(&caller, account_id(&id), bearer.address);
         let started = StartedLink::new(started.await?, None, &self.page);
         Ok(Started::Created(Json(started)))
     }
 }
 
-documented!(
-    RelinkAccount,
-    [
-        ENROLMENT_ONLY,
-        AUDITORS_ONLY_READ,
-        DocumentedProblem("an access key relinks its own account only", || {
-            refusals::ADMINS_RELINK.into()
-        }),
-        NO_SUCH_ACCOUNT,
-        DocumentedProblem(
-            "the account has a random id, so the service could not reject another person's consent",
-            || Refusal::Unprocessable(refusals::NOT_IDENTIFIED.to_owned()).into(),
-        ),
-        DocumentedProblem("the account has no access key any more", || {
-            Refusal::Unprocessable(refusals::NO_KEY_LEFT.to_owned()).into()
-        }),
-        DocumentedProblem(
-            "this service links accounts only with a return code, for which a program must ask",
-            || Refusal::ReturnCodeRequired.into(),
-        ),
-        PROVIDER_GONE,
-        DocumentedProblem("too many links are open", || Refusal::OverCapacity.into()),
-    ]
-);
+documented!(RelinkAccount, [
+    ENROLMENT_ONLY,
+    AUDITORS_ONLY_READ,
+    "an access key relinks its own account only" => refusals::ADMINS_RELINK,
+    NO_SUCH_ACCOUNT,
+    "the account has a random id, so the service could not reject another person's consent" =>
+        unprocessable(refusals::NOT_IDENTIFIED),
+    "the account has no access key any more" => unprocessable(refusals::NO_KEY_LEFT),
+    "this service links accounts only with a return code, for which a program must ask" =>
+        Refusal::ReturnCodeRequired,
+    PROVIDER_GONE,
+    "too many links are open" => Refusal::OverCapacity,
+]);

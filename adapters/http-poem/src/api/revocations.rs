@@ -11,7 +11,7 @@ use super::Tag;
 use super::cursor::{BAD_PAGE, REVOCATIONS, page_size};
 use crate::auth::NeededBearer;
 use crate::dto::{Revocation, RevocationList};
-use crate::failure::{DocumentedProblem, Failure, documented};
+use crate::failure::{Failure, documented};
 
 pub(crate) struct Revocations {
     pub(super) services: Arc<Services>,
@@ -52,12 +52,7 @@ impl Revocations {
     }
 }
 
-documented!(
-    ListRevocations,
-    [
-        BAD_PAGE,
-        DocumentedProblem("only keys of admins and auditors see revocations", || {
-            refusals::ADMIN_ONLY.into()
-        }),
-    ]
-);
+documented!(ListRevocations, [
+    BAD_PAGE,
+    "only keys of admins and auditors see revocations" => refusals::ADMIN_ONLY,
+]);

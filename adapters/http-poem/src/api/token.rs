@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use central_oauth_domain::usecases::{Refusal, Services, WorkloadAction, refusals};
+use central_oauth_domain::usecases::{Services, WorkloadAction, refusals};
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 
@@ -12,8 +12,8 @@ use crate::auth::NeededBearer;
 use crate::dto::Token;
 use crate::error::Problem;
 use crate::failure::{
-    DocumentedProblem, Failure, PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED,
-    WORKLOAD_UNKNOWABLE, documented, provider_unavailable,
+    Failure, PROVIDER_GONE, RELINK_REQUIRED, WORKLOAD_REFUSED, WORKLOAD_UNKNOWABLE, documented,
+    provider_unavailable, unprocessable,
 };
 use crate::serialized::Serialized;
 
@@ -38,7 +38,7 @@ impl TokenApi {
         min_ttl: Query<u64>,
     ) -> Result<Serialized<Token>, Failure<GetToken>> {
         let (tokens, min_ttl) = (&self.services.tokens, Duration::from_secs(min_ttl.0));
-        let (address, is_head) = (bearer.address(), bearer.is_head());
+        let (address, is_head) = (bearer.address, bearer.is_head);
         let action = WorkloadAction::Token(None);
         let token = bearer.serve(&self.services, action, |caller| async move {
             if is_head {
@@ -51,27 +51,18 @@ impl TokenApi {
     }
 }
 
-documented!(
-    GetToken,
-    [
-        DocumentedProblem("`min_ttl` is not a number of seconds", || {
-            let reason = r#"failed to parse "integer(uint64)": invalid digit found in string"#;
-            Problem::bad_parameter("min_ttl", reason)
-        }),
-        WORKLOAD_REFUSED,
-        DocumentedProblem("only an access key can read a token", || {
-            refusals::NOT_FOR_OPERATORS.into()
-        }),
-        RELINK_REQUIRED,
-        DocumentedProblem(
-            "the workload may read several accounts; `POST /oauth/token` takes the id of one",
-            || Refusal::Unprocessable(refusals::SEVERAL_ACCOUNTS.to_owned()).into(),
-        ),
-        DocumentedProblem(
-            "the token has expired and the provider gives no usable response at the moment",
-            provider_unavailable,
-        ),
-        WORKLOAD_UNKNOWABLE,
-        PROVIDER_GONE,
-    ]
-);
+documented!(GetToken, [
+    "`min_ttl` is not a number of seconds" => {
+        let reason = r#"failed to parse "integer(uint64)": invalid digit found in string"#;
+        Problem::bad_parameter("min_ttl", reason)
+    },
+    WORKLOAD_REFUSED,
+    "only an access key can read a token" => refusals::NOT_FOR_OPERATORS,
+    RELINK_REQUIRED,
+    "the workload may read several accounts; `POST /oauth/token` takes the id of one" =>
+        unprocessable(refusals::SEVERAL_ACCOUNTS),
+    "the token has expired and the provider gives no usable response at the moment" =>
+        provider_unavailable(),
+    WORKLOAD_UNKNOWABLE,
+    PROVIDER_GONE,
+]);

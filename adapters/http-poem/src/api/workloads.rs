@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use central_oauth_domain::grant::AccessKeyId;
-use central_oauth_domain::usecases::{Refusal, Services, refusals};
+use central_oauth_domain::usecases::{Services, refusals};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -14,10 +14,9 @@ use super::{Tag, id};
 use crate::auth::NeededBearer;
 use crate::body::{JsonBody, no_body, rejected};
 use crate::dto::{NewWorkloadAccess, Workload, WorkloadList};
-use crate::error::Problem;
 use crate::failure::{
-    AUDITORS_ONLY_READ, DocumentedProblem, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT,
-    NOT_FOR_WORKLOADS, NOT_JSON, OWNERS_ONLY, documented,
+    AUDITORS_ONLY_READ, ENROLMENT_ONLY, Failure, NO_SUCH_ACCOUNT, NOT_FOR_WORKLOADS, NOT_JSON,
+    OWNERS_ONLY, documented, unprocessable,
 };
 
 pub(crate) struct Workloads {
@@ -96,7 +95,7 @@ impl Workloads {
         let caller = bearer.caller(&self.services.keys).await?;
         let JsonBody(asked) = body;
         let workloads = &self.services.workloads;
-        let granted = workloads.grant(&caller, account_id(&id), asked.into(), bearer.address());
+        let granted = workloads.grant(&caller, account_id(&id), asked.into(), bearer.address);
         Ok(Granted::Created(Json(granted.await?.into())))
     }
 
@@ -123,7 +122,7 @@ impl Workloads {
         let workload = id::read(&workload_id, AccessKeyId(-1));
         let workloads = &self.services.workloads;
         workloads
-            .withdraw(&caller, account_id(&id), workload, bearer.address())
+            .withdraw(&caller, account_id(&id), workload, bearer.address)
             .await?;
         Ok(Withdrawn::Withdrawn)
     }
@@ -144,54 +143,29 @@ documented!(
     ]
 );
 
-documented!(
-    GrantWorkload,
-    [
-        DocumentedProblem("the body is missing or not JSON", no_body),
-        ENROLMENT_ONLY,
-        OWNERS_ONLY,
-        AUDITORS_ONLY_READ,
-        NOT_FOR_WORKLOADS,
-        NO_SUCH_ACCOUNT,
-        NOT_JSON,
-        DocumentedProblem("an unknown field or a wrong type", || {
-            rejected::<NewWorkloadAccess>(r#"{"workload": "nightly"}"#)
-        }),
-        DocumentedProblem("no such workload is configured", || {
-            unprocessable(refusals::NO_SUCH_POLICY)
-        }),
-        DocumentedProblem(
-            "the workload may not read tokens of the account's provider",
-            || unprocessable("the workload nightly may not read tokens of github"),
-        ),
-        DocumentedProblem(
-            "the claims are not exactly those that identify the workload permanently",
-            || {
-                let needed = "claims must be exactly repository_id, repository_owner_id, as texts";
-                unprocessable(needed)
-            },
-        ),
-        DocumentedProblem(
-            "the account has as many keys and workloads as it may have",
-            || unprocessable("the account has 100 keys and workloads already"),
-        ),
-    ]
-);
+documented!(GrantWorkload, [
+    "the body is missing or not JSON" => no_body(),
+    ENROLMENT_ONLY,
+    OWNERS_ONLY,
+    AUDITORS_ONLY_READ,
+    NOT_FOR_WORKLOADS,
+    NO_SUCH_ACCOUNT,
+    NOT_JSON,
+    "an unknown field or a wrong type" => rejected::<NewWorkloadAccess>(r#"{"workload": "nightly"}"#),
+    "no such workload is configured" => unprocessable(refusals::NO_SUCH_POLICY),
+    "the workload may not read tokens of the account's provider" =>
+        unprocessable("the workload nightly may not read tokens of github"),
+    "the claims are not exactly those that identify the workload permanently" =>
+        unprocessable("claims must be exactly repository_id, repository_owner_id, as texts"),
+    "the account has as many keys and workloads as it may have" =>
+        unprocessable("the account has 100 keys and workloads already"),
+]);
 
-fn unprocessable(detail: &str) -> Problem {
-    Refusal::Unprocessable(detail.to_owned()).into()
-}
-
-documented!(
-    WithdrawWorkload,
-    [
-        ENROLMENT_ONLY,
-        OWNERS_ONLY,
-        AUDITORS_ONLY_READ,
-        NOT_FOR_WORKLOADS,
-        NO_SUCH_ACCOUNT,
-        DocumentedProblem("the account has no such workload", || {
-            refusals::NO_SUCH_WORKLOAD.into()
-        }),
-    ]
-);
+documented!(WithdrawWorkload, [
+    ENROLMENT_ONLY,
+    OWNERS_ONLY,
+    AUDITORS_ONLY_READ,
+    NOT_FOR_WORKLOADS,
+    NO_SUCH_ACCOUNT,
+    "the account has no such workload" => refusals::NO_SUCH_WORKLOAD,
+]);

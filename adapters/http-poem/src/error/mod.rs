@@ -71,7 +71,7 @@ codes! {
 /// An error, ready to be sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
-    code: Code,
+    pub(crate) code: Code,
     detail: Cow<'static, str>,
     retry_after: Option<Duration>,
     tries_left: Option<u32>,
@@ -146,10 +146,6 @@ impl Problem {
     pub(crate) fn too_slow() -> Self {
         let detail = "the service could not answer in time; its database may be slow";
         Self::new(Code::StoreUnavailable, detail).retry_after(SOON)
-    }
-
-    pub(crate) const fn code(&self) -> Code {
-        self.code
     }
 
     pub(crate) fn into_details(self) -> ProblemDetails {

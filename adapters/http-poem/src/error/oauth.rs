@@ -13,7 +13,8 @@ pub(crate) const TOKEN_ENDPOINT: &str = "/oauth/token";
 
 /// An error of the token endpoint that has no problem code.
 pub(crate) struct OAuthError {
-    error: &'static str,
+    /// The error code.
+    pub(crate) error: &'static str,
     description: String,
 }
 
@@ -27,10 +28,6 @@ impl OAuthError {
     pub(crate) fn unsupported_grant_type() -> Self {
         let description = "grant_type must be urn:ietf:params:oauth:grant-type:token-exchange";
         Self::new("unsupported_grant_type", description)
-    }
-
-    pub(crate) const fn code(&self) -> &'static str {
-        self.error
     }
 
     /// The subject token does not open the target of the request (RFC 8693 section 2.2.2).
@@ -83,7 +80,7 @@ impl From<ExchangeFailure> for poem::Error {
 
 pub(crate) fn code_of(response: &Response) -> Option<&'static str> {
     let problem = response.data::<Problem>();
-    problem.map(|problem| problem.code().as_str())
+    problem.map(|problem| problem.code.as_str())
 }
 
 /// Turns a problem of the token endpoint into an error of RFC 6749. The other headers of the response stay.
@@ -94,7 +91,7 @@ pub(crate) fn translate(path: &str, response: &mut Response) {
     let Some(problem) = response.data::<Problem>().cloned() else {
         return;
     };
-    let (status, error) = meaning(problem.code());
+    let (status, error) = meaning(problem.code);
     response.set_status(status);
     write(response, error, problem.detail());
 }

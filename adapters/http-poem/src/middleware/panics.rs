@@ -15,13 +15,6 @@ pub(super) fn answer(panic: &(dyn Any + Send)) -> Response {
     Problem::internal(&Panicked(message.to_owned())).into_response()
 }
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("panicked: {0}")]
 struct Panicked(String);
-
-impl std::fmt::Display for Panicked {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "panicked: {}", self.0)
-    }
-}
-
-impl std::error::Error for Panicked {}

@@ -42,10 +42,7 @@ async fn look_up(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
     if visit.own_link(code).await?.is_some() {
         return Ok(visit.to_link(code));
     }
-    let view = visit
-        .consents()
-        .look_up(code.digits(), &visit.visitor())
-        .await?;
+    let view = visit.look_up(code).await?;
     Ok(match view.status {
         LinkStatus::Pending => who_asks(visit, &view, code),
         _ => refused::used(visit, &view),
@@ -54,17 +51,13 @@ async fn look_up(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
 
 /// Shows who asks for access, to a person who has opened a relink URL instead of entering a code.
 pub(super) async fn invite(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
-    let consents = visit.consents();
-    let view = consents.look_up(code.digits(), &visit.visitor()).await?;
+    let view = visit.look_up(code).await?;
     Ok(who_asks(visit, &view, code))
 }
 
 /// Starts the provider's flow if the link still waits for it; otherwise shows the link.
 async fn confirm(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
-    let view = visit
-        .consents()
-        .look_up(code.digits(), &visit.visitor())
-        .await?;
+    let view = visit.look_up(code).await?;
     if view.status == LinkStatus::Pending {
         match consent::start(visit, code).await {
             // The link has failed; its page says why.
@@ -85,18 +78,13 @@ async fn confirm(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
 }
 
 async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
-    let view = visit
-        .consents()
-        .look_up(code.digits(), &visit.visitor())
-        .await?;
+    let view = visit.look_up(code).await?;
     // Pressing the button again finds the link cancelled and shows the same page.
     if view.status.is_final() && view.status != LinkStatus::Denied(None) {
         return shown(visit, code, &view).await;
     }
-    visit
-        .consents()
-        .cancel(code.digits(), &visit.visitor())
-        .await?;
+    let (consents, visitor) = (visit.consents(), visit.visitor());
+    consents.cancel(code.digits(), &visitor).await?;
     Ok(match visit.own_link(code).await? {
         Some(_) => visit.to_link(code),
         // Nobody has confirmed the link, so no browser has a page for it.
@@ -106,11 +94,8 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
 
 /// Deletes the account or the key that a link has brought, for the browser that confirmed the link.
 async fn disown(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
-    match visit
-        .consents()
-        .disown(code.digits(), &visit.visitor())
-        .await
-    {
+    let (consents, visitor) = (visit.consents(), visit.visitor());
+    match consents.disown(code.digits(), &visitor).await {
         Ok(disowned) => Ok(progress::disowned(visit, disowned)),
         // Most likely the person pressed the button twice: the first time has deleted the link.
         Err(Refusal::NotFound(_)) => Ok(progress::nothing_to_take_back(visit)),

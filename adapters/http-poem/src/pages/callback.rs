@@ -39,7 +39,7 @@ pub(super) async fn take(
         Err(refusal) => {
             let page = refused::answer(&visit, refusal, None);
             // Sets no new cookie: a browser that left out its cookie only this once would lose its link.
-            if visit.is_known() {
+            if visit.is_known {
                 page
             } else {
                 without_cookie(page)

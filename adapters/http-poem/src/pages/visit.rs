@@ -36,7 +36,8 @@ pub(super) struct Visit<'a> {
     pub(super) address: IpAddr,
     /// Whether the provider asked the person to try again.
     pub(super) is_sent_again: bool,
-    is_known: bool,
+    /// Whether this browser sent a cookie; a new browser cannot own a link.
+    pub(super) is_known: bool,
     is_own: bool,
     /// Whether responses set the cookie.
     sets_cookie: bool,
@@ -89,6 +90,12 @@ impl<'a> Visit<'a> {
         }
     }
 
+    /// Looks up a link by a code that the person has entered or confirmed.
+    pub(super) async fn look_up(&self, code: &LinkCode) -> Result<LinkView, Refusal> {
+        let consents = self.consents();
+        consents.look_up(code.digits(), &self.visitor()).await
+    }
+
     /// Whether an address is in the network of this browser, if that is known.
     pub(super) fn is_near(&self, address: &str) -> Option<bool> {
         is_near(address.parse().ok()?, self.address)
@@ -101,11 +108,6 @@ impl<'a> Visit<'a> {
         }
         let consents = self.consents();
         consents.confirmed_by(code.digits(), &self.browser).await
-    }
-
-    /// Whether this browser sent a cookie; a new browser cannot own a link.
-    pub(super) const fn is_known(&self) -> bool {
-        self.is_known
     }
 
     /// Returns the reason not to trust a form, if there is one.

@@ -66,7 +66,7 @@ impl Checkup<'_> {
 
     /// If the provider redirects back at once with an error (RFC 6749 section 4.1.2.1), returns the error.
     fn sent_back(&self, answer: &ProviderResponse, redirect_uri: &str) -> Option<OAuthError> {
-        let location = answer.headers().get(LOCATION)?.to_str().ok()?;
+        let location = answer.headers.get(LOCATION)?.to_str().ok()?;
         let location = Url::parse(location).ok()?;
         if !location.as_str().starts_with(redirect_uri) {
             return None;
@@ -88,7 +88,7 @@ impl Checkup<'_> {
 }
 
 fn judge_page(answer: &ProviderResponse) -> Finding {
-    let status = answer.status();
+    let status = answer.status;
     if status.is_server_error() {
         return Finding::failed(Subject::Authorization, &answer.unavailable(), FLOW);
     }

@@ -71,17 +71,15 @@ impl Finding {
     }
 
     pub(super) fn warning(subject: Subject, found: impl Into<String>, remedy: &str) -> Self {
-        let verdict = Verdict::Warning;
         Self {
-            verdict,
+            verdict: Verdict::Warning,
             ..Self::ok(subject, found).with(remedy)
         }
     }
 
     pub(super) fn problem(subject: Subject, found: impl Into<String>, remedy: &str) -> Self {
-        let verdict = Verdict::Problem;
         Self {
-            verdict,
+            verdict: Verdict::Problem,
             ..Self::ok(subject, found).with(remedy)
         }
     }

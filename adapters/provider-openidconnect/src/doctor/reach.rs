@@ -47,12 +47,12 @@ impl Checkup<'_> {
         let http = &self.provider.http;
         let answer = http.send(Request::get(url), self.provider.deadline()).await;
         let answered = answer.as_ref().ok();
-        let ahead = answered.and_then(|answer| ahead(answer.headers(), http.now()));
+        let ahead = answered.and_then(|answer| ahead(&answer.headers, http.now()));
         let origin = origin(url);
         let finding = match answer.map_err(ProviderError::from) {
-            Ok(answer) if answer.status().is_server_error() => Finding::warning(
+            Ok(answer) if answer.status.is_server_error() => Finding::warning(
                 Subject::Reachability,
-                format!("{origin} answers HTTP {}", answer.status().as_u16()),
+                format!("{origin} answers HTTP {}", answer.status.as_u16()),
                 "The host can be reached but has an error. See the checks below.",
             ),
             Err(error @ ProviderError::Unavailable { .. }) => {

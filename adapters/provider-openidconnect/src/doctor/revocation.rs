@@ -11,10 +11,8 @@ impl Checkup<'_> {
         let has_secret = settings.client_secret.is_some();
         let usual = server.revocation_auth;
         let auth = revocation::auth(&settings.quirks.revocation, has_secret, usual);
-        let endpoint = server.revocation().and_then(|endpoint| {
-            auth?;
-            Ok(endpoint)
-        });
+        let endpoint = server.revocation();
+        let endpoint = endpoint.and_then(|endpoint| auth.map(|_| endpoint));
         self.add(match endpoint {
             Ok(Some(_)) if settings.quirks.revocation.leaves_grant => Finding::warning(
                 Subject::Revocation,

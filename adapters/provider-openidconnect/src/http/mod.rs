@@ -87,7 +87,7 @@ impl Http {
 
     /// Whether the issuer's metadata may name private addresses.
     pub(crate) fn is_issuer_private(&self) -> bool {
-        self.transport.is_issuer_private()
+        self.transport.names.is_issuer_private()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -244,9 +244,8 @@ async fn read(response: &mut Response, deadline: Deadline) -> (Vec<u8>, Option<P
             let room = MAX_BYTES - bytes.len();
             bytes.extend_from_slice(piece.get(..room).unwrap_or(&piece));
             if piece.len() > room {
-                return Err(ProviderError::Nonsense {
-                    detail: format!("more than {MAX_BYTES} bytes"),
-                });
+                let problem = format!("more than {MAX_BYTES} bytes");
+                return Err(ProviderError::nonsense(problem));
             }
         }
         Ok(())
@@ -256,17 +255,11 @@ async fn read(response: &mut Response, deadline: Deadline) -> (Vec<u8>, Option<P
 }
 
 /// Adds the pause from the headers of a failed response whose body is lost.
-fn with_pause(cut: ProviderError, pause: Option<Duration>) -> ProviderError {
-    match cut {
-        ProviderError::Unavailable {
-            detail,
-            retry_after,
-        } => ProviderError::Unavailable {
-            detail,
-            retry_after: retry_after.or(pause),
-        },
-        other => other,
+fn with_pause(mut cut: ProviderError, pause: Option<Duration>) -> ProviderError {
+    if let ProviderError::Unavailable { retry_after, .. } = &mut cut {
+        *retry_after = retry_after.or(pause);
     }
+    cut
 }
 
 /// Parses the received part of the body. Even an incomplete part may contain tokens, which the provider sends only

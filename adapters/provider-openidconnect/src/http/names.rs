@@ -77,11 +77,6 @@ impl Names {
             && !self.kind.was_public.load(Ordering::Relaxed)
     }
 
-    /// Whether this is the host of an issuer that is not visibly private.
-    fn is_issuer(&self, name: &str) -> bool {
-        self.issuer.as_deref() == Some(name)
-    }
-
     /// Returns the issuer's host, if the issuer's metadata named this host.
     fn issuer_behind(&self, name: &str) -> Option<String> {
         let given = lock(&self.given);
@@ -92,7 +87,7 @@ impl Names {
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         let issuer = self.issuer_behind(name.as_str());
-        let is_issuer = self.is_issuer(name.as_str());
+        let is_issuer = self.issuer.as_deref() == Some(name.as_str());
         let kind = Arc::clone(&self.kind);
         Box::pin(async move {
             let found = look_up(name.as_str()).await?;

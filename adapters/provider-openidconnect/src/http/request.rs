@@ -15,7 +15,7 @@ use crate::scrub::Scrubber;
 #[derive(Clone)]
 pub(crate) struct Request {
     pub(super) method: Method,
-    pub(super) url: Url,
+    pub(crate) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) secrets: Scrubber,
     fields: Vec<(String, String)>,
@@ -43,10 +43,6 @@ impl Request {
     /// Creates a DELETE request (GitHub's grants).
     pub(crate) fn delete(url: &Url) -> Self {
         Self::new(Method::DELETE, url)
-    }
-
-    pub(crate) const fn url(&self) -> &Url {
-        &self.url
     }
 
     fn new(method: Method, url: &Url) -> Self {

@@ -15,11 +15,13 @@ use crate::token_text;
 
 /// A response of a provider. Errors made from it contain no secret that was sent.
 pub(crate) struct ProviderResponse {
-    pub(super) status: StatusCode,
+    pub(crate) status: StatusCode,
     pub(super) body: Body,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) headers: HeaderMap,
-    pub(super) secrets: Scrubber,
+    /// The pause that the provider asks for.
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) headers: HeaderMap,
+    /// The secrets that were sent.
+    pub(crate) secrets: Scrubber,
     pub(super) dialect: Arc<Dialect>,
 }
 
@@ -39,26 +41,8 @@ impl From<Rejection> for ProviderError {
 }
 
 impl ProviderResponse {
-    pub(crate) const fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    pub(crate) const fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// Returns the secrets that were sent.
-    pub(crate) const fn secrets(&self) -> &Scrubber {
-        &self.secrets
-    }
-
     pub(crate) const fn is_jwt(&self) -> bool {
         matches!(self.body, Body::Jwt)
-    }
-
-    /// Returns the pause that the provider asks for.
-    pub(crate) const fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
     }
 
     pub(crate) const fn is_page(&self) -> bool {
@@ -128,16 +112,12 @@ impl ProviderResponse {
         if self.says_nothing(error.as_ref()) {
             return Err(Rejection::Failed(self.unavailable()));
         }
-        match (error, self.body) {
-            (Some(error), _) if !self.status.is_redirection() => Err(Rejection::Worded(error)),
-            (_, Body::Fields(fields)) if self.status.is_success() => Ok(fields),
-            (_, body) => Err(Rejection::Failed(unexplained(
-                self.status,
-                &body,
-                self.retry_after,
-                &self.secrets,
-                &self.dialect,
-            ))),
+        if let Some(error) = error.filter(|_| !self.status.is_redirection()) {
+            return Err(Rejection::Worded(error));
+        }
+        match self.body {
+            Body::Fields(fields) if self.status.is_success() => Ok(fields),
+            _ => Err(Rejection::Failed(self.unexplained())),
         }
     }
 
@@ -170,23 +150,39 @@ impl ProviderResponse {
 
     /// Converts the response to a temporary failure.
     pub(crate) fn unavailable(&self) -> ProviderError {
-        let detail = match self.fields() {
-            Some(_) => match self.description() {
-                Some(words) => format!("{} ({})", self.secrets.text(words), http(self.status)),
-                None => http(self.status),
-            },
-            None if self.is_challenge() => {
-                format!(
-                    "a firewall's challenge for browsers ({})",
-                    http(self.status)
-                )
+        let status = http(self.status);
+        let detail = match self.description() {
+            Some(words) => format!("{} ({status})", self.secrets.text(words)),
+            None if self.fields().is_none() && self.is_challenge() => {
+                format!("a firewall's challenge for browsers ({status})")
             }
-            None => http(self.status),
+            None => status,
         };
         ProviderError::Unavailable {
             detail,
             retry_after: self.retry_after,
         }
+    }
+
+    /// Converts a response that is neither a success nor an OAuth error. With `Retry-After` it is a rate limit.
+    fn unexplained(&self) -> ProviderError {
+        let status = http(self.status);
+        let detail = match &self.body {
+            _ if self.status.is_redirection() => {
+                format!("a redirect, which the service does not follow ({status})")
+            }
+            Body::Salvaged(_) if self.status.is_success() => {
+                format!("a body that breaks its format ({status})")
+            }
+            Body::Fields(_) | Body::Salvaged(_) => match self.description() {
+                Some(words) => format!("no error code ({status}): {}", self.secrets.text(words)),
+                None => format!("no error code ({status})"),
+            },
+            Body::Jwt => format!("a JWT ({status})"),
+            Body::Page => format!("HTML ({status})"),
+            Body::Unusable(what) => format!("{what} ({status})"),
+        };
+        paused(ProviderError::nonsense(detail), self.retry_after)
     }
 
     /// Returns the provider's raw description. Use it only for comparison and never show it, because it may contain
@@ -211,35 +207,6 @@ pub(crate) fn unworded(cause: ProviderError, status: StatusCode, is_page: bool) 
         },
         other => other,
     }
-}
-
-/// Converts a response that is neither a success nor an OAuth error. With `Retry-After` it is a rate limit.
-fn unexplained(
-    status: StatusCode,
-    body: &Body,
-    retry_after: Option<Duration>,
-    secrets: &Scrubber,
-    dialect: &Dialect,
-) -> ProviderError {
-    let status_text = http(status);
-    let detail = match body {
-        _ if status.is_redirection() => {
-            format!("a redirect, which the service does not follow ({status_text})")
-        }
-        Body::Salvaged(_) if status.is_success() => {
-            format!("a body that breaks its format ({status_text})")
-        }
-        Body::Fields(fields) | Body::Salvaged(fields) => {
-            match ErrorTexts::of(fields, dialect).description {
-                Some(words) => format!("no error code ({status_text}): {}", secrets.text(words)),
-                None => format!("no error code ({status_text})"),
-            }
-        }
-        Body::Jwt => format!("a JWT ({status_text})"),
-        Body::Page => format!("HTML ({status_text})"),
-        Body::Unusable(what) => format!("{what} ({status_text})"),
-    };
-    paused(ProviderError::nonsense(detail), retry_after)
 }
 
 /// Turns an unintelligible response into a rate limit, if it asks for a pause.

@@ -27,7 +27,7 @@ impl From<ClientUnavailable> for ProviderError {
 pub(crate) struct Transport {
     plain: Client,
     secure: OnceLock<Client>,
-    names: Arc<Names>,
+    pub(super) names: Arc<Names>,
 }
 
 impl Transport {
@@ -39,10 +39,6 @@ impl Transport {
             secure: OnceLock::new(),
             names: Arc::new(names),
         })
-    }
-
-    pub(super) fn is_issuer_private(&self) -> bool {
-        self.names.is_issuer_private()
     }
 
     pub(crate) fn client(&self, url: &Url) -> Result<&Client, ClientUnavailable> {

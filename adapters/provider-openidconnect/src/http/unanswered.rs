@@ -11,15 +11,11 @@ use super::transport;
 pub(crate) struct Unanswered {
     pub(crate) cause: ProviderError,
     may_have_arrived: bool,
-    is_unreachable: bool,
+    /// Whether the connection to the endpoint failed.
+    pub(crate) is_unreachable: bool,
 }
 
 impl Unanswered {
-    /// Whether the connection to the endpoint failed.
-    pub(crate) const fn is_unreachable(&self) -> bool {
-        self.is_unreachable
-    }
-
     /// Creates the error for a request that was sent, so it may have arrived.
     pub(super) const fn after_sending(cause: ProviderError) -> Self {
         Self {

@@ -84,7 +84,9 @@ impl<'a> Verifier<'a> {
     /// Checks signature, issuer, audience and expiry, and returns the person.
     pub(crate) fn person(&self, keys: &CoreJsonWebKeySet) -> Result<Person, Unverified> {
         let announced = &self.issuer.algorithms;
-        let verified = self.token.verify(keys, announced, self.client.secret());
+        let verified = self
+            .token
+            .verify(keys, announced, self.client.secret.as_ref());
         verified.map_err(|reason| match reason {
             BadSignature::UnknownKey => Unverified::UnknownKey,
             BadSignature::Wrong => Unverified::WrongSignature,
@@ -132,7 +134,7 @@ impl<'a> Verifier<'a> {
     /// Checks that the token was issued to this client (section 3.1.3.7, 3 to 5). If it has other audiences too, `azp`
     /// must name this client. Zitadel, for example, adds its project id to the audiences.
     fn check_party(&self, claims: &Fields) -> Result<(), ProviderError> {
-        let is_ours = |name: &String| name == self.client.id();
+        let is_ours = |name: &String| *name == self.client.id;
         let audiences = claims.get("aud").map(texts).unwrap_or_default();
         let parties = claims.get("azp").map(texts).unwrap_or_default();
         let deciding = match parties.as_slice() {
@@ -181,8 +183,6 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 fn refused(why: &str) -> ProviderError {
-    ProviderError::Refused {
-        code: ProviderError::INVALID_ID_TOKEN.to_owned(),
-        detail: format!("the ID token is invalid: {why}"),
-    }
+    let detail = format!("the ID token is invalid: {why}");
+    ProviderError::refused(ProviderError::INVALID_ID_TOKEN, detail)
 }

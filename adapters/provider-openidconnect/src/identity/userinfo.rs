@@ -43,7 +43,7 @@ pub(crate) fn read(
     answer: ProviderResponse,
     quirks: &IdentityQuirks,
 ) -> Result<Person, ProviderError> {
-    let pause = answer.retry_after();
+    let pause = answer.retry_after;
     person_of(answer, quirks).map_err(|error| paused(error, pause))
 }
 
@@ -51,7 +51,7 @@ fn person_of(answer: ProviderResponse, quirks: &IdentityQuirks) -> Result<Person
     match answer.sound_fields() {
         // A successful response with the id that the profile names is no error, whatever its member `error` says:
         // TikTok sends `{"code": "ok"}` there.
-        Some(fields) if answer.status().is_success() && has_id(fields, quirks) => {
+        Some(fields) if answer.status.is_success() && has_id(fields, quirks) => {
             person(fields, quirks)
         }
         _ => person(&accepted(answer)?, quirks),
@@ -67,11 +67,11 @@ fn has_id(fields: &Fields, quirks: &IdentityQuirks) -> bool {
 /// API").
 fn accepted(answer: ProviderResponse) -> Result<Fields, ProviderError> {
     let is_no = matches!(
-        answer.status(),
+        answer.status,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
     );
-    let is_limit = is_used_up(answer.headers(), "x-ratelimit-remaining");
-    if is_no && (is_limit || answer.retry_after().is_some()) {
+    let is_limit = is_used_up(&answer.headers, "x-ratelimit-remaining");
+    if is_no && (is_limit || answer.retry_after.is_some()) {
         return Err(answer.unavailable());
     }
     if is_no {
@@ -87,23 +87,21 @@ fn accepted(answer: ProviderResponse) -> Result<Fields, ProviderError> {
 }
 
 fn refused(answer: &ProviderResponse) -> ProviderError {
-    let status = answer.status().as_u16();
+    let status = answer.status.as_u16();
     let invalid = ProviderError::INVALID_TOKEN.to_owned();
     let (code, detail) = match answer.oauth_error() {
         // A 401 is about the access token, whatever its code says: Google sends `invalid_request`.
-        Some(error) if answer.status() != StatusCode::UNAUTHORIZED => (error.code, error.detail),
+        Some(error) if answer.status != StatusCode::UNAUTHORIZED => (error.code, error.detail),
         Some(error) => (invalid, error.text()),
         None => (invalid, format!("HTTP {status}")),
     };
-    ProviderError::Refused {
-        code,
-        detail: format!("userinfo rejects the access token: {detail}"),
-    }
+    let detail = format!("userinfo rejects the access token: {detail}");
+    ProviderError::refused(code, detail)
 }
 
 fn person(fields: &Fields, quirks: &IdentityQuirks) -> Result<Person, ProviderError> {
-    let id = id(fields, quirks).ok_or_else(|| ProviderError::Nonsense {
-        detail: format!("a userinfo response without {}", names_of(quirks)),
+    let id = id(fields, quirks).ok_or_else(|| {
+        ProviderError::nonsense(format!("a userinfo response without {}", names_of(quirks)))
     })?;
     let mut names = quirks.name.iter();
     let name = names.find_map(|pointer| fields.text_at(pointer));

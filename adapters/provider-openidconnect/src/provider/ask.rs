@@ -22,7 +22,7 @@ impl OpenIdConnectProvider {
         request: Request,
         deadline: Deadline,
     ) -> Result<ProviderResponse, Unanswered> {
-        let endpoint = request.url().clone();
+        let endpoint = request.url.clone();
         let method = self.auth_memory.first(&endpoint, auth);
         // After a vague error, a refresh token is not sent again, because that risks the token; and a learned method is
         // not replaced, because it has worked before.
@@ -32,7 +32,7 @@ impl OpenIdConnectProvider {
         let is_refused = refuses_client(&first);
         let is_worth_trying = is_refused || may_guess && may_refuse_client(&first);
         let second_method = match self.auth_memory.second(&endpoint, auth, method) {
-            Some(method) if is_worth_trying && self.client.secret().is_some() => method,
+            Some(method) if is_worth_trying && self.client.secret.is_some() => method,
             _ => {
                 if has_seen_grant(&first) {
                     self.auth_memory.accepts(&endpoint, auth, method);
@@ -82,10 +82,10 @@ impl OpenIdConnectProvider {
     ) {
         let is_gone = match outcome {
             Ok(answer) => {
-                let is_elsewhere = answer.status().is_redirection();
-                (is_elsewhere || GONE.contains(&answer.status())) && answer.oauth_error().is_none()
+                let is_elsewhere = answer.status.is_redirection();
+                (is_elsewhere || GONE.contains(&answer.status)) && answer.oauth_error().is_none()
             }
-            Err(unanswered) => unanswered.is_unreachable(),
+            Err(unanswered) => unanswered.is_unreachable,
         };
         if is_gone && self.settings.issuer.is_some() {
             self.server.expire().await;
@@ -103,7 +103,7 @@ const GONE: [StatusCode; 4] = [
 /// Whether the server rejected the client's authentication: by `invalid_client`, by a 401 without another reason (RFC
 /// 6749 section 5.2), or by an error that asks for the client's credentials.
 fn refuses_client(answer: &ProviderResponse) -> bool {
-    let is_401 = answer.status() == StatusCode::UNAUTHORIZED;
+    let is_401 = answer.status == StatusCode::UNAUTHORIZED;
     match answer.oauth_error() {
         Some(error) if error.is_limit() => false,
         Some(error) => match error.code.as_str() {
@@ -140,10 +140,10 @@ fn has_seen_grant(answer: &ProviderResponse) -> bool {
                 && !error.is_limit()
                 && !ABOUT_CLIENTS.contains(&error.code.as_str())
         }
-        None => answer.status().is_success(),
+        None => answer.status.is_success(),
     }
 }
 
 fn says_nothing(answer: &ProviderResponse) -> bool {
-    may_pass(answer.status()) || answer.retry_after().is_some_and(|pause| !pause.is_zero())
+    may_pass(answer.status) || answer.retry_after.is_some_and(|pause| !pause.is_zero())
 }

@@ -29,7 +29,7 @@ impl OpenIdConnectProvider {
         request.extra_fields(&quirks.parameters);
         let auth = server.auth.in_device_flow(quirks).at_device_endpoint();
         let answer = self.post(auth, request, deadline).await?;
-        let pause = answer.retry_after();
+        let pause = answer.retry_after;
         let fields = answer.success()?.unwrapped("device_code");
         let consent = device_authorization::read(&fields, endpoint, quirks);
         consent.map_err(|error| paused(error, pause))
@@ -55,7 +55,7 @@ impl OpenIdConnectProvider {
         request.extra_fields(&self.settings.quirks.token.parameters);
         let auth = server.auth.in_device_flow(quirks);
         let answer = self.post(auth, request, deadline).await?;
-        let secrets = answer.secrets().clone();
+        let secrets = answer.secrets.clone();
         match answer.unwrapped().tokens() {
             Ok(fields) => {
                 let scopes = &self.settings.scopes;
@@ -90,8 +90,8 @@ impl OpenIdConnectProvider {
         let token_endpoint = server.token()?;
         let request = pending.token_request(token_endpoint, &code, &self.settings);
         let answer = self.post(server.auth, request, deadline).await?;
-        let (status, is_page) = (answer.status(), answer.is_page());
-        let secrets = answer.secrets().clone();
+        let (status, is_page) = (answer.status, answer.is_page());
+        let secrets = answer.secrets.clone();
         let fields = match answer.unwrapped().tokens() {
             Ok(fields) => fields,
             Err(Rejection::Worded(error)) => return Err(error.into()),

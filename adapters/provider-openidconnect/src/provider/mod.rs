@@ -145,7 +145,7 @@ impl OpenIdConnectProvider {
             return Ok(Revoked::Unknown);
         }
         let request = revocation::request(endpoint, token, quirks)?;
-        let has_secret = self.client.secret().is_some();
+        let has_secret = self.client.secret.is_some();
         let usual = server.revocation_auth;
         let answer = match revocation::auth(quirks, has_secret, usual)? {
             Some(auth) => self.post(auth, request, deadline).await?,

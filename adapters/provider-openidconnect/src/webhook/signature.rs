@@ -1,7 +1,5 @@
 //! Signatures (Standard Webhooks, "Signature scheme"): HMAC-SHA-256 over id, timestamp and body.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -9,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretSlice};
 use sha2::Sha256;
 
 /// A symmetric secret: `whsec_` and 24 to 64 bytes in Base64.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct WebhookSecret(SecretSlice<u8>);
 
 /// The text is not a webhook secret. The error does not contain the text.
@@ -43,12 +41,6 @@ impl WebhookSecret {
         };
         mac.update(format!("{id}.{seconds}.{body}").as_bytes());
         STANDARD.encode(mac.finalize().into_bytes())
-    }
-}
-
-impl fmt::Debug for WebhookSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WebhookSecret(hidden)")
     }
 }
 

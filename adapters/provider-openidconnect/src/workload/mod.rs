@@ -75,7 +75,7 @@ impl WorkloadVerifier {
         verified.map_err(refused)?;
         Ok(SignedClaims {
             issuer: issuer.clone(),
-            claims: jwt.into_claims(),
+            claims: jwt.claims,
         })
     }
 }

@@ -240,8 +240,8 @@ impl OAuthProvider for OpenIdConnectProvider {
         }
     }
 
-    fn asks_to_try_again(&self, callback: &CallbackQuery) -> bool {
-        authorization_code::asks_to_try_again(callback, self.http.dialect())
+    fn passing_error(&self, callback: &CallbackQuery) -> Option<String> {
+        authorization_code::passing_error(callback, self.http.dialect())
     }
 
     async fn refresh(

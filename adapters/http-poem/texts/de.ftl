@@ -133,7 +133,7 @@ waiting-button = Noch einmal versuchen
 waiting-check = Jetzt nachsehen
 waiting-footer = Der Code gehört jetzt zu diesem Browser. Niemand sonst kann ihn verwenden.
 prompt-title = Weiter bei { $provider }
-prompt-again = { $provider } bittet Sie, sich noch einmal anzumelden.
+prompt-again = Die Anmeldung bei { $provider } wurde nicht abgeschlossen. Bitte versuchen Sie es noch einmal.
 prompt-decide = { $named ->
     [yes] Melden Sie sich bei { $provider } an und entscheiden Sie, ob <bdi class="given">„{ $name }“</bdi> Ihr Konto nutzen darf.
    *[no] Melden Sie sich bei { $provider } an und entscheiden Sie, ob das Programm Ihr Konto nutzen darf.

@@ -135,7 +135,7 @@ waiting-button = Try again
 waiting-check = Check now
 waiting-footer = The code belongs to this browser now. Nobody else can use it.
 prompt-title = Continue at { $provider }
-prompt-again = { $provider } asked you to sign in once more.
+prompt-again = The sign-in at { $provider } was not completed. Please try again.
 prompt-decide = { $named ->
     [yes] Sign in at { $provider } and decide whether <bdi class="given">“{ $name }”</bdi> may use your account.
    *[no] Sign in at { $provider } and decide whether the program may use your account.

@@ -133,7 +133,7 @@ waiting-button = Intentarlo de nuevo
 waiting-check = Comprobar ahora
 waiting-footer = El código pertenece ahora a este navegador. Nadie más puede usarlo.
 prompt-title = Continúe en { $provider }
-prompt-again = { $provider } le pide que inicie sesión una vez más.
+prompt-again = El inicio de sesión en { $provider } no se completó. Inténtelo de nuevo.
 prompt-decide = { $named ->
     [yes] Inicie sesión en { $provider } y decida si <bdi class="given">«{ $name }»</bdi> puede usar su cuenta.
    *[no] Inicie sesión en { $provider } y decida si el programa puede usar su cuenta.

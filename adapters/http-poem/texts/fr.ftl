@@ -133,7 +133,7 @@ waiting-button = Réessayer
 waiting-check = Vérifier maintenant
 waiting-footer = Le code appartient désormais à ce navigateur. Personne d’autre ne peut l’utiliser.
 prompt-title = Continuez chez { $provider }
-prompt-again = { $provider } vous demande de vous connecter encore une fois.
+prompt-again = La connexion à { $provider } n’a pas abouti. Veuillez réessayer.
 prompt-decide = { $named ->
     [yes] Connectez-vous chez { $provider } et décidez si <bdi class="given">« { $name } »</bdi> peut utiliser votre compte.
    *[no] Connectez-vous chez { $provider } et décidez si le programme peut utiliser votre compte.

@@ -109,7 +109,7 @@ waiting-button = もう一度試す
 waiting-check = 今すぐ確認する
 waiting-footer = このコードは、このブラウザーでのみ使えるようになりました。ほかの人は使えません。
 prompt-title = { $provider } に進んでください
-prompt-again = { $provider } から、もう一度サインインするよう求められました。
+prompt-again = { $provider } でのサインインが完了しませんでした。もう一度お試しください。
 prompt-decide = { $named ->
     [yes] { $provider } でサインインし、<bdi class="given">「{ $name }」</bdi> にあなたのアカウントの使用を許可するかどうかを決めてください。
    *[no] { $provider } でサインインし、プログラムにあなたのアカウントの使用を許可するかどうかを決めてください。

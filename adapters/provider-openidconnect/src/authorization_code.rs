@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use crate::dialect::{Dialect, ErrorTexts, Meaning};
+use crate::dialect::{Dialect, Meaning};
 use crate::http::{Fields, Request};
 use crate::identity::unverified_claims;
 use crate::oauth_error::OAuthError;
@@ -215,20 +215,26 @@ pub(crate) fn read(
     })
 }
 
-/// Whether the response asks the person to try again: an error that may pass (Keycloak sends `temporarily_unavailable`
-/// when a login took too long, apache/apisix#13776), or an expired login or consent of Ory Hydra (ory/hydra#2820).
-/// Hydra sends `request_unauthorized` also for other reasons, which are final.
-pub(crate) fn asks_to_try_again(callback: &CallbackQuery, dialect: &Dialect) -> bool {
+/// Returns the text of an error after which the person can try again at the provider: `temporarily_unavailable` (from
+/// Keycloak when a login took too long, apache/apisix#13776), a code that the profile lists as passing, or an expired
+/// login or consent of Ory Hydra (ory/hydra#2820), which sends `request_unauthorized` also for other reasons.
+///
+/// Only `error` decides, because a profile's phrases are also descriptions of denials. `server_error` is final: Amazon
+/// Cognito sends it for permanent failures (aws-samples/cloudfront-authorization-at-edge#153).
+pub(crate) fn passing_error(callback: &CallbackQuery, dialect: &Dialect) -> Option<String> {
     let fields = Fields::of_form(callback.expose());
-    if !fields.says_error() {
-        return false;
-    }
-    let texts = ErrorTexts::of(&fields, dialect);
-    let words = ["error_description", "error_hint"].into_iter();
-    let mut words = words.filter_map(|name| fields.text(name));
-    let is_expired =
-        texts.code == Some("request_unauthorized") && words.any(|text| text.contains("expired"));
-    is_expired || dialect.meaning(&texts) == Meaning::Passing
+    let code = fields.text("error")?;
+    let is_passing = match dialect.canonical(code).as_str() {
+        "temporarily_unavailable" => true,
+        "request_unauthorized" => {
+            let words = ["error_description", "error_hint"].into_iter();
+            let mut words = words.filter_map(|name| fields.text(name));
+            words.any(|text| text.contains("expired"))
+        }
+        _ => dialect.lists_as_passing(code),
+    };
+    let error = OAuthError::read(&fields, dialect, &Scrubber::default());
+    error.filter(|_| is_passing).map(|error| error.text())
 }
 
 /// Checks that the response, even an error, is from the expected issuer (RFC 9207 section 2.4).

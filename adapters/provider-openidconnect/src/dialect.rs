@@ -104,6 +104,14 @@ impl Dialect {
         own.chain(&self.dead).any(|pattern| texts.matches(pattern))
     }
 
+    /// Whether the profile lists this code as a temporary failure. A denial is none, whatever the profile says.
+    pub(crate) fn lists_as_passing(&self, code: &str) -> bool {
+        let mut own = self.own.iter();
+        let own = own.find(|(pattern, _)| pattern.matches(code));
+        own.is_some_and(|(_, meaning)| *meaning == Meaning::Passing)
+            && shared(&self.canonical(code)) != Some(Meaning::Denied)
+    }
+
     /// Whether a failed refresh shows that the refresh token is dead. A code of `DEAD`, or words of
     /// `DEAD_BESIDE_UNAUTHORIZED_CLIENT`, to which the profile gives another meaning do not count.
     pub(crate) fn is_dead(&self, texts: &ErrorTexts<'_>) -> bool {

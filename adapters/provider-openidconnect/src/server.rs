@@ -147,6 +147,17 @@ impl Server {
         self.unfit.clone().map_or(Ok(()), Err)
     }
 
+    /// Fails if links cannot start: as [`check_for_links`](Self::check_for_links), or because the server lacks the
+    /// endpoint of this flow.
+    pub(crate) fn check_for_consent(&self, flow: Flow) -> Result<(), ProviderError> {
+        self.check_for_links()?;
+        let endpoint = match flow {
+            Flow::Device => self.device_authorization(),
+            Flow::AuthorizationCode => self.authorization(),
+        };
+        endpoint.map(|_| ())
+    }
+
     /// Returns the authorization endpoint (RFC 6749 section 3.1). Fails if it accepts only pushed requests, because the
     /// person would see an error, and the link would never complete.
     pub(crate) fn authorization(&self) -> Result<&Url, ProviderError> {

@@ -14,8 +14,8 @@ pub const SLOW_DOWN: Duration = Duration::from_secs(5);
 pub const LONGEST_CONSENT: Duration = Duration::from_secs(1800);
 /// How long the service tries to identify the person.
 pub const IDENTIFY_WITHIN: Duration = Duration::from_secs(600);
-/// The first and the longest pause after attempts to identify the person.
-const IDENTIFY_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+/// The first and the longest pause between requests that are urgent.
+const URGENT_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 /// The longest pause after attempts without a response.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Maximum polling interval. A longer interval or `Retry-After` from the provider is cut to this value, so that a link
@@ -84,11 +84,12 @@ impl PollSchedule {
         self.after_failure(twice, LONGEST_PAUSE.max(twice), retry_after, now)
     }
 
-    /// Returns the schedule after a failed attempt to identify the person. The pause starts at one second and doubles
-    /// up to 15 seconds: a client waits for the result, and RFC 8628 does not cover these requests. `Retry-After`
-    /// counts as in [`unanswered`](Self::unanswered).
-    pub fn unidentified(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
-        let (first, longest) = IDENTIFY_PAUSES;
+    /// Returns the schedule after a failed attempt to redeem an authorization code or to identify the person. The pause
+    /// starts at one second and doubles up to 15 seconds: a client waits for the result, many codes expire within a
+    /// minute (RFC 6749 section 4.1.2), and RFC 8628 does not cover these requests. `Retry-After` counts as in
+    /// [`unanswered`](Self::unanswered).
+    pub fn urgent(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
+        let (first, longest) = URGENT_PAUSES;
         self.after_failure(first, longest, retry_after, now)
     }
 
@@ -181,15 +182,15 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_is_asked_for_again_soon() {
+    fn an_urgent_request_is_repeated_soon() {
         let mut poll = PollSchedule::start(None, NOW);
         let mut pauses = Vec::new();
         for _ in 0..6 {
-            poll = poll.unidentified(None, NOW);
+            poll = poll.urgent(None, NOW);
             pauses.push(poll.next_at.since(NOW).as_secs());
         }
         assert_eq!(pauses, [1, 2, 4, 8, 15, 15]);
-        let delayed = PollSchedule::start(None, NOW).unidentified(Some(secs(40)), NOW);
+        let delayed = PollSchedule::start(None, NOW).urgent(Some(secs(40)), NOW);
         assert_eq!(delayed.next_at, NOW + secs(40));
     }
 
@@ -204,7 +205,7 @@ mod tests {
                 poll = match answer {
                     0 => poll.still_pending(asked_for.map(secs), NOW),
                     1 => poll.slowed_down(asked_for.map(secs), NOW),
-                    2 => poll.unidentified(asked_for.map(secs), NOW),
+                    2 => poll.urgent(asked_for.map(secs), NOW),
                     _ => poll.unanswered(asked_for.map(secs), NOW),
                 };
                 prop_assert!(poll.next_at.is_ahead(NOW, POLL_HORIZON.pause), "{:?}", poll);

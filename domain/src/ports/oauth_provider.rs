@@ -65,9 +65,9 @@ pub trait OAuthProvider: Send + Sync {
         callback: Option<&CallbackQuery>,
     ) -> Result<Redemption, ProviderError>;
 
-    /// Whether the query of a redirect asks the person to go to the provider again (RFC 6749 section 4.1.2.1:
-    /// `temporarily_unavailable`).
-    fn asks_to_try_again(&self, callback: &CallbackQuery) -> bool;
+    /// Returns the text of an error in the query of a redirect, if the person can try again at the provider (RFC 6749
+    /// section 4.1.2.1: `temporarily_unavailable`).
+    fn passing_error(&self, callback: &CallbackQuery) -> Option<String>;
 
     /// Uses a refresh token to get new tokens (RFC 6749 section 6). `granted` are the scopes so far, which stay unless
     /// the response states others. A response without a refresh token leaves the old one valid. A new refresh token is

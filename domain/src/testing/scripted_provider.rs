@@ -279,8 +279,9 @@ impl OAuthProvider for ScriptedProvider {
             .unwrap_or(Ok(Redemption::Pending { interval: None }))
     }
 
-    fn asks_to_try_again(&self, callback: &CallbackQuery) -> bool {
-        callback.expose().contains("error=temporarily_unavailable")
+    fn passing_error(&self, callback: &CallbackQuery) -> Option<String> {
+        let code = "temporarily_unavailable";
+        callback.expose().contains(code).then(|| code.to_owned())
     }
 
     async fn refresh(

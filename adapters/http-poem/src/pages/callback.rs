@@ -23,7 +23,7 @@ const ANSWER: [&str; 3] = ["code", "error", "iss"];
 
 /// Takes the provider's response and redirects to the link's page, so that reloading repeats nothing and the code
 /// leaves the address bar. A prefetch changes nothing: the person may never follow the prefetched link, such as the
-/// provider's "Cancel". Neither does an error with which the provider asks the person to try again.
+/// provider's "Cancel". Neither does a temporary error, after which the person can try again at the provider.
 #[handler]
 pub(super) async fn take(
     request: &Request,
@@ -68,11 +68,12 @@ async fn taken(visit: &Visit<'_>, request: &Request, provider: &str) -> Result<R
         query: CallbackQuery::new(query),
     };
     let consents = visit.consents();
-    if consents.asks_to_try_again(&callback) {
+    if let Some(error) = consents.passing_error(&callback) {
         let code = consents.inspect_callback(&callback, &visit.browser).await?;
         tracing::info!(
             provider,
-            "the provider asked the person to try again; the link stays open"
+            error,
+            "the provider sent the person back with a temporary error, which does not change the link"
         );
         return Ok(visit.to_link_again(&code));
     }

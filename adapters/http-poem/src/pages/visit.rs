@@ -19,7 +19,7 @@ use crate::address::client_address;
 use crate::middleware::id_of;
 use crate::origin;
 
-/// The parameter of the page of a link whose provider asked the person to try again.
+/// The parameter of the page of a link after a temporary error at the provider.
 const AGAIN: &str = "again";
 
 /// A request with its browser.
@@ -34,7 +34,7 @@ pub(super) struct Visit<'a> {
     /// The id of the request, for the operator to find it in the log.
     pub(super) request_id: String,
     pub(super) address: IpAddr,
-    /// Whether the provider asked the person to try again.
+    /// Whether the person comes back from the provider with a temporary error.
     pub(super) is_sent_again: bool,
     /// Whether this browser sent a cookie; a new browser cannot own a link.
     pub(super) is_known: bool,
@@ -142,7 +142,7 @@ impl<'a> Visit<'a> {
         self.to(&self.site.frame.link(code))
     }
 
-    /// Redirects to the page of a link. The page says that the provider asked the person to try again.
+    /// Redirects to the page of a link. The page says that the sign-in was not completed.
     pub(super) fn to_link_again(&self, code: &LinkCode) -> Response {
         self.to(&format!("{}&{AGAIN}", self.site.frame.link(code)))
     }

@@ -142,9 +142,9 @@ async fn after_a_passing_error_the_person_goes_to_the_provider_again() {
         let again = format!("/device?code={code}&again");
         browser.get(&passing).await.assert_sends_to(&again);
         let page = browser.get(&again).await;
-        page.assert(200, &["provider.test/authorize", "once more"]);
+        page.assert(200, &["provider.test/authorize", "not completed"]);
     }
-    browser.link(&code).await.assert_lacks("once more");
+    browser.link(&code).await.assert_lacks("not completed");
     browser.is_at_stage(&code, "at_provider").await;
     let callback = format!("{back}&code=c0de");
     browser.get(&callback).await.assert_leads_to(&code);

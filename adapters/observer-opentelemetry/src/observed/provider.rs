@@ -119,8 +119,8 @@ impl OAuthProvider for ObservedProvider {
         self.watch(Exchange::Redeem, call, itself).await
     }
 
-    fn asks_to_try_again(&self, callback: &CallbackQuery) -> bool {
-        self.provider.asks_to_try_again(callback)
+    fn passing_error(&self, callback: &CallbackQuery) -> Option<String> {
+        self.provider.passing_error(callback)
     }
 
     async fn refresh(

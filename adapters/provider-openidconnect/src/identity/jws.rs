@@ -77,8 +77,8 @@ impl Jws {
         Ok(Self {
             claims,
             signature: Signature {
-                algorithm: serde_json::from_value(header["alg"].clone())
-                    .map_err(|_| "its algorithm is not supported")?,
+                algorithm: algorithm(header["alg"].clone())
+                    .ok_or("its algorithm is not supported")?,
                 key_id: header["kid"].as_str().map(str::to_owned),
                 bytes: URL_SAFE_NO_PAD.decode(signature).map_err(|_| FORM)?,
             },
@@ -143,6 +143,37 @@ impl Signature {
 
     fn check(&self, signed: &str, key: &CoreJsonWebKey) -> Result<(), SignatureVerificationError> {
         key.verify_signature(&self.algorithm, signed.as_bytes(), &self.bytes)
+    }
+}
+
+/// Reads the algorithm (`alg`) of a header.
+pub(crate) fn algorithm(mut named: Value) -> Option<CoreJwsSigningAlgorithm> {
+    rename_ed25519(&mut named);
+    serde_json::from_value(named).ok()
+}
+
+/// Reads the keys of an issuer (RFC 7517 section 5). Removes Base64 padding, which RFC 7515 section 2 forbids, but some
+/// servers send.
+pub(crate) fn key_set(mut keys: Value) -> Option<CoreJsonWebKeySet> {
+    let list = keys.get_mut("keys").and_then(Value::as_array_mut);
+    let members = list.into_iter().flatten().filter_map(Value::as_object_mut);
+    for (name, value) in members.flatten() {
+        match (name.as_str(), value) {
+            ("n" | "e" | "x" | "y", Value::String(text)) => {
+                text.truncate(text.trim_end_matches('=').len());
+            }
+            ("alg", value) => rename_ed25519(value),
+            _ => {}
+        }
+    }
+    serde_json::from_value(keys).ok()
+}
+
+/// Renames `Ed25519` (RFC 9864 section 2.2) to `EdDSA`. The openidconnect crate knows only the older name, and no other
+/// curve with it.
+fn rename_ed25519(algorithm: &mut Value) {
+    if *algorithm == "Ed25519" {
+        *algorithm = Value::from("EdDSA");
     }
 }
 

@@ -101,8 +101,13 @@ impl OpenIdConnectProvider {
             // A code cannot be used again, so any rejection is final.
             Err(Rejection::Failed(cause)) => return Err(unworded(cause, status, is_page)),
         };
-        let named = named.filter(|_| self.settings.quirks.scopes.in_callback);
-        let scopes = named.as_deref().unwrap_or(&self.settings.scopes);
+        let requested = &self.settings.scopes;
+        let mut named = named.filter(|_| self.settings.quirks.scopes.in_callback);
+        // The callback comes through the browser, where the person can add scopes.
+        if let Some(named) = &mut named {
+            named.retain(|scope| requested.contains(scope));
+        }
+        let scopes = named.as_deref().unwrap_or(requested);
         self.read_tokens(&fields, &secrets, server, scopes, |grant| {
             pending.check_nonce(grant.id_token.as_ref(), server)
         })

@@ -211,10 +211,15 @@ impl OAuthProvider for OpenIdConnectProvider {
     }
 
     async fn begin_consent(&self, wanted: &ConsentRequest) -> Result<Consent, ProviderError> {
-        let deadline = self.deadline();
-        let server = self.server(deadline).await?;
-        server.check_for_links()?;
-        match self.settings.flow {
+        let (deadline, flow) = (self.deadline(), self.settings.flow);
+        let mut server = self.server(deadline).await?;
+        // The metadata may have changed since they were cached.
+        if server.check_for_consent(flow).is_err() {
+            self.server.expire().await;
+            server = self.server(deadline).await?;
+        }
+        server.check_for_consent(flow)?;
+        match flow {
             Flow::Device => self.begin_device_flow(&server, deadline).await,
             Flow::AuthorizationCode => {
                 authorization_code::begin(&self.settings, &server, wanted, &self.entropy)
@@ -240,8 +245,8 @@ impl OAuthProvider for OpenIdConnectProvider {
         }
     }
 
-    fn asks_to_try_again(&self, callback: &CallbackQuery) -> bool {
-        authorization_code::asks_to_try_again(callback, self.http.dialect())
+    fn passing_error(&self, callback: &CallbackQuery) -> Option<String> {
+        authorization_code::passing_error(callback, self.http.dialect())
     }
 
     async fn refresh(

@@ -5,12 +5,12 @@ use central_oauth_domain::observe::Cache;
 use central_oauth_domain::ports::{ProviderError, TokenToRevoke};
 use central_oauth_domain::secret::{AccessToken, IdToken};
 use openidconnect::core::CoreJsonWebKeySet;
-use serde_json::Value;
 use url::Url;
 
 use super::OpenIdConnectProvider;
 use crate::deadline::Deadline;
 use crate::http::Request;
+use crate::identity::jws::key_set;
 use crate::identity::{Person, Unverified, Verifier, userinfo};
 use crate::server::{Issuer, Server};
 
@@ -59,9 +59,8 @@ impl OpenIdConnectProvider {
     ) -> Result<CoreJsonWebKeySet, ProviderError> {
         let outcome = self.http.send(Request::get_keys(jwks_uri), deadline).await;
         self.refetch_moved_endpoints(&outcome).await;
-        let keys = unpadded(outcome?.success()?.into_value());
-        serde_json::from_value(keys)
-            .map_err(|_| ProviderError::nonsense("a response that is not a set of keys"))
+        key_set(outcome?.success()?.into_value())
+            .ok_or_else(|| ProviderError::nonsense("a response that is not a set of keys"))
     }
 
     /// Adds a name from userinfo if the ID token has none. Ignores userinfo about another person (OpenID Connect Core
@@ -103,17 +102,4 @@ impl OpenIdConnectProvider {
             _ => Ok(true),
         }
     }
-}
-
-/// Removes Base64 padding from keys. RFC 7515 section 2 forbids padding, but some servers send it.
-fn unpadded(mut keys: Value) -> Value {
-    let list = keys.get_mut("keys").and_then(Value::as_array_mut);
-    let members = list.into_iter().flatten().filter_map(Value::as_object_mut);
-    for (name, value) in members.flatten() {
-        if let (true, Value::String(text)) = (["n", "e", "x", "y"].contains(&name.as_str()), value)
-        {
-            text.truncate(text.trim_end_matches('=').len());
-        }
-    }
-    keys
 }

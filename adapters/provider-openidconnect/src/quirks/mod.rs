@@ -47,7 +47,8 @@ pub struct ScopeQuirks {
     pub for_identity: Vec<String>,
     /// The only scopes that the device flow grants.
     pub device_flow_gives: Vec<String>,
-    /// The callback of the code flow names the granted scopes (`scope`). They apply if the token response names none.
+    /// The callback of the code flow names the granted scopes (`scope`). Those that were requested apply if the token
+    /// response names none.
     pub in_callback: bool,
 }
 

@@ -7,7 +7,7 @@ use openidconnect::core::{CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
 use serde_json::{Map, Number, Value};
 
 use super::json;
-use crate::identity::jws::{ASYMMETRIC, BadSignature, Signature, TYPES};
+use crate::identity::jws::{self, ASYMMETRIC, BadSignature, Signature, TYPES};
 
 /// Maximum size of a JWT. Those of CI and cloud platforms have one to three kilobytes.
 const MAX_BYTES: usize = 16 * 1024;
@@ -102,9 +102,8 @@ fn check_header(header: &Map<String, Value>) -> Result<CoreJwsSigningAlgorithm, 
         return Err(WorkloadRefusal::new(Rule::Type, detail));
     }
     let named = header.get("alg").cloned().unwrap_or_default();
-    let algorithm = serde_json::from_value(named).ok();
     // Excludes `none` and algorithms with a shared secret, whatever keys there are.
-    algorithm
+    jws::algorithm(named)
         .filter(|known| ASYMMETRIC.contains(known))
         .ok_or_else(|| {
             let detail =

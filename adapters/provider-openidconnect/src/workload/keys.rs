@@ -12,6 +12,7 @@ use crate::address;
 use crate::dialect::Dialect;
 use crate::discovery::Metadata;
 use crate::http::{Http, Names, Request};
+use crate::identity::jws::key_set;
 
 /// Minimum time between two requests to an issuer.
 const ASK_EVERY: Duration = Duration::from_secs(60);
@@ -199,8 +200,8 @@ async fn fetch(http: &Http, uri: &Url) -> Result<CoreJsonWebKeySet, ProviderErro
         .send(Request::get_keys(uri), http.deadline(TIMEOUT))
         .await;
     let outcome = outcome.map_err(ProviderError::from)?;
-    serde_json::from_value(outcome.success()?.into_value())
-        .map_err(|_| ProviderError::nonsense("not a set of keys (RFC 7517)"))
+    key_set(outcome.success()?.into_value())
+        .ok_or_else(|| ProviderError::nonsense("not a set of keys (RFC 7517)"))
 }
 
 fn read(path: &Path) -> Result<CoreJsonWebKeySet, String> {
@@ -211,7 +212,8 @@ fn read(path: &Path) -> Result<CoreJsonWebKeySet, String> {
     let bytes = std::fs::read(path).map_err(unreadable)?;
     // RFC 8259 section 8.1 allows parsers to ignore a byte order mark.
     let keys = serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes));
-    usable(keys.map_err(|_| format!("{} is not a set of keys (RFC 7517)", path.display()))?)
+    let keys = keys.ok().and_then(key_set);
+    usable(keys.ok_or_else(|| format!("{} is not a set of keys (RFC 7517)", path.display()))?)
 }
 
 /// Fails if the set has no key.

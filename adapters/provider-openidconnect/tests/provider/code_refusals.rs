@@ -46,7 +46,7 @@ async fn the_provider_says_no_and_why() {
     assert_eq!(words_of(&outcome), Some(why));
 }
 
-// Repeating the request does not help after an error in a callback, whatever its code.
+// A callback is stored with any error that `passing_error` does not return. Then the error is final, whatever its code.
 #[tokio::test]
 async fn other_errors_end_the_link() {
     for (callback, code) in [
@@ -71,16 +71,25 @@ async fn other_errors_end_the_link() {
     }
 }
 
-// RFC 6749 section 4.1.2.1, and ory/hydra#2820: older versions of Hydra send the reason as `error_hint`.
+// RFC 6749 section 4.1.2.1, and ory/hydra#2820: older versions of Hydra send the reason as `error_hint`. Amazon Cognito sends
+// `server_error` for permanent failures (aws-samples/cloudfront-authorization-at-edge#153). Zoho's `Access Denied` is a limit.
 #[test]
 fn some_errors_ask_to_try_again() {
     let mut settings = code_flow("http://127.0.0.1:9");
-    settings.quirks.errors.passing = vec!["try_later".to_owned()];
+    let passing = ["try_later", "Access Denied", "IP restricted*"];
+    settings.quirks.errors.passing = passing.map(str::to_owned).to_vec();
     let provider = Subject::new(settings).provider;
     for (callback, asks) in [
         ("error=temporarily_unavailable&state=x", true),
-        ("error=server_error", true),
         ("error=try_later", true),
+        ("error=server_error", false),
+        ("error=server_error&error_description=try_later", false),
+        ("error=access_denied&error_description=Access+Denied", false),
+        (
+            "error=access_denied&error_description=IP+restricted+x",
+            false,
+        ),
+        ("error=Access+Denied", false),
         (
             "error=request_unauthorized&error_description=Not+authorized.+The+login+request+has+expired.+Please+try+again.",
             true,
@@ -96,8 +105,13 @@ fn some_errors_ask_to_try_again() {
         (CALLBACK, false),
     ] {
         let query = CallbackQuery::new(callback);
-        assert_eq!(provider.asks_to_try_again(&query), asks, "{callback}");
+        let error = provider.passing_error(&query);
+        assert_eq!(error.is_some(), asks, "{callback}");
     }
+    let query = "error=temporarily_unavailable&error_description=authentication%0Aexpired";
+    let error = provider.passing_error(&CallbackQuery::new(query));
+    let text = "temporarily_unavailable: authentication expired";
+    assert_eq!(error.as_deref(), Some(text));
 }
 
 // auth0/docs#4767, atinux/nuxt-auth-utils#456: Auth0 sends `unauthorized` if a rule or an action refuses the person.

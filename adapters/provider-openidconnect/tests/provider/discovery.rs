@@ -473,6 +473,46 @@ async fn endpoints_that_are_gone_are_looked_for_at_once() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_was_missing_is_looked_for_at_once() {
+    for (changes, code) in [
+        (json!({"authorization_endpoint": null}), "no_endpoint"),
+        (
+            json!({"userinfo_endpoint": "http://id.example.com/x"}),
+            "endpoint_refused",
+        ),
+        (
+            json!({"require_pushed_authorization_requests": true}),
+            "pushed_requests_required",
+        ),
+    ] {
+        let mended = Arc::new(AtomicUsize::new(0));
+        let is_mended = Arc::clone(&mended);
+        let stub = Stub::start(move |_, base| {
+            let authorization = json!({"authorization_endpoint": format!("{base}/authorize")});
+            let good = changed(metadata(base), authorization);
+            match is_mended.load(Ordering::Relaxed) {
+                0 => reply_json(200, &changed(good, changes.clone())),
+                _ => reply_json(200, &good),
+            }
+        })
+        .await;
+        let subject = Subject::new(ProviderSettings {
+            flow: Flow::AuthorizationCode,
+            ..issuer(&stub.base)
+        });
+        for _ in 0..2 {
+            let error = error_of(subject.begin().await);
+            assert_eq!(kind(&error), ("misconfigured", code));
+        }
+        assert_eq!(stub.count(OIDC), 1, "{code}");
+        mended.store(1, Ordering::Relaxed);
+        subject.clock.advance(Duration::from_secs(10));
+        assert!(subject.begin().await.is_ok(), "{code}");
+        assert_eq!(stub.count(OIDC), 2, "{code}");
+    }
+}
+
+#[tokio::test]
 async fn a_userinfo_endpoint_that_is_gone_is_looked_for_at_once() {
     for status in [302, 404, 405, 410] {
         let moved = Arc::new(AtomicUsize::new(0));

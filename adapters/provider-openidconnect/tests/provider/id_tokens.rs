@@ -248,6 +248,36 @@ async fn id_tokens_have_several_types() {
     }
 }
 
+// RFC 9864 section 2.2: `Ed25519` is the newer name of EdDSA with this curve.
+#[tokio::test]
+async fn ed25519_is_eddsa() {
+    for (curve, alg, is_accepted) in [
+        ("Ed25519", "Ed25519", true),
+        ("Ed25519", "EdDSA", true),
+        ("Ed25519", "Ed448", false),
+        ("Ed448", "Ed25519", false),
+        ("Ed448", "Ed448", false),
+    ] {
+        for of_key in ["Ed25519", "EdDSA"] {
+            let mut keys = key_set(&[ed25519("ed", 1).as_verification_key()]);
+            keys["keys"][0]["crv"] = json!(curve);
+            keys["keys"][0]["alg"] = json!(of_key);
+            let stub = Stub::start(move |seen, base| match seen.path.as_str() {
+                "/jwks" => reply_json(200, &keys),
+                _ => reply_json(200, &metadata(base)),
+            })
+            .await;
+            let header = json!({"alg": alg, "kid": "ed"});
+            let token = sign(&header, &claims(&stub.base), |message| {
+                let algorithm = CoreJwsSigningAlgorithm::EdDsa;
+                ed25519("ed", 1).sign(&algorithm, message).unwrap()
+            });
+            let identified = identify(&stub, &token).await;
+            assert_eq!(identified.is_ok(), is_accepted, "{curve} {alg} {of_key}");
+        }
+    }
+}
+
 // RFC 8725 section 3.1: we choose the algorithm, not the token.
 #[tokio::test]
 async fn a_signature_that_is_none() {

@@ -255,6 +255,28 @@ async fn forged_and_malformed_tokens_are_refused_by_name() {
     assert_eq!(scene.rule(&forged).await, Some(Rule::Signature));
 }
 
+// RFC 9864 section 2.2.
+#[tokio::test]
+async fn ed25519_is_eddsa() {
+    let scene = Scene::new().await;
+    let mut keys = key_set(&[ed25519("one", 1).as_verification_key()]);
+    keys["keys"][0]["alg"] = json!("Ed25519");
+    scene.publish(Some(keys));
+    for (alg, rule) in [
+        ("Ed25519", None),
+        ("EdDSA", None),
+        ("Ed448", Some(Rule::Algorithm)),
+    ] {
+        let header = json!({"alg": alg, "kid": "one"});
+        let token = sign(&header, &scene.claims(), |message| {
+            ed25519("one", 1)
+                .sign(&CoreJwsSigningAlgorithm::EdDsa, message)
+                .unwrap()
+        });
+        assert_eq!(scene.rule(&token).await, rule, "{alg}");
+    }
+}
+
 #[tokio::test]
 async fn a_new_key_is_picked_up_once_a_minute_at_most() {
     let scene = Scene::new().await;

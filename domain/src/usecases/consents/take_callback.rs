@@ -58,10 +58,11 @@ impl Consents {
         Err(StoreError::Conflict.into())
     }
 
-    /// Whether the provider asks the person to try again. Storing such a response would end the link.
-    pub fn asks_to_try_again(&self, callback: &Callback<'_>) -> bool {
+    /// Returns the text of an error after which the person can try again at the provider. Storing such a response would
+    /// end the link.
+    pub fn passing_error(&self, callback: &Callback<'_>) -> Option<String> {
         let provider = self.providers.get(&ProviderName::new(callback.provider));
-        provider.is_ok_and(|provider| provider.asks_to_try_again(&callback.query))
+        provider.ok()?.passing_error(&callback.query)
     }
 
     /// Returns what [`Consents::take_callback`] would return, and changes nothing: for a `HEAD`, and for a response

@@ -173,15 +173,17 @@ impl Redeemer {
             tracing::debug!(link = id, %provider, %error, "asking the provider failed, as before");
         }
         let has_tokens = matches!(link.state, LinkState::Redeemed(_));
+        let has_callback =
+            matches!(&link.state, LinkState::Authorizing(consent) if consent.callback.is_some());
         let may_retry = error.is_temporary() || has_tokens && !error.is_final();
         if may_retry && !link.is_past_deadline(now) {
-            let next = if has_tokens {
-                poll.unidentified(error.retry_after(), now)
-            } else if error.is_local() {
+            let next = if error.is_local() && !has_tokens {
                 PollSchedule {
                     next_at: now + poll.interval,
                     ..poll
                 }
+            } else if has_tokens || has_callback {
+                poll.urgent(error.retry_after(), now)
             } else {
                 poll.unanswered(error.retry_after(), now)
             };

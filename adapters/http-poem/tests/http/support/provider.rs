@@ -137,8 +137,8 @@ impl OAuthProvider for ScriptedProvider {
         })))
     }
 
-    fn asks_to_try_again(&self, _: &CallbackQuery) -> bool {
-        false
+    fn passing_error(&self, _: &CallbackQuery) -> Option<String> {
+        None
     }
 
     async fn refresh(

@@ -172,6 +172,7 @@ async fn scopes_in_the_callback() {
     for (is_on, callback, answer, expected) in [
         (true, "code=c&scope=read", json!({}), &all[..1]),
         (true, "code=c&scope=read,activity:read", json!({}), &all[..]),
+        (true, "code=c&scope=read,admin", json!({}), &all[..1]),
         (true, "code=c", json!({}), &all[..]),
         (
             true,

@@ -269,6 +269,29 @@ async fn a_no_after_a_lost_answer_says_to_link_again() {
     }
 }
 
+// Keycloak's codes live for a minute (RFC 6749 section 4.1.2).
+#[tokio::test]
+async fn a_code_is_redeemed_again_before_it_expires() {
+    let stage = Stage::new().await;
+    let (_, _, state) = away(&stage).await;
+    stage.back("one", &state).await.unwrap();
+    for pause in [1, 2, 4] {
+        let lost = ProviderError::unavailable("time-out");
+        stage.provider.answer_redeem(Err(lost));
+        stage.poll_providers().await;
+        let idle = stage.redeemer.idle_for(&[]).await.unwrap();
+        assert_eq!(idle, Some(secs(pause)));
+    }
+    let delayed = ProviderError::Unavailable {
+        detail: "503".to_owned(),
+        retry_after: Some(secs(20)),
+    };
+    stage.provider.answer_redeem(Err(delayed));
+    stage.poll_providers().await;
+    let idle = stage.redeemer.idle_for(&[]).await.unwrap();
+    assert_eq!(idle, Some(secs(20)));
+}
+
 /// While a configuration is rolled out, a replica without the provider sends nothing, so no answer is lost.
 #[tokio::test]
 async fn nothing_is_lost_where_nothing_was_sent() {

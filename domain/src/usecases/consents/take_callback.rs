@@ -58,6 +58,12 @@ impl Consents {
         Err(StoreError::Conflict.into())
     }
 
+    /// Returns the configured provider with this name, if there is one.
+    pub fn provider(&self, name: &str) -> Option<&ProviderName> {
+        let provider = self.providers.get(&ProviderName::new(name));
+        provider.ok().map(|provider| provider.name())
+    }
+
     /// Whether the provider asks the person to try again. Storing such a response would end the link.
     pub fn asks_to_try_again(&self, callback: &Callback<'_>) -> bool {
         let provider = self.providers.get(&ProviderName::new(callback.provider));

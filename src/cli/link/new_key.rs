@@ -164,7 +164,10 @@ async fn forget_incomplete(earlier: &[(Pending, Profile)]) {
                 key.origin
             )),
             Err(failure) if failure.code() == Exit::NoKey => pending.forget(),
-            Err(_) => {}
+            Err(failure) => warn(format_args!(
+                "an interrupted link may be complete; {} is kept, because it cannot be checked: {failure}",
+                key.origin
+            )),
         }
     }
 }

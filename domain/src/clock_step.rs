@@ -17,6 +17,16 @@ pub const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 /// If the time at which tokens were obtained is further in the future than this, the clock has been set back since.
 pub const OBTAINED_AHEAD: Duration = Duration::from_secs(5);
 
+/// If the stored use of a key is later than another use by more than this, the clock was ahead when it was stored. Uses
+/// are stored within a minute.
+pub const USED_AHEAD: Duration = MAX_CLOCK_DIFFERENCE.saturating_add(Duration::from_secs(60));
+
+/// Returns when a key was last used, if a use at `stored` is known and another one at `at` is new.
+pub fn last_use(stored: Option<Timestamp>, at: Timestamp) -> Timestamp {
+    let later = stored.filter(|stored| stored.is_ahead(at, USED_AHEAD));
+    later.unwrap_or(at)
+}
+
 /// How far in the future the stored times of one kind of work may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Horizon {

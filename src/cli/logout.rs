@@ -3,7 +3,7 @@
 use super::confirm::Confirmation;
 use super::help::Notes;
 use super::print::{tell, warn};
-use super::profile::{self, Pending, Target};
+use super::profile::{self, Pending, Reserved, Target};
 use super::{Exit, Failure};
 use crate::config::ClientConfig;
 
@@ -36,6 +36,7 @@ pub(super) fn run(options: &Options, config: &ClientConfig<'_>) -> Result<Exit, 
         let message = format!("no access key is saved in {}", path.display());
         return Err(Failure::new(Exit::NoKey, message));
     }
+    let _reserved = Reserved::new(&path)?;
     let question = format!(
         "Remove the access key in {file}? The service cannot show it again; the account stays."
     );
@@ -44,7 +45,7 @@ pub(super) fn run(options: &Options, config: &ClientConfig<'_>) -> Result<Exit, 
         profile::remove(&path)?;
     }
     for (pending, _) in interrupted {
-        pending.forget();
+        pending.remove()?;
     }
     tell(format_args!(
         "Removed {file}. The account and its tokens stay at the service; `central-oauth revoke` would have ended them."

@@ -167,9 +167,33 @@ async fn an_interrupted_link_does_not_give_a_key_of_another_role() {
     let code = interrupted(&world, Signal::KILL).await;
     consent(&world, &code).await;
     let reader = ["link", "--role", "reader"];
-    world.link_as("bob", &reader).await.expect(0);
+    let linked = world.link_as("alice", &reader).await.expect(0);
     let run = world.run(&["keys", "list"]).await.expect(1);
     assert!(run.only_line().ends_with("(forbidden)"), "{run:?}");
+
+    // The service does not show the other key again.
+    let pending = pending(&world);
+    let kept = format!(
+        "an interrupted link for Bob at sandbox (account 1) is complete; select the key in {} with --key-file",
+        pending.display()
+    );
+    assert!(linked.stderr.contains(&kept), "{linked:?}");
+    let run = world.run(&["link"]).await.expect(1);
+    assert!(run.only_line().contains("holds an access key"), "{run:?}");
+    let list = ["keys", "list", "--key-file", pending.to_str().unwrap()];
+    world.run(&list).await.expect(0);
+}
+
+#[tokio::test]
+async fn an_interrupted_link_does_not_give_an_account_without_the_labels() {
+    let world = World::start().await;
+    let code = interrupted(&world, Signal::KILL).await;
+    consent(&world, &code).await;
+    let labelled = ["link", "--label", "team=billing"];
+    world.link_as("alice", &labelled).await.expect(0);
+    let token = world.run(&["token"]).await.expect(0);
+    world.expect_token_of("Alice", &token).await;
+    assert!(pending(&world).exists());
 }
 
 #[tokio::test]
@@ -178,6 +202,18 @@ async fn logout_removes_the_key_of_an_interrupted_link() {
     interrupted(&world, Signal::KILL).await;
     world.run(&["logout", "--yes"]).await.expect(0);
     assert!(!pending(&world).exists());
+    world.run(&["logout", "--yes"]).await.expect(3);
+}
+
+#[tokio::test]
+async fn logout_does_not_remove_the_key_of_a_link_in_progress() {
+    let world = World::start().await;
+    let linking = Linking::start(world.client(&["link"])).await;
+    let run = world.run(&["logout", "--yes"]).await.expect(1);
+    assert!(run.only_line().contains("let it finish"), "{run:?}");
+    assert!(pending(&world).exists());
+    Browser::new().cancel(&world.server(), &linking.code).await;
+    linking.end().await.expect(4);
     world.run(&["logout", "--yes"]).await.expect(3);
 }
 

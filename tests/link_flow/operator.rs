@@ -94,7 +94,9 @@ async fn act(options: BrowserOptions, name: &'static str) {
     browser.click("tr:last-child td a").await;
     operator.look("delete-key", "gets no more tokens").await;
     browser.click("main button.main").await;
-    operator.look("key-deleted", "The key is deleted").await;
+    operator
+        .look("key-deleted", "does not exist any more")
+        .await;
 
     operator
         .go("a[href$='/revoke']", "revoke", "cannot be undone")

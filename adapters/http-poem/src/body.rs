@@ -8,7 +8,7 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::DeserializeOwned;
 
-use crate::error::{Code, Problem};
+use crate::error::{Code, Problem, kind, shortened};
 
 /// The size limit of bodies, many times larger than any valid request.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
@@ -133,10 +133,9 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// Puts an error of serde into plain words. serde writes, for example, ``missing field `name` `` or
 /// ``invalid type: integer `3`, expected a string``.
 fn wrong_field(field: &str, theirs: &str) -> String {
-    const MAX_SHOWN: usize = 40;
-    let field = String::from_iter(field.chars().take(MAX_SHOWN));
+    let field = shortened(field);
     if let Some(missing) = theirs.strip_prefix("missing field ") {
-        return format!("the field {} is missing", missing.replace('`', ""));
+        return format!("the field {:?} is missing", missing.replace('`', ""));
     }
     let Some((found, expected)) = theirs.rsplit_once(", expected ") else {
         return format!("{field}: {theirs}");
@@ -146,14 +145,7 @@ fn wrong_field(field: &str, theirs: &str) -> String {
         let names = names.trim_start_matches("one of ").replace(" or ", ", ");
         return format!("there is no field {field:?}; the fields are {names}");
     }
-    let expected = match names.as_str() {
-        "a boolean" => "true or false",
-        "u32" => "a whole number from 0 to 4294967295",
-        "a sequence" => "an array",
-        "a map" => "an object",
-        "string or map" | "map with a single key" => "a string",
-        names => names,
-    };
+    let expected = kind(&names).unwrap_or(&names);
     format!("{field}: it must be {expected}")
 }
 
@@ -188,15 +180,18 @@ mod tests {
         assert!(other.starts_with(words), "{other}");
         let words = "there is no field \"code\"; the fields are return_code";
         assert_eq!(told::<Confirmation>(r#"{"code":1}"#), words);
+        let long = format!("{{\"{}\":1}}", "ä".repeat(41));
+        let words = format!("there is no field \"{}…\"; the", "ä".repeat(40));
+        assert!(told::<Confirmation>(&long).starts_with(&words));
         for (body, words) in [
-            ("{}", "the field name is missing"),
+            ("{}", "the field \"name\" is missing"),
             (
                 r#"{"name":"a","networks":"b"}"#,
                 "networks: it must be an array",
             ),
             (
                 r#"{"name":"a","max_uses_per_minute":-1}"#,
-                "max_uses_per_minute: it must be a whole number from 0 to 4294967295",
+                "max_uses_per_minute: it must be a whole number",
             ),
         ] {
             assert_eq!(told::<NewAccessKey>(body), words, "{body}");

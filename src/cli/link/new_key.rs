@@ -10,7 +10,7 @@ use super::Linked;
 use super::invitation::{invite, provider_name};
 use super::options::Options;
 use super::request::ask;
-use crate::cli::choice::own;
+use crate::cli::choice::{name, own};
 use crate::cli::client::{Account, Client, Refused};
 use crate::cli::print::warn;
 use crate::cli::profile::{self, Origin, Pending, Profile, Reserved};
@@ -34,6 +34,10 @@ pub(super) async fn link(
     let mut earlier = Pending::earlier(&path);
     earlier.retain(|(_, key)| key.server == server);
     let key_file = path.display().to_string();
+    if let Some(kept) = kept.filter(|_| !options.force) {
+        let holds = format!("{key_file} holds an access key for {}", kept.server);
+        refuse_if_it_works(&kept, &holds).await?;
+    }
     if may_adopt(options)
         && let Some((account, provider)) = adopt(&mut earlier, options).await?
     {
@@ -43,10 +47,6 @@ pub(super) async fn link(
             provider,
             key_file: Some(key_file),
         });
-    }
-    if let Some(kept) = kept.filter(|_| !options.force) {
-        let holds = format!("{key_file} holds an access key for {}", kept.server);
-        refuse_if_it_works(&kept, &holds).await?;
     }
     profile::check_writable(&path)?;
     let pending = free_place(&path).await?;
@@ -74,7 +74,7 @@ pub(super) async fn link(
     }
     let poll = linked?;
     pending.promote(&profile)?;
-    earlier.iter().for_each(|(pending, _)| pending.forget());
+    forget_incomplete(&earlier).await;
     Ok(Linked::new(poll, provider, Some(key_file)))
 }
 
@@ -100,11 +100,13 @@ fn enrolling(
     Ok(client)
 }
 
-/// Whether the key of an interrupted link may serve these options. If they ask for a role, an expiry or a return code,
-/// only a new link is sure to have it.
+/// Whether the key of an interrupted link may serve these options. If they ask for a role, an expiry, labels or a return
+/// code, only a new link is sure to have it.
 const fn may_adopt(options: &Options) -> bool {
-    let asks_for_more =
-        options.role.is_some() || options.key_expires_at.is_some() || options.return_code;
+    let asks_for_more = options.role.is_some()
+        || options.key_expires_at.is_some()
+        || !options.labels.is_empty()
+        || options.return_code;
     !options.force && !asks_for_more
 }
 
@@ -144,6 +146,29 @@ async fn adopt(
         }
     }
     Ok(None)
+}
+
+/// Deletes the keys of interrupted links that have no account. Keeps the others, because the service does not show a key
+/// again.
+async fn forget_incomplete(earlier: &[(Pending, Profile)]) {
+    for (pending, key) in earlier {
+        let account = match Client::of(key) {
+            Ok(client) => own(&client).await,
+            Err(failure) => Err(failure),
+        };
+        match account {
+            Ok(account) => warn(format_args!(
+                "an interrupted link for {} is complete; select {} with --key-file",
+                name(&account),
+                key.origin
+            )),
+            Err(failure) if failure.code() == Exit::NoKey => pending.forget(),
+            Err(failure) => warn(format_args!(
+                "an interrupted link may be complete; {} is kept, because it cannot be checked: {failure}",
+                key.origin
+            )),
+        }
+    }
 }
 
 /// Returns a free file for the new key. If there is none, first deletes pending keys that their services do not know.

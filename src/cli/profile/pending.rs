@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Profile, failed, parse};
+use super::{Profile, failed, parse, remove};
 use crate::cli::{Exit, Failure};
 
 /// A key whose link is not complete yet. Its file is beside the file of the profile.
@@ -76,13 +76,18 @@ impl Pending {
         std::fs::rename(&self.path, &self.profile).or_else(|_| key.save(&self.profile))
     }
 
+    /// Removes the key.
+    pub(crate) fn remove(&self) -> Result<(), Failure> {
+        remove(&self.path)
+    }
+
     /// Removes the key, because its link ended without an account. A file that cannot be removed does no harm.
     pub(crate) fn forget(&self) {
-        let _ = remove_file(&self.path);
+        let _ = self.remove();
     }
 }
 
-/// A lock on a profile. Without it, two processes could link the profile at the same time and lose one of the keys.
+/// A lock on a profile. Without it, two processes could change the profile at the same time and lose a key.
 pub(crate) struct Reserved {
     path: PathBuf,
     _locked: File,
@@ -102,8 +107,8 @@ impl Reserved {
             // Some network file systems have no locks.
             if let Err(TryLockError::WouldBlock) = file.try_lock() {
                 let message = format!(
-                    "another `central-oauth link` is about to save a key in {}: let it finish, or use --profile to \
-                     save another key beside it",
+                    "another `central-oauth link` or `logout` is about to change {}: let it finish, or choose another \
+                     --profile",
                     profile.display()
                 );
                 return Err(Failure::new(Exit::Other, message));

@@ -48,7 +48,7 @@ macro_rules! page {
         pub(crate) struct $list {
             $(#[$items_doc])*
             pub(crate) items: Vec<$item>,
-            /// Send this as `cursor` to get the next page. Absent on the last page.
+            /// Send this as `cursor`, with the same filters if any, to get the next page. Absent on the last page.
             pub(crate) next_cursor: Option<String>,
         }
 

@@ -90,18 +90,15 @@ impl Problem {
 
     /// Creates the problem of a parameter that cannot be parsed.
     pub(crate) fn bad_parameter(name: &str, reason: &str) -> Self {
-        let reason = match kind(reason) {
-            Some(words) => words.to_owned(),
-            None => bound(reason).unwrap_or_else(|| reason.to_owned()),
-        };
+        let words = wrong_type(reason).or_else(|| bound(reason));
+        let reason = words.as_deref().unwrap_or(reason);
         let detail = format!("the parameter {name} is invalid: {reason}");
         Self::new(Code::InvalidRequest, detail)
     }
 
     /// Creates the problem of a query parameter that the operation does not have.
     pub(crate) fn unknown_parameter(name: &str, known: &BTreeSet<&str>) -> Self {
-        const MAX_SHOWN: usize = 40;
-        let name = String::from_iter(name.chars().take(MAX_SHOWN));
+        let name = shortened(name);
         let known = Vec::from_iter(known.iter().copied()).join(", ");
         let detail = format!("there is no parameter {name:?} here; the parameters are {known}");
         Self::new(Code::InvalidRequest, detail)
@@ -166,17 +163,34 @@ impl Problem {
 
 /// Replaces a parse error of the framework with a plain sentence. The framework writes, for example,
 /// `failed to parse "integer(uint32)": invalid digit found in string`. `None` for other texts.
-fn kind(reason: &str) -> Option<&'static str> {
-    let (kind, _) = reason.strip_prefix("failed to parse \"")?.split_once('"')?;
-    match kind {
-        "boolean" => Some("it must be true or false"),
+fn wrong_type(reason: &str) -> Option<String> {
+    let (expected, _) = reason.strip_prefix("failed to parse \"")?.split_once('"')?;
+    kind(expected).map(|words| format!("it must be {words}"))
+}
+
+/// Puts the name of a type into plain words. The framework writes, for example, `integer(uint32)`, and serde `u32`.
+/// `None` for other names.
+pub(crate) fn kind(expected: &str) -> Option<&'static str> {
+    match expected {
+        "boolean" | "a boolean" => Some("true or false"),
         "string_date-time" => {
-            Some("it must be an RFC 3339 time such as 2026-12-31T23:59:59Z (write + as %2B)")
+            Some("an RFC 3339 time such as 2026-12-31T23:59:59Z (write + as %2B)")
         }
-        "AccountStatus" => Some("it must be active, degraded or relink_required"),
-        kind => kind
-            .starts_with("integer")
-            .then_some("it must be a whole number"),
+        "AccountStatus" => Some("active, degraded or relink_required"),
+        "a sequence" => Some("an array"),
+        "a map" => Some("an object"),
+        "string or map" | "map with a single key" => Some("a string"),
+        "u32" => Some("a whole number"),
+        other => other.starts_with("integer").then_some("a whole number"),
+    }
+}
+
+/// Shortens a name that the caller chose, for a message.
+pub(crate) fn shortened(name: &str) -> Cow<'_, str> {
+    const MAX_SHOWN: usize = 40;
+    match name.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", &name[..end]).into(),
+        None => name.into(),
     }
 }
 

@@ -51,8 +51,12 @@ pub(super) async fn take(
 /// `POST /callback/{provider}`: the provider sent its response as a form (OAuth 2.0 Form Post Response Mode). Browsers
 /// send no `SameSite=Lax` cookie with it, so it belongs to no link.
 #[handler]
-pub(super) fn refuse_form(request: &Request, Data(site): Data<&Arc<Site>>) -> Response {
-    refused::posted(&Visit::of(site, request))
+pub(super) fn refuse_form(
+    request: &Request,
+    Path(provider): Path<String>,
+    Data(site): Data<&Arc<Site>>,
+) -> Response {
+    refused::posted(&Visit::of(site, request), &provider)
 }
 
 async fn taken(visit: &Visit<'_>, request: &Request, provider: &str) -> Result<Response, Refusal> {

@@ -74,13 +74,16 @@ impl BrowserCookie {
     }
 }
 
-/// Returns the port, unless it is the default, and the path: `-8443-broker`. Browsers send a cookie to all ports of a
-/// host (RFC 6265 section 8.5), and a `__Host-` cookie to all paths.
+/// Returns the port, unless it is the default, and the path: `.8443-2Fbroker`. Browsers send a cookie to all ports of a
+/// host (RFC 6265 section 8.5), and a `__Host-` cookie to all paths. Different services get different suffixes.
 fn suffix(public_url: &Url) -> String {
-    let port = public_url.port().map(|port| format!("-{port}"));
-    let path = public_url.path().trim_end_matches('/');
-    let path = path.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-    port.unwrap_or_default() + &path.to_ascii_lowercase()
+    let port = public_url.port().map(|port| format!(".{port}"));
+    let path = public_url.path().trim_end_matches('/').bytes();
+    let path = path.map(|byte| match byte.is_ascii_alphanumeric() {
+        true => char::from(byte).to_string(),
+        false => format!("-{byte:02X}"),
+    });
+    port.unwrap_or_default() + &path.collect::<String>()
 }
 
 /// Whether a value is long enough to be random, short enough to hash on every request, and safe in a header.
@@ -127,9 +130,13 @@ mod tests {
             ("https://host:443/", "__Host-central-oauth-admin"),
             (
                 "https://host:8443/a/B_c/",
-                "__Host-central-oauth-admin-8443-a-b-c",
+                "__Host-central-oauth-admin.8443-2Fa-2FB-5Fc",
             ),
-            ("http://host:8080", "central-oauth-admin-8080"),
+            ("https://host/8443", "__Host-central-oauth-admin-2F8443"),
+            ("https://host/a-b", "__Host-central-oauth-admin-2Fa-2Db"),
+            ("https://host/a/b", "__Host-central-oauth-admin-2Fa-2Fb"),
+            ("https://host/A/b", "__Host-central-oauth-admin-2FA-2Fb"),
+            ("http://host:8080", "central-oauth-admin.8080"),
         ] {
             let cookie = BrowserCookie::of_session(&Url::parse(public_url).unwrap());
             assert_eq!(cookie.name, name, "{public_url}");

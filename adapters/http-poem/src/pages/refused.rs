@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::{LinkCode, LinkStatus};
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{LinkView, Refusal};
@@ -124,8 +125,13 @@ pub(super) fn prefetch(visit: &Visit<'_>) -> Response {
 }
 
 /// Returns the page for a provider's response that came as a form.
-pub(super) fn posted(visit: &Visit<'_>) -> Response {
-    tracing::debug!("callback rejected: the provider used response_mode=form_post");
+pub(super) fn posted(visit: &Visit<'_>, provider: &str) -> Response {
+    // Anybody can send any name.
+    let provider = visit.consents().provider(provider);
+    tracing::info!(
+        provider = provider.map(ProviderName::as_str),
+        "callback rejected: the provider used response_mode=form_post"
+    );
     broken(visit, StatusCode::METHOD_NOT_ALLOWED, "posted")
 }
 

@@ -40,6 +40,21 @@ async fn a_request_is_one_line_without_its_secrets() {
 }
 
 #[tokio::test]
+async fn an_answer_that_comes_as_a_form_is_told_with_a_configured_provider() {
+    let world = World::new().await;
+    for provider in ["scripted", "unknown"] {
+        let path = format!("/callback/{provider}");
+        world.post(&path).send().await.assert(405);
+    }
+    let words = "response_mode=form_post";
+    assert_eq!(levels(words), ["INFO", "INFO"]);
+    let log = written();
+    let lines = Vec::from_iter(log.lines().filter(|line| line.contains(words)));
+    assert!(lines[0].contains("provider=\"scripted\""), "{log}");
+    assert!(!lines[1].contains("provider=\""), "{log}");
+}
+
+#[tokio::test]
 async fn a_failing_revocation_is_logged_at_warn_when_there_is_news() {
     let world = World::new().await;
     let key = world.link(1).await;

@@ -3,6 +3,7 @@ mod macs;
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditDraft, AuditEvent};
+use central_oauth_domain::clock_step::USED_AHEAD;
 use central_oauth_domain::grant::{
     AccessKeyId, AccountId, AccountKey, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey,
     ProviderName,
@@ -251,11 +252,14 @@ async fn is_full(
     finds_any(db, last.offset(row_count(others))).await
 }
 
+/// Records a use as [`last_use`](central_oauth_domain::clock_step::last_use) says.
 pub(crate) fn note_use(key: AccessKeyId, at: Timestamp) -> UpdateMany<Entity> {
+    let was_ahead = Column::LastUsedAt.gt((at + USED_AHEAD).as_millis());
     let at = at.as_millis();
-    let not_later = Condition::any()
+    let is_last = Condition::any()
         .add(Column::LastUsedAt.is_null())
-        .add(Column::LastUsedAt.lt(at));
+        .add(Column::LastUsedAt.lt(at))
+        .add(was_ahead);
     let used = ActiveModel {
         last_used_at: Set(Some(at)),
         ..Default::default()
@@ -263,7 +267,7 @@ pub(crate) fn note_use(key: AccessKeyId, at: Timestamp) -> UpdateMany<Entity> {
     Entity::update_many()
         .set(used)
         .filter(Column::Id.eq(key.0))
-        .filter(not_later)
+        .filter(is_last)
 }
 
 /// Keys joined with their account, or with their link while they have no account.

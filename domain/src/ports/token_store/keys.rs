@@ -55,7 +55,7 @@ pub trait KeyStore: Send + Sync {
     /// how many keys got a MAC.
     async fn store_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError>;
 
-    /// Records when keys were last used. Skips keys that are gone, or have a later use recorded.
+    /// Records when keys were last used, as [`last_use`](crate::clock_step::last_use) says. Skips keys that are gone.
     async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError>;
 }
 

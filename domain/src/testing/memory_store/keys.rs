@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, State};
 use crate::audit::{AuditDraft, AuditEvent};
+use crate::clock_step::last_use;
 use crate::grant::{
     AccessKeyId, AccountId, InertKey, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey,
 };
@@ -122,7 +123,7 @@ impl KeyStore for MemoryStore {
         let mut state = self.lock();
         for (id, at) in uses {
             if let Some(key) = state.keys.get_mut(&id.0) {
-                key.record.last_used_at = key.record.last_used_at.max(Some(*at));
+                key.record.last_used_at = Some(last_use(key.record.last_used_at, *at));
             }
         }
         Ok(())

@@ -58,6 +58,12 @@ impl Consents {
         Err(StoreError::Conflict.into())
     }
 
+    /// Returns the configured provider with this name, if there is one.
+    pub fn provider(&self, name: &str) -> Option<&ProviderName> {
+        let provider = self.providers.get(&ProviderName::new(name));
+        provider.ok().map(|provider| provider.name())
+    }
+
     /// Returns the text of an error after which the person can try again at the provider. Storing such a response would
     /// end the link.
     pub fn passing_error(&self, callback: &Callback<'_>) -> Option<String> {

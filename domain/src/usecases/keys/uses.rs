@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use crate::clock_step::last_use;
 use crate::grant::AccessKeyId;
 use crate::lock::lock;
 use crate::ports::{KeyStore, StoreError};
@@ -16,12 +17,13 @@ impl KeyUses {
     pub(super) fn note(&self, key: AccessKeyId, now: Timestamp) {
         let mut uses = lock(&self.0);
         let at = uses.entry(key).or_insert(now);
-        *at = now.max(*at);
+        *at = last_use(Some(*at), now);
     }
 
     /// Returns when a key was last used, including uses that are not stored yet.
     pub(super) fn latest(&self, key: AccessKeyId, stored: Option<Timestamp>) -> Option<Timestamp> {
-        stored.max(lock(&self.0).get(&key).copied())
+        let used = lock(&self.0).get(&key).copied();
+        used.map(|at| last_use(stored, at)).or(stored)
     }
 
     /// Writes all uses to the store at once. Keeps them in memory if the store fails.

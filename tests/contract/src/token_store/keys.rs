@@ -285,6 +285,19 @@ pub(super) async fn the_latest_use_is_noted(fixture: &dyn Fixture) {
     assert_eq!(noted, expected);
 }
 
+/// The clock was ahead, and was set back.
+pub(super) async fn a_use_far_in_the_future_is_replaced(fixture: &dyn Fixture) {
+    const YEAR: u64 = 365 * 24 * 3600;
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let id = found(&*store, 1).await.key;
+    for (used, last) in [(YEAR, YEAR), (40, 40), (20, 40)] {
+        store.note_key_uses(&[(id, at(used))]).await.unwrap();
+        let keys = all(&*store, ada.id).await;
+        assert_eq!(keys[0].last_used_at, Some(at(last)), "{used}");
+    }
+}
+
 pub(super) async fn uses_noted_at_once_leave_the_latest(fixture: &dyn Fixture) {
     let ada = linked(&*fixture.store(), 1, grant("ada", "one"), 10).await;
     let id = found(&*fixture.store(), 1).await.key;

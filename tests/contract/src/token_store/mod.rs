@@ -190,7 +190,8 @@ where
             expired_keys_leave_room_for_others,
             a_key_needs_an_account_and_a_hash_of_its_own, many_at_once_stay_below_the_most,
             deleting_one_takes_its_links_along, only_an_account_s_own_keys_are_deleted, the_latest_use_is_noted,
-            uses_noted_at_once_leave_the_latest, what_comes_from_a_key_goes_with_it_if_asked_to,
+            a_use_far_in_the_future_is_replaced, uses_noted_at_once_leave_the_latest,
+            what_comes_from_a_key_goes_with_it_if_asked_to,
             a_key_that_is_gone_makes_none, a_key_that_is_deleted_at_once_leaves_nothing_behind,
         },
         reads::{

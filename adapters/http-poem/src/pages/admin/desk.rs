@@ -233,9 +233,9 @@ fn without_session(site: &AdminSite, request: &Request) -> Response {
 pub(super) fn done(fields: &Fields) -> Option<&'static str> {
     match fields.get("done")? {
         "refreshed" => Some("Refreshed: the account has a new access token."),
-        "key-deleted" => Some("The key is deleted. No program can use it any more."),
+        "key-deleted" => Some("The key does not exist any more. No program can use it."),
         "deleted" => Some(
-            "The account is deleted. The list shows whether the provider has revoked its tokens.",
+            "The account does not exist any more. The list shows whether the provider has revoked its tokens.",
         ),
         "revoked" => Some("The account is deleted, and the provider has revoked its tokens."),
         "unsupported" => Some("The account is deleted. The provider cannot revoke its tokens."),

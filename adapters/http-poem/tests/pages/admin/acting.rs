@@ -106,7 +106,7 @@ async fn an_account_is_deleted_with_the_operators_key() {
     let again = browser.send_form(&revoke, &[("key", ADMIN)]).await;
     again.assert_sends_to("/admin/revocations?done=deleted");
     let page = browser.get("/admin/revocations?done=deleted").await;
-    page.assert(200, &["The account is deleted"]);
+    page.assert(200, &["The account does not exist any more"]);
     let page = browser.get("/admin/revocations?done=revoked").await;
     page.assert(200, &["provider has revoked its tokens", ">revoked<"]);
     browser

@@ -153,10 +153,10 @@ async fn the_cookie_is_as_narrow_as_it_can_be() {
     for (public_url, start, is_secure) in [
         (
             "https://auth.example/broker/",
-            "__Host-central-oauth-admin-broker=",
+            "__Host-central-oauth-admin-2Fbroker=",
             true,
         ),
-        ("http://127.0.0.1:8080", "central-oauth-admin-8080=", false),
+        ("http://127.0.0.1:8080", "central-oauth-admin.8080=", false),
     ] {
         let world = world_at(public_url).await;
         let mut browser = world.browser();

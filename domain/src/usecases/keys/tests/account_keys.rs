@@ -155,6 +155,25 @@ async fn uses_are_noted_without_a_write_for_each() {
 }
 
 #[tokio::test]
+async fn a_use_by_a_clock_that_was_ahead_is_replaced() {
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let account = stage.last_account().await;
+    let now = stage.clock_now();
+    for is_stored in [false, true] {
+        stage.clock.set(now + secs(365 * 24 * 3600));
+        stage.caller(&key).await;
+        if is_stored {
+            stage.keys.store_uses().await.unwrap();
+        }
+        stage.clock.set(now);
+        stage.caller(&key).await;
+        let keys = stage.keys.list(&Caller::ADMIN, account, None, 9).await;
+        assert_eq!(keys.unwrap().items[0].last_used_at, Some(now));
+    }
+}
+
+#[tokio::test]
 async fn keys_of_others_do_not_exist() {
     let stage = Stage::new().await;
     let (_, alice) = stage.linked().await;

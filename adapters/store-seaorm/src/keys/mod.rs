@@ -243,12 +243,16 @@ async fn is_full(
     let Some(others) = most.checked_sub(1) else {
         return Ok(true);
     };
-    let has_not_expired = Condition::any()
-        .add(Column::ExpiresAt.is_null())
-        .add(Column::ExpiresAt.gt(now.as_millis()));
-    let keys = keys_of(account).filter(has_not_expired);
+    let keys = keys_of(account).filter(not_expired(now));
     let last = keys.order_by_asc(Column::Id);
     finds_any(db, last.offset(row_count(others))).await
+}
+
+/// The condition that a key has not expired.
+pub(crate) fn not_expired(now: Timestamp) -> Condition {
+    Condition::any()
+        .add(Column::ExpiresAt.is_null())
+        .add(Column::ExpiresAt.gt(now.as_millis()))
 }
 
 pub(crate) fn note_use(key: AccessKeyId, at: Timestamp) -> UpdateMany<Entity> {

@@ -229,8 +229,8 @@ where
             they_say_who_they_are, they_are_seen_again, who_ends_is_forgotten, who_is_gone_is_forgotten,
         },
         workloads::{
-            one_is_found_by_its_identity, a_token_works_once, of_many_at_once_one_uses_a_token,
-            expired_tokens_are_forgotten, an_account_s_workloads_come_and_go,
+            one_is_found_by_its_identity, one_that_has_expired_is_not_found, a_token_works_once,
+            of_many_at_once_one_uses_a_token, expired_tokens_are_forgotten, an_account_s_workloads_come_and_go,
         },
         admin_sessions::{
             they_are_found_by_their_tokens, the_latest_use_stands, one_that_has_ended_stays_ended,

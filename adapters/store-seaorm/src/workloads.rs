@@ -68,6 +68,7 @@ impl WorkloadStore for SeaOrmStore {
                 binding: binding(workload(row)?)?,
                 role: key.role,
                 created_at: key.created_at,
+                expires_at: key.expires_at,
                 last_used_at: key.last_used_at,
             })
         });

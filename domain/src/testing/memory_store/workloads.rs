@@ -46,6 +46,7 @@ impl WorkloadStore for MemoryStore {
                 binding: kept.binding.clone(),
                 role: key.record.role,
                 created_at: key.record.created_at,
+                expires_at: key.record.expires_at,
                 last_used_at: key.record.last_used_at,
             })
         });

@@ -171,6 +171,7 @@ pub(super) async fn an_account_s_workloads_come_and_go(fixture: &dyn Fixture) {
     assert_eq!(listed, ids);
     assert_eq!(first[0].binding, workload(3).binding);
     assert_eq!(first[0].role, KeyRole::Reader);
+    assert_eq!(first[0].expires_at, Some(at(9000)));
     assert!(store.workloads(bob.id, None, 9).await.unwrap().is_empty());
     assert!(store.is_workload(ada.id, ids[0]).await.unwrap());
     assert!(!store.is_workload(bob.id, ids[0]).await.unwrap());

@@ -30,6 +30,8 @@ async fn keys_are_found_by_their_hash_and_links_by_their_key() {
     assert_uses(query, &["ix_workloads_identity", links]).await;
     let query = workloads::delete_expired(NOW, 100);
     assert_uses(query, &["ix_used_tokens_expires_at"]).await;
+    let query = keys::delete_expired(NOW, 100);
+    assert_uses(query, &["ix_access_keys_expires_at", links]).await;
     let query = keys::links_of(AccessKeyId(1));
     assert_uses(query, &[links]).await;
 }

@@ -187,7 +187,7 @@ where
         keys::{
             an_unknown_key_opens_nothing, a_new_key_opens_its_link, a_further_key_opens_the_account,
             a_link_s_key_is_named_after_the_client, an_account_s_keys_come_in_pages, an_account_has_only_so_many,
-            expired_keys_leave_room_for_others,
+            expired_keys_leave_room_for_others, keys_that_have_expired_go,
             a_key_needs_an_account_and_a_hash_of_its_own, many_at_once_stay_below_the_most,
             deleting_one_takes_its_links_along, only_an_account_s_own_keys_are_deleted, the_latest_use_is_noted,
             uses_noted_at_once_leave_the_latest, what_comes_from_a_key_goes_with_it_if_asked_to,

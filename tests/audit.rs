@@ -136,6 +136,11 @@ async fn it_says_who_did_what_and_reveals_changes() {
     assert_eq!(last["entries"], exported.len());
     let kept = last["head"].as_str().expect("no head").to_owned();
     assert_eq!(exported[0]["id"], "1");
+    let rest = audit(&service, &["export", "--after", "1"]).await;
+    let rest = String::from_utf8(rest.stdout).expect("no text");
+    let first = rest.lines().next().expect("no lines");
+    let first: Value = serde_json::from_str(first).expect("no JSON");
+    assert_eq!(first["id"], "2");
 
     // The service goes on, and is stopped.
     be_busy(&client, &service).await;

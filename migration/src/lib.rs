@@ -27,6 +27,7 @@ mod m0019_announced_ends;
 mod m0020_receiver_macs;
 mod m0021_one_refresh_token;
 mod m0022_owner_macs;
+mod m0023_key_expiry;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -70,6 +71,7 @@ impl MigratorTrait for Migrator {
             m0020_receiver_macs,
             m0021_one_refresh_token,
             m0022_owner_macs,
+            m0023_key_expiry,
         ]
     }
 }

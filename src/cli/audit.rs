@@ -1,6 +1,6 @@
 //! `central-oauth audit`: exports the audit log, or checks that nobody has changed it.
 
-use central_oauth_domain::audit::{AuditChain, AuditEntry, AuditPosition};
+use central_oauth_domain::audit::{AuditChain, AuditEntry, AuditNumber, AuditPosition};
 use central_oauth_domain::usecases::{VerifiedLog, VerifyError, export_audit, verify_audit};
 use serde_json::{Map, Value, json};
 
@@ -39,7 +39,11 @@ pub(super) enum Action {
     /// Print all entries, one JSON object per line. The last line is the head of the log: the number and the hash of
     /// the last entry. Fails if the log was changed.
     #[command(after_long_help = EXPORT_NOTES.render())]
-    Export,
+    Export {
+        /// Print only the entries after the one with this id. All entries are checked.
+        #[arg(long, value_name = "ID")]
+        after: Option<AuditNumber>,
+    },
     /// Check that nobody has changed the log, and print its head, the number and the hash of the last entry.
     #[command(after_long_help = VERIFY_NOTES.render())]
     Verify {
@@ -54,17 +58,21 @@ pub(super) async fn run(action: Action, environment: &Environment) -> Result<Exi
     let (store, vault) = unlocked_store(environment).await?;
     let chain = AuditChain::new(vault);
     let done = match action {
-        Action::Export => export(&store, &chain).await,
+        Action::Export { after } => export(&store, &chain, after).await,
         Action::Verify { head } => verify(&store, &chain, head).await,
     };
     store.close().await?;
     done.map(|()| Exit::Done)
 }
 
-async fn export(store: &wiring::Store, chain: &AuditChain) -> Result<(), Failure> {
+async fn export(
+    store: &wiring::Store,
+    chain: &AuditChain,
+    after: Option<AuditNumber>,
+) -> Result<(), Failure> {
     let mut printed = Ok(());
     let mut print_entry = |entry: &AuditEntry| {
-        if printed.is_ok() {
+        if printed.is_ok() && after.is_none_or(|after| entry.number > after) {
             printed = print::result(line(entry));
         }
     };

@@ -92,6 +92,8 @@ async fn purge(services: &Services, stop: &Stop) -> bool {
     while goes_on() && is_full_batch("old audit entries", services.audit.purge(BATCH).await) {}
     while goes_on() && is_full_batch("ended sessions", services.admin_sessions.purge(BATCH).await) {
     }
+    let housekeeping = &services.housekeeping;
+    while goes_on() && is_full_batch("expired keys", housekeeping.purge_keys(BATCH).await) {}
     goes_on()
 }
 

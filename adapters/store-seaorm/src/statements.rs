@@ -61,11 +61,15 @@ pub(crate) fn delete_before<E: Table>(
     time: Timestamp,
     limit: u64,
 ) -> DeleteMany<E> {
-    let earlier = E::find()
+    delete_some(E::find().filter(column.lt(time.as_millis())), limit)
+}
+
+/// Deletes at most `limit` of these rows. Skips rows that another transaction has locked.
+pub(crate) fn delete_some<E: Table>(rows: Select<E>, limit: u64) -> DeleteMany<E> {
+    let some = rows
         .select_only()
         .column(E::ID)
-        .filter(column.lt(time.as_millis()))
         .limit(limit.min(MOST_AT_ONCE))
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    E::delete_many().filter(E::ID.in_subquery(earlier.into_query()))
+    E::delete_many().filter(E::ID.in_subquery(some.into_query()))
 }

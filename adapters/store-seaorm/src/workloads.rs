@@ -31,8 +31,9 @@ impl WorkloadStore for SeaOrmStore {
     async fn find_workloads(
         &self,
         identity: &KeyedHash,
+        now: Timestamp,
     ) -> Result<Vec<WorkloadAccess>, StoreError> {
-        let (db, rows) = (&self.read().await?, &with_identity(identity));
+        let (db, rows) = (&self.read().await?, &with_identity(identity, now));
         let accesses = damage::each_of(db, rows, NUMBERED, |row| {
             let workload = workload(row)?;
             let holder = keys::holder(row, ["B_", "C_", "D_"])?;
@@ -67,6 +68,7 @@ impl WorkloadStore for SeaOrmStore {
                 binding: binding(workload(row)?)?,
                 role: key.role,
                 created_at: key.created_at,
+                expires_at: key.expires_at,
                 last_used_at: key.last_used_at,
             })
         });
@@ -105,12 +107,13 @@ fn workload(row: &QueryResult) -> Result<Model, StoreError> {
 type Found =
     SelectFour<Entity, access_keys::Entity, accounts::Entity, device_codes::Entity, TopologyStar>;
 
-pub(crate) fn with_identity(identity: &KeyedHash) -> Found {
+pub(crate) fn with_identity(identity: &KeyedHash, now: Timestamp) -> Found {
     Entity::find()
         .find_also_related(access_keys::Entity)
         .and_also_related(accounts::Entity)
         .find_also(access_keys::Entity, device_codes::Entity)
         .filter(Column::Identity.eq(identity.as_bytes().to_vec()))
+        .filter(keys::not_expired(now))
         .order_by_asc(Column::Id)
         .limit(MOST_OF_ONE)
 }

@@ -52,7 +52,8 @@ async fn up_and_down_and_up_again() {
             "m0019_announced_ends",
             "m0020_receiver_macs",
             "m0021_one_refresh_token",
-            "m0022_owner_macs"
+            "m0022_owner_macs",
+            "m0023_key_expiry"
         ]
     );
     store.migrate_up().await.unwrap();

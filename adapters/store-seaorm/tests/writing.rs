@@ -14,7 +14,8 @@ use central_oauth_domain::grant::revocation::{
 };
 use central_oauth_domain::link::{Ending, Guess, GuessLimit};
 use central_oauth_domain::ports::{
-    AccountStore, GuessStore, KeyStore, LinkStore, RevocationStore, StoreError, TokenStore,
+    AccountStore, Descendants, GuessStore, KeyStore, LinkStore, RevocationStore, StoreError,
+    TokenStore,
 };
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database};
@@ -120,6 +121,24 @@ async fn writers_that_go_away_harm_nobody() {
             assert!(on_disk.store.tokens(account).await.unwrap().is_some());
         }
     }
+}
+
+#[tokio::test]
+async fn a_key_is_deleted_with_more_keys_than_a_statement_has_values() {
+    const MADE: usize = 33_000;
+    let on_disk = OnDisk::new().await;
+    let store = &on_disk.store;
+    let account = linked(store, 1, "ada").await.id;
+    let owner = store.find_key(&key(1)).await.unwrap().unwrap().id;
+    let insert = format!(
+        "INSERT INTO access_keys (hash, role, account_id, created_at, created_by)
+         WITH RECURSIVE made(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM made WHERE n < {MADE})
+         SELECT randomblob(32), 'reader', {account}, 0, '{owner}' FROM made"
+    );
+    on_disk.scratch.execute(&insert).await;
+    let gone = store.delete_key(account, owner, Descendants::Deleted, audit());
+    assert_eq!(gone.await.unwrap().len(), MADE + 1);
+    assert_eq!(count(&on_disk, "access_keys").await, 0);
 }
 
 #[tokio::test]

@@ -2,27 +2,33 @@
 //! wrong clock.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::{Ports, Settings};
 use crate::audit::{AuditFilter, AuditNumber};
 use crate::clock_step::ClockStepDetector;
 use crate::lock::lock;
-use crate::ports::{AuditStore, Clock, ClockStepStore, ReplicaStore, StoreError};
+use crate::ports::{AuditStore, Clock, ClockStepStore, KeyStore, ReplicaStore, StoreError};
 use crate::replica::ReplicaReport;
 use crate::time::Timestamp;
 
 /// Maximum number of rows of each kind that one call makes due, so that not all rows with a wrong time are due in the
 /// same second.
 const CLOCK_STEP_BATCH: u64 = 500;
+/// How long keys are stored after they have expired.
+const EXPIRED_KEYS_STAY: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Reports this replica to the store, and repairs stored times from a clock that was ahead.
+/// Reports this replica to the store, repairs stored times from a clock that was ahead, and deletes expired keys.
 pub struct Housekeeping {
     replicas: Arc<dyn ReplicaStore>,
     audit: Arc<dyn AuditStore>,
     clock_steps: Arc<dyn ClockStepStore>,
+    keys: Arc<dyn KeyStore>,
     clock: Arc<dyn Clock>,
     report: ReplicaReport,
     steps: Mutex<ClockStepDetector>,
+    /// A time that has passed for certain, and the uptime at which it was read; `None` until it is needed.
+    passed: Mutex<Option<(Timestamp, Duration)>>,
 }
 
 impl Housekeeping {
@@ -37,9 +43,11 @@ impl Housekeeping {
             replicas: ports.store.clone(),
             audit: ports.store.clone(),
             clock_steps: ports.store.clone(),
+            keys: ports.store.clone(),
             clock: Arc::clone(&ports.clock),
             report,
             steps: Mutex::default(),
+            passed: Mutex::default(),
         }
     }
 
@@ -66,6 +74,34 @@ impl Housekeeping {
             );
         }
         Ok(())
+    }
+
+    /// Deletes up to `limit` keys that expired more than 30 days ago. Returns how many. Deletes no valid key while the
+    /// clock is ahead, because the audit log and the uptime of this process must show that the 30 days have passed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn purge_keys(&self, limit: u64) -> Result<u64, StoreError> {
+        let Some(passed) = self.passed_time().await? else {
+            return Ok(0);
+        };
+        let now = passed.min(self.clock.now());
+        self.keys.purge_keys(now - EXPIRED_KEYS_STAY, limit).await
+    }
+
+    /// Returns a time that has passed even if the clock is ahead: the median time of the last audit entries when this
+    /// was first called, plus the uptime since. Returns `None` while the audit log is empty.
+    async fn passed_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        let mut known = *lock(&self.passed);
+        if known.is_none() {
+            let mut written = last_written(&*self.audit).await?;
+            written.sort_unstable();
+            let median = written.get(written.len() / 2);
+            known = median.map(|at| (*at, self.clock.uptime()));
+            *lock(&self.passed) = known;
+        }
+        let uptime = self.clock.uptime();
+        Ok(known.map(|(at, since)| at + uptime.saturating_sub(since)))
     }
 
     /// Reports that this replica runs.

@@ -51,6 +51,8 @@ pub struct WorkloadRecord {
     pub role: KeyRole,
     /// When the workload was added.
     pub created_at: Timestamp,
+    /// When its key expires, if ever.
+    pub expires_at: Option<Timestamp>,
     /// When the workload last used its key, to the minute.
     pub last_used_at: Option<Timestamp>,
 }

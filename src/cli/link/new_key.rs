@@ -162,7 +162,7 @@ async fn forget_incomplete(earlier: &[(Pending, Profile)]) {
                 name(&account),
                 key.origin
             )),
-            Err(failure) if failure.code() == Exit::NoKey => pending.forget(),
+            Err(failure) if failure.code == Exit::NoKey => pending.forget(),
             Err(failure) => warn(format_args!(
                 "an interrupted link may be complete; {} is kept, because it cannot be checked: {failure}",
                 key.origin

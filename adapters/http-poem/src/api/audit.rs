@@ -24,8 +24,9 @@ pub(crate) struct Audit {
 impl Audit {
     /// List audit entries
     ///
-    /// Lists what happened to links, accounts, keys and tokens, the oldest first. Frequent events are counted over ten
-    /// minutes. Needs an admin's or an auditor's key.
+    /// Lists what happened to links, accounts, keys and tokens, in the order in which it was added to the log. Frequent
+    /// events are counted over ten minutes, so their entries are added up to ten minutes after their `at`. To follow the
+    /// log, send the last `id` that you have seen as `after_id`. Needs an admin's or an auditor's key.
     #[oai(path = "/audit", method = "get", operation_id = "list_audit_entries")]
     #[expect(
         clippy::too_many_arguments,
@@ -47,6 +48,9 @@ impl Audit {
         after: Query<Option<TimeText>>,
         /// Only entries before this time.
         before: Query<Option<TimeText>>,
+        /// Only entries that were added to the log after the entry with this `id`. Ignored if there is a `cursor`.
+        #[oai(validator(max_length = 19))]
+        after_id: Query<Option<String>>,
         /// Maximum number of entries to return.
         #[oai(
             default = "page_size",
@@ -66,7 +70,8 @@ impl Audit {
             before: before.0.map(|at| at.read("before")).transpose()?,
         };
         let cursors = cursors(&filter);
-        let after: Option<AuditNumber> = cursors.read(cursor.0.as_deref())?;
+        let after_id = after_id.0.as_deref().map(read_number).transpose()?;
+        let after = cursors.read(cursor.0.as_deref())?.or(after_id);
         let limit = u64::from(limit.0);
         let page = self.services.audit.list(&caller, &filter, after, limit);
         let page = page.await?;
@@ -84,6 +89,18 @@ fn read_kind(word: &str) -> Result<AuditKind, Problem> {
 /// The problem of an unknown kind.
 fn bad_kind() -> Problem {
     let detail = format!("the parameter kind must be one of {}", AuditKind::listed());
+    Problem::new(Code::InvalidRequest, detail)
+}
+
+fn read_number(text: &str) -> Result<AuditNumber, Problem> {
+    let number = id::read(text, AuditNumber(-1));
+    let is_number = number >= AuditNumber(0);
+    is_number.then_some(number).ok_or_else(bad_number)
+}
+
+/// The problem of an `after_id` that is not a number.
+fn bad_number() -> Problem {
+    let detail = "the parameter after_id must be the id of an entry, or 0";
     Problem::new(Code::InvalidRequest, detail)
 }
 
@@ -106,5 +123,6 @@ documented!(ListAuditEntries, [
         Problem::bad_parameter("after", reason)
     },
     "an unknown kind of entry; the detail lists all kinds" => bad_kind(),
+    "`after_id` is not a number" => bad_number(),
     "only keys of admins and auditors see the audit log" => refusals::READERS_ONLY,
 ]);

@@ -41,8 +41,8 @@ enum Withdrawn {
 impl Workloads {
     /// List an account's workloads
     ///
-    /// Workloads that may use the account with a JWT of their platform. Needs an admin's or an auditor's key, or the
-    /// key that came with a link code of the account.
+    /// Workloads that may use the account with a JWT of their platform, and those whose access has expired, until they
+    /// are deleted. Needs an admin's or an auditor's key, or the key that came with a link code of the account.
     #[oai(
         path = "/accounts/:id/workloads",
         method = "get",
@@ -77,8 +77,8 @@ impl Workloads {
 
     /// Grant a workload
     ///
-    /// The workload may read the token and the account, and nothing else. Needs the admin key or the key that came with
-    /// a link code of the account.
+    /// The workload may read the token and the account, and nothing else. Its access expires with the key that makes
+    /// this request: see `expires_at`. Needs the admin key or the key that came with a link code of the account.
     #[oai(
         path = "/accounts/:id/workloads",
         method = "post",

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::key::AccessKeyRole;
-use super::{example_time, page, utc};
+use super::{A_DECADE, example_time, page, utc};
 use crate::body::RequestObject;
 
 /// A request to let a workload read an account.
@@ -45,6 +45,8 @@ pub(crate) struct Workload {
     role: AccessKeyRole,
     /// When the workload linked the account or was granted access.
     created_at: OffsetDateTime,
+    /// When the access expires: together with the access key that granted it. Absent if it lasts until it is withdrawn.
+    expires_at: Option<OffsetDateTime>,
     /// When the workload last used the account, if ever.
     last_used_at: Option<OffsetDateTime>,
 }
@@ -77,6 +79,7 @@ impl From<WorkloadRecord> for Workload {
             issuer: record.binding.issuer,
             role: record.role.into(),
             created_at: utc(record.created_at),
+            expires_at: record.expires_at.map(utc),
             last_used_at: record.last_used_at.map(utc),
         }
     }
@@ -107,6 +110,7 @@ impl Example for Workload {
             claims: example_claims(),
             role: AccessKeyRole::Reader,
             created_at: example_time(0),
+            expires_at: Some(example_time(A_DECADE)),
             last_used_at: Some(example_time(30)),
         }
     }

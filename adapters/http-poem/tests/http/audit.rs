@@ -100,11 +100,39 @@ async fn filters_and_pages() {
         "?cursor=nonsense".to_owned(),
         "?kind=nonsense".to_owned(),
         "?after=yesterday".to_owned(),
+        "?after_id=nonsense".to_owned(),
+        "?after_id=-1".to_owned(),
         "?limit=0".to_owned(),
     ] {
         let call = world.get(&format!("/v1/audit{query}")).key(ADMIN);
         call.refused(400, "invalid_request").await;
     }
+}
+
+#[tokio::test]
+async fn a_reader_that_follows_the_log_gets_entries_that_are_added_late() {
+    let world = World::new().await;
+    let key = world.link(1).await;
+    world.get("/v1/token").key(&key).send().await.assert(200);
+    world.clock.advance(Duration::from_secs(120));
+    world.link(2).await;
+    let seen = world.audit("").await;
+    let last = seen["items"].as_array().unwrap().last().unwrap();
+    let id = last["id"].as_str().unwrap();
+    world.clock.advance(Duration::from_secs(600));
+    let query = format!("?kind=token.handed_out&limit=1&after_id={id}");
+    let late = world.audit(&query).await["items"][0].clone();
+    assert_eq!(late["kind"], "token.handed_out");
+    assert!(late["at"].as_str() < last["at"].as_str(), "{late} {last}");
+    world.link(3).await;
+    // A cursor continues after the page that it comes from.
+    let after = world.audit(&format!("?limit=1&after_id={id}")).await;
+    let cursor = after["next_cursor"].as_str().unwrap();
+    let query = format!("?limit=1&after_id={id}&cursor={cursor}");
+    let next = world.audit(&query).await;
+    let number = |page: &Value| page["items"][0]["id"].as_str().unwrap().parse::<i64>();
+    assert_eq!(number(&after), Ok(id.parse::<i64>().unwrap() + 1));
+    assert_eq!(number(&next), Ok(id.parse::<i64>().unwrap() + 2));
 }
 
 #[tokio::test]

@@ -484,15 +484,15 @@ async fn an_issuer_that_does_not_answer_is_temporary() {
 }
 
 impl World {
-    /// Lets the jobs of repository 75 read an account, in the name of a key. Returns the number of the workload.
-    async fn grant_to_other(&self, id: &str, key: &str) -> String {
+    /// Lets the jobs of repository 75 read an account, in the name of a key.
+    async fn grant_to_other(&self, id: &str, key: &str) -> Answer {
         let claims = json!({"repository_id": "75", "repository_owner_id": "65"});
         let path = format!("/v1/accounts/{id}/workloads");
         let call = self.call(Method::POST, &path).key(key);
         let body = json!({"workload": "nightly", "claims": claims});
         let granted = call.json(&body).send().await;
         granted.assert(201);
-        granted.text_at("id")
+        granted
     }
 
     async fn token_for_other(&self) -> Answer {
@@ -506,7 +506,7 @@ async fn a_workload_ends_with_the_key_that_granted_it_if_asked_to() {
     let world = trusting().await;
     let owner = world.link(1).await;
     let id = world.account_of(&owner).await;
-    let workload = world.grant_to_other(&id, &owner).await;
+    let workload = world.grant_to_other(&id, &owner).await.text_at("id");
     world.token_for_other().await.assert(200);
     let keys = world.get(&format!("/v1/accounts/{id}/keys")).key(ADMIN);
     let keys = keys.send().await;
@@ -534,7 +534,10 @@ async fn a_workload_lasts_no_longer_than_the_key_that_granted_it() {
         .await;
     let owner = started.text_at("access_key");
     let id = world.account_of(&owner).await;
-    world.grant_to_other(&id, &owner).await;
+    let granted = world.grant_to_other(&id, &owner).await;
+    assert_eq!(granted.body["expires_at"], end);
+    let list = world.workloads(&id, Method::GET, None).await;
+    assert_eq!(list.body["items"][0]["expires_at"], end);
     world.token_for_other().await.assert(200);
     world.clock.advance(Duration::from_secs(7200));
     let answer = world.token_for_other().await;

@@ -13,9 +13,10 @@ use central_oauth_domain::ports::{Descendants, KeyCreation, KeyStore, StoreError
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QueryResult, QuerySelect, Select, SelectThree, TopologyStar, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, DeleteMany, EntityTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QueryResult, QuerySelect, Select, SelectThree, TopologyStar, UpdateMany,
 };
 
 use crate::convert::{key_holder, key_record, row_count, to_account};
@@ -23,7 +24,7 @@ use crate::damage::Numbered;
 use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, device_codes};
 use crate::error::failed;
-use crate::statements::finds_any;
+use crate::statements::{delete_some, finds_any};
 use crate::store::SeaOrmStore;
 use crate::{audit, damage, locks, workloads};
 
@@ -84,14 +85,20 @@ impl KeyStore for SeaOrmStore {
             return Ok(gone);
         }
         // In the same order as `note_key_uses`, to avoid deadlocks.
-        let numbers = gone.iter().map(|key| key.0);
-        let rows = Entity::find().filter(Column::Id.is_in(numbers.clone()));
-        locks::in_order(&write, rows).await?;
-        let deleted = Entity::delete_many().filter(Column::Id.is_in(numbers));
-        deleted.exec(&write).await.map_err(failed)?;
+        for gone in gone.chunks(DELETED_AT_ONCE) {
+            let numbers = gone.iter().map(|key| key.0);
+            let rows = Entity::find().filter(Column::Id.is_in(numbers.clone()));
+            locks::in_order(&write, rows).await?;
+            let deleted = Entity::delete_many().filter(Column::Id.is_in(numbers));
+            deleted.exec(&write).await.map_err(failed)?;
+        }
         audit::store(&write, &audit.keys_deleted(account, &gone)).await?;
         write.commit().await?;
         Ok(gone)
+    }
+
+    async fn purge_keys(&self, expired_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
+        self.run(&delete_expired(expired_before, limit)).await
     }
 
     async fn keys_without_mac(
@@ -226,6 +233,8 @@ async fn to_delete(
     Ok(rows.map(AccessKeyId).collect())
 }
 
+/// How many keys one statement deletes. SQLite accepts 32,766 values in a statement.
+const DELETED_AT_ONCE: usize = 1_000;
 /// How many uses are recorded in one transaction.
 const USES_AT_ONCE: usize = 100;
 
@@ -244,12 +253,31 @@ async fn is_full(
     let Some(others) = most.checked_sub(1) else {
         return Ok(true);
     };
-    let has_not_expired = Condition::any()
-        .add(Column::ExpiresAt.is_null())
-        .add(Column::ExpiresAt.gt(now.as_millis()));
-    let keys = keys_of(account).filter(has_not_expired);
+    let keys = keys_of(account).filter(not_expired(now));
     let last = keys.order_by_asc(Column::Id);
     finds_any(db, last.offset(row_count(others))).await
+}
+
+/// Deletes keys that have expired. Leaves out keys with links, because these would be deleted too.
+pub(crate) fn delete_expired(expired_before: Timestamp, limit: u64) -> DeleteMany<Entity> {
+    let of_key = Expr::col((device_codes::Entity, device_codes::Column::AccessKeyId))
+        .eq(Expr::col((Entity, Column::Id)));
+    let links = Query::select()
+        .expr(Expr::val(1))
+        .from(device_codes::Entity)
+        .and_where(of_key)
+        .to_owned();
+    let expired = Entity::find()
+        .filter(Column::ExpiresAt.lt(expired_before.as_millis()))
+        .filter(Expr::exists(links).not());
+    delete_some(expired, limit)
+}
+
+/// The condition that a key has not expired.
+pub(crate) fn not_expired(now: Timestamp) -> Condition {
+    Condition::any()
+        .add(Column::ExpiresAt.is_null())
+        .add(Column::ExpiresAt.gt(now.as_millis()))
 }
 
 /// Records a use as [`last_use`](central_oauth_domain::clock_step::last_use) says.

@@ -27,10 +27,12 @@ async fn keys_are_found_by_their_hash_and_links_by_their_key() {
     let query = keys::with_hash(&KeyedHash::from_bytes([0; 32]));
     let links = "ix_device_codes_access_key_id";
     assert_uses(query, &["(hash=?)", links]).await;
-    let query = workloads::with_identity(&KeyedHash::from_bytes([0; 32]));
+    let query = workloads::with_identity(&KeyedHash::from_bytes([0; 32]), NOW);
     assert_uses(query, &["ix_workloads_identity", links]).await;
     let query = delete_before::<used_tokens::Entity>(used_tokens::Column::ExpiresAt, NOW, 100);
     assert_uses(query, &["ix_used_tokens_expires_at"]).await;
+    let query = keys::delete_expired(NOW, 100);
+    assert_uses(query, &["ix_access_keys_expires_at", links]).await;
     let query = keys::links_of(AccessKeyId(1));
     assert_uses(query, &[links]).await;
 }

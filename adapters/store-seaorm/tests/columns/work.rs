@@ -133,7 +133,7 @@ impl<'a> Work<'a> {
             let seen = [(AccessKeyId(8), grant.version)];
             self.must("cached key", store.changed(&seen).await, Vec::is_empty);
         }
-        let found = store.find_workloads(&key(IDENTITY)).await;
+        let found = store.find_workloads(&key(IDENTITY), NOW).await;
         self.must("workload", found, |all| {
             all.iter().any(|one| one.key.id.0 == 32)
         });

@@ -57,7 +57,10 @@ async fn read(store: &SeaOrmStore, what: Read) -> KeyHolder {
     match what {
         Read::Key => store.find_key(&key(1)).await.unwrap().unwrap(),
         Read::KeyWithTokens => store.open_key(&key(1)).await.unwrap().unwrap().holder,
-        Read::Workload => store.find_workloads(&IDENTITY).await.unwrap().remove(0).key,
+        Read::Workload => {
+            let found = store.find_workloads(&IDENTITY, NOW).await;
+            found.unwrap().remove(0).key
+        }
     }
 }
 

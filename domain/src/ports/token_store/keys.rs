@@ -44,6 +44,9 @@ pub trait KeyStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<Vec<AccessKeyId>, StoreError>;
 
+    /// Deletes up to `limit` keys without links that expired before `expired_before`. Returns how many were deleted.
+    async fn purge_keys(&self, expired_before: Timestamp, limit: u64) -> Result<u64, StoreError>;
+
     /// Returns up to `limit` keys without a MAC whose numbers are above `after`, in the order of their numbers.
     async fn keys_without_mac(
         &self,

@@ -9,9 +9,13 @@ use crate::workload::{NewWorkload, WorkloadAccess, WorkloadRecord};
 /// Workloads that may use accounts, and single-use tokens. A workload is deleted with its key.
 #[async_trait]
 pub trait WorkloadStore: Send + Sync {
-    /// Returns the workloads with this identity and what their keys give access to, from one snapshot.
-    async fn find_workloads(&self, identity: &KeyedHash)
-    -> Result<Vec<WorkloadAccess>, StoreError>;
+    /// Returns the workloads with this identity whose keys have not expired at `now`, and what these keys give access
+    /// to, from one snapshot.
+    async fn find_workloads(
+        &self,
+        identity: &KeyedHash,
+        now: Timestamp,
+    ) -> Result<Vec<WorkloadAccess>, StoreError>;
 
     /// Returns up to `limit` workloads of an account with numbers above `after`, in the order of their numbers.
     async fn workloads(

@@ -86,6 +86,20 @@ impl KeyStore for MemoryStore {
         Ok(gone)
     }
 
+    async fn purge_keys(&self, expired_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
+        let (mut state, mut gone) = (self.lock(), 0);
+        let State { keys, links, .. } = &mut *state;
+        keys.retain(|_, key| {
+            let record = &key.record;
+            let goes = record.expires_at.is_some_and(|at| at < expired_before)
+                && !links.values().any(|link| link.key == record.id)
+                && gone < limit;
+            gone += u64::from(goes);
+            !goes
+        });
+        Ok(gone)
+    }
+
     async fn keys_without_mac(
         &self,
         after: Option<AccessKeyId>,

@@ -14,13 +14,16 @@ impl WorkloadStore for MemoryStore {
     async fn find_workloads(
         &self,
         identity: &KeyedHash,
+        now: Timestamp,
     ) -> Result<Vec<WorkloadAccess>, StoreError> {
         let state = self.lock();
         let own = state.workloads.iter();
         let own = own.filter(|(_, kept)| kept.identity == *identity);
         let accesses = own.filter_map(|(number, kept)| {
-            Some(WorkloadAccess {
-                key: state.holder(AccessKeyId(*number))?,
+            let key = state.holder(AccessKeyId(*number))?;
+            let has_expired = key.expires_at.is_some_and(|at| at <= now);
+            (!has_expired).then(|| WorkloadAccess {
+                key,
                 binding: kept.binding.clone(),
                 mac: kept.mac,
             })
@@ -43,6 +46,7 @@ impl WorkloadStore for MemoryStore {
                 binding: kept.binding.clone(),
                 role: key.record.role,
                 created_at: key.record.created_at,
+                expires_at: key.record.expires_at,
                 last_used_at: key.record.last_used_at,
             })
         });

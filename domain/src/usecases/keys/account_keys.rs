@@ -1,6 +1,7 @@
 //! Lists, creates and deletes the keys of an account.
 
 use std::net::IpAddr;
+use std::slice;
 
 use super::Keys;
 use crate::audit::Actor;
@@ -142,7 +143,9 @@ impl Keys {
         with: Descendants,
         address: IpAddr,
     ) -> Result<(), Refusal> {
-        let ended = self.ender.end_relinks(id, Some(key), actor, address);
+        let ended = self
+            .ender
+            .end_relinks(id, Some(slice::from_ref(&key)), actor, address);
         ended.await?;
         // Checked only after the relinks have ended, because a relink may have been completed just before.
         let with = match self.ender.can_be_disowned(key).await? {
@@ -150,10 +153,9 @@ impl Keys {
             false => with,
         };
         if with == Descendants::Deleted {
-            for made in self.made_by(id, key).await? {
-                let ended = self.ender.end_relinks(id, Some(made), actor, address);
-                ended.await?;
-            }
+            let made = self.made_by(id, key).await?;
+            let ended = self.ender.end_relinks(id, Some(&made), actor, address);
+            ended.await?;
         }
         let audit = self.audit.draft(actor, Some(address));
         let gone = self.keys.delete_key(id, key, with, audit).await?;

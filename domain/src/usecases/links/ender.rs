@@ -119,19 +119,19 @@ impl LinkEnder {
         self.revoker.store_stray(stray).await
     }
 
-    /// Ends the open relinks of an account. If `by` is given, ends only those that this key has started; otherwise the
-    /// account is about to be deleted.
+    /// Ends the open relinks of an account. If `by` is given, ends only those that these keys have started; otherwise
+    /// the account is about to be deleted.
     pub(crate) async fn end_relinks(
         &self,
         account: AccountId,
-        by: Option<AccessKeyId>,
+        by: Option<&[AccessKeyId]>,
         actor: Actor,
         address: IpAddr,
     ) -> Result<(), Refusal> {
         const TRIES: usize = 20;
         for _ in 0..TRIES {
             let mut open = self.links.open_relinks(account).await?;
-            open.retain(|link| by.is_none_or(|key| link.key == key));
+            open.retain(|link| by.is_none_or(|keys| keys.contains(&link.key)));
             if open.is_empty() {
                 return Ok(());
             }

@@ -113,6 +113,7 @@ impl Workloads {
             binding,
             role: KeyRole::Reader,
             created_at: record.created_at,
+            expires_at: record.expires_at,
             last_used_at: None,
         })
     }

@@ -99,11 +99,10 @@ impl Workloads {
         let hash = self
             .vault
             .hash_workload_token(token, &issuer.url, jwt.jti.as_deref());
-        let found = self.store.find_workloads(&identity).await;
+        let now = self.clock.now();
+        let found = self.store.find_workloads(&identity, now).await;
         let mut accesses = found.map_err(|error| self.refuse(&context, error.into()))?;
         accesses.retain(|access| self.is_genuine(access, issuer, &jwt, context.address));
-        let now = self.clock.now();
-        accesses.retain(|access| access.key.expires_at.is_none_or(|at| at > now));
         Ok(VerifiedWorkload {
             context,
             issuer: issuer.url.clone(),

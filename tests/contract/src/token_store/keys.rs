@@ -166,6 +166,34 @@ pub(super) async fn expired_keys_leave_room_for_others(fixture: &dyn Fixture) {
     }
 }
 
+pub(super) async fn keys_that_have_expired_go(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    let owner = found(&*store, 1).await.key;
+    let mut made = Vec::new();
+    for (n, expires_at) in [(11, Some(20)), (12, Some(20)), (13, Some(30)), (14, None)] {
+        let key = NewKey {
+            expires_at: expires_at.map(at),
+            ..new_key(n, ada.id)
+        };
+        let created = store.create_key(key, PLENTY, macs(), draft(Actor::ADMIN));
+        match created.await.unwrap() {
+            KeyCreation::Created(record) => made.push(record.id),
+            KeyCreation::Full => panic!("not kept"),
+        }
+    }
+    // A key with a link stays until the link is deleted.
+    keep(&*store, new_relink(2, made[0], ada.id)).await;
+    assert_eq!(store.purge_keys(at(20), 10).await.unwrap(), 0);
+    assert_eq!(store.purge_keys(at(21), 0).await.unwrap(), 0);
+    assert_eq!(store.purge_keys(at(21), 10).await.unwrap(), 1);
+    store.purge_links(at(9000), at(9000), 10).await.unwrap();
+    assert_eq!(store.purge_keys(at(31), 1).await.unwrap(), 1);
+    assert_eq!(store.purge_keys(at(31), 10).await.unwrap(), 1);
+    let left: Vec<_> = all(&*store, ada.id).await.iter().map(|k| k.id).collect();
+    assert_eq!(left, [owner, made[3]]);
+}
+
 pub(super) async fn a_key_needs_an_account_and_a_hash_of_its_own(fixture: &dyn Fixture) {
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;

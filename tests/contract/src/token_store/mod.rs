@@ -187,7 +187,7 @@ where
         keys::{
             an_unknown_key_opens_nothing, a_new_key_opens_its_link, a_further_key_opens_the_account,
             a_link_s_key_is_named_after_the_client, an_account_s_keys_come_in_pages, an_account_has_only_so_many,
-            expired_keys_leave_room_for_others,
+            expired_keys_leave_room_for_others, keys_that_have_expired_go,
             a_key_needs_an_account_and_a_hash_of_its_own, many_at_once_stay_below_the_most,
             deleting_one_takes_its_links_along, only_an_account_s_own_keys_are_deleted, the_latest_use_is_noted,
             a_use_far_in_the_future_is_replaced, uses_noted_at_once_leave_the_latest,
@@ -230,8 +230,8 @@ where
             they_say_who_they_are, they_are_seen_again, who_ends_is_forgotten, who_is_gone_is_forgotten,
         },
         workloads::{
-            one_is_found_by_its_identity, a_token_works_once, of_many_at_once_one_uses_a_token,
-            expired_tokens_are_forgotten, an_account_s_workloads_come_and_go,
+            one_is_found_by_its_identity, one_that_has_expired_is_not_found, a_token_works_once,
+            of_many_at_once_one_uses_a_token, expired_tokens_are_forgotten, an_account_s_workloads_come_and_go,
         },
         admin_sessions::{
             they_are_found_by_their_tokens, the_latest_use_stands, one_that_has_ended_stays_ended,

@@ -69,7 +69,7 @@ pub(super) async fn one_is_found_by_its_identity(fixture: &dyn Fixture) {
         panic!("not kept");
     };
     create(&*store, link_of(2, 2)).await;
-    let found = store.find_workloads(&hash(1, 1)).await.unwrap();
+    let found = store.find_workloads(&hash(1, 1), at(20)).await.unwrap();
     let [grant] = found.as_slice() else {
         panic!("{found:?}");
     };
@@ -81,7 +81,25 @@ pub(super) async fn one_is_found_by_its_identity(fixture: &dyn Fixture) {
     let shown = link.requester.workload.as_ref().unwrap();
     assert_eq!(shown.get("run"), Some("1658"));
     assert_eq!(grant.key.binding, KeyBinding::Link(link));
-    assert!(store.find_workloads(&hash(1, 3)).await.unwrap().is_empty());
+    let found = store.find_workloads(&hash(1, 3), at(20)).await;
+    assert!(found.unwrap().is_empty());
+}
+
+pub(super) async fn one_that_has_expired_is_not_found(fixture: &dyn Fixture) {
+    let store = fixture.store();
+    let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
+    for (n, expires_at) in [(2, Some(at(20))), (3, Some(at(21))), (4, None)] {
+        let made = NewKey {
+            workload: Some(workload(2)),
+            expires_at,
+            ..new_key(n, ada.id)
+        };
+        let made = store.create_key(made, PLENTY, macs(), draft(Actor::ADMIN));
+        made.await.unwrap();
+    }
+    let found = store.find_workloads(&hash(1, 2), at(20)).await.unwrap();
+    let found: Vec<_> = found.iter().map(|access| access.key.hash).collect();
+    assert_eq!(found, [key(3), key(4)]);
 }
 
 pub(super) async fn a_token_works_once(fixture: &dyn Fixture) {
@@ -95,7 +113,8 @@ pub(super) async fn a_token_works_once(fixture: &dyn Fixture) {
         store.find_link(&code(2)).await.unwrap().is_none(),
         "nothing is left of it"
     );
-    assert!(store.find_workloads(&hash(1, 2)).await.unwrap().is_empty());
+    let found = store.find_workloads(&hash(1, 2), at(20)).await;
+    assert!(found.unwrap().is_empty());
     // If the code is taken, the token is not used up: another code is tried.
     let taken = NewLink {
         code: code(1),
@@ -152,6 +171,7 @@ pub(super) async fn an_account_s_workloads_come_and_go(fixture: &dyn Fixture) {
     assert_eq!(listed, ids);
     assert_eq!(first[0].binding, workload(3).binding);
     assert_eq!(first[0].role, KeyRole::Reader);
+    assert_eq!(first[0].expires_at, Some(at(9000)));
     assert!(store.workloads(bob.id, None, 9).await.unwrap().is_empty());
     assert!(store.is_workload(ada.id, ids[0]).await.unwrap());
     assert!(!store.is_workload(bob.id, ids[0]).await.unwrap());
@@ -160,12 +180,13 @@ pub(super) async fn an_account_s_workloads_come_and_go(fixture: &dyn Fixture) {
         !store.is_workload(ada.id, own[0].id).await.unwrap(),
         "a key that somebody holds"
     );
-    let grants = store.find_workloads(&hash(1, 3)).await.unwrap();
+    let grants = store.find_workloads(&hash(1, 3), at(20)).await.unwrap();
     assert_eq!(grants[0].key.binding.account(), Some(ada.id));
     assert!(macs().is_genuine(&grants[0].key));
     // A workload is deleted with its key.
     let gone = store.delete_key(ada.id, ids[0], Descendants::Kept, draft(Actor::ADMIN));
     assert_eq!(gone.await.unwrap(), [ids[0]]);
-    assert!(store.find_workloads(&hash(1, 3)).await.unwrap().is_empty());
+    let found = store.find_workloads(&hash(1, 3), at(20)).await;
+    assert!(found.unwrap().is_empty());
     assert_eq!(store.workloads(ada.id, None, 9).await.unwrap().len(), 2);
 }

@@ -114,6 +114,35 @@ async fn keys_expire_and_are_deleted() {
 }
 
 #[tokio::test]
+async fn keys_are_deleted_a_month_after_they_have_expired() {
+    const DAY: u64 = 24 * 3600;
+    let stage = Stage::new().await;
+    let (_, key) = stage.linked().await;
+    let owner = stage.caller(&key).await;
+    for days in [1, 60] {
+        let job = KeyRequest {
+            expires_at: Some(stage.clock_now() + secs(days * DAY)),
+            ..request("job")
+        };
+        stage.create(&owner, job).await.unwrap();
+    }
+    stage.audit.store(true).await.unwrap();
+    let purged = async || stage.housekeeping.purge_keys(100).await.unwrap();
+    let now = stage.clock_now();
+    // A clock that is a year ahead, and then right again.
+    stage.clock.set(now + secs(365 * DAY));
+    assert_eq!(purged().await, 0);
+    stage.clock.set(now);
+    for (days, expected) in [(0, 0), (30, 0), (2, 1), (1, 0)] {
+        stage.clock.advance(secs(days * DAY));
+        assert_eq!(purged().await, expected, "{days} days later");
+    }
+    let account = stage.last_account().await;
+    let left = stage.keys.list(&owner, account, None, 9).await.unwrap();
+    assert_eq!(left.items.len(), 2);
+}
+
+#[tokio::test]
 async fn names_are_checked_and_keys_are_not_without_number() {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;

@@ -1,0 +1,15 @@
+//! Schema 23: an index that finds expired keys, which this version deletes.
+
+use sea_orm_migration::prelude::*;
+
+use crate::changes::{Changes, index};
+
+pub(crate) fn changes() -> Changes {
+    let of_expiring = index("ix_access_keys_expires_at", "access_keys", ["expires_at"])
+        .and_where(Expr::col("expires_at").is_not_null())
+        .to_owned();
+    Changes {
+        indexes: vec![of_expiring],
+        ..Changes::default()
+    }
+}

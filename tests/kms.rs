@@ -281,7 +281,7 @@ async fn aws_kms_wraps_a_new_key() {
     service.run().await;
     assert_eq!(get(&service, "/v1/readyz").await.status, 200);
     service.stop().await;
-    // Each is a new key.
+    // Each `wrap-key` generates a new key, so this one cannot decrypt the database.
     service.set("SECRET_KEY", &other);
     assert_eq!(service.run_to_the_end().await.code(), Some(1));
     let logs = service.logs();

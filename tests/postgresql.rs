@@ -118,7 +118,7 @@ async fn a_restart_of_the_database_loses_nothing() {
     })
     .await;
     cluster.kill();
-    // A cached token is served for half a second after it was confirmed.
+    // The service serves a cached token for up to half a second after it last read the token from the database.
     eventually(TIMEOUT, "no token", async || {
         token(&client, &service, &key).await.status == 503
     })

@@ -102,7 +102,7 @@ async fn one_link_from_post_to_first_token() {
     let token = client.get(service.url("/v1/token")).bearer_auth(key);
     let token = http::send(token.header("traceparent", traceparent())).await;
     let token = token.expect(200);
-    // Its tokens last for 4 s.
+    // The sandbox's access tokens expire after 4 s.
     eventually(SOON, "a refresh", async || {
         collector
             .spans()

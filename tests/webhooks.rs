@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// The `sub` of the first person who consents.
 const PERSON: &str = "sandbox-person-0001";
-/// A secret that replaces the other one.
+/// Replaces [`SECRET`] when the secret is rotated.
 const NEW_SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
 
 /// A receiver that can be down.

@@ -27,7 +27,7 @@ pub struct ReplicaReport {
 /// A stored report of a replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replica {
-    /// Its report.
+    /// What the replica reported last.
     pub report: ReplicaReport,
     /// When it last reported.
     pub seen_at: Timestamp,

@@ -40,7 +40,7 @@ pub(crate) fn changes() -> Changes {
     );
     Changes {
         columns: vec![
-            // The network that requested the link code, if its link codes are limited. Empty for callers with a key.
+            // The keyed hash of the network, workload or account whose link codes are limited. NULL: no limit.
             ("device_codes", blob_null("network")),
             // The network of the browser that confirmed the link.
             ("device_codes", blob_null("confirmed_from")),

@@ -118,7 +118,7 @@ impl Environment {
         ours.find(|(ours, _)| ours == name).map(|(_, value)| value)
     }
 
-    /// Returns a variable without our prefix by its full name, if its value is UTF-8.
+    /// Returns the value of a variable whose name does not begin with `CENTRAL_OAUTH_`; `None` if it is not UTF-8.
     pub(crate) fn other(&self, name: &str) -> Option<&str> {
         self.others.get(OsStr::new(name))?.to_str()
     }

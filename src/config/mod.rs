@@ -1,4 +1,4 @@
-//! Reads the environment once and validates it. One file per section.
+//! Reads the environment once and validates it. Each topic has its own file.
 
 mod audit;
 mod bearer;

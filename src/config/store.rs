@@ -177,7 +177,7 @@ fn escaped(path: &Path) -> String {
     path.replace('\n', "\\012")
 }
 
-/// Returns the folder in which SQLite creates the files of a database, without symbolic links.
+/// Returns the folder of a SQLite database and its WAL, with symbolic links resolved.
 fn folder(database: &Path) -> Option<PathBuf> {
     let file = database.canonicalize();
     let file = file.or_else(|_| std::path::absolute(database)).ok()?;

@@ -66,9 +66,9 @@ impl Work for Polls {
         &link.provider
     }
 
-    /// Starts a flight for the link, unless a flight still works on the link under an earlier lease, which expired for
-    /// example while the machine was suspended. That flight may have redeemed the device code. The link is due again
-    /// when the new lease expires.
+    /// Starts a flight for the link, unless an earlier flight for the link is still running. That happens if its lease
+    /// expires while the machine is suspended. The earlier flight may have redeemed the device code. The link is due
+    /// again when the new lease expires.
     fn start(&self, link: &Link, permit: OwnedSemaphorePermit) -> bool {
         let (redeemer, scheduler) = (Arc::clone(&self.redeemer), Arc::clone(&self.scheduler));
         let link = link.clone();

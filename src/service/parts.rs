@@ -18,7 +18,7 @@ impl Parts {
         (Self { stop, ended }, receiver)
     }
 
-    /// Spawns a part, and reports its end, even by a panic.
+    /// Spawns a part. Reports when it ends, even if it panics.
     pub(super) fn start<T, F>(
         &self,
         part: &'static str,

@@ -150,7 +150,7 @@ pub(super) struct Filling {
 }
 
 impl Filling {
-    /// Breaks it this many times. Returns the running service and the faults.
+    /// Makes the storage fail `times` times. Returns the running service and the faults.
     pub(super) async fn run(mut self, times: usize) -> (Vec<Service>, Vec<Trouble>) {
         let (mut troubles, mut faults) = (Vec::new(), Vec::new());
         for _ in 0..times {

@@ -55,11 +55,11 @@ pub(super) enum Ambiguity {
     AnswerLost,
     /// The process died before it had stored the response, this long after the token had reached the provider.
     Killed(Duration),
-    /// The process was stopped for this long before it had stored the response.
+    /// The process was stopped for this long, and had not stored the response yet.
     Frozen(Duration),
     /// The process of the second use was stopped for this long after it had checked its lease.
     FrozenBeforeSending(Duration),
-    /// The process was cut off from its database for this long before it had stored the response.
+    /// The process could not reach its database for this long, and had not stored the response yet.
     CutOff(Duration),
     /// The service had given up waiting for the response.
     TooLate,

@@ -21,7 +21,7 @@ const OUTAGE: Duration = Duration::from_secs(4);
 /// The new secret key of the service.
 const NEW_KEY: &str = "ffeeddccbbaa99887766554433221100f0e1d2c3b4a5968778695a4b3c2d1e0f";
 
-/// The state of the kills.
+/// Kills and restarts processes at random moments.
 pub(super) struct Killing {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) services: Vec<Service>,

@@ -1,6 +1,6 @@
 //! A library that breaks the disk and the wall clock of a program that loads it (`shim.c`).
 //!
-//! A test cannot do that to a real file system while the program has it open: make it read-only, or let it fail.
+//! A test cannot make a real file system read-only, or let it fail, while a program has files open on it.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};

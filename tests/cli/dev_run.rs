@@ -50,7 +50,7 @@ impl DevRun {
         word.unwrap_or_else(|| panic!("no {words:?} in {}", self.said))
     }
 
-    /// Where the service listens.
+    /// Returns the service's URL.
     pub(super) fn service(&self) -> &str {
         self.word_after("the service ")
     }

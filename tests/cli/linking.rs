@@ -1,4 +1,4 @@
-//! A `link` that waits for its person.
+//! A running `link` command that waits for a person to confirm its code.
 
 use std::time::Duration;
 

@@ -113,7 +113,7 @@ impl Program<'_> {
         assert_eq!(person.str("sub"), name);
     }
 
-    /// The provider's response to a token.
+    /// Sends the access token to the provider's UserInfo endpoint.
     pub(crate) async fn userinfo(&self, issuer: &str, token: &str) -> Answer {
         let discovery = format!("{issuer}/.well-known/openid-configuration");
         let metadata = http::send(self.http.get(discovery)).await.expect(200);

@@ -125,7 +125,7 @@ fn expect_documented(document: &Value, operation: &Value, answer: &Answer, what:
     assert!(status != 405 && status != 500, "{what}");
     let promised = &operation["responses"][status.to_string()];
     assert!(promised.is_object(), "not documented: {what}");
-    // The token endpoint answers as RFC 6749 says.
+    // Errors of the token endpoint have `error` (RFC 6749 section 5.2) instead of `code`.
     if status >= 400 && answer.json.get("error").is_none() {
         let examples = &promised["content"]["application/problem+json"]["examples"];
         let examples = examples.as_object().unwrap().values();

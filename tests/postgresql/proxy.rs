@@ -60,7 +60,7 @@ async fn any_request_may_reach_any_replica() {
         ready.is_ok_and(|answer| answer.status == 200)
     })
     .await;
-    // Each request of the page and of the client goes to the next replica.
+    // The proxy sends each request, from the browser and from the client, to another replica.
     let key = link(&replicas[0]).await;
     let mut through = replicas.pop().expect("no replica");
     for _ in 0..6 {

@@ -55,7 +55,6 @@ impl SoftHsm {
         self.tool(&[&kind[..], &["--label", label]].concat());
     }
 
-    /// Makes an RSA key pair.
     pub(crate) fn make_rsa(&self, label: &str) {
         let kind = ["--keypairgen", "--key-type", "rsa:2048"];
         self.tool(&[&kind[..], &["--label", label]].concat());

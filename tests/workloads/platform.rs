@@ -14,7 +14,7 @@ use crate::support::process::{self, fixtures, modules, within};
 pub(crate) struct Platform {
     /// The `iss` of its tokens.
     pub(crate) issuer: String,
-    /// Where its jobs request tokens.
+    /// The URL at which jobs request tokens.
     pub(crate) request: String,
     /// Where its keys are, beside those that its metadata name.
     pub(crate) keys: String,

@@ -140,7 +140,7 @@ const STORE_UNAVAILABLE: DocumentedProblem = DocumentedProblem(
 /// For operations on accounts.
 pub(crate) const ENROLMENT_ONLY: DocumentedProblem =
     problem!("the enrolment key may not see accounts" => refusals::ENROLMENT_ONLY);
-/// For operations of the admin key and the key that came with a link code.
+/// For operations that require the admin key or the key that came with a link code.
 pub(crate) const OWNERS_ONLY: DocumentedProblem = problem!(
     "a key that was created for an account later may only read the token and the account" => refusals::READING_ONLY
 );

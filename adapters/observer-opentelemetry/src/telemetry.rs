@@ -76,7 +76,7 @@ pub enum TelemetryError {
     Metrics(#[from] OTelSdkError),
 }
 
-/// The running telemetry.
+/// The metrics and traces of this process. Empty if telemetry is off.
 #[derive(Default)]
 pub struct Telemetry {
     metrics: Option<Arc<Metrics>>,

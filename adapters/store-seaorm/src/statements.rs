@@ -31,7 +31,6 @@ pub(crate) fn padded(mut numbers: Vec<i64>) -> Vec<i64> {
     numbers
 }
 
-/// Whether a query finds a row.
 pub(crate) async fn finds_any<E: Table>(
     db: &impl ConnectionTrait,
     rows: Select<E>,

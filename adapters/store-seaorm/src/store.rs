@@ -76,7 +76,7 @@ impl SeaOrmStore {
         Ok(store)
     }
 
-    /// Finishes work in progress and closes the database. Later calls of the store fail as unavailable.
+    /// Finishes work in progress and closes the database. Later calls fail with [`StoreError::Unavailable`].
     ///
     /// # Errors
     /// When closing the database fails.

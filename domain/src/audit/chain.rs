@@ -181,13 +181,14 @@ impl AuditChain {
         SignedEntry { content, mac }
     }
 
-    /// Numbers entries and appends them to the log. `ends` and `last` are the stored ends and the position of the last
-    /// stored entry; if both are `None`, a new log begins.
+    /// Numbers and chains entries. Returns the entries to append and the new signed ends; `None` if there is nothing to
+    /// append. `ends` are the stored ends. `last` is the position of the last stored entry. If both are `None`, a new
+    /// log begins.
     ///
-    /// Leaves out entries that this service has not signed; one entry records how many. If the ends and the last entry
-    /// do not match, somebody else has changed the log. Then a new chain begins after a gap in the numbers, with an
-    /// entry that records the change. If the signed ends are missing, the log now starts with that entry, because its
-    /// former start is unknown.
+    /// Leaves out entries that this service has not signed; one entry records how many. If `ends` and `last` do not
+    /// match, somebody else has changed the log. Then a new chain begins after a gap in the numbers, with an entry that
+    /// records the change. Without correctly signed ends, the old start of the log is unknown, so the log then starts
+    /// with the new chain.
     pub fn extend(
         &self,
         ends: Option<&AuditEnds>,

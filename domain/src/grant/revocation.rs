@@ -100,7 +100,7 @@ pub struct Revocation {
     pub person: Option<String>,
     /// The account that the tokens belonged to, if any.
     pub account: Option<AccountId>,
-    /// Its status.
+    /// Whether the revocation is due, or how it ended.
     pub status: RevocationStatus,
     /// When the revocation was stored.
     pub created_at: Timestamp,
@@ -112,7 +112,7 @@ pub struct Revocation {
     pub failures: u32,
     /// The last error.
     pub last_error: Option<Fault>,
-    /// Its lease.
+    /// The lease of the replica that attempts the revocation.
     pub lease: Lease,
 }
 
@@ -136,7 +136,7 @@ pub struct RevocationLease {
 pub enum RevocationResult {
     /// The revocation has ended, and the tokens are deleted.
     Ended {
-        /// Its status.
+        /// The final status.
         status: RevocationStatus,
         /// The reason, if the provider has not confirmed the revocation.
         fault: Option<Fault>,

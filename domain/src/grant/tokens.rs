@@ -54,7 +54,7 @@ pub struct NewGrant {
     /// The refresh token. Some providers issue one only at the first consent. So if there is none, the account keeps
     /// its stored refresh token, unless the stored one has another origin or its grant has ended.
     pub refresh_token: Option<Sealed>,
-    /// The extra members, sealed together with the access token.
+    /// The additional members of the token response, encrypted with the same key as the access token.
     pub extra: Option<Sealed>,
     /// Where the tokens came from.
     pub origin: TokenOrigin,
@@ -83,7 +83,7 @@ pub struct RefreshedTokens {
     pub refresh_token: Option<Sealed>,
     /// The granted scopes.
     pub scopes: Vec<String>,
-    /// The extra members, sealed together with the access token.
+    /// The additional members of the token response, encrypted with the same key as the access token.
     pub extra: Option<Sealed>,
     /// Where the tokens came from.
     pub origin: TokenOrigin,
@@ -146,7 +146,7 @@ pub struct StoredTokens {
     pub access_token: Sealed,
     /// The refresh token, if there is one.
     pub refresh_token: Option<Sealed>,
-    /// The extra members, sealed together with the access token.
+    /// The additional members of the token response, encrypted with the same key as the access token.
     pub extra: Option<Sealed>,
     /// Where the tokens came from.
     pub origin: TokenOrigin,

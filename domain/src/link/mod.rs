@@ -1,4 +1,4 @@
-//! A link: a client's request to use a person's account, from the code to the consent.
+//! A link: a client's request to use a person's account. It begins with a link code and ends with the person's consent.
 
 mod code;
 mod guesses;

@@ -62,7 +62,7 @@ pub struct Link {
     pub provider: ProviderName,
     /// Who requests it.
     pub requester: Requester,
-    /// The hash of the requester's network, or of the requesting workload, if the number of its link codes is limited.
+    /// The keyed hash of the network, workload or account whose link codes are limited; `None` if there is no limit.
     pub network: Option<KeyedHash>,
     /// When the code was handed out.
     pub created_at: Timestamp,
@@ -172,7 +172,7 @@ pub enum SealedPrompt {
     },
     /// Visit a URL of the provider, which redirects back.
     Visit {
-        /// The URL.
+        /// The URL of the authorization request (RFC 6749 section 4.1.1).
         uri: Sealed,
     },
 }

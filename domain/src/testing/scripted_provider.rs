@@ -92,7 +92,7 @@ impl ScriptedProvider {
         self.script().by_redirect = true;
     }
 
-    /// Returns the callbacks of browsers, in order.
+    /// Returns the callbacks that [`OAuthProvider::redeem`] received, oldest first.
     pub fn callbacks(&self) -> Vec<String> {
         self.script().callbacks.clone()
     }

@@ -26,7 +26,7 @@ pub struct Operator {
 pub struct LastEnrolmentKey;
 
 impl Operators {
-    /// Hashes the configured keys.
+    /// Creates the list of operator keys. Only their hashes stay in memory.
     pub fn new(vault: Vault, keys: &[OperatorKey]) -> Self {
         let known = hashed(&vault, keys);
         Self {

@@ -118,8 +118,8 @@ impl Receiver {
         }
     }
 
-    /// Returns how long to wait before a delivery may be tried; zero if it may be now. A time further ahead than any
-    /// rule allows, or a pause longer than `longest`, was stored by a clock that has been set back, and counts as past.
+    /// Returns how long to wait before the next delivery attempt; zero if it is due. A lease or pause that is longer
+    /// than possible (for a pause: than `longest`) was stored before the clock was set back, and counts as over.
     pub fn waits(&self, now: Timestamp, longest: Duration) -> Duration {
         let ahead = |at: Option<Timestamp>, longest| at.filter(|at| at.is_ahead(now, longest));
         let leased = ahead(self.lease_until, LEASE + MAX_CLOCK_DIFFERENCE);

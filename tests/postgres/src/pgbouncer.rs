@@ -7,7 +7,7 @@ use crate::supervisor::{Plan, Supervisor};
 use crate::waiting::{accepts, free_port, tail};
 
 /// A running `PgBouncer` in front of a cluster, in transaction mode with two server connections per database, so that
-/// clients really share them. Otherwise it is configured as in common guides. It ends like a [`Cluster`].
+/// clients really share them. Otherwise it is configured as in common guides. Stops on drop, like a [`Cluster`].
 #[derive(Debug)]
 pub struct PgBouncer {
     server: Supervisor,

@@ -31,7 +31,7 @@ pub(crate) fn initialise(folder: &Path, account: Account, password: &str, reach:
     write(&data.join("pg_hba.conf"), &hosts(reach));
 }
 
-/// Sets the port of a server whose arguments do not contain it.
+/// Sets the server's port in `postgresql.conf`, because [`arguments`] does not contain the port.
 pub(crate) fn set_port(folder: &Path, port: u16) {
     // The last setting of a file counts.
     let path = folder.join("data/postgresql.conf");

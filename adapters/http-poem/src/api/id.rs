@@ -10,7 +10,7 @@ pub(super) fn read<Id: FromStr + ToString>(text: &str, none: Id) -> Id {
     parsed.filter(|id| id.to_string() == text).unwrap_or(none)
 }
 
-/// The account of the examples.
+/// Returns the account id for the examples in the OpenAPI document.
 pub(super) fn example() -> String {
     "42".to_owned()
 }

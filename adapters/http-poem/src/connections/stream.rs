@@ -16,7 +16,7 @@ use super::{ANSWER, Place};
 /// still to come.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 ";
 
-/// How long an evicted connection stays open if a part of a request may just have arrived.
+/// How long an evicted connection stays open after it received bytes, because the rest of a request may follow.
 const SPARED: Duration = Duration::from_millis(20);
 
 /// A connection that fails when the client is silent for too long.

@@ -74,7 +74,6 @@ pub(super) struct AtProvider<'a> {
     pub(super) by_hand: Option<ByHand<'a>>,
 }
 
-/// A link to the provider.
 pub(super) struct ProviderLink {
     pub(super) href: String,
     pub(super) host: String,

@@ -63,7 +63,8 @@ impl<'a> Visit<'a> {
             request_id: id_of(request).to_owned(),
             address: client_address(request),
             is_sent_again: Fields::of_query(request).get(AGAIN).is_some(),
-            // Browsers send no cookie with a form from another site. A new cookie would replace the browser's own.
+            // Browsers omit the cookie when another site submits a form, but still have it. A response that set a new
+            // cookie would overwrite it.
             sets_cookie: is_known || is_own || request.method().is_safe(),
             site,
             browser,

@@ -84,7 +84,7 @@ async fn each_broken_rule_has_its_answer_on_every_route() {
         (vec![("event_name", text("workflow_run"))], "pull_request"),
     ];
     for (changes, rule) in cases {
-        // One network gets so many answers at once.
+        // A new world for each case, because the number of 401 responses per network is limited.
         let world = trusting().await;
         let fresh = || world.job(&changes);
         let answers = [

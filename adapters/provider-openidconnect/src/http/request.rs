@@ -72,7 +72,7 @@ impl Request {
         self.fields.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Adds the parameters of the operator or a preset.
+    /// Adds parameters from the operator's configuration or a preset.
     pub(crate) fn extra_fields(&mut self, parameters: &BTreeMap<String, String>) {
         for (name, value) in parameters {
             self.field(name, value);

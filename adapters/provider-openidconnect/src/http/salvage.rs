@@ -104,7 +104,7 @@ fn is_telling(members: &Map<String, Value>) -> bool {
     rank(members) < TELLING.len()
 }
 
-/// Ranks members by the most important one of `TELLING` that they have. 0 is the best: a refresh token.
+/// Returns the index in `TELLING` of the first name that has a value in `members`. 0 is best: a refresh token.
 fn rank(members: &Map<String, Value>) -> usize {
     let first = TELLING.iter().position(|name| says(members, name));
     first.unwrap_or(TELLING.len())

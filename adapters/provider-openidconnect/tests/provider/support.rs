@@ -186,7 +186,6 @@ pub(crate) fn reply(status: u16, content_type: &str, body: impl Into<poem::Body>
         .body(body)
 }
 
-/// A response in JSON.
 pub(crate) fn json(status: u16, body: &Value) -> Response {
     reply(status, "application/json", body.to_string())
 }

@@ -31,8 +31,8 @@ async fn plan(query: Statement) -> String {
     details.collect::<Vec<String>>().join("\n")
 }
 
-/// Returns PostgreSQL's query plan. It scans small tables whatever indexes there are, so scans are disabled here, to
-/// see what indexes can do.
+/// Returns PostgreSQL's query plan. PostgreSQL scans small tables even if an index fits. Scans and sorts are disabled
+/// here, so that the plan shows which indexes the query can use.
 async fn plan_on_server(query: Statement) -> String {
     static DATABASE: OnceCell<String> = OnceCell::const_new();
     let database = DATABASE.get_or_init(async || {

@@ -1,5 +1,5 @@
-//! Sets each column of each table to values of each storage class of SQLite, in some of the rows, and checks that the
-//! work for all other rows goes on.
+//! In some rows, overwrites every column with values of every SQLite storage class. Checks that work on all other rows
+//! continues.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod work;

@@ -116,7 +116,8 @@ impl StoredTokens {
             && self.account.status != AccountStatus::RelinkRequired
     }
 
-    /// Whether these are still the tokens that the caller read, so that an account is not deleted with newer tokens.
+    /// Whether the tokens are unchanged since the caller read `seen`. If not, the caller must not delete the account,
+    /// because that would delete newer tokens.
     #[must_use]
     pub fn are_those_of(&self, seen: &Self) -> bool {
         self.generation == seen.generation

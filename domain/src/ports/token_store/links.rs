@@ -167,7 +167,7 @@ pub trait LinkStore: Send + Sync {
     ) -> Result<u64, StoreError>;
 }
 
-/// A link to be stored.
+/// A link that is not stored yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLink {
     /// The keyed hash of its code.
@@ -176,7 +176,7 @@ pub struct NewLink {
     pub provider: ProviderName,
     /// Who requests the link.
     pub requester: Requester,
-    /// The hash of the requesting network, if its link codes are limited.
+    /// The keyed hash of the network, workload or account whose link codes are limited; `None` if there is no limit.
     pub network: Option<KeyedHash>,
     /// The key that will give access to the account.
     pub key: NewLinkKey,

@@ -250,8 +250,8 @@ impl Refresher {
 }
 
 /// Whether a refresh may be tried now: the account has a refresh token, and no pause after a failure is in progress. A
-/// pause that ends further ahead than any pause can last was stored by a wrong clock, and counts as over. An account
-/// that was given up has no pause: callers may request a refresh at any time.
+/// pause longer than [`REFRESH_HORIZON`] allows was stored by a wrong clock, and counts as over. An account that was
+/// given up has no pause: callers may request a refresh at any time.
 pub(super) fn may_try(tokens: &StoredTokens, now: Timestamp) -> bool {
     let failed = tokens.attempts.failures > 0;
     let given_up = tokens.account.status == AccountStatus::RelinkRequired;

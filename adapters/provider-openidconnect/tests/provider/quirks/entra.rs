@@ -86,7 +86,8 @@ async fn a_tenant_by_another_name() {
     }
 }
 
-// A tenant that is requested by id gets no other tenant's tokens; and without the profile none of this applies.
+// If the issuer URL contains a tenant id, metadata of another issuer is rejected. Without the profile's issuer
+// template, `common` rejects such metadata too.
 #[tokio::test]
 async fn not_any_issuer() {
     for issuer in [
@@ -131,8 +132,8 @@ async fn the_secret_belongs_to_the_code_flow() {
     assert_eq!(sent().as_deref(), Some(SECRET));
 }
 
-// Microsoft Q&A 5847660: prompt=consent asks for an administrator's approval again (AADSTS90094) if people may not
-// consent alone. The operator can still enable it here, or disable it elsewhere.
+// Microsoft Q&A 5847660: if users may not consent themselves, prompt=consent requests an administrator's approval again
+// (AADSTS90094). The operator can still set `prompt` for Entra, and omit it for other providers.
 #[tokio::test]
 async fn nobody_is_asked_for_consent_again() {
     let prompt = async |settings: ProviderSettings| {
@@ -341,7 +342,8 @@ async fn the_answer_comes_from_a_tenant() {
     }
 }
 
-// The check returns as a tenant that does not exist, so that the response is about the client and not about the issuer.
+// The check puts an invented tenant into the `iss` of its callback. Otherwise the finding would be about the issuer
+// and not about the client.
 #[tokio::test]
 async fn the_doctor_is_no_foreign_server() {
     let stub = calling_itself("{base}/{tenantid}/v2.0").await;

@@ -228,7 +228,7 @@ async fn forms_of_their_own() {
     assert_eq!(stub.count("/revoke"), 0);
 }
 
-// Entra, Spotify, Hugging Face and Bitbucket have no way.
+// Entra, Spotify, Hugging Face and Bitbucket cannot revoke tokens.
 #[tokio::test]
 async fn no_way_at_all() {
     for name in ["entra", "spotify", "huggingface", "bitbucket"] {

@@ -35,7 +35,7 @@ const FIRST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Postgres {
     general: Arc<Pool>,
-    /// The connections for [`Purpose::Save`], which other work does not occupy.
+    /// The connections that are reserved for [`Purpose::Save`].
     saving: Arc<Pool>,
     /// Limits concurrent saves to the connections of `saving`. Otherwise a save that waits for other saves would look
     /// like an unresponsive server.

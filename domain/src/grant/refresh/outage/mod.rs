@@ -103,7 +103,7 @@ impl Outage {
         self
     }
 
-    /// Whether a probe may be sent.
+    /// Whether a probe may be sent now. A time beyond `PROBE_HORIZON` was stored by a wrong clock, and counts as past.
     pub fn is_probe_due(&self, now: Timestamp) -> bool {
         !self.probe_at.is_ahead(now, PROBE_HORIZON)
     }

@@ -244,7 +244,7 @@ proptest! {
     }
 }
 
-/// Counts the probes of a provider that is down, if every probed account fails for the first time.
+/// A provider that is down gets at most 40 probes in 5 minutes, even if no probed account has failed before.
 #[test]
 fn an_outage_of_all_accounts_costs_few_probes() {
     let (mut outage, mut probes) = (outage(), 0);

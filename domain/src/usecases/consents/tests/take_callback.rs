@@ -292,7 +292,8 @@ async fn a_code_is_redeemed_again_before_it_expires() {
     assert_eq!(idle, Some(secs(20)));
 }
 
-/// While a configuration is rolled out, a replica without the provider sends nothing, so no answer is lost.
+/// During a rollout, a replica whose configuration lacks the provider redeems no code. So a later `invalid_grant` is
+/// not reported as a lost response.
 #[tokio::test]
 async fn nothing_is_lost_where_nothing_was_sent() {
     let stage = Stage::new().await;

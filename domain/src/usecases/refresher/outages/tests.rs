@@ -15,7 +15,7 @@ fn outage() -> Outage {
     Outage::begin(one(), fault, None, NOW)
 }
 
-/// The same outage with the number that the store gives it.
+/// Returns the outage with a number, which otherwise the store assigns.
 fn numbered(mut outage: Outage, number: i64) -> Outage {
     outage.version.outage = number;
     outage

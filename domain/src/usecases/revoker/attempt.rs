@@ -150,7 +150,7 @@ impl Revoker {
         let requested_at = lease.requested_at;
         let identified = provider.identify(&access_token, id_token.as_ref(), requested_at);
         let identity = match identified.await {
-            Err(error) if id_token.is_some() && error.is_invalid_id_token() => {
+            Err(error) if error.is_unverified_id_token() && provider.userinfo_has_same_id() => {
                 self.check(lease).await?;
                 match provider.identify(&access_token, None, requested_at).await? {
                     Identity::Unknown => return Err(error.into()),

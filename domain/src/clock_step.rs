@@ -14,6 +14,10 @@ pub const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// explains, the clock that stored it has been set back since.
 pub const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 
+/// The maximum difference between synchronised clocks. The order of two times of different replicas that are closer to
+/// each other is unknown.
+pub const SYNCHRONISED_WITHIN: Duration = Duration::from_secs(5);
+
 /// If the time at which tokens were obtained is further in the future than this, the clock has been set back since.
 pub const OBTAINED_AHEAD: Duration = Duration::from_secs(5);
 

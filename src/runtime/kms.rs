@@ -7,13 +7,14 @@ use tokio::time::{Instant, timeout};
 use super::{Stop, wait_for_stop};
 use crate::config::{KmsConfig, NotUnwrapped, WrappedKeys};
 
-/// The interval of the checks.
+/// The longest interval of the checks.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Asks the key management service (KMS) periodically to decrypt the secret key. Returns when told to stop, or when the
-/// KMS has refused for the grace period, because then somebody has disabled the key. An outage between two refusals is
-/// not part of that time. Keeps running while the KMS is unavailable. Also keeps running while a PKCS#11 token rejects
-/// the PIN, because a restart would send the wrong PIN again.
+/// KMS has refused for the grace period, because then somebody has disabled the key. An outage between two refusals
+/// counts as one interval, because a load balancer may ask an active node and a standby in turn. Keeps running while the
+/// KMS is unavailable. Also keeps running while a PKCS#11 token rejects the PIN, because a restart would send the wrong
+/// PIN again.
 pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
     let Some(&KmsConfig { grace, .. }) = keys.kms() else {
         return wait_for_stop(stop).await;
@@ -21,7 +22,8 @@ pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
     let mut refused_for: Option<Duration> = None;
     let mut last_refusal = None;
     let mut is_away = false;
-    let usual = LOOK_EVERY.min(grace.max(Duration::from_secs(1)));
+    // Two refusals with an outage between them do not use up the grace period.
+    let usual = LOOK_EVERY.min(grace / 3).max(Duration::from_secs(1));
     let mut pause = usual;
     while timeout(pause, wait_for_stop(stop.clone())).await.is_err() {
         match keys.unwrap_current().await {
@@ -42,8 +44,9 @@ pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
             }
             Err(error) => {
                 let now = Instant::now();
-                let passed = last_refusal.replace(now).map(|last| now - last);
-                let refused = refused_for.unwrap_or_default() + passed.unwrap_or_default();
+                let passed = last_refusal.replace(now).map_or(usual, |last| now - last);
+                // The grace period begins with the first refusal.
+                let refused = refused_for.map_or(Duration::ZERO, |refused| refused + passed);
                 refused_for = Some(refused);
                 let left = grace.saturating_sub(refused);
                 log_refusal(&error, left);

@@ -89,6 +89,7 @@ impl GrantEndStore for SeaOrmStore {
         limit: u64,
     ) -> Result<Vec<AccountId>, StoreError> {
         let session = self.read().await?;
+        let (now, _) = self.time.both(&session, now, now).await?;
         let mut found = Vec::new();
         for changing in expired(now) {
             let ids = changing.limit(row_count(limit)).into_tuple::<i64>();
@@ -104,6 +105,7 @@ impl GrantEndStore for SeaOrmStore {
         now: Timestamp,
         audit: AuditDraft,
     ) -> Result<Option<AccountStatus>, StoreError> {
+        let (now, _) = self.time.both(&self.read().await?, now, now).await?;
         let expire = move |stored: &StoredTokens| {
             Ok(match stored.expire(now) {
                 Some(next) => {
@@ -123,24 +125,28 @@ impl GrantEndStore for SeaOrmStore {
 /// Accounts that [`StoredTokens::expire`] changes: first those with an expired access token, then those that were given
 /// up by a clock that was ahead.
 pub(crate) fn expired(now: Timestamp) -> [Select<accounts::Entity>; 2] {
-    use accounts::Status::{Active, RelinkRequired};
+    use accounts::Column::{Id, Status};
+    use accounts::Status::RelinkRequired;
     use tokens::Column as Token;
-    let (end, status) = (Token::AccessTokenExpiresAt, accounts::Column::Status);
-    let is_alive = end.gt((now + MAX_CLOCK_DIFFERENCE).as_millis());
-    [
-        end.lte(now.as_millis()).and(status.ne(RelinkRequired)),
-        // Without a refresh token, an account is never degraded. SQLite would read all accounts of one equal status.
-        is_alive.and(status.ne(Active)),
-    ]
-    .map(|changes| {
+    let end = Token::AccessTokenExpiresAt;
+    let found = || {
         accounts::Entity::find()
             .select_only()
-            .column(accounts::Column::Id)
+            .column(Id)
             .inner_join(tokens::Entity)
             .filter(Token::RefreshToken.is_null())
-            .filter(changes)
-            .order_by_asc(end)
-    })
+    };
+    [
+        found()
+            .filter(end.lte(now.as_millis()))
+            .filter(Status.ne(RelinkRequired))
+            .order_by_asc(end),
+        // In the order of `ix_accounts_status_id`, because few accounts have this status.
+        found()
+            .filter(end.gt((now + MAX_CLOCK_DIFFERENCE).as_millis()))
+            .filter(Status.eq(RelinkRequired))
+            .order_by_asc(Id),
+    ]
 }
 
 /// Selects accounts with an end in `period` that was not announced. There is one query for each kind of end, so that

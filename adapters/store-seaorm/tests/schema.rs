@@ -136,6 +136,16 @@ async fn a_schema_that_comes_before_that_of_the_tables_is_refused() {
 }
 
 #[tokio::test]
+async fn a_table_of_another_application_in_a_later_schema_is_left_alone() {
+    let Database { url, name } = Cluster::shared().create_database();
+    let others =
+        "CREATE SCHEMA AUTHORIZATION CURRENT_USER; CREATE TABLE public.service_keys (id bigint)";
+    Cluster::shared().execute(&name, others);
+    let store = SeaOrmStore::open(&url.parse().unwrap(), POOL).await;
+    store.unwrap().migrate_up().await.unwrap();
+}
+
+#[tokio::test]
 async fn opening_migrates_nothing() {
     let scratch = Scratch::new();
     let store = scratch.open().await;

@@ -92,7 +92,8 @@ pub struct Account {
     pub scopes: Vec<String>,
     /// When the account was linked for the first time.
     pub created_at: Timestamp,
-    /// When a person last consented: when the tokens of this consent were requested.
+    /// When a person last consented: when the tokens were requested, or last refreshed while the link held them. Can be
+    /// earlier than `created_at`, because the link is completed afterwards.
     pub linked_at: Timestamp,
     /// When the stored access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,

@@ -67,7 +67,7 @@ pub struct NewRevocation {
     pub tokens: RevocableTokens,
     /// When the tokens were requested.
     pub requested_at: Timestamp,
-    /// When the revocation is stored. It is due at once.
+    /// When the revocation is stored. It is due at once, or when the caller's lease ends.
     pub created_at: Timestamp,
     /// When the caller's lease ends, and others may claim the revocation; `None` without a lease.
     pub lease_until: Option<Timestamp>,

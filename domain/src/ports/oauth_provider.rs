@@ -88,6 +88,9 @@ pub trait OAuthProvider: Send + Sync {
     /// See [`ProviderError`].
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError>;
 
+    /// Whether userinfo gives a person the same id as an ID token does.
+    fn userinfo_has_same_id(&self) -> bool;
+
     /// Finds out who consented: from the ID token, verified as of `requested_at`, or else from the userinfo endpoint.
     ///
     /// # Errors
@@ -275,6 +278,8 @@ impl ProviderError {
     pub const INVALID_TOKEN: &str = "invalid_token";
     /// The code of an invalid ID token (OpenID Connect Core section 3.1.3.7).
     pub const INVALID_ID_TOKEN: &str = "invalid_id_token";
+    /// The code of an ID token whose key the issuer does not publish. The issuer may publish it later.
+    pub const UNKNOWN_SIGNING_KEY: &str = "unknown_signing_key";
 
     /// Creates an [`Unavailable`](Self::Unavailable) without a `Retry-After`.
     pub fn unavailable(detail: impl Into<String>) -> Self {
@@ -317,6 +322,13 @@ impl ProviderError {
     /// Whether the ID token is invalid ([`INVALID_ID_TOKEN`](Self::INVALID_ID_TOKEN)).
     pub fn is_invalid_id_token(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if code == Self::INVALID_ID_TOKEN)
+    }
+
+    /// Whether the ID token cannot be verified: it is invalid, or the issuer does not publish its key.
+    pub fn is_unverified_id_token(&self) -> bool {
+        let has_unknown_key =
+            matches!(self, Self::Refused { code, .. } if code == Self::UNKNOWN_SIGNING_KEY);
+        has_unknown_key || self.is_invalid_id_token()
     }
 
     /// Whether the error looks like the refusal of a proxy or a firewall in front of the provider: an HTML page, or a

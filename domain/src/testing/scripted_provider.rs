@@ -41,6 +41,7 @@ struct Script {
     revocations: VecDeque<Result<Revoked, ProviderError>>,
     revoked: Vec<String>,
     moved_to: Option<TokenOrigin>,
+    has_own_userinfo_ids: bool,
 }
 
 impl ScriptedProvider {
@@ -110,6 +111,11 @@ impl ScriptedProvider {
     /// Scripts the response to the next identification.
     pub fn answer_identify(&self, answer: Result<Identity, ProviderError>) {
         self.script().identities.push_back(answer);
+    }
+
+    /// Makes userinfo give people other ids than ID tokens do.
+    pub fn give_own_ids_in_userinfo(&self) {
+        self.script().has_own_userinfo_ids = true;
     }
 
     /// Scripts the response to the next refresh; by default a refresh returns tokens.
@@ -308,6 +314,10 @@ impl OAuthProvider for ScriptedProvider {
         script.revoked.push(token.to_owned());
         let next = script.revocations.pop_front();
         next.unwrap_or(Ok(Revoked::Revoked))
+    }
+
+    fn userinfo_has_same_id(&self) -> bool {
+        !self.script().has_own_userinfo_ids
     }
 
     async fn identify(

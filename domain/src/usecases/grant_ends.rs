@@ -69,7 +69,7 @@ impl GrantEnds {
                     tracing::warn!(%account, "the access token has expired, and there is no refresh token: a person must consent again");
                 }
                 Some(_) => {
-                    tracing::warn!(%account, "the clock was set back; the access token has not expired yet");
+                    tracing::warn!(%account, "the clock was set back; the access token has not expired yet; the account is active again");
                 }
             }
             has_changed = true;

@@ -138,6 +138,10 @@ impl OAuthProvider for ObservedProvider {
         self.watch(Exchange::Revoke, call, itself).await
     }
 
+    fn userinfo_has_same_id(&self) -> bool {
+        self.provider.userinfo_has_same_id()
+    }
+
     async fn identify(
         &self,
         access_token: &AccessToken,

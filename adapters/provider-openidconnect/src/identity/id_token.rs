@@ -50,9 +50,8 @@ pub(crate) enum Unverified {
 impl From<Unverified> for ProviderError {
     fn from(reason: Unverified) -> Self {
         match reason {
-            // This has its own code, because the issuer may publish the key later.
             Unverified::UnknownKey => Self::refused(
-                "unknown_signing_key",
+                Self::UNKNOWN_SIGNING_KEY,
                 "the ID token is signed with a key that the issuer does not publish",
             ),
             Unverified::WrongSignature => refused("its signature is wrong"),

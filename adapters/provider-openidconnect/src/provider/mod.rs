@@ -284,6 +284,13 @@ impl OAuthProvider for OpenIdConnectProvider {
         outcome
     }
 
+    fn userinfo_has_same_id(&self) -> bool {
+        // With a template, the tenant is part of the id from an ID token, and userinfo does not name it. Without
+        // pointers, the id is `sub`, which must be equal in both (OpenID Connect Core section 5.3.2).
+        let quirks = &self.settings.quirks.identity;
+        quirks.issuer_template.is_none() && quirks.id.is_empty()
+    }
+
     async fn identify(
         &self,
         access_token: &AccessToken,

@@ -55,9 +55,12 @@ async fn refuse_hidden(session: &Session) -> Result<(), DbErr> {
     if backend != DbBackend::Postgres {
         return Ok(());
     }
-    let sql = "SELECT relnamespace::regnamespace::text AS place FROM pg_class \
-               WHERE oid = to_regclass('service_keys') \
-               AND relnamespace <> to_regnamespace(quote_ident(current_schema()))";
+    // Another application may have a table of the same name.
+    let sql = "SELECT ours.relnamespace::regnamespace::text AS place FROM pg_class ours \
+               JOIN pg_class migrations ON migrations.relnamespace = ours.relnamespace \
+               AND migrations.relname = 'seaql_migrations' \
+               WHERE ours.oid = to_regclass('service_keys') \
+               AND ours.relnamespace <> to_regnamespace(quote_ident(current_schema()))";
     let found = session.query_one_raw(Statement::from_string(backend, sql));
     let Some(row) = found.await? else {
         return Ok(());

@@ -120,9 +120,10 @@ async fn ends_of_grants_are_found_by_indexes() {
     for (ending, index) in grant_ends::unannounced(&week).into_iter().zip(indexes) {
         assert_uses(ending, &[index]).await;
     }
-    for expired in grant_ends::expired(NOW) {
-        assert_uses(expired.limit(10), &indexes[2..]).await;
-    }
+    let [expired, given_up] = grant_ends::expired(NOW);
+    assert_uses(expired.limit(10), &indexes[2..]).await;
+    let index = "ix_accounts_status_id (status=?)";
+    assert_uses(given_up.limit(10), &[index]).await;
 }
 
 #[tokio::test]

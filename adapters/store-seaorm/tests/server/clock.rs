@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use central_oauth_domain::Timestamp;
-use central_oauth_domain::grant::NewGrant;
-use central_oauth_domain::ports::{Clock, LinkStore, RefreshStore};
+use central_oauth_domain::grant::{AccountStatus, NewGrant};
+use central_oauth_domain::ports::{Clock, GrantEndStore, LinkStore, RefreshStore};
 use central_oauth_domain::testing::FixedClock;
 use central_oauth_store_seaorm::{DatabaseClock, SeaOrmStore};
 use central_oauth_test_postgres::{Cluster, Database};
@@ -98,6 +98,32 @@ async fn a_clock_that_falls_behind_keeps_its_lease() {
 
     let (other, right) = replica(&url, &FixedClock::new(servers())).await;
     assert_eq!(claims(&other, &right).await, 0);
+}
+
+#[tokio::test]
+async fn an_access_token_expires_by_the_servers_clock() {
+    let Database { url, name } = Cluster::shared().create_database();
+    let ours = OnServer::at(&url, name).await.store;
+    let link = authorizing(&ours, 1).await;
+    let last = NewGrant {
+        refresh_token: None,
+        next_refresh_at: None,
+        access_token_expires_at: Some(servers() + HOUR),
+        ..grant("ada")
+    };
+    let linked = ours.complete_link(&link, last, NOW, macs(), audit()).await;
+    let account = linked.unwrap().id;
+    let (store, _) = replica(&url, &FixedClock::new(servers())).await;
+    let ahead = servers() + HOUR + HOUR;
+    assert_eq!(store.expired_accounts(ahead, 10).await.unwrap(), []);
+    let expired = store.expire_account(account, ahead, audit()).await;
+    assert_eq!(expired.unwrap(), None);
+    // Without the server's clock, a clock that is ahead gives the account up.
+    let expired = ours.expire_account(account, ahead, audit()).await;
+    assert_eq!(expired.unwrap(), Some(AccountStatus::RelinkRequired));
+    assert_eq!(store.expired_accounts(ahead, 10).await.unwrap(), [account]);
+    let expired = store.expire_account(account, ahead, audit()).await;
+    assert_eq!(expired.unwrap(), Some(AccountStatus::Active));
 }
 
 /// Due refreshes are left to others for a while, which is measured by the server's clock too.

@@ -12,7 +12,7 @@ use super::{
     Account, AccountId, AccountStatus, Generation, Lease, LeaseVersion, NewGrant, OtherServer,
     RefreshedTokens, StoredTokens,
 };
-use crate::clock_step::MAX_CLOCK_DIFFERENCE;
+use crate::clock_step::{MAX_CLOCK_DIFFERENCE, SYNCHRONISED_WITHIN};
 use crate::fault::Fault;
 use crate::ports::RecordedRefresh;
 use crate::time::Timestamp;
@@ -54,8 +54,9 @@ impl StoredTokens {
 
     /// Returns the tokens of an account that is linked again. The account is active again. A new refresh token ends
     /// every lease. If the provider issued none, the stored refresh token stays with its lease and its known expiry,
-    /// unless it [cannot be used](NewGrant::refresh_token) any more. If the stored tokens come from a later consent,
-    /// nothing changes, and the grant is dropped and not revoked, because some providers would end both.
+    /// unless it [cannot be used](NewGrant::refresh_token) any more. If the stored tokens come from a consent that is later
+    /// by more than [`SYNCHRONISED_WITHIN`], nothing changes, and the grant is dropped and not revoked, because some
+    /// providers would end both.
     ///
     /// # Errors
     /// [`OtherServer`] if the account was linked at another server, and the link is not a relink of this account
@@ -99,12 +100,13 @@ impl StoredTokens {
         Ok(next)
     }
 
-    /// Whether the stored tokens come from a later consent than a new grant, and can still be used. Two links of one
-    /// person may end in the other order, and some servers end the older grant at a new consent.
+    /// Whether the stored tokens certainly come from a later consent than a new grant, and can still be used. Two links
+    /// of one person may end in the other order, and some servers end the older grant at a new consent.
     fn is_of_later_consent(&self, grant: &NewGrant, now: Timestamp) -> bool {
         let consented_at = self.account.linked_at;
         // A consent in the future was recorded before the clock was set back, so the order is unknown.
-        let is_later = grant.requested_at < consented_at && consented_at <= now;
+        let is_later =
+            grant.requested_at + SYNCHRONISED_WITHIN < consented_at && consented_at <= now;
         let is_enough = self.refresh_token.is_some() || grant.refresh_token.is_none();
         is_later && is_enough && self.is_usable_at(grant)
     }

@@ -342,12 +342,14 @@ proptest! {
 
     #[test]
     fn an_older_consent_replaces_no_tokens_of_use(
-        steps in steps(), brings_one in any::<bool>(), is_clock_set_back in any::<bool>(),
+        steps in steps(), brings_one in any::<bool>(), is_clear in any::<bool>(),
+        is_clock_set_back in any::<bool>(),
     ) {
         let mut world = World::new();
         steps.iter().for_each(|step| world.take(step));
         let stored = world.stored;
-        let before = stored.account.linked_at - Duration::from_millis(1);
+        let moment = Duration::from_millis(u64::from(is_clear));
+        let before = stored.account.linked_at - SYNCHRONISED_WITHIN - moment;
         let older = NewGrant {
             requested_at: before,
             ..grant(brings_one.then(|| token(999)))
@@ -356,7 +358,7 @@ proptest! {
         let linked = stored.relink(older, None, now).expect("another server");
         let is_of_use = stored.account.status != AccountStatus::RelinkRequired;
         let is_enough = stored.refresh_token.is_some() || !brings_one;
-        let is_kept = is_of_use && is_enough && !is_clock_set_back;
+        let is_kept = is_of_use && is_enough && is_clear && !is_clock_set_back;
         prop_assert_eq!(linked == stored, is_kept);
     }
 }

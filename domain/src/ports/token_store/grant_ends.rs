@@ -30,7 +30,8 @@ pub trait GrantEndStore: Send + Sync {
         audit: SignedEntry,
     ) -> Result<bool, StoreError>;
 
-    /// Returns up to `limit` accounts that [`StoredTokens::expire`] changes.
+    /// Returns up to `limit` accounts that [`StoredTokens::expire`] changes. A database server's clock takes precedence
+    /// over `now`.
     ///
     /// [`StoredTokens::expire`]: crate::grant::StoredTokens::expire
     async fn expired_accounts(
@@ -39,8 +40,9 @@ pub trait GrantEndStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<AccountId>, StoreError>;
 
-    /// Applies [`StoredTokens::expire`] to an account. The audit entry is part of the transaction. Returns the new
-    /// status. Returns `None` and records nothing if that changes nothing.
+    /// Applies [`StoredTokens::expire`] to an account. A database server's clock takes precedence over `now`. The audit
+    /// entry is part of the transaction. Returns the new status. Returns `None` and records nothing if that changes
+    /// nothing.
     ///
     /// [`StoredTokens::expire`]: crate::grant::StoredTokens::expire
     async fn expire_account(

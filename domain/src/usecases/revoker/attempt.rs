@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use super::Revoker;
 use crate::fault::{Fault, FaultCode};
+use crate::grant::Identity;
 use crate::grant::revocation::{
     RevocableTokens, RevocationLease, RevocationResult, RevocationStatus,
 };
-use crate::grant::{AccountFilter, Identity};
 use crate::ports::{CipherError, OAuthProvider, ProviderError, Revoked, StoreError, TokenToRevoke};
 use crate::time::Timestamp;
 
@@ -133,8 +133,8 @@ impl Revoker {
     }
 
     /// Asks the provider who owns the tokens, stores the owner's id and returns it. The store cancels the revocation if
-    /// the owner has an account, because some providers revoke all tokens of a person. For the same reason, tokens whose
-    /// owner the provider definitely does not tell are revoked only if there is no account at this provider.
+    /// the owner has an account, because some providers revoke all tokens of a person. For the same reason, the attempt
+    /// fails if the provider refuses to identify the owner.
     async fn attribute(
         &self,
         provider: &dyn OAuthProvider,
@@ -149,19 +149,13 @@ impl Revoker {
         self.check(lease).await?;
         let requested_at = lease.requested_at;
         let identified = provider.identify(&access_token, id_token.as_ref(), requested_at);
-        let identified = match identified.await {
-            Err(error) if id_token.is_some() && error.is_invalid_id_token() => {
+        let identity = match identified.await {
+            Err(error) if error.is_unverified_id_token() && provider.userinfo_has_same_id() => {
                 self.check(lease).await?;
-                match provider.identify(&access_token, None, requested_at).await {
-                    Ok(Identity::Unknown) => Err(error),
-                    identified => identified,
+                match provider.identify(&access_token, None, requested_at).await? {
+                    Identity::Unknown => return Err(error.into()),
+                    known @ Identity::Known { .. } => known,
                 }
-            }
-            identified => identified,
-        };
-        let identity = match identified {
-            Err(error) if error.is_definite() && !self.has_accounts(lease).await? => {
-                return Ok(None);
             }
             identified => identified?,
         };
@@ -176,15 +170,6 @@ impl Revoker {
         } else {
             Err(AttemptError::LeaseLost)
         }
-    }
-
-    async fn has_accounts(&self, lease: &RevocationLease) -> Result<bool, StoreError> {
-        let filter = AccountFilter {
-            provider: Some(lease.revocation.provider.clone()),
-            ..AccountFilter::default()
-        };
-        let found = self.accounts.accounts_matching(&filter, None, 1).await?;
-        Ok(!found.is_empty())
     }
 
     /// Revokes one token. If another token was revoked before, a definite rejection of this token does not matter: a

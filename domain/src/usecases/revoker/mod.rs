@@ -23,7 +23,7 @@ use crate::grant::revocation::{
     KEPT_AFTER_END, MOST_EXCHANGES, Revocation, RevocationLease, RevocationResult, RevocationStatus,
 };
 use crate::observe::{Observer, RevocationOutcome};
-use crate::ports::{AccountStore, Clock, RevocationStore, StoreError, WriteTestStore};
+use crate::ports::{Clock, RevocationStore, StoreError, WriteTestStore};
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
@@ -32,7 +32,6 @@ pub use list::{ADMIN_ONLY, RevocationPage};
 /// Revokes tokens at providers (RFC 7009), and retries for a day.
 pub struct Revoker {
     revocations: Arc<dyn RevocationStore>,
-    accounts: Arc<dyn AccountStore>,
     write_tests: Arc<dyn WriteTestStore>,
     vault: Vault,
     clock: Arc<dyn Clock>,
@@ -55,7 +54,6 @@ impl Revoker {
     pub(super) fn new(ports: &Ports, settings: &Settings) -> Self {
         Self {
             revocations: ports.store.clone(),
-            accounts: ports.store.clone(),
             write_tests: ports.store.clone(),
             vault: ports.vault.clone(),
             clock: Arc::clone(&ports.clock),

@@ -169,6 +169,10 @@ impl OAuthProvider for ScriptedProvider {
         self.revocation.lock().unwrap().clone()
     }
 
+    fn userinfo_has_same_id(&self) -> bool {
+        true
+    }
+
     async fn identify(
         &self,
         _: &AccessToken,

@@ -1,9 +1,10 @@
 //! The identity of a person if userinfo differs from the standard.
 
+use central_oauth_domain::ports::OAuthProvider as _;
 use serde_json::{Value, json};
 
-use super::saying;
-use crate::support::{ACCESS_TOKEN, error_of, kind, known};
+use super::{preset, saying};
+use crate::support::{ACCESS_TOKEN, Subject, error_of, kind, known};
 
 async fn person(name: &str, answer: Value, id: &str, display_name: &str) {
     let (subject, _stub) = saying(name, 200, &answer).await;
@@ -71,6 +72,15 @@ async fn half_an_id_is_none() {
         error.to_string().contains("/team_id and /user_id"),
         "{error}"
     );
+}
+
+// ID tokens contain the tenant that Entra's ids begin with, and not the members that Salesforce's ids consist of.
+#[test]
+fn whether_id_tokens_have_the_same_ids() {
+    for (name, is_same) in [("google", true), ("entra", false), ("salesforce", false)] {
+        let subject = Subject::new(preset(name, "http://127.0.0.1:9"));
+        assert_eq!(subject.provider.userinfo_has_same_id(), is_same, "{name}");
+    }
 }
 
 // Slack, auth.test: 200 with ok=false.

@@ -1,5 +1,6 @@
 //! Links that wait for a return code.
 
+use crate::clock_step::SYNCHRONISED_WITHIN;
 use crate::fault::FaultCode;
 use crate::link::{Link, LinkCode, LinkState, ReturnCode, ReturnCodePolicy};
 use crate::ports::{LinkStore, Prompt};
@@ -134,7 +135,7 @@ async fn of_two_right_codes_at_once_both_succeed() {
 async fn an_older_consent_that_is_confirmed_last_replaces_no_tokens() {
     let stage = Stage::new().await;
     let older = stage.confirming(&Caller::Nobody).await;
-    stage.clock.advance(secs(1));
+    stage.clock.advance(SYNCHRONISED_WITHIN + secs(1));
     let newer = stage.confirming(&Caller::Nobody).await;
     let mut stored = Vec::new();
     for (code, key) in [newer, older] {

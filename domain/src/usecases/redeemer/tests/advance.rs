@@ -341,8 +341,9 @@ async fn an_id_token_that_does_not_verify_ends_the_link_at_once() {
     assert_eq!(stage.revocations().await.len(), 1, "its tokens go back");
 }
 
-#[tokio::test]
-async fn userinfo_names_the_owner_of_tokens_with_an_invalid_id_token() {
+/// An account of Bob, and tokens of Alice from a failed link with an invalid ID token, for which the revocation gets
+/// the error `code`.
+async fn failed_beside_an_account(code: &str) -> Stage {
     let stage = Stage::new().await;
     let bob = ScriptedProvider::person("bob");
     stage.provider.answer_identify(Ok(bob));
@@ -352,36 +353,54 @@ async fn userinfo_names_the_owner_of_tokens_with_an_invalid_id_token() {
     tokens.id_token = Some(IdToken::new("forged"));
     let granted = Redemption::Granted(Box::new(tokens));
     stage.provider.answer_redeem(Ok(granted));
-    for _ in ["the link", "the revocation"] {
-        let forged = refused(ProviderError::INVALID_ID_TOKEN);
-        stage.provider.answer_identify(Err(forged));
+    for code in [ProviderError::INVALID_ID_TOKEN, code] {
+        stage.provider.answer_identify(Err(refused(code)));
+    }
+    stage.poll_providers().await;
+    stage
+}
+
+#[tokio::test]
+async fn userinfo_names_the_owner_of_tokens_whose_id_token_cannot_be_verified() {
+    for code in [
+        ProviderError::INVALID_ID_TOKEN,
+        ProviderError::UNKNOWN_SIGNING_KEY,
+    ] {
+        let stage = failed_beside_an_account(code).await;
+        assert_eq!(stage.revoke_due().await, 1);
+        assert_eq!(stage.provider.revoked(), ["r", "a"], "{code}");
+    }
+}
+
+#[tokio::test]
+async fn userinfo_with_other_ids_names_no_owner() {
+    let stage = failed_beside_an_account(ProviderError::INVALID_ID_TOKEN).await;
+    stage.provider.give_own_ids_in_userinfo();
+    assert_eq!(stage.revoke_due().await, 1);
+    assert!(stage.provider.revoked().is_empty());
+    let revocation = stage.revocations().await.remove(0);
+    assert_eq!(revocation.status, RevocationStatus::Pending);
+}
+
+/// Some providers revoke all tokens of a person, and another link may hold tokens of the same person.
+#[tokio::test]
+async fn tokens_of_an_owner_whom_the_provider_does_not_identify_are_not_revoked() {
+    let stage = Stage::new().await;
+    authorizing(&stage).await;
+    let granted = ScriptedProvider::grant("a", Some("r"));
+    stage.provider.answer_redeem(Ok(granted));
+    for code in [
+        ProviderError::INVALID_ID_TOKEN,
+        ProviderError::INVALID_TOKEN,
+    ] {
+        stage.provider.answer_identify(Err(refused(code)));
     }
     stage.poll_providers().await;
     assert_eq!(stage.revoke_due().await, 1);
-    assert_eq!(stage.provider.revoked(), ["r", "a"]);
-}
-
-/// Some providers revoke all tokens of a person, and an account may be theirs.
-#[tokio::test]
-async fn tokens_of_an_unknown_owner_are_revoked_only_if_the_provider_has_no_account() {
-    for has_account in [false, true] {
-        let stage = Stage::new().await;
-        if has_account {
-            stage.linked().await;
-        }
-        authorizing(&stage).await;
-        let granted = ScriptedProvider::grant("a", Some("r"));
-        stage.provider.answer_redeem(Ok(granted));
-        for code in [
-            ProviderError::INVALID_ID_TOKEN,
-            ProviderError::INVALID_TOKEN,
-        ] {
-            stage.provider.answer_identify(Err(refused(code)));
-        }
-        stage.poll_providers().await;
-        assert_eq!(stage.revoke_due().await, 1);
-        assert_eq!(stage.provider.revoked().is_empty(), has_account);
-    }
+    assert!(stage.provider.revoked().is_empty());
+    let revocation = stage.revocations().await.remove(0);
+    assert_eq!(revocation.status, RevocationStatus::Pending);
+    assert_eq!(revocation.failures, 1);
 }
 
 #[tokio::test]

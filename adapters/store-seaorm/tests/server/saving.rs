@@ -1,6 +1,5 @@
 //! Provider responses, which exist nowhere else until they are stored.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +7,11 @@ use central_oauth_domain::grant::{Account, Generation, LeaseVersion, StoredToken
 use central_oauth_domain::ports::{
     AccountStore, LinkStore, RecordedRefresh, RefreshStore, StoreError,
 };
-use central_oauth_store_seaorm::{PoolSettings, SeaOrmStore};
+use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::deaf::{HURRIED, way_to};
 use crate::common::{LATER, NOW, OnDisk, OnServer, answer, audit, code, linked};
@@ -86,57 +85,6 @@ async fn an_answer_is_saved_by_another_connection_before_a_dead_one_is_given_up_
     );
     assert!(!question.is_finished(), "the question was given up as soon");
     question.abort();
-}
-
-// Connecting is slow just after a failover, so a slow save must not close the connections of other saves.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slow_save_costs_the_others_no_connection() {
-    let cluster = Cluster::shared();
-    let Database { url, name } = cluster.create_database();
-    OnServer::at(&url, name.clone()).await;
-    let store = SeaOrmStore::open(&url.parse().unwrap(), PoolSettings::default()).await;
-    let store = store.unwrap();
-    let slow = linked(&store, 1, "ada").await;
-    let other = linked(&store, 2, "grace").await;
-    let triggers = format!(
-        "CREATE TABLE saved (pid int); \
-         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-         IF new.account_id = {} THEN PERFORM pg_sleep(60); END IF; \
-         INSERT INTO saved SELECT pg_backend_pid(); RETURN new; END $$; \
-         CREATE TRIGGER note BEFORE UPDATE ON tokens FOR EACH ROW \
-         WHEN (new.lease_version = old.lease_version) EXECUTE FUNCTION note()",
-        slow.id.0
-    );
-    cluster.execute(&name, &triggers);
-    let is_slow = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                   AND wait_event = 'PgSleep'";
-
-    let mut saving = pin!(save(&store, &slow));
-    while cluster.execute(&name, is_slow).trim() != "1" {
-        let ended = timeout(Duration::from_millis(20), &mut saving).await;
-        assert!(ended.is_err(), "it was not slow");
-    }
-    let failed = loop {
-        tokio::select! {
-            failed = &mut saving => break failed.unwrap_err(),
-            saved = record_again(&store, &other) => saved.unwrap(),
-        }
-    };
-    assert!(matches!(failed, StoreError::Unavailable(_)), "{failed:?}");
-    record_again(&store, &other).await.unwrap();
-    let connections = cluster.execute(&name, "SELECT count(DISTINCT pid) FROM saved");
-    assert_eq!(connections.trim(), "1");
-}
-
-/// Claims an account's refresh and records a response, in one statement.
-async fn record_again(store: &SeaOrmStore, account: &Account) -> Result<(), StoreError> {
-    let stored = store.tokens(account.id).await?.unwrap();
-    let claimed = store.claim_refresh(account.id, stored.lease.version, NOW, LATER);
-    let claimed = claimed.await?;
-    let (generation, lease) = (claimed.generation, claimed.lease.version);
-    let tokens = answer("newer", "rotated");
-    let recorded = store.record_refresh(account.id, generation, lease, tokens, audit());
-    recorded.await.map(drop)
 }
 
 /// Claims an account's refresh, changes its rows afterwards, and records the response.

@@ -2,6 +2,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use central_oauth_test_postgres::{Cluster, PgBouncer};
+use tokio::time::Instant;
 
 use super::*;
 use crate::url::{DatabaseUrl, Place};
@@ -96,6 +97,29 @@ async fn errors_about_prepared_statements_name_the_option_for_poolers() {
             "{error}"
         );
     }
+}
+
+// Connecting is slow just after a failover, so one slow save must not close the connections of the others.
+#[tokio::test]
+async fn connections_are_replaced_once_nothing_answers_or_half_of_them_may_hang() {
+    let server = open(&Cluster::shared().create_database().url).await;
+    let pool = &server.saving;
+    assert_eq!(pool.most(), 5);
+    let generation = || pool.current().1.generation;
+    let (asked_at, first) = (Instant::now(), generation());
+    pool.answer(asked_at, Ok(())).expect("it is an answer");
+    for _ in 0..2 {
+        pool.give_up(first, asked_at);
+        assert_eq!(generation(), first, "another caller has got an answer");
+    }
+    pool.give_up(first, asked_at);
+    let second = generation();
+    assert_ne!(second, first, "three of five may hang");
+    pool.give_up(first, asked_at);
+    assert_eq!(generation(), second, "they are replaced already");
+
+    pool.give_up(second, Instant::now());
+    assert_ne!(generation(), second, "nothing has answered since");
 }
 
 /// A client that disconnects drops the future of its request.

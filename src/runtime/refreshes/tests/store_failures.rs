@@ -114,7 +114,7 @@ async fn nothing_is_presented_after_a_failed_write_until_tokens_fit() {
     let tested = stage.store.test_write(Some(Duration::ZERO)).await;
     tested.unwrap_err();
     let request = stage.request().await;
-    // The full disk still has space for a claim, scheduled or on demand.
+    // A claim would still fit on the full disk. Neither this request nor the scheduler may claim the account.
     stage.refreshes.refresh(request.clone(), SOON).await;
     stage.clock.advance(Duration::from_secs(3590));
     let (stop, stopped) = watch::channel(false);
@@ -134,7 +134,7 @@ async fn nothing_is_presented_after_a_failed_write_until_tokens_fit() {
     assert!(stage.refreshes.clone().finish(SOON).await);
 }
 
-/// Between the claim and the request another write may fail.
+/// Another write may fail between the claim of an account and the request to its provider.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_claimed_is_not_presented_after_a_failed_write() {
     let stage = Stage::new().await;

@@ -11,9 +11,9 @@ use crate::config::{KmsConfig, NotUnwrapped, WrappedKeys};
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Asks the key management service (KMS) periodically to decrypt the secret key. Returns when told to stop, or when the
-/// KMS has refused for the grace period, because then somebody has disabled the key. An outage between two refusals is
-/// not part of that time. Keeps running while the KMS is unavailable. Also keeps running while a PKCS#11 token rejects
-/// the PIN, because a restart would send the wrong PIN again.
+/// KMS has refused for the grace period, because then somebody has disabled the key. Outages between two refusals do
+/// not count towards this period. Keeps running while the KMS is unavailable. Also keeps running while a PKCS#11 token
+/// rejects the PIN, because a restart would send the wrong PIN again.
 pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
     let Some(&KmsConfig { grace, .. }) = keys.kms() else {
         return wait_for_stop(stop).await;

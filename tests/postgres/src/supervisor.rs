@@ -18,7 +18,7 @@ use crate::waiting::{has_ended, read_log, tail, wait_until};
 const SCRIPT: &str = include_str!("supervise.sh");
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// A folder and the server that lives in it.
+/// A server and its folder.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     name: &'static str,
@@ -30,7 +30,7 @@ pub(crate) struct Supervisor {
     server: Option<u32>,
 }
 
-/// What to run in which folder.
+/// A server to run, and its folder.
 pub(crate) struct Plan {
     /// The name of the server, for messages.
     pub(crate) name: &'static str,

@@ -88,7 +88,7 @@ fn record_rejection(watch: &Watch, refresh_token: Option<&str>, retry_after: Opt
     }
 }
 
-/// Rejects the refresh of a person, see [`Illness`].
+/// Rejects the refresh if the person has an [`Illness`].
 fn refuse_the_ill(watch: &Watch, refresh_token: &str) -> Option<Response> {
     let illness = {
         let ledger = watch.ledger();

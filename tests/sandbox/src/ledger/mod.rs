@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Issued, RefreshRefusal, family_of};
 
-/// Maximum number of recorded uses and access tokens; a full ledger records no more and says so.
+/// Maximum number of recorded uses and access tokens; a full ledger records no more, and [`Ledger::is_complete`]
+/// returns false.
 const CAPACITY: usize = 500_000;
 
 /// An opaque mark for comparing refresh tokens. It reveals nothing about the token.
